@@ -1,0 +1,114 @@
+//! Every failure text is rendered here, so that all of them read alike.
+//!
+//! The order is fixed: what went wrong in one line, the SQL, the evidence, what helps, how to repeat it. Plain text:
+//! it ends in a test's captured output, in CI logs and in issue trackers.
+
+use std::fmt;
+
+/// A failure as its reader sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    headline: String,
+    evidence: Vec<(String, String)>,
+    help: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Report {
+    /// `headline` says what went wrong: lowercase, one line, with the name of the thing.
+    pub(crate) fn new(headline: impl Into<String>) -> Self {
+        Report { headline: headline.into(), ..Report::default() }
+    }
+
+    /// The statement that it is about.
+    pub(crate) fn sql(self, sql: &str) -> Self {
+        self.evidence("sql", sql.trim())
+    }
+
+    /// A block of evidence under its label. Lines that start with `> ` are marked as the guilty ones.
+    pub(crate) fn evidence(mut self, label: impl Into<String>, body: impl Into<String>) -> Self {
+        self.evidence.push((label.into(), body.into()));
+        self
+    }
+
+    /// Something to paste or to do, known to help.
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    /// How to repeat it, or where what is left of it lies.
+    pub(crate) fn note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(text.into());
+        self
+    }
+
+    /// The first line alone.
+    pub(crate) fn headline(&self) -> &str {
+        &self.headline
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.headline)?;
+        for (label, body) in &self.evidence {
+            write!(f, "\n\n  {label}:")?;
+            for line in body.lines() {
+                match line.strip_prefix("> ") {
+                    Some(guilty) => write!(f, "\n  > {guilty}")?,
+                    None if line.is_empty() => f.write_str("\n")?,
+                    None => write!(f, "\n    {line}")?,
+                }
+            }
+        }
+        for (index, help) in self.help.iter().enumerate() {
+            f.write_str(if index == 0 { "\n\n" } else { "\n" })?;
+            hanging(f, "  help: ", help)?;
+        }
+        for note in &self.notes {
+            f.write_str("\n")?;
+            hanging(f, "note: ", note)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes `text` behind `label`, with every further line indented to the same column.
+fn hanging(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+    for (index, line) in text.lines().enumerate() {
+        if index == 0 {
+            write!(f, "{label}{line}")?;
+        } else {
+            write!(f, "\n{:width$}{line}", "", width = label.len())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Report;
+
+    #[test]
+    fn a_report_reads_from_the_failure_to_the_remedy() {
+        let report = Report::new("migration 3 failed: 003_orders.sql")
+            .sql("CREATE TABLE orders(\n  id\n")
+            .evidence("plan", "> SCAN orders\nUSE TEMP B-TREE FOR ORDER BY")
+            .help("close the parenthesis\nin line 2")
+            .note("version 2 is intact");
+        assert_eq!(
+            report.to_string(),
+            "migration 3 failed: 003_orders.sql\n\
+             \n  sql:\n    CREATE TABLE orders(\n      id\n\
+             \n  plan:\n  > SCAN orders\n    USE TEMP B-TREE FOR ORDER BY\n\
+             \n  help: close the parenthesis\n        in line 2\
+             \nnote: version 2 is intact"
+        );
+    }
+
+    #[test]
+    fn a_headline_alone_is_a_report() {
+        assert_eq!(Report::new("nothing to see").to_string(), "nothing to see");
+    }
+}
