@@ -1,0 +1,180 @@
+//! The bytes of a simulated file, in blocks that are shared until one side writes.
+//!
+//! Cloning copies one pointer a block. That is what makes a fresh copy of a template, and the fork of a live database,
+//! cost next to nothing.
+
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+use once_cell::sync::Lazy;
+
+/// Large enough that a file is few blocks to clone, small enough that the first write to a shared one is a cheap copy.
+pub(super) const BLOCK: usize = 8192;
+
+/// `BLOCK` bytes.
+type Block = [u8];
+
+/// What a hole consists of.
+static ZEROES: Lazy<Arc<Block>> = Lazy::new(|| Arc::from([0; BLOCK]));
+
+/// The contents of a file.
+#[derive(Clone, Default)]
+pub(crate) struct Blocks {
+    blocks: Vec<Arc<Block>>,
+    len: usize,
+}
+
+impl Blocks {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        let mut blocks = Blocks::default();
+        blocks.write(0, bytes);
+        blocks
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The contents as slices, in order.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let whole = self.len / BLOCK;
+        self.blocks.iter().enumerate().map(
+            move |(index, block)| {
+                if index < whole { &block[..] } else { &block[..self.len % BLOCK] }
+            },
+        )
+    }
+
+    /// Fills `into` from `offset` and says how many bytes there were; the rest is zeroed, as SQLite asks of a short read.
+    pub(super) fn read(&self, offset: usize, into: &mut [MaybeUninit<u8>]) -> usize {
+        let available = self.len.saturating_sub(offset).min(into.len());
+        let mut done = 0;
+        while done < available {
+            let (index, within) = ((offset + done) / BLOCK, (offset + done) % BLOCK);
+            let count = (BLOCK - within).min(available - done);
+            let (from, to) = (&self.blocks[index][within..within + count], &mut into[done..done + count]);
+            // SAFETY: two slices of the same length; `into` is not part of a block.
+            unsafe { to.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(from.as_ptr(), count) };
+            done += count;
+        }
+        into[available..].fill(MaybeUninit::new(0));
+        available
+    }
+
+    /// Writes `data` at `offset`. What lies between the end and `offset` becomes zeroes.
+    pub(super) fn write(&mut self, offset: usize, data: &[u8]) {
+        let end = offset + data.len();
+        if end > self.len {
+            self.grow(end);
+        }
+        let mut done = 0;
+        while done < data.len() {
+            let (index, within) = ((offset + done) / BLOCK, (offset + done) % BLOCK);
+            let count = (BLOCK - within).min(data.len() - done);
+            let piece = &data[done..done + count];
+            let block = &mut self.blocks[index];
+            if Arc::get_mut(block).is_none() {
+                *block = Arc::from(&block[..]);
+            }
+            let own = Arc::get_mut(block).expect("a block that was just copied is not shared");
+            own[within..within + count].copy_from_slice(piece);
+            done += count;
+        }
+    }
+
+    /// Cuts the contents to `len` bytes. Never grows them: SQLite does not ask for that.
+    pub(super) fn truncate(&mut self, len: usize) {
+        if len >= self.len {
+            return;
+        }
+        self.blocks.truncate(len.div_ceil(BLOCK));
+        // Bytes past the end are zero in every block, so that growing again shows none of them.
+        let within = len % BLOCK;
+        if within != 0 {
+            let stale = BLOCK.min(self.len - (len - within)) - within;
+            self.write(len, &vec![0; stale]);
+        }
+        self.len = len;
+    }
+
+    fn grow(&mut self, len: usize) {
+        let count = len.div_ceil(BLOCK);
+        while self.blocks.len() < count {
+            self.blocks.push(Arc::clone(&ZEROES));
+        }
+        self.len = len;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::MaybeUninit;
+
+    use super::{BLOCK, Blocks};
+
+    fn read(blocks: &Blocks, offset: usize, len: usize) -> (usize, Vec<u8>) {
+        let mut into = vec![MaybeUninit::new(7); len];
+        let count = blocks.read(offset, &mut into);
+        // SAFETY: the vector was filled before it was read into.
+        (count, into.iter().map(|byte| unsafe { byte.assume_init() }).collect())
+    }
+
+    fn bytes(blocks: &Blocks) -> Vec<u8> {
+        blocks.chunks().flatten().copied().collect()
+    }
+
+    #[test]
+    fn any_sequence_of_writes_and_cuts_equals_a_plain_vector() {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = |below: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            usize::try_from(random >> 33).unwrap() % below
+        };
+        let (mut blocks, mut plain) = (Blocks::default(), Vec::new());
+        let mut forks: Vec<(Blocks, Vec<u8>)> = Vec::new();
+        for step in 0..2000 {
+            match next(10) {
+                0 => {
+                    let len = next(plain.len() + 1);
+                    blocks.truncate(len);
+                    plain.truncate(len);
+                }
+                1 => forks.push((blocks.clone(), plain.clone())),
+                _ => {
+                    let offset = next(plain.len() + BLOCK / 2 + 1).min(20 * BLOCK);
+                    let data = vec![u8::try_from(step % 251).unwrap() + 1; next(3 * BLOCK)];
+                    blocks.write(offset, &data);
+                    if plain.len() < offset + data.len() {
+                        plain.resize(offset + data.len(), 0);
+                    }
+                    plain[offset..offset + data.len()].copy_from_slice(&data);
+                }
+            }
+            assert_eq!(blocks.len(), plain.len());
+        }
+        assert!(bytes(&blocks) == plain);
+        assert!(forks.len() > 100);
+        for (fork, plain) in &forks {
+            assert!(bytes(fork) == *plain, "a fork sees what was written after it");
+        }
+    }
+
+    #[test]
+    fn a_short_read_is_zero_filled() {
+        let blocks = Blocks::from_bytes(b"abc");
+        assert_eq!(read(&blocks, 1, 6), (2, b"bc\0\0\0\0".to_vec()));
+        assert_eq!(read(&blocks, 9, 6), (0, vec![0; 6]));
+    }
+
+    #[test]
+    fn what_was_cut_off_does_not_come_back() {
+        let mut blocks = Blocks::from_bytes(&[9; 100]);
+        blocks.truncate(10);
+        blocks.write(50, b"x");
+        let (count, bytes) = read(&blocks, 0, 51);
+        assert_eq!(count, 51);
+        assert_eq!((&bytes[..10], &bytes[10..50], bytes[50]), (&[9; 10][..], &[0; 40][..], b'x'));
+    }
+}

@@ -1,0 +1,437 @@
+//! SQLite's file interface over files in memory: what the unix VFS does, without the unix.
+
+use std::mem::MaybeUninit;
+use std::os::raw::{c_char, c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, PoisonError};
+
+use rusqlite::ffi;
+
+use super::blocks::Blocks;
+use super::disk::{Disk, File, hold};
+use super::gate::{Op, Refused};
+use super::locks::Level;
+use super::shm::{Held, Shm};
+use super::vfs::{disk_of, guard, path_text};
+
+/// What a write to a sector may damage around it is promised to be nothing. Nothing else is promised: ATOMIC, SEQUENTIAL
+/// and SAFE_APPEND would make SQLite leave out its own protections.
+const CHARACTERISTICS: c_int = ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE;
+
+const SECTOR: c_int = 4096;
+
+/// The object that SQLite has for an open file. SQLite allocates `size_of` bytes and knows only the first field.
+#[repr(C)]
+pub(super) struct OpenFile {
+    methods: *const ffi::sqlite3_io_methods,
+    handle: Handle,
+}
+
+/// One connection's view of a file.
+struct Handle {
+    disk: Arc<Disk>,
+    file: Arc<File>,
+    level: Level,
+    shm: Option<Held>,
+    delete_on_close: bool,
+    persist_wal: c_int,
+    powersafe: c_int,
+    mmap_size: i64,
+}
+
+static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
+    // Version 3, so that PRAGMA mmap_size is passed on. `fetch` never maps, and SQLite reads instead.
+    iVersion: 3,
+    xClose: Some(close),
+    xRead: Some(read),
+    xWrite: Some(write),
+    xTruncate: Some(truncate),
+    xSync: Some(sync),
+    xFileSize: Some(file_size),
+    xLock: Some(lock),
+    xUnlock: Some(unlock),
+    xCheckReservedLock: Some(check_reserved_lock),
+    xFileControl: Some(file_control),
+    xSectorSize: Some(sector_size),
+    xDeviceCharacteristics: Some(device_characteristics),
+    xShmMap: Some(shm_map),
+    xShmLock: Some(shm_lock),
+    xShmBarrier: Some(shm_barrier),
+    xShmUnmap: Some(shm_unmap),
+    xFetch: Some(fetch),
+    xUnfetch: Some(unfetch),
+};
+
+pub(super) unsafe extern "C" fn open(
+    vfs: *mut ffi::sqlite3_vfs,
+    path: ffi::sqlite3_filename,
+    file: *mut ffi::sqlite3_file,
+    flags: c_int,
+    out_flags: *mut c_int,
+) -> c_int {
+    // SAFETY: `file` is SQLite's, of `szOsFile` bytes. Without methods, SQLite does not close what was not opened.
+    unsafe { (*file).pMethods = ptr::null() };
+    guard(ffi::SQLITE_CANTOPEN, || {
+        // SAFETY: SQLite's own arguments.
+        let path = unsafe { path_text(path) }.ok_or(Refused(ffi::SQLITE_CANTOPEN))?;
+        // SAFETY: SQLite's own arguments.
+        let disk = unsafe { disk_of(vfs, path) }.ok_or(Refused(ffi::SQLITE_CANTOPEN))?;
+        let name = Disk::name_of(path);
+        disk.gate.pass(Op::Open { file: name })?;
+        let opened =
+            if path.is_empty() { File::new("", Blocks::default(), Shm::default()) } else { find(&disk, path, flags)? };
+        let handle = Handle {
+            disk,
+            file: opened,
+            level: Level::None,
+            shm: None,
+            delete_on_close: flags & ffi::SQLITE_OPEN_DELETEONCLOSE != 0,
+            persist_wal: 0,
+            powersafe: 1,
+            mmap_size: 0,
+        };
+        // SAFETY: `file` has room for an `OpenFile`, as `szOsFile` says, is aligned as every allocation of SQLite's, and
+        // holds none yet. `close` drops it.
+        unsafe { file.cast::<OpenFile>().write(OpenFile { methods: &raw const METHODS, handle }) };
+        if !out_flags.is_null() {
+            // SAFETY: SQLite's out parameter.
+            unsafe { *out_flags = flags };
+        }
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+fn find(disk: &Disk, path: &str, flags: c_int) -> Result<Arc<File>, Refused> {
+    let name = Disk::name_of(path);
+    // Only databases are held to their disk: a fork looks for a super-journal under the path that it had on the original.
+    if flags & ffi::SQLITE_OPEN_MAIN_DB != 0 && !disk.is_at_home(path) {
+        return Err(Refused(ffi::SQLITE_CANTOPEN));
+    }
+    if flags & ffi::SQLITE_OPEN_CREATE == 0 {
+        return disk.find(name).ok_or(Refused(ffi::SQLITE_CANTOPEN));
+    }
+    let (file, existed) = disk.find_or_create(name);
+    if existed && flags & ffi::SQLITE_OPEN_EXCLUSIVE != 0 {
+        return Err(Refused(ffi::SQLITE_CANTOPEN));
+    }
+    Ok(file)
+}
+
+pub(super) unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, path: *const c_char, sync_dir: c_int) -> c_int {
+    guard(ffi::SQLITE_IOERR_DELETE, || {
+        // SAFETY: SQLite's own arguments.
+        let (disk, path) = unsafe { place(vfs, path, ffi::SQLITE_IOERR_DELETE)? };
+        let name = Disk::name_of(path);
+        disk.gate.pass(Op::Delete { file: name, sync_dir: sync_dir & 1 != 0 })?;
+        Ok(if disk.delete(name) { ffi::SQLITE_OK } else { ffi::SQLITE_IOERR_DELETE_NOENT })
+    })
+}
+
+pub(super) unsafe extern "C" fn access(
+    vfs: *mut ffi::sqlite3_vfs,
+    path: *const c_char,
+    flags: c_int,
+    out: *mut c_int,
+) -> c_int {
+    guard(ffi::SQLITE_IOERR_ACCESS, || {
+        // SAFETY: SQLite's own arguments.
+        let (disk, path) = unsafe { place(vfs, path, ffi::SQLITE_IOERR_ACCESS)? };
+        let name = Disk::name_of(path);
+        disk.gate.pass(Op::Exists { file: name })?;
+        // As in the unix VFS, an empty file does not exist where SQLite looks for a journal.
+        let found = disk.find(name).is_some_and(|file| {
+            flags != ffi::SQLITE_ACCESS_EXISTS || file.bytes.read().unwrap_or_else(PoisonError::into_inner).len() > 0
+        });
+        // SAFETY: SQLite's out parameter.
+        unsafe { *out = c_int::from(found) };
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+pub(super) unsafe extern "C" fn full_pathname(
+    vfs: *mut ffi::sqlite3_vfs,
+    path: *const c_char,
+    size: c_int,
+    out: *mut c_char,
+) -> c_int {
+    guard(ffi::SQLITE_CANTOPEN, || {
+        // SAFETY: SQLite's own arguments.
+        let (disk, path) = unsafe { place(vfs, path, ffi::SQLITE_CANTOPEN)? };
+        let home = if path.starts_with('/') { "" } else { disk.home() };
+        let len = home.len() + path.len();
+        if len >= usize::try_from(size).unwrap_or(0) {
+            return Err(Refused(ffi::SQLITE_CANTOPEN));
+        }
+        // SAFETY: `out` has `size` bytes, and `len` and the NUL are fewer.
+        unsafe {
+            out.copy_from_nonoverlapping(home.as_ptr().cast(), home.len());
+            out.add(home.len()).copy_from_nonoverlapping(path.as_ptr().cast(), path.len());
+            *out.add(len) = 0;
+        }
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+/// # Safety
+/// The arguments are those of a callback.
+unsafe fn place<'a>(
+    vfs: *mut ffi::sqlite3_vfs,
+    path: *const c_char,
+    error: c_int,
+) -> Result<(Arc<Disk>, &'a str), Refused> {
+    // SAFETY: the caller's.
+    unsafe {
+        let path = path_text(path).ok_or(Refused(error))?;
+        Ok((disk_of(vfs, path).ok_or(Refused(error))?, path))
+    }
+}
+
+/// The handle behind a file object of ours. SQLite calls the methods of one connection's file one at a time.
+///
+/// # Safety
+/// `file` was filled by `open` and not closed since, and no other reference to its handle is alive.
+unsafe fn handle<'a>(file: *mut ffi::sqlite3_file) -> &'a mut Handle {
+    // SAFETY: the caller's.
+    unsafe { &mut (*file.cast::<OpenFile>()).handle }
+}
+
+// In the methods below, `file` is what `open` filled, and every pointer is SQLite's own: its out parameters and buffers.
+
+unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
+    guard(ffi::SQLITE_IOERR_CLOSE, || {
+        // SAFETY: SQLite closes a file once. The object is moved out of SQLite's memory and dropped at the end, also when
+        // the watch refuses: SQLite takes a failed close for a close.
+        let OpenFile { mut handle, .. } = unsafe {
+            let open = file.cast::<OpenFile>().read();
+            (*file).pMethods = ptr::null();
+            open
+        };
+        let refusal = handle.disk.gate.pass(Op::Close { file: &handle.file.name });
+        if let Some(held) = handle.shm.take() {
+            hold(&handle.file.shm).detach(held);
+        }
+        hold(&handle.file.locks).unlock(&mut handle.level, Level::None);
+        if handle.delete_on_close {
+            handle.disk.delete(&handle.file.name);
+        }
+        refusal.map(|()| ffi::SQLITE_OK)
+    })
+}
+
+unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, into: *mut c_void, len: c_int, offset: i64) -> c_int {
+    guard(ffi::SQLITE_IOERR_READ, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        let (len, start) = (len as usize, offset as usize);
+        handle.disk.gate.pass(Op::Read { file: &handle.file.name, offset: start as u64, len })?;
+        // SAFETY: SQLite's buffer of `len` bytes, which nobody may have written to yet.
+        let into = unsafe { std::slice::from_raw_parts_mut(into.cast::<MaybeUninit<u8>>(), len) };
+        let bytes = handle.file.bytes.read().unwrap_or_else(PoisonError::into_inner);
+        let count = bytes.read(start, into);
+        Ok(if count == len { ffi::SQLITE_OK } else { ffi::SQLITE_IOERR_SHORT_READ })
+    })
+}
+
+unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, data: *const c_void, len: c_int, offset: i64) -> c_int {
+    guard(ffi::SQLITE_IOERR_WRITE, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        // SAFETY: SQLite's buffer of `len` bytes.
+        let data = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len as usize) };
+        handle.disk.gate.pass(Op::Write { file: &handle.file.name, offset: offset as u64, data })?;
+        let mut bytes = handle.file.bytes.write().unwrap_or_else(PoisonError::into_inner);
+        bytes.write(offset as usize, data);
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, len: i64) -> c_int {
+    guard(ffi::SQLITE_IOERR_TRUNCATE, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        handle.disk.gate.pass(Op::Truncate { file: &handle.file.name, len: len as u64 })?;
+        handle.file.bytes.write().unwrap_or_else(PoisonError::into_inner).truncate(len as usize);
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
+    guard(ffi::SQLITE_IOERR_FSYNC, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        handle.disk.gate.pass(Op::Sync { file: &handle.file.name })?;
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, out: *mut i64) -> c_int {
+    guard(ffi::SQLITE_IOERR_FSTAT, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        let len = handle.file.bytes.read().unwrap_or_else(PoisonError::into_inner).len();
+        // SAFETY: see above.
+        unsafe { *out = len as i64 };
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
+    guard(ffi::SQLITE_IOERR_LOCK, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        handle.disk.gate.pass(Op::Lock { file: &handle.file.name, level })?;
+        let answer = hold(&handle.file.locks).lock(&mut handle.level, Level::from_code(level));
+        Ok(answer.map_or(ffi::SQLITE_BUSY, |()| ffi::SQLITE_OK))
+    })
+}
+
+unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
+    guard(ffi::SQLITE_IOERR_UNLOCK, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        handle.disk.gate.pass(Op::Unlock { file: &handle.file.name, level })?;
+        hold(&handle.file.locks).unlock(&mut handle.level, Level::from_code(level));
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+unsafe extern "C" fn check_reserved_lock(file: *mut ffi::sqlite3_file, out: *mut c_int) -> c_int {
+    guard(ffi::SQLITE_IOERR_CHECKRESERVEDLOCK, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        let reserved = hold(&handle.file.locks).is_reserved();
+        // SAFETY: see above.
+        unsafe { *out = c_int::from(reserved) };
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argument: *mut c_void) -> c_int {
+    guard(ffi::SQLITE_ERROR, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        let number = argument.cast::<c_int>();
+        // SAFETY: the type of the argument is given by the operation, see <https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html>.
+        unsafe {
+            match op {
+                ffi::SQLITE_FCNTL_LOCKSTATE => *number = handle.level as c_int,
+                ffi::SQLITE_FCNTL_PERSIST_WAL => mode_bit(&mut handle.persist_wal, number),
+                ffi::SQLITE_FCNTL_POWERSAFE_OVERWRITE => mode_bit(&mut handle.powersafe, number),
+                ffi::SQLITE_FCNTL_HAS_MOVED => *number = 0,
+                ffi::SQLITE_FCNTL_SIZE_HINT | ffi::SQLITE_FCNTL_CHUNK_SIZE => {}
+                ffi::SQLITE_FCNTL_VFSNAME => {
+                    *argument.cast::<*mut c_char>() =
+                        ffi::sqlite3_mprintf(c"%s".as_ptr(), handle.disk.vfs_c_name().as_ptr());
+                }
+                ffi::SQLITE_FCNTL_MMAP_SIZE => {
+                    let size = argument.cast::<i64>();
+                    let wanted = *size;
+                    *size = handle.mmap_size;
+                    if wanted >= 0 {
+                        handle.mmap_size = wanted.min(MAX_MMAP_SIZE);
+                    }
+                }
+                _ => return Ok(ffi::SQLITE_NOTFOUND),
+            }
+        }
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+/// The limit that SQLite is built with unless somebody chose another: SQLITE_MAX_MMAP_SIZE.
+const MAX_MMAP_SIZE: i64 = 0x7fff_0000;
+
+/// A negative number asks, any other sets.
+///
+/// # Safety
+/// `number` is the argument of a file control.
+unsafe fn mode_bit(bit: &mut c_int, number: *mut c_int) {
+    // SAFETY: the caller's.
+    unsafe {
+        match *number {
+            ..0 => *number = *bit,
+            value => *bit = c_int::from(value != 0),
+        }
+    }
+}
+
+unsafe extern "C" fn sector_size(_: *mut ffi::sqlite3_file) -> c_int {
+    SECTOR
+}
+
+unsafe extern "C" fn device_characteristics(file: *mut ffi::sqlite3_file) -> c_int {
+    guard(0, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        Ok(if handle.powersafe != 0 { CHARACTERISTICS } else { 0 })
+    })
+}
+
+unsafe extern "C" fn shm_map(
+    file: *mut ffi::sqlite3_file,
+    region: c_int,
+    size: c_int,
+    extend: c_int,
+    out: *mut *mut c_void,
+) -> c_int {
+    guard(ffi::SQLITE_IOERR_SHMMAP, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        let (region, size) = (region as usize, size as usize);
+        handle.disk.gate.pass(Op::ShmMap { file: &handle.file.name, region })?;
+        let mut shm = hold(&handle.file.shm);
+        if handle.shm.is_none() {
+            handle.shm = Some(shm.attach());
+        }
+        let start = shm.map(region, size, extend != 0);
+        // SAFETY: see above. The region stays where it is until `shm_unmap` or `close`.
+        unsafe { *out = start.map_or(ptr::null_mut(), |start| start.as_ptr().cast()) };
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count: c_int, flags: c_int) -> c_int {
+    guard(ffi::SQLITE_IOERR_SHMLOCK, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        handle.disk.gate.pass(Op::shm_lock(&handle.file.name, first, count, flags))?;
+        let held = handle.shm.as_mut().ok_or(Refused(ffi::SQLITE_IOERR_SHMLOCK))?;
+        let (first, count) = (first as usize, count as usize);
+        let mut shm = hold(&handle.file.shm);
+        if flags & ffi::SQLITE_SHM_UNLOCK != 0 {
+            shm.unlock(held, first, count);
+            return Ok(ffi::SQLITE_OK);
+        }
+        let answer = match flags & ffi::SQLITE_SHM_EXCLUSIVE {
+            0 => shm.lock_shared(held, first),
+            _ => shm.lock_exclusive(held, first, count),
+        };
+        Ok(answer.map_or(ffi::SQLITE_BUSY, |()| ffi::SQLITE_OK))
+    })
+}
+
+unsafe extern "C" fn shm_barrier(_: *mut ffi::sqlite3_file) {
+    fence(Ordering::SeqCst);
+}
+
+unsafe extern "C" fn shm_unmap(file: *mut ffi::sqlite3_file, _delete: c_int) -> c_int {
+    guard(ffi::SQLITE_IOERR_SHMMAP, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        if let Some(held) = handle.shm.take() {
+            hold(&handle.file.shm).detach(held);
+        }
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+unsafe extern "C" fn fetch(_: *mut ffi::sqlite3_file, _offset: i64, _len: c_int, out: *mut *mut c_void) -> c_int {
+    // SAFETY: see above. NULL says that there is no mapping, and SQLite reads.
+    unsafe { *out = ptr::null_mut() };
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn unfetch(_: *mut ffi::sqlite3_file, _offset: i64, _page: *mut c_void) -> c_int {
+    ffi::SQLITE_OK
+}

@@ -1,0 +1,212 @@
+//! The WAL-index that connections to one database share, on the heap instead of in a `-shm` file, and its eight locks.
+//!
+//! <https://www.sqlite.org/walformat.html> says what SQLite keeps in it. Nothing here looks inside.
+
+use std::ptr::NonNull;
+
+pub(super) const LOCKS: usize = 8;
+
+/// The WAL-index of one database file, over all its connections.
+#[derive(Default)]
+pub(super) struct Shm {
+    regions: Vec<Region>,
+    /// Connections that have it mapped. With the last one it goes, as the file does in the unix VFS: who comes next finds
+    /// nothing and recovers the index from the WAL.
+    users: usize,
+    slots: [Slot; LOCKS],
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Slot {
+    readers: u32,
+    exclusive: bool,
+}
+
+/// What one connection holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Held {
+    shared: u8,
+    exclusive: u8,
+}
+
+/// Another connection holds one of the locks.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Busy;
+
+impl Shm {
+    pub(super) fn attach(&mut self) -> Held {
+        self.users += 1;
+        Held::default()
+    }
+
+    pub(super) fn detach(&mut self, mut held: Held) {
+        self.unlock(&mut held, 0, LOCKS);
+        self.users -= 1;
+        if self.users == 0 {
+            self.regions.clear();
+        }
+    }
+
+    /// The address of a region, which is `size` zeroes when it is new. It stays where it is until the last connection
+    /// detaches.
+    pub(super) fn map(&mut self, index: usize, size: usize, extend: bool) -> Option<NonNull<u8>> {
+        if extend {
+            while self.regions.len() <= index {
+                self.regions.push(Region::zeroed(size));
+            }
+        }
+        self.regions.get(index).map(|region| region.start)
+    }
+
+    pub(super) fn lock_shared(&mut self, held: &mut Held, slot: usize) -> Result<(), Busy> {
+        if held.shared & mask(slot, 1) != 0 {
+            return Ok(());
+        }
+        if self.slots[slot].exclusive {
+            return Err(Busy);
+        }
+        self.slots[slot].readers += 1;
+        held.shared |= mask(slot, 1);
+        Ok(())
+    }
+
+    pub(super) fn lock_exclusive(&mut self, held: &mut Held, first: usize, count: usize) -> Result<(), Busy> {
+        for index in first..first + count {
+            if held.exclusive & mask(index, 1) == 0 && self.slots[index] != Slot::default() {
+                return Err(Busy);
+            }
+        }
+        for slot in &mut self.slots[first..first + count] {
+            slot.exclusive = true;
+        }
+        held.exclusive |= mask(first, count);
+        Ok(())
+    }
+
+    /// Gives up whatever `held` has among `first..first + count`.
+    pub(super) fn unlock(&mut self, held: &mut Held, first: usize, count: usize) {
+        for index in first..first + count {
+            let bit = mask(index, 1);
+            if held.shared & bit != 0 {
+                self.slots[index].readers -= 1;
+            }
+            if held.exclusive & bit != 0 {
+                self.slots[index].exclusive = false;
+            }
+        }
+        held.shared &= !mask(first, count);
+        held.exclusive &= !mask(first, count);
+    }
+
+    /// A copy for the fork of a disk, so that the fork need not read the whole WAL to find its way in it. `None` while
+    /// anybody holds an exclusive lock: then the index may be changing, and the fork recovers it.
+    pub(super) fn fork(&self) -> Option<Shm> {
+        if self.slots.iter().any(|slot| slot.exclusive) {
+            return None;
+        }
+        let regions = self.regions.iter().map(Region::copy).collect();
+        // The regions have no users yet: the first to attach finds them, the last to detach drops them.
+        Some(Shm { regions, users: 0, slots: [Slot::default(); LOCKS] })
+    }
+}
+
+fn mask(first: usize, count: usize) -> u8 {
+    (((1_u16 << count) - 1) << first) as u8
+}
+
+/// Memory that SQLite reads and writes through raw pointers, from several threads, by its own protocol. It is never seen
+/// as a Rust reference.
+struct Region {
+    start: NonNull<u8>,
+    size: usize,
+}
+
+// SAFETY: a region is an address and a size. The bytes behind it are only touched by SQLite, under the locks above, and
+// by `copy`, while no lock is held under which SQLite writes.
+unsafe impl Send for Region {}
+
+impl Region {
+    fn zeroed(size: usize) -> Self {
+        let bytes: Box<[u8]> = vec![0; size].into_boxed_slice();
+        let start = NonNull::from(Box::leak(bytes)).cast();
+        Region { start, size }
+    }
+
+    fn copy(&self) -> Self {
+        let copy = Region::zeroed(self.size);
+        // SAFETY: both regions are `size` bytes, and distinct. `Shm::fork` has seen that no exclusive lock is held, and the
+        // caller has `&Shm` from its mutex, so that none can be taken: nobody writes to the source meanwhile.
+        unsafe { copy.start.copy_from_nonoverlapping(self.start, self.size) };
+        copy
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        let bytes = std::ptr::slice_from_raw_parts_mut(self.start.as_ptr(), self.size);
+        // SAFETY: `zeroed` leaked exactly this slice from a `Box`, and it is dropped once. SQLite has unmapped it: regions
+        // are dropped with the last user, or with the disk, which every connection keeps alive.
+        drop(unsafe { Box::from_raw(bytes) });
+    }
+}
+
+impl std::fmt::Debug for Shm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shm").field("regions", &self.regions.len()).field("users", &self.users).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Busy, LOCKS, Shm};
+
+    #[test]
+    fn shared_locks_are_counted_and_exclusive_ones_are_alone() {
+        let mut shm = Shm::default();
+        let (mut one, mut two) = (shm.attach(), shm.attach());
+        assert_eq!(shm.lock_shared(&mut one, 3), Ok(()));
+        assert_eq!(shm.lock_shared(&mut two, 3), Ok(()));
+        assert_eq!(shm.lock_exclusive(&mut one, 3, 1), Err(Busy));
+        shm.unlock(&mut two, 3, 1);
+        shm.unlock(&mut one, 3, 1);
+        assert_eq!(shm.lock_exclusive(&mut one, 1, LOCKS - 1), Ok(()));
+        assert_eq!(shm.lock_shared(&mut two, 7), Err(Busy));
+        assert_eq!(shm.lock_shared(&mut two, 0), Ok(()));
+        shm.detach(one);
+        assert_eq!(shm.lock_exclusive(&mut two, 7, 1), Ok(()));
+    }
+
+    #[test]
+    fn a_range_is_taken_whole_or_not_at_all() {
+        let mut shm = Shm::default();
+        let (mut one, mut two) = (shm.attach(), shm.attach());
+        shm.lock_exclusive(&mut one, 2, 1).unwrap();
+        assert_eq!(shm.lock_exclusive(&mut two, 0, 4), Err(Busy));
+        assert_eq!(shm.lock_exclusive(&mut one, 0, 2), Ok(()));
+    }
+
+    #[test]
+    fn regions_stay_until_the_last_connection_goes() {
+        let mut shm = Shm::default();
+        let (one, two) = (shm.attach(), shm.attach());
+        assert_eq!(shm.map(0, 32, false), None);
+        let region = shm.map(0, 32, true).unwrap();
+        assert_eq!(shm.map(1, 32, false), None);
+        shm.detach(one);
+        assert_eq!(shm.map(0, 32, false), Some(region));
+        shm.detach(two);
+        assert_eq!(shm.map(0, 32, false), None);
+    }
+
+    #[test]
+    fn a_fork_waits_for_nobody_and_copies_nothing_unfinished() {
+        let mut shm = Shm::default();
+        let mut one = shm.attach();
+        shm.map(0, 32, true).unwrap();
+        shm.lock_shared(&mut one, 4).unwrap();
+        let fork = shm.fork().unwrap();
+        assert_eq!((fork.regions.len(), fork.users), (1, 0));
+        shm.lock_exclusive(&mut one, 0, 1).unwrap();
+        assert!(shm.fork().is_none());
+    }
+}

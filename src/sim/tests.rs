@@ -1,0 +1,293 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+
+use super::gate::{Op, Refused, Watch};
+use super::{Blocks, Disk};
+
+const MAIN: &str = "main.db";
+
+fn open(disk: &Disk) -> Connection {
+    let connection =
+        Connection::open_with_flags_and_vfs(disk.path_of(MAIN), OpenFlags::default(), disk.vfs_name()).unwrap();
+    connection.busy_timeout(Duration::ZERO).unwrap();
+    connection
+}
+
+fn wal(disk: &Disk) -> Connection {
+    let connection = open(disk);
+    connection.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t(x)").unwrap();
+    connection
+}
+
+fn count(connection: &Connection) -> i64 {
+    connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn wal_is_real() {
+    let disk = Disk::in_memory();
+    let writer = wal(&disk);
+    let mode: String = writer.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, "wal");
+    assert!(disk.read("main.db-wal").unwrap().len() > 0);
+
+    let reader = open(&disk);
+    reader.execute_batch("BEGIN").unwrap();
+    assert_eq!(count(&reader), 0);
+    writer.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+    assert_eq!(count(&reader), 0, "a reader keeps its snapshot while a writer commits");
+    reader.execute_batch("COMMIT").unwrap();
+    assert_eq!(count(&reader), 1);
+}
+
+#[test]
+fn a_second_writer_is_busy_in_another_thread() {
+    let disk = Disk::in_memory();
+    let one = wal(&disk);
+    one.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let two = open(&disk);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let error = two.execute_batch("BEGIN IMMEDIATE").unwrap_err();
+            assert_eq!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy));
+        });
+    });
+}
+
+#[test]
+fn a_busy_timeout_takes_the_time_of_the_clock() {
+    let disk = Disk::in_memory();
+    let (one, two) = (wal(&disk), open(&disk));
+    one.execute_batch("BEGIN IMMEDIATE").unwrap();
+    disk.clock().set("2026-03-01T00:00:00Z");
+    two.busy_timeout(Duration::from_secs(30)).unwrap();
+    let error = two.execute_batch("BEGIN IMMEDIATE").unwrap_err();
+    assert_eq!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy));
+    let now: String = two.query_row("SELECT datetime('now')", [], |row| row.get(0)).unwrap();
+    assert_eq!(now, "2026-03-01 00:00:30");
+}
+
+#[test]
+fn two_disks_have_two_clocks() {
+    let (one, two) = (Disk::in_memory(), Disk::over_files(false));
+    one.clock().set("2026-03-01T00:00:00Z");
+    let now = |connection: &Connection| -> String {
+        connection.query_row("SELECT strftime('%Y', 'now')", [], |row| row.get(0)).unwrap()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let file = Connection::open_with_flags_and_vfs(dir.path().join(MAIN), OpenFlags::default(), two.vfs_name());
+    two.clock().set("1999-12-31T23:59:59Z");
+    assert_eq!((now(&open(&one)).as_str(), now(&file.unwrap()).as_str()), ("2026", "1999"));
+}
+
+#[test]
+fn a_fork_goes_its_own_way_also_inside_an_open_wal() {
+    let disk = Disk::in_memory();
+    let one = wal(&disk);
+    one.execute_batch("INSERT INTO t VALUES (1); BEGIN; INSERT INTO t VALUES (2)").unwrap();
+    let fork = disk.fork();
+    let two = open(&fork);
+    assert_eq!(count(&two), 1, "a transaction that is open is not on the fork");
+    two.execute_batch("INSERT INTO t VALUES (3), (4)").unwrap();
+    one.execute_batch("COMMIT").unwrap();
+    assert_eq!((count(&one), count(&two)), (2, 3));
+    two.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); DELETE FROM t").unwrap();
+    assert_eq!((count(&one), count(&open(&disk)), count(&two)), (2, 2, 0));
+}
+
+#[test]
+fn a_fork_with_a_hot_journal_rolls_back() {
+    let disk = Disk::in_memory();
+    let one = open(&disk);
+    one.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1); PRAGMA cache_size = 1; BEGIN").unwrap();
+    // More than the cache holds: the transaction is in the database file before it is committed.
+    one.execute_batch("INSERT INTO t SELECT randomblob(900) FROM (WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 99) SELECT i FROM n)")
+        .unwrap();
+    assert!(disk.read(MAIN).unwrap().len() > 50_000);
+    let fork = disk.fork();
+    let two = open(&fork);
+    assert_eq!(count(&two), 1);
+    one.execute_batch("COMMIT").unwrap();
+    assert_eq!((count(&one), count(&two)), (100, 1));
+}
+
+#[test]
+fn a_fork_takes_a_transaction_over_two_databases_whole() {
+    struct AtCommit(Mutex<Vec<Arc<Disk>>>, Mutex<Option<std::sync::Weak<Disk>>>);
+    impl Watch for AtCommit {
+        fn before(&self, op: Op<'_>) -> Result<(), Refused> {
+            let disk = self.1.lock().unwrap().take();
+            // The first journal is deleted after the super-journal is gone, which is the commit; and before, both are hot.
+            if let (Op::Delete { .. }, Some(disk)) = (op, disk.as_ref().and_then(std::sync::Weak::upgrade)) {
+                self.0.lock().unwrap().push(disk.fork());
+            }
+            *self.1.lock().unwrap() = disk;
+            Ok(())
+        }
+    }
+    let disk = Disk::in_memory();
+    let one = open(&disk);
+    one.execute_batch("ATTACH 'other.db' AS other; CREATE TABLE t(x); CREATE TABLE other.u(x)").unwrap();
+    let watch = Arc::new(AtCommit(Mutex::default(), Mutex::new(Some(Arc::downgrade(&disk)))));
+    disk.gate().set(Some(Arc::clone(&watch) as Arc<dyn Watch>));
+    one.execute_batch("BEGIN; INSERT INTO t VALUES (1); INSERT INTO u VALUES (1); COMMIT").unwrap();
+    disk.gate().set(None);
+    let forks = std::mem::take(&mut *watch.0.lock().unwrap());
+    assert_eq!(forks.len(), 3, "the super-journal and two journals are deleted");
+    let committed: Vec<(i64, i64)> = forks
+        .iter()
+        .map(|fork| {
+            let two = open(fork);
+            two.execute_batch("ATTACH 'other.db' AS other").unwrap();
+            (count(&two), two.query_row("SELECT count(*) FROM u", [], |row| row.get(0)).unwrap())
+        })
+        .collect();
+    assert_eq!(committed, [(0, 0), (1, 1), (1, 1)]);
+}
+
+#[test]
+fn the_shared_name_opens_a_live_disk_by_its_path() {
+    let disk = Disk::in_memory();
+    let _one = wal(&disk);
+    let open = || Connection::open_with_flags_and_vfs(disk.path_of(MAIN), OpenFlags::default(), "sqlitmus");
+    open().unwrap().execute_batch("INSERT INTO t VALUES (1)").unwrap();
+    assert_eq!(count(&open().unwrap()), 1);
+
+    let uri = "file:/anything/else.db?vfs=sqlitmus";
+    let keep = Connection::open(uri).unwrap();
+    keep.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1)").unwrap();
+    assert_eq!(count(&Connection::open(uri).unwrap()), 1);
+}
+
+#[test]
+fn a_path_of_a_disk_that_is_gone_cannot_be_opened() {
+    let disk = Disk::in_memory();
+    let (path, vfs) = (disk.path_of(MAIN), disk.vfs_name());
+    drop(disk);
+    let reopen = |vfs: &str| {
+        let error = Connection::open_with_flags_and_vfs(&path, OpenFlags::default(), vfs).unwrap_err();
+        assert_eq!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen));
+    };
+    reopen(vfs);
+    reopen("sqlitmus");
+    // Its VFS is handed on to the next disk, which is not the one that was meant.
+    let next: Vec<_> = (0..64).map(|_| Disk::in_memory()).collect();
+    assert!(next.iter().any(|disk| disk.vfs_name() == vfs));
+    reopen(vfs);
+    reopen("sqlitmus");
+}
+
+#[test]
+fn an_open_connection_keeps_its_disk() {
+    let disk = Disk::in_memory();
+    let one = wal(&disk);
+    drop(disk);
+    one.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+    assert_eq!(count(&one), 1);
+}
+
+#[test]
+fn every_pragma_that_asks_the_file_is_answered() {
+    let disk = Disk::in_memory();
+    let one = wal(&disk);
+    let ask = |sql: &str| -> i64 { one.query_row(sql, [], |row| row.get(0)).unwrap() };
+    assert_eq!(ask("PRAGMA mmap_size = 268435456"), 268_435_456);
+    assert_eq!(ask("PRAGMA mmap_size"), 268_435_456);
+    assert_eq!(ask("PRAGMA mmap_size = 1099511627776"), 0x7fff_0000);
+    let path: String = one.query_row("SELECT file FROM pragma_database_list", [], |row| row.get(0)).unwrap();
+    assert_eq!(path, disk.path_of(MAIN));
+}
+
+/// Counts operations, and refuses the `fail`-th write.
+#[derive(Default)]
+struct Counter {
+    writes: AtomicUsize,
+    syncs: AtomicUsize,
+    fail: Option<usize>,
+}
+
+impl Watch for Counter {
+    fn before(&self, op: Op<'_>) -> Result<(), Refused> {
+        match op {
+            Op::Write { .. } => {
+                let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+                if self.fail == Some(number) { Err(Refused(ffi::SQLITE_FULL)) } else { Ok(()) }
+            }
+            Op::Sync { .. } => {
+                self.syncs.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_watch_sees_and_refuses_operations() {
+    let disk = Disk::in_memory();
+    let one = wal(&disk);
+    let watch = Arc::new(Counter { fail: Some(2), ..Counter::default() });
+    assert!(disk.gate().set(Some(Arc::clone(&watch) as Arc<dyn Watch>)).is_none());
+    let error = one.execute_batch("INSERT INTO t VALUES (1)").unwrap_err();
+    assert_eq!(error.sqlite_error_code(), Some(ErrorCode::DiskFull));
+    assert!(disk.gate().set(None).is_some());
+    assert_eq!(count(&one), 0);
+    one.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+    assert_eq!(watch.writes.load(Ordering::SeqCst), 2, "without a watch nothing is counted");
+}
+
+#[test]
+fn a_watch_that_panics_is_an_error_of_sqlites() {
+    struct Panics;
+    impl Watch for Panics {
+        fn before(&self, op: Op<'_>) -> Result<(), Refused> {
+            match op {
+                Op::Write { .. } => panic!("in a watch"),
+                _ => Ok(()),
+            }
+        }
+    }
+    let disk = Disk::in_memory();
+    let one = wal(&disk);
+    disk.gate().set(Some(Arc::new(Panics)));
+    let error = one.execute_batch("INSERT INTO t VALUES (1)").unwrap_err();
+    assert_eq!(error.sqlite_error().map(|error| error.extended_code), Some(ffi::SQLITE_IOERR_WRITE));
+    disk.gate().set(None);
+    assert_eq!(count(&one), 0);
+}
+
+#[test]
+fn over_files_every_operation_passes_the_gate_too() {
+    for sync in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::over_files(sync);
+        let watch = Arc::new(Counter::default());
+        disk.gate().set(Some(Arc::clone(&watch) as Arc<dyn Watch>));
+        let path = dir.path().join(MAIN);
+        let one = Connection::open_with_flags_and_vfs(&path, OpenFlags::default(), disk.vfs_name()).unwrap();
+        one.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t(x)").unwrap();
+        assert!(watch.writes.load(Ordering::SeqCst) > 3);
+        assert!(watch.syncs.load(Ordering::SeqCst) > 1, "SQLite asks for syncs whether they happen or not");
+
+        // The operating system's locks hold against a connection that does not come through us.
+        one.execute_batch("INSERT INTO t VALUES (1); BEGIN IMMEDIATE").unwrap();
+        let plain = Connection::open(&path).unwrap();
+        plain.busy_timeout(Duration::ZERO).unwrap();
+        assert_eq!(count(&plain), 1);
+        let error = plain.execute_batch("INSERT INTO t VALUES (2)").unwrap_err();
+        assert_eq!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy));
+    }
+}
+
+#[test]
+fn a_disk_can_start_with_a_database() {
+    let disk = Disk::in_memory();
+    let one = open(&disk);
+    one.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1)").unwrap();
+    let bytes: Vec<u8> = disk.read(MAIN).unwrap().chunks().flatten().copied().collect();
+    let copy = Disk::holding(MAIN, Blocks::from_bytes(&bytes));
+    assert_eq!(count(&open(&copy)), 1);
+}
