@@ -116,12 +116,11 @@ impl Error {
 
     /// SQLite's message and extended code, as evidence and as the source.
     pub(crate) fn because_sqlite(self, error: rusqlite::Error) -> Self {
-        let says = describe_sqlite(&error);
+        let says = Refusal::of(&error).map_or_else(|| error.to_string(), |refusal| refusal.to_string());
         self.evidence("SQLite says", says).because(error)
     }
 
-    /// What the app's own code said, as evidence and as the source. An error of ours among its causes is taken over as
-    /// it is: its report says more than any wrapping could.
+    /// What the app's own code said, with its causes, as evidence and as the source.
     pub(crate) fn because_app(self, error: BoxError) -> Self {
         let mut says = error.to_string();
         let mut cause = error.source();
@@ -171,7 +170,7 @@ impl Error {
         let mut cause: Option<&(dyn StdError + 'static)> = self.source();
         while let Some(error) = cause {
             if let Some(sqlite) = error.downcast_ref::<rusqlite::Error>() {
-                return extended_code(sqlite);
+                return Refusal::of(sqlite).map(|refusal| refusal.code);
             }
             cause = error.source();
         }
@@ -179,25 +178,54 @@ impl Error {
     }
 }
 
-fn extended_code(error: &rusqlite::Error) -> Option<i32> {
-    match error {
-        rusqlite::Error::SqliteFailure(failure, _) => Some(failure.extended_code),
-        rusqlite::Error::SqlInputError { error, .. } => Some(error.extended_code),
-        _ => None,
+/// SQLite's refusal, taken out of an error of rusqlite's.
+pub(crate) struct Refusal {
+    /// The extended result code.
+    pub(crate) code: i32,
+    pub(crate) message: String,
+    /// The byte of the statement at which SQLite stumbled, where it tells.
+    pub(crate) offset: Option<usize>,
+}
+
+impl Refusal {
+    /// `None` for errors that are rusqlite's own, such as a row that is missing.
+    pub(crate) fn of(error: &rusqlite::Error) -> Option<Refusal> {
+        // The variant with the offset exists or not by a feature of rusqlite's that other crates of the build decide, so
+        // it cannot be named here. Its code is its source, and its parts stand in its `Debug`.
+        let code = error.source()?.downcast_ref::<ffi::Error>()?.extended_code;
+        if let rusqlite::Error::SqliteFailure(_, message) = error {
+            return Some(Refusal { code, message: message.clone().unwrap_or_default(), offset: None });
+        }
+        let text = format!("{error:?}");
+        let message = text.split_once("msg: \"").and_then(|(_, rest)| rest.split_once("\", sql: \""));
+        let message = message.map_or_else(|| error.to_string(), |(message, _)| unescaped(message));
+        let offset = text.rsplit_once("offset: ").and_then(|(_, rest)| rest.trim_end_matches([' ', '}']).parse().ok());
+        Some(Refusal { code, message, offset })
     }
 }
 
-fn describe_sqlite(error: &rusqlite::Error) -> String {
-    let (code, message): (&ffi::Error, &str) = match error {
-        rusqlite::Error::SqliteFailure(code, Some(message)) => (code, message),
-        rusqlite::Error::SqliteFailure(code, None) => (code, ""),
-        rusqlite::Error::SqlInputError { error, msg, .. } => (error, msg),
-        other => return other.to_string(),
-    };
-    let text = ffi::code_to_str(code.extended_code);
-    match message {
-        "" => format!("{text} (code {})", code.extended_code),
-        message => format!("{message} (code {}: {text})", code.extended_code),
+/// Text as it was before `Debug` quoted it.
+fn unescaped(quoted: &str) -> String {
+    let mut text = String::new();
+    let mut rest = quoted.chars();
+    while let Some(c) = rest.next() {
+        match (c, if c == '\\' { rest.next() } else { None }) {
+            (_, Some('n')) => text.push('\n'),
+            (_, Some('t')) => text.push('\t'),
+            (_, Some(escaped)) => text.push(escaped),
+            (plain, None) => text.push(plain),
+        }
+    }
+    text
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = ffi::code_to_str(self.code);
+        match self.message.as_str() {
+            "" => write!(f, "{text} (code {})", self.code),
+            message => write!(f, "{message} (code {}: {text})", self.code),
+        }
     }
 }
 
@@ -209,7 +237,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.report.fmt(f)
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -219,5 +247,44 @@ impl StdError for Error {
             Some(source) => Some(&**source),
             None => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::Refusal;
+
+    fn refusal(sql: &str) -> Refusal {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t(x UNIQUE); INSERT INTO t VALUES (1)").unwrap();
+        let error = connection.prepare(sql).and_then(|mut statement| statement.execute([])).unwrap_err();
+        Refusal::of(&error).unwrap()
+    }
+
+    #[test]
+    fn the_place_and_the_message_of_a_refusal_are_found() {
+        let found = refusal("SELECT \"a\\b\" -- \", sql: \", offset: 7\n, nowhere FROM t");
+        assert_eq!(found.message, "no such column: nowhere");
+        assert_eq!((found.code, found.offset), (1, Some(39)));
+        let found = refusal("SELECT x FROM \"it's\" ");
+        assert_eq!((found.message.as_str(), found.offset), ("no such table: it's", None));
+    }
+
+    #[test]
+    fn the_code_is_the_extended_one() {
+        let found = refusal("INSERT INTO t VALUES (1)");
+        assert_eq!((found.code, found.offset), (2067, None));
+        assert_eq!(
+            found.to_string(),
+            "UNIQUE constraint failed: t.x (code 2067: Uniqueness constraint violation)"
+                .replace("Uniqueness constraint violation", super::ffi::code_to_str(2067))
+        );
+    }
+
+    #[test]
+    fn what_is_not_sqlites_is_no_refusal() {
+        assert!(Refusal::of(&rusqlite::Error::QueryReturnedNoRows).is_none());
     }
 }

@@ -11,11 +11,15 @@ use once_cell::sync::Lazy;
 /// Large enough that a file is few blocks to clone, small enough that the first write to a shared one is a cheap copy.
 pub(super) const BLOCK: usize = 8192;
 
-/// `BLOCK` bytes.
-type Block = [u8];
+/// Zeroes behind every block: SQLite may read past the end of a mapped page where a database is corrupt, in practice a few
+/// bytes. The unix VFS leaves it as much room.
+const MARGIN: usize = 256;
+
+/// `BLOCK` bytes and the margin.
+pub(super) type Block = [u8];
 
 /// What a hole consists of.
-static ZEROES: Lazy<Arc<Block>> = Lazy::new(|| Arc::from([0; BLOCK]));
+static ZEROES: Lazy<Arc<Block>> = Lazy::new(|| Arc::from([0; BLOCK + MARGIN]));
 
 /// The contents of a file.
 #[derive(Clone, Default)]
@@ -31,6 +35,12 @@ impl Blocks {
         blocks
     }
 
+    pub(crate) fn zeroes(len: usize) -> Self {
+        let mut blocks = Blocks::default();
+        blocks.grow(len);
+        blocks
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -40,7 +50,7 @@ impl Blocks {
         let whole = self.len / BLOCK;
         self.blocks.iter().enumerate().map(
             move |(index, block)| {
-                if index < whole { &block[..] } else { &block[..self.len % BLOCK] }
+                if index < whole { &block[..BLOCK] } else { &block[..self.len % BLOCK] }
             },
         )
     }
@@ -62,11 +72,8 @@ impl Blocks {
     }
 
     /// Writes `data` at `offset`. What lies between the end and `offset` becomes zeroes.
-    pub(super) fn write(&mut self, offset: usize, data: &[u8]) {
-        let end = offset + data.len();
-        if end > self.len {
-            self.grow(end);
-        }
+    pub(crate) fn write(&mut self, offset: usize, data: &[u8]) {
+        self.grow(offset + data.len());
         let mut done = 0;
         while done < data.len() {
             let (index, within) = ((offset + done) / BLOCK, (offset + done) % BLOCK);
@@ -82,7 +89,15 @@ impl Blocks {
         }
     }
 
-    /// Cuts the contents to `len` bytes. Never grows them: SQLite does not ask for that.
+    /// The block with `len` bytes at `offset`, and where they begin in it; `None` where they lie in two blocks. Whoever has
+    /// it sees the bytes as they are now: a write copies a block that is shared.
+    pub(super) fn share(&self, offset: usize, len: usize) -> Option<(Arc<Block>, usize)> {
+        let within = offset % BLOCK;
+        let is_there = within + len <= BLOCK && offset + len <= self.len;
+        is_there.then(|| (Arc::clone(&self.blocks[offset / BLOCK]), within))
+    }
+
+    /// Cuts the contents to `len` bytes, if there are more.
     pub(super) fn truncate(&mut self, len: usize) {
         if len >= self.len {
             return;
@@ -97,7 +112,11 @@ impl Blocks {
         self.len = len;
     }
 
-    fn grow(&mut self, len: usize) {
+    /// Makes the contents `len` bytes, if there are fewer, with zeroes.
+    pub(super) fn grow(&mut self, len: usize) {
+        if len <= self.len {
+            return;
+        }
         let count = len.div_ceil(BLOCK);
         while self.blocks.len() < count {
             self.blocks.push(Arc::clone(&ZEROES));

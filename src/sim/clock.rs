@@ -86,6 +86,12 @@ impl Clock {
         *self.lock() = Time::Running { ahead: 0 };
     }
 
+    /// Shows what `other` shows now, and goes its own way.
+    pub(crate) fn show(&self, other: &Clock) {
+        let time = *other.lock();
+        *self.lock() = time;
+    }
+
     /// What `xCurrentTimeInt64` answers.
     pub(super) fn julian_ms(&self) -> i64 {
         self.lock().julian_ms()

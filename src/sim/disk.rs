@@ -86,6 +86,12 @@ impl Disk {
         Disk::new(Medium::Memory, Clock::new(), vec![File::new(name, bytes, Shm::default())])
     }
 
+    /// A disk in memory with these files.
+    pub(crate) fn with_files(files: impl IntoIterator<Item = (String, Blocks)>) -> Arc<Disk> {
+        let files = files.into_iter().map(|(name, bytes)| File::new(&name, bytes, Shm::default()));
+        Disk::new(Medium::Memory, Clock::new(), files.collect())
+    }
+
     /// A gate and a clock over real files.
     pub(crate) fn over_files(sync: bool) -> Arc<Disk> {
         Disk::new(Medium::Files { sync }, Clock::new(), Vec::new())

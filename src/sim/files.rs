@@ -311,7 +311,7 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count:
 
 unsafe extern "C" fn shm_barrier(file: *mut ffi::sqlite3_file) {
     guard(0, || {
-        real!(file, xShmBarrier(), ());
+        let () = real!(file, xShmBarrier(), ());
         Ok(0)
     });
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 
 use rusqlite::ffi;
 
-use super::blocks::Blocks;
+use super::blocks::{Block, Blocks};
 use super::disk::{Disk, File, hold};
 use super::gate::{Op, Refused};
 use super::locks::Level;
@@ -37,11 +37,32 @@ struct Handle {
     delete_on_close: bool,
     persist_wal: c_int,
     powersafe: c_int,
-    mmap_size: i64,
+    /// Files grow and shrink by so many bytes at a time, if somebody asked for it.
+    chunk: usize,
+    map: Map,
+}
+
+/// What the unix VFS would have mapped: `PRAGMA mmap_size` decides which pages SQLite keeps in its cache, and with that
+/// when a transaction spills.
+#[derive(Default)]
+struct Map {
+    limit: usize,
+    /// How much of the file is mapped; 0 is nothing.
+    len: usize,
+    /// The blocks in which SQLite has pages.
+    fetched: Vec<Arc<Block>>,
+}
+
+impl Map {
+    /// Maps the first `len` bytes, unless pages of an earlier mapping are in use.
+    fn extend_to(&mut self, len: usize) {
+        if self.fetched.is_empty() {
+            self.len = len.min(self.limit);
+        }
+    }
 }
 
 static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
-    // Version 3, so that PRAGMA mmap_size is passed on. `fetch` never maps, and SQLite reads instead.
     iVersion: 3,
     xClose: Some(close),
     xRead: Some(read),
@@ -89,7 +110,8 @@ pub(super) unsafe extern "C" fn open(
             delete_on_close: flags & ffi::SQLITE_OPEN_DELETEONCLOSE != 0,
             persist_wal: 0,
             powersafe: 1,
-            mmap_size: 0,
+            chunk: 0,
+            map: Map::default(),
         };
         // SAFETY: `file` has room for an `OpenFile`, as `szOsFile` says, is aligned as every allocation of SQLite's, and
         // holds none yet. `close` drops it.
@@ -250,10 +272,44 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, len: i64) -> c_int {
     guard(ffi::SQLITE_IOERR_TRUNCATE, || {
         // SAFETY: see above.
         let handle = unsafe { handle(file) };
-        handle.disk.gate.pass(Op::Truncate { file: &handle.file.name, len: len as u64 })?;
-        handle.file.bytes.write().unwrap_or_else(PoisonError::into_inner).truncate(len as usize);
+        handle.resize(handle.whole_chunks(len as usize))?;
+        handle.map.len = handle.map.len.min(len as usize);
         Ok(ffi::SQLITE_OK)
     })
+}
+
+impl Handle {
+    /// `len`, rounded up to what the file grows by.
+    fn whole_chunks(&self, len: usize) -> usize {
+        if self.chunk == 0 { len } else { len.next_multiple_of(self.chunk) }
+    }
+
+    fn resize(&self, len: usize) -> Result<(), Refused> {
+        self.disk.gate.pass(Op::Truncate { file: &self.file.name, len: len as u64 })?;
+        let mut bytes = self.file.bytes.write().unwrap_or_else(PoisonError::into_inner);
+        bytes.truncate(len);
+        bytes.grow(len);
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.file.bytes.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// SQLite is going to write up to `len`: the file is made that large where it comes in chunks or is mapped.
+    fn expect(&mut self, len: usize) -> Result<(), Refused> {
+        let whole = self.whole_chunks(len);
+        if self.chunk > 0 && whole > self.len() {
+            self.resize(whole)?;
+        }
+        if self.map.limit > 0 && len > self.map.len {
+            if self.chunk == 0 {
+                self.resize(len)?;
+            }
+            self.map.extend_to(len);
+        }
+        Ok(())
+    }
 }
 
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
@@ -269,9 +325,8 @@ unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, out: *mut i64) -> c
     guard(ffi::SQLITE_IOERR_FSTAT, || {
         // SAFETY: see above.
         let handle = unsafe { handle(file) };
-        let len = handle.file.bytes.read().unwrap_or_else(PoisonError::into_inner).len();
         // SAFETY: see above.
-        unsafe { *out = len as i64 };
+        unsafe { *out = handle.len() as i64 };
         Ok(ffi::SQLITE_OK)
     })
 }
@@ -319,17 +374,20 @@ unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argum
                 ffi::SQLITE_FCNTL_PERSIST_WAL => mode_bit(&mut handle.persist_wal, number),
                 ffi::SQLITE_FCNTL_POWERSAFE_OVERWRITE => mode_bit(&mut handle.powersafe, number),
                 ffi::SQLITE_FCNTL_HAS_MOVED => *number = 0,
-                ffi::SQLITE_FCNTL_SIZE_HINT | ffi::SQLITE_FCNTL_CHUNK_SIZE => {}
+                ffi::SQLITE_FCNTL_CHUNK_SIZE => handle.chunk = usize::try_from(*number).unwrap_or(0),
+                ffi::SQLITE_FCNTL_SIZE_HINT => handle.expect(usize::try_from(*argument.cast::<i64>()).unwrap_or(0))?,
                 ffi::SQLITE_FCNTL_VFSNAME => {
                     *argument.cast::<*mut c_char>() =
                         ffi::sqlite3_mprintf(c"%s".as_ptr(), handle.disk.vfs_c_name().as_ptr());
                 }
                 ffi::SQLITE_FCNTL_MMAP_SIZE => {
                     let size = argument.cast::<i64>();
-                    let wanted = *size;
-                    *size = handle.mmap_size;
-                    if wanted >= 0 {
-                        handle.mmap_size = wanted.min(MAX_MMAP_SIZE);
+                    let wanted = usize::try_from(*size).ok().map(|size| size.min(MAX_MMAP_SIZE));
+                    *size = handle.map.limit as i64;
+                    if let Some(wanted) = wanted.filter(|_| handle.map.fetched.is_empty()) {
+                        let was_mapped = handle.map.len > 0;
+                        handle.map.limit = wanted;
+                        handle.map.len = if was_mapped { handle.len().min(wanted) } else { 0 };
                     }
                 }
                 _ => return Ok(ffi::SQLITE_NOTFOUND),
@@ -340,7 +398,7 @@ unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argum
 }
 
 /// The limit that SQLite is built with unless somebody chose another: SQLITE_MAX_MMAP_SIZE.
-const MAX_MMAP_SIZE: i64 = 0x7fff_0000;
+const MAX_MMAP_SIZE: usize = 0x7fff_0000;
 
 /// A negative number asks, any other sets.
 ///
@@ -426,12 +484,50 @@ unsafe extern "C" fn shm_unmap(file: *mut ffi::sqlite3_file, _delete: c_int) -> 
     })
 }
 
-unsafe extern "C" fn fetch(_: *mut ffi::sqlite3_file, _offset: i64, _len: c_int, out: *mut *mut c_void) -> c_int {
-    // SAFETY: see above. NULL says that there is no mapping, and SQLite reads.
-    unsafe { *out = ptr::null_mut() };
-    ffi::SQLITE_OK
+unsafe extern "C" fn fetch(file: *mut ffi::sqlite3_file, offset: i64, len: c_int, out: *mut *mut c_void) -> c_int {
+    guard(ffi::SQLITE_IOERR_MMAP, || {
+        // SAFETY: see above. NULL says that this part is not mapped, and SQLite reads it.
+        let handle = unsafe {
+            *out = ptr::null_mut();
+            handle(file)
+        };
+        let (offset, len) = (offset as usize, len as usize);
+        if handle.map.limit == 0 {
+            return Ok(ffi::SQLITE_OK);
+        }
+        if handle.map.len == 0 {
+            handle.map.extend_to(handle.len());
+        }
+        // As in the unix VFS, a page at the very end is not handed out: SQLite may read a little further.
+        if offset + len + END > handle.map.len {
+            return Ok(ffi::SQLITE_OK);
+        }
+        let bytes = handle.file.bytes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((block, within)) = bytes.share(offset, len) {
+            // SAFETY: see above. The page lies inside the block, which stays as it is and where it is while it is in
+            // `fetched`: whoever writes to the file copies a block that is shared. SQLite only reads mapped pages.
+            unsafe { *out = block.as_ptr().add(within).cast_mut().cast() };
+            handle.map.fetched.push(block);
+        }
+        Ok(ffi::SQLITE_OK)
+    })
 }
 
-unsafe extern "C" fn unfetch(_: *mut ffi::sqlite3_file, _offset: i64, _page: *mut c_void) -> c_int {
-    ffi::SQLITE_OK
+/// How far from the end of the mapping a page has to end.
+const END: usize = 256;
+
+unsafe extern "C" fn unfetch(file: *mut ffi::sqlite3_file, _offset: i64, page: *mut c_void) -> c_int {
+    guard(ffi::SQLITE_OK, || {
+        // SAFETY: see above.
+        let handle = unsafe { handle(file) };
+        let map = &mut handle.map;
+        if page.is_null() {
+            map.len = 0;
+        } else if let Some(index) =
+            map.fetched.iter().rposition(|block| block.as_ptr_range().contains(&page.cast_const().cast()))
+        {
+            map.fetched.swap_remove(index);
+        }
+        Ok(ffi::SQLITE_OK)
+    })
 }
