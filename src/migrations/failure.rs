@@ -1,0 +1,188 @@
+//! What is said of a migration that failed.
+
+use super::{Format, Migration, Script};
+use crate::error::{Error, ErrorKind, Refusal};
+use crate::sql::Statement;
+
+pub(super) enum Cause<'a> {
+    Statement(Statement<'a>, rusqlite::Error),
+    /// Something around the script: `BEGIN`, `COMMIT`, the ledger.
+    Around(&'static str, rusqlite::Error),
+    /// The script is through, and a transaction is open that this statement began.
+    LeftOpen(Option<Statement<'a>>),
+    /// The script is through, and this statement ended the transaction that it was run in.
+    Ended(Option<Statement<'a>>),
+}
+
+pub(super) fn report(format: Format, undo: bool, migration: &Migration, script: &Script, cause: Cause<'_>) -> Error {
+    let what = if undo { "undoing migration" } else { "migration" };
+    let error = |says: &str| {
+        let headline = format!("{what} {} {says}: {}", migration.version, script.file);
+        let error = Error::new(ErrorKind::Migration, headline).migration(migration.name());
+        match &script.path {
+            Some(path) => error.path(path),
+            None => error,
+        }
+    };
+    match cause {
+        Cause::Statement(statement, refusal) => {
+            let offset = offset_in(&statement, &refusal);
+            let error = error("failed").sql(&excerpt(statement.text, offset));
+            let error = match advice(format, &statement, &refusal) {
+                Some(advice) => error.help(advice),
+                None => error,
+            };
+            at(error, script, &statement, offset).because_sqlite(refusal)
+        }
+        Cause::Around(part, refusal) => error(&format!("failed at {part}")).because_sqlite(refusal),
+        Cause::LeftOpen(statement) => {
+            let error = error("leaves a transaction open").help("end it with COMMIT");
+            statement.iter().fold(error, |error, statement| at(error, script, statement, 0))
+        }
+        Cause::Ended(statement) => {
+            let error = error("ends the transaction that it runs in").help("leave COMMIT to the runner");
+            statement.iter().fold(error, |error, statement| at(error, script, statement, 0))
+        }
+    }
+}
+
+/// Where in the statement SQLite stumbled; its start if SQLite does not tell.
+fn offset_in(statement: &Statement<'_>, refusal: &rusqlite::Error) -> usize {
+    let offset = Refusal::of(refusal).and_then(|refusal| refusal.offset);
+    offset.filter(|&offset| statement.text.is_char_boundary(offset)).unwrap_or(0)
+}
+
+fn at(error: Error, script: &Script, statement: &Statement<'_>, offset: usize) -> Error {
+    let before = &statement.text[..offset];
+    let line = script.first_line - 1 + statement.line + before.matches('\n').count();
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let text = statement.text[start..].lines().next().unwrap_or_default();
+    let text = shorten(text.trim_end(), offset - start);
+    let file = script.path.as_ref().map_or_else(|| script.file.clone(), |path| path.display().to_string());
+    error.evidence(format!("at {file}:{line}"), format!("> {}", text.trim_start()))
+}
+
+/// How many lines of a statement are shown.
+const LINES: usize = 24;
+/// How many of them are above the one at which SQLite stumbled.
+const LINES_ABOVE: usize = 12;
+/// How many letters of a line are shown.
+const LETTERS: usize = 160;
+
+/// The statement, or what is around `offset` of a long one.
+fn excerpt(statement: &str, offset: usize) -> String {
+    let lines: Vec<&str> = statement.lines().collect();
+    let guilty = statement[..offset].matches('\n').count().min(lines.len().saturating_sub(1));
+    let column = offset - statement[..offset].rfind('\n').map_or(0, |at| at + 1);
+    let start = match lines.len() {
+        ..=LINES => 0,
+        count => guilty.saturating_sub(LINES_ABOVE).min(count - LINES),
+    };
+    let end = lines.len().min(start + LINES);
+    let mut shown = String::new();
+    if start > 0 {
+        // What kind of statement it is, and of what table.
+        shown.push_str(&shorten(lines[0], 0));
+        shown.push_str(&left_out(start - 1));
+    }
+    for (index, line) in lines.iter().enumerate().take(end).skip(start) {
+        if !shown.is_empty() {
+            shown.push('\n');
+        }
+        shown.push_str(&shorten(line, if index == guilty { column } else { 0 }));
+    }
+    shown.push_str(&left_out(lines.len() - end));
+    shown
+}
+
+fn left_out(lines: usize) -> String {
+    match lines {
+        0 => String::new(),
+        1 => "\n... 1 line ...".to_owned(),
+        lines => format!("\n... {lines} lines ..."),
+    }
+}
+
+/// A line, or what is around `column` of a long one.
+fn shorten(line: &str, column: usize) -> String {
+    if line.len() <= LETTERS {
+        return line.to_owned();
+    }
+    let letters: Vec<char> = line.chars().collect();
+    let column = line[..column.min(line.len())].chars().count();
+    let start = column.saturating_sub(LETTERS / 2).min(letters.len().saturating_sub(LETTERS));
+    let end = letters.len().min(start + LETTERS);
+    let shown: String = letters[start..end].iter().collect();
+    let (before, after) = (if start > 0 { "... " } else { "" }, if end < letters.len() { " ..." } else { "" });
+    format!("{before}{shown}{after}")
+}
+
+/// What helps, for the refusals that a migration meets because of how it is run.
+fn advice(format: Format, statement: &Statement<'_>, refusal: &rusqlite::Error) -> Option<String> {
+    let message = Refusal::of(refusal)?.message;
+    if let Some(function) = message.strip_prefix("no such function: ") {
+        return Some(format!("if the app registers {function}, register it for its databases: Template::functions"));
+    }
+    if !message.contains("within a transaction") && !message.contains("inside a transaction") {
+        return None;
+    }
+    if statement.starts_with("BEGIN") {
+        return Some(format!("{format} puts a transaction around each migration: leave out BEGIN and COMMIT"));
+    }
+    match format {
+        Format::Plain | Format::Paired => {
+            Some("to run the file without a transaction, let its first line be `-- no-transaction`".to_owned())
+        }
+        Format::Diesel => {
+            Some("to run it without a transaction, write run_in_transaction = false into its metadata.toml".to_owned())
+        }
+        Format::Goose => Some("to run the file without a transaction, add `-- +goose NO TRANSACTION`".to_owned()),
+        Format::Dbmate => {
+            Some("to run the section without a transaction: `-- migrate:up transaction:false`".to_owned())
+        }
+        Format::Refinery | Format::RusqliteMigration => {
+            Some(format!("{format} runs every migration in a transaction: this cannot be part of one"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{excerpt, shorten};
+
+    #[test]
+    fn a_short_statement_is_shown_as_it_is() {
+        assert_eq!(excerpt("CREATE TABLE a(\n  x\n);", 3), "CREATE TABLE a(\n  x\n);");
+        assert_eq!(excerpt("", 0), "");
+    }
+
+    #[test]
+    fn a_long_statement_is_shown_around_its_fault() {
+        let lines: Vec<String> = (0..100).map(|line| format!("line {line}")).collect();
+        let text = lines.join("\n");
+        let shown = excerpt(&text, text.find("line 50").unwrap());
+        let expected = [
+            lines[..1].join("\n"),
+            "... 37 lines ...".to_owned(),
+            lines[38..62].join("\n"),
+            "... 38 lines ...".to_owned(),
+        ];
+        assert_eq!(shown, expected.join("\n"));
+
+        let shown = excerpt(&text, 0);
+        assert_eq!(shown, format!("{}\n... 76 lines ...", lines[..24].join("\n")));
+
+        let shown = excerpt(&text, text.len());
+        assert_eq!(shown, format!("line 0\n... 75 lines ...\n{}", lines[76..].join("\n")));
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_its_fault() {
+        let line = format!("{}ü?{}", "ä".repeat(300), "ö".repeat(300));
+        let column = line.find('?').unwrap();
+        assert_eq!(shorten(&line, column), format!("... {}ü?{} ...", "ä".repeat(79), "ö".repeat(79)));
+        assert_eq!(shorten(&line, 0), format!("{} ...", "ä".repeat(160)));
+        assert_eq!(shorten(&line, line.len()), format!("... {}", "ö".repeat(160)));
+        assert_eq!(shorten("short", 2), "short");
+    }
+}

@@ -1,0 +1,165 @@
+//! Which migrations a database has, as far as it says so itself.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{Migration, Migrations};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::quote_identifier;
+
+/// Where it is recorded which migrations are applied.
+///
+/// An entry is written in the transaction of its migration.
+///
+/// ```
+/// use sqlitmus::migrations::Ledger;
+///
+/// const LEDGER: Ledger = Ledger::Table("_migrations");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ledger {
+    /// Nowhere: every `apply` applies everything.
+    #[default]
+    None,
+    /// `PRAGMA user_version` is the newest version. For versions from 1 to 2147483647.
+    UserVersion,
+    /// A table of this name: `(id INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)`, a row for each
+    /// migration. It is made if it is missing.
+    Table(&'static str),
+}
+
+/// What a ledger says.
+#[derive(Debug)]
+pub(super) enum Known {
+    /// There is no ledger.
+    Nothing,
+    UpTo(i64),
+    /// Ascending.
+    Exactly(Vec<i64>),
+}
+
+impl Known {
+    pub(super) fn is_applied(&self, version: i64) -> bool {
+        match self {
+            Known::Nothing => false,
+            Known::UpTo(last) => version <= *last,
+            Known::Exactly(versions) => versions.binary_search(&version).is_ok(),
+        }
+    }
+
+    pub(super) fn may_be_applied(&self, version: i64) -> bool {
+        matches!(self, Known::Nothing) || self.is_applied(version)
+    }
+}
+
+impl Ledger {
+    pub(super) fn read(self, conn: &Connection, history: &Migrations) -> Result<Known> {
+        match self {
+            Ledger::None => Ok(Known::Nothing),
+            Ledger::UserVersion => {
+                self.check_versions(history)?;
+                let version: i64 = conn
+                    .query_row("PRAGMA main.user_version", [], |row| row.get(0))
+                    .map_err(|error| Error::sqlite("reading user_version", error))?;
+                match version {
+                    0 => Ok(Known::UpTo(0)),
+                    _ => known(history, version, "user_version").map(|()| Known::UpTo(version)),
+                }
+            }
+            Ledger::Table(table) => {
+                let versions = versions(conn, table)
+                    .map_err(|error| Error::sqlite(format!("reading the ledger {table}"), error))?;
+                for &version in &versions {
+                    known(history, version, &format!("the table {table}"))?;
+                }
+                Ok(Known::Exactly(versions))
+            }
+        }
+    }
+
+    /// `user_version` is 32 bits wide, and 0 in every new database.
+    pub(super) fn check_versions(self, history: &Migrations) -> Result<()> {
+        if self != Ledger::UserVersion {
+            return Ok(());
+        }
+        match history.iter().find(|migration| !(1..=i64::from(i32::MAX)).contains(&migration.version())) {
+            None => Ok(()),
+            Some(migration) => Err(Error::new(
+                ErrorKind::History,
+                format!("version {} does not fit into user_version: {}", migration.version(), migration.name()),
+            )
+            .evidence("what fits", "1 to 2147483647")
+            .help("keep the ledger in a table: Ledger::Table(\"_migrations\")")
+            .migration(migration.name())),
+        }
+    }
+
+    /// Called before a migration is applied or undone: its script may ask for the ledger of its runner.
+    pub(super) fn prepare(self, conn: &Connection) -> rusqlite::Result<()> {
+        match self {
+            Ledger::None | Ledger::UserVersion => Ok(()),
+            Ledger::Table(table) => conn.execute_batch(&format!(
+                "CREATE TABLE IF NOT EXISTS main.{}(id INTEGER PRIMARY KEY, name TEXT NOT NULL, \
+                 applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)",
+                quote_identifier(table)
+            )),
+        }
+    }
+
+    pub(super) fn add(self, conn: &Connection, migration: &Migration) -> rusqlite::Result<()> {
+        match self {
+            Ledger::None => Ok(()),
+            Ledger::UserVersion => set_user_version(conn, migration.version()),
+            Ledger::Table(table) => conn
+                .execute(
+                    &format!("INSERT INTO main.{}(id, name) VALUES (?1, ?2)", quote_identifier(table)),
+                    (migration.version(), migration.name()),
+                )
+                .map(drop),
+        }
+    }
+
+    /// `before` is the version that the database is at without the migration.
+    pub(super) fn remove(self, conn: &Connection, migration: &Migration, before: i64) -> rusqlite::Result<()> {
+        match self {
+            Ledger::None => Ok(()),
+            Ledger::UserVersion => set_user_version(conn, before),
+            Ledger::Table(table) => conn
+                .execute(&format!("DELETE FROM main.{} WHERE id = ?1", quote_identifier(table)), [migration.version()])
+                .map(drop),
+        }
+    }
+}
+
+fn set_user_version(conn: &Connection, version: i64) -> rusqlite::Result<()> {
+    conn.execute_batch(&format!("PRAGMA main.user_version = {version}"))
+}
+
+fn versions(conn: &Connection, table: &str) -> rusqlite::Result<Vec<i64>> {
+    let there = conn
+        .query_row(
+            "SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+            [table],
+            |_| Ok(()),
+        )
+        .optional()?;
+    if there.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut query = conn.prepare(&format!("SELECT id FROM main.{} ORDER BY id", quote_identifier(table)))?;
+    query.query_map([], |row| row.get(0))?.collect()
+}
+
+fn known(history: &Migrations, version: i64, ledger: &str) -> Result<()> {
+    if history.index_of(version).is_some() {
+        return Ok(());
+    }
+    let newest = history.migrations.last().map(|migration| format!("{}  {}", migration.version(), migration.name()));
+    let what = match history.last_version() {
+        Some(last) if version > last => "the database is ahead of its migrations",
+        _ => "the database has a migration that is not among its migrations",
+    };
+    Err(Error::new(ErrorKind::Migration, format!("{what}: version {version}"))
+        .evidence("ledger", format!("{ledger} has version {version}"))
+        .evidence("newest migration", newest.unwrap_or_default()))
+}

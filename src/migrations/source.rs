@@ -1,0 +1,147 @@
+//! Where the files of a history come from: a folder, a single file, or a list that is compiled in.
+
+use std::fs::{self, FileType};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A file that may be a migration.
+#[derive(Debug)]
+pub(super) struct File<'a> {
+    /// The path within the folder, with `/` between its parts.
+    pub(super) name: String,
+    pub(super) content: Content<'a>,
+}
+
+#[derive(Debug)]
+pub(super) enum Content<'a> {
+    OnDisk(PathBuf),
+    Given(&'a str),
+}
+
+impl File<'_> {
+    pub(super) fn path(&self) -> Option<&Path> {
+        match &self.content {
+            Content::OnDisk(path) => Some(path),
+            Content::Given(_) => None,
+        }
+    }
+
+    /// How the file is called in a message: by its path, so that it can be opened from there.
+    pub(super) fn shown(&self) -> String {
+        self.path().map_or_else(|| self.name.clone(), |path| path.display().to_string())
+    }
+
+    pub(super) fn read(&self) -> Result<String> {
+        let text = match &self.content {
+            Content::OnDisk(path) => match fs::read(path) {
+                Ok(bytes) => String::from_utf8(bytes).map_err(|error| self.not_utf8(&error))?,
+                Err(error) => {
+                    return Err(self
+                        .error(format!("cannot read the migration: {}", self.shown()))
+                        .evidence("the system says", error.to_string())
+                        .because(error));
+                }
+            },
+            Content::Given(text) => (*text).to_owned(),
+        };
+        match text.as_bytes().contains(&0) {
+            true => Err(self.nul(&text)),
+            false => Ok(text),
+        }
+    }
+
+    pub(super) fn error(&self, headline: impl Into<String>) -> Error {
+        let error = Error::new(ErrorKind::History, headline).migration(&self.name);
+        match self.path() {
+            Some(path) => error.path(path),
+            None => error,
+        }
+    }
+
+    fn not_utf8(&self, error: &std::string::FromUtf8Error) -> Error {
+        let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+        let report = self.error(format!("migration is not UTF-8: {}", self.shown())).evidence(
+            "the first byte that is not",
+            format!("{:#04x} at byte {at}, line {}", bytes[at], line(bytes, at)),
+        );
+        match bytes {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => report.help("save it as UTF-8: it is UTF-16"),
+            _ => report.help("save it as UTF-8"),
+        }
+    }
+
+    /// SQLite reads up to a NUL byte and takes the rest for no part of the SQL.
+    fn nul(&self, text: &str) -> Error {
+        let at = text.find('\0').unwrap_or_default();
+        self.error(format!("migration holds a NUL byte: {}", self.shown()))
+            .evidence("where", format!("byte {at}, line {}", line(text.as_bytes(), at)))
+            .help("SQLite would not read past it: take it out, or save the file as UTF-8")
+    }
+}
+
+fn line(bytes: &[u8], at: usize) -> usize {
+    bytes[..at].iter().filter(|&&byte| byte == b'\n').count() + 1
+}
+
+/// The files in a folder and its subfolders. None if there is no folder.
+pub(super) fn folder(path: &Path) -> Result<Option<Vec<File<'static>>>> {
+    let mut files = Vec::new();
+    match walk(path, "", &mut files) {
+        Ok(()) => {}
+        Err((_, error)) if error.kind() == io::ErrorKind::NotADirectory => return Ok(None),
+        Err((folder, error)) if folder == path && error.kind() == io::ErrorKind::NotFound => {
+            let what = if is_sql(path) { "no such migration" } else { "no such folder of migrations" };
+            let report = Error::new(ErrorKind::History, format!("{what}: {}", path.display()));
+            let report = match std::path::absolute(path) {
+                Ok(absolute) if path.is_relative() => report.note(format!("looked for at {}", absolute.display())),
+                _ => report,
+            };
+            return Err(report.path(path).because(error));
+        }
+        Err((folder, error)) => {
+            return Err(Error::new(
+                ErrorKind::History,
+                format!("cannot read the folder of migrations: {}", folder.display()),
+            )
+            .evidence("the system says", error.to_string())
+            .path(&folder)
+            .because(error));
+        }
+    }
+    Ok(Some(files))
+}
+
+/// Whether a path has the ending of a migration.
+pub(super) fn is_sql(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "sql")
+}
+
+/// Where reading failed, and why.
+type Failure = (PathBuf, io::Error);
+
+fn walk(folder: &Path, prefix: &str, files: &mut Vec<File<'static>>) -> Result<(), Failure> {
+    let failed = |error| (folder.to_owned(), error);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let file_name = entry.file_name();
+        let name = file_name.to_string_lossy();
+        if name.starts_with('.') {
+            continue;
+        }
+        let name = if prefix.is_empty() { name.into_owned() } else { format!("{prefix}/{name}") };
+        let path = entry.path();
+        // Listing a folder tells the type on every usual file system: there is no need to ask for each file.
+        match entry.file_type().map(|kind| is_folder(kind, &path, prefix)) {
+            Ok(true) => walk(&path, &name, files)?,
+            _ => files.push(File { name, content: Content::OnDisk(path) }),
+        }
+    }
+    Ok(())
+}
+
+/// A link to a folder is followed at the top, where it can be a migration; further down it could lead in circles.
+fn is_folder(kind: FileType, path: &Path, prefix: &str) -> bool {
+    kind.is_dir() || (kind.is_symlink() && prefix.is_empty() && path.is_dir())
+}

@@ -1,0 +1,214 @@
+use rusqlite::Connection;
+
+use super::{is_blank, quote_identifier, quote_text, split};
+
+#[track_caller]
+fn check(script: &str, expected: &[&str]) {
+    let statements = split(script);
+    assert_eq!(statements.iter().map(|statement| statement.text).collect::<Vec<_>>(), expected);
+    for statement in statements {
+        assert_eq!(&script[statement.offset..statement.end()], statement.text);
+        let newlines = script[..statement.offset].bytes().filter(|&byte| byte == b'\n').count();
+        assert_eq!(statement.line, newlines + 1, "the line of {}", statement.text);
+    }
+}
+
+/// The statements, one at a time, have to make the same schema as SQLite makes of the whole script.
+#[track_caller]
+fn check_runs(script: &str, count: usize) {
+    let statements = split(script);
+    assert_eq!(statements.len(), count, "{statements:#?}");
+    let whole = Connection::open_in_memory().unwrap();
+    whole.execute_batch(script).unwrap();
+    let cut = Connection::open_in_memory().unwrap();
+    for statement in statements {
+        let mut prepared = cut.prepare(statement.text).unwrap_or_else(|error| panic!("{error}: {statement:?}"));
+        let mut rows = prepared.raw_query();
+        while rows.next().unwrap().is_some() {}
+    }
+    assert_eq!(schema(&cut), schema(&whole));
+}
+
+fn schema(conn: &Connection) -> Vec<(String, String)> {
+    let mut query =
+        conn.prepare("SELECT name, sql FROM sqlite_master UNION ALL SELECT name, sql FROM sqlite_temp_master").unwrap();
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?.unwrap_or_default())));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn names_and_texts_are_quoted() {
+    assert_eq!(quote_identifier("orders"), r#""orders""#);
+    assert_eq!(quote_identifier(r#"a "b" c""#), r#""a ""b"" c""""#);
+    assert_eq!(quote_identifier(""), r#""""#);
+    assert_eq!(quote_text("it's"), "'it''s'");
+    assert_eq!(quote_text("''"), "''''''");
+}
+
+#[test]
+fn a_semicolon_ends_a_statement() {
+    check("SELECT 1; SELECT 2;", &["SELECT 1;", "SELECT 2;"]);
+    check("SELECT 1;\n\nSELECT 2", &["SELECT 1;", "SELECT 2"]);
+}
+
+#[test]
+fn nothing_is_no_statement() {
+    check("", &[]);
+    check(" \t\r\n\x0c", &[]);
+    check(";; -- a comment\n; /* ; */ ;", &[]);
+    check("SELECT 1;;;SELECT 2;", &["SELECT 1;", "SELECT 2;"]);
+}
+
+#[test]
+fn blank_is_what_has_no_statement() {
+    for blank in ["", "\u{feff}", " \r\n", "-- none", "/* none */;", "/* never closed"] {
+        assert!(is_blank(blank), "{blank:?}");
+    }
+    for full in ["x", "'", "; ; x", "/*", "-"] {
+        assert!(!is_blank(full), "{full:?}");
+    }
+}
+
+#[test]
+fn comments_around_a_statement_are_not_its_text() {
+    check("-- first\n/* second */ SELECT 1; -- third\nSELECT 2 -- fourth", &["SELECT 1;", "SELECT 2"]);
+    check("SELECT /* ; */ 1 -- ;\n;", &["SELECT /* ; */ 1 -- ;\n;"]);
+}
+
+#[test]
+fn a_semicolon_in_quotes_ends_nothing() {
+    check("SELECT ';', \";\", [;], `;`;SELECT 2;", &["SELECT ';', \";\", [;], `;`;", "SELECT 2;"]);
+    check("SELECT 'it''s;';SELECT 2;", &["SELECT 'it''s;';", "SELECT 2;"]);
+    check("SELECT '\n;\n';\nSELECT 2;", &["SELECT '\n;\n';", "SELECT 2;"]);
+    check("SELECT ']', ['];SELECT 2;", &["SELECT ']', ['];", "SELECT 2;"]);
+}
+
+#[test]
+fn a_comment_in_quotes_is_text() {
+    check("SELECT '--', \"/*\";SELECT 2;", &["SELECT '--', \"/*\";", "SELECT 2;"]);
+}
+
+#[test]
+fn a_quote_in_a_comment_opens_nothing() {
+    check("SELECT 1; -- it's\nSELECT 2; /* \" */SELECT 3;", &["SELECT 1;", "SELECT 2;", "SELECT 3;"]);
+}
+
+#[test]
+fn a_comment_ends_at_its_first_closing() {
+    check("/*/ SELECT 1; */SELECT 2;", &["SELECT 2;"]);
+    check("/**/SELECT 1;/***/SELECT 2;", &["SELECT 1;", "SELECT 2;"]);
+    check("/* /* */SELECT 1;", &["SELECT 1;"]);
+}
+
+#[test]
+fn a_comment_that_is_never_closed_reaches_to_the_end() {
+    check_runs("CREATE TABLE a(x); /* the rest; CREATE TABLE b(x);", 1);
+    check_runs("CREATE TABLE a(x); -- the rest", 1);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_left_to_sqlite() {
+    check("SELECT 1;SELECT 'a;b", &["SELECT 1;", "SELECT 'a;b"]);
+    check("SELECT 1;SELECT [a;b", &["SELECT 1;", "SELECT [a;b"]);
+    check("SELECT 1;'", &["SELECT 1;", "'"]);
+}
+
+#[test]
+fn text_that_is_no_sql_does_not_swallow_what_follows() {
+    check("SELECT 1a; SELECT 2;", &["SELECT 1a;", "SELECT 2;"]);
+    check("SELECT x'zz'; ! ; SELECT 2;", &["SELECT x'zz';", "! ;", "SELECT 2;"]);
+    check("{};SELECT 2;", &["{};", "SELECT 2;"]);
+}
+
+#[test]
+fn a_byte_order_mark_is_white_space() {
+    check("\u{feff}CREATE TABLE a(x);", &["CREATE TABLE a(x);"]);
+    check_runs("\u{feff}CREATE TABLE a(x);\n\u{feff}CREATE TABLE b(x);\u{feff}", 2);
+}
+
+#[test]
+fn windows_line_endings_count_as_one_line() {
+    check("SELECT 1;\r\n-- two\r\nSELECT 3;\r\n", &["SELECT 1;", "SELECT 3;"]);
+    assert_eq!(split("SELECT 1;\r\n-- two\r\nSELECT 3;\r\n")[1].line, 3);
+}
+
+#[test]
+fn letters_beyond_ascii_are_letters() {
+    check_runs("CREATE TABLE straße(größe, 名前);CREATE VIEW übersicht AS SELECT größe FROM straße;", 2);
+}
+
+#[test]
+fn a_trigger_is_one_statement() {
+    let trigger = "CREATE TRIGGER t AFTER INSERT ON a BEGIN\n  UPDATE a SET x = 1; -- ;\n  DELETE FROM a;\nEND;";
+    check(&format!("{trigger}\nSELECT 2;"), &[trigger, "SELECT 2;"]);
+    let unfinished = trigger.trim_end_matches(';');
+    check(unfinished, &[unfinished]);
+    check_runs(&format!("CREATE TABLE a(x); {trigger} CREATE TABLE b(x);"), 3);
+}
+
+#[test]
+fn a_trigger_may_be_temporary_and_written_in_any_case() {
+    for create in ["create trigger", "CREATE TEMP TRIGGER", "Create Temporary Trigger", "create /* ; */ temp\ntrigger"]
+    {
+        check_runs(
+            &format!("CREATE TABLE a(x); {create} t AFTER INSERT ON a BEGIN SELECT 1; SELECT 2; END; SELECT 3;"),
+            3,
+        );
+    }
+    check_runs("CREATE TABLE a(x); CREATE TRIGGER IF NOT EXISTS t AFTER INSERT ON a BEGIN SELECT 1; END; SELECT 3", 3);
+}
+
+#[test]
+fn an_explained_trigger_is_one_statement() {
+    for explain in ["EXPLAIN", "EXPLAIN QUERY PLAN"] {
+        check_runs(
+            &format!("CREATE TABLE a(x); {explain} CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END; SELECT 3;"),
+            3,
+        );
+    }
+}
+
+#[test]
+fn a_case_within_a_trigger_does_not_end_it() {
+    check_runs(
+        "CREATE TABLE a(x);
+         CREATE TRIGGER t AFTER INSERT ON a WHEN CASE new.x WHEN 1 THEN 1 ELSE 0 END BEGIN
+           UPDATE a SET x = CASE WHEN x > 1 THEN 2 ELSE 3 END;
+           SELECT CASE 1 WHEN 1 THEN 'END;' END;
+         END;
+         CREATE TABLE b(x);",
+        3,
+    );
+}
+
+#[test]
+fn a_semicolon_and_an_end_in_a_trigger_may_be_apart() {
+    check_runs("CREATE TABLE a(x);CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; /* ; */\n--;\nEND;SELECT 1;", 3);
+}
+
+#[test]
+fn names_that_are_keywords_decide_nothing() {
+    check_runs(r#"CREATE TABLE "trigger"(x); SELECT 1;"#, 2);
+    check_runs("CREATE TABLE temp.trigger(begin, [end]); SELECT 1;", 2);
+    check_runs(
+        r#"CREATE TABLE create_trigger("end" TEXT, "create" TEXT); CREATE INDEX "temp" ON create_trigger("end");"#,
+        2,
+    );
+    check_runs(
+        r#"CREATE TABLE a("end"); CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT "end" FROM a; END; SELECT 1;"#,
+        3,
+    );
+}
+
+#[test]
+fn a_transaction_is_made_of_its_statements() {
+    check_runs("BEGIN; CREATE TABLE a(x); END; BEGIN IMMEDIATE TRANSACTION; COMMIT;", 5);
+}
+
+#[test]
+fn the_first_word_is_known() {
+    let statements = split("/* x */ Begin; (SELECT 1); \"a\"; PRAGMA(x)");
+    assert_eq!(statements.iter().map(|statement| statement.keyword()).collect::<Vec<_>>(), ["Begin", "", "", "PRAGMA"]);
+    assert!(statements[0].starts_with("BEGIN"));
+    assert!(!statements[0].starts_with("BEG"));
+}

@@ -1,0 +1,347 @@
+//! What is no history, and what is said of it.
+
+use rstest::rstest;
+use sqlitmus::ErrorKind;
+use sqlitmus::migrations::Migrations;
+
+use super::{check_error, embedded, folder, memory, write};
+
+#[track_caller]
+fn check(files: &[(&str, &str)], expected: &str) {
+    let dir = folder(files);
+    let error = Migrations::load(dir.path()).unwrap_err();
+    check_error(&error, ErrorKind::History, dir.path(), expected);
+}
+
+#[track_caller]
+fn check_bytes(name: &str, content: &[u8], expected: &str) {
+    let dir = folder(&[]);
+    write(dir.path(), name, content);
+    let error = Migrations::load(dir.path()).unwrap_err();
+    check_error(&error, ErrorKind::History, dir.path(), expected);
+    assert_eq!(error.file().unwrap(), dir.path().join(name));
+    assert_eq!(error.migration_name(), Some(name));
+}
+
+#[track_caller]
+fn check_list(files: &[(&str, &str)], expected: &str) {
+    let error = Migrations::embedded(files).unwrap_err();
+    check_error(&error, ErrorKind::History, "no folder".as_ref(), expected);
+}
+
+#[test]
+fn a_folder_that_is_missing() {
+    let dir = folder(&[]);
+    let missing = dir.path().join("migrations");
+    let error = Migrations::load(&missing).unwrap_err();
+    check_error(&error, ErrorKind::History, dir.path(), "no such folder of migrations: <dir>/migrations");
+    assert_eq!(error.file(), Some(&*missing));
+    let error = Migrations::load(dir.path().join("schema.sql")).unwrap_err();
+    check_error(&error, ErrorKind::History, dir.path(), "no such migration: <dir>/schema.sql");
+}
+
+#[test]
+fn a_missing_folder_is_looked_for_in_the_current_one() {
+    let error = Migrations::load("no/such/migrations").unwrap_err();
+    check_error(
+        &error,
+        ErrorKind::History,
+        &std::env::current_dir().unwrap(),
+        "no such folder of migrations: no/such/migrations\n\
+         note: looked for at <dir>/no/such/migrations",
+    );
+}
+
+#[test]
+fn a_file_that_is_no_sql() {
+    let dir = folder(&[("schema.txt", "CREATE TABLE a(x);")]);
+    let error = Migrations::load(dir.path().join("schema.txt")).unwrap_err();
+    let expected = "neither a folder of migrations nor a .sql file: <dir>/schema.txt";
+    check_error(&error, ErrorKind::History, dir.path(), expected);
+}
+
+#[test]
+fn a_folder_without_migrations() {
+    let help = "\n\n  help: a migration is a file such as 001_users.sql, or a folder such as 001_users with up.sql";
+    check(&[], &format!("no migration in the folder: <dir>{help}"));
+    check(
+        &[("README.md", ""), ("m1.rs", ""), ("a.json", ""), ("b.json", ""), ("c.json", ""), ("d.json", "")],
+        &format!(
+            "no migration in the folder: <dir>\n\n  what is there:\n    README.md\n    a.json\n    b.json\n    c.json\n    \
+             d.json\n    ...{help}"
+        ),
+    );
+    check_list(&[], "no migration in the list");
+}
+
+#[test]
+fn two_formats_in_one_folder() {
+    check(
+        &[("001_a.sql", "SELECT 1;"), ("002_b.sql", "SELECT 2;"), ("V3__c.sql", "SELECT 3;")],
+        "migrations of two formats: plain and refinery\n\
+         \n  folder:\n    <dir>\n\
+         \n  files:\n    001_a.sql  looks like plain (001_users.sql)\n    V3__c.sql  looks like refinery (V1__users.sql)\n\
+         \n  help: a runner of one format passes over the files of the other: keep one",
+    );
+}
+
+#[rstest]
+#[case(&[("001_a.sql", "SELECT 1;"), ("002_b.up.sql", "SELECT 2;")], "plain and paired")]
+#[case(&[("001_a.sql", "SELECT 1;"), ("2_b/up.sql", "SELECT 2;")], "plain and diesel")]
+#[case(&[("01-a/up.sql", "SELECT 1;"), ("2_b/up.sql", "SELECT 2;")], "rusqlite_migration and diesel")]
+#[case(&[("V1__a.sql", "SELECT 1;"), ("V2__add-b.sql", "SELECT 2;")], "refinery and plain")]
+#[case(&[("1_a.sql", "-- +goose Up\nSELECT 1;"), ("2_b.sql", "-- migrate:up\nSELECT 2;")], "goose and dbmate")]
+fn formats_that_are_mixed(#[case] files: &[(&str, &str)], #[case] formats: &str) {
+    let error = Migrations::embedded(files).unwrap_err();
+    assert_eq!(error.headline(), format!("migrations of two formats: {formats}"));
+}
+
+#[test]
+fn two_migrations_of_one_version() {
+    check(
+        &[("002_a.sql", "SELECT 1;"), ("2_b.sql", "SELECT 2;"), ("1_c.sql", "SELECT 3;")],
+        "two migrations have version 2\n\
+         \n  folder:\n    <dir>\n\
+         \n  files:\n    002_a.sql\n    2_b.sql",
+    );
+    check_list(
+        &[("1_a.up.sql", "SELECT 1;"), ("1_a.down.sql", "SELECT 2;"), ("1_b.down.sql", "SELECT 3;")],
+        "two migrations have version 1\n\n  files:\n    1_a.down.sql\n    1_b.down.sql",
+    );
+    check_list(
+        &[("1_a.up.sql", "SELECT 1;"), ("1_a.down.sql", "SELECT 2;"), ("1_b.up.sql", "SELECT 3;")],
+        "two migrations have version 1\n\n  files:\n    1_a.up.sql\n    1_b.up.sql",
+    );
+}
+
+#[test]
+fn a_gap_where_none_may_be() {
+    check_list(
+        &[("01-a/up.sql", "SELECT 1;"), ("03-b/up.sql", "SELECT 2;")],
+        "rusqlite_migration finds no migration 2: 03-b/up.sql\n\
+         \n  order:\n    before it comes  01-a/up.sql\n\
+         \n  help: number the folders from 1 without a gap",
+    );
+    check_list(
+        &[("0-a/up.sql", "SELECT 1;"), ("1-b/up.sql", "SELECT 2;")],
+        "rusqlite_migration finds no migration 1: 0-a/up.sql\n\
+         \n  order:\n    there is none before\n\
+         \n  help: number the folders from 1 without a gap",
+    );
+}
+
+#[test]
+fn a_gap_elsewhere_is_no_error() {
+    embedded(&[("1_a.sql", "SELECT 1;"), ("3_b.sql", "SELECT 2;")]);
+    embedded(&[("V1__a.sql", "SELECT 1;"), ("V3__b.sql", "SELECT 2;")]);
+    embedded(&[("1_a/up.sql", "SELECT 1;"), ("3_b/up.sql", "SELECT 2;")]);
+}
+
+#[test]
+fn an_order_that_the_runner_does_not_have() {
+    check_list(
+        &[("2_a/up.sql", "SELECT 1;"), ("10_b/up.sql", "SELECT 2;")],
+        "diesel runs 10_b/up.sql before 2_a/up.sql\n\
+         \n  help: it compares the versions as texts: give them the same number of digits",
+    );
+    check_list(
+        &[("2_a.sql", "-- migrate:up\nSELECT 1;"), ("10_b.sql", "-- migrate:up\nSELECT 2;")],
+        "dbmate runs 10_b.sql before 2_a.sql\n\
+         \n  help: it compares the versions as texts: give them the same number of digits",
+    );
+    embedded(&[("2020-02-18-111430_a/up.sql", "SELECT 1;"), ("20200218111431_b/up.sql", "SELECT 2;")]);
+    embedded(&[("2_a.sql", "-- +goose Up\nSELECT 1;"), ("10_b.sql", "-- +goose Up\nSELECT 2;")]);
+}
+
+#[rstest]
+#[case(b"")]
+#[case(b" \r\n\t")]
+#[case(b"-- later\n/* or never */ ;")]
+#[case(b"\xef\xbb\xbf")]
+fn a_migration_without_a_statement(#[case] content: &[u8]) {
+    check_bytes(
+        "1_a.sql",
+        content,
+        "migration without a statement: <dir>/1_a.sql\n\
+         \n  help: if the version has nothing to do, say so to SQLite as well: SELECT 1;",
+    );
+}
+
+#[test]
+fn a_down_script_without_even_a_comment() {
+    check(
+        &[("1_a.up.sql", "SELECT 1;"), ("1_a.down.sql", " \n")],
+        "migration without a statement: <dir>/1_a.down.sql\n\
+         \n  help: if there is nothing to undo, a comment that says why is enough",
+    );
+    let history = embedded(&[("1_a.up.sql", "SELECT 1;"), ("1_a.down.sql", "-- a SELECT leaves nothing to undo")]);
+    assert_eq!(history.down_to(&mut memory(), 0).unwrap().len(), 1);
+}
+
+#[test]
+fn a_section_without_a_statement() {
+    check_list(
+        &[("1_a.sql", "-- +goose Up\n-- nothing\n-- +goose Down\nSELECT 1;\n")],
+        "migration with an empty Up section: 1_a.sql",
+    );
+    let history = embedded(&[("1_a.sql", "-- migrate:up\nSELECT 1;\n\n-- migrate:down\n\n")]);
+    assert_eq!(history.iter().next().unwrap().down_sql(), None);
+}
+
+#[test]
+fn a_file_that_is_not_utf8() {
+    check_bytes(
+        "1_a.sql",
+        b"SELECT 1;\nSELECT 'gr\xfc\xdfe';",
+        "migration is not UTF-8: <dir>/1_a.sql\n\
+         \n  the first byte that is not:\n    0xfc at byte 20, line 2\n\
+         \n  help: save it as UTF-8",
+    );
+    check_bytes(
+        "1_a.sql",
+        b"\xff\xfeS\0E\0L\0",
+        "migration is not UTF-8: <dir>/1_a.sql\n\
+         \n  the first byte that is not:\n    0xff at byte 0, line 1\n\
+         \n  help: save it as UTF-8: it is UTF-16",
+    );
+    check_bytes(
+        "1_a.sql",
+        b"SELECT 1;\n\0SELECT 2;",
+        "migration holds a NUL byte: <dir>/1_a.sql\n\
+         \n  where:\n    byte 10, line 2\n\
+         \n  help: SQLite would not read past it: take it out, or save the file as UTF-8",
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_read() {
+    let dir = folder(&[]);
+    std::os::unix::fs::symlink("nowhere", dir.path().join("1_a.sql")).unwrap();
+    let error = Migrations::load(dir.path()).unwrap_err();
+    check_error(
+        &error,
+        ErrorKind::History,
+        dir.path(),
+        "cannot read the migration: <dir>/1_a.sql\n\
+         \n  the system says:\n    No such file or directory (os error 2)",
+    );
+}
+
+#[test]
+fn a_down_script_without_its_up_script() {
+    check(
+        &[("1_a.up.sql", "SELECT 1;"), ("2_b.down.sql", "SELECT 2;")],
+        "migration 2 can be undone, but not applied: <dir>/2_b.down.sql\n\
+         \n  help: add the file that applies it, or remove this one",
+    );
+    check(
+        &[("1_a/down.sql", "SELECT 1;")],
+        "migration 1 can be undone, but not applied: <dir>/1_a/down.sql\n\
+         \n  help: add the file that applies it, or remove this one",
+    );
+}
+
+#[rstest]
+#[case(
+    "seed.sql",
+    "migration without a version: <dir>/seed.sql\n\n  help: start its name with one, as in 001_users.sql"
+)]
+#[case(
+    "99999999999999999999_a.sql",
+    "migration with a version beyond 9223372036854775807: <dir>/99999999999999999999_a.sql\n\n  help: shorten its number"
+)]
+#[case("2_b.SQL", "migration whose name does not end with .sql: <dir>/2_b.SQL\n\n  help: rename it")]
+#[case(
+    "old/002_b.sql",
+    "migration in a subfolder: <dir>/old/002_b.sql\n\n  help: move it up, next to the others, or out of the folder"
+)]
+#[case(
+    "2_b/migration.sql",
+    "neither up.sql nor down.sql in the folder of a migration: <dir>/2_b/migration.sql\n\
+     \n  help: diesel and rusqlite_migration read no other"
+)]
+#[case(
+    "V2__b.rs",
+    "migration in Rust: <dir>/V2__b.rs\n\
+     \n  help: refinery would run it here, and sqlitmus cannot: let refinery make the database, with \
+     Template::migrate_with"
+)]
+fn a_file_that_would_be_left_out(#[case] name: &str, #[case] expected: &str) {
+    check(&[("001_a.sql", "SELECT 1;"), (name, "SELECT 2;")], expected);
+}
+
+#[test]
+fn a_schema_alone_in_a_folder() {
+    check(
+        &[("schema.sql", "SELECT 1;")],
+        "migration without a version: <dir>/schema.sql\n\
+         \n  help: if it is the whole schema, load the file instead of its folder",
+    );
+}
+
+#[test]
+fn a_name_in_a_list_that_does_not_end_with_sql() {
+    check_list(
+        &[("001_users", "SELECT 1;")],
+        "migration whose name does not end with .sql: 001_users\n\n  help: rename it",
+    );
+}
+
+#[test]
+fn a_go_program_among_goose_files() {
+    check(
+        &[("001_a.sql", "-- +goose Up\nSELECT 1;\n"), ("002_b.go", "package migrations")],
+        "migration in Go: <dir>/002_b.go\n\
+         \n  help: goose would run it here, and sqlitmus cannot: let goose make the database, with \
+         Template::migrate_path",
+    );
+    let dir = folder(&[("001_a.sql", "SELECT 1;"), ("002_b.go", "package migrations")]);
+    Migrations::load(dir.path()).unwrap();
+}
+
+#[test]
+fn a_file_without_its_sections() {
+    check(
+        &[("1_a.sql", "-- +goose Up\nSELECT 1;\n"), ("2_b.sql", "SELECT 2;\n")],
+        "goose file without an Up section: <dir>/2_b.sql\n\
+         \n  help: write `-- +goose Up` on a line of its own above its first statement",
+    );
+    check(
+        &[("1_a.sql", "-- migrate:down\nSELECT 1;\n")],
+        "dbmate file without an Up section: <dir>/1_a.sql\n\
+         \n  help: write `-- migrate:up` on a line of its own above its first statement",
+    );
+}
+
+#[test]
+fn what_a_runner_refuses_is_refused_with_its_line() {
+    check(
+        &[("1_a.sql", "-- +goose Up\nCREATE TRIGGER t AFTER INSERT ON a BEGIN\n  SELECT 1;\nEND;\n")],
+        "statement that goose cuts in two: <dir>/1_a.sql:3\n\
+         \n  help: write `-- +goose StatementBegin` above the statement and `-- +goose StatementEnd` below it",
+    );
+    check(
+        &[("1_a.sql", "SELECT 1;\n-- migrate:up\nSELECT 2;\n")],
+        "SQL before `-- migrate:up`: <dir>/1_a.sql:1\n\
+         \n  help: dbmate refuses the file: move the statement below `-- migrate:up`",
+    );
+    check(
+        &[("1_a/up.sql", "SELECT 1;"), ("1_a/metadata.toml", "run_in_transaction = \"no\"")],
+        "run_in_transaction is neither true nor false: <dir>/1_a/metadata.toml:1\n\
+         \n  help: diesel then passes over the whole file without a word: write `run_in_transaction = false`",
+    );
+}
+
+#[rstest]
+#[case("-- +migrate Up\nSELECT 1;\n-- +migrate Down\nSELECT 2;\n", "sql-migrate")]
+#[case("SELECT 1;\n---- create above / drop below ----\nSELECT 2;\n", "tern")]
+fn sections_of_a_tool_that_is_not_known(#[case] content: &str, #[case] tool: &str) {
+    check(
+        &[("1_a.sql", content)],
+        &format!(
+            "migration in the format of {tool}: <dir>/1_a.sql\n\
+             \n  help: sqlitmus does not read it: let the app's own code apply it, with Template::migrate_with"
+        ),
+    );
+}
