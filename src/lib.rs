@@ -1,7 +1,65 @@
-//! Litmus tests for apps built on SQLite.
+//! Litmus tests for apps built on SQLite: every test gets its own migrated database in microseconds, in real WAL, with the
+//! PRAGMAs of production.
+//!
+//! ```
+//! use rstest::{fixture, rstest};
+//! use sqlitmus::{Profile, Template, TestDb};
+//!
+//! // The app's databases, described once. Built at first use; each test gets a copy-on-write copy.
+//! static APP: Template = Template::new("fixtures/shop/migrations").profile(Profile::PRODUCTION);
+//!
+//! #[fixture]
+//! fn db() -> TestDb {
+//!     APP.in_memory()
+//! }
+//!
+//! #[rstest]
+//! fn a_new_category_can_be_found(db: TestDb) {
+//!     db.execute("INSERT INTO categories(slug, name) VALUES ('tea', 'Tea')", []).unwrap();
+//!     let second = db.connect();
+//!     let found: i64 = second.query_row("SELECT count(*) FROM categories", [], |row| row.get(0)).unwrap();
+//!     assert_eq!(found, 1);
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! # Which database do I want?
+//!
+//! | | what it is | for |
+//! | --- | --- | --- |
+//! | [`Template::in_memory`] | a simulated disk: real WAL, several connections, threads and drivers | nearly everything |
+//! | [`Template::on_disk`] | a file in a temporary folder, without waiting for the hardware | code that opens, copies or deletes files, other processes |
+//! | [`Template::at`] | in memory, as it was after a migration | what an upgrade finds |
+//! | [`TestDb::fork`] | a copy of a live database | before and after, two ways to go on |
+//!
+//! # What tests should know
+//!
+//! - The app's own code opens the same database by [`TestDb::path`] or [`TestDb::uri`], through any driver that is linked
+//!   to the same SQLite.
+//! - `datetime('now')` and busy timeouts follow [`TestDb::clock`].
+//! - A test that panics leaves its database as a file in the target folder and says where. `SQLITMUS_KEEP=always` or
+//!   `never` changes that; `SQLITMUS_DIR` names another folder.
+//! - Processes share built templates through `sqlitmus/cache` in the target folder; `SQLITMUS_CACHE=off` does without.
+//!
+//! # Features
+//!
+//! All but the last are on by default.
+//!
+//! - `fixtures`: [`fixtures`], for rstest. Your package lists rstest too.
+//! - `data`, `property`, `snapshots`: bring in fake, proptest and insta.
+//! - `bundled`: compiles the SQLite that comes with rusqlite. Off by default, so that tests run on the SQLite that the app
+//!   ships.
+
+mod db;
 mod env;
-pub mod error;
+mod error;
+#[cfg(feature = "fixtures")]
+pub mod fixtures;
+pub mod migrations;
 mod report;
 pub mod sim;
+mod sql;
+
+pub use db::{Profile, Template, TestDb};
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use rusqlite;

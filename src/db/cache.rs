@@ -1,0 +1,309 @@
+//! Templates on disk, shared by the processes of a test run: nextest starts one for every test.
+//!
+//! An entry is addressed by everything that it is made of, so that it is never out of date, only unused. It is written
+//! aside and renamed, so that nobody reads half of one, and carries a digest, so that a damaged one is built again. One
+//! process builds while others wait for it. Where the folder cannot be written, everything works without.
+
+use std::cmp::Reverse;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use once_cell::sync::OnceCell;
+use rusqlite::Connection;
+use xxhash_rust::xxh64::{Xxh64, xxh64};
+
+use super::image::Image;
+use crate::env;
+use crate::error::{Error, Result};
+use crate::sim::Blocks;
+
+/// In front of every entry; another number with every other layout. Behind it come the digest of the rest, the length of
+/// the database, a bit for each of its sectors that is not all zero, and those sectors.
+const MAGIC: &[u8; 8] = b"sqlitm01";
+const HEADER: usize = MAGIC.len() + size_of::<u64>();
+
+/// Most of a fresh database is free space in pages. What is not written need not be read, nor digested by unoptimised
+/// code, which is most of what reading an entry costs.
+const SECTOR: usize = 512;
+
+/// What the folder may hold. The entries that were not used for longest go first.
+const MOST_ENTRIES: usize = 64;
+const MOST_BYTES: u64 = 256 << 20;
+
+/// Processes that build the same template wait for one another at one of so many files.
+const LOCKS: u64 = 16;
+
+/// Collects what an entry is made of.
+pub(super) struct KeyBuilder(Xxh64);
+
+impl KeyBuilder {
+    /// Begins with what is behind every template: this crate and the SQLite that is linked.
+    pub(super) fn new() -> Result<KeyBuilder> {
+        Ok(KeyBuilder(Xxh64::new(0)).add(env!("CARGO_PKG_VERSION")).add(sqlite()?))
+    }
+
+    pub(super) fn add(mut self, part: &str) -> KeyBuilder {
+        self.bytes(part.as_bytes());
+        self
+    }
+
+    /// Parts do not run into one another: their lengths count too.
+    pub(super) fn bytes(&mut self, part: &[u8]) {
+        self.0.update(&(part.len() as u64).to_le_bytes());
+        self.0.update(part);
+    }
+
+    pub(super) fn finish(&self) -> Key {
+        Key(self.0.digest())
+    }
+}
+
+/// The address of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key(u64);
+
+/// Version, source and compile options of the SQLite that is linked: another one may lay out a database differently.
+fn sqlite() -> Result<&'static str> {
+    static TEXT: OnceCell<String> = OnceCell::new();
+    let text = TEXT.get_or_try_init(|| -> rusqlite::Result<String> {
+        let connection = Connection::open_in_memory()?;
+        let mut text: String = connection.query_row("SELECT sqlite_source_id()", [], |row| row.get(0))?;
+        let mut statement = connection.prepare("PRAGMA compile_options")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            text.push('\n');
+            text.push_str(row.get_ref(0)?.as_str()?);
+        }
+        Ok(text)
+    });
+    text.map(String::as_str).map_err(|error| Error::sqlite("to tell its version", error))
+}
+
+/// The entry under `key`; what `build` makes when there is none, which is an entry then.
+pub(super) fn get_or_build(key: &Key, build: impl FnOnce() -> Result<Image>) -> Result<Image> {
+    if !env::settings()?.cache {
+        return build();
+    }
+    let cache = Cache { folder: env::output_dir()?.join("cache") };
+    if let Some(image) = cache.read(key) {
+        return Ok(image);
+    }
+    // Held until the entry is there. Without it, at worst several processes build the same.
+    let _lock = cache.lock(key);
+    if let Some(image) = cache.read(key) {
+        return Ok(image);
+    }
+    let image = build()?;
+    if cache.write(key, &image).is_ok() {
+        cache.prune(MOST_ENTRIES, MOST_BYTES);
+    }
+    Ok(image)
+}
+
+struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    fn path(&self, key: &Key) -> PathBuf {
+        self.folder.join(format!("{:016x}.db", key.0))
+    }
+
+    fn read(&self, key: &Key) -> Option<Image> {
+        let path = self.path(key);
+        let bytes = fs::read(&path).ok()?;
+        let (header, contents) = bytes.split_at_checked(HEADER)?;
+        let (magic, digest) = header.split_at(MAGIC.len());
+        if magic != MAGIC || digest != xxh64(contents, 0).to_le_bytes() {
+            return None;
+        }
+        let blocks = unpack(contents)?;
+        mark_as_used(&path);
+        Some(Image { blocks })
+    }
+
+    fn write(&self, key: &Key, image: &Image) -> io::Result<()> {
+        let contents = pack(&image.blocks);
+        let aside = self.folder.join(format!("{:016x}.{}.new", key.0, std::process::id()));
+        let write = || {
+            let mut file = File::create(&aside)?;
+            file.write_all(MAGIC)?;
+            file.write_all(&xxh64(&contents, 0).to_le_bytes())?;
+            file.write_all(&contents)?;
+            fs::rename(&aside, self.path(key))
+        };
+        write().inspect_err(|_| drop(fs::remove_file(&aside)))
+    }
+
+    /// Waits until nobody else builds what `key` names.
+    fn lock(&self, key: &Key) -> Option<File> {
+        fs::create_dir_all(&self.folder).ok()?;
+        let path = self.folder.join(format!("lock-{:x}", key.0 % LOCKS));
+        let file = File::options().create(true).append(true).open(path).ok()?;
+        file.lock().ok()?;
+        Some(file)
+    }
+
+    /// Deletes what was not used for longest until the rest fits, and what a process that died left half-written.
+    fn prune(&self, most_entries: usize, most_bytes: u64) {
+        let Ok(folder) = fs::read_dir(&self.folder) else { return };
+        let mut entries: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
+        for entry in folder.flatten() {
+            let Ok(data) = entry.metadata() else { continue };
+            let used = data.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            let path = entry.path();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("db") => entries.push((used, data.len(), path)),
+                Some("new") if age(used) > Duration::from_secs(3600) => drop(fs::remove_file(path)),
+                _ => {}
+            }
+        }
+        entries.sort_by_key(|(used, ..)| Reverse(*used));
+        let mut bytes = 0;
+        for (index, (_, len, path)) in entries.iter().enumerate() {
+            bytes += len;
+            if index >= most_entries || bytes > most_bytes {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+}
+
+fn pack(blocks: &Blocks) -> Vec<u8> {
+    let sectors = || blocks.chunks().flat_map(|chunk| chunk.chunks(SECTOR));
+    let mut contents = (blocks.len() as u64).to_le_bytes().to_vec();
+    let bits = contents.len();
+    contents.resize(bits + blocks.len().div_ceil(SECTOR).div_ceil(8), 0);
+    for (index, sector) in sectors().enumerate() {
+        if *sector != ZEROES[..sector.len()] {
+            contents[bits + index / 8] |= 1 << (index % 8);
+            contents.extend_from_slice(sector);
+        }
+    }
+    contents
+}
+
+/// `None` where the parts do not fit one another.
+fn unpack(contents: &[u8]) -> Option<Blocks> {
+    let (len, rest) = contents.split_first_chunk()?;
+    let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
+    let (bits, mut sectors) = rest.split_at_checked(len.div_ceil(SECTOR).div_ceil(8))?;
+    let mut blocks = Blocks::zeroes(len);
+    for index in 0..len.div_ceil(SECTOR) {
+        if bits[index / 8] & (1 << (index % 8)) != 0 {
+            let offset = index * SECTOR;
+            let (sector, rest) = sectors.split_at_checked(SECTOR.min(len - offset))?;
+            blocks.write(offset, sector);
+            sectors = rest;
+        }
+    }
+    sectors.is_empty().then_some(blocks)
+}
+
+static ZEROES: [u8; SECTOR] = [0; SECTOR];
+
+/// The time of an entry's file is when it was last used, to the hour: most reads write nothing.
+fn mark_as_used(path: &Path) {
+    let used = fs::metadata(path).and_then(|data| data.modified());
+    if used.is_ok_and(|used| age(used) > Duration::from_secs(3600)) {
+        let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    }
+}
+
+fn age(time: SystemTime) -> Duration {
+    SystemTime::now().duration_since(time).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::time::{Duration, SystemTime};
+
+    use super::{Cache, HEADER, Key, KeyBuilder};
+    use crate::db::image::Image;
+    use crate::sim::Blocks;
+
+    fn image(bytes: &[u8]) -> Image {
+        Image { blocks: Blocks::from_bytes(bytes) }
+    }
+
+    fn bytes(image: &Image) -> Vec<u8> {
+        image.blocks.chunks().flatten().copied().collect()
+    }
+
+    fn names(cache: &Cache) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(&cache.folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_entry_comes_back_and_a_damaged_one_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache { folder: folder.path().to_owned() };
+        let key = Key(7);
+        assert!(cache.read(&key).is_none());
+        // Sectors with and without contents, and an end that is no whole sector.
+        let contents: Vec<u8> =
+            (0..20_001_u32).map(|number| if number % 3000 < 700 { number as u8 } else { 0 }).collect();
+        cache.write(&key, &image(&contents)).unwrap();
+        assert_eq!(bytes(&cache.read(&key).unwrap()), contents);
+        assert_eq!(names(&cache).len(), 1);
+
+        let path = cache.path(&key);
+        let good = fs::read(&path).unwrap();
+        for damage in [0, 7, 8, HEADER - 1, HEADER, HEADER + 8, HEADER + 2000, good.len() - 1] {
+            let mut bad = good.clone();
+            bad[damage] ^= 0x10;
+            fs::write(&path, bad).unwrap();
+            assert!(cache.read(&key).is_none(), "byte {damage}");
+        }
+        for len in [0, HEADER - 1, HEADER, good.len() - 1] {
+            fs::write(&path, &good[..len]).unwrap();
+            assert!(cache.read(&key).is_none(), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn the_folder_is_bounded_and_what_was_used_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache { folder: folder.path().to_owned() };
+        let now = SystemTime::now();
+        for number in 0..5 {
+            cache.write(&Key(number), &image(&[7; 1000])).unwrap();
+            let file = File::options().append(true).open(cache.path(&Key(number))).unwrap();
+            file.set_modified(now - Duration::from_secs(7200 - number)).unwrap();
+        }
+        // The oldest is used once more.
+        cache.read(&Key(0)).unwrap();
+        fs::write(cache.folder.join("1.2.new"), "half").unwrap();
+        File::options()
+            .append(true)
+            .open(cache.folder.join("1.2.new"))
+            .unwrap()
+            .set_modified(now - Duration::from_secs(7200))
+            .unwrap();
+        fs::write(cache.folder.join("lock-0"), "").unwrap();
+
+        cache.prune(3, 1 << 20);
+        let kept = |number: u64| cache.path(&Key(number)).exists();
+        assert_eq!([0, 1, 2, 3, 4].map(kept), [true, false, false, true, true]);
+        assert_eq!(names(&cache).len(), 4, "the lock stays, what was half-written goes");
+        cache.prune(3, 1500);
+        assert_eq!([0, 3, 4].map(kept), [true, false, false]);
+    }
+
+    #[test]
+    fn a_key_depends_on_every_part_and_on_where_it_ends() {
+        let key = |parts: &[&str]| parts.iter().fold(KeyBuilder::new().unwrap(), |key, part| key.add(part)).finish();
+        assert_eq!(key(&["a", "b"]), key(&["a", "b"]));
+        assert_ne!(key(&["a", "b"]), key(&["ab", ""]));
+        assert_ne!(key(&["a", "b"]), key(&["b", "a"]));
+        assert_ne!(key(&["a"]), key(&["a", ""]));
+    }
+}

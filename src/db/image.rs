@@ -1,0 +1,99 @@
+//! A database that is ready to be copied: one file, everything checkpointed into it.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::profile::Profile;
+use crate::error::{BoxError, Error, Result};
+use crate::sim::{Blocks, Disk};
+
+/// The name of every test's database on its disk.
+pub(super) const MAIN: &str = "main.db";
+
+/// What an app registers on each of its connections.
+pub(super) type Functions = fn(&Connection) -> Result<(), BoxError>;
+
+/// The contents of a database file. Cloning shares the blocks.
+#[derive(Clone)]
+pub(crate) struct Image {
+    pub(super) blocks: Blocks,
+}
+
+impl Image {
+    /// The image of what `build` makes of an empty database.
+    pub(super) fn build(
+        profile: &Profile,
+        functions: Option<Functions>,
+        build: impl FnOnce(&mut Connection) -> Result<()>,
+    ) -> Result<Image> {
+        let disk = Disk::in_memory();
+        let mut connection = open(&disk, Path::new(&disk.path_of(MAIN)), functions)?;
+        profile.apply(&mut connection)?;
+        build(&mut connection)?;
+        Image::of(connection, &disk)
+    }
+
+    /// The image of what `change` makes of this one.
+    pub(super) fn change(
+        &self,
+        profile: &Profile,
+        functions: Option<Functions>,
+        change: impl FnOnce(&mut Connection) -> Result<()>,
+    ) -> Result<Image> {
+        let disk = Disk::holding(MAIN, self.blocks.clone());
+        let mut connection = open(&disk, Path::new(&disk.path_of(MAIN)), functions)?;
+        profile.apply_to_copy(&mut connection)?;
+        change(&mut connection)?;
+        Image::of(connection, &disk)
+    }
+
+    /// The image of a database on a disk in memory, of which `connection` is the last connection.
+    pub(super) fn of(connection: Connection, disk: &Disk) -> Result<Image> {
+        checkpoint(&connection)?;
+        connection.close().map_err(|(_, error)| Error::sqlite("to close a template", error))?;
+        Ok(Image { blocks: disk.read(MAIN).unwrap_or_default() })
+    }
+
+    pub(super) fn read(path: &Path) -> Result<Image> {
+        let bytes = std::fs::read(path).map_err(|error| Error::io("cannot read the database", path, error))?;
+        Ok(Image { blocks: Blocks::from_bytes(&bytes) })
+    }
+
+    /// Writes the database as a file, over whatever is there.
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        let write = || -> std::io::Result<()> {
+            let mut file = std::fs::File::create(path)?;
+            for chunk in self.blocks.chunks() {
+                std::io::Write::write_all(&mut file, chunk)?;
+            }
+            Ok(())
+        };
+        write().map_err(|error| Error::io("cannot write the database", path, error))
+    }
+}
+
+/// A connection to the database at `path` of a disk, with the app's functions on it.
+pub(super) fn open(disk: &Disk, path: &Path, functions: Option<Functions>) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags_and_vfs(path, flags, disk.vfs_name())
+        .map_err(|error| Error::sqlite(format_args!("to open the database {}", path.display()), error))?;
+    if let Some(functions) = functions {
+        functions(&connection).map_err(|error| {
+            Error::new(crate::error::ErrorKind::Template, "the app's functions could not be registered")
+                .because_app(error)
+        })?;
+    }
+    Ok(connection)
+}
+
+/// Moves what is in the WAL into the database file, where there is a WAL.
+pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .and_then(|busy: i64| match busy {
+            0 => Ok(()),
+            _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
+        })
+        .map_err(|error| Error::sqlite("to checkpoint the database", error))
+}

@@ -1,0 +1,182 @@
+//! What is left of a test that failed: its database, as a file that every tool opens.
+
+use std::cell::Cell;
+use std::io;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::image::{self, Image, MAIN};
+use crate::env::{self, Keep};
+use crate::error::{Error, Result};
+use crate::sim::Disk;
+
+/// Where a database would be kept: under the name of its test, and a number where the test has several at once.
+#[derive(Debug)]
+pub(super) struct Place {
+    caller: &'static Location<'static>,
+    number: u32,
+}
+
+thread_local! {
+    /// Which numbers are taken on this thread, a bit each. Databases that follow one another, as under proptest, have the
+    /// same number, so that the last one is what is kept.
+    static TAKEN: Cell<u64> = const { Cell::new(0) };
+}
+
+impl Place {
+    /// Also the place where an unknown `SQLITMUS_*` variable fails a test, before anything depends on it.
+    pub(super) fn take(caller: &'static Location<'static>) -> Result<Place> {
+        env::settings()?;
+        let taken = TAKEN.try_with(Cell::get).unwrap_or(0);
+        let number = taken.trailing_ones();
+        let _ = TAKEN.try_with(|cell| cell.set(taken | 1_u64.checked_shl(number).unwrap_or(0)));
+        Ok(Place { caller, number })
+    }
+
+    /// Whether the database is to be kept, now that it is dropped.
+    pub(super) fn is_wanted(&self) -> bool {
+        match env::settings().map(|settings| settings.keep) {
+            Ok(Keep::Always) => true,
+            Ok(Keep::Never) => false,
+            Ok(Keep::OnFailure) | Err(_) => std::thread::panicking(),
+        }
+    }
+
+    /// Writes the database and says where, or why not. Never panics: the test may be panicking already.
+    #[expect(clippy::print_stderr, reason = "the line belongs to the output of the test, which the runner captures")]
+    pub(super) fn keep(&self, snapshot: io::Result<Arc<Disk>>) {
+        match self.write(snapshot) {
+            Ok(path) => eprintln!("note: database kept at {}", shown(&path)),
+            Err(error) => eprintln!("note: database not kept: {error}"),
+        }
+    }
+
+    fn write(&self, snapshot: io::Result<Arc<Disk>>) -> Result<PathBuf> {
+        let path = self.path()?;
+        let snapshot = snapshot.map_err(|error| Error::io("cannot read the database", &path, error))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(|error| Error::io("cannot make the folder", folder, error))?;
+        // The files of the test before this one, which may have had a journal.
+        for suffix in ["-wal", "-shm", "-journal"] {
+            let _ = std::fs::remove_file(with_suffix(&path, suffix));
+        }
+        match folded(&snapshot) {
+            Ok(image) => image.write(&path)?,
+            // SQLite cannot make one file of it: the files as they are then, for whoever looks into why.
+            Err(_) => {
+                for suffix in ["", "-wal", "-journal"] {
+                    let blocks = snapshot.read(&format!("{MAIN}{suffix}")).filter(|blocks| blocks.len() > 0);
+                    if let Some(blocks) = blocks {
+                        Image { blocks }.write(&with_suffix(&path, suffix))?;
+                    }
+                }
+            }
+        }
+        Ok(path)
+    }
+
+    fn path(&self) -> Result<PathBuf> {
+        let mut path = env::output_dir()?.join("kept").join(binary());
+        let test = env::nextest_test().or_else(|| {
+            let thread = std::thread::current();
+            // With one test thread, tests run on the main one, which does not know their names.
+            thread.name().filter(|name| *name != "main").map(str::to_owned)
+        });
+        let test = test.unwrap_or_else(|| format!("{} line {}", self.caller.file(), self.caller.line()));
+        path.extend(test.split("::").map(file_name));
+        let number = if self.number == 0 { String::new() } else { format!("-{}", self.number + 1) };
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        path.set_file_name(format!("{name}{number}.db"));
+        Ok(path)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let bit = 1_u64.checked_shl(self.number).unwrap_or(0);
+        let _ = TAKEN.try_with(|cell| cell.set(cell.get() & !bit));
+    }
+}
+
+/// One file of the database, its journals and its WAL.
+fn folded(snapshot: &Arc<Disk>) -> Result<Image> {
+    // A copy, so that the original is there when this fails half-way.
+    let disk = snapshot.fork();
+    let connection = image::open(&disk, Path::new(&disk.path_of(MAIN)), None)?;
+    // Reading the schema rolls a hot journal back.
+    connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        .map_err(|error| Error::sqlite("to read the database", error))?;
+    Image::of(connection, &disk)
+}
+
+/// The name of the test binary, without the hash that cargo puts behind it.
+fn binary() -> String {
+    let executable = std::env::current_exe().ok();
+    let name = executable.as_deref().and_then(Path::file_stem).map(|name| name.to_string_lossy().into_owned());
+    let name = name.unwrap_or_else(|| String::from("tests"));
+    match name.rsplit_once('-') {
+        Some((name, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => file_name(name),
+        _ => file_name(&name),
+    }
+}
+
+/// A part of a test's name as the name of a file, on every file system.
+fn file_name(part: &str) -> String {
+    let mut name: String =
+        part.trim().chars().map(|c| if c.is_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' }).collect();
+    while name.len() > 120 {
+        name.pop();
+    }
+    if name.is_empty() { String::from("_") } else { name }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
+/// Short where the file lies below the current folder.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use super::{Place, file_name};
+
+    #[test]
+    fn databases_at_once_have_numbers_and_one_after_another_share_one() {
+        let here = Location::caller();
+        let (one, two) = (Place::take(here).unwrap(), Place::take(here).unwrap());
+        assert_eq!((one.number, two.number), (0, 1));
+        drop(one);
+        let three = Place::take(here).unwrap();
+        assert_eq!(three.number, 0);
+        drop((two, three));
+        assert_eq!(Place::take(here).unwrap().number, 0);
+        assert_eq!(Place::take(here).unwrap().number, 0);
+    }
+
+    #[test]
+    fn more_databases_than_there_are_numbers() {
+        let here = Location::caller();
+        let places: Vec<Place> = (0..70).map(|_| Place::take(here).unwrap()).collect();
+        assert_eq!(places[69].number, 64);
+        drop(places);
+        assert_eq!(Place::take(here).unwrap().number, 0);
+    }
+
+    #[test]
+    fn any_name_of_a_test_is_a_name_of_a_file() {
+        assert_eq!(file_name("case_1_a b/c"), "case_1_a_b_c");
+        assert_eq!(file_name(".."), "__");
+        assert_eq!(file_name(""), "_");
+        assert_eq!(file_name(&"ü".repeat(200)).chars().count(), 60);
+    }
+}

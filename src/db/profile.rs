@@ -1,0 +1,294 @@
+//! The PRAGMAs of production, set on every connection and read back.
+//!
+//! SQLite ignores a PRAGMA that it does not know, and answers with the old value where it cannot do what was asked: a
+//! profile that is only written down is a hope. Here each one is read back, and one that did not take is an error.
+
+use std::fmt;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql;
+
+/// How an app opens its database: a list of PRAGMAs and how its transactions begin.
+///
+/// ```
+/// use sqlitmus::Profile;
+///
+/// const APP: Profile = Profile::PRODUCTION.pragma("cache_size", "-8000").pragma("recursive_triggers", "ON");
+///
+/// let mut connection = sqlitmus::rusqlite::Connection::open_in_memory().unwrap();
+/// let error = APP.apply(&mut connection).unwrap_err();
+/// assert!(error.to_string().starts_with("PRAGMA journal_mode did not take"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Profile {
+    pragmas: [Pragma; Profile::MOST],
+    len: usize,
+    begin_immediate: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Pragma {
+    name: &'static str,
+    value: &'static str,
+}
+
+/// What a database is made with. They only take before its first table, so they come first, and a copy of a database has
+/// them from the original.
+const OF_THE_DATABASE: [&str; 3] = ["page_size", "encoding", "auto_vacuum"];
+
+impl Profile {
+    /// How many PRAGMAs a profile can hold.
+    pub const MOST: usize = 32;
+
+    /// What SQLite does when nobody asks for anything, `foreign_keys` included.
+    pub const SQLITE_DEFAULTS: Profile =
+        Profile { pragmas: [Pragma { name: "", value: "" }; Profile::MOST], len: 0, begin_immediate: false };
+
+    /// WAL, synchronous NORMAL, a cache of 64 MB, foreign keys enforced.
+    pub const MINIMAL: Profile = Profile::SQLITE_DEFAULTS
+        .pragma("journal_mode", "WAL")
+        .pragma("synchronous", "NORMAL")
+        .pragma("cache_size", "-64000")
+        .pragma("foreign_keys", "ON");
+
+    /// [`MINIMAL`](Profile::MINIMAL), and temporary tables in memory, 256 MB mapped, a busy timeout of 5 seconds, pages of
+    /// 8 KB.
+    pub const PRODUCTION: Profile = Profile::MINIMAL
+        .pragma("temp_store", "MEMORY")
+        .pragma("mmap_size", "268435456")
+        .pragma("busy_timeout", "5000")
+        .pragma("page_size", "8192");
+
+    /// What Django's documentation advises: WAL, synchronous NORMAL, a busy timeout of 5 seconds, foreign keys enforced.
+    pub const DJANGO: Profile = Profile::SQLITE_DEFAULTS
+        .pragma("journal_mode", "WAL")
+        .pragma("synchronous", "NORMAL")
+        .pragma("busy_timeout", "5000")
+        .pragma("foreign_keys", "ON");
+
+    /// For a web server: WAL with a bounded file, 128 MB mapped, a cache of 20 MB, a busy timeout of 30 seconds, and
+    /// transactions that begin IMMEDIATE.
+    pub const WEB: Profile = Profile::SQLITE_DEFAULTS
+        .pragma("journal_mode", "WAL")
+        .pragma("synchronous", "NORMAL")
+        .pragma("foreign_keys", "ON")
+        .pragma("temp_store", "MEMORY")
+        .pragma("mmap_size", "134217728")
+        .pragma("journal_size_limit", "67108864")
+        .pragma("cache_size", "-20000")
+        .pragma("busy_timeout", "30000")
+        .begin_immediate();
+
+    /// [`PRODUCTION`](Profile::PRODUCTION) with synchronous FULL: what was acknowledged survives a power cut.
+    pub const DURABLE: Profile = Profile::PRODUCTION.pragma("synchronous", "FULL");
+
+    /// [`PRODUCTION`](Profile::PRODUCTION) without automatic checkpoints, as continuous replication asks: the replicator
+    /// checkpoints.
+    pub const LITESTREAM: Profile = Profile::PRODUCTION.pragma("wal_autocheckpoint", "0");
+
+    /// Adds a PRAGMA, or gives it another value. `value` is written as in SQL, without quotes.
+    ///
+    /// # Panics
+    /// With more than [`MOST`](Profile::MOST) PRAGMAs; in a constant that is a compile error.
+    #[must_use]
+    pub const fn pragma(mut self, name: &'static str, value: &'static str) -> Profile {
+        let mut index = 0;
+        while index < self.len {
+            if same_text(self.pragmas[index].name, name) {
+                break;
+            }
+            index += 1;
+        }
+        assert!(index < Profile::MOST, "a profile holds at most 32 PRAGMAs");
+        self.pragmas[index] = Pragma { name, value };
+        if index == self.len {
+            self.len += 1;
+        }
+        self
+    }
+
+    /// Lets `Connection::transaction` begin IMMEDIATE: a transaction that is going to write takes the write lock at once,
+    /// where the busy timeout helps, and not in the middle, where it does not.
+    #[must_use]
+    pub const fn begin_immediate(mut self) -> Profile {
+        self.begin_immediate = true;
+        self
+    }
+
+    /// The PRAGMAs, in the order in which they are set.
+    pub fn pragmas(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let (first, second): (Vec<Pragma>, Vec<Pragma>) =
+            self.pragmas[..self.len].iter().partition(|pragma| pragma.is_of_the_database());
+        first.into_iter().chain(second).map(|pragma| (pragma.name, pragma.value))
+    }
+
+    /// Sets every PRAGMA on a connection and reads it back.
+    ///
+    /// # Errors
+    /// When one did not take: the error names it, what was asked and what SQLite answers.
+    pub fn apply(&self, connection: &mut Connection) -> Result<()> {
+        for pragma in &self.pragmas[..self.len] {
+            if pragma.is_of_the_database() {
+                pragma.set(connection)?;
+            }
+        }
+        self.apply_to_copy(connection)
+    }
+
+    /// Sets what belongs to a connection. The database is a copy of one to which all was applied, and has the rest.
+    pub(crate) fn apply_to_copy(&self, connection: &mut Connection) -> Result<()> {
+        for pragma in &self.pragmas[..self.len] {
+            if !pragma.is_of_the_database() {
+                pragma.set(connection)?;
+            }
+        }
+        if self.begin_immediate {
+            connection.set_transaction_behavior(TransactionBehavior::Immediate);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        map.entries(self.pragmas());
+        if self.begin_immediate {
+            map.entry(&"BEGIN", &"IMMEDIATE");
+        }
+        map.finish()
+    }
+}
+
+impl Pragma {
+    fn is_of_the_database(&self) -> bool {
+        OF_THE_DATABASE.iter().any(|name| name.eq_ignore_ascii_case(self.name))
+    }
+
+    /// Sets the PRAGMA and compares what SQLite answers then.
+    fn set(&self, connection: &Connection) -> Result<()> {
+        let setting = format!("PRAGMA {} = {}", self.name_in_sql(), self.value_in_sql());
+        let answer = match ask(connection, &setting) {
+            // Some answer with the new value at once. A rowless answer says nothing yet.
+            Ok(Some(answer)) => Some(answer),
+            Ok(None) => ask(connection, &self.question())
+                .map_err(|error| Error::sqlite("to read a PRAGMA back", error).sql(&self.question()))?,
+            Err(error) => {
+                return Err(Error::new(ErrorKind::Profile, format!("PRAGMA {} did not take", self.name))
+                    .sql(&setting)
+                    .because_sqlite(error));
+            }
+        };
+        match answer {
+            Some(answer) if self.accepts(&answer) => Ok(()),
+            answer => Err(self.did_not_take(&setting, answer.as_deref())),
+        }
+    }
+
+    fn question(&self) -> String {
+        if self.name.eq_ignore_ascii_case("case_sensitive_like") {
+            // The one PRAGMA of a connection that cannot be asked for its value.
+            return String::from("SELECT NOT ('a' LIKE 'A')");
+        }
+        format!("PRAGMA {}", self.name_in_sql())
+    }
+
+    /// A name is a word, with the schema in front of it where the PRAGMA is meant for an attached database.
+    fn name_in_sql(&self) -> String {
+        self.name.split('.').map(word_or(sql::quote_identifier)).collect::<Vec<_>>().join(".")
+    }
+
+    fn value_in_sql(&self) -> String {
+        word_or(sql::quote_text)(self.value)
+    }
+
+    /// Whether `answer` is what SQLite says when the value took: many keywords are read back as numbers.
+    fn accepts(&self, answer: &str) -> bool {
+        let name = self.name.rsplit('.').next().unwrap_or(self.name).to_ascii_lowercase();
+        let value = self.value.trim_matches(['\'', '"']).to_ascii_lowercase();
+        let answer = answer.to_ascii_lowercase();
+        let keywords: &[&str] = match name.as_str() {
+            "synchronous" => &["off", "normal", "full", "extra"],
+            "temp_store" => &["default", "file", "memory"],
+            "auto_vacuum" => &["none", "full", "incremental"],
+            "secure_delete" => &["off", "on", "fast"],
+            _ => &[],
+        };
+        let as_number = keywords.iter().position(|keyword| *keyword == value).map(|number| number.to_string());
+        let as_switch = match value.as_str() {
+            "on" | "yes" | "true" => Some("1"),
+            "off" | "no" | "false" => Some("0"),
+            _ => None,
+        };
+        answer == value
+            || as_number.is_some_and(|number| number == answer)
+            || as_switch.is_some_and(|switch| switch == answer)
+            || (value == "utf-16" && answer.starts_with("utf-16"))
+            || value.parse::<i64>().is_ok_and(|value| answer.parse() == Ok(value))
+    }
+
+    fn did_not_take(&self, setting: &str, answer: Option<&str>) -> Error {
+        let version = rusqlite::version();
+        let error = Error::new(ErrorKind::Profile, format!("PRAGMA {} did not take", self.name)).sql(setting);
+        let Some(answer) = answer else {
+            return error.evidence(format!("SQLite {version} answers"), "nothing").help(
+                "SQLite ignores a PRAGMA that it does not know: look at its spelling, and at this SQLite's version",
+            );
+        };
+        let error = error.evidence(format!("SQLite {version} answers"), answer);
+        match (self.name.to_ascii_lowercase().as_str(), answer) {
+            ("journal_mode", "memory") => error.help(
+                "a \":memory:\" database cannot be in WAL mode; a database of Template::in_memory() is, and is as fast",
+            ),
+            ("page_size", _) => error
+                .help("the size of pages is fixed by the first table; afterwards it takes VACUUM, outside of WAL mode"),
+            ("mmap_size", _) => error.help("this SQLite was built with a lower SQLITE_MAX_MMAP_SIZE"),
+            _ => error,
+        }
+    }
+}
+
+/// Words and numbers go into SQL as they are, everything else through `quote`.
+fn word_or(quote: fn(&str) -> String) -> impl Fn(&str) -> String {
+    move |text| {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let is_word = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let is_number = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
+        if is_word || is_number { text.to_owned() } else { quote(text) }
+    }
+}
+
+/// The first column of the first row, as text.
+fn ask(connection: &Connection, sql: &str) -> rusqlite::Result<Option<String>> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    match rows.next()? {
+        Some(row) => Ok(Some(match row.get_ref(0)? {
+            rusqlite::types::ValueRef::Null => String::from("NULL"),
+            rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+            rusqlite::types::ValueRef::Real(number) => number.to_string(),
+            rusqlite::types::ValueRef::Text(text) | rusqlite::types::ValueRef::Blob(text) => {
+                String::from_utf8_lossy(text).into_owned()
+            }
+        })),
+        None => Ok(None),
+    }
+}
+
+/// Equality of names, for constants: ASCII letters match in either case.
+const fn same_text(one: &str, two: &str) -> bool {
+    let (one, two) = (one.as_bytes(), two.as_bytes());
+    if one.len() != two.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < one.len() {
+        if !one[index].eq_ignore_ascii_case(&two[index]) {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}

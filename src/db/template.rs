@@ -1,0 +1,341 @@
+//! The databases of an app, described once: where its schema comes from, how its connections are set up, what is in it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use once_cell::sync::OnceCell;
+use rusqlite::Connection;
+
+use super::cache::{self, KeyBuilder};
+use super::image::{Functions, Image, MAIN};
+use super::profile::Profile;
+use super::testdb::TestDb;
+use crate::env;
+use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::migrations::{Ledger, Migrations};
+use crate::sim::Disk;
+
+type Change = fn(&mut Connection) -> Result<(), BoxError>;
+
+/// What the databases of an app are made from. Built at first use, once per process; every test gets a copy of its own
+/// that shares all pages with the template until one side writes.
+///
+/// ```
+/// use sqlitmus::{Profile, Template};
+///
+/// static APP: Template = Template::embedded(&[("0001_users.sql", "CREATE TABLE users(name TEXT NOT NULL) STRICT")])
+///     .profile(Profile::PRODUCTION)
+///     .seed(|connection| {
+///         connection.execute("INSERT INTO users VALUES ('Ada')", [])?;
+///         Ok(())
+///     });
+///
+/// let db = APP.in_memory();
+/// let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+/// assert_eq!(mode, "wal");
+/// ```
+pub struct Template {
+    source: Source,
+    profile: Profile,
+    functions: Option<Functions>,
+    seed: Option<Change>,
+    ledger: Ledger,
+    key: Option<&'static str>,
+    fsync: bool,
+    image: OnceCell<Image>,
+    /// The images of `at`, by version.
+    versions: Mutex<BTreeMap<i64, Image>>,
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    Empty,
+    Folder(&'static str),
+    Embedded(&'static [(&'static str, &'static str)]),
+    With(Change),
+    Path(fn(&Path) -> Result<(), BoxError>),
+}
+
+impl Template {
+    /// Migrations in a folder, or the schema in one `.sql` file, relative to the package under test. It is read at run
+    /// time, so that a new migration needs no new build.
+    ///
+    /// [`Migrations::load`] says which layouts it recognises.
+    pub const fn new(migrations: &'static str) -> Template {
+        Template::of(Source::Folder(migrations))
+    }
+
+    /// Migrations that are compiled into the test: names of files and their SQL.
+    pub const fn embedded(files: &'static [(&'static str, &'static str)]) -> Template {
+        Template::of(Source::Embedded(files))
+    }
+
+    /// No schema at all.
+    pub const fn empty() -> Template {
+        Template::of(Source::Empty)
+    }
+
+    /// The app's own migration code, on a connection: `rusqlite_migration`, refinery, or written by hand.
+    pub const fn migrate_with(migrate: fn(&mut Connection) -> Result<(), BoxError>) -> Template {
+        Template::of(Source::With(migrate))
+    }
+
+    /// The app's own migration code, on the path of a database file: diesel, sqlx, an external tool. The file is there,
+    /// with the size of pages and the journal mode of the profile, and without a table.
+    pub const fn migrate_path(migrate: fn(&Path) -> Result<(), BoxError>) -> Template {
+        Template::of(Source::Path(migrate))
+    }
+
+    const fn of(source: Source) -> Template {
+        Template {
+            source,
+            profile: Profile::PRODUCTION,
+            functions: None,
+            seed: None,
+            ledger: Ledger::None,
+            key: None,
+            fsync: false,
+            image: OnceCell::new(),
+            versions: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// How connections are set up. Without it, as [`Profile::PRODUCTION`].
+    #[must_use]
+    pub const fn profile(mut self, profile: Profile) -> Template {
+        self.profile = profile;
+        self
+    }
+
+    /// Rows that every test starts with. Runs once, after the last migration.
+    #[must_use]
+    pub const fn seed(mut self, seed: fn(&mut Connection) -> Result<(), BoxError>) -> Template {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// SQL functions, collations and modules that the app registers on each connection. Runs on every connection that is
+    /// opened here, before the first migration.
+    #[must_use]
+    pub const fn functions(mut self, functions: fn(&Connection) -> Result<(), BoxError>) -> Template {
+        self.functions = Some(functions);
+        self
+    }
+
+    /// Where migrations note that they were applied, so that the app's own runner finds them done. Without it, nowhere.
+    #[must_use]
+    pub const fn ledger(mut self, ledger: Ledger) -> Template {
+        self.ledger = ledger;
+        self
+    }
+
+    /// Lets processes share what `seed`, `functions`, `migrate_with` and `migrate_path` made, through the cache in the
+    /// target folder. What migrations are made of can be read and is cached by content; code cannot, so `key` stands for
+    /// it: change it when the code changes.
+    #[must_use]
+    pub const fn key(mut self, key: &'static str) -> Template {
+        self.key = Some(key);
+        self
+    }
+
+    /// Makes databases on disk wait for the hardware, as in production. Costs milliseconds per transaction.
+    #[must_use]
+    pub const fn fsync(mut self) -> Template {
+        self.fsync = true;
+        self
+    }
+
+    /// A database on the simulated disk: in memory, with a real WAL.
+    ///
+    /// # Panics
+    /// When the template cannot be built or a PRAGMA of its profile does not take.
+    #[track_caller]
+    pub fn in_memory(&self) -> TestDb {
+        match self.try_in_memory() {
+            Ok(db) => db,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Like [`in_memory`](Template::in_memory), without the panic.
+    ///
+    /// # Errors
+    /// When the template cannot be built or a PRAGMA of its profile does not take.
+    #[track_caller]
+    pub fn try_in_memory(&self) -> Result<TestDb> {
+        TestDb::in_memory(self.image()?, self.profile, self.functions)
+    }
+
+    /// A database in a temporary folder, for code that needs real files. The folder is deleted with the database.
+    ///
+    /// # Panics
+    /// When the template cannot be built, a PRAGMA of its profile does not take, or a file cannot be written.
+    #[track_caller]
+    pub fn on_disk(&self) -> TestDb {
+        match self.try_on_disk() {
+            Ok(db) => db,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Like [`on_disk`](Template::on_disk), without the panic.
+    ///
+    /// # Errors
+    /// When the template cannot be built, a PRAGMA of its profile does not take, or a file cannot be written.
+    #[track_caller]
+    pub fn try_on_disk(&self) -> Result<TestDb> {
+        TestDb::on_disk(self.image()?, self.profile, self.functions, self.fsync)
+    }
+
+    /// A database in memory as it was after the migration `version`; 0 is before the first. The seed is not in it: it is
+    /// written for the schema of today.
+    ///
+    /// # Panics
+    /// When there is no such version, and as [`in_memory`](Template::in_memory).
+    #[track_caller]
+    pub fn at(&self, version: i64) -> TestDb {
+        match self.try_at(version) {
+            Ok(db) => db,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Like [`at`](Template::at), without the panic.
+    ///
+    /// # Errors
+    /// When there is no such version, and as [`try_in_memory`](Template::try_in_memory).
+    #[track_caller]
+    pub fn try_at(&self, version: i64) -> Result<TestDb> {
+        let known = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&version).cloned();
+        let image = match known {
+            Some(image) => image,
+            None => {
+                let image = self.migrated(Some(version))?;
+                let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+                versions.entry(version).or_insert(image).clone()
+            }
+        };
+        TestDb::in_memory(&image, self.profile, self.functions)
+    }
+
+    fn image(&self) -> Result<&Image> {
+        self.image.get_or_try_init(|| {
+            let Some(seed) = self.seed else { return self.migrated(None) };
+            let sow = |image: Image| image.change(&self.profile, self.functions, |to| run(seed, to, "seed"));
+            match self.key {
+                // One entry for both: the image before the seed is never asked for.
+                Some(_) => self.cached(self.fingerprint(None)?.add("seeded"), || sow(self.build(None)?)),
+                None => sow(self.migrated(None)?),
+            }
+        })
+    }
+
+    /// The schema without the seed, from the cache where everything that it is made of can be named.
+    fn migrated(&self, version: Option<i64>) -> Result<Image> {
+        let is_code = matches!(self.source, Source::With(_) | Source::Path(_)) || self.functions.is_some();
+        let worth_it = !matches!(self.source, Source::Empty);
+        if worth_it && (!is_code || self.key.is_some()) {
+            self.cached(self.fingerprint(version)?, || self.build(version))
+        } else {
+            self.build(version)
+        }
+    }
+
+    fn cached(&self, key: KeyBuilder, build: impl FnOnce() -> Result<Image>) -> Result<Image> {
+        cache::get_or_build(&key.finish(), build)
+    }
+
+    fn fingerprint(&self, version: Option<i64>) -> Result<KeyBuilder> {
+        let mut key = KeyBuilder::new()?.add(&format!("{:?} {version:?} {:?}", self.profile, self.key));
+        if let Some(migrations) = self.migrations()? {
+            migrations.fingerprint(&mut |part| key.bytes(part));
+        }
+        Ok(key)
+    }
+
+    fn migrations(&self) -> Result<Option<Migrations>> {
+        let migrations = match self.source {
+            Source::Folder(folder) => Migrations::load(env::package_dir().join(folder))?,
+            Source::Embedded(files) => Migrations::embedded(files)?,
+            Source::Empty | Source::With(_) | Source::Path(_) => return Ok(None),
+        };
+        Ok(Some(migrations.ledger(self.ledger)))
+    }
+
+    fn build(&self, version: Option<i64>) -> Result<Image> {
+        let migrations = self.migrations()?;
+        if let (Some(version), None) = (version, &migrations) {
+            return Err(Error::new(
+                ErrorKind::Template,
+                format!("there is no version {version}: this template has no migrations of its own"),
+            )
+            .help("Template::new and Template::embedded know the versions of a history; the app's own runner does not tell"));
+        }
+        if let Source::Path(migrate) = self.source {
+            return self.build_at_path(migrate);
+        }
+        Image::build(&self.profile, self.functions, |connection| match (self.source, &migrations) {
+            (Source::With(migrate), _) => run(migrate, connection, "migrations"),
+            (_, Some(migrations)) => match version {
+                Some(version) => migrations.up_to(connection, version).map(drop),
+                None => migrations.apply(connection).map(drop),
+            },
+            _ => Ok(()),
+        })
+    }
+
+    /// Code that wants a path gets a real file: it may run in another process.
+    fn build_at_path(&self, migrate: fn(&Path) -> Result<(), BoxError>) -> Result<Image> {
+        let folder = super::testdb::temporary_folder()?;
+        let path = folder.path().join(MAIN);
+        let disk = Disk::over_files(false);
+        let open = || super::image::open(&disk, &path, self.functions);
+        let mut connection = open()?;
+        self.profile.apply(&mut connection)?;
+        drop(connection);
+        migrate(&path).map_err(|error| failed("migrations", error))?;
+        let mut connection = open()?;
+        self.profile.apply(&mut connection)?;
+        super::image::checkpoint(&connection)?;
+        drop(connection);
+        Image::read(&path)
+    }
+}
+
+/// Runs code of the app, which has to leave no transaction open.
+fn run(code: Change, connection: &mut Connection, what: &str) -> Result<()> {
+    code(connection).map_err(|error| failed(what, error))?;
+    if connection.is_autocommit() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Template, format!("the template's {what} left a transaction open"))
+        .help("commit it: what is not committed is in no copy of the template"))
+}
+
+fn failed(what: &str, error: BoxError) -> Error {
+    // An error of ours says more than any wrapping could.
+    match error.downcast::<Error>() {
+        Ok(error) => *error,
+        Err(error) => Error::new(ErrorKind::Template, format!("the template's {what} failed")).because_app(error),
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match self.source {
+            Source::Empty => String::from("empty"),
+            Source::Folder(folder) => folder.to_owned(),
+            Source::Embedded(files) => format!("{} embedded files", files.len()),
+            Source::With(_) => String::from("code on a connection"),
+            Source::Path(_) => String::from("code on a path"),
+        };
+        f.debug_struct("Template")
+            .field("source", &source)
+            .field("profile", &self.profile)
+            .field("ledger", &self.ledger)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}

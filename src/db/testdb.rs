@@ -1,0 +1,275 @@
+//! The database of one test.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::backup::Backup;
+use tempfile::TempDir;
+
+use super::image::{self, Functions, Image, MAIN};
+use super::keep::Place;
+use super::profile::Profile;
+use crate::error::{Error, Result};
+use crate::sim::{Blocks, Clock, Disk};
+
+/// A database that belongs to one test, and its first connection, to which it dereferences.
+///
+/// It is gone when it is dropped. When it is dropped by a panic, it is kept as a file, and a line says where.
+pub struct TestDb {
+    connection: Connection,
+    profile: Profile,
+    functions: Option<Functions>,
+    path: PathBuf,
+    place: Place,
+    disk: Arc<Disk>,
+    /// The folder of a database on disk, deleted after the connection above is closed.
+    folder: Option<TempDir>,
+    fsync: bool,
+}
+
+impl TestDb {
+    #[track_caller]
+    pub(super) fn in_memory(image: &Image, profile: Profile, functions: Option<Functions>) -> Result<TestDb> {
+        let disk = Disk::holding(MAIN, image.blocks.clone());
+        TestDb::over_memory(disk, profile, functions, Location::caller())
+    }
+
+    fn over_memory(
+        disk: Arc<Disk>,
+        profile: Profile,
+        functions: Option<Functions>,
+        caller: &'static Location<'static>,
+    ) -> Result<TestDb> {
+        let place = Place::take(caller)?;
+        let path = PathBuf::from(format!("file:{}?vfs={}", disk.path_of(MAIN), disk.vfs_name()));
+        let connection = connect(&disk, Path::new(&disk.path_of(MAIN)), &profile, functions)?;
+        Ok(TestDb { connection, profile, functions, path, place, disk, folder: None, fsync: false })
+    }
+
+    #[track_caller]
+    pub(super) fn on_disk(
+        image: &Image,
+        profile: Profile,
+        functions: Option<Functions>,
+        fsync: bool,
+    ) -> Result<TestDb> {
+        TestDb::over_files(profile, functions, fsync, Location::caller(), |path| image.write(path))
+    }
+
+    fn over_files(
+        profile: Profile,
+        functions: Option<Functions>,
+        fsync: bool,
+        caller: &'static Location<'static>,
+        fill: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<TestDb> {
+        let place = Place::take(caller)?;
+        let folder = temporary_folder()?;
+        let path = folder.path().join(MAIN);
+        fill(&path)?;
+        let disk = Disk::over_files(fsync);
+        let connection = connect(&disk, &path, &profile, functions)?;
+        Ok(TestDb { connection, profile, functions, path, place, disk, folder: Some(folder), fsync })
+    }
+
+    /// Another connection to this database, set up like the first.
+    ///
+    /// # Panics
+    /// When SQLite refuses.
+    #[track_caller]
+    pub fn connect(&self) -> Connection {
+        match self.try_connect() {
+            Ok(connection) => connection,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Like [`connect`](TestDb::connect), without the panic.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn try_connect(&self) -> Result<Connection> {
+        connect(&self.disk, &self.file(), &self.profile, self.functions)
+    }
+
+    /// A copy of this database as it is now. What is written to either side does not show on the other. A transaction that
+    /// is open here is not in the copy.
+    ///
+    /// In memory all pages are shared, so that the copy costs next to nothing; on disk it is a copy of the file.
+    ///
+    /// ```
+    /// let db = sqlitmus::Template::empty().in_memory();
+    /// db.execute_batch("CREATE TABLE t(x)").unwrap();
+    /// let before = db.fork();
+    /// db.execute_batch("DROP TABLE t").unwrap();
+    /// assert!(before.prepare("SELECT x FROM t").is_ok());
+    /// ```
+    ///
+    /// # Panics
+    /// When SQLite refuses.
+    #[track_caller]
+    pub fn fork(&self) -> TestDb {
+        match self.try_fork() {
+            Ok(db) => db,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Like [`fork`](TestDb::fork), without the panic.
+    ///
+    /// # Errors
+    /// When SQLite refuses, or a file cannot be written.
+    #[track_caller]
+    pub fn try_fork(&self) -> Result<TestDb> {
+        let caller = Location::caller();
+        if self.folder.is_none() {
+            return TestDb::over_memory(self.disk.fork(), self.profile, self.functions, caller);
+        }
+        let fork = TestDb::over_files(self.profile, self.functions, self.fsync, caller, |path| self.back_up(path))?;
+        fork.clock().show(self.clock());
+        Ok(fork)
+    }
+
+    /// A consistent copy of the file. It is read through a connection of its own, to which open transactions do not show.
+    fn back_up(&self, path: &Path) -> Result<()> {
+        let copy = || -> rusqlite::Result<()> {
+            let source = Connection::open(&self.path)?;
+            let mut target = Connection::open(path)?;
+            target.execute_batch("PRAGMA synchronous = OFF")?;
+            Backup::new(&source, &mut target)?.run_to_completion(i32::MAX, std::time::Duration::ZERO, None)
+        };
+        copy().map_err(|error| Error::sqlite("to copy the database", error).path(&self.path))
+    }
+
+    /// What to open this database by, for code that takes a path. On disk it is the path of the file. In memory it is the
+    /// [`uri`](TestDb::uri), which SQLite takes in place of a path.
+    ///
+    /// ```
+    /// use sqlitmus::rusqlite::Connection;
+    ///
+    /// let db = sqlitmus::Template::empty().in_memory();
+    /// let of_the_app = Connection::open(db.path()).unwrap();
+    /// of_the_app.execute_batch("CREATE TABLE t(x)").unwrap();
+    /// assert!(db.prepare("SELECT x FROM t").is_ok());
+    /// ```
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The URI by which every driver that is linked to the same SQLite opens this database.
+    pub fn uri(&self) -> String {
+        match &self.folder {
+            Some(_) => format!("file:{}?vfs={}", percent_encoded(&self.path), self.disk.vfs_name()),
+            None => self.path.to_string_lossy().into_owned(),
+        }
+    }
+
+    /// The time that this database sees, on all connections that were opened through here or by the [`uri`](TestDb::uri).
+    pub fn clock(&self) -> &Clock {
+        self.disk.clock()
+    }
+
+    /// The path by which SQLite knows the file.
+    fn file(&self) -> PathBuf {
+        match &self.folder {
+            Some(_) => self.path.clone(),
+            None => PathBuf::from(self.disk.path_of(MAIN)),
+        }
+    }
+
+    /// The files of the database on a disk in memory, whatever state they are in.
+    fn snapshot(&self) -> std::io::Result<Arc<Disk>> {
+        if self.folder.is_none() {
+            return Ok(self.disk.fork());
+        }
+        let mut files = Vec::new();
+        for suffix in ["", "-wal", "-journal"] {
+            let mut path = self.path.clone().into_os_string();
+            path.push(suffix);
+            match std::fs::read(path) {
+                Ok(bytes) => files.push((format!("{MAIN}{suffix}"), Blocks::from_bytes(&bytes))),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Disk::with_files(files))
+    }
+}
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        if self.place.is_wanted() {
+            self.place.keep(self.snapshot());
+        }
+    }
+}
+
+impl Deref for TestDb {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for TestDb {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+impl fmt::Debug for TestDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestDb").field("path", &self.path).field("profile", &self.profile).finish_non_exhaustive()
+    }
+}
+
+fn connect(disk: &Disk, path: &Path, profile: &Profile, functions: Option<Functions>) -> Result<Connection> {
+    let mut connection = image::open(disk, path, functions)?;
+    profile.apply_to_copy(&mut connection)?;
+    Ok(connection)
+}
+
+pub(super) fn temporary_folder() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("sqlitmus-").tempdir().map_err(|error| {
+        Error::io("cannot make a temporary folder", &std::env::temp_dir(), error)
+            .help("TMPDIR names the folder for temporary files; Template::in_memory() needs none")
+    })
+}
+
+/// A path as SQLite reads it in a URI, see <https://www.sqlite.org/uri.html>.
+fn percent_encoded(path: &Path) -> String {
+    let mut text = String::new();
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if !bytes.starts_with(b"/") {
+        // A drive letter of Windows.
+        text.push('/');
+    }
+    for &byte in bytes {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' | b'~' | b':' => {
+                text.push(char::from(byte));
+            }
+            b'\\' if cfg!(windows) => text.push('/'),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::percent_encoded;
+
+    #[test]
+    fn what_means_something_in_a_uri_is_encoded() {
+        assert_eq!(percent_encoded(Path::new("/a b/c?d#e%f'g\"/ü.db")), "/a%20b/c%3Fd%23e%25f%27g%22/%C3%BC.db");
+        assert_eq!(percent_encoded(Path::new("/tmp/x-1_2.~/main.db")), "/tmp/x-1_2.~/main.db");
+    }
+}

@@ -1,0 +1,51 @@
+//! rstest fixtures for tests that need no configuration.
+//!
+//! ```
+//! use rstest::rstest;
+//! use sqlitmus::TestDb;
+//! use sqlitmus::fixtures::{db, file_db};
+//!
+//! #[rstest]
+//! fn a_user_can_be_added(db: TestDb) {
+//!     // The migrations in `migrations/` of this package are applied.
+//! }
+//!
+//! #[rstest]
+//! fn migrations_can_lie_elsewhere(#[with("db/migrations")] file_db: TestDb) {}
+//! # fn main() {}
+//! ```
+//!
+//! They are [`Template::new`] with [`Profile::PRODUCTION`](crate::Profile::PRODUCTION). For anything else, a template and
+//! a fixture of one line do it, as in the example of the [crate](crate).
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use rstest::fixture;
+
+use crate::db::{Template, TestDb};
+
+/// A database on the simulated disk, with the migrations of a folder of the package under test applied.
+///
+/// # Panics
+/// When the migrations cannot be read or applied.
+#[fixture]
+pub fn db(#[default("migrations")] migrations: &'static str) -> TestDb {
+    template(migrations).in_memory()
+}
+
+/// A database in a temporary folder, with the migrations of a folder of the package under test applied.
+///
+/// # Panics
+/// When the migrations cannot be read or applied, or the database cannot be written.
+#[fixture]
+pub fn file_db(#[default("migrations")] migrations: &'static str) -> TestDb {
+    template(migrations).on_disk()
+}
+
+/// The template of a folder, one for the whole process.
+fn template(migrations: &'static str) -> &'static Template {
+    static TEMPLATES: Mutex<BTreeMap<&str, &Template>> = Mutex::new(BTreeMap::new());
+    let mut templates = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
+    templates.entry(migrations).or_insert_with(|| Box::leak(Box::new(Template::new(migrations))))
+}
