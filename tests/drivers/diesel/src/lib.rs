@@ -1,0 +1,70 @@
+//! An app on diesel.
+
+use diesel::prelude::*;
+
+diesel::table! {
+    notes (id) {
+        id -> Integer,
+        body -> Text,
+    }
+}
+
+/// Writes a note.
+pub fn add(connection: &mut SqliteConnection, text: &str) -> QueryResult<usize> {
+    diesel::insert_into(notes::table).values(notes::body.eq(text)).execute(connection)
+}
+
+/// All notes.
+pub fn all(connection: &mut SqliteConnection) -> QueryResult<Vec<String>> {
+    notes::table.order(notes::id).select(notes::body).load(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use diesel::Connection;
+    use diesel::sqlite::SqliteConnection;
+    use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+    use sqlitmus::{BoxError, Template, TestDb};
+
+    const MIGRATIONS: &str = "../../../fixtures/formats/diesel";
+
+    /// Our reading of diesel's folder.
+    static READ: Template = Template::new(MIGRATIONS);
+
+    /// diesel's own.
+    static RUN: Template = Template::migrate_path(migrate);
+
+    fn migrate(path: &Path) -> Result<(), BoxError> {
+        let mut connection = SqliteConnection::establish(path.to_str().ok_or("a path of UTF-8")?)?;
+        let migrations = FileBasedMigrations::from_path(Path::new(env!("CARGO_MANIFEST_DIR")).join(MIGRATIONS))?;
+        connection.run_pending_migrations(migrations)?;
+        Ok(())
+    }
+
+    fn open(db: &TestDb) -> SqliteConnection {
+        SqliteConnection::establish(&db.uri()).unwrap()
+    }
+
+    #[test]
+    fn diesel_and_the_test_share_one_database() {
+        for db in [READ.in_memory(), READ.on_disk(), RUN.in_memory(), RUN.on_disk()] {
+            super::add(&mut open(&db), "from diesel").unwrap();
+            db.execute("INSERT INTO notes(body) VALUES ('from the test')", []).unwrap();
+            assert_eq!(super::all(&mut open(&db)).unwrap(), ["from diesel", "from the test"]);
+            let mut by_path = SqliteConnection::establish(db.path().to_str().unwrap()).unwrap();
+            assert_eq!(super::all(&mut by_path).unwrap().len(), 2);
+        }
+    }
+
+    #[test]
+    fn our_reading_of_the_folder_gives_the_schema_that_diesel_makes() {
+        let schema = |db: &TestDb| -> Vec<String> {
+            let sql = "SELECT sql FROM sqlite_schema WHERE tbl_name NOT LIKE '\\_\\_diesel%' ESCAPE '\\' AND sql IS NOT NULL ORDER BY name";
+            let mut statement = db.prepare(sql).unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(schema(&READ.in_memory()), schema(&RUN.in_memory()));
+    }
+}

@@ -1,0 +1,69 @@
+//! An app on sqlx.
+
+use sqlx::{Row, SqliteConnection};
+
+/// Writes a note.
+pub async fn add(connection: &mut SqliteConnection, body: &str) -> sqlx::Result<i64> {
+    let sql = "INSERT INTO notes(body) VALUES (?1) RETURNING id";
+    sqlx::query(sql).bind(body).fetch_one(connection).await?.try_get(0)
+}
+
+/// How many notes there are.
+pub async fn count(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    sqlx::query("SELECT count(*) FROM notes").fetch_one(connection).await?.try_get(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::str::FromStr;
+
+    use sqlitmus::{BoxError, Template, TestDb};
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{ConnectOptions, SqliteConnection};
+
+    const MIGRATIONS: &str = "../../../fixtures/formats/sqlx";
+
+    /// Our reading of sqlx's folder.
+    static READ: Template = Template::new(MIGRATIONS);
+
+    /// sqlx's own.
+    static RUN: Template = Template::migrate_path(migrate);
+
+    fn migrate(path: &Path) -> Result<(), BoxError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(async {
+            let mut connection = SqliteConnectOptions::new().filename(path).connect().await?;
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(MIGRATIONS);
+            sqlx::migrate::Migrator::new(folder).await?.run(&mut connection).await?;
+            Ok(())
+        })
+    }
+
+    async fn open(db: &TestDb) -> SqliteConnection {
+        let url = db.uri().replacen("file:", "sqlite:", 1);
+        SqliteConnectOptions::from_str(&url).unwrap().connect().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn sqlx_and_the_test_share_one_database() {
+        for db in [READ.in_memory(), READ.on_disk()] {
+            let mut connection = open(&db).await;
+            assert_eq!(super::add(&mut connection, "from sqlx").await.unwrap(), 1);
+            db.execute("INSERT INTO notes(body) VALUES ('from the test')", []).unwrap();
+            assert_eq!(super::count(&mut connection).await.unwrap(), 2);
+            assert_eq!(super::count(&mut open(&db).await).await.unwrap(), 2);
+        }
+    }
+
+    #[test]
+    fn a_template_can_be_migrated_by_sqlx() {
+        let tables = |db: &TestDb| -> i64 {
+            db.query_row("SELECT count(*) FROM sqlite_schema WHERE tbl_name = 'notes'", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(tables(&RUN.in_memory()), tables(&READ.in_memory()));
+        let db = RUN.in_memory();
+        let applied: i64 = db.query_row("SELECT count(*) FROM _sqlx_migrations", [], |row| row.get(0)).unwrap();
+        assert_eq!(applied, 3);
+    }
+}

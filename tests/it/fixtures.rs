@@ -1,0 +1,24 @@
+use rstest::rstest;
+use sqlitmus::TestDb;
+use sqlitmus::fixtures::{db, file_db};
+
+fn orders(db: &TestDb) -> i64 {
+    db.query_row("SELECT count(*) FROM orders", [], |row| row.get(0)).unwrap()
+}
+
+#[rstest]
+fn a_fixture_takes_a_folder_of_migrations(#[with("fixtures/shop/migrations")] db: TestDb) {
+    assert_eq!(orders(&db), 0);
+}
+
+#[rstest]
+fn a_fixture_on_disk_takes_one_too(#[with("fixtures/shop/migrations")] file_db: TestDb) {
+    assert_eq!(orders(&file_db), 0);
+    assert!(file_db.path().is_file());
+}
+
+#[rstest]
+#[should_panic(expected = "migrations")]
+fn without_a_folder_the_default_is_migrations(db: TestDb) {
+    drop(db);
+}

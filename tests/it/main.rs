@@ -1,0 +1,8 @@
+//! Everything that can run side by side in one process.
+
+mod differential;
+mod fixtures;
+mod migrations;
+mod profile;
+mod template;
+mod testdb;

@@ -1,0 +1,177 @@
+use sqlitmus::rusqlite::{Connection, TransactionBehavior};
+use sqlitmus::{ErrorKind, Profile, Template};
+
+static PRODUCTION: Template = Template::empty().profile(Profile::PRODUCTION);
+static WEB: Template = Template::empty().profile(Profile::WEB);
+
+fn ask(connection: &Connection, sql: &str) -> String {
+    connection
+        .query_row(sql, [], |row| row.get::<_, rusqlite::types::Value>(0))
+        .map(|value| match value {
+            rusqlite::types::Value::Integer(number) => number.to_string(),
+            rusqlite::types::Value::Text(text) => text,
+            other => format!("{other:?}"),
+        })
+        .unwrap()
+}
+
+fn assert_production(connection: &Connection) {
+    let expected = [
+        ("journal_mode", "wal"),
+        ("synchronous", "1"),
+        ("cache_size", "-64000"),
+        ("foreign_keys", "1"),
+        ("temp_store", "2"),
+        ("mmap_size", "268435456"),
+        ("busy_timeout", "5000"),
+        ("page_size", "8192"),
+    ];
+    assert_eq!(Profile::PRODUCTION.pragmas().count(), expected.len());
+    for (name, value) in expected {
+        assert_eq!(ask(connection, &format!("PRAGMA {name}")), value, "PRAGMA {name}");
+    }
+}
+
+#[test]
+fn production_holds_on_every_connection_in_memory_and_on_disk() {
+    for db in [PRODUCTION.in_memory(), PRODUCTION.on_disk()] {
+        assert_production(&db);
+        assert_production(&db.connect());
+        assert_production(&db.fork());
+    }
+}
+
+#[test]
+fn every_preset_takes_in_memory_and_on_disk() {
+    for profile in [
+        Profile::SQLITE_DEFAULTS,
+        Profile::MINIMAL,
+        Profile::PRODUCTION,
+        Profile::DJANGO,
+        Profile::WEB,
+        Profile::DURABLE,
+        Profile::LITESTREAM,
+    ] {
+        let template = Template::empty().profile(profile);
+        template.try_in_memory().unwrap();
+        template.try_on_disk().unwrap();
+    }
+}
+
+#[test]
+fn presets_differ_in_what_they_are_for() {
+    let setting = |profile: Profile, name: &str| ask(&Template::empty().profile(profile).in_memory(), name);
+    assert_eq!(setting(Profile::DURABLE, "PRAGMA synchronous"), "2");
+    assert_eq!(setting(Profile::LITESTREAM, "PRAGMA wal_autocheckpoint"), "0");
+    assert_eq!(setting(Profile::WEB, "PRAGMA journal_size_limit"), "67108864");
+    assert_eq!(setting(Profile::DJANGO, "PRAGMA cache_size"), setting(Profile::SQLITE_DEFAULTS, "PRAGMA cache_size"));
+}
+
+#[test]
+fn a_web_transaction_begins_immediate() {
+    for (template, immediate) in [(&WEB, true), (&PRODUCTION, false)] {
+        let mut db = template.in_memory();
+        let second = db.connect();
+        second.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let _open = db.transaction().unwrap();
+        let other = rusqlite::Transaction::new_unchecked(&second, TransactionBehavior::Immediate);
+        assert_eq!(other.is_err(), immediate);
+    }
+}
+
+#[test]
+fn keywords_are_compared_with_the_numbers_that_sqlite_answers() {
+    static ODD: Profile = Profile::SQLITE_DEFAULTS
+        .pragma("auto_vacuum", "INCREMENTAL")
+        .pragma("encoding", "UTF-16")
+        .pragma("secure_delete", "FAST")
+        .pragma("temp_store", "file")
+        .pragma("synchronous", "EXTRA")
+        .pragma("locking_mode", "EXCLUSIVE")
+        .pragma("recursive_triggers", "yes")
+        .pragma("case_sensitive_like", "ON")
+        .pragma("cell_size_check", "true")
+        .pragma("journal_mode", "truncate");
+    let db = Template::empty().profile(ODD).try_in_memory().unwrap();
+    assert_eq!(ask(&db, "PRAGMA auto_vacuum"), "2");
+    assert_eq!(ask(&db, "SELECT 'a' LIKE 'A'"), "0");
+}
+
+#[test]
+fn a_later_value_replaces_an_earlier_one() {
+    let profile = Profile::PRODUCTION.pragma("CACHE_SIZE", "-1").pragma("cache_size", "-2");
+    let sizes: Vec<_> = profile.pragmas().filter(|(name, _)| name.eq_ignore_ascii_case("cache_size")).collect();
+    assert_eq!(sizes, [("cache_size", "-2")]);
+}
+
+#[test]
+fn a_memory_database_is_not_in_wal_mode_and_that_is_an_error() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    let error = Profile::PRODUCTION.apply(&mut connection).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Profile);
+    let expected = format!(
+        "PRAGMA journal_mode did not take
+
+  sql:
+    PRAGMA journal_mode = WAL
+
+  SQLite {} answers:
+    memory
+
+  help: a \":memory:\" database cannot be in WAL mode; a database of Template::in_memory() is, and is as fast",
+        rusqlite::version()
+    );
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_pragma_that_sqlite_does_not_know_is_an_error() {
+    let profile = Profile::PRODUCTION.pragma("jornal_mode", "WAL");
+    let error = Template::empty().profile(profile).try_in_memory().unwrap_err();
+    let expected = format!(
+        "PRAGMA jornal_mode did not take
+
+  sql:
+    PRAGMA jornal_mode = WAL
+
+  SQLite {} answers:
+    nothing
+
+  help: SQLite ignores a PRAGMA that it does not know: look at its spelling, and at this SQLite's version",
+        rusqlite::version()
+    );
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_value_that_sqlite_does_not_take_is_an_error() {
+    for (name, value, answer) in
+        [("synchronous", "SOMETIMES", "1"), ("page_size", "1000", "4096"), ("mmap_size", "9999999999", "2147418112")]
+    {
+        let profile = Profile::SQLITE_DEFAULTS.pragma("synchronous", "NORMAL").pragma(name, value);
+        let error = Template::empty().profile(profile).try_in_memory().unwrap_err().to_string();
+        assert!(error.starts_with(&format!("PRAGMA {name} did not take\n")), "{error}");
+        assert!(error.contains(&format!("answers:\n    {answer}")), "{error}");
+    }
+}
+
+#[test]
+fn the_size_of_pages_of_an_existing_database_stays_and_that_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = Connection::open(folder.path().join("old.db")).unwrap();
+    connection.execute_batch("CREATE TABLE t(x)").unwrap();
+    let error = Profile::PRODUCTION.apply(&mut connection).unwrap_err().to_string();
+    assert!(error.starts_with("PRAGMA page_size did not take"), "{error}");
+    assert!(error.contains("it takes VACUUM"), "{error}");
+}
+
+#[test]
+fn a_hostile_name_or_value_stays_inside_its_pragma() {
+    for (name, value) in [("foreign_keys; DROP TABLE t; --", "ON"), ("foreign_keys", "ON; DROP TABLE t"), ("", "1")] {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t(x)").unwrap();
+        let profile = Profile::SQLITE_DEFAULTS.pragma("x", "1").pragma("x", "1");
+        assert!(profile.pragma(name, value).apply(&mut connection).is_err());
+        assert_eq!(ask(&connection, "SELECT count(*) FROM t"), "0");
+    }
+}

@@ -1,0 +1,199 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sqlitmus::migrations::Ledger;
+use sqlitmus::rusqlite::Connection;
+use sqlitmus::{BoxError, ErrorKind, Profile, Template};
+
+const FILES: &[(&str, &str)] = &[
+    ("1_users.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"),
+    ("2_email.sql", "ALTER TABLE users ADD COLUMN email TEXT;"),
+    ("10_index.sql", "CREATE UNIQUE INDEX users_email ON users(email);"),
+];
+
+static SHOP: Template = Template::new("fixtures/shop/migrations");
+static SMALL: Template = Template::embedded(FILES);
+
+fn objects(connection: &Connection) -> Vec<String> {
+    let sql = "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name";
+    let mut statement = connection.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+fn count(connection: &Connection, table: &str) -> i64 {
+    connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_folder_of_migrations_is_applied_in_memory_and_on_disk() {
+    let (one, two) = (SHOP.in_memory(), SHOP.on_disk());
+    assert!(objects(&one).contains(&String::from("orders_open")));
+    assert_eq!(objects(&one), objects(&two));
+    one.execute("INSERT INTO categories(slug, name) VALUES ('a', 'A')", []).unwrap();
+    assert_eq!((count(&one, "categories"), count(&two, "categories")), (1, 0));
+    assert_eq!(count(&SHOP.in_memory(), "categories"), 0, "the template is as it was");
+}
+
+#[test]
+fn a_schema_in_one_file_is_a_template_too() {
+    static GUIDE: Template = Template::new("fixtures/guide/schema.sql");
+    let db = GUIDE.in_memory();
+    for name in ["idx_users_email", "idx_users_active_created", "idx_users_username", "articles_fts"] {
+        assert!(objects(&db).contains(&name.to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn migrations_can_be_embedded_and_their_order_is_that_of_their_numbers() {
+    assert_eq!(objects(&SMALL.in_memory()), ["users", "users_email"]);
+}
+
+#[test]
+fn at_is_the_database_as_it_was() {
+    assert_eq!(objects(&SMALL.at(0)), Vec::<String>::new());
+    assert!(SMALL.at(1).prepare("SELECT email FROM users").is_err());
+    let db = SMALL.at(2);
+    assert!(db.prepare("SELECT email FROM users").is_ok());
+    assert_eq!(objects(&db), ["users"]);
+    db.execute("INSERT INTO users(name) VALUES ('Ada')", []).unwrap();
+    assert_eq!(count(&SMALL.at(2), "users"), 0, "the image of the version is as it was");
+    assert_eq!(objects(&SMALL.at(10)), objects(&SMALL.in_memory()));
+}
+
+#[test]
+fn a_version_that_is_not_there_is_an_error() {
+    let error = SMALL.try_at(3).unwrap_err();
+    assert!(error.to_string().contains('3'), "{error}");
+    let error = Template::empty().try_at(1).unwrap_err();
+    assert_eq!(error.headline(), "there is no version 1: this template has no migrations of its own");
+}
+
+#[test]
+fn a_seed_runs_once_and_is_in_every_copy_but_not_in_older_versions() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    static SEEDED: Template = Template::embedded(FILES).seed(|connection| {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        connection.execute("INSERT INTO users(name) VALUES ('Ada')", [])?;
+        Ok(())
+    });
+    for db in [SEEDED.in_memory(), SEEDED.on_disk(), SEEDED.in_memory()] {
+        assert_eq!(count(&db, "users"), 1);
+    }
+    assert_eq!(count(&SEEDED.at(2), "users"), 0);
+    assert_eq!(RUNS.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn many_threads_at_first_use_build_one_template() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    static SEEDED: Template = Template::embedded(FILES).seed(|_| {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    });
+    std::thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| assert_eq!(objects(&SEEDED.in_memory()).len(), 2));
+        }
+    });
+    assert_eq!(RUNS.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn the_apps_own_runner_can_migrate_a_connection() {
+    fn migrate(connection: &mut Connection) -> Result<(), BoxError> {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch("CREATE TABLE own(x); PRAGMA user_version = 7")?;
+        transaction.commit()?;
+        Ok(())
+    }
+    static OWN: Template = Template::migrate_with(migrate).profile(Profile::WEB);
+    let db = OWN.in_memory();
+    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!((objects(&db), version), (vec![String::from("own")], 7));
+}
+
+#[test]
+fn the_apps_own_runner_can_migrate_a_path() {
+    fn migrate(path: &std::path::Path) -> Result<(), BoxError> {
+        // As another driver would: without our profile, and leaving its rows in the WAL.
+        let connection = Connection::open(path)?;
+        connection.execute_batch("CREATE TABLE own(x); INSERT INTO own VALUES (1)")?;
+        Ok(())
+    }
+    static OWN: Template = Template::migrate_path(migrate);
+    for db in [OWN.in_memory(), OWN.on_disk()] {
+        assert_eq!(count(&db, "own"), 1);
+        let size: i64 = db.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+        assert_eq!(size, 8192);
+    }
+}
+
+#[test]
+fn functions_are_on_every_connection_and_before_the_first_migration() {
+    fn functions(connection: &Connection) -> Result<(), BoxError> {
+        let flags = rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
+        connection.create_scalar_function("shout", 1, flags, |context| Ok(context.get::<String>(0)?.to_uppercase()))?;
+        Ok(())
+    }
+    const SHOUTING: &[(&str, &str)] =
+        &[("1_loud.sql", "CREATE TABLE loud(x TEXT CHECK (x = shout(x))); INSERT INTO loud VALUES (shout('a'));")];
+    static LOUD: Template = Template::embedded(SHOUTING).functions(functions);
+    let db = LOUD.in_memory();
+    for connection in [&db.connect(), &*db.fork(), &*LOUD.on_disk(), &*LOUD.at(1)] {
+        connection.execute("INSERT INTO loud VALUES (shout('b'))", []).unwrap();
+        assert!(connection.execute("INSERT INTO loud VALUES ('c')", []).is_err());
+    }
+    let error = Template::embedded(SHOUTING).try_in_memory().unwrap_err();
+    assert!(error.to_string().contains("no such function: shout"), "{error}");
+}
+
+#[test]
+fn a_ledger_shows_the_apps_runner_what_is_done() {
+    static BY_NUMBER: Template = Template::embedded(FILES).ledger(Ledger::UserVersion);
+    static BY_TABLE: Template = Template::embedded(FILES).ledger(Ledger::Table("_migrations"));
+    let version =
+        |connection: &Connection| -> i64 { connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap() };
+    assert_eq!((version(&BY_NUMBER.in_memory()), version(&BY_NUMBER.at(2))), (10, 2));
+    assert_eq!((count(&BY_TABLE.in_memory(), "_migrations"), count(&BY_TABLE.at(2), "_migrations")), (3, 2));
+    assert_eq!(version(&SMALL.in_memory()), 0);
+}
+
+#[test]
+fn code_of_the_app_that_fails_is_named() {
+    let error = Template::embedded(FILES).seed(|_| Err("no such luck".into())).try_in_memory().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Template);
+    assert_eq!(error.to_string(), "the template's seed failed\n\n  it says:\n    no such luck");
+
+    let error = Template::migrate_with(|connection| Ok(connection.execute_batch("CREATE TABLE t(x); SELEC")?))
+        .try_in_memory()
+        .unwrap_err();
+    assert_eq!(error.headline(), "the template's migrations failed");
+    assert!(error.to_string().contains("near \"SELEC\": syntax error"), "{error}");
+    assert_eq!(error.sqlite_code(), Some(1));
+
+    let error = Template::empty().functions(|_| Err("none today".into())).try_in_memory().unwrap_err();
+    assert_eq!(error.headline(), "the app's functions could not be registered");
+}
+
+#[test]
+fn a_transaction_that_is_left_open_is_an_error() {
+    let error =
+        Template::empty().seed(|connection| Ok(connection.execute_batch("BEGIN")?)).try_in_memory().unwrap_err();
+    assert_eq!(error.headline(), "the template's seed left a transaction open");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_an_error_every_time() {
+    static NOWHERE: Template = Template::new("no/such/folder");
+    for _ in 0..2 {
+        let error = NOWHERE.try_in_memory().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::History);
+        assert!(error.headline().contains("no/such/folder"), "{error}");
+    }
+}
+
+#[test]
+fn a_panicking_twin_panics_with_the_report() {
+    let panic = std::panic::catch_unwind(|| Template::new("no/such/folder").in_memory()).unwrap_err();
+    let text = panic.downcast_ref::<String>().unwrap();
+    assert!(text.contains("no/such/folder"), "{text}");
+}

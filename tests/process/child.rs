@@ -1,0 +1,145 @@
+//! What the processes do. Run by themselves, without a folder to work in, these tests do nothing.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use sqlitmus::{Template, TestDb};
+
+/// The variable that names the folder of a process.
+pub(crate) const ROLE: &str = "PROCESS_TEST_FOLDER";
+
+const FILES: &[(&str, &str)] = &[("1_t.sql", "CREATE TABLE t(x); INSERT INTO t VALUES (1);")];
+
+static PLAIN: Template = Template::embedded(FILES);
+
+fn folder() -> Option<PathBuf> {
+    std::env::var_os(ROLE).map(PathBuf::from)
+}
+
+fn insert(connection: &Connection, number: i64) {
+    connection.execute("INSERT INTO t VALUES (?1)", [number]).unwrap();
+}
+
+/// Notes that it ran, where the other processes can see it.
+fn seed(_: &mut Connection) -> Result<(), sqlitmus::BoxError> {
+    let path = folder().unwrap().join("seeded");
+    std::fs::File::options().create(true).append(true).open(path)?.write_all(b"once\n")?;
+    Ok(())
+}
+
+#[test]
+fn fails_with_three_databases() {
+    if folder().is_none() {
+        return;
+    }
+    let _one = PLAIN.in_memory();
+    let two = PLAIN.on_disk();
+    insert(&two, 2);
+    let three = PLAIN.in_memory();
+    insert(&three, 3);
+    three.execute_batch("BEGIN; INSERT INTO t VALUES (4)").unwrap();
+    panic!("as a test does");
+}
+
+#[test]
+fn passes() {
+    if folder().is_none() {
+        return;
+    }
+    insert(&PLAIN.in_memory(), 2);
+    let (one, two) = (PLAIN.on_disk(), PLAIN.in_memory().fork());
+    insert(&one, 2);
+    insert(&two, 2);
+}
+
+#[test]
+fn fails_again_and_again() {
+    if folder().is_none() {
+        return;
+    }
+    // As proptest does while it shrinks.
+    for number in 0..10 {
+        let result = std::panic::catch_unwind(|| {
+            let db = Template::empty().in_memory();
+            db.execute_batch("CREATE TABLE t(x)").unwrap();
+            insert(&db, number);
+            panic!("as a property does");
+        });
+        assert!(result.is_err());
+    }
+}
+
+#[test]
+fn fails_with_a_broken_database() {
+    if folder().is_none() {
+        return;
+    }
+    let db = Template::empty().on_disk();
+    std::fs::write(db.path(), b"this is no database, whatever its name says".repeat(99)).unwrap();
+    panic!("as a test does");
+}
+
+#[test]
+fn uses_a_seeded_template() {
+    if folder().is_none() {
+        return;
+    }
+    static SEEDED: Template = Template::embedded(FILES).seed(seed).key("1");
+    for _ in 0..3 {
+        insert(&SEEDED.in_memory(), 2);
+    }
+}
+
+#[test]
+fn uses_a_template_without_a_key() {
+    if folder().is_none() {
+        return;
+    }
+    static SEEDED: Template = Template::embedded(FILES).seed(seed);
+    insert(&SEEDED.in_memory(), 2);
+}
+
+#[test]
+fn uses_the_disk() {
+    if folder().is_none() {
+        return;
+    }
+    let db = PLAIN.on_disk();
+    insert(&Connection::open(db.uri()).unwrap(), 2);
+    let rows: i64 = db.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 2);
+}
+
+#[test]
+fn uses_memory() {
+    if folder().is_none() {
+        return;
+    }
+    insert(&PLAIN.in_memory(), 2);
+}
+
+#[test]
+fn sixty_four_threads_with_200_databases_each() {
+    if folder().is_none() {
+        return;
+    }
+    let use_it = |db: TestDb, number: i64| {
+        insert(&db, number);
+        let rows: i64 = db.connect().query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 2);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..64 {
+            scope.spawn(|| {
+                for number in 0..100 {
+                    use_it(PLAIN.in_memory(), number);
+                    use_it(PLAIN.on_disk(), number);
+                }
+            });
+        }
+    });
+    let live = sqlitmus::sim::live_disks();
+    let _ = writeln!(std::io::stdout(), "live disks at the end: {live}");
+    assert_eq!(live, 0);
+}

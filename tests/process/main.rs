@@ -1,0 +1,270 @@
+//! What is about a whole process: its environment, what it leaves on disk, what it shares with others.
+//!
+//! Each test starts this binary again, with another environment, for one of the tests in `child`.
+
+mod child;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+/// A process that runs one test of `child`, with folders of its own.
+struct Process {
+    command: Command,
+    folder: TempDir,
+}
+
+impl Process {
+    fn new(test: &str) -> Process {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", &format!("child::{test}"), "--nocapture"]);
+        for name in std::env::vars_os().map(|(name, _)| name) {
+            if name.to_str().is_some_and(|name| name.starts_with("NEXTEST") || name.starts_with("SQLITMUS_")) {
+                command.env_remove(name);
+            }
+        }
+        let temporary = folder.path().join("tmp");
+        std::fs::create_dir(&temporary).unwrap();
+        command.env(child::ROLE, folder.path());
+        command.env("TMPDIR", temporary);
+        command.env("SQLITMUS_DIR", folder.path().join("out"));
+        Process { command, folder }
+    }
+
+    fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Process {
+        self.command.env(name, value);
+        self
+    }
+
+    /// In the folders of another process.
+    fn beside(test: &str, other: &Process) -> Process {
+        let process = Process::new(test);
+        let folder = other.folder.path().to_owned();
+        process.env(child::ROLE, &folder).env("SQLITMUS_DIR", folder.join("out"))
+    }
+
+    fn run(&mut self) -> Output {
+        self.command.output().unwrap()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Files below the folder, without those that the tests of `child` write for us.
+    fn files(&self, below: &str) -> Vec<String> {
+        let root = self.path(below);
+        let mut files = Vec::new();
+        collect(&root, &mut files);
+        let mut names: Vec<String> =
+            files.iter().map(|file| file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { collect(&path, into) } else { into.push(path) }
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn rows(file: &Path) -> Vec<i64> {
+    // Through the VFS that every other tool uses, and read-only: what is kept needs no recovery.
+    let connection = Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let mut statement = connection.prepare("SELECT x FROM t ORDER BY x").unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_test_that_panics_leaves_its_databases_and_says_where() {
+    let mut process = Process::new("fails_with_three_databases");
+    let output = process.run();
+    assert!(!output.status.success());
+    let kept = ["fails_with_three_databases-2.db", "fails_with_three_databases-3.db", "fails_with_three_databases.db"];
+    let files = process.files("out/kept/process/child");
+    assert_eq!(files, kept, "{}", text(&output));
+    for (file, expected) in [(kept[2], vec![1]), (kept[0], vec![1, 2]), (kept[1], vec![1, 3])] {
+        let path = process.path("out/kept/process/child").join(file);
+        assert_eq!(rows(&path), expected, "{file}");
+        let line = format!("note: database kept at {}\n", path.display());
+        assert_eq!(text(&output).matches(&line).count(), 1, "{}", text(&output));
+    }
+    assert_eq!(process.files("tmp"), Vec::<String>::new());
+}
+
+#[test]
+fn a_test_that_passes_leaves_nothing() {
+    let mut process = Process::new("passes");
+    let output = process.run();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(process.files("out/kept"), Vec::<String>::new());
+    assert_eq!(process.files("tmp"), Vec::<String>::new());
+}
+
+#[test]
+fn keeping_can_be_asked_for_and_forbidden() {
+    let mut always = Process::new("passes").env("SQLITMUS_KEEP", "always");
+    assert!(always.run().status.success());
+    assert_eq!(always.files("out/kept/process/child"), ["passes-2.db", "passes-3.db", "passes.db"]);
+
+    let mut never = Process::new("fails_with_three_databases").env("SQLITMUS_KEEP", "never");
+    let output = never.run();
+    assert!(!output.status.success());
+    assert!(!text(&output).contains("kept"), "{}", text(&output));
+    assert_eq!(never.files("out/kept"), Vec::<String>::new());
+}
+
+#[test]
+fn the_last_of_many_failing_databases_is_kept() {
+    let mut process = Process::new("fails_again_and_again");
+    assert!(process.run().status.success());
+    assert_eq!(process.files("out/kept"), ["process/child/fails_again_and_again.db"]);
+    assert_eq!(rows(&process.path("out/kept/process/child/fails_again_and_again.db")), [9]);
+}
+
+#[test]
+fn nextest_names_the_test() {
+    let mut process = Process::new("fails_with_three_databases").env("NEXTEST_TEST_NAME", "orders::it's #1?");
+    process.run();
+    assert_eq!(
+        process.files("out/kept"),
+        ["process/orders/it_s _1_-2.db", "process/orders/it_s _1_-3.db", "process/orders/it_s _1_.db"]
+            .map(|name| name.replace(' ', "_"))
+    );
+}
+
+#[test]
+fn a_broken_database_is_kept_as_it_is() {
+    let mut process = Process::new("fails_with_a_broken_database");
+    let output = process.run();
+    let files = process.files("out/kept/process/child");
+    assert_eq!(files, ["fails_with_a_broken_database.db"], "{}", text(&output));
+    let bytes = std::fs::read(process.path("out/kept/process/child/fails_with_a_broken_database.db")).unwrap();
+    assert!(bytes.starts_with(b"this is no database"));
+}
+
+#[test]
+fn where_nothing_can_be_kept_a_line_says_so() {
+    let mut process = Process::new("fails_with_three_databases").env("SQLITMUS_DIR", "/dev/null/out");
+    let output = process.run();
+    assert_eq!(
+        text(&output).matches("note: database not kept: cannot make the folder: ").count(),
+        3,
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
+fn sixteen_processes_at_once_build_one_template() {
+    let first = Process::new("uses_a_seeded_template");
+    let mut children: Vec<_> = (0..16)
+        .map(|_| {
+            let mut process = Process::beside("uses_a_seeded_template", &first);
+            let child = process.command.stdout(std::process::Stdio::null()).spawn().unwrap();
+            (process, child)
+        })
+        .collect();
+    for (_, child) in &mut children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(std::fs::read_to_string(first.path("seeded")).unwrap(), "once\n");
+    let entries = first.files("out/cache");
+    assert_eq!(entries.iter().filter(|name| name.ends_with(".db")).count(), 1, "{entries:?}");
+    assert!(!entries.iter().any(|name| name.ends_with(".new")), "{entries:?}");
+}
+
+#[test]
+fn a_damaged_entry_of_the_cache_is_built_again() {
+    let mut process = Process::new("uses_a_seeded_template");
+    assert!(process.run().status.success());
+    let entry = process.files("out/cache").into_iter().find(|name| name.ends_with(".db")).unwrap();
+    let entry = process.path("out/cache").join(entry);
+    let good = std::fs::read(&entry).unwrap();
+    for damage in [good.len() / 2, good.len() - 1, 9] {
+        let mut bad = good.clone();
+        bad[damage] ^= 1;
+        std::fs::write(&entry, &bad).unwrap();
+        assert!(process.run().status.success());
+        assert!(std::fs::read(&entry).unwrap() == good, "it is as it was");
+    }
+    assert_eq!(std::fs::read_to_string(process.path("seeded")).unwrap().lines().count(), 4);
+}
+
+#[test]
+fn without_a_cache_every_process_builds() {
+    let nowhere = ["/dev/null/out", "/proc/none"];
+    for (name, value) in [("SQLITMUS_CACHE", "off"), ("SQLITMUS_DIR", nowhere[0]), ("SQLITMUS_DIR", nowhere[1])] {
+        let mut process = Process::new("uses_a_seeded_template").env(name, value);
+        for _ in 0..2 {
+            let output = process.run();
+            assert!(output.status.success(), "{}", text(&output));
+        }
+        assert_eq!(std::fs::read_to_string(process.path("seeded")).unwrap().lines().count(), 2, "{name}={value}");
+        assert_eq!(process.files("out"), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn code_without_a_key_is_not_cached_but_the_migrations_before_it_are() {
+    let mut process = Process::new("uses_a_template_without_a_key");
+    for _ in 0..2 {
+        assert!(process.run().status.success());
+    }
+    assert_eq!(std::fs::read_to_string(process.path("seeded")).unwrap().lines().count(), 2);
+    assert_eq!(process.files("out/cache").iter().filter(|name| name.ends_with(".db")).count(), 1);
+}
+
+#[test]
+fn an_unknown_variable_or_value_fails_the_test_that_opens_a_database() {
+    let output = Process::new("passes").env("SQLITMUS_KEEP", "sometimes").run();
+    assert!(!output.status.success());
+    assert!(text(&output).contains("unknown value of SQLITMUS_KEEP: \"sometimes\""), "{}", text(&output));
+    assert!(text(&output).contains("the known ones are failure, always, never"), "{}", text(&output));
+    let output = Process::new("passes").env("SQLITMUS_KEPT", "always").run();
+    assert!(text(&output).contains("unknown environment variable SQLITMUS_KEPT"), "{}", text(&output));
+}
+
+#[test]
+fn a_temporary_folder_that_cannot_be_written_is_named() {
+    let output = Process::new("uses_the_disk").env("TMPDIR", "/dev/null/tmp").run();
+    assert!(!output.status.success());
+    assert!(text(&output).contains("cannot make a temporary folder: /dev/null/tmp"), "{}", text(&output));
+    assert!(text(&output).contains("Template::in_memory() needs none"), "{}", text(&output));
+    assert!(Process::new("uses_memory").env("TMPDIR", "/dev/null/tmp").run().status.success());
+}
+
+#[test]
+fn folders_may_have_any_name() {
+    for name in ["with space", "quote'\"`", "question?mark=1&x", "hash#", "per%20cent", "ümläut-数据库", "semi;colon"]
+    {
+        let process = Process::new("uses_the_disk");
+        let folder = process.path(name);
+        std::fs::create_dir(&folder).unwrap();
+        let mut process =
+            Process::env(process, "TMPDIR", &folder).env("SQLITMUS_DIR", &folder).env("SQLITMUS_KEEP", "always");
+        let output = process.run();
+        assert!(output.status.success(), "{name}: {}", text(&output));
+        let kept = format!("{name}/kept/process/child/uses_the_disk.db");
+        assert_eq!(rows(&process.path(&kept)), [1, 2], "{name}: {}", text(&output));
+    }
+}
+
+#[test]
+fn sixty_four_threads_leave_no_disk_and_no_file() {
+    let mut process = Process::new("sixty_four_threads_with_200_databases_each");
+    let output = process.run();
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("live disks at the end: 0"), "{}", text(&output));
+    assert_eq!(process.files("tmp"), Vec::<String>::new());
+    assert_eq!(std::fs::read_dir(process.path("tmp")).unwrap().count(), 0);
+}
