@@ -81,9 +81,14 @@ impl Error {
             .because(error)
     }
 
-    pub(crate) fn sql(mut self, sql: &str) -> Self {
+    pub(crate) fn sql(self, sql: &str) -> Self {
+        self.sql_excerpt(sql, sql)
+    }
+
+    /// Like `sql`, showing only the part of a long statement that matters.
+    pub(crate) fn sql_excerpt(mut self, sql: &str, excerpt: &str) -> Self {
         self.inner.sql = Some(sql.to_owned());
-        self.with(|report| report.sql(sql))
+        self.with(|report| report.sql(excerpt))
     }
 
     pub(crate) fn path(mut self, path: &Path) -> Self {

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! They are [`Template::new`] with [`Profile::PRODUCTION`](crate::Profile::PRODUCTION). For anything else, a template and
-//! a fixture of one line do it, as in the example of the [crate](crate).
+//! a fixture of one line do it, as in the example of the [crate].
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -27,7 +27,7 @@ pub(super) fn report(format: Format, undo: bool, migration: &Migration, script: 
     match cause {
         Cause::Statement(statement, refusal) => {
             let offset = offset_in(&statement, &refusal);
-            let error = error("failed").sql(&excerpt(statement.text, offset));
+            let error = error("failed").sql_excerpt(statement.text, &excerpt(statement.text, offset));
             let error = match advice(format, &statement, &refusal) {
                 Some(advice) => error.help(advice),
                 None => error,

@@ -291,3 +291,166 @@ fn a_disk_can_start_with_a_database() {
     let copy = Disk::holding(MAIN, Blocks::from_bytes(&bytes));
     assert_eq!(count(&open(&copy)), 1);
 }
+
+/// A file as SQLite's core sees it, for what no statement shows.
+struct Raw {
+    vfs: *mut ffi::sqlite3_vfs,
+    memory: Vec<u64>,
+}
+
+impl Raw {
+    fn open(disk: &Disk, name: &str, flags: i32) -> Result<Raw, i32> {
+        let vfs_name = std::ffi::CString::new(disk.vfs_name()).unwrap();
+        let path = std::ffi::CString::new(disk.path_of(name)).unwrap();
+        let flags = flags | ffi::SQLITE_OPEN_READWRITE;
+        // SAFETY: the VFS is registered for good; the file object gets as much memory as it asks for, aligned to 8.
+        unsafe {
+            let vfs = ffi::sqlite3_vfs_find(vfs_name.as_ptr());
+            let mut memory = vec![0_u64; (*vfs).szOsFile as usize / 8 + 1];
+            let open = (*vfs).xOpen.unwrap();
+            match open(vfs, path.as_ptr(), memory.as_mut_ptr().cast(), flags, std::ptr::null_mut()) {
+                ffi::SQLITE_OK => Ok(Raw { vfs, memory }),
+                code => Err(code),
+            }
+        }
+    }
+
+    fn file(&mut self) -> *mut ffi::sqlite3_file {
+        self.memory.as_mut_ptr().cast()
+    }
+
+    fn write(&mut self, data: &[u8], offset: i64) -> i32 {
+        let file = self.file();
+        // SAFETY: the file is open; likewise below.
+        unsafe { (*(*file).pMethods).xWrite.unwrap()(file, data.as_ptr().cast(), data.len() as i32, offset) }
+    }
+
+    fn read(&mut self, into: &mut [u8], offset: i64) -> i32 {
+        let file = self.file();
+        // SAFETY: see `write`.
+        unsafe { (*(*file).pMethods).xRead.unwrap()(file, into.as_mut_ptr().cast(), into.len() as i32, offset) }
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        let file = self.file();
+        // SAFETY: see `write`; it is closed once.
+        unsafe { (*(*file).pMethods).xClose.unwrap()(file) };
+    }
+}
+
+#[test]
+fn a_short_read_is_zero_filled_and_says_so() {
+    let disk = Disk::in_memory();
+    let mut file = Raw::open(&disk, "x", ffi::SQLITE_OPEN_CREATE).unwrap();
+    assert_eq!(file.write(b"abc", 0), ffi::SQLITE_OK);
+    let mut into = [7; 5];
+    assert_eq!(file.read(&mut into, 1), ffi::SQLITE_IOERR_SHORT_READ);
+    assert_eq!(&into, b"bc\0\0\0");
+    assert_eq!(file.read(&mut into[..2], 1), ffi::SQLITE_OK);
+}
+
+#[test]
+fn files_are_opened_created_and_deleted_as_asked() {
+    let disk = Disk::in_memory();
+    let (create, exclusive) = (ffi::SQLITE_OPEN_CREATE, ffi::SQLITE_OPEN_CREATE | ffi::SQLITE_OPEN_EXCLUSIVE);
+    assert_eq!(Raw::open(&disk, "x", 0).err(), Some(ffi::SQLITE_CANTOPEN));
+    drop(Raw::open(&disk, "x", create).unwrap());
+    assert_eq!(Raw::open(&disk, "x", exclusive).err(), Some(ffi::SQLITE_CANTOPEN));
+    drop(Raw::open(&disk, "x", 0).unwrap());
+    drop(Raw::open(&disk, "y", exclusive | ffi::SQLITE_OPEN_DELETEONCLOSE).unwrap());
+    assert!(disk.read("x").is_some() && disk.read("y").is_none());
+
+    // A file that is open outlives its name.
+    let mut open = Raw::open(&disk, "x", 0).unwrap();
+    let path = std::ffi::CString::new(disk.path_of("x")).unwrap();
+    // SAFETY: a path that ends in NUL, for a VFS that is registered for good.
+    let delete = || unsafe { (*open.vfs).xDelete.unwrap()(open.vfs, path.as_ptr(), 0) };
+    assert_eq!((delete(), delete()), (ffi::SQLITE_OK, ffi::SQLITE_IOERR_DELETE_NOENT));
+    assert_eq!(open.write(b"abc", 0), ffi::SQLITE_OK);
+    assert!(disk.read("x").is_none());
+}
+
+/// The default VFS, counting the syncs that reach it. Only files below one folder are counted: other tests go on beside.
+mod counted {
+    use std::ffi::CStr;
+    use std::os::raw::c_int;
+    use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use once_cell::sync::OnceCell;
+    use rusqlite::ffi;
+
+    struct Shared<T>(T);
+    // SAFETY: what is in it is written before it is shared, and SQLite only reads it.
+    unsafe impl<T> Sync for Shared<T> {}
+    // SAFETY: as above.
+    unsafe impl<T> Send for Shared<T> {}
+
+    static REAL: OnceCell<Shared<*mut ffi::sqlite3_vfs>> = OnceCell::new();
+    static REAL_SYNC: OnceCell<unsafe extern "C" fn(*mut ffi::sqlite3_file, c_int) -> c_int> = OnceCell::new();
+    static FOLDER: OnceCell<Vec<u8>> = OnceCell::new();
+    static SYNCS: AtomicUsize = AtomicUsize::new(0);
+
+    /// Makes it the default.
+    pub(super) fn install(folder: &Path) {
+        FOLDER.set(folder.as_os_str().as_encoded_bytes().to_vec()).unwrap();
+        // SAFETY: a copy of the default VFS under another name, leaked, with one function of its own.
+        unsafe {
+            let real = ffi::sqlite3_vfs_find(std::ptr::null());
+            assert!(REAL.set(Shared(real)).is_ok());
+            let copy = Box::leak(Box::new(*real));
+            copy.zName = c"counted".as_ptr();
+            copy.xOpen = Some(open);
+            assert_eq!(ffi::sqlite3_vfs_register(copy, 1), ffi::SQLITE_OK);
+        }
+    }
+
+    pub(super) fn syncs() -> usize {
+        SYNCS.swap(0, Ordering::SeqCst)
+    }
+
+    unsafe extern "C" fn open(
+        _: *mut ffi::sqlite3_vfs,
+        name: ffi::sqlite3_filename,
+        file: *mut ffi::sqlite3_file,
+        flags: c_int,
+        out: *mut c_int,
+    ) -> c_int {
+        // SAFETY: SQLite's own arguments, for the VFS that this one is a copy of.
+        unsafe {
+            let real = REAL.get().unwrap().0;
+            let code = (*real).xOpen.unwrap()(real, name, file, flags, out);
+            let is_counted = !name.is_null() && CStr::from_ptr(name).to_bytes().starts_with(FOLDER.get().unwrap());
+            if code == ffi::SQLITE_OK && is_counted {
+                // Databases and journals have different methods, but sync alike.
+                let real = *(*file).pMethods;
+                REAL_SYNC.get_or_init(|| real.xSync.unwrap());
+                (*file).pMethods = Box::leak(Box::new(ffi::sqlite3_io_methods { xSync: Some(sync), ..real }));
+            }
+            code
+        }
+    }
+
+    unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
+        SYNCS.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: the file was opened by the VFS whose method this is.
+        unsafe { REAL_SYNC.get().unwrap()(file, flags) }
+    }
+}
+
+#[test]
+fn nobody_waits_for_the_hardware_unless_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    counted::install(folder.path());
+    for (sync, name) in [(false, "fast.db"), (true, "safe.db")] {
+        let disk = Disk::over_files(sync);
+        let path = folder.path().join(name);
+        let one = Connection::open_with_flags_and_vfs(&path, OpenFlags::default(), disk.vfs_name()).unwrap();
+        one.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t(x)").unwrap();
+        let seen: i64 = one.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+        drop(one);
+        assert_eq!((counted::syncs() > 0, seen), (sync, 2));
+    }
+}

@@ -81,8 +81,8 @@ impl Mount {
         *hold(&self.tenant) = Arc::downgrade(disk);
     }
 
+    /// For the next disk. Until then it leads to one that is gone.
     pub(super) fn give_back(&'static self) {
-        *hold(&self.tenant) = Weak::new();
         hold(&self.pool.mounts).free.push(self);
     }
 
