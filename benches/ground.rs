@@ -137,8 +137,11 @@ fn fork(megabytes: &[usize]) {
 fn processes(rounds: usize) {
     println!("\na cold process, from main to the first INSERT");
     let run = |mode: &str| {
-        let output =
-            std::process::Command::new(std::env::current_exe().unwrap()).env("BENCH_COLD", mode).output().unwrap();
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .env("BENCH_COLD", mode)
+            .env("SQLITMUS_CACHE", "on")
+            .output()
+            .unwrap();
         let nanoseconds = String::from_utf8_lossy(&output.stdout).trim().parse();
         Duration::from_nanos(nanoseconds.unwrap_or_else(|_| panic!("{output:?}")))
     };
