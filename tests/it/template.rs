@@ -147,6 +147,26 @@ fn functions_are_on_every_connection_and_before_the_first_migration() {
 }
 
 #[test]
+fn what_is_still_in_the_wal_is_in_the_template() {
+    fn keep_the_wal(connection: &Connection) -> Result<(), BoxError> {
+        connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(())
+    }
+    fn leave_a_connection(path: &std::path::Path) -> Result<(), BoxError> {
+        let connection = Connection::open(path)?;
+        connection.execute_batch("CREATE TABLE users(x)")?;
+        // A pool of the app's, that outlives the call.
+        std::mem::forget(connection);
+        Ok(())
+    }
+    static KEPT: Template = Template::embedded(FILES).functions(keep_the_wal);
+    static LEFT: Template = Template::migrate_path(leave_a_connection);
+    for template in [&KEPT, &LEFT] {
+        assert_eq!(count(&template.in_memory(), "users"), 0);
+    }
+}
+
+#[test]
 fn a_ledger_shows_the_apps_runner_what_is_done() {
     static BY_NUMBER: Template = Template::embedded(FILES).ledger(Ledger::UserVersion);
     static BY_TABLE: Template = Template::embedded(FILES).ledger(Ledger::Table("_migrations"));
