@@ -160,7 +160,8 @@ impl TestDb {
         &self.path
     }
 
-    /// The URI by which every driver that is linked to the same SQLite opens this database.
+    /// The URI by which every driver that is linked to the same SQLite opens this database. sqlx wants `sqlite:` in place
+    /// of `file:`.
     pub fn uri(&self) -> String {
         match &self.folder {
             Some(_) => format!("file:{}?vfs={}", percent_encoded(&self.path), self.disk.vfs_name()),
