@@ -24,6 +24,8 @@ use std::sync::{Mutex, PoisonError};
 use rstest::fixture;
 
 use crate::db::{Template, TestDb};
+use crate::env;
+use crate::error::Result;
 
 /// A database on the simulated disk, with the migrations of a folder of the package under test applied.
 ///
@@ -31,7 +33,7 @@ use crate::db::{Template, TestDb};
 /// When the migrations cannot be read or applied.
 #[fixture]
 pub fn db(#[default("migrations")] migrations: &'static str) -> TestDb {
-    template(migrations).in_memory()
+    found(migrations, template(migrations).try_in_memory())
 }
 
 /// A database in a temporary folder, with the migrations of a folder of the package under test applied.
@@ -40,7 +42,17 @@ pub fn db(#[default("migrations")] migrations: &'static str) -> TestDb {
 /// When the migrations cannot be read or applied, or the database cannot be written.
 #[fixture]
 pub fn file_db(#[default("migrations")] migrations: &'static str) -> TestDb {
-    template(migrations).on_disk()
+    found(migrations, template(migrations).try_on_disk())
+}
+
+fn found(migrations: &str, db: Result<TestDb>) -> TestDb {
+    match db {
+        Ok(db) => db,
+        Err(error) if !env::package_dir().join(migrations).exists() => {
+            panic!("{}", error.help("name the folder at the argument: #[with(\"db/migrations\")] db: TestDb"))
+        }
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// The template of a folder, one for the whole process.

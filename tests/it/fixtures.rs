@@ -18,7 +18,7 @@ fn a_fixture_on_disk_takes_one_too(#[with("fixtures/shop/migrations")] file_db: 
 }
 
 #[rstest]
-#[should_panic(expected = "migrations")]
+#[should_panic(expected = "name the folder at the argument")]
 fn without_a_folder_the_default_is_migrations(db: TestDb) {
     drop(db);
 }
