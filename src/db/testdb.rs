@@ -99,7 +99,8 @@ impl TestDb {
     /// A copy of this database as it is now. What is written to either side does not show on the other. A transaction that
     /// is open here is not in the copy.
     ///
-    /// In memory all pages are shared, so that the copy costs next to nothing; on disk it is a copy of the file.
+    /// In memory all pages are shared, so that the copy costs next to nothing; on disk it is a copy of the file. (With
+    /// journal_mode MEMORY or OFF a transaction that is open may be half in a copy in memory, as after a crash.)
     ///
     /// ```
     /// let db = sqlitmus::Template::empty().in_memory();
