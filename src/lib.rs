@@ -57,6 +57,7 @@ mod error;
 pub mod fixtures;
 pub mod migrations;
 mod report;
+pub mod schema;
 pub mod sim;
 mod sql;
 

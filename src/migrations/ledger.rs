@@ -28,6 +28,22 @@ pub enum Ledger {
     Table(&'static str),
 }
 
+/// The tables in which runners of migrations note what they have applied, each under its usual name.
+const OF_RUNNERS: [&str; 7] = [
+    "_migrations",
+    "schema_migrations",
+    "_sqlx_migrations",
+    "__diesel_schema_migrations",
+    "refinery_schema_history",
+    "goose_db_version",
+    "seaql_migrations",
+];
+
+/// Whether a table is a runner's ledger, and no part of the app's schema and state.
+pub(crate) fn is_ledger(table: &str) -> bool {
+    OF_RUNNERS.iter().any(|ledger| ledger.eq_ignore_ascii_case(table))
+}
+
 /// What a ledger says.
 #[derive(Debug)]
 pub(super) enum Known {

@@ -30,6 +30,7 @@ use rusqlite::Connection;
 use crate::error::{Error, ErrorKind, Result};
 
 pub use ledger::Ledger;
+pub(crate) use ledger::is_ledger;
 
 /// An ordered history of migrations.
 ///

@@ -6,8 +6,15 @@
 //! everything behind would become one statement, of which SQLite runs the first and rusqlite drops the others. For
 //! cutting, a scanner need not know more than `sqlite3_complete` does: strings, comments, words and semicolons.
 
+mod normal;
+mod query;
 #[cfg(test)]
 mod tests;
+mod tokens;
+
+pub(crate) use normal::{Names, normal, plain_name};
+pub(crate) use query::{is_ordered, on_one_line};
+pub(crate) use tokens::{Token, TokenKind, tokens, unquoted};
 
 /// A name as SQL, always in double quotes: a keyword, a space or a quote in it does no harm.
 pub(crate) fn quote_identifier(name: &str) -> String {
@@ -161,7 +168,7 @@ impl Kind {
     }
 }
 
-struct Token {
+struct Mark {
     kind: Kind,
     start: usize,
     line: usize,
@@ -180,7 +187,7 @@ impl<'a> Scanner<'a> {
         Scanner { bytes: sql.as_bytes(), at: 0, line: 1 }
     }
 
-    fn next_token(&mut self) -> Option<Token> {
+    fn next_token(&mut self) -> Option<Mark> {
         self.skip_blank();
         let (start, line) = (self.at, self.line);
         let first = *self.bytes.get(start)?;
@@ -206,7 +213,7 @@ impl<'a> Scanner<'a> {
             }
         };
         self.at = at;
-        Some(Token { kind, start, line })
+        Some(Mark { kind, start, line })
     }
 
     /// White space, comments and byte order marks, as SQLite's tokenizer sees them.

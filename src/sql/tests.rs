@@ -1,6 +1,6 @@
 use rusqlite::Connection;
 
-use super::{is_blank, quote_identifier, quote_text, split};
+use super::{TokenKind, is_blank, plain_name, quote_identifier, quote_text, split, tokens};
 
 #[track_caller]
 fn check(script: &str, expected: &[&str]) {
@@ -211,4 +211,71 @@ fn the_first_word_is_known() {
     assert_eq!(statements.iter().map(|statement| statement.keyword()).collect::<Vec<_>>(), ["Begin", "", "", "PRAGMA"]);
     assert!(statements[0].starts_with("BEGIN"));
     assert!(!statements[0].starts_with("BEG"));
+}
+
+#[track_caller]
+fn check_tokens(sql: &str, expected: &[(TokenKind, &str)]) {
+    let found: Vec<_> = tokens(sql).iter().map(|token| (token.kind, token.text)).collect();
+    assert_eq!(found, expected);
+    for token in tokens(sql) {
+        assert_eq!(&sql[token.start..token.end()], token.text);
+    }
+}
+
+#[test]
+fn tokens_are_cut_as_sqlite_cuts_them() {
+    use TokenKind::{Blob, Number, Quoted, Symbol, Text, Variable, Word};
+    check_tokens("a.b", &[(Word, "a"), (Symbol, "."), (Word, "b")]);
+    check_tokens(
+        "'it''s' \"a\"\"b\" `c` [d\"]",
+        &[(Text, "'it''s'"), (Quoted, "\"a\"\"b\""), (Quoted, "`c`"), (Quoted, "[d\"]")],
+    );
+    check_tokens("x'0f' X'' xx", &[(Blob, "x'0f'"), (Blob, "X''"), (Word, "xx")]);
+    check_tokens(
+        "1 1.5e-3 .5 0x1F 1_000 2e 3.",
+        &[
+            (Number, "1"),
+            (Number, "1.5e-3"),
+            (Number, ".5"),
+            (Number, "0x1F"),
+            (Number, "1_000"),
+            (Number, "2e"),
+            (Number, "3."),
+        ],
+    );
+    check_tokens("?1 :a @b $c", &[(Variable, "?1"), (Variable, ":a"), (Variable, "@b"), (Variable, "$c")]);
+    check_tokens(
+        "a->>b||c<>d--e\n/*f*/<=g",
+        &[
+            (Word, "a"),
+            (Symbol, "->>"),
+            (Word, "b"),
+            (Symbol, "||"),
+            (Word, "c"),
+            (Symbol, "<>"),
+            (Word, "d"),
+            (Symbol, "<="),
+            (Word, "g"),
+        ],
+    );
+    check_tokens("größe 'ü", &[(Word, "größe"), (Text, "'ü")]);
+    check_tokens("", &[]);
+}
+
+#[test]
+fn names_lose_their_quotes() {
+    let names = ["a", "\"a \"\"b\"\"\"", "`a``b`", "[a \"b]", "'it''s'", "\"never closed"];
+    let found: Vec<_> = names.iter().map(|name| tokens(name)[0].name().unwrap()).collect();
+    assert_eq!(found, ["a", "a \"b\"", "a`b", "a \"b", "it's", "never closed"]);
+    assert_eq!(tokens("1")[0].name(), None);
+}
+
+#[test]
+fn names_are_quoted_only_where_they_must_be() {
+    for plain in ["orders", "größe", "_x1", "key", "replace", "Users"] {
+        assert_eq!(plain_name(plain), plain);
+    }
+    for quoted in ["", "1a", "two words", "order", "TRUE", "a-b", "current_date"] {
+        assert_eq!(plain_name(quoted), format!("\"{quoted}\""));
+    }
 }

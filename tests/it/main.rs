@@ -4,5 +4,6 @@ mod differential;
 mod fixtures;
 mod migrations;
 mod profile;
+mod schema;
 mod template;
 mod testdb;

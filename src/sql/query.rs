@@ -1,0 +1,70 @@
+//! What a query says beyond its first word.
+
+use super::tokens;
+
+/// Whether the rows of a query come in an order that it asks for: `ORDER BY` outside of all parentheses. In parentheses
+/// stand subqueries, windows and arguments of aggregates; without quotes, ORDER is never a name.
+pub(crate) fn is_ordered(sql: &str) -> bool {
+    let (mut depth, mut behind_order) = (0_usize, false);
+    for token in tokens(sql) {
+        if token.is_symbol("(") {
+            depth += 1;
+        } else if token.is_symbol(")") {
+            depth = depth.saturating_sub(1);
+        }
+        if depth == 0 && behind_order && token.is("by") {
+            return true;
+        }
+        behind_order = depth == 0 && token.is("order");
+    }
+    false
+}
+
+/// A statement on one line, its comments left out and everything else as it is.
+#[cfg_attr(not(feature = "snapshots"), expect(dead_code, reason = "for the metadata of snapshots"))]
+pub(crate) fn on_one_line(sql: &str) -> String {
+    let mut line = String::with_capacity(sql.len());
+    let mut end = None;
+    for token in tokens(sql) {
+        if end.is_some_and(|end| end < token.start) {
+            line.push(' ');
+        }
+        line.push_str(token.text);
+        end = Some(token.end());
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_ordered, on_one_line};
+
+    #[test]
+    fn only_the_querys_own_order_counts() {
+        for sql in [
+            "SELECT 1 ORDER BY 1",
+            "select x from t order/* */by x limit 1",
+            "SELECT 1 UNION SELECT 2 ORDER\n--\nBY 1",
+            "WITH a AS (SELECT 1) SELECT * FROM a ORDER BY (SELECT 1)",
+        ] {
+            assert!(is_ordered(sql), "{sql}");
+        }
+        for sql in [
+            "SELECT 1",
+            "",
+            "SELECT * FROM (SELECT 1 ORDER BY 1)",
+            "SELECT sum(x) OVER (ORDER BY x) FROM t",
+            "SELECT group_concat(x ORDER BY x) FROM t",
+            "WITH a AS (SELECT 1 ORDER BY 1) SELECT * FROM a",
+            "SELECT 'ORDER BY 1' AS \"order\", [order] -- ORDER BY 1\n FROM t /* ORDER BY 1 */",
+            "SELECT x FROM t GROUP BY x",
+        ] {
+            assert!(!is_ordered(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_statement_on_one_line_means_the_same() {
+        assert_eq!(on_one_line("SELECT a.b, -- the\n    'x\n  y'\n\tFROM  t;"), "SELECT a.b, 'x\n  y' FROM t;");
+    }
+}

@@ -1,0 +1,159 @@
+//! The tokens of a statement, with their places in its text.
+//!
+//! sqlite3-parser is not used for this either: its syntax tree keeps no places, so that the text of an expression as it
+//! was written cannot be had from it, and it refuses a whole statement where it meets syntax that is newer than itself.
+
+use super::{IN_WORD, Scanner};
+
+/// What kind of token it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    /// A keyword or a name without quotes.
+    Word,
+    /// A name in `"…"`, `[…]` or backticks.
+    Quoted,
+    /// A literal in `'…'`; SQLite takes it for a name where only a name can stand.
+    Text,
+    /// `x'…'`.
+    Blob,
+    /// A number.
+    Number,
+    /// `?1`, `:name`, `@name`, `$name`.
+    Variable,
+    /// An operator, a parenthesis, a comma, or a character that is no SQL.
+    Symbol,
+}
+
+/// A token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token<'a> {
+    pub(crate) kind: TokenKind,
+    /// As it is written.
+    pub(crate) text: &'a str,
+    /// Where it starts in the statement, in bytes.
+    pub(crate) start: usize,
+}
+
+impl Token<'_> {
+    /// Whether it is this keyword (or bare name), in any case.
+    pub(crate) fn is(&self, word: &str) -> bool {
+        self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
+    }
+
+    /// Whether it is this operator or parenthesis.
+    pub(crate) fn is_symbol(&self, symbol: &str) -> bool {
+        self.kind == TokenKind::Symbol && self.text == symbol
+    }
+
+    /// Where it ends in the statement, in bytes.
+    pub(crate) fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+
+    /// The name that it stands for, without its quotes, if a name it can be.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self.kind {
+            TokenKind::Word => Some(self.text.to_owned()),
+            TokenKind::Quoted | TokenKind::Text => Some(unquoted(self.text)),
+            _ => None,
+        }
+    }
+}
+
+/// What stands between the quotes, with doubled ones made single.
+pub(crate) fn unquoted(text: &str) -> String {
+    let mut chars = text.chars();
+    let (open, inner) = (chars.next(), chars.as_str());
+    match open {
+        Some('[') => inner.strip_suffix(']').unwrap_or(inner).to_owned(),
+        Some(mark @ ('"' | '\'' | '`')) => {
+            let doubled: String = [mark, mark].iter().collect();
+            inner.strip_suffix(mark).unwrap_or(inner).replace(&doubled, &mark.to_string())
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// All tokens of `sql`, without white space and comments. Every text has tokens, also one that is no SQL.
+pub(crate) fn tokens(sql: &str) -> Vec<Token<'_>> {
+    let mut found = Vec::new();
+    let mut scanner = Scanner::new(sql);
+    loop {
+        scanner.skip_blank();
+        let start = scanner.at;
+        let Some(&first) = scanner.bytes.get(start) else { return found };
+        let (kind, end) = token_at(scanner.bytes, start, first);
+        scanner.at = end;
+        found.push(Token { kind, text: &sql[start..end], start });
+    }
+}
+
+fn token_at(bytes: &[u8], start: usize, first: u8) -> (TokenKind, usize) {
+    let next = bytes.get(start + 1).copied().unwrap_or(0);
+    match first {
+        b'x' | b'X' if next == b'\'' => (TokenKind::Blob, behind_quote(bytes, start + 1, b'\'')),
+        b'\'' => (TokenKind::Text, behind_quote(bytes, start, first)),
+        b'"' | b'`' => (TokenKind::Quoted, behind_quote(bytes, start, first)),
+        b'[' => {
+            let close = bytes[start..].iter().position(|&byte| byte == b']');
+            (TokenKind::Quoted, close.map_or(bytes.len(), |at| start + at + 1))
+        }
+        b'0'..=b'9' => (TokenKind::Number, behind_number(bytes, start)),
+        b'.' if next.is_ascii_digit() => (TokenKind::Number, behind_number(bytes, start)),
+        b'?' | b':' | b'@' | b'#' | b'$' => (TokenKind::Variable, behind_word(bytes, start + 1)),
+        _ if IN_WORD[first as usize] => (TokenKind::Word, behind_word(bytes, start)),
+        _ => (TokenKind::Symbol, start + symbol_length(&bytes[start..])),
+    }
+}
+
+fn behind_word(bytes: &[u8], mut at: usize) -> usize {
+    while at < bytes.len() && IN_WORD[bytes[at] as usize] {
+        at += 1;
+    }
+    at
+}
+
+/// The place behind the closing quote, over doubled ones; the end where it is never closed.
+fn behind_quote(bytes: &[u8], start: usize, mark: u8) -> usize {
+    let mut at = start + 1;
+    while at < bytes.len() {
+        if bytes[at] == mark {
+            if bytes.get(at + 1) != Some(&mark) {
+                return at + 1;
+            }
+            at += 1;
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+fn behind_number(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    let digits = |mut at: usize| {
+        while at < bytes.len() && (bytes[at].is_ascii_digit() || bytes[at] == b'_') {
+            at += 1;
+        }
+        at
+    };
+    if bytes[start] == b'0' && matches!(bytes.get(start + 1), Some(b'x' | b'X')) {
+        return behind_word(bytes, start);
+    }
+    at = digits(at);
+    if bytes.get(at) == Some(&b'.') {
+        at = digits(at + 1);
+    }
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        if bytes.get(at + 1 + sign).is_some_and(u8::is_ascii_digit) {
+            at = digits(at + 1 + sign);
+        }
+    }
+    // Letters behind a number make it an illegal token, which is still one token.
+    behind_word(bytes, at)
+}
+
+fn symbol_length(rest: &[u8]) -> usize {
+    const LONG: [&[u8]; 10] = [b"->>", b"->", b"||", b"<=", b"<>", b"<<", b">=", b">>", b"==", b"!="];
+    LONG.iter().find(|symbol| rest.starts_with(symbol)).map_or(1, |symbol| symbol.len())
+}
