@@ -26,11 +26,13 @@ pub(crate) enum Keep {
 pub(crate) struct Settings {
     pub(crate) keep: Keep,
     pub(crate) cache: bool,
+    /// Whether every test's database is checked when the test ends.
+    pub(crate) check: bool,
     /// Where kept databases and the cache go, instead of the target folder.
     pub(crate) dir: Option<PathBuf>,
 }
 
-const NAMES: [&str; 3] = ["SQLITMUS_CACHE", "SQLITMUS_DIR", "SQLITMUS_KEEP"];
+const NAMES: [&str; 4] = ["SQLITMUS_CACHE", "SQLITMUS_CHECK", "SQLITMUS_DIR", "SQLITMUS_KEEP"];
 
 /// The settings of this process, read once.
 pub(crate) fn settings() -> Result<&'static Settings> {
@@ -39,7 +41,7 @@ pub(crate) fn settings() -> Result<&'static Settings> {
 }
 
 fn parse(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Settings> {
-    let mut settings = Settings { keep: Keep::OnFailure, cache: true, dir: None };
+    let mut settings = Settings { keep: Keep::OnFailure, cache: true, check: false, dir: None };
     for (name, value) in variables {
         let Some(name) = name.to_str().filter(|name| name.starts_with("SQLITMUS_")) else { continue };
         match name {
@@ -51,6 +53,10 @@ fn parse(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Settin
                 )?;
             }
             "SQLITMUS_CACHE" => settings.cache = choose(name, &value, &[("on", true), ("off", false)])?,
+            "SQLITMUS_CHECK" => {
+                let choices = [("off", false), ("on", true), ("0", false), ("1", true)];
+                settings.check = choose(name, &value, &choices)?;
+            }
             "SQLITMUS_DIR" if value.is_empty() => {}
             "SQLITMUS_DIR" => settings.dir = Some(PathBuf::from(value)),
             _ => {
@@ -131,14 +137,18 @@ mod tests {
     #[test]
     fn other_variables_are_none_of_our_business() {
         let settings = parsed(&[("PATH", "/bin"), ("RUST_LOG", "sqlitmus")]).unwrap();
-        assert_eq!(settings, Settings { keep: Keep::OnFailure, cache: true, dir: None });
+        assert_eq!(settings, Settings { keep: Keep::OnFailure, cache: true, check: false, dir: None });
     }
 
     #[test]
     fn known_values_are_taken() {
         let settings =
             parsed(&[("SQLITMUS_KEEP", "always"), ("SQLITMUS_CACHE", "off"), ("SQLITMUS_DIR", "/x")]).unwrap();
-        assert_eq!(settings, Settings { keep: Keep::Always, cache: false, dir: Some(PathBuf::from("/x")) });
+        let dir = Some(PathBuf::from("/x"));
+        assert_eq!(settings, Settings { keep: Keep::Always, cache: false, check: false, dir });
+        for (value, check) in [("1", true), ("on", true), ("0", false), ("off", false), ("", false)] {
+            assert_eq!(parsed(&[("SQLITMUS_CHECK", value)]).unwrap().check, check, "{value}");
+        }
         assert_eq!(parsed(&[("SQLITMUS_KEEP", "")]).unwrap().keep, Keep::OnFailure);
     }
 
@@ -155,7 +165,7 @@ mod tests {
         assert_eq!(
             parsed(&[("SQLITMUS_KEPT", "always")]).unwrap_err(),
             "unknown environment variable SQLITMUS_KEPT\n\n  \
-             help: the known ones are SQLITMUS_CACHE, SQLITMUS_DIR, SQLITMUS_KEEP"
+             help: the known ones are SQLITMUS_CACHE, SQLITMUS_CHECK, SQLITMUS_DIR, SQLITMUS_KEEP"
         );
     }
 

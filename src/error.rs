@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Template,
     /// A clock was set to something that is not a time.
     Clock,
+    /// A check found something, or two things that should be the same are not.
+    Check,
 }
 
 /// What went wrong, with everything that was known when it did.

@@ -40,21 +40,29 @@
 //! - A test that panics leaves its database as a file in the target folder and says where. `SQLITMUS_KEEP=always` or
 //!   `never` changes that; `SQLITMUS_DIR` names another folder.
 //! - Processes share built templates through `sqlitmus/cache` in the target folder; `SQLITMUS_CACHE=off` does without.
+//! - [`check`] has what asks a database questions, [`schema`] what it answers about itself, and the macros
+//!   [`assert_rows_snapshot!`], [`assert_changes_snapshot!`] and [`assert_schema_snapshot!`] keep the answers.
+//! - [`TestDb::check`] looks for broken references and indexes; [`Template::checked`] does when a test ends, and
+//!   `SQLITMUS_CHECK=1` for a whole run.
 //!
 //! # Features
 //!
 //! All but the last are on by default.
 //!
 //! - `fixtures`: [`fixtures`], for rstest. Your package lists rstest too.
-//! - `data`, `property`, `snapshots`: bring in fake, proptest and insta.
+//! - `snapshots`: the `assert_*_snapshot!` macros, on insta.
+//! - `data`, `property`: bring in fake and proptest.
 //! - `bundled`: compiles the SQLite that comes with rusqlite. Off by default, so that tests run on the SQLite that the app
 //!   ships.
 
+pub mod check;
 mod db;
 mod env;
 mod error;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
+#[cfg(feature = "snapshots")]
+mod macros;
 pub mod migrations;
 mod report;
 pub mod schema;
@@ -63,4 +71,7 @@ mod sql;
 
 pub use db::{Profile, Template, TestDb};
 pub use error::{BoxError, Error, ErrorKind, Result};
+#[cfg(feature = "snapshots")]
+#[doc(hidden)]
+pub use macros::__private;
 pub use rusqlite;

@@ -34,13 +34,18 @@ impl Place {
         Ok(Place { caller, number })
     }
 
-    /// Whether the database is to be kept, now that it is dropped.
-    pub(super) fn is_wanted(&self) -> bool {
+    /// Whether the database is to be kept, now that it is dropped; `failed` when something was found wrong with it.
+    pub(super) fn is_wanted(&self, failed: bool) -> bool {
         match env::settings().map(|settings| settings.keep) {
             Ok(Keep::Always) => true,
             Ok(Keep::Never) => false,
-            Ok(Keep::OnFailure) | Err(_) => std::thread::panicking(),
+            Ok(Keep::OnFailure) | Err(_) => failed || std::thread::panicking(),
         }
+    }
+
+    /// Where the test asked for the database.
+    pub(super) fn caller(&self) -> &'static Location<'static> {
+        self.caller
     }
 
     /// Writes the database and says where, or why not. Never panics: the test may be panicking already.

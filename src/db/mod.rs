@@ -7,6 +7,8 @@ mod profile;
 mod template;
 mod testdb;
 
+pub(crate) use profile::Difference;
 pub use profile::Profile;
 pub use template::Template;
 pub use testdb::TestDb;
+pub(crate) use testdb::percent_encoded;

@@ -34,6 +34,19 @@ struct Pragma {
     value: &'static str,
 }
 
+/// A PRAGMA that reads otherwise than the profile says.
+pub(crate) struct Difference {
+    pub(crate) name: &'static str,
+    /// What the profile says, and what SQLite answers: in words where the PRAGMA has words.
+    pub(crate) expected: String,
+    pub(crate) answer: rusqlite::Result<Option<String>>,
+    /// The statement that sets it.
+    pub(crate) setting: String,
+}
+
+/// These do something when they are asked, and have no value to read.
+const DO_SOMETHING: [&str; 4] = ["incremental_vacuum", "optimize", "shrink_memory", "wal_checkpoint"];
+
 /// What a database is made with. They only take before its first table, so they come first, and a copy of a database has
 /// them from the original.
 const OF_THE_DATABASE: [&str; 3] = ["page_size", "encoding", "auto_vacuum"];
@@ -137,6 +150,11 @@ impl Profile {
         self.apply_to_copy(connection)
     }
 
+    /// The PRAGMAs that read otherwise on this connection. Nothing is set.
+    pub(crate) fn differences(&self, connection: &Connection) -> Vec<Difference> {
+        self.pragmas[..self.len].iter().filter_map(|pragma| pragma.difference(connection)).collect()
+    }
+
     /// Sets what belongs to a connection. The database is a copy of one to which all was applied, and has the rest.
     pub(crate) fn apply_to_copy(&self, connection: &mut Connection) -> Result<()> {
         for pragma in &self.pragmas[..self.len] {
@@ -169,7 +187,7 @@ impl Pragma {
 
     /// Sets the PRAGMA and compares what SQLite answers then.
     fn set(&self, connection: &Connection) -> Result<()> {
-        let setting = format!("PRAGMA {} = {}", self.name_in_sql(), self.value_in_sql());
+        let setting = self.setting();
         let answer = match ask(connection, &setting) {
             // Some answer with the new value at once. A rowless answer says nothing yet.
             Ok(Some(answer)) => Some(answer),
@@ -185,6 +203,26 @@ impl Pragma {
             Some(answer) if self.accepts(&answer) => Ok(()),
             answer => Err(self.did_not_take(&setting, answer.as_deref())),
         }
+    }
+
+    fn difference(&self, connection: &Connection) -> Option<Difference> {
+        let answer = match DO_SOMETHING.iter().any(|name| name.eq_ignore_ascii_case(self.bare_name())) {
+            true => Ok(None),
+            false => ask(connection, &self.question()),
+        };
+        if matches!(&answer, Ok(Some(answer)) if self.accepts(answer)) {
+            return None;
+        }
+        Some(Difference {
+            name: self.name,
+            expected: self.in_words(self.value),
+            answer: answer.map(|answer| answer.map(|answer| self.in_words(&answer))),
+            setting: self.setting(),
+        })
+    }
+
+    fn setting(&self) -> String {
+        format!("PRAGMA {} = {}", self.name_in_sql(), self.value_in_sql())
     }
 
     fn question(&self) -> String {
@@ -206,27 +244,42 @@ impl Pragma {
 
     /// Whether `answer` is what SQLite says when the value took: many keywords are read back as numbers.
     fn accepts(&self, answer: &str) -> bool {
-        let name = self.name.rsplit('.').next().unwrap_or(self.name).to_ascii_lowercase();
         let value = self.value.trim_matches(['\'', '"']).to_ascii_lowercase();
         let answer = answer.to_ascii_lowercase();
-        let keywords: &[&str] = match name.as_str() {
-            "synchronous" => &["off", "normal", "full", "extra"],
-            "temp_store" => &["default", "file", "memory"],
-            "auto_vacuum" => &["none", "full", "incremental"],
-            "secure_delete" => &["off", "on", "fast"],
-            _ => &[],
-        };
-        let as_number = keywords.iter().position(|keyword| *keyword == value).map(|number| number.to_string());
-        let as_switch = match value.as_str() {
-            "on" | "yes" | "true" => Some("1"),
-            "off" | "no" | "false" => Some("0"),
-            _ => None,
-        };
+        let as_number = self.keywords().iter().position(|keyword| *keyword == value).map(|number| number.to_string());
+        let as_switch = as_switch(&value);
         answer == value
             || as_number.is_some_and(|number| number == answer)
             || as_switch.is_some_and(|switch| switch == answer)
             || (value == "utf-16" && answer.starts_with("utf-16"))
             || value.parse::<i64>().is_ok_and(|value| answer.parse() == Ok(value))
+    }
+
+    /// The words that are read back as their numbers.
+    fn keywords(&self) -> &'static [&'static str] {
+        match self.bare_name().to_ascii_lowercase().as_str() {
+            "synchronous" => &["off", "normal", "full", "extra"],
+            "temp_store" => &["default", "file", "memory"],
+            "auto_vacuum" => &["none", "full", "incremental"],
+            "secure_delete" => &["off", "on", "fast"],
+            _ => &[],
+        }
+    }
+
+    /// The name without a schema in front of it.
+    fn bare_name(&self) -> &'static str {
+        self.name.rsplit('.').next().unwrap_or(self.name)
+    }
+
+    /// A value or an answer as a reader knows it: `FULL`, not `2`, and `OFF`, not `0`, where the profile says `ON`.
+    fn in_words(&self, text: &str) -> String {
+        let keyword = text.parse::<usize>().ok().and_then(|number| self.keywords().get(number));
+        match (keyword, as_switch(&self.value.to_ascii_lowercase()), text) {
+            (Some(keyword), ..) => keyword.to_ascii_uppercase(),
+            (None, Some(_), "0") => String::from("OFF"),
+            (None, Some(_), "1") => String::from("ON"),
+            _ => text.to_owned(),
+        }
     }
 
     fn did_not_take(&self, setting: &str, answer: Option<&str>) -> Error {
@@ -247,6 +300,15 @@ impl Pragma {
             ("mmap_size", _) => error.help("this SQLite was built with a lower SQLITE_MAX_MMAP_SIZE"),
             _ => error,
         }
+    }
+}
+
+/// How a switch is read back.
+fn as_switch(value: &str) -> Option<&'static str> {
+    match value {
+        "on" | "yes" | "true" => Some("1"),
+        "off" | "no" | "false" => Some("0"),
+        _ => None,
     }
 }
 

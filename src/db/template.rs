@@ -44,6 +44,7 @@ pub struct Template {
     ledger: Ledger,
     key: Option<&'static str>,
     fsync: bool,
+    checked: Option<bool>,
     image: OnceCell<Image>,
     /// The images of `at`, by version.
     versions: Mutex<BTreeMap<i64, Image>>,
@@ -97,6 +98,7 @@ impl Template {
             ledger: Ledger::None,
             key: None,
             fsync: false,
+            checked: None,
             image: OnceCell::new(),
             versions: Mutex::new(BTreeMap::new()),
         }
@@ -147,6 +149,26 @@ impl Template {
         self
     }
 
+    /// Checks every database when its test ends, as [`TestDb::check`] does: a test that leaves a broken reference or index
+    /// behind fails, and its database is kept. A test that fails by itself is not checked, and a transaction that is still
+    /// open then is rolled back first. [`TestDb::unchecked`] makes an exception; `SQLITMUS_CHECK=1` checks the databases of
+    /// all templates.
+    ///
+    /// ```
+    /// use sqlitmus::Template;
+    ///
+    /// static APP: Template = Template::new("fixtures/shop/migrations").checked();
+    ///
+    /// let db = APP.in_memory();
+    /// db.execute("INSERT INTO categories(slug, name) VALUES ('tea', 'Tea')", []).unwrap();
+    /// drop(db);
+    /// ```
+    #[must_use]
+    pub const fn checked(mut self) -> Template {
+        self.checked = Some(true);
+        self
+    }
+
     /// A database on the simulated disk: in memory, with a real WAL.
     ///
     /// # Panics
@@ -165,7 +187,7 @@ impl Template {
     /// When the template cannot be built or a PRAGMA of its profile does not take.
     #[track_caller]
     pub fn try_in_memory(&self) -> Result<TestDb> {
-        TestDb::in_memory(self.image()?, self.profile, self.functions)
+        Ok(TestDb::in_memory(self.image()?, self.profile, self.functions)?.checked(self.checked))
     }
 
     /// A database in a temporary folder, for code that needs real files. The folder is deleted with the database.
@@ -186,7 +208,7 @@ impl Template {
     /// When the template cannot be built, a PRAGMA of its profile does not take, or a file cannot be written.
     #[track_caller]
     pub fn try_on_disk(&self) -> Result<TestDb> {
-        TestDb::on_disk(self.image()?, self.profile, self.functions, self.fsync)
+        Ok(TestDb::on_disk(self.image()?, self.profile, self.functions, self.fsync)?.checked(self.checked))
     }
 
     /// A database in memory as it was after the migration `version`; 0 is before the first. The seed is not in it: it is
@@ -217,7 +239,7 @@ impl Template {
                 versions.entry(version).or_insert(image).clone()
             }
         };
-        TestDb::in_memory(&image, self.profile, self.functions)
+        Ok(TestDb::in_memory(&image, self.profile, self.functions)?.checked(self.checked))
     }
 
     fn image(&self) -> Result<&Image> {

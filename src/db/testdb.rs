@@ -29,6 +29,8 @@ pub struct TestDb {
     /// The folder of a database on disk, deleted after the connection above is closed.
     folder: Option<TempDir>,
     fsync: bool,
+    /// Whether it is checked when it is dropped; the environment decides where nothing is said.
+    checked: Option<bool>,
 }
 
 impl TestDb {
@@ -47,7 +49,7 @@ impl TestDb {
         let place = Place::take(caller)?;
         let path = PathBuf::from(format!("file:{}?vfs={}", disk.path_of(MAIN), disk.vfs_name()));
         let connection = connect(&disk, Path::new(&disk.path_of(MAIN)), &profile, functions)?;
-        Ok(TestDb { connection, profile, functions, path, place, disk, folder: None, fsync: false })
+        Ok(TestDb { connection, profile, functions, path, place, disk, folder: None, fsync: false, checked: None })
     }
 
     #[track_caller]
@@ -73,7 +75,7 @@ impl TestDb {
         fill(&path)?;
         let disk = Disk::over_files(fsync);
         let connection = connect(&disk, &path, &profile, functions)?;
-        Ok(TestDb { connection, profile, functions, path, place, disk, folder: Some(folder), fsync })
+        Ok(TestDb { connection, profile, functions, path, place, disk, folder: Some(folder), fsync, checked: None })
     }
 
     /// Another connection to this database, set up like the first.
@@ -128,20 +130,37 @@ impl TestDb {
     pub fn try_fork(&self) -> Result<TestDb> {
         let caller = Location::caller();
         if self.folder.is_none() {
-            return TestDb::over_memory(self.disk.fork(), self.profile, self.functions, caller);
+            let fork = TestDb::over_memory(self.disk.fork(), self.profile, self.functions, caller)?;
+            return Ok(fork.checked(self.checked));
         }
         let fork = TestDb::over_files(self.profile, self.functions, self.fsync, caller, |path| self.back_up(path))?;
         fork.clock().show(self.clock());
-        Ok(fork)
+        Ok(fork.checked(self.checked))
+    }
+
+    /// The database as it is committed now, to be looked at. Not a [`TestDb`]: what is only looked at must not be kept
+    /// beside the database of a test that fails.
+    pub(crate) fn committed(&self) -> Result<Committed> {
+        let disk = if self.folder.is_none() { self.disk.fork() } else { Disk::in_memory() };
+        let mut connection = image::open(&disk, Path::new(&disk.path_of(MAIN)), self.functions)?;
+        if self.folder.is_some() {
+            self.back_up_to(&mut connection)?;
+        }
+        Ok(Committed { connection, _disk: disk })
     }
 
     /// A consistent copy of the file. It is read through a connection of its own, to which open transactions do not show.
     fn back_up(&self, path: &Path) -> Result<()> {
-        let copy = || -> rusqlite::Result<()> {
+        let mut target = Connection::open(path)
+            .and_then(|target| target.execute_batch("PRAGMA synchronous = OFF").map(|()| target))
+            .map_err(|error| Error::sqlite("to copy the database", error).path(path))?;
+        self.back_up_to(&mut target)
+    }
+
+    fn back_up_to(&self, target: &mut Connection) -> Result<()> {
+        let mut copy = || -> rusqlite::Result<()> {
             let source = Connection::open(&self.path)?;
-            let mut target = Connection::open(path)?;
-            target.execute_batch("PRAGMA synchronous = OFF")?;
-            Backup::new(&source, &mut target)?.run_to_completion(i32::MAX, std::time::Duration::ZERO, None)
+            Backup::new(&source, target)?.run_to_completion(i32::MAX, std::time::Duration::ZERO, None)
         };
         copy().map_err(|error| Error::sqlite("to copy the database", error).path(&self.path))
     }
@@ -175,6 +194,53 @@ impl TestDb {
         self.disk.clock()
     }
 
+    /// Says that this database may be left in any state: it is not checked when it is dropped, whatever
+    /// [`Template::checked`](crate::Template::checked) and `SQLITMUS_CHECK` say. Its forks are not, either.
+    ///
+    /// ```
+    /// let db = sqlitmus::Template::empty().checked().in_memory().unchecked();
+    /// db.execute_batch(
+    ///     "CREATE TABLE t(x REFERENCES gone(x));
+    ///      PRAGMA foreign_keys = OFF;
+    ///      INSERT INTO t VALUES (1);",
+    /// )
+    /// .unwrap();
+    /// ```
+    #[must_use]
+    pub fn unchecked(self) -> TestDb {
+        self.checked(Some(false))
+    }
+
+    pub(super) fn checked(mut self, checked: Option<bool>) -> TestDb {
+        self.checked = checked;
+        self
+    }
+
+    pub(crate) fn functions(&self) -> Option<Functions> {
+        self.functions
+    }
+
+    /// What is wrong with the database, now that its test has ended well and if somebody asked.
+    fn verdict(&self) -> Option<Error> {
+        // A test that has failed already says why. A second panic would end the process instead.
+        if std::thread::panicking() {
+            return None;
+        }
+        let by_environment = || crate::env::settings().is_ok_and(|settings| settings.check);
+        let asked_by = match self.checked {
+            Some(true) => "Template::checked()",
+            None if by_environment() => "SQLITMUS_CHECK",
+            Some(false) | None => return None,
+        };
+        if !self.connection.is_autocommit() {
+            // As closing the connection does: what is not committed is not what the test leaves.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        let caller = self.place.caller();
+        let made_at = format!("made at {}:{}, checked when its test ended ({asked_by})", caller.file(), caller.line());
+        self.try_check().err().map(|error| error.note(made_at))
+    }
+
     /// The path by which SQLite knows the file.
     fn file(&self) -> PathBuf {
         match &self.folder {
@@ -202,10 +268,29 @@ impl TestDb {
     }
 }
 
+/// A copy of a database in memory, and its only connection, to which it dereferences.
+pub(crate) struct Committed {
+    connection: Connection,
+    _disk: Arc<Disk>,
+}
+
+impl Deref for Committed {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
 impl Drop for TestDb {
     fn drop(&mut self) {
-        if self.place.is_wanted() {
+        let failure = self.verdict();
+        if self.place.is_wanted(failure.is_some()) {
             self.place.keep(self.snapshot());
+        }
+        // Last: the fields are dropped all the same, and what else the test holds is dropped by a panic.
+        if let Some(error) = failure {
+            panic!("{error}");
         }
     }
 }
@@ -244,7 +329,7 @@ pub(super) fn temporary_folder() -> Result<TempDir> {
 }
 
 /// A path as SQLite reads it in a URI, see <https://www.sqlite.org/uri.html>.
-fn percent_encoded(path: &Path) -> String {
+pub(crate) fn percent_encoded(path: &Path) -> String {
     let mut text = String::new();
     let bytes = path.as_os_str().as_encoded_bytes();
     if !bytes.starts_with(b"/") {

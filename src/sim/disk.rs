@@ -163,9 +163,20 @@ impl Disk {
         Some(bytes.clone())
     }
 
+    /// Whether a path, as SQLite knows it, lies on a disk in memory.
+    pub(crate) fn is_simulated(path: &str) -> bool {
+        path.starts_with(ROOT)
+    }
+
+    /// The live disk in memory on which a database lies, by its path as SQLite knows it.
+    pub(crate) fn of(path: &str) -> Option<Arc<Disk>> {
+        let disk = Mount::numbered(Disk::mount_number(path)?)?.disk()?;
+        disk.is_at_home(path).then_some(disk)
+    }
+
     /// The name of a path below the home of a disk. Of any disk: a journal that was forked names its super-journal by the
     /// path that it had.
-    pub(super) fn name_of(path: &str) -> &str {
+    pub(crate) fn name_of(path: &str) -> &str {
         match path.strip_prefix(ROOT).and_then(|rest| rest.split_once('/')) {
             Some((_home, name)) => name,
             None => path,

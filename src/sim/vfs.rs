@@ -98,7 +98,12 @@ impl Mount {
         &self.name
     }
 
-    fn disk(&self) -> Option<Arc<Disk>> {
+    /// The mount of a disk in memory, by its number; the shared names have none.
+    pub(super) fn numbered(number: usize) -> Option<&'static Mount> {
+        number.checked_sub(1).and_then(|index| hold(&MEMORY.mounts).all.get(index).copied())
+    }
+
+    pub(super) fn disk(&self) -> Option<Arc<Disk>> {
         hold(&self.tenant).upgrade()
     }
 
@@ -106,10 +111,7 @@ impl Mount {
     fn disk_for(&self, path: &str) -> Option<Arc<Disk>> {
         let own = self.disk()?;
         match Disk::mount_number(path) {
-            Some(number) if self.number == 0 => {
-                let mount = number.checked_sub(1).and_then(|index| hold(&MEMORY.mounts).all.get(index).copied());
-                mount?.disk()
-            }
+            Some(number) if self.number == 0 => Mount::numbered(number)?.disk(),
             _ => Some(own),
         }
     }

@@ -1,9 +1,15 @@
 //! Everything that can run side by side in one process.
 
+mod check_backup;
+mod check_health;
+mod check_integrity;
+mod check_profile;
 mod differential;
 mod fixtures;
+mod lint;
 mod migrations;
 mod profile;
 mod schema;
+mod state;
 mod template;
 mod testdb;

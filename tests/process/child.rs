@@ -11,6 +11,14 @@ pub(crate) const ROLE: &str = "PROCESS_TEST_FOLDER";
 
 const FILES: &[(&str, &str)] = &[("1_t.sql", "CREATE TABLE t(x); INSERT INTO t VALUES (1);")];
 
+/// Rows may refer to others.
+const KEYS: &[(&str, &str)] =
+    &[("1_t.sql", "CREATE TABLE t(x); CREATE TABLE c(y REFERENCES t(x)); CREATE UNIQUE INDEX u ON t(x);")];
+
+static KEYED: Template = Template::embedded(KEYS);
+
+static CHECKED: Template = Template::embedded(KEYS).checked();
+
 static PLAIN: Template = Template::embedded(FILES);
 
 fn folder() -> Option<PathBuf> {
@@ -117,6 +125,79 @@ fn uses_memory() {
         return;
     }
     insert(&PLAIN.in_memory(), 2);
+}
+
+/// A row that refers to nothing.
+fn break_it(connection: &Connection) {
+    connection.execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO c VALUES (42)").unwrap();
+}
+
+#[test]
+fn leaves_a_broken_reference() {
+    if folder().is_none() {
+        return;
+    }
+    let _other = CHECKED.in_memory();
+    let db = CHECKED.in_memory();
+    break_it(&db);
+}
+
+#[test]
+fn leaves_a_broken_reference_on_disk_and_in_a_fork() {
+    if folder().is_none() {
+        return;
+    }
+    for make in [|| CHECKED.on_disk(), || CHECKED.in_memory().fork(), || CHECKED.on_disk().fork()] {
+        let result = std::panic::catch_unwind(|| break_it(&make()));
+        let message = result.unwrap_err().downcast::<String>().unwrap();
+        assert!(message.starts_with("fk-violated: 1 row of c refers to nothing"), "{message}");
+        assert_eq!(sqlitmus::sim::live_disks(), 0, "what the database held is dropped all the same");
+    }
+}
+
+#[test]
+fn leaves_two_broken_databases_and_fails_by_itself() {
+    if folder().is_none() {
+        return;
+    }
+    let (one, two) = (CHECKED.in_memory(), CHECKED.in_memory());
+    break_it(&one);
+    break_it(&two);
+    panic!("as a test does");
+}
+
+#[test]
+fn leaves_two_broken_databases() {
+    if folder().is_none() {
+        return;
+    }
+    let (one, two) = (CHECKED.in_memory(), CHECKED.on_disk());
+    break_it(&one);
+    break_it(&two);
+}
+
+#[test]
+fn leaves_a_transaction_open_and_one_database_unchecked() {
+    if folder().is_none() {
+        return;
+    }
+    break_it(&CHECKED.in_memory().unchecked());
+    break_it(&CHECKED.in_memory().unchecked().fork());
+    let db = CHECKED.in_memory();
+    db.execute_batch("PRAGMA foreign_keys = OFF; BEGIN; INSERT INTO c VALUES (42)").unwrap();
+    let on_disk = CHECKED.on_disk();
+    let second = on_disk.connect();
+    second.execute_batch("BEGIN IMMEDIATE; INSERT INTO t VALUES (1)").unwrap();
+    // The connection outlives its database.
+    drop(on_disk);
+}
+
+#[test]
+fn leaves_a_broken_reference_in_a_plain_template() {
+    if folder().is_none() {
+        return;
+    }
+    break_it(&KEYED.in_memory());
 }
 
 #[test]

@@ -260,6 +260,83 @@ fn folders_may_have_any_name() {
 }
 
 #[test]
+fn a_test_that_leaves_a_broken_database_fails_with_the_report() {
+    let mut process = Process::new("leaves_a_broken_reference");
+    let output = process.run();
+    assert!(!output.status.success(), "{}", text(&output));
+    let report = "fk-violated: 1 row of c refers to nothing: y -> t(x)\n\
+                  \n  fk-violated (c.y):\
+                  \n    1 row of c refers to nothing: y -> t(x)\
+                  \n    joins lose such rows; with foreign_keys ON they could not have been committed\n\
+                  \n  rows of c:\n    rowid = 1: y = 42\
+                  \nnote: made at tests/process/child.rs:LINE, checked when its test ended (Template::checked())\n";
+    let (before, behind) = report.split_once("LINE").unwrap();
+    assert!(text(&output).contains(before), "{}", text(&output));
+    assert!(text(&output).contains(behind), "{}", text(&output));
+    // The other database is dropped by a panic too, as whoever looks into it may want both.
+    let kept = ["leaves_a_broken_reference-2.db", "leaves_a_broken_reference.db"];
+    assert_eq!(process.files("out/kept/process/child"), kept);
+    assert_eq!(text(&output).matches("panicked at").count(), 1, "{}", text(&output));
+}
+
+#[test]
+fn databases_on_disk_and_forks_are_checked_too() {
+    let output = Process::new("leaves_a_broken_reference_on_disk_and_in_a_fork").run();
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn a_check_at_the_end_adds_nothing_to_a_panic() {
+    for (test, panics) in [
+        ("leaves_two_broken_databases_and_fails_by_itself", "as a test does"),
+        ("leaves_two_broken_databases", "fk-violated"),
+    ] {
+        let mut process = Process::new(test);
+        let output = process.run();
+        // 101 is a test that failed; a second panic would have ended the process by a signal.
+        assert_eq!(output.status.code(), Some(101), "{}", text(&output));
+        assert_eq!(text(&output).matches("panicked at").count(), 1, "{}", text(&output));
+        assert!(text(&output).contains(panics), "{}", text(&output));
+        assert_eq!(process.files("out/kept/process/child").len(), 2);
+        assert_eq!(process.files("tmp"), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_is_not_committed_or_excepted_is_not_checked() {
+    for value in ["off", "1"] {
+        let mut process =
+            Process::new("leaves_a_transaction_open_and_one_database_unchecked").env("SQLITMUS_CHECK", value);
+        let output = process.run();
+        assert!(output.status.success(), "{}", text(&output));
+        assert_eq!(process.files("out/kept"), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_whole_run_can_be_checked() {
+    let test = "leaves_a_broken_reference_in_a_plain_template";
+    for value in ["", "0", "off"] {
+        assert!(Process::new(test).env("SQLITMUS_CHECK", value).run().status.success(), "{value}");
+    }
+    assert!(Process::new(test).run().status.success());
+    for value in ["1", "on"] {
+        let mut process = Process::new(test).env("SQLITMUS_CHECK", value);
+        let output = process.run();
+        assert!(!output.status.success(), "{value}");
+        assert!(text(&output).contains("checked when its test ended (SQLITMUS_CHECK)"), "{}", text(&output));
+        assert_eq!(process.files("out/kept/process/child").len(), 1);
+    }
+    let mut never = Process::new(test).env("SQLITMUS_CHECK", "1").env("SQLITMUS_KEEP", "never");
+    assert!(!never.run().status.success());
+    assert_eq!(never.files("out/kept"), Vec::<String>::new());
+    let output = Process::new(test).env("SQLITMUS_CHECK", "yes").run();
+    assert!(text(&output).contains("unknown value of SQLITMUS_CHECK: \"yes\""), "{}", text(&output));
+    assert!(text(&output).contains("the known ones are off, on, 0, 1"), "{}", text(&output));
+    assert!(Process::new("passes").env("SQLITMUS_CHECK", "1").run().status.success());
+}
+
+#[test]
 fn sixty_four_threads_leave_no_disk_and_no_file() {
     let mut process = Process::new("sixty_four_threads_with_200_databases_each");
     let output = process.run();

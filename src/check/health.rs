@@ -1,0 +1,274 @@
+//! The numbers of a database file, and which of them should worry its owner.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rusqlite::types::FromSql;
+
+use super::{Finding, Findings, mounts};
+use crate::error::{Error, Result};
+use crate::sim::Disk;
+
+/// The numbers of a database, at one moment.
+///
+/// ```
+/// use sqlitmus::{Template, check};
+///
+/// let db = Template::new("fixtures/shop/migrations").in_memory();
+/// let health = check::health(&db);
+/// assert_eq!((health.page_size, health.journal_mode.as_str()), (8192, "wal"));
+/// health.red_flags().assert_ok();
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// The file, if there is one.
+    pub path: Option<PathBuf>,
+    /// Bytes in a page.
+    pub page_size: u64,
+    /// Pages, free ones too.
+    pub page_count: u64,
+    /// Pages that hold nothing.
+    pub freelist_count: u64,
+    /// The size of the database, without its WAL.
+    pub bytes: u64,
+    /// The size of the `-wal` file, where there is one.
+    pub wal_bytes: Option<u64>,
+    /// Pages in the WAL that are not in the database file yet. Only from SQLite 3.51 on, and outside of transactions: before,
+    /// SQLite tells only while it checkpoints.
+    pub wal_frames_left: Option<u64>,
+    /// `PRAGMA wal_autocheckpoint`: at how many pages in the WAL a commit checkpoints. 0 is never.
+    pub wal_autocheckpoint: u64,
+    /// `PRAGMA journal_size_limit`: to how many bytes the WAL is cut when it begins anew. Negative is not at all.
+    pub journal_size_limit: i64,
+    /// How often the schema has changed.
+    pub schema_version: i64,
+    /// The app's own number.
+    pub user_version: i64,
+    /// Whose file it is.
+    pub application_id: i64,
+    /// `wal`, `delete`, `memory`, …
+    pub journal_mode: String,
+    /// `NONE`, `FULL` or `INCREMENTAL`.
+    pub auto_vacuum: &'static str,
+    /// `UTF-8`, `UTF-16le` or `UTF-16be`.
+    pub encoding: String,
+    /// The network file system on which the file lies. Only known on Linux.
+    pub network_file_system: Option<String>,
+}
+
+/// The numbers of a database. Nothing is written, and nothing is moved: a checkpoint would give some of the numbers, and
+/// change others.
+///
+/// # Panics
+/// When the database cannot be read.
+#[track_caller]
+pub fn health(connection: &Connection) -> Health {
+    match try_health(connection) {
+        Ok(health) => health,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Like [`health`], without the panic.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn try_health(connection: &Connection) -> Result<Health> {
+    let path = connection.path().filter(|path| !path.is_empty());
+    let number = |name: &str| ask::<i64>(connection, name).map(|number| u64::try_from(number).unwrap_or(0));
+    let (page_size, page_count) = (number("page_size")?, number("page_count")?);
+    let vacuum: i64 = ask(connection, "auto_vacuum")?;
+    Ok(Health {
+        path: path.map(PathBuf::from),
+        page_size,
+        page_count,
+        freelist_count: number("freelist_count")?,
+        bytes: page_size * page_count,
+        wal_bytes: path.and_then(wal_bytes),
+        wal_frames_left: frames_left(connection),
+        wal_autocheckpoint: number("wal_autocheckpoint")?,
+        journal_size_limit: ask(connection, "journal_size_limit")?,
+        schema_version: ask(connection, "schema_version")?,
+        user_version: ask(connection, "user_version")?,
+        application_id: ask(connection, "application_id")?,
+        journal_mode: ask(connection, "journal_mode")?,
+        auto_vacuum: match vacuum {
+            1 => "FULL",
+            2 => "INCREMENTAL",
+            _ => "NONE",
+        },
+        encoding: ask(connection, "encoding")?,
+        network_file_system: path.and_then(network_file_system),
+    })
+}
+
+fn ask<T: FromSql>(connection: &Connection, name: &str) -> Result<T> {
+    let sql = format!("PRAGMA {name}");
+    connection.query_row(&sql, [], |row| row.get(0)).map_err(|error| {
+        let error = Error::sqlite(format_args!("to tell its {name}"), error).sql(&sql);
+        match connection.path().filter(|path| !path.is_empty()) {
+            Some(path) => error.note(format!("the database is {path}")).path(Path::new(path)),
+            None => error,
+        }
+    })
+}
+
+/// The size of the `-wal` beside a database. Its size alone is asked for: to open a file of a database and close it again
+/// would take away the locks of every connection of this process, see <https://www.sqlite.org/howtocorrupt.html>.
+pub(super) fn wal_bytes(path: &str) -> Option<u64> {
+    if Disk::is_simulated(path) {
+        let wal = Disk::of(path)?.read(&format!("{}-wal", Disk::name_of(path)));
+        return wal.map(|blocks| blocks.len() as u64);
+    }
+    std::fs::metadata(format!("{path}-wal")).ok().map(|data| data.len())
+}
+
+/// What a checkpoint would have to do, from a checkpoint that does nothing. An earlier SQLite takes the word for a real
+/// checkpoint.
+fn frames_left(connection: &Connection) -> Option<u64> {
+    const KNOWS_NOOP: i32 = 3_051_000;
+    if rusqlite::version_number() < KNOWS_NOOP || !connection.is_autocommit() {
+        return None;
+    }
+    let numbers = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok((row.get(1)?, row.get(2)?)));
+    let (frames, done): (i64, i64) = numbers.ok()?;
+    u64::try_from(frames.checked_sub(done)?).ok().filter(|_| frames >= 0)
+}
+
+fn network_file_system(path: &str) -> Option<String> {
+    if Disk::is_simulated(path) {
+        return None;
+    }
+    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let path = std::fs::canonicalize(path).ok()?;
+    mounts::network_file_system(&mountinfo, &path).map(str::to_owned)
+}
+
+/// With fewer free pages than this, their share says nothing.
+const MANY_FREE_PAGES: u64 = 100;
+
+impl Health {
+    /// The numbers that should worry somebody.
+    ///
+    /// | code | when |
+    /// | --- | --- |
+    /// | `freelist` | 100 pages or more, and over a fifth of all, are free |
+    /// | `wal-too-large` | the WAL is larger than `journal_size_limit`, or than four times what a checkpoint is due at |
+    /// | `wal-not-checkpointed` | more pages wait in the WAL than a checkpoint is due at: something keeps it from finishing |
+    /// | `not-wal` | a file in another journal mode than WAL |
+    /// | `network-file-system` | the file lies on another machine |
+    /// | `small-pages` | pages of 512 or 1024 bytes |
+    ///
+    /// The object is the file.
+    pub fn red_flags(&self) -> Findings {
+        let file = self.path.as_deref().map_or(String::from("the database"), |path| path.display().to_string());
+        let flags = [
+            self.freelist(&file),
+            self.wal_size(&file),
+            self.checkpoints(&file),
+            self.journal(&file),
+            self.network(&file),
+        ];
+        flags.into_iter().chain([self.pages(&file)]).flatten().collect()
+    }
+
+    fn freelist(&self, file: &str) -> Option<Finding> {
+        if self.freelist_count < MANY_FREE_PAGES || self.freelist_count * 5 <= self.page_count {
+            return None;
+        }
+        let share = self.freelist_count * 100 / self.page_count;
+        let what = format!("{share} % of {file} is free: {} of {} pages", self.freelist_count, self.page_count);
+        let (cost, fix) = match self.auto_vacuum {
+            "INCREMENTAL" => ("the file shrinks only when it is told to", "PRAGMA incremental_vacuum"),
+            _ => ("auto_vacuum is NONE: the file never shrinks by itself", "VACUUM"),
+        };
+        Some(Finding::new("freelist", file, what).cost(cost).fix(fix))
+    }
+
+    fn wal_size(&self, file: &str) -> Option<Finding> {
+        let bytes = self.wal_bytes?;
+        let limit = u64::try_from(self.journal_size_limit).ok();
+        let by_checkpoints = (self.wal_autocheckpoint > 0).then(|| self.wal_autocheckpoint * 4 * self.frame());
+        let (limit, whose) = match (limit, by_checkpoints) {
+            (Some(limit), _) if bytes > limit => (limit, "journal_size_limit"),
+            (_, Some(due)) if bytes > due => (due, "four times wal_autocheckpoint"),
+            _ => return None,
+        };
+        let what = format!("the WAL of {file} has {bytes} bytes, and {whose} is {limit}");
+        let cost =
+            "a reader that stays, or a very large transaction, kept it from beginning anew; reads search all of it";
+        let fix = "end the longest reads, then PRAGMA wal_checkpoint(TRUNCATE)";
+        Some(Finding::new("wal-too-large", file, what).cost(cost).fix(fix))
+    }
+
+    /// A page and the header in front of it.
+    fn frame(&self) -> u64 {
+        self.page_size + 24
+    }
+
+    fn checkpoints(&self, file: &str) -> Option<Finding> {
+        let left = self.wal_frames_left?;
+        if self.wal_autocheckpoint == 0 || left <= self.wal_autocheckpoint {
+            return None;
+        }
+        let due = self.wal_autocheckpoint;
+        let what = format!("{left} pages in the WAL of {file} wait for a checkpoint, which is due at {due}");
+        let cost = "a reader holds an old state, or no checkpoint succeeds; the WAL grows until one does";
+        Some(Finding::new("wal-not-checkpointed", file, what).cost(cost).fix("end the longest reads"))
+    }
+
+    fn journal(&self, file: &str) -> Option<Finding> {
+        self.path.as_ref()?;
+        if self.journal_mode == "wal" {
+            return None;
+        }
+        let what = format!("{file} is in journal mode {}", self.journal_mode);
+        let cost = "readers wait for the writer, and the writer waits for readers";
+        Some(Finding::new("not-wal", file, what).cost(cost).fix("PRAGMA journal_mode = WAL"))
+    }
+
+    fn network(&self, file: &str) -> Option<Finding> {
+        let kind = self.network_file_system.as_ref()?;
+        let what = format!("{file} lies on a network file system: {kind}");
+        let cost =
+            "locks may not hold there, and WAL needs memory that all connections share: the database may be corrupted";
+        Some(Finding::new("network-file-system", file, what).cost(cost).fix("keep it on a disk of this machine"))
+    }
+
+    fn pages(&self, file: &str) -> Option<Finding> {
+        if self.page_size > 1024 {
+            return None;
+        }
+        let what = format!("{file} has pages of {} bytes", self.page_size);
+        let cost = "trees are deep, and rows spill into overflow pages; 4096 is the default since 3.12";
+        let fix = "PRAGMA journal_mode = DELETE; PRAGMA page_size = 4096; VACUUM; PRAGMA journal_mode = WAL";
+        Some(Finding::new("small-pages", file, what).cost(cost).fix(fix))
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wal = match (self.wal_bytes, self.wal_frames_left) {
+            (None, _) => String::from("none"),
+            (Some(bytes), None) => format!("{bytes} bytes"),
+            (Some(bytes), Some(left)) => format!("{bytes} bytes, {left} pages not checkpointed"),
+        };
+        let lines = [
+            ("database", format!("{} bytes", self.bytes)),
+            ("pages", format!("{} of {} bytes, {} free", self.page_count, self.page_size, self.freelist_count)),
+            ("wal", wal),
+            ("journal_mode", self.journal_mode.clone()),
+            ("auto_vacuum", self.auto_vacuum.to_owned()),
+            ("encoding", self.encoding.clone()),
+            ("schema_version", self.schema_version.to_string()),
+            ("user_version", self.user_version.to_string()),
+            ("application_id", self.application_id.to_string()),
+        ];
+        for (index, (name, value)) in lines.iter().enumerate() {
+            write!(f, "{}{name:<16}{value}", if index == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}

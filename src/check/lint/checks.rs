@@ -1,0 +1,199 @@
+//! CHECK constraints, judged by their values.
+
+use rusqlite::types::Value;
+
+use super::bench::{self, Bench};
+use super::{Found, Ground, is_nullable, object};
+use crate::schema::{Affinity, Check, Column, Table};
+use crate::sql::{TokenKind, quote_identifier, tokens};
+
+pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
+    for table in ground.tables() {
+        for check in &table.checks {
+            undecided(ground, table, check, found);
+            null_beside_default(ground, table, check, found);
+        }
+    }
+}
+
+/// What a CHECK makes of a row. Only `False` refuses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    True,
+    False,
+    Null,
+    /// The expression cannot be evaluated here: it calls a function of the app's, or fails.
+    Unknown,
+}
+
+/// Evaluates an expression on a row, given as names and values.
+pub(super) fn evaluate(bench: &Bench, expression: &str, row: &[(&str, Value)]) -> Verdict {
+    let named = |(index, (name, _)): (usize, &(&str, Value))| format!("?{} AS {}", index + 1, quote_identifier(name));
+    let columns: Vec<String> = row.iter().enumerate().map(named).collect();
+    let values: Vec<Value> = row.iter().map(|(_, value)| value.clone()).collect();
+    // The line breaks end a comment within the expression.
+    let sql = format!(
+        "SELECT CASE WHEN ({expression}\n) IS NULL THEN 2 WHEN ({expression}\n) THEN 1 ELSE 0 END FROM (SELECT {})",
+        columns.join(", ")
+    );
+    match bench.value::<i64>(&sql, &values) {
+        Some(0) => Verdict::False,
+        Some(1) => Verdict::True,
+        Some(2) => Verdict::Null,
+        _ => Verdict::Unknown,
+    }
+}
+
+/// The columns of the table that an expression names.
+pub(super) fn named_columns<'a>(table: &'a Table, expression: &str) -> Vec<&'a Column> {
+    let tokens = tokens(expression);
+    let of_names = tokens.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted));
+    let names: Vec<String> = of_names.filter_map(|token| token.name()).collect();
+    let is_named = |column: &&Column| names.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
+    table.columns.iter().filter(is_named).collect()
+}
+
+/// Values that a column of this type holds, none of them NULL.
+fn samples(column: &Column) -> Vec<Value> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    match column.affinity {
+        Affinity::Integer | Affinity::Real | Affinity::Numeric => [0, 1, -1].map(Value::Integer).to_vec(),
+        Affinity::Text => ["x", "", "{}"].map(text).to_vec(),
+        Affinity::Blob => vec![Value::Blob(vec![0]), Value::Blob(Vec::new()), text("x")],
+        Affinity::Any => vec![text("x"), Value::Integer(0), text("{}")],
+    }
+}
+
+/// A CHECK that is NULL for a row without any NULL: a comparison with NULL, a function that gives NULL for what it cannot
+/// read (`date(day) = day`), a CASE without ELSE. The row passes though nothing about it was found to be right.
+fn undecided(ground: &Ground, table: &Table, check: &Check, found: &mut Vec<Found>) {
+    let columns = named_columns(table, &check.expression);
+    if columns.is_empty() || columns.iter().any(|column| column.generated.is_some()) {
+        return;
+    }
+    let passes = |sample: &usize| {
+        let row = row_of(table, |column| {
+            let samples = samples(column);
+            samples[*sample % samples.len()].clone()
+        });
+        evaluate(&ground.bench, &check.expression, &row) == Verdict::Null
+            && table.checks.iter().all(|other| {
+                let related = named_columns(table, &other.expression).iter().any(|column| columns.contains(column));
+                !related || matches!(evaluate(&ground.bench, &other.expression, &row), Verdict::True | Verdict::Null)
+            })
+    };
+    let Some(sample) = (0..3).find(passes) else { return };
+    let object = of_check(table, check, &columns);
+    let shown: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let samples = samples(column);
+            format!("{} = {}", column.name, shown(&samples[sample % samples.len()]))
+        })
+        .collect();
+    let what = format!("CHECK ({}) accepts {}: there it is NULL, not true", check.expression.trim(), shown.join(", "));
+    let nulls: String = columns
+        .iter()
+        .filter(|column| is_nullable(table, column))
+        .map(|column| format!("{} IS NULL OR ", bench::name(&column.name)))
+        .collect();
+    let decided = format!("{nulls}({}) IS TRUE", check.expression.trim());
+    let cost = "a CHECK refuses a row only where it is false: where it is NULL, anything passes";
+    found.push(
+        Found::new("check-passes-null", object, what, cost)
+            .rebuild(table, |sql| sql.replace(check.expression.trim(), &decided)),
+    );
+}
+
+/// A column that may be NULL although its DEFAULT says that there is always a value, with a CHECK that NULL passes.
+/// Without a DEFAULT, NULL is taken for "not given", and nothing is said.
+fn null_beside_default(ground: &Ground, table: &Table, check: &Check, found: &mut Vec<Found>) {
+    let columns = named_columns(table, &check.expression);
+    let [column] = columns.as_slice() else { return };
+    let has_default = column.default.as_ref().is_some_and(|default| !default.trim().eq_ignore_ascii_case("NULL"));
+    if !has_default || !is_nullable(table, column) {
+        return;
+    }
+    let row = row_of(table, |_| Value::Null);
+    if evaluate(&ground.bench, &check.expression, &row) != Verdict::Null {
+        return;
+    }
+    let object = object(table, [column.name.as_str()]);
+    let what = format!("CHECK ({}) does not keep NULL out of {object}", check.expression.trim());
+    let cost = "the DEFAULT fills the column only where an INSERT leaves it out; an explicit NULL passes the CHECK, for which it is neither true nor false";
+    found.push(
+        Found::new("check-passes-null", object, what, cost)
+            .rebuild(table, |sql| sql.constrain(&column.name, "NOT NULL")),
+    );
+}
+
+fn row_of(table: &Table, value: impl Fn(&Column) -> Value) -> Vec<(&str, Value)> {
+    table.columns.iter().map(|column| (column.name.as_str(), value(column))).collect()
+}
+
+fn of_check(table: &Table, check: &Check, columns: &[&Column]) -> String {
+    match &check.column {
+        Some(column) => object(table, [column.as_str()]),
+        None => object(table, columns.iter().map(|column| column.name.as_str())),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) => crate::sql::quote_text(text),
+        Value::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
+    }
+}
+
+/// Whether the CHECKs of a column leave it at most two values, as far as the values that they name and a few others show.
+pub(super) fn is_two_valued(ground: &Ground, table: &Table, column: &Column) -> bool {
+    table.checks.iter().any(|check| {
+        let columns = named_columns(table, &check.expression);
+        if columns.len() != 1 || !columns[0].name.eq_ignore_ascii_case(&column.name) {
+            return false;
+        }
+        let mut accepted = 0;
+        for value in candidates(column, &check.expression) {
+            let row = [(column.name.as_str(), value)];
+            match evaluate(&ground.bench, &check.expression, &row) {
+                Verdict::True | Verdict::Null => accepted += 1,
+                Verdict::False => {}
+                Verdict::Unknown => return false,
+            }
+        }
+        (1..=2).contains(&accepted)
+    })
+}
+
+/// The literals of an expression, and values that hardly any list of two has.
+fn candidates(column: &Column, expression: &str) -> Vec<Value> {
+    let mut values: Vec<Value> = [-1, 0, 1, 2, 3, 5, 10, 100, 100_000].map(Value::Integer).to_vec();
+    if matches!(column.affinity, Affinity::Real | Affinity::Numeric) {
+        values.push(Value::Real(0.5));
+    }
+    if !matches!(column.affinity, Affinity::Integer | Affinity::Real | Affinity::Numeric) {
+        values = ["", "x", "sqlitmus", "0", "1", "2024-01-31"].map(|text| Value::Text(text.to_owned())).to_vec();
+    }
+    for token in tokens(expression) {
+        let value = match token.kind {
+            TokenKind::Text => Value::Text(token.name().unwrap_or_default()),
+            TokenKind::Number => match token.text.parse() {
+                Ok(number) => Value::Integer(number),
+                Err(_) => continue,
+            },
+            _ => continue,
+        };
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values
+}
+
+/// Whether a CHECK is about this column; for a BLOB that is nearly always its length.
+pub(super) fn has_check(table: &Table, column: &Column) -> bool {
+    table.checks.iter().any(|check| named_columns(table, &check.expression).contains(&column))
+}

@@ -1,0 +1,230 @@
+//! Columns: whether their types mean what they say, and where they stand in the row.
+
+use std::collections::BTreeMap;
+
+use super::checks;
+use super::references::{class, is_reference, typed};
+use super::{Found, Ground, is_column, object};
+use crate::schema::{Affinity, Column, Table};
+
+pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
+    for table in ground.tables() {
+        if !table.strict {
+            affinity_surprise(table, found);
+            not_strict(table, found);
+        }
+        blob_in_hot_table(table, found);
+    }
+    same_name(ground, found);
+}
+
+/// What a declared type says, where SQLite does something else.
+struct Promise {
+    /// What a reader expects.
+    expected: &'static str,
+    /// What SQLite does instead.
+    instead: &'static str,
+    /// A type of STRICT tables that does it.
+    better: &'static str,
+}
+
+fn promise(table: &Table, column: &Column) -> Option<Promise> {
+    let declared = column.declared_type.to_ascii_uppercase();
+    let words: Vec<&str> =
+        declared.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(word));
+    let number = "a text that looks like a number becomes one: '007' is stored as 7";
+    match column.affinity {
+        Affinity::Integer if !words.iter().any(|word| is_integer(word)) => {
+            let better = match () {
+                () if has(&["FLOATING", "DOUBLE", "REAL"]) => "REAL",
+                () if declared.contains("CHAR") || has(&["STRING", "INTERVAL", "POINT", "LINT"]) => "TEXT",
+                () => "ANY",
+            };
+            let instead = "SQLite finds INT in the name and takes it for an integer: 1.0 is stored as 1, '007' as 7";
+            Some(Promise { expected: "something else than an integer", instead, better })
+        }
+        Affinity::Numeric
+            if has(&["STRING", "STR", "UUID", "GUID", "ULID", "JSON", "JSONB", "ENUM", "XML", "INET", "CIDR"]) =>
+        {
+            Some(Promise { expected: "a text", instead: number, better: "TEXT" })
+        }
+        Affinity::Numeric if has(&["BYTES", "BYTEA", "BINARY", "VARBINARY"]) => {
+            Some(Promise { expected: "bytes", instead: number, better: "BLOB" })
+        }
+        Affinity::Numeric if has(&["DATETIME", "DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "DATETIME2"]) => {
+            let default = column.default.as_deref().unwrap_or_default().to_ascii_lowercase();
+            let seconds = default.contains("unixepoch") || default.contains("%s");
+            let instead =
+                "SQLite has no such type: it stores whatever comes, text or number, and compares the two as different";
+            Some(Promise { expected: "a time", instead, better: if seconds { "INTEGER" } else { "TEXT" } })
+        }
+        // With a CHECK it holds what the CHECK says.
+        Affinity::Numeric if has(&["BOOL", "BOOLEAN"]) && !checks::has_check(table, column) => {
+            let instead =
+                "SQLite has no such type: it stores whatever comes, also 'true' as a text, which is false in a WHERE";
+            Some(Promise { expected: "true or false", instead, better: "INTEGER" })
+        }
+        _ => None,
+    }
+}
+
+/// `INT`, `BIGINT`, `UINT8`, `INTEGER`, and what else names an integer.
+fn is_integer(word: &str) -> bool {
+    let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    let Some(at) = word.find("INT") else { return false };
+    let (size, rest) = (&word[..at], &word[at + 3..]);
+    matches!(size, "" | "U" | "BIG" | "SMALL" | "TINY" | "MEDIUM" | "HUGE" | "LONG" | "UBIG" | "USMALL" | "UTINY")
+        && matches!(rest, "" | "EGER" | "EGERS" | "S")
+}
+
+fn affinity_surprise(table: &Table, found: &mut Vec<Found>) {
+    for column in &table.columns {
+        let Some(told) = promise(table, column) else { continue };
+        let object = object(table, [column.name.as_str()]);
+        let what = format!("{object} is declared {}, as if it held {}", typed(column), told.expected);
+        // The table is rebuilt once for all of them.
+        found.push(Found::new("affinity-surprise", object, what, told.instead).rebuild(table, |mut sql| {
+            for column in &table.columns {
+                if let Some(told) = promise(table, column) {
+                    sql = sql.retype(&column.name, told.better)?;
+                }
+            }
+            Some(sql)
+        }));
+    }
+}
+
+fn not_strict(table: &Table, found: &mut Vec<Found>) {
+    let what = format!("{} is not STRICT", table.name);
+    let cost =
+        "any column takes a value of any type: a text in an INTEGER column is stored as a text, and found by nobody";
+    found.push(Found::new("not-strict", &table.name, what, cost).rebuild(table, |mut sql| {
+        for column in &table.columns {
+            let strict = strict_type(table, column);
+            if !column.declared_type.eq_ignore_ascii_case(strict) {
+                sql = sql.retype(&column.name, strict)?;
+            }
+        }
+        sql.option("STRICT")
+    }));
+}
+
+/// The type of a STRICT table that comes nearest to what the column is declared as.
+fn strict_type(table: &Table, column: &Column) -> &'static str {
+    if let Some(promise) = promise(table, column) {
+        return promise.better;
+    }
+    if column.declared_type.eq_ignore_ascii_case("INT") {
+        return "INT";
+    }
+    match column.affinity {
+        Affinity::Integer => "INTEGER",
+        Affinity::Text => "TEXT",
+        Affinity::Real => "REAL",
+        Affinity::Blob if column.declared_type.is_empty() => "ANY",
+        Affinity::Blob => "BLOB",
+        Affinity::Numeric if column.declared_type.to_ascii_uppercase().starts_with("BOOL") => "INTEGER",
+        Affinity::Numeric | Affinity::Any => "ANY",
+    }
+}
+
+/// Names that mean the same thing wherever they stand. `value` and `data` are different things in every table.
+fn is_telling(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["_id", "_at", "_on", "_uuid"].iter().any(|end| name.len() > end.len() && name.ends_with(end))
+}
+
+fn same_name(ground: &Ground, found: &mut Vec<Found>) {
+    let mut by_name: BTreeMap<String, Vec<(&Table, &Column)>> = BTreeMap::new();
+    for table in ground.tables() {
+        // What is declared as something that SQLite does not know is a finding already, and tells little about the values.
+        let is_judged = |column: &&Column| {
+            is_telling(&column.name) && column.affinity != Affinity::Any && promise(table, column).is_none()
+        };
+        for column in table.columns.iter().filter(is_judged) {
+            by_name.entry(column.name.to_ascii_lowercase()).or_default().push((table, column));
+        }
+    }
+    for places in by_name.values() {
+        let count = |class_: &str| places.iter().filter(|(_, column)| class(column) == class_).count();
+        // What most tables have is right; of equals, what the first table has.
+        let Some((usual_table, usual)) = places.iter().rev().max_by_key(|(_, column)| count(class(column))) else {
+            continue;
+        };
+        for (table, column) in places.iter().filter(|(_, column)| class(column) != class(usual)) {
+            let object = object(table, [column.name.as_str()]);
+            let what =
+                format!("{object} is {}, and {}.{} is {}", typed(column), usual_table.name, usual.name, typed(usual));
+            let cost = "the same name promises the same values: a comparison of the two converts one of them or finds nothing, and may use no index";
+            found.push(
+                Found::new("same-name-different-type", object, what, cost)
+                    .rebuild(table, |sql| sql.retype(&column.name, &usual.declared_type)),
+            );
+        }
+    }
+}
+
+/// A BLOB of any length stands before many smaller columns: the row continues on overflow pages, and whoever reads one of
+/// the columns behind follows the whole chain. A CHECK of its length, an index or a reference tells that it is short.
+fn blob_in_hot_table(table: &Table, found: &mut Vec<Found>) {
+    if table.columns.len() < 10 || table.without_rowid {
+        return;
+    }
+    let is_key = |column: &Column| {
+        let terms = table.primary_key.iter().chain(&table.unique).flat_map(|key| &key.terms);
+        terms.chain(table.indexes.iter().flat_map(|index| &index.terms)).any(|term| is_column(&term.what, &column.name))
+    };
+    let is_large = |column: &Column| {
+        column.affinity == Affinity::Blob
+            && column.declared_type.to_ascii_uppercase().contains("BLOB")
+            && is_content(column)
+            && column.generated.is_none()
+            && !is_key(column)
+            && !is_reference(table, &column.name)
+            && !checks::has_check(table, column)
+    };
+    let Some(at) = table.columns.iter().position(is_large) else { return };
+    let behind = table.columns[at + 1..].iter().filter(|column| !is_large(column)).count();
+    if behind < 5 {
+        return;
+    }
+    let column = &table.columns[at];
+    let object = object(table, [column.name.as_str()]);
+    let what = format!("{object} is a BLOB of any length before {behind} smaller columns");
+    let cost = "SQLite reads a row from its start: to get at a column behind a long value, it follows the overflow pages of that value";
+    let large: Vec<&str> =
+        table.columns.iter().filter(|column| is_large(column)).map(|column| column.name.as_str()).collect();
+    found.push(Found::new("blob-in-hot-table", object, what, cost).rebuild(table, |sql| sql.move_last(&large)));
+}
+
+/// Whether a BLOB is likely to be long. Most are keys and hashes of 32 bytes, and nothing but the name tells the two apart
+/// before there are rows.
+fn is_content(column: &Column) -> bool {
+    let declared = column.declared_type.to_ascii_uppercase();
+    let name = column.name.to_ascii_lowercase();
+    let content = [
+        "archive",
+        "args",
+        "attachment",
+        "avatar",
+        "body",
+        "content",
+        "data",
+        "document",
+        "file",
+        "html",
+        "image",
+        "json",
+        "page",
+        "payload",
+        "pdf",
+        "photo",
+        "picture",
+        "snapshot",
+        "source",
+        "text",
+        "thumbnail",
+    ];
+    declared.contains("LONG") || declared.contains("MEDIUM") || name.split('_').any(|word| content.contains(&word))
+}

@@ -1,0 +1,184 @@
+//! Indexes that cost every write and help no query.
+
+use super::bench::{self, Bench};
+use super::references::column_names;
+use super::{Found, Ground, checks};
+use crate::schema::{Affinity, Column, Index, Indexed, Table, Term};
+
+pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
+    for table in ground.tables() {
+        for index in &table.indexes {
+            // One reason to drop an index is enough.
+            let redundant = duplicate(table, index).or_else(|| shadows(table, index)).or_else(|| prefix(table, index));
+            found.extend(redundant);
+            found.extend(low_value(ground, table, index));
+            found.extend(unusable(ground, table, index));
+        }
+    }
+}
+
+fn drop_it(index: &Index) -> String {
+    format!("DROP INDEX {};", bench::name(&index.name))
+}
+
+fn same_text(one: &str, two: &str) -> bool {
+    one.split_whitespace().eq(two.split_whitespace())
+}
+
+fn same_term(one: &Term, two: &Term) -> bool {
+    one.collation.eq_ignore_ascii_case(&two.collation)
+        && match (&one.what, &two.what) {
+            (Indexed::Column(one), Indexed::Column(two)) => one.eq_ignore_ascii_case(two),
+            (Indexed::Expression(one), Indexed::Expression(two)) => same_text(one, two),
+            (Indexed::Rowid, Indexed::Rowid) => true,
+            _ => false,
+        }
+}
+
+/// Whether `whole` starts with `start`, in the same order or, since an index can be read from either end, in the reverse.
+fn starts_with(whole: &[Term], start: &[Term]) -> bool {
+    let pairs = || whole.iter().zip(start);
+    whole.len() >= start.len()
+        && pairs().all(|(one, two)| same_term(one, two))
+        && (pairs().all(|(one, two)| one.descending == two.descending)
+            || pairs().all(|(one, two)| one.descending != two.descending))
+}
+
+/// Whether they cover the same rows.
+fn same_rows(one: &Index, two: &Index) -> bool {
+    match (&one.partial, &two.partial) {
+        (None, None) => true,
+        (Some(one), Some(two)) => same_text(one, two),
+        _ => false,
+    }
+}
+
+const WRITES: &str = "every insert, every delete and many updates write it, the file and the cache hold it, and no query is faster for it";
+
+fn duplicate(table: &Table, index: &Index) -> Option<Found> {
+    let same = |other: &&Index| {
+        starts_with(&other.terms, &index.terms) && other.terms.len() == index.terms.len() && same_rows(index, other)
+    };
+    // Of two alike, the UNIQUE one stays, else the first.
+    let goes = |other: &&Index| match (index.unique, other.unique) {
+        (false, true) => true,
+        (true, false) => false,
+        _ => other.name < index.name,
+    };
+    let other = table.indexes.iter().filter(|other| other.name != index.name).filter(same).find(goes)?;
+    let what = format!("{} on {} is the same as {}", index.name, table.name, other.name);
+    Some(Found::new("index-duplicate", &index.name, what, WRITES).on(table).sql(drop_it(index)))
+}
+
+fn prefix(table: &Table, index: &Index) -> Option<Found> {
+    if index.unique || index.partial.is_some() {
+        return None;
+    }
+    let longer = |terms: &[Term]| terms.len() > index.terms.len() && starts_with(terms, &index.terms);
+    let by_index = table.indexes.iter().filter(|other| other.partial.is_none() && longer(&other.terms));
+    let mut others = by_index
+        .map(|other| other.name.clone())
+        .chain(table.primary_key.iter().filter(|key| longer(&key.terms)).map(|_| "the PRIMARY KEY".to_owned()))
+        .chain(
+            table
+                .unique
+                .iter()
+                .filter(|key| longer(&key.terms))
+                .map(|key| format!("UNIQUE ({})", column_names(&key.terms).join(", "))),
+        );
+    let other = others.next()?;
+    let what = format!("{} on {} is the beginning of {other}", index.name, table.name);
+    Some(Found::new("index-prefix-redundant", &index.name, what, WRITES).on(table).sql(drop_it(index)))
+}
+
+fn shadows(table: &Table, index: &Index) -> Option<Found> {
+    if index.partial.is_some() {
+        return None;
+    }
+    let same = |terms: &[Term]| terms.len() == index.terms.len() && starts_with(terms, &index.terms);
+    let is_rowid = |term: &Term| match &term.what {
+        Indexed::Rowid => true,
+        Indexed::Column(name) => table.primary_key.as_ref().is_some_and(|key| {
+            key.is_rowid && column_names(&key.terms).iter().any(|column| column.eq_ignore_ascii_case(name))
+        }),
+        Indexed::Expression(_) => false,
+    };
+    let by_key = table.primary_key.iter().any(|key| same(&key.terms))
+        || matches!(index.terms.as_slice(), [term] if is_rowid(term));
+    let constraint = match (by_key, table.unique.iter().any(|key| same(&key.terms))) {
+        (true, _) => "PRIMARY KEY",
+        (false, true) => "UNIQUE",
+        _ => return None,
+    };
+    let columns = column_names(&index.terms).join(", ");
+    let what = format!("{} on {} indexes what {constraint} ({columns}) has an index for", index.name, table.name);
+    Some(Found::new("index-shadows-unique", &index.name, what, WRITES).on(table).sql(drop_it(index)))
+}
+
+/// The only column of an index, if that is what it is.
+fn only_column<'a>(table: &'a Table, index: &Index) -> Option<&'a Column> {
+    match index.terms.as_slice() {
+        [Term { what: Indexed::Column(name), .. }] => table.column(name),
+        _ => None,
+    }
+}
+
+fn low_value(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
+    if index.unique || index.partial.is_some() {
+        return None;
+    }
+    let column = only_column(table, index)?;
+    let declared = ["BOOL", "BOOLEAN"].iter().any(|name| column.declared_type.eq_ignore_ascii_case(name));
+    if !declared && !checks::is_two_valued(ground, table, column) {
+        return None;
+    }
+    let what = format!("{} indexes {}.{}, which has two values", index.name, table.name, column.name);
+    let cost = "half of the table for each value: reading it through the index is slower than reading the table. If one value is rare, a partial index (WHERE column = value) holds the few rows that are looked for";
+    Some(Found::new("index-low-value", &index.name, what, cost).on(table).sql(drop_it(index)))
+}
+
+/// An index in another collation than its column's, with no other that starts with the column: proved by the plan of the
+/// plainest comparison.
+fn unusable(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
+    let Term { what: Indexed::Column(name), collation, .. } = index.terms.first()? else { return None };
+    let column = table.column(name)?;
+    let textual = matches!(column.affinity, Affinity::Text | Affinity::Blob | Affinity::Any);
+    if collation.eq_ignore_ascii_case(&column.collation) || index.partial.is_some() || !textual {
+        return None;
+    }
+    let select = format!("SELECT * FROM {} WHERE {} = ?", bench::name(&table.name), bench::name(&column.name));
+    let plan = ground.bench.plan(&select).filter(|_| !ground.bench.is_missing(&table.name))?;
+    if !Bench::scans(&plan, &table.name) {
+        return None;
+    }
+    let what = format!(
+        "{} is COLLATE {collation}, and {}.{} is COLLATE {}: {name} = ? cannot use it",
+        index.name, table.name, column.name, column.collation
+    );
+    let cost = "a comparison takes the column's collation unless it names another, and an index serves only its own; each such query reads the whole table";
+    let unique = if index.unique { "UNIQUE " } else { "" };
+    let terms: Vec<String> = index.terms.iter().enumerate().map(|(at, term)| again(term, at == 0)).collect();
+    Some(
+        Found::new("index-collation-unusable", &index.name, what, cost)
+            .on(table)
+            .evidence("plan", format!("{select}\n> {}", plan.join("\n")))
+            .sql(format!(
+                "{}\nCREATE {unique}INDEX {} ON {}({});",
+                drop_it(index),
+                bench::name(&index.name),
+                bench::name(&table.name),
+                terms.join(", ")
+            )),
+    )
+}
+
+/// A term as it was, without its collation where that is what is wrong with it.
+fn again(term: &Term, plain: bool) -> String {
+    let what = match &term.what {
+        Indexed::Column(name) => bench::name(name),
+        Indexed::Rowid => "rowid".to_owned(),
+        Indexed::Expression(expression) => expression.clone(),
+    };
+    let collation = if plain { String::new() } else { format!(" COLLATE {}", bench::name(&term.collation)) };
+    format!("{what}{collation}{}", if term.descending { " DESC" } else { "" })
+}

@@ -1,0 +1,174 @@
+//! PRIMARY KEY and UNIQUE: whether rows can be told apart, and by what.
+
+use rusqlite::types::Value;
+
+use super::bench;
+use super::checks::{self, Verdict};
+use super::references::{column_names, free_name};
+use super::{Found, Ground, is_nullable, object};
+use crate::schema::{Affinity, Column, Indexed, Table, Term};
+
+pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
+    for table in ground.tables() {
+        no_primary_key(table, found);
+        pk_nullable(table, found);
+        int_pk_not_rowid(table, found);
+        autoincrement(table, found);
+        for key in &table.unique {
+            unique_with_nullable(ground, table, &key.terms, key.name.as_deref(), found);
+        }
+        for index in table.indexes.iter().filter(|index| index.unique && index.partial.is_none()) {
+            unique_with_nullable(ground, table, &index.terms, Some(&index.name), found);
+        }
+    }
+}
+
+fn columns_of<'a>(table: &'a Table, terms: &[Term]) -> Vec<&'a Column> {
+    column_names(terms).into_iter().filter_map(|name| table.column(name)).collect()
+}
+
+fn no_primary_key(table: &Table, found: &mut Vec<Found>) {
+    let identifies = |terms: &[Term]| {
+        let columns = columns_of(table, terms);
+        columns.len() == terms.len() && columns.iter().all(|column| !is_nullable(table, column))
+    };
+    let by_index = table.indexes.iter().filter(|index| index.unique && index.partial.is_none());
+    if table.primary_key.is_some()
+        || table.unique.iter().any(|key| identifies(&key.terms))
+        || by_index.into_iter().any(|index| identifies(&index.terms))
+    {
+        return;
+    }
+    let what = format!("{} has no PRIMARY KEY, and no other key of columns that are NOT NULL", table.name);
+    let cost = "two rows can be alike and only the rowid tells them apart, which VACUUM may change when no column declares it; foreign keys, upserts and sync have nothing to refer to";
+    let finding = Found::new("no-primary-key", &table.name, what, cost);
+    found.push(match table.column("id") {
+        None => finding.rebuild(table, |sql| sql.lead_with("id INTEGER PRIMARY KEY")),
+        Some(_) => finding.text(format!("rebuild {} with a PRIMARY KEY", table.name)),
+    });
+}
+
+/// The column, if the PRIMARY KEY is one INTEGER that is not the rowid.
+fn lone_integer(table: &Table) -> Option<&Column> {
+    let key = table.primary_key.as_ref().filter(|key| !key.is_rowid && !table.without_rowid)?;
+    match columns_of(table, &key.terms).as_slice() {
+        [column] if key.terms.len() == 1 && column.affinity == Affinity::Integer => Some(column),
+        _ => None,
+    }
+}
+
+fn int_pk_not_rowid(table: &Table, found: &mut Vec<Found>) {
+    let Some(column) = lone_integer(table) else { return };
+    let object = object(table, [column.name.as_str()]);
+    let declared = match column.declared_type.eq_ignore_ascii_case("INTEGER") {
+        true => "INTEGER PRIMARY KEY DESC".to_owned(),
+        false => format!("{} PRIMARY KEY", column.declared_type),
+    };
+    let what = format!("{object} is {declared}, which is not the rowid: only INTEGER PRIMARY KEY is");
+    let cost = "every row has a hidden rowid beside the key and a second b-tree from the one to the other; no id is given to an insert without one, which leaves NULL";
+    found.push(
+        Found::new("int-pk-not-rowid", object, what, cost)
+            .rebuild(table, |sql| sql.retype(&column.name, "INTEGER")?.without(&column.name, "DESC")),
+    );
+}
+
+fn pk_nullable(table: &Table, found: &mut Vec<Found>) {
+    let Some(key) = table.primary_key.as_ref().filter(|key| !key.is_rowid && !table.without_rowid) else { return };
+    let columns = columns_of(table, &key.terms);
+    let nullable: Vec<&str> =
+        columns.iter().filter(|column| is_nullable(table, column)).map(|column| column.name.as_str()).collect();
+    // The fix of int-pk-not-rowid mends this too.
+    if nullable.is_empty() || lone_integer(table).is_some() {
+        return;
+    }
+    let object = object(table, nullable.iter().copied());
+    let what = format!("{object} is in the PRIMARY KEY and takes NULL, in any number of rows");
+    let cost = "outside of STRICT and WITHOUT ROWID tables, PRIMARY KEY does not imply NOT NULL; rows with NULL in the key are never equal to each other";
+    found.push(Found::new("pk-nullable", object, what, cost).rebuild(table, |mut sql| {
+        for column in &nullable {
+            sql = sql.constrain(column, "NOT NULL")?;
+        }
+        Some(sql)
+    }));
+}
+
+fn autoincrement(table: &Table, found: &mut Vec<Found>) {
+    let Some(key) = table.primary_key.as_ref().filter(|_| table.autoincrement) else { return };
+    let columns = column_names(&key.terms);
+    let Some(column) = columns.first() else { return };
+    let object = object(table, [*column]);
+    let what = format!("{object} is AUTOINCREMENT");
+    let cost = "each insert reads and writes sqlite_sequence too; without it an id is still unique, and one that has been deleted comes back only if it was the largest";
+    found.push(
+        Found::new("autoincrement-unneeded", object, what, cost)
+            .rebuild(table, |sql| sql.without(column, "AUTOINCREMENT")),
+    );
+}
+
+/// Of one column, UNIQUE with NULL means "different where given", and is meant. Of several, a NULL in one lets the others
+/// repeat: UNIQUE (email, deleted_at) allows an address any number of times as long as nothing is deleted.
+fn unique_with_nullable(ground: &Ground, table: &Table, terms: &[Term], name: Option<&str>, found: &mut Vec<Found>) {
+    let columns = columns_of(table, terms);
+    if columns.len() < 2 || columns.len() != terms.len() {
+        return;
+    }
+    let unguarded: Vec<&Column> = columns
+        .iter()
+        .copied()
+        .filter(|column| is_nullable(table, column) && !is_guarded(ground, table, &columns, column))
+        .collect();
+    if unguarded.is_empty() {
+        return;
+    }
+    let list = |columns: &[&Column]| columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>().join(", ");
+    let object = match name {
+        Some(name) if table.indexes.iter().any(|index| index.name == name) => name.to_owned(),
+        _ => object(table, columns.iter().map(|column| column.name.as_str())),
+    };
+    let what = format!(
+        "{} is UNIQUE ({}), and rows with NULL in {} may repeat the rest",
+        table.name,
+        list(&columns),
+        list(&unguarded)
+    );
+    let cost =
+        "for UNIQUE, NULL differs from NULL: where one of the columns is NULL, nothing keeps the others from repeating";
+    let finding = Found::new("unique-with-nullable", object, what, cost).on(table);
+    let rest = |column: &Column| -> Vec<&str> {
+        columns.iter().map(|other| other.name.as_str()).filter(|other| *other != column.name).collect()
+    };
+    let guards: Vec<String> = unguarded
+        .iter()
+        .map(|column| {
+            format!(
+                "CREATE UNIQUE INDEX {} ON {}({}) WHERE {} IS NULL;",
+                bench::name(&free_name(ground, table, &rest(column))),
+                bench::name(&table.name),
+                bench::names(rest(column)),
+                bench::name(&column.name)
+            )
+        })
+        .collect();
+    found.push(finding.sql(guards.join("\n")));
+}
+
+/// Whether a partial UNIQUE index keeps the other columns apart where this one is NULL.
+fn is_guarded(ground: &Ground, table: &Table, columns: &[&Column], column: &Column) -> bool {
+    let others: Vec<&&Column> = columns.iter().filter(|other| other.name != column.name).collect();
+    table.indexes.iter().filter(|index| index.unique).any(|index| {
+        let Some(condition) = &index.partial else { return false };
+        let same = index.terms.len() == others.len()
+            && others.iter().all(|other| {
+                index
+                    .terms
+                    .iter()
+                    .any(|term| matches!(&term.what, Indexed::Column(name) if name.eq_ignore_ascii_case(&other.name)))
+            });
+        let row: Vec<(&str, Value)> = table
+            .columns
+            .iter()
+            .map(|other| (other.name.as_str(), if other.name == column.name { Value::Null } else { Value::Integer(1) }))
+            .collect();
+        same && checks::evaluate(&ground.bench, condition, &row) == Verdict::True
+    })
+}

@@ -1,0 +1,202 @@
+//! Views and triggers that name what is gone, and names in double quotes that are no names.
+
+use super::bench;
+use super::declaration::{Declaration, with_text};
+use super::trial::new_name;
+use super::{Fix, Found, Ground, object};
+use crate::schema::{Column, Trigger, View};
+
+pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
+    tables_and_indexes(ground, found);
+    defaults(ground, found);
+    for view in &ground.schema.views {
+        if judge_view(ground, view, found) {
+            let columns: Vec<&str> = view.columns.iter().flatten().map(String::as_str).collect();
+            for trigger in &view.triggers {
+                judge_trigger(ground, trigger, &view.name, &columns, found);
+            }
+        }
+    }
+    for table in ground.tables() {
+        let is_set = |column: &&Column| column.generated.is_none();
+        let columns: Vec<&str> = table.columns.iter().filter(is_set).map(|column| column.name.as_str()).collect();
+        for trigger in &table.triggers {
+            judge_trigger(ground, trigger, &table.name, &columns, found);
+        }
+    }
+}
+
+/// Whether SQLite cannot prepare something because what it names is not there.
+fn is_gone(ground: &Ground, message: &str) -> bool {
+    let gone = ["no such table: ", "no such column: ", "has no column named ", "columns but "];
+    gone.iter().any(|part| message.contains(part)) && !ground.bench.is_about_missing(message)
+}
+
+/// Whether the view can be read.
+fn judge_view(ground: &Ground, view: &View, found: &mut Vec<Found>) -> bool {
+    let bench = &ground.bench;
+    if bench.is_missing(&view.name) {
+        return false;
+    }
+    let select = format!("SELECT * FROM {}", bench::name(&view.name));
+    if let Err(message) = bench.prepare(&select) {
+        if is_gone(ground, &message) {
+            let what = format!("the view {} cannot be read any more", view.name);
+            let cost = "every query of it fails, and so does ALTER TABLE … RENAME of any table";
+            found.push(
+                Found::new("dangling-view", &view.name, what, cost)
+                    .evidence("SQLite says", message)
+                    .sql(format!("DROP VIEW {};", bench::name(&view.name))),
+            );
+        }
+        return false;
+    }
+    let strictly = |sql: &str| {
+        let replaced = format!("DROP VIEW {}; {sql}", bench::name(&view.name));
+        strictly(ground, &replaced, &[select.as_str()])
+    };
+    if let Some((message, text)) = quoted(&view.sql, &strictly) {
+        let mut finding = string_finding("view", &view.name, &view.name, message);
+        if let Some(sql) = text {
+            let triggers: String = view.triggers.iter().map(|trigger| format!("\n{};", trigger.sql)).collect();
+            finding = finding.sql(format!("DROP VIEW {};\n{sql};{triggers}", bench::name(&view.name)));
+        }
+        found.push(finding);
+    }
+    true
+}
+
+fn judge_trigger(ground: &Ground, trigger: &Trigger, of: &str, columns: &[&str], found: &mut Vec<Found>) {
+    let bench = &ground.bench;
+    if bench.is_missing(of) || bench.run(&trigger.sql).is_err() {
+        return;
+    }
+    // Which of the three makes it run is not asked: the other two can be prepared in any case, or are refused for another
+    // reason, such as a view without a trigger for them.
+    let (table, first) = (bench::name(of), columns.first().copied().unwrap_or("rowid"));
+    let sets: Vec<String> = columns.iter().map(|column| format!("{0} = {0}", bench::name(column))).collect();
+    let statements = [
+        format!("INSERT INTO {table}({}) VALUES (NULL)", bench::name(first)),
+        format!("UPDATE {table} SET {}", sets.join(", ")),
+        format!("DELETE FROM {table}"),
+    ];
+    let refused = statements.iter().find_map(|sql| bench.prepare(sql).err().filter(|message| is_gone(ground, message)));
+    let drop = format!("DROP TRIGGER {}", bench::name(&trigger.name));
+    let _ = bench.run(&drop);
+    if let Some(message) = refused {
+        let what = format!("the trigger {} on {of} cannot run any more", trigger.name);
+        let cost = "every statement that fires it fails";
+        found.push(
+            Found::new("dangling-trigger", &trigger.name, what, cost)
+                .evidence("SQLite says", message)
+                .sql(format!("{drop};")),
+        );
+        return;
+    }
+    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+    if let Some((message, text)) = quoted(&trigger.sql, &|sql| strictly(ground, sql, &statements)) {
+        let mut finding = string_finding("trigger", &trigger.name, &trigger.name, message);
+        if let Some(sql) = text {
+            finding = finding.sql(format!("{drop};\n{sql};"));
+        }
+        found.push(finding);
+    }
+}
+
+fn tables_and_indexes(ground: &Ground, found: &mut Vec<Found>) {
+    let bench = &ground.bench;
+    for (name, message) in &bench.quoted {
+        for table in ground.tables() {
+            if table.name.eq_ignore_ascii_case(name) {
+                let mut finding = string_finding("table", name, name, message.clone()).on(table);
+                let declaration = Declaration::parse(&table.sql).map(|sql| sql.named(&new_name(&table.name)));
+                let mended = declaration.and_then(|sql| quoted(&sql, &|sql| strictly(ground, sql, &[])));
+                if let Some((_, Some(declaration))) = mended {
+                    finding.fix = Fix::Rebuild { table: table.name.clone(), declaration };
+                }
+                found.push(finding);
+            }
+            for index in table.indexes.iter().filter(|index| index.name.eq_ignore_ascii_case(name)) {
+                let mut finding = string_finding("index", name, name, message.clone()).on(table);
+                let drop = format!("DROP INDEX {}", bench::name(&index.name));
+                let again = |sql: &str| strictly(ground, &format!("{drop}; {sql}"), &[]);
+                if let Some((_, Some(sql))) = quoted(&index.sql, &again) {
+                    finding = finding.sql(format!("{drop};\n{sql};"));
+                }
+                found.push(finding);
+            }
+        }
+    }
+}
+
+/// `DEFAULT "open"` is a text whatever the columns are called, also where SQLite takes no other text in double quotes.
+fn defaults(ground: &Ground, found: &mut Vec<Found>) {
+    for table in ground.tables() {
+        for column in &table.columns {
+            let Some(default) = column.default.as_deref().filter(|default| default.starts_with('"')) else { continue };
+            if default.len() < 2 {
+                continue;
+            }
+            let text = crate::sql::tokens(default).first().and_then(crate::sql::Token::name).unwrap_or_default();
+            let object = object(table, [column.name.as_str()]);
+            let mut finding = string_finding("default of", &object, &object, format!("DEFAULT {default}")).on(table);
+            if let Some(declaration) = Declaration::parse(&table.sql).map(|sql| sql.named(&new_name(&table.name))) {
+                finding.fix = Fix::Rebuild { table: table.name.clone(), declaration: with_text(&declaration, &text) };
+            }
+            found.push(finding);
+        }
+    }
+}
+
+fn string_finding(kind: &str, name: &str, object: &str, message: String) -> Found {
+    let what = format!("the {kind} {name} has a text in double quotes, which are for names");
+    let cost = "SQLite takes it for a text only because no column has that name: add such a column and the meaning changes; a build without this kindness (SQLITE_DQS=0) refuses it";
+    Found::new("double-quoted-string", object, what, cost).evidence("as a name", message)
+}
+
+/// Runs and prepares with names in double quotes as names only, and undoes it.
+fn strictly(ground: &Ground, sql: &str, statements: &[&str]) -> Result<(), String> {
+    let bench = &ground.bench;
+    bench.quoted_strings(false, false);
+    let result = bench.run("SAVEPOINT strictly").and_then(|()| bench.run(sql)).and_then(|()| {
+        statements.iter().try_for_each(|sql| match bench.prepare(sql) {
+            Err(message) if message.contains("no such column: ") => Err(message),
+            _ => Ok(()),
+        })
+    });
+    let _ = bench.run("ROLLBACK TO strictly; RELEASE strictly");
+    bench.quoted_strings(true, true);
+    result
+}
+
+/// The first complaint about a name that is a text, and the SQL without such names, if that can be had.
+fn quoted(sql: &str, strictly: &dyn Fn(&str) -> Result<(), String>) -> Option<(String, Option<String>)> {
+    if !sql.contains('"') {
+        return None;
+    }
+    let first = strictly(sql).err()?;
+    let (mut mended, mut message) = (sql.to_owned(), first.clone());
+    loop {
+        let name = unresolved(&message)?;
+        let next = with_text(&mended, &name);
+        if next == mended {
+            return (message != first).then_some((first, None));
+        }
+        mended = next;
+        match strictly(&mended) {
+            Ok(()) => return Some((first, Some(mended))),
+            Err(again) => message = again,
+        }
+    }
+}
+
+/// The name in `no such column: "open" - should this be a string literal in single-quotes?`, which older versions write as
+/// `no such column: open`.
+fn unresolved(message: &str) -> Option<String> {
+    let (_, name) = message.split_once("no such column: ")?;
+    let name = name.split(" - should this be").next().unwrap_or(name);
+    match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(quoted) => Some(quoted.replace("\"\"", "\"")),
+        None => Some(name.to_owned()),
+    }
+}

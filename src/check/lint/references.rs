@@ -1,0 +1,442 @@
+//! Foreign keys: whether they hold, and what they cost when a parent goes.
+
+use rusqlite::types::Value;
+
+use super::bench::{self, Bench};
+use super::checks::{self, Verdict};
+use super::{Found, Ground, is_column, is_nullable, object, same_names};
+use crate::schema::{Affinity, Column, ForeignKey, Indexed, Table, TableKind, Term};
+
+pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
+    for table in ground.tables() {
+        for key in &table.foreign_keys {
+            composite_nullable(ground, table, key, found);
+            let Some(parent) = ground.schema.table(&key.parent) else {
+                missing(ground, table, key, found);
+                continue;
+            };
+            let Some(pair) = Pair::of(table, key, parent) else {
+                not_unique(ground, table, key, parent, found);
+                continue;
+            };
+            if !pair.is_unique() {
+                not_unique(ground, table, key, parent, found);
+                continue;
+            }
+            type_mismatch(&pair, found);
+            unindexed(ground, &pair, found);
+        }
+    }
+}
+
+/// A foreign key whose columns exist on both sides.
+struct Pair<'a> {
+    child: &'a Table,
+    key: &'a ForeignKey,
+    parent: &'a Table,
+    /// Column of the child, column of the parent.
+    columns: Vec<(&'a Column, &'a Column)>,
+}
+
+impl<'a> Pair<'a> {
+    fn of(child: &'a Table, key: &'a ForeignKey, parent: &'a Table) -> Option<Pair<'a>> {
+        let named = parent_columns(key, parent);
+        if named.len() != key.columns.len() {
+            return None;
+        }
+        let both = |(child_name, parent_name): (&'a String, &&'a str)| {
+            Some((child.column(child_name)?, parent.column(parent_name)?))
+        };
+        let columns = key.columns.iter().zip(&named).map(both).collect::<Option<Vec<_>>>()?;
+        Some(Pair { child, key, parent, columns })
+    }
+
+    /// Whether the parent's columns are its PRIMARY KEY, or UNIQUE as a whole with the columns' own collations, see
+    /// <https://www.sqlite.org/foreignkeys.html#fk_indexes>.
+    fn is_unique(&self) -> bool {
+        let is_key = |terms: &[Term]| {
+            terms.len() == self.columns.len()
+                && self.columns.iter().all(|(_, column)| {
+                    terms.iter().any(|term| {
+                        is_column(&term.what, &column.name) && term.collation.eq_ignore_ascii_case(&column.collation)
+                    })
+                })
+        };
+        self.parent.primary_key.iter().any(|key| {
+            // Where the key is meant without its columns' names, their collations do not matter.
+            self.key.parent_columns.is_none() || key.is_rowid && is_rowid_of(&self.columns, key) || is_key(&key.terms)
+        }) || self.parent.unique.iter().any(|key| is_key(&key.terms))
+            || self.parent.indexes.iter().any(|index| index.unique && index.partial.is_none() && is_key(&index.terms))
+    }
+
+    fn object(&self) -> String {
+        object(self.child, self.key.columns.iter().map(String::as_str))
+    }
+}
+
+fn is_rowid_of(columns: &[(&Column, &Column)], key: &crate::schema::Key) -> bool {
+    columns.len() == 1
+        && key.terms.iter().all(|term| match &term.what {
+            Indexed::Column(name) => name.eq_ignore_ascii_case(&columns[0].1.name),
+            _ => false,
+        })
+}
+
+/// The columns of the parent that are meant; empty if it has no PRIMARY KEY and none are named.
+fn parent_columns<'a>(key: &'a ForeignKey, parent: &'a Table) -> Vec<&'a str> {
+    match &key.parent_columns {
+        Some(columns) => columns.iter().map(String::as_str).collect(),
+        None => parent.primary_key.iter().flat_map(|key| column_names(&key.terms)).collect(),
+    }
+}
+
+/// The columns among the terms of an index.
+pub(super) fn column_names(terms: &[Term]) -> Vec<&str> {
+    let name = |term: &'_ Term| match &term.what {
+        Indexed::Column(_) => true,
+        Indexed::Rowid | Indexed::Expression(_) => false,
+    };
+    terms
+        .iter()
+        .filter(|term| name(term))
+        .filter_map(|term| if let Indexed::Column(name) = &term.what { Some(name.as_str()) } else { None })
+        .collect()
+}
+
+fn missing(ground: &Ground, table: &Table, key: &ForeignKey, found: &mut Vec<Found>) {
+    let object = object(table, key.columns.iter().map(String::as_str));
+    let is_view = ground.schema.views.iter().any(|view| view.name.eq_ignore_ascii_case(&key.parent));
+    let what = match is_view {
+        true => format!("{object} refers to {}, which is a view", key.parent),
+        false => format!("{object} refers to {}, and there is no such table", key.parent),
+    };
+    let cost = "with foreign_keys on, every insert that sets the column fails with \"no such table\"; with it off, nothing is checked";
+    let finding = Found::new("fk-parent-missing", object, what, cost);
+    let tables = ground.schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary);
+    let near = crate::check::nearest(&key.parent, tables.map(|table| table.name.as_str()));
+    found.push(match near {
+        Some(near) => finding.rebuild(table, |sql| sql.refer(&key.parent, near)),
+        None => {
+            finding.text(format!("create the table {}, or rebuild {} without the reference", key.parent, table.name))
+        }
+    });
+}
+
+fn not_unique(ground: &Ground, table: &Table, key: &ForeignKey, parent: &Table, found: &mut Vec<Found>) {
+    if ground.bench.is_missing(&table.name) || ground.bench.is_missing(&parent.name) {
+        return;
+    }
+    // SQLite says so when it prepares a statement that has to look the parent up.
+    let insert = format!("INSERT INTO {} DEFAULT VALUES", bench::name(&table.name));
+    let delete = format!("DELETE FROM {}", bench::name(&parent.name));
+    let refusal = with_foreign_keys(&ground.bench, |bench| {
+        bench.prepare(&insert).err().or_else(|| bench.prepare(&delete).err()).unwrap_or_default()
+    });
+    if !refusal.contains("foreign key mismatch") {
+        return;
+    }
+    let columns = parent_columns(key, parent);
+    let object = object(table, key.columns.iter().map(String::as_str));
+    let gone = columns.iter().find(|column| parent.column(column).is_none());
+    let what = match gone {
+        Some(gone) => format!("{object} refers to {}.{gone}, and there is no such column", parent.name),
+        None if columns.len() != key.columns.len() => {
+            format!("{object} refers to the PRIMARY KEY of {}, which has {} columns", parent.name, columns.len())
+        }
+        None => format!("{object} refers to {}({}), which is not unique", parent.name, columns.join(", ")),
+    };
+    let cost = "every insert into the child, and every delete from the parent, fails with \"foreign key mismatch\" while foreign_keys is on";
+    let finding = Found::new("fk-parent-not-unique", object, what, cost).on(parent).evidence("SQLite says", refusal);
+    found.push(if gone.is_none() && columns.len() == key.columns.len() {
+        let index = free_name(ground, parent, &columns);
+        finding.sql(format!(
+            "CREATE UNIQUE INDEX {} ON {}({});",
+            bench::name(&index),
+            bench::name(&parent.name),
+            bench::names(columns)
+        ))
+    } else {
+        finding.text(format!("rebuild {} with a reference to a key of {}", table.name, parent.name))
+    });
+}
+
+fn type_mismatch(pair: &Pair<'_>, found: &mut Vec<Found>) {
+    for (child, parent) in &pair.columns {
+        let types =
+            class(child) != class(parent) && child.affinity != Affinity::Any && parent.affinity != Affinity::Any;
+        let collations =
+            is_textual(child) && is_textual(parent) && !child.collation.eq_ignore_ascii_case(&parent.collation);
+        if !types && !collations {
+            continue;
+        }
+        let here = object(pair.child, [child.name.as_str()]);
+        let there = object(pair.parent, [parent.name.as_str()]);
+        let what = match types {
+            true => format!("{here} is {}, and {there}, to which it refers, is {}", typed(child), typed(parent)),
+            false => format!(
+                "{here} is COLLATE {}, and {there}, to which it refers, is COLLATE {}",
+                child.collation, parent.collation
+            ),
+        };
+        let cost = "the foreign key compares as the parent does, a join as its left side does: rows that the one takes for related the other does not find, and no index helps";
+        let finding = Found::new("fk-type-mismatch", here, what, cost);
+        found.push(finding.rebuild(pair.child, |sql| aligned(sql, child, parent)));
+    }
+}
+
+/// The child's column, declared as the parent's.
+fn aligned<'a>(
+    mut sql: super::declaration::Declaration<'a>,
+    child: &Column,
+    parent: &Column,
+) -> Option<super::declaration::Declaration<'a>> {
+    if class(child) != class(parent) {
+        sql = sql.retype(&child.name, &parent.declared_type)?;
+    }
+    if !child.collation.eq_ignore_ascii_case(&parent.collation) {
+        sql = sql.collate(&child.name, &bench::name(&parent.collation))?;
+    }
+    Some(sql)
+}
+
+/// Numbers compare as numbers whatever their type is.
+pub(super) fn class(column: &Column) -> &'static str {
+    match column.affinity {
+        Affinity::Integer | Affinity::Real | Affinity::Numeric => "a number",
+        Affinity::Text => "a text",
+        Affinity::Blob => "a blob",
+        Affinity::Any => "anything",
+    }
+}
+
+fn is_textual(column: &Column) -> bool {
+    class(column) != "a number"
+}
+
+/// A column's type as a reader knows it, with its affinity where the type does not say it.
+pub(super) fn typed(column: &Column) -> String {
+    let affinity = match column.affinity {
+        Affinity::Integer => "INTEGER",
+        Affinity::Text => "TEXT",
+        Affinity::Blob => "BLOB",
+        Affinity::Real => "REAL",
+        Affinity::Numeric => "NUMERIC",
+        Affinity::Any => "ANY",
+    };
+    match column.declared_type.as_str() {
+        "" => "without a type".to_owned(),
+        declared if declared.eq_ignore_ascii_case(affinity) => declared.to_owned(),
+        declared => format!("{declared} (affinity {affinity})"),
+    }
+}
+
+/// A row of which some of the columns are NULL refers to nothing, and the others may hold anything.
+fn composite_nullable(ground: &Ground, table: &Table, key: &ForeignKey, found: &mut Vec<Found>) {
+    let columns: Vec<&Column> = key.columns.iter().filter_map(|name| table.column(name)).collect();
+    let (nullable, fixed): (Vec<&Column>, Vec<&Column>) = columns.iter().partition(|column| is_nullable(table, column));
+    if columns.len() < 2 || nullable.is_empty() {
+        return;
+    }
+    // (tenant_id NOT NULL, user_id): tenant_id has a foreign key of its own, so that NULL in user_id leaves nothing
+    // unchecked.
+    let on_its_own = |column: &&Column| {
+        table
+            .foreign_keys
+            .iter()
+            .any(|other| other.columns.len() == 1 && other.columns[0].eq_ignore_ascii_case(&column.name))
+    };
+    if nullable.len() == 1 && fixed.iter().all(on_its_own) {
+        return;
+    }
+    if nullable.iter().all(|column| half_is_refused(ground, table, &nullable, column)) {
+        return;
+    }
+    let object = object(table, key.columns.iter().map(String::as_str));
+    let names: Vec<&str> = nullable.iter().map(|column| column.name.as_str()).collect();
+    let what = format!("{object} refers to {}, and is not checked where {} is NULL", key.parent, names.join(" or "));
+    let cost = "a foreign key of several columns is not enforced for a row in which any of them is NULL: the others may name a row that does not exist";
+    let finding = Found::new("fk-composite-nullable", object, what, cost);
+    found.push(match fixed.is_empty() {
+        true => {
+            let sums: Vec<String> = names.iter().map(|column| format!("({} IS NULL)", bench::name(column))).collect();
+            let all = sums.windows(2).map(|two| two.join(" = ")).collect::<Vec<_>>().join(" AND ");
+            finding.rebuild(table, |sql| sql.add(&format!("CHECK ({all})")))
+        }
+        false => finding.rebuild(table, |mut sql| {
+            for column in &names {
+                sql = sql.constrain(column, "NOT NULL")?;
+            }
+            Some(sql)
+        }),
+    });
+}
+
+/// Whether a CHECK refuses a row in which this column is NULL and the others of the key are not.
+fn half_is_refused(ground: &Ground, table: &Table, nullable: &[&Column], column: &Column) -> bool {
+    if nullable.len() < 2 {
+        return false;
+    }
+    table.checks.iter().any(|check| {
+        let row: Vec<(&str, Value)> = table
+            .columns
+            .iter()
+            .map(|other| {
+                let null = other.name.eq_ignore_ascii_case(&column.name);
+                (other.name.as_str(), if null { Value::Null } else { Value::Integer(1) })
+            })
+            .collect();
+        checks::evaluate(&ground.bench, &check.expression, &row) == Verdict::False
+    })
+}
+
+fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
+    let bench = &ground.bench;
+    let (child, parent) = (pair.child, pair.parent);
+    if bench.is_missing(&child.name) || bench.is_missing(&parent.name) {
+        return;
+    }
+    let Some(plan) = lookup_plan(bench, pair) else { return };
+    if !Bench::scans(&plan, "child") {
+        return;
+    }
+    // The proof: deleting a row of the parent, found by its key, reads all of the child.
+    let by: Vec<String> = match parent.without_rowid {
+        true => parent_key(parent).iter().map(|column| format!("{} = ?", bench::name(column))).collect(),
+        false => vec!["rowid = ?".to_owned()],
+    };
+    let delete = format!("DELETE FROM {} WHERE {}", bench::name(&parent.name), by.join(" AND "));
+    let Some(proof) = with_foreign_keys(bench, |bench| bench.plan(&delete)) else { return };
+    if !Bench::scans(&proof, &child.name) {
+        return;
+    }
+    let key = pair.object();
+    let columns: Vec<&str> = pair.key.columns.iter().map(String::as_str).collect();
+    let guilty = |line: &String| {
+        let mark = if Bench::scans(std::slice::from_ref(line), &child.name) { "> " } else { "" };
+        format!("{mark}{line}")
+    };
+    let shown: Vec<String> = proof.iter().map(guilty).collect();
+    let cause = defeated(pair);
+    let what = match &cause {
+        Some((index, why)) => {
+            format!("deleting a row of {} reads all of {}: {index} has {key}, but {why}", parent.name, child.name)
+        }
+        None => format!(
+            "deleting a row of {} reads all of {}: no index starts with {}",
+            parent.name,
+            child.name,
+            columns.join(", ")
+        ),
+    };
+    let cost = "with foreign_keys on, SQLite looks for children whenever a parent is deleted or its key changes; without an index, each time in every row";
+    let mut finding = Found::new("fk-unindexed", key, what, cost)
+        .on(child)
+        .evidence("plan", format!("{delete}\n{}", shown.join("\n")));
+    let differs = pair.columns.iter().find(|(child, parent)| class(child) != class(parent));
+    let terms: Vec<String> = pair
+        .columns
+        .iter()
+        .map(|(mine, theirs)| match mine.collation.eq_ignore_ascii_case(&theirs.collation) {
+            true => bench::name(&mine.name),
+            false => format!("{} COLLATE {}", bench::name(&mine.name), bench::name(&theirs.collation)),
+        })
+        .collect();
+    let index = format!(
+        "CREATE INDEX {} ON {}({});",
+        bench::name(&free_name(ground, child, &columns)),
+        bench::name(&child.name),
+        terms.join(", ")
+    );
+    finding = match (&cause, differs) {
+        (Some(_), Some((mine, theirs))) => finding.rebuild(child, |sql| aligned(sql, mine, theirs)),
+        // No index on a column of another type would be used.
+        (None, Some((mine, _))) => finding.text(format!(
+            "declare {} as the column to which it refers (fk-type-mismatch), then {index}",
+            object(child, [mine.name.as_str()])
+        )),
+        _ => finding.sql(index),
+    };
+    found.push(finding);
+}
+
+/// How SQLite looks for the children of one foreign key: by the parent's value on the left side, whose collation counts. Several
+/// foreign keys of one child show as the same lines in the plan of a DELETE, so that each is planned alone.
+fn lookup_plan(bench: &Bench, pair: &Pair<'_>) -> Option<Vec<String>> {
+    let compared: Vec<String> = pair
+        .columns
+        .iter()
+        .map(|(child, parent)| format!("parent.{} = child.{}", bench::name(&parent.name), bench::name(&child.name)))
+        .collect();
+    bench.plan(&format!(
+        "SELECT 1 FROM {} AS parent CROSS JOIN {} AS child WHERE {}",
+        bench::name(&pair.parent.name),
+        bench::name(&pair.child.name),
+        compared.join(" AND ")
+    ))
+}
+
+fn parent_key(parent: &Table) -> Vec<&str> {
+    parent.primary_key.iter().flat_map(|key| column_names(&key.terms)).collect()
+}
+
+fn with_foreign_keys<T>(bench: &Bench, run: impl FnOnce(&Bench) -> T) -> T {
+    let _ = bench.run("PRAGMA foreign_keys = ON");
+    let result = run(bench);
+    let _ = bench.run("PRAGMA foreign_keys = OFF");
+    result
+}
+
+/// An index that has the columns and is of no use, and why.
+fn defeated(pair: &Pair<'_>) -> Option<(String, String)> {
+    let count = pair.columns.len();
+    let starts_with_them = |terms: &[Term]| {
+        terms.len() >= count
+            && pair
+                .columns
+                .iter()
+                .all(|(column, _)| terms[..count].iter().any(|term| is_column(&term.what, &column.name)))
+    };
+    let indexes = pair.child.indexes.iter().filter(|index| index.partial.is_none());
+    let by_index = indexes.map(|index| (index.name.clone(), &index.terms));
+    let by_key = pair.child.primary_key.iter().map(|key| ("the PRIMARY KEY".to_owned(), &key.terms));
+    let by_unique = pair.child.unique.iter().map(|key| ("the UNIQUE constraint".to_owned(), &key.terms));
+    let (index, terms) = by_index.chain(by_key).chain(by_unique).find(|(_, terms)| starts_with_them(terms))?;
+    let why = pair.columns.iter().find_map(|(child, parent)| {
+        if class(child) != class(parent) {
+            return Some(format!(
+                "{} is {} and {}.{} is {}",
+                child.name,
+                typed(child),
+                pair.parent.name,
+                parent.name,
+                typed(parent)
+            ));
+        }
+        let term = terms.iter().find(|term| is_column(&term.what, &child.name))?;
+        (!term.collation.eq_ignore_ascii_case(&parent.collation)).then(|| {
+            format!(
+                "it is COLLATE {} and {}.{} is COLLATE {}",
+                term.collation, pair.parent.name, parent.name, parent.collation
+            )
+        })
+    })?;
+    Some((index, why))
+}
+
+/// A name for an index on these columns that nothing has yet.
+pub(super) fn free_name(ground: &Ground, table: &Table, columns: &[&str]) -> String {
+    let base = format!("{}_{}", table.name, columns.join("_"));
+    let schema = &ground.schema;
+    let taken = |name: &str| {
+        let is = |other: &str| other.eq_ignore_ascii_case(name);
+        schema.views.iter().any(|view| is(&view.name))
+            || schema.tables.iter().any(|table| is(&table.name) || table.indexes.iter().any(|index| is(&index.name)))
+    };
+    let numbered = |number: usize| if number == 1 { base.clone() } else { format!("{base}_{number}") };
+    (1..).map(numbered).find(|name| !taken(name)).unwrap_or_default()
+}
+
+/// Whether a foreign key of the table uses this column.
+pub(super) fn is_reference(table: &Table, column: &str) -> bool {
+    table.foreign_keys.iter().any(|key| key.columns.iter().any(|name| same_names(&[name], &[column])))
+}

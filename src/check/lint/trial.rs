@@ -1,0 +1,161 @@
+//! Fixes are tried before they are shown: on a copy of the schema, which is then linted again.
+
+use rusqlite::Connection;
+
+use super::bench::{self, Bench, Declared, Triggers};
+use super::{Fix, Found, detect};
+use crate::error::Result;
+use crate::schema::{Schema, Table};
+
+/// Runs every fix that is SQL and keeps those after which the finding is gone and no other has come.
+///
+/// Several fixes share a copy, but of those that rebuild one table.
+pub(super) fn try_fixes(source: &Connection, mut found: Vec<Found>) -> Result<Vec<Found>> {
+    let (schema, declared) = (Schema::read(source)?, bench::declared(source)?);
+    let mut waiting: Vec<usize> =
+        (0..found.len()).filter(|at| matches!(found[*at].fix, Fix::Sql(_) | Fix::Rebuild { .. })).collect();
+    while !waiting.is_empty() {
+        let (mut round, mut later): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+        for at in waiting {
+            if round.iter().any(|other| clash(&found[*other], &found[at])) { later.push(at) } else { round.push(at) }
+        }
+        let mut works = attempt(&declared, &schema, &found, &round)?;
+        if round.len() > 1 {
+            // Two that would make an index of the same name, for example.
+            for at in round.iter().filter(|at| !works.contains(at)).copied().collect::<Vec<_>>() {
+                works.extend(attempt(&declared, &schema, &found, &[at])?);
+            }
+        }
+        for at in round {
+            let fix = std::mem::replace(&mut found[at].fix, Fix::Nothing);
+            if works.contains(&at) {
+                found[at].fix = Fix::Text(script(&schema, &fix));
+            }
+        }
+        waiting = later;
+    }
+    Ok(found)
+}
+
+/// Those of the fixes that work.
+fn attempt(declared: &[Declared], schema: &Schema, found: &[Found], round: &[usize]) -> Result<Vec<usize>> {
+    let mut changed = declared.to_vec();
+    let mut ran: Vec<usize> = Vec::new();
+    // Several findings may have one remedy.
+    let has_run = |ran: &[usize], at: &usize| ran.iter().any(|other| found[*other].fix == found[*at].fix);
+    for at in round {
+        let Fix::Rebuild { table, .. } = &found[*at].fix else { continue };
+        if has_run(&ran, at) || rebuild_alone(&mut changed, table, &body(schema, &found[*at].fix))? {
+            ran.push(*at);
+        }
+    }
+    let bench = Bench::of(&changed, Triggers::Copied)?;
+    for at in round {
+        let Fix::Sql(sql) = &found[*at].fix else { continue };
+        if has_run(&ran, at) {
+            ran.push(*at);
+            continue;
+        }
+        let _ = bench.run("SAVEPOINT fix");
+        match bench.run(sql) {
+            Ok(()) => ran.push(*at),
+            Err(_) => drop(bench.run("ROLLBACK TO fix")),
+        }
+        let _ = bench.run("RELEASE fix");
+    }
+    let left = detect(&bench.connection)?;
+    let is_new = |one: &&Found| {
+        // Tables are compared with each other: while some of them are not mended yet, they differ.
+        one.code != "same-name-different-type"
+            && !found.iter().any(|known| known.is(one))
+            // A foreign key is judged further only once it has a parent.
+            && !round.iter().any(|at| found[*at].code.starts_with("fk-parent-") && found[*at].object == one.object)
+    };
+    if !left.iter().any(|one| is_new(&one)) {
+        ran.retain(|at| !left.iter().any(|one| one.is(&found[*at])));
+        return Ok(ran);
+    }
+    // Something new was found. Halves tell which of them brings it.
+    if round.len() == 1 {
+        return Ok(Vec::new());
+    }
+    let (one, two) = round.split_at(round.len() / 2);
+    let mut works = attempt(declared, schema, found, one)?;
+    works.extend(attempt(declared, schema, found, two)?);
+    Ok(works)
+}
+
+/// Rebuilds a table on a copy that has nothing else, and takes over what has become of it; whether that went well. In the
+/// whole schema the renaming would make SQLite parse everything once for each table, and with legacy_alter_table it looks
+/// at nothing else.
+fn rebuild_alone(changed: &mut Vec<Declared>, table: &str, sql: &str) -> Result<bool> {
+    let is_its = |one: &Declared| one.table.eq_ignore_ascii_case(table);
+    let new = new_name(table);
+    if changed.iter().any(|one| one.name.eq_ignore_ascii_case(&new)) {
+        return Ok(false);
+    }
+    let own: Vec<Declared> = changed.iter().filter(|one| is_its(one)).cloned().collect();
+    let bench = Bench::of(&own, Triggers::Copied)?;
+    if bench.run(sql).is_err() {
+        return Ok(false);
+    }
+    let rebuilt = bench::declared(&bench.connection)?;
+    changed.retain(|one| !is_its(one));
+    changed.extend(rebuilt);
+    Ok(true)
+}
+
+/// Whether two fixes cannot be tried together. A rebuild makes the indexes of its table as they were.
+fn clash(one: &Found, two: &Found) -> bool {
+    let is_rebuild = |found: &Found| matches!(found.fix, Fix::Rebuild { .. });
+    one.fix != two.fix && one.table == two.table && (is_rebuild(one) || is_rebuild(two))
+}
+
+/// The name under which a table is rebuilt.
+pub(super) fn new_name(table: &str) -> String {
+    format!("new_{table}")
+}
+
+/// A fix as it is shown.
+fn script(schema: &Schema, fix: &Fix) -> String {
+    match fix {
+        // Outside of a transaction, because within one the PRAGMA does nothing, and then DROP TABLE deletes what refers
+        // to the table, see https://www.sqlite.org/lang_altertable.html#otheralter.
+        Fix::Rebuild { .. } => format!(
+            "PRAGMA foreign_keys = OFF;\nBEGIN;\n{}\nPRAGMA foreign_key_check;\nCOMMIT;\nPRAGMA foreign_keys = ON;",
+            body(schema, fix)
+        ),
+        _ => body(schema, fix),
+    }
+}
+
+/// What of it runs in a transaction.
+fn body(schema: &Schema, fix: &Fix) -> String {
+    match fix {
+        Fix::Sql(sql) | Fix::Text(sql) => sql.clone(),
+        Fix::Nothing => String::new(),
+        Fix::Rebuild { table, declaration } => match schema.table(table) {
+            Some(table) => rebuild(table, declaration),
+            None => String::new(),
+        },
+    }
+}
+
+fn rebuild(table: &Table, declaration: &str) -> String {
+    let (old, new) = (bench::name(&table.name), bench::name(&new_name(&table.name)));
+    let columns = bench::names(
+        table.columns.iter().filter(|column| column.generated.is_none()).map(|column| column.name.as_str()),
+    );
+    // Without legacy_alter_table the renaming would stumble over views that name the table, which is not there then.
+    let mut sql = format!(
+        "{declaration};\nINSERT INTO {new}({columns}) SELECT {columns} FROM {old};\nDROP TABLE {old};\n\
+         PRAGMA legacy_alter_table = ON;\nALTER TABLE {new} RENAME TO {old};\nPRAGMA legacy_alter_table = OFF;"
+    );
+    let behind = table.indexes.iter().map(|index| &index.sql).chain(table.triggers.iter().map(|trigger| &trigger.sql));
+    for statement in behind {
+        sql.push('\n');
+        sql.push_str(statement);
+        sql.push(';');
+    }
+    sql
+}

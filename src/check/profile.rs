@@ -1,0 +1,93 @@
+//! Whether the PRAGMAs of production are on, on a connection that somebody else has opened.
+
+use rusqlite::Connection;
+
+use super::{Finding, Findings};
+use crate::db::{Difference, Profile};
+use crate::error::Refusal;
+
+/// Whether this connection has the PRAGMAs of a profile: the app's own connection, as its own code opens it. Nothing is
+/// set, only read.
+///
+/// Each one that reads otherwise is a finding `pragma-differs`, and its object is the PRAGMA.
+/// [`Profile::begin_immediate`] is not looked at: how transactions begin is kept by rusqlite and by the app's code, not by
+/// SQLite, and the only way to see it would be to begin one.
+///
+/// ```
+/// use sqlitmus::{Profile, check, rusqlite::Connection};
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let of_the_app = Connection::open(folder.path().join("app.db")).unwrap();
+/// of_the_app.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON").unwrap();
+/// of_the_app.busy_timeout(std::time::Duration::ZERO).unwrap();
+///
+/// let findings = check::profile(&of_the_app, &Profile::DJANGO);
+/// let found: Vec<String> = findings.iter().map(|finding| finding.to_string()).collect();
+/// assert_eq!(found, ["pragma-differs (busy_timeout): PRAGMA busy_timeout is 0, the profile says 5000"]);
+/// ```
+pub fn profile(connection: &Connection, profile: &Profile) -> Findings {
+    profile.differences(connection).into_iter().map(finding).collect()
+}
+
+fn finding(difference: Difference) -> Finding {
+    let Difference { name, expected, answer, setting } = difference;
+    let new = |what: String| Finding::new("pragma-differs", name, what);
+    match answer {
+        Ok(Some(answer)) => new(format!("PRAGMA {name} is {answer}, the profile says {expected}"))
+            .cost(cost(name, &answer))
+            .fix(remedy(name, &setting)),
+        Ok(None) => new(format!("PRAGMA {name} has no value to read, the profile says {expected}"))
+            .cost("SQLite answers nothing to a PRAGMA that it does not know, and to one that does something instead"),
+        Err(error) => {
+            let says = Refusal::of(&error).map_or_else(|| error.to_string(), |refusal| refusal.to_string());
+            new(format!("PRAGMA {name} cannot be read, the profile says {expected}")).evidence("SQLite says", says)
+        }
+    }
+}
+
+/// What it costs to run with this value instead.
+fn cost(name: &str, answer: &str) -> String {
+    let text = match (name.to_ascii_lowercase().as_str(), answer.to_ascii_lowercase().as_str()) {
+        ("foreign_keys", "off" | "0") => {
+            "references to rows that are not there are accepted, and ON DELETE does nothing; each connection has to set it"
+        }
+        ("foreign_keys", _) => "writes fail that the profile lets through",
+        ("synchronous", "off") => "a power cut may corrupt the database",
+        ("synchronous", "normal") => {
+            "a power cut may undo the last commits in WAL mode, and may corrupt the database in others"
+        }
+        ("synchronous", _) => "every commit waits for the hardware",
+        ("journal_mode", "off") => "a transaction that fails half-way cannot be rolled back",
+        ("journal_mode", "memory") => "a process that dies within a transaction may leave a corrupt database",
+        ("journal_mode", "wal") => "there are -wal and -shm files beside the database, which have to be copied with it",
+        ("journal_mode", _) => "readers wait for the writer, and the writer waits for readers",
+        ("busy_timeout", "0") => "whoever meets a lock fails at once with SQLITE_BUSY, database is locked",
+        ("busy_timeout", _) => "whoever meets a lock waits so many milliseconds before SQLITE_BUSY, database is locked",
+        ("cache_size", _) => {
+            "the page cache has another size: large transactions spill, or memory is used up, elsewhere"
+        }
+        ("mmap_size", _) => "another part of the file is mapped: reads cost other system calls",
+        ("temp_store", "file" | "default") => "sorting and temporary tables write to files",
+        ("temp_store", _) => "sorting and temporary tables take memory",
+        ("page_size", _) => "the size of pages is fixed by the first table; it decides how many rows a read brings",
+        ("journal_size_limit", "-1") => "the -wal keeps the size of the largest transaction for good",
+        ("wal_autocheckpoint", "0") => "nobody moves the -wal into the database, unless the app or a replicator does",
+        ("auto_vacuum", _) => "free pages are kept, or given back to the file system, otherwise",
+        ("recursive_triggers", "off") => "REPLACE does not fire DELETE triggers",
+        ("case_sensitive_like", "off") => "LIKE finds either case, and takes other indexes",
+        ("locking_mode", "exclusive") => "no other connection gets at the database",
+        _ => "",
+    };
+    text.to_owned()
+}
+
+/// What sets it, on a database that has tables.
+fn remedy(name: &str, setting: &str) -> String {
+    match name.to_ascii_lowercase().as_str() {
+        // VACUUM makes pages of another size, but not in WAL mode.
+        "page_size" => format!("PRAGMA journal_mode = DELETE; {setting}; VACUUM; then the journal mode again"),
+        "auto_vacuum" => format!("{setting}; VACUUM"),
+        "encoding" => format!("{setting}, before the first table: afterwards it is fixed"),
+        _ => setting.to_owned(),
+    }
+}

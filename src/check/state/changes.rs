@@ -1,0 +1,419 @@
+//! What a piece of code did to a database, row by row.
+
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use xxhash_rust::xxh64::Xxh64;
+
+use super::cell::{Cell, shown_both, shown_name};
+use super::compare::{self, Fate, Layout, Side, TableDiff};
+use super::redact::{Redact, Redacting};
+use crate::db::TestDb;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How many rows of a table `Display` shows.
+const SHOWN_ROWS: usize = 200;
+
+/// What was inserted, updated and deleted, per table, and what the code returned.
+///
+/// `Display` is made for snapshots:
+///
+/// ```
+/// let db = sqlitmus::Template::empty().in_memory();
+/// db.execute_batch("CREATE TABLE orders(id INTEGER PRIMARY KEY, status); INSERT INTO orders VALUES (3, 'open')").unwrap();
+/// let changes = db.changes(|db| {
+///     db.execute_batch("UPDATE orders SET status = 'paid'; INSERT INTO orders VALUES (4, NULL)").unwrap();
+/// });
+/// assert_eq!(changes.to_string(), "\
+/// orders: 1 inserted, 1 updated
+///   ~ id=3 status: 'open' -> 'paid'
+///   + id=4, status=NULL
+/// ");
+/// changes.assert_only(&["orders"]);
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+#[must_use = "changes say nothing unless they are looked at"]
+pub struct Changes<R = ()> {
+    /// What the code returned.
+    pub value: R,
+    tables: Vec<TableChanges>,
+    /// What was done in a transaction that was left open, and is lost.
+    open: Option<Vec<TableChanges>>,
+    redact: Redact,
+}
+
+/// What happened to the rows of one table.
+#[derive(Clone)]
+pub struct TableChanges {
+    diff: TableDiff,
+}
+
+/// A row that was inserted or deleted, or one of the two sides of an update.
+#[derive(Clone)]
+pub struct ChangedRow {
+    layout: Arc<Layout>,
+    cells: Vec<Cell>,
+}
+
+/// A row as it was and as it is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct UpdatedRow {
+    /// As it was.
+    pub before: ChangedRow,
+    /// As it is.
+    pub after: ChangedRow,
+}
+
+impl TestDb {
+    /// Runs `f`, code of the app, on a connection of its own, and tells what it changed: the rows that are committed
+    /// afterwards against those that were before.
+    ///
+    /// A transaction that `f` leaves open is rolled back when its connection closes. What it did in there is no change;
+    /// [`Changes::left_open`] says so, and so does `Display`. When `f` returns an error, it is in [`Changes::value`], and
+    /// the changes are what it left behind. `sqlite_sequence`, rowids that no column shows, and attached and temporary
+    /// databases are not looked at.
+    ///
+    /// Rows are told apart as in [`assert_same_data`](super::assert_same_data): in a table without a key, an update shows
+    /// as a row deleted and another one inserted.
+    ///
+    /// # Panics
+    /// When SQLite refuses to copy or to read; and with the panic of `f`, if it panics.
+    #[track_caller]
+    pub fn changes<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Changes<R> {
+        super::or_panic(self.try_changes(f))
+    }
+
+    /// Like [`changes`](TestDb::changes), without the panic.
+    ///
+    /// # Errors
+    /// When SQLite refuses to copy or to read.
+    pub fn try_changes<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Result<Changes<R>> {
+        let before = self.committed()?;
+        let mut connection = self.try_connect()?;
+        let value = f(&mut connection);
+        let (tables, open) = if connection.is_autocommit() {
+            (tables(&before, &connection)?, None)
+        } else {
+            let after = self.committed()?;
+            (tables(&before, &after)?, Some(tables(&after, &connection)?))
+        };
+        Ok(Changes { value, tables, open, redact: Redact::new() })
+    }
+}
+
+/// What has to happen to `before` to get `after`.
+///
+/// # Errors
+/// When SQLite refuses to read.
+pub fn changes_between(before: &Connection, after: &Connection) -> Result<Changes> {
+    Ok(Changes { value: (), tables: tables(before, after)?, open: None, redact: Redact::new() })
+}
+
+fn tables(before: &Connection, after: &Connection) -> Result<Vec<TableChanges>> {
+    let diffs = compare::databases(before, after, usize::MAX)?;
+    Ok(diffs.into_iter().map(|diff| TableChanges { diff }).collect())
+}
+
+impl<R> Changes<R> {
+    /// The tables that changed, in the order of their names.
+    pub fn iter(&self) -> std::slice::Iter<'_, TableChanges> {
+        self.tables.iter()
+    }
+
+    /// What happened to the table of this name, if anything did.
+    pub fn table(&self, name: &str) -> Option<&TableChanges> {
+        self.tables.iter().find(|table| table.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
+    /// Whether a transaction was left open, so that what was done in it is lost.
+    pub fn left_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Checks that no other tables changed than these. None of them has to.
+    ///
+    /// # Panics
+    /// When another table changed.
+    #[track_caller]
+    pub fn assert_only(&self, tables: &[&str]) -> &Self {
+        super::or_panic(self.try_assert_only(tables))
+    }
+
+    /// Like [`assert_only`](Changes::assert_only), without the panic.
+    ///
+    /// # Errors
+    /// When another table changed.
+    pub fn try_assert_only(&self, tables: &[&str]) -> Result<&Self> {
+        let meant = |table: &&TableChanges| tables.iter().any(|name| name.eq_ignore_ascii_case(table.name()));
+        let others: Vec<&TableChanges> = self.tables.iter().filter(|table| !meant(table)).collect();
+        let Some(first) = others.first() else { return Ok(self) };
+        let beyond = if tables.is_empty() { String::new() } else { format!(" beyond {}", tables.join(", ")) };
+        let more = if others.len() > 1 { format!("; and {} more", others.len() - 1) } else { String::new() };
+        let headline = format!("changed{beyond}: {}: {}{more}", first.diff.shown_name(), first.summary());
+        let mut error = Error::new(ErrorKind::Check, headline);
+        let mut redacting = Redacting::new(&self.redact);
+        for table in others {
+            let mut lines = table.lines(&self.redact, &mut redacting);
+            if lines.len() > 11 {
+                let more = lines.len() - 10;
+                lines.truncate(10);
+                lines.push(format!("... and {more} more"));
+            }
+            error = error.evidence(table.diff.shown_name(), lines.join("\n"));
+        }
+        Err(error)
+    }
+
+    /// Shows `text` for the values of a column, see [`Redact::column`].
+    pub fn redact(mut self, column: &str, text: &str) -> Changes<R> {
+        self.redact = self.redact.column(column, text);
+        self
+    }
+
+    /// Shows `[time]` for dates with a time of day, see [`Redact::times`].
+    pub fn redact_times(mut self) -> Changes<R> {
+        self.redact = self.redact.times();
+        self
+    }
+
+    /// Shows the changes with these redactions, in place of those before.
+    pub fn redacted(mut self, redact: Redact) -> Changes<R> {
+        self.redact = redact;
+        self
+    }
+
+    /// The text of [`Display`](fmt::Display) with further redactions.
+    #[cfg_attr(not(feature = "snapshots"), expect(dead_code, reason = "for assert_changes_snapshot!"))]
+    pub(crate) fn text_with(&self, columns: &[(&str, &str)]) -> String {
+        let add = |redact: Redact, (column, text): &(&str, &str)| redact.column(column, text);
+        self.text(&columns.iter().fold(self.redact.clone(), add))
+    }
+
+    fn text(&self, redact: &Redact) -> String {
+        let mut redacting = Redacting::new(redact);
+        let mut text = String::new();
+        write_tables(&mut text, &self.tables, redact, &mut redacting);
+        if self.tables.is_empty() {
+            text.push_str("no changes\n");
+        }
+        if let Some(open) = &self.open {
+            text.push_str("a transaction was left open and is rolled back");
+            text.push_str(if open.is_empty() { ", with nothing in it\n" } else { ". What is lost:\n" });
+            write_tables(&mut text, open, redact, &mut redacting);
+        }
+        text
+    }
+}
+
+fn write_tables<'r>(text: &mut String, tables: &[TableChanges], redact: &'r Redact, redacting: &mut Redacting<'r>) {
+    for table in tables {
+        let _ = writeln!(text, "{}: {}", table.diff.shown_name(), table.summary());
+        let lines = table.lines(redact, redacting);
+        for line in lines.iter().take(SHOWN_ROWS) {
+            let _ = writeln!(text, "  {line}");
+        }
+        if let Some(rest @ [_, ..]) = lines.get(SHOWN_ROWS..) {
+            let mut digest = Xxh64::new(0);
+            for line in rest {
+                digest.update(line.as_bytes());
+                digest.update(b"\n");
+            }
+            let _ = writeln!(text, "  ... and {} more (digest {:016x})", rest.len(), digest.digest());
+        }
+    }
+}
+
+impl TableChanges {
+    /// The name of the table.
+    pub fn name(&self) -> &str {
+        &self.diff.name
+    }
+
+    /// The rows that were inserted, in the order of their keys; all rows of a table that was created.
+    pub fn inserted(&self) -> Vec<ChangedRow> {
+        let row = |fate: &Fate| if let Fate::Inserted(cells) = fate { Some(self.row(cells)) } else { None };
+        self.diff.fates.iter().filter_map(row).collect()
+    }
+
+    /// The rows that were updated, in the order of their keys.
+    pub fn updated(&self) -> Vec<UpdatedRow> {
+        let row = |fate: &Fate| match fate {
+            Fate::Updated(before, after) => Some(UpdatedRow { before: self.row(before), after: self.row(after) }),
+            _ => None,
+        };
+        self.diff.fates.iter().filter_map(row).collect()
+    }
+
+    /// The rows that were deleted, in the order of their keys; all rows of a table that was dropped.
+    pub fn deleted(&self) -> Vec<ChangedRow> {
+        let row = |fate: &Fate| if let Fate::Deleted(cells) = fate { Some(self.row(cells)) } else { None };
+        self.diff.fates.iter().filter_map(row).collect()
+    }
+
+    fn row(&self, cells: &[Cell]) -> ChangedRow {
+        ChangedRow { layout: Arc::clone(&self.diff.layout), cells: cells.to_vec() }
+    }
+
+    /// `created, 1 inserted, 2 updated`.
+    fn summary(&self) -> String {
+        let diff = &self.diff;
+        let mut parts = Vec::new();
+        match diff.only_on {
+            Some(Side::Before) => parts.push(String::from("dropped")),
+            Some(Side::After) => parts.push(String::from("created")),
+            None => {}
+        }
+        parts.extend(diff.lost_columns.iter().map(|name| format!("column {} dropped", shown_name(name))));
+        parts.extend(diff.new_columns.iter().map(|name| format!("column {} added", shown_name(name))));
+        for (count, what) in [(diff.inserted, "inserted"), (diff.updated, "updated"), (diff.deleted, "deleted")] {
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        }
+        parts.join(", ")
+    }
+
+    fn lines<'r>(&self, redact: &'r Redact, redacting: &mut Redacting<'r>) -> Vec<String> {
+        let Layout { columns, key } = &*self.diff.layout;
+        let hidden = |cells: &[Cell], at: usize| redact.text(self.name(), &columns[at], cells[at].value()).is_some();
+        let mut fates: Vec<&Fate> = self.diff.fates.iter().collect();
+        let places: Vec<usize> = if key.is_empty() { (0..columns.len()).collect() } else { key.clone() };
+        // A key that is not shown is random, and must not decide on the order.
+        if fates.iter().any(|fate| places.iter().any(|&at| hidden(fate.cells(), at))) {
+            fates.sort_by_cached_key(|fate| {
+                let cells = fate.cells();
+                let place = |(cell, column): (&Cell, &String)| redact.place(self.name(), column, cell);
+                (cells.iter().zip(columns).map(place).collect::<Vec<_>>(), fate.mark(), cells.to_vec())
+            });
+        }
+        fates.into_iter().map(|fate| fate_line(self.name(), &self.diff.layout, fate, redacting)).collect()
+    }
+}
+
+impl ChangedRow {
+    /// The value of a column, if there is such a column.
+    pub fn get(&self, column: &str) -> Option<ValueRef<'_>> {
+        let at = self.layout.columns.iter().position(|name| name.eq_ignore_ascii_case(column))?;
+        Some(self.cells[at].value())
+    }
+
+    /// The columns and their values, in the order of declaration.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
+        self.layout.columns.iter().map(String::as_str).zip(self.cells.iter().map(Cell::value))
+    }
+}
+
+impl UpdatedRow {
+    /// The columns that changed, each with its value before and after.
+    pub fn changed(&self) -> impl Iterator<Item = (&str, ValueRef<'_>, ValueRef<'_>)> {
+        let pairs = self.before.iter().zip(self.after.cells.iter().map(Cell::value));
+        pairs
+            .filter(|((_, before), after)| !super::cell::same(*before, *after))
+            .map(|((name, one), other)| (name, one, other))
+    }
+}
+
+impl Fate {
+    /// The row as it was, or as it is where it was not.
+    fn cells(&self) -> &[Cell] {
+        match self {
+            Fate::Deleted(cells) | Fate::Inserted(cells) | Fate::Updated(cells, _) => cells,
+        }
+    }
+
+    fn mark(&self) -> char {
+        match self {
+            Fate::Deleted(_) => '-',
+            Fate::Inserted(_) => '+',
+            Fate::Updated(..) => '~',
+        }
+    }
+}
+
+impl TableDiff {
+    pub(super) fn shown_name(&self) -> String {
+        shown_name(&self.name)
+    }
+}
+
+/// `- id=3, status='open'`, `~ id=7 status: 'open' -> 'paid'`.
+pub(super) fn fate_line(table: &str, layout: &Layout, fate: &Fate, redacting: &mut Redacting<'_>) -> String {
+    let mut named = |at: usize, cells: &[Cell]| {
+        let column = &layout.columns[at];
+        format!("{}={}", shown_name(column), redacting.show(table, column, &cells[at]))
+    };
+    let Fate::Updated(before, after) = fate else {
+        let parts: Vec<String> = (0..layout.columns.len()).map(|at| named(at, fate.cells())).collect();
+        return format!("{} {}", fate.mark(), parts.join(", "));
+    };
+    let key: Vec<String> = layout.key.iter().map(|&at| named(at, before)).collect();
+    let changed = (0..layout.columns.len()).filter(|&at| before[at] != after[at]).map(|at| {
+        let column = &layout.columns[at];
+        let plain = shown_both(before[at].value(), after[at].value());
+        let one = redacting.replaced(table, column, &before[at]).unwrap_or(plain.0);
+        let other = redacting.replaced(table, column, &after[at]).unwrap_or(plain.1);
+        format!("{}: {one} -> {other}", shown_name(column))
+    });
+    format!("~ {} {}", key.join(", "), changed.collect::<Vec<_>>().join(", "))
+}
+
+impl<R> fmt::Display for Changes<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(&self.redact))
+    }
+}
+
+impl<R> fmt::Debug for Changes<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<'a, R> IntoIterator for &'a Changes<R> {
+    type Item = &'a TableChanges;
+    type IntoIter = std::slice::Iter<'a, TableChanges>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for TableChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let redact = Redact::new();
+        let mut text = String::new();
+        write_tables(&mut text, std::slice::from_ref(self), &redact, &mut Redacting::new(&redact));
+        f.write_str(&text)
+    }
+}
+
+impl fmt::Debug for TableChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for ChangedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (column, value)) in self.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{}={}", shown_name(column), super::cell::shown(value))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ChangedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,187 @@
+//! The rows of a query as a table of text.
+
+use std::fmt;
+
+use rusqlite::Connection;
+
+use super::cell::{Cell, shown_name};
+use super::redact::{Redact, Redacting};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql;
+
+/// The rows of a query. `Display` is a table in which different rows look different: texts are quoted, numbers have a
+/// point if they are no integers, blobs are `x'…'`; line breaks and what does not show is escaped; what is long is cut,
+/// with a digest of all of it.
+#[derive(Clone, Debug)]
+#[must_use = "rows are there to be looked at"]
+pub struct Rows {
+    columns: Vec<String>,
+    rows: Vec<Vec<Cell>>,
+    /// Whether the query asked for an order.
+    ordered: bool,
+    redact: Redact,
+}
+
+/// The rows of `query`, one statement without parameters that only reads. Without an `ORDER BY` of its own, for which
+/// SQLite promises no order, the rows are shown in the order of their values.
+///
+/// ```
+/// use sqlitmus::check;
+///
+/// let db = sqlitmus::Template::empty().in_memory();
+/// db.execute_batch("CREATE TABLE t(x, y); INSERT INTO t VALUES ('it''s', 1), (NULL, 1.0), ('a\nb', x'31')").unwrap();
+/// assert_eq!(check::rows(&db, "SELECT x, y FROM t").unwrap().to_string(), "\
+/// x       | y
+/// --------+------
+/// NULL    | 1.0
+/// 'a\\nb'  | x'31'
+/// 'it''s' | 1
+/// ");
+/// ```
+///
+/// # Errors
+/// When SQLite refuses the query, or it is not one query.
+pub fn rows(connection: &Connection, query: &str) -> Result<Rows> {
+    let wrong = |headline: String| Error::new(ErrorKind::Check, headline).sql(query);
+    let statements = sql::split(query);
+    let [only] = statements[..] else {
+        return Err(wrong(format!("one query is needed for rows, here are {}", statements.len())));
+    };
+    let refused = |error| Error::new(ErrorKind::Sqlite, "SQLite refused the query").sql(query).because_sqlite(error);
+    let mut statement = connection.prepare(only.text).map_err(refused)?;
+    if statement.column_count() == 0 {
+        return Err(wrong(String::from("the statement gives no rows")));
+    }
+    if !statement.readonly() {
+        return Err(wrong(String::from("the statement writes, and looking at rows must not")));
+    }
+    let columns = (0..statement.column_count()).map(|at| statement.column_name(at).map(str::to_owned));
+    let columns: Vec<String> = columns.collect::<rusqlite::Result<_>>().map_err(refused)?;
+    let mut found = Vec::new();
+    let mut rows = statement.query([]).map_err(refused)?;
+    while let Some(row) = rows.next().map_err(refused)? {
+        let cells = (0..columns.len()).map(|at| row.get_ref(at).map(Cell::of)).collect::<rusqlite::Result<Vec<_>>>();
+        found.push(cells.map_err(refused)?);
+    }
+    Ok(Rows { columns, rows: found, ordered: sql::is_ordered(query), redact: Redact::new() })
+}
+
+impl Rows {
+    /// The names of the columns.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Shows `text` for the values of a column, see [`Redact::column`].
+    ///
+    /// # Panics
+    /// When there is no such column: a redaction that redacts nothing is a mistake.
+    #[track_caller]
+    pub fn redact(self, column: &str, text: &str) -> Rows {
+        super::or_panic(self.try_redact(column, text))
+    }
+
+    /// Like [`redact`](Rows::redact), without the panic.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn try_redact(mut self, column: &str, text: &str) -> Result<Rows> {
+        self.redact = self.redact.column(column, text);
+        self.with_known_columns()
+    }
+
+    /// Shows `[time]` for dates with a time of day, see [`Redact::times`].
+    pub fn redact_times(mut self) -> Rows {
+        self.redact = self.redact.times();
+        self
+    }
+
+    /// Shows the rows with these redactions, in place of those before.
+    ///
+    /// # Panics
+    /// When one of them is for a column that is not there.
+    #[track_caller]
+    pub fn redacted(self, redact: Redact) -> Rows {
+        super::or_panic(self.try_redacted(redact))
+    }
+
+    /// Like [`redacted`](Rows::redacted), without the panic.
+    ///
+    /// # Errors
+    /// When one of them is for a column that is not there.
+    pub fn try_redacted(mut self, redact: Redact) -> Result<Rows> {
+        self.redact = redact;
+        self.with_known_columns()
+    }
+
+    fn with_known_columns(self) -> Result<Rows> {
+        let there = |column: &&str| self.columns.iter().any(|name| name.eq_ignore_ascii_case(column));
+        let Some(column) = self.redact.columns().find(|column| !there(column)).map(str::to_owned) else {
+            return Ok(self);
+        };
+        let columns: Vec<String> = self.columns.iter().map(|name| shown_name(name)).collect();
+        Err(Error::new(ErrorKind::Check, format!("no column to redact: {column}"))
+            .evidence("columns of the query", columns.join(", ")))
+    }
+
+    /// The rows as they are shown. What is redacted must not decide on their order, or random ids would change it.
+    fn in_order(&self) -> Vec<&Vec<Cell>> {
+        let mut rows: Vec<&Vec<Cell>> = self.rows.iter().collect();
+        if !self.ordered {
+            rows.sort_by_cached_key(|row| {
+                let place = |(cell, column): (&Cell, &String)| self.redact.place("", column, cell);
+                (row.iter().zip(&self.columns).map(place).collect::<Vec<_>>(), (*row).clone())
+            });
+        }
+        rows
+    }
+}
+
+impl fmt::Display for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut redacting = Redacting::new(&self.redact);
+        let names: Vec<String> = self.columns.iter().map(|name| shown_name(name)).collect();
+        let mut show = |row: &Vec<Cell>| -> Vec<String> {
+            row.iter().zip(&self.columns).map(|(cell, column)| redacting.show("", column, cell)).collect()
+        };
+        let rows: Vec<Vec<String>> = self.in_order().into_iter().map(&mut show).collect();
+        let mut widths: Vec<usize> = names.iter().map(|name| name.chars().count()).collect();
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        write_line(f, &names, &widths)?;
+        let dashes: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+        writeln!(f, "{}", dashes.join("-+-"))?;
+        for row in &rows {
+            write_line(f, row, &widths)?;
+        }
+        if rows.is_empty() {
+            writeln!(f, "(no rows)")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_line(f: &mut fmt::Formatter<'_>, cells: &[String], widths: &[usize]) -> fmt::Result {
+    let mut line = String::new();
+    for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        if index > 0 {
+            line.push_str(" | ");
+        }
+        line.push_str(cell);
+        line.extend(std::iter::repeat_n(' ', width - cell.chars().count()));
+    }
+    writeln!(f, "{}", line.trim_end())
+}

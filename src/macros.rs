@@ -1,0 +1,142 @@
+//! Snapshot assertions, on top of insta. They are macros because insta keeps a snapshot beside the test that takes it, and
+//! knows the test by the place where its macro is expanded.
+
+/// Compares the rows of a query with a snapshot: a file beside the test, or a literal behind `@`. The rows are shown as by
+/// [`check::rows`](crate::check::rows); without an `ORDER BY`, in the order of their values.
+///
+/// Columns that change from run to run are named with what is to be shown for them; a `#` becomes a number that is the same
+/// wherever the value is the same.
+///
+/// ```
+/// let db = sqlitmus::Template::empty().in_memory();
+/// db.execute_batch("CREATE TABLE orders(id, status, at); INSERT INTO orders VALUES
+///     (hex(randomblob(8)), 'paid', datetime('now')), (hex(randomblob(8)), 'open', NULL)").unwrap();
+/// sqlitmus::assert_rows_snapshot!(db, "SELECT status FROM orders", @r"
+/// status
+/// ------
+/// 'open'
+/// 'paid'
+/// ");
+/// sqlitmus::assert_rows_snapshot!(db, "SELECT * FROM orders", { "id" => "[id-#]", "at" => "[time]" }, @r"
+/// id     | status | at
+/// -------+--------+-------
+/// [id-1] | 'open' | NULL
+/// [id-2] | 'paid' | [time]
+/// ");
+/// ```
+///
+/// `cargo insta review`, or `INSTA_UPDATE=always`, accepts what is new.
+///
+/// # Panics
+/// When the rows are not those of the snapshot, and when SQLite refuses the query.
+#[macro_export]
+macro_rules! assert_rows_snapshot {
+    ($db:expr, $sql:expr, { $($column:expr => $shown:expr),* $(,)? } $(, @$snapshot:literal)? $(,)?) => {{
+        let sql = &$sql;
+        let sql = ::std::convert::AsRef::<str>::as_ref(sql);
+        $crate::__snapshot!(
+            $crate::__private::rows_text(&$db, sql, &[$(($column, $shown)),*]),
+            &$crate::__private::on_one_line(sql)
+            $(, @$snapshot)?
+        )
+    }};
+    ($db:expr, $sql:expr $(, @$snapshot:literal)? $(,)?) => {
+        $crate::assert_rows_snapshot!($db, $sql, {} $(, @$snapshot)?)
+    };
+}
+
+/// Compares [`Changes`](crate::check::Changes) with a snapshot: a file beside the test, or a literal behind `@`. Columns are
+/// redacted as in [`assert_rows_snapshot!`](crate::assert_rows_snapshot).
+///
+/// ```
+/// let db = sqlitmus::Template::empty().in_memory();
+/// db.execute_batch("CREATE TABLE orders(id INTEGER PRIMARY KEY, status)").unwrap();
+/// let changes = db.changes(|db| db.execute("INSERT INTO orders(status) VALUES ('open')", []).unwrap());
+/// sqlitmus::assert_changes_snapshot!(changes, { "orders.id" => "[id]" }, @r"
+/// orders: 1 inserted
+///   + id=[id], status='open'
+/// ");
+/// ```
+///
+/// # Panics
+/// When the changes are not those of the snapshot.
+#[macro_export]
+macro_rules! assert_changes_snapshot {
+    ($changes:expr, { $($column:expr => $shown:expr),* $(,)? } $(, @$snapshot:literal)? $(,)?) => {
+        $crate::__snapshot!(
+            $crate::__private::changes_text(&$changes, &[$(($column, $shown)),*]),
+            ::std::stringify!($changes)
+            $(, @$snapshot)?
+        )
+    };
+    ($changes:expr $(, @$snapshot:literal)? $(,)?) => {
+        $crate::assert_changes_snapshot!($changes, {} $(, @$snapshot)?)
+    };
+}
+
+/// Compares the schema of a database with a snapshot: a file beside the test, or a literal behind `@`.
+///
+/// # Panics
+/// When the schema is not that of the snapshot, and when SQLite refuses to read it.
+#[macro_export]
+macro_rules! assert_schema_snapshot {
+    ($db:expr $(, @$snapshot:literal)? $(,)?) => {
+        $crate::__snapshot!(
+            $crate::__private::schema_text(&$db),
+            ::std::stringify!($db)
+            $(, @$snapshot)?
+        )
+    };
+}
+
+/// Insta's assertion with an expression of ours in the snapshot's metadata. Without a literal, insta takes two arguments for
+/// a name and a value: there, the name is given as none, which makes insta find one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __snapshot {
+    ($text:expr, $expression:expr, @$snapshot:literal) => {
+        $crate::__private::insta::assert_snapshot!($text, $expression, @$snapshot)
+    };
+    ($text:expr, $expression:expr) => {
+        $crate::__private::insta::assert_snapshot!(::std::option::Option::<&str>::None, $text, $expression)
+    };
+}
+
+/// What the macros expand to. Not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    use rusqlite::Connection;
+
+    use crate::check::{self, Changes, Redact};
+    use crate::error::Result;
+
+    pub use insta;
+
+    pub fn on_one_line(sql: &str) -> String {
+        crate::sql::on_one_line(sql)
+    }
+
+    #[track_caller]
+    pub fn rows_text(connection: &Connection, sql: &str, redact: &[(&str, &str)]) -> String {
+        let add = |all: Redact, (column, text): &(&str, &str)| all.column(column, text);
+        let redact = redact.iter().fold(Redact::new(), add);
+        text(check::rows(connection, sql).and_then(|rows| rows.try_redacted(redact)).map(|rows| rows.to_string()))
+    }
+
+    pub fn changes_text<R>(changes: &Changes<R>, redact: &[(&str, &str)]) -> String {
+        changes.text_with(redact)
+    }
+
+    #[track_caller]
+    pub fn schema_text(connection: &Connection) -> String {
+        text(crate::schema::snapshot_text(connection))
+    }
+
+    #[track_caller]
+    fn text(result: Result<String>) -> String {
+        match result {
+            Ok(text) => text,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Lints: for every code a schema on which it fires, with a fix that works, and one like it on which it is silent.
+
+mod clean;
+mod columns;
+mod indexes;
+mod keys;
+mod objects;
+mod references;
+mod report;
+
+use sqlitmus::check::{self, Finding, Findings};
+use sqlitmus::rusqlite::Connection;
+
+fn database(schema: &str) -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(schema).unwrap();
+    connection
+}
+
+fn found(connection: &Connection, code: &str) -> Vec<Finding> {
+    assert!(check::CODES.contains(&code), "{code} is a code");
+    check::lint(connection).into_iter().filter(|finding| finding.code() == code).collect()
+}
+
+/// `fires` has this finding and no other of its code, with a fix that has `fix` in it; run on a real database, the fix
+/// removes the finding.
+#[track_caller]
+fn check(code: &str, fires: &str, object: &str, fix: &str) -> Finding {
+    let connection = database(fires);
+    let before = found(&connection, code);
+    let objects: Vec<&str> = before.iter().map(Finding::object).collect();
+    assert_eq!(objects, [object], "{before:#?}");
+    let help = before[0].help().unwrap_or_default();
+    assert!(help.contains(fix), "{help}");
+    assert!(!before[0].why().is_empty());
+    connection.execute_batch(help).unwrap();
+    let after = found(&connection, code);
+    assert!(after.iter().all(|finding| finding.object() != object), "the fix leaves it: {help}\n{after:#?}");
+    before.into_iter().next().unwrap()
+}
+
+/// `schema` has no finding of this code.
+#[track_caller]
+fn silent(code: &str, schema: &str) {
+    assert_eq!(found(&database(schema), code), [], "{code}");
+}
+
+/// `schema` has this finding, for which there is no SQL, but words.
+#[track_caller]
+fn check_words(code: &str, schema: &str, object: &str, words: &str) {
+    let found = found(&database(schema), code);
+    let shown: Vec<_> = found.iter().map(|finding| (finding.object(), finding.help())).collect();
+    assert_eq!(shown, [(object, Some(words))]);
+}
+
+fn all(findings: &Findings) -> Vec<String> {
+    findings.iter().map(|finding| format!("{} {}", finding.code(), finding.object())).collect()
+}
