@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use sqlitmus::{BoxError, Profile, Template};
+use sqlitmus::{BoxError, Profile, Template, check};
 
 // The app's databases, described once. In tests, a fixture of one line hands them out: `SHOP.in_memory()`.
 static SHOP: Template =
@@ -55,6 +55,17 @@ fn main() -> Result<(), BoxError> {
 
     let old = SHOP.at(15);
     println!("version 15      prices in a table of their own? {}", old.prepare("SELECT * FROM prices").is_ok());
+
+    let changes = db.changes(|db| app::place_order(db, ada, &[(4, 2)]));
+    println!("what changed    {}", changes.iter().map(|table| table.name()).collect::<Vec<_>>().join(", "));
+
+    db.check();
+    let findings = check::lint(&db);
+    println!(
+        "lints           {} findings, the first: {}",
+        findings.len(),
+        findings.iter().next().map_or("", |f| f.what())
+    );
 
     let file = SHOP.on_disk();
     app::add_customer(&file, "ada@example.com", "Ada")?;
