@@ -13,7 +13,9 @@ mod tests;
 mod tokens;
 
 pub(crate) use normal::{Names, normal, plain_name};
-pub(crate) use query::{is_ordered, on_one_line};
+pub(crate) use query::is_ordered;
+#[cfg(feature = "snapshots")]
+pub(crate) use query::on_one_line;
 pub(crate) use tokens::{Token, TokenKind, tokens, unquoted};
 
 /// A name as SQL, always in double quotes: a keyword, a space or a quote in it does no harm.
