@@ -30,6 +30,10 @@ impl Image {
         let disk = Disk::in_memory();
         let mut connection = open(&disk, Path::new(&disk.path_of(MAIN)), functions)?;
         profile.apply(&mut connection)?;
+        // Until something is written the file is empty, and page_size and its like are in no file to be copied.
+        connection
+            .execute_batch("BEGIN IMMEDIATE; PRAGMA user_version = 0; COMMIT")
+            .map_err(|error| Error::sqlite("to make the database", error))?;
         build(&mut connection)?;
         Image::of(connection, &disk)
     }

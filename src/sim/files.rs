@@ -84,7 +84,7 @@ unsafe fn handle<'a>(file: *mut ffi::sqlite3_file) -> &'a Handle {
 
 pub(super) unsafe extern "C" fn open(
     vfs: *mut ffi::sqlite3_vfs,
-    path: ffi::sqlite3_filename,
+    path: *const c_char,
     file: *mut ffi::sqlite3_file,
     flags: c_int,
     out_flags: *mut c_int,

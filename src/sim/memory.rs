@@ -86,7 +86,7 @@ static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
 
 pub(super) unsafe extern "C" fn open(
     vfs: *mut ffi::sqlite3_vfs,
-    path: ffi::sqlite3_filename,
+    path: *const c_char,
     file: *mut ffi::sqlite3_file,
     flags: c_int,
     out_flags: *mut c_int,

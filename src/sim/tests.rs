@@ -379,7 +379,7 @@ fn files_are_opened_created_and_deleted_as_asked() {
 /// The default VFS, counting the syncs that reach it. Only files below one folder are counted: other tests go on beside.
 mod counted {
     use std::ffi::CStr;
-    use std::os::raw::c_int;
+    use std::os::raw::{c_char, c_int};
     use std::path::Path;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -417,7 +417,7 @@ mod counted {
 
     unsafe extern "C" fn open(
         _: *mut ffi::sqlite3_vfs,
-        name: ffi::sqlite3_filename,
+        name: *const c_char,
         file: *mut ffi::sqlite3_file,
         flags: c_int,
         out: *mut c_int,

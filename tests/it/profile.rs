@@ -59,6 +59,15 @@ fn every_preset_takes_in_memory_and_on_disk() {
 }
 
 #[test]
+fn what_belongs_to_the_database_is_in_every_copy_also_of_an_empty_one() {
+    let profile = Profile::SQLITE_DEFAULTS.pragma("page_size", "16384").pragma("auto_vacuum", "FULL");
+    let template = Template::empty().profile(profile);
+    for db in [template.in_memory(), template.on_disk(), template.in_memory().fork()] {
+        assert_eq!((ask(&db, "PRAGMA page_size"), ask(&db, "PRAGMA auto_vacuum")), ("16384".into(), "1".into()));
+    }
+}
+
+#[test]
 fn presets_differ_in_what_they_are_for() {
     let setting = |profile: Profile, name: &str| ask(&Template::empty().profile(profile).in_memory(), name);
     assert_eq!(setting(Profile::DURABLE, "PRAGMA synchronous"), "2");
