@@ -497,8 +497,10 @@ fn a_file_that_is_no_database_is_an_error_with_its_path() {
             error.to_string(),
             format!(
                 "SQLite refused to read the database\n\n  database:\n    {}\n\
-                 \n  SQLite says:\n    file is not a database (code 26: file is not a database)",
-                path.display()
+                 \n  SQLite says:\n    file is not a database (code 26: {})",
+                path.display(),
+                // Each rusqlite has its own words for it.
+                rusqlite::ffi::code_to_str(26)
             )
         );
     }
