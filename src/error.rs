@@ -37,6 +37,10 @@ pub enum ErrorKind {
     Clock,
     /// A check found something, or two things that should be the same are not.
     Check,
+    /// A query plan is not as it was asserted, or there is none.
+    Plan,
+    /// What some code ran is not what was asserted, or could not be told.
+    Queries,
 }
 
 /// What went wrong, with everything that was known when it did.

@@ -64,6 +64,7 @@ pub mod fixtures;
 #[cfg(feature = "snapshots")]
 mod macros;
 pub mod migrations;
+pub mod plan;
 mod report;
 pub mod schema;
 pub mod sim;

@@ -89,6 +89,58 @@ macro_rules! assert_schema_snapshot {
     };
 }
 
+/// Compares the plan of a statement with a reviewed one: a file beside the test, or a literal behind `@`. The text is
+/// [`Plan::normalized`](crate::plan::Plan::normalized), so that a newer SQLite changes it only with the plan.
+///
+/// ```
+/// # let db = sqlitmus::Template::empty().in_memory();
+/// # db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT UNIQUE)").unwrap();
+/// sqlitmus::assert_plan_snapshot!(db, "SELECT * FROM users WHERE id = ?1", @"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)");
+/// ```
+///
+/// # Panics
+/// When the plan differs from the snapshot, or the statement cannot be explained.
+#[macro_export]
+macro_rules! assert_plan_snapshot {
+    ($db:expr, $sql:expr $(, @$snapshot:literal)? $(,)?) => {{
+        let sql = &$sql;
+        let sql = ::std::convert::AsRef::<str>::as_ref(sql);
+        $crate::__snapshot!(
+            $crate::__private::plan_text(&$db, sql),
+            &$crate::__private::on_one_line(sql)
+            $(, @$snapshot)?
+        )
+    }};
+}
+
+/// Compares what was run with a snapshot: a file beside the test, or a literal behind `@`. Each query stands once in its
+/// normal form, in the order of their first runs, with how many times it ran. Nothing that differs between two machines is
+/// in it.
+///
+/// ```
+/// let db = sqlitmus::Template::empty().in_memory();
+/// let queries = db.record(|db| {
+///     db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)").unwrap();
+/// });
+/// sqlitmus::assert_queries_snapshot!(queries, @r"
+/// CREATE TABLE t(x)
+/// INSERT INTO t VALUES (?)  -- 2 times
+/// ");
+/// ```
+///
+/// # Panics
+/// When the queries are not those of the snapshot.
+#[macro_export]
+macro_rules! assert_queries_snapshot {
+    ($queries:expr $(, @$snapshot:literal)? $(,)?) => {
+        $crate::__snapshot!(
+            ::std::string::ToString::to_string(&$queries),
+            ::std::stringify!($queries)
+            $(, @$snapshot)?
+        )
+    };
+}
+
 /// Insta's assertion with an expression of ours in the snapshot's metadata. Without a literal, insta takes two arguments for
 /// a name and a value: there, the name is given as none, which makes insta find one.
 #[doc(hidden)]
@@ -130,6 +182,11 @@ pub mod __private {
     #[track_caller]
     pub fn schema_text(connection: &Connection) -> String {
         text(crate::schema::snapshot_text(connection))
+    }
+
+    #[track_caller]
+    pub fn plan_text(connection: &Connection, sql: &str) -> String {
+        text(crate::plan::try_explain(connection, sql).map(|plan| plan.normalized()))
     }
 
     #[track_caller]

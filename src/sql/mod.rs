@@ -11,12 +11,14 @@ mod query;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod values;
 
 pub(crate) use normal::{Names, normal, plain_name};
 pub(crate) use query::is_ordered;
 #[cfg(feature = "snapshots")]
 pub(crate) use query::on_one_line;
 pub(crate) use tokens::{Token, TokenKind, tokens, unquoted};
+pub(crate) use values::{bound_values, normalized};
 
 /// A name as SQL, always in double quotes: a keyword, a space or a quote in it does no harm.
 pub(crate) fn quote_identifier(name: &str) -> String {

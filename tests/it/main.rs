@@ -8,6 +8,7 @@ mod differential;
 mod fixtures;
 mod lint;
 mod migrations;
+mod plan;
 mod profile;
 mod schema;
 mod state;

@@ -1,0 +1,158 @@
+//! The bytecode of a statement, as `EXPLAIN` lists it: which b-trees its loops walk, and which of them from end to end.
+//!
+//! What is read here has stood since SQLite 3.8 and is meant for eyes, not for programs; [`understood`] therefore asks for
+//! a known answer first.
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+/// An instruction.
+#[derive(Clone, Debug)]
+pub(super) struct Op {
+    pub(super) code: String,
+    pub(super) p1: i64,
+    pub(super) p2: i64,
+    pub(super) p3: i64,
+    pub(super) p4: String,
+    pub(super) p5: i64,
+}
+
+/// The statement itself, or a trigger or a foreign-key action that it sets off.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Program {
+    pub(super) ops: Vec<Op>,
+}
+
+/// What a cursor was opened on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Opened {
+    /// A b-tree of a database file: the number of the database and the root page.
+    Root(i64, i64),
+    /// An automatic index.
+    Automatic,
+    /// A virtual table, by the address of its object.
+    Virtual(String),
+    /// A sorter, a temporary table, a row.
+    Temporary,
+}
+
+/// The statement's own program first, then what it sets off. `None` if the listing is not as it is known.
+pub(super) fn read(rows: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<Vec<Program>>> {
+    let mut programs: Vec<Program> = Vec::new();
+    while let Some(row) = rows.next()? {
+        if row.as_ref().column_count() < 7 {
+            return Ok(None);
+        }
+        let number = |column| -> rusqlite::Result<i64> { Ok(row.get::<_, Option<i64>>(column)?.unwrap_or(0)) };
+        let op = Op {
+            code: row.get(1)?,
+            p1: number(2)?,
+            p2: number(3)?,
+            p3: number(4)?,
+            p4: match row.get(5)? {
+                Value::Text(text) => text,
+                Value::Integer(number) => number.to_string(),
+                _ => String::new(),
+            },
+            p5: number(6)?,
+        };
+        // Each program starts with `Init`, which stands nowhere else.
+        if op.code == "Init" || programs.is_empty() {
+            programs.push(Program::default());
+        }
+        if let Some(program) = programs.last_mut() {
+            program.ops.push(op);
+        }
+    }
+    Ok(Some(programs))
+}
+
+/// Whether this SQLite lists the scan of a table that every database has as it is known to.
+pub(super) fn understood(connection: &Connection) -> bool {
+    let listing = || -> rusqlite::Result<Option<Vec<Program>>> {
+        let mut statement = connection.prepare("EXPLAIN SELECT name FROM main.sqlite_master WHERE name = 'x'")?;
+        read(&mut statement.raw_query())
+    };
+    let Ok(Some(programs)) = listing() else { return false };
+    let [program] = programs.as_slice() else { return false };
+    let Some(next) = program.ops.iter().position(|op| op.code == "Next") else { return false };
+    let end = &program.ops[next];
+    let opens = program.opened(end.p1, next) == Some(Opened::Root(0, 1));
+    let starts = program.at(end.p2 - 1).is_some_and(|op| op.code == "Rewind" && op.p1 == end.p1);
+    opens && starts && end.p5 == FULL_SCAN
+}
+
+/// The value of `p5` at the end of a loop over all of a table or an index: SQLITE_STMTSTATUS_FULLSCAN_STEP.
+pub(super) const FULL_SCAN: i64 = 1;
+/// The same for the loop that fills an automatic index: SQLITE_STMTSTATUS_AUTOINDEX.
+pub(super) const FILLS_AUTOMATIC_INDEX: i64 = 3;
+
+impl Program {
+    pub(super) fn at(&self, address: i64) -> Option<&Op> {
+        self.ops.get(usize::try_from(address).ok()?)
+    }
+
+    /// The trigger whose program this is; foreign-key actions have no name.
+    pub(super) fn trigger(&self) -> Option<&str> {
+        self.ops.first()?.p4.strip_prefix("-- TRIGGER ")
+    }
+
+    /// What `cursor` is open on at `address`.
+    pub(super) fn opened(&self, cursor: i64, address: usize) -> Option<Opened> {
+        self.opening(cursor, address).and_then(opened_by)
+    }
+
+    /// Whether `cursor` is open on a b-tree of keys: an index, or a table WITHOUT ROWID.
+    pub(super) fn is_keyed(&self, cursor: i64, address: usize) -> bool {
+        self.opening(cursor, address).is_some_and(|op| op.p4.starts_with("k("))
+    }
+
+    /// The two sides of an OR open one cursor on several indexes, each before its own loop.
+    fn opening(&self, cursor: i64, address: usize) -> Option<&Op> {
+        let opens = |op: &&Op| op.p1 == cursor && opened_by(op).is_some();
+        let before = self.ops[..address.min(self.ops.len())].iter().rev().find(opens);
+        before.or_else(|| self.ops.iter().find(opens))
+    }
+
+    /// Whether the instruction at `address` starts a loop over a cursor, or finds its one row.
+    pub(super) fn starts_loop(&self, address: usize) -> bool {
+        matches!(
+            self.ops[address].code.as_str(),
+            "Rewind" | "Last" | "SeekGE" | "SeekGT" | "SeekLE" | "SeekLT" | "SeekRowid" | "VFilter" | "Count"
+        )
+    }
+
+    /// Whether the instruction starts at the first or the last row, searching for nothing.
+    pub(super) fn starts_at_an_end(&self, address: usize) -> bool {
+        matches!(self.ops[address].code.as_str(), "Rewind" | "Last" | "Count")
+    }
+
+    /// The ends of the loops whose `p5` is `mark`.
+    pub(super) fn ends(&self, mark: i64) -> impl Iterator<Item = (usize, &Op)> {
+        let ends = self.ops.iter().enumerate().filter(|(_, op)| matches!(op.code.as_str(), "Next" | "Prev"));
+        ends.filter(move |(_, op)| op.p5 == mark)
+    }
+
+    /// The end of the loop over a virtual table that starts at `start`.
+    pub(super) fn end_of_module_loop(&self, cursor: i64, start: usize) -> Option<usize> {
+        let ends = |(at, op): (usize, &Op)| (at > start && op.code == "VNext" && op.p1 == cursor).then_some(at);
+        self.ops.iter().enumerate().find_map(ends)
+    }
+
+    /// The automatic index that the loop which ends at `end` fills.
+    pub(super) fn fills(&self, end: usize) -> Option<i64> {
+        let body = usize::try_from(self.ops[end].p2).ok().filter(|&body| body < end)?;
+        let insert = self.ops[body..end].iter().rev().find(|op| op.code == "IdxInsert")?;
+        Some(insert.p1)
+    }
+}
+
+fn opened_by(op: &Op) -> Option<Opened> {
+    match op.code.as_str() {
+        "OpenRead" | "OpenWrite" | "ReopenIdx" => Some(Opened::Root(op.p3, op.p2)),
+        "OpenAutoindex" => Some(Opened::Automatic),
+        "VOpen" => Some(Opened::Virtual(op.p4.clone())),
+        "OpenEphemeral" | "OpenPseudo" | "OpenDup" | "SorterOpen" => Some(Opened::Temporary),
+        _ => None,
+    }
+}

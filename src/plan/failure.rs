@@ -1,0 +1,102 @@
+//! What is said of a plan that is not as it was asserted.
+
+use super::tree::{self, Node, Scan, Step};
+use super::{Facts, Plan};
+use crate::error::{Error, ErrorKind};
+
+/// Statistics of fewer rows than this make SQLite prefer a scan to an index that it would use in production.
+const FEW_ROWS: u64 = 100;
+
+impl Plan {
+    /// The report of this plan, with the lines marked that `guilty` names.
+    pub(super) fn failure(&self, headline: impl Into<String>, guilty: impl Fn(&Node) -> bool) -> Error {
+        let mark = |node: &Node| if guilty(node) { "> " } else { "" };
+        let lines = tree::walk(&self.nodes).into_iter();
+        let mut lines: Vec<String> =
+            lines.map(|(depth, node)| format!("{}{}", mark(node), tree::line(depth, &node.text))).collect();
+        if lines.is_empty() {
+            lines.push("(the statement itself reads no table)".to_owned());
+        }
+        let version = self.sqlite_version();
+        let mut error = Error::new(ErrorKind::Plan, headline)
+            .sql(&self.sql)
+            .evidence(format!("plan (SQLite {version})"), lines.join("\n"));
+        if !self.effects.is_empty() {
+            let lines = self.effects.iter().map(|effect| {
+                let node = &effect.node;
+                format!("{}{}   in {}", mark(node), tree::line(0, &node.text), effect.origin)
+            });
+            error = error.evidence("besides", lines.collect::<Vec<_>>().join("\n"));
+        }
+        self.notes(error, &guilty)
+    }
+
+    /// The report of scans of whole tables.
+    pub(super) fn scan_failure(&self, guilty: impl Fn(&Node) -> bool) -> Error {
+        let mut tables: Vec<&str> = Vec::new();
+        for node in self.all().filter(|node| guilty(node)) {
+            let table = node.table.as_deref().unwrap_or(&node.text);
+            if !tables.contains(&table) {
+                tables.push(table);
+            }
+        }
+        let headline = match tables.as_slice() {
+            [table] => format!("query plan scans a whole table: {table}"),
+            tables => format!("query plan scans whole tables: {}", tables.join(", ")),
+        };
+        let mut error = self.failure(headline, guilty);
+        for table in &tables {
+            error = error.help(format!("if the scan is meant, say so: .allow_scan({table:?})"));
+        }
+        error
+    }
+
+    fn notes(&self, mut error: Error, guilty: &impl Fn(&Node) -> bool) -> Error {
+        let mut notes: Vec<String> = Vec::new();
+        for node in self.all() {
+            let table = node.table.as_deref().unwrap_or_default();
+            let is_guilty = guilty(node);
+            match &node.scan {
+                Some(Scan::PartialIndex(index)) => notes.push(format!(
+                    "reading all of {index} is not taken for a scan of {table}: it is a partial index, and holds only the rows of its WHERE"
+                )),
+                Some(Scan::Index(index)) if is_guilty => {
+                    notes.push(format!("the scan is of the index {index}, which has every row of {table}"));
+                }
+                Some(Scan::ForAutomaticIndex) if is_guilty => notes.push(format!(
+                    "SQLite reads all of {table} to make an automatic index of it, each time that the statement runs"
+                )),
+                Some(Scan::VirtualTable) if is_guilty => {
+                    notes.push(format!("the module of {table} was given nothing to search by"));
+                }
+                _ => {}
+            }
+            if is_guilty
+                && node.scan.is_some()
+                && matches!(&node.step, Step::Search(access) if access.constraint.is_none())
+            {
+                let whole = matches!(node.scan, Some(Scan::Table | Scan::Index(_)));
+                if whole {
+                    notes.push(format!("SQLite prints SEARCH for a min() or max() of {table}, and reads all of it"));
+                }
+            }
+            if let Some(rows) = self.catalog.counted_rows(table).filter(|&rows| rows < FEW_ROWS && is_guilty) {
+                let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+                notes.push(format!(
+                    "statistics were gathered on {rows} of {table}: of so few, SQLite scans what it would search among many (DELETE FROM sqlite_stat1, then open the database again, to plan without)"
+                ));
+            }
+        }
+        if self.facts == Facts::Text {
+            notes.push(format!(
+                "this is judged by the text of the plan alone: the bytecode of SQLite {} is not known",
+                self.sqlite_version()
+            ));
+        }
+        notes.dedup();
+        for note in notes {
+            error = error.note(note);
+        }
+        error
+    }
+}

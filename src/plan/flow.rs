@@ -1,0 +1,124 @@
+//! Whether a loop that could read a whole table can get that far.
+//!
+//! `SELECT max(id)` and `LIMIT 1` are coded as loops over the whole table that are left after the first row, and SQLite
+//! marks them like any other. Running the statement would tell, but a statement that writes must not be run, and on an
+//! empty table there is nothing to count. So the ways through the program are followed: a loop whose end cannot be reached
+//! from its body, or only past a LIMIT that counts down, is not a scan of the table.
+
+use super::bytecode::{Op, Program};
+
+impl Program {
+    /// Whether the loop that ends at `end` is left after a number of rows that the statement fixes.
+    ///
+    /// A LIMIT is such a number, also as a parameter; an OFFSET is one only if it is written as a number, since the rows
+    /// that `OFFSET ?` passes over grow with the table.
+    pub(super) fn is_bounded(&self, end: usize) -> bool {
+        let Ok(body) = usize::try_from(self.ops[end].p2) else { return false };
+        let mut seen = vec![false; self.ops.len()];
+        let mut open = vec![body];
+        while let Some(address) = open.pop() {
+            if address == end {
+                return false;
+            }
+            let Some(first) = seen.get_mut(address).filter(|seen| !**seen) else { continue };
+            *first = true;
+            self.ways(address, &mut open);
+        }
+        true
+    }
+
+    /// Where the program may go from `address`, without the ways on which a count of rows goes down.
+    fn ways(&self, address: usize, open: &mut Vec<usize>) {
+        let op = &self.ops[address];
+        let mut jump = |to: i64| open.extend(usize::try_from(to).ok());
+        let next = address as i64 + 1;
+        match op.code.as_str() {
+            "Halt" | "EndCoroutine" => {}
+            "Goto" | "Init" => jump(op.p2),
+            "Jump" => [op.p1, op.p2, op.p3].into_iter().for_each(jump),
+            // Counts down, and leaves at zero.
+            "DecrJumpZero" if self.starts_at_zero_or_more(op) => jump(op.p2),
+            // Counts down while it passes over a row.
+            "IfPos" if op.p3 > 0 && self.is_a_written_number(op) => jump(next),
+            // Goes back to whoever called, which is on the way of `Gosub` already.
+            "Return" if op.p3 == 0 => {}
+            code => {
+                if JUMPS.contains(&code) {
+                    jump(op.p2);
+                }
+                jump(next);
+            }
+        }
+    }
+
+    /// A LIMIT below zero is none.
+    fn starts_at_zero_or_more(&self, counts: &Op) -> bool {
+        !self.ops.iter().any(|op| op.code == "Integer" && op.p2 == counts.p1 && op.p1 < 0)
+    }
+
+    fn is_a_written_number(&self, counts: &Op) -> bool {
+        self.ops.iter().any(|op| op.code == "Integer" && op.p2 == counts.p1)
+    }
+}
+
+/// Instructions that may go to `p2`. One that is missing here would hide a way; SQLite 3.34 to 3.54 have no others.
+const JUMPS: &[&str] = &[
+    "DecrJumpZero",
+    "ElseEq",
+    "ElseNotEq",
+    "Eq",
+    "Filter",
+    "FkIfZero",
+    "Found",
+    "Ge",
+    "Gosub",
+    "Gt",
+    "IFindKey",
+    "IdxGE",
+    "IdxGT",
+    "IdxLE",
+    "IdxLT",
+    "If",
+    "IfEmpty",
+    "IfNoHope",
+    "IfNot",
+    "IfNotOpen",
+    "IfNotZero",
+    "IfNullRow",
+    "IfPos",
+    "IfSizeBetween",
+    "IfSmaller",
+    "IncrVacuum",
+    "InitCoroutine",
+    "IsNull",
+    "IsNullOrType",
+    "IsType",
+    "Last",
+    "Le",
+    "Lt",
+    "MustBeInt",
+    "Ne",
+    "Next",
+    "NoConflict",
+    "NotExists",
+    "NotFound",
+    "NotNull",
+    "Once",
+    "Prev",
+    "Program",
+    "Rewind",
+    "RowSetRead",
+    "RowSetTest",
+    "SeekGE",
+    "SeekGT",
+    "SeekLE",
+    "SeekLT",
+    "SeekRowid",
+    "SeekScan",
+    "Sort",
+    "SorterNext",
+    "SorterSort",
+    "VFilter",
+    "VNext",
+    "Yield",
+];

@@ -1,0 +1,256 @@
+//! Query plans: what SQLite would do to run a statement, as values, and assertions on them.
+//!
+//! ```
+//! use sqlitmus::{Template, plan::explain};
+//!
+//! static APP: Template = Template::new("fixtures/shop/migrations");
+//! let db = APP.in_memory();
+//! explain(&db, "SELECT id FROM orders WHERE customer_id = ?1").assert_no_scan().assert_searches("orders");
+//!
+//! let error = explain(&db, "SELECT id FROM orders WHERE total_cents > ?1").try_assert_no_scan().unwrap_err();
+//! assert_eq!(error.headline(), "query plan scans a whole table: orders");
+//! ```
+//!
+//! # What counts as a scan
+//!
+//! A loop that reads all of a table, or all of an index that has every row of it. So does `count(*)`, `min(x)` without an
+//! index, an automatic index (SQLite reads the whole table to make it), and a virtual table that was given nothing to
+//! search by. Loops count wherever they are: in a view, behind an alias, in a trigger, in ON DELETE CASCADE.
+//!
+//! Not a scan: what reads a subquery, a common table expression, a table-valued function or rows that stand in the
+//! statement; a partial index, which holds only the rows that it was made for; a loop that a LIMIT ends and no filter or
+//! sort prolongs; `max(id)`; the schema table. `LIMIT ?1 OFFSET ?2` is a scan, since it reads all rows that it passes over.
+//!
+//! # Where it is known from
+//!
+//! The text of `EXPLAIN QUERY PLAN` differs between versions of SQLite, and its words deceive: `SELECT min(x)` prints
+//! `SEARCH`. So [`explain`] reads the bytecode too, which says what each loop walks, and falls back to the text if the
+//! linked SQLite does not answer a known statement as it is known to: [`Plan::facts_from`].
+//!
+//! Without sqlite_stat1 a plan does not depend on the rows of the database. Parameters need no values; [`explain_with`]
+//! gives them, for what SQLite plans differently by value, such as `LIKE ?1`.
+
+mod assertions;
+mod bytecode;
+mod catalog;
+mod facts;
+mod failure;
+mod flow;
+mod normal;
+mod parse;
+mod refused;
+mod tree;
+
+use std::cell::RefCell;
+use std::fmt;
+
+use rusqlite::{Connection, Params, Rows, Statement};
+
+use crate::error::{Error, Result};
+use catalog::Catalog;
+pub use tree::{Access, Effect, Node, Origin, Path, Scan, Step};
+
+/// From this version on a line reads `SCAN t`, and no longer `SCAN TABLE t`.
+const WITHOUT_THE_WORD_TABLE: i32 = 3_036_000;
+
+/// What SQLite would do to run a statement. [`explain`] makes one.
+///
+/// Its `Display` is the plan as SQLite prints it; [`normalized`](Plan::normalized) is the same over versions.
+#[derive(Clone)]
+pub struct Plan {
+    sql: String,
+    nodes: Vec<Node>,
+    effects: Vec<Effect>,
+    facts: Facts,
+    catalog: Catalog,
+    allowed: RefCell<Vec<String>>,
+}
+
+/// What the loops of a plan are known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Facts {
+    /// From the bytecode: real tables, triggers and foreign-key actions, and what is really read as a whole.
+    Bytecode,
+    /// From the text of the plan alone, because this SQLite's bytecode is not as it is known.
+    Text,
+}
+
+/// Which statistics of ANALYZE SQLite planned with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Statistics {
+    /// None: the plan does not depend on the rows.
+    None,
+    /// sqlite_stat1: numbers of rows.
+    Counts,
+    /// sqlite_stat1 and sqlite_stat4: numbers of rows, and samples of values.
+    Samples,
+}
+
+/// The plan of a statement. Nothing is run, and parameters need no values.
+///
+/// ```
+/// # let db = sqlitmus::Template::empty().in_memory();
+/// # db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT UNIQUE)").unwrap();
+/// let plan = sqlitmus::plan::explain(&db, "SELECT id FROM users WHERE email = ?1");
+/// plan.assert_no_scan().assert_covering("users");
+/// ```
+///
+/// # Panics
+/// When the statement cannot be explained.
+#[track_caller]
+pub fn explain(connection: &Connection, sql: &str) -> Plan {
+    or_panic(try_explain(connection, sql))
+}
+
+/// Like [`explain`], without the panic.
+///
+/// # Errors
+/// When SQLite refuses the statement, or when it is not one statement that has a plan.
+pub fn try_explain(connection: &Connection, sql: &str) -> Result<Plan> {
+    plan(connection, sql, |statement| Ok(statement.raw_query()))
+}
+
+/// Like [`explain`], planned with values for the parameters.
+///
+/// ```
+/// use sqlitmus::{plan::explain_with, rusqlite::params};
+/// # let db = sqlitmus::Template::empty().in_memory();
+/// # db.execute_batch("CREATE TABLE users(name TEXT COLLATE NOCASE); CREATE INDEX by_name ON users(name)").unwrap();
+/// explain_with(&db, "SELECT name FROM users WHERE name LIKE ?1", params!["ad%"]).assert_no_scan();
+/// ```
+///
+/// # Panics
+/// When the statement cannot be explained, or the values do not fit its parameters.
+#[track_caller]
+pub fn explain_with<P: Params + Clone>(connection: &Connection, sql: &str, params: P) -> Plan {
+    or_panic(try_explain_with(connection, sql, params))
+}
+
+/// Like [`explain_with`], without the panic.
+///
+/// # Errors
+/// When SQLite refuses the statement or a value, or when it is not one statement that has a plan.
+pub fn try_explain_with<P: Params + Clone>(connection: &Connection, sql: &str, params: P) -> Result<Plan> {
+    plan(connection, sql, |statement| statement.query(params.clone()))
+}
+
+#[track_caller]
+fn or_panic<T>(result: Result<T>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn plan<F>(connection: &Connection, sql: &str, query: F) -> Result<Plan>
+where
+    F: for<'a> Fn(&'a mut Statement<'_>) -> rusqlite::Result<Rows<'a>>,
+{
+    let sql = refused::only_statement(sql)?;
+    let refuse = |prefix: &str, error| refused::by_sqlite(sql, prefix.len(), error);
+    let prefix = "EXPLAIN QUERY PLAN ";
+    let lines = || -> rusqlite::Result<Vec<parse::Row>> {
+        let mut statement = connection.prepare(&format!("{prefix}{sql}"))?;
+        let mut rows = query(&mut statement)?;
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next()? {
+            lines.push(parse::Row { id: row.get(0)?, parent: row.get(1)?, detail: row.get(3)? });
+        }
+        Ok(lines)
+    };
+    let rows = lines().map_err(|error| refuse(prefix, error))?;
+    let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("to read the schema", error).sql(sql))?;
+    let indexes = catalog.names("index");
+    let old = rusqlite::version_number() < WITHOUT_THE_WORD_TABLE;
+    let mut nodes = parse::nodes(&rows, parse::Hints { indexes: &indexes, old });
+
+    let programs = if bytecode::understood(connection) {
+        let prefix = "EXPLAIN ";
+        let listing = || bytecode::read(&mut query(&mut connection.prepare(&format!("{prefix}{sql}"))?)?);
+        listing().map_err(|error| refuse(prefix, error))?
+    } else {
+        None
+    };
+    let (facts, effects) = match programs {
+        Some(programs) => {
+            let effects = facts::from_bytecode(connection, &catalog, &rows, &mut nodes, &programs);
+            (Facts::Bytecode, effects)
+        }
+        None => {
+            facts::from_text(&catalog, &mut nodes);
+            (Facts::Text, Vec::new())
+        }
+    };
+    let nodes = parse::tree(&rows, nodes);
+    Ok(Plan { sql: sql.to_owned(), nodes, effects, facts, catalog, allowed: RefCell::default() })
+}
+
+impl Plan {
+    /// The statement.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// The plan as a tree: the lines at its outermost level. Most statements that only insert have none.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// All lines of the plan, from its first to its last.
+    pub fn lines(&self) -> impl Iterator<Item = &Node> {
+        tree::walk(&self.nodes).into_iter().map(|(_, node)| node)
+    }
+
+    /// What the statement does besides that SQLite does not print: the loops of triggers and of foreign-key actions.
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
+    /// What the loops are known from.
+    pub fn facts_from(&self) -> Facts {
+        self.facts
+    }
+
+    /// The version of SQLite that made the plan, such as `3.54.1`.
+    pub fn sqlite_version(&self) -> &str {
+        rusqlite::version()
+    }
+
+    /// Which statistics the plan was made with.
+    pub fn statistics(&self) -> Statistics {
+        match (self.catalog.statistics.is_empty(), self.catalog.samples) {
+            (_, true) => Statistics::Samples,
+            (false, false) => Statistics::Counts,
+            (true, false) => Statistics::None,
+        }
+    }
+
+    /// The lines of the plan, and those that SQLite does not print.
+    fn all(&self) -> impl Iterator<Item = &Node> {
+        self.lines().chain(self.effects.iter().map(|effect| &effect.node))
+    }
+}
+
+/// The plan as SQLite prints it, two spaces further in for each level.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (depth, node)) in tree::walk(&self.nodes).into_iter().enumerate() {
+            let end = if index == 0 { "" } else { "\n" };
+            write!(f, "{end}{}", tree::line(depth, &node.text))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("sql", &self.sql)
+            .field("nodes", &self.nodes)
+            .field("effects", &self.effects)
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
+    }
+}

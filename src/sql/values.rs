@@ -1,0 +1,259 @@
+//! What statements have in common when only their values differ: the normal form, and the values.
+//!
+//! The normal form keeps words as they are written. Upper-casing keywords needs to know which of them are names, and the
+//! same line of an app's code is written in one way.
+
+use super::{TokenKind, tokens};
+
+/// A piece of a statement, as finely cut as comparing needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Piece<'a> {
+    class: Class,
+    text: &'a str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Word,
+    /// A name in quotes of any kind.
+    Quoted,
+    /// A text, a number or a blob.
+    Literal,
+    Parameter,
+    Punctuation,
+}
+
+/// Words behind which a parenthesis opens a list or an expression, not the arguments of a function or the columns of a
+/// table.
+const BEFORE_PARENTHESIS: [&str; 33] = [
+    "ALL",
+    "AND",
+    "AS",
+    "BETWEEN",
+    "BY",
+    "CASE",
+    "CHECK",
+    "ELSE",
+    "EXCEPT",
+    "EXISTS",
+    "FILTER",
+    "FROM",
+    "HAVING",
+    "IN",
+    "INTERSECT",
+    "IS",
+    "JOIN",
+    "LIKE",
+    "LIMIT",
+    "NOT",
+    "OFFSET",
+    "ON",
+    "OR",
+    "OVER",
+    "RETURNING",
+    "SELECT",
+    "SET",
+    "THEN",
+    "UNION",
+    "USING",
+    "VALUES",
+    "WHEN",
+    "WHERE",
+];
+
+/// The statement with `?` for every value and parameter, lists of values behind `IN` as `(?)`, one space where there was
+/// white space or a comment, and without its semicolon.
+pub(crate) fn normalized(sql: &str) -> String {
+    let pieces = pieces(sql);
+    let mut text = String::with_capacity(sql.len());
+    let mut before: Option<Piece<'_>> = None;
+    let mut at = 0;
+    while at < pieces.len() {
+        let mut piece = pieces[at];
+        at += 1;
+        if piece.text == "-" && sign_is_open(before) && pieces.get(at).is_some_and(|next| next.class == Class::Literal)
+        {
+            piece = pieces[at];
+            at += 1;
+        }
+        if piece.text == ";" && at == pieces.len() {
+            break;
+        }
+        if before.is_some_and(|before| is_spaced(before, piece)) {
+            text.push(' ');
+        }
+        match piece.class {
+            Class::Literal | Class::Parameter => text.push('?'),
+            Class::Word | Class::Quoted | Class::Punctuation => text.push_str(piece.text),
+        }
+        let behind_in =
+            before.is_some_and(|before| before.class == Class::Word && before.text.eq_ignore_ascii_case("IN"));
+        if behind_in
+            && piece.text == "("
+            && let Some(end) = end_of_values(&pieces, at)
+        {
+            text.push_str("?)");
+            piece = pieces[end];
+            at = end + 1;
+        }
+        before = Some(piece);
+    }
+    text
+}
+
+/// The values that stand in `expanded` where `sql` has parameters, in order, as SQL literals.
+pub(crate) fn bound_values(sql: &str, expanded: &str) -> Vec<String> {
+    let (pattern, filled) = (pieces(sql), pieces(expanded));
+    let mut filled = filled.iter().peekable();
+    let mut values = Vec::new();
+    for piece in pattern {
+        if piece.class != Class::Parameter {
+            // The texts run side by side; where they do not, nothing behind can be told.
+            if filled.next().is_none_or(|other| other.text != piece.text) {
+                break;
+            }
+            continue;
+        }
+        let Some(first) = filled.next() else { break };
+        let mut value = first.text.to_owned();
+        if first.text == "-" {
+            value.push_str(filled.next().map_or("", |number| number.text));
+        } else if first.text == "zeroblob" {
+            value.extend(filled.by_ref().take(3).map(|part| part.text));
+        }
+        values.push(value);
+    }
+    values
+}
+
+/// Where a list of nothing but values ends, if `from` is behind the parenthesis that opens one.
+fn end_of_values(pieces: &[Piece<'_>], from: usize) -> Option<usize> {
+    let mut values = 0;
+    for (index, piece) in pieces.iter().enumerate().skip(from) {
+        match (piece.class, piece.text) {
+            (Class::Literal | Class::Parameter, _) => values += 1,
+            (_, "," | "-") => {}
+            (_, ")") if values > 0 => return Some(index),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Whether a minus here is the sign of a number, and no subtraction.
+fn sign_is_open(before: Option<Piece<'_>>) -> bool {
+    match before {
+        None => true,
+        Some(before) if before.class == Class::Punctuation => before.text != ")",
+        Some(before) => {
+            before.class == Class::Word && BEFORE_PARENTHESIS.iter().any(|word| before.text.eq_ignore_ascii_case(word))
+        }
+    }
+}
+
+fn is_spaced(before: Piece<'_>, piece: Piece<'_>) -> bool {
+    if matches!(piece.text, "," | ")" | "." | ";") || matches!(before.text, "(" | "." | "~") {
+        return false;
+    }
+    if piece.text != "(" {
+        return true;
+    }
+    match before.class {
+        Class::Word => BEFORE_PARENTHESIS.iter().any(|word| before.text.eq_ignore_ascii_case(word)),
+        Class::Quoted => false,
+        Class::Literal | Class::Parameter | Class::Punctuation => true,
+    }
+}
+
+fn pieces(sql: &str) -> Vec<Piece<'_>> {
+    let class = |kind| match kind {
+        TokenKind::Word => Class::Word,
+        TokenKind::Quoted => Class::Quoted,
+        TokenKind::Text | TokenKind::Blob | TokenKind::Number => Class::Literal,
+        TokenKind::Variable => Class::Parameter,
+        TokenKind::Symbol => Class::Punctuation,
+    };
+    tokens(sql).into_iter().map(|token| Piece { class: class(token.kind), text: token.text }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bound_values, normalized};
+
+    fn same(form: &str, statements: &[&str]) {
+        for sql in statements {
+            assert_eq!(normalized(sql), form, "{sql}");
+        }
+    }
+
+    #[test]
+    fn values_and_parameters_are_one_thing() {
+        same(
+            "SELECT a FROM t WHERE b = ?",
+            &[
+                "SELECT a FROM t WHERE b = 1",
+                "SELECT a FROM t WHERE b=-1.5e-3 ;",
+                "SELECT a FROM t WHERE b = 'it''s; -- fine'",
+                "SELECT a FROM t WHERE b = x'00ff'",
+                "SELECT a FROM t WHERE b = .5",
+                "SELECT a FROM t WHERE b = 0xE",
+                "SELECT a FROM t WHERE b = ?12",
+                "SELECT a FROM t WHERE b = :name",
+                "SELECT a FROM t WHERE b = @name",
+                "SELECT a FROM t WHERE b = $name",
+            ],
+        );
+    }
+
+    #[test]
+    fn white_space_and_comments_are_folded() {
+        same(
+            "SELECT a, b FROM t",
+            &["SELECT a,b FROM t", "\n SELECT /* both */ a , b -- of it\n\tFROM t;\n", "SELECT a, b FROM t"],
+        );
+    }
+
+    #[test]
+    fn lists_of_values_collapse_and_others_do_not() {
+        same(
+            "SELECT a FROM t WHERE b IN (?) AND c",
+            &[
+                "SELECT a FROM t WHERE b IN (1, 2, 3) AND c",
+                "SELECT a FROM t WHERE b IN(?1) AND c",
+                "SELECT a FROM t WHERE b IN ( 'x', -5,? ) AND c",
+            ],
+        );
+        same("SELECT a FROM t WHERE b in (?)", &["SELECT a FROM t WHERE b in (7,8)"]);
+        same("x IN (SELECT ? FROM u)", &["x IN (SELECT 1 FROM u)"]);
+        same("f(?, ?)", &["f(1, 2)"]);
+        same("x IN ()", &["x IN ()"]);
+    }
+
+    #[test]
+    fn names_stay_as_they_are_written() {
+        same("SELECT \"a b\", [c d], `e``f` FROM \"it\"\"s\".t1", &["SELECT \"a b\",[c d],`e``f` FROM \"it\"\"s\".t1"]);
+        same("INSERT INTO t(a) VALUES (?), (?)", &["INSERT INTO t (a) VALUES(1),(2)"]);
+        same(
+            "SELECT count(*), a - ?, b->>? FROM t2".replace("->>", " ->> ").as_str(),
+            &["SELECT count( * ), a-1, b->>'$.x' FROM t2"],
+        );
+        same("SELECT ?, (a) - ?", &["SELECT -1, (a)-1"]);
+    }
+
+    #[test]
+    fn nothing_is_lost_of_what_is_no_sql() {
+        same("", &["", " ; ".trim_end_matches("; "), "-- only this"]);
+        assert_eq!(normalized("é ! ~x"), "é ! ~x");
+    }
+
+    #[test]
+    fn the_values_are_found_where_the_parameters_are() {
+        let values = |sql, expanded| bound_values(sql, expanded);
+        assert_eq!(values("a = ?1 AND b = :b", "a = 'x''y' AND b = -5"), ["'x''y'", "-5"]);
+        assert_eq!(
+            values("VALUES (?, ?, ?, ?)", "VALUES (NULL, x'00', 1.5e+300, zeroblob(9))"),
+            ["NULL", "x'00'", "1.5e+300", "zeroblob(9)"]
+        );
+        assert_eq!(values("a = 1", "a = 1"), Vec::<String>::new());
+    }
+}
