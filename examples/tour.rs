@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
+use sqlitmus::plan::explain;
 use sqlitmus::{BoxError, Profile, Template, check};
 
 // The app's databases, described once. In tests, a fixture of one line hands them out: `SHOP.in_memory()`.
@@ -58,6 +59,15 @@ fn main() -> Result<(), BoxError> {
 
     let changes = db.changes(|db| app::place_order(db, ada, &[(4, 2)]));
     println!("what changed    {}", changes.iter().map(|table| table.name()).collect::<Vec<_>>().join(", "));
+
+    let by_total = "SELECT number FROM orders WHERE total_cents > ?1";
+    let scan = explain(&db, by_total).try_assert_no_scan().unwrap_err();
+    explain(&db, "SELECT number FROM orders WHERE customer_id = ?1").assert_no_scan().assert_uses_index("orders_open");
+    println!("query plans     {}", scan.headline());
+
+    let queries = db.record(|db| app::place_order(db, ada, &[(1, 1), (2, 1), (3, 1)]));
+    let repeats = queries.try_assert_no_repeats().map(drop).unwrap_err();
+    println!("queries         {} to place an order; {}", queries.len(), repeats.headline());
 
     db.check();
     let findings = check::lint(&db);

@@ -32,6 +32,10 @@
 //! | [`Template::at`] | in memory, as it was after a migration | what an upgrade finds |
 //! | [`TestDb::fork`] | a copy of a live database | before and after, two ways to go on |
 //!
+//! # What did this code run?
+//!
+//! [`TestDb::record`] tells: every statement on every connection to the database, whatever the driver. See [`record`].
+//!
 //! # What tests should know
 //!
 //! - The app's own code opens the same database by [`TestDb::path`] or [`TestDb::uri`], through any driver that is linked
@@ -40,8 +44,10 @@
 //! - A test that panics leaves its database as a file in the target folder and says where. `SQLITMUS_KEEP=always` or
 //!   `never` changes that; `SQLITMUS_DIR` names another folder.
 //! - Processes share built templates through `sqlitmus/cache` in the target folder; `SQLITMUS_CACHE=off` does without.
+//! - [`plan::explain`] shows how SQLite would run a statement, and what it would scan.
 //! - [`check`] has what asks a database questions, [`schema`] what it answers about itself, and the macros
-//!   [`assert_rows_snapshot!`], [`assert_changes_snapshot!`] and [`assert_schema_snapshot!`] keep the answers.
+//!   [`assert_rows_snapshot!`], [`assert_changes_snapshot!`], [`assert_schema_snapshot!`] and [`assert_plan_snapshot!`] keep
+//!   the answers.
 //! - [`TestDb::check`] looks for broken references and indexes; [`Template::checked`] does when a test ends, and
 //!   `SQLITMUS_CHECK=1` for a whole run.
 //!
@@ -65,6 +71,7 @@ pub mod fixtures;
 mod macros;
 pub mod migrations;
 pub mod plan;
+pub mod record;
 mod report;
 pub mod schema;
 pub mod sim;

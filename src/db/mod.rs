@@ -10,5 +10,6 @@ mod testdb;
 pub(crate) use profile::Difference;
 pub use profile::Profile;
 pub use template::Template;
+pub(crate) use testdb::Address;
 pub use testdb::TestDb;
 pub(crate) use testdb::percent_encoded;

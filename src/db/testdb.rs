@@ -14,6 +14,7 @@ use super::image::{self, Functions, Image, MAIN};
 use super::keep::Place;
 use super::profile::Profile;
 use crate::error::{Error, Result};
+use crate::record::Tap;
 use crate::sim::{Blocks, Clock, Disk};
 
 /// A database that belongs to one test, and its first connection, to which it dereferences.
@@ -21,6 +22,8 @@ use crate::sim::{Blocks, Clock, Disk};
 /// It is gone when it is dropped. When it is dropped by a panic, it is kept as a file, and a line says where.
 pub struct TestDb {
     connection: Connection,
+    /// Lets recordings see every connection to this database.
+    tap: Tap,
     profile: Profile,
     functions: Option<Functions>,
     path: PathBuf,
@@ -49,7 +52,8 @@ impl TestDb {
         let place = Place::take(caller)?;
         let path = PathBuf::from(format!("file:{}?vfs={}", disk.path_of(MAIN), disk.vfs_name()));
         let connection = connect(&disk, Path::new(&disk.path_of(MAIN)), &profile, functions)?;
-        Ok(TestDb { connection, profile, functions, path, place, disk, folder: None, fsync: false, checked: None })
+        let tap = Tap::on(&connection);
+        Ok(TestDb { connection, tap, profile, functions, path, place, disk, folder: None, fsync: false, checked: None })
     }
 
     #[track_caller]
@@ -75,7 +79,19 @@ impl TestDb {
         fill(&path)?;
         let disk = Disk::over_files(fsync);
         let connection = connect(&disk, &path, &profile, functions)?;
-        Ok(TestDb { connection, profile, functions, path, place, disk, folder: Some(folder), fsync, checked: None })
+        let tap = Tap::on(&connection);
+        Ok(TestDb {
+            connection,
+            tap,
+            profile,
+            functions,
+            path,
+            place,
+            disk,
+            folder: Some(folder),
+            fsync,
+            checked: None,
+        })
     }
 
     /// Another connection to this database, set up like the first.
@@ -241,6 +257,14 @@ impl TestDb {
         self.try_check().err().map(|error| error.note(made_at))
     }
 
+    pub(crate) fn tap(&self) -> &Tap {
+        &self.tap
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        Address { disk: Arc::clone(&self.disk), file: self.file(), profile: self.profile, functions: self.functions }
+    }
+
     /// The path by which SQLite knows the file.
     fn file(&self) -> PathBuf {
         match &self.folder {
@@ -312,6 +336,22 @@ impl DerefMut for TestDb {
 impl fmt::Debug for TestDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestDb").field("path", &self.path).field("profile", &self.profile).finish_non_exhaustive()
+    }
+}
+
+/// Where a database is and how it is opened, for whoever looks into it later. In memory, it keeps the database alive.
+#[derive(Clone)]
+pub(crate) struct Address {
+    disk: Arc<Disk>,
+    file: PathBuf,
+    profile: Profile,
+    functions: Option<Functions>,
+}
+
+impl Address {
+    /// A connection like those of [`TestDb::connect`].
+    pub(crate) fn connect(&self) -> Result<Connection> {
+        connect(&self.disk, &self.file, &self.profile, self.functions)
     }
 }
 

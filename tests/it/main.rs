@@ -5,11 +5,13 @@ mod check_health;
 mod check_integrity;
 mod check_profile;
 mod differential;
+#[cfg(feature = "fixtures")]
 mod fixtures;
 mod lint;
 mod migrations;
 mod plan;
 mod profile;
+mod record;
 mod schema;
 mod state;
 mod template;

@@ -59,6 +59,24 @@ mod tests {
     }
 
     #[test]
+    fn what_diesel_runs_is_recorded() {
+        for db in [READ.in_memory(), READ.on_disk()] {
+            let mut before = open(&db);
+            let queries = db.record(|_| {
+                super::add(&mut before, "one").unwrap();
+                super::add(&mut SqliteConnection::establish(db.path().to_str().unwrap()).unwrap(), "two").unwrap();
+                super::all(&mut before).unwrap()
+            });
+            assert_eq!(queries.value, ["one", "two"]);
+            let inserts: Vec<_> = queries.iter().filter(|query| query.sql().starts_with("INSERT")).collect();
+            assert_eq!(inserts.iter().map(|query| query.values()).collect::<Vec<_>>(), [["'one'"], ["'two'"]]);
+            assert_eq!(inserts.iter().map(|query| query.connection()).collect::<Vec<_>>(), [1, 2]);
+            assert!(queries.iter().last().unwrap().sql().starts_with("SELECT"));
+            queries.assert_only_writes(&["notes"]).assert_no_repeats();
+        }
+    }
+
+    #[test]
     fn our_reading_of_the_folder_gives_the_schema_that_diesel_makes() {
         let schema = |db: &TestDb| -> Vec<String> {
             let sql = "SELECT sql FROM sqlite_schema WHERE tbl_name NOT LIKE '\\_\\_diesel%' ESCAPE '\\' AND sql IS NOT NULL ORDER BY name";

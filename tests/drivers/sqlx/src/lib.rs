@@ -56,6 +56,23 @@ mod tests {
         }
     }
 
+    /// sqlx runs its statements on a thread of its own.
+    #[tokio::test]
+    async fn what_sqlx_runs_is_recorded() {
+        for db in [READ.in_memory(), READ.on_disk()] {
+            let mut before = open(&db).await;
+            let recorder = db.recorder();
+            super::add(&mut before, "one").await.unwrap();
+            super::add(&mut open(&db).await, "two").await.unwrap();
+            super::count(&mut before).await.unwrap();
+            let queries = recorder.stop();
+            let inserts: Vec<_> = queries.iter().filter(|query| query.sql().starts_with("INSERT")).collect();
+            assert_eq!(inserts.iter().map(|query| query.values()).collect::<Vec<_>>(), [["'one'"], ["'two'"]]);
+            assert_eq!(queries.iter().filter(|query| query.sql() == "SELECT count(*) FROM notes").count(), 1);
+            queries.assert_only_writes(&["notes"]).assert_no_repeats();
+        }
+    }
+
     #[test]
     fn a_template_can_be_migrated_by_sqlx() {
         let tables = |db: &TestDb| -> i64 {

@@ -1,0 +1,246 @@
+//! From SQLite's events to queries: which statement of which connection is running, what it changed, when it ended.
+//!
+//! Three habits of SQLite's make this more than a list. A statement whose schema has changed is prepared anew and run
+//! again, with one start and two ends. A statement that is reset before its last row, as `INSERT … RETURNING` often is,
+//! counts its changes only after its end was told. And the program of a trigger or of a foreign key's action is announced
+//! as a start of the statement within which it runs.
+
+use std::backtrace::Backtrace;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::query::Query;
+
+/// Run where a recording begins and ends, to see whether the recorder still sits in the hook. It is no query of anybody's.
+pub(super) const STILL_HERE: &str = "SELECT 'is sqlitmus still listening?'";
+
+/// What SQLite counts on a statement. 32 bits, and they may wrap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counters {
+    pub(super) steps: u32,
+    pub(super) fullscan_steps: u32,
+    pub(super) sorts: u32,
+    pub(super) autoindex_rows: u32,
+    pub(super) reprepared: u32,
+}
+
+impl Counters {
+    /// What was counted since `before`. An app may set its counters back in between; then it is what was counted since.
+    fn since(self, before: Counters) -> Counters {
+        let since = |now: u32, before: u32| {
+            if now.wrapping_sub(before) > u32::MAX / 2 { now } else { now.wrapping_sub(before) }
+        };
+        Counters {
+            steps: since(self.steps, before.steps),
+            fullscan_steps: since(self.fullscan_steps, before.fullscan_steps),
+            sorts: since(self.sorts, before.sorts),
+            autoindex_rows: since(self.autoindex_rows, before.autoindex_rows),
+            reprepared: since(self.reprepared, before.reprepared),
+        }
+    }
+}
+
+/// A statement begins to run. Connections and statements are told apart by their addresses.
+pub(super) struct Started<'a> {
+    pub(super) connection: usize,
+    pub(super) statement: usize,
+    pub(super) sql: &'a str,
+    pub(super) expanded: Option<String>,
+    pub(super) has_parameters: bool,
+    pub(super) reads_only: bool,
+    pub(super) counters: Counters,
+    /// `sqlite3_total_changes` of the connection.
+    pub(super) changed: u32,
+}
+
+/// A statement has run to its end, or is about to be reset.
+pub(super) struct Finished {
+    pub(super) connection: usize,
+    pub(super) statement: usize,
+    pub(super) counters: Counters,
+    pub(super) changed: u32,
+    pub(super) reads_only: bool,
+    /// Whether SQLite is done with it. If not, its changes are counted after this.
+    pub(super) is_halted: bool,
+}
+
+/// One recording while it goes on.
+#[derive(Default)]
+pub(crate) struct Capture {
+    state: Mutex<State>,
+    /// Whether each query notes where it was run, whatever `RUST_BACKTRACE` says.
+    call_sites: AtomicBool,
+    heard: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    queries: Vec<Query>,
+    connections: Vec<Seen>,
+    /// How many connections have been seen; those that were closed are no longer in the list.
+    numbered: usize,
+}
+
+/// A connection that has run something.
+struct Seen {
+    address: usize,
+    number: usize,
+    /// How many changes have been told apart so far.
+    changed: u32,
+    running: Vec<Running>,
+    /// The last that ended, which SQLite may run again under a new schema.
+    ended: Option<Running>,
+    /// A query that ended before SQLite counted its changes.
+    uncounted: Option<usize>,
+}
+
+struct Running {
+    statement: usize,
+    query: usize,
+    since: Instant,
+    counters: Counters,
+}
+
+impl Capture {
+    pub(super) fn note_call_sites(&self) {
+        self.call_sites.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn started(&self, event: &Started<'_>) {
+        if event.sql == STILL_HERE {
+            self.heard.store(true, Ordering::Relaxed);
+            return;
+        }
+        // Costs an atomic load where nobody asks for it. What is captured is addresses; names are looked up when they are
+        // shown.
+        let site =
+            if self.call_sites.load(Ordering::Relaxed) { Backtrace::force_capture() } else { Backtrace::capture() };
+        let mut state = self.lock();
+        let query = state.queries.len();
+        let seen = state.connection(event.connection, event.changed);
+        if let Some(running) = seen.running.iter().find(|running| running.statement == event.statement) {
+            // A statement cannot start twice. The program of a foreign key's action has no name of its own.
+            let outer = running.query;
+            state.queries[outer].nested.push("FOREIGN KEY".to_owned());
+            return;
+        }
+        let (number, owner) = (seen.number, seen.owner_of_changes());
+        let changes = seen.count_to(event.changed);
+        seen.uncounted = None;
+        seen.running.push(Running {
+            statement: event.statement,
+            query,
+            since: Instant::now(),
+            counters: event.counters,
+        });
+        if let Some(owner) = owner {
+            state.queries[owner].add_changes(changes);
+        }
+        state.queries.push(Query::started(event, number, site));
+    }
+
+    /// A trigger, or a statement within a statement: SQLite shows both as a comment.
+    pub(super) fn nested(&self, connection: usize, comment: &str) {
+        let mut state = self.lock();
+        let outer = state.connections.iter().find(|seen| seen.address == connection);
+        if let Some(query) = outer.and_then(|seen| seen.running.last()).map(|running| running.query) {
+            let text = comment.strip_prefix("--").unwrap_or(comment).trim();
+            state.queries[query].nested.push(text.to_owned());
+        }
+    }
+
+    pub(super) fn finished(&self, event: &Finished) {
+        let mut state = self.lock();
+        let Some(seen) = state.connections.iter_mut().find(|seen| seen.address == event.connection) else { return };
+        let running = match seen.running.iter().rposition(|running| running.statement == event.statement) {
+            Some(place) => seen.running.remove(place),
+            // An end without a start: the statement was prepared anew and went on, or it was running before the
+            // recording.
+            None => match seen.ended.take() {
+                Some(ended)
+                    if ended.statement == event.statement && event.counters.since(ended.counters).reprepared > 0 =>
+                {
+                    ended
+                }
+                _ => return,
+            },
+        };
+        let mut changes = seen.count_to(event.changed);
+        let uncounted = seen.uncounted.take();
+        let counted = event.counters.since(running.counters);
+        let (query, since) = (running.query, running.since);
+        seen.ended = Some(running);
+        if !event.is_halted && !event.reads_only {
+            seen.uncounted = Some(query);
+        }
+        if let Some(earlier) = uncounted.filter(|earlier| *earlier != query) {
+            state.queries[earlier].add_changes(std::mem::take(&mut changes));
+        }
+        state.queries[query].finished(since.elapsed(), counted, changes, event.is_halted);
+    }
+
+    pub(super) fn closed(&self, connection: usize, changed: u32) {
+        let mut state = self.lock();
+        state.settle(connection, changed);
+        // The next connection may get the same address. One that still has statements running lives on as a zombie.
+        state.connections.retain(|seen| seen.address != connection || !seen.running.is_empty());
+    }
+
+    /// The changes that a connection has counted at the end of the recording.
+    pub(super) fn settle(&self, (connection, changed): (usize, u32)) {
+        self.lock().settle(connection, changed);
+    }
+
+    /// Whether [`STILL_HERE`] is heard when `say` runs it.
+    pub(super) fn hears(&self, say: impl FnOnce() -> bool) -> bool {
+        self.heard.store(false, Ordering::Relaxed);
+        say() && self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Everything that was recorded, in the order in which it started.
+    pub(super) fn take(&self) -> Vec<Query> {
+        let mut state = self.lock();
+        for seen in std::mem::take(&mut state.connections) {
+            for running in seen.running {
+                state.queries[running.query].is_still_running(running.since.elapsed());
+            }
+        }
+        std::mem::take(&mut state.queries)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn connection(&mut self, address: usize, changed: u32) -> &mut Seen {
+        if let Some(place) = self.connections.iter().position(|seen| seen.address == address) {
+            return &mut self.connections[place];
+        }
+        self.numbered += 1;
+        let seen = Seen { address, number: self.numbered, changed, running: Vec::new(), ended: None, uncounted: None };
+        self.connections.push(seen);
+        self.connections.last_mut().expect("one was pushed")
+    }
+
+    fn settle(&mut self, connection: usize, changed: u32) {
+        let Some(seen) = self.connections.iter_mut().find(|seen| seen.address == connection) else { return };
+        let changes = seen.count_to(changed);
+        if let Some(query) = seen.uncounted.take() {
+            self.queries[query].add_changes(changes);
+        }
+    }
+}
+
+impl Seen {
+    fn count_to(&mut self, changed: u32) -> u32 {
+        changed.wrapping_sub(std::mem::replace(&mut self.changed, changed))
+    }
+
+    /// Who made the changes that show up between two events.
+    fn owner_of_changes(&self) -> Option<usize> {
+        self.uncounted.or_else(|| self.running.last().map(|running| running.query))
+    }
+}

@@ -1,0 +1,121 @@
+//! How failed assertions about queries read.
+
+use super::queries::{Group, Queries};
+use super::query::Query;
+use crate::error::{Error, ErrorKind};
+
+/// How many lines of one kind a failure shows.
+const SHOWN: usize = 10;
+
+pub(super) fn count<R>(queries: &Queries<R>, expected: usize, or_fewer: bool) -> Error {
+    let ran = if queries.len() == 1 { "1 query".to_owned() } else { format!("{} queries", queries.len()) };
+    let headline = match or_fewer {
+        true => format!("{ran} ran, where at most {expected} may"),
+        false => format!("{ran} ran, not {expected}"),
+    };
+    let error = Error::new(ErrorKind::Queries, headline);
+    if queries.is_empty() { error } else { error.evidence("queries", queries.to_string()) }
+}
+
+pub(super) fn repeats(groups: &[Group<'_>], most: usize) -> Error {
+    let worst = &groups[0];
+    let times = worst.queries.len();
+    let what = one_line(&worst.normalized);
+    let headline = match groups.len() {
+        1 => format!("one query ran {times} times: {what}"),
+        count => format!("{count} queries ran more than {}, the worst {times} times: {what}", often(most)),
+    };
+    let mut error = Error::new(ErrorKind::Queries, headline).sql(&worst.normalized);
+    let values: Vec<String> = worst.queries.iter().map(|query| query.values().join(", ")).collect();
+    let alike = worst.queries.iter().all(|query| query.expanded() == worst.queries[0].expanded());
+    if !alike && values.iter().any(|values| !values.is_empty()) {
+        error = error.evidence("its values", shortened(&values));
+    }
+    error = ran_at(error, &worst.queries);
+    if groups.len() > 1 {
+        let others: Vec<String> =
+            groups[1..].iter().map(|group| format!("{} times: {}", group.queries.len(), group.normalized)).collect();
+        error = error.evidence("and", shortened(&others));
+    }
+    let help = match (alike, worst.queries[0].reads_only()) {
+        (true, true) => "it asks the same each time: keep the answer of the first",
+        (_, true) => "ask once for all of them, with IN (…) or a JOIN",
+        (_, false) => "change all rows in one statement",
+    };
+    let most = groups.iter().map(|group| group.queries.len()).max().unwrap_or(most);
+    error.help(help).help(format!("if the repeats are meant, say how many: .assert_repeats_at_most({most})"))
+}
+
+fn often(most: usize) -> String {
+    if most == 1 { "once".to_owned() } else { format!("{most} times") }
+}
+
+pub(super) fn steps<R>(queries: &Queries<R>, steps: u64, most: u64) -> Error {
+    let mut costliest: Vec<&Query> = queries.iter().collect();
+    costliest.sort_by_key(|query| std::cmp::Reverse(query.steps()));
+    let lines: Vec<String> =
+        costliest.iter().map(|query| format!("{} steps: {}", query.steps(), query.normalized())).collect();
+    Error::new(ErrorKind::Queries, format!("the queries took {steps} steps, where at most {most} may be"))
+        .evidence("queries", shortened(&lines))
+}
+
+pub(super) fn still_running(query: &Query) -> Error {
+    Error::new(ErrorKind::Queries, "a query was still running when the recording ended, so its steps are not known")
+        .sql(query.sql())
+        .help("drop the statement or its rows before the recording ends")
+}
+
+pub(super) fn not_complete() -> Error {
+    Error::new(
+        ErrorKind::Queries,
+        "the recording is not complete: a trace hook of the app's has replaced the recorder's",
+    )
+    .help(
+        "SQLite has one trace hook per connection: leave the app's own out (Connection::trace, trace_v2) in this test",
+    )
+}
+
+pub(super) fn table(group: &Group<'_>, verb: &str, table: &str, allowed: &[&str]) -> Error {
+    let allowed = if allowed.is_empty() { "no table".to_owned() } else { format!("only {}", allowed.join(", ")) };
+    let error = Error::new(ErrorKind::Queries, format!("a query {verb} {table}, where {allowed} may be"))
+        .sql(group.queries[0].sql());
+    ran_at(error, &group.queries)
+}
+
+pub(super) fn unknown(group: &Group<'_>, what: &str, says: &str) -> Error {
+    let headline = format!("{what}: {}", one_line(&group.normalized));
+    let error = Error::new(ErrorKind::Queries, headline).sql(group.queries[0].sql()).evidence("SQLite says", says);
+    ran_at(error, &group.queries)
+}
+
+/// Adds the lines of the app that ran these queries, where they are known.
+pub(super) fn ran_at(error: Error, queries: &[&Query]) -> Error {
+    let mut sites: Vec<String> = Vec::new();
+    for site in queries.iter().take(SHOWN).filter_map(|query| query.call_site()) {
+        if !sites.contains(&site) {
+            sites.push(site);
+        }
+    }
+    match sites.is_empty() {
+        true => error.note("RUST_BACKTRACE=1 shows the lines that ran it"),
+        false => error.evidence("run at", sites.join("\n")),
+    }
+}
+
+fn shortened(lines: &[String]) -> String {
+    let mut text = lines.iter().take(SHOWN).map(|line| one_line(line)).collect::<Vec<_>>().join("\n");
+    if lines.len() > SHOWN {
+        text.push_str(&format!("\n… and {} more", lines.len() - SHOWN));
+    }
+    text
+}
+
+/// The text on one line, cut where it is long.
+pub(super) fn one_line(text: &str) -> String {
+    const MOST: usize = 120;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

@@ -1,0 +1,287 @@
+//! How SQLite tells what it runs: a trace hook on every connection to a database of a test.
+//!
+//! SQLite calls an automatic extension for each connection that anybody in the process opens. Ours looks at the file's
+//! name; if the file is the database of a test, it sets the hook, whatever driver opened it. So the hook is there before a
+//! recording starts, and what a pool opened long ago is seen as well. While nothing is recorded, the callback costs a
+//! relaxed load.
+//!
+//! To tell the end of a statement, SQLite asks the clock twice, which costs more than our callback. So the first connection
+//! of a database listens to the starts alone, until a recording begins on the thread that has it. All others listen to
+//! both from the start: they may be on other threads by then, where nobody else may set their hook.
+//!
+//! The hook's context is the number of the database and never a pointer: SQLite tells too early, or not at all, when a
+//! connection is gone, and a number may be looked up at any time.
+#![allow(unsafe_code, reason = "the hooks that rusqlite offers see only rusqlite's own connections, one at a time")]
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, c_void};
+use std::os::raw::{c_char, c_int, c_uint};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rusqlite::{Connection, ffi};
+
+use super::capture::{Capture, Counters, Finished, STILL_HERE, Started};
+
+// Of the C interface and stable. The constants of the bindings change their type from version to version.
+const TRACE_STMT: c_uint = 1;
+const TRACE_PROFILE: c_uint = 2;
+const TRACE_CLOSE: c_uint = 8;
+/// What a connection listens to that only waits for a recording.
+const STARTS: c_uint = TRACE_STMT | TRACE_CLOSE;
+const STATUS_FULLSCAN_STEP: c_int = 1;
+const STATUS_SORT: c_int = 2;
+const STATUS_AUTOINDEX: c_int = 3;
+const STATUS_VM_STEP: c_int = 4;
+const STATUS_REPREPARE: c_int = 5;
+
+/// The databases of tests, by the name that SQLite has for their file.
+static DATABASES: RwLock<BTreeMap<Vec<u8>, usize>> = RwLock::new(BTreeMap::new());
+static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
+
+/// What is being recorded, by the number of its database.
+static CAPTURES: RwLock<Vec<(usize, Arc<Capture>)>> = RwLock::new(Vec::new());
+/// How many those are. A callback that sees nought does nothing.
+static RECORDING: AtomicUsize = AtomicUsize::new(0);
+
+/// A database whose connections carry the hook, from its first connection on.
+pub(crate) struct Tap {
+    number: usize,
+    file: Vec<u8>,
+}
+
+impl Tap {
+    /// Sets the hook on the first connection of a database, and on all to the same file that are opened while this lives.
+    pub(crate) fn on(connection: &Connection) -> Tap {
+        // SAFETY: the entry point stays valid for the life of the process. SQLite keeps it once however often it is added;
+        // it is added each time because an app may reset the list.
+        let added = unsafe { ffi::sqlite3_auto_extension(Some(opened)) };
+        debug_assert_eq!(added, ffi::SQLITE_OK, "SQLite takes an automatic extension");
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the connection is open, and borrowed for longer than the name is looked at.
+        let file = unsafe {
+            let handle = connection.handle();
+            trace(handle, number, STARTS);
+            file_of(handle).to_bytes().to_vec()
+        };
+        DATABASES.write().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), number);
+        Tap { number, file }
+    }
+
+    /// Records into `capture` until the guard is dropped.
+    pub(crate) fn start<'a>(&self, first: &'a Connection, capture: Arc<Capture>) -> Recorded<'a> {
+        CAPTURES.write().unwrap_or_else(PoisonError::into_inner).push((self.number, Arc::clone(&capture)));
+        RECORDING.fetch_add(1, Ordering::SeqCst);
+        let recorded = Recorded { number: self.number, first, capture };
+        recorded.listen(STARTS | TRACE_PROFILE);
+        recorded
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        DATABASES.write().unwrap_or_else(PoisonError::into_inner).remove(&self.file);
+    }
+}
+
+/// Ends a recording when it is dropped.
+pub(crate) struct Recorded<'a> {
+    number: usize,
+    /// The first connection of the database.
+    first: &'a Connection,
+    capture: Arc<Capture>,
+}
+
+impl Recorded<'_> {
+    /// Whether the hook of a connection is still ours. A hook cannot be asked for, but if it is ours, it tells what runs.
+    pub(crate) fn hears(&self, connection: &Connection) -> bool {
+        self.capture.hears(|| connection.query_row(STILL_HERE, [], |_| Ok(())).is_ok())
+    }
+
+    /// Sets what the first connection listens to, unless the app has set a hook of its own there.
+    fn listen(&self, mask: c_uint) {
+        if self.hears(self.first) {
+            // SAFETY: the connection is open and borrowed, and it is no other thread's: a reference to it cannot leave the
+            // thread that has it.
+            unsafe { trace(self.first.handle(), self.number, mask) };
+        }
+    }
+}
+
+impl Drop for Recorded<'_> {
+    fn drop(&mut self) {
+        let captures = CAPTURES.read().unwrap_or_else(PoisonError::into_inner);
+        let is_last = captures.iter().filter(|(number, _)| *number == self.number).count() == 1;
+        drop(captures);
+        if is_last {
+            self.listen(STARTS);
+        }
+        RECORDING.fetch_sub(1, Ordering::SeqCst);
+        let mut captures = CAPTURES.write().unwrap_or_else(PoisonError::into_inner);
+        captures.retain(|(_, capture)| !Arc::ptr_eq(capture, &self.capture));
+    }
+}
+
+/// How many rows the connection has changed since it was opened, as far as 32 bits hold it.
+pub(crate) fn total_changes(connection: &Connection) -> (usize, u32) {
+    // SAFETY: the connection is open and borrowed, and it belongs to this thread.
+    unsafe {
+        let handle = connection.handle();
+        (handle.addr(), ffi::sqlite3_total_changes(handle).cast_unsigned())
+    }
+}
+
+/// # Safety
+/// `db` is an open connection that no other thread uses.
+unsafe fn trace(db: *mut ffi::sqlite3, number: usize, mask: c_uint) {
+    // SAFETY: the callback lives as long as the process and never looks behind its context.
+    unsafe { ffi::sqlite3_trace_v2(db, mask, Some(event), ptr::without_provenance_mut(number)) };
+}
+
+/// The name that SQLite has for the main file; empty for a database without one.
+///
+/// # Safety
+/// `db` is an open connection, and stays open for as long as the name is used.
+unsafe fn file_of<'a>(db: *mut ffi::sqlite3) -> &'a CStr {
+    // SAFETY: the caller's. The first database is always called `main` here, also where it has been given another name.
+    let name = unsafe { ffi::sqlite3_db_filename(db, c"main".as_ptr()) };
+    if name.is_null() {
+        return c"";
+    }
+    // SAFETY: SQLite answers with a string that ends in NUL and lives as long as the connection.
+    unsafe { CStr::from_ptr(name) }
+}
+
+/// Called by SQLite for each connection of the process when it is open and before its opener has it.
+unsafe extern "C" fn opened(
+    db: *mut ffi::sqlite3,
+    _message: *mut *mut c_char,
+    _api: *const ffi::sqlite3_api_routines,
+) -> c_int {
+    let set = || {
+        // SAFETY: SQLite hands over a connection that nobody else has yet.
+        let file = unsafe { file_of(db) }.to_bytes();
+        if file.is_empty() {
+            return;
+        }
+        let number = DATABASES.read().unwrap_or_else(PoisonError::into_inner).get(file).copied();
+        if let Some(number) = number {
+            // SAFETY: as above.
+            unsafe { trace(db, number, STARTS | TRACE_PROFILE) };
+        }
+    };
+    // Whatever happens here, an app's connection opens as it would without us.
+    let _ = catch_unwind(AssertUnwindSafe(set));
+    ffi::SQLITE_OK
+}
+
+/// Called by SQLite when a statement starts, when it ends, and when a connection closes.
+unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_void, more: *mut c_void) -> c_int {
+    if RECORDING.load(Ordering::Relaxed) == 0 {
+        return 0;
+    }
+    let number = context.addr();
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        let captures = CAPTURES.read().unwrap_or_else(PoisonError::into_inner);
+        let mut mine = captures.iter().filter(|(of, _)| *of == number).map(|(_, capture)| &**capture).peekable();
+        if mine.peek().is_none() {
+            return;
+        }
+        match kind {
+            // SAFETY: for these two events SQLite hands over the statement, and for the first its text.
+            TRACE_STMT => unsafe { started(mine, about.cast(), more.cast()) },
+            // SAFETY: see above.
+            TRACE_PROFILE => unsafe { finished(mine, about.cast()) },
+            TRACE_CLOSE => {
+                let db: *mut ffi::sqlite3 = about.cast();
+                // SAFETY: for this event SQLite hands over the connection, which is still open.
+                let changed = unsafe { ffi::sqlite3_total_changes(db) }.cast_unsigned();
+                mine.for_each(|capture| capture.closed(db.addr(), changed));
+            }
+            _ => {}
+        }
+    }));
+    0
+}
+
+/// # Safety
+/// `statement` is the statement of a callback and `text` a string that ends in NUL.
+unsafe fn started<'a>(
+    captures: impl Iterator<Item = &'a Capture>,
+    statement: *mut ffi::sqlite3_stmt,
+    text: *const c_char,
+) {
+    // SAFETY: the caller's. None of these calls runs the statement or changes what the app can ask of its connection.
+    let (db, own) = unsafe { (ffi::sqlite3_db_handle(statement), ffi::sqlite3_sql(statement)) };
+    // SAFETY: the caller's.
+    let sql = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    if !ptr::eq(own, text) {
+        // Not the statement's own text: a comment that tells of a trigger, or of a statement that runs within another.
+        captures.for_each(|capture| capture.nested(db.addr(), &sql));
+        return;
+    }
+    // SAFETY: the caller's.
+    let (has_parameters, reads_only) =
+        unsafe { (ffi::sqlite3_bind_parameter_count(statement) > 0, ffi::sqlite3_stmt_readonly(statement) != 0) };
+    let expanded = has_parameters.then(|| {
+        // SAFETY: SQLite gives a string of its own, or NULL where it would be too long.
+        unsafe {
+            let expanded = ffi::sqlite3_expanded_sql(statement);
+            if expanded.is_null() {
+                return None;
+            }
+            let text = CStr::from_ptr(expanded).to_string_lossy().into_owned();
+            ffi::sqlite3_free(expanded.cast());
+            Some(text)
+        }
+    });
+    let started = Started {
+        connection: db.addr(),
+        statement: statement.addr(),
+        sql: &sql,
+        expanded: expanded.flatten(),
+        has_parameters,
+        reads_only,
+        // SAFETY: the caller's.
+        counters: unsafe { counters(statement) },
+        // SAFETY: the connection of a statement that runs is open.
+        changed: unsafe { ffi::sqlite3_total_changes(db) }.cast_unsigned(),
+    };
+    captures.for_each(|capture| capture.started(&started));
+}
+
+/// # Safety
+/// `statement` is the statement of a callback.
+unsafe fn finished<'a>(captures: impl Iterator<Item = &'a Capture>, statement: *mut ffi::sqlite3_stmt) {
+    // SAFETY: the caller's.
+    let finished = unsafe {
+        let db = ffi::sqlite3_db_handle(statement);
+        Finished {
+            connection: db.addr(),
+            statement: statement.addr(),
+            counters: counters(statement),
+            changed: ffi::sqlite3_total_changes(db).cast_unsigned(),
+            reads_only: ffi::sqlite3_stmt_readonly(statement) != 0,
+            is_halted: ffi::sqlite3_stmt_busy(statement) == 0,
+        }
+    };
+    captures.for_each(|capture| capture.finished(&finished));
+}
+
+/// What the statement has cost since it was prepared. Nothing is set back: the numbers belong to the app.
+///
+/// # Safety
+/// `statement` is the statement of a callback.
+unsafe fn counters(statement: *mut ffi::sqlite3_stmt) -> Counters {
+    // SAFETY: the caller's.
+    let status = |what| unsafe { ffi::sqlite3_stmt_status(statement, what, 0) }.cast_unsigned();
+    Counters {
+        steps: status(STATUS_VM_STEP),
+        fullscan_steps: status(STATUS_FULLSCAN_STEP),
+        sorts: status(STATUS_SORT),
+        autoindex_rows: status(STATUS_AUTOINDEX),
+        reprepared: status(STATUS_REPREPARE),
+    }
+}

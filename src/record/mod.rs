@@ -1,0 +1,156 @@
+//! What did this code run? Every statement on every connection to a test's database, whatever the driver.
+//!
+//! ```
+//! use sqlitmus::{Template, rusqlite::Connection};
+//!
+//! static APP: Template = Template::embedded(&[("1.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT);")]);
+//!
+//! fn names(db: &mut Connection, ids: &[i64]) -> Vec<Option<String>> {
+//!     let mut name = db.prepare("SELECT max(name) FROM users WHERE id = ?1").unwrap();
+//!     ids.iter().map(|id| name.query_row([id], |row| row.get(0)).unwrap()).collect()
+//! }
+//!
+//! let db = APP.in_memory();
+//! let queries = db.record(|db| names(db, &[7, 8, 9]));
+//! assert_eq!(queries.value.len(), 3);
+//! queries.assert_at_most(3).assert_no_scan().assert_only_writes(&[]);
+//!
+//! let error = queries.try_assert_no_repeats().unwrap_err();
+//! assert_eq!(error.headline(), "one query ran 3 times: SELECT max(name) FROM users WHERE id = ?");
+//! ```
+//!
+//! # What is seen
+//!
+//! Each run of a statement on a connection whose main file is the database: those of [`TestDb::connect`], those that the
+//! app opens by path or URI through any driver that is linked to the same SQLite, on any thread, opened before or during
+//! the recording. Two tests that record side by side see their own databases only. `BEGIN`, `COMMIT` and the `PRAGMA`s
+//! that a driver sends when it opens a connection are statements too: open a pool before the recording.
+//!
+//! Not seen: a statement that SQLite refuses to prepare, `EXPLAIN`, incremental blob I/O, what runs on an in-memory database
+//! of the app's own, and a database that is merely attached to a connection to another one.
+//!
+//! # What it costs, and what it changes
+//!
+//! Nothing that the app can ask SQLite changes: results, errors, `changes()`, `last_insert_rowid()`. A recorded statement
+//! costs half a microsecond more, one with its call site four. While nothing is recorded, a statement costs nothing on the
+//! database's first connection and a tenth of a microsecond on others, for which SQLite reads the clock.
+//!
+//! The recorder sits in SQLite's trace hook, of which each connection has one. If the app sets its own on a connection
+//! (`Connection::trace`, `trace_v2`), that replaces the recorder's, and what the connection runs from then on is not seen.
+//! For the connection that [`TestDb::record`] hands out, and the database's first one with a [`Recorder`], this is
+//! noticed when the recording ends (by a `SELECT` without a table, which the app's hook sees): [`Queries::is_complete`] is false and every assertion fails. On a connection that the
+//! app opens itself, it cannot be noticed.
+
+mod capture;
+mod failure;
+mod hook;
+mod queries;
+mod query;
+mod scans;
+mod site;
+mod tables;
+
+use std::fmt;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use self::capture::Capture;
+use self::hook::Recorded;
+pub(crate) use self::hook::Tap;
+pub use self::queries::Queries;
+pub use self::query::Query;
+use crate::db::{Address, TestDb};
+use crate::error::Result;
+
+impl TestDb {
+    /// Runs `f` and tells what ran meanwhile on all connections to this database.
+    ///
+    /// `f` gets a connection of its own, set up like those of [`connect`](TestDb::connect) before the recording starts. It
+    /// does not see temporary tables of the first connection or a transaction that is open there: for those, take a
+    /// [`recorder`](TestDb::recorder).
+    ///
+    /// ```
+    /// let db = sqlitmus::Template::empty().in_memory();
+    /// let queries = db.record(|db| db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1), (2)"));
+    /// assert!(queries.value.is_ok());
+    /// assert_eq!(queries.iter().nth(1).unwrap().rows_changed(), Some(2));
+    /// ```
+    ///
+    /// # Panics
+    /// When SQLite refuses the connection, and when `f` panics.
+    #[track_caller]
+    pub fn record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Queries<R> {
+        match self.try_record(f) {
+            Ok(queries) => queries,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Like [`record`](TestDb::record), without the panic if SQLite refuses the connection.
+    ///
+    /// # Errors
+    /// When SQLite refuses the connection.
+    pub fn try_record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Result<Queries<R>> {
+        let mut connection = self.try_connect()?;
+        let recorder = Recorder::start(self);
+        let value = f(&mut connection);
+        Ok(recorder.end(&connection, value))
+    }
+
+    /// Starts a recording that goes on until [`Recorder::stop`], for code that is no closure.
+    pub fn recorder(&self) -> Recorder<'_> {
+        Recorder::start(self)
+    }
+}
+
+/// A recording that goes on.
+///
+/// ```
+/// let db = sqlitmus::Template::empty().in_memory();
+/// let recorder = db.recorder();
+/// db.execute_batch("CREATE TABLE t(x)").unwrap();
+/// recorder.stop().assert_count(1);
+/// ```
+#[must_use = "a recording ends when its recorder is dropped, and only `stop` tells what ran"]
+pub struct Recorder<'a> {
+    db: &'a TestDb,
+    address: Address,
+    capture: Arc<Capture>,
+    recorded: Recorded<'a>,
+}
+
+impl<'a> Recorder<'a> {
+    /// Starts a recording of all connections to `db`.
+    pub fn start(db: &'a TestDb) -> Recorder<'a> {
+        let capture = Arc::new(Capture::default());
+        let recorded = db.tap().start(db, Arc::clone(&capture));
+        Recorder { db, address: db.address(), capture, recorded }
+    }
+
+    /// From here on, each query notes where it is run, for [`Query::call_site`]. Four microseconds a query.
+    pub fn with_call_sites(self) -> Recorder<'a> {
+        self.capture.note_call_sites();
+        self
+    }
+
+    /// Ends the recording. Queries that are still running are in it as far as they have come.
+    pub fn stop(self) -> Queries<()> {
+        let db = self.db;
+        self.end(db, ())
+    }
+
+    fn end<R>(self, connection: &Connection, value: R) -> Queries<R> {
+        self.capture.settle(hook::total_changes(connection));
+        self.capture.settle(hook::total_changes(self.db));
+        let complete = self.recorded.hears(connection);
+        drop(self.recorded);
+        Queries::new(value, self.capture.take(), complete, self.address)
+    }
+}
+
+impl fmt::Debug for Recorder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("db", &self.db).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,62 @@
+//! Which of the queries read a whole table.
+
+use rusqlite::Connection;
+
+use super::failure;
+use super::queries::Group;
+use super::query::Query;
+use crate::db::Address;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan;
+
+pub(super) fn check(groups: &[Group<'_>], address: &Address, allowed: &[String]) -> Result<()> {
+    let mut connection = None;
+    let mut unneeded: Vec<&str> = allowed.iter().map(String::as_str).collect();
+    for group in groups.iter().filter(|group| has_a_plan(group.queries[0])) {
+        let connection = match &mut connection {
+            Some(connection) => connection,
+            none => none.insert(address.connect()?),
+        };
+        // Every run is explained that has other values: LIKE and a partial index may use them.
+        let mut explained: Vec<&str> = Vec::new();
+        for query in &group.queries {
+            let text = query.expanded().unwrap_or(query.sql());
+            if explained.len() < 10 && !explained.contains(&text) {
+                explained.push(text);
+                explain(connection, group, query, text, allowed, &mut unneeded)?;
+            }
+        }
+    }
+    match unneeded.first() {
+        None => Ok(()),
+        Some(table) => {
+            Err(Error::new(ErrorKind::Queries, format!("no query scans {table}: the allowance is not needed"))
+                .help(format!("take .allow_scan({table:?}) away")))
+        }
+    }
+}
+
+fn has_a_plan(query: &Query) -> bool {
+    matches!(query.keyword().as_str(), "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "WITH" | "VALUES")
+}
+
+fn explain(
+    connection: &Connection,
+    group: &Group<'_>,
+    query: &Query,
+    text: &str,
+    allowed: &[String],
+    unneeded: &mut Vec<&str>,
+) -> Result<()> {
+    let plan = plan::try_explain(connection, text).map_err(|error| {
+        let says = error.headline().to_owned();
+        failure::unknown(group, "a query cannot be explained", &says).because(error)
+    })?;
+    for table in allowed.iter().filter(|table| plan.try_assert_no_scan_of(table).is_err()) {
+        plan.allow_scan(table);
+        unneeded.retain(|other| other != table);
+    }
+    let Err(error) = plan.try_assert_no_scan() else { return Ok(()) };
+    let error = error.note(format!("it went over {} rows of a full scan", query.fullscan_steps()));
+    Err(failure::ran_at(error, &group.queries))
+}

@@ -1,0 +1,107 @@
+//! Which tables the queries read and write: SQLite's authorizer is asked while they are prepared once more.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+
+use super::failure;
+use super::queries::Group;
+use super::query::Query;
+use crate::db::Address;
+use crate::error::{Refusal, Result};
+
+const SCHEMA: &str = "sqlite_schema";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Reads,
+    Writes,
+}
+
+/// Tables that a query names, with the schema's own spelling.
+#[derive(Default)]
+struct Touched {
+    read: BTreeSet<String>,
+    written: BTreeSet<String>,
+}
+
+pub(super) fn check(groups: &[Group<'_>], address: &Address, access: Access, allowed: &[&str]) -> Result<()> {
+    let mut connection = None;
+    for group in groups.iter().filter(|group| !group.queries[0].is_about_the_connection()) {
+        let query = group.queries[0];
+        if access == Access::Writes && query.reads_only() {
+            continue;
+        }
+        let touched = if changes_the_schema(query) {
+            let schema = || BTreeSet::from([SCHEMA.to_owned()]);
+            Touched { read: schema(), written: schema() }
+        } else {
+            let connection = match &mut connection {
+                Some(connection) => connection,
+                none => none.insert(address.connect()?),
+            };
+            touched(connection, query.sql()).map_err(|error| {
+                let says = Refusal::of(&error).map_or_else(|| error.to_string(), |refusal| refusal.to_string());
+                failure::unknown(group, "a query cannot be looked into", &says).because(error)
+            })?
+        };
+        let (tables, verb) = match access {
+            Access::Reads => (touched.read, "reads"),
+            Access::Writes => (touched.written, "writes"),
+        };
+        let other = tables.iter().find(|table| !allowed.iter().any(|name| is_same_table(name, table)));
+        if let Some(table) = other {
+            return Err(failure::table(group, verb, table, allowed));
+        }
+    }
+    Ok(())
+}
+
+fn changes_the_schema(query: &Query) -> bool {
+    matches!(query.keyword().as_str(), "CREATE" | "DROP" | "ALTER" | "REINDEX" | "ANALYZE" | "VACUUM")
+}
+
+fn is_same_table(one: &str, other: &str) -> bool {
+    let other_name =
+        |name: &str| if name.eq_ignore_ascii_case("sqlite_master") { SCHEMA.to_owned() } else { name.to_lowercase() };
+    other_name(one) == other_name(other)
+}
+
+fn touched(connection: &mut Connection, sql: &str) -> rusqlite::Result<Touched> {
+    let seen = Arc::new(Mutex::new(Touched::default()));
+    let noted = Arc::clone(&seen);
+    let _ = connection.authorizer(Some(move |context: AuthContext<'_>| {
+        let mut seen = noted.lock().unwrap_or_else(PoisonError::into_inner);
+        match context.action {
+            AuthAction::Read { table_name, .. } => {
+                seen.read.insert(table_name.to_owned());
+            }
+            AuthAction::Insert { table_name }
+            | AuthAction::Delete { table_name }
+            | AuthAction::Update { table_name, .. } => {
+                seen.written.insert(table_name.to_owned());
+            }
+            _ => {}
+        }
+        Authorization::Allow
+    }));
+    let prepared = connection.prepare(sql).map(drop);
+    let _ = connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
+    prepared?;
+    let mut touched = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+    // The authorizer names views and table-valued functions too. What SQLite keeps for itself is nobody's table.
+    let mut is_table =
+        connection.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE")?;
+    for tables in [&mut touched.read, &mut touched.written] {
+        for name in std::mem::take(tables) {
+            if is_same_table(&name, SCHEMA) {
+                tables.insert(SCHEMA.to_owned());
+            } else if name != "sqlite_sequence" && is_table.exists([&name])? {
+                tables.insert(name);
+            }
+        }
+    }
+    Ok(touched)
+}
