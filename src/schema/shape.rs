@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::text;
 use super::{Action, Column, ForeignKey, Index, Indexed, Key, Schema, Table, TableKind, Term, Trigger, View};
+use crate::migrations::is_ledger;
 use crate::sql::{Names, Token, TokenKind, normal, plain_name, quote_identifier, quote_text, tokens, unquoted};
 
 /// What is kept of a table.
@@ -63,21 +64,6 @@ pub(super) struct ViewShape {
     pub(super) columns: String,
     pub(super) query: String,
     pub(super) triggers: Vec<TriggerShape>,
-}
-
-/// The tables in which runners of migrations note what they have applied.
-const LEDGERS: [&str; 7] = [
-    "_migrations",
-    "schema_migrations",
-    "_sqlx_migrations",
-    "__diesel_schema_migrations",
-    "refinery_schema_history",
-    "goose_db_version",
-    "seaql_migrations",
-];
-
-fn is_ledger(name: &str) -> bool {
-    LEDGERS.iter().any(|ledger| ledger.eq_ignore_ascii_case(name))
 }
 
 /// The shapes of all tables and views that are to be seen.

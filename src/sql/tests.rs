@@ -279,3 +279,9 @@ fn names_are_quoted_only_where_they_must_be() {
         assert_eq!(plain_name(quoted), format!("\"{quoted}\""));
     }
 }
+
+#[test]
+fn a_name_has_quotes_where_it_needs_them() {
+    let names = ["a_1", "order", "1a", "a b", "key", ""];
+    assert_eq!(names.map(super::plain_name), ["a_1", "\"order\"", "\"1a\"", "\"a b\"", "key", "\"\""]);
+}

@@ -6,7 +6,7 @@ use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, ToSql};
 
 use crate::error::{Error, Refusal, Result};
-use crate::sql::quote_identifier;
+use crate::sql::plain_name;
 
 /// A row of `sqlite_schema`.
 #[derive(Clone, Debug)]
@@ -196,86 +196,14 @@ fn is_scan_of(line: &str, table: &str) -> bool {
     })
 }
 
-/// A name as SQL, in quotes only where it needs them.
-pub(super) fn name(name: &str) -> String {
-    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-    if plain && !RESERVED.contains(&name.to_ascii_uppercase().as_str()) {
-        return name.to_owned();
-    }
-    quote_identifier(name)
-}
-
 /// Names as SQL, with commas between them.
 pub(super) fn names<'a>(list: impl IntoIterator<Item = &'a str>) -> String {
-    list.into_iter().map(name).collect::<Vec<_>>().join(", ")
+    list.into_iter().map(plain_name).collect::<Vec<_>>().join(", ")
 }
-
-/// The words that are no names without quotes, see <https://www.sqlite.org/lang_keywords.html>; the others of that list
-/// may be names.
-const RESERVED: &[&str] = &[
-    "ADD",
-    "ALL",
-    "ALTER",
-    "AND",
-    "AS",
-    "AUTOINCREMENT",
-    "BETWEEN",
-    "CASE",
-    "CHECK",
-    "COLLATE",
-    "COMMIT",
-    "CONSTRAINT",
-    "CREATE",
-    "DEFAULT",
-    "DEFERRABLE",
-    "DELETE",
-    "DISTINCT",
-    "DROP",
-    "ELSE",
-    "ESCAPE",
-    "EXISTS",
-    "FOREIGN",
-    "FROM",
-    "GROUP",
-    "HAVING",
-    "IN",
-    "INDEX",
-    "INSERT",
-    "INTERSECT",
-    "INTO",
-    "IS",
-    "ISNULL",
-    "JOIN",
-    "LIMIT",
-    "NOT",
-    "NOTHING",
-    "NOTNULL",
-    "NULL",
-    "ON",
-    "OR",
-    "ORDER",
-    "PRIMARY",
-    "REFERENCES",
-    "RETURNING",
-    "SELECT",
-    "SET",
-    "TABLE",
-    "THEN",
-    "TO",
-    "TRANSACTION",
-    "UNION",
-    "UNIQUE",
-    "UPDATE",
-    "USING",
-    "VALUES",
-    "WHEN",
-    "WHERE",
-];
 
 #[cfg(test)]
 mod tests {
-    use super::{is_scan_of, name};
+    use super::is_scan_of;
 
     #[test]
     fn a_scan_is_told_by_the_whole_name_of_its_table() {
@@ -288,10 +216,5 @@ mod tests {
         ] {
             assert_eq!(is_scan_of(line, "child"), expected, "{line}");
         }
-    }
-
-    #[test]
-    fn a_name_has_quotes_where_it_needs_them() {
-        assert_eq!(["a_1", "order", "1a", "a b", "key"].map(name), ["a_1", "\"order\"", "\"1a\"", "\"a b\"", "key"]);
     }
 }

@@ -2,10 +2,10 @@
 
 use rusqlite::types::Value;
 
-use super::bench::{self, Bench};
+use super::bench::Bench;
 use super::{Found, Ground, is_nullable, object};
 use crate::schema::{Affinity, Check, Column, Table};
-use crate::sql::{TokenKind, quote_identifier, tokens};
+use crate::sql::{TokenKind, plain_name, quote_identifier, tokens};
 
 pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
     for table in ground.tables() {
@@ -95,7 +95,7 @@ fn undecided(ground: &Ground, table: &Table, check: &Check, found: &mut Vec<Foun
     let nulls: String = columns
         .iter()
         .filter(|column| is_nullable(table, column))
-        .map(|column| format!("{} IS NULL OR ", bench::name(&column.name)))
+        .map(|column| format!("{} IS NULL OR ", plain_name(&column.name)))
         .collect();
     let decided = format!("{nulls}({}) IS TRUE", check.expression.trim());
     let cost = "a CHECK refuses a row only where it is false: where it is NULL, anything passes";

@@ -3,8 +3,7 @@
 
 use std::ops::Range;
 
-use super::bench;
-use crate::sql::{Token, TokenKind, quote_text, tokens};
+use crate::sql::{Token, TokenKind, plain_name, quote_text, tokens};
 
 /// A CREATE TABLE, with the changes that are asked for.
 #[derive(Debug)]
@@ -169,7 +168,7 @@ impl<'a> Declaration<'a> {
             if self.tokens[token - 1].is("REFERENCES")
                 && parent.name().is_some_and(|name| name.eq_ignore_ascii_case(old))
             {
-                self.changes.push((parent.start..parent.end(), bench::name(new)));
+                self.changes.push((parent.start..parent.end(), plain_name(new)));
             }
         }
         Some(self)
@@ -188,7 +187,7 @@ impl<'a> Declaration<'a> {
     /// The new declaration, of a table with this name.
     pub(super) fn named(mut self, name: &str) -> String {
         let old = self.tokens[self.name];
-        self.changes.push((old.start..old.end(), bench::name(name)));
+        self.changes.push((old.start..old.end(), plain_name(name)));
         self.changes.sort_by_key(|(range, _)| (range.start, range.end));
         let (mut text, mut at) = (String::new(), 0);
         for (range, new) in &self.changes {

@@ -1,9 +1,10 @@
 //! Indexes that cost every write and help no query.
 
-use super::bench::{self, Bench};
+use super::bench::Bench;
 use super::references::column_names;
 use super::{Found, Ground, checks};
 use crate::schema::{Affinity, Column, Index, Indexed, Table, Term};
+use crate::sql::plain_name;
 
 pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
     for table in ground.tables() {
@@ -18,7 +19,7 @@ pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
 }
 
 fn drop_it(index: &Index) -> String {
-    format!("DROP INDEX {};", bench::name(&index.name))
+    format!("DROP INDEX {};", plain_name(&index.name))
 }
 
 fn same_text(one: &str, two: &str) -> bool {
@@ -146,7 +147,7 @@ fn unusable(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
     if collation.eq_ignore_ascii_case(&column.collation) || index.partial.is_some() || !textual {
         return None;
     }
-    let select = format!("SELECT * FROM {} WHERE {} = ?", bench::name(&table.name), bench::name(&column.name));
+    let select = format!("SELECT * FROM {} WHERE {} = ?", plain_name(&table.name), plain_name(&column.name));
     let plan = ground.bench.plan(&select).filter(|_| !ground.bench.is_missing(&table.name))?;
     if !Bench::scans(&plan, &table.name) {
         return None;
@@ -165,8 +166,8 @@ fn unusable(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
             .sql(format!(
                 "{}\nCREATE {unique}INDEX {} ON {}({});",
                 drop_it(index),
-                bench::name(&index.name),
-                bench::name(&table.name),
+                plain_name(&index.name),
+                plain_name(&table.name),
                 terms.join(", ")
             )),
     )
@@ -175,10 +176,10 @@ fn unusable(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
 /// A term as it was, without its collation where that is what is wrong with it.
 fn again(term: &Term, plain: bool) -> String {
     let what = match &term.what {
-        Indexed::Column(name) => bench::name(name),
+        Indexed::Column(name) => plain_name(name),
         Indexed::Rowid => "rowid".to_owned(),
         Indexed::Expression(expression) => expression.clone(),
     };
-    let collation = if plain { String::new() } else { format!(" COLLATE {}", bench::name(&term.collation)) };
+    let collation = if plain { String::new() } else { format!(" COLLATE {}", plain_name(&term.collation)) };
     format!("{what}{collation}{}", if term.descending { " DESC" } else { "" })
 }

@@ -7,6 +7,7 @@ use super::checks::{self, Verdict};
 use super::references::{column_names, free_name};
 use super::{Found, Ground, is_nullable, object};
 use crate::schema::{Affinity, Column, Indexed, Table, Term};
+use crate::sql::plain_name;
 
 pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
     for table in ground.tables() {
@@ -142,10 +143,10 @@ fn unique_with_nullable(ground: &Ground, table: &Table, terms: &[Term], name: Op
         .map(|column| {
             format!(
                 "CREATE UNIQUE INDEX {} ON {}({}) WHERE {} IS NULL;",
-                bench::name(&free_name(ground, table, &rest(column))),
-                bench::name(&table.name),
+                plain_name(&free_name(ground, table, &rest(column))),
+                plain_name(&table.name),
                 bench::names(rest(column)),
-                bench::name(&column.name)
+                plain_name(&column.name)
             )
         })
         .collect();

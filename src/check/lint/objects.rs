@@ -1,10 +1,10 @@
 //! Views and triggers that name what is gone, and names in double quotes that are no names.
 
-use super::bench;
 use super::declaration::{Declaration, with_text};
 use super::trial::new_name;
 use super::{Fix, Found, Ground, object};
 use crate::schema::{Column, Trigger, View};
+use crate::sql::plain_name;
 
 pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
     tables_and_indexes(ground, found);
@@ -38,7 +38,7 @@ fn judge_view(ground: &Ground, view: &View, found: &mut Vec<Found>) -> bool {
     if bench.is_missing(&view.name) {
         return false;
     }
-    let select = format!("SELECT * FROM {}", bench::name(&view.name));
+    let select = format!("SELECT * FROM {}", plain_name(&view.name));
     if let Err(message) = bench.prepare(&select) {
         if is_gone(ground, &message) {
             let what = format!("the view {} cannot be read any more", view.name);
@@ -46,20 +46,20 @@ fn judge_view(ground: &Ground, view: &View, found: &mut Vec<Found>) -> bool {
             found.push(
                 Found::new("dangling-view", &view.name, what, cost)
                     .evidence("SQLite says", message)
-                    .sql(format!("DROP VIEW {};", bench::name(&view.name))),
+                    .sql(format!("DROP VIEW {};", plain_name(&view.name))),
             );
         }
         return false;
     }
     let strictly = |sql: &str| {
-        let replaced = format!("DROP VIEW {}; {sql}", bench::name(&view.name));
+        let replaced = format!("DROP VIEW {}; {sql}", plain_name(&view.name));
         strictly(ground, &replaced, &[select.as_str()])
     };
     if let Some((message, text)) = quoted(&view.sql, &strictly) {
         let mut finding = string_finding("view", &view.name, &view.name, message);
         if let Some(sql) = text {
             let triggers: String = view.triggers.iter().map(|trigger| format!("\n{};", trigger.sql)).collect();
-            finding = finding.sql(format!("DROP VIEW {};\n{sql};{triggers}", bench::name(&view.name)));
+            finding = finding.sql(format!("DROP VIEW {};\n{sql};{triggers}", plain_name(&view.name)));
         }
         found.push(finding);
     }
@@ -73,15 +73,15 @@ fn judge_trigger(ground: &Ground, trigger: &Trigger, of: &str, columns: &[&str],
     }
     // Which of the three makes it run is not asked: the other two can be prepared in any case, or are refused for another
     // reason, such as a view without a trigger for them.
-    let (table, first) = (bench::name(of), columns.first().copied().unwrap_or("rowid"));
-    let sets: Vec<String> = columns.iter().map(|column| format!("{0} = {0}", bench::name(column))).collect();
+    let (table, first) = (plain_name(of), columns.first().copied().unwrap_or("rowid"));
+    let sets: Vec<String> = columns.iter().map(|column| format!("{0} = {0}", plain_name(column))).collect();
     let statements = [
-        format!("INSERT INTO {table}({}) VALUES (NULL)", bench::name(first)),
+        format!("INSERT INTO {table}({}) VALUES (NULL)", plain_name(first)),
         format!("UPDATE {table} SET {}", sets.join(", ")),
         format!("DELETE FROM {table}"),
     ];
     let refused = statements.iter().find_map(|sql| bench.prepare(sql).err().filter(|message| is_gone(ground, message)));
-    let drop = format!("DROP TRIGGER {}", bench::name(&trigger.name));
+    let drop = format!("DROP TRIGGER {}", plain_name(&trigger.name));
     let _ = bench.run(&drop);
     if let Some(message) = refused {
         let what = format!("the trigger {} on {of} cannot run any more", trigger.name);
@@ -118,7 +118,7 @@ fn tables_and_indexes(ground: &Ground, found: &mut Vec<Found>) {
             }
             for index in table.indexes.iter().filter(|index| index.name.eq_ignore_ascii_case(name)) {
                 let mut finding = string_finding("index", name, name, message.clone()).on(table);
-                let drop = format!("DROP INDEX {}", bench::name(&index.name));
+                let drop = format!("DROP INDEX {}", plain_name(&index.name));
                 let again = |sql: &str| strictly(ground, &format!("{drop}; {sql}"), &[]);
                 if let Some((_, Some(sql))) = quoted(&index.sql, &again) {
                     finding = finding.sql(format!("{drop};\n{sql};"));

@@ -6,6 +6,7 @@ use super::bench::{self, Bench};
 use super::checks::{self, Verdict};
 use super::{Found, Ground, is_column, is_nullable, object, same_names};
 use crate::schema::{Affinity, Column, ForeignKey, Indexed, Table, TableKind, Term};
+use crate::sql::plain_name;
 
 pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
     for table in ground.tables() {
@@ -127,8 +128,8 @@ fn not_unique(ground: &Ground, table: &Table, key: &ForeignKey, parent: &Table, 
         return;
     }
     // SQLite says so when it prepares a statement that has to look the parent up.
-    let insert = format!("INSERT INTO {} DEFAULT VALUES", bench::name(&table.name));
-    let delete = format!("DELETE FROM {}", bench::name(&parent.name));
+    let insert = format!("INSERT INTO {} DEFAULT VALUES", plain_name(&table.name));
+    let delete = format!("DELETE FROM {}", plain_name(&parent.name));
     let refusal = with_foreign_keys(&ground.bench, |bench| {
         bench.prepare(&insert).err().or_else(|| bench.prepare(&delete).err()).unwrap_or_default()
     });
@@ -151,8 +152,8 @@ fn not_unique(ground: &Ground, table: &Table, key: &ForeignKey, parent: &Table, 
         let index = free_name(ground, parent, &columns);
         finding.sql(format!(
             "CREATE UNIQUE INDEX {} ON {}({});",
-            bench::name(&index),
-            bench::name(&parent.name),
+            plain_name(&index),
+            plain_name(&parent.name),
             bench::names(columns)
         ))
     } else {
@@ -194,7 +195,7 @@ fn aligned<'a>(
         sql = sql.retype(&child.name, &parent.declared_type)?;
     }
     if !child.collation.eq_ignore_ascii_case(&parent.collation) {
-        sql = sql.collate(&child.name, &bench::name(&parent.collation))?;
+        sql = sql.collate(&child.name, &plain_name(&parent.collation))?;
     }
     Some(sql)
 }
@@ -258,7 +259,7 @@ fn composite_nullable(ground: &Ground, table: &Table, key: &ForeignKey, found: &
     let finding = Found::new("fk-composite-nullable", object, what, cost);
     found.push(match fixed.is_empty() {
         true => {
-            let sums: Vec<String> = names.iter().map(|column| format!("({} IS NULL)", bench::name(column))).collect();
+            let sums: Vec<String> = names.iter().map(|column| format!("({} IS NULL)", plain_name(column))).collect();
             let all = sums.windows(2).map(|two| two.join(" = ")).collect::<Vec<_>>().join(" AND ");
             finding.rebuild(table, |sql| sql.add(&format!("CHECK ({all})")))
         }
@@ -301,10 +302,10 @@ fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
     }
     // The proof: deleting a row of the parent, found by its key, reads all of the child.
     let by: Vec<String> = match parent.without_rowid {
-        true => parent_key(parent).iter().map(|column| format!("{} = ?", bench::name(column))).collect(),
+        true => parent_key(parent).iter().map(|column| format!("{} = ?", plain_name(column))).collect(),
         false => vec!["rowid = ?".to_owned()],
     };
-    let delete = format!("DELETE FROM {} WHERE {}", bench::name(&parent.name), by.join(" AND "));
+    let delete = format!("DELETE FROM {} WHERE {}", plain_name(&parent.name), by.join(" AND "));
     let Some(proof) = with_foreign_keys(bench, |bench| bench.plan(&delete)) else { return };
     if !Bench::scans(&proof, &child.name) {
         return;
@@ -337,14 +338,14 @@ fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
         .columns
         .iter()
         .map(|(mine, theirs)| match mine.collation.eq_ignore_ascii_case(&theirs.collation) {
-            true => bench::name(&mine.name),
-            false => format!("{} COLLATE {}", bench::name(&mine.name), bench::name(&theirs.collation)),
+            true => plain_name(&mine.name),
+            false => format!("{} COLLATE {}", plain_name(&mine.name), plain_name(&theirs.collation)),
         })
         .collect();
     let index = format!(
         "CREATE INDEX {} ON {}({});",
-        bench::name(&free_name(ground, child, &columns)),
-        bench::name(&child.name),
+        plain_name(&free_name(ground, child, &columns)),
+        plain_name(&child.name),
         terms.join(", ")
     );
     finding = match (&cause, differs) {
@@ -365,12 +366,12 @@ fn lookup_plan(bench: &Bench, pair: &Pair<'_>) -> Option<Vec<String>> {
     let compared: Vec<String> = pair
         .columns
         .iter()
-        .map(|(child, parent)| format!("parent.{} = child.{}", bench::name(&parent.name), bench::name(&child.name)))
+        .map(|(child, parent)| format!("parent.{} = child.{}", plain_name(&parent.name), plain_name(&child.name)))
         .collect();
     bench.plan(&format!(
         "SELECT 1 FROM {} AS parent CROSS JOIN {} AS child WHERE {}",
-        bench::name(&pair.parent.name),
-        bench::name(&pair.child.name),
+        plain_name(&pair.parent.name),
+        plain_name(&pair.child.name),
         compared.join(" AND ")
     ))
 }

@@ -6,6 +6,7 @@ use super::bench::{self, Bench, Declared, Triggers};
 use super::{Fix, Found, detect};
 use crate::error::Result;
 use crate::schema::{Schema, Table};
+use crate::sql::plain_name;
 
 /// Runs every fix that is SQL and keeps those after which the finding is gone and no other has come.
 ///
@@ -142,7 +143,7 @@ fn body(schema: &Schema, fix: &Fix) -> String {
 }
 
 fn rebuild(table: &Table, declaration: &str) -> String {
-    let (old, new) = (bench::name(&table.name), bench::name(&new_name(&table.name)));
+    let (old, new) = (plain_name(&table.name), plain_name(&new_name(&table.name)));
     let columns = bench::names(
         table.columns.iter().filter(|column| column.generated.is_none()).map(|column| column.name.as_str()),
     );
