@@ -152,6 +152,10 @@ fn a_scan_can_be_allowed_and_an_allowance_has_to_be_needed() {
     queries.allow_scan("orders").assert_no_scan();
     let error = queries.allow_scan("users").try_assert_no_scan().map(drop).unwrap_err();
     assert_eq!(error.headline(), "no query scans users: the allowance is not needed");
+    // Neither does one of a table that is not there pass.
+    let queries = ran("SELECT id FROM orders WHERE total = 10");
+    let error = queries.allow_scan("orders").allow_scan("odrers").try_assert_no_scan().map(drop).unwrap_err();
+    assert_eq!(error.headline(), "no query scans odrers: the allowance is not needed");
 }
 
 #[test]
