@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::backup::Backup;
 use rusqlite::{Connection, ffi};
 
 use super::{Finding, Findings, foreign_keys, lines, virtual_tables};
+use crate::db::back_up;
 use crate::error::{BoxError, Error, Refusal, Result};
 use crate::sql;
 
@@ -192,13 +192,7 @@ pub(super) fn copy_of(connection: &Connection, functions: Option<Functions>) -> 
         // What could not be registered is missed by the statement that needs it, and named there.
         let _ = functions(&copy);
     }
-    {
-        let backup = Backup::new(connection, &mut copy)?;
-        match backup.step(-1)? {
-            rusqlite::backup::StepResult::Done => {}
-            _ => return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
-        }
-    }
+    back_up(connection, &mut copy)?;
     Ok(copy)
 }
 

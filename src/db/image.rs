@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::profile::Profile;
@@ -100,4 +101,12 @@ pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
             _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
         })
         .map_err(|error| Error::sqlite("to checkpoint the database", error))
+}
+
+/// Copies a database as it is committed, in one step. SQLite's own loop would wait for a lock without end.
+pub(crate) fn back_up(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
+    match Backup::new(source, target)?.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
+    }
 }

@@ -7,6 +7,7 @@ mod profile;
 mod template;
 mod testdb;
 
+pub(crate) use image::back_up;
 pub(crate) use profile::Difference;
 pub use profile::Profile;
 pub use template::Template;

@@ -5,9 +5,9 @@ use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
-use rusqlite::backup::Backup;
 use tempfile::TempDir;
 
 use super::image::{self, Functions, Image, MAIN};
@@ -176,7 +176,10 @@ impl TestDb {
     fn back_up_to(&self, target: &mut Connection) -> Result<()> {
         let mut copy = || -> rusqlite::Result<()> {
             let source = Connection::open(&self.path)?;
-            Backup::new(&source, target)?.run_to_completion(i32::MAX, std::time::Duration::ZERO, None)
+            // As long as the database's own connections wait.
+            let patience: u32 = self.connection.query_row("PRAGMA busy_timeout", [], |row| row.get(0))?;
+            source.busy_timeout(Duration::from_millis(patience.into()))?;
+            image::back_up(&source, target)
         };
         copy().map_err(|error| Error::sqlite("to copy the database", error).path(&self.path))
     }

@@ -155,6 +155,17 @@ fn forks_while_other_threads_write_show_whole_transactions() {
 }
 
 #[test]
+fn a_fork_of_a_file_that_is_locked_is_an_error_and_no_endless_wait() {
+    static ROLLBACK: Template = Template::empty().profile(Profile::SQLITE_DEFAULTS.pragma("busy_timeout", "0"));
+    let db = ROLLBACK.on_disk();
+    db.execute_batch("CREATE TABLE t(x); BEGIN EXCLUSIVE; INSERT INTO t VALUES (1)").unwrap();
+    let error = db.try_fork().map(drop).unwrap_err();
+    assert_eq!((error.headline(), error.sqlite_code()), ("SQLite refused to copy the database", Some(5)));
+    db.execute_batch("COMMIT").unwrap();
+    assert_eq!(count(&db.fork()), 1);
+}
+
+#[test]
 fn a_connection_outlives_its_database() {
     for db in both() {
         let connection = db.connect();
