@@ -30,9 +30,57 @@ pub(crate) struct Settings {
     pub(crate) check: bool,
     /// Where kept databases and the cache go, instead of the target folder.
     pub(crate) dir: Option<PathBuf>,
+    /// The file that gathers every statement of a run and its plan.
+    pub(crate) ledger: Option<PathBuf>,
+    /// The seed of all random choices, instead of those that the tests name.
+    pub(crate) seed: Option<u64>,
+    /// Which part of the work of an explorer this process does.
+    pub(crate) shard: Shard,
+    /// The one image, fault or schedule to repeat, as a failure has printed it.
+    pub(crate) replay: Option<String>,
 }
 
-const NAMES: [&str; 4] = ["SQLITMUS_CACHE", "SQLITMUS_CHECK", "SQLITMUS_DIR", "SQLITMUS_KEEP"];
+/// One part of work that is split over machines, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shard {
+    pub(crate) number: u64,
+    pub(crate) of: u64,
+}
+
+impl Shard {
+    const ALL: Shard = Shard { number: 1, of: 1 };
+
+    /// Whether the step with this index, from 0, belongs to this part.
+    pub(crate) fn has(self, index: u64) -> bool {
+        index % self.of == self.number - 1
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            keep: Keep::OnFailure,
+            cache: true,
+            check: false,
+            dir: None,
+            ledger: None,
+            seed: None,
+            shard: Shard::ALL,
+            replay: None,
+        }
+    }
+}
+
+const NAMES: [&str; 8] = [
+    "SQLITMUS_CACHE",
+    "SQLITMUS_CHECK",
+    "SQLITMUS_DIR",
+    "SQLITMUS_KEEP",
+    "SQLITMUS_LEDGER",
+    "SQLITMUS_REPLAY",
+    "SQLITMUS_SEED",
+    "SQLITMUS_SHARD",
+];
 
 /// The settings of this process, read once.
 pub(crate) fn settings() -> Result<&'static Settings> {
@@ -41,7 +89,7 @@ pub(crate) fn settings() -> Result<&'static Settings> {
 }
 
 fn parse(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Settings> {
-    let mut settings = Settings { keep: Keep::OnFailure, cache: true, check: false, dir: None };
+    let mut settings = Settings::default();
     for (name, value) in variables {
         let Some(name) = name.to_str().filter(|name| name.starts_with("SQLITMUS_")) else { continue };
         match name {
@@ -57,8 +105,15 @@ fn parse(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Settin
                 let choices = [("off", false), ("on", true), ("0", false), ("1", true)];
                 settings.check = choose(name, &value, &choices)?;
             }
-            "SQLITMUS_DIR" if value.is_empty() => {}
-            "SQLITMUS_DIR" => settings.dir = Some(PathBuf::from(value)),
+            "SQLITMUS_DIR" => settings.dir = path(value),
+            "SQLITMUS_LEDGER" => settings.ledger = path(value),
+            "SQLITMUS_REPLAY" => settings.replay = text(name, &value)?,
+            "SQLITMUS_SEED" => {
+                settings.seed = read(name, &value, number, "a number such as 24378 or 0x5f3a")?;
+            }
+            "SQLITMUS_SHARD" => {
+                settings.shard = read(name, &value, shard, "a part of how many, such as 1/4")?.unwrap_or(Shard::ALL);
+            }
             _ => {
                 return Err(Error::new(ErrorKind::Environment, format!("unknown environment variable {name}"))
                     .help(format!("the known ones are {}", NAMES.join(", "))));
@@ -69,7 +124,7 @@ fn parse(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Settin
 }
 
 fn choose<T: Copy>(name: &str, value: &OsString, choices: &[(&str, T)]) -> Result<T> {
-    // An empty value is how shells and CI files unset a variable. The first choice is the default.
+    // The first choice is the default.
     if value.is_empty() {
         return Ok(choices[0].1);
     }
@@ -79,8 +134,46 @@ fn choose<T: Copy>(name: &str, value: &OsString, choices: &[(&str, T)]) -> Resul
         }
     }
     let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-    Err(Error::new(ErrorKind::Environment, format!("unknown value of {name}: {:?}", value.to_string_lossy()))
-        .help(format!("the known ones are {}", words.join(", "))))
+    Err(unknown(name, value).help(format!("the known ones are {}", words.join(", "))))
+}
+
+// An empty value is how shells and CI files unset a variable.
+
+fn path(value: OsString) -> Option<PathBuf> {
+    (!value.is_empty()).then(|| PathBuf::from(value))
+}
+
+fn text(name: &str, value: &OsString) -> Result<Option<String>> {
+    match value.to_str() {
+        Some("") => Ok(None),
+        Some(text) => Ok(Some(text.to_owned())),
+        None => Err(unknown(name, value)),
+    }
+}
+
+fn read<T>(name: &str, value: &OsString, parse: fn(&str) -> Option<T>, known: &str) -> Result<Option<T>> {
+    let Some(text) = text(name, value)? else { return Ok(None) };
+    match parse(&text) {
+        Some(value) => Ok(Some(value)),
+        None => Err(unknown(name, value).help(format!("it takes {known}"))),
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+fn shard(text: &str) -> Option<Shard> {
+    let (number, of) = text.split_once('/')?;
+    let shard = Shard { number: number.parse().ok()?, of: of.parse().ok()? };
+    (1..=shard.of).contains(&shard.number).then_some(shard)
+}
+
+fn unknown(name: &str, value: &OsString) -> Error {
+    Error::new(ErrorKind::Environment, format!("unknown value of {name}: {:?}", value.to_string_lossy()))
 }
 
 /// The folder of the package under test. cargo and nextest set it anew at run time, also where the checkout was moved
@@ -137,7 +230,7 @@ mod tests {
     #[test]
     fn other_variables_are_none_of_our_business() {
         let settings = parsed(&[("PATH", "/bin"), ("RUST_LOG", "sqlitmus")]).unwrap();
-        assert_eq!(settings, Settings { keep: Keep::OnFailure, cache: true, check: false, dir: None });
+        assert_eq!(settings, Settings::default());
     }
 
     #[test]
@@ -145,7 +238,7 @@ mod tests {
         let settings =
             parsed(&[("SQLITMUS_KEEP", "always"), ("SQLITMUS_CACHE", "off"), ("SQLITMUS_DIR", "/x")]).unwrap();
         let dir = Some(PathBuf::from("/x"));
-        assert_eq!(settings, Settings { keep: Keep::Always, cache: false, check: false, dir });
+        assert_eq!(settings, Settings { keep: Keep::Always, cache: false, dir, ..Settings::default() });
         for (value, check) in [("1", true), ("on", true), ("0", false), ("off", false), ("", false)] {
             assert_eq!(parsed(&[("SQLITMUS_CHECK", value)]).unwrap().check, check, "{value}");
         }
@@ -161,11 +254,28 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_and_a_shard_are_numbers() {
+        let settings = parsed(&[("SQLITMUS_SEED", "0x5f3a"), ("SQLITMUS_SHARD", "2/3")]).unwrap();
+        assert_eq!(settings.seed, Some(0x5f3a));
+        assert_eq!((0..6).filter(|index| settings.shard.has(*index)).collect::<Vec<_>>(), [1, 4]);
+        assert_eq!(parsed(&[("SQLITMUS_SEED", "17")]).unwrap().seed, Some(17));
+        assert_eq!(parsed(&[("SQLITMUS_SEED", "")]).unwrap().seed, None);
+        for (name, value) in [("SQLITMUS_SHARD", "4/3"), ("SQLITMUS_SHARD", "0/3"), ("SQLITMUS_SEED", "0xg")] {
+            assert!(parsed(&[(name, value)]).is_err(), "{name}={value}");
+        }
+        assert_eq!(
+            parsed(&[("SQLITMUS_SHARD", "3")]).unwrap_err(),
+            "unknown value of SQLITMUS_SHARD: \"3\"\n\n  help: it takes a part of how many, such as 1/4"
+        );
+    }
+
+    #[test]
     fn an_unknown_name_lists_the_known_ones() {
         assert_eq!(
             parsed(&[("SQLITMUS_KEPT", "always")]).unwrap_err(),
             "unknown environment variable SQLITMUS_KEPT\n\n  \
-             help: the known ones are SQLITMUS_CACHE, SQLITMUS_CHECK, SQLITMUS_DIR, SQLITMUS_KEEP"
+             help: the known ones are SQLITMUS_CACHE, SQLITMUS_CHECK, SQLITMUS_DIR, SQLITMUS_KEEP, SQLITMUS_LEDGER, \
+             SQLITMUS_REPLAY, SQLITMUS_SEED, SQLITMUS_SHARD"
         );
     }
 

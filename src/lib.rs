@@ -63,6 +63,9 @@
 
 pub mod check;
 mod db;
+#[allow(dead_code, reason = "what is drawn from it comes with data and the explorers")]
+mod draw;
+#[allow(dead_code, reason = "what reads them comes with data and the explorers")]
 mod env;
 mod error;
 #[cfg(feature = "fixtures")]
@@ -71,6 +74,8 @@ pub mod fixtures;
 mod macros;
 pub mod migrations;
 pub mod plan;
+#[allow(dead_code, reason = "long work comes with data and the explorers")]
+mod progress;
 pub mod record;
 mod report;
 pub mod schema;

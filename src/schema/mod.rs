@@ -9,6 +9,7 @@
 //!
 //! Names are compared as SQLite compares them: ASCII letters match in either case.
 
+pub(crate) mod bench;
 mod canonical;
 mod diff;
 mod read;

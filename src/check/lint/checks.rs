@@ -2,8 +2,8 @@
 
 use rusqlite::types::Value;
 
-use super::bench::Bench;
 use super::{Found, Ground, is_nullable, object};
+use crate::schema::bench::Bench;
 use crate::schema::{Affinity, Check, Column, Table};
 use crate::sql::{TokenKind, plain_name, quote_identifier, tokens};
 

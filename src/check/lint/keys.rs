@@ -2,10 +2,10 @@
 
 use rusqlite::types::Value;
 
-use super::bench;
 use super::checks::{self, Verdict};
 use super::references::{column_names, free_name};
 use super::{Found, Ground, is_nullable, object};
+use crate::schema::bench;
 use crate::schema::{Affinity, Column, Indexed, Table, Term};
 use crate::sql::plain_name;
 

@@ -1,10 +1,9 @@
 //! Lints of a schema. What each code means, and when to allow it, is in [`lints`](super::lints).
 //!
 //! A lint judges by what SQLite says: by the facts of [`Schema`], by query plans, by whether a statement can be prepared,
-//! by the value of a CHECK. Plans and statements run on an empty copy of the schema in memory, the [`bench::Bench`].
+//! by the value of a CHECK. Plans and statements run on an empty copy of the schema in memory, the [`Bench`].
 //! Every fix that is SQL has been run on such a copy, and the copy linted again.
 
-mod bench;
 mod checks;
 mod columns;
 mod declaration;
@@ -16,10 +15,10 @@ mod trial;
 
 use rusqlite::Connection;
 
-use self::bench::{Bench, Triggers};
 use super::{Finding, Findings};
 use crate::error::Result;
 use crate::migrations::is_ledger;
+use crate::schema::bench::{Bench, Triggers};
 use crate::schema::{Column, Schema, Table, TableKind};
 
 /// Every code of [`lint()`], in the order in which findings are listed.

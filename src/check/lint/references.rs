@@ -2,9 +2,9 @@
 
 use rusqlite::types::Value;
 
-use super::bench::{self, Bench};
 use super::checks::{self, Verdict};
 use super::{Found, Ground, is_column, is_nullable, object, same_names};
+use crate::schema::bench::{self, Bench};
 use crate::schema::{Affinity, Column, ForeignKey, Indexed, Table, TableKind, Term};
 use crate::sql::plain_name;
 

@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::bench::{self, Bench, Declared, Triggers};
 use super::{Fix, Found, detect};
 use crate::error::Result;
+use crate::schema::bench::{self, Bench, Declared, Triggers};
 use crate::schema::{Schema, Table};
 use crate::sql::plain_name;
 

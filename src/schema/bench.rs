@@ -10,37 +10,37 @@ use crate::sql::plain_name;
 
 /// A row of `sqlite_schema`.
 #[derive(Clone, Debug)]
-pub(super) struct Declared {
+pub(crate) struct Declared {
     kind: String,
-    pub(super) name: String,
-    pub(super) table: String,
+    pub(crate) name: String,
+    pub(crate) table: String,
     sql: String,
 }
 
 /// The copy.
 #[derive(Debug)]
-pub(super) struct Bench {
-    pub(super) connection: Connection,
+pub(crate) struct Bench {
+    pub(crate) connection: Connection,
     /// What could not be made here: a virtual table whose module the app registers, and what stands on it. Nothing is
     /// judged that names one of them.
     missing: Vec<String>,
     /// Tables and indexes that SQLite takes only while a name that resolves to nothing counts as a text.
-    pub(super) quoted: Vec<(String, String)>,
+    pub(crate) quoted: Vec<(String, String)>,
 }
 
 /// Whether the triggers are copied too. One trigger is judged alone, without the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Triggers {
+pub(crate) enum Triggers {
     Copied,
     LeftOut,
 }
 
 impl Bench {
-    pub(super) fn copy(source: &Connection, triggers: Triggers) -> Result<Bench> {
+    pub(crate) fn copy(source: &Connection, triggers: Triggers) -> Result<Bench> {
         Bench::of(&declared(source)?, triggers)
     }
 
-    pub(super) fn of(declared: &[Declared], triggers: Triggers) -> Result<Bench> {
+    pub(crate) fn of(declared: &[Declared], triggers: Triggers) -> Result<Bench> {
         let open = || -> rusqlite::Result<Connection> {
             let connection = Connection::open_in_memory()?;
             // An automatic index would hide a scan: it is built by one. Foreign keys are switched on for single plans.
@@ -84,24 +84,24 @@ impl Bench {
     }
 
     /// Whether names in double quotes that resolve to nothing are texts: in declarations, and in statements.
-    pub(super) fn quoted_strings(&self, declarations: bool, statements: bool) {
+    pub(crate) fn quoted_strings(&self, declarations: bool, statements: bool) {
         // The answer tells what is set now; a build without the switch reads them as it was compiled to.
         let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, declarations);
         let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, statements);
     }
 
     /// Runs statements. A function or collation that only the app has is replaced by a stub.
-    pub(super) fn run(&self, sql: &str) -> std::result::Result<(), String> {
+    pub(crate) fn run(&self, sql: &str) -> std::result::Result<(), String> {
         self.with_stubs(|connection| connection.execute_batch(sql))
     }
 
     /// Prepares a statement, and says what SQLite says if it cannot.
-    pub(super) fn prepare(&self, sql: &str) -> std::result::Result<(), String> {
+    pub(crate) fn prepare(&self, sql: &str) -> std::result::Result<(), String> {
         self.with_stubs(|connection| connection.prepare(sql).map(drop))
     }
 
     /// The lines of a query plan, or nothing if there is no plan.
-    pub(super) fn plan(&self, sql: &str) -> Option<Vec<String>> {
+    pub(crate) fn plan(&self, sql: &str) -> Option<Vec<String>> {
         let explain = format!("EXPLAIN QUERY PLAN {sql}");
         let lines = |connection: &Connection| -> rusqlite::Result<Vec<String>> {
             let mut statement = connection.prepare(&explain)?;
@@ -117,23 +117,23 @@ impl Bench {
     }
 
     /// The one value of a query, or nothing if it fails. A stub fails when it is called: its value is not known.
-    pub(super) fn value<T: FromSql>(&self, sql: &str, values: &[Value]) -> Option<T> {
+    pub(crate) fn value<T: FromSql>(&self, sql: &str, values: &[Value]) -> Option<T> {
         let values: Vec<&dyn ToSql> = values.iter().map(|value| value as &dyn ToSql).collect();
         self.with_stubs(|connection| connection.query_row(sql, values.as_slice(), |row| row.get(0))).ok()
     }
 
     /// Whether a plan reads all of a table or of one of its indexes.
-    pub(super) fn scans(plan: &[String], table: &str) -> bool {
+    pub(crate) fn scans(plan: &[String], table: &str) -> bool {
         plan.iter().any(|line| is_scan_of(line, table))
     }
 
     /// Whether this is about something that could not be copied.
-    pub(super) fn is_missing(&self, name: &str) -> bool {
+    pub(crate) fn is_missing(&self, name: &str) -> bool {
         self.missing.iter().any(|missing| missing.eq_ignore_ascii_case(name))
     }
 
     /// Whether SQLite's message names something that is missing only here.
-    pub(super) fn is_about_missing(&self, message: &str) -> bool {
+    pub(crate) fn is_about_missing(&self, message: &str) -> bool {
         let message = message.to_ascii_lowercase();
         self.missing.iter().any(|missing| message.contains(&missing.to_ascii_lowercase()))
     }
@@ -172,7 +172,7 @@ impl Bench {
 }
 
 /// What a database declares, without SQLite's own tables.
-pub(super) fn declared(source: &Connection) -> Result<Vec<Declared>> {
+pub(crate) fn declared(source: &Connection) -> Result<Vec<Declared>> {
     read(source).map_err(|error| Error::sqlite("to read sqlite_schema", error))
 }
 
@@ -197,7 +197,7 @@ fn is_scan_of(line: &str, table: &str) -> bool {
 }
 
 /// Names as SQL, with commas between them.
-pub(super) fn names<'a>(list: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn names<'a>(list: impl IntoIterator<Item = &'a str>) -> String {
     list.into_iter().map(plain_name).collect::<Vec<_>>().join(", ")
 }
 

@@ -1,0 +1,79 @@
+//! Random choices that can be made again: each follows from a seed and the names of what it is for, never from what was
+//! drawn before.
+//!
+//! So one choice more or less leaves all others as they were, and the seed that a failure prints brings back the same ones.
+
+/// A stream of numbers that follows from its key alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Draw {
+    state: u64,
+}
+
+impl Draw {
+    /// The stream of a key; [`key`] makes one.
+    pub(crate) fn new(key: u64) -> Draw {
+        Draw { state: key }
+    }
+
+    /// The next number.
+    #[inline]
+    pub(crate) fn next(&mut self) -> u64 {
+        // SplitMix64: every state gives another number, and neighbours look unrelated.
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.state)
+    }
+
+    /// A number below `end`, which is at least 1.
+    #[inline]
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        // The high half of a product: no division, and a bias of less than one in 2^32 for what tests draw from.
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
+    }
+
+    /// Whether something happens that happens `percent` times in a hundred.
+    #[inline]
+    pub(crate) fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// The key of what stands below `key` under a number: a row, an attempt.
+#[inline]
+pub(crate) fn key(key: u64, number: u64) -> u64 {
+    mix(key ^ mix(number.wrapping_add(0x9e37_79b9_7f4a_7c15)))
+}
+
+/// The key of what stands below `key` under a name: a table, a column.
+pub(crate) fn named(base: u64, name: &str) -> u64 {
+    key(base, xxhash_rust::xxh64::xxh64(name.as_bytes(), 0))
+}
+
+#[inline]
+fn mix(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Draw, key, named};
+
+    #[test]
+    fn a_choice_depends_on_its_key_alone() {
+        let of = |seed, table, row| Draw::new(key(named(seed, table), row)).next();
+        assert_eq!(of(7, "users", 3), of(7, "users", 3));
+        let others = [of(8, "users", 3), of(7, "orders", 3), of(7, "users", 4)];
+        assert!(others.iter().all(|other| *other != of(7, "users", 3)));
+    }
+
+    #[test]
+    fn numbers_below_an_end_reach_all_of_them_and_no_other() {
+        let mut draw = Draw::new(1);
+        let mut seen = [0; 5];
+        for _ in 0..1000 {
+            seen[draw.below(5) as usize] += 1;
+        }
+        assert!(seen.iter().all(|count| (150..250).contains(count)), "{seen:?}");
+    }
+}
