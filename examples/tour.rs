@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use sqlitmus::plan::explain;
+use sqlitmus::plan::{explain, growth_of};
 use sqlitmus::{BoxError, Profile, Template, check};
 
 // The app's databases, described once. In tests, a fixture of one line hands them out: `SHOP.in_memory()`.
@@ -65,6 +65,13 @@ fn main() -> Result<(), BoxError> {
     explain(&db, "SELECT number FROM orders WHERE customer_id = ?1").assert_no_scan().assert_uses_index("orders_open");
     println!("query plans     {}", scan.headline());
 
+    let growth = growth_of(&SHOP, [10, 100, 1000], orders, |db| app::place_order(db, 1, &[(1, 1)]));
+    println!(
+        "growth          the steps of placing an order among 10, 100, 1000: {:?}, {}",
+        growth.steps(),
+        growth.growth()
+    );
+
     let queries = db.record(|db| app::place_order(db, ada, &[(1, 1), (2, 1), (3, 1)]));
     let repeats = queries.try_assert_no_repeats().map(drop).unwrap_err();
     println!("queries         {} to place an order; {}", queries.len(), repeats.headline());
@@ -89,6 +96,16 @@ fn main() -> Result<(), BoxError> {
         ),
     ]);
     println!("\nand a migration that fails:\n\n{}", broken.try_in_memory().unwrap_err());
+    Ok(())
+}
+
+/// Makes a shop have `n` orders of one customer.
+fn orders(connection: &mut Connection, n: usize) -> Result<(), BoxError> {
+    let ada = app::add_customer(connection, "ada@example.com", "Ada")?;
+    let mut insert = connection.prepare("INSERT INTO orders(number, customer_id) VALUES (?1, ?2)")?;
+    for order in 0..n {
+        insert.execute((format!("old-{order}"), ada))?;
+    }
     Ok(())
 }
 

@@ -45,6 +45,8 @@
 //!   `never` changes that; `SQLITMUS_DIR` names another folder.
 //! - Processes share built templates through `sqlitmus/cache` in the target folder; `SQLITMUS_CACHE=off` does without.
 //! - [`plan::explain`] shows how SQLite would run a statement, and what it would scan.
+//! - [`Template::stats`] plans as production does, [`plan::assert_plan_stable`] tells which plans depend on statistics, and
+//!   [`plan::growth`] how the steps of a query grow with the database.
 //! - [`check`] has what asks a database questions, [`schema`] what it answers about itself, and the macros
 //!   [`assert_rows_snapshot!`], [`assert_changes_snapshot!`], [`assert_schema_snapshot!`] and [`assert_plan_snapshot!`] keep
 //!   the answers.

@@ -4,6 +4,7 @@ mod cache;
 mod image;
 mod keep;
 mod profile;
+mod statistics;
 mod template;
 mod testdb;
 

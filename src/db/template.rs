@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use super::cache::{self, KeyBuilder};
 use super::image::{Functions, Image, MAIN};
 use super::profile::Profile;
+use super::statistics::StatisticsFile;
 use super::testdb::TestDb;
 use crate::env;
 use crate::error::{BoxError, Error, ErrorKind, Result};
@@ -41,6 +42,7 @@ pub struct Template {
     profile: Profile,
     functions: Option<Functions>,
     seed: Option<Change>,
+    stats: Option<&'static str>,
     ledger: Ledger,
     key: Option<&'static str>,
     fsync: bool,
@@ -95,6 +97,7 @@ impl Template {
             profile: Profile::PRODUCTION,
             functions: None,
             seed: None,
+            stats: None,
             ledger: Ledger::None,
             key: None,
             fsync: false,
@@ -115,6 +118,30 @@ impl Template {
     #[must_use]
     pub const fn seed(mut self, seed: fn(&mut Connection) -> Result<(), BoxError>) -> Template {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Statistics of production's ANALYZE, so that SQLite plans in tests as it does there. `file` is relative to the package
+    /// under test and read at run time; [`plan::write_statistics`](crate::plan::write_statistics) writes it. They are in the
+    /// databases of [`in_memory`](Template::in_memory) and [`on_disk`](Template::on_disk), behind the seed and in place of
+    /// whatever a migration has gathered, and not in those of [`at`](Template::at).
+    ///
+    /// They stay until the app's own code runs ANALYZE or `PRAGMA optimize`, which count the rows of the test.
+    ///
+    /// ```
+    /// use sqlitmus::{Template, plan::{Statistics, explain}};
+    ///
+    /// static APP: Template =
+    ///     Template::new("fixtures/shop/migrations").stats("fixtures/shop/production_statistics.sql");
+    ///
+    /// let db = APP.in_memory();
+    /// let plan = explain(&db, "SELECT id FROM orders WHERE customer_id = ?1");
+    /// assert_eq!(plan.statistics(), Statistics::Counts);
+    /// plan.assert_no_scan();
+    /// ```
+    #[must_use]
+    pub const fn stats(mut self, file: &'static str) -> Template {
+        self.stats = Some(file);
         self
     }
 
@@ -244,25 +271,45 @@ impl Template {
 
     fn image(&self) -> Result<&Image> {
         self.image.get_or_try_init(|| {
-            let Some(seed) = self.seed else { return self.migrated(None) };
-            let sow = |image: Image| image.change(&self.profile, self.functions, |to| run(seed, to, "seed"));
-            match self.key {
-                // One entry for both: the image before the seed is never asked for.
-                Some(_) => self.cached(self.fingerprint(None)?.add("seeded"), || sow(self.build(None)?)),
-                None => sow(self.migrated(None)?),
+            let statistics = self.stats.map(StatisticsFile::read).transpose()?;
+            if self.seed.is_none() && statistics.is_none() {
+                return self.migrated(None);
+            }
+            let finish = |mut image: Image| -> Result<Image> {
+                if let Some(seed) = self.seed {
+                    image = image.change(&self.profile, self.functions, |to| run(seed, to, "seed"))?;
+                }
+                if let Some(statistics) = &statistics {
+                    image = image.change(&self.profile, self.functions, |to| statistics.load(to))?;
+                }
+                Ok(image)
+            };
+            // One entry for all: the image before is never asked for.
+            if self.key.is_some() || (self.seed.is_none() && !self.is_code()) {
+                let mut key = self.fingerprint(None)?.add(if self.seed.is_some() { "seeded" } else { "" });
+                if let Some(statistics) = &statistics {
+                    key = key.add("statistics").add(&statistics.text);
+                }
+                self.cached(key, || finish(self.build(None)?))
+            } else {
+                finish(self.migrated(None)?)
             }
         })
     }
 
     /// The schema without the seed, from the cache where everything that it is made of can be named.
     fn migrated(&self, version: Option<i64>) -> Result<Image> {
-        let is_code = matches!(self.source, Source::With(_) | Source::Path(_)) || self.functions.is_some();
         let worth_it = !matches!(self.source, Source::Empty);
-        if worth_it && (!is_code || self.key.is_some()) {
+        if worth_it && (!self.is_code() || self.key.is_some()) {
             self.cached(self.fingerprint(version)?, || self.build(version))
         } else {
             self.build(version)
         }
+    }
+
+    /// Whether the schema is made by code, which cannot be named by its contents.
+    fn is_code(&self) -> bool {
+        matches!(self.source, Source::With(_) | Source::Path(_)) || self.functions.is_some()
     }
 
     fn cached(&self, key: KeyBuilder, build: impl FnOnce() -> Result<Image>) -> Result<Image> {

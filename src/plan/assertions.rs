@@ -25,6 +25,7 @@ impl Plan {
         if self.all().any(guilty) {
             return Err(self.scan_failure(guilty));
         }
+        self.check_without_statistics(guilty)?;
         let needless = allowed.iter().find(|table| !self.scans(table));
         match needless {
             Some(table) => Err(self
@@ -50,7 +51,8 @@ impl Plan {
 
     /// Whether `table` is read as a whole; a table that is not there is not.
     pub(crate) fn scans(&self, table: &str) -> bool {
-        self.all().any(|node| is_scan(node) && node.is_of(table))
+        let scan = |node: &Node| is_scan(node) && node.is_of(table);
+        self.all().any(scan) || self.without_statistics.as_deref().is_some_and(|plan| plan.all().any(scan))
     }
 
     /// Asserts that `table` is not read as a whole.
@@ -69,7 +71,11 @@ impl Plan {
     pub fn try_assert_no_scan_of(&self, table: &str) -> Result<&Self> {
         self.known_table(table)?;
         let guilty = |node: &Node| is_scan(node) && node.is_of(table);
-        if self.all().any(guilty) { Err(self.scan_failure(guilty)) } else { Ok(self) }
+        if self.all().any(guilty) {
+            return Err(self.scan_failure(guilty));
+        }
+        self.check_without_statistics(guilty)?;
+        Ok(self)
     }
 
     /// Asserts that the index is used.

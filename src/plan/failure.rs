@@ -4,9 +4,6 @@ use super::tree::{self, Node, Scan, Step};
 use super::{Facts, Plan};
 use crate::error::{Error, ErrorKind};
 
-/// Statistics of fewer rows than this make SQLite prefer a scan to an index that it would use in production.
-const FEW_ROWS: u64 = 100;
-
 impl Plan {
     /// The report of this plan, with the lines marked that `guilty` names.
     pub(super) fn failure(&self, headline: impl Into<String>, guilty: impl Fn(&Node) -> bool) -> Error {
@@ -80,11 +77,8 @@ impl Plan {
                     notes.push(format!("SQLite prints SEARCH for a min() or max() of {table}, and reads all of it"));
                 }
             }
-            if let Some(rows) = self.catalog.counted_rows(table).filter(|&rows| rows < FEW_ROWS && is_guilty) {
-                let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-                notes.push(format!(
-                    "statistics were gathered on {rows} of {table}: of so few, SQLite scans what it would search among many (DELETE FROM sqlite_stat1, then open the database again, to plan without)"
-                ));
+            if is_guilty {
+                notes.extend(self.note_on_few_rows(node, guilty));
             }
         }
         if self.facts == Facts::Text {

@@ -27,8 +27,21 @@
 //! `SEARCH`. So [`explain`] reads the bytecode too, which says what each loop walks, and falls back to the text if the
 //! linked SQLite does not answer a known statement as it is known to: [`Plan::facts_from`].
 //!
-//! Without sqlite_stat1 a plan does not depend on the rows of the database. Parameters need no values; [`explain_with`]
-//! gives them, for what SQLite plans differently by value, such as `LIKE ?1`.
+//! Parameters need no values; [`explain_with`] gives them, for what SQLite plans differently by value, such as `LIKE ?1`.
+//!
+//! # Statistics
+//!
+//! Without sqlite_stat1, which ANALYZE and `PRAGMA optimize` write, a plan does not depend on the rows of the database. With
+//! it, it does: [`Template::stats`](crate::Template::stats) plans by production's, from a file that [`write_statistics`]
+//! writes, and [`assert_plan_stable`] tells whether it matters.
+//!
+//! Statistics that were gathered on a fixture (fewer than 100 rows of a table) mislead: of so few, SQLite scans what it would
+//! search among many, and skips through an index whose first column has few values there. So a statement is then
+//! planned without them as well. [`Plan::assert_no_scan`] fails if either plan scans, and says to which one it is due.
+//!
+//! # Growth
+//!
+//! A plan says how, not how much. [`growth`](growth()) runs a query on databases of several sizes and counts what SQLite does.
 
 mod assertions;
 mod bytecode;
@@ -36,9 +49,12 @@ mod catalog;
 mod facts;
 mod failure;
 mod flow;
+mod growth;
 mod normal;
 mod parse;
 mod refused;
+mod stable;
+mod statistics;
 mod tree;
 
 use std::cell::RefCell;
@@ -48,6 +64,9 @@ use rusqlite::{Connection, Params, Rows, Statement};
 
 use crate::error::{Error, Result};
 use catalog::Catalog;
+pub use growth::{Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
+pub use stable::{assert_plan_stable, try_assert_plan_stable};
+pub use statistics::{write_statistics, write_statistics_with_samples};
 pub use tree::{Access, Effect, Node, Origin, Path, Scan, Step};
 
 /// From this version on a line reads `SCAN t`, and no longer `SCAN TABLE t`.
@@ -64,6 +83,8 @@ pub struct Plan {
     facts: Facts,
     catalog: Catalog,
     allowed: RefCell<Vec<String>>,
+    /// The plan without statistics, if those that there are may be of a fixture.
+    without_statistics: Option<Box<Plan>>,
 }
 
 /// What the loops of a plan are known from.
@@ -109,7 +130,7 @@ pub fn explain(connection: &Connection, sql: &str) -> Plan {
 /// # Errors
 /// When SQLite refuses the statement, or when it is not one statement that has a plan.
 pub fn try_explain(connection: &Connection, sql: &str) -> Result<Plan> {
-    plan(connection, sql, |statement| Ok(statement.raw_query()))
+    plan(connection, sql, &|statement| Ok(statement.raw_query()))
 }
 
 /// Like [`explain`], planned with values for the parameters.
@@ -133,7 +154,7 @@ pub fn explain_with<P: Params + Clone>(connection: &Connection, sql: &str, param
 /// # Errors
 /// When SQLite refuses the statement or a value, or when it is not one statement that has a plan.
 pub fn try_explain_with<P: Params + Clone>(connection: &Connection, sql: &str, params: P) -> Result<Plan> {
-    plan(connection, sql, |statement| statement.query(params.clone()))
+    plan(connection, sql, &|statement| statement.query(params.clone()))
 }
 
 #[track_caller]
@@ -144,10 +165,10 @@ fn or_panic<T>(result: Result<T>) -> T {
     }
 }
 
-fn plan<F>(connection: &Connection, sql: &str, query: F) -> Result<Plan>
-where
-    F: for<'a> Fn(&'a mut Statement<'_>) -> rusqlite::Result<Rows<'a>>,
-{
+/// Gives a statement its values.
+type Query<'q> = dyn for<'a> Fn(&'a mut Statement<'_>) -> rusqlite::Result<Rows<'a>> + 'q;
+
+fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
     let sql = refused::only_statement(sql)?;
     let refuse = |prefix: &str, error| refused::by_sqlite(sql, prefix.len(), error);
     let prefix = "EXPLAIN QUERY PLAN ";
@@ -184,7 +205,10 @@ where
         }
     };
     let nodes = parse::tree(&rows, nodes);
-    Ok(Plan { sql: sql.to_owned(), nodes, effects, facts, catalog, allowed: RefCell::default() })
+    let (sql, allowed) = (sql.to_owned(), RefCell::default());
+    let mut plan = Plan { sql, nodes, effects, facts, catalog, allowed, without_statistics: None };
+    plan.plan_without_statistics(connection, query);
+    Ok(plan)
 }
 
 impl Plan {

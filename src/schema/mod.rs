@@ -14,6 +14,7 @@ mod canonical;
 mod diff;
 mod read;
 mod shape;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,6 +24,7 @@ use rusqlite::Connection;
 use crate::error::Result;
 
 pub use diff::{Difference, SchemaDiff};
+pub(crate) use statistics::{Count, StatisticsRows};
 pub(crate) use text::VirtualTable;
 
 /// Everything that a database declares, in the order of names.

@@ -7,9 +7,11 @@ mod check_profile;
 mod differential;
 #[cfg(feature = "fixtures")]
 mod fixtures;
+mod growth;
 mod lint;
 mod migrations;
 mod plan;
+mod plan_statistics;
 mod profile;
 mod record;
 mod schema;

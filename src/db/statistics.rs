@@ -1,0 +1,61 @@
+//! Production's statistics in the databases of tests: a file that is read, checked against the schema, and loaded.
+
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+
+use crate::env;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::StatisticsRows;
+
+/// A file of statistics as it is now.
+pub(super) struct StatisticsFile {
+    name: &'static str,
+    path: PathBuf,
+    pub(super) text: String,
+}
+
+impl StatisticsFile {
+    /// `name` is relative to the package under test.
+    pub(super) fn read(name: &'static str) -> Result<StatisticsFile> {
+        let path = env::package_dir().join(name);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Error::io("cannot read the statistics", &path, error).help(format!(
+                "write them from production's database, or from a copy: sqlitmus::plan::write_statistics(&connection, {name:?})"
+            ))
+        })?;
+        Ok(StatisticsFile { name, path, text })
+    }
+
+    /// Gives the database these statistics. A row that is about nothing in the schema is an error: plans would be made
+    /// with less than the file promises.
+    pub(super) fn load(&self, connection: &Connection) -> Result<()> {
+        let failed = |headline: String| Error::new(ErrorKind::Template, headline).path(&self.path);
+        let rows = StatisticsRows::parse(&self.text).map_err(|misread| {
+            let first = misread.statement.lines().next().unwrap_or_default();
+            failed(format!("line {} of the statistics adds no row of ANALYZE's: {}", misread.line, self.name))
+                .evidence("it reads", format!("> {first}"))
+                .help("all that may stand there is INSERT INTO sqlite_stat1 or sqlite_stat4, with literals")
+        })?;
+        if rows.is_empty() {
+            return Err(failed(format!("there is no row in the statistics: {}", self.name)));
+        }
+        let refused = |error| Error::sqlite("the statistics", error).path(&self.path);
+        let stale = rows.stale(connection).map_err(refused)?;
+        if !stale.is_empty() {
+            return Err(failed(format!("the statistics do not fit the schema: {}", self.name))
+                .evidence("rows", stale.join("\n"))
+                .help("where a migration has changed the schema since production was counted, delete these rows")
+                .help(format!(
+                    "else write the file again from production: sqlitmus::plan::write_statistics(&connection, {:?})",
+                    self.name
+                )));
+        }
+        let load = || -> rusqlite::Result<()> {
+            let transaction = connection.unchecked_transaction()?;
+            rows.load(connection)?;
+            transaction.commit()
+        };
+        load().map_err(refused)
+    }
+}

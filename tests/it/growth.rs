@@ -1,0 +1,280 @@
+//! How the steps of queries grow with the database.
+
+use sqlitmus::plan::{Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
+use sqlitmus::rusqlite::{self, Connection, params};
+use sqlitmus::{BoxError, Result, Template};
+
+static APP: Template = Template::embedded(&[(
+    "1.sql",
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE, team INT);
+     CREATE TABLE orders(id INTEGER PRIMARY KEY, user_id INT, total INT);
+     CREATE INDEX orders_user ON orders(user_id);",
+)]);
+const SIZES: [usize; 3] = [10, 100, 1000];
+
+/// n users with an order each; their names are not in order.
+fn fill(db: &mut Connection, n: usize) -> rusqlite::Result<()> {
+    let transaction = db.transaction()?;
+    let mut users = transaction.prepare("INSERT INTO users(name, email, team) VALUES (?1, ?2, ?3)")?;
+    let mut orders = transaction.prepare("INSERT INTO orders(user_id, total) VALUES (?1, ?1)")?;
+    for user in 1..=n as i64 {
+        users.execute(params![format!("n{}", user * 7919 % n as i64), format!("{user}@example.com"), user % 10])?;
+        orders.execute([user])?;
+    }
+    drop((users, orders));
+    transaction.commit()
+}
+
+#[track_caller]
+fn grows(sql: &str, expected: Growth) {
+    let report = growth(&APP, SIZES, fill, sql);
+    assert_eq!(report.growth(), expected, "{sql}\n{report}");
+    report.assert_at_most(expected).assert_at_most(Growth::Steeper);
+    assert_eq!((report.sizes(), report.steps().len()), (&SIZES[..], 3));
+}
+
+/// The table of a report, as a failure shows it, with the numbers of the linked SQLite.
+fn table(report: &GrowthReport) -> String {
+    report.to_string().lines().collect::<Vec<_>>().join("\n    ")
+}
+
+#[test]
+fn searches_are_constant() {
+    grows("SELECT name FROM users WHERE id = 7", Growth::Constant);
+    grows("SELECT name FROM users WHERE email = '7@example.com'", Growth::Constant);
+    grows("SELECT total FROM orders WHERE user_id = 7", Growth::Constant);
+    grows("SELECT name FROM users ORDER BY id DESC LIMIT 5", Growth::Constant);
+    grows("SELECT max(id) FROM users", Growth::Constant);
+    grows("SELECT 1", Growth::Constant);
+}
+
+#[test]
+fn scans_and_sorts_and_long_results_are_linear() {
+    grows("SELECT id FROM users WHERE name = 'n7'", Growth::Linear);
+    grows("SELECT name FROM users", Growth::Linear);
+    grows("SELECT name FROM users ORDER BY name", Growth::Linear);
+    grows("SELECT name FROM users ORDER BY name LIMIT 5", Growth::Linear);
+    grows("SELECT name, count(*) FROM users GROUP BY name", Growth::Linear);
+    grows("SELECT total FROM orders WHERE user_id > 0", Growth::Linear);
+    grows("SELECT count(*) FROM users AS a JOIN orders AS b ON b.user_id = a.id", Growth::Linear);
+    // An automatic index.
+    grows("SELECT count(*) FROM users AS a JOIN users AS b ON b.name = a.name", Growth::Linear);
+    grows(
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < (SELECT max(id) FROM users))
+         SELECT sum(n) FROM c",
+        Growth::Linear,
+    );
+}
+
+/// One instruction of SQLite's, which reads all pages.
+#[test]
+fn counting_all_rows_is_linear() {
+    grows("SELECT count(*) FROM users", Growth::Linear);
+    grows("SELECT (SELECT count(*) FROM orders) > 5", Growth::Linear);
+    let report = growth_of(&APP, SIZES, fill, |db| db.execute("DELETE FROM orders", []));
+    assert_eq!(report.growth(), Growth::Linear, "{report}");
+}
+
+#[test]
+fn scans_within_scans_are_quadratic() {
+    grows("SELECT count(*) FROM users AS a JOIN users AS b ON b.name < a.name", Growth::Quadratic);
+    grows("SELECT name FROM users WHERE (SELECT count(*) FROM orders WHERE total = users.team) > 1", Growth::Quadratic);
+}
+
+#[test]
+fn a_recursion_is_as_steep_as_it_is_written() {
+    let small = [4, 8, 16];
+    let sql = "WITH RECURSIVE pairs(a, b) AS (SELECT 1, 1 UNION ALL
+                 SELECT a + (b = n), CASE WHEN b = n THEN 1 ELSE b + 1 END
+                 FROM pairs, (SELECT max(id) * max(id) AS n FROM users) WHERE a * n + b < n * n + n)
+               SELECT count(*) FROM pairs";
+    assert_eq!(growth(&APP, small, fill, sql).growth(), Growth::Steeper);
+}
+
+#[test]
+fn a_scan_that_should_not_be() {
+    let sql = "SELECT id FROM users WHERE name = 'n7'";
+    let report = growth(&APP, SIZES, fill, sql);
+    let error = report.try_assert_at_most(Growth::Logarithmic).unwrap_err();
+    let expected = format!(
+        "\
+the query grows linearly with the database, and should at most be logarithmic
+
+  sql:
+    {sql}
+
+  plan (SQLite {}):
+  > SCAN users
+
+  steps of SQLite's virtual machine:
+    {}",
+        rusqlite::version(),
+        table(&report)
+    );
+    assert_eq!(error.to_string(), expected);
+    assert!(expected.contains("\n    growth: linear"), "{expected}");
+}
+
+#[test]
+fn a_result_that_should_not_be_longer() {
+    let sql = "SELECT total FROM orders WHERE user_id > 0";
+    let error = growth(&APP, SIZES, fill, sql).try_assert_at_most(Growth::Constant).unwrap_err();
+    assert_eq!(error.headline(), "the query grows linearly with the database, and should stay constant");
+    assert!(error.to_string().ends_with("\nnote: it returned 10, 100, 1000 rows, and each costs steps"), "{error}");
+}
+
+#[test]
+fn the_table_is_the_same_for_the_same_steps() {
+    let report = growth(&APP, [1, 10, 1000], fill, "SELECT name FROM users");
+    let [one, ten, thousand] = report.steps() else { panic!("{report}") };
+    assert_eq!((ten - one) % 9, 0, "each row costs as much");
+    let each = (ten - one) / 9;
+    let expected = format!(
+        "   n  steps  for each further one\n   1  {one:>5}\n  10  {ten:>5}  {each}.0\n1000  {thousand:>5}  {each}.0\ngrowth: linear"
+    );
+    assert_eq!(report.to_string(), expected);
+}
+
+fn names(db: &mut Connection) -> rusqlite::Result<Vec<String>> {
+    let ids: Vec<i64> =
+        db.prepare("SELECT id FROM users")?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut name = db.prepare("SELECT name FROM users WHERE id = ?1")?;
+    ids.iter().map(|id| name.query_row([id], |row| row.get(0))).collect()
+}
+
+#[test]
+fn code_that_asks_for_each_row_is_linear() {
+    let report = growth_of(&APP, SIZES, fill, names);
+    let error = report.try_assert_at_most(Growth::Constant).unwrap_err();
+    let steps = |sql: &str| -> u64 { growth(&APP, SIZES, fill, sql).steps()[2] };
+    let (list, each) = (steps("SELECT id FROM users"), steps("SELECT name FROM users WHERE id = 1") - 1);
+    let expected = format!(
+        "\
+what the code runs grows linearly with the database, and should stay constant
+
+  sql:
+    SELECT name FROM users WHERE id = ?1
+
+  plan (SQLite {}):
+    SEARCH users USING INTEGER PRIMARY KEY (rowid=?)
+
+  steps of SQLite's virtual machine:
+    {}
+
+  what cost most at n = 1000:
+  > SELECT name FROM users WHERE id = ?   1000 times, {} steps
+  > SELECT id FROM users   {list} steps
+note: what cost most ran 10, 100, 1000 times",
+        rusqlite::version(),
+        table(&report),
+        each * 1000
+    );
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn code_may_write() {
+    let insert = |db: &mut Connection| db.execute("INSERT INTO orders(user_id, total) VALUES (1, 1)", []);
+    growth_of(&APP, SIZES, fill, insert).assert_at_most(Growth::Constant);
+    let update = growth_of(&APP, SIZES, fill, |db| db.execute("UPDATE orders SET total = total + 1", []));
+    assert_eq!(update.growth(), Growth::Linear);
+    grows("DELETE FROM orders WHERE user_id = 3", Growth::Constant);
+    grows("INSERT INTO orders(total) SELECT id FROM users", Growth::Linear);
+}
+
+#[test]
+fn whatever_holds_sizes_will_do() {
+    let sql = "SELECT name FROM users WHERE id = 7";
+    growth(&APP, vec![8, 16, 32, 64], fill, sql).assert_at_most(Growth::Constant);
+    growth(&APP, &SIZES[..], fill, sql).assert_at_most(Growth::Constant);
+}
+
+/// The same numbers on every run, whatever else the machine does.
+#[test]
+fn steps_are_the_same_every_time() {
+    let sql = "SELECT name, count(*) FROM users GROUP BY name";
+    let once = growth(&APP, SIZES, fill, sql);
+    assert_eq!(growth(&APP, SIZES, fill, sql).steps(), once.steps());
+}
+
+#[track_caller]
+fn refused(report: Result<GrowthReport>, expected: &str) {
+    assert_eq!(report.unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn sizes_that_tell_nothing() {
+    for sizes in [&[][..], &[10], &[10, 100], &[10, 100, 100], &[100, 10, 1000], &[0, 10, 100], &[10, 15, 100]] {
+        refused(
+            try_growth(&APP, sizes, fill, "SELECT 1"),
+            &format!(
+                "these sizes do not tell how a query grows: {sizes:?}\n\n  \
+                 help: take at least three, from 1 on, each at least twice the one before: [10, 100, 1000]"
+            ),
+        );
+    }
+}
+
+#[test]
+fn fills_that_do_not_fill() {
+    let sql = "SELECT 1";
+    refused(
+        try_growth(&APP, SIZES, |_, _| Ok::<_, BoxError>(()), sql),
+        "the fill makes no more rows for n = 100 than for n = 10: 0 in all tables, 0 before",
+    );
+    refused(
+        try_growth(&APP, SIZES, |db, _| fill(db, 20), sql),
+        "the fill makes no more rows for n = 100 than for n = 10: 40 in all tables, 40 before",
+    );
+    refused(
+        try_growth(&APP, SIZES, |db, _| db.execute_batch("BEGIN; INSERT INTO orders VALUES (1, 1, 1)"), sql),
+        "the fill for n = 10 left a transaction open\n\n  help: commit it: the query runs on a connection of its own",
+    );
+    refused(
+        try_growth(&APP, SIZES, |_, _| Err::<(), _>("no ink"), sql),
+        "the database could not be filled for n = 10\n\n  it says:\n    no ink",
+    );
+}
+
+#[test]
+fn queries_that_cannot_be_run() {
+    refused(
+        try_growth(&APP, SIZES, fill, "SELECT name FROM users WHERE id = ?1"),
+        "\
+the query has parameters, and there are no values for them
+
+  sql:
+    SELECT name FROM users WHERE id = ?1
+
+  help: give them in code of yours: growth_of(&APP, sizes, fill, |db| app::find(db, 7)), or write values in their place
+note: this was at n = 10",
+    );
+    let error = try_growth(&APP, SIZES, fill, "SELECT nam FROM users").unwrap_err();
+    assert_eq!(error.headline(), "the query failed: no such column: nam");
+    // It fails at the second row of n = 10, when some have been returned.
+    let error = try_growth(&APP, SIZES, fill, "SELECT abs(-9223372036854775806 - id) FROM users").unwrap_err();
+    assert_eq!(error.headline(), "the query failed: integer overflow");
+    let error = try_growth(&APP, SIZES, fill, "SELECT 1; SELECT 2").unwrap_err();
+    assert_eq!(error.headline(), "there are 2 statements to explain, and a plan is of one");
+}
+
+#[test]
+fn code_that_cannot_be_counted() {
+    refused(
+        try_growth_of(&APP, SIZES, fill, |_| Err::<(), _>("no luck")),
+        "the code failed\n\n  it says:\n    no luck\nnote: this was at n = 10",
+    );
+    refused(
+        try_growth_of(&APP, SIZES, fill, |_| Ok::<_, BoxError>(())),
+        "the code ran no query on this database\n\n  \
+         help: it gets a connection to run them on; what it runs on another database is not counted\n\
+         note: this was at n = 10",
+    );
+}
+
+#[test]
+#[should_panic(expected = "the query grows quadratically with the database, and should at most be linear")]
+fn the_panic_is_the_report() {
+    growth(&APP, SIZES, fill, "SELECT count(*) FROM users AS a JOIN users AS b ON b.name < a.name")
+        .assert_at_most(Growth::Linear);
+}

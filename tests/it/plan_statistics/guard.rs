@@ -1,0 +1,96 @@
+//! Statistics that were gathered on a few rows of a fixture.
+
+use sqlitmus::plan::explain;
+
+use super::{db, orders};
+
+const BY_TOTAL: &str = "SELECT user_id FROM orders WHERE total = ?1";
+
+#[test]
+fn a_scan_that_only_a_fixture_brings_about_says_so() {
+    let db = orders(60);
+    let error = explain(&db, "SELECT user_id FROM orders WHERE kind = ?1").try_assert_no_scan().unwrap_err();
+    let expected = "\
+query plan scans a whole table: orders
+
+  sql:
+    SELECT user_id FROM orders WHERE kind = ?1
+
+  plan (SQLite VERSION):
+  > SCAN orders
+
+  help: if the scan is meant, say so: .allow_scan(\"orders\")
+note: statistics were gathered on 60 rows of orders, and without them it is not so (SEARCH orders USING INDEX \
+orders_kind_total (kind=?)): keep ANALYZE and PRAGMA optimize away from the test's database (DELETE FROM sqlite_stat1, \
+then open it again), or plan under production's: Template::stats";
+    assert_eq!(error.to_string(), expected.replace("VERSION", sqlitmus::rusqlite::version()));
+}
+
+#[test]
+fn a_scan_that_is_there_without_statistics_too_is_not_put_down_to_them() {
+    let error = explain(&orders(60), "SELECT kind FROM orders WHERE kind + 1 = ?1").try_assert_no_scan().unwrap_err();
+    assert!(!error.to_string().contains("statistics"), "{error}");
+}
+
+/// SQLite skips through an index whose first column it knows to be all the same.
+#[test]
+fn a_pass_that_only_a_fixture_brings_about_fails() {
+    let db = orders(60);
+    let plan = explain(&db, BY_TOTAL);
+    assert_eq!(plan.normalized(), "SEARCH orders USING INDEX orders_kind_total (ANY(kind) AND total=?)");
+    let error = plan.try_assert_no_scan().unwrap_err();
+    let expected = "\
+query plan scans a whole table: orders
+
+  sql:
+    SELECT user_id FROM orders WHERE total = ?1
+
+  plan (SQLite VERSION):
+  > SCAN orders
+
+  plan under the statistics of this database:
+    SEARCH orders USING INDEX orders_kind_total (ANY(kind) AND total=?)
+
+  help: if the scan is meant, say so: .allow_scan(\"orders\")
+note: only statistics that were gathered on 60 rows of orders avoid the scan, and production's are others: keep ANALYZE and \
+PRAGMA optimize away from the test's database (DELETE FROM sqlite_stat1, then open it again), or plan under production's: \
+Template::stats";
+    assert_eq!(error.to_string(), expected.replace("VERSION", sqlitmus::rusqlite::version()));
+    assert_eq!(plan.try_assert_no_scan_of("orders").unwrap_err().to_string(), error.to_string());
+    plan.allow_scan("orders").assert_no_scan();
+}
+
+#[test]
+fn a_pass_by_statistics_of_many_rows_passes() {
+    explain(&orders(400), BY_TOTAL).assert_no_scan().assert_no_scan_of("orders");
+}
+
+#[test]
+fn a_pass_under_statistics_of_few_rows_that_holds_without_them_passes() {
+    explain(&orders(60), "SELECT total FROM orders WHERE user_id = ?1")
+        .assert_no_scan()
+        .assert_uses_index("orders_user");
+}
+
+#[test]
+fn recorded_queries_are_judged_alike() {
+    let queries = orders(60).record(|db| {
+        let mut statement = db.prepare(BY_TOTAL).unwrap();
+        statement.query_row([7], |row| row.get::<_, i64>(0)).unwrap()
+    });
+    assert_eq!(queries.value, 3);
+    let error = queries.try_assert_no_scan().map(drop).unwrap_err();
+    assert!(error.to_string().contains("only statistics that were gathered on 60 rows of orders"), "{error}");
+    queries.allow_scan("orders").assert_no_scan();
+}
+
+#[test]
+fn what_cannot_be_copied_stays_in_doubt() {
+    let db = db("CREATE TEMP TABLE wanted(x);
+         CREATE TABLE kinds(id INTEGER PRIMARY KEY, name TEXT, flag INT); CREATE INDEX kinds_flag ON kinds(flag);
+         INSERT INTO kinds(name, flag) VALUES ('a', 1), ('b', 1), ('c', 1); ANALYZE");
+    let sql = "SELECT name FROM kinds WHERE flag = (SELECT max(rowid) FROM wanted)";
+    let error = explain(&db, sql).try_assert_no_scan_of("kinds").unwrap_err();
+    let note = "statistics were gathered on 3 rows of kinds: of so few, SQLite scans what it would search among many";
+    assert!(error.to_string().contains(note), "{error}");
+}

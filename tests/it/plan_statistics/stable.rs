@@ -1,0 +1,177 @@
+//! Plans that stand whatever ANALYZE finds, and plans that do not.
+
+use sqlitmus::Template;
+use sqlitmus::plan::{assert_plan_stable, try_assert_plan_stable};
+
+use super::{ORDERS, db, orders};
+
+static SHOP: Template = Template::new("fixtures/shop/migrations");
+
+const USERS: &str = "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE);";
+
+#[track_caller]
+fn fires(sql: &str, expected: &str) {
+    let error = try_assert_plan_stable(&db(&format!("{ORDERS}{USERS}")), sql).unwrap_err();
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(error.sql_text(), Some(sql));
+}
+
+#[test]
+fn two_indexes_for_one_search() {
+    fires(
+        "SELECT total FROM orders WHERE user_id = ?1 AND kind = ?2",
+        "\
+the plan depends on statistics: 2 plans under 5 of them
+
+  sql:
+    SELECT total FROM orders WHERE user_id = ?1 AND kind = ?2
+
+  plan 1:
+    SEARCH orders USING INDEX orders_kind_total (kind=?)
+
+    - without statistics
+
+  plan 2:
+  > SEARCH orders USING INDEX orders_user (user_id=?)
+
+    - all tables small
+    - all tables large, indexes selective
+    - all tables large, first columns of indexes unselective
+    - all tables large, orders.kind unselective
+note: which of them production runs, its own statistics decide: Template::stats plans under them in tests",
+    );
+}
+
+#[test]
+fn two_orders_of_a_join() {
+    fires(
+        "SELECT name, total FROM users JOIN orders ON orders.user_id = users.id",
+        "\
+the plan depends on statistics: 2 plans under 6 of them
+
+  sql:
+    SELECT name, total FROM users JOIN orders ON orders.user_id = users.id
+
+  plan 1:
+    SCAN orders
+    SEARCH users USING INTEGER PRIMARY KEY (rowid=?)
+
+    - without statistics
+    - all tables small
+    - all tables large, indexes selective
+    - all tables large, first columns of indexes unselective
+    - users large, the others small
+
+  plan 2:
+  > SCAN users
+  > SEARCH orders USING INDEX orders_user (user_id=?)
+
+    - orders large, the others small
+
+  help: CROSS JOIN keeps the tables in the order in which they are written; tried: one plan under all 6
+        SELECT name, total FROM users CROSS JOIN orders ON orders.user_id = users.id
+note: which of them production runs, its own statistics decide: Template::stats plans under them in tests",
+    );
+}
+
+#[test]
+fn one_way_to_go_is_stable() {
+    let db = db(&format!("{ORDERS}{USERS}"));
+    for sql in [
+        "SELECT name FROM users WHERE id = ?1",
+        "SELECT name FROM users WHERE email = ?1",
+        "SELECT name FROM users WHERE email IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "SELECT total FROM orders WHERE user_id IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "SELECT name FROM users WHERE name = ?1",
+        "SELECT total FROM orders WHERE kind = ?1 ORDER BY total LIMIT 10",
+        "SELECT name, total FROM users JOIN orders ON orders.user_id = users.id WHERE users.email = ?1",
+        "SELECT name, total FROM users CROSS JOIN orders ON orders.user_id = users.id",
+        "UPDATE orders SET total = 0 WHERE user_id = ?1",
+        "INSERT INTO users(name) VALUES (?1)",
+    ] {
+        assert_plan_stable(&db, sql);
+    }
+}
+
+#[test]
+fn the_statistics_of_the_database_are_among_them() {
+    // Of 60 orders all are of one kind, so that an index of it is of no use.
+    let by_kind = "SELECT user_id FROM orders WHERE kind = ?1";
+    assert_plan_stable(&db(ORDERS), by_kind);
+    let error = try_assert_plan_stable(&orders(60), by_kind).unwrap_err();
+    let expected = "
+  plan 2:
+  > SCAN orders
+
+    - with the statistics of this database
+";
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[test]
+fn nothing_is_left_in_the_database() {
+    let db = db(ORDERS);
+    let changes = db.total_changes();
+    try_assert_plan_stable(&db, "SELECT total FROM orders WHERE user_id = ?1 AND kind = ?2").unwrap_err();
+    assert_eq!(db.total_changes(), changes);
+    assert!(db.prepare("SELECT 1 FROM sqlite_stat1").is_err());
+}
+
+#[test]
+fn the_same_every_time() {
+    let db = SHOP.in_memory();
+    let sql = "SELECT o.number, p.id FROM orders AS o JOIN order_items AS i ON i.order_id = o.id
+               JOIN products AS p ON p.id = i.product_id WHERE o.customer_id = ?1";
+    let once = try_assert_plan_stable(&db, sql).map_err(|error| error.to_string());
+    for _ in 0..3 {
+        assert_eq!(try_assert_plan_stable(&db, sql).map_err(|error| error.to_string()), once);
+    }
+}
+
+#[test]
+fn the_primary_key_without_rowid_is_counted_too() {
+    let db = db("CREATE TABLE members(team INT, person INT, PRIMARY KEY(team, person)) WITHOUT ROWID;
+         CREATE INDEX members_person ON members(person);");
+    assert_plan_stable(&db, "SELECT person FROM members WHERE team = ?1 AND person = ?2");
+    // Which of the two is better depends on how many people there are in a team.
+    assert_plan_stable(&db, "SELECT person FROM members WHERE team = ?1");
+}
+
+#[test]
+fn functions_of_the_app_are_stubbed() {
+    let template = Template::embedded(&[("1.sql", "CREATE TABLE t(x); CREATE INDEX t_x ON t(slug(x));")]).functions(
+        |connection| {
+            let flags = sqlitmus::rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
+            connection.create_scalar_function("slug", 1, flags, |_| Ok(1))?;
+            Ok(())
+        },
+    );
+    assert_plan_stable(&template.in_memory(), "SELECT x FROM t WHERE slug(x) = ?1");
+}
+
+#[test]
+fn what_has_no_plan_on_a_copy_is_an_error() {
+    let db = db("CREATE TEMP TABLE wanted(x)");
+    assert_eq!(
+        try_assert_plan_stable(&db, "SELECT x FROM wanted").unwrap_err().to_string(),
+        "\
+the statement could not be planned on an empty copy of the schema: no such table: wanted
+
+  sql:
+    SELECT x FROM wanted
+note: temporary tables, attached databases and modules of the app's are not on the copy"
+    );
+    let error = try_assert_plan_stable(&db, "SELECT y FROM wanted").unwrap_err();
+    assert_eq!(error.headline(), "the statement could not be explained: no such column: y");
+    let error = try_assert_plan_stable(&db, "SELECT 1; SELECT 2").unwrap_err();
+    assert_eq!(error.headline(), "there are 2 statements to explain, and a plan is of one");
+}
+
+/// SQLite takes the narrower one as soon as it knows how wide they are.
+#[test]
+fn two_indexes_that_are_searched_alike_are_one_plan() {
+    let db = db("CREATE TABLE kv(space TEXT, key TEXT, value TEXT);
+         CREATE INDEX kv_space ON kv(space); CREATE UNIQUE INDEX kv_key ON kv(space, key);");
+    assert_plan_stable(&db, "SELECT value FROM kv WHERE space = ?1");
+    assert_plan_stable(&db, "SELECT value FROM kv WHERE space = ?1 AND key = ?2");
+}
