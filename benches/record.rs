@@ -1,10 +1,12 @@
 //! What recording costs: a prepared statement with the hook on its connection and without, recorded and not.
 //!
 //! `cargo bench --bench record` measures the release build. All cases run in turn, round by round, and what is told is
-//! the difference to the first, so that it holds when the machine's speed drifts.
+//! the difference to the first, so that it holds when the machine's speed drifts. What a ledger costs is measured in a
+//! process of its own, for it is the environment that asks for one.
 
 #![expect(clippy::print_stdout, reason = "a bench reports to whoever runs it")]
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Statement, ffi};
@@ -27,44 +29,102 @@ fn main() {
         rusqlite::version(),
         if cfg!(debug_assertions) { "unoptimised" } else { "release" }
     );
-    statements(rounds, "SELECT body FROM t WHERE id = ?1", |statement| {
-        let _: String = statement.query_row([7], |row| row.get(0)).unwrap();
-    });
-    statements(rounds, "UPDATE t SET body = 'x' WHERE id = ?1", |statement| {
-        statement.execute([7]).unwrap();
-    });
+    if std::env::var_os("SQLITMUS_LEDGER").is_some() {
+        for (sql, run) in STATEMENTS {
+            gathered(rounds, sql, run);
+        }
+        databases(rounds);
+        return;
+    }
+    for (sql, run) in STATEMENTS {
+        statements(rounds, sql, run);
+    }
     opening(rounds);
+    databases(rounds);
+    println!("\nthe same with a ledger");
+    let folder = tempfile::tempdir().unwrap();
+    let mut with_ledger = Command::new(std::env::current_exe().unwrap());
+    with_ledger.args(std::env::args_os().skip(1)).env("SQLITMUS_LEDGER", folder.path().join("ledger.txt"));
+    assert!(with_ledger.status().unwrap().success());
 }
 
-fn statements(rounds: usize, sql: &str, run: fn(&mut Statement<'_>)) {
+type Run = fn(&mut Statement<'_>);
+
+const STATEMENTS: [(&str, Run); 2] = [
+    ("SELECT body FROM t WHERE id = ?1", |statement| {
+        let _: String = statement.query_row([7], |row| row.get(0)).unwrap();
+    }),
+    ("UPDATE t SET body = 'x' WHERE id = ?1", |statement| {
+        statement.execute([7]).unwrap();
+    }),
+];
+
+/// How long a run of a prepared statement takes.
+fn once(db: &TestDb, sql: &str, run: Run) -> Duration {
+    let transaction = db.unchecked_transaction().unwrap();
+    let mut statement = db.prepare(sql).unwrap();
+    let start = Instant::now();
+    for _ in 0..RUNS {
+        run(&mut statement);
+    }
+    let time = start.elapsed() / RUNS;
+    drop(statement);
+    drop(transaction);
+    time
+}
+
+fn gathered(rounds: usize, sql: &str, run: Run) {
+    println!("\na prepared statement: {sql}");
+    let (bare, hooked) = (DB.in_memory(), DB.in_memory());
+    without_hook(&bare);
+    let mut times: [Vec<Duration>; 2] = Default::default();
+    for _ in 0..rounds {
+        times[0].push(once(&bare, sql, run));
+        times[1].push(once(&hooked, sql, run));
+    }
+    tell(&mut times, &["gathered for the ledger"]);
+}
+
+/// A test with ten statements that other tests have run before.
+fn databases(rounds: usize) {
+    println!("\na test's database: made, ten statements, gone");
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let start = Instant::now();
+        let db = DB.in_memory();
+        for column in 0..10 {
+            let body = vec!["body"; column + 1].join(" || ");
+            db.execute(&format!("UPDATE t SET body = {body} WHERE id = 77"), []).unwrap();
+        }
+        drop(db);
+        times.push(start.elapsed());
+    }
+    println!("{:>10}", shown(median(&mut times)));
+}
+
+fn statements(rounds: usize, sql: &str, run: Run) {
     println!("\na prepared statement: {sql}");
     let (bare, hooked, recorded, sited) = (DB.in_memory(), DB.in_memory(), DB.in_memory(), DB.in_memory());
     without_hook(&bare);
     let mut times: [Vec<Duration>; 4] = Default::default();
-    let once = |db: &TestDb, times: &mut Vec<Duration>| {
-        let transaction = db.unchecked_transaction().unwrap();
-        let mut statement = db.prepare(sql).unwrap();
-        let start = Instant::now();
-        for _ in 0..RUNS {
-            run(&mut statement);
-        }
-        times.push(start.elapsed() / RUNS);
-        drop(statement);
-        drop(transaction);
-    };
     for _ in 0..rounds {
-        once(&bare, &mut times[0]);
-        once(&hooked, &mut times[1]);
+        times[0].push(once(&bare, sql, run));
+        times[1].push(once(&hooked, sql, run));
         let recorder = recorded.recorder();
-        once(&recorded, &mut times[2]);
+        times[2].push(once(&recorded, sql, run));
         assert!(recorder.stop().len() > 1000);
         let recorder = sited.recorder().with_call_sites();
-        once(&sited, &mut times[3]);
+        times[3].push(once(&sited, sql, run));
         drop(recorder);
     }
-    let medians = times.each_mut().map(|times| median(times));
+    tell(&mut times, &["hook, nothing recorded", "recorded", "recorded with call sites"]);
+}
+
+/// The first time, and how much more the others are.
+fn tell(times: &mut [Vec<Duration>], names: &[&str]) {
+    let medians: Vec<Duration> = times.iter_mut().map(|times| median(times)).collect();
     println!("{:>10}  without the hook", shown(medians[0]));
-    for (name, time) in ["hook, nothing recorded", "recorded", "recorded with call sites"].iter().zip(&medians[1..]) {
+    for (name, time) in names.iter().zip(&medians[1..]) {
         let more = time.as_secs_f64() - medians[0].as_secs_f64();
         println!("{:>+7.0} ns  {name}", more * 1e9);
     }

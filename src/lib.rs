@@ -36,6 +36,9 @@
 //!
 //! [`TestDb::record`] tells: every statement on every connection to the database, whatever the driver. See [`record`].
 //!
+//! `SQLITMUS_LEDGER=target/ledger.txt cargo test` gathers the statements of all tests, and their plans, in
+//! [one file for review](record#a-ledger-of-a-whole-run).
+//!
 //! # What tests should know
 //!
 //! - The app's own code opens the same database by [`TestDb::path`] or [`TestDb::uri`], through any driver that is linked
@@ -72,9 +75,11 @@ mod env;
 mod error;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
+mod lock;
 #[cfg(feature = "snapshots")]
 mod macros;
 pub mod migrations;
+mod own;
 pub mod plan;
 #[allow(dead_code, reason = "long work comes with data and the explorers")]
 mod progress;

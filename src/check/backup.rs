@@ -52,6 +52,7 @@ use crate::sim::Disk;
 /// assert_eq!(check::backup(&db, &bad).iter().next().unwrap().code(), "wal-not-copied");
 /// ```
 pub fn backup(source: &Connection, copy: impl AsRef<Path>) -> Findings {
+    let _own = crate::own::statements();
     compare(source, copy.as_ref()).unwrap_or_else(|finding| [*finding].into_iter().collect())
 }
 

@@ -76,6 +76,7 @@ pub fn health(connection: &Connection) -> Health {
 /// # Errors
 /// When the database cannot be read.
 pub fn try_health(connection: &Connection) -> Result<Health> {
+    let _own = crate::own::statements();
     let path = connection.path().filter(|path| !path.is_empty());
     let number = |name: &str| ask::<i64>(connection, name).map(|number| u64::try_from(number).unwrap_or(0));
     let (page_size, page_count) = (number("page_size")?, number("page_count")?);

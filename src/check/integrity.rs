@@ -62,6 +62,7 @@ pub fn integrity(connection: &Connection) -> Findings {
 /// Like [`integrity`], with what has to be registered on a copy before its full-text tables can be used, and the name under
 /// which the file is reported.
 pub(crate) fn integrity_with(connection: &Connection, functions: Option<Functions>, file: &str) -> Findings {
+    let _own = crate::own::statements();
     let mut findings = Findings::default();
     let names = Names::read(connection);
     let (lines, failed) = rows_of(connection, "PRAGMA integrity_check");

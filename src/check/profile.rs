@@ -26,6 +26,7 @@ use crate::error::Refusal;
 /// assert_eq!(found, ["pragma-differs (busy_timeout): PRAGMA busy_timeout is 0, the profile says 5000"]);
 /// ```
 pub fn profile(connection: &Connection, profile: &Profile) -> Findings {
+    let _own = crate::own::statements();
     profile.differences(connection).into_iter().map(finding).collect()
 }
 

@@ -60,6 +60,7 @@ fn numbers(version: &str) -> Option<[u32; 3]> {
 /// assert!(!check::compile_option(&connection, "ENABLE_NO_SUCH_THING").is_empty());
 /// ```
 pub fn compile_option(connection: &Connection, option: &str) -> Findings {
+    let _own = crate::own::statements();
     // SQLite knows the prefix and `=` itself, see https://www.sqlite.org/c3ref/compileoption_get.html.
     let used: rusqlite::Result<bool> =
         connection.query_row("SELECT sqlite_compileoption_used(?1)", [option.trim()], |row| row.get(0));

@@ -17,6 +17,7 @@ use xxhash_rust::xxh64::{Xxh64, xxh64};
 use super::image::Image;
 use crate::env;
 use crate::error::{Error, Result};
+use crate::lock;
 use crate::sim::Blocks;
 
 /// In front of every entry; another number with every other layout. Behind it come the digest of the rest, the length of
@@ -139,11 +140,7 @@ impl Cache {
 
     /// Waits until nobody else builds what `key` names.
     fn lock(&self, key: &Key) -> Option<File> {
-        fs::create_dir_all(&self.folder).ok()?;
-        let path = self.folder.join(format!("lock-{:x}", key.0 % LOCKS));
-        let file = File::options().create(true).append(true).open(path).ok()?;
-        file.lock().ok()?;
-        Some(file)
+        lock::exclusive(&self.folder.join(format!("lock-{:x}", key.0 % LOCKS))).ok()
     }
 
     /// Deletes what was not used for longest until the rest fits, and what a process that died left half-written.

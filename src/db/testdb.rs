@@ -260,6 +260,10 @@ impl TestDb {
         self.try_check().err().map(|error| error.note(made_at))
     }
 
+    pub(crate) fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
     pub(crate) fn tap(&self) -> &Tap {
         &self.tap
     }
@@ -311,14 +315,25 @@ impl Deref for Committed {
 
 impl Drop for TestDb {
     fn drop(&mut self) {
+        let unwritten = self.write_ledger().err();
         let failure = self.verdict();
         if self.place.is_wanted(failure.is_some()) {
             self.place.keep(self.snapshot());
         }
         // Last: the fields are dropped all the same, and what else the test holds is dropped by a panic.
-        if let Some(error) = failure {
-            panic!("{error}");
+        if let Some(error) = failure.or(unwritten) {
+            say_or_panic(error);
         }
+    }
+}
+
+/// A test that fails already must not panic again, which would end the process.
+#[expect(clippy::print_stderr, reason = "the line belongs to the output of the test, which the runner captures")]
+fn say_or_panic(error: Error) {
+    if std::thread::panicking() {
+        eprintln!("note: {error}");
+    } else {
+        panic!("{error}");
     }
 }
 

@@ -112,6 +112,7 @@ impl Ledger {
 
     /// Called before a migration is applied or undone: its script may ask for the ledger of its runner.
     pub(super) fn prepare(self, conn: &Connection) -> rusqlite::Result<()> {
+        let _own = crate::own::statements();
         match self {
             Ledger::None | Ledger::UserVersion => Ok(()),
             Ledger::Table(table) => conn.execute_batch(&format!(
@@ -123,6 +124,7 @@ impl Ledger {
     }
 
     pub(super) fn add(self, conn: &Connection, migration: &Migration) -> rusqlite::Result<()> {
+        let _own = crate::own::statements();
         match self {
             Ledger::None => Ok(()),
             Ledger::UserVersion => set_user_version(conn, migration.version()),
@@ -137,6 +139,7 @@ impl Ledger {
 
     /// `before` is the version that the database is at without the migration.
     pub(super) fn remove(self, conn: &Connection, migration: &Migration, before: i64) -> rusqlite::Result<()> {
+        let _own = crate::own::statements();
         match self {
             Ledger::None => Ok(()),
             Ledger::UserVersion => set_user_version(conn, before),
@@ -152,6 +155,7 @@ fn set_user_version(conn: &Connection, version: i64) -> rusqlite::Result<()> {
 }
 
 fn versions(conn: &Connection, table: &str) -> rusqlite::Result<Vec<i64>> {
+    let _own = crate::own::statements();
     let there = conn
         .query_row(
             "SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE",

@@ -254,7 +254,7 @@ impl Plan {
 }
 
 /// Whether all of a table is read. A partial index holds only what it was made for.
-fn is_scan(node: &Node) -> bool {
+pub(super) fn is_scan(node: &Node) -> bool {
     !matches!(node.scan, None | Some(Scan::PartialIndex(_)))
 }
 

@@ -170,6 +170,7 @@ type Query<'q> = dyn for<'a> Fn(&'a mut Statement<'_>) -> rusqlite::Result<Rows<
 
 fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
     let sql = refused::only_statement(sql)?;
+    let _own = crate::own::statements();
     let refuse = |prefix: &str, error| refused::by_sqlite(sql, prefix.len(), error);
     let prefix = "EXPLAIN QUERY PLAN ";
     let lines = || -> rusqlite::Result<Vec<parse::Row>> {

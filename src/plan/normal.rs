@@ -1,6 +1,7 @@
 //! A plan in words that are the same over versions of SQLite, for snapshots.
 
 use super::Plan;
+use super::assertions::is_scan;
 use super::tree::{self, Access, Node, Path, Step};
 
 impl Plan {
@@ -10,12 +11,39 @@ impl Plan {
     /// order in which they are mentioned, `CO-ROUTINE` reads `MATERIALIZE`, and what a virtual table's module chose reads
     /// `?`.
     pub fn normalized(&self) -> String {
+        let lines = self.normal_lines().into_iter().map(|(_, line)| line);
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The lines of [`normalized`](Plan::normalized), and whether each of them scans a table.
+    fn normal_lines(&self) -> Vec<(bool, String)> {
         let mut numbers = Numbers::default();
         let lines = tree::walk(&self.nodes).into_iter().filter_map(|(depth, node)| {
             let text = normal(node, &mut numbers)?;
-            Some(tree::line(depth, &text))
+            Some((is_scan(node), tree::line(depth, &text)))
         });
-        lines.collect::<Vec<_>>().join("\n")
+        lines.collect()
+    }
+
+    /// What a reviewer has to see of the plan: its normal lines, the scans among them marked, and those scans of triggers
+    /// and foreign-key actions that SQLite does not print.
+    pub(crate) fn marked_lines(&self) -> Vec<String> {
+        let mut lines = self.normal_lines();
+        for effect in self.effects.iter().filter(|effect| is_scan(&effect.node)) {
+            if let Some(text) = normal(&effect.node, &mut Numbers::default()) {
+                lines.push((true, format!("{}   in {}", tree::line(0, &text), effect.origin)));
+            }
+        }
+        lines.into_iter().map(|(scans, line)| format!("{}{line}", if scans { "> " } else { "  " })).collect()
+    }
+
+    /// Whether SQLite may plan the statement otherwise when it knows the values of its parameters. It compares them with the
+    /// WHERE of a partial index, looks them up in the samples of ANALYZE, and searches by the beginning of a LIKE or GLOB.
+    pub(crate) fn depends_on_values(&self) -> bool {
+        let reads = |table: &str| self.lines().any(|node| node.table.as_deref() == Some(table));
+        self.catalog.samples
+            || self.catalog.objects.iter().any(|object| object.partial && reads(&object.table))
+            || crate::sql::tokens(&self.sql).iter().any(|token| token.is("LIKE") || token.is("GLOB"))
     }
 }
 

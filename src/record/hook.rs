@@ -24,6 +24,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rusqlite::{Connection, ffi};
 
 use super::capture::{Capture, Counters, Finished, STILL_HERE, Started};
+use super::ledger::Gathered;
+use crate::{env, own};
 
 // Of the C interface and stable. The constants of the bindings change their type from version to version.
 const TRACE_STMT: c_uint = 1;
@@ -43,13 +45,16 @@ static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
 
 /// What is being recorded, by the number of its database.
 static CAPTURES: RwLock<Vec<(usize, Arc<Capture>)>> = RwLock::new(Vec::new());
-/// How many those are. A callback that sees nought does nothing.
+/// The statements that a ledger gathers, by the number of their database.
+static GATHERED: RwLock<BTreeMap<usize, Arc<Gathered>>> = RwLock::new(BTreeMap::new());
+/// How many both of those are. A callback that sees nought does nothing.
 static RECORDING: AtomicUsize = AtomicUsize::new(0);
 
 /// A database whose connections carry the hook, from its first connection on.
 pub(crate) struct Tap {
     number: usize,
     file: Vec<u8>,
+    gathered: Option<Arc<Gathered>>,
 }
 
 impl Tap {
@@ -67,7 +72,19 @@ impl Tap {
             file_of(handle).to_bytes().to_vec()
         };
         DATABASES.write().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), number);
-        Tap { number, file }
+        let is_gathering = env::settings().is_ok_and(|settings| settings.ledger.is_some());
+        let gathered = is_gathering.then(|| {
+            let gathered = Arc::<Gathered>::default();
+            GATHERED.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&gathered));
+            RECORDING.fetch_add(1, Ordering::SeqCst);
+            gathered
+        });
+        Tap { number, file, gathered }
+    }
+
+    /// What was run on the database so far, if a ledger wants to know.
+    pub(super) fn gathered(&self) -> Option<&Gathered> {
+        self.gathered.as_deref()
     }
 
     /// Records into `capture` until the guard is dropped.
@@ -83,6 +100,10 @@ impl Tap {
 impl Drop for Tap {
     fn drop(&mut self) {
         DATABASES.write().unwrap_or_else(PoisonError::into_inner).remove(&self.file);
+        if self.gathered.is_some() {
+            RECORDING.fetch_sub(1, Ordering::SeqCst);
+            GATHERED.write().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+        }
     }
 }
 
@@ -97,6 +118,7 @@ pub(crate) struct Recorded<'a> {
 impl Recorded<'_> {
     /// Whether the hook of a connection is still ours. A hook cannot be asked for, but if it is ours, it tells what runs.
     pub(crate) fn hears(&self, connection: &Connection) -> bool {
+        let _own = own::statements();
         self.capture.hears(|| connection.query_row(STILL_HERE, [], |_| Ok(())).is_ok())
     }
 
@@ -184,6 +206,10 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
     }
     let number = context.addr();
     let _ = catch_unwind(AssertUnwindSafe(|| {
+        if kind == TRACE_STMT {
+            // SAFETY: for this event SQLite hands over the statement and its text.
+            unsafe { gather(number, about.cast(), more.cast()) };
+        }
         let captures = CAPTURES.read().unwrap_or_else(PoisonError::into_inner);
         let mut mine = captures.iter().filter(|(of, _)| *of == number).map(|(_, capture)| &**capture).peekable();
         if mine.peek().is_none() {
@@ -206,6 +232,45 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
     0
 }
 
+/// Notes for the ledger what the app or its test starts.
+///
+/// # Safety
+/// `statement` is the statement of a callback and `text` a string that ends in NUL.
+unsafe fn gather(number: usize, statement: *mut ffi::sqlite3_stmt, text: *const c_char) {
+    let gathered = GATHERED.read().unwrap_or_else(PoisonError::into_inner);
+    let Some(gathered) = gathered.get(&number).filter(|_| !own::are_running()) else { return };
+    // SAFETY: the caller's.
+    let own_text = unsafe { ffi::sqlite3_sql(statement) };
+    // What is not the statement's own text tells of a trigger, or of a statement that runs within another.
+    if ptr::eq(own_text, text) {
+        // SAFETY: the caller's.
+        let sql = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+        // SAFETY: the caller's.
+        gathered.note(&sql, || unsafe { expanded(statement) });
+    }
+}
+
+/// The statement with its values in place of its parameters. `None` where it has no parameters, and where the text would
+/// be too long.
+///
+/// # Safety
+/// `statement` is the statement of a callback.
+unsafe fn expanded(statement: *mut ffi::sqlite3_stmt) -> Option<String> {
+    // SAFETY: the caller's. SQLite gives a string of its own, or NULL where it would be too long.
+    unsafe {
+        if ffi::sqlite3_bind_parameter_count(statement) == 0 {
+            return None;
+        }
+        let expanded = ffi::sqlite3_expanded_sql(statement);
+        if expanded.is_null() {
+            return None;
+        }
+        let text = CStr::from_ptr(expanded).to_string_lossy().into_owned();
+        ffi::sqlite3_free(expanded.cast());
+        Some(text)
+    }
+}
+
 /// # Safety
 /// `statement` is the statement of a callback and `text` a string that ends in NUL.
 unsafe fn started<'a>(
@@ -225,23 +290,12 @@ unsafe fn started<'a>(
     // SAFETY: the caller's.
     let (has_parameters, reads_only) =
         unsafe { (ffi::sqlite3_bind_parameter_count(statement) > 0, ffi::sqlite3_stmt_readonly(statement) != 0) };
-    let expanded = has_parameters.then(|| {
-        // SAFETY: SQLite gives a string of its own, or NULL where it would be too long.
-        unsafe {
-            let expanded = ffi::sqlite3_expanded_sql(statement);
-            if expanded.is_null() {
-                return None;
-            }
-            let text = CStr::from_ptr(expanded).to_string_lossy().into_owned();
-            ffi::sqlite3_free(expanded.cast());
-            Some(text)
-        }
-    });
     let started = Started {
         connection: db.addr(),
         statement: statement.addr(),
         sql: &sql,
-        expanded: expanded.flatten(),
+        // SAFETY: the caller's.
+        expanded: unsafe { expanded(statement) },
         has_parameters,
         reads_only,
         // SAFETY: the caller's.

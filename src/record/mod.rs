@@ -41,9 +41,56 @@
 //! noticed when the recording ends (by a `SELECT` without a table, which the app's hook sees): [`Queries::is_complete`] is false and every assertion fails. On a connection that the
 //! app opens itself, it cannot be noticed.
 
+//!
+//! # A ledger of a whole run
+//!
+//! With `SQLITMUS_LEDGER` set, each test adds the statements that its databases ran to one file, without doing anything for
+//! it: of all connections, threads and drivers, and all processes of `cargo test` or nextest. Each statement stands there
+//! once in its normal form, sorted, with its plan below, and `> ` in front of what scans a table:
+//!
+//! ```text
+//! # sqlitmus ledger 1: every statement of a test run, and its plans
+//!
+//! DELETE FROM orders WHERE id = ?
+//!   SEARCH orders USING INTEGER PRIMARY KEY (rowid=?)
+//! > SCAN lines   in foreign-key action
+//!
+//! SELECT id FROM orders WHERE status = ?
+//! > SCAN orders
+//! ```
+//!
+//! Commit one, and let a test compare it with that of the next run, when that run is over:
+//!
+//! ```no_run
+//! #[test]
+//! #[ignore = "runs when the ledger is complete"]
+//! fn statements_and_plans_are_as_reviewed() {
+//!     sqlitmus::record::compare_ledgers("tests/ledger.txt", "target/ledger.txt").unwrap().assert_same();
+//! }
+//! ```
+//!
+//! ```sh
+//! rm -f target/ledger.txt; SQLITMUS_LEDGER=target/ledger.txt cargo test
+//! cargo test statements_and_plans_are_as_reviewed -- --ignored
+//! ```
+//!
+//! - **A run adds to the file that is there.** Only you know what one run is (several commands, several machines), so you
+//!   delete the file before it. What is never run any more is then told as gone.
+//! - A relative path is in the folder of the package under test: in a workspace each package has its own ledger. With an
+//!   absolute path they share one. [`Ledger::merge`] puts those of several machines together.
+//! - In it is what has a plan: `SELECT`, `INSERT`, `UPDATE`, `DELETE` and the like. `CREATE`, `PRAGMA`, `BEGIN` are not, nor
+//!   what sqlitmus runs itself: templates, checks, snapshots, assertions.
+//! - Plans are made when a test's database goes, on the schema that it has then, as its profile says; those that cannot be
+//!   made there are marked `! ` with the reason, unless another test's database could. A statement whose plans differ, by
+//!   schema, statistics or the values of its first runs, has a paragraph for each.
+//! - The same run gives the same bytes, in whatever order its tests run, unless they themselves run other SQL each time.
+//! - A database that is never dropped, in a `static` or after `std::process::exit`, adds nothing. `ledger.txt.lock` beside
+//!   the file is for the processes to wait at; delete it when no test runs.
+
 mod capture;
 mod failure;
 mod hook;
+mod ledger;
 mod queries;
 mod query;
 mod scans;
@@ -58,6 +105,7 @@ use rusqlite::Connection;
 use self::capture::Capture;
 use self::hook::Recorded;
 pub(crate) use self::hook::Tap;
+pub use self::ledger::{ChangedStatement, Ledger, LedgerDiff, LedgerPlan, LedgerStatement, compare_ledgers};
 pub use self::queries::Queries;
 pub use self::query::Query;
 use crate::db::{Address, TestDb};

@@ -160,7 +160,7 @@ impl Query {
 
     /// The first word, in upper case.
     pub(super) fn keyword(&self) -> String {
-        sql::split(&self.sql).first().map(|statement| statement.keyword().to_ascii_uppercase()).unwrap_or_default()
+        sql::keyword(&self.sql)
     }
 
     /// Whether it is about the connection or the transaction, and not about rows.

@@ -8,11 +8,12 @@ use super::query::Query;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan;
+use crate::sql;
 
 pub(super) fn check(groups: &[Group<'_>], address: &Address, allowed: &[String]) -> Result<()> {
     let mut connection = None;
     let mut unneeded: Vec<&str> = allowed.iter().map(String::as_str).collect();
-    for group in groups.iter().filter(|group| has_a_plan(group.queries[0])) {
+    for group in groups.iter().filter(|group| sql::has_a_plan(&group.queries[0].keyword())) {
         let connection = match &mut connection {
             Some(connection) => connection,
             none => none.insert(address.connect()?),
@@ -34,10 +35,6 @@ pub(super) fn check(groups: &[Group<'_>], address: &Address, allowed: &[String])
                 .help(format!("take .allow_scan({table:?}) away")))
         }
     }
-}
-
-fn has_a_plan(query: &Query) -> bool {
-    matches!(query.keyword().as_str(), "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "WITH" | "VALUES")
 }
 
 fn explain(

@@ -28,6 +28,7 @@ struct Touched {
 }
 
 pub(super) fn check(groups: &[Group<'_>], address: &Address, access: Access, allowed: &[&str]) -> Result<()> {
+    let _own = crate::own::statements();
     let mut connection = None;
     for group in groups.iter().filter(|group| !group.queries[0].is_about_the_connection()) {
         let query = group.queries[0];

@@ -173,6 +173,7 @@ impl Bench {
 
 /// What a database declares, without SQLite's own tables.
 pub(crate) fn declared(source: &Connection) -> Result<Vec<Declared>> {
+    let _own = crate::own::statements();
     read(source).map_err(|error| Error::sqlite("to read sqlite_schema", error))
 }
 

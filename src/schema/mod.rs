@@ -277,6 +277,7 @@ impl Schema {
     /// # Errors
     /// When SQLite refuses: a file that is no database, a schema that cannot be parsed.
     pub fn read(connection: &Connection) -> Result<Schema> {
+        let _own = crate::own::statements();
         read::schema(connection)
     }
 

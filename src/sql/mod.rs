@@ -83,6 +83,16 @@ pub(crate) fn is_blank(sql: &str) -> bool {
     true
 }
 
+/// The first word of the first statement, in capitals. Empty if it starts with something else.
+pub(crate) fn keyword(sql: &str) -> String {
+    split(sql).first().map(|statement| statement.keyword().to_ascii_uppercase()).unwrap_or_default()
+}
+
+/// Whether statements that begin with this word, in capitals, have a plan.
+pub(crate) fn has_a_plan(keyword: &str) -> bool {
+    matches!(keyword, "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "WITH" | "VALUES")
+}
+
 /// The statements of a script, in order. What is only white space, comment or semicolon is left out.
 ///
 /// A semicolon within `CREATE TRIGGER … END` does not end the statement. Text that is no SQL is kept as a statement:

@@ -3,6 +3,7 @@
 mod assertions;
 mod costs;
 mod differential;
+mod ledger;
 mod seen;
 
 use sqlitmus::record::Queries;

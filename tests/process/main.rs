@@ -3,6 +3,7 @@
 //! Each test starts this binary again, with another environment, for one of the tests in `child`.
 
 mod child;
+mod ledger;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -81,6 +81,7 @@ pub fn lint(connection: &Connection) -> Findings {
 /// # Errors
 /// When SQLite cannot read the schema.
 pub fn try_lint(connection: &Connection) -> Result<Findings> {
+    let _own = crate::own::statements();
     let found = trial::try_fixes(connection, detect(connection)?)?;
     Ok(found.into_iter().map(Found::into_finding).collect::<Findings>().with_codes(CODES))
 }

@@ -42,6 +42,7 @@ pub struct Rows {
 /// # Errors
 /// When SQLite refuses the query, or it is not one query.
 pub fn rows(connection: &Connection, query: &str) -> Result<Rows> {
+    let _own = crate::own::statements();
     let wrong = |headline: String| Error::new(ErrorKind::Check, headline).sql(query);
     let statements = sql::split(query);
     let [only] = statements[..] else {

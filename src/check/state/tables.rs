@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::is_ledger;
+use crate::own::{self, Own};
 use crate::schema::VirtualTable;
 use crate::sql;
 
@@ -45,13 +46,15 @@ pub(super) struct Reading<'c> {
     pub(super) connection: &'c Connection,
     began: bool,
     collation: &'static str,
+    /// Dropped last: its end is a statement too.
+    _own: Own,
 }
 
 impl<'c> Reading<'c> {
     pub(super) fn begin(connection: &'c Connection) -> Result<Reading<'c>> {
         // In a transaction of the user's, its state is what is seen.
         let began = connection.is_autocommit();
-        let mut reading = Reading { connection, began, collation: "BINARY" };
+        let mut reading = Reading { connection, began, collation: "BINARY", _own: own::statements() };
         let begin = || -> rusqlite::Result<String> {
             if began {
                 connection.execute_batch("BEGIN")?;

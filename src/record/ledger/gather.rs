@@ -1,0 +1,141 @@
+//! What is run on one database, while SQLite tells of it: each text once, with the values of its first runs.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::sql;
+
+/// Of how many runs of a text the values are kept: SQLite may plan `LIKE ?` otherwise when it knows them.
+const RUNS_WITH_VALUES: u8 = 4;
+/// Longer ones hold a file or the like, and no plan depends on it.
+const LONGEST_WITH_VALUES: usize = 1 << 16;
+/// How many texts of one normal form are explained. Their literals may differ in what SQLite can do with them.
+const MOST_TEXTS: usize = 8;
+/// How many texts are known again at a glance. Tests that write values into their SQL have any number of them.
+const MOST_KNOWN: usize = 10_000;
+
+/// What was run on one database.
+#[derive(Default)]
+pub(in crate::record) struct Gathered {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Texts that were run, and of how many more runs the values are wanted.
+    known: BTreeMap<String, u8>,
+    forms: Forms,
+}
+
+/// Texts by their normal form.
+pub(super) type Forms = BTreeMap<String, Vec<Text>>;
+
+/// A statement as it was prepared.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) sql: String,
+    /// The statement with the values of its first runs.
+    pub(super) with_values: Vec<String>,
+}
+
+impl Gathered {
+    /// Called for each run of a statement, within SQLite's callback.
+    pub(in crate::record) fn note(&self, text: &str, with_values: impl FnOnce() -> Option<String>) {
+        let mut state = self.lock();
+        match state.known.get_mut(text) {
+            Some(0) => return,
+            Some(wanted) => *wanted -= 1,
+            None => {
+                if !state.add(text) {
+                    return;
+                }
+            }
+        }
+        drop(state);
+        if let Some(values) = with_values().filter(|values| values.len() <= LONGEST_WITH_VALUES) {
+            self.lock().add_values(text, values);
+        }
+    }
+
+    /// Everything so far, and begins anew.
+    pub(super) fn take(&self) -> Forms {
+        std::mem::take(&mut *self.lock()).forms
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether the values of this first run are wanted.
+    fn add(&mut self, text: &str) -> bool {
+        if self.known.len() == MOST_KNOWN {
+            self.known.clear();
+        }
+        let is_wanted = sql::has_a_plan(&sql::keyword(text)) && {
+            let texts = self.forms.entry(sql::normalized(text)).or_default();
+            let is_new = texts.len() < MOST_TEXTS && texts.iter().all(|known| known.sql != text);
+            if is_new {
+                texts.push(Text { sql: text.to_owned(), with_values: Vec::new() });
+            }
+            is_new
+        };
+        self.known.insert(text.to_owned(), if is_wanted { RUNS_WITH_VALUES - 1 } else { 0 });
+        is_wanted
+    }
+
+    fn add_values(&mut self, text: &str, values: String) {
+        if let Entry::Occupied(mut texts) = self.forms.entry(sql::normalized(text))
+            && let Some(text) = texts.get_mut().iter_mut().find(|known| known.sql == text)
+            && !text.with_values.contains(&values)
+        {
+            text.with_values.push(values);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Forms, Gathered, LONGEST_WITH_VALUES, MOST_KNOWN, MOST_TEXTS};
+
+    fn texts(forms: &Forms, form: &str) -> Vec<String> {
+        forms[form].iter().map(|text| text.sql.clone()).collect()
+    }
+
+    #[test]
+    fn a_text_is_kept_once_with_the_values_of_its_first_runs() {
+        let gathered = Gathered::default();
+        for number in [1, 1, 2, 3, 4, 5] {
+            gathered.note("SELECT ?1", || Some(format!("SELECT {number}")));
+        }
+        gathered.note("SELECT ?2", || Some("SELECT ".to_owned() + &"x".repeat(LONGEST_WITH_VALUES)));
+        gathered.note("SELECT 3", || None);
+        let forms = gathered.take();
+        assert_eq!(texts(&forms, "SELECT ?"), ["SELECT ?1", "SELECT ?2", "SELECT 3"]);
+        assert_eq!(forms["SELECT ?"][0].with_values, ["SELECT 1", "SELECT 2", "SELECT 3"]);
+        assert!(forms["SELECT ?"][1..].iter().all(|text| text.with_values.is_empty()));
+        assert_eq!(gathered.take(), Forms::new());
+    }
+
+    #[test]
+    fn what_has_no_plan_is_left_out() {
+        let gathered = Gathered::default();
+        for text in ["BEGIN", "PRAGMA user_version", "CREATE TABLE t(x)", "", "-- nothing", "/* c */ values (1)"] {
+            gathered.note(text, || None);
+        }
+        assert_eq!(gathered.take().into_keys().collect::<Vec<_>>(), ["values (?)"]);
+    }
+
+    #[test]
+    fn any_number_of_texts_stays_small() {
+        let gathered = Gathered::default();
+        for number in 0..MOST_KNOWN + 10 {
+            gathered.note(&format!("SELECT {number}"), || None);
+        }
+        assert!(gathered.lock().known.len() <= MOST_KNOWN);
+        let expected: Vec<String> = (0..MOST_TEXTS).map(|number| format!("SELECT {number}")).collect();
+        assert_eq!(texts(&gathered.take(), "SELECT ?"), expected);
+    }
+}
