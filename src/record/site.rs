@@ -20,6 +20,9 @@ const DRIVERS: [&str; 16] = [
     "rstest",
 ];
 
+/// The sources of this crate. With `debug = "line-tables-only"` a frame's symbol does not say of which crate it is.
+const OURS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
+
 /// The first frame that lies neither in a driver nor in the standard library, as `file:line`.
 pub(super) fn of_the_app(backtrace: &str) -> Option<String> {
     let mut symbol = "";
@@ -30,7 +33,9 @@ pub(super) fn of_the_app(backtrace: &str) -> Option<String> {
         };
         let crate_name = symbol.trim_start_matches(['<', '&']).split("::").next().unwrap_or_default();
         let foreign = DRIVERS.contains(&crate_name)
+            || is_ours(place)
             || place.contains("/.cargo/registry/")
+            || place.contains("/.cargo/git/")
             || place.starts_with("/rustc/")
             || place.contains("/rustlib/src/");
         // `file:line:column`, in Rust: frames of SQLite's own are C.
@@ -43,9 +48,27 @@ pub(super) fn of_the_app(backtrace: &str) -> Option<String> {
     None
 }
 
+/// A backtrace shows places below the current folder without it.
+fn is_ours(place: &str) -> bool {
+    match place.strip_prefix("./") {
+        Some(below) => std::env::current_dir().is_ok_and(|folder| folder.join(below).starts_with(OURS)),
+        None => place.starts_with(OURS),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::of_the_app;
+
+    #[test]
+    fn a_frame_of_this_crate_is_known_by_its_file_too() {
+        let here = concat!(env!("CARGO_MANIFEST_DIR"), "/src/record/hook.rs");
+        let backtrace = format!(
+            "   0: started\n             at {here}:9:5\n   1: capture\n             at ./src/record/capture.rs:9:5\n   \
+             2: items\n             at ./tests/orders.rs:17:9"
+        );
+        assert_eq!(of_the_app(&backtrace).as_deref(), Some("tests/orders.rs:17"));
+    }
 
     #[test]
     fn the_first_line_of_neither_driver_nor_library_is_the_apps() {
@@ -53,9 +76,9 @@ mod tests {
                          1: sqlite3_step\n             at /x/sqlite3.c:94082:7\n   \
                          2: <rusqlite::row::Rows as core::iter::Iterator>::next\n             at /x/row.rs:1:2\n   \
                          3: core::ops::function::FnOnce::call_once\n             at /rustc/0f/library/core/src/ops.rs:1:2\n   \
-                         4: app::orders::items\n             at ./src/orders.rs:17:9\n   \
-                         5: app::main\n             at ./src/main.rs:3:1";
-        assert_eq!(of_the_app(backtrace).as_deref(), Some("src/orders.rs:17"));
+                         4: app::orders::items\n             at ./app/orders.rs:17:9\n   \
+                         5: app::main\n             at ./app/main.rs:3:1";
+        assert_eq!(of_the_app(backtrace).as_deref(), Some("app/orders.rs:17"));
         assert_eq!(of_the_app("   0: sqlite3_step\n   1: app::run"), None);
     }
 }
