@@ -47,7 +47,8 @@
 //! - A test that panics leaves its database as a file in the target folder and says where. `SQLITMUS_KEEP=always` or
 //!   `never` changes that; `SQLITMUS_DIR` names another folder.
 //! - Processes share built templates through `sqlitmus/cache` in the target folder; `SQLITMUS_CACHE=off` does without.
-//! - [`plan::explain`] shows how SQLite would run a statement, and what it would scan.
+//! - [`plan::explain`] shows how SQLite would run a statement, and what it would scan; an assertion that fails offers the
+//!   index that mends it. [`plan::unused_indexes`] lists those that no recorded query needs.
 //! - [`Template::stats`] plans as production does, [`plan::assert_plan_stable`] tells which plans depend on statistics, and
 //!   [`plan::growth`] how the steps of a query grow with the database.
 //! - [`check`] has what asks a database questions, [`schema`] what it answers about itself, and the macros

@@ -1,5 +1,6 @@
 //! What can be asserted of a plan.
 
+use super::advice::Goal;
 use super::tree::{Node, Path, Scan, Step};
 use super::{Plan, or_panic};
 use crate::error::{Error, ErrorKind, Result};
@@ -175,22 +176,17 @@ impl Plan {
     /// # Errors
     /// When something is sorted, grouped or made distinct in a temporary b-tree.
     pub fn try_assert_no_temp_btree(&self) -> Result<&Self> {
-        let purpose = |node: &Node| match &node.step {
-            Step::TempBTree(purpose) => Some(purpose.clone()),
-            Step::Compound(text) => text.strip_suffix(" USING TEMP B-TREE").map(str::to_owned),
-            _ => None,
-        };
-        let mut purposes: Vec<String> = self.all().filter_map(purpose).collect();
+        let mut purposes: Vec<String> = self.all().filter_map(sort_purpose).collect();
         purposes.retain(|purpose| !purpose.is_empty());
         purposes.dedup();
-        if !self.all().any(|node| purpose(node).is_some()) {
+        if !self.all().any(|node| sort_purpose(node).is_some()) {
             return Ok(self);
         }
         let headline = match purposes.as_slice() {
             [] => "query plan uses a temporary b-tree".to_owned(),
             purposes => format!("query plan uses a temporary b-tree: {}", purposes.join(", ")),
         };
-        Err(self.failure(headline, |node| purpose(node).is_some()))
+        Err(self.with_advice(self.failure(headline, |node| sort_purpose(node).is_some()), &Goal::Sorts))
     }
 
     /// Asserts that SQLite makes no index for this one run of the statement, be it of a table or of a subquery.
@@ -210,7 +206,8 @@ impl Plan {
         let Some(first) = self.all().find(|node| is_automatic(node)) else { return Ok(self) };
         let printed = first.access().map(|access| access.name.as_str());
         let name = first.table.as_deref().or(printed).unwrap_or_default();
-        Err(self.failure(format!("query plan makes an automatic index: {name}"), is_automatic))
+        let error = self.failure(format!("query plan makes an automatic index: {name}"), is_automatic);
+        Err(self.with_advice(error, &Goal::AutomaticIndexes))
     }
 
     /// Asserts that no subquery runs again for each row of the query around it.
@@ -258,8 +255,17 @@ pub(super) fn is_scan(node: &Node) -> bool {
     !matches!(node.scan, None | Some(Scan::PartialIndex(_)))
 }
 
-fn is_automatic(node: &Node) -> bool {
+pub(super) fn is_automatic(node: &Node) -> bool {
     matches!(node.access().map(|access| &access.path), Some(Path::Automatic { .. }))
+}
+
+/// What the line sorts, groups or makes distinct in a temporary b-tree; empty where that is not known.
+pub(super) fn sort_purpose(node: &Node) -> Option<String> {
+    match &node.step {
+        Step::TempBTree(purpose) => Some(purpose.clone()),
+        Step::Compound(text) => text.strip_suffix(" USING TEMP B-TREE").map(str::to_owned),
+        _ => None,
+    }
 }
 
 fn is_search(node: &Node) -> bool {

@@ -2,17 +2,28 @@
 
 use rusqlite::Connection;
 
-use crate::schema::VirtualTable;
+use crate::error::{Error, Result};
+use crate::schema::bench::{Bench, Declared, Triggers};
+use crate::schema::{StatisticsRows, VirtualTable};
 use crate::sql::quote_identifier;
 
 /// The databases of a connection, and what is in them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalog {
     pub(super) objects: Vec<Object>,
-    /// The rows of sqlite_stat1, if ANALYZE has been run.
-    pub(super) statistics: Vec<Statistic>,
-    /// Whether sqlite_stat4 has samples of the values.
-    pub(super) samples: bool,
+    /// What ANALYZE has gathered.
+    pub(super) statistics: StatisticsRows,
+    settings: Settings,
+}
+
+/// What of a connection's settings plans depend on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Settings {
+    foreign_keys: bool,
+    automatic_index: bool,
+    recursive_triggers: bool,
+    /// LIKE tells upper from lower case: `PRAGMA case_sensitive_like`, which cannot be asked for.
+    exact_like: bool,
 }
 
 /// A row of sqlite_schema.
@@ -30,16 +41,10 @@ pub(super) struct Object {
     pub(super) partial: bool,
 }
 
-/// A row of sqlite_stat1.
-#[derive(Clone, Debug)]
-pub(super) struct Statistic {
-    pub(super) table: String,
-    pub(super) stat: String,
-}
-
 impl Catalog {
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
-        let mut catalog = Catalog::default();
+        let (settings, statistics) = (Settings::read(connection)?, StatisticsRows::read(connection)?);
+        let mut catalog = Catalog { objects: Vec::new(), statistics, settings };
         let mut list = connection.prepare("SELECT seq, name FROM pragma_database_list")?;
         let databases = list.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
         for database in databases {
@@ -69,28 +74,34 @@ impl Catalog {
                 partial: row.get::<_, Option<bool>>(5)?.unwrap_or(false),
             })
         })?;
-        let first = self.objects.len();
         for object in rows {
             self.objects.push(object?);
         }
-        let has = |name: &str| self.objects[first..].iter().any(|object| object.name == name);
-        if has("sqlite_stat1") {
-            let mut statement = connection.prepare(&format!("SELECT tbl, stat FROM {quoted}.sqlite_stat1"))?;
-            let rows = statement.query_map([], |row| {
-                let text = |column| row.get::<_, Option<String>>(column);
-                Ok((text(0)?, text(1)?))
-            })?;
-            for row in rows {
-                if let (Some(table), Some(stat)) = row? {
-                    self.statistics.push(Statistic { table, stat });
-                }
-            }
-        }
-        if has("sqlite_stat4") {
-            let sql = format!("SELECT EXISTS (SELECT 1 FROM {quoted}.sqlite_stat4)");
-            self.samples |= connection.query_row(&sql, [], |row| row.get::<_, bool>(0))?;
-        }
         Ok(())
+    }
+
+    /// An empty copy of the main database, set up as it was and with its statistics: SQLite plans there as it does here. All
+    /// that is tried on it stays in one transaction.
+    pub(super) fn bench(&self) -> Result<Bench> {
+        let bench = self.bench_without_statistics()?;
+        if !self.statistics.is_empty() {
+            self.statistics.load(&bench.connection).map_err(|error| Error::sqlite("the statistics", error))?;
+        }
+        Ok(bench)
+    }
+
+    /// An empty copy of the main database, set up as it was.
+    pub(super) fn bench_without_statistics(&self) -> Result<Bench> {
+        let declared: Vec<Declared> = self.objects.iter().filter_map(Object::declared).collect();
+        let bench = Bench::of(&declared, Triggers::Copied)?;
+        let Settings { foreign_keys, automatic_index, recursive_triggers, exact_like } = self.settings;
+        let set = format!(
+            "PRAGMA foreign_keys = {foreign_keys}; PRAGMA automatic_index = {automatic_index};
+             PRAGMA recursive_triggers = {recursive_triggers}; PRAGMA case_sensitive_like = {exact_like}; BEGIN"
+        );
+        let set = bench.connection.execute_batch(&set);
+        set.map_err(|error| Error::sqlite("to set up an empty copy of the schema", error))?;
+        Ok(bench)
     }
 
     /// The table or index whose b-tree starts at a page.
@@ -124,12 +135,37 @@ impl Catalog {
 
     /// How many rows `table` had when statistics were gathered.
     pub(super) fn counted_rows(&self, table: &str) -> Option<u64> {
-        let of_table = self.statistics.iter().filter(|row| row.table.eq_ignore_ascii_case(table));
-        of_table.filter_map(|row| row.stat.split(' ').next()?.parse().ok()).max()
+        let of_table = self.statistics.counts.iter().filter(|row| row.table.eq_ignore_ascii_case(table));
+        of_table.filter_map(|row| row.numbers().next()).max()
+    }
+}
+
+impl Settings {
+    fn read(connection: &Connection) -> rusqlite::Result<Settings> {
+        let sql = "SELECT (SELECT foreign_keys FROM pragma_foreign_keys),
+                          (SELECT automatic_index FROM pragma_automatic_index),
+                          (SELECT recursive_triggers FROM pragma_recursive_triggers)";
+        // The app may have a LIKE of its own, which need not take these.
+        let like = connection.query_row("SELECT 'a' LIKE 'A'", [], |row| row.get::<_, bool>(0));
+        connection.query_row(sql, [], |row| {
+            Ok(Settings {
+                foreign_keys: row.get(0)?,
+                automatic_index: row.get(1)?,
+                recursive_triggers: row.get(2)?,
+                exact_like: !like.unwrap_or(true),
+            })
+        })
     }
 }
 
 impl Object {
+    /// For an empty copy. What SQLite makes by itself is not declared.
+    fn declared(&self) -> Option<Declared> {
+        let own = self.name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"));
+        let sql = self.sql.as_deref().filter(|_| self.database == 0 && !own)?;
+        Some(Declared::new(&self.kind, &self.name, &self.table, sql))
+    }
+
     /// The module of a virtual table.
     pub(super) fn module(&self) -> Option<String> {
         let sql = self.sql.as_deref().filter(|_| self.kind == "table" && self.root == 0)?;

@@ -1,5 +1,6 @@
 //! What is said of a plan that is not as it was asserted.
 
+use super::advice::Goal;
 use super::tree::{self, Node, Scan, Step};
 use super::{Facts, Plan};
 use crate::error::{Error, ErrorKind};
@@ -41,7 +42,8 @@ impl Plan {
             [table] => format!("query plan scans a whole table: {table}"),
             tables => format!("query plan scans whole tables: {}", tables.join(", ")),
         };
-        let mut error = self.failure(headline, guilty);
+        let goal = Goal::Scans(tables.iter().map(|&table| table.to_owned()).collect());
+        let mut error = self.with_advice(self.failure(headline, guilty), &goal);
         for table in &tables {
             error = error.help(format!("if the scan is meant, say so: .allow_scan({table:?})"));
         }

@@ -27,6 +27,13 @@
 //! `SEARCH`. So [`explain`] reads the bytecode too, which says what each loop walks, and falls back to the text if the
 //! linked SQLite does not answer a known statement as it is known to: [`Plan::facts_from`].
 //!
+//! # Which index would help
+//!
+//! A failed [`assert_no_scan`](Plan::assert_no_scan), [`assert_no_temp_btree`](Plan::assert_no_temp_btree) or
+//! [`assert_no_automatic_index`](Plan::assert_no_automatic_index) offers indexes that were made on an empty copy of the
+//! schema and planned with: the fewest that reach what was asserted, with the fewest columns that SQLite searches by.
+//! [`advise`] gives the same as values, and [`unused_indexes`] the indexes that can go.
+//!
 //! Parameters need no values; [`explain_with`] gives them, for what SQLite plans differently by value, such as `LIKE ?1`.
 //!
 //! # Statistics
@@ -43,6 +50,7 @@
 //!
 //! A plan says how, not how much. [`growth`](growth()) runs a query on databases of several sizes and counts what SQLite does.
 
+mod advice;
 mod assertions;
 mod bytecode;
 mod catalog;
@@ -60,9 +68,11 @@ mod tree;
 use std::cell::RefCell;
 use std::fmt;
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Rows, Statement};
 
 use crate::error::{Error, Result};
+pub use advice::{Advice, AdvisedIndex, Removed, UnusedIndex, UnusedIndexes, advise, unused_indexes};
 use catalog::Catalog;
 pub use growth::{Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
 pub use stable::{assert_plan_stable, try_assert_plan_stable};
@@ -78,6 +88,8 @@ const WITHOUT_THE_WORD_TABLE: i32 = 3_036_000;
 #[derive(Clone)]
 pub struct Plan {
     sql: String,
+    /// The values of its parameters, by their numbers; empty if it was planned without.
+    values: Vec<Value>,
     nodes: Vec<Node>,
     effects: Vec<Effect>,
     facts: Facts,
@@ -154,7 +166,30 @@ pub fn explain_with<P: Params + Clone>(connection: &Connection, sql: &str, param
 /// # Errors
 /// When SQLite refuses the statement or a value, or when it is not one statement that has a plan.
 pub fn try_explain_with<P: Params + Clone>(connection: &Connection, sql: &str, params: P) -> Result<Plan> {
-    plan(connection, sql, &|statement| statement.query(params.clone()))
+    let mut plan = plan(connection, sql, &|statement| statement.query(params.clone()))?;
+    // Values that cannot be read back are done without: a plan that they change is then not planned again.
+    plan.values = values(connection, &plan.sql, params).unwrap_or_default();
+    Ok(plan)
+}
+
+/// The values that `params` gives to the parameters of a statement.
+fn values<P: Params>(connection: &Connection, sql: &str, params: P) -> rusqlite::Result<Vec<Value>> {
+    let statement = connection.prepare(sql)?;
+    let count = statement.parameter_count();
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let name = |number| statement.parameter_name(number).map_or_else(|| format!("?{number}"), str::to_owned);
+    let sql = format!("SELECT {}", (1..=count).map(name).collect::<Vec<_>>().join(", "));
+    connection.query_row(&sql, params, |row| (0..count).map(|column| row.get(column)).collect())
+}
+
+/// The plan of a statement with values that were read from another.
+fn explain_again(connection: &Connection, sql: &str, values: &[Value]) -> Result<Plan> {
+    match values {
+        [] => try_explain(connection, sql),
+        values => plan(connection, sql, &|statement| statement.query(rusqlite::params_from_iter(values))),
+    }
 }
 
 #[track_caller]
@@ -206,9 +241,9 @@ fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
         }
     };
     let nodes = parse::tree(&rows, nodes);
-    let (sql, allowed) = (sql.to_owned(), RefCell::default());
-    let mut plan = Plan { sql, nodes, effects, facts, catalog, allowed, without_statistics: None };
-    plan.plan_without_statistics(connection, query);
+    let (sql, values, allowed) = (sql.to_owned(), Vec::new(), RefCell::default());
+    let mut plan = Plan { sql, values, nodes, effects, facts, catalog, allowed, without_statistics: None };
+    plan.plan_without_statistics(query);
     Ok(plan)
 }
 
@@ -245,10 +280,10 @@ impl Plan {
 
     /// Which statistics the plan was made with.
     pub fn statistics(&self) -> Statistics {
-        match (self.catalog.statistics.is_empty(), self.catalog.samples) {
-            (_, true) => Statistics::Samples,
-            (false, false) => Statistics::Counts,
-            (true, false) => Statistics::None,
+        match (self.catalog.statistics.counts.is_empty(), self.catalog.statistics.samples.is_empty()) {
+            (_, false) => Statistics::Samples,
+            (false, true) => Statistics::Counts,
+            (true, true) => Statistics::None,
         }
     }
 

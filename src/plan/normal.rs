@@ -41,7 +41,7 @@ impl Plan {
     /// WHERE of a partial index, looks them up in the samples of ANALYZE, and searches by the beginning of a LIKE or GLOB.
     pub(crate) fn depends_on_values(&self) -> bool {
         let reads = |table: &str| self.lines().any(|node| node.table.as_deref() == Some(table));
-        self.catalog.samples
+        !self.catalog.statistics.samples.is_empty()
             || self.catalog.objects.iter().any(|object| object.partial && reads(&object.table))
             || crate::sql::tokens(&self.sql).iter().any(|token| token.is("LIKE") || token.is("GLOB"))
     }

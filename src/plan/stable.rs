@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::catalog::Catalog;
 use super::statistics::empty_copy;
 use super::tree::{self, Access, Path};
 use super::{Plan, or_panic, refused, try_explain};
@@ -12,7 +13,7 @@ use crate::sql::tokens;
 /// Large enough that a wrong plan hurts, and small enough for an app on SQLite.
 const LARGE: u64 = 1_000_000;
 
-/// From about 30 rows on SQLite searches for a list of ten values by a selective index; below 13, it may scan for one.
+/// Small, and yet as large as it takes: below 40 rows SQLite may scan for what it would search among more.
 const SMALL: u64 = 100;
 
 /// Asserts that SQLite runs a statement by the same plan under different statistics: none; small tables; large ones with
@@ -23,8 +24,8 @@ const SMALL: u64 = 100;
 /// says that it depends on what ANALYZE finds, and so that a test should plan under production's
 /// ([`Template::stats`](crate::Template::stats)).
 ///
-/// Two indexes that are searched by the same columns make one plan. Plans are made on an empty copy of the schema, where functions of the app are unknown and parameters have no values.
-/// Only the statement's own plan counts, not those of triggers and foreign keys.
+/// Two indexes that are searched by the same columns make one plan. Plans are made on an empty copy of the schema, where
+/// functions of the app are unknown and parameters have no values. Only the statement's own plan counts, not those of triggers and foreign keys.
 ///
 /// ```
 /// use sqlitmus::{Template, plan::assert_plan_stable};
@@ -47,10 +48,10 @@ pub fn assert_plan_stable(connection: &Connection, sql: &str) {
 pub fn try_assert_plan_stable(connection: &Connection, sql: &str) -> Result<()> {
     let sql = refused::only_statement(sql)?;
     // What the user's connection refuses is said in its words.
-    try_explain(connection, sql)?;
-    let cases = cases(connection, sql)?;
-    let plans = plans(connection, sql, &cases)?;
-    if plans.len() == 1 { Ok(()) } else { Err(failure(connection, sql, &cases, &plans)) }
+    let catalog = try_explain(connection, sql)?.catalog;
+    let cases = cases(&catalog, sql)?;
+    let plans = plans(&catalog, sql, &cases)?;
+    if plans.len() == 1 { Ok(()) } else { Err(failure(&catalog, sql, &cases, &plans)) }
 }
 
 /// Statistics that a database could have.
@@ -92,8 +93,8 @@ enum Shape {
 }
 
 /// The distinct plans, in the order in which they are found.
-fn plans(connection: &Connection, sql: &str, cases: &[Case]) -> Result<Vec<Chosen>> {
-    let bench = empty_copy(connection, sql)?;
+fn plans(catalog: &Catalog, sql: &str, cases: &[Case]) -> Result<Vec<Chosen>> {
+    let bench = empty_copy(catalog, sql)?;
     let mut plans: Vec<Chosen> = Vec::new();
     for case in cases {
         // SQLite keeps the size of a table that it is told nothing more of, so nothing is loaded before the first case.
@@ -122,12 +123,12 @@ fn work(plan: &Plan) -> String {
     text
 }
 
-fn cases(connection: &Connection, sql: &str) -> Result<Vec<Case>> {
+fn cases(catalog: &Catalog, sql: &str) -> Result<Vec<Case>> {
     let refused = |error| Error::sqlite("to read the schema", error);
-    let bench = empty_copy(connection, sql)?;
+    let bench = empty_copy(catalog, sql)?;
     let counted = counted(&bench.connection).map_err(refused)?;
     let base = try_explain(&bench.connection, sql)?;
-    let own = StatisticsRows::read(connection).map_err(refused)?;
+    let own = catalog.statistics.clone();
 
     let mut cases = vec![Case { name: "without statistics".to_owned(), rows: StatisticsRows::default() }];
     // Second, for it may be silent about some tables.
@@ -255,7 +256,7 @@ fn counted(connection: &Connection) -> rusqlite::Result<Vec<Counted>> {
     Ok(counted)
 }
 
-fn failure(connection: &Connection, sql: &str, cases: &[Case], plans: &[Chosen]) -> Error {
+fn failure(catalog: &Catalog, sql: &str, cases: &[Case], plans: &[Chosen]) -> Error {
     let headline = format!("the plan depends on statistics: {} plans under {} of them", plans.len(), cases.len());
     let mut error = Error::new(ErrorKind::Plan, headline).sql(sql);
     let first: Vec<&str> = plans[0].plan.lines().map(|node| node.text.as_str()).collect();
@@ -271,7 +272,7 @@ fn failure(connection: &Connection, sql: &str, cases: &[Case], plans: &[Chosen])
     }
     if let Some(rewritten) = cross_joins(sql) {
         let scans = |plan: &Plan| plan.lines().filter(|node| node.scan.is_some()).count();
-        let fixed = self::plans(connection, &rewritten, cases).ok();
+        let fixed = self::plans(catalog, &rewritten, cases).ok();
         if let Some([one]) = fixed.as_deref()
             && plans.iter().all(|chosen| scans(&one.plan) <= scans(&chosen.plan))
         {

@@ -4,15 +4,17 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::catalog::Catalog;
 use super::tree::Node;
 use super::{Plan, Query};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::StatisticsRows;
-use crate::schema::bench::{Bench, Triggers};
+use crate::schema::bench::Bench;
 
-/// Statistics of fewer rows than this are those of a fixture. By numbers of rows alone SQLite 3.46 to 3.54 scans for one
-/// value below 13 rows, and for a list of ten below 32; what else it makes of so few is what they happen to share.
+/// Statistics of fewer rows than this are those of a fixture. By numbers of rows alone SQLite 3.46 and 3.54 scan for a list
+/// of ten values below 36 rows, and for one value that half of the rows share below 40 (3.46) or 9 (3.54); what else they
+/// make of so few is what the rows happen to share.
 pub(super) const FEW_ROWS: u64 = 100;
 
 /// Writes the statistics of a production database to a file for [`Template::stats`](crate::Template::stats): how many rows
@@ -96,12 +98,13 @@ impl Plan {
 
     /// Plans again without statistics, where those that there are were gathered on few rows. What an assertion says of
     /// this plan it may owe to them.
-    pub(super) fn plan_without_statistics(&mut self, connection: &Connection, query: &Query<'_>) {
+    pub(super) fn plan_without_statistics(&mut self, query: &Query<'_>) {
         if self.tables_of_few_rows().is_empty() {
             return;
         }
         // What cannot be planned there (a temporary table, an attached database) stays in doubt.
-        let plan = empty_copy(connection, &self.sql).and_then(|copy| super::plan(&copy.connection, &self.sql, query));
+        let plan =
+            empty_copy(&self.catalog, &self.sql).and_then(|copy| super::plan(&copy.connection, &self.sql, query));
         self.without_statistics = plan.ok().map(Box::new);
     }
 
@@ -152,17 +155,9 @@ fn in_rows(rows: u64) -> String {
     if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
 }
 
-/// An empty copy of the schema, set up like the connection as far as plans depend on it, on which `sql` can be prepared.
-pub(super) fn empty_copy(connection: &Connection, sql: &str) -> Result<Bench> {
-    let bench = Bench::copy(connection, Triggers::Copied)?;
-    let set = || -> rusqlite::Result<()> {
-        for pragma in ["automatic_index", "foreign_keys", "recursive_triggers"] {
-            let on: bool = connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))?;
-            bench.connection.execute_batch(&format!("PRAGMA {pragma} = {}", u8::from(on)))?;
-        }
-        Ok(())
-    };
-    set().map_err(|error| Error::sqlite("to set up an empty copy of the schema", error))?;
+/// An empty copy of the schema without statistics, on which `sql` can be prepared.
+pub(super) fn empty_copy(catalog: &Catalog, sql: &str) -> Result<Bench> {
+    let bench = catalog.bench_without_statistics()?;
     bench.prepare(sql).map_err(|message| {
         Error::new(
             ErrorKind::Plan,

@@ -8,6 +8,7 @@ use super::query::Query;
 use super::{failure, scans, tables};
 use crate::db::Address;
 use crate::error::Result;
+use crate::sql;
 
 /// What some code ran, and what it returned. `Display` lists each query once in its normal form, in the order of their
 /// first runs, with how many times it ran.
@@ -230,6 +231,19 @@ impl<R> Queries<R> {
         }
         let steps = self.iter().map(Query::steps).sum();
         if steps <= most { Ok(self) } else { Err(failure::steps(self, steps, most)) }
+    }
+
+    /// A connection to the database as it is.
+    pub(crate) fn connect(&self) -> Result<rusqlite::Connection> {
+        self.address.connect()
+    }
+
+    /// The statements that have plans, with their values; of many that differ in their values alone, some.
+    pub(crate) fn statements(&self) -> Result<Vec<String>> {
+        self.check_complete()?;
+        let groups = self.groups();
+        let planned = groups.iter().filter(|group| sql::has_a_plan(&group.queries[0].keyword()));
+        Ok(planned.flat_map(scans::texts).map(|(_, text)| text.to_owned()).collect())
     }
 
     /// The queries by their normal form, in the order of their first runs.

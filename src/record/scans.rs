@@ -18,14 +18,8 @@ pub(super) fn check(groups: &[Group<'_>], address: &Address, allowed: &[String])
             Some(connection) => connection,
             none => none.insert(address.connect()?),
         };
-        // Every run is explained that has other values: LIKE and a partial index may use them.
-        let mut explained: Vec<&str> = Vec::new();
-        for query in &group.queries {
-            let text = query.expanded().unwrap_or(query.sql());
-            if explained.len() < 10 && !explained.contains(&text) {
-                explained.push(text);
-                explain(connection, group, query, text, allowed, &mut unneeded)?;
-            }
+        for (query, text) in texts(group) {
+            explain(connection, group, query, text, allowed, &mut unneeded)?;
         }
     }
     match unneeded.first() {
@@ -35,6 +29,18 @@ pub(super) fn check(groups: &[Group<'_>], address: &Address, allowed: &[String])
                 .help(format!("take .allow_scan({table:?}) away")))
         }
     }
+}
+
+/// The runs with different values, ten at most: LIKE and a partial index may use them.
+pub(super) fn texts<'a>(group: &Group<'a>) -> Vec<(&'a Query, &'a str)> {
+    let mut found: Vec<(&Query, &str)> = Vec::new();
+    for &query in &group.queries {
+        let text = query.expanded().unwrap_or(query.sql());
+        if found.len() < 10 && !found.iter().any(|(_, known)| *known == text) {
+            found.push((query, text));
+        }
+    }
+    found
 }
 
 fn explain(

@@ -1,5 +1,7 @@
 //! An empty copy of a schema in memory, on which plans are made and fixes are tried.
 
+use std::cell::RefCell;
+
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{FromSql, Value};
@@ -17,6 +19,12 @@ pub(crate) struct Declared {
     sql: String,
 }
 
+impl Declared {
+    pub(crate) fn new(kind: &str, name: &str, table: &str, sql: &str) -> Declared {
+        Declared { kind: kind.to_owned(), name: name.to_owned(), table: table.to_owned(), sql: sql.to_owned() }
+    }
+}
+
 /// The copy.
 #[derive(Debug)]
 pub(crate) struct Bench {
@@ -26,6 +34,8 @@ pub(crate) struct Bench {
     missing: Vec<String>,
     /// Tables and indexes that SQLite takes only while a name that resolves to nothing counts as a text.
     pub(crate) quoted: Vec<(String, String)>,
+    /// Functions that only the app has.
+    stubs: RefCell<Vec<String>>,
 }
 
 /// Whether the triggers are copied too. One trigger is judged alone, without the others.
@@ -48,7 +58,7 @@ impl Bench {
             Ok(connection)
         };
         let connection = open().map_err(|error| Error::sqlite("a database in memory", error))?;
-        let mut bench = Bench { connection, missing: Vec::new(), quoted: Vec::new() };
+        let mut bench = Bench { connection, missing: Vec::new(), quoted: Vec::new(), stubs: RefCell::default() };
         let is_virtual =
             |sql: &str| sql.as_bytes().get(..14).is_some_and(|s| s.eq_ignore_ascii_case(b"CREATE VIRTUAL"));
         // One transaction costs half of what one for each object costs.
@@ -132,6 +142,11 @@ impl Bench {
         self.missing.iter().any(|missing| missing.eq_ignore_ascii_case(name))
     }
 
+    /// Whether this function is only the app's, so that nothing is known of what it returns.
+    pub(crate) fn is_stub(&self, function: &str) -> bool {
+        self.stubs.borrow().iter().any(|stub| stub.eq_ignore_ascii_case(function))
+    }
+
     /// Whether SQLite's message names something that is missing only here.
     pub(crate) fn is_about_missing(&self, message: &str) -> bool {
         let message = message.to_ascii_lowercase();
@@ -162,6 +177,7 @@ impl Bench {
             let unknown = |_: &rusqlite::functions::Context<'_>| -> rusqlite::Result<Option<i64>> {
                 Err(rusqlite::Error::UserFunctionError("only the app has this function".into()))
             };
+            self.stubs.borrow_mut().push(name.to_owned());
             return self.connection.create_scalar_function(name, -1, flags, unknown).is_ok();
         }
         if let Some(name) = behind("no such collation sequence: ") {

@@ -11,8 +11,10 @@
 
 pub(crate) mod bench;
 mod canonical;
+pub(crate) mod declaration;
 mod diff;
 mod read;
+pub(crate) mod references;
 mod shape;
 mod statistics;
 #[cfg(test)]
@@ -347,6 +349,11 @@ impl Table {
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
     }
+}
+
+/// Whether this is the column of that name.
+pub(crate) fn is_column(indexed: &Indexed, name: &str) -> bool {
+    matches!(indexed, Indexed::Column(column) if column.eq_ignore_ascii_case(name))
 }
 
 impl Key {

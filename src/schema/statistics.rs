@@ -49,7 +49,7 @@ impl Count {
     }
 
     /// The numbers, without the words that may stand behind them (`unordered`, `sz=100`, `noskipscan`).
-    fn numbers(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
         self.stat.split(' ').map_while(|word| word.parse().ok())
     }
 }

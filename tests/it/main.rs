@@ -1,5 +1,6 @@
 //! Everything that can run side by side in one process.
 
+mod advice;
 mod check_backup;
 mod check_health;
 mod check_integrity;

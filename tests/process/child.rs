@@ -110,6 +110,19 @@ fn uses_a_template_without_a_key() {
     insert(&SEEDED.in_memory(), 2);
 }
 
+/// A file keeps its name and changes its rows.
+#[test]
+fn uses_statistics_that_change() {
+    let Some(folder) = folder() else { return };
+    let file: &'static str = folder.join("statistics.sql").to_str().unwrap().to_owned().leak();
+    for rows in [700, 800, 700] {
+        std::fs::write(file, format!("INSERT INTO sqlite_stat1 VALUES ('t', NULL, '{rows}');")).unwrap();
+        let db = Template::embedded(FILES).stats(file).in_memory();
+        let stat: String = db.query_row("SELECT stat FROM sqlite_stat1", [], |row| row.get(0)).unwrap();
+        assert_eq!(stat, rows.to_string());
+    }
+}
+
 #[test]
 fn uses_the_disk() {
     if folder().is_none() {

@@ -226,6 +226,14 @@ fn code_without_a_key_is_not_cached_but_the_migrations_before_it_are() {
 }
 
 #[test]
+fn another_file_of_statistics_is_another_entry_of_the_cache() {
+    let mut process = Process::new("uses_statistics_that_change");
+    let output = process.run();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(process.files("out/cache").iter().filter(|name| name.ends_with(".db")).count(), 2);
+}
+
+#[test]
 fn an_unknown_variable_or_value_fails_the_test_that_opens_a_database() {
     let output = Process::new("passes").env("SQLITMUS_KEEP", "sometimes").run();
     assert!(!output.status.success());

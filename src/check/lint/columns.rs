@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::checks;
-use super::references::{class, is_reference, typed};
-use super::{Found, Ground, is_column, object};
-use crate::schema::{Affinity, Column, Table};
+use super::references::is_reference;
+use super::{Found, Ground, object};
+use crate::schema::references::{class, typed};
+use crate::schema::{Affinity, Column, Table, is_column};
 
 pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
     for table in ground.tables() {

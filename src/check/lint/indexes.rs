@@ -1,8 +1,8 @@
 //! Indexes that cost every write and help no query.
 
-use super::references::column_names;
 use super::{Found, Ground, checks};
 use crate::schema::bench::Bench;
+use crate::schema::references::column_names;
 use crate::schema::{Affinity, Column, Index, Indexed, Table, Term};
 use crate::sql::plain_name;
 

@@ -3,9 +3,9 @@
 use rusqlite::types::Value;
 
 use super::checks::{self, Verdict};
-use super::references::{column_names, free_name};
 use super::{Found, Ground, is_nullable, object};
 use crate::schema::bench;
+use crate::schema::references::column_names;
 use crate::schema::{Affinity, Column, Indexed, Table, Term};
 use crate::sql::plain_name;
 
@@ -143,7 +143,7 @@ fn unique_with_nullable(ground: &Ground, table: &Table, terms: &[Term], name: Op
         .map(|column| {
             format!(
                 "CREATE UNIQUE INDEX {} ON {}({}) WHERE {} IS NULL;",
-                plain_name(&free_name(ground, table, &rest(column))),
+                plain_name(&ground.schema.free_name(&table.name, &rest(column), &[])),
                 plain_name(&table.name),
                 bench::names(rest(column)),
                 plain_name(&column.name)

@@ -6,7 +6,6 @@
 
 mod checks;
 mod columns;
-mod declaration;
 mod indexes;
 mod keys;
 mod objects;
@@ -19,7 +18,8 @@ use super::{Finding, Findings};
 use crate::error::Result;
 use crate::migrations::is_ledger;
 use crate::schema::bench::{Bench, Triggers};
-use crate::schema::{Column, Schema, Table, TableKind};
+use crate::schema::declaration::Declaration;
+use crate::schema::{Column, Schema, Table, TableKind, is_column};
 
 /// Every code of [`lint()`], in the order in which findings are listed.
 pub const CODES: &[&str] = &[
@@ -144,9 +144,9 @@ impl Found {
     fn rebuild<'a>(
         mut self,
         table: &'a Table,
-        change: impl FnOnce(declaration::Declaration<'a>) -> Option<declaration::Declaration<'a>>,
+        change: impl FnOnce(Declaration<'a>) -> Option<Declaration<'a>>,
     ) -> Found {
-        if let Some(changed) = declaration::Declaration::parse(&table.sql).and_then(change) {
+        if let Some(changed) = Declaration::parse(&table.sql).and_then(change) {
             let declaration = changed.named(&trial::new_name(&table.name));
             self.fix = Fix::Rebuild { table: table.name.clone(), declaration };
         }
@@ -214,10 +214,6 @@ fn is_nullable(table: &Table, column: &Column) -> bool {
         .as_ref()
         .is_some_and(|key| key.is_rowid && key.terms.iter().any(|term| is_column(&term.what, &column.name)));
     !column.not_null && !is_rowid && column.generated.is_none()
-}
-
-fn is_column(indexed: &crate::schema::Indexed, name: &str) -> bool {
-    matches!(indexed, crate::schema::Indexed::Column(column) if column.eq_ignore_ascii_case(name))
 }
 
 /// Whether two lists have the same names, in the same order.

@@ -1,8 +1,8 @@
 //! Views and triggers that name what is gone, and names in double quotes that are no names.
 
-use super::declaration::{Declaration, with_text};
 use super::trial::new_name;
 use super::{Fix, Found, Ground, object};
+use crate::schema::declaration::{Declaration, with_text};
 use crate::schema::{Column, Trigger, View};
 use crate::sql::plain_name;
 

@@ -3,9 +3,11 @@
 use rusqlite::types::Value;
 
 use super::checks::{self, Verdict};
-use super::{Found, Ground, is_column, is_nullable, object, same_names};
+use super::{Found, Ground, is_nullable, object, same_names};
 use crate::schema::bench::{self, Bench};
-use crate::schema::{Affinity, Column, ForeignKey, Indexed, Table, TableKind, Term};
+use crate::schema::declaration::Declaration;
+use crate::schema::references::{Pair, class, column_names, defeated, is_textual, parent_columns, typed};
+use crate::schema::{Affinity, Column, ForeignKey, Table, TableKind};
 use crate::sql::plain_name;
 
 pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
@@ -28,80 +30,6 @@ pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
             unindexed(ground, &pair, found);
         }
     }
-}
-
-/// A foreign key whose columns exist on both sides.
-struct Pair<'a> {
-    child: &'a Table,
-    key: &'a ForeignKey,
-    parent: &'a Table,
-    /// Column of the child, column of the parent.
-    columns: Vec<(&'a Column, &'a Column)>,
-}
-
-impl<'a> Pair<'a> {
-    fn of(child: &'a Table, key: &'a ForeignKey, parent: &'a Table) -> Option<Pair<'a>> {
-        let named = parent_columns(key, parent);
-        if named.len() != key.columns.len() {
-            return None;
-        }
-        let both = |(child_name, parent_name): (&'a String, &&'a str)| {
-            Some((child.column(child_name)?, parent.column(parent_name)?))
-        };
-        let columns = key.columns.iter().zip(&named).map(both).collect::<Option<Vec<_>>>()?;
-        Some(Pair { child, key, parent, columns })
-    }
-
-    /// Whether the parent's columns are its PRIMARY KEY, or UNIQUE as a whole with the columns' own collations, see
-    /// <https://www.sqlite.org/foreignkeys.html#fk_indexes>.
-    fn is_unique(&self) -> bool {
-        let is_key = |terms: &[Term]| {
-            terms.len() == self.columns.len()
-                && self.columns.iter().all(|(_, column)| {
-                    terms.iter().any(|term| {
-                        is_column(&term.what, &column.name) && term.collation.eq_ignore_ascii_case(&column.collation)
-                    })
-                })
-        };
-        self.parent.primary_key.iter().any(|key| {
-            // Where the key is meant without its columns' names, their collations do not matter.
-            self.key.parent_columns.is_none() || key.is_rowid && is_rowid_of(&self.columns, key) || is_key(&key.terms)
-        }) || self.parent.unique.iter().any(|key| is_key(&key.terms))
-            || self.parent.indexes.iter().any(|index| index.unique && index.partial.is_none() && is_key(&index.terms))
-    }
-
-    fn object(&self) -> String {
-        object(self.child, self.key.columns.iter().map(String::as_str))
-    }
-}
-
-fn is_rowid_of(columns: &[(&Column, &Column)], key: &crate::schema::Key) -> bool {
-    columns.len() == 1
-        && key.terms.iter().all(|term| match &term.what {
-            Indexed::Column(name) => name.eq_ignore_ascii_case(&columns[0].1.name),
-            _ => false,
-        })
-}
-
-/// The columns of the parent that are meant; empty if it has no PRIMARY KEY and none are named.
-fn parent_columns<'a>(key: &'a ForeignKey, parent: &'a Table) -> Vec<&'a str> {
-    match &key.parent_columns {
-        Some(columns) => columns.iter().map(String::as_str).collect(),
-        None => parent.primary_key.iter().flat_map(|key| column_names(&key.terms)).collect(),
-    }
-}
-
-/// The columns among the terms of an index.
-pub(super) fn column_names(terms: &[Term]) -> Vec<&str> {
-    let name = |term: &'_ Term| match &term.what {
-        Indexed::Column(_) => true,
-        Indexed::Rowid | Indexed::Expression(_) => false,
-    };
-    terms
-        .iter()
-        .filter(|term| name(term))
-        .filter_map(|term| if let Indexed::Column(name) = &term.what { Some(name.as_str()) } else { None })
-        .collect()
 }
 
 fn missing(ground: &Ground, table: &Table, key: &ForeignKey, found: &mut Vec<Found>) {
@@ -149,7 +77,7 @@ fn not_unique(ground: &Ground, table: &Table, key: &ForeignKey, parent: &Table, 
     let cost = "every insert into the child, and every delete from the parent, fails with \"foreign key mismatch\" while foreign_keys is on";
     let finding = Found::new("fk-parent-not-unique", object, what, cost).on(parent).evidence("SQLite says", refusal);
     found.push(if gone.is_none() && columns.len() == key.columns.len() {
-        let index = free_name(ground, parent, &columns);
+        let index = ground.schema.free_name(&parent.name, &columns, &[]);
         finding.sql(format!(
             "CREATE UNIQUE INDEX {} ON {}({});",
             plain_name(&index),
@@ -186,11 +114,7 @@ fn type_mismatch(pair: &Pair<'_>, found: &mut Vec<Found>) {
 }
 
 /// The child's column, declared as the parent's.
-fn aligned<'a>(
-    mut sql: super::declaration::Declaration<'a>,
-    child: &Column,
-    parent: &Column,
-) -> Option<super::declaration::Declaration<'a>> {
+fn aligned<'a>(mut sql: Declaration<'a>, child: &Column, parent: &Column) -> Option<Declaration<'a>> {
     if class(child) != class(parent) {
         sql = sql.retype(&child.name, &parent.declared_type)?;
     }
@@ -198,37 +122,6 @@ fn aligned<'a>(
         sql = sql.collate(&child.name, &plain_name(&parent.collation))?;
     }
     Some(sql)
-}
-
-/// Numbers compare as numbers whatever their type is.
-pub(super) fn class(column: &Column) -> &'static str {
-    match column.affinity {
-        Affinity::Integer | Affinity::Real | Affinity::Numeric => "a number",
-        Affinity::Text => "a text",
-        Affinity::Blob => "a blob",
-        Affinity::Any => "anything",
-    }
-}
-
-fn is_textual(column: &Column) -> bool {
-    class(column) != "a number"
-}
-
-/// A column's type as a reader knows it, with its affinity where the type does not say it.
-pub(super) fn typed(column: &Column) -> String {
-    let affinity = match column.affinity {
-        Affinity::Integer => "INTEGER",
-        Affinity::Text => "TEXT",
-        Affinity::Blob => "BLOB",
-        Affinity::Real => "REAL",
-        Affinity::Numeric => "NUMERIC",
-        Affinity::Any => "ANY",
-    };
-    match column.declared_type.as_str() {
-        "" => "without a type".to_owned(),
-        declared if declared.eq_ignore_ascii_case(affinity) => declared.to_owned(),
-        declared => format!("{declared} (affinity {affinity})"),
-    }
 }
 
 /// A row of which some of the columns are NULL refers to nothing, and the others may hold anything.
@@ -296,7 +189,7 @@ fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
     if bench.is_missing(&child.name) || bench.is_missing(&parent.name) {
         return;
     }
-    let Some(plan) = lookup_plan(bench, pair) else { return };
+    let Some(plan) = bench.plan(&pair.lookup()) else { return };
     if !Bench::scans(&plan, "child") {
         return;
     }
@@ -310,7 +203,7 @@ fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
     if !Bench::scans(&proof, &child.name) {
         return;
     }
-    let key = pair.object();
+    let key = object(child, pair.key.columns.iter().map(String::as_str));
     let columns: Vec<&str> = pair.key.columns.iter().map(String::as_str).collect();
     let guilty = |line: &String| {
         let mark = if Bench::scans(std::slice::from_ref(line), &child.name) { "> " } else { "" };
@@ -344,7 +237,7 @@ fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
         .collect();
     let index = format!(
         "CREATE INDEX {} ON {}({});",
-        plain_name(&free_name(ground, child, &columns)),
+        plain_name(&ground.schema.free_name(&child.name, &columns, &[])),
         plain_name(&child.name),
         terms.join(", ")
     );
@@ -360,22 +253,6 @@ fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
     found.push(finding);
 }
 
-/// How SQLite looks for the children of one foreign key: by the parent's value on the left side, whose collation counts. Several
-/// foreign keys of one child show as the same lines in the plan of a DELETE, so that each is planned alone.
-fn lookup_plan(bench: &Bench, pair: &Pair<'_>) -> Option<Vec<String>> {
-    let compared: Vec<String> = pair
-        .columns
-        .iter()
-        .map(|(child, parent)| format!("parent.{} = child.{}", plain_name(&parent.name), plain_name(&child.name)))
-        .collect();
-    bench.plan(&format!(
-        "SELECT 1 FROM {} AS parent CROSS JOIN {} AS child WHERE {}",
-        plain_name(&pair.parent.name),
-        plain_name(&pair.child.name),
-        compared.join(" AND ")
-    ))
-}
-
 fn parent_key(parent: &Table) -> Vec<&str> {
     parent.primary_key.iter().flat_map(|key| column_names(&key.terms)).collect()
 }
@@ -385,56 +262,6 @@ fn with_foreign_keys<T>(bench: &Bench, run: impl FnOnce(&Bench) -> T) -> T {
     let result = run(bench);
     let _ = bench.run("PRAGMA foreign_keys = OFF");
     result
-}
-
-/// An index that has the columns and is of no use, and why.
-fn defeated(pair: &Pair<'_>) -> Option<(String, String)> {
-    let count = pair.columns.len();
-    let starts_with_them = |terms: &[Term]| {
-        terms.len() >= count
-            && pair
-                .columns
-                .iter()
-                .all(|(column, _)| terms[..count].iter().any(|term| is_column(&term.what, &column.name)))
-    };
-    let indexes = pair.child.indexes.iter().filter(|index| index.partial.is_none());
-    let by_index = indexes.map(|index| (index.name.clone(), &index.terms));
-    let by_key = pair.child.primary_key.iter().map(|key| ("the PRIMARY KEY".to_owned(), &key.terms));
-    let by_unique = pair.child.unique.iter().map(|key| ("the UNIQUE constraint".to_owned(), &key.terms));
-    let (index, terms) = by_index.chain(by_key).chain(by_unique).find(|(_, terms)| starts_with_them(terms))?;
-    let why = pair.columns.iter().find_map(|(child, parent)| {
-        if class(child) != class(parent) {
-            return Some(format!(
-                "{} is {} and {}.{} is {}",
-                child.name,
-                typed(child),
-                pair.parent.name,
-                parent.name,
-                typed(parent)
-            ));
-        }
-        let term = terms.iter().find(|term| is_column(&term.what, &child.name))?;
-        (!term.collation.eq_ignore_ascii_case(&parent.collation)).then(|| {
-            format!(
-                "it is COLLATE {} and {}.{} is COLLATE {}",
-                term.collation, pair.parent.name, parent.name, parent.collation
-            )
-        })
-    })?;
-    Some((index, why))
-}
-
-/// A name for an index on these columns that nothing has yet.
-pub(super) fn free_name(ground: &Ground, table: &Table, columns: &[&str]) -> String {
-    let base = format!("{}_{}", table.name, columns.join("_"));
-    let schema = &ground.schema;
-    let taken = |name: &str| {
-        let is = |other: &str| other.eq_ignore_ascii_case(name);
-        schema.views.iter().any(|view| is(&view.name))
-            || schema.tables.iter().any(|table| is(&table.name) || table.indexes.iter().any(|index| is(&index.name)))
-    };
-    let numbered = |number: usize| if number == 1 { base.clone() } else { format!("{base}_{number}") };
-    (1..).map(numbered).find(|name| !taken(name)).unwrap_or_default()
 }
 
 /// Whether a foreign key of the table uses this column.

@@ -49,6 +49,7 @@ query plan scans a whole table: orders
   > SCAN orders
     USE TEMP B-TREE FOR ORDER BY
 
+  help: CREATE INDEX orders_status ON orders(status);   tried: the scan is gone
   help: if the scan is meant, say so: .allow_scan(\"orders\")";
     fires("SELECT id, total FROM orders WHERE status = ?1 ORDER BY total", Plan::try_assert_no_scan, expected);
     plan("SELECT id, total FROM orders WHERE customer_id = ?1").assert_no_scan();
@@ -122,6 +123,7 @@ query plan scans a whole table: items
     SEARCH c USING INTEGER PRIMARY KEY (rowid<?)
   > SEARCH i USING AUTOMATIC COVERING INDEX (product=?)
 
+  help: CREATE INDEX items_product ON items(product);   tried: the scan is gone
   help: if the scan is meant, say so: .allow_scan(\"items\")
 note: SQLite reads all of items to make an automatic index of it, each time that the statement runs";
     let sql = "SELECT * FROM customers AS c JOIN items AS i ON i.product = c.name WHERE c.id < 5";
@@ -139,6 +141,7 @@ query plan scans a whole table: items
   plan (SQLite VERSION):
   > SEARCH items
 
+  help: CREATE INDEX items_count ON items(count);   tried: the scan is gone
   help: if the scan is meant, say so: .allow_scan(\"items\")
 note: SQLite prints SEARCH for a min() or max() of items, and reads all of it";
     fires("SELECT min(count) FROM items", Plan::try_assert_no_scan, expected);
@@ -162,6 +165,7 @@ query plan scans a whole table: orders
   besides:
   > SCAN orders   in trigger items_logged
 
+  help: CREATE INDEX orders_status ON orders(status);   tried: the scan is gone
   help: if the scan is meant, say so: .allow_scan(\"orders\")";
     fires("INSERT INTO items VALUES (?1, ?2, ?3)", Plan::try_assert_no_scan, expected);
     let expected = "\
@@ -178,6 +182,7 @@ query plan scans a whole table: items
     SEARCH orders USING INDEX orders_customer   in foreign-key action
   > SCAN items   in foreign-key action
 
+  help: CREATE INDEX items_order_id ON items(order_id);   tried: the scan is gone
   help: if the scan is meant, say so: .allow_scan(\"items\")";
     fires("DELETE FROM customers WHERE id = ?1", Plan::try_assert_no_scan, expected);
     let off = db(SCHEMA);
@@ -329,7 +334,9 @@ query plan uses a temporary b-tree: GROUP BY, ORDER BY
   plan (SQLite VERSION):
     SCAN customers
   > USE TEMP B-TREE FOR GROUP BY
-  > USE TEMP B-TREE FOR ORDER BY";
+  > USE TEMP B-TREE FOR ORDER BY
+
+  help: CREATE INDEX customers_name ON customers(name);   tried: the b-tree for GROUP BY is gone";
     let sql = "SELECT name, count(*) FROM customers GROUP BY name ORDER BY 2";
     fires(sql, Plan::try_assert_no_temp_btree, expected);
     assert!(plan("SELECT name FROM customers UNION SELECT what FROM log").try_assert_no_temp_btree().is_err());
@@ -347,6 +354,8 @@ query plan makes an automatic index: items
   plan (SQLite VERSION):
     SEARCH c USING INTEGER PRIMARY KEY (rowid<?)
   > SEARCH i USING AUTOMATIC COVERING INDEX (product=?)
+
+  help: CREATE INDEX items_product ON items(product);   tried: the automatic index is gone
 note: SQLite reads all of items to make an automatic index of it, each time that the statement runs";
     let sql = "SELECT * FROM customers AS c JOIN items AS i ON i.product = c.name WHERE c.id < 5";
     fires(sql, Plan::try_assert_no_automatic_index, expected);

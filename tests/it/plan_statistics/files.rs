@@ -153,9 +153,19 @@ fn whatever_analyze_finds_fits_its_own_schema() {
     let folder = Folder::new();
     write_statistics_with_samples(&production, folder.path("s.sql")).unwrap();
     let text = std::fs::read_to_string(folder.path("s.sql")).unwrap();
-    let template = Template::migrate_with(migrate).stats(folder.file(&text));
-    write_statistics_with_samples(&template.in_memory(), folder.path("again.sql")).unwrap();
+    // However somebody has sorted it, SQLite gets the samples in the order that it needs.
+    let reversed: Vec<&str> = text.lines().rev().collect();
+    let template = Template::migrate_with(migrate).stats(folder.file(&reversed.join("\n")));
+    let db = template.in_memory();
+    write_statistics_with_samples(&db, folder.path("again.sql")).unwrap();
     assert_eq!(std::fs::read_to_string(folder.path("again.sql")).unwrap(), text);
+    if has_stat4(&db) {
+        let samples = |db: &Connection| -> Vec<(String, String)> {
+            let mut query = db.prepare("SELECT idx, nlt FROM sqlite_stat4 ORDER BY tbl, idx, rowid").unwrap();
+            query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(|row| row.unwrap()).collect()
+        };
+        assert_eq!(samples(&db), samples(&production));
+    }
 }
 
 #[test]
@@ -245,20 +255,6 @@ fn statistics_come_after_the_seed_and_are_not_in_older_versions() {
     explain(&db, BY_USER_AND_KIND).assert_uses_index("orders_user");
     let old = template.at(1);
     assert_eq!(explain(&old, BY_USER_AND_KIND).statistics(), Statistics::None);
-}
-
-/// The cache is addressed by what an entry is made of.
-#[test]
-fn another_file_is_another_database() {
-    let folder = Folder::new();
-    let index = |text: &str| {
-        let db = Template::embedded(SCHEMA).stats(folder.file(text)).in_memory();
-        explain(&db, BY_USER_AND_KIND).normalized()
-    };
-    let first = index(MANY_OF_ONE_KIND);
-    let second = index("INSERT INTO sqlite_stat1 VALUES ('orders', 'orders_kind_total', '50000 9 1')");
-    assert_ne!(first, second, "the file has changed and kept its name");
-    assert_eq!(index(MANY_OF_ONE_KIND), first);
 }
 
 #[test]

@@ -51,6 +51,7 @@ query plan scans a whole table: orders
   plan under the statistics of this database:
     SEARCH orders USING INDEX orders_kind_total (ANY(kind) AND total=?)
 
+  help: CREATE INDEX orders_total ON orders(total);   tried: the scan is gone
   help: if the scan is meant, say so: .allow_scan(\"orders\")
 note: only statistics that were gathered on 60 rows of orders avoid the scan, and production's are others: keep ANALYZE and \
 PRAGMA optimize away from the test's database (DELETE FROM sqlite_stat1, then open it again), or plan under production's: \

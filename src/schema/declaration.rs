@@ -7,7 +7,7 @@ use crate::sql::{Token, TokenKind, plain_name, quote_text, tokens};
 
 /// A CREATE TABLE, with the changes that are asked for.
 #[derive(Debug)]
-pub(super) struct Declaration<'a> {
+pub(crate) struct Declaration<'a> {
     sql: &'a str,
     tokens: Vec<Token<'a>>,
     /// The token of the table's name.
@@ -21,7 +21,7 @@ pub(super) struct Declaration<'a> {
 
 impl<'a> Declaration<'a> {
     /// Nothing for a text of another shape, such as that of a virtual table.
-    pub(super) fn parse(sql: &'a str) -> Option<Declaration<'a>> {
+    pub(crate) fn parse(sql: &'a str) -> Option<Declaration<'a>> {
         let tokens = tokens(sql);
         let open = tokens.iter().position(|token| token.is_symbol("("))?;
         let name = open.checked_sub(1)?;
@@ -66,7 +66,7 @@ impl<'a> Declaration<'a> {
     }
 
     /// Gives a column another type.
-    pub(super) fn retype(mut self, column: &str, declared: &str) -> Option<Self> {
+    pub(crate) fn retype(mut self, column: &str, declared: &str) -> Option<Self> {
         let item = self.column(column)?;
         let ends = |token: &Token<'_>| {
             token.kind == TokenKind::Symbol
@@ -95,14 +95,14 @@ impl<'a> Declaration<'a> {
     }
 
     /// Adds a constraint to a column.
-    pub(super) fn constrain(mut self, column: &str, constraint: &str) -> Option<Self> {
+    pub(crate) fn constrain(mut self, column: &str, constraint: &str) -> Option<Self> {
         let item = self.column(column)?;
         self.behind(item.end - 1, format!(" {constraint}"));
         Some(self)
     }
 
     /// Takes a word out of a column.
-    pub(super) fn without(mut self, column: &str, word: &str) -> Option<Self> {
+    pub(crate) fn without(mut self, column: &str, word: &str) -> Option<Self> {
         let item = self.column(column)?;
         for token in item.start + 1..item.end {
             if self.tokens[token].is(word) {
@@ -113,7 +113,7 @@ impl<'a> Declaration<'a> {
     }
 
     /// Gives a column another collation.
-    pub(super) fn collate(mut self, column: &str, collation: &str) -> Option<Self> {
+    pub(crate) fn collate(mut self, column: &str, collation: &str) -> Option<Self> {
         let item = self.column(column)?;
         match (item.start..item.end - 1).find(|token| self.tokens[*token].is("COLLATE")) {
             Some(token) => {
@@ -126,21 +126,21 @@ impl<'a> Declaration<'a> {
     }
 
     /// Adds a constraint of the table.
-    pub(super) fn add(mut self, constraint: &str) -> Option<Self> {
+    pub(crate) fn add(mut self, constraint: &str) -> Option<Self> {
         let last = self.close.checked_sub(1)?;
         self.behind(last, format!(", {constraint}"));
         Some(self)
     }
 
     /// Adds a column before the others.
-    pub(super) fn lead_with(mut self, column: &str) -> Option<Self> {
+    pub(crate) fn lead_with(mut self, column: &str) -> Option<Self> {
         let first = self.tokens[self.items.first()?.start].start;
         self.changes.push((first..first, format!("{column}, ")));
         Some(self)
     }
 
     /// Moves columns behind the other columns.
-    pub(super) fn move_last(mut self, columns: &[&str]) -> Option<Self> {
+    pub(crate) fn move_last(mut self, columns: &[&str]) -> Option<Self> {
         let moved = columns.iter().map(|column| self.column(column)).collect::<Option<Vec<_>>>()?;
         let is_column = |item: &&Range<usize>| !item.is_empty() && !self.is_constraint(item);
         let last = self.items.iter().filter(is_column).rfind(|item| !moved.contains(item)).cloned()?;
@@ -154,7 +154,7 @@ impl<'a> Declaration<'a> {
     }
 
     /// Adds an option of the table: STRICT.
-    pub(super) fn option(mut self, option: &str) -> Option<Self> {
+    pub(crate) fn option(mut self, option: &str) -> Option<Self> {
         let last = self.tokens.len() - 1;
         let comma = if last > self.close { ", " } else { " " };
         self.behind(last, format!("{comma}{option}"));
@@ -162,7 +162,7 @@ impl<'a> Declaration<'a> {
     }
 
     /// Lets foreign keys refer to another table.
-    pub(super) fn refer(mut self, old: &str, new: &str) -> Option<Self> {
+    pub(crate) fn refer(mut self, old: &str, new: &str) -> Option<Self> {
         for token in 1..self.tokens.len() {
             let parent = self.tokens[token];
             if self.tokens[token - 1].is("REFERENCES")
@@ -175,7 +175,7 @@ impl<'a> Declaration<'a> {
     }
 
     /// Writes another expression where this one stands, if it stands there once.
-    pub(super) fn replace(mut self, old: &str, new: &str) -> Option<Self> {
+    pub(crate) fn replace(mut self, old: &str, new: &str) -> Option<Self> {
         let at = self.sql.find(old)?;
         if old.is_empty() || self.sql[at + old.len()..].contains(old) {
             return None;
@@ -185,7 +185,7 @@ impl<'a> Declaration<'a> {
     }
 
     /// The new declaration, of a table with this name.
-    pub(super) fn named(mut self, name: &str) -> String {
+    pub(crate) fn named(mut self, name: &str) -> String {
         let old = self.tokens[self.name];
         self.changes.push((old.start..old.end(), plain_name(name)));
         self.changes.sort_by_key(|(range, _)| (range.start, range.end));
@@ -203,7 +203,7 @@ impl<'a> Declaration<'a> {
 }
 
 /// The same SQL, with `"text"` as `'text'`.
-pub(super) fn with_text(sql: &str, text: &str) -> String {
+pub(crate) fn with_text(sql: &str, text: &str) -> String {
     let mut changed = String::new();
     let mut at = 0;
     for token in tokens(sql) {

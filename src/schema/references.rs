@@ -1,0 +1,175 @@
+//! Foreign keys and the columns on both of their sides: whether they fit, and whether an index serves them.
+
+use super::{Affinity, Column, ForeignKey, Indexed, Key, Schema, Table, Term, is_column};
+use crate::sql::plain_name;
+
+/// A foreign key whose columns exist on both sides.
+#[derive(Debug)]
+pub(crate) struct Pair<'a> {
+    pub(crate) child: &'a Table,
+    pub(crate) key: &'a ForeignKey,
+    pub(crate) parent: &'a Table,
+    /// Column of the child, column of the parent.
+    pub(crate) columns: Vec<(&'a Column, &'a Column)>,
+}
+
+impl<'a> Pair<'a> {
+    pub(crate) fn of(child: &'a Table, key: &'a ForeignKey, parent: &'a Table) -> Option<Pair<'a>> {
+        let named = parent_columns(key, parent);
+        if named.len() != key.columns.len() {
+            return None;
+        }
+        let both = |(child_name, parent_name): (&'a String, &&'a str)| {
+            Some((child.column(child_name)?, parent.column(parent_name)?))
+        };
+        let columns = key.columns.iter().zip(&named).map(both).collect::<Option<Vec<_>>>()?;
+        Some(Pair { child, key, parent, columns })
+    }
+
+    /// Whether the parent's columns are its PRIMARY KEY, or UNIQUE as a whole with the columns' own collations, see
+    /// <https://www.sqlite.org/foreignkeys.html#fk_indexes>.
+    pub(crate) fn is_unique(&self) -> bool {
+        let is_key = |terms: &[Term]| {
+            terms.len() == self.columns.len()
+                && self.columns.iter().all(|(_, column)| {
+                    terms.iter().any(|term| {
+                        is_column(&term.what, &column.name) && term.collation.eq_ignore_ascii_case(&column.collation)
+                    })
+                })
+        };
+        self.parent.primary_key.iter().any(|key| {
+            // Where the key is meant without its columns' names, their collations do not matter.
+            self.key.parent_columns.is_none() || key.is_rowid && is_rowid_of(&self.columns, key) || is_key(&key.terms)
+        }) || self.parent.unique.iter().any(|key| is_key(&key.terms))
+            || self.parent.indexes.iter().any(|index| index.unique && index.partial.is_none() && is_key(&index.terms))
+    }
+
+    /// How SQLite looks for the children: by the parent's value on the left side, whose collation counts. Several foreign
+    /// keys of one child show as the same lines in the plan of a DELETE, so that each is planned alone. The tables are
+    /// called `parent` and `child`.
+    pub(crate) fn lookup(&self) -> String {
+        let compared: Vec<String> = self
+            .columns
+            .iter()
+            .map(|(child, parent)| format!("parent.{} = child.{}", plain_name(&parent.name), plain_name(&child.name)))
+            .collect();
+        format!(
+            "SELECT 1 FROM {} AS parent CROSS JOIN {} AS child WHERE {}",
+            plain_name(&self.parent.name),
+            plain_name(&self.child.name),
+            compared.join(" AND ")
+        )
+    }
+}
+
+fn is_rowid_of(columns: &[(&Column, &Column)], key: &Key) -> bool {
+    columns.len() == 1
+        && key.terms.iter().all(|term| match &term.what {
+            Indexed::Column(name) => name.eq_ignore_ascii_case(&columns[0].1.name),
+            _ => false,
+        })
+}
+
+/// The columns of the parent that are meant; empty if it has no PRIMARY KEY and none are named.
+pub(crate) fn parent_columns<'a>(key: &'a ForeignKey, parent: &'a Table) -> Vec<&'a str> {
+    match &key.parent_columns {
+        Some(columns) => columns.iter().map(String::as_str).collect(),
+        None => parent.primary_key.iter().flat_map(|key| column_names(&key.terms)).collect(),
+    }
+}
+
+/// The columns among the terms of an index.
+pub(crate) fn column_names(terms: &[Term]) -> Vec<&str> {
+    let name = |term: &'_ Term| match &term.what {
+        Indexed::Column(_) => true,
+        Indexed::Rowid | Indexed::Expression(_) => false,
+    };
+    terms
+        .iter()
+        .filter(|term| name(term))
+        .filter_map(|term| if let Indexed::Column(name) = &term.what { Some(name.as_str()) } else { None })
+        .collect()
+}
+
+/// Numbers compare as numbers whatever their type is.
+pub(crate) fn class(column: &Column) -> &'static str {
+    match column.affinity {
+        Affinity::Integer | Affinity::Real | Affinity::Numeric => "a number",
+        Affinity::Text => "a text",
+        Affinity::Blob => "a blob",
+        Affinity::Any => "anything",
+    }
+}
+
+pub(crate) fn is_textual(column: &Column) -> bool {
+    class(column) != "a number"
+}
+
+/// A column's type as a reader knows it, with its affinity where the type does not say it.
+pub(crate) fn typed(column: &Column) -> String {
+    let affinity = match column.affinity {
+        Affinity::Integer => "INTEGER",
+        Affinity::Text => "TEXT",
+        Affinity::Blob => "BLOB",
+        Affinity::Real => "REAL",
+        Affinity::Numeric => "NUMERIC",
+        Affinity::Any => "ANY",
+    };
+    match column.declared_type.as_str() {
+        "" => "without a type".to_owned(),
+        declared if declared.eq_ignore_ascii_case(affinity) => declared.to_owned(),
+        declared => format!("{declared} (affinity {affinity})"),
+    }
+}
+
+/// An index of the child that has the columns and is of no use, and why.
+pub(crate) fn defeated(pair: &Pair<'_>) -> Option<(String, String)> {
+    let count = pair.columns.len();
+    let starts_with_them = |terms: &[Term]| {
+        terms.len() >= count
+            && pair
+                .columns
+                .iter()
+                .all(|(column, _)| terms[..count].iter().any(|term| is_column(&term.what, &column.name)))
+    };
+    let indexes = pair.child.indexes.iter().filter(|index| index.partial.is_none());
+    let by_index = indexes.map(|index| (index.name.clone(), &index.terms));
+    let by_key = pair.child.primary_key.iter().map(|key| ("the PRIMARY KEY".to_owned(), &key.terms));
+    let by_unique = pair.child.unique.iter().map(|key| ("the UNIQUE constraint".to_owned(), &key.terms));
+    let (index, terms) = by_index.chain(by_key).chain(by_unique).find(|(_, terms)| starts_with_them(terms))?;
+    let why = pair.columns.iter().find_map(|(child, parent)| {
+        if class(child) != class(parent) {
+            return Some(format!(
+                "{} is {} and {}.{} is {}",
+                child.name,
+                typed(child),
+                pair.parent.name,
+                parent.name,
+                typed(parent)
+            ));
+        }
+        let term = terms.iter().find(|term| is_column(&term.what, &child.name))?;
+        (!term.collation.eq_ignore_ascii_case(&parent.collation)).then(|| {
+            format!(
+                "it is COLLATE {} and {}.{} is COLLATE {}",
+                term.collation, pair.parent.name, parent.name, parent.collation
+            )
+        })
+    })?;
+    Some((index, why))
+}
+
+impl Schema {
+    /// A name for an index on these columns that nothing has yet, and that is not among `others`.
+    pub(crate) fn free_name(&self, table: &str, columns: &[&str], others: &[String]) -> String {
+        let base = format!("{table}_{}", columns.join("_"));
+        let taken = |name: &str| {
+            let is = |other: &str| other.eq_ignore_ascii_case(name);
+            others.iter().any(|other| is(other))
+                || self.views.iter().any(|view| is(&view.name))
+                || self.tables.iter().any(|table| is(&table.name) || table.indexes.iter().any(|index| is(&index.name)))
+        };
+        let numbered = |number: usize| if number == 1 { base.clone() } else { format!("{base}_{number}") };
+        (1..).map(numbered).find(|name| !taken(name)).unwrap_or_default()
+    }
+}

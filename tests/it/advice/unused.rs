@@ -1,0 +1,93 @@
+//! Indexes that no recorded statement needs.
+
+use sqlitmus::plan::unused_indexes;
+use sqlitmus::{Template, TestDb};
+
+const SCHEMA: &str = "
+    CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, city TEXT, email TEXT UNIQUE);
+    CREATE INDEX users_name ON users(name);
+    CREATE INDEX users_city ON users(city);
+    CREATE UNIQUE INDEX users_email_city ON users(email, city);
+    CREATE TABLE posts(id INTEGER PRIMARY KEY, user_id INT REFERENCES users(id), state TEXT, at TEXT, title TEXT);
+    CREATE INDEX posts_user ON posts(user_id);
+    CREATE INDEX posts_state ON posts(state);
+    CREATE INDEX posts_state_at ON posts(state, at);
+    CREATE INDEX posts_old ON posts(at) WHERE state = 'old';
+    CREATE VIEW titles AS SELECT title FROM posts;";
+
+fn db() -> TestDb {
+    let db = Template::empty().in_memory();
+    db.execute_batch(SCHEMA).unwrap();
+    db
+}
+
+#[track_caller]
+fn check(sql: &str, expected: &str) {
+    let queries = db().record(|db| db.execute_batch(sql));
+    assert!(queries.value.is_ok(), "{:?}", queries.value);
+    assert_eq!(unused_indexes(&queries).unwrap().to_string(), expected);
+}
+
+#[test]
+fn an_index_that_no_query_uses() {
+    let expected = "\
+DROP INDEX posts_old;   no recorded query uses it
+DROP INDEX posts_state;   no recorded query uses it
+DROP INDEX posts_state_at;   no recorded query uses it
+DROP INDEX users_city;   no recorded query uses it";
+    // posts_user is not asked for by name: a user who is deleted is looked for in posts.
+    check("UPDATE users SET city = 'a' WHERE name = 'b'", expected);
+}
+
+#[test]
+fn an_index_that_is_searched_sorted_or_read_in_part_is_needed() {
+    check(
+        "SELECT id FROM posts WHERE state = 'new' AND at > 'a'; SELECT title FROM posts WHERE state = 'old' ORDER BY at;
+         SELECT id FROM users WHERE name = 'a'; SELECT id FROM users ORDER BY city",
+        "DROP INDEX posts_old;   no recorded query uses it\n\
+         DROP INDEX posts_state;   no recorded query uses it",
+    );
+}
+
+#[test]
+fn of_two_that_are_enough_one_stays() {
+    let users = "SELECT email FROM users WHERE name = 'a'; SELECT email FROM users WHERE city = 'a';";
+    check(
+        &format!("{users} SELECT title FROM posts WHERE state = 'new'"),
+        "DROP INDEX posts_old;   no recorded query uses it\n\
+         DROP INDEX posts_state_at;   the one recorded query that uses it is as well planned without",
+    );
+}
+
+#[test]
+fn a_statement_without_a_plan_spares_the_tables_that_it_names() {
+    let db = db();
+    let recorder = db.recorder();
+    db.execute_batch("CREATE TEMP TABLE chosen(id); SELECT title FROM titles JOIN chosen ON chosen.id = 1").unwrap();
+    let unused = unused_indexes(&recorder.stop()).unwrap();
+    let expected = "\
+DROP INDEX users_city;   no recorded query uses it
+DROP INDEX users_name;   no recorded query uses it
+not sure of the tables of: SELECT title FROM titles JOIN chosen ON chosen.id = 1";
+    assert_eq!(unused.to_string(), expected);
+    assert_eq!(unused.unplanned.len(), 1);
+}
+
+#[test]
+fn what_is_listed_can_all_go_together() {
+    let shop = Template::new("fixtures/shop/migrations").in_memory();
+    let all = shop.record(|db| {
+        db.execute_batch(
+            "SELECT name FROM customers WHERE lower(email) = 'a'; SELECT id FROM orders WHERE customer_id = 1 AND status = 'a';
+             SELECT id FROM outbox WHERE topic = 'a' AND delivered_at IS NULL ORDER BY id;
+             DELETE FROM sessions WHERE expires_at < 'a'; SELECT body FROM reviews WHERE product_id = 1 ORDER BY created_at",
+        )
+    });
+    let unused = unused_indexes(&all).unwrap();
+    let names: Vec<&str> = unused.indexes.iter().map(|index| &*index.name).collect();
+    assert_eq!(names, ["customers_name", "orders_to_pack", "products_listed", "shipments_in_transit"], "{unused}");
+    shop.execute_batch(&unused.indexes.iter().map(|index| index.sql.as_str()).collect::<String>()).unwrap();
+    for query in all.iter() {
+        sqlitmus::plan::explain(&shop, query.sql()).assert_no_scan().assert_no_temp_btree();
+    }
+}
