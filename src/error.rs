@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Plan,
     /// What some code ran is not what was asserted, or could not be told.
     Queries,
+    /// A table cannot be filled as it was asked for.
+    Data,
 }
 
 /// What went wrong, with everything that was known when it did.

@@ -39,6 +39,11 @@
 //! `SQLITMUS_LEDGER=target/ledger.txt cargo test` gathers the statements of all tests, and their plans, in
 //! [one file for review](record#a-ledger-of-a-whole-run).
 //!
+//! # Rows to test with
+//!
+//! [`TestDb::fill`] and [`data::Fill`] make rows that the schema accepts, with parents, and the same ones for the same seed. See
+//! [`data`].
+//!
 //! # What tests should know
 //!
 //! - The app's own code opens the same database by [`TestDb::path`] or [`TestDb::uri`], through any driver that is linked
@@ -63,13 +68,14 @@
 //!
 //! - `fixtures`: [`fixtures`], for rstest. Your package lists rstest too.
 //! - `snapshots`: the `assert_*_snapshot!` macros, on insta.
-//! - `data`, `property`: bring in fake and proptest.
+//! - `data`: values that look like what a column's name promises, on fake.
+//! - `property`: brings in proptest.
 //! - `bundled`: compiles the SQLite that comes with rusqlite. Off by default, so that tests run on the SQLite that the app
 //!   ships.
 
 pub mod check;
+pub mod data;
 mod db;
-#[allow(dead_code, reason = "what is drawn from it comes with data and the explorers")]
 mod draw;
 #[allow(dead_code, reason = "what reads them comes with data and the explorers")]
 mod env;
@@ -82,7 +88,6 @@ mod macros;
 pub mod migrations;
 mod own;
 pub mod plan;
-#[allow(dead_code, reason = "long work comes with data and the explorers")]
 mod progress;
 pub mod record;
 mod report;

@@ -27,7 +27,7 @@ use crate::error::Result;
 
 pub use diff::{Difference, SchemaDiff};
 pub(crate) use statistics::{Count, StatisticsRows};
-pub(crate) use text::VirtualTable;
+pub(crate) use text::{TriggerText, VirtualTable};
 
 /// Everything that a database declares, in the order of names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -52,15 +52,21 @@ pub(super) struct IndexText {
 
 /// What `CREATE TRIGGER` says.
 #[derive(Debug)]
-pub(super) struct TriggerText<'a> {
+pub(crate) struct TriggerText<'a> {
     /// `BEFORE`, which is also what no word means, `AFTER` or `INSTEAD OF`.
     pub(super) timing: &'static str,
     /// `DELETE`, `INSERT` or `UPDATE`.
-    pub(super) event: String,
+    pub(crate) event: String,
     /// The columns of `UPDATE OF`.
     pub(super) columns: Vec<String>,
-    pub(super) when: Vec<Token<'a>>,
-    pub(super) statements: Vec<Vec<Token<'a>>>,
+    pub(crate) when: Vec<Token<'a>>,
+    pub(crate) statements: Vec<Vec<Token<'a>>>,
+}
+
+impl<'a> TriggerText<'a> {
+    pub(crate) fn of(sql: &'a str) -> Option<TriggerText<'a>> {
+        trigger(sql)
+    }
 }
 
 /// What `CREATE VIEW` says.

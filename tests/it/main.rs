@@ -5,6 +5,7 @@ mod check_backup;
 mod check_health;
 mod check_integrity;
 mod check_profile;
+mod data;
 mod differential;
 #[cfg(feature = "fixtures")]
 mod fixtures;

@@ -239,3 +239,19 @@ fn sixty_four_threads_with_200_databases_each() {
     let _ = writeln!(std::io::stdout(), "live disks at the end: {live}");
     assert_eq!(live, 0);
 }
+
+#[test]
+fn fills_with_seed_7() {
+    if folder().is_none() {
+        return;
+    }
+    static NAMES: Template = Template::embedded(&[("1.sql", "CREATE TABLE t(name TEXT NOT NULL)")]);
+    let of = |seed| {
+        let db = NAMES.in_memory();
+        sqlitmus::data::Fill::seed(seed).rows("t", 3).insert(&db);
+        db.query_row("SELECT group_concat(name) FROM t", [], |row| row.get::<_, String>(0)).unwrap()
+    };
+    let mut file = std::fs::File::create(folder().unwrap().join("names")).unwrap();
+    writeln!(file, "{}\n{}", of(7), of(8)).unwrap();
+    NAMES.in_memory().fill("no_table", 1);
+}

@@ -354,3 +354,20 @@ fn sixty_four_threads_leave_no_disk_and_no_file() {
     assert_eq!(process.files("tmp"), Vec::<String>::new());
     assert_eq!(std::fs::read_dir(process.path("tmp")).unwrap().count(), 0);
 }
+
+#[test]
+fn the_seed_that_a_failure_prints_brings_back_its_rows() {
+    let names = |process: &Process| -> Vec<String> {
+        let text = std::fs::read_to_string(process.path("names")).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    let mut plain = Process::new("fills_with_seed_7");
+    let output = plain.run();
+    assert!(text(&output).contains("note: SQLITMUS_SEED=0x0"), "{}", text(&output));
+    let mut seeded = Process::new("fills_with_seed_7").env("SQLITMUS_SEED", "0x8");
+    let output = seeded.run();
+    assert!(text(&output).contains("note: SQLITMUS_SEED=0x8"), "{}", text(&output));
+    let (plain, seeded) = (names(&plain), names(&seeded));
+    assert_ne!(plain[0], plain[1]);
+    assert_eq!(seeded, [plain[1].clone(), plain[1].clone()]);
+}

@@ -82,6 +82,8 @@ fn looks_at_everything() {
         plan::explain(&db, "SELECT * FROM users").try_assert_no_scan().unwrap_err();
         let queries = db.record(|db| db.execute_batch("PRAGMA user_version").unwrap());
         queries.assert_no_scan().assert_only_reads(&[]).assert_only_writes(&[]);
+        fork.fill("users", 3);
+        let _ = sqlitmus::data::Fill::new().every_table(2).to_sql(&db).unwrap();
         db.clock().set("2026-03-01T00:00:00Z");
         drop(db.connect());
     }

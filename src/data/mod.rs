@@ -1,0 +1,74 @@
+//! Rows that a schema accepts: keys, types, NOT NULL, UNIQUE, CHECKs, foreign keys and triggers are satisfied, and parents
+//! are made as needed.
+//!
+//! ```
+//! use sqlitmus::Template;
+//! use sqlitmus::data::Fill;
+//!
+//! static APP: Template = Template::embedded(&[(
+//!     "1.sql",
+//!     "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE COLLATE NOCASE);
+//!      CREATE TABLE orders(
+//!          id INTEGER PRIMARY KEY,
+//!          user_id INTEGER NOT NULL REFERENCES users(id),
+//!          status TEXT NOT NULL CHECK (status IN ('open', 'paid')),
+//!          total INTEGER NOT NULL CHECK (total >= 0)
+//!      );",
+//! )]);
+//!
+//! let db = APP.in_memory();
+//! db.fill("orders", 1_000); // and users for them
+//!
+//! let db = APP.in_memory();
+//! let filled = Fill::seed(7)
+//!     .rows("users", 50)
+//!     .each("users", "orders", 0..=5)
+//!     .set("orders", "status", "open")
+//!     .insert(&db);
+//! assert_eq!(filled.rows("users"), 50);
+//! ```
+//!
+//! # The same seed, the same rows
+//!
+//! A value follows from the seed, its table, its row and its column alone. A column or a table more leaves all other values
+//! as they were. `SQLITMUS_SEED` overrules the seed of every fill; a failure prints the one that it had.
+//!
+//! # What SQLite says, counts
+//!
+//! Constraints are read as far as they can be, and what cannot be read is searched: values that the expression names, what
+//! is near to them, texts of many kinds. Either way SQLite is the judge, with the functions and collations of the
+//! connection. A table that cannot be filled is an error with the constraint and what was tried, and nothing is inserted.
+
+mod cluster;
+mod column;
+mod conditions;
+mod derived;
+mod domain;
+mod edge;
+mod expression;
+mod failure;
+mod fill;
+mod finish;
+mod insert;
+mod judge;
+mod made;
+mod make;
+mod options;
+mod order;
+mod plan;
+#[cfg(feature = "data")]
+mod realistic;
+mod request;
+mod search;
+mod solve;
+mod store;
+mod text;
+mod turns;
+mod unique;
+
+pub(crate) use made::Made;
+
+pub use fill::{Fill, Filled};
+pub use options::Row;
+#[cfg(feature = "data")]
+pub use realistic::Locale;

@@ -1,0 +1,183 @@
+//! What cannot be filled says why, and leaves nothing behind.
+
+use super::{database, refused};
+use sqlitmus::data::Fill;
+
+#[track_caller]
+fn says(sql: &str, fill: &Fill, text: &str) {
+    let said = refused(&database(sql), fill);
+    let (said, seed) = said.rsplit_once("\nnote: ").unwrap();
+    assert_eq!(said, text);
+    assert_eq!(seed, "SQLITMUS_SEED=0x7");
+}
+
+const USERS: &str = "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT);
+    CREATE TABLE orders(id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users);
+    CREATE VIEW names AS SELECT name FROM users;";
+
+#[test]
+fn names_that_are_not_there() {
+    says(USERS, &Fill::seed(7).rows("user", 5), "no table to fill: user\n\n  help: did you mean users?");
+    says(USERS, &Fill::seed(7).rows("invoices", 5), "no table to fill: invoices\n\n  tables:\n    orders, users");
+    says(
+        USERS,
+        &Fill::seed(7).rows("users", 5).set("users", "emal", "x"),
+        "no column to set: users.emal\n\n  help: did you mean email?",
+    );
+    says(
+        USERS,
+        &Fill::seed(7).rows("users", 5).set("users", "address", "x"),
+        "no column to set: users.address\n\n  columns:\n    id, email, name",
+    );
+    says(
+        USERS,
+        &Fill::seed(7).rows("names", 5),
+        "cannot fill names: it is a view\n\n  help: fill the tables that it reads",
+    );
+}
+
+#[test]
+fn nothing_to_do() {
+    says(
+        USERS,
+        &Fill::seed(7),
+        "nothing to fill: no table is named\n\n  help: name one: .rows(\"users\", 50), or .every_table(20)",
+    );
+    says(
+        USERS,
+        &Fill::seed(7).rows("users", 0),
+        "cannot fill users with 0 rows\n\n  help: leave it out, or ask for 1 or more",
+    );
+    says("", &Fill::seed(7).every_table(5), "nothing to fill: the database has no tables");
+}
+
+#[test]
+fn tables_that_are_not_parent_and_child() {
+    says(
+        USERS,
+        &Fill::seed(7).rows("orders", 5).each("orders", "users", 1..=2),
+        "no foreign key of users refers to orders\n\n  \
+         help: each(\"orders\", \"users\", ..) makes rows of the second for each row of the first",
+    );
+    says(
+        USERS,
+        &Fill::seed(7).each("users", "orders", 1..=2),
+        "no rows in users, so that none of orders can be made for each of them\n\n  \
+         help: make some: .rows(\"users\", 50)",
+    );
+    says(
+        USERS,
+        &Fill::seed(7).rows("users", 5).each("users", "orders", 1..=2).each("users", "orders", 1..=2),
+        "two each(.., \"orders\", ..) for one table\n\n  help: rows follow from one parent; the others are drawn",
+    );
+}
+
+#[test]
+fn more_rows_than_there_is_room_for() {
+    says(
+        "CREATE TABLE t(x TEXT NOT NULL UNIQUE CHECK (x IN ('a', 'b', 'c')))",
+        &Fill::seed(7).rows("t", 100),
+        "cannot fill t with 100 rows: it has room for 3 rows\n\n  because of:\n    UNIQUE (x): x has 3 values",
+    );
+    says(
+        "CREATE TABLE settings(id INTEGER PRIMARY KEY CHECK (id = 1), theme TEXT)",
+        &Fill::seed(7).rows("settings", 2),
+        "cannot fill settings with 2 rows: it has room for 1 row\n\n  because of:\n    PRIMARY KEY (id): id has 1 value",
+    );
+    says(
+        "CREATE TABLE u(id INTEGER PRIMARY KEY); CREATE TABLE t(u INTEGER NOT NULL UNIQUE REFERENCES u)",
+        &Fill::seed(7).rows("u", 5).rows("t", 6),
+        "cannot fill t with 6 rows: it has room for 5 rows\n\n  because of:\n    UNIQUE (u): u has 5 parents",
+    );
+    says(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, x INTEGER NOT NULL REFERENCES gone)",
+        &Fill::seed(7).rows("t", 5),
+        "cannot fill t with 5 rows: it has room for 0 rows\n\n  \
+         because of:\n    no such table: main.gone",
+    );
+}
+
+#[test]
+fn as_many_as_there_is_room_for_is_enough_in_general() {
+    let connection = database(
+        "CREATE TABLE settings(id INTEGER PRIMARY KEY CHECK (id = 1), theme TEXT);
+         CREATE TABLE t(kind TEXT PRIMARY KEY CHECK (kind IN ('a', 'b')) NOT NULL);
+         CREATE TABLE u(kind TEXT NOT NULL REFERENCES t);",
+    );
+    let filled = Fill::seed(7).every_table(20).insert(&connection);
+    let rows: Vec<(&str, u64)> = filled.tables().collect();
+    assert_eq!(rows, [("settings", 1), ("t", 2), ("u", 20)]);
+    assert_eq!(
+        filled.full().collect::<Vec<_>>(),
+        [("settings", 1, "PRIMARY KEY (id): id has 1 value"), ("t", 2, "PRIMARY KEY (kind): kind has 2 values")]
+    );
+    // And as a parent.
+    assert_eq!(Fill::seed(7).rows("u", 5).insert(&connection).rows("t"), 0);
+}
+
+#[test]
+fn checks_that_nothing_satisfies() {
+    let said = refused(
+        &database(
+            "CREATE TABLE coupons(code TEXT NOT NULL, CONSTRAINT valid_code CHECK (length(code) = 5 AND code = 'x'))",
+        ),
+        &Fill::seed(7).rows("coupons", 5),
+    );
+    let (headline, rest) = said.split_once("\n\n  tried:\n").unwrap();
+    assert_eq!(
+        headline,
+        "cannot fill coupons: no value satisfies CHECK valid_code\n\n  CHECK:\n    length(code) = 5 AND code = 'x'"
+    );
+    assert_eq!(rest.matches("code = ").count(), 6, "{said}");
+    assert!(
+        rest.ends_with(
+            "\n  help: say what it has to be: .set(\"coupons\", \"code\", ..) or .set_with(\"coupons\", \"code\", |row| ..)\
+             \nnote: SQLITMUS_SEED=0x7"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
+fn rows_that_are_always_refused() {
+    let said = refused(
+        &database(
+            "CREATE TABLE t(x INTEGER NOT NULL);
+             CREATE TRIGGER never BEFORE INSERT ON t BEGIN SELECT RAISE(ABORT, 'closed for good'); END",
+        ),
+        &Fill::seed(7).rows("t", 5),
+    );
+    assert!(said.starts_with("cannot fill t: row 1 was refused 200 times\n\n  tried:\n    x = "), "{said}");
+    assert!(said.contains("\n\n  SQLite says:\n    closed for good (code 1811: "), "{said}");
+    // A trigger that ends the transaction leaves nothing to go on with.
+    let said = refused(
+        &database("CREATE TABLE t(x); CREATE TRIGGER never AFTER INSERT ON t BEGIN SELECT RAISE(ROLLBACK, 'no'); END"),
+        &Fill::seed(7).rows("t", 5),
+    );
+    assert!(said.starts_with("cannot fill t: row 1 was refused 1 times"), "{said}");
+}
+
+#[test]
+fn values_that_a_column_cannot_take() {
+    says(
+        "CREATE TABLE t(x TEXT NOT NULL CHECK (x IN ('a', 'b')))",
+        &Fill::seed(7).rows("t", 5).set("t", "x", "c"),
+        "cannot fill t: what is set does not satisfy CHECK\n\n  CHECK:\n    x IN ('a', 'b')\n\n  tried:\n    x = 'c'",
+    );
+    let said = refused(
+        &database("CREATE TABLE t(x INTEGER NOT NULL, y INTEGER) STRICT"),
+        &Fill::seed(7).rows("t", 5).set("t", "x", "many"),
+    );
+    assert!(said.starts_with("cannot fill t: "), "{said}");
+    assert!(said.contains("cannot store TEXT value in INTEGER column t.x"), "{said}");
+    let said = refused(
+        &database("CREATE TABLE t(x INTEGER NOT NULL)"),
+        &Fill::seed(7).rows("t", 5).set_with("t", "x", |_| None::<i64>),
+    );
+    assert!(said.contains("NOT NULL constraint failed: t.x"), "{said}");
+    says(
+        "CREATE TABLE t(x INTEGER, y INTEGER AS (x + 1))",
+        &Fill::seed(7).rows("t", 5).set("t", "y", 3),
+        "cannot set t.y: SQLite generates it",
+    );
+}
