@@ -159,7 +159,8 @@ fn read<T>(name: &str, value: &OsString, parse: fn(&str) -> Option<T>, known: &s
     }
 }
 
-fn number(text: &str) -> Option<u64> {
+/// A number as it is written in a variable, and printed by failures.
+pub(crate) fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),

@@ -37,6 +37,10 @@ pub enum ErrorKind {
     Clock,
     /// A check found something, or two things that should be the same are not.
     Check,
+    /// What a power cut leaves is not what was promised.
+    Crash,
+    /// What some code does when an operation fails is not all or nothing.
+    Fault,
     /// A query plan is not as it was asserted, or there is none.
     Plan,
     /// What some code ran is not what was asserted, or could not be told.
@@ -214,6 +218,16 @@ impl Refusal {
         let message = message.map_or_else(|| error.to_string(), |(message, _)| unescaped(message));
         let offset = text.rsplit_once("offset: ").and_then(|(_, rest)| rest.trim_end_matches([' ', '}']).parse().ok());
         Some(Refusal { code, message, offset })
+    }
+}
+
+impl Refusal {
+    /// What SQLite says, without the words that rusqlite has for the code.
+    pub(crate) fn message_or_code(&self) -> String {
+        match self.message.as_str() {
+            "" => format!("code {}", self.code),
+            message => format!("{message} (code {})", self.code),
+        }
     }
 }
 

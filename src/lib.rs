@@ -44,6 +44,24 @@
 //! [`TestDb::fill`] and [`data::Fill`] make rows that the schema accepts, with parents, and the same ones for the same seed. See
 //! [`data`].
 //!
+//! # What if the power goes off, or an operation fails?
+//!
+//! [`crash::test`] cuts the power wherever some code of the app writes, and [`faults::sweep`] lets each of its operations fail.
+//! Without a word of configuration, what is left has to be all or nothing.
+//!
+//! ```
+//! use sqlitmus::{Profile, Template, crash, faults, rusqlite};
+//!
+//! static APP: Template = Template::new("fixtures/shop/migrations").profile(Profile::PRODUCTION);
+//!
+//! fn add_category(db: &mut rusqlite::Connection) -> rusqlite::Result<usize> {
+//!     db.execute("INSERT INTO categories(slug, name) VALUES ('tea', 'Tea')", [])
+//! }
+//!
+//! crash::test(&APP.in_memory(), add_category).run();
+//! faults::sweep(&APP.in_memory(), add_category).run();
+//! ```
+//!
 //! # What tests should know
 //!
 //! - The app's own code opens the same database by [`TestDb::path`] or [`TestDb::uri`], through any driver that is linked
@@ -52,6 +70,8 @@
 //! - A test that panics leaves its database as a file in the target folder and says where. `SQLITMUS_KEEP=always` or
 //!   `never` changes that; `SQLITMUS_DIR` names another folder.
 //! - Processes share built templates through `sqlitmus/cache` in the target folder; `SQLITMUS_CACHE=off` does without.
+//! - A failure of [`crash`] or [`faults`] prints a `SQLITMUS_REPLAY=…` that repeats it alone; `SQLITMUS_SHARD=2/4` does a
+//!   quarter of the work, and `SQLITMUS_SEED` chooses anew where not everything is tried.
 //! - [`plan::explain`] shows how SQLite would run a statement, and what it would scan; an assertion that fails offers the
 //!   index that mends it. [`plan::unused_indexes`] lists those that no recorded query needs.
 //! - [`Template::stats`] plans as production does, [`plan::assert_plan_stable`] tells which plans depend on statistics, and
@@ -74,12 +94,14 @@
 //!   ships.
 
 pub mod check;
+pub mod crash;
 pub mod data;
 mod db;
 mod draw;
-#[allow(dead_code, reason = "what reads them comes with data and the explorers")]
 mod env;
 mod error;
+mod explore;
+pub mod faults;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
 mod lock;

@@ -83,6 +83,14 @@ pub(crate) fn integrity_with(connection: &Connection, functions: Option<Function
     findings
 }
 
+/// What SQLite's own check of pages, indexes and constraints says, in its words; nothing where all is well.
+pub(crate) fn integrity_lines(connection: &Connection) -> Vec<String> {
+    let (mut lines, failed) = rows_of(connection, "PRAGMA integrity_check");
+    lines.retain(|line| line != "ok");
+    lines.extend(failed.map(|error| error.to_string()));
+    lines
+}
+
 const UNREADABLE: &str = "unreadable";
 pub(super) const NOT_CHECKED: &str = "not-checked";
 

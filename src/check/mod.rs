@@ -27,8 +27,10 @@ mod virtual_tables;
 use std::fmt;
 
 pub use backup::backup;
+pub(crate) use contents::digest as content_digest;
 pub use health::{Health, health, try_health};
 pub use integrity::integrity;
+pub(crate) use integrity::integrity_lines;
 pub use lint::{CODES, lint, try_lint};
 pub use profile::profile;
 pub use same_schema::{assert_same_schema, try_assert_same_schema};

@@ -10,10 +10,10 @@ use crate::error::{BoxError, Error, Result};
 use crate::sim::{Blocks, Disk};
 
 /// The name of every test's database on its disk.
-pub(super) const MAIN: &str = "main.db";
+pub(crate) const MAIN: &str = "main.db";
 
 /// What an app registers on each of its connections.
-pub(super) type Functions = fn(&Connection) -> Result<(), BoxError>;
+pub(crate) type Functions = fn(&Connection) -> Result<(), BoxError>;
 
 /// The contents of a database file. Cloning shares the blocks.
 #[derive(Clone)]

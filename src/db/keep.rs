@@ -48,17 +48,18 @@ impl Place {
         self.caller
     }
 
-    /// Writes the database and says where, or why not. Never panics: the test may be panicking already.
+    /// Writes the database and says where, or why not. Never panics: the test may be panicking already. `what` stands in
+    /// the name of one that is kept beside the test's own.
     #[expect(clippy::print_stderr, reason = "the line belongs to the output of the test, which the runner captures")]
-    pub(super) fn keep(&self, snapshot: io::Result<Arc<Disk>>) {
-        match self.write(snapshot) {
+    pub(super) fn keep(&self, what: &str, snapshot: io::Result<Arc<Disk>>) {
+        match self.write(what, snapshot) {
             Ok(path) => eprintln!("note: database kept at {}", shown(&path)),
             Err(error) => eprintln!("note: database not kept: {error}"),
         }
     }
 
-    fn write(&self, snapshot: io::Result<Arc<Disk>>) -> Result<PathBuf> {
-        let path = self.path()?;
+    fn write(&self, what: &str, snapshot: io::Result<Arc<Disk>>) -> Result<PathBuf> {
+        let path = self.path(what)?;
         let snapshot = snapshot.map_err(|error| Error::io("cannot read the database", &path, error))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|error| Error::io("cannot make the folder", folder, error))?;
@@ -81,18 +82,13 @@ impl Place {
         Ok(path)
     }
 
-    fn path(&self) -> Result<PathBuf> {
+    fn path(&self, what: &str) -> Result<PathBuf> {
         let mut path = env::output_dir()?.join("kept").join(binary());
-        let test = env::nextest_test().or_else(|| {
-            let thread = std::thread::current();
-            // With one test thread, tests run on the main one, which does not know their names.
-            thread.name().filter(|name| *name != "main").map(str::to_owned)
-        });
-        let test = test.unwrap_or_else(|| format!("{} line {}", self.caller.file(), self.caller.line()));
+        let test = test_name().unwrap_or_else(|| format!("{} line {}", self.caller.file(), self.caller.line()));
         path.extend(test.split("::").map(file_name));
         let number = if self.number == 0 { String::new() } else { format!("-{}", self.number + 1) };
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        path.set_file_name(format!("{name}{number}.db"));
+        path.set_file_name(format!("{name}{number}{what}.db"));
         Ok(path)
     }
 }
@@ -102,6 +98,15 @@ impl Drop for Place {
         let bit = 1_u64.checked_shl(self.number).unwrap_or(0);
         let _ = TAKEN.try_with(|cell| cell.set(cell.get() & !bit));
     }
+}
+
+/// The name of the test that runs on this thread, where that is known.
+pub(crate) fn test_name() -> Option<String> {
+    env::nextest_test().or_else(|| {
+        let thread = std::thread::current();
+        // With one test thread, tests run on the main one, which does not know their names.
+        thread.name().filter(|name| *name != "main").map(str::to_owned)
+    })
 }
 
 /// One file of the database, its journals and its WAL.

@@ -8,10 +8,11 @@ mod statistics;
 mod template;
 mod testdb;
 
-pub(crate) use image::back_up;
+pub(crate) use image::{Functions, MAIN, back_up};
+pub(crate) use keep::test_name;
 pub(crate) use profile::Difference;
 pub use profile::Profile;
 pub use template::Template;
-pub(crate) use testdb::Address;
 pub use testdb::TestDb;
 pub(crate) use testdb::percent_encoded;
+pub(crate) use testdb::{Address, open_as_it_is};

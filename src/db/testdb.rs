@@ -272,6 +272,28 @@ impl TestDb {
         Address { disk: Arc::clone(&self.disk), file: self.file(), profile: self.profile, functions: self.functions }
     }
 
+    /// A copy of this database in memory, for running code on it again and again: with the same profile and functions, and
+    /// a clock that stands at the time that it is here.
+    pub(crate) fn stage(&self) -> Result<Address> {
+        let disk = self.snapshot().map_err(|error| Error::io("cannot read the database", &self.path, error))?;
+        disk.clock().show(self.clock());
+        disk.clock().stop();
+        let file = PathBuf::from(disk.path_of(MAIN));
+        Ok(Address { disk, file, profile: self.profile, functions: self.functions })
+    }
+
+    pub(crate) fn disk(&self) -> &Arc<Disk> {
+        &self.disk
+    }
+
+    /// Writes a database beside the one that is kept of this test, with `what` in its name, and says where; unless nothing
+    /// is to be kept.
+    pub(crate) fn keep_beside(&self, what: &str, disk: &Arc<Disk>) {
+        if self.place.is_wanted(true) {
+            self.place.keep(what, Ok(Arc::clone(disk)));
+        }
+    }
+
     /// The path by which SQLite knows the file.
     fn file(&self) -> PathBuf {
         match &self.folder {
@@ -318,7 +340,7 @@ impl Drop for TestDb {
         let unwritten = self.write_ledger().err();
         let failure = self.verdict();
         if self.place.is_wanted(failure.is_some()) {
-            self.place.keep(self.snapshot());
+            self.place.keep("", self.snapshot());
         }
         // Last: the fields are dropped all the same, and what else the test holds is dropped by a panic.
         if let Some(error) = failure.or(unwritten) {
@@ -371,6 +393,26 @@ impl Address {
     pub(crate) fn connect(&self) -> Result<Connection> {
         connect(&self.disk, &self.file, &self.profile, self.functions)
     }
+
+    /// A copy in memory of a database in memory.
+    pub(crate) fn fork(&self) -> Address {
+        let disk = self.disk.fork();
+        let file = PathBuf::from(disk.path_of(MAIN));
+        Address { disk, file, ..*self }
+    }
+
+    pub(crate) fn disk(&self) -> &Arc<Disk> {
+        &self.disk
+    }
+
+    pub(crate) fn functions(&self) -> Option<Functions> {
+        self.functions
+    }
+}
+
+/// A connection to a database file on a disk in memory, with nothing but the app's functions on it.
+pub(crate) fn open_as_it_is(disk: &Disk, name: &str, functions: Option<Functions>) -> Result<Connection> {
+    image::open(disk, Path::new(&disk.path_of(name)), functions)
 }
 
 fn connect(disk: &Disk, path: &Path, profile: &Profile, functions: Option<Functions>) -> Result<Connection> {

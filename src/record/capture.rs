@@ -7,7 +7,7 @@
 
 use std::backtrace::Backtrace;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::query::Query;
@@ -199,7 +199,7 @@ impl Capture {
     }
 
     /// Everything that was recorded, in the order in which it started.
-    pub(super) fn take(&self) -> Vec<Query> {
+    pub(crate) fn take(&self) -> Vec<Query> {
         let mut state = self.lock();
         for seen in std::mem::take(&mut state.connections) {
             for running in seen.running {
@@ -207,6 +207,13 @@ impl Capture {
             }
         }
         std::mem::take(&mut state.queries)
+    }
+
+    /// The statement that runs at this moment, on whichever connection began one last; and its number, from 0.
+    pub(crate) fn running(&self) -> Option<(usize, Arc<str>)> {
+        let state = self.lock();
+        let last = state.connections.iter().filter_map(|seen| seen.running.last()).map(|running| running.query).max();
+        last.map(|query| (query, Arc::from(state.queries[query].sql())))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -87,6 +87,21 @@ impl Tap {
         self.gathered.as_deref()
     }
 
+    /// Records into `capture` what `f` runs on the first connection, which is the one that this was set on.
+    pub(crate) fn recording<R>(
+        &self,
+        capture: Arc<Capture>,
+        first: &mut Connection,
+        f: impl FnOnce(&mut Connection) -> R,
+    ) -> R {
+        CAPTURES.write().unwrap_or_else(PoisonError::into_inner).push((self.number, Arc::clone(&capture)));
+        RECORDING.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: the connection is open and borrowed by this thread alone.
+        unsafe { trace(first.handle(), self.number, STARTS | TRACE_PROFILE) };
+        let _ends = Ends(capture);
+        f(first)
+    }
+
     /// Records into `capture` until the guard is dropped.
     pub(crate) fn start<'a>(&self, first: &'a Connection, capture: Arc<Capture>) -> Recorded<'a> {
         CAPTURES.write().unwrap_or_else(PoisonError::into_inner).push((self.number, Arc::clone(&capture)));
@@ -140,9 +155,18 @@ impl Drop for Recorded<'_> {
         if is_last {
             self.listen(STARTS);
         }
+        drop(Ends(Arc::clone(&self.capture)));
+    }
+}
+
+/// Takes a capture off the list when it is dropped.
+struct Ends(Arc<Capture>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
         RECORDING.fetch_sub(1, Ordering::SeqCst);
         let mut captures = CAPTURES.write().unwrap_or_else(PoisonError::into_inner);
-        captures.retain(|(_, capture)| !Arc::ptr_eq(capture, &self.capture));
+        captures.retain(|(_, capture)| !Arc::ptr_eq(capture, &self.0));
     }
 }
 

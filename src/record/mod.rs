@@ -102,7 +102,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use self::capture::Capture;
+pub(crate) use self::capture::Capture;
 use self::hook::Recorded;
 pub(crate) use self::hook::Tap;
 pub use self::ledger::{ChangedStatement, Ledger, LedgerDiff, LedgerPlan, LedgerStatement, compare_ledgers};

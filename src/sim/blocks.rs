@@ -71,6 +71,20 @@ impl Blocks {
         available
     }
 
+    /// Whether the contents are the same. Blocks that are shared are not looked at.
+    pub(crate) fn same(&self, other: &Blocks) -> bool {
+        // What lies behind the end is zero in every block.
+        let same = |(one, two): (&Arc<Block>, &Arc<Block>)| Arc::ptr_eq(one, two) || one == two;
+        self.len == other.len && self.blocks.iter().zip(&other.blocks).all(same)
+    }
+
+    /// The bytes from `offset` on, up to `len` of them, where they lie in one block.
+    pub(crate) fn piece(&self, offset: usize, len: usize) -> Option<&[u8]> {
+        let within = offset % BLOCK;
+        let is_there = within + len <= BLOCK && offset + len <= self.len;
+        is_there.then(|| &self.blocks[offset / BLOCK][within..within + len])
+    }
+
     /// Writes `data` at `offset`. What lies between the end and `offset` becomes zeroes.
     pub(crate) fn write(&mut self, offset: usize, data: &[u8]) {
         self.grow(offset + data.len());
@@ -98,7 +112,7 @@ impl Blocks {
     }
 
     /// Cuts the contents to `len` bytes, if there are more.
-    pub(super) fn truncate(&mut self, len: usize) {
+    pub(crate) fn truncate(&mut self, len: usize) {
         if len >= self.len {
             return;
         }
@@ -113,7 +127,7 @@ impl Blocks {
     }
 
     /// Makes the contents `len` bytes, if there are fewer, with zeroes.
-    pub(super) fn grow(&mut self, len: usize) {
+    pub(crate) fn grow(&mut self, len: usize) {
         if len <= self.len {
             return;
         }

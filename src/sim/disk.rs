@@ -133,7 +133,6 @@ impl Disk {
         &self.clock
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "the seam for logs, faults and schedules"))]
     pub(crate) fn gate(&self) -> &Gate {
         &self.gate
     }
@@ -161,6 +160,16 @@ impl Disk {
         let file = self.find(name)?;
         let bytes = file.bytes.read().unwrap_or_else(PoisonError::into_inner);
         Some(bytes.clone())
+    }
+
+    /// All files of the disk that have a name, in the order of their names.
+    pub(crate) fn files(&self) -> Vec<(String, Blocks)> {
+        let files = hold(&self.files);
+        let read =
+            |file: &Arc<File>| (file.name.clone(), file.bytes.read().unwrap_or_else(PoisonError::into_inner).clone());
+        let mut contents: Vec<_> = files.iter().map(read).collect();
+        contents.sort_by(|one, other| one.0.cmp(&other.0));
+        contents
     }
 
     /// Whether a path, as SQLite knows it, lies on a disk in memory.

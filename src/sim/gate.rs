@@ -119,7 +119,6 @@ impl Gate {
     }
 
     /// Sets the watch, or takes it away, and gives back the one before.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the seam for logs, faults and schedules"))]
     pub(crate) fn set(&self, watch: Option<Arc<dyn Watch>>) -> Option<Arc<dyn Watch>> {
         let mut place = self.watch.write().unwrap_or_else(PoisonError::into_inner);
         self.watched.store(watch.is_some(), Ordering::Relaxed);

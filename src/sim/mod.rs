@@ -25,6 +25,7 @@ mod files;
 mod gate;
 mod locks;
 mod memory;
+mod oplog;
 mod shm;
 #[cfg(test)]
 mod tests;
@@ -34,3 +35,5 @@ pub(crate) use blocks::Blocks;
 pub use clock::Clock;
 pub(crate) use disk::Disk;
 pub use disk::live_disks;
+pub(crate) use gate::{Op, Refused, Watch};
+pub(crate) use oplog::{Entry, Event, OpLog, WriteLocks};

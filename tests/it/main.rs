@@ -5,8 +5,10 @@ mod check_backup;
 mod check_health;
 mod check_integrity;
 mod check_profile;
+mod crash;
 mod data;
 mod differential;
+mod faults;
 #[cfg(feature = "fixtures")]
 mod fixtures;
 mod growth;

@@ -255,3 +255,50 @@ fn fills_with_seed_7() {
     writeln!(file, "{}\n{}", of(7), of(8)).unwrap();
     NAMES.in_memory().fill("no_table", 1);
 }
+
+/// Two statements that belong together, in transactions of their own.
+fn two_autocommits(db: &mut Connection) -> sqlitmus::rusqlite::Result<()> {
+    let note = folder().unwrap().join("runs");
+    std::fs::File::options().create(true).append(true).open(note).unwrap().write_all(b"once\n").unwrap();
+    db.execute_batch("INSERT INTO t VALUES (2)").and_then(|()| db.execute_batch("INSERT INTO t VALUES (3)"))
+}
+
+#[test]
+fn power_is_cut() {
+    if folder().is_none() {
+        return;
+    }
+    sqlitmus::crash::test(&PLAIN.in_memory(), two_autocommits).run();
+}
+
+#[test]
+fn power_is_cut_in_parts() {
+    if folder().is_none() {
+        return;
+    }
+    let report = sqlitmus::crash::test(&PLAIN.in_memory(), two_autocommits).each_transaction().every_operation().run();
+    note(&format!("{} of {} moments", report.images, report.points));
+}
+
+#[test]
+fn operations_fail() {
+    if folder().is_none() {
+        return;
+    }
+    sqlitmus::faults::sweep(&PLAIN.in_memory(), two_autocommits).run();
+}
+
+#[test]
+fn operations_fail_in_parts() {
+    if folder().is_none() {
+        return;
+    }
+    let report = sqlitmus::faults::sweep(&PLAIN.in_memory(), |db| db.execute("INSERT INTO t VALUES (2)", [])).run();
+    note(&format!("{} runs", report.runs()));
+}
+
+/// A line for the process that started this one.
+fn note(line: &str) {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}").unwrap();
+}

@@ -4,6 +4,7 @@
 
 mod child;
 mod ledger;
+mod replay;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,0 +1,182 @@
+//! How a power cut reads that left what it must not leave.
+
+use std::sync::Arc;
+
+use super::explorer::{Cut, Explorer, Problem};
+use super::images::{Fate, Variant};
+use super::promise::Loss;
+use crate::error::{Error, ErrorKind};
+use crate::explore::{self, Files, Found, Opened};
+use crate::sim::{Disk, Entry, Event};
+
+/// An error, and the database that shows it.
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    /// What the power cut left.
+    pub(crate) cut: Option<Arc<Disk>>,
+}
+
+impl From<Error> for Box<Failure> {
+    fn from(error: Error) -> Box<Failure> {
+        Box::new(Failure { error, cut: None })
+    }
+}
+
+/// The image at which it was seen.
+pub(super) struct Evidence {
+    pub(super) files: Files,
+    /// Where in the log the operations stand that were not synced, and what has become of them.
+    pub(super) fates: Vec<(usize, Fate)>,
+    pub(super) cut: Cut,
+}
+
+pub(super) fn of(explorer: &Explorer<'_, '_>, evidence: Evidence, problem: Problem) -> Failure {
+    let opened = explorer.contents.open(&evidence.files).ok();
+    let mut error = Error::new(ErrorKind::Crash, headline(explorer, &evidence, &problem, opened.as_ref()));
+    let log = &explorer.recording.log;
+    let point = evidence.cut.point;
+    let running = log.get(point).or(log.last()).and_then(|entry| entry.statement.as_ref());
+    if let Some((_, sql)) = running {
+        error = error.sql(sql);
+    }
+    if let Problem::Invariant(says) = &problem {
+        error = error.evidence("it says", says);
+    }
+    if let Some(opened) = &opened {
+        let (before, after) = explorer.around(point);
+        let after = match problem {
+            Problem::Lost { wanted, .. } => explorer.boundaries.all.get(wanted).map(|(_, content)| *content),
+            _ => Some(after),
+        };
+        error = error.evidence("what it did, and is there", or_nothing(explorer.contents.changes_to(before, opened)));
+        if let Some(after) = after {
+            error = error.evidence("what is missing", or_nothing(explorer.contents.changes_from(opened, after)));
+        }
+    }
+    error = error.evidence("the disk (+ there, - lost, ~ torn)", operations(log, point, &evidence.fates));
+    for help in help(explorer, &problem) {
+        error = error.help(help);
+    }
+    if !explorer.is_deterministic() {
+        error =
+            error.note("the action did something else to the disk when it was run again: what is repeated may differ");
+    }
+    error = error.note(explore::replay_note(&evidence.cut.to_string()));
+    Failure { error, cut: Some(Disk::with_files(evidence.files)) }
+}
+
+fn or_nothing(text: String) -> String {
+    if text.is_empty() { String::from("nothing") } else { text }
+}
+
+fn headline(explorer: &Explorer<'_, '_>, evidence: &Evidence, problem: &Problem, opened: Option<&Opened>) -> String {
+    let what = match evidence.cut.variant {
+        Variant::All => "killing the process",
+        _ => "a power cut",
+    };
+    let at = format!("{what} after operation {}", evidence.cut.point);
+    let (there, missing) = opened.map_or_else(Default::default, |opened| tables(explorer, evidence.cut.point, opened));
+    let named = |tables: &[String]| if tables.is_empty() { String::new() } else { format!(": {}", tables.join(", ")) };
+    match problem {
+        Problem::Corrupt(says) => format!("{at} leaves the database corrupt: {}", says.lines().next().unwrap_or("")),
+        Problem::HalfApplied => format!("{at} leaves a transaction half-applied{}", named(&there)),
+        Problem::HalfDone => {
+            format!("{at} leaves the action half done{}", explore::one_without_other(&there, &missing))
+        }
+        Problem::Lost { acknowledged: true, .. } => format!("{at} loses what was acknowledged"),
+        Problem::Lost { .. } => format!("{at} loses what was committed{}", named(&missing)),
+        Problem::Invariant(_) => format!("{at} breaks an invariant"),
+        Problem::Again(Found::Corrupt(says)) => {
+            format!(
+                "a second power cut, while SQLite recovers from one after operation {}, leaves the database corrupt: {says}",
+                evidence.cut.point
+            )
+        }
+        Problem::Again(_) => {
+            format!(
+                "a second power cut, while SQLite recovers from one after operation {}, leaves something else",
+                evidence.cut.point
+            )
+        }
+    }
+}
+
+/// The tables that the action has changed in what is left, and those that it was going to.
+fn tables(explorer: &Explorer<'_, '_>, point: usize, opened: &Opened) -> (Vec<String>, Vec<String>) {
+    let (before, after) = explorer.around(point);
+    (explorer.contents.tables_to(before, opened), explorer.contents.tables_from(opened, after))
+}
+
+fn help(explorer: &Explorer<'_, '_>, problem: &Problem) -> Vec<String> {
+    let promise = &explorer.recording.promise;
+    match problem {
+        Problem::Corrupt(_) | Problem::HalfApplied | Problem::Again(_) => match promise.remedy() {
+            Some(remedy) => {
+                let mut help = vec![format!("{promise} does not protect a transaction: PRAGMA {remedy}")];
+                if promise.has_journal() {
+                    help.push(String::from(
+                        "if only the process may die, and never the machine, say so: .process_kill()",
+                    ));
+                }
+                help
+            }
+            None => vec![format!(
+                "{promise} protects a transaction: look for a PRAGMA journal_mode or synchronous in the action"
+            )],
+        },
+        Problem::HalfDone => vec![
+            String::from("put all of it into one transaction"),
+            String::from("if each of its transactions may stand alone, say so: .each_transaction()"),
+        ],
+        Problem::Lost { acknowledged: true, .. } => {
+            vec![String::from("tell the user after the commit has returned, not before")]
+        }
+        Problem::Lost { .. } if promise.loss() != Loss::None => {
+            vec![format!("{promise} does not promise more; this does: PRAGMA {}", promise.durable())]
+        }
+        Problem::Lost { .. } => Vec::new(),
+        Problem::Invariant(_) => Vec::new(),
+    }
+}
+
+/// How many operations are shown before the cut, and after it.
+const BEFORE: usize = 8;
+const AFTER: usize = 3;
+
+/// The operations around the cut.
+fn operations(log: &[Entry], point: usize, fates: &[(usize, Fate)]) -> String {
+    let first = point.saturating_sub(BEFORE);
+    let mut lines = Vec::new();
+    if first > 0 {
+        lines.push(format!("  … {first} before"));
+    }
+    for (at, entry) in log.iter().enumerate().take(point + AFTER).skip(first) {
+        if at == point {
+            lines.push(String::from("> power cut"));
+        }
+        let is_change = matches!(entry.event, Event::Write { .. } | Event::Truncate { .. } | Event::Delete { .. });
+        let mark = match fates.iter().rfind(|(of, _)| *of == at).map(|(_, fate)| *fate) {
+            _ if at >= point || !is_change => ' ',
+            None | Some(Fate::Kept) => '+',
+            Some(Fate::Lost) => '-',
+            Some(Fate::Torn(_)) => '~',
+        };
+        lines.push(format!("{mark} {} {}", at + 1, shown(&entry.event)));
+    }
+    if point >= log.len() {
+        lines.push(String::from("> power cut"));
+    }
+    lines.join("\n")
+}
+
+fn shown(event: &Event) -> String {
+    match event {
+        Event::Write { file, offset, data } => format!("write {file} at {offset}, {} bytes", data.len()),
+        Event::Truncate { file, len } => format!("make {file} {len} bytes long"),
+        Event::Sync { file } => format!("sync {file}"),
+        Event::Delete { file, sync_dir: true } => format!("delete {file}, and sync the folder"),
+        Event::Delete { file, sync_dir: false } => format!("delete {file}"),
+        Event::Released => String::from("the transaction ends"),
+        Event::Acknowledged { .. } => String::from("acknowledged"),
+    }
+}

@@ -1,0 +1,415 @@
+//! The files that a power cut may leave.
+//!
+//! What was synced is there. Of the rest, each write, each change of length and each new or deleted name may have reached
+//! the disk or not, in any combination; a write may have reached it in part. A name is synced with the directory: by a
+//! delete that asks for it, and by the first sync of a file that was made since.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::draw::{self, Draw};
+use crate::env;
+use crate::explore::Files;
+use crate::sim::{Blocks, Entry, Event};
+
+/// What a disk writes whole or not at all.
+const SECTOR: usize = 512;
+
+/// Of so many unsynced operations each is taken by itself; of more, a sample.
+pub(crate) const MOST: usize = 40;
+const MIXES: usize = 8;
+/// How many sectors of a write are lost one by one.
+const TORN: u64 = 4;
+
+/// The disk at one moment: what is on it for good, and what is not yet.
+pub(crate) struct Model {
+    inodes: Vec<Inode>,
+    /// What the running process sees.
+    names: BTreeMap<Arc<str>, usize>,
+    synced_names: BTreeMap<Arc<str>, usize>,
+    pending: Vec<Pending>,
+    /// The sum of the marks of all that is synced: with the marks of what survives, it names an image.
+    settled: u64,
+}
+
+struct Inode {
+    /// As it is on the disk.
+    synced: Blocks,
+    /// As the running process sees it.
+    live: Blocks,
+}
+
+#[derive(Clone)]
+struct Pending {
+    /// Where it stands in the log.
+    at: usize,
+    inode: usize,
+    change: Change,
+}
+
+#[derive(Clone)]
+enum Change {
+    Create(Arc<str>),
+    Delete(Arc<str>),
+    Truncate(usize),
+    /// `changed` has a bit for each sector in which the write changed something, the first 64 of them.
+    Write {
+        offset: usize,
+        data: Arc<[u8]>,
+        changed: u64,
+    },
+}
+
+/// Which of the operations that were not synced have survived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Variant {
+    /// All: also what is left when the process is killed.
+    All,
+    Nothing,
+    /// The first so many.
+    First(usize),
+    Without(usize),
+    Only(usize),
+    /// Those before this one, and the first half of the sectors that it changed.
+    Half(usize),
+    /// All, but of this write one of the sectors that it changed.
+    Torn(usize, u32),
+    /// Each one or not, by this seed.
+    Mix(u64),
+}
+
+/// What has become of an operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Kept,
+    Lost,
+    /// These sectors of it are lost.
+    Torn(u64),
+}
+
+impl Model {
+    pub(crate) fn new(files: &Files) -> Model {
+        let inodes = files.iter().map(|(_, bytes)| Inode { synced: bytes.clone(), live: bytes.clone() }).collect();
+        let names: BTreeMap<Arc<str>, usize> =
+            files.iter().enumerate().map(|(inode, (name, _))| (Arc::from(name.as_str()), inode)).collect();
+        Model { inodes, synced_names: names.clone(), names, pending: Vec::new(), settled: 0 }
+    }
+
+    /// Lets the event at `at` in the log happen.
+    pub(crate) fn apply(&mut self, at: usize, entry: &Entry) {
+        match &entry.event {
+            Event::Write { file, offset, data } => {
+                let inode = self.inode(at, file);
+                let offset = usize::try_from(*offset).unwrap_or(usize::MAX);
+                let changed = changed_sectors(&self.inodes[inode].live, offset, data);
+                self.inodes[inode].live.write(offset, data);
+                self.pending.push(Pending {
+                    at,
+                    inode,
+                    change: Change::Write { offset, data: Arc::clone(data), changed },
+                });
+            }
+            Event::Truncate { file, len } => {
+                let inode = self.inode(at, file);
+                let len = usize::try_from(*len).unwrap_or(usize::MAX);
+                resize(&mut self.inodes[inode].live, len);
+                self.pending.push(Pending { at, inode, change: Change::Truncate(len) });
+            }
+            Event::Sync { file } => {
+                if let Some(inode) = self.names.get(file).copied() {
+                    self.sync(inode);
+                }
+            }
+            Event::Delete { file, sync_dir } => {
+                if let Some(inode) = self.names.remove(file) {
+                    self.pending.push(Pending { at, inode, change: Change::Delete(Arc::clone(file)) });
+                }
+                if *sync_dir {
+                    self.sync_names();
+                }
+            }
+            Event::Released | Event::Acknowledged { .. } => {}
+        }
+    }
+
+    /// The file of that name, made if it is not there.
+    fn inode(&mut self, at: usize, file: &Arc<str>) -> usize {
+        if let Some(inode) = self.names.get(file) {
+            return *inode;
+        }
+        let inode = self.inodes.len();
+        self.inodes.push(Inode { synced: Blocks::default(), live: Blocks::default() });
+        self.names.insert(Arc::clone(file), inode);
+        self.pending.push(Pending { at, inode, change: Change::Create(Arc::clone(file)) });
+        inode
+    }
+
+    fn sync(&mut self, synced: usize) {
+        let is_new =
+            self.pending.iter().any(|pending| pending.inode == synced && matches!(pending.change, Change::Create(_)));
+        let is_data = |pending: &Pending| {
+            pending.inode == synced && matches!(pending.change, Change::Write { .. } | Change::Truncate(_))
+        };
+        for pending in self.pending.iter().filter(|pending| is_data(pending)) {
+            self.settled = self.settled.wrapping_add(pending.mark(Fate::Kept));
+        }
+        let inode = &mut self.inodes[synced];
+        inode.synced = inode.live.clone();
+        self.pending.retain(|pending| !is_data(pending));
+        if is_new {
+            self.sync_names();
+        }
+    }
+
+    fn sync_names(&mut self) {
+        for pending in &self.pending {
+            if pending.change_name(&mut self.synced_names) {
+                self.settled = self.settled.wrapping_add(pending.mark(Fate::Kept));
+            }
+        }
+        let gone: Vec<usize> = (0..self.inodes.len())
+            .filter(|inode| !self.names.values().chain(self.synced_names.values()).any(|named| named == inode))
+            .collect();
+        self.pending.retain(|pending| {
+            matches!(pending.change, Change::Write { .. } | Change::Truncate(_)) && !gone.contains(&pending.inode)
+        });
+    }
+
+    /// Where in the log the operations stand that are not synced, and what a variant does to each.
+    pub(crate) fn fates(&self, variant: Variant) -> impl Iterator<Item = (usize, Fate)> {
+        let mut rule = Rule::new(variant);
+        self.pending.iter().enumerate().map(move |(index, pending)| (pending.at, rule.fate(index, pending)))
+    }
+
+    /// The name of an image among those of this run: two of one name are the same.
+    pub(crate) fn key(&self, variant: Variant) -> u64 {
+        let mut rule = Rule::new(variant);
+        let fates = self.pending.iter().enumerate().map(|(index, pending)| (pending, rule.fate(index, pending)));
+        fates.fold(self.settled, |key, (pending, fate)| key.wrapping_add(pending.mark(fate)))
+    }
+
+    /// The files that a power cut leaves.
+    pub(crate) fn image(&self, variant: Variant) -> Files {
+        let mut rule = Rule::new(variant);
+        let mut names = self.synced_names.clone();
+        let mut bytes: Vec<Blocks> = self.inodes.iter().map(|inode| inode.synced.clone()).collect();
+        for (index, pending) in self.pending.iter().enumerate() {
+            let fate = rule.fate(index, pending);
+            if fate == Fate::Lost {
+                continue;
+            }
+            let file = &mut bytes[pending.inode];
+            match &pending.change {
+                Change::Create(_) | Change::Delete(_) => {
+                    pending.change_name(&mut names);
+                }
+                Change::Truncate(len) => resize(file, *len),
+                Change::Write { offset, data, .. } => match fate {
+                    Fate::Torn(lost) => {
+                        for (sector, (start, piece)) in sectors(*offset, data).enumerate() {
+                            if sector >= 64 || lost & (1 << sector) == 0 {
+                                file.write(start, piece);
+                            }
+                        }
+                        // The file is as long as it was made, whatever of it is lost.
+                        file.grow(offset + data.len());
+                    }
+                    _ => file.write(*offset, data),
+                },
+            }
+        }
+        names.into_iter().map(|(name, inode)| (name.to_string(), bytes[inode].clone())).collect()
+    }
+
+    /// The files as the running process sees them.
+    pub(crate) fn live(&self) -> Files {
+        self.names.iter().map(|(name, inode)| (name.to_string(), self.inodes[*inode].live.clone())).collect()
+    }
+
+    /// The variants to look at here, the simple ones first: of each kind at most so many. Which are taken where there are
+    /// more follows from `seed`.
+    pub(crate) fn variants(&self, most: usize, seed: u64) -> Vec<Variant> {
+        let count = self.pending.len();
+        let mut variants = vec![Variant::All];
+        if count == 0 {
+            return variants;
+        }
+        variants.push(Variant::Nothing);
+        let mut draw = Draw::new(seed);
+        let some = sample(count, most, &mut draw);
+        if count > 1 {
+            variants.extend(some.iter().filter(|index| **index > 0).map(|index| Variant::First(*index)));
+            variants.extend(some.iter().map(|index| Variant::Without(*index)));
+            variants.extend(some.iter().filter(|index| **index > 0).map(|index| Variant::Only(*index)));
+        }
+        for &index in &some {
+            let Change::Write { changed, .. } = self.pending[index].change else { continue };
+            let sectors = changed.count_ones();
+            if sectors < 2 {
+                continue;
+            }
+            variants.push(Variant::Half(index));
+            if u64::from(sectors) <= TORN {
+                variants.extend((0..sectors).map(|sector| Variant::Torn(index, sector)));
+            } else {
+                let drawn = (0..TORN).map(|_| draw.below(u64::from(sectors)) as u32);
+                variants.extend(drawn.map(|sector| Variant::Torn(index, sector)));
+            }
+        }
+        if count > 2 {
+            variants.extend((0..MIXES.min(most)).map(|_| Variant::Mix(draw.below(1 << 32))));
+        }
+        variants
+    }
+}
+
+/// All places, or so many of them, in order. The last ones are always among them: they decide whether a commit is there.
+fn sample(count: usize, most: usize, draw: &mut Draw) -> Vec<usize> {
+    if count <= most {
+        return (0..count).collect();
+    }
+    let last = most.div_ceil(4);
+    let early = count - last;
+    let mut some: Vec<usize> = (0..most - last).map(|_| draw.below(early as u64) as usize).collect();
+    some.sort_unstable();
+    some.dedup();
+    some.extend(early..count);
+    some
+}
+
+impl Pending {
+    /// A number for the operation and what has become of it; nought where nothing of it is left.
+    fn mark(&self, fate: Fate) -> u64 {
+        let part = match self.change {
+            Change::Create(_) => 1,
+            _ => 0,
+        };
+        let own = draw::key(self.at as u64, part);
+        match fate {
+            Fate::Lost => 0,
+            Fate::Kept => own,
+            Fate::Torn(lost) => draw::key(own, lost),
+        }
+    }
+
+    /// Does to the names what the operation does; whether it is about names.
+    fn change_name(&self, names: &mut BTreeMap<Arc<str>, usize>) -> bool {
+        match &self.change {
+            Change::Create(name) => {
+                names.insert(Arc::clone(name), self.inode);
+                true
+            }
+            Change::Delete(name) => {
+                if names.get(name) == Some(&self.inode) {
+                    names.remove(name);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A variant, as it is dealt out from the first operation to the last.
+struct Rule {
+    variant: Variant,
+    draw: Draw,
+}
+
+impl Rule {
+    fn new(variant: Variant) -> Rule {
+        let seed = if let Variant::Mix(seed) = variant { seed } else { 0 };
+        Rule { variant, draw: Draw::new(draw::key(seed, 1)) }
+    }
+
+    fn fate(&mut self, index: usize, pending: &Pending) -> Fate {
+        let kept = |kept: bool| if kept { Fate::Kept } else { Fate::Lost };
+        let changed = if let Change::Write { changed, .. } = pending.change { changed } else { 0 };
+        match self.variant {
+            Variant::All => Fate::Kept,
+            Variant::Nothing => Fate::Lost,
+            Variant::First(count) => kept(index < count),
+            Variant::Without(lost) => kept(index != lost),
+            Variant::Only(only) => kept(index == only),
+            Variant::Half(half) if index == half => {
+                let keep = changed.count_ones() / 2;
+                Fate::Torn((0..keep).fold(changed, |lost, _| lost & (lost - 1)))
+            }
+            Variant::Half(half) => kept(index < half),
+            Variant::Torn(torn, sector) if index == torn => {
+                let above = (0..sector).fold(changed, |left, _| left & left.saturating_sub(1));
+                Fate::Torn(above & above.wrapping_neg())
+            }
+            Variant::Torn(..) => Fate::Kept,
+            Variant::Mix(_) => match self.draw.below(16) {
+                0 if changed.count_ones() > 1 => Fate::Torn(changed & self.draw.next()),
+                choice => kept(choice < 8),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Variant::All => f.write_str("all"),
+            Variant::Nothing => f.write_str("nothing"),
+            Variant::First(count) => write!(f, "first:{count}"),
+            Variant::Without(index) => write!(f, "without:{index}"),
+            Variant::Only(index) => write!(f, "only:{index}"),
+            Variant::Half(index) => write!(f, "half:{index}"),
+            Variant::Torn(index, sector) => write!(f, "torn:{index}.{sector}"),
+            Variant::Mix(seed) => write!(f, "mix:{seed:#x}"),
+        }
+    }
+}
+
+impl Variant {
+    /// A variant as it was printed.
+    pub(crate) fn parse(text: &str) -> Option<Variant> {
+        let (word, rest) = text.split_once(':').unwrap_or((text, ""));
+        Some(match word {
+            "all" if rest.is_empty() => Variant::All,
+            "nothing" if rest.is_empty() => Variant::Nothing,
+            "first" => Variant::First(rest.parse().ok()?),
+            "without" => Variant::Without(rest.parse().ok()?),
+            "only" => Variant::Only(rest.parse().ok()?),
+            "half" => Variant::Half(rest.parse().ok()?),
+            "torn" => {
+                let (index, sector) = rest.split_once('.')?;
+                Variant::Torn(index.parse().ok()?, sector.parse().ok()?)
+            }
+            "mix" => Variant::Mix(env::number(rest)?),
+            _ => return None,
+        })
+    }
+}
+
+fn resize(bytes: &mut Blocks, len: usize) {
+    bytes.truncate(len);
+    bytes.grow(len);
+}
+
+/// The pieces of a write that lie in one sector each, and where they begin.
+fn sectors(offset: usize, data: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        let start = offset + done;
+        let len = (SECTOR - start % SECTOR).min(data.len() - done);
+        let piece = data.get(done..done + len).filter(|piece| !piece.is_empty())?;
+        done += len;
+        Some((start, piece))
+    })
+}
+
+/// A bit for each of the first 64 sectors that `data` changes.
+fn changed_sectors(before: &Blocks, offset: usize, data: &[u8]) -> u64 {
+    let differs = |(start, piece): (usize, &[u8])| match before.piece(start, piece.len()) {
+        Some(was) => was != piece,
+        // Past the end a sector that is lost reads as zeroes.
+        None => start < before.len() || piece.iter().any(|byte| *byte != 0),
+    };
+    let changed = sectors(offset, data).take(64).enumerate();
+    changed.fold(0, |bits, (sector, piece)| if differs(piece) { bits | 1 << sector } else { bits })
+}

@@ -1,0 +1,100 @@
+//! What SQLite promises about a power cut, by journal mode and synchronous, see
+//! <https://www.sqlite.org/pragma.html#pragma_synchronous>.
+
+use std::fmt;
+
+use rusqlite::Connection;
+
+use crate::error::{Error, Result};
+
+/// How a connection writes, and what it may lose by that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Promise {
+    journal_mode: String,
+    synchronous: &'static str,
+    pub(crate) locks_are_kept: bool,
+}
+
+/// How many of the last commits a power cut may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    None,
+    Last,
+    SinceCheckpoint,
+    /// Anything, and a part of a transaction may stay.
+    Anything,
+}
+
+impl Promise {
+    pub(crate) fn of(connection: &Connection) -> Result<Promise> {
+        Promise::ask(connection).map_err(|error| Error::sqlite("to read a PRAGMA", error))
+    }
+
+    fn ask(connection: &Connection) -> rusqlite::Result<Promise> {
+        let text =
+            |pragma: &str| connection.query_row(&format!("PRAGMA main.{pragma}"), [], |row| row.get::<_, String>(0));
+        let synchronous: i64 = connection.query_row("PRAGMA main.synchronous", [], |row| row.get(0))?;
+        let synchronous = match synchronous {
+            0 => "OFF",
+            1 => "NORMAL",
+            2 => "FULL",
+            _ => "EXTRA",
+        };
+        let journal_mode = text("journal_mode")?.to_ascii_uppercase();
+        Ok(Promise {
+            journal_mode,
+            synchronous,
+            locks_are_kept: text("locking_mode")?.eq_ignore_ascii_case("exclusive"),
+        })
+    }
+
+    pub(crate) fn loss(&self) -> Loss {
+        match (self.journal_mode.as_str(), self.synchronous) {
+            ("OFF" | "MEMORY", _) | (_, "OFF") => Loss::Anything,
+            ("WAL", "NORMAL") => Loss::SinceCheckpoint,
+            ("WAL", _) | (_, "EXTRA") => Loss::None,
+            // The journal's unlink is what commits, and it is not synced.
+            ("DELETE", _) => Loss::Last,
+            (_, "FULL") => Loss::None,
+            _ => Loss::Last,
+        }
+    }
+
+    /// Whether a journal protects the database when the process is killed.
+    pub(crate) fn has_journal(&self) -> bool {
+        !matches!(self.journal_mode.as_str(), "OFF" | "MEMORY")
+    }
+
+    /// What to set instead, where what is set does not protect a transaction.
+    pub(crate) fn remedy(&self) -> Option<&'static str> {
+        match (self.journal_mode.as_str(), self.synchronous) {
+            ("OFF" | "MEMORY", _) => Some("journal_mode = WAL"),
+            ("WAL", "OFF") => Some("synchronous = NORMAL"),
+            ("WAL", _) => None,
+            (_, "OFF" | "NORMAL") => Some("synchronous = FULL"),
+            _ => None,
+        }
+    }
+
+    /// What keeps every commit.
+    pub(crate) fn durable(&self) -> &'static str {
+        if self.journal_mode == "DELETE" { "synchronous = EXTRA" } else { "synchronous = FULL" }
+    }
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} + {}", self.journal_mode, self.synchronous)
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Loss::None => "no commit may be lost",
+            Loss::Last => "the last commit may be lost",
+            Loss::SinceCheckpoint => "commits since the last checkpoint may be lost",
+            Loss::Anything => "nothing is promised",
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! What was looked at, and what a power cut may take.
+
+use std::fmt;
+
+use super::promise::{Loss, Promise};
+use crate::explore::count;
+
+/// What a run of [`CrashTest`](super::CrashTest) has looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// At how many moments the power was cut; with `SQLITMUS_SHARD`, in all parts together.
+    pub points: u64,
+    /// At how many it could be.
+    pub moments: u64,
+    /// How many images of the disk were judged.
+    pub images: u64,
+    /// How many of them were different, and so recovered by SQLite.
+    pub distinct: u64,
+    /// How many transactions the action commits.
+    pub commits: usize,
+    /// Of how many images each state was found: before the action, after its first transaction, and so on.
+    pub outcomes: Vec<u64>,
+    /// How many commits were gone at worst, that had returned to the app.
+    pub most_lost: usize,
+    /// Whether the action did the same to the disk when it was run again. If not, a failure may not repeat.
+    pub deterministic: bool,
+    mode: String,
+    loss: Loss,
+}
+
+impl Report {
+    pub(super) fn new(promise: &Promise, boundaries: usize, deterministic: bool) -> Report {
+        Report {
+            points: 0,
+            moments: 0,
+            images: 0,
+            distinct: 0,
+            commits: boundaries - 1,
+            outcomes: vec![0; boundaries],
+            most_lost: 0,
+            deterministic,
+            mode: promise.to_string(),
+            loss: promise.loss(),
+        }
+    }
+
+    pub(super) fn moments(&mut self, all: u64, chosen: u64) {
+        (self.moments, self.points) = (all, chosen);
+    }
+
+    pub(super) fn count(&mut self, boundary: usize, lost: usize) {
+        self.outcomes[boundary] += 1;
+        self.most_lost = self.most_lost.max(lost);
+    }
+
+    /// What the profile promises, and what was found: `WAL + NORMAL: the last 3 commits may be lost; none half-applied`.
+    pub fn promise(&self) -> String {
+        let mode = &self.mode;
+        match self.most_lost {
+            0 => format!("{mode}: no commit is lost, none half-applied"),
+            1 => format!("{mode}: the last commit may be lost; none half-applied"),
+            lost => format!("{mode}: the last {lost} commits may be lost; none half-applied"),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (points, images) = (count(self.points, "moment"), count(self.images, "image"));
+        let of = if self.points < self.moments { format!(" of {}", self.moments) } else { String::new() };
+        writeln!(f, "power cut at {points}{of}: {images}, {} different", self.distinct)?;
+        writeln!(f, "  {}", self.promise())?;
+        write!(f, "  {} promises: {}", self.mode, self.loss)?;
+        let of = self.commits;
+        for (commits, images) in self.outcomes.iter().enumerate().filter(|(_, images)| **images > 0) {
+            write!(f, "\n  {} of {} there: {}", commits, count(of as u64, "commit"), count(*images, "image"))?;
+        }
+        if !self.deterministic {
+            f.write_str("\n  the action did something else to the disk when it was run again")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! The images against the file system: SQLite's own VFS, on real files, finds in them what the simulated disk does.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::images::{Model, Variant};
+use super::record::record;
+use crate::check;
+use crate::explore::{self, Contents, Files, Found};
+use crate::{Profile, Template};
+
+fn write(files: &Files, folder: &Path) {
+    for (name, bytes) in files {
+        let bytes: Vec<u8> = bytes.chunks().flatten().copied().collect();
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+}
+
+/// Which of the contents that are known SQLite finds in real files; nothing where it finds damage, or something else.
+fn found_in_files(files: &Files, contents: &Contents, count: usize) -> Option<usize> {
+    let folder = tempfile::tempdir().unwrap();
+    write(files, folder.path());
+    let connection = Connection::open(folder.path().join("main.db")).unwrap();
+    // Nobody cuts the power here.
+    connection.execute_batch("PRAGMA synchronous = OFF").ok()?;
+    let read = connection.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+    if read.ok()? != "ok" {
+        return None;
+    }
+    let digest = check::content_digest(&connection).ok()?;
+    let same = |known: &Connection| check::content_digest(known).unwrap() == digest;
+    (0..count).find(|number| contents.look_at(*number, same).unwrap())
+}
+
+#[track_caller]
+fn same_on_real_files(journal_mode: &'static str, synchronous: &'static str) {
+    let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", journal_mode).pragma("synchronous", synchronous);
+    let db = Template::empty().profile(profile).in_memory();
+    db.execute_batch("CREATE TABLE t(id INTEGER PRIMARY KEY, x); CREATE INDEX i ON t(x); INSERT INTO t VALUES (0, 0)")
+        .unwrap();
+    let mut action = explore::action(|db: &mut Connection| -> rusqlite::Result<()> {
+        for id in 1..4 {
+            let transaction = db.transaction()?;
+            transaction.execute("INSERT INTO t VALUES (?1, hex(zeroblob(1000)))", [id])?;
+            transaction.execute("UPDATE t SET x = ?1 WHERE id = 0", [id])?;
+            transaction.commit()?;
+        }
+        Ok(())
+    });
+    let recording = record(&db.stage().unwrap(), &mut action).unwrap();
+    let mut contents = Contents::new(None);
+    let boundaries = super::record::Boundaries::find(&recording, &mut contents).unwrap();
+    assert_eq!(boundaries.commits(), 3);
+    let mut model = Model::new(&recording.files);
+    let mut counts = [0, 0];
+    for (at, entry) in recording.log.iter().enumerate() {
+        model.apply(at, entry);
+        for (index, variant) in model.variants(40, 7).into_iter().enumerate() {
+            if (index + at) % 9 != 0 {
+                continue;
+            }
+            let image = model.image(variant);
+            let simulated = match contents.find(&image) {
+                Found::Known(number) => Some(number),
+                Found::Unknown | Found::Corrupt(_) => None,
+            };
+            assert_eq!(simulated, found_in_files(&image, &contents, 4), "{journal_mode} after {at}: {variant}");
+            counts[usize::from(simulated.is_some())] += 1;
+        }
+    }
+    assert!(counts[1] > 20, "{journal_mode}: {counts:?}");
+    assert_eq!(counts[0] > 0, synchronous == "OFF", "{journal_mode}: {counts:?}");
+}
+
+#[test]
+fn images_are_recovered_alike_on_real_files() {
+    same_on_real_files("WAL", "NORMAL");
+    same_on_real_files("DELETE", "EXTRA");
+    same_on_real_files("PERSIST", "FULL");
+    same_on_real_files("TRUNCATE", "OFF");
+}
+
+#[test]
+fn a_variant_is_printed_as_it_is_read() {
+    let variants = [
+        Variant::All,
+        Variant::Nothing,
+        Variant::First(5),
+        Variant::Without(0),
+        Variant::Only(17),
+        Variant::Half(3),
+        Variant::Torn(4, 15),
+        Variant::Mix(0x5f3a),
+    ];
+    for variant in variants {
+        assert_eq!(Variant::parse(&variant.to_string()), Some(variant));
+    }
+    for text in ["", "some", "first", "first:x", "all:1", "torn:3", "mix:0x"] {
+        assert_eq!(Variant::parse(text), None, "{text}");
+    }
+}
+
+/// Two images of one name have the same files.
+#[test]
+fn the_name_of_an_image_stands_for_its_files() {
+    let db = Template::empty().in_memory();
+    db.execute_batch("CREATE TABLE t(x)").unwrap();
+    let mut action = explore::action(|db: &mut Connection| -> rusqlite::Result<()> {
+        db.execute_batch("INSERT INTO t VALUES (1)").and_then(|()| db.execute_batch("INSERT INTO t VALUES (2)"))
+    });
+    let recording = record(&db.stage().unwrap(), &mut action).unwrap();
+    let mut model = Model::new(&recording.files);
+    let mut seen: std::collections::HashMap<u64, Files> = std::collections::HashMap::new();
+    let mut again = 0;
+    for (at, entry) in recording.log.iter().enumerate() {
+        model.apply(at, entry);
+        for variant in model.variants(40, 7) {
+            let image = model.image(variant);
+            let earlier = seen.entry(model.key(variant)).or_insert_with(|| image.clone());
+            let same = |(one, other): (&(String, crate::sim::Blocks), &(String, crate::sim::Blocks))| {
+                one.0 == other.0 && one.1.same(&other.1)
+            };
+            assert!(earlier.len() == image.len() && earlier.iter().zip(&image).all(same), "after {at}: {variant}");
+            again += 1;
+        }
+    }
+    assert!(again > 2 * seen.len(), "{again} images, {} different", seen.len());
+}

@@ -1,0 +1,162 @@
+//! What the explorers share: they run the app's code again and again on copies of a test's database, and say of each run
+//! what is in the database afterwards.
+
+mod content;
+
+use std::any::Any;
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+
+pub(crate) use self::content::{Contents, Files, Found, Opened, fold_disk};
+use crate::db::{TestDb, test_name};
+use crate::draw::Draw;
+use crate::env;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sim::{Disk, Op, Refused, Watch};
+
+/// Code of the app, to be run any number of times. What it returns is dropped; its error stays as text.
+pub(crate) type Action<'a> = Box<dyn FnMut(&mut Connection) -> Result<(), String> + 'a>;
+
+/// A look at a database that says what is wrong with it.
+pub(crate) type Invariant<'a> = Box<dyn FnMut(&Connection) -> Result<(), String> + 'a>;
+
+pub(crate) fn action<'a, T, E: Display>(mut f: impl FnMut(&mut Connection) -> Result<T, E> + 'a) -> Action<'a> {
+    Box::new(move |connection| f(connection).map(drop).map_err(|error| error.to_string()))
+}
+
+/// How a run of the app's code ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Well,
+    WithError(String),
+    Panicking(String),
+}
+
+/// Runs the app's code. A panic of its is told, not passed on: it is what happened at this point of the exploration.
+pub(crate) fn run(action: &mut Action<'_>, connection: &mut Connection) -> Ended {
+    match catch_unwind(AssertUnwindSafe(|| action(connection))) {
+        Ok(Ok(())) => Ended::Well,
+        Ok(Err(error)) => Ended::WithError(error),
+        Err(payload) => Ended::Panicking(message(&*payload)),
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without a message").to_owned()
+}
+
+/// Sees whether the app's code opens the test's own database behind our back: an explorer runs it on copies.
+pub(crate) struct Guarded<'a> {
+    disk: &'a Arc<Disk>,
+    guard: Arc<Guard>,
+    before: Option<Arc<dyn Watch>>,
+}
+
+struct Guard {
+    opened: AtomicBool,
+    next: Option<Arc<dyn Watch>>,
+}
+
+impl Watch for Guard {
+    fn before(&self, op: Op<'_>) -> Result<(), Refused> {
+        if matches!(op, Op::Open { .. }) {
+            self.opened.store(true, Ordering::Relaxed);
+        }
+        self.next.as_ref().map_or(Ok(()), |next| next.before(op))
+    }
+}
+
+impl<'a> Guarded<'a> {
+    pub(crate) fn new(db: &'a TestDb) -> Guarded<'a> {
+        let disk = db.disk();
+        let before = disk.gate().set(None);
+        let guard = Arc::new(Guard { opened: AtomicBool::new(false), next: before.clone() });
+        disk.gate().set(Some(Arc::clone(&guard) as Arc<dyn Watch>));
+        Guarded { disk, guard, before }
+    }
+
+    /// An error when somebody has opened the database since.
+    pub(crate) fn check(&self, kind: ErrorKind) -> Result<()> {
+        if !self.guard.opened.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(Error::new(kind, "the action opens the test's own database, and is run on copies of it").help(
+            "use the connection that the action is given; a second one is opened by its path, with ?vfs=sqlitmus",
+        ))
+    }
+}
+
+impl Drop for Guarded<'_> {
+    fn drop(&mut self) {
+        self.disk.gate().set(self.before.take());
+    }
+}
+
+/// The errors that every explorer gives when the app's code does not work by itself.
+pub(crate) fn works_by_itself(kind: ErrorKind, ended: &Ended, connection: &Connection, fault: &str) -> Result<()> {
+    match ended {
+        Ended::WithError(error) => Err(Error::new(kind, format!("the action fails without any {fault}"))
+            .evidence("it says", error)
+            .help("prepare the database so that it succeeds, then explore")),
+        Ended::Panicking(message) => {
+            Err(Error::new(kind, format!("the action panics without any {fault}")).evidence("it says", message))
+        }
+        Ended::Well if !connection.is_autocommit() => {
+            Err(Error::new(kind, "the action leaves a transaction open: what it wrote is rolled back")
+                .help("commit it: transaction.commit()?"))
+        }
+        Ended::Well => Ok(()),
+    }
+}
+
+/// The line that repeats exactly one step of an exploration.
+pub(crate) fn replay_note(token: &str) -> String {
+    match test_name() {
+        Some(test) => format!("SQLITMUS_REPLAY={token} cargo test {test}"),
+        None => format!("SQLITMUS_REPLAY={token} cargo test"),
+    }
+}
+
+/// What `SQLITMUS_REPLAY` asks of the explorer with this word, read by `parse`. Another explorer's is none of its business.
+pub(crate) fn replay<T>(word: &str, parse: impl Fn(&str) -> Option<T>, known: &str) -> Result<Option<T>> {
+    let Some(token) = env::settings()?.replay.as_deref() else { return Ok(None) };
+    let Some(rest) = token.strip_prefix(word).and_then(|rest| rest.strip_prefix(':')) else { return Ok(None) };
+    parse(rest).map(Some).ok_or_else(|| {
+        Error::new(ErrorKind::Environment, format!("unknown value of SQLITMUS_REPLAY: {token:?}"))
+            .help(format!("it takes what a failure has printed, such as {known}"))
+    })
+}
+
+/// `: orders without items`, of the tables that were changed and of those that still had to be.
+pub(crate) fn one_without_other(there: &[String], missing: &[String]) -> String {
+    let only: Vec<&str> = missing.iter().filter(|table| !there.contains(table)).map(String::as_str).collect();
+    match (there.is_empty(), only.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!(": not {}", only.join(", ")),
+        (false, true) => format!(": {}", there.join(", ")),
+        (false, false) => format!(": {} without {}", there.join(", "), only.join(", ")),
+    }
+}
+
+/// At most so many of the first `count` numbers, all over: one of each stretch, so that none is left out for long.
+pub(crate) fn spread(count: u64, most: u64, seed: u64) -> Vec<u64> {
+    if count <= most {
+        return (0..count).collect();
+    }
+    let mut draw = Draw::new(seed);
+    let one = |part: u64| {
+        let (start, end) = (part * count / most, (part + 1) * count / most);
+        start + draw.below(end - start)
+    };
+    (0..most).map(one).collect()
+}
+
+/// `1 image`, `2 images`.
+pub(crate) fn count(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}

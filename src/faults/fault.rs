@@ -1,0 +1,287 @@
+//! What can go wrong, and how it is made to: a watch on the disk, and SQLite's progress handler.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::os::raw::c_int;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, ffi};
+
+use crate::record::Capture;
+use crate::sim::{Blocks, Op, Refused, Watch, WriteLocks};
+
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// One operation on a file fails: a read, a write, a sync.
+    Io,
+    /// From one operation on, all fail: the disk is gone.
+    IoFromThenOn,
+    /// One write finds the disk full.
+    Full,
+    /// From one write on that makes a file longer, the disk is full.
+    FullFromThenOn,
+    /// A lock is held by another connection, once. A busy timeout tries again.
+    Busy,
+    /// From one lock on, another connection holds them all, for longer than any busy timeout.
+    BusyFromThenOn,
+    /// A statement is interrupted, as by `InterruptHandle::interrupt`.
+    Interrupt,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 7] = [
+        Kind::Io,
+        Kind::IoFromThenOn,
+        Kind::Full,
+        Kind::FullFromThenOn,
+        Kind::Busy,
+        Kind::BusyFromThenOn,
+        Kind::Interrupt,
+    ];
+
+    /// How a failure names it for a replay.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Kind::Io => "io",
+            Kind::IoFromThenOn => "io-on",
+            Kind::Full => "full",
+            Kind::FullFromThenOn => "full-on",
+            Kind::Busy => "busy",
+            Kind::BusyFromThenOn => "busy-on",
+            Kind::Interrupt => "interrupt",
+        }
+    }
+
+    fn goes_on(self) -> bool {
+        matches!(self, Kind::IoFromThenOn | Kind::FullFromThenOn | Kind::BusyFromThenOn)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Io => "an I/O error",
+            Kind::IoFromThenOn => "a disk that fails from then on",
+            Kind::Full => "a full disk",
+            Kind::FullFromThenOn => "a disk that stays full",
+            Kind::Busy => "a busy database",
+            Kind::BusyFromThenOn => "a database that stays busy",
+            Kind::Interrupt => "an interrupt",
+        })
+    }
+}
+
+/// A fault, and at which of the places where it can happen it does: the first is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) kind: Kind,
+    pub(super) at: u64,
+}
+
+impl Fault {
+    /// What a failure has printed, without the word in front.
+    pub(super) fn parse(text: &str) -> Option<Fault> {
+        let (word, at) = text.split_once(':')?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
+        let at = at.parse().ok().filter(|at| *at > 0)?;
+        Some(Fault { kind, at })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "fault:{}:{}", self.kind.word(), self.at)
+    }
+}
+
+/// Where a fault has happened.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Happened {
+    pub(super) what: String,
+    pub(super) statement: Option<Arc<str>>,
+    /// Whether a transaction was open that had written.
+    pub(super) while_writing: bool,
+}
+
+/// Makes one fault happen, or none and counts where each could.
+pub(super) struct Saboteur {
+    fault: Option<Fault>,
+    armed: AtomicBool,
+    capture: Option<Arc<Capture>>,
+    /// Where a progress handler was called. It is called at every step, so that this is no part of the state.
+    steps: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    counts: HashMap<Kind, u64>,
+    happened: Option<Happened>,
+    locks: WriteLocks,
+    /// How long the files are, to know which writes make them longer.
+    lengths: HashMap<String, u64>,
+}
+
+impl Saboteur {
+    pub(super) fn new(
+        fault: Option<Fault>,
+        files: &[(String, Blocks)],
+        capture: Option<Arc<Capture>>,
+    ) -> Arc<Saboteur> {
+        let lengths = files.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
+        let state = Mutex::new(State { lengths, ..State::default() });
+        Arc::new(Saboteur { fault, armed: AtomicBool::new(false), capture, steps: AtomicU64::new(0), state })
+    }
+
+    /// Lets the fault happen from here on. `connection` is the one that is interrupted.
+    pub(super) fn arm(self: &Arc<Saboteur>, connection: &mut Connection) {
+        self.armed.store(true, Ordering::Relaxed);
+        if self.fault.is_none_or(|fault| fault.kind == Kind::Interrupt) {
+            let saboteur = std::panic::AssertUnwindSafe(Arc::clone(self));
+            let _ = connection.progress_handler(1, Some(move || saboteur.step()));
+        }
+    }
+
+    pub(super) fn disarm(&self, connection: &mut Connection) {
+        self.armed.store(false, Ordering::Relaxed);
+        if self.fault.is_none_or(|fault| fault.kind == Kind::Interrupt) {
+            let _ = connection.progress_handler(0, None::<fn() -> bool>);
+        }
+    }
+
+    pub(super) fn happened(&self) -> Option<Happened> {
+        self.lock().happened.clone()
+    }
+
+    /// At how many places a fault of this kind could have happened.
+    pub(super) fn places(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Interrupt => self.steps.load(Ordering::Relaxed),
+            _ => self.lock().counts.get(&kind).copied().unwrap_or(0),
+        }
+    }
+
+    fn step(&self) -> bool {
+        let step = self.steps.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = self.fault.is_some_and(|fault| fault.at == step) && self.armed.load(Ordering::Relaxed);
+        if now {
+            self.happens(format!("an interrupt at step {step}"));
+        }
+        now
+    }
+
+    fn happens(&self, what: String) {
+        let statement = self.capture.as_ref().and_then(|capture| capture.running()).map(|(_, sql)| sql);
+        let mut state = self.lock();
+        let while_writing = state.locks.are_held();
+        state.happened.get_or_insert(Happened { what, statement, while_writing });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch for Saboteur {
+    fn before(&self, op: Op<'_>) -> Result<(), Refused> {
+        if !self.armed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if let Op::Sleep { .. } = op {
+            // No time passes: what a busy handler waits for must not show in what the action writes.
+            return Err(Refused(ffi::SQLITE_BUSY));
+        }
+        let mut state = self.lock();
+        state.locks.follow(op);
+        let grows = state.grows(op);
+        for kind in Kind::ALL {
+            if self.fault.is_some_and(|fault| fault.kind != kind) {
+                continue;
+            }
+            let Some(code) = code(kind, op, grows) else { continue };
+            let count = state.counts.entry(kind).or_default();
+            *count += 1;
+            let count = *count;
+            if let Some(fault) = self.fault
+                && (count == fault.at || (count > fault.at && kind.goes_on()))
+            {
+                drop(state);
+                self.happens(format!("{kind} at {} (code {code})", shown(op)));
+                return Err(Refused(code));
+            }
+        }
+        state.note(op);
+        Ok(())
+    }
+}
+
+impl State {
+    /// Whether the operation makes a file longer.
+    fn grows(&self, op: Op<'_>) -> bool {
+        let length = |file: &str| self.lengths.get(file).copied().unwrap_or(0);
+        match op {
+            Op::Write { file, offset, data } => offset + data.len() as u64 > length(file),
+            Op::Truncate { file, len } => len > length(file),
+            _ => false,
+        }
+    }
+
+    fn note(&mut self, op: Op<'_>) {
+        match op {
+            Op::Write { file, offset, data } => {
+                let end = offset + data.len() as u64;
+                match self.lengths.get_mut(file) {
+                    Some(length) => *length = end.max(*length),
+                    None => drop(self.lengths.insert(file.to_owned(), end)),
+                }
+            }
+            Op::Truncate { file, len } => drop(self.lengths.insert(file.to_owned(), len)),
+            Op::Delete { file, .. } => drop(self.lengths.remove(file)),
+            _ => {}
+        }
+    }
+}
+
+/// With which code an operation fails, if it can by this kind of fault.
+fn code(kind: Kind, op: Op<'_>, grows: bool) -> Option<c_int> {
+    match kind {
+        Kind::Io | Kind::IoFromThenOn => match op {
+            Op::Open { .. } => Some(ffi::SQLITE_CANTOPEN),
+            Op::Read { .. } => Some(ffi::SQLITE_IOERR_READ),
+            Op::Write { .. } => Some(ffi::SQLITE_IOERR_WRITE),
+            Op::Truncate { .. } => Some(ffi::SQLITE_IOERR_TRUNCATE),
+            Op::Sync { .. } => Some(ffi::SQLITE_IOERR_FSYNC),
+            Op::Delete { .. } => Some(ffi::SQLITE_IOERR_DELETE),
+            Op::Exists { .. } => Some(ffi::SQLITE_IOERR_ACCESS),
+            Op::ShmMap { .. } => Some(ffi::SQLITE_IOERR_SHMMAP),
+            _ => None,
+        },
+        Kind::Full => matches!(op, Op::Write { .. }).then_some(ffi::SQLITE_FULL),
+        Kind::FullFromThenOn => grows.then_some(ffi::SQLITE_FULL),
+        // The locks of readers in a WAL are never held against them for long.
+        Kind::Busy | Kind::BusyFromThenOn => {
+            matches!(op, Op::Lock { .. } | Op::ShmLock { exclusive: true, .. }).then_some(ffi::SQLITE_BUSY)
+        }
+        Kind::Interrupt => None,
+    }
+}
+
+fn shown(op: Op<'_>) -> String {
+    let named = |file: &str| if file.is_empty() { String::from("a temporary file") } else { file.to_owned() };
+    match op {
+        Op::Open { file } => format!("open {}", named(file)),
+        Op::Read { file, offset, len } => format!("read {} at {offset}, {len} bytes", named(file)),
+        Op::Write { file, offset, data } => format!("write {} at {offset}, {} bytes", named(file), data.len()),
+        Op::Truncate { file, len } => format!("make {} {len} bytes long", named(file)),
+        Op::Sync { file } => format!("sync {}", named(file)),
+        Op::Delete { file, .. } => format!("delete {}", named(file)),
+        Op::Exists { file } => format!("look for {}", named(file)),
+        Op::ShmMap { file, .. } => format!("map the WAL-index of {}", named(file)),
+        Op::Lock { file, .. } | Op::ShmLock { file, .. } => format!("lock {}", named(file)),
+        Op::Close { file } | Op::Unlock { file, .. } | Op::ShmUnlock { file, .. } => format!("close {}", named(file)),
+        Op::Sleep { .. } => String::from("sleep"),
+    }
+}

@@ -1,0 +1,81 @@
+//! What was tried.
+
+use std::fmt;
+
+use super::Kind;
+use crate::explore::count;
+
+/// What a run of [`Sweep`](super::Sweep) has tried.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Each kind of fault that can happen to the action, in the order in which they were tried.
+    pub kinds: Vec<Tried>,
+}
+
+/// What was tried of one kind of fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tried {
+    /// The kind.
+    pub kind: Kind,
+    /// At how many places it can happen.
+    pub places: u64,
+    /// How many of them were chosen.
+    pub chosen: u64,
+    /// How many runs there were.
+    pub runs: u64,
+    /// After how many of them the action returned an error.
+    pub errors: u64,
+    /// In how many of them the fault did not come up: the action did something else than at first.
+    pub missed: u64,
+}
+
+impl Report {
+    /// How many runs there were.
+    pub fn runs(&self) -> u64 {
+        self.kinds.iter().map(|tried| tried.runs).sum()
+    }
+
+    /// What was tried of a kind.
+    pub fn of(&self, kind: Kind) -> Option<&Tried> {
+        self.kinds.iter().find(|tried| tried.kind == kind)
+    }
+
+    pub(super) fn places(&mut self, kind: Kind, places: u64, chosen: u64) {
+        let tried = self.tried(kind);
+        (tried.places, tried.chosen) = (places, chosen);
+    }
+
+    pub(super) fn ran(&mut self, kind: Kind, happened: bool, failed: bool) {
+        let tried = self.tried(kind);
+        tried.runs += 1;
+        tried.errors += u64::from(failed);
+        tried.missed += u64::from(!happened);
+    }
+
+    fn tried(&mut self, kind: Kind) -> &mut Tried {
+        let place = self.kinds.iter().position(|tried| tried.kind == kind).unwrap_or_else(|| {
+            self.kinds.push(Tried { kind, places: 0, chosen: 0, runs: 0, errors: 0, missed: 0 });
+            self.kinds.len() - 1
+        });
+        &mut self.kinds[place]
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with a fault: all or nothing each time", count(self.runs(), "run"))?;
+        for tried in &self.kinds {
+            write!(f, "\n  {}: {}", tried.kind, count(tried.runs, "run"))?;
+            if tried.runs < tried.places {
+                write!(f, " of {} places", tried.places)?;
+            }
+            write!(f, ", {}", count(tried.errors, "error"))?;
+            if tried.missed > 0 {
+                write!(f, ", {} without the fault", tried.missed)?;
+            }
+        }
+        Ok(())
+    }
+}

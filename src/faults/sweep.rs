@@ -1,0 +1,276 @@
+//! One run for each place at which a fault can happen, and what is said of it.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::Report;
+use super::failure::{self, Failure};
+use super::fault::{Fault, Happened, Kind, Saboteur};
+use crate::db::{Address, TestDb};
+use crate::draw;
+use crate::env;
+use crate::error::{Error, ErrorKind, Result};
+use crate::explore::{self, Action, Contents, Ended, Files, Found, Guarded, Invariant};
+use crate::progress::Progress;
+use crate::record::{Capture, Tap};
+use crate::sim::{Disk, Watch};
+
+/// What is asked for.
+#[derive(Default)]
+pub(crate) struct Options<'a> {
+    pub(super) may_ignore_errors: bool,
+    pub(super) may_fail_after_commit: bool,
+    pub(super) every_point: bool,
+    /// Only these kinds; all where there are none.
+    pub(super) only: Vec<Kind>,
+    pub(super) invariants: Vec<Invariant<'a>>,
+}
+
+/// Of more places than this of one kind, so many are taken.
+const MOST: u64 = 1000;
+
+/// The choice of places where there are too many, unless the environment names another.
+const SEED: u64 = 0x5eed;
+
+pub(super) struct Sweeper<'a, 'o> {
+    stage: Address,
+    pub(super) contents: Contents,
+    /// The numbers of the contents before and after the action.
+    pub(super) before: usize,
+    pub(super) after: usize,
+    options: &'o mut Options<'a>,
+}
+
+/// A run with a fault.
+pub(super) struct Run {
+    pub(super) ended: Ended,
+    pub(super) happened: Option<Happened>,
+    /// The files as they are committed afterwards.
+    pub(super) files: Files,
+    /// Whether a statement with RETURNING was run, as far as that was recorded.
+    pub(super) returning: bool,
+    problem: Option<Problem>,
+}
+
+/// What is wrong with a run.
+pub(super) enum Problem {
+    Panics(String),
+    LeftOpen,
+    Corrupt(String),
+    /// Part of the action is there.
+    Part,
+    /// It returned an error and had done everything.
+    ErrorAndDone,
+    /// It returned Ok and had done nothing, or something else.
+    OkAndNot,
+    /// It cannot be done any more, with what the action says.
+    NotAgain(Ended),
+    /// Tried again, it did something else.
+    OtherwiseAgain,
+    Invariant(String),
+}
+
+/// Runs the action once for each fault.
+pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failure>> {
+    let settings = env::settings()?;
+    let replay = explore::replay("fault", Fault::parse, "fault:full:12")?;
+    let stage = db.stage()?;
+    let guarded = Guarded::new(db);
+    let learnt = learn(&stage, action);
+    guarded.check(ErrorKind::Fault)?;
+    drop(guarded);
+    let (contents, before, after, counted) = learnt?;
+    let mut sweeper = Sweeper { stage, contents, before, after, options };
+    sweeper.invariants_hold()?;
+    let mut report = Report::default();
+    if let Some(fault) = replay {
+        sweeper.look(action, fault, &mut report)?;
+        return Ok(report);
+    }
+    let seed = settings.seed.unwrap_or(SEED);
+    let mut done = 0;
+    let wanted = |kind: &Kind| sweeper.options.only.is_empty() || sweeper.options.only.contains(kind);
+    let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(wanted).collect();
+    for kind in kinds {
+        let places = counted.places(kind);
+        let chosen = sweeper.places(places, draw::key(seed, kind as u64));
+        report.places(kind, places, chosen.len() as u64);
+        let mut progress = Progress::of(format!("failing with {kind}"), Some(chosen.len() as u64));
+        for (index, at) in chosen.into_iter().enumerate() {
+            done += 1;
+            if settings.shard.has(done - 1) {
+                sweeper.look(action, Fault { kind, at }, &mut report)?;
+                progress.at(index as u64);
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// Runs the action twice without a fault. It has to do the same, or nothing could be said of the runs with one.
+fn learn(stage: &Address, action: &mut Action<'_>) -> Result<(Contents, usize, usize, Arc<Saboteur>)> {
+    let unreadable =
+        |says: String| Error::new(ErrorKind::Fault, "the database cannot be read").evidence("SQLite says", says);
+    let mut contents = Contents::new(stage.functions());
+    let before = contents.learn(&stage.disk().files()).map_err(unreadable)?;
+    let mut once = |contents: &mut Contents| -> Result<(usize, Arc<Saboteur>)> {
+        let copy = stage.fork();
+        let mut connection = copy.connect()?;
+        let counter = Saboteur::new(None, &copy.disk().files(), None);
+        copy.disk().gate().set(Some(Arc::clone(&counter) as Arc<dyn Watch>));
+        counter.arm(&mut connection);
+        let ended = explore::run(action, &mut connection);
+        counter.disarm(&mut connection);
+        explore::works_by_itself(ErrorKind::Fault, &ended, &connection, "fault")?;
+        let content = contents.learn(&copy.disk().fork().files()).map_err(unreadable)?;
+        Ok((content, counter))
+    };
+    let (after, counter) = once(&mut contents)?;
+    let (again, _) = once(&mut contents)?;
+    if after != again {
+        let differs = contents.difference(after, again);
+        return Err(Error::new(ErrorKind::Fault, "the action does something else each time, so it cannot be compared")
+            .evidence("from the first run to the second", differs)
+            .help("give it its random values and times, or take them from SQLite: the clock stands still here"));
+    }
+    Ok((contents, before, after, counter))
+}
+
+impl Sweeper<'_, '_> {
+    /// Which of so many places are tried.
+    fn places(&self, places: u64, seed: u64) -> Vec<u64> {
+        let most = if self.options.every_point { places } else { MOST };
+        explore::spread(places, most, seed).into_iter().map(|index| index + 1).collect()
+    }
+
+    fn look(&mut self, action: &mut Action<'_>, fault: Fault, report: &mut Report) -> Result<(), Box<Failure>> {
+        let run = self.run(action, fault, false)?;
+        report.ran(fault.kind, run.happened.is_some(), run.ended != Ended::Well);
+        if run.problem.is_none() {
+            return Ok(());
+        }
+        // Once more, with a recording of its statements.
+        let mut run = match self.run(action, fault, true)? {
+            recorded if recorded.problem.is_some() => recorded,
+            _ => run,
+        };
+        match run.problem.take() {
+            // A BEGIN that is interrupted has begun all the same. No caller expects that of it, and few could tell.
+            Some(Problem::LeftOpen) if fault.kind == Kind::Interrupt && run.was_beginning() => Ok(()),
+            Some(problem) => Err(Box::new(failure::of(self, fault, &run, problem))),
+            None => Ok(()),
+        }
+    }
+
+    fn run(&mut self, action: &mut Action<'_>, fault: Fault, recorded: bool) -> Result<Run> {
+        let copy = self.stage.fork();
+        let mut connection = copy.connect()?;
+        let capture = recorded.then(Arc::<Capture>::default);
+        let saboteur = Saboteur::new(Some(fault), &copy.disk().files(), capture.clone());
+        copy.disk().gate().set(Some(Arc::clone(&saboteur) as Arc<dyn Watch>));
+        saboteur.arm(&mut connection);
+        let ended = match capture.clone() {
+            Some(capture) => {
+                Tap::on(&connection).recording(capture, &mut connection, |connection| explore::run(action, connection))
+            }
+            None => explore::run(action, &mut connection),
+        };
+        saboteur.disarm(&mut connection);
+        let is_open = !connection.is_autocommit();
+        let files = copy.disk().fork().files();
+        let happened = saboteur.happened();
+        let while_writing = happened.as_ref().is_some_and(|happened| happened.while_writing);
+        let mut problem = self.judge(fault, &ended, is_open, while_writing, &files);
+        if problem.is_none() && matches!(ended, Ended::WithError(_)) && self.found_before(&files) {
+            problem = self.try_again(action, &copy, connection);
+        }
+        let queries = capture.map(|capture| capture.take()).unwrap_or_default();
+        let returning = queries.iter().any(|query| query.sql().to_ascii_uppercase().contains("RETURNING"));
+        Ok(Run { ended, happened, files, returning, problem })
+    }
+
+    fn judge(
+        &mut self,
+        fault: Fault,
+        ended: &Ended,
+        is_open: bool,
+        while_writing: bool,
+        files: &Files,
+    ) -> Option<Problem> {
+        if let Ended::Panicking(message) = ended {
+            return Some(Problem::Panics(message.clone()));
+        }
+        if is_open {
+            return Some(Problem::LeftOpen);
+        }
+        let found = self.contents.find(files);
+        if let Found::Corrupt(says) = found {
+            return Some(Problem::Corrupt(says));
+        }
+        let (is_before, is_after) = (found == Found::Known(self.before), found == Found::Known(self.after));
+        let problem = match ended {
+            Ended::Well if is_after || self.options.may_ignore_errors => None,
+            Ended::Well => Some(Problem::OkAndNot),
+            _ if is_before => None,
+            // SQLite itself may say so of a statement that has committed: one that is interrupted at its end, or one whose
+            // journal was cut and then could not be synced.
+            _ if is_after && (fault.kind == Kind::Interrupt || while_writing) => None,
+            _ if is_after && self.options.may_fail_after_commit => None,
+            _ if is_after => Some(Problem::ErrorAndDone),
+            _ => Some(Problem::Part),
+        };
+        problem.or_else(|| self.invariants_of(files).err().map(Problem::Invariant))
+    }
+
+    fn found_before(&mut self, files: &Files) -> bool {
+        self.contents.find(files) == Found::Known(self.before)
+    }
+
+    /// The fault is over: the same call has to succeed, on the same connection or on a fresh one.
+    fn try_again(&mut self, action: &mut Action<'_>, copy: &Address, mut connection: Connection) -> Option<Problem> {
+        let mut ended = explore::run(action, &mut connection);
+        drop(connection);
+        if let Ended::WithError(_) = ended {
+            ended = match copy.connect() {
+                Ok(mut fresh) => explore::run(action, &mut fresh),
+                Err(error) => Ended::WithError(error.to_string()),
+            };
+        }
+        if ended != Ended::Well {
+            return Some(Problem::NotAgain(ended));
+        }
+        let found = self.contents.find(&copy.disk().fork().files());
+        (found != Found::Known(self.after) && !self.options.may_ignore_errors).then_some(Problem::OtherwiseAgain)
+    }
+
+    /// An invariant that does not hold without a fault says nothing about faults.
+    fn invariants_hold(&mut self) -> Result<()> {
+        let Some(files) = self.contents.files(self.after) else { return Ok(()) };
+        self.invariants_of(&files).map_err(|says| {
+            Error::new(ErrorKind::Fault, "the invariant does not hold after the action, without any fault")
+                .evidence("it says", says)
+        })
+    }
+
+    fn invariants_of(&mut self, files: &Files) -> Result<(), String> {
+        if self.options.invariants.is_empty() {
+            return Ok(());
+        }
+        let opened = self.contents.open(files)?;
+        self.options.invariants.iter_mut().try_for_each(|invariant| invariant(opened.main()))
+    }
+}
+
+impl Run {
+    fn was_beginning(&self) -> bool {
+        let statement = self.happened.as_ref().and_then(|happened| happened.statement.as_deref()).unwrap_or_default();
+        let word = statement.split_whitespace().next().unwrap_or_default();
+        ["BEGIN", "SAVEPOINT"].iter().any(|begin| word.eq_ignore_ascii_case(begin))
+    }
+
+    /// A disk with what the run left.
+    pub(super) fn disk(&self) -> Arc<Disk> {
+        Disk::with_files(self.files.iter().cloned())
+    }
+}

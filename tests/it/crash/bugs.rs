@@ -1,0 +1,213 @@
+//! Bugs that apps have, each found by a power cut, and their fixes, which are not.
+
+use sqlitmus::rusqlite::{Connection, Result};
+use sqlitmus::{Profile, crash};
+
+use super::{SHOP, db};
+
+const ORDER: &str = "INSERT INTO orders(id, customer, total) VALUES (3, 'ada', 250)";
+const ITEMS: &str = "INSERT INTO items(order_id, product, price) VALUES (3, 'tea', 150), (3, 'cup', 100)";
+
+type App = fn(&mut Connection) -> Result<()>;
+
+#[track_caller]
+fn found(profile: Profile, schema: &str, bug: App, says: &str) {
+    let error = crash::test(&db(profile, schema), bug).try_run().unwrap_err();
+    let headline: String = error.headline().chars().filter(|c| !c.is_ascii_digit()).collect();
+    assert_eq!(headline, says, "{error}");
+}
+
+#[track_caller]
+fn passes(profile: Profile, schema: &str, fix: App) -> crash::Report {
+    crash::test(&db(profile, schema), fix).every_operation().run()
+}
+
+#[test]
+fn two_autocommits() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        db.execute(ORDER, [])?;
+        db.execute(ITEMS, [])?;
+        Ok(())
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute(ORDER, [])?;
+        transaction.execute(ITEMS, [])?;
+        transaction.commit()
+    }
+    let says = "killing the process after operation  leaves the action half done: orders without items";
+    found(Profile::PRODUCTION, SHOP, bug, says);
+    passes(Profile::PRODUCTION, SHOP, fix);
+}
+
+#[test]
+fn an_acknowledgement_before_the_commit() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute(ORDER, [])?;
+        crash::acknowledge();
+        transaction.commit()
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute(ORDER, [])?;
+        transaction.commit()?;
+        crash::acknowledge();
+        Ok(())
+    }
+    let says = "killing the process after operation  loses what was acknowledged";
+    found(Profile::PRODUCTION, SHOP, bug, says);
+    passes(Profile::PRODUCTION, SHOP, fix);
+}
+
+#[test]
+fn an_acknowledgement_of_what_is_rolled_back() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        db.execute(ORDER, [])?;
+        let transaction = db.transaction()?;
+        transaction.execute(ITEMS, [])?;
+        crash::acknowledge();
+        transaction.rollback()
+    }
+    found(Profile::PRODUCTION, SHOP, bug, "killing the process after operation  loses what was acknowledged");
+}
+
+#[test]
+fn user_version_outside_of_the_transaction() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute_batch("ALTER TABLE orders ADD COLUMN note TEXT")?;
+        transaction.commit()?;
+        db.pragma_update(None, "user_version", 2)
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute_batch("ALTER TABLE orders ADD COLUMN note TEXT; PRAGMA user_version = 2")?;
+        transaction.commit()
+    }
+    found(Profile::DURABLE, SHOP, bug, "killing the process after operation  leaves the action half done: orders");
+    passes(Profile::DURABLE, SHOP, fix);
+}
+
+/// SQLite's defaults and the journal synced twice: nothing is lost.
+const SAFE_JOURNAL: Profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", "DELETE").pragma("synchronous", "EXTRA");
+
+#[test]
+fn no_journal_for_speed() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        db.execute_batch("PRAGMA journal_mode = OFF")?;
+        fix(db)?;
+        db.execute_batch("PRAGMA journal_mode = DELETE")
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute(ORDER, [])?;
+        transaction.execute(ITEMS, [])?;
+        transaction.commit()
+    }
+    found(SAFE_JOURNAL, SHOP, bug, "a power cut after operation  leaves a transaction half-applied: orders");
+    passes(SAFE_JOURNAL, SHOP, fix);
+}
+
+#[test]
+fn synchronous_off_left_on() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        // After an import, for which it may have been right.
+        db.execute_batch("PRAGMA synchronous = OFF")?;
+        fix(db)
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute(ORDER, [])?;
+        transaction.execute(ITEMS, [])?;
+        transaction.commit()
+    }
+    let error = crash::test(&db(Profile::PRODUCTION, SHOP), bug).try_run().unwrap_err();
+    assert!(error.headline().starts_with("a power cut after operation"), "{error}");
+    assert!(error.to_string().contains("look for a PRAGMA journal_mode or synchronous in the action"), "{error}");
+    passes(Profile::PRODUCTION, SHOP, fix);
+}
+
+#[test]
+fn an_attached_database_in_wal() {
+    // https://www.sqlite.org/lang_attach.html: atomic for each file, not over both, in WAL mode.
+    fn archive(db: &mut Connection) -> Result<()> {
+        db.execute_batch("ATTACH 'archive.db' AS archive")?;
+        let transaction = db.transaction()?;
+        transaction.execute_batch(
+            "INSERT INTO archive.stock SELECT * FROM main.stock WHERE product = 'tea';
+             DELETE FROM main.stock WHERE product = 'tea';",
+        )?;
+        transaction.commit()
+    }
+    let schema = |mode: &str| {
+        format!(
+            "{SHOP} ATTACH 'archive.db' AS archive; PRAGMA archive.journal_mode = {mode};
+             CREATE TABLE archive.stock(product TEXT PRIMARY KEY, count INT); DETACH archive;"
+        )
+    };
+    let error = crash::test(&db(Profile::DURABLE, &schema("WAL")), archive).try_run().unwrap_err();
+    assert!(error.headline().contains("half"), "{error}");
+    // With rollback journals there is a super-journal.
+    let report = passes(SAFE_JOURNAL, &schema("DELETE"), archive);
+    assert_eq!(report.most_lost, 0, "{report}");
+}
+
+#[test]
+fn a_payment_that_normal_may_lose() {
+    fn pay(db: &mut Connection) -> Result<()> {
+        db.execute("UPDATE orders SET total = 0 WHERE id = 7", [])?;
+        crash::acknowledge();
+        Ok(())
+    }
+    let schema = format!("{SHOP} INSERT INTO orders VALUES (7, 'ada', 250);");
+    let test = |profile| crash::test(&db(profile, &schema), pay).durable().try_run();
+    let error = test(Profile::PRODUCTION).unwrap_err();
+    assert!(error.headline().ends_with("loses what was committed: orders"), "{error}");
+    assert_eq!(test(Profile::DURABLE).unwrap().most_lost, 0);
+    // Nobody asked for more than the profile promises.
+    assert_eq!(passes(Profile::PRODUCTION, &schema, pay).most_lost, 1);
+}
+
+#[test]
+fn a_transfer_between_two_transactions() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        db.execute("UPDATE stock SET count = count - 1 WHERE product = 'tea'", [])?;
+        db.execute("UPDATE stock SET count = count + 1 WHERE product = 'cup'", [])?;
+        Ok(())
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        db.execute("UPDATE stock SET count = count + iif(product = 'tea', -1, 1)", [])?;
+        Ok(())
+    }
+    fn thirteen(db: &Connection) -> Result<(), String> {
+        let count: i64 = db.query_row("SELECT sum(count) FROM stock", [], |row| row.get(0)).unwrap();
+        if count == 13 { Ok(()) } else { Err(format!("{count} things in stock")) }
+    }
+    let test =
+        |app: App| crash::test(&db(Profile::PRODUCTION, SHOP), app).each_transaction().invariant(thirteen).try_run();
+    let error = test(bug).unwrap_err();
+    assert!(error.headline().ends_with("breaks an invariant"), "{error}");
+    assert!(error.to_string().contains("12 things in stock"), "{error}");
+    test(fix).unwrap();
+}
+
+#[test]
+fn a_job_that_is_taken_before_it_is_done() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        let product: String =
+            db.query_row("DELETE FROM stock WHERE product = 'tea' RETURNING product", [], |row| row.get(0))?;
+        db.execute("INSERT INTO orders(customer) VALUES (?1)", [product])?;
+        Ok(())
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        let product: String =
+            transaction.query_row("DELETE FROM stock WHERE product = 'tea' RETURNING product", [], |row| row.get(0))?;
+        transaction.execute("INSERT INTO orders(customer) VALUES (?1)", [product])?;
+        transaction.commit()
+    }
+    let says = "killing the process after operation  leaves the action half done: stock without orders";
+    found(Profile::WEB, SHOP, bug, says);
+    passes(Profile::WEB, SHOP, fix);
+}

@@ -1,0 +1,172 @@
+//! What each journal mode and synchronous promises, and that a power cut takes no more, and no less.
+
+use sqlitmus::rusqlite::{Connection, Result};
+use sqlitmus::{Profile, crash};
+
+const SCHEMA: &str = "
+    CREATE TABLE a(id INTEGER PRIMARY KEY, x BLOB);
+    CREATE INDEX a_x ON a(x);
+    CREATE TABLE b(x INT);
+    INSERT INTO b VALUES (NULL);";
+
+/// Twenty small transactions.
+fn transactions(db: &mut Connection) -> Result<()> {
+    for number in 0..20 {
+        let transaction = db.transaction()?;
+        transaction.execute("INSERT INTO a VALUES (?1, zeroblob(40))", [number])?;
+        transaction.execute("UPDATE b SET x = ?1", [number])?;
+        if number % 3 == 0 {
+            transaction.execute("DELETE FROM a WHERE id < ?1 - 4", [number])?;
+        }
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn test(journal_mode: &'static str, synchronous: &'static str) -> sqlitmus::Result<crash::Report> {
+    let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", journal_mode).pragma("synchronous", synchronous);
+    crash::test(&super::db(profile, SCHEMA), transactions).each_transaction().try_run()
+}
+
+/// At worst so many commits are gone, and nothing else happens.
+#[track_caller]
+fn loses(journal_mode: &'static str, synchronous: &'static str, most_lost: usize) {
+    let report = test(journal_mode, synchronous).unwrap();
+    assert_eq!((report.most_lost, report.commits), (most_lost, 20), "{report}");
+    assert!(report.deterministic && report.distinct > 500, "{report}");
+    assert!(report.outcomes.iter().all(|images| *images > 0), "{report}");
+}
+
+/// A transaction is there in part, or the database is not whole.
+#[track_caller]
+fn breaks(journal_mode: &'static str, synchronous: &'static str) {
+    let error = test(journal_mode, synchronous).unwrap_err();
+    let broken = ["leaves the database corrupt: ", "leaves a transaction half-applied"];
+    assert!(broken.iter().any(|what| error.headline().contains(what)), "{error}");
+    assert!(error.to_string().contains("help: "), "{error}");
+}
+
+#[test]
+fn wal() {
+    loses("WAL", "EXTRA", 0);
+    loses("WAL", "FULL", 0);
+    loses("WAL", "NORMAL", 20);
+    breaks("WAL", "OFF");
+}
+
+#[test]
+fn delete() {
+    loses("DELETE", "EXTRA", 0);
+    // The journal's unlink is not synced.
+    loses("DELETE", "FULL", 1);
+    breaks("DELETE", "NORMAL");
+    breaks("DELETE", "OFF");
+}
+
+#[test]
+fn truncate() {
+    loses("TRUNCATE", "EXTRA", 0);
+    loses("TRUNCATE", "FULL", 0);
+    breaks("TRUNCATE", "NORMAL");
+    breaks("TRUNCATE", "OFF");
+}
+
+#[test]
+fn persist() {
+    loses("PERSIST", "EXTRA", 0);
+    loses("PERSIST", "FULL", 0);
+    breaks("PERSIST", "NORMAL");
+    breaks("PERSIST", "OFF");
+}
+
+#[test]
+fn without_a_journal_on_disk() {
+    for synchronous in ["EXTRA", "FULL", "NORMAL", "OFF"] {
+        breaks("MEMORY", synchronous);
+        breaks("OFF", synchronous);
+    }
+}
+
+/// Killing the process loses nothing, whatever is synced, where there is a journal.
+#[test]
+fn process_kill() {
+    for mode in ["WAL", "DELETE", "TRUNCATE", "PERSIST"] {
+        let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", mode).pragma("synchronous", "OFF");
+        let db = super::db(profile, SCHEMA);
+        let report = crash::test(&db, transactions).each_transaction().process_kill().run();
+        assert_eq!(report.most_lost, 0, "{mode}: {report}");
+        assert!(report.points > 100 && report.images == report.points, "{mode}: {report}");
+    }
+    let db = super::db(Profile::SQLITE_DEFAULTS.pragma("journal_mode", "OFF"), SCHEMA);
+    let error = crash::test(&db, transactions).each_transaction().process_kill().try_run().unwrap_err();
+    assert!(error.headline().starts_with("killing the process after operation"), "{error}");
+}
+
+/// A commit is told by its lock, and where locks are kept, by what SQLite recovers.
+#[test]
+fn exclusive_locking() {
+    for mode in ["WAL", "DELETE", "TRUNCATE"] {
+        let db = super::db(Profile::SQLITE_DEFAULTS.pragma("journal_mode", mode), SCHEMA);
+        let keep_locks = |db: &mut Connection| {
+            db.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = EXTRA")?;
+            transactions(db)
+        };
+        let report = crash::test(&db, keep_locks).each_transaction().run();
+        assert_eq!(report.commits, 20, "{mode}: {report}");
+    }
+}
+
+#[test]
+fn a_second_cut_during_recovery() {
+    for mode in ["WAL", "DELETE", "PERSIST"] {
+        let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", mode).pragma("synchronous", "EXTRA");
+        let db = super::db(profile, SCHEMA);
+        let action = |db: &mut Connection| {
+            let transaction = db.transaction()?;
+            transaction.execute_batch("INSERT INTO a VALUES (1, zeroblob(3000)); UPDATE b SET x = 1")?;
+            transaction.commit()
+        };
+        let once = crash::test(&db, action).run();
+        let twice = crash::test(&db, action).twice().run();
+        assert!(twice.images > 3 * once.images, "{mode}: {once}\n{twice}");
+        assert_eq!(once.points, twice.points);
+    }
+}
+
+/// A database that the action makes is none before it has a page.
+#[test]
+fn a_database_that_the_action_makes() {
+    let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", "DELETE").pragma("synchronous", "EXTRA");
+    let db = super::db(profile, SCHEMA);
+    let report = crash::test(&db, |db| {
+        db.execute_batch(
+            "ATTACH 'archive.db' AS archive;
+             BEGIN;
+             CREATE TABLE archive.a AS SELECT * FROM main.b;
+             INSERT INTO b VALUES (7);
+             COMMIT;",
+        )
+    })
+    .every_operation()
+    .run();
+    assert_eq!((report.commits, report.most_lost), (1, 0), "{report}");
+}
+
+/// Statistics are no content: the action is not half done without them.
+#[test]
+fn statistics_are_no_content() {
+    let db = super::db(Profile::PRODUCTION, SCHEMA);
+    let action = |db: &mut Connection| db.execute_batch("INSERT INTO a VALUES (1, x'00'); ANALYZE;");
+    let report = crash::test(&db, action).every_operation().run();
+    assert_eq!(report.commits, 1, "{report}");
+}
+
+#[test]
+fn many_moments_are_sampled_unless_all_are_asked_for() {
+    let db = super::db(Profile::MINIMAL.pragma("page_size", "512"), SCHEMA);
+    let action = |db: &mut Connection| (0..160).try_for_each(|id| db.execute("UPDATE b SET x = ?1", [id]).map(drop));
+    let report = crash::test(&db, action).each_transaction().run();
+    assert!(report.points == 150 && report.moments > 160, "{report}");
+    assert!(report.to_string().starts_with(&format!("power cut at 150 moments of {}: ", report.moments)), "{report}");
+    assert!(report.most_lost > 150, "{report}");
+}

@@ -1,0 +1,313 @@
+//! Bugs that apps have, each found by a fault, and their fixes, which stand all of them.
+
+use std::cell::Cell;
+use std::path::Path;
+
+use sqlitmus::rusqlite::{Connection, Error, ErrorCode, Result, ffi};
+use sqlitmus::{Profile, faults};
+
+use super::{SHOP, db};
+
+const ORDER: &str = "INSERT INTO orders(id, customer, total) VALUES (3, 'ada', 250)";
+const ITEMS: &str = "INSERT INTO items(order_id, product, price) VALUES (3, 'tea', 150), (3, 'cup', 100)";
+
+type App = fn(&mut Connection) -> Result<()>;
+
+const PROFILES: [Profile; 3] = [
+    Profile::PRODUCTION,
+    Profile::SQLITE_DEFAULTS.pragma("journal_mode", "DELETE").pragma("synchronous", "FULL"),
+    Profile::SQLITE_DEFAULTS.pragma("journal_mode", "TRUNCATE").pragma("busy_timeout", "100"),
+];
+
+#[track_caller]
+fn found(bug: App, says: &str) {
+    for profile in PROFILES {
+        let error = faults::sweep(&db(profile, SHOP), bug).try_run().unwrap_err();
+        assert!(error.headline().starts_with(says), "{profile:?}: {error}");
+    }
+}
+
+#[track_caller]
+fn passes(fix: App) {
+    for profile in PROFILES {
+        let report = faults::sweep(&db(profile, SHOP), fix).run();
+        // Every kind of fault came up, and an error was returned after most of them.
+        assert!(report.kinds.iter().all(|tried| tried.runs == tried.places && tried.missed == 0), "{report}");
+        assert!(report.kinds.iter().filter(|tried| tried.errors > 0).count() >= 6, "{profile:?}: {report}");
+    }
+}
+
+fn in_one_transaction(db: &mut Connection) -> Result<()> {
+    let transaction = db.transaction()?;
+    transaction.execute(ORDER, [])?;
+    transaction.execute(ITEMS, [])?;
+    transaction.commit()
+}
+
+#[test]
+fn two_autocommits() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        db.execute(ORDER, [])?;
+        db.execute(ITEMS, [])?;
+        Ok(())
+    }
+    found(bug, "the action fails on an I/O error, and part of it stays: orders without items");
+    passes(in_one_transaction);
+}
+
+#[test]
+fn an_ignored_error_of_a_statement() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute(ORDER, [])?;
+        // After an I/O error SQLite has rolled back, and what follows runs in a transaction of its own.
+        let _ = transaction.execute(ITEMS, []);
+        transaction.execute("UPDATE stock SET count = count - 1", [])?;
+        transaction.commit()
+    }
+    found(bug, "the action fails on an I/O error, and part of it stays: stock without items, orders");
+}
+
+#[test]
+fn a_statement_after_an_error_runs_alone() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        db.execute_batch("BEGIN")?;
+        let first = db.execute(ORDER, []);
+        let second = db.execute("UPDATE stock SET count = count - 1", []);
+        db.execute_batch(if first.is_ok() && second.is_ok() { "COMMIT" } else { "ROLLBACK" })
+    }
+    for profile in PROFILES {
+        let error = faults::sweep(&db(profile, SHOP), bug).try_run().unwrap_err();
+        assert!(error.headline().contains("stock without orders") || error.headline().contains("Ok after"), "{error}");
+    }
+}
+
+#[test]
+fn an_ignored_error_of_the_commit() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute(ORDER, [])?;
+        let _ = transaction.commit();
+        Ok(())
+    }
+    found(bug, "the action returns Ok after an I/O error, and has done nothing");
+}
+
+#[test]
+fn a_rollback_that_is_forgotten() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        db.execute_batch("BEGIN")?;
+        db.execute(ORDER, [])?;
+        db.execute(ITEMS, [])?;
+        db.execute_batch("COMMIT")
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        let all = || -> Result<()> {
+            db.execute_batch("BEGIN")?;
+            db.execute(ORDER, [])?;
+            db.execute(ITEMS, [])?;
+            db.execute_batch("COMMIT")
+        };
+        all().inspect_err(|_| {
+            if !db.is_autocommit() {
+                let _ = db.execute_batch("ROLLBACK");
+            }
+        })
+    }
+    for profile in PROFILES {
+        let error = faults::sweep(&db(profile, SHOP), bug).try_run().unwrap_err();
+        assert!(error.headline().starts_with("the action leaves a transaction open after"), "{error}");
+    }
+    passes(fix);
+}
+
+#[test]
+fn a_retry_that_applies_twice() {
+    fn once(db: &Connection) -> Result<()> {
+        db.execute("UPDATE stock SET count = count - 1 WHERE product = 'tea'", [])?;
+        db.execute("INSERT OR REPLACE INTO orders(id, customer) VALUES (3, 'ada')", [])?;
+        Ok(())
+    }
+    fn bug(db: &mut Connection) -> Result<()> {
+        once(db).or_else(|_| once(db))
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        let mut attempt = || {
+            let transaction = db.transaction()?;
+            once(&transaction)?;
+            transaction.commit()
+        };
+        // Only what is sure not to have happened: an interrupted COMMIT may have.
+        attempt().or_else(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy) => attempt(),
+            _ => Err(error),
+        })
+    }
+    found(bug, "the action returns Ok after an I/O error, and has done something else: orders, stock");
+    for profile in PROFILES {
+        faults::sweep(&db(profile, SHOP), fix).run();
+    }
+}
+
+#[test]
+fn a_savepoint_that_is_released_too_early() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        // Outside of a transaction, the outermost RELEASE is a COMMIT.
+        let all = || db.execute_batch(&format!("SAVEPOINT s; {ORDER}; RELEASE s; {ITEMS};"));
+        all().inspect_err(|_| drop(db.execute_batch("ROLLBACK TO s; RELEASE s")))
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        let all = || db.execute_batch(&format!("SAVEPOINT s; {ORDER}; {ITEMS}; RELEASE s;"));
+        // Not ROLLBACK TO and RELEASE: that would be a COMMIT too, and may fail as well.
+        all().inspect_err(|_| drop(db.execute_batch("ROLLBACK")))
+    }
+    found(bug, "the action fails on an I/O error, and part of it stays: orders without items");
+    passes(fix);
+}
+
+#[test]
+fn user_version_outside_of_the_transaction() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute_batch("ALTER TABLE orders ADD COLUMN note TEXT")?;
+        transaction.commit()?;
+        db.pragma_update(None, "user_version", 2)
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute_batch("ALTER TABLE orders ADD COLUMN note TEXT; PRAGMA user_version = 2")?;
+        transaction.commit()
+    }
+    found(bug, "the action fails on an I/O error, and part of it stays: orders");
+    passes(fix);
+}
+
+#[test]
+fn a_file_written_beside_the_database() {
+    fn place_order(db: &mut Connection, folder: &Path, too_early: bool) -> Result<(), Box<dyn std::error::Error>> {
+        let receipt = folder.join("3.txt");
+        let _ = std::fs::remove_file(&receipt);
+        let transaction = db.transaction()?;
+        transaction.execute(ORDER, [])?;
+        if too_early {
+            std::fs::write(&receipt, "250")?;
+        }
+        transaction.commit()?;
+        if !too_early {
+            std::fs::write(&receipt, "250")?;
+        }
+        Ok(())
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let test = |too_early: bool| {
+        let db = db(Profile::PRODUCTION, SHOP);
+        faults::sweep(&db, |db| place_order(db, folder.path(), too_early))
+            .invariant(|db| {
+                let orders: i64 = db.query_row("SELECT count(*) FROM orders", [], |row| row.get(0)).unwrap();
+                let receipts = std::fs::read_dir(folder.path()).unwrap().count();
+                if i64::try_from(receipts).unwrap() <= orders { Ok(()) } else { Err("a receipt for no order") }
+            })
+            .try_run()
+    };
+    let error = test(true).unwrap_err();
+    assert!(error.headline().ends_with("breaks an invariant"), "{error}");
+    assert!(error.to_string().contains("a receipt for no order"), "{error}");
+    test(false).unwrap();
+}
+
+#[test]
+fn an_unwrap_on_the_way() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute(ORDER, []).unwrap();
+        transaction.commit()
+    }
+    let error = faults::sweep(&db(Profile::PRODUCTION, SHOP), bug).try_run().unwrap_err();
+    assert_eq!(error.headline(), "the action panics on an I/O error");
+}
+
+#[test]
+fn an_answer_that_is_read_after_the_commit() {
+    fn total(db: &Connection) -> Result<i64> {
+        db.query_row("SELECT sum(price) FROM items, stock", [], |row| row.get(0))
+    }
+    fn bug(db: &mut Connection) -> Result<i64> {
+        in_one_transaction(db)?;
+        total(db)
+    }
+    fn fix(db: &mut Connection) -> Result<i64> {
+        let transaction = db.transaction()?;
+        transaction.execute(ORDER, [])?;
+        transaction.execute(ITEMS, [])?;
+        let total = total(&transaction)?;
+        transaction.commit()?;
+        Ok(total)
+    }
+    let shop = db(PROFILES[1], SHOP);
+    let error = faults::sweep(&shop, bug).try_run().unwrap_err();
+    assert_eq!(error.headline(), "the action fails on an I/O error after it has committed: items, orders");
+    faults::sweep(&shop, bug).may_fail_after_commit().run();
+    faults::sweep(&shop, fix).run();
+}
+
+/// `query_row` stops at the first row, and drops what SQLite says at the end, where a statement by itself commits.
+#[test]
+fn returning_read_by_query_row() {
+    const INSERT: &str = "INSERT INTO orders(customer) VALUES ('ada') RETURNING id";
+    fn bug(db: &mut Connection) -> Result<()> {
+        db.query_row(INSERT, [], |row| row.get::<_, i64>(0)).map(drop)
+    }
+    fn to_the_last_row(db: &mut Connection) -> Result<()> {
+        let mut insert = db.prepare(INSERT)?;
+        insert.query_map([], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<i64>>>().map(drop)
+    }
+    fn in_a_transaction(db: &mut Connection) -> Result<()> {
+        let transaction = db.transaction()?;
+        transaction.query_row(INSERT, [], |row| row.get::<_, i64>(0))?;
+        transaction.commit()
+    }
+    found(bug, "the action returns Ok after an I/O error, and has done nothing");
+    let error = faults::sweep(&db(Profile::PRODUCTION, SHOP), bug).try_run().unwrap_err();
+    assert!(error.to_string().contains("help: a statement with RETURNING commits when it ends"), "{error}");
+    passes(to_the_last_row);
+    passes(in_a_transaction);
+}
+
+#[test]
+fn a_read_that_fails_is_taken_for_nought() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        let count: i64 = db.query_row("SELECT max(count) FROM stock", [], |row| row.get(0)).unwrap_or(0);
+        db.execute("UPDATE stock SET count = ?1 WHERE product = 'tea'", [count + 1])?;
+        Ok(())
+    }
+    fn fix(db: &mut Connection) -> Result<()> {
+        let count: i64 = db.query_row("SELECT max(count) FROM stock", [], |row| row.get(0))?;
+        db.execute("UPDATE stock SET count = ?1 WHERE product = 'tea'", [count + 1])?;
+        Ok(())
+    }
+    found(bug, "the action returns Ok after an I/O error, and has done something else: stock");
+    passes(fix);
+}
+
+#[test]
+fn a_flag_that_stays_set() {
+    let busy = Cell::new(false);
+    let shop = db(Profile::PRODUCTION, SHOP);
+    let result = faults::sweep(&shop, |db| {
+        if busy.replace(true) {
+            return Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_MISUSE), Some("still at work".into())));
+        }
+        in_one_transaction(db)?;
+        busy.set(false);
+        Ok(())
+    });
+    let error = result.try_run().unwrap_err();
+    assert_eq!(error.headline(), "the action fails again when an I/O error is over");
+    faults::sweep(&shop, |db| {
+        busy.set(true);
+        let done = in_one_transaction(db);
+        busy.set(false);
+        done
+    })
+    .run();
+}

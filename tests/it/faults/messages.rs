@@ -1,0 +1,192 @@
+//! What is said: of a failure, of what was tried, of an action that cannot be explored.
+
+use std::cell::Cell;
+
+use sqlitmus::faults::Kind;
+use sqlitmus::rusqlite::{Connection, Result};
+use sqlitmus::{ErrorKind, Profile, faults};
+
+use super::{SHOP, db};
+
+const ORDER: &str = "INSERT INTO orders(id, customer, total) VALUES (3, 'ada', 250)";
+const ITEMS: &str = "INSERT INTO items(order_id, product, price) VALUES (3, 'tea', 150)";
+
+#[track_caller]
+fn says(result: sqlitmus::Result<faults::Report>, expected: &str) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fault);
+    assert_eq!(error.to_string(), expected);
+}
+
+/// The text with `N` for numbers that are SQLite's own business.
+fn unnumbered(text: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for line in &mut lines {
+        if line.contains(" at read ") || line.contains("SQLITMUS_REPLAY") {
+            let mut in_number = false;
+            *line = line.chars().fold(String::new(), |mut text, c| {
+                if !c.is_ascii_digit() {
+                    text.push(c);
+                } else if !in_number {
+                    text.push('N');
+                }
+                in_number = c.is_ascii_digit();
+                text
+            });
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn a_part_stays() {
+    let db = db(Profile::PRODUCTION, SHOP);
+    let result = faults::sweep(&db, |db| db.execute(ORDER, []).and_then(|_| db.execute(ITEMS, []))).try_run();
+    assert_eq!(
+        // With one test thread, nobody knows the name of the test.
+        unnumbered(&result.unwrap_err().to_string()).trim_end_matches(" faults::messages::a_part_stays"),
+        "\
+the action fails on an I/O error, and part of it stays: orders without items
+
+  sql:
+    INSERT INTO items(order_id, product, price) VALUES (3, 'tea', 150)
+
+  the fault:
+    an I/O error at read main.db-wal at N, N bytes (code N)
+
+  the action returned:
+    disk I/O error
+
+  what it did:
+    orders: 1 inserted
+      + id=3, customer='ada', total=250
+
+  what it did not:
+    items: 1 inserted
+      + id=1, order_id=3, product='tea', price=150
+
+  help: put all of it into one transaction, and roll it back on an error
+note: SQLITMUS_REPLAY=fault:io:N cargo test"
+    );
+}
+
+#[test]
+fn what_was_tried() {
+    let action = |db: &mut Connection| {
+        let transaction = db.transaction()?;
+        transaction.execute(ORDER, [])?;
+        transaction.execute(ITEMS, [])?;
+        transaction.commit()
+    };
+    let shop = db(Profile::PRODUCTION, SHOP);
+    let report = faults::sweep(&shop, action).run();
+    let kinds: Vec<Kind> = report.kinds.iter().map(|tried| tried.kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            Kind::Io,
+            Kind::IoFromThenOn,
+            Kind::Full,
+            Kind::FullFromThenOn,
+            Kind::Busy,
+            Kind::BusyFromThenOn,
+            Kind::Interrupt
+        ]
+    );
+    // A busy timeout sits out one lock, and none that is held for good.
+    assert_eq!(report.of(Kind::Busy).unwrap().errors, 0, "{report}");
+    assert!(report.of(Kind::BusyFromThenOn).unwrap().errors > 0, "{report}");
+    let full = report.of(Kind::Full).unwrap();
+    assert_eq!(full.errors, full.runs);
+    let text = report.to_string();
+    assert!(
+        text.starts_with(&format!("{} runs with a fault: all or nothing each time\n  an I/O error: ", report.runs()))
+    );
+    assert!(text.contains(&format!("\n  a full disk: {} runs, {} errors\n", full.runs, full.errors)), "{text}");
+    assert_eq!(faults::sweep(&shop, action).run(), report);
+    let count: i64 = shop.query_row("SELECT count(*) FROM orders", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 0, "the database of the test stays as it is");
+}
+
+#[test]
+fn an_action_that_ignores_errors_on_purpose() {
+    fn note_visit(db: &mut Connection) -> Result<()> {
+        let _ = db.execute("UPDATE stock SET count = count + 1", []);
+        Ok(())
+    }
+    let shop = db(Profile::PRODUCTION, SHOP);
+    let error = faults::sweep(&shop, note_visit).try_run().unwrap_err();
+    assert_eq!(error.headline(), "the action returns Ok after an I/O error, and has done nothing");
+    assert!(error.to_string().contains("say so: .may_ignore_errors()"), "{error}");
+    faults::sweep(&shop, note_visit).may_ignore_errors().run();
+}
+
+#[test]
+fn an_action_that_does_something_else_each_time() {
+    let runs = Cell::new(0);
+    let result = faults::sweep(&db(Profile::PRODUCTION, SHOP), |db| {
+        runs.set(runs.get() + 1);
+        db.execute("INSERT INTO orders(id, customer) VALUES (?1, 'ada')", [runs.get()])
+    })
+    .try_run();
+    says(
+        result,
+        "the action does something else each time, so it cannot be compared
+
+  from the first run to the second:
+    orders: 1 inserted, 1 deleted
+      - id=1, customer='ada', total=0
+      + id=2, customer='ada', total=0
+
+  help: give it its random values and times, or take them from SQLite: the clock stands still here",
+    );
+    // The time of SQLite is the same in each run.
+    faults::sweep(&db(Profile::PRODUCTION, SHOP), |db| {
+        db.execute("INSERT INTO orders(customer) VALUES (strftime('%f', 'now'))", [])
+    })
+    .run();
+}
+
+#[test]
+fn an_action_that_does_not_work_by_itself() {
+    let test = |action: fn(&mut Connection) -> Result<(), String>| {
+        let db = db(Profile::PRODUCTION, SHOP);
+        let result = faults::sweep(&db, action).try_run();
+        result.unwrap_err().headline().to_owned()
+    };
+    assert_eq!(test(|_| Err("no tea".into())), "the action fails without any fault");
+    assert_eq!(test(|_| panic!("no tea")), "the action panics without any fault");
+    assert_eq!(
+        test(|db| db.execute_batch("BEGIN IMMEDIATE").map_err(|error| error.to_string())),
+        "the action leaves a transaction open: what it wrote is rolled back"
+    );
+    let db = db(Profile::PRODUCTION, SHOP);
+    let path = db.path().to_owned();
+    let result = faults::sweep(&db, |_| Connection::open(&path)?.execute(ORDER, [])).try_run();
+    assert!(result.unwrap_err().headline().starts_with("the action opens the test's own database"));
+}
+
+/// A read-only action has nothing to undo, and must hand on its errors all the same.
+#[test]
+fn an_action_that_only_reads() {
+    let shop = db(Profile::PRODUCTION, SHOP);
+    let count = |db: &mut Connection| db.query_row("SELECT count(*) FROM stock", [], |row| row.get::<_, i64>(0));
+    let report = faults::sweep(&shop, count).run();
+    assert!(report.of(Kind::Io).unwrap().errors > 0, "{report}");
+}
+
+#[test]
+fn many_places_are_sampled_unless_all_are_asked_for() {
+    let shop = db(Profile::PRODUCTION, SHOP);
+    let action = |db: &mut Connection| {
+        db.execute(
+            "WITH RECURSIVE n(i) AS (VALUES (10) UNION ALL SELECT i + 1 FROM n WHERE i < 250)
+            INSERT INTO orders(id, customer) SELECT i, 'ada' FROM n",
+            [],
+        )
+    };
+    let report = faults::sweep(&shop, action).run();
+    let interrupts = report.of(Kind::Interrupt).unwrap();
+    assert!(interrupts.places > 1000 && interrupts.runs == 1000 && interrupts.missed == 0, "{report}");
+    assert!(report.to_string().contains(&format!("1000 runs of {} places", interrupts.places)), "{report}");
+}

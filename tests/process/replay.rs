@@ -1,0 +1,67 @@
+//! What a failure prints repeats it, and the work can be split.
+
+use super::{Process, rows, text};
+
+/// The line that repeats what failed.
+fn printed(output: &str) -> String {
+    let line =
+        output.lines().find_map(|line| line.strip_prefix("note: SQLITMUS_REPLAY=")).expect("a line to repeat it");
+    line.split(' ').next().unwrap().to_owned()
+}
+
+fn headline(output: &str, starts: &str) -> String {
+    output.lines().find(|line| line.starts_with(starts)).expect(starts).to_owned()
+}
+
+#[test]
+fn a_power_cut_is_repeated_and_its_database_is_kept() {
+    let mut process = Process::new("power_is_cut");
+    let output = text(&process.run());
+    let token = printed(&output);
+    assert!(token.starts_with("crash:"), "{output}");
+    assert!(output.contains(&format!("note: SQLITMUS_REPLAY={token} cargo test child::power_is_cut\n")), "{output}");
+    let kept = process.path("out/kept/process/child/power_is_cut-after-the-cut.db");
+    assert_eq!(rows(&kept), [1, 2]);
+    assert_eq!(rows(&process.path("out/kept/process/child/power_is_cut.db")), [1]);
+
+    let mut again = Process::new("power_is_cut").env("SQLITMUS_REPLAY", &token);
+    let repeated = text(&again.run());
+    assert_eq!(headline(&repeated, "killing"), headline(&output, "killing"));
+    assert_eq!(printed(&repeated), token);
+
+    // Another point is another image.
+    let mut before = Process::new("power_is_cut").env("SQLITMUS_REPLAY", "crash:0:nothing");
+    assert!(before.run().status.success());
+    let mut wrong = Process::new("power_is_cut").env("SQLITMUS_REPLAY", "crash:17:some");
+    let wrong = text(&wrong.run());
+    assert!(wrong.contains("unknown value of SQLITMUS_REPLAY: \"crash:17:some\""), "{wrong}");
+}
+
+#[test]
+fn a_fault_is_repeated_by_a_run_of_its_own() {
+    let mut process = Process::new("operations_fail");
+    let output = text(&process.run());
+    let token = printed(&output);
+    assert!(token.starts_with("fault:io:"), "{output}");
+    assert_eq!(rows(&process.path("out/kept/process/child/operations_fail-after-the-fault.db")), [1, 2]);
+
+    let mut again = Process::new("operations_fail").env("SQLITMUS_REPLAY", &token);
+    let repeated = text(&again.run());
+    assert_eq!(headline(&repeated, "the action"), headline(&output, "the action"));
+    // Twice without a fault, once with it, and once more to see the statement.
+    assert_eq!(std::fs::read_to_string(again.path("runs")).unwrap().lines().count(), 4);
+}
+
+#[test]
+fn the_work_is_split() {
+    let number = |test: &str, shard: &str, word: usize| -> u64 {
+        let output = text(&Process::new(test).env("SQLITMUS_SHARD", shard).run());
+        let line = output.lines().find(|line| line.ends_with(" moments") || line.ends_with(" runs")).expect(&output);
+        line.split(' ').nth(word).unwrap().parse().unwrap()
+    };
+    let sum = |test| (1..=3).map(|part| number(test, &format!("{part}/3"), 0)).sum::<u64>();
+    assert_eq!(sum("power_is_cut_in_parts"), number("power_is_cut_in_parts", "1/1", 0));
+    assert_eq!(sum("operations_fail_in_parts"), number("operations_fail_in_parts", "1/1", 0));
+    let (part, all) = (number("power_is_cut_in_parts", "2/3", 0), number("power_is_cut_in_parts", "1/1", 0));
+    assert!(part > 0 && part < all);
+}
