@@ -47,6 +47,8 @@ pub enum ErrorKind {
     Queries,
     /// A table cannot be filled as it was asked for.
     Data,
+    /// A schedule of several tasks gives what no serial order of them gives, or the tasks cannot be explored.
+    Schedule,
 }
 
 /// What went wrong, with everything that was known when it did.

@@ -44,7 +44,7 @@
 //! [`TestDb::fill`] and [`data::Fill`] make rows that the schema accepts, with parents, and the same ones for the same seed. See
 //! [`data`].
 //!
-//! # What if the power goes off, or an operation fails?
+//! # What if the power goes off, an operation fails, or somebody else writes?
 //!
 //! [`crash::test`] cuts the power wherever some code of the app writes, and [`faults::sweep`] lets each of its operations fail.
 //! Without a word of configuration, what is left has to be all or nothing.
@@ -61,6 +61,9 @@
 //! crash::test(&APP.in_memory(), add_category).run();
 //! faults::sweep(&APP.in_memory(), add_category).run();
 //! ```
+//!
+//! [`interleave`] runs two to four tasks of the app in every order of their statements, and compares each with the tasks one
+//! after another.
 //!
 //! # What tests should know
 //!
@@ -104,6 +107,7 @@ mod explore;
 pub mod faults;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
+pub mod interleave;
 mod lock;
 #[cfg(feature = "snapshots")]
 mod macros;

@@ -408,6 +408,11 @@ impl Address {
     pub(crate) fn functions(&self) -> Option<Functions> {
         self.functions
     }
+
+    /// A connection without the profile, to look at what is there.
+    pub(crate) fn look(&self) -> Result<Connection> {
+        image::open(&self.disk, &self.file, self.functions)
+    }
 }
 
 /// A connection to a database file on a disk in memory, with nothing but the app's functions on it.

@@ -13,8 +13,10 @@
 //! connection is gone, and a number may be looked up at any time.
 #![allow(unsafe_code, reason = "the hooks that rusqlite offers see only rusqlite's own connections, one at a time")]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_void};
+use std::marker::PhantomData;
 use std::os::raw::{c_char, c_int, c_uint};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -47,8 +49,39 @@ static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
 static CAPTURES: RwLock<Vec<(usize, Arc<Capture>)>> = RwLock::new(Vec::new());
 /// The statements that a ledger gathers, by the number of their database.
 static GATHERED: RwLock<BTreeMap<usize, Arc<Gathered>>> = RwLock::new(BTreeMap::new());
-/// How many both of those are. A callback that sees nought does nothing.
+/// How many both of those are, and how many threads listen. A callback that sees nought does nothing.
 static RECORDING: AtomicUsize = AtomicUsize::new(0);
+
+/// Hears of the statements that its own thread runs, while they run: it may keep the thread waiting in there.
+pub(crate) trait Listener {
+    /// A statement of the app's begins. `text` gives its SQL, with the values that are bound.
+    fn starts(&self, text: &dyn Fn() -> String);
+    /// A statement has run to its end, or is about to be reset.
+    fn ends(&self);
+}
+
+thread_local! {
+    static LISTENER: RefCell<Option<Arc<dyn Listener>>> = const { RefCell::new(None) };
+}
+
+/// Lets `listener` hear of this thread's statements on every connection that carries the hook, until the guard is dropped.
+pub(crate) fn listen(listener: Arc<dyn Listener>) -> Listening {
+    LISTENER.set(Some(listener));
+    RECORDING.fetch_add(1, Ordering::SeqCst);
+    Listening { _of_this_thread: PhantomData }
+}
+
+/// This thread is listened to.
+pub(crate) struct Listening {
+    _of_this_thread: PhantomData<*const ()>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        RECORDING.fetch_sub(1, Ordering::SeqCst);
+        let _ = LISTENER.try_with(RefCell::take);
+    }
+}
 
 /// A database whose connections carry the hook, from its first connection on.
 pub(crate) struct Tap {
@@ -100,6 +133,13 @@ impl Tap {
         unsafe { trace(first.handle(), self.number, STARTS | TRACE_PROFILE) };
         let _ends = Ends(capture);
         f(first)
+    }
+
+    /// Lets the first connection tell the ends of statements too, as the others do.
+    pub(crate) fn with_ends(self, first: &Connection) -> Tap {
+        // SAFETY: the connection is open and borrowed, so that no other thread has it.
+        unsafe { trace(first.handle(), self.number, STARTS | TRACE_PROFILE) };
+        self
     }
 
     /// Records into `capture` until the guard is dropped.
@@ -236,10 +276,8 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
         }
         let captures = CAPTURES.read().unwrap_or_else(PoisonError::into_inner);
         let mut mine = captures.iter().filter(|(of, _)| *of == number).map(|(_, capture)| &**capture).peekable();
-        if mine.peek().is_none() {
-            return;
-        }
         match kind {
+            _ if mine.peek().is_none() => {}
             // SAFETY: for these two events SQLite hands over the statement, and for the first its text.
             TRACE_STMT => unsafe { started(mine, about.cast(), more.cast()) },
             // SAFETY: see above.
@@ -250,6 +288,24 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
                 let changed = unsafe { ffi::sqlite3_total_changes(db) }.cast_unsigned();
                 mine.for_each(|capture| capture.closed(db.addr(), changed));
             }
+            _ => {}
+        }
+        // Last, and with nothing held: whoever listens may let other threads run first.
+        drop(captures);
+        let Ok(Some(listener)) = LISTENER.try_with(|listener| listener.borrow().clone()) else { return };
+        match kind {
+            TRACE_STMT => {
+                let statement: *mut ffi::sqlite3_stmt = about.cast();
+                // SAFETY: as above. A text that is not the statement's own tells of a trigger.
+                if ptr::eq(unsafe { ffi::sqlite3_sql(statement) }, more.cast()) {
+                    // SAFETY: as above; the statement outlives the call.
+                    listener.starts(&|| unsafe {
+                        expanded(statement)
+                            .unwrap_or_else(|| CStr::from_ptr(more.cast()).to_string_lossy().into_owned())
+                    });
+                }
+            }
+            TRACE_PROFILE => listener.ends(),
             _ => {}
         }
     }));

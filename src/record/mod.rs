@@ -104,7 +104,7 @@ use rusqlite::Connection;
 
 pub(crate) use self::capture::Capture;
 use self::hook::Recorded;
-pub(crate) use self::hook::Tap;
+pub(crate) use self::hook::{Listener, Tap, listen};
 pub use self::ledger::{ChangedStatement, Ledger, LedgerDiff, LedgerPlan, LedgerStatement, compare_ledgers};
 pub use self::queries::Queries;
 pub use self::query::Query;

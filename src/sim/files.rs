@@ -240,8 +240,11 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
     guard(ffi::SQLITE_IOERR_LOCK, || {
         // SAFETY: see `read`.
         let Handle { disk, name } = unsafe { handle(file) };
-        disk.gate.pass(Op::Lock { file: name, level })?;
-        Ok(real!(file, xLock(level), ffi::SQLITE_IOERR_LOCK))
+        let op = Op::Lock { file: name, level };
+        disk.gate.pass(op)?;
+        let code = real!(file, xLock(level), ffi::SQLITE_IOERR_LOCK);
+        disk.gate.answered(op, code == ffi::SQLITE_OK);
+        Ok(code)
     })
 }
 
@@ -304,8 +307,13 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count:
     guard(ffi::SQLITE_IOERR_SHMLOCK, || {
         // SAFETY: see `read`.
         let Handle { disk, name } = unsafe { handle(file) };
-        disk.gate.pass(Op::shm_lock(name, first, count, flags))?;
-        Ok(real!(file, xShmLock(first, count, flags), ffi::SQLITE_IOERR_SHMLOCK))
+        let op = Op::shm_lock(name, first, count, flags);
+        disk.gate.pass(op)?;
+        let code = real!(file, xShmLock(first, count, flags), ffi::SQLITE_IOERR_SHMLOCK);
+        if flags & ffi::SQLITE_SHM_UNLOCK == 0 {
+            disk.gate.answered(op, code == ffi::SQLITE_OK);
+        }
+        Ok(code)
     })
 }
 

@@ -96,6 +96,9 @@ pub(crate) struct Refused(pub(crate) c_int);
 pub(crate) trait Watch: Send + Sync {
     /// Lets the operation happen, or refuses it.
     fn before(&self, op: Op<'_>) -> Result<(), Refused>;
+
+    /// Hears whether a lock was granted, `Op::Lock` or `Op::ShmLock`. That decides what SQLite does next.
+    fn locked(&self, _op: Op<'_>, _granted: bool) {}
 }
 
 #[derive(Default)]
@@ -111,11 +114,24 @@ impl Gate {
         if self.watched.load(Ordering::Relaxed) { self.ask(op) } else { Ok(()) }
     }
 
+    /// Tells the watch how the request for a lock was answered.
+    #[inline]
+    pub(super) fn answered(&self, op: Op<'_>, granted: bool) {
+        if self.watched.load(Ordering::Relaxed)
+            && let Some(watch) = self.watch()
+        {
+            watch.locked(op, granted);
+        }
+    }
+
     #[cold]
     fn ask(&self, op: Op<'_>) -> Result<(), Refused> {
-        // The lock is released before the watch runs: a watch may take its time, or set another one.
-        let watch = self.watch.read().unwrap_or_else(PoisonError::into_inner).clone();
-        watch.map_or(Ok(()), |watch| watch.before(op))
+        self.watch().map_or(Ok(()), |watch| watch.before(op))
+    }
+
+    /// The lock is released before the watch runs: a watch may take its time, or set another one.
+    fn watch(&self) -> Option<Arc<dyn Watch>> {
+        self.watch.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sets the watch, or takes it away, and gives back the one before.

@@ -335,8 +335,10 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
     guard(ffi::SQLITE_IOERR_LOCK, || {
         // SAFETY: see above.
         let handle = unsafe { handle(file) };
-        handle.disk.gate.pass(Op::Lock { file: &handle.file.name, level })?;
+        let op = Op::Lock { file: &handle.file.name, level };
+        handle.disk.gate.pass(op)?;
         let answer = hold(&handle.file.locks).lock(&mut handle.level, Level::from_code(level));
+        handle.disk.gate.answered(op, answer.is_ok());
         Ok(answer.map_or(ffi::SQLITE_BUSY, |()| ffi::SQLITE_OK))
     })
 }
@@ -453,7 +455,8 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count:
     guard(ffi::SQLITE_IOERR_SHMLOCK, || {
         // SAFETY: see above.
         let handle = unsafe { handle(file) };
-        handle.disk.gate.pass(Op::shm_lock(&handle.file.name, first, count, flags))?;
+        let op = Op::shm_lock(&handle.file.name, first, count, flags);
+        handle.disk.gate.pass(op)?;
         let held = handle.shm.as_mut().ok_or(Refused(ffi::SQLITE_IOERR_SHMLOCK))?;
         let (first, count) = (first as usize, count as usize);
         let mut shm = hold(&handle.file.shm);
@@ -465,6 +468,8 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count:
             0 => shm.lock_shared(held, first),
             _ => shm.lock_exclusive(held, first, count),
         };
+        drop(shm);
+        handle.disk.gate.answered(op, answer.is_ok());
         Ok(answer.map_or(ffi::SQLITE_BUSY, |()| ffi::SQLITE_OK))
     })
 }

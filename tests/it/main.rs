@@ -12,6 +12,7 @@ mod faults;
 #[cfg(feature = "fixtures")]
 mod fixtures;
 mod growth;
+mod interleave;
 mod lint;
 mod migrations;
 mod plan;

@@ -1,6 +1,7 @@
 //! What the processes do. Run by themselves, without a folder to work in, these tests do nothing.
 
 pub(crate) mod ledger;
+mod schedules;
 
 use std::io::Write;
 use std::path::PathBuf;

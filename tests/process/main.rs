@@ -5,6 +5,7 @@
 mod child;
 mod ledger;
 mod replay;
+mod schedules;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -119,7 +119,7 @@ fn order_mixed(integer: i64, real: f64) -> Ordering {
 
 /// The value as SQL would write it, on one line: `NULL`, `1`, `1.0`, `'it''s'`, `x'31'`. Characters that do not show, and
 /// the backslash, are escaped. What is long is cut, and says how long it is and the digest of all of it.
-pub(super) fn shown(value: ValueRef<'_>) -> String {
+pub(crate) fn shown(value: ValueRef<'_>) -> String {
     shown_from(value, 0)
 }
 

@@ -1,0 +1,266 @@
+//! The way through the schedules: which are run, what each came to, and the worst that was found.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::failure;
+use super::report::{How, Report};
+use super::schedules::{Chooser, Every, Grain, orders};
+use super::serial::Rehearsal;
+use super::stage::Outcome;
+use super::troupe::{Run, Task};
+use super::verdict::{Invariant, Problem, Verdict, alone, judge};
+use crate::draw::{self, Draw};
+use crate::env::Shard;
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
+
+/// What decides how far to go.
+pub(super) struct Plan<'a> {
+    pub(super) limit: u64,
+    pub(super) seed: u64,
+    pub(super) shard: Shard,
+    pub(super) replay: Option<(Grain, Vec<u8>)>,
+    pub(super) may_fail: bool,
+    pub(super) invariant: Option<&'a Invariant<'a>>,
+    /// Whether a task has used the database that it is not to use, and which.
+    pub(super) opened: &'a dyn Fn() -> Result<()>,
+}
+
+/// The worst that was found, and how to find it again.
+pub(super) struct Found {
+    pub(super) problem: Problem,
+    pub(super) grain: Grain,
+    /// The run that shows it best.
+    pub(super) run: Run,
+    /// In how many of the schedules.
+    pub(super) count: u64,
+}
+
+pub(super) struct Explorer<'a, 'r> {
+    pub(super) rehearsal: &'a mut Rehearsal<'r>,
+    pub(super) tasks: &'a [Task],
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) found: Vec<Found>,
+    outcomes: BTreeMap<String, u64>,
+    notes: BTreeMap<String, u64>,
+    schedules: u64,
+}
+
+impl<'a, 'r> Explorer<'a, 'r> {
+    pub(super) fn new(rehearsal: &'a mut Rehearsal<'r>, tasks: &'a [Task], plan: &'a Plan<'a>) -> Self {
+        Explorer {
+            rehearsal,
+            tasks,
+            plan,
+            found: Vec::new(),
+            outcomes: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            schedules: 0,
+        }
+    }
+
+    /// Runs the serial orders and then the schedules.
+    pub(super) fn go(&mut self) -> Result<Report> {
+        if let Some(how) = self.rehearse()? {
+            return Ok(self.report(how, None));
+        }
+        let (statements, touches) = self.sizes();
+        let (all, of_locks) = (orders(&statements), orders(&touches));
+        if let Some((grain, steps)) = &self.plan.replay {
+            let run = self.rehearsal.run(Chooser::Steps(steps.clone()), *grain)?;
+            if !run.complete && run.stuck.is_none() {
+                return Err(failure::does_not_fit(*grain, steps));
+            }
+            self.take(run, *grain)?;
+            return Ok(self.report(How::Replayed, Some(all)));
+        }
+        let limit = u128::from(self.plan.limit);
+        // Code that tries again may have more schedules than its serial runs show. Then the next coarser plan is taken.
+        if all <= limit && self.every(Grain::Statements, all)? {
+            return Ok(self.report(How::EveryStatement, Some(all)));
+        }
+        // A task that is refused a lock ends early, so that there are fewer than their steps could be ordered in.
+        if of_locks <= limit * 4 && self.every(Grain::Locks, of_locks)? {
+            return Ok(self.report(How::EveryLock, Some(all)));
+        }
+        self.sample(of_locks)?;
+        Ok(self.report(How::Sampled(self.plan.seed), Some(all)))
+    }
+
+    /// Runs the tasks one after another, in every order. Says how far it went if there is no sense in going on.
+    fn rehearse(&mut self) -> Result<Option<How>> {
+        let orders = self.rehearsal.orders();
+        for order in &orders {
+            self.rehearsal.serial(order)?;
+            (self.plan.opened)()?;
+            // What goes wrong without a second writer needs no schedule.
+            if let Some(problem) = alone(self.rehearsal.serial(order)?) {
+                let run = self.rehearsal.take(order);
+                self.found.push(Found { problem, grain: Grain::Statements, run, count: 1 });
+                self.schedules = 1;
+                return Ok(Some(How::OneAfterAnother));
+            }
+        }
+        let again = self.rehearsal.fresh_serial(&orders[0])?;
+        let first = self.rehearsal.serial(&orders[0])?;
+        if !again.agrees(first) {
+            return Err(failure::not_deterministic(self.tasks, first, &again)?);
+        }
+        self.refuse_what_tells_nothing(&orders)?;
+        let mut checkpoints = false;
+        for order in &orders {
+            checkpoints |= self.rehearsal.serial(order)?.checkpointed;
+        }
+        self.rehearsal.checkpoints = checkpoints;
+        let (statements, _) = self.sizes();
+        self.rehearsal.patience = statements.iter().max().map_or(0, |most| most * 20 + 200);
+        Ok(None)
+    }
+
+    /// A test that passes on nothing is no test.
+    fn refuse_what_tells_nothing(&mut self, orders: &[Vec<usize>]) -> Result<()> {
+        for (number, task) in self.tasks.iter().enumerate() {
+            let (mut idle, mut failed) = (true, None);
+            for order in orders {
+                let run = self.rehearsal.serial(order)?;
+                idle &= run.statements[number] == 0 && run.touches[number] == 0;
+                match &run.outcomes[number] {
+                    Some(Outcome::Failed(error)) if failed != Some(None) => failed = Some(Some(error.clone())),
+                    _ => failed = Some(None),
+                }
+            }
+            if idle {
+                return Err(Error::new(ErrorKind::Schedule, format!("{} runs no statement", task.name))
+                    .help("it gets a connection of its own as its argument: what it does elsewhere is not looked at"));
+            }
+            if let Some(Some(error)) = failed {
+                return Err(Error::new(
+                    ErrorKind::Schedule,
+                    format!("{} fails in every order, also when no other task runs beside it", task.name),
+                )
+                .evidence("it says", error));
+            }
+        }
+        let Some(invariant) = self.plan.invariant else { return Ok(()) };
+        for order in orders {
+            let run = self.rehearsal.serial(order)?;
+            if let Err(why) = invariant(&run.place.look()?) {
+                let names = failure::in_order(self.tasks, order);
+                return Err(Error::new(
+                    ErrorKind::Schedule,
+                    format!("the invariant does not hold after {names}, one after another"),
+                )
+                .evidence("it says", why));
+            }
+        }
+        Ok(())
+    }
+
+    /// The most statements that each task runs in any order, and the most that touch a lock.
+    fn sizes(&mut self) -> (Vec<u64>, Vec<u64>) {
+        let mut sizes = (vec![0; self.tasks.len()], vec![0; self.tasks.len()]);
+        for order in self.rehearsal.orders() {
+            let Ok(run) = self.rehearsal.serial(&order) else { continue };
+            for task in 0..self.tasks.len() {
+                sizes.0[task] = sizes.0[task].max(run.statements[task]);
+                sizes.1[task] = sizes.1[task].max(run.touches[task]);
+            }
+        }
+        sizes
+    }
+
+    /// Runs every schedule, unless there are many more than were expected.
+    fn every(&mut self, grain: Grain, expected: u128) -> Result<bool> {
+        self.forget();
+        let mut every = Every::new(self.plan.shard);
+        let mut progress = Progress::of(self.what(), u64::try_from(expected).ok());
+        let mut ran = 0;
+        while let Some(chooser) = every.next() {
+            if ran >= self.plan.limit {
+                return Ok(false);
+            }
+            let run = self.rehearsal.run(chooser, grain)?;
+            if !run.fits {
+                return Err(failure::not_repeatable(self.tasks));
+            }
+            ran += 1;
+            if every.ran(&run.decisions) && self.take(run, grain)? {
+                break;
+            }
+            progress.at(ran);
+        }
+        Ok(true)
+    }
+
+    fn sample(&mut self, of: u128) -> Result<()> {
+        self.forget();
+        let limit = self.plan.limit;
+        let mut progress = Progress::of(self.what(), Some(limit.min(u64::try_from(of).unwrap_or(limit))));
+        let mut seen = HashSet::new();
+        for index in (0..limit).filter(|index| self.plan.shard.has(*index)) {
+            let draw = Draw::new(draw::key(draw::named(self.plan.seed, "interleave"), index));
+            // Few switches find what needs a long run undisturbed; many find the rest.
+            let percent = [8, 20, 50, 70][(index % 4) as usize];
+            let run = self.rehearsal.run(Chooser::Chance(draw, percent), Grain::Locks)?;
+            if seen.insert(run.steps.clone()) && self.take(run, Grain::Locks)? {
+                break;
+            }
+            progress.at(index);
+        }
+        Ok(())
+    }
+
+    fn what(&self) -> String {
+        format!("interleaving {}", failure::names(self.tasks))
+    }
+
+    fn forget(&mut self) {
+        self.found.clear();
+        self.outcomes.clear();
+        self.notes.clear();
+        self.schedules = 0;
+    }
+
+    /// Judges a run and counts it. Whether to stop there.
+    fn take(&mut self, run: Run, grain: Grain) -> Result<bool> {
+        (self.plan.opened)()?;
+        self.schedules += 1;
+        if let Some((reader, writer)) = run.held_back {
+            let (reader, writer) = (&self.tasks[reader].name, &self.tasks[writer].name);
+            let note = format!(
+                "{reader} is still reading when {writer} makes a checkpoint, which stops there: the WAL cannot be reset"
+            );
+            *self.notes.entry(note).or_default() += 1;
+        }
+        let verdict = judge(self.rehearsal, &run, self.plan.may_fail, self.plan.invariant)?;
+        let label = match &verdict {
+            Verdict::Serial(order) => failure::as_if(self.tasks, order, &run),
+            Verdict::Bad(problem) => failure::headline(self.tasks, problem),
+        };
+        *self.outcomes.entry(label).or_default() += 1;
+        let Verdict::Bad(problem) = verdict else { return Ok(false) };
+        let stop = problem.ends_it_all();
+        match self.found.iter_mut().find(|found| found.problem.is_like(&problem)) {
+            None => self.found.push(Found { problem, grain, run, count: 1 }),
+            Some(found) => {
+                found.count += 1;
+                if run.length() < found.run.length() {
+                    (found.problem, found.run) = (problem, run);
+                }
+            }
+        }
+        Ok(stop)
+    }
+
+    fn report(&mut self, how: How, of: Option<u128>) -> Report {
+        Report {
+            tasks: failure::names(self.tasks),
+            schedules: self.schedules,
+            statement_orders: of,
+            how,
+            shard: self.plan.shard,
+            outcomes: std::mem::take(&mut self.outcomes).into_iter().collect(),
+            notes: std::mem::take(&mut self.notes).into_iter().collect(),
+        }
+    }
+}

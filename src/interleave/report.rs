@@ -1,0 +1,97 @@
+//! What was explored, for a test that passes.
+
+use std::fmt;
+
+use crate::env::Shard;
+
+/// How the schedules were chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    OneAfterAnother,
+    EveryStatement,
+    EveryLock,
+    Sampled(u64),
+    Replayed,
+}
+
+/// Which schedules were run, and what they came to. `Display` tells all of it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub(super) tasks: String,
+    pub(super) schedules: u64,
+    /// How many orders there are of all statements, as far as that is known.
+    pub(super) statement_orders: Option<u128>,
+    pub(super) how: How,
+    pub(super) shard: Shard,
+    pub(super) outcomes: Vec<(String, u64)>,
+    pub(super) notes: Vec<(String, u64)>,
+}
+
+impl Report {
+    /// How many schedules were run.
+    pub fn schedules(&self) -> u64 {
+        self.schedules
+    }
+
+    /// Whether those were all that make a difference: every order of the statements, or every order of those that touch a
+    /// lock.
+    pub fn is_exhaustive(&self) -> bool {
+        matches!(self.how, How::EveryStatement | How::EveryLock) && self.shard.of == 1
+    }
+
+    /// What the schedules came to, and how many to each.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.outcomes.iter().map(|(outcome, count)| (outcome.as_str(), *count))
+    }
+
+    /// What is no failure and good to know, and in how many schedules.
+    pub fn notes(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.notes.iter().map(|(note, count)| (note.as_str(), *count))
+    }
+
+    /// How many schedules, and which, in a line.
+    pub(super) fn extent(&self) -> String {
+        let schedules =
+            if self.schedules == 1 { "1 schedule".to_owned() } else { format!("{} schedules", self.schedules) };
+        let of = match self.statement_orders {
+            Some(u128::MAX) => String::from("more than can be counted"),
+            Some(orders) => orders.to_string(),
+            None => String::from("all"),
+        };
+        let how = match self.how {
+            How::OneAfterAnother => String::from("one after another"),
+            How::EveryStatement => String::from("every order of their statements"),
+            How::EveryLock => {
+                format!("every order of the statements that touch a lock; of all statements there are {of}")
+            }
+            How::Sampled(seed) => format!("drawn by the seed {seed:#x}; there are {of} orders of their statements"),
+            How::Replayed => String::from("that of SQLITMUS_REPLAY"),
+        };
+        let shard = match self.shard {
+            Shard { of: 1, .. } => String::new(),
+            Shard { number, of } => format!(", part {number} of {of}"),
+        };
+        format!("{schedules} of {}: {how}{shard}", self.tasks)
+    }
+
+    /// The outcomes, a line each.
+    pub(super) fn lines(&self) -> String {
+        let width = self.outcomes.iter().map(|(_, count)| count.to_string().len()).max().unwrap_or(0);
+        let lines: Vec<String> =
+            self.outcomes.iter().map(|(outcome, count)| format!("{count:>width$}  {outcome}")).collect();
+        lines.join("\n")
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.extent())?;
+        for line in self.lines().lines() {
+            write!(f, "\n  {line}")?;
+        }
+        for (note, count) in &self.notes {
+            write!(f, "\nnote: in {count} of them, {note}")?;
+        }
+        Ok(())
+    }
+}

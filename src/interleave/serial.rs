@@ -1,0 +1,134 @@
+//! One task after another: what every schedule is compared with.
+
+use std::collections::BTreeMap;
+
+use super::schedules::{Chooser, Grain, bits};
+use super::stage::{Outcome, Script};
+use super::troupe::{Remedy, Run, Troupe};
+use crate::db::Address;
+use crate::error::Result;
+
+/// The tasks, ready to be run, and what they came to one after another.
+pub(super) struct Rehearsal<'a> {
+    pub(super) troupe: &'a Troupe,
+    pub(super) base: &'a Address,
+    pub(super) tasks: usize,
+    pub(super) remedy: Remedy,
+    /// How many statements a task may run before it is said to come to no end.
+    pub(super) patience: u64,
+    /// Whether a task may make a checkpoint.
+    pub(super) checkpoints: bool,
+    serial: BTreeMap<Vec<usize>, Run>,
+}
+
+impl<'a> Rehearsal<'a> {
+    pub(super) fn new(troupe: &'a Troupe, base: &'a Address, tasks: usize, remedy: Remedy) -> Rehearsal<'a> {
+        Rehearsal { troupe, base, tasks, remedy, patience: 100_000, checkpoints: true, serial: BTreeMap::new() }
+    }
+
+    /// Runs all tasks.
+    pub(super) fn run(&self, chooser: Chooser, grain: Grain) -> Result<Run> {
+        let cast: Vec<usize> = (0..self.tasks).collect();
+        self.cast(&cast, chooser, grain)
+    }
+
+    fn cast(&self, cast: &[usize], chooser: Chooser, grain: Grain) -> Result<Run> {
+        let script = Script { chooser, grain, patience: self.patience, checkpoints: self.checkpoints };
+        self.troupe.run(self.base, cast, self.remedy, script)
+    }
+
+    /// Runs these tasks one after another, unless that has been done.
+    pub(super) fn serial(&mut self, order: &[usize]) -> Result<&Run> {
+        if !self.serial.contains_key(order) {
+            let run = self.fresh_serial(order)?;
+            self.serial.insert(order.to_vec(), run);
+        }
+        Ok(&self.serial[order])
+    }
+
+    /// Runs these tasks one after another, whatever is known of it.
+    pub(super) fn fresh_serial(&self, order: &[usize]) -> Result<Run> {
+        let mut cast = order.to_vec();
+        cast.sort_unstable();
+        self.cast(&cast, Chooser::Serial(order.to_vec()), Grain::Statements)
+    }
+
+    /// The run of an order that was run before, which is forgotten.
+    pub(super) fn take(&mut self, order: &[usize]) -> Run {
+        self.serial.remove(order).expect("it has been run")
+    }
+
+    /// The orders of all tasks.
+    pub(super) fn orders(&self) -> Vec<Vec<usize>> {
+        permutations(&(0..self.tasks).collect::<Vec<_>>())
+    }
+
+    /// The order that gives the same as `run`. A task that has failed may be left out of it: then it has to have done
+    /// nothing.
+    pub(super) fn order_of(&mut self, run: &Run) -> Result<Option<Vec<usize>>> {
+        for cast in casts(&run.outcomes) {
+            for order in permutations(&cast) {
+                let serial = self.serial(&order)?;
+                if serial.state == run.state && cast.iter().all(|task| serial.outcomes[*task] == run.outcomes[*task]) {
+                    return Ok(Some(order));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The orders with which a run may be compared.
+    pub(super) fn candidates(run: &Run) -> Vec<Vec<usize>> {
+        casts(&run.outcomes).iter().flat_map(|cast| permutations(cast)).collect()
+    }
+}
+
+/// The tasks that have to be part of an order: all that succeeded, and any of those that failed. The most come first.
+fn casts(outcomes: &[Option<Outcome>]) -> Vec<Vec<usize>> {
+    let mask = |is: fn(&Outcome) -> bool| {
+        let found = outcomes.iter().enumerate().filter(|(_, outcome)| outcome.as_ref().is_some_and(is));
+        found.fold(0_u8, |mask, (task, _)| mask | super::schedules::bit(task))
+    };
+    let succeeded = mask(|outcome| matches!(outcome, Outcome::Returned(_)));
+    let failed = mask(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let mut masks: Vec<u8> = (0..=failed).filter(|some| some & !failed == 0).map(|some| succeeded | some).collect();
+    masks.sort_by_key(|mask| std::cmp::Reverse(mask.count_ones()));
+    masks.into_iter().map(|mask| bits(mask).collect()).collect()
+}
+
+/// All orders of `items`, the given one first.
+pub(super) fn permutations(items: &[usize]) -> Vec<Vec<usize>> {
+    if items.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut found = Vec::new();
+    for (place, first) in items.iter().enumerate() {
+        let rest: Vec<usize> =
+            items.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, item)| *item).collect();
+        for mut order in permutations(&rest) {
+            order.insert(0, *first);
+            found.push(order);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, casts, permutations};
+
+    #[test]
+    fn every_order_once() {
+        assert_eq!(permutations(&[0, 1, 2]).len(), 6);
+        assert_eq!(permutations(&[0, 2])[0], [0, 2]);
+        assert_eq!(permutations(&[]), [Vec::<usize>::new()]);
+    }
+
+    #[test]
+    fn who_failed_may_be_left_out() {
+        let (ok, err) = (Some(Outcome::Returned("()".into())), Some(Outcome::Failed("no".into())));
+        assert_eq!(casts(&[ok.clone(), err.clone()]), [vec![0, 1], vec![0]]);
+        assert_eq!(casts(&[ok.clone(), ok]), [vec![0, 1]]);
+        assert_eq!(casts(&[err.clone(), err]), [vec![0, 1], vec![0], vec![1], vec![]]);
+    }
+}

@@ -1,0 +1,234 @@
+//! The tasks on their threads, and one run of them: a fork of the database, a connection for each task, a stage.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::schedules::{Decision, bit};
+use super::stage::{Line, Outcome, Played, Script, Stage, Stuck};
+use super::standstill::this_thread;
+use super::{locks::Refusal, schedules::switches};
+use crate::check::{Digest, try_digest};
+use crate::db::Address;
+use crate::draw::{self, Draw};
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::Tap;
+
+/// What a task does: what it returns, or the error that it returns, as text.
+pub(super) type Action = Arc<dyn Fn(&mut Connection, Remedy) -> Result<String, String> + Send + Sync>;
+
+#[derive(Clone)]
+pub(super) struct Task {
+    pub(super) name: String,
+    pub(super) action: Action,
+}
+
+/// What could be done about a failure, tried on the tasks as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    None,
+    /// Transactions that say nothing begin IMMEDIATE.
+    Immediate,
+    /// All that a task does is one transaction that begins IMMEDIATE.
+    OneTransaction,
+    /// Connections wait for locks.
+    Timeout,
+}
+
+/// A thread for each task. The threads end when this is dropped, unless a task is stuck in one.
+pub(super) struct Troupe {
+    threads: Vec<Sender<Job>>,
+}
+
+struct Job {
+    stage: Arc<Stage>,
+    connection: Connection,
+    remedy: Remedy,
+}
+
+/// What one run came to.
+pub(super) struct Run {
+    /// How each task ended that took part.
+    pub(super) outcomes: Vec<Option<Outcome>>,
+    /// What was in the database then.
+    pub(super) state: Option<Digest>,
+    pub(super) place: Address,
+    /// The tasks that ended within a transaction, a bit each.
+    pub(super) left_open: u8,
+    pub(super) refusals: Vec<Option<Refusal>>,
+    pub(super) statements: Vec<u64>,
+    pub(super) touches: Vec<u64>,
+    pub(super) steps: Vec<u8>,
+    pub(super) decisions: Vec<Decision>,
+    pub(super) fits: bool,
+    pub(super) complete: bool,
+    pub(super) lines: Vec<Line>,
+    pub(super) deadlocked: u8,
+    pub(super) held_back: Option<(usize, usize)>,
+    pub(super) checkpointed: bool,
+    pub(super) stuck: Option<Stuck>,
+}
+
+impl Run {
+    /// The fewer switches and steps, the easier to read.
+    pub(super) fn length(&self) -> (usize, usize) {
+        (switches(&self.steps), self.steps.len())
+    }
+
+    /// Whether two runs came to the same.
+    pub(super) fn agrees(&self, other: &Run) -> bool {
+        self.outcomes == other.outcomes && self.state == other.state && self.steps.len() == other.steps.len()
+    }
+}
+
+impl Troupe {
+    pub(super) fn new(tasks: &[Task]) -> Result<Troupe> {
+        let threads =
+            tasks.iter().enumerate().map(|(number, task)| Troupe::thread(number, task)).collect::<Result<_>>()?;
+        Ok(Troupe { threads })
+    }
+
+    fn thread(number: usize, task: &Task) -> Result<Sender<Job>> {
+        let (sender, jobs) = channel::<Job>();
+        let action = Arc::clone(&task.action);
+        // A panic names the thread. The thread is detached: one that is stuck must not keep the process from ending.
+        let thread = std::thread::Builder::new().name(task.name.replace('\0', "")).spawn(move || {
+            let here = this_thread();
+            for Job { stage, connection, remedy } in jobs {
+                stage.perform(number, here.clone(), connection, |connection| perform(&action, connection, remedy));
+            }
+        });
+        match thread {
+            Ok(_) => Ok(sender),
+            Err(error) => {
+                Err(Error::new(ErrorKind::Io, format!("no thread for the task {}", task.name)).because(error))
+            }
+        }
+    }
+
+    /// Runs the tasks in `cast` on a fork of the database at `base`.
+    pub(super) fn run(&self, base: &Address, cast: &[usize], remedy: Remedy, script: Script) -> Result<Run> {
+        let place = base.fork();
+        let mut connections = Vec::new();
+        let mut tap = None;
+        for task in cast {
+            let mut connection = place.connect()?;
+            if tap.is_none() {
+                tap = Some(Tap::on(&connection).with_ends(&connection));
+            }
+            prepare(&mut connection, *task, remedy)?;
+            connections.push(connection);
+        }
+        let stage = Stage::new(self.threads.len(), cast, place.disk().clock().clone(), script);
+        place.disk().gate().set(Some(Arc::clone(&stage) as Arc<_>));
+        for (task, connection) in cast.iter().zip(connections) {
+            let job = Job { stage: Arc::clone(&stage), connection, remedy };
+            self.threads[*task].send(job).expect("the threads take jobs until they are dropped");
+        }
+        let played = stage.watch();
+        if played.stuck.is_none() {
+            // What is stuck meets the stage on every operation until it ends.
+            place.disk().gate().set(None);
+        }
+        Run::of(place, played)
+    }
+}
+
+impl Run {
+    fn of(place: Address, played: Played) -> Result<Run> {
+        let mut left_open = 0;
+        for (task, ended) in played.ended.iter().enumerate() {
+            if ended.as_ref().is_some_and(|(_, connection)| !connection.is_autocommit()) {
+                left_open |= bit(task);
+            }
+        }
+        // While the connections are open: closing the last of them would write a checkpoint first.
+        let state = match played.stuck {
+            None => Some(try_digest(&place.look()?)?),
+            Some(_) => None,
+        };
+        Ok(Run {
+            outcomes: played.ended.into_iter().map(|ended| ended.map(|(outcome, _)| outcome)).collect(),
+            state,
+            place,
+            left_open,
+            refusals: played.refusals,
+            statements: played.statements,
+            touches: played.touches,
+            steps: played.steps,
+            decisions: played.decisions,
+            fits: played.fits,
+            complete: played.complete,
+            lines: played.lines,
+            deadlocked: played.deadlocked,
+            held_back: played.held_back,
+            checkpointed: played.checkpointed,
+            stuck: played.stuck,
+        })
+    }
+}
+
+/// A connection as a task gets it. It knows the schema already: to read it takes a lock, which would be a step.
+fn prepare(connection: &mut Connection, task: usize, remedy: Remedy) -> Result<()> {
+    repeat_chance(connection, task).map_err(|error| Error::sqlite("to register random()", error))?;
+    match remedy {
+        Remedy::Immediate => connection.set_transaction_behavior(TransactionBehavior::Immediate),
+        Remedy::Timeout => connection
+            .busy_timeout(Duration::from_secs(5))
+            .map_err(|error| Error::sqlite("to set a busy timeout", error))?,
+        Remedy::None | Remedy::OneTransaction => {}
+    }
+    connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        .map_err(|error| Error::sqlite("to read the schema", error))
+}
+
+/// Lets `random()` and `randomblob()` give a task the same values in each run. SQLite draws its own for the whole process.
+fn repeat_chance(connection: &Connection, task: usize) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    let draws = Arc::new(Mutex::new(Draw::new(draw::named(task as u64, "random"))));
+    let hold = |draws: &Mutex<Draw>| draws.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let numbers = Arc::clone(&draws);
+    connection.create_scalar_function("random", 0, flags, move |_| Ok(hold(&numbers).cast_signed()))?;
+    connection.create_scalar_function("randomblob", 1, flags, move |context| {
+        // As SQLite has it: at least one byte, whatever is asked for.
+        let len = context.get::<Option<i64>>(0).ok().flatten().unwrap_or(1).clamp(1, 1_000_000_000);
+        let mut bytes = Vec::new();
+        while bytes.len() < len as usize {
+            bytes.extend_from_slice(&hold(&draws).to_le_bytes());
+        }
+        bytes.truncate(len as usize);
+        Ok(bytes)
+    })
+}
+
+fn perform(action: &Action, connection: &mut Connection, remedy: Remedy) -> Outcome {
+    let run = || match remedy {
+        Remedy::OneTransaction => in_one_transaction(action, connection),
+        _ => action(connection, remedy),
+    };
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(value)) => Outcome::Returned(value),
+        Ok(Err(error)) => Outcome::Failed(error),
+        Err(panic) => Outcome::Panicked(message(&*panic)),
+    }
+}
+
+fn in_one_transaction(action: &Action, connection: &mut Connection) -> Result<String, String> {
+    let run = |connection: &Connection, sql| connection.execute_batch(sql).map_err(|error| error.to_string());
+    run(connection, "BEGIN IMMEDIATE")?;
+    let result = action(connection, Remedy::None);
+    run(connection, if result.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    result
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").to_owned()
+}

@@ -1,0 +1,118 @@
+//! What is wrong with one run, if anything is.
+
+use rusqlite::Connection;
+
+use super::locks::Refusal;
+use super::schedules::bits;
+use super::serial::Rehearsal;
+use super::stage::{Outcome, Stuck};
+use super::troupe::Run;
+use crate::error::Result;
+
+/// What the app says of every state that it may be in: why it does not hold, if it does not.
+pub(super) type Invariant<'a> = Box<dyn Fn(&Connection) -> Result<(), String> + 'a>;
+
+/// What is wrong. The worst comes first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Problem {
+    Outside(usize),
+    Endless(usize),
+    Panics(usize),
+    LeavesOpen(usize),
+    NoSerialOrder,
+    Invariant(String),
+    Busy(usize, Blocked),
+}
+
+/// Why a task got `SQLITE_BUSY`. The worst comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Blocked {
+    /// It waited for one that waited for it.
+    Deadlock,
+    /// It waited for a lock that nobody gave back.
+    Starved,
+    Snapshot,
+    Upgrade,
+    NoTimeout,
+}
+
+impl Problem {
+    /// Whether two problems are the same but for their details.
+    pub(super) fn is_like(&self, other: &Problem) -> bool {
+        match (self, other) {
+            // Which of the two codes it is depends on who comes first.
+            (Problem::Busy(_, one), Problem::Busy(_, other)) => one == other || one.is_upgrade() && other.is_upgrade(),
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+
+    /// Whether it makes no sense to go on.
+    pub(super) fn ends_it_all(&self) -> bool {
+        matches!(self, Problem::Outside(_) | Problem::Endless(_) | Problem::Panics(_))
+    }
+}
+
+impl Blocked {
+    /// Whether it is about a transaction that reads first and then writes.
+    pub(super) fn is_upgrade(self) -> bool {
+        matches!(self, Blocked::Snapshot | Blocked::Upgrade)
+    }
+}
+
+/// What a run is.
+pub(super) enum Verdict {
+    /// The same as these tasks in this order.
+    Serial(Vec<usize>),
+    Bad(Problem),
+}
+
+/// Judges a run. Tasks that `may_fail` may return an error because of a lock, if they leave nothing behind.
+pub(super) fn judge(
+    rehearsal: &mut Rehearsal<'_>,
+    run: &Run,
+    may_fail: bool,
+    invariant: Option<&Invariant<'_>>,
+) -> Result<Verdict> {
+    if let Some(problem) = alone(run) {
+        return Ok(Verdict::Bad(problem));
+    }
+    let Some(order) = rehearsal.order_of(run)? else { return Ok(Verdict::Bad(Problem::NoSerialOrder)) };
+    if let Some(invariant) = invariant
+        && let Err(why) = invariant(&run.place.look()?)
+    {
+        return Ok(Verdict::Bad(Problem::Invariant(why)));
+    }
+    if !may_fail && let Some((task, blocked)) = blocked(run) {
+        return Ok(Verdict::Bad(Problem::Busy(task, blocked)));
+    }
+    Ok(Verdict::Serial(order))
+}
+
+/// What is wrong with a run whatever other runs come to.
+pub(super) fn alone(run: &Run) -> Option<Problem> {
+    let panicked = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Panicked(_)));
+    match run.stuck {
+        Some(Stuck::Outside(task)) => Some(Problem::Outside(task)),
+        Some(Stuck::Endless(task)) => Some(Problem::Endless(task)),
+        None => match run.outcomes.iter().position(panicked) {
+            Some(task) => Some(Problem::Panics(task)),
+            None => bits(run.left_open).next().map(Problem::LeavesOpen),
+        },
+    }
+}
+
+/// The first task that failed because of a lock.
+fn blocked(run: &Run) -> Option<(usize, Blocked)> {
+    let failed = |(task, outcome): (usize, &Option<Outcome>)| {
+        let refusal = run.refusals[task].filter(|_| matches!(outcome, Some(Outcome::Failed(_))))?;
+        let blocked = match refusal {
+            Refusal::Upgrade => Blocked::Upgrade,
+            Refusal::Snapshot => Blocked::Snapshot,
+            Refusal::NoTimeout => Blocked::NoTimeout,
+            Refusal::TimedOut if run.deadlocked.count_ones() > 1 => Blocked::Deadlock,
+            Refusal::TimedOut => Blocked::Starved,
+        };
+        Some((task, blocked))
+    };
+    run.outcomes.iter().enumerate().find_map(failed)
+}

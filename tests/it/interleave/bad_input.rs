@@ -1,0 +1,145 @@
+//! What cannot be explored is said, and why.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use sqlitmus::BoxError;
+use sqlitmus::interleave::{Explore, explore};
+use sqlitmus::rusqlite::{Connection, Result};
+
+use super::{IMMEDIATE, WAL, count, failure, wal};
+
+#[track_caller]
+fn refused(explore: Explore<'_>, text: &str) {
+    assert_eq!(failure(explore), text);
+}
+
+fn read(db: &mut Connection) -> Result<i64> {
+    count(db, 1)
+}
+
+#[test]
+fn one_task_or_five() {
+    let db = wal();
+    refused(
+        explore(&db).task("alice", read),
+        "1 task to interleave: it takes two to four
+
+  help: .task(\"alice\", |db| ..) and .steps(\"bob\", [..]) add one each",
+    );
+    let five = ["a", "b", "c", "d", "e"].into_iter().fold(explore(&db), |explore, name| explore.task(name, read));
+    assert!(failure(five).starts_with("5 tasks to interleave: it takes two to four"));
+}
+
+#[test]
+fn two_tasks_of_one_name() {
+    refused(
+        explore(&wal()).task("alice", read).task("alice", read),
+        "two tasks are called alice
+
+  help: a failure tells who ran which statement: each needs a name of its own",
+    );
+}
+
+#[test]
+fn a_task_that_does_nothing() {
+    refused(
+        explore(&wal()).task("alice", read).task("bob", |_| Ok::<_, BoxError>(())),
+        "bob runs no statement
+
+  help: it gets a connection of its own as its argument: what it does elsewhere is not looked at",
+    );
+}
+
+#[test]
+fn a_task_that_always_fails() {
+    fn closed(db: &mut Connection) -> Result<(), BoxError> {
+        count(db, 1)?;
+        Err("the shop is closed".into())
+    }
+    refused(
+        explore(&wal()).task("alice", read).task("bob", closed),
+        "bob fails in every order, also when no other task runs beside it
+
+  it says:
+    the shop is closed",
+    );
+}
+
+#[test]
+fn a_task_that_panics() {
+    fn panics(db: &mut Connection) -> Result<()> {
+        assert!(count(db, 1)? < 10, "out of range");
+        Ok(())
+    }
+    refused(
+        explore(&wal()).task("alice", read).task("bob", panics),
+        "bob panics
+
+  schedule:
+    alice  SELECT count FROM stock WHERE item = 1
+    bob    SELECT count FROM stock WHERE item = 1
+
+  results of this schedule:
+    alice  Ok(10)
+    bob    panics: out of range",
+    );
+}
+
+#[test]
+fn a_task_that_opens_the_database_by_its_path() {
+    for db in [WAL.in_memory(), WAL.on_disk()] {
+        let path = db.path().to_owned();
+        let by_path = move |_: &mut Connection| -> Result<()> {
+            Connection::open(&path)?.execute_batch("UPDATE stock SET count = count - 1 WHERE item = 1")
+        };
+        let text = failure(explore(&db).task("alice", read).task("bob", by_path));
+        let who = if db.path().exists() { "a task" } else { "bob" };
+        assert_eq!(
+            text,
+            format!(
+                "{who} opens the database by its path
+
+  help: schedules run on copies of it: a task works on the connection that it gets as its argument"
+            )
+        );
+    }
+}
+
+#[test]
+fn tasks_that_are_not_deterministic() {
+    let number = Arc::new(AtomicI64::new(1));
+    let task = move |db: &mut Connection| {
+        let number = number.fetch_add(1, Ordering::Relaxed);
+        db.execute("INSERT INTO names(id, name) VALUES (?1, 'tea')", [number])
+    };
+    let text = failure(explore(&wal()).task("alice", task).task("bob", read));
+    assert_eq!(
+        text,
+        "alice, bob do not do the same when they run again, one after another
+
+  state (- first, + again, ~ both):
+    names: 1 inserted, 1 deleted
+      - id=1, name='tea'
+      + id=3, name='tea'
+
+  help: a schedule can only be judged if nothing but its order decides: give ids and times as arguments, or take them \
+        from SQLite"
+    );
+}
+
+#[test]
+fn an_invariant_that_never_holds() {
+    let db = wal();
+    let explore = explore(&db).steps("alice", IMMEDIATE).steps("bob", IMMEDIATE);
+    refused(
+        explore.invariant(|db| match count(db, 1) {
+            Ok(10) => Ok(()),
+            other => Err(format!("{other:?} of item 1")),
+        }),
+        "the invariant does not hold after alice, then bob, one after another
+
+  it says:
+    Ok(8) of item 1",
+    );
+}

@@ -1,0 +1,364 @@
+//! Bugs as apps have them, in pairs: the bug is found, and its fix passes.
+
+use sqlitmus::interleave::{Explore, explore};
+use sqlitmus::rusqlite::{Connection, Error, OptionalExtension, Result, TransactionBehavior, ffi};
+use sqlitmus::{BoxError, TestDb};
+
+use super::{ROLLBACK, count, wal};
+
+type Code<T> = fn(&mut Connection) -> Result<T, BoxError>;
+
+/// Two tasks with the same code: `bug` fails with this headline, `fix` passes.
+#[track_caller]
+fn pair<T: std::fmt::Debug + 'static>(db: &TestDb, headline: &str, bug: Code<T>, fix: Code<T>) {
+    let twice = |code: Code<T>| explore(db).task("alice", code).task("bob", code);
+    found(twice(bug), headline);
+    assert!(twice(fix).run().is_exhaustive());
+}
+
+#[track_caller]
+fn found(explore: Explore<'_>, headline: &str) {
+    let error = explore.try_run().unwrap_err();
+    assert_eq!(error.headline(), headline, "{error}");
+}
+
+#[test]
+fn read_then_write_without_a_transaction() {
+    fn bug(db: &mut Connection) -> Result<(), BoxError> {
+        let left = count(db, 1)?;
+        db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - 1])?;
+        Ok(())
+    }
+    fn fix(db: &mut Connection) -> Result<(), BoxError> {
+        db.execute("UPDATE stock SET count = count - 1 WHERE item = 1", [])?;
+        Ok(())
+    }
+    for db in [wal(), ROLLBACK.in_memory(), ROLLBACK.on_disk()] {
+        pair(&db, "lost update: the state is as if bob had not run", bug, fix);
+    }
+}
+
+fn buy(db: &mut Connection, behavior: TransactionBehavior) -> Result<i64, BoxError> {
+    let transaction = db.transaction_with_behavior(behavior)?;
+    let left = count(&transaction, 1)?;
+    transaction.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - 1])?;
+    transaction.commit()?;
+    Ok(left)
+}
+
+#[test]
+fn a_deferred_transaction_that_reads_first() {
+    for db in [wal(), ROLLBACK.in_memory()] {
+        pair(
+            &db,
+            "alice fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another task is writing",
+            |db| buy(db, TransactionBehavior::Deferred),
+            |db| buy(db, TransactionBehavior::Immediate),
+        );
+    }
+}
+
+/// The order of each is there, and of the stock that they took, one is missing.
+#[test]
+fn an_update_that_is_overwritten_beside_others_that_are_not() {
+    fn take(db: &Connection, count_of: i64) -> Result<(), BoxError> {
+        let left = count(db, 1)?;
+        db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - count_of])?;
+        db.execute("INSERT INTO names(name) VALUES ('taken: ' || ?1)", [count_of])?;
+        Ok(())
+    }
+    let db = wal();
+    found(
+        explore(&db).task("alice", |db| take(db, 1)).task("bob", |db| take(db, 2)),
+        "lost update: alice and bob change the same row of stock, and one change is gone",
+    );
+    let fixed = |db: &mut Connection, count_of| -> Result<(), BoxError> {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        take(&transaction, count_of)?;
+        Ok(transaction.commit()?)
+    };
+    explore(&db).task("alice", move |db| fixed(db, 1)).task("bob", move |db| fixed(db, 2)).run();
+}
+
+#[test]
+fn a_number_counted_in_the_app() {
+    fn bug(db: &mut Connection) -> Result<i64, BoxError> {
+        let last: i64 = db.query_row("SELECT coalesce(max(name), 0) FROM names", [], |row| row.get(0))?;
+        db.execute("INSERT INTO names(name) VALUES (?1)", [last + 1])?;
+        Ok(last + 1)
+    }
+    fn fix(db: &mut Connection) -> Result<i64, BoxError> {
+        let sql = "INSERT INTO names(name) SELECT coalesce(max(name), 0) + 1 FROM names RETURNING CAST(name AS INT)";
+        let mut insert = db.prepare(sql)?;
+        let numbers: Vec<i64> = insert.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
+        Ok(numbers[0])
+    }
+    let db = sqlitmus::Template::empty().profile(sqlitmus::Profile::PRODUCTION).in_memory();
+    db.execute_batch("CREATE TABLE names(id INTEGER PRIMARY KEY, name INTEGER NOT NULL)").unwrap();
+    pair(&db, "no serial order of alice, bob gives this state", bug, fix);
+}
+
+#[test]
+fn check_then_insert() {
+    fn bug(db: &mut Connection) -> Result<(), BoxError> {
+        let found = db.query_row("SELECT id FROM names WHERE name = 'tea'", [], |_| Ok(())).optional()?;
+        if found.is_none() {
+            db.execute("INSERT INTO names(name) VALUES ('tea')", [])?;
+        }
+        Ok(())
+    }
+    fn fix(db: &mut Connection) -> Result<(), BoxError> {
+        db.execute("INSERT INTO names(name) VALUES ('tea') ON CONFLICT DO NOTHING", [])?;
+        Ok(())
+    }
+    let db = wal();
+    found(explore(&db).task("alice", bug).task("bob", bug), "no serial order of alice, bob gives this state");
+    db.execute_batch("CREATE UNIQUE INDEX names_name ON names(name)").unwrap();
+    explore(&db).task("alice", fix).task("bob", fix).run();
+    // With the index alone, one of them fails and leaves nothing behind.
+    let report = explore(&db).task("alice", bug).task("bob", bug).run();
+    assert!(report.outcomes().any(|(outcome, _)| outcome.contains("fails: UNIQUE constraint failed: names.name")));
+}
+
+/// At least one doctor has to be on call: each sees that the other is, and leaves.
+#[test]
+fn write_skew() {
+    fn leave(db: &Connection, name: &str) -> Result<(), BoxError> {
+        let others: i64 =
+            db.query_row("SELECT count(*) FROM doctors WHERE on_call AND name <> ?1", [name], |row| row.get(0))?;
+        if others > 0 {
+            db.execute("UPDATE doctors SET on_call = 0 WHERE name = ?1", [name])?;
+        }
+        Ok(())
+    }
+    fn leave_in_one_transaction(db: &mut Connection, name: &str) -> Result<(), BoxError> {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        leave(&transaction, name)?;
+        Ok(transaction.commit()?)
+    }
+    let db = wal();
+    found(
+        explore(&db).task("ada", |db| leave(db, "ada")).task("bob", |db| leave(db, "bob")),
+        "write skew: ada, bob each change what another of them has relied on",
+    );
+    explore(&db)
+        .task("ada", |db| leave_in_one_transaction(db, "ada"))
+        .task("bob", |db| leave_in_one_transaction(db, "bob"))
+        .run();
+}
+
+fn is_busy(error: &Error) -> bool {
+    error.sqlite_error_code() == Some(ffi::ErrorCode::DatabaseBusy)
+}
+
+#[test]
+fn a_retry_that_applies_twice() {
+    fn transfer(db: &Connection) -> Result<()> {
+        db.execute("UPDATE stock SET count = count - 1 WHERE item = 1", [])?;
+        db.execute("UPDATE stock SET count = count + 1 WHERE item = 2", []).map(drop)
+    }
+    fn bug(db: &mut Connection) -> Result<(), BoxError> {
+        db.busy_timeout(std::time::Duration::ZERO)?;
+        loop {
+            match transfer(db) {
+                Err(error) if is_busy(&error) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+    fn fix(db: &mut Connection) -> Result<(), BoxError> {
+        db.busy_timeout(std::time::Duration::ZERO)?;
+        loop {
+            let once = || {
+                let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                transfer(&transaction)?;
+                transaction.commit()
+            };
+            match { once }() {
+                Err(error) if is_busy(&error) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+    fn another(db: &mut Connection) -> Result<(), BoxError> {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("INSERT INTO names(name) VALUES ('tea')", [])?;
+        Ok(transaction.commit()?)
+    }
+    let db = wal();
+    found(explore(&db).task("alice", bug).task("bob", another), "no serial order of alice, bob gives this state");
+    explore(&db).task("alice", fix).task("bob", another).run();
+}
+
+#[test]
+fn a_retry_without_a_rollback() {
+    fn bug(db: &mut Connection) -> Result<(), BoxError> {
+        db.execute_batch("BEGIN")?;
+        let left = count(db, 1)?;
+        loop {
+            match db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - 1]) {
+                Err(error) if is_busy(&error) => {}
+                other => break other.map(drop)?,
+            }
+        }
+        Ok(db.execute_batch("COMMIT")?)
+    }
+    fn fix(db: &mut Connection) -> Result<(), BoxError> {
+        loop {
+            match buy(db, TransactionBehavior::Deferred) {
+                Err(error) if error.downcast_ref().is_some_and(is_busy) => {}
+                other => return other.map(drop),
+            }
+        }
+    }
+    pair(&wal(), "alice tries without end", bug, fix);
+}
+
+#[test]
+fn a_connection_that_does_not_wait() {
+    fn bug(db: &mut Connection) -> Result<(), BoxError> {
+        db.busy_timeout(std::time::Duration::ZERO)?;
+        buy(db, TransactionBehavior::Immediate).map(drop)
+    }
+    for db in [wal(), ROLLBACK.in_memory()] {
+        pair(&db, "alice fails with SQLITE_BUSY: its connection does not wait for locks", bug, |db| {
+            buy(db, TransactionBehavior::Immediate).map(drop)
+        });
+    }
+}
+
+#[test]
+fn an_error_that_is_ignored() {
+    fn bug(db: &mut Connection) -> Result<(), BoxError> {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        count(&transaction, 1)?;
+        let _ = transaction.execute("UPDATE stock SET count = count - 1 WHERE item = 1", []);
+        Ok(transaction.commit()?)
+    }
+    fn fix(db: &mut Connection) -> Result<(), BoxError> {
+        buy(db, TransactionBehavior::Immediate).map(drop)
+    }
+    pair(&wal(), "lost update: the state is as if bob had not run", bug, fix);
+}
+
+#[test]
+fn a_statement_that_is_still_open() {
+    fn bug(db: &mut Connection) -> Result<(), BoxError> {
+        let mut items = db.prepare("SELECT item FROM stock")?;
+        let mut rows = items.query([])?;
+        while let Some(row) = rows.next()? {
+            let item: i64 = row.get(0)?;
+            db.execute("UPDATE stock SET count = count - 1 WHERE item = ?1", [item])?;
+        }
+        Ok(())
+    }
+    fn fix(db: &mut Connection) -> Result<(), BoxError> {
+        let mut select = db.prepare("SELECT item FROM stock")?;
+        let items: Vec<i64> = select.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
+        for item in items {
+            db.execute("UPDATE stock SET count = count - 1 WHERE item = ?1", [item])?;
+        }
+        Ok(())
+    }
+    let error = explore(&wal()).task("alice", bug).task("bob", bug).try_run().unwrap_err();
+    assert!(error.headline().contains("returns an error, and the state is none"), "{error}");
+    assert!(error.to_string().contains("SQLITE_BUSY_SNAPSHOT at once"), "{error}");
+    explore(&wal()).task("alice", fix).task("bob", fix).run();
+}
+
+#[test]
+fn a_way_out_without_a_commit() {
+    fn bug(db: &mut Connection) -> Result<i64, BoxError> {
+        db.execute_batch("BEGIN IMMEDIATE")?;
+        let left = count(db, 2)?;
+        if left < 5 {
+            return Ok(left);
+        }
+        db.execute_batch("UPDATE stock SET count = count - 1 WHERE item = 2; COMMIT")?;
+        Ok(left)
+    }
+    fn fix(db: &mut Connection) -> Result<i64, BoxError> {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let left = count(&transaction, 2)?;
+        if left >= 5 {
+            transaction.execute("UPDATE stock SET count = count - 1 WHERE item = 2", [])?;
+        }
+        transaction.commit()?;
+        Ok(left)
+    }
+    pair(&wal(), "bob leaves its transaction open", bug, fix);
+}
+
+/// What a report adds up was never all there at one time.
+#[test]
+fn a_report_of_two_reads() {
+    fn transfer(db: &mut Connection) -> Result<(), BoxError> {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("UPDATE stock SET count = count - 1 WHERE item = 1", [])?;
+        transaction.execute("UPDATE stock SET count = count + 1 WHERE item = 2", [])?;
+        Ok(transaction.commit()?)
+    }
+    fn bug(db: &mut Connection) -> Result<i64, BoxError> {
+        Ok(count(db, 1)? + count(db, 2)?)
+    }
+    fn fix(db: &mut Connection) -> Result<i64, BoxError> {
+        let transaction = db.transaction()?;
+        Ok(count(&transaction, 1)? + count(&transaction, 2)?)
+    }
+    let db = wal();
+    found(
+        explore(&db).task("report", bug).task("writer", transfer),
+        "no serial order of report, writer returns this: they read what never was at one time",
+    );
+    explore(&db).task("report", fix).task("writer", transfer).run();
+}
+
+#[test]
+fn two_databases_in_two_orders() {
+    fn both(db: &mut Connection, first: &str, second: &str) -> Result<(), BoxError> {
+        db.execute_batch("ATTACH 'other.db' AS other; CREATE TABLE IF NOT EXISTS other.log(line TEXT)")?;
+        let transaction = db.transaction()?;
+        transaction.execute_batch(first)?;
+        transaction.execute_batch(second)?;
+        Ok(transaction.commit()?)
+    }
+    const MAIN: &str = "UPDATE stock SET count = count - 1 WHERE item = 1";
+    const OTHER: &str = "INSERT INTO other.log VALUES ('sold')";
+    let db = ROLLBACK.in_memory();
+    found(
+        explore(&db).task("alice", |db| both(db, MAIN, OTHER)).task("bob", |db| both(db, OTHER, MAIN)),
+        "alice fails with SQLITE_BUSY: the tasks wait for each other, until a busy_timeout ends it",
+    );
+    explore(&db).task("alice", |db| both(db, MAIN, OTHER)).task("bob", |db| both(db, MAIN, OTHER)).run();
+
+    // Who waits without a limit waits without an end.
+    fn patient(db: &mut Connection, first: &str, second: &str) -> Result<(), BoxError> {
+        db.busy_handler(Some(|_| true))?;
+        both(db, first, second)
+    }
+    let endless = explore(&db)
+        .task("alice", |db| patient(db, MAIN, OTHER))
+        .task("bob", |db| patient(db, OTHER, MAIN))
+        .try_run()
+        .unwrap_err();
+    assert!(endless.headline().ends_with("tries without end"), "{endless}");
+}
+
+#[test]
+fn a_checkpoint_that_meets_a_reader() {
+    fn checkpoint(db: &mut Connection, mode: &str) -> Result<(), BoxError> {
+        db.execute("UPDATE stock SET count = count - 1 WHERE item = 1", [])?;
+        let (log, done): (i64, i64) =
+            db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        if log == done { Ok(()) } else { Err("the checkpoint is not complete".into()) }
+    }
+    fn read(db: &mut Connection) -> Result<(i64, i64), BoxError> {
+        let transaction = db.transaction()?;
+        Ok((count(&transaction, 1)?, count(&transaction, 2)?))
+    }
+    let db = wal();
+    let error = explore(&db).task("writer", |db| checkpoint(db, "PASSIVE")).task("reader", read).try_run().unwrap_err();
+    assert_eq!(error.headline(), "writer returns an error, and what it has done is not undone", "{error}");
+    assert!(error.to_string().contains("reader is still reading when writer makes a checkpoint"), "{error}");
+    explore(&db).task("writer", |db| checkpoint(db, "TRUNCATE")).task("reader", read).run();
+}

@@ -1,0 +1,112 @@
+//! All that a failure says.
+
+use sqlitmus::interleave::explore;
+use sqlitmus::rusqlite::{Connection, Result};
+
+use super::{DEFERRED, IMMEDIATE, count, failure, wal};
+
+#[test]
+fn a_lost_update() {
+    fn buy(db: &mut Connection) -> Result<i64> {
+        let left = count(db, 1)?;
+        db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - 1])?;
+        Ok(left)
+    }
+    let expected = "\
+lost update: the state is as if bob had not run
+
+  schedule, the shortest of 4 like it, of 6:
+    bob    SELECT count FROM stock WHERE item = 1
+    alice  SELECT count FROM stock WHERE item = 1
+    alice  UPDATE stock SET count = 9 WHERE item = 1
+    bob    UPDATE stock SET count = 9 WHERE item = 1
+
+  state (- alice, then bob, + this schedule, ~ both):
+    stock: 1 updated
+      ~ item=1 count: 8 -> 9
+
+  results of alice, then bob:
+    alice  Ok(10)
+    bob    Ok(9)
+
+  results of this schedule:
+    alice  Ok(10)
+    bob    Ok(10)
+
+  6 schedules of alice, bob: every order of their statements:
+    1  alice, then bob
+    1  bob, then alice
+    4  no serial order of alice, bob gives this
+
+  help: read and write within one transaction that begins with BEGIN IMMEDIATE   tried: all 8 schedules are fine";
+    assert_eq!(failure(explore(&wal()).task("alice", buy).task("bob", buy)), expected);
+}
+
+#[test]
+fn busy_that_no_timeout_cures() {
+    let expected = "\
+one fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another task is writing
+
+  schedule, the shortest of 60 like it, of 70:
+    two  BEGIN
+    two  SELECT count FROM stock WHERE item = 1
+    two  UPDATE stock SET count = count - 1 WHERE item = 1
+    one  BEGIN
+    one  SELECT count FROM stock WHERE item = 1
+  > one  UPDATE stock SET count = count - 1 WHERE item = 1   SQLITE_BUSY at once
+    one  ROLLBACK
+    two  COMMIT
+
+  results of this schedule:
+    one  Err(database is locked)
+    two  Ok(10)
+
+  70 schedules of one, two: every order of their statements:
+    20  one fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another task is writing
+    10  one fails with SQLITE_BUSY_SNAPSHOT, and no busy_timeout helps: what it has read is no longer the newest
+     5  one, then two
+    20  two fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another task is writing
+    10  two fails with SQLITE_BUSY_SNAPSHOT, and no busy_timeout helps: what it has read is no longer the newest
+     5  two, then one
+
+  help: begin the transaction with BEGIN IMMEDIATE (rusqlite: TransactionBehavior::Immediate)   tried: all 8 schedules \
+                    are fine
+  help: if whoever calls it handles the error, say so: .may_fail()";
+    assert_eq!(failure(explore(&wal()).steps("one", DEFERRED).steps("two", DEFERRED)), expected);
+}
+
+#[test]
+fn a_report_of_what_was_explored() {
+    let report = explore(&wal()).steps("one", IMMEDIATE).steps("two", IMMEDIATE).run();
+    let expected = "\
+8 schedules of one, two: every order of their statements
+  4  one, then two
+  4  two, then one";
+    assert_eq!(report.to_string(), expected);
+}
+
+#[test]
+fn an_invariant_that_does_not_always_hold() {
+    // The serial orders keep it, and so does every schedule: it is about the order.
+    let db = wal();
+    let explore = explore(&db)
+        .steps("one", IMMEDIATE)
+        .steps("two", ["INSERT INTO names(name) SELECT 'left: ' || count FROM stock WHERE item = 1"])
+        .invariant(|db: &Connection| {
+            let name: String =
+                db.query_row("SELECT name FROM names", [], |row| row.get(0)).map_err(|e| e.to_string())?;
+            if name == "left: 9" || name == "left: 10" { Ok(()) } else { Err(name) }
+        });
+    assert!(explore.run().is_exhaustive());
+}
+
+#[test]
+fn the_line_to_repeat_a_schedule_names_the_test() {
+    let error = explore(&wal()).steps("one", DEFERRED).steps("two", DEFERRED).try_run().unwrap_err();
+    let text = error.to_string();
+    let line = text.lines().find(|line| line.starts_with("note: SQLITMUS_REPLAY=")).unwrap();
+    assert!(line.starts_with("note: SQLITMUS_REPLAY=schedule:"), "{line}");
+    assert!(line.contains(" cargo test"), "{line}");
+    // A single test thread does not know the name.
+    assert!(line.ends_with("cargo test") || line.ends_with("the_line_to_repeat_a_schedule_names_the_test"), "{line}");
+}

@@ -1,0 +1,76 @@
+//! Tasks that meet.
+
+use std::io::Write;
+use std::sync::Mutex;
+
+use sqlitmus::interleave::{Explore, explore};
+use sqlitmus::rusqlite::{Connection, Result};
+use sqlitmus::{Profile, Template};
+
+use super::folder;
+
+static COUNTER: Template =
+    Template::embedded(&[("1_t.sql", "CREATE TABLE t(x); INSERT INTO t VALUES (1);")]).profile(Profile::PRODUCTION);
+
+fn count(db: &mut Connection) -> Result<()> {
+    let x: i64 = db.query_row("SELECT x FROM t", [], |row| row.get(0))?;
+    db.execute("UPDATE t SET x = ?1", [x + 1]).map(drop)
+}
+
+const IMMEDIATE: [&str; 4] = ["BEGIN IMMEDIATE", "SELECT x FROM t", "UPDATE t SET x = x + 1", "COMMIT"];
+const DEFERRED: [&str; 4] = ["BEGIN", "SELECT x FROM t", "UPDATE t SET x = x + 1", "COMMIT"];
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "report: {line}");
+}
+
+fn shown(explore: Explore<'_>) {
+    for line in explore.run().to_string().lines() {
+        say(line);
+    }
+}
+
+#[test]
+fn an_update_is_lost() {
+    if folder().is_some() {
+        explore(&COUNTER.in_memory()).task("alice", count).task("bob", count).run();
+    }
+}
+
+#[test]
+fn every_schedule() {
+    if folder().is_some() {
+        shown(explore(&COUNTER.in_memory()).steps("alice", DEFERRED).steps("bob", DEFERRED).may_fail());
+        assert_eq!(sqlitmus::sim::live_disks(), 0, "no schedule leaves its database behind");
+    }
+}
+
+#[test]
+fn drawn_schedules() {
+    if folder().is_some() {
+        let db = COUNTER.in_memory();
+        let three = explore(&db).steps("alice", IMMEDIATE).steps("bob", DEFERRED).steps("carol", IMMEDIATE);
+        shown(three.may_fail().limit(12));
+    }
+}
+
+/// The thread of a task that is stuck is still there when the process ends.
+#[test]
+fn a_task_is_stuck_for_good() {
+    if folder().is_none() {
+        return;
+    }
+    static HELD: Mutex<()> = Mutex::new(());
+    let db = COUNTER.in_memory();
+    let parks = |db: &mut Connection| -> Result<()> {
+        count(db)?;
+        let _held = HELD.lock().unwrap();
+        loop {
+            std::thread::park();
+        }
+    };
+    let error = explore(&db).task("alice", count).task("bob", parks).try_run().unwrap_err();
+    say(error.headline());
+    // Others go on as if nothing had happened.
+    explore(&db).steps("alice", IMMEDIATE).steps("bob", IMMEDIATE).run();
+}

@@ -1,0 +1,70 @@
+//! Schedules that are repeated, split and drawn by the environment.
+
+use super::{Process, rows, text};
+
+fn report(output: &str) -> Vec<&str> {
+    output.lines().filter_map(|line| line.strip_prefix("report: ")).collect()
+}
+
+#[test]
+fn a_schedule_is_repeated_and_its_state_is_kept() {
+    let mut process = Process::new("schedules::an_update_is_lost");
+    let output = process.run();
+    assert!(!output.status.success());
+    let output = text(&output);
+    let line = "note: SQLITMUS_REPLAY=schedule:b1a2b1 cargo test child::schedules::an_update_is_lost\n";
+    assert!(output.contains(line), "{output}");
+    assert!(output.contains("the shortest of 4 like it, of 6:"), "{output}");
+    let kept = "out/kept/process/child/schedules";
+    assert_eq!(process.files(kept), ["an_update_is_lost-after-the-schedule.db", "an_update_is_lost.db"]);
+    assert_eq!(rows(&process.path(&format!("{kept}/an_update_is_lost.db"))), [1]);
+    assert_eq!(rows(&process.path(&format!("{kept}/an_update_is_lost-after-the-schedule.db"))), [2]);
+
+    let replayed = |token: &str| {
+        let output = Process::new("schedules::an_update_is_lost").env("SQLITMUS_REPLAY", token).run();
+        (output.status.success(), text(&output))
+    };
+    let (passes, output) = replayed("schedule:b1a2b1");
+    assert!(!passes && output.contains("\n  schedule:\n    bob    SELECT x FROM t\n"), "{output}");
+    assert!(replayed("schedule:b2a2").0, "a serial order is fine");
+    let (passes, output) = replayed("schedule:b7a2");
+    assert!(!passes && output.contains("schedule:b7a2 does not fit these tasks"), "{output}");
+    let (passes, output) = replayed("schedule:7");
+    assert!(!passes && output.contains("unknown value of SQLITMUS_REPLAY: \"schedule:7\""), "{output}");
+    // What another explorer has printed is none of this one's business.
+    assert!(replayed("crash:17:torn").1.contains("the shortest of 4 like it, of 6:"));
+}
+
+#[test]
+fn shards_make_up_the_whole() {
+    let of = |shard: &str| {
+        let output = text(&Process::new("schedules::every_schedule").env("SQLITMUS_SHARD", shard).run());
+        let report = report(&output).first().expect(&output).to_string();
+        let (count, rest) = report.split_once(' ').unwrap();
+        (count.parse::<u64>().unwrap(), rest.to_owned())
+    };
+    let parts: Vec<_> = (1..=3).map(|number| of(&format!("{number}/3"))).collect();
+    assert_eq!(of("1/1"), (70, String::from("schedules of alice, bob: every order of their statements")));
+    assert_eq!(parts.iter().map(|(count, _)| count).sum::<u64>(), 70, "{parts:?}");
+    assert!(parts.iter().all(|(count, _)| *count > 5), "{parts:?}");
+    assert!(parts[1].1.ends_with("every order of their statements, part 2 of 3"), "{parts:?}");
+}
+
+#[test]
+fn the_seed_decides_which_schedules_are_drawn() {
+    let of = |seed: &str| {
+        let output = text(&Process::new("schedules::drawn_schedules").env("SQLITMUS_SEED", seed).run());
+        report(&output).join("\n")
+    };
+    let (first, again, other) = (of("0x5f3a"), of("24378"), of("8"));
+    assert_eq!(first, again);
+    assert_ne!(first.replace("0x5f3a", "0x8"), other);
+    assert!(first.contains("drawn by the seed 0x5f3a; there are"), "{first}");
+}
+
+#[test]
+fn a_task_that_is_stuck_does_not_keep_the_process_alive() {
+    let output = Process::new("schedules::a_task_is_stuck_for_good").run();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(report(&text(&output)), ["bob waits for something that is not SQLite's"]);
+}
