@@ -30,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) check: bool,
     /// Where kept databases and the cache go, instead of the target folder.
     pub(crate) dir: Option<PathBuf>,
+    /// Whether migrations that are new may be added to those that are frozen.
+    pub(crate) accept_migrations: bool,
+    /// Whether this runs on a machine that nobody watches: there, what a person may forget is an error.
+    pub(crate) ci: bool,
     /// The file that gathers every statement of a run and its plan.
     pub(crate) ledger: Option<PathBuf>,
     /// The seed of all random choices, instead of those that the tests name.
@@ -63,6 +67,8 @@ impl Default for Settings {
             cache: true,
             check: false,
             dir: None,
+            accept_migrations: false,
+            ci: false,
             ledger: None,
             seed: None,
             shard: Shard::ALL,
@@ -71,7 +77,8 @@ impl Default for Settings {
     }
 }
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
+    "SQLITMUS_ACCEPT",
     "SQLITMUS_CACHE",
     "SQLITMUS_CHECK",
     "SQLITMUS_DIR",
@@ -91,8 +98,14 @@ pub(crate) fn settings() -> Result<&'static Settings> {
 fn parse(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Settings> {
     let mut settings = Settings::default();
     for (name, value) in variables {
+        if name == "CI" {
+            settings.ci = !value.is_empty() && value != "false";
+        }
         let Some(name) = name.to_str().filter(|name| name.starts_with("SQLITMUS_")) else { continue };
         match name {
+            "SQLITMUS_ACCEPT" => {
+                settings.accept_migrations = choose(name, &value, &[("nothing", false), ("migrations", true)])?;
+            }
             "SQLITMUS_KEEP" => {
                 settings.keep = choose(
                     name,
@@ -275,7 +288,7 @@ mod tests {
         assert_eq!(
             parsed(&[("SQLITMUS_KEPT", "always")]).unwrap_err(),
             "unknown environment variable SQLITMUS_KEPT\n\n  \
-             help: the known ones are SQLITMUS_CACHE, SQLITMUS_CHECK, SQLITMUS_DIR, SQLITMUS_KEEP, SQLITMUS_LEDGER, \
+             help: the known ones are SQLITMUS_ACCEPT, SQLITMUS_CACHE, SQLITMUS_CHECK, SQLITMUS_DIR, SQLITMUS_KEEP, SQLITMUS_LEDGER, \
              SQLITMUS_REPLAY, SQLITMUS_SEED, SQLITMUS_SHARD"
         );
     }

@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Crash,
     /// What some code does when an operation fails is not all or nothing.
     Fault,
+    /// A test of the migration suite fails, or the suite was asked for what it does not have.
+    Suite,
     /// A query plan is not as it was asserted, or there is none.
     Plan,
     /// What some code ran is not what was asserted, or could not be told.

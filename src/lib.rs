@@ -44,6 +44,10 @@
 //! [`TestDb::fill`] and [`data::Fill`] make rows that the schema accepts, with parents, and the same ones for the same seed. See
 //! [`data`].
 //!
+//! # Do migrations keep people's data?
+//!
+//! [`migration_suite!`] makes a test of each question, on databases with rows in them. See [`suite`].
+//!
 //! # What if the power goes off, an operation fails, or somebody else writes?
 //!
 //! [`crash::test`] cuts the power wherever some code of the app writes, and [`faults::sweep`] lets each of its operations fail.
@@ -120,6 +124,7 @@ mod report;
 pub mod schema;
 pub mod sim;
 mod sql;
+pub mod suite;
 
 pub use db::{Profile, Template, TestDb};
 pub use error::{BoxError, Error, ErrorKind, Result};

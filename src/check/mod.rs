@@ -35,7 +35,7 @@ pub use lint::{CODES, lint, try_lint};
 pub use profile::profile;
 pub use same_schema::{assert_same_schema, try_assert_same_schema};
 pub use sqlite::{compile_option, sqlite_at_least};
-pub(crate) use state::shown;
+pub(crate) use state::{Cell, Reading, shown};
 pub use state::{
     ChangedRow, Changes, Digest, Redact, Rows, TableChanges, TableDigest, UpdatedRow, assert_same_data,
     changes_between, digest, rows, try_assert_same_data, try_digest,
@@ -239,7 +239,8 @@ fn distance(one: &str, two: &str) -> usize {
     last[two.len()]
 }
 
-fn covers(object: &str, found: &str) -> bool {
+/// Whether an allowance for `object` allows what is `found`: a table covers its columns, `*` everything.
+pub(crate) fn covers(object: &str, found: &str) -> bool {
     let same = |one: &str, two: &str| one.eq_ignore_ascii_case(two);
     object == "*" || same(object, found) || found.split_once('.').is_some_and(|(table, _)| same(object, table))
 }

@@ -70,5 +70,6 @@ pub(crate) use made::Made;
 
 pub use fill::{Fill, Filled};
 pub use options::Row;
+pub(crate) use options::owned;
 #[cfg(feature = "data")]
 pub use realistic::Locale;

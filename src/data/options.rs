@@ -45,7 +45,7 @@ impl Given {
 }
 
 /// A value as it would be bound.
-pub(super) fn owned(value: &dyn ToSql) -> rusqlite::Result<Value> {
+pub(crate) fn owned(value: &dyn ToSql) -> rusqlite::Result<Value> {
     match value.to_sql()? {
         ToSqlOutput::Borrowed(value) => {
             let mut made = Made::default();

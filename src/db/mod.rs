@@ -4,14 +4,16 @@ mod cache;
 mod image;
 mod keep;
 mod profile;
+mod scratch;
 mod statistics;
 mod template;
 mod testdb;
 
-pub(crate) use image::{Functions, MAIN, back_up};
+pub(crate) use image::{Functions, Image, MAIN, back_up};
 pub(crate) use keep::test_name;
 pub(crate) use profile::Difference;
 pub use profile::Profile;
+pub(crate) use scratch::{Scratch, Workshop};
 pub use template::Template;
 pub use testdb::TestDb;
 pub(crate) use testdb::percent_encoded;

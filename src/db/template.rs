@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use super::cache::{self, KeyBuilder};
 use super::image::{Functions, Image, MAIN};
 use super::profile::Profile;
+use super::scratch::{Scratch, Workshop};
 use super::statistics::StatisticsFile;
 use super::testdb::TestDb;
 use crate::env;
@@ -324,7 +325,34 @@ impl Template {
         Ok(key)
     }
 
-    fn migrations(&self) -> Result<Option<Migrations>> {
+    /// How connections to scratch databases of this template are set up.
+    pub(crate) fn workshop(&self) -> Workshop {
+        Workshop { profile: self.profile, functions: self.functions }
+    }
+
+    /// The app's own runner on a connection, where there is one.
+    pub(crate) fn runner(&self) -> Option<impl Fn(&mut Connection) -> Result<()>> {
+        match self.source {
+            Source::With(migrate) => Some(move |connection: &mut Connection| run(migrate, connection, "migrations")),
+            _ => None,
+        }
+    }
+
+    /// The folder of its migrations, where they are in one.
+    pub(crate) fn folder(&self) -> Option<std::path::PathBuf> {
+        match self.source {
+            Source::Folder(folder) => Some(env::package_dir().join(folder)),
+            _ => None,
+        }
+    }
+
+    /// The database without the seed.
+    pub(crate) fn scratch(&self) -> Result<Scratch> {
+        self.workshop().over(self.migrated(None)?)
+    }
+
+    /// The history, where the template knows one.
+    pub(crate) fn migrations(&self) -> Result<Option<Migrations>> {
         let migrations = match self.source {
             Source::Folder(folder) => Migrations::load(env::package_dir().join(folder))?,
             Source::Embedded(files) => Migrations::embedded(files)?,

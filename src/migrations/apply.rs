@@ -62,7 +62,7 @@ impl Run<'_> {
         for &step in steps {
             let migration = &self.history.migrations[step];
             let statements = sql::split(&self.script(migration).sql);
-            let wrapped = self.script(migration).transaction && !self.brings_its_own(&statements);
+            let wrapped = self.script(migration).transaction && !brings_its_own(self.history.format, &statements);
             let done = match (together, wrapped) {
                 (true, _) => self.within(step, &statements),
                 (false, true) => self.in_transaction(step, &statements),
@@ -82,20 +82,6 @@ impl Run<'_> {
             Some(down) if self.undo => down,
             _ => &migration.up,
         }
-    }
-
-    /// Whether a script begins its transaction by itself. The runners of plain and paired files differ in what they do
-    /// then, and the file was written for one that leaves transactions to it. The other formats have one runner each,
-    /// which puts a transaction around the script whatever is in it.
-    fn brings_its_own(&self, statements: &[Statement<'_>]) -> bool {
-        if !matches!(self.history.format, Format::Plain | Format::Paired) {
-            return false;
-        }
-        // A script that starts with COMMIT or END leaves a transaction that it expects to be in.
-        let first = statements
-            .iter()
-            .find(|statement| ["BEGIN", "COMMIT", "END", "ROLLBACK"].iter().any(|word| statement.starts_with(word)));
-        first.is_some_and(|statement| statement.starts_with("BEGIN"))
     }
 
     fn in_transaction<'s>(&self, step: usize, statements: &[Statement<'s>]) -> Result<(), Failure<'s>> {
@@ -205,6 +191,20 @@ impl Run<'_> {
             None => "no migration is applied".to_owned(),
         }
     }
+}
+
+/// Whether a script begins its transaction by itself. The runners of plain and paired files differ in what they do then,
+/// and the file was written for one that leaves transactions to it. The other formats have one runner each, which puts a
+/// transaction around the script whatever is in it.
+pub(super) fn brings_its_own(format: Format, statements: &[Statement<'_>]) -> bool {
+    if !matches!(format, Format::Plain | Format::Paired) {
+        return false;
+    }
+    // A script that starts with COMMIT or END leaves a transaction that it expects to be in.
+    let first = statements
+        .iter()
+        .find(|statement| ["BEGIN", "COMMIT", "END", "ROLLBACK"].iter().any(|word| statement.starts_with(word)));
+    first.is_some_and(|statement| statement.starts_with("BEGIN"))
 }
 
 fn last_of<'s>(statements: &[Statement<'s>], words: &[&str]) -> Option<Statement<'s>> {

@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sql::Statement;
 
 pub use ledger::Ledger;
 pub(crate) use ledger::is_ledger;
@@ -217,6 +218,31 @@ impl Migrations {
             .evidence("nearest", nearest.join("\n")))
     }
 
+    /// The version of a database before the first migration.
+    pub(crate) fn base(&self) -> i64 {
+        if self.index_of(0).is_some() { -1 } else { 0 }
+    }
+
+    /// Whether the migration runs in one transaction that its runner begins and commits.
+    pub(crate) fn is_wrapped(&self, migration: &Migration) -> bool {
+        let statements = crate::sql::split(&migration.up.sql);
+        self.format == Format::RusqliteMigration
+            || (migration.up.transaction && !apply::brings_its_own(self.format, &statements))
+    }
+
+    /// The table in which it is recorded what is applied.
+    pub(crate) fn ledger_table(&self) -> Option<&'static str> {
+        match self.ledger {
+            Ledger::Table(table) => Some(table),
+            Ledger::None | Ledger::UserVersion => None,
+        }
+    }
+
+    /// Whether it is recorded at all what is applied.
+    pub(crate) fn has_ledger(&self) -> bool {
+        self.ledger != Ledger::None
+    }
+
     /// Hands everything that decides what the history does to `add`: equal bytes, equal databases. The folder that it
     /// was read from is no part of it.
     pub(crate) fn fingerprint(&self, add: &mut dyn FnMut(&[u8])) {
@@ -265,6 +291,17 @@ impl Migration {
     /// The SQL that undoes it.
     pub fn down_sql(&self) -> Option<&str> {
         self.down.as_ref().map(|script| script.sql.as_str())
+    }
+
+    /// The statements that apply it.
+    pub(crate) fn statements(&self) -> Vec<Statement<'_>> {
+        crate::sql::split(&self.up.sql)
+    }
+
+    /// The file and the line of one of them.
+    pub(crate) fn place(&self, statement: &Statement<'_>) -> String {
+        let file = self.up.path.as_ref().map_or_else(|| self.up.file.clone(), |path| path.display().to_string());
+        format!("{file}:{}", self.up.first_line - 1 + statement.line)
     }
 
     /// Its file. None if it was compiled in.

@@ -45,6 +45,14 @@ impl Blocks {
         self.len
     }
 
+    /// Whether nothing was written to either since one was cloned from the other.
+    pub(crate) fn are_shared_with(&self, other: &Blocks) -> bool {
+        let pairs = || self.blocks.iter().zip(&other.blocks);
+        self.len == other.len
+            && self.blocks.len() == other.blocks.len()
+            && pairs().all(|(one, two)| Arc::ptr_eq(one, two))
+    }
+
     /// The contents as slices, in order.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let whole = self.len / BLOCK;

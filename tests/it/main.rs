@@ -21,5 +21,6 @@ mod profile;
 mod record;
 mod schema;
 mod state;
+mod suite;
 mod template;
 mod testdb;

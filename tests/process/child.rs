@@ -303,3 +303,17 @@ fn note(line: &str) {
     let mut out = std::io::stdout();
     writeln!(out, "{line}").unwrap();
 }
+
+/// Prints what the test of frozen migrations says of the folder `migrations`.
+#[test]
+#[expect(clippy::print_stdout, reason = "the other process reads it")]
+fn frozen() {
+    let Some(folder) = folder() else { return };
+    let migrations: &'static str = Box::leak(folder.join("migrations").to_str().unwrap().to_owned().into_boxed_str());
+    let template: &'static Template = Box::leak(Box::new(Template::new(migrations)));
+    match sqlitmus::suite::Suite::new(template).try_test("shipped_migrations_are_frozen") {
+        Ok(None) => println!("verdict: passed"),
+        Ok(Some(reason)) => println!("verdict: skipped, {reason}"),
+        Err(error) => println!("verdict: {}", error.headline()),
+    }
+}

@@ -3,6 +3,7 @@
 //! Each test starts this binary again, with another environment, for one of the tests in `child`.
 
 mod child;
+mod frozen;
 mod ledger;
 mod replay;
 mod schedules;

@@ -12,7 +12,7 @@ const SHOWN_BYTES: usize = 24;
 
 /// A value that outlives the statement it came from. Texts are bytes: SQLite stores what is no UTF-8 as well.
 #[derive(Clone, Debug)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     Null,
     Integer(i64),
     Real(f64),
@@ -21,7 +21,7 @@ pub(super) enum Cell {
 }
 
 impl Cell {
-    pub(super) fn of(value: ValueRef<'_>) -> Cell {
+    pub(crate) fn of(value: ValueRef<'_>) -> Cell {
         match value {
             ValueRef::Null => Cell::Null,
             ValueRef::Integer(number) => Cell::Integer(number),
@@ -31,7 +31,7 @@ impl Cell {
         }
     }
 
-    pub(super) fn value(&self) -> ValueRef<'_> {
+    pub(crate) fn value(&self) -> ValueRef<'_> {
         match self {
             Cell::Null => ValueRef::Null,
             Cell::Integer(number) => ValueRef::Integer(*number),

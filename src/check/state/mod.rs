@@ -17,12 +17,13 @@ mod rows;
 mod same_data;
 mod tables;
 
-pub(crate) use cell::shown;
+pub(crate) use cell::{Cell, shown};
 pub use changes::{ChangedRow, Changes, TableChanges, UpdatedRow, changes_between};
 pub use digest::{Digest, TableDigest, digest, try_digest};
 pub use redact::Redact;
 pub use rows::{Rows, rows};
 pub use same_data::{assert_same_data, try_assert_same_data};
+pub(crate) use tables::Reading;
 
 /// What panics instead of returning this error: the panic is at the caller of whoever is marked `#[track_caller]`.
 #[track_caller]

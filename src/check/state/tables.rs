@@ -19,31 +19,31 @@ const BY_UTF8: &str = "sqlitmus_utf8";
 
 /// A table, as far as its rows are concerned.
 #[derive(Debug)]
-pub(super) struct Table {
-    pub(super) name: String,
+pub(crate) struct Table {
+    pub(crate) name: String,
     /// In the order of declaration, generated ones too.
-    pub(super) columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// The places of the columns that tell rows apart: the primary key, else the shortest UNIQUE key of NOT NULL columns,
     /// else nothing.
-    pub(super) key: Vec<usize>,
+    pub(crate) key: Vec<usize>,
     /// Whether the key is the rowid, so that a scan gives the rows in its order.
-    pub(super) scans_in_order: bool,
+    pub(crate) scans_in_order: bool,
     /// A name for the rowid that is not the name of a column, where there is a rowid.
-    pub(super) rowid: Option<&'static str>,
+    pub(crate) rowid: Option<&'static str>,
     /// Whether rows can share a key because NULL is allowed in it.
-    pub(super) key_may_be_null: bool,
+    pub(crate) key_may_be_null: bool,
 }
 
 impl Table {
     /// The names of the columns of the key.
-    pub(super) fn key_columns(&self) -> Vec<&str> {
+    pub(crate) fn key_columns(&self) -> Vec<&str> {
         self.key.iter().map(|&at| self.columns[at].as_str()).collect()
     }
 }
 
 /// A connection that sees one state of the database until this is dropped.
-pub(super) struct Reading<'c> {
-    pub(super) connection: &'c Connection,
+pub(crate) struct Reading<'c> {
+    pub(crate) connection: &'c Connection,
     began: bool,
     collation: &'static str,
     /// Dropped last: its end is a statement too.
@@ -51,7 +51,7 @@ pub(super) struct Reading<'c> {
 }
 
 impl<'c> Reading<'c> {
-    pub(super) fn begin(connection: &'c Connection) -> Result<Reading<'c>> {
+    pub(crate) fn begin(connection: &'c Connection) -> Result<Reading<'c>> {
         // In a transaction of the user's, its state is what is seen.
         let began = connection.is_autocommit();
         let mut reading = Reading { connection, began, collation: "BINARY", _own: own::statements() };
@@ -75,7 +75,7 @@ impl<'c> Reading<'c> {
     }
 
     /// SQLite's refusal, with the file that it is about.
-    pub(super) fn refused(&self, what: impl std::fmt::Display, error: rusqlite::Error) -> Error {
+    pub(crate) fn refused(&self, what: impl std::fmt::Display, error: rusqlite::Error) -> Error {
         let refusal = Error::new(ErrorKind::Sqlite, format!("SQLite refused {what}"));
         let refusal = match self.connection.path() {
             Some(path) if !path.is_empty() => refusal.evidence("database", path).path(Path::new(path)),
@@ -86,7 +86,7 @@ impl<'c> Reading<'c> {
 
     /// `SELECT` of these columns; by a key where one is given, in the order in which [`cell::order`](super::cell::order)
     /// has them.
-    pub(super) fn select(&self, table: &Table, columns: &[&str], key: &[&str]) -> String {
+    pub(crate) fn select(&self, table: &Table, columns: &[&str], key: &[&str]) -> String {
         let list: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
         let mut select = format!("SELECT {} FROM main.{}", list.join(", "), sql::quote_identifier(&table.name));
         let in_order = table.scans_in_order && table.key_columns() == key;
@@ -103,7 +103,7 @@ impl<'c> Reading<'c> {
     }
 
     /// `SELECT` of the rowid and these columns, in the order of the rowid.
-    pub(super) fn select_by_rowid(&self, table: &Table, columns: &[&str]) -> String {
+    pub(crate) fn select_by_rowid(&self, table: &Table, columns: &[&str]) -> String {
         let rowid = table.rowid.unwrap_or(ROWID);
         let list: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
         let table = sql::quote_identifier(&table.name);
@@ -111,12 +111,12 @@ impl<'c> Reading<'c> {
     }
 
     /// The tables, in the order of their names.
-    pub(super) fn tables(&self) -> Result<Vec<Table>> {
+    pub(crate) fn tables(&self) -> Result<Vec<Table>> {
         self.read_tables().map_err(|error| self.refused("to list the tables", error))
     }
 
     /// `sqlite_sequence`, where there is one.
-    pub(super) fn sequence(&self) -> Result<Option<Table>> {
+    pub(crate) fn sequence(&self) -> Result<Option<Table>> {
         let sql = "SELECT count(*) FROM main.sqlite_schema WHERE name = 'sqlite_sequence'";
         let there: i64 = self
             .connection

@@ -1,0 +1,27 @@
+//! The migration suite over any folder of migrations, without a test: `cargo run --example migration_report -- DIR`.
+//! Without a folder, it takes those of the sample shop.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::time::Instant;
+
+use sqlitmus::Template;
+use sqlitmus::suite::Suite;
+
+fn main() {
+    let folder = std::env::args().nth(1).unwrap_or_else(|| String::from("fixtures/shop/migrations"));
+    // A template is made for a static: this one lives as long as the process, too.
+    let template: &'static Template = Box::leak(Box::new(Template::new(Box::leak(folder.clone().into_boxed_str()))));
+
+    let start = Instant::now();
+    let suite = Suite::new(template);
+    let report = suite.report();
+    for (test, error) in report.failures() {
+        println!("--- {test}\n\n{error}\n");
+    }
+    println!("{folder}: SQLite {}, {} ms\n", sqlitmus::rusqlite::version(), start.elapsed().as_millis());
+    print!("{report}");
+    match suite.costs() {
+        Ok(costs) => print!("\n{costs}"),
+        Err(error) => println!("\n{error}"),
+    }
+}

@@ -1,0 +1,100 @@
+//! Databases that are made, looked at and thrown away by the hundred: nobody's test, so they are neither recorded nor kept.
+
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::image::{self, Functions, Image, MAIN};
+use super::profile::Profile;
+use crate::error::{Error, Result};
+use crate::sim::Disk;
+
+/// The time on all their clocks, so that `CURRENT_TIMESTAMP` makes no difference between two of them.
+const NOON: &str = "2026-03-01T12:00:00Z";
+
+/// How their connections are set up.
+#[derive(Clone, Copy)]
+pub(crate) struct Workshop {
+    pub(super) profile: Profile,
+    pub(super) functions: Option<Functions>,
+}
+
+/// A database, and its connection, to which it dereferences.
+pub(crate) struct Scratch {
+    connection: Connection,
+    disk: Arc<Disk>,
+    workshop: Workshop,
+}
+
+impl Workshop {
+    /// A database without a table.
+    pub(crate) fn empty(self) -> Result<Scratch> {
+        self.over(Image::build(&self.profile, self.functions, |_| Ok(()))?)
+    }
+
+    /// A database that starts as this one.
+    pub(crate) fn over(self, image: Image) -> Result<Scratch> {
+        self.on(Disk::holding(MAIN, image.blocks))
+    }
+
+    /// A database that starts as the file.
+    pub(crate) fn read(self, path: &Path) -> Result<Scratch> {
+        self.over(Image::read(path)?)
+    }
+
+    fn on(self, disk: Arc<Disk>) -> Result<Scratch> {
+        disk.clock().try_set(NOON)?;
+        let mut connection = image::open(&disk, Path::new(&disk.path_of(MAIN)), self.functions)?;
+        self.profile.apply_to_copy(&mut connection)?;
+        Ok(Scratch { connection, disk, workshop: self })
+    }
+}
+
+impl Scratch {
+    /// What is committed.
+    pub(crate) fn image(self) -> Result<Image> {
+        Image::of(self.connection, &self.disk)
+    }
+
+    /// A copy of what is committed.
+    pub(crate) fn copy(&self) -> Result<Scratch> {
+        self.workshop.on(self.disk.fork())
+    }
+
+    /// Whether nothing at all was written since it was made from this image: cheaper than to compare what is in both.
+    pub(crate) fn is_untouched(&self, since: &Image) -> bool {
+        let is_empty = |suffix: &str| self.disk.read(&format!("{MAIN}{suffix}")).is_none_or(|bytes| bytes.len() == 0);
+        let same = self.disk.read(MAIN).is_some_and(|bytes| bytes.are_shared_with(&since.blocks));
+        same && is_empty("-wal") && is_empty("-journal")
+    }
+
+    /// How many pages are in the WAL.
+    pub(crate) fn pages_in_wal(&self) -> u64 {
+        let page: u32 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap_or(4096);
+        // Behind the header of the WAL, each page has a header: https://www.sqlite.org/fileformat2.html#walformat
+        let bytes = self.disk.read(&format!("{MAIN}-wal")).map_or(0, |bytes| bytes.len().saturating_sub(32) as u64);
+        bytes / (u64::from(page) + 24)
+    }
+
+    /// The same database after its app has gone and come back.
+    pub(crate) fn reopened(self) -> Result<Scratch> {
+        self.connection.close().map_err(|(_, error)| Error::sqlite("to close a database", error))?;
+        self.workshop.on(self.disk)
+    }
+}
+
+impl Deref for Scratch {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Scratch {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}

@@ -1,0 +1,148 @@
+//! Which statement of a migration took something away, and by what means.
+
+use rusqlite::Connection;
+
+use super::acts::{Act, What};
+use super::stairs::{Stairs, Step};
+use super::survival::{Fates, Kind, Loss};
+use crate::sql::{Statement, quote_identifier};
+
+/// The statement, and what it does to whom.
+#[derive(Debug)]
+pub(super) struct Blame {
+    pub(super) statement: usize,
+    pub(super) means: Means,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Means {
+    /// It says so: DROP, DELETE.
+    Said,
+    /// Foreign-key actions, fired by rows of this other table.
+    Actions {
+        of: String,
+        dropped: bool,
+    },
+    /// The copy that fills the table anew.
+    Copy,
+    Other,
+}
+
+/// Runs the statements one by one as their runner would, until `look` has seen enough. What they make is thrown away.
+pub(super) fn watch(
+    stairs: &Stairs,
+    step: &Step,
+    look: &mut dyn FnMut(&Connection, usize, &Statement<'_>) -> bool,
+) -> Option<()> {
+    let migration = stairs.migration(step.index);
+    let database = stairs.over(&step.before.image).ok()?;
+    if stairs.history.is_wrapped(migration) {
+        database.execute_batch("BEGIN").ok()?;
+    }
+    for (index, statement) in migration.statements().iter().enumerate() {
+        database.execute_batch(statement.text).ok()?;
+        if look(&database, index, statement) {
+            return Some(());
+        }
+    }
+    Some(())
+}
+
+pub(super) fn of(stairs: &Stairs, step: &Step, loss: &Loss) -> Option<Blame> {
+    let acts = stairs.acts(step.index);
+    let origins: Vec<String> = stairs
+        .over(&step.before.image)
+        .ok()
+        .and_then(|before| stairs.contents(&before).ok())?
+        .tables
+        .into_iter()
+        .map(|table| table.name)
+        .collect();
+    let names_after = |count: usize| {
+        let done: Vec<Act> = acts.iter().filter(|act| act.statement < count).cloned().collect();
+        let fates = Fates::of(origins.iter().map(String::as_str), &done);
+        fates.name_of(&loss.table).filter(|(_, rebuilt)| !rebuilt).map(|(name, _)| name.to_owned())
+    };
+    match loss.kind {
+        Kind::Table => {
+            return said(
+                &acts,
+                |what| matches!(what, What::DropTable { table } if table.eq_ignore_ascii_case(&loss.table)),
+            );
+        }
+        Kind::Column => {
+            let column = loss.column.as_deref()?;
+            return said(
+                &acts,
+                |what| matches!(what, What::DropColumn { column: dropped, .. } if dropped.eq_ignore_ascii_case(column)),
+            )
+            .or_else(|| copy(&acts, loss));
+        }
+        _ => {}
+    }
+    // What changes while the table is still itself is nobody's copy.
+    let mut seen: Option<usize> = None;
+    let before = stairs.over(&step.before.image).ok().and_then(|database| state(&database, &loss.table, loss));
+    watch(stairs, step, &mut |database, index, _| {
+        let Some(name) = names_after(index + 1) else { return true };
+        let now = state(database, &name, loss);
+        if now.is_some() && now != before {
+            seen = Some(index);
+        }
+        seen.is_some()
+    });
+    let Some(statement) = seen else { return copy(&acts, loss) };
+    let own = |table: &str| names_after(statement).is_some_and(|name| name.eq_ignore_ascii_case(table));
+    let means = acts.iter().filter(|act| act.statement == statement).find_map(|act| match &act.what {
+        What::Delete { table } | What::DropTable { table } if own(table) => Some(Means::Said),
+        What::DropTable { table } => Some(Means::Actions { of: table.clone(), dropped: true }),
+        What::Delete { table } => Some(Means::Actions { of: table.clone(), dropped: false }),
+        _ => None,
+    });
+    Some(Blame { statement, means: means.unwrap_or(Means::Other) })
+}
+
+/// What is looked at: how many rows there are, or what is in the column.
+fn state(connection: &Connection, table: &str, loss: &Loss) -> Option<String> {
+    let name = quote_identifier(table);
+    let sql = match (&loss.kind, &loss.column) {
+        (Kind::Values { .. } | Kind::Moved { .. } | Kind::Renumbered, Some(column)) => {
+            // In quotes alone, a name that is gone would be a text.
+            let column = format!("{name}.{}", quote_identifier(column));
+            format!("SELECT group_concat(value) FROM (SELECT quote({column}) AS value FROM {name} ORDER BY 1)")
+        }
+        (Kind::Sequence { .. }, _) => {
+            format!("SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = {}", crate::sql::quote_text(table))
+        }
+        _ => format!("SELECT CAST(count(*) AS TEXT) FROM {name}"),
+    };
+    connection.query_row(&sql, [], |row| row.get(0)).ok().flatten()
+}
+
+fn said(acts: &[Act], is_it: impl Fn(&What) -> bool) -> Option<Blame> {
+    let act = acts.iter().find(|act| is_it(&act.what))?;
+    Some(Blame { statement: act.statement, means: Means::Said })
+}
+
+/// The last INSERT into what becomes the table.
+fn copy(acts: &[Act], loss: &Loss) -> Option<Blame> {
+    let mut name = loss.table.clone();
+    for act in acts.iter().rev() {
+        match &act.what {
+            What::RenameTable { table, to } if to.eq_ignore_ascii_case(&name) => name.clone_from(table),
+            What::Insert { table } if table.eq_ignore_ascii_case(&name) => {
+                return Some(Blame { statement: act.statement, means: Means::Copy });
+            }
+            // Made anew and never filled from the old one: dropped.
+            What::CreateTable { table } if table.eq_ignore_ascii_case(&name) => {
+                return said(
+                    acts,
+                    |what| matches!(what, What::DropTable { table } if table.eq_ignore_ascii_case(&loss.table)),
+                );
+            }
+            _ => {}
+        }
+    }
+    // Another table, filled by the app since, takes its name.
+    said(acts, |what| matches!(what, What::DropTable { table } if table.eq_ignore_ascii_case(&loss.table)))
+}

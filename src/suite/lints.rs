@@ -1,0 +1,303 @@
+//! Lints of migrations: what they do to a database beyond what they are for. And those of the schema that comes out.
+
+mod versions;
+
+use super::Suite;
+use super::acts::What;
+use super::stairs::{Stairs, Step};
+use super::survival::Fates;
+use crate::check::{self, Finding, Findings, try_lint};
+use crate::error::Result;
+use crate::schema::{Column, Indexed, Schema, Table, Term};
+use crate::sql::{Statement, Token, tokens};
+
+/// What `lints_clean` takes from [`check::lint`]: what is broken, not what could be better. A history that has shipped cannot
+/// be made better without a rebuild of its tables.
+const BROKEN: [&str; 5] =
+    ["fk-parent-missing", "fk-parent-not-unique", "dangling-view", "dangling-trigger", "double-quoted-string"];
+
+/// The codes of a migration's findings, by the test that finds them.
+///
+/// | code | test | what |
+/// | --- | --- | --- |
+/// | `gap` | `history_is_linear` | a number is missing |
+/// | `not-filled` | `every_version_upgrades_with_data` | a table stays empty |
+/// | `fails-on-data` | `every_version_upgrades_with_data` | rows that the version before accepts make the migration fail |
+/// | `rebuild-fires-fk-actions` | `every_row_survives` | DROP TABLE of a parent deletes or empties what refers to it |
+/// | `undeclared-loss` | `every_row_survives` | rows or values are gone or others |
+/// | `values-moved` | `every_row_survives` | values of one column are in another |
+/// | `destructive` | `every_row_survives` | a table, a column or rows are dropped |
+/// | `irreversible-down` | `down_undoes_up` | a down script fails, or leaves another schema |
+/// | `half-applied` | `failure_leaves_the_previous_version` | a failure leaves a part of the migration |
+/// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | an index, trigger or constraint, or the AUTOINCREMENT of a table is gone after a rebuild |
+/// | `fk-dropped` | `lints_clean` | a foreign key is gone after a rebuild |
+/// | `pragma-noop-in-transaction` | `lints_clean` | `PRAGMA foreign_keys` where SQLite ignores it |
+/// | `dangling-view` | `lints_clean` | a view names what is gone |
+/// | `rename-breaks-old-code` | `lints_clean`, with [`Suite::old_code_runs`] | a table or column that the running app knows by another name |
+/// | `backfill-with-ddl` | `lints_clean`, with [`Suite::old_code_runs`] | all rows are written while the schema is locked |
+/// | `needs-sqlite` | `lints_clean`, with [`Suite::lowest_sqlite`] | SQL that the oldest SQLite does not know |
+///
+/// Of the findings of [`check::lint`], `lints_clean` takes those that something is broken by: `fk-parent-missing`,
+/// `fk-parent-not-unique`, `dangling-view`, `dangling-trigger`, `double-quoted-string`.
+pub const CODES: &[&str] = &[
+    "gap",
+    "not-filled",
+    "fails-on-data",
+    "rebuild-fires-fk-actions",
+    "undeclared-loss",
+    "values-moved",
+    "destructive",
+    "irreversible-down",
+    "half-applied",
+    "rebuild-loses-objects",
+    "fk-dropped",
+    "pragma-noop-in-transaction",
+    "dangling-view",
+    "rename-breaks-old-code",
+    "backfill-with-ddl",
+    "needs-sqlite",
+];
+
+pub(super) fn test(suite: &Suite) -> Result<()> {
+    let mut found: Vec<Finding> = Vec::new();
+    let schema = match suite.stairs()? {
+        Some(stairs) => {
+            for step in &stairs.climb()?.steps {
+                of_step(suite, stairs, step, &mut found)?;
+            }
+            try_lint(&*stairs.empty(stairs.reach())?)?
+        }
+        None => try_lint(&*suite.template.scratch()?)?,
+    };
+    let is_new = |finding: &Finding, found: &[Finding]| {
+        !found.iter().any(|known| known.code() == finding.code() && known.object() == finding.object())
+    };
+    for finding in schema {
+        if BROKEN.contains(&finding.code()) && is_new(&finding, &found) {
+            found.push(finding);
+        }
+    }
+    let mut findings: Findings = found.into_iter().collect();
+    for (code, object, reason) in &suite.options.lints {
+        let known = check::CODES.contains(&code.as_str()) || CODES.contains(&code.as_str());
+        findings = match known {
+            true => findings.allow(code, object, reason),
+            // Says which one was meant.
+            false => findings.with_codes(check::CODES).allow(code, object, reason),
+        };
+    }
+    findings.try_assert_ok()
+}
+
+fn of_step(suite: &Suite, stairs: &Stairs, step: &Step, found: &mut Vec<Finding>) -> Result<()> {
+    let migration = stairs.migration(step.index);
+    let statements = migration.statements();
+    let at = |finding: Finding, statement: &Statement<'_>| {
+        let line = statement.text.lines().next().unwrap_or_default();
+        finding.evidence(format!("at {}", migration.place(statement)), format!("> {line}"))
+    };
+    let acts = stairs.acts(step.index);
+    let mut within = stairs.history.is_wrapped(migration);
+    for act in &acts {
+        let finding = match &act.what {
+            What::Begin => {
+                within = true;
+                None
+            }
+            What::End => {
+                within = stairs.history.is_wrapped(migration);
+                None
+            }
+            What::Pragma { name, sets: true } if within && name.eq_ignore_ascii_case("foreign_keys") => Some(
+                Finding::new(
+                    "pragma-noop-in-transaction",
+                    migration.name(),
+                    format!("PRAGMA foreign_keys does nothing in migration {}: {}", migration.version(), migration.name()),
+                )
+                .cost("SQLite ignores it within a transaction: foreign keys go on holding, and DROP TABLE fires their actions")
+                .fix("take it away, or run the file without a transaction of its runner, and BEGIN behind it"),
+            ),
+            What::RenameTable { table, to } if suite.options.old_code_runs && known_before(step, table) => {
+                Some(renamed(table, to, migration.version(), migration.name()))
+            }
+            What::RenameColumn { table, column, to } if suite.options.old_code_runs && known_before(step, table) => {
+                Some(renamed(&format!("{table}.{column}"), to, migration.version(), migration.name()))
+            }
+            What::Update { table, column, everywhere: true, .. } if suite.options.old_code_runs && changes_schema(&acts) => {
+                let what = format!(
+                    "migration {} writes {table}.{column} of every row in the transaction that changes the schema: {}",
+                    migration.version(),
+                    migration.name()
+                );
+                Some(
+                    Finding::new("backfill-with-ddl", format!("{table}.{column}"), what)
+                        .cost("the app that is running waits for the write lock as long as that takes")
+                        .fix("change the schema in one migration and fill the column in the next, in parts"),
+                )
+            }
+            _ => None,
+        };
+        // OFF and ON are one mistake.
+        let finding = finding.filter(|new| !found.iter().any(|known| known.what() == new.what()));
+        found.extend(finding.map(|finding| at(finding, &statements[act.statement])));
+    }
+    if let Some(lowest) = &suite.options.lowest_sqlite {
+        for statement in &statements {
+            for (feature, since) in versions::newer_than(&tokens(statement.text), lowest)? {
+                let what = format!("migration {} needs SQLite {since}: {feature}", migration.version());
+                let finding = Finding::new("needs-sqlite", migration.name(), what)
+                    .cost(format!("the app says that it runs on {lowest}, which refuses it"));
+                found.push(at(finding, statement));
+            }
+        }
+    }
+    if let Some(after) = &step.after {
+        let (old, new) = (&step.before.schema, &after.schema);
+        let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), &acts);
+        for table in &old.tables {
+            if let Some((name, true)) = fates.name_of(&table.name)
+                && let Some(twin) = new.table(name)
+            {
+                found.extend(lost_objects(stairs, step, table, twin, (old, new)));
+            }
+        }
+        for view in new.views.iter().filter(|view| view.columns.is_none()) {
+            let was_whole = old.views.iter().find(|old| old.name == view.name).is_none_or(|old| old.columns.is_some());
+            if was_whole {
+                let what = format!(
+                    "migration {} leaves the view {} dangling: {}",
+                    migration.version(),
+                    view.name,
+                    migration.name()
+                );
+                found.push(
+                    Finding::new("dangling-view", &view.name, what)
+                        .cost("every query of it fails")
+                        .fix("drop the view before, and make it again after"),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn known_before(step: &Step, table: &str) -> bool {
+    step.before.schema.table(table).is_some()
+}
+
+fn changes_schema(acts: &[super::acts::Act]) -> bool {
+    acts.iter().any(|act| {
+        !matches!(
+            act.what,
+            What::Update { .. }
+                | What::Insert { .. }
+                | What::Delete { .. }
+                | What::Pragma { .. }
+                | What::Begin
+                | What::End
+        )
+    })
+}
+
+fn renamed(from: &str, to: &str, version: i64, file: &str) -> Finding {
+    Finding::new("rename-breaks-old-code", from, format!("migration {version} renames {from} to {to}: {file}"))
+        .cost("the app that is running asks for the old name until it is replaced")
+        .fix("add the new name beside the old one, let the app write both, and drop the old one in a later release")
+}
+
+/// Constraints that a rebuild can leave out without a word, as [`SchemaDiff`](crate::schema::SchemaDiff) says them. NOT NULL
+/// is not among them: to drop it is what most rebuilds are for.
+const CONSTRAINTS: [&str; 8] =
+    ["CHECK", "CONSTRAINT", "UNIQUE", "FOREIGN KEY", "REFERENCES", "COLLATE", "AUTOINCREMENT", "STRICT"];
+
+/// What a table had before it was rebuilt, and has no more, without a statement that says so.
+fn lost_objects(
+    stairs: &Stairs,
+    step: &Step,
+    table: &Table,
+    twin: &Table,
+    (old, new): (&Schema, &Schema),
+) -> Vec<Finding> {
+    let migration = stairs.migration(step.index);
+    let acts = stairs.acts(step.index);
+    let said = |name: &str| {
+        acts.iter()
+            .any(|act| matches!(&act.what, What::DropObject { name: dropped } if dropped.eq_ignore_ascii_case(name)))
+    };
+    let gone = |what: &str| {
+        format!("migration {} loses {what} in the rebuild of {}: {}", migration.version(), table.name, migration.name())
+    };
+    let mut found = Vec::new();
+    let has_columns = |terms: &[Term]| {
+        terms.iter().all(|term| match &term.what {
+            Indexed::Column(column) => twin.column(column).is_some(),
+            _ => true,
+        })
+    };
+    for index in table.indexes.iter().filter(|index| !said(&index.name) && has_columns(&index.terms)) {
+        let keys = twin.unique.iter().chain(&twin.primary_key).map(|key| &key.terms);
+        let mut there = twin.indexes.iter().map(|twin| &twin.terms).chain(keys);
+        if !there.any(|terms| *terms == index.terms) {
+            found.push(
+                Finding::new("rebuild-loses-objects", &index.name, gone(&format!("the index {}", index.name)))
+                    .cost("DROP TABLE takes indexes along: queries scan, and what was UNIQUE is not")
+                    .fix(format!("{};", index.sql)),
+            );
+        }
+    }
+    for trigger in table.triggers.iter().filter(|trigger| !said(&trigger.name)) {
+        if !new.tables.iter().any(|table| table.triggers.iter().any(|twin| twin.name == trigger.name)) {
+            found.push(
+                Finding::new("rebuild-loses-objects", &trigger.name, gone(&format!("the trigger {}", trigger.name)))
+                    .cost("DROP TABLE takes triggers along: what it kept true is true no more")
+                    .fix(format!("{};", trigger.sql)),
+            );
+        }
+    }
+    let diff = old.diff(new);
+    let of_table = format!("table {}", table.name);
+    let column = format!("{}.", table.name);
+    let of_it: Vec<_> = diff
+        .iter()
+        .filter(|difference| difference.object() == of_table || difference.object().starts_with(&column))
+        .collect();
+    // A rebuild that does nothing but drop a constraint is there to drop it.
+    if of_it.len() < 2 {
+        return found;
+    }
+    for difference in of_it {
+        let Some(what) = difference.what().strip_suffix(" dropped") else { continue };
+        let names: Vec<String> = tokens(what).iter().filter_map(Token::name).collect();
+        let is_about = |column: &str| names.iter().any(|name| name.eq_ignore_ascii_case(column));
+        // What is gone or of another type needs other constraints, or none.
+        let is_other =
+            |column: &Column| twin.column(&column.name).is_none_or(|twin| twin.declared_type != column.declared_type);
+        let with_column = table.columns.iter().any(|column| is_about(&column.name) && is_other(column));
+        if with_column || !CONSTRAINTS.iter().any(|constraint| what.starts_with(constraint)) {
+            continue;
+        }
+        if what.starts_with("UNIQUE") && uniqueness_is_kept(table, twin) {
+            continue;
+        }
+        let is_reference = what.contains("FOREIGN KEY") || what.contains("REFERENCES");
+        let code = if is_reference { "fk-dropped" } else { "rebuild-loses-objects" };
+        let object = difference.object().strip_prefix("table ").unwrap_or(difference.object());
+        let cost = match is_reference {
+            true => "rows that refer to nothing are accepted from here on",
+            false => "the new table accepts, or treats alike, what the old one did not",
+        };
+        found.push(Finding::new(code, object, gone(what)).cost(cost).fix(format!(
+            "declare it in the new table too; if it is meant, say so: .allow({code:?}, {object:?}, \"why\")"
+        )));
+    }
+    found
+}
+
+/// Whether what was UNIQUE by a constraint is so by the primary key or an index.
+fn uniqueness_is_kept(table: &Table, twin: &Table) -> bool {
+    let columns = |terms: &[Term]| -> Vec<Indexed> { terms.iter().map(|term| term.what.clone()).collect() };
+    let keys = twin.unique.iter().chain(&twin.primary_key).map(|key| columns(&key.terms));
+    let indexes = twin.indexes.iter().filter(|index| index.unique && index.partial.is_none());
+    let kept: Vec<_> = keys.chain(indexes.map(|index| columns(&index.terms))).collect();
+    table.unique.iter().all(|key| kept.contains(&columns(&key.terms)))
+}

@@ -1,0 +1,116 @@
+//! The suite as `#[test]`s.
+
+/// Makes a `#[test]` of each test of [`suite`](crate::suite), in the module in which it stands: they show by name in
+/// `cargo test` and run in parallel. The second argument says what is to be said about the history.
+///
+/// ```
+/// use sqlitmus::Template;
+///
+/// static APP: Template = Template::new("fixtures/formats/sqlx");
+///
+/// sqlitmus::migration_suite!(APP, |suite| suite.skip("lints_clean", "the tables are older than STRICT"));
+/// # fn main() {}
+/// ```
+///
+/// `schema_is_as_reviewed` compares the schema with a snapshot beside the test, as
+/// [`assert_schema_snapshot!`](crate::assert_schema_snapshot) does: `cargo insta accept` takes the first one.
+#[macro_export]
+macro_rules! migration_suite {
+    ($template:expr $(,)?) => {
+        $crate::migration_suite!($template, |suite| suite);
+    };
+    ($template:expr, $options:expr $(,)?) => {
+        #[doc(hidden)]
+        fn __migration_suite() -> &'static $crate::suite::Suite {
+            static SUITE: $crate::suite::__private::OnceCell<$crate::suite::Suite> =
+                $crate::suite::__private::OnceCell::new();
+            SUITE.get_or_init(|| $crate::suite::__private::with($crate::suite::Suite::new(&$template), $options))
+        }
+
+        $crate::__migration_tests!(
+            history_is_linear
+            applies_to_an_empty_database
+            stepwise_equals_at_once
+            rerun_changes_nothing
+            every_version_upgrades_with_data
+            every_row_survives
+            upgraded_equals_fresh
+            shipped_migrations_are_frozen
+            down_undoes_up
+            failure_leaves_the_previous_version
+            integrity_holds
+            lints_clean
+        );
+
+        #[test]
+        fn schema_is_as_reviewed() {
+            $crate::__reviewed_schema!(__migration_suite());
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __migration_tests {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $crate::suite::__private::check(__migration_suite(), ::std::stringify!($name));
+            }
+        )*
+    };
+}
+
+#[doc(hidden)]
+#[cfg(feature = "snapshots")]
+#[macro_export]
+macro_rules! __reviewed_schema {
+    ($suite:expr) => {
+        if let ::std::option::Option::Some(text) = $crate::suite::__private::reviewed($suite) {
+            $crate::__snapshot!(text, "the schema after the last migration");
+        }
+    };
+}
+
+#[doc(hidden)]
+#[cfg(not(feature = "snapshots"))]
+#[macro_export]
+macro_rules! __reviewed_schema {
+    ($suite:expr) => {
+        $crate::suite::__private::check($suite, "schema_is_as_reviewed");
+    };
+}
+
+/// What the macro expands to. Not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    use crate::suite::Suite;
+
+    pub use once_cell::sync::OnceCell;
+
+    /// So that the type of the closure's argument is known.
+    pub fn with(suite: Suite, options: impl FnOnce(Suite) -> Suite) -> Suite {
+        options(suite)
+    }
+
+    #[track_caller]
+    #[expect(clippy::print_stderr, reason = "a test that was skipped looks like one that passed, but for this line")]
+    pub fn check(suite: &Suite, test: &str) {
+        match suite.try_test(test) {
+            Ok(None) => {}
+            Ok(Some(reason)) => eprintln!("note: {test} was skipped: {reason}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The schema to be compared with the snapshot; nothing where that is not wanted.
+    #[cfg(feature = "snapshots")]
+    #[track_caller]
+    pub fn reviewed(suite: &Suite) -> Option<String> {
+        match suite.reviewed_schema() {
+            Ok(text) => text,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}

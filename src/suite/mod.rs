@@ -1,0 +1,246 @@
+//! Does people's data survive the migrations? A suite of named tests over a history: on databases with rows in them, made
+//! from the schema at each version.
+//!
+//! ```
+//! use sqlitmus::Template;
+//!
+//! static APP: Template = Template::new("fixtures/shop/migrations");
+//!
+//! # mod tests {
+//! # use super::APP;
+//! sqlitmus::migration_suite!(APP, |suite| suite
+//!     .allow_loss(26, "products.price_cents", "since 16 it is in prices, and 26 copies what is missing there")
+//!     .allow_loss(30, "sessions.ip_address", "the law asks for it"));
+//! # }
+//! # fn main() {}
+//! ```
+//!
+//! | test | fails when |
+//! | --- | --- |
+//! | `history_is_linear` | a number is missing, or the files are no history |
+//! | `applies_to_an_empty_database` | a statement fails; the file and line are named |
+//! | `stepwise_equals_at_once` | a new install and one that was upgraded step by step differ |
+//! | `rerun_changes_nothing` | a second run does something |
+//! | `every_version_upgrades_with_data` | a migration refuses rows that the version before it accepts |
+//! | `every_row_survives` | a row or value is gone afterwards that no one said would go |
+//! | `upgraded_equals_fresh` | data decides which schema comes out |
+//! | `shipped_migrations_are_frozen` | a file is not what it was when it was shipped, see [`Suite`] |
+//! | `down_undoes_up` | a down script fails, or leaves another schema than there was |
+//! | `failure_leaves_the_previous_version` | a migration that is interrupted leaves half of its work |
+//! | `integrity_holds` | a broken reference, index, CHECK or full-text index after a step |
+//! | `schema_is_as_reviewed` | the schema is not that of the snapshot (needs the feature `snapshots` and the macro) |
+//! | `lints_clean` | a migration does more than it says, or leaves something broken: see [`CODES`] |
+//!
+//! All databases have the template's profile and functions. A test that cannot put rows into a table fails.
+
+mod acts;
+mod blame;
+mod contents;
+mod cost;
+mod failure;
+mod fill;
+mod frozen;
+mod lints;
+mod macros;
+mod options;
+mod outcome;
+mod provoke;
+mod same;
+mod shrink;
+mod stairs;
+mod survival;
+mod tests;
+mod vintages;
+
+use std::fmt;
+
+use once_cell::sync::OnceCell;
+
+use crate::db::Template;
+use crate::error::{Error, ErrorKind, Result};
+use crate::migrations::Migrations;
+
+pub use cost::{Cost, Costs};
+pub use lints::CODES;
+#[doc(hidden)]
+pub use macros::__private;
+use options::Options;
+pub use outcome::{Outcome, Report, TestResult};
+use stairs::{Stairs, Step};
+pub use tests::TESTS;
+use tests::Test;
+use vintages::Vintage;
+
+/// The tests over one history, and what is to be said about it beforehand.
+///
+/// ```
+/// use sqlitmus::Template;
+/// use sqlitmus::suite::Suite;
+///
+/// static APP: Template = Template::new("fixtures/shop/migrations");
+///
+/// let report = Suite::new(&APP).only("applies_to_an_empty_database").only("integrity_holds").run();
+/// assert_eq!(report.passed(), 2);
+/// ```
+///
+/// # What was shipped stays as it is
+///
+/// `migrations.lock`, beside the folder, has the hash of each migration. `SQLITMUS_ACCEPT=migrations` lets
+/// `shipped_migrations_are_frozen` write it and add new migrations to it; it never changes what is there. A history without
+/// one, or with migrations that are not in it yet, passes on a laptop and fails where `CI` is set.
+pub struct Suite {
+    template: &'static Template,
+    options: Options,
+    stairs: OnceCell<Stairs>,
+    vintages: OnceCell<Vec<Vintage>>,
+}
+
+impl Suite {
+    /// All tests over the history of this template.
+    pub fn new(template: &'static Template) -> Suite {
+        Suite { template, options: Options::default(), stairs: OnceCell::new(), vintages: OnceCell::new() }
+    }
+
+    /// Runs the tests, one after the other.
+    ///
+    /// # Panics
+    /// When one fails, with the reports of all that do.
+    #[track_caller]
+    pub fn run(&self) -> Report {
+        match self.try_run() {
+            Ok(report) => report,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Like [`run`](Suite::run), without the panic.
+    ///
+    /// # Errors
+    /// When a test fails.
+    pub fn try_run(&self) -> Result<Report> {
+        self.report().into_result()
+    }
+
+    /// Runs the tests and tells of all of them, also of those that fail.
+    pub fn report(&self) -> Report {
+        let tests = tests::ALL.iter().filter(|test| self.options.runs(test.name));
+        tests.map(|test| outcome::timed(test.name, || self.outcome(test))).collect()
+    }
+
+    /// Runs one test, as [`migration_suite!`](crate::migration_suite) does. `Ok` has the reason if it was skipped.
+    ///
+    /// # Errors
+    /// When it fails, and when there is no such test.
+    pub fn try_test(&self, name: &str) -> Result<Option<String>> {
+        let Some(test) = tests::ALL.iter().find(|test| test.name == name) else { return Err(tests::unknown(name)) };
+        match self.outcome(test) {
+            Outcome::Passed => Ok(None),
+            Outcome::Skipped(reason) => Ok(Some(reason)),
+            Outcome::Failed(error) => Err(error),
+        }
+    }
+
+    fn outcome(&self, test: &Test) -> Outcome {
+        if let Some(error) = self.options.problem() {
+            return Outcome::Failed(error);
+        }
+        if let Some(reason) = self.options.skips(test.name) {
+            return Outcome::Skipped(reason);
+        }
+        let stairs = match self.stairs() {
+            Ok(stairs) => stairs,
+            // One cause, one failure.
+            Err(error) if error.kind() == ErrorKind::History && test.name != tests::FIRST => {
+                return Outcome::Skipped(format!("the history cannot be read, see {}", tests::FIRST));
+            }
+            Err(error) => return Outcome::Failed(error),
+        };
+        let done = match (test.over, stairs) {
+            (tests::Over::History(run), Some(stairs)) => run(self, stairs),
+            (tests::Over::PartOfHistory(run), Some(stairs)) => match run(self, stairs) {
+                Ok(None) => Ok(()),
+                Ok(Some(reason)) => return Outcome::Skipped(reason),
+                Err(error) => Err(error),
+            },
+            (tests::Over::History(_) | tests::Over::PartOfHistory(_), None) => {
+                return Outcome::Skipped(String::from(
+                    "the template has no versions of its own: name the folder of the migrations, Suite::history",
+                ));
+            }
+            (tests::Over::Runner(_), None) if self.template.runner().is_none() => {
+                return Outcome::Skipped(String::from(
+                    "the template's migrations run on a path, and cannot run there twice",
+                ));
+            }
+            (tests::Over::Template(run) | tests::Over::Runner(run), _) => run(self),
+            (tests::Over::Snapshot, _) => {
+                return Outcome::Skipped(String::from("a snapshot lies beside its test: migration_suite! takes it"));
+            }
+        };
+        match done {
+            Ok(()) => Outcome::Passed,
+            // The suite's own seed stands in the code.
+            Err(error) => Outcome::Failed(match crate::env::settings().map(|settings| settings.seed) {
+                Ok(Some(seed)) => error.note(format!("SQLITMUS_SEED={seed:#x} cargo test {}", test.name)),
+                _ => error,
+            }),
+        }
+    }
+
+    /// The schema that `schema_is_as_reviewed` compares with its snapshot.
+    #[cfg(feature = "snapshots")]
+    fn reviewed_schema(&self) -> Result<Option<String>> {
+        const NAME: &str = "schema_is_as_reviewed";
+        if let Some(error) = self.options.problem() {
+            return Err(error);
+        }
+        if self.options.skips(NAME).is_some() {
+            return Ok(None);
+        }
+        crate::schema::snapshot_text(&*self.template.scratch()?).map(Some)
+    }
+
+    /// The databases of the history, made once for all tests.
+    fn stairs(&self) -> Result<Option<&Stairs>> {
+        if self.stairs.get().is_none() {
+            let Some(history) = self.migrations()? else { return Ok(None) };
+            let first = match self.options.from {
+                None => 0,
+                Some(version) => self.position(&history, version)?,
+            };
+            let stairs = Stairs::new(history, self.template.workshop(), self.options.plan.clone(), first);
+            return Ok(Some(self.stairs.get_or_init(|| stairs)));
+        }
+        Ok(self.stairs.get())
+    }
+
+    /// The steps of the climb, and those of the databases of past releases, each with the name of its file.
+    fn steps<'s>(&'s self, stairs: &'s Stairs) -> Result<Vec<(&'s Step, Option<&'s str>)>> {
+        let made = stairs.climb()?.steps.iter().map(|step| (step, None));
+        let Some(folder) = &self.options.vintages else { return Ok(made.collect()) };
+        let vintages = self.vintages.get_or_try_init(|| vintages::all(stairs, folder))?;
+        let found = vintages.iter().flat_map(|vintage| vintage.steps.iter().map(|step| (step, Some(&*vintage.name))));
+        Ok(made.chain(found).collect())
+    }
+
+    fn migrations(&self) -> Result<Option<Migrations>> {
+        match &self.options.history {
+            Some(folder) => Migrations::load(crate::env::package_dir().join(folder)).map(Some),
+            None => self.template.migrations(),
+        }
+    }
+
+    /// How many migrations a database of this version has.
+    fn position(&self, history: &Migrations, version: i64) -> Result<usize> {
+        match history.iter().position(|migration| migration.version() == version) {
+            Some(index) => Ok(index + 1),
+            None => Err(Error::new(ErrorKind::Suite, format!("no migration has version {version}: .from({version})"))),
+        }
+    }
+}
+
+impl fmt::Debug for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suite").field("template", self.template).field("options", &self.options).finish_non_exhaustive()
+    }
+}

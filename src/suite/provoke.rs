@@ -1,0 +1,187 @@
+//! Rows that one version accepts and the next may not: made on purpose from the difference of the two schemas.
+
+use rusqlite::Connection;
+
+use super::acts::{Act, What};
+use super::stairs::{Stairs, Step};
+use super::survival::Fates;
+use crate::db::{Image, Scratch};
+use crate::error::{Error, Refusal, Result};
+use crate::schema::{Indexed, Table, TableKind, Term};
+use crate::sql::{quote_identifier, quote_text, tokens};
+
+/// Rows that made a migration fail.
+pub(super) struct Provoked {
+    /// `table.column`.
+    pub(super) object: String,
+    pub(super) image: Image,
+    pub(super) error: Error,
+}
+
+/// A change of one row that the old schema may accept and the new one not.
+struct Trial {
+    object: String,
+    sql: Vec<String>,
+}
+
+/// Every such change that makes the migration fail, one for each object.
+pub(super) fn all(stairs: &Stairs, step: &Step) -> Result<Vec<Provoked>> {
+    // Where plain rows are refused already, there is nothing to tell one reason from another.
+    let Some(after) = &step.after else { return Ok(Vec::new()) };
+    let before = stairs.over(&step.before.image)?;
+    let (old, new) = (&step.before.schema, &after.schema);
+    let acts = stairs.acts(step.index);
+    let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), &acts);
+    let mut found: Vec<Provoked> = Vec::new();
+    for table in old.tables.iter().filter(|table| table.kind == TableKind::Ordinary && !table.without_rowid) {
+        let name = fates.name_of(&table.name).map_or(table.name.as_str(), |(name, _)| name);
+        let Some(twin) = new.table(name).filter(|twin| twin.sql != table.sql || twin.indexes != table.indexes) else {
+            continue;
+        };
+        for trial in trials(table, twin, &before) {
+            if found.iter().any(|provoked| provoked.object == trial.object) {
+                continue;
+            }
+            if let Some(provoked) = attempt(stairs, step, &before, trial)? {
+                found.push(provoked);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn attempt(stairs: &Stairs, step: &Step, before: &Scratch, trial: Trial) -> Result<Option<Provoked>> {
+    let database = before.copy()?;
+    let accepted = trial.sql.iter().all(|sql| database.execute_batch(sql).is_ok());
+    if !accepted {
+        return Ok(None);
+    }
+    let image = database.image()?;
+    let mut database = stairs.over(&image)?;
+    Ok(stairs.step(&mut database, step.index).err().map(|error| Provoked { object: trial.object, image, error }))
+}
+
+fn trials(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    let name = quote_identifier(&table.name);
+    let Some([first, second]) = two_rows(connection, &name) else { return trials };
+    let object = |column: &str| format!("{}.{column}", table.name);
+    let both = |column: &str| table.column(column).zip(twin.column(column));
+    let set = |column: &str, value: &str| {
+        format!("UPDATE {name} SET {} = {value} WHERE rowid = {second}", quote_identifier(column))
+    };
+    let columns = || table.columns.iter().filter(|column| column.generated.is_none());
+    for column in columns() {
+        let Some((was, is)) = both(&column.name) else { continue };
+        if is.not_null && !was.not_null {
+            trials.push(Trial { object: object(&column.name), sql: vec![set(&column.name, "NULL")] });
+        }
+        if (twin.strict && !table.strict) || was.declared_type != is.declared_type {
+            for value in ["'text'", "x'00ff'", "0.5"] {
+                trials.push(Trial { object: object(&column.name), sql: vec![set(&column.name, value)] });
+            }
+        }
+    }
+    for terms in unique_terms(twin).filter(|terms| !unique_terms(table).any(|known| known == *terms)) {
+        let names: Option<Vec<&str>> = terms
+            .iter()
+            .map(|term| match &term.what {
+                Indexed::Column(column) if both(column).is_some() => Some(column.as_str()),
+                _ => None,
+            })
+            .collect();
+        let Some(names) = names.filter(|names| !names.is_empty()) else { continue };
+        let copy = |shape: &dyn Fn(&str) -> String| {
+            let sets: Vec<String> = names
+                .iter()
+                .map(|column| {
+                    let column = quote_identifier(column);
+                    let other = format!("(SELECT {column} FROM {name} WHERE rowid = {first})");
+                    format!("{column} = {}", shape(&other))
+                })
+                .collect();
+            format!("UPDATE {name} SET {} WHERE rowid = {second}", sets.join(", "))
+        };
+        // A NULL is equal to nothing: the row that is copied needs a value.
+        let filled: Vec<String> = names
+            .iter()
+            .map(|column| {
+                let column = quote_identifier(column);
+                format!(
+                    "UPDATE {name} SET {column} = (SELECT {column} FROM {name} WHERE {column} IS NOT NULL LIMIT 1) \
+                     WHERE rowid = {first} AND {column} IS NULL"
+                )
+            })
+            .collect();
+        let with = |last: String| filled.iter().cloned().chain([last]).collect::<Vec<_>>();
+        let object = object(&names.join(", "));
+        trials.push(Trial { object: object.clone(), sql: with(copy(&|other| other.to_owned())) });
+        if terms.iter().any(|term| term.collation.eq_ignore_ascii_case("NOCASE")) {
+            for case in ["upper", "lower"] {
+                trials.push(Trial { object: object.clone(), sql: with(copy(&|other| format!("{case}{other}"))) });
+            }
+        }
+    }
+    for check in twin.checks.iter().filter(|check| !table.checks.iter().any(|old| old.expression == check.expression)) {
+        let mentioned: Vec<&str> = columns()
+            .map(|column| column.name.as_str())
+            .filter(|column| {
+                let named =
+                    |token: &crate::sql::Token<'_>| token.name().is_some_and(|name| name.eq_ignore_ascii_case(column));
+                both(column).is_some() && tokens(&check.expression).iter().any(named)
+            })
+            .collect();
+        for column in mentioned {
+            for value in ["-1", "0", "1000000007", "''", "'?'", "'  spaces  '", "zeroblob(3)"] {
+                trials.push(Trial { object: object(column), sql: vec![set(column, value)] });
+            }
+            trials.push(Trial { object: object(column), sql: vec![set(column, &quote_text(&"long ".repeat(400)))] });
+        }
+    }
+    for key in twin.foreign_keys.iter().filter(|key| !table.foreign_keys.contains(key)) {
+        if let [column] = key.columns.as_slice()
+            && both(column).is_some()
+            && !table.foreign_keys.iter().any(|old| old.columns == key.columns)
+        {
+            trials.push(Trial { object: object(column), sql: vec![set(column, "987654321")] });
+        }
+    }
+    trials
+}
+
+fn unique_terms(table: &Table) -> impl Iterator<Item = &Vec<Term>> {
+    let of_indexes = table.indexes.iter().filter(|index| index.unique).map(|index| &index.terms);
+    table.unique.iter().chain(&table.primary_key).map(|key| &key.terms).chain(of_indexes)
+}
+
+fn two_rows(connection: &Connection, table: &str) -> Option<[i64; 2]> {
+    let row = |place: usize| {
+        connection
+            .query_row(&format!("SELECT rowid FROM {table} ORDER BY rowid LIMIT 1 OFFSET {place}"), [], |row| {
+                row.get(0)
+            })
+            .ok()
+    };
+    let first = row(0)?;
+    Some([first, row(1).unwrap_or(first)])
+}
+
+/// `table.column`, as SQLite names what a row offends; `*` where it names nothing.
+pub(super) fn refused_object(error: &Error, acts: &[Act]) -> String {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(refusal) = error.downcast_ref::<rusqlite::Error>().and_then(Refusal::of) {
+            let object =
+                refusal.message.split_once(" constraint failed: ").map(|(_, objects)| objects.split(", ").next());
+            let Some((table, column)) = object.flatten().and_then(|object| object.split_once('.')) else { break };
+            // A table that is being rebuilt has a name of its own for a while.
+            let final_name = acts.iter().find_map(|act| match &act.what {
+                What::RenameTable { table: new, to } if new.eq_ignore_ascii_case(table) => Some(to.as_str()),
+                _ => None,
+            });
+            return format!("{}.{column}", final_name.unwrap_or(table));
+        }
+        cause = error.source();
+    }
+    String::from("*")
+}

@@ -1,0 +1,152 @@
+//! The smallest data that shows a failure, as SQL to paste.
+
+use rusqlite::Connection;
+
+use crate::db::{Image, Scratch, Workshop};
+use crate::error::{Error, Result};
+use crate::schema::{Schema, Table, TableKind};
+use crate::sql::{plain_name, quote_identifier};
+
+/// How often a row is taken away and put back: a failure is a reason to spend time, but not all of it.
+const TRIES: usize = 600;
+/// Values of more than so many letters are cut, if that still shows it.
+const LONG: usize = 40;
+/// How many rows are printed.
+const SHOWN: usize = 12;
+
+/// Takes rows away as long as `fails` says that it still does, and gives what is left as INSERTs.
+pub(super) fn smallest(workshop: Workshop, image: &Image, fails: &mut dyn FnMut(Scratch) -> bool) -> Result<String> {
+    let database = workshop.over(image.clone())?;
+    let schema = Schema::read(&database)?;
+    // What refers to a row goes before it; what is left behind has to be as valid as it was.
+    let refused = |error| Error::sqlite("to take rows away", error);
+    database.execute_batch("PRAGMA foreign_keys = OFF").map_err(refused)?;
+    let dangling = count(&database, "SELECT count(*) FROM pragma_foreign_key_check").unwrap_or(0);
+    let mut tries = TRIES;
+    let mut attempt = |database: &Scratch, sql: &str| -> Result<bool> {
+        if tries == 0 {
+            return Ok(false);
+        }
+        tries -= 1;
+        let trial = database.copy()?;
+        let _ = trial.execute_batch("PRAGMA foreign_keys = OFF");
+        let gone = trial.execute_batch(sql).is_ok()
+            && count(&trial, "SELECT count(*) FROM pragma_foreign_key_check").unwrap_or(0) <= dangling;
+        if !gone || !fails(trial.copy()?) {
+            return Ok(false);
+        }
+        database.execute_batch(sql).map_err(refused)?;
+        Ok(true)
+    };
+    // Children first: a row that others refer to cannot go before them.
+    let tables: Vec<&Table> = parents_first(&schema).into_iter().rev().collect();
+    for table in &tables {
+        let name = quote_identifier(&table.name);
+        if count(&database, &format!("SELECT count(*) FROM {name}")).unwrap_or(0) > 0 {
+            attempt(&database, &format!("DELETE FROM {name}"))?;
+        }
+    }
+    for table in &tables {
+        let mut kept = 0;
+        // Each row once: one that has to stay is stepped over.
+        while let Some(row) = row_at(&database, table, kept) {
+            if !attempt(&database, &row)? {
+                kept += 1;
+            }
+        }
+    }
+    for table in &tables {
+        let name = quote_identifier(&table.name);
+        if count(&database, &format!("SELECT count(*) FROM {name}")).unwrap_or(0) == 0 {
+            continue;
+        }
+        for column in table.columns.iter().filter(|column| column.generated.is_none()) {
+            let column = quote_identifier(&column.name);
+            let is_long = format!("SELECT count(*) FROM {name} WHERE length({column}) > {LONG}");
+            if !attempt(&database, &format!("UPDATE {name} SET {column} = NULL"))?
+                && count(&database, &is_long).unwrap_or(0) > 0
+            {
+                attempt(&database, &format!("UPDATE {name} SET {column} = substr({column}, 1, {LONG})"))?;
+            }
+        }
+    }
+    inserts(&database, &schema).map_err(|error| Error::sqlite("to read the rows", error))
+}
+
+fn count(connection: &Connection, sql: &str) -> Option<i64> {
+    connection.query_row(sql, [], |row| row.get(0)).ok()
+}
+
+/// What deletes the row at this place.
+fn row_at(connection: &Connection, table: &Table, place: usize) -> Option<String> {
+    let name = quote_identifier(&table.name);
+    let condition = if table.without_rowid {
+        let columns = table.columns.iter().filter(|column| column.generated.is_none());
+        let terms: Vec<String> = columns
+            .map(|column| format!("'{0} IS ' || quote({0})", quote_identifier(&column.name).replace('\'', "''")))
+            .collect();
+        terms.join(" || ' AND ' || ")
+    } else {
+        "'rowid = ' || rowid".to_owned()
+    };
+    let sql = format!("SELECT {condition} FROM {name} LIMIT 1 OFFSET {place}");
+    let condition: String = connection.query_row(&sql, [], |row| row.get(0)).ok()?;
+    Some(format!("DELETE FROM {name} WHERE {condition}"))
+}
+
+/// The rows as INSERTs, parents first, without NULLs.
+pub(super) fn inserts(connection: &Connection, schema: &Schema) -> rusqlite::Result<String> {
+    let mut lines = Vec::new();
+    let mut more = 0;
+    for table in parents_first(schema) {
+        let columns: Vec<&str> = table
+            .columns
+            .iter()
+            .filter(|column| column.generated.is_none() && !column.hidden)
+            .map(|column| column.name.as_str())
+            .collect();
+        let values: Vec<String> = columns.iter().map(|column| format!("quote({})", quote_identifier(column))).collect();
+        let sql = format!("SELECT {} FROM {}", values.join(", "), quote_identifier(&table.name));
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if lines.len() == SHOWN {
+                more += 1;
+                continue;
+            }
+            let (mut names, mut texts) = (Vec::new(), Vec::new());
+            for (at, column) in columns.iter().enumerate() {
+                let text: String = row.get(at)?;
+                if text != "NULL" {
+                    names.push(plain_name(column));
+                    texts.push(text);
+                }
+            }
+            let name = plain_name(&table.name);
+            lines.push(match names.is_empty() {
+                true => format!("INSERT INTO {name} DEFAULT VALUES;"),
+                false => format!("INSERT INTO {name}({}) VALUES ({});", names.join(", "), texts.join(", ")),
+            });
+        }
+    }
+    if more > 0 {
+        lines.push(format!("-- and {more} more rows"));
+    }
+    Ok(lines.join("\n"))
+}
+
+fn parents_first(schema: &Schema) -> Vec<&Table> {
+    let mut left: Vec<&Table> = schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary).collect();
+    let mut ordered: Vec<&Table> = Vec::new();
+    while !left.is_empty() {
+        let is_waited_for = |table: &&Table| {
+            let parents = table.foreign_keys.iter().map(|key| key.parent.as_str());
+            let mut parents = parents.filter(|parent| !parent.eq_ignore_ascii_case(&table.name));
+            parents.any(|parent| left.iter().any(|other| other.name.eq_ignore_ascii_case(parent)))
+        };
+        // Tables that refer to each other come as they are.
+        let next = left.iter().position(|table| !is_waited_for(table)).unwrap_or(0);
+        ordered.push(left.remove(next));
+    }
+    ordered
+}

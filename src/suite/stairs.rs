@@ -1,0 +1,208 @@
+//! The databases of a history: empty ones at each version, and one that climbs from version to version with data in it.
+//!
+//! The climb is what happens to a database in the field: at each version it gets rows in every table that is new or was
+//! changed, and is migrated one step with the rows of all versions before. So it has rows as old as each version, at the
+//! cost of one pass. Where a step refuses the data, the climb starts again behind it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use once_cell::sync::OnceCell;
+use rusqlite::Connection;
+
+use super::acts::{Act, acts};
+use super::contents::Contents;
+use super::fill;
+use crate::db::{Image, Scratch, Workshop};
+use crate::error::{Error, Result};
+use crate::migrations::{Migration, Migrations};
+use crate::progress::Progress;
+use crate::schema::Schema;
+
+pub(super) struct Stairs {
+    pub(super) history: Migrations,
+    pub(super) workshop: Workshop,
+    plan: fill::Plan,
+    /// The step from which on there are databases with data in the field.
+    pub(super) first: usize,
+    empty: Mutex<Vec<Image>>,
+    climb: OnceCell<Climb>,
+}
+
+/// One pass over all steps.
+pub(super) struct Climb {
+    pub(super) steps: Vec<Step>,
+    /// What could not be filled.
+    pub(super) unfilled: Vec<Unfilled>,
+}
+
+/// A table without a row.
+pub(super) struct Unfilled {
+    pub(super) version: i64,
+    pub(super) table: String,
+    pub(super) error: Error,
+}
+
+/// A migration, and what it makes of data.
+pub(super) struct Step {
+    /// Which migration of the history it is.
+    pub(super) index: usize,
+    pub(super) before: State,
+    /// Nothing where it refuses the data.
+    pub(super) after: Option<State>,
+}
+
+/// A database, and its schema, which costs more to read than the rows.
+#[derive(Clone)]
+pub(super) struct State {
+    pub(super) image: Image,
+    pub(super) schema: Arc<Schema>,
+}
+
+impl Stairs {
+    pub(super) fn new(history: Migrations, workshop: Workshop, plan: fill::Plan, first: usize) -> Stairs {
+        Stairs { history, workshop, plan, first, empty: Mutex::default(), climb: OnceCell::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.history.len()
+    }
+
+    pub(super) fn migration(&self, step: usize) -> &Migration {
+        // An index comes from `0..len()`.
+        self.history.iter().nth(step).unwrap_or_else(|| unreachable!("step {step} of {}", self.len()))
+    }
+
+    pub(super) fn acts(&self, step: usize) -> Vec<Act> {
+        acts(&self.migration(step).statements())
+    }
+
+    /// The version of a database to which this many migrations are applied.
+    pub(super) fn version(&self, count: usize) -> i64 {
+        match count.checked_sub(1) {
+            Some(last) => self.migration(last).version(),
+            None => self.history.base(),
+        }
+    }
+
+    /// Applies one migration.
+    pub(super) fn step(&self, database: &mut Connection, step: usize) -> Result<()> {
+        self.history.up_from(database, self.version(step), self.version(step + 1)).map(drop)
+    }
+
+    pub(super) fn over(&self, image: &Image) -> Result<Scratch> {
+        self.workshop.over(image.clone())
+    }
+
+    fn images(&self) -> MutexGuard<'_, Vec<Image>> {
+        self.empty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A database to which this many migrations are applied, with nothing in it but what they put there.
+    pub(super) fn empty(&self, count: usize) -> Result<Scratch> {
+        let mut images = self.images();
+        if images.is_empty() {
+            images.push(self.workshop.empty()?.image()?);
+        }
+        while images.len() <= count {
+            let step = images.len() - 1;
+            let mut database = self.over(&images[step])?;
+            self.step(&mut database, step)?;
+            images.push(database.image()?);
+        }
+        self.over(&images[count])
+    }
+
+    /// How many migrations apply to an empty database: all of them, where nothing is wrong.
+    pub(super) fn reach(&self) -> usize {
+        let _ = self.empty(self.len());
+        self.images().len().saturating_sub(1)
+    }
+
+    pub(super) fn climb(&self) -> Result<&Climb> {
+        self.climb.get_or_try_init(|| {
+            let reach = self.reach();
+            let mut climb = Climb { steps: Vec::new(), unfilled: Vec::new() };
+            let mut arrived: Option<State> = None;
+            let mut known: Option<Arc<Schema>> = None;
+            let mut progress = Progress::of("migrating data, version by version", u64::try_from(reach).ok());
+            for step in self.first..=reach {
+                progress.at(step as u64);
+                let (here, schema) = match arrived.take() {
+                    Some(State { image, schema }) => (self.workshop.over(image)?, schema),
+                    None => {
+                        known = None;
+                        let here = self.empty(step)?;
+                        let schema = Arc::new(Schema::read(&here)?);
+                        (here, schema)
+                    }
+                };
+                for (table, error) in self.plan.rows(&here, &schema, known.as_deref(), self.ledger()) {
+                    // Once is enough: it stays empty at the versions behind.
+                    if !climb.unfilled.iter().any(|known| known.table == table) {
+                        climb.unfilled.push(Unfilled { version: self.version(step), table, error });
+                    }
+                }
+                // Behind the last version there is nothing to climb to, but it has to take data as well.
+                if step < reach {
+                    let before = State { image: here.image()?, schema: Arc::clone(&schema) };
+                    let after = self.after(&before, step)?;
+                    arrived.clone_from(&after);
+                    known = Some(schema);
+                    climb.steps.push(Step { index: step, before, after });
+                }
+            }
+            Ok(climb)
+        })
+    }
+
+    /// How many migrations a database has, by its schema.
+    pub(super) fn position_of(&self, schema: &Schema) -> Result<Option<usize>> {
+        for count in (0..=self.reach()).rev() {
+            if Schema::read(&*self.empty(count)?)?.diff(schema).is_empty() {
+                return Ok(Some(count));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a migration makes of a database; nothing where it refuses.
+    fn after(&self, before: &State, step: usize) -> Result<Option<State>> {
+        let mut here = self.over(&before.image)?;
+        if self.step(&mut here, step).is_err() {
+            return Ok(None);
+        }
+        let schema = Arc::new(Schema::read(&here)?);
+        Ok(Some(State { image: here.image()?, schema }))
+    }
+
+    /// The steps of a database from the field, up to the one that refuses it.
+    pub(super) fn steps_of(&self, database: Scratch) -> Result<Option<Vec<Step>>> {
+        let schema = Arc::new(Schema::read(&database)?);
+        let Some(first) = self.position_of(&schema)? else { return Ok(None) };
+        let mut steps = Vec::new();
+        let mut before = State { image: database.image()?, schema };
+        for index in first..self.reach() {
+            let after = self.after(&before, index)?;
+            let next = after.clone();
+            steps.push(Step { index, before, after });
+            match next {
+                Some(state) => before = state,
+                None => break,
+            }
+        }
+        Ok(Some(steps))
+    }
+
+    pub(super) fn ledger(&self) -> Option<&'static str> {
+        self.history.ledger_table()
+    }
+
+    /// The rows of one of the databases.
+    pub(super) fn rows_of(&self, state: &State) -> Result<Contents> {
+        Contents::read(&*self.over(&state.image)?, &state.schema, self.ledger())
+    }
+
+    pub(super) fn contents(&self, database: &Connection) -> Result<Contents> {
+        Contents::read(database, &Schema::read(database)?, self.ledger())
+    }
+}

@@ -1,0 +1,130 @@
+//! Databases with rows in them: they upgrade, they stay whole, they end where a new one ends.
+
+use super::super::Suite;
+use super::super::options::Needed;
+use super::super::provoke;
+use super::super::shrink;
+use super::super::stairs::{Stairs, Step};
+use super::survives::named;
+use crate::check::{Finding, Findings, integrity};
+use crate::db::Scratch;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Schema;
+
+/// Rows that a version accepts are not refused by the migration behind it.
+pub(super) fn upgrades(suite: &Suite, stairs: &Stairs) -> Result<()> {
+    let climb = stairs.climb()?;
+    let mut needed = Needed::of(&suite.options.refusals);
+    let mut found = Findings::default();
+    for unfilled in &climb.unfilled {
+        let what = format!("no rows for {} at version {}", unfilled.table, unfilled.version);
+        found.push(
+            Finding::new("not-filled", &unfilled.table, what)
+                .cost("a test that runs on nothing proves nothing")
+                .evidence("why", unfilled.error.to_string())
+                .fix(format!("say what a column has to be: Suite::set({:?}, column, value)", unfilled.table)),
+        );
+    }
+    for (step, vintage) in suite.steps(stairs)? {
+        if step.after.is_none() {
+            let mut database = stairs.over(&step.before.image)?;
+            if let Err(error) = stairs.step(&mut database, step.index) {
+                let object = provoke::refused_object(&error, &stairs.acts(step.index));
+                if !needed.allows(stairs.version(step.index + 1), &object) {
+                    found.push(named(refusal(stairs, step, &object, &error, &step.before.image)?, vintage));
+                }
+            }
+        }
+        let provoked = if vintage.is_none() { provoke::all(stairs, step)? } else { Vec::new() };
+        for provoked in provoked {
+            if !needed.allows(stairs.version(step.index + 1), &provoked.object) {
+                found.push(refusal(stairs, step, &provoked.object, &provoked.error, &provoked.image)?);
+            }
+        }
+    }
+    once_each(found).try_assert_ok()?;
+    needed.all_needed(".allow_refusal")
+}
+
+/// One finding for each object of a migration, though several rows may show it.
+fn once_each(found: Findings) -> Findings {
+    let mut kept: Vec<Finding> = Vec::new();
+    for finding in found {
+        if !kept.iter().any(|other| other.object() == finding.object() && other.what() == finding.what()) {
+            kept.push(finding);
+        }
+    }
+    kept.into_iter().collect()
+}
+
+fn refusal(stairs: &Stairs, step: &Step, object: &str, error: &Error, image: &crate::db::Image) -> Result<Finding> {
+    let migration = stairs.migration(step.index);
+    let code = error.sqlite_code();
+    let mut still =
+        |mut database: Scratch| stairs.step(&mut database, step.index).is_err_and(|error| error.sqlite_code() == code);
+    let data = shrink::smallest(stairs.workshop, image, &mut still)?;
+    let (version, before) = (migration.version(), stairs.version(step.index));
+    let what = format!("migration {version} fails on rows that version {before} accepts: {}", migration.name());
+    let allow =
+        format!("if the app has never written such rows, say so: .allow_refusal({version}, {object:?}, \"why\")");
+    Ok(Finding::new("fails-on-data", object, what)
+        .cost("the upgrade fails where there are such rows, at every start of the app")
+        .evidence("the migration", error.to_string())
+        .evidence(format!("smallest data that shows it, at version {before}"), data)
+        .fix(format!("change or set aside such rows first, in the same migration\n{allow}")))
+}
+
+/// The schema does not depend on the rows.
+pub(super) fn equals_fresh(suite: &Suite, stairs: &Stairs) -> Result<()> {
+    for (step, _) in suite.steps(stairs)? {
+        let Some(after) = &step.after else { continue };
+        let fresh = Schema::read(&*stairs.empty(step.index + 1)?)?;
+        if fresh == *after.schema {
+            continue;
+        }
+        let diff = fresh.diff(&after.schema);
+        if !diff.is_empty() {
+            let migration = stairs.migration(step.index);
+            let headline = format!(
+                "migration {} makes another schema where there are rows: {}",
+                migration.version(),
+                migration.name()
+            );
+            return Err(Error::new(ErrorKind::Suite, headline)
+                .evidence("from a fresh database to an upgraded one", diff.to_string())
+                .migration(migration.name()));
+        }
+    }
+    Ok(())
+}
+
+/// What was whole before a step is whole after it.
+pub(super) fn integrity_holds(suite: &Suite) -> Result<()> {
+    let Some(stairs) = suite.stairs()? else {
+        let database = suite.template.scratch()?;
+        return integrity(&database).try_assert_ok();
+    };
+    for (step, _) in suite.steps(stairs)? {
+        let Some(after) = &step.after else { continue };
+        let after = stairs.over(&after.image)?;
+        let findings = integrity(&after);
+        if findings.is_empty() {
+            continue;
+        }
+        let before = integrity(&*stairs.over(&step.before.image)?);
+        let is_new = |finding: &&Finding| {
+            !before.iter().any(|old| old.code() == finding.code() && old.object() == finding.object())
+        };
+        let new: Findings = findings.iter().filter(is_new).cloned().collect();
+        if let Err(error) = new.try_assert_ok() {
+            let migration = stairs.migration(step.index);
+            let headline =
+                format!("migration {} leaves the database broken: {}", migration.version(), migration.name());
+            return Err(Error::new(ErrorKind::Suite, headline)
+                .evidence("what is broken", error.to_string())
+                .migration(migration.name())
+                .because(error));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! Every row survives.
+
+use super::super::Suite;
+use super::super::acts::What;
+use super::super::blame::{self, Blame, Means};
+use super::super::options::Needed;
+use super::super::shrink;
+use super::super::stairs::{Stairs, State, Step};
+use super::super::survival::{Kind, Loss, losses};
+use crate::check::{Finding, Findings};
+use crate::error::Result;
+use crate::migrations::Format;
+use crate::sql::plain_name;
+
+pub(super) fn every_row(suite: &Suite, stairs: &Stairs) -> Result<()> {
+    let mut needed = Needed::of(&suite.options.losses);
+    let mut found = Findings::default();
+    for (step, vintage) in suite.steps(stairs)? {
+        let Some(after) = &step.after else { continue };
+        let version = stairs.version(step.index + 1);
+        for loss in lost(stairs, step, after)? {
+            if !needed.allows(version, &loss.object()) {
+                found.push(named(finding(stairs, step, &loss)?, vintage));
+            }
+        }
+    }
+    found.try_assert_ok()?;
+    if stairs.reach() < stairs.len() {
+        // Behind a migration that does not apply, nobody knows what is needed.
+        return Ok(());
+    }
+    needed.all_needed(".allow_loss")
+}
+
+/// With the name of the database, where it is one of a past release.
+pub(super) fn named(finding: Finding, vintage: Option<&str>) -> Finding {
+    match vintage {
+        Some(name) => finding.evidence("database", name),
+        None => finding,
+    }
+}
+
+fn lost(stairs: &Stairs, step: &Step, after: &State) -> Result<Vec<Loss>> {
+    let (before, after_rows) = (stairs.rows_of(&step.before)?, stairs.rows_of(after)?);
+    Ok(losses(&before, &after_rows, &stairs.acts(step.index), &*stairs.over(&after.image)?))
+}
+
+fn finding(stairs: &Stairs, step: &Step, loss: &Loss) -> Result<Finding> {
+    let migration = stairs.migration(step.index);
+    let (version, file) = (migration.version(), migration.name());
+    let blame = blame::of(stairs, step, loss);
+    let (code, cost, fix) = explained(stairs, step, loss, blame.as_ref());
+    let object = loss.object();
+    let what = match &loss.kind {
+        Kind::Table => format!("migration {version} drops the table {object}: {file}"),
+        Kind::Column => format!("migration {version} drops {object}: {file}"),
+        Kind::Rows { gone, of } if gone == of => format!("migration {version} empties {object}: {file}"),
+        Kind::Rows { gone, of } => format!("migration {version} loses {gone} of {of} rows of {object}: {file}"),
+        Kind::Renumbered => format!("migration {version} gives the rows of {} other keys: {file}", loss.table),
+        Kind::Multiplied { .. } => format!("migration {version} multiplies rows of {object}: {file}"),
+        Kind::Values { changed, of, to_null } => {
+            let does = if *to_null { "erases" } else { "changes" };
+            format!("migration {version} {does} {changed} of {of} values of {object}: {file}")
+        }
+        Kind::Moved { from } => {
+            format!("migration {version} puts what was in {} into {object}: {file}", plain_name(from))
+        }
+        Kind::Sequence { was, is } => {
+            format!("migration {version} sets the AUTOINCREMENT of {object} back from {was} to {is}: {file}")
+        }
+    };
+    let mut finding = Finding::new(code, &object, what).cost(cost);
+    if let Some(blame) = &blame {
+        let statements = migration.statements();
+        if let Some(statement) = statements.get(blame.statement) {
+            let line = statement.text.lines().next().unwrap_or_default();
+            finding = finding.evidence(format!("at {}", migration.place(statement)), format!("> {line}"));
+        }
+    }
+    if !loss.examples.is_empty() {
+        let label = match loss.kind {
+            Kind::Rows { .. } => "rows that are gone",
+            Kind::Multiplied { .. } => "rows that came along",
+            _ => "values",
+        };
+        finding = finding.evidence(label, loss.examples.join("\n"));
+    }
+    if !matches!(loss.kind, Kind::Table | Kind::Column) {
+        let mut still = |mut database: crate::db::Scratch| {
+            let Ok(before) = stairs.contents(&database) else { return false };
+            let applied = stairs.step(&mut database, step.index).is_ok();
+            let after = stairs.contents(&database);
+            let acts = stairs.acts(step.index);
+            applied
+                && after.is_ok_and(|after| {
+                    losses(&before, &after, &acts, &database).iter().any(|other| loss.is_like(other))
+                })
+        };
+        let data = shrink::smallest(stairs.workshop, &step.before.image, &mut still)?;
+        let shows = !data.is_empty() && !matches!(loss.kind, Kind::Sequence { .. });
+        finding = if !shows {
+            finding
+        } else {
+            finding.evidence(format!("smallest data that shows it, at version {}", stairs.version(step.index)), data)
+        };
+    }
+    let allow = format!("if it is meant, say so: .allow_loss({version}, {object:?}, \"why\")");
+    Ok(finding.fix(if fix.is_empty() { allow } else { format!("{fix}\n{allow}") }))
+}
+
+/// The code, why it happens, and the way to do it without.
+fn explained(stairs: &Stairs, step: &Step, loss: &Loss, blame: Option<&Blame>) -> (&'static str, String, String) {
+    let table = plain_name(&loss.table);
+    if let Some(Blame { means: Means::Actions { of, dropped }, .. }) = blame {
+        let of = plain_name(of);
+        let action = match loss.kind {
+            Kind::Rows { .. } => "ON DELETE CASCADE",
+            _ => "ON DELETE SET NULL",
+        };
+        let how = match dropped {
+            true => format!("DROP TABLE {of} deletes its rows first, and {action} of {table} acts on each of them"),
+            false => format!("DELETE FROM {of} fires {action} of {table}"),
+        };
+        let noop = stairs.acts(step.index).iter().any(
+            |act| matches!(&act.what, What::Pragma { name, sets: true } if name.eq_ignore_ascii_case("foreign_keys")),
+        );
+        let noop = match noop && stairs.history.is_wrapped(stairs.migration(step.index)) {
+            true => "\nPRAGMA foreign_keys does nothing here: SQLite ignores it within a transaction",
+            false => "",
+        };
+        let code = if *dropped { "rebuild-fires-fk-actions" } else { "undeclared-loss" };
+        return (code, format!("{how}{noop}"), safe_rebuild(stairs.history.format(), &of, &table));
+    }
+    let meant = String::new();
+    match (&loss.kind, blame.map(|blame| &blame.means)) {
+        (Kind::Table | Kind::Column, _) => ("destructive", String::from("what is in it is gone for good"), meant),
+        (Kind::Rows { gone, of }, Some(Means::Said)) if gone == of && loss.rebuilt => {
+            let cost = format!("{table} is dropped and made anew, and nothing is copied");
+            (
+                "destructive",
+                cost,
+                format!("INSERT INTO the new table SELECT from the old one before DROP TABLE {table}"),
+            )
+        }
+        (Kind::Rows { .. }, Some(Means::Said)) => ("destructive", String::from("the rows are gone for good"), meant),
+        (Kind::Rows { .. }, Some(Means::Copy)) => {
+            let cost = "the copy leaves rows out: by a join, a WHERE, OR IGNORE or OR REPLACE";
+            (
+                "undeclared-loss",
+                cost.to_owned(),
+                String::from("copy with a plain SELECT of the old table, and look up the rest in subqueries"),
+            )
+        }
+        (Kind::Moved { .. }, _) => {
+            let cost = "INSERT .. SELECT goes by the order of columns, not by their names";
+            let columns = "name the columns on both sides: INSERT INTO new(a, b) SELECT a, b FROM old";
+            ("values-moved", cost.to_owned(), columns.to_owned())
+        }
+        (Kind::Renumbered, _) => {
+            let cost = "whatever refers to a row by its key finds another one, or none";
+            ("undeclared-loss", cost.to_owned(), String::from("copy the key along with the other columns"))
+        }
+        (Kind::Multiplied { .. }, _) => {
+            let cost = "the copy joins a table that has several rows for one of these";
+            ("undeclared-loss", cost.to_owned(), String::from("look the value up in a subquery instead of a join"))
+        }
+        (Kind::Sequence { .. }, _) => {
+            let cost =
+                "numbers of deleted rows are handed out again, and whoever remembers one takes the new row for it";
+            let keep = format!(
+                "after the rename: UPDATE sqlite_sequence SET seq = <the old seq> WHERE name = '{}', read before the DROP into a temporary table",
+                loss.table
+            );
+            ("rebuild-loses-objects", cost.to_owned(), keep)
+        }
+        _ => ("undeclared-loss", String::from("what was there cannot be told from what is there now"), meant),
+    }
+}
+
+/// How to rebuild a table that others refer to, by what the format's runner allows.
+fn safe_rebuild(format: Format, parent: &str, child: &str) -> String {
+    match format {
+        Format::Plain | Format::Paired => format!(
+            "run the file without a transaction of its runner, and rebuild {parent} with foreign keys off:\n\
+             -- no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\n-- the rebuild\nCOMMIT;\nPRAGMA foreign_keys = ON;"
+        ),
+        _ => format!(
+            "keep the rows of {child} aside while {parent} is rebuilt:\n\
+             CREATE TEMP TABLE kept AS SELECT * FROM {child};\n-- the rebuild\n\
+             DELETE FROM {child};\nINSERT INTO {child} SELECT * FROM kept;\nDROP TABLE kept;"
+        ),
+    }
+}

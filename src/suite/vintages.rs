@@ -1,0 +1,55 @@
+//! Databases of past releases.
+
+use std::path::{Path, PathBuf};
+
+use super::stairs::{Stairs, Step};
+use crate::db::Scratch;
+use crate::env;
+use crate::error::{Error, ErrorKind, Result};
+
+/// One of them, and what the migrations make of it.
+pub(super) struct Vintage {
+    /// The name of its file.
+    pub(super) name: String,
+    pub(super) steps: Vec<Step>,
+}
+
+/// All in a folder, in the order of their names.
+pub(super) fn all(stairs: &Stairs, folder: &Path) -> Result<Vec<Vintage>> {
+    let folder = env::package_dir().join(folder);
+    let cannot = |error| Error::io("cannot read the databases of past releases", &folder, error);
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(cannot)? {
+        files.push(entry.map_err(cannot)?.path());
+    }
+    files.sort();
+    files.retain(|file| file.extension().is_some_and(|kind| kind == "sql" || kind == "db" || kind == "sqlite"));
+    if files.is_empty() {
+        return Err(Error::new(ErrorKind::Suite, format!("no .sql or .db in {}", folder.display())).path(&folder));
+    }
+    files.iter().map(|file| read(stairs, file)).collect()
+}
+
+fn read(stairs: &Stairs, file: &Path) -> Result<Vintage> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let database: Scratch = match file.extension().is_some_and(|kind| kind == "sql") {
+        true => {
+            let script =
+                std::fs::read_to_string(file).map_err(|error| Error::io("cannot read the dump", file, error))?;
+            let database = stairs.workshop.empty()?;
+            // A dump has its tables in any order.
+            database
+                .execute_batch(&format!("PRAGMA foreign_keys = OFF; {script}"))
+                .map_err(|error| Error::sqlite(format_args!("the dump {}", file.display()), error).path(file))?;
+            let image = database.image()?;
+            stairs.over(&image)?
+        }
+        false => stairs.workshop.read(file)?,
+    };
+    match stairs.steps_of(database)? {
+        Some(steps) => Ok(Vintage { name, steps }),
+        None => Err(Error::new(ErrorKind::Suite, format!("{name} has the schema of no version"))
+            .path(file)
+            .help("a release has shipped with a migration that was changed afterwards, or the file is of another app")),
+    }
+}

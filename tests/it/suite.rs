@@ -1,0 +1,64 @@
+//! The migration suite.
+
+mod cost;
+mod frozen;
+mod histories;
+mod messages;
+mod options;
+mod random;
+mod vintages;
+
+use std::path::Path;
+
+use sqlitmus::suite::{Outcome, Report, Suite};
+use sqlitmus::{Profile, Template};
+
+/// A template over a folder of this package, for as long as the process lives.
+fn template(folder: &str) -> &'static Template {
+    let folder: &'static str = Box::leak(folder.to_owned().into_boxed_str());
+    Box::leak(Box::new(Template::new(folder).profile(Profile::MINIMAL)))
+}
+
+/// A template over files that are not on a disk.
+fn embedded(files: &[(&'static str, &'static str)]) -> &'static Template {
+    Box::leak(Box::new(Template::embedded(Box::leak(files.to_vec().into_boxed_slice())).profile(Profile::MINIMAL)))
+}
+
+/// The tests that fail, with their first lines.
+fn failures(report: &Report) -> Vec<(&'static str, String)> {
+    report.failures().map(|(name, error)| (name, error.headline().to_owned())).collect()
+}
+
+/// Everything that a test says, without where the files are.
+#[track_caller]
+fn says(suite: &Suite, test: &str) -> String {
+    match suite.try_test(test) {
+        Ok(outcome) => format!("nothing, {outcome:?}"),
+        Err(error) => stable(&error.to_string()),
+    }
+}
+
+fn stable(text: &str) -> String {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = text.replace(&format!("{}/", package.display()), "");
+    // The name of a code differs between versions of rusqlite.
+    let mut parts = text.split(" (code ");
+    let mut stable = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (code, rest) = part.split_once(": ").unwrap();
+        let (_, rest) = rest.split_once(')').unwrap();
+        stable.push_str(&format!(" (code {code}){rest}"));
+    }
+    stable
+}
+
+#[track_caller]
+fn outcome(report: &Report, test: &str) -> String {
+    let result = report.iter().find(|result| result.name == test).unwrap();
+    match &result.outcome {
+        Outcome::Passed => "passed".to_owned(),
+        Outcome::Skipped(reason) => format!("skipped: {reason}"),
+        Outcome::Failed(error) => format!("failed: {}", error.headline()),
+        other => format!("{other:?}"),
+    }
+}

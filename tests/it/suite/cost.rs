@@ -1,0 +1,21 @@
+//! What a migration writes.
+
+use sqlitmus::suite::Suite;
+
+use super::template;
+
+#[test]
+fn what_writes_every_row_is_told_from_what_does_not() {
+    let costs = Suite::new(template("fixtures/shop/migrations")).costs().unwrap();
+    let of = |name: &str| costs.iter().find(|cost| cost.migration == name).unwrap();
+    // A table rebuilt, an index built, a column dropped; a table made, a column added, a column renamed.
+    for name in ["023_order_items_outlive_products.sql", "025_customer_lookup.sql", "030_session_privacy.sql"] {
+        assert!(of(name).grows(), "{:?}", of(name));
+    }
+    for name in ["001_customers.sql", "014_customer_contact.sql", "017_product_name.sql"] {
+        assert!(!of(name).grows(), "{:?}", of(name));
+    }
+    let text = costs.to_string();
+    assert!(text.lines().nth(1).unwrap().starts_with("001_customers.sql "), "{text}");
+    assert!(text.contains("grows with the rows"), "{text}");
+}

@@ -1,0 +1,142 @@
+//! What was shipped stays as it is.
+
+use std::fs;
+use std::path::Path;
+
+use sqlitmus::suite::Suite;
+use tempfile::TempDir;
+
+use super::{says, template};
+
+const FILES: [(&str, &str); 3] = [
+    ("001_people.sql", "CREATE TABLE people(id INTEGER PRIMARY KEY) STRICT;\n"),
+    ("002_name.sql", "ALTER TABLE people ADD COLUMN name TEXT;\n"),
+    ("003_phone.sql", "ALTER TABLE people ADD COLUMN phone TEXT;\n"),
+];
+
+/// The hashes were written by the suite and copied: they are what a committed file has.
+const LOCK: &str = "\
+# What was shipped, and stays as it is: version, hash, file. Checked by shipped_migrations_are_frozen.
+# SQLITMUS_ACCEPT=migrations adds new migrations. Nothing changes what is here.
+1 434a19600f47f114 001_people.sql
+2 bdbcbe7a2088110c 002_name.sql
+3 b3d2f84449d7b688 003_phone.sql
+";
+
+fn folder(files: &[(&str, &str)], lock: Option<&str>) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("migrations")).unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join("migrations").join(name), text).unwrap();
+    }
+    if let Some(lock) = lock {
+        fs::write(folder.path().join("migrations.lock"), lock).unwrap();
+    }
+    folder
+}
+
+fn verdict(folder: &Path) -> String {
+    let migrations = folder.join("migrations");
+    let suite = Suite::new(template(migrations.to_str().unwrap()));
+    says(&suite, "shipped_migrations_are_frozen").replace(folder.to_str().unwrap(), "<dir>")
+}
+
+#[track_caller]
+fn check(files: &[(&str, &str)], expected: &str) {
+    let folder = folder(files, Some(LOCK));
+    let report = verdict(folder.path());
+    assert_eq!(report, expected, "\n--- is:\n{report}\n--- should be:\n{expected}\n");
+}
+
+const HELP: &str = "\n\n  help: put it back as it was, and make the change in a migration of its own: databases in the field \
+                    have run it as it was\n  help: to see the change: git log -p -- ";
+
+#[test]
+fn what_is_as_it_was_passes_and_line_ends_do_not_count() {
+    check(&FILES, "nothing, None");
+    let windows: Vec<(&str, String)> = FILES.iter().map(|(name, text)| (*name, text.replace('\n', "\r\n"))).collect();
+    let windows: Vec<(&str, &str)> = windows.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    check(&windows, "nothing, None");
+}
+
+#[test]
+fn an_edited_file_is_shown() {
+    let mut files = FILES;
+    files[1].1 = "ALTER TABLE people ADD COLUMN name TEXT NOT NULL DEFAULT '';\n";
+    check(
+        &files,
+        &format!(
+            "migration 2 was edited after it was shipped: 002_name.sql\n\n  from <dir>/migrations.lock to the files:\n    \
+             - 2 bdbcbe7a2088110c 002_name.sql\n    + 2 0d3e572e1c7ac978 002_name.sql{HELP}002_name.sql"
+        ),
+    );
+}
+
+#[test]
+fn a_removed_file_is_named() {
+    check(
+        &FILES[..2],
+        &format!(
+            "migration 3 was removed after it was shipped: 003_phone.sql\n\n  from <dir>/migrations.lock to the files:\n    \
+             - 3 b3d2f84449d7b688 003_phone.sql{HELP}003_phone.sql"
+        ),
+    );
+}
+
+#[test]
+fn a_renumbered_file_is_found_again() {
+    let mut files = FILES;
+    files[2].0 = "004_phone.sql";
+    check(
+        &files,
+        &format!(
+            "migration 3 was renumbered after it was shipped: 003_phone.sql\n\n  from <dir>/migrations.lock to the files:\n    \
+             - 3 b3d2f84449d7b688 003_phone.sql\n    + 4 b3d2f84449d7b688 004_phone.sql{HELP}004_phone.sql"
+        ),
+    );
+}
+
+#[test]
+fn a_renamed_file_is_found_again() {
+    let mut files = FILES;
+    files[2].0 = "003_telephone.sql";
+    check(
+        &files,
+        &format!(
+            "migration 3 was renamed after it was shipped: 003_phone.sql\n\n  from <dir>/migrations.lock to the files:\n    \
+             - 3 b3d2f84449d7b688 003_phone.sql\n    + 3 b3d2f84449d7b688 003_telephone.sql{HELP}003_telephone.sql"
+        ),
+    );
+}
+
+#[test]
+fn nothing_comes_in_between() {
+    let lock = LOCK
+        .replace("2 bdbcbe7a2088110c", "4 bdbcbe7a2088110c")
+        .replace("002_name", "004_name")
+        .replace("1 434a19600f47f114", "2 434a19600f47f114")
+        .replace("001_people", "002_people");
+    let mut lines: Vec<&str> = lock.lines().collect();
+    lines.sort_by_key(|line| line.split(' ').next().unwrap().parse().unwrap_or(0));
+    let files = [
+        ("002_people.sql", FILES[0].1),
+        ("003_phone.sql", FILES[2].1),
+        ("004_name.sql", FILES[1].1),
+        ("001_early.sql", "CREATE TABLE early(id INTEGER PRIMARY KEY) STRICT;\n"),
+    ];
+    let folder = folder(&files, Some(&lines.join("\n")));
+    let first = verdict(folder.path()).lines().next().unwrap().to_owned();
+    assert_eq!(
+        first,
+        "migration 2 is not the next any more: one was put in before it after it was shipped: 002_people.sql"
+    );
+}
+
+#[test]
+fn a_lock_that_cannot_be_read_says_where() {
+    let folder = folder(&FILES, Some("# as it was\n1 people\n"));
+    assert_eq!(
+        verdict(folder.path()),
+        "cannot read <dir>/migrations.lock:2\n\n  the line:\n    1 people\n\n  help: take the file as it was committed"
+    );
+}

@@ -1,0 +1,197 @@
+//! What is said, whole.
+
+use sqlitmus::suite::Suite;
+
+use super::{says, template};
+
+/// A report without the values, which are up to the generated data.
+fn without_values(report: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut masked = false;
+    for line in report.lines() {
+        masked &= !line.is_empty();
+        if masked {
+            continue;
+        }
+        lines.push(match line.split_once(" VALUES (") {
+            Some((insert, _)) => format!("{insert} VALUES (..);"),
+            None => line.to_owned(),
+        });
+        masked = ["  rows that are gone:", "  values:"].contains(&line);
+    }
+    lines.join("\n")
+}
+
+#[track_caller]
+fn check(history: &str, test: &str, expected: &str) {
+    let report = without_values(&says(&Suite::new(template(&format!("fixtures/histories/{history}"))), test));
+    assert_eq!(report, expected, "\n--- is:\n{report}\n--- should be:\n{expected}\n");
+}
+
+#[test]
+fn a_rebuild_that_fires_a_cascade() {
+    check(
+        "bad/cascade_in_a_rebuild",
+        "every_row_survives",
+        "\
+rebuild-fires-fk-actions: migration 2 empties items: 002_change.sql
+
+  rebuild-fires-fk-actions (items):
+    migration 2 empties items: 002_change.sql
+    DROP TABLE orders deletes its rows first, and ON DELETE CASCADE of items acts on each of them
+    PRAGMA foreign_keys does nothing here: SQLite ignores it within a transaction
+
+  at fixtures/histories/bad/cascade_in_a_rebuild/002_change.sql:10:
+  > DROP TABLE orders;
+
+  rows that are gone:
+
+  smallest data that shows it, at version 1:
+    INSERT INTO orders(id, number) VALUES (..);
+    INSERT INTO items(id, order_id, title) VALUES (..);
+
+  help: run the file without a transaction of its runner, and rebuild orders with foreign keys off:
+        -- no-transaction
+        PRAGMA foreign_keys = OFF;
+        BEGIN;
+        -- the rebuild
+        COMMIT;
+        PRAGMA foreign_keys = ON;
+        if it is meant, say so: .allow_loss(2, \"items\", \"why\")",
+    );
+}
+
+#[test]
+fn rows_that_a_migration_refuses() {
+    check(
+        "bad/backfill_misses_nulls",
+        "every_version_upgrades_with_data",
+        "\
+fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql
+
+  fails-on-data (people.email):
+    migration 2 fails on rows that version 1 accepts: 002_change.sql
+    the upgrade fails where there are such rows, at every start of the app
+
+  the migration:
+    migration 2 failed: 002_change.sql
+
+      sql:
+        INSERT INTO people_new (id, email, name) SELECT id, email, name FROM people;
+
+      at fixtures/histories/bad/backfill_misses_nulls/002_change.sql:9:
+      > INSERT INTO people_new (id, email, name) SELECT id, email, name FROM people;
+
+      SQLite says:
+        NOT NULL constraint failed: people_new.email (code 1299)
+    note: version 1 is intact: 001_tables.sql
+
+  smallest data that shows it, at version 1:
+    INSERT INTO people(id, name) VALUES (..);
+
+  help: change or set aside such rows first, in the same migration
+        if the app has never written such rows, say so: .allow_refusal(2, \"people.email\", \"why\")",
+    );
+}
+
+#[test]
+fn values_that_are_rounded() {
+    check(
+        "bad/type_that_rounds",
+        "every_row_survives",
+        "\
+undeclared-loss: migration 2 changes 6 of 6 values of prices.amount: 002_change.sql
+
+  undeclared-loss (prices.amount):
+    migration 2 changes 6 of 6 values of prices.amount: 002_change.sql
+    what was there cannot be told from what is there now
+
+  at fixtures/histories/bad/type_that_rounds/002_change.sql:6:
+  > INSERT INTO prices_new (id, amount) SELECT id, CAST(amount AS INTEGER) FROM prices;
+
+  values:
+
+  smallest data that shows it, at version 1:
+    INSERT INTO prices(id, amount) VALUES (..);
+
+  help: if it is meant, say so: .allow_loss(2, \"prices.amount\", \"why\")",
+    );
+}
+
+#[test]
+fn a_migration_that_is_interrupted() {
+    let suite = Suite::new(template("fixtures/histories/bad/two_autocommits"));
+    let report = says(&suite, "failure_leaves_the_previous_version");
+    let start = "\
+half-applied: migration 2 leaves half of its work when it is interrupted: 002_change.sql
+
+  half-applied (002_change.sql):
+    migration 2 leaves half of its work when it is interrupted: 002_change.sql
+    the next start runs it again, on a schema that no version has
+
+  what is left of it:
+    people.phone: new TEXT
+
+  interrupted at step ";
+    assert!(report.starts_with(start), "{report}");
+    assert!(report.ends_with(
+        "\
+    note: what it did up to line 2 stays: that was committed before
+
+  help: put everything into one transaction: BEGIN at the start, COMMIT at the end, nothing behind it"
+    ));
+}
+
+#[test]
+fn a_down_script_that_does_nothing() {
+    check(
+        "bad/down_does_nothing",
+        "down_undoes_up",
+        "\
+irreversible-down: the down script of migration 2 does not undo its up
+
+  irreversible-down (002_phone.up.sql):
+    the down script of migration 2 does not undo its up
+    the app of the version before meets a schema that it has never seen
+
+  from version 1 to what is left:
+    people.phone: new TEXT
+
+  help: if there is no way back, say so: .irreversible(2, \"why\")",
+    );
+}
+
+#[test]
+fn an_index_that_a_rebuild_forgets() {
+    check(
+        "bad/index_lost_in_a_rebuild",
+        "lints_clean",
+        "\
+rebuild-loses-objects: migration 2 loses the index notes_title in the rebuild of notes: 002_change.sql
+
+  rebuild-loses-objects (notes_title):
+    migration 2 loses the index notes_title in the rebuild of notes: 002_change.sql
+    DROP TABLE takes indexes along: queries scan, and what was UNIQUE is not
+
+  help: CREATE INDEX notes_title ON notes (title);",
+    );
+}
+
+#[test]
+fn a_table_of_results() {
+    let suite = || {
+        Suite::new(template("fixtures/histories/bad/gap"))
+            .skip("shipped_migrations_are_frozen", "nobody has shipped them")
+    };
+    let report = suite().skip("lints_clean", "another day").report();
+    let table = report.to_string();
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(
+        lines[0],
+        "history_is_linear                    FAILED: gap: 4 is missing between 003_index.sql and 005_more.sql"
+    );
+    assert_eq!(lines[1], "applies_to_an_empty_database         ok");
+    assert_eq!(lines[12], "lints_clean                          skipped: another day");
+    let error = suite().try_run().unwrap_err();
+    assert_eq!(error.headline(), "1 of 13 tests of the migrations fail");
+}

@@ -1,0 +1,76 @@
+//! Databases of past releases.
+
+use std::fs;
+
+use sqlitmus::rusqlite::Connection;
+use sqlitmus::suite::Suite;
+use tempfile::TempDir;
+
+use super::{embedded, failures, says};
+
+const FILES: [(&str, &str); 3] = [
+    ("1_people.sql", "CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT"),
+    ("2_phone.sql", "ALTER TABLE people ADD COLUMN phone TEXT"),
+    ("3_admin.sql", "UPDATE people SET name = 'Admin' || name WHERE id = 4711"),
+];
+
+const DUMP: &str = "\
+BEGIN;
+CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
+INSERT INTO people VALUES (1, 'Ada'), (4711, 'Grace');
+COMMIT;
+";
+
+fn folder(name: &str, dump: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    match name.ends_with(".sql") {
+        true => fs::write(path, dump).unwrap(),
+        false => Connection::open(path).unwrap().execute_batch(dump).unwrap(),
+    }
+    folder
+}
+
+#[test]
+fn what_only_the_field_has_is_found_there() {
+    assert_eq!(failures(&Suite::new(embedded(&FILES)).report()), []);
+    for name in ["release-1.sql", "release-1.db"] {
+        let folder = folder(name, DUMP);
+        let suite = Suite::new(embedded(&FILES)).vintages(folder.path());
+        assert_eq!(
+            says(&suite, "every_row_survives"),
+            format!(
+                "\
+undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql
+
+  undeclared-loss (people.name):
+    migration 3 changes 1 of 2 values of people.name: 3_admin.sql
+    what was there cannot be told from what is there now
+
+  at 3_admin.sql:1:
+  > UPDATE people SET name = 'Admin' || name WHERE id = 4711
+
+  values:
+    'Grace' became 'AdminGrace'
+
+  smallest data that shows it, at version 2:
+    INSERT INTO people(id, name) VALUES (4711, 'Grace');
+
+  database:
+    {name}
+
+  help: if it is meant, say so: .allow_loss(3, \"people.name\", \"why\")"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_database_of_no_version_is_an_error() {
+    let folder = folder("other.sql", "CREATE TABLE animals(id INTEGER PRIMARY KEY) STRICT;");
+    let suite = Suite::new(embedded(&FILES)).vintages(folder.path());
+    assert_eq!(says(&suite, "integrity_holds").lines().next().unwrap(), "other.sql has the schema of no version");
+    let empty = tempfile::tempdir().unwrap();
+    let suite = Suite::new(embedded(&FILES)).vintages(empty.path());
+    assert_eq!(says(&suite, "integrity_holds"), format!("no .sql or .db in {}", empty.path().display()));
+}
