@@ -42,7 +42,7 @@
 //! # Rows to test with
 //!
 //! [`TestDb::fill`] and [`data::Fill`] make rows that the schema accepts, with parents, and the same ones for the same seed. See
-//! [`data`].
+//! [`data`]. `data::rows` and `data::database` are strategies for proptest; [`data::violations`] breaks each constraint once.
 //!
 //! # Do migrations keep people's data?
 //!

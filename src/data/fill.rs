@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, ToSql};
@@ -11,6 +12,7 @@ use super::insert::{Filler, State};
 use super::options::{self, Given, Options, Row};
 use super::plan::Plan;
 use super::request::{self, Wishes};
+use super::script::Script;
 use crate::db::TestDb;
 use crate::error::{Error, Result};
 use crate::schema::Schema;
@@ -186,7 +188,8 @@ impl Fill {
     /// When a table cannot be filled. Then nothing is inserted.
     pub fn try_insert(&self, connection: &Connection) -> Result<Filled> {
         let options = self.options()?;
-        within(connection, true, || run(connection, &self.wishes, &options, false).map(|(filled, _)| filled))
+        let schema = Schema::read(connection)?;
+        within(connection, true, || run(connection, &schema, &self.wishes, &options, false).map(|(filled, _)| filled))
             .map_err(|error| with_seed(error, options.seed))
     }
 
@@ -197,8 +200,17 @@ impl Fill {
     /// When a table cannot be filled.
     pub fn to_sql(&self, connection: &Connection) -> Result<String> {
         let options = self.options()?;
-        within(connection, false, || run(connection, &self.wishes, &options, true).map(|(_, script)| script))
-            .map_err(|error| with_seed(error, options.seed))
+        let schema = Schema::read(connection)?;
+        let script = || run(connection, &schema, &self.wishes, &options, true).map(|(_, script)| script.to_sql());
+        within(connection, false, script).map_err(|error| with_seed(error, options.seed))
+    }
+
+    /// As many of the rows as there is room for, as values. Nothing is inserted here, and the environment does not change
+    /// the seed.
+    pub(crate) fn drafted(&self, connection: &Connection, schema: &Schema) -> Result<(Filled, Script)> {
+        let wishes = Wishes { modest: true, ..self.wishes.clone() };
+        within(connection, false, || run(connection, schema, &wishes, &self.options, true))
+            .map_err(|error| with_seed(error, self.options.seed))
     }
 
     fn options(&self) -> Result<Options> {
@@ -214,18 +226,17 @@ fn with_seed(error: Error, seed: u64) -> Error {
     error.note(format!("SQLITMUS_SEED={seed:#x}"))
 }
 
-fn run(connection: &Connection, wishes: &Wishes, options: &Options, script: bool) -> Result<(Filled, String)> {
-    let schema = Schema::read(connection)?;
-    let plans = request::plans(connection, &schema, wishes, options)?;
+fn run(
+    connection: &Connection,
+    schema: &Schema,
+    wishes: &Wishes,
+    options: &Options,
+    wanted: bool,
+) -> Result<(Filled, Script)> {
+    let plans = request::plans(connection, schema, wishes, options)?;
     let _roomy = Roomy::of(connection, plans.iter().map(|plan| plan.count).sum())?;
-    let mut filler = Filler {
-        connection,
-        schema: &schema,
-        options,
-        plans: &plans,
-        states: Vec::new(),
-        script: script.then(String::new),
-    };
+    let mut filler =
+        Filler { connection, schema, options, plans: &plans, states: Vec::new(), script: wanted.then(Vec::new) };
     let circles =
         plans.iter().enumerate().filter(|(at, plan)| plan.refers_to_later(*at)).map(|(_, plan)| plan.name.as_str());
     let circles: Vec<&str> = circles.collect();
@@ -233,19 +244,23 @@ fn run(connection: &Connection, wishes: &Wishes, options: &Options, script: bool
         [] => None,
         _ => Some(Deferred::on(connection)?),
     };
-    if let Some(script) = filler.script.as_mut().filter(|_| deferred.is_some()) {
-        script.push_str("PRAGMA defer_foreign_keys = ON;\n");
-    }
     for at in 0..plans.len() {
         filler.fill(at)?;
     }
-    for table in circles {
+    for table in &circles {
         finish::check_references(connection, table)?;
     }
     drop(deferred);
-    finish::index_texts(connection, &schema, &plans)?;
-    let script = filler.script.take().unwrap_or_default();
-    let script = if script.is_empty() { script } else { format!("BEGIN;\n{script}COMMIT;\n") };
+    let after = finish::index_texts(schema, &plans);
+    for sql in &after {
+        connection.execute_batch(sql).map_err(|error| Error::sqlite("to index texts", error).sql(sql))?;
+    }
+    let script = filler.script.take().map_or_else(Script::default, |rows| Script {
+        tables: Arc::new(plans.iter().map(Plan::target).collect()),
+        rows,
+        deferred: !circles.is_empty(),
+        after,
+    });
     Ok((filled(&plans, filler.states, options.seed), script))
 }
 
@@ -262,7 +277,7 @@ fn filled(plans: &[Plan], states: Vec<State>, seed: u64) -> Filled {
 }
 
 /// Runs `work` so that all of it happens or nothing.
-fn within<T>(connection: &Connection, keep: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn within<T>(connection: &Connection, keep: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let _own = crate::own::statements();
     let own = connection.is_autocommit();
     let run = |sql: &str| {

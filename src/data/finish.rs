@@ -80,8 +80,9 @@ pub(super) fn check_references(connection: &Connection, table: &str) -> Result<(
     if broken.is_empty() { Ok(()) } else { Err(failure::broken(table, &broken)) }
 }
 
-/// Full-text tables that index a filled table are built anew, unless triggers of that table keep them in step.
-pub(super) fn index_texts(connection: &Connection, schema: &Schema, plans: &[Plan]) -> Result<()> {
+/// What builds the full-text tables anew that index a filled table, unless triggers of that table keep them in step.
+pub(super) fn index_texts(schema: &Schema, plans: &[Plan]) -> Vec<String> {
+    let mut found = Vec::new();
     for table in &schema.tables {
         if !matches!(table.kind, TableKind::Virtual { .. }) {
             continue;
@@ -103,10 +104,7 @@ pub(super) fn index_texts(connection: &Connection, schema: &Schema, plans: &[Pla
         }
         let name = plain_name(&table.name);
         // A column of the full-text table's own name takes commands.
-        let sql = format!("INSERT INTO main.{name}({name}) VALUES ({})", quote_text("rebuild"));
-        connection
-            .execute_batch(&sql)
-            .map_err(|error| Error::sqlite(format!("to index the texts of {content}"), error).sql(&sql))?;
+        found.push(format!("INSERT INTO main.{name}({name}) VALUES ({})", quote_text("rebuild")));
     }
-    Ok(())
+    found
 }

@@ -11,11 +11,11 @@ use super::made::Made;
 use super::make::{lookups, number_of};
 use super::options::Options;
 use super::plan::{Plan, first_number};
+use super::script::Item;
 use super::turns::Turns;
 use crate::error::{Error, Refusal, Result};
 use crate::progress::Progress;
 use crate::schema::{Indexed, Schema};
-use crate::sql::plain_name;
 
 /// How often a row is made before the table counts as one that cannot be filled, and how long that may take.
 const ATTEMPTS: u64 = 200;
@@ -55,8 +55,8 @@ pub(super) struct Filler<'a> {
     pub(super) options: &'a Options,
     pub(super) plans: &'a [Plan],
     pub(super) states: Vec<State>,
-    /// The statements, where they are wanted.
-    pub(super) script: Option<String>,
+    /// The rows, where they are wanted.
+    pub(super) script: Option<Vec<Item>>,
 }
 
 /// Statements that help to make rows.
@@ -84,7 +84,7 @@ impl Filler<'_> {
         if plan.count == 0 {
             return Ok(());
         }
-        let sql = insert_sql(plan);
+        let sql = plan.target().insert();
         let mut statement = self
             .connection
             .prepare(&sql)
@@ -172,12 +172,12 @@ impl Filler<'_> {
                 skipped += 1;
             }
         }
-        self.note(at, row, skipped, names, draft);
+        self.note(at, row, skipped, draft);
         Ok(())
     }
 
     /// Keeps what later tables or the user ask for.
-    fn note(&mut self, at: usize, row: u64, skipped: u64, names: &[String], draft: &mut Draft) {
+    fn note(&mut self, at: usize, row: u64, skipped: u64, draft: &mut Draft) {
         let plan = &self.plans[at];
         let state = &mut self.states[at];
         if skipped != state.skips.last().map_or(0, |(_, skipped)| *skipped) {
@@ -203,14 +203,7 @@ impl Filler<'_> {
             state.labels.push((label.clone(), id));
         }
         if let Some(script) = &mut self.script {
-            let values: Vec<String> = draft.made.iter().map(Made::as_sql).collect();
-            let columns: Vec<String> = names.iter().map(|name| plain_name(name)).collect();
-            script.push_str(&format!(
-                "INSERT INTO {}({}) VALUES ({});\n",
-                plain_name(&plan.name),
-                columns.join(", "),
-                values.join(", ")
-            ));
+            script.push(Item { table: at, values: draft.made.clone() });
         }
     }
 }
@@ -281,16 +274,6 @@ fn again(plan: &Plan, code: i32, message: &str, attempts: &mut [u32]) -> bool {
                 || plan.references.iter().any(|of| of.place.is_some() && of.columns.contains(column)))
     };
     (0..plan.columns.len()).any(|column| moved(&column))
-}
-
-pub(super) fn insert_sql(plan: &Plan) -> String {
-    if plan.columns.is_empty() {
-        return format!("INSERT OR ABORT INTO main.{} DEFAULT VALUES", plain_name(&plan.name));
-    }
-    let names = crate::schema::bench::names(plan.columns.iter().map(|column| column.name.as_str()));
-    let places = vec!["?"; plan.columns.len()].join(", ");
-    // ABORT overrules what the table says of conflicts: a row that replaces another would be one row less.
-    format!("INSERT OR ABORT INTO main.{}({names}) VALUES ({places})", plain_name(&plan.name))
 }
 
 fn run(statement: &mut Statement<'_>, made: &[Made]) -> rusqlite::Result<usize> {

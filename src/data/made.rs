@@ -112,6 +112,11 @@ impl Made {
         if self.kind == Kind::Text { std::str::from_utf8(&self.bytes).ok() } else { None }
     }
 
+    /// The bytes, if it is a blob.
+    pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
+        if self.kind == Kind::Blob { Some(&self.bytes) } else { None }
+    }
+
     /// How many bytes a text or blob has.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()

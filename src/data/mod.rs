@@ -59,12 +59,16 @@ mod plan;
 #[cfg(feature = "data")]
 mod realistic;
 mod request;
+mod script;
 mod search;
 mod solve;
 mod store;
+#[cfg(feature = "property")]
+mod strategies;
 mod text;
 mod turns;
 mod unique;
+mod violations;
 
 pub(crate) use made::Made;
 
@@ -73,3 +77,6 @@ pub use options::Row;
 pub(crate) use options::owned;
 #[cfg(feature = "data")]
 pub use realistic::Locale;
+#[cfg(feature = "property")]
+pub use strategies::{Database, Rows, database, row, rows};
+pub use violations::{Violation, Violations, try_violations, violations};

@@ -11,6 +11,7 @@ use super::judge::Judge;
 use super::made::Made;
 use super::options::{Given, Options};
 use super::order;
+use super::script::Target;
 use super::unique::{self, Place};
 use crate::draw::named;
 use crate::error::{Error, Result};
@@ -122,6 +123,12 @@ pub(super) enum Parent {
 }
 
 impl Plan {
+    /// The columns that a row gives.
+    pub(super) fn target(&self) -> Target {
+        let columns = self.columns.iter().map(|column| column.name.clone()).collect();
+        Target { name: self.name.clone(), columns }
+    }
+
     /// The place of a column.
     pub(super) fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
@@ -294,7 +301,7 @@ pub(super) fn plan(
     }
     unique::arrange(connection, table, &mut plan, plans)?;
     // A foreign key to a table that is not there, or not by a key of it: no row can be inserted, not even with NULL.
-    let sql = super::insert::insert_sql(&plan);
+    let sql = plan.target().insert();
     if let Err(error) = connection.prepare(&sql) {
         let refusal = crate::error::Refusal::of(&error).filter(|refusal| refusal.code == 1);
         let because = refusal.map_or_else(|| error.to_string(), |refusal| refusal.message);

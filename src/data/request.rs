@@ -17,6 +17,8 @@ pub(super) struct Wishes {
     pub(super) every: Option<u64>,
     /// Parent, child, and how many of the second for each of the first.
     pub(super) each: Vec<(String, String, u64, u64)>,
+    /// Whether fewer rows will do where a table has no room for more.
+    pub(super) modest: bool,
     /// Table and name.
     pub(super) labels: Vec<(String, String)>,
 }
@@ -187,7 +189,7 @@ fn wanted(schema: &Schema, wishes: &Wishes) -> Result<Vec<Option<Wanted>>> {
         if *rows == 0 {
             return Err(failure::no_rows(name));
         }
-        wanted[at] = Some(Wanted { rows: *rows, explicit: true, by_name: true, ..Wanted::default() });
+        wanted[at] = Some(Wanted { rows: *rows, explicit: !wishes.modest, by_name: true, ..Wanted::default() });
     }
     for (parent, child, low, high) in &wishes.each {
         let (parent, child) = (find(parent)?, find(child)?);

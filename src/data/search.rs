@@ -164,7 +164,7 @@ fn constants(texts: &[&str]) -> Vec<Value> {
 }
 
 /// Single values: the literals of the expressions, what is next to them, what they make together, and a few of each kind.
-fn candidates(texts: &[&str], key_of: u64) -> Vec<Made> {
+pub(super) fn candidates(texts: &[&str], key_of: u64) -> Vec<Made> {
     let mut values: Vec<Value> = vec![Value::Null];
     let constants = constants(texts);
     for constant in &constants {

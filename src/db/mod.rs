@@ -15,6 +15,8 @@ pub(crate) use profile::Difference;
 pub use profile::Profile;
 pub(crate) use scratch::{Scratch, Workshop};
 pub use template::Template;
+#[cfg(feature = "property")]
+pub(crate) use testdb::Committed;
 pub use testdb::TestDb;
 pub(crate) use testdb::percent_encoded;
 pub(crate) use testdb::{Address, open_as_it_is};

@@ -7,6 +7,9 @@ mod check_integrity;
 mod check_profile;
 mod crash;
 mod data;
+#[cfg(feature = "property")]
+mod data_property;
+mod data_violations;
 mod differential;
 mod faults;
 #[cfg(feature = "fixtures")]

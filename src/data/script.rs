@@ -1,0 +1,117 @@
+//! Rows as values: what a fill made, kept so that it can be inserted again, changed, or shown as INSERTs that run.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Statement};
+
+use super::made::Made;
+use crate::error::{Error, Result};
+use crate::schema::bench::names;
+use crate::sql::plain_name;
+
+/// A table and those of its columns that are given.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<String>,
+}
+
+/// A row of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    /// The place of the table in the list of the script's tables.
+    pub(crate) table: usize,
+    pub(crate) values: Vec<Made>,
+}
+
+/// Rows in an order in which they can be inserted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script {
+    pub(crate) tables: Arc<Vec<Target>>,
+    pub(crate) rows: Vec<Item>,
+    /// Whether rows refer to later ones.
+    pub(crate) deferred: bool,
+    /// What keeps full-text indexes in step.
+    pub(crate) after: Vec<String>,
+}
+
+const DEFER: &str = "PRAGMA defer_foreign_keys = ON";
+
+impl Target {
+    /// The statement that inserts a row, with places for its values.
+    pub(crate) fn insert(&self) -> String {
+        let name = plain_name(&self.name);
+        if self.columns.is_empty() {
+            return format!("INSERT OR ABORT INTO main.{name} DEFAULT VALUES");
+        }
+        let places = vec!["?"; self.columns.len()].join(", ");
+        // ABORT overrules what the table says of conflicts: a row that replaces another would be one row less.
+        format!(
+            "INSERT OR ABORT INTO main.{name}({}) VALUES ({places})",
+            names(self.columns.iter().map(String::as_str))
+        )
+    }
+
+    /// The statement that inserts this row.
+    pub(crate) fn insert_of(&self, values: &[Made]) -> String {
+        let name = plain_name(&self.name);
+        if self.columns.is_empty() {
+            return format!("INSERT INTO {name} DEFAULT VALUES");
+        }
+        let columns = names(self.columns.iter().map(String::as_str));
+        let values: Vec<String> = values.iter().map(Made::as_sql).collect();
+        format!("INSERT INTO {name}({columns}) VALUES ({})", values.join(", "))
+    }
+}
+
+impl Script {
+    /// As statements that run on a database of the same schema; empty without rows.
+    pub(crate) fn to_sql(&self) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let mut sql = String::from("BEGIN;\n");
+        let defer = self.deferred.then(|| DEFER.to_owned());
+        let inserts = self.rows.iter().map(|row| self.tables[row.table].insert_of(&row.values));
+        for statement in defer.into_iter().chain(inserts).chain(self.after.iter().cloned()) {
+            sql.push_str(&statement);
+            sql.push_str(";\n");
+        }
+        sql.push_str("COMMIT;\n");
+        sql
+    }
+
+    /// Inserts all rows, in the transaction that is open.
+    pub(crate) fn run(&self, connection: &Connection) -> Result<()> {
+        let refused =
+            |sql: &str, error| Error::sqlite(format!("{} made rows", self.rows.len()), error).sql(sql.trim_end());
+        if self.deferred {
+            connection.execute_batch(DEFER).map_err(|error| refused(DEFER, error))?;
+        }
+        let mut statements: Vec<Option<Statement<'_>>> = self.tables.iter().map(|_| None).collect();
+        for row in &self.rows {
+            let table = &self.tables[row.table];
+            let statement = &mut statements[row.table];
+            let mut run = || -> rusqlite::Result<usize> {
+                let statement = match statement {
+                    Some(statement) => statement,
+                    None => statement.insert(connection.prepare(&table.insert())?),
+                };
+                for (index, made) in row.values.iter().enumerate() {
+                    statement.raw_bind_parameter(index + 1, made)?;
+                }
+                statement.raw_execute()
+            };
+            let inserted = run().and_then(|rows| match rows {
+                // A trigger that raises IGNORE.
+                0 => Err(rusqlite::Error::StatementChangedRows(0)),
+                _ => Ok(()),
+            });
+            inserted.map_err(|error| refused(&table.insert_of(&row.values), error))?;
+        }
+        for sql in &self.after {
+            connection.execute_batch(sql).map_err(|error| refused(sql, error))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! What tests get from the strategies.
+
+use std::fmt;
+use std::sync::Arc;
+
+use proptest::strategy::ValueTree;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::super::fill::within;
+use super::super::script::Script;
+use super::tree::Tree;
+use crate::db::{Template, TestDb};
+use crate::error::Result;
+
+/// Rows of one table, and the parents that they need. `Debug` and `Display` show them as a script of INSERTs.
+#[derive(Clone)]
+pub struct Rows {
+    table: Arc<str>,
+    script: Script,
+}
+
+impl Rows {
+    /// The table that they are of.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// How many rows of the table there are, without parents.
+    pub fn len(&self) -> usize {
+        self.values().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The columns that are given, in the order of their declaration.
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = &str> {
+        let columns = self.script.tables.iter().find(|target| *target.name == *self.table);
+        columns.map_or(&[][..], |target| &target.columns[..]).iter().map(String::as_str)
+    }
+
+    /// The rows, each with a value for every one of the [`columns`](Rows::columns).
+    pub fn values(&self) -> Vec<Vec<Value>> {
+        let ours = self.script.rows.iter().filter(|row| *self.script.tables[row.table].name == *self.table);
+        ours.map(|row| row.values.iter().map(super::super::Made::to_value).collect()).collect()
+    }
+
+    /// A value of a row.
+    ///
+    /// # Panics
+    /// When there is no such row or column.
+    #[track_caller]
+    pub fn get(&self, row: usize, column: &str) -> Value {
+        let Some(at) = self.columns().position(|name| name.eq_ignore_ascii_case(column)) else {
+            let columns: Vec<&str> = self.columns().collect();
+            panic!("no column {column} is given in {}; there are {}", self.table, columns.join(", "));
+        };
+        let mut values = self.values();
+        assert!(row < values.len(), "no row {row} of {}: there are {}", self.table, values.len());
+        values.swap_remove(row).swap_remove(at)
+    }
+
+    /// Inserts them, parents first, into a database of the template that they were drawn for.
+    ///
+    /// # Panics
+    /// When SQLite refuses one: the database holds other rows than the template's. Then none is inserted.
+    #[track_caller]
+    pub fn insert(&self, connection: &Connection) {
+        if let Err(error) = self.try_insert(connection) {
+            panic!("{error}");
+        }
+    }
+
+    /// Like [`insert`](Rows::insert), without the panic.
+    ///
+    /// # Errors
+    /// When SQLite refuses one. Then none is inserted.
+    pub fn try_insert(&self, connection: &Connection) -> Result<()> {
+        within(connection, true, || self.script.run(connection))
+    }
+
+    /// The statements that insert them.
+    pub fn to_sql(&self) -> String {
+        self.script.to_sql()
+    }
+}
+
+impl fmt::Display for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown(&self.script, &self.table, f)
+    }
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown(&self.script, &self.table, f)
+    }
+}
+
+/// The rows of a whole database. `Debug` and `Display` show them as a script of INSERTs.
+#[derive(Clone)]
+pub struct Database<'t> {
+    template: &'t Template,
+    script: Script,
+}
+
+impl Database<'_> {
+    /// A database of the template with the rows in it.
+    ///
+    /// # Panics
+    /// When the template cannot be built, or SQLite refuses a row.
+    #[track_caller]
+    pub fn in_memory(&self) -> TestDb {
+        match self.try_in_memory() {
+            Ok(db) => db,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Like [`in_memory`](Database::in_memory), without the panic.
+    ///
+    /// # Errors
+    /// When the template cannot be built, or SQLite refuses a row.
+    #[track_caller]
+    pub fn try_in_memory(&self) -> Result<TestDb> {
+        let db = self.template.try_in_memory()?;
+        within(&db, true, || self.script.run(&db))?;
+        Ok(db)
+    }
+
+    /// How many rows of a table are inserted; 0 for one that gets none.
+    pub fn rows(&self, table: &str) -> usize {
+        let name = |place: usize| &self.script.tables[place].name;
+        self.script.rows.iter().filter(|row| name(row.table).eq_ignore_ascii_case(table)).count()
+    }
+
+    /// The statements that insert them.
+    pub fn to_sql(&self) -> String {
+        self.script.to_sql()
+    }
+}
+
+impl fmt::Display for Database<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown(&self.script, "any table", f)
+    }
+}
+
+impl fmt::Debug for Database<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown(&self.script, "any table", f)
+    }
+}
+
+fn shown(script: &Script, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // A comment, so that this too is a script that runs.
+    if script.rows.is_empty() { write!(f, "-- no rows of {what}") } else { write!(f, "\n{}", script.to_sql()) }
+}
+
+/// Rows and what they shrink to.
+#[derive(Clone, Debug)]
+pub(super) struct RowsTree(pub(super) Tree);
+
+impl ValueTree for RowsTree {
+    type Value = Rows;
+
+    fn current(&self) -> Rows {
+        Rows { table: self.0.table(), script: self.0.script() }
+    }
+
+    fn simplify(&mut self) -> bool {
+        self.0.simplify()
+    }
+
+    fn complicate(&mut self) -> bool {
+        self.0.complicate()
+    }
+}
+
+/// A database and what it shrinks to.
+#[derive(Clone)]
+pub(super) struct DatabaseTree<'t> {
+    pub(super) template: &'t Template,
+    pub(super) tree: Tree,
+}
+
+impl<'t> ValueTree for DatabaseTree<'t> {
+    type Value = Database<'t>;
+
+    fn current(&self) -> Database<'t> {
+        Database { template: self.template, script: self.tree.script() }
+    }
+
+    fn simplify(&mut self) -> bool {
+        self.tree.simplify()
+    }
+
+    fn complicate(&mut self) -> bool {
+        self.tree.complicate()
+    }
+}
+
+impl fmt::Debug for DatabaseTree<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tree.fmt(f)
+    }
+}

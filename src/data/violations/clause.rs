@@ -1,0 +1,266 @@
+//! The constraints of a schema, one by one, and the question whether a row breaks one.
+
+use super::super::order;
+use super::super::plan::parent_columns;
+use crate::migrations::is_ledger;
+use crate::schema::bench::names;
+use crate::schema::{Column, ForeignKey, Indexed, Schema, Table, TableKind, Term};
+use crate::sql::{TokenKind, plain_name, quote_identifier, tokens};
+
+/// Where a row stands while it is judged.
+pub(super) const ROW: &str = "temp.sqlitmus_row";
+
+/// One constraint.
+#[derive(Clone, Debug)]
+pub(super) struct Clause {
+    pub(super) what: What,
+    /// As a reader knows it: `UNIQUE (email)`.
+    pub(super) shown: String,
+    /// `table.column`, or the table.
+    pub(super) object: String,
+    /// The extended result code with which SQLite refuses a row that breaks it.
+    pub(super) code: i32,
+    /// A part of the message that SQLite gives then, where it tells constraints apart.
+    pub(super) message: String,
+    /// A SELECT of one value: 1 if the row breaks it.
+    pub(super) broken: String,
+    /// The columns that decide.
+    pub(super) columns: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    NotNull,
+    /// The expression.
+    Check(String),
+    /// How many terms it has, and the WHERE of its index.
+    Key {
+        terms: usize,
+        partial: Option<String>,
+    },
+    Foreign {
+        deferred: bool,
+    },
+    /// The type of a column of a STRICT table.
+    Type,
+}
+
+/// The tables whose constraints are tried.
+pub(super) fn tables(schema: &Schema) -> impl Iterator<Item = &Table> {
+    schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary && !is_ledger(&table.name))
+}
+
+/// The constraints of a table.
+pub(super) fn of(schema: &Schema, table: &Table) -> Vec<Clause> {
+    let mut found = Vec::new();
+    for column in &table.columns {
+        found.extend(not_null(table, column));
+        found.extend(strict(table, column));
+    }
+    if let Some(key) = &table.primary_key {
+        found.push(unique(table, "PRIMARY KEY", &key.terms, None, None, 1555));
+    }
+    for key in &table.unique {
+        found.push(unique(table, "UNIQUE", &key.terms, None, None, 2067));
+    }
+    for index in table.indexes.iter().filter(|index| index.unique) {
+        let kind = format!("UNIQUE INDEX {}", plain_name(&index.name));
+        found.push(unique(table, &kind, &index.terms, index.partial.as_deref(), Some(&index.name), 2067));
+    }
+    for check in &table.checks {
+        let text = check.expression.trim();
+        let name = check.name.as_ref().map_or(String::new(), |name| format!("CONSTRAINT {} ", plain_name(name)));
+        let columns = named_columns(table, text);
+        found.push(Clause {
+            shown: format!("{name}CHECK ({text})"),
+            object: object(table, &columns),
+            code: 275,
+            message: check.name.clone().unwrap_or_else(|| named_by_sqlite(text)),
+            broken: format!("SELECT ({text}\n) IS FALSE FROM {}", row_of(table)),
+            columns,
+            what: What::Check(text.to_owned()),
+        });
+    }
+    for key in &table.foreign_keys {
+        found.push(foreign(schema, table, key));
+    }
+    found
+}
+
+/// What SQLite calls a CHECK without a name: its text, of which a quoted name at the start alone is left.
+fn named_by_sqlite(text: &str) -> String {
+    match tokens(text).first() {
+        Some(first) if text.starts_with(['"', '`', '[', '\'']) => first.name().unwrap_or_else(|| text.to_owned()),
+        _ => text.to_owned(),
+    }
+}
+
+/// The row that is judged, by the name that expressions of its table may use.
+pub(super) fn row_of(table: &Table) -> String {
+    format!("{ROW} AS {}", quote_identifier(&table.name))
+}
+
+fn object(table: &Table, columns: &[String]) -> String {
+    match columns {
+        [only] => format!("{}.{only}", table.name),
+        _ => table.name.clone(),
+    }
+}
+
+/// The columns that an expression names, and those from which generated ones among them follow.
+pub(super) fn named_columns(table: &Table, expression: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let of_names = tokens(expression);
+    let of_names = of_names.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted));
+    for name in of_names.filter_map(|token| token.name()) {
+        if let Some(column) = table.column(&name) {
+            for name in sources(table, column) {
+                if !found.contains(&name) {
+                    found.push(name);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The column itself, or what it is generated from.
+fn sources(table: &Table, column: &Column) -> Vec<String> {
+    match &column.generated {
+        Some(generated) => named_columns(table, &generated.expression),
+        None => vec![column.name.clone()],
+    }
+}
+
+fn is_rowid(table: &Table, column: &Column) -> bool {
+    let is_it = |term: &Term| matches!(&term.what, Indexed::Column(name) if name.eq_ignore_ascii_case(&column.name));
+    table.primary_key.as_ref().is_some_and(|key| key.is_rowid && key.terms.iter().any(is_it))
+}
+
+fn not_null(table: &Table, column: &Column) -> Option<Clause> {
+    // For a rowid, NULL asks for the next one.
+    if !column.not_null || is_rowid(table, column) {
+        return None;
+    }
+    Some(Clause {
+        what: What::NotNull,
+        shown: format!("NOT NULL of {}", plain_name(&column.name)),
+        object: format!("{}.{}", table.name, column.name),
+        code: 1299,
+        message: format!("{}.{}", table.name, column.name),
+        broken: format!("SELECT {} IS NULL FROM {}", quote_identifier(&column.name), row_of(table)),
+        columns: sources(table, column),
+    })
+}
+
+fn strict(table: &Table, column: &Column) -> Option<Clause> {
+    let declared = column.declared_type.trim().to_ascii_uppercase();
+    let class = match declared.as_str() {
+        "INT" | "INTEGER" => "integer",
+        "REAL" => "real",
+        "TEXT" => "text",
+        "BLOB" => "blob",
+        _ => return None,
+    };
+    // What is not an integer is refused as a rowid by another code, whether the table is STRICT or not.
+    if !table.strict || column.generated.is_some() || is_rowid(table, column) {
+        return None;
+    }
+    Some(Clause {
+        shown: format!("STRICT type {declared} of {}", plain_name(&column.name)),
+        object: format!("{}.{}", table.name, column.name),
+        code: 3091,
+        message: format!("{}.{}", table.name, column.name),
+        broken: format!(
+            "SELECT typeof({}) NOT IN ('null', '{class}') FROM {}",
+            quote_identifier(&column.name),
+            row_of(table)
+        ),
+        columns: vec![column.name.clone()],
+        what: What::Type,
+    })
+}
+
+fn unique(table: &Table, kind: &str, terms: &[Term], partial: Option<&str>, index: Option<&str>, code: i32) -> Clause {
+    let mut columns = Vec::new();
+    let mut conditions = Vec::new();
+    let mut listed = Vec::new();
+    let mut by_columns = Vec::new();
+    let row = row_of(table);
+    for term in terms {
+        let text = match &term.what {
+            Indexed::Column(name) => {
+                by_columns.push(format!("{}.{name}", table.name));
+                quote_identifier(name)
+            }
+            Indexed::Rowid => "rowid".to_owned(),
+            Indexed::Expression(text) => text.trim().to_owned(),
+        };
+        listed.push(match &term.what {
+            Indexed::Column(name) => plain_name(name),
+            _ => text.clone(),
+        });
+        columns.extend(named_columns(table, &text));
+        let collation = quote_identifier(&term.collation);
+        conditions.push(format!("({text}\n) COLLATE {collation} = (SELECT ({text}\n) FROM {row})"));
+    }
+    if let Some(partial) = partial {
+        columns.extend(named_columns(table, partial));
+        conditions.push(format!("({partial}\n) AND (SELECT ({partial}\n) FROM {row})"));
+    }
+    columns.dedup();
+    let message = if by_columns.len() == terms.len() {
+        format!("failed: {}", by_columns.join(", "))
+    } else {
+        format!("index '{}'", index.unwrap_or_default())
+    };
+    let given = partial.map_or(String::new(), |partial| format!(" WHERE {}", partial.trim()));
+    let name = quote_identifier(&table.name);
+    Clause {
+        shown: format!("{kind} ({}){given}", listed.join(", ")),
+        object: if listed.len() == 1 { object(table, &columns) } else { table.name.clone() },
+        code,
+        message,
+        broken: format!("SELECT EXISTS (SELECT 1 FROM main.{name} WHERE {})", conditions.join(" AND ")),
+        columns,
+        what: What::Key { terms: terms.len(), partial: partial.map(str::to_owned) },
+    }
+}
+
+fn foreign(schema: &Schema, table: &Table, key: &ForeignKey) -> Clause {
+    let row = row_of(table);
+    let parent = order::parent(schema, key);
+    let theirs = parent_columns(schema, parent, key);
+    let given: Vec<String> = key.columns.iter().map(|name| format!("{} IS NOT NULL", quote_identifier(name))).collect();
+    let mut missing = vec![format!("({})", given.join(" AND "))];
+    if let Some(theirs) = &theirs {
+        let pairs: Vec<(String, String)> = key
+            .columns
+            .iter()
+            .zip(theirs)
+            .map(|(own, theirs)| (quote_identifier(own), quote_identifier(theirs)))
+            .collect();
+        let found: Vec<String> =
+            pairs.iter().map(|(own, theirs)| format!("{theirs} = (SELECT {own} FROM {row})")).collect();
+        let name = quote_identifier(&key.parent);
+        missing.push(format!("NOT EXISTS (SELECT 1 FROM main.{name} WHERE {})", found.join(" AND ")));
+        if parent.is_some_and(|parent| schema.tables[parent].name == table.name) {
+            let own: Vec<String> = pairs.iter().map(|(own, theirs)| format!("{own} = {theirs}")).collect();
+            missing.push(format!("({}) IS NOT TRUE", own.join(" AND ")));
+        }
+    }
+    let listed = names(key.columns.iter().map(String::as_str));
+    let of_parent = key
+        .parent_columns
+        .as_ref()
+        .map_or(String::new(), |list| format!("({})", names(list.iter().map(String::as_str))));
+    Clause {
+        shown: format!("FOREIGN KEY ({listed}) REFERENCES {}{of_parent}", plain_name(&key.parent)),
+        object: object(table, &key.columns),
+        code: 787,
+        message: String::new(),
+        broken: format!("SELECT {} FROM {row}", missing.join(" AND ")),
+        columns: key.columns.clone(),
+        what: What::Foreign { deferred: key.deferred },
+    }
+}

@@ -1,0 +1,318 @@
+//! Looking for a row that breaks one constraint and no other: a row that is fine, with as few columns changed as it takes.
+
+use rusqlite::types::Value;
+
+use super::super::made::{Kind, Made};
+use super::super::script::Target;
+use super::super::search::candidates;
+use super::bench::{Bench, Outcome};
+use super::clause::{Clause, What};
+use crate::draw::{Draw, named};
+use crate::schema::Table;
+
+/// How many rows are judged for one constraint.
+const ATTEMPTS: usize = 3_000;
+
+/// What is known about a table on which rows are tried.
+pub(super) struct Ground<'g> {
+    pub(super) table: &'g Table,
+    pub(super) target: &'g Target,
+    pub(super) clauses: &'g [Clause],
+    /// A row that can be inserted, and perhaps a second one.
+    pub(super) base: &'g [Vec<Made>],
+    /// Rows that are there, without what SQLite generates.
+    pub(super) there: &'g [Vec<Made>],
+}
+
+/// A row that breaks a constraint.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) values: Vec<Made>,
+    /// What has to be inserted before it.
+    pub(super) before: Vec<Vec<Made>>,
+    /// Other constraints that it breaks, by their place.
+    pub(super) also: Vec<usize>,
+}
+
+/// The best of what was judged so far.
+struct Best {
+    clause: usize,
+    found: Option<Found>,
+    /// One that SQLite refuses for another reason.
+    implied: Option<Found>,
+    judged: usize,
+}
+
+impl Best {
+    /// Judges a row. Whether no better one is needed.
+    fn offer(&mut self, ground: &Ground<'_>, bench: &mut Bench<'_>, before: &[Vec<Made>], values: &[Made]) -> bool {
+        self.judged += 1;
+        if !bench.put(values) || !bench.breaks(self.clause) {
+            return false;
+        }
+        let also = bench.breaks_also(self.clause);
+        if self.found.as_ref().is_some_and(|found| found.also.len() <= also.len()) {
+            return false;
+        }
+        let clause = &ground.clauses[self.clause];
+        // A row may break what SQLite looks at first; a trigger may be before all.
+        if !matches!(clause.what, What::Foreign { deferred: true })
+            && let Outcome::Refused(code, message) = bench.insert(before, values)
+            && !(code == clause.code && message.contains(&clause.message))
+        {
+            self.implied.get_or_insert_with(|| Found { values: values.to_vec(), before: before.to_vec(), also });
+            return false;
+        }
+        let is_alone = also.is_empty();
+        self.found = Some(Found { values: values.to_vec(), before: before.to_vec(), also });
+        is_alone
+    }
+
+    fn goes_on(&self) -> bool {
+        self.judged < ATTEMPTS
+    }
+}
+
+/// The row that breaks `clause`, and as few others as can be. It may be one that another constraint refuses.
+pub(super) fn row(ground: &Ground<'_>, bench: &mut Bench<'_>, clause: usize) -> Option<Found> {
+    let mut best = Best { clause, found: None, implied: None, judged: 0 };
+    let known = &ground.clauses[clause];
+    let columns: Vec<usize> = known.columns.iter().filter_map(|name| ground.place(name)).collect();
+    match &known.what {
+        What::Key { partial, .. } => keys(ground, bench, &mut best, &columns, partial.as_deref()),
+        What::NotNull => {
+            let null = Made::default();
+            let _ = columns.iter().any(|column| best.offer(ground, bench, &[], &ground.with(&[(*column, &null)])));
+        }
+        What::Type => {
+            let pools = columns.iter().map(|column| strangers(&ground.base[0][*column])).collect();
+            values(ground, bench, &mut best, &columns, pools);
+        }
+        What::Check(text) => {
+            let pool = candidates(&[text], named(0, text));
+            let pools = |columns: &[usize]| {
+                columns.iter().map(|column| with_near(&ground.base[0][*column], &pool)).collect::<Vec<_>>()
+            };
+            values(ground, bench, &mut best, &columns, pools(&columns));
+            // Another CHECK of the same columns may ask for other values in further ones.
+            let others = best.found.as_ref().or(best.implied.as_ref()).map(|found| found.also.clone());
+            let mut more = columns.clone();
+            for other in others.unwrap_or_default() {
+                let names = ground.clauses[other].columns.iter().filter_map(|name| ground.place(name));
+                more.extend(names);
+            }
+            more.sort_unstable();
+            more.dedup();
+            if more.len() > columns.len() && best.found.as_ref().is_none_or(|found| !found.also.is_empty()) {
+                best.judged = 0;
+                values(ground, bench, &mut best, &more, pools(&more));
+            }
+        }
+        What::Foreign { .. } => {
+            let checks = ground.clauses.iter().filter_map(|other| match &other.what {
+                What::Check(text) if other.columns.iter().any(|name| known.columns.contains(name)) => Some(&text[..]),
+                _ => None,
+            });
+            let pool = candidates(&checks.collect::<Vec<_>>(), named(0, &known.shown));
+            let pools = columns.iter().map(|column| with_near(&ground.base[0][*column], &pool)).collect();
+            values(ground, bench, &mut best, &columns, pools);
+        }
+    }
+    best.found.or(best.implied)
+}
+
+impl Ground<'_> {
+    fn place(&self, name: &str) -> Option<usize> {
+        self.target.columns.iter().position(|column| column.eq_ignore_ascii_case(name))
+    }
+
+    /// The row that can be inserted, with other values.
+    pub(super) fn with(&self, changes: &[(usize, &Made)]) -> Vec<Made> {
+        let mut row = self.base[0].clone();
+        for (column, made) in changes {
+            row[*column].clone_from(made);
+        }
+        row
+    }
+
+    /// The columns of all keys but this one that are not in it.
+    fn of_other_keys(&self, clause: usize, columns: &[usize]) -> Vec<usize> {
+        let mut found = Vec::new();
+        for (at, other) in self.clauses.iter().enumerate() {
+            if at != clause && matches!(other.what, What::Key { .. }) {
+                let places = other.columns.iter().filter_map(|name| self.place(name));
+                found.extend(places.filter(|place| !columns.contains(place)));
+            }
+        }
+        found
+    }
+}
+
+/// Tries a key that is there already.
+fn keys(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: &[usize], partial: Option<&str>) {
+    let others = ground.of_other_keys(best.clause, columns);
+    let copies = |row: &[Made]| -> [Vec<Made>; 3] {
+        let own: Vec<(usize, &Made)> = columns.iter().map(|column| (*column, &row[*column])).collect();
+        let most = (0..row.len()).filter(|column| !others.contains(column)).map(|column| (column, &row[column]));
+        [ground.with(&own), ground.with(&most.collect::<Vec<_>>()), row.to_vec()]
+    };
+    for row in ground.there {
+        if copies(row).iter().any(|values| best.offer(ground, bench, &[], values)) {
+            return;
+        }
+    }
+    // No row is under the index: one is put there first.
+    let (Some(second), Some(partial)) = (ground.base.get(1), partial) else { return };
+    let of_partial: Vec<usize> =
+        super::clause::named_columns(ground.table, partial).iter().filter_map(|name| ground.place(name)).collect();
+    let pool = candidates(&[partial], named(0, partial));
+    let mut draw = Draw::new(named(1, partial));
+    for attempt in 0..ATTEMPTS {
+        let mut row = second.clone();
+        for column in &of_partial {
+            let at = if of_partial.len() == 1 { attempt } else { draw.below(pool.len() as u64) as usize };
+            let Some(made) = pool.get(at) else { return };
+            row[*column].clone_from(made);
+        }
+        let is_under = bench.put(&row) && bench.is(ground.table, partial, "TRUE");
+        if !is_under || bench.insert(&[], &row) != Outcome::Accepted {
+            continue;
+        }
+        // Judged without the first row, the second one breaks nothing: SQLite alone tells.
+        for values in copies(&row) {
+            let known = &ground.clauses[best.clause];
+            let outcome = bench.insert(std::slice::from_ref(&row), &values);
+            let is_it = matches!(&outcome, Outcome::Refused(code, text) if *code == known.code && text.contains(&known.message));
+            if is_it {
+                best.found = Some(Found { values, before: vec![row], also: Vec::new() });
+                return;
+            }
+        }
+    }
+}
+
+/// Tries other values: in one column, then in several.
+fn values(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: &[usize], pools: Vec<Vec<Made>>) {
+    for (column, pool) in columns.iter().zip(&pools) {
+        if pool.iter().any(|made| best.offer(ground, bench, &[], &ground.with(&[(*column, made)]))) {
+            return;
+        }
+    }
+    if columns.len() < 2 {
+        return;
+    }
+    let null = Made::default();
+    let none: Vec<(usize, &Made)> = columns.iter().map(|column| (*column, &null)).collect();
+    if best.offer(ground, bench, &[], &ground.with(&none)) {
+        return;
+    }
+    let mut draw = Draw::new(named(2, &ground.clauses[best.clause].shown));
+    while best.goes_on() {
+        let mut changes = Vec::new();
+        for (column, pool) in columns.iter().zip(&pools) {
+            if columns.len() == 2 || draw.percent(60) {
+                // What the expression names comes first and is likelier.
+                let end = draw.below(pool.len() as u64) + 1;
+                changes.push((*column, &pool[draw.below(end) as usize]));
+            }
+        }
+        if best.offer(ground, bench, &[], &ground.with(&changes)) {
+            return;
+        }
+    }
+}
+
+/// A value's neighbours, which share its form, and a pool of others.
+fn with_near(value: &Made, pool: &[Made]) -> Vec<Made> {
+    let mut found = near(value);
+    found.extend_from_slice(pool);
+    found
+}
+
+fn near(value: &Made) -> Vec<Made> {
+    let of = |value: Value| Made::of(&value);
+    match value.kind() {
+        Kind::Integer(number) => [987_654_321, number.wrapping_add(1_000_003), -1, number.wrapping_neg()]
+            .map(|number| of(Value::Integer(number)))
+            .to_vec(),
+        Kind::Real(number) => [number + 987_654_321.0, -number - 1.0].map(|number| of(Value::Real(number))).to_vec(),
+        Kind::Text => {
+            let text = value.as_text().unwrap_or_default();
+            let mut found = Vec::new();
+            // Of the same length and form, and without them.
+            for letter in ['0', '7', 'f', 'x', 'Q', 'é'] {
+                let mut letters: Vec<char> = text.chars().collect();
+                if let Some(last) = letters.last_mut() {
+                    *last = letter;
+                }
+                found.push(letters.iter().collect::<String>());
+            }
+            found.extend([text.chars().rev().collect(), text.to_uppercase(), text.to_lowercase(), format!("{text}x")]);
+            found.push(text.chars().skip(1).collect());
+            found.into_iter().map(|text| of(Value::Text(text))).collect()
+        }
+        Kind::Blob => {
+            let bytes = value.as_bytes().unwrap_or_default().to_vec();
+            let flipped = bytes.iter().map(|byte| !byte).collect();
+            let shorter = bytes.iter().skip(1).copied().collect();
+            let longer = bytes.iter().copied().chain([0]).collect();
+            [flipped, shorter, longer].map(|bytes| of(Value::Blob(bytes))).to_vec()
+        }
+        Kind::Null => [987_654_321].map(|number| of(Value::Integer(number))).to_vec(),
+    }
+}
+
+/// Values of other types than this one, of the same length where they have one.
+fn strangers(value: &Made) -> Vec<Made> {
+    let length = value.len();
+    let bytes = value.as_text().map(str::as_bytes).or(value.as_bytes()).unwrap_or_default().to_vec();
+    let texts = ["x".to_owned(), "x".repeat(length), String::new(), "sqlitmus".to_owned()];
+    let blobs = [bytes, vec![0], vec![b'x'; 16]];
+    let of_texts = texts.into_iter().map(Value::Text);
+    let values = of_texts.chain(blobs.into_iter().map(Value::Blob)).chain([Value::Real(1.5), Value::Integer(1)]);
+    values.map(|value| Made::of(&value)).collect()
+}
+
+/// A row that a constraint should keep out but for a NULL in it, for which it is neither true nor false.
+pub(super) fn with_null(ground: &Ground<'_>, bench: &mut Bench<'_>, clause: usize) -> Option<(usize, Found)> {
+    let known = &ground.clauses[clause];
+    let may_be_null = |name: &&String| {
+        ground.table.column(name).is_some_and(|_| super::super::order::may_be_null(ground.table, name))
+    };
+    let null = Made::default();
+    for name in known.columns.iter().filter(may_be_null) {
+        let Some(column) = ground.place(name) else { continue };
+        match &known.what {
+            What::Check(text) => {
+                // Without a DEFAULT, the only column of a CHECK that may be NULL is one that need not be given.
+                let default = ground.table.column(name).and_then(|column| column.default.as_deref());
+                let is_optional = known.columns.len() == 1
+                    && default.is_none_or(|default| default.trim().eq_ignore_ascii_case("NULL"));
+                let values = ground.with(&[(column, &null)]);
+                if !is_optional
+                    && bench.put(&values)
+                    && bench.is(ground.table, text, "NULL")
+                    && bench.insert(&[], &values) == Outcome::Accepted
+                {
+                    return Some((column, Found { values, before: Vec::new(), also: Vec::new() }));
+                }
+            }
+            What::Key { terms: 2.., partial } => {
+                let Some(second) = ground.base.get(1) else { continue };
+                let mut row = second.clone();
+                row[column].set_null();
+                let columns = known.columns.iter().filter_map(|name| ground.place(name));
+                let same: Vec<(usize, &Made)> = columns.map(|column| (column, &row[column])).collect();
+                let values = ground.with(&same);
+                let is_under = partial
+                    .as_ref()
+                    .is_none_or(|partial| bench.put(&values) && bench.is(ground.table, partial, "TRUE"));
+                if is_under && bench.insert(std::slice::from_ref(&row), &values) == Outcome::Accepted {
+                    return Some((column, Found { values, before: vec![row], also: Vec::new() }));
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,266 @@
+//! Negative data: each constraint refuses its row with its own code, and one that does not is found.
+
+use sqlitmus::data::{Violations, violations};
+use sqlitmus::{Profile, Template};
+
+static SHOP: Template = Template::new("fixtures/shop/migrations");
+
+fn of(sql: &'static str) -> Violations {
+    violations(Box::leak(Box::new(Template::embedded(Box::leak(Box::new([("1.sql", sql)]))))))
+}
+
+/// What each constraint is refused with.
+fn codes(violations: &Violations) -> Vec<(&str, i32)> {
+    assert!(violations.iter().all(|violation| violation.is_refused()), "{violations:#?}");
+    violations.iter().map(|violation| (violation.constraint(), violation.code())).collect()
+}
+
+/// The findings, a line each.
+fn found(violations: &Violations) -> Vec<String> {
+    violations.findings().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_kind_of_constraint_refuses_a_row_of_its_own() {
+    let all = of("
+        CREATE TABLE teams(code TEXT PRIMARY KEY NOT NULL, name TEXT UNIQUE) WITHOUT ROWID;
+        CREATE TABLE users(
+            id INTEGER PRIMARY KEY,
+            email TEXT NOT NULL COLLATE NOCASE,
+            team TEXT NOT NULL REFERENCES teams(code),
+            boss INTEGER REFERENCES users(id) DEFERRABLE INITIALLY DEFERRED,
+            status TEXT NOT NULL CHECK (status IN ('on', 'off')),
+            since INTEGER NOT NULL,
+            until INTEGER NOT NULL,
+            score REAL NOT NULL,
+            picture BLOB NOT NULL,
+            CONSTRAINT in_order CHECK (since < until),
+            UNIQUE (team, since)
+        ) STRICT;
+        CREATE UNIQUE INDEX users_email ON users(lower(email));
+        CREATE UNIQUE INDEX one_on ON users(score) WHERE status = 'on';");
+    assert_eq!(
+        codes(&all),
+        [
+            ("NOT NULL of code", 1299),
+            ("PRIMARY KEY (code)", 1555),
+            ("UNIQUE (name)", 2067),
+            ("NOT NULL of email", 1299),
+            ("STRICT type TEXT of email", 3091),
+            ("NOT NULL of team", 1299),
+            ("STRICT type TEXT of team", 3091),
+            ("STRICT type INTEGER of boss", 3091),
+            ("NOT NULL of status", 1299),
+            ("STRICT type TEXT of status", 3091),
+            ("NOT NULL of since", 1299),
+            ("STRICT type INTEGER of since", 3091),
+            ("NOT NULL of until", 1299),
+            ("STRICT type INTEGER of until", 3091),
+            ("NOT NULL of score", 1299),
+            ("STRICT type REAL of score", 3091),
+            ("NOT NULL of picture", 1299),
+            ("STRICT type BLOB of picture", 3091),
+            ("PRIMARY KEY (id)", 1555),
+            ("UNIQUE (team, since)", 2067),
+            ("UNIQUE INDEX one_on (score) WHERE status = 'on'", 2067),
+            ("UNIQUE INDEX users_email (lower(email))", 2067),
+            ("CHECK (status IN ('on', 'off'))", 275),
+            ("CONSTRAINT in_order CHECK (since < until)", 275),
+            ("FOREIGN KEY (team) REFERENCES teams(code)", 787),
+            ("FOREIGN KEY (boss) REFERENCES users(id)", 787),
+        ]
+    );
+    all.assert_refused();
+    assert!(all.findings().is_empty(), "{:#?}", found(&all));
+}
+
+#[test]
+fn a_row_breaks_nothing_else() {
+    let all = violations(&SHOP);
+    all.assert_refused();
+    // A generated column is NULL where its sources are, a value of another type has no place in a list or among parents, and
+    // another index of prices is about fewer columns.
+    let with_others = all.iter().filter(|violation| violation.breaks_also().len() > 0);
+    let more: Vec<&str> = with_others.map(|violation| violation.constraint()).collect();
+    let others: Vec<&str> = more.iter().copied().filter(|shown| !shown.starts_with("STRICT type")).collect();
+    assert_eq!(
+        others,
+        [
+            "NOT NULL of quantity",
+            "NOT NULL of unit_price_cents",
+            "NOT NULL of line_cents",
+            "UNIQUE (product_id, currency, valid_from)"
+        ]
+    );
+    assert!(all.len() > 40, "{}", all.len());
+    for violation in &all {
+        let sql = violation.sql().unwrap();
+        assert!(sql.starts_with("INSERT INTO "), "{sql}");
+    }
+}
+
+#[test]
+fn checks_of_many_kinds_are_broken() {
+    let all = of("
+        CREATE TABLE t(
+            a TEXT NOT NULL CHECK (length(a) = 36),
+            b TEXT CHECK (b GLOB '[0-9][0-9]:[0-9][0-9]'),
+            c TEXT NOT NULL CHECK (json_valid(c) AND json_type(c) = 'object'),
+            d TEXT NOT NULL CHECK (date(d) IS d),
+            e ANY CHECK (typeof(e) = 'integer' OR e IS NULL),
+            f INTEGER NOT NULL CHECK (f BETWEEN 3 AND 5 OR f > 1000),
+            g INTEGER,
+            h INTEGER,
+            id INTEGER PRIMARY KEY CHECK (id > 0),
+            CHECK ((g IS NULL) = (h IS NULL)),
+            CHECK (lower(b) = b),
+            CHECK ([g] < 100)
+        ) STRICT;
+        CREATE TABLE one(id INTEGER PRIMARY KEY CHECK (id = 1), theme TEXT NOT NULL);");
+    let checks: Vec<_> = all.iter().filter(|violation| violation.code() == 275).collect();
+    assert_eq!(checks.len(), 11);
+    let open: Vec<_> = checks.iter().filter(|check| !check.is_refused()).map(|check| check.constraint()).collect();
+    // What has the form of a time has no letters.
+    assert_eq!(open, ["CHECK (lower(b) = b)"]);
+}
+
+#[test]
+fn a_foreign_key_that_is_off_does_not_bite() {
+    static OFF: Template = Template::embedded(&[(
+        "1.sql",
+        "CREATE TABLE users(id INTEGER PRIMARY KEY);
+         CREATE TABLE orders(id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users(id));",
+    )])
+    .profile(Profile::SQLITE_DEFAULTS.pragma("foreign_keys", "OFF"));
+    let all = violations(&OFF);
+    assert_eq!(
+        all.try_assert_refused().unwrap_err().to_string(),
+        "not-refused: orders: FOREIGN KEY (user_id) REFERENCES users(id) does not refuse a row that breaks it
+
+  not-refused (orders.user_id):
+    orders: FOREIGN KEY (user_id) REFERENCES users(id) does not refuse a row that breaks it
+    foreign keys are off on the connections of this profile: a PRAGMA, not the schema, decides
+
+  this row breaks it:
+    INSERT INTO orders(id, user_id) VALUES (4, 987654321)
+
+  help: PRAGMA foreign_keys = ON, on every connection"
+    );
+    all.findings().allow("not-refused", "orders.user_id", "the app checks it").assert_ok();
+}
+
+#[test]
+fn conflict_clauses_let_rows_through() {
+    let all = of("
+        CREATE TABLE t(
+            id INTEGER PRIMARY KEY ON CONFLICT REPLACE,
+            name TEXT NOT NULL ON CONFLICT REPLACE DEFAULT 'x',
+            code TEXT UNIQUE ON CONFLICT IGNORE
+        )");
+    assert_eq!(
+        found(&all),
+        [
+            "not-refused (t.name): t: NOT NULL of name does not refuse a row that breaks it",
+            "not-refused (t.id): t: PRIMARY KEY (id) does not refuse a row that breaks it",
+            "not-refused (t.code): t: a row that breaks UNIQUE (code) is left out without an error",
+        ]
+    );
+    assert!(all.try_assert_refused().is_err());
+}
+
+#[test]
+fn nulls_that_pass_are_findings_and_no_failures() {
+    let all = of("
+        CREATE TABLE t(
+            id INTEGER PRIMARY KEY,
+            low INTEGER NOT NULL,
+            high INTEGER,
+            kind TEXT DEFAULT 'a' CHECK (kind IN ('a', 'b')),
+            other TEXT CHECK (other IN ('a', 'b')),
+            CHECK (low < high),
+            UNIQUE (low, high)
+        )");
+    all.assert_refused();
+    let findings = all.findings();
+    assert_eq!(
+        found(&all),
+        [
+            "passes-null (t.high): t: UNIQUE (low, high) lets a row pass whose high is NULL",
+            "passes-null (t.kind): t: CHECK (kind IN ('a', 'b')) lets a row pass whose kind is NULL",
+            "passes-null (t.high): t: CHECK (low < high) lets a row pass whose high is NULL",
+        ]
+    );
+    findings.allow("passes-null", "t", "NULL is open").assert_ok();
+}
+
+#[test]
+fn what_can_never_be_broken_is_said() {
+    let all = of("
+        CREATE TABLE t(
+            id INTEGER PRIMARY KEY,
+            a INTEGER NOT NULL UNIQUE CHECK (a = a),
+            b INTEGER NOT NULL,
+            UNIQUE (a, b)
+        )");
+    assert_eq!(
+        all.try_assert_refused().unwrap_err().to_string(),
+        "never-broken: t: no row was found that CHECK (a = a) refuses
+
+  never-broken (t.a):
+    t: no row was found that CHECK (a = a) refuses
+    every row that was tried is fine by it"
+    );
+    let both = all.iter().find(|violation| violation.constraint() == "UNIQUE (a, b)").unwrap();
+    assert_eq!(both.breaks_also().collect::<Vec<_>>(), ["UNIQUE (a)"]);
+}
+
+#[test]
+fn what_another_constraint_refuses_first_is_said() {
+    let all = of("
+        CREATE TABLE t(
+            id INTEGER PRIMARY KEY,
+            a INTEGER NOT NULL CHECK (a IS NOT NULL),
+            b INTEGER NOT NULL CHECK (b = 5),
+            c INTEGER NOT NULL AS (a + b)
+        )");
+    all.assert_refused();
+    assert_eq!(
+        all.findings().try_assert_ok().unwrap_err().to_string(),
+        "2 findings, the first: implied: t: NOT NULL of c is never what refuses a row
+
+  implied (t.c):
+    t: NOT NULL of c is never what refuses a row
+    every row that was found to break it breaks something else too, which is looked at first
+
+  this row breaks it:
+    INSERT INTO t(id, a, b) VALUES (4, NULL, 5)
+
+  SQLite says:
+    NOT NULL constraint failed: t.a (code 1299)
+
+  implied (t.a):
+    t: CHECK (a IS NOT NULL) is never what refuses a row
+    every row that was found to break it breaks something else too, which is looked at first
+
+  this row breaks it:
+    INSERT INTO t(id, a, b) VALUES (4, NULL, 5)
+
+  SQLite says:
+    NOT NULL constraint failed: t.a (code 1299)"
+    );
+}
+
+#[test]
+fn a_table_that_cannot_be_filled_is_said() {
+    let all = of("CREATE TABLE t(x INTEGER NOT NULL CHECK (x > 3 AND x < 2)); CREATE TABLE u(y NOT NULL)");
+    assert_eq!(found(&all), ["not-tried (t): t: its constraints were not tried, for no row could be made"]);
+    assert_eq!(all.iter().filter(|violation| violation.is_refused()).count(), 1);
+}
+
+#[test]
+fn a_schema_without_constraints_has_none_to_break() {
+    let none = of("CREATE TABLE t(x, y)");
+    assert!(none.is_empty());
+    none.assert_refused();
+    assert!(violations(&Template::empty()).is_empty());
+}
