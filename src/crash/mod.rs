@@ -139,6 +139,12 @@ impl<'a> CrashTest<'a> {
         self
     }
 
+    /// An action that turns out to change nothing is no error: a migration that only runs VACUUM.
+    pub(crate) fn may_change_nothing(mut self) -> Self {
+        self.options.may_change_nothing = true;
+        self
+    }
+
     /// Looks at every image.
     ///
     /// # Panics

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::image::{self, Functions, Image, MAIN};
 use super::profile::Profile;
+use super::testdb::TestDb;
 use crate::error::{Error, Result};
 use crate::sim::Disk;
 
@@ -42,6 +43,13 @@ impl Workshop {
     /// A database that starts as the file.
     pub(crate) fn read(self, path: &Path) -> Result<Scratch> {
         self.over(Image::read(path)?)
+    }
+
+    /// A test's database that starts as this one, for what explores one.
+    pub(crate) fn test_db(self, image: &Image) -> Result<TestDb> {
+        let db = TestDb::in_memory(image, self.profile, self.functions)?.unchecked();
+        db.clock().try_set(NOON)?;
+        Ok(db)
     }
 
     fn on(self, disk: Arc<Disk>) -> Result<Scratch> {

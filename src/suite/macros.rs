@@ -38,6 +38,7 @@ macro_rules! migration_suite {
             shipped_migrations_are_frozen
             down_undoes_up
             failure_leaves_the_previous_version
+            survives_power_loss
             integrity_holds
             lints_clean
         );

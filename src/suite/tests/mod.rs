@@ -3,6 +3,7 @@
 mod data;
 mod down;
 mod history;
+mod power;
 mod survives;
 
 use super::stairs::Stairs;
@@ -35,7 +36,7 @@ pub(super) enum Over {
 pub(super) const FIRST: &str = "history_is_linear";
 
 /// All tests, in the order in which their failures explain one another. `migration_suite!` has the same names.
-pub(super) const ALL: [Test; 13] = [
+pub(super) const ALL: [Test; 14] = [
     Test { name: FIRST, over: Over::History(history::is_linear) },
     Test { name: "applies_to_an_empty_database", over: Over::Template(history::applies) },
     Test { name: "stepwise_equals_at_once", over: Over::History(history::stepwise) },
@@ -46,6 +47,7 @@ pub(super) const ALL: [Test; 13] = [
     Test { name: "shipped_migrations_are_frozen", over: Over::PartOfHistory(frozen::test) },
     Test { name: "down_undoes_up", over: Over::PartOfHistory(down::undoes_up) },
     Test { name: "failure_leaves_the_previous_version", over: Over::History(failure::test) },
+    Test { name: "survives_power_loss", over: Over::History(power::survives_loss) },
     Test { name: "integrity_holds", over: Over::Template(data::integrity_holds) },
     Test { name: "schema_is_as_reviewed", over: Over::Snapshot },
     Test { name: "lints_clean", over: Over::Template(lints::test) },

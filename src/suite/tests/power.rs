@@ -1,0 +1,42 @@
+//! Power cuts.
+
+use super::super::Suite;
+use super::super::stairs::{Stairs, Step};
+use crate::check::{Finding, Findings};
+use crate::crash;
+use crate::error::Result;
+
+/// Wherever the power is cut, SQLite recovers the version before the migration, or the one after it.
+///
+/// Where a migration commits more than once, each of its transactions may stand alone here: that it stops between two is
+/// what `failure_leaves_the_previous_version` finds, and one accident is reported once.
+pub(super) fn survives_loss(_: &Suite, stairs: &Stairs) -> Result<()> {
+    let mut found = Findings::default();
+    for step in &stairs.climb()?.steps {
+        if step.after.is_some()
+            && let Some(finding) = cut(stairs, step)?
+        {
+            found.push(finding);
+        }
+    }
+    found.try_assert_ok()
+}
+
+fn cut(stairs: &Stairs, step: &Step) -> Result<Option<Finding>> {
+    let migration = stairs.migration(step.index);
+    let db = stairs.workshop.test_db(&step.before.image)?;
+    let mut explored =
+        crash::test(&db, |connection| stairs.step(connection, step.index)).may_change_nothing().every_operation();
+    if !stairs.history.is_wrapped(migration) {
+        explored = explored.each_transaction();
+    }
+    let Err(error) = explored.try_run() else { return Ok(None) };
+    let what =
+        format!("a power cut in migration {} leaves what no version has: {}", migration.version(), migration.name());
+    Ok(Some(
+        Finding::new("power-loss", migration.name(), what)
+            .cost("the next start finds a broken database, or half of a migration")
+            .evidence("the power cut", error.to_string())
+            .fix("take out what switches the journal or the syncs off: PRAGMA journal_mode, PRAGMA synchronous"),
+    ))
+}
