@@ -50,24 +50,27 @@
 //!
 //! # What if the power goes off, an operation fails, or somebody else writes?
 //!
-//! [`crash::test`] cuts the power wherever some code of the app writes, and [`faults::sweep`] lets each of its operations fail.
-//! Without a word of configuration, what is left has to be all or nothing.
+//! [`crash::test`] cuts the power wherever some code of the app writes, [`faults::sweep`] lets each of its operations fail, and
+//! [`interleave::explore`] runs two to four tasks in every order of their statements. Without a word of configuration, what
+//! is left has to be all or nothing, and what the tasks come to one after another.
 //!
 //! ```
-//! use sqlitmus::{Profile, Template, crash, faults, rusqlite};
+//! use sqlitmus::{Profile, Template, crash, faults, interleave, rusqlite};
 //!
 //! static APP: Template = Template::new("fixtures/shop/migrations").profile(Profile::PRODUCTION);
 //!
-//! fn add_category(db: &mut rusqlite::Connection) -> rusqlite::Result<usize> {
-//!     db.execute("INSERT INTO categories(slug, name) VALUES ('tea', 'Tea')", [])
+//! fn add_category(db: &mut rusqlite::Connection, name: &str) -> rusqlite::Result<usize> {
+//!     db.execute("INSERT INTO categories(slug, name) VALUES (lower(?1), ?1)", [name])
 //! }
 //!
-//! crash::test(&APP.in_memory(), add_category).run();
-//! faults::sweep(&APP.in_memory(), add_category).run();
+//! let db = APP.in_memory();
+//! crash::test(&db, |db| add_category(db, "Tea")).run();
+//! faults::sweep(&db, |db| add_category(db, "Tea")).run();
+//! interleave::explore(&db)
+//!     .task("alice", |db| add_category(db, "Tea"))
+//!     .task("bob", |db| add_category(db, "Cups"))
+//!     .run();
 //! ```
-//!
-//! [`interleave`] runs two to four tasks of the app in every order of their statements, and compares each with the tasks one
-//! after another.
 //!
 //! # What tests should know
 //!
@@ -77,8 +80,8 @@
 //! - A test that panics leaves its database as a file in the target folder and says where. `SQLITMUS_KEEP=always` or
 //!   `never` changes that; `SQLITMUS_DIR` names another folder.
 //! - Processes share built templates through `sqlitmus/cache` in the target folder; `SQLITMUS_CACHE=off` does without.
-//! - A failure of [`crash`] or [`faults`] prints a `SQLITMUS_REPLAY=…` that repeats it alone; `SQLITMUS_SHARD=2/4` does a
-//!   quarter of the work, and `SQLITMUS_SEED` chooses anew where not everything is tried.
+//! - A failure of [`crash`], [`faults`] or [`interleave`] prints a `SQLITMUS_REPLAY=…` that repeats it alone;
+//!   `SQLITMUS_SHARD=2/4` does a quarter of the work, and `SQLITMUS_SEED` chooses anew where not everything is tried.
 //! - [`plan::explain`] shows how SQLite would run a statement, and what it would scan; an assertion that fails offers the
 //!   index that mends it. [`plan::unused_indexes`] lists those that no recorded query needs.
 //! - [`Template::stats`] plans as production does, [`plan::assert_plan_stable`] tells which plans depend on statistics, and

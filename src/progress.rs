@@ -36,7 +36,10 @@ impl Progress {
 
     fn line(&self, done: u64) -> String {
         match self.total {
-            Some(total) if total > 0 => format!("{}: {done} of {total} ({} %)", self.what, done * 100 / total),
+            // More steps than were expected leave nothing to compare with.
+            Some(total) if total > 0 && done <= total => {
+                format!("{}: {done} of {total} ({} %)", self.what, done * 100 / total)
+            }
             _ => format!("{}: {done}", self.what),
         }
     }
@@ -65,5 +68,6 @@ mod tests {
     fn the_line_says_how_much_is_left() {
         assert_eq!(Progress::of("filling orders", Some(400)).line(100), "filling orders: 100 of 400 (25 %)");
         assert_eq!(Progress::of("filling orders", None).line(100), "filling orders: 100");
+        assert_eq!(Progress::of("filling orders", Some(400)).line(401), "filling orders: 401");
     }
 }

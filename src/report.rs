@@ -49,6 +49,12 @@ impl Report {
     }
 }
 
+/// `1 row`, `2 rows`.
+pub(crate) fn count<N: fmt::Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
+    let s = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {one}{s}")
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.headline)?;

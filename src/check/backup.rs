@@ -10,6 +10,7 @@ use super::health::wal_bytes;
 use super::integrity::{failure, file_of, integrity_with};
 use super::{Finding, Findings};
 use crate::db::percent_encoded;
+use crate::report::count;
 use crate::sim::Disk;
 
 /// Whether the database file at `copy` could take the place of `source`: it opens through SQLite's default VFS, is whole (as
@@ -218,10 +219,12 @@ fn described_alone(difference: &Difference) -> Finding {
         Difference::Schema { object, what, .. } => Finding::new("schema-differs", object, what),
         Difference::Rows { table, missing, extra, example } => {
             let what = match (missing, extra) {
-                (missing, 0) => format!("the copy lacks {}", rows(*missing, table)),
-                (0, extra) => format!("the copy has {} that the source has not", rows(*extra, table)),
-                (missing, 1) => format!("the copy lacks {}, and has another", rows(*missing, table)),
-                (missing, extra) => format!("the copy lacks {}, and has {extra} others", rows(*missing, table)),
+                (missing, 0) => format!("the copy lacks {} of {table}", count(*missing, "row")),
+                (0, extra) => format!("the copy has {} of {table} that the source has not", count(*extra, "row")),
+                (missing, 1) => format!("the copy lacks {} of {table}, and has another", count(*missing, "row")),
+                (missing, extra) => {
+                    format!("the copy lacks {} of {table}, and has {extra} others", count(*missing, "row"))
+                }
             };
             let finding = Finding::new("rows-differ", table, what);
             match example {
@@ -232,15 +235,13 @@ fn described_alone(difference: &Difference) -> Finding {
     }
 }
 
-fn rows(count: u64, table: &str) -> String {
-    format!("{count} {} of {table}", if count == 1 { "row" } else { "rows" })
-}
-
 fn wal_not_copied(differences: &[Difference], copy: &str, left_in_wal: u64) -> Finding {
     let lacking = |difference: &Difference| match difference {
-        Difference::Rows { table, missing, .. } if *missing > 0 => Some(rows(*missing, table)),
+        Difference::Rows { table, missing, .. } if *missing > 0 => {
+            Some(format!("{} of {table}", count(*missing, "row")))
+        }
         Difference::Schema { object, is_missing: true, .. } => Some(object.clone()),
-        Difference::Rows { table, extra, .. } => Some(format!("the deletion of {}", rows(*extra, table))),
+        Difference::Rows { table, extra, .. } => Some(format!("the deletion of {} of {table}", count(*extra, "row"))),
         Difference::Schema { object, .. } => Some(format!("the change of {object}")),
     };
     let lacking: Vec<String> = differences.iter().filter_map(lacking).collect();

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row};
 use super::integrity::{databases, failure, in_database};
 use super::{Finding, Findings};
 use crate::error::Refusal;
+use crate::report::count;
 use crate::sql;
 
 /// How many rows of one constraint are shown.
@@ -56,7 +57,7 @@ fn check_table(connection: &Connection, database: &str, table: &str, file: &str,
                         Finding::new(
                             "fk-violated",
                             &shown,
-                            format!("{} of {shown} refer to nothing", count(rows.len())),
+                            format!("{} of {shown} refer to nothing", count(rows.len(), "row")),
                         )
                         .evidence("SQLite does not show them", error.to_string()),
                     ),
@@ -102,8 +103,12 @@ fn describe(
     let object = in_database(database, table);
     let to = if key.to.is_empty() { String::new() } else { format!("({})", key.to.join(", ")) };
     let verb = if rows.len() == 1 { "refers" } else { "refer" };
-    let what =
-        format!("{} of {object} {verb} to nothing: {} -> {}{to}", count(rows.len()), key.from.join(", "), key.parent);
+    let what = format!(
+        "{} of {object} {verb} to nothing: {} -> {}{to}",
+        count(rows.len(), "row"),
+        key.from.join(", "),
+        key.parent
+    );
     let mut lines = lines(connection, database, table, &key, rows)?;
     if rows.len() > lines.len() {
         lines.push(format!("and {} more", rows.len() - lines.len()));
@@ -111,10 +116,6 @@ fn describe(
     Ok(Finding::new("fk-violated", format!("{object}.{}", key.from.join(",")), what)
         .cost("joins lose such rows; with foreign_keys ON they could not have been committed")
         .evidence(format!("rows of {object}"), lines.join("\n")))
-}
-
-fn count(rows: usize) -> String {
-    if rows == 1 { String::from("1 row") } else { format!("{rows} rows") }
 }
 
 fn key(connection: &Connection, database: &str, table: &str, id: i64) -> rusqlite::Result<Key> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::Report;
-use super::failure::{self, Evidence, Failure};
+use super::failure::{self, Evidence};
 use super::images::{self, Model, Variant};
 use super::promise::Loss;
 use super::record::{Boundaries, Recording, record};
@@ -13,7 +13,7 @@ use crate::db::{Address, TestDb};
 use crate::draw;
 use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, Contents, Files, Found, Guarded, Invariant};
+use crate::explore::{self, Action, Contents, Failed, Files, Found, Guarded, Invariant};
 use crate::progress::Progress;
 use crate::sim::{Event, OpLog, Watch};
 
@@ -83,7 +83,7 @@ pub(super) enum Problem {
 }
 
 /// Runs the action on a copy of the database and looks at all that a power cut may leave of it.
-pub(crate) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failure>> {
+pub(crate) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failed>> {
     let settings = env::settings()?;
     let replay = explore::replay("crash", Cut::parse, "crash:17:torn:3.1")?;
     let stage = db.stage()?;
@@ -116,7 +116,7 @@ fn record_twice(db: &TestDb, stage: &Address, action: &mut Action<'_>) -> Result
     let guarded = Guarded::new(db);
     let recorded = record(stage, action).and_then(|recording| Ok((recording, record(stage, action)?)));
     // Said first: what else went wrong may follow from it.
-    guarded.check(ErrorKind::Crash)?;
+    guarded.check(ErrorKind::Crash, &["the action"])?;
     let (recording, again) = recorded?;
     let deterministic = recording.differs_from(&again).is_none();
     Ok((recording, deterministic))
@@ -141,7 +141,7 @@ impl Explorer<'_, '_> {
         (self.boundaries.all[from].1, self.boundaries.all[to].1)
     }
 
-    fn every_point(&mut self, shard: Shard, seed: u64) -> Result<(), Box<Failure>> {
+    fn every_point(&mut self, shard: Shard, seed: u64) -> Result<(), Box<Failed>> {
         let points: Vec<usize> = (0..=self.recording.log.len()).filter(|point| self.is_point(*point)).collect();
         let most = if self.options.every_operation { points.len() as u64 } else { MOST };
         let chosen = explore::spread(points.len() as u64, most, draw::key(seed, 0));
@@ -193,7 +193,7 @@ impl Explorer<'_, '_> {
     }
 
     /// Looks at one image again.
-    fn repeat(&mut self, cut: Cut) -> Result<(), Box<Failure>> {
+    fn repeat(&mut self, cut: Cut) -> Result<(), Box<Failed>> {
         let mut model = Model::new(&self.recording.files);
         for (at, entry) in self.recording.log.iter().enumerate().take(cut.point) {
             model.apply(at, entry);
@@ -203,7 +203,7 @@ impl Explorer<'_, '_> {
         self.look(&model, cut)
     }
 
-    fn look(&mut self, model: &Model, cut: Cut) -> Result<(), Box<Failure>> {
+    fn look(&mut self, model: &Model, cut: Cut) -> Result<(), Box<Failed>> {
         self.report.images += 1;
         let key = model.key(cut.variant);
         if !self.seen.contains_key(&key) {

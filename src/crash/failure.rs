@@ -1,26 +1,11 @@
 //! How a power cut reads that left what it must not leave.
 
-use std::sync::Arc;
-
 use super::explorer::{Cut, Explorer, Problem};
 use super::images::{Fate, Variant};
 use super::promise::Loss;
 use crate::error::{Error, ErrorKind};
-use crate::explore::{self, Files, Found, Opened};
+use crate::explore::{self, Failed, Files, Found, Opened};
 use crate::sim::{Disk, Entry, Event};
-
-/// An error, and the database that shows it.
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    /// What the power cut left.
-    pub(crate) cut: Option<Arc<Disk>>,
-}
-
-impl From<Error> for Box<Failure> {
-    fn from(error: Error) -> Box<Failure> {
-        Box::new(Failure { error, cut: None })
-    }
-}
 
 /// The image at which it was seen.
 pub(super) struct Evidence {
@@ -30,7 +15,7 @@ pub(super) struct Evidence {
     pub(super) cut: Cut,
 }
 
-pub(super) fn of(explorer: &Explorer<'_, '_>, evidence: Evidence, problem: Problem) -> Failure {
+pub(super) fn of(explorer: &Explorer<'_, '_>, evidence: Evidence, problem: Problem) -> Failed {
     let opened = explorer.contents.open(&evidence.files).ok();
     let mut error = Error::new(ErrorKind::Crash, headline(explorer, &evidence, &problem, opened.as_ref()));
     let log = &explorer.recording.log;
@@ -61,8 +46,8 @@ pub(super) fn of(explorer: &Explorer<'_, '_>, evidence: Evidence, problem: Probl
         error =
             error.note("the action did something else to the disk when it was run again: what is repeated may differ");
     }
-    error = error.note(explore::replay_note(&evidence.cut.to_string()));
-    Failure { error, cut: Some(Disk::with_files(evidence.files)) }
+    error = error.note(explore::replay_note(evidence.cut));
+    Failed { error, left: Some(Disk::with_files(evidence.files)) }
 }
 
 fn or_nothing(text: String) -> String {

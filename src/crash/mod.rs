@@ -80,7 +80,7 @@ pub use self::record::acknowledge;
 pub use self::report::Report;
 use crate::db::TestDb;
 use crate::error::Result;
-use crate::explore::{self, Action};
+use crate::explore::{self, Action, Failed};
 
 /// Code of the app, and what is asked of it; see [`test()`].
 #[must_use = "nothing happens before `run`"]
@@ -148,30 +148,25 @@ impl<'a> CrashTest<'a> {
     /// Looks at every image.
     ///
     /// # Panics
-    /// When one of them is not what was promised; when the action fails, changes nothing, or opens the test's own database.
+    /// When one of them is not what was promised; when the action fails, changes nothing, or uses the test's own database.
     #[track_caller]
     pub fn run(self) -> Report {
         let db = self.db;
         match self.explore() {
             Ok(report) => report,
-            Err(failure) => {
-                if let Some(disk) = &failure.cut {
-                    db.keep_beside("-after-the-cut", disk);
-                }
-                panic!("{}", failure.error)
-            }
+            Err(failed) => failed.panic(db, "-after-the-cut"),
         }
     }
 
     /// Like [`run`](CrashTest::run), without the panic. No database is kept.
     ///
     /// # Errors
-    /// When one of them is not what was promised; when the action fails, changes nothing, or opens the test's own database.
+    /// When one of them is not what was promised; when the action fails, changes nothing, or uses the test's own database.
     pub fn try_run(self) -> Result<Report> {
-        self.explore().map_err(|failure| failure.error)
+        self.explore().map_err(|failed| failed.error)
     }
 
-    fn explore(mut self) -> Result<Report, Box<failure::Failure>> {
+    fn explore(mut self) -> Result<Report, Box<Failed>> {
         explorer::explore(self.db, &mut self.action, &mut self.options)
     }
 }

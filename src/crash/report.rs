@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::promise::{Loss, Promise};
-use crate::explore::count;
+use crate::report::count;
 
 /// What a run of [`CrashTest`](super::CrashTest) has looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]

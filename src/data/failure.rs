@@ -4,6 +4,7 @@ use super::cluster::Condition;
 use super::plan::Limit;
 use crate::check::nearest;
 use crate::error::{Error, ErrorKind};
+use crate::report::count;
 use crate::schema::{Schema, Table, TableKind};
 use crate::sql::quote_text;
 
@@ -38,7 +39,7 @@ pub(super) fn unsatisfied(
 
 /// More rows are asked for than a table can hold.
 pub(super) fn full(table: &str, rows: u64, limit: &Limit) -> Error {
-    let most = if limit.rows == 1 { "1 row".to_owned() } else { format!("{} rows", limit.rows) };
+    let most = count(limit.rows, "row");
     failure(format!("cannot fill {table} with {rows} rows: it has room for {most}"))
         .evidence("because of", &limit.because)
 }

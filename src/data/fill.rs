@@ -14,6 +14,7 @@ use super::plan::Plan;
 use super::request::{self, Wishes};
 use super::script::Script;
 use crate::db::TestDb;
+use crate::db::again_with;
 use crate::error::{Error, Result};
 use crate::schema::Schema;
 
@@ -223,7 +224,7 @@ impl Fill {
 }
 
 fn with_seed(error: Error, seed: u64) -> Error {
-    error.note(format!("SQLITMUS_SEED={seed:#x}"))
+    error.note(again_with("SQLITMUS_SEED", format_args!("{seed:#x}")))
 }
 
 fn run(

@@ -6,6 +6,7 @@ use super::cluster::Way;
 use super::expression::Expression;
 use super::plan::{How, Limit, Parent, Plan};
 use crate::error::{Error, Result};
+use crate::report;
 use crate::schema::{Indexed, Table, Term};
 
 /// Which part of the row's number a column takes.
@@ -278,13 +279,13 @@ fn share(connection: &Connection, table: &Table, plan: &mut Plan, plans: &[Plan]
                 .iter()
                 .map(|part| match part {
                     Part::Column { column, size } => {
-                        format!("{} has {}", plan.columns[*column].name, counted(*size, "value"))
+                        format!("{} has {}", plan.columns[*column].name, report::count(*size, "value"))
                     }
                     Part::Reference { reference, size } => {
                         let reference = &plan.references[*reference];
                         let names: Vec<&str> =
                             reference.columns.iter().map(|column| plan.columns[*column].name.as_str()).collect();
-                        format!("{} has {}", names.join(", "), counted(*size, "parent"))
+                        format!("{} has {}", names.join(", "), report::count(*size, "parent"))
                     }
                 })
                 .collect();
@@ -362,10 +363,6 @@ fn narrow(limit: &mut Option<Limit>, rows: u64, because: String, parents: Vec<us
     if limit.as_ref().is_none_or(|limit| rows < limit.rows) {
         *limit = Some(Limit { rows, because, parents });
     }
-}
-
-fn counted(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn count(connection: &Connection, table: &Table) -> Result<u64> {

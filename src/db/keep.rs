@@ -101,12 +101,18 @@ impl Drop for Place {
 }
 
 /// The name of the test that runs on this thread, where that is known.
-pub(crate) fn test_name() -> Option<String> {
+fn test_name() -> Option<String> {
     env::nextest_test().or_else(|| {
         let thread = std::thread::current();
         // With one test thread, tests run on the main one, which does not know their names.
         thread.name().filter(|name| *name != "main").map(str::to_owned)
     })
+}
+
+/// The command that runs this test again with a setting: `SQLITMUS_SEED=0x5f3a cargo test list_open`.
+pub(crate) fn again_with(name: &str, value: impl std::fmt::Display) -> String {
+    let test = test_name().map_or_else(String::new, |test| format!(" {test}"));
+    format!("{name}={value} cargo test{test}")
 }
 
 /// One file of the database, its journals and its WAL.

@@ -10,7 +10,7 @@ mod template;
 mod testdb;
 
 pub(crate) use image::{Functions, Image, MAIN, back_up};
-pub(crate) use keep::test_name;
+pub(crate) use keep::again_with;
 pub(crate) use profile::Difference;
 pub use profile::Profile;
 pub(crate) use scratch::{Scratch, Workshop};

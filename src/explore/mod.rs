@@ -3,16 +3,15 @@
 
 mod content;
 
-use std::any::Any;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::Connection;
 
 pub(crate) use self::content::{Contents, Files, Found, Opened, fold_disk};
-use crate::db::{TestDb, test_name};
+use crate::db::{TestDb, again_with};
 use crate::draw::Draw;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,62 +37,122 @@ pub(crate) enum Ended {
 
 /// Runs the app's code. A panic of its is told, not passed on: it is what happened at this point of the exploration.
 pub(crate) fn run(action: &mut Action<'_>, connection: &mut Connection) -> Ended {
-    match catch_unwind(AssertUnwindSafe(|| action(connection))) {
+    match caught(|| action(connection)) {
         Ok(Ok(())) => Ended::Well,
         Ok(Err(error)) => Ended::WithError(error),
-        Err(payload) => Ended::Panicking(message(&*payload)),
+        Err(message) => Ended::Panicking(message),
     }
 }
 
-fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
-    text.unwrap_or("a panic without a message").to_owned()
+/// What the app's code returns, or the message of its panic.
+pub(crate) fn caught<R>(run: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
+        text.unwrap_or("a panic without a message").to_owned()
+    })
 }
 
-/// Sees whether the app's code opens the test's own database behind our back: an explorer runs it on copies.
+/// A failure, and the disk that shows it.
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    pub(crate) left: Option<Arc<Disk>>,
+}
+
+impl Failed {
+    /// Keeps what was left beside the test's own database, which is kept as it is dropped by this panic.
+    #[track_caller]
+    pub(crate) fn panic(&self, db: &TestDb, name: &str) -> ! {
+        if let Some(disk) = &self.left {
+            db.keep_beside(name, disk);
+        }
+        panic!("{}", self.error)
+    }
+}
+
+impl From<Error> for Box<Failed> {
+    fn from(error: Error) -> Box<Failed> {
+        Box::new(Failed { error, left: None })
+    }
+}
+
+/// Sees whether the app's code uses the test's own database behind our back: an explorer runs it on copies.
 pub(crate) struct Guarded<'a> {
-    disk: &'a Arc<Disk>,
+    db: &'a TestDb,
+    version: Option<i64>,
     guard: Arc<Guard>,
     before: Option<Arc<dyn Watch>>,
 }
 
+/// Who makes an operation on the test's own database, if it is the app's code: its place among the names.
+type Whose = Box<dyn Fn(Op<'_>) -> Option<usize> + Send + Sync>;
+
 struct Guard {
-    opened: AtomicBool,
+    whose: Whose,
+    /// Who was seen, counted from 1.
+    seen: AtomicUsize,
     next: Option<Arc<dyn Watch>>,
 }
 
 impl Watch for Guard {
     fn before(&self, op: Op<'_>) -> Result<(), Refused> {
-        if matches!(op, Op::Open { .. }) {
-            self.opened.store(true, Ordering::Relaxed);
+        if let Some(who) = (self.whose)(op) {
+            self.seen.store(who + 1, Ordering::Relaxed);
         }
         self.next.as_ref().map_or(Ok(()), |next| next.before(op))
+    }
+
+    fn locked(&self, op: Op<'_>, granted: bool) {
+        if let Some(next) = &self.next {
+            next.locked(op, granted);
+        }
     }
 }
 
 impl<'a> Guarded<'a> {
+    /// For code that runs on this thread: whatever it does, and whoever else opens the database meanwhile.
     pub(crate) fn new(db: &'a TestDb) -> Guarded<'a> {
-        let disk = db.disk();
-        let before = disk.gate().set(None);
-        let guard = Arc::new(Guard { opened: AtomicBool::new(false), next: before.clone() });
-        disk.gate().set(Some(Arc::clone(&guard) as Arc<dyn Watch>));
-        Guarded { disk, guard, before }
+        let here = std::thread::current().id();
+        Guarded::against(db, move |op| {
+            (matches!(op, Op::Open { .. }) || std::thread::current().id() == here).then_some(0)
+        })
     }
 
-    /// An error when somebody has opened the database since.
-    pub(crate) fn check(&self, kind: ErrorKind) -> Result<()> {
-        if !self.guard.opened.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        Err(Error::new(kind, "the action opens the test's own database, and is run on copies of it").help(
-            "use the connection that the action is given; a second one is opened by its path, with ?vfs=sqlitmus",
+    /// For code that `whose` knows.
+    pub(crate) fn against(
+        db: &'a TestDb,
+        whose: impl Fn(Op<'_>) -> Option<usize> + Send + Sync + 'static,
+    ) -> Guarded<'a> {
+        let version = Guarded::version(db);
+        let gate = db.disk().gate();
+        let before = gate.set(None);
+        let guard = Arc::new(Guard { whose: Box::new(whose), seen: AtomicUsize::new(0), next: before.clone() });
+        gate.set(Some(Arc::clone(&guard) as Arc<dyn Watch>));
+        Guarded { db, version, guard, before }
+    }
+
+    /// Changes when another connection commits, also through another VFS, which no watch sees.
+    fn version(db: &TestDb) -> Option<i64> {
+        db.query_row("PRAGMA data_version", [], |row| row.get(0)).ok()
+    }
+
+    /// An error when the app's code has used the database since, which is what `names` call it.
+    pub(crate) fn check(&self, kind: ErrorKind, names: &[&str]) -> Result<()> {
+        // Read first: to ask for the version is an operation too.
+        let who = match (self.guard.seen.load(Ordering::Relaxed), names) {
+            (0, _) if self.version == Guarded::version(self.db) => return Ok(()),
+            (0, [only]) => only,
+            (0, _) => "a task",
+            (who, _) => names[who - 1],
+        };
+        Err(Error::new(kind, format!("{who} uses the test's own database, and is run on copies of it")).help(
+            "use the connection that is given as an argument; a second one is opened by its path, with ?vfs=sqlitmus",
         ))
     }
 }
 
 impl Drop for Guarded<'_> {
     fn drop(&mut self) {
-        self.disk.gate().set(self.before.take());
+        self.db.disk().gate().set(self.before.take());
     }
 }
 
@@ -115,11 +174,8 @@ pub(crate) fn works_by_itself(kind: ErrorKind, ended: &Ended, connection: &Conne
 }
 
 /// The line that repeats exactly one step of an exploration.
-pub(crate) fn replay_note(token: &str) -> String {
-    match test_name() {
-        Some(test) => format!("SQLITMUS_REPLAY={token} cargo test {test}"),
-        None => format!("SQLITMUS_REPLAY={token} cargo test"),
-    }
+pub(crate) fn replay_note(token: impl Display) -> String {
+    again_with("SQLITMUS_REPLAY", token)
 }
 
 /// What `SQLITMUS_REPLAY` asks of the explorer with this word, read by `parse`. Another explorer's is none of its business.
@@ -154,9 +210,4 @@ pub(crate) fn spread(count: u64, most: u64, seed: u64) -> Vec<u64> {
         start + draw.below(end - start)
     };
     (0..most).map(one).collect()
-}
-
-/// `1 image`, `2 images`.
-pub(crate) fn count(number: u64, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }

@@ -1,27 +1,11 @@
 //! How a fault reads that the action does not take well.
 
-use std::sync::Arc;
-
 use super::fault::Fault;
 use super::sweep::{Problem, Run, Sweeper};
 use crate::error::{Error, ErrorKind};
-use crate::explore::{self, Ended};
-use crate::sim::Disk;
+use crate::explore::{self, Ended, Failed};
 
-/// An error, and the database that shows it.
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    /// What the fault left.
-    pub(crate) left: Option<Arc<Disk>>,
-}
-
-impl From<Error> for Box<Failure> {
-    fn from(error: Error) -> Box<Failure> {
-        Box::new(Failure { error, left: None })
-    }
-}
-
-pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Problem) -> Failure {
+pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Problem) -> Failed {
     let opened = sweeper.contents.open(&run.files).ok();
     let (there, missing) = opened.as_ref().map_or_else(Default::default, |opened| {
         (sweeper.contents.tables_to(sweeper.before, opened), sweeper.contents.tables_from(opened, sweeper.after))
@@ -59,8 +43,8 @@ pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Pr
     for help in help(&problem) {
         error = error.help(*help);
     }
-    let error = error.note(explore::replay_note(&fault.to_string()));
-    Failure { error, left: Some(run.disk()) }
+    let error = error.note(explore::replay_note(fault));
+    Failed { error, left: Some(run.disk()) }
 }
 
 fn headline(fault: Fault, problem: &Problem, there: &[String], missing: &[String]) -> String {

@@ -68,7 +68,7 @@ pub use self::report::{Report, Tried};
 use self::sweep::Options;
 use crate::db::TestDb;
 use crate::error::Result;
-use crate::explore::{self, Action};
+use crate::explore::{self, Action, Failed};
 
 /// Code of the app, and what is asked of it; see [`sweep`].
 #[must_use = "nothing happens before `run`"]
@@ -118,32 +118,27 @@ impl<'a> Sweep<'a> {
     /// Runs the action with each fault.
     ///
     /// # Panics
-    /// When a run is not all or nothing; when the action fails without a fault, does something else each time, or opens the
+    /// When a run is not all or nothing; when the action fails without a fault, does something else each time, or uses the
     /// test's own database.
     #[track_caller]
     pub fn run(self) -> Report {
         let db = self.db;
         match self.sweep() {
             Ok(report) => report,
-            Err(failure) => {
-                if let Some(disk) = &failure.left {
-                    db.keep_beside("-after-the-fault", disk);
-                }
-                panic!("{}", failure.error)
-            }
+            Err(failed) => failed.panic(db, "-after-the-fault"),
         }
     }
 
     /// Like [`run`](Sweep::run), without the panic. No database is kept.
     ///
     /// # Errors
-    /// When a run is not all or nothing; when the action fails without a fault, does something else each time, or opens the
+    /// When a run is not all or nothing; when the action fails without a fault, does something else each time, or uses the
     /// test's own database.
     pub fn try_run(self) -> Result<Report> {
-        self.sweep().map_err(|failure| failure.error)
+        self.sweep().map_err(|failed| failed.error)
     }
 
-    fn sweep(mut self) -> Result<Report, Box<failure::Failure>> {
+    fn sweep(mut self) -> Result<Report, Box<Failed>> {
         sweep::sweep(self.db, &mut self.action, &mut self.options)
     }
 }

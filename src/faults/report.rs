@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Kind;
-use crate::explore::count;
+use crate::report::count;
 
 /// What a run of [`Sweep`](super::Sweep) has tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

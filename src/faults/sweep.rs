@@ -5,13 +5,13 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::Report;
-use super::failure::{self, Failure};
+use super::failure;
 use super::fault::{Fault, Happened, Kind, Saboteur};
 use crate::db::{Address, TestDb};
 use crate::draw;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, Contents, Ended, Files, Found, Guarded, Invariant};
+use crate::explore::{self, Action, Contents, Ended, Failed, Files, Found, Guarded, Invariant};
 use crate::progress::Progress;
 use crate::record::{Capture, Tap};
 use crate::sim::{Disk, Watch};
@@ -72,13 +72,13 @@ pub(super) enum Problem {
 }
 
 /// Runs the action once for each fault.
-pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failure>> {
+pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failed>> {
     let settings = env::settings()?;
     let replay = explore::replay("fault", Fault::parse, "fault:full:12")?;
     let stage = db.stage()?;
     let guarded = Guarded::new(db);
     let learnt = learn(&stage, action);
-    guarded.check(ErrorKind::Fault)?;
+    guarded.check(ErrorKind::Fault, &["the action"])?;
     drop(guarded);
     let (contents, before, after, counted) = learnt?;
     let mut sweeper = Sweeper { stage, contents, before, after, options };
@@ -144,7 +144,7 @@ impl Sweeper<'_, '_> {
         explore::spread(places, most, seed).into_iter().map(|index| index + 1).collect()
     }
 
-    fn look(&mut self, action: &mut Action<'_>, fault: Fault, report: &mut Report) -> Result<(), Box<Failure>> {
+    fn look(&mut self, action: &mut Action<'_>, fault: Fault, report: &mut Report) -> Result<(), Box<Failed>> {
         let run = self.run(action, fault, false)?;
         report.ran(fault.kind, run.happened.is_some(), run.ended != Ended::Well);
         if run.problem.is_none() {

@@ -22,8 +22,8 @@ pub(super) struct Plan<'a> {
     pub(super) replay: Option<(Grain, Vec<u8>)>,
     pub(super) may_fail: bool,
     pub(super) invariant: Option<&'a Invariant<'a>>,
-    /// Whether a task has used the database that it is not to use, and which.
-    pub(super) opened: &'a dyn Fn() -> Result<()>,
+    /// An error when a task has used the database of which it is given copies.
+    pub(super) works_on_copies: &'a dyn Fn() -> Result<()>,
 }
 
 /// The worst that was found, and how to find it again.
@@ -68,7 +68,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
         let (all, of_locks) = (orders(&statements), orders(&touches));
         if let Some((grain, steps)) = &self.plan.replay {
             let run = self.rehearsal.run(Chooser::Steps(steps.clone()), *grain)?;
-            if !run.complete && run.stuck.is_none() {
+            if !run.played.complete && run.played.stuck.is_none() {
                 return Err(failure::does_not_fit(*grain, steps));
             }
             self.take(run, *grain)?;
@@ -92,7 +92,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
         let orders = self.rehearsal.orders();
         for order in &orders {
             self.rehearsal.serial(order)?;
-            (self.plan.opened)()?;
+            (self.plan.works_on_copies)()?;
             // What goes wrong without a second writer needs no schedule.
             if let Some(problem) = alone(self.rehearsal.serial(order)?) {
                 let run = self.rehearsal.take(order);
@@ -109,7 +109,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
         self.refuse_what_tells_nothing(&orders)?;
         let mut checkpoints = false;
         for order in &orders {
-            checkpoints |= self.rehearsal.serial(order)?.checkpointed;
+            checkpoints |= self.rehearsal.serial(order)?.played.checkpointed;
         }
         self.rehearsal.checkpoints = checkpoints;
         let (statements, _) = self.sizes();
@@ -123,7 +123,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             let (mut idle, mut failed) = (true, None);
             for order in orders {
                 let run = self.rehearsal.serial(order)?;
-                idle &= run.statements[number] == 0 && run.touches[number] == 0;
+                idle &= run.played.statements[number] == 0 && run.played.touches[number] == 0;
                 match &run.outcomes[number] {
                     Some(Outcome::Failed(error)) if failed != Some(None) => failed = Some(Some(error.clone())),
                     _ => failed = Some(None),
@@ -162,8 +162,8 @@ impl<'a, 'r> Explorer<'a, 'r> {
         for order in self.rehearsal.orders() {
             let Ok(run) = self.rehearsal.serial(&order) else { continue };
             for task in 0..self.tasks.len() {
-                sizes.0[task] = sizes.0[task].max(run.statements[task]);
-                sizes.1[task] = sizes.1[task].max(run.touches[task]);
+                sizes.0[task] = sizes.0[task].max(run.played.statements[task]);
+                sizes.1[task] = sizes.1[task].max(run.played.touches[task]);
             }
         }
         sizes
@@ -180,11 +180,11 @@ impl<'a, 'r> Explorer<'a, 'r> {
                 return Ok(false);
             }
             let run = self.rehearsal.run(chooser, grain)?;
-            if !run.fits {
+            if !run.played.fits {
                 return Err(failure::not_repeatable(self.tasks));
             }
             ran += 1;
-            if every.ran(&run.decisions) && self.take(run, grain)? {
+            if every.ran(&run.played.decisions) && self.take(run, grain)? {
                 break;
             }
             progress.at(ran);
@@ -202,7 +202,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             // Few switches find what needs a long run undisturbed; many find the rest.
             let percent = [8, 20, 50, 70][(index % 4) as usize];
             let run = self.rehearsal.run(Chooser::Chance(draw, percent), Grain::Locks)?;
-            if seen.insert(run.steps.clone()) && self.take(run, Grain::Locks)? {
+            if seen.insert(run.played.steps.clone()) && self.take(run, Grain::Locks)? {
                 break;
             }
             progress.at(index);
@@ -223,9 +223,9 @@ impl<'a, 'r> Explorer<'a, 'r> {
 
     /// Judges a run and counts it. Whether to stop there.
     fn take(&mut self, run: Run, grain: Grain) -> Result<bool> {
-        (self.plan.opened)()?;
+        (self.plan.works_on_copies)()?;
         self.schedules += 1;
-        if let Some((reader, writer)) = run.held_back {
+        if let Some((reader, writer)) = run.played.held_back {
             let (reader, writer) = (&self.tasks[reader].name, &self.tasks[writer].name);
             let note = format!(
                 "{reader} is still reading when {writer} makes a checkpoint, which stops there: the WAL cannot be reset"

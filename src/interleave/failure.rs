@@ -12,6 +12,7 @@ use super::troupe::{Remedy, Run, Task};
 use super::verdict::{Blocked, Problem};
 use crate::check::{Changes, changes_between};
 use crate::error::{Error, ErrorKind, Result};
+use crate::explore::replay_note;
 
 /// How many characters of a statement, and how many statements, are shown.
 const SHOWN: usize = 90;
@@ -80,7 +81,7 @@ pub(super) fn render(
     tasks: &[Task],
     found: &Found,
     report: &Report,
-    tried: &[Tried],
+    tried: Option<&Tried>,
 ) -> Result<Error> {
     let (problem, run) = (&found.problem, &found.run);
     let nearest = match problem {
@@ -92,17 +93,17 @@ pub(super) fn render(
         _ => headline(tasks, problem),
     };
     let mut error = Error::new(ErrorKind::Schedule, headline);
-    if !run.lines.is_empty() {
+    if !run.played.lines.is_empty() {
         let which = match (found.count, report.schedules) {
             (_, 1) => String::from("schedule"),
             (count, of) => format!("schedule, the shortest of {count} like it, of {of}"),
         };
-        error = error.evidence(which, schedule(tasks, &run.lines, problem));
+        error = error.evidence(which, schedule(tasks, &run.played.lines, problem));
     }
     match problem {
         Problem::Invariant(why) => error = error.evidence("it says", why.as_str()),
         Problem::Endless(task) => {
-            let counted = run.statements[*task];
+            let counted = run.played.statements[*task];
             error = error.evidence("statements", format!("{} has run {counted} of them", tasks[*task].name));
         }
         _ => {}
@@ -133,11 +134,7 @@ pub(super) fn render(
     for (note, count) in &report.notes {
         error = error.note(format!("in {count} schedules, {note}"));
     }
-    Ok(error.note(format!("SQLITMUS_REPLAY={} cargo test{}", token(found.grain, &run.steps), test_name())))
-}
-
-fn test_name() -> String {
-    crate::db::test_name().map_or_else(String::new, |name| format!(" {name}"))
+    Ok(error.note(replay_note(token(found.grain, &run.played.steps))))
 }
 
 /// Who ran which statement, and what SQLite made of it.
@@ -302,9 +299,9 @@ fn overwritten<'a>(own: &'a [BTreeSet<String>], done: &'a BTreeSet<String>) -> O
     None
 }
 
-fn helps(problem: &Problem, tried: &[Tried]) -> Vec<String> {
+fn helps(problem: &Problem, tried: Option<&Tried>) -> Vec<String> {
     let mut helps: Vec<String> = tried
-        .iter()
+        .into_iter()
         .map(|tried| {
             let what = match tried.remedy {
                 Remedy::Immediate => {

@@ -74,7 +74,6 @@ mod verdict;
 
 use std::fmt::{self, Debug, Display};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::Connection;
 
@@ -86,7 +85,7 @@ use self::verdict::{Blocked, Invariant, Problem};
 use crate::db::{Address, TestDb};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sim::{Op, Refused, Watch};
+use crate::explore::{self, Failed, Guarded};
 
 /// All schedules of tasks that begin with the state of `db`. See the [module](self).
 pub fn explore(db: &TestDb) -> Explore<'_> {
@@ -135,8 +134,7 @@ impl<'a> Explore<'a> {
     /// let report = interleave::explore(&db).steps("one", steps).steps("two", steps).run();
     /// assert!(report.is_exhaustive());
     /// ```
-    pub fn steps<S: Into<String>>(self, name: impl Into<String>, steps: impl IntoIterator<Item = S>) -> Self {
-        let steps = steps.into_iter().map(Into::into).collect();
+    pub fn steps<S: AsRef<str>>(self, name: impl Into<String>, steps: impl IntoIterator<Item = S>) -> Self {
         self.with(name.into(), steps::action(steps))
     }
 
@@ -179,14 +177,7 @@ impl<'a> Explore<'a> {
         let db = self.db;
         match self.explored(|_| true) {
             Ok(report) => report,
-            Err(failed) => {
-                let Failed { error, left } = *failed;
-                // What it was before is kept by the database itself, as it is dropped by this panic.
-                if let Some(left) = left {
-                    db.keep_beside("-after-the-schedule", left.disk());
-                }
-                panic!("{error}");
-            }
+            Err(failed) => failed.panic(db, "-after-the-schedule"),
         }
     }
 
@@ -222,49 +213,57 @@ impl<'a> Explore<'a> {
     fn explored(self, fails: impl Fn(&Problem) -> bool) -> Result<Report, Box<Failed>> {
         let settings = env::settings()?;
         self.refuse_bad_casts()?;
-        let replay = settings.replay.as_deref().map(schedules::parse).transpose()?.flatten();
+        let replay = explore::replay(schedules::WORD, schedules::parse, "schedule:a2b3a1")?;
         let base = self.db.stage()?;
-        let original = Original::watch(self.db);
-        let opened = || original.refuse_use(&self.tasks);
+        let guarded = Guarded::against(self.db, |_| stage::task_of_this_thread());
+        let names: Vec<&str> = self.tasks.iter().map(|task| task.name.as_str()).collect();
+        let works_on_copies = || guarded.check(ErrorKind::Schedule, &names);
         let troupe = Troupe::new(&self.tasks)?;
-        let mut plan = Plan {
+        let plan = Plan {
             limit: self.limit,
             seed: settings.seed.unwrap_or(self.seed),
             shard: settings.shard,
             replay,
             may_fail: self.may_fail,
             invariant: self.invariant.as_ref(),
-            opened: &opened,
+            works_on_copies: &works_on_copies,
         };
         let mut rehearsal = Rehearsal::new(&troupe, &base, self.tasks.len(), Remedy::None);
         let mut explorer = Explorer::new(&mut rehearsal, &self.tasks, &plan);
         let report = explorer.go()?;
         let found = std::mem::take(&mut explorer.found).into_iter().filter(|found| fails(&found.problem));
         let Some(worst) = found.min_by(|one, other| one.problem.cmp(&other.problem)) else { return Ok(report) };
-        let mut tried = Vec::new();
-        plan.replay = None;
-        plan.limit = plan.limit.min(300);
-        for remedy in remedies(&worst.problem) {
+        let tried = self.remedy(&base, plan, &worst.problem)?;
+        let error = failure::render(&mut rehearsal, &self.tasks, &worst, &report, tried.as_ref())?;
+        Err(Box::new(Failed {
+            error,
+            left: worst.run.played.stuck.is_none().then(|| Arc::clone(worst.run.place.disk())),
+        }))
+    }
+
+    /// The first of the remedies for this problem with which all schedules are fine.
+    fn remedy(&self, base: &Address, plan: Plan<'_>, problem: &Problem) -> Result<Option<failure::Tried>> {
+        // All schedules, not the one that was repeated; as many as do not make a failure slow.
+        let plan = Plan { replay: None, limit: plan.limit.min(300), ..plan };
+        for remedy in remedies(problem) {
             // On threads of their own: what helps in one way may get stuck in another.
             let troupe = Troupe::new(&self.tasks)?;
-            let mut rehearsal = Rehearsal::new(&troupe, &base, self.tasks.len(), *remedy);
+            let mut rehearsal = Rehearsal::new(&troupe, base, self.tasks.len(), *remedy);
             let mut explorer = Explorer::new(&mut rehearsal, &self.tasks, &plan);
             // That it cannot be tried on these tasks is no news.
             if let Ok(report) = explorer.go()
                 && explorer.found.is_empty()
             {
-                tried.push(failure::Tried { remedy: *remedy, schedules: report.schedules() });
-                break;
+                return Ok(Some(failure::Tried { remedy: *remedy, schedules: report.schedules() }));
             }
         }
-        let error = failure::render(&mut rehearsal, &self.tasks, &worst, &report, &tried)?;
-        Err(Box::new(Failed { error, left: worst.run.stuck.is_none().then_some(worst.run.place) }))
+        Ok(None)
     }
 
     fn refuse_bad_casts(&self) -> Result<()> {
         let count = self.tasks.len();
         if !(2..=4).contains(&count) {
-            let tasks = if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") };
+            let tasks = crate::report::count(count, "task");
             return Err(Error::new(ErrorKind::Schedule, format!("{tasks} to interleave: it takes two to four"))
                 .help(".task(\"alice\", |db| ..) and .steps(\"bob\", [..]) add one each"));
         }
@@ -286,67 +285,6 @@ fn remedies(problem: &Problem) -> &'static [Remedy] {
             &[Remedy::Immediate, Remedy::OneTransaction]
         }
         _ => &[],
-    }
-}
-
-/// A failure, and where the state is that it left.
-struct Failed {
-    error: Error,
-    left: Option<Address>,
-}
-
-impl From<Error> for Box<Failed> {
-    fn from(error: Error) -> Box<Failed> {
-        Box::new(Failed { error, left: None })
-    }
-}
-
-/// The database that was handed in. Tasks work on forks of it: one that uses this one would see what other schedules did.
-struct Original<'a> {
-    db: &'a TestDb,
-    version: Option<i64>,
-    seen: Arc<Seen>,
-    before: Option<Arc<dyn Watch>>,
-}
-
-/// The task that has used the database, counted from 1.
-struct Seen(AtomicUsize);
-
-impl Watch for Seen {
-    fn before(&self, _: Op<'_>) -> Result<(), Refused> {
-        if let Some(task) = stage::task_of_this_thread() {
-            self.0.store(task + 1, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-}
-
-impl<'a> Original<'a> {
-    fn watch(db: &'a TestDb) -> Original<'a> {
-        let seen = Arc::new(Seen(AtomicUsize::new(0)));
-        let before = db.disk().gate().set(Some(Arc::clone(&seen) as Arc<_>));
-        Original { db, version: Original::version(db), seen, before }
-    }
-
-    /// Changes when another connection commits, also through another VFS, which no watch sees.
-    fn version(db: &TestDb) -> Option<i64> {
-        db.query_row("PRAGMA data_version", [], |row| row.get(0)).ok()
-    }
-
-    fn refuse_use(&self, tasks: &[Task]) -> Result<()> {
-        let who = match self.seen.0.load(Ordering::Relaxed) {
-            0 if self.version == Original::version(self.db) => return Ok(()),
-            0 => "a task",
-            task => &tasks[task - 1].name,
-        };
-        Err(Error::new(ErrorKind::Schedule, format!("{who} opens the database by its path"))
-            .help("schedules run on copies of it: a task works on the connection that it gets as its argument"))
-    }
-}
-
-impl Drop for Original<'_> {
-    fn drop(&mut self) {
-        self.db.disk().gate().set(self.before.take());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::env::Shard;
+use crate::report::count;
 
 /// How the schedules were chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +52,7 @@ impl Report {
 
     /// How many schedules, and which, in a line.
     pub(super) fn extent(&self) -> String {
-        let schedules =
-            if self.schedules == 1 { "1 schedule".to_owned() } else { format!("{} schedules", self.schedules) };
+        let schedules = count(self.schedules, "schedule");
         let of = match self.statement_orders {
             Some(u128::MAX) => String::from("more than can be counted"),
             Some(orders) => orders.to_string(),

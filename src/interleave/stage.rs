@@ -104,7 +104,7 @@ struct Actor {
     /// What happened on the disk after the run was given up.
     struggle: u32,
     thread: Option<PathBuf>,
-    ended: Option<(Outcome, Connection)>,
+    ended: Ended,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,10 +120,11 @@ enum State {
     Done,
 }
 
-/// What is left of a run.
+/// How a task that took part ended, and its connection.
+pub(super) type Ended = Option<(Outcome, Connection)>;
+
+/// What was seen of a run.
 pub(super) struct Played {
-    /// One for each task that took part.
-    pub(super) ended: Vec<Option<(Outcome, Connection)>>,
     pub(super) refusals: Vec<Option<Refusal>>,
     pub(super) statements: Vec<u64>,
     pub(super) touches: Vec<u64>,
@@ -222,7 +223,7 @@ impl Stage {
     }
 
     /// Lets the first task begin, and waits until all have ended or the run is given up.
-    pub(super) fn watch(&self) -> Played {
+    pub(super) fn watch(&self) -> (Vec<Ended>, Played) {
         let mut play = self.lock();
         self.hand_on(&mut play, None);
         let mut standstill = Standstill::default();
@@ -370,10 +371,10 @@ impl Play {
         }
     }
 
-    fn take(&mut self) -> Played {
+    fn take(&mut self) -> (Vec<Ended>, Played) {
+        let ended = self.actors.iter_mut().map(|actor| actor.ended.take()).collect();
         let choices = std::mem::replace(&mut self.choices, Choices::new(Chooser::Steps(Vec::new())));
-        Played {
-            ended: self.actors.iter_mut().map(|actor| actor.ended.take()).collect(),
+        let played = Played {
             refusals: self.actors.iter().map(|actor| actor.locks.unsettled()).collect(),
             statements: self.actors.iter().map(|actor| actor.statements).collect(),
             touches: self.actors.iter().map(|actor| actor.touches).collect(),
@@ -386,7 +387,8 @@ impl Play {
             held_back: self.held_back,
             checkpointed: self.checkpointed,
             stuck: self.stuck,
-        }
+        };
+        (ended, played)
     }
 }
 

@@ -14,7 +14,8 @@ pub(super) struct Standstill {
 impl Standstill {
     pub(super) const LOOK: Duration = Duration::from_millis(250);
 
-    /// A thread that computes is given a minute. One that sleeps for a second, as the system tells, waits for something.
+    /// A thread that computes is given a minute. One that sleeps for a second, as the system tells, waits for something;
+    /// where the system does not tell, it is given ten.
     pub(super) fn is_certain(&mut self, pulse: u64, thread: Option<PathBuf>) -> bool {
         if pulse != self.pulse {
             *self = Standstill { pulse, ..Standstill::default() };

@@ -8,12 +8,17 @@ use super::troupe::{Action, Remedy};
 use crate::check::shown;
 
 /// The task that runs these statements, one after another. It stops at the first that SQLite refuses, and then rolls back.
-pub(super) fn action(steps: Vec<String>) -> Action {
+pub(super) fn action<S: AsRef<str>>(steps: impl IntoIterator<Item = S>) -> Action {
+    // Split once, not in each schedule.
+    let mut statements: Vec<String> = Vec::new();
+    for step in steps {
+        statements.extend(crate::sql::split(step.as_ref()).iter().map(|statement| statement.text.to_owned()));
+    }
     Arc::new(move |connection, remedy| {
         let mut read = String::new();
-        for step in &steps {
-            let step = if remedy == Remedy::Immediate { immediate(step) } else { step };
-            if let Err(error) = run(connection, step, &mut read) {
+        for statement in &statements {
+            let sql = if remedy == Remedy::Immediate { immediate(statement) } else { statement };
+            if let Err(error) = run(connection, sql, &mut read) {
                 if !connection.is_autocommit() {
                     let _ = connection.execute_batch("ROLLBACK");
                 }
@@ -25,26 +30,23 @@ pub(super) fn action(steps: Vec<String>) -> Action {
 }
 
 /// A statement that begins a transaction that may have to wait, as one that waits at once.
-fn immediate(step: &str) -> &str {
-    let words: Vec<&str> = step.trim().trim_end_matches(';').split_whitespace().collect();
+fn immediate(sql: &str) -> &str {
+    let words: Vec<&str> = sql.trim().trim_end_matches(';').split_whitespace().collect();
     let is = |text: &[&str]| {
         words.len() == text.len() && words.iter().zip(text).all(|(word, other)| word.eq_ignore_ascii_case(other))
     };
     let begins: [&[&str]; 4] =
         [&["BEGIN"], &["BEGIN", "DEFERRED"], &["BEGIN", "TRANSACTION"], &["BEGIN", "DEFERRED", "TRANSACTION"]];
-    if begins.into_iter().any(is) { "BEGIN IMMEDIATE" } else { step }
+    if begins.into_iter().any(is) { "BEGIN IMMEDIATE" } else { sql }
 }
 
-fn run(connection: &Connection, step: &str, read: &mut String) -> rusqlite::Result<()> {
-    for statement in crate::sql::split(step) {
-        let mut prepared = connection.prepare(statement.text)?;
-        if prepared.column_count() == 0 {
-            prepared.raw_execute()?;
-        } else {
-            rows(&mut prepared, read)?;
-        }
+fn run(connection: &Connection, sql: &str, read: &mut String) -> rusqlite::Result<()> {
+    let mut prepared = connection.prepare(sql)?;
+    if prepared.column_count() == 0 {
+        prepared.raw_execute()?;
+        return Ok(());
     }
-    Ok(())
+    rows(&mut prepared, read)
 }
 
 /// Appends the rows that a statement returns: `1, 'Ada'; 2, NULL` and a line's end.

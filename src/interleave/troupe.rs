@@ -1,7 +1,5 @@
 //! The tasks on their threads, and one run of them: a fork of the database, a connection for each task, a stage.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,14 +7,14 @@ use std::time::Duration;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::schedules::{Decision, bit};
-use super::stage::{Line, Outcome, Played, Script, Stage, Stuck};
+use super::schedules::{bit, switches};
+use super::stage::{Ended, Outcome, Played, Script, Stage};
 use super::standstill::this_thread;
-use super::{locks::Refusal, schedules::switches};
 use crate::check::{Digest, try_digest};
 use crate::db::Address;
 use crate::draw::{self, Draw};
 use crate::error::{Error, ErrorKind, Result};
+use crate::explore::caught;
 use crate::record::Tap;
 
 /// What a task does: what it returns, or the error that it returns, as text.
@@ -60,29 +58,20 @@ pub(super) struct Run {
     pub(super) place: Address,
     /// The tasks that ended within a transaction, a bit each.
     pub(super) left_open: u8,
-    pub(super) refusals: Vec<Option<Refusal>>,
-    pub(super) statements: Vec<u64>,
-    pub(super) touches: Vec<u64>,
-    pub(super) steps: Vec<u8>,
-    pub(super) decisions: Vec<Decision>,
-    pub(super) fits: bool,
-    pub(super) complete: bool,
-    pub(super) lines: Vec<Line>,
-    pub(super) deadlocked: u8,
-    pub(super) held_back: Option<(usize, usize)>,
-    pub(super) checkpointed: bool,
-    pub(super) stuck: Option<Stuck>,
+    pub(super) played: Played,
 }
 
 impl Run {
     /// The fewer switches and steps, the easier to read.
     pub(super) fn length(&self) -> (usize, usize) {
-        (switches(&self.steps), self.steps.len())
+        (switches(&self.played.steps), self.played.steps.len())
     }
 
     /// Whether two runs came to the same.
     pub(super) fn agrees(&self, other: &Run) -> bool {
-        self.outcomes == other.outcomes && self.state == other.state && self.steps.len() == other.steps.len()
+        self.outcomes == other.outcomes
+            && self.state == other.state
+            && self.played.steps.len() == other.played.steps.len()
     }
 }
 
@@ -130,19 +119,19 @@ impl Troupe {
             let job = Job { stage: Arc::clone(&stage), connection, remedy };
             self.threads[*task].send(job).expect("the threads take jobs until they are dropped");
         }
-        let played = stage.watch();
+        let (ended, played) = stage.watch();
         if played.stuck.is_none() {
             // What is stuck meets the stage on every operation until it ends.
             place.disk().gate().set(None);
         }
-        Run::of(place, played)
+        Run::of(place, ended, played)
     }
 }
 
 impl Run {
-    fn of(place: Address, played: Played) -> Result<Run> {
+    fn of(place: Address, ended: Vec<Ended>, played: Played) -> Result<Run> {
         let mut left_open = 0;
-        for (task, ended) in played.ended.iter().enumerate() {
+        for (task, ended) in ended.iter().enumerate() {
             if ended.as_ref().is_some_and(|(_, connection)| !connection.is_autocommit()) {
                 left_open |= bit(task);
             }
@@ -152,24 +141,8 @@ impl Run {
             None => Some(try_digest(&place.look()?)?),
             Some(_) => None,
         };
-        Ok(Run {
-            outcomes: played.ended.into_iter().map(|ended| ended.map(|(outcome, _)| outcome)).collect(),
-            state,
-            place,
-            left_open,
-            refusals: played.refusals,
-            statements: played.statements,
-            touches: played.touches,
-            steps: played.steps,
-            decisions: played.decisions,
-            fits: played.fits,
-            complete: played.complete,
-            lines: played.lines,
-            deadlocked: played.deadlocked,
-            held_back: played.held_back,
-            checkpointed: played.checkpointed,
-            stuck: played.stuck,
-        })
+        let outcomes = ended.into_iter().map(|ended| ended.map(|(outcome, _)| outcome)).collect();
+        Ok(Run { outcomes, state, place, left_open, played })
     }
 }
 
@@ -212,10 +185,10 @@ fn perform(action: &Action, connection: &mut Connection, remedy: Remedy) -> Outc
         Remedy::OneTransaction => in_one_transaction(action, connection),
         _ => action(connection, remedy),
     };
-    match catch_unwind(AssertUnwindSafe(run)) {
+    match caught(run) {
         Ok(Ok(value)) => Outcome::Returned(value),
         Ok(Err(error)) => Outcome::Failed(error),
-        Err(panic) => Outcome::Panicked(message(&*panic)),
+        Err(message) => Outcome::Panicked(message),
     }
 }
 
@@ -225,10 +198,4 @@ fn in_one_transaction(action: &Action, connection: &mut Connection) -> Result<St
     let result = action(connection, Remedy::None);
     run(connection, if result.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     result
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a message").to_owned()
 }

@@ -15,12 +15,18 @@ pub(super) type Invariant<'a> = Box<dyn Fn(&Connection) -> Result<(), String> + 
 /// What is wrong. The worst comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Problem {
+    /// The task waits for something that is not SQLite's.
     Outside(usize),
+    /// The task tries again and again.
     Endless(usize),
     Panics(usize),
+    /// The task ends within a transaction.
     LeavesOpen(usize),
+    /// State and results are those of no order of the tasks.
     NoSerialOrder,
+    /// What the invariant says.
     Invariant(String),
+    /// The task fails because of a lock, though it has done no harm.
     Busy(usize, Blocked),
 }
 
@@ -31,8 +37,11 @@ pub(super) enum Blocked {
     Deadlock,
     /// It waited for a lock that nobody gave back.
     Starved,
+    /// What it had read was no longer the newest when it was going to write.
     Snapshot,
+    /// It had read, and another task was writing.
     Upgrade,
+    /// Its connection does not wait for locks.
     NoTimeout,
 }
 
@@ -91,7 +100,7 @@ pub(super) fn judge(
 /// What is wrong with a run whatever other runs come to.
 pub(super) fn alone(run: &Run) -> Option<Problem> {
     let panicked = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Panicked(_)));
-    match run.stuck {
+    match run.played.stuck {
         Some(Stuck::Outside(task)) => Some(Problem::Outside(task)),
         Some(Stuck::Endless(task)) => Some(Problem::Endless(task)),
         None => match run.outcomes.iter().position(panicked) {
@@ -104,12 +113,12 @@ pub(super) fn alone(run: &Run) -> Option<Problem> {
 /// The first task that failed because of a lock.
 fn blocked(run: &Run) -> Option<(usize, Blocked)> {
     let failed = |(task, outcome): (usize, &Option<Outcome>)| {
-        let refusal = run.refusals[task].filter(|_| matches!(outcome, Some(Outcome::Failed(_))))?;
+        let refusal = run.played.refusals[task].filter(|_| matches!(outcome, Some(Outcome::Failed(_))))?;
         let blocked = match refusal {
             Refusal::Upgrade => Blocked::Upgrade,
             Refusal::Snapshot => Blocked::Snapshot,
             Refusal::NoTimeout => Blocked::NoTimeout,
-            Refusal::TimedOut if run.deadlocked.count_ones() > 1 => Blocked::Deadlock,
+            Refusal::TimedOut if run.played.deadlocked.count_ones() > 1 => Blocked::Deadlock,
             Refusal::TimedOut => Blocked::Starved,
         };
         Some((task, blocked))

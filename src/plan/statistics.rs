@@ -9,6 +9,7 @@ use super::tree::Node;
 use super::{Plan, Query};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::count;
 use crate::schema::StatisticsRows;
 use crate::schema::bench::Bench;
 
@@ -116,7 +117,7 @@ impl Plan {
         let few: Vec<String> = self
             .tables_of_few_rows()
             .into_iter()
-            .map(|(table, rows)| format!("{} of {table}", in_rows(rows)))
+            .map(|(table, rows)| format!("{} of {table}", count(rows, "row")))
             .collect();
         Err(without.scan_failure(guilty).evidence("plan under the statistics of this database", self.to_string()).note(
             format!(
@@ -129,7 +130,7 @@ impl Plan {
     /// What is said of a guilty line where its table had few rows when it was counted.
     pub(super) fn note_on_few_rows(&self, node: &Node, guilty: &impl Fn(&Node) -> bool) -> Option<String> {
         let table = node.table.as_deref()?;
-        let rows = in_rows(self.catalog.counted_rows(table).filter(|&rows| rows < FEW_ROWS)?);
+        let rows = count(self.catalog.counted_rows(table).filter(|&rows| rows < FEW_ROWS)?, "row");
         match &self.without_statistics {
             Some(without) => {
                 let lines: Vec<&Node> = without.all().filter(|node| node.is_of(table)).collect();
@@ -150,10 +151,6 @@ impl Plan {
 
 /// How to get rid of a fixture's statistics.
 const PLAN_OTHERWISE: &str = "keep ANALYZE and PRAGMA optimize away from the test's database (DELETE FROM sqlite_stat1, then open it again), or plan under production's: Template::stats";
-
-fn in_rows(rows: u64) -> String {
-    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
-}
 
 /// An empty copy of the schema without statistics, on which `sql` can be prepared.
 pub(super) fn empty_copy(catalog: &Catalog, sql: &str) -> Result<Bench> {

@@ -366,10 +366,10 @@ fn the_seed_that_a_failure_prints_brings_back_its_rows() {
     };
     let mut plain = Process::new("fills_with_seed_7");
     let output = plain.run();
-    assert!(text(&output).contains("note: SQLITMUS_SEED=0x0"), "{}", text(&output));
+    assert!(text(&output).contains("note: SQLITMUS_SEED=0x0 cargo test child::fills_with_seed_7"), "{}", text(&output));
     let mut seeded = Process::new("fills_with_seed_7").env("SQLITMUS_SEED", "0x8");
     let output = seeded.run();
-    assert!(text(&output).contains("note: SQLITMUS_SEED=0x8"), "{}", text(&output));
+    assert!(text(&output).contains("note: SQLITMUS_SEED=0x8 cargo test child::fills_with_seed_7"), "{}", text(&output));
     let (plain, seeded) = (names(&plain), names(&seeded));
     assert_ne!(plain[0], plain[1]);
     assert_eq!(seeded, [plain[1].clone(), plain[1].clone()]);

@@ -8,6 +8,7 @@ use super::changes::fate_line;
 use super::compare::{self, Side, TableDiff};
 use super::redact::{Redact, Redacting};
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::count;
 
 /// How many rows of a table, and how many tables, a failure shows.
 const SHOWN_ROWS: usize = 10;
@@ -78,7 +79,7 @@ fn summary(table: &TableDiff) -> String {
     let mut parts = Vec::new();
     match table.only_on {
         Some(side) => {
-            let rows = if table.rows() == 1 { "1 row".to_owned() } else { format!("{} rows", table.rows()) };
+            let rows = count(table.rows(), "row");
             let what = if side == Side::Before { "missing" } else { "extra" };
             return format!("the table is {what}, with {rows}");
         }

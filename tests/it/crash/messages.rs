@@ -175,9 +175,9 @@ fn an_action_that_opens_the_database_by_itself() {
     let result = crash::test(&db, |_| Connection::open(&path)?.execute(ORDER, [])).try_run();
     says(
         result,
-        "the action opens the test's own database, and is run on copies of it
+        "the action uses the test's own database, and is run on copies of it
 
-  help: use the connection that the action is given; a second one is opened by its path, with ?vfs=sqlitmus",
+  help: use the connection that is given as an argument; a second one is opened by its path, with ?vfs=sqlitmus",
     );
 }
 

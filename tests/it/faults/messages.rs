@@ -163,7 +163,11 @@ fn an_action_that_does_not_work_by_itself() {
     let db = db(Profile::PRODUCTION, SHOP);
     let path = db.path().to_owned();
     let result = faults::sweep(&db, |_| Connection::open(&path)?.execute(ORDER, [])).try_run();
-    assert!(result.unwrap_err().headline().starts_with("the action opens the test's own database"));
+    let says = "the action uses the test's own database, and is run on copies of it";
+    assert_eq!(result.unwrap_err().headline(), says);
+    // A copy that is left alone could only pass.
+    let beside = faults::sweep(&db, |_| db.execute("UPDATE stock SET count = 9", [])).try_run();
+    assert_eq!(beside.unwrap_err().headline(), says);
 }
 
 /// A read-only action has nothing to undo, and must hand on its errors all the same.

@@ -87,7 +87,7 @@ fn a_task_that_panics() {
 }
 
 #[test]
-fn a_task_that_opens_the_database_by_its_path() {
+fn a_task_that_uses_the_database_itself() {
     for db in [WAL.in_memory(), WAL.on_disk()] {
         let path = db.path().to_owned();
         let by_path = move |_: &mut Connection| -> Result<()> {
@@ -98,9 +98,9 @@ fn a_task_that_opens_the_database_by_its_path() {
         assert_eq!(
             text,
             format!(
-                "{who} opens the database by its path
+                "{who} uses the test's own database, and is run on copies of it
 
-  help: schedules run on copies of it: a task works on the connection that it gets as its argument"
+  help: use the connection that is given as an argument; a second one is opened by its path, with ?vfs=sqlitmus"
             )
         );
     }
