@@ -81,6 +81,11 @@ pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<
     guarded.check(ErrorKind::Fault, &["the action"])?;
     drop(guarded);
     let (contents, before, after, counted) = learnt?;
+    if Kind::ALL.iter().all(|kind| counted.places(*kind) == 0) {
+        return Err(Error::new(ErrorKind::Fault, "the action asks nothing of the database, so nothing can fail")
+            .help("let it use the connection that it is given")
+            .into());
+    }
     let mut sweeper = Sweeper { stage, contents, before, after, options };
     sweeper.invariants_hold()?;
     let mut report = Report::default();

@@ -156,6 +156,7 @@ fn an_action_that_does_not_work_by_itself() {
     };
     assert_eq!(test(|_| Err("no tea".into())), "the action fails without any fault");
     assert_eq!(test(|_| panic!("no tea")), "the action panics without any fault");
+    assert_eq!(test(|_| Ok(())), "the action asks nothing of the database, so nothing can fail");
     assert_eq!(
         test(|db| db.execute_batch("BEGIN IMMEDIATE").map_err(|error| error.to_string())),
         "the action leaves a transaction open: what it wrote is rolled back"
