@@ -94,12 +94,14 @@
 //!
 //! # Features
 //!
-//! All but the last are on by default.
+//! All but the last two are on by default.
 //!
 //! - `fixtures`: [`fixtures`], for rstest. Your package lists rstest too.
 //! - `snapshots`: the `assert_*_snapshot!` macros, on insta.
 //! - `data`: values that look like what a column's name promises, on fake.
 //! - `property`: brings in proptest.
+//! - `out-of-memory`: [`faults::Sweep::out_of_memory`] lets each of SQLite's allocations fail. Off by default, because SQLite's
+//!   allocator is taken over for it, in each process of the tests.
 //! - `bundled`: compiles the SQLite that comes with rusqlite. Off by default, so that tests run on the SQLite that the app
 //!   ships.
 

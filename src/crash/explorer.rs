@@ -1,6 +1,7 @@
 //! Every point, every image: recovered by SQLite and judged.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -15,7 +16,7 @@ use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{self, Action, Contents, Failed, Files, Found, Guarded, Invariant};
 use crate::progress::Progress;
-use crate::sim::{Event, OpLog, Watch};
+use crate::sim::{Disk, Entry, Event, OpLog, Watch};
 
 /// What is asked for.
 #[derive(Default)]
@@ -28,7 +29,26 @@ pub(crate) struct Options<'a> {
     pub(crate) process_kill: bool,
     pub(crate) twice: bool,
     pub(crate) may_change_nothing: bool,
+    pub(super) recovery: Recovery,
     pub(crate) invariants: Vec<Invariant<'a>>,
+}
+
+/// What SQLite does to the disk while it recovers an image; `None` where it cannot.
+///
+/// A default connection recovers: SQLite does so when it first reads, and also a `PRAGMA synchronous` reads before it sets.
+pub(super) struct Recovery(pub(super) fn(&Files) -> Option<Vec<Entry>>);
+
+impl Default for Recovery {
+    fn default() -> Recovery {
+        Recovery(|files| {
+            let disk = Disk::with_files(files.iter().cloned());
+            let log = OpLog::new(|| None);
+            disk.gate().set(Some(log.clone() as Arc<dyn Watch>));
+            explore::fold_disk(&disk).ok()?;
+            disk.gate().set(None);
+            Some(log.take())
+        })
+    }
 }
 
 /// One image: where the power was cut, and what survived; and where it was cut again while that was recovered.
@@ -63,8 +83,15 @@ pub(super) struct Explorer<'a, 'o> {
 #[derive(Clone)]
 struct Seen {
     found: Found,
-    /// A second cut, while the image was recovered, that left something else.
-    again: Option<(usize, Variant, Found)>,
+    again: Option<Again>,
+}
+
+/// A second cut, while an image was recovered, that left something else.
+#[derive(Clone)]
+struct Again {
+    at: (usize, Variant),
+    found: Found,
+    files: Files,
 }
 
 /// What is wrong with an image.
@@ -182,7 +209,7 @@ impl Explorer<'_, '_> {
             return false;
         }
         let Some(next) = log.get(point) else { return true };
-        let told = |entry: &crate::sim::Entry| matches!(entry.event, Event::Released | Event::Acknowledged { .. });
+        let told = |entry: &Entry| matches!(entry.event, Event::Released | Event::Acknowledged { .. });
         let after_telling = point > 0 && told(&log[point - 1]);
         let each = self.options.every_operation || self.options.process_kill;
         match next.event {
@@ -217,21 +244,13 @@ impl Explorer<'_, '_> {
         }
         let seen = &self.seen[&key];
         let (found, again) = (seen.found.clone(), seen.again.clone());
-        let problem = match (self.judge(cut, &found), again) {
-            (Some(problem), _) => Some((cut, problem)),
-            (None, Some((point, variant, found))) => {
-                Some((Cut { again: Some((point, variant)), ..cut }, Problem::Again(found)))
-            }
-            (None, None) => None,
+        let (cut, files, problem) = match (self.judge(cut, &found), again) {
+            (Some(problem), _) => (cut, model.image(cut.variant), problem),
+            (None, Some(again)) => (Cut { again: Some(again.at), ..cut }, again.files, Problem::Again(again.found)),
+            (None, None) => return Ok(()),
         };
-        match problem {
-            None => Ok(()),
-            Some((cut, problem)) => {
-                let fates = model.fates(cut.variant).collect();
-                let evidence = Evidence { files: model.image(cut.variant), fates, cut };
-                Err(Box::new(failure::of(self, evidence, problem)))
-            }
-        }
+        let evidence = Evidence { files, fates: model.fates(cut.variant).collect(), cut };
+        Err(Box::new(failure::of(self, evidence, problem)))
     }
 
     fn judge(&mut self, cut: Cut, found: &Found) -> Option<Problem> {
@@ -274,18 +293,8 @@ impl Explorer<'_, '_> {
 
     /// Cuts the power again wherever SQLite syncs or deletes while it recovers an image. Whatever is left then has to hold
     /// what the first recovery would have made of it.
-    fn cut_again(
-        &mut self,
-        files: &Files,
-        content: usize,
-        only: Option<(usize, Variant)>,
-    ) -> Option<(usize, Variant, Found)> {
-        let disk = crate::sim::Disk::with_files(files.iter().cloned());
-        let log = OpLog::new(|| None);
-        disk.gate().set(Some(log.clone() as std::sync::Arc<dyn Watch>));
-        explore::fold_disk(&disk).ok()?;
-        disk.gate().set(None);
-        let log = log.take();
+    fn cut_again(&mut self, files: &Files, content: usize, only: Option<(usize, Variant)>) -> Option<Again> {
+        let log = (self.options.recovery.0)(files)?;
         let mut model = Model::new(files);
         let mut looked = std::collections::HashSet::new();
         for point in 0..=log.len() {
@@ -307,9 +316,10 @@ impl Explorer<'_, '_> {
                     continue;
                 }
                 self.report.images += 1;
-                let found = self.contents.find(&model.image(variant));
+                let files = model.image(variant);
+                let found = self.contents.find(&files);
                 if found != Found::Known(content) {
-                    return Some((point, variant, found));
+                    return Some(Again { at: (point, variant), found, files });
                 }
             }
         }

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::explorer::{self, Options, Recovery};
 use super::images::{Model, Variant};
 use super::record::record;
 use crate::check;
 use crate::explore::{self, Contents, Files, Found};
+use crate::sim::Event;
 use crate::{Profile, Template};
 
 fn write(files: &Files, folder: &Path) {
@@ -126,4 +128,52 @@ fn the_name_of_an_image_stands_for_its_files() {
         }
     }
     assert!(again > 2 * seen.len(), "{again} images, {} different", seen.len());
+}
+
+/// Recovery without its syncs, as on a disk that acknowledges them and does nothing.
+fn lying(files: &Files) -> Option<Vec<crate::sim::Entry>> {
+    let mut log = (Recovery::default().0)(files)?;
+    log.retain(|entry| !matches!(entry.event, Event::Sync { .. }));
+    Some(log)
+}
+
+/// The rollback of a journal is undone by a second cut only if it is not synced before the journal goes; a cut that is not
+/// followed by a second one leaves what it should, on either disk.
+#[test]
+fn a_second_cut_is_found_where_recovery_is_not_synced() {
+    let explore = |options: &mut Options<'_>| {
+        let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", "DELETE").pragma("synchronous", "EXTRA");
+        let db = Template::empty().profile(profile).in_memory();
+        db.execute_batch("CREATE TABLE t(x); CREATE TABLE u(x); INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)")
+            .unwrap();
+        let mut action = explore::action(|db: &mut Connection| {
+            db.execute_batch("BEGIN; UPDATE t SET x = 2; UPDATE u SET x = 2; COMMIT")
+        });
+        explorer::explore(&db, &mut action, options)
+    };
+    let twice = |recovery| Options { twice: true, recovery, ..Options::default() };
+    assert!(explore(&mut Options { recovery: Recovery(lying), ..Options::default() }).is_ok());
+    assert!(explore(&mut twice(Recovery::default())).is_ok());
+    let failure = explore(&mut twice(Recovery(lying))).map(drop).unwrap_err();
+    let text = failure.error.to_string();
+    assert_eq!(
+        failure.error.headline(),
+        "a second power cut, while SQLite recovers from one after operation 16, leaves something else"
+    );
+    let left = "
+  what it did, and is there:
+    t: 1 inserted, 1 deleted
+      - x=1
+      + x=2
+
+  what is missing:
+    u: 1 inserted, 1 deleted
+      - x=1
+      + x=2
+";
+    assert!(text.contains(left), "{text}");
+    assert!(text.contains("note: SQLITMUS_REPLAY=crash:16:all+5:"), "{text}");
+    // What is kept is what the second cut has left.
+    let mut contents = Contents::new(None);
+    assert_eq!(contents.find(&failure.left.unwrap().files()), Found::Unknown);
 }

@@ -18,7 +18,7 @@ use super::image::Image;
 use crate::env;
 use crate::error::{Error, Result};
 use crate::lock;
-use crate::sim::Blocks;
+use crate::sim::{Blocks, allocator};
 
 /// In front of every entry; another number with every other layout. Behind it come the digest of the rest, the length of
 /// the database, a bit for each of its sectors that is not all zero, and those sectors.
@@ -69,6 +69,7 @@ pub(super) struct Key(u64);
 fn sqlite() -> Result<&'static str> {
     static TEXT: OnceCell<String> = OnceCell::new();
     let text = TEXT.get_or_try_init(|| -> rusqlite::Result<String> {
+        allocator::install();
         let connection = Connection::open_in_memory()?;
         let mut text: String = connection.query_row("SELECT sqlite_source_id()", [], |row| row.get(0))?;
         let mut statement = connection.prepare("PRAGMA compile_options")?;

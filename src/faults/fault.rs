@@ -1,4 +1,4 @@
-//! What can go wrong, and how it is made to: a watch on the disk, and SQLite's progress handler.
+//! What can go wrong, and how it is made to: a watch on the disk, SQLite's progress handler, its allocator.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, ffi};
 
 use crate::record::Capture;
-use crate::sim::{Blocks, Op, Refused, Watch, WriteLocks};
+use crate::sim::{Blocks, Op, Refused, Watch, WriteLocks, allocator};
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,10 +29,14 @@ pub enum Kind {
     BusyFromThenOn,
     /// A statement is interrupted, as by `InterruptHandle::interrupt`.
     Interrupt,
+    /// One allocation of SQLite's fails. Tried where [`out_of_memory`](super::Sweep::out_of_memory) asks for it.
+    OutOfMemory,
+    /// From one allocation on, all fail. Tried where [`out_of_memory`](super::Sweep::out_of_memory) asks for it.
+    OutOfMemoryFromThenOn,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 7] = [
+    pub(super) const ALL: [Kind; 9] = [
         Kind::Io,
         Kind::IoFromThenOn,
         Kind::Full,
@@ -40,6 +44,8 @@ impl Kind {
         Kind::Busy,
         Kind::BusyFromThenOn,
         Kind::Interrupt,
+        Kind::OutOfMemory,
+        Kind::OutOfMemoryFromThenOn,
     ];
 
     /// How a failure names it for a replay.
@@ -52,11 +58,17 @@ impl Kind {
             Kind::Busy => "busy",
             Kind::BusyFromThenOn => "busy-on",
             Kind::Interrupt => "interrupt",
+            Kind::OutOfMemory => "memory",
+            Kind::OutOfMemoryFromThenOn => "memory-on",
         }
     }
 
+    pub(super) fn is_of_memory(self) -> bool {
+        matches!(self, Kind::OutOfMemory | Kind::OutOfMemoryFromThenOn)
+    }
+
     fn goes_on(self) -> bool {
-        matches!(self, Kind::IoFromThenOn | Kind::FullFromThenOn | Kind::BusyFromThenOn)
+        matches!(self, Kind::IoFromThenOn | Kind::FullFromThenOn | Kind::BusyFromThenOn | Kind::OutOfMemoryFromThenOn)
     }
 }
 
@@ -70,6 +82,8 @@ impl fmt::Display for Kind {
             Kind::Busy => "a busy database",
             Kind::BusyFromThenOn => "a database that stays busy",
             Kind::Interrupt => "an interrupt",
+            Kind::OutOfMemory => "a failed allocation",
+            Kind::OutOfMemoryFromThenOn => "a lack of memory",
         })
     }
 }
@@ -113,6 +127,7 @@ pub(super) struct Saboteur {
     capture: Option<Arc<Capture>>,
     /// Where a progress handler was called. It is called at every step, so that this is no part of the state.
     steps: AtomicU64,
+    allocations: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -133,7 +148,14 @@ impl Saboteur {
     ) -> Arc<Saboteur> {
         let lengths = files.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
         let state = Mutex::new(State { lengths, ..State::default() });
-        Arc::new(Saboteur { fault, armed: AtomicBool::new(false), capture, steps: AtomicU64::new(0), state })
+        Arc::new(Saboteur {
+            fault,
+            armed: AtomicBool::new(false),
+            capture,
+            steps: AtomicU64::new(0),
+            allocations: AtomicU64::new(0),
+            state,
+        })
     }
 
     /// Lets the fault happen from here on. `connection` is the one that is interrupted.
@@ -143,9 +165,21 @@ impl Saboteur {
             let saboteur = std::panic::AssertUnwindSafe(Arc::clone(self));
             let _ = connection.progress_handler(1, Some(move || saboteur.step()));
         }
+        // Last, for what this has asked of SQLite itself is no place for a fault.
+        let (from, to) = match self.fault {
+            None => (0, 0),
+            Some(fault) if !fault.kind.is_of_memory() => return,
+            Some(fault) if fault.kind.goes_on() => (fault.at, u64::MAX),
+            Some(fault) => (fault.at, fault.at),
+        };
+        let saboteur = Arc::clone(self);
+        allocator::count(from, to, move |number| saboteur.happens(format!("allocation {number} fails")));
     }
 
     pub(super) fn disarm(&self, connection: &mut Connection) {
+        if self.fault.is_none_or(|fault| fault.kind.is_of_memory()) {
+            self.allocations.store(allocator::stop(), Ordering::Relaxed);
+        }
         self.armed.store(false, Ordering::Relaxed);
         if self.fault.is_none_or(|fault| fault.kind == Kind::Interrupt) {
             let _ = connection.progress_handler(0, None::<fn() -> bool>);
@@ -160,6 +194,7 @@ impl Saboteur {
     pub(super) fn places(&self, kind: Kind) -> u64 {
         match kind {
             Kind::Interrupt => self.steps.load(Ordering::Relaxed),
+            Kind::OutOfMemory | Kind::OutOfMemoryFromThenOn => self.allocations.load(Ordering::Relaxed),
             _ => self.lock().counts.get(&kind).copied().unwrap_or(0),
         }
     }
@@ -265,7 +300,7 @@ fn code(kind: Kind, op: Op<'_>, grows: bool) -> Option<c_int> {
         Kind::Busy | Kind::BusyFromThenOn => {
             matches!(op, Op::Lock { .. } | Op::ShmLock { exclusive: true, .. }).then_some(ffi::SQLITE_BUSY)
         }
-        Kind::Interrupt => None,
+        Kind::Interrupt | Kind::OutOfMemory | Kind::OutOfMemoryFromThenOn => None,
     }
 }
 

@@ -49,8 +49,20 @@
 //! One that is easily missed: `query_row("INSERT … RETURNING id")` returns `Ok` when the commit fails, because a statement by
 //! itself commits when it ends, and `query_row` stops at its first row. In a transaction, the commit says so.
 //!
-//! The test's own database stays as it is, and the clock of the copies stands still: a busy timeout costs nothing. Running
-//! out of memory is not among the faults: SQLite's allocator belongs to the whole process, other tests too.
+//! The test's own database stays as it is, and the clock of the copies stands still: a busy timeout costs nothing.
+//!
+//! # Out of memory
+//!
+//! With the feature `out-of-memory`, [`Sweep::out_of_memory`] lets each of SQLite's allocations fail, once and from then on. Only
+//! those of the action's thread do: other tests notice nothing. SQLite's allocator is set once for a process, before anything
+//! uses SQLite. Where something had used it before sqlitmus (a plain `Connection::open`), the sweep fails and says so.
+//! `cargo nextest run` gives each test a process of its own.
+//!
+//! Two things no app can help, and they are let pass: without any memory, `ROLLBACK` cannot be prepared, so that only closing
+//! the connection takes a transaction back; and where rusqlite panics because a value cannot be read, that counts as an error.
+//! What Rust itself allocates does not fail.
+//!
+//! # In parts, and again
 //!
 //! `SQLITMUS_SHARD=2/4` does every fourth run, and `SQLITMUS_REPLAY` repeats the one run that a failure has printed.
 
@@ -99,6 +111,13 @@ impl<'a> Sweep<'a> {
     /// Tries each place, also where there are more than 1000 of one kind; else so many of them are chosen, all over.
     pub fn every_point(mut self) -> Self {
         self.options.every_point = true;
+        self
+    }
+
+    /// Lets each of SQLite's allocations fail too, on the thread that runs the action: there are about as many as of all other
+    /// faults together. Needs the feature `out-of-memory`; see [out of memory](self#out-of-memory).
+    pub fn out_of_memory(mut self) -> Self {
+        self.options.out_of_memory = true;
         self
     }
 

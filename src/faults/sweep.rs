@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{self, Action, Contents, Ended, Failed, Files, Found, Guarded, Invariant};
 use crate::progress::Progress;
 use crate::record::{Capture, Tap};
-use crate::sim::{Disk, Watch};
+use crate::sim::{Disk, Watch, allocator};
 
 /// What is asked for.
 #[derive(Default)]
@@ -22,6 +22,7 @@ pub(crate) struct Options<'a> {
     pub(super) may_ignore_errors: bool,
     pub(super) may_fail_after_commit: bool,
     pub(super) every_point: bool,
+    pub(super) out_of_memory: bool,
     /// Only these kinds; all where there are none.
     pub(super) only: Vec<Kind>,
     pub(super) invariants: Vec<Invariant<'a>>,
@@ -76,8 +77,13 @@ pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<
     let settings = env::settings()?;
     let replay = explore::replay("fault", Fault::parse, "fault:full:12")?;
     let stage = db.stage()?;
+    let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| options.want(*kind)).collect();
+    let of_memory = kinds.iter().chain(replay.as_ref().map(|fault| &fault.kind)).any(|kind| kind.is_of_memory());
+    if of_memory {
+        memory_can_fail()?;
+    }
     let guarded = Guarded::new(db);
-    let learnt = learn(&stage, action);
+    let learnt = learn(&stage, action, of_memory);
     guarded.check(ErrorKind::Fault, &["the action"])?;
     drop(guarded);
     let (contents, before, after, counted) = learnt?;
@@ -95,8 +101,6 @@ pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<
     }
     let seed = settings.seed.unwrap_or(SEED);
     let mut done = 0;
-    let wanted = |kind: &Kind| sweeper.options.only.is_empty() || sweeper.options.only.contains(kind);
-    let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(wanted).collect();
     for kind in kinds {
         let places = counted.places(kind);
         let chosen = sweeper.places(places, draw::key(seed, kind as u64));
@@ -113,15 +117,48 @@ pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<
     Ok(report)
 }
 
+impl Options<'_> {
+    fn want(&self, kind: Kind) -> bool {
+        self.only.contains(&kind)
+            || (self.only.is_empty() && !kind.is_of_memory())
+            || (self.out_of_memory && kind.is_of_memory())
+    }
+}
+
+/// An error where allocations cannot be made to fail.
+fn memory_can_fail() -> Result<()> {
+    if allocator::is_ours() {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Fault, "SQLite cannot be made to run out of memory");
+    Err(match cfg!(feature = "out-of-memory") {
+        false => error.help("cargo add --dev sqlitmus --features out-of-memory"),
+        true => error
+            .evidence("because", "this process had used SQLite before sqlitmus, and its allocator is set before")
+            .help("run each test in a process of its own: cargo nextest run")
+            .help("or open the database of a template before any other connection"),
+    })
+}
+
+/// A connection for the action.
+fn connect(copy: &Address, of_memory: bool) -> Result<Connection> {
+    let connection = copy.connect()?;
+    if of_memory && !allocator::without_lookaside(&connection) {
+        return Err(Error::new(ErrorKind::Fault, "SQLite does not turn off the lookaside memory of a connection")
+            .help("the functions of the template keep a statement open: finish it"));
+    }
+    Ok(connection)
+}
+
 /// Runs the action twice without a fault. It has to do the same, or nothing could be said of the runs with one.
-fn learn(stage: &Address, action: &mut Action<'_>) -> Result<(Contents, usize, usize, Arc<Saboteur>)> {
+fn learn(stage: &Address, action: &mut Action<'_>, of_memory: bool) -> Result<(Contents, usize, usize, Arc<Saboteur>)> {
     let unreadable =
         |says: String| Error::new(ErrorKind::Fault, "the database cannot be read").evidence("SQLite says", says);
     let mut contents = Contents::new(stage.functions());
     let before = contents.learn(&stage.disk().files()).map_err(unreadable)?;
     let mut once = |contents: &mut Contents| -> Result<(usize, Arc<Saboteur>)> {
         let copy = stage.fork();
-        let mut connection = copy.connect()?;
+        let mut connection = connect(&copy, of_memory)?;
         let counter = Saboteur::new(None, &copy.disk().files(), None);
         copy.disk().gate().set(Some(Arc::clone(&counter) as Arc<dyn Watch>));
         counter.arm(&mut connection);
@@ -170,18 +207,29 @@ impl Sweeper<'_, '_> {
 
     fn run(&mut self, action: &mut Action<'_>, fault: Fault, recorded: bool) -> Result<Run> {
         let copy = self.stage.fork();
-        let mut connection = copy.connect()?;
+        let mut connection = connect(&copy, fault.kind.is_of_memory())?;
         let capture = recorded.then(Arc::<Capture>::default);
         let saboteur = Saboteur::new(Some(fault), &copy.disk().files(), capture.clone());
         copy.disk().gate().set(Some(Arc::clone(&saboteur) as Arc<dyn Watch>));
         saboteur.arm(&mut connection);
-        let ended = match capture.clone() {
+        let mut ended = match capture.clone() {
             Some(capture) => {
                 Tap::on(&connection).recording(capture, &mut connection, |connection| explore::run(action, connection))
             }
             None => explore::run(action, &mut connection),
         };
         saboteur.disarm(&mut connection);
+        if fault.kind.is_of_memory()
+            && let Ended::Panicking(says) = &ended
+            && is_the_drivers(says)
+        {
+            ended = Ended::WithError(says.clone());
+        }
+        // To roll back takes memory. Without any, all that is left to do is to close the connection.
+        if fault.kind == Kind::OutOfMemoryFromThenOn && !connection.is_autocommit() {
+            drop(connection);
+            connection = connect(&copy, true)?;
+        }
         let is_open = !connection.is_autocommit();
         let files = copy.disk().fork().files();
         let happened = saboteur.happened();
@@ -265,6 +313,13 @@ impl Sweeper<'_, '_> {
         let opened = self.contents.open(files)?;
         self.options.invariants.iter_mut().try_for_each(|invariant| invariant(opened.main()))
     }
+}
+
+/// Whether rusqlite itself panics, as it does where SQLite has no memory for a value or a name that is read. No app can help it:
+/// it counts as an error.
+fn is_the_drivers(panic: &str) -> bool {
+    let of_a_value = panic.starts_with("unexpected SQLITE_") && panic.ends_with("with NULL data");
+    of_a_value || panic.starts_with("Null pointer from sqlite3_column_name")
 }
 
 impl Run {

@@ -27,6 +27,7 @@ use rusqlite::{Connection, ffi};
 
 use super::capture::{Capture, Counters, Finished, STILL_HERE, Started};
 use super::ledger::Gathered;
+use crate::sim::allocator;
 use crate::{env, own};
 
 // Of the C interface and stable. The constants of the bindings change their type from version to version.
@@ -341,7 +342,7 @@ unsafe fn expanded(statement: *mut ffi::sqlite3_stmt) -> Option<String> {
         if ffi::sqlite3_bind_parameter_count(statement) == 0 {
             return None;
         }
-        let expanded = ffi::sqlite3_expanded_sql(statement);
+        let expanded = allocator::uncounted(|| ffi::sqlite3_expanded_sql(statement));
         if expanded.is_null() {
             return None;
         }

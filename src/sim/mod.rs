@@ -18,6 +18,7 @@
     reason = "SQLite's interface is C, with sizes and offsets as signed numbers that are never negative"
 )]
 
+pub(crate) mod allocator;
 mod blocks;
 mod clock;
 mod disk;

@@ -18,7 +18,7 @@ use rusqlite::ffi;
 
 use super::disk::{Disk, Medium, hold};
 use super::gate::{Op, Refused};
-use super::{files, memory};
+use super::{allocator, files, memory};
 
 /// A registered VFS and the disk that it leads to.
 pub(super) struct Mount {
@@ -169,6 +169,7 @@ impl Mount {
 fn register_shared_names() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        allocator::install();
         for medium in [Medium::Memory, Medium::Files { sync: false }] {
             let pool = Pool::of(medium);
             let mount = Mount::register(medium, pool, pool.name.to_owned(), 0);

@@ -1,6 +1,8 @@
 //! What the processes do. Run by themselves, without a folder to work in, these tests do nothing.
 
 pub(crate) mod ledger;
+#[cfg(feature = "out-of-memory")]
+mod out_of_memory;
 mod schedules;
 
 use std::io::Write;

@@ -5,6 +5,8 @@
 mod child;
 mod frozen;
 mod ledger;
+#[cfg(feature = "out-of-memory")]
+mod out_of_memory;
 mod replay;
 mod schedules;
 

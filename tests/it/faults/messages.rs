@@ -195,3 +195,17 @@ fn many_places_are_sampled_unless_all_are_asked_for() {
     assert!(interrupts.places > 1000 && interrupts.runs == 1000 && interrupts.missed == 0, "{report}");
     assert!(report.to_string().contains(&format!("1000 runs of {} places", interrupts.places)), "{report}");
 }
+
+/// Memory is a fault where it is asked for, by the sweep and by the feature.
+#[cfg(not(feature = "out-of-memory"))]
+#[test]
+fn memory_needs_a_feature() {
+    let shop = db(Profile::PRODUCTION, SHOP);
+    let expected = "\
+SQLite cannot be made to run out of memory
+
+  help: cargo add --dev sqlitmus --features out-of-memory";
+    let action = |db: &mut Connection| db.execute(ORDER, []);
+    says(faults::sweep(&shop, action).out_of_memory().try_run(), expected);
+    says(faults::sweep(&shop, action).only(Kind::OutOfMemoryFromThenOn).try_run(), expected);
+}
