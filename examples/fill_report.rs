@@ -2,8 +2,8 @@
 //!
 //! The folder has migrations, or folders of migrations in it, one for each schema. For every schema: its tables, how many of
 //! them got 20 rows or as many as they hold, and for how many of its constraints both a row was made that SQLite takes and
-//! one that it refuses with the constraint's own code. Functions and collations that only the app has are replaced: a
-//! function gives NULL, a collation compares bytes.
+//! one that breaks it and that SQLite refuses; of those, how many are refused for something that they cannot help breaking
+//! besides. Functions and collations that only the app has are replaced: a function gives NULL, a collation compares bytes.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::io::{IsTerminal as _, Write as _};
@@ -31,8 +31,8 @@ fn main() -> Result<(), BoxError> {
     };
     let histories = histories(&folder)?;
     println!(
-        "{:24} {:>7} {:>7} {:>6} {:>12} {:>12} {:>8} {:>8}",
-        "schema", "tables", "filled", "full", "constraints", "both", "fill", "break"
+        "{:24} {:>7} {:>7} {:>6} {:>12} {:>12} {:>8} {:>8} {:>8}",
+        "schema", "tables", "filled", "full", "constraints", "both", "implied", "fill", "break"
     );
     let mut all = Line::default();
     let mut notes = Vec::new();
@@ -85,6 +85,7 @@ struct Line {
     full: usize,
     constraints: usize,
     both: usize,
+    implied: usize,
     fill: Duration,
     violate: Duration,
 }
@@ -96,6 +97,7 @@ impl Line {
         self.full += other.full;
         self.constraints += other.constraints;
         self.both += other.both;
+        self.implied += other.implied;
         self.fill += other.fill;
         self.violate += other.violate;
     }
@@ -106,12 +108,13 @@ impl Line {
             _ => format!("{part} {:5.1}%", part as f64 * 100.0 / of as f64),
         };
         println!(
-            "{name:24} {:7} {:>7} {:6} {:12} {:>12} {:6.1}ms {:6.1}ms",
+            "{name:24} {:7} {:>7} {:6} {:12} {:>12} {:8} {:6.1}ms {:6.1}ms",
             self.tables,
             self.filled,
             self.full,
             self.constraints,
             percent(self.both, self.constraints),
+            self.implied,
             self.fill.as_secs_f64() * 1e3,
             self.violate.as_secs_f64() * 1e3,
         );
@@ -174,6 +177,7 @@ fn report(folder: &Path, name: &str, notes: &mut Vec<String>) -> Result<Line, Er
     line.violate = start.elapsed();
     line.constraints = violations.len();
     line.both = violations.iter().filter(|violation| violation.is_refused()).count();
+    line.implied = violations.findings().iter().filter(|finding| finding.code() == "implied").count();
     for finding in violations.findings().iter().filter(|finding| finding.code() != "passes-null") {
         notes.push(format!("{name}: {finding}"));
     }

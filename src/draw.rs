@@ -27,7 +27,7 @@ impl Draw {
     #[inline]
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         // The high half of a product: no division, and a bias of less than one in 2^32 for what tests draw from.
-        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
+        ((self.next() as u128 * end as u128) >> 64) as u64
     }
 
     /// Whether something happens that happens `percent` times in a hundred.

@@ -124,6 +124,14 @@ impl Source {
         }
     }
 
+    /// Whether its values look like something, and may be fewer than the column holds.
+    pub(super) fn is_realistic(&self) -> bool {
+        #[cfg(feature = "data")]
+        return matches!(self, Source::Realistic(_));
+        #[cfg(not(feature = "data"))]
+        return false;
+    }
+
     /// The same with room for a number.
     pub(super) fn with_number(self) -> Source {
         match self {

@@ -7,7 +7,7 @@ use super::expression::Expression;
 use super::judge;
 use super::solve::{self, Branch};
 use crate::schema::{Indexed, Table, TriggerText};
-use crate::sql::Token;
+use crate::sql::{Token, tokens};
 
 /// The conditions of a table, about columns of these names.
 pub(super) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
@@ -41,6 +41,14 @@ pub(super) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
         found.push(Condition::of("expression", None, text.clone(), sql, names, Some(branches)));
     }
     found
+}
+
+/// What SQLite calls a CHECK without a name: its text, of which a quoted name at the start alone is left.
+pub(super) fn named_by_sqlite(text: &str) -> String {
+    match tokens(text).first() {
+        Some(first) if text.starts_with(['"', '`', '[', '\'']) => first.name().unwrap_or_else(|| text.to_owned()),
+        _ => text.to_owned(),
+    }
 }
 
 /// The columns that functions read as JSON.

@@ -40,6 +40,11 @@ pub(super) fn unsatisfied(
 /// More rows are asked for than a table can hold.
 pub(super) fn full(table: &str, rows: u64, limit: &Limit) -> Error {
     let most = count(limit.rows, "row");
+    if limit.is_guess {
+        return failure(format!("cannot fill {table} with {rows} rows: values were found for no more than {most}"))
+            .evidence("because of", &limit.because)
+            .help(format!("make them: .set_with(\"{table}\", column, |row| ..)"));
+    }
     failure(format!("cannot fill {table} with {rows} rows: it has room for {most}"))
         .evidence("because of", &limit.because)
 }

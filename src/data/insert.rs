@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Statement};
 
+use super::conditions::named_by_sqlite;
 use super::domain::Nulls;
 use super::failure;
 use super::made::Made;
@@ -239,18 +240,24 @@ fn again(plan: &Plan, code: i32, message: &str, attempts: &mut [u32]) -> bool {
         CHECK => {
             let same = |check: &&super::cluster::Condition| match &check.name {
                 Some(name) => name.eq_ignore_ascii_case(subject),
-                None => check.shown == subject.trim(),
+                None => named_by_sqlite(&check.shown) == subject.trim(),
             };
-            let Some(check) = plan.conditions.iter().find(same) else {
+            // Two that start with one name are called the same: the columns of both are made again.
+            let mut columns = Vec::new();
+            for check in plan.conditions.iter().filter(|condition| condition.kind == "CHECK").filter(same) {
+                let cluster = plan
+                    .clusters
+                    .iter()
+                    .find(|cluster| cluster.columns.iter().any(|column| check.columns.contains(column)));
+                columns.extend(cluster.map_or(&check.columns, |cluster| &cluster.columns));
+            }
+            if columns.is_empty() {
                 (0..plan.columns.len()).for_each(bump);
                 return true;
-            };
-            let cluster = plan
-                .clusters
-                .iter()
-                .find(|cluster| cluster.columns.iter().any(|column| check.columns.contains(column)));
-            let columns = cluster.map_or(&check.columns, |cluster| &cluster.columns);
-            columns.iter().for_each(|column| bump(*column));
+            }
+            columns.sort_unstable();
+            columns.dedup();
+            columns.into_iter().for_each(bump);
         }
         FOREIGN_KEY => {
             for reference in &plan.references {

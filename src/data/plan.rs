@@ -50,6 +50,8 @@ pub(super) struct Plan {
 pub(super) struct Limit {
     pub(super) rows: u64,
     pub(super) because: String,
+    /// Whether there may be room for more: these are as many as were found.
+    pub(super) is_guess: bool,
     /// The tables that more rows would help, by their places in the schema.
     pub(super) parents: Vec<usize>,
 }
@@ -305,7 +307,7 @@ pub(super) fn plan(
     if let Err(error) = connection.prepare(&sql) {
         let refusal = crate::error::Refusal::of(&error).filter(|refusal| refusal.code == 1);
         let because = refusal.map_or_else(|| error.to_string(), |refusal| refusal.message);
-        plan.limit = Some(Limit { rows: 0, because, parents: Vec::new() });
+        plan.limit = Some(Limit { rows: 0, because, is_guess: false, parents: Vec::new() });
     }
     if let Some(limit) = &plan.limit {
         plan.count = plan.count.min(limit.rows);

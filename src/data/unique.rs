@@ -2,7 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::cluster::Way;
+use super::cluster::{Maker, Way};
+use super::column::{self, Source};
+use super::domain::Domain;
 use super::expression::Expression;
 use super::plan::{How, Limit, Parent, Plan};
 use crate::error::{Error, Result};
@@ -98,7 +100,7 @@ pub(super) fn arrange(connection: &Connection, table: &Table, plan: &mut Plan, p
                 .iter()
                 .all(|column| plan.columns[*column].nulls == 0 && !may_be_null(table, plan, *column))
         {
-            narrow(&mut plan.limit, 0, format!("{} (no rows there)", reference.shown), Vec::new());
+            narrow(&mut plan.limit, 0, format!("{} (no rows there)", reference.shown), false, Vec::new());
         }
     }
     keys.sort_by_key(|key| (key.partial, key.columns.len()));
@@ -215,6 +217,12 @@ fn arrange_one(connection: &Connection, table: &Table, plan: &mut Plan, plans: &
         }
     }
     let needed = plan.start.saturating_add(plan.count);
+    let (all_parts, _) = parts(plan, plans, key);
+    if combinations(&all_parts) < needed {
+        for &column in &key.columns {
+            without_a_look(table, plan, column);
+        }
+    }
     // A column with room for all rows, the last one where there are several: it is more often the one that counts up.
     let mut carrier: Option<(u64, usize)> = None;
     for &column in &key.columns {
@@ -235,8 +243,8 @@ fn arrange_one(connection: &Connection, table: &Table, plan: &mut Plan, plans: &
     share(connection, table, plan, plans, key)
 }
 
-/// Lets the parts of a key share the number, like the digits of one.
-fn share(connection: &Connection, table: &Table, plan: &mut Plan, plans: &[Plan], key: &UniqueKey) -> Result<()> {
+/// The parts of a key, and whether one of them is about parents that are made with these rows.
+fn parts(plan: &Plan, plans: &[Plan], key: &UniqueKey) -> (Vec<Part>, bool) {
     let mut parts: Vec<Part> = Vec::new();
     let mut all_new = false;
     for &column in &key.columns {
@@ -260,13 +268,23 @@ fn share(connection: &Connection, table: &Table, plan: &mut Plan, plans: &[Plan]
             None => parts.push(Part::Column { column, size: capacity(plan, column).max(1) }),
         }
     }
+    (parts, all_new)
+}
+
+fn combinations(parts: &[Part]) -> u64 {
+    parts.iter().fold(1_u64, |all, part| all.saturating_mul(part.size()))
+}
+
+/// Lets the parts of a key share the number, like the digits of one.
+fn share(connection: &Connection, table: &Table, plan: &mut Plan, plans: &[Plan], key: &UniqueKey) -> Result<()> {
+    let (parts, all_new) = parts(plan, plans, key);
     let has_place = |part: &Part| match part {
         Part::Column { column, .. } => plan.columns[*column].place.is_some(),
         Part::Reference { reference, .. } => plan.references[*reference].place.is_some(),
     };
     // What another key has arranged stays; rows that clash are made again.
     let free: Vec<&Part> = parts.iter().filter(|part| !has_place(part)).collect();
-    let all = parts.iter().fold(1_u64, |all, part| all.saturating_mul(part.size()));
+    let all = combinations(&parts);
     let nullable = key.columns.iter().copied().find(|column| may_be_null(table, plan, *column) && !key.has_expression);
     let own_chain = parts.iter().any(|part| {
         matches!(part, Part::Reference { reference, .. } if matches!(plan.references[*reference].parent, Parent::Own { .. }))
@@ -279,7 +297,14 @@ fn share(connection: &Connection, table: &Table, plan: &mut Plan, plans: &[Plan]
                 .iter()
                 .map(|part| match part {
                     Part::Column { column, size } => {
-                        format!("{} has {}", plan.columns[*column].name, report::count(*size, "value"))
+                        let verb = match is_sample(plan, *column) {
+                            true if *size == 1 => "was found for",
+                            true => "were found for",
+                            false => {
+                                return format!("{} has {}", plan.columns[*column].name, report::count(*size, "value"));
+                            }
+                        };
+                        format!("{} {verb} {}", report::count(*size, "value"), plan.columns[*column].name)
                     }
                     Part::Reference { reference, size } => {
                         let reference = &plan.references[*reference];
@@ -297,7 +322,9 @@ fn share(connection: &Connection, table: &Table, plan: &mut Plan, plans: &[Plan]
                 Part::Column { .. } => None,
             });
             let parents = parents.collect();
-            narrow(&mut plan.limit, left, format!("{}: {}", key.shown, sizes.join(", ")), parents);
+            let is_guess =
+                parts.iter().any(|part| matches!(part, Part::Column { column, .. } if is_sample(plan, *column)));
+            narrow(&mut plan.limit, left, format!("{}: {}", key.shown, sizes.join(", ")), is_guess, parents);
         }
     }
     if key.partial {
@@ -334,21 +361,50 @@ fn share(connection: &Connection, table: &Table, plan: &mut Plan, plans: &[Plan]
     Ok(())
 }
 
+/// Values that look like what the column's name promises may be fewer than it holds: it gets others.
+fn without_a_look(table: &Table, plan: &mut Plan, column: usize) {
+    let constrained = plan.conditions.iter().any(|condition| condition.columns.contains(&column));
+    let of = &mut plan.columns[column];
+    if let (How::Source(source), Some(declared)) = (&of.how, table.column(&of.name))
+        && source.is_realistic()
+        && !constrained
+        && of.place.is_none()
+        && let Some(plain) = column::source(declared, table.strict, &Domain::default())
+        && plain.capacity() > source.capacity()
+    {
+        of.how = How::Source(plain);
+    }
+}
+
+/// Whether the column may hold more values than are known.
+fn is_sample(plan: &Plan, column: usize) -> bool {
+    match &plan.columns[column].how {
+        How::Source(source) => source.is_realistic(),
+        How::Cluster => ways(plan, column).any(|way| match way {
+            Way::Found(_) => true,
+            Way::Sources { makers, .. } => source_of(makers, column).is_some_and(Source::is_realistic),
+        }),
+        How::Rowid { .. } | How::Reference | How::Fixed(_) | How::With(_) => false,
+    }
+}
+
+/// The ways in which a column is made with others.
+fn ways(plan: &Plan, column: usize) -> impl Iterator<Item = &Way> {
+    let clusters = plan.clusters.iter().filter(move |cluster| cluster.columns.contains(&column));
+    clusters.flat_map(|cluster| &cluster.ways)
+}
+
+fn source_of(makers: &[Maker], column: usize) -> Option<&Source> {
+    makers.iter().find(|maker| maker.column == column)?.source.as_ref()
+}
+
 /// How many values of a column differ.
 fn capacity(plan: &Plan, column: usize) -> u64 {
     match &plan.columns[column].how {
         How::Source(source) => source.capacity(),
-        How::Cluster => plan
-            .clusters
-            .iter()
-            .filter(|cluster| cluster.columns.contains(&column))
-            .flat_map(|cluster| &cluster.ways)
+        How::Cluster => ways(plan, column)
             .map(|way| match way {
-                Way::Sources { makers, .. } => makers
-                    .iter()
-                    .find(|maker| maker.column == column)
-                    .and_then(|maker| maker.source.as_ref())
-                    .map_or(1, super::column::Source::capacity),
+                Way::Sources { makers, .. } => source_of(makers, column).map_or(1, Source::capacity),
                 Way::Found(rows) => rows.len() as u64,
             })
             .min()
@@ -359,9 +415,9 @@ fn capacity(plan: &Plan, column: usize) -> u64 {
     }
 }
 
-fn narrow(limit: &mut Option<Limit>, rows: u64, because: String, parents: Vec<usize>) {
+fn narrow(limit: &mut Option<Limit>, rows: u64, because: String, is_guess: bool, parents: Vec<usize>) {
     if limit.as_ref().is_none_or(|limit| rows < limit.rows) {
-        *limit = Some(Limit { rows, because, parents });
+        *limit = Some(Limit { rows, because, is_guess, parents });
     }
 }
 

@@ -26,7 +26,8 @@ pub(super) struct Bench<'c> {
     clear: Statement<'c>,
     put: Statement<'c>,
     questions: Vec<Option<Statement<'c>>>,
-    insert: String,
+    /// Not `OR ABORT`: what the constraint itself says of conflicts is what is tried.
+    insert: Statement<'c>,
 }
 
 impl<'c> Bench<'c> {
@@ -68,8 +69,7 @@ impl<'c> Bench<'c> {
             clear: connection.prepare(&format!("DELETE FROM {ROW}")).map_err(refused)?,
             put: connection.prepare(&put).map_err(refused)?,
             questions: clauses.iter().map(|clause| connection.prepare(&clause.broken).ok()).collect(),
-            // Not OR ABORT: what the constraint itself says of conflicts is what is tried.
-            insert: target.insert().replacen("INSERT OR ABORT", "INSERT", 1),
+            insert: connection.prepare(&insert(target)).map_err(refused)?,
         })
     }
 
@@ -101,28 +101,39 @@ impl<'c> Bench<'c> {
     }
 
     /// What SQLite makes of a row, after others that stay only as long as this takes.
-    pub(super) fn insert(&self, before: &[Vec<Made>], values: &[Made]) -> Outcome {
-        attempt(self.connection, &self.insert, before, values, false)
-    }
-
-    /// Like `insert`, with a commit, on a copy that is thrown away.
-    pub(super) fn insert_and_commit(&self, copy: &Connection, values: &[Made]) -> Outcome {
-        attempt(copy, &self.insert, &[], values, true)
+    pub(super) fn insert(&mut self, before: &[Vec<Made>], values: &[Made]) -> Outcome {
+        attempt(self.connection, &mut self.insert, before, values, false)
     }
 }
 
-fn attempt(connection: &Connection, sql: &str, before: &[Vec<Made>], values: &[Made], commit: bool) -> Outcome {
-    let insert = |values: &[Made]| -> rusqlite::Result<usize> {
-        let mut statement = connection.prepare(sql)?;
-        bind(&mut statement, values)?;
-        statement.raw_execute()
-    };
-    let run = || -> rusqlite::Result<usize> {
+/// What SQLite makes of a row at COMMIT, on a copy that is thrown away.
+pub(super) fn insert_and_commit(copy: &Connection, target: &Target, values: &[Made]) -> Result<Outcome> {
+    let sql = insert(target);
+    let mut statement = copy
+        .prepare(&sql)
+        .map_err(|error| Error::sqlite(format!("to insert into {}", target.name), error).sql(&sql))?;
+    Ok(attempt(copy, &mut statement, &[], values, true))
+}
+
+fn insert(target: &Target) -> String {
+    target.insert().replacen("INSERT OR ABORT", "INSERT", 1)
+}
+
+fn attempt(
+    connection: &Connection,
+    insert: &mut Statement<'_>,
+    before: &[Vec<Made>],
+    values: &[Made],
+    commit: bool,
+) -> Outcome {
+    let mut run = || -> rusqlite::Result<usize> {
         connection.execute_batch(if commit { "BEGIN" } else { "SAVEPOINT sqlitmus_try" })?;
         for row in before {
-            insert(row)?;
+            bind(insert, row)?;
+            insert.raw_execute()?;
         }
-        let rows = insert(values)?;
+        bind(insert, values)?;
+        let rows = insert.raw_execute()?;
         if commit {
             connection.execute_batch("COMMIT")?;
         }

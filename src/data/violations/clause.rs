@@ -1,5 +1,6 @@
 //! The constraints of a schema, one by one, and the question whether a row breaks one.
 
+use super::super::conditions::named_by_sqlite;
 use super::super::order;
 use super::super::plan::parent_columns;
 use crate::migrations::is_ledger;
@@ -85,14 +86,6 @@ pub(super) fn of(schema: &Schema, table: &Table) -> Vec<Clause> {
         found.push(foreign(schema, table, key));
     }
     found
-}
-
-/// What SQLite calls a CHECK without a name: its text, of which a quoted name at the start alone is left.
-fn named_by_sqlite(text: &str) -> String {
-    match tokens(text).first() {
-        Some(first) if text.starts_with(['"', '`', '[', '\'']) => first.name().unwrap_or_else(|| text.to_owned()),
-        _ => text.to_owned(),
-    }
 }
 
 /// The row that is judged, by the name that expressions of its table may use.

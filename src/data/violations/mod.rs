@@ -23,6 +23,9 @@ use crate::sql::plain_name;
 /// The codes of the findings about constraints.
 const CODES: &[&str] = &["not-refused", "passes-null", "never-broken", "implied", "not-tried"];
 
+/// SQLite's primary result code for whatever breaks a constraint.
+const CONSTRAINT: i32 = 19;
+
 /// For each declared constraint a row that it refuses, tried on a database of the template.
 #[derive(Clone, Debug)]
 #[must_use = "violations say nothing unless they are looked at: .assert_refused()"]
@@ -42,7 +45,7 @@ pub struct Violation {
     also: Vec<String>,
     outcome: Option<Outcome>,
     /// Whether it is this constraint that refused the row.
-    refused: bool,
+    is_own: bool,
 }
 
 /// Breaks each declared constraint of the template's schema: NOT NULL, UNIQUE, PRIMARY KEY, CHECK, foreign keys, the types of
@@ -181,7 +184,7 @@ impl Violations {
             let mut found = search::row(&Ground { table, target, clauses, base, there: &there }, &mut bench, at);
             if is_key && found.is_none() && there.is_empty() {
                 // The row that it would repeat is put there for as long as this takes.
-                found = repeated(&bench, clause, &base[0]);
+                found = repeated(&mut bench, clause, &base[0]);
             }
             let ground = Ground { table, target, clauses, base, there: &there };
             let mut violation = Violation::of(table, clause);
@@ -189,11 +192,11 @@ impl Violations {
                 violation.note(target, clauses, found);
                 let outcome = match clause.what {
                     What::Foreign { deferred: true } => {
-                        bench.insert_and_commit(&db.try_fork()?.unchecked(), &found.values)
+                        bench::insert_and_commit(&db.try_fork()?.unchecked(), target, &found.values)?
                     }
                     _ => bench.insert(&found.before, &found.values),
                 };
-                violation.refused = matches!(&outcome, Outcome::Refused(code, message)
+                violation.is_own = matches!(&outcome, Outcome::Refused(code, message)
                     if *code == clause.code && message.contains(&clause.message));
                 violation.outcome = Some(outcome);
             }
@@ -276,7 +279,7 @@ impl Violation {
             rows: Vec::new(),
             also: Vec::new(),
             outcome: None,
-            refused: false,
+            is_own: false,
         }
     }
 
@@ -302,7 +305,8 @@ impl Violation {
         self.rows.last().map(String::as_str)
     }
 
-    /// The extended result code with which SQLite has to refuse it.
+    /// The extended result code with which the constraint refuses a row. Where each row that breaks it breaks others too,
+    /// SQLite may look at one of those first, and refuse the row with theirs: the finding `implied` says so.
     pub fn code(&self) -> i32 {
         self.code
     }
@@ -312,16 +316,17 @@ impl Violation {
         self.also.iter().map(String::as_str)
     }
 
-    /// Whether the row was refused by this constraint, with its code.
+    /// Whether SQLite refused the row: with the code of this constraint, or of one that the row cannot help breaking.
     pub fn is_refused(&self) -> bool {
-        self.refused
+        // Whatever its code, an error that is about no constraint refuses the statement and not the row.
+        self.is_own || matches!(self.outcome, Some(Outcome::Refused(code, _)) if code & 0xff == CONSTRAINT)
     }
 
     fn finding(&self, db: &Connection, clause: &Clause) -> Option<Finding> {
         let (table, constraint) = (&self.table, &self.constraint);
         let rows = || self.rows.join(";\n");
         match &self.outcome {
-            Some(_) if self.refused => None,
+            Some(_) if self.is_own => None,
             Some(Outcome::Refused(code, message)) => Some(
                 Finding::new("implied", &self.object, format!("{table}: {constraint} is never what refuses a row"))
                     .cost("every row that was found to break it breaks something else too, which is looked at first")
@@ -384,7 +389,7 @@ fn passes_null(table: &Table, target: &Target, clause: &Clause, column: usize, f
 }
 
 /// The row twice, if that is what the constraint refuses.
-fn repeated(bench: &Bench<'_>, clause: &Clause, row: &[Made]) -> Option<Found> {
+fn repeated(bench: &mut Bench<'_>, clause: &Clause, row: &[Made]) -> Option<Found> {
     let before = vec![row.to_vec()];
     let is_it = matches!(bench.insert(&before, row), Outcome::Refused(code, text) if code == clause.code && text.contains(&clause.message));
     is_it.then(|| Found { values: row.to_vec(), before, also: Vec::new() })

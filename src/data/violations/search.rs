@@ -82,7 +82,17 @@ pub(super) fn row(ground: &Ground<'_>, bench: &mut Bench<'_>, clause: usize) -> 
         What::Key { partial, .. } => keys(ground, bench, &mut best, &columns, partial.as_deref()),
         What::NotNull => {
             let null = Made::default();
-            let _ = columns.iter().any(|column| best.offer(ground, bench, &[], &ground.with(&[(*column, &null)])));
+            let is_done =
+                columns.iter().any(|column| best.offer(ground, bench, &[], &ground.with(&[(*column, &null)])));
+            // What SQLite generates may be NULL though nothing is that it is made from: a key that a document has not got.
+            let (_, name) = known.object.rsplit_once('.').unwrap_or_default();
+            if let Some(generated) = ground.table.column(name).and_then(|column| column.generated.as_ref())
+                && !is_done
+            {
+                let pool = candidates(&[&generated.expression], named(0, &known.shown));
+                let pools = vec![pool; columns.len()];
+                values(ground, bench, &mut best, &columns, pools);
+            }
         }
         What::Type => {
             let pools = columns.iter().map(|column| strangers(&ground.base[0][*column])).collect();
@@ -118,7 +128,71 @@ pub(super) fn row(ground: &Ground<'_>, bench: &mut Bench<'_>, clause: usize) -> 
             values(ground, bench, &mut best, &columns, pools);
         }
     }
+    if !matches!(known.what, What::Check(_) | What::Type) {
+        mend(ground, bench, &mut best, &columns);
+    }
     best.found.or(best.implied)
+}
+
+/// Makes the row that breaks too much fine again for the others: by what their columns have besides.
+fn mend(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: &[usize]) {
+    let Some(broken) = best.found.as_ref().or(best.implied.as_ref()).filter(|found| !found.also.is_empty()) else {
+        return;
+    };
+    if !broken.before.is_empty() {
+        return;
+    }
+    let (row, also) = (broken.values.clone(), broken.also.clone());
+    let places = |names: &[String]| names.iter().filter_map(|name| ground.place(name)).collect::<Vec<usize>>();
+    let mut free: Vec<usize> = also.iter().flat_map(|other| places(&ground.clauses[*other].columns)).collect();
+    free.sort_unstable();
+    free.dedup();
+    free.retain(|column| !columns.contains(column));
+    let pools: Vec<Vec<Made>> = free
+        .iter()
+        .map(|column| {
+            let mut pool = Vec::new();
+            let mut texts = Vec::new();
+            // A document that has the old value in it takes over the one that replaces it.
+            pool.extend(columns.iter().filter_map(|own| taking_over(&row[*column], &ground.base[0][*own], &row[*own])));
+            for clause in ground.clauses {
+                let named = places(&clause.columns);
+                if !named.contains(column) {
+                    continue;
+                }
+                match &clause.what {
+                    What::Check(text) => {
+                        texts.push(&text[..]);
+                        // What lies before or behind another column.
+                        pool.extend(named.iter().flat_map(|other| near(&row[*other])));
+                    }
+                    What::Key { partial: Some(partial), .. } => texts.push(partial),
+                    _ => {}
+                }
+            }
+            pool.extend(with_near(&row[*column], &candidates(&texts, named(0, &ground.target.columns[*column]))));
+            pool
+        })
+        .collect();
+    best.judged = 0;
+    let ground = Ground { base: std::slice::from_ref(&row), ..*ground };
+    values(&ground, bench, best, &free, pools);
+}
+
+/// A value that has `old` in it, with `new` in its place.
+fn taking_over(value: &Made, old: &Made, new: &Made) -> Option<Made> {
+    let text = |made: &Made| match made.kind() {
+        Kind::Text => made.as_text().map(str::to_owned),
+        Kind::Blob => String::from_utf8(made.as_bytes()?.to_vec()).ok(),
+        Kind::Integer(number) => Some(number.to_string()),
+        Kind::Real(_) | Kind::Null => None,
+    };
+    let (value_text, old, new) = (text(value)?, text(old)?, text(new)?);
+    let replaced = if old.is_empty() || old == new { return None } else { value_text.replace(&old, &new) };
+    (replaced != value_text).then(|| match value.kind() {
+        Kind::Blob => Made::of(&Value::Blob(replaced.into_bytes())),
+        _ => Made::of(&Value::Text(replaced)),
+    })
 }
 
 impl Ground<'_> {

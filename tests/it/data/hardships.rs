@@ -56,6 +56,30 @@ fn keys_of_every_kind() {
 }
 
 #[test]
+fn checks_that_begin_with_a_quoted_name_are_known_by_what_sqlite_calls_them() {
+    // A five is drawn now and then. If it were not known what refuses it, the row would get another number.
+    for name in ["\"n\"", "[n]", "`n`", "n"] {
+        let declared = format!("{name} INTEGER NOT NULL CHECK ({name} BETWEEN 1 AND 10 AND {name} <> 5)");
+        let connection = fills(&format!("CREATE TABLE t(id INTEGER PRIMARY KEY, {declared})"), "t", 100);
+        assert_eq!(one(&connection, "SELECT max(id) FROM t"), 100, "{name}");
+    }
+}
+
+#[test]
+fn a_key_has_more_values_than_look_like_its_name() {
+    let connection = fills("CREATE TABLE t(country CHAR(2) NOT NULL UNIQUE)", "t", 300);
+    assert_eq!(one(&connection, "SELECT max(length(country)) FROM t"), 2);
+    // With enough parents to tell rows apart, they look like it.
+    let connection = fills(
+        "CREATE TABLE p(id INTEGER PRIMARY KEY);
+         CREATE TABLE t(p INTEGER NOT NULL REFERENCES p, country CHAR(2) NOT NULL, UNIQUE (p, country))",
+        "t",
+        300,
+    );
+    assert_eq!(one(&connection, "SELECT count(*) FROM t WHERE country <> upper(country)"), 0);
+}
+
+#[test]
 fn small_domains_share_the_number_of_the_row() {
     let connection = fills(
         "CREATE TABLE t(

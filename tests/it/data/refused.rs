@@ -103,6 +103,20 @@ fn more_rows_than_there_is_room_for() {
 }
 
 #[test]
+fn what_was_found_is_not_said_to_be_all_there_is() {
+    says(
+        "CREATE TABLE t(x TEXT NOT NULL UNIQUE CHECK (instr(x, 'zz') = 1 AND length(hex(x)) = 4))",
+        &Fill::seed(7).rows("t", 50),
+        "cannot fill t with 50 rows: values were found for no more than 1 row
+
+  because of:
+    UNIQUE (x): 1 value was found for x
+
+  help: make them: .set_with(\"t\", column, |row| ..)",
+    );
+}
+
+#[test]
 fn as_many_as_there_is_room_for_is_enough_in_general() {
     let connection = database(
         "CREATE TABLE settings(id INTEGER PRIMARY KEY CHECK (id = 1), theme TEXT);
