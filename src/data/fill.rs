@@ -188,9 +188,13 @@ impl Fill {
     /// # Errors
     /// When a table cannot be filled. Then nothing is inserted.
     pub fn try_insert(&self, connection: &Connection) -> Result<Filled> {
+        self.insert_into(connection, &Schema::read(connection)?)
+    }
+
+    /// Like [`try_insert`](Fill::try_insert), where the schema has been read.
+    pub(crate) fn insert_into(&self, connection: &Connection, schema: &Schema) -> Result<Filled> {
         let options = self.options()?;
-        let schema = Schema::read(connection)?;
-        within(connection, true, || run(connection, &schema, &self.wishes, &options, false).map(|(filled, _)| filled))
+        within(connection, true, || run(connection, schema, &self.wishes, &options, false).map(|(filled, _)| filled))
             .map_err(|error| with_seed(error, options.seed))
     }
 

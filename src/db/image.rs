@@ -60,6 +60,11 @@ impl Image {
         Ok(Image { blocks: disk.read(MAIN).unwrap_or_default() })
     }
 
+    /// Whether both are the same to the byte.
+    pub(crate) fn has_the_bytes_of(&self, other: &Image) -> bool {
+        self.blocks.len() == other.blocks.len() && self.blocks.chunks().eq(other.blocks.chunks())
+    }
+
     pub(super) fn read(path: &Path) -> Result<Image> {
         let bytes = std::fs::read(path).map_err(|error| Error::io("cannot read the database", path, error))?;
         Ok(Image { blocks: Blocks::from_bytes(&bytes) })

@@ -12,8 +12,8 @@ use super::testdb::TestDb;
 use crate::error::{Error, Result};
 use crate::sim::Disk;
 
-/// The time on all their clocks, so that `CURRENT_TIMESTAMP` makes no difference between two of them.
-const NOON: &str = "2026-03-01T12:00:00Z";
+/// The time on all their clocks, 2026-03-01T12:00:00Z, so that `CURRENT_TIMESTAMP` makes no difference between two of them.
+const NOON: std::time::Duration = std::time::Duration::from_secs(1_772_366_400);
 
 /// How their connections are set up.
 #[derive(Clone, Copy)]
@@ -48,12 +48,12 @@ impl Workshop {
     /// A test's database that starts as this one, for what explores one.
     pub(crate) fn test_db(self, image: &Image) -> Result<TestDb> {
         let db = TestDb::in_memory(image, self.profile, self.functions)?.unchecked();
-        db.clock().try_set(NOON)?;
+        db.clock().stop_at(NOON);
         Ok(db)
     }
 
     fn on(self, disk: Arc<Disk>) -> Result<Scratch> {
-        disk.clock().try_set(NOON)?;
+        disk.clock().stop_at(NOON);
         let mut connection = image::open(&disk, Path::new(&disk.path_of(MAIN)), self.functions)?;
         self.profile.apply_to_copy(&mut connection)?;
         Ok(Scratch { connection, disk, workshop: self })
@@ -86,8 +86,18 @@ impl Scratch {
         bytes / (u64::from(page) + 24)
     }
 
+    /// What an app finds that starts again.
+    pub(crate) fn image_after_restart(self) -> Result<Image> {
+        let has_journal = self.disk.read(&format!("{MAIN}-journal")).is_some_and(|bytes| bytes.len() > 0);
+        if self.connection.is_autocommit() && !has_journal {
+            // A new connection would find nothing to roll back.
+            return self.image();
+        }
+        self.reopened()?.image()
+    }
+
     /// The same database after its app has gone and come back.
-    pub(crate) fn reopened(self) -> Result<Scratch> {
+    fn reopened(self) -> Result<Scratch> {
         self.connection.close().map_err(|(_, error)| Error::sqlite("to close a database", error))?;
         self.workshop.on(self.disk)
     }

@@ -129,19 +129,25 @@ fn advice(format: Format, statement: &Statement<'_>, refusal: &rusqlite::Error) 
     if statement.starts_with("BEGIN") {
         return Some(format!("{format} puts a transaction around each migration: leave out BEGIN and COMMIT"));
     }
-    match format {
-        Format::Plain | Format::Paired => {
-            Some("to run the file without a transaction, let its first line be `-- no-transaction`".to_owned())
-        }
-        Format::Diesel => {
-            Some("to run it without a transaction, write run_in_transaction = false into its metadata.toml".to_owned())
-        }
-        Format::Goose => Some("to run the file without a transaction, add `-- +goose NO TRANSACTION`".to_owned()),
-        Format::Dbmate => {
-            Some("to run the section without a transaction: `-- migrate:up transaction:false`".to_owned())
-        }
-        Format::Refinery | Format::RusqliteMigration => {
-            Some(format!("{format} runs every migration in a transaction: this cannot be part of one"))
+    Some(match format.without_transaction() {
+        Some(how) => how.to_owned(),
+        None => format!("{format} runs every migration in a transaction: this cannot be part of one"),
+    })
+}
+
+impl Format {
+    /// How a migration is run without its runner's transaction, where that can be said.
+    pub(crate) fn without_transaction(self) -> Option<&'static str> {
+        match self {
+            Format::Plain | Format::Paired => {
+                Some("to run the file without a transaction, let its first line be `-- no-transaction`")
+            }
+            Format::Diesel => {
+                Some("to run it without a transaction, write run_in_transaction = false into its metadata.toml")
+            }
+            Format::Goose => Some("to run the file without a transaction, add `-- +goose NO TRANSACTION`"),
+            Format::Dbmate => Some("to run the section without a transaction: `-- migrate:up transaction:false`"),
+            Format::Refinery | Format::RusqliteMigration => None,
         }
     }
 }

@@ -70,6 +70,12 @@ impl Clock {
         Ok(())
     }
 
+    /// Stops the clock at so long after 1970: without SQLite, which would have to read a text.
+    pub(crate) fn stop_at(&self, unix: Duration) {
+        let since = i128::try_from(unix.as_micros()).unwrap_or(i128::MAX / 2);
+        *self.lock() = Time::Stopped { julian_us: i128::from(UNIX_EPOCH_IN_JULIAN_MS) * 1000 + since };
+    }
+
     /// Moves the clock forward. A running clock goes on running from there.
     pub fn advance(&self, by: Duration) {
         self.advance_us(i128::try_from(by.as_micros()).unwrap_or(i128::MAX / 2));

@@ -66,17 +66,17 @@ pub(super) fn of(stairs: &Stairs, step: &Step, loss: &Loss) -> Option<Blame> {
     match loss.kind {
         Kind::Table => {
             return said(
-                &acts,
+                acts,
                 |what| matches!(what, What::DropTable { table } if table.eq_ignore_ascii_case(&loss.table)),
             );
         }
         Kind::Column => {
             let column = loss.column.as_deref()?;
             return said(
-                &acts,
+                acts,
                 |what| matches!(what, What::DropColumn { column: dropped, .. } if dropped.eq_ignore_ascii_case(column)),
             )
-            .or_else(|| copy(&acts, loss));
+            .or_else(|| copy(acts, loss));
         }
         _ => {}
     }
@@ -91,7 +91,7 @@ pub(super) fn of(stairs: &Stairs, step: &Step, loss: &Loss) -> Option<Blame> {
         }
         seen.is_some()
     });
-    let Some(statement) = seen else { return copy(&acts, loss) };
+    let Some(statement) = seen else { return copy(acts, loss) };
     let own = |table: &str| names_after(statement).is_some_and(|name| name.eq_ignore_ascii_case(table));
     let means = acts.iter().filter(|act| act.statement == statement).find_map(|act| match &act.what {
         What::Delete { table } | What::DropTable { table } if own(table) => Some(Means::Said),

@@ -1,13 +1,16 @@
 //! Rows for the tables of a version.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use crate::data::Fill;
 use crate::error::Error;
 use crate::migrations::is_ledger;
-use crate::schema::{Schema, Table, TableKind};
-use crate::sql::quote_identifier;
+use crate::schema::{Indexed, Schema, Table, TableKind, Term};
+use crate::sql::{Token, TokenKind, quote_identifier, tokens};
 
 /// How many rows have values at the ends of what their types hold.
 const EDGES: u64 = 2;
@@ -19,11 +22,66 @@ pub(super) struct Plan {
     pub(super) seed: u64,
     /// What the user says: table, column, value.
     pub(super) given: Vec<(String, String, Value)>,
+    /// Columns that the history reads as JSON.
+    pub(super) json: Vec<Json>,
+}
+
+/// A column that a statement hands to a function of JSON.
+#[derive(Clone, Debug)]
+pub(super) struct Json {
+    column: String,
+    /// All names in the statement: the table's is one of them.
+    names: Arc<[String]>,
+}
+
+impl Json {
+    /// What this statement says.
+    pub(super) fn read(statement: &str) -> Vec<Json> {
+        /// Functions that make JSON of what is none.
+        const MAKERS: [&str; 5] = ["array", "object", "quote", "group_array", "group_object"];
+        let tokens = tokens(statement);
+        let reads = |token: &Token<'_>| {
+            let name = token.text.to_ascii_lowercase();
+            let rest = name.strip_prefix("json").map(|rest| rest.strip_prefix('b').unwrap_or(rest));
+            rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix('_').is_some_and(|of| !MAKERS.contains(&of)))
+        };
+        let columns: Vec<String> = (0..tokens.len())
+            .filter(|&at| reads(&tokens[at]) && tokens.get(at + 1).is_some_and(|next| next.is_symbol("(")))
+            .filter_map(|at| {
+                // `json(column`, `json(table.column`
+                let start = at + if tokens.get(at + 3).is_some_and(|dot| dot.is_symbol(".")) { 4 } else { 2 };
+                let ends = tokens.get(start + 1).is_some_and(|end| end.is_symbol(",") || end.is_symbol(")"));
+                tokens.get(start).filter(|token| ends && token.kind != TokenKind::Text)?.name()
+            })
+            .collect();
+        if columns.is_empty() {
+            return Vec::new();
+        }
+        let names: Arc<[String]> = tokens.iter().filter_map(Token::name).collect();
+        columns.into_iter().map(|column| Json { column, names: Arc::clone(&names) }).collect()
+    }
+
+    /// Whether this column of the table is meant, and holds whatever it is given.
+    fn is_of<'t>(&self, table: &'t Table) -> Option<&'t str> {
+        let is_named = |name: &str| name.eq_ignore_ascii_case(&table.name);
+        let column = table.column(&self.column).filter(|_| self.names.iter().any(|name| is_named(name)))?;
+        let name = |term: &Term| matches!(&term.what, Indexed::Column(name) if *name == column.name);
+        let keys = table.unique.iter().chain(&table.primary_key).map(|key| &key.terms);
+        let unique = table.indexes.iter().filter(|index| index.unique).map(|index| &index.terms);
+        let is_key = keys.chain(unique).any(|terms| terms.iter().any(name));
+        // What a CHECK says is known without this.
+        let is_checked = table.checks.iter().any(|check| {
+            tokens(&check.expression).iter().filter_map(Token::name).any(|name| name.eq_ignore_ascii_case(&column.name))
+        });
+        let takes_text =
+            !table.strict || ["TEXT", "ANY"].iter().any(|of| column.declared_type.eq_ignore_ascii_case(of));
+        (!is_key && !is_checked && takes_text && column.generated.is_none()).then_some(&*column.name)
+    }
 }
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { rows: 5, seed: 7, given: Vec::new() }
+        Plan { rows: 5, seed: 7, given: Vec::new(), json: Vec::new() }
     }
 }
 
@@ -46,12 +104,12 @@ impl Plan {
         let new: Vec<&Table> = schema.tables.iter().filter(is_filled).filter(is_new).collect();
         let plain = || self.given(Fill::seed(self.seed).null_rate(30), schema);
         let mut failed = Vec::new();
-        if known.is_some() || plain().every_table(self.rows).try_insert(connection).is_err() {
+        if known.is_some() || plain().every_table(self.rows).insert_into(connection, schema).is_err() {
             for table in &new {
                 // A table that holds fewer rows, or shares its keys with a parent that is full, gets what it takes.
-                let filled = plain().reuse().rows(&table.name, self.rows).try_insert(connection);
-                let filled = filled.or_else(|_| plain().rows(&table.name, self.rows).try_insert(connection));
-                let filled = filled.or_else(|_| plain().rows(&table.name, 1).try_insert(connection));
+                let filled = plain().reuse().rows(&table.name, self.rows).insert_into(connection, schema);
+                let filled = filled.or_else(|_| plain().rows(&table.name, self.rows).insert_into(connection, schema));
+                let filled = filled.or_else(|_| plain().rows(&table.name, 1).insert_into(connection, schema));
                 if let Err(error) = filled
                     && count(connection, table) == Some(0)
                 {
@@ -62,7 +120,7 @@ impl Plan {
         for table in &new {
             // Where no constraint leaves room for them, there are none.
             let edges = self.given(Fill::seed(self.seed ^ 1).reuse().edge_cases(), schema);
-            let _ = edges.rows(&table.name, EDGES).try_insert(connection);
+            let _ = edges.rows(&table.name, EDGES).insert_into(connection, schema);
         }
         gaps(connection, schema, known);
         failed
@@ -72,6 +130,20 @@ impl Plan {
     fn given(&self, fill: Fill, schema: &Schema) -> Fill {
         let there = |table: &str, column: &str| schema.table(table).is_some_and(|table| table.column(column).is_some());
         let given = self.given.iter().filter(|(table, column, _)| there(table, column));
+        let is_given = |table: &Table, column: &str| {
+            self.given
+                .iter()
+                .any(|(given, of, _)| given.eq_ignore_ascii_case(&table.name) && of.eq_ignore_ascii_case(column))
+        };
+        let mut fill = fill;
+        for table in &schema.tables {
+            let columns: BTreeSet<&str> = self.json.iter().filter_map(|json| json.is_of(table)).collect();
+            for column in columns {
+                if table.kind == TableKind::Ordinary && !is_given(table, column) {
+                    fill = fill.set(&table.name, column, "{}");
+                }
+            }
+        }
         given.fold(fill, |fill, (table, column, value)| fill.set(table, column, value.clone()))
     }
 }

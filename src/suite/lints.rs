@@ -8,7 +8,7 @@ use super::stairs::{Stairs, Step};
 use super::survival::Fates;
 use crate::check::{self, Finding, Findings, try_lint};
 use crate::error::Result;
-use crate::schema::{Column, Indexed, Schema, Table, Term};
+use crate::schema::{Column, ForeignKey, Indexed, Schema, Table, Term};
 use crate::sql::{Statement, Token, tokens};
 
 /// What `lints_clean` takes from [`check::lint`]: what is broken, not what could be better. A history that has shipped cannot
@@ -28,6 +28,8 @@ const BROKEN: [&str; 5] =
 /// | `values-moved` | `every_row_survives` | values of one column are in another |
 /// | `destructive` | `every_row_survives` | a table, a column or rows are dropped |
 /// | `irreversible-down` | `down_undoes_up` | a down script fails, or leaves another schema |
+/// | `nested-transaction` | `applies_to_an_empty_database` | BEGIN or COMMIT in a migration that its runner has begun a transaction for |
+/// | `nested-transaction` | `failure_leaves_the_previous_version` | a COMMIT in the middle, so that a failure leaves what stands before it |
 /// | `half-applied` | `failure_leaves_the_previous_version` | a failure leaves a part of the migration |
 /// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | an index, trigger or constraint, or the AUTOINCREMENT of a table is gone after a rebuild |
 /// | `fk-dropped` | `lints_clean` | a foreign key is gone after a rebuild |
@@ -48,6 +50,7 @@ pub const CODES: &[&str] = &[
     "values-moved",
     "destructive",
     "irreversible-down",
+    "nested-transaction",
     "half-applied",
     "rebuild-loses-objects",
     "fk-dropped",
@@ -98,7 +101,7 @@ fn of_step(suite: &Suite, stairs: &Stairs, step: &Step, found: &mut Vec<Finding>
     };
     let acts = stairs.acts(step.index);
     let mut within = stairs.history.is_wrapped(migration);
-    for act in &acts {
+    for act in acts {
         let finding = match &act.what {
             What::Begin => {
                 within = true;
@@ -123,7 +126,7 @@ fn of_step(suite: &Suite, stairs: &Stairs, step: &Step, found: &mut Vec<Finding>
             What::RenameColumn { table, column, to } if suite.options.old_code_runs && known_before(step, table) => {
                 Some(renamed(&format!("{table}.{column}"), to, migration.version(), migration.name()))
             }
-            What::Update { table, column, everywhere: true, .. } if suite.options.old_code_runs && changes_schema(&acts) => {
+            What::Update { table, column, everywhere: true, .. } if suite.options.old_code_runs && changes_schema(acts) => {
                 let what = format!(
                     "migration {} writes {table}.{column} of every row in the transaction that changes the schema: {}",
                     migration.version(),
@@ -153,7 +156,7 @@ fn of_step(suite: &Suite, stairs: &Stairs, step: &Step, found: &mut Vec<Finding>
     }
     if let Some(after) = &step.after {
         let (old, new) = (&step.before.schema, &after.schema);
-        let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), &acts);
+        let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), acts);
         for table in &old.tables {
             if let Some((name, true)) = fates.name_of(&table.name)
                 && let Some(twin) = new.table(name)
@@ -280,6 +283,9 @@ fn lost_objects(
             continue;
         }
         let is_reference = what.contains("FOREIGN KEY") || what.contains("REFERENCES");
+        if check_is_kept(what, table, twin) || (is_reference && references_are_kept(table, twin)) {
+            continue;
+        }
         let code = if is_reference { "fk-dropped" } else { "rebuild-loses-objects" };
         let object = difference.object().strip_prefix("table ").unwrap_or(difference.object());
         let cost = match is_reference {
@@ -291,6 +297,34 @@ fn lost_objects(
         )));
     }
     found
+}
+
+/// Whether a CHECK has nothing but another name.
+fn check_is_kept(what: &str, table: &Table, twin: &Table) -> bool {
+    let is_it = |expression: &str| what.contains("CHECK") && what.ends_with(&format!("({expression})"));
+    let kept = |expression: &str| twin.checks.iter().any(|check| check.expression == expression);
+    table.checks.iter().any(|check| is_it(&check.expression) && kept(&check.expression))
+}
+
+/// Whether all foreign keys are there, perhaps with their columns in another order.
+fn references_are_kept(table: &Table, twin: &Table) -> bool {
+    let pairs = |key: &ForeignKey| {
+        let parents = key.parent_columns.iter().flatten().map(Some).chain(std::iter::repeat(None));
+        let mut pairs: Vec<_> = key
+            .columns
+            .iter()
+            .zip(parents)
+            .map(|(column, parent)| (column.to_ascii_lowercase(), parent.map(|parent| parent.to_ascii_lowercase())))
+            .collect();
+        pairs.sort();
+        pairs
+    };
+    let same = |one: &ForeignKey, other: &ForeignKey| {
+        one.parent.eq_ignore_ascii_case(&other.parent)
+            && (one.on_delete, one.on_update, one.deferred) == (other.on_delete, other.on_update, other.deferred)
+            && pairs(one) == pairs(other)
+    };
+    table.foreign_keys.iter().all(|key| twin.foreign_keys.iter().any(|other| same(key, other)))
 }
 
 /// Whether what was UNIQUE by a constraint is so by the primary key or an index.

@@ -26,7 +26,7 @@
 //! | `upgraded_equals_fresh` | data decides which schema comes out |
 //! | `shipped_migrations_are_frozen` | a file is not what it was when it was shipped, see [`Suite`] |
 //! | `down_undoes_up` | a down script fails, or leaves another schema than there was |
-//! | `failure_leaves_the_previous_version` | a migration that is interrupted leaves half of its work |
+//! | `failure_leaves_the_previous_version` | a migration of which a statement fails, or that is interrupted, leaves half of its work |
 //! | `survives_power_loss` | a power cut in a migration leaves what no version has |
 //! | `integrity_holds` | a broken reference, index, CHECK or full-text index after a step |
 //! | `schema_is_as_reviewed` | the schema is not that of the snapshot (needs the feature `snapshots` and the macro) |
@@ -43,6 +43,7 @@ mod fill;
 mod frozen;
 mod lints;
 mod macros;
+mod nested;
 mod options;
 mod outcome;
 mod provoke;

@@ -28,21 +28,25 @@ struct Trial {
 pub(super) fn all(stairs: &Stairs, step: &Step) -> Result<Vec<Provoked>> {
     // Where plain rows are refused already, there is nothing to tell one reason from another.
     let Some(after) = &step.after else { return Ok(Vec::new()) };
-    let before = stairs.over(&step.before.image)?;
     let (old, new) = (&step.before.schema, &after.schema);
     let acts = stairs.acts(step.index);
-    let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), &acts);
+    let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), acts);
     let mut found: Vec<Provoked> = Vec::new();
+    let mut opened = None;
     for table in old.tables.iter().filter(|table| table.kind == TableKind::Ordinary && !table.without_rowid) {
         let name = fates.name_of(&table.name).map_or(table.name.as_str(), |(name, _)| name);
         let Some(twin) = new.table(name).filter(|twin| twin.sql != table.sql || twin.indexes != table.indexes) else {
             continue;
         };
-        for trial in trials(table, twin, &before) {
+        let before = match &opened {
+            Some(before) => before,
+            None => opened.insert(stairs.over(&step.before.image)?),
+        };
+        for trial in trials(table, twin, before) {
             if found.iter().any(|provoked| provoked.object == trial.object) {
                 continue;
             }
-            if let Some(provoked) = attempt(stairs, step, &before, trial)? {
+            if let Some(provoked) = attempt(stairs, step, before, trial)? {
                 found.push(provoked);
             }
         }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::check::Cell;
 
 /// Whether nothing is lost from `before` to `after`: the same value, the same number or flag as another type, the same
-/// instant, the same JSON. A NULL may become anything.
+/// instant, the same JSON, or an object with more in it. A NULL may become anything.
 pub(super) fn says_the_same(before: &Cell, after: &Cell, connection: &Connection) -> bool {
     if before == after {
         return true;
@@ -102,7 +102,9 @@ fn same_json(before: &Cell, after: &Cell, connection: &Connection) -> bool {
         return false;
     }
     let values = [before.value(), after.value()].map(rusqlite::types::ToSqlOutput::Borrowed);
-    connection.query_row("SELECT json(?1) = json(?2)", values, |row| row.get(0)).unwrap_or(false)
+    // To merge into an object what it has already changes nothing: https://www.rfc-editor.org/rfc/rfc7396
+    let sql = "SELECT json(?1) = json(?2) OR (json_type(?1) = 'object' AND json_patch(?2, ?1) = json(?2))";
+    connection.query_row(sql, values, |row| row.get(0)).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -144,6 +146,9 @@ mod tests {
             ("'2026-03-01 12:00:00'", "'2026-03-01 13:00:00'", false),
             ("'{\"a\": 1}'", "'{\"a\":1}'", true),
             ("'{\"a\": 1}'", "'{\"a\":2}'", false),
+            ("'{\"a\": 1}'", "'{\"b\":2, \"a\":1}'", true),
+            ("'{\"a\": 1, \"b\": 2}'", "'{\"a\":1}'", false),
+            ("'{\"a\": [1]}'", "'{\"a\":[1,2]}'", false),
         ] {
             assert_eq!(says_the_same(&cell(before), &cell(after), &connection), same, "{before} -> {after}");
         }

@@ -24,8 +24,15 @@ pub(super) struct Stairs {
     plan: fill::Plan,
     /// The step from which on there are databases with data in the field.
     pub(super) first: usize,
-    empty: Mutex<Vec<Image>>,
+    empty: Mutex<Vec<Empty>>,
+    acts: Vec<OnceCell<Vec<Act>>>,
     climb: OnceCell<Climb>,
+}
+
+/// A database with nothing in it but what its migrations put there.
+struct Empty {
+    image: Image,
+    declared: Declared,
 }
 
 /// One pass over all steps.
@@ -56,11 +63,30 @@ pub(super) struct Step {
 pub(super) struct State {
     pub(super) image: Image,
     pub(super) schema: Arc<Schema>,
+    declared: Declared,
+}
+
+/// All that `sqlite_schema` says: where that is the same, the schemas are.
+#[derive(Clone, PartialEq)]
+struct Declared(Arc<str>);
+
+impl Declared {
+    fn read(connection: &Connection) -> Result<Declared> {
+        // Quoted, so that no text runs into the next one.
+        let sql = "SELECT ifnull(group_concat(quote(type) || quote(name) || quote(tbl_name) || quote(sql)), '')
+                   FROM main.sqlite_schema";
+        let text = connection.query_row(sql, [], |row| row.get::<_, String>(0));
+        text.map(|text| Declared(text.into())).map_err(|error| Error::sqlite("to read the schema", error))
+    }
 }
 
 impl Stairs {
     pub(super) fn new(history: Migrations, workshop: Workshop, plan: fill::Plan, first: usize) -> Stairs {
-        Stairs { history, workshop, plan, first, empty: Mutex::default(), climb: OnceCell::new() }
+        let statements = || history.iter().flat_map(Migration::statements);
+        let json = statements().flat_map(|statement| fill::Json::read(statement.text)).collect();
+        let plan = fill::Plan { json, ..plan };
+        let acts = history.iter().map(|_| OnceCell::new()).collect();
+        Stairs { history, workshop, plan, first, empty: Mutex::default(), acts, climb: OnceCell::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -72,8 +98,8 @@ impl Stairs {
         self.history.iter().nth(step).unwrap_or_else(|| unreachable!("step {step} of {}", self.len()))
     }
 
-    pub(super) fn acts(&self, step: usize) -> Vec<Act> {
-        acts(&self.migration(step).statements())
+    pub(super) fn acts(&self, step: usize) -> &[Act] {
+        self.acts[step].get_or_init(|| acts(&self.migration(step).statements()))
     }
 
     /// The version of a database to which this many migrations are applied.
@@ -93,29 +119,44 @@ impl Stairs {
         self.workshop.over(image.clone())
     }
 
-    fn images(&self) -> MutexGuard<'_, Vec<Image>> {
+    fn images(&self) -> MutexGuard<'_, Vec<Empty>> {
         self.empty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A database to which this many migrations are applied, with nothing in it but what they put there.
     pub(super) fn empty(&self, count: usize) -> Result<Scratch> {
         let mut images = self.images();
+        self.make(&mut images, count)?;
+        self.over(&images[count].image)
+    }
+
+    fn make(&self, images: &mut Vec<Empty>, count: usize) -> Result<()> {
         if images.is_empty() {
-            images.push(self.workshop.empty()?.image()?);
+            let database = self.workshop.empty()?;
+            images.push(Empty { declared: Declared::read(&database)?, image: database.image()? });
         }
         while images.len() <= count {
             let step = images.len() - 1;
-            let mut database = self.over(&images[step])?;
+            let mut database = self.over(&images[step].image)?;
             self.step(&mut database, step)?;
-            images.push(database.image()?);
+            images.push(Empty { declared: Declared::read(&database)?, image: database.image()? });
         }
-        self.over(&images[count])
+        Ok(())
+    }
+
+    /// Whether a database declares what an empty one does to which this many migrations are applied. If it does not, the
+    /// schemas may be the same all the same.
+    pub(super) fn declares_as_empty(&self, count: usize, state: &State) -> Result<bool> {
+        let mut images = self.images();
+        self.make(&mut images, count)?;
+        Ok(images[count].declared == state.declared)
     }
 
     /// How many migrations apply to an empty database: all of them, where nothing is wrong.
     pub(super) fn reach(&self) -> usize {
-        let _ = self.empty(self.len());
-        self.images().len().saturating_sub(1)
+        let mut images = self.images();
+        let _ = self.make(&mut images, self.len());
+        images.len().saturating_sub(1)
     }
 
     pub(super) fn climb(&self) -> Result<&Climb> {
@@ -127,13 +168,14 @@ impl Stairs {
             let mut progress = Progress::of("migrating data, version by version", u64::try_from(reach).ok());
             for step in self.first..=reach {
                 progress.at(step as u64);
-                let (here, schema) = match arrived.take() {
-                    Some(State { image, schema }) => (self.workshop.over(image)?, schema),
+                let (here, schema, declared) = match arrived.take() {
+                    Some(State { image, schema, declared }) => (self.workshop.over(image)?, schema, declared),
                     None => {
                         known = None;
                         let here = self.empty(step)?;
                         let schema = Arc::new(Schema::read(&here)?);
-                        (here, schema)
+                        let declared = Declared::read(&here)?;
+                        (here, schema, declared)
                     }
                 };
                 for (table, error) in self.plan.rows(&here, &schema, known.as_deref(), self.ledger()) {
@@ -144,7 +186,7 @@ impl Stairs {
                 }
                 // Behind the last version there is nothing to climb to, but it has to take data as well.
                 if step < reach {
-                    let before = State { image: here.image()?, schema: Arc::clone(&schema) };
+                    let before = State { image: here.image()?, schema: Arc::clone(&schema), declared };
                     let after = self.after(&before, step)?;
                     arrived.clone_from(&after);
                     known = Some(schema);
@@ -171,8 +213,12 @@ impl Stairs {
         if self.step(&mut here, step).is_err() {
             return Ok(None);
         }
-        let schema = Arc::new(Schema::read(&here)?);
-        Ok(Some(State { image: here.image()?, schema }))
+        let declared = Declared::read(&here)?;
+        let schema = match declared == before.declared {
+            true => Arc::clone(&before.schema),
+            false => Arc::new(Schema::read(&here)?),
+        };
+        Ok(Some(State { image: here.image()?, schema, declared }))
     }
 
     /// The steps of a database from the field, up to the one that refuses it.
@@ -180,7 +226,8 @@ impl Stairs {
         let schema = Arc::new(Schema::read(&database)?);
         let Some(first) = self.position_of(&schema)? else { return Ok(None) };
         let mut steps = Vec::new();
-        let mut before = State { image: database.image()?, schema };
+        let declared = Declared::read(&database)?;
+        let mut before = State { image: database.image()?, schema, declared };
         for index in first..self.reach() {
             let after = self.after(&before, index)?;
             let next = after.clone();
@@ -199,7 +246,12 @@ impl Stairs {
 
     /// The rows of one of the databases.
     pub(super) fn rows_of(&self, state: &State) -> Result<Contents> {
-        Contents::read(&*self.over(&state.image)?, &state.schema, self.ledger())
+        self.rows_in(&*self.over(&state.image)?, state)
+    }
+
+    /// The same, on a connection to it.
+    pub(super) fn rows_in(&self, database: &Connection, state: &State) -> Result<Contents> {
+        Contents::read(database, &state.schema, self.ledger())
     }
 
     pub(super) fn contents(&self, database: &Connection) -> Result<Contents> {

@@ -25,12 +25,10 @@ pub(super) fn survives_loss(_: &Suite, stairs: &Stairs) -> Result<()> {
 fn cut(stairs: &Stairs, step: &Step) -> Result<Option<Finding>> {
     let migration = stairs.migration(step.index);
     let db = stairs.workshop.test_db(&step.before.image)?;
-    let mut explored =
-        crash::test(&db, |connection| stairs.step(connection, step.index)).may_change_nothing().every_operation();
-    if !stairs.history.is_wrapped(migration) {
-        explored = explored.each_transaction();
-    }
-    let Err(error) = explored.try_run() else { return Ok(None) };
+    let explored = crash::test(&db, |connection| stairs.step(connection, step.index));
+    let Err(error) = explored.each_transaction().may_change_nothing().every_operation().try_run() else {
+        return Ok(None);
+    };
     let what =
         format!("a power cut in migration {} leaves what no version has: {}", migration.version(), migration.name());
     Ok(Some(

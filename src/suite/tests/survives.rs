@@ -41,8 +41,9 @@ pub(super) fn named(finding: Finding, vintage: Option<&str>) -> Finding {
 }
 
 fn lost(stairs: &Stairs, step: &Step, after: &State) -> Result<Vec<Loss>> {
-    let (before, after_rows) = (stairs.rows_of(&step.before)?, stairs.rows_of(after)?);
-    Ok(losses(&before, &after_rows, &stairs.acts(step.index), &*stairs.over(&after.image)?))
+    let before = stairs.rows_of(&step.before)?;
+    let database = stairs.over(&after.image)?;
+    Ok(losses(&before, &stairs.rows_in(&database, after)?, stairs.acts(step.index), &database))
 }
 
 fn finding(stairs: &Stairs, step: &Step, loss: &Loss) -> Result<Finding> {
@@ -92,9 +93,8 @@ fn finding(stairs: &Stairs, step: &Step, loss: &Loss) -> Result<Finding> {
             let after = stairs.contents(&database);
             let acts = stairs.acts(step.index);
             applied
-                && after.is_ok_and(|after| {
-                    losses(&before, &after, &acts, &database).iter().any(|other| loss.is_like(other))
-                })
+                && after
+                    .is_ok_and(|after| losses(&before, &after, acts, &database).iter().any(|other| loss.is_like(other)))
         };
         let data = shrink::smallest(stairs.workshop, &step.before.image, &mut still)?;
         let shows = !data.is_empty() && !matches!(loss.kind, Kind::Sequence { .. });

@@ -54,7 +54,7 @@ histories! {
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
     begin_inside: [
-        ("applies_to_an_empty_database", "migration 2 failed: V2__change.sql"),
+        ("applies_to_an_empty_database", "nested-transaction: migration 2 begins a transaction within that of its runner: V2__change.sql"),
     ]
     boolean_inverted: [
         ("every_row_survives", "undeclared-loss: migration 2 changes 8 of 9 values of accounts.disabled: 002_change.sql"),
@@ -77,6 +77,12 @@ histories! {
     ]
     columns_swapped: [
         ("every_row_survives", "2 findings, the first: values-moved: migration 2 puts what was in last_name into people.first_name: 002_change.sql"),
+    ]
+    commit_at_the_end: [
+        ("applies_to_an_empty_database", "nested-transaction: migration 2 ends the transaction of its runner: V2__change.sql"),
+    ]
+    commit_in_the_middle: [
+        ("failure_leaves_the_previous_version", "nested-transaction: migration 2 ends the transaction of its runner: V2__change.sql"),
     ]
     default_that_is_no_constant: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
@@ -151,7 +157,7 @@ histories! {
         ("lints_clean", "rebuild-loses-objects: migration 2 loses the trigger notes_logged in the rebuild of notes: 002_change.sql"),
     ]
     two_autocommits: [
-        ("failure_leaves_the_previous_version", "half-applied: migration 2 leaves half of its work when it is interrupted: 002_change.sql"),
+        ("failure_leaves_the_previous_version", "half-applied: migration 2 leaves half of its work when a statement fails: 002_change.sql"),
     ]
     type_that_rounds: [
         ("every_row_survives", "undeclared-loss: migration 2 changes 8 of 9 values of prices.amount: 002_change.sql"),
@@ -160,7 +166,7 @@ histories! {
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
     version_set_outside_the_transaction: [
-        ("failure_leaves_the_previous_version", "half-applied: migration 2 leaves half of its work when it is interrupted: 002_change.sql"),
+        ("failure_leaves_the_previous_version", "half-applied: migration 2 leaves half of its work when a statement fails: 002_change.sql"),
     ]
     view_left_dangling: [
         ("lints_clean", "dangling-view: migration 2 leaves the view titles dangling: 002_change.sql"),
@@ -172,6 +178,7 @@ histories! {
     autoincrement_kept: []
     check_after_mending: []
     check_relaxed: []
+    check_renamed: []
     column_added_and_filled: []
     columns_in_another_order: []
     down_that_puts_a_column_last: []
@@ -180,7 +187,9 @@ histories! {
     keys_drawn_at_random: []
     flag_as_a_number: []
     foreign_key_after_clearing: []
+    foreign_key_in_another_order: []
     full_text_index_rebuilt: []
+    json_indexed: []
     not_null_after_a_backfill: []
     rebuild_with_all_that_belongs_to_it: []
     rebuild_with_children_kept: []
@@ -188,6 +197,7 @@ histories! {
     rename_by_hand: []
     renames: []
     rows_copied_into_a_table_of_their_own: []
+    savepoint_in_a_transaction: []
     strict_after_mending: []
     type_that_says_the_same: []
     unique_among_those_that_count: []

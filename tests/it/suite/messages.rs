@@ -119,27 +119,89 @@ undeclared-loss: migration 2 changes 6 of 6 values of prices.amount: 002_change.
 }
 
 #[test]
-fn a_migration_that_is_interrupted() {
-    let suite = Suite::new(template("fixtures/histories/bad/two_autocommits"));
-    let report = says(&suite, "failure_leaves_the_previous_version");
-    let start = "\
-half-applied: migration 2 leaves half of its work when it is interrupted: 002_change.sql
+fn a_migration_that_fails_half_way() {
+    check(
+        "bad/two_autocommits",
+        "failure_leaves_the_previous_version",
+        "\
+half-applied: migration 2 leaves half of its work when a statement fails: 002_change.sql
 
   half-applied (002_change.sql):
-    migration 2 leaves half of its work when it is interrupted: 002_change.sql
+    migration 2 leaves half of its work when a statement fails: 002_change.sql
     the next start runs it again, on a schema that no version has
 
   what is left of it:
     people.phone: new TEXT
 
-  interrupted at step ";
-    assert!(report.starts_with(start), "{report}");
-    assert!(report.ends_with(
-        "\
+  a statement that was made to fail:
+    migration 2 failed: 002_change.sql
+
+      sql:
+        CREATE INDEX people_phone ON people (phone);
+
+      at fixtures/histories/bad/two_autocommits/002_change.sql:3:
+      > CREATE INDEX people_phone ON people (phone);
+
+      SQLite says:
+        not authorized (code 23)
     note: what it did up to line 2 stays: that was committed before
 
-  help: put everything into one transaction: BEGIN at the start, COMMIT at the end, nothing behind it"
-    ));
+  help: put everything into one transaction: BEGIN at the start, COMMIT at the end, nothing behind it",
+    );
+}
+
+#[test]
+fn a_transaction_that_is_ended_in_the_middle() {
+    check(
+        "bad/commit_in_the_middle",
+        "failure_leaves_the_previous_version",
+        "\
+nested-transaction: migration 2 ends the transaction of its runner: V2__change.sql
+
+  nested-transaction (V2__change.sql):
+    migration 2 ends the transaction of its runner: V2__change.sql
+    what was done before stays, whatever becomes of the rest
+
+  at fixtures/histories/bad/commit_in_the_middle/V2__change.sql:2:
+  > COMMIT;
+
+  what is left of it:
+    people.phone: new TEXT
+
+  a statement that was made to fail:
+    migration 2 failed: V2__change.sql
+
+      sql:
+        BEGIN;
+
+      at fixtures/histories/bad/commit_in_the_middle/V2__change.sql:3:
+      > BEGIN;
+
+      SQLite says:
+        not authorized (code 23)
+    note: what it did up to line 2 stays: that was committed before
+
+  help: leave out BEGIN and COMMIT: refinery puts a transaction around each migration",
+    );
+}
+
+#[test]
+fn a_transaction_within_a_transaction() {
+    check(
+        "bad/begin_inside",
+        "applies_to_an_empty_database",
+        "\
+nested-transaction: migration 2 begins a transaction within that of its runner: V2__change.sql
+
+  nested-transaction (V2__change.sql):
+    migration 2 begins a transaction within that of its runner: V2__change.sql
+    SQLite refuses that, and the migration fails
+
+  at fixtures/histories/bad/begin_inside/V2__change.sql:1:
+  > BEGIN;
+
+  help: leave out BEGIN and COMMIT: refinery puts a transaction around each migration",
+    );
 }
 
 #[test]
