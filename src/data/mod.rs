@@ -39,44 +39,21 @@
 //! is near to them, texts of many kinds. Either way SQLite is the judge, with the functions and collations of the
 //! connection. A table that cannot be filled is an error with the constraint and what was tried, and nothing is inserted.
 
-mod cluster;
-mod column;
-mod conditions;
-mod derived;
-mod domain;
-mod edge;
-mod expression;
-mod failure;
+mod constraints;
 mod fill;
-mod finish;
-mod insert;
-mod judge;
-mod made;
-mod make;
-mod options;
-mod order;
-mod plan;
-#[cfg(feature = "data")]
-mod realistic;
-mod request;
 mod script;
-mod search;
-mod solve;
-mod store;
 #[cfg(feature = "property")]
 mod strategies;
-mod text;
-mod turns;
-mod unique;
+mod values;
 mod violations;
 
-pub(crate) use made::Made;
+pub(crate) use values::made::Made;
 
+pub use fill::options::Row;
+pub(crate) use fill::options::owned;
 pub use fill::{Fill, Filled};
-pub use options::Row;
-pub(crate) use options::owned;
-#[cfg(feature = "data")]
-pub use realistic::Locale;
 #[cfg(feature = "property")]
 pub use strategies::{Database, Rows, database, row, rows};
+#[cfg(feature = "data")]
+pub use values::realistic::Locale;
 pub use violations::{Violation, Violations, try_violations, violations};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Statement};
 
-use super::made::Made;
+use crate::data::values::made::Made;
 use crate::error::{Error, Result};
 use crate::schema::bench::names;
 use crate::sql::plain_name;

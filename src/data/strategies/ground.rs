@@ -5,10 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::types::Value;
 
-use super::super::fill::{Fill, within};
-use super::super::made::Made;
-use super::super::script::Script;
-use super::super::{failure, order, plan};
+use crate::data::fill::failure;
+use crate::data::fill::order;
+use crate::data::fill::plan;
+use crate::data::fill::{Fill, within};
+use crate::data::script::Script;
+use crate::data::values::made::Made;
 use crate::db::{Committed, Template};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::is_ledger;

@@ -1,7 +1,7 @@
 //! Simpler values: no value, the DEFAULT, small numbers, short texts of plain letters.
 
-use super::super::made::{Kind, Made};
 use super::ground::Instead;
+use crate::data::values::made::{Kind, Made};
 
 /// How simple a value is. Every step goes to one that is simpler by this measure, so that shrinking ends.
 type Weight = (u8, u128, Vec<u32>);

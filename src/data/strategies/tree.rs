@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::made::{Kind, Made};
-use super::super::script::{Item, Script};
 use super::ground::{Ground, Instead};
 use super::simpler;
+use crate::data::script::{Item, Script};
+use crate::data::values::made::{Kind, Made};
 
 /// How many rows are inserted, all in all, to find what SQLite takes.
 const PATIENCE: usize = 200_000;
@@ -341,7 +341,7 @@ impl Tree {
 
     fn instead(&mut self) -> Arc<Vec<Vec<Instead>>> {
         if self.instead.is_none() {
-            let of_table = |target: &super::super::script::Target| {
+            let of_table = |target: &crate::data::script::Target| {
                 target.columns.iter().map(|column| self.ground.instead(&target.name, column)).collect()
             };
             self.instead = Some(Arc::new(self.script.tables.iter().map(of_table).collect()));

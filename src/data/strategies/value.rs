@@ -7,9 +7,9 @@ use proptest::strategy::ValueTree;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::super::fill::within;
-use super::super::script::Script;
 use super::tree::Tree;
+use crate::data::fill::within;
+use crate::data::script::Script;
 use crate::db::{Template, TestDb};
 use crate::error::Result;
 
@@ -45,7 +45,7 @@ impl Rows {
     /// The rows, each with a value for every one of the [`columns`](Rows::columns).
     pub fn values(&self) -> Vec<Vec<Value>> {
         let ours = self.script.rows.iter().filter(|row| *self.script.tables[row.table].name == *self.table);
-        ours.map(|row| row.values.iter().map(super::super::Made::to_value).collect()).collect()
+        ours.map(|row| row.values.iter().map(crate::data::Made::to_value).collect()).collect()
     }
 
     /// A value of a row.

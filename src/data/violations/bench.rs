@@ -3,9 +3,9 @@
 use rusqlite::Connection;
 use rusqlite::Statement;
 
-use super::super::made::Made;
-use super::super::script::Target;
 use super::clause::{self, Clause, ROW};
+use crate::data::script::Target;
+use crate::data::values::made::Made;
 use crate::error::{Error, Refusal, Result};
 use crate::schema::Table;
 use crate::sql::quote_identifier;

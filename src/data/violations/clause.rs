@@ -1,8 +1,8 @@
 //! The constraints of a schema, one by one, and the question whether a row breaks one.
 
-use super::super::conditions::named_by_sqlite;
-use super::super::order;
-use super::super::plan::parent_columns;
+use crate::data::constraints::conditions::named_by_sqlite;
+use crate::data::fill::order;
+use crate::data::fill::plan::parent_columns;
 use crate::migrations::is_ledger;
 use crate::schema::bench::names;
 use crate::schema::{Column, ForeignKey, Indexed, Schema, Table, TableKind, Term};

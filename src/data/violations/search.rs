@@ -2,11 +2,11 @@
 
 use rusqlite::types::Value;
 
-use super::super::made::{Kind, Made};
-use super::super::script::Target;
-use super::super::search::candidates;
 use super::bench::{Bench, Outcome};
 use super::clause::{Clause, What};
+use crate::data::constraints::search::candidates;
+use crate::data::script::Target;
+use crate::data::values::made::{Kind, Made};
 use crate::draw::{Draw, named};
 use crate::schema::Table;
 
@@ -351,7 +351,7 @@ fn strangers(value: &Made) -> Vec<Made> {
 pub(super) fn with_null(ground: &Ground<'_>, bench: &mut Bench<'_>, clause: usize) -> Option<(usize, Found)> {
     let known = &ground.clauses[clause];
     let may_be_null = |name: &&String| {
-        ground.table.column(name).is_some_and(|_| super::super::order::may_be_null(ground.table, name))
+        ground.table.column(name).is_some_and(|_| crate::data::fill::order::may_be_null(ground.table, name))
     };
     let null = Made::default();
     for name in known.columns.iter().filter(may_be_null) {

@@ -1,0 +1,360 @@
+//! Columns that constraints tie together, and the ways in which a row can satisfy all of them.
+
+use crate::data::constraints::domain::{Domain, Nulls};
+use crate::data::constraints::expression::{Comparison, Expression};
+use crate::data::constraints::judge::{Court, Judge};
+use crate::data::constraints::search::search;
+use crate::data::constraints::solve::{self, Branch, Relation};
+use crate::data::values::column::{self, Source};
+use crate::data::values::made::{Kind, Made};
+use crate::draw::{Draw, key, named};
+use crate::schema::Table;
+use crate::sql::{TokenKind, tokens};
+
+/// A condition that every row has to satisfy.
+#[derive(Clone, Debug)]
+pub(crate) struct Condition {
+    /// `CHECK`, `trigger`, `expression`.
+    pub(crate) kind: &'static str,
+    pub(crate) name: Option<String>,
+    /// As it was written.
+    pub(crate) shown: String,
+    /// What must not be false.
+    pub(crate) text: String,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) branches: Vec<Branch>,
+    /// As far as it is understood.
+    pub(crate) expression: Expression,
+    /// Whether columns that follow from others satisfy it, so that there is nothing to be chosen.
+    pub(crate) is_derived: bool,
+}
+
+impl Condition {
+    pub(crate) fn of(
+        kind: &'static str,
+        name: Option<String>,
+        shown: String,
+        text: String,
+        names: &[String],
+        branches: Option<Vec<Branch>>,
+    ) -> Condition {
+        let expression = if kind == "CHECK" { Expression::parse(&text, names) } else { Expression::Opaque };
+        let mut columns = Vec::new();
+        expression.columns(&mut columns);
+        // What could not be parsed names its columns all the same.
+        for token in tokens(&shown).iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted)) {
+            let name = token.name().unwrap_or_default();
+            if let Some(found) = names.iter().position(|column| column.eq_ignore_ascii_case(&name))
+                && !columns.contains(&found)
+            {
+                columns.push(found);
+            }
+        }
+        columns.sort_unstable();
+        let branches = branches.unwrap_or_else(|| solve::branches(&expression, true));
+        Condition { kind, name, shown, text, columns, branches, expression, is_derived: false }
+    }
+}
+
+/// Columns that are made together.
+#[derive(Clone, Debug)]
+pub(crate) struct Cluster {
+    pub(crate) columns: Vec<usize>,
+    pub(crate) ways: Vec<Way>,
+    /// What decides on the way of a row.
+    pub(crate) key: u64,
+}
+
+/// One way to make them.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    Sources {
+        makers: Vec<Maker>,
+        relations: Vec<Relation>,
+    },
+    /// Values that were found together, one list for each row of them.
+    Found(Vec<Vec<Made>>),
+}
+
+/// How one column of a cluster is made.
+#[derive(Clone, Debug)]
+pub(crate) struct Maker {
+    pub(crate) column: usize,
+    /// `None` for a column whose value comes from a parent: only whether it is NULL can be chosen.
+    pub(crate) source: Option<Source>,
+    pub(crate) null: Nulls,
+}
+
+/// What is known of a column when clusters are made.
+pub(crate) struct Facts<'t> {
+    pub(crate) table: &'t Table,
+    pub(crate) names: Vec<String>,
+    /// The place of each column in the table's list.
+    pub(crate) columns: Vec<usize>,
+    /// What holds for the column alone: NOT NULL, a value that is set.
+    pub(crate) own: Vec<Domain>,
+    /// Whether the value comes from elsewhere: a parent, a closure.
+    pub(crate) foreign: Vec<bool>,
+    /// How a value is made where no condition says otherwise.
+    pub(crate) plain: Vec<Option<Source>>,
+    /// Whether it is part of a key.
+    pub(crate) keyed: Vec<bool>,
+    pub(crate) seed: u64,
+}
+
+/// Groups columns by the conditions that they share, and finds ways for each group. `Err` has the condition for which no
+/// values were found, and those that were tried.
+pub(crate) fn clusters(
+    facts: &Facts<'_>,
+    conditions: &[Condition],
+    judge: &mut Judge<'_>,
+) -> Result<Vec<Cluster>, (usize, Vec<String>)> {
+    let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+    for (index, condition) in conditions.iter().enumerate() {
+        let (mut columns, mut members) = (condition.columns.clone(), vec![index]);
+        groups.retain(|(others, indexes)| {
+            let shares = others.iter().any(|column| columns.contains(column));
+            if shares {
+                columns.extend(others);
+                members.extend(indexes);
+            }
+            !shares
+        });
+        columns.sort_unstable();
+        columns.dedup();
+        members.sort_unstable();
+        groups.push((columns, members));
+    }
+    let mut clusters = Vec::new();
+    for (columns, members) in groups.into_iter().filter(|(columns, _)| !columns.is_empty()) {
+        clusters.push(cluster(facts, conditions, columns, members, judge)?);
+    }
+    Ok(clusters)
+}
+
+/// Values on which a way is tried, and how many of them have to pass.
+pub(crate) const SAMPLES: u64 = 12;
+
+fn cluster(
+    facts: &Facts<'_>,
+    conditions: &[Condition],
+    columns: Vec<usize>,
+    members: Vec<usize>,
+    judge: &mut Judge<'_>,
+) -> Result<Cluster, (usize, Vec<String>)> {
+    let mut branches = vec![Branch {
+        domains: columns.iter().map(|column| (*column, facts.own[*column].clone())).collect(),
+        ..Branch::default()
+    }];
+    // Those with few branches first, so that what is left out is little.
+    let mut by_size = members.clone();
+    by_size.sort_by_key(|index| conditions[*index].branches.len());
+    for index in by_size {
+        let both = solve::product(&branches, &conditions[index].branches);
+        if both.is_empty() {
+            // Not understood well enough: SQLite has to say.
+            continue;
+        }
+        branches = both;
+    }
+    let name = columns.iter().map(|column| facts.names[*column].as_str()).min().unwrap_or_default();
+    let key = named(named(facts.seed, "way of"), name);
+    let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
+    // What comes from elsewhere is not known yet, and neither is a condition about it.
+    let judged = |index: &&usize| {
+        let condition = &conditions[**index];
+        !condition.is_derived && !condition.columns.iter().any(|column| facts.foreign[*column])
+    };
+    let texts: Vec<&str> = members.iter().filter(judged).map(|index| conditions[*index].text.as_str()).collect();
+    let mut ways: Vec<Way> = branches.iter().filter_map(|branch| way(facts, &columns, branch, false)).collect();
+    let Some(mut court) = judge.court(&names, &texts) else {
+        return if ways.is_empty() { Err((members[0], Vec::new())) } else { Ok(Cluster { columns, ways, key }) };
+    };
+    let mut tried = Tried::default();
+    if !texts.is_empty() {
+        let mut rated: Vec<(u64, Way)> = Vec::new();
+        // What a column is made of anyway is the more likely value, where it passes.
+        for natural in branches.iter().filter_map(|branch| way(facts, &columns, branch, true)) {
+            if score(facts, &columns, &natural, key, judge, &mut court, &mut Tried::default()) == SAMPLES {
+                rated.push((SAMPLES, natural));
+            }
+        }
+        if !rated.is_empty() {
+            ways.clear();
+        }
+        for way in ways {
+            let score = score(facts, &columns, &way, key, judge, &mut court, &mut tried);
+            if score > 0 {
+                rated.push((score, way));
+            }
+        }
+        let best = rated.iter().map(|(score, _)| *score).max().unwrap_or(0);
+        // Below that, too many rows would be refused.
+        rated.retain(|(score, _)| *score * 2 >= best);
+        ways = rated.into_iter().map(|(_, way)| way).collect();
+        if best < SAMPLES / 3 {
+            let texts_of_all: Vec<&str> = members.iter().map(|index| conditions[*index].shown.as_str()).collect();
+            let found = search(facts, &columns, &texts_of_all, key, judge, &mut court, &mut tried);
+            if !found.is_empty() {
+                ways = found;
+            }
+        }
+    }
+    if ways.is_empty() {
+        let unmet = blame(facts, conditions, &columns, &members, judge, &tried);
+        return Err((unmet, tried.shown));
+    }
+    Ok(Cluster { columns, ways, key })
+}
+
+/// What was tried in vain, for the report.
+#[derive(Default)]
+pub(crate) struct Tried {
+    shown: Vec<String>,
+    values: Vec<Vec<Made>>,
+}
+
+impl Tried {
+    pub(crate) fn add(&mut self, names: &[&str], values: &[Made]) {
+        if self.values.len() >= 6 || self.values.iter().any(|other| other == values) {
+            return;
+        }
+        let pairs: Vec<String> =
+            names.iter().zip(values).map(|(name, value)| format!("{name} = {}", value.shown())).collect();
+        self.shown.push(pairs.join(", "));
+        self.values.push(values.to_vec());
+    }
+}
+
+/// The condition that refuses most of what was tried.
+fn blame(
+    facts: &Facts<'_>,
+    conditions: &[Condition],
+    columns: &[usize],
+    members: &[usize],
+    judge: &mut Judge<'_>,
+    tried: &Tried,
+) -> usize {
+    let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
+    let mut worst = (0, members[0]);
+    for &index in members {
+        let Some(mut court) = judge.court(&names, &[&conditions[index].text]) else { return index };
+        let refused = tried.values.iter().filter(|values| {
+            let values: Vec<&Made> = values.iter().collect();
+            !judge.passes(&mut court, &values)
+        });
+        worst = worst.max((refused.count(), index));
+    }
+    worst.1
+}
+
+/// What makes the columns of a branch. `natural` ones are made as they would be without conditions, where that is possible.
+fn way(facts: &Facts<'_>, columns: &[usize], branch: &Branch, natural: bool) -> Option<Way> {
+    let mut makers = Vec::new();
+    for &column in columns {
+        let declared = &facts.table.columns[facts.columns[column]];
+        let domain = branch.domains.iter().find(|(other, _)| *other == column).map(|(_, domain)| domain);
+        let domain = domain.cloned().unwrap_or_default();
+        let source = if facts.foreign[column] {
+            None
+        } else if let (Some(plain), true) = (
+            &facts.plain[column],
+            domain.null != Nulls::Must && (domain.is_free() || natural && domain.choices.is_none()),
+        ) {
+            Some(plain.clone())
+        } else {
+            Some(column::source(declared, facts.table.strict, &domain)?)
+        };
+        makers.push(Maker { column, source, null: domain.null });
+    }
+    Some(Way::Sources { makers, relations: branch.relations.clone() })
+}
+
+/// How many samples of a way pass.
+pub(crate) fn score(
+    facts: &Facts<'_>,
+    columns: &[usize],
+    way: &Way,
+    key_of: u64,
+    judge: &mut Judge<'_>,
+    court: &mut Court<'_>,
+    tried: &mut Tried,
+) -> u64 {
+    let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
+    let mut made = vec![Made::default(); facts.names.len()];
+    let mut passed = 0;
+    for sample in 0..SAMPLES {
+        let mut draw = Draw::new(key(key_of, sample));
+        let Way::Sources { makers, relations } = way else { return 0 };
+        for maker in makers {
+            if let Some(source) = &maker.source {
+                // A column of a key may have to show the row's number.
+                let is_numbered = facts.keyed[maker.column] && sample % 2 == 1;
+                let number = is_numbered.then(|| (sample << (2 * sample)) % source.capacity().max(1));
+                source.make(&mut draw, number, &mut made[maker.column]);
+            }
+        }
+        satisfy(relations, &mut made);
+        let values: Vec<&Made> = columns.iter().map(|column| &made[*column]).collect();
+        if judge.passes(court, &values) {
+            passed += 1;
+        } else {
+            let values: Vec<Made> = values.into_iter().cloned().collect();
+            tried.add(&names, &values);
+        }
+    }
+    passed
+}
+
+/// Makes values of columns satisfy what is said about two of them at once, as far as that is possible: by taking one for
+/// the other, or by swapping them.
+pub(crate) fn satisfy(relations: &[Relation], made: &mut [Made]) {
+    for _ in 0..=relations.len() {
+        let mut changed = false;
+        for relation in relations {
+            changed |= satisfy_one(*relation, made);
+        }
+        if !changed {
+            return;
+        }
+    }
+}
+
+fn satisfy_one(relation: Relation, made: &mut [Made]) -> bool {
+    let (left, right) = (relation.left, relation.right);
+    let null = |made: &Made| made.kind() == Kind::Null;
+    if left == right {
+        return false;
+    }
+    match relation.comparison {
+        Comparison::Is if null(&made[left]) != null(&made[right]) => {}
+        _ if null(&made[left]) || null(&made[right]) => return false,
+        _ => {}
+    }
+    let order = made[left].order(&made[right]);
+    match relation.comparison {
+        Comparison::Equal | Comparison::Is => {
+            if order.is_ne() {
+                let copy = made[left].clone();
+                made[right].clone_from(&copy);
+                return true;
+            }
+            false
+        }
+        Comparison::Unequal | Comparison::IsNot => order.is_eq() && made[right].nudge(true),
+        Comparison::Less | Comparison::LessOrEqual => {
+            if order.is_gt() {
+                made.swap(left, right);
+                return true;
+            }
+            relation.comparison == Comparison::Less && order.is_eq() && made[right].nudge(true)
+        }
+        Comparison::Greater | Comparison::GreaterOrEqual => {
+            if order.is_lt() {
+                made.swap(left, right);
+                return true;
+            }
+            relation.comparison == Comparison::Greater && order.is_eq() && made[left].nudge(true)
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What every row of a table has to satisfy: its CHECKs, what its triggers refuse, and that what SQLite calculates from it
+//! for generated columns and indexes can be calculated.
+
+use crate::data::constraints::cluster::Condition;
+use crate::data::constraints::domain::{Domain, Shape};
+use crate::data::constraints::expression::Expression;
+use crate::data::constraints::judge;
+use crate::data::constraints::solve::{self, Branch};
+use crate::schema::{Indexed, Table, TriggerText};
+use crate::sql::{Token, tokens};
+
+/// The conditions of a table, about columns of these names.
+pub(crate) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
+    let mut found = Vec::new();
+    for check in &table.checks {
+        let shown = check.expression.trim().to_owned();
+        let named = check.name.clone();
+        found.push(Condition::of("CHECK", named, shown.clone(), shown, names, None));
+    }
+    for trigger in &table.triggers {
+        let Some(text) = TriggerText::of(&trigger.sql) else { continue };
+        for (tokens, shown) in refusals(&text) {
+            let expression = Expression::of_tokens(&tokens, names);
+            let branches = solve::branches(&expression, false);
+            let sql = format!("(SELECT ({shown}\n) IS NOT TRUE FROM {} AS NEW)", judge::NAME);
+            found.push(Condition::of("trigger", Some(trigger.name.clone()), shown, sql, names, Some(branches)));
+        }
+    }
+    let of_indexes = table.indexes.iter().flat_map(|index| index.terms.iter()).filter_map(|term| match &term.what {
+        Indexed::Expression(text) => Some(text),
+        _ => None,
+    });
+    let generated =
+        table.columns.iter().filter_map(|column| column.generated.as_ref()).map(|column| &column.expression);
+    for text in of_indexes.chain(generated).filter(|text| text.contains("json") || text.contains("->")) {
+        let mut documents = Vec::new();
+        json_columns(&Expression::parse(text, names), &mut documents);
+        let json = |column: &usize| (*column, Domain::of_shape(Shape::Json(None)));
+        let branches = vec![Branch { domains: documents.iter().map(json).collect(), ..Branch::default() }];
+        let sql = format!("typeof({text}\n) <> ''");
+        found.push(Condition::of("expression", None, text.clone(), sql, names, Some(branches)));
+    }
+    found
+}
+
+/// What SQLite calls a CHECK without a name: its text, of which a quoted name at the start alone is left.
+pub(crate) fn named_by_sqlite(text: &str) -> String {
+    match tokens(text).first() {
+        Some(first) if text.starts_with(['"', '`', '[', '\'']) => first.name().unwrap_or_else(|| text.to_owned()),
+        _ => text.to_owned(),
+    }
+}
+
+/// The columns that functions read as JSON.
+fn json_columns(expression: &Expression, found: &mut Vec<usize>) {
+    let mut inside = |parts: &[Expression]| parts.iter().for_each(|part| json_columns(part, found));
+    match expression {
+        Expression::Call(name, arguments) => {
+            inside(arguments);
+            if let Some(first) = arguments.first()
+                && (name.starts_with("json") || name.starts_with("->"))
+            {
+                first.columns(found);
+            }
+        }
+        Expression::Not(inner) => inside(std::slice::from_ref(inner)),
+        Expression::And(parts) | Expression::Or(parts) => inside(parts),
+        Expression::Compare(_, left, right) | Expression::Match(_, left, right) => {
+            inside(std::slice::from_ref(left));
+            inside(std::slice::from_ref(right));
+        }
+        Expression::In(what, list) => {
+            inside(std::slice::from_ref(what));
+            inside(list);
+        }
+        Expression::Case(arms, otherwise) => {
+            for (condition, value) in arms {
+                inside(std::slice::from_ref(condition));
+                inside(std::slice::from_ref(value));
+            }
+            if let Some(otherwise) = otherwise {
+                inside(std::slice::from_ref(otherwise));
+            }
+        }
+        Expression::Column(_) | Expression::Value(_) | Expression::Opaque => {}
+    }
+}
+
+/// The conditions under which a trigger on INSERT raises an error, as tokens and as text.
+fn refusals<'a>(trigger: &TriggerText<'a>) -> Vec<(Vec<Token<'a>>, String)> {
+    let mut found = Vec::new();
+    if trigger.event != "INSERT" {
+        return found;
+    }
+    for statement in &trigger.statements {
+        let Some(raise) = statement.iter().position(|token| token.is("RAISE")) else { continue };
+        let mut parts: Vec<&[Token<'a>]> = Vec::new();
+        if !trigger.when.is_empty() {
+            parts.push(&trigger.when);
+        }
+        if let Some(when) = statement[..raise].iter().rposition(|token| token.is("WHEN"))
+            && let Some(then) = statement[when..raise].iter().position(|token| token.is("THEN"))
+        {
+            parts.push(&statement[when + 1..when + then]);
+        } else if !statement.iter().any(|token| token.is("FROM")) {
+            let mut depth = 0;
+            let at = statement.iter().position(|token| {
+                depth += i32::from(token.is_symbol("(")) - i32::from(token.is_symbol(")"));
+                depth == 0 && token.is("WHERE")
+            });
+            if let Some(at) = at {
+                parts.push(&statement[at + 1..]);
+            }
+        } else {
+            // What it finds in other tables decides.
+            continue;
+        }
+        let text: Vec<String> = parts.iter().map(|part| format!("({})", written(part))).collect();
+        if text.is_empty() {
+            continue;
+        }
+        let tokens = match &parts[..] {
+            [only] => only.to_vec(),
+            // Two conditions read as one only in parentheses, which are no tokens of the trigger's.
+            _ => Vec::new(),
+        };
+        found.push((tokens, text.join(" AND ")));
+    }
+    found
+}
+
+/// Tokens as text, with a space where there was anything between them.
+fn written(tokens: &[Token<'_>]) -> String {
+    let mut text = String::new();
+    let mut end = None;
+    for token in tokens {
+        if end.is_some_and(|end| end != token.start) {
+            text.push(' ');
+        }
+        text.push_str(token.text);
+        end = Some(token.end());
+    }
+    text
+}

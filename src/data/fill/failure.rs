@@ -1,0 +1,150 @@
+//! What is said when a table cannot be filled.
+
+use crate::check::nearest;
+use crate::data::constraints::cluster::Condition;
+use crate::data::fill::plan::Limit;
+use crate::error::{Error, ErrorKind};
+use crate::report::count;
+use crate::schema::{Schema, Table, TableKind};
+use crate::sql::quote_text;
+
+fn failure(headline: String) -> Error {
+    Error::new(ErrorKind::Data, headline)
+}
+
+/// No values satisfy a CHECK, or a trigger.
+pub(crate) fn unsatisfied(
+    table: &Table,
+    condition: &Condition,
+    names: &[String],
+    tried: &[String],
+    is_given: bool,
+) -> Error {
+    let column = condition.columns.first().map_or("column", |column| names[*column].as_str());
+    let name = condition.name.as_ref().map_or(String::new(), |name| format!(" {name}"));
+    let (kind, table) = (condition.kind, &table.name);
+    let label = if kind == "trigger" { "it refuses" } else { kind };
+    let what = if is_given { "what is set does not satisfy" } else { "no value satisfies" };
+    let mut error = failure(format!("cannot fill {table}: {what} {kind}{name}")).evidence(label, &condition.shown);
+    if !tried.is_empty() {
+        error = error.evidence("tried", tried.join("\n"));
+    }
+    if is_given {
+        return error;
+    }
+    error.help(format!(
+        "say what it has to be: .set(\"{table}\", \"{column}\", ..) or .set_with(\"{table}\", \"{column}\", |row| ..)"
+    ))
+}
+
+/// More rows are asked for than a table can hold.
+pub(crate) fn full(table: &str, rows: u64, limit: &Limit) -> Error {
+    let most = count(limit.rows, "row");
+    if limit.is_guess {
+        return failure(format!("cannot fill {table} with {rows} rows: values were found for no more than {most}"))
+            .evidence("because of", &limit.because)
+            .help(format!("make them: .set_with(\"{table}\", column, |row| ..)"));
+    }
+    failure(format!("cannot fill {table} with {rows} rows: it has room for {most}"))
+        .evidence("because of", &limit.because)
+}
+
+/// Rows were refused again and again.
+pub(crate) fn refused(table: &str, row: u64, attempts: u64, tried: &[String], error: rusqlite::Error) -> Error {
+    failure(format!("cannot fill {table}: row {} was refused {attempts} times", row + 1))
+        .evidence("tried", tried.join("\n"))
+        .because_sqlite(error)
+        .help(format!(
+            "say what a column has to be: .set(\"{table}\", column, value) or .set_with(\"{table}\", column, |row| ..)"
+        ))
+}
+
+pub(crate) fn no_table(schema: &Schema, name: &str) -> Error {
+    if schema.views.iter().any(|view| view.name.eq_ignore_ascii_case(name)) {
+        return failure(format!("cannot fill {name}: it is a view")).help("fill the tables that it reads");
+    }
+    let error = failure(format!("no table to fill: {name}"));
+    let tables = schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary);
+    match nearest(name, tables.clone().map(|table| table.name.as_str())) {
+        Some(near) => error.help(format!("did you mean {near}?")),
+        None => {
+            let names: Vec<&str> = tables.map(|table| table.name.as_str()).collect();
+            if names.is_empty() { error } else { error.evidence("tables", names.join(", ")) }
+        }
+    }
+}
+
+pub(crate) fn not_ordinary(table: &Table) -> Error {
+    match &table.kind {
+        TableKind::Virtual { module, .. } => {
+            let name = &table.name;
+            failure(format!("cannot fill {name}: it is a virtual table of {module}, whose rules are not known"))
+        }
+        _ => failure(format!("cannot fill {}: a virtual table keeps its own data in it", table.name)),
+    }
+}
+
+pub(crate) fn no_column(table: &Table, name: &str) -> Error {
+    let error = failure(format!("no column to set: {}.{name}", table.name));
+    match nearest(name, table.columns.iter().map(|column| column.name.as_str())) {
+        Some(near) => error.help(format!("did you mean {near}?")),
+        None => {
+            let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+            error.evidence("columns", names.join(", "))
+        }
+    }
+}
+
+pub(crate) fn generated(table: &Table, name: &str) -> Error {
+    failure(format!("cannot set {}.{name}: SQLite generates it", table.name))
+}
+
+pub(crate) fn broken_value(table: &Table, name: &str, why: &str) -> Error {
+    failure(format!("cannot set {}.{name}: the value cannot be bound", table.name)).evidence("it says", why)
+}
+
+pub(crate) fn no_rows(table: &str) -> Error {
+    failure(format!("cannot fill {table} with 0 rows")).help("leave it out, or ask for 1 or more")
+}
+
+pub(crate) fn nothing_asked() -> Error {
+    failure("nothing to fill: no table is named".to_owned()).help("name one: .rows(\"users\", 50), or .every_table(20)")
+}
+
+pub(crate) fn no_tables() -> Error {
+    failure("nothing to fill: the database has no tables".to_owned())
+}
+
+/// A key that may not be NULL refers to rows that come later, and theirs is not known yet.
+pub(crate) fn cycle(table: &str, key: &str) -> Error {
+    failure(format!("cannot fill {table}: its foreign keys go in a circle")).evidence("it cannot be NULL", key)
+}
+
+/// Foreign keys that refer to nothing.
+pub(crate) fn broken(table: &str, broken: &[String]) -> Error {
+    failure(format!("cannot fill {table}: rows would refer to nothing"))
+        .evidence("PRAGMA foreign_key_check", broken.join("\n"))
+        .help("rows that are there already may have keys that were to be given")
+}
+
+pub(crate) fn not_related(parent: &str, child: &str) -> Error {
+    failure(format!("no foreign key of {child} refers to {parent}")).help(format!(
+        "each({}, {}, ..) makes rows of the second for each row of the first",
+        show(parent),
+        show(child)
+    ))
+}
+
+pub(crate) fn each_twice(child: &str) -> Error {
+    failure(format!("two each(.., \"{child}\", ..) for one table"))
+        .help("rows follow from one parent; the others are drawn")
+}
+
+pub(crate) fn no_parents(parent: &str, child: &str) -> Error {
+    failure(format!("no rows in {parent}, so that none of {child} can be made for each of them"))
+        .help(format!("make some: .rows({}, 50)", show(parent)))
+}
+
+fn show(name: &str) -> String {
+    format!("\"{}\"", quote_text(name).trim_matches('\''))
+}

@@ -1,0 +1,121 @@
+//! What a test says about the rows that it wants.
+
+use std::fmt;
+use std::rc::Rc;
+
+use rusqlite::ToSql;
+use rusqlite::types::{ToSqlOutput, Value};
+
+use crate::data::values::made::Made;
+
+/// Everything that is not how many rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) seed: u64,
+    /// How many in a hundred of the values that may be NULL are.
+    pub(crate) null_rate: u64,
+    /// The exponent of Zipf's law, by which some parents have more children than others.
+    pub(crate) skew: Option<f64>,
+    pub(crate) reuse: bool,
+    pub(crate) edge_cases: bool,
+    #[cfg(feature = "data")]
+    pub(crate) locale: crate::data::values::realistic::Locale,
+    /// Table, column, and what is in it.
+    pub(crate) given: Vec<(String, String, Given)>,
+}
+
+/// What a test says that a column has.
+#[derive(Clone)]
+pub(crate) enum Given {
+    Value(Value),
+    /// A value that cannot be bound, and why.
+    Broken(String),
+    With(Rc<Closure>),
+}
+
+pub(crate) type Closure = dyn Fn(&Row<'_>) -> rusqlite::Result<Value>;
+
+impl Given {
+    pub(crate) fn value(value: &dyn ToSql) -> Given {
+        match owned(value) {
+            Ok(value) => Given::Value(value),
+            Err(error) => Given::Broken(error.to_string()),
+        }
+    }
+}
+
+/// A value as it would be bound.
+pub(crate) fn owned(value: &dyn ToSql) -> rusqlite::Result<Value> {
+    match value.to_sql()? {
+        ToSqlOutput::Borrowed(value) => {
+            let mut made = Made::default();
+            made.set(value);
+            Ok(made.to_value())
+        }
+        ToSqlOutput::Owned(value) => Ok(value),
+        _ => Err(rusqlite::Error::ToSqlConversionFailure("only plain values can be set".into())),
+    }
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Given::Value(value) => value.fmt(f),
+            Given::Broken(why) => f.write_str(why),
+            Given::With(_) => f.write_str("a closure"),
+        }
+    }
+}
+
+/// A row that is being made, as [`Fill::set_with`](super::Fill::set_with) sees it.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    pub(crate) number: u64,
+    /// What is drawn for the row follows from it: another one for each attempt.
+    #[cfg_attr(not(feature = "data"), expect(dead_code, reason = "typed rows are drawn from it"))]
+    pub(crate) key: u64,
+    pub(crate) label: Option<&'a str>,
+    pub(crate) names: &'a [String],
+    pub(crate) made: &'a [Made],
+}
+
+impl Row<'_> {
+    /// The row's number, from 0.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The name by which [`Filled::id`](super::Filled::id) finds it.
+    pub fn label(&self) -> Option<&str> {
+        self.label
+    }
+
+    /// The value of a column. Columns that have a closure are made last, in the order of their declaration.
+    ///
+    /// # Panics
+    /// When the table has no such column.
+    #[track_caller]
+    pub fn get(&self, column: &str) -> Value {
+        match self.names.iter().position(|name| name.eq_ignore_ascii_case(column)) {
+            Some(at) => self.made[at].to_value(),
+            None => panic!("no column {column} in this row; it has {}", self.names.join(", ")),
+        }
+    }
+}
+
+impl fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (name, made) in self.names.iter().zip(self.made) {
+            map.entry(name, &made.to_value());
+        }
+        map.finish()
+    }
+}
+
+/// A value that fake makes up, the same for the same key.
+#[cfg(feature = "data")]
+pub(crate) fn typed<T: fake::Dummy<fake::Faker>>(key: u64) -> T {
+    use fake::rand::SeedableRng as _;
+    T::dummy_with_rng(&fake::Faker, &mut fake::rand::rngs::StdRng::seed_from_u64(key))
+}

@@ -1,0 +1,492 @@
+//! What is known of a table before its first row is made: how each column is made, and how many rows there can be.
+
+use rusqlite::Connection;
+
+use crate::data::constraints::cluster::{self, Cluster, Condition, Facts, Way};
+use crate::data::constraints::conditions;
+use crate::data::constraints::derived::Derived;
+use crate::data::constraints::domain::{Domain, Nulls};
+use crate::data::constraints::judge::Judge;
+use crate::data::fill::options::{Given, Options};
+use crate::data::fill::order;
+use crate::data::fill::unique::{self, Place};
+use crate::data::script::Target;
+use crate::data::values::column::{self, Source};
+use crate::data::values::made::Made;
+use crate::draw::named;
+use crate::error::{Error, Result};
+use crate::schema::{Indexed, Schema, Table};
+
+/// A table as it will be filled.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Its place in the schema.
+    pub(crate) table: usize,
+    pub(crate) name: String,
+    /// How many rows are made.
+    pub(crate) count: u64,
+    /// How many were asked for.
+    pub(crate) wanted: u64,
+    /// How many there can be, and what says so.
+    pub(crate) limit: Option<Limit>,
+    /// The number of the first row: rows that are there already come before it.
+    pub(crate) start: u64,
+    /// The columns that are inserted, in the order of their declaration.
+    pub(crate) columns: Vec<ColumnPlan>,
+    pub(crate) clusters: Vec<Cluster>,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) conditions: Vec<Condition>,
+    /// Columns that follow from others of their row.
+    pub(crate) derived: Vec<Derived>,
+    /// Columns of this table that others refer to and that cannot be made again from the row's number.
+    pub(crate) kept: Vec<usize>,
+    /// Labels, in the order of their rows, which come first.
+    pub(crate) labels: Vec<String>,
+    pub(crate) keys: Vec<unique::UniqueKey>,
+}
+
+/// The most rows that a table can hold beside those that are there, and the constraint that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) rows: u64,
+    pub(crate) because: String,
+    /// Whether there may be room for more: these are as many as were found.
+    pub(crate) is_guess: bool,
+    /// The tables that more rows would help, by their places in the schema.
+    pub(crate) parents: Vec<usize>,
+}
+
+/// A column as it will be made.
+#[derive(Debug)]
+pub(crate) struct ColumnPlan {
+    pub(crate) name: String,
+    /// What its values are drawn from, with the number of the row.
+    pub(crate) key: u64,
+    /// How many in a hundred are NULL.
+    pub(crate) nulls: u64,
+    pub(crate) place: Option<Place>,
+    pub(crate) how: How,
+    /// The column's declaration, where nothing speaks against values that apps trip over.
+    pub(crate) edge: Option<crate::schema::Column>,
+    pub(crate) strict: bool,
+}
+
+/// Where the values of a column come from.
+#[derive(Debug)]
+pub(crate) enum How {
+    /// One more than the last.
+    Rowid {
+        first: i64,
+    },
+    Source(Source),
+    /// Made with its cluster.
+    Cluster,
+    /// A parent's.
+    Reference,
+    /// What was set.
+    Fixed(Made),
+    /// What a closure says, by its place in the options.
+    With(usize),
+}
+
+/// A foreign key as it will be made.
+#[derive(Debug)]
+pub(crate) struct Reference {
+    /// The columns here, by their places in the plan.
+    pub(crate) columns: Vec<usize>,
+    /// The parent's columns, by name.
+    pub(crate) parent_columns: Vec<String>,
+    pub(crate) parent: Parent,
+    pub(crate) key: u64,
+    pub(crate) nulls: u64,
+    /// Whether a parent is taken by the number of the row, so that rows differ.
+    pub(crate) place: Option<Place>,
+    /// Whether rows are made for each parent in turn.
+    pub(crate) each: Option<(u64, u64)>,
+    /// As it is shown.
+    pub(crate) shown: String,
+    /// Whether an earlier key has chosen one of the columns already.
+    pub(crate) shares: bool,
+}
+
+/// What a foreign key refers to.
+#[derive(Debug)]
+pub(crate) enum Parent {
+    /// Nothing that is there.
+    Missing,
+    /// The table itself.
+    Own { columns: Vec<usize> },
+    /// A table of this fill, by its place in the list of plans, and its columns by their places there.
+    Made { plan: usize, columns: Vec<usize> },
+    /// A table of this fill that comes later, by its place in the schema: a cycle.
+    Later { table: usize },
+    /// Rows that were there before.
+    There { keys: Vec<Vec<Made>> },
+}
+
+impl Plan {
+    /// The columns that a row gives.
+    pub(crate) fn target(&self) -> Target {
+        let columns = self.columns.iter().map(|column| column.name.clone()).collect();
+        Target { name: self.name.clone(), columns }
+    }
+
+    /// The place of a column.
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether rows refer to rows that come later. `at` is the place of this plan.
+    pub(crate) fn refers_to_later(&self, at: usize) -> bool {
+        self.references.iter().any(|reference| matches!(reference.parent, Parent::Made { plan, .. } if plan > at))
+    }
+
+    /// Whether a column of any row can be made again from the row's number alone.
+    pub(crate) fn is_formula(&self, column: usize) -> bool {
+        matches!(self.columns[column].how, How::Rowid { .. } | How::Source(_) | How::Fixed(_))
+            && !self.derived.iter().any(|derived| derived.column == column)
+    }
+}
+
+/// What is asked of one table.
+pub(crate) struct Request<'r> {
+    pub(crate) table: usize,
+    pub(crate) rows: u64,
+    pub(crate) labels: Vec<String>,
+    /// The parent for each of whose rows some are made, by its place in the schema, and how many.
+    pub(crate) each: Option<(usize, u64, u64)>,
+    pub(crate) options: &'r Options,
+}
+
+/// Plans one table; `plans` are those of the tables before it.
+pub(crate) fn plan(
+    connection: &Connection,
+    schema: &Schema,
+    request: &Request<'_>,
+    plans: &[Plan],
+    later: &[usize],
+) -> Result<Plan> {
+    let table = &schema.tables[request.table];
+    let options = request.options;
+    let seed = named(options.seed, &table.name.to_ascii_lowercase());
+    let start = first_number(connection, table)?;
+    let places: Vec<usize> = (0..table.columns.len())
+        .filter(|at| table.columns[*at].generated.is_none() && !table.columns[*at].hidden)
+        .collect();
+    let names: Vec<String> = places.iter().map(|at| table.columns[*at].name.clone()).collect();
+    let at = |name: &str| names.iter().position(|own| own.eq_ignore_ascii_case(name));
+
+    let mut references = references(connection, schema, request, plans, later, seed, &names)?;
+    // What holds for each column alone.
+    let mut own: Vec<Domain> = names
+        .iter()
+        .map(|name| Domain::of_null(if order::may_be_null(table, name) { Nulls::May } else { Nulls::MustNot }))
+        .collect();
+    let mut foreign = vec![false; names.len()];
+    let mut fixed: Vec<Option<How>> = names.iter().map(|_| None).collect();
+    for (index, (of, column, given)) in options.given.iter().enumerate() {
+        if !of.eq_ignore_ascii_case(&table.name) {
+            continue;
+        }
+        let Some(column) = at(column) else { continue };
+        match given {
+            Given::Value(value) => {
+                own[column] = match value {
+                    rusqlite::types::Value::Null => Domain::of_null(Nulls::Must),
+                    value => Domain { null: Nulls::MustNot, ..Domain::of_choices(vec![value.clone()]) },
+                };
+                fixed[column] = Some(How::Fixed(Made::of(value)));
+            }
+            Given::Broken(_) | Given::With(_) => {
+                foreign[column] = true;
+                fixed[column] = Some(How::With(index));
+            }
+        }
+    }
+    // A value that is set refers to what it refers to.
+    references.retain(|reference| !reference.columns.iter().any(|column| fixed[*column].is_some()));
+    for reference in &mut references {
+        for &column in &reference.columns {
+            foreign[column] = true;
+            if matches!(reference.parent, Parent::Missing) && own[column].null == Nulls::May {
+                own[column].null = Nulls::Must;
+            }
+        }
+    }
+    let rowid = table.primary_key.as_ref().filter(|key| key.is_rowid).and_then(|key| match &key.terms[..] {
+        [term] => match &term.what {
+            Indexed::Column(name) => at(name),
+            _ => None,
+        },
+        _ => None,
+    });
+
+    let plain: Vec<Option<Source>> =
+        places.iter().map(|place| plain_source(table, &table.columns[*place], options)).collect();
+    let keyed = names.iter().map(|name| unique::is_keyed(table, name)).collect();
+    let facts = Facts { table, names: names.clone(), columns: places.clone(), own, foreign, plain, keyed, seed };
+    let mut conditions = conditions::of_table(table, &names);
+    let mut derived: Vec<Derived> = Vec::new();
+    for condition in &mut conditions {
+        let is_rowid = |column| rowid == Some(column);
+        let free = |column: usize| !facts.foreign[column] && fixed[column].is_none() && !is_rowid(column);
+        let found = Derived::of(&condition.expression, &names, &free);
+        condition.is_derived = !found.is_empty();
+        for one in found {
+            if !derived.iter().any(|other| other.column == one.column) {
+                derived.push(one);
+            }
+        }
+    }
+    let given: Vec<bool> = fixed.iter().map(Option::is_some).collect();
+    let clusters = if conditions.is_empty() {
+        Vec::new()
+    } else {
+        let mut judge = Judge::of(connection, table)?;
+        cluster::clusters(&facts, &conditions, &mut judge).map_err(|(index, tried)| {
+            let is_given = conditions[index].columns.iter().any(|column| given[*column]);
+            crate::data::fill::failure::unsatisfied(table, &conditions[index], &facts.names, &tried, is_given)
+        })?
+    };
+
+    let mut columns = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let key = named(seed, &name.to_ascii_lowercase());
+        let clustered = clusters.iter().any(|cluster| cluster.columns.contains(&index));
+        let how = if let Some(how) = fixed[index].take() {
+            how
+        } else if references.iter().any(|reference| reference.columns.contains(&index)) {
+            How::Reference
+        } else if clustered {
+            How::Cluster
+        } else if rowid == Some(index) {
+            How::Rowid { first: first_rowid(connection, table, start)? }
+        } else {
+            let source = facts.plain[index].clone().unwrap_or(Source::Words { shortest: 0, longest: 40 });
+            How::Source(source)
+        };
+        let nulls = if facts.own[index].null == Nulls::May { options.null_rate } else { 0 };
+        let constrained = conditions.iter().any(|condition| condition.columns.contains(&index));
+        let edge = (options.edge_cases && !constrained).then(|| table.columns[places[index]].clone());
+        columns.push(ColumnPlan { name: name.clone(), key, nulls, place: None, how, edge, strict: table.strict });
+    }
+    // Where rows are made for each parent, the parents say how many.
+    let rows_for_each = references.iter().find(|reference| reference.each.is_some()).map(|reference| {
+        let parents = match &reference.parent {
+            Parent::Made { plan, .. } => plans[*plan].count,
+            Parent::There { keys } => keys.len() as u64,
+            Parent::Missing | Parent::Later { .. } | Parent::Own { .. } => 0,
+        };
+        crate::data::fill::turns::rows_for_each(reference, parents)
+    });
+    let wanted = request.rows + rows_for_each.unwrap_or(0);
+    let mut plan = Plan {
+        table: request.table,
+        name: table.name.clone(),
+        count: wanted,
+        wanted,
+        limit: None,
+        start,
+        columns,
+        clusters,
+        references,
+        conditions,
+        derived,
+        kept: Vec::new(),
+        labels: request.labels.clone(),
+        keys: Vec::new(),
+    };
+    unfold(&mut plan, rowid, table, connection)?;
+    for reference in &mut plan.references {
+        let nullable = reference.columns.iter().any(|column| plan.columns[*column].nulls > 0);
+        reference.nulls = if nullable { options.null_rate } else { 0 };
+    }
+    unique::arrange(connection, table, &mut plan, plans)?;
+    // A foreign key to a table that is not there, or not by a key of it: no row can be inserted, not even with NULL.
+    let sql = plan.target().insert();
+    if let Err(error) = connection.prepare(&sql) {
+        let refusal = crate::error::Refusal::of(&error).filter(|refusal| refusal.code == 1);
+        let because = refusal.map_or_else(|| error.to_string(), |refusal| refusal.message);
+        plan.limit = Some(Limit { rows: 0, because, is_guess: false, parents: Vec::new() });
+    }
+    if let Some(limit) = &plan.limit {
+        plan.count = plan.count.min(limit.rows);
+    }
+    Ok(plan)
+}
+
+/// A cluster of one column with one way is a column like any other; one whose values follow from the row's number alone.
+fn unfold(plan: &mut Plan, rowid: Option<usize>, table: &Table, connection: &Connection) -> Result<()> {
+    let mut kept = Vec::new();
+    for cluster in std::mem::take(&mut plan.clusters) {
+        if let ([column], [Way::Sources { makers, relations }]) = (&cluster.columns[..], &cluster.ways[..])
+            && relations.is_empty()
+            && let Some(source) = &makers[0].source
+            && matches!(plan.columns[*column].how, How::Cluster)
+        {
+            // `CHECK (id > 0)` leaves the rowid as it is.
+            let first = first_rowid(connection, table, plan.start)?;
+            let counts_up = rowid == Some(*column)
+                && matches!(source, Source::Integer { low, step: 1, most, .. } if *low <= first && *most >= 1 << 31);
+            plan.columns[*column].how = if counts_up { How::Rowid { first } } else { How::Source(source.clone()) };
+            match makers[0].null {
+                Nulls::MustNot => plan.columns[*column].nulls = 0,
+                Nulls::Must => plan.columns[*column].how = How::Source(Source::Null),
+                Nulls::May => {}
+            }
+            continue;
+        }
+        kept.push(cluster);
+    }
+    plan.clusters = kept;
+    Ok(())
+}
+
+/// How a column is made of which no constraint says anything.
+fn plain_source(table: &Table, column: &crate::schema::Column, options: &Options) -> Option<Source> {
+    #[cfg(feature = "data")]
+    if let Some(maker) = crate::data::values::realistic::maker(&table.name, column, table.strict, options.locale) {
+        return Some(Source::Realistic(maker));
+    }
+    let _ = options;
+    column::source(column, table.strict, &Domain::default())
+}
+
+fn references(
+    connection: &Connection,
+    schema: &Schema,
+    request: &Request<'_>,
+    plans: &[Plan],
+    later: &[usize],
+    seed: u64,
+    names: &[String],
+) -> Result<Vec<Reference>> {
+    let table = &schema.tables[request.table];
+    let at = |name: &str| names.iter().position(|own| own.eq_ignore_ascii_case(name));
+    let mut found: Vec<Reference> = Vec::new();
+    let mut keys: Vec<&crate::schema::ForeignKey> = table.foreign_keys.iter().collect();
+    // A key of several columns chooses for the keys of single ones among them.
+    keys.sort_by_key(|key| std::cmp::Reverse(key.columns.len()));
+    for key in keys {
+        let Some(columns) = key.columns.iter().map(|name| at(name)).collect::<Option<Vec<usize>>>() else { continue };
+        let taken = |column: &usize| found.iter().any(|other| other.columns.contains(column));
+        if columns.iter().all(taken) {
+            continue;
+        }
+        let shares = columns.iter().any(taken);
+        let parent = order::parent(schema, key);
+        let parent_columns = parent_columns(schema, parent, key);
+        let each = request.each.filter(|(of, ..)| Some(*of) == parent).map(|(_, low, high)| (low, high));
+        let of = match (parent, &parent_columns) {
+            (Some(parent), Some(_)) if parent == request.table => {
+                let columns = parent_columns.iter().flatten().map(|name| at(name)).collect::<Option<Vec<usize>>>();
+                columns.map_or(Parent::Missing, |columns| Parent::Own { columns })
+            }
+            (Some(parent), Some(names)) => match plans.iter().position(|plan| plan.table == parent && plan.count > 0) {
+                Some(at) => {
+                    let columns = names.iter().map(|name| plans[at].column(name)).collect::<Option<Vec<usize>>>();
+                    columns.map_or(Parent::Missing, |columns| Parent::Made { plan: at, columns })
+                }
+                None if later.contains(&parent) => Parent::Later { table: parent },
+                None => {
+                    let keys = there(connection, &schema.tables[parent], names)?;
+                    if keys.is_empty() { Parent::Missing } else { Parent::There { keys } }
+                }
+            },
+            _ => Parent::Missing,
+        };
+        let shown = format!("FOREIGN KEY ({}) REFERENCES {}", key.columns.join(", "), key.parent);
+        found.push(Reference {
+            key: named(named(seed, "parent of"), &key.columns.join(",").to_ascii_lowercase()),
+            columns,
+            parent_columns: parent_columns.unwrap_or_default(),
+            parent: of,
+            nulls: 0,
+            place: None,
+            each,
+            shown,
+            shares,
+        });
+    }
+    Ok(found)
+}
+
+/// The columns that a key refers to.
+pub(crate) fn parent_columns(
+    schema: &Schema,
+    parent: Option<usize>,
+    key: &crate::schema::ForeignKey,
+) -> Option<Vec<String>> {
+    let parent = &schema.tables[parent?];
+    if let Some(columns) = &key.parent_columns {
+        return Some(columns.clone());
+    }
+    let terms = &parent.primary_key.as_ref()?.terms;
+    let columns: Vec<String> = terms
+        .iter()
+        .filter_map(|term| match &term.what {
+            Indexed::Column(name) => Some(name.clone()),
+            _ => None,
+        })
+        .collect();
+    (columns.len() == key.columns.len()).then_some(columns)
+}
+
+/// More keys of rows that are there are not read.
+const MOST_KEYS: usize = 100_000;
+
+fn there(connection: &Connection, parent: &Table, columns: &[String]) -> Result<Vec<Vec<Made>>> {
+    let list = crate::schema::bench::names(columns.iter().map(String::as_str));
+    let given: Vec<String> =
+        columns.iter().map(|name| format!("{} IS NOT NULL", crate::sql::plain_name(name))).collect();
+    let sql = format!(
+        "SELECT {list} FROM main.{} WHERE {} ORDER BY {list} LIMIT {MOST_KEYS}",
+        crate::sql::plain_name(&parent.name),
+        given.join(" AND ")
+    );
+    let read = || -> rusqlite::Result<Vec<Vec<Made>>> {
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        let mut keys = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut key = Vec::with_capacity(columns.len());
+            for index in 0..columns.len() {
+                let mut made = Made::default();
+                made.set(row.get_ref(index)?);
+                key.push(made);
+            }
+            keys.push(key);
+        }
+        Ok(keys)
+    };
+    read().map_err(|error| Error::sqlite(format!("the keys of {}", parent.name), error).sql(&sql))
+}
+
+/// How many rows come before the first: the greatest rowid, which is found at once, or their count.
+pub(crate) fn first_number(connection: &Connection, table: &Table) -> Result<u64> {
+    let name = crate::sql::plain_name(&table.name);
+    let what = if has_rowid(table) { "max(rowid)" } else { "count(*)" };
+    let sql = format!("SELECT coalesce({what}, 0) FROM main.{name}");
+    let number: i64 = connection
+        .query_row(&sql, [], |row| row.get(0))
+        .map_err(|error| Error::sqlite(format!("the rows of {}", table.name), error).sql(&sql))?;
+    Ok(u64::try_from(number).unwrap_or(0))
+}
+
+/// Whether the name `rowid` means the rowid.
+fn has_rowid(table: &Table) -> bool {
+    !table.without_rowid && table.column("rowid").is_none()
+}
+
+/// AUTOINCREMENT does not use a number twice, also not of a row that is gone.
+fn first_rowid(connection: &Connection, table: &Table, start: u64) -> Result<i64> {
+    let mut last = start.cast_signed();
+    if table.autoincrement {
+        let sql = "SELECT coalesce(max(seq), 0) FROM main.sqlite_sequence WHERE name = ?1 COLLATE NOCASE";
+        let used: i64 = connection
+            .query_row(sql, [&table.name], |row| row.get(0))
+            .map_err(|error| Error::sqlite("sqlite_sequence", error).sql(sql))?;
+        last = last.max(used);
+    }
+    Ok(last.saturating_add(1))
+}

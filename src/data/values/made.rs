@@ -1,0 +1,310 @@
+//! A value that is made in the same place again and again, so that a row costs no allocation.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use rusqlite::ToSql;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+
+/// A value of SQLite's. Text and blobs lie in a buffer that stays when the next value is made.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    kind: Kind,
+    bytes: Vec<u8>,
+}
+
+/// What kind of value it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Kind {
+    #[default]
+    Null,
+    Integer(i64),
+    Real(f64),
+    /// What is in the buffer, as UTF-8.
+    Text,
+    /// What is in the buffer.
+    Blob,
+}
+
+impl Made {
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn set_null(&mut self) {
+        self.kind = Kind::Null;
+    }
+
+    pub(crate) fn set_integer(&mut self, number: i64) {
+        self.kind = Kind::Integer(number);
+    }
+
+    pub(crate) fn set_real(&mut self, number: f64) {
+        self.kind = Kind::Real(number);
+    }
+
+    pub(crate) fn set_text(&mut self, text: &str) {
+        self.start_text();
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    pub(crate) fn set_blob(&mut self, bytes: &[u8]) {
+        self.start_blob();
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn set(&mut self, value: ValueRef<'_>) {
+        match value {
+            ValueRef::Null => self.set_null(),
+            ValueRef::Integer(number) => self.set_integer(number),
+            ValueRef::Real(number) => self.set_real(number),
+            ValueRef::Text(bytes) => {
+                self.set_blob(bytes);
+                self.kind = Kind::Text;
+            }
+            ValueRef::Blob(bytes) => self.set_blob(bytes),
+        }
+    }
+
+    /// Makes it an empty text, for what is pushed behind.
+    pub(crate) fn start_text(&mut self) {
+        self.kind = Kind::Text;
+        self.bytes.clear();
+    }
+
+    /// Makes it an empty blob, for what is pushed behind.
+    pub(crate) fn start_blob(&mut self) {
+        self.kind = Kind::Blob;
+        self.bytes.clear();
+    }
+
+    /// More of a text or blob.
+    pub(crate) fn push_str(&mut self, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    /// One more ASCII character of a text.
+    pub(crate) fn push_ascii(&mut self, byte: u8) {
+        debug_assert!(byte.is_ascii());
+        self.bytes.push(byte);
+    }
+
+    /// More of a blob.
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// A number in decimal digits, at least `width` of them. (`write!` costs several times as much.)
+    pub(crate) fn push_number(&mut self, mut number: u64, width: usize) {
+        let mut digits = [b'0'; 20];
+        let mut at = digits.len();
+        while number > 0 {
+            at -= 1;
+            digits[at] = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        at = at.min(digits.len() - width.clamp(1, digits.len()));
+        self.bytes.extend_from_slice(&digits[at..]);
+    }
+
+    /// The text, if it is one.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        if self.kind == Kind::Text { std::str::from_utf8(&self.bytes).ok() } else { None }
+    }
+
+    /// The bytes, if it is a blob.
+    pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
+        if self.kind == Kind::Blob { Some(&self.bytes) } else { None }
+    }
+
+    /// How many bytes a text or blob has.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Puts a character in the place of a space at the end of a text.
+    pub(crate) fn replace_last_blank(&mut self, byte: u8) {
+        debug_assert!(byte.is_ascii());
+        if let Some(last @ b' ') = self.bytes.last_mut() {
+            *last = byte;
+        }
+    }
+
+    /// Cuts a text to at most this many characters.
+    pub(crate) fn truncate(&mut self, characters: usize) {
+        if self.bytes.len() <= characters {
+            return;
+        }
+        // Nearly all that is made is ASCII, in which bytes are characters.
+        if self.bytes.is_ascii() {
+            self.bytes.truncate(characters);
+            return;
+        }
+        if let Some((at, _)) = self.as_text().and_then(|text| text.char_indices().nth(characters)) {
+            self.bytes.truncate(at);
+        }
+    }
+
+    pub(crate) fn value_ref(&self) -> ValueRef<'_> {
+        match self.kind {
+            Kind::Null => ValueRef::Null,
+            Kind::Integer(number) => ValueRef::Integer(number),
+            Kind::Real(number) => ValueRef::Real(number),
+            Kind::Text => ValueRef::Text(&self.bytes),
+            Kind::Blob => ValueRef::Blob(&self.bytes),
+        }
+    }
+
+    pub(crate) fn of(value: &Value) -> Made {
+        let mut made = Made::default();
+        made.set(value.into());
+        made
+    }
+
+    /// The order of SQLite's ORDER BY, without collations.
+    pub(crate) fn order(&self, other: &Made) -> Ordering {
+        let class = |made: &Made| match made.kind {
+            Kind::Null => 0,
+            Kind::Integer(_) | Kind::Real(_) => 1,
+            Kind::Text => 2,
+            Kind::Blob => 3,
+        };
+        match (self.kind, other.kind) {
+            (Kind::Integer(one), Kind::Integer(two)) => one.cmp(&two),
+            (Kind::Text, Kind::Text) | (Kind::Blob, Kind::Blob) => self.bytes.cmp(&other.bytes),
+            (Kind::Integer(one), Kind::Real(two)) => (one as f64).total_cmp(&two),
+            (Kind::Real(one), Kind::Integer(two)) => one.total_cmp(&(two as f64)),
+            (Kind::Real(one), Kind::Real(two)) => one.total_cmp(&two),
+            _ => class(self).cmp(&class(other)),
+        }
+    }
+
+    /// Makes it the next greater or smaller value of its kind, where there is one near. Whether it did.
+    pub(crate) fn nudge(&mut self, up: bool) -> bool {
+        match &mut self.kind {
+            Kind::Integer(number) => {
+                *number = if up { number.saturating_add(1) } else { number.saturating_sub(1) };
+                true
+            }
+            Kind::Real(number) => {
+                *number += if up { 1.0 } else { -1.0 };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// As it stands in SQL, cut where it is long.
+    pub(crate) fn shown(&self) -> String {
+        let mut sql = self.as_sql();
+        if sql.chars().count() > 60 {
+            sql = sql.chars().take(57).chain("...".chars()).collect();
+        }
+        sql
+    }
+
+    /// As it stands in SQL.
+    pub(crate) fn as_sql(&self) -> String {
+        match self.kind {
+            Kind::Null => "NULL".to_owned(),
+            Kind::Integer(i64::MIN) => "(-9223372036854775807 - 1)".to_owned(),
+            Kind::Integer(number) => number.to_string(),
+            Kind::Real(number) if number.is_nan() => "NULL".to_owned(),
+            Kind::Real(f64::INFINITY) => "9e999".to_owned(),
+            Kind::Real(f64::NEG_INFINITY) => "-9e999".to_owned(),
+            Kind::Real(number) => format!("{number:?}"),
+            Kind::Text => {
+                let text = String::from_utf8_lossy(&self.bytes);
+                // SQLite reads a statement up to its first NUL.
+                if text.contains('\0') {
+                    format!("CAST(x'{}' AS TEXT)", hex(&self.bytes))
+                } else {
+                    crate::sql::quote_text(&text)
+                }
+            }
+            Kind::Blob => format!("x'{}'", hex(&self.bytes)),
+        }
+    }
+
+    /// A copy that stands alone.
+    pub(crate) fn to_value(&self) -> Value {
+        match self.kind {
+            Kind::Null => Value::Null,
+            Kind::Integer(number) => Value::Integer(number),
+            Kind::Real(number) => Value::Real(number),
+            Kind::Text => Value::Text(String::from_utf8_lossy(&self.bytes).into_owned()),
+            Kind::Blob => Value::Blob(self.bytes.clone()),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Two values are the same if SQLite takes them for the same in ORDER BY.
+impl PartialEq for Made {
+    fn eq(&self, other: &Made) -> bool {
+        self.order(other).is_eq()
+    }
+}
+
+/// Behind [`Made::start_text`], for what has a format of its own.
+impl fmt::Write for Made {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push_str(text);
+        Ok(())
+    }
+}
+
+impl Clone for Made {
+    fn clone(&self) -> Made {
+        let mut made = Made::default();
+        made.clone_from(self);
+        made
+    }
+
+    /// Keeps the buffer.
+    fn clone_from(&mut self, other: &Made) {
+        self.kind = other.kind;
+        self.bytes.clear();
+        if matches!(other.kind, Kind::Text | Kind::Blob) {
+            self.bytes.extend_from_slice(&other.bytes);
+        }
+    }
+}
+
+impl ToSql for Made {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(self.value_ref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::types::Value;
+
+    use crate::data::Made;
+
+    #[test]
+    fn numbers_are_written_as_they_read() {
+        let mut made = Made::default();
+        for (number, width, text) in
+            [(0, 1, "0"), (7, 3, "007"), (1234, 2, "1234"), (u64::MAX, 1, "18446744073709551615")]
+        {
+            made.start_text();
+            made.push_number(number, width);
+            assert_eq!(made.as_text(), Some(text));
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_its_characters() {
+        let mut made = Made::default();
+        made.set_text("añob");
+        made.truncate(2);
+        assert_eq!(made.to_value(), Value::Text("añ".to_owned()));
+        made.truncate(2);
+        assert_eq!(made.as_text(), Some("añ"));
+    }
+}

@@ -1,0 +1,272 @@
+//! Names of what is stored as a number, as a time or as bytes.
+
+use super::{NOT_ITSELF, Name};
+use crate::data::values::realistic::codes::ARGON2_LENGTH;
+use crate::data::values::realistic::kind::{Form, Kind, Number, Span};
+use crate::data::values::store::Store;
+
+impl Name {
+    /// Times and dates, in the form that the column stores.
+    pub(super) fn time(&self, declared: &str, store: Store) -> Option<Kind> {
+        let span = self.span();
+        let unit = self.unit();
+        let words = if unit.is_some() { &self.words[..self.words.len() - 1] } else { &self.words[..] };
+        let form = match declared {
+            "DATETIME" | "TIMESTAMP" | "TIMESTAMPTZ" if store == Store::Numeric => Form::DateTime,
+            "DATE" if store == Store::Numeric => Form::Date,
+            "TIME" if store == Store::Numeric => Form::TimeOfDay,
+            _ if self.only_any(&["julian day", "julian date"]) && store == Store::Real => Form::Julian,
+            _ if !is_moment(words) => return None,
+            _ => match (store, unit) {
+                (Store::Integer, Some(unit)) => unit,
+                (Store::Integer, None) if self.table_words.iter().any(|word| word == "ms" || word == "millis") => {
+                    Form::Milliseconds
+                }
+                (Store::Integer | Store::Numeric, None) => Form::Seconds,
+                (Store::Real, Some(Form::Julian)) => Form::Julian,
+                (Store::Real, None) if self.words.iter().any(|word| word == "julian") => Form::Julian,
+                (Store::Real, None | Some(Form::Seconds)) => Form::SecondsReal,
+                (Store::Text | Store::Any, None) if is_date(words) => Form::Date,
+                (Store::Text | Store::Any, None) => Form::DateTime,
+                _ => return None,
+            },
+        };
+        Some(Kind::Moment(form, span))
+    }
+
+    /// The unit of a number of time that the last word names.
+    fn unit(&self) -> Option<Form> {
+        if self.words.len() < 2 {
+            return None;
+        }
+        match self.words.last()?.as_str() {
+            "ms" | "msec" | "millis" | "milliseconds" => Some(Form::Milliseconds),
+            "us" | "usec" | "micros" | "microseconds" => Some(Form::Microseconds),
+            "ns" | "nsec" | "nanos" | "nanoseconds" => Some(Form::Nanoseconds),
+            "s" | "sec" | "secs" | "seconds" | "unix" | "epoch" => Some(Form::Seconds),
+            "jd" | "julian" => Some(Form::Julian),
+            _ => None,
+        }
+    }
+
+    /// Which years: those of what comes first in a row lie before those of what comes later.
+    fn span(&self) -> Span {
+        let has = |list: &[&str]| self.words.iter().any(|word| list.contains(&word.as_str()));
+        if has(&["birth", "born", "dob"]) {
+            Span::Births
+        } else if has(&[
+            "deleted",
+            "expiration",
+            "expired",
+            "expires",
+            "expiry",
+            "archived",
+            "revoked",
+            "cancelled",
+            "canceled",
+            "closed",
+            "until",
+            "due",
+            "end",
+            "ends",
+            "ended",
+            "to",
+            "exp",
+            "invalidated",
+        ]) {
+            Span::Last
+        } else if has(&[
+            "created",
+            "creation",
+            "inserted",
+            "added",
+            "registered",
+            "joined",
+            "started",
+            "start",
+            "starts",
+            "begin",
+            "began",
+            "begins",
+            "from",
+            "since",
+            "opened",
+            "issued",
+            "placed",
+            "ordered",
+            "order",
+            "requested",
+            "invoice",
+            "hire",
+            "iat",
+            "nbf",
+            "signup",
+        ]) {
+            Span::First
+        } else {
+            Span::Middle
+        }
+    }
+
+    pub(super) fn flag(&self, store: Store) -> Option<Kind> {
+        let first = self.words.first()?.as_str();
+        let said = self.words.len() > 1
+            && matches!(first, "is" | "has" | "can" | "should" | "was")
+            && !self.ends_any(&["id", "count"]);
+        let flag = said || self.only_any(&["enabled", "disabled", "active"]);
+        (flag && matches!(store, Store::Integer | Store::Numeric)).then_some(Kind::Bool)
+    }
+
+    pub(super) fn number(&self, store: Store) -> Option<Kind> {
+        let number = self.range()?;
+        let number = match store {
+            Store::Integer if number.decimals > 2 => return None,
+            Store::Integer => Number { decimals: 0, ..number },
+            Store::Real | Store::Numeric => number,
+            Store::Text | Store::Any if number.decimals > 0 => number,
+            Store::Any => number,
+            Store::Text | Store::Blob => return None,
+        };
+        Some(Kind::Number(number))
+    }
+
+    fn range(&self) -> Option<Number> {
+        let whole = |low, high| Some(Number { low, high, decimals: 0 });
+        if self.words.len() > 1 && self.ends_any(&["cents", "pence", "sat", "sats", "msat", "msats"]) {
+            return whole(100, 99_999);
+        }
+        let spent = ["duration", "elapsed", "latency", "timeout", "ttl"];
+        if self.ends_any(&spent) || (self.unit().is_some() && spent.contains(&self.before())) {
+            return whole(1, 60_000);
+        }
+        if self
+            .ends_any(&["price", "amount", "total", "subtotal", "cost", "fee", "tax", "balance", "salary", "revenue"])
+        {
+            // `type_total` and `num_total` are counts, `is_total` is none.
+            return if self.qualified(NOT_ITSELF) {
+                None
+            } else {
+                Some(Number { low: 100, high: 99_999, decimals: 2 })
+            };
+        }
+        if self.ends("latitude") {
+            return Some(Number { low: -90_000_000, high: 90_000_000, decimals: 6 });
+        }
+        if self.ends("longitude") {
+            return Some(Number { low: -180_000_000, high: 180_000_000, decimals: 6 });
+        }
+        if self.ends_any(&["quantity", "stock"]) {
+            return whole(1, 20);
+        }
+        if self.ends_any(&["percent", "percentage", "pct"]) {
+            return whole(0, 100);
+        }
+        if self.only("age") {
+            return whole(18, 90);
+        }
+        if self.only("year") || self.ends_any(&["release year", "birth year", "model year", "published year"]) {
+            return whole(1970, 2026);
+        }
+        if self.only("month") {
+            return whole(1, 12);
+        }
+        if self.ends("port") {
+            return whole(1024, 65_535);
+        }
+        if self.ends_any(&["rating", "stars"]) {
+            return whole(1, 5);
+        }
+        if self.ends_any(&["bytes", "file size"]) {
+            return whole(1, 10_000_000);
+        }
+        // The height of a block of a chain is another one.
+        let picture =
+            self.words.len() == 1 || self.qualified(&["image", "photo", "picture", "screen", "thumbnail", "video"]);
+        if picture && self.ends_any(&["width", "height"]) {
+            return whole(16, 4096);
+        }
+        if self.ends("weight") {
+            return Some(Number { low: 10, high: 50_000, decimals: 2 });
+        }
+        let count = self.ends("count") || (self.words.len() > 1 && self.words[0] == "num");
+        if count || self.only_any(&["views", "likes", "downloads", "votes", "retries", "attempts"]) {
+            return whole(0, 100);
+        }
+        if self.only_any(&["position", "ordinal", "sort order", "display order"]) {
+            return whole(0, 100);
+        }
+        None
+    }
+
+    /// What is bytes: as hexadecimal digits in a text, as themselves in a blob.
+    pub(super) fn bytes(&self, store: Store, limit: Option<usize>) -> Option<Kind> {
+        if !matches!(store, Store::Text | Store::Any | Store::Blob) {
+            return None;
+        }
+        if self.ends_any(&["uuid", "guid", "aaguid"]) {
+            return Some(Kind::Uuid);
+        }
+        if store != Store::Blob && limit == Some(36) && self.ends_any(&["id", "identifier"]) {
+            return Some(Kind::Uuid);
+        }
+        if self.ends_any(&[
+            "password",
+            "password hash",
+            "password digest",
+            "passwd",
+            "hashed password",
+            "encrypted password",
+        ]) {
+            // Bcrypt writes 60 characters, Argon2 as many as its settings make.
+            let short = limit.is_some_and(|limit| limit < ARGON2_LENGTH);
+            return (store != Store::Blob).then_some(if short { Kind::Bcrypt } else { Kind::Argon2 });
+        }
+        let known = [("md 5", 32), ("sha 1", 40), ("sha", 40), ("sha 256", 64), ("sha 384", 96), ("sha 512", 128)];
+        if let Some((_, digits)) = known.iter().find(|(name, _)| self.ends(name)) {
+            return Some(Kind::Hex(*digits));
+        }
+        if self.ends_any(&["hash", "digest", "checksum", "fingerprint", "token", "secret", "nonce", "salt", "api key"])
+            && !self.qualified(&["is", "has", "num", "count", "next", "prev", "previous", "continuation"])
+        {
+            let fits = |digits: u8| limit.is_none_or(|limit| usize::from(digits) <= limit);
+            return [64, 40, 32].into_iter().find(|digits| fits(*digits)).map(Kind::Hex);
+        }
+        None
+    }
+}
+
+/// Whether a name is that of a point in time. A unit was taken off before.
+fn is_moment(words: &[String]) -> bool {
+    let Some(last) = words.last() else { return false };
+    let before = words.len().checked_sub(2).map_or("", |at| words[at].as_str());
+    match last.as_str() {
+        "at" => words.len() > 1 && !matches!(before, "look" | "looking" | "arrive" | "good"),
+        "time" => {
+            matches!(
+                before,
+                "created" | "updated" | "modified" | "changed" | "deleted" | "expires" | "expiration" | "expiry"
+            ) || matches!(before, "start" | "end" | "creation" | "login" | "access" | "accessed" | "signed" | "begin")
+        }
+        "timestamp" | "ts" | "expiry" | "expires" | "expiration" | "dob" => true,
+        "created" | "updated" | "modified" | "inserted" if words.len() == 1 => true,
+        "until" | "from" | "to" => before == "valid",
+        "seen" | "login" | "used" | "update" | "updated" | "access" | "accessed" | "modified" | "activity"
+        | "synced" => before == "last" && words.len() == 2,
+        _ => is_date(words),
+    }
+}
+
+/// Whether a name is that of a day.
+fn is_date(words: &[String]) -> bool {
+    let Some(last) = words.last() else { return false };
+    let before = words.len().checked_sub(2).map_or("", |at| words[at].as_str());
+    match last.as_str() {
+        "date" | "dob" => true,
+        "on" => {
+            (before.ends_with("ed") && !matches!(before, "based" | "turned" | "switched" | "need" | "focused"))
+                || matches!(before, "due" | "born" | "sent" | "paid" | "starts" | "ends" | "begins" | "expires")
+        }
+        // `date_joined`, `date_of_birth`
+        _ => words[0] == "date" && (before == "of" || (words.len() == 2 && last.ends_with("ed"))),
+    }
+}
