@@ -1,4 +1,26 @@
 //! Every point, every image: recovered by SQLite and judged.
+//!
+//! ```text
+//! action -> log (sim::oplog) -> Model: synced | pending -> images -> SQLite recovers -> which commit is it? -> allowed here?
+//! ```
+//!
+//! - **One run gives all images.** The log has every write with its data; an image is the synced state and some of
+//!   what was pending. The sum of the marks of the operations in it names it, so that two ways to the same image cost
+//!   one recovery, and no image is ever hashed.
+//! - **What is compared is files.** SQLite folds WAL and journals into the database when it reads the header and
+//!   closes; no schema is parsed. Blocks that are shared are equal by address. Only what matches no known content byte
+//!   for byte (free pages keep what they held) is compared row by row and checked. What a large database costs is to
+//!   be read once for each commit.
+//! - **A commit is where a write lock is given up**, whatever the journal mode: with journal_mode OFF, what SQLite
+//!   would recover tells nothing. Where locks are kept (locking_mode EXCLUSIVE), what it recovers at each operation
+//!   has to tell.
+//! - **Names are synced with the folder**: by a delete that asks for it and by the first sync of a new file, as
+//!   SQLite's unix VFS does. That is how DELETE with FULL loses its last commit.
+//! - The variant with everything that was written is the process being killed. There nothing that was acknowledged may
+//!   be lost, whatever is synced: so a mail before the commit shows under NORMAL too.
+//! - `tests/it/crash/modes.rs` holds all 24 pairs of journal mode and synchronous to what SQLite's documentation says
+//!   of them, in both directions; `src/crash/tests.rs` gives images to the default VFS on real files and wants the
+//!   same verdicts.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,16 @@
 //! One run for each place at which a fault can happen, and what is said of it.
+//!
+//! - Each run starts from a fork and fails at one place; the prefix before it is the same each time, so that the
+//!   places can be counted in a run without a fault. An action that does not do the same twice cannot be judged, and
+//!   is refused.
+//! - **An error has to mean that nothing happened.** What SQLite itself answers otherwise is let pass, for no app can
+//!   avoid it: an interrupted statement that has committed, an interrupted `BEGIN` that has begun, and a commit whose
+//!   journal was truncated and then not synced (it fails while its write lock is held). An error after the lock is
+//!   given up is the app's.
+//! - A busy handler's sleep takes no time, not even by the clock of the copy: what waited must not write another
+//!   timestamp.
+//! - The statement that was running is asked for in a second run of the same fault: recording every run would double
+//!   the cost.
 
 use std::sync::Arc;
 

@@ -1,4 +1,30 @@
 //! The way through the schedules: which are run, what each came to, and the worst that was found.
+//!
+//! ```text
+//! task on its thread -> trace hook: a statement starts -> stage: whose turn? -> choices (every one, drawn, replayed)
+//!                    -> gate: a lock, a sleep          ->                    -> locks: what was refused, and does waiting help
+//! ```
+//!
+//! - **One turn for all threads.** It is handed over where a statement starts. Within a statement no more is to be
+//!   found: SQLite starts anew with a fresh snapshot where it may, and where it may not, it was refused by what
+//!   happened between statements. Locks outside of a statement that was announced (the app has a trace hook of its
+//!   own; a commit at `sqlite3_reset`) are steps too, so that hiding statements hides no schedule.
+//! - **Where statements are too many, only those count that lock or write**: no other connection can see when the
+//!   others run. The end of a read counts only if any task makes checkpoints. 34,650 orders of three deferred
+//!   transactions become 384, with the same outcomes.
+//! - **Waiting takes no time.** Who sleeps is woken by the release of the lock that refused it. Only when all sleep,
+//!   the clock moves. So an error because of a lock means that no timeout helps, or that there is none. A busy handler
+//!   of the app's own is recognised by SQLite's asking again for what it was refused.
+//! - **What was refused is told by the operations on the disk**, not by error codes, which the app may hide: a write
+//!   lock that is given back at once is `SQLITE_BUSY_SNAPSHOT`.
+//! - **The verdict needs no invariant**: state and results equal those of a serial order of the tasks; one that failed
+//!   may be left out of it. Before that, each serial order is run, and one twice: what is not deterministic cannot be
+//!   judged.
+//! - **Threads are detached**, so closures are `'static`: a task that is stuck must not keep the process from ending.
+//!   A standstill is certain when the system says that the thread sleeps; a slow machine is not a deadlock.
+//! - **Lists of statements run on the same stage**: a second way to wait for locks would be a second set of rules, and
+//!   more than half of a schedule's time goes into its connections and the digest of its state. Lists are split once,
+//!   not in each schedule.
 
 use std::collections::{BTreeMap, HashSet};
 

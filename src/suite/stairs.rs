@@ -3,6 +3,41 @@
 //! The climb is what happens to a database in the field: at each version it gets rows in every table that is new or was
 //! changed, and is migrated one step with the rows of all versions before. So it has rows as old as each version, at the
 //! cost of one pass. Where a step refuses the data, the climb starts again behind it.
+//!
+//! ```text
+//! history, template -> stairs: empty at each version; one climb with rows -> (before, after) of each step -> tests -> findings
+//!                                                                         -> blame, shrink: only for what is reported
+//! ```
+//!
+//! - **One climb, not a matrix.** At each version, tables that are new or changed get rows, and the database goes up
+//!   one step with the rows of all versions before: rows as old as each version, at the price of one pass. Where a
+//!   step refuses the data, the climb starts again behind it. All tests share its images; `provoke` forks them for
+//!   rows that only the old schema accepts.
+//! - **Rows decide, text explains.** `survival` compares contents; `acts`, which reads the statements, only follows
+//!   renames, tells whether an `UPDATE … WHERE` replaces values, and finds the line. Rows are matched by key, else by
+//!   their values, else by rowid.
+//! - **What is no loss**: another type that says the same (number, flag, instant, JSON), a JSON object that got more
+//!   members, a NULL that is filled, a value that an UPDATE with a WHERE replaces by something not computed from it.
+//!   Anything else, `trim` and `CAST` too, wants an `allow_loss` with a reason: whether a change of people's data is
+//!   meant is not to be guessed.
+//! - **A constraint that a rebuild leaves out** is a finding if the rebuild does something else as well: one that does
+//!   nothing else was made for it. NOT NULL is never one.
+//! - **The last failure that leaves nothing stands for all before it**: up to there the runs are the same, and what is
+//!   written is not taken back unseen. So a migration in one transaction costs three runs, and every step and
+//!   statement of it is proven; behind the first write each is tried, up to 200, and beyond that the places between
+//!   two that differ. A statement fails by SQLite's authorizer: the runner's COMMIT and a virtual table's own
+//!   statements too. Files that are those of a whole run to the byte are not read.
+//! - **`sqlite_schema` word for word** says that two schemas are the same; facts are read where it differs.
+//! - **A column that the history hands to `json_extract` and its like** gets `{}`: rows that no app writes are false
+//!   alarms.
+//! - **BEGIN and COMMIT in a runner's transaction** are reported by the test that shows the damage, with the code of
+//!   their own: where nothing applies by `applies_to_an_empty_database`, else by
+//!   `failure_leaves_the_previous_version`.
+//! - `migrations.lock` has hashes, not texts: git has those. It is written only when asked for, because a test that
+//!   passes leaves no file; without it the test is skipped, and fails where `CI` is set.
+//! - `lints_clean` takes from `check::lint` only what is broken: what could be better in a schema that has shipped
+//!   costs a rebuild.
+//! - `suite::tests::ALL` is the one list of tests; the macro has their names once more, because `#[test]` needs words.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

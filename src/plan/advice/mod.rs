@@ -6,9 +6,18 @@
 //!   -> fewest indexes, fewest columns                          -> Advice
 //! ```
 //!
-//! Which constraints an index can serve is not worked out here: SQLite is given the index and says in its plan what it does
-//! with it. The words of the statement only say what is worth a try, so that a word that is read wrongly costs one
-//! trial and never makes wrong advice.
+//! - An index that would help is not worked out but tried: on an empty copy of the schema, with the settings,
+//!   statistics and values of the failing plan. If the copy does not plan the statement as it was planned, nothing is
+//!   said.
+//! - The words of the statement give candidates (columns, collations, expressions beside a comparison, ORDER BY, GROUP
+//!   BY, DISTINCT, foreign keys). All are made at once and SQLite chooses, because a side of an OR uses an index only
+//!   if the other has one. Then one is judged after the other: indexes that are not needed go, columns that are
+//!   searched by are added, columns that nothing needs go. A word that is read wrongly costs a trial; what is judged
+//!   is the plan, by the code that found it guilty. No scan and no sort may appear that was not there.
+//! - A table of which statistics counted few rows gets no advice: SQLite scans it whatever index there is.
+//! - `unused_indexes` drops one after the other, the widest first, and keeps it dropped: of two that can stand for one
+//!   another one stays. A foreign key's lookup counts as a query, recorded or not, and so does the loss of a covering
+//!   index.
 
 mod foreign_keys;
 mod search;
