@@ -82,6 +82,7 @@ pub fn violations(template: &Template) -> Violations {
 #[track_caller]
 pub fn try_violations(template: &Template) -> Result<Violations> {
     let db = template.try_in_memory()?.unchecked();
+    let _own = crate::own::statements();
     let schema = Schema::read(&db)?;
     let mut violations = Violations { tried: Vec::new(), findings: Vec::new() };
     fill(&db, &schema)?;

@@ -84,6 +84,7 @@ fn looks_at_everything() {
         queries.assert_no_scan().assert_only_reads(&[]).assert_only_writes(&[]);
         fork.fill("users", 3);
         let _ = sqlitmus::data::Fill::new().every_table(2).to_sql(&db).unwrap();
+        let _ = sqlitmus::data::try_violations(&SHOP).unwrap();
         db.clock().set("2026-03-01T00:00:00Z");
         drop(db.connect());
     }
