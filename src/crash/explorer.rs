@@ -48,6 +48,8 @@ pub(crate) struct Options<'a> {
     /// What was committed has to survive, whatever the profile promises.
     pub(crate) durable: bool,
     pub(crate) every_operation: bool,
+    /// The moments of `every_operation`, with no more images in all than without it.
+    pub(crate) every_moment: bool,
     pub(crate) process_kill: bool,
     pub(crate) twice: bool,
     pub(crate) may_change_nothing: bool,
@@ -192,7 +194,8 @@ impl Explorer<'_, '_> {
 
     fn every_point(&mut self, shard: Shard, seed: u64) -> Result<(), Box<Failed>> {
         let points: Vec<usize> = (0..=self.recording.log.len()).filter(|point| self.is_point(*point)).collect();
-        let most = if self.options.every_operation { points.len() as u64 } else { MOST };
+        let all = self.options.every_operation || self.options.every_moment;
+        let most = if all { points.len() as u64 } else { MOST };
         let chosen = explore::spread(points.len() as u64, most, draw::key(seed, 0));
         self.report.moments(points.len() as u64, chosen.len() as u64);
         let each = match self.options.every_operation {
@@ -233,7 +236,8 @@ impl Explorer<'_, '_> {
         let Some(next) = log.get(point) else { return true };
         let told = |entry: &Entry| matches!(entry.event, Event::Released | Event::Acknowledged { .. });
         let after_telling = point > 0 && told(&log[point - 1]);
-        let each = self.options.every_operation || self.options.process_kill;
+        let Options { every_operation, every_moment, process_kill, .. } = *self.options;
+        let each = every_operation || every_moment || process_kill;
         match next.event {
             Event::Sync { .. } | Event::Delete { .. } => true,
             Event::Write { .. } | Event::Truncate { .. } => each || after_telling,

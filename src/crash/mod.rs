@@ -139,6 +139,12 @@ impl<'a> CrashTest<'a> {
         self
     }
 
+    /// Cuts the power before each write too, without every image that might be left then: for many actions in one test.
+    pub(crate) fn every_moment(mut self) -> Self {
+        self.options.every_moment = true;
+        self
+    }
+
     /// An action that turns out to change nothing is no error: a migration that only runs VACUUM.
     pub(crate) fn may_change_nothing(mut self) -> Self {
         self.options.may_change_nothing = true;

@@ -26,7 +26,7 @@ fn cut(stairs: &Stairs, step: &Step) -> Result<Option<Finding>> {
     let migration = stairs.migration(step.index);
     let db = stairs.workshop.test_db(&step.before.image)?;
     let explored = crash::test(&db, |connection| stairs.step(connection, step.index));
-    let Err(error) = explored.each_transaction().may_change_nothing().every_operation().try_run() else {
+    let Err(error) = explored.each_transaction().may_change_nothing().every_moment().try_run() else {
         return Ok(None);
     };
     let what =
