@@ -49,14 +49,24 @@ pub(crate) fn full(table: &str, rows: u64, limit: &Limit) -> Error {
         .evidence("because of", &limit.because)
 }
 
-/// Rows were refused again and again.
-pub(crate) fn refused(table: &str, row: u64, attempts: u64, tried: &[String], error: rusqlite::Error) -> Error {
-    failure(format!("cannot fill {table}: row {} was refused {attempts} times", row + 1))
+/// Rows were refused again and again; by these triggers, if it was triggers.
+pub(crate) fn refused(
+    table: &str,
+    row: u64,
+    attempts: u64,
+    tried: &[String],
+    error: rusqlite::Error,
+    triggers: &[String],
+) -> Error {
+    let mut failure = failure(format!("cannot fill {table}: row {} was refused {attempts} times", row + 1))
         .evidence("tried", tried.join("\n"))
-        .because_sqlite(error)
-        .help(format!(
-            "say what a column has to be: .set(\"{table}\", column, value) or .set_with(\"{table}\", column, |row| ..)"
-        ))
+        .because_sqlite(error);
+    if !triggers.is_empty() {
+        failure = failure.evidence("trigger", triggers.join("\n"));
+    }
+    failure.help(format!(
+        "say what a column has to be: .set(\"{table}\", column, value) or .set_with(\"{table}\", column, |row| ..)"
+    ))
 }
 
 pub(crate) fn no_table(schema: &Schema, name: &str) -> Error {
@@ -138,6 +148,11 @@ pub(crate) fn not_related(parent: &str, child: &str) -> Error {
 pub(crate) fn each_twice(child: &str) -> Error {
     failure(format!("two each(.., \"{child}\", ..) for one table"))
         .help("rows follow from one parent; the others are drawn")
+}
+
+pub(crate) fn empty_range(child: &str, low: u64, high: u64) -> Error {
+    failure(format!("each(.., {}, {low}..={high}) has no number of rows in it", show(child)))
+        .help(format!("the smaller number comes first: {high}..={low}"))
 }
 
 pub(crate) fn no_parents(parent: &str, child: &str) -> Error {

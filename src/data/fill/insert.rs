@@ -16,7 +16,8 @@ use crate::data::script::Item;
 use crate::data::values::made::Made;
 use crate::error::{Error, Refusal, Result};
 use crate::progress::Progress;
-use crate::schema::{Indexed, Schema};
+use crate::schema::{Indexed, Schema, Table};
+use crate::sql::{TokenKind, quote_text, tokens};
 
 /// How often a row is made before the table counts as one that cannot be filled, and how long that may take.
 const ATTEMPTS: u64 = 200;
@@ -24,6 +25,12 @@ const PATIENCE: Duration = Duration::from_millis(700);
 
 /// SQLite's codes where a PRIMARY KEY, a UNIQUE or a rowid is there already.
 const UNIQUE: [i32; 3] = [1555, 2067, 2579];
+
+/// SQLite's code where a trigger raises an error.
+const RAISED: i32 = 1811;
+
+/// SQLite's primary codes that say nothing of the row: a lock, memory, a file that cannot be written, a full disk.
+const NOT_ABOUT_ROWS: [i32; 11] = [5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26];
 
 /// What has become of the rows of one table.
 #[derive(Debug, Default)]
@@ -146,13 +153,19 @@ impl Filler<'_> {
             let number = number_of(plan, row, skipped);
             self.make(at, row, number, turn, names, draft, helpers);
             if let Some(error) = draft.broken.take() {
-                return Err(failure::refused(&plan.name, row, 1, &[listed(names, &draft.made)], error));
+                return Err(failure::refused(&plan.name, row, 1, &[listed(names, &draft.made)], error, &[]));
             }
             let error = match run(statement, &draft.made) {
                 Ok(1..) => break,
                 // A trigger that raises IGNORE.
                 Ok(0) => None,
-                Err(error) => Some(error),
+                Err(error) => {
+                    let code = error.sqlite_error().map_or(0, |error| error.extended_code & 0xff);
+                    if NOT_ABOUT_ROWS.contains(&code) {
+                        return Err(Error::sqlite(format!("to insert into {}", plan.name), error));
+                    }
+                    Some(error)
+                }
             };
             refusals += 1;
             let start = *started.get_or_insert_with(Instant::now);
@@ -160,14 +173,15 @@ impl Filler<'_> {
                 tried.push(listed(names, &draft.made));
             }
             let refusal = error.as_ref().and_then(Refusal::of);
-            let code = refusal.as_ref().map_or(1811, |refusal| refusal.code);
+            let code = refusal.as_ref().map_or(RAISED, |refusal| refusal.code);
             let message = refusal.map(|refusal| refusal.message).unwrap_or_default();
             // Other errors come from functions that could not read a value; a few more are tried.
             let most = if code & 0xff == 19 { ATTEMPTS } else { 8 };
             let hopeless = refusals >= most || start.elapsed() > PATIENCE;
             if hopeless || self.connection.is_autocommit() {
+                let raised = if code == RAISED { raising(self.schema, &message) } else { Vec::new() };
                 let error = error.unwrap_or(rusqlite::Error::StatementChangedRows(0));
-                return Err(failure::refused(&plan.name, row, refusals, &tried, error));
+                return Err(failure::refused(&plan.name, row, refusals, &tried, error, &raised));
             }
             if again(plan, code, &message, &mut draft.attempts) {
                 skipped += 1;
@@ -281,6 +295,23 @@ fn again(plan: &Plan, code: i32, message: &str, attempts: &mut [u32]) -> bool {
                 || plan.references.iter().any(|of| of.place.is_some() && of.columns.contains(column)))
     };
     (0..plan.columns.len()).any(|column| moved(&column))
+}
+
+/// The triggers that raise an error of this text, or leave a row out where there is no text: each with its table.
+fn raising(schema: &Schema, message: &str) -> Vec<String> {
+    let raises = |sql: &str| {
+        let tokens = tokens(sql);
+        tokens.iter().any(|token| token.is("RAISE"))
+            && tokens.iter().any(|token| match message {
+                "" => token.is("IGNORE"),
+                message => token.kind == TokenKind::Text && token.text == quote_text(message),
+            })
+    };
+    let of_table = |table: &Table| {
+        let found = table.triggers.iter().filter(|trigger| raises(&trigger.sql));
+        found.map(|trigger| format!("{} on {}", trigger.name, table.name)).collect::<Vec<String>>()
+    };
+    schema.tables.iter().flat_map(of_table).collect()
 }
 
 fn run(statement: &mut Statement<'_>, made: &[Made]) -> rusqlite::Result<usize> {

@@ -197,6 +197,9 @@ fn wanted(schema: &Schema, wishes: &Wishes) -> Result<Vec<Option<Wanted>>> {
         if !related || parent == child {
             return Err(failure::not_related(&schema.tables[parent].name, &schema.tables[child].name));
         }
+        if low > high {
+            return Err(failure::empty_range(&schema.tables[child].name, *low, *high));
+        }
         let slot = wanted[child].get_or_insert_default();
         if slot.each.is_some() {
             return Err(failure::each_twice(&schema.tables[child].name));

@@ -31,7 +31,7 @@ impl Turns {
 
     fn children(&self) -> u64 {
         match self.each {
-            Some((_, key_of, low, high)) => low + Draw::new(key(key_of, self.parent)).below(high - low + 1),
+            Some((_, key_of, low, high)) => drawn(key_of, self.parent, low, high),
             None => 0,
         }
     }
@@ -57,5 +57,10 @@ impl Turns {
 pub(crate) fn rows_for_each(reference: &Reference, parents: u64) -> u64 {
     let Some((low, high)) = reference.each else { return 0 };
     let key_of = named(reference.key, "each");
-    (0..parents).map(|parent| low + Draw::new(key(key_of, parent)).below(high - low + 1)).sum()
+    (0..parents).fold(0, |sum: u64, parent| sum.saturating_add(drawn(key_of, parent, low, high)))
+}
+
+/// How many rows a parent gets.
+fn drawn(key_of: u64, parent: u64, low: u64, high: u64) -> u64 {
+    low + Draw::new(key(key_of, parent)).below((high - low).saturating_add(1))
 }

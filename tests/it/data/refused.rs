@@ -1,6 +1,7 @@
 //! What cannot be filled says why, and leaves nothing behind.
 
 use super::{database, refused};
+use rusqlite::{Connection, OpenFlags};
 use sqlitmus::data::Fill;
 
 /// The line that repeats it. With one test thread, tests run on the main one, which does not know their names.
@@ -74,6 +75,13 @@ fn tables_that_are_not_parent_and_child() {
         USERS,
         &Fill::seed(7).rows("users", 5).each("users", "orders", 1..=2).each("users", "orders", 1..=2),
         "two each(.., \"orders\", ..) for one table\n\n  help: rows follow from one parent; the others are drawn",
+    );
+    #[expect(clippy::reversed_empty_ranges, reason = "it is what is refused")]
+    let empty = 5..=2;
+    says(
+        USERS,
+        &Fill::seed(7).rows("users", 5).each("users", "orders", empty),
+        "each(.., \"orders\", 5..=2) has no number of rows in it\n\n  help: the smaller number comes first: 2..=5",
     );
 }
 
@@ -168,6 +176,12 @@ fn rows_that_are_always_refused() {
     );
     assert!(said.starts_with("cannot fill t: row 1 was refused 200 times\n\n  tried:\n    x = "), "{said}");
     assert!(said.contains("\n\n  SQLite says:\n    closed for good (code 1811: "), "{said}");
+    assert!(said.contains("\n\n  trigger:\n    never on t\n\n  help: "), "{said}");
+    let said = refused(
+        &database("CREATE TABLE t(x); CREATE TRIGGER never BEFORE INSERT ON t BEGIN SELECT RAISE(IGNORE); END"),
+        &Fill::seed(7).rows("t", 5),
+    );
+    assert!(said.contains("\n\n  trigger:\n    never on t\n\n  help: "), "{said}");
     // A trigger that ends the transaction leaves nothing to go on with.
     let said = refused(
         &database("CREATE TABLE t(x); CREATE TRIGGER never AFTER INSERT ON t BEGIN SELECT RAISE(ROLLBACK, 'no'); END"),
@@ -199,4 +213,15 @@ fn values_that_a_column_cannot_take() {
         &Fill::seed(7).rows("t", 5).set("t", "y", 3),
         "cannot set t.y: SQLite generates it",
     );
+}
+
+#[test]
+fn a_database_that_cannot_be_written_is_not_put_down_to_the_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.db");
+    Connection::open(&path).unwrap().execute_batch(USERS).unwrap();
+    let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let said = refused(&connection, &Fill::seed(7).rows("users", 5));
+    assert!(said.starts_with("SQLite refused to insert into users\n\n  SQLite says:\n    attempt to write"), "{said}");
+    assert!(!said.contains("help:"), "{said}");
 }
