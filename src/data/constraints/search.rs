@@ -10,6 +10,7 @@ use crate::data::values::column::Source;
 use crate::data::values::made::{Kind, Made};
 use crate::data::values::text::{PLAIN, Piece};
 use crate::draw::{Draw, key, named};
+use crate::schema::Affinity;
 use crate::sql::{TokenKind, tokens};
 
 /// How many values a search looks at before it gives up.
@@ -31,7 +32,13 @@ pub(crate) fn search(
         && facts.own[*column].choices.is_none()
     {
         // A source that always passes makes as many values as are asked for.
-        for source in kinds(texts) {
+        let mut sources = kinds(texts);
+        sources.sort_by_cached_key(|source| {
+            let mut made = Made::default();
+            source.make(&mut Draw::new(key_of), None, &mut made);
+            !is_natural(facts, *column, &made)
+        });
+        for source in sources {
             let makers = vec![Maker { column: *column, source: Some(source), null: facts.own[*column].null }];
             let way = Way::Sources { makers, relations: Vec::new() };
             if score(facts, columns, &way, key_of, judge, court, tried) == SAMPLES {
@@ -61,14 +68,59 @@ pub(crate) fn search(
         }
         pools.push(pool);
     }
+    // Every text is greater than every number: what a column is declared for comes first, or a price may be a text.
+    let natural: Vec<Vec<Made>> = pools
+        .iter()
+        .zip(columns)
+        .map(|(pool, column)| pool.iter().filter(|made| is_natural(facts, *column, made)).cloned().collect())
+        .collect();
+    let mut found = pick(&natural, &names, key_of, judge, court, tried);
+    if !found.iter().any(|values| is_some(values)) {
+        found = pick(&pools, &names, key_of, judge, court, tried);
+    }
+    // A value beats no value.
+    if found.iter().any(|values| is_some(values)) {
+        found.retain(|values| is_some(values));
+    }
+    if found.is_empty() { Vec::new() } else { vec![Way::Found(found)] }
+}
+
+fn is_some(values: &[Made]) -> bool {
+    values.iter().any(|made| made.kind() != Kind::Null)
+}
+
+/// Whether the column is declared for values of this kind.
+fn is_natural(facts: &Facts<'_>, column: usize, made: &Made) -> bool {
+    let kind = made.kind();
+    match facts.table.columns[facts.columns[column]].affinity {
+        _ if kind == Kind::Null => true,
+        Affinity::Integer => matches!(kind, Kind::Integer(_)),
+        Affinity::Real => matches!(kind, Kind::Integer(_) | Kind::Real(_)),
+        Affinity::Text => kind == Kind::Text,
+        _ => true,
+    }
+}
+
+/// Those of the values in the pools that pass together.
+fn pick(
+    pools: &[Vec<Made>],
+    names: &[&str],
+    key_of: u64,
+    judge: &mut Judge<'_>,
+    court: &mut Court<'_>,
+    tried: &mut Tried,
+) -> Vec<Vec<Made>> {
     let mut found: Vec<Vec<Made>> = Vec::new();
+    if pools.iter().any(Vec::is_empty) {
+        return found;
+    }
     let mut draw = Draw::new(named(key_of, "search"));
     let all = pools.iter().fold(1_u64, |all, pool| all.saturating_mul(pool.len() as u64));
-    for attempt in 0..PATIENCE.min(all.saturating_mul(if columns.len() == 1 { 1 } else { 4 })) {
+    for attempt in 0..PATIENCE.min(all.saturating_mul(if pools.len() == 1 { 1 } else { 4 })) {
         let values: Vec<&Made> = pools
             .iter()
             .map(|pool| {
-                let at = if columns.len() == 1 { attempt } else { draw.below(pool.len() as u64) };
+                let at = if pools.len() == 1 { attempt } else { draw.below(pool.len() as u64) };
                 &pool[at as usize]
             })
             .collect();
@@ -82,14 +134,10 @@ pub(crate) fn search(
             }
         } else if attempt % 37 == 0 {
             let values: Vec<Made> = values.into_iter().cloned().collect();
-            tried.add(&names, &values);
+            tried.add(names, &values);
         }
     }
-    // A value beats no value.
-    if found.iter().any(|values| values.iter().any(|made| made.kind() != Kind::Null)) {
-        found.retain(|values| values.iter().any(|made| made.kind() != Kind::Null));
-    }
-    if found.is_empty() { Vec::new() } else { vec![Way::Found(found)] }
+    found
 }
 
 /// Sources of texts of many kinds, plain ones and those that begin or end with what the expressions name.
@@ -110,6 +158,8 @@ fn kinds(texts: &[&str]) -> Vec<Source> {
         words(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 8),
         words(b"abcdefghijklmnopqrstuvwxyz", 2),
         Source::Integer { low: 1, step: 1, count: 1000, most: 1000 },
+        // Days, as julianday() counts them.
+        Source::Real { low: 2_459_000.5, step: 0.25, count: 8_000, most: 8_000 },
         Source::Integer { low: 1_600_000_000, step: 1, count: 100_000_000, most: 100_000_000 },
         Source::Integer { low: 1_600_000_000_000, step: 1000, count: 100_000_000, most: 100_000_000 },
         Source::Integer { low: -1000, step: 1, count: 999, most: 999 },

@@ -476,3 +476,16 @@ fn rows_that_are_there_stay_and_others_come_behind() {
     assert_eq!(one(&connection, "SELECT min(id) = 1 AND count(*) = max(id) FROM t"), 1);
     whole(&connection);
 }
+
+#[test]
+fn what_is_searched_is_what_the_column_is_declared_for() {
+    let connection = fills(
+        "CREATE TABLE t(day REAL NOT NULL CHECK (day > julianday('2000-01-01')), low INTEGER NOT NULL, high INTEGER NOT NULL,
+             CHECK (low BETWEEN 1 AND high), CHECK (high - low <= 366))",
+        "t",
+        50,
+    );
+    let found =
+        rows(&connection, "SELECT DISTINCT typeof(day) || typeof(low) || typeof(high) = 'realintegerinteger' FROM t");
+    assert_eq!(found, ["Integer(1)"]);
+}
