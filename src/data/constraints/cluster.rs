@@ -166,26 +166,25 @@ fn cluster(
         !condition.is_derived && !condition.columns.iter().any(|column| facts.foreign[*column])
     };
     let texts: Vec<&str> = members.iter().filter(judged).map(|index| conditions[*index].text.as_str()).collect();
-    let mut ways: Vec<Way> = branches.iter().filter_map(|branch| way(facts, &columns, branch, false)).collect();
+    let solved = |branch: &Branch| way(facts, &columns, branch, false);
+    let mut ways: Vec<Way> = branches.iter().filter_map(solved).collect();
     let Some(mut court) = judge.court(&names, &texts) else {
         return if ways.is_empty() { Err((members[0], Vec::new())) } else { Ok(Cluster { columns, ways, key }) };
     };
     let mut tried = Tried::default();
     if !texts.is_empty() {
         let mut rated: Vec<(u64, Way)> = Vec::new();
-        // What a column is made of anyway is the more likely value, where it passes.
-        for natural in branches.iter().filter_map(|branch| way(facts, &columns, branch, true)) {
-            if score(facts, &columns, &natural, key, judge, &mut court, &mut Tried::default()) == SAMPLES {
+        for branch in &branches {
+            // What a column is made of anyway is the more likely value, where it passes.
+            if let Some(natural) = way(facts, &columns, branch, true)
+                && score(facts, &columns, &natural, key, judge, &mut court, &mut Tried::default()) == SAMPLES
+            {
                 rated.push((SAMPLES, natural));
-            }
-        }
-        if !rated.is_empty() {
-            ways.clear();
-        }
-        for way in ways {
-            let score = score(facts, &columns, &way, key, judge, &mut court, &mut tried);
-            if score > 0 {
-                rated.push((score, way));
+            } else if let Some(way) = solved(branch) {
+                let score = score(facts, &columns, &way, key, judge, &mut court, &mut tried);
+                if score > 0 {
+                    rated.push((score, way));
+                }
             }
         }
         let best = rated.iter().map(|(score, _)| *score).max().unwrap_or(0);

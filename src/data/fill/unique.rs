@@ -7,6 +7,7 @@ use crate::data::constraints::domain::Domain;
 use crate::data::constraints::expression::Expression;
 use crate::data::fill::plan::{How, Limit, Parent, Plan};
 use crate::data::values::column::{self, Source};
+use crate::data::values::made::Made;
 use crate::error::{Error, Result};
 use crate::report;
 use crate::schema::{Indexed, Table, Term};
@@ -402,17 +403,37 @@ fn source_of(makers: &[Maker], column: usize) -> Option<&Source> {
 fn capacity(plan: &Plan, column: usize) -> u64 {
     match &plan.columns[column].how {
         How::Source(source) => source.capacity(),
-        How::Cluster => ways(plan, column)
-            .map(|way| match way {
-                Way::Sources { makers, .. } => source_of(makers, column).map_or(1, Source::capacity),
-                Way::Found(rows) => rows.len() as u64,
-            })
-            .min()
-            .unwrap_or(1),
+        How::Cluster => capacity_of_ways(plan, column),
         How::Fixed(_) => 1,
         How::Reference => 0,
         How::Rowid { .. } | How::With(_) => u64::MAX,
     }
+}
+
+/// Of all ways together: a row that meets another one goes another way. What they list is counted once, and beside what
+/// they make not at all, for it may be the same.
+fn capacity_of_ways(plan: &Plan, column: usize) -> u64 {
+    let mut listed: Vec<&Made> = Vec::new();
+    let mut most = 1;
+    for cluster in plan.clusters.iter().filter(|cluster| cluster.columns.contains(&column)) {
+        let at = cluster.columns.iter().position(|other| *other == column).unwrap_or_default();
+        for way in &cluster.ways {
+            match way {
+                Way::Sources { makers, .. } => match source_of(makers, column) {
+                    Some(Source::Choices(choices)) => listed.extend(choices),
+                    source => most = most.max(source.map_or(1, Source::capacity)),
+                },
+                Way::Found(rows) => listed.extend(rows.iter().map(|row| &row[at])),
+            }
+        }
+    }
+    let mut distinct: Vec<&Made> = Vec::new();
+    for made in listed {
+        if !distinct.contains(&made) {
+            distinct.push(made);
+        }
+    }
+    most.max(distinct.len() as u64)
 }
 
 fn narrow(limit: &mut Option<Limit>, rows: u64, because: String, is_guess: bool, parents: Vec<usize>) {

@@ -478,6 +478,17 @@ fn rows_that_are_there_stay_and_others_come_behind() {
 }
 
 #[test]
+fn a_key_takes_its_values_from_all_ways_to_satisfy_a_check() {
+    fills("CREATE TABLE t(path TEXT PRIMARY KEY CHECK (path LIKE 'root.%' OR path = '')) WITHOUT ROWID", "t", 500);
+    fills(
+        "CREATE TABLE t(state TEXT NOT NULL UNIQUE, at TEXT,
+             CHECK ((state = 'open' AND at IS NULL) OR (state = 'closed' AND at IS NOT NULL)))",
+        "t",
+        2,
+    );
+}
+
+#[test]
 fn what_is_searched_is_what_the_column_is_declared_for() {
     let connection = fills(
         "CREATE TABLE t(day REAL NOT NULL CHECK (day > julianday('2000-01-01')), low INTEGER NOT NULL, high INTEGER NOT NULL,
