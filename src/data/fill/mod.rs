@@ -30,6 +30,7 @@ pub(crate) mod insert;
 pub(crate) mod make;
 pub(crate) mod options;
 pub(crate) mod order;
+mod pairs;
 pub(crate) mod plan;
 pub(crate) mod request;
 pub(crate) mod turns;

@@ -111,7 +111,7 @@ fn attempt(
                     && plans.iter().all(|plan| plan.table != *parent || plan.limit.is_none())
             };
             let growing: Vec<usize> = limit.parents.iter().copied().filter(may_grow).collect();
-            let times = plan.wanted.div_ceil(limit.rows.max(1));
+            let times = plan.wanted.div_ceil(limit.rows.max(1)).max(2);
             for &parent in &growing {
                 more.push((parent, wanted[parent].as_ref().map_or(1, |want| want.rows) * times));
             }

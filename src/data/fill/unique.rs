@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use crate::data::constraints::cluster::{Maker, Way};
 use crate::data::constraints::domain::Domain;
 use crate::data::constraints::expression::Expression;
+use crate::data::fill::pairs::pairs;
 use crate::data::fill::plan::{How, Limit, Parent, Plan};
 use crate::data::values::column::{self, Source};
 use crate::data::values::made::Made;
@@ -102,6 +103,12 @@ pub(crate) fn arrange(connection: &Connection, table: &Table, plan: &mut Plan, p
                 .all(|column| plan.columns[*column].nulls == 0 && !may_be_null(table, plan, *column))
         {
             narrow(&mut plan.limit, 0, format!("{} (no rows there)", reference.shown), false, Vec::new());
+        }
+    }
+    for pair in pairs(plan) {
+        if plans[pair.parent].count < 2 {
+            let parents = vec![plans[pair.parent].table];
+            narrow(&mut plan.limit, 0, format!("{}: there is one parent", pair.because), false, parents);
         }
     }
     keys.sort_by_key(|key| (key.partial, key.columns.len()));
@@ -285,7 +292,13 @@ fn share(connection: &Connection, table: &Table, plan: &mut Plan, plans: &[Plan]
     };
     // What another key has arranged stays; rows that clash are made again.
     let free: Vec<&Part> = parts.iter().filter(|part| !has_place(part)).collect();
-    let all = combinations(&parts);
+    let mut all = combinations(&parts);
+    let mut because = String::new();
+    for pair in pairs(plan).iter().filter(|pair| pair.columns.iter().all(|column| key.columns.contains(column))) {
+        let parents = plans[pair.parent].count.max(1);
+        all = all / parents * (parents - 1) / (1 + u64::from(pair.ordered));
+        because = format!(", {}", pair.because);
+    }
     let nullable = key.columns.iter().copied().find(|column| may_be_null(table, plan, *column) && !key.has_expression);
     let own_chain = parts.iter().any(|part| {
         matches!(part, Part::Reference { reference, .. } if matches!(plan.references[*reference].parent, Parent::Own { .. }))
@@ -325,7 +338,7 @@ fn share(connection: &Connection, table: &Table, plan: &mut Plan, plans: &[Plan]
             let parents = parents.collect();
             let is_guess =
                 parts.iter().any(|part| matches!(part, Part::Column { column, .. } if is_sample(plan, *column)));
-            narrow(&mut plan.limit, left, format!("{}: {}", key.shown, sizes.join(", ")), is_guess, parents);
+            narrow(&mut plan.limit, left, format!("{}: {}{because}", key.shown, sizes.join(", ")), is_guess, parents);
         }
     }
     if key.partial {

@@ -341,6 +341,40 @@ fn parents_that_are_used_once() {
 }
 
 #[test]
+fn parents_that_must_differ() {
+    let users = "CREATE TABLE u(id INTEGER PRIMARY KEY);";
+    let pair = "a INTEGER NOT NULL REFERENCES u, b INTEGER NOT NULL REFERENCES u";
+    for rest in [
+        "CHECK (a <> b)",
+        "CHECK (a < b)",
+        "PRIMARY KEY (a, b), CHECK (a < b)",
+        "UNIQUE (b, a), CHECK (a != b)",
+        "x TEXT NOT NULL, CHECK (a > b AND x <> '')",
+    ] {
+        for rows in [1, 2, 20, 300] {
+            fills(&format!("{users} CREATE TABLE t({pair}, {rest})"), "t", rows);
+        }
+    }
+    fills(
+        &format!(
+            "{users} CREATE TABLE t({pair});
+             CREATE TRIGGER r BEFORE INSERT ON t WHEN NEW.a = NEW.b BEGIN SELECT RAISE(ABORT, 'no'); END"
+        ),
+        "t",
+        1,
+    );
+    // Where the number of parents is given, they tell how many rows there can be.
+    for (parents, full) in [
+        (1, ("t", 0, "CHECK (a < b): there is one parent")),
+        (2, ("t", 1, "PRIMARY KEY (a, b): a has 2 parents, b has 2 parents, CHECK (a < b)")),
+    ] {
+        let connection = database(&format!("{users} CREATE TABLE t({pair}, PRIMARY KEY (a, b), CHECK (a < b))"));
+        let filled = Fill::seed(1).every_table(parents).insert(&connection);
+        assert_eq!(filled.full().collect::<Vec<_>>(), [full]);
+    }
+}
+
+#[test]
 fn keys_that_share_a_column() {
     let connection = fills(
         "CREATE TABLE tenants(id INTEGER PRIMARY KEY);

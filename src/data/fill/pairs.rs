@@ -1,0 +1,50 @@
+//! Foreign keys of a row that must not refer to the same parent: the parents tell how many rows there can be.
+
+use crate::data::constraints::expression::Comparison;
+use crate::data::constraints::solve::Relation;
+use crate::data::fill::plan::{Parent, Plan, Reference};
+
+/// Two foreign keys to one table that are never to meet: `CHECK (sender <> recipient)`.
+pub(super) struct Pair {
+    pub(super) columns: [usize; 2],
+    /// The place of the parent's plan.
+    pub(super) parent: usize,
+    /// Whether one of them always comes first.
+    pub(super) ordered: bool,
+    pub(super) because: String,
+}
+
+pub(super) fn pairs(plan: &Plan) -> Vec<Pair> {
+    let single = |reference: &Reference| match (&reference.columns[..], &reference.parent) {
+        ([column], Parent::Made { plan: parent, .. }) if plan.columns[*column].nulls == 0 => Some((*column, *parent)),
+        _ => None,
+    };
+    let single: Vec<(usize, usize)> = plan.references.iter().filter_map(single).collect();
+    let mut found = Vec::new();
+    for (at, (one, parent)) in single.iter().enumerate() {
+        for (two, _) in single[at + 1..].iter().filter(|(_, other)| other == parent) {
+            for condition in &plan.conditions {
+                // In each way to satisfy it they differ, or one is less.
+                let told = condition.branches.iter().map(|branch| {
+                    let about = |relation: &&Relation| {
+                        (relation.left, relation.right) == (*one, *two)
+                            || (relation.left, relation.right) == (*two, *one)
+                    };
+                    branch.relations.iter().filter(about).find_map(|relation| match relation.comparison {
+                        Comparison::Unequal | Comparison::IsNot => Some(false),
+                        Comparison::Less | Comparison::Greater => Some(true),
+                        _ => None,
+                    })
+                });
+                let Some(told) = told.collect::<Option<Vec<bool>>>().filter(|told| !told.is_empty()) else { continue };
+                let because = match &condition.name {
+                    Some(name) if condition.kind == "trigger" => format!("trigger {name}"),
+                    _ => format!("CHECK ({})", condition.shown),
+                };
+                let ordered = told.iter().all(|ordered| *ordered);
+                found.push(Pair { columns: [*one, *two], parent: *parent, ordered, because });
+            }
+        }
+    }
+    found
+}
