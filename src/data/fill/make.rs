@@ -131,10 +131,12 @@ impl Filler<'_> {
                 Some(index) => index.min(count - 1),
                 None => return set_null(draft),
             }
-        } else if let Some(exponent) = self.options.skew {
-            skewed(&mut draw, count, exponent)
         } else {
-            draw.below(count)
+            let count = reference.among.map_or(count, |among| among.min(count));
+            match self.options.skew {
+                Some(exponent) => skewed(&mut draw, count, exponent),
+                None => draw.below(count),
+            }
         };
         if let Some(lookup) = lookup
             && look_up(lookup, reference, at, self.plans, &mut draw, draft)
@@ -220,6 +222,11 @@ fn value(plan: &Plan, index: usize, number: u64, attempts: u32, out: &mut Made) 
         How::Rowid { first } => out.set_integer(first.wrapping_add((number - plan.start).cast_signed())),
         How::Fixed(value) => out.clone_from(value),
         How::Source(source) => {
+            if attempts == 0
+                && let Some(first) = number.checked_sub(plan.start).and_then(|row| column.first.get(row as usize))
+            {
+                return out.clone_from(first);
+            }
             let mut draw = Draw::new(key(column.key, number));
             if attempts > 0 {
                 draw = Draw::new(key(draw.next(), attempts.into()));

@@ -24,6 +24,7 @@
 //! - A row with a name is numbered by its name: it is the same whatever else is made, as are the others without it.
 //! - The loop is plain matches over small enums into one buffer for each column: tests run unoptimised.
 
+mod asked;
 pub(crate) mod failure;
 pub(crate) mod finish;
 pub(crate) mod insert;
@@ -32,6 +33,7 @@ pub(crate) mod options;
 pub(crate) mod order;
 mod pairs;
 pub(crate) mod plan;
+pub(crate) mod references;
 pub(crate) mod request;
 pub(crate) mod turns;
 pub(crate) mod unique;

@@ -8,8 +8,8 @@ use crate::data::constraints::derived::Derived;
 use crate::data::constraints::domain::{Domain, Nulls};
 use crate::data::constraints::judge::Judge;
 use crate::data::fill::options::{Given, Options};
-use crate::data::fill::order;
 use crate::data::fill::unique::{self, Place};
+use crate::data::fill::{asked, order, references};
 use crate::data::script::Target;
 use crate::data::values::column::{self, Source};
 use crate::data::values::made::Made;
@@ -66,6 +66,8 @@ pub(crate) struct ColumnPlan {
     pub(crate) nulls: u64,
     pub(crate) place: Option<Place>,
     pub(crate) how: How,
+    /// What the first rows have, for children that take no other parents.
+    pub(crate) first: Vec<Made>,
     /// The column's declaration, where nothing speaks against values that apps trip over.
     pub(crate) edge: Option<crate::schema::Column>,
     pub(crate) strict: bool,
@@ -107,6 +109,8 @@ pub(crate) struct Reference {
     pub(crate) shown: String,
     /// Whether an earlier key has chosen one of the columns already.
     pub(crate) shares: bool,
+    /// How many of the first parents are those that a CHECK takes, where it does not take all of them.
+    pub(crate) among: Option<u64>,
 }
 
 /// What a foreign key refers to.
@@ -176,7 +180,7 @@ pub(crate) fn plan(
     let names: Vec<String> = places.iter().map(|at| table.columns[*at].name.clone()).collect();
     let at = |name: &str| names.iter().position(|own| own.eq_ignore_ascii_case(name));
 
-    let mut references = references(connection, schema, request, plans, later, seed, &names)?;
+    let mut references = references::references(connection, schema, request, plans, later, seed, &names)?;
     // What holds for each column alone.
     let mut own: Vec<Domain> = names
         .iter()
@@ -239,7 +243,7 @@ pub(crate) fn plan(
         }
     }
     let given: Vec<bool> = fixed.iter().map(Option::is_some).collect();
-    let clusters = if conditions.is_empty() {
+    let mut clusters = if conditions.is_empty() {
         Vec::new()
     } else {
         let mut judge = Judge::of(connection, table)?;
@@ -248,6 +252,11 @@ pub(crate) fn plan(
             crate::data::fill::failure::unsatisfied(table, &conditions[index], &facts.names, &tried, is_given)
         })?
     };
+
+    let needed = start.saturating_add(request.rows);
+    let is_own = |column: usize| !facts.foreign[column] && !given[column] && rowid != Some(column);
+    let children = asked::of_children(schema, request.table, &names, later);
+    let mut first = asked::first(connection, &facts, &conditions, &children, needed, &is_own, &mut clusters)?;
 
     let mut columns = Vec::new();
     for (index, name) in names.iter().enumerate() {
@@ -268,7 +277,17 @@ pub(crate) fn plan(
         let nulls = if facts.own[index].null == Nulls::May { options.null_rate } else { 0 };
         let constrained = conditions.iter().any(|condition| condition.columns.contains(&index));
         let edge = (options.edge_cases && !constrained).then(|| table.columns[places[index]].clone());
-        columns.push(ColumnPlan { name: name.clone(), key, nulls, place: None, how, edge, strict: table.strict });
+        let first = std::mem::take(&mut first[index]);
+        columns.push(ColumnPlan {
+            name: name.clone(),
+            key,
+            nulls,
+            place: None,
+            how,
+            first,
+            edge,
+            strict: table.strict,
+        });
     }
     // Where rows are made for each parent, the parents say how many.
     let rows_for_each = references.iter().find(|reference| reference.each.is_some()).map(|reference| {
@@ -350,116 +369,6 @@ fn plain_source(table: &Table, column: &crate::schema::Column, options: &Options
     }
     let _ = options;
     column::source(column, table.strict, &Domain::default())
-}
-
-fn references(
-    connection: &Connection,
-    schema: &Schema,
-    request: &Request<'_>,
-    plans: &[Plan],
-    later: &[usize],
-    seed: u64,
-    names: &[String],
-) -> Result<Vec<Reference>> {
-    let table = &schema.tables[request.table];
-    let at = |name: &str| names.iter().position(|own| own.eq_ignore_ascii_case(name));
-    let mut found: Vec<Reference> = Vec::new();
-    let mut keys: Vec<&crate::schema::ForeignKey> = table.foreign_keys.iter().collect();
-    // A key of several columns chooses for the keys of single ones among them.
-    keys.sort_by_key(|key| std::cmp::Reverse(key.columns.len()));
-    for key in keys {
-        let Some(columns) = key.columns.iter().map(|name| at(name)).collect::<Option<Vec<usize>>>() else { continue };
-        let taken = |column: &usize| found.iter().any(|other| other.columns.contains(column));
-        if columns.iter().all(taken) {
-            continue;
-        }
-        let shares = columns.iter().any(taken);
-        let parent = order::parent(schema, key);
-        let parent_columns = parent_columns(schema, parent, key);
-        let each = request.each.filter(|(of, ..)| Some(*of) == parent).map(|(_, low, high)| (low, high));
-        let of = match (parent, &parent_columns) {
-            (Some(parent), Some(_)) if parent == request.table => {
-                let columns = parent_columns.iter().flatten().map(|name| at(name)).collect::<Option<Vec<usize>>>();
-                columns.map_or(Parent::Missing, |columns| Parent::Own { columns })
-            }
-            (Some(parent), Some(names)) => match plans.iter().position(|plan| plan.table == parent && plan.count > 0) {
-                Some(at) => {
-                    let columns = names.iter().map(|name| plans[at].column(name)).collect::<Option<Vec<usize>>>();
-                    columns.map_or(Parent::Missing, |columns| Parent::Made { plan: at, columns })
-                }
-                None if later.contains(&parent) => Parent::Later { table: parent },
-                None => {
-                    let keys = there(connection, &schema.tables[parent], names)?;
-                    if keys.is_empty() { Parent::Missing } else { Parent::There { keys } }
-                }
-            },
-            _ => Parent::Missing,
-        };
-        let shown = format!("FOREIGN KEY ({}) REFERENCES {}", key.columns.join(", "), key.parent);
-        found.push(Reference {
-            key: named(named(seed, "parent of"), &key.columns.join(",").to_ascii_lowercase()),
-            columns,
-            parent_columns: parent_columns.unwrap_or_default(),
-            parent: of,
-            nulls: 0,
-            place: None,
-            each,
-            shown,
-            shares,
-        });
-    }
-    Ok(found)
-}
-
-/// The columns that a key refers to.
-pub(crate) fn parent_columns(
-    schema: &Schema,
-    parent: Option<usize>,
-    key: &crate::schema::ForeignKey,
-) -> Option<Vec<String>> {
-    let parent = &schema.tables[parent?];
-    if let Some(columns) = &key.parent_columns {
-        return Some(columns.clone());
-    }
-    let terms = &parent.primary_key.as_ref()?.terms;
-    let columns: Vec<String> = terms
-        .iter()
-        .filter_map(|term| match &term.what {
-            Indexed::Column(name) => Some(name.clone()),
-            _ => None,
-        })
-        .collect();
-    (columns.len() == key.columns.len()).then_some(columns)
-}
-
-/// More keys of rows that are there are not read.
-const MOST_KEYS: usize = 100_000;
-
-fn there(connection: &Connection, parent: &Table, columns: &[String]) -> Result<Vec<Vec<Made>>> {
-    let list = crate::schema::bench::names(columns.iter().map(String::as_str));
-    let given: Vec<String> =
-        columns.iter().map(|name| format!("{} IS NOT NULL", crate::sql::plain_name(name))).collect();
-    let sql = format!(
-        "SELECT {list} FROM main.{} WHERE {} ORDER BY {list} LIMIT {MOST_KEYS}",
-        crate::sql::plain_name(&parent.name),
-        given.join(" AND ")
-    );
-    let read = || -> rusqlite::Result<Vec<Vec<Made>>> {
-        let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query([])?;
-        let mut keys = Vec::new();
-        while let Some(row) = rows.next()? {
-            let mut key = Vec::with_capacity(columns.len());
-            for index in 0..columns.len() {
-                let mut made = Made::default();
-                made.set(row.get_ref(index)?);
-                key.push(made);
-            }
-            keys.push(key);
-        }
-        Ok(keys)
-    };
-    read().map_err(|error| Error::sqlite(format!("the keys of {}", parent.name), error).sql(&sql))
 }
 
 /// How many rows come before the first: the greatest rowid, which is found at once, or their count.

@@ -6,6 +6,7 @@ use crate::data::fill::failure;
 use crate::data::fill::options::{Given, Options};
 use crate::data::fill::order;
 use crate::data::fill::plan::{self, Parent, Plan, Request};
+use crate::data::fill::references;
 use crate::error::Result;
 use crate::migrations::is_ledger;
 use crate::schema::{Indexed, Schema, Table, TableKind};
@@ -296,7 +297,7 @@ fn keep_keys(schema: &Schema, plan: &mut Plan, ordered: &[usize]) {
             if parent != Some(plan.table) {
                 continue;
             }
-            for name in plan::parent_columns(schema, parent, key).unwrap_or_default() {
+            for name in references::parent_columns(schema, parent, key).unwrap_or_default() {
                 if let Some(column) = plan.column(&name)
                     && !plan.is_formula(column)
                     && !plan.kept.contains(&column)

@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 
 use crate::data::fill::failure;
 use crate::data::fill::order;
-use crate::data::fill::plan;
+use crate::data::fill::references;
 use crate::data::fill::{Fill, within};
 use crate::data::script::Script;
 use crate::data::values::made::Made;
@@ -144,7 +144,7 @@ impl Ground {
         for table in &self.schema.tables {
             for key in &table.foreign_keys {
                 let parent = order::parent(&self.schema, key);
-                let Some(columns) = plan::parent_columns(&self.schema, parent, key) else { continue };
+                let Some(columns) = references::parent_columns(&self.schema, parent, key) else { continue };
                 let Some(parent) = parent.map(|parent| self.schema.tables[parent].name.clone()) else { continue };
                 links.push(Link {
                     child: table.name.clone(),

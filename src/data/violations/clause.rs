@@ -2,7 +2,7 @@
 
 use crate::data::constraints::conditions::named_by_sqlite;
 use crate::data::fill::order;
-use crate::data::fill::plan::parent_columns;
+use crate::data::fill::references::parent_columns;
 use crate::migrations::is_ledger;
 use crate::schema::bench::names;
 use crate::schema::{Column, ForeignKey, Indexed, Schema, Table, TableKind, Term};

@@ -375,6 +375,38 @@ fn parents_that_must_differ() {
 }
 
 #[test]
+fn checks_on_foreign_keys_are_checks_on_what_they_refer_to() {
+    for sql in [
+        // All parents can be such.
+        "CREATE TABLE p(code TEXT PRIMARY KEY, name TEXT); CREATE TABLE t(p TEXT NOT NULL REFERENCES p CHECK (length(p) = 3))",
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, iso TEXT NOT NULL UNIQUE CHECK (iso <> ''));
+         CREATE TABLE t(p TEXT NOT NULL REFERENCES p(iso), zip TEXT, CHECK (length(p) BETWEEN 3 AND 8 AND p = upper(p)))",
+        "CREATE TABLE p(hash BLOB PRIMARY KEY); CREATE TABLE t(p BLOB NOT NULL REFERENCES p CHECK (length(p) = 32), n INTEGER)",
+        // Some are.
+        "CREATE TABLE p(kind TEXT PRIMARY KEY) WITHOUT ROWID;
+         CREATE TABLE t(kind TEXT NOT NULL REFERENCES p, a INTEGER, b TEXT,
+             CHECK ((kind = 'a' AND a IS NOT NULL AND b IS NULL) OR (kind = 'b' AND b IS NOT NULL AND a IS NULL)))",
+        // Another child wants others.
+        "CREATE TABLE p(kind TEXT PRIMARY KEY); CREATE TABLE t(kind TEXT NOT NULL REFERENCES p CHECK (kind IN ('a', 'b')));
+         CREATE TABLE t2(kind TEXT NOT NULL REFERENCES p CHECK (kind = 'c'))",
+        // They are there.
+        "CREATE TABLE p(kind TEXT PRIMARY KEY); INSERT INTO p VALUES ('new'), ('paid'), ('gone');
+         CREATE TABLE t(kind TEXT NOT NULL REFERENCES p CHECK (kind IN ('new', 'paid')), paid_at TEXT,
+             CHECK (CASE kind WHEN 'paid' THEN paid_at IS NOT NULL ELSE paid_at IS NULL END))",
+    ] {
+        for rows in [1, 20, 300] {
+            fills(sql, "t", rows);
+            fills_by(sql, &Fill::seed(1).every_table(rows + 1), "t", rows + 1);
+        }
+    }
+    // What is made anyway stays as it is.
+    let users = "CREATE TABLE u(email TEXT PRIMARY KEY);";
+    let plain = fills(&format!("{users} CREATE TABLE t(u TEXT NOT NULL REFERENCES u)"), "t", 5);
+    let checked = fills(&format!("{users} CREATE TABLE t(u TEXT NOT NULL REFERENCES u CHECK (u LIKE '%@%'))"), "t", 5);
+    assert_eq!(rows(&plain, "SELECT * FROM u"), rows(&checked, "SELECT * FROM u"));
+}
+
+#[test]
 fn keys_that_share_a_column() {
     let connection = fills(
         "CREATE TABLE tenants(id INTEGER PRIMARY KEY);

@@ -1,0 +1,216 @@
+//! What children ask of their parents: a CHECK about a foreign key is one about the key that it refers to, or rows would
+//! find no parent. `currency TEXT REFERENCES currencies CHECK (length(currency) = 3)` makes currencies of three letters.
+//!
+//! If there is room for all parents among such values, all have them. If there is not, as for `CHECK (kind IN ('a', 'b'))`,
+//! the first ones have, and children take those; other children may want others.
+
+use rusqlite::Connection;
+
+use crate::data::constraints::cluster::{self, Cluster, Condition, Facts, Maker, Way};
+use crate::data::constraints::conditions;
+use crate::data::constraints::domain::Nulls;
+use crate::data::constraints::judge::Judge;
+use crate::data::fill::{order, references};
+use crate::data::values::made::{Kind, Made};
+use crate::draw::{Draw, key, named};
+use crate::error::Result;
+use crate::schema::{Schema, Table};
+use crate::sql::{TokenKind, quote_identifier, tokens};
+
+/// How many values the first rows have at most.
+const MOST: u64 = 64;
+
+/// The columns of a table about which its children have a CHECK, and what it says. `names` are those of the table's columns.
+pub(super) fn of_children(
+    schema: &Schema,
+    parent: usize,
+    names: &[String],
+    children: &[usize],
+) -> Vec<(usize, Vec<String>)> {
+    let mut found = Vec::new();
+    for &child in children {
+        let table = &schema.tables[child];
+        for foreign in table.foreign_keys.iter().filter(|key| order::parent(schema, key) == Some(parent)) {
+            let [own] = &foreign.columns[..] else { continue };
+            let theirs = references::parent_columns(schema, Some(parent), foreign);
+            let Some([theirs]) = theirs.as_deref() else { continue };
+            let Some(at) = names.iter().position(|name| name.eq_ignore_ascii_case(theirs)) else { continue };
+            let texts = about(table, own, &names[at]);
+            if !texts.is_empty() {
+                found.push((at, texts));
+            }
+        }
+    }
+    found
+}
+
+/// What the CHECKs of a table say of one column alone, with another name for it.
+fn about(table: &Table, column: &str, other: &str) -> Vec<String> {
+    let names_it =
+        |text: &str| tokens(text).iter().filter_map(|token| token.name()).any(|name| name.eq_ignore_ascii_case(column));
+    if !table.checks.iter().any(|check| names_it(&check.expression)) {
+        return Vec::new();
+    }
+    let names: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+    let Some(at) = names.iter().position(|name| name.eq_ignore_ascii_case(column)) else { return Vec::new() };
+    let of_table = conditions::of_table(table, &names);
+    let checks = of_table.iter().filter(|condition| condition.kind == "CHECK" && condition.columns.contains(&at));
+    checks
+        .filter_map(|check| {
+            if check.columns == [at] { Some(renamed(&check.shown, column, other)) } else { listed(check, at, other) }
+        })
+        .collect()
+}
+
+fn renamed(text: &str, column: &str, other: &str) -> String {
+    let mut renamed = String::new();
+    let mut end = 0;
+    for token in tokens(text) {
+        renamed.push_str(&text[end..token.start]);
+        let is_it = matches!(token.kind, TokenKind::Word | TokenKind::Quoted)
+            && token.name().is_some_and(|name| name.eq_ignore_ascii_case(column));
+        if is_it {
+            renamed.push_str(&quote_identifier(other));
+        } else {
+            renamed.push_str(token.text);
+        }
+        end = token.end();
+    }
+    renamed.push_str(&text[end..]);
+    renamed
+}
+
+/// The values of a column in all ways to satisfy a CHECK about several: `(kind = 'a' AND x IS NULL) OR (kind = 'b' …)`.
+fn listed(check: &Condition, column: usize, other: &str) -> Option<String> {
+    let mut values = Vec::new();
+    for branch in &check.branches {
+        let (_, domain) = branch.domains.iter().find(|(of, _)| *of == column)?;
+        values.extend(domain.choices.as_ref()?.iter().map(|value| Made::of(value).as_sql()));
+    }
+    (!values.is_empty()).then(|| format!("{} IN ({})", quote_identifier(other), values.join(", ")))
+}
+
+/// What the first rows have in each column, where children ask for it. A column for which all rows can have what is asked for
+/// gets a cluster instead.
+pub(super) fn first(
+    connection: &Connection,
+    facts: &Facts<'_>,
+    conditions: &[Condition],
+    children: &[(usize, Vec<String>)],
+    needed: u64,
+    is_own: &dyn Fn(usize) -> bool,
+    clusters: &mut Vec<Cluster>,
+) -> Result<Vec<Vec<Made>>> {
+    let mut first: Vec<Vec<Made>> = vec![Vec::new(); facts.names.len()];
+    if children.is_empty() {
+        return Ok(first);
+    }
+    let mut judge = Judge::of(connection, facts.table)?;
+    for column in 0..facts.names.len() {
+        let asked: Vec<&Vec<String>> =
+            children.iter().filter(|(of, _)| *of == column).map(|(_, texts)| texts).collect();
+        let own: Vec<Condition> =
+            conditions.iter().filter(|condition| condition.columns.contains(&column)).cloned().collect();
+        if asked.is_empty() || !is_own(column) || own.iter().any(|condition| condition.columns.len() > 1) {
+            continue;
+        }
+        let both = |texts: &[&String]| -> Option<Cluster> {
+            let of =
+                |text: &&String| Condition::of("CHECK", None, (*text).clone(), (*text).clone(), &facts.names, None);
+            let conditions: Vec<Condition> = own.iter().cloned().chain(texts.iter().map(of)).collect();
+            let mut judge = Judge::of(connection, facts.table).ok()?;
+            cluster::clusters(facts, &conditions, &mut judge).ok()?.pop()
+        };
+        let texts: Vec<&String> = asked.iter().copied().flatten().collect();
+        if passes(facts, column, &texts, clusters, &mut judge) {
+            continue;
+        }
+        match both(&texts) {
+            Some(cluster) if room(&cluster) >= needed => {
+                clusters.retain(|other| !other.columns.contains(&column));
+                clusters.push(cluster);
+            }
+            Some(cluster) => first[column] = values(&cluster),
+            // No value suits all of them: each child has its own, in turn.
+            None => {
+                let of_child = |texts: &&Vec<String>| both(&texts.iter().collect::<Vec<_>>()).map(|own| values(&own));
+                let lists: Vec<Vec<Made>> = asked.iter().filter_map(of_child).collect();
+                for at in 0..lists.iter().map(Vec::len).max().unwrap_or(0) {
+                    for made in lists.iter().filter_map(|list| list.get(at)) {
+                        if !first[column].contains(made) {
+                            first[column].push(made.clone());
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(first)
+}
+
+/// Whether what a column is made of anyway is what is asked for.
+fn passes(facts: &Facts<'_>, column: usize, texts: &[&String], clusters: &[Cluster], judge: &mut Judge<'_>) -> bool {
+    let texts: Vec<&str> = texts.iter().map(|text| text.as_str()).collect();
+    let plain = || {
+        let makers = vec![Maker { column, source: facts.plain[column].clone(), null: Nulls::MustNot }];
+        vec![Way::Sources { makers, relations: Vec::new() }]
+    };
+    let ways = clusters.iter().find(|cluster| cluster.columns == [column]).map_or_else(plain, |own| own.ways.clone());
+    let Some(mut court) = judge.court(&[&facts.names[column]], &texts) else { return true };
+    ways.iter().all(|way| {
+        let tried = &mut cluster::Tried::default();
+        match way {
+            Way::Found(rows) => rows.iter().all(|row| judge.passes(&mut court, &[&row[0]])),
+            way => cluster::score(facts, &[column], way, facts.seed, judge, &mut court, tried) == cluster::SAMPLES,
+        }
+    })
+}
+
+/// How many rows can differ.
+fn room(cluster: &Cluster) -> u64 {
+    let of_way = |way: &Way| match way {
+        Way::Found(rows) => rows.len() as u64,
+        Way::Sources { makers, .. } => makers[0].source.as_ref().map_or(0, |source| source.capacity()),
+    };
+    cluster.ways.iter().map(of_way).max().unwrap_or(0)
+}
+
+fn values(cluster: &Cluster) -> Vec<Made> {
+    let mut found: Vec<Made> = Vec::new();
+    let mut add = |made: Made| {
+        if made.kind() != Kind::Null && !found.contains(&made) {
+            found.push(made);
+        }
+    };
+    for way in &cluster.ways {
+        match way {
+            Way::Found(rows) => rows.iter().for_each(|row| add(row[0].clone())),
+            Way::Sources { makers, .. } => {
+                let Some(source) = &makers[0].source else { continue };
+                for number in 0..source.capacity().min(MOST) {
+                    let mut made = Made::default();
+                    source.make(&mut Draw::new(key(named(cluster.key, "first"), number)), Some(number), &mut made);
+                    add(made);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The keys of rows that are there and that the CHECKs of a child take.
+pub(super) fn fitting(
+    connection: &Connection,
+    child: &Table,
+    column: &str,
+    parent: &Table,
+    parent_column: &str,
+) -> Result<Vec<Vec<Made>>> {
+    let mut keys = references::there(connection, parent, &[parent_column.to_owned()])?;
+    let texts = about(child, column, parent_column);
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut judge = Judge::of(connection, parent)?;
+    let Some(mut court) = judge.court(&[parent_column], &texts) else { return Ok(Vec::new()) };
+    keys.retain(|key| judge.passes(&mut court, &[&key[0]]));
+    Ok(keys)
+}

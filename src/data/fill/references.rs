@@ -1,0 +1,139 @@
+//! What the foreign keys of a table refer to: rows of this fill, rows that are there, or the table itself.
+
+use rusqlite::Connection;
+
+use crate::data::fill::plan::{Parent, Plan, Reference, Request};
+use crate::data::fill::{asked, order};
+use crate::data::values::made::Made;
+use crate::draw::named;
+use crate::error::{Error, Result};
+use crate::schema::{Indexed, Schema, Table};
+
+pub(super) fn references(
+    connection: &Connection,
+    schema: &Schema,
+    request: &Request<'_>,
+    plans: &[Plan],
+    later: &[usize],
+    seed: u64,
+    names: &[String],
+) -> Result<Vec<Reference>> {
+    let table = &schema.tables[request.table];
+    let at = |name: &str| names.iter().position(|own| own.eq_ignore_ascii_case(name));
+    let mut found: Vec<Reference> = Vec::new();
+    let mut keys: Vec<&crate::schema::ForeignKey> = table.foreign_keys.iter().collect();
+    // A key of several columns chooses for the keys of single ones among them.
+    keys.sort_by_key(|key| std::cmp::Reverse(key.columns.len()));
+    for key in keys {
+        let Some(columns) = key.columns.iter().map(|name| at(name)).collect::<Option<Vec<usize>>>() else { continue };
+        let taken = |column: &usize| found.iter().any(|other| other.columns.contains(column));
+        if columns.iter().all(taken) {
+            continue;
+        }
+        let shares = columns.iter().any(taken);
+        let parent = order::parent(schema, key);
+        let parent_columns = parent_columns(schema, parent, key);
+        let each = request.each.filter(|(of, ..)| Some(*of) == parent).map(|(_, low, high)| (low, high));
+        let mut among = None;
+        let of = match (parent, &parent_columns) {
+            (Some(parent), Some(_)) if parent == request.table => {
+                let columns = parent_columns.iter().flatten().map(|name| at(name)).collect::<Option<Vec<usize>>>();
+                columns.map_or(Parent::Missing, |columns| Parent::Own { columns })
+            }
+            (Some(parent), Some(names)) => match plans.iter().position(|plan| plan.table == parent && plan.count > 0) {
+                Some(at) => {
+                    let columns = names.iter().map(|name| plans[at].column(name)).collect::<Option<Vec<usize>>>();
+                    let first = match columns.as_deref() {
+                        Some([only]) => plans[at].columns[*only].first.len(),
+                        _ => 0,
+                    };
+                    // Those that a CHECK takes may be there before: what migrations put into a table of kinds.
+                    let fitting = match &key.columns[..] {
+                        [own] if first > 0 => {
+                            asked::fitting(connection, table, own, &schema.tables[parent], &names[0])?
+                        }
+                        _ => Vec::new(),
+                    };
+                    among = (first > 0).then_some(first as u64);
+                    match columns {
+                        _ if !fitting.is_empty() => Parent::There { keys: fitting },
+                        Some(columns) => Parent::Made { plan: at, columns },
+                        None => Parent::Missing,
+                    }
+                }
+                None if later.contains(&parent) => Parent::Later { table: parent },
+                None => {
+                    let keys = there(connection, &schema.tables[parent], names)?;
+                    if keys.is_empty() { Parent::Missing } else { Parent::There { keys } }
+                }
+            },
+            _ => Parent::Missing,
+        };
+        let is_there = matches!(of, Parent::There { .. });
+        let shown = format!("FOREIGN KEY ({}) REFERENCES {}", key.columns.join(", "), key.parent);
+        found.push(Reference {
+            key: named(named(seed, "parent of"), &key.columns.join(",").to_ascii_lowercase()),
+            columns,
+            parent_columns: parent_columns.unwrap_or_default(),
+            parent: of,
+            nulls: 0,
+            place: None,
+            each,
+            shown,
+            shares,
+            among: among.filter(|_| !is_there),
+        });
+    }
+    Ok(found)
+}
+
+/// The columns that a key refers to.
+pub(crate) fn parent_columns(
+    schema: &Schema,
+    parent: Option<usize>,
+    key: &crate::schema::ForeignKey,
+) -> Option<Vec<String>> {
+    let parent = &schema.tables[parent?];
+    if let Some(columns) = &key.parent_columns {
+        return Some(columns.clone());
+    }
+    let terms = &parent.primary_key.as_ref()?.terms;
+    let columns: Vec<String> = terms
+        .iter()
+        .filter_map(|term| match &term.what {
+            Indexed::Column(name) => Some(name.clone()),
+            _ => None,
+        })
+        .collect();
+    (columns.len() == key.columns.len()).then_some(columns)
+}
+
+/// More keys of rows that are there are not read.
+const MOST_KEYS: usize = 100_000;
+
+pub(super) fn there(connection: &Connection, parent: &Table, columns: &[String]) -> Result<Vec<Vec<Made>>> {
+    let list = crate::schema::bench::names(columns.iter().map(String::as_str));
+    let given: Vec<String> =
+        columns.iter().map(|name| format!("{} IS NOT NULL", crate::sql::plain_name(name))).collect();
+    let sql = format!(
+        "SELECT {list} FROM main.{} WHERE {} ORDER BY {list} LIMIT {MOST_KEYS}",
+        crate::sql::plain_name(&parent.name),
+        given.join(" AND ")
+    );
+    let read = || -> rusqlite::Result<Vec<Vec<Made>>> {
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        let mut keys = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut key = Vec::with_capacity(columns.len());
+            for index in 0..columns.len() {
+                let mut made = Made::default();
+                made.set(row.get_ref(index)?);
+                key.push(made);
+            }
+            keys.push(key);
+        }
+        Ok(keys)
+    };
+    read().map_err(|error| Error::sqlite(format!("the keys of {}", parent.name), error).sql(&sql))
+}
