@@ -177,6 +177,23 @@ COMMIT;
 }
 
 #[test]
+fn a_number_with_a_fraction_shrinks_to_where_the_bug_begins() {
+    static PRICES: Template =
+        Template::embedded(&[("1.sql", "CREATE TABLE prices(id INTEGER PRIMARY KEY, amount REAL NOT NULL)")]);
+    let small = |prices: &Rows| {
+        !(0..prices.len()).any(|row| matches!(prices.get(row, "amount"), Value::Real(amount) if amount > 123.0))
+    };
+    assert_eq!(
+        smallest(&rows(&PRICES, "prices", 0..10), small),
+        "
+BEGIN;
+INSERT INTO prices(id, amount) VALUES (1, 124.0);
+COMMIT;
+"
+    );
+}
+
+#[test]
 fn a_bug_of_two_rows_shrinks_to_two() {
     let orders = rows(&APP, "orders", 0..30);
     let no_two_of_one_user = |orders: &Rows| {

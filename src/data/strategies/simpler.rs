@@ -56,13 +56,25 @@ fn integers(number: i64, rows: usize, found: &mut Vec<Made>) {
 }
 
 fn reals(number: f64, found: &mut Vec<Made>) {
-    for simpler in [0.0, 1.0, -number, number.trunc(), (number / 2.0).trunc(), number / 2.0] {
+    let mut add = |number: f64| {
         let mut made = Made::default();
-        made.set_real(simpler);
-        if simpler.is_finite() {
+        made.set_real(number);
+        if number.is_finite() {
             found.push(made);
         }
+    };
+    [0.0, 1.0, -number, number.trunc()].into_iter().for_each(&mut add);
+    let mut half = number / 2.0;
+    // A double has 53 digits.
+    for _ in 0..53 {
+        add((number - half).trunc());
+        half /= 2.0;
+        if half.abs() < 1.0 {
+            break;
+        }
     }
+    add(number.trunc() - number.signum());
+    add(number / 2.0);
 }
 
 fn texts(text: &str, rows: usize, found: &mut Vec<Made>) {
