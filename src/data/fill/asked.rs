@@ -10,7 +10,7 @@ use crate::data::constraints::cluster::{self, Cluster, Condition, Facts, Maker, 
 use crate::data::constraints::conditions;
 use crate::data::constraints::domain::Nulls;
 use crate::data::constraints::judge::Judge;
-use crate::data::fill::{order, references};
+use crate::data::fill::references;
 use crate::data::values::made::{Kind, Made};
 use crate::draw::{Draw, key, named};
 use crate::error::Result;
@@ -30,7 +30,9 @@ pub(super) fn of_children(
     let mut found = Vec::new();
     for &child in children {
         let table = &schema.tables[child];
-        for foreign in table.foreign_keys.iter().filter(|key| order::parent(schema, key) == Some(parent)) {
+        for foreign in
+            table.foreign_keys.iter().filter(|key| key.parent.eq_ignore_ascii_case(&schema.tables[parent].name))
+        {
             let [own] = &foreign.columns[..] else { continue };
             let theirs = references::parent_columns(schema, Some(parent), foreign);
             let Some([theirs]) = theirs.as_deref() else { continue };

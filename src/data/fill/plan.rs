@@ -182,10 +182,12 @@ pub(crate) fn plan(
 
     let mut references = references::references(connection, schema, request, plans, later, seed, &names)?;
     // What holds for each column alone.
-    let mut own: Vec<Domain> = names
-        .iter()
-        .map(|name| Domain::of_null(if order::may_be_null(table, name) { Nulls::May } else { Nulls::MustNot }))
-        .collect();
+    let needed_by_children = references::never_null_in_children(schema, request.table);
+    let may_be_null = |name: &String| {
+        order::may_be_null(table, name) && !needed_by_children.iter().any(|other| other.eq_ignore_ascii_case(name))
+    };
+    let mut own: Vec<Domain> =
+        names.iter().map(|name| Domain::of_null(if may_be_null(name) { Nulls::May } else { Nulls::MustNot })).collect();
     let mut foreign = vec![false; names.len()];
     let mut fixed: Vec<Option<How>> = names.iter().map(|_| None).collect();
     for (index, (of, column, given)) in options.given.iter().enumerate() {

@@ -108,6 +108,21 @@ pub(crate) fn parent_columns(
     (columns.len() == key.columns.len()).then_some(columns)
 }
 
+/// The columns of a table to which columns of others refer that may not be NULL: a row without a value there is nobody's
+/// parent. Whether the others are filled too makes no difference.
+pub(super) fn never_null_in_children(schema: &Schema, parent: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in &schema.tables {
+        for key in table.foreign_keys.iter().filter(|key| key.parent.eq_ignore_ascii_case(&schema.tables[parent].name))
+        {
+            let theirs = parent_columns(schema, Some(parent), key).unwrap_or_default();
+            let not_null = key.columns.iter().zip(theirs).filter(|(own, _)| !order::may_be_null(table, own));
+            found.extend(not_null.map(|(_, theirs)| theirs));
+        }
+    }
+    found
+}
+
 /// More keys of rows that are there are not read.
 const MOST_KEYS: usize = 100_000;
 

@@ -341,6 +341,19 @@ fn parents_that_are_used_once() {
 }
 
 #[test]
+fn parents_without_a_key_are_no_parents() {
+    for sql in [
+        "CREATE TABLE p(code TEXT UNIQUE); CREATE TABLE t(p TEXT NOT NULL REFERENCES p(code))",
+        "CREATE TABLE p(a TEXT, b INTEGER, UNIQUE (a, b));
+         CREATE TABLE t(a TEXT NOT NULL, b INTEGER, FOREIGN KEY (a, b) REFERENCES p(a, b))",
+    ] {
+        for seed in 0..20 {
+            fills_by(sql, &Fill::seed(seed).rows("t", 1), "t", 1);
+        }
+    }
+}
+
+#[test]
 fn parents_that_must_differ() {
     let users = "CREATE TABLE u(id INTEGER PRIMARY KEY);";
     let pair = "a INTEGER NOT NULL REFERENCES u, b INTEGER NOT NULL REFERENCES u";
