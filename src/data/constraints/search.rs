@@ -146,7 +146,12 @@ fn kinds(texts: &[&str]) -> Vec<Source> {
         |alphabet: &[u8], length| Source::Letters { alphabet: alphabet.to_vec(), shortest: length, longest: length };
     let time = |format: &str| Source::Time(format.to_owned());
     let json = |kind: &str| Source::Json(Some(kind.to_owned()));
-    let mut kinds = vec![
+    let mut kinds = Vec::new();
+    if texts.iter().any(|text| text.contains("json") || text.contains("->")) {
+        // Digits are JSON as well, but for those that begin with a zero.
+        kinds.extend([json("object"), json("array")]);
+    }
+    kinds.extend([
         Source::Words { shortest: 0, longest: 40 },
         words(PLAIN, 10),
         words(b"0123456789", 8),
@@ -179,7 +184,7 @@ fn kinds(texts: &[&str]) -> Vec<Source> {
         Source::Uuid,
         Source::Pattern { pieces: vec![Piece::Run, Piece::Text("@example.com".to_owned())], shortest: 0 },
         Source::Pattern { pieces: vec![Piece::Text("https://example.com/".to_owned()), Piece::Run], shortest: 0 },
-    ];
+    ]);
     for length in [1, 4, 16, 20, 32, 64] {
         kinds.push(Source::Blob { shortest: length, longest: length });
     }

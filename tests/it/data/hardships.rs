@@ -568,6 +568,13 @@ fn a_key_takes_its_values_from_all_ways_to_satisfy_a_check() {
 }
 
 #[test]
+fn what_is_searched_for_a_function_of_json_is_json() {
+    let table = "CREATE TABLE t(state TEXT NOT NULL CHECK (json_array_length(state, '$.items') > 0))";
+    let connection = fills(table, "t", 300);
+    assert_eq!(one(&connection, "SELECT count(*) FROM t WHERE json_type(state) <> 'object'"), 0);
+}
+
+#[test]
 fn what_is_searched_is_what_the_column_is_declared_for() {
     let connection = fills(
         "CREATE TABLE t(day REAL NOT NULL CHECK (day > julianday('2000-01-01')), low INTEGER NOT NULL, high INTEGER NOT NULL,
