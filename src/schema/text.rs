@@ -54,7 +54,7 @@ pub(super) struct IndexText {
 #[derive(Debug)]
 pub(crate) struct TriggerText<'a> {
     /// `BEFORE`, which is also what no word means, `AFTER` or `INSTEAD OF`.
-    pub(super) timing: &'static str,
+    pub(crate) timing: &'static str,
     /// `DELETE`, `INSERT` or `UPDATE`.
     pub(crate) event: String,
     /// The columns of `UPDATE OF`.

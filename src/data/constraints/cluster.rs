@@ -1,5 +1,6 @@
 //! Columns that constraints tie together, and the ways in which a row can satisfy all of them.
 
+use crate::data::constraints::derived::Derived;
 use crate::data::constraints::domain::{Domain, Nulls};
 use crate::data::constraints::expression::{Comparison, Expression};
 use crate::data::constraints::judge::{Court, Judge};
@@ -27,6 +28,10 @@ pub(crate) struct Condition {
     pub(crate) expression: Expression,
     /// Whether columns that follow from others satisfy it, so that there is nothing to be chosen.
     pub(crate) is_derived: bool,
+    /// What a column has to be for a trigger: `WHEN NEW.version <> 1 + (SELECT max(version) …)`.
+    pub(crate) follows: Option<Derived>,
+    /// Whether it has subqueries, as only triggers have them.
+    pub(crate) reads_tables: bool,
 }
 
 impl Condition {
@@ -52,7 +57,19 @@ impl Condition {
         }
         columns.sort_unstable();
         let branches = branches.unwrap_or_else(|| solve::branches(&expression, true));
-        Condition { kind, name, shown, text, columns, branches, expression, is_derived: false }
+        let reads_tables = kind == "trigger" && tokens(&shown).iter().any(|token| token.is("SELECT"));
+        Condition {
+            kind,
+            name,
+            shown,
+            text,
+            columns,
+            branches,
+            expression,
+            is_derived: false,
+            follows: None,
+            reads_tables,
+        }
     }
 }
 

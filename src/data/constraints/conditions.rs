@@ -2,6 +2,7 @@
 //! for generated columns and indexes can be calculated.
 
 use crate::data::constraints::cluster::Condition;
+use crate::data::constraints::derived::Derived;
 use crate::data::constraints::domain::{Domain, Shape};
 use crate::data::constraints::expression::Expression;
 use crate::data::constraints::judge;
@@ -19,11 +20,18 @@ pub(crate) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
     }
     for trigger in &table.triggers {
         let Some(text) = TriggerText::of(&trigger.sql) else { continue };
-        for (tokens, shown) in refusals(&text) {
+        for (tokens, shown, reads_tables) in refusals(&text) {
+            // Behind the row it is among the rows that are read.
+            let follows = if text.timing == "BEFORE" { Derived::told(&tokens, names) } else { None };
+            if follows.is_none() && reads_tables {
+                // What it finds there decides.
+                continue;
+            }
             let expression = Expression::of_tokens(&tokens, names);
             let branches = solve::branches(&expression, false);
             let sql = format!("(SELECT ({shown}\n) IS NOT TRUE FROM {} AS NEW)", judge::NAME);
-            found.push(Condition::of("trigger", Some(trigger.name.clone()), shown, sql, names, Some(branches)));
+            let condition = Condition::of("trigger", Some(trigger.name.clone()), shown, sql, names, Some(branches));
+            found.push(Condition { follows, ..condition });
         }
     }
     let of_indexes = table.indexes.iter().flat_map(|index| index.terms.iter()).filter_map(|term| match &term.what {
@@ -86,8 +94,9 @@ fn json_columns(expression: &Expression, found: &mut Vec<usize>) {
     }
 }
 
-/// The conditions under which a trigger on INSERT raises an error, as tokens and as text.
-fn refusals<'a>(trigger: &TriggerText<'a>) -> Vec<(Vec<Token<'a>>, String)> {
+/// The conditions under which a trigger on INSERT raises an error, as tokens and as text, and whether the WHERE among them
+/// reads tables.
+fn refusals<'a>(trigger: &TriggerText<'a>) -> Vec<(Vec<Token<'a>>, String, bool)> {
     let mut found = Vec::new();
     if trigger.event != "INSERT" {
         return found;
@@ -95,6 +104,7 @@ fn refusals<'a>(trigger: &TriggerText<'a>) -> Vec<(Vec<Token<'a>>, String)> {
     for statement in &trigger.statements {
         let Some(raise) = statement.iter().position(|token| token.is("RAISE")) else { continue };
         let mut parts: Vec<&[Token<'a>]> = Vec::new();
+        let mut reads_tables = false;
         if !trigger.when.is_empty() {
             parts.push(&trigger.when);
         }
@@ -102,18 +112,12 @@ fn refusals<'a>(trigger: &TriggerText<'a>) -> Vec<(Vec<Token<'a>>, String)> {
             && let Some(then) = statement[when..raise].iter().position(|token| token.is("THEN"))
         {
             parts.push(&statement[when + 1..when + then]);
-        } else if !statement.iter().any(|token| token.is("FROM")) {
-            let mut depth = 0;
-            let at = statement.iter().position(|token| {
-                depth += i32::from(token.is_symbol("(")) - i32::from(token.is_symbol(")"));
-                depth == 0 && token.is("WHERE")
-            });
-            if let Some(at) = at {
-                parts.push(&statement[at + 1..]);
-            }
-        } else {
+        } else if outside(statement, "FROM").is_some() {
             // What it finds in other tables decides.
             continue;
+        } else if let Some(at) = outside(statement, "WHERE") {
+            reads_tables = statement.iter().any(|token| token.is("FROM"));
+            parts.push(&statement[at + 1..]);
         }
         let text: Vec<String> = parts.iter().map(|part| format!("({})", written(part))).collect();
         if text.is_empty() {
@@ -124,13 +128,22 @@ fn refusals<'a>(trigger: &TriggerText<'a>) -> Vec<(Vec<Token<'a>>, String)> {
             // Two conditions read as one only in parentheses, which are no tokens of the trigger's.
             _ => Vec::new(),
         };
-        found.push((tokens, text.join(" AND ")));
+        found.push((tokens, text.join(" AND "), reads_tables));
     }
     found
 }
 
+/// Where a word stands outside of parentheses.
+fn outside(tokens: &[Token<'_>], word: &str) -> Option<usize> {
+    let mut depth = 0;
+    tokens.iter().position(|token| {
+        depth += i32::from(token.is_symbol("(")) - i32::from(token.is_symbol(")"));
+        depth == 0 && token.is(word)
+    })
+}
+
 /// Tokens as text, with a space where there was anything between them.
-fn written(tokens: &[Token<'_>]) -> String {
+pub(super) fn written(tokens: &[Token<'_>]) -> String {
     let mut text = String::new();
     let mut end = None;
     for token in tokens {

@@ -1,11 +1,13 @@
-//! Columns that have to be what others make of them: `CHECK (total = price * amount)`. SQLite calculates them, row by row.
+//! Columns that have to be what others make of them: `CHECK (total = price * amount)`, or a trigger that refuses
+//! `NEW.version <> 1 + (SELECT max(version) FROM events)`. SQLite calculates them, row by row.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement};
 
+use crate::data::constraints::conditions::written;
 use crate::data::constraints::expression::{Comparison, Expression};
 use crate::data::values::made::Made;
-use crate::sql::quote_identifier;
+use crate::sql::{Token, quote_identifier};
 
 /// A column and what it has to be.
 #[derive(Clone, Debug)]
@@ -34,6 +36,64 @@ impl Derived {
             _ => {}
         }
         found
+    }
+
+    /// What a column has to be for a trigger that refuses `NEW.column <> …`. SQLite calculates it when the rows before are
+    /// there, so that it may read them.
+    pub(crate) fn told(condition: &[Token<'_>], names: &[String]) -> Option<Derived> {
+        let mut depth = 0;
+        let mut operators = Vec::new();
+        for (at, token) in condition.iter().enumerate() {
+            depth += i32::from(token.is_symbol("(")) - i32::from(token.is_symbol(")"));
+            if depth > 0 {
+                continue;
+            }
+            if ["AND", "OR", "CASE", "=", "==", "<", ">", "<=", ">=", "IN", "LIKE", "BETWEEN"]
+                .iter()
+                .any(|word| token.is(word) || token.is_symbol(word))
+            {
+                return None;
+            }
+            if token.is_symbol("<>") || token.is_symbol("!=") {
+                operators.push((at, 1));
+            } else if token.is("IS") && condition.get(at + 1).is_some_and(|token| token.is("NOT")) {
+                operators.push((at, 2));
+            } else if token.is("IS") {
+                return None;
+            }
+        }
+        let [(at, length)] = operators[..] else { return None };
+        let (left, right) = (&condition[..at], &condition[at + length..]);
+        let place = |name: &Token<'_>| {
+            let name = name.name()?;
+            names.iter().position(|own| own.eq_ignore_ascii_case(&name))
+        };
+        let of_new = |tokens: &[Token<'_>]| match tokens {
+            [new, dot, name] if new.is("NEW") && dot.is_symbol(".") => place(name),
+            _ => None,
+        };
+        let (column, other) = match (of_new(left), of_new(right)) {
+            (Some(_), Some(_)) | (None, None) => return None,
+            (Some(column), None) => (column, right),
+            (None, Some(column)) => (column, left),
+        };
+        let mut from = Vec::new();
+        for window in other.windows(3).filter(|window| of_new(window).is_some() || window[0].is("NEW")) {
+            let of = of_new(window)?;
+            if !from.contains(&of) {
+                from.push(of);
+            }
+        }
+        let reads = other.iter().any(|token| token.is("SELECT"));
+        if from.contains(&column) || from.is_empty() && !reads {
+            return None;
+        }
+        let columns =
+            from.iter().enumerate().map(|(at, column)| format!("?{} AS {}", at + 1, quote_identifier(&names[*column])));
+        let columns: Vec<String> = columns.collect();
+        let columns = if columns.is_empty() { "NULL".to_owned() } else { columns.join(", ") };
+        let sql = format!("SELECT ({}\n) FROM (SELECT {columns}) AS NEW", written(other));
+        Some(Derived { column, from, sql })
     }
 
     fn equal(left: &Expression, right: &Expression, names: &[String], free: &dyn Fn(usize) -> bool) -> Option<Derived> {

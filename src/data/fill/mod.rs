@@ -35,6 +35,7 @@ mod pairs;
 pub(crate) mod plan;
 pub(crate) mod references;
 pub(crate) mod request;
+mod triggers;
 pub(crate) mod turns;
 pub(crate) mod unique;
 
@@ -276,6 +277,7 @@ fn run(
     options: &Options,
     wanted: bool,
 ) -> Result<(Filled, Script)> {
+    let schema = &*triggers::with_references(schema);
     let plans = request::plans(connection, schema, wishes, options)?;
     let _roomy = Roomy::of(connection, plans.iter().map(|plan| plan.count).sum())?;
     let mut filler =

@@ -236,7 +236,16 @@ pub(crate) fn plan(
     for condition in &mut conditions {
         let is_rowid = |column| rowid == Some(column);
         let free = |column: usize| !facts.foreign[column] && fixed[column].is_none() && !is_rowid(column);
-        let found = Derived::of(&condition.expression, &names, &free);
+        let found = match condition.follows.take() {
+            Some(derived) => {
+                if free(derived.column) {
+                    vec![derived]
+                } else {
+                    Vec::new()
+                }
+            }
+            None => Derived::of(&condition.expression, &names, &free),
+        };
         condition.is_derived = !found.is_empty();
         for one in found {
             if !derived.iter().any(|other| other.column == one.column) {
@@ -249,10 +258,21 @@ pub(crate) fn plan(
         Vec::new()
     } else {
         let mut judge = Judge::of(connection, table)?;
-        cluster::clusters(&facts, &conditions, &mut judge).map_err(|(index, tried)| {
-            let is_given = conditions[index].columns.iter().any(|column| given[*column]);
-            crate::data::fill::failure::unsatisfied(table, &conditions[index], &facts.names, &tried, is_given)
-        })?
+        loop {
+            match cluster::clusters(&facts, &conditions, &mut judge) {
+                Ok(clusters) => break clusters,
+                // What other rows decide is not known before they are there: each row will show.
+                Err((index, _)) if conditions[index].reads_tables => {
+                    conditions[index].reads_tables = false;
+                    conditions[index].is_derived = true;
+                }
+                Err((index, tried)) => {
+                    let is_given = conditions[index].columns.iter().any(|column| given[*column]);
+                    let unmet = &conditions[index];
+                    return Err(crate::data::fill::failure::unsatisfied(table, unmet, &facts.names, &tried, is_given));
+                }
+            }
+        }
     };
 
     let needed = start.saturating_add(request.rows);

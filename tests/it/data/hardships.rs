@@ -484,6 +484,75 @@ fn triggers_that_refuse() {
 }
 
 #[test]
+fn triggers_that_are_foreign_keys() {
+    for trigger in [
+        "SELECT RAISE(ABORT, 'no book') WHERE NOT EXISTS (SELECT 1 FROM books WHERE id = NEW.x)",
+        "SELECT CASE WHEN (SELECT id FROM books WHERE id = NEW.x) IS NULL THEN RAISE(ABORT, 'no book') END",
+        "SELECT CASE WHEN NEW.x IS NOT NULL AND (SELECT b.id FROM books AS b WHERE NEW.x = b.id) ISNULL
+                     THEN RAISE(ABORT, 'no book') END",
+        "SELECT RAISE(ROLLBACK, 'no book') WHERE NEW.x NOT IN (SELECT id FROM books)",
+        "SELECT RAISE(ABORT, 'no book') WHERE NEW.y = 1 AND NOT EXISTS (SELECT 1 FROM books WHERE id = NEW.x);
+         SELECT RAISE(ABORT, 'no film') WHERE NEW.y = 2 AND NOT EXISTS (SELECT 1 FROM films WHERE id = NEW.x)",
+    ] {
+        let connection = fills(
+            &format!(
+                "CREATE TABLE t(id INTEGER PRIMARY KEY, x INTEGER NOT NULL, y INTEGER NOT NULL CHECK (y IN (1, 2)));
+                 CREATE TABLE books(id INTEGER PRIMARY KEY, title TEXT NOT NULL);
+                 CREATE TABLE films(id INTEGER PRIMARY KEY);
+                 CREATE TRIGGER r BEFORE INSERT ON t BEGIN {trigger}; END"
+            ),
+            "t",
+            30,
+        );
+        assert!(count(&connection, "books") > 1, "{trigger}");
+    }
+    // What the row's own table says is no parent.
+    fills(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, x INTEGER NOT NULL);
+         CREATE TRIGGER r BEFORE INSERT ON t WHEN EXISTS (SELECT 1 FROM t WHERE x = NEW.x)
+         BEGIN SELECT RAISE(ABORT, 'twice'); END",
+        "t",
+        30,
+    );
+}
+
+#[test]
+fn triggers_that_say_what_a_column_has_to_be() {
+    for trigger in [
+        "WHEN NEW.version <> 1 + coalesce((SELECT max(version) FROM t WHERE stream = NEW.stream), 0)
+         BEGIN SELECT RAISE(ABORT, 'gap'); END",
+        "BEGIN SELECT RAISE(ABORT, 'gap')
+               WHERE (SELECT count(*) + 1 FROM t WHERE stream = NEW.stream) IS NOT NEW.version; END",
+        "BEGIN SELECT CASE WHEN NEW.version != NEW.stream * 10 THEN RAISE(ABORT, 'no') END; END",
+    ] {
+        let key = if trigger.contains("* 10") { "" } else { ", UNIQUE (stream, version)" };
+        fills(
+            &format!(
+                "CREATE TABLE streams(id INTEGER PRIMARY KEY);
+                 CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL REFERENCES streams,
+                     version INTEGER NOT NULL CHECK (version > 0){key});
+                 CREATE TRIGGER r BEFORE INSERT ON t {trigger}"
+            ),
+            "t",
+            60,
+        );
+    }
+    // One parent in five is closed, and may not be the only one.
+    for seed in 0..20 {
+        fills_by(
+            "CREATE TABLE accounts(id INTEGER PRIMARY KEY, closed_at TEXT);
+             CREATE TABLE t(account INTEGER NOT NULL REFERENCES accounts);
+             CREATE TRIGGER r BEFORE INSERT ON t
+             WHEN (SELECT closed_at FROM accounts WHERE id = NEW.account) IS NOT NULL
+             BEGIN SELECT RAISE(ABORT, 'closed'); END",
+            &Fill::seed(seed).null_rate(50).rows("t", 1),
+            "t",
+            1,
+        );
+    }
+}
+
+#[test]
 fn rows_that_triggers_make() {
     let connection = database(
         "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL);

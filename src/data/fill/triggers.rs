@@ -1,0 +1,153 @@
+//! Foreign keys that only a trigger knows: `SELECT RAISE(ABORT, …) WHERE NOT EXISTS (SELECT 1 FROM books WHERE id = NEW.book)`.
+//! For a fill they are foreign keys like others: parents come first and are made as needed.
+
+use std::borrow::Cow;
+
+use crate::schema::{Action, ForeignKey, Schema, TableKind, TriggerText};
+use crate::sql::Token;
+
+/// The schema with the foreign keys of its triggers.
+pub(super) fn with_references(schema: &Schema) -> Cow<'_, Schema> {
+    let mut found: Vec<(usize, ForeignKey)> = Vec::new();
+    for (at, table) in schema.tables.iter().enumerate() {
+        for trigger in &table.triggers {
+            let Some(text) = TriggerText::of(&trigger.sql).filter(|text| text.event == "INSERT") else { continue };
+            if !text.statements.iter().flatten().any(|token| token.is("RAISE")) {
+                continue;
+            }
+            let parts = text.statements.iter().map(|statement| &statement[..]).chain([&text.when[..]]);
+            for key in parts.flat_map(references) {
+                let is_known = table.foreign_keys.iter().any(|other| same(&other.columns, &key.columns));
+                let parent = schema.tables.iter().find(|table| table.name.eq_ignore_ascii_case(&key.parent));
+                let has_columns = parent.is_some_and(|parent| {
+                    parent.kind == TableKind::Ordinary
+                        && key.parent_columns.iter().flatten().all(|name| parent.column(name).is_some())
+                });
+                if !is_known && has_columns && key.columns.iter().all(|name| table.column(name).is_some()) {
+                    found.push((at, key));
+                }
+            }
+        }
+    }
+    if found.is_empty() {
+        return Cow::Borrowed(schema);
+    }
+    let mut schema = schema.clone();
+    for (at, key) in found {
+        schema.tables[at].foreign_keys.push(key);
+    }
+    Cow::Owned(schema)
+}
+
+fn same(one: &[String], two: &[String]) -> bool {
+    one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.eq_ignore_ascii_case(two))
+}
+
+/// What the subqueries refer to without which a row is refused: `NOT EXISTS (…)`, `(…) IS NULL`, `NEW.x NOT IN (…)`.
+fn references(tokens: &[Token<'_>]) -> Vec<ForeignKey> {
+    let mut found = Vec::new();
+    for open in (0..tokens.len()).filter(|at| tokens[*at].is_symbol("(")) {
+        let Some(close) = closing(tokens, open) else { continue };
+        let inside = &tokens[open + 1..close];
+        if !inside.first().is_some_and(|token| token.is("SELECT")) {
+            continue;
+        }
+        let (before, behind) = (&tokens[..open], &tokens[close + 1..]);
+        let is = |tokens: &[Token<'_>], words: &[&str]| {
+            tokens.len() == words.len() && tokens.iter().zip(words).all(|(token, word)| token.is(word))
+        };
+        let is_missed = is(before.get(open.saturating_sub(2)..).unwrap_or_default(), &["NOT", "EXISTS"])
+            || is(behind.get(..2).unwrap_or_default(), &["IS", "NULL"])
+            || behind.first().is_some_and(|token| token.is("ISNULL"));
+        let is_not_in = is(before.get(open.saturating_sub(2)..).unwrap_or_default(), &["NOT", "IN"]);
+        let key = if is_missed {
+            equal(inside)
+        } else if is_not_in {
+            listed(inside, &before[..open - 2])
+        } else {
+            None
+        };
+        found.extend(key.map(|(column, parent, theirs)| ForeignKey {
+            name: None,
+            columns: vec![column],
+            parent,
+            parent_columns: Some(vec![theirs]),
+            on_delete: Action::NoAction,
+            on_update: Action::NoAction,
+            deferred: false,
+        }));
+    }
+    found
+}
+
+fn closing(tokens: &[Token<'_>], open: usize) -> Option<usize> {
+    let mut depth = 0;
+    tokens[open..]
+        .iter()
+        .position(|token| {
+            depth += i32::from(token.is_symbol("(")) - i32::from(token.is_symbol(")"));
+            depth == 0
+        })
+        .map(|at| open + at)
+}
+
+/// The table behind FROM, if there is only one.
+fn table(query: &[Token<'_>]) -> Option<(usize, String)> {
+    let from = query.iter().position(|token| token.is("FROM"))?;
+    let is_single = !query.iter().any(|token| token.is("JOIN"))
+        && !query[from..].iter().take_while(|token| !token.is("WHERE")).any(|token| token.is_symbol(","));
+    is_single.then(|| query.get(from + 1)?.name()).flatten().map(|name| (from, name))
+}
+
+/// `SELECT … FROM parent WHERE column = NEW.own`, which may go on with AND.
+fn equal(query: &[Token<'_>]) -> Option<(String, String, String)> {
+    let (from, parent) = table(query)?;
+    let at = from + query[from..].iter().position(|token| token.is("WHERE"))?;
+    let condition = &query[at + 1..];
+    let mut found = None;
+    for (at, _) in condition.iter().enumerate().filter(|(_, token)| token.is_symbol("=") || token.is_symbol("==")) {
+        let (left, right) = (&condition[..at], &condition[at + 1..]);
+        let before = new_before(left).map(|own| (own, last_name(right)));
+        let behind = new_behind(right).map(|own| (own, left.last().and_then(Token::name)));
+        let Some((own, Some(theirs))) = behind.or(before) else { continue };
+        if found.is_some() {
+            // A key of several columns, or two ways to be there.
+            return None;
+        }
+        found = Some((own, parent.clone(), theirs));
+    }
+    found
+}
+
+/// `NEW.own NOT IN (SELECT column FROM parent)`.
+fn listed(query: &[Token<'_>], before: &[Token<'_>]) -> Option<(String, String, String)> {
+    let (from, parent) = table(query)?;
+    let theirs = query.get(from.checked_sub(1)?)?.name()?;
+    (from <= 4).then_some(())?;
+    Some((new_before(before)?, parent, theirs))
+}
+
+/// `NEW.name` at the end.
+fn new_before(tokens: &[Token<'_>]) -> Option<String> {
+    match tokens {
+        [.., new, dot, name] if new.is("NEW") && dot.is_symbol(".") => name.name(),
+        _ => None,
+    }
+}
+
+/// `NEW.name` at the start.
+fn new_behind(tokens: &[Token<'_>]) -> Option<String> {
+    match tokens {
+        [new, dot, name, ..] if new.is("NEW") && dot.is_symbol(".") => name.name(),
+        _ => None,
+    }
+}
+
+/// `column` or `table.column` at the start.
+fn last_name(tokens: &[Token<'_>]) -> Option<String> {
+    match tokens {
+        [_, dot, name, ..] if dot.is_symbol(".") => name.name(),
+        [name, ..] => name.name(),
+        [] => None,
+    }
+}
