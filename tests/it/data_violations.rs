@@ -285,6 +285,42 @@ fn what_another_constraint_refuses_first_is_said() {
 }
 
 #[test]
+fn a_table_without_room_for_another_row_gives_one_of_its_own() {
+    // Migrations have put all there can be into it.
+    let all = of("CREATE TABLE kinds(code TEXT PRIMARY KEY CHECK (code IN ('a', 'b')), name TEXT NOT NULL) WITHOUT ROWID;
+                  INSERT INTO kinds VALUES ('a', 'first'), ('b', 'second');
+                  CREATE TABLE t(kind TEXT NOT NULL REFERENCES kinds);");
+    assert_eq!(
+        codes(&all),
+        [
+            ("NOT NULL of code", 1299),
+            ("NOT NULL of name", 1299),
+            ("PRIMARY KEY (code)", 1555),
+            ("CHECK (code IN ('a', 'b'))", 275),
+            ("NOT NULL of kind", 1299),
+            ("FOREIGN KEY (kind) REFERENCES kinds", 787),
+        ]
+    );
+    all.assert_refused();
+    // Its parents refer to it.
+    let all = of("CREATE TABLE a(id INTEGER PRIMARY KEY, b INTEGER NOT NULL REFERENCES b(id) DEFERRABLE INITIALLY DEFERRED);
+                  CREATE TABLE b(id INTEGER PRIMARY KEY, a INTEGER NOT NULL UNIQUE REFERENCES a(id));");
+    assert_eq!(
+        codes(&all),
+        [
+            ("NOT NULL of b", 1299),
+            ("PRIMARY KEY (id)", 1555),
+            ("FOREIGN KEY (b) REFERENCES b(id)", 787),
+            ("NOT NULL of a", 1299),
+            ("PRIMARY KEY (id)", 1555),
+            ("UNIQUE (a)", 2067),
+            ("FOREIGN KEY (a) REFERENCES a(id)", 787),
+        ]
+    );
+    all.assert_refused();
+}
+
+#[test]
 fn a_table_that_cannot_be_filled_is_said() {
     let all = of("CREATE TABLE t(x INTEGER NOT NULL CHECK (x > 3 AND x < 2)); CREATE TABLE u(y NOT NULL)");
     assert_eq!(found(&all), ["not-tried (t): t: its constraints were not tried, for no row could be made"]);

@@ -150,7 +150,8 @@ impl Violations {
         // It is full. On a database of its own, where it has room for two, the first row is put there. An only row comes
         // first as one that can be inserted, then as one that is there.
         let alone = template.try_in_memory()?.unchecked();
-        let (target, mut base) = draft(&alone, 0, 2).or_else(|_| draft(&alone, 0, 1))?;
+        let drafted = draft(&alone, 0, 2).or_else(|_| draft(&alone, 0, 1));
+        let (target, mut base) = drafted.or_else(|error| taken_out(&alone, schema, table)?.ok_or(error))?;
         if base.len() > 1 {
             let first = Script {
                 rows: vec![Item { table: 0, values: base.remove(0) }],
@@ -394,6 +395,30 @@ fn repeated(bench: &mut Bench<'_>, clause: &Clause, row: &[Made]) -> Option<Foun
     let before = vec![row.to_vec()];
     let is_it = matches!(bench.insert(&before, row), Outcome::Refused(code, text) if code == clause.code && text.contains(&clause.message));
     is_it.then(|| Found { values: row.to_vec(), before, also: Vec::new() })
+}
+
+/// A row that was there, taken out of its table: of one that migrations have filled to the last value, and of one whose
+/// parents need it in turn, so that they cannot be made before it.
+fn taken_out(db: &Connection, schema: &Schema, table: &Table) -> Result<Option<(Target, Vec<Vec<Made>>)>> {
+    let given = table.columns.iter().filter(|column| column.generated.is_none() && !column.hidden);
+    let target = Target { name: table.name.clone(), columns: given.map(|column| column.name.clone()).collect() };
+    if existing(db, &target)?.is_empty() {
+        let (_, script) = Fill::new().null_rate(0).rows(&table.name, 2).drafted(db, schema)?;
+        within(db, true, || script.run(db))?;
+    }
+    let Some(row) = existing(db, &target)?.pop() else { return Ok(None) };
+    let same: Vec<String> = target.columns.iter().map(|name| format!("{} IS ?", plain_name(name))).collect();
+    let sql = format!("DELETE FROM main.{} WHERE {}", plain_name(&table.name), same.join(" AND "));
+    // What refers to it may stay: it comes back with each row that is tried.
+    let delete = || -> rusqlite::Result<usize> {
+        let on: bool = db.query_row("PRAGMA foreign_keys", [], |row| row.get(0))?;
+        db.execute_batch("PRAGMA foreign_keys = OFF")?;
+        let deleted = db.execute(&sql, rusqlite::params_from_iter(&row));
+        db.execute_batch(if on { "PRAGMA foreign_keys = ON" } else { "PRAGMA foreign_keys = OFF" })?;
+        deleted
+    };
+    let deleted = delete().map_err(|error| Error::sqlite("to take a row out of its table", error).sql(&sql))?;
+    Ok((deleted > 0).then_some((target, vec![row])))
 }
 
 /// Rows that are there.
