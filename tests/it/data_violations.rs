@@ -287,7 +287,8 @@ fn what_another_constraint_refuses_first_is_said() {
 #[test]
 fn a_table_without_room_for_another_row_gives_one_of_its_own() {
     // Migrations have put all there can be into it.
-    let all = of("CREATE TABLE kinds(code TEXT PRIMARY KEY CHECK (code IN ('a', 'b')), name TEXT NOT NULL) WITHOUT ROWID;
+    let all =
+        of("CREATE TABLE kinds(code TEXT PRIMARY KEY CHECK (code IN ('a', 'b')), name TEXT NOT NULL) WITHOUT ROWID;
                   INSERT INTO kinds VALUES ('a', 'first'), ('b', 'second');
                   CREATE TABLE t(kind TEXT NOT NULL REFERENCES kinds);");
     assert_eq!(
@@ -303,7 +304,8 @@ fn a_table_without_room_for_another_row_gives_one_of_its_own() {
     );
     all.assert_refused();
     // Its parents refer to it.
-    let all = of("CREATE TABLE a(id INTEGER PRIMARY KEY, b INTEGER NOT NULL REFERENCES b(id) DEFERRABLE INITIALLY DEFERRED);
+    let all =
+        of("CREATE TABLE a(id INTEGER PRIMARY KEY, b INTEGER NOT NULL REFERENCES b(id) DEFERRABLE INITIALLY DEFERRED);
                   CREATE TABLE b(id INTEGER PRIMARY KEY, a INTEGER NOT NULL UNIQUE REFERENCES a(id));");
     assert_eq!(
         codes(&all),

@@ -242,7 +242,10 @@ fn arrange_one(connection: &Connection, table: &Table, plan: &mut Plan, plans: &
     }
     if let Some((capacity, column)) = carrier {
         let column = &mut plan.columns[column];
-        column.place = Some(Place::whole(capacity));
+        let place = Place::whole(capacity);
+        // What has no end counts up: versions, lines, positions.
+        let counts = matches!(&column.how, How::Source(source) if source.is_endless_count());
+        column.place = Some(Place { plain: place.plain || counts, ..place });
         if let How::Source(source) = &mut column.how {
             *source = source.clone().with_number();
         }

@@ -124,6 +124,11 @@ impl Source {
         }
     }
 
+    /// Whether it makes whole numbers, as many as any table needs.
+    pub(crate) fn is_endless_count(&self) -> bool {
+        matches!(self, Source::Integer { most, .. } if *most >= MANY)
+    }
+
     /// Whether its values look like something, and may be fewer than the column holds.
     pub(crate) fn is_realistic(&self) -> bool {
         #[cfg(feature = "data")]

@@ -80,6 +80,18 @@ fn a_key_has_more_values_than_look_like_its_name() {
 }
 
 #[test]
+fn numbers_of_a_key_count_up() {
+    let connection = fills(
+        "CREATE TABLE t(doc TEXT NOT NULL, version INTEGER NOT NULL CHECK (version > 0), PRIMARY KEY (doc, version))",
+        "t",
+        20,
+    );
+    assert_eq!(one(&connection, "SELECT max(version) FROM t"), 20);
+    Fill::seed(1).rows("t", 20).insert(&connection);
+    assert_eq!(one(&connection, "SELECT max(version) FROM t"), 40);
+}
+
+#[test]
 fn small_domains_share_the_number_of_the_row() {
     let connection = fills(
         "CREATE TABLE t(
