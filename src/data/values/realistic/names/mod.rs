@@ -6,7 +6,7 @@
 mod texts;
 mod typed;
 
-use super::kind::Kind;
+use super::kind::{Form, Kind};
 use super::words::{singular, words};
 use crate::data::values::store::{Store, type_word};
 use crate::schema::Column;
@@ -14,6 +14,7 @@ use crate::schema::Column;
 /// What `table.column` holds, if its name says so.
 pub(super) fn kind(table: &str, column: &Column, store: Store, limit: Option<usize>) -> Option<Kind> {
     let declared = type_word(column);
+    let now = column.default.as_deref().and_then(now);
     let column = Name::of(table, &column.name);
     match declared.as_str() {
         "BOOL" | "BOOLEAN" => return Some(Kind::Bool),
@@ -21,12 +22,25 @@ pub(super) fn kind(table: &str, column: &Column, store: Store, limit: Option<usi
         "JSON" => return Some(Kind::Json),
         _ => {}
     }
+    let by_default = || now.filter(|_| takes_text(&declared, store)).map(|form| Kind::Moment(form, column.span()));
     column
         .time(&declared, store)
+        .or_else(by_default)
         .or_else(|| column.flag(store))
         .or_else(|| column.number(store))
         .or_else(|| column.bytes(store, limit))
         .or_else(|| if takes_text(&declared, store) { column.text(limit) } else { None })
+}
+
+/// What a DEFAULT that is the present time writes.
+fn now(default: &str) -> Option<Form> {
+    let text: String = default.chars().filter(|c| !c.is_whitespace() && !matches!(c, '(' | ')')).collect();
+    match text.to_ascii_lowercase().as_str() {
+        "current_timestamp" | "datetime'now'" => Some(Form::DateTime),
+        "current_date" | "date'now'" => Some(Form::Date),
+        "current_time" | "time'now'" => Some(Form::TimeOfDay),
+        _ => None,
+    }
 }
 
 /// Whether a column keeps a text of any form: one of affinity NUMERIC turns those that read as a number.

@@ -50,7 +50,7 @@ impl Name {
     }
 
     /// Which years: those of what comes first in a row lie before those of what comes later.
-    fn span(&self) -> Span {
+    pub(super) fn span(&self) -> Span {
         let has = |list: &[&str]| self.words.iter().any(|word| list.contains(&word.as_str()));
         if has(&["birth", "born", "dob"]) {
             Span::Births

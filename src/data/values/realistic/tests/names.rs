@@ -169,6 +169,18 @@ fn a_type_can_say_it_alone() {
 }
 
 #[test]
+fn a_default_of_now_says_it() {
+    check("t", &["x TEXT DEFAULT CURRENT_TIMESTAMP", "x TEXT DEFAULT (datetime('now'))"], "Moment(DateTime, Middle)");
+    check("t", &["x_from TEXT DEFAULT CURRENT_TIMESTAMP"], "Moment(DateTime, First)");
+    check("t", &["x DEFAULT current_date"], "Moment(Date, Middle)");
+    check(
+        "t",
+        &["x INTEGER DEFAULT CURRENT_TIMESTAMP", "x TEXT DEFAULT 'current_timestamp'", "x TEXT DEFAULT ''"],
+        "-",
+    );
+}
+
+#[test]
 fn a_hash_is_as_long_as_it_says() {
     check("t", &["md5 TEXT", "file_md5 BLOB", "token VARCHAR(32)", "digest CHAR(39)"], "Hex(32)");
     check("t", &["sha1 TEXT", "git_sha TEXT", "hash CHAR(40)"], "Hex(40)");
