@@ -109,6 +109,10 @@ pub(crate) fn generated(table: &Table, name: &str) -> Error {
     failure(format!("cannot set {}.{name}: SQLite generates it", table.name))
 }
 
+pub(crate) fn not_null(table: &Table, name: &str) -> Error {
+    failure(format!("cannot set {}.{name} to NULL: it is NOT NULL", table.name))
+}
+
 pub(crate) fn broken_value(table: &Table, name: &str, why: &str) -> Error {
     failure(format!("cannot set {}.{name}: the value cannot be bound", table.name)).evidence("it says", why)
 }

@@ -9,7 +9,7 @@ use crate::data::fill::plan::{self, Parent, Plan, Request};
 use crate::data::fill::references;
 use crate::error::Result;
 use crate::migrations::is_ledger;
-use crate::schema::{Indexed, Schema, Table, TableKind};
+use crate::schema::{Indexed, Schema, Table, TableKind, Term};
 use crate::sql::tokens;
 
 /// How many rows of which tables a test asks for.
@@ -226,11 +226,21 @@ fn check_columns(schema: &Schema, options: &Options) -> Result<()> {
             Some(found) if found.generated.is_some() => return Err(failure::generated(table, column)),
             Some(_) => {}
         }
+        // A rowid that is NULL is the next one.
+        let not_null = table.column(column).is_some_and(|column| column.not_null);
+        let is_rowid = table.primary_key.as_ref().is_some_and(|key| key.is_rowid && names_it(&key.terms, column));
+        if matches!(given, Given::Value(rusqlite::types::Value::Null)) && not_null && !is_rowid {
+            return Err(failure::not_null(table, column));
+        }
         if let Given::Broken(why) = given {
             return Err(failure::broken_value(table, column, why));
         }
     }
     Ok(())
+}
+
+fn names_it(terms: &[Term], column: &str) -> bool {
+    terms.iter().any(|term| matches!(&term.what, Indexed::Column(name) if name.eq_ignore_ascii_case(column)))
 }
 
 /// The parents that so many rows of a table need, and how many of each.

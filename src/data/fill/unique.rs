@@ -309,6 +309,9 @@ fn share(connection: &Connection, table: &Table, plan: &mut Plan, plans: &[Plan]
     if !key.partial && nullable.is_none() && !own_chain {
         let taken = if all_new { 0 } else { count(connection, table)? };
         let left = all.saturating_sub(taken);
+        if taken > 0 {
+            because.push_str(&format!(", {} there already", report::count(taken, "row")));
+        }
         if left < plan.count {
             let sizes: Vec<String> = parts
                 .iter()

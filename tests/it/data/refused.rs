@@ -93,6 +93,12 @@ fn more_rows_than_there_is_room_for() {
         "cannot fill t with 100 rows: it has room for 3 rows\n\n  because of:\n    UNIQUE (x): x has 3 values",
     );
     says(
+        "CREATE TABLE t(x TEXT PRIMARY KEY CHECK (x IN ('a', 'b'))); INSERT INTO t VALUES ('a'), ('b')",
+        &Fill::seed(7).rows("t", 1),
+        "cannot fill t with 1 rows: it has room for 0 rows\n\n  \
+         because of:\n    PRIMARY KEY (x): x has 2 values, 2 rows there already",
+    );
+    says(
         "CREATE TABLE settings(id INTEGER PRIMARY KEY CHECK (id = 1), theme TEXT)",
         &Fill::seed(7).rows("settings", 2),
         "cannot fill settings with 2 rows: it has room for 1 row\n\n  because of:\n    PRIMARY KEY (id): id has 1 value",
@@ -208,6 +214,11 @@ fn values_that_a_column_cannot_take() {
         &Fill::seed(7).rows("t", 5).set_with("t", "x", |_| None::<i64>),
     );
     assert!(said.contains("NOT NULL constraint failed: t.x"), "{said}");
+    says(
+        USERS,
+        &Fill::seed(7).rows("users", 5).set("users", "email", None::<&str>),
+        "cannot set users.email to NULL: it is NOT NULL",
+    );
     says(
         "CREATE TABLE t(x INTEGER, y INTEGER AS (x + 1))",
         &Fill::seed(7).rows("t", 5).set("t", "y", 3),
