@@ -18,7 +18,9 @@
 //!   values are searched: what the expression names, what is near, texts of many kinds. Not the parser but SQLite is
 //!   right.
 //! - A column that has to equal an expression of others (`total = price * amount`) is calculated by SQLite for each
-//!   row.
+//!   row. So is one that a trigger compares with the rows before (`version = 1 + max(version)`).
+//! - **What a child asks of a foreign key's value, its parent has**: a CHECK on the one is solved for the other. Foreign keys
+//!   that only a trigger knows are read from it.
 //! - **Cycles of keys that may not be NULL** are closed with keys of rows that come later, which are known before they
 //!   are made, under `defer_foreign_keys`.
 //! - A row with a name is numbered by its name: it is the same whatever else is made, as are the others without it.
