@@ -108,7 +108,7 @@ pub(super) fn first(
         return Ok(first);
     }
     let mut judge = Judge::of(connection, facts.table)?;
-    for column in 0..facts.names.len() {
+    for (column, first) in first.iter_mut().enumerate() {
         let asked: Vec<&Vec<String>> =
             children.iter().filter(|(of, _)| *of == column).map(|(_, texts)| texts).collect();
         let own: Vec<Condition> =
@@ -132,15 +132,15 @@ pub(super) fn first(
                 clusters.retain(|other| !other.columns.contains(&column));
                 clusters.push(cluster);
             }
-            Some(cluster) => first[column] = values(&cluster),
+            Some(cluster) => *first = values(&cluster),
             // No value suits all of them: each child has its own, in turn.
             None => {
                 let of_child = |texts: &&Vec<String>| both(&texts.iter().collect::<Vec<_>>()).map(|own| values(&own));
                 let lists: Vec<Vec<Made>> = asked.iter().filter_map(of_child).collect();
                 for at in 0..lists.iter().map(Vec::len).max().unwrap_or(0) {
                     for made in lists.iter().filter_map(|list| list.get(at)) {
-                        if !first[column].contains(made) {
-                            first[column].push(made.clone());
+                        if !first.contains(made) {
+                            first.push(made.clone());
                         }
                     }
                 }
