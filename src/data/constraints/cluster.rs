@@ -10,7 +10,7 @@ use crate::data::values::column::{self, Source};
 use crate::data::values::made::{Kind, Made};
 use crate::draw::{Draw, key, named};
 use crate::schema::Table;
-use crate::sql::{TokenKind, tokens};
+use crate::sql::{Token, TokenKind, tokens};
 
 /// A condition that every row has to satisfy.
 #[derive(Clone, Debug)]
@@ -46,8 +46,11 @@ impl Condition {
         let expression = if kind == "CHECK" { Expression::parse(&text, names) } else { Expression::Opaque };
         let mut columns = Vec::new();
         expression.columns(&mut columns);
-        // What could not be parsed names its columns all the same.
-        for token in tokens(&shown).iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted)) {
+        // What could not be parsed names its columns all the same; a trigger by NEW alone, for others are of what it reads.
+        let all = tokens(&shown);
+        let is_of_row = |at: usize| kind != "trigger" || at >= 2 && all[at - 1].is_symbol(".") && all[at - 2].is("NEW");
+        let named = |token: &Token<'_>| matches!(token.kind, TokenKind::Word | TokenKind::Quoted);
+        for (_, token) in all.iter().enumerate().filter(|(at, token)| named(token) && is_of_row(*at)) {
             let name = token.name().unwrap_or_default();
             if let Some(found) = names.iter().position(|column| column.eq_ignore_ascii_case(&name))
                 && !columns.contains(&found)
@@ -57,7 +60,7 @@ impl Condition {
         }
         columns.sort_unstable();
         let branches = branches.unwrap_or_else(|| solve::branches(&expression, true));
-        let reads_tables = kind == "trigger" && tokens(&shown).iter().any(|token| token.is("SELECT"));
+        let reads_tables = kind == "trigger" && all.iter().any(|token| token.is("SELECT"));
         Condition {
             kind,
             name,

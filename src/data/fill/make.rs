@@ -223,6 +223,7 @@ fn value(plan: &Plan, index: usize, number: u64, attempts: u32, out: &mut Made) 
         How::Fixed(value) => out.clone_from(value),
         How::Source(source) => {
             if attempts == 0
+                && !column.first.is_empty()
                 && let Some(first) = number.checked_sub(plan.start).and_then(|row| column.first.get(row as usize))
             {
                 return out.clone_from(first);

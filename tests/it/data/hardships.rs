@@ -529,6 +529,19 @@ fn triggers_that_are_foreign_keys() {
 }
 
 #[test]
+fn what_a_trigger_reads_elsewhere_is_no_column_of_the_row() {
+    let connection = fills(
+        "CREATE TABLE accounts(id INTEGER PRIMARY KEY, open INTEGER NOT NULL);
+         CREATE TABLE t(id INTEGER PRIMARY KEY, account INTEGER NOT NULL REFERENCES accounts);
+         CREATE TRIGGER r BEFORE INSERT ON t WHEN (SELECT id FROM accounts WHERE id = NEW.account AND open < 0) IS NOT NULL
+         BEGIN SELECT RAISE(ABORT, 'closed'); END",
+        "t",
+        20,
+    );
+    assert_eq!(one(&connection, "SELECT max(id) FROM t"), 20);
+}
+
+#[test]
 fn triggers_that_say_what_a_column_has_to_be() {
     for trigger in [
         "WHEN NEW.version <> 1 + coalesce((SELECT max(version) FROM t WHERE stream = NEW.stream), 0)
