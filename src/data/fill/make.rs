@@ -99,25 +99,20 @@ impl Filler<'_> {
             draw = Draw::new(key(draw.next(), attempts.into()));
         }
         let wish = reference.columns.iter().map(|column| draft.nulls[*column]).find(|wish| *wish != Nulls::May);
-        let set_null = |draft: &mut Draft| {
-            for &column in &reference.columns {
-                if !reference.shares || self.plans[at].columns[column].nulls > 0 {
-                    draft.made[column].set_null();
-                }
-            }
-        };
+        let set_null = |draft: &mut Draft| reference.loose.iter().for_each(|column| draft.made[*column].set_null());
         let by_draw = draw.percent(reference.nulls);
-        let is_null = match wish {
+        let mut is_null = match wish {
             Some(Nulls::Must) => true,
             Some(_) => false,
             None => by_draw && reference.each.is_none(),
         };
-        if is_null {
-            return set_null(draft);
-        }
         let count = match &reference.parent {
             Parent::Missing | Parent::Later { .. } => return set_null(draft),
-            Parent::Own { columns } => return self.refer_to_own(at, reference, columns, row, &mut draw, draft),
+            Parent::Own { .. } if is_null => return set_null(draft),
+            Parent::Own { columns } if reference.overrules || reference.known.is_empty() => {
+                return self.refer_to_own(at, reference, columns, row, &mut draw, draft);
+            }
+            Parent::Own { .. } => row,
             Parent::Made { plan, .. } => self.states.get(*plan).map_or(self.plans[*plan].count, |state| state.rows),
             Parent::There { keys } => keys.len() as u64,
         };
@@ -127,10 +122,9 @@ impl Filler<'_> {
         let index = if reference.each.is_some() {
             turn
         } else if let Some(place) = &reference.place {
-            match place.of(shown(number)) {
-                Some(index) => index.min(count - 1),
-                None => return set_null(draft),
-            }
+            let index = place.of(shown(number));
+            is_null |= index.is_none();
+            index.unwrap_or_default().min(count - 1)
         } else {
             let count = reference.among.map_or(count, |among| among.min(count));
             match self.options.skew {
@@ -138,12 +132,21 @@ impl Filler<'_> {
                 None => draw.below(count),
             }
         };
-        if let Some(lookup) = lookup
-            && look_up(lookup, reference, at, self.plans, &mut draw, draft)
-        {
-            return;
+        if is_null && (!reference.is_partly_null() || !reference.known.is_empty()) {
+            return set_null(draft);
+        }
+        if let Some(lookup) = lookup {
+            if look_up(lookup, reference, &mut draw, draft) {
+                return;
+            }
+            if reference.is_partly_null() {
+                return set_null(draft);
+            }
         }
         for (position, &column) in reference.columns.iter().enumerate() {
+            if matches!(self.plans[at].columns[column].how, How::Fixed(_)) {
+                continue;
+            }
             match &reference.parent {
                 Parent::There { keys } => draft.made[column].clone_from(&keys[index as usize][position]),
                 Parent::Made { plan, columns } => {
@@ -151,6 +154,9 @@ impl Filler<'_> {
                 }
                 Parent::Missing | Parent::Later { .. } | Parent::Own { .. } => {}
             }
+        }
+        if is_null {
+            set_null(draft);
         }
     }
 
@@ -172,6 +178,9 @@ impl Filler<'_> {
             (Some(_), row) => nullable.then_some(row - 1),
             (None, row) => Some(draw.below(row)),
         };
+        if earlier.is_none() && nullable {
+            return reference.loose.iter().for_each(|column| draft.made[*column].set_null());
+        }
         for (position, &column) in reference.columns.iter().enumerate() {
             match earlier {
                 Some(earlier) if nullable || self.plans[at].is_formula(columns[position]) => {
@@ -179,7 +188,6 @@ impl Filler<'_> {
                     self.key_of(at, columns[position], earlier, &mut made);
                     draft.made[column] = made;
                 }
-                _ if nullable => draft.made[column].set_null(),
                 _ => {
                     let own = draft.made[columns[position]].clone();
                     draft.made[column].clone_from(&own);
@@ -303,20 +311,15 @@ fn make_cluster(plan: &Plan, cluster: &cluster::Cluster, number: u64, draft: &mu
         }
     }
 }
-/// Statements that find the rest of a key of which an earlier foreign key has chosen a part.
+
+/// Statements that find the rest of a key of which a part is known.
 pub(crate) fn lookups<'c>(connection: &'c Connection, plan: &Plan, schema: &Schema) -> Vec<Option<Statement<'c>>> {
     plan.references
         .iter()
         .map(|reference| {
-            if !reference.shares {
+            if reference.known.is_empty() || reference.overrules {
                 return None;
             }
-            let own = |column: &usize| {
-                plan.references
-                    .iter()
-                    .take_while(|other| !std::ptr::eq(*other, reference))
-                    .any(|other| other.columns.contains(column))
-            };
             let parent = schema.tables[plan.table].foreign_keys.iter().find(|key| {
                 key.columns.len() == reference.columns.len()
                     && key
@@ -329,7 +332,7 @@ pub(crate) fn lookups<'c>(connection: &'c Connection, plan: &Plan, schema: &Sche
                 .columns
                 .iter()
                 .zip(&reference.parent_columns)
-                .filter(|(column, _)| own(column))
+                .filter(|(column, _)| reference.known.contains(column))
                 .map(|(_, name)| format!("{} = ?", plain_name(name)))
                 .collect();
             let list = crate::schema::bench::names(reference.parent_columns.iter().map(String::as_str));
@@ -344,23 +347,9 @@ pub(crate) fn lookups<'c>(connection: &'c Connection, plan: &Plan, schema: &Sche
 }
 
 /// Takes one of the parents that have what is chosen already. Whether there is one.
-fn look_up(
-    lookup: &mut Statement<'_>,
-    reference: &Reference,
-    at: usize,
-    plans: &[Plan],
-    draw: &mut Draw,
-    draft: &mut Draft,
-) -> bool {
-    let plan = &plans[at];
-    let chosen = |column: &usize| {
-        plan.references
-            .iter()
-            .take_while(|other| !std::ptr::eq(*other, reference))
-            .any(|other| other.columns.contains(column))
-    };
+fn look_up(lookup: &mut Statement<'_>, reference: &Reference, draw: &mut Draw, draft: &mut Draft) -> bool {
     let mut found = || -> rusqlite::Result<Vec<Vec<Made>>> {
-        let known = reference.columns.iter().filter(|column| chosen(column));
+        let known = reference.columns.iter().filter(|column| reference.known.contains(column));
         for (index, column) in known.enumerate() {
             lookup.raw_bind_parameter(index + 1, &draft.made[*column])?;
         }

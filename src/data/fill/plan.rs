@@ -107,10 +107,26 @@ pub(crate) struct Reference {
     pub(crate) each: Option<(u64, u64)>,
     /// As it is shown.
     pub(crate) shown: String,
-    /// Whether an earlier key has chosen one of the columns already.
-    pub(crate) shares: bool,
+    /// The columns that are NULL where a row refers to nothing.
+    pub(crate) loose: Vec<usize>,
+    /// The columns that have their values by then: of an earlier key, set, or of their own in a tree of each tenant's.
+    pub(crate) known: Vec<usize>,
+    /// Whether the parent's values take the place of those that are known: all that is known follows from them.
+    pub(crate) overrules: bool,
     /// How many of the first parents are those that a CHECK takes, where it does not take all of them.
     pub(crate) among: Option<u64>,
+}
+
+impl Reference {
+    /// Whether a row that refers to nothing has values in some of the columns all the same.
+    pub(crate) fn is_partly_null(&self) -> bool {
+        self.loose.len() < self.columns.len()
+    }
+
+    /// Whether a column has no value but by this key.
+    pub(crate) fn makes(&self, column: usize) -> bool {
+        self.columns.contains(&column) && !self.known.contains(&column)
+    }
 }
 
 /// What a foreign key refers to.
@@ -149,6 +165,26 @@ impl Plan {
     pub(crate) fn is_formula(&self, column: usize) -> bool {
         matches!(self.columns[column].how, How::Rowid { .. } | How::Source(_) | How::Fixed(_))
             && !self.derived.iter().any(|derived| derived.column == column)
+            && !self.references.iter().any(|reference| reference.overrules && reference.columns.contains(&column))
+    }
+
+    /// Whether a row can take over all columns of a key from an earlier row of its table: what other keys say about those
+    /// columns is true of the earlier row, and nothing needs them to tell rows apart.
+    fn may_overrule(&self, index: usize) -> bool {
+        let reference = &self.references[index];
+        let is_free = |column: &usize| {
+            let of = &self.columns[*column];
+            let others = self.references.iter().enumerate().filter(|(other, _)| *other != index);
+            of.place.is_none()
+                && matches!(of.how, How::Source(_) | How::Reference)
+                && others.map(|(_, other)| other).filter(|other| other.columns.contains(column)).all(|other| {
+                    other.place.is_none() && other.columns.iter().all(|column| reference.known.contains(column))
+                })
+        };
+        matches!(reference.parent, Parent::Own { .. })
+            && reference.place.is_none()
+            && !reference.known.is_empty()
+            && reference.known.iter().all(is_free)
     }
 }
 
@@ -180,7 +216,6 @@ pub(crate) fn plan(
     let names: Vec<String> = places.iter().map(|at| table.columns[*at].name.clone()).collect();
     let at = |name: &str| names.iter().position(|own| own.eq_ignore_ascii_case(name));
 
-    let mut references = references::references(connection, schema, request, plans, later, seed, &names)?;
     // What holds for each column alone.
     let needed_by_children = references::never_null_in_children(schema, request.table);
     let may_be_null = |name: &String| {
@@ -209,10 +244,9 @@ pub(crate) fn plan(
             }
         }
     }
-    // A value that is set refers to what it refers to.
-    references.retain(|reference| !reference.columns.iter().any(|column| fixed[*column].is_some()));
-    for reference in &mut references {
-        for &column in &reference.columns {
+    let references = references::references(connection, schema, request, plans, later, seed, &names, &fixed)?;
+    for reference in &references {
+        for &column in reference.columns.iter().filter(|column| reference.makes(**column)) {
             foreign[column] = true;
             if matches!(reference.parent, Parent::Missing) && own[column].null == Nulls::May {
                 own[column].null = Nulls::Must;
@@ -286,7 +320,7 @@ pub(crate) fn plan(
         let clustered = clusters.iter().any(|cluster| cluster.columns.contains(&index));
         let how = if let Some(how) = fixed[index].take() {
             how
-        } else if references.iter().any(|reference| reference.columns.contains(&index)) {
+        } else if references.iter().any(|reference| reference.makes(index)) {
             How::Reference
         } else if clustered {
             How::Cluster
@@ -343,6 +377,9 @@ pub(crate) fn plan(
         reference.nulls = if nullable { options.null_rate } else { 0 };
     }
     unique::arrange(connection, table, &mut plan, plans)?;
+    for index in 0..plan.references.len() {
+        plan.references[index].overrules = plan.may_overrule(index);
+    }
     // A foreign key to a table that is not there, or not by a key of it: no row can be inserted, not even with NULL.
     let sql = plan.target().insert();
     if let Err(error) = connection.prepare(&sql) {

@@ -2,13 +2,14 @@
 
 use rusqlite::Connection;
 
-use crate::data::fill::plan::{Parent, Plan, Reference, Request};
+use crate::data::fill::plan::{How, Parent, Plan, Reference, Request};
 use crate::data::fill::{asked, order};
 use crate::data::values::made::Made;
 use crate::draw::named;
 use crate::error::{Error, Result};
-use crate::schema::{Indexed, Schema, Table};
+use crate::schema::{ForeignKey, Indexed, Schema, Table};
 
+#[expect(clippy::too_many_arguments, reason = "what is known of the table so far")]
 pub(super) fn references(
     connection: &Connection,
     schema: &Schema,
@@ -17,28 +18,29 @@ pub(super) fn references(
     later: &[usize],
     seed: u64,
     names: &[String],
+    fixed: &[Option<How>],
 ) -> Result<Vec<Reference>> {
     let table = &schema.tables[request.table];
     let at = |name: &str| names.iter().position(|own| own.eq_ignore_ascii_case(name));
+    let places = |names: &[String]| names.iter().map(|name| at(name)).collect::<Option<Vec<usize>>>();
+    let may_be_null = |column: &usize| order::may_be_null(table, &names[*column]);
     let mut found: Vec<Reference> = Vec::new();
-    let mut keys: Vec<&crate::schema::ForeignKey> = table.foreign_keys.iter().collect();
-    // A key of several columns chooses for the keys of single ones among them.
-    keys.sort_by_key(|key| std::cmp::Reverse(key.columns.len()));
-    for key in keys {
-        let Some(columns) = key.columns.iter().map(|name| at(name)).collect::<Option<Vec<usize>>>() else { continue };
-        let taken = |column: &usize| found.iter().any(|other| other.columns.contains(column));
-        if columns.iter().all(taken) {
+    for key in in_order(schema, request.table) {
+        let Some(mut columns) = places(&key.columns) else { continue };
+        let is_set = |column: &usize| fixed[*column].is_some();
+        let is_taken = |column: &usize| is_set(column) || found.iter().any(|other| other.columns.contains(column));
+        // What a closure says is known only behind all keys.
+        let is_late = |column: &usize| matches!(fixed[*column], Some(How::With(_)));
+        if columns.iter().all(is_taken) || columns.iter().any(is_late) {
             continue;
         }
-        let shares = columns.iter().any(taken);
         let parent = order::parent(schema, key);
-        let parent_columns = parent_columns(schema, parent, key);
+        let mut parent_columns = parent_columns(schema, parent, key);
         let each = request.each.filter(|(of, ..)| Some(*of) == parent).map(|(_, low, high)| (low, high));
         let mut among = None;
-        let of = match (parent, &parent_columns) {
-            (Some(parent), Some(_)) if parent == request.table => {
-                let columns = parent_columns.iter().flatten().map(|name| at(name)).collect::<Option<Vec<usize>>>();
-                columns.map_or(Parent::Missing, |columns| Parent::Own { columns })
+        let mut of = match (parent, &parent_columns) {
+            (Some(parent), Some(names)) if parent == request.table => {
+                places(names).map_or(Parent::Missing, |columns| Parent::Own { columns })
             }
             (Some(parent), Some(names)) => match plans.iter().position(|plan| plan.table == parent && plan.count > 0) {
                 Some(at) => {
@@ -69,6 +71,26 @@ pub(super) fn references(
             },
             _ => Parent::Missing,
         };
+        let mut loose: Vec<usize> = columns.iter().copied().filter(may_be_null).collect();
+        let is_partly_null = !loose.is_empty() && loose.len() < columns.len();
+        let mut known: Vec<usize> = columns.iter().copied().filter(is_taken).collect();
+        match &of {
+            // There is nothing to refer to: the other columns are like any.
+            Parent::Missing | Parent::Later { .. } if is_partly_null => {
+                (of, columns, parent_columns) = (Parent::Missing, loose.clone(), None);
+                known.clear();
+            }
+            Parent::Own { .. } if is_partly_null => {
+                known = columns.iter().copied().filter(|column| is_taken(column) || !may_be_null(column)).collect();
+            }
+            _ => {}
+        }
+        if loose.iter().any(|column| !known.contains(column)) {
+            loose.retain(|column| !known.contains(column));
+        }
+        if loose.is_empty() {
+            loose.clone_from(&columns);
+        }
         let is_there = matches!(of, Parent::There { .. });
         let shown = format!("FOREIGN KEY ({}) REFERENCES {}", key.columns.join(", "), key.parent);
         found.push(Reference {
@@ -80,19 +102,42 @@ pub(super) fn references(
             place: None,
             each,
             shown,
-            shares,
+            loose,
+            known,
+            overrules: false,
             among: among.filter(|_| !is_there),
         });
     }
     Ok(found)
 }
 
+/// The foreign keys of a table, those first that choose for others: a key of several columns for those of single ones among
+/// them. In a tree of each tenant's the tenant comes first, for a root has one too.
+fn in_order(schema: &Schema, at: usize) -> Vec<&ForeignKey> {
+    let table = &schema.tables[at];
+    let may_be_null = |name: &String| order::may_be_null(table, name);
+    let is_tree = |key: &ForeignKey| {
+        order::parent(schema, key) == Some(at)
+            && key.columns.iter().any(may_be_null)
+            && !key.columns.iter().all(may_be_null)
+    };
+    let of_trees: Vec<&String> = table
+        .foreign_keys
+        .iter()
+        .filter(|key| is_tree(key))
+        .flat_map(|key| &key.columns)
+        .filter(|name| may_be_null(name))
+        .collect();
+    let mut keys: Vec<&ForeignKey> = table.foreign_keys.iter().collect();
+    keys.sort_by_key(|key| {
+        let is_within = key.columns.iter().any(|name| of_trees.iter().any(|other| other.eq_ignore_ascii_case(name)));
+        (is_tree(key) || is_within, !is_tree(key), std::cmp::Reverse(key.columns.len()))
+    });
+    keys
+}
+
 /// The columns that a key refers to.
-pub(crate) fn parent_columns(
-    schema: &Schema,
-    parent: Option<usize>,
-    key: &crate::schema::ForeignKey,
-) -> Option<Vec<String>> {
+pub(crate) fn parent_columns(schema: &Schema, parent: Option<usize>, key: &ForeignKey) -> Option<Vec<String>> {
     let parent = &schema.tables[parent?];
     if let Some(columns) = &key.parent_columns {
         return Some(columns.clone());

@@ -231,15 +231,22 @@ fn arrange_one(connection: &Connection, table: &Table, plan: &mut Plan, plans: &
             without_a_look(table, plan, column);
         }
     }
-    // A column with room for all rows, the last one where there are several: it is more often the one that counts up.
-    let mut carrier: Option<(u64, usize)> = None;
-    for &column in &key.columns {
-        let capacity = capacity(plan, column);
-        let has_place = plan.columns[column].place.is_some();
-        if capacity >= needed && !has_place && carrier.is_none_or(|(best, _)| capacity >= best.min(1 << 31)) {
-            carrier = Some((capacity, column));
+    // A column with room for all rows, the last one where there are several: it is more often the one that counts up. What a
+    // parent may say is better left to it.
+    let is_a_parents = |column: &usize| plan.references.iter().any(|reference| reference.columns.contains(column));
+    let (said, free): (Vec<usize>, Vec<usize>) = key.columns.iter().partition(|column| is_a_parents(column));
+    let carrier_among = |columns: &[usize]| {
+        let mut carrier: Option<(u64, usize)> = None;
+        for &column in columns {
+            let capacity = capacity(plan, column);
+            let has_place = plan.columns[column].place.is_some();
+            if capacity >= needed && !has_place && carrier.is_none_or(|(best, _)| capacity >= best.min(1 << 31)) {
+                carrier = Some((capacity, column));
+            }
         }
-    }
+        carrier
+    };
+    let carrier = carrier_among(&free).or_else(|| carrier_among(&said));
     if let Some((capacity, column)) = carrier {
         let column = &mut plan.columns[column];
         let place = Place::whole(capacity);
@@ -259,7 +266,7 @@ fn parts(plan: &Plan, plans: &[Plan], key: &UniqueKey) -> (Vec<Part>, bool) {
     let mut parts: Vec<Part> = Vec::new();
     let mut all_new = false;
     for &column in &key.columns {
-        match plan.references.iter().position(|reference| reference.columns.contains(&column)) {
+        match plan.references.iter().position(|reference| reference.makes(column)) {
             Some(reference) => {
                 if parts
                     .iter()
@@ -307,7 +314,7 @@ fn share(connection: &Connection, table: &Table, plan: &mut Plan, plans: &[Plan]
         matches!(part, Part::Reference { reference, .. } if matches!(plan.references[*reference].parent, Parent::Own { .. }))
     });
     if !key.partial && nullable.is_none() && !own_chain {
-        let taken = if all_new { 0 } else { count(connection, table)? };
+        let taken = if all_new { 0 } else { taken(connection, table, plan, key)? };
         let left = all.saturating_sub(taken);
         if taken > 0 {
             because.push_str(&format!(", {} there already", report::count(taken, "row")));
@@ -461,10 +468,17 @@ fn narrow(limit: &mut Option<Limit>, rows: u64, because: String, is_guess: bool,
     }
 }
 
-fn count(connection: &Connection, table: &Table) -> Result<u64> {
-    let sql = format!("SELECT count(*) FROM main.{}", crate::sql::plain_name(&table.name));
+/// How many rows are there already with what is set of this key.
+fn taken(connection: &Connection, table: &Table, plan: &Plan, key: &UniqueKey) -> Result<u64> {
+    let set = key.columns.iter().filter_map(|column| match &plan.columns[*column].how {
+        How::Fixed(value) => Some((&plan.columns[*column].name, value)),
+        _ => None,
+    });
+    let (names, values): (Vec<_>, Vec<_>) = set.unzip();
+    let conditions: String = names.iter().map(|name| format!(" AND {} = ?", crate::sql::plain_name(name))).collect();
+    let sql = format!("SELECT count(*) FROM main.{} WHERE true{conditions}", crate::sql::plain_name(&table.name));
     let count: i64 = connection
-        .query_row(&sql, [], |row| row.get(0))
+        .query_row(&sql, rusqlite::params_from_iter(values), |row| row.get(0))
         .map_err(|error| Error::sqlite(format!("to count the rows of {}", table.name), error).sql(&sql))?;
     Ok(count.cast_unsigned())
 }

@@ -448,6 +448,66 @@ fn keys_that_share_a_column() {
 }
 
 #[test]
+fn trees_of_tenants() {
+    let schema = "CREATE TABLE tenants(id INTEGER PRIMARY KEY);
+         CREATE TABLE users(tenant INTEGER NOT NULL REFERENCES tenants, id INTEGER, PRIMARY KEY (tenant, id)) WITHOUT ROWID;
+         CREATE TABLE t(
+             id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants, parent INTEGER REFERENCES t(id),
+             name TEXT NOT NULL, UNIQUE (tenant, id), UNIQUE (tenant, name), FOREIGN KEY (tenant, parent) REFERENCES t(tenant, id)
+         );
+         CREATE TABLE owned(
+             tenant INTEGER NOT NULL REFERENCES tenants, id INTEGER, parent INTEGER, owner INTEGER NOT NULL,
+             PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, owner) REFERENCES users,
+             FOREIGN KEY (tenant, parent) REFERENCES owned(tenant, id)
+         );";
+    let connection = fills(schema, "t", 60);
+    let depth = "WITH RECURSIVE d(id, depth) AS (
+                     SELECT id, 0 FROM t WHERE parent IS NULL
+                     UNION ALL SELECT t.id, depth + 1 FROM d JOIN t ON t.parent = d.id
+                 ) SELECT max(depth) FROM d";
+    assert!(one(&connection, depth) > 1);
+    assert!(one(&connection, "SELECT count(DISTINCT tenant) FROM t") > 1);
+    assert!(one(&connection, "SELECT count(*) FROM t WHERE parent IS NULL") > 1);
+    // All of one tenant.
+    Fill::seed(3)
+        .reuse()
+        .set("tenants", "id", 7777)
+        .rows("tenants", 1)
+        .set("t", "tenant", 7777)
+        .rows("t", 20)
+        .insert(&connection);
+    assert!(one(&connection, "SELECT count(parent) FROM t WHERE tenant = 7777") > 1);
+    whole(&connection);
+    let connection = fills(schema, "owned", 200);
+    assert!(one(&connection, "SELECT count(parent) FROM owned") > 1);
+}
+
+#[test]
+fn keys_that_are_partly_null() {
+    // Versions of files, of which nothing but the key itself says which there are.
+    let connection = fills(
+        "CREATE TABLE t(path TEXT NOT NULL, v INTEGER NOT NULL, base INTEGER, PRIMARY KEY (path, v), FOREIGN KEY (path, base) REFERENCES t)",
+        "t",
+        60,
+    );
+    assert!(one(&connection, "SELECT count(base) FROM t") > 20);
+    let connection = fills(
+        "CREATE TABLE u(a INTEGER NOT NULL, b INTEGER NOT NULL, PRIMARY KEY (a, b));
+         CREATE TABLE t(a INTEGER NOT NULL, b INTEGER, FOREIGN KEY (a, b) REFERENCES u)",
+        "t",
+        60,
+    );
+    assert!((20..60).contains(&one(&connection, "SELECT count(b) FROM t")));
+    // A circle: the manager of a department works there.
+    fills(
+        "CREATE TABLE t(department INTEGER NOT NULL REFERENCES departments, no INTEGER NOT NULL, PRIMARY KEY (department, no));
+         CREATE TABLE departments(id INTEGER PRIMARY KEY, manager INTEGER, FOREIGN KEY (id, manager) REFERENCES t(department, no))",
+        "t",
+        60,
+    );
+}
+
+#[test]
 fn parents_that_are_missing() {
     let schema = "CREATE TABLE t(id INTEGER PRIMARY KEY, x INTEGER REFERENCES gone);
                   CREATE TABLE u(id INTEGER PRIMARY KEY, a TEXT, b INTEGER, FOREIGN KEY (a, b) REFERENCES gone(a, b));";
