@@ -112,23 +112,27 @@ impl Run<'_> {
     /// Runs the statements. Returns the line up to which they are committed.
     fn run<'s>(&self, statements: &[Statement<'s>]) -> Result<Option<usize>, Failure<'s>> {
         let mut stay = None;
+        let mut changed = false;
         for &statement in statements {
-            if let Err(error) = self.step_through(statement.text) {
-                return Err(Failure { cause: Cause::Statement(statement, error), stay });
+            match self.step_through(statement.text) {
+                Ok(changes) => changed |= changes,
+                Err(error) => return Err(Failure { cause: Cause::Statement(statement, error), stay }),
             }
-            if self.conn.is_autocommit() {
+            if changed && self.conn.is_autocommit() {
                 stay = Some(statement.line + statement.text.matches('\n').count());
             }
         }
         Ok(stay)
     }
 
-    /// To the last row: SQLite does the work of a `SELECT` with side effects row by row.
-    fn step_through(&self, sql: &str) -> rusqlite::Result<()> {
+    /// To the last row: SQLite does the work of a `SELECT` with side effects row by row. Whether it changes the database, as
+    /// most PRAGMAs do not.
+    fn step_through(&self, sql: &str) -> rusqlite::Result<bool> {
         let mut statement = self.conn.prepare(sql)?;
         let mut rows = statement.raw_query();
         while rows.next()?.is_some() {}
-        Ok(())
+        drop(rows);
+        Ok(!statement.readonly())
     }
 
     fn around<'s>(&self, what: &'static str) -> Result<(), Failure<'s>> {

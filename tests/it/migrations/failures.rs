@@ -182,6 +182,16 @@ fn a_transaction_of_its_own_is_rolled_back() {
 }
 
 #[test]
+fn a_pragma_that_was_run_before_is_nothing_that_stays() {
+    let files = [(
+        "1_a.sql",
+        "-- no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\nCREATE TABLE a(x);\nSELECT nope;\nCOMMIT;\n",
+    )];
+    let error = embedded(&files).apply(&mut memory()).unwrap_err().to_string();
+    assert!(error.ends_with("note: no migration is applied"), "{error}");
+}
+
+#[test]
 fn a_transaction_that_is_left_open() {
     let files = [("1_a.sql", "CREATE TABLE a(x);\nBEGIN;\nCREATE TABLE b(x);\n")];
     check(
