@@ -290,7 +290,7 @@ fn column(row: &Row<'_>, strict: bool, written: &TableText) -> Result<Column, Re
         stored: hidden == 3,
     });
     Ok(Column {
-        affinity: affinity(&declared_type, strict),
+        affinity: Affinity::of(&declared_type, strict),
         not_null: row.get::<_, i64>(2)? != 0,
         not_null_on_conflict: text.and_then(|text| text.not_null_conflict.clone()),
         default,
@@ -302,21 +302,24 @@ fn column(row: &Row<'_>, strict: bool, written: &TableText) -> Result<Column, Re
     })
 }
 
-fn affinity(declared_type: &str, strict: bool) -> Affinity {
-    let declared = declared_type.to_ascii_uppercase();
-    let has = |part: &str| declared.contains(part);
-    if strict && declared == "ANY" {
-        Affinity::Any
-    } else if has("INT") {
-        Affinity::Integer
-    } else if has("CHAR") || has("CLOB") || has("TEXT") {
-        Affinity::Text
-    } else if has("BLOB") || declared.is_empty() {
-        Affinity::Blob
-    } else if has("REAL") || has("FLOA") || has("DOUB") {
-        Affinity::Real
-    } else {
-        Affinity::Numeric
+impl Affinity {
+    /// What SQLite makes of a declared type.
+    pub(crate) fn of(declared_type: &str, strict: bool) -> Affinity {
+        let declared = declared_type.to_ascii_uppercase();
+        let has = |part: &str| declared.contains(part);
+        if strict && declared == "ANY" {
+            Affinity::Any
+        } else if has("INT") {
+            Affinity::Integer
+        } else if has("CHAR") || has("CLOB") || has("TEXT") {
+            Affinity::Text
+        } else if has("BLOB") || declared.is_empty() {
+            Affinity::Blob
+        } else if has("REAL") || has("FLOA") || has("DOUB") {
+            Affinity::Real
+        } else {
+            Affinity::Numeric
+        }
     }
 }
 

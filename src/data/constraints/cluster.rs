@@ -1,15 +1,17 @@
 //! Columns that constraints tie together, and the ways in which a row can satisfy all of them.
 
 use crate::data::constraints::derived::Derived;
-use crate::data::constraints::domain::{Domain, Nulls};
+use crate::data::constraints::documents::Member;
+use crate::data::constraints::domain::{Domain, Nulls, Shape};
 use crate::data::constraints::expression::{Comparison, Expression};
 use crate::data::constraints::judge::{Court, Judge};
 use crate::data::constraints::search::search;
 use crate::data::constraints::solve::{self, Branch, Relation};
 use crate::data::values::column::{self, Source};
+use crate::data::values::document::Document;
 use crate::data::values::made::{Kind, Made};
 use crate::draw::{Draw, key, named};
-use crate::schema::Table;
+use crate::schema::{Affinity, Column, Table};
 use crate::sql::{Token, TokenKind, tokens};
 
 /// A condition that every row has to satisfy.
@@ -41,9 +43,9 @@ impl Condition {
         shown: String,
         text: String,
         names: &[String],
-        branches: Option<Vec<Branch>>,
+        expression: Expression,
+        branches: Vec<Branch>,
     ) -> Condition {
-        let expression = if kind == "CHECK" { Expression::parse(&text, names) } else { Expression::Opaque };
         let mut columns = Vec::new();
         expression.columns(&mut columns);
         // What could not be parsed names its columns all the same; a trigger by NEW alone, for others are of what it reads.
@@ -59,7 +61,6 @@ impl Condition {
             }
         }
         columns.sort_unstable();
-        let branches = branches.unwrap_or_else(|| solve::branches(&expression, true));
         let reads_tables = kind == "trigger" && all.iter().any(|token| token.is("SELECT"));
         Condition {
             kind,
@@ -117,6 +118,8 @@ pub(crate) struct Facts<'t> {
     pub(crate) foreign: Vec<bool>,
     /// How a value is made where no condition says otherwise.
     pub(crate) plain: Vec<Option<Source>>,
+    /// The same for any column.
+    pub(crate) look: &'t dyn Fn(&Column) -> Option<Source>,
     /// Whether it is part of a key.
     pub(crate) keyed: Vec<bool>,
     pub(crate) seed: u64,
@@ -276,6 +279,8 @@ fn way(facts: &Facts<'_>, columns: &[usize], branch: &Branch, natural: bool) -> 
         let domain = domain.cloned().unwrap_or_default();
         let source = if facts.foreign[column] {
             None
+        } else if let (Some(Shape::Document(members)), None) = (&domain.shape, &domain.choices) {
+            Some(Source::Document(Box::new(document(facts, members)?)))
         } else if let (Some(plain), true) = (
             &facts.plain[column],
             domain.null != Nulls::Must && (domain.is_free() || natural && domain.choices.is_none()),
@@ -287,6 +292,30 @@ fn way(facts: &Facts<'_>, columns: &[usize], branch: &Branch, natural: bool) -> 
         makers.push(Maker { column, source, null: domain.null });
     }
     Some(Way::Sources { makers, relations: branch.relations.clone() })
+}
+
+/// What makes a document that has these members. Those of which nothing is said look like what their names promise.
+fn document(facts: &Facts<'_>, members: &[Member]) -> Option<Document> {
+    let mut document = Document::empty();
+    // The longer paths first: an object is in the way of nothing.
+    let mut members: Vec<&Member> = members.iter().collect();
+    members.sort_by_key(|member| std::cmp::Reverse(member.path.len()));
+    for Member { path, declared_type, domain } in members {
+        let column = Column {
+            name: path.last()?.clone(),
+            declared_type: declared_type.clone(),
+            affinity: Affinity::of(declared_type, false),
+            not_null: domain.null == Nulls::MustNot,
+            not_null_on_conflict: None,
+            default: None,
+            collation: "BINARY".to_owned(),
+            generated: None,
+            hidden: false,
+        };
+        let plain = if domain.is_free() && domain.null != Nulls::Must { (facts.look)(&column) } else { None };
+        document.add(path, plain.or_else(|| column::source(&column, false, domain))?);
+    }
+    Some(document)
 }
 
 /// How many samples of a way pass.

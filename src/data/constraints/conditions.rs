@@ -3,20 +3,19 @@
 
 use crate::data::constraints::cluster::Condition;
 use crate::data::constraints::derived::Derived;
-use crate::data::constraints::domain::{Domain, Shape};
+use crate::data::constraints::documents;
+use crate::data::constraints::domain::{Domain, Nulls, Shape};
 use crate::data::constraints::expression::Expression;
 use crate::data::constraints::judge;
-use crate::data::constraints::solve::{self, Branch};
-use crate::schema::{Indexed, Table, TriggerText};
+use crate::data::constraints::solve::Branch;
+use crate::schema::{Column, Generated, Indexed, Table, TriggerText};
 use crate::sql::{Token, tokens};
 
 /// The conditions of a table, about columns of these names.
 pub(crate) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
     let mut found = Vec::new();
     for check in &table.checks {
-        let shown = check.expression.trim().to_owned();
-        let named = check.name.clone();
-        found.push(Condition::of("CHECK", named, shown.clone(), shown, names, None));
+        found.push(of_check(check.name.clone(), &check.expression, table, names));
     }
     for trigger in &table.triggers {
         let Some(text) = TriggerText::of(&trigger.sql) else { continue };
@@ -27,28 +26,84 @@ pub(crate) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
                 // What it finds there decides.
                 continue;
             }
-            let expression = Expression::of_tokens(&tokens, names);
-            let branches = solve::branches(&expression, false);
+            let branches = documents::branches(&read(&tokens, table, names), false, names.len());
             let sql = format!("(SELECT ({shown}\n) IS NOT TRUE FROM {} AS NEW)", judge::NAME);
-            let condition = Condition::of("trigger", Some(trigger.name.clone()), shown, sql, names, Some(branches));
+            let name = Some(trigger.name.clone());
+            let condition = Condition::of("trigger", name, shown, sql, names, Expression::Opaque, branches);
             found.push(Condition { follows, ..condition });
         }
     }
+    let is_json = |text: &String| text.contains("json") || text.contains("->");
     let of_indexes = table.indexes.iter().flat_map(|index| index.terms.iter()).filter_map(|term| match &term.what {
         Indexed::Expression(text) => Some(text),
         _ => None,
     });
-    let generated =
-        table.columns.iter().filter_map(|column| column.generated.as_ref()).map(|column| &column.expression);
-    for text in of_indexes.chain(generated).filter(|text| text.contains("json") || text.contains("->")) {
-        let mut documents = Vec::new();
-        json_columns(&Expression::parse(text, names), &mut documents);
-        let json = |column: &usize| (*column, Domain::of_shape(Shape::Json(None)));
-        let branches = vec![Branch { domains: documents.iter().map(json).collect(), ..Branch::default() }];
-        let sql = format!("typeof({text}\n) <> ''");
-        found.push(Condition::of("expression", None, text.clone(), sql, names, Some(branches)));
+    for text in of_indexes.filter(|text| is_json(text)) {
+        let expression = read(&tokens(text), table, names);
+        found.extend(documents_of(&expression, text, names, Nulls::May, ""));
+    }
+    for column in &table.columns {
+        let Some(generated) = column.generated.as_ref().filter(|generated| is_json(&generated.expression)) else {
+            continue;
+        };
+        let refers = table.foreign_keys.iter().flat_map(|key| &key.columns).any(|name| *name == column.name);
+        let null = match (column.not_null, refers) {
+            (true, _) => Nulls::MustNot,
+            // Which parents there are is not known within a document.
+            (false, true) => Nulls::Must,
+            (false, false) => Nulls::May,
+        };
+        let expression = read(&tokens(&generated.expression), table, names);
+        found.extend(documents_of(&expression, &generated.expression, names, null, &column.declared_type));
     }
     found
+}
+
+/// That a CHECK is not false.
+pub(crate) fn of_check(name: Option<String>, text: &str, table: &Table, names: &[String]) -> Condition {
+    let shown = text.trim().to_owned();
+    let expression = read(&tokens(&shown), table, names);
+    let branches = documents::branches(&expression, true, names.len());
+    Condition::of("CHECK", name, shown.clone(), shown, names, expression, branches)
+}
+
+/// An expression about columns of these names, in which generated columns are what they are generated from.
+fn read(tokens: &[Token<'_>], table: &Table, names: &[String]) -> Expression {
+    let generated: Vec<(&Column, &Generated)> =
+        table.columns.iter().filter_map(|column| Some((column, column.generated.as_ref()?))).collect();
+    let mut all = names.to_vec();
+    all.extend(generated.iter().map(|(column, _)| column.name.clone()));
+    let mut expression = Expression::of_tokens(tokens, &all);
+    // One may be generated from another one, but not in a circle.
+    for _ in 0..=generated.len() {
+        expression = expression.replaced(&mut |one| match one {
+            Expression::Column(at) if *at >= names.len() => {
+                Some(Expression::parse(&generated[at - names.len()].1.expression, &all))
+            }
+            _ => None,
+        });
+    }
+    expression
+}
+
+/// That SQLite can calculate an expression about documents, which have what it reads of them.
+fn documents_of(
+    expression: &Expression,
+    text: &str,
+    names: &[String],
+    null: Nulls,
+    declared_type: &str,
+) -> Option<Condition> {
+    let mut documents = Vec::new();
+    json_columns(expression, &mut documents);
+    let json = |column: &usize| (*column, Domain::of_shape(Shape::Json(None)));
+    let any = Branch { domains: documents.iter().map(json).collect(), ..Branch::default() };
+    let with_members = documents::with_members(expression, names.len(), null, declared_type);
+    let branch = with_members.and_then(|members| any.and(&members)).unwrap_or(any);
+    let test = if null == Nulls::MustNot { "IS NOT NULL" } else { "<> ''" };
+    let of = if null == Nulls::MustNot { text.to_owned() } else { format!("typeof({text}\n)") };
+    let sql = format!("({of}\n) {test}");
+    Some(Condition::of("expression", None, text.to_owned(), sql, names, Expression::Opaque, vec![branch]))
 }
 
 /// What SQLite calls a CHECK without a name: its text, of which a quoted name at the start alone is left.

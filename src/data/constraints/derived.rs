@@ -104,13 +104,12 @@ impl Derived {
             && matches!(name.as_str(), "json_extract" | "->>")
             && let Some(document) = inner(document).filter(|document| free(*document))
         {
-            let key = path.strip_prefix("$.").unwrap_or(path);
-            if !key.is_empty() && !key.contains(['.', '[', '$', '"']) {
-                let from = vec![*column];
-                let name = quote_identifier(&names[*column]);
-                let object = format!("json_object({}, {name})", crate::sql::quote_text(key));
-                return Some(Derived { column: document, sql: statement(&object, &from, names), from });
-            }
+            let path = if path.starts_with('$') { path.clone() } else { format!("$.\"{path}\"") };
+            let from = vec![*column, document];
+            let (value, object) = (quote_identifier(&names[*column]), quote_identifier(&names[document]));
+            let object = format!("CASE WHEN json_valid({object}) THEN {object} ELSE '{{}}' END");
+            let object = format!("json_set({object}, {}, {value})", crate::sql::quote_text(&path));
+            return Some(Derived { column: document, sql: statement(&object, &from, names), from });
         }
         let mut from = Vec::new();
         right.columns(&mut from);

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use rusqlite::types::Value;
 
+use crate::data::constraints::documents::Member;
 use crate::data::constraints::expression::{Comparison, Matching};
 
 /// Storage classes, as bits.
@@ -56,6 +57,8 @@ pub(crate) struct Bound {
 pub(crate) enum Shape {
     /// JSON of a type as `json_type` calls it, or of any.
     Json(Option<String>),
+    /// A JSON object with these members.
+    Document(Vec<Member>),
     /// A time, as `strftime` writes it.
     Time(String),
     Lower,
@@ -169,9 +172,18 @@ impl Domain {
             (own @ None, Some(others)) => *own = Some(others.clone()),
             (_, None) => {}
         }
-        // The more special shape is the one that was given a type.
-        if self.shape.is_none() || matches!(self.shape, Some(Shape::Json(None))) && other.shape.is_some() {
-            self.shape.clone_from(&other.shape);
+        let fits = match (&mut self.shape, &other.shape) {
+            (Some(Shape::Document(own)), Some(Shape::Document(others))) => Member::narrow(own, others),
+            (Some(Shape::Json(Some(kind))), Some(Shape::Document(_))) if kind != "object" => false,
+            // The more special shape is the one that was given a type, or members.
+            (None | Some(Shape::Json(None)), Some(_)) | (Some(Shape::Json(_)), Some(Shape::Document(_))) => {
+                self.shape.clone_from(&other.shape);
+                true
+            }
+            _ => true,
+        };
+        if !fits {
+            return false;
         }
         self.step = self.step.or(other.step);
         if let Some(choices) = &mut self.choices {

@@ -3,6 +3,7 @@
 pub(crate) mod cluster;
 pub(crate) mod conditions;
 pub(crate) mod derived;
+pub(crate) mod documents;
 pub(crate) mod domain;
 pub(crate) mod expression;
 pub(crate) mod judge;

@@ -117,8 +117,7 @@ pub(super) fn first(
             continue;
         }
         let both = |texts: &[&String]| -> Option<Cluster> {
-            let of =
-                |text: &&String| Condition::of("CHECK", None, (*text).clone(), (*text).clone(), &facts.names, None);
+            let of = |text: &&String| conditions::of_check(None, text, facts.table, &facts.names);
             let conditions: Vec<Condition> = own.iter().cloned().chain(texts.iter().map(of)).collect();
             let mut judge = Judge::of(connection, facts.table).ok()?;
             cluster::clusters(facts, &conditions, &mut judge).ok()?.pop()

@@ -17,6 +17,8 @@
 //!   temporary table of the same columns on the caller's connection, where the app's functions are. If no way passes,
 //!   values are searched: what the expression names, what is near, texts of many kinds. Not the parser but SQLite is
 //!   right.
+//! - What is read out of a JSON document (`json_extract(body, '$.kind')`, in CHECKs, generated columns and indexes) counts as
+//!   a column of its own until the document is made of its members.
 //! - A column that has to equal an expression of others (`total = price * amount`) is calculated by SQLite for each
 //!   row. So is one that a trigger compares with the rows before (`version = 1 + max(version)`).
 //! - **What a child asks of a foreign key's value, its parent has**: a CHECK on the one is solved for the other. Foreign keys

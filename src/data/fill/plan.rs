@@ -15,7 +15,7 @@ use crate::data::values::column::{self, Source};
 use crate::data::values::made::Made;
 use crate::draw::named;
 use crate::error::{Error, Result};
-use crate::schema::{Indexed, Schema, Table};
+use crate::schema::{Column, Indexed, Schema, Table};
 
 /// A table as it will be filled.
 #[derive(Debug)]
@@ -261,10 +261,11 @@ pub(crate) fn plan(
         _ => None,
     });
 
-    let plain: Vec<Option<Source>> =
-        places.iter().map(|place| plain_source(table, &table.columns[*place], options)).collect();
+    let look = |column: &Column| plain_source(table, column, options);
+    let plain: Vec<Option<Source>> = places.iter().map(|place| look(&table.columns[*place])).collect();
     let keyed = names.iter().map(|name| unique::is_keyed(table, name)).collect();
-    let facts = Facts { table, names: names.clone(), columns: places.clone(), own, foreign, plain, keyed, seed };
+    let facts =
+        Facts { table, names: names.clone(), columns: places.clone(), own, foreign, plain, look: &look, keyed, seed };
     let mut conditions = conditions::of_table(table, &names);
     let mut derived: Vec<Derived> = Vec::new();
     for condition in &mut conditions {
@@ -421,7 +422,7 @@ fn unfold(plan: &mut Plan, rowid: Option<usize>, table: &Table, connection: &Con
 }
 
 /// How a column is made of which no constraint says anything.
-fn plain_source(table: &Table, column: &crate::schema::Column, options: &Options) -> Option<Source> {
+fn plain_source(table: &Table, column: &Column, options: &Options) -> Option<Source> {
     #[cfg(feature = "data")]
     if let Some(maker) = crate::data::values::realistic::maker(&table.name, column, table.strict, options.locale) {
         return Some(Source::Realistic(maker));

@@ -3,6 +3,7 @@
 use rusqlite::types::Value;
 
 use crate::data::constraints::domain::{self, BLOB, Bound, Domain, INTEGER, REAL, Shape, TEXT};
+use crate::data::values::document::Document;
 use crate::data::values::made::Made;
 use crate::data::values::text::{self, Piece};
 use crate::draw::Draw;
@@ -43,6 +44,7 @@ pub(crate) enum Source {
     },
     Time(String),
     Json(Option<String>),
+    Document(Box<Document>),
     Uuid,
     Blob {
         shortest: u64,
@@ -88,6 +90,7 @@ impl Source {
                 text::time(seconds, format, out);
             }
             Source::Json(kind) => text::json(draw, kind.as_deref(), number, out),
+            Source::Document(document) => document.make(draw, number, out),
             Source::Uuid => uuid(draw, number, out),
             Source::Blob { shortest, longest } => blob(draw, *shortest, *longest, number, out),
             #[cfg(feature = "data")]
@@ -112,6 +115,7 @@ impl Source {
                 Some("true" | "false" | "null") => 1,
                 _ => u64::MAX,
             },
+            Source::Document(document) => document.capacity(),
             Source::Blob { longest, .. } => {
                 if *longest >= 8 {
                     u64::MAX
@@ -127,6 +131,11 @@ impl Source {
     /// Whether it makes whole numbers, as many as any table needs.
     pub(crate) fn is_endless_count(&self) -> bool {
         matches!(self, Source::Integer { most, .. } if *most >= MANY)
+    }
+
+    /// Whether its values are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self, Source::Json(_) | Source::Document(_))
     }
 
     /// Whether its values look like something, and may be fewer than the column holds.
@@ -347,6 +356,8 @@ fn texts(column: &Column, domain: &Domain) -> Option<Source> {
                 let alphabet = (b'A'..=b'Z').collect();
                 return Some(Source::Letters { alphabet, shortest: shortest.max(1.min(longest)), longest });
             }
+            // Its members are made elsewhere.
+            Shape::Document(_) => return Some(Source::Json(Some("object".to_owned()))),
             Shape::Lower | Shape::Whole => {}
         }
     }

@@ -11,6 +11,7 @@
 //!   without a look at the rest of the row.
 
 pub(crate) mod column;
+pub(crate) mod document;
 pub(crate) mod edge;
 pub(crate) mod made;
 #[cfg(feature = "data")]

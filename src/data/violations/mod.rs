@@ -2,6 +2,7 @@
 
 mod bench;
 mod clause;
+mod near;
 mod search;
 
 use std::sync::Arc;

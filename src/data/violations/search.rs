@@ -1,12 +1,11 @@
 //! Looking for a row that breaks one constraint and no other: a row that is fine, with as few columns changed as it takes.
 
-use rusqlite::types::Value;
-
 use super::bench::{Bench, Outcome};
 use super::clause::{Clause, What};
+use super::near::{near, strangers, taking_over, with_near};
 use crate::data::constraints::search::candidates;
 use crate::data::script::Target;
-use crate::data::values::made::{Kind, Made};
+use crate::data::values::made::Made;
 use crate::draw::{Draw, named};
 use crate::schema::Table;
 
@@ -179,22 +178,6 @@ fn mend(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: &[
     values(&ground, bench, best, &free, pools);
 }
 
-/// A value that has `old` in it, with `new` in its place.
-fn taking_over(value: &Made, old: &Made, new: &Made) -> Option<Made> {
-    let text = |made: &Made| match made.kind() {
-        Kind::Text => made.as_text().map(str::to_owned),
-        Kind::Blob => String::from_utf8(made.as_bytes()?.to_vec()).ok(),
-        Kind::Integer(number) => Some(number.to_string()),
-        Kind::Real(_) | Kind::Null => None,
-    };
-    let (value_text, old, new) = (text(value)?, text(old)?, text(new)?);
-    let replaced = if old.is_empty() || old == new { return None } else { value_text.replace(&old, &new) };
-    (replaced != value_text).then(|| match value.kind() {
-        Kind::Blob => Made::of(&Value::Blob(replaced.into_bytes())),
-        _ => Made::of(&Value::Text(replaced)),
-    })
-}
-
 impl Ground<'_> {
     fn place(&self, name: &str) -> Option<usize> {
         self.target.columns.iter().position(|column| column.eq_ignore_ascii_case(name))
@@ -294,57 +277,6 @@ fn values(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: 
             return;
         }
     }
-}
-
-/// A value's neighbours, which share its form, and a pool of others.
-fn with_near(value: &Made, pool: &[Made]) -> Vec<Made> {
-    let mut found = near(value);
-    found.extend_from_slice(pool);
-    found
-}
-
-fn near(value: &Made) -> Vec<Made> {
-    let of = |value: Value| Made::of(&value);
-    match value.kind() {
-        Kind::Integer(number) => [987_654_321, number.wrapping_add(1_000_003), -1, number.wrapping_neg()]
-            .map(|number| of(Value::Integer(number)))
-            .to_vec(),
-        Kind::Real(number) => [number + 987_654_321.0, -number - 1.0].map(|number| of(Value::Real(number))).to_vec(),
-        Kind::Text => {
-            let text = value.as_text().unwrap_or_default();
-            let mut found = Vec::new();
-            // Of the same length and form, and without them.
-            for letter in ['0', '7', 'f', 'x', 'Q', 'é'] {
-                let mut letters: Vec<char> = text.chars().collect();
-                if let Some(last) = letters.last_mut() {
-                    *last = letter;
-                }
-                found.push(letters.iter().collect::<String>());
-            }
-            found.extend([text.chars().rev().collect(), text.to_uppercase(), text.to_lowercase(), format!("{text}x")]);
-            found.push(text.chars().skip(1).collect());
-            found.into_iter().map(|text| of(Value::Text(text))).collect()
-        }
-        Kind::Blob => {
-            let bytes = value.as_bytes().unwrap_or_default().to_vec();
-            let flipped = bytes.iter().map(|byte| !byte).collect();
-            let shorter = bytes.iter().skip(1).copied().collect();
-            let longer = bytes.iter().copied().chain([0]).collect();
-            [flipped, shorter, longer].map(|bytes| of(Value::Blob(bytes))).to_vec()
-        }
-        Kind::Null => [987_654_321].map(|number| of(Value::Integer(number))).to_vec(),
-    }
-}
-
-/// Values of other types than this one, of the same length where they have one.
-fn strangers(value: &Made) -> Vec<Made> {
-    let length = value.len();
-    let bytes = value.as_text().map(str::as_bytes).or(value.as_bytes()).unwrap_or_default().to_vec();
-    let texts = ["x".to_owned(), "x".repeat(length), String::new(), "sqlitmus".to_owned()];
-    let blobs = [bytes, vec![0], vec![b'x'; 16]];
-    let of_texts = texts.into_iter().map(Value::Text);
-    let values = of_texts.chain(blobs.into_iter().map(Value::Blob)).chain([Value::Real(1.5), Value::Integer(1)]);
-    values.map(|value| Made::of(&value)).collect()
 }
 
 /// A row that a constraint should keep out but for a NULL in it, for which it is neither true nor false.

@@ -1,5 +1,6 @@
 //! Filling tables: what a fill obeys, what it says where it cannot, and that it can be repeated.
 
+mod documents;
 mod hardships;
 mod options;
 mod properties;

@@ -88,6 +88,32 @@ impl Expression {
         parse::expression(tokens, columns)
     }
 
+    /// The same with other expressions in place of those for which `with` has one.
+    pub(crate) fn replaced(&self, with: &mut dyn FnMut(&Expression) -> Option<Expression>) -> Expression {
+        if let Some(other) = with(self) {
+            return other;
+        }
+        let mut one = |expression: &Expression| expression.replaced(with);
+        match self {
+            Expression::Column(_) | Expression::Value(_) | Expression::Opaque => self.clone(),
+            Expression::Not(inner) => Expression::Not(Box::new(one(inner))),
+            Expression::And(parts) => Expression::And(parts.iter().map(one).collect()),
+            Expression::Or(parts) => Expression::Or(parts.iter().map(one).collect()),
+            Expression::Compare(comparison, left, right) => {
+                Expression::Compare(*comparison, Box::new(one(left)), Box::new(one(right)))
+            }
+            Expression::In(what, list) => Expression::In(Box::new(one(what)), list.iter().map(one).collect()),
+            Expression::Match(matching, what, pattern) => {
+                Expression::Match(*matching, Box::new(one(what)), Box::new(one(pattern)))
+            }
+            Expression::Call(name, arguments) => Expression::Call(name.clone(), arguments.iter().map(one).collect()),
+            Expression::Case(arms, otherwise) => {
+                let arms = arms.iter().map(|(condition, value)| (one(condition), one(value))).collect();
+                Expression::Case(arms, otherwise.as_ref().map(|value| Box::new(value.replaced(with))))
+            }
+        }
+    }
+
     /// Adds the columns that it is about.
     pub(crate) fn columns(&self, found: &mut Vec<usize>) {
         match self {
