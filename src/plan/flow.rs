@@ -3,32 +3,41 @@
 //! `SELECT max(id)` and `LIMIT 1` are coded as loops over the whole table that are left after the first row, and SQLite
 //! marks them like any other. Running the statement would tell, but a statement that writes must not be run, and on an
 //! empty table there is nothing to count. So the ways through the program are followed: a loop whose end cannot be reached
-//! from its body, or only past a LIMIT that counts down, is not a scan of the table.
+//! from its body, or only past a LIMIT that counts down, is not a scan of the table. Neither is one that is not reached:
+//! behind `WHERE 0`, or `1 = 0`, which is how an ORM writes an empty list; and the search for children of a row that is
+//! inserted, which is begun only if the statement has left some without a parent before.
+
+use std::cmp::Ordering;
 
 use super::bytecode::{Op, Program};
 
 impl Program {
-    /// Whether the loop that ends at `end` is left after a number of rows that the statement fixes.
+    /// Whether the loop that ends at `end` is left after a number of rows that the statement fixes, or never begun.
     ///
     /// A LIMIT is such a number, also as a parameter; an OFFSET is one only if it is written as a number, since the rows
     /// that `OFFSET ?` passes over grow with the table.
     pub(super) fn is_bounded(&self, end: usize) -> bool {
         let Ok(body) = usize::try_from(self.ops[end].p2) else { return false };
+        !self.leads(body, end, Rows::Counted) || !self.leads(0, body, Rows::Any)
+    }
+
+    /// Whether there is a way from one instruction to another.
+    fn leads(&self, from: usize, to: usize, rows: Rows) -> bool {
         let mut seen = vec![false; self.ops.len()];
-        let mut open = vec![body];
+        let mut open = vec![from];
         while let Some(address) = open.pop() {
-            if address == end {
-                return false;
+            if address == to {
+                return true;
             }
             let Some(first) = seen.get_mut(address).filter(|seen| !**seen) else { continue };
             *first = true;
-            self.ways(address, &mut open);
+            self.ways(address, rows, &mut open);
         }
-        true
+        false
     }
 
-    /// Where the program may go from `address`, without the ways on which a count of rows goes down.
-    fn ways(&self, address: usize, open: &mut Vec<usize>) {
+    /// Where the program may go from `address`.
+    fn ways(&self, address: usize, rows: Rows, open: &mut Vec<usize>) {
         let op = &self.ops[address];
         let mut jump = |to: i64| open.extend(usize::try_from(to).ok());
         let next = address as i64 + 1;
@@ -37,18 +46,52 @@ impl Program {
             "Goto" | "Init" => jump(op.p2),
             "Jump" => [op.p1, op.p2, op.p3].into_iter().for_each(jump),
             // Counts down, and leaves at zero.
-            "DecrJumpZero" if self.starts_at_zero_or_more(op) => jump(op.p2),
+            "DecrJumpZero" if rows == Rows::Counted && self.starts_at_zero_or_more(op) => jump(op.p2),
             // Counts down while it passes over a row.
-            "IfPos" if op.p3 > 0 && self.is_a_written_number(op) => jump(next),
+            "IfPos" if rows == Rows::Counted && op.p3 > 0 && self.is_a_written_number(op) => jump(next),
             // Goes back to whoever called, which is on the way of `Gosub` already.
             "Return" if op.p3 == 0 => {}
-            code => {
-                if JUMPS.contains(&code) {
-                    jump(op.p2);
+            code => match self.jumps(op) {
+                Some(jumps) => jump(if jumps { op.p2 } else { next }),
+                None => {
+                    if JUMPS.contains(&code) {
+                        jump(op.p2);
+                    }
+                    jump(next);
                 }
-                jump(next);
-            }
+            },
         }
+    }
+
+    /// Whether the instruction jumps, where that does not depend on any row.
+    fn jumps(&self, op: &Op) -> Option<bool> {
+        match op.code.as_str() {
+            // Of a foreign key that is checked at once: none is missed when a statement begins. One that is deferred may
+            // have been missed by another statement.
+            "FkIfZero" if op.p1 == 0 => Some(true),
+            "If" => Some(self.constant(op.p1)? != 0),
+            "IfNot" => Some(self.constant(op.p1)? == 0),
+            "Eq" | "Ne" | "Lt" | "Le" | "Gt" | "Ge" => {
+                let order = self.constant(op.p3)?.cmp(&self.constant(op.p1)?);
+                Some(match op.code.as_str() {
+                    "Eq" => order == Ordering::Equal,
+                    "Ne" => order != Ordering::Equal,
+                    "Lt" => order == Ordering::Less,
+                    "Le" => order != Ordering::Greater,
+                    "Gt" => order == Ordering::Greater,
+                    _ => order != Ordering::Less,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// The number that a register holds from the beginning to the end: SQLite sets those behind everything else, where the
+    /// program goes first, and writes to them nowhere else.
+    fn constant(&self, register: i64) -> Option<i64> {
+        let begin = self.ops.iter().rposition(|op| op.code == "Transaction")?;
+        let sets = |op: &&Op| op.code == "Integer" && op.p2 == register;
+        self.ops[begin..].iter().find(sets).map(|op| op.p1)
     }
 
     /// A LIMIT below zero is none.
@@ -59,6 +102,13 @@ impl Program {
     fn is_a_written_number(&self, counts: &Op) -> bool {
         self.ops.iter().any(|op| op.code == "Integer" && op.p2 == counts.p1)
     }
+}
+
+/// Whether a count of rows that goes down ends a way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rows {
+    Counted,
+    Any,
 }
 
 /// Instructions that may go to `p2`. One that is missing here would hide a way; SQLite 3.34 to 3.54 have no others.
