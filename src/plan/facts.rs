@@ -2,13 +2,14 @@
 //!
 //! The id of a line is the address of its `Explain` instruction in the program that `EXPLAIN QUERY PLAN` compiles. The
 //! program that `EXPLAIN` lists is the same without these instructions, so that the address of what a line is about is its
-//! id less the number of lines before it. (Bloom filters keep their `Explain` in both.) The loop of a line starts there or
+//! id less the number of lines before it. (Bloom filters keep their `Explain` in both. A b-tree for `count(DISTINCT x)` that
+//! turns out not to be needed takes back its line, but not the instruction.) The loop of a line starts there or
 //! behind; between them stand at most subqueries, which have lines of their own. So each start of a loop belongs to the last
 //! line above it that it fits and that has none yet.
 
 use rusqlite::Connection;
 
-use super::bytecode::{self, FILLS_AUTOMATIC_INDEX, FULL_SCAN, Opened, Program};
+use super::bytecode::{self, FILLS_AUTOMATIC_INDEX, FULL_SCAN, Op, Opened, Program};
 use super::catalog::{Catalog, Object};
 use super::parse::{self, Hints, Row};
 use super::tree::{Access, Effect, Node, Origin, Path, Scan, Step};
@@ -126,6 +127,7 @@ impl<'a> Joiner<'a> {
         let mut addresses: Vec<usize> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             let mut address = usize::try_from(row.id - before).unwrap_or(0);
+            address -= self.lines_taken_back(address).min(address);
             let stays = self.program.ops.get(address).is_some_and(|op| op.code == "Explain");
             before += i64::from(!stays);
             // A side of an OR has its line behind the start of its loop, and `INDEX n` before it.
@@ -136,6 +138,18 @@ impl<'a> Joiner<'a> {
             addresses.push(address);
         }
         addresses
+    }
+
+    /// How many lines for `count(DISTINCT x)` were taken back above an address. Where the b-tree would have been opened,
+    /// behind the start of the aggregates, stands that there is no value before the first, or nothing.
+    fn lines_taken_back(&self, address: usize) -> usize {
+        let ops = &self.program.ops;
+        if !ops.iter().any(|op| op.code == "AggStep") {
+            return 0;
+        }
+        let starts = |op: &Op| matches!(op.code.as_str(), "Null" | "OpenEphemeral" | "Noop");
+        let is_not_opened = |op: &Op| op.code == "Noop" || (op.code == "Null" && op.p1 == 1);
+        ops.windows(2).take(address.saturating_sub(1)).filter(|two| starts(&two[0]) && is_not_opened(&two[1])).count()
     }
 
     /// Whether the loop that starts here reads a table to build an automatic index, which happens above its line.
