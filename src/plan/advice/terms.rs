@@ -35,8 +35,18 @@ impl Candidate {
         longer
     }
 
+    /// The same, read from its other end, if all of it is descending.
+    pub(super) fn turned(&self) -> Candidate {
+        let mut turned = self.clone();
+        if self.terms.iter().all(|term| term.descending) {
+            turned.terms.iter_mut().for_each(|term| term.descending = false);
+        }
+        turned
+    }
+
+    /// Whether it is searched by this already. A column in another collation is of no use behind itself.
     pub(super) fn has(&self, term: &Term) -> bool {
-        self.terms.iter().any(|own| own.is(term))
+        self.terms.iter().any(|own| own.is(term) || (own.column.is_some() && own.column == term.column))
     }
 }
 

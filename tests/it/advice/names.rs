@@ -94,12 +94,18 @@ fn every_kind_of_statement() {
             "SELECT id FROM users WHERE email = ?1 COLLATE BINARY",
             "CREATE INDEX users_email ON users(email COLLATE BINARY);",
         ),
+        // NULL is NULL in every collation.
+        (
+            "SELECT id FROM users WHERE name IS NULL AND email > 'x'",
+            "CREATE INDEX users_name_email ON users(name, email);",
+        ),
         ("SELECT id FROM users WHERE email = ?1", "CREATE INDEX users_email ON users(email);"),
         ("SELECT min(name) FROM users", "CREATE INDEX users_name ON users(name);"),
         (
             "SELECT id FROM posts ORDER BY state, at DESC LIMIT 5",
             "CREATE INDEX posts_state_at ON posts(state, at DESC);",
         ),
+        ("SELECT id FROM posts ORDER BY at DESC LIMIT 5", "CREATE INDEX posts_at ON posts(at);"),
         ("SELECT id, at AS moment FROM posts ORDER BY moment DESC, 1", "CREATE INDEX posts_at ON posts(at DESC);"),
         // The index on user_id and at has the rowids in another order.
         ("SELECT what FROM pages WHERE user_id = ?1 ORDER BY id DESC", "CREATE INDEX pages_user_id ON pages(user_id);"),
