@@ -72,6 +72,23 @@ CREATE INDEX orders_status ON orders(status);
     help(&database(SCHEMA), sql, Plan::try_assert_no_scan, expected);
 }
 
+/// With an index on the one table alone, SQLite would read all of the other for each row that it finds there, instead of
+/// once for an automatic index.
+#[test]
+fn no_index_that_ends_a_scan_by_many() {
+    let connection = database(SCHEMA);
+    let expected = "\
+CREATE INDEX orders_status ON orders(status);
+        CREATE INDEX cards_number ON cards(number);   tried: the scan of cards and the scan of orders are gone, with both
+  help: if the scan is meant, say so: .allow_scan(\"orders\")
+  help: if the scan is meant, say so: .allow_scan(\"cards\")";
+    let sql = "SELECT o.id FROM orders AS o JOIN cards AS c ON c.number = o.at WHERE o.status = ?1";
+    help(&connection, sql, Plan::try_assert_no_scan, expected);
+    let expected = "\
+CREATE INDEX cards_number ON cards(number);   tried: the automatic index is gone";
+    help(&connection, sql, Plan::try_assert_no_automatic_index, expected);
+}
+
 #[test]
 fn scans_of_several_tables() {
     let expected = "\
