@@ -27,6 +27,7 @@ use rusqlite::{Connection, ffi};
 
 use super::capture::{Capture, Counters, Finished, STILL_HERE, Started};
 use super::ledger::Gathered;
+use super::modules;
 use crate::sim::allocator;
 use crate::{env, own};
 
@@ -271,6 +272,10 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
     }
     let number = context.addr();
     let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: for these two events SQLite hands over the statement, and for the first its text.
+        if matches!(kind, TRACE_STMT | TRACE_PROFILE) && unsafe { is_of_a_module(kind, about.cast(), more.cast()) } {
+            return;
+        }
         if kind == TRACE_STMT {
             // SAFETY: for this event SQLite hands over the statement and its text.
             unsafe { gather(number, about.cast(), more.cast()) };
@@ -311,6 +316,20 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
         }
     }));
     0
+}
+
+/// Whether the module of a virtual table runs this, and not within a statement of the app's: those are told as comments.
+///
+/// # Safety
+/// `statement` is the statement of a callback, and `text`, for a start, a string that ends in NUL.
+unsafe fn is_of_a_module(kind: c_uint, statement: *mut ffi::sqlite3_stmt, text: *const c_char) -> bool {
+    // SAFETY: the caller's.
+    let own = unsafe { ffi::sqlite3_sql(statement) };
+    if own.is_null() || (kind == TRACE_STMT && !ptr::eq(own, text)) {
+        return false;
+    }
+    // SAFETY: the text of a statement ends in NUL and lives as long as the statement.
+    modules::is_of_a_module(unsafe { CStr::from_ptr(own) }.to_bytes())
 }
 
 /// Notes for the ledger what the app or its test starts.

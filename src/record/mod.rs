@@ -26,7 +26,7 @@
 //! the recording. Two tests that record side by side see their own databases only. `BEGIN`, `COMMIT` and the `PRAGMA`s
 //! that a driver sends when it opens a connection are statements too: open a pool before the recording.
 //!
-//! Not seen: a statement that SQLite refuses to prepare, `EXPLAIN`, incremental blob I/O, what runs on an in-memory database
+//! Not seen: a statement that SQLite refuses to prepare, what FTS and R-tree ask for while one is prepared, `EXPLAIN`, incremental blob I/O, what runs on an in-memory database
 //! of the app's own, and a database that is merely attached to a connection to another one.
 //!
 //! # What it costs, and what it changes
@@ -91,6 +91,7 @@ mod capture;
 mod failure;
 mod hook;
 mod ledger;
+mod modules;
 mod queries;
 mod query;
 mod scans;

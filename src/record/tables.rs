@@ -71,6 +71,8 @@ fn is_same_table(one: &str, other: &str) -> bool {
 }
 
 fn touched(connection: &mut Connection, sql: &str) -> rusqlite::Result<Touched> {
+    // The module of a virtual table prepares statements of its own the first time, of tables that are its own affair.
+    connection.prepare(sql).map(drop)?;
     let seen = Arc::new(Mutex::new(Touched::default()));
     let noted = Arc::clone(&seen);
     let _ = connection.authorizer(Some(move |context: AuthContext<'_>| {

@@ -288,6 +288,28 @@ fn statements_within_statements_are_no_queries_of_their_own() {
     assert!(queries.iter().any(|query| !query.nested().is_empty()));
 }
 
+/// FTS and R-tree ask for their settings on each connection that has not seen their tables yet.
+#[test]
+fn what_a_module_asks_while_a_statement_is_prepared_is_no_query() {
+    let db = SHOP.in_memory();
+    db.execute_batch(
+        "CREATE VIRTUAL TABLE notes USING fts5(body); CREATE VIRTUAL TABLE old_notes USING fts4(body);
+         CREATE VIRTUAL TABLE boxes USING rtree(id, x0, x1); ANALYZE",
+    )
+    .unwrap();
+    let queries = db.record(|db| {
+        db.execute_batch(
+            "INSERT INTO notes VALUES ('hello'); INSERT INTO old_notes VALUES ('hello'); INSERT INTO boxes VALUES (1, 2, 3)",
+        )
+        .unwrap();
+        db.query_row("SELECT count(*) FROM notes WHERE notes MATCH 'hello'", [], |row| row.get::<_, i64>(0)).unwrap()
+    });
+    assert_eq!(queries.value, 1);
+    queries.assert_count(4).assert_no_scan().assert_only_writes(&["notes", "old_notes", "boxes"]);
+    let only = db.record(|db| db.execute_batch("SELECT rowid FROM notes WHERE notes MATCH 'hello'").unwrap());
+    only.assert_count(1).assert_only_reads(&["notes"]);
+}
+
 #[test]
 fn a_database_may_be_dropped_before_its_connections_and_queries() {
     for db in both() {
