@@ -156,15 +156,14 @@ impl Capture {
         let running = match seen.running.iter().rposition(|running| running.statement == event.statement) {
             Some(place) => seen.running.remove(place),
             // An end without a start: the statement was prepared anew and went on, or it was running before the
-            // recording.
-            None => match seen.ended.take() {
-                Some(ended)
-                    if ended.statement == event.statement && event.counters.since(ended.counters).reprepared > 0 =>
-                {
-                    ended
-                }
-                _ => return,
-            },
+            // recording. Or it runs within another, which may be the one that goes on.
+            None => {
+                let goes_on = |ended: &mut Running| {
+                    ended.statement == event.statement && event.counters.since(ended.counters).reprepared > 0
+                };
+                let Some(ended) = seen.ended.take_if(goes_on) else { return };
+                ended
+            }
         };
         let mut changes = seen.count_to(event.changed);
         let uncounted = seen.uncounted.take();

@@ -310,6 +310,24 @@ fn what_a_module_asks_while_a_statement_is_prepared_is_no_query() {
     only.assert_count(1).assert_only_reads(&["notes"]);
 }
 
+/// Such a statement has one start and two ends, and those of the module's own statements lie between them.
+#[test]
+fn a_statement_over_a_module_is_counted_when_the_schema_has_changed() {
+    let db = SHOP.in_memory();
+    db.execute_batch("CREATE VIRTUAL TABLE notes USING fts5(body)").unwrap();
+    let queries = db.record(|own| {
+        let mut insert = own.prepare("INSERT INTO notes VALUES ('hello')").unwrap();
+        insert.execute([]).unwrap();
+        db.execute_batch("CREATE TABLE later(x)").unwrap();
+        insert.execute([]).unwrap();
+    });
+    let inserts: Vec<&Query> = queries.iter().filter(|query| query.sql().starts_with("INSERT")).collect();
+    assert_eq!(inserts.len(), 2);
+    // What the module writes for itself counts.
+    assert_eq!(inserts[1].rows_changed(), inserts[0].rows_changed(), "{inserts:?}");
+    assert!(inserts[1].steps() >= inserts[0].steps() && inserts[1].is_finished(), "{inserts:?}");
+}
+
 #[test]
 fn a_database_may_be_dropped_before_its_connections_and_queries() {
     for db in both() {
