@@ -379,10 +379,13 @@ unsafe fn started<'a>(
     text: *const c_char,
 ) {
     // SAFETY: the caller's. None of these calls runs the statement or changes what the app can ask of its connection.
-    let (db, own) = unsafe { (ffi::sqlite3_db_handle(statement), ffi::sqlite3_sql(statement)) };
+    let (db, own_text) = unsafe { (ffi::sqlite3_db_handle(statement), ffi::sqlite3_sql(statement)) };
     // SAFETY: the caller's.
     let sql = unsafe { CStr::from_ptr(text) }.to_string_lossy();
-    if !ptr::eq(own, text) {
+    if own::are_running() && sql != STILL_HERE {
+        return;
+    }
+    if !ptr::eq(own_text, text) {
         // Not the statement's own text: a comment that tells of a trigger, or of a statement that runs within another.
         captures.for_each(|capture| capture.nested(db.addr(), &sql));
         return;

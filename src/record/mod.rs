@@ -26,8 +26,9 @@
 //! the recording. Two tests that record side by side see their own databases only. `BEGIN`, `COMMIT` and the `PRAGMA`s
 //! that a driver sends when it opens a connection are statements too: open a pool before the recording.
 //!
-//! Not seen: a statement that SQLite refuses to prepare, what FTS and R-tree ask for while one is prepared, `EXPLAIN`, incremental blob I/O, what runs on an in-memory database
-//! of the app's own, and a database that is merely attached to a connection to another one.
+//! Not seen: a statement that SQLite refuses to prepare, what FTS and R-tree ask for while one is prepared, what sqlitmus runs
+//! for an assertion, a check or rows, `EXPLAIN`, incremental blob I/O, what runs on an in-memory database of the app's own,
+//! and a database that is merely attached to a connection to another one.
 //!
 //! # What it costs, and what it changes
 //!

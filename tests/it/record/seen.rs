@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 
+use sqlitmus::plan::explain;
 use sqlitmus::record::{Query, Recorder};
 use sqlitmus::rusqlite::{Connection, OpenFlags};
 
@@ -286,6 +287,17 @@ fn statements_within_statements_are_no_queries_of_their_own() {
     });
     assert_eq!(queries.len(), 2, "{:?}", sql(&queries));
     assert!(queries.iter().any(|query| !query.nested().is_empty()));
+}
+
+#[test]
+fn what_an_assertion_asks_is_no_query() {
+    let db = SHOP.in_memory();
+    let recorder = db.recorder();
+    explain(&db, "SELECT name FROM users WHERE id = 1").assert_no_scan();
+    explain(&db, "SELECT id FROM users WHERE name = 'ada'").try_assert_no_scan().unwrap_err();
+    db.check();
+    assert_eq!(count(&db), 3);
+    recorder.stop().assert_count(1).assert_no_repeats();
 }
 
 /// FTS and R-tree ask for their settings on each connection that has not seen their tables yet.
