@@ -26,10 +26,17 @@ pub(super) fn repeats(groups: &[Group<'_>], most: usize) -> Error {
         count => format!("{count} queries ran more than {}, the worst {times} times: {what}", often(most)),
     };
     let mut error = Error::new(ErrorKind::Queries, headline).sql(&worst.normalized);
-    let values: Vec<String> = worst.queries.iter().map(|query| query.values().join(", ")).collect();
     let alike = worst.queries.iter().all(|query| query.expanded() == worst.queries[0].expanded());
-    if !alike && values.iter().any(|values| !values.is_empty()) {
-        error = error.evidence("its values", shortened(&values));
+    if !alike {
+        let values: Vec<String> = worst.queries.iter().map(|query| query.values().join(", ")).collect();
+        error = match values.iter().any(|values| !values.is_empty()) {
+            true => error.evidence("its values", shortened(&values)),
+            // Whoever writes values into the text has them nowhere else.
+            false => {
+                let texts: Vec<String> = worst.queries.iter().map(|query| query.sql().to_owned()).collect();
+                error.evidence("as it ran", shortened(&texts))
+            }
+        };
     }
     error = ran_at(error, &worst.queries);
     if groups.len() > 1 {

@@ -93,6 +93,15 @@ fn one_query_for_each_row_is_a_repeat() {
 }
 
 #[test]
+fn a_repeat_with_values_in_its_text_shows_the_texts() {
+    let error =
+        ran("SELECT 1 FROM users WHERE id = 7; SELECT 1 FROM users WHERE id IN (8); SELECT 1 FROM users WHERE id = 9");
+    let error = without_call_sites(&error.try_assert_no_repeats().map(drop).unwrap_err());
+    let expected = "as it ran:\n    SELECT 1 FROM users WHERE id = 7\n    SELECT 1 FROM users WHERE id = 9\n\n";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
 fn the_same_question_and_changes_row_by_row_are_repeats() {
     let headline = |sql: &str| without_call_sites(&ran(sql).try_assert_no_repeats().map(drop).unwrap_err());
     let same = headline("SELECT 1 FROM users; select 2; SELECT 1 FROM users; select 3; select 4");
