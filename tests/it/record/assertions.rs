@@ -102,6 +102,15 @@ fn a_repeat_with_values_in_its_text_shows_the_texts() {
 }
 
 #[test]
+fn a_query_with_an_infinite_value_is_explained() {
+    let db = SHOP.in_memory();
+    let ran = |sql: &str| db.record(|db| db.query_row(sql, [f64::INFINITY], |_| Ok(())).is_ok());
+    ran("SELECT name FROM users WHERE id > ?1").assert_no_scan();
+    let error = ran("SELECT name FROM users WHERE name > ?1").try_assert_no_scan().map(drop).unwrap_err();
+    assert_eq!(error.headline(), "query plan scans a whole table: users");
+}
+
+#[test]
 fn the_same_question_and_changes_row_by_row_are_repeats() {
     let headline = |sql: &str| without_call_sites(&ran(sql).try_assert_no_repeats().map(drop).unwrap_err());
     let same = headline("SELECT 1 FROM users; select 2; SELECT 1 FROM users; select 3; select 4");
