@@ -234,7 +234,14 @@ impl<'a> Search<'a> {
         let searches = outcome.plan.all().filter(|node| node.is_of(&table.name));
         let constraints = searches.filter_map(|node| node.access()?.constraint.as_deref());
         let equal = constraints.flat_map(parts).filter_map(|part| table.column(part.strip_suffix("=?")?));
-        equal.filter(|column| !terms::is_rowid(table, column)).map(Term::column).collect()
+        let mut found: Vec<Term> = Vec::new();
+        for term in equal.filter(|column| !terms::is_rowid(table, column)).map(Term::column) {
+            // Several loops may look for one value of it.
+            if !found.contains(&term) {
+                found.push(term);
+            }
+        }
+        found
     }
 
     /// With what else SQLite would look for one value of, if it were in the same index.

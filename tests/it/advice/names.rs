@@ -27,6 +27,14 @@ fn a_name_that_is_taken() {
     check(schema, "SELECT b FROM t WHERE a = ?1", "CREATE INDEX t_a_3 ON t(a);");
 }
 
+/// Both loops look for one value of the same column.
+#[test]
+fn a_table_that_is_read_twice() {
+    let schema = "CREATE TABLE t(id INTEGER PRIMARY KEY, a INT, b INT, d INT); CREATE INDEX t_d ON t(d);";
+    let sql = "SELECT x.id FROM t AS x JOIN t AS y ON y.a = x.d WHERE y.d IS NULL AND x.d IN (1, 2) ORDER BY y.b";
+    check(schema, sql, "CREATE INDEX t_d_b ON t(d, b);");
+}
+
 #[test]
 fn tables_without_rowid_and_generated_columns() {
     let schema = "CREATE TABLE p(a INT, b INT, c INT, d INT, PRIMARY KEY (a, b)) WITHOUT ROWID;
