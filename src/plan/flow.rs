@@ -8,6 +8,7 @@
 //! inserted, which is begun only if the statement has left some without a parent before.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use super::bytecode::{Op, Program};
 
@@ -23,17 +24,51 @@ impl Program {
 
     /// Whether there is a way from one instruction to another.
     fn leads(&self, from: usize, to: usize, rows: Rows) -> bool {
-        let mut seen = vec![false; self.ops.len()];
-        let mut open = vec![from];
-        while let Some(address) = open.pop() {
+        let joined = self.joined();
+        let mut seen = BTreeSet::new();
+        let mut open = vec![(from, vec![None; joined.len()])];
+        while let Some((address, mut known)) = open.pop() {
             if address == to {
                 return true;
             }
-            let Some(first) = seen.get_mut(address).filter(|seen| !**seen) else { continue };
-            *first = true;
-            self.ways(address, rows, &mut open);
+            let Some(op) = self.ops.get(address).filter(|_| seen.insert((address, known.clone()))) else { continue };
+            let register = if op.code == "IfPos" { op.p1 } else { op.p2 };
+            let flag = joined.iter().position(|joined| *joined == register);
+            let mut ways = Vec::new();
+            match (op.code.as_str(), flag) {
+                ("IfPos", Some(flag)) if known[flag].is_some() => {
+                    let found = known[flag] == Some(true);
+                    ways.extend(if found { usize::try_from(op.p2).ok() } else { Some(address + 1) });
+                }
+                (code, flag) => {
+                    if let ("Integer", Some(flag)) = (code, flag) {
+                        known[flag] = Some(op.p1 != 0);
+                    }
+                    // What runs elsewhere before the program goes on may have set any of them.
+                    if matches!(code, "Gosub" | "Yield") {
+                        known.fill(None);
+                    }
+                    self.ways(address, rows, &mut ways);
+                }
+            }
+            open.extend(ways.into_iter().map(|way| (way, known.clone())));
         }
         false
+    }
+
+    /// The registers that say whether an outer join has found a row: set to 0 before it looks for one, to 1 when it has, and
+    /// asked once it has looked, to hand over a row of NULLs where there was none. So each row of the table on the left
+    /// comes to the LIMIT behind them, and the ways on which it does not are none.
+    fn joined(&self) -> Vec<i64> {
+        let mut joined: Vec<i64> = Vec::new();
+        let asks = self.ops.iter().filter(|op| op.code == "IfPos" && op.p3 == 0);
+        for register in asks.map(|op| op.p1) {
+            let set = |value| self.ops.iter().any(|op| op.code == "Integer" && op.p2 == register && op.p1 == value);
+            if joined.len() < MOST_JOINED && !joined.contains(&register) && set(0) && set(1) {
+                joined.push(register);
+            }
+        }
+        joined
     }
 
     /// Where the program may go from `address`.
@@ -103,6 +138,9 @@ impl Program {
         self.ops.iter().any(|op| op.code == "Integer" && op.p2 == counts.p1)
     }
 }
+
+/// How many outer joins are followed; each multiplies the states that a program may be in.
+const MOST_JOINED: usize = 8;
 
 /// Whether a count of rows that goes down ends a way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
