@@ -3,8 +3,12 @@
 //! What is read here has stood since SQLite 3.8 and is meant for eyes, not for programs; [`understood`] therefore asks for
 //! a known answer first.
 
+use std::cell::OnceCell;
+
 use rusqlite::Connection;
 use rusqlite::types::Value;
+
+use super::flow::Flow;
 
 /// An instruction.
 #[derive(Clone, Debug)]
@@ -21,6 +25,8 @@ pub(super) struct Op {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Program {
     pub(super) ops: Vec<Op>,
+    /// What is known of the ways through it, once it has been asked for.
+    pub(super) flow: OnceCell<Flow>,
 }
 
 /// What a cursor was opened on.

@@ -7,68 +7,110 @@
 //! behind `WHERE 0`, or `1 = 0`, which is how an ORM writes an empty list; and the search for children of a row that is
 //! inserted, which is begun only if the statement has left some without a parent before.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bytecode::{Op, Program};
 
+/// What is known of a program whichever way it goes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flow {
+    /// The numbers that registers hold from the beginning to the end: SQLite sets those behind everything else, where the
+    /// program goes first, and writes to them nowhere else.
+    constants: BTreeMap<i64, i64>,
+    /// The registers that say whether an outer join has found a row: set to 0 before it looks for one, to 1 when it has, and
+    /// asked once it has looked, to hand over a row of NULLs where there was none. So each row of the table on the left
+    /// comes to the LIMIT behind them, and the ways on which it does not are none.
+    joined: Vec<i64>,
+    /// The instructions that the program may come to, once they have been asked for.
+    begun: OnceCell<Vec<bool>>,
+}
+
+impl Flow {
+    fn of(ops: &[Op]) -> Flow {
+        let begin = ops.iter().rposition(|op| op.code == "Transaction").unwrap_or(ops.len());
+        let set = ops[begin..].iter().filter(|op| op.code == "Integer");
+        let mut joined: Vec<i64> = Vec::new();
+        let asks = ops.iter().filter(|op| op.code == "IfPos" && op.p3 == 0);
+        for register in asks.map(|op| op.p1) {
+            let set = |value| ops.iter().any(|op| op.code == "Integer" && op.p2 == register && op.p1 == value);
+            if joined.len() < MOST_JOINED && !joined.contains(&register) && set(0) && set(1) {
+                joined.push(register);
+            }
+        }
+        Flow { constants: set.map(|op| (op.p2, op.p1)).collect(), joined, begun: OnceCell::new() }
+    }
+}
+
 impl Program {
+    fn flow(&self) -> &Flow {
+        self.flow.get_or_init(|| Flow::of(&self.ops))
+    }
+
     /// Whether the loop that ends at `end` is left after a number of rows that the statement fixes, or never begun.
     ///
     /// A LIMIT is such a number, also as a parameter; an OFFSET is one only if it is written as a number, since the rows
     /// that `OFFSET ?` passes over grow with the table.
     pub(super) fn is_bounded(&self, end: usize) -> bool {
         let Ok(body) = usize::try_from(self.ops[end].p2) else { return false };
-        !self.leads(body, end, Rows::Counted) || !self.leads(0, body, Rows::Any)
+        !self.leads(body, end) || !self.begun().get(body).is_some_and(|begun| *begun)
     }
 
-    /// Whether there is a way from one instruction to another.
-    fn leads(&self, from: usize, to: usize, rows: Rows) -> bool {
-        let joined = self.joined();
-        let mut seen = BTreeSet::new();
-        let mut open = vec![(from, vec![None; joined.len()])];
+    /// Which instructions the program may come to.
+    fn begun(&self) -> &[bool] {
+        self.flow().begun.get_or_init(|| {
+            let mut begun = vec![false; self.ops.len()];
+            let mut open = vec![0];
+            while let Some(address) = open.pop() {
+                if let Some(first) = begun.get_mut(address).filter(|begun| !**begun) {
+                    *first = true;
+                    self.ways(address, Rows::Any, &mut open);
+                }
+            }
+            begun
+        })
+    }
+
+    /// Whether there is a way from the body of a loop to its end, on which no count of rows goes down.
+    fn leads(&self, body: usize, end: usize) -> bool {
+        let joined = &self.flow().joined;
+        let mut seen = vec![false; self.ops.len()];
+        let mut seen_joined = BTreeSet::new();
+        let mut open = vec![(body, Known::default())];
+        let mut ways = Vec::new();
         while let Some((address, mut known)) = open.pop() {
-            if address == to {
+            if address == end {
                 return true;
             }
-            let Some(op) = self.ops.get(address).filter(|_| seen.insert((address, known.clone()))) else { continue };
-            let register = if op.code == "IfPos" { op.p1 } else { op.p2 };
-            let flag = joined.iter().position(|joined| *joined == register);
-            let mut ways = Vec::new();
-            match (op.code.as_str(), flag) {
-                ("IfPos", Some(flag)) if known[flag].is_some() => {
-                    let found = known[flag] == Some(true);
-                    ways.extend(if found { usize::try_from(op.p2).ok() } else { Some(address + 1) });
-                }
-                (code, flag) => {
-                    if let ("Integer", Some(flag)) = (code, flag) {
+            let Some(op) = self.ops.get(address) else { continue };
+            let is_first = match joined.is_empty() {
+                true => !std::mem::replace(&mut seen[address], true),
+                false => seen_joined.insert((address, known)),
+            };
+            if !is_first {
+                continue;
+            }
+            let flag = |register| joined.iter().position(|joined| *joined == register);
+            let found = if op.code == "IfPos" { flag(op.p1).and_then(|flag| known[flag]) } else { None };
+            match found {
+                Some(true) => ways.extend(usize::try_from(op.p2).ok()),
+                Some(false) => ways.push(address + 1),
+                None => self.ways(address, Rows::Counted, &mut ways),
+            }
+            match op.code.as_str() {
+                "Integer" => {
+                    if let Some(flag) = flag(op.p2) {
                         known[flag] = Some(op.p1 != 0);
                     }
-                    // What runs elsewhere before the program goes on may have set any of them.
-                    if matches!(code, "Gosub" | "Yield") {
-                        known.fill(None);
-                    }
-                    self.ways(address, rows, &mut ways);
                 }
+                // What runs elsewhere before the program goes on may have set any of them.
+                "Gosub" | "Yield" => known = Known::default(),
+                _ => {}
             }
-            open.extend(ways.into_iter().map(|way| (way, known.clone())));
+            open.extend(ways.drain(..).map(|way| (way, known)));
         }
         false
-    }
-
-    /// The registers that say whether an outer join has found a row: set to 0 before it looks for one, to 1 when it has, and
-    /// asked once it has looked, to hand over a row of NULLs where there was none. So each row of the table on the left
-    /// comes to the LIMIT behind them, and the ways on which it does not are none.
-    fn joined(&self) -> Vec<i64> {
-        let mut joined: Vec<i64> = Vec::new();
-        let asks = self.ops.iter().filter(|op| op.code == "IfPos" && op.p3 == 0);
-        for register in asks.map(|op| op.p1) {
-            let set = |value| self.ops.iter().any(|op| op.code == "Integer" && op.p2 == register && op.p1 == value);
-            if joined.len() < MOST_JOINED && !joined.contains(&register) && set(0) && set(1) {
-                joined.push(register);
-            }
-        }
-        joined
     }
 
     /// Where the program may go from `address`.
@@ -121,12 +163,8 @@ impl Program {
         }
     }
 
-    /// The number that a register holds from the beginning to the end: SQLite sets those behind everything else, where the
-    /// program goes first, and writes to them nowhere else.
     fn constant(&self, register: i64) -> Option<i64> {
-        let begin = self.ops.iter().rposition(|op| op.code == "Transaction")?;
-        let sets = |op: &&Op| op.code == "Integer" && op.p2 == register;
-        self.ops[begin..].iter().find(sets).map(|op| op.p1)
+        self.flow().constants.get(&register).copied()
     }
 
     /// A LIMIT below zero is none.
@@ -141,6 +179,9 @@ impl Program {
 
 /// How many outer joins are followed; each multiplies the states that a program may be in.
 const MOST_JOINED: usize = 8;
+
+/// Whether each of those has found a row, where that is known.
+type Known = [Option<bool>; MOST_JOINED];
 
 /// Whether a count of rows that goes down ends a way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
