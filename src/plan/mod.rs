@@ -19,8 +19,9 @@
 //!
 //! Not a scan: what reads a subquery, a common table expression, a table-valued function or rows that stand in the
 //! statement; a partial index, which holds only the rows that it was made for; a loop that a LIMIT ends and no filter or
-//! sort prolongs; `max(id)`; the schema table; what is never begun, behind `WHERE 0` or for children of a row that is
-//! inserted. `LIMIT ?1 OFFSET ?2` is a scan, since it reads all rows that it passes over.
+//! sort prolongs (an inner join is a filter, a LEFT JOIN is none); `max(id)`; the schema table; what is never begun, behind
+//! `WHERE 0` or for children of a row that is inserted. `LIMIT ?1 OFFSET ?2` is a scan, since it reads all rows that it
+//! passes over.
 //!
 //! # Where it is known from
 //!
