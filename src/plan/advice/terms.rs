@@ -125,7 +125,7 @@ fn texts<'a>(plan: &'a Plan, schema: &'a Schema) -> Vec<&'a str> {
 }
 
 fn writes(statement: &[Token<'_>]) -> bool {
-    statement.iter().any(|token| ["delete", "update", "replace"].iter().any(|word| token.is(word)))
+    statement.iter().any(|token| ["delete", "update", "replace", "insert"].iter().any(|word| token.is(word)))
 }
 
 /// The collations in which texts may be compared.

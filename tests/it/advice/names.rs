@@ -27,6 +27,14 @@ fn a_name_that_is_taken() {
     check(schema, "SELECT b FROM t WHERE a = ?1", "CREATE INDEX t_a_3 ON t(a);");
 }
 
+/// A deferred foreign key may have been missed by an earlier statement: the parent's INSERT looks for such children then.
+#[test]
+fn a_parent_that_comes_after_its_children() {
+    let schema = "CREATE TABLE p(id INTEGER PRIMARY KEY);
+                  CREATE TABLE c(p_id INT REFERENCES p(id) DEFERRABLE INITIALLY DEFERRED);";
+    check(schema, "INSERT INTO p VALUES (?1)", "CREATE INDEX c_p_id ON c(p_id);");
+}
+
 /// Both loops look for one value of the same column.
 #[test]
 fn a_table_that_is_read_twice() {
