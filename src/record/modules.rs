@@ -4,12 +4,13 @@
 //! app's. Whether it comes up depends on what the connection has seen before: it is no query of anybody's.
 
 /// How these statements begin and end, in all versions of SQLite: FTS5's settings, the size of an R-tree's nodes and rows,
-/// and the size of a page, for FTS4 and R-tree. Only modules write the name of a database in single quotes.
-const OF_MODULES: [(&str, &str); 4] = [
+/// the size of a page, for FTS4 and R-tree, and whether another connection has written, for FTS5. Only modules write the name of a database in single quotes.
+const OF_MODULES: [(&str, &str); 5] = [
     ("SELECT k, v FROM '", "_config'"),
     ("SELECT length(data) FROM '", "_node' WHERE nodeno = 1"),
     ("SELECT stat FROM '", "_rowid'"),
     ("PRAGMA '", "'.page_size"),
+    ("PRAGMA '", "'.data_version"),
 ];
 
 /// Whether a module runs this for itself.
