@@ -4,7 +4,8 @@
 //! app's. Whether it comes up depends on what the connection has seen before: it is no query of anybody's.
 
 /// How these statements begin and end, in all versions of SQLite: FTS5's settings, the size of an R-tree's nodes and rows,
-/// the size of a page, for FTS4 and R-tree, and whether another connection has written, for FTS5. Only modules write the name of a database in single quotes.
+/// the size of a page, for FTS4 and R-tree, and whether another connection has written, for FTS5. Only modules write the
+/// name of a database in single quotes.
 const OF_MODULES: [(&str, &str); 5] = [
     ("SELECT k, v FROM '", "_config'"),
     ("SELECT length(data) FROM '", "_node' WHERE nodeno = 1"),

@@ -76,6 +76,33 @@ fn counting_all_rows_is_linear() {
 }
 
 #[test]
+fn counting_all_rows_in_a_trigger_is_linear_for_each_row_that_sets_it_off() {
+    let template = Template::embedded(&[(
+        "1.sql",
+        "CREATE TABLE log(x INT); CREATE TABLE notes(id INTEGER PRIMARY KEY); CREATE TABLE sums(n INT);
+         INSERT INTO sums VALUES (0);
+         CREATE TRIGGER counted AFTER INSERT ON notes BEGIN UPDATE sums SET n = (SELECT count(*) FROM log); END;
+         CREATE TRIGGER kept AFTER DELETE ON notes BEGIN DELETE FROM log; END;",
+    )]);
+    let fill = |db: &mut Connection, n: usize| -> rusqlite::Result<()> {
+        let transaction = db.transaction()?;
+        (0..n).try_for_each(|x| transaction.execute("INSERT INTO log VALUES (?1)", [x as i64]).map(drop))?;
+        transaction.commit()
+    };
+    for (sql, expected) in [
+        ("INSERT INTO notes VALUES (1)", Growth::Linear),
+        ("INSERT INTO notes SELECT rowid FROM log", Growth::Quadratic),
+        // It is compiled, and does not run.
+        ("DELETE FROM notes WHERE id = 1", Growth::Constant),
+    ] {
+        let report = growth(&template, SIZES, fill, sql);
+        assert_eq!(report.growth(), expected, "{sql}\n{report}");
+        let report = growth_of(&template, SIZES, fill, |db| db.execute(sql, []));
+        assert_eq!(report.growth(), expected, "{sql}\n{report}");
+    }
+}
+
+#[test]
 fn scans_within_scans_are_quadratic() {
     grows("SELECT count(*) FROM users AS a JOIN users AS b ON b.name < a.name", Growth::Quadratic);
     grows("SELECT name FROM users WHERE (SELECT count(*) FROM orders WHERE total = users.team) > 1", Growth::Quadratic);

@@ -40,8 +40,8 @@ pub struct GrowthReport {
 struct Ran {
     normalized: String,
     sql: String,
-    /// Rows that one run goes over in single steps.
-    walked: u64,
+    /// Rows that it goes over in single steps.
+    walked: walked::Walked,
     times: u64,
     steps: u64,
 }
@@ -112,7 +112,8 @@ pub fn try_growth<T, E: Into<BoxError>>(
         };
         report.sql = Some(sql.to_owned());
         report.returned.push(rows);
-        let walked = walked::in_single_steps(db, sql, tables);
+        let by = walked::Walked::by(db, sql, tables);
+        let walked: u64 = queries.iter().map(|query| by.of_run(query)).sum();
         report.walked |= walked > 0;
         report.steps.push(queries.iter().map(|query| query.steps()).sum::<u64>() + walked);
         report.plan = try_explain(db, sql).ok();
@@ -251,13 +252,14 @@ fn record(
     for query in &queries {
         let normalized = query.normalized();
         let at = ran.iter().position(|one| one.normalized == normalized).unwrap_or_else(|| {
-            let walked = walked::in_single_steps(db, query.sql(), tables);
-            report.walked |= walked > 0;
+            let walked = walked::Walked::by(db, query.sql(), tables);
             ran.push(Ran { normalized, sql: query.sql().to_owned(), walked, times: 0, steps: 0 });
             ran.len() - 1
         });
+        let walked = ran[at].walked.of_run(query);
+        report.walked |= walked > 0;
         ran[at].times += 1;
-        ran[at].steps += query.steps() + ran[at].walked;
+        ran[at].steps += query.steps() + walked;
     }
     queries.value.map_err(|error| failed("the code failed".to_owned()).because_app(error))?;
     report.steps.push(ran.iter().map(|one| one.steps).sum());
