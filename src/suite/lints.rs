@@ -8,7 +8,7 @@ use super::stairs::{Stairs, Step};
 use super::survival::Fates;
 use crate::check::{self, Finding, Findings, try_lint};
 use crate::error::Result;
-use crate::schema::{Column, ForeignKey, Indexed, Schema, Table, Term};
+use crate::schema::{Column, ForeignKey, Index, Indexed, Schema, Table, Term};
 use crate::sql::{Statement, Token, tokens};
 
 /// What `lints_clean` takes from [`check::lint`]: what is broken, not what could be better. A history that has shipped cannot
@@ -31,7 +31,7 @@ const BROKEN: [&str; 5] =
 /// | `nested-transaction` | `applies_to_an_empty_database` | BEGIN or COMMIT in a migration that its runner has begun a transaction for |
 /// | `nested-transaction` | `failure_leaves_the_previous_version` | a COMMIT in the middle, so that a failure leaves what stands before it |
 /// | `half-applied` | `failure_leaves_the_previous_version` | a failure leaves a part of the migration |
-/// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | an index, trigger or constraint, or the AUTOINCREMENT of a table is gone after a rebuild |
+/// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | an index, trigger, key or constraint, or the AUTOINCREMENT of a table is gone after a rebuild |
 /// | `fk-dropped` | `lints_clean` | a foreign key is gone after a rebuild |
 /// | `pragma-noop-in-transaction` | `lints_clean` | `PRAGMA foreign_keys` where SQLite ignores it |
 /// | `dangling-view` | `lints_clean` | a view names what is gone |
@@ -238,15 +238,22 @@ fn lost_objects(
         })
     };
     for index in table.indexes.iter().filter(|index| !said(&index.name) && has_columns(&index.terms)) {
-        let keys = twin.unique.iter().chain(&twin.primary_key).map(|key| &key.terms);
-        let mut there = twin.indexes.iter().map(|twin| &twin.terms).chain(keys);
-        if !there.any(|terms| *terms == index.terms) {
-            found.push(
-                Finding::new("rebuild-loses-objects", &index.name, gone(&format!("the index {}", index.name)))
-                    .cost("DROP TABLE takes indexes along: queries scan, and what was UNIQUE is not")
-                    .fix(format!("{};", index.sql)),
-            );
-        }
+        let like_it = || twin.indexes.iter().filter(|twin| twin.terms == index.terms);
+        let as_strict = |twin: &Index| twin.unique && (twin.partial.is_none() || twin.partial == index.partial);
+        let what = if is_unique(twin, &index.terms) || like_it().any(as_strict) {
+            continue;
+        } else if like_it().next().is_none() {
+            format!("the index {}", index.name)
+        } else if index.unique {
+            format!("the UNIQUE of the index {}", index.name)
+        } else {
+            continue;
+        };
+        found.push(
+            Finding::new("rebuild-loses-objects", &index.name, gone(&what))
+                .cost("DROP TABLE takes indexes along: queries scan, and what was UNIQUE is not")
+                .fix(format!("{};", index.sql)),
+        );
     }
     for trigger in table.triggers.iter().filter(|trigger| !said(&trigger.name)) {
         if !new.tables.iter().any(|table| table.triggers.iter().any(|twin| twin.name == trigger.name)) {
@@ -256,6 +263,20 @@ fn lost_objects(
                     .fix(format!("{};", trigger.sql)),
             );
         }
+    }
+    if let Some(key) = &table.primary_key
+        && twin.primary_key.is_none()
+        && has_columns(&key.terms)
+        && (key.is_rowid || !is_unique(twin, &key.terms))
+    {
+        let name = &table.name;
+        found.push(
+            Finding::new("rebuild-loses-objects", name, gone("the PRIMARY KEY"))
+                .cost("a new row can have the key of another one, or none; CREATE TABLE .. AS SELECT takes no constraint along")
+                .fix(format!(
+                    "declare it in the new table too; if it is meant, say so: .allow(\"rebuild-loses-objects\", {name:?}, \"why\")"
+                )),
+        );
     }
     let diff = old.diff(new);
     let of_table = format!("table {}", table.name);
@@ -297,6 +318,13 @@ fn lost_objects(
         )));
     }
     found
+}
+
+/// Whether no two rows can be the same in these terms.
+fn is_unique(table: &Table, terms: &[Term]) -> bool {
+    let indexes = table.indexes.iter().filter(|index| index.unique && index.partial.is_none());
+    let keys = table.unique.iter().chain(&table.primary_key).map(|key| &key.terms);
+    keys.chain(indexes.map(|index| &index.terms)).any(|unique| *unique == terms)
 }
 
 /// Whether a CHECK has nothing but another name.

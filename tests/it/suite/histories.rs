@@ -132,6 +132,9 @@ histories! {
     pragma_without_effect: [
         ("lints_clean", "pragma-noop-in-transaction: PRAGMA foreign_keys does nothing in migration 2: 002_change.sql"),
     ]
+    primary_key_lost_in_a_copy: [
+        ("lints_clean", "rebuild-loses-objects: migration 2 loses the PRIMARY KEY in the rebuild of notes: 002_change.sql"),
+    ]
     set_null_in_a_rebuild: [
         ("every_row_survives", "rebuild-fires-fk-actions: migration 2 erases 8 of 9 values of items.order_id: 002_change.sql"),
     ]
@@ -161,6 +164,9 @@ histories! {
     ]
     type_that_rounds: [
         ("every_row_survives", "undeclared-loss: migration 2 changes 8 of 9 values of prices.amount: 002_change.sql"),
+    ]
+    uniqueness_of_an_index_lost: [
+        ("lints_clean", "rebuild-loses-objects: migration 2 loses the UNIQUE of the index people_email in the rebuild of people: 002_change.sql"),
     ]
     unique_on_duplicates: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
