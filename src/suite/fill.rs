@@ -87,7 +87,7 @@ impl Default for Plan {
 
 impl Plan {
     /// Puts rows into every table that is not as it was at the version before: NULL and not, ordinary values and edge
-    /// cases. Gives the tables that stay empty.
+    /// cases, the same value twice. Gives the tables that stay empty.
     pub(super) fn rows(
         &self,
         connection: &Connection,
@@ -96,12 +96,7 @@ impl Plan {
         ledger: Option<&str>,
     ) -> Vec<(String, Error)> {
         let is_new = |table: &&Table| known.is_none_or(|known| known.table(&table.name) != Some(*table));
-        let is_filled = |table: &&Table| {
-            let is_of_runner =
-                is_ledger(&table.name) || ledger.is_some_and(|ledger| ledger.eq_ignore_ascii_case(&table.name));
-            table.kind == TableKind::Ordinary && !is_of_runner
-        };
-        let new: Vec<&Table> = schema.tables.iter().filter(is_filled).filter(is_new).collect();
+        let new: Vec<&Table> = schema.tables.iter().filter(|table| is_filled(table, ledger)).filter(is_new).collect();
         let plain = || self.given(Fill::seed(self.seed).null_rate(30), schema);
         let mut failed = Vec::new();
         if known.is_some() || plain().every_table(self.rows).insert_into(connection, schema).is_err() {
@@ -123,7 +118,20 @@ impl Plan {
             let _ = edges.rows(&table.name, EDGES).insert_into(connection, schema);
         }
         gaps(connection, schema, known);
+        for table in &new {
+            repeats(connection, table);
+        }
         failed
+    }
+
+    /// Puts rows into every table that nothing should refuse: no NULL where there can be a value, nothing twice.
+    pub(super) fn plain_rows(&self, connection: &Connection, schema: &Schema, ledger: Option<&str>) {
+        for table in schema.tables.iter().filter(|table| is_filled(table, ledger)) {
+            let fill = self.given(Fill::seed(self.seed).null_rate(0).reuse(), schema);
+            let filled = fill.clone().rows(&table.name, self.rows).insert_into(connection, schema);
+            // What stays empty has been reported where rows of every kind were tried.
+            let _ = filled.or_else(|_| fill.rows(&table.name, 1).insert_into(connection, schema));
+        }
     }
 
     /// With what the user says of the tables and columns that are there.
@@ -146,6 +154,12 @@ impl Plan {
         }
         given.fold(fill, |fill, (table, column, value)| fill.set(table, column, value.clone()))
     }
+}
+
+/// Whether it is a table of the app's.
+fn is_filled(table: &Table, ledger: Option<&str>) -> bool {
+    let is_of_runner = is_ledger(&table.name) || ledger.is_some_and(|ledger| ledger.eq_ignore_ascii_case(&table.name));
+    table.kind == TableKind::Ordinary && !is_of_runner
 }
 
 /// Takes a row away here and there, so that keys have gaps and AUTOINCREMENT is ahead of them, as in the field.
@@ -175,6 +189,44 @@ fn gaps(connection: &Connection, schema: &Schema, known: Option<&Schema>) {
                 let _ = connection.execute_batch("ROLLBACK TO gap; RELEASE gap");
             }
         }
+    }
+}
+
+/// Lets two rows have the same value, column by column, wherever no constraint speaks against it: an app that looks for
+/// no duplicate has some. Another pair of rows for each column, so that hardly any two rows are the same.
+fn repeats(connection: &Connection, table: &Table) {
+    if table.without_rowid {
+        return;
+    }
+    let name = quote_identifier(&table.name);
+    let terms = table.unique.iter().chain(&table.primary_key).map(|key| &key.terms);
+    let alone: Vec<&Term> = terms
+        .chain(table.indexes.iter().filter(|index| index.unique).map(|index| &index.terms))
+        .filter_map(|terms| terms.first().filter(|_| terms.len() == 1))
+        .collect();
+    let is_unique =
+        |column: &str| alone.iter().any(|term| matches!(&term.what, Indexed::Column(name) if name == column));
+    let refers = |column: &str| table.foreign_keys.iter().any(|key| key.columns.iter().any(|name| name == column));
+    let columns = table.columns.iter().filter(|column| column.generated.is_none() && !column.hidden);
+    for (nth, column) in columns.filter(|column| !is_unique(&column.name) && !refers(&column.name)).enumerate() {
+        let column = quote_identifier(&column.name);
+        let all_differ =
+            format!("SELECT count({column}) > 2 AND count({column}) = count(DISTINCT {column}) FROM {name}");
+        if !connection.query_row(&all_differ, [], |row| row.get(0)).unwrap_or(false) {
+            continue;
+        }
+        let row = |place: usize| {
+            format!(
+                "(SELECT rowid FROM {name} WHERE {column} IS NOT NULL ORDER BY rowid LIMIT 1 OFFSET \
+                 {place} % (SELECT count({column}) FROM {name}))"
+            )
+        };
+        let (one, other) = (row(nth), row(nth + 1));
+        let sql = format!(
+            "UPDATE {name} SET {column} = (SELECT {column} FROM {name} WHERE rowid = {one}) WHERE rowid = {other}"
+        );
+        // One statement: what a constraint or a trigger refuses leaves nothing.
+        let _ = connection.execute(&sql, []);
     }
 }
 

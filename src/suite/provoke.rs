@@ -170,20 +170,24 @@ fn two_rows(connection: &Connection, table: &str) -> Option<[i64; 2]> {
     Some([first, row(1).unwrap_or(first)])
 }
 
-/// `table.column`, as SQLite names what a row offends; `*` where it names nothing.
+/// `table.column`, or `table.one, other`, as SQLite names what a row offends; `*` where it names nothing.
 pub(super) fn refused_object(error: &Error, acts: &[Act]) -> String {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         if let Some(refusal) = error.downcast_ref::<rusqlite::Error>().and_then(Refusal::of) {
-            let object =
-                refusal.message.split_once(" constraint failed: ").map(|(_, objects)| objects.split(", ").next());
-            let Some((table, column)) = object.flatten().and_then(|object| object.split_once('.')) else { break };
+            let Some((_, objects)) = refusal.message.split_once(" constraint failed: ") else { break };
+            let Some((table, column)) = objects.split(", ").next().and_then(|object| object.split_once('.')) else {
+                break;
+            };
+            // Of a key of several columns, all: `t.a, t.b`.
+            let others = objects.split(", ").skip(1).filter_map(|object| object.split_once('.'));
+            let columns: Vec<&str> = std::iter::once(column).chain(others.map(|(_, column)| column)).collect();
             // A table that is being rebuilt has a name of its own for a while.
             let final_name = acts.iter().find_map(|act| match &act.what {
                 What::RenameTable { table: new, to } if new.eq_ignore_ascii_case(table) => Some(to.as_str()),
                 _ => None,
             });
-            return format!("{}.{column}", final_name.unwrap_or(table));
+            return format!("{}.{}", final_name.unwrap_or(table), columns.join(", "));
         }
         cause = error.source();
     }

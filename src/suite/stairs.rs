@@ -2,7 +2,8 @@
 //!
 //! The climb is what happens to a database in the field: at each version it gets rows in every table that is new or was
 //! changed, and is migrated one step with the rows of all versions before. So it has rows as old as each version, at the
-//! cost of one pass. Where a step refuses the data, the climb starts again behind it.
+//! cost of one pass. Where a step refuses the data, it is tried with plain rows, and the climb goes on with those; where
+//! it refuses them too, it starts again behind it.
 //!
 //! ```text
 //! history, template -> stairs: empty at each version; one climb with rows -> (before, after) of each step -> tests -> findings
@@ -223,13 +224,27 @@ impl Stairs {
                 if step < reach {
                     let before = State { image: here.image()?, schema: Arc::clone(&schema), declared };
                     let after = self.after(&before, step)?;
+                    let refused = after.is_none();
                     arrived.clone_from(&after);
                     known = Some(schema);
                     climb.steps.push(Step { index: step, before, after });
+                    if refused && let Some((before, after)) = self.with_plain_rows(step)? {
+                        arrived = Some(after.clone());
+                        climb.steps.push(Step { index: step, before, after: Some(after) });
+                    }
                 }
             }
             Ok(climb)
         })
+    }
+
+    /// Before and after a migration that refuses some rows, with others: what else it does has to be seen as well.
+    fn with_plain_rows(&self, step: usize) -> Result<Option<(State, State)>> {
+        let here = self.empty(step)?;
+        let (schema, declared) = (Arc::new(Schema::read(&here)?), Declared::read(&here)?);
+        self.plan.plain_rows(&here, &schema, self.ledger());
+        let before = State { image: here.image()?, schema, declared };
+        Ok(self.after(&before, step)?.map(|after| (before, after)))
     }
 
     /// How many migrations a database has, by its schema.

@@ -245,8 +245,8 @@ impl Pair<'_> {
             let without_key: Vec<Option<usize>> =
                 (0..columns.len()).map(|at| columns[at].filter(|_| !self.table.key.contains(&at))).collect();
             let by_rest = self.matched_by_values(&without_key);
-            let changes = self.key_changes(&by_rest, &columns);
-            if !changes.is_empty() && by_rest.missing.is_empty() && self.tells_rows_apart(&without_key) {
+            let changes = self.key_changes(&by_rest, &columns, &without_key);
+            if !changes.is_empty() && by_rest.missing.is_empty() {
                 found.push(self.loss(Kind::Renumbered, self.key_column(), changes));
                 matched = by_rest;
             }
@@ -326,19 +326,19 @@ impl Pair<'_> {
     }
 
     fn matched_by_values(&self, columns: &[Option<usize>]) -> Matched {
-        let kept: Vec<(usize, usize)> =
-            columns.iter().enumerate().filter_map(|(at, place)| Some((at, (*place)?))).collect();
-        // A NULL may have been filled in, so it says nothing about which row it is.
-        let said: Vec<(usize, usize)> = kept
-            .iter()
-            .copied()
-            .filter(|&(at, _)| self.table.rows.iter().all(|row| row.cells[at] != Cell::Null))
-            .collect();
-        let of = if said.is_empty() { kept } else { said };
+        let of = self.saying(columns);
         self.matched_by(
             |row| of.iter().map(|&(at, _)| as_key(&row.cells[at])).collect(),
             |row| of.iter().map(|&(_, at)| as_key(&row.cells[at])).collect(),
         )
+    }
+
+    /// The columns whose values say which row it is: a NULL, which may have been filled in, says nothing.
+    fn saying(&self, columns: &[Option<usize>]) -> Vec<(usize, usize)> {
+        let kept = columns.iter().enumerate().filter_map(|(at, place)| Some((at, (*place)?)));
+        let (said, unsaid): (Vec<_>, Vec<_>) =
+            kept.partition(|&(at, _)| self.table.rows.iter().all(|row| row.cells[at] != Cell::Null));
+        if said.is_empty() { unsaid } else { said }
     }
 
     fn matched_by(&self, key: impl Fn(&Row) -> Vec<String>, twin_key: impl Fn(&Row) -> Vec<String>) -> Matched {
@@ -365,27 +365,31 @@ impl Pair<'_> {
         })
     }
 
-    /// Whether no two rows are the same in these columns.
-    fn tells_rows_apart(&self, columns: &[Option<usize>]) -> bool {
-        let mut seen = BTreeSet::new();
-        let text = |row: &Row| -> Vec<String> {
-            (0..columns.len()).filter(|&at| columns[at].is_some()).map(|at| as_key(&row.cells[at])).collect()
-        };
-        self.table.rows.len() > 1 && self.table.rows.iter().all(|row| seen.insert(text(row)))
+    /// The rows that no other is like in these columns.
+    fn told_apart(&self, columns: &[Option<usize>]) -> BTreeSet<usize> {
+        let of = self.saying(columns);
+        let mut alike: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
+        for (place, row) in self.table.rows.iter().enumerate() {
+            alike.entry(of.iter().map(|&(at, _)| as_key(&row.cells[at])).collect()).or_default().push(place);
+        }
+        alike.into_values().filter(|places| places.len() == 1).flatten().collect()
     }
 
     fn key_column(&self) -> Option<usize> {
         self.table.key.first().copied()
     }
 
-    fn key_changes(&self, matched: &Matched, columns: &[Option<usize>]) -> Vec<String> {
+    /// `by` are the columns by which they were matched.
+    fn key_changes(&self, matched: &Matched, columns: &[Option<usize>], by: &[Option<usize>]) -> Vec<String> {
         let Some(at) = self.key_column() else { return Vec::new() };
         let Some(place) = columns[at] else { return Vec::new() };
-        let pairs = matched
-            .pairs
-            .iter()
-            .map(|&(row, twin)| (&self.table.rows[row].cells[at], &self.twin.rows[twin].cells[place]));
+        let apart = self.told_apart(by);
+        if apart.len() < 2 {
+            return Vec::new();
+        }
+        let pairs = matched.pairs.iter().filter(|(row, _)| apart.contains(row));
         pairs
+            .map(|&(row, twin)| (&self.table.rows[row].cells[at], &self.twin.rows[twin].cells[place]))
             .filter(|(one, other)| !self.same(one, other))
             .take(3)
             .map(|(one, other)| change_text(one, other))

@@ -126,6 +126,10 @@ histories! {
     keys_given_anew: [
         ("every_row_survives", "undeclared-loss: migration 2 gives the rows of notes other keys: 002_change.sql"),
     ]
+    loss_behind_a_refusal: [
+        ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
+        ("every_row_survives", "undeclared-loss: migration 2 changes 5 of 5 values of tasks.title: 002_change.sql"),
+    ]
     not_null_without_a_default: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
@@ -169,6 +173,9 @@ histories! {
         ("lints_clean", "rebuild-loses-objects: migration 2 loses the UNIQUE of the index people_email in the rebuild of people: 002_change.sql"),
     ]
     unique_on_duplicates: [
+        ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
+    ]
+    values_taken_for_unique: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
     version_set_outside_the_transaction: [
