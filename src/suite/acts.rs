@@ -68,6 +68,15 @@ pub(super) fn acts(statements: &[Statement<'_>]) -> Vec<Act> {
     found
 }
 
+/// The name that a table had before it was renamed to the one by which it is dropped.
+pub(super) fn renamed_before_drop<'a>(acts: &'a [Act], dropped: &str) -> Option<&'a str> {
+    let drops = |act: &Act| matches!(&act.what, What::DropTable { table } if table.eq_ignore_ascii_case(dropped));
+    acts.iter().take_while(|act| !drops(act)).find_map(|act| match &act.what {
+        What::RenameTable { table, to } if to.eq_ignore_ascii_case(dropped) => Some(table.as_str()),
+        _ => None,
+    })
+}
+
 struct Words<'a> {
     tokens: Vec<Token<'a>>,
     at: usize,

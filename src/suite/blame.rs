@@ -91,7 +91,13 @@ pub(super) fn of(stairs: &Stairs, step: &Step, loss: &Loss) -> Option<Blame> {
         }
         seen.is_some()
     });
-    let Some(statement) = seen else { return copy(acts, loss) };
+    let Some(statement) = seen else {
+        let copy = copy(acts, loss)?;
+        return Some(match before.filter(|_| copy.means == Means::Copy) {
+            Some(before) => behind_the_copy(stairs, step, loss, &copy, &before).unwrap_or(copy),
+            None => copy,
+        });
+    };
     let own = |table: &str| names_after(statement).is_some_and(|name| name.eq_ignore_ascii_case(table));
     let means = acts.iter().filter(|act| act.statement == statement).find_map(|act| match &act.what {
         What::Delete { table } | What::DropTable { table } if own(table) => Some(Means::Said),
@@ -100,6 +106,40 @@ pub(super) fn of(stairs: &Stairs, step: &Step, loss: &Loss) -> Option<Blame> {
         _ => None,
     });
     Some(Blame { statement, means: means.unwrap_or(Means::Other) })
+}
+
+/// What took something away after the copy had it all.
+fn behind_the_copy(stairs: &Stairs, step: &Step, loss: &Loss, copy: &Blame, before: &str) -> Option<Blame> {
+    let acts = stairs.acts(step.index);
+    let of = |statement: usize| acts.iter().filter(move |act| act.statement == statement).map(|act| &act.what);
+    let mut name = of(copy.statement).find_map(|what| match what {
+        What::Insert { table } => Some(table.clone()),
+        _ => None,
+    })?;
+    let mut seen = None;
+    watch(stairs, step, &mut |database, index, _| {
+        if index < copy.statement {
+            return false;
+        }
+        let dropped = of(index).find_map(|what| match what {
+            What::DropTable { table } if !table.eq_ignore_ascii_case(&name) => Some((table.clone(), true)),
+            What::Delete { table } if !table.eq_ignore_ascii_case(&name) => Some((table.clone(), false)),
+            _ => None,
+        });
+        for what in of(index) {
+            match what {
+                What::RenameTable { table, to } if table.eq_ignore_ascii_case(&name) => name.clone_from(to),
+                _ => {}
+            }
+        }
+        if state(database, &name, loss).as_deref() == Some(before) {
+            return false;
+        }
+        seen = dropped.filter(|_| index > copy.statement).map(|(of, dropped)| (index, of, dropped));
+        true
+    });
+    let (statement, of, dropped) = seen?;
+    Some(Blame { statement, means: Means::Actions { of, dropped } })
 }
 
 /// What is looked at: how many rows there are, or what is in the column.

@@ -142,11 +142,18 @@ impl Fates {
     pub(super) fn name_of(&self, origin: &str) -> Option<(&str, bool)> {
         match self.of_table(origin) {
             Some(fate) if !fate.gone => Some((&fate.name, false)),
-            _ => {
-                let made = |fate: &&Fate| fate.origin.is_none() && !fate.gone && fate.name.eq_ignore_ascii_case(origin);
-                self.tables.iter().find(made).map(|fate| (fate.name.as_str(), true))
-            }
+            _ => self.made_anew(origin).map(|fate| (fate.name.as_str(), true)),
         }
+    }
+
+    fn made_anew(&self, origin: &str) -> Option<&Fate> {
+        let made = |fate: &&Fate| fate.origin.is_none() && !fate.gone && fate.name.eq_ignore_ascii_case(origin);
+        self.tables.iter().find(made)
+    }
+
+    /// Whether the table is gone and another one has its name.
+    pub(super) fn is_made_anew(&self, origin: &str) -> bool {
+        self.of_table(origin).is_some_and(|fate| fate.gone) && self.made_anew(origin).is_some()
     }
 
     /// The name of a column after the migration, as far as statements rename it.

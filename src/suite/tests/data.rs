@@ -1,15 +1,17 @@
 //! Databases with rows in them: they upgrade, they stay whole, they end where a new one ends.
 
 use super::super::Suite;
+use super::super::acts::{What, renamed_before_drop};
 use super::super::options::Needed;
 use super::super::provoke;
 use super::super::shrink;
 use super::super::stairs::{Stairs, Step};
-use super::survives::named;
+use super::super::survival::Fates;
+use super::survives::{named, safe_rebuild};
 use crate::check::{Finding, Findings, integrity};
 use crate::db::Scratch;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::Schema;
+use crate::schema::{Schema, Table};
 
 /// Rows that a version accepts are not refused by the migration behind it.
 pub(super) fn upgrades(suite: &Suite, stairs: &Stairs) -> Result<()> {
@@ -72,11 +74,49 @@ fn refusal(stairs: &Stairs, step: &Step, object: &str, error: &Error, image: &cr
     let what = format!("migration {version} fails on rows that version {before} accepts: {}", migration.name());
     let allow =
         format!("if the app has never written such rows, say so: .allow_refusal({version}, {object:?}, \"why\")");
+    let (cost, fix) = match dropped_parent(stairs, step, error) {
+        Some((parent, child)) => (
+            format!("DROP TABLE {parent} deletes its rows first, and {child} refers to them"),
+            safe_rebuild(stairs, step, parent, child),
+        ),
+        None => (
+            String::from("the upgrade fails where there are such rows, at every start of the app"),
+            format!("change or set aside such rows first, in the same migration\n{allow}"),
+        ),
+    };
     Ok(Finding::new("fails-on-data", object, what)
-        .cost("the upgrade fails where there are such rows, at every start of the app")
+        .cost(cost)
         .evidence("the migration", error.to_string())
         .evidence(format!("smallest data that shows it, at version {before}"), data)
-        .fix(format!("change or set aside such rows first, in the same migration\n{allow}")))
+        .fix(fix))
+}
+
+/// The table that the migration drops to make it anew, and one whose foreign key does not let it go: at once, or at the
+/// COMMIT, for rows that come with a rename do not count as parents.
+fn dropped_parent<'s>(stairs: &'s Stairs, step: &'s Step, error: &Error) -> Option<(&'s str, &'s str)> {
+    /// SQLITE_CONSTRAINT_FOREIGNKEY, and SQLITE_CONSTRAINT_TRIGGER, which ON DELETE RESTRICT is:
+    /// https://www.sqlite.org/rescode.html
+    const FOREIGN_KEY: [i32; 2] = [787, 1811];
+    if !error.sqlite_code().is_some_and(|code| FOREIGN_KEY.contains(&code)) {
+        return None;
+    }
+    let (statements, acts) = (stairs.migration(step.index).statements(), stairs.acts(step.index));
+    let tables = &step.before.schema.tables;
+    let fates = Fates::of(tables.iter().map(|table| table.name.as_str()), acts);
+    let failed = |at: usize| error.sql_text().is_none_or(|text| statements[at].text == text);
+    acts.iter().find_map(|act| match &act.what {
+        What::DropTable { table: dropped } if failed(act.statement) => {
+            let name = renamed_before_drop(acts, dropped).unwrap_or(dropped);
+            let parent = tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))?;
+            let refers = |child: &&Table| {
+                child.name != parent.name
+                    && child.foreign_keys.iter().any(|key| key.parent.eq_ignore_ascii_case(&parent.name))
+            };
+            let child = tables.iter().find(refers).filter(|_| fates.is_made_anew(&parent.name))?;
+            Some((dropped.as_str(), child.name.as_str()))
+        }
+        _ => None,
+    })
 }
 
 /// The schema does not depend on the rows.

@@ -1,7 +1,7 @@
 //! Every row survives.
 
 use super::super::Suite;
-use super::super::acts::What;
+use super::super::acts::{What, renamed_before_drop};
 use super::super::blame::{self, Blame, Means};
 use super::super::options::Needed;
 use super::super::shrink;
@@ -112,12 +112,19 @@ fn finding(stairs: &Stairs, step: &Step, loss: &Loss) -> Result<Finding> {
 fn explained(stairs: &Stairs, step: &Step, loss: &Loss, blame: Option<&Blame>) -> (&'static str, String, String) {
     let table = plain_name(&loss.table);
     if let Some(Blame { means: Means::Actions { of, dropped }, .. }) = blame {
+        let fix = safe_rebuild(stairs, step, of, &loss.table);
+        let of_itself = of.eq_ignore_ascii_case(&loss.table);
         let of = plain_name(of);
         let action = match loss.kind {
             Kind::Rows { .. } => "ON DELETE CASCADE",
             _ => "ON DELETE SET NULL",
         };
         let how = match dropped {
+            true if of_itself => {
+                format!(
+                    "DROP TABLE {of} deletes its rows first, and {action} of the new table, which refers to it, acts on each"
+                )
+            }
             true => format!("DROP TABLE {of} deletes its rows first, and {action} of {table} acts on each of them"),
             false => format!("DELETE FROM {of} fires {action} of {table}"),
         };
@@ -129,7 +136,7 @@ fn explained(stairs: &Stairs, step: &Step, loss: &Loss, blame: Option<&Blame>) -
             false => "",
         };
         let code = if *dropped { "rebuild-fires-fk-actions" } else { "undeclared-loss" };
-        return (code, format!("{how}{noop}"), safe_rebuild(stairs.history.format(), &of, &table));
+        return (code, format!("{how}{noop}"), fix);
     }
     let meant = String::new();
     match (&loss.kind, blame.map(|blame| &blame.means)) {
@@ -177,17 +184,40 @@ fn explained(stairs: &Stairs, step: &Step, loss: &Loss, blame: Option<&Blame>) -
     }
 }
 
-/// How to rebuild a table that others refer to, by what the format's runner allows.
-fn safe_rebuild(format: Format, parent: &str, child: &str) -> String {
-    match format {
+/// How to rebuild a table that others refer to, by what the format's runner allows. `dropped` is its name when it is
+/// dropped.
+pub(super) fn safe_rebuild(stairs: &Stairs, step: &Step, dropped: &str, child: &str) -> String {
+    let acts = stairs.acts(step.index);
+    let old = renamed_before_drop(acts, dropped);
+    let new = acts.iter().find_map(|act| match &act.what {
+        What::RenameTable { table, to } if to.eq_ignore_ascii_case(child) => Some(table),
+        _ => None,
+    });
+    if let Some(new) = new
+        && child.eq_ignore_ascii_case(dropped)
+    {
+        let new = plain_name(new);
+        return format!(
+            "let the new table refer to itself by the name that it has until it is renamed: REFERENCES {new}"
+        );
+    }
+    let (parent, child) = (plain_name(old.unwrap_or(dropped)), plain_name(child));
+    let mut way = match stairs.history.format() {
         Format::Plain | Format::Paired => format!(
             "run the file without a transaction of its runner, and rebuild {parent} with foreign keys off:\n\
              -- no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\n-- the rebuild\nCOMMIT;\nPRAGMA foreign_keys = ON;"
         ),
         _ => format!(
             "keep the rows of {child} aside while {parent} is rebuilt:\n\
-             CREATE TEMP TABLE kept AS SELECT * FROM {child};\n-- the rebuild\n\
-             DELETE FROM {child};\nINSERT INTO {child} SELECT * FROM kept;\nDROP TABLE kept;"
+             CREATE TEMP TABLE kept AS SELECT * FROM {child};\nDELETE FROM {child};\n-- the rebuild\n\
+             INSERT INTO {child} SELECT * FROM kept;\nDROP TABLE kept;"
         ),
+    };
+    if old.is_some() {
+        way.push_str(&format!(
+            "\nand give the new table the other name until {parent} is dropped: RENAME TO {} takes along what refers to it",
+            plain_name(dropped)
+        ));
     }
+    way
 }

@@ -63,6 +63,9 @@ histories! {
         ("every_row_survives", "rebuild-fires-fk-actions: migration 2 empties items: 002_change.sql"),
         ("lints_clean", "pragma-noop-in-transaction: PRAGMA foreign_keys does nothing in migration 2: 002_change.sql"),
     ]
+    cascade_within_the_table: [
+        ("every_row_survives", "rebuild-fires-fk-actions: migration 2 loses 2 of 6 rows of folders: 002_change.sql"),
+    ]
     check_lost_in_a_rebuild: [
         ("lints_clean", "rebuild-loses-objects: migration 2 loses CHECK (title <> '') in the rebuild of notes: 002_change.sql"),
     ]
@@ -133,6 +136,9 @@ histories! {
     not_null_without_a_default: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
+    parent_with_children_dropped: [
+        ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: V2__change.sql"),
+    ]
     pragma_without_effect: [
         ("lints_clean", "pragma-noop-in-transaction: PRAGMA foreign_keys does nothing in migration 2: 002_change.sql"),
     ]
@@ -193,6 +199,7 @@ histories! {
     check_relaxed: []
     check_renamed: []
     column_added_and_filled: []
+    children_put_aside: []
     columns_in_another_order: []
     down_that_puts_a_column_last: []
     downs_that_undo: []
@@ -207,6 +214,7 @@ histories! {
     rebuild_with_all_that_belongs_to_it: []
     rebuild_with_children_kept: []
     rebuild_with_keys_off: []
+    reference_to_the_new_table: []
     rename_by_hand: []
     renames: []
     rows_copied_into_a_table_of_their_own: []

@@ -62,6 +62,70 @@ rebuild-fires-fk-actions: migration 2 empties items: 002_change.sql
 }
 
 #[test]
+fn a_rebuild_of_a_table_that_refers_to_itself() {
+    check(
+        "bad/cascade_within_the_table",
+        "every_row_survives",
+        "\
+rebuild-fires-fk-actions: migration 2 loses 1 of 4 rows of folders: 002_change.sql
+
+  rebuild-fires-fk-actions (folders):
+    migration 2 loses 1 of 4 rows of folders: 002_change.sql
+    DROP TABLE folders deletes its rows first, and ON DELETE CASCADE of the new table, which refers to it, acts on each
+
+  at fixtures/histories/bad/cascade_within_the_table/002_change.sql:9:
+  > DROP TABLE folders;
+
+  rows that are gone:
+
+  smallest data that shows it, at version 1:
+    INSERT INTO folders(id, name) VALUES (..);
+    INSERT INTO folders(id, parent_id, name) VALUES (..);
+
+  help: let the new table refer to itself by the name that it has until it is renamed: REFERENCES folders_new
+        if it is meant, say so: .allow_loss(2, \"folders\", \"why\")",
+    );
+}
+
+#[test]
+fn a_rebuild_that_foreign_keys_refuse() {
+    check(
+        "bad/parent_with_children_dropped",
+        "every_version_upgrades_with_data",
+        "\
+fails-on-data: migration 2 fails on rows that version 1 accepts: V2__change.sql
+
+  fails-on-data (*):
+    migration 2 fails on rows that version 1 accepts: V2__change.sql
+    DROP TABLE orders deletes its rows first, and items refers to them
+
+  the migration:
+    migration 2 failed: V2__change.sql
+
+      sql:
+        DROP TABLE orders;
+
+      at fixtures/histories/bad/parent_with_children_dropped/V2__change.sql:8:
+      > DROP TABLE orders;
+
+      SQLite says:
+        FOREIGN KEY constraint failed (code 787)
+    note: version 1 is intact: V1__tables.sql
+
+  smallest data that shows it, at version 1:
+    INSERT INTO orders(id, number) VALUES (..);
+    INSERT INTO items(id, order_id, title) VALUES (..);
+
+  help: keep the rows of items aside while orders is rebuilt:
+        CREATE TEMP TABLE kept AS SELECT * FROM items;
+        DELETE FROM items;
+        -- the rebuild
+        INSERT INTO items SELECT * FROM kept;
+        DROP TABLE kept;",
+    );
+}
+
+#[test]
 fn rows_that_a_migration_refuses() {
     check(
         "bad/backfill_misses_nulls",
