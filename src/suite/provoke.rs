@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::acts::{Act, What};
 use super::stairs::{Stairs, Step};
 use super::survival::Fates;
-use crate::db::{Image, Scratch};
+use crate::db::Image;
 use crate::error::{Error, Refusal, Result};
 use crate::schema::{Indexed, Table, TableKind, Term};
 use crate::sql::{quote_identifier, quote_text, tokens};
@@ -26,12 +26,41 @@ struct Trial {
 
 /// Every such change that makes the migration fail, one for each object.
 pub(super) fn all(stairs: &Stairs, step: &Step) -> Result<Vec<Provoked>> {
+    let mut found: Vec<Provoked> = Vec::new();
+    for (trial, image) in tried(stairs, step, trials)? {
+        if found.iter().any(|provoked| provoked.object == trial.object) {
+            continue;
+        }
+        let mut database = stairs.over(&image)?;
+        if let Err(error) = stairs.step(&mut database, step.index) {
+            found.push(Provoked { object: trial.object, image, error });
+        }
+    }
+    Ok(found)
+}
+
+/// The step on databases with a duplicate of what has to be unique behind it, where it takes them.
+pub(super) fn with_duplicates(stairs: &Stairs, step: &Step) -> Result<Vec<Step>> {
+    let mut taken = Vec::new();
+    for (_, image) in tried(stairs, step, duplicates)? {
+        let step = stairs.over_other_rows(step, image)?;
+        if step.after.is_some() {
+            taken.push(step);
+        }
+    }
+    Ok(taken)
+}
+
+type Trials = fn(&Table, &Table, &Connection) -> Vec<Trial>;
+
+/// The databases that the schema before the migration accepts, of tables that are others behind it.
+fn tried(stairs: &Stairs, step: &Step, trials: Trials) -> Result<Vec<(Trial, Image)>> {
     // Where plain rows are refused already, there is nothing to tell one reason from another.
     let Some(after) = &step.after else { return Ok(Vec::new()) };
     let (old, new) = (&step.before.schema, &after.schema);
     let acts = stairs.acts(step.index);
     let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), acts);
-    let mut found: Vec<Provoked> = Vec::new();
+    let mut accepted = Vec::new();
     let mut opened = None;
     for table in old.tables.iter().filter(|table| table.kind == TableKind::Ordinary && !table.without_rowid) {
         let name = fates.name_of(&table.name).map_or(table.name.as_str(), |(name, _)| name);
@@ -43,32 +72,19 @@ pub(super) fn all(stairs: &Stairs, step: &Step) -> Result<Vec<Provoked>> {
             None => opened.insert(stairs.over(&step.before.image)?),
         };
         for trial in trials(table, twin, before) {
-            if found.iter().any(|provoked| provoked.object == trial.object) {
-                continue;
-            }
-            if let Some(provoked) = attempt(stairs, step, before, trial)? {
-                found.push(provoked);
+            let database = before.copy()?;
+            if trial.sql.iter().all(|sql| database.execute_batch(sql).is_ok()) {
+                accepted.push((trial, database.image()?));
             }
         }
     }
-    Ok(found)
-}
-
-fn attempt(stairs: &Stairs, step: &Step, before: &Scratch, trial: Trial) -> Result<Option<Provoked>> {
-    let database = before.copy()?;
-    let accepted = trial.sql.iter().all(|sql| database.execute_batch(sql).is_ok());
-    if !accepted {
-        return Ok(None);
-    }
-    let image = database.image()?;
-    let mut database = stairs.over(&image)?;
-    Ok(stairs.step(&mut database, step.index).err().map(|error| Provoked { object: trial.object, image, error }))
+    Ok(accepted)
 }
 
 fn trials(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
     let mut trials = Vec::new();
     let name = quote_identifier(&table.name);
-    let Some([first, second]) = two_rows(connection, &name) else { return trials };
+    let Some([_, second]) = two_rows(connection, &name) else { return trials };
     let object = |column: &str| format!("{}.{column}", table.name);
     let both = |column: &str| table.column(column).zip(twin.column(column));
     let set = |column: &str, value: &str| {
@@ -86,11 +102,46 @@ fn trials(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
             }
         }
     }
+    trials.extend(duplicates(table, twin, connection));
+    for check in twin.checks.iter().filter(|check| !table.checks.iter().any(|old| old.expression == check.expression)) {
+        let mentioned: Vec<&str> = columns()
+            .map(|column| column.name.as_str())
+            .filter(|column| {
+                let named =
+                    |token: &crate::sql::Token<'_>| token.name().is_some_and(|name| name.eq_ignore_ascii_case(column));
+                both(column).is_some() && tokens(&check.expression).iter().any(named)
+            })
+            .collect();
+        for column in mentioned {
+            for value in ["-1", "0", "1000000007", "''", "'?'", "'  spaces  '", "zeroblob(3)"] {
+                trials.push(Trial { object: object(column), sql: vec![set(column, value)] });
+            }
+            trials.push(Trial { object: object(column), sql: vec![set(column, &quote_text(&"long ".repeat(400)))] });
+        }
+    }
+    for key in twin.foreign_keys.iter().filter(|key| !table.foreign_keys.contains(key)) {
+        if let [column] = key.columns.as_slice()
+            && both(column).is_some()
+            && !table.foreign_keys.iter().any(|old| old.columns == key.columns)
+        {
+            trials.push(Trial { object: object(column), sql: vec![set(column, "987654321")] });
+        }
+    }
+    trials
+}
+
+/// The values of one row in another one, where no two rows may be the same behind the migration.
+fn duplicates(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    let name = quote_identifier(&table.name);
+    let Some([first, second]) = two_rows(connection, &name) else { return trials };
     for terms in unique_terms(twin).filter(|terms| !unique_terms(table).any(|known| known == *terms)) {
         let names: Option<Vec<&str>> = terms
             .iter()
             .map(|term| match &term.what {
-                Indexed::Column(column) if both(column).is_some() => Some(column.as_str()),
+                Indexed::Column(column) if table.column(column).is_some() && twin.column(column).is_some() => {
+                    Some(column.as_str())
+                }
                 _ => None,
             })
             .collect();
@@ -118,36 +169,12 @@ fn trials(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
             })
             .collect();
         let with = |last: String| filled.iter().cloned().chain([last]).collect::<Vec<_>>();
-        let object = object(&names.join(", "));
+        let object = format!("{}.{}", table.name, names.join(", "));
         trials.push(Trial { object: object.clone(), sql: with(copy(&|other| other.to_owned())) });
         if terms.iter().any(|term| term.collation.eq_ignore_ascii_case("NOCASE")) {
             for case in ["upper", "lower"] {
-                trials.push(Trial { object: object.clone(), sql: with(copy(&|other| format!("{case}{other}"))) });
+                trials.push(Trial { object: object.clone(), sql: with(copy(&|other| format!("{case}({other})"))) });
             }
-        }
-    }
-    for check in twin.checks.iter().filter(|check| !table.checks.iter().any(|old| old.expression == check.expression)) {
-        let mentioned: Vec<&str> = columns()
-            .map(|column| column.name.as_str())
-            .filter(|column| {
-                let named =
-                    |token: &crate::sql::Token<'_>| token.name().is_some_and(|name| name.eq_ignore_ascii_case(column));
-                both(column).is_some() && tokens(&check.expression).iter().any(named)
-            })
-            .collect();
-        for column in mentioned {
-            for value in ["-1", "0", "1000000007", "''", "'?'", "'  spaces  '", "zeroblob(3)"] {
-                trials.push(Trial { object: object(column), sql: vec![set(column, value)] });
-            }
-            trials.push(Trial { object: object(column), sql: vec![set(column, &quote_text(&"long ".repeat(400)))] });
-        }
-    }
-    for key in twin.foreign_keys.iter().filter(|key| !table.foreign_keys.contains(key)) {
-        if let [column] = key.columns.as_slice()
-            && both(column).is_some()
-            && !table.foreign_keys.iter().any(|old| old.columns == key.columns)
-        {
-            trials.push(Trial { object: object(column), sql: vec![set(column, "987654321")] });
         }
     }
     trials

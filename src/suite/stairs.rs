@@ -247,6 +247,13 @@ impl Stairs {
         Ok(self.after(&before, step)?.map(|after| (before, after)))
     }
 
+    /// The same step on a database of the same schema with other rows.
+    pub(super) fn over_other_rows(&self, step: &Step, image: Image) -> Result<Step> {
+        let before = State { image, ..step.before.clone() };
+        let after = self.after(&before, step.index)?;
+        Ok(Step { index: step.index, before, after })
+    }
+
     /// How many migrations a database has, by its schema.
     pub(super) fn position_of(&self, schema: &Schema) -> Result<Option<usize>> {
         for count in (0..=self.reach()).rev() {

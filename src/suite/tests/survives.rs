@@ -4,6 +4,7 @@ use super::super::Suite;
 use super::super::acts::{What, renamed_before_drop};
 use super::super::blame::{self, Blame, Means};
 use super::super::options::Needed;
+use super::super::provoke;
 use super::super::shrink;
 use super::super::stairs::{Stairs, State, Step};
 use super::super::survival::{Kind, Loss, losses};
@@ -18,9 +19,26 @@ pub(super) fn every_row(suite: &Suite, stairs: &Stairs) -> Result<()> {
     for (step, vintage) in suite.steps(stairs)? {
         let Some(after) = &step.after else { continue };
         let version = stairs.version(step.index + 1);
-        for loss in lost(stairs, step, after)? {
+        let losses = lost(stairs, step, after)?;
+        for loss in &losses {
             if !needed.allows(version, &loss.object()) {
-                found.push(named(finding(stairs, step, &loss)?, vintage));
+                found.push(named(finding(stairs, step, loss)?, vintage));
+            }
+        }
+        if vintage.is_some() {
+            continue;
+        }
+        let mut known = losses;
+        for step in provoke::with_duplicates(stairs, step)? {
+            let Some(after) = &step.after else { continue };
+            for loss in lost(stairs, &step, after)? {
+                if known.iter().any(|known| known.is_like(&loss)) {
+                    continue;
+                }
+                if !needed.allows(version, &loss.object()) {
+                    found.push(finding(stairs, &step, &loss)?);
+                }
+                known.push(loss);
             }
         }
     }

@@ -102,6 +102,9 @@ histories! {
     duplicates_ignored: [
         ("every_row_survives", "undeclared-loss: migration 2 loses 8 of 9 rows of people: 002_change.sql"),
     ]
+    duplicates_in_another_case: [
+        ("every_row_survives", "undeclared-loss: migration 2 loses 1 of 6 rows of people: 002_change.sql"),
+    ]
     everything_overwritten: [
         ("every_row_survives", "undeclared-loss: migration 2 changes 8 of 9 values of people.name: 002_change.sql"),
     ]
@@ -177,6 +180,9 @@ histories! {
     ]
     uniqueness_of_an_index_lost: [
         ("lints_clean", "rebuild-loses-objects: migration 2 loses the UNIQUE of the index people_email in the rebuild of people: 002_change.sql"),
+    ]
+    unique_in_any_case: [
+        ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
     unique_on_duplicates: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
