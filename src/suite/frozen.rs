@@ -124,6 +124,8 @@ fn compare(lock: &Path, shipped: &[Frozen], files: &[Frozen]) -> Result<()> {
             _ => continue,
         };
         let line = |frozen: &Frozen| format!("{} {} {}", frozen.version, frozen.hash, frozen.name);
+        // Whoever pastes it is not in the folder.
+        let folder = lock.with_extension("");
         let mut diff = format!("- {}", line(old));
         if let Some(now) = now {
             let _ = write!(diff, "\n+ {}", line(now));
@@ -133,7 +135,7 @@ fn compare(lock: &Path, shipped: &[Frozen], files: &[Frozen]) -> Result<()> {
             .migration(&old.name)
             .path(lock)
             .help("put it back as it was, and make the change in a migration of its own: databases in the field have run it as it was")
-            .help(format!("to see the change: git log -p -- {}", now.map_or(&old.name, |now| &now.name))));
+            .help(format!("to see the change: git log -p -- {}", folder.join(now.map_or(&old.name, |now| &now.name)).display())));
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ fn check(files: &[(&str, &str)], expected: &str) {
 }
 
 const HELP: &str = "\n\n  help: put it back as it was, and make the change in a migration of its own: databases in the field \
-                    have run it as it was\n  help: to see the change: git log -p -- ";
+                    have run it as it was\n  help: to see the change: git log -p -- <dir>/migrations/";
 
 #[test]
 fn what_is_as_it_was_passes_and_line_ends_do_not_count() {
