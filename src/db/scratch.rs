@@ -40,9 +40,18 @@ impl Workshop {
         self.on(Disk::holding(MAIN, image.blocks))
     }
 
-    /// A database that starts as the file.
+    /// A database that starts as the file, with the WAL or the journal that lies beside it, as an app would find it.
     pub(crate) fn read(self, path: &Path) -> Result<Scratch> {
-        self.over(Image::read(path)?)
+        let mut files = vec![(MAIN.to_owned(), Image::read(path)?.blocks)];
+        for suffix in ["-wal", "-journal"] {
+            let mut beside = path.as_os_str().to_owned();
+            beside.push(suffix);
+            let beside = Path::new(&beside);
+            if beside.exists() {
+                files.push((format!("{MAIN}{suffix}"), Image::read(beside)?.blocks));
+            }
+        }
+        self.on(Disk::with_files(files))
     }
 
     /// A test's database that starts as this one, for what explores one.

@@ -160,7 +160,7 @@ impl Suite {
     }
 
     /// A folder of databases of past releases, `.sql` or `.db`, relative to the package. Each is upgraded and checked as
-    /// the generated ones are.
+    /// the generated ones are; a `.db` is read with the `-wal` that lies beside it.
     #[must_use]
     pub fn vintages(mut self, folder: impl Into<PathBuf>) -> Suite {
         self.options.vintages = Some(folder.into());

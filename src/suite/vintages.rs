@@ -44,12 +44,26 @@ fn read(stairs: &Stairs, file: &Path) -> Result<Vintage> {
             let image = database.image()?;
             stairs.over(&image)?
         }
-        false => stairs.workshop.read(file)?,
+        false => stairs.workshop.read(file).map_err(|error| unreadable(file, &name, error))?,
     };
+    // A page that is broken would be blamed on the migration that meets it.
+    let contents = stairs.contents(&database).map_err(|error| unreadable(file, &name, error))?;
+    if contents.tables.is_empty() {
+        return Err(Error::new(ErrorKind::Suite, format!("{name} has no table"))
+            .path(file)
+            .help("take a database as an app has left it, with the -wal that lies beside it"));
+    }
     match stairs.steps_of(database)? {
         Some(steps) => Ok(Vintage { name, steps }),
         None => Err(Error::new(ErrorKind::Suite, format!("{name} has the schema of no version"))
             .path(file)
             .help("a release has shipped with a migration that was changed afterwards, or the file is of another app")),
     }
+}
+
+fn unreadable(file: &Path, name: &str, error: Error) -> Error {
+    Error::new(ErrorKind::Suite, format!("cannot read {name}"))
+        .path(file)
+        .evidence("because of", error.to_string())
+        .because(error)
 }

@@ -74,3 +74,38 @@ fn a_database_of_no_version_is_an_error() {
     let suite = Suite::new(embedded(&FILES)).vintages(empty.path());
     assert_eq!(says(&suite, "integrity_holds"), format!("no .sql or .db in {}", empty.path().display()));
 }
+
+#[test]
+fn what_is_still_in_the_wal_is_read_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("live.db");
+    let live = Connection::open(&path).unwrap();
+    live.execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; {DUMP}")).unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["live.db", "live.db-wal"] {
+        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let suite = Suite::new(embedded(&FILES)).vintages(copy.path());
+    let headline = "undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql";
+    assert_eq!(says(&suite, "every_row_survives").lines().next().unwrap(), headline);
+
+    fs::remove_file(copy.path().join("live.db-wal")).unwrap();
+    let suite = Suite::new(embedded(&FILES)).vintages(copy.path());
+    assert_eq!(says(&suite, "every_row_survives").lines().next().unwrap(), "live.db has no table");
+}
+
+#[test]
+fn a_broken_file_is_named() {
+    let broken = folder("release-1.db", DUMP);
+    let path = broken.path().join("release-1.db");
+    let whole = fs::read(&path).unwrap();
+    let mut page = whole.clone();
+    page[4096..4396].fill(0xA5);
+    for bytes in [page.as_slice(), b"no database at all, but long enough to be taken for one"] {
+        fs::write(&path, bytes).unwrap();
+        let suite = Suite::new(embedded(&FILES)).vintages(broken.path());
+        for test in ["every_row_survives", "integrity_holds"] {
+            assert_eq!(says(&suite, test).lines().next().unwrap(), "cannot read release-1.db");
+        }
+    }
+}
