@@ -16,6 +16,7 @@ use crate::schema::{Schema, Table};
 /// Rows that a version accepts are not refused by the migration behind it.
 pub(super) fn upgrades(suite: &Suite, stairs: &Stairs) -> Result<()> {
     let climb = stairs.climb()?;
+    given_is_there(suite, stairs)?;
     let mut needed = Needed::of(&suite.options.refusals);
     let mut found = Findings::default();
     for unfilled in &climb.unfilled {
@@ -46,6 +47,23 @@ pub(super) fn upgrades(suite: &Suite, stairs: &Stairs) -> Result<()> {
     }
     once_each(found).try_assert_ok()?;
     needed.all_needed(".allow_refusal")
+}
+
+/// What is said of a column that no version has was misspelt, or is of a column that was renamed.
+fn given_is_there(suite: &Suite, stairs: &Stairs) -> Result<()> {
+    if stairs.reach() < stairs.len() {
+        return Ok(());
+    }
+    let last = Schema::read(&*stairs.empty(stairs.len())?)?;
+    let schemas = || stairs.climb().into_iter().flat_map(|climb| &climb.steps).map(|step| &*step.before.schema);
+    for (table, column, _) in &suite.options.plan.given {
+        let has = |schema: &Schema| schema.table(table).is_some_and(|table| table.column(column).is_some());
+        if !has(&last) && !schemas().any(has) {
+            let headline = format!("no version has a column {table}.{column}: .set({table:?}, {column:?}, ..)");
+            return Err(Error::new(ErrorKind::Suite, headline));
+        }
+    }
+    Ok(())
 }
 
 /// One finding for each object of a migration, though several rows may show it.

@@ -26,7 +26,10 @@ pub(super) fn is_linear(_: &Suite, stairs: &Stairs) -> Result<()> {
         found.push(
             Finding::new("gap", after.name(), format!("{missing} between {} and {}", before.name(), after.name()))
                 .cost("a migration that was deleted or not yet merged: databases in the field may have it")
-                .fix("put the file back, or number the ones behind it anew before they are shipped"),
+                .fix(
+                    "put the file back, or number the ones behind it anew before they are shipped\n\
+                     if they are shipped, say so: .skip(\"history_is_linear\", \"why\")",
+                ),
         );
     }
     found.try_assert_ok()

@@ -40,6 +40,16 @@ fn names_that_are_misspelt_are_errors() {
         says(&suite, "everything"),
         format!("there is no test everything\n\n  the tests are:\n    {}", TESTS.join("\n    "))
     );
+    let suite = Suite::new(template("fixtures/formats/plain")).set("notes", "titel", "x");
+    assert_eq!(
+        says(&suite, "every_version_upgrades_with_data"),
+        "no version has a column notes.titel: .set(\"notes\", \"titel\", ..)"
+    );
+    let suite = Suite::new(template("fixtures/formats/plain")).allow("fk-droped", "notes", "because");
+    assert_eq!(
+        says(&suite, "lints_clean").lines().next().unwrap(),
+        "unknown-code: there is no code fk-droped; is it fk-dropped?"
+    );
 }
 
 #[test]
