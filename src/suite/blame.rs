@@ -3,8 +3,9 @@
 use rusqlite::Connection;
 
 use super::acts::{Act, What};
+use super::fates::Fates;
 use super::stairs::{Stairs, Step};
-use super::survival::{Fates, Kind, Loss};
+use super::survival::{Kind, Loss};
 use crate::sql::{Statement, quote_identifier};
 
 /// The statement, and what it does to whom.

@@ -4,12 +4,13 @@ mod versions;
 
 use super::Suite;
 use super::acts::What;
-use super::stairs::{Stairs, Step};
-use super::survival::Fates;
+use super::fates::Fates;
+use super::stairs::{Stairs, State, Step};
+use super::survival;
 use crate::check::{self, Finding, Findings, try_lint};
 use crate::error::Result;
 use crate::schema::{Column, ForeignKey, Index, Indexed, Schema, Table, Term};
-use crate::sql::{Statement, Token, tokens};
+use crate::sql::{Statement, Token, plain_name, tokens};
 
 /// What `lints_clean` takes from [`check::lint`]: what is broken, not what could be better. A history that has shipped cannot
 /// be made better without a rebuild of its tables.
@@ -172,10 +173,22 @@ fn of_step(suite: &Suite, stairs: &Stairs, step: &Step, found: &mut Vec<Finding>
     if let Some(after) = &step.after {
         let (old, new) = (&step.before.schema, &after.schema);
         let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), acts);
+        let mut by_hand = None;
         for table in &old.tables {
-            if let Some((name, true)) = fates.name_of(&table.name)
-                && let Some(twin) = new.table(name)
-            {
+            let name = match fates.name_of(&table.name) {
+                Some((_, false)) => continue,
+                Some((name, true)) => name,
+                None => {
+                    let renamed = match by_hand.take() {
+                        Some(renamed) => renamed,
+                        None => renamed_by_hand(stairs, step, after)?,
+                    };
+                    let renamed = by_hand.insert(renamed);
+                    let Some((_, name)) = renamed.iter().find(|(old, _)| *old == table.name) else { continue };
+                    name
+                }
+            };
+            if let Some(twin) = new.table(name) {
                 found.extend(lost_objects(stairs, step, table, twin, (old, new)));
             }
         }
@@ -197,6 +210,12 @@ fn of_step(suite: &Suite, stairs: &Stairs, step: &Step, found: &mut Vec<Finding>
         }
     }
     Ok(())
+}
+
+fn renamed_by_hand(stairs: &Stairs, step: &Step, after: &State) -> Result<Vec<(String, String)>> {
+    let database = stairs.over(&after.image)?;
+    let (before, rows) = (stairs.rows_of(&step.before)?, stairs.rows_in(&database, after)?);
+    Ok(survival::renamed_by_hand(&before, &rows, stairs.acts(step.index), &database))
 }
 
 fn known_before(step: &Step, table: &str) -> bool {
@@ -245,6 +264,10 @@ fn lost_objects(
     let gone = |what: &str| {
         format!("migration {} loses {what} in the rebuild of {}: {}", migration.version(), table.name, migration.name())
     };
+    let again = |sql: &str| match twin.name.eq_ignore_ascii_case(&table.name) {
+        true => format!("{sql};"),
+        false => format!("make it anew on {}; it was\n{sql};", plain_name(&twin.name)),
+    };
     let mut found = Vec::new();
     let has_columns = |terms: &[Term]| {
         terms.iter().all(|term| match &term.what {
@@ -267,7 +290,7 @@ fn lost_objects(
         found.push(
             Finding::new("rebuild-loses-objects", &index.name, gone(&what))
                 .cost("DROP TABLE takes indexes along: queries scan, and what was UNIQUE is not")
-                .fix(format!("{};", index.sql)),
+                .fix(again(&index.sql)),
         );
     }
     for trigger in table.triggers.iter().filter(|trigger| !said(&trigger.name)) {
@@ -275,7 +298,7 @@ fn lost_objects(
             found.push(
                 Finding::new("rebuild-loses-objects", &trigger.name, gone(&format!("the trigger {}", trigger.name)))
                     .cost("DROP TABLE takes triggers along: what it kept true is true no more")
-                    .fix(format!("{};", trigger.sql)),
+                    .fix(again(&trigger.sql)),
             );
         }
     }

@@ -39,6 +39,7 @@ mod blame;
 mod contents;
 mod cost;
 mod failure;
+mod fates;
 mod fill;
 mod frozen;
 mod lints;

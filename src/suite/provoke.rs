@@ -3,8 +3,8 @@
 use rusqlite::Connection;
 
 use super::acts::{Act, What};
+use super::fates::Fates;
 use super::stairs::{Stairs, Step};
-use super::survival::Fates;
 use crate::db::Image;
 use crate::error::{Error, Refusal, Result};
 use crate::schema::{Indexed, Table, TableKind, Term};

@@ -1,15 +1,17 @@
 //! What a migration kept of the rows and values that were there.
 //!
 //! The rows decide, not the text: a table, column, row or value that was there and is not there any more is a loss, unless
-//! the migration says so itself. It does by an `UPDATE … WHERE` that puts something else in place of a value (not something
-//! computed from it, which has to say the same), and by a rename, which is followed.
+//! another table has the row now, or the migration says so itself. It does by an `UPDATE … WHERE` that puts something else
+//! in place of a value (not something computed from it, which has to say the same), and by a rename, which is followed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::Connection;
 
-use super::acts::{Act, What};
+use super::acts::Act;
 use super::contents::{Contents, Row, Table};
+use super::fates::Fates;
 use super::same::{as_key, says_the_same};
 use crate::check::{Cell, shown};
 
@@ -63,124 +65,20 @@ impl Loss {
     }
 }
 
-/// What became of the names of tables and columns.
-pub(super) struct Fates {
-    tables: Vec<Fate>,
-}
-
-struct Fate {
-    /// The name before the migration; none for what it makes.
-    origin: Option<String>,
-    name: String,
-    gone: bool,
-    /// Columns by their old names in small letters, and their names at this moment.
-    columns: BTreeMap<String, String>,
-    assigned: Vec<Assigned>,
-}
-
-struct Assigned {
-    column: String,
-    of_itself: bool,
-    everywhere: bool,
-}
-
-impl Fates {
-    /// Follows the renames.
-    pub(super) fn of<'a>(tables: impl IntoIterator<Item = &'a str>, acts: &[Act]) -> Fates {
-        let fate = |origin: Option<&str>, name: &str| Fate {
-            origin: origin.map(str::to_owned),
-            name: name.to_owned(),
-            gone: false,
-            columns: BTreeMap::new(),
-            assigned: Vec::new(),
-        };
-        let mut fates = Fates { tables: tables.into_iter().map(|name| fate(Some(name), name)).collect() };
-        for act in acts {
-            match &act.what {
-                What::CreateTable { table } if fates.at(table).is_none() => fates.tables.push(fate(None, table)),
-                What::DropTable { table } => {
-                    if let Some(fate) = fates.at(table) {
-                        fate.gone = true;
-                    }
-                }
-                What::RenameTable { table, to } => {
-                    if let Some(fate) = fates.at(table) {
-                        fate.name.clone_from(to);
-                    }
-                }
-                What::RenameColumn { table, column, to } => {
-                    if let Some(fate) = fates.at(table) {
-                        let small = column.to_ascii_lowercase();
-                        match fate.columns.values_mut().find(|name| name.eq_ignore_ascii_case(column)) {
-                            Some(name) => name.clone_from(to),
-                            None => drop(fate.columns.insert(small, to.clone())),
-                        }
-                    }
-                }
-                What::Update { table, column, of_itself, everywhere } => {
-                    if let Some(fate) = fates.at(table) {
-                        let assigned =
-                            Assigned { column: column.clone(), of_itself: *of_itself, everywhere: *everywhere };
-                        fate.assigned.push(assigned);
-                    }
-                }
-                _ => {}
-            }
-        }
-        fates
-    }
-
-    fn at(&mut self, name: &str) -> Option<&mut Fate> {
-        self.tables.iter_mut().find(|fate| !fate.gone && fate.name.eq_ignore_ascii_case(name))
-    }
-
-    fn of_table(&self, origin: &str) -> Option<&Fate> {
-        self.tables.iter().find(|fate| fate.origin.as_deref() == Some(origin))
-    }
-
-    /// The name of a table after the migration, and whether another table took its place.
-    pub(super) fn name_of(&self, origin: &str) -> Option<(&str, bool)> {
-        match self.of_table(origin) {
-            Some(fate) if !fate.gone => Some((&fate.name, false)),
-            _ => self.made_anew(origin).map(|fate| (fate.name.as_str(), true)),
-        }
-    }
-
-    fn made_anew(&self, origin: &str) -> Option<&Fate> {
-        let made = |fate: &&Fate| fate.origin.is_none() && !fate.gone && fate.name.eq_ignore_ascii_case(origin);
-        self.tables.iter().find(made)
-    }
-
-    /// Whether the table is gone and another one has its name.
-    pub(super) fn is_made_anew(&self, origin: &str) -> bool {
-        self.of_table(origin).is_some_and(|fate| fate.gone) && self.made_anew(origin).is_some()
-    }
-
-    /// The name of a column after the migration, as far as statements rename it.
-    fn column_of<'a>(&'a self, origin: &str, column: &'a str) -> &'a str {
-        let renamed = self.of_table(origin).and_then(|fate| fate.columns.get(&column.to_ascii_lowercase()));
-        renamed.map_or(column, String::as_str)
-    }
-
-    /// Whether an UPDATE puts other values in place of some of the column's, by the name that it has after the migration.
-    fn is_replaced(&self, table: &str, column: &str) -> bool {
-        let assigned =
-            self.tables.iter().filter(|fate| fate.name.eq_ignore_ascii_case(table)).flat_map(|fate| &fate.assigned);
-        let mut of_column = assigned.filter(|assigned| assigned.column.eq_ignore_ascii_case(column)).peekable();
-        of_column.peek().is_some() && of_column.all(|assigned| !assigned.of_itself && !assigned.everywhere)
-    }
-}
-
 /// Everything that was in `before` and is not in `after`.
 pub(super) fn losses(before: &Contents, after: &Contents, acts: &[Act], connection: &Connection) -> Vec<Loss> {
     let fates = Fates::of(before.tables.iter().map(|table| table.name.as_str()), acts);
+    let elsewhere = Elsewhere::of(before, after, connection);
     let mut found = Vec::new();
     for table in &before.tables {
         let place = fates.name_of(&table.name);
         let there = place.and_then(|(name, rebuilt)| Some((after.table(name)?, rebuilt)));
         let there = there.or_else(|| after.table(&table.name).map(|same| (same, true)));
-        let there = there.or_else(|| Some((copied(table, before, after, &fates, connection)?, true)));
+        let there = there.or_else(|| Some((copied(table, before, after, &fates, &elsewhere)?, true)));
         let Some((twin, rebuilt)) = there else {
+            if !table.rows.is_empty() && table.rows.iter().all(|row| elsewhere.has(table, row)) {
+                continue;
+            }
             found.push(Loss {
                 kind: Kind::Table,
                 table: table.name.clone(),
@@ -190,7 +88,7 @@ pub(super) fn losses(before: &Contents, after: &Contents, acts: &[Act], connecti
             });
             continue;
         };
-        let pair = Pair { table, twin, rebuilt, fates: &fates, connection };
+        let pair = Pair { table, twin, rebuilt, fates: &fates, elsewhere: &elsewhere, connection };
         let lost = pair.losses();
         let emptied = lost.iter().any(|loss| matches!(loss.kind, Kind::Rows { gone, of } if gone == of));
         if emptied && rebuilt {
@@ -211,26 +109,90 @@ pub(super) fn losses(before: &Contents, after: &Contents, acts: &[Act], connecti
     found
 }
 
+/// The tables that are gone, and those into which all their rows were copied.
+pub(super) fn renamed_by_hand(
+    before: &Contents,
+    after: &Contents,
+    acts: &[Act],
+    connection: &Connection,
+) -> Vec<(String, String)> {
+    let fates = Fates::of(before.tables.iter().map(|table| table.name.as_str()), acts);
+    let elsewhere = Elsewhere::of(before, after, connection);
+    let gone =
+        before.tables.iter().filter(|table| fates.name_of(&table.name).is_none() && after.table(&table.name).is_none());
+    let twin =
+        |table: &Table| Some((table.name.clone(), copied(table, before, after, &fates, &elsewhere)?.name.clone()));
+    gone.filter_map(twin).collect()
+}
+
 /// The table into which all rows of one that is gone were copied: a rename by hand.
 fn copied<'a>(
     table: &Table,
     before: &Contents,
     after: &'a Contents,
     fates: &Fates,
-    connection: &Connection,
+    elsewhere: &Elsewhere<'_>,
 ) -> Option<&'a Table> {
+    let connection = elsewhere.connection;
     let candidates = after.tables.iter().filter(|twin| before.table(&twin.name).is_none());
     candidates
         .filter(|twin| !table.rows.is_empty() && twin.rows.len() >= table.rows.len())
-        .find(|twin| Pair { table, twin, rebuilt: true, fates, connection }.losses().is_empty())
+        .find(|twin| Pair { table, twin, rebuilt: true, fates, elsewhere, connection }.losses().is_empty())
+}
+
+/// Rows that were not there before, by their tables: what is gone from one table may have gone to another, as into an
+/// archive.
+struct Elsewhere<'a> {
+    before: &'a Contents,
+    after: &'a Contents,
+    /// Only where something is gone.
+    new: OnceCell<Vec<(&'a Table, Vec<&'a Row>)>>,
+    connection: &'a Connection,
+}
+
+impl<'a> Elsewhere<'a> {
+    fn of(before: &'a Contents, after: &'a Contents, connection: &'a Connection) -> Elsewhere<'a> {
+        Elsewhere { before, after, new: OnceCell::new(), connection }
+    }
+
+    fn new_rows(&self, table: &'a Table) -> Vec<&'a Row> {
+        let Some(old) = self.before.table(&table.name) else { return table.rows.iter().collect() };
+        let places: Option<Vec<usize>> = table.columns.iter().map(|name| place_of(name, old)).collect();
+        let Some(places) = places else { return table.rows.iter().collect() };
+        let texts = |row: &Row| places.iter().map(|&at| as_key(&row.cells[at])).collect();
+        let known: BTreeSet<Vec<String>> = old.rows.iter().map(texts).collect();
+        let is_new = |row: &&Row| !known.contains(&row.cells.iter().map(as_key).collect::<Vec<_>>());
+        table.rows.iter().filter(is_new).collect()
+    }
+
+    /// Whether another table has the row, with all its values under the same names.
+    fn has(&self, table: &Table, row: &Row) -> bool {
+        let new =
+            self.new.get_or_init(|| self.after.tables.iter().map(|table| (table, self.new_rows(table))).collect());
+        new.iter().filter(|(twin, _)| !twin.name.eq_ignore_ascii_case(&table.name)).any(|(twin, rows)| {
+            let places: Option<Vec<usize>> = table.columns.iter().map(|name| place_of(name, twin)).collect();
+            places.is_some_and(|places| {
+                let same = |cells: &[Cell]| {
+                    let mut pairs = row.cells.iter().zip(&places);
+                    pairs.all(|(cell, &place)| says_the_same(cell, &cells[place], self.connection))
+                };
+                rows.iter().any(|twin| same(&twin.cells))
+            })
+        })
+    }
+}
+
+fn place_of(column: &str, table: &Table) -> Option<usize> {
+    table.columns.iter().position(|name| name.eq_ignore_ascii_case(column))
 }
 
 /// A table before and after.
-struct Pair<'a> {
+struct Pair<'a, 'e> {
     table: &'a Table,
     twin: &'a Table,
     rebuilt: bool,
     fates: &'a Fates,
+    elsewhere: &'a Elsewhere<'e>,
     connection: &'a Connection,
 }
 
@@ -241,7 +203,7 @@ struct Matched {
     extra: Vec<usize>,
 }
 
-impl Pair<'_> {
+impl Pair<'_, '_> {
     fn losses(&self) -> Vec<Loss> {
         let mut columns = self.columns();
         let mut matched = self.matched(&columns);
@@ -259,6 +221,7 @@ impl Pair<'_> {
             }
         }
         self.find_renamed(&mut columns, &matched);
+        matched.missing.retain(|&row| !self.elsewhere.has(self.table, &self.table.rows[row]));
         if !matched.missing.is_empty() {
             let kind = Kind::Rows { gone: matched.missing.len(), of: self.table.rows.len() };
             let examples = matched.missing.iter().take(3).map(|&at| self.row_text(&self.table.rows[at])).collect();

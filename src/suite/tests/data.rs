@@ -2,11 +2,11 @@
 
 use super::super::Suite;
 use super::super::acts::{What, renamed_before_drop};
+use super::super::fates::Fates;
 use super::super::options::Needed;
 use super::super::provoke;
 use super::super::shrink;
 use super::super::stairs::{Stairs, Step};
-use super::super::survival::Fates;
 use super::survives::{named, safe_rebuild};
 use crate::check::{Finding, Findings, integrity};
 use crate::db::Scratch;

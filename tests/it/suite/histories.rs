@@ -90,6 +90,9 @@ histories! {
     default_that_is_no_constant: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
+    deleted_rows_half_archived: [
+        ("every_row_survives", "destructive: migration 2 loses 2 of 6 rows of notes: 002_change.sql"),
+    ]
     down_does_nothing: [
         ("down_undoes_up", "irreversible-down: the down script of migration 2 does not undo its up"),
     ]
@@ -172,6 +175,9 @@ histories! {
     trigger_lost_in_a_rebuild: [
         ("lints_clean", "rebuild-loses-objects: migration 2 loses the trigger notes_logged in the rebuild of notes: 002_change.sql"),
     ]
+    trigger_lost_in_a_rename_by_hand: [
+        ("lints_clean", "rebuild-loses-objects: migration 2 loses the trigger notes_logged in the rebuild of notes: 002_change.sql"),
+    ]
     two_autocommits: [
         ("failure_leaves_the_previous_version", "half-applied: migration 2 leaves half of its work when a statement fails: 002_change.sql"),
     ]
@@ -207,6 +213,7 @@ histories! {
     column_added_and_filled: []
     children_put_aside: []
     columns_in_another_order: []
+    deleted_rows_archived: []
     down_that_puts_a_column_last: []
     downs_that_undo: []
     journal_of_its_own: []

@@ -304,6 +304,26 @@ rebuild-loses-objects: migration 2 loses the index notes_title in the rebuild of
 }
 
 #[test]
+fn a_trigger_that_a_rename_by_hand_forgets() {
+    check(
+        "bad/trigger_lost_in_a_rename_by_hand",
+        "lints_clean",
+        "\
+rebuild-loses-objects: migration 2 loses the trigger notes_logged in the rebuild of notes: 002_change.sql
+
+  rebuild-loses-objects (notes_logged):
+    migration 2 loses the trigger notes_logged in the rebuild of notes: 002_change.sql
+    DROP TABLE takes triggers along: what it kept true is true no more
+
+  help: make it anew on pages; it was
+        CREATE TRIGGER notes_logged AFTER DELETE ON notes
+        BEGIN
+            INSERT INTO log (what) VALUES (..);
+        END;",
+    );
+}
+
+#[test]
 fn a_table_of_results() {
     let suite = || {
         Suite::new(template("fixtures/histories/bad/gap"))
