@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::acts::{Act, What};
 use super::fates::Fates;
+use super::shrink::literal;
 use super::stairs::{Stairs, Step};
 use super::survival::{Kind, Loss};
 use crate::sql::{Statement, quote_identifier};
@@ -149,8 +150,8 @@ fn state(connection: &Connection, table: &str, loss: &Loss) -> Option<String> {
     let sql = match (&loss.kind, &loss.column) {
         (Kind::Values { .. } | Kind::Moved { .. } | Kind::Renumbered, Some(column)) => {
             // In quotes alone, a name that is gone would be a text.
-            let column = format!("{name}.{}", quote_identifier(column));
-            format!("SELECT group_concat(value) FROM (SELECT quote({column}) AS value FROM {name} ORDER BY 1)")
+            let value = literal(&format!("{name}.{}", quote_identifier(column)));
+            format!("SELECT group_concat(value) FROM (SELECT {value} AS value FROM {name} ORDER BY 1)")
         }
         (Kind::Sequence { .. }, _) => {
             format!("SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = {}", crate::sql::quote_text(table))

@@ -83,7 +83,10 @@ fn row_at(connection: &Connection, table: &Table, place: usize) -> Option<String
     let condition = if table.without_rowid {
         let columns = table.columns.iter().filter(|column| column.generated.is_none());
         let terms: Vec<String> = columns
-            .map(|column| format!("'{0} IS ' || quote({0})", quote_identifier(&column.name).replace('\'', "''")))
+            .map(|column| {
+                let column = quote_identifier(&column.name);
+                format!("'{} IS ' || {}", column.replace('\'', "''"), literal(&column))
+            })
             .collect();
         terms.join(" || ' AND ' || ")
     } else {
@@ -92,6 +95,14 @@ fn row_at(connection: &Connection, table: &Table, place: usize) -> Option<String
     let sql = format!("SELECT {condition} FROM {name} LIMIT 1 OFFSET {place}");
     let condition: String = connection.query_row(&sql, [], |row| row.get(0)).ok()?;
     Some(format!("DELETE FROM {name} WHERE {condition}"))
+}
+
+/// What makes a literal of a column's value. `quote` alone ends at a NUL: <https://www.sqlite.org/nulinstr.html>
+pub(super) fn literal(column: &str) -> String {
+    format!(
+        "CASE WHEN typeof({column}) = 'text' AND instr({column}, char(0)) > 0 \
+         THEN 'CAST(X''' || hex({column}) || ''' AS TEXT)' ELSE quote({column}) END"
+    )
 }
 
 /// The rows as INSERTs, parents first, without NULLs.
@@ -105,7 +116,7 @@ pub(super) fn inserts(connection: &Connection, schema: &Schema) -> rusqlite::Res
             .filter(|column| column.generated.is_none() && !column.hidden)
             .map(|column| column.name.as_str())
             .collect();
-        let values: Vec<String> = columns.iter().map(|column| format!("quote({})", quote_identifier(column))).collect();
+        let values: Vec<String> = columns.iter().map(|column| literal(&quote_identifier(column))).collect();
         let sql = format!("SELECT {} FROM {}", values.join(", "), quote_identifier(&table.name));
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([])?;

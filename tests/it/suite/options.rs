@@ -206,3 +206,15 @@ fn what_the_app_knows_of_a_column_can_be_said() {
     let few = Suite::new(embedded(&files)).rows(1).seed(99).set("logs", "data", "{}");
     assert_eq!(failures(&few.report()), []);
 }
+
+#[test]
+fn a_value_with_a_nul_in_it_can_be_pasted() {
+    let files: [(&str, &str); 2] = [
+        ("1_notes.sql", "CREATE TABLE notes(id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID"),
+        ("2_short.sql", "UPDATE notes SET body = substr(body, 1, 1)"),
+    ];
+    let suite = Suite::new(embedded(&files)).rows(1).set("notes", "body", "a\0b").set("notes", "id", "c\0d");
+    let report = says(&suite, "every_row_survives");
+    let expected = "INSERT INTO notes(id, body) VALUES (CAST(X'630064' AS TEXT), CAST(X'610062' AS TEXT));";
+    assert!(report.contains(expected) && report.contains("at 2_short.sql:1:"), "{report}");
+}
