@@ -12,13 +12,16 @@
 //!
 //! - **One climb, not a matrix.** At each version, tables that are new or changed get rows, and the database goes up
 //!   one step with the rows of all versions before: rows as old as each version, at the price of one pass. Where a
-//!   step refuses the data, the climb starts again behind it. All tests share its images; `provoke` forks them for
-//!   rows that only the old schema accepts.
+//!   step refuses the data, the climb goes on with plain rows, or starts again behind it: what is refused would hide
+//!   what is lost. All tests share its images; `provoke` forks them for rows that only the old schema accepts.
+//! - **A value stands twice in a column** wherever nothing forbids it: what is different in every row never meets the
+//!   UNIQUE of a table that is made of it.
 //! - **Rows decide, text explains.** `survival` compares contents; `acts`, which reads the statements, only follows
 //!   renames, tells whether an `UPDATE … WHERE` replaces values, and finds the line. Rows are matched by key, else by
 //!   their values, else by rowid.
 //! - **What is no loss**: another type that says the same (number, flag, instant, JSON), a JSON object that got more
-//!   members, a NULL that is filled, a value that an UPDATE with a WHERE replaces by something not computed from it.
+//!   members, a NULL that is filled, a value that an UPDATE with a WHERE replaces by something not computed from it,
+//!   a row that another table has now, with the same values under the same names.
 //!   Anything else, `trim` and `CAST` too, wants an `allow_loss` with a reason: whether a change of people's data is
 //!   meant is not to be guessed.
 //! - **A constraint that a rebuild leaves out** is a finding if the rebuild does something else as well: one that does
