@@ -240,7 +240,7 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
     guard(ffi::SQLITE_IOERR_LOCK, || {
         // SAFETY: see `read`.
         let Handle { disk, name } = unsafe { handle(file) };
-        let op = Op::Lock { file: name, level };
+        let op = Op::Lock { file: name, by: file.addr(), level };
         disk.gate.pass(op)?;
         let code = real!(file, xLock(level), ffi::SQLITE_IOERR_LOCK);
         disk.gate.answered(op, code == ffi::SQLITE_OK);
@@ -252,7 +252,7 @@ unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int
     guard(ffi::SQLITE_IOERR_UNLOCK, || {
         // SAFETY: see `read`.
         let Handle { disk, name } = unsafe { handle(file) };
-        disk.gate.pass(Op::Unlock { file: name, level })?;
+        disk.gate.pass(Op::Unlock { file: name, by: file.addr(), level })?;
         Ok(real!(file, xUnlock(level), ffi::SQLITE_IOERR_UNLOCK))
     })
 }
@@ -307,7 +307,7 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count:
     guard(ffi::SQLITE_IOERR_SHMLOCK, || {
         // SAFETY: see `read`.
         let Handle { disk, name } = unsafe { handle(file) };
-        let op = Op::shm_lock(name, first, count, flags);
+        let op = Op::shm_lock(name, file.addr(), first, count, flags);
         disk.gate.pass(op)?;
         let code = real!(file, xShmLock(first, count, flags), ffi::SQLITE_IOERR_SHMLOCK);
         if flags & ffi::SQLITE_SHM_UNLOCK == 0 {

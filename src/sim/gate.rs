@@ -45,12 +45,15 @@ pub(crate) enum Op<'a> {
     Exists {
         file: &'a str,
     },
+    /// `by` tells apart the connections that have the file open.
     Lock {
         file: &'a str,
+        by: usize,
         level: c_int,
     },
     Unlock {
         file: &'a str,
+        by: usize,
         level: c_int,
     },
     ShmMap {
@@ -60,12 +63,14 @@ pub(crate) enum Op<'a> {
     /// Locks of the WAL-index, `first..first + count`.
     ShmLock {
         file: &'a str,
+        by: usize,
         first: usize,
         count: usize,
         exclusive: bool,
     },
     ShmUnlock {
         file: &'a str,
+        by: usize,
         first: usize,
         count: usize,
         exclusive: bool,
@@ -78,12 +83,12 @@ pub(crate) enum Op<'a> {
 
 impl<'a> Op<'a> {
     /// What SQLite asks of `xShmLock`, by its flags.
-    pub(super) fn shm_lock(file: &'a str, first: c_int, count: c_int, flags: c_int) -> Self {
+    pub(super) fn shm_lock(file: &'a str, by: usize, first: c_int, count: c_int, flags: c_int) -> Self {
         let (first, count) = (first as usize, count as usize);
         let exclusive = flags & ffi::SQLITE_SHM_EXCLUSIVE != 0;
         match flags & ffi::SQLITE_SHM_UNLOCK {
-            0 => Op::ShmLock { file, first, count, exclusive },
-            _ => Op::ShmUnlock { file, first, count, exclusive },
+            0 => Op::ShmLock { file, by, first, count, exclusive },
+            _ => Op::ShmUnlock { file, by, first, count, exclusive },
         }
     }
 }

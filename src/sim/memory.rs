@@ -335,7 +335,7 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
     guard(ffi::SQLITE_IOERR_LOCK, || {
         // SAFETY: see above.
         let handle = unsafe { handle(file) };
-        let op = Op::Lock { file: &handle.file.name, level };
+        let op = Op::Lock { file: &handle.file.name, by: file.addr(), level };
         handle.disk.gate.pass(op)?;
         let answer = hold(&handle.file.locks).lock(&mut handle.level, Level::from_code(level));
         handle.disk.gate.answered(op, answer.is_ok());
@@ -347,7 +347,7 @@ unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int
     guard(ffi::SQLITE_IOERR_UNLOCK, || {
         // SAFETY: see above.
         let handle = unsafe { handle(file) };
-        handle.disk.gate.pass(Op::Unlock { file: &handle.file.name, level })?;
+        handle.disk.gate.pass(Op::Unlock { file: &handle.file.name, by: file.addr(), level })?;
         hold(&handle.file.locks).unlock(&mut handle.level, Level::from_code(level));
         Ok(ffi::SQLITE_OK)
     })
@@ -455,7 +455,7 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count:
     guard(ffi::SQLITE_IOERR_SHMLOCK, || {
         // SAFETY: see above.
         let handle = unsafe { handle(file) };
-        let op = Op::shm_lock(&handle.file.name, first, count, flags);
+        let op = Op::shm_lock(&handle.file.name, file.addr(), first, count, flags);
         handle.disk.gate.pass(op)?;
         let held = handle.shm.as_mut().ok_or(Refused(ffi::SQLITE_IOERR_SHMLOCK))?;
         let (first, count) = (first as usize, count as usize);

@@ -57,13 +57,13 @@ struct State {
     locks: WriteLocks,
 }
 
-/// Whose write lock somebody holds: files, by their names.
+/// The connections that hold a write lock. What another one unlocks as it closes, or is refused, ends no transaction.
 #[derive(Default)]
 pub(crate) struct WriteLocks {
-    held: Vec<String>,
+    held: Vec<usize>,
 }
 
-/// What an operation does to the write lock of a file.
+/// What an operation does to a write lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     Taken,
@@ -79,14 +79,14 @@ impl WriteLocks {
     pub(crate) fn follow(&mut self, op: Op<'_>) -> Option<Turn> {
         match op {
             // From RESERVED on a connection means to write.
-            Op::Lock { file, level: 2.. } | Op::ShmLock { file, first: WAL_WRITE, exclusive: true, .. } => {
-                if !self.held.iter().any(|name| name == file) {
-                    self.held.push(file.to_owned());
+            Op::Lock { by, level: 2.., .. } | Op::ShmLock { by, first: WAL_WRITE, exclusive: true, .. } => {
+                if !self.held.contains(&by) {
+                    self.held.push(by);
                 }
                 Some(Turn::Taken)
             }
-            Op::Unlock { file, .. } | Op::ShmUnlock { file, first: WAL_WRITE, exclusive: true, .. } => {
-                let place = self.held.iter().position(|name| name == file)?;
+            Op::Unlock { by, .. } | Op::ShmUnlock { by, first: WAL_WRITE, exclusive: true, .. } => {
+                let place = self.held.iter().position(|holder| *holder == by)?;
                 self.held.swap_remove(place);
                 Some(Turn::Released)
             }

@@ -116,6 +116,25 @@ fn exclusive_locking() {
     }
 }
 
+/// Where another connection of the app's closes, or is refused, its locks tell nothing of the transaction that goes on.
+#[test]
+fn another_connection_comes_and_goes_within_a_transaction() {
+    for (mode, begin) in [("WAL", "BEGIN IMMEDIATE"), ("DELETE", "BEGIN EXCLUSIVE")] {
+        let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", mode).pragma("synchronous", "EXTRA");
+        let action = |db: &mut Connection| -> Result<()> {
+            db.execute_batch(begin)?;
+            let other = Connection::open(format!("file:{}?vfs=sqlitmus", db.path().unwrap()))?;
+            let _ = other.query_row("SELECT count(*) FROM a", [], |_| Ok(()));
+            drop(other);
+            db.execute_batch("INSERT INTO a VALUES (1, NULL); UPDATE b SET x = 1; COMMIT;")?;
+            db.execute_batch("BEGIN; INSERT INTO a VALUES (2, NULL); UPDATE b SET x = 2; COMMIT;")
+        };
+        let db = super::db(profile, SCHEMA);
+        let report = crash::test(&db, action).each_transaction().every_operation().run();
+        assert_eq!((report.commits, report.most_lost), (2, 0), "{mode}: {report}");
+    }
+}
+
 #[test]
 fn a_second_cut_during_recovery() {
     for mode in ["WAL", "DELETE", "PERSIST"] {
