@@ -55,9 +55,9 @@
 //! | MEMORY, OFF | any | the database |
 //!
 //! The test's own database stays as it is. The action is run twice, to see whether it does the same to the disk again; the
-//! clock of its copies stands still. It gets a connection of its own. What is in other databases on the same disk
-//! (`ATTACH`) counts too; files beside the database are not on the disk: [`faults`](crate::faults) stops the action where
-//! the power would.
+//! clock of its copies stands still, and `random()` gives the same values. It gets a connection of its own. What is in
+//! other databases on the same disk (`ATTACH`) counts too; files beside the database are not on the disk:
+//! [`faults`](crate::faults) stops the action where the power would.
 //!
 //! `SQLITMUS_SHARD=2/4` looks at every fourth moment, `SQLITMUS_SEED` chooses other images where there are too many, and
 //! `SQLITMUS_REPLAY` repeats the one image that a failure has printed.

@@ -7,7 +7,7 @@ use super::images::Model;
 use super::promise::Promise;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, Contents, Files};
+use crate::explore::{self, Action, Chance, Contents, Files};
 use crate::record::{Capture, Tap};
 use crate::sim::{Entry, Event, OpLog, Watch};
 
@@ -82,6 +82,7 @@ pub(super) fn record(stage: &Address, action: &mut Action<'_>) -> Result<Recordi
     });
     copy.disk().gate().set(Some(Arc::clone(&log) as Arc<dyn Watch>));
     let mut connection = copy.connect()?;
+    Chance::of(&connection, 0)?;
     let mut promise = Promise::of(&connection)?;
     let tap = Tap::on(&connection);
     let start = log.len();

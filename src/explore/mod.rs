@@ -1,6 +1,7 @@
 //! What the explorers share: they run the app's code again and again on copies of a test's database, and say of each run
 //! what is in the database afterwards.
 
+mod chance;
 mod content;
 
 use std::fmt::Display;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::Connection;
 
+pub(crate) use self::chance::Chance;
 pub(crate) use self::content::{Contents, Files, Found, Opened, fold_disk};
 use crate::db::{TestDb, again_with};
 use crate::draw::Draw;

@@ -50,6 +50,7 @@
 //! itself commits when it ends, and `query_row` stops at its first row. In a transaction, the commit says so.
 //!
 //! The test's own database stays as it is, and the clock of the copies stands still: a busy timeout costs nothing.
+//! `random()` and `randomblob()` give the same values in each run.
 //!
 //! # Out of memory
 //!

@@ -23,7 +23,7 @@ use crate::db::{Address, TestDb};
 use crate::draw;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, Contents, Ended, Failed, Files, Found, Guarded, Invariant};
+use crate::explore::{self, Action, Chance, Contents, Ended, Failed, Files, Found, Guarded, Invariant};
 use crate::progress::Progress;
 use crate::record::{Capture, Tap};
 use crate::sim::{Disk, Watch, allocator};
@@ -152,14 +152,15 @@ fn memory_can_fail() -> Result<()> {
     })
 }
 
-/// A connection for the action.
-fn connect(copy: &Address, of_memory: bool) -> Result<Connection> {
+/// A connection for the action, and what it draws.
+fn connect(copy: &Address, of_memory: bool) -> Result<(Connection, Chance)> {
     let connection = copy.connect()?;
+    let chance = Chance::of(&connection, 0)?;
     if of_memory && !allocator::without_lookaside(&connection) {
         return Err(Error::new(ErrorKind::Fault, "SQLite does not turn off the lookaside memory of a connection")
             .help("the functions of the template keep a statement open: finish it"));
     }
-    Ok(connection)
+    Ok((connection, chance))
 }
 
 /// Runs the action twice without a fault. It has to do the same, or nothing could be said of the runs with one.
@@ -170,7 +171,7 @@ fn learn(stage: &Address, action: &mut Action<'_>, of_memory: bool) -> Result<(C
     let before = contents.learn(&stage.disk().files()).map_err(unreadable)?;
     let mut once = |contents: &mut Contents| -> Result<(usize, Arc<Saboteur>)> {
         let copy = stage.fork();
-        let mut connection = connect(&copy, of_memory)?;
+        let (mut connection, _) = connect(&copy, of_memory)?;
         let counter = Saboteur::new(None, &copy.disk().files(), None);
         copy.disk().gate().set(Some(Arc::clone(&counter) as Arc<dyn Watch>));
         counter.arm(&mut connection);
@@ -219,7 +220,7 @@ impl Sweeper<'_, '_> {
 
     fn run(&mut self, action: &mut Action<'_>, fault: Fault, recorded: bool) -> Result<Run> {
         let copy = self.stage.fork();
-        let mut connection = connect(&copy, fault.kind.is_of_memory())?;
+        let (mut connection, mut chance) = connect(&copy, fault.kind.is_of_memory())?;
         let capture = recorded.then(Arc::<Capture>::default);
         let saboteur = Saboteur::new(Some(fault), &copy.disk().files(), capture.clone());
         copy.disk().gate().set(Some(Arc::clone(&saboteur) as Arc<dyn Watch>));
@@ -240,7 +241,7 @@ impl Sweeper<'_, '_> {
         // To roll back takes memory. Without any, all that is left to do is to close the connection.
         if fault.kind == Kind::OutOfMemoryFromThenOn && !connection.is_autocommit() {
             drop(connection);
-            connection = connect(&copy, true)?;
+            (connection, chance) = connect(&copy, true)?;
         }
         let is_open = !connection.is_autocommit();
         let files = copy.disk().fork().files();
@@ -248,6 +249,7 @@ impl Sweeper<'_, '_> {
         let while_writing = happened.as_ref().is_some_and(|happened| happened.while_writing);
         let mut problem = self.judge(fault, &ended, is_open, while_writing, &files);
         if problem.is_none() && matches!(ended, Ended::WithError(_)) && self.found_before(&files) {
+            chance.again();
             problem = self.try_again(action, &copy, connection);
         }
         let queries = capture.map(|capture| capture.take()).unwrap_or_default();
@@ -297,8 +299,8 @@ impl Sweeper<'_, '_> {
         let mut ended = explore::run(action, &mut connection);
         drop(connection);
         if let Ended::WithError(_) = ended {
-            ended = match copy.connect() {
-                Ok(mut fresh) => explore::run(action, &mut fresh),
+            ended = match connect(copy, false) {
+                Ok((mut fresh, _)) => explore::run(action, &mut fresh),
                 Err(error) => Ended::WithError(error.to_string()),
             };
         }

@@ -1,10 +1,9 @@
 //! The tasks on their threads, and one run of them: a fork of the database, a connection for each task, a stage.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::schedules::{bit, switches};
@@ -12,9 +11,8 @@ use super::stage::{Ended, Outcome, Played, Script, Stage};
 use super::standstill::this_thread;
 use crate::check::{Digest, try_digest};
 use crate::db::Address;
-use crate::draw::{self, Draw};
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::caught;
+use crate::explore::{Chance, caught};
 use crate::record::Tap;
 
 /// What a task does: what it returns, or the error that it returns, as text.
@@ -148,7 +146,7 @@ impl Run {
 
 /// A connection as a task gets it. It knows the schema already: to read it takes a lock, which would be a step.
 fn prepare(connection: &mut Connection, task: usize, remedy: Remedy) -> Result<()> {
-    repeat_chance(connection, task).map_err(|error| Error::sqlite("to register random()", error))?;
+    Chance::of(connection, task as u64)?;
     match remedy {
         Remedy::Immediate => connection.set_transaction_behavior(TransactionBehavior::Immediate),
         Remedy::Timeout => connection
@@ -159,25 +157,6 @@ fn prepare(connection: &mut Connection, task: usize, remedy: Remedy) -> Result<(
     connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
         .map_err(|error| Error::sqlite("to read the schema", error))
-}
-
-/// Lets `random()` and `randomblob()` give a task the same values in each run. SQLite draws its own for the whole process.
-fn repeat_chance(connection: &Connection, task: usize) -> rusqlite::Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
-    let draws = Arc::new(Mutex::new(Draw::new(draw::named(task as u64, "random"))));
-    let hold = |draws: &Mutex<Draw>| draws.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let numbers = Arc::clone(&draws);
-    connection.create_scalar_function("random", 0, flags, move |_| Ok(hold(&numbers).cast_signed()))?;
-    connection.create_scalar_function("randomblob", 1, flags, move |context| {
-        // As SQLite has it: at least one byte, whatever is asked for.
-        let len = context.get::<Option<i64>>(0).ok().flatten().unwrap_or(1).clamp(1, 1_000_000_000);
-        let mut bytes = Vec::new();
-        while bytes.len() < len as usize {
-            bytes.extend_from_slice(&hold(&draws).to_le_bytes());
-        }
-        bytes.truncate(len as usize);
-        Ok(bytes)
-    })
 }
 
 fn perform(action: &Action, connection: &mut Connection, remedy: Remedy) -> Outcome {

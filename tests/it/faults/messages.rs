@@ -140,9 +140,13 @@ fn an_action_that_does_something_else_each_time() {
 
   help: give it its random values and times, or take them from SQLite: the clock stands still here",
     );
-    // The time of SQLite is the same in each run.
+    // The time of SQLite is the same in each run, and so is what it draws, also when the action is run again.
     faults::sweep(&db(Profile::PRODUCTION, SHOP), |db| {
         db.execute("INSERT INTO orders(customer) VALUES (strftime('%f', 'now'))", [])
+    })
+    .run();
+    faults::sweep(&db(Profile::PRODUCTION, SHOP), |db| {
+        db.execute("INSERT INTO orders(id, customer) VALUES (random(), hex(randomblob(16)))", [])
     })
     .run();
 }

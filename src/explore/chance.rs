@@ -1,0 +1,50 @@
+//! What SQLite draws for the app's code, the same in each run.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
+
+use crate::draw::{self, Draw};
+use crate::error::{Error, Result};
+
+/// Lets `random()` and `randomblob()` give the same values in each run. SQLite draws its own for the whole process.
+pub(crate) struct Chance {
+    whose: u64,
+    draws: Arc<Mutex<Draw>>,
+}
+
+impl Chance {
+    /// Takes over the functions of a connection. `whose` tells apart those that must not draw the same.
+    pub(crate) fn of(connection: &Connection, whose: u64) -> Result<Chance> {
+        let chance = Chance { whose, draws: Arc::new(Mutex::new(Chance::first(whose))) };
+        chance.register(connection).map_err(|error| Error::sqlite("to register random()", error))?;
+        Ok(chance)
+    }
+
+    /// Begins anew with the first value.
+    pub(crate) fn again(&self) {
+        *self.draws.lock().unwrap_or_else(PoisonError::into_inner) = Chance::first(self.whose);
+    }
+
+    fn first(whose: u64) -> Draw {
+        Draw::new(draw::named(whose, "random"))
+    }
+
+    fn register(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+        let hold = |draws: &Mutex<Draw>| draws.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let (numbers, blobs) = (Arc::clone(&self.draws), Arc::clone(&self.draws));
+        connection.create_scalar_function("random", 0, flags, move |_| Ok(hold(&numbers).cast_signed()))?;
+        connection.create_scalar_function("randomblob", 1, flags, move |context| {
+            // As SQLite has it: at least one byte, whatever is asked for.
+            let len = context.get::<Option<i64>>(0).ok().flatten().unwrap_or(1).clamp(1, 1_000_000_000);
+            let mut bytes = Vec::new();
+            while bytes.len() < len as usize {
+                bytes.extend_from_slice(&hold(&blobs).to_le_bytes());
+            }
+            bytes.truncate(len as usize);
+            Ok(bytes)
+        })
+    }
+}
