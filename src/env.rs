@@ -52,7 +52,7 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    const ALL: Shard = Shard { number: 1, of: 1 };
+    pub(crate) const ALL: Shard = Shard { number: 1, of: 1 };
 
     /// Whether the step with this index, from 0, belongs to this part.
     pub(crate) fn has(self, index: u64) -> bool {
@@ -120,7 +120,7 @@ fn parse(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Settin
             }
             "SQLITMUS_DIR" => settings.dir = path(value),
             "SQLITMUS_LEDGER" => settings.ledger = path(value),
-            "SQLITMUS_REPLAY" => settings.replay = text(name, &value)?,
+            "SQLITMUS_REPLAY" => settings.replay = read(name, &value, replay, REPLAYS)?,
             "SQLITMUS_SEED" => {
                 settings.seed = read(name, &value, number, "a number such as 24378 or 0x5f3a")?;
             }
@@ -185,6 +185,14 @@ fn shard(text: &str) -> Option<Shard> {
     let shard = Shard { number: number.parse().ok()?, of: of.parse().ok()? };
     (1..=shard.of).contains(&shard.number).then_some(shard)
 }
+
+/// What explorers print. The rest is read by the one that has printed it.
+fn replay(text: &str) -> Option<String> {
+    let (word, _) = text.split_once(':')?;
+    ["crash", "fault", "schedule"].contains(&word).then(|| text.to_owned())
+}
+
+const REPLAYS: &str = "what a failure has printed, such as crash:17:all, fault:io:3 or schedule:a2b3";
 
 fn unknown(name: &str, value: &OsString) -> Error {
     Error::new(ErrorKind::Environment, format!("unknown value of {name}: {:?}", value.to_string_lossy()))
@@ -280,6 +288,16 @@ mod tests {
         assert_eq!(
             parsed(&[("SQLITMUS_SHARD", "3")]).unwrap_err(),
             "unknown value of SQLITMUS_SHARD: \"3\"\n\n  help: it takes a part of how many, such as 1/4"
+        );
+    }
+
+    #[test]
+    fn a_replay_begins_with_the_word_of_an_explorer() {
+        assert_eq!(parsed(&[("SQLITMUS_REPLAY", "crash:17:all")]).unwrap().replay.as_deref(), Some("crash:17:all"));
+        assert_eq!(
+            parsed(&[("SQLITMUS_REPLAY", "schedul:a2b3")]).unwrap_err(),
+            "unknown value of SQLITMUS_REPLAY: \"schedul:a2b3\"\n\n  help: it takes what a failure has printed, such as \
+             crash:17:all, fault:io:3 or schedule:a2b3"
         );
     }
 

@@ -153,9 +153,12 @@ pub(crate) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Option
     let (seen, kept) = (HashMap::new(), HashMap::new());
     let mut explorer = Explorer { recording, boundaries, contents, options, report, seen, kept };
     explorer.check_invariants_hold()?;
-    match replay {
+    let repeated = match replay {
         Some(cut) => explorer.repeat(cut)?,
-        None => explorer.every_point(settings.shard, settings.seed.unwrap_or(SEED))?,
+        None => false,
+    };
+    if !repeated {
+        explorer.every_point(settings.shard, settings.seed.unwrap_or(SEED))?;
     }
     let mut report = explorer.report;
     report.distinct = explorer.seen.len() as u64;
@@ -245,15 +248,19 @@ impl Explorer<'_, '_> {
         }
     }
 
-    /// Looks at one image again.
-    fn repeat(&mut self, cut: Cut) -> Result<(), Box<Failed>> {
+    /// Looks at one image again, if there is such an image here.
+    fn repeat(&mut self, cut: Cut) -> Result<bool, Box<Failed>> {
         let mut model = Model::new(&self.recording.files);
         for (at, entry) in self.recording.log.iter().enumerate().take(cut.point) {
             model.apply(at, entry);
         }
+        if cut.point > self.recording.log.len() || !model.has(cut.variant) {
+            return Ok(false);
+        }
         self.report.moments(1, 1);
         self.options.twice |= cut.again.is_some();
-        self.look(&model, cut)
+        self.look(&model, cut)?;
+        Ok(true)
     }
 
     fn look(&mut self, model: &Model, cut: Cut) -> Result<(), Box<Failed>> {

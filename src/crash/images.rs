@@ -227,6 +227,18 @@ impl Model {
         self.names.iter().map(|(name, inode)| (name.to_string(), self.inodes[*inode].live.clone())).collect()
     }
 
+    /// Whether so many operations are not synced that there is such an image.
+    pub(crate) fn has(&self, variant: Variant) -> bool {
+        match variant {
+            Variant::All | Variant::Nothing | Variant::Mix(_) => true,
+            Variant::First(index)
+            | Variant::Without(index)
+            | Variant::Only(index)
+            | Variant::Half(index)
+            | Variant::Torn(index, _) => index < self.pending.len(),
+        }
+    }
+
     /// The variants to look at here, the simple ones first: of each kind at most so many. Which are taken where there are
     /// more follows from `seed`.
     pub(crate) fn variants(&self, most: usize, seed: u64) -> Vec<Variant> {

@@ -107,7 +107,7 @@ pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<
     let mut sweeper = Sweeper { stage, contents, before, after, options };
     sweeper.invariants_hold()?;
     let mut report = Report::default();
-    if let Some(fault) = replay {
+    if let Some(fault) = replay.filter(|fault| fault.at <= counted.places(fault.kind)) {
         sweeper.look(action, fault, &mut report)?;
         return Ok(report);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::explorer::Found;
 use super::locks::Refusal;
 use super::report::Report;
-use super::schedules::{Grain, token};
+use super::schedules::token;
 use super::serial::Rehearsal;
 use super::stage::{Line, Outcome};
 use super::troupe::{Remedy, Run, Task};
@@ -356,9 +356,4 @@ pub(super) fn not_repeatable(tasks: &[Task]) -> Error {
     Error::new(ErrorKind::Schedule, format!("{} do not do the same when a schedule is repeated", names(tasks))).help(
         "what a task does may depend on its arguments and on the database, and on nothing that another run has left",
     )
-}
-
-pub(super) fn does_not_fit(grain: Grain, steps: &[u8]) -> Error {
-    Error::new(ErrorKind::Schedule, format!("{} does not fit these tasks", token(grain, steps)))
-        .help("SQLITMUS_REPLAY repeats a schedule of the same code on the same data: without it, all schedules are run")
 }

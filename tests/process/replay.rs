@@ -32,6 +32,11 @@ fn a_power_cut_is_repeated_and_its_database_is_kept() {
     // Another point is another image.
     let mut before = Process::new("power_is_cut").env("SQLITMUS_REPLAY", "crash:0:nothing");
     assert!(before.run().status.success());
+    // What is no image of this action is no reason to pass.
+    for other in ["crash:999:all", "crash:1:torn:99.1"] {
+        let output = text(&Process::new("power_is_cut").env("SQLITMUS_REPLAY", other).run());
+        assert_eq!(printed(&output), token, "{other}");
+    }
     let mut wrong = Process::new("power_is_cut").env("SQLITMUS_REPLAY", "crash:17:some");
     let wrong = text(&wrong.run());
     assert!(wrong.contains("unknown value of SQLITMUS_REPLAY: \"crash:17:some\""), "{wrong}");
@@ -48,6 +53,8 @@ fn a_fault_is_repeated_by_a_run_of_its_own() {
     let mut again = Process::new("operations_fail").env("SQLITMUS_REPLAY", &token);
     let repeated = text(&again.run());
     assert_eq!(headline(&repeated, "the action"), headline(&output, "the action"));
+    let other = text(&Process::new("operations_fail").env("SQLITMUS_REPLAY", "fault:io:999").run());
+    assert_eq!(printed(&other), token);
     // Twice without a fault, once with it, and once more to see the statement.
     assert_eq!(std::fs::read_to_string(again.path("runs")).unwrap().lines().count(), 4);
 }

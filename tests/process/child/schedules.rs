@@ -38,6 +38,15 @@ fn an_update_is_lost() {
 }
 
 #[test]
+fn one_of_two_is_lost() {
+    if folder().is_some() {
+        let db = COUNTER.in_memory();
+        explore(&db).steps("alice", IMMEDIATE).steps("bob", IMMEDIATE).run();
+        explore(&db).task("alice", count).task("bob", count).run();
+    }
+}
+
+#[test]
 fn every_schedule() {
     if folder().is_some() {
         shown(explore(&COUNTER.in_memory()).steps("alice", DEFERRED).steps("bob", DEFERRED).may_fail());
