@@ -83,7 +83,7 @@ use self::serial::Rehearsal;
 use self::troupe::{Action, Remedy, Task, Troupe};
 use self::verdict::{Blocked, Invariant, Problem};
 use crate::db::{Address, TestDb};
-use crate::env;
+use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{self, Failed, Guarded};
 
@@ -243,8 +243,8 @@ impl<'a> Explore<'a> {
 
     /// The first of the remedies for this problem with which all schedules are fine.
     fn remedy(&self, base: &Address, plan: Plan<'_>, problem: &Problem) -> Result<Option<failure::Tried>> {
-        // All schedules, not the one that was repeated; as many as do not make a failure slow.
-        let plan = Plan { replay: None, limit: plan.limit.min(300), ..plan };
+        // All schedules, not the one that was repeated nor the part of a shard; as many as do not make a failure slow.
+        let plan = Plan { replay: None, shard: Shard::ALL, limit: plan.limit.min(300), ..plan };
         for remedy in remedies(problem) {
             // On threads of their own: what helps in one way may get stuck in another.
             let troupe = Troupe::new(&self.tasks)?;
