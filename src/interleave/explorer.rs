@@ -126,11 +126,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
                 return Ok(Some(How::OneAfterAnother));
             }
         }
-        let again = self.rehearsal.fresh_serial(&orders[0])?;
-        let first = self.rehearsal.serial(&orders[0])?;
-        if !again.agrees(first) {
-            return Err(failure::not_deterministic(self.tasks, first, &again)?);
-        }
+        self.comes_to_the_same(&orders[..1])?;
         self.refuse_what_tells_nothing(&orders)?;
         let mut checkpoints = false;
         for order in &orders {
@@ -140,6 +136,19 @@ impl<'a, 'r> Explorer<'a, 'r> {
         let (statements, _) = self.sizes();
         self.rehearsal.patience = statements.iter().max().map_or(0, |most| most * 20 + 200);
         Ok(None)
+    }
+
+    /// Runs these orders again. Before the schedules one is enough; before a failure is told, all are: of what one task draws
+    /// anew the next may leave nothing to be seen.
+    pub(super) fn comes_to_the_same(&mut self, orders: &[Vec<usize>]) -> Result<()> {
+        for order in orders {
+            let again = self.rehearsal.fresh_serial(order)?;
+            let first = self.rehearsal.serial(order)?;
+            if !again.agrees(first) {
+                return Err(failure::not_deterministic(self.tasks, first, &again)?);
+            }
+        }
+        Ok(())
     }
 
     /// A test that passes on nothing is no test.

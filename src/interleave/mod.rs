@@ -233,6 +233,9 @@ impl<'a> Explore<'a> {
         let report = explorer.go()?;
         let found = std::mem::take(&mut explorer.found).into_iter().filter(|found| fails(&found.problem));
         let Some(worst) = found.min_by(|one, other| one.problem.cmp(&other.problem)) else { return Ok(report) };
+        if worst.problem == Problem::NoSerialOrder {
+            explorer.comes_to_the_same(&explorer.rehearsal.orders())?;
+        }
         let tried = self.remedy(&base, plan, &worst.problem)?;
         let error = failure::render(&mut rehearsal, &self.tasks, &worst, &report, tried.as_ref())?;
         Err(Box::new(Failed {

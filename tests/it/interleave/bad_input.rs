@@ -128,6 +128,19 @@ fn tasks_that_are_not_deterministic() {
     );
 }
 
+/// In the first order the other task covers it up.
+#[test]
+fn a_task_that_is_not_deterministic_and_overwritten() {
+    let number = Arc::new(AtomicI64::new(1));
+    let task = move |db: &mut Connection| {
+        let number = number.fetch_add(1, Ordering::Relaxed);
+        db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [number])
+    };
+    let other = |db: &mut Connection| db.execute("UPDATE stock SET count = 0 WHERE item = 1", []);
+    let text = failure(explore(&wal()).task("alice", task).task("bob", other));
+    assert!(text.starts_with("alice, bob do not do the same when they run again, one after another"), "{text}");
+}
+
 #[test]
 fn an_invariant_that_never_holds() {
     let db = wal();
