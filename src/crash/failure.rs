@@ -3,6 +3,7 @@
 use super::explorer::{Cut, Explorer, Problem};
 use super::images::{Fate, Variant};
 use super::promise::Loss;
+use crate::db::MAIN;
 use crate::error::{Error, ErrorKind};
 use crate::explore::{self, Failed, Files, Found, Opened};
 use crate::sim::{Disk, Entry, Event};
@@ -105,6 +106,10 @@ fn help(explorer: &Explorer<'_, '_>, problem: &Problem) -> Vec<String> {
                 }
                 help
             }
+            None if spans_files_with_a_wal(&explorer.recording.log) => vec![String::from(
+                "a transaction over several files is committed file by file where one of them is in WAL mode: PRAGMA \
+                 journal_mode = DELETE for each, or keep in one file what belongs together",
+            )],
             None => vec![format!(
                 "{promise} protects a transaction: look for a PRAGMA journal_mode or synchronous in the action"
             )],
@@ -122,6 +127,17 @@ fn help(explorer: &Explorer<'_, '_>, problem: &Problem) -> Vec<String> {
         Problem::Lost { .. } => Vec::new(),
         Problem::Invariant(_) => Vec::new(),
     }
+}
+
+/// Whether more databases than one are written, and one of them has a WAL, see <https://www.sqlite.org/lang_attach.html>.
+fn spans_files_with_a_wal(log: &[Entry]) -> bool {
+    let written = || {
+        log.iter().filter_map(|entry| match &entry.event {
+            Event::Write { file, .. } => Some(&**file),
+            _ => None,
+        })
+    };
+    written().any(|file| file.ends_with("-wal")) && written().any(|file| !file.starts_with(MAIN))
 }
 
 /// How many operations are shown before the cut, and after it.

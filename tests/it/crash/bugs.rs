@@ -148,6 +148,7 @@ fn an_attached_database_in_wal() {
     };
     let error = crash::test(&db(Profile::DURABLE, &schema("WAL")), archive).try_run().unwrap_err();
     assert!(error.headline().contains("half"), "{error}");
+    assert!(error.to_string().contains("help: a transaction over several files is committed file by file"), "{error}");
     // With rollback journals there is a super-journal.
     let report = passes(SAFE_JOURNAL, &schema("DELETE"), archive);
     assert_eq!(report.most_lost, 0, "{report}");
