@@ -13,7 +13,7 @@ use super::disk::{Disk, File, hold};
 use super::gate::{Op, Refused};
 use super::locks::Level;
 use super::shm::{Held, Shm};
-use super::vfs::{disk_of, guard, path_text};
+use super::vfs::{disk_of, guard, path_text, refuses};
 
 /// What a write to a sector may damage around it is promised to be nothing. Nothing else is promised: ATOMIC, SEQUENTIAL
 /// and SAFE_APPEND would make SQLite leave out its own protections.
@@ -336,9 +336,12 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
         // SAFETY: see above.
         let handle = unsafe { handle(file) };
         let op = Op::Lock { file: &handle.file.name, by: file.addr(), level };
-        handle.disk.gate.pass(op)?;
+        handle.disk.gate.pass(op).inspect_err(|_| refuses(&handle.disk))?;
         let answer = hold(&handle.file.locks).lock(&mut handle.level, Level::from_code(level));
         handle.disk.gate.answered(op, answer.is_ok());
+        if answer.is_err() {
+            refuses(&handle.disk);
+        }
         Ok(answer.map_or(ffi::SQLITE_BUSY, |()| ffi::SQLITE_OK))
     })
 }
@@ -456,7 +459,7 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count:
         // SAFETY: see above.
         let handle = unsafe { handle(file) };
         let op = Op::shm_lock(&handle.file.name, file.addr(), first, count, flags);
-        handle.disk.gate.pass(op)?;
+        handle.disk.gate.pass(op).inspect_err(|_| refuses(&handle.disk))?;
         let held = handle.shm.as_mut().ok_or(Refused(ffi::SQLITE_IOERR_SHMLOCK))?;
         let (first, count) = (first as usize, count as usize);
         let mut shm = hold(&handle.file.shm);
@@ -470,6 +473,9 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count:
         };
         drop(shm);
         handle.disk.gate.answered(op, answer.is_ok());
+        if answer.is_err() {
+            refuses(&handle.disk);
+        }
         Ok(answer.map_or(ffi::SQLITE_BUSY, |()| ffi::SQLITE_OK))
     })
 }

@@ -5,8 +5,10 @@
 //! a disk that is gone to the next: SQLite may read one at any time after it has looked it up.
 //!
 //! Two names are for everybody. `sqlitmus` opens any live disk by its path, and otherwise files in memory that all share;
-//! `sqlitmus-files` opens real files without waiting for the hardware. Their clocks are the system's.
+//! `sqlitmus-files` opens real files without waiting for the hardware. Their clocks are the system's; but who waits for a
+//! lock of a disk that was found by its path, waits by the clock of that disk.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -227,11 +229,27 @@ pub(super) unsafe fn path_text<'a>(path: *const c_char) -> Option<&'a str> {
     unsafe { CStr::from_ptr(path) }.to_str().ok()
 }
 
+thread_local! {
+    /// The disk that was the last to refuse a lock to this thread. SQLite sleeps right after that, and tells a VFS neither
+    /// the file nor the connection: through a shared name, this is whose clock goes on.
+    static REFUSED: RefCell<Weak<Disk>> = const { RefCell::new(Weak::new()) };
+}
+
+/// Notes that this disk has refused a lock to this thread.
+#[cold]
+pub(super) fn refuses(disk: &Arc<Disk>) {
+    let _ = REFUSED.try_with(|refused| *refused.borrow_mut() = Arc::downgrade(disk));
+}
+
 unsafe extern "C" fn sleep(vfs: *mut ffi::sqlite3_vfs, microseconds: c_int) -> c_int {
     let time = Duration::from_micros(u64::try_from(microseconds).unwrap_or(0));
     guard(0, || {
         // SAFETY: SQLite calls with the object that it was registered with.
-        if let Some(disk) = unsafe { disk_of(vfs, "") } {
+        let mount = unsafe { mount_of(vfs) };
+        let by_path = mount.number == 0 && ptr::eq(mount.pool, &raw const MEMORY);
+        let refused = REFUSED.try_with(|disk| disk.borrow().upgrade().filter(|_| by_path)).ok().flatten();
+        let disk = refused.or_else(|| mount.disk());
+        if let Some(disk) = disk {
             // Whoever watches may take over the waiting.
             if disk.gate.pass(Op::Sleep { time }).is_ok() {
                 disk.clock().sleep(time);

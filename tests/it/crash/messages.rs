@@ -224,6 +224,13 @@ fn an_action_that_waits() {
         second.execute_batch("ROLLBACK")?;
         let time: String = db.query_row("SELECT time('now')", [], |row| row.get(0))?;
         assert!(time.starts_with("00:00:3"), "{time}");
+        // So does a connection that the app has opened by the path.
+        db.execute_batch("BEGIN IMMEDIATE")?;
+        second.busy_timeout(std::time::Duration::from_secs(60))?;
+        assert!(second.execute(ORDER, []).is_err());
+        db.execute_batch("ROLLBACK")?;
+        let time: String = db.query_row("SELECT time('now')", [], |row| row.get(0))?;
+        assert!(time.starts_with("00:01:3"), "{time}");
         db.execute(ORDER, [])
     })
     .run();
