@@ -93,6 +93,10 @@ fn tables(explorer: &Explorer<'_, '_>, point: usize, opened: &Opened) -> (Vec<St
     (explorer.contents.tables_to(before, opened), explorer.contents.tables_from(opened, after))
 }
 
+/// Where to look when the profile promises more than was found.
+const OTHERWISE: &str = "look for a PRAGMA journal_mode or synchronous in the action, or for a connection that it opens \
+                         by itself, without them";
+
 fn help(explorer: &Explorer<'_, '_>, problem: &Problem) -> Vec<String> {
     let promise = &explorer.recording.promise;
     match problem {
@@ -107,12 +111,10 @@ fn help(explorer: &Explorer<'_, '_>, problem: &Problem) -> Vec<String> {
                 help
             }
             None if spans_files_with_a_wal(&explorer.recording.log) => vec![String::from(
-                "a transaction over several files is committed file by file where one of them is in WAL mode: PRAGMA \
-                 journal_mode = DELETE for each, or keep in one file what belongs together",
+                "where one of several files is in WAL mode, each is committed by itself: PRAGMA journal_mode = DELETE for \
+                 each, or keep in one file what belongs together",
             )],
-            None => vec![format!(
-                "{promise} protects a transaction: look for a PRAGMA journal_mode or synchronous in the action"
-            )],
+            None => vec![format!("{promise} protects a transaction: {OTHERWISE}")],
         },
         Problem::HalfDone => vec![
             String::from("put all of it into one transaction"),
@@ -124,7 +126,7 @@ fn help(explorer: &Explorer<'_, '_>, problem: &Problem) -> Vec<String> {
         Problem::Lost { .. } if promise.loss() != Loss::None => {
             vec![format!("{promise} does not promise more; this does: PRAGMA {}", promise.durable())]
         }
-        Problem::Lost { .. } => Vec::new(),
+        Problem::Lost { .. } => vec![format!("{promise} keeps every commit: {OTHERWISE}")],
         Problem::Invariant(_) => Vec::new(),
     }
 }

@@ -128,6 +128,19 @@ fn synchronous_off_left_on() {
     passes(Profile::PRODUCTION, SHOP, fix);
 }
 
+/// The profile's PRAGMAs are those of a connection. Another one has SQLite's own: here it deletes its journal.
+#[test]
+fn a_connection_of_the_apps_own_without_its_pragmas() {
+    let error = crash::test(&db(SAFE_JOURNAL, SHOP), |db| {
+        let own = Connection::open(format!("file:{}?vfs=sqlitmus", db.path().unwrap()))?;
+        own.execute("UPDATE stock SET count = count - 1", [])
+    })
+    .try_run()
+    .unwrap_err();
+    assert!(error.headline().ends_with("loses what was committed: stock"), "{error}");
+    assert!(error.to_string().contains("or for a connection that it opens by itself"), "{error}");
+}
+
 #[test]
 fn an_attached_database_in_wal() {
     // https://www.sqlite.org/lang_attach.html: atomic for each file, not over both, in WAL mode.
@@ -148,7 +161,10 @@ fn an_attached_database_in_wal() {
     };
     let error = crash::test(&db(Profile::DURABLE, &schema("WAL")), archive).try_run().unwrap_err();
     assert!(error.headline().contains("half"), "{error}");
-    assert!(error.to_string().contains("help: a transaction over several files is committed file by file"), "{error}");
+    assert!(
+        error.to_string().contains("help: where one of several files is in WAL mode, each is committed by itself"),
+        "{error}"
+    );
     // With rollback journals there is a super-journal.
     let report = passes(SAFE_JOURNAL, &schema("DELETE"), archive);
     assert_eq!(report.most_lost, 0, "{report}");
