@@ -85,6 +85,10 @@ impl Locks {
         self.reading
     }
 
+    pub(super) fn is_writing(&self) -> bool {
+        self.writing
+    }
+
     /// Whether a checkpoint of this task was held back, since this was last asked.
     pub(super) fn take_held_back(&mut self) -> bool {
         std::mem::take(&mut self.held_back)

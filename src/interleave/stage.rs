@@ -98,7 +98,7 @@ struct Actor {
     /// How many statements it has run, and how many of them touched something.
     statements: u64,
     touches: u64,
-    /// How often it was refused since anybody else made a step.
+    /// How often it was refused since anybody else gave back what may have been in its way.
     in_vain: u8,
     line: Option<usize>,
     /// What happened on the disk after the run was given up.
@@ -304,15 +304,9 @@ impl Stage {
             play.actors[task].state = State::Ready;
             return Some(task);
         }
-        // Who has been refused twice would be refused again, unless somebody else makes a step.
+        // Who has been refused twice would be refused again, unless somebody else gives a lock back.
         let hopeful = able & play.mask(|actor| actor.in_vain < 2);
-        let next = play.choices.next(current, if hopeful == 0 { able } else { hopeful });
-        for (task, actor) in play.actors.iter_mut().enumerate() {
-            if task != next {
-                actor.in_vain = 0;
-            }
-        }
-        Some(next)
+        Some(play.choices.next(current, if hopeful == 0 { able } else { hopeful }))
     }
 
     /// The task is about to do something that others may see, or to wait. Whoever is to go on goes on.
@@ -463,11 +457,17 @@ impl Watch for Stage {
                 }
             }
         }
+        let wrote = play.actors[task].locks.is_writing();
         play.actors[task].locks.before(op);
         if matches!(op, Op::Unlock { .. } | Op::ShmUnlock { .. } | Op::Close { .. }) {
-            for actor in &mut play.actors {
+            for (other, actor) in play.actors.iter_mut().enumerate() {
                 if matches!(actor.state, State::Asleep(_)) && actor.locks.waits_for(op) {
                     actor.state = State::Ready;
+                }
+                // A writer is in everybody's way, a reader in that of a writer alone: two that try again and again are not in
+                // each other's.
+                if other != task && (wrote || actor.locks.is_writing()) {
+                    actor.in_vain = 0;
                 }
             }
         }

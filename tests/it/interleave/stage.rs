@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlitmus::BoxError;
 use sqlitmus::interleave::explore;
-use sqlitmus::rusqlite::{Connection, Result, TransactionBehavior, ffi};
+use sqlitmus::rusqlite::{Connection, ErrorCode, Result, TransactionBehavior, ffi};
 
 use super::{ROLLBACK, WAL, count, failure, wal};
 
@@ -153,6 +153,23 @@ fn a_busy_handler_of_the_app_gives_the_others_their_turn() {
     for db in [wal(), ROLLBACK.in_memory()] {
         explore(&db).task("alice", patient).task("bob", patient).run();
         explore(&db).task("alice", impatient).task("bob", impatient).run();
+    }
+}
+
+/// Two that try again and again may not keep the third from giving back what both wait for.
+#[test]
+fn code_that_tries_again_at_once() {
+    fn persistent(db: &mut Connection) -> Result<()> {
+        db.busy_timeout(Duration::ZERO)?;
+        loop {
+            match db.execute("UPDATE stock SET count = count - 1 WHERE item = 1", []) {
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+                done => return done.map(drop),
+            }
+        }
+    }
+    for db in [wal(), ROLLBACK.in_memory()] {
+        explore(&db).task("alice", persistent).task("bob", sell).task("carol", persistent).run();
     }
 }
 
