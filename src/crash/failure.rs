@@ -110,10 +110,7 @@ fn help(explorer: &Explorer<'_, '_>, problem: &Problem) -> Vec<String> {
                 }
                 help
             }
-            None if spans_files_with_a_wal(&explorer.recording.log) => vec![String::from(
-                "where one of several files is in WAL mode, each is committed by itself: PRAGMA journal_mode = DELETE for \
-                 each, or keep in one file what belongs together",
-            )],
+            None if spans_files_with_a_wal(&explorer.recording.log) => vec![String::from(explore::FILE_BY_FILE)],
             None => vec![format!("{promise} protects a transaction: {OTHERWISE}")],
         },
         Problem::HalfDone => vec![

@@ -139,7 +139,7 @@ impl Contents {
         self.known[from].opened(self.functions).map_or_else(String::new, |from| changes(from, to))
     }
 
-    /// The tables of the main database that changed from a known content to the databases of `to`.
+    /// The tables that changed from a known content to the databases of `to`.
     pub(crate) fn tables_to(&self, from: usize, to: &Opened) -> Vec<String> {
         self.known[from].opened(self.functions).map_or_else(Vec::new, |from| tables(from, to))
     }
@@ -250,9 +250,24 @@ impl Opened {
     }
 }
 
+/// The tables that changed; of another database than the test's own with its name, and by that alone where all of it is new
+/// or gone.
 fn tables(from: &Opened, to: &Opened) -> Vec<String> {
-    let changes = check::changes_between(from.main(), to.main());
-    changes.map_or_else(|_| Vec::new(), |changes| changes.iter().map(|table| table.name().to_owned()).collect())
+    let mut found = Vec::new();
+    for (name, theirs) in &to.connections {
+        let Some((_, ours)) = from.connections.iter().find(|(other, _)| other == name) else {
+            found.push(name.clone());
+            continue;
+        };
+        let Ok(changes) = check::changes_between(ours, theirs) else { continue };
+        found.extend(changes.iter().map(|table| match name.as_str() {
+            MAIN => table.name().to_owned(),
+            _ => format!("{} of {name}", table.name()),
+        }));
+    }
+    let gone = from.connections.iter().filter(|(name, _)| !to.connections.iter().any(|(other, _)| other == name));
+    found.extend(gone.map(|(name, _)| name.clone()));
+    found
 }
 
 /// How many lines of changes a failure shows of each database.

@@ -175,6 +175,10 @@ pub(crate) fn works_by_itself(kind: ErrorKind, ended: &Ended, connection: &Conne
     }
 }
 
+/// What helps where half of a transaction over several files is there, see <https://www.sqlite.org/lang_attach.html>.
+pub(crate) const FILE_BY_FILE: &str = "where one of several files is in WAL mode, each is committed by itself: PRAGMA \
+                                       journal_mode = DELETE for each, or keep in one file what belongs together";
+
 /// The line that repeats exactly one step of an exploration.
 pub(crate) fn replay_note(token: impl Display) -> String {
     again_with("SQLITMUS_REPLAY", token)

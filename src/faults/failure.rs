@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use super::sweep::{Problem, Run, Sweeper};
+use crate::db::MAIN;
 use crate::error::{Error, ErrorKind};
 use crate::explore::{self, Ended, Failed};
 
@@ -39,6 +40,10 @@ pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Pr
             "a statement with RETURNING commits when it ends, and query_row does not look at how it ends: read it to its \
              last row, or run it in a transaction",
         );
+    }
+    let has = |is: fn(&str) -> bool| run.files.iter().any(|(name, _)| is(name));
+    if matches!(problem, Problem::Part) && has(|name| name.ends_with("-wal")) && has(|name| !name.starts_with(MAIN)) {
+        error = error.help(explore::FILE_BY_FILE);
     }
     for help in help(&problem) {
         error = error.help(*help);

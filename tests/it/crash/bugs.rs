@@ -1,7 +1,7 @@
 //! Bugs that apps have, each found by a power cut, and their fixes, which are not.
 
 use sqlitmus::rusqlite::{Connection, Result};
-use sqlitmus::{Profile, crash};
+use sqlitmus::{Profile, crash, faults};
 
 use super::{SHOP, db};
 
@@ -128,6 +128,17 @@ fn synchronous_off_left_on() {
     passes(Profile::PRODUCTION, SHOP, fix);
 }
 
+/// A database that the action makes is part of what it does.
+#[test]
+fn a_backup_before_what_it_is_of() {
+    let error = crash::test(&db(SAFE_JOURNAL, SHOP), |db| {
+        db.execute_batch("VACUUM INTO 'backup.db'; UPDATE stock SET count = count - 1;")
+    })
+    .try_run()
+    .unwrap_err();
+    assert!(error.headline().ends_with("leaves the action half done: backup.db without stock"), "{error}");
+}
+
 /// The profile's PRAGMAs are those of a connection. Another one has SQLite's own: here it deletes its journal.
 #[test]
 fn a_connection_of_the_apps_own_without_its_pragmas() {
@@ -165,6 +176,9 @@ fn an_attached_database_in_wal() {
         error.to_string().contains("help: where one of several files is in WAL mode, each is committed by itself"),
         "{error}"
     );
+    let error = faults::sweep(&db(Profile::DURABLE, &schema("WAL")), archive).try_run().unwrap_err();
+    assert!(error.headline().ends_with("part of it stays: stock without stock of archive.db"), "{error}");
+    assert!(error.to_string().contains("help: where one of several files is in WAL mode"), "{error}");
     // With rollback journals there is a super-journal.
     let report = passes(SAFE_JOURNAL, &schema("DELETE"), archive);
     assert_eq!(report.most_lost, 0, "{report}");
