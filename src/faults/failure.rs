@@ -28,6 +28,12 @@ pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Pr
         Problem::NotAgain(Ended::WithError(says) | Ended::Panicking(says)) => error.evidence("then it says", says),
         _ => error,
     };
+    if let Problem::OtherwiseAgain(files) = &problem
+        && let Ok(again) = sweeper.contents.open(files)
+    {
+        error = error
+            .evidence("from the run without a fault to this one", sweeper.contents.changes_to(sweeper.after, &again));
+    }
     let is_about_rows = matches!(problem, Problem::Part | Problem::OkAndNot | Problem::Invariant(_));
     if let Some(opened) = opened.filter(|_| is_about_rows) {
         let or_nothing = |text: String| if text.is_empty() { String::from("nothing") } else { text };
@@ -71,7 +77,11 @@ fn headline(fault: Fault, problem: &Problem, there: &[String], missing: &[String
         Problem::OkAndNot => format!("the action returns Ok after {kind}, and has done only part of it{part}"),
         Problem::NotAgain(Ended::Panicking(_)) => format!("the action panics when it is run again after {kind}"),
         Problem::NotAgain(_) => format!("the action fails again when {kind} is over"),
-        Problem::OtherwiseAgain => format!("the action does something else when it is run again after {kind}"),
+        Problem::CorruptAgain(says) => {
+            let says = says.lines().next().unwrap_or_default();
+            format!("the database is corrupt when the action is run again after {kind}: {says}")
+        }
+        Problem::OtherwiseAgain(_) => format!("the action does something else when it is run again after {kind}"),
         Problem::Invariant(_) => format!("{kind} breaks an invariant"),
     }
 }

@@ -79,8 +79,10 @@ pub(super) enum Problem {
     OkAndNot,
     /// It cannot be done any more, with what the action says.
     NotAgain(Ended),
-    /// Tried again, it did something else.
-    OtherwiseAgain,
+    /// Tried again, it damaged the database, with what SQLite says.
+    CorruptAgain(String),
+    /// Tried again, it did something else, and left these files.
+    OtherwiseAgain(Files),
     Invariant(String),
 }
 
@@ -307,8 +309,12 @@ impl Sweeper<'_, '_> {
         if ended != Ended::Well {
             return Some(Problem::NotAgain(ended));
         }
-        let found = self.contents.find(&copy.disk().fork().files());
-        (found != Found::Known(self.after) && !self.options.may_ignore_errors).then_some(Problem::OtherwiseAgain)
+        let files = copy.disk().fork().files();
+        match self.contents.find(&files) {
+            Found::Corrupt(says) => Some(Problem::CorruptAgain(says)),
+            Found::Known(content) if content == self.after => None,
+            _ => (!self.options.may_ignore_errors).then_some(Problem::OtherwiseAgain(files)),
+        }
     }
 
     /// An invariant that does not hold without a fault says nothing about faults.

@@ -290,6 +290,21 @@ fn a_read_that_fails_is_taken_for_nought() {
 }
 
 #[test]
+fn another_price_when_it_is_tried_again() {
+    let failed = Cell::new(false);
+    let shop = db(Profile::PRODUCTION, SHOP);
+    let result = faults::sweep(&shop, |db| {
+        let total = if failed.get() { 200 } else { 250 };
+        let done = db.execute("INSERT INTO orders(id, customer, total) VALUES (3, 'ada', ?1)", [total]);
+        failed.set(done.is_err());
+        done
+    });
+    let error = result.try_run().unwrap_err();
+    assert_eq!(error.headline(), "the action does something else when it is run again after an I/O error");
+    assert!(error.to_string().contains("~ id=3 total: 250 -> 200"), "{error}");
+}
+
+#[test]
 fn a_flag_that_stays_set() {
     let busy = Cell::new(false);
     let shop = db(Profile::PRODUCTION, SHOP);
