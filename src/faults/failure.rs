@@ -47,6 +47,12 @@ pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Pr
              last row, or run it in a transaction",
         );
     }
+    if matches!(problem, Problem::LeftOpen) && run.only_savepoints {
+        error = error.help(
+            "the outermost SAVEPOINT is a transaction, and rusqlite's Savepoint leaves it open where RELEASE fails: begin \
+             with a Transaction",
+        );
+    }
     let has = |is: fn(&str) -> bool| run.files.iter().any(|(name, _)| is(name));
     if matches!(problem, Problem::Part) && has(|name| name.ends_with("-wal")) && has(|name| !name.starts_with(MAIN)) {
         error = error.help(explore::FILE_BY_FILE);

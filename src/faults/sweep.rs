@@ -63,6 +63,8 @@ pub(super) struct Run {
     pub(super) files: Files,
     /// Whether a statement with RETURNING was run, as far as that was recorded.
     pub(super) returning: bool,
+    /// Whether the recorded statements begin savepoints, and no transaction.
+    pub(super) only_savepoints: bool,
     problem: Option<Problem>,
 }
 
@@ -256,7 +258,9 @@ impl Sweeper<'_, '_> {
         }
         let queries = capture.map(|capture| capture.take()).unwrap_or_default();
         let returning = queries.iter().any(|query| query.sql().to_ascii_uppercase().contains("RETURNING"));
-        Ok(Run { ended, happened, files, returning, problem })
+        let begins = |word| queries.iter().any(|query| begins_with(word, query.sql()));
+        let only_savepoints = begins("SAVEPOINT") && !begins("BEGIN");
+        Ok(Run { ended, happened, files, returning, only_savepoints, problem })
     }
 
     fn judge(
@@ -342,11 +346,14 @@ fn is_the_drivers(panic: &str) -> bool {
     of_a_value || panic.starts_with("Null pointer from sqlite3_column_name")
 }
 
+fn begins_with(word: &str, statement: &str) -> bool {
+    statement.split_whitespace().next().is_some_and(|first| first.eq_ignore_ascii_case(word))
+}
+
 impl Run {
     fn was_beginning(&self) -> bool {
         let statement = self.happened.as_ref().and_then(|happened| happened.statement.as_deref()).unwrap_or_default();
-        let word = statement.split_whitespace().next().unwrap_or_default();
-        ["BEGIN", "SAVEPOINT"].iter().any(|begin| word.eq_ignore_ascii_case(begin))
+        begins_with("BEGIN", statement) || begins_with("SAVEPOINT", statement)
     }
 
     /// A disk with what the run left.

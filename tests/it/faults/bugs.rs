@@ -165,6 +165,21 @@ fn a_savepoint_that_is_released_too_early() {
     passes(fix);
 }
 
+/// What rusqlite's Savepoint does when it is dropped is a ROLLBACK TO and a RELEASE, which may fail as well.
+#[test]
+fn a_savepoint_in_place_of_a_transaction() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        let savepoint = db.savepoint()?;
+        savepoint.execute(ORDER, [])?;
+        savepoint.execute(ITEMS, [])?;
+        savepoint.commit()
+    }
+    let error = faults::sweep(&db(PROFILES[1], SHOP), bug).try_run().unwrap_err();
+    assert!(error.headline().starts_with("the action leaves a transaction open after"), "{error}");
+    assert!(error.to_string().contains("help: the outermost SAVEPOINT is a transaction"), "{error}");
+    passes(in_one_transaction);
+}
+
 #[test]
 fn user_version_outside_of_the_transaction() {
     fn bug(db: &mut Connection) -> Result<()> {
