@@ -159,11 +159,12 @@ fn memory_can_fail() -> Result<()> {
 /// A connection for the action, and what it draws.
 fn connect(copy: &Address, of_memory: bool) -> Result<(Connection, Chance)> {
     let connection = copy.connect()?;
-    let chance = Chance::of(&connection, 0)?;
     if of_memory && !allocator::without_lookaside(&connection) {
         return Err(Error::new(ErrorKind::Fault, "SQLite does not turn off the lookaside memory of a connection")
             .help("the functions of the template keep a statement open: finish it"));
     }
+    // After that: functions may take lookaside memory.
+    let chance = Chance::of(&connection, 0)?;
     Ok((connection, chance))
 }
 
