@@ -43,6 +43,7 @@ pub(super) struct Object {
 
 impl Catalog {
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
+        let _own = crate::own::statements();
         let (settings, statistics) = (Settings::read(connection)?, StatisticsRows::read(connection)?);
         let mut catalog = Catalog { objects: Vec::new(), statistics, settings };
         let mut list = connection.prepare("SELECT seq, name FROM pragma_database_list")?;

@@ -57,6 +57,7 @@ impl Count {
 impl StatisticsRows {
     /// What the database `main` of a connection has. Only reads.
     pub(crate) fn read(connection: &Connection) -> rusqlite::Result<StatisticsRows> {
+        let _own = crate::own::statements();
         let mut rows = StatisticsRows::default();
         if has(connection, "sqlite_stat1")? {
             let mut query = connection.prepare("SELECT tbl, idx, stat FROM main.sqlite_stat1")?;

@@ -13,6 +13,7 @@ pub(super) type Rows = BTreeMap<String, u64>;
 
 /// Counts the rows of all tables.
 pub(super) fn rows(connection: &Connection) -> rusqlite::Result<Rows> {
+    let _own = crate::own::statements();
     let sql = "SELECT name FROM main.sqlite_master
                WHERE type = 'table' AND rootpage > 0 AND lower(substr(name, 1, 7)) <> 'sqlite_'";
     let mut tables = connection.prepare(sql)?;

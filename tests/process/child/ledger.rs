@@ -1,6 +1,7 @@
 //! What the processes do whose statements are gathered.
 
 use rusqlite::{Connection, params};
+use sqlitmus::data::Fill;
 use sqlitmus::migrations::Migrations;
 use sqlitmus::{Profile, Template, TestDb, check, plan, schema};
 
@@ -82,12 +83,21 @@ fn looks_at_everything() {
         plan::explain(&db, "SELECT * FROM users").try_assert_no_scan().unwrap_err();
         let queries = db.record(|db| db.execute_batch("PRAGMA user_version").unwrap());
         queries.assert_no_scan().assert_only_reads(&[]).assert_only_writes(&[]);
+        let _ = plan::unused_indexes(&queries).unwrap();
+        let _ = plan::advise(&db, "SELECT * FROM users ORDER BY name").unwrap();
+        plan::assert_plan_stable(&db, "SELECT * FROM users WHERE id = 1");
         fork.fill("users", 3);
-        let _ = sqlitmus::data::Fill::new().every_table(2).to_sql(&db).unwrap();
+        let analyzed = db.fork();
+        analyzed.execute_batch("ANALYZE").unwrap();
+        plan::write_statistics(&analyzed, folder().unwrap().join("statistics.sql")).unwrap();
+        let _ = Fill::new().every_table(2).to_sql(&db).unwrap();
         let _ = sqlitmus::data::try_violations(&SHOP).unwrap();
         db.clock().set("2026-03-01T00:00:00Z");
         drop(db.connect());
     }
+    // A PRAGMA has no plan, and what is left is what is asked about it.
+    let fill = |db: &mut Connection, n: usize| Fill::new().rows("users", n as u64).try_insert(db);
+    let _ = plan::growth_of(&SHOP, [1, 2, 4], fill, |db| db.execute_batch("PRAGMA user_version"));
 }
 
 #[test]
