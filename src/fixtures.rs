@@ -32,7 +32,7 @@ use crate::error::Result;
 /// # Panics
 /// When the migrations cannot be read or applied.
 #[fixture]
-pub fn db(#[default("migrations")] migrations: &'static str) -> TestDb {
+pub fn db(#[default(DEFAULT)] migrations: &'static str) -> TestDb {
     found(migrations, template(migrations).try_in_memory())
 }
 
@@ -41,14 +41,16 @@ pub fn db(#[default("migrations")] migrations: &'static str) -> TestDb {
 /// # Panics
 /// When the migrations cannot be read or applied, or the database cannot be written.
 #[fixture]
-pub fn file_db(#[default("migrations")] migrations: &'static str) -> TestDb {
+pub fn file_db(#[default(DEFAULT)] migrations: &'static str) -> TestDb {
     found(migrations, template(migrations).try_on_disk())
 }
+
+const DEFAULT: &str = "migrations";
 
 fn found(migrations: &str, db: Result<TestDb>) -> TestDb {
     match db {
         Ok(db) => db,
-        Err(error) if !env::package_dir().join(migrations).exists() => {
+        Err(error) if migrations == DEFAULT && !env::package_dir().join(DEFAULT).exists() => {
             panic!("{}", error.help("name the folder at the argument: #[with(\"db/migrations\")] db: TestDb"))
         }
         Err(error) => panic!("{error}"),

@@ -55,6 +55,28 @@ pub(crate) fn count<N: fmt::Display + PartialEq + From<u8>>(number: N, one: &str
     format!("{number} {one}{s}")
 }
 
+/// The name that was probably meant: at most every third letter of it is another.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let measured = known.into_iter().map(|other| (distance(name, other), other));
+    let close = measured.filter(|(distance, other)| *distance <= name.len().max(other.len()) / 3);
+    close.min_by_key(|(distance, _)| *distance).map(|(_, other)| other)
+}
+
+/// How many letters have to be put in, taken out or changed, see Levenshtein.
+fn distance(one: &str, two: &str) -> usize {
+    let two: Vec<char> = two.to_lowercase().chars().collect();
+    let mut last: Vec<usize> = (0..=two.len()).collect();
+    for (row, a) in one.to_lowercase().chars().enumerate() {
+        let mut next = vec![row + 1];
+        for (column, b) in two.iter().enumerate() {
+            let change = last[column] + usize::from(a != *b);
+            next.push(change.min(last[column + 1] + 1).min(next[column] + 1));
+        }
+        last = next;
+    }
+    last[two.len()]
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.headline)?;

@@ -42,6 +42,7 @@ pub use state::{
 };
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::nearest;
 
 #[doc = include_str!("lint/lints.md")]
 pub mod lints {}
@@ -215,28 +216,6 @@ impl Finding {
             cost => format!("{}\n{cost}", self.what),
         }
     }
-}
-
-/// The name that was probably meant: at most every third letter of it is another.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let measured = known.into_iter().map(|other| (distance(name, other), other));
-    let close = measured.filter(|(distance, other)| *distance <= name.len().max(other.len()) / 3);
-    close.min_by_key(|(distance, _)| *distance).map(|(_, other)| other)
-}
-
-/// How many letters have to be put in, taken out or changed, see Levenshtein.
-fn distance(one: &str, two: &str) -> usize {
-    let two: Vec<char> = two.to_lowercase().chars().collect();
-    let mut last: Vec<usize> = (0..=two.len()).collect();
-    for (row, a) in one.to_lowercase().chars().enumerate() {
-        let mut next = vec![row + 1];
-        for (column, b) in two.iter().enumerate() {
-            let change = last[column] + usize::from(a != *b);
-            next.push(change.min(last[column + 1] + 1).min(next[column] + 1));
-        }
-        last = next;
-    }
-    last[two.len()]
 }
 
 /// Whether an allowance for `object` allows what is `found`: a table covers its columns, `*` everything.

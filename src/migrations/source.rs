@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::nearest;
 
 /// A file that may be a migration.
 #[derive(Debug)]
@@ -98,6 +99,10 @@ pub(super) fn folder(path: &Path) -> Result<Option<Vec<File<'static>>>> {
                 Ok(absolute) if path.is_relative() => report.note(format!("looked for at {}", absolute.display())),
                 _ => report,
             };
+            let report = match beside(path) {
+                Some(near) => report.help(format!("did you mean {near}?")),
+                None => report,
+            };
             return Err(report.path(path).because(error));
         }
         Err((folder, error)) => {
@@ -111,6 +116,17 @@ pub(super) fn folder(path: &Path) -> Result<Option<Vec<File<'static>>>> {
         }
     }
     Ok(Some(files))
+}
+
+/// What lies in the same folder as `path` should, is the same kind of thing and has nearly its name.
+fn beside(path: &Path) -> Option<String> {
+    let (parent, name) = (path.parent()?, path.file_name()?.to_str()?);
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let alike = |entry: &Path| if is_sql(path) { is_sql(entry) && entry.is_file() } else { entry.is_dir() };
+    let entries = fs::read_dir(parent).ok()?.filter_map(Result::ok).filter(|entry| alike(&entry.path()));
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// Whether a path has the ending of a migration.

@@ -22,3 +22,10 @@ fn a_fixture_on_disk_takes_one_too(#[with("fixtures/shop/migrations")] file_db: 
 fn without_a_folder_the_default_is_migrations(db: TestDb) {
     drop(db);
 }
+
+#[test]
+fn who_names_a_folder_is_not_told_to_name_one() {
+    let panic = std::panic::catch_unwind(|| db::partial_1("fixtures/shop/migration")).unwrap_err();
+    let text = panic.downcast_ref::<String>().unwrap();
+    assert!(text.ends_with("fixtures/shop/migration\n\n  help: did you mean migrations?"), "{text}");
+}

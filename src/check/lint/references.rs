@@ -42,7 +42,7 @@ fn missing(ground: &Ground, table: &Table, key: &ForeignKey, found: &mut Vec<Fou
     let cost = "with foreign_keys on, every insert that sets the column fails with \"no such table\"; with it off, nothing is checked";
     let finding = Found::new("fk-parent-missing", object, what, cost);
     let tables = ground.schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary);
-    let near = crate::check::nearest(&key.parent, tables.map(|table| table.name.as_str()));
+    let near = crate::report::nearest(&key.parent, tables.map(|table| table.name.as_str()));
     found.push(match near {
         Some(near) => finding.rebuild(table, |sql| sql.refer(&key.parent, near)),
         None => {

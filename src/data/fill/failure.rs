@@ -1,10 +1,9 @@
 //! What is said when a table cannot be filled.
 
-use crate::check::nearest;
 use crate::data::constraints::cluster::Condition;
 use crate::data::fill::plan::Limit;
 use crate::error::{Error, ErrorKind};
-use crate::report::count;
+use crate::report::{count, nearest};
 use crate::schema::{Schema, Table, TableKind};
 use crate::sql::quote_text;
 

@@ -8,8 +8,8 @@ mod survives;
 
 use super::stairs::Stairs;
 use super::{Suite, failure, frozen, lints};
-use crate::check::nearest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::nearest;
 
 /// A test by its name.
 pub(super) struct Test {

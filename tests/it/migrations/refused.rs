@@ -41,6 +41,21 @@ fn a_folder_that_is_missing() {
 }
 
 #[test]
+fn a_name_that_is_misspelt() {
+    let dir = folder(&[("migrations/1_a.sql", "CREATE TABLE a(x);"), ("schema.sql", "CREATE TABLE a(x);")]);
+    for (name, expected) in [
+        ("migration", "no such folder of migrations: <dir>/migration\n\n  help: did you mean migrations?"),
+        ("shema.sql", "no such migration: <dir>/shema.sql\n\n  help: did you mean schema.sql?"),
+        // A file is no folder, and the other way round.
+        ("schema", "no such folder of migrations: <dir>/schema"),
+        ("migrations.sql", "no such migration: <dir>/migrations.sql"),
+    ] {
+        let error = Migrations::load(dir.path().join(name)).unwrap_err();
+        check_error(&error, ErrorKind::History, dir.path(), expected);
+    }
+}
+
+#[test]
 fn a_missing_folder_is_looked_for_in_the_current_one() {
     let error = Migrations::load("no/such/migrations").unwrap_err();
     check_error(
