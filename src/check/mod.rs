@@ -195,6 +195,11 @@ impl Findings {
                 error = error.help(fix);
             }
         }
+        // Broken pages are never meant; those checks give no codes.
+        if let Some(Finding { code, object, .. }) = self.found.iter().find(|finding| self.codes.contains(&finding.code))
+        {
+            error = error.help(format!("if it is meant, say so: .allow({code:?}, {object:?}, \"why\")"));
+        }
         Err(error)
     }
 

@@ -280,7 +280,9 @@ fn what_another_constraint_refuses_first_is_said() {
     INSERT INTO t(id, a, b) VALUES (4, NULL, 5)
 
   SQLite says:
-    NOT NULL constraint failed: t.a (code 1299)"
+    NOT NULL constraint failed: t.a (code 1299)
+
+  help: if it is meant, say so: .allow(\"implied\", \"t.c\", \"why\")"
     );
 }
 

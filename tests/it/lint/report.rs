@@ -24,7 +24,8 @@ fn findings_read_well() {
          \n    SEARCH p USING INTEGER PRIMARY KEY (rowid=?)\
          \n    SCAN d\
          \n  > SCAN c\n\
-         \n  help: CREATE INDEX c_p_id ON c(p_id);",
+         \n  help: CREATE INDEX c_p_id ON c(p_id);\
+         \n  help: if it is meant, say so: .allow(\"fk-unindexed\", \"c.p_id\", \"why\")",
         "{report}"
     );
 }
