@@ -39,7 +39,7 @@ pub(super) fn of(explorer: &Explorer<'_, '_>, evidence: Evidence, problem: Probl
             error = error.evidence("what is missing", or_nothing(explorer.contents.changes_from(opened, after)));
         }
     }
-    error = error.evidence("the disk (+ there, - lost, ~ torn)", operations(log, point, &evidence.fates));
+    error = error.evidence("the disk (+ there, - lost, ~ torn)", operations(log, evidence.cut, &evidence.fates));
     for help in help(explorer, &problem) {
         error = error.help(help);
     }
@@ -144,7 +144,12 @@ const BEFORE: usize = 8;
 const AFTER: usize = 3;
 
 /// The operations around the cut.
-fn operations(log: &[Entry], point: usize, fates: &[(usize, Fate)]) -> String {
+fn operations(log: &[Entry], cut: Cut, fates: &[(usize, Fate)]) -> String {
+    let point = cut.point;
+    let here = match cut.variant {
+        Variant::All => "> the process is killed",
+        _ => "> power cut",
+    };
     let first = point.saturating_sub(BEFORE);
     let mut lines = Vec::new();
     if first > 0 {
@@ -152,7 +157,7 @@ fn operations(log: &[Entry], point: usize, fates: &[(usize, Fate)]) -> String {
     }
     for (at, entry) in log.iter().enumerate().take(point + AFTER).skip(first) {
         if at == point {
-            lines.push(String::from("> power cut"));
+            lines.push(String::from(here));
         }
         let is_change = matches!(entry.event, Event::Write { .. } | Event::Truncate { .. } | Event::Delete { .. });
         let mark = match fates.iter().rfind(|(of, _)| *of == at).map(|(_, fate)| *fate) {
@@ -164,7 +169,7 @@ fn operations(log: &[Entry], point: usize, fates: &[(usize, Fate)]) -> String {
         lines.push(format!("{mark} {} {}", at + 1, shown(&entry.event)));
     }
     if point >= log.len() {
-        lines.push(String::from("> power cut"));
+        lines.push(String::from(here));
     }
     lines.join("\n")
 }

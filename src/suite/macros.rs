@@ -8,7 +8,7 @@
 ///
 /// static APP: Template = Template::new("fixtures/formats/sqlx");
 ///
-/// sqlitmus::migration_suite!(APP, |suite| suite.skip("lints_clean", "the tables are older than STRICT"));
+/// sqlitmus::migration_suite!(APP, |suite| suite.skip("down_undoes_up", "downs are for developers only"));
 /// # fn main() {}
 /// ```
 ///

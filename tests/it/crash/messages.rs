@@ -47,7 +47,7 @@ killing the process after operation 10 leaves the action half done: orders witho
     // The operations of SQLite's journal are its own business.
     let (before_disk, disk) = text.split_once("\n  the disk").unwrap();
     assert_eq!(unnumbered(before_disk), unnumbered(expected.split_once("\n  the disk").unwrap().0));
-    assert!(disk.contains("\n  > power cut\n"), "{text}");
+    assert!(disk.contains("\n  > the process is killed\n"), "{text}");
     let (_, end) = disk.split_once("\n\n").unwrap();
     assert_eq!(
         // With one test thread, nobody knows the name of the test.
