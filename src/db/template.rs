@@ -87,7 +87,8 @@ impl Template {
     }
 
     /// The app's own migration code, on the path of a database file: diesel, sqlx, an external tool. The file is there,
-    /// with the size of pages and the journal mode of the profile, and without a table.
+    /// with the size of pages and the journal mode of the profile, and without a table. The code runs on a thread of its
+    /// own, so that it may block on a runtime where the test is async itself.
     pub const fn migrate_path(migrate: fn(&Path) -> Result<(), BoxError>) -> Template {
         Template::of(Source::Path(migrate))
     }
@@ -392,7 +393,7 @@ impl Template {
         let mut connection = open()?;
         self.profile.apply(&mut connection)?;
         drop(connection);
-        migrate(&path).map_err(|error| failed("migrations", error))?;
+        on_a_thread(|| migrate(&path)).map_err(|error| failed("migrations", error))?;
         let mut connection = open()?;
         self.profile.apply(&mut connection)?;
         super::image::checkpoint(&connection)?;
@@ -409,6 +410,18 @@ fn run(code: Change, connection: &mut Connection, what: &str) -> Result<()> {
     }
     Err(Error::new(ErrorKind::Template, format!("the template's {what} left a transaction open"))
         .help("commit it: what is not committed is in no copy of the template"))
+}
+
+/// Runs code on a thread that is no runtime's.
+fn on_a_thread(code: impl FnOnce() -> Result<(), BoxError> + Send) -> Result<(), BoxError> {
+    let mut thread = std::thread::Builder::new();
+    if let Some(name) = std::thread::current().name() {
+        thread = thread.name(name.to_owned());
+    }
+    std::thread::scope(|scope| match thread.spawn_scoped(scope, code)?.join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
 }
 
 fn failed(what: &str, error: BoxError) -> Error {

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sqlitmus::migrations::Ledger;
@@ -125,6 +126,27 @@ fn the_apps_own_runner_can_migrate_a_path() {
         let size: i64 = db.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
         assert_eq!(size, 8192);
     }
+}
+
+/// A runtime refuses to block a thread that is another runtime's, as a `#[tokio::test]`'s is.
+#[test]
+fn code_on_a_path_runs_on_a_thread_of_its_own() {
+    thread_local! {
+        static IS_THE_TESTS: Cell<bool> = const { Cell::new(false) };
+    }
+    static OWN: Template = Template::migrate_path(|path| {
+        assert!(!IS_THE_TESTS.get());
+        let connection = Connection::open(path)?;
+        connection.execute_batch("CREATE TABLE own(thread)")?;
+        connection.execute("INSERT INTO own VALUES (?1)", [std::thread::current().name()])?;
+        Ok(())
+    });
+    static PANICS: Template = Template::migrate_path(|_| panic!("as a runner does"));
+    IS_THE_TESTS.set(true);
+    let named: Option<String> = OWN.in_memory().query_row("SELECT thread FROM own", [], |row| row.get(0)).unwrap();
+    assert_eq!(named.as_deref(), std::thread::current().name(), "a panic's message shows it");
+    let panic = std::panic::catch_unwind(|| PANICS.in_memory()).unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"as a runner does"));
 }
 
 #[test]

@@ -73,8 +73,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_template_can_be_migrated_by_sqlx() {
+    /// Within a runtime, where it could not block on its own.
+    #[tokio::test]
+    async fn a_template_can_be_migrated_by_sqlx() {
         let tables = |db: &TestDb| -> i64 {
             db.query_row("SELECT count(*) FROM sqlite_schema WHERE tbl_name = 'notes'", [], |row| row.get(0)).unwrap()
         };
