@@ -22,9 +22,10 @@ macro_rules! migration_suite {
     ($template:expr, $options:expr $(,)?) => {
         #[doc(hidden)]
         fn __migration_suite() -> &'static $crate::suite::Suite {
-            static SUITE: $crate::suite::__private::OnceCell<$crate::suite::Suite> =
+            // Items of a macro hide the caller's of the same name, and `SUITE` is a likely one for a template.
+            static __MIGRATION_SUITE: $crate::suite::__private::OnceCell<$crate::suite::Suite> =
                 $crate::suite::__private::OnceCell::new();
-            SUITE.get_or_init(|| $crate::suite::__private::with($crate::suite::Suite::new(&$template), $options))
+            __MIGRATION_SUITE.get_or_init(|| $crate::suite::__private::with($crate::suite::Suite::new(&$template), $options))
         }
 
         $crate::__migration_tests!(

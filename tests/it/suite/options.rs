@@ -9,9 +9,10 @@ use super::{embedded, failures, outcome, says, template};
 mod as_tests {
     use sqlitmus::Template;
 
-    static SHOP: Template = Template::new("fixtures/shop/migrations");
+    // A likely name, which the macro must not take for itself.
+    static SUITE: Template = Template::new("fixtures/shop/migrations");
 
-    sqlitmus::migration_suite!(SHOP, |suite| {
+    sqlitmus::migration_suite!(SUITE, |suite| {
         suite
             .allow_loss(26, "products.price_cents", "since 16 it is in prices, and 26 copies what is missing there")
             .allow_loss(30, "sessions.ip_address", "the law asks for it")
