@@ -22,7 +22,8 @@ use crate::sim::Disk;
 type Change = fn(&mut Connection) -> Result<(), BoxError>;
 
 /// What the databases of an app are made from. Built at first use, once per process; every test gets a copy of its own
-/// that shares all pages with the template until one side writes.
+/// that shares all pages with the template until one side writes. It belongs in a `static`: a `const` is another template
+/// wherever it is named, each built anew.
 ///
 /// ```
 /// use sqlitmus::{Profile, Template};
@@ -156,6 +157,8 @@ impl Template {
     }
 
     /// Where migrations note that they were applied, so that the app's own runner finds them done. Without it, nowhere.
+    /// Runners that check what stands there have tables of their own (sqlx, diesel, refinery): an app that runs one when it
+    /// starts takes [`migrate_path`](Template::migrate_path) or [`migrate_with`](Template::migrate_with).
     #[must_use]
     pub const fn ledger(mut self, ledger: Ledger) -> Template {
         self.ledger = ledger;

@@ -201,6 +201,12 @@ impl TestDb {
 
     /// The URI by which every driver that is linked to the same SQLite opens this database. sqlx wants `sqlite:` in place
     /// of `file:`.
+    ///
+    /// ```
+    /// let db = sqlitmus::Template::empty().in_memory();
+    /// let url = db.uri().replacen("file:", "sqlite:", 1); // for SqlitePool::connect(&url)
+    /// # assert!(url.starts_with("sqlite:/sqlitmus/"));
+    /// ```
     pub fn uri(&self) -> String {
         match &self.folder {
             Some(_) => format!("file:{}?vfs={}", percent_encoded(&self.path), self.disk.vfs_name()),

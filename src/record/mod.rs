@@ -85,6 +85,8 @@
 //!   made there are marked `! ` with the reason, unless another test's database could. A statement whose plans differ, by
 //!   schema, statistics or the values of its first runs, has a paragraph for each.
 //! - The same run gives the same bytes, in whatever order its tests run, unless they themselves run other SQL each time.
+//! - What [`crash`](crate::crash), [`faults`](crate::faults), [`interleave`](crate::interleave) and the
+//!   [`suite`](crate::suite) run, they run on copies that are nobody's test: call it once without them, and it is there.
 //! - A database that is never dropped, in a `static` or after `std::process::exit`, adds nothing. `ledger.txt.lock` beside
 //!   the file is for the processes to wait at; delete it when no test runs.
 
