@@ -83,6 +83,18 @@ impl Template {
     }
 
     /// The app's own migration code, on a connection: `rusqlite_migration`, refinery, or written by hand.
+    ///
+    /// ```
+    /// use sqlitmus::{Template, rusqlite::{self, Connection}};
+    ///
+    /// fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
+    ///     db.execute_batch("CREATE TABLE users(name TEXT NOT NULL) STRICT")
+    /// }
+    ///
+    /// // `Ok(..?)` takes errors of any type.
+    /// static APP: Template = Template::migrate_with(|db| Ok(migrate(db)?));
+    /// # assert!(APP.in_memory().prepare("SELECT name FROM users").is_ok());
+    /// ```
     pub const fn migrate_with(migrate: fn(&mut Connection) -> Result<(), BoxError>) -> Template {
         Template::of(Source::With(migrate))
     }
@@ -90,6 +102,17 @@ impl Template {
     /// The app's own migration code, on the path of a database file: diesel, sqlx, an external tool. The file is there,
     /// with the size of pages and the journal mode of the profile, and without a table. The code runs on a thread of its
     /// own, so that it may block on a runtime where the test is async itself.
+    ///
+    /// ```ignore
+    /// static APP: Template = Template::migrate_path(|path| {
+    ///     tokio::runtime::Runtime::new()?.block_on(async {
+    ///         let pool = SqlitePool::connect(&format!("sqlite:{}", path.display())).await?;
+    ///         sqlx::migrate!().run(&pool).await?;
+    ///         pool.close().await;
+    ///         Ok(())
+    ///     })
+    /// });
+    /// ```
     pub const fn migrate_path(migrate: fn(&Path) -> Result<(), BoxError>) -> Template {
         Template::of(Source::Path(migrate))
     }

@@ -38,10 +38,9 @@
 //!
 //! The recorder sits in SQLite's trace hook, of which each connection has one. If the app sets its own on a connection
 //! (`Connection::trace`, `trace_v2`), that replaces the recorder's, and what the connection runs from then on is not seen.
-//! For the connection that [`TestDb::record`] hands out, and the database's first one with a [`Recorder`], this is
-//! noticed when the recording ends (by a `SELECT` without a table, which the app's hook sees): [`Queries::is_complete`] is false and every assertion fails. On a connection that the
-//! app opens itself, it cannot be noticed.
-
+//! For the connection that [`TestDb::record`] hands out, and the database's first one with a [`Recorder`], this is noticed
+//! when the recording ends (by a `SELECT` without a table, which the app's hook sees): [`Queries::is_complete`] is false and
+//! every assertion fails. On a connection that the app opens itself, it cannot be noticed.
 //!
 //! # A ledger of a whole run
 //!

@@ -76,6 +76,22 @@ struct Ran {
 /// assert_eq!(by_name.growth(), Growth::Linear);
 /// ```
 ///
+/// Rows that only have to be there can be [made up](crate::data):
+///
+/// ```
+/// use sqlitmus::{Template, data::Fill, plan::{Growth, growth}};
+///
+/// static APP: Template = Template::new("fixtures/shop/migrations");
+///
+/// growth(
+///     &APP,
+///     [10, 100, 1000],
+///     |db, n| Fill::new().rows("customers", n as u64).try_insert(db),
+///     "SELECT name FROM customers WHERE id = 7",
+/// )
+/// .assert_at_most(Growth::Constant);
+/// ```
+///
 /// [`Query::steps`]: crate::record::Query::steps
 ///
 /// # Panics
