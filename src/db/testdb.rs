@@ -19,7 +19,8 @@ use crate::sim::{Blocks, Clock, Disk};
 
 /// A database that belongs to one test, and its first connection, to which it dereferences.
 ///
-/// It is gone when it is dropped. When it is dropped by a panic, it is kept as a file, and a line says where.
+/// It is gone when it is dropped. When it is dropped by a panic, it is kept as a file, and a line says where. A test that
+/// fails by returning an error does not panic: with `SQLITMUS_KEEP=always` its database is kept too.
 pub struct TestDb {
     connection: Connection,
     /// Lets recordings see every connection to this database.
