@@ -59,6 +59,9 @@
 //! other databases on the same disk (`ATTACH`) counts too; files beside the database are not on the disk:
 //! [`faults`](crate::faults) stops the action where the power would.
 //!
+//! Code that does not take a rusqlite connection, of diesel, sqlx or a pool, opens the copy by
+//! [`sim::uri`](crate::sim::uri). It has to be through with it when it returns.
+//!
 //! `SQLITMUS_SHARD=2/4` looks at every fourth moment, `SQLITMUS_SEED` chooses other images where there are too many, and
 //! `SQLITMUS_REPLAY` repeats the one image that a failure has printed.
 

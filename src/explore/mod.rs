@@ -147,7 +147,7 @@ impl<'a> Guarded<'a> {
             (who, _) => names[who - 1],
         };
         Err(Error::new(kind, format!("{who} uses the test's own database, and is run on copies of it")).help(
-            "use the connection that is given as an argument; a second one is opened by its path, with ?vfs=sqlitmus",
+            "use the connection that is given as an argument; a second one, of any driver, opens sqlitmus::sim::uri(connection)",
         ))
     }
 }

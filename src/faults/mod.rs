@@ -51,6 +51,8 @@
 //!
 //! The test's own database stays as it is, and the clock of the copies stands still: a busy timeout costs nothing.
 //! `random()` and `randomblob()` give the same values in each run.
+//! Code that does not take a rusqlite connection, of diesel, sqlx or a pool, opens the copy by
+//! [`sim::uri`](crate::sim::uri).
 //!
 //! # Out of memory
 //!

@@ -52,6 +52,9 @@
 //! task stops before each statement, and where SQLite would wait. The clock stands still, so that a busy timeout costs
 //! nothing.
 //!
+//! Code that does not take a rusqlite connection opens the fork by [`sim::uri`](crate::sim::uri). Its statements have to run
+//! on the task's thread, as diesel's do; sqlx has a thread of its own for each connection, and cannot be explored.
+//!
 //! Where there are more than [a thousand](Explore::limit) orders of the statements, those that touch no lock are not told
 //! apart, as no other connection can see when they run. Where that is still too many, schedules are drawn by
 //! `SQLITMUS_SEED`. The [`Report`] says which. `SQLITMUS_SHARD=2/4` runs the second quarter of them, and

@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use rusqlite::Connection;
+
 use super::blocks::Blocks;
 use super::clock::Clock;
 use super::gate::Gate;
@@ -25,6 +27,30 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// are still open somewhere.
 pub fn live_disks() -> usize {
     LIVE.load(Ordering::SeqCst)
+}
+
+/// The URI by which another connection opens the database that this one has open on a simulated disk, with the same clock.
+/// `None` if it lies elsewhere.
+///
+/// That is how code under [`crash`](crate::crash) or [`faults`](crate::faults) that does not take a rusqlite connection gets
+/// to the copy that it is run on; for a test's own database, [`TestDb::uri`](crate::TestDb::uri) says the same.
+///
+/// ```
+/// use sqlitmus::{Template, faults, rusqlite::Connection, sim};
+///
+/// static APP: Template = Template::embedded(&[("1.sql", "CREATE TABLE log(line TEXT, at TEXT DEFAULT CURRENT_TIMESTAMP);")]);
+///
+/// faults::sweep(&APP.in_memory(), |copy| {
+///     let of_the_app = Connection::open(sim::uri(copy).unwrap())?; // sqlx: with `sqlite:` in place of `file:`
+///     of_the_app.execute("INSERT INTO log(line) VALUES ('hello')", [])
+/// })
+/// .run();
+/// ```
+pub fn uri(connection: &Connection) -> Option<String> {
+    let path = connection.path()?;
+    // As `home` is made.
+    let (mount, _) = path.strip_prefix(ROOT)?.split_once('-')?;
+    Some(format!("file:{path}?vfs=sqlitmus-{mount}"))
 }
 
 pub(crate) struct Disk {

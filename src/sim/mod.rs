@@ -35,6 +35,6 @@ mod vfs;
 pub(crate) use blocks::Blocks;
 pub use clock::Clock;
 pub(crate) use disk::Disk;
-pub use disk::live_disks;
+pub use disk::{live_disks, uri};
 pub(crate) use gate::{Op, Refused, Watch};
 pub(crate) use oplog::{Entry, Event, OpLog, WriteLocks};

@@ -177,7 +177,7 @@ fn an_action_that_opens_the_database_by_itself() {
         result,
         "the action uses the test's own database, and is run on copies of it
 
-  help: use the connection that is given as an argument; a second one is opened by its path, with ?vfs=sqlitmus",
+  help: use the connection that is given as an argument; a second one, of any driver, opens sqlitmus::sim::uri(connection)",
     );
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use sqlitmus::faults::Kind;
 use sqlitmus::rusqlite::{Connection, Result};
-use sqlitmus::{ErrorKind, Profile, faults};
+use sqlitmus::{ErrorKind, Profile, faults, sim};
 
 use super::{SHOP, db};
 
@@ -212,4 +212,20 @@ SQLite cannot be made to run out of memory
     let action = |db: &mut Connection| db.execute(ORDER, []);
     says(faults::sweep(&shop, action).out_of_memory().try_run(), expected);
     says(faults::sweep(&shop, action).only(Kind::OutOfMemoryFromThenOn).try_run(), expected);
+}
+
+/// It has the copy's clock, so that a timeout takes no time and each run writes the same.
+#[test]
+fn a_second_connection_to_the_same_copy() {
+    let db = db(Profile::PRODUCTION, "CREATE TABLE log(line TEXT, at TEXT DEFAULT CURRENT_TIMESTAMP)");
+    let report = faults::sweep(&db, |copy| {
+        let second = Connection::open(sim::uri(copy).unwrap())?;
+        assert_eq!(sim::uri(&second), sim::uri(copy));
+        second.busy_timeout(std::time::Duration::from_secs(30))?;
+        second.execute("INSERT INTO log(line) VALUES ('hello')", [])
+    })
+    .run();
+    assert!(report.kinds.iter().any(|tried| tried.kind == Kind::BusyFromThenOn), "{report}");
+    assert_eq!(sim::uri(&db).as_deref(), Some(&*db.uri()));
+    assert_eq!(sim::uri(&Connection::open_in_memory().unwrap()), None);
 }

@@ -100,7 +100,7 @@ fn a_task_that_uses_the_database_itself() {
             format!(
                 "{who} uses the test's own database, and is run on copies of it
 
-  help: use the connection that is given as an argument; a second one is opened by its path, with ?vfs=sqlitmus"
+  help: use the connection that is given as an argument; a second one, of any driver, opens sqlitmus::sim::uri(connection)"
             )
         );
     }

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
-use sqlitmus::BoxError;
 use sqlitmus::interleave::explore;
 use sqlitmus::rusqlite::{Connection, ErrorCode, Result, TransactionBehavior, ffi};
+use sqlitmus::{BoxError, sim};
 
 use super::{ROLLBACK, WAL, count, failure, wal};
 
@@ -80,11 +80,7 @@ fn who_waits_is_woken_by_the_lock_that_it_waits_for() {
     let stuck = explore(&db)
         .task("alice", |db| -> Result<(), BoxError> {
             let begin = db.query_row("SELECT julianday('now')", [], |row| row.get::<_, f64>(0))?;
-            // `/sqlitmus/7-12/main.db` lies on the disk behind the VFS `sqlitmus-7`.
-            let path = db.path().ok_or("no path")?;
-            let number = path.split(['/', '-']).nth(2).ok_or("no number")?;
-            let path = format!("file:{path}?vfs=sqlitmus-{number}");
-            let second = Connection::open(path)?;
+            let second = Connection::open(sim::uri(db).ok_or("no simulated disk")?)?;
             second.busy_timeout(Duration::from_secs(30))?;
             let _transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             second.execute_batch("BEGIN IMMEDIATE").map_err(|error| {
