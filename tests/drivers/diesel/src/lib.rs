@@ -26,7 +26,7 @@ mod tests {
     use diesel::Connection;
     use diesel::sqlite::SqliteConnection;
     use diesel_migrations::{FileBasedMigrations, MigrationHarness};
-    use sqlitmus::{BoxError, Template, TestDb};
+    use sqlitmus::{BoxError, Template, TestDb, crash, faults, interleave, sim};
 
     const MIGRATIONS: &str = "../../../fixtures/formats/diesel";
 
@@ -84,5 +84,19 @@ mod tests {
             statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
         };
         assert_eq!(schema(&READ.in_memory()), schema(&RUN.in_memory()));
+    }
+
+    /// Each on the copy that it is run on.
+    #[test]
+    fn what_if_takes_code_on_diesel() {
+        fn add_one(copy: &mut sqlitmus::rusqlite::Connection) -> Result<(), BoxError> {
+            let mut connection = SqliteConnection::establish(&sim::uri(copy).ok_or("no copy")?)?;
+            super::add(&mut connection, "from diesel")?;
+            Ok(())
+        }
+        let db = READ.in_memory();
+        crash::test(&db, add_one).run();
+        faults::sweep(&db, add_one).run();
+        assert!(interleave::explore(&db).task("one", add_one).task("two", add_one).run().is_exhaustive());
     }
 }
