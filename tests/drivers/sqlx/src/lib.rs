@@ -18,9 +18,9 @@ mod tests {
     use std::path::Path;
     use std::str::FromStr;
 
-    use sqlitmus::{BoxError, Template, TestDb};
+    use sqlitmus::{BoxError, Template, TestDb, crash, faults, sim};
     use sqlx::sqlite::SqliteConnectOptions;
-    use sqlx::{ConnectOptions, SqliteConnection};
+    use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
     const MIGRATIONS: &str = "../../../fixtures/formats/sqlx";
 
@@ -83,5 +83,30 @@ mod tests {
         let db = RUN.in_memory();
         let applied: i64 = db.query_row("SELECT count(*) FROM _sqlx_migrations", [], |row| row.get(0)).unwrap();
         assert_eq!(applied, 3);
+    }
+
+    /// Each on the copy that it is run on. Schedules are for code whose statements run on its own thread.
+    #[test]
+    fn what_if_takes_code_on_sqlx() {
+        fn add_one(copy: &mut sqlitmus::rusqlite::Connection) -> Result<(), BoxError> {
+            let url = sim::uri(copy).ok_or("no copy")?.replacen("file:", "sqlite:", 1);
+            tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+                let mut connection = SqliteConnectOptions::from_str(&url)?.connect().await?;
+                let added = async {
+                    // By itself an INSERT with RETURNING is `Ok` where its commit fails: sqlx stops at the first row.
+                    let mut transaction = connection.begin().await?;
+                    super::add(&mut transaction, "from sqlx").await?;
+                    transaction.commit().await
+                };
+                let added = added.await;
+                // On its thread it would go on after the action has returned.
+                connection.close().await?;
+                added?;
+                Ok(())
+            })
+        }
+        let db = READ.in_memory();
+        crash::test(&db, add_one).run();
+        faults::sweep(&db, add_one).run();
     }
 }
