@@ -83,6 +83,8 @@ struct Counted {
     /// Whether the first column is that of an index of several, as a type is. What is the only column of its indexes says
     /// more.
     first_of_several: bool,
+    /// The table to which the first column refers by itself.
+    parent: Option<String>,
 }
 
 /// What the first column of an index is like in a large table.
@@ -143,7 +145,16 @@ fn cases(catalog: &Catalog, sql: &str) -> Result<Vec<Case>> {
     let selective = |_: &Counted| Shape::Selective;
     add("all tables small", &|_| SMALL, &selective);
     add("all tables large, indexes selective", &|_| LARGE, &selective);
-    add("all tables large, first columns of indexes unselective", &|_| LARGE, &|_| Shape::Unselective);
+    // A column that refers to many rows alike refers to few: its parent cannot be large.
+    let beside = |is_unselective: &dyn Fn(&Counted) -> bool, table: &str| {
+        let is_parent = |one: &Counted| one.parent.as_deref().is_some_and(|parent| parent.eq_ignore_ascii_case(table));
+        match counted.iter().any(|one| !one.first_is_key && is_unselective(one) && is_parent(one)) {
+            true => SMALL,
+            false => LARGE,
+        }
+    };
+    let size = |table: &str| beside(&|_| true, table);
+    add("all tables large, first columns of indexes unselective", &size, &|_| Shape::Unselective);
 
     let mut tables: Vec<&str> = Vec::new();
     let mut columns: Vec<(&str, &str)> = Vec::new();
@@ -161,11 +172,10 @@ fn cases(catalog: &Catalog, sql: &str) -> Result<Vec<Case>> {
     }
     // A column is alike in all indexes that it leads: ANALYZE would not count it in two ways.
     for (table, column) in columns {
-        let shape = |one: &Counted| match one.table == table && one.first.as_deref() == Some(column) {
-            true => Shape::Unselective,
-            false => Shape::Selective,
-        };
-        add(&format!("all tables large, {table}.{column} unselective"), &|_| LARGE, &shape);
+        let is_it = |one: &Counted| one.table == table && one.first.as_deref() == Some(column);
+        let shape = |one: &Counted| if is_it(one) { Shape::Unselective } else { Shape::Selective };
+        let size = |table: &str| beside(&is_it, table);
+        add(&format!("all tables large, {table}.{column} unselective"), &size, &shape);
     }
     if tables.len() > 1 {
         for table in &tables {
@@ -210,7 +220,11 @@ impl Counted {
 fn counted(connection: &Connection) -> rusqlite::Result<Vec<Counted>> {
     let sql = "SELECT t.name, i.name, i.\"unique\", i.partial, (SELECT count(*) FROM pragma_index_info(i.name)),
                       EXISTS (SELECT 1 FROM main.sqlite_master AS m WHERE m.type = 'index' AND m.name = i.name),
-                      (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0)
+                      (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0),
+                      (SELECT f.\"table\" FROM pragma_foreign_key_list(t.name, 'main') AS f
+                       WHERE f.\"from\" = (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0) COLLATE NOCASE
+                         AND f.id NOT IN (SELECT id FROM pragma_foreign_key_list(t.name, 'main') WHERE seq > 0)
+                       LIMIT 1)
                FROM main.sqlite_master AS t LEFT JOIN pragma_index_list(t.name, 'main') AS i
                WHERE t.type = 'table' AND t.rootpage > 0 AND lower(substr(t.name, 1, 7)) <> 'sqlite_'
                ORDER BY t.name, i.name";
@@ -228,6 +242,7 @@ fn counted(connection: &Connection) -> rusqlite::Result<Vec<Counted>> {
             first: None,
             first_is_key: false,
             first_of_several: false,
+            parent: None,
         };
         let Some(index) = row.get::<_, Option<String>>(1)? else {
             counted.push(one);
@@ -239,7 +254,7 @@ fn counted(connection: &Connection) -> rusqlite::Result<Vec<Counted>> {
         // The primary key of a table WITHOUT ROWID is the table, and in no list of objects.
         one.index = Some(if row.get(5)? { index } else { table });
         one.columns = usize::try_from(row.get::<_, i64>(4)?).unwrap_or_default();
-        (one.unique, one.partial, one.first) = (row.get(2)?, row.get(3)?, row.get(6)?);
+        (one.unique, one.partial, one.first, one.parent) = (row.get(2)?, row.get(3)?, row.get(6)?, row.get(7)?);
         counted.push(one);
     }
     let facts: Vec<(bool, bool)> = counted

@@ -94,6 +94,23 @@ fn one_way_to_go_is_stable() {
 }
 
 #[test]
+fn what_many_rows_refer_to_alike_is_small() {
+    // A million orders beside ten thousand items for each order that has any would be no database that there is.
+    let schema = |references: &str| {
+        format!(
+            "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer INTEGER NOT NULL, placed_at TEXT);
+             CREATE INDEX orders_customer ON orders(customer);
+             CREATE TABLE items(id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL {references}, product TEXT);
+             CREATE INDEX items_order ON items(order_id);"
+        )
+    };
+    let sql = "SELECT i.product FROM items AS i JOIN orders AS o ON o.id = i.order_id WHERE o.customer = ?1";
+    assert_plan_stable(&db(&schema("REFERENCES orders")), sql);
+    // Without the foreign key, nothing says so.
+    try_assert_plan_stable(&db(&schema("")), sql).unwrap_err();
+}
+
+#[test]
 fn the_statistics_of_the_database_are_among_them() {
     // Of 60 orders all are of one kind, so that an index of it is of no use.
     let by_kind = "SELECT user_id FROM orders WHERE kind = ?1";
