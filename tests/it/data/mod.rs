@@ -3,6 +3,7 @@
 mod documents;
 mod hardships;
 mod options;
+mod parents;
 mod properties;
 mod refused;
 mod shop;
