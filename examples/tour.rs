@@ -100,7 +100,7 @@ fn main() -> Result<(), BoxError> {
 }
 
 /// Makes a shop have `n` orders of one customer.
-fn orders(connection: &mut Connection, n: usize) -> Result<(), BoxError> {
+fn orders(connection: &mut Connection, n: u64) -> Result<(), BoxError> {
     let ada = app::add_customer(connection, "ada@example.com", "Ada")?;
     let mut insert = connection.prepare("INSERT INTO orders(number, customer_id) VALUES (?1, ?2)")?;
     for order in 0..n {

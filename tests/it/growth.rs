@@ -10,10 +10,10 @@ static APP: Template = Template::embedded(&[(
      CREATE TABLE orders(id INTEGER PRIMARY KEY, user_id INT, total INT);
      CREATE INDEX orders_user ON orders(user_id);",
 )]);
-const SIZES: [usize; 3] = [10, 100, 1000];
+const SIZES: [u64; 3] = [10, 100, 1000];
 
 /// n users with an order each; their names are not in order.
-fn fill(db: &mut Connection, n: usize) -> rusqlite::Result<()> {
+fn fill(db: &mut Connection, n: u64) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     let mut users = transaction.prepare("INSERT INTO users(name, email, team) VALUES (?1, ?2, ?3)")?;
     let mut orders = transaction.prepare("INSERT INTO orders(user_id, total) VALUES (?1, ?1)")?;
@@ -84,7 +84,7 @@ fn counting_all_rows_in_a_trigger_is_linear_for_each_row_that_sets_it_off() {
          CREATE TRIGGER counted AFTER INSERT ON notes BEGIN UPDATE sums SET n = (SELECT count(*) FROM log); END;
          CREATE TRIGGER kept AFTER DELETE ON notes BEGIN DELETE FROM log; END;",
     )]);
-    let fill = |db: &mut Connection, n: usize| -> rusqlite::Result<()> {
+    let fill = |db: &mut Connection, n: u64| -> rusqlite::Result<()> {
         let transaction = db.transaction()?;
         (0..n).try_for_each(|x| transaction.execute("INSERT INTO log VALUES (?1)", [x as i64]).map(drop))?;
         transaction.commit()

@@ -47,8 +47,8 @@ impl Growth {
     /// difference is compared with those before it, and the class whose own differences stand in nearest the same ratio,
     /// is the one. This is exact where steps are a constant and a multiple of n, and needs no clock and no tolerance but
     /// one: less than a hundredth more at the last size is constant.
-    pub(super) fn of(sizes: &[usize], steps: &[u64]) -> Growth {
-        let x: Vec<f64> = sizes.iter().map(|&size| float(size as u64)).collect();
+    pub(super) fn of(sizes: &[u64], steps: &[u64]) -> Growth {
+        let x: Vec<f64> = sizes.iter().map(|&size| float(size)).collect();
         let y: Vec<f64> = steps.iter().map(|&steps| float(steps)).collect();
         let last = y.len() - 1;
         let rise = |values: &[f64], at: usize| values[at] - values[at - 1];

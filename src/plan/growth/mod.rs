@@ -20,7 +20,7 @@ use crate::progress::Progress;
 /// Its `Display` is a table: sizes, steps, and what each further row costs.
 #[derive(Debug)]
 pub struct GrowthReport {
-    sizes: Vec<usize>,
+    sizes: Vec<u64>,
     steps: Vec<u64>,
     growth: Growth,
     /// The statement, where it is one; else what the code ran.
@@ -64,7 +64,7 @@ struct Ran {
 /// static APP: Template =
 ///     Template::embedded(&[("1.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE);")]);
 ///
-/// fn users(db: &mut Connection, n: usize) -> rusqlite::Result<()> {
+/// fn users(db: &mut Connection, n: u64) -> rusqlite::Result<()> {
 ///     let mut insert = db.prepare("INSERT INTO users(name, email) VALUES (?1, ?1 || '@example.com')")?;
 ///     (0..n).try_for_each(|user| insert.execute([user.to_string()]).map(drop))
 /// }
@@ -86,7 +86,7 @@ struct Ran {
 /// growth(
 ///     &APP,
 ///     [10, 100, 1000],
-///     |db, n| Fill::new().rows("customers", n as u64).try_insert(db),
+///     |db, n| Fill::new().rows("customers", n).try_insert(db),
 ///     "SELECT name FROM customers WHERE id = 7",
 /// )
 /// .assert_at_most(Growth::Constant);
@@ -100,8 +100,8 @@ struct Ran {
 #[track_caller]
 pub fn growth<T, E: Into<BoxError>>(
     template: &Template,
-    sizes: impl AsRef<[usize]>,
-    fill: impl FnMut(&mut Connection, usize) -> Result<T, E>,
+    sizes: impl AsRef<[u64]>,
+    fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
     sql: &str,
 ) -> GrowthReport {
     or_panic(try_growth(template, sizes, fill, sql))
@@ -113,8 +113,8 @@ pub fn growth<T, E: Into<BoxError>>(
 /// As the panics of [`growth`].
 pub fn try_growth<T, E: Into<BoxError>>(
     template: &Template,
-    sizes: impl AsRef<[usize]>,
-    mut fill: impl FnMut(&mut Connection, usize) -> Result<T, E>,
+    sizes: impl AsRef<[u64]>,
+    mut fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
     sql: &str,
 ) -> Result<GrowthReport> {
     let sql = refused::only_statement(sql)?;
@@ -146,7 +146,7 @@ pub fn try_growth<T, E: Into<BoxError>>(
 /// static APP: Template =
 ///     Template::embedded(&[("1.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT);")]);
 ///
-/// fn users(db: &mut Connection, n: usize) -> rusqlite::Result<()> {
+/// fn users(db: &mut Connection, n: u64) -> rusqlite::Result<()> {
 ///     (0..n).try_for_each(|_| db.execute("INSERT INTO users(name) VALUES ('Ada')", []).map(drop))
 /// }
 ///
@@ -159,8 +159,8 @@ pub fn try_growth<T, E: Into<BoxError>>(
 #[track_caller]
 pub fn growth_of<T, E: Into<BoxError>, R, F: Into<BoxError>>(
     template: &Template,
-    sizes: impl AsRef<[usize]>,
-    fill: impl FnMut(&mut Connection, usize) -> Result<T, E>,
+    sizes: impl AsRef<[u64]>,
+    fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
     work: impl FnMut(&mut Connection) -> Result<R, F>,
 ) -> GrowthReport {
     or_panic(try_growth_of(template, sizes, fill, work))
@@ -172,8 +172,8 @@ pub fn growth_of<T, E: Into<BoxError>, R, F: Into<BoxError>>(
 /// As the panics of [`growth_of`].
 pub fn try_growth_of<T, E: Into<BoxError>, R, F: Into<BoxError>>(
     template: &Template,
-    sizes: impl AsRef<[usize]>,
-    mut fill: impl FnMut(&mut Connection, usize) -> Result<T, E>,
+    sizes: impl AsRef<[u64]>,
+    mut fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
     mut work: impl FnMut(&mut Connection) -> Result<R, F>,
 ) -> Result<GrowthReport> {
     let mut fill = |db: &mut Connection, n| fill(db, n).map(drop).map_err(Into::into);
@@ -181,12 +181,12 @@ pub fn try_growth_of<T, E: Into<BoxError>, R, F: Into<BoxError>>(
     measure(template, sizes.as_ref(), &mut fill, &mut |db, tables, report| record(db, tables, &mut work, report))
 }
 
-type Fill<'a> = dyn FnMut(&mut Connection, usize) -> Result<(), BoxError> + 'a;
+type Fill<'a> = dyn FnMut(&mut Connection, u64) -> Result<(), BoxError> + 'a;
 
 /// Fills a database for each size and lets `count` add what it counts there to the report.
 fn measure(
     template: &Template,
-    sizes: &[usize],
+    sizes: &[u64],
     fill: &mut Fill<'_>,
     count: &mut dyn FnMut(&TestDb, &walked::Rows, &mut GrowthReport) -> Result<()>,
 ) -> Result<GrowthReport> {
@@ -205,7 +205,7 @@ fn measure(
         plan: None,
     };
     let mut progress = Progress::of("counting steps", Some(sizes.len() as u64));
-    let mut before: Option<(usize, u64)> = None;
+    let mut before: Option<(u64, u64)> = None;
     for (&size, done) in sizes.iter().zip(0..) {
         progress.at(done);
         let mut db = template.try_in_memory()?;
@@ -296,7 +296,7 @@ impl GrowthReport {
     }
 
     /// The sizes, as they were asked for.
-    pub fn sizes(&self) -> &[usize] {
+    pub fn sizes(&self) -> &[u64] {
         &self.sizes
     }
 

@@ -96,7 +96,7 @@ fn looks_at_everything() {
         drop(db.connect());
     }
     // A PRAGMA has no plan, and what is left is what is asked about it.
-    let fill = |db: &mut Connection, n: usize| Fill::new().rows("users", n as u64).try_insert(db);
+    let fill = |db: &mut Connection, n: u64| Fill::new().rows("users", n).try_insert(db);
     let _ = plan::growth_of(&SHOP, [1, 2, 4], fill, |db| db.execute_batch("PRAGMA user_version"));
 }
 
