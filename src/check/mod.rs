@@ -192,8 +192,20 @@ impl Findings {
         for fix in self.found.iter().filter_map(Finding::help) {
             if !fixes.contains(&fix) {
                 fixes.push(fix);
-                error = error.help(fix);
             }
+        }
+        let mut lines = 0;
+        let fits = |fix: &&&str| {
+            lines += fix.lines().count();
+            lines <= MOST_LINES
+        };
+        let shown = fixes.iter().take_while(fits).count().max(1);
+        for fix in fixes.iter().take(shown) {
+            error = error.help(*fix);
+        }
+        if fixes.len() > shown {
+            let left = fixes.len() - shown;
+            error = error.help(format!("remedies of {left} more are left out here: Finding::help has each"));
         }
         // Broken pages are never meant; those checks give no codes.
         if let Some(Finding { code, object, .. }) = self.found.iter().find(|finding| self.codes.contains(&finding.code))
@@ -213,6 +225,9 @@ impl Findings {
         self.found.push(finding);
     }
 }
+
+/// How many lines of remedies are shown: fifty rebuilt tables are read by nobody.
+const MOST_LINES: usize = 100;
 
 impl Finding {
     fn body(&self) -> String {

@@ -31,6 +31,25 @@ fn findings_read_well() {
 }
 
 #[test]
+fn a_report_of_many_findings_shows_some_remedies() {
+    let report = |tables: usize| {
+        let schema: String =
+            (0..tables).map(|at| format!("CREATE TABLE t{at}(id INTEGER PRIMARY KEY, x TEXT);")).collect();
+        check::lint(&database(&schema)).try_assert_ok().unwrap_err().to_string()
+    };
+    let rebuilds = |report: &str| report.matches("RENAME TO t").count();
+    assert_eq!(rebuilds(&report(3)), 3);
+    let many = report(60);
+    assert!((3..30).contains(&rebuilds(&many)), "{many}");
+    assert_eq!(many.matches("not-strict (t").count(), 60);
+    let left = 60 - rebuilds(&many);
+    assert!(
+        many.contains(&format!("help: remedies of {left} more are left out here: Finding::help has each")),
+        "{many}"
+    );
+}
+
+#[test]
 fn a_column_a_table_or_everything_is_allowed() {
     let lint = || check::lint(&database(SCHEMA));
     assert_eq!(all(&lint()), ["fk-unindexed c.p_id", "fk-unindexed d.p_id"]);
