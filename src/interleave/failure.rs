@@ -53,6 +53,7 @@ pub(super) fn headline(tasks: &[Task], problem: &Problem) -> String {
         Problem::LeavesOpen(task) => format!("{} leaves its transaction open", name(task)),
         Problem::NoSerialOrder => format!("no serial order of {} gives this", names(tasks)),
         Problem::Invariant(_) => String::from("the invariant does not hold"),
+        Problem::Fails(task, says) => format!("{} fails as it does in no serial order: {}", name(task), short(says)),
         Problem::Busy(task, blocked) => format!("{} fails with {}", name(task), because(*blocked)),
     }
 }
@@ -299,6 +300,8 @@ fn overwritten<'a>(own: &'a [BTreeSet<String>], done: &'a BTreeSet<String>) -> O
     None
 }
 
+const HANDLED: &str = "if whoever calls it handles the error, say so: .may_fail()";
+
 fn helps(problem: &Problem, tried: Option<&Tried>) -> Vec<String> {
     let mut helps: Vec<String> = tried
         .into_iter()
@@ -319,8 +322,9 @@ fn helps(problem: &Problem, tried: Option<&Tried>) -> Vec<String> {
             if blocked.is_upgrade() && helps.is_empty() {
                 helps.push(String::from("a transaction that is going to write begins with BEGIN IMMEDIATE"));
             }
-            helps.push(String::from("if whoever calls it handles the error, say so: .may_fail()"));
+            helps.push(String::from(HANDLED));
         }
+        Problem::Fails(..) => helps.push(String::from(HANDLED)),
         Problem::Outside(_) => helps.push(String::from(
             "a mutex, a channel or a sleep that is held over a statement; tasks run one at a time here, so that what another \
              task holds is not given back",

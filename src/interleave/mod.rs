@@ -35,8 +35,9 @@
 //! # What is looked for
 //!
 //! The state at the end, and what each task returned, have to be those of the tasks run one after another, in some order. A
-//! task that returns an error has to have done nothing. A task that only reads returns what it has read, so that it is
-//! compared. And no task may fail because of a lock: with the busy timeout of the profile, that is
+//! task that returns an error has to have done nothing, and has to return that error in some order of the tasks one after
+//! another as well: two that look for a name and then insert it meet in its UNIQUE. A task that only reads returns what it
+//! has read, so that it is compared. And no task may fail because of a lock: with the busy timeout of the profile, that is
 //!
 //! - `SQLITE_BUSY` or `SQLITE_BUSY_SNAPSHOT` in a transaction that reads first and writes then, which no timeout cures;
 //! - tasks that wait for each other;
@@ -146,7 +147,8 @@ impl<'a> Explore<'a> {
         self
     }
 
-    /// Tasks may return an error because of a lock, as long as they leave nothing behind: whoever calls them handles it.
+    /// Tasks may return an error because of the others, of a lock or of a version that is no longer the newest, as long as
+    /// they leave nothing behind: whoever calls them handles it.
     pub fn may_fail(mut self) -> Self {
         self.may_fail = true;
         self
@@ -287,7 +289,7 @@ impl<'a> Explore<'a> {
 fn remedies(problem: &Problem) -> &'static [Remedy] {
     match problem {
         Problem::Busy(_, Blocked::NoTimeout) => &[Remedy::Timeout],
-        Problem::Busy(..) | Problem::NoSerialOrder | Problem::Invariant(_) => {
+        Problem::Busy(..) | Problem::Fails(..) | Problem::NoSerialOrder | Problem::Invariant(_) => {
             &[Remedy::Immediate, Remedy::OneTransaction]
         }
         _ => &[],

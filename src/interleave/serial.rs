@@ -77,6 +77,16 @@ impl<'a> Rehearsal<'a> {
         Ok(None)
     }
 
+    /// Whether a task ends like this in any order of all.
+    pub(super) fn ends_so(&mut self, task: usize, outcome: Option<&Outcome>) -> Result<bool> {
+        for order in self.orders() {
+            if self.serial(&order)?.outcomes[task].as_ref() == outcome {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The orders with which a run may be compared.
     pub(super) fn candidates(run: &Run) -> Vec<Vec<usize>> {
         casts(&run.outcomes).iter().flat_map(|cast| permutations(cast)).collect()

@@ -26,6 +26,9 @@ pub(super) enum Problem {
     NoSerialOrder,
     /// What the invariant says.
     Invariant(String),
+    /// The task returns an error that it does not return without the others between its statements, and what it says. It has
+    /// done no harm.
+    Fails(usize, String),
     /// The task fails because of a lock, though it has done no harm.
     Busy(usize, Blocked),
 }
@@ -75,7 +78,7 @@ pub(super) enum Verdict {
     Bad(Problem),
 }
 
-/// Judges a run. Tasks that `may_fail` may return an error because of a lock, if they leave nothing behind.
+/// Judges a run. Tasks that `may_fail` may return any error, if they leave nothing behind.
 pub(super) fn judge(
     rehearsal: &mut Rehearsal<'_>,
     run: &Run,
@@ -91,8 +94,17 @@ pub(super) fn judge(
     {
         return Ok(Verdict::Bad(Problem::Invariant(why)));
     }
-    if !may_fail && let Some((task, blocked)) = blocked(run) {
-        return Ok(Verdict::Bad(Problem::Busy(task, blocked)));
+    if !may_fail {
+        if let Some((task, blocked)) = blocked(run) {
+            return Ok(Verdict::Bad(Problem::Busy(task, blocked)));
+        }
+        for (task, outcome) in run.outcomes.iter().enumerate().filter(|(task, _)| !order.contains(task)) {
+            if let Some(Outcome::Failed(says)) = outcome
+                && !rehearsal.ends_so(task, outcome.as_ref())?
+            {
+                return Ok(Verdict::Bad(Problem::Fails(task, says.clone())));
+            }
+        }
     }
     Ok(Verdict::Serial(order))
 }
