@@ -6,7 +6,7 @@
 use super::Finding;
 use super::integrity::{Names, in_database};
 
-/// A finding for each line, but `ok`.
+/// A finding for each line, but `ok`; one for lines that are the same, for SQLite does not say which row it is.
 pub(super) fn findings(rows: &[String], names: &Names, file: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     for row in rows.iter().filter(|row| *row != "ok") {
@@ -25,7 +25,20 @@ pub(super) fn findings(rows: &[String], names: &Names, file: &str) -> Vec<Findin
             }
         }
     }
-    found
+    let mut counted: Vec<(Finding, usize)> = Vec::new();
+    for finding in found {
+        match counted.iter_mut().find(|(known, _)| *known == finding) {
+            Some((_, times)) => *times += 1,
+            None => counted.push((finding, 1)),
+        }
+    }
+    let with_times = |(mut finding, times): (Finding, usize)| {
+        if times > 1 {
+            finding.what.push_str(&format!(", {times} times"));
+        }
+        finding
+    };
+    counted.into_iter().map(with_times).collect()
 }
 
 pub(super) const RTREE: &str = "rtree-mismatch";

@@ -9,7 +9,7 @@ use super::Suite;
 use super::stairs::Stairs;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::migrations::Migration;
+use crate::migrations::{Format, Migration, Migrations};
 
 const HEAD: &str = "\
 # What was shipped, and stays as it is: version, hash, file. Checked by shipped_migrations_are_frozen.
@@ -35,7 +35,7 @@ pub(super) fn test(suite: &Suite, stairs: &Stairs) -> Result<Option<String>> {
     };
     let lock = lock_of(&folder);
     let settings = env::settings()?;
-    let files: Vec<Frozen> = stairs.history.iter().map(frozen).collect();
+    let files: Vec<Frozen> = stairs.history.iter().map(|migration| frozen(&stairs.history, migration)).collect();
     let shipped = read(&lock)?;
     compare(&lock, shipped.as_deref().unwrap_or_default(), &files)?;
     let known = shipped.as_ref().map_or(0, Vec::len);
@@ -68,12 +68,17 @@ fn lock_of(folder: &Path) -> PathBuf {
     folder.with_file_name(name)
 }
 
-fn frozen(migration: &Migration) -> Frozen {
+fn frozen(history: &Migrations, migration: &Migration) -> Frozen {
     // Git may turn line ends into those of the system.
     let mut text = migration.sql().replace("\r\n", "\n");
     if let Some(down) = migration.down_sql() {
         text.push_str("\n-- down\n");
         text.push_str(&down.replace("\r\n", "\n"));
+    }
+    // What does not stand in the SQL: that the runner leaves out its transaction.
+    let is_said_elsewhere = matches!(history.format(), Format::Diesel | Format::Goose | Format::Dbmate);
+    if is_said_elsewhere && !history.is_wrapped(migration) {
+        text.push_str("\n-- no transaction\n");
     }
     let hash = format!("{:016x}", xxh64(text.trim_end().as_bytes(), 0));
     Frozen { version: migration.version(), hash, name: migration.name().to_owned() }
@@ -138,4 +143,27 @@ fn compare(lock: &Path, shipped: &[Frozen], files: &[Frozen]) -> Result<()> {
             .help(format!("to see the change: git log -p -- {}", folder.join(now.map_or(&old.name, |now| &now.name)).display())));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::frozen;
+    use crate::migrations::Migrations;
+
+    #[test]
+    fn a_transaction_that_is_left_out_elsewhere_than_in_the_sql_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let migration = folder.path().join("2024-01-01-000000_notes");
+        std::fs::create_dir(&migration).unwrap();
+        std::fs::write(migration.join("up.sql"), "CREATE TABLE notes(id INTEGER PRIMARY KEY);").unwrap();
+        let hash = || {
+            let history = Migrations::load(folder.path()).unwrap();
+            history.iter().map(|migration| frozen(&history, migration).hash).next().unwrap()
+        };
+        let wrapped = hash();
+        std::fs::write(migration.join("metadata.toml"), "run_in_transaction = false").unwrap();
+        assert_ne!(hash(), wrapped);
+        std::fs::write(migration.join("metadata.toml"), "run_in_transaction = true").unwrap();
+        assert_eq!(hash(), wrapped);
+    }
 }

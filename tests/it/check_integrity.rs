@@ -163,6 +163,11 @@ fn values_that_the_schema_forbids() {
         declare(&db, "t", sql);
         assert_eq!(found(&check::integrity(&db)), [("value-not-allowed", object)], "{sql}");
     }
+    // SQLite does not say which rows they are.
+    let db = database("CREATE TABLE t(x, y); INSERT INTO t VALUES (NULL, 2), (NULL, 3), (1, NULL)");
+    declare(&db, "t", "CREATE TABLE t(x NOT NULL, y)");
+    let findings = check::integrity(&db);
+    assert_eq!(findings.iter().map(|finding| finding.what()).collect::<Vec<_>>(), ["NULL value in t.x, 2 times"]);
 }
 
 const SEARCH: &str = "
