@@ -57,6 +57,8 @@ pub(crate) struct Bound {
 pub(crate) enum Shape {
     /// JSON of a type as `json_type` calls it, or of any.
     Json(Option<String>),
+    /// A JSON array of so many.
+    List(u64),
     /// A JSON object with these members.
     Document(Vec<Member>),
     /// A time, as `strftime` writes it.
@@ -175,8 +177,10 @@ impl Domain {
         let fits = match (&mut self.shape, &other.shape) {
             (Some(Shape::Document(own)), Some(Shape::Document(others))) => Member::narrow(own, others),
             (Some(Shape::Json(Some(kind))), Some(Shape::Document(_))) if kind != "object" => false,
+            (Some(Shape::Json(Some(kind))), Some(Shape::List(_))) if kind != "array" => false,
             // The more special shape is the one that was given a type, or members.
-            (None | Some(Shape::Json(None)), Some(_)) | (Some(Shape::Json(_)), Some(Shape::Document(_))) => {
+            (None | Some(Shape::Json(None)), Some(_))
+            | (Some(Shape::Json(_)), Some(Shape::Document(_) | Shape::List(_))) => {
                 self.shape.clone_from(&other.shape);
                 true
             }

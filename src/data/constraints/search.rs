@@ -27,62 +27,66 @@ pub(crate) fn search(
     tried: &mut Tried,
 ) -> Vec<Way> {
     let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
-    if let [column] = columns
-        && !facts.foreign[*column]
-        && facts.own[*column].choices.is_none()
-    {
-        // A source that always passes makes as many values as are asked for.
-        let mut sources = kinds(texts);
-        sources.sort_by_cached_key(|source| {
-            let mut made = Made::default();
-            source.make(&mut Draw::new(key_of), None, &mut made);
-            !is_natural(facts, *column, &made)
-        });
-        for source in sources {
-            let makers = vec![Maker { column: *column, source: Some(source), null: facts.own[*column].null }];
-            let way = Way::Sources { makers, relations: Vec::new() };
-            if score(facts, columns, &way, key_of, judge, court, tried) == SAMPLES {
-                return vec![way];
-            }
-        }
-    }
-    let mut pools: Vec<Vec<Made>> = Vec::new();
-    for &column in columns {
-        if facts.foreign[column] {
-            pools.push(vec![Made::default()]);
-            continue;
-        }
-        let mut pool = candidates(texts, key_of);
-        if let Some(plain) = &facts.plain[column] {
-            for sample in 0..8 {
-                let mut made = Made::default();
-                plain.make(&mut Draw::new(key(key_of, sample)), None, &mut made);
-                pool.push(made);
-            }
-        }
-        match &facts.own[column] {
-            Domain { choices: Some(choices), .. } => pool = choices.iter().map(Made::of).collect(),
-            Domain { null: Nulls::Must, .. } => pool = vec![Made::default()],
-            Domain { null: Nulls::MustNot, .. } => pool.retain(|made| made.kind() != Kind::Null),
-            _ => {}
-        }
-        pools.push(pool);
-    }
+    let pools: Vec<Vec<Made>> = columns.iter().map(|column| pool(facts, *column, texts, key_of)).collect();
     // Every text is greater than every number: what a column is declared for comes first, or a price may be a text.
-    let natural: Vec<Vec<Made>> = pools
-        .iter()
-        .zip(columns)
-        .map(|(pool, column)| pool.iter().filter(|made| is_natural(facts, *column, made)).cloned().collect())
-        .collect();
-    let mut found = pick(&natural, &names, key_of, judge, court, tried);
-    if !found.iter().any(|values| is_some(values)) {
-        found = pick(&pools, &names, key_of, judge, court, tried);
+    for natural in [true, false] {
+        if let [column] = columns
+            && !facts.foreign[*column]
+            && facts.own[*column].choices.is_none()
+        {
+            // A source that always passes makes as many values as are asked for.
+            for source in kinds(texts) {
+                let mut made = Made::default();
+                source.make(&mut Draw::new(key_of), None, &mut made);
+                if is_natural(facts, *column, &made) != natural {
+                    continue;
+                }
+                let makers = vec![Maker { column: *column, source: Some(source), null: facts.own[*column].null }];
+                let way = Way::Sources { makers, relations: Vec::new() };
+                if score(facts, columns, &way, key_of, judge, court, tried) == SAMPLES {
+                    return vec![way];
+                }
+            }
+        }
+        let fits = |made: &&Made, column: &usize| !natural || is_natural(facts, *column, made);
+        let pools: Vec<Vec<Made>> = pools
+            .iter()
+            .zip(columns)
+            .map(|(pool, column)| pool.iter().filter(|made| fits(made, column)).cloned().collect())
+            .collect();
+        let mut found = pick(&pools, &names, key_of, judge, court, tried);
+        // A value beats no value.
+        if found.iter().any(|values| is_some(values)) {
+            found.retain(|values| is_some(values));
+            return vec![Way::Found(found)];
+        }
+        if !natural && !found.is_empty() {
+            return vec![Way::Found(found)];
+        }
     }
-    // A value beats no value.
-    if found.iter().any(|values| is_some(values)) {
-        found.retain(|values| is_some(values));
+    Vec::new()
+}
+
+/// Values to try in a column.
+fn pool(facts: &Facts<'_>, column: usize, texts: &[&str], key_of: u64) -> Vec<Made> {
+    if facts.foreign[column] {
+        return vec![Made::default()];
     }
-    if found.is_empty() { Vec::new() } else { vec![Way::Found(found)] }
+    let mut pool = candidates(texts, key_of);
+    if let Some(plain) = &facts.plain[column] {
+        for sample in 0..8 {
+            let mut made = Made::default();
+            plain.make(&mut Draw::new(key(key_of, sample)), None, &mut made);
+            pool.push(made);
+        }
+    }
+    match &facts.own[column] {
+        Domain { choices: Some(choices), .. } => pool = choices.iter().map(Made::of).collect(),
+        Domain { null: Nulls::Must, .. } => pool = vec![Made::default()],
+        Domain { null: Nulls::MustNot, .. } => pool.retain(|made| made.kind() != Kind::Null),
+        _ => {}
+    }
+    pool
 }
 
 fn is_some(values: &[Made]) -> bool {
@@ -238,6 +242,21 @@ pub(crate) fn candidates(texts: &[&str], key_of: u64) -> Vec<Made> {
                         values.push(Value::Text("x".repeat(length)));
                         values.push(Value::Text("7".repeat(length)));
                         values.push(Value::Blob(vec![7; length]));
+                    }
+                }
+            }
+            Value::Blob(bytes) => {
+                // Behind a beginning that is named, up to a length that is named.
+                let lengths = constants.iter().filter_map(|other| match other {
+                    Value::Integer(length) => usize::try_from(*length).ok(),
+                    _ => None,
+                });
+                for length in lengths.filter(|length| (bytes.len() + 1..=4096).contains(length)) {
+                    for last in 0..64 {
+                        let mut longer = bytes.clone();
+                        longer.resize(length - 1, 7);
+                        longer.push(last);
+                        values.push(Value::Blob(longer));
                     }
                 }
             }

@@ -296,8 +296,11 @@ fn of_call(comparison: Comparison, name: &str, arguments: &[Expression], value: 
             Some(Branch::of(*column, Domain::of_shape(Shape::Json(Some(kind.clone())))))
         }
         "json_array_length" if arguments.len() == 1 => {
-            let Expression::Column(column) = first else { return None };
-            Some(Branch::of(*column, Domain::of_shape(Shape::Json(Some("array".to_owned())))))
+            let (Expression::Column(column), Value::Integer(length)) = (first, value) else { return None };
+            let lengths = Domain::of_length(comparison, *length)?;
+            // Two are enough to be several.
+            let items = lengths.shortest.max(2).min(lengths.longest);
+            Some(Branch::of(*column, Domain::of_shape(Shape::List(items))))
         }
         "instr" => {
             let (Expression::Column(column), Some(Expression::Value(Value::Text(part)))) = (first, arguments.get(1))

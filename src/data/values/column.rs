@@ -44,6 +44,8 @@ pub(crate) enum Source {
     },
     Time(String),
     Json(Option<String>),
+    /// A JSON array of so many.
+    List(u64),
     Document(Box<Document>),
     Uuid,
     Blob {
@@ -90,6 +92,7 @@ impl Source {
                 text::time(seconds, format, out);
             }
             Source::Json(kind) => text::json(draw, kind.as_deref(), number, out),
+            Source::List(items) => text::list(draw, *items, number, out),
             Source::Document(document) => document.make(draw, number, out),
             Source::Uuid => uuid(draw, number, out),
             Source::Blob { shortest, longest } => blob(draw, *shortest, *longest, number, out),
@@ -115,6 +118,13 @@ impl Source {
                 Some("true" | "false" | "null") => 1,
                 _ => u64::MAX,
             },
+            Source::List(items) => {
+                if *items == 0 {
+                    1
+                } else {
+                    u64::MAX
+                }
+            }
             Source::Document(document) => document.capacity(),
             Source::Blob { longest, .. } => {
                 if *longest >= 8 {
@@ -135,7 +145,7 @@ impl Source {
 
     /// Whether its values are JSON.
     pub(crate) fn is_json(&self) -> bool {
-        matches!(self, Source::Json(_) | Source::Document(_))
+        matches!(self, Source::Json(_) | Source::List(_) | Source::Document(_))
     }
 
     /// Whether its values look like something, and may be fewer than the column holds.
@@ -351,6 +361,7 @@ fn texts(column: &Column, domain: &Domain) -> Option<Source> {
     if let Some(shape) = &domain.shape {
         match shape {
             Shape::Json(kind) => return Some(Source::Json(kind.clone())),
+            Shape::List(items) => return Some(Source::List(*items)),
             Shape::Time(format) => return Some(Source::Time(format.clone())),
             Shape::Upper => {
                 let alphabet = (b'A'..=b'Z').collect();
@@ -366,6 +377,7 @@ fn texts(column: &Column, domain: &Domain) -> Option<Source> {
     if let Some(pieces) = patterns.max_by_key(Vec::len)
         && pieces != [Piece::Run]
     {
+        let pieces = text::within(pieces, shortest, longest, letters_of_runs(domain));
         return Some(Source::Pattern { pieces, shortest });
     }
     if let Some(alphabet) = &domain.alphabet {
@@ -402,6 +414,16 @@ fn texts(column: &Column, domain: &Domain) -> Option<Source> {
         return Some(Source::Letters { alphabet: text::PLAIN.to_vec(), shortest, longest });
     }
     Some(Source::Words { shortest, longest })
+}
+
+/// What runs of a pattern are made of, where it matters.
+fn letters_of_runs(domain: &Domain) -> Option<&[u8]> {
+    let is_number = |bound: &Bound| matches!(bound.value, Value::Integer(_) | Value::Real(_));
+    match &domain.alphabet {
+        Some(alphabet) => Some(alphabet),
+        // `CAST(isbn AS INTEGER) > 0`
+        None => domain.low.iter().chain(&domain.high).any(is_number).then_some(b"0123456789"),
+    }
 }
 
 /// The format of a text that is a time.

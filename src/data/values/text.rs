@@ -215,6 +215,27 @@ pub(crate) fn matching(draw: &mut Draw, pieces: &[Piece], shortest: u64, number:
     }
 }
 
+/// A pattern whose runs are of these letters, if any are named, and such that no text is longer than `longest`.
+pub(crate) fn within(pieces: Vec<Piece>, shortest: u64, longest: u64, letters: Option<&[u8]>) -> Vec<Piece> {
+    /// A run is a few words, or as many as it takes.
+    const ROOMY: u64 = 64;
+    let fixed: u64 = pieces.iter().map(fixed_length).sum();
+    let least = shortest.max(fixed);
+    if letters.is_none() && longest >= least.saturating_add(ROOMY) {
+        return pieces;
+    }
+    let mut rest = longest.min(least.max(fixed + 8)).saturating_sub(fixed);
+    let letter = Piece::One(letters.unwrap_or(PLAIN).to_vec());
+    let mut bounded = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Run => bounded.extend(std::iter::repeat_n(letter.clone(), std::mem::take(&mut rest) as usize)),
+            other => bounded.push(other),
+        }
+    }
+    bounded
+}
+
 fn fixed_length(piece: &Piece) -> u64 {
     match piece {
         Piece::Text(text) => text.chars().count() as u64,
@@ -243,18 +264,28 @@ pub(crate) fn hex(number: u64, out: &mut Made) {
 
 const DIGITS_OF_HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// A JSON array of so many: a number, and words.
+pub(crate) fn list(draw: &mut Draw, items: u64, number: Option<u64>, out: &mut Made) {
+    out.start_text();
+    out.push_ascii(b'[');
+    for item in 0..items {
+        if item == 0 {
+            out.push_number(number.unwrap_or_else(|| draw.below(1000)), 1);
+        } else {
+            out.push_str(", \"");
+            out.push_str(word(draw));
+            out.push_ascii(b'"');
+        }
+    }
+    out.push_ascii(b']');
+}
+
 /// JSON of a type as `json_type` calls it; an object where any will do.
 pub(crate) fn json(draw: &mut Draw, kind: Option<&str>, number: Option<u64>, out: &mut Made) {
     out.start_text();
     let unlike = number.unwrap_or_else(|| draw.below(1000));
     match kind {
-        Some("array") => {
-            out.push_ascii(b'[');
-            out.push_number(unlike, 1);
-            out.push_str(", \"");
-            out.push_str(word(draw));
-            out.push_str("\"]");
-        }
+        Some("array") => list(draw, 2, Some(unlike), out),
         Some("integer") => out.push_number(unlike, 1),
         Some("real") => {
             out.push_number(unlike, 1);

@@ -456,6 +456,32 @@ fn what_is_searched_for_a_function_of_json_is_json() {
 }
 
 #[test]
+fn patterns_keep_to_their_length_and_letters() {
+    for check in [
+        "length(x) = 13 AND x GLOB '97[89]*' AND CAST(x AS INTEGER) > 9780000000000",
+        "length(x) = 26 AND x LIKE 'usr_%'",
+        "x GLOB 'k*' AND NOT x GLOB '*[^a-z0-9]*' AND length(x) BETWEEN 4 AND 9",
+        "x GLOB '*-*' AND length(x) <= 6",
+        "substr(x, 1, 2) = x'CAFE' AND length(x) = 32",
+    ] {
+        let declared = if check.contains("x'") { "BLOB" } else { "TEXT" };
+        let unique = if declared == "TEXT" { "UNIQUE" } else { "" };
+        let connection = fills(&format!("CREATE TABLE t(x {declared} NOT NULL {unique} CHECK ({check}))"), "t", 40);
+        assert!(one(&connection, "SELECT count(DISTINCT x) FROM t") > 20, "{check}");
+    }
+}
+
+#[test]
+fn arrays_have_the_length_that_is_asked_for() {
+    for (check, items) in [("= 3", 3), ("BETWEEN 1 AND 5", 2), (">= 4", 4), ("= 0", 0), ("< 2", 1)] {
+        let check = format!("json_array_length(x) {check}");
+        let connection = fills(&format!("CREATE TABLE t(x TEXT NOT NULL CHECK ({check}))"), "t", 20);
+        let others = format!("SELECT count(*) FROM t WHERE json_array_length(x) <> {items}");
+        assert_eq!(one(&connection, &others), 0, "{check}");
+    }
+}
+
+#[test]
 fn what_is_searched_is_what_the_column_is_declared_for() {
     let connection = fills(
         "CREATE TABLE t(day REAL NOT NULL CHECK (day > julianday('2000-01-01')), low INTEGER NOT NULL, high INTEGER NOT NULL,
