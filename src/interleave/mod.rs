@@ -143,7 +143,9 @@ impl<'a> Explore<'a> {
     }
 
     fn with(mut self, name: String, action: Action) -> Self {
-        self.tasks.push(Task { name, action });
+        // As Rust writes it, where it would not be seen or would break the lines of a report.
+        let is_plain = !name.trim().is_empty() && !name.contains(char::is_control);
+        self.tasks.push(Task { name: if is_plain { name } else { format!("{name:?}") }, action });
         self
     }
 

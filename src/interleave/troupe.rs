@@ -84,7 +84,7 @@ impl Troupe {
         let (sender, jobs) = channel::<Job>();
         let action = Arc::clone(&task.action);
         // A panic names the thread. The thread is detached: one that is stuck must not keep the process from ending.
-        let thread = std::thread::Builder::new().name(task.name.replace('\0', "")).spawn(move || {
+        let thread = std::thread::Builder::new().name(task.name.clone()).spawn(move || {
             let here = this_thread();
             for Job { stage, connection, remedy } in jobs {
                 stage.perform(number, here.clone(), connection, |connection| perform(&action, connection, remedy));
