@@ -132,6 +132,16 @@ pub(super) fn render(
     for help in helps(problem, tried) {
         error = error.help(help);
     }
+    let failed = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Failed(_)));
+    if let Some(nearest) = &nearest
+        && !run.outcomes.iter().any(failed)
+        && is_shared_out(rehearsal, run, nearest)?
+    {
+        error = error.help(
+            "where tasks may share the work out between them, as workers do with jobs, let each return what does not tell who \
+             did what: ()",
+        );
+    }
     for (note, count) in &report.notes {
         error = error.note(format!("in {count} schedules, {note}"));
     }
@@ -258,8 +268,11 @@ fn no_serial_order(
             _ => format!("{name} returns an error, and the state is none that a serial order without it gives"),
         });
     }
-    if same_state.is_some() {
-        return Ok(format!("no serial order of {all} returns this: they read what never was at one time"));
+    if let Some(nearest) = same_state {
+        return Ok(match is_shared_out(rehearsal, run, nearest)? {
+            true => format!("no serial order of {all} returns this, though the state is that of one"),
+            false => format!("no serial order of {all} returns this: they read what never was at one time"),
+        });
     }
     let before = rehearsal.base.look()?;
     let done = rows(&changes_between(&before, &run.place.look()?)?);
@@ -282,6 +295,19 @@ fn no_serial_order(
         return Ok(format!("write skew: {all} each change what another of them has relied on"));
     }
     Ok(format!("no serial order of {all} gives this state"))
+}
+
+/// Whether the state is that of a serial order, and who returns something else changes rows itself: what it returns may be
+/// what it did.
+fn is_shared_out(rehearsal: &mut Rehearsal<'_>, run: &Run, nearest: &Nearest) -> Result<bool> {
+    let before = rehearsal.base.look()?;
+    for &task in &nearest.order {
+        let returns_another = rehearsal.serial(&nearest.order)?.outcomes[task] != run.outcomes[task];
+        if returns_another && changes_between(&before, &rehearsal.serial(&[task])?.place.look()?)?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(nearest.changes.is_empty())
 }
 
 /// Two tasks that by themselves change the same row, of which the row shows one alone; and its table.

@@ -389,3 +389,25 @@ fn a_checkpoint_that_meets_a_reader() {
     assert!(error.to_string().contains("reader is still reading when writer makes a checkpoint"), "{error}");
     explore(&db).task("writer", |db| checkpoint(db, "TRUNCATE")).task("reader", read).run();
 }
+
+/// Each job is done once, by whoever comes first: nobody has read anything wrong.
+#[test]
+fn workers_that_share_the_jobs_out() {
+    fn work(db: &Connection) -> Result<Vec<i64>, BoxError> {
+        let take =
+            "UPDATE names SET name = 'done' WHERE id = (SELECT min(id) FROM names WHERE name = 'to do') RETURNING id";
+        let mut done = Vec::new();
+        while let Some(id) = db.query_row(take, [], |row| row.get(0)).optional()? {
+            done.push(id);
+        }
+        Ok(done)
+    }
+    let db = wal();
+    db.execute_batch("INSERT INTO names(name) VALUES ('to do'), ('to do')").unwrap();
+    let error = explore(&db).task("alice", |db| work(db)).task("bob", |db| work(db)).try_run().unwrap_err();
+    let headline = "no serial order of alice, bob returns this, though the state is that of one";
+    assert_eq!(error.headline(), headline, "{error}");
+    assert!(error.to_string().contains("as workers do with jobs"), "{error}");
+    let work = |db: &mut Connection| work(db).map(drop);
+    explore(&db).task("alice", work).task("bob", work).run();
+}
