@@ -35,9 +35,10 @@
 //! # What is looked for
 //!
 //! The state at the end, and what each task returned, have to be those of the tasks run one after another, in some order. A
-//! task that returns an error has to have done nothing, and has to return that error in some order of the tasks one after
-//! another as well: two that look for a name and then insert it meet in its UNIQUE. A task that only reads returns what it
-//! has read, so that it is compared. And no task may fail because of a lock: with the busy timeout of the profile, that is
+//! task that returns an error has to have done nothing, and has to return that error, whatever the numbers in it, in some
+//! order of the tasks one after another as well: two that look for a name and then insert it meet in its UNIQUE. A task that
+//! only reads returns what it has read, so that it is compared. And no task may fail because of a lock: with the busy timeout
+//! of the profile, that is
 //!
 //! - `SQLITE_BUSY` or `SQLITE_BUSY_SNAPSHOT` in a transaction that reads first and writes then, which no timeout cures;
 //! - tasks that wait for each other;

@@ -134,6 +134,35 @@ fn errors_that_an_order_gives_are_none() {
     let report = explore(&wal()).task("alice", buy_the_last).task("bob", buy_the_last).run();
     assert!(report.is_exhaustive());
 
+    // How many are left is another number between two steps of the other.
+    let one_by_one =
+        ["UPDATE stock SET count = count - 3 WHERE item = 1", "UPDATE stock SET count = count - 1 WHERE item = 1"];
+    let buy_eight = |db: &mut Connection| -> Result<(), BoxError> {
+        match db.execute("UPDATE stock SET count = count - 8 WHERE item = 1 AND count >= 8", [])? {
+            1 => Ok(()),
+            _ => Err(format!("{} left", count(db, 1)?).into()),
+        }
+    };
+    let report = explore(&wal()).task("alice", buy_eight).steps("bob", one_by_one).run();
+    assert!(report.outcomes().any(|(outcome, _)| outcome == "bob alone; alice fails: 7 left"), "{report}");
+
+    // Another text is another error: who looks first and then takes runs into a CHECK where the other is told.
+    fn take(db: &Connection) -> Result<(), BoxError> {
+        if count(db, 1)? < 8 {
+            return Err("sold out".into());
+        }
+        db.execute("UPDATE stock SET count = count - 8 WHERE item = 1", [])?;
+        Ok(())
+    }
+    let checked = wal();
+    checked
+        .execute_batch(
+            "CREATE TRIGGER enough BEFORE UPDATE ON stock WHEN new.count < 0 BEGIN SELECT raise(ABORT, 'not enough'); END",
+        )
+        .unwrap();
+    let headline = "bob fails as it does in no serial order: not enough";
+    found(explore(&checked).task("alice", |db| take(db)).task("bob", |db| take(db)), headline);
+
     // A version that is no longer the newest is the others' doing.
     fn save(db: &mut Connection) -> Result<(), BoxError> {
         let version = count(db, 1)?;
