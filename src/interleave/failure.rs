@@ -350,7 +350,15 @@ fn helps(problem: &Problem, tried: Option<&Tried>) -> Vec<String> {
             }
             helps.push(String::from(HANDLED));
         }
-        Problem::Fails(..) => helps.push(String::from(HANDLED)),
+        Problem::Fails(..) => {
+            if helps.is_empty() {
+                helps.push(String::from(
+                    "what it had looked at was changed before its next statement: do both within one transaction, which \
+                     begins with BEGIN IMMEDIATE if it writes",
+                ));
+            }
+            helps.push(String::from(HANDLED));
+        }
         Problem::Outside(_) => helps.push(String::from(
             "a mutex, a channel or a sleep that is held over a statement; tasks run one at a time here, so that what another \
              task holds is not given back",

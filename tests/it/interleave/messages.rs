@@ -76,6 +76,61 @@ one fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another 
 }
 
 #[test]
+fn an_error_that_no_order_gives() {
+    // Each begins its own transaction, so that one around all of it cannot be tried.
+    fn migrate(db: &mut Connection) -> Result<()> {
+        if db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))? == 0 {
+            db.execute_batch("BEGIN IMMEDIATE")?;
+            if let Err(error) = db.execute_batch("CREATE TABLE settings(name); PRAGMA user_version = 1") {
+                db.execute_batch("ROLLBACK")?;
+                return Err(error);
+            }
+            db.execute_batch("COMMIT")?;
+        }
+        Ok(())
+    }
+    let expected = "\
+bob fails as it does in no serial order: table settings already exists
+
+  schedule, the shortest of 34 like it, of 36:
+    bob    PRAGMA user_version
+    alice  PRAGMA user_version
+    alice  BEGIN IMMEDIATE
+    alice  CREATE TABLE settings(name);
+    alice  PRAGMA user_version = 1
+    alice  COMMIT
+    bob    BEGIN IMMEDIATE
+    bob    CREATE TABLE settings(name);
+    bob    ROLLBACK
+
+  results of this schedule:
+    alice  Ok(())
+    bob    Err(table settings already exists)
+
+  36 schedules of alice, bob: every order of their statements:
+    17  alice fails as it does in no serial order: table settings already exists
+     2  alice, then bob
+    17  bob fails as it does in no serial order: table settings already exists
+
+  help: what it had looked at was changed before its next statement: do both within one transaction, which begins with \
+                    BEGIN IMMEDIATE if it writes
+  help: if whoever calls it handles the error, say so: .may_fail()";
+    assert_eq!(failure(explore(&wal()).task("alice", migrate).task("bob", migrate)), expected);
+}
+
+#[test]
+fn names_that_are_not_for_a_page() {
+    let steps = ["UPDATE stock SET count = (SELECT count FROM stock WHERE item = 1) WHERE item = 2"];
+    let report = explore(&wal()).steps("", steps).steps("a\n\u{1b}[31mb", steps).run();
+    let expected = "\
+2 schedules of \"\", \"a\\n\\u{1b}[31mb\": every order of their statements
+  2  \"\", then \"a\\n\\u{1b}[31mb\"";
+    assert_eq!(report.to_string(), expected);
+    let error = explore(&wal()).steps("", steps).steps("", steps).try_run().unwrap_err();
+    assert_eq!(error.headline(), "two tasks are called \"\"");
+}
+
+#[test]
 fn a_report_of_what_was_explored() {
     let report = explore(&wal()).steps("one", IMMEDIATE).steps("two", IMMEDIATE).run();
     let expected = "\
