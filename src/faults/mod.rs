@@ -52,7 +52,7 @@
 //! The test's own database stays as it is, and the clock of the copies stands still: a busy timeout costs nothing.
 //! `random()` and `randomblob()` give the same values in each run.
 //! Code that does not take a rusqlite connection, of diesel, sqlx or a pool, opens the copy by
-//! [`sim::uri`](crate::sim::uri).
+//! [`sim::uri`](crate::sim::uri). Its statements are not interrupted: that only happens on the connection that is given.
 //!
 //! # Out of memory
 //!
@@ -124,7 +124,7 @@ impl<'a> Sweep<'a> {
         self
     }
 
-    /// Tries this kind of fault, and no other that is not asked for too.
+    /// Tries this kind of fault, and no other that is not asked for too. It is an error if none of them can happen.
     pub fn only(mut self, kind: Kind) -> Self {
         self.options.only.push(kind);
         self

@@ -72,6 +72,9 @@ impl fmt::Display for Report {
                 write!(f, " of {} places", tried.places)?;
             }
             write!(f, ", {}", count(tried.errors, "error"))?;
+            if tried.kind == Kind::Interrupt && tried.places == 0 {
+                f.write_str(": only what runs on the connection that the action is given is interrupted")?;
+            }
             if tried.missed > 0 {
                 write!(f, ", {} without the fault", tried.missed)?;
             }

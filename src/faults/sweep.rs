@@ -108,6 +108,10 @@ pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<
             .help("let it use the connection that it is given")
             .into());
     }
+    // A test that passes on nothing is no test.
+    if kinds.iter().all(|kind| counted.places(*kind) == 0) {
+        return Err(nowhere(&kinds).into());
+    }
     let mut sweeper = Sweeper { stage, contents, before, after, options };
     sweeper.invariants_hold()?;
     let mut report = Report::default();
@@ -138,6 +142,17 @@ impl Options<'_> {
         self.only.contains(&kind)
             || (self.only.is_empty() && !kind.is_of_memory())
             || (self.out_of_memory && kind.is_of_memory())
+    }
+}
+
+/// An action to which none of the kinds that are asked for can happen.
+fn nowhere(kinds: &[Kind]) -> Error {
+    let names: Vec<String> = kinds.iter().map(Kind::to_string).collect();
+    let error =
+        Error::new(ErrorKind::Fault, format!("what is asked for cannot happen to the action: {}", names.join(", ")));
+    match kinds.contains(&Kind::Interrupt) {
+        true => error.help("only what runs on the connection that the action is given is interrupted"),
+        false => error,
     }
 }
 

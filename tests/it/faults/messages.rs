@@ -229,3 +229,20 @@ fn a_second_connection_to_the_same_copy() {
     assert_eq!(sim::uri(&db).as_deref(), Some(&*db.uri()));
     assert_eq!(sim::uri(&Connection::open_in_memory().unwrap()), None);
 }
+
+#[test]
+fn statements_on_another_connection_are_not_interrupted() {
+    fn elsewhere(db: &mut Connection) -> Result<usize> {
+        Connection::open(sim::uri(db).unwrap())?.execute("INSERT INTO orders(customer) VALUES ('ada')", [])
+    }
+    let db = db(Profile::PRODUCTION, SHOP);
+    let report = faults::sweep(&db, elsewhere).run();
+    let line =
+        "\n  an interrupt: 0 runs, 0 errors: only what runs on the connection that the action is given is interrupted";
+    assert!(report.to_string().ends_with(line), "{report}");
+    let error = faults::sweep(&db, elsewhere).only(Kind::Interrupt).try_run().unwrap_err();
+    assert_eq!(error.headline(), "what is asked for cannot happen to the action: an interrupt");
+    let read = |db: &mut Connection| db.query_row("SELECT count(*) FROM orders", [], |row| row.get::<_, i64>(0));
+    let error = faults::sweep(&db, read).only(Kind::Full).try_run().unwrap_err();
+    assert_eq!(error.headline(), "what is asked for cannot happen to the action: a full disk");
+}
