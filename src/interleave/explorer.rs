@@ -62,6 +62,9 @@ pub(super) struct Found {
     pub(super) count: u64,
 }
 
+/// How many schedules are run to guess how many there are.
+const GUESSES: u32 = 64;
+
 pub(super) struct Explorer<'a, 'r> {
     pub(super) rehearsal: &'a mut Rehearsal<'r>,
     pub(super) tasks: &'a [Task],
@@ -101,15 +104,46 @@ impl<'a, 'r> Explorer<'a, 'r> {
         }
         let limit = u128::from(self.plan.limit);
         // Code that tries again may have more schedules than its serial runs show. Then the next coarser plan is taken.
-        if all <= limit && self.every(Grain::Statements, all)? {
-            return Ok(self.report(How::EveryStatement, Some(all)));
-        }
         // A task that is refused a lock ends early, so that there are fewer than their steps could be ordered in.
-        if of_locks <= limit * 4 && self.every(Grain::Locks, of_locks)? {
-            return Ok(self.report(How::EveryLock, Some(all)));
+        let plans =
+            [(Grain::Statements, all, limit, How::EveryStatement), (Grain::Locks, of_locks, limit * 4, How::EveryLock)];
+        for (grain, orders, most, how) in plans {
+            if orders > most {
+                continue;
+            }
+            match self.guess(grain)? {
+                None => return Ok(self.report(How::Sampled(self.plan.seed), Some(all))),
+                Some(schedules) if schedules > limit => {}
+                Some(_) if self.every(grain, orders)? => return Ok(self.report(how, Some(all))),
+                Some(_) => {}
+            }
         }
         self.sample(of_locks)?;
         Ok(self.report(How::Sampled(self.plan.seed), Some(all)))
+    }
+
+    /// How many schedules there may be, for a part that is run by itself; `None` if there is no sense in going on.
+    ///
+    /// A part must not decide by how many it meets: the others meet other ones, and what they report would not add up. So all
+    /// parts run the same few, of which each choice is as likely as the others. The product of the choices in one of these is
+    /// the number of all schedules, on average.
+    fn guess(&mut self, grain: Grain) -> Result<Option<u128>> {
+        self.forget();
+        if self.plan.shard.of == 1 {
+            return Ok(Some(0));
+        }
+        let key = draw::named(0, "how many schedules");
+        let mut sum = 0_u128;
+        for number in 0..GUESSES {
+            let run = self.rehearsal.run(Chooser::Evenly(Draw::new(draw::key(key, number.into()))), grain)?;
+            let choices = run.played.decisions.iter().map(|decision| u128::from(decision.able.count_ones()));
+            sum = sum.saturating_add(choices.fold(1, u128::saturating_mul));
+            if alone(&run).is_some_and(|problem| problem.ends_it_all()) {
+                self.take(run, grain)?;
+                return Ok(None);
+            }
+        }
+        Ok(Some(sum / u128::from(GUESSES)))
     }
 
     /// Runs the tasks one after another, in every order. Says how far it went if there is no sense in going on.
@@ -209,8 +243,10 @@ impl<'a, 'r> Explorer<'a, 'r> {
         let mut every = Every::new(self.plan.shard);
         let mut progress = Progress::of(self.what(), u64::try_from(expected).ok());
         let mut ran = 0;
+        // A part has been guessed at.
+        let most = if self.plan.shard.of == 1 { self.plan.limit } else { self.plan.limit.saturating_mul(10) };
         while let Some(chooser) = every.next() {
-            if ran >= self.plan.limit {
+            if ran >= most {
                 return Ok(false);
             }
             let run = self.rehearsal.run(chooser, grain)?;

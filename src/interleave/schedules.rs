@@ -30,6 +30,8 @@ pub(super) enum Chooser {
     Follow(Vec<u8>),
     /// Switches in so many cases of a hundred.
     Chance(Draw, u64),
+    /// Each task that could go on is as likely as the others.
+    Evenly(Draw),
     /// The task of each step.
     Steps(Vec<u8>),
 }
@@ -75,7 +77,11 @@ impl Choices {
                     chosen = bits(others).nth(nth as usize).unwrap_or(stay);
                 }
             }
-            Chooser::Follow(_) | Chooser::Chance(..) => {}
+            Chooser::Evenly(draw) if is_choice => {
+                let nth = draw.below(able.count_ones().into());
+                chosen = bits(able).nth(nth as usize).unwrap_or(stay);
+            }
+            Chooser::Follow(_) | Chooser::Chance(..) | Chooser::Evenly(_) => {}
             Chooser::Steps(steps) => match steps.get(self.steps.len()) {
                 Some(step) if self.fits && able & bit((*step).into()) != 0 => chosen = (*step).into(),
                 _ => self.fits = false,
@@ -93,7 +99,7 @@ impl Choices {
         match &self.chooser {
             Chooser::Steps(steps) => self.fits && self.steps.len() == steps.len(),
             Chooser::Follow(choices) => self.fits && self.decisions.len() >= choices.len(),
-            Chooser::Serial(_) | Chooser::Chance(..) => true,
+            Chooser::Serial(_) | Chooser::Chance(..) | Chooser::Evenly(_) => true,
         }
     }
 }

@@ -58,6 +58,23 @@ fn shards_make_up_the_whole() {
     assert!(parts[1].1.ends_with("every order of their statements, part 2 of 3"), "{parts:?}");
 }
 
+/// A part of many schedules and one of few are parts of the same.
+#[test]
+fn shards_go_by_one_plan() {
+    let of = |shard: &str| -> Vec<(u64, String)> {
+        let output = text(&Process::new("schedules::schedules_of_what_tries_again").env("SQLITMUS_SHARD", shard).run());
+        let extents = report(&output).into_iter().filter_map(|line| line.split_once(" schedules of alice, bob: "));
+        extents.map(|(count, how)| (count.parse().unwrap(), how.split(", part").next().unwrap().to_owned())).collect()
+    };
+    let whole = of("1/1");
+    let parts: Vec<_> = (1..=3).map(|number| of(&format!("{number}/3"))).collect();
+    for (limit, whole) in whole.iter().enumerate() {
+        assert!(parts.iter().all(|part| part[limit].1 == whole.1), "{whole:?} {parts:?}");
+    }
+    assert_eq!(whole[1].1, "every order of their statements");
+    assert_eq!(parts.iter().map(|part| part[1].0).sum::<u64>(), whole[1].0, "{parts:?}");
+}
+
 /// What helps is tried on all schedules, not on those of the part alone.
 #[test]
 fn a_remedy_is_tried_on_more_than_a_part() {

@@ -54,6 +54,29 @@ fn every_schedule() {
     }
 }
 
+/// Who comes too late looks again: that is more than the statements of the one who was not disturbed.
+#[test]
+fn schedules_of_what_tries_again() {
+    if folder().is_none() {
+        return;
+    }
+    let twice = |db: &mut Connection| -> Result<()> {
+        for _ in 0..2 {
+            loop {
+                let seen: i64 = db.query_row("SELECT x FROM t", [], |row| row.get(0))?;
+                if db.execute("UPDATE t SET x = ?1 + 1 WHERE x = ?1", [seen])? == 1 {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    };
+    let db = COUNTER.in_memory();
+    for limit in [75, 300] {
+        shown(explore(&db).task("alice", twice).task("bob", twice).limit(limit));
+    }
+}
+
 #[test]
 fn drawn_schedules() {
     if folder().is_some() {
