@@ -143,13 +143,13 @@ pub(crate) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Option
     let boundaries = Boundaries::find(&recording, &mut contents)?;
     if boundaries.commits() == 0 {
         if options.may_change_nothing {
-            return Ok(Report::new(&recording.promise, boundaries.all.len(), deterministic));
+            return Ok(Report::new(&recording.promise, &boundaries, deterministic));
         }
         return Err(Error::new(ErrorKind::Crash, "the action changes nothing, so there is nothing to lose")
             .help("prepare the database so that it has something to do")
             .into());
     }
-    let report = Report::new(&recording.promise, boundaries.all.len(), deterministic);
+    let report = Report::new(&recording.promise, &boundaries, deterministic);
     let (seen, kept) = (HashMap::new(), HashMap::new());
     let mut explorer = Explorer { recording, boundaries, contents, options, report, seen, kept };
     explorer.check_invariants_hold()?;

@@ -31,6 +31,9 @@ thread_local! {
 /// profile promises, and the process being killed in any case. It counts on the thread on which the action
 /// runs. Outside of [`crash::test`](super::test()) it does nothing.
 ///
+/// It is about what was done before it: a mail that goes out before the first write may be about something that was there
+/// already, and counts for nothing. The [`Report`](super::Report) says so where it is shown.
+///
 /// ```
 /// use sqlitmus::{Template, crash};
 ///

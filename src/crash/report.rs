@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::promise::{Loss, Promise};
+use super::record::Boundaries;
 use crate::report::count;
 
 /// What a run of [`CrashTest`](super::CrashTest) has looked at.
@@ -25,21 +26,24 @@ pub struct Report {
     pub most_lost: usize,
     /// Whether the action did the same to the disk when it was run again. If not, a failure may not repeat.
     pub deterministic: bool,
+    /// How often it called `acknowledge` before it had done anything.
+    early: usize,
     mode: String,
     loss: Loss,
 }
 
 impl Report {
-    pub(super) fn new(promise: &Promise, boundaries: usize, deterministic: bool) -> Report {
+    pub(super) fn new(promise: &Promise, boundaries: &Boundaries, deterministic: bool) -> Report {
         Report {
             points: 0,
             moments: 0,
             images: 0,
             distinct: 0,
-            commits: boundaries - 1,
-            outcomes: vec![0; boundaries],
+            commits: boundaries.commits(),
+            outcomes: vec![0; boundaries.all.len()],
             most_lost: 0,
             deterministic,
+            early: boundaries.acknowledged.iter().filter(|(_, boundary)| *boundary == 0).count(),
             mode: promise.to_string(),
             loss: promise.loss(),
         }
@@ -75,6 +79,13 @@ impl fmt::Display for Report {
         let of = self.commits;
         for (commits, images) in self.outcomes.iter().enumerate().filter(|(_, images)| **images > 0) {
             write!(f, "\n  {} of {} there: {}", commits, count(of as u64, "commit"), count(*images, "image"))?;
+        }
+        if self.early > 0 {
+            let times = count(self.early as u64, "time");
+            write!(
+                f,
+                "\n  acknowledged {times} before anything was done: that promises nothing of what is done later"
+            )?;
         }
         if !self.deterministic {
             f.write_str("\n  the action did something else to the disk when it was run again")?;

@@ -60,6 +60,20 @@ fn an_acknowledgement_before_the_commit() {
     passes(Profile::PRODUCTION, SHOP, fix);
 }
 
+/// It may be about what was there before, as with a queue of mails: no failure, and nothing that was tested.
+#[test]
+fn an_acknowledgement_before_anything_is_done() {
+    fn early(db: &mut Connection) -> Result<()> {
+        crash::acknowledge();
+        db.execute(ORDER, [])?;
+        crash::acknowledge();
+        Ok(())
+    }
+    let line = "\n  acknowledged 1 time before anything was done: that promises nothing of what is done later";
+    let report = crash::test(&db(Profile::PRODUCTION, SHOP), early).run().to_string();
+    assert!(report.contains(line), "{report}");
+}
+
 #[test]
 fn an_acknowledgement_of_what_is_rolled_back() {
     fn bug(db: &mut Connection) -> Result<()> {
