@@ -353,8 +353,8 @@ fn helps(problem: &Problem, tried: Option<&Tried>) -> Vec<String> {
         Problem::Fails(..) => {
             if helps.is_empty() {
                 helps.push(String::from(
-                    "what it had looked at was changed before its next statement: do both within one transaction, which \
-                     begins with BEGIN IMMEDIATE if it writes",
+                    "look and write within one transaction, so that nobody comes between; one that writes begins with BEGIN \
+                     IMMEDIATE",
                 ));
             }
             helps.push(String::from(HANDLED));

@@ -112,8 +112,7 @@ bob fails as it does in no serial order: table settings already exists
      2  alice, then bob
     17  bob fails as it does in no serial order: table settings already exists
 
-  help: what it had looked at was changed before its next statement: do both within one transaction, which begins with \
-                    BEGIN IMMEDIATE if it writes
+  help: look and write within one transaction, so that nobody comes between; one that writes begins with BEGIN IMMEDIATE
   help: if whoever calls it handles the error, say so: .may_fail()";
     assert_eq!(failure(explore(&wal()).task("alice", migrate).task("bob", migrate)), expected);
 }
