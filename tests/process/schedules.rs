@@ -101,7 +101,9 @@ fn the_seed_decides_which_schedules_are_drawn() {
 
 #[test]
 fn a_task_that_is_stuck_does_not_keep_the_process_alive() {
-    let output = Process::new("schedules::a_task_is_stuck_for_good").run();
-    assert!(output.status.success(), "{}", text(&output));
-    assert_eq!(report(&text(&output)), ["bob waits for something that is not SQLite's"]);
+    for shard in ["1/1", "2/2"] {
+        let output = Process::new("schedules::a_task_is_stuck_for_good").env("SQLITMUS_SHARD", shard).run();
+        assert!(output.status.success(), "{}", text(&output));
+        assert_eq!(report(&text(&output)), ["bob waits for something that is not SQLite's"]);
+    }
 }
