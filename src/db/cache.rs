@@ -3,6 +3,9 @@
 //! An entry is addressed by everything that it is made of, so that it is never out of date, only unused. It is written
 //! aside and renamed, so that nobody reads half of one, and carries a digest, so that a damaged one is built again. One
 //! process builds while others wait for it. Where the folder cannot be written, everything works without.
+//!
+//! Each entry has a lock of its own: code that builds one template may make databases of another, so that somebody holds
+//! two locks at once, and two entries that shared one would wait for each other.
 
 use std::cmp::Reverse;
 use std::fs::{self, File};
@@ -32,9 +35,6 @@ const SECTOR: usize = 512;
 /// What the folder may hold. The entries that were not used for longest go first.
 const MOST_ENTRIES: usize = 64;
 const MOST_BYTES: u64 = 256 << 20;
-
-/// Processes that build the same template wait for one another at one of so many files.
-const LOCKS: u64 = 16;
 
 /// Collects what an entry is made of.
 pub(super) struct KeyBuilder(Xxh64);
@@ -140,8 +140,10 @@ impl Cache {
     }
 
     /// Waits until nobody else builds what `key` names.
-    fn lock(&self, key: &Key) -> Option<File> {
-        lock::exclusive(&self.folder.join(format!("lock-{:x}", key.0 % LOCKS))).ok()
+    fn lock(&self, key: &Key) -> Option<Turn> {
+        let path = self.folder.join(format!("{:016x}.lock", key.0));
+        let file = lock::exclusive(&path).ok()?;
+        Some(Turn { path, _file: file })
     }
 
     /// Deletes what was not used for longest until the rest fits, and what a process that died left half-written.
@@ -154,7 +156,7 @@ impl Cache {
             let path = entry.path();
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some("db") => entries.push((used, data.len(), path)),
-                Some("new") if age(used) > Duration::from_secs(3600) => drop(fs::remove_file(path)),
+                Some("new" | "lock") if age(used) > Duration::from_secs(3600) => drop(fs::remove_file(path)),
                 _ => {}
             }
         }
@@ -166,6 +168,20 @@ impl Cache {
                 let _ = fs::remove_file(path);
             }
         }
+    }
+}
+
+/// The right to build an entry.
+struct Turn {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Drop for Turn {
+    /// The entry is there now: who waits finds it, and who comes later does not come this far. Where it could not be made,
+    /// two may build it at once, which costs time and nothing else.
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -286,14 +302,27 @@ mod tests {
             .unwrap()
             .set_modified(now - Duration::from_secs(7200))
             .unwrap();
-        fs::write(cache.folder.join("lock-0"), "").unwrap();
+        drop(cache.lock(&Key(7)).unwrap());
+        let held = cache.lock(&Key(8)).unwrap();
 
         cache.prune(3, 1 << 20);
         let kept = |number: u64| cache.path(&Key(number)).exists();
         assert_eq!([0, 1, 2, 3, 4].map(kept), [true, false, false, true, true]);
-        assert_eq!(names(&cache).len(), 4, "the lock stays, what was half-written goes");
+        assert_eq!(names(&cache).len(), 4, "a lock that is held stays, what was half-written goes");
+        drop(held);
         cache.prune(3, 1500);
         assert_eq!([0, 3, 4].map(kept), [true, false, false]);
+    }
+
+    /// A build that needs another template holds two locks. With one that two entries share, it would wait for itself.
+    #[test]
+    fn entries_have_locks_of_their_own_and_leave_none_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache { folder: folder.path().to_owned() };
+        let held: Vec<_> = (0..40).map(|number| cache.lock(&Key(number)).unwrap()).collect();
+        assert_eq!(names(&cache).len(), 40);
+        drop(held);
+        assert_eq!(names(&cache), Vec::<String>::new());
     }
 
     #[test]
