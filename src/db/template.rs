@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::Location;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -46,12 +47,19 @@ pub struct Template {
     seed: Option<Change>,
     stats: Option<&'static str>,
     ledger: Ledger,
-    key: Option<&'static str>,
+    key: Option<Key>,
     fsync: bool,
     checked: Option<bool>,
     image: OnceCell<Image>,
     /// The images of `at`, by version.
     versions: Mutex<BTreeMap<i64, Image>>,
+}
+
+/// What stands for code, and where that was written: two templates that both say "1" are two.
+#[derive(Clone, Copy)]
+struct Key {
+    text: &'static str,
+    place: &'static Location<'static>,
 }
 
 #[derive(Clone, Copy)]
@@ -190,10 +198,12 @@ impl Template {
 
     /// Lets processes share what `seed`, `functions`, `migrate_with` and `migrate_path` made, through the cache in the
     /// target folder. What migrations are made of can be read and is cached by content; code cannot, so `key` stands for
-    /// it: change it when the code changes.
+    /// it: change it when the code changes. The line that this is called in counts too, so that templates that are written
+    /// down one by one may have the same key; those that one function makes with other code each need keys of their own.
     #[must_use]
+    #[track_caller]
     pub const fn key(mut self, key: &'static str) -> Template {
-        self.key = Some(key);
+        self.key = Some(Key { text: key, place: Location::caller() });
         self
     }
 
@@ -345,7 +355,12 @@ impl Template {
     }
 
     fn fingerprint(&self, version: Option<i64>) -> Result<KeyBuilder> {
-        let mut key = KeyBuilder::new()?.add(&format!("{:?} {version:?} {:?}", self.profile, self.key));
+        let mut key = KeyBuilder::new()?.add(&format!("{:?} {version:?}", self.profile));
+        if let Some(Key { text, place }) = self.key {
+            key = key.add(text).add(&place.to_string());
+            // The place is relative to a workspace, and several may share a target folder.
+            key.bytes(env::package_dir().as_os_str().as_encoded_bytes());
+        }
         if let Some(migrations) = self.migrations()? {
             migrations.fingerprint(&mut |part| key.bytes(part));
         }
@@ -471,7 +486,7 @@ impl fmt::Debug for Template {
             .field("source", &source)
             .field("profile", &self.profile)
             .field("ledger", &self.ledger)
-            .field("key", &self.key)
+            .field("key", &self.key.map(|key| key.text))
             .finish_non_exhaustive()
     }
 }

@@ -104,6 +104,23 @@ fn uses_a_seeded_template() {
     }
 }
 
+/// The same migrations and the same key: the code is another, and so is the database.
+#[test]
+fn uses_two_templates_with_one_key() {
+    if folder().is_none() {
+        return;
+    }
+    static NONE: Template = Template::embedded(FILES).seed(|_| Ok(())).key("1");
+    static ONE: Template =
+        Template::embedded(FILES).seed(|to| Ok(to.execute_batch("INSERT INTO t VALUES (7)")?)).key("1");
+    static MADE: Template = Template::migrate_with(|to| Ok(to.execute_batch("CREATE TABLE made(x)")?)).key("1");
+    static MADE_TOO: Template = Template::migrate_with(|to| Ok(to.execute_batch("CREATE TABLE made_too(x)")?)).key("1");
+    let rows = |db: &Connection| db.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!((rows(&NONE.in_memory()), rows(&ONE.in_memory())), (1, 2));
+    assert!(MADE.in_memory().prepare("SELECT x FROM made").is_ok());
+    assert!(MADE_TOO.in_memory().prepare("SELECT x FROM made_too").is_ok());
+}
+
 #[test]
 fn uses_a_template_without_a_key() {
     if folder().is_none() {

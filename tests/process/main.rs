@@ -230,6 +230,16 @@ fn code_without_a_key_is_not_cached_but_the_migrations_before_it_are() {
 }
 
 #[test]
+fn templates_with_the_same_key_are_entries_of_their_own() {
+    let mut process = Process::new("uses_two_templates_with_one_key");
+    for _ in 0..2 {
+        let output = process.run();
+        assert!(output.status.success(), "{}", text(&output));
+    }
+    assert_eq!(process.files("out/cache").len(), 4);
+}
+
+#[test]
 fn another_file_of_statistics_is_another_entry_of_the_cache() {
     let mut process = Process::new("uses_statistics_that_change");
     let output = process.run();
