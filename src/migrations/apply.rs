@@ -118,6 +118,9 @@ impl Run<'_> {
                 Ok(changes) => changed |= changes,
                 Err(error) => return Err(Failure { cause: Cause::Statement(statement, error), stay }),
             }
+            if statement.starts_with("ROLLBACK") && self.conn.is_autocommit() {
+                changed = false;
+            }
             if changed && self.conn.is_autocommit() {
                 stay = Some(statement.line + statement.text.matches('\n').count());
             }

@@ -218,6 +218,17 @@ fn a_transaction_that_is_not_its_own_to_end() {
 }
 
 #[test]
+fn what_a_script_rolls_back_itself_does_not_stay() {
+    check(
+        &[("1_a.sql", "SELECT 1;"), ("2_b.sql", "CREATE TABLE a(x);\nROLLBACK;\n")],
+        "migration 2 ends the transaction that it runs in: 2_b.sql\n\
+         \n  at 2_b.sql:2:\n  > ROLLBACK;\n\
+         \n  help: leave COMMIT to the runner\n\
+         note: version 1 is intact: 1_a.sql",
+    );
+}
+
+#[test]
 fn a_transaction_within_that_of_the_runner() {
     check(
         &[("1_a/up.sql", "BEGIN;\nCREATE TABLE a(x);\nCOMMIT;\n")],
