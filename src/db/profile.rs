@@ -181,6 +181,10 @@ impl fmt::Debug for Profile {
 }
 
 impl Pragma {
+    fn does_something(&self) -> bool {
+        DO_SOMETHING.iter().any(|name| name.eq_ignore_ascii_case(self.bare_name()))
+    }
+
     fn is_of_the_database(&self) -> bool {
         OF_THE_DATABASE.iter().any(|name| name.eq_ignore_ascii_case(self.name))
     }
@@ -188,6 +192,13 @@ impl Pragma {
     /// Sets the PRAGMA and compares what SQLite answers then.
     fn set(&self, connection: &Connection) -> Result<()> {
         let setting = self.setting();
+        if self.does_something() {
+            let headline = format!("PRAGMA {} is no setting: it has no value to read back", self.name);
+            return Err(Error::new(ErrorKind::Profile, headline).sql(&setting).help(
+                "run it where the app does; what the app runs on every connection that it opens stands in \
+                 Template::functions",
+            ));
+        }
         let answer = match ask(connection, &setting) {
             // Some answer with the new value at once. A rowless answer says nothing yet.
             Ok(Some(answer)) => Some(answer),
@@ -206,7 +217,7 @@ impl Pragma {
     }
 
     fn difference(&self, connection: &Connection) -> Option<Difference> {
-        let answer = match DO_SOMETHING.iter().any(|name| name.eq_ignore_ascii_case(self.bare_name())) {
+        let answer = match self.does_something() {
             true => Ok(None),
             false => ask(connection, &self.question()),
         };
@@ -248,11 +259,16 @@ impl Pragma {
         let answer = answer.to_ascii_lowercase();
         let as_number = self.keywords().iter().position(|keyword| *keyword == value).map(|number| number.to_string());
         let as_switch = as_switch(&value);
+        if self.bare_name().eq_ignore_ascii_case("cache_spill") && value != "0" && as_switch != Some("0") {
+            // Read back as a number of pages, of which the cache has as many as it is large.
+            let least = whole_number(&value).unwrap_or(1);
+            return answer.parse().is_ok_and(|pages: i64| pages >= least);
+        }
         answer == value
             || as_number.is_some_and(|number| number == answer)
             || as_switch.is_some_and(|switch| switch == answer)
             || (value == "utf-16" && answer.starts_with("utf-16"))
-            || value.parse::<i64>().is_ok_and(|value| answer.parse() == Ok(value))
+            || whole_number(&value).is_some_and(|value| answer.parse() == Ok(value))
     }
 
     /// The words that are read back as their numbers.
@@ -300,6 +316,14 @@ impl Pragma {
             ("mmap_size", _) => error.help("this SQLite was built with a lower SQLITE_MAX_MMAP_SIZE"),
             _ => error,
         }
+    }
+}
+
+/// A number as SQL writes it, also in hexadecimal: `application_id` is usually written so.
+fn whole_number(text: &str) -> Option<i64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => i64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
     }
 }
 

@@ -107,6 +107,39 @@ fn keywords_are_compared_with_the_numbers_that_sqlite_answers() {
 }
 
 #[test]
+fn numbers_are_compared_as_numbers() {
+    for (name, value) in
+        [("application_id", "0x0f055112"), ("cache_spill", "ON"), ("cache_spill", "500"), ("cache_spill", "OFF")]
+    {
+        let profile = Profile::PRODUCTION.pragma(name, value);
+        let db = Template::empty().profile(profile).try_in_memory().unwrap();
+        sqlitmus::check::profile(&db, &profile).assert_ok();
+    }
+    let mut connection = Connection::open_in_memory().unwrap();
+    Profile::SQLITE_DEFAULTS.pragma("cache_spill", "OFF").apply(&mut connection).unwrap();
+    let findings = sqlitmus::check::profile(&connection, &Profile::SQLITE_DEFAULTS.pragma("cache_spill", "ON"));
+    let whats: Vec<_> = findings.iter().map(|finding| finding.what().to_owned()).collect();
+    assert_eq!(whats, ["PRAGMA cache_spill is OFF, the profile says ON"]);
+}
+
+#[test]
+fn a_pragma_that_does_something_is_no_setting() {
+    for (name, value) in [("optimize", "0x10002"), ("wal_checkpoint", "TRUNCATE"), ("incremental_vacuum", "9")] {
+        let profile = Profile::PRODUCTION.pragma(name, value);
+        let error = Template::empty().profile(profile).try_in_memory().unwrap_err().to_string();
+        let expected = format!(
+            "PRAGMA {name} is no setting: it has no value to read back
+
+  sql:
+    PRAGMA {name} = {value}
+
+  help: run it where the app does; what the app runs on every connection that it opens stands in Template::functions"
+        );
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
 fn a_later_value_replaces_an_earlier_one() {
     let profile = Profile::PRODUCTION.pragma("CACHE_SIZE", "-1").pragma("cache_size", "-2");
     let sizes: Vec<_> = profile.pragmas().filter(|(name, _)| name.eq_ignore_ascii_case("cache_size")).collect();
