@@ -34,6 +34,8 @@ struct Handle {
     file: Arc<File>,
     level: Level,
     shm: Option<Held>,
+    /// Opened for reading alone: neither written to, nor locked for writing.
+    read_only: bool,
     delete_on_close: bool,
     persist_wal: c_int,
     powersafe: c_int,
@@ -107,6 +109,7 @@ pub(super) unsafe extern "C" fn open(
             file: opened,
             level: Level::None,
             shm: None,
+            read_only: flags & ffi::SQLITE_OPEN_READONLY != 0,
             delete_on_close: flags & ffi::SQLITE_OPEN_DELETEONCLOSE != 0,
             persist_wal: 0,
             powersafe: 1,
@@ -262,6 +265,7 @@ unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, data: *const c_void, le
         // SAFETY: SQLite's buffer of `len` bytes.
         let data = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len as usize) };
         handle.disk.gate.pass(Op::Write { file: &handle.file.name, offset: offset as u64, data })?;
+        handle.for_writing(ffi::SQLITE_IOERR_WRITE)?;
         let mut bytes = handle.file.bytes.write().unwrap_or_else(PoisonError::into_inner);
         bytes.write(offset as usize, data);
         Ok(ffi::SQLITE_OK)
@@ -279,6 +283,11 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, len: i64) -> c_int {
 }
 
 impl Handle {
+    /// SQLite does try to write to a file that it opened for reading alone: `wal_checkpoint` asks nobody.
+    fn for_writing(&self, error: c_int) -> Result<(), Refused> {
+        if self.read_only { Err(Refused(error)) } else { Ok(()) }
+    }
+
     /// `len`, rounded up to what the file grows by.
     fn whole_chunks(&self, len: usize) -> usize {
         if self.chunk == 0 { len } else { len.next_multiple_of(self.chunk) }
@@ -286,6 +295,7 @@ impl Handle {
 
     fn resize(&self, len: usize) -> Result<(), Refused> {
         self.disk.gate.pass(Op::Truncate { file: &self.file.name, len: len as u64 })?;
+        self.for_writing(ffi::SQLITE_IOERR_TRUNCATE)?;
         let mut bytes = self.file.bytes.write().unwrap_or_else(PoisonError::into_inner);
         bytes.truncate(len);
         bytes.grow(len);
@@ -337,6 +347,9 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
         let handle = unsafe { handle(file) };
         let op = Op::Lock { file: &handle.file.name, by: file.addr(), level };
         handle.disk.gate.pass(op).inspect_err(|_| refuses(&handle.disk))?;
+        if level > ffi::SQLITE_LOCK_SHARED {
+            handle.for_writing(ffi::SQLITE_IOERR_LOCK)?;
+        }
         let answer = hold(&handle.file.locks).lock(&mut handle.level, Level::from_code(level));
         handle.disk.gate.answered(op, answer.is_ok());
         if answer.is_err() {

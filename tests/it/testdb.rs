@@ -200,3 +200,32 @@ fn attached_databases_share_the_disk() {
     let rows: i64 = second.query_row("SELECT count(*) FROM again.u", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 1);
 }
+
+#[test]
+fn a_connection_that_only_reads_writes_nothing_by_a_checkpoint_or_as_the_last_one() {
+    let answers = both().map(|db| {
+        let uri = db.uri().replace("main.db", "other.db");
+        let writer = Connection::open(&uri).unwrap();
+        let wal: String = writer.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).unwrap();
+        writer.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1)").unwrap();
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let reader = Connection::open_with_flags(&uri, flags).unwrap();
+        assert_eq!((wal.as_str(), count(&reader)), ("wal", 1));
+        drop(writer);
+        let code = |sql: &str| {
+            let error = reader.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap_err();
+            error.sqlite_error().map(|error| error.extended_code)
+        };
+        let codes = [
+            code("PRAGMA wal_checkpoint(PASSIVE)"),
+            code("PRAGMA wal_checkpoint(TRUNCATE)"),
+            code("INSERT INTO t VALUES (2) RETURNING x"),
+        ];
+        drop(reader);
+        let left: i64 =
+            Connection::open(&uri).unwrap().query_row("PRAGMA wal_checkpoint", [], |row| row.get(1)).unwrap();
+        (codes, left)
+    });
+    assert_eq!(answers[0], answers[1]);
+    assert!(answers[0].1 > 0, "the WAL is left for whoever may write");
+}
