@@ -65,7 +65,7 @@ pub(crate) fn integrity_with(connection: &Connection, functions: Option<Function
     let _own = crate::own::statements();
     let mut findings = Findings::default();
     let names = Names::read(connection);
-    let (lines, failed) = rows_of(connection, "PRAGMA integrity_check");
+    let (lines, failed) = whole(connection);
     for finding in lines::findings(&lines, &names, file) {
         findings.push(finding);
     }
@@ -85,7 +85,7 @@ pub(crate) fn integrity_with(connection: &Connection, functions: Option<Function
 
 /// What SQLite's own check of pages, indexes and constraints says, in its words; nothing where all is well.
 pub(crate) fn integrity_lines(connection: &Connection) -> Vec<String> {
-    let (mut lines, failed) = rows_of(connection, "PRAGMA integrity_check");
+    let (mut lines, failed) = whole(connection);
     lines.retain(|line| line != "ok");
     lines.extend(failed.map(|error| error.to_string()));
     lines
@@ -116,6 +116,21 @@ pub(super) fn failure(check: &str, file: &str, error: &rusqlite::Error) -> Findi
         _ => Finding::new(NOT_CHECKED, file, format!("{check} could not be finished on {file}"))
             .evidence("SQLite says", says),
     }
+}
+
+/// `PRAGMA integrity_check`, with the CHECKs. SQLite leaves them out on a connection that ignores them, and how a row came
+/// to be there is not what is asked.
+fn whole(connection: &Connection) -> (Vec<String>, Option<rusqlite::Error>) {
+    let ignored = connection.query_row("PRAGMA ignore_check_constraints", [], |row| row.get(0)).unwrap_or(false);
+    let ignore = |switch: &str| {
+        if ignored {
+            let _ = connection.execute_batch(&format!("PRAGMA ignore_check_constraints = {switch}"));
+        }
+    };
+    ignore("OFF");
+    let rows = rows_of(connection, "PRAGMA integrity_check");
+    ignore("ON");
+    rows
 }
 
 /// The first column of every row as text, and the error that ended them.
@@ -235,7 +250,7 @@ fn add_remedies(connection: &Connection, functions: Option<Functions>, findings:
 /// Whether a copy does not give the reason any more for which the remedy was tried.
 fn is_mended(copy: &Connection, what: &str) -> bool {
     let names = Names::read(copy);
-    let (lines, failed) = rows_of(copy, "PRAGMA integrity_check");
+    let (lines, failed) = whole(copy);
     let mut again: Findings = lines::findings(&lines, &names, "").into_iter().collect();
     virtual_tables::check_here(copy, &mut again);
     failed.is_none() && !again.iter().any(|finding| finding.what == what)

@@ -454,3 +454,15 @@ fn pages_are_told_by_the_table_that_they_belong_to() {
     assert_eq!(first.code(), "corrupt");
     assert!(first.what().ends_with("(in orders)"), "{first}");
 }
+
+#[test]
+fn a_check_is_held_against_the_rows_also_where_the_connection_ignores_it() {
+    let db = database(
+        "CREATE TABLE t(x CHECK (x > 0));
+         PRAGMA ignore_check_constraints = ON;
+         INSERT INTO t VALUES (-1);",
+    );
+    assert_eq!(found(&check::integrity(&db)), [("value-not-allowed", "t")]);
+    let ignores: bool = db.query_row("PRAGMA ignore_check_constraints", [], |row| row.get(0)).unwrap();
+    assert!(ignores, "the connection is as it was");
+}
