@@ -183,19 +183,31 @@ pub(super) unsafe extern "C" fn full_pathname(
     guard(ffi::SQLITE_CANTOPEN, || {
         // SAFETY: SQLite's own arguments.
         let (disk, path) = unsafe { place(vfs, path, ffi::SQLITE_CANTOPEN)? };
-        let home = if path.starts_with('/') { "" } else { disk.home() };
-        let len = home.len() + path.len();
-        if len >= usize::try_from(size).unwrap_or(0) {
+        let full = in_full(disk.home(), path);
+        if full.len() >= usize::try_from(size).unwrap_or(0) {
             return Err(Refused(ffi::SQLITE_CANTOPEN));
         }
-        // SAFETY: `out` has `size` bytes, and `len` and the NUL are fewer.
+        // SAFETY: `out` has `size` bytes, and the path and the NUL are no more.
         unsafe {
-            out.copy_from_nonoverlapping(home.as_ptr().cast(), home.len());
-            out.add(home.len()).copy_from_nonoverlapping(path.as_ptr().cast(), path.len());
-            *out.add(len) = 0;
+            out.copy_from_nonoverlapping(full.as_ptr().cast(), full.len());
+            *out.add(full.len()) = 0;
         }
         Ok(ffi::SQLITE_OK)
     })
+}
+
+/// One file has one path, as with the unix VFS: `./other.db` is `other.db`.
+fn in_full(home: &str, path: &str) -> String {
+    let home = if path.starts_with('/') { "" } else { home };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in home.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 /// # Safety

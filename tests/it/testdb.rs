@@ -196,9 +196,12 @@ fn attached_databases_share_the_disk() {
     let db = APP.in_memory();
     db.execute_batch("ATTACH 'other.db' AS other; CREATE TABLE other.u(x); INSERT INTO other.u VALUES (1)").unwrap();
     let second = db.connect();
-    second.execute_batch("ATTACH 'other.db' AS again").unwrap();
-    let rows: i64 = second.query_row("SELECT count(*) FROM again.u", [], |row| row.get(0)).unwrap();
-    assert_eq!(rows, 1);
+    for path in ["other.db", "./other.db", ".//folder/../other.db"] {
+        second.execute_batch(&format!("ATTACH '{path}' AS again")).unwrap();
+        let rows: i64 = second.query_row("SELECT count(*) FROM again.u", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 1, "{path}");
+        second.execute_batch("DETACH again").unwrap();
+    }
 }
 
 #[test]
