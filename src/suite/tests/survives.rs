@@ -198,6 +198,12 @@ fn explained(stairs: &Stairs, step: &Step, loss: &Loss, blame: Option<&Blame>) -
             );
             ("rebuild-loses-objects", cost.to_owned(), keep)
         }
+        (Kind::Values { to_null: false, .. }, _) => {
+            let cost = "what was there cannot be told from what is there now";
+            let mapping =
+                "a mapping that loses nothing, as of names to numbers or of bytes to hex, looks like this too";
+            ("undeclared-loss", cost.to_owned(), mapping.to_owned())
+        }
         _ => ("undeclared-loss", String::from("what was there cannot be told from what is there now"), meant),
     }
 }

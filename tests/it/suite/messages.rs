@@ -178,7 +178,8 @@ undeclared-loss: migration 2 changes 6 of 6 values of prices.amount: 002_change.
   smallest data that shows it, at version 1:
     INSERT INTO prices(id, amount) VALUES (..);
 
-  help: if it is meant, say so: .allow_loss(2, \"prices.amount\", \"why\")",
+  help: a mapping that loses nothing, as of names to numbers or of bytes to hex, looks like this too
+        if it is meant, say so: .allow_loss(2, \"prices.amount\", \"why\")",
     );
 }
 

@@ -59,7 +59,8 @@ undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql
   database:
     {name}
 
-  help: if it is meant, say so: .allow_loss(3, \"people.name\", \"why\")"
+  help: a mapping that loses nothing, as of names to numbers or of bytes to hex, looks like this too
+        if it is meant, say so: .allow_loss(3, \"people.name\", \"why\")"
             )
         );
     }
