@@ -160,12 +160,12 @@ impl Suite {
         };
         let done = match (test.over, stairs) {
             (tests::Over::History(run), Some(stairs)) => run(self, stairs),
-            (tests::Over::PartOfHistory(run), Some(stairs)) => match run(self, stairs) {
+            (tests::Over::Files(run) | tests::Over::PartOfHistory(run), Some(stairs)) => match run(self, stairs) {
                 Ok(None) => Ok(()),
                 Ok(Some(reason)) => return Outcome::Skipped(reason),
                 Err(error) => Err(error),
             },
-            (tests::Over::History(_) | tests::Over::PartOfHistory(_), None) => {
+            (tests::Over::Files(_) | tests::Over::History(_) | tests::Over::PartOfHistory(_), None) => {
                 return Outcome::Skipped(String::from(
                     "the template has no versions of its own: name the folder of the migrations, Suite::history",
                 ));
@@ -181,7 +181,12 @@ impl Suite {
             }
         };
         match done {
-            Ok(()) => Outcome::Passed,
+            Ok(()) => {
+                match stairs.filter(|_| !matches!(test.over, tests::Over::Files(_))).and_then(Stairs::unreached) {
+                    Some(reason) => Outcome::Skipped(reason),
+                    None => Outcome::Passed,
+                }
+            }
             // The suite's own seed stands in the code.
             Err(error) => Outcome::Failed(match crate::env::settings().map(|settings| settings.seed) {
                 Ok(Some(seed)) => error.note(format!("SQLITMUS_SEED={seed:#x} cargo test {}", test.name)),

@@ -198,6 +198,19 @@ impl Stairs {
         images.len().saturating_sub(1)
     }
 
+    /// Where a migration does not apply to an empty database: that nothing is known behind it.
+    pub(super) fn unreached(&self) -> Option<String> {
+        let reach = self.reach();
+        let found = match reach {
+            0 => String::new(),
+            _ => format!("nothing is wrong up to version {}; ", self.version(reach)),
+        };
+        (reach < self.len()).then(|| {
+            let failing = self.version(reach + 1);
+            format!("{found}migration {failing} does not apply, see {}", super::tests::APPLIES)
+        })
+    }
+
     pub(super) fn climb(&self) -> Result<&Climb> {
         self.climb.get_or_try_init(|| {
             let reach = self.reach();

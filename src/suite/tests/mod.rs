@@ -20,6 +20,8 @@ pub(super) struct Test {
 /// What it needs.
 #[derive(Clone, Copy)]
 pub(super) enum Over {
+    /// The files of a history, none of which runs; gives the reason where there is nothing to test.
+    Files(fn(&Suite, &Stairs) -> Result<Option<String>>),
     /// The versions of a history.
     History(fn(&Suite, &Stairs) -> Result<()>),
     /// The versions of a history; gives the reason where there is nothing to test.
@@ -35,16 +37,19 @@ pub(super) enum Over {
 /// The one that says so when there is no history at all.
 pub(super) const FIRST: &str = "history_is_linear";
 
+/// The one that says so when a migration fails without any data.
+pub(super) const APPLIES: &str = "applies_to_an_empty_database";
+
 /// All tests, in the order in which their failures explain one another. `migration_suite!` has the same names.
 pub(super) const ALL: [Test; 14] = [
-    Test { name: FIRST, over: Over::History(history::is_linear) },
-    Test { name: "applies_to_an_empty_database", over: Over::Template(history::applies) },
+    Test { name: FIRST, over: Over::Files(history::is_linear) },
+    Test { name: APPLIES, over: Over::Template(history::applies) },
     Test { name: "stepwise_equals_at_once", over: Over::History(history::stepwise) },
     Test { name: "rerun_changes_nothing", over: Over::Runner(history::rerun) },
     Test { name: "every_version_upgrades_with_data", over: Over::History(data::upgrades) },
     Test { name: "every_row_survives", over: Over::History(survives::every_row) },
     Test { name: "upgraded_equals_fresh", over: Over::History(data::equals_fresh) },
-    Test { name: "shipped_migrations_are_frozen", over: Over::PartOfHistory(frozen::test) },
+    Test { name: "shipped_migrations_are_frozen", over: Over::Files(frozen::test) },
     Test { name: "down_undoes_up", over: Over::PartOfHistory(down::undoes_up) },
     Test { name: "failure_leaves_the_previous_version", over: Over::History(failure::test) },
     Test { name: "survives_power_loss", over: Over::History(power::survives_loss) },

@@ -219,3 +219,22 @@ fn a_value_with_a_nul_in_it_can_be_pasted() {
     let expected = "INSERT INTO notes(id, body) VALUES (CAST(X'630064' AS TEXT), CAST(X'610062' AS TEXT));";
     assert!(report.contains(expected) && report.contains("at 2_short.sql:1:"), "{report}");
 }
+
+#[test]
+fn behind_a_migration_that_does_not_apply_nothing_is_called_whole() {
+    let suite = Suite::new(embedded(&[
+        ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"),
+        ("2_pinned.sql", "ALTER TABLE notes ADD COLUMN pinned INTEGER"),
+        ("3_typo.sql", "ALTER TABLE note ADD COLUMN author TEXT"),
+        ("4_gone.sql", "DROP TABLE notes"),
+    ]));
+    let report = suite.report();
+    assert_eq!(failures(&report).len(), 1, "{report}");
+    assert_eq!(outcome(&report, "history_is_linear"), "passed");
+    for test in ["every_row_survives", "failure_leaves_the_previous_version", "integrity_holds", "lints_clean"] {
+        assert_eq!(
+            outcome(&report, test),
+            "skipped: nothing is wrong up to version 2; migration 3 does not apply, see applies_to_an_empty_database"
+        );
+    }
+}
