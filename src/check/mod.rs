@@ -35,7 +35,7 @@ pub use lint::{CODES, lint, try_lint};
 pub use profile::profile;
 pub use same_schema::{assert_same_schema, try_assert_same_schema};
 pub use sqlite::{compile_option, sqlite_at_least};
-pub(crate) use state::{Cell, Reading, shown};
+pub(crate) use state::{Cell, Reading, is_invisible, shown};
 pub use state::{
     ChangedRow, Changes, Digest, Redact, Rows, TableChanges, TableDigest, UpdatedRow, assert_same_data,
     changes_between, digest, rows, try_assert_same_data, try_digest,

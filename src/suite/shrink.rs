@@ -2,9 +2,10 @@
 
 use rusqlite::Connection;
 
+use crate::check::is_invisible;
 use crate::db::{Image, Scratch, Workshop};
 use crate::error::{Error, Result};
-use crate::schema::{Schema, Table, TableKind};
+use crate::schema::{Indexed, Schema, Table, TableKind};
 use crate::sql::{plain_name, quote_identifier};
 
 /// How often a row is taken away and put back: a failure is a reason to spend time, but not all of it.
@@ -105,6 +106,37 @@ pub(super) fn literal(column: &str) -> String {
     )
 }
 
+/// The same literal in characters that a terminal shows, and does not obey.
+fn printable(literal: &[u8]) -> String {
+    let within = 1..literal.len().saturating_sub(1).max(1);
+    let Ok(text) = std::str::from_utf8(literal) else {
+        let text: Vec<u8> = literal[within].to_vec();
+        let mut digits = String::new();
+        let mut quoted = false;
+        for byte in text {
+            quoted = byte == b'\'' && !quoted;
+            if !quoted {
+                digits.push_str(&format!("{byte:02X}"));
+            }
+        }
+        return format!("CAST(X'{digits}' AS TEXT)");
+    };
+    if !text.contains(is_invisible) {
+        return text.to_owned();
+    }
+    let mut parts: Vec<String> = Vec::new();
+    let mut rest = &text[within];
+    while let Some(first) = rest.chars().next() {
+        let hidden = is_invisible(first);
+        let end = rest.find(|letter| is_invisible(letter) != hidden).unwrap_or(rest.len());
+        let (part, behind) = rest.split_at(end);
+        rest = behind;
+        let codes = || part.chars().map(|letter| u32::from(letter).to_string()).collect::<Vec<_>>().join(", ");
+        parts.push(if hidden { format!("char({})", codes()) } else { format!("'{part}'") });
+    }
+    parts.join(" || ")
+}
+
 /// The rows as INSERTs, parents first, without NULLs.
 pub(super) fn inserts(connection: &Connection, schema: &Schema) -> rusqlite::Result<String> {
     let mut lines = Vec::new();
@@ -127,7 +159,7 @@ pub(super) fn inserts(connection: &Connection, schema: &Schema) -> rusqlite::Res
             }
             let (mut names, mut texts) = (Vec::new(), Vec::new());
             for (at, column) in columns.iter().enumerate() {
-                let text: String = row.get(at)?;
+                let text = printable(row.get_ref(at)?.as_bytes().unwrap_or_default());
                 if text != "NULL" {
                     names.push(plain_name(column));
                     texts.push(text);

@@ -210,7 +210,7 @@ fn escape(shown: &mut String, text: impl Iterator<Item = char>) {
 
 /// Control characters, line separators, and what changes the direction or has no width. A list of its own, because that of
 /// the standard library changes with the version of Unicode, and snapshots with it.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

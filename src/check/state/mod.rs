@@ -17,7 +17,7 @@ mod rows;
 mod same_data;
 mod tables;
 
-pub(crate) use cell::{Cell, shown};
+pub(crate) use cell::{Cell, is_invisible, shown};
 pub use changes::{ChangedRow, Changes, TableChanges, UpdatedRow, changes_between};
 pub use digest::{Digest, TableDigest, digest, try_digest};
 pub use redact::Redact;

@@ -221,6 +221,17 @@ fn a_value_with_a_nul_in_it_can_be_pasted() {
 }
 
 #[test]
+fn a_value_that_a_terminal_would_obey_can_be_pasted() {
+    let files: [(&str, &str); 2] = [
+        ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"),
+        ("2_short.sql", "UPDATE notes SET body = substr(body, 1, 1)"),
+    ];
+    let suite = Suite::new(embedded(&files)).rows(1).set("notes", "body", "it's\r\u{1b}[2J\u{202e}");
+    let report = says(&suite, "every_row_survives");
+    assert!(report.contains("VALUES (3, 'it''s' || char(13, 27) || '[2J' || char(8238));"), "{report}");
+}
+
+#[test]
 fn behind_a_migration_that_does_not_apply_nothing_is_called_whole() {
     let suite = Suite::new(embedded(&[
         ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"),
