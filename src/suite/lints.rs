@@ -9,7 +9,7 @@ use super::stairs::{Stairs, State, Step};
 use super::survival;
 use crate::check::{self, Finding, Findings, try_lint};
 use crate::error::Result;
-use crate::schema::{Column, ForeignKey, Index, Indexed, Schema, Table, Term};
+use crate::schema::{Action, Column, ForeignKey, Index, Indexed, Schema, Table, Term};
 use crate::sql::{Statement, Token, plain_name, tokens};
 
 /// What `lints_clean` takes from [`check::lint`]: what is broken, not what could be better. A history that has shipped cannot
@@ -47,8 +47,8 @@ const FOUND: [&str; 11] = [
 /// | `nested-transaction` | `applies_to_an_empty_database` | BEGIN or COMMIT in a migration that its runner has begun a transaction for |
 /// | `nested-transaction` | `failure_leaves_the_previous_version` | a COMMIT in the middle, so that a failure leaves what stands before it |
 /// | `half-applied` | `failure_leaves_the_previous_version` | a failure leaves a part of the migration |
-/// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | an index, trigger, key or constraint, or the AUTOINCREMENT of a table is gone after a rebuild |
-/// | `fk-dropped` | `lints_clean` | a foreign key is gone after a rebuild |
+/// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | an index, trigger, key or constraint, the DEFAULT of a column, or the AUTOINCREMENT of a table is gone after a rebuild |
+/// | `fk-dropped` | `lints_clean` | a foreign key, or what it does on DELETE or UPDATE, is gone after a rebuild |
 /// | `pragma-noop-in-transaction` | `lints_clean` | `PRAGMA foreign_keys` where SQLite ignores it |
 /// | `dangling-view` | `lints_clean` | a view names what is gone |
 /// | `rename-breaks-old-code` | `lints_clean`, with [`Suite::old_code_runs`] | a table or column that the running app knows by another name |
@@ -327,8 +327,28 @@ fn lost_objects(
     if of_it.len() < 2 {
         return found;
     }
+    found.extend(lost_actions(table, twin).into_iter().map(|(object, what, cost)| {
+        Finding::new("fk-dropped", &object, gone(&what)).cost(cost).fix(again_or_allowed("fk-dropped", &object))
+    }));
     for difference in of_it {
         let Some(what) = difference.what().strip_suffix(" dropped") else { continue };
+        let of_column = difference.object().strip_prefix(&column);
+        if let Some(column) = table.columns.iter().find(|it| of_column == Some(plain_name(&it.name).as_str()))
+            && what.starts_with("DEFAULT")
+            && column.not_null
+            && twin.column(&column.name).is_some_and(|is| is.not_null && is.declared_type == column.declared_type)
+        {
+            let object = format!("{}.{}", table.name, column.name);
+            found.push(
+                Finding::new(
+                    "rebuild-loses-objects",
+                    &object,
+                    gone(&format!("{what} of {}", plain_name(&column.name))),
+                )
+                .cost("an INSERT that leaves the column out is refused from here on")
+                .fix(again_or_allowed("rebuild-loses-objects", &object)),
+            );
+        }
         let names: Vec<String> = tokens(what).iter().filter_map(Token::name).collect();
         let is_about = |column: &str| names.iter().any(|name| name.eq_ignore_ascii_case(column));
         // What is gone or of another type needs other constraints, or none.
@@ -351,11 +371,39 @@ fn lost_objects(
             true => "rows that refer to nothing are accepted from here on",
             false => "the new table accepts, or treats alike, what the old one did not",
         };
-        found.push(Finding::new(code, object, gone(what)).cost(cost).fix(format!(
-            "declare it in the new table too; if it is meant, say so: .allow({code:?}, {object:?}, \"why\")"
-        )));
+        found.push(Finding::new(code, object, gone(what)).cost(cost).fix(again_or_allowed(code, object)));
     }
     found
+}
+
+fn again_or_allowed(code: &str, object: &str) -> String {
+    format!("declare it in the new table too; if it is meant, say so: .allow({code:?}, {object:?}, \"why\")")
+}
+
+/// What foreign keys do no more that are there: the object, the action, and what comes of it.
+fn lost_actions(table: &Table, twin: &Table) -> Vec<(String, String, String)> {
+    let acts = |action: Action| match action {
+        Action::Cascade => Some("CASCADE"),
+        Action::SetNull => Some("SET NULL"),
+        Action::SetDefault => Some("SET DEFAULT"),
+        Action::NoAction | Action::Restrict => None,
+    };
+    let mut lost = Vec::new();
+    for key in &table.foreign_keys {
+        let Some(is) = twin.foreign_keys.iter().find(|is| refer_alike(key, is)) else { continue };
+        let columns = key.columns.join(", ");
+        let parent = plain_name(&key.parent);
+        let object = format!("{}.{columns}", table.name);
+        if let (Some(action), None) = (acts(key.on_delete), acts(is.on_delete)) {
+            let cost = format!("a row of {parent} that is referred to cannot be deleted from here on");
+            lost.push((object.clone(), format!("ON DELETE {action} of {columns}"), cost));
+        }
+        if let (Some(action), None) = (acts(key.on_update), acts(is.on_update)) {
+            let cost = format!("the key of a row of {parent} that is referred to cannot be changed from here on");
+            lost.push((object, format!("ON UPDATE {action} of {columns}"), cost));
+        }
+    }
+    lost
 }
 
 /// Whether no two rows can be the same in these terms.
@@ -374,6 +422,15 @@ fn check_is_kept(what: &str, table: &Table, twin: &Table) -> bool {
 
 /// Whether all foreign keys are there, perhaps with their columns in another order.
 fn references_are_kept(table: &Table, twin: &Table) -> bool {
+    let same = |one: &ForeignKey, other: &ForeignKey| {
+        (one.on_delete, one.on_update, one.deferred) == (other.on_delete, other.on_update, other.deferred)
+            && refer_alike(one, other)
+    };
+    table.foreign_keys.iter().all(|key| twin.foreign_keys.iter().any(|other| same(key, other)))
+}
+
+/// Whether the same columns refer to the same ones, in whatever order.
+fn refer_alike(one: &ForeignKey, other: &ForeignKey) -> bool {
     let pairs = |key: &ForeignKey| {
         let parents = key.parent_columns.iter().flatten().map(Some).chain(std::iter::repeat(None));
         let mut pairs: Vec<_> = key
@@ -385,12 +442,7 @@ fn references_are_kept(table: &Table, twin: &Table) -> bool {
         pairs.sort();
         pairs
     };
-    let same = |one: &ForeignKey, other: &ForeignKey| {
-        one.parent.eq_ignore_ascii_case(&other.parent)
-            && (one.on_delete, one.on_update, one.deferred) == (other.on_delete, other.on_update, other.deferred)
-            && pairs(one) == pairs(other)
-    };
-    table.foreign_keys.iter().all(|key| twin.foreign_keys.iter().any(|other| same(key, other)))
+    one.parent.eq_ignore_ascii_case(&other.parent) && pairs(one) == pairs(other)
 }
 
 /// Whether what was UNIQUE by a constraint is so by the primary key or an index.

@@ -63,6 +63,9 @@ histories! {
         ("every_row_survives", "rebuild-fires-fk-actions: migration 2 empties items: 002_change.sql"),
         ("lints_clean", "pragma-noop-in-transaction: PRAGMA foreign_keys does nothing in migration 2: 002_change.sql"),
     ]
+    cascade_lost_in_a_rebuild: [
+        ("lints_clean", "2 findings, the first: fk-dropped: migration 2 loses ON DELETE CASCADE of order_id in the rebuild of items: 002_change.sql"),
+    ]
     cascade_within_the_table: [
         ("every_row_survives", "rebuild-fires-fk-actions: migration 2 loses 2 of 6 rows of folders: 002_change.sql"),
     ]
@@ -89,6 +92,9 @@ histories! {
     ]
     default_that_is_no_constant: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
+    ]
+    default_lost_in_a_rebuild: [
+        ("lints_clean", "rebuild-loses-objects: migration 2 loses DEFAULT 0 of pinned in the rebuild of notes: 002_change.sql"),
     ]
     deleted_rows_half_archived: [
         ("every_row_survives", "destructive: migration 2 loses 2 of 6 rows of notes: 002_change.sql"),
@@ -207,6 +213,7 @@ histories! {
 histories! {
     good:
     autoincrement_kept: []
+    cascade_taken_back: []
     check_after_mending: []
     check_relaxed: []
     check_renamed: []
@@ -214,6 +221,7 @@ histories! {
     children_put_aside: []
     columns_in_another_order: []
     deleted_rows_archived: []
+    default_taken_back: []
     down_that_puts_a_column_last: []
     downs_that_undo: []
     journal_of_its_own: []
