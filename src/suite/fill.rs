@@ -120,6 +120,7 @@ impl Plan {
         gaps(connection, schema, known);
         for table in &new {
             repeats(connection, table);
+            refers_to_itself(connection, table);
         }
         failed
     }
@@ -224,6 +225,27 @@ fn repeats(connection: &Connection, table: &Table) {
         let (one, other) = (row(nth), row(nth + 1));
         let sql = format!(
             "UPDATE {name} SET {column} = (SELECT {column} FROM {name} WHERE rowid = {one}) WHERE rowid = {other}"
+        );
+        // One statement: what a constraint or a trigger refuses leaves nothing.
+        let _ = connection.execute(&sql, []);
+    }
+}
+
+/// Lets a row refer to another one of its table, if none does.
+fn refers_to_itself(connection: &Connection, table: &Table) {
+    let name = quote_identifier(&table.name);
+    for key in table.foreign_keys.iter().filter(|key| key.parent.eq_ignore_ascii_case(&table.name)) {
+        let of_key = || match table.primary_key.as_ref().map(|key| key.terms.as_slice()) {
+            Some([Term { what: Indexed::Column(column), .. }]) => Some(column.as_str()),
+            _ => None,
+        };
+        let parent = key.parent_columns.as_deref().map_or_else(of_key, |columns| columns.first().map(String::as_str));
+        let (Some(parent), [column]) = (parent, key.columns.as_slice()) else { continue };
+        let (column, parent) = (quote_identifier(column), quote_identifier(parent));
+        let sql = format!(
+            "UPDATE {name} SET {column} = (SELECT min({parent}) FROM {name}) \
+             WHERE {parent} = (SELECT max({parent}) FROM {name}) AND {parent} <> (SELECT min({parent}) FROM {name}) \
+             AND NOT EXISTS (SELECT 1 FROM {name} WHERE {column} <> {parent})"
         );
         // One statement: what a constraint or a trigger refuses leaves nothing.
         let _ = connection.execute(&sql, []);
