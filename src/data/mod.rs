@@ -48,6 +48,7 @@ mod values;
 mod violations;
 
 pub(crate) use values::made::Made;
+pub(crate) use values::store::{Store, declared_length, type_word};
 
 pub use fill::options::Row;
 pub(crate) use fill::options::owned;

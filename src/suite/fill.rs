@@ -135,20 +135,26 @@ impl Plan {
         }
     }
 
+    /// Whether the user says what this column holds, or the history reads it as JSON.
+    pub(super) fn is_given(&self, table: &Table, column: &str) -> bool {
+        self.says(table, column) || self.json.iter().any(|json| json.is_of(table) == Some(column))
+    }
+
+    fn says(&self, table: &Table, column: &str) -> bool {
+        self.given
+            .iter()
+            .any(|(given, of, _)| given.eq_ignore_ascii_case(&table.name) && of.eq_ignore_ascii_case(column))
+    }
+
     /// With what the user says of the tables and columns that are there.
     fn given(&self, fill: Fill, schema: &Schema) -> Fill {
         let there = |table: &str, column: &str| schema.table(table).is_some_and(|table| table.column(column).is_some());
         let given = self.given.iter().filter(|(table, column, _)| there(table, column));
-        let is_given = |table: &Table, column: &str| {
-            self.given
-                .iter()
-                .any(|(given, of, _)| given.eq_ignore_ascii_case(&table.name) && of.eq_ignore_ascii_case(column))
-        };
         let mut fill = fill;
         for table in &schema.tables {
             let columns: BTreeSet<&str> = self.json.iter().filter_map(|json| json.is_of(table)).collect();
             for column in columns {
-                if table.kind == TableKind::Ordinary && !is_given(table, column) {
+                if table.kind == TableKind::Ordinary && !self.says(table, column) {
                     fill = fill.set(&table.name, column, "{}");
                 }
             }

@@ -4,10 +4,12 @@ use rusqlite::Connection;
 
 use super::acts::{Act, What};
 use super::fates::Fates;
+use super::shrink::row_at;
 use super::stairs::{Stairs, Step};
+use crate::data::{Store, declared_length, type_word};
 use crate::db::Image;
 use crate::error::{Error, Refusal, Result};
-use crate::schema::{Indexed, Table, TableKind, Term};
+use crate::schema::{Column, Indexed, Table, TableKind, Term};
 use crate::sql::{quote_identifier, quote_text, tokens};
 
 /// Rows that made a migration fail.
@@ -39,10 +41,16 @@ pub(super) fn all(stairs: &Stairs, step: &Step) -> Result<Vec<Provoked>> {
     Ok(found)
 }
 
-/// The step on databases with a duplicate of what has to be unique behind it, where it takes them.
-pub(super) fn with_duplicates(stairs: &Stairs, step: &Step) -> Result<Vec<Step>> {
+/// The step on databases with a duplicate of what has to be unique behind it, or with a value that a column holds no more
+/// as it was, where it takes them.
+pub(super) fn in_silence(stairs: &Stairs, step: &Step) -> Result<Vec<Step>> {
     let mut taken = Vec::new();
-    for (_, image) in tried(stairs, step, duplicates)? {
+    let both = |table: &Table, twin: &Table, connection: &Connection| {
+        let mut trials = duplicates(table, twin, connection);
+        trials.extend(edges(table, twin, connection, &|column| stairs.is_given(table, column)));
+        trials
+    };
+    for (_, image) in tried(stairs, step, both)? {
         let step = stairs.over_other_rows(step, image)?;
         if step.after.is_some() {
             taken.push(step);
@@ -51,10 +59,12 @@ pub(super) fn with_duplicates(stairs: &Stairs, step: &Step) -> Result<Vec<Step>>
     Ok(taken)
 }
 
-type Trials = fn(&Table, &Table, &Connection) -> Vec<Trial>;
-
 /// The databases that the schema before the migration accepts, of tables that are others behind it.
-fn tried(stairs: &Stairs, step: &Step, trials: Trials) -> Result<Vec<(Trial, Image)>> {
+fn tried(
+    stairs: &Stairs,
+    step: &Step,
+    trials: impl Fn(&Table, &Table, &Connection) -> Vec<Trial>,
+) -> Result<Vec<(Trial, Image)>> {
     // Where plain rows are refused already, there is nothing to tell one reason from another.
     let Some(after) = &step.after else { return Ok(Vec::new()) };
     let (old, new) = (&step.before.schema, &after.schema);
@@ -62,7 +72,7 @@ fn tried(stairs: &Stairs, step: &Step, trials: Trials) -> Result<Vec<(Trial, Ima
     let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), acts);
     let mut accepted = Vec::new();
     let mut opened = None;
-    for table in old.tables.iter().filter(|table| table.kind == TableKind::Ordinary && !table.without_rowid) {
+    for table in old.tables.iter().filter(|table| table.kind == TableKind::Ordinary) {
         let name = fates.name_of(&table.name).map_or(table.name.as_str(), |(name, _)| name);
         let Some(twin) = new.table(name).filter(|twin| twin.sql != table.sql || twin.indexes != table.indexes) else {
             continue;
@@ -84,12 +94,11 @@ fn tried(stairs: &Stairs, step: &Step, trials: Trials) -> Result<Vec<(Trial, Ima
 fn trials(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
     let mut trials = Vec::new();
     let name = quote_identifier(&table.name);
-    let Some([_, second]) = two_rows(connection, &name) else { return trials };
+    let Some([_, second]) = two_rows(connection, table) else { return trials };
     let object = |column: &str| format!("{}.{column}", table.name);
     let both = |column: &str| table.column(column).zip(twin.column(column));
-    let set = |column: &str, value: &str| {
-        format!("UPDATE {name} SET {} = {value} WHERE rowid = {second}", quote_identifier(column))
-    };
+    let set =
+        |column: &str, value: &str| format!("UPDATE {name} SET {} = {value} WHERE {second}", quote_identifier(column));
     let columns = || table.columns.iter().filter(|column| column.generated.is_none());
     for column in columns() {
         let Some((was, is)) = both(&column.name) else { continue };
@@ -134,7 +143,7 @@ fn trials(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
 fn duplicates(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
     let mut trials = Vec::new();
     let name = quote_identifier(&table.name);
-    let Some([first, second]) = two_rows(connection, &name) else { return trials };
+    let Some([first, second]) = two_rows(connection, table) else { return trials };
     for terms in unique_terms(twin).filter(|terms| !unique_terms(table).any(|known| known == *terms)) {
         let names: Option<Vec<&str>> = terms
             .iter()
@@ -151,11 +160,11 @@ fn duplicates(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial
                 .iter()
                 .map(|column| {
                     let column = quote_identifier(column);
-                    let other = format!("(SELECT {column} FROM {name} WHERE rowid = {first})");
+                    let other = format!("(SELECT {column} FROM {name} WHERE {first})");
                     format!("{column} = {}", shape(&other))
                 })
                 .collect();
-            format!("UPDATE {name} SET {} WHERE rowid = {second}", sets.join(", "))
+            format!("UPDATE {name} SET {} WHERE {second}", sets.join(", "))
         };
         // A NULL is equal to nothing: the row that is copied needs a value.
         let filled: Vec<String> = names
@@ -164,7 +173,7 @@ fn duplicates(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial
                 let column = quote_identifier(column);
                 format!(
                     "UPDATE {name} SET {column} = (SELECT {column} FROM {name} WHERE {column} IS NOT NULL LIMIT 1) \
-                     WHERE rowid = {first} AND {column} IS NULL"
+                     WHERE {first} AND {column} IS NULL"
                 )
             })
             .collect();
@@ -180,21 +189,62 @@ fn duplicates(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial
     trials
 }
 
+/// Values that another type may change without a word, in columns that get one.
+fn edges(table: &Table, twin: &Table, connection: &Connection, is_given: &dyn Fn(&str) -> bool) -> Vec<Trial> {
+    let name = quote_identifier(&table.name);
+    let Some([_, second]) = two_rows(connection, table) else { return Vec::new() };
+    let refers = |column: &str| table.foreign_keys.iter().any(|key| key.columns.iter().any(|name| name == column));
+    let free = table.columns.iter().filter(|column| column.generated.is_none() && !refers(&column.name));
+    free.filter(|column| !is_given(&column.name))
+        .filter_map(|column| Some((column, twin.column(&column.name)?)))
+        .flat_map(|(was, is)| {
+            let values = changed_in_silence((was, table.strict), (is, twin.strict));
+            values.into_iter().map(|value| (was.name.as_str(), value)).collect::<Vec<_>>()
+        })
+        .map(|(column, value)| Trial {
+            object: format!("{}.{column}", table.name),
+            sql: vec![format!("UPDATE {name} SET {} = {value} WHERE {second}", quote_identifier(column))],
+        })
+        .collect()
+}
+
+/// What a column keeps that may be another value in the one that takes its place. A column and whether its table is STRICT.
+fn changed_in_silence((was, was_strict): (&Column, bool), (is, is_strict): (&Column, bool)) -> Vec<String> {
+    // What is declared as a date or a flag holds nothing else, whatever SQLite would take.
+    let is_number = |column: &Column| ["NUMERIC", "DECIMAL", "NUMBER"].contains(&&*type_word(column));
+    let says_what = |column: &Column| {
+        let word = type_word(column);
+        ["DATE", "TIME", "BOOL", "JSON"].iter().any(|kind| word.starts_with(kind))
+    };
+    let values: &[&str] = match (Store::of(was, was_strict), Store::of(is, is_strict)) {
+        (Store::Text | Store::Any, Store::Integer | Store::Real) => &["'07'"],
+        (Store::Text | Store::Any, Store::Numeric) if !says_what(is) => &["'07'"],
+        // Beyond 2^53 a float is no longer exact.
+        (Store::Integer, Store::Real) => &["9007199254740993"],
+        (Store::Numeric, Store::Real) if is_number(was) => &["9007199254740993"],
+        // A part of one, and more than 64 bits hold.
+        (Store::Real, Store::Integer) => &["0.5", "1e19"],
+        (Store::Numeric, Store::Integer) if is_number(was) => &["0.5", "1e19"],
+        (Store::Blob, Store::Text) => &["x'61ff00'"],
+        (Store::Text, Store::Text) => {
+            let length = declared_length(is).filter(|is| declared_length(was).is_none_or(|was| was > *is));
+            return length.map(|length| quote_text(&"x".repeat(length + 1))).into_iter().collect();
+        }
+        _ => &[],
+    };
+    values.iter().map(|value| (*value).to_owned()).collect()
+}
+
 fn unique_terms(table: &Table) -> impl Iterator<Item = &Vec<Term>> {
     let of_indexes = table.indexes.iter().filter(|index| index.unique).map(|index| &index.terms);
     table.unique.iter().chain(&table.primary_key).map(|key| &key.terms).chain(of_indexes)
 }
 
-fn two_rows(connection: &Connection, table: &str) -> Option<[i64; 2]> {
-    let row = |place: usize| {
-        connection
-            .query_row(&format!("SELECT rowid FROM {table} ORDER BY rowid LIMIT 1 OFFSET {place}"), [], |row| {
-                row.get(0)
-            })
-            .ok()
-    };
-    let first = row(0)?;
-    Some([first, row(1).unwrap_or(first)])
+/// What is true of the first row alone, and of the second one.
+fn two_rows(connection: &Connection, table: &Table) -> Option<[String; 2]> {
+    let first = row_at(connection, table, 0)?;
+    let second = row_at(connection, table, 1).unwrap_or_else(|| first.clone());
+    Some([first, second])
 }
 
 /// `table.column`, or `table.one, other`, as SQLite names what a row offends; `*` where it names nothing.

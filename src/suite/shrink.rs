@@ -50,8 +50,9 @@ pub(super) fn smallest(workshop: Workshop, image: &Image, fails: &mut dyn FnMut(
     for table in &tables {
         let mut kept = 0;
         // Each row once: one that has to stay is stepped over.
+        let name = quote_identifier(&table.name);
         while let Some(row) = row_at(&database, table, kept) {
-            if !attempt(&database, &row)? {
+            if !attempt(&database, &format!("DELETE FROM {name} WHERE {row}"))? {
                 kept += 1;
             }
         }
@@ -78,24 +79,25 @@ fn count(connection: &Connection, sql: &str) -> Option<i64> {
     connection.query_row(sql, [], |row| row.get(0)).ok()
 }
 
-/// What deletes the row at this place.
-fn row_at(connection: &Connection, table: &Table, place: usize) -> Option<String> {
+/// What is true of the row at this place alone.
+pub(super) fn row_at(connection: &Connection, table: &Table, place: usize) -> Option<String> {
     let name = quote_identifier(&table.name);
-    let condition = if table.without_rowid {
-        let columns = table.columns.iter().filter(|column| column.generated.is_none());
-        let terms: Vec<String> = columns
-            .map(|column| {
-                let column = quote_identifier(&column.name);
-                format!("'{} IS ' || {}", column.replace('\'', "''"), literal(&column))
+    let (condition, order) = if table.without_rowid {
+        let key = table.primary_key.iter().flat_map(|key| &key.terms);
+        let terms: Vec<String> = key
+            .filter_map(|term| {
+                let Indexed::Column(column) = &term.what else { return None };
+                let column = quote_identifier(column);
+                Some((column.replace('\'', "''"), literal(&column)))
             })
+            .map(|(column, value)| format!("'{column} IS ' || {value}"))
             .collect();
-        terms.join(" || ' AND ' || ")
+        (terms.join(" || ' AND ' || "), "")
     } else {
-        "'rowid = ' || rowid".to_owned()
+        ("'rowid = ' || rowid".to_owned(), "ORDER BY rowid ")
     };
-    let sql = format!("SELECT {condition} FROM {name} LIMIT 1 OFFSET {place}");
-    let condition: String = connection.query_row(&sql, [], |row| row.get(0)).ok()?;
-    Some(format!("DELETE FROM {name} WHERE {condition}"))
+    let sql = format!("SELECT {condition} FROM {name} {order}LIMIT 1 OFFSET {place}");
+    connection.query_row(&sql, [], |row| row.get(0)).ok()
 }
 
 /// What makes a literal of a column's value. `quote` alone ends at a NUL: <https://www.sqlite.org/nulinstr.html>

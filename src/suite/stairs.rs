@@ -55,7 +55,7 @@ use crate::db::{Image, Scratch, Workshop};
 use crate::error::{Error, Result};
 use crate::migrations::{Migration, Migrations};
 use crate::progress::Progress;
-use crate::schema::Schema;
+use crate::schema::{Schema, Table};
 
 pub(super) struct Stairs {
     pub(super) history: Migrations,
@@ -139,6 +139,11 @@ impl Stairs {
 
     pub(super) fn acts(&self, step: usize) -> &[Act] {
         self.acts[step].get_or_init(|| acts(&self.migration(step).statements()))
+    }
+
+    /// Whether the user, or what the history does with it, says what this column holds.
+    pub(super) fn is_given(&self, table: &Table, column: &str) -> bool {
+        self.plan.is_given(table, column)
     }
 
     /// The version of a database to which this many migrations are applied.

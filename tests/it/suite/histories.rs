@@ -59,6 +59,9 @@ histories! {
     boolean_inverted: [
         ("every_row_survives", "undeclared-loss: migration 2 changes 8 of 9 values of accounts.disabled: 002_change.sql"),
     ]
+    bytes_taken_for_text: [
+        ("every_row_survives", "undeclared-loss: migration 2 changes 1 of 6 values of files.content: 002_change.sql"),
+    ]
     cascade_in_a_rebuild: [
         ("every_row_survives", "rebuild-fires-fk-actions: migration 2 empties items: 002_change.sql"),
         ("lints_clean", "pragma-noop-in-transaction: PRAGMA foreign_keys does nothing in migration 2: 002_change.sql"),
@@ -111,6 +114,9 @@ histories! {
     duplicates_ignored: [
         ("every_row_survives", "undeclared-loss: migration 2 loses 8 of 9 rows of people: 002_change.sql"),
     ]
+    duplicates_ignored_without_rowid: [
+        ("every_row_survives", "undeclared-loss: migration 2 loses 1 of 6 rows of people: 002_change.sql"),
+    ]
     duplicates_in_another_case: [
         ("every_row_survives", "undeclared-loss: migration 2 loses 1 of 6 rows of people: 002_change.sql"),
     ]
@@ -141,9 +147,15 @@ histories! {
     keys_given_anew: [
         ("every_row_survives", "undeclared-loss: migration 2 gives the rows of notes other keys: 002_change.sql"),
     ]
+    leading_zeros_lost: [
+        ("every_row_survives", "undeclared-loss: migration 2 changes 1 of 6 values of addresses.zip: 002_change.sql"),
+    ]
     loss_behind_a_refusal: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
         ("every_row_survives", "undeclared-loss: migration 2 changes 5 of 5 values of tasks.title: 002_change.sql"),
+    ]
+    long_numbers_as_floats: [
+        ("every_row_survives", "undeclared-loss: migration 2 changes 1 of 6 values of posts.remote_id: 002_change.sql"),
     ]
     not_null_without_a_default: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
@@ -199,6 +211,9 @@ histories! {
     unique_on_duplicates: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
+    unique_on_duplicates_without_rowid: [
+        ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
+    ]
     values_taken_for_unique: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
@@ -242,10 +257,24 @@ histories! {
     savepoint_in_a_transaction: []
     strict_after_mending: []
     type_that_says_the_same: []
+    types_that_hold_what_is_checked: []
     unique_among_those_that_count: []
     unique_becomes_the_key: []
+    unique_without_rowid_after_mending: []
     vacuum_outside_a_transaction: []
     view_made_again: []
+}
+
+#[test]
+fn what_goes_in_silence_is_found_with_any_seed() {
+    for history in ["bytes_taken_for_text", "cascade_within_the_table", "leading_zeros_lost", "long_numbers_as_floats"]
+    {
+        for seed in 0..8 {
+            let suite = Suite::new(template(&format!("fixtures/histories/bad/{history}"))).seed(seed);
+            let found = suite.try_test("every_row_survives").map_err(|error| error.headline().to_owned());
+            assert!(found.is_err(), "{history} with seed {seed}: {found:?}");
+        }
+    }
 }
 
 #[test]
