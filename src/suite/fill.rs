@@ -202,9 +202,17 @@ fn gaps(connection: &Connection, schema: &Schema, known: Option<&Schema>) {
 /// Lets two rows have the same value, column by column, wherever no constraint speaks against it: an app that looks for
 /// no duplicate has some. Another pair of rows for each column, so that hardly any two rows are the same.
 fn repeats(connection: &Connection, table: &Table) {
-    if table.without_rowid {
-        return;
-    }
+    let key: Vec<String> = match &table.primary_key {
+        Some(key) if table.without_rowid => {
+            let columns = key.terms.iter().filter_map(|term| match &term.what {
+                Indexed::Column(column) => Some(quote_identifier(column)),
+                _ => None,
+            });
+            columns.collect()
+        }
+        _ => vec![String::from("rowid")],
+    };
+    let key = key.join(", ");
     let name = quote_identifier(&table.name);
     let terms = table.unique.iter().chain(&table.primary_key).map(|key| &key.terms);
     let alone: Vec<&Term> = terms
@@ -224,13 +232,13 @@ fn repeats(connection: &Connection, table: &Table) {
         }
         let row = |place: usize| {
             format!(
-                "(SELECT rowid FROM {name} WHERE {column} IS NOT NULL ORDER BY rowid LIMIT 1 OFFSET \
+                "(SELECT {key} FROM {name} WHERE {column} IS NOT NULL ORDER BY {key} LIMIT 1 OFFSET \
                  {place} % (SELECT count({column}) FROM {name}))"
             )
         };
         let (one, other) = (row(nth), row(nth + 1));
         let sql = format!(
-            "UPDATE {name} SET {column} = (SELECT {column} FROM {name} WHERE rowid = {one}) WHERE rowid = {other}"
+            "UPDATE {name} SET {column} = (SELECT {column} FROM {name} WHERE ({key}) = {one}) WHERE ({key}) = {other}"
         );
         // One statement: what a constraint or a trigger refuses leaves nothing.
         let _ = connection.execute(&sql, []);

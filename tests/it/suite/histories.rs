@@ -217,6 +217,9 @@ histories! {
     values_taken_for_unique: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
+    values_taken_for_unique_without_rowid: [
+        ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
+    ]
     version_set_outside_the_transaction: [
         ("failure_leaves_the_previous_version", "half-applied: migration 2 leaves half of its work when a statement fails: 002_change.sql"),
     ]
@@ -262,6 +265,7 @@ histories! {
     unique_becomes_the_key: []
     unique_without_rowid_after_mending: []
     vacuum_outside_a_transaction: []
+    values_made_unique_without_rowid: []
     view_made_again: []
 }
 
