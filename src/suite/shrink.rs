@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::check::is_invisible;
 use crate::db::{Image, Scratch, Workshop};
 use crate::error::{Error, Result};
-use crate::schema::{Indexed, Schema, Table, TableKind};
+use crate::schema::{ForeignKey, Indexed, Schema, Table, TableKind};
 use crate::sql::{plain_name, quote_identifier};
 
 /// How often a row is taken away and put back: a failure is a reason to spend time, but not all of it.
@@ -142,7 +142,6 @@ fn printable(literal: &[u8]) -> String {
 /// The rows as INSERTs, parents first, without NULLs.
 pub(super) fn inserts(connection: &Connection, schema: &Schema) -> rusqlite::Result<String> {
     let mut lines = Vec::new();
-    let mut more = 0;
     for table in parents_first(schema) {
         let columns: Vec<&str> = table
             .columns
@@ -154,12 +153,17 @@ pub(super) fn inserts(connection: &Connection, schema: &Schema) -> rusqlite::Res
         let sql = format!("SELECT {} FROM {}", values.join(", "), quote_identifier(&table.name));
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([])?;
+        let place = |name: &String| columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+        let own = own_references(table);
+        let mut inserts: Vec<Insert> = Vec::new();
         while let Some(row) = rows.next()? {
-            if lines.len() == SHOWN {
-                more += 1;
-                continue;
-            }
             let (mut names, mut texts) = (Vec::new(), Vec::new());
+            let value = |name: &String| -> rusqlite::Result<Vec<u8>> {
+                let value = place(name).map(|at| row.get_ref(at)).transpose()?;
+                Ok(value.and_then(|value| value.as_bytes().ok()).unwrap_or_default().to_vec())
+            };
+            let links: rusqlite::Result<Vec<_>> =
+                own.iter().map(|(refers, key)| Ok((value(refers)?, value(key)?))).collect();
             for (at, column) in columns.iter().enumerate() {
                 let text = printable(row.get_ref(at)?.as_bytes().unwrap_or_default());
                 if text != "NULL" {
@@ -168,16 +172,49 @@ pub(super) fn inserts(connection: &Connection, schema: &Schema) -> rusqlite::Res
                 }
             }
             let name = plain_name(&table.name);
-            lines.push(match names.is_empty() {
+            let line = match names.is_empty() {
                 true => format!("INSERT INTO {name} DEFAULT VALUES;"),
                 false => format!("INSERT INTO {name}({}) VALUES ({});", names.join(", "), texts.join(", ")),
-            });
+            };
+            inserts.push(Insert { line, links: links? });
+        }
+        // A row that others of its table refer to goes before them.
+        while !inserts.is_empty() {
+            let waits = |insert: &Insert| {
+                insert.links.iter().enumerate().any(|(nth, (refers, key))| {
+                    refers != key && inserts.iter().any(|other| other.links[nth].1 == *refers)
+                })
+            };
+            let next = inserts.iter().position(|insert| !waits(insert)).unwrap_or(0);
+            lines.push(inserts.remove(next).line);
         }
     }
+    let more = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
     if more > 0 {
         lines.push(format!("-- and {more} more rows"));
     }
     Ok(lines.join("\n"))
+}
+
+/// An INSERT, and for each reference of the table to itself the literal that refers and the one that is referred to.
+struct Insert {
+    line: String,
+    links: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// The columns with which a table refers to itself, and those that they refer to.
+fn own_references(table: &Table) -> Vec<(String, String)> {
+    let own = table.foreign_keys.iter().filter(|key| key.parent.eq_ignore_ascii_case(&table.name));
+    let pair = |key: &ForeignKey| match (key.columns.as_slice(), &key.parent_columns, &table.primary_key) {
+        ([column], Some(parents), _) => Some((column.clone(), parents.first()?.clone())),
+        ([column], None, Some(primary)) => match &primary.terms.first()?.what {
+            Indexed::Column(key) => Some((column.clone(), key.clone())),
+            _ => None,
+        },
+        _ => None,
+    };
+    own.filter_map(pair).collect()
 }
 
 fn parents_first(schema: &Schema) -> Vec<&Table> {
