@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
+use super::shrink::row_at;
 use crate::data::Fill;
 use crate::error::Error;
 use crate::migrations::is_ledger;
@@ -119,10 +120,34 @@ impl Plan {
         }
         gaps(connection, schema, known);
         for table in &new {
+            self.nulls(connection, table);
             repeats(connection, table);
             refers_to_itself(connection, table);
         }
         failed
+    }
+
+    /// Takes the value of one row away in each column that can be without one, if all rows have one.
+    fn nulls(&self, connection: &Connection, table: &Table) {
+        let name = quote_identifier(&table.name);
+        let is_key = |column: &str| {
+            let mut terms = table.primary_key.iter().flat_map(|key| &key.terms);
+            terms.any(|term| matches!(&term.what, Indexed::Column(name) if name == column))
+        };
+        let columns = table.columns.iter().filter(|column| !column.not_null && column.generated.is_none());
+        let free = columns.filter(|column| !is_key(&column.name) && !self.is_given(table, &column.name));
+        for (nth, column) in free.enumerate() {
+            let column = quote_identifier(&column.name);
+            let none = format!("SELECT count(*) > 1 AND count({column}) = count(*) FROM {name}");
+            if !connection.query_row(&none, [], |row| row.get(0)).unwrap_or(false) {
+                continue;
+            }
+            let rows = usize::try_from(count(connection, table).unwrap_or(1)).unwrap_or(1).max(1);
+            if let Some(row) = row_at(connection, table, nth % rows) {
+                // What a constraint or a trigger refuses leaves nothing.
+                let _ = connection.execute(&format!("UPDATE {name} SET {column} = NULL WHERE {row}"), []);
+            }
+        }
     }
 
     /// Puts rows into every table that nothing should refuse: no NULL where there can be a value, nothing twice.

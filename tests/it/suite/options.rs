@@ -249,6 +249,20 @@ fn rows_that_others_of_their_table_refer_to_come_first() {
 }
 
 #[test]
+fn a_column_that_can_be_without_a_value_has_a_row_without_one() {
+    let files: [(&str, &str); 2] = [
+        ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, title TEXT, body TEXT) STRICT"),
+        ("2_clean.sql", "DELETE FROM notes WHERE body IS NULL"),
+    ];
+    for seed in 0..12 {
+        let report = says(&Suite::new(embedded(&files)).seed(seed), "every_row_survives");
+        assert!(report.starts_with("destructive: migration 2 loses"), "with seed {seed}: {report}");
+    }
+    let said = Suite::new(embedded(&files)).set("notes", "body", "what the app always writes");
+    assert_eq!(says(&said, "every_row_survives"), "nothing, None");
+}
+
+#[test]
 fn behind_a_migration_that_does_not_apply_nothing_is_called_whole() {
     let suite = Suite::new(embedded(&[
         ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"),
