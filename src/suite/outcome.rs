@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub enum Outcome {
     /// Nothing is wrong.
     Passed,
-    /// It did not run: the reason.
+    /// It did not run, or found nothing in the part of the history that applies: the reason.
     Skipped(String),
     /// Something is wrong.
     Failed(Error),
