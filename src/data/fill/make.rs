@@ -127,7 +127,10 @@ impl Filler<'_> {
             index.unwrap_or_default().min(count - 1)
         } else {
             let count = reference.among.map_or(count, |among| among.min(count));
+            let count = reference.gathered.map_or(count, |gathered| gathered.min(count));
             match self.options.skew {
+                // One for each at first.
+                _ if reference.gathered.is_some() && attempts == 0 && row < count => row,
                 Some(exponent) => skewed(&mut draw, count, exponent),
                 None => draw.below(count),
             }

@@ -33,6 +33,7 @@ pub(crate) mod failure;
 pub(crate) mod finish;
 pub(crate) mod insert;
 pub(crate) mod make;
+mod meeting;
 pub(crate) mod options;
 pub(crate) mod order;
 mod pairs;

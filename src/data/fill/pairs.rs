@@ -15,14 +15,20 @@ pub(super) struct Pair {
 }
 
 pub(super) fn pairs(plan: &Plan) -> Vec<Pair> {
-    let single = |reference: &Reference| match (&reference.columns[..], &reference.parent) {
-        ([column], Parent::Made { plan: parent, .. }) if plan.columns[*column].nulls == 0 => Some((*column, *parent)),
+    let made = |reference: &Reference| match &reference.parent {
+        Parent::Made { plan, .. } => Some(*plan),
         _ => None,
     };
-    let single: Vec<(usize, usize)> = plan.references.iter().filter_map(single).collect();
     let mut found = Vec::new();
-    for (at, (one, parent)) in single.iter().enumerate() {
-        for (two, _) in single[at + 1..].iter().filter(|(_, other)| other == parent) {
+    for (at, first) in plan.references.iter().enumerate() {
+        let Some(parent) = made(first) else { continue };
+        for second in plan.references[at + 1..].iter().filter(|other| made(other) == Some(parent)) {
+            // Those of one tenant are told apart by what they do not share.
+            let mut apart = first.columns.iter().zip(&second.columns).filter(|(one, two)| one != two);
+            let (Some((one, two)), None) = (apart.next(), apart.next()) else { continue };
+            if plan.columns[*one].nulls > 0 || plan.columns[*two].nulls > 0 {
+                continue;
+            }
             for condition in &plan.conditions {
                 // In each way to satisfy it they differ, or one is less.
                 let told = condition.branches.iter().map(|branch| {
@@ -42,7 +48,7 @@ pub(super) fn pairs(plan: &Plan) -> Vec<Pair> {
                     _ => format!("CHECK ({})", condition.shown),
                 };
                 let ordered = told.iter().all(|ordered| *ordered);
-                found.push(Pair { columns: [*one, *two], parent: *parent, ordered, because });
+                found.push(Pair { columns: [*one, *two], parent, ordered, because });
             }
         }
     }

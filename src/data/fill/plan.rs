@@ -115,6 +115,8 @@ pub(crate) struct Reference {
     pub(crate) overrules: bool,
     /// How many of the first parents are those that a CHECK takes, where it does not take all of them.
     pub(crate) among: Option<u64>,
+    /// How many of the first parents are taken, so that what belongs together meets: products and orders of one tenant.
+    pub(crate) gathered: Option<u64>,
 }
 
 impl Reference {

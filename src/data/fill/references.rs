@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use crate::data::fill::plan::{How, Parent, Plan, Reference, Request};
-use crate::data::fill::{asked, order};
+use crate::data::fill::{asked, meeting, order};
 use crate::data::values::made::Made;
 use crate::draw::named;
 use crate::error::{Error, Result};
@@ -24,6 +24,7 @@ pub(super) fn references(
     let at = |name: &str| names.iter().position(|own| own.eq_ignore_ascii_case(name));
     let places = |names: &[String]| names.iter().map(|name| at(name)).collect::<Option<Vec<usize>>>();
     let may_be_null = |column: &usize| order::may_be_null(table, &names[*column]);
+    let gather = meeting::columns(schema, request.table);
     let mut found: Vec<Reference> = Vec::new();
     for key in in_order(schema, request.table) {
         let Some(mut columns) = places(&key.columns) else { continue };
@@ -92,6 +93,10 @@ pub(super) fn references(
             loose.clone_from(&columns);
         }
         let is_there = matches!(of, Parent::There { .. });
+        let gathered = match (&columns[..], &of) {
+            ([only], Parent::Made { .. }) if gather.contains(&names[*only]) => Some(request.rows.isqrt().max(1)),
+            _ => None,
+        };
         let shown = format!("FOREIGN KEY ({}) REFERENCES {}", key.columns.join(", "), key.parent);
         found.push(Reference {
             key: named(named(seed, "parent of"), &key.columns.join(",").to_ascii_lowercase()),
@@ -106,6 +111,7 @@ pub(super) fn references(
             known,
             overrules: false,
             among: among.filter(|_| !is_there),
+            gathered,
         });
     }
     Ok(found)

@@ -4,9 +4,9 @@ use rusqlite::Connection;
 
 use crate::data::fill::failure;
 use crate::data::fill::options::{Given, Options};
-use crate::data::fill::order;
 use crate::data::fill::plan::{self, Parent, Plan, Request};
 use crate::data::fill::references;
+use crate::data::fill::{meeting, order};
 use crate::error::Result;
 use crate::migrations::is_ledger;
 use crate::schema::{Indexed, Schema, Table, TableKind, Term};
@@ -269,6 +269,13 @@ fn parents_of(schema: &Schema, at: usize, rows: u64) -> Vec<(usize, u64)> {
                 // One more, for those that must not meet themselves.
                 let power = keys.count() as u32;
                 need = need.max(root(rows, power) + u64::from(power > 1));
+                // Parents meet only those of their own tenant, of which there are as many as the root of their number.
+                if power > 1
+                    && key.columns.len() > 1
+                    && key.columns.iter().any(|name| meeting::is_shared(schema, at, name))
+                {
+                    need = need.max(2 * root(rows.saturating_mul(rows), power + 1));
+                }
             }
         }
         found.push((parent, need.max(1)));

@@ -225,7 +225,15 @@ fn arrange_one(connection: &Connection, table: &Table, plan: &mut Plan, plans: &
         }
     }
     let needed = plan.start.saturating_add(plan.count);
-    let (all_parts, _) = parts(plan, plans, key);
+    let (mut all_parts, _) = parts(plan, plans, key);
+    if combinations(&all_parts) < needed {
+        for reference in &mut plan.references {
+            if reference.columns.iter().any(|column| key.columns.contains(column)) {
+                reference.gathered = None;
+            }
+        }
+        (all_parts, _) = parts(plan, plans, key);
+    }
     if combinations(&all_parts) < needed {
         for &column in &key.columns {
             without_a_look(table, plan, column);
@@ -280,6 +288,7 @@ fn parts(plan: &Plan, plans: &[Plan], key: &UniqueKey) -> (Vec<Part>, bool) {
                     Parent::Made { plan: at, .. } => (plans[*at].count, true),
                     Parent::There { keys } => (keys.len() as u64, false),
                 };
+                let size = plan.references[reference].gathered.map_or(size, |gathered| gathered.min(size));
                 all_new |= made;
                 parts.push(Part::Reference { reference, size: size.max(1) });
             }

@@ -166,6 +166,56 @@ fn keys_that_share_a_column() {
     assert!(one(&connection, "SELECT count(DISTINCT tenant) FROM t") > 1);
 }
 
+/// Where each table has the tenant in its key, rows that several keys take have to be of one.
+#[test]
+fn parents_of_one_tenant() {
+    let schema = "CREATE TABLE tenants(id INTEGER PRIMARY KEY);
+         CREATE TABLE customers(
+             tenant INTEGER NOT NULL REFERENCES tenants, id INTEGER NOT NULL, PRIMARY KEY (tenant, id)
+         );
+         CREATE TABLE items(tenant INTEGER NOT NULL REFERENCES tenants, sku TEXT NOT NULL, PRIMARY KEY (tenant, sku));
+         CREATE TABLE places(tenant INTEGER NOT NULL REFERENCES tenants, id INTEGER NOT NULL, PRIMARY KEY (tenant, id));
+         CREATE TABLE stock(
+             tenant INTEGER NOT NULL, place INTEGER NOT NULL, sku TEXT NOT NULL, PRIMARY KEY (tenant, place, sku),
+             FOREIGN KEY (tenant, place) REFERENCES places, FOREIGN KEY (tenant, sku) REFERENCES items
+         );
+         CREATE TABLE orders(
+             tenant INTEGER NOT NULL, id INTEGER NOT NULL, customer INTEGER NOT NULL, PRIMARY KEY (tenant, id),
+             FOREIGN KEY (tenant, customer) REFERENCES customers(tenant, id)
+         );
+         CREATE TABLE lines(
+             tenant INTEGER NOT NULL, customer_order INTEGER NOT NULL, line INTEGER NOT NULL, place INTEGER NOT NULL,
+             sku TEXT NOT NULL, PRIMARY KEY (tenant, customer_order, line),
+             FOREIGN KEY (tenant, customer_order) REFERENCES orders, FOREIGN KEY (tenant, place, sku) REFERENCES stock
+         );
+         CREATE TABLE parts(
+             tenant INTEGER NOT NULL, whole TEXT NOT NULL, part TEXT NOT NULL, PRIMARY KEY (tenant, whole, part),
+             FOREIGN KEY (tenant, whole) REFERENCES items, FOREIGN KEY (tenant, part) REFERENCES items, CHECK (whole <> part)
+         );";
+    for table in ["stock", "lines", "parts"] {
+        for rows in [1, 2, 20, 300] {
+            let connection = fills(schema, table, rows);
+            if rows == 300 {
+                assert!(one(&connection, &format!("SELECT count(DISTINCT tenant) FROM {table}")) > 1);
+            }
+        }
+    }
+    for rows in [2, 20, 300] {
+        fills_by(schema, &Fill::seed(3).every_table(rows), "parts", rows);
+    }
+    // One item is no part of another.
+    let connection = fills_by(schema, &Fill::seed(3).every_table(1), "parts", 0);
+    assert_eq!(one(&connection, "SELECT count(*) FROM lines"), 1);
+    // What a key of the tenant needs goes before.
+    let kinds = schema.replace(
+        "PRIMARY KEY (tenant, id)",
+        "kind TEXT CHECK (kind IN ('a', 'b')), UNIQUE (tenant, kind), PRIMARY KEY (tenant, id)",
+    );
+    for rows in [1, 20] {
+        fills(&kinds.replace("kind TEXT", "kind TEXT NOT NULL"), "lines", rows);
+    }
+}
+
 #[test]
 fn trees_of_tenants() {
     let schema = "CREATE TABLE tenants(id INTEGER PRIMARY KEY);
