@@ -181,12 +181,16 @@ impl Filler<'_> {
             (Some(_), row) => nullable.then_some(row - 1),
             (None, row) => Some(draw.below(row)),
         };
-        if earlier.is_none() && nullable {
+        let takes_earlier = |position: usize| nullable || self.plans[at].is_formula(columns[position]);
+        let is_own = earlier.is_none() || !(0..columns.len()).any(takes_earlier);
+        // Without NULLs the first row refers to itself, unless it is refused for that: `CHECK (parent <> id)`.
+        let is_refused = reference.columns.iter().any(|column| draft.attempts[*column] > 0);
+        if earlier.is_none() && nullable || is_own && is_refused && reference.may_be_null {
             return reference.loose.iter().for_each(|column| draft.made[*column].set_null());
         }
         for (position, &column) in reference.columns.iter().enumerate() {
             match earlier {
-                Some(earlier) if nullable || self.plans[at].is_formula(columns[position]) => {
+                Some(earlier) if takes_earlier(position) => {
                     let mut made = std::mem::take(&mut draft.made[column]);
                     self.key_of(at, columns[position], earlier, &mut made);
                     draft.made[column] = made;

@@ -109,6 +109,8 @@ pub(crate) struct Reference {
     pub(crate) shown: String,
     /// The columns that are NULL where a row refers to nothing.
     pub(crate) loose: Vec<usize>,
+    /// Whether there are such columns.
+    pub(crate) may_be_null: bool,
     /// The columns that have their values by then: of an earlier key, set, or of their own in a tree of each tenant's.
     pub(crate) known: Vec<usize>,
     /// Whether the parent's values take the place of those that are known: all that is known follows from them.

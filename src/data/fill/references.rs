@@ -86,6 +86,7 @@ pub(super) fn references(
             }
             _ => {}
         }
+        let may_be_null = !loose.is_empty();
         if loose.iter().any(|column| !known.contains(column)) {
             loose.retain(|column| !known.contains(column));
         }
@@ -108,6 +109,7 @@ pub(super) fn references(
             each,
             shown,
             loose,
+            may_be_null,
             known,
             overrules: false,
             among: among.filter(|_| !is_there),

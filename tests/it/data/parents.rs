@@ -217,6 +217,27 @@ fn parents_of_one_tenant() {
 }
 
 #[test]
+fn trees_without_nulls_have_a_root_where_no_row_may_be_its_own_parent() {
+    for (schema, table) in [
+        ("CREATE TABLE t(id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t, CHECK (parent <> id))", "t"),
+        ("CREATE TABLE t(id TEXT PRIMARY KEY CHECK (length(id) = 8), parent TEXT REFERENCES t CHECK (parent < id))", "t"),
+        (
+            "CREATE TABLE tenants(id INTEGER PRIMARY KEY);
+             CREATE TABLE t(
+                 tenant INTEGER NOT NULL REFERENCES tenants, number TEXT NOT NULL CHECK (length(number) = 4), parent TEXT,
+                 PRIMARY KEY (tenant, number), FOREIGN KEY (tenant, parent) REFERENCES t, CHECK (parent < number)
+             )",
+            "t",
+        ),
+    ] {
+        for rows in [1, 20] {
+            let connection = fills_by(schema, &Fill::seed(1).null_rate(0).rows(table, rows), table, rows);
+            assert!(one(&connection, "SELECT count(*) FROM t WHERE parent IS NULL") >= 1);
+        }
+    }
+}
+
+#[test]
 fn trees_of_tenants() {
     let schema = "CREATE TABLE tenants(id INTEGER PRIMARY KEY);
          CREATE TABLE users(tenant INTEGER NOT NULL REFERENCES tenants, id INTEGER, PRIMARY KEY (tenant, id)) WITHOUT ROWID;
