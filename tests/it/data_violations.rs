@@ -324,6 +324,26 @@ fn a_table_without_room_for_another_row_gives_one_of_its_own() {
     all.assert_refused();
 }
 
+/// Rows of a tree are under an index of what is not deleted only without their parents, or with NULL in several columns.
+#[test]
+fn keys_of_what_is_not_deleted_are_repeated_in_trees() {
+    let all = of("
+        CREATE TABLE pages(
+            id INTEGER PRIMARY KEY, parent INTEGER REFERENCES pages, slug TEXT CHECK (slug GLOB '[a-z]*'), deleted_at TEXT,
+            CHECK (parent <> id)
+        );
+        CREATE UNIQUE INDEX live ON pages(slug) WHERE deleted_at IS NULL;
+        CREATE TABLE files(id INTEGER PRIMARY KEY, folder INTEGER REFERENCES files, hash TEXT CHECK (length(hash) = 8), gone TEXT);
+        CREATE UNIQUE INDEX roots ON files(hash) WHERE hash IS NOT NULL AND folder IS NULL AND gone IS NULL;
+    ");
+    all.assert_refused();
+    for (constraint, code) in codes(&all) {
+        assert!([1555, 2067, 275, 787].contains(&code), "{constraint}");
+    }
+    let never: Vec<String> = found(&all).into_iter().filter(|found| !found.starts_with("passes-null")).collect();
+    assert!(never.is_empty(), "{never:#?}");
+}
+
 #[test]
 fn a_table_that_cannot_be_filled_is_said() {
     let all = of("CREATE TABLE t(x INTEGER NOT NULL CHECK (x > 3 AND x < 2)); CREATE TABLE u(y NOT NULL)");

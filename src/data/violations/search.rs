@@ -208,44 +208,77 @@ impl Ground<'_> {
 /// Tries a key that is there already.
 fn keys(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: &[usize], partial: Option<&str>) {
     let others = ground.of_other_keys(best.clause, columns);
-    let copies = |row: &[Made]| -> [Vec<Made>; 3] {
-        let own: Vec<(usize, &Made)> = columns.iter().map(|column| (*column, &row[*column])).collect();
-        let most = (0..row.len()).filter(|column| !others.contains(column)).map(|column| (column, &row[column]));
-        [ground.with(&own), ground.with(&most.collect::<Vec<_>>()), row.to_vec()]
-    };
     for row in ground.there {
-        if copies(row).iter().any(|values| best.offer(ground, bench, &[], values)) {
+        if copies(ground, columns, &others, row).iter().any(|values| best.offer(ground, bench, &[], values)) {
             return;
         }
     }
-    // No row is under the index: one is put there first.
-    let (Some(second), Some(partial)) = (ground.base.get(1), partial) else { return };
+    // No row is under the index: one is put there first. The second one of a tree may be a child of the first.
+    let ([first, second, ..], Some(partial)) = (ground.base, partial) else { return };
+    let pool = candidates(&[partial], named(0, partial));
+    for base in [[first.clone(), second.clone()], [second.clone(), first.clone()]] {
+        let ground = Ground { base: &base, ..*ground };
+        best.found = under_index(&ground, bench, best.clause, columns, &others, partial, &pool);
+        if best.found.is_some() {
+            return;
+        }
+    }
+}
+
+/// A row with the key of another one: with nothing else of it, with all but other keys, with all.
+fn copies(ground: &Ground<'_>, columns: &[usize], others: &[usize], row: &[Made]) -> [Vec<Made>; 3] {
+    let own: Vec<(usize, &Made)> = columns.iter().map(|column| (*column, &row[*column])).collect();
+    let most = (0..row.len()).filter(|column| !others.contains(column)).map(|column| (column, &row[column]));
+    [ground.with(&own), ground.with(&most.collect::<Vec<_>>()), row.to_vec()]
+}
+
+/// Brings the second row under a partial index, and repeats it.
+fn under_index(
+    ground: &Ground<'_>,
+    bench: &mut Bench<'_>,
+    clause: usize,
+    columns: &[usize],
+    others: &[usize],
+    partial: &str,
+    pool: &[Made],
+) -> Option<Found> {
     let of_partial: Vec<usize> =
         super::clause::named_columns(ground.table, partial).iter().filter_map(|name| ground.place(name)).collect();
-    let pool = candidates(&[partial], named(0, partial));
     let mut draw = Draw::new(named(1, partial));
-    for attempt in 0..ATTEMPTS {
-        let mut row = second.clone();
-        for column in &of_partial {
-            let at = if of_partial.len() == 1 { attempt } else { draw.below(pool.len() as u64) as usize };
-            let Some(made) = pool.get(at) else { return };
-            row[*column].clone_from(made);
+    let single = pool.len() * of_partial.len();
+    let attempts = if of_partial.len() == 1 { single } else { single.max(ATTEMPTS / 2) };
+    for attempt in 0..attempts {
+        let mut row = ground.base[1].clone();
+        if attempt < single {
+            row[of_partial[attempt / pool.len()]].clone_from(&pool[attempt % pool.len()]);
+        } else {
+            // Some are to be as they are, and some NULL; what the expression names comes first and is likelier.
+            for column in &of_partial {
+                match draw.below(5) {
+                    0 | 1 => {}
+                    2 => row[*column].set_null(),
+                    _ => {
+                        let end = draw.below(pool.len() as u64) + 1;
+                        row[*column].clone_from(&pool[draw.below(end) as usize]);
+                    }
+                }
+            }
         }
         let is_under = bench.put(&row) && bench.is(ground.table, partial, "TRUE");
         if !is_under || bench.insert(&[], &row) != Outcome::Accepted {
             continue;
         }
         // Judged without the first row, the second one breaks nothing: SQLite alone tells.
-        for values in copies(&row) {
-            let known = &ground.clauses[best.clause];
+        for values in copies(ground, columns, others, &row) {
+            let known = &ground.clauses[clause];
             let outcome = bench.insert(std::slice::from_ref(&row), &values);
             let is_it = matches!(&outcome, Outcome::Refused(code, text) if *code == known.code && text.contains(&known.message));
             if is_it {
-                best.found = Some(Found { values, before: vec![row], also: Vec::new() });
-                return;
+                return Some(Found { values, before: vec![row], also: Vec::new() });
             }
         }
     }
+    None
 }
 
 /// Tries other values: in one column, then in several.
