@@ -2,7 +2,7 @@
 
 use crate::data::constraints::derived::Derived;
 use crate::data::constraints::documents::Member;
-use crate::data::constraints::domain::{Domain, Nulls, Shape};
+use crate::data::constraints::domain::{self, Domain, Nulls, Shape};
 use crate::data::constraints::expression::{Comparison, Expression};
 use crate::data::constraints::judge::{Court, Judge};
 use crate::data::constraints::search::search;
@@ -313,9 +313,25 @@ fn document(facts: &Facts<'_>, members: &[Member]) -> Option<Document> {
             hidden: false,
         };
         let plain = if domain.is_free() && domain.null != Nulls::Must { (facts.look)(&column) } else { None };
-        document.add(path, plain.or_else(|| column::source(&column, false, domain))?);
+        let domain = of_member(domain);
+        document.add(path, plain.or_else(|| column::source(&column, false, &domain))?);
     }
     Some(document)
+}
+
+/// The domain of a member: what is JSON of a type there is a plain value of it, of which more may be said.
+fn of_member(domain: &Domain) -> Domain {
+    let class = match &domain.shape {
+        Some(Shape::Json(Some(kind))) => match kind.as_str() {
+            "integer" => domain::INTEGER,
+            "real" => domain::REAL,
+            "text" => domain::TEXT,
+            _ => return domain.clone(),
+        },
+        _ => return domain.clone(),
+    };
+    let plain = Domain { shape: None, ..domain.clone() };
+    if plain.is_free() { domain.clone() } else { Domain { classes: plain.classes & class, ..plain } }
 }
 
 /// How many samples of a way pass.

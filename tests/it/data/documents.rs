@@ -68,6 +68,23 @@ fn a_column_stands_in_the_document_beside_its_other_members() {
     assert_eq!(one(&connection, "SELECT count(*) FROM t WHERE doc ->> 'id' = id AND kind IN ('a', 'b')"), 41);
 }
 
+#[test]
+fn members_of_a_type_keep_to_what_else_is_said_of_them() {
+    let connection = fills(
+        "CREATE TABLE t(
+             doc TEXT NOT NULL CHECK (
+                 json_type(doc, '$.age') = 'integer' AND json_extract(doc, '$.age') BETWEEN 18 AND 120
+                 AND json_type(doc, '$.email') = 'text' AND json_extract(doc, '$.email') LIKE '%@%'
+             )
+         )",
+        "t",
+        40,
+    );
+    let said = "doc ->> 'age' BETWEEN 18 AND 120 AND doc ->> 'email' LIKE '%@%'";
+    assert_eq!(one(&connection, &format!("SELECT count(*) FROM t WHERE {said}")), 40);
+    assert!(one(&connection, "SELECT count(DISTINCT doc ->> 'age') FROM t") > 5);
+}
+
 static DOCUMENTS: Template = Template::embedded(&[(
     "1.sql",
     "CREATE TABLE t(
