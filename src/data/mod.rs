@@ -31,7 +31,8 @@
 //! # The same seed, the same rows
 //!
 //! A value follows from the seed, its table, its row and its column alone. A column or a table more leaves all other values
-//! as they were. `SQLITMUS_SEED` overrules the seed of every fill; a failure prints the one that it had.
+//! as they were, but for parents to which it could not refer: those of a table whose rows need two parents of one tenant are
+//! made for fewer tenants. `SQLITMUS_SEED` overrules the seed of every fill; a failure prints the one that it had.
 //!
 //! # What SQLite says, counts
 //!
