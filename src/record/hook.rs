@@ -129,11 +129,9 @@ impl Tap {
         first: &mut Connection,
         f: impl FnOnce(&mut Connection) -> R,
     ) -> R {
-        CAPTURES.write().unwrap_or_else(PoisonError::into_inner).push((self.number, Arc::clone(&capture)));
-        RECORDING.fetch_add(1, Ordering::SeqCst);
+        let _listed = Listed::of(self.number, capture);
         // SAFETY: the connection is open and borrowed by this thread alone.
         unsafe { trace(first.handle(), self.number, STARTS | TRACE_PROFILE) };
-        let _ends = Ends(capture);
         f(first)
     }
 
@@ -146,9 +144,7 @@ impl Tap {
 
     /// Records into `capture` until the guard is dropped.
     pub(crate) fn start<'a>(&self, first: &'a Connection, capture: Arc<Capture>) -> Recorded<'a> {
-        CAPTURES.write().unwrap_or_else(PoisonError::into_inner).push((self.number, Arc::clone(&capture)));
-        RECORDING.fetch_add(1, Ordering::SeqCst);
-        let recorded = Recorded { number: self.number, first, capture };
+        let recorded = Recorded { number: self.number, first, listed: Listed::of(self.number, capture) };
         recorded.listen(STARTS | TRACE_PROFILE);
         recorded
     }
@@ -169,14 +165,14 @@ pub(crate) struct Recorded<'a> {
     number: usize,
     /// The first connection of the database.
     first: &'a Connection,
-    capture: Arc<Capture>,
+    listed: Listed,
 }
 
 impl Recorded<'_> {
     /// Whether the hook of a connection is still ours. A hook cannot be asked for, but if it is ours, it tells what runs.
     pub(crate) fn hears(&self, connection: &Connection) -> bool {
         let _own = own::statements();
-        self.capture.hears(|| connection.query_row(STILL_HERE, [], |_| Ok(())).is_ok())
+        self.listed.0.hears(|| connection.query_row(STILL_HERE, [], |_| Ok(())).is_ok())
     }
 
     /// Sets what the first connection listens to, unless the app has set a hook of its own there.
@@ -197,14 +193,21 @@ impl Drop for Recorded<'_> {
         if is_last {
             self.listen(STARTS);
         }
-        drop(Ends(Arc::clone(&self.capture)));
     }
 }
 
-/// Takes a capture off the list when it is dropped.
-struct Ends(Arc<Capture>);
+/// A capture on the list, until this is dropped.
+struct Listed(Arc<Capture>);
 
-impl Drop for Ends {
+impl Listed {
+    fn of(number: usize, capture: Arc<Capture>) -> Listed {
+        CAPTURES.write().unwrap_or_else(PoisonError::into_inner).push((number, Arc::clone(&capture)));
+        RECORDING.fetch_add(1, Ordering::SeqCst);
+        Listed(capture)
+    }
+}
+
+impl Drop for Listed {
     fn drop(&mut self) {
         RECORDING.fetch_sub(1, Ordering::SeqCst);
         let mut captures = CAPTURES.write().unwrap_or_else(PoisonError::into_inner);
