@@ -297,9 +297,6 @@ fn way(facts: &Facts<'_>, columns: &[usize], branch: &Branch, natural: bool) -> 
 /// What makes a document that has these members. Those of which nothing is said look like what their names promise.
 fn document(facts: &Facts<'_>, members: &[Member]) -> Option<Document> {
     let mut document = Document::empty();
-    // The longer paths first: an object is in the way of nothing.
-    let mut members: Vec<&Member> = members.iter().collect();
-    members.sort_by_key(|member| std::cmp::Reverse(member.path.len()));
     for Member { path, declared_type, domain } in members {
         let column = Column {
             name: path.last()?.clone(),

@@ -100,9 +100,11 @@ fn documents_of(
     let any = Branch { domains: documents.iter().map(json).collect(), ..Branch::default() };
     let with_members = documents::with_members(expression, names.len(), null, declared_type);
     let branch = with_members.and_then(|members| any.and(&members)).unwrap_or(any);
-    let test = if null == Nulls::MustNot { "IS NOT NULL" } else { "<> ''" };
-    let of = if null == Nulls::MustNot { text.to_owned() } else { format!("typeof({text}\n)") };
-    let sql = format!("({of}\n) {test}");
+    let sql = match null {
+        Nulls::MustNot => format!("({text}\n) IS NOT NULL"),
+        // No more than that it can be calculated.
+        Nulls::May | Nulls::Must => format!("typeof({text}\n) <> ''"),
+    };
     Some(Condition::of("expression", None, text.to_owned(), sql, names, Expression::Opaque, vec![branch]))
 }
 
