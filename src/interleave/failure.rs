@@ -291,7 +291,7 @@ fn no_serial_order(
         return Ok(format!("lost update: {one} and {other} change the same row of {table}, and one change is gone"));
     }
     let apart: BTreeSet<&String> = own.iter().flatten().collect();
-    if apart.len() == own.iter().map(BTreeSet::len).sum() && apart.into_iter().eq(&done) && !done.is_empty() {
+    if apart.len() == own.iter().map(BTreeSet::len).sum::<usize>() && apart.into_iter().eq(&done) && !done.is_empty() {
         return Ok(format!("write skew: {all} each change what another of them has relied on"));
     }
     Ok(format!("no serial order of {all} gives this state"))

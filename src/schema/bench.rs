@@ -174,11 +174,12 @@ impl Bench {
         if let Some(name) = behind("no such function: ").or_else(|| behind("unknown function: ")) {
             let flags =
                 FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-            let unknown = |_: &rusqlite::functions::Context<'_>| -> rusqlite::Result<Option<i64>> {
-                Err(rusqlite::Error::UserFunctionError("only the app has this function".into()))
-            };
             self.stubs.borrow_mut().push(name.to_owned());
-            return self.connection.create_scalar_function(name, -1, flags, unknown).is_ok();
+            // rusqlite 0.43 hands closures a `&mut Context`, older ones a `&Context`: an inferred type fits both.
+            let made = self.connection.create_scalar_function(name, -1, flags, |_| -> rusqlite::Result<Option<i64>> {
+                Err(rusqlite::Error::UserFunctionError("only the app has this function".into()))
+            });
+            return made.is_ok();
         }
         if let Some(name) = behind("no such collation sequence: ") {
             return self.connection.create_collation(name, |a: &str, b: &str| a.cmp(b)).is_ok();

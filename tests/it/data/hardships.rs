@@ -267,11 +267,8 @@ fn checks_across_columns() {
 fn functions_and_collations_of_the_app() {
     let connection = Connection::open_in_memory().unwrap();
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    let valid = |context: &sqlitmus::rusqlite::functions::Context<'_>| {
-        let text: String = context.get(0)?;
-        Ok(text.len() == 7 && text.starts_with("C-"))
-    };
-    connection.create_scalar_function("valid_code", 1, flags, valid).unwrap();
+    let valid = |text: String| text.len() == 7 && text.starts_with("C-");
+    connection.create_scalar_function("valid_code", 1, flags, move |context| Ok(valid(context.get(0)?))).unwrap();
     let by_length = |one: &str, two: &str| one.len().cmp(&two.len()).then(one.cmp(two));
     connection.create_collation("by_length", by_length).unwrap();
     connection

@@ -49,13 +49,17 @@ fn run(db: &TestDb, seed: u64) -> String {
     let left = Arc::new(AtomicU32::new(u32::MAX));
     for connection in connections {
         let (left, handle) = (Arc::clone(&left), connection.get_interrupt_handle());
-        let tick = move |_: &sqlitmus::rusqlite::functions::Context<'_>| {
+        let tick = move || {
             if left.fetch_sub(1, Ordering::Relaxed) == 0 {
                 handle.interrupt();
             }
-            Ok(1)
         };
-        connection.create_scalar_function("tick", 0, FunctionFlags::SQLITE_UTF8, tick).unwrap();
+        connection
+            .create_scalar_function("tick", 0, FunctionFlags::SQLITE_UTF8, move |_| {
+                tick();
+                Ok(1)
+            })
+            .unwrap();
     }
     let mut kept =
         connections.map(|connection| connection.prepare("SELECT id, n, t FROM a WHERE n > ?1 LIMIT 3").unwrap());
