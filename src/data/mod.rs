@@ -48,8 +48,8 @@ mod strategies;
 mod values;
 mod violations;
 
-pub(crate) use values::made::Made;
 pub(crate) use values::store::{Store, declared_length, type_word};
+pub(crate) use values::value_buf::ValueBuf;
 
 pub use fill::options::Row;
 pub(crate) use fill::options::owned;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Statement};
 
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Result};
 use crate::schema::bench::names;
 use crate::sql::plain_name;
@@ -21,7 +21,7 @@ pub(crate) struct Target {
 pub(crate) struct Item {
     /// The place of the table in the list of the script's tables.
     pub(crate) table: usize,
-    pub(crate) values: Vec<Made>,
+    pub(crate) values: Vec<ValueBuf>,
 }
 
 /// Rows in an order in which they can be inserted.
@@ -53,13 +53,13 @@ impl Target {
     }
 
     /// The statement that inserts this row.
-    pub(crate) fn insert_of(&self, values: &[Made]) -> String {
+    pub(crate) fn insert_of(&self, values: &[ValueBuf]) -> String {
         let name = plain_name(&self.name);
         if self.columns.is_empty() {
             return format!("INSERT INTO {name} DEFAULT VALUES");
         }
         let columns = names(self.columns.iter().map(String::as_str));
-        let values: Vec<String> = values.iter().map(Made::as_sql).collect();
+        let values: Vec<String> = values.iter().map(ValueBuf::as_sql).collect();
         format!("INSERT INTO {name}({columns}) VALUES ({})", values.join(", "))
     }
 }

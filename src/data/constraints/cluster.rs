@@ -9,7 +9,7 @@ use crate::data::constraints::search::search;
 use crate::data::constraints::solve::{self, Branch, Relation};
 use crate::data::values::column::{self, Source};
 use crate::data::values::document::Document;
-use crate::data::values::made::{Kind, Made};
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::schema::{Affinity, Column, Table};
 use crate::sql::{Token, TokenKind, tokens};
@@ -94,7 +94,7 @@ pub(crate) enum Way {
         relations: Vec<Relation>,
     },
     /// Values that were found together, one list for each row of them.
-    Found(Vec<Vec<Made>>),
+    Found(Vec<Vec<ValueBuf>>),
 }
 
 /// How one column of a cluster is made.
@@ -233,11 +233,11 @@ fn cluster(
 #[derive(Default)]
 pub(crate) struct Tried {
     shown: Vec<String>,
-    values: Vec<Vec<Made>>,
+    values: Vec<Vec<ValueBuf>>,
 }
 
 impl Tried {
-    pub(crate) fn add(&mut self, names: &[&str], values: &[Made]) {
+    pub(crate) fn add(&mut self, names: &[&str], values: &[ValueBuf]) {
         if self.values.len() >= 6 || self.values.iter().any(|other| other == values) {
             return;
         }
@@ -262,7 +262,7 @@ fn blame(
     for &index in members {
         let Some(mut court) = judge.court(&names, &[&conditions[index].text]) else { return index };
         let refused = tried.values.iter().filter(|values| {
-            let values: Vec<&Made> = values.iter().collect();
+            let values: Vec<&ValueBuf> = values.iter().collect();
             !judge.passes(&mut court, &values)
         });
         worst = worst.max((refused.count(), index));
@@ -342,7 +342,7 @@ pub(crate) fn score(
     tried: &mut Tried,
 ) -> u64 {
     let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
-    let mut made = vec![Made::default(); facts.names.len()];
+    let mut made = vec![ValueBuf::default(); facts.names.len()];
     let mut passed = 0;
     for sample in 0..SAMPLES {
         let mut draw = Draw::new(key(key_of, sample));
@@ -356,11 +356,11 @@ pub(crate) fn score(
             }
         }
         satisfy(relations, &mut made);
-        let values: Vec<&Made> = columns.iter().map(|column| &made[*column]).collect();
+        let values: Vec<&ValueBuf> = columns.iter().map(|column| &made[*column]).collect();
         if judge.passes(court, &values) {
             passed += 1;
         } else {
-            let values: Vec<Made> = values.into_iter().cloned().collect();
+            let values: Vec<ValueBuf> = values.into_iter().cloned().collect();
             tried.add(&names, &values);
         }
     }
@@ -369,7 +369,7 @@ pub(crate) fn score(
 
 /// Makes values of columns satisfy what is said about two of them at once, as far as that is possible: by taking one for
 /// the other, or by swapping them.
-pub(crate) fn satisfy(relations: &[Relation], made: &mut [Made]) {
+pub(crate) fn satisfy(relations: &[Relation], made: &mut [ValueBuf]) {
     for _ in 0..=relations.len() {
         let mut changed = false;
         for relation in relations {
@@ -381,9 +381,9 @@ pub(crate) fn satisfy(relations: &[Relation], made: &mut [Made]) {
     }
 }
 
-fn satisfy_one(relation: Relation, made: &mut [Made]) -> bool {
+fn satisfy_one(relation: Relation, made: &mut [ValueBuf]) -> bool {
     let (left, right) = (relation.left, relation.right);
-    let null = |made: &Made| made.kind() == Kind::Null;
+    let null = |made: &ValueBuf| made.kind() == ValueKind::Null;
     if left == right {
         return false;
     }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Statement};
 
 use crate::data::constraints::conditions::written;
 use crate::data::constraints::expression::{Comparison, Expression};
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 use crate::sql::{Token, quote_identifier};
 
 /// A column and what it has to be.
@@ -125,7 +125,7 @@ impl Derived {
     }
 
     /// Calculates the value of a row. What cannot be calculated stays as it is.
-    pub(crate) fn make(&self, statement: &mut Statement<'_>, made: &mut [Made]) {
+    pub(crate) fn make(&self, statement: &mut Statement<'_>, made: &mut [ValueBuf]) {
         for (index, column) in self.from.iter().enumerate() {
             if statement.raw_bind_parameter(index + 1, &made[*column]).is_err() {
                 return;
@@ -163,7 +163,7 @@ fn text(expression: &Expression, names: &[String]) -> Option<String> {
     let all = |list: &[Expression]| list.iter().map(|one| text(one, names)).collect::<Option<Vec<String>>>();
     Some(match expression {
         Expression::Column(column) => quote_identifier(&names[*column]),
-        Expression::Value(value) => Made::of(value).as_sql(),
+        Expression::Value(value) => ValueBuf::from(value).as_sql(),
         Expression::Not(inner) => format!("NOT ({})", text(inner, names)?),
         Expression::And(parts) => format!("({})", all(parts)?.join(" AND ")),
         Expression::Or(parts) => format!("({})", all(parts)?.join(" OR ")),

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, Statement};
 
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Result};
 use crate::schema::Table;
 use crate::sql::quote_identifier;
@@ -56,7 +56,7 @@ impl<'c> Judge<'c> {
     }
 
     /// Whether none of the expressions is false for these values. What cannot be evaluated does not pass.
-    pub(crate) fn passes(&mut self, court: &mut Court<'_>, values: &[&Made]) -> bool {
+    pub(crate) fn passes(&mut self, court: &mut Court<'_>, values: &[&ValueBuf]) -> bool {
         let mut run = || -> rusqlite::Result<bool> {
             self.clear.execute([])?;
             for (index, value) in values.iter().enumerate() {

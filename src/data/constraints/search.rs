@@ -7,8 +7,8 @@ use crate::data::constraints::domain::{Domain, Nulls};
 use crate::data::constraints::expression::Expression;
 use crate::data::constraints::judge::{Court, Judge};
 use crate::data::values::column::Source;
-use crate::data::values::made::{Kind, Made};
 use crate::data::values::text::{PLAIN, Piece};
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::schema::Affinity;
 use crate::sql::{TokenKind, tokens};
@@ -27,7 +27,7 @@ pub(crate) fn search(
     tried: &mut Tried,
 ) -> Vec<Way> {
     let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
-    let pools: Vec<Vec<Made>> = columns.iter().map(|column| pool(facts, *column, texts, key_of)).collect();
+    let pools: Vec<Vec<ValueBuf>> = columns.iter().map(|column| pool(facts, *column, texts, key_of)).collect();
     // Every text is greater than every number: what a column is declared for comes first, or a price may be a text.
     for natural in [true, false] {
         if let [column] = columns
@@ -36,7 +36,7 @@ pub(crate) fn search(
         {
             // A source that always passes makes as many values as are asked for.
             for source in kinds(texts) {
-                let mut made = Made::default();
+                let mut made = ValueBuf::default();
                 source.make(&mut Draw::new(key_of), None, &mut made);
                 if is_natural(facts, *column, &made) != natural {
                     continue;
@@ -48,8 +48,8 @@ pub(crate) fn search(
                 }
             }
         }
-        let fits = |made: &&Made, column: &usize| !natural || is_natural(facts, *column, made);
-        let pools: Vec<Vec<Made>> = pools
+        let fits = |made: &&ValueBuf, column: &usize| !natural || is_natural(facts, *column, made);
+        let pools: Vec<Vec<ValueBuf>> = pools
             .iter()
             .zip(columns)
             .map(|(pool, column)| pool.iter().filter(|made| fits(made, column)).cloned().collect())
@@ -68,60 +68,60 @@ pub(crate) fn search(
 }
 
 /// Values to try in a column.
-fn pool(facts: &Facts<'_>, column: usize, texts: &[&str], key_of: u64) -> Vec<Made> {
+fn pool(facts: &Facts<'_>, column: usize, texts: &[&str], key_of: u64) -> Vec<ValueBuf> {
     if facts.foreign[column] {
-        return vec![Made::default()];
+        return vec![ValueBuf::default()];
     }
     let mut pool = candidates(texts, key_of);
     if let Some(plain) = &facts.plain[column] {
         for sample in 0..8 {
-            let mut made = Made::default();
+            let mut made = ValueBuf::default();
             plain.make(&mut Draw::new(key(key_of, sample)), None, &mut made);
             pool.push(made);
         }
     }
     match &facts.own[column] {
-        Domain { choices: Some(choices), .. } => pool = choices.iter().map(Made::of).collect(),
-        Domain { null: Nulls::Must, .. } => pool = vec![Made::default()],
-        Domain { null: Nulls::MustNot, .. } => pool.retain(|made| made.kind() != Kind::Null),
+        Domain { choices: Some(choices), .. } => pool = choices.iter().map(ValueBuf::from).collect(),
+        Domain { null: Nulls::Must, .. } => pool = vec![ValueBuf::default()],
+        Domain { null: Nulls::MustNot, .. } => pool.retain(|made| made.kind() != ValueKind::Null),
         _ => {}
     }
     pool
 }
 
-fn is_some(values: &[Made]) -> bool {
-    values.iter().any(|made| made.kind() != Kind::Null)
+fn is_some(values: &[ValueBuf]) -> bool {
+    values.iter().any(|made| made.kind() != ValueKind::Null)
 }
 
 /// Whether the column is declared for values of this kind.
-fn is_natural(facts: &Facts<'_>, column: usize, made: &Made) -> bool {
+fn is_natural(facts: &Facts<'_>, column: usize, made: &ValueBuf) -> bool {
     let kind = made.kind();
     match facts.table.columns[facts.columns[column]].affinity {
-        _ if kind == Kind::Null => true,
-        Affinity::Integer => matches!(kind, Kind::Integer(_)),
-        Affinity::Real => matches!(kind, Kind::Integer(_) | Kind::Real(_)),
-        Affinity::Text => kind == Kind::Text,
+        _ if kind == ValueKind::Null => true,
+        Affinity::Integer => matches!(kind, ValueKind::Integer(_)),
+        Affinity::Real => matches!(kind, ValueKind::Integer(_) | ValueKind::Real(_)),
+        Affinity::Text => kind == ValueKind::Text,
         _ => true,
     }
 }
 
 /// Those of the values in the pools that pass together.
 fn pick(
-    pools: &[Vec<Made>],
+    pools: &[Vec<ValueBuf>],
     names: &[&str],
     key_of: u64,
     judge: &mut Judge<'_>,
     court: &mut Court<'_>,
     tried: &mut Tried,
-) -> Vec<Vec<Made>> {
-    let mut found: Vec<Vec<Made>> = Vec::new();
+) -> Vec<Vec<ValueBuf>> {
+    let mut found: Vec<Vec<ValueBuf>> = Vec::new();
     if pools.iter().any(Vec::is_empty) {
         return found;
     }
     let mut draw = Draw::new(named(key_of, "search"));
     let all = pools.iter().fold(1_u64, |all, pool| all.saturating_mul(pool.len() as u64));
     for attempt in 0..PATIENCE.min(all.saturating_mul(if pools.len() == 1 { 1 } else { 4 })) {
-        let values: Vec<&Made> = pools
+        let values: Vec<&ValueBuf> = pools
             .iter()
             .map(|pool| {
                 let at = if pools.len() == 1 { attempt } else { draw.below(pool.len() as u64) };
@@ -129,7 +129,7 @@ fn pick(
             })
             .collect();
         if judge.passes(court, &values) {
-            let values: Vec<Made> = values.into_iter().cloned().collect();
+            let values: Vec<ValueBuf> = values.into_iter().cloned().collect();
             if !found.contains(&values) {
                 found.push(values);
             }
@@ -137,7 +137,7 @@ fn pick(
                 break;
             }
         } else if attempt % 37 == 0 {
-            let values: Vec<Made> = values.into_iter().cloned().collect();
+            let values: Vec<ValueBuf> = values.into_iter().cloned().collect();
             tried.add(names, &values);
         }
     }
@@ -223,7 +223,7 @@ fn constants(texts: &[&str]) -> Vec<Value> {
 }
 
 /// Single values: the literals of the expressions, what is next to them, what they make together, and a few of each kind.
-pub(crate) fn candidates(texts: &[&str], key_of: u64) -> Vec<Made> {
+pub(crate) fn candidates(texts: &[&str], key_of: u64) -> Vec<ValueBuf> {
     let mut values: Vec<Value> = vec![Value::Null];
     let constants = constants(texts);
     for constant in &constants {
@@ -289,13 +289,13 @@ pub(crate) fn candidates(texts: &[&str], key_of: u64) -> Vec<Made> {
     values.extend([0, 1, -1, 2, 10, 100, 1000].map(Value::Integer));
     values.extend([0.5, -0.5].map(Value::Real));
     values.extend(["", "x", "X", "0", "1", "a b", "{}", "[]", "null"].map(|text| Value::Text(text.to_owned())));
-    let mut pool: Vec<Made> = values.iter().map(Made::of).collect();
+    let mut pool: Vec<ValueBuf> = values.iter().map(ValueBuf::from).collect();
     for (index, kind) in kinds(texts).iter().enumerate() {
-        let mut made = Made::default();
+        let mut made = ValueBuf::default();
         kind.make(&mut Draw::new(key(key_of, index as u64)), None, &mut made);
         pool.push(made);
     }
-    let mut distinct: Vec<Made> = Vec::new();
+    let mut distinct: Vec<ValueBuf> = Vec::new();
     for made in pool {
         if !distinct.contains(&made) {
             distinct.push(made);

@@ -11,7 +11,7 @@ use crate::data::constraints::conditions;
 use crate::data::constraints::domain::Nulls;
 use crate::data::constraints::judge::Judge;
 use crate::data::fill::references;
-use crate::data::values::made::{Kind, Made};
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::error::Result;
 use crate::schema::{Schema, Table};
@@ -87,7 +87,7 @@ fn listed(check: &Condition, column: usize, other: &str) -> Option<String> {
     let mut values = Vec::new();
     for branch in &check.branches {
         let (_, domain) = branch.domains.iter().find(|(of, _)| *of == column)?;
-        values.extend(domain.choices.as_ref()?.iter().map(|value| Made::of(value).as_sql()));
+        values.extend(domain.choices.as_ref()?.iter().map(|value| ValueBuf::from(value).as_sql()));
     }
     (!values.is_empty()).then(|| format!("{} IN ({})", quote_identifier(other), values.join(", ")))
 }
@@ -102,8 +102,8 @@ pub(super) fn first(
     needed: u64,
     is_own: &dyn Fn(usize) -> bool,
     clusters: &mut Vec<Cluster>,
-) -> Result<Vec<Vec<Made>>> {
-    let mut first: Vec<Vec<Made>> = vec![Vec::new(); facts.names.len()];
+) -> Result<Vec<Vec<ValueBuf>>> {
+    let mut first: Vec<Vec<ValueBuf>> = vec![Vec::new(); facts.names.len()];
     if children.is_empty() {
         return Ok(first);
     }
@@ -135,7 +135,7 @@ pub(super) fn first(
             // No value suits all of them: each child has its own, in turn.
             None => {
                 let of_child = |texts: &&Vec<String>| both(&texts.iter().collect::<Vec<_>>()).map(|own| values(&own));
-                let lists: Vec<Vec<Made>> = asked.iter().filter_map(of_child).collect();
+                let lists: Vec<Vec<ValueBuf>> = asked.iter().filter_map(of_child).collect();
                 for at in 0..lists.iter().map(Vec::len).max().unwrap_or(0) {
                     for made in lists.iter().filter_map(|list| list.get(at)) {
                         if !first.contains(made) {
@@ -176,10 +176,10 @@ fn room(cluster: &Cluster) -> u64 {
     cluster.ways.iter().map(of_way).max().unwrap_or(0)
 }
 
-fn values(cluster: &Cluster) -> Vec<Made> {
-    let mut found: Vec<Made> = Vec::new();
-    let mut add = |made: Made| {
-        if made.kind() != Kind::Null && !found.contains(&made) {
+fn values(cluster: &Cluster) -> Vec<ValueBuf> {
+    let mut found: Vec<ValueBuf> = Vec::new();
+    let mut add = |made: ValueBuf| {
+        if made.kind() != ValueKind::Null && !found.contains(&made) {
             found.push(made);
         }
     };
@@ -189,7 +189,7 @@ fn values(cluster: &Cluster) -> Vec<Made> {
             Way::Sources { makers, .. } => {
                 let Some(source) = &makers[0].source else { continue };
                 for number in 0..source.capacity().min(MOST) {
-                    let mut made = Made::default();
+                    let mut made = ValueBuf::default();
                     source.make(&mut Draw::new(key(named(cluster.key, "first"), number)), Some(number), &mut made);
                     add(made);
                 }
@@ -206,7 +206,7 @@ pub(super) fn fitting(
     column: &str,
     parent: &Table,
     parent_column: &str,
-) -> Result<Vec<Vec<Made>>> {
+) -> Result<Vec<Vec<ValueBuf>>> {
     let mut keys = references::there(connection, parent, &[parent_column.to_owned()])?;
     let texts = about(child, column, parent_column);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -13,7 +13,7 @@ use crate::data::fill::options::Options;
 use crate::data::fill::plan::{Plan, first_number};
 use crate::data::fill::turns::Turns;
 use crate::data::script::Item;
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Refusal, Result};
 use crate::progress::Progress;
 use crate::schema::{Indexed, Schema, Table};
@@ -42,9 +42,9 @@ pub(crate) struct State {
     /// How often columns were made again, for rows that were refused at first.
     pub(crate) attempts: HashMap<u64, Vec<u32>>,
     /// The values of columns that cannot be made again, row by row.
-    pub(crate) kept: Vec<Made>,
+    pub(crate) kept: Vec<ValueBuf>,
     /// The keys of rows with a name.
-    pub(crate) labels: Vec<(String, Made)>,
+    pub(crate) labels: Vec<(String, ValueBuf)>,
 }
 
 impl State {
@@ -76,7 +76,7 @@ pub(crate) struct Helpers<'c> {
 
 /// One row while it is made.
 pub(crate) struct Draft {
-    pub(crate) made: Vec<Made>,
+    pub(crate) made: Vec<ValueBuf>,
     /// Whether a column has to be NULL or not, by the way of its cluster.
     pub(crate) nulls: Vec<Nulls>,
     /// How often each column was made again.
@@ -99,7 +99,7 @@ impl Filler<'_> {
             .map_err(|error| Error::sqlite(format!("to insert into {}", plan.name), error).sql(&sql))?;
         let names: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
         let mut draft = Draft {
-            made: vec![Made::default(); names.len()],
+            made: vec![ValueBuf::default(); names.len()],
             nulls: vec![Nulls::May; names.len()],
             attempts: vec![0; names.len()],
             broken: None,
@@ -213,7 +213,7 @@ impl Filler<'_> {
             });
             let id = match key {
                 Some(column) => draft.made[column].clone(),
-                None => Made::of(&rusqlite::types::Value::Integer(self.connection.last_insert_rowid())),
+                None => ValueBuf::from(&rusqlite::types::Value::Integer(self.connection.last_insert_rowid())),
             };
             state.labels.push((label.clone(), id));
         }
@@ -314,14 +314,14 @@ fn raising(schema: &Schema, message: &str) -> Vec<String> {
     schema.tables.iter().flat_map(of_table).collect()
 }
 
-fn run(statement: &mut Statement<'_>, made: &[Made]) -> rusqlite::Result<usize> {
+fn run(statement: &mut Statement<'_>, made: &[ValueBuf]) -> rusqlite::Result<usize> {
     for (index, made) in made.iter().enumerate() {
         statement.raw_bind_parameter(index + 1, made)?;
     }
     statement.raw_execute()
 }
 
-fn listed(names: &[String], made: &[Made]) -> String {
+fn listed(names: &[String], made: &[ValueBuf]) -> String {
     let pairs: Vec<String> = names.iter().zip(made).map(|(name, made)| format!("{name} = {}", made.shown())).collect();
     pairs.join(", ")
 }

@@ -8,7 +8,7 @@ use crate::data::fill::insert::{Draft, Filler, Helpers};
 use crate::data::fill::options::{Given, Row};
 use crate::data::fill::plan::{How, Parent, Plan, Reference};
 use crate::data::values::edge::edge_case;
-use crate::data::values::made::{Kind, Made};
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::schema::Schema;
 use crate::sql::plain_name;
@@ -204,7 +204,7 @@ impl Filler<'_> {
     }
 
     /// A column of a row of a table of this fill.
-    fn key_of(&self, at: usize, column: usize, row: u64, out: &mut Made) {
+    fn key_of(&self, at: usize, column: usize, row: u64, out: &mut ValueBuf) {
         let plan = &self.plans[at];
         let state = self.states.get(at);
         if plan.is_formula(column) {
@@ -230,7 +230,7 @@ pub(crate) fn number_of(plan: &Plan, row: u64, skipped: u64) -> u64 {
 }
 
 /// The value of a column that follows from the row's number alone.
-fn value(plan: &Plan, index: usize, number: u64, attempts: u32, out: &mut Made) {
+fn value(plan: &Plan, index: usize, number: u64, attempts: u32, out: &mut ValueBuf) {
     let column = &plan.columns[index];
     match &column.how {
         How::Rowid { .. } if number >= LABELLED => out.set_integer(shown(number).cast_signed()),
@@ -355,7 +355,7 @@ pub(crate) fn lookups<'c>(connection: &'c Connection, plan: &Plan, schema: &Sche
 
 /// Takes one of the parents that have what is chosen already. Whether there is one.
 fn look_up(lookup: &mut Statement<'_>, reference: &Reference, draw: &mut Draw, draft: &mut Draft) -> bool {
-    let mut found = || -> rusqlite::Result<Vec<Vec<Made>>> {
+    let mut found = || -> rusqlite::Result<Vec<Vec<ValueBuf>>> {
         let known = reference.columns.iter().filter(|column| reference.known.contains(column));
         for (index, column) in known.enumerate() {
             lookup.raw_bind_parameter(index + 1, &draft.made[*column])?;
@@ -365,7 +365,7 @@ fn look_up(lookup: &mut Statement<'_>, reference: &Reference, draw: &mut Draw, d
         while let Some(row) = rows.next()? {
             let mut key = Vec::new();
             for index in 0..reference.columns.len() {
-                let mut made = Made::default();
+                let mut made = ValueBuf::default();
                 made.set(row.get_ref(index)?);
                 key.push(made);
             }
@@ -379,7 +379,7 @@ fn look_up(lookup: &mut Statement<'_>, reference: &Reference, draw: &mut Draw, d
     }
     let taken = &rows[draw.below(rows.len() as u64) as usize];
     for (column, made) in reference.columns.iter().zip(taken) {
-        if made.kind() != Kind::Null {
+        if made.kind() != ValueKind::Null {
             draft.made[*column].clone_from(made);
         }
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, Value};
 
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 
 /// Everything that is not how many rows.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Given {
 pub(crate) fn owned(value: &dyn ToSql) -> rusqlite::Result<Value> {
     match value.to_sql()? {
         ToSqlOutput::Borrowed(value) => {
-            let mut made = Made::default();
+            let mut made = ValueBuf::default();
             made.set(value);
             Ok(made.to_value())
         }
@@ -76,7 +76,7 @@ pub struct Row<'a> {
     pub(crate) key: u64,
     pub(crate) label: Option<&'a str>,
     pub(crate) names: &'a [String],
-    pub(crate) made: &'a [Made],
+    pub(crate) made: &'a [ValueBuf],
 }
 
 impl Row<'_> {

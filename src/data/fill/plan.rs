@@ -12,7 +12,7 @@ use crate::data::fill::unique::{self, Place};
 use crate::data::fill::{asked, order, references};
 use crate::data::script::Target;
 use crate::data::values::column::{self, Source};
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
 use crate::error::{Error, Result};
 use crate::schema::{Column, Indexed, Schema, Table};
@@ -67,7 +67,7 @@ pub(crate) struct ColumnPlan {
     pub(crate) place: Option<Place>,
     pub(crate) how: How,
     /// What the first rows have, for children that take no other parents.
-    pub(crate) first: Vec<Made>,
+    pub(crate) first: Vec<ValueBuf>,
     /// The column's declaration, where nothing speaks against values that apps trip over.
     pub(crate) edge: Option<crate::schema::Column>,
     pub(crate) strict: bool,
@@ -86,7 +86,7 @@ pub(crate) enum How {
     /// A parent's.
     Reference,
     /// What was set.
-    Fixed(Made),
+    Fixed(ValueBuf),
     /// What a closure says, by its place in the options.
     With(usize),
 }
@@ -145,7 +145,7 @@ pub(crate) enum Parent {
     /// A table of this fill that comes later, by its place in the schema: a cycle.
     Later { table: usize },
     /// Rows that were there before.
-    There { keys: Vec<Vec<Made>> },
+    There { keys: Vec<Vec<ValueBuf>> },
 }
 
 impl Plan {
@@ -240,7 +240,7 @@ pub(crate) fn plan(
                     rusqlite::types::Value::Null => Domain::of_null(Nulls::Must),
                     value => Domain { null: Nulls::MustNot, ..Domain::of_choices(vec![value.clone()]) },
                 };
-                fixed[column] = Some(How::Fixed(Made::of(value)));
+                fixed[column] = Some(How::Fixed(ValueBuf::from(value)));
             }
             Given::Broken(_) | Given::With(_) => {
                 foreign[column] = true;

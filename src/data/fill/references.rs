@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use crate::data::fill::plan::{How, Parent, Plan, Reference, Request};
 use crate::data::fill::{asked, meeting, order};
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
 use crate::error::{Error, Result};
 use crate::schema::{ForeignKey, Indexed, Schema, Table};
@@ -179,7 +179,7 @@ pub(super) fn never_null_in_children(schema: &Schema, parent: usize) -> Vec<Stri
 /// More keys of rows that are there are not read.
 const MOST_KEYS: usize = 100_000;
 
-pub(super) fn there(connection: &Connection, parent: &Table, columns: &[String]) -> Result<Vec<Vec<Made>>> {
+pub(super) fn there(connection: &Connection, parent: &Table, columns: &[String]) -> Result<Vec<Vec<ValueBuf>>> {
     let list = crate::schema::bench::names(columns.iter().map(String::as_str));
     let given: Vec<String> =
         columns.iter().map(|name| format!("{} IS NOT NULL", crate::sql::plain_name(name))).collect();
@@ -188,14 +188,14 @@ pub(super) fn there(connection: &Connection, parent: &Table, columns: &[String])
         crate::sql::plain_name(&parent.name),
         given.join(" AND ")
     );
-    let read = || -> rusqlite::Result<Vec<Vec<Made>>> {
+    let read = || -> rusqlite::Result<Vec<Vec<ValueBuf>>> {
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([])?;
         let mut keys = Vec::new();
         while let Some(row) = rows.next()? {
             let mut key = Vec::with_capacity(columns.len());
             for index in 0..columns.len() {
-                let mut made = Made::default();
+                let mut made = ValueBuf::default();
                 made.set(row.get_ref(index)?);
                 key.push(made);
             }

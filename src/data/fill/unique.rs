@@ -8,7 +8,7 @@ use crate::data::constraints::expression::Expression;
 use crate::data::fill::pairs::pairs;
 use crate::data::fill::plan::{How, Limit, Parent, Plan};
 use crate::data::values::column::{self, Source};
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Result};
 use crate::report;
 use crate::schema::{Indexed, Table, Term};
@@ -448,7 +448,7 @@ fn capacity(plan: &Plan, column: usize) -> u64 {
 /// Of all ways together: a row that meets another one goes another way. What they list is counted once, and beside what
 /// they make not at all, for it may be the same.
 fn capacity_of_ways(plan: &Plan, column: usize) -> u64 {
-    let mut listed: Vec<&Made> = Vec::new();
+    let mut listed: Vec<&ValueBuf> = Vec::new();
     let mut most = 1;
     for cluster in plan.clusters.iter().filter(|cluster| cluster.columns.contains(&column)) {
         let at = cluster.columns.iter().position(|other| *other == column).unwrap_or_default();
@@ -462,7 +462,7 @@ fn capacity_of_ways(plan: &Plan, column: usize) -> u64 {
             }
         }
     }
-    let mut distinct: Vec<&Made> = Vec::new();
+    let mut distinct: Vec<&ValueBuf> = Vec::new();
     for made in listed {
         if !distinct.contains(&made) {
             distinct.push(made);

@@ -10,7 +10,7 @@ use crate::data::fill::order;
 use crate::data::fill::references;
 use crate::data::fill::{Fill, within};
 use crate::data::script::Script;
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Committed, Template};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::is_ledger;
@@ -33,9 +33,9 @@ pub(super) struct Instead {
     pub(super) nullable: bool,
     /// The column is the rowid, which counts from 1.
     pub(super) counts: bool,
-    pub(super) default: Option<Made>,
+    pub(super) default: Option<ValueBuf>,
     /// What the CHECKs of the table name.
-    pub(super) named: Vec<Made>,
+    pub(super) named: Vec<ValueBuf>,
 }
 
 /// A column of one table that refers to a column of another: table and column, by name.
@@ -162,9 +162,9 @@ impl Ground {
         let Some(table) = self.schema.table(table) else { return Instead::default() };
         let Some(column) = table.column(name) else { return Instead::default() };
         let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        let value = |sql: &str| -> Option<Made> {
+        let value = |sql: &str| -> Option<ValueBuf> {
             let value: Value = database.query_row(&format!("SELECT {sql}"), [], |row| row.get(0)).ok()?;
-            Some(Made::of(&value)).filter(|made| *made != Made::default())
+            Some(ValueBuf::from(&value)).filter(|made| *made != ValueBuf::default())
         };
         let is_name = |text: &str| text.eq_ignore_ascii_case(name) || text.trim_matches('"').eq_ignore_ascii_case(name);
         let about =

@@ -1,33 +1,33 @@
 //! Simpler values: no value, the DEFAULT, small numbers, short texts of plain letters.
 
 use super::ground::Instead;
-use crate::data::values::made::{Kind, Made};
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
 
 /// How simple a value is. Every step goes to one that is simpler by this measure, so that shrinking ends.
 type Weight = (u8, u128, Vec<u32>);
 
 /// Values to try in the place of this one, the simplest first.
-pub(super) fn than(value: &Made, instead: &Instead, rows: usize) -> Vec<Made> {
-    let mut found: Vec<Made> = Vec::new();
+pub(super) fn than(value: &ValueBuf, instead: &Instead, rows: usize) -> Vec<ValueBuf> {
+    let mut found: Vec<ValueBuf> = Vec::new();
     if instead.nullable {
-        found.push(Made::default());
+        found.push(ValueBuf::default());
     }
     found.extend(instead.default.clone());
     let mut named = instead.named.clone();
     named.sort_by_key(|made| weight(made, instead));
     match value.kind() {
-        Kind::Null => {}
-        Kind::Integer(number) => integers(number, rows, &mut found),
-        Kind::Real(number) => reals(number, &mut found),
-        Kind::Text => texts(value.as_text().unwrap_or_default(), rows, &mut found),
-        Kind::Blob => blobs(value, &mut found),
+        ValueKind::Null => {}
+        ValueKind::Integer(number) => integers(number, rows, &mut found),
+        ValueKind::Real(number) => reals(number, &mut found),
+        ValueKind::Text => texts(value.as_text().unwrap_or_default(), rows, &mut found),
+        ValueKind::Blob => blobs(value, &mut found),
     }
     // What a CHECK names is likelier to be taken than what is made up.
     let made_up = found.split_off(found.len().min(2));
     found.extend(named);
     found.extend(made_up);
     let own = weight(value, instead);
-    let mut distinct: Vec<Made> = Vec::new();
+    let mut distinct: Vec<ValueBuf> = Vec::new();
     for made in found {
         if weight(&made, instead) < own && !distinct.contains(&made) {
             distinct.push(made);
@@ -36,9 +36,9 @@ pub(super) fn than(value: &Made, instead: &Instead, rows: usize) -> Vec<Made> {
     distinct
 }
 
-fn integers(number: i64, rows: usize, found: &mut Vec<Made>) {
+fn integers(number: i64, rows: usize, found: &mut Vec<ValueBuf>) {
     let mut add = |number: i64| {
-        let mut made = Made::default();
+        let mut made = ValueBuf::default();
         made.set_integer(number);
         found.push(made);
     };
@@ -55,9 +55,9 @@ fn integers(number: i64, rows: usize, found: &mut Vec<Made>) {
     add(number.saturating_sub(number.signum()));
 }
 
-fn reals(number: f64, found: &mut Vec<Made>) {
+fn reals(number: f64, found: &mut Vec<ValueBuf>) {
     let mut add = |number: f64| {
-        let mut made = Made::default();
+        let mut made = ValueBuf::default();
         made.set_real(number);
         if number.is_finite() {
             found.push(made);
@@ -77,9 +77,9 @@ fn reals(number: f64, found: &mut Vec<Made>) {
     add(number / 2.0);
 }
 
-fn texts(text: &str, rows: usize, found: &mut Vec<Made>) {
+fn texts(text: &str, rows: usize, found: &mut Vec<ValueBuf>) {
     let mut add = |text: &str| {
-        let mut made = Made::default();
+        let mut made = ValueBuf::default();
         made.set_text(text);
         found.push(made);
     };
@@ -111,10 +111,10 @@ fn texts(text: &str, rows: usize, found: &mut Vec<Made>) {
     }
 }
 
-fn blobs(value: &Made, found: &mut Vec<Made>) {
+fn blobs(value: &ValueBuf, found: &mut Vec<ValueBuf>) {
     let Some(bytes) = value.as_bytes() else { return };
     let mut add = |bytes: &[u8]| {
-        let mut made = Made::default();
+        let mut made = ValueBuf::default();
         made.set_blob(bytes);
         found.push(made);
     };
@@ -128,25 +128,25 @@ fn blobs(value: &Made, found: &mut Vec<Made>) {
     add(&vec![0; bytes.len()]);
 }
 
-fn weight(made: &Made, instead: &Instead) -> Weight {
+fn weight(made: &ValueBuf, instead: &Instead) -> Weight {
     let kind = made.kind();
-    if instead.default.as_ref() == Some(made) && kind != Kind::Null {
+    if instead.default.as_ref() == Some(made) && kind != ValueKind::Null {
         return (1, 0, Vec::new());
     }
     match kind {
-        Kind::Null => (0, 0, Vec::new()),
+        ValueKind::Null => (0, 0, Vec::new()),
         // A rowid of 0 is a rarity, not the simplest.
-        Kind::Integer(0) if instead.counts => (2, u128::MAX, Vec::new()),
-        Kind::Integer(number) => (2, u128::from(number.unsigned_abs()) * 2 + u128::from(number < 0), Vec::new()),
-        Kind::Real(number) => {
+        ValueKind::Integer(0) if instead.counts => (2, u128::MAX, Vec::new()),
+        ValueKind::Integer(number) => (2, u128::from(number.unsigned_abs()) * 2 + u128::from(number < 0), Vec::new()),
+        ValueKind::Real(number) => {
             let broken = u128::from(number.fract() != 0.0) << 80;
             (3, broken + u128::from(number.abs().to_bits()) * 2 + u128::from(number.is_sign_negative()), Vec::new())
         }
-        Kind::Text => {
+        ValueKind::Text => {
             let letters: Vec<u32> = made.as_text().unwrap_or_default().chars().map(plainness).collect();
             (4, letters.len() as u128, letters)
         }
-        Kind::Blob => {
+        ValueKind::Blob => {
             let bytes = made.as_bytes().unwrap_or_default();
             (5, bytes.len() as u128, bytes.iter().map(|byte| u32::from(*byte)).collect())
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ground::{Ground, Instead};
 use super::simpler;
 use crate::data::script::{Item, Script};
-use crate::data::values::made::{Kind, Made};
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
 
 /// How many rows are inserted, all in all, to find what SQLite takes.
 const PATIENCE: usize = 200_000;
@@ -293,7 +293,7 @@ impl Tree {
         if known.columns.first().is_some_and(|(own, _)| *own != column) {
             return None;
         }
-        let is_null = known.columns.iter().any(|(own, _)| self.script.rows[row].values[*own].kind() == Kind::Null);
+        let is_null = known.columns.iter().any(|(own, _)| self.script.rows[row].values[*own].kind() == ValueKind::Null);
         if is_null {
             return None;
         }
@@ -309,7 +309,7 @@ impl Tree {
         for &(own, theirs) in &known.columns {
             let made = match to {
                 Some(parent) => self.script.rows[parent].values[theirs].clone(),
-                None if instead[table][own].nullable => Made::default(),
+                None if instead[table][own].nullable => ValueBuf::default(),
                 None => continue,
             };
             self.set(&edges, &mut rows, row, own, &made);
@@ -323,7 +323,7 @@ impl Tree {
     }
 
     /// Sets a value, and the same one wherever a row refers to it.
-    fn set(&self, edges: &[Edge], rows: &mut [Item], row: usize, column: usize, made: &Made) {
+    fn set(&self, edges: &[Edge], rows: &mut [Item], row: usize, column: usize, made: &ValueBuf) {
         let mut waiting = vec![(row, column)];
         let mut done = Vec::new();
         while let Some((row, column)) = waiting.pop() {
@@ -356,7 +356,7 @@ fn edges(rows: &[Item], links: &[Link]) -> Vec<Edge> {
     let key = |row: &Item, columns: &mut dyn Iterator<Item = usize>| -> Option<String> {
         let mut text = String::new();
         for column in columns {
-            if row.values[column].kind() == Kind::Null {
+            if row.values[column].kind() == ValueKind::Null {
                 return None;
             }
             text.push_str(&row.values[column].as_sql());

@@ -45,7 +45,7 @@ impl Rows {
     /// The rows, each with a value for every one of the [`columns`](Rows::columns).
     pub fn values(&self) -> Vec<Vec<Value>> {
         let ours = self.script.rows.iter().filter(|row| *self.script.tables[row.table].name == *self.table);
-        ours.map(|row| row.values.iter().map(crate::data::Made::to_value).collect()).collect()
+        ours.map(|row| row.values.iter().map(crate::data::ValueBuf::to_value).collect()).collect()
     }
 
     /// A value of a row.

@@ -4,8 +4,8 @@ use rusqlite::types::Value;
 
 use crate::data::constraints::domain::{self, BLOB, Bound, Domain, INTEGER, REAL, Shape, TEXT};
 use crate::data::values::document::Document;
-use crate::data::values::made::Made;
 use crate::data::values::text::{self, Piece};
+use crate::data::values::value_buf::ValueBuf;
 use crate::draw::Draw;
 use crate::schema::{Affinity, Column};
 
@@ -14,7 +14,7 @@ use crate::schema::{Affinity, Column};
 pub(crate) enum Source {
     Null,
     /// One of these.
-    Choices(Vec<Made>),
+    Choices(Vec<ValueBuf>),
     /// `low + n * step` for n below `count`; where values must differ, for n below `most`.
     Integer {
         low: i64,
@@ -61,7 +61,7 @@ const MANY: u64 = 1 << 31;
 
 impl Source {
     /// Makes a value. `number` is below the capacity and differs for each row where values must differ.
-    pub(crate) fn make(&self, draw: &mut Draw, number: Option<u64>, out: &mut Made) {
+    pub(crate) fn make(&self, draw: &mut Draw, number: Option<u64>, out: &mut ValueBuf) {
         match self {
             Source::Null => out.set_null(),
             Source::Choices(choices) => {
@@ -174,7 +174,7 @@ pub(crate) fn source(column: &Column, strict: bool, domain: &Domain) -> Option<S
         return Some(Source::Null);
     }
     if let Some(choices) = &domain.choices {
-        let fitting: Vec<Made> = choices.iter().filter(|value| fits(value, domain)).map(Made::of).collect();
+        let fitting: Vec<ValueBuf> = choices.iter().filter(|value| fits(value, domain)).map(ValueBuf::from).collect();
         return (!fitting.is_empty()).then_some(Source::Choices(fitting));
     }
     match class(column, strict, domain)? {
@@ -253,7 +253,7 @@ fn integers(column: &Column, domain: &Domain) -> Option<Source> {
         None => None,
     };
     if low.is_none() && high.is_none() && domain.step.is_none() && is_bool && domain.except.is_empty() {
-        return Some(Source::Choices(vec![Made::of(&Value::Integer(0)), Made::of(&Value::Integer(1))]));
+        return Some(Source::Choices(vec![ValueBuf::from(&Value::Integer(0)), ValueBuf::from(&Value::Integer(1))]));
     }
     // Lengths of numbers are those of their digits.
     let (mut low, mut high) = match (low, high) {
@@ -448,11 +448,11 @@ fn declared_length(declared: &str) -> Option<u64> {
     rest.trim_end_matches(')').trim().parse().ok().filter(|length| *length > 0)
 }
 
-fn uuid(draw: &mut Draw, number: Option<u64>, out: &mut Made) {
+fn uuid(draw: &mut Draw, number: Option<u64>, out: &mut ValueBuf) {
     out.start_text();
     let high = draw.next();
     let low = number.map_or_else(|| draw.next(), |number| crate::draw::key(0, number));
-    let mut text = Made::default();
+    let mut text = ValueBuf::default();
     text.start_text();
     text::hex(high, &mut text);
     text::hex(low, &mut text);
@@ -471,7 +471,7 @@ fn uuid(draw: &mut Draw, number: Option<u64>, out: &mut Made) {
     }
 }
 
-fn blob(draw: &mut Draw, shortest: u64, longest: u64, number: Option<u64>, out: &mut Made) {
+fn blob(draw: &mut Draw, shortest: u64, longest: u64, number: Option<u64>, out: &mut ValueBuf) {
     out.start_blob();
     let mut length = shortest.max(longest.min(16)).min(longest);
     if let Some(number) = number {

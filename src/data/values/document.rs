@@ -1,7 +1,7 @@
 //! JSON documents of which constraints say something.
 
 use crate::data::values::column::Source;
-use crate::data::values::made::{Kind, Made};
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::Draw;
 
 /// What a document is made of.
@@ -37,12 +37,12 @@ impl Document {
     }
 
     /// Makes one. Each member that has room for it shows the number.
-    pub(crate) fn make(&self, draw: &mut Draw, number: Option<u64>, out: &mut Made) {
+    pub(crate) fn make(&self, draw: &mut Draw, number: Option<u64>, out: &mut ValueBuf) {
         out.start_text();
         self.write(draw, number, out);
     }
 
-    fn write(&self, draw: &mut Draw, number: Option<u64>, out: &mut Made) {
+    fn write(&self, draw: &mut Draw, number: Option<u64>, out: &mut ValueBuf) {
         match self {
             Document::Object(members) => {
                 out.push_ascii(b'{');
@@ -57,12 +57,12 @@ impl Document {
                 out.push_ascii(b'}');
             }
             Document::Value(source) => {
-                let mut value = Made::default();
+                let mut value = ValueBuf::default();
                 source.make(draw, number.map(|number| number % source.capacity().max(1)), &mut value);
                 match (value.kind(), value.as_text()) {
-                    (Kind::Text, Some(json)) if source.is_json() => out.push_str(json),
-                    (Kind::Text, Some(words)) => text(words, out),
-                    (Kind::Integer(_) | Kind::Real(_), _) => out.push_str(&value.as_sql()),
+                    (ValueKind::Text, Some(json)) if source.is_json() => out.push_str(json),
+                    (ValueKind::Text, Some(words)) => text(words, out),
+                    (ValueKind::Integer(_) | ValueKind::Real(_), _) => out.push_str(&value.as_sql()),
                     _ => out.push_str("null"),
                 }
             }
@@ -79,7 +79,7 @@ impl Document {
 }
 
 /// A text as JSON has it.
-fn text(text: &str, out: &mut Made) {
+fn text(text: &str, out: &mut ValueBuf) {
     out.push_ascii(b'"');
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| matches!(c, '"' | '\\') || c.is_control()) {
@@ -96,7 +96,7 @@ fn text(text: &str, out: &mut Made) {
 mod tests {
     use super::Document;
     use crate::data::values::column::Source;
-    use crate::data::values::made::Made;
+    use crate::data::values::value_buf::ValueBuf;
     use crate::draw::Draw;
 
     #[test]
@@ -106,10 +106,10 @@ mod tests {
         let mut document = Document::empty();
         document.add(&path("a/b"), number(1));
         document.add(&path("a"), number(2));
-        document.add(&path("a/c \"d\""), Source::Choices(vec![Made::of(&"x\n".to_owned().into())]));
+        document.add(&path("a/c \"d\""), Source::Choices(vec![ValueBuf::from(&"x\n".to_owned().into())]));
         document.add(&path("e"), Source::Json(Some("true".to_owned())));
         document.add(&path("f"), Source::Null);
-        let mut made = Made::default();
+        let mut made = ValueBuf::default();
         document.make(&mut Draw::new(1), None, &mut made);
         let expected = r#"{"a": {"b": 1, "c \u0022d\u0022": "x\u000a"}, "e": true, "f": null}"#;
         assert_eq!(made.as_text(), Some(expected));

@@ -1,6 +1,6 @@
 //! Values that apps trip over and that the column's type takes all the same.
 
-use crate::data::Made;
+use crate::data::ValueBuf;
 use crate::data::values::store::{Store, declared_length, type_word};
 use crate::draw::Draw;
 use crate::schema::Column;
@@ -9,7 +9,7 @@ use crate::schema::Column;
 ///
 /// A declared length is obeyed, a type of dates gets dates and BOOLEAN gets 0 and 1; NaN is left out, because SQLite makes
 /// it NULL.
-pub(crate) fn edge_case(column: &Column, strict: bool, draw: &mut Draw, out: &mut Made) {
+pub(crate) fn edge_case(column: &Column, strict: bool, draw: &mut Draw, out: &mut ValueBuf) {
     match Store::of(column, strict) {
         Store::Text => text(declared_length(column), draw, out),
         Store::Integer => out.set_integer(INTEGERS[draw.below(INTEGERS.len() as u64) as usize]),
@@ -110,7 +110,7 @@ const TEXTS: [&str; 34] = [
 /// Of 64 KB and a little: longer than any length that fits into two bytes.
 const LONG: usize = 65_537;
 
-fn text(limit: Option<usize>, draw: &mut Draw, out: &mut Made) {
+fn text(limit: Option<usize>, draw: &mut Draw, out: &mut ValueBuf) {
     let kind = draw.below(TEXTS.len() as u64 + 4);
     match TEXTS.get(kind as usize) {
         Some(text) => out.set_text(text),
@@ -131,7 +131,7 @@ fn text(limit: Option<usize>, draw: &mut Draw, out: &mut Made) {
     }
 }
 
-fn numeric(declared: &str, draw: &mut Draw, out: &mut Made) {
+fn numeric(declared: &str, draw: &mut Draw, out: &mut ValueBuf) {
     const TIMES: [&str; 6] = [
         "0000-01-01 00:00:00",
         "1969-12-31 23:59:59",
@@ -158,7 +158,7 @@ fn numeric(declared: &str, draw: &mut Draw, out: &mut Made) {
     }
 }
 
-fn blob(draw: &mut Draw, out: &mut Made) {
+fn blob(draw: &mut Draw, out: &mut ValueBuf) {
     match draw.below(10) {
         0 => out.set_blob(b""),
         // Bytes that are a text, and bytes that look like a number or like JSON.
@@ -191,7 +191,7 @@ mod tests {
     use rusqlite::types::Value;
 
     use super::{INTEGERS, LONG, REALS, TEXTS, edge_case};
-    use crate::data::Made;
+    use crate::data::ValueBuf;
     use crate::draw::Draw;
     use crate::schema::Schema;
 
@@ -202,7 +202,7 @@ mod tests {
         connection.execute_batch(&format!("CREATE TABLE t(x {declared}) {ending}")).unwrap();
         let column = Schema::read(&connection).unwrap().tables[0].columns[0].clone();
         let mut insert = connection.prepare("INSERT INTO t VALUES (?1) RETURNING x").unwrap();
-        let (mut draw, mut made) = (Draw::new(7), Made::default());
+        let (mut draw, mut made) = (Draw::new(7), ValueBuf::default());
         (0..2000)
             .map(|_| {
                 edge_case(&column, strict, &mut draw, &mut made);

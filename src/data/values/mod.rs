@@ -13,8 +13,8 @@
 pub(crate) mod column;
 pub(crate) mod document;
 pub(crate) mod edge;
-pub(crate) mod made;
 #[cfg(feature = "data")]
 pub(crate) mod realistic;
 pub(crate) mod store;
 pub(crate) mod text;
+pub(crate) mod value_buf;

@@ -2,7 +2,7 @@
 
 use crate::draw::Draw;
 
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 
 /// What words are made of.
 pub(crate) const PLAIN: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
@@ -22,7 +22,7 @@ pub(crate) fn word(draw: &mut Draw) -> &'static str {
 }
 
 /// Words with spaces between them, of a length in these limits. With a number: words, a hyphen and the number.
-pub(crate) fn words(draw: &mut Draw, shortest: u64, longest: u64, number: Option<u64>, out: &mut Made) {
+pub(crate) fn words(draw: &mut Draw, shortest: u64, longest: u64, number: Option<u64>, out: &mut ValueBuf) {
     out.start_text();
     let tail = number.map_or(0, |number| 1 + decimals(number));
     let longest = longest.saturating_sub(tail).min(1 << 20);
@@ -59,7 +59,7 @@ pub(crate) fn letters(
     shortest: u64,
     longest: u64,
     number: Option<u64>,
-    out: &mut Made,
+    out: &mut ValueBuf,
 ) {
     out.start_text();
     let size = alphabet.len() as u64;
@@ -170,7 +170,7 @@ fn push_text(found: &mut Vec<Piece>, c: char) {
 }
 
 /// A text that matches a pattern, at least so long. With a number: the number in its first run, or in its places.
-pub(crate) fn matching(draw: &mut Draw, pieces: &[Piece], shortest: u64, number: Option<u64>, out: &mut Made) {
+pub(crate) fn matching(draw: &mut Draw, pieces: &[Piece], shortest: u64, number: Option<u64>, out: &mut ValueBuf) {
     out.start_text();
     let fixed: u64 = pieces.iter().map(fixed_length).sum();
     let mut missing = shortest.saturating_sub(fixed);
@@ -256,7 +256,7 @@ pub(crate) fn matching_capacity(pieces: &[Piece]) -> u64 {
 }
 
 /// A number in letters and digits, with a fixed count of them.
-pub(crate) fn hex(number: u64, out: &mut Made) {
+pub(crate) fn hex(number: u64, out: &mut ValueBuf) {
     for place in (0..16).rev() {
         out.push_ascii(DIGITS_OF_HEX[(number >> (place * 4) & 15) as usize]);
     }
@@ -265,7 +265,7 @@ pub(crate) fn hex(number: u64, out: &mut Made) {
 const DIGITS_OF_HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// A JSON array of so many: a number, and words.
-pub(crate) fn list(draw: &mut Draw, items: u64, number: Option<u64>, out: &mut Made) {
+pub(crate) fn list(draw: &mut Draw, items: u64, number: Option<u64>, out: &mut ValueBuf) {
     out.start_text();
     out.push_ascii(b'[');
     for item in 0..items {
@@ -281,7 +281,7 @@ pub(crate) fn list(draw: &mut Draw, items: u64, number: Option<u64>, out: &mut M
 }
 
 /// JSON of a type as `json_type` calls it; an object where any will do.
-pub(crate) fn json(draw: &mut Draw, kind: Option<&str>, number: Option<u64>, out: &mut Made) {
+pub(crate) fn json(draw: &mut Draw, kind: Option<&str>, number: Option<u64>, out: &mut ValueBuf) {
     out.start_text();
     let unlike = number.unwrap_or_else(|| draw.below(1000));
     match kind {
@@ -316,7 +316,7 @@ pub(crate) const EPOCH: i64 = 1_577_836_800;
 pub(crate) const SPAN: u64 = 189_388_800;
 
 /// A time, as `strftime` writes it in this format.
-pub(crate) fn time(seconds: i64, format: &str, out: &mut Made) {
+pub(crate) fn time(seconds: i64, format: &str, out: &mut ValueBuf) {
     out.start_text();
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400).cast_unsigned());
     let (year, month, day) = date(days);
@@ -396,11 +396,11 @@ fn date(days: i64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::{Piece, pieces, set, time};
-    use crate::data::values::made::Made;
+    use crate::data::values::value_buf::ValueBuf;
 
     #[test]
     fn the_calendar_has_its_leap_days() {
-        let mut made = Made::default();
+        let mut made = ValueBuf::default();
         for (seconds, text) in [
             (0, "1970-01-01 00:00:00"),
             (951_782_400, "2000-02-29 00:00:00"),

@@ -5,7 +5,7 @@ use rusqlite::Statement;
 
 use super::clause::{self, Clause, ROW};
 use crate::data::script::Target;
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Refusal, Result};
 use crate::schema::Table;
 use crate::sql::quote_identifier;
@@ -74,7 +74,7 @@ impl<'c> Bench<'c> {
     }
 
     /// Puts a row where it is judged. Whether it can be: its generated columns may fail.
-    pub(super) fn put(&mut self, values: &[Made]) -> bool {
+    pub(super) fn put(&mut self, values: &[ValueBuf]) -> bool {
         let mut run = || -> rusqlite::Result<usize> {
             self.clear.execute([])?;
             bind(&mut self.put, values)?;
@@ -101,13 +101,13 @@ impl<'c> Bench<'c> {
     }
 
     /// What SQLite makes of a row, after others that stay only as long as this takes.
-    pub(super) fn insert(&mut self, before: &[Vec<Made>], values: &[Made]) -> Outcome {
+    pub(super) fn insert(&mut self, before: &[Vec<ValueBuf>], values: &[ValueBuf]) -> Outcome {
         attempt(self.connection, &mut self.insert, before, values, false)
     }
 }
 
 /// What SQLite makes of a row at COMMIT, on a copy that is thrown away.
-pub(super) fn insert_and_commit(copy: &Connection, target: &Target, values: &[Made]) -> Result<Outcome> {
+pub(super) fn insert_and_commit(copy: &Connection, target: &Target, values: &[ValueBuf]) -> Result<Outcome> {
     let sql = insert(target);
     let mut statement = copy
         .prepare(&sql)
@@ -122,8 +122,8 @@ fn insert(target: &Target) -> String {
 fn attempt(
     connection: &Connection,
     insert: &mut Statement<'_>,
-    before: &[Vec<Made>],
-    values: &[Made],
+    before: &[Vec<ValueBuf>],
+    values: &[ValueBuf],
     commit: bool,
 ) -> Outcome {
     let mut run = || -> rusqlite::Result<usize> {
@@ -158,7 +158,7 @@ fn attempt(
     outcome
 }
 
-fn bind(statement: &mut Statement<'_>, values: &[Made]) -> rusqlite::Result<()> {
+fn bind(statement: &mut Statement<'_>, values: &[ValueBuf]) -> rusqlite::Result<()> {
     for (index, value) in values.iter().enumerate() {
         statement.raw_bind_parameter(index + 1, value)?;
     }

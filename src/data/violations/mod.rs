@@ -15,7 +15,7 @@ use self::search::{Found, Ground};
 use crate::check::{Finding, Findings};
 use crate::data::fill::{Fill, within};
 use crate::data::script::{Item, Script, Target};
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Schema, Table};
@@ -117,7 +117,7 @@ fn fill(db: &Connection, schema: &Schema) -> Result<()> {
 }
 
 /// The rows of a script that are of a table, and the script without them.
-fn split(mut script: Script, table: &str) -> Option<(Target, Vec<Vec<Made>>, Script)> {
+fn split(mut script: Script, table: &str) -> Option<(Target, Vec<Vec<ValueBuf>>, Script)> {
     let at = script.tables.iter().position(|target| target.name == table)?;
     let (ours, others): (Vec<_>, Vec<_>) =
         std::mem::take(&mut script.rows).into_iter().partition(|row| row.table == at);
@@ -135,7 +135,7 @@ impl Violations {
         table: &Table,
         clauses: &[Clause],
     ) -> Result<()> {
-        let draft = |db: &TestDb, seed: u64, rows: u64| -> Result<(Target, Vec<Vec<Made>>)> {
+        let draft = |db: &TestDb, seed: u64, rows: u64| -> Result<(Target, Vec<Vec<ValueBuf>>)> {
             let fill = Fill::seed(seed).null_rate(0).reuse().rows(&table.name, rows);
             let (_, script) = fill.drafted(db, schema)?;
             let (target, ours, parents) = split(script, &table.name)
@@ -169,7 +169,7 @@ impl Violations {
         db: &TestDb,
         table: &Table,
         target: &Target,
-        base: &[Vec<Made>],
+        base: &[Vec<ValueBuf>],
         clauses: &[Clause],
     ) -> Result<()> {
         let there = existing(db, target)?;
@@ -392,7 +392,7 @@ fn passes_null(table: &Table, target: &Target, clause: &Clause, column: usize, f
 }
 
 /// The row twice, if that is what the constraint refuses.
-fn repeated(bench: &mut Bench<'_>, clause: &Clause, row: &[Made]) -> Option<Found> {
+fn repeated(bench: &mut Bench<'_>, clause: &Clause, row: &[ValueBuf]) -> Option<Found> {
     let before = vec![row.to_vec()];
     let is_it = matches!(bench.insert(&before, row), Outcome::Refused(code, text) if code == clause.code && text.contains(&clause.message));
     is_it.then(|| Found { values: row.to_vec(), before, also: Vec::new() })
@@ -400,7 +400,7 @@ fn repeated(bench: &mut Bench<'_>, clause: &Clause, row: &[Made]) -> Option<Foun
 
 /// A row that was there, taken out of its table: of one that migrations have filled to the last value, and of one whose
 /// parents need it in turn, so that they cannot be made before it.
-fn taken_out(db: &Connection, schema: &Schema, table: &Table) -> Result<Option<(Target, Vec<Vec<Made>>)>> {
+fn taken_out(db: &Connection, schema: &Schema, table: &Table) -> Result<Option<(Target, Vec<Vec<ValueBuf>>)>> {
     let given = table.columns.iter().filter(|column| column.generated.is_none() && !column.hidden);
     let target = Target { name: table.name.clone(), columns: given.map(|column| column.name.clone()).collect() };
     if existing(db, &target)?.is_empty() {
@@ -423,16 +423,16 @@ fn taken_out(db: &Connection, schema: &Schema, table: &Table) -> Result<Option<(
 }
 
 /// Rows that are there.
-fn existing(connection: &Connection, target: &Target) -> Result<Vec<Vec<Made>>> {
+fn existing(connection: &Connection, target: &Target) -> Result<Vec<Vec<ValueBuf>>> {
     if target.columns.is_empty() {
         return Ok(Vec::new());
     }
     let columns = crate::schema::bench::names(target.columns.iter().map(String::as_str));
     let sql = format!("SELECT {columns} FROM main.{} LIMIT 12", plain_name(&target.name));
-    let read = || -> rusqlite::Result<Vec<Vec<Made>>> {
+    let read = || -> rusqlite::Result<Vec<Vec<ValueBuf>>> {
         let mut statement = connection.prepare(&sql)?;
         let rows = statement.query_map([], |row| {
-            let mut values = vec![Made::default(); target.columns.len()];
+            let mut values = vec![ValueBuf::default(); target.columns.len()];
             for (index, made) in values.iter_mut().enumerate() {
                 made.set(row.get_ref(index)?);
             }

@@ -2,24 +2,26 @@
 
 use rusqlite::types::Value;
 
-use crate::data::values::made::{Kind, Made};
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
 
 /// A value's neighbours, which share its form, and a pool of others.
-pub(super) fn with_near(value: &Made, pool: &[Made]) -> Vec<Made> {
+pub(super) fn with_near(value: &ValueBuf, pool: &[ValueBuf]) -> Vec<ValueBuf> {
     let mut found = near(value);
     found.extend_from_slice(pool);
     found
 }
 
 /// Values that differ from this one in little, and what is of the same form.
-pub(super) fn near(value: &Made) -> Vec<Made> {
-    let of = |value: Value| Made::of(&value);
+pub(super) fn near(value: &ValueBuf) -> Vec<ValueBuf> {
+    let of = |value: Value| ValueBuf::from(&value);
     match value.kind() {
-        Kind::Integer(number) => [987_654_321, number.wrapping_add(1_000_003), -1, number.wrapping_neg()]
+        ValueKind::Integer(number) => [987_654_321, number.wrapping_add(1_000_003), -1, number.wrapping_neg()]
             .map(|number| of(Value::Integer(number)))
             .to_vec(),
-        Kind::Real(number) => [number + 987_654_321.0, -number - 1.0].map(|number| of(Value::Real(number))).to_vec(),
-        Kind::Text => {
+        ValueKind::Real(number) => {
+            [number + 987_654_321.0, -number - 1.0].map(|number| of(Value::Real(number))).to_vec()
+        }
+        ValueKind::Text => {
             let text = value.as_text().unwrap_or_default();
             let mut found = Vec::new();
             // Of the same length and form, and without them.
@@ -35,26 +37,26 @@ pub(super) fn near(value: &Made) -> Vec<Made> {
             found.extend(documents_near(text));
             found.into_iter().map(|text| of(Value::Text(text))).collect()
         }
-        Kind::Blob => {
+        ValueKind::Blob => {
             let bytes = value.as_bytes().unwrap_or_default().to_vec();
             let flipped = bytes.iter().map(|byte| !byte).collect();
             let shorter = bytes.iter().skip(1).copied().collect();
             let longer = bytes.iter().copied().chain([0]).collect();
             [flipped, shorter, longer].map(|bytes| of(Value::Blob(bytes))).to_vec()
         }
-        Kind::Null => [987_654_321].map(|number| of(Value::Integer(number))).to_vec(),
+        ValueKind::Null => [987_654_321].map(|number| of(Value::Integer(number))).to_vec(),
     }
 }
 
 /// Values of other types than this one, of the same length where they have one.
-pub(super) fn strangers(value: &Made) -> Vec<Made> {
+pub(super) fn strangers(value: &ValueBuf) -> Vec<ValueBuf> {
     let length = value.len();
     let bytes = value.as_text().map(str::as_bytes).or(value.as_bytes()).unwrap_or_default().to_vec();
     let texts = ["x".to_owned(), "x".repeat(length), String::new(), "sqlitmus".to_owned()];
     let blobs = [bytes, vec![0], vec![b'x'; 16]];
     let of_texts = texts.into_iter().map(Value::Text);
     let values = of_texts.chain(blobs.into_iter().map(Value::Blob)).chain([Value::Real(1.5), Value::Integer(1)]);
-    values.map(|value| Made::of(&value)).collect()
+    values.map(|value| ValueBuf::from(&value)).collect()
 }
 
 /// The document with another value for each of its members in turn.
@@ -81,17 +83,17 @@ fn documents_near(text: &str) -> Vec<String> {
 }
 
 /// A value that has `old` in it, with `new` in its place.
-pub(super) fn taking_over(value: &Made, old: &Made, new: &Made) -> Option<Made> {
-    let text = |made: &Made| match made.kind() {
-        Kind::Text => made.as_text().map(str::to_owned),
-        Kind::Blob => String::from_utf8(made.as_bytes()?.to_vec()).ok(),
-        Kind::Integer(number) => Some(number.to_string()),
-        Kind::Real(_) | Kind::Null => None,
+pub(super) fn taking_over(value: &ValueBuf, old: &ValueBuf, new: &ValueBuf) -> Option<ValueBuf> {
+    let text = |made: &ValueBuf| match made.kind() {
+        ValueKind::Text => made.as_text().map(str::to_owned),
+        ValueKind::Blob => String::from_utf8(made.as_bytes()?.to_vec()).ok(),
+        ValueKind::Integer(number) => Some(number.to_string()),
+        ValueKind::Real(_) | ValueKind::Null => None,
     };
     let (value_text, old, new) = (text(value)?, text(old)?, text(new)?);
     let replaced = if old.is_empty() || old == new { return None } else { value_text.replace(&old, &new) };
     (replaced != value_text).then(|| match value.kind() {
-        Kind::Blob => Made::of(&Value::Blob(replaced.into_bytes())),
-        _ => Made::of(&Value::Text(replaced)),
+        ValueKind::Blob => ValueBuf::from(&Value::Blob(replaced.into_bytes())),
+        _ => ValueBuf::from(&Value::Text(replaced)),
     })
 }

@@ -5,7 +5,7 @@ use super::clause::{Clause, What};
 use super::near::{near, strangers, taking_over, with_near};
 use crate::data::constraints::search::candidates;
 use crate::data::script::Target;
-use crate::data::values::made::Made;
+use crate::data::values::value_buf::ValueBuf;
 use crate::draw::{Draw, named};
 use crate::schema::Table;
 
@@ -18,17 +18,17 @@ pub(super) struct Ground<'g> {
     pub(super) target: &'g Target,
     pub(super) clauses: &'g [Clause],
     /// A row that can be inserted, and perhaps a second one.
-    pub(super) base: &'g [Vec<Made>],
+    pub(super) base: &'g [Vec<ValueBuf>],
     /// Rows that are there, without what SQLite generates.
-    pub(super) there: &'g [Vec<Made>],
+    pub(super) there: &'g [Vec<ValueBuf>],
 }
 
 /// A row that breaks a constraint.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
-    pub(super) values: Vec<Made>,
+    pub(super) values: Vec<ValueBuf>,
     /// What has to be inserted before it.
-    pub(super) before: Vec<Vec<Made>>,
+    pub(super) before: Vec<Vec<ValueBuf>>,
     /// Other constraints that it breaks, by their place.
     pub(super) also: Vec<usize>,
 }
@@ -44,7 +44,13 @@ struct Best {
 
 impl Best {
     /// Judges a row. Whether no better one is needed.
-    fn offer(&mut self, ground: &Ground<'_>, bench: &mut Bench<'_>, before: &[Vec<Made>], values: &[Made]) -> bool {
+    fn offer(
+        &mut self,
+        ground: &Ground<'_>,
+        bench: &mut Bench<'_>,
+        before: &[Vec<ValueBuf>],
+        values: &[ValueBuf],
+    ) -> bool {
         self.judged += 1;
         if !bench.put(values) || !bench.breaks(self.clause) {
             return false;
@@ -80,7 +86,7 @@ pub(super) fn row(ground: &Ground<'_>, bench: &mut Bench<'_>, clause: usize) -> 
     match &known.what {
         What::Key { partial, .. } => keys(ground, bench, &mut best, &columns, partial.as_deref()),
         What::NotNull => {
-            let null = Made::default();
+            let null = ValueBuf::default();
             let is_done =
                 columns.iter().any(|column| best.offer(ground, bench, &[], &ground.with(&[(*column, &null)])));
             // What SQLite generates may be NULL though nothing is that it is made from: a key that a document has not got.
@@ -147,7 +153,7 @@ fn mend(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: &[
     free.sort_unstable();
     free.dedup();
     free.retain(|column| !columns.contains(column));
-    let pools: Vec<Vec<Made>> = free
+    let pools: Vec<Vec<ValueBuf>> = free
         .iter()
         .map(|column| {
             let mut pool = Vec::new();
@@ -184,7 +190,7 @@ impl Ground<'_> {
     }
 
     /// The row that can be inserted, with other values.
-    pub(super) fn with(&self, changes: &[(usize, &Made)]) -> Vec<Made> {
+    pub(super) fn with(&self, changes: &[(usize, &ValueBuf)]) -> Vec<ValueBuf> {
         let mut row = self.base[0].clone();
         for (column, made) in changes {
             row[*column].clone_from(made);
@@ -226,8 +232,8 @@ fn keys(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: &[
 }
 
 /// A row with the key of another one: with nothing else of it, with all but other keys, with all.
-fn copies(ground: &Ground<'_>, columns: &[usize], others: &[usize], row: &[Made]) -> [Vec<Made>; 3] {
-    let own: Vec<(usize, &Made)> = columns.iter().map(|column| (*column, &row[*column])).collect();
+fn copies(ground: &Ground<'_>, columns: &[usize], others: &[usize], row: &[ValueBuf]) -> [Vec<ValueBuf>; 3] {
+    let own: Vec<(usize, &ValueBuf)> = columns.iter().map(|column| (*column, &row[*column])).collect();
     let most = (0..row.len()).filter(|column| !others.contains(column)).map(|column| (column, &row[column]));
     [ground.with(&own), ground.with(&most.collect::<Vec<_>>()), row.to_vec()]
 }
@@ -240,7 +246,7 @@ fn under_index(
     columns: &[usize],
     others: &[usize],
     partial: &str,
-    pool: &[Made],
+    pool: &[ValueBuf],
 ) -> Option<Found> {
     let of_partial: Vec<usize> =
         super::clause::named_columns(ground.table, partial).iter().filter_map(|name| ground.place(name)).collect();
@@ -282,7 +288,7 @@ fn under_index(
 }
 
 /// Tries other values: in one column, then in several.
-fn values(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: &[usize], pools: Vec<Vec<Made>>) {
+fn values(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: &[usize], pools: Vec<Vec<ValueBuf>>) {
     for (column, pool) in columns.iter().zip(&pools) {
         if pool.iter().any(|made| best.offer(ground, bench, &[], &ground.with(&[(*column, made)]))) {
             return;
@@ -291,8 +297,8 @@ fn values(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: 
     if columns.len() < 2 {
         return;
     }
-    let null = Made::default();
-    let none: Vec<(usize, &Made)> = columns.iter().map(|column| (*column, &null)).collect();
+    let null = ValueBuf::default();
+    let none: Vec<(usize, &ValueBuf)> = columns.iter().map(|column| (*column, &null)).collect();
     if best.offer(ground, bench, &[], &ground.with(&none)) {
         return;
     }
@@ -318,7 +324,7 @@ pub(super) fn with_null(ground: &Ground<'_>, bench: &mut Bench<'_>, clause: usiz
     let may_be_null = |name: &&String| {
         ground.table.column(name).is_some_and(|_| crate::data::fill::order::may_be_null(ground.table, name))
     };
-    let null = Made::default();
+    let null = ValueBuf::default();
     for name in known.columns.iter().filter(may_be_null) {
         let Some(column) = ground.place(name) else { continue };
         match &known.what {
@@ -341,7 +347,7 @@ pub(super) fn with_null(ground: &Ground<'_>, bench: &mut Bench<'_>, clause: usiz
                 let mut row = second.clone();
                 row[column].set_null();
                 let columns = known.columns.iter().filter_map(|name| ground.place(name));
-                let same: Vec<(usize, &Made)> = columns.map(|column| (column, &row[column])).collect();
+                let same: Vec<(usize, &ValueBuf)> = columns.map(|column| (column, &row[column])).collect();
                 let values = ground.with(&same);
                 let is_under = partial
                     .as_ref()

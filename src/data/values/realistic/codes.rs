@@ -5,7 +5,7 @@ use super::Maker;
 use super::kind::Kind;
 use super::numbers::scattered;
 use super::write::phrase;
-use crate::data::Made;
+use crate::data::ValueBuf;
 use crate::draw::Draw;
 
 /// How many phone numbers are kept free: 555-0100 to 555-0199 of each of 800 areas.
@@ -23,7 +23,7 @@ pub(super) const BCRYPT_LENGTH: usize = BCRYPT.len() + 31;
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// What is digits and signs in a fixed order.
-pub(super) fn code(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+pub(super) fn code(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     match maker.kind {
         Kind::Phone => phone(maker.limit < 15, draw, unique, out),
         Kind::PostalCode => postal_code(maker.lists.postal_code, draw, unique, out),
@@ -93,7 +93,7 @@ pub(super) fn code(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mu
     }
 }
 
-fn phone(short: bool, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+fn phone(short: bool, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let number = match unique {
         Some(number) => scattered(number, EXAMPLE_PHONES),
         None => draw.below(EXAMPLE_PHONES),
@@ -110,7 +110,7 @@ fn phone(short: bool, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
     }
 }
 
-fn postal_code(pattern: &[u8], draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+fn postal_code(pattern: &[u8], draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let mut choice = draw.next();
     let mut number = match unique {
         Some(number) => number,
@@ -141,7 +141,7 @@ fn postal_code(pattern: &[u8], draw: &mut Draw, unique: Option<u64>, out: &mut M
 }
 
 /// A German one, of a bank that does not exist.
-fn iban(draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+fn iban(draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let account = match unique {
         Some(number) => number,
         None => draw.below(10_000_000_000),
@@ -154,7 +154,7 @@ fn iban(draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
     out.push_number(account, 10);
 }
 
-fn ip(draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+fn ip(draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let number = match unique {
         Some(number) => scattered(number, EXAMPLE_ADDRESSES),
         None => draw.below(EXAMPLE_ADDRESSES),
@@ -169,7 +169,7 @@ fn ip(draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
 }
 
 /// An address of the network that RFC 3849 keeps for examples. (Lower bits differ first, so all of them are written.)
-fn ipv6(number: u64, out: &mut Made) {
+fn ipv6(number: u64, out: &mut ValueBuf) {
     let digits = hexadecimal(number);
     out.push_str("2001:db8:0:0");
     let mut at = 0;
@@ -180,7 +180,7 @@ fn ipv6(number: u64, out: &mut Made) {
     }
 }
 
-pub(super) fn uuid(blob: bool, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+pub(super) fn uuid(blob: bool, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     // RFC 9562: version 4 in the 13th digit, variant 0b10 in the upper bits of the 17th.
     let high = (draw.next() & 0xffff_ffff_ffff_0fff) | 0x4000;
     let low = (chosen(draw, unique) & 0x3fff_ffff_ffff_ffff) | 0x8000_0000_0000_0000;
@@ -199,7 +199,7 @@ pub(super) fn uuid(blob: bool, draw: &mut Draw, unique: Option<u64>, out: &mut M
     ]);
 }
 
-pub(super) fn hex(digits: usize, blob: bool, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+pub(super) fn hex(digits: usize, blob: bool, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     if !blob {
         out.start_text();
         return push_digits(digits, draw, unique, out);
@@ -216,7 +216,7 @@ pub(super) fn hex(digits: usize, blob: bool, draw: &mut Draw, unique: Option<u64
 }
 
 /// At least 16 hexadecimal digits; the first 16 tell one number from another.
-fn push_digits(digits: usize, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+fn push_digits(digits: usize, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     out.push_bytes(&hexadecimal(chosen(draw, unique)));
     let mut left = digits - 16;
     while left >= 16 {

@@ -20,7 +20,7 @@ mod tests;
 mod words;
 mod write;
 
-use crate::data::Made;
+use crate::data::ValueBuf;
 use crate::data::values::store::{Store, declared_length};
 use crate::draw::Draw;
 use crate::schema::Column;
@@ -96,7 +96,7 @@ pub(crate) fn maker(table: &str, column: &Column, strict: bool, locale: Locale) 
 
 impl Maker {
     /// Makes a value. With a number the value differs from those of all other numbers below [`distinct`](Maker::distinct).
-    pub(crate) fn make(&self, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+    pub(crate) fn make(&self, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
         let unique = match unique {
             Some(number) if number >= self.room => Some(number % self.room),
             unique => unique,

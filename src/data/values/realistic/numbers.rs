@@ -1,14 +1,14 @@
 //! Writes numbers and times, in the form that a column keeps.
 
 use super::kind::{Form, Number, Span};
-use crate::data::Made;
+use crate::data::ValueBuf;
 use crate::data::values::store::Store;
 use crate::draw::Draw;
 
 /// A prime number that divides none of the ranges: multiplied by it, modulo a range, each number of it becomes another one.
 const PRIME: u64 = 48_271;
 
-pub(super) fn a_number(number: Number, store: Store, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+pub(super) fn a_number(number: Number, store: Store, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let range = number.high.abs_diff(number.low) + 1;
     let above = match unique {
         Some(unique) => scattered(unique, range),
@@ -38,7 +38,7 @@ pub(super) fn a_number(number: Number, store: Store, draw: &mut Draw, unique: Op
     }
 }
 
-pub(super) fn moment(form: Form, span: Span, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+pub(super) fn moment(form: Form, span: Span, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let (start, length) = span.seconds();
     if form == Form::Date || form == Form::TimeOfDay {
         let range = if form == Form::Date { length / 86_400 } else { 86_400 };

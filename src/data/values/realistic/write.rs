@@ -9,12 +9,12 @@ use super::lists::{
     MATERIALS, MIDDLES, MIME_TYPES, NOUNS, NameOrder, StreetOrder, TIME_ZONES, USER_AGENTS,
 };
 use super::numbers::{a_number, moment, scattered};
-use crate::data::Made;
+use crate::data::ValueBuf;
 use crate::data::values::store::Store;
 use crate::draw::Draw;
 
 /// Writes a value of the maker's kind. `unique` is below its room.
-pub(super) fn value(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+pub(super) fn value(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     match maker.kind {
         Kind::Bool => match unique {
             Some(number) => out.set_integer(number as i64),
@@ -31,7 +31,7 @@ pub(super) fn value(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &m
     }
 }
 
-fn text(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+fn text(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let lists = maker.lists;
     match maker.kind {
         Kind::FirstName => named(maker, pick(lists.first_names, draw), unique, out),
@@ -156,25 +156,25 @@ fn noun(choice: u64) -> &'static str {
     NOUNS[(choice >> 6 & 63) as usize]
 }
 
-pub(super) fn phrase(between: &str, draw: &mut Draw, out: &mut Made) {
+pub(super) fn phrase(between: &str, draw: &mut Draw, out: &mut ValueBuf) {
     let choice = draw.next();
     two(adjective(choice), between, noun(choice), out);
 }
 
-fn two(first: &str, between: &str, second: &str, out: &mut Made) {
+fn two(first: &str, between: &str, second: &str, out: &mut ValueBuf) {
     out.push_str(first);
     out.push_str(between);
     out.push_str(second);
 }
 
 /// A word of ours with a capital.
-fn capital(word: &str, out: &mut Made) {
+fn capital(word: &str, out: &mut ValueBuf) {
     out.push_ascii(word.as_bytes()[0].to_ascii_uppercase());
     out.push_str(&word[1..]);
 }
 
 /// The letters of a word, small: `oconnell` of `O'Connell`.
-fn letters(word: &str, out: &mut Made) {
+fn letters(word: &str, out: &mut ValueBuf) {
     let word = word.as_bytes();
     let mut small = [0; 32];
     let (mut from, mut to) = (0, 0);
@@ -189,13 +189,13 @@ fn letters(word: &str, out: &mut Made) {
     out.push_bytes(&small[..to]);
 }
 
-fn named(maker: &Maker, name: &str, unique: Option<u64>, out: &mut Made) {
+fn named(maker: &Maker, name: &str, unique: Option<u64>, out: &mut ValueBuf) {
     out.push_str(name);
     end(maker, " ", unique, "", out);
 }
 
 /// What stands behind a text: the number, if there is one, and an ending; the text is cut where they would not fit.
-fn end(maker: &Maker, separator: &str, unique: Option<u64>, ending: &str, out: &mut Made) {
+fn end(maker: &Maker, separator: &str, unique: Option<u64>, ending: &str, out: &mut ValueBuf) {
     if maker.limit != usize::MAX {
         let number = match unique {
             Some(number) => separator.len() + digits_of(number),
@@ -211,7 +211,7 @@ fn end(maker: &Maker, separator: &str, unique: Option<u64>, ending: &str, out: &
 }
 
 /// Cuts a text to at most so many characters, and so that it does not end in what would stand between two words.
-fn cut(mut characters: usize, out: &mut Made) {
+fn cut(mut characters: usize, out: &mut ValueBuf) {
     loop {
         out.truncate(characters);
         match out.as_text() {
@@ -237,7 +237,7 @@ fn digits_of(number: u64) -> usize {
     digits
 }
 
-fn listed(words: &'static [&'static str], draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+fn listed(words: &'static [&'static str], draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let Some(number) = unique else { return out.push_str(pick(words, draw)) };
     let length = words.len() as u64;
     out.push_str(words[(scattered(number, length) % length) as usize]);
@@ -247,7 +247,7 @@ fn listed(words: &'static [&'static str], draw: &mut Draw, unique: Option<u64>, 
     }
 }
 
-fn sentence(maker: &Maker, draw: &mut Draw, out: &mut Made) {
+fn sentence(maker: &Maker, draw: &mut Draw, out: &mut ValueBuf) {
     let sentences = maker.lists.sentences;
     if sentences.is_empty() {
         two(pick(BEGINNINGS, draw), pick(MIDDLES, draw), pick(ENDINGS, draw), out);
@@ -256,7 +256,7 @@ fn sentence(maker: &Maker, draw: &mut Draw, out: &mut Made) {
     }
 }
 
-fn street(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut Made) {
+fn street(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let lists = maker.lists;
     let (name, suffix) = (pick(lists.last_names, draw), pick(lists.street_suffixes, draw));
     let number = match unique {

@@ -6,13 +6,13 @@ use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
 use super::{COLUMNS, LOCALES, Locale, column, made_for};
-use crate::data::Made;
+use crate::data::ValueBuf;
 use crate::data::values::realistic::{Maker, maker};
 use crate::draw::{Draw, key};
 
 /// A thousand values, drawn from keys of their own.
 fn values(maker: &Maker, unique: bool) -> Vec<Value> {
-    let mut out = Made::default();
+    let mut out = ValueBuf::default();
     (0..1000)
         .map(|row| {
             maker.make(&mut Draw::new(key(7, row)), unique.then_some(row), &mut out);
@@ -90,7 +90,7 @@ fn a_strict_table_takes_each_value() {
 fn a_hundred_thousand_numbers_make_as_many_values() {
     let full =
         ["email TEXT", "phone TEXT", "ip TEXT", "opens TIME", "postal_code TEXT", "uuid TEXT", "created_at TEXT"];
-    let mut out = Made::default();
+    let mut out = ValueBuf::default();
     for declaration in COLUMNS {
         let maker = made_for("t", declaration, Locale::En).unwrap();
         assert!(maker.distinct() >= 100_000, "{declaration}");
@@ -114,7 +114,7 @@ fn a_hundred_thousand_numbers_make_as_many_values() {
 
 #[test]
 fn large_numbers_make_values_that_differ_too() {
-    let mut out = Made::default();
+    let mut out = ValueBuf::default();
     for declaration in COLUMNS {
         let maker = made_for("t", declaration, Locale::En).unwrap();
         let end = maker.distinct();
@@ -133,7 +133,7 @@ fn large_numbers_make_values_that_differ_too() {
     }
 }
 
-fn digest(made: &Made) -> u64 {
+fn digest(made: &ValueBuf) -> u64 {
     match made.value_ref() {
         ValueRef::Null => 0,
         ValueRef::Integer(number) => number as u64,
@@ -144,7 +144,7 @@ fn digest(made: &Made) -> u64 {
 
 #[test]
 fn a_declared_length_is_obeyed_in_every_locale() {
-    let mut out = Made::default();
+    let mut out = ValueBuf::default();
     for declaration in COLUMNS.iter().filter_map(|declaration| declaration.strip_suffix(" TEXT")) {
         let mut column = column("t", &format!("{declaration} TEXT"));
         for length in (1..42).chain([60, 64, 94, 100, 120]) {
@@ -166,7 +166,7 @@ fn a_declared_length_is_obeyed_in_every_locale() {
 
 #[test]
 fn what_fits_into_a_short_column_is_counted_right() {
-    let mut out = Made::default();
+    let mut out = ValueBuf::default();
     for declaration in
         ["slug VARCHAR(12)", "email VARCHAR(20)", "first_name VARCHAR(10)", "country CHAR(2)", "sku CHAR(9)"]
     {

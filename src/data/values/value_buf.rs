@@ -8,14 +8,14 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
 /// A value of SQLite's. Text and blobs lie in a buffer that stays when the next value is made.
 #[derive(Debug, Default)]
-pub(crate) struct Made {
-    kind: Kind,
+pub(crate) struct ValueBuf {
+    kind: ValueKind,
     bytes: Vec<u8>,
 }
 
 /// What kind of value it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum ValueKind {
     #[default]
     Null,
     Integer(i64),
@@ -26,21 +26,21 @@ pub(crate) enum Kind {
     Blob,
 }
 
-impl Made {
-    pub(crate) fn kind(&self) -> Kind {
+impl ValueBuf {
+    pub(crate) fn kind(&self) -> ValueKind {
         self.kind
     }
 
     pub(crate) fn set_null(&mut self) {
-        self.kind = Kind::Null;
+        self.kind = ValueKind::Null;
     }
 
     pub(crate) fn set_integer(&mut self, number: i64) {
-        self.kind = Kind::Integer(number);
+        self.kind = ValueKind::Integer(number);
     }
 
     pub(crate) fn set_real(&mut self, number: f64) {
-        self.kind = Kind::Real(number);
+        self.kind = ValueKind::Real(number);
     }
 
     pub(crate) fn set_text(&mut self, text: &str) {
@@ -60,7 +60,7 @@ impl Made {
             ValueRef::Real(number) => self.set_real(number),
             ValueRef::Text(bytes) => {
                 self.set_blob(bytes);
-                self.kind = Kind::Text;
+                self.kind = ValueKind::Text;
             }
             ValueRef::Blob(bytes) => self.set_blob(bytes),
         }
@@ -68,13 +68,13 @@ impl Made {
 
     /// Makes it an empty text, for what is pushed behind.
     pub(crate) fn start_text(&mut self) {
-        self.kind = Kind::Text;
+        self.kind = ValueKind::Text;
         self.bytes.clear();
     }
 
     /// Makes it an empty blob, for what is pushed behind.
     pub(crate) fn start_blob(&mut self) {
-        self.kind = Kind::Blob;
+        self.kind = ValueKind::Blob;
         self.bytes.clear();
     }
 
@@ -109,12 +109,12 @@ impl Made {
 
     /// The text, if it is one.
     pub(crate) fn as_text(&self) -> Option<&str> {
-        if self.kind == Kind::Text { std::str::from_utf8(&self.bytes).ok() } else { None }
+        if self.kind == ValueKind::Text { std::str::from_utf8(&self.bytes).ok() } else { None }
     }
 
     /// The bytes, if it is a blob.
     pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
-        if self.kind == Kind::Blob { Some(&self.bytes) } else { None }
+        if self.kind == ValueKind::Blob { Some(&self.bytes) } else { None }
     }
 
     /// How many bytes a text or blob has.
@@ -147,34 +147,28 @@ impl Made {
 
     pub(crate) fn value_ref(&self) -> ValueRef<'_> {
         match self.kind {
-            Kind::Null => ValueRef::Null,
-            Kind::Integer(number) => ValueRef::Integer(number),
-            Kind::Real(number) => ValueRef::Real(number),
-            Kind::Text => ValueRef::Text(&self.bytes),
-            Kind::Blob => ValueRef::Blob(&self.bytes),
+            ValueKind::Null => ValueRef::Null,
+            ValueKind::Integer(number) => ValueRef::Integer(number),
+            ValueKind::Real(number) => ValueRef::Real(number),
+            ValueKind::Text => ValueRef::Text(&self.bytes),
+            ValueKind::Blob => ValueRef::Blob(&self.bytes),
         }
     }
 
-    pub(crate) fn of(value: &Value) -> Made {
-        let mut made = Made::default();
-        made.set(value.into());
-        made
-    }
-
     /// The order of SQLite's ORDER BY, without collations.
-    pub(crate) fn order(&self, other: &Made) -> Ordering {
-        let class = |made: &Made| match made.kind {
-            Kind::Null => 0,
-            Kind::Integer(_) | Kind::Real(_) => 1,
-            Kind::Text => 2,
-            Kind::Blob => 3,
+    pub(crate) fn order(&self, other: &ValueBuf) -> Ordering {
+        let class = |made: &ValueBuf| match made.kind {
+            ValueKind::Null => 0,
+            ValueKind::Integer(_) | ValueKind::Real(_) => 1,
+            ValueKind::Text => 2,
+            ValueKind::Blob => 3,
         };
         match (self.kind, other.kind) {
-            (Kind::Integer(one), Kind::Integer(two)) => one.cmp(&two),
-            (Kind::Text, Kind::Text) | (Kind::Blob, Kind::Blob) => self.bytes.cmp(&other.bytes),
-            (Kind::Integer(one), Kind::Real(two)) => (one as f64).total_cmp(&two),
-            (Kind::Real(one), Kind::Integer(two)) => one.total_cmp(&(two as f64)),
-            (Kind::Real(one), Kind::Real(two)) => one.total_cmp(&two),
+            (ValueKind::Integer(one), ValueKind::Integer(two)) => one.cmp(&two),
+            (ValueKind::Text, ValueKind::Text) | (ValueKind::Blob, ValueKind::Blob) => self.bytes.cmp(&other.bytes),
+            (ValueKind::Integer(one), ValueKind::Real(two)) => (one as f64).total_cmp(&two),
+            (ValueKind::Real(one), ValueKind::Integer(two)) => one.total_cmp(&(two as f64)),
+            (ValueKind::Real(one), ValueKind::Real(two)) => one.total_cmp(&two),
             _ => class(self).cmp(&class(other)),
         }
     }
@@ -182,11 +176,11 @@ impl Made {
     /// Makes it the next greater or smaller value of its kind, where there is one near. Whether it did.
     pub(crate) fn nudge(&mut self, up: bool) -> bool {
         match &mut self.kind {
-            Kind::Integer(number) => {
+            ValueKind::Integer(number) => {
                 *number = if up { number.saturating_add(1) } else { number.saturating_sub(1) };
                 true
             }
-            Kind::Real(number) => {
+            ValueKind::Real(number) => {
                 *number += if up { 1.0 } else { -1.0 };
                 true
             }
@@ -206,14 +200,14 @@ impl Made {
     /// As it stands in SQL.
     pub(crate) fn as_sql(&self) -> String {
         match self.kind {
-            Kind::Null => "NULL".to_owned(),
-            Kind::Integer(i64::MIN) => "(-9223372036854775807 - 1)".to_owned(),
-            Kind::Integer(number) => number.to_string(),
-            Kind::Real(number) if number.is_nan() => "NULL".to_owned(),
-            Kind::Real(f64::INFINITY) => "9e999".to_owned(),
-            Kind::Real(f64::NEG_INFINITY) => "-9e999".to_owned(),
-            Kind::Real(number) => format!("{number:?}"),
-            Kind::Text => {
+            ValueKind::Null => "NULL".to_owned(),
+            ValueKind::Integer(i64::MIN) => "(-9223372036854775807 - 1)".to_owned(),
+            ValueKind::Integer(number) => number.to_string(),
+            ValueKind::Real(number) if number.is_nan() => "NULL".to_owned(),
+            ValueKind::Real(f64::INFINITY) => "9e999".to_owned(),
+            ValueKind::Real(f64::NEG_INFINITY) => "-9e999".to_owned(),
+            ValueKind::Real(number) => format!("{number:?}"),
+            ValueKind::Text => {
                 let text = String::from_utf8_lossy(&self.bytes);
                 // SQLite reads a statement up to its first NUL.
                 if text.contains('\0') {
@@ -222,18 +216,18 @@ impl Made {
                     crate::sql::quote_text(&text)
                 }
             }
-            Kind::Blob => format!("x'{}'", hex(&self.bytes)),
+            ValueKind::Blob => format!("x'{}'", hex(&self.bytes)),
         }
     }
 
     /// A copy that stands alone.
     pub(crate) fn to_value(&self) -> Value {
         match self.kind {
-            Kind::Null => Value::Null,
-            Kind::Integer(number) => Value::Integer(number),
-            Kind::Real(number) => Value::Real(number),
-            Kind::Text => Value::Text(String::from_utf8_lossy(&self.bytes).into_owned()),
-            Kind::Blob => Value::Blob(self.bytes.clone()),
+            ValueKind::Null => Value::Null,
+            ValueKind::Integer(number) => Value::Integer(number),
+            ValueKind::Real(number) => Value::Real(number),
+            ValueKind::Text => Value::Text(String::from_utf8_lossy(&self.bytes).into_owned()),
+            ValueKind::Blob => Value::Blob(self.bytes.clone()),
         }
     }
 }
@@ -243,38 +237,46 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Two values are the same if SQLite takes them for the same in ORDER BY.
-impl PartialEq for Made {
-    fn eq(&self, other: &Made) -> bool {
+impl PartialEq for ValueBuf {
+    fn eq(&self, other: &ValueBuf) -> bool {
         self.order(other).is_eq()
     }
 }
 
-/// Behind [`Made::start_text`], for what has a format of its own.
-impl fmt::Write for Made {
+/// Behind [`ValueBuf::start_text`], for what has a format of its own.
+impl fmt::Write for ValueBuf {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push_str(text);
         Ok(())
     }
 }
 
-impl Clone for Made {
-    fn clone(&self) -> Made {
-        let mut made = Made::default();
+impl From<&Value> for ValueBuf {
+    fn from(value: &Value) -> ValueBuf {
+        let mut buffer = ValueBuf::default();
+        buffer.set(value.into());
+        buffer
+    }
+}
+
+impl Clone for ValueBuf {
+    fn clone(&self) -> ValueBuf {
+        let mut made = ValueBuf::default();
         made.clone_from(self);
         made
     }
 
     /// Keeps the buffer.
-    fn clone_from(&mut self, other: &Made) {
+    fn clone_from(&mut self, other: &ValueBuf) {
         self.kind = other.kind;
         self.bytes.clear();
-        if matches!(other.kind, Kind::Text | Kind::Blob) {
+        if matches!(other.kind, ValueKind::Text | ValueKind::Blob) {
             self.bytes.extend_from_slice(&other.bytes);
         }
     }
 }
 
-impl ToSql for Made {
+impl ToSql for ValueBuf {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(self.value_ref()))
     }
@@ -284,11 +286,11 @@ impl ToSql for Made {
 mod tests {
     use rusqlite::types::Value;
 
-    use crate::data::Made;
+    use crate::data::ValueBuf;
 
     #[test]
     fn numbers_are_written_as_they_read() {
-        let mut made = Made::default();
+        let mut made = ValueBuf::default();
         for (number, width, text) in
             [(0, 1, "0"), (7, 3, "007"), (1234, 2, "1234"), (u64::MAX, 1, "18446744073709551615")]
         {
@@ -300,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_between_its_characters() {
-        let mut made = Made::default();
+        let mut made = ValueBuf::default();
         made.set_text("añob");
         made.truncate(2);
         assert_eq!(made.to_value(), Value::Text("añ".to_owned()));
