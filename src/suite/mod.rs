@@ -36,6 +36,7 @@
 
 mod acts;
 mod blame;
+mod cases;
 mod contents;
 mod cost;
 mod failure;
@@ -52,7 +53,6 @@ mod same;
 mod shrink;
 mod stairs;
 mod survival;
-mod tests;
 mod vintages;
 
 use std::fmt;
@@ -63,6 +63,8 @@ use crate::db::Template;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::Migrations;
 
+use cases::Case;
+pub use cases::TESTS;
 pub use cost::{Cost, Costs};
 pub use lints::CODES;
 #[doc(hidden)]
@@ -70,8 +72,6 @@ pub use macros::__private;
 use options::Options;
 pub use outcome::{Outcome, Report, TestResult};
 use stairs::{Stairs, Step};
-pub use tests::TESTS;
-use tests::Test;
 use vintages::Vintage;
 
 /// The tests over one history, and what is to be said about it beforehand.
@@ -126,8 +126,8 @@ impl Suite {
 
     /// Runs the tests and tells of all of them, also of those that fail.
     pub fn report(&self) -> Report {
-        let tests = tests::ALL.iter().filter(|test| self.options.runs(test.name));
-        tests.map(|test| outcome::timed(test.name, || self.outcome(test))).collect()
+        let cases = cases::ALL.iter().filter(|case| self.options.runs(case.name));
+        cases.map(|case| outcome::timed(case.name, || self.outcome(case))).collect()
     }
 
     /// Runs one test, as [`migration_suite!`](crate::migration_suite) does. `Ok` has the reason if it was skipped.
@@ -135,61 +135,61 @@ impl Suite {
     /// # Errors
     /// When it fails, and when there is no such test.
     pub fn try_test(&self, name: &str) -> Result<Option<String>> {
-        let Some(test) = tests::ALL.iter().find(|test| test.name == name) else { return Err(tests::unknown(name)) };
-        match self.outcome(test) {
+        let Some(case) = cases::ALL.iter().find(|case| case.name == name) else { return Err(cases::unknown(name)) };
+        match self.outcome(case) {
             Outcome::Passed => Ok(None),
             Outcome::Skipped(reason) => Ok(Some(reason)),
             Outcome::Failed(error) => Err(error),
         }
     }
 
-    fn outcome(&self, test: &Test) -> Outcome {
+    fn outcome(&self, case: &Case) -> Outcome {
         if let Some(error) = self.options.problem() {
             return Outcome::Failed(error);
         }
-        if let Some(reason) = self.options.skips(test.name) {
+        if let Some(reason) = self.options.skips(case.name) {
             return Outcome::Skipped(reason);
         }
         let stairs = match self.stairs() {
             Ok(stairs) => stairs,
             // One cause, one failure.
-            Err(error) if error.kind() == ErrorKind::History && test.name != tests::FIRST => {
-                return Outcome::Skipped(format!("the history cannot be read, see {}", tests::FIRST));
+            Err(error) if error.kind() == ErrorKind::History && case.name != cases::FIRST => {
+                return Outcome::Skipped(format!("the history cannot be read, see {}", cases::FIRST));
             }
             Err(error) => return Outcome::Failed(error),
         };
-        let done = match (test.over, stairs) {
-            (tests::Over::History(run), Some(stairs)) => run(self, stairs),
-            (tests::Over::Files(run) | tests::Over::PartOfHistory(run), Some(stairs)) => match run(self, stairs) {
+        let done = match (case.needs, stairs) {
+            (cases::Needs::History(run), Some(stairs)) => run(self, stairs),
+            (cases::Needs::Files(run) | cases::Needs::PartOfHistory(run), Some(stairs)) => match run(self, stairs) {
                 Ok(None) => Ok(()),
                 Ok(Some(reason)) => return Outcome::Skipped(reason),
                 Err(error) => Err(error),
             },
-            (tests::Over::Files(_) | tests::Over::History(_) | tests::Over::PartOfHistory(_), None) => {
+            (cases::Needs::Files(_) | cases::Needs::History(_) | cases::Needs::PartOfHistory(_), None) => {
                 return Outcome::Skipped(String::from(
                     "the template has no versions of its own: name the folder of the migrations, Suite::history",
                 ));
             }
-            (tests::Over::Runner(_), None) if self.template.runner().is_none() => {
+            (cases::Needs::Runner(_), None) if self.template.runner().is_none() => {
                 return Outcome::Skipped(String::from(
                     "the template's migrations run on a path, and cannot run there twice",
                 ));
             }
-            (tests::Over::Template(run) | tests::Over::Runner(run), _) => run(self),
-            (tests::Over::Snapshot, _) => {
+            (cases::Needs::Template(run) | cases::Needs::Runner(run), _) => run(self),
+            (cases::Needs::Snapshot, _) => {
                 return Outcome::Skipped(String::from("a snapshot lies beside its test: migration_suite! takes it"));
             }
         };
         match done {
             Ok(()) => {
-                match stairs.filter(|_| !matches!(test.over, tests::Over::Files(_))).and_then(Stairs::unreached) {
+                match stairs.filter(|_| !matches!(case.needs, cases::Needs::Files(_))).and_then(Stairs::unreached) {
                     Some(reason) => Outcome::Skipped(reason),
                     None => Outcome::Passed,
                 }
             }
             // The suite's own seed stands in the code.
             Err(error) => Outcome::Failed(match crate::env::settings().map(|settings| settings.seed) {
-                Ok(Some(seed)) => error.note(format!("SQLITMUS_SEED={seed:#x} cargo test {}", test.name)),
+                Ok(Some(seed)) => error.note(format!("SQLITMUS_SEED={seed:#x} cargo test {}", case.name)),
                 _ => error,
             }),
         }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use rusqlite::ToSql;
 
 use super::Suite;
+use super::cases::{self, TESTS};
 use super::fill::Plan;
-use super::tests::{self, TESTS};
 use crate::check::covers;
 use crate::data::owned;
 use crate::error::{Error, ErrorKind, Result};
@@ -56,7 +56,7 @@ impl Options {
             return Some(Error::new(ErrorKind::Suite, headline));
         }
         let mut names = self.only.iter().chain(self.skipped.iter().map(|(name, _)| name));
-        names.find(|name| !TESTS.contains(&name.as_str())).map(|name| tests::unknown(name))
+        names.find(|name| !TESTS.contains(&name.as_str())).map(|name| cases::unknown(name))
     }
 }
 

@@ -41,7 +41,7 @@
 //!   passes leaves no file; without it the test is skipped, and fails where `CI` is set.
 //! - `lints_clean` takes from `check::lint` only what is broken: what could be better in a schema that has shipped
 //!   costs a rebuild.
-//! - `suite::tests::ALL` is the one list of tests; the macro has their names once more, because `#[test]` needs words.
+//! - `suite::cases::ALL` is the one list of tests; the macro has their names once more, because `#[test]` needs words.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -212,7 +212,7 @@ impl Stairs {
         };
         (reach < self.len()).then(|| {
             let failing = self.version(reach + 1);
-            format!("{found}migration {failing} does not apply, see {}", super::tests::APPLIES)
+            format!("{found}migration {failing} does not apply, see {}", super::cases::APPLIES)
         })
     }
 

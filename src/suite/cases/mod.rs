@@ -12,14 +12,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;
 
 /// A test by its name.
-pub(super) struct Test {
+pub(super) struct Case {
     pub(super) name: &'static str,
-    pub(super) over: Over,
+    pub(super) needs: Needs,
 }
 
 /// What it needs.
 #[derive(Clone, Copy)]
-pub(super) enum Over {
+pub(super) enum Needs {
     /// The files of a history, none of which runs; gives the reason where there is nothing to test.
     Files(fn(&Suite, &Stairs) -> Result<Option<String>>),
     /// The versions of a history.
@@ -41,21 +41,21 @@ pub(super) const FIRST: &str = "history_is_linear";
 pub(super) const APPLIES: &str = "applies_to_an_empty_database";
 
 /// All tests, in the order in which their failures explain one another. `migration_suite!` has the same names.
-pub(super) const ALL: [Test; 14] = [
-    Test { name: FIRST, over: Over::Files(history::is_linear) },
-    Test { name: APPLIES, over: Over::Template(history::applies) },
-    Test { name: "stepwise_equals_at_once", over: Over::History(history::stepwise) },
-    Test { name: "rerun_changes_nothing", over: Over::Runner(history::rerun) },
-    Test { name: "every_version_upgrades_with_data", over: Over::History(data::upgrades) },
-    Test { name: "every_row_survives", over: Over::History(survives::every_row) },
-    Test { name: "upgraded_equals_fresh", over: Over::History(data::equals_fresh) },
-    Test { name: "shipped_migrations_are_frozen", over: Over::Files(frozen::test) },
-    Test { name: "down_undoes_up", over: Over::PartOfHistory(down::undoes_up) },
-    Test { name: "failure_leaves_the_previous_version", over: Over::History(failure::test) },
-    Test { name: "survives_power_loss", over: Over::History(power::survives_loss) },
-    Test { name: "integrity_holds", over: Over::Template(data::integrity_holds) },
-    Test { name: "schema_is_as_reviewed", over: Over::Snapshot },
-    Test { name: "lints_clean", over: Over::Template(lints::test) },
+pub(super) const ALL: [Case; 14] = [
+    Case { name: FIRST, needs: Needs::Files(history::is_linear) },
+    Case { name: APPLIES, needs: Needs::Template(history::applies) },
+    Case { name: "stepwise_equals_at_once", needs: Needs::History(history::stepwise) },
+    Case { name: "rerun_changes_nothing", needs: Needs::Runner(history::rerun) },
+    Case { name: "every_version_upgrades_with_data", needs: Needs::History(data::upgrades) },
+    Case { name: "every_row_survives", needs: Needs::History(survives::every_row) },
+    Case { name: "upgraded_equals_fresh", needs: Needs::History(data::equals_fresh) },
+    Case { name: "shipped_migrations_are_frozen", needs: Needs::Files(frozen::test) },
+    Case { name: "down_undoes_up", needs: Needs::PartOfHistory(down::undoes_up) },
+    Case { name: "failure_leaves_the_previous_version", needs: Needs::History(failure::test) },
+    Case { name: "survives_power_loss", needs: Needs::History(power::survives_loss) },
+    Case { name: "integrity_holds", needs: Needs::Template(data::integrity_holds) },
+    Case { name: "schema_is_as_reviewed", needs: Needs::Snapshot },
+    Case { name: "lints_clean", needs: Needs::Template(lints::test) },
 ];
 
 /// The names of the tests.
