@@ -5,8 +5,8 @@ use rusqlite::Connection;
 use super::acts::{Act, What};
 use super::fates::Fates;
 use super::shrink::literal;
-use super::stairs::{Stairs, Step};
 use super::survival::{Kind, Loss};
+use super::versioned_databases::{UpgradeStep, VersionedDatabases};
 use crate::sql::{Statement, quote_identifier};
 
 /// The statement, and what it does to whom.
@@ -32,13 +32,13 @@ pub(super) enum Means {
 
 /// Runs the statements one by one as their runner would, until `look` has seen enough. What they make is thrown away.
 pub(super) fn watch(
-    stairs: &Stairs,
-    step: &Step,
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
     look: &mut dyn FnMut(&Connection, usize, &Statement<'_>) -> bool,
 ) -> Option<()> {
-    let migration = stairs.migration(step.index);
-    let database = stairs.over(&step.before.image).ok()?;
-    if stairs.history.is_wrapped(migration) {
+    let migration = databases.migration(step.index);
+    let database = databases.open(&step.before.image).ok()?;
+    if databases.history.is_wrapped(migration) {
         database.execute_batch("BEGIN").ok()?;
     }
     for (index, statement) in migration.statements().iter().enumerate() {
@@ -50,12 +50,12 @@ pub(super) fn watch(
     Some(())
 }
 
-pub(super) fn of(stairs: &Stairs, step: &Step, loss: &Loss) -> Option<Blame> {
-    let acts = stairs.acts(step.index);
-    let origins: Vec<String> = stairs
+pub(super) fn of(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Option<Blame> {
+    let acts = databases.acts(step.index);
+    let origins: Vec<String> = databases
         .over(&step.before.image)
         .ok()
-        .and_then(|before| stairs.contents(&before).ok())?
+        .and_then(|before| databases.contents(&before).ok())?
         .tables
         .into_iter()
         .map(|table| table.name)
@@ -84,8 +84,8 @@ pub(super) fn of(stairs: &Stairs, step: &Step, loss: &Loss) -> Option<Blame> {
     }
     // What changes while the table is still itself is nobody's copy.
     let mut seen: Option<usize> = None;
-    let before = stairs.over(&step.before.image).ok().and_then(|database| state(&database, &loss.table, loss));
-    watch(stairs, step, &mut |database, index, _| {
+    let before = databases.open(&step.before.image).ok().and_then(|database| state(&database, &loss.table, loss));
+    watch(databases, step, &mut |database, index, _| {
         let Some(name) = names_after(index + 1) else { return true };
         let now = state(database, &name, loss);
         if now.is_some() && now != before {
@@ -96,7 +96,7 @@ pub(super) fn of(stairs: &Stairs, step: &Step, loss: &Loss) -> Option<Blame> {
     let Some(statement) = seen else {
         let copy = copy(acts, loss)?;
         return Some(match before.filter(|_| copy.means == Means::Copy) {
-            Some(before) => behind_the_copy(stairs, step, loss, &copy, &before).unwrap_or(copy),
+            Some(before) => behind_the_copy(databases, step, loss, &copy, &before).unwrap_or(copy),
             None => copy,
         });
     };
@@ -111,15 +111,21 @@ pub(super) fn of(stairs: &Stairs, step: &Step, loss: &Loss) -> Option<Blame> {
 }
 
 /// What took something away after the copy had it all.
-fn behind_the_copy(stairs: &Stairs, step: &Step, loss: &Loss, copy: &Blame, before: &str) -> Option<Blame> {
-    let acts = stairs.acts(step.index);
+fn behind_the_copy(
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+    loss: &Loss,
+    copy: &Blame,
+    before: &str,
+) -> Option<Blame> {
+    let acts = databases.acts(step.index);
     let of = |statement: usize| acts.iter().filter(move |act| act.statement == statement).map(|act| &act.what);
     let mut name = of(copy.statement).find_map(|what| match what {
         What::Insert { table } => Some(table.clone()),
         _ => None,
     })?;
     let mut seen = None;
-    watch(stairs, step, &mut |database, index, _| {
+    watch(databases, step, &mut |database, index, _| {
         if index < copy.statement {
             return false;
         }

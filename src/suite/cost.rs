@@ -6,7 +6,7 @@ use rusqlite::StatementStatus;
 
 use super::Suite;
 use super::fill::Plan;
-use super::stairs::{Stairs, Step};
+use super::versioned_databases::{UpgradeStep, VersionedDatabases};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Rows in every table: few, and enough that a rewrite of a table stands out.
@@ -88,20 +88,20 @@ impl Suite {
     /// # Errors
     /// When there is no history, or a migration fails on an empty database.
     pub fn costs(&self) -> Result<Costs> {
-        let Some(stairs) = self.stairs()? else {
+        let Some(databases) = self.databases()? else {
             return Err(Error::new(ErrorKind::Suite, "the template has no versions of its own")
                 .help("name the folder of the migrations: Suite::history"));
         };
-        stairs.empty(stairs.len())?;
-        let mut costs: Vec<Cost> = stairs
+        databases.empty(databases.len())?;
+        let mut costs: Vec<Cost> = databases
             .history
             .iter()
             .map(|migration| Cost { migration: migration.name().to_owned(), pages: [0; 2], steps: [0; 2] })
             .collect();
         for (at, rows) in ROWS.into_iter().enumerate() {
             let plan = Plan { rows, ..self.options.plan.clone() };
-            let large = Stairs::new(stairs.history.clone(), stairs.workshop, plan, 0);
-            for step in &large.climb()?.steps {
+            let large = VersionedDatabases::new(databases.history.clone(), databases.workshop, plan, 0);
+            for step in &large.upgrade_run()?.steps {
                 let cost = &mut costs[step.index];
                 (cost.pages[at], cost.steps[at]) = measured(&large, step)?;
             }
@@ -111,13 +111,13 @@ impl Suite {
 }
 
 /// Pages and steps of a migration, run statement by statement. One that refuses the rows has the costs up to there.
-fn measured(stairs: &Stairs, step: &Step) -> Result<(u64, u64)> {
-    let database = stairs.over(&step.before.image)?;
-    let migration = stairs.migration(step.index);
+fn measured(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<(u64, u64)> {
+    let database = databases.open(&step.before.image)?;
+    let migration = databases.migration(step.index);
     let refused = |error| Error::sqlite("to measure a migration", error);
     // Whatever the profile has: what a transaction writes is counted in a WAL that nobody empties.
     database.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").map_err(refused)?;
-    if stairs.history.is_wrapped(migration) {
+    if databases.history.is_wrapped(migration) {
         database.execute_batch("BEGIN").map_err(refused)?;
     }
     let mut steps = 0;

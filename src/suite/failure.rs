@@ -14,7 +14,7 @@ use rusqlite::hooks::{AuthContext, Authorization};
 
 use super::Suite;
 use super::nested;
-use super::stairs::{Stairs, Step};
+use super::versioned_databases::{UpgradeStep, VersionedDatabases};
 use crate::check::{Digest, Finding, Findings, try_digest};
 use crate::db::{Image, Scratch};
 use crate::error::{Error, Result};
@@ -24,13 +24,13 @@ use crate::schema::Schema;
 /// Of more points than these, so many are tried, and between two that end differently the place of the change is searched.
 const MOST: u64 = 200;
 
-pub(super) fn test(_: &Suite, stairs: &Stairs) -> Result<()> {
+pub(super) fn test(_: &Suite, databases: &VersionedDatabases) -> Result<()> {
     // A ledger is written by the runner, in a transaction of its own where the migration has none.
-    let history = stairs.history.clone().ledger(Ledger::None);
+    let history = databases.history.clone().ledger(Ledger::None);
     let mut found = Findings::default();
-    for step in &stairs.climb()?.steps {
+    for step in &databases.upgrade_run()?.steps {
         if step.after.is_some()
-            && let Some(finding) = half_applied(stairs, &history, step)?
+            && let Some(finding) = half_applied(databases, &history, step)?
         {
             found.push(finding);
         }
@@ -38,10 +38,10 @@ pub(super) fn test(_: &Suite, stairs: &Stairs) -> Result<()> {
     found.try_assert_ok()
 }
 
-fn half_applied(stairs: &Stairs, history: &Migrations, step: &Step) -> Result<Option<Finding>> {
-    let mut whole = stairs.over(&step.before.image)?;
-    let counted = run(stairs, history, step, &mut whole, None)?.1;
-    let mut sweep = Sweep { stairs, history, step, whole: whole.image()?, known: None };
+fn half_applied(databases: &VersionedDatabases, history: &Migrations, step: &UpgradeStep) -> Result<Option<Finding>> {
+    let mut whole = databases.open(&step.before.image)?;
+    let counted = run(databases, history, step, &mut whole, None)?.1;
+    let mut sweep = Sweep { databases, history, step, whole: whole.image()?, known: None };
     let (writes, tried) = sweep.first_that_writes(counted.steps)?;
     let statements = counted.statements.partition_point(|steps| *steps < writes) as u64 + 1;
     // What is said of a statement that fails is plainer than what is said of an interrupt.
@@ -142,9 +142,9 @@ struct Known {
 
 /// All failures of one migration.
 struct Sweep<'s> {
-    stairs: &'s Stairs,
+    databases: &'s VersionedDatabases,
     history: &'s Migrations,
-    step: &'s Step,
+    step: &'s UpgradeStep,
     whole: Image,
     known: Option<Known>,
 }
@@ -209,8 +209,8 @@ impl Sweep<'_> {
     }
 
     fn failed(&self, kind: Kind, at: u64) -> Result<(Scratch, Option<Error>)> {
-        let mut database = self.stairs.over(&self.step.before.image)?;
-        let error = run(self.stairs, self.history, self.step, &mut database, Some((kind, at)))?.0;
+        let mut database = self.databases.open(&self.step.before.image)?;
+        let error = run(self.databases, self.history, self.step, &mut database, Some((kind, at)))?.0;
         Ok((database, error))
     }
 
@@ -236,8 +236,8 @@ impl Sweep<'_> {
             let twin = match known.twin.take() {
                 Some(twin) => twin,
                 None => {
-                    let mut whole = self.stairs.over(&self.step.before.image)?;
-                    run(self.stairs, self.history, self.step, &mut whole, None)?;
+                    let mut whole = self.databases.open(&self.step.before.image)?;
+                    run(self.databases, self.history, self.step, &mut whole, None)?;
                     State::of(&whole)?
                 }
             };
@@ -250,13 +250,13 @@ impl Sweep<'_> {
     }
 
     fn state(&self, image: &Image) -> Result<State> {
-        State::of(&*self.stairs.over(image)?)
+        State::of(&*self.databases.open(image)?)
     }
 
     fn finding(&self, kind: Kind, (at, points): (u64, u64), half: &State, error: Option<Error>) -> Result<Finding> {
-        let migration = self.stairs.migration(self.step.index);
+        let migration = self.databases.migration(self.step.index);
         let before = self.state(&self.step.before.image)?;
-        let nested = nested::of(self.stairs, self.step.index, &self.stairs.over(&self.step.before.image)?)?;
+        let nested = nested::of(self.databases, self.step.index, &self.databases.open(&self.step.before.image)?)?;
         let is_nested = nested.is_some();
         let mut finding = nested.unwrap_or_else(|| {
             let (version, file) = (migration.version(), migration.name());
@@ -279,9 +279,9 @@ impl Sweep<'_> {
 
 /// Runs the migration and counts the points at which it can be made to fail; makes it fail at one of them.
 fn run(
-    stairs: &Stairs,
+    databases: &VersionedDatabases,
     history: &Migrations,
-    step: &Step,
+    step: &UpgradeStep,
     connection: &mut Connection,
     fault: Option<(Kind, u64)>,
 ) -> Result<(Option<Error>, Counted)> {
@@ -306,7 +306,7 @@ fn run(
         seen.push(now.load(Ordering::Relaxed));
         if refusal == Some(seen.len() as u64) { Authorization::Deny } else { Authorization::Allow }
     }));
-    let done = history.up_from(connection, stairs.version(step.index), stairs.version(step.index + 1));
+    let done = history.up_from(connection, databases.version(step.index), databases.version(step.index + 1));
     let _ = connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
     let _ = connection.progress_handler(0, None::<fn() -> bool>);
     let error = match done {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh64::xxh64;
 
 use super::Suite;
-use super::stairs::Stairs;
+use super::versioned_databases::VersionedDatabases;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{Format, Migration, Migrations};
@@ -24,7 +24,7 @@ struct Frozen {
     name: String,
 }
 
-pub(super) fn test(suite: &Suite, stairs: &Stairs) -> Result<Option<String>> {
+pub(super) fn test(suite: &Suite, databases: &VersionedDatabases) -> Result<Option<String>> {
     let folder = match &suite.options.history {
         Some(folder) => Some(env::package_dir().join(folder)),
         None => suite.template.folder(),
@@ -35,7 +35,7 @@ pub(super) fn test(suite: &Suite, stairs: &Stairs) -> Result<Option<String>> {
     };
     let lock = lock_of(&folder);
     let settings = env::settings()?;
-    let files: Vec<Frozen> = stairs.history.iter().map(|migration| frozen(&stairs.history, migration)).collect();
+    let files: Vec<Frozen> = databases.history.iter().map(|migration| frozen(&databases.history, migration)).collect();
     let shipped = read(&lock)?;
     compare(&lock, shipped.as_deref().unwrap_or_default(), &files)?;
     let known = shipped.as_ref().map_or(0, Vec::len);

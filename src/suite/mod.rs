@@ -51,8 +51,8 @@ mod outcome;
 mod provoke;
 mod same;
 mod shrink;
-mod stairs;
 mod survival;
+mod versioned_databases;
 mod vintages;
 
 use std::fmt;
@@ -71,7 +71,7 @@ pub use lints::CODES;
 pub use macros::__private;
 use options::Options;
 pub use outcome::{Outcome, Report, TestResult};
-use stairs::{Stairs, Step};
+use versioned_databases::{UpgradeStep, VersionedDatabases};
 use vintages::Vintage;
 
 /// The tests over one history, and what is to be said about it beforehand.
@@ -94,14 +94,14 @@ use vintages::Vintage;
 pub struct Suite {
     template: &'static Template,
     options: Options,
-    stairs: OnceCell<Stairs>,
+    databases: OnceCell<VersionedDatabases>,
     vintages: OnceCell<Vec<Vintage>>,
 }
 
 impl Suite {
     /// All tests over the history of this template.
     pub fn new(template: &'static Template) -> Suite {
-        Suite { template, options: Options::default(), stairs: OnceCell::new(), vintages: OnceCell::new() }
+        Suite { template, options: Options::default(), databases: OnceCell::new(), vintages: OnceCell::new() }
     }
 
     /// Runs the tests, one after the other.
@@ -150,21 +150,23 @@ impl Suite {
         if let Some(reason) = self.options.skips(case.name) {
             return Outcome::Skipped(reason);
         }
-        let stairs = match self.stairs() {
-            Ok(stairs) => stairs,
+        let databases = match self.databases() {
+            Ok(databases) => databases,
             // One cause, one failure.
             Err(error) if error.kind() == ErrorKind::History && case.name != cases::FIRST => {
                 return Outcome::Skipped(format!("the history cannot be read, see {}", cases::FIRST));
             }
             Err(error) => return Outcome::Failed(error),
         };
-        let done = match (case.needs, stairs) {
-            (cases::Needs::History(run), Some(stairs)) => run(self, stairs),
-            (cases::Needs::Files(run) | cases::Needs::PartOfHistory(run), Some(stairs)) => match run(self, stairs) {
-                Ok(None) => Ok(()),
-                Ok(Some(reason)) => return Outcome::Skipped(reason),
-                Err(error) => Err(error),
-            },
+        let done = match (case.needs, databases) {
+            (cases::Needs::History(run), Some(databases)) => run(self, databases),
+            (cases::Needs::Files(run) | cases::Needs::PartOfHistory(run), Some(databases)) => {
+                match run(self, databases) {
+                    Ok(None) => Ok(()),
+                    Ok(Some(reason)) => return Outcome::Skipped(reason),
+                    Err(error) => Err(error),
+                }
+            }
             (cases::Needs::Files(_) | cases::Needs::History(_) | cases::Needs::PartOfHistory(_), None) => {
                 return Outcome::Skipped(String::from(
                     "the template has no versions of its own: name the folder of the migrations, Suite::history",
@@ -182,7 +184,10 @@ impl Suite {
         };
         match done {
             Ok(()) => {
-                match stairs.filter(|_| !matches!(case.needs, cases::Needs::Files(_))).and_then(Stairs::unreached) {
+                match databases
+                    .filter(|_| !matches!(case.needs, cases::Needs::Files(_)))
+                    .and_then(VersionedDatabases::unreached)
+                {
                     Some(reason) => Outcome::Skipped(reason),
                     None => Outcome::Passed,
                 }
@@ -209,24 +214,25 @@ impl Suite {
     }
 
     /// The databases of the history, made once for all tests.
-    fn stairs(&self) -> Result<Option<&Stairs>> {
-        if self.stairs.get().is_none() {
+    fn databases(&self) -> Result<Option<&VersionedDatabases>> {
+        if self.databases.get().is_none() {
             let Some(history) = self.migrations()? else { return Ok(None) };
             let first = match self.options.from {
                 None => 0,
                 Some(version) => self.position(&history, version)?,
             };
-            let stairs = Stairs::new(history, self.template.workshop(), self.options.plan.clone(), first);
-            return Ok(Some(self.stairs.get_or_init(|| stairs)));
+            let databases =
+                VersionedDatabases::new(history, self.template.workshop(), self.options.plan.clone(), first);
+            return Ok(Some(self.databases.get_or_init(|| databases)));
         }
-        Ok(self.stairs.get())
+        Ok(self.databases.get())
     }
 
-    /// The steps of the climb, and those of the databases of past releases, each with the name of its file.
-    fn steps<'s>(&'s self, stairs: &'s Stairs) -> Result<Vec<(&'s Step, Option<&'s str>)>> {
-        let made = stairs.climb()?.steps.iter().map(|step| (step, None));
+    /// The steps of the upgrade run, and those of the databases of past releases, each with the name of its file.
+    fn steps<'s>(&'s self, databases: &'s VersionedDatabases) -> Result<Vec<(&'s UpgradeStep, Option<&'s str>)>> {
+        let made = databases.upgrade_run()?.steps.iter().map(|step| (step, None));
         let Some(folder) = &self.options.vintages else { return Ok(made.collect()) };
-        let vintages = self.vintages.get_or_try_init(|| vintages::all(stairs, folder))?;
+        let vintages = self.vintages.get_or_try_init(|| vintages::all(databases, folder))?;
         let found = vintages.iter().flat_map(|vintage| vintage.steps.iter().map(|step| (step, Some(&*vintage.name))));
         Ok(made.chain(found).collect())
     }

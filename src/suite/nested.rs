@@ -1,14 +1,14 @@
 //! BEGIN and COMMIT in a migration around which its runner puts a transaction.
 
-use super::stairs::Stairs;
+use super::versioned_databases::VersionedDatabases;
 use crate::check::Finding;
 use crate::db::Scratch;
 use crate::error::{Error, Result};
 
 /// What a migration does to the transaction that it runs in, if it does anything: it is run statement by statement.
-pub(super) fn of(stairs: &Stairs, index: usize, database: &Scratch) -> Result<Option<Finding>> {
-    let migration = stairs.migration(index);
-    if !stairs.history.is_wrapped(migration) {
+pub(super) fn of(databases: &VersionedDatabases, index: usize, database: &Scratch) -> Result<Option<Finding>> {
+    let migration = databases.migration(index);
+    if !databases.history.is_wrapped(migration) {
         return Ok(None);
     }
     database.execute_batch("BEGIN").map_err(|error| Error::sqlite("to begin a transaction", error))?;
@@ -26,7 +26,7 @@ pub(super) fn of(stairs: &Stairs, index: usize, database: &Scratch) -> Result<Op
             Ok(()) => continue,
         };
         let line = statement.text.lines().next().unwrap_or_default();
-        let format = stairs.history.format();
+        let format = databases.history.format();
         let fix = format!("leave out BEGIN and COMMIT: {format} puts a transaction around each migration");
         let finding = Finding::new("nested-transaction", file, format!("migration {version} {does}: {file}"))
             .cost(effect)

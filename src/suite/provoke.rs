@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::acts::{Act, What};
 use super::fates::Fates;
 use super::shrink::row_at;
-use super::stairs::{Stairs, Step};
+use super::versioned_databases::{UpgradeStep, VersionedDatabases};
 use crate::data::{Store, declared_length, type_word};
 use crate::db::Image;
 use crate::error::{Error, Refusal, Result};
@@ -27,14 +27,14 @@ struct Trial {
 }
 
 /// Every such change that makes the migration fail, one for each object.
-pub(super) fn all(stairs: &Stairs, step: &Step) -> Result<Vec<Provoked>> {
+pub(super) fn all(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<Provoked>> {
     let mut found: Vec<Provoked> = Vec::new();
-    for (trial, image) in tried(stairs, step, trials)? {
+    for (trial, image) in tried(databases, step, trials)? {
         if found.iter().any(|provoked| provoked.object == trial.object) {
             continue;
         }
-        let mut database = stairs.over(&image)?;
-        if let Err(error) = stairs.step(&mut database, step.index) {
+        let mut database = databases.open(&image)?;
+        if let Err(error) = databases.step(&mut database, step.index) {
             found.push(Provoked { object: trial.object, image, error });
         }
     }
@@ -43,15 +43,15 @@ pub(super) fn all(stairs: &Stairs, step: &Step) -> Result<Vec<Provoked>> {
 
 /// The step on databases with a duplicate of what has to be unique behind it, or with a value that a column holds no more
 /// as it was, where it takes them.
-pub(super) fn in_silence(stairs: &Stairs, step: &Step) -> Result<Vec<Step>> {
+pub(super) fn in_silence(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<UpgradeStep>> {
     let mut taken = Vec::new();
     let both = |table: &Table, twin: &Table, connection: &Connection| {
         let mut trials = duplicates(table, twin, connection);
-        trials.extend(edges(table, twin, connection, &|column| stairs.is_given(table, column)));
+        trials.extend(edges(table, twin, connection, &|column| databases.is_given(table, column)));
         trials
     };
-    for (_, image) in tried(stairs, step, both)? {
-        let step = stairs.over_other_rows(step, image)?;
+    for (_, image) in tried(databases, step, both)? {
+        let step = databases.step_with_rows(step, image)?;
         if step.after.is_some() {
             taken.push(step);
         }
@@ -61,14 +61,14 @@ pub(super) fn in_silence(stairs: &Stairs, step: &Step) -> Result<Vec<Step>> {
 
 /// The databases that the schema before the migration accepts, of tables that are others behind it.
 fn tried(
-    stairs: &Stairs,
-    step: &Step,
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
     trials: impl Fn(&Table, &Table, &Connection) -> Vec<Trial>,
 ) -> Result<Vec<(Trial, Image)>> {
     // Where plain rows are refused already, there is nothing to tell one reason from another.
     let Some(after) = &step.after else { return Ok(Vec::new()) };
     let (old, new) = (&step.before.schema, &after.schema);
-    let acts = stairs.acts(step.index);
+    let acts = databases.acts(step.index);
     let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), acts);
     let mut accepted = Vec::new();
     let mut opened = None;
@@ -79,7 +79,7 @@ fn tried(
         };
         let before = match &opened {
             Some(before) => before,
-            None => opened.insert(stairs.over(&step.before.image)?),
+            None => opened.insert(databases.open(&step.before.image)?),
         };
         for trial in trials(table, twin, before) {
             let database = before.copy()?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::stairs::{Stairs, Step};
+use super::versioned_databases::{UpgradeStep, VersionedDatabases};
 use crate::db::Scratch;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
@@ -11,11 +11,11 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) struct Vintage {
     /// The name of its file.
     pub(super) name: String,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<UpgradeStep>,
 }
 
 /// All in a folder, in the order of their names.
-pub(super) fn all(stairs: &Stairs, folder: &Path) -> Result<Vec<Vintage>> {
+pub(super) fn all(databases: &VersionedDatabases, folder: &Path) -> Result<Vec<Vintage>> {
     let folder = env::package_dir().join(folder);
     let cannot = |error| Error::io("cannot read the databases of past releases", &folder, error);
     let mut files: Vec<PathBuf> = Vec::new();
@@ -27,33 +27,33 @@ pub(super) fn all(stairs: &Stairs, folder: &Path) -> Result<Vec<Vintage>> {
     if files.is_empty() {
         return Err(Error::new(ErrorKind::Suite, format!("no .sql or .db in {}", folder.display())).path(&folder));
     }
-    files.iter().map(|file| read(stairs, file)).collect()
+    files.iter().map(|file| read(databases, file)).collect()
 }
 
-fn read(stairs: &Stairs, file: &Path) -> Result<Vintage> {
+fn read(databases: &VersionedDatabases, file: &Path) -> Result<Vintage> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let database: Scratch = match file.extension().is_some_and(|kind| kind == "sql") {
         true => {
             let script =
                 std::fs::read_to_string(file).map_err(|error| Error::io("cannot read the dump", file, error))?;
-            let database = stairs.workshop.empty()?;
+            let database = databases.workshop.empty()?;
             // A dump has its tables in any order.
             database
                 .execute_batch(&format!("PRAGMA foreign_keys = OFF; {script}"))
                 .map_err(|error| Error::sqlite(format_args!("the dump {}", file.display()), error).path(file))?;
             let image = database.image()?;
-            stairs.over(&image)?
+            databases.open(&image)?
         }
-        false => stairs.workshop.read(file).map_err(|error| unreadable(file, &name, error))?,
+        false => databases.workshop.read(file).map_err(|error| unreadable(file, &name, error))?,
     };
     // A page that is broken would be blamed on the migration that meets it.
-    let contents = stairs.contents(&database).map_err(|error| unreadable(file, &name, error))?;
+    let contents = databases.contents(&database).map_err(|error| unreadable(file, &name, error))?;
     if contents.tables.is_empty() {
         return Err(Error::new(ErrorKind::Suite, format!("{name} has no table"))
             .path(file)
             .help("take a database as an app has left it, with the -wal that lies beside it"));
     }
-    match stairs.steps_of(database)? {
+    match databases.steps_of(database)? {
         Some(steps) => Ok(Vintage { name, steps }),
         None => Err(Error::new(ErrorKind::Suite, format!("{name} has the schema of no version"))
             .path(file)

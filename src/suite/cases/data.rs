@@ -6,7 +6,7 @@ use super::super::fates::Fates;
 use super::super::options::Needed;
 use super::super::provoke;
 use super::super::shrink;
-use super::super::stairs::{Stairs, Step};
+use super::super::versioned_databases::{UpgradeStep, VersionedDatabases};
 use super::survives::{named, safe_rebuild};
 use crate::check::{Finding, Findings, integrity};
 use crate::db::Scratch;
@@ -14,12 +14,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Schema, Table};
 
 /// Rows that a version accepts are not refused by the migration behind it.
-pub(super) fn upgrades(suite: &Suite, stairs: &Stairs) -> Result<()> {
-    let climb = stairs.climb()?;
-    given_is_there(suite, stairs)?;
+pub(super) fn upgrades(suite: &Suite, databases: &VersionedDatabases) -> Result<()> {
+    let run = databases.upgrade_run()?;
+    given_is_there(suite, databases)?;
     let mut needed = Needed::of(&suite.options.refusals);
     let mut found = Findings::default();
-    for unfilled in &climb.unfilled {
+    for unfilled in &run.unfilled {
         let what = format!("no rows for {} at version {}", unfilled.table, unfilled.version);
         found.push(
             Finding::new("not-filled", &unfilled.table, what)
@@ -28,20 +28,20 @@ pub(super) fn upgrades(suite: &Suite, stairs: &Stairs) -> Result<()> {
                 .fix(format!("say what a column has to be: Suite::set({:?}, column, value)", unfilled.table)),
         );
     }
-    for (step, vintage) in suite.steps(stairs)? {
+    for (step, vintage) in suite.steps(databases)? {
         if step.after.is_none() {
-            let mut database = stairs.over(&step.before.image)?;
-            if let Err(error) = stairs.step(&mut database, step.index) {
-                let object = provoke::refused_object(&error, stairs.acts(step.index));
-                if !needed.allows(stairs.version(step.index + 1), &object) {
-                    found.push(named(refusal(stairs, step, &object, &error, &step.before.image)?, vintage));
+            let mut database = databases.open(&step.before.image)?;
+            if let Err(error) = databases.step(&mut database, step.index) {
+                let object = provoke::refused_object(&error, databases.acts(step.index));
+                if !needed.allows(databases.version(step.index + 1), &object) {
+                    found.push(named(refusal(databases, step, &object, &error, &step.before.image)?, vintage));
                 }
             }
         }
-        let provoked = if vintage.is_none() { provoke::all(stairs, step)? } else { Vec::new() };
+        let provoked = if vintage.is_none() { provoke::all(databases, step)? } else { Vec::new() };
         for provoked in provoked {
-            if !needed.allows(stairs.version(step.index + 1), &provoked.object) {
-                found.push(refusal(stairs, step, &provoked.object, &provoked.error, &provoked.image)?);
+            if !needed.allows(databases.version(step.index + 1), &provoked.object) {
+                found.push(refusal(databases, step, &provoked.object, &provoked.error, &provoked.image)?);
             }
         }
     }
@@ -50,12 +50,12 @@ pub(super) fn upgrades(suite: &Suite, stairs: &Stairs) -> Result<()> {
 }
 
 /// What is said of a column that no version has was misspelt, or is of a column that was renamed.
-fn given_is_there(suite: &Suite, stairs: &Stairs) -> Result<()> {
-    if stairs.reach() < stairs.len() {
+fn given_is_there(suite: &Suite, databases: &VersionedDatabases) -> Result<()> {
+    if databases.reach() < databases.len() {
         return Ok(());
     }
-    let last = Schema::read(&*stairs.empty(stairs.len())?)?;
-    let schemas = || stairs.climb().into_iter().flat_map(|climb| &climb.steps).map(|step| &*step.before.schema);
+    let last = Schema::read(&*databases.empty(databases.len())?)?;
+    let schemas = || databases.upgrade_run().into_iter().flat_map(|run| &run.steps).map(|step| &*step.before.schema);
     for (table, column, _) in &suite.options.plan.given {
         let has = |schema: &Schema| schema.table(table).is_some_and(|table| table.column(column).is_some());
         if !has(&last) && !schemas().any(has) {
@@ -77,25 +77,31 @@ fn once_each(found: Findings) -> Findings {
     kept.into_iter().collect()
 }
 
-fn refusal(stairs: &Stairs, step: &Step, object: &str, error: &Error, image: &crate::db::Image) -> Result<Finding> {
-    let migration = stairs.migration(step.index);
+fn refusal(
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+    object: &str,
+    error: &Error,
+    image: &crate::db::Image,
+) -> Result<Finding> {
+    let migration = databases.migration(step.index);
     let code = error.sqlite_code();
-    let refused = provoke::refused_object(error, stairs.acts(step.index));
+    let refused = provoke::refused_object(error, databases.acts(step.index));
     // With fewer rows another statement may be the first to fail, for the same kind of reason.
     let mut still = |mut database: Scratch| {
-        stairs.step(&mut database, step.index).is_err_and(|error| {
-            error.sqlite_code() == code && provoke::refused_object(&error, stairs.acts(step.index)) == refused
+        databases.step(&mut database, step.index).is_err_and(|error| {
+            error.sqlite_code() == code && provoke::refused_object(&error, databases.acts(step.index)) == refused
         })
     };
-    let data = shrink::smallest(stairs.workshop, image, &mut still)?;
-    let (version, before) = (migration.version(), stairs.version(step.index));
+    let data = shrink::smallest(databases.workshop, image, &mut still)?;
+    let (version, before) = (migration.version(), databases.version(step.index));
     let what = format!("migration {version} fails on rows that version {before} accepts: {}", migration.name());
     let allow =
         format!("if the app has never written such rows, say so: .allow_refusal({version}, {object:?}, \"why\")");
-    let (cost, fix) = match dropped_parent(stairs, step, error) {
+    let (cost, fix) = match dropped_parent(databases, step, error) {
         Some((parent, child)) => (
             format!("DROP TABLE {parent} deletes its rows first, and {child} refers to them"),
-            safe_rebuild(stairs, step, parent, child),
+            safe_rebuild(databases, step, parent, child),
         ),
         None => (
             String::from("the upgrade fails where there are such rows, at every start of the app"),
@@ -111,14 +117,18 @@ fn refusal(stairs: &Stairs, step: &Step, object: &str, error: &Error, image: &cr
 
 /// The table that the migration drops to make it anew, and one whose foreign key does not let it go: at once, or at the
 /// COMMIT, for rows that come with a rename do not count as parents.
-fn dropped_parent<'s>(stairs: &'s Stairs, step: &'s Step, error: &Error) -> Option<(&'s str, &'s str)> {
+fn dropped_parent<'s>(
+    databases: &'s VersionedDatabases,
+    step: &'s UpgradeStep,
+    error: &Error,
+) -> Option<(&'s str, &'s str)> {
     /// SQLITE_CONSTRAINT_FOREIGNKEY, and SQLITE_CONSTRAINT_TRIGGER, which ON DELETE RESTRICT is:
     /// https://www.sqlite.org/rescode.html
     const FOREIGN_KEY: [i32; 2] = [787, 1811];
     if !error.sqlite_code().is_some_and(|code| FOREIGN_KEY.contains(&code)) {
         return None;
     }
-    let (statements, acts) = (stairs.migration(step.index).statements(), stairs.acts(step.index));
+    let (statements, acts) = (databases.migration(step.index).statements(), databases.acts(step.index));
     let tables = &step.before.schema.tables;
     let fates = Fates::of(tables.iter().map(|table| table.name.as_str()), acts);
     let failed = |at: usize| error.sql_text().is_none_or(|text| statements[at].text == text);
@@ -138,16 +148,16 @@ fn dropped_parent<'s>(stairs: &'s Stairs, step: &'s Step, error: &Error) -> Opti
 }
 
 /// The schema does not depend on the rows.
-pub(super) fn equals_fresh(suite: &Suite, stairs: &Stairs) -> Result<()> {
-    for (step, _) in suite.steps(stairs)? {
+pub(super) fn equals_fresh(suite: &Suite, databases: &VersionedDatabases) -> Result<()> {
+    for (step, _) in suite.steps(databases)? {
         let Some(after) = &step.after else { continue };
-        if stairs.declares_as_empty(step.index + 1, after)? {
+        if databases.has_empty_declaration(step.index + 1, after)? {
             continue;
         }
-        let fresh = Schema::read(&*stairs.empty(step.index + 1)?)?;
+        let fresh = Schema::read(&*databases.empty(step.index + 1)?)?;
         let diff = fresh.diff(&after.schema);
         if !diff.is_empty() {
-            let migration = stairs.migration(step.index);
+            let migration = databases.migration(step.index);
             let headline = format!(
                 "migration {} makes another schema where there are rows: {}",
                 migration.version(),
@@ -163,24 +173,24 @@ pub(super) fn equals_fresh(suite: &Suite, stairs: &Stairs) -> Result<()> {
 
 /// What was whole before a step is whole after it.
 pub(super) fn integrity_holds(suite: &Suite) -> Result<()> {
-    let Some(stairs) = suite.stairs()? else {
+    let Some(databases) = suite.databases()? else {
         let database = suite.template.scratch()?;
         return integrity(&database).try_assert_ok();
     };
-    for (step, _) in suite.steps(stairs)? {
+    for (step, _) in suite.steps(databases)? {
         let Some(after) = &step.after else { continue };
-        let after = stairs.over(&after.image)?;
+        let after = databases.open(&after.image)?;
         let findings = integrity(&after);
         if findings.is_empty() {
             continue;
         }
-        let before = integrity(&*stairs.over(&step.before.image)?);
+        let before = integrity(&*databases.open(&step.before.image)?);
         let is_new = |finding: &&Finding| {
             !before.iter().any(|old| old.code() == finding.code() && old.object() == finding.object())
         };
         let new: Findings = findings.iter().filter(is_new).cloned().collect();
         if let Err(error) = new.try_assert_ok() {
-            let migration = stairs.migration(step.index);
+            let migration = databases.migration(step.index);
             let headline =
                 format!("migration {} leaves the database broken: {}", migration.version(), migration.name());
             return Err(Error::new(ErrorKind::Suite, headline)

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::super::Suite;
 use super::super::nested;
-use super::super::stairs::Stairs;
+use super::super::versioned_databases::VersionedDatabases;
 use crate::check::{Finding, Findings, try_digest};
 use crate::db::Scratch;
 use crate::error::{Error, ErrorKind, Result};
@@ -12,8 +12,8 @@ use crate::migrations::{Ledger, Migrations};
 use crate::schema::Schema;
 
 /// A number that is left out among numbers that are counted. Times are not counted, and neither are tens.
-pub(super) fn is_linear(_: &Suite, stairs: &Stairs) -> Result<Option<String>> {
-    let migrations: Vec<_> = stairs.history.iter().collect();
+pub(super) fn is_linear(_: &Suite, databases: &VersionedDatabases) -> Result<Option<String>> {
+    let migrations: Vec<_> = databases.history.iter().collect();
     let steps: Vec<i64> = migrations.windows(2).map(|pair| pair[1].version() - pair[0].version()).collect();
     let counted = steps.iter().filter(|step| **step == 1).count() * 2 > steps.len();
     let mut found = Findings::default();
@@ -36,16 +36,16 @@ pub(super) fn is_linear(_: &Suite, stairs: &Stairs) -> Result<Option<String>> {
 }
 
 pub(super) fn applies(suite: &Suite) -> Result<()> {
-    match suite.stairs()? {
-        Some(stairs) => {
-            if let Err(error) = stairs.empty(stairs.len()) {
-                let reach = stairs.reach();
-                let Some(finding) = nested::of(stairs, reach, &stairs.empty(reach)?)? else { return Err(error) };
+    match suite.databases()? {
+        Some(databases) => {
+            if let Err(error) = databases.empty(databases.len()) {
+                let reach = databases.reach();
+                let Some(finding) = nested::of(databases, reach, &databases.empty(reach)?)? else { return Err(error) };
                 return Findings::from_iter([finding]).try_assert_ok();
             }
             // Where a template and a folder are named, both have to work.
             if suite.options.history.is_some() {
-                let ours = Schema::read(&*stairs.empty(stairs.len())?)?;
+                let ours = Schema::read(&*databases.empty(databases.len())?)?;
                 let theirs = Schema::read(&*suite.template.scratch()?)?;
                 let diff = theirs.diff(&ours);
                 if !diff.is_empty() {
@@ -60,12 +60,12 @@ pub(super) fn applies(suite: &Suite) -> Result<()> {
 }
 
 /// A new install runs all migrations at once, one in the field runs each when it comes.
-pub(super) fn stepwise(_: &Suite, stairs: &Stairs) -> Result<()> {
-    let reach = stairs.reach();
-    let stepwise = stairs.empty(reach)?;
+pub(super) fn stepwise(_: &Suite, databases: &VersionedDatabases) -> Result<()> {
+    let reach = databases.reach();
+    let stepwise = databases.empty(reach)?;
     let at_once = || -> Result<Scratch> {
-        let mut database = stairs.workshop.empty()?;
-        stairs.history.up_from(&mut database, stairs.history.base(), stairs.version(reach))?;
+        let mut database = databases.workshop.empty()?;
+        databases.history.up_from(&mut database, databases.history.base(), databases.version(reach))?;
         Ok(database)
     };
     let one = at_once()?;
@@ -102,17 +102,17 @@ pub(super) fn rerun(suite: &Suite) -> Result<()> {
         run(&mut database).map_err(|error| again(Some(error)))?;
         return unchanged(&before, &state(&database)?);
     }
-    let Some(stairs) = suite.stairs()? else { return Ok(()) };
+    let Some(databases) = suite.databases()? else { return Ok(()) };
     let ledger = |history: &Migrations| match history.has_ledger() {
         true => history.clone(),
         false => history.clone().ledger(Ledger::Table("_migrations")),
     };
-    let history = ledger(&stairs.history);
-    let mut database = stairs.workshop.empty()?;
-    let reach = stairs.reach();
-    history.up_to(&mut database, stairs.version(reach))?;
+    let history = ledger(&databases.history);
+    let mut database = databases.workshop.empty()?;
+    let reach = databases.reach();
+    history.up_to(&mut database, databases.version(reach))?;
     let before = state(&database)?;
-    let applied = history.up_to(&mut database, stairs.version(reach)).map_err(|error| again(Some(error)))?;
+    let applied = history.up_to(&mut database, databases.version(reach)).map_err(|error| again(Some(error)))?;
     if !applied.is_empty() {
         return Err(again(None));
     }

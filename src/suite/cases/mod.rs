@@ -6,7 +6,7 @@ mod history;
 mod power;
 mod survives;
 
-use super::stairs::Stairs;
+use super::versioned_databases::VersionedDatabases;
 use super::{Suite, failure, frozen, lints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;
@@ -21,11 +21,11 @@ pub(super) struct Case {
 #[derive(Clone, Copy)]
 pub(super) enum Needs {
     /// The files of a history, none of which runs; gives the reason where there is nothing to test.
-    Files(fn(&Suite, &Stairs) -> Result<Option<String>>),
+    Files(fn(&Suite, &VersionedDatabases) -> Result<Option<String>>),
     /// The versions of a history.
-    History(fn(&Suite, &Stairs) -> Result<()>),
+    History(fn(&Suite, &VersionedDatabases) -> Result<()>),
     /// The versions of a history; gives the reason where there is nothing to test.
-    PartOfHistory(fn(&Suite, &Stairs) -> Result<Option<String>>),
+    PartOfHistory(fn(&Suite, &VersionedDatabases) -> Result<Option<String>>),
     /// Something that runs the migrations: a history, or the app's own code on a connection.
     Runner(fn(&Suite) -> Result<()>),
     /// A template, whatever migrates it.

@@ -1,7 +1,7 @@
 //! Power cuts.
 
 use super::super::Suite;
-use super::super::stairs::{Stairs, Step};
+use super::super::versioned_databases::{UpgradeStep, VersionedDatabases};
 use crate::check::{Finding, Findings};
 use crate::crash;
 use crate::error::Result;
@@ -10,11 +10,11 @@ use crate::error::Result;
 ///
 /// Where a migration commits more than once, each of its transactions may stand alone here: that it stops between two is
 /// what `failure_leaves_the_previous_version` finds, and one accident is reported once.
-pub(super) fn survives_loss(_: &Suite, stairs: &Stairs) -> Result<()> {
+pub(super) fn survives_loss(_: &Suite, databases: &VersionedDatabases) -> Result<()> {
     let mut found = Findings::default();
-    for step in &stairs.climb()?.steps {
+    for step in &databases.upgrade_run()?.steps {
         if step.after.is_some()
-            && let Some(finding) = cut(stairs, step)?
+            && let Some(finding) = cut(databases, step)?
         {
             found.push(finding);
         }
@@ -22,10 +22,10 @@ pub(super) fn survives_loss(_: &Suite, stairs: &Stairs) -> Result<()> {
     found.try_assert_ok()
 }
 
-fn cut(stairs: &Stairs, step: &Step) -> Result<Option<Finding>> {
-    let migration = stairs.migration(step.index);
-    let db = stairs.workshop.test_db(&step.before.image)?;
-    let explored = crash::test(&db, |connection| stairs.step(connection, step.index));
+fn cut(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Option<Finding>> {
+    let migration = databases.migration(step.index);
+    let db = databases.workshop.test_db(&step.before.image)?;
+    let explored = crash::test(&db, |connection| databases.step(connection, step.index));
     let Err(error) = explored.each_transaction().may_change_nothing().every_moment().try_run() else {
         return Ok(None);
     };

@@ -6,44 +6,44 @@ use super::super::blame::{self, Blame, Means};
 use super::super::options::Needed;
 use super::super::provoke;
 use super::super::shrink;
-use super::super::stairs::{Stairs, State, Step};
 use super::super::survival::{Kind, Loss, losses};
+use super::super::versioned_databases::{UpgradeStep, VersionState, VersionedDatabases};
 use crate::check::{Finding, Findings};
 use crate::error::Result;
 use crate::migrations::Format;
 use crate::sql::plain_name;
 
-pub(super) fn every_row(suite: &Suite, stairs: &Stairs) -> Result<()> {
+pub(super) fn every_row(suite: &Suite, databases: &VersionedDatabases) -> Result<()> {
     let mut needed = Needed::of(&suite.options.losses);
     let mut found = Findings::default();
-    for (step, vintage) in suite.steps(stairs)? {
+    for (step, vintage) in suite.steps(databases)? {
         let Some(after) = &step.after else { continue };
-        let version = stairs.version(step.index + 1);
-        let losses = lost(stairs, step, after)?;
+        let version = databases.version(step.index + 1);
+        let losses = lost(databases, step, after)?;
         for loss in &losses {
             if !needed.allows(version, &loss.object()) {
-                found.push(named(finding(stairs, step, loss)?, vintage));
+                found.push(named(finding(databases, step, loss)?, vintage));
             }
         }
         if vintage.is_some() {
             continue;
         }
         let mut known = losses;
-        for step in provoke::in_silence(stairs, step)? {
+        for step in provoke::in_silence(databases, step)? {
             let Some(after) = &step.after else { continue };
-            for loss in lost(stairs, &step, after)? {
+            for loss in lost(databases, &step, after)? {
                 if known.iter().any(|known| known.is_like(&loss)) {
                     continue;
                 }
                 if !needed.allows(version, &loss.object()) {
-                    found.push(finding(stairs, &step, &loss)?);
+                    found.push(finding(databases, &step, &loss)?);
                 }
                 known.push(loss);
             }
         }
     }
     found.try_assert_ok()?;
-    if stairs.reach() < stairs.len() {
+    if databases.reach() < databases.len() {
         // Behind a migration that does not apply, nobody knows what is needed.
         return Ok(());
     }
@@ -58,17 +58,17 @@ pub(super) fn named(finding: Finding, vintage: Option<&str>) -> Finding {
     }
 }
 
-fn lost(stairs: &Stairs, step: &Step, after: &State) -> Result<Vec<Loss>> {
-    let before = stairs.rows_of(&step.before)?;
-    let database = stairs.over(&after.image)?;
-    Ok(losses(&before, &stairs.rows_in(&database, after)?, stairs.acts(step.index), &database))
+fn lost(databases: &VersionedDatabases, step: &UpgradeStep, after: &VersionState) -> Result<Vec<Loss>> {
+    let before = databases.rows_of(&step.before)?;
+    let database = databases.open(&after.image)?;
+    Ok(losses(&before, &databases.rows_in(&database, after)?, databases.acts(step.index), &database))
 }
 
-fn finding(stairs: &Stairs, step: &Step, loss: &Loss) -> Result<Finding> {
-    let migration = stairs.migration(step.index);
+fn finding(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Result<Finding> {
+    let migration = databases.migration(step.index);
     let (version, file) = (migration.version(), migration.name());
-    let blame = blame::of(stairs, step, loss);
-    let (code, cost, fix) = explained(stairs, step, loss, blame.as_ref());
+    let blame = blame::of(databases, step, loss);
+    let (code, cost, fix) = explained(databases, step, loss, blame.as_ref());
     let object = loss.object();
     let what = match &loss.kind {
         Kind::Table => format!("migration {version} drops the table {object}: {file}"),
@@ -106,20 +106,20 @@ fn finding(stairs: &Stairs, step: &Step, loss: &Loss) -> Result<Finding> {
     }
     if !matches!(loss.kind, Kind::Table | Kind::Column) {
         let mut still = |mut database: crate::db::Scratch| {
-            let Ok(before) = stairs.contents(&database) else { return false };
-            let applied = stairs.step(&mut database, step.index).is_ok();
-            let after = stairs.contents(&database);
-            let acts = stairs.acts(step.index);
+            let Ok(before) = databases.contents(&database) else { return false };
+            let applied = databases.step(&mut database, step.index).is_ok();
+            let after = databases.contents(&database);
+            let acts = databases.acts(step.index);
             applied
                 && after
                     .is_ok_and(|after| losses(&before, &after, acts, &database).iter().any(|other| loss.is_like(other)))
         };
-        let data = shrink::smallest(stairs.workshop, &step.before.image, &mut still)?;
+        let data = shrink::smallest(databases.workshop, &step.before.image, &mut still)?;
         let shows = !data.is_empty() && !matches!(loss.kind, Kind::Sequence { .. });
         finding = if !shows {
             finding
         } else {
-            finding.evidence(format!("smallest data that shows it, at version {}", stairs.version(step.index)), data)
+            finding.evidence(format!("smallest data that shows it, at version {}", databases.version(step.index)), data)
         };
     }
     let allow = format!("if it is meant, say so: .allow_loss({version}, {object:?}, \"why\")");
@@ -127,10 +127,15 @@ fn finding(stairs: &Stairs, step: &Step, loss: &Loss) -> Result<Finding> {
 }
 
 /// The code, why it happens, and the way to do it without.
-fn explained(stairs: &Stairs, step: &Step, loss: &Loss, blame: Option<&Blame>) -> (&'static str, String, String) {
+fn explained(
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+    loss: &Loss,
+    blame: Option<&Blame>,
+) -> (&'static str, String, String) {
     let table = plain_name(&loss.table);
     if let Some(Blame { means: Means::Actions { of, dropped }, .. }) = blame {
-        let fix = safe_rebuild(stairs, step, of, &loss.table);
+        let fix = safe_rebuild(databases, step, of, &loss.table);
         let of_itself = of.eq_ignore_ascii_case(&loss.table);
         let of = plain_name(of);
         let action = match loss.kind {
@@ -146,10 +151,10 @@ fn explained(stairs: &Stairs, step: &Step, loss: &Loss, blame: Option<&Blame>) -
             true => format!("DROP TABLE {of} deletes its rows first, and {action} of {table} acts on each of them"),
             false => format!("DELETE FROM {of} fires {action} of {table}"),
         };
-        let noop = stairs.acts(step.index).iter().any(
+        let noop = databases.acts(step.index).iter().any(
             |act| matches!(&act.what, What::Pragma { name, sets: true } if name.eq_ignore_ascii_case("foreign_keys")),
         );
-        let noop = match noop && stairs.history.is_wrapped(stairs.migration(step.index)) {
+        let noop = match noop && databases.history.is_wrapped(databases.migration(step.index)) {
             true => "\nPRAGMA foreign_keys does nothing here: SQLite ignores it within a transaction",
             false => "",
         };
@@ -210,8 +215,8 @@ fn explained(stairs: &Stairs, step: &Step, loss: &Loss, blame: Option<&Blame>) -
 
 /// How to rebuild a table that others refer to, by what the format's runner allows. `dropped` is its name when it is
 /// dropped.
-pub(super) fn safe_rebuild(stairs: &Stairs, step: &Step, dropped: &str, child: &str) -> String {
-    let acts = stairs.acts(step.index);
+pub(super) fn safe_rebuild(databases: &VersionedDatabases, step: &UpgradeStep, dropped: &str, child: &str) -> String {
+    let acts = databases.acts(step.index);
     let old = renamed_before_drop(acts, dropped);
     let new = acts.iter().find_map(|act| match &act.what {
         What::RenameTable { table, to } if to.eq_ignore_ascii_case(child) => Some(table),
@@ -226,7 +231,7 @@ pub(super) fn safe_rebuild(stairs: &Stairs, step: &Step, dropped: &str, child: &
         );
     }
     let (parent, child) = (plain_name(old.unwrap_or(dropped)), plain_name(child));
-    let mut way = match stairs.history.format() {
+    let mut way = match databases.history.format() {
         Format::Plain | Format::Paired => format!(
             "run the file without a transaction of its runner, and rebuild {parent} with foreign keys off:\n\
              -- no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\n-- the rebuild\nCOMMIT;\nPRAGMA foreign_keys = ON;"

@@ -5,8 +5,8 @@ mod versions;
 use super::Suite;
 use super::acts::What;
 use super::fates::Fates;
-use super::stairs::{Stairs, State, Step};
 use super::survival;
+use super::versioned_databases::{UpgradeStep, VersionState, VersionedDatabases};
 use crate::check::{self, Finding, Findings, try_lint};
 use crate::error::Result;
 use crate::schema::{Action, Column, ForeignKey, Index, Indexed, Schema, Table, Term};
@@ -79,12 +79,12 @@ pub const CODES: &[&str] = &[
 
 pub(super) fn test(suite: &Suite) -> Result<()> {
     let mut found: Vec<Finding> = Vec::new();
-    let schema = match suite.stairs()? {
-        Some(stairs) => {
-            for step in &stairs.climb()?.steps {
-                of_step(suite, stairs, step, &mut found)?;
+    let schema = match suite.databases()? {
+        Some(databases) => {
+            for step in &databases.upgrade_run()?.steps {
+                of_step(suite, databases, step, &mut found)?;
             }
-            try_lint(&*stairs.empty(stairs.reach())?)?
+            try_lint(&*databases.empty(databases.reach())?)?
         }
         None => try_lint(&*suite.template.scratch()?)?,
     };
@@ -108,15 +108,15 @@ pub(super) fn test(suite: &Suite) -> Result<()> {
     findings.try_assert_ok()
 }
 
-fn of_step(suite: &Suite, stairs: &Stairs, step: &Step, found: &mut Vec<Finding>) -> Result<()> {
-    let migration = stairs.migration(step.index);
+fn of_step(suite: &Suite, databases: &VersionedDatabases, step: &UpgradeStep, found: &mut Vec<Finding>) -> Result<()> {
+    let migration = databases.migration(step.index);
     let statements = migration.statements();
     let at = |finding: Finding, statement: &Statement<'_>| {
         let line = statement.text.lines().next().unwrap_or_default();
         finding.evidence(format!("at {}", migration.place(statement)), format!("> {line}"))
     };
-    let acts = stairs.acts(step.index);
-    let mut within = stairs.history.is_wrapped(migration);
+    let acts = databases.acts(step.index);
+    let mut within = databases.history.is_wrapped(migration);
     for act in acts {
         let finding = match &act.what {
             What::Begin => {
@@ -124,7 +124,7 @@ fn of_step(suite: &Suite, stairs: &Stairs, step: &Step, found: &mut Vec<Finding>
                 None
             }
             What::End => {
-                within = stairs.history.is_wrapped(migration);
+                within = databases.history.is_wrapped(migration);
                 None
             }
             What::Pragma { name, sets: true } if within && name.eq_ignore_ascii_case("foreign_keys") => Some(
@@ -181,7 +181,7 @@ fn of_step(suite: &Suite, stairs: &Stairs, step: &Step, found: &mut Vec<Finding>
                 None => {
                     let renamed = match by_hand.take() {
                         Some(renamed) => renamed,
-                        None => renamed_by_hand(stairs, step, after)?,
+                        None => renamed_by_hand(databases, step, after)?,
                     };
                     let renamed = by_hand.insert(renamed);
                     let Some((_, name)) = renamed.iter().find(|(old, _)| *old == table.name) else { continue };
@@ -189,7 +189,7 @@ fn of_step(suite: &Suite, stairs: &Stairs, step: &Step, found: &mut Vec<Finding>
                 }
             };
             if let Some(twin) = new.table(name) {
-                found.extend(lost_objects(stairs, step, table, twin, (old, new)));
+                found.extend(lost_objects(databases, step, table, twin, (old, new)));
             }
         }
         for view in new.views.iter().filter(|view| view.columns.is_none()) {
@@ -212,13 +212,17 @@ fn of_step(suite: &Suite, stairs: &Stairs, step: &Step, found: &mut Vec<Finding>
     Ok(())
 }
 
-fn renamed_by_hand(stairs: &Stairs, step: &Step, after: &State) -> Result<Vec<(String, String)>> {
-    let database = stairs.over(&after.image)?;
-    let (before, rows) = (stairs.rows_of(&step.before)?, stairs.rows_in(&database, after)?);
-    Ok(survival::renamed_by_hand(&before, &rows, stairs.acts(step.index), &database))
+fn renamed_by_hand(
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+    after: &VersionState,
+) -> Result<Vec<(String, String)>> {
+    let database = databases.open(&after.image)?;
+    let (before, rows) = (databases.rows_of(&step.before)?, databases.rows_in(&database, after)?);
+    Ok(survival::renamed_by_hand(&before, &rows, databases.acts(step.index), &database))
 }
 
-fn known_before(step: &Step, table: &str) -> bool {
+fn known_before(step: &UpgradeStep, table: &str) -> bool {
     step.before.schema.table(table).is_some()
 }
 
@@ -249,14 +253,14 @@ const CONSTRAINTS: [&str; 8] =
 
 /// What a table had before it was rebuilt, and has no more, without a statement that says so.
 fn lost_objects(
-    stairs: &Stairs,
-    step: &Step,
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
     table: &Table,
     twin: &Table,
     (old, new): (&Schema, &Schema),
 ) -> Vec<Finding> {
-    let migration = stairs.migration(step.index);
-    let acts = stairs.acts(step.index);
+    let migration = databases.migration(step.index);
+    let acts = databases.acts(step.index);
     let said = |name: &str| {
         acts.iter()
             .any(|act| matches!(&act.what, What::DropObject { name: dropped } if dropped.eq_ignore_ascii_case(name)))

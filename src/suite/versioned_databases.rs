@@ -1,18 +1,18 @@
-//! The databases of a history: empty ones at each version, and one that climbs from version to version with data in it.
+//! The databases of a history: empty ones at each version, and one that is upgraded from version to version with data in it.
 //!
-//! The climb is what happens to a database in the field: at each version it gets rows in every table that is new or was
+//! The upgrade run is what happens to a database in the field: at each version it gets rows in every table that is new or was
 //! changed, and is migrated one step with the rows of all versions before. So it has rows as old as each version, at the
-//! cost of one pass. Where a step refuses the data, it is tried with plain rows, and the climb goes on with those; where
+//! cost of one pass. Where a step refuses the data, it is tried with plain rows, and the run goes on with those; where
 //! it refuses them too, it starts again behind it.
 //!
 //! ```text
-//! history, template -> stairs: empty at each version; one climb with rows -> (before, after) of each step -> tests -> findings
+//! history, template -> databases: empty at each version; one upgrade run with rows -> (before, after) of each step -> tests -> findings
 //!                                                                         -> blame, shrink: only for what is reported
 //! ```
 //!
-//! - **One climb, not a matrix.** At each version, tables that are new or changed get rows, and the database goes up
+//! - **One run, not a matrix.** At each version, tables that are new or changed get rows, and the database goes up
 //!   one step with the rows of all versions before: rows as old as each version, at the price of one pass. Where a
-//!   step refuses the data, the climb goes on with plain rows, or starts again behind it: what is refused would hide
+//!   step refuses the data, the run goes on with plain rows, or starts again behind it: what is refused would hide
 //!   what is lost. All tests share its images; `provoke` forks them for rows that only the old schema accepts.
 //! - **A value stands twice in a column** wherever nothing forbids it: what is different in every row never meets the
 //!   UNIQUE of a table that is made of it.
@@ -57,7 +57,7 @@ use crate::migrations::{Migration, Migrations};
 use crate::progress::Progress;
 use crate::schema::{Schema, Table};
 
-pub(super) struct Stairs {
+pub(super) struct VersionedDatabases {
     pub(super) history: Migrations,
     pub(super) workshop: Workshop,
     plan: fill::Plan,
@@ -65,18 +65,18 @@ pub(super) struct Stairs {
     pub(super) first: usize,
     empty: Mutex<Vec<Empty>>,
     acts: Vec<OnceCell<Vec<Act>>>,
-    climb: OnceCell<Climb>,
+    upgrade_run: OnceCell<UpgradeRun>,
 }
 
 /// A database with nothing in it but what its migrations put there.
 struct Empty {
     image: Image,
-    declared: Declared,
+    schema_text: SchemaText,
 }
 
 /// One pass over all steps.
-pub(super) struct Climb {
-    pub(super) steps: Vec<Step>,
+pub(super) struct UpgradeRun {
+    pub(super) steps: Vec<UpgradeStep>,
     /// What could not be filled.
     pub(super) unfilled: Vec<Unfilled>,
 }
@@ -89,43 +89,51 @@ pub(super) struct Unfilled {
 }
 
 /// A migration, and what it makes of data.
-pub(super) struct Step {
+pub(super) struct UpgradeStep {
     /// Which migration of the history it is.
     pub(super) index: usize,
-    pub(super) before: State,
+    pub(super) before: VersionState,
     /// Nothing where it refuses the data.
-    pub(super) after: Option<State>,
+    pub(super) after: Option<VersionState>,
 }
 
 /// A database, and its schema, which costs more to read than the rows.
 #[derive(Clone)]
-pub(super) struct State {
+pub(super) struct VersionState {
     pub(super) image: Image,
     pub(super) schema: Arc<Schema>,
-    declared: Declared,
+    schema_text: SchemaText,
 }
 
 /// All that `sqlite_schema` says: where that is the same, the schemas are.
 #[derive(Clone, PartialEq)]
-struct Declared(Arc<str>);
+struct SchemaText(Arc<str>);
 
-impl Declared {
-    fn read(connection: &Connection) -> Result<Declared> {
+impl SchemaText {
+    fn read(connection: &Connection) -> Result<SchemaText> {
         // Quoted, so that no text runs into the next one.
         let sql = "SELECT ifnull(group_concat(quote(type) || quote(name) || quote(tbl_name) || quote(sql)), '')
                    FROM main.sqlite_schema";
         let text = connection.query_row(sql, [], |row| row.get::<_, String>(0));
-        text.map(|text| Declared(text.into())).map_err(|error| Error::sqlite("to read the schema", error))
+        text.map(|text| SchemaText(text.into())).map_err(|error| Error::sqlite("to read the schema", error))
     }
 }
 
-impl Stairs {
-    pub(super) fn new(history: Migrations, workshop: Workshop, plan: fill::Plan, first: usize) -> Stairs {
+impl VersionedDatabases {
+    pub(super) fn new(history: Migrations, workshop: Workshop, plan: fill::Plan, first: usize) -> VersionedDatabases {
         let statements = || history.iter().flat_map(Migration::statements);
         let json = statements().flat_map(|statement| fill::Json::read(statement.text)).collect();
         let plan = fill::Plan { json, ..plan };
         let acts = history.iter().map(|_| OnceCell::new()).collect();
-        Stairs { history, workshop, plan, first, empty: Mutex::default(), acts, climb: OnceCell::new() }
+        VersionedDatabases {
+            history,
+            workshop,
+            plan,
+            first,
+            empty: Mutex::default(),
+            acts,
+            upgrade_run: OnceCell::new(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -159,7 +167,7 @@ impl Stairs {
         self.history.up_from(database, self.version(step), self.version(step + 1)).map(drop)
     }
 
-    pub(super) fn over(&self, image: &Image) -> Result<Scratch> {
+    pub(super) fn open(&self, image: &Image) -> Result<Scratch> {
         self.workshop.over(image.clone())
     }
 
@@ -171,29 +179,29 @@ impl Stairs {
     pub(super) fn empty(&self, count: usize) -> Result<Scratch> {
         let mut images = self.images();
         self.make(&mut images, count)?;
-        self.over(&images[count].image)
+        self.open(&images[count].image)
     }
 
     fn make(&self, images: &mut Vec<Empty>, count: usize) -> Result<()> {
         if images.is_empty() {
             let database = self.workshop.empty()?;
-            images.push(Empty { declared: Declared::read(&database)?, image: database.image()? });
+            images.push(Empty { schema_text: SchemaText::read(&database)?, image: database.image()? });
         }
         while images.len() <= count {
             let step = images.len() - 1;
-            let mut database = self.over(&images[step].image)?;
+            let mut database = self.open(&images[step].image)?;
             self.step(&mut database, step)?;
-            images.push(Empty { declared: Declared::read(&database)?, image: database.image()? });
+            images.push(Empty { schema_text: SchemaText::read(&database)?, image: database.image()? });
         }
         Ok(())
     }
 
     /// Whether a database declares what an empty one does to which this many migrations are applied. If it does not, the
     /// schemas may be the same all the same.
-    pub(super) fn declares_as_empty(&self, count: usize, state: &State) -> Result<bool> {
+    pub(super) fn has_empty_declaration(&self, count: usize, state: &VersionState) -> Result<bool> {
         let mut images = self.images();
         self.make(&mut images, count)?;
-        Ok(images[count].declared == state.declared)
+        Ok(images[count].schema_text == state.schema_text)
     }
 
     /// How many migrations apply to an empty database: all of them, where nothing is wrong.
@@ -216,67 +224,69 @@ impl Stairs {
         })
     }
 
-    pub(super) fn climb(&self) -> Result<&Climb> {
-        self.climb.get_or_try_init(|| {
+    pub(super) fn upgrade_run(&self) -> Result<&UpgradeRun> {
+        self.upgrade_run.get_or_try_init(|| {
             let reach = self.reach();
-            let mut climb = Climb { steps: Vec::new(), unfilled: Vec::new() };
-            let mut arrived: Option<State> = None;
+            let mut run = UpgradeRun { steps: Vec::new(), unfilled: Vec::new() };
+            let mut arrived: Option<VersionState> = None;
             let mut known: Option<Arc<Schema>> = None;
             let mut progress = Progress::of("migrating data, version by version", u64::try_from(reach).ok());
             for step in self.first..=reach {
                 progress.at(step as u64);
-                let (here, schema, declared) = match arrived.take() {
-                    Some(State { image, schema, declared }) => (self.workshop.over(image)?, schema, declared),
+                let (here, schema, schema_text) = match arrived.take() {
+                    Some(VersionState { image, schema, schema_text }) => {
+                        (self.workshop.over(image)?, schema, schema_text)
+                    }
                     None => {
                         known = None;
                         let here = self.empty(step)?;
                         let schema = Arc::new(Schema::read(&here)?);
-                        let declared = Declared::read(&here)?;
-                        (here, schema, declared)
+                        let schema_text = SchemaText::read(&here)?;
+                        (here, schema, schema_text)
                     }
                 };
                 for (table, error) in self.plan.rows(&here, &schema, known.as_deref(), self.ledger()) {
                     // Once is enough: it stays empty at the versions behind.
-                    if !climb.unfilled.iter().any(|known| known.table == table) {
-                        climb.unfilled.push(Unfilled { version: self.version(step), table, error });
+                    if !run.unfilled.iter().any(|known| known.table == table) {
+                        run.unfilled.push(Unfilled { version: self.version(step), table, error });
                     }
                 }
-                // Behind the last version there is nothing to climb to, but it has to take data as well.
+                // Behind the last version there is nothing to upgrade to, but it has to take data as well.
                 if step < reach {
-                    let before = State { image: here.image()?, schema: Arc::clone(&schema), declared };
+                    let before = VersionState { image: here.image()?, schema: Arc::clone(&schema), schema_text };
                     let after = self.after(&before, step)?;
                     let refused = after.is_none();
                     arrived.clone_from(&after);
                     known = Some(schema);
-                    climb.steps.push(Step { index: step, before, after });
+                    run.steps.push(UpgradeStep { index: step, before, after });
                     if refused && let Some((before, after)) = self.with_plain_rows(step)? {
                         arrived = Some(after.clone());
-                        climb.steps.push(Step { index: step, before, after: Some(after) });
+                        run.steps.push(UpgradeStep { index: step, before, after: Some(after) });
                     }
                 }
             }
-            Ok(climb)
+            Ok(run)
         })
     }
 
     /// Before and after a migration that refuses some rows, with others: what else it does has to be seen as well.
-    fn with_plain_rows(&self, step: usize) -> Result<Option<(State, State)>> {
+    fn with_plain_rows(&self, step: usize) -> Result<Option<(VersionState, VersionState)>> {
         let here = self.empty(step)?;
-        let (schema, declared) = (Arc::new(Schema::read(&here)?), Declared::read(&here)?);
+        let (schema, schema_text) = (Arc::new(Schema::read(&here)?), SchemaText::read(&here)?);
         self.plan.plain_rows(&here, &schema, self.ledger());
-        let before = State { image: here.image()?, schema, declared };
+        let before = VersionState { image: here.image()?, schema, schema_text };
         Ok(self.after(&before, step)?.map(|after| (before, after)))
     }
 
     /// The same step on a database of the same schema with other rows.
-    pub(super) fn over_other_rows(&self, step: &Step, image: Image) -> Result<Step> {
-        let before = State { image, ..step.before.clone() };
+    pub(super) fn step_with_rows(&self, step: &UpgradeStep, image: Image) -> Result<UpgradeStep> {
+        let before = VersionState { image, ..step.before.clone() };
         let after = self.after(&before, step.index)?;
-        Ok(Step { index: step.index, before, after })
+        Ok(UpgradeStep { index: step.index, before, after })
     }
 
     /// How many migrations a database has, by its schema.
-    pub(super) fn position_of(&self, schema: &Schema) -> Result<Option<usize>> {
+    pub(super) fn applied_count_of(&self, schema: &Schema) -> Result<Option<usize>> {
         for count in (0..=self.reach()).rev() {
             if Schema::read(&*self.empty(count)?)?.diff(schema).is_empty() {
                 return Ok(Some(count));
@@ -286,30 +296,30 @@ impl Stairs {
     }
 
     /// What a migration makes of a database; nothing where it refuses.
-    fn after(&self, before: &State, step: usize) -> Result<Option<State>> {
-        let mut here = self.over(&before.image)?;
+    fn after(&self, before: &VersionState, step: usize) -> Result<Option<VersionState>> {
+        let mut here = self.open(&before.image)?;
         if self.step(&mut here, step).is_err() {
             return Ok(None);
         }
-        let declared = Declared::read(&here)?;
-        let schema = match declared == before.declared {
+        let schema_text = SchemaText::read(&here)?;
+        let schema = match schema_text == before.schema_text {
             true => Arc::clone(&before.schema),
             false => Arc::new(Schema::read(&here)?),
         };
-        Ok(Some(State { image: here.image()?, schema, declared }))
+        Ok(Some(VersionState { image: here.image()?, schema, schema_text }))
     }
 
     /// The steps of a database from the field, up to the one that refuses it.
-    pub(super) fn steps_of(&self, database: Scratch) -> Result<Option<Vec<Step>>> {
+    pub(super) fn steps_of(&self, database: Scratch) -> Result<Option<Vec<UpgradeStep>>> {
         let schema = Arc::new(Schema::read(&database)?);
-        let Some(first) = self.position_of(&schema)? else { return Ok(None) };
+        let Some(first) = self.applied_count_of(&schema)? else { return Ok(None) };
         let mut steps = Vec::new();
-        let declared = Declared::read(&database)?;
-        let mut before = State { image: database.image()?, schema, declared };
+        let schema_text = SchemaText::read(&database)?;
+        let mut before = VersionState { image: database.image()?, schema, schema_text };
         for index in first..self.reach() {
             let after = self.after(&before, index)?;
             let next = after.clone();
-            steps.push(Step { index, before, after });
+            steps.push(UpgradeStep { index, before, after });
             match next {
                 Some(state) => before = state,
                 None => break,
@@ -323,12 +333,12 @@ impl Stairs {
     }
 
     /// The rows of one of the databases.
-    pub(super) fn rows_of(&self, state: &State) -> Result<Contents> {
-        self.rows_in(&*self.over(&state.image)?, state)
+    pub(super) fn rows_of(&self, state: &VersionState) -> Result<Contents> {
+        self.rows_in(&*self.open(&state.image)?, state)
     }
 
     /// The same, on a connection to it.
-    pub(super) fn rows_in(&self, database: &Connection, state: &State) -> Result<Contents> {
+    pub(super) fn rows_in(&self, database: &Connection, state: &VersionState) -> Result<Contents> {
         Contents::read(database, &state.schema, self.ledger())
     }
 
