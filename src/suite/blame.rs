@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::acts::{Act, What};
 use super::fates::Fates;
 use super::shrink::literal;
+use super::statement_effects::{Effect, StatementEffect};
 use super::survival::{Kind, Loss};
 use super::versioned_databases::{UpgradeStep, VersionedDatabases};
 use crate::sql::{Statement, quote_identifier};
@@ -51,7 +51,7 @@ pub(super) fn watch(
 }
 
 pub(super) fn of(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Option<Blame> {
-    let acts = databases.acts(step.index);
+    let effects = databases.effects(step.index);
     let origins: Vec<String> = databases
         .over(&step.before.image)
         .ok()
@@ -61,24 +61,24 @@ pub(super) fn of(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss
         .map(|table| table.name)
         .collect();
     let names_after = |count: usize| {
-        let done: Vec<Act> = acts.iter().filter(|act| act.statement < count).cloned().collect();
+        let done: Vec<StatementEffect> = effects.iter().filter(|effect| effect.statement < count).cloned().collect();
         let fates = Fates::of(origins.iter().map(String::as_str), &done);
         fates.name_of(&loss.table).filter(|(_, rebuilt)| !rebuilt).map(|(name, _)| name.to_owned())
     };
     match loss.kind {
         Kind::Table => {
             return said(
-                acts,
-                |what| matches!(what, What::DropTable { table } if table.eq_ignore_ascii_case(&loss.table)),
+                effects,
+                |effect| matches!(effect, Effect::DropTable { table } if table.eq_ignore_ascii_case(&loss.table)),
             );
         }
         Kind::Column => {
             let column = loss.column.as_deref()?;
             return said(
-                acts,
-                |what| matches!(what, What::DropColumn { column: dropped, .. } if dropped.eq_ignore_ascii_case(column)),
+                effects,
+                |effect| matches!(effect, Effect::DropColumn { column: dropped, .. } if dropped.eq_ignore_ascii_case(column)),
             )
-            .or_else(|| copy(acts, loss));
+            .or_else(|| copy(effects, loss));
         }
         _ => {}
     }
@@ -94,17 +94,17 @@ pub(super) fn of(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss
         seen.is_some()
     });
     let Some(statement) = seen else {
-        let copy = copy(acts, loss)?;
+        let copy = copy(effects, loss)?;
         return Some(match before.filter(|_| copy.means == Means::Copy) {
             Some(before) => behind_the_copy(databases, step, loss, &copy, &before).unwrap_or(copy),
             None => copy,
         });
     };
     let own = |table: &str| names_after(statement).is_some_and(|name| name.eq_ignore_ascii_case(table));
-    let means = acts.iter().filter(|act| act.statement == statement).find_map(|act| match &act.what {
-        What::Delete { table } | What::DropTable { table } if own(table) => Some(Means::Said),
-        What::DropTable { table } => Some(Means::Actions { of: table.clone(), dropped: true }),
-        What::Delete { table } => Some(Means::Actions { of: table.clone(), dropped: false }),
+    let means = effects.iter().filter(|effect| effect.statement == statement).find_map(|effect| match &effect.effect {
+        Effect::Delete { table } | Effect::DropTable { table } if own(table) => Some(Means::Said),
+        Effect::DropTable { table } => Some(Means::Actions { of: table.clone(), dropped: true }),
+        Effect::Delete { table } => Some(Means::Actions { of: table.clone(), dropped: false }),
         _ => None,
     });
     Some(Blame { statement, means: means.unwrap_or(Means::Other) })
@@ -118,10 +118,12 @@ fn behind_the_copy(
     copy: &Blame,
     before: &str,
 ) -> Option<Blame> {
-    let acts = databases.acts(step.index);
-    let of = |statement: usize| acts.iter().filter(move |act| act.statement == statement).map(|act| &act.what);
-    let mut name = of(copy.statement).find_map(|what| match what {
-        What::Insert { table } => Some(table.clone()),
+    let effects = databases.effects(step.index);
+    let of = |statement: usize| {
+        effects.iter().filter(move |effect| effect.statement == statement).map(|effect| &effect.effect)
+    };
+    let mut name = of(copy.statement).find_map(|effect| match effect {
+        Effect::Insert { table } => Some(table.clone()),
         _ => None,
     })?;
     let mut seen = None;
@@ -129,14 +131,14 @@ fn behind_the_copy(
         if index < copy.statement {
             return false;
         }
-        let dropped = of(index).find_map(|what| match what {
-            What::DropTable { table } if !table.eq_ignore_ascii_case(&name) => Some((table.clone(), true)),
-            What::Delete { table } if !table.eq_ignore_ascii_case(&name) => Some((table.clone(), false)),
+        let dropped = of(index).find_map(|effect| match effect {
+            Effect::DropTable { table } if !table.eq_ignore_ascii_case(&name) => Some((table.clone(), true)),
+            Effect::Delete { table } if !table.eq_ignore_ascii_case(&name) => Some((table.clone(), false)),
             _ => None,
         });
-        for what in of(index) {
-            match what {
-                What::RenameTable { table, to } if table.eq_ignore_ascii_case(&name) => name.clone_from(to),
+        for effect in of(index) {
+            match effect {
+                Effect::RenameTable { table, to } if table.eq_ignore_ascii_case(&name) => name.clone_from(to),
                 _ => {}
             }
         }
@@ -167,30 +169,30 @@ fn state(connection: &Connection, table: &str, loss: &Loss) -> Option<String> {
     connection.query_row(&sql, [], |row| row.get(0)).ok().flatten()
 }
 
-fn said(acts: &[Act], is_it: impl Fn(&What) -> bool) -> Option<Blame> {
-    let act = acts.iter().find(|act| is_it(&act.what))?;
-    Some(Blame { statement: act.statement, means: Means::Said })
+fn said(effects: &[StatementEffect], is_it: impl Fn(&Effect) -> bool) -> Option<Blame> {
+    let effect = effects.iter().find(|effect| is_it(&effect.effect))?;
+    Some(Blame { statement: effect.statement, means: Means::Said })
 }
 
 /// The last INSERT into what becomes the table.
-fn copy(acts: &[Act], loss: &Loss) -> Option<Blame> {
+fn copy(effects: &[StatementEffect], loss: &Loss) -> Option<Blame> {
     let mut name = loss.table.clone();
-    for act in acts.iter().rev() {
-        match &act.what {
-            What::RenameTable { table, to } if to.eq_ignore_ascii_case(&name) => name.clone_from(table),
-            What::Insert { table } if table.eq_ignore_ascii_case(&name) => {
-                return Some(Blame { statement: act.statement, means: Means::Copy });
+    for effect in effects.iter().rev() {
+        match &effect.effect {
+            Effect::RenameTable { table, to } if to.eq_ignore_ascii_case(&name) => name.clone_from(table),
+            Effect::Insert { table } if table.eq_ignore_ascii_case(&name) => {
+                return Some(Blame { statement: effect.statement, means: Means::Copy });
             }
             // Made anew and never filled from the old one: dropped.
-            What::CreateTable { table } if table.eq_ignore_ascii_case(&name) => {
+            Effect::CreateTable { table } if table.eq_ignore_ascii_case(&name) => {
                 return said(
-                    acts,
-                    |what| matches!(what, What::DropTable { table } if table.eq_ignore_ascii_case(&loss.table)),
+                    effects,
+                    |effect| matches!(effect, Effect::DropTable { table } if table.eq_ignore_ascii_case(&loss.table)),
                 );
             }
             _ => {}
         }
     }
     // Another table, filled by the app since, takes its name.
-    said(acts, |what| matches!(what, What::DropTable { table } if table.eq_ignore_ascii_case(&loss.table)))
+    said(effects, |effect| matches!(effect, Effect::DropTable { table } if table.eq_ignore_ascii_case(&loss.table)))
 }

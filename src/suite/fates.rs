@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::acts::{Act, What};
+use super::statement_effects::{Effect, StatementEffect};
 
 /// What became of the names of tables and columns.
 pub(super) struct Fates {
@@ -21,13 +21,13 @@ struct Fate {
 
 struct Assigned {
     column: String,
-    of_itself: bool,
-    everywhere: bool,
+    reads_itself: bool,
+    all_rows: bool,
 }
 
 impl Fates {
     /// Follows the renames.
-    pub(super) fn of<'a>(tables: impl IntoIterator<Item = &'a str>, acts: &[Act]) -> Fates {
+    pub(super) fn of<'a>(tables: impl IntoIterator<Item = &'a str>, effects: &[StatementEffect]) -> Fates {
         let fate = |origin: Option<&str>, name: &str| Fate {
             origin: origin.map(str::to_owned),
             name: name.to_owned(),
@@ -36,20 +36,20 @@ impl Fates {
             assigned: Vec::new(),
         };
         let mut fates = Fates { tables: tables.into_iter().map(|name| fate(Some(name), name)).collect() };
-        for act in acts {
-            match &act.what {
-                What::CreateTable { table } if fates.at(table).is_none() => fates.tables.push(fate(None, table)),
-                What::DropTable { table } => {
+        for effect in effects {
+            match &effect.effect {
+                Effect::CreateTable { table } if fates.at(table).is_none() => fates.tables.push(fate(None, table)),
+                Effect::DropTable { table } => {
                     if let Some(fate) = fates.at(table) {
                         fate.gone = true;
                     }
                 }
-                What::RenameTable { table, to } => {
+                Effect::RenameTable { table, to } => {
                     if let Some(fate) = fates.at(table) {
                         fate.name.clone_from(to);
                     }
                 }
-                What::RenameColumn { table, column, to } => {
+                Effect::RenameColumn { table, column, to } => {
                     if let Some(fate) = fates.at(table) {
                         let small = column.to_ascii_lowercase();
                         match fate.columns.values_mut().find(|name| name.eq_ignore_ascii_case(column)) {
@@ -58,10 +58,10 @@ impl Fates {
                         }
                     }
                 }
-                What::Update { table, column, of_itself, everywhere } => {
+                Effect::Update { table, column, reads_itself, all_rows } => {
                     if let Some(fate) = fates.at(table) {
                         let assigned =
-                            Assigned { column: column.clone(), of_itself: *of_itself, everywhere: *everywhere };
+                            Assigned { column: column.clone(), reads_itself: *reads_itself, all_rows: *all_rows };
                         fate.assigned.push(assigned);
                     }
                 }
@@ -108,6 +108,6 @@ impl Fates {
         let assigned =
             self.tables.iter().filter(|fate| fate.name.eq_ignore_ascii_case(table)).flat_map(|fate| &fate.assigned);
         let mut of_column = assigned.filter(|assigned| assigned.column.eq_ignore_ascii_case(column)).peekable();
-        of_column.peek().is_some() && of_column.all(|assigned| !assigned.of_itself && !assigned.everywhere)
+        of_column.peek().is_some() && of_column.all(|assigned| !assigned.reads_itself && !assigned.all_rows)
     }
 }

@@ -34,7 +34,6 @@
 //!
 //! All databases have the template's profile and functions. A test that cannot put rows into a table fails.
 
-mod acts;
 mod blame;
 mod cases;
 mod contents;
@@ -51,6 +50,7 @@ mod outcome;
 mod provoke;
 mod same;
 mod shrink;
+mod statement_effects;
 mod survival;
 mod versioned_databases;
 mod vintages;

@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::acts::{Act, What};
 use super::fates::Fates;
 use super::shrink::row_at;
+use super::statement_effects::{Effect, StatementEffect};
 use super::versioned_databases::{UpgradeStep, VersionedDatabases};
 use crate::data::{Store, declared_length, type_word};
 use crate::db::Image;
@@ -68,8 +68,8 @@ fn tried(
     // Where plain rows are refused already, there is nothing to tell one reason from another.
     let Some(after) = &step.after else { return Ok(Vec::new()) };
     let (old, new) = (&step.before.schema, &after.schema);
-    let acts = databases.acts(step.index);
-    let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), acts);
+    let effects = databases.effects(step.index);
+    let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), effects);
     let mut accepted = Vec::new();
     let mut opened = None;
     for table in old.tables.iter().filter(|table| table.kind == TableKind::Ordinary) {
@@ -248,7 +248,7 @@ fn two_rows(connection: &Connection, table: &Table) -> Option<[String; 2]> {
 }
 
 /// `table.column`, or `table.one, other`, as SQLite names what a row offends; `*` where it names nothing.
-pub(super) fn refused_object(error: &Error, acts: &[Act]) -> String {
+pub(super) fn refused_object(error: &Error, effects: &[StatementEffect]) -> String {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         if let Some(refusal) = error.downcast_ref::<rusqlite::Error>().and_then(Refusal::of) {
@@ -260,8 +260,8 @@ pub(super) fn refused_object(error: &Error, acts: &[Act]) -> String {
             let others = objects.split(", ").skip(1).filter_map(|object| object.split_once('.'));
             let columns: Vec<&str> = std::iter::once(column).chain(others.map(|(_, column)| column)).collect();
             // A table that is being rebuilt has a name of its own for a while.
-            let final_name = acts.iter().find_map(|act| match &act.what {
-                What::RenameTable { table: new, to } if new.eq_ignore_ascii_case(table) => Some(to.as_str()),
+            let final_name = effects.iter().find_map(|effect| match &effect.effect {
+                Effect::RenameTable { table: new, to } if new.eq_ignore_ascii_case(table) => Some(to.as_str()),
                 _ => None,
             });
             return format!("{}.{}", final_name.unwrap_or(table), columns.join(", "));

@@ -9,10 +9,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::Connection;
 
-use super::acts::Act;
 use super::contents::{Contents, Row, Table};
 use super::fates::Fates;
 use super::same::{as_key, says_the_same};
+use super::statement_effects::StatementEffect;
 use crate::check::{Cell, shown};
 
 /// Something that was there and is gone.
@@ -66,8 +66,13 @@ impl Loss {
 }
 
 /// Everything that was in `before` and is not in `after`.
-pub(super) fn losses(before: &Contents, after: &Contents, acts: &[Act], connection: &Connection) -> Vec<Loss> {
-    let fates = Fates::of(before.tables.iter().map(|table| table.name.as_str()), acts);
+pub(super) fn losses(
+    before: &Contents,
+    after: &Contents,
+    effects: &[StatementEffect],
+    connection: &Connection,
+) -> Vec<Loss> {
+    let fates = Fates::of(before.tables.iter().map(|table| table.name.as_str()), effects);
     let elsewhere = Elsewhere::of(before, after, connection);
     let mut found = Vec::new();
     for table in &before.tables {
@@ -113,10 +118,10 @@ pub(super) fn losses(before: &Contents, after: &Contents, acts: &[Act], connecti
 pub(super) fn renamed_by_hand(
     before: &Contents,
     after: &Contents,
-    acts: &[Act],
+    effects: &[StatementEffect],
     connection: &Connection,
 ) -> Vec<(String, String)> {
-    let fates = Fates::of(before.tables.iter().map(|table| table.name.as_str()), acts);
+    let fates = Fates::of(before.tables.iter().map(|table| table.name.as_str()), effects);
     let elsewhere = Elsewhere::of(before, after, connection);
     let gone =
         before.tables.iter().filter(|table| fates.name_of(&table.name).is_none() && after.table(&table.name).is_none());

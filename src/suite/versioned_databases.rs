@@ -16,7 +16,7 @@
 //!   what is lost. All tests share its images; `provoke` forks them for rows that only the old schema accepts.
 //! - **A value stands twice in a column** wherever nothing forbids it: what is different in every row never meets the
 //!   UNIQUE of a table that is made of it.
-//! - **Rows decide, text explains.** `survival` compares contents; `acts`, which reads the statements, only follows
+//! - **Rows decide, text explains.** `survival` compares contents; `statement_effects`, which reads the statements, only follows
 //!   renames, tells whether an `UPDATE … WHERE` replaces values, and finds the line. Rows are matched by key, else by
 //!   their values, else by rowid.
 //! - **What is no loss**: another type that says the same (number, flag, instant, JSON), a JSON object that got more
@@ -48,9 +48,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use once_cell::sync::OnceCell;
 use rusqlite::Connection;
 
-use super::acts::{Act, acts};
 use super::contents::Contents;
 use super::fill;
+use super::statement_effects::{StatementEffect, statement_effects};
 use crate::db::{Image, Scratch, Workshop};
 use crate::error::{Error, Result};
 use crate::migrations::{Migration, Migrations};
@@ -64,7 +64,7 @@ pub(super) struct VersionedDatabases {
     /// The step from which on there are databases with data in the field.
     pub(super) first: usize,
     empty: Mutex<Vec<Empty>>,
-    acts: Vec<OnceCell<Vec<Act>>>,
+    effects: Vec<OnceCell<Vec<StatementEffect>>>,
     upgrade_run: OnceCell<UpgradeRun>,
 }
 
@@ -124,14 +124,14 @@ impl VersionedDatabases {
         let statements = || history.iter().flat_map(Migration::statements);
         let json = statements().flat_map(|statement| fill::Json::read(statement.text)).collect();
         let plan = fill::Plan { json, ..plan };
-        let acts = history.iter().map(|_| OnceCell::new()).collect();
+        let effects = history.iter().map(|_| OnceCell::new()).collect();
         VersionedDatabases {
             history,
             workshop,
             plan,
             first,
             empty: Mutex::default(),
-            acts,
+            effects,
             upgrade_run: OnceCell::new(),
         }
     }
@@ -145,8 +145,8 @@ impl VersionedDatabases {
         self.history.iter().nth(step).unwrap_or_else(|| unreachable!("step {step} of {}", self.len()))
     }
 
-    pub(super) fn acts(&self, step: usize) -> &[Act] {
-        self.acts[step].get_or_init(|| acts(&self.migration(step).statements()))
+    pub(super) fn effects(&self, step: usize) -> &[StatementEffect] {
+        self.effects[step].get_or_init(|| statement_effects(&self.migration(step).statements()))
     }
 
     /// Whether the user, or what the history does with it, says what this column holds.

@@ -1,11 +1,11 @@
 //! Databases with rows in them: they upgrade, they stay whole, they end where a new one ends.
 
 use super::super::Suite;
-use super::super::acts::{What, renamed_before_drop};
 use super::super::fates::Fates;
 use super::super::options::Needed;
 use super::super::provoke;
 use super::super::shrink;
+use super::super::statement_effects::{Effect, renamed_before_drop};
 use super::super::versioned_databases::{UpgradeStep, VersionedDatabases};
 use super::survives::{named, safe_rebuild};
 use crate::check::{Finding, Findings, integrity};
@@ -32,7 +32,7 @@ pub(super) fn upgrades(suite: &Suite, databases: &VersionedDatabases) -> Result<
         if step.after.is_none() {
             let mut database = databases.open(&step.before.image)?;
             if let Err(error) = databases.step(&mut database, step.index) {
-                let object = provoke::refused_object(&error, databases.acts(step.index));
+                let object = provoke::refused_object(&error, databases.effects(step.index));
                 if !needed.allows(databases.version(step.index + 1), &object) {
                     found.push(named(refusal(databases, step, &object, &error, &step.before.image)?, vintage));
                 }
@@ -86,11 +86,11 @@ fn refusal(
 ) -> Result<Finding> {
     let migration = databases.migration(step.index);
     let code = error.sqlite_code();
-    let refused = provoke::refused_object(error, databases.acts(step.index));
+    let refused = provoke::refused_object(error, databases.effects(step.index));
     // With fewer rows another statement may be the first to fail, for the same kind of reason.
     let mut still = |mut database: Scratch| {
         databases.step(&mut database, step.index).is_err_and(|error| {
-            error.sqlite_code() == code && provoke::refused_object(&error, databases.acts(step.index)) == refused
+            error.sqlite_code() == code && provoke::refused_object(&error, databases.effects(step.index)) == refused
         })
     };
     let data = shrink::smallest(databases.workshop, image, &mut still)?;
@@ -128,13 +128,13 @@ fn dropped_parent<'s>(
     if !error.sqlite_code().is_some_and(|code| FOREIGN_KEY.contains(&code)) {
         return None;
     }
-    let (statements, acts) = (databases.migration(step.index).statements(), databases.acts(step.index));
+    let (statements, effects) = (databases.migration(step.index).statements(), databases.effects(step.index));
     let tables = &step.before.schema.tables;
-    let fates = Fates::of(tables.iter().map(|table| table.name.as_str()), acts);
+    let fates = Fates::of(tables.iter().map(|table| table.name.as_str()), effects);
     let failed = |at: usize| error.sql_text().is_none_or(|text| statements[at].text == text);
-    acts.iter().find_map(|act| match &act.what {
-        What::DropTable { table: dropped } if failed(act.statement) => {
-            let name = renamed_before_drop(acts, dropped).unwrap_or(dropped);
+    effects.iter().find_map(|effect| match &effect.effect {
+        Effect::DropTable { table: dropped } if failed(effect.statement) => {
+            let name = renamed_before_drop(effects, dropped).unwrap_or(dropped);
             let parent = tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))?;
             let refers = |child: &&Table| {
                 child.name != parent.name

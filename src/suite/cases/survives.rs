@@ -1,11 +1,11 @@
 //! Every row survives.
 
 use super::super::Suite;
-use super::super::acts::{What, renamed_before_drop};
 use super::super::blame::{self, Blame, Means};
 use super::super::options::Needed;
 use super::super::provoke;
 use super::super::shrink;
+use super::super::statement_effects::{Effect, renamed_before_drop};
 use super::super::survival::{Kind, Loss, losses};
 use super::super::versioned_databases::{UpgradeStep, VersionState, VersionedDatabases};
 use crate::check::{Finding, Findings};
@@ -61,7 +61,7 @@ pub(super) fn named(finding: Finding, vintage: Option<&str>) -> Finding {
 fn lost(databases: &VersionedDatabases, step: &UpgradeStep, after: &VersionState) -> Result<Vec<Loss>> {
     let before = databases.rows_of(&step.before)?;
     let database = databases.open(&after.image)?;
-    Ok(losses(&before, &databases.rows_in(&database, after)?, databases.acts(step.index), &database))
+    Ok(losses(&before, &databases.rows_in(&database, after)?, databases.effects(step.index), &database))
 }
 
 fn finding(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Result<Finding> {
@@ -109,10 +109,11 @@ fn finding(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> R
             let Ok(before) = databases.contents(&database) else { return false };
             let applied = databases.step(&mut database, step.index).is_ok();
             let after = databases.contents(&database);
-            let acts = databases.acts(step.index);
+            let effects = databases.effects(step.index);
             applied
-                && after
-                    .is_ok_and(|after| losses(&before, &after, acts, &database).iter().any(|other| loss.is_like(other)))
+                && after.is_ok_and(|after| {
+                    losses(&before, &after, effects, &database).iter().any(|other| loss.is_like(other))
+                })
         };
         let data = shrink::smallest(databases.workshop, &step.before.image, &mut still)?;
         let shows = !data.is_empty() && !matches!(loss.kind, Kind::Sequence { .. });
@@ -151,8 +152,8 @@ fn explained(
             true => format!("DROP TABLE {of} deletes its rows first, and {action} of {table} acts on each of them"),
             false => format!("DELETE FROM {of} fires {action} of {table}"),
         };
-        let noop = databases.acts(step.index).iter().any(
-            |act| matches!(&act.what, What::Pragma { name, sets: true } if name.eq_ignore_ascii_case("foreign_keys")),
+        let noop = databases.effects(step.index).iter().any(
+            |effect| matches!(&effect.effect, Effect::Pragma { name, sets: true } if name.eq_ignore_ascii_case("foreign_keys")),
         );
         let noop = match noop && databases.history.is_wrapped(databases.migration(step.index)) {
             true => "\nPRAGMA foreign_keys does nothing here: SQLite ignores it within a transaction",
@@ -216,10 +217,10 @@ fn explained(
 /// How to rebuild a table that others refer to, by what the format's runner allows. `dropped` is its name when it is
 /// dropped.
 pub(super) fn safe_rebuild(databases: &VersionedDatabases, step: &UpgradeStep, dropped: &str, child: &str) -> String {
-    let acts = databases.acts(step.index);
-    let old = renamed_before_drop(acts, dropped);
-    let new = acts.iter().find_map(|act| match &act.what {
-        What::RenameTable { table, to } if to.eq_ignore_ascii_case(child) => Some(table),
+    let effects = databases.effects(step.index);
+    let old = renamed_before_drop(effects, dropped);
+    let new = effects.iter().find_map(|effect| match &effect.effect {
+        Effect::RenameTable { table, to } if to.eq_ignore_ascii_case(child) => Some(table),
         _ => None,
     });
     if let Some(new) = new

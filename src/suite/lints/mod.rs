@@ -3,8 +3,8 @@
 mod versions;
 
 use super::Suite;
-use super::acts::What;
 use super::fates::Fates;
+use super::statement_effects::Effect;
 use super::survival;
 use super::versioned_databases::{UpgradeStep, VersionState, VersionedDatabases};
 use crate::check::{self, Finding, Findings, try_lint};
@@ -115,19 +115,19 @@ fn of_step(suite: &Suite, databases: &VersionedDatabases, step: &UpgradeStep, fo
         let line = statement.text.lines().next().unwrap_or_default();
         finding.evidence(format!("at {}", migration.place(statement)), format!("> {line}"))
     };
-    let acts = databases.acts(step.index);
+    let effects = databases.effects(step.index);
     let mut within = databases.history.is_wrapped(migration);
-    for act in acts {
-        let finding = match &act.what {
-            What::Begin => {
+    for effect in effects {
+        let finding = match &effect.effect {
+            Effect::Begin => {
                 within = true;
                 None
             }
-            What::End => {
+            Effect::End => {
                 within = databases.history.is_wrapped(migration);
                 None
             }
-            What::Pragma { name, sets: true } if within && name.eq_ignore_ascii_case("foreign_keys") => Some(
+            Effect::Pragma { name, sets: true } if within && name.eq_ignore_ascii_case("foreign_keys") => Some(
                 Finding::new(
                     "pragma-noop-in-transaction",
                     migration.name(),
@@ -136,13 +136,13 @@ fn of_step(suite: &Suite, databases: &VersionedDatabases, step: &UpgradeStep, fo
                 .cost("SQLite ignores it within a transaction: foreign keys go on holding, and DROP TABLE fires their actions")
                 .fix("take it away, or run the file without a transaction of its runner, and BEGIN behind it"),
             ),
-            What::RenameTable { table, to } if suite.options.old_code_runs && known_before(step, table) => {
+            Effect::RenameTable { table, to } if suite.options.old_code_runs && known_before(step, table) => {
                 Some(renamed(table, to, migration.version(), migration.name()))
             }
-            What::RenameColumn { table, column, to } if suite.options.old_code_runs && known_before(step, table) => {
+            Effect::RenameColumn { table, column, to } if suite.options.old_code_runs && known_before(step, table) => {
                 Some(renamed(&format!("{table}.{column}"), to, migration.version(), migration.name()))
             }
-            What::Update { table, column, everywhere: true, .. } if suite.options.old_code_runs && changes_schema(acts) => {
+            Effect::Update { table, column, all_rows: true, .. } if suite.options.old_code_runs && changes_schema(effects) => {
                 let what = format!(
                     "migration {} writes {table}.{column} of every row in the transaction that changes the schema: {}",
                     migration.version(),
@@ -158,7 +158,7 @@ fn of_step(suite: &Suite, databases: &VersionedDatabases, step: &UpgradeStep, fo
         };
         // OFF and ON are one mistake.
         let finding = finding.filter(|new| !found.iter().any(|known| known.what() == new.what()));
-        found.extend(finding.map(|finding| at(finding, &statements[act.statement])));
+        found.extend(finding.map(|finding| at(finding, &statements[effect.statement])));
     }
     if let Some(lowest) = &suite.options.lowest_sqlite {
         for statement in &statements {
@@ -172,7 +172,7 @@ fn of_step(suite: &Suite, databases: &VersionedDatabases, step: &UpgradeStep, fo
     }
     if let Some(after) = &step.after {
         let (old, new) = (&step.before.schema, &after.schema);
-        let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), acts);
+        let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), effects);
         let mut by_hand = None;
         for table in &old.tables {
             let name = match fates.name_of(&table.name) {
@@ -219,23 +219,23 @@ fn renamed_by_hand(
 ) -> Result<Vec<(String, String)>> {
     let database = databases.open(&after.image)?;
     let (before, rows) = (databases.rows_of(&step.before)?, databases.rows_in(&database, after)?);
-    Ok(survival::renamed_by_hand(&before, &rows, databases.acts(step.index), &database))
+    Ok(survival::renamed_by_hand(&before, &rows, databases.effects(step.index), &database))
 }
 
 fn known_before(step: &UpgradeStep, table: &str) -> bool {
     step.before.schema.table(table).is_some()
 }
 
-fn changes_schema(acts: &[super::acts::Act]) -> bool {
-    acts.iter().any(|act| {
+fn changes_schema(effects: &[super::statement_effects::StatementEffect]) -> bool {
+    effects.iter().any(|effect| {
         !matches!(
-            act.what,
-            What::Update { .. }
-                | What::Insert { .. }
-                | What::Delete { .. }
-                | What::Pragma { .. }
-                | What::Begin
-                | What::End
+            effect.effect,
+            Effect::Update { .. }
+                | Effect::Insert { .. }
+                | Effect::Delete { .. }
+                | Effect::Pragma { .. }
+                | Effect::Begin
+                | Effect::End
         )
     })
 }
@@ -260,10 +260,10 @@ fn lost_objects(
     (old, new): (&Schema, &Schema),
 ) -> Vec<Finding> {
     let migration = databases.migration(step.index);
-    let acts = databases.acts(step.index);
+    let effects = databases.effects(step.index);
     let said = |name: &str| {
-        acts.iter()
-            .any(|act| matches!(&act.what, What::DropObject { name: dropped } if dropped.eq_ignore_ascii_case(name)))
+        effects.iter()
+            .any(|effect| matches!(&effect.effect, Effect::DropObject { name: dropped } if dropped.eq_ignore_ascii_case(name)))
     };
     let gone = |what: &str| {
         format!("migration {} loses {what} in the rebuild of {}: {}", migration.version(), table.name, migration.name())
@@ -386,7 +386,7 @@ fn again_or_allowed(code: &str, object: &str) -> String {
 
 /// What foreign keys do no more that are there: the object, the action, and what comes of it.
 fn lost_actions(table: &Table, twin: &Table) -> Vec<(String, String, String)> {
-    let acts = |action: Action| match action {
+    let action_name = |action: Action| match action {
         Action::Cascade => Some("CASCADE"),
         Action::SetNull => Some("SET NULL"),
         Action::SetDefault => Some("SET DEFAULT"),
@@ -398,11 +398,11 @@ fn lost_actions(table: &Table, twin: &Table) -> Vec<(String, String, String)> {
         let columns = key.columns.join(", ");
         let parent = plain_name(&key.parent);
         let object = format!("{}.{columns}", table.name);
-        if let (Some(action), None) = (acts(key.on_delete), acts(is.on_delete)) {
+        if let (Some(action), None) = (action_name(key.on_delete), action_name(is.on_delete)) {
             let cost = format!("a row of {parent} that is referred to cannot be deleted from here on");
             lost.push((object.clone(), format!("ON DELETE {action} of {columns}"), cost));
         }
-        if let (Some(action), None) = (acts(key.on_update), acts(is.on_update)) {
+        if let (Some(action), None) = (action_name(key.on_update), action_name(is.on_update)) {
             let cost = format!("the key of a row of {parent} that is referred to cannot be changed from here on");
             lost.push((object, format!("ON UPDATE {action} of {columns}"), cost));
         }

@@ -5,14 +5,14 @@ use crate::sql::{Statement, Token, TokenKind, tokens};
 
 /// One thing that a statement does, and the place of the statement among those of its migration.
 #[derive(Clone, Debug)]
-pub(super) struct Act {
+pub(super) struct StatementEffect {
     pub(super) statement: usize,
-    pub(super) what: What,
+    pub(super) effect: Effect,
 }
 
 /// What it does. Tables are named as they are at that moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum Effect {
     CreateTable {
         table: String,
     },
@@ -42,12 +42,12 @@ pub(super) enum What {
     Insert {
         table: String,
     },
-    /// `of_itself`: the value is computed from what the column held. `everywhere`: there is no WHERE.
+    /// `reads_itself`: the value is computed from what the column held. `all_rows`: there is no WHERE.
     Update {
         table: String,
         column: String,
-        of_itself: bool,
-        everywhere: bool,
+        reads_itself: bool,
+        all_rows: bool,
     },
     Pragma {
         name: String,
@@ -58,21 +58,21 @@ pub(super) enum What {
 }
 
 /// Everything that the statements do, in order.
-pub(super) fn acts(statements: &[Statement<'_>]) -> Vec<Act> {
+pub(super) fn statement_effects(statements: &[Statement<'_>]) -> Vec<StatementEffect> {
     let mut found = Vec::new();
     for (index, statement) in statements.iter().enumerate() {
-        let mut whats = Vec::new();
-        Words { tokens: tokens(statement.text), at: 0 }.read(&mut whats);
-        found.extend(whats.into_iter().map(|what| Act { statement: index, what }));
+        let mut effects = Vec::new();
+        Words { tokens: tokens(statement.text), at: 0 }.read(&mut effects);
+        found.extend(effects.into_iter().map(|effect| StatementEffect { statement: index, effect }));
     }
     found
 }
 
 /// The name that a table had before it was renamed to the one by which it is dropped.
-pub(super) fn renamed_before_drop<'a>(acts: &'a [Act], dropped: &str) -> Option<&'a str> {
-    let drops = |act: &Act| matches!(&act.what, What::DropTable { table } if table.eq_ignore_ascii_case(dropped));
-    acts.iter().take_while(|act| !drops(act)).find_map(|act| match &act.what {
-        What::RenameTable { table, to } if to.eq_ignore_ascii_case(dropped) => Some(table.as_str()),
+pub(super) fn renamed_before_drop<'a>(effects: &'a [StatementEffect], dropped: &str) -> Option<&'a str> {
+    let drops = |effect: &StatementEffect| matches!(&effect.effect, Effect::DropTable { table } if table.eq_ignore_ascii_case(dropped));
+    effects.iter().take_while(|effect| !drops(effect)).find_map(|effect| match &effect.effect {
+        Effect::RenameTable { table, to } if to.eq_ignore_ascii_case(dropped) => Some(table.as_str()),
         _ => None,
     })
 }
@@ -83,7 +83,7 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    fn read(&mut self, found: &mut Vec<What>) {
+    fn read(&mut self, found: &mut Vec<Effect>) {
         if self.take("alter") {
             self.alter(found);
         } else if self.take("drop") {
@@ -93,36 +93,36 @@ impl<'a> Words<'a> {
         } else if self.take("pragma") {
             if let Some(name) = self.name() {
                 let sets = self.peek().is_some_and(|token| token.is_symbol("=") || token.is_symbol("("));
-                found.push(What::Pragma { name, sets });
+                found.push(Effect::Pragma { name, sets });
             }
         } else if self.take("begin") || self.take("savepoint") {
-            found.push(What::Begin);
+            found.push(Effect::Begin);
         } else if self.take("commit") || self.take("end") || self.take("rollback") || self.take("release") {
-            found.push(What::End);
+            found.push(Effect::End);
         } else {
             self.change(found);
         }
     }
 
-    fn alter(&mut self, found: &mut Vec<What>) {
+    fn alter(&mut self, found: &mut Vec<Effect>) {
         self.take("table");
         let Some(table) = self.name() else { return };
         if self.take("rename") {
             if self.take("to") {
-                found.extend(self.name().map(|to| What::RenameTable { table, to }));
+                found.extend(self.name().map(|to| Effect::RenameTable { table, to }));
                 return;
             }
             self.take("column");
             if let (Some(column), true, Some(to)) = (self.name(), self.take("to"), self.name()) {
-                found.push(What::RenameColumn { table, column, to });
+                found.push(Effect::RenameColumn { table, column, to });
             }
         } else if self.take("drop") {
             self.take("column");
-            found.extend(self.name().map(|column| What::DropColumn { table, column }));
+            found.extend(self.name().map(|column| Effect::DropColumn { table, column }));
         }
     }
 
-    fn drop_object(&mut self, found: &mut Vec<What>) {
+    fn drop_object(&mut self, found: &mut Vec<Effect>) {
         let is_table = self.take("table");
         if !is_table && !["index", "trigger", "view"].iter().any(|kind| self.take(kind)) {
             return;
@@ -131,11 +131,12 @@ impl<'a> Words<'a> {
             self.take("exists");
         }
         found.extend(
-            self.name().map(|name| if is_table { What::DropTable { table: name } } else { What::DropObject { name } }),
+            self.name()
+                .map(|name| if is_table { Effect::DropTable { table: name } } else { Effect::DropObject { name } }),
         );
     }
 
-    fn create(&mut self, found: &mut Vec<What>) {
+    fn create(&mut self, found: &mut Vec<Effect>) {
         if self.take("temp") || self.take("temporary") {
             // What lives as long as the connection is no part of the database.
             return;
@@ -149,14 +150,14 @@ impl<'a> Words<'a> {
             self.take("exists");
         }
         let Some(table) = self.name() else { return };
-        found.push(What::CreateTable { table: table.clone() });
+        found.push(Effect::CreateTable { table: table.clone() });
         if self.take("as") {
-            found.push(What::Insert { table });
+            found.push(Effect::Insert { table });
         }
     }
 
     /// INSERT, UPDATE, DELETE, perhaps behind WITH.
-    fn change(&mut self, found: &mut Vec<What>) {
+    fn change(&mut self, found: &mut Vec<Effect>) {
         if self.peek().is_some_and(|token| token.is("with")) {
             let verbs = ["insert", "replace", "update", "delete"];
             let mut depth = 0_usize;
@@ -172,10 +173,10 @@ impl<'a> Words<'a> {
                 self.at += 1;
             }
             self.take("into");
-            found.extend(self.name().map(|table| What::Insert { table }));
+            found.extend(self.name().map(|table| Effect::Insert { table }));
         } else if self.take("delete") {
             self.take("from");
-            found.extend(self.name().map(|table| What::Delete { table }));
+            found.extend(self.name().map(|table| Effect::Delete { table }));
         } else if self.take("update") {
             if self.take("or") {
                 self.at += 1;
@@ -186,7 +187,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    fn update(&mut self, table: &str, found: &mut Vec<What>) {
+    fn update(&mut self, table: &str, found: &mut Vec<Effect>) {
         let mut names = vec![table.to_owned()];
         self.take("as");
         if self.peek().is_some_and(|token| !token.is("set")) {
@@ -198,20 +199,20 @@ impl<'a> Words<'a> {
         let start = self.at;
         let mut depth = 0_usize;
         let mut end = self.tokens.len();
-        let mut everywhere = true;
+        let mut all_rows = true;
         for (at, token) in self.tokens.iter().enumerate().skip(start) {
             depth = depth_after(depth, token);
             if depth == 0 && (token.is("where") || token.is("from") || token.is("returning")) {
                 end = end.min(at);
-                everywhere &= token.is("returning");
+                all_rows &= token.is("returning");
             }
         }
         for assignment in parted(&self.tokens[start..end]) {
             let Some(equals) = assignment.iter().position(|token| token.is_symbol("=")) else { continue };
             let (targets, value) = (&assignment[..equals], &assignment[equals + 1..]);
             for column in targets.iter().filter_map(Token::name) {
-                let of_itself = mentions(value, &column, &names);
-                found.push(What::Update { table: table.to_owned(), column, of_itself, everywhere });
+                let reads_itself = mentions(value, &column, &names);
+                found.push(Effect::Update { table: table.to_owned(), column, reads_itself, all_rows });
             }
         }
     }
@@ -280,33 +281,39 @@ fn mentions(expression: &[Token<'_>], column: &str, row: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{What, acts};
+    use super::{Effect, statement_effects};
     use crate::sql;
 
     #[track_caller]
-    fn check(text: &str, expected: &[What]) {
-        let found: Vec<What> = acts(&sql::split(text)).into_iter().map(|act| act.what).collect();
+    fn check(text: &str, expected: &[Effect]) {
+        let found: Vec<Effect> = statement_effects(&sql::split(text)).into_iter().map(|effect| effect.effect).collect();
         assert_eq!(found, expected, "{text}");
     }
 
-    fn assigned(column: &str, of_itself: bool, everywhere: bool) -> What {
-        What::Update { table: "t".to_owned(), column: column.to_owned(), of_itself, everywhere }
+    fn assigned(column: &str, reads_itself: bool, all_rows: bool) -> Effect {
+        Effect::Update { table: "t".to_owned(), column: column.to_owned(), reads_itself, all_rows }
     }
 
     #[test]
     fn names_are_found_whatever_is_around_them() {
         let table = || "t".to_owned();
-        check("create table if not exists main.[t](x)", &[What::CreateTable { table: table() }]);
-        check("CREATE TABLE t AS SELECT 1", &[What::CreateTable { table: table() }, What::Insert { table: table() }]);
+        check("create table if not exists main.[t](x)", &[Effect::CreateTable { table: table() }]);
+        check(
+            "CREATE TABLE t AS SELECT 1",
+            &[Effect::CreateTable { table: table() }, Effect::Insert { table: table() }],
+        );
         check("CREATE TEMP TABLE t(x)", &[]);
-        check("DROP TABLE IF EXISTS \"t\"", &[What::DropTable { table: table() }]);
-        check("DROP INDEX i", &[What::DropObject { name: "i".to_owned() }]);
-        check("ALTER TABLE t RENAME TO u", &[What::RenameTable { table: table(), to: "u".to_owned() }]);
-        let renamed = What::RenameColumn { table: table(), column: "a".to_owned(), to: "b".to_owned() };
+        check("DROP TABLE IF EXISTS \"t\"", &[Effect::DropTable { table: table() }]);
+        check("DROP INDEX i", &[Effect::DropObject { name: "i".to_owned() }]);
+        check("ALTER TABLE t RENAME TO u", &[Effect::RenameTable { table: table(), to: "u".to_owned() }]);
+        let renamed = Effect::RenameColumn { table: table(), column: "a".to_owned(), to: "b".to_owned() };
         check("ALTER TABLE t RENAME a TO b; ALTER TABLE t RENAME COLUMN a TO b", &[renamed.clone(), renamed]);
-        check("INSERT OR IGNORE INTO t SELECT 1; REPLACE INTO t VALUES (1)", &vec![What::Insert { table: table() }; 2]);
-        check("WITH t AS (SELECT 1) DELETE FROM t", &[What::Delete { table: table() }]);
-        check("PRAGMA foreign_keys", &[What::Pragma { name: "foreign_keys".to_owned(), sets: false }]);
+        check(
+            "INSERT OR IGNORE INTO t SELECT 1; REPLACE INTO t VALUES (1)",
+            &vec![Effect::Insert { table: table() }; 2],
+        );
+        check("WITH t AS (SELECT 1) DELETE FROM t", &[Effect::Delete { table: table() }]);
+        check("PRAGMA foreign_keys", &[Effect::Pragma { name: "foreign_keys".to_owned(), sets: false }]);
     }
 
     #[test]
