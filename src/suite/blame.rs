@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::fates::Fates;
+use super::renames::Renames;
 use super::shrink::literal;
 use super::statement_effects::{Effect, StatementEffect};
 use super::survival::{Kind, Loss};
@@ -62,8 +62,8 @@ pub(super) fn of(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss
         .collect();
     let names_after = |count: usize| {
         let done: Vec<StatementEffect> = effects.iter().filter(|effect| effect.statement < count).cloned().collect();
-        let fates = Fates::of(origins.iter().map(String::as_str), &done);
-        fates.name_of(&loss.table).filter(|(_, rebuilt)| !rebuilt).map(|(name, _)| name.to_owned())
+        let renames = Renames::of(origins.iter().map(String::as_str), &done);
+        renames.name_after(&loss.table).filter(|(_, rebuilt)| !rebuilt).map(|(name, _)| name.to_owned())
     };
     match loss.kind {
         Kind::Table => {

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::fates::Fates;
+use super::renames::Renames;
 use super::shrink::row_at;
 use super::statement_effects::{Effect, StatementEffect};
 use super::versioned_databases::{UpgradeStep, VersionedDatabases};
@@ -69,11 +69,11 @@ fn tried(
     let Some(after) = &step.after else { return Ok(Vec::new()) };
     let (old, new) = (&step.before.schema, &after.schema);
     let effects = databases.effects(step.index);
-    let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), effects);
+    let renames = Renames::of(old.tables.iter().map(|table| table.name.as_str()), effects);
     let mut accepted = Vec::new();
     let mut opened = None;
     for table in old.tables.iter().filter(|table| table.kind == TableKind::Ordinary) {
-        let name = fates.name_of(&table.name).map_or(table.name.as_str(), |(name, _)| name);
+        let name = renames.name_after(&table.name).map_or(table.name.as_str(), |(name, _)| name);
         let Some(twin) = new.table(name).filter(|twin| twin.sql != table.sql || twin.indexes != table.indexes) else {
             continue;
         };

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use rusqlite::Connection;
 
 use super::contents::{Contents, Row, Table};
-use super::fates::Fates;
+use super::renames::Renames;
 use super::same::{as_key, says_the_same};
 use super::statement_effects::StatementEffect;
 use crate::check::{Cell, shown};
@@ -72,14 +72,14 @@ pub(super) fn losses(
     effects: &[StatementEffect],
     connection: &Connection,
 ) -> Vec<Loss> {
-    let fates = Fates::of(before.tables.iter().map(|table| table.name.as_str()), effects);
+    let renames = Renames::of(before.tables.iter().map(|table| table.name.as_str()), effects);
     let elsewhere = Elsewhere::of(before, after, connection);
     let mut found = Vec::new();
     for table in &before.tables {
-        let place = fates.name_of(&table.name);
+        let place = renames.name_after(&table.name);
         let there = place.and_then(|(name, rebuilt)| Some((after.table(name)?, rebuilt)));
         let there = there.or_else(|| after.table(&table.name).map(|same| (same, true)));
-        let there = there.or_else(|| Some((copied(table, before, after, &fates, &elsewhere)?, true)));
+        let there = there.or_else(|| Some((copied(table, before, after, &renames, &elsewhere)?, true)));
         let Some((twin, rebuilt)) = there else {
             if !table.rows.is_empty() && table.rows.iter().all(|row| elsewhere.has(table, row)) {
                 continue;
@@ -93,7 +93,7 @@ pub(super) fn losses(
             });
             continue;
         };
-        let pair = Pair { table, twin, rebuilt, fates: &fates, elsewhere: &elsewhere, connection };
+        let pair = Pair { table, twin, rebuilt, renames: &renames, elsewhere: &elsewhere, connection };
         let lost = pair.losses();
         let emptied = lost.iter().any(|loss| matches!(loss.kind, Kind::Rows { gone, of } if gone == of));
         if emptied && rebuilt {
@@ -121,12 +121,14 @@ pub(super) fn renamed_by_hand(
     effects: &[StatementEffect],
     connection: &Connection,
 ) -> Vec<(String, String)> {
-    let fates = Fates::of(before.tables.iter().map(|table| table.name.as_str()), effects);
+    let renames = Renames::of(before.tables.iter().map(|table| table.name.as_str()), effects);
     let elsewhere = Elsewhere::of(before, after, connection);
-    let gone =
-        before.tables.iter().filter(|table| fates.name_of(&table.name).is_none() && after.table(&table.name).is_none());
+    let gone = before
+        .tables
+        .iter()
+        .filter(|table| renames.name_after(&table.name).is_none() && after.table(&table.name).is_none());
     let twin =
-        |table: &Table| Some((table.name.clone(), copied(table, before, after, &fates, &elsewhere)?.name.clone()));
+        |table: &Table| Some((table.name.clone(), copied(table, before, after, &renames, &elsewhere)?.name.clone()));
     gone.filter_map(twin).collect()
 }
 
@@ -135,14 +137,14 @@ fn copied<'a>(
     table: &Table,
     before: &Contents,
     after: &'a Contents,
-    fates: &Fates,
+    renames: &Renames,
     elsewhere: &Elsewhere<'_>,
 ) -> Option<&'a Table> {
     let connection = elsewhere.connection;
     let candidates = after.tables.iter().filter(|twin| before.table(&twin.name).is_none());
     candidates
         .filter(|twin| !table.rows.is_empty() && twin.rows.len() >= table.rows.len())
-        .find(|twin| Pair { table, twin, rebuilt: true, fates, elsewhere, connection }.losses().is_empty())
+        .find(|twin| Pair { table, twin, rebuilt: true, renames, elsewhere, connection }.losses().is_empty())
 }
 
 /// Rows that were not there before, by their tables: what is gone from one table may have gone to another, as into an
@@ -196,7 +198,7 @@ struct Pair<'a, 'e> {
     table: &'a Table,
     twin: &'a Table,
     rebuilt: bool,
-    fates: &'a Fates,
+    renames: &'a Renames,
     elsewhere: &'a Elsewhere<'e>,
     connection: &'a Connection,
 }
@@ -253,7 +255,7 @@ impl Pair<'_, '_> {
     /// Where each column is afterwards, by its name.
     fn columns(&self) -> Vec<Option<usize>> {
         let place = |column: &String| {
-            let name = self.fates.column_of(&self.table.name, column);
+            let name = self.renames.column_after(&self.table.name, column);
             self.twin.columns.iter().position(|twin| twin.eq_ignore_ascii_case(name))
         };
         self.table.columns.iter().map(place).collect()
@@ -383,7 +385,7 @@ impl Pair<'_, '_> {
                 !self.same(one, other)
             })
             .collect();
-        if changed.is_empty() || self.fates.is_replaced(&self.twin.name, &self.twin.columns[place]) {
+        if changed.is_empty() || self.renames.is_replaced(&self.twin.name, &self.twin.columns[place]) {
             return None;
         }
         // A key counts up, and so does many a value: that they are equal says little.

@@ -1,9 +1,9 @@
 //! Databases with rows in them: they upgrade, they stay whole, they end where a new one ends.
 
 use super::super::Suite;
-use super::super::fates::Fates;
 use super::super::options::Needed;
 use super::super::provoke;
+use super::super::renames::Renames;
 use super::super::shrink;
 use super::super::statement_effects::{Effect, renamed_before_drop};
 use super::super::versioned_databases::{UpgradeStep, VersionedDatabases};
@@ -130,7 +130,7 @@ fn dropped_parent<'s>(
     }
     let (statements, effects) = (databases.migration(step.index).statements(), databases.effects(step.index));
     let tables = &step.before.schema.tables;
-    let fates = Fates::of(tables.iter().map(|table| table.name.as_str()), effects);
+    let renames = Renames::of(tables.iter().map(|table| table.name.as_str()), effects);
     let failed = |at: usize| error.sql_text().is_none_or(|text| statements[at].text == text);
     effects.iter().find_map(|effect| match &effect.effect {
         Effect::DropTable { table: dropped } if failed(effect.statement) => {
@@ -140,7 +140,7 @@ fn dropped_parent<'s>(
                 child.name != parent.name
                     && child.foreign_keys.iter().any(|key| key.parent.eq_ignore_ascii_case(&parent.name))
             };
-            let child = tables.iter().find(refers).filter(|_| fates.is_made_anew(&parent.name))?;
+            let child = tables.iter().find(refers).filter(|_| renames.is_recreated(&parent.name))?;
             Some((dropped.as_str(), child.name.as_str()))
         }
         _ => None,

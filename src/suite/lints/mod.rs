@@ -3,7 +3,7 @@
 mod versions;
 
 use super::Suite;
-use super::fates::Fates;
+use super::renames::Renames;
 use super::statement_effects::Effect;
 use super::survival;
 use super::versioned_databases::{UpgradeStep, VersionState, VersionedDatabases};
@@ -172,10 +172,10 @@ fn of_step(suite: &Suite, databases: &VersionedDatabases, step: &UpgradeStep, fo
     }
     if let Some(after) = &step.after {
         let (old, new) = (&step.before.schema, &after.schema);
-        let fates = Fates::of(old.tables.iter().map(|table| table.name.as_str()), effects);
+        let renames = Renames::of(old.tables.iter().map(|table| table.name.as_str()), effects);
         let mut by_hand = None;
         for table in &old.tables {
-            let name = match fates.name_of(&table.name) {
+            let name = match renames.name_after(&table.name) {
                 Some((_, false)) => continue,
                 Some((name, true)) => name,
                 None => {
