@@ -34,6 +34,7 @@
 //!
 //! All databases have the template's profile and functions. A test that cannot put rows into a table fails.
 
+mod adversarial_rows;
 mod blame;
 mod cases;
 mod contents;
@@ -46,7 +47,6 @@ mod macros;
 mod nested;
 mod options;
 mod outcome;
-mod provoke;
 mod renames;
 mod same;
 mod shrink;

@@ -13,7 +13,7 @@
 //! - **One run, not a matrix.** At each version, tables that are new or changed get rows, and the database goes up
 //!   one step with the rows of all versions before: rows as old as each version, at the price of one pass. Where a
 //!   step refuses the data, the run goes on with plain rows, or starts again behind it: what is refused would hide
-//!   what is lost. All tests share its images; `provoke` forks them for rows that only the old schema accepts.
+//!   what is lost. All tests share its images; `adversarial_rows` forks them for rows that only the old schema accepts.
 //! - **A value stands twice in a column** wherever nothing forbids it: what is different in every row never meets the
 //!   UNIQUE of a table that is made of it.
 //! - **Rows decide, text explains.** `survival` compares contents; `statement_effects`, which reads the statements, only follows

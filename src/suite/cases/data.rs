@@ -1,8 +1,8 @@
 //! Databases with rows in them: they upgrade, they stay whole, they end where a new one ends.
 
 use super::super::Suite;
+use super::super::adversarial_rows;
 use super::super::options::Needed;
-use super::super::provoke;
 use super::super::renames::Renames;
 use super::super::shrink;
 use super::super::statement_effects::{Effect, renamed_before_drop};
@@ -32,16 +32,16 @@ pub(super) fn upgrades(suite: &Suite, databases: &VersionedDatabases) -> Result<
         if step.after.is_none() {
             let mut database = databases.open(&step.before.image)?;
             if let Err(error) = databases.step(&mut database, step.index) {
-                let object = provoke::refused_object(&error, databases.effects(step.index));
+                let object = adversarial_rows::refused_object(&error, databases.effects(step.index));
                 if !needed.allows(databases.version(step.index + 1), &object) {
                     found.push(named(refusal(databases, step, &object, &error, &step.before.image)?, vintage));
                 }
             }
         }
-        let provoked = if vintage.is_none() { provoke::all(databases, step)? } else { Vec::new() };
-        for provoked in provoked {
-            if !needed.allows(databases.version(step.index + 1), &provoked.object) {
-                found.push(refusal(databases, step, &provoked.object, &provoked.error, &provoked.image)?);
+        let refused = if vintage.is_none() { adversarial_rows::refused(databases, step)? } else { Vec::new() };
+        for refused in refused {
+            if !needed.allows(databases.version(step.index + 1), &refused.object) {
+                found.push(refusal(databases, step, &refused.object, &refused.error, &refused.image)?);
             }
         }
     }
@@ -86,11 +86,12 @@ fn refusal(
 ) -> Result<Finding> {
     let migration = databases.migration(step.index);
     let code = error.sqlite_code();
-    let refused = provoke::refused_object(error, databases.effects(step.index));
+    let refused = adversarial_rows::refused_object(error, databases.effects(step.index));
     // With fewer rows another statement may be the first to fail, for the same kind of reason.
     let mut still = |mut database: Scratch| {
         databases.step(&mut database, step.index).is_err_and(|error| {
-            error.sqlite_code() == code && provoke::refused_object(&error, databases.effects(step.index)) == refused
+            error.sqlite_code() == code
+                && adversarial_rows::refused_object(&error, databases.effects(step.index)) == refused
         })
     };
     let data = shrink::smallest(databases.workshop, image, &mut still)?;

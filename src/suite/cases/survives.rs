@@ -1,9 +1,9 @@
 //! Every row survives.
 
 use super::super::Suite;
+use super::super::adversarial_rows;
 use super::super::blame::{self, Blame, Means};
 use super::super::options::Needed;
-use super::super::provoke;
 use super::super::shrink;
 use super::super::statement_effects::{Effect, renamed_before_drop};
 use super::super::survival::{Kind, Loss, losses};
@@ -29,7 +29,7 @@ pub(super) fn every_row(suite: &Suite, databases: &VersionedDatabases) -> Result
             continue;
         }
         let mut known = losses;
-        for step in provoke::in_silence(databases, step)? {
+        for step in adversarial_rows::accepted(databases, step)? {
             let Some(after) = &step.after else { continue };
             for loss in lost(databases, &step, after)? {
                 if known.iter().any(|known| known.is_like(&loss)) {

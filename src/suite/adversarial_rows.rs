@@ -13,7 +13,7 @@ use crate::schema::{Column, Indexed, Table, TableKind, Term};
 use crate::sql::{quote_identifier, quote_text, tokens};
 
 /// Rows that made a migration fail.
-pub(super) struct Provoked {
+pub(super) struct RefusedRows {
     /// `table.column`.
     pub(super) object: String,
     pub(super) image: Image,
@@ -21,21 +21,21 @@ pub(super) struct Provoked {
 }
 
 /// A change of one row that the old schema may accept and the new one not.
-struct Trial {
+struct RowChange {
     object: String,
     sql: Vec<String>,
 }
 
 /// Every such change that makes the migration fail, one for each object.
-pub(super) fn all(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<Provoked>> {
-    let mut found: Vec<Provoked> = Vec::new();
-    for (trial, image) in tried(databases, step, trials)? {
-        if found.iter().any(|provoked| provoked.object == trial.object) {
+pub(super) fn refused(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<RefusedRows>> {
+    let mut found: Vec<RefusedRows> = Vec::new();
+    for (change, image) in changed_databases(databases, step, changes)? {
+        if found.iter().any(|refused| refused.object == change.object) {
             continue;
         }
         let mut database = databases.open(&image)?;
         if let Err(error) = databases.step(&mut database, step.index) {
-            found.push(Provoked { object: trial.object, image, error });
+            found.push(RefusedRows { object: change.object, image, error });
         }
     }
     Ok(found)
@@ -43,14 +43,14 @@ pub(super) fn all(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<
 
 /// The step on databases with a duplicate of what has to be unique behind it, or with a value that a column holds no more
 /// as it was, where it takes them.
-pub(super) fn in_silence(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<UpgradeStep>> {
+pub(super) fn accepted(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<UpgradeStep>> {
     let mut taken = Vec::new();
     let both = |table: &Table, twin: &Table, connection: &Connection| {
-        let mut trials = duplicates(table, twin, connection);
-        trials.extend(edges(table, twin, connection, &|column| databases.is_given(table, column)));
-        trials
+        let mut changes = duplicates(table, twin, connection);
+        changes.extend(edge_values(table, twin, connection, &|column| databases.is_given(table, column)));
+        changes
     };
-    for (_, image) in tried(databases, step, both)? {
+    for (_, image) in changed_databases(databases, step, both)? {
         let step = databases.step_with_rows(step, image)?;
         if step.after.is_some() {
             taken.push(step);
@@ -60,11 +60,11 @@ pub(super) fn in_silence(databases: &VersionedDatabases, step: &UpgradeStep) -> 
 }
 
 /// The databases that the schema before the migration accepts, of tables that are others behind it.
-fn tried(
+fn changed_databases(
     databases: &VersionedDatabases,
     step: &UpgradeStep,
-    trials: impl Fn(&Table, &Table, &Connection) -> Vec<Trial>,
-) -> Result<Vec<(Trial, Image)>> {
+    changes: impl Fn(&Table, &Table, &Connection) -> Vec<RowChange>,
+) -> Result<Vec<(RowChange, Image)>> {
     // Where plain rows are refused already, there is nothing to tell one reason from another.
     let Some(after) = &step.after else { return Ok(Vec::new()) };
     let (old, new) = (&step.before.schema, &after.schema);
@@ -81,20 +81,20 @@ fn tried(
             Some(before) => before,
             None => opened.insert(databases.open(&step.before.image)?),
         };
-        for trial in trials(table, twin, before) {
+        for change in changes(table, twin, before) {
             let database = before.copy()?;
-            if trial.sql.iter().all(|sql| database.execute_batch(sql).is_ok()) {
-                accepted.push((trial, database.image()?));
+            if change.sql.iter().all(|sql| database.execute_batch(sql).is_ok()) {
+                accepted.push((change, database.image()?));
             }
         }
     }
     Ok(accepted)
 }
 
-fn trials(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
-    let mut trials = Vec::new();
+fn changes(table: &Table, twin: &Table, connection: &Connection) -> Vec<RowChange> {
+    let mut changes = Vec::new();
     let name = quote_identifier(&table.name);
-    let Some([_, second]) = two_rows(connection, table) else { return trials };
+    let Some([_, second]) = two_rows(connection, table) else { return changes };
     let object = |column: &str| format!("{}.{column}", table.name);
     let both = |column: &str| table.column(column).zip(twin.column(column));
     let set =
@@ -103,15 +103,15 @@ fn trials(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
     for column in columns() {
         let Some((was, is)) = both(&column.name) else { continue };
         if is.not_null && !was.not_null {
-            trials.push(Trial { object: object(&column.name), sql: vec![set(&column.name, "NULL")] });
+            changes.push(RowChange { object: object(&column.name), sql: vec![set(&column.name, "NULL")] });
         }
         if (twin.strict && !table.strict) || was.declared_type != is.declared_type {
             for value in ["'text'", "x'00ff'", "0.5"] {
-                trials.push(Trial { object: object(&column.name), sql: vec![set(&column.name, value)] });
+                changes.push(RowChange { object: object(&column.name), sql: vec![set(&column.name, value)] });
             }
         }
     }
-    trials.extend(duplicates(table, twin, connection));
+    changes.extend(duplicates(table, twin, connection));
     for check in twin.checks.iter().filter(|check| !table.checks.iter().any(|old| old.expression == check.expression)) {
         let mentioned: Vec<&str> = columns()
             .map(|column| column.name.as_str())
@@ -123,9 +123,10 @@ fn trials(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
             .collect();
         for column in mentioned {
             for value in ["-1", "0", "1000000007", "''", "'?'", "'  spaces  '", "zeroblob(3)"] {
-                trials.push(Trial { object: object(column), sql: vec![set(column, value)] });
+                changes.push(RowChange { object: object(column), sql: vec![set(column, value)] });
             }
-            trials.push(Trial { object: object(column), sql: vec![set(column, &quote_text(&"long ".repeat(400)))] });
+            changes
+                .push(RowChange { object: object(column), sql: vec![set(column, &quote_text(&"long ".repeat(400)))] });
         }
     }
     for key in twin.foreign_keys.iter().filter(|key| !table.foreign_keys.contains(key)) {
@@ -133,17 +134,17 @@ fn trials(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
             && both(column).is_some()
             && !table.foreign_keys.iter().any(|old| old.columns == key.columns)
         {
-            trials.push(Trial { object: object(column), sql: vec![set(column, "987654321")] });
+            changes.push(RowChange { object: object(column), sql: vec![set(column, "987654321")] });
         }
     }
-    trials
+    changes
 }
 
 /// The values of one row in another one, where no two rows may be the same behind the migration.
-fn duplicates(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial> {
-    let mut trials = Vec::new();
+fn duplicates(table: &Table, twin: &Table, connection: &Connection) -> Vec<RowChange> {
+    let mut changes = Vec::new();
     let name = quote_identifier(&table.name);
-    let Some([first, second]) = two_rows(connection, table) else { return trials };
+    let Some([first, second]) = two_rows(connection, table) else { return changes };
     for terms in unique_terms(twin).filter(|terms| !unique_terms(table).any(|known| known == *terms)) {
         let names: Option<Vec<&str>> = terms
             .iter()
@@ -179,18 +180,24 @@ fn duplicates(table: &Table, twin: &Table, connection: &Connection) -> Vec<Trial
             .collect();
         let with = |last: String| filled.iter().cloned().chain([last]).collect::<Vec<_>>();
         let object = format!("{}.{}", table.name, names.join(", "));
-        trials.push(Trial { object: object.clone(), sql: with(copy(&|other| other.to_owned())) });
+        changes.push(RowChange { object: object.clone(), sql: with(copy(&|other| other.to_owned())) });
         if terms.iter().any(|term| term.collation.eq_ignore_ascii_case("NOCASE")) {
             for case in ["upper", "lower"] {
-                trials.push(Trial { object: object.clone(), sql: with(copy(&|other| format!("{case}({other})"))) });
+                changes
+                    .push(RowChange { object: object.clone(), sql: with(copy(&|other| format!("{case}({other})"))) });
             }
         }
     }
-    trials
+    changes
 }
 
 /// Values that another type may change without a word, in columns that get one.
-fn edges(table: &Table, twin: &Table, connection: &Connection, is_given: &dyn Fn(&str) -> bool) -> Vec<Trial> {
+fn edge_values(
+    table: &Table,
+    twin: &Table,
+    connection: &Connection,
+    is_given: &dyn Fn(&str) -> bool,
+) -> Vec<RowChange> {
     let name = quote_identifier(&table.name);
     let Some([_, second]) = two_rows(connection, table) else { return Vec::new() };
     let refers = |column: &str| table.foreign_keys.iter().any(|key| key.columns.iter().any(|name| name == column));
@@ -201,7 +208,7 @@ fn edges(table: &Table, twin: &Table, connection: &Connection, is_given: &dyn Fn
             let values = changed_in_silence((was, table.strict), (is, twin.strict));
             values.into_iter().map(|value| (was.name.as_str(), value)).collect::<Vec<_>>()
         })
-        .map(|(column, value)| Trial {
+        .map(|(column, value)| RowChange {
             object: format!("{}.{column}", table.name),
             sql: vec![format!("UPDATE {name} SET {} = {value} WHERE {second}", quote_identifier(column))],
         })
