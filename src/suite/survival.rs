@@ -10,8 +10,8 @@ use std::collections::{BTreeSet, HashMap};
 use rusqlite::Connection;
 
 use super::contents::{Contents, Row, Table};
+use super::equivalence::{as_key, is_equivalent};
 use super::renames::Renames;
-use super::same::{as_key, says_the_same};
 use super::statement_effects::StatementEffect;
 use crate::check::{Cell, shown};
 
@@ -181,7 +181,7 @@ impl<'a> Elsewhere<'a> {
             places.is_some_and(|places| {
                 let same = |cells: &[Cell]| {
                     let mut pairs = row.cells.iter().zip(&places);
-                    pairs.all(|(cell, &place)| says_the_same(cell, &cells[place], self.connection))
+                    pairs.all(|(cell, &place)| is_equivalent(cell, &cells[place], self.connection))
                 };
                 rows.iter().any(|twin| same(&twin.cells))
             })
@@ -428,7 +428,7 @@ impl Pair<'_, '_> {
     }
 
     fn same(&self, before: &Cell, after: &Cell) -> bool {
-        says_the_same(before, after, self.connection)
+        is_equivalent(before, after, self.connection)
     }
 
     fn row_text(&self, row: &Row) -> String {

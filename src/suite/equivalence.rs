@@ -6,7 +6,7 @@ use crate::check::Cell;
 
 /// Whether nothing is lost from `before` to `after`: the same value, the same number or flag as another type, the same
 /// instant, the same JSON, or an object with more in it. A NULL may become anything.
-pub(super) fn says_the_same(before: &Cell, after: &Cell, connection: &Connection) -> bool {
+pub(super) fn is_equivalent(before: &Cell, after: &Cell, connection: &Connection) -> bool {
     if before == after {
         return true;
     }
@@ -113,7 +113,7 @@ fn same_json(before: &Cell, after: &Cell, connection: &Connection) -> bool {
 mod tests {
     use rusqlite::Connection;
 
-    use super::says_the_same;
+    use super::is_equivalent;
     use crate::check::Cell;
 
     fn cell(sql: &str) -> Cell {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn another_type_may_say_the_same() {
+    fn another_type_may_be_equivalent() {
         let connection = Connection::open_in_memory().unwrap();
         for (before, after, same) in [
             ("NULL", "7", true),
@@ -154,7 +154,7 @@ mod tests {
             ("'{\"a\": 1, \"b\": 2}'", "'{\"a\":1}'", false),
             ("'{\"a\": [1]}'", "'{\"a\":[1,2]}'", false),
         ] {
-            assert_eq!(says_the_same(&cell(before), &cell(after), &connection), same, "{before} -> {after}");
+            assert_eq!(is_equivalent(&cell(before), &cell(after), &connection), same, "{before} -> {after}");
         }
     }
 }
