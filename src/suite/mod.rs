@@ -48,12 +48,12 @@ mod macros;
 mod nested;
 mod options;
 mod outcome;
+mod release_databases;
 mod renames;
 mod shrink;
 mod statement_effects;
 mod survival;
 mod versioned_databases;
-mod vintages;
 
 use std::fmt;
 
@@ -71,8 +71,8 @@ pub use lints::CODES;
 pub use macros::__private;
 use options::Options;
 pub use outcome::{Outcome, Report, TestResult};
+use release_databases::ReleaseDatabase;
 use versioned_databases::{UpgradeStep, VersionedDatabases};
-use vintages::Vintage;
 
 /// The tests over one history, and what is to be said about it beforehand.
 ///
@@ -95,13 +95,13 @@ pub struct Suite {
     template: &'static Template,
     options: Options,
     databases: OnceCell<VersionedDatabases>,
-    vintages: OnceCell<Vec<Vintage>>,
+    release_databases: OnceCell<Vec<ReleaseDatabase>>,
 }
 
 impl Suite {
     /// All tests over the history of this template.
     pub fn new(template: &'static Template) -> Suite {
-        Suite { template, options: Options::default(), databases: OnceCell::new(), vintages: OnceCell::new() }
+        Suite { template, options: Options::default(), databases: OnceCell::new(), release_databases: OnceCell::new() }
     }
 
     /// Runs the tests, one after the other.
@@ -231,9 +231,10 @@ impl Suite {
     /// The steps of the upgrade run, and those of the databases of past releases, each with the name of its file.
     fn steps<'s>(&'s self, databases: &'s VersionedDatabases) -> Result<Vec<(&'s UpgradeStep, Option<&'s str>)>> {
         let made = databases.upgrade_run()?.steps.iter().map(|step| (step, None));
-        let Some(folder) = &self.options.vintages else { return Ok(made.collect()) };
-        let vintages = self.vintages.get_or_try_init(|| vintages::all(databases, folder))?;
-        let found = vintages.iter().flat_map(|vintage| vintage.steps.iter().map(|step| (step, Some(&*vintage.name))));
+        let Some(folder) = &self.options.release_databases else { return Ok(made.collect()) };
+        let release_databases = self.release_databases.get_or_try_init(|| release_databases::all(databases, folder))?;
+        let found =
+            release_databases.iter().flat_map(|release| release.steps.iter().map(|step| (step, Some(&*release.name))));
         Ok(made.chain(found).collect())
     }
 

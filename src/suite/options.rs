@@ -27,7 +27,7 @@ pub(super) struct Options {
     pub(super) lints: Vec<(String, String, String)>,
     pub(super) lowest_sqlite: Option<String>,
     pub(super) old_code_runs: bool,
-    pub(super) vintages: Option<PathBuf>,
+    pub(super) release_databases: Option<PathBuf>,
 }
 
 /// Something that one migration may do.
@@ -162,8 +162,8 @@ impl Suite {
     /// A folder of databases of past releases, `.sql` or `.db`, relative to the package. Each is upgraded and checked as
     /// the generated ones are; a `.db` is read with the `-wal` that lies beside it.
     #[must_use]
-    pub fn vintages(mut self, folder: impl Into<PathBuf>) -> Suite {
-        self.options.vintages = Some(folder.into());
+    pub fn release_databases(mut self, folder: impl Into<PathBuf>) -> Suite {
+        self.options.release_databases = Some(folder.into());
         self
     }
 }

@@ -28,17 +28,17 @@ pub(super) fn upgrades(suite: &Suite, databases: &VersionedDatabases) -> Result<
                 .fix(format!("say what a column has to be: Suite::set({:?}, column, value)", unfilled.table)),
         );
     }
-    for (step, vintage) in suite.steps(databases)? {
+    for (step, release) in suite.steps(databases)? {
         if step.after.is_none() {
             let mut database = databases.open(&step.before.image)?;
             if let Err(error) = databases.step(&mut database, step.index) {
                 let object = adversarial_rows::refused_object(&error, databases.effects(step.index));
                 if !needed.allows(databases.version(step.index + 1), &object) {
-                    found.push(named(refusal(databases, step, &object, &error, &step.before.image)?, vintage));
+                    found.push(named(refusal(databases, step, &object, &error, &step.before.image)?, release));
                 }
             }
         }
-        let refused = if vintage.is_none() { adversarial_rows::refused(databases, step)? } else { Vec::new() };
+        let refused = if release.is_none() { adversarial_rows::refused(databases, step)? } else { Vec::new() };
         for refused in refused {
             if !needed.allows(databases.version(step.index + 1), &refused.object) {
                 found.push(refusal(databases, step, &refused.object, &refused.error, &refused.image)?);

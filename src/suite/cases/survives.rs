@@ -16,16 +16,16 @@ use crate::sql::plain_name;
 pub(super) fn every_row(suite: &Suite, databases: &VersionedDatabases) -> Result<()> {
     let mut needed = Needed::of(&suite.options.losses);
     let mut found = Findings::default();
-    for (step, vintage) in suite.steps(databases)? {
+    for (step, release) in suite.steps(databases)? {
         let Some(after) = &step.after else { continue };
         let version = databases.version(step.index + 1);
         let losses = lost(databases, step, after)?;
         for loss in &losses {
             if !needed.allows(version, &loss.object()) {
-                found.push(named(finding(databases, step, loss)?, vintage));
+                found.push(named(finding(databases, step, loss)?, release));
             }
         }
-        if vintage.is_some() {
+        if release.is_some() {
             continue;
         }
         let mut known = losses;
@@ -51,8 +51,8 @@ pub(super) fn every_row(suite: &Suite, databases: &VersionedDatabases) -> Result
 }
 
 /// With the name of the database, where it is one of a past release.
-pub(super) fn named(finding: Finding, vintage: Option<&str>) -> Finding {
-    match vintage {
+pub(super) fn named(finding: Finding, release: Option<&str>) -> Finding {
+    match release {
         Some(name) => finding.evidence("database", name),
         None => finding,
     }

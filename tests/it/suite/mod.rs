@@ -6,7 +6,7 @@ mod histories;
 mod messages;
 mod options;
 mod random;
-mod vintages;
+mod release_databases;
 
 use std::path::Path;
 

@@ -36,7 +36,7 @@ fn what_only_the_field_has_is_found_there() {
     assert_eq!(failures(&Suite::new(embedded(&FILES)).report()), []);
     for name in ["release-1.sql", "release-1.db"] {
         let folder = folder(name, DUMP);
-        let suite = Suite::new(embedded(&FILES)).vintages(folder.path());
+        let suite = Suite::new(embedded(&FILES)).release_databases(folder.path());
         assert_eq!(
             says(&suite, "every_row_survives"),
             format!(
@@ -69,10 +69,10 @@ undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql
 #[test]
 fn a_database_of_no_version_is_an_error() {
     let folder = folder("other.sql", "CREATE TABLE animals(id INTEGER PRIMARY KEY) STRICT;");
-    let suite = Suite::new(embedded(&FILES)).vintages(folder.path());
+    let suite = Suite::new(embedded(&FILES)).release_databases(folder.path());
     assert_eq!(says(&suite, "integrity_holds").lines().next().unwrap(), "other.sql has the schema of no version");
     let empty = tempfile::tempdir().unwrap();
-    let suite = Suite::new(embedded(&FILES)).vintages(empty.path());
+    let suite = Suite::new(embedded(&FILES)).release_databases(empty.path());
     assert_eq!(says(&suite, "integrity_holds"), format!("no .sql or .db in {}", empty.path().display()));
 }
 
@@ -86,12 +86,12 @@ fn what_is_still_in_the_wal_is_read_too() {
     for name in ["live.db", "live.db-wal"] {
         fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
     }
-    let suite = Suite::new(embedded(&FILES)).vintages(copy.path());
+    let suite = Suite::new(embedded(&FILES)).release_databases(copy.path());
     let headline = "undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql";
     assert_eq!(says(&suite, "every_row_survives").lines().next().unwrap(), headline);
 
     fs::remove_file(copy.path().join("live.db-wal")).unwrap();
-    let suite = Suite::new(embedded(&FILES)).vintages(copy.path());
+    let suite = Suite::new(embedded(&FILES)).release_databases(copy.path());
     assert_eq!(says(&suite, "every_row_survives").lines().next().unwrap(), "live.db has no table");
 }
 
@@ -104,7 +104,7 @@ fn a_broken_file_is_named() {
     page[4096..4396].fill(0xA5);
     for bytes in [page.as_slice(), b"no database at all, but long enough to be taken for one"] {
         fs::write(&path, bytes).unwrap();
-        let suite = Suite::new(embedded(&FILES)).vintages(broken.path());
+        let suite = Suite::new(embedded(&FILES)).release_databases(broken.path());
         for test in ["every_row_survives", "integrity_holds"] {
             assert_eq!(says(&suite, test).lines().next().unwrap(), "cannot read release-1.db");
         }

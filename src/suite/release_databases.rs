@@ -8,14 +8,14 @@ use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 
 /// One of them, and what the migrations make of it.
-pub(super) struct Vintage {
+pub(super) struct ReleaseDatabase {
     /// The name of its file.
     pub(super) name: String,
     pub(super) steps: Vec<UpgradeStep>,
 }
 
 /// All in a folder, in the order of their names.
-pub(super) fn all(databases: &VersionedDatabases, folder: &Path) -> Result<Vec<Vintage>> {
+pub(super) fn all(databases: &VersionedDatabases, folder: &Path) -> Result<Vec<ReleaseDatabase>> {
     let folder = env::package_dir().join(folder);
     let cannot = |error| Error::io("cannot read the databases of past releases", &folder, error);
     let mut files: Vec<PathBuf> = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn all(databases: &VersionedDatabases, folder: &Path) -> Result<Vec<V
     files.iter().map(|file| read(databases, file)).collect()
 }
 
-fn read(databases: &VersionedDatabases, file: &Path) -> Result<Vintage> {
+fn read(databases: &VersionedDatabases, file: &Path) -> Result<ReleaseDatabase> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let database: Scratch = match file.extension().is_some_and(|kind| kind == "sql") {
         true => {
@@ -54,7 +54,7 @@ fn read(databases: &VersionedDatabases, file: &Path) -> Result<Vintage> {
             .help("take a database as an app has left it, with the -wal that lies beside it"));
     }
     match databases.steps_of(database)? {
-        Some(steps) => Ok(Vintage { name, steps }),
+        Some(steps) => Ok(ReleaseDatabase { name, steps }),
         None => Err(Error::new(ErrorKind::Suite, format!("{name} has the schema of no version"))
             .path(file)
             .help("a release has shipped with a migration that was changed afterwards, or the file is of another app")),
