@@ -53,7 +53,7 @@ pub(super) fn watch(
 pub(super) fn of(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Option<Blame> {
     let effects = databases.effects(step.index);
     let origins: Vec<String> = databases
-        .over(&step.before.image)
+        .open(&step.before.image)
         .ok()
         .and_then(|before| databases.contents(&before).ok())?
         .tables

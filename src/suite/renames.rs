@@ -108,8 +108,11 @@ impl Renames {
 
     /// Whether an UPDATE puts other values in place of some of the column's, by the name that it has after the migration.
     pub(super) fn is_replaced(&self, table: &str, column: &str) -> bool {
-        let assigned =
-            self.tables.iter().filter(|table| table.name.eq_ignore_ascii_case(table)).flat_map(|table| &table.assigned);
+        let assigned = self
+            .tables
+            .iter()
+            .filter(|tracked| tracked.name.eq_ignore_ascii_case(table))
+            .flat_map(|tracked| &tracked.assigned);
         let mut of_column = assigned.filter(|assigned| assigned.column.eq_ignore_ascii_case(column)).peekable();
         of_column.peek().is_some() && of_column.all(|assigned| !assigned.reads_itself && !assigned.all_rows)
     }
