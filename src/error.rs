@@ -70,6 +70,15 @@ struct Inner {
     source: Option<BoxError>,
 }
 
+/// Returns the value, or panics with the whole report at the caller's line.
+#[track_caller]
+pub(crate) fn or_panic<T>(result: Result<T>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, headline: impl Into<String>) -> Self {
         Error {

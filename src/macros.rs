@@ -160,7 +160,7 @@ pub mod __private {
     use rusqlite::Connection;
 
     use crate::check::{self, Changes, Redact};
-    use crate::error::Result;
+    use crate::error::{Result, or_panic};
 
     pub use insta;
 
@@ -191,9 +191,6 @@ pub mod __private {
 
     #[track_caller]
     fn text(result: Result<String>) -> String {
-        match result {
-            Ok(text) => text,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(result)
     }
 }

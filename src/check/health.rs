@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::types::FromSql;
 
 use super::{Finding, Findings, mounts};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 use crate::sim::Disk;
 
 /// The numbers of a database, at one moment.
@@ -65,10 +65,7 @@ pub struct Health {
 /// When the database cannot be read.
 #[track_caller]
 pub fn health(connection: &Connection) -> Health {
-    match try_health(connection) {
-        Ok(health) => health,
-        Err(error) => panic!("{error}"),
-    }
+    or_panic(try_health(connection))
 }
 
 /// Like [`health`], without the panic.

@@ -16,7 +16,7 @@ use super::scratch::{Scratch, Workshop};
 use super::statistics::StatisticsFile;
 use super::testdb::TestDb;
 use crate::env;
-use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::error::{BoxError, Error, ErrorKind, Result, or_panic};
 use crate::migrations::{Ledger, Migrations};
 use crate::sim::Disk;
 
@@ -240,10 +240,7 @@ impl Template {
     /// When the template cannot be built or a PRAGMA of its profile does not take.
     #[track_caller]
     pub fn in_memory(&self) -> TestDb {
-        match self.try_in_memory() {
-            Ok(db) => db,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_in_memory())
     }
 
     /// Like [`in_memory`](Template::in_memory), without the panic.
@@ -261,10 +258,7 @@ impl Template {
     /// When the template cannot be built, a PRAGMA of its profile does not take, or a file cannot be written.
     #[track_caller]
     pub fn on_disk(&self) -> TestDb {
-        match self.try_on_disk() {
-            Ok(db) => db,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_on_disk())
     }
 
     /// Like [`on_disk`](Template::on_disk), without the panic.
@@ -283,10 +277,7 @@ impl Template {
     /// When there is no such version, and as [`in_memory`](Template::in_memory).
     #[track_caller]
     pub fn at(&self, version: i64) -> TestDb {
-        match self.try_at(version) {
-            Ok(db) => db,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_at(version))
     }
 
     /// Like [`at`](Template::at), without the panic.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::image::{self, Functions, Image, MAIN};
 use super::keep::Place;
 use super::profile::Profile;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 use crate::record::Tap;
 use crate::sim::{Blocks, Clock, Disk};
 
@@ -101,10 +101,7 @@ impl TestDb {
     /// When SQLite refuses.
     #[track_caller]
     pub fn connect(&self) -> Connection {
-        match self.try_connect() {
-            Ok(connection) => connection,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_connect())
     }
 
     /// Like [`connect`](TestDb::connect), without the panic.
@@ -133,10 +130,7 @@ impl TestDb {
     /// When SQLite refuses.
     #[track_caller]
     pub fn fork(&self) -> TestDb {
-        match self.try_fork() {
-            Ok(db) => db,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_fork())
     }
 
     /// Like [`fork`](TestDb::fork), without the panic.

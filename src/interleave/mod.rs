@@ -89,7 +89,7 @@ use self::troupe::{Action, Remedy, Task, Troupe};
 use self::verdict::{Blocked, Invariant, Problem};
 use crate::db::{Address, TestDb};
 use crate::env::{self, Shard};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::explore::{self, Failed, Guarded};
 
 /// All schedules of tasks that begin with the state of `db`. See the [module](self).
@@ -203,10 +203,7 @@ impl<'a> Explore<'a> {
     /// When a task panics, gets stuck or cannot be explored.
     #[track_caller]
     pub fn survey(self) -> Report {
-        match self.try_survey() {
-            Ok(report) => report,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_survey())
     }
 
     /// Like [`survey`](Explore::survey), without the panic.

@@ -1,9 +1,9 @@
 //! What can be asserted of a plan.
 
+use super::Plan;
 use super::advice::Goal;
 use super::tree::{Node, Path, Scan, Step};
-use super::{Plan, or_panic};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 
 impl Plan {
     /// Asserts that no table is read as a whole, but for those that [`allow_scan`](Plan::allow_scan) names. What counts as

@@ -73,7 +73,7 @@ use std::fmt;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Rows, Statement};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 pub use advice::{Advice, AdvisedIndex, Removed, UnusedIndex, UnusedIndexes, advise, unused_indexes};
 use catalog::Catalog;
 pub use growth::{Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
@@ -191,14 +191,6 @@ fn explain_again(connection: &Connection, sql: &str, values: &[Value]) -> Result
     match values {
         [] => try_explain(connection, sql),
         values => plan(connection, sql, &|statement| statement.query(rusqlite::params_from_iter(values))),
-    }
-}
-
-#[track_caller]
-fn or_panic<T>(result: Result<T>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => panic!("{error}"),
     }
 }
 

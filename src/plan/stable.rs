@@ -5,8 +5,8 @@ use rusqlite::Connection;
 use super::catalog::Catalog;
 use super::statistics::empty_copy;
 use super::tree::{self, Access, Path};
-use super::{Plan, or_panic, refused, try_explain};
-use crate::error::{Error, ErrorKind, Result};
+use super::{Plan, refused, try_explain};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::schema::{Count, StatisticsRows};
 use crate::sql::tokens;
 

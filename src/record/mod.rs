@@ -112,7 +112,7 @@ pub use self::ledger::{ChangedStatement, Ledger, LedgerDiff, LedgerPlan, LedgerS
 pub use self::queries::Queries;
 pub use self::query::Query;
 use crate::db::{Address, TestDb};
-use crate::error::Result;
+use crate::error::{Result, or_panic};
 
 impl TestDb {
     /// Runs `f` and tells what ran meanwhile on all connections to this database.
@@ -132,10 +132,7 @@ impl TestDb {
     /// When SQLite refuses the connection, and when `f` panics.
     #[track_caller]
     pub fn record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Queries<R> {
-        match self.try_record(f) {
-            Ok(queries) => queries,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_record(f))
     }
 
     /// Like [`record`](TestDb::record), without the panic if SQLite refuses the connection.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::query::Query;
 use super::{failure, scans, tables};
 use crate::db::Address;
-use crate::error::Result;
+use crate::error::{Result, or_panic};
 use crate::sql;
 
 /// What some code ran, and what it returned. `Display` lists each query once in its normal form, in the order of their
@@ -273,10 +273,7 @@ fn may_not_repeat(query: &Query) -> bool {
 
 #[track_caller]
 fn pass<T>(result: Result<T>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => panic!("{error}"),
-    }
+    or_panic(result)
 }
 
 impl<'a, R> IntoIterator for &'a Queries<R> {

@@ -25,6 +25,7 @@ use rusqlite::Connection;
 
 use crate::error::Result;
 
+pub use crate::sql::Name;
 pub use diff::{Difference, SchemaDiff};
 pub(crate) use statistics::{Count, StatisticsRows};
 pub(crate) use text::{TriggerText, VirtualTable};

@@ -6,6 +6,9 @@
 //! everything behind would become one statement, of which SQLite runs the first and rusqlite drops the others. For
 //! cutting, a scanner need not know more than `sqlite3_complete` does: strings, comments, words and semicolons.
 
+#[allow(dead_code, reason = "each area takes it over in its own commit")]
+mod cursor;
+mod name;
 mod normal;
 mod query;
 #[cfg(test)]
@@ -13,6 +16,11 @@ mod tests;
 mod tokens;
 mod values;
 
+#[allow(unused_imports, reason = "each area takes them over in its own commit")]
+pub(crate) use cursor::{Cursor, between_commas, end_of, outside, start_of};
+pub use name::Name;
+#[allow(unused_imports, reason = "each area takes it over in its own commit")]
+pub(crate) use name::same_name;
 pub(crate) use normal::{Names, normal, plain_name};
 pub(crate) use query::is_ordered;
 #[cfg(feature = "snapshots")]

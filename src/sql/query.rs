@@ -1,23 +1,14 @@
 //! What a query says beyond its first word.
 
-use super::tokens;
+use super::cursor::outside;
+use super::tokens::{Token, tokens};
 
 /// Whether the rows of a query come in an order that it asks for: `ORDER BY` outside of all parentheses. In parentheses
 /// stand subqueries, windows and arguments of aggregates; without quotes, ORDER is never a name.
 pub(crate) fn is_ordered(sql: &str) -> bool {
-    let (mut depth, mut behind_order) = (0_usize, false);
-    for token in tokens(sql) {
-        if token.is_symbol("(") {
-            depth += 1;
-        } else if token.is_symbol(")") {
-            depth = depth.saturating_sub(1);
-        }
-        if depth == 0 && behind_order && token.is("by") {
-            return true;
-        }
-        behind_order = depth == 0 && token.is("order");
-    }
-    false
+    let tokens = tokens(sql);
+    let outer: Vec<&Token<'_>> = outside(&tokens).map(|(_, token)| token).collect();
+    outer.windows(2).any(|pair| pair[0].is("order") && pair[1].is("by"))
 }
 
 /// A statement on one line, its comments left out and everything else as it is.

@@ -110,9 +110,6 @@ pub mod __private {
     #[cfg(feature = "snapshots")]
     #[track_caller]
     pub fn reviewed(suite: &Suite) -> Option<String> {
-        match suite.reviewed_schema() {
-            Ok(text) => text,
-            Err(error) => panic!("{error}"),
-        }
+        crate::error::or_panic(suite.reviewed_schema())
     }
 }

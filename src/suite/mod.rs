@@ -60,7 +60,7 @@ use std::fmt;
 use once_cell::sync::OnceCell;
 
 use crate::db::Template;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::migrations::Migrations;
 
 use cases::Case;
@@ -110,10 +110,7 @@ impl Suite {
     /// When one fails, with the reports of all that do.
     #[track_caller]
     pub fn run(&self) -> Report {
-        match self.try_run() {
-            Ok(report) => report,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_run())
     }
 
     /// Like [`run`](Suite::run), without the panic.

@@ -15,7 +15,7 @@ mod trial;
 use rusqlite::Connection;
 
 use super::{Finding, Findings};
-use crate::error::Result;
+use crate::error::{Result, or_panic};
 use crate::migrations::is_ledger;
 use crate::schema::bench::{Bench, Triggers};
 use crate::schema::declaration::Declaration;
@@ -70,10 +70,7 @@ pub const CODES: &[&str] = &[
 /// When SQLite cannot read the schema.
 #[track_caller]
 pub fn lint(connection: &Connection) -> Findings {
-    match try_lint(connection) {
-        Ok(findings) => findings,
-        Err(error) => panic!("{error}"),
-    }
+    or_panic(try_lint(connection))
 }
 
 /// Like [`lint()`], without the panic.

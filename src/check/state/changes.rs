@@ -11,7 +11,7 @@ use super::cell::{Cell, shown_both, shown_name};
 use super::compare::{self, Fate, Layout, Side, TableDiff};
 use super::redact::{Redact, Redacting};
 use crate::db::TestDb;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 
 /// How many rows of a table `Display` shows.
 const SHOWN_ROWS: usize = 200;
@@ -84,7 +84,7 @@ impl TestDb {
     /// When SQLite refuses to copy or to read; and with the panic of `f`, if it panics.
     #[track_caller]
     pub fn changes<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Changes<R> {
-        super::or_panic(self.try_changes(f))
+        or_panic(self.try_changes(f))
     }
 
     /// Like [`changes`](TestDb::changes), without the panic.
@@ -145,7 +145,7 @@ impl<R> Changes<R> {
     /// When another table changed.
     #[track_caller]
     pub fn assert_only(&self, tables: &[&str]) -> &Self {
-        super::or_panic(self.try_assert_only(tables))
+        or_panic(self.try_assert_only(tables))
     }
 
     /// Like [`assert_only`](Changes::assert_only), without the panic.

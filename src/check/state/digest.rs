@@ -7,7 +7,7 @@ use rusqlite::types::ValueRef;
 use xxhash_rust::xxh64::xxh64;
 
 use super::tables::{Reading, Table};
-use crate::error::Result;
+use crate::error::{Result, or_panic};
 
 /// What is in a database, as a number: equal for equal rows, whatever the order in which they were inserted. The names of
 /// tables and columns count; keys, types of columns, indexes and triggers do not.
@@ -47,7 +47,7 @@ pub struct TableDigest {
 /// When SQLite refuses to read.
 #[track_caller]
 pub fn digest(connection: &Connection) -> Digest {
-    super::or_panic(try_digest(connection))
+    or_panic(try_digest(connection))
 }
 
 /// Like [`digest`], without the panic.

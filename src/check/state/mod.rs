@@ -24,12 +24,3 @@ pub use redact::Redact;
 pub use rows::{Rows, rows};
 pub use same_data::{assert_same_data, try_assert_same_data};
 pub(crate) use tables::Reading;
-
-/// What panics instead of returning this error: the panic is at the caller of whoever is marked `#[track_caller]`.
-#[track_caller]
-fn or_panic<T>(result: crate::error::Result<T>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => panic!("{error}"),
-    }
-}

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::cell::{Cell, shown_name};
 use super::redact::{Redact, Redacting};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::sql;
 
 /// The rows of a query. `Display` is a table in which different rows look different: texts are quoted, numbers have a
@@ -89,7 +89,7 @@ impl Rows {
     /// When there is no such column: a redaction that redacts nothing is a mistake.
     #[track_caller]
     pub fn redact(self, column: &str, text: &str) -> Rows {
-        super::or_panic(self.try_redact(column, text))
+        or_panic(self.try_redact(column, text))
     }
 
     /// Like [`redact`](Rows::redact), without the panic.
@@ -113,7 +113,7 @@ impl Rows {
     /// When one of them is for a column that is not there.
     #[track_caller]
     pub fn redacted(self, redact: Redact) -> Rows {
-        super::or_panic(self.try_redacted(redact))
+        or_panic(self.try_redacted(redact))
     }
 
     /// Like [`redacted`](Rows::redacted), without the panic.

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::changes::fate_line;
 use super::compare::{self, Side, TableDiff};
 use super::redact::{Redact, Redacting};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::report::count;
 
 /// How many rows of a table, and how many tables, a failure shows.
@@ -41,7 +41,7 @@ const SHOWN_TABLES: usize = 10;
 /// When anything differs, with the rows; and when SQLite refuses to read.
 #[track_caller]
 pub fn assert_same_data(first: &Connection, second: &Connection) {
-    super::or_panic(try_assert_same_data(first, second));
+    or_panic(try_assert_same_data(first, second));
 }
 
 /// Like [`assert_same_data`], without the panic.

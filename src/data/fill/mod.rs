@@ -59,7 +59,7 @@ use self::request::Wishes;
 use crate::data::script::Script;
 use crate::db::TestDb;
 use crate::db::again_with;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 use crate::schema::Schema;
 
 /// Rows that are wanted. Nothing happens before [`insert`](Fill::insert).
@@ -221,10 +221,7 @@ impl Fill {
     /// When a table cannot be filled. Then nothing is inserted.
     #[track_caller]
     pub fn insert(&self, connection: &Connection) -> Filled {
-        match self.try_insert(connection) {
-            Ok(filled) => filled,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_insert(connection))
     }
 
     /// Like [`insert`](Fill::insert), without the panic.
@@ -397,10 +394,7 @@ impl TestDb {
     /// When the table cannot be filled. Then nothing is inserted.
     #[track_caller]
     pub fn fill(&self, table: &str, rows: u64) -> Filled {
-        match self.try_fill(table, rows) {
-            Ok(filled) => filled,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_fill(table, rows))
     }
 
     /// Like [`fill`](TestDb::fill), without the panic.

@@ -11,7 +11,7 @@ use super::tree::Tree;
 use crate::data::fill::within;
 use crate::data::script::Script;
 use crate::db::{Template, TestDb};
-use crate::error::Result;
+use crate::error::{Result, or_panic};
 
 /// Rows of one table, and the parents that they need. `Debug` and `Display` show them as a script of INSERTs.
 #[derive(Clone)]
@@ -114,10 +114,7 @@ impl Database<'_> {
     /// When the template cannot be built, or SQLite refuses a row.
     #[track_caller]
     pub fn in_memory(&self) -> TestDb {
-        match self.try_in_memory() {
-            Ok(db) => db,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_in_memory())
     }
 
     /// Like [`in_memory`](Database::in_memory), without the panic.

@@ -17,7 +17,7 @@ use crate::data::fill::{Fill, within};
 use crate::data::script::{Item, Script, Target};
 use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Template, TestDb};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::schema::{Schema, Table};
 use crate::sql::plain_name;
 
@@ -70,10 +70,7 @@ pub struct Violation {
 /// When the template cannot be built, or its schema cannot be read.
 #[track_caller]
 pub fn violations(template: &Template) -> Violations {
-    match try_violations(template) {
-        Ok(violations) => violations,
-        Err(error) => panic!("{error}"),
-    }
+    or_panic(try_violations(template))
 }
 
 /// Like [`violations`], without the panic.
@@ -247,10 +244,7 @@ impl Violations {
     /// When one got into its table, and when no row was found for a constraint.
     #[track_caller]
     pub fn assert_refused(&self) -> &Violations {
-        match self.try_assert_refused() {
-            Ok(this) => this,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_assert_refused())
     }
 
     /// Like [`assert_refused`](Violations::assert_refused), without the panic.

@@ -9,9 +9,9 @@ use std::fmt;
 use rusqlite::Connection;
 
 pub use self::class::Growth;
-use super::{Plan, or_panic, refused, try_explain};
+use super::{Plan, refused, try_explain};
 use crate::db::{Template, TestDb};
-use crate::error::{BoxError, Error, ErrorKind, Refusal, Result};
+use crate::error::{BoxError, Error, ErrorKind, Refusal, Result, or_panic};
 use crate::progress::Progress;
 
 /// The steps of a query on databases of several sizes, and the class that they grow by. [`growth`] and [`growth_of`] make
