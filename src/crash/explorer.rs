@@ -137,9 +137,9 @@ pub(super) enum Problem {
 pub(crate) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failed>> {
     let settings = env::settings()?;
     let replay = explore::replay("crash", Cut::parse, "crash:17:torn:3.1")?;
-    let stage = db.stage()?;
-    let (recording, deterministic) = record_twice(db, &stage, action)?;
-    let mut contents = Contents::new(stage.functions());
+    let base = db.memory_copy()?;
+    let (recording, deterministic) = record_twice(db, &base, action)?;
+    let mut contents = Contents::new(base.functions());
     let boundaries = Boundaries::find(&recording, &mut contents)?;
     if boundaries.commits() == 0 {
         if options.may_change_nothing {
@@ -166,9 +166,9 @@ pub(crate) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Option
 }
 
 /// Two runs: the second tells whether a failure can be repeated.
-fn record_twice(db: &TestDb, stage: &Address, action: &mut Action<'_>) -> Result<(Recording, bool)> {
+fn record_twice(db: &TestDb, base: &Address, action: &mut Action<'_>) -> Result<(Recording, bool)> {
     let guarded = Guarded::new(db);
-    let recorded = record(stage, action).and_then(|recording| Ok((recording, record(stage, action)?)));
+    let recorded = record(base, action).and_then(|recording| Ok((recording, record(base, action)?)));
     // Said first: what else went wrong may follow from it.
     guarded.check(ErrorKind::Crash, &["the action"])?;
     let (recording, again) = recorded?;

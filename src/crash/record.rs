@@ -74,9 +74,9 @@ impl Drop for Running {
     }
 }
 
-/// Runs the action on a copy of the stage. The log starts before the database is opened and ends after it is closed.
-pub(super) fn record(stage: &Address, action: &mut Action<'_>) -> Result<Recording> {
-    let copy = stage.fork();
+/// Runs the action on a copy of the base. The log starts before the database is opened and ends after it is closed.
+pub(super) fn record(base: &Address, action: &mut Action<'_>) -> Result<Recording> {
+    let copy = base.fork();
     let files = copy.disk().files();
     let capture = Arc::new(Capture::default());
     let log = OpLog::new({

@@ -50,7 +50,7 @@ fn same_on_real_files(journal_mode: &'static str, synchronous: &'static str) {
         }
         Ok(())
     });
-    let recording = record(&db.stage().unwrap(), &mut action).unwrap();
+    let recording = record(&db.memory_copy().unwrap(), &mut action).unwrap();
     let mut contents = Contents::new(None);
     let boundaries = super::record::Boundaries::find(&recording, &mut contents).unwrap();
     assert_eq!(boundaries.commits(), 3);
@@ -111,7 +111,7 @@ fn the_name_of_an_image_stands_for_its_files() {
     let mut action = explore::action(|db: &mut Connection| -> rusqlite::Result<()> {
         db.execute_batch("INSERT INTO t VALUES (1)").and_then(|()| db.execute_batch("INSERT INTO t VALUES (2)"))
     });
-    let recording = record(&db.stage().unwrap(), &mut action).unwrap();
+    let recording = record(&db.memory_copy().unwrap(), &mut action).unwrap();
     let mut model = Model::new(&recording.files);
     let mut seen: std::collections::HashMap<u64, Files> = std::collections::HashMap::new();
     let mut again = 0;

@@ -275,7 +275,7 @@ impl TestDb {
 
     /// A copy of this database in memory, for running code on it again and again: with the same profile and functions, and
     /// a clock that stands at the time that it is here.
-    pub(crate) fn stage(&self) -> Result<Address> {
+    pub(crate) fn memory_copy(&self) -> Result<Address> {
         let disk = self.snapshot().map_err(|error| Error::io("cannot read the database", &self.path, error))?;
         disk.clock().show(self.clock());
         disk.clock().stop();

@@ -47,7 +47,7 @@ const MOST: u64 = 1000;
 const SEED: u64 = 0x5eed;
 
 pub(super) struct Sweeper<'a, 'o> {
-    stage: Address,
+    base: Address,
     pub(super) contents: Contents,
     /// The numbers of the contents before and after the action.
     pub(super) before: usize,
@@ -92,14 +92,14 @@ pub(super) enum Problem {
 pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failed>> {
     let settings = env::settings()?;
     let replay = explore::replay("fault", Fault::parse, "fault:full:12")?;
-    let stage = db.stage()?;
+    let base = db.memory_copy()?;
     let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| options.want(*kind)).collect();
     let of_memory = kinds.iter().chain(replay.as_ref().map(|fault| &fault.kind)).any(|kind| kind.is_of_memory());
     if of_memory {
         memory_can_fail()?;
     }
     let guarded = Guarded::new(db);
-    let learnt = learn(&stage, action, of_memory);
+    let learnt = learn(&base, action, of_memory);
     guarded.check(ErrorKind::Fault, &["the action"])?;
     drop(guarded);
     let (contents, before, after, counted) = learnt?;
@@ -112,7 +112,7 @@ pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<
     if kinds.iter().all(|kind| counted.places(*kind) == 0) {
         return Err(nowhere(&kinds).into());
     }
-    let mut sweeper = Sweeper { stage, contents, before, after, options };
+    let mut sweeper = Sweeper { base, contents, before, after, options };
     sweeper.invariants_hold()?;
     let mut report = Report::default();
     if let Some(fault) = replay.filter(|fault| fault.at <= counted.places(fault.kind)) {
@@ -184,13 +184,13 @@ fn connect(copy: &Address, of_memory: bool) -> Result<(Connection, Chance)> {
 }
 
 /// Runs the action twice without a fault. It has to do the same, or nothing could be said of the runs with one.
-fn learn(stage: &Address, action: &mut Action<'_>, of_memory: bool) -> Result<(Contents, usize, usize, Arc<Saboteur>)> {
+fn learn(base: &Address, action: &mut Action<'_>, of_memory: bool) -> Result<(Contents, usize, usize, Arc<Saboteur>)> {
     let unreadable =
         |says: String| Error::new(ErrorKind::Fault, "the database cannot be read").evidence("SQLite says", says);
-    let mut contents = Contents::new(stage.functions());
-    let before = contents.learn(&stage.disk().files()).map_err(unreadable)?;
+    let mut contents = Contents::new(base.functions());
+    let before = contents.learn(&base.disk().files()).map_err(unreadable)?;
     let mut once = |contents: &mut Contents| -> Result<(usize, Arc<Saboteur>)> {
-        let copy = stage.fork();
+        let copy = base.fork();
         let (mut connection, _) = connect(&copy, of_memory)?;
         let counter = Saboteur::new(None, &copy.disk().files(), None);
         copy.disk().gate().set(Some(Arc::clone(&counter) as Arc<dyn Watch>));
@@ -239,7 +239,7 @@ impl Sweeper<'_, '_> {
     }
 
     fn run(&mut self, action: &mut Action<'_>, fault: Fault, recorded: bool) -> Result<Run> {
-        let copy = self.stage.fork();
+        let copy = self.base.fork();
         let (mut connection, mut chance) = connect(&copy, fault.kind.is_of_memory())?;
         let capture = recorded.then(Arc::<Capture>::default);
         let saboteur = Saboteur::new(Some(fault), &copy.disk().files(), capture.clone());

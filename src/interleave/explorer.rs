@@ -1,7 +1,7 @@
 //! The way through the schedules: which are run, what each came to, and the worst that was found.
 //!
 //! ```text
-//! task on its thread -> trace hook: a statement starts -> stage: whose turn? -> choices (every one, drawn, replayed)
+//! task on its thread -> trace hook: a statement starts -> scheduler: whose turn? -> choices (every one, drawn, replayed)
 //!                    -> gate: a lock, a sleep          ->                    -> locks: what was refused, and does waiting help
 //! ```
 //!
@@ -21,8 +21,8 @@
 //!   may be left out of it. Before that, each serial order is run, and one twice: what is not deterministic cannot be
 //!   judged.
 //! - **Threads are detached**, so closures are `'static`: a task that is stuck must not keep the process from ending.
-//!   A standstill is certain when the system says that the thread sleeps; a slow machine is not a deadlock.
-//! - **Lists of statements run on the same stage**: a second way to wait for locks would be a second set of rules, and
+//!   A stall is certain when the system says that the thread sleeps; a slow machine is not a deadlock.
+//! - **Lists of statements run on the same scheduler**: a second way to wait for locks would be a second set of rules, and
 //!   more than half of a schedule's time goes into its connections and the digest of its state. Lists are split once,
 //!   not in each schedule.
 
@@ -30,10 +30,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::failure;
 use super::report::{How, Report};
+use super::scheduler::Outcome;
 use super::schedules::{Chooser, Every, Grain, orders};
-use super::serial::Rehearsal;
-use super::stage::Outcome;
-use super::troupe::{Run, Task};
+use super::serial_runs::SerialRuns;
+use super::threads::{Run, Task};
 use super::verdict::{Invariant, Problem, Verdict, alone, judge};
 use crate::draw::{self, Draw};
 use crate::env::Shard;
@@ -66,7 +66,7 @@ pub(super) struct Found {
 const GUESSES: u32 = 64;
 
 pub(super) struct Explorer<'a, 'r> {
-    pub(super) rehearsal: &'a mut Rehearsal<'r>,
+    pub(super) serial_runs: &'a mut SerialRuns<'r>,
     pub(super) tasks: &'a [Task],
     pub(super) plan: &'a Plan<'a>,
     pub(super) found: Vec<Found>,
@@ -76,9 +76,9 @@ pub(super) struct Explorer<'a, 'r> {
 }
 
 impl<'a, 'r> Explorer<'a, 'r> {
-    pub(super) fn new(rehearsal: &'a mut Rehearsal<'r>, tasks: &'a [Task], plan: &'a Plan<'a>) -> Self {
+    pub(super) fn new(serial_runs: &'a mut SerialRuns<'r>, tasks: &'a [Task], plan: &'a Plan<'a>) -> Self {
         Explorer {
-            rehearsal,
+            serial_runs,
             tasks,
             plan,
             found: Vec::new(),
@@ -90,14 +90,14 @@ impl<'a, 'r> Explorer<'a, 'r> {
 
     /// Runs the serial orders and then the schedules.
     pub(super) fn go(&mut self) -> Result<Report> {
-        if let Some(how) = self.rehearse()? {
+        if let Some(how) = self.run_serial_orders()? {
             return Ok(self.report(how, None));
         }
         let (statements, touches) = self.sizes();
         let (all, of_locks) = (orders(&statements), orders(&touches));
         if let Some((grain, steps)) = &self.plan.replay {
-            let run = self.rehearsal.run(Chooser::Steps(steps.clone()), *grain)?;
-            if run.played.complete || run.played.stuck.is_some() {
+            let run = self.serial_runs.run(Chooser::Steps(steps.clone()), *grain)?;
+            if run.schedule.complete || run.schedule.stuck.is_some() {
                 self.take(run, *grain)?;
                 return Ok(self.report(How::Replayed, Some(all)));
             }
@@ -135,8 +135,8 @@ impl<'a, 'r> Explorer<'a, 'r> {
         let key = draw::named(0, "how many schedules");
         let mut sum = 0_u128;
         for number in 0..GUESSES {
-            let run = self.rehearsal.run(Chooser::Evenly(Draw::new(draw::key(key, number.into()))), grain)?;
-            let choices = run.played.decisions.iter().map(|decision| u128::from(decision.able.count_ones()));
+            let run = self.serial_runs.run(Chooser::Evenly(Draw::new(draw::key(key, number.into()))), grain)?;
+            let choices = run.schedule.decisions.iter().map(|decision| u128::from(decision.able.count_ones()));
             sum = sum.saturating_add(choices.fold(1, u128::saturating_mul));
             if alone(&run).is_some_and(|problem| problem.ends_it_all()) {
                 self.take(run, grain)?;
@@ -147,14 +147,14 @@ impl<'a, 'r> Explorer<'a, 'r> {
     }
 
     /// Runs the tasks one after another, in every order. Says how far it went if there is no sense in going on.
-    fn rehearse(&mut self) -> Result<Option<How>> {
-        let orders = self.rehearsal.orders();
+    fn run_serial_orders(&mut self) -> Result<Option<How>> {
+        let orders = self.serial_runs.orders();
         for order in &orders {
-            self.rehearsal.serial(order)?;
+            self.serial_runs.serial(order)?;
             (self.plan.works_on_copies)()?;
             // What goes wrong without a second writer needs no schedule.
-            if let Some(problem) = alone(self.rehearsal.serial(order)?) {
-                let run = self.rehearsal.take(order);
+            if let Some(problem) = alone(self.serial_runs.serial(order)?) {
+                let run = self.serial_runs.take(order);
                 self.found.push(Found { problem, grain: Grain::Statements, run, count: 1 });
                 self.schedules = 1;
                 return Ok(Some(How::OneAfterAnother));
@@ -164,11 +164,11 @@ impl<'a, 'r> Explorer<'a, 'r> {
         self.refuse_what_tells_nothing(&orders)?;
         let mut checkpoints = false;
         for order in &orders {
-            checkpoints |= self.rehearsal.serial(order)?.played.checkpointed;
+            checkpoints |= self.serial_runs.serial(order)?.schedule.checkpointed;
         }
-        self.rehearsal.checkpoints = checkpoints;
+        self.serial_runs.checkpoints = checkpoints;
         let (statements, _) = self.sizes();
-        self.rehearsal.patience = statements.iter().max().map_or(0, |most| most * 20 + 200);
+        self.serial_runs.max_statements = statements.iter().max().map_or(0, |most| most * 20 + 200);
         Ok(None)
     }
 
@@ -176,8 +176,8 @@ impl<'a, 'r> Explorer<'a, 'r> {
     /// anew the next may leave nothing to be seen.
     pub(super) fn comes_to_the_same(&mut self, orders: &[Vec<usize>]) -> Result<()> {
         for order in orders {
-            let again = self.rehearsal.fresh_serial(order)?;
-            let first = self.rehearsal.serial(order)?;
+            let again = self.serial_runs.fresh_serial(order)?;
+            let first = self.serial_runs.serial(order)?;
             if !again.agrees(first) {
                 return Err(failure::not_deterministic(self.tasks, first, &again)?);
             }
@@ -190,8 +190,8 @@ impl<'a, 'r> Explorer<'a, 'r> {
         for (number, task) in self.tasks.iter().enumerate() {
             let (mut idle, mut failed) = (true, None);
             for order in orders {
-                let run = self.rehearsal.serial(order)?;
-                idle &= run.played.statements[number] == 0 && run.played.touches[number] == 0;
+                let run = self.serial_runs.serial(order)?;
+                idle &= run.schedule.statements[number] == 0 && run.schedule.touches[number] == 0;
                 match &run.outcomes[number] {
                     Some(Outcome::Failed(error)) if failed != Some(None) => failed = Some(Some(error.clone())),
                     _ => failed = Some(None),
@@ -211,8 +211,8 @@ impl<'a, 'r> Explorer<'a, 'r> {
         }
         let Some(invariant) = self.plan.invariant else { return Ok(()) };
         for order in orders {
-            let run = self.rehearsal.serial(order)?;
-            if let Err(why) = invariant(&run.place.look()?) {
+            let run = self.serial_runs.serial(order)?;
+            if let Err(why) = invariant(&run.database.look()?) {
                 let names = failure::in_order(self.tasks, order);
                 return Err(Error::new(
                     ErrorKind::Schedule,
@@ -227,11 +227,11 @@ impl<'a, 'r> Explorer<'a, 'r> {
     /// The most statements that each task runs in any order, and the most that touch a lock.
     fn sizes(&mut self) -> (Vec<u64>, Vec<u64>) {
         let mut sizes = (vec![0; self.tasks.len()], vec![0; self.tasks.len()]);
-        for order in self.rehearsal.orders() {
-            let Ok(run) = self.rehearsal.serial(&order) else { continue };
+        for order in self.serial_runs.orders() {
+            let Ok(run) = self.serial_runs.serial(&order) else { continue };
             for task in 0..self.tasks.len() {
-                sizes.0[task] = sizes.0[task].max(run.played.statements[task]);
-                sizes.1[task] = sizes.1[task].max(run.played.touches[task]);
+                sizes.0[task] = sizes.0[task].max(run.schedule.statements[task]);
+                sizes.1[task] = sizes.1[task].max(run.schedule.touches[task]);
             }
         }
         sizes
@@ -249,12 +249,12 @@ impl<'a, 'r> Explorer<'a, 'r> {
             if ran >= most {
                 return Ok(false);
             }
-            let run = self.rehearsal.run(chooser, grain)?;
-            if !run.played.fits {
+            let run = self.serial_runs.run(chooser, grain)?;
+            if !run.schedule.fits {
                 return Err(failure::not_repeatable(self.tasks));
             }
             ran += 1;
-            if every.ran(&run.played.decisions) && self.take(run, grain)? {
+            if every.ran(&run.schedule.decisions) && self.take(run, grain)? {
                 break;
             }
             progress.at(ran);
@@ -271,8 +271,8 @@ impl<'a, 'r> Explorer<'a, 'r> {
             let draw = Draw::new(draw::key(draw::named(self.plan.seed, "interleave"), index));
             // Few switches find what needs a long run undisturbed; many find the rest.
             let percent = [8, 20, 50, 70][(index % 4) as usize];
-            let run = self.rehearsal.run(Chooser::Chance(draw, percent), Grain::Locks)?;
-            if seen.insert(run.played.steps.clone()) && self.take(run, Grain::Locks)? {
+            let run = self.serial_runs.run(Chooser::Chance(draw, percent), Grain::Locks)?;
+            if seen.insert(run.schedule.steps.clone()) && self.take(run, Grain::Locks)? {
                 break;
             }
             progress.at(index);
@@ -295,14 +295,14 @@ impl<'a, 'r> Explorer<'a, 'r> {
     fn take(&mut self, run: Run, grain: Grain) -> Result<bool> {
         (self.plan.works_on_copies)()?;
         self.schedules += 1;
-        if let Some((reader, writer)) = run.played.held_back {
+        if let Some((reader, writer)) = run.schedule.held_back {
             let (reader, writer) = (&self.tasks[reader].name, &self.tasks[writer].name);
             let note = format!(
                 "{reader} is still reading when {writer} makes a checkpoint, which stops there: the WAL cannot be reset"
             );
             *self.notes.entry(note).or_default() += 1;
         }
-        let verdict = judge(self.rehearsal, &run, self.plan.may_fail, self.plan.invariant)?;
+        let verdict = judge(self.serial_runs, &run, self.plan.may_fail, self.plan.invariant)?;
         let label = match &verdict {
             Verdict::Serial(order) => failure::as_if(self.tasks, order, &run),
             Verdict::Bad(problem) => failure::headline(self.tasks, problem),

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::explorer::Found;
 use super::locks::Refusal;
 use super::report::Report;
+use super::scheduler::{Line, Outcome};
 use super::schedules::token;
-use super::serial::Rehearsal;
-use super::stage::{Line, Outcome};
-use super::troupe::{Remedy, Run, Task};
+use super::serial_runs::SerialRuns;
+use super::threads::{Remedy, Run, Task};
 use super::verdict::{Blocked, Problem};
 use crate::check::{Changes, changes_between};
 use crate::error::{Error, ErrorKind, Result};
@@ -78,7 +78,7 @@ pub(super) struct Tried {
 
 /// The whole report of a failure.
 pub(super) fn render(
-    rehearsal: &mut Rehearsal<'_>,
+    serial_runs: &mut SerialRuns<'_>,
     tasks: &[Task],
     found: &Found,
     report: &Report,
@@ -86,25 +86,25 @@ pub(super) fn render(
 ) -> Result<Error> {
     let (problem, run) = (&found.problem, &found.run);
     let nearest = match problem {
-        Problem::NoSerialOrder => nearest(rehearsal, run)?,
+        Problem::NoSerialOrder => nearest(serial_runs, run)?,
         _ => None,
     };
     let headline = match problem {
-        Problem::NoSerialOrder => no_serial_order(rehearsal, tasks, run, nearest.as_ref())?,
+        Problem::NoSerialOrder => no_serial_order(serial_runs, tasks, run, nearest.as_ref())?,
         _ => headline(tasks, problem),
     };
     let mut error = Error::new(ErrorKind::Schedule, headline);
-    if !run.played.lines.is_empty() {
+    if !run.schedule.lines.is_empty() {
         let which = match (found.count, report.schedules) {
             (_, 1) => String::from("schedule"),
             (count, of) => format!("schedule, the shortest of {count} like it, of {of}"),
         };
-        error = error.evidence(which, schedule(tasks, &run.played.lines, problem));
+        error = error.evidence(which, schedule(tasks, &run.schedule.lines, problem));
     }
     match problem {
         Problem::Invariant(why) => error = error.evidence("it says", why.as_str()),
         Problem::Endless(task) => {
-            let counted = run.played.statements[*task];
+            let counted = run.schedule.statements[*task];
             error = error.evidence("statements", format!("{} has run {counted} of them", tasks[*task].name));
         }
         _ => {}
@@ -118,7 +118,7 @@ pub(super) fn render(
             );
         }
         if *differ {
-            let serial = results(tasks, &rehearsal.serial(order)?.outcomes);
+            let serial = results(tasks, &serial_runs.serial(order)?.outcomes);
             error = error.evidence(format!("results of {order_in_words}"), serial);
         }
     }
@@ -135,7 +135,7 @@ pub(super) fn render(
     let failed = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Failed(_)));
     if let Some(nearest) = &nearest
         && !run.outcomes.iter().any(failed)
-        && is_shared_out(rehearsal, run, nearest)?
+        && is_shared_out(serial_runs, run, nearest)?
     {
         error = error.help(
             "where tasks may share the work out between them, as workers do with jobs, let each return what does not tell who \
@@ -145,7 +145,7 @@ pub(super) fn render(
     for (note, count) in &report.notes {
         error = error.note(format!("in {count} schedules, {note}"));
     }
-    Ok(error.note(replay_note(token(found.grain, &run.played.steps))))
+    Ok(error.note(replay_note(token(found.grain, &run.schedule.steps))))
 }
 
 /// Who ran which statement, and what SQLite made of it.
@@ -221,11 +221,11 @@ struct Nearest {
     differ: bool,
 }
 
-fn nearest(rehearsal: &mut Rehearsal<'_>, run: &Run) -> Result<Option<Nearest>> {
+fn nearest(serial_runs: &mut SerialRuns<'_>, run: &Run) -> Result<Option<Nearest>> {
     let mut best: Option<((usize, usize), Nearest)> = None;
-    for order in Rehearsal::candidates(run) {
-        let serial = rehearsal.serial(&order)?;
-        let changes = changes_between(&serial.place.look()?, &run.place.look()?)?;
+    for order in SerialRuns::candidates(run) {
+        let serial = serial_runs.serial(&order)?;
+        let changes = changes_between(&serial.database.look()?, &run.database.look()?)?;
         let differ = order.iter().filter(|task| serial.outcomes[**task] != run.outcomes[**task]).count();
         let far = (rows(&changes).len(), differ);
         if best.as_ref().is_none_or(|(nearest, _)| far < *nearest) {
@@ -251,7 +251,7 @@ fn rows(changes: &Changes) -> BTreeSet<String> {
 
 /// What kind of anomaly it is, as far as the state shows it.
 fn no_serial_order(
-    rehearsal: &mut Rehearsal<'_>,
+    serial_runs: &mut SerialRuns<'_>,
     tasks: &[Task],
     run: &Run,
     nearest: Option<&Nearest>,
@@ -269,22 +269,22 @@ fn no_serial_order(
         });
     }
     if let Some(nearest) = same_state {
-        return Ok(match is_shared_out(rehearsal, run, nearest)? {
+        return Ok(match is_shared_out(serial_runs, run, nearest)? {
             true => format!("no serial order of {all} returns this, though the state is that of one"),
             false => format!("no serial order of {all} returns this: they read what never was at one time"),
         });
     }
-    let before = rehearsal.base.look()?;
-    let done = rows(&changes_between(&before, &run.place.look()?)?);
+    let before = serial_runs.base.look()?;
+    let done = rows(&changes_between(&before, &run.database.look()?)?);
     let mut own = Vec::new();
     for task in 0..tasks.len() {
-        let alone = rehearsal.serial(&[task])?;
-        if alone.state == run.state {
+        let alone = serial_runs.serial(&[task])?;
+        if alone.digest == run.digest {
             let others = tasks.iter().enumerate().filter(|(other, _)| *other != task);
             let lost: Vec<&str> = others.map(|(_, task)| task.name.as_str()).collect();
             return Ok(format!("lost update: the state is as if {} had not run", lost.join(", ")));
         }
-        own.push(rows(&changes_between(&before, &alone.place.look()?)?));
+        own.push(rows(&changes_between(&before, &alone.database.look()?)?));
     }
     if let Some((one, other, table)) = overwritten(&own, &done) {
         let (one, other) = (&tasks[one].name, &tasks[other].name);
@@ -299,11 +299,11 @@ fn no_serial_order(
 
 /// Whether the state is that of a serial order, and who returns something else changes rows itself: what it returns may be
 /// what it did.
-fn is_shared_out(rehearsal: &mut Rehearsal<'_>, run: &Run, nearest: &Nearest) -> Result<bool> {
-    let before = rehearsal.base.look()?;
+fn is_shared_out(serial_runs: &mut SerialRuns<'_>, run: &Run, nearest: &Nearest) -> Result<bool> {
+    let before = serial_runs.base.look()?;
     for &task in &nearest.order {
-        let returns_another = rehearsal.serial(&nearest.order)?.outcomes[task] != run.outcomes[task];
-        if returns_another && changes_between(&before, &rehearsal.serial(&[task])?.place.look()?)?.is_empty() {
+        let returns_another = serial_runs.serial(&nearest.order)?.outcomes[task] != run.outcomes[task];
+        if returns_another && changes_between(&before, &serial_runs.serial(&[task])?.database.look()?)?.is_empty() {
             return Ok(false);
         }
     }
@@ -379,7 +379,7 @@ pub(super) fn not_deterministic(tasks: &[Task], first: &Run, again: &Run) -> Res
         ErrorKind::Schedule,
         format!("{} do not do the same when they run again, one after another", names(tasks)),
     );
-    let changes = changes_between(&first.place.look()?, &again.place.look()?)?;
+    let changes = changes_between(&first.database.look()?, &again.database.look()?)?;
     if !changes.is_empty() {
         error = error.evidence("state (- first, + again, ~ both)", changes.to_string().trim_end());
     }

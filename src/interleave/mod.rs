@@ -69,12 +69,12 @@ mod explorer;
 mod failure;
 mod locks;
 mod report;
+mod scheduler;
 mod schedules;
-mod serial;
-mod stage;
-mod standstill;
-mod steps;
-mod troupe;
+mod serial_runs;
+mod stall;
+mod statement_list;
+mod threads;
 mod verdict;
 
 use std::fmt::{self, Debug, Display};
@@ -84,8 +84,8 @@ use rusqlite::Connection;
 
 use self::explorer::{Explorer, Plan};
 pub use self::report::Report;
-use self::serial::Rehearsal;
-use self::troupe::{Action, Remedy, Task, Troupe};
+use self::serial_runs::SerialRuns;
+use self::threads::{Action, Remedy, Task, TaskThreads};
 use self::verdict::{Blocked, Invariant, Problem};
 use crate::db::{Address, TestDb};
 use crate::env::{self, Shard};
@@ -140,7 +140,7 @@ impl<'a> Explore<'a> {
     /// assert!(report.is_exhaustive());
     /// ```
     pub fn steps<S: AsRef<str>>(self, name: impl Into<String>, steps: impl IntoIterator<Item = S>) -> Self {
-        self.with(name.into(), steps::action(steps))
+        self.with(name.into(), statement_list::action(steps))
     }
 
     fn with(mut self, name: String, action: Action) -> Self {
@@ -219,11 +219,11 @@ impl<'a> Explore<'a> {
         let settings = env::settings()?;
         self.refuse_bad_casts()?;
         let replay = explore::replay(schedules::WORD, schedules::parse, "schedule:a2b3a1")?;
-        let base = self.db.stage()?;
-        let guarded = Guarded::against(self.db, |_| stage::task_of_this_thread());
+        let base = self.db.memory_copy()?;
+        let guarded = Guarded::against(self.db, |_| scheduler::task_of_this_thread());
         let names: Vec<&str> = self.tasks.iter().map(|task| task.name.as_str()).collect();
         let works_on_copies = || guarded.check(ErrorKind::Schedule, &names);
-        let troupe = Troupe::new(&self.tasks)?;
+        let threads = TaskThreads::new(&self.tasks)?;
         let plan = Plan {
             limit: self.limit,
             seed: settings.seed.unwrap_or(self.seed),
@@ -233,19 +233,19 @@ impl<'a> Explore<'a> {
             invariant: self.invariant.as_ref(),
             works_on_copies: &works_on_copies,
         };
-        let mut rehearsal = Rehearsal::new(&troupe, &base, self.tasks.len(), Remedy::None);
-        let mut explorer = Explorer::new(&mut rehearsal, &self.tasks, &plan);
+        let mut serial_runs = SerialRuns::new(&threads, &base, self.tasks.len(), Remedy::None);
+        let mut explorer = Explorer::new(&mut serial_runs, &self.tasks, &plan);
         let report = explorer.go()?;
         let found = std::mem::take(&mut explorer.found).into_iter().filter(|found| fails(&found.problem));
         let Some(worst) = found.min_by(|one, other| one.problem.cmp(&other.problem)) else { return Ok(report) };
         if worst.problem == Problem::NoSerialOrder {
-            explorer.comes_to_the_same(&explorer.rehearsal.orders())?;
+            explorer.comes_to_the_same(&explorer.serial_runs.orders())?;
         }
         let tried = self.remedy(&base, plan, &worst.problem)?;
-        let error = failure::render(&mut rehearsal, &self.tasks, &worst, &report, tried.as_ref())?;
+        let error = failure::render(&mut serial_runs, &self.tasks, &worst, &report, tried.as_ref())?;
         Err(Box::new(Failed {
             error,
-            left: worst.run.played.stuck.is_none().then(|| Arc::clone(worst.run.place.disk())),
+            left: worst.run.schedule.stuck.is_none().then(|| Arc::clone(worst.run.database.disk())),
         }))
     }
 
@@ -255,9 +255,9 @@ impl<'a> Explore<'a> {
         let plan = Plan { replay: None, shard: Shard::ALL, limit: plan.limit.min(300), ..plan };
         for remedy in remedies(problem) {
             // On threads of their own: what helps in one way may get stuck in another.
-            let troupe = Troupe::new(&self.tasks)?;
-            let mut rehearsal = Rehearsal::new(&troupe, base, self.tasks.len(), *remedy);
-            let mut explorer = Explorer::new(&mut rehearsal, &self.tasks, &plan);
+            let threads = TaskThreads::new(&self.tasks)?;
+            let mut serial_runs = SerialRuns::new(&threads, base, self.tasks.len(), *remedy);
+            let mut explorer = Explorer::new(&mut serial_runs, &self.tasks, &plan);
             // That it cannot be tried on these tasks is no news.
             if let Ok(report) = explorer.go()
                 && explorer.found.is_empty()

@@ -3,10 +3,10 @@
 use rusqlite::Connection;
 
 use super::locks::Refusal;
+use super::scheduler::{Outcome, Stuck};
 use super::schedules::bits;
-use super::serial::Rehearsal;
-use super::stage::{Outcome, Stuck};
-use super::troupe::Run;
+use super::serial_runs::SerialRuns;
+use super::threads::Run;
 use crate::error::Result;
 
 /// What the app says of every state that it may be in: why it does not hold, if it does not.
@@ -80,7 +80,7 @@ pub(super) enum Verdict {
 
 /// Judges a run. Tasks that `may_fail` may return any error, if they leave nothing behind.
 pub(super) fn judge(
-    rehearsal: &mut Rehearsal<'_>,
+    serial_runs: &mut SerialRuns<'_>,
     run: &Run,
     may_fail: bool,
     invariant: Option<&Invariant<'_>>,
@@ -88,9 +88,9 @@ pub(super) fn judge(
     if let Some(problem) = alone(run) {
         return Ok(Verdict::Bad(problem));
     }
-    let Some(order) = rehearsal.order_of(run)? else { return Ok(Verdict::Bad(Problem::NoSerialOrder)) };
+    let Some(order) = serial_runs.order_of(run)? else { return Ok(Verdict::Bad(Problem::NoSerialOrder)) };
     if let Some(invariant) = invariant
-        && let Err(why) = invariant(&run.place.look()?)
+        && let Err(why) = invariant(&run.database.look()?)
     {
         return Ok(Verdict::Bad(Problem::Invariant(why)));
     }
@@ -100,7 +100,7 @@ pub(super) fn judge(
         }
         for (task, outcome) in run.outcomes.iter().enumerate().filter(|(task, _)| !order.contains(task)) {
             if let Some(Outcome::Failed(says)) = outcome
-                && !rehearsal.fails_so(task, says)?
+                && !serial_runs.fails_so(task, says)?
             {
                 return Ok(Verdict::Bad(Problem::Fails(task, says.clone())));
             }
@@ -112,7 +112,7 @@ pub(super) fn judge(
 /// What is wrong with a run whatever other runs come to.
 pub(super) fn alone(run: &Run) -> Option<Problem> {
     let panicked = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Panicked(_)));
-    match run.played.stuck {
+    match run.schedule.stuck {
         Some(Stuck::Outside(task)) => Some(Problem::Outside(task)),
         Some(Stuck::Endless(task)) => Some(Problem::Endless(task)),
         None => match run.outcomes.iter().position(panicked) {
@@ -125,12 +125,12 @@ pub(super) fn alone(run: &Run) -> Option<Problem> {
 /// The first task that failed because of a lock.
 fn blocked(run: &Run) -> Option<(usize, Blocked)> {
     let failed = |(task, outcome): (usize, &Option<Outcome>)| {
-        let refusal = run.played.refusals[task].filter(|_| matches!(outcome, Some(Outcome::Failed(_))))?;
+        let refusal = run.schedule.refusals[task].filter(|_| matches!(outcome, Some(Outcome::Failed(_))))?;
         let blocked = match refusal {
             Refusal::Upgrade => Blocked::Upgrade,
             Refusal::Snapshot => Blocked::Snapshot,
             Refusal::NoTimeout => Blocked::NoTimeout,
-            Refusal::TimedOut if run.played.deadlocked.count_ones() > 1 => Blocked::Deadlock,
+            Refusal::TimedOut if run.schedule.deadlocked.count_ones() > 1 => Blocked::Deadlock,
             Refusal::TimedOut => Blocked::Starved,
         };
         Some((task, blocked))

@@ -5,7 +5,7 @@ mod bad_input;
 mod bugs;
 mod facts;
 mod messages;
-mod stage;
+mod scheduler;
 
 use sqlitmus::interleave::Explore;
 use sqlitmus::rusqlite::{Connection, Result};

@@ -2,39 +2,39 @@
 
 use std::collections::BTreeMap;
 
+use super::scheduler::{Outcome, RunOptions};
 use super::schedules::{Chooser, Grain, bits};
-use super::stage::{Outcome, Script};
-use super::troupe::{Remedy, Run, Troupe};
+use super::threads::{Remedy, Run, TaskThreads};
 use crate::db::Address;
 use crate::error::Result;
 
 /// The tasks, ready to be run, and what they came to one after another.
-pub(super) struct Rehearsal<'a> {
-    pub(super) troupe: &'a Troupe,
+pub(super) struct SerialRuns<'a> {
+    pub(super) threads: &'a TaskThreads,
     pub(super) base: &'a Address,
     pub(super) tasks: usize,
     pub(super) remedy: Remedy,
     /// How many statements a task may run before it is said to come to no end.
-    pub(super) patience: u64,
+    pub(super) max_statements: u64,
     /// Whether a task may make a checkpoint.
     pub(super) checkpoints: bool,
     serial: BTreeMap<Vec<usize>, Run>,
 }
 
-impl<'a> Rehearsal<'a> {
-    pub(super) fn new(troupe: &'a Troupe, base: &'a Address, tasks: usize, remedy: Remedy) -> Rehearsal<'a> {
-        Rehearsal { troupe, base, tasks, remedy, patience: 100_000, checkpoints: true, serial: BTreeMap::new() }
+impl<'a> SerialRuns<'a> {
+    pub(super) fn new(threads: &'a TaskThreads, base: &'a Address, tasks: usize, remedy: Remedy) -> SerialRuns<'a> {
+        SerialRuns { threads, base, tasks, remedy, max_statements: 100_000, checkpoints: true, serial: BTreeMap::new() }
     }
 
     /// Runs all tasks.
     pub(super) fn run(&self, chooser: Chooser, grain: Grain) -> Result<Run> {
-        let cast: Vec<usize> = (0..self.tasks).collect();
-        self.cast(&cast, chooser, grain)
+        let participants: Vec<usize> = (0..self.tasks).collect();
+        self.participants(&participants, chooser, grain)
     }
 
-    fn cast(&self, cast: &[usize], chooser: Chooser, grain: Grain) -> Result<Run> {
-        let script = Script { chooser, grain, patience: self.patience, checkpoints: self.checkpoints };
-        self.troupe.run(self.base, cast, self.remedy, script)
+    fn participants(&self, participants: &[usize], chooser: Chooser, grain: Grain) -> Result<Run> {
+        let options = RunOptions { chooser, grain, max_statements: self.max_statements, checkpoints: self.checkpoints };
+        self.threads.run(self.base, participants, self.remedy, options)
     }
 
     /// Runs these tasks one after another, unless that has been done.
@@ -48,9 +48,9 @@ impl<'a> Rehearsal<'a> {
 
     /// Runs these tasks one after another, whatever is known of it.
     pub(super) fn fresh_serial(&self, order: &[usize]) -> Result<Run> {
-        let mut cast = order.to_vec();
-        cast.sort_unstable();
-        self.cast(&cast, Chooser::Serial(order.to_vec()), Grain::Statements)
+        let mut participants = order.to_vec();
+        participants.sort_unstable();
+        self.participants(&participants, Chooser::Serial(order.to_vec()), Grain::Statements)
     }
 
     /// The run of an order that was run before, which is forgotten.
@@ -66,10 +66,12 @@ impl<'a> Rehearsal<'a> {
     /// The order that gives the same as `run`. A task that has failed may be left out of it: then it has to have done
     /// nothing.
     pub(super) fn order_of(&mut self, run: &Run) -> Result<Option<Vec<usize>>> {
-        for cast in casts(&run.outcomes) {
-            for order in permutations(&cast) {
+        for participants in participant_sets(&run.outcomes) {
+            for order in permutations(&participants) {
                 let serial = self.serial(&order)?;
-                if serial.state == run.state && cast.iter().all(|task| serial.outcomes[*task] == run.outcomes[*task]) {
+                if serial.digest == run.digest
+                    && participants.iter().all(|task| serial.outcomes[*task] == run.outcomes[*task])
+                {
                     return Ok(Some(order));
                 }
             }
@@ -91,12 +93,12 @@ impl<'a> Rehearsal<'a> {
 
     /// The orders with which a run may be compared.
     pub(super) fn candidates(run: &Run) -> Vec<Vec<usize>> {
-        casts(&run.outcomes).iter().flat_map(|cast| permutations(cast)).collect()
+        participant_sets(&run.outcomes).iter().flat_map(|participants| permutations(participants)).collect()
     }
 }
 
 /// The tasks that have to be part of an order: all that succeeded, and any of those that failed. The most come first.
-fn casts(outcomes: &[Option<Outcome>]) -> Vec<Vec<usize>> {
+fn participant_sets(outcomes: &[Option<Outcome>]) -> Vec<Vec<usize>> {
     let mask = |is: fn(&Outcome) -> bool| {
         let found = outcomes.iter().enumerate().filter(|(_, outcome)| outcome.as_ref().is_some_and(is));
         found.fold(0_u8, |mask, (task, _)| mask | super::schedules::bit(task))
@@ -133,7 +135,7 @@ pub(super) fn permutations(items: &[usize]) -> Vec<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Outcome, casts, is_the_same_error, permutations};
+    use super::{Outcome, is_the_same_error, participant_sets, permutations};
 
     #[test]
     fn every_order_once() {
@@ -152,8 +154,8 @@ mod tests {
     #[test]
     fn who_failed_may_be_left_out() {
         let (ok, err) = (Some(Outcome::Returned("()".into())), Some(Outcome::Failed("no".into())));
-        assert_eq!(casts(&[ok.clone(), err.clone()]), [vec![0, 1], vec![0]]);
-        assert_eq!(casts(&[ok.clone(), ok]), [vec![0, 1]]);
-        assert_eq!(casts(&[err.clone(), err]), [vec![0, 1], vec![0], vec![1], vec![]]);
+        assert_eq!(participant_sets(&[ok.clone(), err.clone()]), [vec![0, 1], vec![0]]);
+        assert_eq!(participant_sets(&[ok.clone(), ok]), [vec![0, 1]]);
+        assert_eq!(participant_sets(&[err.clone(), err]), [vec![0, 1], vec![0], vec![1], vec![]]);
     }
 }

@@ -5,29 +5,29 @@ use std::time::Duration;
 
 /// Whether a task that shows no sign of life is stuck, or the machine is merely slow.
 #[derive(Default)]
-pub(super) struct Standstill {
+pub(super) struct StallDetector {
     pulse: u64,
     looks: u32,
-    idle_looks: u32,
+    idle_checks: u32,
 }
 
-impl Standstill {
+impl StallDetector {
     pub(super) const LOOK: Duration = Duration::from_millis(250);
 
     /// A thread that computes is given a minute. One that sleeps for a second, as the system tells, waits for something;
     /// where the system does not tell, it is given ten.
-    pub(super) fn is_certain(&mut self, pulse: u64, thread: Option<PathBuf>) -> bool {
+    pub(super) fn is_stalled(&mut self, pulse: u64, thread: Option<PathBuf>) -> bool {
         if pulse != self.pulse {
-            *self = Standstill { pulse, ..Standstill::default() };
+            *self = StallDetector { pulse, ..StallDetector::default() };
             return false;
         }
         self.looks += 1;
         match thread.and_then(|thread| sleeps(&thread)) {
-            Some(true) => self.idle_looks += 1,
-            Some(false) => self.idle_looks = 0,
+            Some(true) => self.idle_checks += 1,
+            Some(false) => self.idle_checks = 0,
             None => return self.looks >= 40,
         }
-        self.idle_looks >= 4 || self.looks >= 240
+        self.idle_checks >= 4 || self.looks >= 240
     }
 }
 

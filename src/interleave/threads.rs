@@ -1,4 +1,4 @@
-//! The tasks on their threads, and one run of them: a fork of the database, a connection for each task, a stage.
+//! The tasks on their threads, and one run of them: a fork of the database, a connection for each task, a scheduler.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::scheduler::{Ended, Outcome, RunOptions, ScheduleRecord, Scheduler};
 use super::schedules::{bit, switches};
-use super::stage::{Ended, Outcome, Played, Script, Stage};
-use super::standstill::this_thread;
+use super::stall::this_thread;
 use crate::check::{Digest, try_digest};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,12 +37,12 @@ pub(super) enum Remedy {
 }
 
 /// A thread for each task. The threads end when this is dropped, unless a task is stuck in one.
-pub(super) struct Troupe {
+pub(super) struct TaskThreads {
     threads: Vec<Sender<Job>>,
 }
 
 struct Job {
-    stage: Arc<Stage>,
+    scheduler: Arc<Scheduler>,
     connection: Connection,
     remedy: Remedy,
 }
@@ -52,32 +52,32 @@ pub(super) struct Run {
     /// How each task ended that took part.
     pub(super) outcomes: Vec<Option<Outcome>>,
     /// What was in the database then.
-    pub(super) state: Option<Digest>,
-    pub(super) place: Address,
+    pub(super) digest: Option<Digest>,
+    pub(super) database: Address,
     /// The tasks that ended within a transaction, a bit each.
     pub(super) left_open: u8,
-    pub(super) played: Played,
+    pub(super) schedule: ScheduleRecord,
 }
 
 impl Run {
     /// The fewer switches and steps, the easier to read.
     pub(super) fn length(&self) -> (usize, usize) {
-        (switches(&self.played.steps), self.played.steps.len())
+        (switches(&self.schedule.steps), self.schedule.steps.len())
     }
 
     /// Whether two runs came to the same.
     pub(super) fn agrees(&self, other: &Run) -> bool {
         self.outcomes == other.outcomes
-            && self.state == other.state
-            && self.played.steps.len() == other.played.steps.len()
+            && self.digest == other.digest
+            && self.schedule.steps.len() == other.schedule.steps.len()
     }
 }
 
-impl Troupe {
-    pub(super) fn new(tasks: &[Task]) -> Result<Troupe> {
+impl TaskThreads {
+    pub(super) fn new(tasks: &[Task]) -> Result<TaskThreads> {
         let threads =
-            tasks.iter().enumerate().map(|(number, task)| Troupe::thread(number, task)).collect::<Result<_>>()?;
-        Ok(Troupe { threads })
+            tasks.iter().enumerate().map(|(number, task)| TaskThreads::thread(number, task)).collect::<Result<_>>()?;
+        Ok(TaskThreads { threads })
     }
 
     fn thread(number: usize, task: &Task) -> Result<Sender<Job>> {
@@ -86,8 +86,8 @@ impl Troupe {
         // A panic names the thread. The thread is detached: one that is stuck must not keep the process from ending.
         let thread = std::thread::Builder::new().name(task.name.clone()).spawn(move || {
             let here = this_thread();
-            for Job { stage, connection, remedy } in jobs {
-                stage.perform(number, here.clone(), connection, |connection| perform(&action, connection, remedy));
+            for Job { scheduler, connection, remedy } in jobs {
+                scheduler.perform(number, here.clone(), connection, |connection| perform(&action, connection, remedy));
             }
         });
         match thread {
@@ -98,36 +98,42 @@ impl Troupe {
         }
     }
 
-    /// Runs the tasks in `cast` on a fork of the database at `base`.
-    pub(super) fn run(&self, base: &Address, cast: &[usize], remedy: Remedy, script: Script) -> Result<Run> {
-        let place = base.fork();
+    /// Runs the tasks in `participants` on a fork of the database at `base`.
+    pub(super) fn run(
+        &self,
+        base: &Address,
+        participants: &[usize],
+        remedy: Remedy,
+        options: RunOptions,
+    ) -> Result<Run> {
+        let database = base.fork();
         let mut connections = Vec::new();
         let mut tap = None;
-        for task in cast {
-            let mut connection = place.connect()?;
+        for task in participants {
+            let mut connection = database.connect()?;
             if tap.is_none() {
                 tap = Some(Tap::on(&connection).with_ends(&connection));
             }
             prepare(&mut connection, *task, remedy)?;
             connections.push(connection);
         }
-        let stage = Stage::new(self.threads.len(), cast, place.disk().clock().clone(), script);
-        place.disk().gate().set(Some(Arc::clone(&stage) as Arc<_>));
-        for (task, connection) in cast.iter().zip(connections) {
-            let job = Job { stage: Arc::clone(&stage), connection, remedy };
+        let scheduler = Scheduler::new(self.threads.len(), participants, database.disk().clock().clone(), options);
+        database.disk().gate().set(Some(Arc::clone(&scheduler) as Arc<_>));
+        for (task, connection) in participants.iter().zip(connections) {
+            let job = Job { scheduler: Arc::clone(&scheduler), connection, remedy };
             self.threads[*task].send(job).expect("the threads take jobs until they are dropped");
         }
-        let (ended, played) = stage.watch();
-        if played.stuck.is_none() {
-            // What is stuck meets the stage on every operation until it ends.
-            place.disk().gate().set(None);
+        let (ended, schedule) = scheduler.watch();
+        if schedule.stuck.is_none() {
+            // What is stuck meets the scheduler on every operation until it ends.
+            database.disk().gate().set(None);
         }
-        Run::of(place, ended, played)
+        Run::of(database, ended, schedule)
     }
 }
 
 impl Run {
-    fn of(place: Address, ended: Vec<Ended>, played: Played) -> Result<Run> {
+    fn of(database: Address, ended: Vec<Ended>, schedule: ScheduleRecord) -> Result<Run> {
         let mut left_open = 0;
         for (task, ended) in ended.iter().enumerate() {
             if ended.as_ref().is_some_and(|(_, connection)| !connection.is_autocommit()) {
@@ -135,12 +141,12 @@ impl Run {
             }
         }
         // While the connections are open: closing the last of them would write a checkpoint first.
-        let state = match played.stuck {
-            None => Some(try_digest(&place.look()?)?),
+        let digest = match schedule.stuck {
+            None => Some(try_digest(&database.look()?)?),
             Some(_) => None,
         };
         let outcomes = ended.into_iter().map(|ended| ended.map(|(outcome, _)| outcome)).collect();
-        Ok(Run { outcomes, state, place, left_open, played })
+        Ok(Run { outcomes, digest, database, left_open, schedule })
     }
 }
 

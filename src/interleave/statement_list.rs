@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Statement};
 
-use super::troupe::{Action, Remedy};
+use super::threads::{Action, Remedy};
 use crate::check::shown;
 
 /// The task that runs these statements, one after another. It stops at the first that SQLite refuses, and then rolls back.
