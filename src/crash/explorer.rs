@@ -277,7 +277,7 @@ impl Explorer<'_, '_> {
         }
         let seen = &self.seen[&key];
         let (found, again) = (seen.found.clone(), seen.again.clone());
-        let (cut, files, problem) = match (self.judge(cut, &found), again) {
+        let (cut, files, problem) = match (self.problem_of(cut, &found), again) {
             (Some(problem), _) => (cut, model.image(cut.variant), problem),
             (None, Some(again)) => (Cut { again: Some(again.at), ..cut }, again.files, Problem::Again(again.found)),
             (None, None) => return Ok(()),
@@ -286,7 +286,7 @@ impl Explorer<'_, '_> {
         Err(Box::new(failure::of(self, evidence, problem)))
     }
 
-    fn judge(&mut self, cut: Cut, found: &Found) -> Option<Problem> {
+    fn problem_of(&mut self, cut: Cut, found: &Found) -> Option<Problem> {
         let content = match found {
             Found::Known(content) => *content,
             Found::Unknown => return Some(Problem::HalfApplied),

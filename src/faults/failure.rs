@@ -12,11 +12,11 @@ pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Pr
         (sweeper.contents.tables_to(sweeper.before, opened), sweeper.contents.tables_from(opened, sweeper.after))
     });
     let mut error = Error::new(ErrorKind::Fault, headline(fault, &problem, &there, &missing));
-    if let Some(sql) = run.happened.as_ref().and_then(|happened| happened.statement.as_deref()) {
+    if let Some(sql) = run.injected.as_ref().and_then(|injected| injected.statement.as_deref()) {
         error = error.sql(sql);
     }
-    if let Some(happened) = &run.happened {
-        error = error.evidence("the fault", &happened.what);
+    if let Some(injected) = &run.injected {
+        error = error.evidence("the fault", &injected.what);
     }
     error = match &run.ended {
         Ended::Well => error.evidence("the action returned", "Ok"),

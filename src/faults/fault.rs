@@ -111,9 +111,9 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Where a fault has happened.
+/// Where a fault has injected.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Happened {
+pub(super) struct InjectedFault {
     pub(super) what: String,
     pub(super) statement: Option<Arc<str>>,
     /// Whether a transaction was open that had written.
@@ -121,34 +121,34 @@ pub(super) struct Happened {
 }
 
 /// Makes one fault happen, or none and counts where each could.
-pub(super) struct Saboteur {
+pub(super) struct FaultInjector {
     fault: Option<Fault>,
     armed: AtomicBool,
     capture: Option<Arc<Capture>>,
     /// Where a progress handler was called. It is called at every step, so that this is no part of the state.
     steps: AtomicU64,
     allocations: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<InjectorState>,
 }
 
 #[derive(Default)]
-struct State {
+struct InjectorState {
     counts: HashMap<Kind, u64>,
-    happened: Option<Happened>,
+    injected: Option<InjectedFault>,
     locks: WriteLocks,
     /// How long the files are, to know which writes make them longer.
     lengths: HashMap<String, u64>,
 }
 
-impl Saboteur {
+impl FaultInjector {
     pub(super) fn new(
         fault: Option<Fault>,
         files: &[(String, Blocks)],
         capture: Option<Arc<Capture>>,
-    ) -> Arc<Saboteur> {
+    ) -> Arc<FaultInjector> {
         let lengths = files.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
-        let state = Mutex::new(State { lengths, ..State::default() });
-        Arc::new(Saboteur {
+        let state = Mutex::new(InjectorState { lengths, ..InjectorState::default() });
+        Arc::new(FaultInjector {
             fault,
             armed: AtomicBool::new(false),
             capture,
@@ -159,11 +159,11 @@ impl Saboteur {
     }
 
     /// Lets the fault happen from here on. `connection` is the one that is interrupted.
-    pub(super) fn arm(self: &Arc<Saboteur>, connection: &mut Connection) {
+    pub(super) fn arm(self: &Arc<FaultInjector>, connection: &mut Connection) {
         self.armed.store(true, Ordering::Relaxed);
         if self.fault.is_none_or(|fault| fault.kind == Kind::Interrupt) {
-            let saboteur = std::panic::AssertUnwindSafe(Arc::clone(self));
-            let _ = connection.progress_handler(1, Some(move || saboteur.step()));
+            let injector = std::panic::AssertUnwindSafe(Arc::clone(self));
+            let _ = connection.progress_handler(1, Some(move || injector.step()));
         }
         // Last, for what this has asked of SQLite itself is no place for a fault.
         let (from, to) = match self.fault {
@@ -172,8 +172,8 @@ impl Saboteur {
             Some(fault) if fault.kind.goes_on() => (fault.at, u64::MAX),
             Some(fault) => (fault.at, fault.at),
         };
-        let saboteur = Arc::clone(self);
-        allocator::count(from, to, move |number| saboteur.happens(format!("allocation {number} fails")));
+        let injector = Arc::clone(self);
+        allocator::count(from, to, move |number| injector.note_injected(format!("allocation {number} fails")));
     }
 
     pub(super) fn disarm(&self, connection: &mut Connection) {
@@ -186,11 +186,11 @@ impl Saboteur {
         }
     }
 
-    pub(super) fn happened(&self) -> Option<Happened> {
-        self.lock().happened.clone()
+    pub(super) fn injected(&self) -> Option<InjectedFault> {
+        self.lock().injected.clone()
     }
 
-    /// At how many places a fault of this kind could have happened.
+    /// At how many places a fault of this kind could have injected.
     pub(super) fn places(&self, kind: Kind) -> u64 {
         match kind {
             Kind::Interrupt => self.steps.load(Ordering::Relaxed),
@@ -203,24 +203,24 @@ impl Saboteur {
         let step = self.steps.fetch_add(1, Ordering::Relaxed) + 1;
         let now = self.fault.is_some_and(|fault| fault.at == step) && self.armed.load(Ordering::Relaxed);
         if now {
-            self.happens(format!("an interrupt at step {step}"));
+            self.note_injected(format!("an interrupt at step {step}"));
         }
         now
     }
 
-    fn happens(&self, what: String) {
+    fn note_injected(&self, what: String) {
         let statement = self.capture.as_ref().and_then(|capture| capture.running()).map(|(_, sql)| sql);
         let mut state = self.lock();
         let while_writing = state.locks.are_held();
-        state.happened.get_or_insert(Happened { what, statement, while_writing });
+        state.injected.get_or_insert(InjectedFault { what, statement, while_writing });
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, InjectorState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Watch for Saboteur {
+impl Watch for FaultInjector {
     fn before(&self, op: Op<'_>) -> Result<(), Refused> {
         if !self.armed.load(Ordering::Relaxed) {
             return Ok(());
@@ -244,7 +244,7 @@ impl Watch for Saboteur {
                 && (count == fault.at || (count > fault.at && kind.goes_on()))
             {
                 drop(state);
-                self.happens(format!("{kind} at {} (code {code})", shown(op)));
+                self.note_injected(format!("{kind} at {} (code {code})", shown(op)));
                 return Err(Refused(code));
             }
         }
@@ -253,7 +253,7 @@ impl Watch for Saboteur {
     }
 }
 
-impl State {
+impl InjectorState {
     /// Whether the operation makes a file longer.
     fn grows(&self, op: Op<'_>) -> bool {
         let length = |file: &str| self.lengths.get(file).copied().unwrap_or(0);

@@ -3,7 +3,7 @@
 //! - Each run starts from a fork and fails at one place; the prefix before it is the same each time, so that the
 //!   places can be counted in a run without a fault. An action that does not do the same twice cannot be judged, and
 //!   is refused.
-//! - **An error has to mean that nothing happened.** What SQLite itself answers otherwise is let pass, for no app can
+//! - **An error has to mean that nothing injected.** What SQLite itself answers otherwise is let pass, for no app can
 //!   avoid it: an interrupted statement that has committed, an interrupted `BEGIN` that has begun, and a commit whose
 //!   journal was truncated and then not synced (it fails while its write lock is held). An error after the lock is
 //!   given up is the app's.
@@ -18,7 +18,7 @@ use rusqlite::Connection;
 
 use super::Report;
 use super::failure;
-use super::fault::{Fault, Happened, Kind, Saboteur};
+use super::fault::{Fault, FaultInjector, InjectedFault, Kind};
 use crate::db::{Address, TestDb};
 use crate::draw;
 use crate::env;
@@ -58,7 +58,7 @@ pub(super) struct Sweeper<'a, 'o> {
 /// A run with a fault.
 pub(super) struct Run {
     pub(super) ended: Ended,
-    pub(super) happened: Option<Happened>,
+    pub(super) injected: Option<InjectedFault>,
     /// The files as they are committed afterwards.
     pub(super) files: Files,
     /// Whether a statement with RETURNING was run, as far as that was recorded.
@@ -184,15 +184,19 @@ fn connect(copy: &Address, of_memory: bool) -> Result<(Connection, Chance)> {
 }
 
 /// Runs the action twice without a fault. It has to do the same, or nothing could be said of the runs with one.
-fn learn(base: &Address, action: &mut Action<'_>, of_memory: bool) -> Result<(Contents, usize, usize, Arc<Saboteur>)> {
+fn learn(
+    base: &Address,
+    action: &mut Action<'_>,
+    of_memory: bool,
+) -> Result<(Contents, usize, usize, Arc<FaultInjector>)> {
     let unreadable =
         |says: String| Error::new(ErrorKind::Fault, "the database cannot be read").evidence("SQLite says", says);
     let mut contents = Contents::new(base.functions());
     let before = contents.learn(&base.disk().files()).map_err(unreadable)?;
-    let mut once = |contents: &mut Contents| -> Result<(usize, Arc<Saboteur>)> {
+    let mut once = |contents: &mut Contents| -> Result<(usize, Arc<FaultInjector>)> {
         let copy = base.fork();
         let (mut connection, _) = connect(&copy, of_memory)?;
-        let counter = Saboteur::new(None, &copy.disk().files(), None);
+        let counter = FaultInjector::new(None, &copy.disk().files(), None);
         copy.disk().gate().set(Some(Arc::clone(&counter) as Arc<dyn Watch>));
         counter.arm(&mut connection);
         let ended = explore::run(action, &mut connection);
@@ -221,7 +225,7 @@ impl Sweeper<'_, '_> {
 
     fn look(&mut self, action: &mut Action<'_>, fault: Fault, report: &mut Report) -> Result<(), Box<Failed>> {
         let run = self.run(action, fault, false)?;
-        report.ran(fault.kind, run.happened.is_some(), run.ended != Ended::Well);
+        report.ran(fault.kind, run.injected.is_some(), run.ended != Ended::Well);
         if run.problem.is_none() {
             return Ok(());
         }
@@ -242,16 +246,16 @@ impl Sweeper<'_, '_> {
         let copy = self.base.fork();
         let (mut connection, mut chance) = connect(&copy, fault.kind.is_of_memory())?;
         let capture = recorded.then(Arc::<Capture>::default);
-        let saboteur = Saboteur::new(Some(fault), &copy.disk().files(), capture.clone());
-        copy.disk().gate().set(Some(Arc::clone(&saboteur) as Arc<dyn Watch>));
-        saboteur.arm(&mut connection);
+        let injector = FaultInjector::new(Some(fault), &copy.disk().files(), capture.clone());
+        copy.disk().gate().set(Some(Arc::clone(&injector) as Arc<dyn Watch>));
+        injector.arm(&mut connection);
         let mut ended = match capture.clone() {
             Some(capture) => {
                 Tap::on(&connection).recording(capture, &mut connection, |connection| explore::run(action, connection))
             }
             None => explore::run(action, &mut connection),
         };
-        saboteur.disarm(&mut connection);
+        injector.disarm(&mut connection);
         if fault.kind.is_of_memory()
             && let Ended::Panicking(says) = &ended
             && is_the_drivers(says)
@@ -265,9 +269,9 @@ impl Sweeper<'_, '_> {
         }
         let is_open = !connection.is_autocommit();
         let files = copy.disk().fork().files();
-        let happened = saboteur.happened();
-        let while_writing = happened.as_ref().is_some_and(|happened| happened.while_writing);
-        let mut problem = self.judge(fault, &ended, is_open, while_writing, &files);
+        let injected = injector.injected();
+        let while_writing = injected.as_ref().is_some_and(|injected| injected.while_writing);
+        let mut problem = self.problem_of(fault, &ended, is_open, while_writing, &files);
         if problem.is_none() && matches!(ended, Ended::WithError(_)) && self.found_before(&files) {
             chance.again();
             problem = self.try_again(action, &copy, connection);
@@ -276,10 +280,10 @@ impl Sweeper<'_, '_> {
         let returning = queries.iter().any(|query| query.sql().to_ascii_uppercase().contains("RETURNING"));
         let begins = |word| queries.iter().any(|query| begins_with(word, query.sql()));
         let only_savepoints = begins("SAVEPOINT") && !begins("BEGIN");
-        Ok(Run { ended, happened, files, returning, only_savepoints, problem })
+        Ok(Run { ended, injected, files, returning, only_savepoints, problem })
     }
 
-    fn judge(
+    fn problem_of(
         &mut self,
         fault: Fault,
         ended: &Ended,
@@ -368,7 +372,7 @@ fn begins_with(word: &str, statement: &str) -> bool {
 
 impl Run {
     fn was_beginning(&self) -> bool {
-        let statement = self.happened.as_ref().and_then(|happened| happened.statement.as_deref()).unwrap_or_default();
+        let statement = self.injected.as_ref().and_then(|injected| injected.statement.as_deref()).unwrap_or_default();
         begins_with("BEGIN", statement) || begins_with("SAVEPOINT", statement)
     }
 

@@ -17,7 +17,7 @@
 //!   of the app's own is recognised by SQLite's asking again for what it was refused.
 //! - **What was refused is told by the operations on the disk**, not by error codes, which the app may hide: a write
 //!   lock that is given back at once is `SQLITE_BUSY_SNAPSHOT`.
-//! - **The verdict needs no invariant**: state and results equal those of a serial order of the tasks; one that failed
+//! - **The classification needs no invariant**: state and results equal those of a serial order of the tasks; one that failed
 //!   may be left out of it. Before that, each serial order is run, and one twice: what is not deterministic cannot be
 //!   judged.
 //! - **Threads are detached**, so closures are `'static`: a task that is stuck must not keep the process from ending.
@@ -28,13 +28,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::classify::{Classification, Invariant, Problem, classify, problem_by_itself};
 use super::failure;
 use super::report::{How, Report};
 use super::scheduler::Outcome;
 use super::schedules::{Chooser, Every, Grain, orders};
 use super::serial_runs::SerialRuns;
 use super::threads::{Run, Task};
-use super::verdict::{Invariant, Problem, Verdict, alone, judge};
 use crate::draw::{self, Draw};
 use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
@@ -138,7 +138,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             let run = self.serial_runs.run(Chooser::Evenly(Draw::new(draw::key(key, number.into()))), grain)?;
             let choices = run.schedule.decisions.iter().map(|decision| u128::from(decision.able.count_ones()));
             sum = sum.saturating_add(choices.fold(1, u128::saturating_mul));
-            if alone(&run).is_some_and(|problem| problem.ends_it_all()) {
+            if problem_by_itself(&run).is_some_and(|problem| problem.stops_exploration()) {
                 self.take(run, grain)?;
                 return Ok(None);
             }
@@ -153,7 +153,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             self.serial_runs.serial(order)?;
             (self.plan.works_on_copies)()?;
             // What goes wrong without a second writer needs no schedule.
-            if let Some(problem) = alone(self.serial_runs.serial(order)?) {
+            if let Some(problem) = problem_by_itself(self.serial_runs.serial(order)?) {
                 let run = self.serial_runs.take(order);
                 self.found.push(Found { problem, grain: Grain::Statements, run, count: 1 });
                 self.schedules = 1;
@@ -302,14 +302,14 @@ impl<'a, 'r> Explorer<'a, 'r> {
             );
             *self.notes.entry(note).or_default() += 1;
         }
-        let verdict = judge(self.serial_runs, &run, self.plan.may_fail, self.plan.invariant)?;
-        let label = match &verdict {
-            Verdict::Serial(order) => failure::as_if(self.tasks, order, &run),
-            Verdict::Bad(problem) => failure::headline(self.tasks, problem),
+        let classification = classify(self.serial_runs, &run, self.plan.may_fail, self.plan.invariant)?;
+        let label = match &classification {
+            Classification::SerialOrder(order) => failure::as_if(self.tasks, order, &run),
+            Classification::Problem(problem) => failure::headline(self.tasks, problem),
         };
         *self.outcomes.entry(label).or_default() += 1;
-        let Verdict::Bad(problem) = verdict else { return Ok(false) };
-        let stop = problem.ends_it_all();
+        let Classification::Problem(problem) = classification else { return Ok(false) };
+        let stop = problem.stops_exploration();
         match self.found.iter_mut().find(|found| found.problem.is_like(&problem)) {
             None => self.found.push(Found { problem, grain, run, count: 1 }),
             Some(found) => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::classify::{Blocked, Problem};
 use super::explorer::Found;
 use super::locks::Refusal;
 use super::report::Report;
@@ -9,7 +10,6 @@ use super::scheduler::{Line, Outcome};
 use super::schedules::token;
 use super::serial_runs::SerialRuns;
 use super::threads::{Remedy, Run, Task};
-use super::verdict::{Blocked, Problem};
 use crate::check::{Changes, changes_between};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::replay_note;

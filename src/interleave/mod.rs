@@ -65,6 +65,7 @@
 //! Tasks have to do the same whenever they are run. Ids and times that SQLite makes are fine, also those of `random()` and
 //! `randomblob()`, which give a task the same values in each schedule; those that the app makes have to be arguments.
 
+mod classify;
 mod explorer;
 mod failure;
 mod locks;
@@ -75,18 +76,17 @@ mod serial_runs;
 mod stall;
 mod statement_list;
 mod threads;
-mod verdict;
 
 use std::fmt::{self, Debug, Display};
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use self::classify::{Blocked, Invariant, Problem};
 use self::explorer::{Explorer, Plan};
 pub use self::report::Report;
 use self::serial_runs::SerialRuns;
 use self::threads::{Action, Remedy, Task, TaskThreads};
-use self::verdict::{Blocked, Invariant, Problem};
 use crate::db::{Address, TestDb};
 use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result, or_panic};
@@ -211,7 +211,7 @@ impl<'a> Explore<'a> {
     /// # Errors
     /// When a task panics, gets stuck or cannot be explored.
     pub fn try_survey(self) -> Result<Report> {
-        self.explored(Problem::ends_it_all).map_err(|failed| failed.error)
+        self.explored(Problem::stops_exploration).map_err(|failed| failed.error)
     }
 
     /// The report, or the worst problem if it `fails` the exploration.

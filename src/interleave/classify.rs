@@ -59,7 +59,7 @@ impl Problem {
     }
 
     /// Whether it makes no sense to go on.
-    pub(super) fn ends_it_all(&self) -> bool {
+    pub(super) fn stops_exploration(&self) -> bool {
         matches!(self, Problem::Outside(_) | Problem::Endless(_) | Problem::Panics(_))
     }
 }
@@ -72,45 +72,45 @@ impl Blocked {
 }
 
 /// What a run is.
-pub(super) enum Verdict {
+pub(super) enum Classification {
     /// The same as these tasks in this order.
     Serial(Vec<usize>),
     Bad(Problem),
 }
 
 /// Judges a run. Tasks that `may_fail` may return any error, if they leave nothing behind.
-pub(super) fn judge(
+pub(super) fn classify(
     serial_runs: &mut SerialRuns<'_>,
     run: &Run,
     may_fail: bool,
     invariant: Option<&Invariant<'_>>,
-) -> Result<Verdict> {
-    if let Some(problem) = alone(run) {
-        return Ok(Verdict::Bad(problem));
+) -> Result<Classification> {
+    if let Some(problem) = problem_by_itself(run) {
+        return Ok(Classification::Problem(problem));
     }
-    let Some(order) = serial_runs.order_of(run)? else { return Ok(Verdict::Bad(Problem::NoSerialOrder)) };
+    let Some(order) = serial_runs.order_of(run)? else { return Ok(Classification::Problem(Problem::NoSerialOrder)) };
     if let Some(invariant) = invariant
         && let Err(why) = invariant(&run.database.look()?)
     {
-        return Ok(Verdict::Bad(Problem::Invariant(why)));
+        return Ok(Classification::Problem(Problem::Invariant(why)));
     }
     if !may_fail {
         if let Some((task, blocked)) = blocked(run) {
-            return Ok(Verdict::Bad(Problem::Busy(task, blocked)));
+            return Ok(Classification::Problem(Problem::Busy(task, blocked)));
         }
         for (task, outcome) in run.outcomes.iter().enumerate().filter(|(task, _)| !order.contains(task)) {
             if let Some(Outcome::Failed(says)) = outcome
                 && !serial_runs.fails_so(task, says)?
             {
-                return Ok(Verdict::Bad(Problem::Fails(task, says.clone())));
+                return Ok(Classification::Problem(Problem::Fails(task, says.clone())));
             }
         }
     }
-    Ok(Verdict::Serial(order))
+    Ok(Classification::SerialOrder(order))
 }
 
 /// What is wrong with a run whatever other runs come to.
-pub(super) fn alone(run: &Run) -> Option<Problem> {
+pub(super) fn problem_by_itself(run: &Run) -> Option<Problem> {
     let panicked = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Panicked(_)));
     match run.schedule.stuck {
         Some(Stuck::Outside(task)) => Some(Problem::Outside(task)),
