@@ -1,7 +1,7 @@
 //! Every point, every image: recovered by SQLite and judged.
 //!
 //! ```text
-//! action -> log (sim::oplog) -> Model: synced | pending -> images -> SQLite recovers -> which commit is it? -> allowed here?
+//! action -> log (sim::oplog) -> DiskModel: synced | pending -> images -> SQLite recovers -> which commit is it? -> allowed here?
 //! ```
 //!
 //! - **One run gives all images.** The log has every write with its data; an image is the synced state and some of
@@ -28,15 +28,15 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::Report;
-use super::failure::{self, Evidence};
-use super::images::{self, Model, Variant};
+use super::failure::{self, Image};
+use super::images::{self, DiskModel, Variant};
 use super::promise::Loss;
 use super::record::{Boundaries, Recording, record};
 use crate::db::{Address, TestDb};
 use crate::draw;
 use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, Contents, Failed, Files, Found, Guarded, Invariant};
+use crate::explore::{self, Action, ContentMatch, Failure, Files, Invariant, KnownContents, OriginalGuard};
 use crate::progress::Progress;
 use crate::sim::{Disk, Entry, Event, OpLog, Watch};
 
@@ -77,7 +77,7 @@ impl Default for Recovery {
 
 /// One image: where the power was cut, and what survived; and where it was cut again while that was recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cut {
+pub(crate) struct PowerCut {
     pub(super) point: usize,
     pub(super) variant: Variant,
     pub(super) again: Option<(usize, Variant)>,
@@ -95,7 +95,7 @@ const SEED: u64 = 0x5eed;
 pub(super) struct Explorer<'a, 'o> {
     pub(super) recording: Recording,
     pub(super) boundaries: Boundaries,
-    pub(super) contents: Contents,
+    pub(super) contents: KnownContents,
     options: &'o mut Options<'a>,
     report: Report,
     /// What the images hold that were seen.
@@ -106,15 +106,15 @@ pub(super) struct Explorer<'a, 'o> {
 
 #[derive(Clone)]
 struct Seen {
-    found: Found,
-    again: Option<Again>,
+    found: ContentMatch,
+    again: Option<SecondCut>,
 }
 
 /// A second cut, while an image was recovered, that left something else.
 #[derive(Clone)]
-struct Again {
+struct SecondCut {
     at: (usize, Variant),
-    found: Found,
+    found: ContentMatch,
     files: Files,
 }
 
@@ -130,16 +130,16 @@ pub(super) enum Problem {
         wanted: usize,
     },
     Invariant(String),
-    Again(Found),
+    SecondCut(ContentMatch),
 }
 
 /// Runs the action on a copy of the database and looks at all that a power cut may leave of it.
-pub(crate) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failed>> {
+pub(crate) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failure>> {
     let settings = env::settings()?;
-    let replay = explore::replay("crash", Cut::parse, "crash:17:torn:3.1")?;
+    let replay = explore::replay("crash", PowerCut::parse, "crash:17:torn:3.1")?;
     let base = db.memory_copy()?;
     let (recording, deterministic) = record_twice(db, &base, action)?;
-    let mut contents = Contents::new(base.functions());
+    let mut contents = KnownContents::new(base.functions());
     let boundaries = Boundaries::find(&recording, &mut contents)?;
     if boundaries.commits() == 0 {
         if options.may_change_nothing {
@@ -167,10 +167,10 @@ pub(crate) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Option
 
 /// Two runs: the second tells whether a failure can be repeated.
 fn record_twice(db: &TestDb, base: &Address, action: &mut Action<'_>) -> Result<(Recording, bool)> {
-    let guarded = Guarded::new(db);
+    let guard = OriginalGuard::new(db);
     let recorded = record(base, action).and_then(|recording| Ok((recording, record(base, action)?)));
     // Said first: what else went wrong may follow from it.
-    guarded.check(ErrorKind::Crash, &["the action"])?;
+    guard.check(ErrorKind::Crash, &["the action"])?;
     let (recording, again) = recorded?;
     let deterministic = recording.differs_from(&again).is_none();
     Ok((recording, deterministic))
@@ -195,17 +195,17 @@ impl Explorer<'_, '_> {
         (self.boundaries.all[from].1, self.boundaries.all[to].1)
     }
 
-    fn every_point(&mut self, shard: Shard, seed: u64) -> Result<(), Box<Failed>> {
+    fn every_point(&mut self, shard: Shard, seed: u64) -> Result<(), Box<Failure>> {
         let points: Vec<usize> = (0..=self.recording.log.len()).filter(|point| self.is_point(*point)).collect();
         let all = self.options.every_operation || self.options.every_moment;
         let most = if all { points.len() as u64 } else { MOST };
         let chosen = explore::spread(points.len() as u64, most, draw::key(seed, 0));
         self.report.moments(points.len() as u64, chosen.len() as u64);
         let each = match self.options.every_operation {
-            true => images::MOST,
-            false => (BUDGET / chosen.len().max(1)).clamp(6, images::MOST),
+            true => images::MAX_SINGLE_OPERATIONS,
+            false => (BUDGET / chosen.len().max(1)).clamp(6, images::MAX_SINGLE_OPERATIONS),
         };
-        let mut model = Model::new(&self.recording.files);
+        let mut model = DiskModel::new(&self.recording.files);
         let mut applied = 0;
         let mut progress = Progress::of("cutting the power", Some(chosen.len() as u64));
         for (index, place) in (0..).zip(chosen) {
@@ -223,7 +223,7 @@ impl Explorer<'_, '_> {
                 false => model.variants(each, draw::key(seed, point as u64)),
             };
             for variant in variants {
-                self.look(&model, Cut { point, variant, again: None })?;
+                self.look(&model, PowerCut { point, variant, again: None })?;
             }
             progress.at(index);
         }
@@ -249,8 +249,8 @@ impl Explorer<'_, '_> {
     }
 
     /// Looks at one image again, if there is such an image here.
-    fn repeat(&mut self, cut: Cut) -> Result<bool, Box<Failed>> {
-        let mut model = Model::new(&self.recording.files);
+    fn repeat(&mut self, cut: PowerCut) -> Result<bool, Box<Failure>> {
+        let mut model = DiskModel::new(&self.recording.files);
         for (at, entry) in self.recording.log.iter().enumerate().take(cut.point) {
             model.apply(at, entry);
         }
@@ -263,14 +263,14 @@ impl Explorer<'_, '_> {
         Ok(true)
     }
 
-    fn look(&mut self, model: &Model, cut: Cut) -> Result<(), Box<Failed>> {
+    fn look(&mut self, model: &DiskModel, cut: PowerCut) -> Result<(), Box<Failure>> {
         self.report.images += 1;
         let key = model.key(cut.variant);
         if !self.seen.contains_key(&key) {
             let files = model.image(cut.variant);
             let found = self.contents.find(&files);
             let again = match (&found, self.options.twice) {
-                (Found::Known(content), true) => self.cut_again(&files, *content, cut.again),
+                (ContentMatch::Known(content), true) => self.cut_again(&files, *content, cut.again),
                 _ => None,
             };
             self.seen.insert(key, Seen { found, again });
@@ -279,18 +279,20 @@ impl Explorer<'_, '_> {
         let (found, again) = (seen.found.clone(), seen.again.clone());
         let (cut, files, problem) = match (self.problem_of(cut, &found), again) {
             (Some(problem), _) => (cut, model.image(cut.variant), problem),
-            (None, Some(again)) => (Cut { again: Some(again.at), ..cut }, again.files, Problem::Again(again.found)),
+            (None, Some(again)) => {
+                (PowerCut { again: Some(again.at), ..cut }, again.files, Problem::SecondCut(again.found))
+            }
             (None, None) => return Ok(()),
         };
-        let evidence = Evidence { files, fates: model.fates(cut.variant).collect(), cut };
-        Err(Box::new(failure::of(self, evidence, problem)))
+        let image = Image { files, survivals: model.survivals(cut.variant).collect(), cut };
+        Err(Box::new(failure::of(self, image, problem)))
     }
 
-    fn problem_of(&mut self, cut: Cut, found: &Found) -> Option<Problem> {
+    fn problem_of(&mut self, cut: PowerCut, found: &ContentMatch) -> Option<Problem> {
         let content = match found {
-            Found::Known(content) => *content,
-            Found::Unknown => return Some(Problem::HalfApplied),
-            Found::Corrupt(says) => return Some(Problem::Corrupt(says.clone())),
+            ContentMatch::Known(content) => *content,
+            ContentMatch::Unknown => return Some(Problem::HalfApplied),
+            ContentMatch::Corrupt(says) => return Some(Problem::Corrupt(says.clone())),
         };
         let committed = self.boundaries.committed(cut.point);
         let told = self.boundaries.told_by(cut.point);
@@ -326,9 +328,9 @@ impl Explorer<'_, '_> {
 
     /// Cuts the power again wherever SQLite syncs or deletes while it recovers an image. Whatever is left then has to hold
     /// what the first recovery would have made of it.
-    fn cut_again(&mut self, files: &Files, content: usize, only: Option<(usize, Variant)>) -> Option<Again> {
+    fn cut_again(&mut self, files: &Files, content: usize, only: Option<(usize, Variant)>) -> Option<SecondCut> {
         let log = (self.options.recovery.0)(files)?;
-        let mut model = Model::new(files);
+        let mut model = DiskModel::new(files);
         let mut looked = std::collections::HashSet::new();
         for point in 0..=log.len() {
             if point > 0 {
@@ -342,7 +344,7 @@ impl Explorer<'_, '_> {
             let variants = match only {
                 Some((wanted, variant)) if wanted == point => vec![variant],
                 Some(_) => continue,
-                None => model.variants(images::MOST, draw::key(SEED, point as u64)),
+                None => model.variants(images::MAX_SINGLE_OPERATIONS, draw::key(SEED, point as u64)),
             };
             for variant in variants {
                 if !looked.insert(model.key(variant)) {
@@ -351,8 +353,8 @@ impl Explorer<'_, '_> {
                 self.report.images += 1;
                 let files = model.image(variant);
                 let found = self.contents.find(&files);
-                if found != Found::Known(content) {
-                    return Some(Again { at: (point, variant), found, files });
+                if found != ContentMatch::Known(content) {
+                    return Some(SecondCut { at: (point, variant), found, files });
                 }
             }
         }
@@ -383,9 +385,9 @@ impl Explorer<'_, '_> {
     }
 }
 
-impl Cut {
+impl PowerCut {
     /// What a failure has printed, without the word in front.
-    fn parse(text: &str) -> Option<Cut> {
+    fn parse(text: &str) -> Option<PowerCut> {
         let (first, again) = match text.split_once('+') {
             Some((first, again)) => (first, Some(again)),
             None => (text, None),
@@ -399,11 +401,11 @@ impl Cut {
             Some(again) => Some(one(again)?),
             None => None,
         };
-        Some(Cut { point, variant, again })
+        Some(PowerCut { point, variant, again })
     }
 }
 
-impl std::fmt::Display for Cut {
+impl std::fmt::Display for PowerCut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "crash:{}:{}", self.point, self.variant)?;
         match self.again {

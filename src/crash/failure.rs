@@ -1,26 +1,26 @@
 //! How a power cut reads that left what it must not leave.
 
-use super::explorer::{Cut, Explorer, Problem};
-use super::images::{Fate, Variant};
+use super::explorer::{Explorer, PowerCut, Problem};
+use super::images::{Survival, Variant};
 use super::promise::Loss;
 use crate::db::MAIN;
 use crate::error::{Error, ErrorKind};
-use crate::explore::{self, Failed, Files, Found, Opened};
+use crate::explore::{self, ContentMatch, Failure, Files, OpenedFiles};
 use crate::sim::{Disk, Entry, Event};
 
 /// The image at which it was seen.
-pub(super) struct Evidence {
+pub(super) struct Image {
     pub(super) files: Files,
     /// Where in the log the operations stand that were not synced, and what has become of them.
-    pub(super) fates: Vec<(usize, Fate)>,
-    pub(super) cut: Cut,
+    pub(super) survivals: Vec<(usize, Survival)>,
+    pub(super) cut: PowerCut,
 }
 
-pub(super) fn of(explorer: &Explorer<'_, '_>, evidence: Evidence, problem: Problem) -> Failed {
-    let opened = explorer.contents.open(&evidence.files).ok();
-    let mut error = Error::new(ErrorKind::Crash, headline(explorer, &evidence, &problem, opened.as_ref()));
+pub(super) fn of(explorer: &Explorer<'_, '_>, image: Image, problem: Problem) -> Failure {
+    let opened = explorer.contents.open(&image.files).ok();
+    let mut error = Error::new(ErrorKind::Crash, headline(explorer, &image, &problem, opened.as_ref()));
     let log = &explorer.recording.log;
-    let point = evidence.cut.point;
+    let point = image.cut.point;
     let running = log.get(point).or(log.last()).and_then(|entry| entry.statement.as_ref());
     if let Some((_, sql)) = running {
         error = error.sql(sql);
@@ -39,7 +39,7 @@ pub(super) fn of(explorer: &Explorer<'_, '_>, evidence: Evidence, problem: Probl
             error = error.evidence("what is missing", or_nothing(explorer.contents.changes_from(opened, after)));
         }
     }
-    error = error.evidence("the disk (+ there, - lost, ~ torn)", operations(log, evidence.cut, &evidence.fates));
+    error = error.evidence("the disk (+ there, - lost, ~ torn)", operations(log, image.cut, &image.survivals));
     for help in help(explorer, &problem) {
         error = error.help(help);
     }
@@ -47,21 +47,21 @@ pub(super) fn of(explorer: &Explorer<'_, '_>, evidence: Evidence, problem: Probl
         error =
             error.note("the action did something else to the disk when it was run again: what is repeated may differ");
     }
-    error = error.note(explore::replay_note(evidence.cut));
-    Failed { error, left: Some(Disk::with_files(evidence.files)) }
+    error = error.note(explore::replay_note(image.cut));
+    Failure { error, left: Some(Disk::with_files(image.files)) }
 }
 
 fn or_nothing(text: String) -> String {
     if text.is_empty() { String::from("nothing") } else { text }
 }
 
-fn headline(explorer: &Explorer<'_, '_>, evidence: &Evidence, problem: &Problem, opened: Option<&Opened>) -> String {
-    let what = match evidence.cut.variant {
+fn headline(explorer: &Explorer<'_, '_>, image: &Image, problem: &Problem, opened: Option<&OpenedFiles>) -> String {
+    let what = match image.cut.variant {
         Variant::All => "killing the process",
         _ => "a power cut",
     };
-    let at = format!("{what} after operation {}", evidence.cut.point);
-    let (there, missing) = opened.map_or_else(Default::default, |opened| tables(explorer, evidence.cut.point, opened));
+    let at = format!("{what} after operation {}", image.cut.point);
+    let (there, missing) = opened.map_or_else(Default::default, |opened| tables(explorer, image.cut.point, opened));
     let named = |tables: &[String]| if tables.is_empty() { String::new() } else { format!(": {}", tables.join(", ")) };
     match problem {
         Problem::Corrupt(says) => format!("{at} leaves the database corrupt: {}", says.lines().next().unwrap_or("")),
@@ -72,23 +72,23 @@ fn headline(explorer: &Explorer<'_, '_>, evidence: &Evidence, problem: &Problem,
         Problem::Lost { acknowledged: true, .. } => format!("{at} loses what was acknowledged"),
         Problem::Lost { .. } => format!("{at} loses what was committed{}", named(&missing)),
         Problem::Invariant(_) => format!("{at} breaks an invariant"),
-        Problem::Again(Found::Corrupt(says)) => {
+        Problem::SecondCut(ContentMatch::Corrupt(says)) => {
             format!(
                 "a second power cut, while SQLite recovers from one after operation {}, leaves the database corrupt: {says}",
-                evidence.cut.point
+                image.cut.point
             )
         }
-        Problem::Again(_) => {
+        Problem::SecondCut(_) => {
             format!(
                 "a second power cut, while SQLite recovers from one after operation {}, leaves something else",
-                evidence.cut.point
+                image.cut.point
             )
         }
     }
 }
 
 /// The tables that the action has changed in what is left, and those that it was going to.
-fn tables(explorer: &Explorer<'_, '_>, point: usize, opened: &Opened) -> (Vec<String>, Vec<String>) {
+fn tables(explorer: &Explorer<'_, '_>, point: usize, opened: &OpenedFiles) -> (Vec<String>, Vec<String>) {
     let (before, after) = explorer.around(point);
     (explorer.contents.tables_to(before, opened), explorer.contents.tables_from(opened, after))
 }
@@ -100,7 +100,7 @@ const OTHERWISE: &str = "look for a PRAGMA journal_mode or synchronous in the ac
 fn help(explorer: &Explorer<'_, '_>, problem: &Problem) -> Vec<String> {
     let promise = &explorer.recording.promise;
     match problem {
-        Problem::Corrupt(_) | Problem::HalfApplied | Problem::Again(_) => match promise.remedy() {
+        Problem::Corrupt(_) | Problem::HalfApplied | Problem::SecondCut(_) => match promise.remedy() {
             Some(remedy) => {
                 let mut help = vec![format!("{promise} does not protect a transaction: PRAGMA {remedy}")];
                 if promise.has_journal() {
@@ -144,7 +144,7 @@ const BEFORE: usize = 8;
 const AFTER: usize = 3;
 
 /// The operations around the cut.
-fn operations(log: &[Entry], cut: Cut, fates: &[(usize, Fate)]) -> String {
+fn operations(log: &[Entry], cut: PowerCut, survivals: &[(usize, Survival)]) -> String {
     let point = cut.point;
     let here = match cut.variant {
         Variant::All => "> the process is killed",
@@ -160,11 +160,11 @@ fn operations(log: &[Entry], cut: Cut, fates: &[(usize, Fate)]) -> String {
             lines.push(String::from(here));
         }
         let is_change = matches!(entry.event, Event::Write { .. } | Event::Truncate { .. } | Event::Delete { .. });
-        let mark = match fates.iter().rfind(|(of, _)| *of == at).map(|(_, fate)| *fate) {
+        let mark = match survivals.iter().rfind(|(of, _)| *of == at).map(|(_, survival)| *survival) {
             _ if at >= point || !is_change => ' ',
-            None | Some(Fate::Kept) => '+',
-            Some(Fate::Lost) => '-',
-            Some(Fate::Torn(_)) => '~',
+            None | Some(Survival::Kept) => '+',
+            Some(Survival::Lost) => '-',
+            Some(Survival::Torn(_)) => '~',
         };
         lines.push(format!("{mark} {} {}", at + 1, shown(&entry.event)));
     }

@@ -17,13 +17,13 @@ use crate::sim::{Blocks, Entry, Event};
 const SECTOR: usize = 512;
 
 /// Of so many unsynced operations each is taken by itself; of more, a sample.
-pub(crate) const MOST: usize = 40;
+pub(crate) const MAX_SINGLE_OPERATIONS: usize = 40;
 const MIXES: usize = 8;
 /// How many sectors of a write are lost one by one.
-const TORN: u64 = 4;
+const MAX_TORN_SECTORS: u64 = 4;
 
 /// The disk at one moment: what is on it for good, and what is not yet.
-pub(crate) struct Model {
+pub(crate) struct DiskModel {
     inodes: Vec<Inode>,
     /// What the running process sees.
     names: BTreeMap<Arc<str>, usize>,
@@ -81,19 +81,19 @@ pub(crate) enum Variant {
 
 /// What has become of an operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Survival {
     Kept,
     Lost,
     /// These sectors of it are lost.
     Torn(u64),
 }
 
-impl Model {
-    pub(crate) fn new(files: &Files) -> Model {
+impl DiskModel {
+    pub(crate) fn new(files: &Files) -> DiskModel {
         let inodes = files.iter().map(|(_, bytes)| Inode { synced: bytes.clone(), live: bytes.clone() }).collect();
         let names: BTreeMap<Arc<str>, usize> =
             files.iter().enumerate().map(|(inode, (name, _))| (Arc::from(name.as_str()), inode)).collect();
-        Model { inodes, synced_names: names.clone(), names, pending: Vec::new(), settled: 0 }
+        DiskModel { inodes, synced_names: names.clone(), names, pending: Vec::new(), settled: 0 }
     }
 
     /// Lets the event at `at` in the log happen.
@@ -152,7 +152,7 @@ impl Model {
             pending.inode == synced && matches!(pending.change, Change::Write { .. } | Change::Truncate(_))
         };
         for pending in self.pending.iter().filter(|pending| is_data(pending)) {
-            self.settled = self.settled.wrapping_add(pending.mark(Fate::Kept));
+            self.settled = self.settled.wrapping_add(pending.mark(Survival::Kept));
         }
         let inode = &mut self.inodes[synced];
         inode.synced = inode.live.clone();
@@ -165,7 +165,7 @@ impl Model {
     fn sync_names(&mut self) {
         for pending in &self.pending {
             if pending.change_name(&mut self.synced_names) {
-                self.settled = self.settled.wrapping_add(pending.mark(Fate::Kept));
+                self.settled = self.settled.wrapping_add(pending.mark(Survival::Kept));
             }
         }
         let gone: Vec<usize> = (0..self.inodes.len())
@@ -177,16 +177,17 @@ impl Model {
     }
 
     /// Where in the log the operations stand that are not synced, and what a variant does to each.
-    pub(crate) fn fates(&self, variant: Variant) -> impl Iterator<Item = (usize, Fate)> {
+    pub(crate) fn survivals(&self, variant: Variant) -> impl Iterator<Item = (usize, Survival)> {
         let mut rule = Rule::new(variant);
-        self.pending.iter().enumerate().map(move |(index, pending)| (pending.at, rule.fate(index, pending)))
+        self.pending.iter().enumerate().map(move |(index, pending)| (pending.at, rule.survival(index, pending)))
     }
 
     /// The name of an image among those of this run: two of one name are the same.
     pub(crate) fn key(&self, variant: Variant) -> u64 {
         let mut rule = Rule::new(variant);
-        let fates = self.pending.iter().enumerate().map(|(index, pending)| (pending, rule.fate(index, pending)));
-        fates.fold(self.settled, |key, (pending, fate)| key.wrapping_add(pending.mark(fate)))
+        let survivals =
+            self.pending.iter().enumerate().map(|(index, pending)| (pending, rule.survival(index, pending)));
+        survivals.fold(self.settled, |key, (pending, survival)| key.wrapping_add(pending.mark(survival)))
     }
 
     /// The files that a power cut leaves.
@@ -195,8 +196,8 @@ impl Model {
         let mut names = self.synced_names.clone();
         let mut bytes: Vec<Blocks> = self.inodes.iter().map(|inode| inode.synced.clone()).collect();
         for (index, pending) in self.pending.iter().enumerate() {
-            let fate = rule.fate(index, pending);
-            if fate == Fate::Lost {
+            let survival = rule.survival(index, pending);
+            if survival == Survival::Lost {
                 continue;
             }
             let file = &mut bytes[pending.inode];
@@ -205,8 +206,8 @@ impl Model {
                     pending.change_name(&mut names);
                 }
                 Change::Truncate(len) => resize(file, *len),
-                Change::Write { offset, data, .. } => match fate {
-                    Fate::Torn(lost) => {
+                Change::Write { offset, data, .. } => match survival {
+                    Survival::Torn(lost) => {
                         for (sector, (start, piece)) in sectors(*offset, data).enumerate() {
                             if sector >= 64 || lost & (1 << sector) == 0 {
                                 file.write(start, piece);
@@ -262,10 +263,10 @@ impl Model {
                 continue;
             }
             variants.push(Variant::Half(index));
-            if u64::from(sectors) <= TORN {
+            if u64::from(sectors) <= MAX_TORN_SECTORS {
                 variants.extend((0..sectors).map(|sector| Variant::Torn(index, sector)));
             } else {
-                let drawn = (0..TORN).map(|_| draw.below(u64::from(sectors)) as u32);
+                let drawn = (0..MAX_TORN_SECTORS).map(|_| draw.below(u64::from(sectors)) as u32);
                 variants.extend(drawn.map(|sector| Variant::Torn(index, sector)));
             }
         }
@@ -292,16 +293,16 @@ fn sample(count: usize, most: usize, draw: &mut Draw) -> Vec<usize> {
 
 impl Pending {
     /// A number for the operation and what has become of it; nought where nothing of it is left.
-    fn mark(&self, fate: Fate) -> u64 {
+    fn mark(&self, survival: Survival) -> u64 {
         let part = match self.change {
             Change::Create(_) => 1,
             _ => 0,
         };
         let own = draw::key(self.at as u64, part);
-        match fate {
-            Fate::Lost => 0,
-            Fate::Kept => own,
-            Fate::Torn(lost) => draw::key(own, lost),
+        match survival {
+            Survival::Lost => 0,
+            Survival::Kept => own,
+            Survival::Torn(lost) => draw::key(own, lost),
         }
     }
 
@@ -335,27 +336,27 @@ impl Rule {
         Rule { variant, draw: Draw::new(draw::key(seed, 1)) }
     }
 
-    fn fate(&mut self, index: usize, pending: &Pending) -> Fate {
-        let kept = |kept: bool| if kept { Fate::Kept } else { Fate::Lost };
+    fn survival(&mut self, index: usize, pending: &Pending) -> Survival {
+        let kept = |kept: bool| if kept { Survival::Kept } else { Survival::Lost };
         let changed = if let Change::Write { changed, .. } = pending.change { changed } else { 0 };
         match self.variant {
-            Variant::All => Fate::Kept,
-            Variant::Nothing => Fate::Lost,
+            Variant::All => Survival::Kept,
+            Variant::Nothing => Survival::Lost,
             Variant::First(count) => kept(index < count),
             Variant::Without(lost) => kept(index != lost),
             Variant::Only(only) => kept(index == only),
             Variant::Half(half) if index == half => {
                 let keep = changed.count_ones() / 2;
-                Fate::Torn((0..keep).fold(changed, |lost, _| lost & (lost - 1)))
+                Survival::Torn((0..keep).fold(changed, |lost, _| lost & (lost - 1)))
             }
             Variant::Half(half) => kept(index < half),
             Variant::Torn(torn, sector) if index == torn => {
                 let above = (0..sector).fold(changed, |left, _| left & left.saturating_sub(1));
-                Fate::Torn(above & above.wrapping_neg())
+                Survival::Torn(above & above.wrapping_neg())
             }
-            Variant::Torn(..) => Fate::Kept,
+            Variant::Torn(..) => Survival::Kept,
             Variant::Mix(_) => match self.draw.below(16) {
-                0 if changed.count_ones() > 1 => Fate::Torn(changed & self.draw.next()),
+                0 if changed.count_ones() > 1 => Survival::Torn(changed & self.draw.next()),
                 choice => kept(choice < 8),
             },
         }

@@ -83,7 +83,7 @@ pub use self::record::acknowledge;
 pub use self::report::Report;
 use crate::db::TestDb;
 use crate::error::Result;
-use crate::explore::{self, Action, Failed};
+use crate::explore::{self, Action, Failure};
 
 /// Code of the app, and what is asked of it; see [`test()`].
 #[must_use = "nothing happens before `run`"]
@@ -175,7 +175,7 @@ impl<'a> CrashTest<'a> {
         self.explore().map_err(|failed| failed.error)
     }
 
-    fn explore(mut self) -> Result<Report, Box<Failed>> {
+    fn explore(mut self) -> Result<Report, Box<Failure>> {
         explorer::explore(self.db, &mut self.action, &mut self.options)
     }
 }

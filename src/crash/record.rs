@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::images::Model;
+use super::images::DiskModel;
 use super::promise::Promise;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, Chance, Contents, Files};
+use crate::explore::{self, Action, Files, KnownContents, SeededRandom};
 use crate::record::{Capture, Tap};
 use crate::sim::{Entry, Event, OpLog, Watch};
 
@@ -85,7 +85,7 @@ pub(super) fn record(base: &Address, action: &mut Action<'_>) -> Result<Recordin
     });
     copy.disk().gate().set(Some(Arc::clone(&log) as Arc<dyn Watch>));
     let mut connection = copy.connect()?;
-    Chance::of(&connection, 0)?;
+    SeededRandom::on(&connection, 0)?;
     let mut promise = Promise::of(&connection)?;
     let tap = Tap::on(&connection);
     let start = log.len();
@@ -142,12 +142,12 @@ pub(super) struct Boundaries {
 
 impl Boundaries {
     /// Finds them in a recording: the content wherever a write lock was given up.
-    pub(super) fn find(recording: &Recording, contents: &mut Contents) -> Result<Boundaries> {
+    pub(super) fn find(recording: &Recording, contents: &mut KnownContents) -> Result<Boundaries> {
         let unreadable = |says: String| {
             Error::new(ErrorKind::Crash, "the database cannot be read after a transaction of the action's")
                 .evidence("SQLite says", says)
         };
-        let mut model = Model::new(&recording.files);
+        let mut model = DiskModel::new(&recording.files);
         let first = contents.learn(&recording.files).map_err(unreadable)?;
         let mut all = vec![(0, first)];
         let mut acknowledged = Vec::new();

@@ -5,10 +5,10 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::explorer::{self, Options, Recovery};
-use super::images::{Model, Variant};
+use super::images::{DiskModel, Variant};
 use super::record::record;
 use crate::check;
-use crate::explore::{self, Contents, Files, Found};
+use crate::explore::{self, ContentMatch, Files, KnownContents};
 use crate::sim::Event;
 use crate::{Profile, Template};
 
@@ -20,7 +20,7 @@ fn write(files: &Files, folder: &Path) {
 }
 
 /// Which of the contents that are known SQLite finds in real files; nothing where it finds damage, or something else.
-fn found_in_files(files: &Files, contents: &Contents, count: usize) -> Option<usize> {
+fn found_in_files(files: &Files, contents: &KnownContents, count: usize) -> Option<usize> {
     let folder = tempfile::tempdir().unwrap();
     write(files, folder.path());
     let connection = Connection::open(folder.path().join("main.db")).unwrap();
@@ -51,10 +51,10 @@ fn same_on_real_files(journal_mode: &'static str, synchronous: &'static str) {
         Ok(())
     });
     let recording = record(&db.memory_copy().unwrap(), &mut action).unwrap();
-    let mut contents = Contents::new(None);
+    let mut contents = KnownContents::new(None);
     let boundaries = super::record::Boundaries::find(&recording, &mut contents).unwrap();
     assert_eq!(boundaries.commits(), 3);
-    let mut model = Model::new(&recording.files);
+    let mut model = DiskModel::new(&recording.files);
     let mut counts = [0, 0];
     for (at, entry) in recording.log.iter().enumerate() {
         model.apply(at, entry);
@@ -64,8 +64,8 @@ fn same_on_real_files(journal_mode: &'static str, synchronous: &'static str) {
             }
             let image = model.image(variant);
             let simulated = match contents.find(&image) {
-                Found::Known(number) => Some(number),
-                Found::Unknown | Found::Corrupt(_) => None,
+                ContentMatch::Known(number) => Some(number),
+                ContentMatch::Unknown | ContentMatch::Corrupt(_) => None,
             };
             assert_eq!(simulated, found_in_files(&image, &contents, 4), "{journal_mode} after {at}: {variant}");
             counts[usize::from(simulated.is_some())] += 1;
@@ -112,7 +112,7 @@ fn the_name_of_an_image_stands_for_its_files() {
         db.execute_batch("INSERT INTO t VALUES (1)").and_then(|()| db.execute_batch("INSERT INTO t VALUES (2)"))
     });
     let recording = record(&db.memory_copy().unwrap(), &mut action).unwrap();
-    let mut model = Model::new(&recording.files);
+    let mut model = DiskModel::new(&recording.files);
     let mut seen: std::collections::HashMap<u64, Files> = std::collections::HashMap::new();
     let mut again = 0;
     for (at, entry) in recording.log.iter().enumerate() {
@@ -174,6 +174,6 @@ fn a_second_cut_is_found_where_recovery_is_not_synced() {
     assert!(text.contains(left), "{text}");
     assert!(text.contains("note: SQLITMUS_REPLAY=crash:16:all+5:"), "{text}");
     // What is kept is what the second cut has left.
-    let mut contents = Contents::new(None);
-    assert_eq!(contents.find(&failure.left.unwrap().files()), Found::Unknown);
+    let mut contents = KnownContents::new(None);
+    assert_eq!(contents.find(&failure.left.unwrap().files()), ContentMatch::Unknown);
 }

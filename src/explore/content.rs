@@ -18,8 +18,8 @@ use crate::sim::{Blocks, Disk};
 /// The files of a disk by their names, in order.
 pub(crate) type Files = Vec<(String, Blocks)>;
 
-/// Contents that are known, each with a number.
-pub(crate) struct Contents {
+/// KnownContents that are known, each with a number.
+pub(crate) struct KnownContents {
     functions: Option<Functions>,
     known: Vec<Known>,
     /// Files that hold the same as a known content, in other bytes.
@@ -28,7 +28,7 @@ pub(crate) struct Contents {
 
 struct Known {
     files: Files,
-    opened: OnceCell<Opened>,
+    opened: OnceCell<OpenedFiles>,
 }
 
 /// How many other forms of a content are kept: beyond, each is compared again.
@@ -36,7 +36,7 @@ const MOST_OTHERS: usize = 64;
 
 /// What some files are found to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum ContentMatch {
     /// The content of this number.
     Known(usize),
     /// SQLite reads it, and it is none of the known ones.
@@ -45,9 +45,9 @@ pub(crate) enum Found {
     Corrupt(String),
 }
 
-impl Contents {
-    pub(crate) fn new(functions: Option<Functions>) -> Contents {
-        Contents { functions, known: Vec::new(), others: Vec::new() }
+impl KnownContents {
+    pub(crate) fn new(functions: Option<Functions>) -> KnownContents {
+        KnownContents { functions, known: Vec::new(), others: Vec::new() }
     }
 
     /// The number of what these files hold, a new one where it is not known yet; `Err` with what SQLite says of files
@@ -57,7 +57,7 @@ impl Contents {
         if let Some(number) = self.in_these_bytes(&folded) {
             return Ok(number);
         }
-        let opened = Opened::of(&folded, self.functions)?;
+        let opened = OpenedFiles::of(&folded, self.functions)?;
         // Whether it is whole is not asked: what the app has committed is what there is.
         if let Some(number) = self.among_known(|known| opened.holds_the_same(known)) {
             self.remember(folded, number);
@@ -68,32 +68,32 @@ impl Contents {
     }
 
     /// What these files hold after SQLite has recovered them.
-    pub(crate) fn find(&mut self, files: &Files) -> Found {
+    pub(crate) fn find(&mut self, files: &Files) -> ContentMatch {
         let folded = match fold(files) {
             Ok(folded) => folded,
-            Err(says) => return Found::Corrupt(says),
+            Err(says) => return ContentMatch::Corrupt(says),
         };
         if let Some(number) = self.in_these_bytes(&folded) {
-            return Found::Known(number);
+            return ContentMatch::Known(number);
         }
-        let opened = match Opened::of(&folded, self.functions) {
+        let opened = match OpenedFiles::of(&folded, self.functions) {
             Ok(opened) => opened,
-            Err(says) => return Found::Corrupt(says),
+            Err(says) => return ContentMatch::Corrupt(says),
         };
         let complaints = opened.complaints();
         // What SQLite complains of in both was so before.
-        let same = |known: &Opened| {
+        let same = |known: &OpenedFiles| {
             opened.holds_the_same(known) && (complaints.is_empty() || complaints == known.complaints())
         };
         if let Some(number) = self.among_known(same) {
             self.remember(folded, number);
-            return Found::Known(number);
+            return ContentMatch::Known(number);
         }
         match complaints.first() {
             Some(first) if self.among_known(|known| complaints == known.complaints()).is_none() => {
-                Found::Corrupt(first_line(first))
+                ContentMatch::Corrupt(first_line(first))
             }
-            _ => Found::Unknown,
+            _ => ContentMatch::Unknown,
         }
     }
 
@@ -103,7 +103,7 @@ impl Contents {
     }
 
     /// What was learnt last is the likeliest.
-    fn among_known(&self, same: impl Fn(&Opened) -> bool) -> Option<usize> {
+    fn among_known(&self, same: impl Fn(&OpenedFiles) -> bool) -> Option<usize> {
         self.known.iter().rposition(|known| known.opened(self.functions).is_some_and(&same))
     }
 
@@ -130,34 +130,34 @@ impl Contents {
     }
 
     /// Opens these files as SQLite recovers them.
-    pub(crate) fn open(&self, files: &Files) -> Result<Opened, String> {
-        Opened::of(&fold(files)?, self.functions)
+    pub(crate) fn open(&self, files: &Files) -> Result<OpenedFiles, String> {
+        OpenedFiles::of(&fold(files)?, self.functions)
     }
 
     /// What changed from a known content to the databases of `to`, table by table; empty where nothing did.
-    pub(crate) fn changes_to(&self, from: usize, to: &Opened) -> String {
+    pub(crate) fn changes_to(&self, from: usize, to: &OpenedFiles) -> String {
         self.known[from].opened(self.functions).map_or_else(String::new, |from| changes(from, to))
     }
 
     /// The tables that changed from a known content to the databases of `to`.
-    pub(crate) fn tables_to(&self, from: usize, to: &Opened) -> Vec<String> {
+    pub(crate) fn tables_to(&self, from: usize, to: &OpenedFiles) -> Vec<String> {
         self.known[from].opened(self.functions).map_or_else(Vec::new, |from| tables(from, to))
     }
 
-    /// Like [`tables_to`](Contents::tables_to), from the databases of `from` to a known content.
-    pub(crate) fn tables_from(&self, from: &Opened, to: usize) -> Vec<String> {
+    /// Like [`tables_to`](KnownContents::tables_to), from the databases of `from` to a known content.
+    pub(crate) fn tables_from(&self, from: &OpenedFiles, to: usize) -> Vec<String> {
         self.known[to].opened(self.functions).map_or_else(Vec::new, |to| tables(from, to))
     }
 
     /// What changes from the databases of `from` to a known content.
-    pub(crate) fn changes_from(&self, from: &Opened, to: usize) -> String {
+    pub(crate) fn changes_from(&self, from: &OpenedFiles, to: usize) -> String {
         self.known[to].opened(self.functions).map_or_else(String::new, |to| changes(from, to))
     }
 }
 
 impl Known {
-    fn opened(&self, functions: Option<Functions>) -> Option<&Opened> {
-        self.opened.get_or_try_init(|| Opened::of(&self.files, functions)).ok()
+    fn opened(&self, functions: Option<Functions>) -> Option<&OpenedFiles> {
+        self.opened.get_or_try_init(|| OpenedFiles::of(&self.files, functions)).ok()
     }
 }
 
@@ -207,14 +207,14 @@ fn says(error: &rusqlite::Error) -> String {
 }
 
 /// The databases of a content, open.
-pub(crate) struct Opened {
+pub(crate) struct OpenedFiles {
     connections: Vec<(String, Connection)>,
     digests: OnceCell<Option<Vec<(String, u64)>>>,
     _disk: Arc<Disk>,
 }
 
-impl Opened {
-    fn of(folded: &Files, functions: Option<Functions>) -> Result<Opened, String> {
+impl OpenedFiles {
+    fn of(folded: &Files, functions: Option<Functions>) -> Result<OpenedFiles, String> {
         let disk = Disk::with_files(folded.iter().cloned());
         let mut connections = Vec::new();
         for (name, _) in folded {
@@ -225,7 +225,7 @@ impl Opened {
         }
         // The test's own database is always there, and the others are told apart by their names.
         connections.sort_by_key(|(name, _)| name != MAIN);
-        Ok(Opened { connections, digests: OnceCell::new(), _disk: disk })
+        Ok(OpenedFiles { connections, digests: OnceCell::new(), _disk: disk })
     }
 
     pub(crate) fn main(&self) -> &Connection {
@@ -238,7 +238,7 @@ impl Opened {
 
     /// Whether the rows, the objects and the numbers of the headers are the same. What cannot be read is the same as
     /// nothing.
-    fn holds_the_same(&self, other: &Opened) -> bool {
+    fn holds_the_same(&self, other: &OpenedFiles) -> bool {
         self.digests().is_some_and(|digests| other.digests() == Some(digests))
     }
 
@@ -252,7 +252,7 @@ impl Opened {
 
 /// The tables that changed; of another database than the test's own with its name, and by that alone where all of it is new
 /// or gone.
-fn tables(from: &Opened, to: &Opened) -> Vec<String> {
+fn tables(from: &OpenedFiles, to: &OpenedFiles) -> Vec<String> {
     let mut found = Vec::new();
     for (name, theirs) in &to.connections {
         let Some((_, ours)) = from.connections.iter().find(|(other, _)| other == name) else {
@@ -274,7 +274,7 @@ fn tables(from: &Opened, to: &Opened) -> Vec<String> {
 const SHOWN: usize = 12;
 
 /// What changed, in words and rows.
-fn changes(from: &Opened, to: &Opened) -> String {
+fn changes(from: &OpenedFiles, to: &OpenedFiles) -> String {
     let mut lines = Vec::new();
     for (name, theirs) in &to.connections {
         let Some((_, ours)) = from.connections.iter().find(|(other, _)| other == name) else {

@@ -1,8 +1,8 @@
 //! What the explorers share: they run the app's code again and again on copies of a test's database, and say of each run
 //! what is in the database afterwards.
 
-mod chance;
 mod content;
+mod random;
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::Connection;
 
-pub(crate) use self::chance::Chance;
-pub(crate) use self::content::{Contents, Files, Found, Opened, fold_disk};
+pub(crate) use self::content::{ContentMatch, Files, KnownContents, OpenedFiles, fold_disk};
+pub(crate) use self::random::SeededRandom;
 use crate::db::{TestDb, again_with};
 use crate::draw::Draw;
 use crate::env;
@@ -31,18 +31,18 @@ pub(crate) fn action<'a, T, E: Display>(mut f: impl FnMut(&mut Connection) -> Re
 
 /// How a run of the app's code ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    Well,
-    WithError(String),
-    Panicking(String),
+pub(crate) enum ActionEnd {
+    Ok,
+    Err(String),
+    Panic(String),
 }
 
 /// Runs the app's code. A panic of its is told, not passed on: it is what happened at this point of the exploration.
-pub(crate) fn run(action: &mut Action<'_>, connection: &mut Connection) -> Ended {
+pub(crate) fn run(action: &mut Action<'_>, connection: &mut Connection) -> ActionEnd {
     match caught(|| action(connection)) {
-        Ok(Ok(())) => Ended::Well,
-        Ok(Err(error)) => Ended::WithError(error),
-        Err(message) => Ended::Panicking(message),
+        Ok(Ok(())) => ActionEnd::Ok,
+        Ok(Err(error)) => ActionEnd::Err(error),
+        Err(message) => ActionEnd::Panic(message),
     }
 }
 
@@ -55,12 +55,12 @@ pub(crate) fn caught<R>(run: impl FnOnce() -> R) -> Result<R, String> {
 }
 
 /// A failure, and the disk that shows it.
-pub(crate) struct Failed {
+pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) left: Option<Arc<Disk>>,
 }
 
-impl Failed {
+impl Failure {
     /// Keeps what was left beside the test's own database, which is kept as it is dropped by this panic.
     #[track_caller]
     pub(crate) fn panic(&self, db: &TestDb, name: &str) -> ! {
@@ -71,14 +71,14 @@ impl Failed {
     }
 }
 
-impl From<Error> for Box<Failed> {
-    fn from(error: Error) -> Box<Failed> {
-        Box::new(Failed { error, left: None })
+impl From<Error> for Box<Failure> {
+    fn from(error: Error) -> Box<Failure> {
+        Box::new(Failure { error, left: None })
     }
 }
 
 /// Sees whether the app's code uses the test's own database behind our back: an explorer runs it on copies.
-pub(crate) struct Guarded<'a> {
+pub(crate) struct OriginalGuard<'a> {
     db: &'a TestDb,
     version: Option<i64>,
     guard: Arc<Guard>,
@@ -110,11 +110,11 @@ impl Watch for Guard {
     }
 }
 
-impl<'a> Guarded<'a> {
+impl<'a> OriginalGuard<'a> {
     /// For code that runs on this thread: whatever it does, and whoever else opens the database meanwhile.
-    pub(crate) fn new(db: &'a TestDb) -> Guarded<'a> {
+    pub(crate) fn new(db: &'a TestDb) -> OriginalGuard<'a> {
         let here = std::thread::current().id();
-        Guarded::against(db, move |op| {
+        OriginalGuard::against(db, move |op| {
             (matches!(op, Op::Open { .. }) || std::thread::current().id() == here).then_some(0)
         })
     }
@@ -123,13 +123,13 @@ impl<'a> Guarded<'a> {
     pub(crate) fn against(
         db: &'a TestDb,
         whose: impl Fn(Op<'_>) -> Option<usize> + Send + Sync + 'static,
-    ) -> Guarded<'a> {
-        let version = Guarded::version(db);
+    ) -> OriginalGuard<'a> {
+        let version = OriginalGuard::version(db);
         let gate = db.disk().gate();
         let before = gate.set(None);
         let guard = Arc::new(Guard { whose: Box::new(whose), seen: AtomicUsize::new(0), next: before.clone() });
         gate.set(Some(Arc::clone(&guard) as Arc<dyn Watch>));
-        Guarded { db, version, guard, before }
+        OriginalGuard { db, version, guard, before }
     }
 
     /// Changes when another connection commits, also through another VFS, which no watch sees.
@@ -141,7 +141,7 @@ impl<'a> Guarded<'a> {
     pub(crate) fn check(&self, kind: ErrorKind, names: &[&str]) -> Result<()> {
         // Read first: to ask for the version is an operation too.
         let who = match (self.guard.seen.load(Ordering::Relaxed), names) {
-            (0, _) if self.version == Guarded::version(self.db) => return Ok(()),
+            (0, _) if self.version == OriginalGuard::version(self.db) => return Ok(()),
             (0, [only]) => only,
             (0, _) => "a task",
             (who, _) => names[who - 1],
@@ -152,26 +152,26 @@ impl<'a> Guarded<'a> {
     }
 }
 
-impl Drop for Guarded<'_> {
+impl Drop for OriginalGuard<'_> {
     fn drop(&mut self) {
         self.db.disk().gate().set(self.before.take());
     }
 }
 
 /// The errors that every explorer gives when the app's code does not work by itself.
-pub(crate) fn works_by_itself(kind: ErrorKind, ended: &Ended, connection: &Connection, fault: &str) -> Result<()> {
+pub(crate) fn works_by_itself(kind: ErrorKind, ended: &ActionEnd, connection: &Connection, fault: &str) -> Result<()> {
     match ended {
-        Ended::WithError(error) => Err(Error::new(kind, format!("the action fails without any {fault}"))
+        ActionEnd::Err(error) => Err(Error::new(kind, format!("the action fails without any {fault}"))
             .evidence("it says", error)
             .help("prepare the database so that it succeeds, then explore")),
-        Ended::Panicking(message) => {
+        ActionEnd::Panic(message) => {
             Err(Error::new(kind, format!("the action panics without any {fault}")).evidence("it says", message))
         }
-        Ended::Well if !connection.is_autocommit() => {
+        ActionEnd::Ok if !connection.is_autocommit() => {
             Err(Error::new(kind, "the action leaves a transaction open: what it wrote is rolled back")
                 .help("commit it: transaction.commit()?"))
         }
-        Ended::Well => Ok(()),
+        ActionEnd::Ok => Ok(()),
     }
 }
 

@@ -4,9 +4,9 @@ use super::fault::Fault;
 use super::sweep::{Problem, Run, Sweeper};
 use crate::db::MAIN;
 use crate::error::{Error, ErrorKind};
-use crate::explore::{self, Ended, Failed};
+use crate::explore::{self, ActionEnd, Failure};
 
-pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Problem) -> Failed {
+pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Problem) -> Failure {
     let opened = sweeper.contents.open(&run.files).ok();
     let (there, missing) = opened.as_ref().map_or_else(Default::default, |opened| {
         (sweeper.contents.tables_to(sweeper.before, opened), sweeper.contents.tables_from(opened, sweeper.after))
@@ -19,13 +19,13 @@ pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Pr
         error = error.evidence("the fault", &injected.what);
     }
     error = match &run.ended {
-        Ended::Well => error.evidence("the action returned", "Ok"),
-        Ended::WithError(says) => error.evidence("the action returned", says),
-        Ended::Panicking(_) => error,
+        ActionEnd::Ok => error.evidence("the action returned", "Ok"),
+        ActionEnd::Err(says) => error.evidence("the action returned", says),
+        ActionEnd::Panic(_) => error,
     };
     error = match &problem {
         Problem::Panics(says) | Problem::Invariant(says) => error.evidence("it says", says),
-        Problem::NotAgain(Ended::WithError(says) | Ended::Panicking(says)) => error.evidence("then it says", says),
+        Problem::NotAgain(ActionEnd::Err(says) | ActionEnd::Panic(says)) => error.evidence("then it says", says),
         _ => error,
     };
     if let Problem::OtherwiseAgain(files) = &problem
@@ -61,7 +61,7 @@ pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Pr
         error = error.help(*help);
     }
     let error = error.note(explore::replay_note(fault));
-    Failed { error, left: Some(run.disk()) }
+    Failure { error, left: Some(run.disk()) }
 }
 
 fn headline(fault: Fault, problem: &Problem, there: &[String], missing: &[String]) -> String {
@@ -81,7 +81,7 @@ fn headline(fault: Fault, problem: &Problem, there: &[String], missing: &[String
             format!("the action returns Ok after {kind}, and has done something else{}", named(there))
         }
         Problem::OkAndNot => format!("the action returns Ok after {kind}, and has done only part of it{part}"),
-        Problem::NotAgain(Ended::Panicking(_)) => format!("the action panics when it is run again after {kind}"),
+        Problem::NotAgain(ActionEnd::Panic(_)) => format!("the action panics when it is run again after {kind}"),
         Problem::NotAgain(_) => format!("the action fails again when {kind} is over"),
         Problem::CorruptAgain(says) => {
             let says = says.lines().next().unwrap_or_default();

@@ -83,7 +83,7 @@ pub use self::report::{Report, Tried};
 use self::sweep::Options;
 use crate::db::TestDb;
 use crate::error::Result;
-use crate::explore::{self, Action, Failed};
+use crate::explore::{self, Action, Failure};
 
 /// Code of the app, and what is asked of it; see [`sweep`].
 #[must_use = "nothing happens before `run`"]
@@ -160,7 +160,7 @@ impl<'a> Sweep<'a> {
         self.sweep().map_err(|failed| failed.error)
     }
 
-    fn sweep(mut self) -> Result<Report, Box<Failed>> {
+    fn sweep(mut self) -> Result<Report, Box<Failure>> {
         sweep::sweep(self.db, &mut self.action, &mut self.options)
     }
 }

@@ -23,7 +23,9 @@ use crate::db::{Address, TestDb};
 use crate::draw;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, Chance, Contents, Ended, Failed, Files, Found, Guarded, Invariant};
+use crate::explore::{
+    self, Action, ActionEnd, ContentMatch, Failure, Files, Invariant, KnownContents, OriginalGuard, SeededRandom,
+};
 use crate::progress::Progress;
 use crate::record::{Capture, Tap};
 use crate::sim::{Disk, Watch, allocator};
@@ -48,7 +50,7 @@ const SEED: u64 = 0x5eed;
 
 pub(super) struct Sweeper<'a, 'o> {
     base: Address,
-    pub(super) contents: Contents,
+    pub(super) contents: KnownContents,
     /// The numbers of the contents before and after the action.
     pub(super) before: usize,
     pub(super) after: usize,
@@ -57,7 +59,7 @@ pub(super) struct Sweeper<'a, 'o> {
 
 /// A run with a fault.
 pub(super) struct Run {
-    pub(super) ended: Ended,
+    pub(super) ended: ActionEnd,
     pub(super) injected: Option<InjectedFault>,
     /// The files as they are committed afterwards.
     pub(super) files: Files,
@@ -80,7 +82,7 @@ pub(super) enum Problem {
     /// It returned Ok and had done nothing, or something else.
     OkAndNot,
     /// It cannot be done any more, with what the action says.
-    NotAgain(Ended),
+    NotAgain(ActionEnd),
     /// Tried again, it damaged the database, with what SQLite says.
     CorruptAgain(String),
     /// Tried again, it did something else, and left these files.
@@ -89,7 +91,7 @@ pub(super) enum Problem {
 }
 
 /// Runs the action once for each fault.
-pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failed>> {
+pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failure>> {
     let settings = env::settings()?;
     let replay = explore::replay("fault", Fault::parse, "fault:full:12")?;
     let base = db.memory_copy()?;
@@ -98,10 +100,10 @@ pub(crate) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<
     if of_memory {
         memory_can_fail()?;
     }
-    let guarded = Guarded::new(db);
+    let guard = OriginalGuard::new(db);
     let learnt = learn(&base, action, of_memory);
-    guarded.check(ErrorKind::Fault, &["the action"])?;
-    drop(guarded);
+    guard.check(ErrorKind::Fault, &["the action"])?;
+    drop(guard);
     let (contents, before, after, counted) = learnt?;
     if Kind::ALL.iter().all(|kind| counted.places(*kind) == 0) {
         return Err(Error::new(ErrorKind::Fault, "the action asks nothing of the database, so nothing can fail")
@@ -172,15 +174,15 @@ fn memory_can_fail() -> Result<()> {
 }
 
 /// A connection for the action, and what it draws.
-fn connect(copy: &Address, of_memory: bool) -> Result<(Connection, Chance)> {
+fn connect(copy: &Address, of_memory: bool) -> Result<(Connection, SeededRandom)> {
     let connection = copy.connect()?;
     if of_memory && !allocator::without_lookaside(&connection) {
         return Err(Error::new(ErrorKind::Fault, "SQLite does not turn off the lookaside memory of a connection")
             .help("the functions of the template keep a statement open: finish it"));
     }
     // After that: functions may take lookaside memory.
-    let chance = Chance::of(&connection, 0)?;
-    Ok((connection, chance))
+    let random = SeededRandom::on(&connection, 0)?;
+    Ok((connection, random))
 }
 
 /// Runs the action twice without a fault. It has to do the same, or nothing could be said of the runs with one.
@@ -188,12 +190,12 @@ fn learn(
     base: &Address,
     action: &mut Action<'_>,
     of_memory: bool,
-) -> Result<(Contents, usize, usize, Arc<FaultInjector>)> {
+) -> Result<(KnownContents, usize, usize, Arc<FaultInjector>)> {
     let unreadable =
         |says: String| Error::new(ErrorKind::Fault, "the database cannot be read").evidence("SQLite says", says);
-    let mut contents = Contents::new(base.functions());
+    let mut contents = KnownContents::new(base.functions());
     let before = contents.learn(&base.disk().files()).map_err(unreadable)?;
-    let mut once = |contents: &mut Contents| -> Result<(usize, Arc<FaultInjector>)> {
+    let mut once = |contents: &mut KnownContents| -> Result<(usize, Arc<FaultInjector>)> {
         let copy = base.fork();
         let (mut connection, _) = connect(&copy, of_memory)?;
         let counter = FaultInjector::new(None, &copy.disk().files(), None);
@@ -223,9 +225,9 @@ impl Sweeper<'_, '_> {
         explore::spread(places, most, seed).into_iter().map(|index| index + 1).collect()
     }
 
-    fn look(&mut self, action: &mut Action<'_>, fault: Fault, report: &mut Report) -> Result<(), Box<Failed>> {
+    fn look(&mut self, action: &mut Action<'_>, fault: Fault, report: &mut Report) -> Result<(), Box<Failure>> {
         let run = self.run(action, fault, false)?;
-        report.ran(fault.kind, run.injected.is_some(), run.ended != Ended::Well);
+        report.ran(fault.kind, run.injected.is_some(), run.ended != ActionEnd::Ok);
         if run.problem.is_none() {
             return Ok(());
         }
@@ -244,7 +246,7 @@ impl Sweeper<'_, '_> {
 
     fn run(&mut self, action: &mut Action<'_>, fault: Fault, recorded: bool) -> Result<Run> {
         let copy = self.base.fork();
-        let (mut connection, mut chance) = connect(&copy, fault.kind.is_of_memory())?;
+        let (mut connection, mut random) = connect(&copy, fault.kind.is_of_memory())?;
         let capture = recorded.then(Arc::<Capture>::default);
         let injector = FaultInjector::new(Some(fault), &copy.disk().files(), capture.clone());
         copy.disk().gate().set(Some(Arc::clone(&injector) as Arc<dyn Watch>));
@@ -257,23 +259,23 @@ impl Sweeper<'_, '_> {
         };
         injector.disarm(&mut connection);
         if fault.kind.is_of_memory()
-            && let Ended::Panicking(says) = &ended
+            && let ActionEnd::Panic(says) = &ended
             && is_the_drivers(says)
         {
-            ended = Ended::WithError(says.clone());
+            ended = ActionEnd::Err(says.clone());
         }
         // To roll back takes memory. Without any, all that is left to do is to close the connection.
         if fault.kind == Kind::OutOfMemoryFromThenOn && !connection.is_autocommit() {
             drop(connection);
-            (connection, chance) = connect(&copy, true)?;
+            (connection, random) = connect(&copy, true)?;
         }
         let is_open = !connection.is_autocommit();
         let files = copy.disk().fork().files();
         let injected = injector.injected();
         let while_writing = injected.as_ref().is_some_and(|injected| injected.while_writing);
         let mut problem = self.problem_of(fault, &ended, is_open, while_writing, &files);
-        if problem.is_none() && matches!(ended, Ended::WithError(_)) && self.found_before(&files) {
-            chance.again();
+        if problem.is_none() && matches!(ended, ActionEnd::Err(_)) && self.found_before(&files) {
+            random.again();
             problem = self.try_again(action, &copy, connection);
         }
         let queries = capture.map(|capture| capture.take()).unwrap_or_default();
@@ -286,25 +288,26 @@ impl Sweeper<'_, '_> {
     fn problem_of(
         &mut self,
         fault: Fault,
-        ended: &Ended,
+        ended: &ActionEnd,
         is_open: bool,
         while_writing: bool,
         files: &Files,
     ) -> Option<Problem> {
-        if let Ended::Panicking(message) = ended {
+        if let ActionEnd::Panic(message) = ended {
             return Some(Problem::Panics(message.clone()));
         }
         if is_open {
             return Some(Problem::LeftOpen);
         }
         let found = self.contents.find(files);
-        if let Found::Corrupt(says) = found {
+        if let ContentMatch::Corrupt(says) = found {
             return Some(Problem::Corrupt(says));
         }
-        let (is_before, is_after) = (found == Found::Known(self.before), found == Found::Known(self.after));
+        let (is_before, is_after) =
+            (found == ContentMatch::Known(self.before), found == ContentMatch::Known(self.after));
         let problem = match ended {
-            Ended::Well if is_after || self.options.may_ignore_errors => None,
-            Ended::Well => Some(Problem::OkAndNot),
+            ActionEnd::Ok if is_after || self.options.may_ignore_errors => None,
+            ActionEnd::Ok => Some(Problem::OkAndNot),
             _ if is_before => None,
             // SQLite itself may say so of a statement that has committed: one that is interrupted at its end, or one whose
             // journal was cut and then could not be synced.
@@ -317,26 +320,26 @@ impl Sweeper<'_, '_> {
     }
 
     fn found_before(&mut self, files: &Files) -> bool {
-        self.contents.find(files) == Found::Known(self.before)
+        self.contents.find(files) == ContentMatch::Known(self.before)
     }
 
     /// The fault is over: the same call has to succeed, on the same connection or on a fresh one.
     fn try_again(&mut self, action: &mut Action<'_>, copy: &Address, mut connection: Connection) -> Option<Problem> {
         let mut ended = explore::run(action, &mut connection);
         drop(connection);
-        if let Ended::WithError(_) = ended {
+        if let ActionEnd::Err(_) = ended {
             ended = match connect(copy, false) {
                 Ok((mut fresh, _)) => explore::run(action, &mut fresh),
-                Err(error) => Ended::WithError(error.to_string()),
+                Err(error) => ActionEnd::Err(error.to_string()),
             };
         }
-        if ended != Ended::Well {
+        if ended != ActionEnd::Ok {
             return Some(Problem::NotAgain(ended));
         }
         let files = copy.disk().fork().files();
         match self.contents.find(&files) {
-            Found::Corrupt(says) => Some(Problem::CorruptAgain(says)),
-            Found::Known(content) if content == self.after => None,
+            ContentMatch::Corrupt(says) => Some(Problem::CorruptAgain(says)),
+            ContentMatch::Known(content) if content == self.after => None,
             _ => (!self.options.may_ignore_errors).then_some(Problem::OtherwiseAgain(files)),
         }
     }

@@ -74,8 +74,8 @@ impl Blocked {
 /// What a run is.
 pub(super) enum Classification {
     /// The same as these tasks in this order.
-    Serial(Vec<usize>),
-    Bad(Problem),
+    SerialOrder(Vec<usize>),
+    Problem(Problem),
 }
 
 /// Judges a run. Tasks that `may_fail` may return any error, if they leave nothing behind.

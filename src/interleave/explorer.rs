@@ -53,7 +53,7 @@ pub(super) struct Plan<'a> {
 }
 
 /// The worst that was found, and how to find it again.
-pub(super) struct Found {
+pub(super) struct FoundProblem {
     pub(super) problem: Problem,
     pub(super) grain: Grain,
     /// The run that shows it best.
@@ -69,7 +69,7 @@ pub(super) struct Explorer<'a, 'r> {
     pub(super) serial_runs: &'a mut SerialRuns<'r>,
     pub(super) tasks: &'a [Task],
     pub(super) plan: &'a Plan<'a>,
-    pub(super) found: Vec<Found>,
+    pub(super) found: Vec<FoundProblem>,
     outcomes: BTreeMap<String, u64>,
     notes: BTreeMap<String, u64>,
     schedules: u64,
@@ -155,7 +155,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             // What goes wrong without a second writer needs no schedule.
             if let Some(problem) = problem_by_itself(self.serial_runs.serial(order)?) {
                 let run = self.serial_runs.take(order);
-                self.found.push(Found { problem, grain: Grain::Statements, run, count: 1 });
+                self.found.push(FoundProblem { problem, grain: Grain::Statements, run, count: 1 });
                 self.schedules = 1;
                 return Ok(Some(How::OneAfterAnother));
             }
@@ -311,7 +311,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
         let Classification::Problem(problem) = classification else { return Ok(false) };
         let stop = problem.stops_exploration();
         match self.found.iter_mut().find(|found| found.problem.is_like(&problem)) {
-            None => self.found.push(Found { problem, grain, run, count: 1 }),
+            None => self.found.push(FoundProblem { problem, grain, run, count: 1 }),
             Some(found) => {
                 found.count += 1;
                 if run.length() < found.run.length() {

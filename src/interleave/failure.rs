@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::classify::{Blocked, Problem};
-use super::explorer::Found;
+use super::explorer::FoundProblem;
 use super::locks::Refusal;
 use super::report::Report;
 use super::scheduler::{Line, Outcome};
@@ -80,7 +80,7 @@ pub(super) struct Tried {
 pub(super) fn render(
     serial_runs: &mut SerialRuns<'_>,
     tasks: &[Task],
-    found: &Found,
+    found: &FoundProblem,
     report: &Report,
     tried: Option<&Tried>,
 ) -> Result<Error> {

@@ -90,7 +90,7 @@ use self::threads::{Action, Remedy, Task, TaskThreads};
 use crate::db::{Address, TestDb};
 use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result, or_panic};
-use crate::explore::{self, Failed, Guarded};
+use crate::explore::{self, Failure, OriginalGuard};
 
 /// All schedules of tasks that begin with the state of `db`. See the [module](self).
 pub fn explore(db: &TestDb) -> Explore<'_> {
@@ -215,14 +215,14 @@ impl<'a> Explore<'a> {
     }
 
     /// The report, or the worst problem if it `fails` the exploration.
-    fn explored(self, fails: impl Fn(&Problem) -> bool) -> Result<Report, Box<Failed>> {
+    fn explored(self, fails: impl Fn(&Problem) -> bool) -> Result<Report, Box<Failure>> {
         let settings = env::settings()?;
         self.refuse_bad_casts()?;
         let replay = explore::replay(schedules::WORD, schedules::parse, "schedule:a2b3a1")?;
         let base = self.db.memory_copy()?;
-        let guarded = Guarded::against(self.db, |_| scheduler::task_of_this_thread());
+        let guard = OriginalGuard::against(self.db, |_| scheduler::task_of_this_thread());
         let names: Vec<&str> = self.tasks.iter().map(|task| task.name.as_str()).collect();
-        let works_on_copies = || guarded.check(ErrorKind::Schedule, &names);
+        let works_on_copies = || guard.check(ErrorKind::Schedule, &names);
         let threads = TaskThreads::new(&self.tasks)?;
         let plan = Plan {
             limit: self.limit,
@@ -243,7 +243,7 @@ impl<'a> Explore<'a> {
         }
         let tried = self.remedy(&base, plan, &worst.problem)?;
         let error = failure::render(&mut serial_runs, &self.tasks, &worst, &report, tried.as_ref())?;
-        Err(Box::new(Failed {
+        Err(Box::new(Failure {
             error,
             left: worst.run.schedule.stuck.is_none().then(|| Arc::clone(worst.run.database.disk())),
         }))

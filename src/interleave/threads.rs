@@ -12,7 +12,7 @@ use super::stall::this_thread;
 use crate::check::{Digest, try_digest};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{Chance, caught};
+use crate::explore::{SeededRandom, caught};
 use crate::record::Tap;
 
 /// What a task does: what it returns, or the error that it returns, as text.
@@ -152,7 +152,7 @@ impl Run {
 
 /// A connection as a task gets it. It knows the schema already: to read it takes a lock, which would be a step.
 fn prepare(connection: &mut Connection, task: usize, remedy: Remedy) -> Result<()> {
-    Chance::of(connection, task as u64)?;
+    SeededRandom::on(connection, task as u64)?;
     match remedy {
         Remedy::Immediate => connection.set_transaction_behavior(TransactionBehavior::Immediate),
         Remedy::Timeout => connection

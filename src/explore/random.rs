@@ -9,22 +9,22 @@ use crate::draw::{self, Draw};
 use crate::error::{Error, Result};
 
 /// Lets `random()` and `randomblob()` give the same values in each run. SQLite draws its own for the whole process.
-pub(crate) struct Chance {
+pub(crate) struct SeededRandom {
     whose: u64,
     draws: Arc<Mutex<Draw>>,
 }
 
-impl Chance {
+impl SeededRandom {
     /// Takes over the functions of a connection. `whose` tells apart those that must not draw the same.
-    pub(crate) fn of(connection: &Connection, whose: u64) -> Result<Chance> {
-        let chance = Chance { whose, draws: Arc::new(Mutex::new(Chance::first(whose))) };
-        chance.register(connection).map_err(|error| Error::sqlite("to register random()", error))?;
-        Ok(chance)
+    pub(crate) fn on(connection: &Connection, whose: u64) -> Result<SeededRandom> {
+        let random = SeededRandom { whose, draws: Arc::new(Mutex::new(SeededRandom::first(whose))) };
+        random.register(connection).map_err(|error| Error::sqlite("to register random()", error))?;
+        Ok(random)
     }
 
     /// Begins anew with the first value.
     pub(crate) fn again(&self) {
-        *self.draws.lock().unwrap_or_else(PoisonError::into_inner) = Chance::first(self.whose);
+        *self.draws.lock().unwrap_or_else(PoisonError::into_inner) = SeededRandom::first(self.whose);
     }
 
     fn first(whose: u64) -> Draw {
