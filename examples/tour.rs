@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use sqlitmus::plan::{explain, growth_of};
+use sqlitmus::plan::explain;
+use sqlitmus::workload::growth_of;
 use sqlitmus::{BoxError, Profile, Template, check};
 
 // The app's databases, described once. In tests, a fixture of one line hands them out: `SHOP.in_memory()`.

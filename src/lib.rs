@@ -83,9 +83,9 @@
 //! - A failure of [`crash`], [`faults`] or [`interleave`] prints a `SQLITMUS_REPLAY=…` that repeats it alone;
 //!   `SQLITMUS_SHARD=2/4` does a quarter of the work, and `SQLITMUS_SEED` chooses anew where not everything is tried.
 //! - [`plan::explain`] shows how SQLite would run a statement, and what it would scan; an assertion that fails offers the
-//!   index that mends it. [`plan::unused_indexes`] lists those that no recorded query needs.
+//!   index that mends it. [`workload::unused_indexes`] lists those that no recorded query needs.
 //! - [`Template::stats`] plans as production does, [`plan::assert_plan_stable`] tells which plans depend on statistics, and
-//!   [`plan::growth`] how the steps of a query grow with the database.
+//!   [`workload::growth`](workload::growth()) how the steps of a query grow with the database.
 //! - [`check`] has what asks a database questions, [`schema`] what it answers about itself, and the macros
 //!   [`assert_rows_snapshot!`], [`assert_changes_snapshot!`], [`assert_schema_snapshot!`] and [`assert_plan_snapshot!`] keep
 //!   the answers.
@@ -130,6 +130,7 @@ pub mod schema;
 pub mod sim;
 mod sql;
 pub mod suite;
+pub mod workload;
 
 pub use db::{Profile, Template, TestDb};
 pub use error::{BoxError, Error, ErrorKind, Result};

@@ -96,11 +96,7 @@ impl Plan {
         let Some(index) = self.catalog.index(name) else {
             return Err(self.unknown("index", name));
         };
-        let uses = |node: &Node| match node.access().map(|access| &access.path) {
-            Some(Path::Index { name: used, .. }) => used.eq_ignore_ascii_case(name),
-            _ => false,
-        };
-        if self.all().any(uses) {
+        if self.uses_index(name) {
             return Ok(self);
         }
         let of_table = |node: &Node| node.is_of(&index.table);

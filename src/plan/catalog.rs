@@ -141,6 +141,12 @@ impl Catalog {
     }
 }
 
+/// An empty copy of the main database of a connection, set up as it is and with its statistics.
+pub(crate) fn empty_copy_of(connection: &Connection) -> Result<Bench> {
+    let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("to read the schema", error))?;
+    catalog.bench()
+}
+
 impl Settings {
     fn read(connection: &Connection) -> rusqlite::Result<Settings> {
         let sql = "SELECT (SELECT foreign_keys FROM pragma_foreign_keys),

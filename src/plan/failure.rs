@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 
 impl Plan {
     /// The report of this plan, with the lines marked that `guilty` names.
-    pub(super) fn failure(&self, headline: impl Into<String>, guilty: impl Fn(&Node) -> bool) -> Error {
+    pub(crate) fn failure(&self, headline: impl Into<String>, guilty: impl Fn(&Node) -> bool) -> Error {
         let mark = |node: &Node| if guilty(node) { "> " } else { "" };
         let lines = tree::walk(&self.nodes).into_iter();
         let mut lines: Vec<String> =

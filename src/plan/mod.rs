@@ -34,7 +34,7 @@
 //! A failed [`assert_no_scan`](Plan::assert_no_scan), [`assert_no_temp_btree`](Plan::assert_no_temp_btree) or
 //! [`assert_no_automatic_index`](Plan::assert_no_automatic_index) offers indexes that were made on an empty copy of the
 //! schema and planned with: the fewest that reach what was asserted, with the fewest columns that SQLite searches by.
-//! [`advise`] gives the same as values, and [`unused_indexes`] the indexes that can go.
+//! [`advise`] gives the same as values, and [`unused_indexes`](crate::workload::unused_indexes) the indexes that can go.
 //!
 //! Parameters need no values; [`explain_with`] gives them, for what SQLite plans differently by value, such as `LIKE ?1`.
 //!
@@ -50,7 +50,8 @@
 //!
 //! # Growth
 //!
-//! A plan says how, not how much. [`growth`](growth()) runs a query on databases of several sizes and counts what SQLite does.
+//! A plan says how, not how much. [`growth`](crate::workload::growth()) runs a query on databases of several sizes and
+//! counts what SQLite does.
 
 mod advice;
 mod assertions;
@@ -59,10 +60,10 @@ mod catalog;
 mod facts;
 mod failure;
 mod flow;
-mod growth;
 mod normal;
 mod parse;
 mod refused;
+mod single_steps;
 mod stable;
 mod statistics;
 mod tree;
@@ -74,9 +75,12 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Rows, Statement};
 
 use crate::error::{Error, Result, or_panic};
-pub use advice::{Advice, AdvisedIndex, Removed, UnusedIndex, UnusedIndexes, advise, unused_indexes};
+pub(crate) use advice::is_worse;
+pub use advice::{Advice, AdvisedIndex, Removed, advise};
 use catalog::Catalog;
-pub use growth::{Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
+pub(crate) use catalog::empty_copy_of;
+pub(crate) use refused::only_statement;
+pub(crate) use single_steps::{SingleStepRows, TableRows, count_table_rows};
 pub use stable::{assert_plan_stable, try_assert_plan_stable};
 pub use statistics::{write_statistics, write_statistics_with_samples};
 pub use tree::{Access, Effect, Node, Origin, Path, Scan, Step};
@@ -279,6 +283,15 @@ impl Plan {
             (false, true) => Statistics::Counts,
             (true, true) => Statistics::None,
         }
+    }
+
+    /// Returns true if any loop uses the index.
+    pub(crate) fn uses_index(&self, index: &str) -> bool {
+        let uses = |node: &Node| match node.access().map(|access| &access.path) {
+            Some(Path::Index { name, .. }) => name.eq_ignore_ascii_case(index),
+            _ => false,
+        };
+        self.all().any(uses)
     }
 
     /// The lines of the plan, and those that SQLite does not print.

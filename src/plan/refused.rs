@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::sql::{is_blank, split};
 
 /// The one statement of `sql`, without what is around it.
-pub(super) fn only_statement(sql: &str) -> Result<&str> {
+pub(crate) fn only_statement(sql: &str) -> Result<&str> {
     let error = |headline: &str| Error::new(ErrorKind::Plan, headline);
     let statements = split(sql);
     let statement = match statements.as_slice() {

@@ -14,7 +14,6 @@ mod differential;
 mod faults;
 #[cfg(feature = "fixtures")]
 mod fixtures;
-mod growth;
 mod interleave;
 mod lint;
 mod migrations;
@@ -27,3 +26,4 @@ mod state;
 mod suite;
 mod template;
 mod testdb;
+mod workload;

@@ -15,16 +15,12 @@
 //!   searched by are added, columns that nothing needs go. A word that is read wrongly costs a trial; what is judged
 //!   is the plan, by the code that found it guilty. No scan and no sort may appear that was not there.
 //! - A table of which statistics counted few rows gets no advice: SQLite scans it whatever index there is.
-//! - `unused_indexes` drops one after the other, the widest first, and keeps it dropped: of two that can stand for one
-//!   another one stays. A foreign key's lookup counts as a query, recorded or not, and so does the loss of a covering
-//!   index.
 
 mod foreign_keys;
 mod search;
 mod terms;
 mod text;
 mod trial;
-mod unused;
 
 use rusqlite::Connection;
 
@@ -33,7 +29,7 @@ use crate::error::{Error, Result};
 pub(super) use search::Goal;
 use search::Search;
 use trial::Trials;
-pub use unused::{UnusedIndex, UnusedIndexes, unused_indexes};
+pub(crate) use trial::is_worse;
 
 /// Something to run that mends a plan. [`advise`] and [`Plan::advice`] give it.
 #[derive(Clone, Debug, PartialEq, Eq)]

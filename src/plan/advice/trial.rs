@@ -70,6 +70,29 @@ fn scans_again(nodes: &[Node], within: bool, show: &mut impl FnMut(&Node)) {
     }
 }
 
+/// Returns true if a plan scans or sorts more than one of the same statement, searches by fewer columns, or reads a table
+/// where the other has a covering index.
+pub(crate) fn is_worse(after: &Plan, before: &Plan) -> bool {
+    let (now, then) = (Faults::of(after), Faults::of(before));
+    let width = |plan: &Plan| -> usize {
+        let constraints = plan.all().filter_map(|node| node.access()?.constraint.as_deref());
+        constraints.map(|constraint| parts(constraint).len()).sum()
+    };
+    let covered = |plan: &Plan| {
+        let covers = |node: &&Node| {
+            node.access().is_some_and(|access| {
+                access.constraint.is_some() && matches!(access.path, Path::Index { covering: true, .. })
+            })
+        };
+        plan.all().filter(covers).count()
+    };
+    // A partial index that is read as a whole is no scan, and what is read instead is.
+    !less(&now.scans, &then.scans).is_empty()
+        || now.sorts.len() > then.sorts.len()
+        || width(after) < width(before)
+        || covered(after) < covered(before)
+}
+
 /// What `all` has more of than `some`.
 pub(super) fn less(all: &[String], some: &[String]) -> Vec<String> {
     let mut some = some.to_vec();

@@ -5,7 +5,6 @@ mod names;
 mod none;
 mod random;
 mod reports;
-mod unused;
 
 use sqlitmus::plan::advise;
 use sqlitmus::rusqlite::Connection;

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 use sqlitmus::data::Fill;
 use sqlitmus::migrations::Migrations;
-use sqlitmus::{Profile, Template, TestDb, check, plan, schema};
+use sqlitmus::{Profile, Template, TestDb, check, plan, schema, workload};
 
 use super::folder;
 
@@ -83,7 +83,7 @@ fn looks_at_everything() {
         plan::explain(&db, "SELECT * FROM users").try_assert_no_scan().unwrap_err();
         let queries = db.record(|db| db.execute_batch("PRAGMA user_version").unwrap());
         queries.assert_no_scan().assert_only_reads(&[]).assert_only_writes(&[]);
-        let _ = plan::unused_indexes(&queries).unwrap();
+        let _ = workload::unused_indexes(&queries).unwrap();
         let _ = plan::advise(&db, "SELECT * FROM users ORDER BY name").unwrap();
         plan::assert_plan_stable(&db, "SELECT * FROM users WHERE id = 1");
         fork.fill("users", 3);
@@ -97,7 +97,7 @@ fn looks_at_everything() {
     }
     // A PRAGMA has no plan, and what is left is what is asked about it.
     let fill = |db: &mut Connection, n: u64| Fill::new().rows("users", n).try_insert(db);
-    let _ = plan::growth_of(&SHOP, [1, 2, 4], fill, |db| db.execute_batch("PRAGMA user_version"));
+    let _ = workload::growth_of(&SHOP, [1, 2, 4], fill, |db| db.execute_batch("PRAGMA user_version"));
 }
 
 #[test]

@@ -2,16 +2,15 @@
 
 mod class;
 mod failure;
-mod walked;
 
 use std::fmt;
 
 use rusqlite::Connection;
 
 pub use self::class::Growth;
-use super::{Plan, refused, try_explain};
 use crate::db::{Template, TestDb};
 use crate::error::{BoxError, Error, ErrorKind, Refusal, Result, or_panic};
+use crate::plan::{Plan, SingleStepRows, TableRows, count_table_rows, only_statement, try_explain};
 use crate::progress::Progress;
 
 /// The steps of a query on databases of several sizes, and the class that they grow by. [`growth`] and [`growth_of`] make
@@ -41,7 +40,7 @@ struct Ran {
     normalized: String,
     sql: String,
     /// Rows that it goes over in single steps.
-    walked: walked::Walked,
+    walked: SingleStepRows,
     times: u64,
     steps: u64,
 }
@@ -59,7 +58,7 @@ struct Ran {
 /// [`Growth`] for the classes.
 ///
 /// ```
-/// use sqlitmus::{Template, plan::{Growth, growth}, rusqlite::{self, Connection}};
+/// use sqlitmus::{Template, workload::{Growth, growth}, rusqlite::{self, Connection}};
 ///
 /// static APP: Template =
 ///     Template::embedded(&[("1.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE);")]);
@@ -79,7 +78,7 @@ struct Ran {
 /// Rows that only have to be there can be [made up](crate::data):
 ///
 /// ```
-/// use sqlitmus::{Template, data::Fill, plan::{Growth, growth}};
+/// use sqlitmus::{Template, data::Fill, workload::{Growth, growth}};
 ///
 /// static APP: Template = Template::new("fixtures/shop/migrations");
 ///
@@ -117,7 +116,7 @@ pub fn try_growth<T, E: Into<BoxError>>(
     mut fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
     sql: &str,
 ) -> Result<GrowthReport> {
-    let sql = refused::only_statement(sql)?;
+    let sql = only_statement(sql)?;
     let mut fill = |db: &mut Connection, n| fill(db, n).map(drop).map_err(Into::into);
     measure(template, sizes.as_ref(), &mut fill, &mut |db, tables, report| {
         let queries = db.try_record(|connection| run(connection, sql))?;
@@ -128,8 +127,8 @@ pub fn try_growth<T, E: Into<BoxError>>(
         };
         report.sql = Some(sql.to_owned());
         report.returned.push(rows);
-        let by = walked::Walked::by(db, sql, tables);
-        let walked: u64 = queries.iter().map(|query| by.of_run(query)).sum();
+        let by = SingleStepRows::of(db, sql, tables);
+        let walked: u64 = queries.iter().map(|query| by.of_run(query.nested())).sum();
         report.walked |= walked > 0;
         report.steps.push(queries.iter().map(|query| query.steps()).sum::<u64>() + walked);
         report.plan = try_explain(db, sql).ok();
@@ -141,7 +140,7 @@ pub fn try_growth<T, E: Into<BoxError>>(
 /// write, and run as many queries as it likes; that it runs more of them the more rows there are, counts.
 ///
 /// ```
-/// use sqlitmus::{Template, plan::{Growth, growth_of}, rusqlite::{self, Connection}};
+/// use sqlitmus::{Template, workload::{Growth, growth_of}, rusqlite::{self, Connection}};
 ///
 /// static APP: Template =
 ///     Template::embedded(&[("1.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT);")]);
@@ -188,7 +187,7 @@ fn measure(
     template: &Template,
     sizes: &[u64],
     fill: &mut Fill<'_>,
-    count: &mut dyn FnMut(&TestDb, &walked::Rows, &mut GrowthReport) -> Result<()>,
+    count: &mut dyn FnMut(&TestDb, &TableRows, &mut GrowthReport) -> Result<()>,
 ) -> Result<GrowthReport> {
     if sizes.len() < 3 || sizes[0] == 0 || sizes.windows(2).any(|pair| pair[1] / 2 < pair[0]) {
         return Err(failed(format!("these sizes do not tell how a query grows: {sizes:?}"))
@@ -215,7 +214,7 @@ fn measure(
             return Err(failed(format!("the fill for n = {size} left a transaction open"))
                 .help("commit it: the query runs on a connection of its own"));
         }
-        let tables = walked::rows(&db).map_err(|error| Error::sqlite("to count the rows", error))?;
+        let tables = count_table_rows(&db).map_err(|error| Error::sqlite("to count the rows", error))?;
         let rows = tables.values().sum();
         if let Some((smaller, fewer)) = before
             && rows <= fewer
@@ -254,7 +253,7 @@ fn run(connection: &Connection, sql: &str) -> Result<u64> {
 /// Runs code of the app, and adds what it ran.
 fn record(
     db: &TestDb,
-    tables: &walked::Rows,
+    tables: &TableRows,
     work: &mut dyn FnMut(&mut Connection) -> Result<(), BoxError>,
     report: &mut GrowthReport,
 ) -> Result<()> {
@@ -268,11 +267,11 @@ fn record(
     for query in &queries {
         let normalized = query.normalized();
         let at = ran.iter().position(|one| one.normalized == normalized).unwrap_or_else(|| {
-            let walked = walked::Walked::by(db, query.sql(), tables);
+            let walked = SingleStepRows::of(db, query.sql(), tables);
             ran.push(Ran { normalized, sql: query.sql().to_owned(), walked, times: 0, steps: 0 });
             ran.len() - 1
         });
-        let walked = ran[at].walked.of_run(query);
+        let walked = ran[at].walked.of_run(query.nested());
         report.walked |= walked > 0;
         ran[at].times += 1;
         ran[at].steps += query.steps() + walked;

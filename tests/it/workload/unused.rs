@@ -1,6 +1,6 @@
 //! Indexes that no recorded statement needs.
 
-use sqlitmus::plan::unused_indexes;
+use sqlitmus::workload::unused_indexes;
 use sqlitmus::{Template, TestDb};
 
 const SCHEMA: &str = "

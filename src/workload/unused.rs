@@ -1,14 +1,14 @@
-//! Indexes that no recorded statement needs, found by taking each away on an empty copy of the schema.
+//! Indexes that no recorded statement needs, found by dropping each on an empty copy of the schema.
+//!
+//! The widest is dropped first, and stays dropped if no plan needs it: of two that can replace each other one stays. A
+//! foreign key's lookup of its children counts as a query, recorded or not, and so does the loss of a covering index.
 
 use std::fmt;
 
 use rusqlite::Connection;
 
-use super::trial::{Faults, less, parts};
 use crate::error::{Error, Result};
-use crate::plan::catalog::Catalog;
-use crate::plan::tree::{Node, Path};
-use crate::plan::{Plan, try_explain};
+use crate::plan::{Plan, empty_copy_of, is_worse, try_explain};
 use crate::record::Queries;
 use crate::schema::references::Pair;
 use crate::schema::{Index, Schema, Table, TableKind};
@@ -55,7 +55,7 @@ impl fmt::Display for UnusedIndexes {
 /// # db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, city TEXT);
 /// #     CREATE INDEX users_name ON users(name); CREATE INDEX users_city ON users(city)").unwrap();
 /// let queries = db.record(|db| db.execute("DELETE FROM users WHERE name = ?1", ["ada"]));
-/// let unused = sqlitmus::plan::unused_indexes(&queries).unwrap();
+/// let unused = sqlitmus::workload::unused_indexes(&queries).unwrap();
 /// assert_eq!(unused.to_string(), "DROP INDEX users_city;   no recorded query uses it");
 /// ```
 ///
@@ -71,8 +71,7 @@ pub fn unused_indexes<R>(queries: &Queries<R>) -> Result<UnusedIndexes> {
 
 fn find(connection: &Connection, statements: &[String]) -> Result<UnusedIndexes> {
     let read = |error| Error::sqlite("to read the schema", error);
-    let catalog = Catalog::read(connection).map_err(read)?;
-    let bench = catalog.bench()?;
+    let bench = empty_copy_of(connection)?;
     let schema = Schema::read(&bench.connection)?;
     let (mut plans, mut found) = (Vec::new(), UnusedIndexes::default());
     for sql in statements {
@@ -118,14 +117,6 @@ impl Known {
     fn of(plan: Plan, recorded: bool) -> Known {
         Known { plan, recorded }
     }
-
-    fn uses(&self, index: &str) -> bool {
-        let uses = |node: &Node| match node.access().map(|access| &access.path) {
-            Some(Path::Index { name, .. }) => name.eq_ignore_ascii_case(index),
-            _ => false,
-        };
-        self.plan.all().any(uses)
-    }
 }
 
 /// Takes the index away for good if no plan needs it, and says why it may go.
@@ -134,7 +125,7 @@ fn without(bench: &Connection, index: &Index, plans: &mut [Known]) -> rusqlite::
     let mut changed = Vec::new();
     let mut needed = false;
     // SQLite plans the others as before: an index that it does not choose does not change its choice.
-    for (at, known) in plans.iter().enumerate().filter(|(_, known)| known.uses(&index.name)) {
+    for (at, known) in plans.iter().enumerate().filter(|(_, known)| known.plan.uses_index(&index.name)) {
         match try_explain(bench, known.plan.sql()) {
             Ok(plan) if !is_worse(&plan, &known.plan) => changed.push((at, plan)),
             _ => {
@@ -157,27 +148,6 @@ fn without(bench: &Connection, index: &Index, plans: &mut [Known]) -> rusqlite::
         1 => "the one recorded query that uses it is as well planned without".to_owned(),
         count => format!("the {count} recorded queries that use it are as well planned without"),
     }))
-}
-
-fn is_worse(after: &Plan, before: &Plan) -> bool {
-    let (now, then) = (Faults::of(after), Faults::of(before));
-    let width = |plan: &Plan| -> usize {
-        let constraints = plan.all().filter_map(|node| node.access()?.constraint.as_deref());
-        constraints.map(|constraint| parts(constraint).len()).sum()
-    };
-    let covered = |plan: &Plan| {
-        let covers = |node: &&Node| {
-            node.access().is_some_and(|access| {
-                access.constraint.is_some() && matches!(access.path, Path::Index { covering: true, .. })
-            })
-        };
-        plan.all().filter(covers).count()
-    };
-    // A partial index that is read as a whole is no scan, and what is read instead is.
-    !less(&now.scans, &then.scans).is_empty()
-        || now.sorts.len() > then.sorts.len()
-        || width(after) < width(before)
-        || covered(after) < covered(before)
 }
 
 /// The tables that statements name, themselves or through a view.

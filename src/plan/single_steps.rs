@@ -1,24 +1,23 @@
-//! Rows that SQLite goes over within one instruction.
+//! Rows that SQLite reads or deletes within one instruction of its virtual machine.
 
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use crate::plan::bytecode::{self, Opened};
-use crate::plan::catalog::Catalog;
-use crate::record::Query;
+use super::bytecode::{self, Opened};
+use super::catalog::Catalog;
 
-/// How many rows each table has, by its name.
-pub(super) type Rows = BTreeMap<String, u64>;
+/// The number of rows of each table, by its name.
+pub(crate) type TableRows = BTreeMap<String, u64>;
 
-/// Counts the rows of all tables.
-pub(super) fn rows(connection: &Connection) -> rusqlite::Result<Rows> {
+/// Counts the rows of all tables of the main database.
+pub(crate) fn count_table_rows(connection: &Connection) -> rusqlite::Result<TableRows> {
     let _own = crate::own::statements();
     let sql = "SELECT name FROM main.sqlite_master
                WHERE type = 'table' AND rootpage > 0 AND lower(substr(name, 1, 7)) <> 'sqlite_'";
     let mut tables = connection.prepare(sql)?;
     let names = tables.query_map([], |row| row.get::<_, String>(0))?;
-    let mut rows = Rows::new();
+    let mut rows = TableRows::new();
     for name in names {
         let name = name?;
         let sql = format!("SELECT count(*) FROM main.{}", crate::sql::quote_identifier(&name));
@@ -29,49 +28,50 @@ pub(super) fn rows(connection: &Connection) -> rusqlite::Result<Rows> {
 }
 
 /// The rows that a statement reads or deletes within single instructions: `count(*)` of a whole table, and `DELETE` without
-/// a WHERE. To count them as one step would call constant what reads every page.
+/// a WHERE. Counted as one step, what reads every page would look constant.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Walked {
-    /// Of each run.
+pub(crate) struct SingleStepRows {
+    /// The rows of each run of the statement itself.
     statement: u64,
-    /// Of each run of a trigger, by its name.
+    /// The rows of each run of a trigger, by the trigger's name.
     triggers: Vec<(String, u64)>,
 }
 
-impl Walked {
-    pub(super) fn by(connection: &Connection, sql: &str, rows: &Rows) -> Walked {
+impl SingleStepRows {
+    /// Reads the bytecode of a statement.
+    pub(crate) fn of(connection: &Connection, sql: &str, rows: &TableRows) -> SingleStepRows {
         let listing = || -> rusqlite::Result<Option<Vec<bytecode::Program>>> {
             bytecode::read(&mut connection.prepare(&format!("EXPLAIN {sql}"))?.raw_query())
         };
         // What cannot be explained (BEGIN, a function that is gone) is no such statement.
         let (Ok(Some(programs)), Ok(catalog)) = (listing(), Catalog::read(connection)) else {
-            return Walked::default();
+            return SingleStepRows::default();
         };
-        let mut walked = Walked::default();
+        let mut found = SingleStepRows::default();
         for (number, program) in programs.iter().enumerate() {
             let rows = in_single_steps(program, &catalog, rows);
             match program.trigger() {
-                None if number == 0 => walked.statement = rows,
+                None if number == 0 => found.statement = rows,
                 // A trigger is compiled once for each way that leads to it.
-                Some(name) if walked.triggers.iter().all(|(known, _)| known != name) => {
-                    walked.triggers.push((name.to_owned(), rows));
+                Some(name) if found.triggers.iter().all(|(known, _)| known != name) => {
+                    found.triggers.push((name.to_owned(), rows));
                 }
                 _ => {}
             }
         }
-        walked
+        found
     }
 
-    /// Of one run, which set off these triggers.
-    pub(super) fn of_run(&self, query: &Query) -> u64 {
-        let runs = |name: &str| query.nested().iter().filter(|one| one.strip_prefix("TRIGGER ") == Some(name)).count();
+    /// The rows of one run. `nested` are the statements that it set off, as SQLite's trace names them: `TRIGGER name`.
+    pub(crate) fn of_run(&self, nested: &[String]) -> u64 {
+        let runs = |name: &str| nested.iter().filter(|one| one.strip_prefix("TRIGGER ") == Some(name)).count();
         let of_triggers =
             self.triggers.iter().filter(|(_, rows)| *rows > 0).map(|(name, rows)| runs(name) as u64 * rows);
         self.statement + of_triggers.sum::<u64>()
     }
 }
 
-fn in_single_steps(program: &bytecode::Program, catalog: &Catalog, rows: &Rows) -> u64 {
+fn in_single_steps(program: &bytecode::Program, catalog: &Catalog, rows: &TableRows) -> u64 {
     let walked = program.ops.iter().enumerate().filter_map(|(at, op)| {
         let (database, root) = match (op.code.as_str(), program.opened(op.p1, at)) {
             ("Count", Some(Opened::Root(database, root))) => (database, root),

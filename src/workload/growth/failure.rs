@@ -2,7 +2,7 @@
 
 use super::{Growth, GrowthReport, Ran};
 use crate::error::{Error, ErrorKind};
-use crate::plan::tree::{Node, Path, Scan, Step};
+use crate::plan::{Node, Path, Scan, Step};
 
 /// How many queries of the code's are listed.
 const SHOWN: usize = 5;

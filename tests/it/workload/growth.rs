@@ -1,7 +1,7 @@
 //! How the steps of queries grow with the database.
 
-use sqlitmus::plan::{Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
 use sqlitmus::rusqlite::{self, Connection, params};
+use sqlitmus::workload::{Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
 use sqlitmus::{BoxError, Result, Template};
 
 static APP: Template = Template::embedded(&[(

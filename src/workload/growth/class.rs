@@ -5,7 +5,7 @@ use std::fmt;
 /// How what a query does grows with `n`, the size of the database.
 ///
 /// ```
-/// use sqlitmus::plan::Growth;
+/// use sqlitmus::workload::Growth;
 ///
 /// assert!(Growth::Logarithmic < Growth::Linear);
 /// assert_eq!(Growth::NLogN.to_string(), "n log n");

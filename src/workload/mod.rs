@@ -1,0 +1,13 @@
+//! What a recorded workload says of the schema, and how a query's work grows with the database.
+//!
+//! Both need [`plan`](crate::plan) and [`record`](crate::record):
+//!
+//! - [`unused_indexes`] lists the indexes that no recorded query needs.
+//! - [`growth`](growth()) runs a query on databases of several sizes and counts what SQLite does; [`growth_of`] does the same for a
+//!   function of the app.
+
+mod growth;
+mod unused;
+
+pub use growth::{Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
+pub use unused::{UnusedIndex, UnusedIndexes, unused_indexes};
