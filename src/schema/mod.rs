@@ -153,7 +153,7 @@ pub struct Key {
     /// The name of the constraint, if it has one.
     pub name: Option<String>,
     /// Its columns, in order.
-    pub terms: Vec<Term>,
+    pub terms: Vec<IndexedColumn>,
     /// SQLite's index behind it; none where the key is the rowid or a WITHOUT ROWID table itself.
     pub index: Option<String>,
     /// Whether the key is the rowid: `INTEGER PRIMARY KEY`.
@@ -165,9 +165,9 @@ pub struct Key {
 /// A column or expression of a key or an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Term {
+pub struct IndexedColumn {
     /// What is indexed.
-    pub what: Indexed,
+    pub what: IndexedExpr,
     /// DESC.
     pub descending: bool,
     /// How texts are compared in it.
@@ -177,7 +177,7 @@ pub struct Term {
 /// What a term of an index is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Indexed {
+pub enum IndexedExpr {
     /// A column, by its name.
     Column(String),
     /// The rowid.
@@ -199,9 +199,9 @@ pub struct ForeignKey {
     /// The columns there; `None` where the parent's PRIMARY KEY is meant.
     pub parent_columns: Option<Vec<String>>,
     /// ON DELETE.
-    pub on_delete: Action,
+    pub on_delete: ForeignKeyAction,
     /// ON UPDATE.
-    pub on_update: Action,
+    pub on_update: ForeignKeyAction,
     /// DEFERRABLE INITIALLY DEFERRED.
     pub deferred: bool,
 }
@@ -209,7 +209,7 @@ pub struct ForeignKey {
 /// What a foreign key does when its parent goes or changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Action {
+pub enum ForeignKeyAction {
     /// Refuses at the end of the statement or transaction.
     NoAction,
     /// Refuses at once.
@@ -243,7 +243,7 @@ pub struct Index {
     /// `CREATE UNIQUE INDEX`.
     pub unique: bool,
     /// What is indexed, in order; without the rowid or key that SQLite appends.
-    pub terms: Vec<Term>,
+    pub terms: Vec<IndexedColumn>,
     /// The expression of WHERE, as it was written.
     pub partial: Option<String>,
     /// The statement that made it.
@@ -353,18 +353,18 @@ impl Table {
 }
 
 /// Whether this is the column of that name.
-pub(crate) fn is_column(indexed: &Indexed, name: &str) -> bool {
-    matches!(indexed, Indexed::Column(column) if column.eq_ignore_ascii_case(name))
+pub(crate) fn is_column(indexed: &IndexedExpr, name: &str) -> bool {
+    matches!(indexed, IndexedExpr::Column(column) if column.eq_ignore_ascii_case(name))
 }
 
 impl Key {
-    fn of(terms: Vec<Term>) -> Key {
+    fn of(terms: Vec<IndexedColumn>) -> Key {
         Key { name: None, terms, index: None, is_rowid: false, on_conflict: None }
     }
 }
 
-impl Term {
-    fn plain(what: Indexed) -> Term {
-        Term { what, descending: false, collation: "BINARY".to_owned() }
+impl IndexedColumn {
+    fn plain(what: IndexedExpr) -> IndexedColumn {
+        IndexedColumn { what, descending: false, collation: "BINARY".to_owned() }
     }
 }

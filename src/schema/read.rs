@@ -5,7 +5,8 @@ use rusqlite::{Connection, Row, Statement, params};
 
 use super::text::{self, KeyText, TableText};
 use super::{
-    Action, Affinity, Column, ForeignKey, Generated, Index, Indexed, Key, Schema, Table, TableKind, Term, Trigger, View,
+    Affinity, Column, ForeignKey, ForeignKeyAction, Generated, Index, IndexedColumn, IndexedExpr, Key, Schema, Table,
+    TableKind, Trigger, View,
 };
 use crate::error::{Error, Refusal, Result};
 
@@ -47,7 +48,7 @@ struct Listing {
     origin: String,
     partial: bool,
     /// `None` for the name of an expression.
-    terms: Vec<Term>,
+    terms: Vec<IndexedColumn>,
 }
 
 impl<'c> Reader<'c> {
@@ -323,14 +324,14 @@ impl Affinity {
     }
 }
 
-fn term(row: &Row<'_>) -> Result<Term, Refused> {
+fn term(row: &Row<'_>) -> Result<IndexedColumn, Refused> {
     let what = match row.get::<_, i64>(0)? {
-        -1 => Indexed::Rowid,
+        -1 => IndexedExpr::Rowid,
         // Its text is filled in from the statement.
-        -2 => Indexed::Expression(String::new()),
-        _ => Indexed::Column(text(row, 1)?),
+        -2 => IndexedExpr::Expression(String::new()),
+        _ => IndexedExpr::Column(text(row, 1)?),
     };
-    Ok(Term { what, descending: row.get::<_, i64>(2)? != 0, collation: collation(&text(row, 3)?) })
+    Ok(IndexedColumn { what, descending: row.get::<_, i64>(2)? != 0, collation: collation(&text(row, 3)?) })
 }
 
 /// SQLite's own collations in capitals, so that they can be compared as they stand.
@@ -346,7 +347,7 @@ fn primary_key(names: Vec<String>, without_rowid: bool, listings: &[Listing], wr
     let listing = listings.iter().find(|listing| listing.origin == "pk");
     let terms = match listing {
         Some(listing) => listing.terms.clone(),
-        None => names.into_iter().map(|name| Term::plain(Indexed::Column(name))).collect(),
+        None => names.into_iter().map(|name| IndexedColumn::plain(IndexedExpr::Column(name))).collect(),
     };
     // Of the rowid there is no index, and its collation does not matter.
     let mut key = if listing.is_none() {
@@ -366,14 +367,15 @@ fn primary_key(names: Vec<String>, without_rowid: bool, listings: &[Listing], wr
 }
 
 /// A key of these terms, with the name and the conflict clause that are written at it.
-fn key(terms: Vec<Term>, written: &TableText, may_be: impl Fn(&KeyText) -> bool) -> Key {
+fn key(terms: Vec<IndexedColumn>, written: &TableText, may_be: impl Fn(&KeyText) -> bool) -> Key {
     let matches = |text: &&KeyText| {
         may_be(text)
             && text.terms.len() == terms.len()
             && text.terms.iter().zip(&terms).all(|((name, collation), term)| {
                 let of_column = || written.columns.iter().find(|column| same(&column.name, name))?.collation.clone();
                 let collation = collation.clone().or_else(of_column).unwrap_or_else(|| "BINARY".to_owned());
-                matches!(&term.what, Indexed::Column(column) if same(column, name)) && same(&collation, &term.collation)
+                matches!(&term.what, IndexedExpr::Column(column) if same(column, name))
+                    && same(&collation, &term.collation)
             })
     };
     let texts: Vec<&KeyText> = written.keys.iter().filter(matches).collect();
@@ -393,7 +395,7 @@ fn indexes(listings: &[Listing], entries: &[Entry]) -> Vec<Index> {
         let written = text::index(&sql);
         let mut terms = listing.terms.clone();
         for (term, text) in terms.iter_mut().zip(&written.terms) {
-            if let Indexed::Expression(expression) = &mut term.what {
+            if let IndexedExpr::Expression(expression) = &mut term.what {
                 expression.clone_from(text);
             }
         }
@@ -432,12 +434,12 @@ fn name_owners(tables: &mut [Table]) {
     }
 }
 
-fn action(name: &str) -> Action {
+fn action(name: &str) -> ForeignKeyAction {
     match name {
-        "RESTRICT" => Action::Restrict,
-        "SET NULL" => Action::SetNull,
-        "SET DEFAULT" => Action::SetDefault,
-        "CASCADE" => Action::Cascade,
-        _ => Action::NoAction,
+        "RESTRICT" => ForeignKeyAction::Restrict,
+        "SET NULL" => ForeignKeyAction::SetNull,
+        "SET DEFAULT" => ForeignKeyAction::SetDefault,
+        "CASCADE" => ForeignKeyAction::Cascade,
+        _ => ForeignKeyAction::NoAction,
     }
 }

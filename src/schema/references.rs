@@ -1,6 +1,6 @@
 //! Foreign keys and the columns on both of their sides: whether they fit, and whether an index serves them.
 
-use super::{Affinity, Column, ForeignKey, Indexed, Key, Schema, Table, Term, is_column};
+use super::{Affinity, Column, ForeignKey, IndexedColumn, IndexedExpr, Key, Schema, Table, is_column};
 use crate::sql::plain_name;
 
 /// A foreign key whose columns exist on both sides.
@@ -29,7 +29,7 @@ impl<'a> Pair<'a> {
     /// Whether the parent's columns are its PRIMARY KEY, or UNIQUE as a whole with the columns' own collations, see
     /// <https://www.sqlite.org/foreignkeys.html#fk_indexes>.
     pub(crate) fn is_unique(&self) -> bool {
-        let is_key = |terms: &[Term]| {
+        let is_key = |terms: &[IndexedColumn]| {
             terms.len() == self.columns.len()
                 && self.columns.iter().all(|(_, column)| {
                     terms.iter().any(|term| {
@@ -65,7 +65,7 @@ impl<'a> Pair<'a> {
 fn is_rowid_of(columns: &[(&Column, &Column)], key: &Key) -> bool {
     columns.len() == 1
         && key.terms.iter().all(|term| match &term.what {
-            Indexed::Column(name) => name.eq_ignore_ascii_case(&columns[0].1.name),
+            IndexedExpr::Column(name) => name.eq_ignore_ascii_case(&columns[0].1.name),
             _ => false,
         })
 }
@@ -79,15 +79,15 @@ pub(crate) fn parent_columns<'a>(key: &'a ForeignKey, parent: &'a Table) -> Vec<
 }
 
 /// The columns among the terms of an index.
-pub(crate) fn column_names(terms: &[Term]) -> Vec<&str> {
-    let name = |term: &'_ Term| match &term.what {
-        Indexed::Column(_) => true,
-        Indexed::Rowid | Indexed::Expression(_) => false,
+pub(crate) fn column_names(terms: &[IndexedColumn]) -> Vec<&str> {
+    let name = |term: &'_ IndexedColumn| match &term.what {
+        IndexedExpr::Column(_) => true,
+        IndexedExpr::Rowid | IndexedExpr::Expression(_) => false,
     };
     terms
         .iter()
         .filter(|term| name(term))
-        .filter_map(|term| if let Indexed::Column(name) = &term.what { Some(name.as_str()) } else { None })
+        .filter_map(|term| if let IndexedExpr::Column(name) = &term.what { Some(name.as_str()) } else { None })
         .collect()
 }
 
@@ -125,7 +125,7 @@ pub(crate) fn typed(column: &Column) -> String {
 /// An index of the child that has the columns and is of no use, and why.
 pub(crate) fn defeated(pair: &Pair<'_>) -> Option<(String, String)> {
     let count = pair.columns.len();
-    let starts_with_them = |terms: &[Term]| {
+    let starts_with_them = |terms: &[IndexedColumn]| {
         terms.len() >= count
             && pair
                 .columns

@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::text;
-use super::{Action, Column, ForeignKey, Index, Indexed, Key, Schema, Table, TableKind, Term, Trigger, View};
+use super::{
+    Column, ForeignKey, ForeignKeyAction, Index, IndexedColumn, IndexedExpr, Key, Schema, Table, TableKind, Trigger,
+    View,
+};
 use crate::migrations::is_ledger;
 use crate::sql::{Names, Token, TokenKind, normal, plain_name, quote_identifier, quote_text, tokens, unquoted};
 
@@ -135,7 +138,7 @@ fn table_shape(table: &Table, schema: &Schema, known: &BTreeSet<String>) -> Tabl
 /// `INTEGER PRIMARY KEY` is printed at its column, and so is `INTEGER PRIMARY KEY DESC`, which at the table would be the
 /// rowid, and here is not: <https://www.sqlite.org/lang_createtable.html#rowid>.
 fn stands_at_column(key: &Key, table: &Table) -> bool {
-    let [Term { what: Indexed::Column(column), .. }] = key.terms.as_slice() else { return false };
+    let [IndexedColumn { what: IndexedExpr::Column(column), .. }] = key.terms.as_slice() else { return false };
     let is_integer = table.column(column).is_some_and(|column| column.declared_type.eq_ignore_ascii_case("INTEGER"));
     key.is_rowid || is_integer && !table.without_rowid
 }
@@ -143,7 +146,7 @@ fn stands_at_column(key: &Key, table: &Table) -> bool {
 fn column_shape(column: &Column, table: &Table, names: Names<'_>) -> ColumnShape {
     let mut primary_key = String::new();
     let its_key = |key: &&Key| {
-        let is_its_own = matches!(key.terms.first(), Some(Term { what: Indexed::Column(name), .. }) if name.eq_ignore_ascii_case(&column.name));
+        let is_its_own = matches!(key.terms.first(), Some(IndexedColumn { what: IndexedExpr::Column(name), .. }) if name.eq_ignore_ascii_case(&column.name));
         is_its_own && stands_at_column(key, table)
     };
     if let Some(key) = table.primary_key.as_ref().filter(its_key) {
@@ -227,15 +230,15 @@ fn key_text(key: &Key, table: &Table) -> String {
 }
 
 /// A collation is printed where it is not the column's, as one would write it.
-fn term_text(term: &Term, names: Names<'_>, table: &Table) -> String {
+fn term_text(term: &IndexedColumn, names: Names<'_>, table: &Table) -> String {
     let mut text = match &term.what {
-        Indexed::Column(column) => plain_name(column),
-        Indexed::Rowid => "rowid".to_owned(),
+        IndexedExpr::Column(column) => plain_name(column),
+        IndexedExpr::Rowid => "rowid".to_owned(),
         // Its collation is part of it.
-        Indexed::Expression(expression) => normal(&tokens(expression), names),
+        IndexedExpr::Expression(expression) => normal(&tokens(expression), names),
     };
     let usual = match &term.what {
-        Indexed::Column(name) => table.column(name).map_or("BINARY", |column| column.collation.as_str()),
+        IndexedExpr::Column(name) => table.column(name).map_or("BINARY", |column| column.collation.as_str()),
         _ => &term.collation,
     };
     if !usual.eq_ignore_ascii_case(&term.collation) {
@@ -254,11 +257,11 @@ fn foreign_key(key: &ForeignKey, schema: &Schema) -> String {
     }
     for (event, action) in [("DELETE", key.on_delete), ("UPDATE", key.on_update)] {
         let action = match action {
-            Action::NoAction => continue,
-            Action::Restrict => "RESTRICT",
-            Action::SetNull => "SET NULL",
-            Action::SetDefault => "SET DEFAULT",
-            Action::Cascade => "CASCADE",
+            ForeignKeyAction::NoAction => continue,
+            ForeignKeyAction::Restrict => "RESTRICT",
+            ForeignKeyAction::SetNull => "SET NULL",
+            ForeignKeyAction::SetDefault => "SET DEFAULT",
+            ForeignKeyAction::Cascade => "CASCADE",
         };
         text.push_str(&format!(" ON {event} {action}"));
     }
@@ -272,7 +275,7 @@ fn foreign_key(key: &ForeignKey, schema: &Schema) -> String {
 fn key_of_parent(key: &ForeignKey, schema: &Schema) -> Option<Vec<String>> {
     let parent = schema.table(&key.parent)?.primary_key.as_ref()?;
     let columns = parent.terms.iter().map(|term| match &term.what {
-        Indexed::Column(column) => Some(column.clone()),
+        IndexedExpr::Column(column) => Some(column.clone()),
         _ => None,
     });
     columns.collect::<Option<Vec<_>>>().filter(|columns| columns.len() == key.columns.len())

@@ -9,7 +9,7 @@ use super::versioned_databases::{UpgradeStep, VersionedDatabases};
 use crate::data::{Store, declared_length, type_word};
 use crate::db::Image;
 use crate::error::{Error, Refusal, Result};
-use crate::schema::{Column, Indexed, Table, TableKind, Term};
+use crate::schema::{Column, IndexedColumn, IndexedExpr, Table, TableKind};
 use crate::sql::{quote_identifier, quote_text, tokens};
 
 /// Rows that made a migration fail.
@@ -149,7 +149,7 @@ fn duplicates(table: &Table, twin: &Table, connection: &Connection) -> Vec<RowCh
         let names: Option<Vec<&str>> = terms
             .iter()
             .map(|term| match &term.what {
-                Indexed::Column(column) if table.column(column).is_some() && twin.column(column).is_some() => {
+                IndexedExpr::Column(column) if table.column(column).is_some() && twin.column(column).is_some() => {
                     Some(column.as_str())
                 }
                 _ => None,
@@ -242,7 +242,7 @@ fn changed_in_silence((was, was_strict): (&Column, bool), (is, is_strict): (&Col
     values.iter().map(|value| (*value).to_owned()).collect()
 }
 
-fn unique_terms(table: &Table) -> impl Iterator<Item = &Vec<Term>> {
+fn unique_terms(table: &Table) -> impl Iterator<Item = &Vec<IndexedColumn>> {
     let of_indexes = table.indexes.iter().filter(|index| index.unique).map(|index| &index.terms);
     table.unique.iter().chain(&table.primary_key).map(|key| &key.terms).chain(of_indexes)
 }

@@ -10,7 +10,7 @@ use super::shrink::row_at;
 use crate::data::Fill;
 use crate::error::Error;
 use crate::migrations::is_ledger;
-use crate::schema::{Indexed, Schema, Table, TableKind, Term};
+use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table, TableKind};
 use crate::sql::{Token, TokenKind, quote_identifier, tokens};
 
 /// How many rows have values at the ends of what their types hold.
@@ -66,7 +66,7 @@ impl Json {
     fn is_of<'t>(&self, table: &'t Table) -> Option<&'t str> {
         let is_named = |name: &str| name.eq_ignore_ascii_case(&table.name);
         let column = table.column(&self.column).filter(|_| self.names.iter().any(|name| is_named(name)))?;
-        let name = |term: &Term| matches!(&term.what, Indexed::Column(name) if *name == column.name);
+        let name = |term: &IndexedColumn| matches!(&term.what, IndexedExpr::Column(name) if *name == column.name);
         let keys = table.unique.iter().chain(&table.primary_key).map(|key| &key.terms);
         let unique = table.indexes.iter().filter(|index| index.unique).map(|index| &index.terms);
         let is_key = keys.chain(unique).any(|terms| terms.iter().any(name));
@@ -132,7 +132,7 @@ impl Plan {
         let name = quote_identifier(&table.name);
         let is_key = |column: &str| {
             let mut terms = table.primary_key.iter().flat_map(|key| &key.terms);
-            terms.any(|term| matches!(&term.what, Indexed::Column(name) if name == column))
+            terms.any(|term| matches!(&term.what, IndexedExpr::Column(name) if name == column))
         };
         let columns = table.columns.iter().filter(|column| !column.not_null && column.generated.is_none());
         let free = columns.filter(|column| !is_key(&column.name) && !self.is_given(table, &column.name));
@@ -230,7 +230,7 @@ fn repeats(connection: &Connection, table: &Table) {
     let key: Vec<String> = match &table.primary_key {
         Some(key) if table.without_rowid => {
             let columns = key.terms.iter().filter_map(|term| match &term.what {
-                Indexed::Column(column) => Some(quote_identifier(column)),
+                IndexedExpr::Column(column) => Some(quote_identifier(column)),
                 _ => None,
             });
             columns.collect()
@@ -240,12 +240,12 @@ fn repeats(connection: &Connection, table: &Table) {
     let key = key.join(", ");
     let name = quote_identifier(&table.name);
     let terms = table.unique.iter().chain(&table.primary_key).map(|key| &key.terms);
-    let alone: Vec<&Term> = terms
+    let alone: Vec<&IndexedColumn> = terms
         .chain(table.indexes.iter().filter(|index| index.unique).map(|index| &index.terms))
         .filter_map(|terms| terms.first().filter(|_| terms.len() == 1))
         .collect();
     let is_unique =
-        |column: &str| alone.iter().any(|term| matches!(&term.what, Indexed::Column(name) if name == column));
+        |column: &str| alone.iter().any(|term| matches!(&term.what, IndexedExpr::Column(name) if name == column));
     let refers = |column: &str| table.foreign_keys.iter().any(|key| key.columns.iter().any(|name| name == column));
     let columns = table.columns.iter().filter(|column| column.generated.is_none() && !column.hidden);
     for (nth, column) in columns.filter(|column| !is_unique(&column.name) && !refers(&column.name)).enumerate() {
@@ -275,7 +275,7 @@ fn refers_to_itself(connection: &Connection, table: &Table) {
     let name = quote_identifier(&table.name);
     for key in table.foreign_keys.iter().filter(|key| key.parent.eq_ignore_ascii_case(&table.name)) {
         let of_key = || match table.primary_key.as_ref().map(|key| key.terms.as_slice()) {
-            Some([Term { what: Indexed::Column(column), .. }]) => Some(column.as_str()),
+            Some([IndexedColumn { what: IndexedExpr::Column(column), .. }]) => Some(column.as_str()),
             _ => None,
         };
         let parent = key.parent_columns.as_deref().map_or_else(of_key, |columns| columns.first().map(String::as_str));

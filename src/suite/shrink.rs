@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::check::is_invisible;
 use crate::db::{Image, Scratch, Workshop};
 use crate::error::{Error, Result};
-use crate::schema::{ForeignKey, Indexed, Schema, Table, TableKind};
+use crate::schema::{ForeignKey, IndexedExpr, Schema, Table, TableKind};
 use crate::sql::{plain_name, quote_identifier};
 
 /// How often a row is taken away and put back: a failure is a reason to spend time, but not all of it.
@@ -86,7 +86,7 @@ pub(super) fn row_at(connection: &Connection, table: &Table, place: usize) -> Op
         let key = table.primary_key.iter().flat_map(|key| &key.terms);
         let terms: Vec<String> = key
             .filter_map(|term| {
-                let Indexed::Column(column) = &term.what else { return None };
+                let IndexedExpr::Column(column) = &term.what else { return None };
                 let column = quote_identifier(column);
                 Some((column.replace('\'', "''"), literal(&column)))
             })
@@ -209,7 +209,7 @@ fn own_references(table: &Table) -> Vec<(String, String)> {
     let pair = |key: &ForeignKey| match (key.columns.as_slice(), &key.parent_columns, &table.primary_key) {
         ([column], Some(parents), _) => Some((column.clone(), parents.first()?.clone())),
         ([column], None, Some(primary)) => match &primary.terms.first()?.what {
-            Indexed::Column(key) => Some((column.clone(), key.clone())),
+            IndexedExpr::Column(key) => Some((column.clone(), key.clone())),
             _ => None,
         },
         _ => None,

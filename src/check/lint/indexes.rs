@@ -3,7 +3,7 @@
 use super::{Found, Ground, checks};
 use crate::schema::bench::Bench;
 use crate::schema::references::column_names;
-use crate::schema::{Affinity, Column, Index, Indexed, Table, Term};
+use crate::schema::{Affinity, Column, Index, IndexedColumn, IndexedExpr, Table};
 use crate::sql::plain_name;
 
 pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
@@ -26,18 +26,18 @@ fn same_text(one: &str, two: &str) -> bool {
     one.split_whitespace().eq(two.split_whitespace())
 }
 
-fn same_term(one: &Term, two: &Term) -> bool {
+fn same_term(one: &IndexedColumn, two: &IndexedColumn) -> bool {
     one.collation.eq_ignore_ascii_case(&two.collation)
         && match (&one.what, &two.what) {
-            (Indexed::Column(one), Indexed::Column(two)) => one.eq_ignore_ascii_case(two),
-            (Indexed::Expression(one), Indexed::Expression(two)) => same_text(one, two),
-            (Indexed::Rowid, Indexed::Rowid) => true,
+            (IndexedExpr::Column(one), IndexedExpr::Column(two)) => one.eq_ignore_ascii_case(two),
+            (IndexedExpr::Expression(one), IndexedExpr::Expression(two)) => same_text(one, two),
+            (IndexedExpr::Rowid, IndexedExpr::Rowid) => true,
             _ => false,
         }
 }
 
 /// Whether `whole` starts with `start`, in the same order or, since an index can be read from either end, in the reverse.
-fn starts_with(whole: &[Term], start: &[Term]) -> bool {
+fn starts_with(whole: &[IndexedColumn], start: &[IndexedColumn]) -> bool {
     let pairs = || whole.iter().zip(start);
     whole.len() >= start.len()
         && pairs().all(|(one, two)| same_term(one, two))
@@ -75,7 +75,7 @@ fn prefix(table: &Table, index: &Index) -> Option<Found> {
     if index.unique || index.partial.is_some() {
         return None;
     }
-    let longer = |terms: &[Term]| terms.len() > index.terms.len() && starts_with(terms, &index.terms);
+    let longer = |terms: &[IndexedColumn]| terms.len() > index.terms.len() && starts_with(terms, &index.terms);
     let by_index = table.indexes.iter().filter(|other| other.partial.is_none() && longer(&other.terms));
     let mut others = by_index
         .map(|other| other.name.clone())
@@ -96,13 +96,13 @@ fn shadows(table: &Table, index: &Index) -> Option<Found> {
     if index.partial.is_some() {
         return None;
     }
-    let same = |terms: &[Term]| terms.len() == index.terms.len() && starts_with(terms, &index.terms);
-    let is_rowid = |term: &Term| match &term.what {
-        Indexed::Rowid => true,
-        Indexed::Column(name) => table.primary_key.as_ref().is_some_and(|key| {
+    let same = |terms: &[IndexedColumn]| terms.len() == index.terms.len() && starts_with(terms, &index.terms);
+    let is_rowid = |term: &IndexedColumn| match &term.what {
+        IndexedExpr::Rowid => true,
+        IndexedExpr::Column(name) => table.primary_key.as_ref().is_some_and(|key| {
             key.is_rowid && column_names(&key.terms).iter().any(|column| column.eq_ignore_ascii_case(name))
         }),
-        Indexed::Expression(_) => false,
+        IndexedExpr::Expression(_) => false,
     };
     let by_key = table.primary_key.iter().any(|key| same(&key.terms))
         || matches!(index.terms.as_slice(), [term] if is_rowid(term));
@@ -119,7 +119,7 @@ fn shadows(table: &Table, index: &Index) -> Option<Found> {
 /// The only column of an index, if that is what it is.
 fn only_column<'a>(table: &'a Table, index: &Index) -> Option<&'a Column> {
     match index.terms.as_slice() {
-        [Term { what: Indexed::Column(name), .. }] => table.column(name),
+        [IndexedColumn { what: IndexedExpr::Column(name), .. }] => table.column(name),
         _ => None,
     }
 }
@@ -141,7 +141,7 @@ fn low_value(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
 /// An index in another collation than its column's, with no other that starts with the column: proved by the plan of the
 /// plainest comparison.
 fn unusable(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
-    let Term { what: Indexed::Column(name), collation, .. } = index.terms.first()? else { return None };
+    let IndexedColumn { what: IndexedExpr::Column(name), collation, .. } = index.terms.first()? else { return None };
     let column = table.column(name)?;
     let textual = matches!(column.affinity, Affinity::Text | Affinity::Blob | Affinity::Any);
     if collation.eq_ignore_ascii_case(&column.collation) || index.partial.is_some() || !textual {
@@ -174,11 +174,11 @@ fn unusable(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
 }
 
 /// A term as it was, without its collation where that is what is wrong with it.
-fn again(term: &Term, plain: bool) -> String {
+fn again(term: &IndexedColumn, plain: bool) -> String {
     let what = match &term.what {
-        Indexed::Column(name) => plain_name(name),
-        Indexed::Rowid => "rowid".to_owned(),
-        Indexed::Expression(expression) => expression.clone(),
+        IndexedExpr::Column(name) => plain_name(name),
+        IndexedExpr::Rowid => "rowid".to_owned(),
+        IndexedExpr::Expression(expression) => expression.clone(),
     };
     let collation = if plain { String::new() } else { format!(" COLLATE {}", plain_name(&term.collation)) };
     format!("{what}{collation}{}", if term.descending { " DESC" } else { "" })

@@ -6,7 +6,7 @@ use super::checks::{self, Verdict};
 use super::{Found, Ground, is_nullable, object};
 use crate::schema::bench;
 use crate::schema::references::column_names;
-use crate::schema::{Affinity, Column, Indexed, Table, Term};
+use crate::schema::{Affinity, Column, IndexedColumn, IndexedExpr, Table};
 use crate::sql::plain_name;
 
 pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
@@ -24,12 +24,12 @@ pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
     }
 }
 
-fn columns_of<'a>(table: &'a Table, terms: &[Term]) -> Vec<&'a Column> {
+fn columns_of<'a>(table: &'a Table, terms: &[IndexedColumn]) -> Vec<&'a Column> {
     column_names(terms).into_iter().filter_map(|name| table.column(name)).collect()
 }
 
 fn no_primary_key(table: &Table, found: &mut Vec<Found>) {
-    let identifies = |terms: &[Term]| {
+    let identifies = |terms: &[IndexedColumn]| {
         let columns = columns_of(table, terms);
         columns.len() == terms.len() && columns.iter().all(|column| !is_nullable(table, column))
     };
@@ -108,7 +108,13 @@ fn autoincrement(table: &Table, found: &mut Vec<Found>) {
 
 /// Of one column, UNIQUE with NULL means "different where given", and is meant. Of several, a NULL in one lets the others
 /// repeat: UNIQUE (email, deleted_at) allows an address any number of times as long as nothing is deleted.
-fn unique_with_nullable(ground: &Ground, table: &Table, terms: &[Term], name: Option<&str>, found: &mut Vec<Found>) {
+fn unique_with_nullable(
+    ground: &Ground,
+    table: &Table,
+    terms: &[IndexedColumn],
+    name: Option<&str>,
+    found: &mut Vec<Found>,
+) {
     let columns = columns_of(table, terms);
     if columns.len() < 2 || columns.len() != terms.len() {
         return;
@@ -160,10 +166,9 @@ fn is_guarded(ground: &Ground, table: &Table, columns: &[&Column], column: &Colu
         let Some(condition) = &index.partial else { return false };
         let same = index.terms.len() == others.len()
             && others.iter().all(|other| {
-                index
-                    .terms
-                    .iter()
-                    .any(|term| matches!(&term.what, Indexed::Column(name) if name.eq_ignore_ascii_case(&other.name)))
+                index.terms.iter().any(
+                    |term| matches!(&term.what, IndexedExpr::Column(name) if name.eq_ignore_ascii_case(&other.name)),
+                )
             });
         let row: Vec<(&str, Value)> = table
             .columns

@@ -8,7 +8,7 @@ use crate::data::constraints::domain::{Domain, Nulls, Shape};
 use crate::data::constraints::expression::Expression;
 use crate::data::constraints::judge;
 use crate::data::constraints::solve::Branch;
-use crate::schema::{Column, Generated, Indexed, Table, TriggerText};
+use crate::schema::{Column, Generated, IndexedExpr, Table, TriggerText};
 use crate::sql::{Token, tokens};
 
 /// The conditions of a table, about columns of these names.
@@ -35,7 +35,7 @@ pub(crate) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
     }
     let is_json = |text: &String| text.contains("json") || text.contains("->");
     let of_indexes = table.indexes.iter().flat_map(|index| index.terms.iter()).filter_map(|term| match &term.what {
-        Indexed::Expression(text) => Some(text),
+        IndexedExpr::Expression(text) => Some(text),
         _ => None,
     });
     for text in of_indexes.filter(|text| is_json(text)) {

@@ -16,7 +16,7 @@ use crate::data::script::Item;
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Refusal, Result};
 use crate::progress::Progress;
-use crate::schema::{Indexed, Schema, Table};
+use crate::schema::{IndexedExpr, Schema, Table};
 use crate::sql::{TokenKind, quote_text, tokens};
 
 /// How often a row is made before the table counts as one that cannot be filled, and how long that may take.
@@ -208,7 +208,7 @@ impl Filler<'_> {
         if let Some(label) = plan.labels.get(row as usize) {
             let table = &self.schema.tables[plan.table];
             let key = table.primary_key.as_ref().and_then(|key| match &key.terms.first()?.what {
-                Indexed::Column(name) => plan.column(name),
+                IndexedExpr::Column(name) => plan.column(name),
                 _ => None,
             });
             let id = match key {

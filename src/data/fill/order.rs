@@ -43,9 +43,9 @@ pub(crate) fn is_nullable(table: &Table, key: &ForeignKey) -> bool {
 pub(crate) fn may_be_null(table: &Table, name: &str) -> bool {
     let Some(column) = table.column(name) else { return false };
     let in_key = table.primary_key.as_ref().is_some_and(|key| {
-        key.terms
-            .iter()
-            .any(|term| matches!(&term.what, crate::schema::Indexed::Column(other) if other.eq_ignore_ascii_case(name)))
+        key.terms.iter().any(
+            |term| matches!(&term.what, crate::schema::IndexedExpr::Column(other) if other.eq_ignore_ascii_case(name)),
+        )
     });
     !column.not_null && !in_key
 }

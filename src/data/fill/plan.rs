@@ -15,7 +15,7 @@ use crate::data::values::column::{self, Source};
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
 use crate::error::{Error, Result};
-use crate::schema::{Column, Indexed, Schema, Table};
+use crate::schema::{Column, IndexedExpr, Schema, Table};
 
 /// A table as it will be filled.
 #[derive(Debug)]
@@ -259,7 +259,7 @@ pub(crate) fn plan(
     }
     let rowid = table.primary_key.as_ref().filter(|key| key.is_rowid).and_then(|key| match &key.terms[..] {
         [term] => match &term.what {
-            Indexed::Column(name) => at(name),
+            IndexedExpr::Column(name) => at(name),
             _ => None,
         },
         _ => None,

@@ -7,7 +7,7 @@ use crate::data::fill::{asked, meeting, order};
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
 use crate::error::{Error, Result};
-use crate::schema::{ForeignKey, Indexed, Schema, Table};
+use crate::schema::{ForeignKey, IndexedExpr, Schema, Table};
 
 #[expect(clippy::too_many_arguments, reason = "what is known of the table so far")]
 pub(super) fn references(
@@ -154,7 +154,7 @@ pub(crate) fn parent_columns(schema: &Schema, parent: Option<usize>, key: &Forei
     let columns: Vec<String> = terms
         .iter()
         .filter_map(|term| match &term.what {
-            Indexed::Column(name) => Some(name.clone()),
+            IndexedExpr::Column(name) => Some(name.clone()),
             _ => None,
         })
         .collect();

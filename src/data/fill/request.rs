@@ -9,7 +9,7 @@ use crate::data::fill::references;
 use crate::data::fill::{meeting, order};
 use crate::error::Result;
 use crate::migrations::is_ledger;
-use crate::schema::{Indexed, Schema, Table, TableKind, Term};
+use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table, TableKind};
 use crate::sql::tokens;
 
 /// How many rows of which tables a test asks for.
@@ -239,8 +239,8 @@ fn check_columns(schema: &Schema, options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn names_it(terms: &[Term], column: &str) -> bool {
-    terms.iter().any(|term| matches!(&term.what, Indexed::Column(name) if name.eq_ignore_ascii_case(column)))
+fn names_it(terms: &[IndexedColumn], column: &str) -> bool {
+    terms.iter().any(|term| matches!(&term.what, IndexedExpr::Column(name) if name.eq_ignore_ascii_case(column)))
 }
 
 /// The parents that so many rows of a table need, and how many of each.
@@ -302,7 +302,7 @@ fn uniques(table: &Table) -> Vec<Vec<&str>> {
     keys.chain(indexes.map(|index| &index.terms))
         .map(|terms| {
             let names = terms.iter().filter_map(|term| match &term.what {
-                Indexed::Column(name) => Some(name.as_str()),
+                IndexedExpr::Column(name) => Some(name.as_str()),
                 _ => None,
             });
             names.collect()

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::schema::{Action, ForeignKey, Schema, TableKind, TriggerText};
+use crate::schema::{ForeignKey, ForeignKeyAction, Schema, TableKind, TriggerText};
 use crate::sql::Token;
 
 /// The schema with the foreign keys of its triggers.
@@ -72,8 +72,8 @@ fn references(tokens: &[Token<'_>]) -> Vec<ForeignKey> {
             columns: vec![column],
             parent,
             parent_columns: Some(vec![theirs]),
-            on_delete: Action::NoAction,
-            on_update: Action::NoAction,
+            on_delete: ForeignKeyAction::NoAction,
+            on_update: ForeignKeyAction::NoAction,
             deferred: false,
         }));
     }

@@ -11,7 +11,7 @@ use crate::data::values::column::{self, Source};
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Result};
 use crate::report;
-use crate::schema::{Indexed, Table, Term};
+use crate::schema::{IndexedColumn, IndexedExpr, Table};
 
 /// Which part of the row's number a column takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,9 +127,9 @@ pub(crate) fn is_keyed(table: &Table, name: &str) -> bool {
     let keys = table.primary_key.iter().chain(&table.unique).flat_map(|key| &key.terms);
     let indexes = table.indexes.iter().filter(|index| index.unique).flat_map(|index| &index.terms);
     keys.chain(indexes).any(|term| match &term.what {
-        Indexed::Column(column) => column.eq_ignore_ascii_case(name),
-        Indexed::Expression(_) => true,
-        Indexed::Rowid => false,
+        IndexedExpr::Column(column) => column.eq_ignore_ascii_case(name),
+        IndexedExpr::Expression(_) => true,
+        IndexedExpr::Rowid => false,
     })
 }
 
@@ -140,13 +140,13 @@ fn may_be_null(table: &Table, plan: &Plan, column: usize) -> bool {
 fn keys(table: &Table, plan: &Plan) -> Vec<UniqueKey> {
     let names: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
     let mut found = Vec::new();
-    let mut add = |what: &str, terms: &[Term], index: Option<&str>, partial: Option<&str>| {
+    let mut add = |what: &str, terms: &[IndexedColumn], index: Option<&str>, partial: Option<&str>| {
         let mut columns = Vec::new();
         let mut has_expression = false;
         let mut shown = Vec::new();
         for term in terms {
             match &term.what {
-                Indexed::Column(name) => {
+                IndexedExpr::Column(name) => {
                     shown.push(name.clone());
                     match plan.column(name) {
                         Some(column) => columns.push(column),
@@ -159,8 +159,8 @@ fn keys(table: &Table, plan: &Plan) -> Vec<UniqueKey> {
                         }
                     }
                 }
-                Indexed::Rowid => {}
-                Indexed::Expression(text) => {
+                IndexedExpr::Rowid => {}
+                IndexedExpr::Expression(text) => {
                     has_expression = true;
                     shown.push(text.clone());
                     Expression::parse(text, &names).columns(&mut columns);

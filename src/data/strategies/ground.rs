@@ -177,7 +177,7 @@ impl Ground {
         Instead {
             nullable: order::may_be_null(table, name),
             counts: table.primary_key.as_ref().is_some_and(|key| {
-                let is_it = |term: &crate::schema::Term| matches!(&term.what, crate::schema::Indexed::Column(other) if other.eq_ignore_ascii_case(name));
+                let is_it = |term: &crate::schema::IndexedColumn| matches!(&term.what, crate::schema::IndexedExpr::Column(other) if other.eq_ignore_ascii_case(name));
                 key.is_rowid && key.terms.iter().any(is_it)
             }),
             // A DEFAULT that is another each time would be no simpler than what it stands for.

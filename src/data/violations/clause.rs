@@ -5,7 +5,7 @@ use crate::data::fill::order;
 use crate::data::fill::references::parent_columns;
 use crate::migrations::is_ledger;
 use crate::schema::bench::names;
-use crate::schema::{Column, ForeignKey, Indexed, Schema, Table, TableKind, Term};
+use crate::schema::{Column, ForeignKey, IndexedColumn, IndexedExpr, Schema, Table, TableKind};
 use crate::sql::{TokenKind, plain_name, quote_identifier, tokens};
 
 /// Where a row stands while it is judged.
@@ -126,7 +126,7 @@ fn sources(table: &Table, column: &Column) -> Vec<String> {
 }
 
 fn is_rowid(table: &Table, column: &Column) -> bool {
-    let is_it = |term: &Term| matches!(&term.what, Indexed::Column(name) if name.eq_ignore_ascii_case(&column.name));
+    let is_it = |term: &IndexedColumn| matches!(&term.what, IndexedExpr::Column(name) if name.eq_ignore_ascii_case(&column.name));
     table.primary_key.as_ref().is_some_and(|key| key.is_rowid && key.terms.iter().any(is_it))
 }
 
@@ -174,7 +174,14 @@ fn strict(table: &Table, column: &Column) -> Option<Clause> {
     })
 }
 
-fn unique(table: &Table, kind: &str, terms: &[Term], partial: Option<&str>, index: Option<&str>, code: i32) -> Clause {
+fn unique(
+    table: &Table,
+    kind: &str,
+    terms: &[IndexedColumn],
+    partial: Option<&str>,
+    index: Option<&str>,
+    code: i32,
+) -> Clause {
     let mut columns = Vec::new();
     let mut conditions = Vec::new();
     let mut listed = Vec::new();
@@ -182,15 +189,15 @@ fn unique(table: &Table, kind: &str, terms: &[Term], partial: Option<&str>, inde
     let row = row_of(table);
     for term in terms {
         let text = match &term.what {
-            Indexed::Column(name) => {
+            IndexedExpr::Column(name) => {
                 by_columns.push(format!("{}.{name}", table.name));
                 quote_identifier(name)
             }
-            Indexed::Rowid => "rowid".to_owned(),
-            Indexed::Expression(text) => text.trim().to_owned(),
+            IndexedExpr::Rowid => "rowid".to_owned(),
+            IndexedExpr::Expression(text) => text.trim().to_owned(),
         };
         listed.push(match &term.what {
-            Indexed::Column(name) => plain_name(name),
+            IndexedExpr::Column(name) => plain_name(name),
             _ => text.clone(),
         });
         columns.extend(named_columns(table, &text));

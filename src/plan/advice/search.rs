@@ -274,7 +274,7 @@ impl<'a> Search<'a> {
                 for index in &table.indexes {
                     let mut terms = arranged[at].terms[..equal].to_vec();
                     let in_index = |term: &Term| {
-                        let is = |own: &crate::schema::Term| {
+                        let is = |own: &crate::schema::IndexedColumn| {
                             term.column.as_deref().is_some_and(|column| is_column(&own.what, column))
                         };
                         index.terms.iter().position(is).unwrap_or(usize::MAX)

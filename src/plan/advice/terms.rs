@@ -3,7 +3,7 @@
 use crate::plan::Plan;
 use crate::plan::tree::Origin;
 use crate::schema::Schema;
-use crate::schema::{Affinity, Column, Indexed, Table, TableKind};
+use crate::schema::{Affinity, Column, IndexedExpr, Table, TableKind};
 use crate::sql::{Token, TokenKind, plain_name, tokens};
 
 /// A column or expression of an index.
@@ -211,12 +211,12 @@ pub(super) fn is_rowid(table: &Table, column: &Column) -> bool {
 /// Whether there is an index or a key that starts with it, so that another would be of no more use.
 fn starts_an_index(table: &Table, term: &Term) -> bool {
     let Some(column) = term.column.as_deref().and_then(|name| table.column(name)) else { return false };
-    let is_it = |first: &crate::schema::Term| {
+    let is_it = |first: &crate::schema::IndexedColumn| {
         let same = match first.collation.eq_ignore_ascii_case(&column.collation) {
             true => Term::column(column),
             false => Term::collated(column, &first.collation),
         };
-        matches!(&first.what, Indexed::Column(name) if name.eq_ignore_ascii_case(&column.name)) && same.is(term)
+        matches!(&first.what, IndexedExpr::Column(name) if name.eq_ignore_ascii_case(&column.name)) && same.is(term)
     };
     let indexes = table.indexes.iter().filter(|index| index.partial.is_none()).map(|index| &index.terms);
     let keys = table.primary_key.iter().chain(&table.unique).map(|key| &key.terms);

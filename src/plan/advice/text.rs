@@ -4,7 +4,7 @@ use super::search::Goal;
 use super::terms::{Candidate, Term};
 use super::{Advice, AdvisedIndex, Removed};
 use crate::plan::Plan;
-use crate::schema::{Column, Indexed, Schema, Table};
+use crate::schema::{Column, IndexedExpr, Schema, Table};
 use crate::sql::{TokenKind, plain_name, tokens};
 
 /// The advice to make these indexes, under names that nothing has yet.
@@ -44,8 +44,8 @@ fn words(term: &Term) -> String {
 /// An index that is the beginning of this one.
 pub(super) fn replaced(table: &Table, one: &Candidate) -> Option<String> {
     let found = table.indexes.iter().find(|index| {
-        let same = |(term, new): (&crate::schema::Term, &Term)| match (&term.what, &new.column) {
-            (Indexed::Column(name), Some(column)) => {
+        let same = |(term, new): (&crate::schema::IndexedColumn, &Term)| match (&term.what, &new.column) {
+            (IndexedExpr::Column(name), Some(column)) => {
                 let collation = table.column(name).map_or("", |column| &column.collation);
                 let plain = term.collation.eq_ignore_ascii_case(collation);
                 let collated = || format!("{} COLLATE {}", plain_name(name), plain_name(&term.collation));

@@ -9,7 +9,7 @@ use super::survival;
 use super::versioned_databases::{UpgradeStep, VersionState, VersionedDatabases};
 use crate::check::{self, Finding, Findings, try_lint};
 use crate::error::Result;
-use crate::schema::{Action, Column, ForeignKey, Index, Indexed, Schema, Table, Term};
+use crate::schema::{Column, ForeignKey, ForeignKeyAction, Index, IndexedColumn, IndexedExpr, Schema, Table};
 use crate::sql::{Statement, Token, plain_name, tokens};
 
 /// What `lints_clean` takes from [`check::lint`]: what is broken, not what could be better. A history that has shipped cannot
@@ -273,9 +273,9 @@ fn lost_objects(
         false => format!("make it anew on {}; it was\n{sql};", plain_name(&twin.name)),
     };
     let mut found = Vec::new();
-    let has_columns = |terms: &[Term]| {
+    let has_columns = |terms: &[IndexedColumn]| {
         terms.iter().all(|term| match &term.what {
-            Indexed::Column(column) => twin.column(column).is_some(),
+            IndexedExpr::Column(column) => twin.column(column).is_some(),
             _ => true,
         })
     };
@@ -386,11 +386,11 @@ fn again_or_allowed(code: &str, object: &str) -> String {
 
 /// What foreign keys do no more that are there: the object, the action, and what comes of it.
 fn lost_actions(table: &Table, twin: &Table) -> Vec<(String, String, String)> {
-    let action_name = |action: Action| match action {
-        Action::Cascade => Some("CASCADE"),
-        Action::SetNull => Some("SET NULL"),
-        Action::SetDefault => Some("SET DEFAULT"),
-        Action::NoAction | Action::Restrict => None,
+    let action_name = |action: ForeignKeyAction| match action {
+        ForeignKeyAction::Cascade => Some("CASCADE"),
+        ForeignKeyAction::SetNull => Some("SET NULL"),
+        ForeignKeyAction::SetDefault => Some("SET DEFAULT"),
+        ForeignKeyAction::NoAction | ForeignKeyAction::Restrict => None,
     };
     let mut lost = Vec::new();
     for key in &table.foreign_keys {
@@ -411,7 +411,7 @@ fn lost_actions(table: &Table, twin: &Table) -> Vec<(String, String, String)> {
 }
 
 /// Whether no two rows can be the same in these terms.
-fn is_unique(table: &Table, terms: &[Term]) -> bool {
+fn is_unique(table: &Table, terms: &[IndexedColumn]) -> bool {
     let indexes = table.indexes.iter().filter(|index| index.unique && index.partial.is_none());
     let keys = table.unique.iter().chain(&table.primary_key).map(|key| &key.terms);
     keys.chain(indexes.map(|index| &index.terms)).any(|unique| *unique == terms)
@@ -451,7 +451,8 @@ fn refer_alike(one: &ForeignKey, other: &ForeignKey) -> bool {
 
 /// Whether what was UNIQUE by a constraint is so by the primary key or an index.
 fn uniqueness_is_kept(table: &Table, twin: &Table) -> bool {
-    let columns = |terms: &[Term]| -> Vec<Indexed> { terms.iter().map(|term| term.what.clone()).collect() };
+    let columns =
+        |terms: &[IndexedColumn]| -> Vec<IndexedExpr> { terms.iter().map(|term| term.what.clone()).collect() };
     let keys = twin.unique.iter().chain(&twin.primary_key).map(|key| columns(&key.terms));
     let indexes = twin.indexes.iter().filter(|index| index.unique && index.partial.is_none());
     let kept: Vec<_> = keys.chain(indexes.map(|index| columns(&index.terms))).collect();

@@ -1,15 +1,15 @@
 //! Every fact, on schemas that are written to mislead a reader of text.
 
 use sqlitmus::rusqlite::Connection;
-use sqlitmus::schema::{Action, Affinity, Indexed, Key, Schema, TableKind, Term};
+use sqlitmus::schema::{Affinity, ForeignKeyAction, IndexedColumn, IndexedExpr, Key, Schema, TableKind};
 
 use super::{database, schema, table};
 
 /// A term in short: `name`, `(expression)`, with its collation and direction where they are not the usual.
-fn term(term: &Term) -> String {
+fn term(term: &IndexedColumn) -> String {
     let mut short = match &term.what {
-        Indexed::Column(name) => name.clone(),
-        Indexed::Expression(expression) => format!("({expression})"),
+        IndexedExpr::Column(name) => name.clone(),
+        IndexedExpr::Expression(expression) => format!("({expression})"),
         other => format!("{other:?}"),
     };
     if term.collation != "BINARY" {
@@ -21,7 +21,7 @@ fn term(term: &Term) -> String {
     short
 }
 
-fn terms(terms: &[Term]) -> Vec<String> {
+fn terms(terms: &[IndexedColumn]) -> Vec<String> {
     terms.iter().map(term).collect()
 }
 
@@ -302,14 +302,14 @@ fn foreign_keys_are_in_the_order_of_declaration() {
             )
         })
         .collect();
-    let no = Action::NoAction;
+    let no = ForeignKeyAction::NoAction;
     assert_eq!(
         found,
         [
-            ("", "a".into(), "p(-)".into(), Action::Cascade, Action::SetNull, false),
+            ("", "a".into(), "p(-)".into(), ForeignKeyAction::Cascade, ForeignKeyAction::SetNull, false),
             ("to p", "b".into(), "p q(x y)".into(), no, no, true),
-            ("", "c".into(), "p(x)".into(), Action::SetDefault, no, false),
-            ("", "a,b".into(), "p(x,y)".into(), no, Action::Restrict, false),
+            ("", "c".into(), "p(x)".into(), ForeignKeyAction::SetDefault, no, false),
+            ("", "a,b".into(), "p(x,y)".into(), no, ForeignKeyAction::Restrict, false),
             ("other", "c,a".into(), "t(-)".into(), no, no, false),
             ("", "b".into(), "p(-)".into(), no, no, false),
         ]
