@@ -59,7 +59,7 @@ impl Target {
             return format!("INSERT INTO {name} DEFAULT VALUES");
         }
         let columns = names(self.columns.iter().map(String::as_str));
-        let values: Vec<String> = values.iter().map(ValueBuf::as_sql).collect();
+        let values: Vec<String> = values.iter().map(ValueBuf::sql_literal).collect();
         format!("INSERT INTO {name}({columns}) VALUES ({})", values.join(", "))
     }
 }

@@ -3,8 +3,8 @@
 use crate::data::constraints::derived::Derived;
 use crate::data::constraints::documents::Member;
 use crate::data::constraints::domain::{self, Domain, Nulls, Shape};
+use crate::data::constraints::evaluator::{Evaluator, PreparedCheck};
 use crate::data::constraints::expression::{Comparison, Expression};
-use crate::data::constraints::judge::{Court, Judge};
 use crate::data::constraints::search::search;
 use crate::data::constraints::solve::{self, Branch, Relation};
 use crate::data::values::column::{self, Source};
@@ -130,7 +130,7 @@ pub(crate) struct Facts<'t> {
 pub(crate) fn clusters(
     facts: &Facts<'_>,
     conditions: &[Condition],
-    judge: &mut Judge<'_>,
+    evaluator: &Evaluator<'_>,
 ) -> Result<Vec<Cluster>, (usize, Vec<String>)> {
     let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
     for (index, condition) in conditions.iter().enumerate() {
@@ -150,7 +150,7 @@ pub(crate) fn clusters(
     }
     let mut clusters = Vec::new();
     for (columns, members) in groups.into_iter().filter(|(columns, _)| !columns.is_empty()) {
-        clusters.push(cluster(facts, conditions, columns, members, judge)?);
+        clusters.push(cluster(facts, conditions, columns, members, evaluator)?);
     }
     Ok(clusters)
 }
@@ -163,7 +163,7 @@ fn cluster(
     conditions: &[Condition],
     columns: Vec<usize>,
     members: Vec<usize>,
-    judge: &mut Judge<'_>,
+    evaluator: &Evaluator<'_>,
 ) -> Result<Cluster, (usize, Vec<String>)> {
     let mut branches = vec![Branch {
         domains: columns.iter().map(|column| (*column, facts.own[*column].clone())).collect(),
@@ -191,7 +191,7 @@ fn cluster(
     let texts: Vec<&str> = members.iter().filter(judged).map(|index| conditions[*index].text.as_str()).collect();
     let solved = |branch: &Branch| way(facts, &columns, branch, false);
     let mut ways: Vec<Way> = branches.iter().filter_map(solved).collect();
-    let Some(mut court) = judge.court(&names, &texts) else {
+    let Some(mut check) = evaluator.prepare(&names, &texts) else {
         return if ways.is_empty() { Err((members[0], Vec::new())) } else { Ok(Cluster { columns, ways, key }) };
     };
     let mut tried = Tried::default();
@@ -200,11 +200,11 @@ fn cluster(
         for branch in &branches {
             // What a column is made of anyway is the more likely value, where it passes.
             if let Some(natural) = way(facts, &columns, branch, true)
-                && score(facts, &columns, &natural, key, judge, &mut court, &mut Tried::default()) == SAMPLES
+                && score(facts, &columns, &natural, key, &mut check, &mut Tried::default()) == SAMPLES
             {
                 rated.push((SAMPLES, natural));
             } else if let Some(way) = solved(branch) {
-                let score = score(facts, &columns, &way, key, judge, &mut court, &mut tried);
+                let score = score(facts, &columns, &way, key, &mut check, &mut tried);
                 if score > 0 {
                     rated.push((score, way));
                 }
@@ -216,14 +216,14 @@ fn cluster(
         ways = rated.into_iter().map(|(_, way)| way).collect();
         if best < SAMPLES / 3 {
             let texts_of_all: Vec<&str> = members.iter().map(|index| conditions[*index].shown.as_str()).collect();
-            let found = search(facts, &columns, &texts_of_all, key, judge, &mut court, &mut tried);
+            let found = search(facts, &columns, &texts_of_all, key, &mut check, &mut tried);
             if !found.is_empty() {
                 ways = found;
             }
         }
     }
     if ways.is_empty() {
-        let unmet = blame(facts, conditions, &columns, &members, judge, &tried);
+        let unmet = blame(facts, conditions, &columns, &members, evaluator, &tried);
         return Err((unmet, tried.shown));
     }
     Ok(Cluster { columns, ways, key })
@@ -242,7 +242,7 @@ impl Tried {
             return;
         }
         let pairs: Vec<String> =
-            names.iter().zip(values).map(|(name, value)| format!("{name} = {}", value.shown())).collect();
+            names.iter().zip(values).map(|(name, value)| format!("{name} = {}", value.short_sql_literal())).collect();
         self.shown.push(pairs.join(", "));
         self.values.push(values.to_vec());
     }
@@ -254,16 +254,16 @@ fn blame(
     conditions: &[Condition],
     columns: &[usize],
     members: &[usize],
-    judge: &mut Judge<'_>,
+    evaluator: &Evaluator<'_>,
     tried: &Tried,
 ) -> usize {
     let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
     let mut worst = (0, members[0]);
     for &index in members {
-        let Some(mut court) = judge.court(&names, &[&conditions[index].text]) else { return index };
+        let Some(mut check) = evaluator.prepare(&names, &[&conditions[index].text]) else { return index };
         let refused = tried.values.iter().filter(|values| {
             let values: Vec<&ValueBuf> = values.iter().collect();
-            !judge.passes(&mut court, &values)
+            !check.passes(&values)
         });
         worst = worst.max((refused.count(), index));
     }
@@ -337,8 +337,7 @@ pub(crate) fn score(
     columns: &[usize],
     way: &Way,
     key_of: u64,
-    judge: &mut Judge<'_>,
-    court: &mut Court<'_>,
+    check: &mut PreparedCheck<'_>,
     tried: &mut Tried,
 ) -> u64 {
     let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
@@ -357,7 +356,7 @@ pub(crate) fn score(
         }
         satisfy(relations, &mut made);
         let values: Vec<&ValueBuf> = columns.iter().map(|column| &made[*column]).collect();
-        if judge.passes(court, &values) {
+        if check.passes(&values) {
             passed += 1;
         } else {
             let values: Vec<ValueBuf> = values.into_iter().cloned().collect();
@@ -392,7 +391,7 @@ fn satisfy_one(relation: Relation, made: &mut [ValueBuf]) -> bool {
         _ if null(&made[left]) || null(&made[right]) => return false,
         _ => {}
     }
-    let order = made[left].order(&made[right]);
+    let order = made[left].compare(&made[right]);
     match relation.comparison {
         Comparison::Equal | Comparison::Is => {
             if order.is_ne() {

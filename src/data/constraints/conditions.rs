@@ -5,8 +5,8 @@ use crate::data::constraints::cluster::Condition;
 use crate::data::constraints::derived::Derived;
 use crate::data::constraints::documents;
 use crate::data::constraints::domain::{Domain, Nulls, Shape};
+use crate::data::constraints::evaluator;
 use crate::data::constraints::expression::Expression;
-use crate::data::constraints::judge;
 use crate::data::constraints::solve::Branch;
 use crate::schema::{Column, Generated, IndexedExpr, Table, TriggerText};
 use crate::sql::{Token, tokens};
@@ -27,7 +27,7 @@ pub(crate) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
                 continue;
             }
             let branches = documents::branches(&read(&tokens, table, names), false, names.len());
-            let sql = format!("(SELECT ({shown}\n) IS NOT TRUE FROM {} AS NEW)", judge::NAME);
+            let sql = format!("(SELECT ({shown}\n) IS NOT TRUE FROM {} AS NEW)", evaluator::NAME);
             let name = Some(trigger.name.clone());
             let condition = Condition::of("trigger", name, shown, sql, names, Expression::Opaque, branches);
             found.push(Condition { follows, ..condition });

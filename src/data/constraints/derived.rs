@@ -163,7 +163,7 @@ fn text(expression: &Expression, names: &[String]) -> Option<String> {
     let all = |list: &[Expression]| list.iter().map(|one| text(one, names)).collect::<Option<Vec<String>>>();
     Some(match expression {
         Expression::Column(column) => quote_identifier(&names[*column]),
-        Expression::Value(value) => ValueBuf::from(value).as_sql(),
+        Expression::Value(value) => ValueBuf::from(value).sql_literal(),
         Expression::Not(inner) => format!("NOT ({})", text(inner, names)?),
         Expression::And(parts) => format!("({})", all(parts)?.join(" AND ")),
         Expression::Or(parts) => format!("({})", all(parts)?.join(" OR ")),

@@ -5,7 +5,7 @@ pub(crate) mod conditions;
 pub(crate) mod derived;
 pub(crate) mod documents;
 pub(crate) mod domain;
+pub(crate) mod evaluator;
 pub(crate) mod expression;
-pub(crate) mod judge;
 pub(crate) mod search;
 pub(crate) mod solve;

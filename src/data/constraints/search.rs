@@ -4,8 +4,8 @@ use rusqlite::types::Value;
 
 use crate::data::constraints::cluster::{Facts, Maker, SAMPLES, Tried, Way, score};
 use crate::data::constraints::domain::{Domain, Nulls};
+use crate::data::constraints::evaluator::PreparedCheck;
 use crate::data::constraints::expression::Expression;
-use crate::data::constraints::judge::{Court, Judge};
 use crate::data::values::column::Source;
 use crate::data::values::text::{PLAIN, Piece};
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
@@ -22,8 +22,7 @@ pub(crate) fn search(
     columns: &[usize],
     texts: &[&str],
     key_of: u64,
-    judge: &mut Judge<'_>,
-    court: &mut Court<'_>,
+    check: &mut PreparedCheck<'_>,
     tried: &mut Tried,
 ) -> Vec<Way> {
     let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
@@ -43,7 +42,7 @@ pub(crate) fn search(
                 }
                 let makers = vec![Maker { column: *column, source: Some(source), null: facts.own[*column].null }];
                 let way = Way::Sources { makers, relations: Vec::new() };
-                if score(facts, columns, &way, key_of, judge, court, tried) == SAMPLES {
+                if score(facts, columns, &way, key_of, check, tried) == SAMPLES {
                     return vec![way];
                 }
             }
@@ -54,7 +53,7 @@ pub(crate) fn search(
             .zip(columns)
             .map(|(pool, column)| pool.iter().filter(|made| fits(made, column)).cloned().collect())
             .collect();
-        let mut found = pick(&pools, &names, key_of, judge, court, tried);
+        let mut found = pick(&pools, &names, key_of, check, tried);
         // A value beats no value.
         if found.iter().any(|values| is_some(values)) {
             found.retain(|values| is_some(values));
@@ -110,8 +109,7 @@ fn pick(
     pools: &[Vec<ValueBuf>],
     names: &[&str],
     key_of: u64,
-    judge: &mut Judge<'_>,
-    court: &mut Court<'_>,
+    check: &mut PreparedCheck<'_>,
     tried: &mut Tried,
 ) -> Vec<Vec<ValueBuf>> {
     let mut found: Vec<Vec<ValueBuf>> = Vec::new();
@@ -128,7 +126,7 @@ fn pick(
                 &pool[at as usize]
             })
             .collect();
-        if judge.passes(court, &values) {
+        if check.passes(&values) {
             let values: Vec<ValueBuf> = values.into_iter().cloned().collect();
             if !found.contains(&values) {
                 found.push(values);

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use crate::data::constraints::cluster::{self, Cluster, Condition, Facts, Maker, Way};
 use crate::data::constraints::conditions;
 use crate::data::constraints::domain::Nulls;
-use crate::data::constraints::judge::Judge;
+use crate::data::constraints::evaluator::Evaluator;
 use crate::data::fill::references;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
@@ -87,7 +87,7 @@ fn listed(check: &Condition, column: usize, other: &str) -> Option<String> {
     let mut values = Vec::new();
     for branch in &check.branches {
         let (_, domain) = branch.domains.iter().find(|(of, _)| *of == column)?;
-        values.extend(domain.choices.as_ref()?.iter().map(|value| ValueBuf::from(value).as_sql()));
+        values.extend(domain.choices.as_ref()?.iter().map(|value| ValueBuf::from(value).sql_literal()));
     }
     (!values.is_empty()).then(|| format!("{} IN ({})", quote_identifier(other), values.join(", ")))
 }
@@ -107,7 +107,7 @@ pub(super) fn first(
     if children.is_empty() {
         return Ok(first);
     }
-    let mut judge = Judge::of(connection, facts.table)?;
+    let evaluator = Evaluator::of(connection, facts.table)?;
     for (column, first) in first.iter_mut().enumerate() {
         let asked: Vec<&Vec<String>> =
             children.iter().filter(|(of, _)| *of == column).map(|(_, texts)| texts).collect();
@@ -119,11 +119,11 @@ pub(super) fn first(
         let both = |texts: &[&String]| -> Option<Cluster> {
             let of = |text: &&String| conditions::of_check(None, text, facts.table, &facts.names);
             let conditions: Vec<Condition> = own.iter().cloned().chain(texts.iter().map(of)).collect();
-            let mut judge = Judge::of(connection, facts.table).ok()?;
-            cluster::clusters(facts, &conditions, &mut judge).ok()?.pop()
+            let evaluator = Evaluator::of(connection, facts.table).ok()?;
+            cluster::clusters(facts, &conditions, &evaluator).ok()?.pop()
         };
         let texts: Vec<&String> = asked.iter().copied().flatten().collect();
-        if passes(facts, column, &texts, clusters, &mut judge) {
+        if passes(facts, column, &texts, clusters, &evaluator) {
             continue;
         }
         match both(&texts) {
@@ -150,19 +150,25 @@ pub(super) fn first(
 }
 
 /// Whether what a column is made of anyway is what is asked for.
-fn passes(facts: &Facts<'_>, column: usize, texts: &[&String], clusters: &[Cluster], judge: &mut Judge<'_>) -> bool {
+fn passes(
+    facts: &Facts<'_>,
+    column: usize,
+    texts: &[&String],
+    clusters: &[Cluster],
+    evaluator: &Evaluator<'_>,
+) -> bool {
     let texts: Vec<&str> = texts.iter().map(|text| text.as_str()).collect();
     let plain = || {
         let makers = vec![Maker { column, source: facts.plain[column].clone(), null: Nulls::MustNot }];
         vec![Way::Sources { makers, relations: Vec::new() }]
     };
     let ways = clusters.iter().find(|cluster| cluster.columns == [column]).map_or_else(plain, |own| own.ways.clone());
-    let Some(mut court) = judge.court(&[&facts.names[column]], &texts) else { return true };
+    let Some(mut check) = evaluator.prepare(&[&facts.names[column]], &texts) else { return true };
     ways.iter().all(|way| {
         let tried = &mut cluster::Tried::default();
         match way {
-            Way::Found(rows) => rows.iter().all(|row| judge.passes(&mut court, &[&row[0]])),
-            way => cluster::score(facts, &[column], way, facts.seed, judge, &mut court, tried) == cluster::SAMPLES,
+            Way::Found(rows) => rows.iter().all(|row| check.passes(&[&row[0]])),
+            way => cluster::score(facts, &[column], way, facts.seed, &mut check, tried) == cluster::SAMPLES,
         }
     })
 }
@@ -210,8 +216,8 @@ pub(super) fn fitting(
     let mut keys = references::there(connection, parent, &[parent_column.to_owned()])?;
     let texts = about(child, column, parent_column);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let mut judge = Judge::of(connection, parent)?;
-    let Some(mut court) = judge.court(&[parent_column], &texts) else { return Ok(Vec::new()) };
-    keys.retain(|key| judge.passes(&mut court, &[&key[0]]));
+    let evaluator = Evaluator::of(connection, parent)?;
+    let Some(mut check) = evaluator.prepare(&[parent_column], &texts) else { return Ok(Vec::new()) };
+    keys.retain(|key| check.passes(&[&key[0]]));
     Ok(keys)
 }

@@ -322,6 +322,7 @@ fn run(statement: &mut Statement<'_>, made: &[ValueBuf]) -> rusqlite::Result<usi
 }
 
 fn listed(names: &[String], made: &[ValueBuf]) -> String {
-    let pairs: Vec<String> = names.iter().zip(made).map(|(name, made)| format!("{name} = {}", made.shown())).collect();
+    let pairs: Vec<String> =
+        names.iter().zip(made).map(|(name, made)| format!("{name} = {}", made.short_sql_literal())).collect();
     pairs.join(", ")
 }

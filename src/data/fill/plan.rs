@@ -6,7 +6,7 @@ use crate::data::constraints::cluster::{self, Cluster, Condition, Facts, Way};
 use crate::data::constraints::conditions;
 use crate::data::constraints::derived::Derived;
 use crate::data::constraints::domain::{Domain, Nulls};
-use crate::data::constraints::judge::Judge;
+use crate::data::constraints::evaluator::Evaluator;
 use crate::data::fill::options::{Given, Options};
 use crate::data::fill::unique::{self, Place};
 use crate::data::fill::{asked, order, references};
@@ -296,9 +296,9 @@ pub(crate) fn plan(
     let mut clusters = if conditions.is_empty() {
         Vec::new()
     } else {
-        let mut judge = Judge::of(connection, table)?;
+        let evaluator = Evaluator::of(connection, table)?;
         loop {
-            match cluster::clusters(&facts, &conditions, &mut judge) {
+            match cluster::clusters(&facts, &conditions, &evaluator) {
                 Ok(clusters) => break clusters,
                 // What other rows decide is not known before they are there: each row will show.
                 Err((index, _)) if conditions[index].reads_tables => {

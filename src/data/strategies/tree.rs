@@ -359,7 +359,7 @@ fn edges(rows: &[Item], links: &[Link]) -> Vec<Edge> {
             if row.values[column].kind() == ValueKind::Null {
                 return None;
             }
-            text.push_str(&row.values[column].as_sql());
+            text.push_str(&row.values[column].sql_literal());
             text.push('\n');
         }
         Some(text)

@@ -62,7 +62,7 @@ impl Document {
                 match (value.kind(), value.as_text()) {
                     (ValueKind::Text, Some(json)) if source.is_json() => out.push_str(json),
                     (ValueKind::Text, Some(words)) => text(words, out),
-                    (ValueKind::Integer(_) | ValueKind::Real(_), _) => out.push_str(&value.as_sql()),
+                    (ValueKind::Integer(_) | ValueKind::Real(_), _) => out.push_str(&value.sql_literal()),
                     _ => out.push_str("null"),
                 }
             }

@@ -156,7 +156,7 @@ impl ValueBuf {
     }
 
     /// The order of SQLite's ORDER BY, without collations.
-    pub(crate) fn order(&self, other: &ValueBuf) -> Ordering {
+    pub(crate) fn compare(&self, other: &ValueBuf) -> Ordering {
         let class = |made: &ValueBuf| match made.kind {
             ValueKind::Null => 0,
             ValueKind::Integer(_) | ValueKind::Real(_) => 1,
@@ -189,8 +189,8 @@ impl ValueBuf {
     }
 
     /// As it stands in SQL, cut where it is long.
-    pub(crate) fn shown(&self) -> String {
-        let mut sql = self.as_sql();
+    pub(crate) fn short_sql_literal(&self) -> String {
+        let mut sql = self.sql_literal();
         if sql.chars().count() > 60 {
             sql = sql.chars().take(57).chain("...".chars()).collect();
         }
@@ -198,7 +198,7 @@ impl ValueBuf {
     }
 
     /// As it stands in SQL.
-    pub(crate) fn as_sql(&self) -> String {
+    pub(crate) fn sql_literal(&self) -> String {
         match self.kind {
             ValueKind::Null => "NULL".to_owned(),
             ValueKind::Integer(i64::MIN) => "(-9223372036854775807 - 1)".to_owned(),
@@ -239,7 +239,7 @@ fn hex(bytes: &[u8]) -> String {
 /// Two values are the same if SQLite takes them for the same in ORDER BY.
 impl PartialEq for ValueBuf {
     fn eq(&self, other: &ValueBuf) -> bool {
-        self.order(other).is_eq()
+        self.compare(other).is_eq()
     }
 }
 
