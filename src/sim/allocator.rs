@@ -1,7 +1,7 @@
-//! SQLite's allocator, which may refuse one thread.
+//! SQLite's allocator, which can be made to fail on one thread.
 //!
-//! The allocator is set once for the process, before SQLite initialises. It is SQLite's own, with one question before each
-//! allocation: does this thread count? Only a thread that looks for failures does, so that no other notices.
+//! The allocator is set once for the process, before SQLite is initialized. It is SQLite's own, with one check before each
+//! allocation: does this thread count its allocations? Only a thread that injects failures does, so no other is affected.
 
 use std::cell::{Cell, RefCell};
 use std::os::raw::{c_int, c_void};
@@ -12,7 +12,7 @@ use std::sync::{Once, OnceLock};
 
 use rusqlite::{Connection, ffi};
 
-/// What SQLite would use without us.
+/// The allocator that SQLite would use without us.
 static REAL: OnceLock<Methods> = OnceLock::new();
 
 #[derive(Clone, Copy)]
@@ -22,22 +22,22 @@ struct Methods {
 }
 
 thread_local! {
-    /// Whether this thread counts: all that is read when it does not. Without a destructor, so that a thread that ends may
-    /// still close its connections.
+    /// True if this thread counts its allocations; a thread that does not reads nothing else. There is no destructor, so a
+    /// thread that ends may still close its connections.
     static COUNTS: Cell<bool> = const { Cell::new(false) };
     static SO_FAR: Cell<u64> = const { Cell::new(0) };
-    static REFUSED: RefCell<Option<Refused>> = const { RefCell::new(None) };
+    static FAILING: RefCell<Option<Failing>> = const { RefCell::new(None) };
 }
 
-/// Which allocations fail, and who is told.
+/// The allocations that fail, by number, and what is called for each.
 #[derive(Clone)]
-struct Refused {
+struct Failing {
     from: u64,
     to: u64,
-    told: Rc<dyn Fn(u64)>,
+    on_failure: Rc<dyn Fn(u64)>,
 }
 
-/// Takes SQLite's allocator over, if the feature is on and nothing has initialised SQLite yet. Called before this crate's
+/// Takes SQLite's allocator over, if the feature is on and nothing has initialized SQLite yet. Called before this crate's
 /// first use of SQLite.
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
@@ -49,8 +49,8 @@ pub(crate) fn install() {
 fn take_over() {
     // SAFETY: all fields are pointers that may be null, or functions that may be none.
     let mut methods: ffi::sqlite3_mem_methods = unsafe { std::mem::zeroed() };
-    // SAFETY: SQLITE_CONFIG_GETMALLOC takes a pointer to the methods, which it fills in. Once SQLite is initialised, it answers
-    // SQLITE_MISUSE and does nothing.
+    // SAFETY: SQLITE_CONFIG_GETMALLOC takes a pointer to the methods, which it fills in. Once SQLite is
+    // initialized, it returns SQLITE_MISUSE and does nothing.
     if unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_GETMALLOC, &raw mut methods) } != ffi::SQLITE_OK {
         return;
     }
@@ -58,37 +58,39 @@ fn take_over() {
     let _ = REAL.set(Methods { malloc, realloc });
     methods.xMalloc = Some(allocate);
     methods.xRealloc = Some(reallocate);
-    // SAFETY: SQLITE_CONFIG_MALLOC takes a pointer to the methods and copies them. SQLite wants no other thread to use it
-    // meanwhile. One that initialises it at this very moment sees old and new methods, of which two pointers differ; either
-    // may free what the other allocated, for both are the real allocator. Which of them it kept, `is_ours` tries.
+    // SAFETY: SQLITE_CONFIG_MALLOC takes a pointer to the methods and copies them. SQLite requires that
+    // no other thread uses it meanwhile. One that initializes it at this very moment sees old and new methods, of which two
+    // pointers differ; either may free what the other allocated, for both are the real allocator. `is_ours` finds out which of
+    // them SQLite kept.
     unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw mut methods) };
 }
 
-/// Whether SQLite asks here before it allocates: tried, for another thread may have initialised SQLite at the same time.
+/// Returns true if SQLite allocates through us. This is tried, because another thread may have initialized SQLite at the same
+/// time.
 pub(crate) fn is_ours() -> bool {
     install();
     count(0, 0, |_| {});
-    // SAFETY: what SQLite allocates is given back; it takes NULL too.
+    // SAFETY: what SQLite allocates is freed; `sqlite3_free` accepts NULL.
     unsafe { ffi::sqlite3_free(ffi::sqlite3_malloc(8)) };
     stop() > 0
 }
 
-/// Counts the allocations of this thread from here on, the first as 1, and lets those in `from..=to` fail. `told` is called
-/// with the number of each that does; what it allocates itself is not counted.
-pub(crate) fn count(from: u64, to: u64, told: impl Fn(u64) + 'static) {
+/// Counts the allocations of this thread from here on, the first as 1, and makes those in `from..=to` fail. Calls `on_failure`
+/// with the number of each that does; what that allocates itself is not counted.
+pub(crate) fn count(from: u64, to: u64, on_failure: impl Fn(u64) + 'static) {
     SO_FAR.set(0);
-    REFUSED.replace(Some(Refused { from, to, told: Rc::new(told) }));
+    FAILING.replace(Some(Failing { from, to, on_failure: Rc::new(on_failure) }));
     COUNTS.set(true);
 }
 
-/// Counts no more; answers how many allocations there were.
+/// Stops counting and returns how many allocations there were.
 pub(crate) fn stop() -> u64 {
     COUNTS.set(false);
-    REFUSED.take();
+    FAILING.take();
     SO_FAR.get()
 }
 
-/// What this crate asks of SQLite beside the app's code is neither counted nor refused.
+/// Runs `f`, whose allocations neither count nor fail: for what this crate itself asks of SQLite.
 pub(crate) fn uncounted<R>(f: impl FnOnce() -> R) -> R {
     let counts = COUNTS.replace(false);
     let result = f();
@@ -96,8 +98,8 @@ pub(crate) fn uncounted<R>(f: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Turns off the small allocations that a connection serves by itself, or few were counted. `false` where SQLite refuses, as it
-/// does while any of them is in use.
+/// Turns off lookaside memory, from which a connection would serve most of its allocations by itself. Returns false if SQLite
+/// refuses, as it does while any of that memory is in use.
 pub(crate) fn without_lookaside(connection: &Connection) -> bool {
     // SAFETY: the handle is the connection's, which is not used elsewhere during the call; SQLITE_DBCONFIG_LOOKASIDE takes a
     // pointer and two ints, and NULL with zeros means none.
@@ -113,21 +115,21 @@ pub(crate) fn without_lookaside(connection: &Connection) -> bool {
     code == ffi::SQLITE_OK
 }
 
-/// Whether the allocation that is asked for fails.
+/// Counts an allocation. Returns true if it has to fail.
 fn fails() -> bool {
     let number = SO_FAR.get() + 1;
     SO_FAR.set(number);
-    let refused = REFUSED.with_borrow(Clone::clone);
-    match refused {
-        Some(refused) if (refused.from..=refused.to).contains(&number) => {
-            uncounted(|| (refused.told)(number));
+    let failing = FAILING.with_borrow(Clone::clone);
+    match failing {
+        Some(failing) if (failing.from..=failing.to).contains(&number) => {
+            uncounted(|| (failing.on_failure)(number));
             true
         }
         _ => false,
     }
 }
 
-/// No panic may cross into C: it lets the allocation fail.
+/// Returns true if the allocation has to fail. No panic may cross into C: it makes the allocation fail.
 fn refuses() -> bool {
     COUNTS.get() && catch_unwind(AssertUnwindSafe(fails)).unwrap_or(true)
 }

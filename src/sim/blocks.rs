@@ -1,14 +1,13 @@
 //! The bytes of a simulated file, in blocks that are shared until one side writes.
 //!
-//! Cloning copies one pointer a block. That is what makes a fresh copy of a template, and the fork of a live database,
-//! cost next to nothing.
+//! Cloning copies one pointer per block. This makes a copy of a template or a fork of a live database cost next to nothing.
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use once_cell::sync::Lazy;
 
-/// Large enough that a file is few blocks to clone, small enough that the first write to a shared one is a cheap copy.
+/// Large enough that a file has few blocks to clone, small enough that the first write to a shared one is a cheap copy.
 pub(super) const BLOCK: usize = 8192;
 
 /// Zeroes behind every block: SQLite may read past the end of a mapped page where a database is corrupt, in practice a few
@@ -18,7 +17,7 @@ const MARGIN: usize = 256;
 /// `BLOCK` bytes and the margin.
 pub(super) type Block = [u8];
 
-/// What a hole consists of.
+/// The block that fills a hole.
 static ZEROES: Lazy<Arc<Block>> = Lazy::new(|| Arc::from([0; BLOCK + MARGIN]));
 
 /// The contents of a file.
@@ -45,7 +44,7 @@ impl Blocks {
         self.len
     }
 
-    /// Whether nothing was written to either since one was cloned from the other.
+    /// Returns true if nothing was written to either since one was cloned from the other.
     pub(crate) fn are_shared_with(&self, other: &Blocks) -> bool {
         let pairs = || self.blocks.iter().zip(&other.blocks);
         self.len == other.len
@@ -53,7 +52,7 @@ impl Blocks {
             && pairs().all(|(one, two)| Arc::ptr_eq(one, two))
     }
 
-    /// The contents as slices, in order.
+    /// Returns the contents as slices, in order.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let whole = self.len / BLOCK;
         self.blocks.iter().enumerate().map(
@@ -63,7 +62,7 @@ impl Blocks {
         )
     }
 
-    /// Fills `into` from `offset` and says how many bytes there were; the rest is zeroed, as SQLite asks of a short read.
+    /// Fills `into` from `offset` and returns how many bytes there were. The rest is zeroed, as SQLite requires for a short read.
     pub(super) fn read(&self, offset: usize, into: &mut [MaybeUninit<u8>]) -> usize {
         let available = self.len.saturating_sub(offset).min(into.len());
         let mut done = 0;
@@ -79,21 +78,21 @@ impl Blocks {
         available
     }
 
-    /// Whether the contents are the same. Blocks that are shared are not looked at.
+    /// Returns true if the contents are equal. Shared blocks are not compared.
     pub(crate) fn same(&self, other: &Blocks) -> bool {
-        // What lies behind the end is zero in every block.
+        // Bytes past the end are zero in every block.
         let same = |(one, two): (&Arc<Block>, &Arc<Block>)| Arc::ptr_eq(one, two) || one == two;
         self.len == other.len && self.blocks.iter().zip(&other.blocks).all(same)
     }
 
-    /// The bytes from `offset` on, up to `len` of them, where they lie in one block.
+    /// Returns the `len` bytes at `offset`. `None` if they are not in one block.
     pub(crate) fn piece(&self, offset: usize, len: usize) -> Option<&[u8]> {
         let within = offset % BLOCK;
         let is_there = within + len <= BLOCK && offset + len <= self.len;
         is_there.then(|| &self.blocks[offset / BLOCK][within..within + len])
     }
 
-    /// Writes `data` at `offset`. What lies between the end and `offset` becomes zeroes.
+    /// Writes `data` at `offset`. Zeroes fill the gap between the end and `offset`.
     pub(crate) fn write(&mut self, offset: usize, data: &[u8]) {
         self.grow(offset + data.len());
         let mut done = 0;
@@ -111,15 +110,15 @@ impl Blocks {
         }
     }
 
-    /// The block with `len` bytes at `offset`, and where they begin in it; `None` where they lie in two blocks. Whoever has
-    /// it sees the bytes as they are now: a write copies a block that is shared.
+    /// Returns the block with the `len` bytes at `offset`, and where they start in it. `None` if they are not in one block. The
+    /// block keeps the bytes of now: a write copies a block that is shared.
     pub(super) fn share(&self, offset: usize, len: usize) -> Option<(Arc<Block>, usize)> {
         let within = offset % BLOCK;
         let is_there = within + len <= BLOCK && offset + len <= self.len;
         is_there.then(|| (Arc::clone(&self.blocks[offset / BLOCK]), within))
     }
 
-    /// Cuts the contents to `len` bytes, if there are more.
+    /// Shortens the contents to `len` bytes, if there are more.
     pub(crate) fn truncate(&mut self, len: usize) {
         if len >= self.len {
             return;
@@ -134,7 +133,7 @@ impl Blocks {
         self.len = len;
     }
 
-    /// Makes the contents `len` bytes, if there are fewer, with zeroes.
+    /// Extends the contents with zeroes to `len` bytes, if there are fewer.
     pub(crate) fn grow(&mut self, len: usize) {
         if len <= self.len {
             return;

@@ -1,8 +1,8 @@
 //! The time that SQLite sees: `datetime('now')`, `CURRENT_TIMESTAMP`, and how long a busy timeout sleeps.
 //!
-//! SQLite asks the connection's VFS for both. A clock that runs shows the system's time, moved by what the test advanced
-//! it, and sleeps for real. A clock that was set stands still, and a sleep moves it instead of waiting: a busy timeout
-//! of 30 seconds is over at once, and the clock shows 30 seconds later.
+//! SQLite asks the connection's VFS for both. A running clock shows the system's time plus whatever the test advanced it by,
+//! and sleeps for real. A stopped clock moves only when a test or a sleep advances it: a busy timeout of 30 seconds is over at
+//! once, and the clock shows 30 seconds later.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// 1970-01-01 in the unit of `xCurrentTimeInt64`: milliseconds since noon of 24 November 4714 BC.
 const UNIX_EPOCH_IN_JULIAN_MS: i64 = 210_866_760_000_000;
 
-/// The last millisecond of the year 9999, past which SQLite's date functions answer NULL.
+/// The last millisecond of the year 9999, past which SQLite's date functions return NULL.
 const LAST_JULIAN_MS: i64 = 464_269_060_799_999;
 
 /// The clock of one database. Every connection to the database reads it, whatever the driver.
@@ -26,7 +26,7 @@ pub struct Clock {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Time {
-    /// The system's time and this many milliseconds.
+    /// The system's time plus this many milliseconds.
     Running { ahead: i64 },
     /// Stopped at this instant, in microseconds so that short sleeps add up.
     Stopped { julian_us: i128 },
@@ -37,12 +37,12 @@ impl Clock {
         Clock { time: Arc::new(Mutex::new(Time::Running { ahead: 0 })) }
     }
 
-    /// A clock that shows what this one shows now, and goes its own way.
+    /// Returns an independent clock that shows the time of this one.
     pub(super) fn fork(&self) -> Self {
         Clock { time: Arc::new(Mutex::new(*self.lock())) }
     }
 
-    /// Stops the clock at `time`: RFC 3339, or any other text that SQLite's date functions read.
+    /// Stops the clock at `time`: RFC 3339, or any other text that SQLite's date functions accept.
     ///
     /// ```
     /// let db = sqlitmus::Template::empty().in_memory();
@@ -52,7 +52,7 @@ impl Clock {
     /// ```
     ///
     /// # Panics
-    /// When `time` is not a time.
+    /// If `time` is not a time.
     #[track_caller]
     pub fn set(&self, time: &str) {
         if let Err(error) = self.try_set(time) {
@@ -60,51 +60,50 @@ impl Clock {
         }
     }
 
-    /// Like [`set`](Clock::set), without the panic.
+    /// Like [`set`](Clock::set), but returns the error.
     ///
     /// # Errors
-    /// When `time` is not a time.
+    /// If `time` is not a time.
     pub fn try_set(&self, time: &str) -> Result<()> {
         let julian_ms = parse(time)?;
         *self.lock() = Time::Stopped { julian_us: i128::from(julian_ms) * 1000 };
         Ok(())
     }
 
-    /// Stops the clock at so long after 1970: without SQLite, which would have to read a text.
+    /// Stops the clock at this time after 1970.
     pub(crate) fn stop_at(&self, unix: Duration) {
         let since = i128::try_from(unix.as_micros()).unwrap_or(i128::MAX / 2);
         *self.lock() = Time::Stopped { julian_us: i128::from(UNIX_EPOCH_IN_JULIAN_MS) * 1000 + since };
     }
 
-    /// Moves the clock forward. A running clock goes on running from there.
+    /// Moves the clock forward. A running clock keeps running from there.
     pub fn advance(&self, by: Duration) {
         self.advance_us(i128::try_from(by.as_micros()).unwrap_or(i128::MAX / 2));
     }
 
-    /// Stops the clock where it is.
+    /// Stops the clock at the time that it shows.
     pub fn stop(&self) {
         let mut time = self.lock();
         *time = Time::Stopped { julian_us: i128::from(time.julian_ms()) * 1000 };
     }
 
-    /// Lets the clock run again, with the system's time.
+    /// Makes the clock run again, with the system's time.
     pub fn run(&self) {
         *self.lock() = Time::Running { ahead: 0 };
     }
 
-    /// Shows what `other` shows now, and goes its own way.
+    /// Sets this clock to what `other` shows, running or stopped.
     pub(crate) fn show(&self, other: &Clock) {
         let time = *other.lock();
         *self.lock() = time;
     }
 
-    /// What `xCurrentTimeInt64` answers.
+    /// The result of `xCurrentTimeInt64`.
     pub(super) fn julian_ms(&self) -> i64 {
         self.lock().julian_ms()
     }
 
-    /// What `xSleep` does. A stopped clock gives other threads a chance to run, so that whoever holds the lock that is
-    /// waited for can go on.
+    /// Sleeps for `xSleep`. A stopped clock yields to other threads, so that the one that holds the lock can release it.
     pub(super) fn sleep(&self, by: Duration) {
         let running = matches!(*self.lock(), Time::Running { .. });
         if running {
@@ -151,13 +150,13 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// SQLite reads the time, so that everything that its date functions take is taken here.
+/// Parses a time by asking SQLite, so that everything its date functions accept is accepted here.
 fn parse(time: &str) -> Result<i64> {
     let julian: Option<f64> = Connection::open_in_memory()
         .and_then(|sqlite| sqlite.query_row("SELECT julianday(?1)", [time], |row| row.get(0)))
         .map_err(|error| Error::sqlite("to read a time", error))?;
     match julian {
-        // A number alone would be read as a Julian day, which nobody means who writes one.
+        // SQLite would read a number alone as a Julian day, which is never what is meant.
         #[expect(clippy::cast_possible_truncation, reason = "SQLite's days end in the year 9999")]
         Some(julian) if time.contains('-') || time == "now" => Ok((julian * 86_400_000.0).round() as i64),
         _ => Err(Error::new(ErrorKind::Clock, format!("not a time: {time:?}"))

@@ -1,21 +1,23 @@
 //! A disk: the files of one test's database, its clock, and the gate that every operation passes.
 //!
-//! In memory, a disk is a handful of named files whose blocks are shared with the disks that it was forked from. Over real
-//! files it is only the gate and the clock; the files are the file system's.
+//! In memory, a disk is a few named files whose blocks are shared with the disks that it was forked from. Over real files
+//! it is only the gate and the clock; the files are the file system's.
+//!
+//! A disk and its mount refer to each other, so both are here: SQLite gets from a VFS to the disk through the mount, and a
+//! disk gives its mount back when it is dropped.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rusqlite::Connection;
 
 use super::blocks::Blocks;
 use super::clock::Clock;
+use super::file::{File, hold};
 use super::gate::Gate;
-use super::locks::Locks;
 use super::shm::Shm;
-use super::vfs::Mount;
 
 /// Every path of a simulated disk starts with this. No real database lies there.
 const ROOT: &str = "/sqlitmus/";
@@ -23,32 +25,37 @@ const ROOT: &str = "/sqlitmus/";
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// How many disks exist in this process: databases of tests, simulated or over real files, that were neither dropped nor
-/// are still open somewhere.
+/// Returns how many disks exist in this process, simulated or over real files. A disk lives until its database is dropped
+/// and every connection to it is closed.
+#[doc(hidden)]
 pub fn live_disks() -> usize {
     LIVE.load(Ordering::SeqCst)
 }
 
-/// The URI by which another connection opens the database that this one has open on a simulated disk, with the same clock.
-/// `None` if it lies elsewhere.
+/// Returns the URI of the database that a connection has open on a simulated disk. Another connection that opens it, of any
+/// driver, sees the same database and the same clock. `None` if the database is not on a simulated disk.
 ///
-/// That is how code under [`crash`](crate::crash) or [`faults`](crate::faults) that does not take a rusqlite connection gets
-/// to the copy that it is run on; for a test's own database, [`TestDb::uri`](crate::TestDb::uri) says the same.
+/// Code under a crash or fault test that does not take a rusqlite connection reaches the copy that it is run on this way. For
+/// a test's own database, use [`TestDb::uri`](crate::TestDb::uri).
 ///
 /// ```
-/// use sqlitmus::{Template, faults, rusqlite::Connection, sim};
+/// use sqlitmus::{Template, rusqlite::Connection, sim};
 ///
-/// static APP: Template = Template::embedded(&[("1.sql", "CREATE TABLE log(line TEXT, at TEXT DEFAULT CURRENT_TIMESTAMP);")]);
+/// static APP: Template = Template::embedded(&[
+///     ("1.sql", "CREATE TABLE log(line TEXT, at TEXT DEFAULT CURRENT_TIMESTAMP);"),
+/// ]);
 ///
-/// faults::sweep(&APP.in_memory(), |copy| {
-///     let of_the_app = Connection::open(sim::uri(copy).unwrap())?; // sqlx: with `sqlite:` in place of `file:`
-///     of_the_app.execute("INSERT INTO log(line) VALUES ('hello')", [])
-/// })
-/// .run();
+/// let db = APP.in_memory();
+/// // For sqlx, replace `file:` by `sqlite:`.
+/// let of_the_app = Connection::open(sim::uri(&db).unwrap())?;
+/// of_the_app.execute("INSERT INTO log(line) VALUES ('hello')", [])?;
+/// let lines: i64 = db.query_row("SELECT count(*) FROM log", [], |row| row.get(0))?;
+/// assert_eq!(lines, 1);
+/// # Ok::<(), sqlitmus::BoxError>(())
 /// ```
 pub fn uri(connection: &Connection) -> Option<String> {
     let path = connection.path()?;
-    // As `home` is made.
+    // As `home` is built.
     let (mount, _) = path.strip_prefix(ROOT)?.split_once('-')?;
     Some(format!("file:{path}?vfs=sqlitmus-{mount}"))
 }
@@ -61,98 +68,32 @@ pub(crate) struct Disk {
     mount: &'static Mount,
     /// The folder of the disk's files, unique in the process: `/sqlitmus/<mount>-<id>/`.
     home: String,
-    files: Mutex<Vec<Arc<File>>>,
+    pub(super) files: Mutex<Vec<Arc<File>>>,
 }
 
 /// Where the bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Medium {
     Memory,
-    /// Real files. Unless `sync` is set, nobody waits for the hardware: no test is about what is left of its database
-    /// after the machine lost power.
+    /// Real files. Unless `sync` is set, nobody waits for the hardware: no test is about its own database after the machine
+    /// lost power.
     Files {
         sync: bool,
     },
 }
 
-/// One file in memory, shared by all who have it open. It outlives its name, as on unix.
-pub(super) struct File {
-    /// Its path below the disk's home; empty for a temporary file.
-    pub(super) name: String,
-    pub(super) bytes: RwLock<Blocks>,
-    pub(super) locks: Mutex<Locks>,
-    pub(super) shm: Mutex<Shm>,
-}
-
-impl File {
-    pub(super) fn new(name: &str, bytes: Blocks, shm: Shm) -> Arc<Self> {
-        Arc::new(File {
-            name: name.to_owned(),
-            bytes: RwLock::new(bytes),
-            locks: Mutex::new(Locks::default()),
-            shm: Mutex::new(shm),
-        })
-    }
-}
-
-/// Takes a mutex whatever happened to who held it before: behind each of them, every value is consistent between two
-/// statements.
-pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Disk {
-    /// An empty disk in memory.
-    pub(crate) fn in_memory() -> Arc<Disk> {
-        Disk::new(Medium::Memory, Clock::new(), Vec::new())
-    }
-
-    /// A disk in memory with one file.
-    pub(crate) fn holding(name: &str, bytes: Blocks) -> Arc<Disk> {
-        Disk::new(Medium::Memory, Clock::new(), vec![File::new(name, bytes, Shm::default())])
-    }
-
-    /// A disk in memory with these files.
-    pub(crate) fn with_files(files: impl IntoIterator<Item = (String, Blocks)>) -> Arc<Disk> {
-        let files = files.into_iter().map(|(name, bytes)| File::new(&name, bytes, Shm::default()));
-        Disk::new(Medium::Memory, Clock::new(), files.collect())
-    }
-
-    /// A gate and a clock over real files.
-    pub(crate) fn over_files(sync: bool) -> Arc<Disk> {
-        Disk::new(Medium::Files { sync }, Clock::new(), Vec::new())
-    }
-
-    fn new(medium: Medium, clock: Clock, files: Vec<Arc<File>>) -> Arc<Disk> {
-        let mount = Mount::take(medium);
-        let home = format!("{ROOT}{}-{}/", mount.number(), NEXT_ID.fetch_add(1, Ordering::Relaxed));
-        let disk = Arc::new(Disk { gate: Gate::default(), clock, medium, mount, home, files: Mutex::new(files) });
-        mount.lead_to(&disk);
+    /// A disk that the mount is to lead to.
+    pub(super) fn on(mount: &'static Mount, medium: Medium, clock: Clock, files: Vec<Arc<File>>) -> Disk {
+        let home = format!("{ROOT}{}-{}/", mount.number, NEXT_ID.fetch_add(1, Ordering::Relaxed));
         LIVE.fetch_add(1, Ordering::SeqCst);
-        disk
+        Disk { gate: Gate::default(), clock, medium, mount, home, files: Mutex::new(files) }
     }
 
     /// The disk behind a VFS that every part of the process may name. It lives as long as the process and does not count.
     pub(super) fn permanent(medium: Medium, mount: &'static Mount) -> Arc<Disk> {
         let home = format!("{ROOT}0/");
         Arc::new(Disk { gate: Gate::default(), clock: Clock::new(), medium, mount, home, files: Mutex::default() })
-    }
-
-    /// A disk in memory with the same contents, each going its own way from here. What is in the files counts, as after a
-    /// crash of the process: a transaction that is open on this disk is not on the fork.
-    pub(crate) fn fork(&self) -> Arc<Disk> {
-        let files = hold(&self.files);
-        // All files are held at once, in one order, so that the fork shows one instant. Nobody who holds one of them waits
-        // for another.
-        let shms: Vec<_> = files.iter().map(|file| hold(&file.shm)).collect();
-        let bytes: Vec<_> =
-            files.iter().map(|file| file.bytes.read().unwrap_or_else(PoisonError::into_inner)).collect();
-        let copies = files
-            .iter()
-            .zip(shms.iter().zip(&bytes))
-            .map(|(file, (shm, bytes))| File::new(&file.name, Blocks::clone(bytes), shm.fork().unwrap_or_default()))
-            .collect();
-        Disk::new(Medium::Memory, self.clock.fork(), copies)
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -167,28 +108,28 @@ impl Disk {
         self.medium
     }
 
-    /// The name of the VFS that leads to this disk.
+    /// Returns the name of the VFS that leads to this disk.
     pub(crate) fn vfs_name(&self) -> &'static str {
-        self.mount.name()
+        self.mount.name.to_str().expect("the names of mounts are ASCII")
     }
 
     pub(super) fn vfs_c_name(&self) -> &'static CStr {
-        self.mount.c_name()
+        &self.mount.name
     }
 
-    /// The full path of `name` on this disk.
+    /// Returns the full path of `name` on this disk.
     pub(crate) fn path_of(&self, name: &str) -> String {
         format!("{}{name}", self.home)
     }
 
-    /// The contents of a file of the disk.
+    /// Returns the contents of a file. Sharing blocks, this copies nothing.
     pub(crate) fn read(&self, name: &str) -> Option<Blocks> {
         let file = self.find(name)?;
         let bytes = file.bytes.read().unwrap_or_else(PoisonError::into_inner);
         Some(bytes.clone())
     }
 
-    /// All files of the disk that have a name, in the order of their names.
+    /// Returns the files of the disk that have a name, ordered by it.
     pub(crate) fn files(&self) -> Vec<(String, Blocks)> {
         let files = hold(&self.files);
         let read =
@@ -198,19 +139,19 @@ impl Disk {
         contents
     }
 
-    /// Whether a path, as SQLite knows it, lies on a disk in memory.
+    /// Returns true if a path, as SQLite knows it, is on a disk in memory.
     pub(crate) fn is_simulated(path: &str) -> bool {
         path.starts_with(ROOT)
     }
 
-    /// The live disk in memory on which a database lies, by its path as SQLite knows it.
+    /// Returns the live disk in memory that holds a database, by its path as SQLite knows it.
     pub(crate) fn of(path: &str) -> Option<Arc<Disk>> {
         let disk = Mount::numbered(Disk::mount_number(path)?)?.disk()?;
         disk.is_at_home(path).then_some(disk)
     }
 
-    /// The name of a path below the home of a disk. Of any disk: a journal that was forked names its super-journal by the
-    /// path that it had.
+    /// Returns the name of a path below the home of any disk: a journal that was forked names its super-journal by the path
+    /// that it had on the original.
     pub(crate) fn name_of(path: &str) -> &str {
         match path.strip_prefix(ROOT).and_then(|rest| rest.split_once('/')) {
             Some((_home, name)) => name,
@@ -218,13 +159,13 @@ impl Disk {
         }
     }
 
-    /// Whether a path may be opened here. A path below the home of another disk means a database that is gone, or a VFS
-    /// that has been handed on.
+    /// Returns true if a path may be opened here. A path below the home of another disk means a database that is gone, or a
+    /// VFS that has been passed on.
     pub(super) fn is_at_home(&self, path: &str) -> bool {
         !path.starts_with(ROOT) || path.starts_with(&self.home)
     }
 
-    /// The mount whose number stands in a path, for who names the disk by its path alone.
+    /// Returns the number of the mount in a path, for callers that know the disk by its path alone.
     pub(super) fn mount_number(path: &str) -> Option<usize> {
         path.strip_prefix(ROOT)?.split_once('-')?.0.parse().ok()
     }
@@ -237,7 +178,7 @@ impl Disk {
         hold(&self.files).iter().find(|file| file.name == name).cloned()
     }
 
-    /// The file of that name, made if it is not there; and whether it was there.
+    /// Returns the file of that name, creating it if need be, and true if it existed.
     pub(super) fn find_or_create(&self, name: &str) -> (Arc<File>, bool) {
         let mut files = hold(&self.files);
         if let Some(file) = files.iter().find(|file| file.name == name) {
@@ -248,7 +189,7 @@ impl Disk {
         (file, false)
     }
 
-    /// Takes the name away; whether there was one. Who has the file open keeps it.
+    /// Removes the name; true if there was one. Connections that have the file open keep it.
     pub(super) fn delete(&self, name: &str) -> bool {
         let mut files = hold(&self.files);
         let place = files.iter().position(|file| file.name == name);
@@ -258,13 +199,106 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        self.mount.give_back();
+        // For the next disk. Until then it leads to one that is gone.
+        hold(&self.mount.pool.mounts).free.push(self.mount);
         LIVE.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Disk").field("home", &self.home).field("vfs", &self.mount.name()).finish_non_exhaustive()
+        f.debug_struct("Disk").field("home", &self.home).field("vfs", &self.mount.name).finish_non_exhaustive()
+    }
+}
+
+/// A registered VFS and the disk that it leads to.
+pub(super) struct Mount {
+    name: CString,
+    /// Counted from 1 in its pool. 0 is a shared name.
+    number: usize,
+    pool: &'static Pool,
+    disk: Mutex<Weak<Disk>>,
+}
+
+/// The mounts of one medium: those in use and those that are free.
+pub(super) struct Pool {
+    /// The shared name, and the prefix of all others.
+    name: &'static str,
+    mounts: Mutex<Mounts>,
+}
+
+struct Mounts {
+    all: Vec<&'static Mount>,
+    free: Vec<&'static Mount>,
+}
+
+static MEMORY: Pool = Pool::new("sqlitmus");
+static FILES: Pool = Pool::new("sqlitmus-files");
+
+impl Pool {
+    const fn new(name: &'static str) -> Self {
+        Pool { name, mounts: Mutex::new(Mounts { all: Vec::new(), free: Vec::new() }) }
+    }
+
+    pub(super) fn of(medium: Medium) -> &'static Pool {
+        match medium {
+            Medium::Memory => &MEMORY,
+            Medium::Files { .. } => &FILES,
+        }
+    }
+
+    /// Returns a mount that leads to no live disk: a free one, or a new one that `register` registers.
+    pub(super) fn take(&'static self, register: impl FnOnce(Mount) -> &'static Mount) -> &'static Mount {
+        let mut mounts = hold(&self.mounts);
+        if let Some(mount) = mounts.free.pop() {
+            return mount;
+        }
+        let number = mounts.all.len() + 1;
+        let mount = register(Mount::new(self, format!("{}-{number}", self.name), number));
+        mounts.all.push(mount);
+        mount
+    }
+
+    /// The mount that is found by the shared name.
+    pub(super) fn shared(&'static self) -> Mount {
+        Mount::new(self, self.name.to_owned(), 0)
+    }
+}
+
+impl Mount {
+    fn new(pool: &'static Pool, name: String, number: usize) -> Mount {
+        let name = CString::new(name).expect("the names of mounts have no NUL");
+        Mount { name, number, pool, disk: Mutex::new(Weak::new()) }
+    }
+
+    pub(super) fn lead_to(&self, disk: &Arc<Disk>) {
+        *hold(&self.disk) = Arc::downgrade(disk);
+    }
+
+    pub(super) fn name(&self) -> &CStr {
+        &self.name
+    }
+
+    /// Returns true for the shared name of the disks in memory, which opens any of them by its path.
+    pub(super) fn is_shared_memory(&self) -> bool {
+        self.number == 0 && std::ptr::eq(self.pool, &raw const MEMORY)
+    }
+
+    /// Returns the mount of a disk in memory, by its number; the shared names have none.
+    fn numbered(number: usize) -> Option<&'static Mount> {
+        number.checked_sub(1).and_then(|index| hold(&MEMORY.mounts).all.get(index).copied())
+    }
+
+    pub(super) fn disk(&self) -> Option<Arc<Disk>> {
+        hold(&self.disk).upgrade()
+    }
+
+    /// Returns the disk for `path`: where the mount leads or, through a shared name, where the path itself says.
+    pub(super) fn disk_for(&self, path: &str) -> Option<Arc<Disk>> {
+        let own = self.disk()?;
+        match Disk::mount_number(path) {
+            Some(number) if self.number == 0 => Mount::numbered(number)?.disk(),
+            _ => Some(own),
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! SQLite's file interface over real files: every call goes on to the default VFS, except that nobody waits for the
-//! hardware. `PRAGMA synchronous` still reads what production reads, locks are the operating system's, and a connection
-//! through the default VFS may have the same file open.
+//! SQLite's file interface over real files. Every call is passed on to the default VFS, except for syncs, which wait for the
+//! hardware only if a test asks for it. `PRAGMA synchronous` still reads what production reads, locks are the operating
+//! system's, and a connection through the default VFS may have the same file open.
 
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr;
@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use rusqlite::ffi;
 
+use super::callback::{default_vfs, disk_of, guard, path_text};
 use super::disk::{Disk, Medium};
 use super::gate::{Op, Refused};
-use super::vfs::{default_vfs, disk_of, guard, path_text};
 
 /// The object that SQLite has for an open file. The default VFS's own object follows it in the same allocation.
 #[repr(C, align(8))]
@@ -24,8 +24,8 @@ struct Handle {
     name: String,
 }
 
-/// What SQLite does with a file depends on the version of its methods: shared memory from 2, mapping from 3. Ours never
-/// claim more than the real ones do.
+/// What SQLite does with a file depends on the version of its methods: shared memory from 2, mapping from 3. The version is
+/// never higher than that of the real methods.
 static METHODS: [ffi::sqlite3_io_methods; 3] = [methods(1), methods(2), methods(3)];
 
 const fn methods(version: c_int) -> ffi::sqlite3_io_methods {
@@ -52,7 +52,7 @@ const fn methods(version: c_int) -> ffi::sqlite3_io_methods {
     }
 }
 
-/// Calls a method of the real file, or answers `$missing` where the real VFS does not have it.
+/// Calls a method of the real file. Evaluates to `$missing` if the real VFS does not have it.
 ///
 /// Every use is inside a callback: `$file` is what `open` filled, the real object behind it is open, and the arguments are
 /// SQLite's own.
@@ -66,7 +66,7 @@ macro_rules! real {
     }};
 }
 
-/// The default VFS's object of a file of ours.
+/// Returns the default VFS's object of a file of ours.
 ///
 /// # Safety
 /// `file` is an object of `szOsFile` bytes.
@@ -96,15 +96,15 @@ pub(super) unsafe extern "C" fn open(
         let (disk, name) = unsafe { place(vfs, path, ffi::SQLITE_CANTOPEN)? };
         disk.gate.pass(Op::Open { file: name })?;
         let real = default_vfs();
-        // SAFETY: the object for the real file has the size that the real VFS asks for. `path` goes on as the pointer that
-        // it is: the URI parameters of a database follow its NUL.
+        // SAFETY: the object for the real file has the size that the real VFS asks for. `path` is passed
+        // on as a pointer, because the URI parameters of a database follow its NUL.
         let version = unsafe {
             let inner = real_file(file);
             (*inner).pMethods = ptr::null();
             let Some(open) = (*real).xOpen else { return Err(Refused(ffi::SQLITE_CANTOPEN)) };
             let code = open(real, path, inner, flags, out_flags);
             if code != ffi::SQLITE_OK {
-                // A VFS may leave methods behind even so, and then wants to be closed.
+                // A VFS may set the methods even if it fails, and then has to be closed.
                 if let Some(close) = (*inner).pMethods.as_ref().and_then(|methods| methods.xClose) {
                     close(inner);
                 }
@@ -161,6 +161,8 @@ pub(super) unsafe extern "C" fn full_pathname(
     })
 }
 
+/// Returns the disk and the path as text.
+///
 /// # Safety
 /// The arguments are those of a callback.
 unsafe fn place<'a>(
@@ -168,18 +170,18 @@ unsafe fn place<'a>(
     path: *const c_char,
     error: c_int,
 ) -> Result<(Arc<Disk>, &'a str), Refused> {
-    // SAFETY: the caller's. A path that is not UTF-8 goes through as it is; only those who watch see no name.
+    // SAFETY: the caller's. A path that is not UTF-8 is passed on unchanged; only a watch does not see its name.
     unsafe { Ok((disk_of(vfs, "").ok_or(Refused(error))?, path_text(path).unwrap_or("?"))) }
 }
 
-/// Whether this disk waits for the hardware.
+/// Returns true if this disk waits for the hardware.
 fn waits(disk: &Disk) -> bool {
     disk.medium() == Medium::Files { sync: true }
 }
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     guard(ffi::SQLITE_IOERR_CLOSE, || {
-        // The real file first: whatever a watch says, its descriptor must not leak.
+        // The real file first: its descriptor must not leak if the watch refuses.
         let code = real!(file, xClose(), ffi::SQLITE_OK);
         // SAFETY: SQLite closes a file once; the object is moved out of SQLite's memory and dropped here.
         let OpenFile { handle, .. } = unsafe {

@@ -1,7 +1,7 @@
-//! The one place that every operation of a disk passes, on its way from SQLite to the bytes.
+//! The gate of a disk, which every operation passes on its way from SQLite to the bytes.
 //!
-//! A watch that is set here sees each operation before it happens and may refuse it with an SQLite error code: logs,
-//! faults and schedules are watches. Without one, passing costs one relaxed load.
+//! A watch that is set here sees each operation before it happens and may refuse it with an SQLite error code. Logs, faults
+//! and schedules are watches. Without one, passing costs one relaxed load.
 
 use std::fmt;
 use std::os::raw::c_int;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rusqlite::ffi;
 
-/// What SQLite asks of a disk. `file` is the name under which it was opened; temporary files have none.
+/// An operation that SQLite asks of a disk. `file` is the name that it was opened by; it is empty for temporary files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op<'a> {
     Open {
@@ -37,7 +37,7 @@ pub(crate) enum Op<'a> {
     Sync {
         file: &'a str,
     },
-    /// `sync_dir`: SQLite asked that the directory be synced, so that the file cannot come back.
+    /// `sync_dir` is true if SQLite asks to sync the directory, so that the file cannot come back.
     Delete {
         file: &'a str,
         sync_dir: bool,
@@ -45,7 +45,7 @@ pub(crate) enum Op<'a> {
     Exists {
         file: &'a str,
     },
-    /// `by` tells apart the connections that have the file open.
+    /// `by` identifies the connection that has the file open.
     Lock {
         file: &'a str,
         by: usize,
@@ -60,7 +60,7 @@ pub(crate) enum Op<'a> {
         file: &'a str,
         region: usize,
     },
-    /// Locks of the WAL-index, `first..first + count`.
+    /// The locks `first..first + count` of the WAL-index.
     ShmLock {
         file: &'a str,
         by: usize,
@@ -75,14 +75,14 @@ pub(crate) enum Op<'a> {
         count: usize,
         exclusive: bool,
     },
-    /// A busy handler that waits.
+    /// A busy handler waits.
     Sleep {
         time: Duration,
     },
 }
 
 impl<'a> Op<'a> {
-    /// What SQLite asks of `xShmLock`, by its flags.
+    /// The operation that a call of `xShmLock` asks for.
     pub(super) fn shm_lock(file: &'a str, by: usize, first: c_int, count: c_int, flags: c_int) -> Self {
         let (first, count) = (first as usize, count as usize);
         let exclusive = flags & ffi::SQLITE_SHM_EXCLUSIVE != 0;
@@ -93,7 +93,7 @@ impl<'a> Op<'a> {
     }
 }
 
-/// An operation is refused with this extended result code.
+/// A watch or the disk refused an operation with this extended result code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused(pub(crate) c_int);
 
@@ -102,7 +102,7 @@ pub(crate) trait Watch: Send + Sync {
     /// Lets the operation happen, or refuses it.
     fn before(&self, op: Op<'_>) -> Result<(), Refused>;
 
-    /// Hears whether a lock was granted, `Op::Lock` or `Op::ShmLock`. That decides what SQLite does next.
+    /// Called after `Op::Lock` or `Op::ShmLock` was granted or not, which decides what SQLite does next.
     fn locked(&self, _op: Op<'_>, _granted: bool) {}
 }
 
@@ -113,13 +113,13 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// What every callback calls first.
+    /// Shows an operation to the watch, if one is set. Every callback calls this first.
     #[inline]
     pub(super) fn pass(&self, op: Op<'_>) -> Result<(), Refused> {
         if self.watched.load(Ordering::Relaxed) { self.ask(op) } else { Ok(()) }
     }
 
-    /// Tells the watch how the request for a lock was answered.
+    /// Tells the watch if a lock was granted.
     #[inline]
     pub(super) fn answered(&self, op: Op<'_>, granted: bool) {
         if self.watched.load(Ordering::Relaxed)
@@ -134,12 +134,12 @@ impl Gate {
         self.watch().map_or(Ok(()), |watch| watch.before(op))
     }
 
-    /// The lock is released before the watch runs: a watch may take its time, or set another one.
+    /// The `RwLock` is released before the watch runs: a watch may take long, or set another one.
     fn watch(&self) -> Option<Arc<dyn Watch>> {
         self.watch.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sets the watch, or takes it away, and gives back the one before.
+    /// Sets or removes the watch and returns the one before.
     pub(crate) fn set(&self, watch: Option<Arc<dyn Watch>>) -> Option<Arc<dyn Watch>> {
         let mut place = self.watch.write().unwrap_or_else(PoisonError::into_inner);
         self.watched.store(watch.is_some(), Ordering::Relaxed);

@@ -1,7 +1,7 @@
-//! Who holds which lock on a database file: the rules of SQLite's unix VFS for connections of one process.
+//! The locks on a database file, by the rules of SQLite's unix VFS for connections of one process.
 //!
-//! <https://www.sqlite.org/lockingv3.html> describes the five levels. The differential tests hold these rules against the
-//! real VFS, step by step.
+//! <https://www.sqlite.org/lockingv3.html> describes the five levels. The differential tests compare these rules with the real
+//! VFS, step by step.
 
 /// The levels of a lock, in SQLite's order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ impl Level {
     }
 }
 
-/// Another connection stands in the way.
+/// Another connection holds a conflicting lock.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Busy;
 
@@ -35,13 +35,13 @@ pub(super) struct Busy;
 pub(super) struct Locks {
     /// Connections at `Shared` or above.
     holders: usize,
-    /// The highest level that any of them has. Above `Shared` exactly one has it.
+    /// The highest level that any of them has. Above `Shared`, exactly one has it.
     highest: Level,
 }
 
 impl Locks {
-    /// Raises `own` to `wanted`. When it is `Busy`, `own` may have come as far as `Pending`, which keeps new readers out
-    /// until the old ones are gone.
+    /// Raises `own` to `wanted`. On `Busy`, `own` may have reached `Pending`, which keeps new readers out until the old ones are
+    /// gone.
     pub(super) fn lock(&mut self, own: &mut Level, wanted: Level) -> Result<(), Busy> {
         if *own >= wanted {
             return Ok(());
@@ -57,8 +57,8 @@ impl Locks {
             return Ok(());
         }
         if wanted == Level::Exclusive && self.holders > 1 {
-            // From `Reserved` the writer announces itself. A reader that found a hot journal does not: two of them would
-            // wait for each other.
+            // A writer at `Reserved` goes to `Pending`. A reader that found a hot journal does not: two of them would wait for
+            // each other.
             if *own >= Level::Reserved {
                 *own = Level::Pending;
                 self.highest = Level::Pending;
@@ -87,7 +87,7 @@ impl Locks {
         *own = to;
     }
 
-    /// Whether any connection means to write.
+    /// Returns true if any connection intends to write.
     pub(super) fn is_reserved(&self) -> bool {
         self.highest > Level::Shared
     }

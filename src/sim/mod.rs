@@ -1,16 +1,16 @@
-//! The simulated disk: where every test's database lies.
+//! The simulated disk, which holds every test's database.
 //!
-//! SQLite reaches the world through a VFS: files, locks, shared memory, time. Here are two, and everything above stands on
-//! them. In the first, files are blocks in memory that forks share until they write, so that a migrated database costs
-//! what SQLite needs to parse its schema, and WAL is real: the `-wal` and the WAL-index exist, several connections and
-//! threads share one database. The second passes through to real files without waiting for the hardware.
+//! SQLite reaches the world through a VFS: files, locks, shared memory, time. This module registers two. In the first, files
+//! are blocks in memory that forks share until they write. So opening a migrated database takes as long as SQLite needs to
+//! parse its schema. WAL is real: the `-wal` and the WAL-index exist, and several connections and threads share one database.
+//! The second VFS passes every call on to real files, without waiting for the hardware.
 //!
 //! ```text
 //! SQLite -> vfs (which disk?) -> memory (files in memory)  -> gate -> locks, shm, blocks
 //!                             -> files  (real files)       -> gate -> the default VFS
 //! ```
 //!
-//! This module and its children are the only place with unsafe code: it speaks C with SQLite.
+//! SQLite's interface is C, so this module contains unsafe code.
 #![allow(
     unsafe_code,
     clippy::cast_possible_truncation,
@@ -20,8 +20,11 @@
 
 pub(crate) mod allocator;
 mod blocks;
+mod callback;
 mod clock;
+mod create;
 mod disk;
+mod file;
 mod files;
 mod gate;
 mod locks;

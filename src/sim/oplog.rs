@@ -1,13 +1,12 @@
-//! A log of all that happens to a disk's files, with the data, in order.
+//! A log of all operations that change a disk's files, with the data, in order.
 //!
-//! Besides the operations that change files it notes where a connection gives up its write lock: there what was committed
-//! is whole, whatever the journal mode.
+//! It also records where a connection releases its write lock. At that point every commit is complete, in any journal mode.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::gate::{Op, Refused, Watch};
 
-/// What happened.
+/// Something that happened to the files of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Write {
@@ -15,7 +14,7 @@ pub(crate) enum Event {
         offset: u64,
         data: Arc<[u8]>,
     },
-    /// Cut to this length, or made longer with zeroes.
+    /// Shortened to this length, or extended with zeroes.
     Truncate {
         file: Arc<str>,
         len: u64,
@@ -27,15 +26,15 @@ pub(crate) enum Event {
         file: Arc<str>,
         sync_dir: bool,
     },
-    /// A connection gives up its write lock: its transaction has ended.
+    /// A connection released its write lock: its transaction has ended.
     Released,
-    /// The app has told its user of what it did; `unfinished` when a transaction that has written was open.
+    /// The app has told its user that it is done. `unfinished` is true if a transaction that has written was open.
     Acknowledged {
         unfinished: bool,
     },
 }
 
-/// An event, and the statement that was running, with its number: one text may run many times.
+/// An event and the statement that was running, with its number, because one text may run many times.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) event: Event,
@@ -44,28 +43,28 @@ pub(crate) struct Entry {
 
 type Running = dyn Fn() -> Option<(usize, Arc<str>)> + Send + Sync;
 
-/// The watch that fills the log. Files without a name are temporary and survive nothing; they are left out.
+/// The watch that fills the log. Files without a name are temporary and are left out: no crash leaves them.
 pub(crate) struct OpLog {
     running: Box<Running>,
-    state: Mutex<State>,
+    log: Mutex<Log>,
 }
 
 #[derive(Default)]
-struct State {
+struct Log {
     entries: Vec<Entry>,
     names: Vec<Arc<str>>,
     locks: WriteLocks,
 }
 
-/// The connections that hold a write lock. What another one unlocks as it closes, or is refused, ends no transaction.
+/// The connections that hold a write lock. An unlock by any other connection, as it closes or was refused, ends no transaction.
 #[derive(Default)]
 pub(crate) struct WriteLocks {
     held: Vec<usize>,
 }
 
-/// What an operation does to a write lock.
+/// The effect of an operation on a write lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum LockChange {
     Taken,
     Released,
 }
@@ -74,21 +73,21 @@ pub(crate) enum Turn {
 const WAL_WRITE: usize = 0;
 
 impl WriteLocks {
-    /// Follows an operation that is about to happen. A lock that is not granted counts as held until it is given up, which
-    /// SQLite does in either case.
-    pub(crate) fn follow(&mut self, op: Op<'_>) -> Option<Turn> {
+    /// Updates the locks by an operation that is about to happen. A lock that is not granted counts as held until it is
+    /// released, because SQLite releases it in either case.
+    pub(crate) fn follow(&mut self, op: Op<'_>) -> Option<LockChange> {
         match op {
-            // From RESERVED on a connection means to write.
+            // From RESERVED on, a connection intends to write.
             Op::Lock { by, level: 2.., .. } | Op::ShmLock { by, first: WAL_WRITE, exclusive: true, .. } => {
                 if !self.held.contains(&by) {
                     self.held.push(by);
                 }
-                Some(Turn::Taken)
+                Some(LockChange::Taken)
             }
             Op::Unlock { by, .. } | Op::ShmUnlock { by, first: WAL_WRITE, exclusive: true, .. } => {
                 let place = self.held.iter().position(|holder| *holder == by)?;
                 self.held.swap_remove(place);
-                Some(Turn::Released)
+                Some(LockChange::Released)
             }
             _ => None,
         }
@@ -100,19 +99,19 @@ impl WriteLocks {
 }
 
 impl OpLog {
-    /// `running` tells the statement that is running on the thread that asks.
+    /// `running` returns the statement that is running on the calling thread.
     pub(crate) fn new(running: impl Fn() -> Option<(usize, Arc<str>)> + Send + Sync + 'static) -> Arc<OpLog> {
-        Arc::new(OpLog { running: Box::new(running), state: Mutex::default() })
+        Arc::new(OpLog { running: Box::new(running), log: Mutex::default() })
     }
 
-    /// Notes that the app has told its user of what it did so far.
+    /// Records that the app has told its user that it is done.
     pub(crate) fn acknowledge(&self) {
-        let mut state = self.lock();
-        let unfinished = state.locks.are_held();
-        state.entries.push(Entry { event: Event::Acknowledged { unfinished }, statement: None });
+        let mut log = self.lock();
+        let unfinished = log.locks.are_held();
+        log.entries.push(Entry { event: Event::Acknowledged { unfinished }, statement: None });
     }
 
-    /// How many events there are.
+    /// The number of events.
     pub(crate) fn len(&self) -> usize {
         self.lock().entries.len()
     }
@@ -121,35 +120,35 @@ impl OpLog {
         std::mem::take(&mut self.lock().entries)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Watch for OpLog {
     fn before(&self, op: Op<'_>) -> Result<(), Refused> {
-        let mut state = self.lock();
+        let mut log = self.lock();
         let event = match op {
             Op::Write { file, offset, data } if !file.is_empty() => {
-                Event::Write { file: state.name(file), offset, data: Arc::from(data) }
+                Event::Write { file: log.name(file), offset, data: Arc::from(data) }
             }
-            Op::Truncate { file, len } if !file.is_empty() => Event::Truncate { file: state.name(file), len },
-            Op::Sync { file } if !file.is_empty() => Event::Sync { file: state.name(file) },
-            Op::Delete { file, sync_dir } => Event::Delete { file: state.name(file), sync_dir },
-            _ => match state.locks.follow(op) {
-                Some(Turn::Released) => Event::Released,
-                Some(Turn::Taken) | None => return Ok(()),
+            Op::Truncate { file, len } if !file.is_empty() => Event::Truncate { file: log.name(file), len },
+            Op::Sync { file } if !file.is_empty() => Event::Sync { file: log.name(file) },
+            Op::Delete { file, sync_dir } => Event::Delete { file: log.name(file), sync_dir },
+            _ => match log.locks.follow(op) {
+                Some(LockChange::Released) => Event::Released,
+                Some(LockChange::Taken) | None => return Ok(()),
             },
         };
-        drop(state);
-        // Asked without the log's lock: whoever knows has locks of its own.
+        drop(log);
+        // Called without the log's lock, because `running` takes locks of its own.
         let statement = (self.running)();
         self.lock().entries.push(Entry { event, statement });
         Ok(())
     }
 }
 
-impl State {
+impl Log {
     fn name(&mut self, file: &str) -> Arc<str> {
         if let Some(name) = self.names.iter().find(|name| ***name == *file) {
             return Arc::clone(name);

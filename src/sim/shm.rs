@@ -1,6 +1,6 @@
-//! The WAL-index that connections to one database share, on the heap instead of in a `-shm` file, and its eight locks.
+//! The WAL-index that the connections to a database share, on the heap instead of in a `-shm` file, and its eight locks.
 //!
-//! <https://www.sqlite.org/walformat.html> says what SQLite keeps in it. Nothing here looks inside.
+//! <https://www.sqlite.org/walformat.html> describes what SQLite keeps in it. Nothing here reads that.
 
 use std::ptr::NonNull;
 
@@ -10,8 +10,8 @@ pub(super) const LOCKS: usize = 8;
 #[derive(Default)]
 pub(super) struct Shm {
     regions: Vec<Region>,
-    /// Connections that have it mapped. With the last one it goes, as the file does in the unix VFS: who comes next finds
-    /// nothing and recovers the index from the WAL.
+    /// Connections that have it mapped. When the last one detaches, the regions are freed, as the unix VFS deletes the file: the
+    /// next connection finds nothing and recovers the index from the WAL.
     users: usize,
     slots: [Slot; LOCKS],
 }
@@ -22,7 +22,7 @@ struct Slot {
     exclusive: bool,
 }
 
-/// What one connection holds.
+/// The locks that one connection holds, as bits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Held {
     shared: u8,
@@ -47,8 +47,7 @@ impl Shm {
         }
     }
 
-    /// The address of a region, which is `size` zeroes when it is new. It stays where it is until the last connection
-    /// detaches.
+    /// Returns the address of a region. A new one is `size` zeroes. It does not move until the last connection detaches.
     pub(super) fn map(&mut self, index: usize, size: usize, extend: bool) -> Option<NonNull<u8>> {
         if extend {
             while self.regions.len() <= index {
@@ -83,7 +82,7 @@ impl Shm {
         Ok(())
     }
 
-    /// Gives up whatever `held` has among `first..first + count`.
+    /// Releases the locks of `held` among `first..first + count`.
     pub(super) fn unlock(&mut self, held: &mut Held, first: usize, count: usize) {
         for index in first..first + count {
             let bit = mask(index, 1);
@@ -98,8 +97,8 @@ impl Shm {
         held.exclusive &= !mask(first, count);
     }
 
-    /// A copy for the fork of a disk, so that the fork need not read the whole WAL to find its way in it. `None` while
-    /// anybody holds an exclusive lock: then the index may be changing, and the fork recovers it.
+    /// Returns a copy for the fork of a disk, which saves the fork from reading the whole WAL. `None` while a connection holds an
+    /// exclusive lock: the index may be changing then, and the fork recovers it.
     pub(super) fn fork(&self) -> Option<Shm> {
         if self.slots.iter().any(|slot| slot.exclusive) {
             return None;
@@ -114,8 +113,8 @@ fn mask(first: usize, count: usize) -> u8 {
     (((1_u16 << count) - 1) << first) as u8
 }
 
-/// Memory that SQLite reads and writes through raw pointers, from several threads, by its own protocol. It is never seen
-/// as a Rust reference.
+/// Memory that SQLite reads and writes through raw pointers, from several threads, by its own protocol. There is never a Rust
+/// reference to it.
 struct Region {
     start: NonNull<u8>,
     size: usize,

@@ -1,0 +1,77 @@
+//! What the callbacks of both VFSs need: no panic may leave them, and each has to find its disk.
+
+use std::cell::RefCell;
+use std::ffi::CStr;
+use std::os::raw::{c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::{Arc, Weak};
+
+use rusqlite::ffi;
+
+use super::disk::{Disk, Mount};
+use super::gate::Refused;
+
+/// The VFS that SQLite would use without us.
+pub(super) fn default_vfs() -> *mut ffi::sqlite3_vfs {
+    // SAFETY: `sqlite3_vfs_find` initializes SQLite if need be, and returns NULL for the default VFS only where SQLite was
+    // built without any.
+    let vfs = unsafe { ffi::sqlite3_vfs_find(ptr::null()) };
+    assert!(!vfs.is_null(), "this SQLite was built without a VFS");
+    vfs
+}
+
+/// Runs the body of a callback. No panic may cross into C: it becomes the result code `on_panic`.
+pub(super) fn guard(on_panic: c_int, body: impl FnOnce() -> Result<c_int, Refused>) -> c_int {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(code)) | Ok(Err(Refused(code))) => code,
+        Err(_) => on_panic,
+    }
+}
+
+/// Returns the mount behind a VFS object of ours.
+///
+/// # Safety
+/// `vfs` is the object of a mount, as SQLite passes it to the callbacks that `vfs::register` set.
+pub(super) unsafe fn mount_of(vfs: *mut ffi::sqlite3_vfs) -> &'static Mount {
+    // SAFETY: `pAppData` leads to the mount, which is leaked.
+    unsafe { &*(*vfs).pAppData.cast::<Mount>() }
+}
+
+/// Returns the disk that a VFS leads to for a path. The path of a temporary file is empty.
+///
+/// # Safety
+/// As for `mount_of`.
+pub(super) unsafe fn disk_of(vfs: *mut ffi::sqlite3_vfs, path: &str) -> Option<Arc<Disk>> {
+    // SAFETY: the caller's.
+    unsafe { mount_of(vfs) }.disk_for(path)
+}
+
+/// Reads a path that SQLite passes. `None` if it is not UTF-8, as every path that comes from us is.
+///
+/// # Safety
+/// `path` is NULL or a string that ends in NUL and lives as long as the callback.
+pub(super) unsafe fn path_text<'a>(path: *const c_char) -> Option<&'a str> {
+    if path.is_null() {
+        return Some("");
+    }
+    // SAFETY: the caller's.
+    unsafe { CStr::from_ptr(path) }.to_str().ok()
+}
+
+thread_local! {
+    /// The disk that was the last to refuse a lock to this thread. SQLite sleeps right after that, and tells a VFS neither
+    /// the file nor the connection: through a shared name, it is this disk whose clock the sleep moves.
+    static REFUSED: RefCell<Weak<Disk>> = const { RefCell::new(Weak::new()) };
+}
+
+/// Notes that this disk has refused a lock to this thread.
+#[cold]
+pub(super) fn refuses(disk: &Arc<Disk>) {
+    let _ = REFUSED.try_with(|refused| *refused.borrow_mut() = Arc::downgrade(disk));
+}
+
+/// Returns the disk that was the last to refuse a lock to this thread, if it still exists.
+pub(super) fn last_refusing() -> Option<Arc<Disk>> {
+    REFUSED.try_with(|disk| disk.borrow().upgrade()).ok().flatten()
+}

@@ -1,0 +1,120 @@
+//! The object that SQLite has for an open file, and one connection's view of the file behind it.
+
+use std::os::raw::c_int;
+use std::sync::{Arc, PoisonError};
+
+use rusqlite::ffi;
+
+use crate::sim::blocks::Block;
+use crate::sim::disk::Disk;
+use crate::sim::file::File;
+use crate::sim::gate::{Op, Refused};
+use crate::sim::locks::Level;
+use crate::sim::shm::Held;
+
+/// The object that SQLite has for an open file. SQLite allocates `szOsFile` bytes for it and knows only the first field.
+#[repr(C)]
+pub(crate) struct OpenFile {
+    pub(super) methods: *const ffi::sqlite3_io_methods,
+    pub(super) handle: Handle,
+}
+
+/// One connection's view of a file.
+pub(super) struct Handle {
+    pub(super) disk: Arc<Disk>,
+    pub(super) file: Arc<File>,
+    pub(super) level: Level,
+    pub(super) shm: Option<Held>,
+    /// True if the file was opened only for reading: it is neither written to nor locked for writing.
+    pub(super) read_only: bool,
+    pub(super) delete_on_close: bool,
+    pub(super) persist_wal: c_int,
+    pub(super) powersafe: c_int,
+    /// The file grows and shrinks by multiples of this many bytes. 0 if SQLite did not ask for it.
+    pub(super) chunk: usize,
+    pub(super) map: Map,
+}
+
+/// The part of the file that the unix VFS would have mapped. `PRAGMA mmap_size` decides which pages SQLite keeps in its cache,
+/// and so when a transaction spills.
+#[derive(Default)]
+pub(super) struct Map {
+    pub(super) limit: usize,
+    /// Bytes of the file that are mapped.
+    pub(super) len: usize,
+    /// The blocks that SQLite uses pages of.
+    pub(super) fetched: Vec<Arc<Block>>,
+}
+
+impl Map {
+    /// Maps the first `len` bytes, unless pages of an earlier mapping are in use.
+    pub(super) fn extend_to(&mut self, len: usize) {
+        if self.fetched.is_empty() {
+            self.len = len.min(self.limit);
+        }
+    }
+}
+
+/// Returns the handle behind a file object of ours. SQLite calls the methods of one connection's file one at a time.
+///
+/// # Safety
+/// `file` was filled by `open` and not closed since, and no other reference to its handle is alive.
+pub(super) unsafe fn handle<'a>(file: *mut ffi::sqlite3_file) -> &'a mut Handle {
+    // SAFETY: the caller's.
+    unsafe { &mut (*file.cast::<OpenFile>()).handle }
+}
+
+impl Handle {
+    pub(super) fn new(disk: Arc<Disk>, file: Arc<File>, flags: c_int) -> Handle {
+        Handle {
+            disk,
+            file,
+            level: Level::None,
+            shm: None,
+            read_only: flags & ffi::SQLITE_OPEN_READONLY != 0,
+            delete_on_close: flags & ffi::SQLITE_OPEN_DELETEONCLOSE != 0,
+            persist_wal: 0,
+            powersafe: 1,
+            chunk: 0,
+            map: Map::default(),
+        }
+    }
+
+    /// Fails if the file was opened only for reading. SQLite does try to write to such a file: `wal_checkpoint` does not check.
+    pub(super) fn for_writing(&self, error: c_int) -> Result<(), Refused> {
+        if self.read_only { Err(Refused(error)) } else { Ok(()) }
+    }
+
+    /// Rounds `len` up to a multiple of the chunk.
+    pub(super) fn whole_chunks(&self, len: usize) -> usize {
+        if self.chunk == 0 { len } else { len.next_multiple_of(self.chunk) }
+    }
+
+    pub(super) fn resize(&self, len: usize) -> Result<(), Refused> {
+        self.disk.gate.pass(Op::Truncate { file: &self.file.name, len: len as u64 })?;
+        self.for_writing(ffi::SQLITE_IOERR_TRUNCATE)?;
+        let mut bytes = self.file.bytes.write().unwrap_or_else(PoisonError::into_inner);
+        bytes.truncate(len);
+        bytes.grow(len);
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.file.bytes.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Called before SQLite writes up to `len`. A file that grows in chunks or is mapped gets that large.
+    pub(super) fn expect(&mut self, len: usize) -> Result<(), Refused> {
+        let whole = self.whole_chunks(len);
+        if self.chunk > 0 && whole > self.len() {
+            self.resize(whole)?;
+        }
+        if self.map.limit > 0 && len > self.map.len {
+            if self.chunk == 0 {
+                self.resize(len)?;
+            }
+            self.map.extend_to(len);
+        }
+        Ok(())
+    }
+}
