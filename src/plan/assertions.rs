@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::advice::Goal;
-use super::tree::{Node, Path, Scan, Step};
+use super::tree::{AccessPath, Node, Scan, Step};
 use crate::error::{Error, ErrorKind, Result, or_panic};
 
 impl Plan {
@@ -149,8 +149,9 @@ impl Plan {
         if !self.lines().any(|node| of_table(&node)) {
             return Err(self.failure(format!("query plan does not read the table {table}"), |_| false));
         }
-        let covered =
-            |node: &Node| matches!(node.access().map(|access| &access.path), Some(Path::Index { covering: true, .. }));
+        let covered = |node: &Node| {
+            matches!(node.access().map(|access| &access.path), Some(AccessPath::Index { covering: true, .. }))
+        };
         if self.lines().filter(of_table).all(covered) {
             return Ok(self);
         }
@@ -252,7 +253,7 @@ pub(super) fn is_scan(node: &Node) -> bool {
 }
 
 pub(super) fn is_automatic(node: &Node) -> bool {
-    matches!(node.access().map(|access| &access.path), Some(Path::Automatic { .. }))
+    matches!(node.access().map(|access| &access.path), Some(AccessPath::Automatic { .. }))
 }
 
 /// What the line sorts, groups or makes distinct in a temporary b-tree; empty where that is not known.
@@ -267,9 +268,9 @@ pub(super) fn sort_purpose(node: &Node) -> Option<String> {
 fn is_search(node: &Node) -> bool {
     let Some(access) = node.access() else { return false };
     match (&node.step, &access.path) {
-        (_, Path::Automatic { .. }) => false,
+        (_, AccessPath::Automatic { .. }) => false,
         // A module prints SCAN for whatever it does.
-        (_, Path::Virtual { .. }) | (Step::Search(_), _) => node.scan.is_none(),
+        (_, AccessPath::Virtual { .. }) | (Step::Search(_), _) => node.scan.is_none(),
         _ => false,
     }
 }

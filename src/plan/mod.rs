@@ -83,7 +83,7 @@ pub(crate) use refused::only_statement;
 pub(crate) use single_steps::{SingleStepRows, TableRows, count_table_rows};
 pub use stable::{assert_plan_stable, try_assert_plan_stable};
 pub use statistics::{write_statistics, write_statistics_with_samples};
-pub use tree::{Access, Effect, Node, Origin, Path, Scan, Step};
+pub use tree::{Access, AccessPath, Effect, Node, Origin, Scan, Step};
 
 /// From this version on a line reads `SCAN t`, and no longer `SCAN TABLE t`.
 const WITHOUT_THE_WORD_TABLE: i32 = 3_036_000;
@@ -288,7 +288,7 @@ impl Plan {
     /// Returns true if any loop uses the index.
     pub(crate) fn uses_index(&self, index: &str) -> bool {
         let uses = |node: &Node| match node.access().map(|access| &access.path) {
-            Some(Path::Index { name, .. }) => name.eq_ignore_ascii_case(index),
+            Some(AccessPath::Index { name, .. }) => name.eq_ignore_ascii_case(index),
             _ => false,
         };
         self.all().any(uses)

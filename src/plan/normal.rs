@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::assertions::is_scan;
-use super::tree::{self, Access, Node, Path, Step};
+use super::tree::{self, Access, AccessPath, Node, Step};
 
 impl Plan {
     /// The plan for a snapshot: the same text for the same plan on SQLite 3.45 to 3.54.
@@ -73,14 +73,14 @@ fn normal_access(access: &Access, numbers: &mut Numbers) -> String {
         text.push_str(" EXISTS");
     }
     match &access.path {
-        Path::Table => {}
-        Path::Index { name, covering: true } => text.push_str(&format!(" USING COVERING INDEX {name}")),
-        Path::Index { name, covering: false } => text.push_str(&format!(" USING INDEX {name}")),
-        Path::Automatic { partial: true } => text.push_str(" USING AUTOMATIC PARTIAL COVERING INDEX"),
-        Path::Automatic { partial: false } => text.push_str(" USING AUTOMATIC COVERING INDEX"),
-        Path::PrimaryKey => text.push_str(" USING PRIMARY KEY"),
-        Path::Rowid => text.push_str(" USING INTEGER PRIMARY KEY"),
-        Path::Virtual { .. } => text.push_str(" VIRTUAL TABLE INDEX ?"),
+        AccessPath::Table => {}
+        AccessPath::Index { name, covering: true } => text.push_str(&format!(" USING COVERING INDEX {name}")),
+        AccessPath::Index { name, covering: false } => text.push_str(&format!(" USING INDEX {name}")),
+        AccessPath::Automatic { partial: true } => text.push_str(" USING AUTOMATIC PARTIAL COVERING INDEX"),
+        AccessPath::Automatic { partial: false } => text.push_str(" USING AUTOMATIC COVERING INDEX"),
+        AccessPath::PrimaryKey => text.push_str(" USING PRIMARY KEY"),
+        AccessPath::Rowid => text.push_str(" USING INTEGER PRIMARY KEY"),
+        AccessPath::Virtual { .. } => text.push_str(" VIRTUAL TABLE INDEX ?"),
     }
     if let Some(constraint) = &access.constraint {
         text.push_str(&format!(" ({constraint})"));

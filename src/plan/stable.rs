@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::catalog::Catalog;
 use super::statistics::empty_copy;
-use super::tree::{self, Access, Path};
+use super::tree::{self, Access, AccessPath};
 use super::{Plan, refused, try_explain};
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::schema::{Count, StatisticsRows};
@@ -118,7 +118,7 @@ fn plans(catalog: &Catalog, sql: &str, cases: &[Case]) -> Result<Vec<Chosen>> {
 fn work(plan: &Plan) -> String {
     let mut text = plan.normalized();
     for access in plan.lines().filter_map(|node| node.access()) {
-        if let Access { path: Path::Index { name, .. }, constraint: Some(_), .. } = access {
+        if let Access { path: AccessPath::Index { name, .. }, constraint: Some(_), .. } = access {
             text = text.replace(&format!(" INDEX {name} ("), " INDEX (");
         }
     }
@@ -162,7 +162,7 @@ fn cases(catalog: &Catalog, sql: &str) -> Result<Vec<Case>> {
         if let Some(table) = node.table.as_deref().filter(|table| !tables.contains(table)) {
             tables.push(table);
         }
-        let Some(Access { path: Path::Index { name, .. }, .. }) = node.access() else { continue };
+        let Some(Access { path: AccessPath::Index { name, .. }, .. }) = node.access() else { continue };
         let index = counted.iter().find(|one| one.index.as_deref() == Some(name) && !one.first_is_key);
         if let Some(Counted { table, first: Some(first), .. }) = index
             && !columns.contains(&(table, first))

@@ -93,7 +93,7 @@ pub struct Access {
     /// The alias, if it is known that the name is one.
     pub alias: Option<String>,
     /// By what the rows are found.
-    pub path: Path,
+    pub path: AccessPath,
     /// The columns that the index or key is searched by: `user_id=? AND at>?`.
     pub constraint: Option<String>,
     /// Whether it is the inner side of a LEFT JOIN.
@@ -105,7 +105,7 @@ pub struct Access {
 /// By what the rows of a table are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Path {
+pub enum AccessPath {
     /// The table itself.
     Table,
     /// An index.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::terms::Candidate;
 use crate::plan::assertions::{is_automatic, is_scan, sort_purpose};
-use crate::plan::tree::{Node, Path, Step};
+use crate::plan::tree::{AccessPath, Node, Step};
 use crate::plan::{Facts, Plan, explain_again};
 use crate::schema::Schema;
 use crate::schema::bench::Bench;
@@ -81,7 +81,7 @@ pub(crate) fn is_worse(after: &Plan, before: &Plan) -> bool {
     let covered = |plan: &Plan| {
         let covers = |node: &&Node| {
             node.access().is_some_and(|access| {
-                access.constraint.is_some() && matches!(access.path, Path::Index { covering: true, .. })
+                access.constraint.is_some() && matches!(access.path, AccessPath::Index { covering: true, .. })
             })
         };
         plan.all().filter(covers).count()
@@ -119,7 +119,7 @@ impl Outcome {
     pub(super) fn uses(&self, number: usize) -> impl Iterator<Item = Vec<&str>> {
         let name = trial_name(number);
         self.plan.all().filter_map(move |node| match node.access() {
-            Some(access) if matches!(&access.path, Path::Index { name: used, .. } if *used == name) => {
+            Some(access) if matches!(&access.path, AccessPath::Index { name: used, .. } if *used == name) => {
                 Some(access.constraint.as_deref().map_or_else(Vec::new, parts))
             }
             _ => None,

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::bytecode::{self, FILLS_AUTOMATIC_INDEX, FULL_SCAN, Op, Opened, Program};
 use super::catalog::{Catalog, Object};
 use super::parse::{self, Hints, Row};
-use super::tree::{Access, Effect, Node, Origin, Path, Scan, Step};
+use super::tree::{Access, AccessPath, Effect, Node, Origin, Scan, Step};
 use crate::sql::quote_identifier;
 
 /// What was found of the loop of a line.
@@ -64,7 +64,7 @@ fn name(node: &mut Node, object: &Object) {
     } else if is_bare_scan(node, object)
         && let Step::Scan(access) | Step::Search(access) = &mut node.step
     {
-        (access.name, access.path, access.constraint) = (object.name.clone(), Path::Table, None);
+        (access.name, access.path, access.constraint) = (object.name.clone(), AccessPath::Table, None);
     }
     node.table = Some(object.table.clone());
     if let Step::Scan(access) | Step::Search(access) = &mut node.step
@@ -171,13 +171,13 @@ impl<'a> Joiner<'a> {
                 uses("") || uses("COVERING ")
             }
             (Some(object), _) => match &access.path {
-                Path::Table => at_an_end,
-                Path::Rowid | Path::PrimaryKey => true,
+                AccessPath::Table => at_an_end,
+                AccessPath::Rowid | AccessPath::PrimaryKey => true,
                 // A name that looks like more than a name.
                 _ => at_an_end && is_bare_scan(node, object),
             },
-            (None, Opened::Automatic) => matches!(access.path, Path::Automatic { .. }),
-            (None, Opened::Virtual(_)) => matches!(access.path, Path::Virtual { .. }),
+            (None, Opened::Automatic) => matches!(access.path, AccessPath::Automatic { .. }),
+            (None, Opened::Virtual(_)) => matches!(access.path, AccessPath::Virtual { .. }),
             (None, _) => false,
         }
     }
@@ -239,12 +239,12 @@ impl<'a> Joiner<'a> {
             let Some(Loop { object: Some(object), cursor, start }) = found else { continue };
             let Some(access) = nodes[at].access() else { continue };
             nodes[at].scan = match &access.path {
-                Path::Virtual { number, payload } => {
+                AccessPath::Virtual { number, payload } => {
                     let end = self.program.end_of_module_loop(*cursor, *start);
                     let bounded = end.is_some_and(|end| self.program.is_bounded(end));
                     (!bounded && reads_all(object, number, payload)).then_some(Scan::VirtualTable)
                 }
-                Path::Automatic { .. } => Some(Scan::ForAutomaticIndex),
+                AccessPath::Automatic { .. } => Some(Scan::ForAutomaticIndex),
                 // count(*) and INSERT INTO … SELECT * FROM have loops of another kind.
                 _ if matches!(nodes[at].step, Step::Scan(_)) && !looped.contains(&Some(at)) => Some(of_whole(object)),
                 _ => continue,
@@ -301,7 +301,7 @@ impl<'a> Joiner<'a> {
         for (end, op) in self.program.ends(FILLS_AUTOMATIC_INDEX) {
             if let Some(object) = self.real(op.p1, end) {
                 let text = format!("SEARCH {} USING AUTOMATIC COVERING INDEX", object.table);
-                let mut node = hidden_node(object, text, Step::Search, Path::Automatic { partial: false });
+                let mut node = hidden_node(object, text, Step::Search, AccessPath::Automatic { partial: false });
                 node.scan = Some(Scan::ForAutomaticIndex);
                 add(node);
             }
@@ -311,7 +311,7 @@ impl<'a> Joiner<'a> {
 }
 
 fn scan_node(object: &Object) -> Node {
-    let (path, tail) = path_of(object, Path::Table, "");
+    let (path, tail) = path_of(object, AccessPath::Table, "");
     let mut node = hidden_node(object, format!("SCAN {}{tail}", object.table), Step::Scan, path);
     node.scan = Some(of_whole(object)).filter(|_| !is_schema_table(&object.table));
     node
@@ -319,23 +319,23 @@ fn scan_node(object: &Object) -> Node {
 
 fn search_node(object: &Object, keyed: bool) -> Node {
     let (path, tail) = match keyed {
-        true => path_of(object, Path::PrimaryKey, " USING PRIMARY KEY"),
-        false => path_of(object, Path::Rowid, " USING INTEGER PRIMARY KEY"),
+        true => path_of(object, AccessPath::PrimaryKey, " USING PRIMARY KEY"),
+        false => path_of(object, AccessPath::Rowid, " USING INTEGER PRIMARY KEY"),
     };
     hidden_node(object, format!("SEARCH {}{tail}", object.table), Step::Search, path)
 }
 
-fn path_of(object: &Object, of_table: Path, tail: &str) -> (Path, String) {
+fn path_of(object: &Object, of_table: AccessPath, tail: &str) -> (AccessPath, String) {
     match object.kind.as_str() {
         "index" => {
             let name = object.name.clone();
-            (Path::Index { name, covering: false }, format!(" USING INDEX {}", object.name))
+            (AccessPath::Index { name, covering: false }, format!(" USING INDEX {}", object.name))
         }
         _ => (of_table, tail.to_owned()),
     }
 }
 
-fn hidden_node(object: &Object, text: String, step: fn(Access) -> Step, path: Path) -> Node {
+fn hidden_node(object: &Object, text: String, step: fn(Access) -> Step, path: AccessPath) -> Node {
     let name = object.table.clone();
     let access = Access { name, alias: None, path, constraint: None, left_join: false, exists: false };
     Node { table: Some(object.table.clone()), ..Node::new(text, step(access)) }
@@ -384,7 +384,7 @@ pub(super) fn from_text(catalog: &Catalog, nodes: &mut [Node]) {
         let is_made =
             made.contains(&access.name) || access.name.starts_with('(') || access.name.starts_with("SUBQUERY ");
         let index = match &access.path {
-            Path::Index { name, .. } => catalog.index(name),
+            AccessPath::Index { name, .. } => catalog.index(name),
             _ => None,
         };
         let table = index.map(|index| index.table.clone()).or_else(|| {
@@ -392,18 +392,18 @@ pub(super) fn from_text(catalog: &Catalog, nodes: &mut [Node]) {
             known.map(|object| object.name.clone())
         });
         // An alias of a table looks like one of anything else. Missing a scan would be worse than a wrong alarm.
-        let taken_for_a_table = !is_made && !matches!(access.path, Path::Virtual { .. });
+        let taken_for_a_table = !is_made && !matches!(access.path, AccessPath::Virtual { .. });
         let table = table.or_else(|| taken_for_a_table.then(|| access.name.clone()));
-        let is_scan = matches!(node.step, Step::Scan(_)) || access.path == Path::Table;
+        let is_scan = matches!(node.step, Step::Scan(_)) || access.path == AccessPath::Table;
         let scan = match (&access.path, &table) {
             (_, None) => None,
             (_, Some(table)) if is_schema_table(table) => None,
-            (Path::Automatic { .. }, _) => Some(Scan::ForAutomaticIndex),
-            (Path::Virtual { number, payload }, Some(table)) => {
+            (AccessPath::Automatic { .. }, _) => Some(Scan::ForAutomaticIndex),
+            (AccessPath::Virtual { number, payload }, Some(table)) => {
                 let object = catalog.table(table);
                 object.filter(|object| reads_all(object, number, payload)).map(|_| Scan::VirtualTable)
             }
-            (Path::Index { .. }, _) if is_scan => index.map(of_whole),
+            (AccessPath::Index { .. }, _) if is_scan => index.map(of_whole),
             _ => is_scan.then_some(Scan::Table),
         };
         (node.table, node.scan) = (table, scan);

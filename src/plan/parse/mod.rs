@@ -3,7 +3,7 @@
 //! Names stand in a line without quotes, so that `SCAN a USING INDEX b` may be a table of that name. A line is therefore
 //! read from its end, where what SQLite appends is known, and by the names of the indexes that there are.
 
-use super::tree::{Access, Node, Path, Step};
+use super::tree::{Access, AccessPath, Node, Step};
 
 /// A row of `EXPLAIN QUERY PLAN`.
 #[derive(Clone, Debug)]
@@ -124,16 +124,16 @@ fn access(rest: &str, hints: Hints<'_>) -> Access {
     Access { name: name.to_owned(), alias, path, constraint, left_join, exists }
 }
 
-type Found<'a> = (&'a str, Path, Option<String>);
+type Found<'a> = (&'a str, AccessPath, Option<String>);
 
 fn path<'a>(rest: &'a str, hints: Hints<'_>) -> Found<'a> {
     let found = index(rest, hints.indexes, true)
         .or_else(|| virtual_table(rest))
-        .or_else(|| keyed(rest, " USING INTEGER PRIMARY KEY (", Path::Rowid))
-        .or_else(|| keyed(rest, " USING PRIMARY KEY (", Path::PrimaryKey))
+        .or_else(|| keyed(rest, " USING INTEGER PRIMARY KEY (", AccessPath::Rowid))
+        .or_else(|| keyed(rest, " USING PRIMARY KEY (", AccessPath::PrimaryKey))
         .or_else(|| automatic(rest))
         .or_else(|| index(rest, hints.indexes, false));
-    found.unwrap_or((rest, Path::Table, None))
+    found.unwrap_or((rest, AccessPath::Table, None))
 }
 
 /// `x VIRTUAL TABLE INDEX 0:M1`.
@@ -142,10 +142,10 @@ fn virtual_table(rest: &str) -> Option<Found<'_>> {
     let (number, payload) = choice.split_once(':')?;
     let digits = number.strip_prefix("0x").unwrap_or(number);
     let is_number = !digits.is_empty() && digits.trim_start_matches('-').chars().all(|c| c.is_ascii_hexdigit());
-    is_number.then(|| (name, Path::Virtual { number: number.to_owned(), payload: payload.to_owned() }, None))
+    is_number.then(|| (name, AccessPath::Virtual { number: number.to_owned(), payload: payload.to_owned() }, None))
 }
 
-fn keyed<'a>(rest: &'a str, word: &str, path: Path) -> Option<Found<'a>> {
+fn keyed<'a>(rest: &'a str, word: &str, path: AccessPath) -> Option<Found<'a>> {
     let (name, constraint) = rest.strip_suffix(')')?.rsplit_once(word)?;
     looks_like_a_constraint(constraint).then(|| (name, path, Some(constraint.to_owned())))
 }
@@ -155,7 +155,7 @@ fn automatic(rest: &str) -> Option<Found<'_>> {
         [(" USING AUTOMATIC COVERING INDEX", false), (" USING AUTOMATIC PARTIAL COVERING INDEX", true)]
     {
         let Some((name, tail)) = rest.rsplit_once(word) else { continue };
-        let path = Path::Automatic { partial };
+        let path = AccessPath::Automatic { partial };
         if tail.is_empty() {
             return Some((name, path, None));
         }
@@ -187,7 +187,7 @@ fn index<'a>(rest: &'a str, known: &[&str], only_known: bool) -> Option<Found<'a
                     Some((_, other, than)) => (exists, weight) > (*other, *than),
                 };
                 if better {
-                    let path = Path::Index { name: index.to_owned(), covering };
+                    let path = AccessPath::Index { name: index.to_owned(), covering };
                     best = Some(((name, path, constraint.map(str::to_owned)), exists, weight));
                 }
             }

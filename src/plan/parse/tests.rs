@@ -1,5 +1,5 @@
 use super::{Hints, Row, nodes, step, tree};
-use crate::plan::tree::{Access, Path, Step, walk};
+use crate::plan::tree::{Access, AccessPath, Step, walk};
 
 const NEW: Hints<'static> = Hints { indexes: &[], old: false };
 const OLD: Hints<'static> = Hints { indexes: &[], old: true };
@@ -12,31 +12,37 @@ fn access(line: &str, hints: Hints<'_>) -> Access {
 }
 
 #[track_caller]
-fn check(line: &str, hints: Hints<'_>, name: &str, path: Path, constraint: Option<&str>) {
+fn check(line: &str, hints: Hints<'_>, name: &str, path: AccessPath, constraint: Option<&str>) {
     let access = access(line, hints);
     assert_eq!((access.name.as_str(), access.path, access.constraint.as_deref()), (name, path, constraint));
 }
 
-fn index(name: &str, covering: bool) -> Path {
-    Path::Index { name: name.to_owned(), covering }
+fn index(name: &str, covering: bool) -> AccessPath {
+    AccessPath::Index { name: name.to_owned(), covering }
 }
 
 #[test]
 fn the_ways_to_a_row_are_told_apart() {
-    check("SCAN t", NEW, "t", Path::Table, None);
-    check("SCAN main.t", NEW, "main.t", Path::Table, None);
+    check("SCAN t", NEW, "t", AccessPath::Table, None);
+    check("SCAN main.t", NEW, "main.t", AccessPath::Table, None);
     check("SCAN t USING INDEX i", NEW, "t", index("i", false), None);
     check("SEARCH t USING COVERING INDEX i (a=? AND b>?)", NEW, "t", index("i", true), Some("a=? AND b>?"));
     check("SEARCH t USING INDEX i (ANY(a) AND b=?)", NEW, "t", index("i", false), Some("ANY(a) AND b=?"));
     check("SEARCH t USING INDEX i ((a,b)>(?,?))", NEW, "t", index("i", false), Some("(a,b)>(?,?)"));
-    check("SEARCH t USING INTEGER PRIMARY KEY (rowid=?)", NEW, "t", Path::Rowid, Some("rowid=?"));
-    check("SEARCH t USING PRIMARY KEY (k=?)", NEW, "t", Path::PrimaryKey, Some("k=?"));
-    check("SEARCH t USING AUTOMATIC COVERING INDEX (x=?)", NEW, "t", Path::Automatic { partial: false }, Some("x=?"));
-    let partial = Path::Automatic { partial: true };
+    check("SEARCH t USING INTEGER PRIMARY KEY (rowid=?)", NEW, "t", AccessPath::Rowid, Some("rowid=?"));
+    check("SEARCH t USING PRIMARY KEY (k=?)", NEW, "t", AccessPath::PrimaryKey, Some("k=?"));
+    check(
+        "SEARCH t USING AUTOMATIC COVERING INDEX (x=?)",
+        NEW,
+        "t",
+        AccessPath::Automatic { partial: false },
+        Some("x=?"),
+    );
+    let partial = AccessPath::Automatic { partial: true };
     check("SEARCH t USING AUTOMATIC PARTIAL COVERING INDEX (x=?) LEFT-JOIN", NEW, "t", partial, Some("x=?"));
-    let path = Path::Virtual { number: "0".to_owned(), payload: "M1".to_owned() };
+    let path = AccessPath::Virtual { number: "0".to_owned(), payload: "M1".to_owned() };
     check("SCAN f VIRTUAL TABLE INDEX 0:M1", NEW, "f", path, None);
-    let path = Path::Virtual { number: "0xff".to_owned(), payload: String::new() };
+    let path = AccessPath::Virtual { number: "0xff".to_owned(), payload: String::new() };
     check("SCAN f VIRTUAL TABLE INDEX 0xff:", NEW, "f", path, None);
 }
 
@@ -53,10 +59,10 @@ fn the_words_before_3_36_are_known() {
     let found = access("SCAN TABLE orders AS o", OLD);
     assert_eq!((found.name.as_str(), found.alias.as_deref()), ("orders", Some("o")));
     check("SEARCH TABLE t USING INDEX i (a=?)", OLD, "t", index("i", false), Some("a=?"));
-    check("SCAN SUBQUERY 1", OLD, "SUBQUERY 1", Path::Table, None);
+    check("SCAN SUBQUERY 1", OLD, "SUBQUERY 1", AccessPath::Table, None);
     assert!(matches!(step("EXECUTE CORRELATED SCALAR SUBQUERY 2", OLD), Step::Subquery { correlated: true, .. }));
     // Later the same words are a name.
-    check("SCAN TABLE t", NEW, "TABLE t", Path::Table, None);
+    check("SCAN TABLE t", NEW, "TABLE t", AccessPath::Table, None);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{Growth, GrowthReport, Ran};
 use crate::error::{Error, ErrorKind};
-use crate::plan::{Node, Path, Scan, Step};
+use crate::plan::{AccessPath, Node, Scan, Step};
 
 /// How many queries of the code's are listed.
 const SHOWN: usize = 5;
@@ -79,6 +79,6 @@ fn in_a_row(numbers: &[u64]) -> String {
 /// Whether what a line of a plan does is more with more rows.
 fn grows(node: &Node) -> bool {
     let scans = matches!(node.scan, Some(Scan::Table | Scan::Index(_) | Scan::ForAutomaticIndex | Scan::VirtualTable));
-    let automatic = matches!(node.access().map(|access| &access.path), Some(Path::Automatic { .. }));
+    let automatic = matches!(node.access().map(|access| &access.path), Some(AccessPath::Automatic { .. }));
     scans || automatic || matches!(&node.step, Step::TempBTree(_) | Step::Subquery { correlated: true, .. })
 }

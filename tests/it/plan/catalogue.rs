@@ -10,7 +10,7 @@
 //! A plan that changed with SQLite has a section for each: `-- 3.51` holds from that version on. Lines of Bloom filters are
 //! left out, and so are the plans that need a module which this SQLite does not have.
 
-use sqlitmus::plan::{Facts, Node, Origin, Path, Plan, Scan, Step, explain};
+use sqlitmus::plan::{AccessPath, Facts, Node, Origin, Plan, Scan, Step, explain};
 use sqlitmus::rusqlite::StatementStatus;
 
 use super::{db, version};
@@ -68,7 +68,7 @@ fn what_is_said_of_a_query_is_so_when_it_runs() {
         let plan = explain(&db, sql);
         // Steps over a subquery's own rows are counted too, and those of a module and of count(*) are not.
         let is_plain = plan.lines().all(|node| match node.access() {
-            Some(access) => node.table.is_some() && !matches!(access.path, Path::Virtual { .. }),
+            Some(access) => node.table.is_some() && !matches!(access.path, AccessPath::Virtual { .. }),
             None => true,
         });
         if !sql.starts_with("SELECT") || !is_plain || sql.contains("count(*)") || sql.contains("OFFSET ?") {

@@ -1,6 +1,6 @@
 //! Names that look like the words of a plan.
 
-use sqlitmus::plan::{Path, explain};
+use sqlitmus::plan::{AccessPath, explain};
 
 use super::db;
 
@@ -53,7 +53,7 @@ fn an_index_is_found_whatever_it_is_called() {
         plan.assert_no_scan().assert_searches(name).assert_uses_index(&format!("{name} i"));
         let node = plan.lines().next().unwrap();
         let access = node.access().unwrap();
-        assert_eq!(access.path, Path::Index { name: format!("{name} i"), covering: false });
+        assert_eq!(access.path, AccessPath::Index { name: format!("{name} i"), covering: false });
         assert_eq!((access.name.as_str(), access.alias.as_deref()), (name, None), "{plan}");
         assert_eq!(access.constraint.as_deref(), Some(format!("{name}=?").as_str()), "{plan}");
     });
