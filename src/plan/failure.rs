@@ -2,7 +2,7 @@
 
 use super::advice::Goal;
 use super::tree::{self, Node, Scan, Step};
-use super::{Facts, Plan};
+use super::{Plan, PlanSource};
 use crate::error::{Error, ErrorKind};
 
 impl Plan {
@@ -83,7 +83,7 @@ impl Plan {
                 notes.extend(self.note_on_few_rows(node, guilty));
             }
         }
-        if self.facts == Facts::Text {
+        if self.source == PlanSource::Text {
             notes.push(format!(
                 "this is judged by the text of the plan alone: the bytecode of SQLite {} is not known",
                 self.sqlite_version()

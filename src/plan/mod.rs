@@ -27,7 +27,7 @@
 //!
 //! The text of `EXPLAIN QUERY PLAN` differs between versions of SQLite, and its words deceive: `SELECT min(x)` prints
 //! `SEARCH`. So [`explain`] reads the bytecode too, which says what each loop walks, and falls back to the text if the
-//! linked SQLite does not answer a known statement as it is known to: [`Plan::facts_from`].
+//! linked SQLite does not answer a known statement as it is known to: [`Plan::source`].
 //!
 //! # Which index would help
 //!
@@ -57,9 +57,9 @@ mod advice;
 mod assertions;
 mod bytecode;
 mod catalog;
-mod facts;
 mod failure;
 mod flow;
+mod loops;
 mod normal;
 mod parse;
 mod refused;
@@ -98,20 +98,20 @@ pub struct Plan {
     values: Vec<Value>,
     nodes: Vec<Node>,
     effects: Vec<Effect>,
-    facts: Facts,
+    source: PlanSource,
     catalog: Catalog,
     allowed: RefCell<Vec<String>>,
     /// The plan without statistics, if those that there are may be of a fixture.
     without_statistics: Option<Box<Plan>>,
 }
 
-/// What the loops of a plan are known from.
+/// The source of what a plan says about its loops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Facts {
-    /// From the bytecode: real tables, triggers and foreign-key actions, and what is really read as a whole.
+pub enum PlanSource {
+    /// The bytecode: the real tables, triggers and foreign-key actions, and what is read as a whole.
     Bytecode,
-    /// From the text of the plan alone, because this SQLite's bytecode is not as it is known.
+    /// The text of the plan alone, because this version of SQLite lists bytecode that sqlitmus does not know.
     Text,
 }
 
@@ -228,19 +228,19 @@ fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
     } else {
         None
     };
-    let (facts, effects) = match programs {
+    let (source, effects) = match programs {
         Some(programs) => {
-            let effects = facts::from_bytecode(connection, &catalog, &rows, &mut nodes, &programs);
-            (Facts::Bytecode, effects)
+            let effects = loops::from_bytecode(connection, &catalog, &rows, &mut nodes, &programs);
+            (PlanSource::Bytecode, effects)
         }
         None => {
-            facts::from_text(&catalog, &mut nodes);
-            (Facts::Text, Vec::new())
+            loops::from_text(&catalog, &mut nodes);
+            (PlanSource::Text, Vec::new())
         }
     };
     let nodes = parse::tree(&rows, nodes);
     let (sql, values, allowed) = (sql.to_owned(), Vec::new(), RefCell::default());
-    let mut plan = Plan { sql, values, nodes, effects, facts, catalog, allowed, without_statistics: None };
+    let mut plan = Plan { sql, values, nodes, effects, source, catalog, allowed, without_statistics: None };
     plan.plan_without_statistics(query);
     Ok(plan)
 }
@@ -266,9 +266,9 @@ impl Plan {
         &self.effects
     }
 
-    /// What the loops are known from.
-    pub fn facts_from(&self) -> Facts {
-        self.facts
+    /// The source of what the plan says about its loops.
+    pub fn source(&self) -> PlanSource {
+        self.source
     }
 
     /// The version of SQLite that made the plan, such as `3.54.1`.
@@ -317,7 +317,7 @@ impl fmt::Debug for Plan {
             .field("sql", &self.sql)
             .field("nodes", &self.nodes)
             .field("effects", &self.effects)
-            .field("facts", &self.facts)
+            .field("source", &self.source)
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::terms::Candidate;
 use crate::plan::assertions::{is_automatic, is_scan, sort_purpose};
 use crate::plan::tree::{AccessPath, Node, Step};
-use crate::plan::{Facts, Plan, explain_again};
+use crate::plan::{Plan, PlanSource, explain_again};
 use crate::schema::Schema;
 use crate::schema::bench::Bench;
 
@@ -160,7 +160,7 @@ impl<'a> Trials<'a> {
             let object = node.table.as_deref().and_then(|table| catalog.table(table));
             object.is_some_and(|object| object.database != 0)
         };
-        if plan.facts != Facts::Bytecode || plan.all().any(elsewhere) {
+        if plan.source != PlanSource::Bytecode || plan.all().any(elsewhere) {
             return None;
         }
         let bench = catalog.bench().ok()?;

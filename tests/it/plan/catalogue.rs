@@ -10,7 +10,7 @@
 //! A plan that changed with SQLite has a section for each: `-- 3.51` holds from that version on. Lines of Bloom filters are
 //! left out, and so are the plans that need a module which this SQLite does not have.
 
-use sqlitmus::plan::{AccessPath, Facts, Node, Origin, Plan, Scan, Step, explain};
+use sqlitmus::plan::{AccessPath, Node, Origin, Plan, PlanSource, Scan, Step, explain};
 use sqlitmus::rusqlite::StatementStatus;
 
 use super::{db, version};
@@ -30,7 +30,7 @@ fn every_kind_of_statement_is_understood() {
         let expected = sections.filter(|section| holds(section)).last().unwrap();
         let expected = expected.split_once('\n').map_or("", |(_, text)| text.trim());
         let plan = explain(&db, sql);
-        assert_eq!(plan.facts_from(), Facts::Bytecode);
+        assert_eq!(plan.source(), PlanSource::Bytecode);
         let found = shown(&plan);
         if found != expected {
             wrong.push_str(&format!("{sql}\n  expected:\n{expected}\n  found:\n{found}\n\n"));
