@@ -130,6 +130,8 @@ pub mod schema;
 pub mod sim;
 mod sql;
 pub mod suite;
+mod teardown;
+mod trace;
 pub mod workload;
 
 pub use db::{Profile, Template, TestDb};

@@ -8,8 +8,8 @@ use super::promise::Promise;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{self, Action, Files, KnownContents, SeededRandom};
-use crate::record::{Capture, Tap};
 use crate::sim::{Entry, Event, OpLog, Watch};
+use crate::trace::{Capture, TracedDatabase};
 
 /// What a run did to the disk.
 pub(super) struct Recording {
@@ -87,11 +87,11 @@ pub(super) fn record(base: &Address, action: &mut Action<'_>) -> Result<Recordin
     let mut connection = copy.connect()?;
     SeededRandom::on(&connection, 0)?;
     let mut promise = Promise::of(&connection)?;
-    let tap = Tap::on(&connection);
+    let traced = TracedDatabase::new(&connection);
     let start = log.len();
     let ended = {
         let _running = Running::set(&log);
-        tap.recording(capture, &mut connection, |connection| explore::run(action, connection))
+        traced.recording(capture, &mut connection, |connection| explore::run(action, connection))
     };
     explore::works_by_itself(ErrorKind::Crash, &ended, &connection, "power cut")?;
     // What was promised is what the profile says; but whether locks tell of commits, the action decides.

@@ -14,8 +14,8 @@ use super::image::{self, Functions, Image, MAIN};
 use super::keep::Place;
 use super::profile::Profile;
 use crate::error::{Error, Result, or_panic};
-use crate::record::Tap;
 use crate::sim::{Blocks, Clock, Disk};
+use crate::trace::TracedDatabase;
 
 /// A database that belongs to one test, and its first connection, to which it dereferences.
 ///
@@ -24,7 +24,7 @@ use crate::sim::{Blocks, Clock, Disk};
 pub struct TestDb {
     connection: Connection,
     /// Lets recordings see every connection to this database.
-    tap: Tap,
+    traced: TracedDatabase,
     profile: Profile,
     functions: Option<Functions>,
     path: PathBuf,
@@ -53,8 +53,19 @@ impl TestDb {
         let place = Place::take(caller)?;
         let path = PathBuf::from(format!("file:{}?vfs={}", disk.path_of(MAIN), disk.vfs_name()));
         let connection = connect(&disk, Path::new(&disk.path_of(MAIN)), &profile, functions)?;
-        let tap = Tap::on(&connection);
-        Ok(TestDb { connection, tap, profile, functions, path, place, disk, folder: None, fsync: false, checked: None })
+        let traced = TracedDatabase::new(&connection);
+        Ok(TestDb {
+            connection,
+            traced,
+            profile,
+            functions,
+            path,
+            place,
+            disk,
+            folder: None,
+            fsync: false,
+            checked: None,
+        })
     }
 
     #[track_caller]
@@ -80,10 +91,10 @@ impl TestDb {
         fill(&path)?;
         let disk = Disk::over_files(fsync);
         let connection = connect(&disk, &path, &profile, functions)?;
-        let tap = Tap::on(&connection);
+        let traced = TracedDatabase::new(&connection);
         Ok(TestDb {
             connection,
-            tap,
+            traced,
             profile,
             functions,
             path,
@@ -240,33 +251,29 @@ impl TestDb {
         self.functions
     }
 
-    /// What is wrong with the database, now that its test has ended well and if somebody asked.
-    fn verdict(&self) -> Option<Error> {
-        // A test that has failed already says why. A second panic would end the process instead.
-        if std::thread::panicking() {
-            return None;
+    /// Whether it is checked when it is dropped; `None` leaves the decision to the environment.
+    pub(crate) fn is_checked(&self) -> Option<bool> {
+        self.checked
+    }
+
+    /// The line of the test that asked for the database.
+    pub(crate) fn caller(&self) -> &'static Location<'static> {
+        self.place.caller()
+    }
+
+    /// Writes the database as a file and says where, if that is wanted; `failed` when something was found wrong with it.
+    pub(crate) fn keep_if_wanted(&self, failed: bool) {
+        if self.place.is_wanted(failed) {
+            self.place.keep("", self.snapshot());
         }
-        let by_environment = || crate::env::settings().is_ok_and(|settings| settings.check);
-        let asked_by = match self.checked {
-            Some(true) => "Template::checked()",
-            None if by_environment() => "SQLITMUS_CHECK",
-            Some(false) | None => return None,
-        };
-        if !self.connection.is_autocommit() {
-            // As closing the connection does: what is not committed is not what the test leaves.
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
-        let caller = self.place.caller();
-        let made_at = format!("made at {}:{}, checked when its test ended ({asked_by})", caller.file(), caller.line());
-        self.try_check().err().map(|error| error.note(made_at))
     }
 
     pub(crate) fn profile(&self) -> &Profile {
         &self.profile
     }
 
-    pub(crate) fn tap(&self) -> &Tap {
-        &self.tap
+    pub(crate) fn traced(&self) -> &TracedDatabase {
+        &self.traced
     }
 
     pub(crate) fn address(&self) -> Address {
@@ -333,30 +340,6 @@ impl Deref for Committed {
 
     fn deref(&self) -> &Connection {
         &self.connection
-    }
-}
-
-impl Drop for TestDb {
-    fn drop(&mut self) {
-        let unwritten = self.write_ledger().err();
-        let failure = self.verdict();
-        if self.place.is_wanted(failure.is_some()) {
-            self.place.keep("", self.snapshot());
-        }
-        // Last: the fields are dropped all the same, and what else the test holds is dropped by a panic.
-        if let Some(error) = failure.or(unwritten) {
-            say_or_panic(error);
-        }
-    }
-}
-
-/// A test that fails already must not panic again, which would end the process.
-#[expect(clippy::print_stderr, reason = "the line belongs to the output of the test, which the runner captures")]
-fn say_or_panic(error: Error) {
-    if std::thread::panicking() {
-        eprintln!("note: {error}");
-    } else {
-        panic!("{error}");
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ffi};
 
-use crate::record::Capture;
 use crate::sim::{Blocks, Op, Refused, Watch, WriteLocks, allocator};
+use crate::trace::Capture;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -27,8 +27,8 @@ use crate::explore::{
     self, Action, ActionEnd, ContentMatch, Failure, Files, Invariant, KnownContents, OriginalGuard, SeededRandom,
 };
 use crate::progress::Progress;
-use crate::record::{Capture, Tap};
 use crate::sim::{Disk, Watch, allocator};
+use crate::trace::{Capture, TracedDatabase};
 
 /// What is asked for.
 #[derive(Default)]
@@ -252,9 +252,8 @@ impl Sweeper<'_, '_> {
         copy.disk().gate().set(Some(Arc::clone(&injector) as Arc<dyn Watch>));
         injector.arm(&mut connection);
         let mut ended = match capture.clone() {
-            Some(capture) => {
-                Tap::on(&connection).recording(capture, &mut connection, |connection| explore::run(action, connection))
-            }
+            Some(capture) => TracedDatabase::new(&connection)
+                .recording(capture, &mut connection, |connection| explore::run(action, connection)),
             None => explore::run(action, &mut connection),
         };
         injector.disarm(&mut connection);

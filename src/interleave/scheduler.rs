@@ -16,8 +16,8 @@ use rusqlite::{Connection, ffi};
 use super::locks::{self, Locks, Refusal};
 use super::schedules::{Choices, Chooser, Decision, Grain, bit, bits};
 use super::stall::StallDetector;
-use crate::record::Listener;
 use crate::sim::{Clock, Op, Refused, Watch};
+use crate::trace::{Listener, listen};
 
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,7 +210,7 @@ impl Scheduler {
         let mut state = self.lock();
         state.tasks[task].thread = thread;
         drop(self.wait_for_turn(state, task));
-        let listening = crate::record::listen(Arc::new(StatementListener { scheduler: Arc::clone(self), task }));
+        let listening = listen(Arc::new(StatementListener { scheduler: Arc::clone(self), task }));
         let outcome = action(&mut connection);
         drop(listening);
         CURRENT_TASK.set(None);

@@ -13,7 +13,7 @@ use crate::check::{Digest, try_digest};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{SeededRandom, caught};
-use crate::record::Tap;
+use crate::trace::TracedDatabase;
 
 /// What a task does: what it returns, or the error that it returns, as text.
 pub(super) type Action = Arc<dyn Fn(&mut Connection, Remedy) -> Result<String, String> + Send + Sync>;
@@ -108,11 +108,11 @@ impl TaskThreads {
     ) -> Result<Run> {
         let database = base.fork();
         let mut connections = Vec::new();
-        let mut tap = None;
+        let mut traced = None;
         for task in participants {
             let mut connection = database.connect()?;
-            if tap.is_none() {
-                tap = Some(Tap::on(&connection).with_ends(&connection));
+            if traced.is_none() {
+                traced = Some(TracedDatabase::new(&connection).with_ends(&connection));
             }
             prepare(&mut connection, *task, remedy)?;
             connections.push(connection);

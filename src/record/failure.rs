@@ -1,8 +1,8 @@
 //! How failed assertions about queries read.
 
 use super::queries::{Group, Queries};
-use super::query::Query;
 use crate::error::{Error, ErrorKind};
+use crate::trace::Query;
 
 /// How many lines of one kind a failure shows.
 const SHOWN: usize = 10;

@@ -89,15 +89,10 @@
 //! - A database that is never dropped, in a `static` or after `std::process::exit`, adds nothing. `ledger.txt.lock` beside
 //!   the file is for the processes to wait at; delete it when no test runs.
 
-mod capture;
 mod failure;
-mod hook;
 mod ledger;
-mod modules;
 mod queries;
-mod query;
 mod scans;
-mod site;
 mod tables;
 
 use std::fmt;
@@ -105,14 +100,13 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-pub(crate) use self::capture::Capture;
-use self::hook::Recorded;
-pub(crate) use self::hook::{Listener, Tap, listen};
+pub(crate) use self::ledger::write_ledger;
 pub use self::ledger::{ChangedStatement, Ledger, LedgerDiff, LedgerPlan, LedgerStatement, compare_ledgers};
 pub use self::queries::Queries;
-pub use self::query::Query;
 use crate::db::{Address, TestDb};
 use crate::error::{Result, or_panic};
+pub use crate::trace::Query;
+use crate::trace::{Capture, RecordingGuard, total_changes};
 
 impl TestDb {
     /// Runs `f` and tells what ran meanwhile on all connections to this database.
@@ -165,14 +159,14 @@ pub struct Recorder<'a> {
     db: &'a TestDb,
     address: Address,
     capture: Arc<Capture>,
-    recorded: Recorded<'a>,
+    recorded: RecordingGuard<'a>,
 }
 
 impl<'a> Recorder<'a> {
     /// Starts a recording of all connections to `db`.
     pub fn start(db: &'a TestDb) -> Recorder<'a> {
         let capture = Arc::new(Capture::default());
-        let recorded = db.tap().start(db, Arc::clone(&capture));
+        let recorded = db.traced().start(db, Arc::clone(&capture));
         Recorder { db, address: db.address(), capture, recorded }
     }
 
@@ -189,8 +183,8 @@ impl<'a> Recorder<'a> {
     }
 
     fn end<R>(self, connection: &Connection, value: R) -> Queries<R> {
-        self.capture.settle(hook::total_changes(connection));
-        self.capture.settle(hook::total_changes(self.db));
+        self.capture.settle(total_changes(connection));
+        self.capture.settle(total_changes(self.db));
         let complete = self.recorded.hears(connection);
         drop(self.recorded);
         Queries::new(value, self.capture.take(), complete, self.address)

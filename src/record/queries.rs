@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
-use super::query::Query;
 use super::{failure, scans, tables};
 use crate::db::Address;
 use crate::error::{Result, or_panic};
 use crate::sql;
+use crate::trace::Query;
 
 /// What some code ran, and what it returned. `Display` lists each query once in its normal form, in the order of their
 /// first runs, with how many times it ran.

@@ -4,11 +4,11 @@ use rusqlite::Connection;
 
 use super::failure;
 use super::queries::Group;
-use super::query::Query;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan;
 use crate::sql;
+use crate::trace::Query;
 
 pub(super) fn check(groups: &[Group<'_>], address: &Address, allowed: &[String]) -> Result<()> {
     let mut connection = None;

@@ -8,9 +8,9 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use super::failure;
 use super::queries::Group;
-use super::query::Query;
 use crate::db::Address;
 use crate::error::{Refusal, Result};
+use crate::trace::Query;
 
 const SCHEMA: &str = "sqlite_schema";
 

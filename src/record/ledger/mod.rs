@@ -21,7 +21,6 @@
 //! - A ledger that cannot be written fails the test: a statement that is missing without a word would be read as gone.
 
 mod diff;
-mod gather;
 mod text;
 mod write;
 
@@ -30,7 +29,7 @@ use std::fmt;
 use std::path::Path;
 
 pub use self::diff::{ChangedStatement, LedgerDiff, compare_ledgers};
-pub(super) use self::gather::Gathered;
+pub(crate) use self::write::write_ledger;
 use crate::env;
 use crate::error::{Error, Result};
 

@@ -11,7 +11,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 use xxhash_rust::xxh64::{Xxh64, xxh64};
 
-use super::gather::{Forms, Text};
 use super::{Ledger, LedgerPlan, text};
 use crate::db::TestDb;
 use crate::env;
@@ -20,6 +19,7 @@ use crate::lock;
 use crate::own;
 use crate::plan;
 use crate::sql::quote_identifier;
+use crate::trace::{StatementText, TextsByForm};
 
 /// What this process has done already, so that the thousandth test that runs the same statements costs next to nothing.
 #[derive(Default)]
@@ -32,31 +32,28 @@ struct Done {
 
 static DONE: Mutex<Option<Done>> = Mutex::new(None);
 
-impl TestDb {
-    /// Writes what was run on this database into the ledger, if there is one.
-    pub(crate) fn write_ledger(&self) -> Result<()> {
-        let Some(forms) = self.tap().gathered().map(|gathered| gathered.take()).filter(|forms| !forms.is_empty())
-        else {
-            return Ok(());
-        };
-        let Some(path) = &env::settings()?.ledger else { return Ok(()) };
-        let _own = own::statements();
-        let mut explainer = Explainer { db: self, ground: ground(self), another: None, explained: Vec::new() };
-        let found = explainer.ledger(&forms)?;
-        let mut plans: Vec<u64> = Vec::new();
-        for statement in found.iter() {
-            plans.extend(statement.plans().map(|plan| xxh64(format!("{plan}\n{}", statement.sql()).as_bytes(), 0)));
-        }
-        let is_written = done(|done| plans.iter().all(|plan| done.written.contains(plan)));
-        if !is_written {
-            write(&env::package_dir().join(path), &found)?;
-        }
-        done(|done| {
-            done.written.extend(plans);
-            done.explained.extend(explainer.explained);
-        });
-        Ok(())
+/// Adds what was run on this database to the ledger, if one is written.
+pub(crate) fn write_ledger(db: &TestDb) -> Result<()> {
+    let Some(forms) = db.traced().gathered().map(|gathered| gathered.take()).filter(|forms| !forms.is_empty()) else {
+        return Ok(());
+    };
+    let Some(path) = &env::settings()?.ledger else { return Ok(()) };
+    let _own = own::statements();
+    let mut explainer = Explainer { db, ground: ground(db), another: None, explained: Vec::new() };
+    let found = explainer.ledger(&forms)?;
+    let mut plans: Vec<u64> = Vec::new();
+    for statement in found.iter() {
+        plans.extend(statement.plans().map(|plan| xxh64(format!("{plan}\n{}", statement.sql()).as_bytes(), 0)));
     }
+    let is_written = done(|done| plans.iter().all(|plan| done.written.contains(plan)));
+    if !is_written {
+        write(&env::package_dir().join(path), &found)?;
+    }
+    done(|done| {
+        done.written.extend(plans);
+        done.explained.extend(explainer.explained);
+    });
+    Ok(())
 }
 
 fn done<R>(f: impl FnOnce(&mut Done) -> R) -> R {
@@ -76,7 +73,7 @@ struct Explainer<'a> {
 
 impl Explainer<'_> {
     /// What is not known of these statements.
-    fn ledger(&mut self, forms: &Forms) -> Result<Ledger> {
+    fn ledger(&mut self, forms: &TextsByForm) -> Result<Ledger> {
         let mut found = Ledger::default();
         for (form, texts) in forms {
             for text in texts {
@@ -86,7 +83,7 @@ impl Explainer<'_> {
         Ok(found)
     }
 
-    fn add(&mut self, found: &mut Ledger, form: &str, text: &Text) {
+    fn add(&mut self, found: &mut Ledger, form: &str, text: &StatementText) {
         let known = self.is_explained(&text.sql);
         let mut without_values = None;
         let depends_on_values = known.unwrap_or_else(|| {

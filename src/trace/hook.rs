@@ -1,33 +1,28 @@
-//! How SQLite tells what it runs: a trace hook on every connection to a database of a test.
+//! The trace hook: how SQLite reports what it runs.
 //!
-//! SQLite calls an automatic extension for each connection that anybody in the process opens. Ours looks at the file's
-//! name; if the file is the database of a test, it sets the hook, whatever driver opened it. So the hook is there before a
-//! recording starts, and what a pool opened long ago is seen as well. While nothing is recorded, the callback costs a
-//! relaxed load.
+//! SQLite calls an automatic extension for each connection that anything in the process opens. Ours looks at the name of
+//! the file. If the file is the database of a test, it sets the hook, whatever driver opened the connection. So the hook is
+//! in place before a recording starts, and a recording sees the connections that a pool opened long ago. While nothing is
+//! recorded, the callback costs a relaxed load.
 //!
-//! To tell the end of a statement, SQLite asks the clock twice, which costs more than our callback. So the first connection
-//! of a database listens to the starts alone, until a recording begins on the thread that has it. All others listen to
-//! both from the start: they may be on other threads by then, where nobody else may set their hook.
-//!
-//! The hook's context is the number of the database and never a pointer: SQLite tells too early, or not at all, when a
-//! connection is gone, and a number may be looked up at any time.
+//! To report the end of a statement, SQLite reads the clock twice, which costs more than our callback. So the first
+//! connection of a database reports only starts until a recording begins on the thread that has it. All other connections
+//! report starts and ends from the beginning: they may be on other threads by then, where nobody else may set their hook.
 #![allow(unsafe_code, reason = "the hooks that rusqlite offers see only rusqlite's own connections, one at a time")]
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ffi::{CStr, c_void};
-use std::marker::PhantomData;
 use std::os::raw::{c_char, c_int, c_uint};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
 
-use super::capture::{Capture, Counters, Finished, STILL_HERE, Started};
-use super::ledger::Gathered;
-use super::modules;
+use super::capture::{Capture, STILL_HERE};
+use super::events::{Counters, Finished, Started};
+use super::gather::GatheredStatements;
+use super::registry::{self, ListedCapture, ListedDatabase};
+use super::{listener, modules};
 use crate::sim::allocator;
 use crate::{env, own};
 
@@ -35,7 +30,7 @@ use crate::{env, own};
 const TRACE_STMT: c_uint = 1;
 const TRACE_PROFILE: c_uint = 2;
 const TRACE_CLOSE: c_uint = 8;
-/// What a connection listens to that only waits for a recording.
+/// The events of a connection that only waits for a recording.
 const STARTS: c_uint = TRACE_STMT | TRACE_CLOSE;
 const STATUS_FULLSCAN_STEP: c_int = 1;
 const STATUS_SORT: c_int = 2;
@@ -43,140 +38,85 @@ const STATUS_AUTOINDEX: c_int = 3;
 const STATUS_VM_STEP: c_int = 4;
 const STATUS_REPREPARE: c_int = 5;
 
-/// The databases of tests, by the name that SQLite has for their file.
-static DATABASES: RwLock<BTreeMap<Vec<u8>, usize>> = RwLock::new(BTreeMap::new());
-static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
-
-/// What is being recorded, by the number of its database.
-static CAPTURES: RwLock<Vec<(usize, Arc<Capture>)>> = RwLock::new(Vec::new());
-/// The statements that a ledger gathers, by the number of their database.
-static GATHERED: RwLock<BTreeMap<usize, Arc<Gathered>>> = RwLock::new(BTreeMap::new());
-/// How many both of those are, and how many threads listen. A callback that sees nought does nothing.
-static RECORDING: AtomicUsize = AtomicUsize::new(0);
-
-/// Hears of the statements that its own thread runs, while they run: it may keep the thread waiting in there.
-pub(crate) trait Listener {
-    /// A statement of the app's begins. `text` gives its SQL, with the values that are bound.
-    fn starts(&self, text: &dyn Fn() -> String);
-    /// A statement has run to its end, or is about to be reset.
-    fn ends(&self);
-}
-
-thread_local! {
-    static LISTENER: RefCell<Option<Arc<dyn Listener>>> = const { RefCell::new(None) };
-}
-
-/// Lets `listener` hear of this thread's statements on every connection that carries the hook, until the guard is dropped.
-pub(crate) fn listen(listener: Arc<dyn Listener>) -> Listening {
-    LISTENER.set(Some(listener));
-    RECORDING.fetch_add(1, Ordering::SeqCst);
-    Listening { _of_this_thread: PhantomData }
-}
-
-/// This thread is listened to.
-pub(crate) struct Listening {
-    _of_this_thread: PhantomData<*const ()>,
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        RECORDING.fetch_sub(1, Ordering::SeqCst);
-        let _ = LISTENER.try_with(RefCell::take);
-    }
-}
-
 /// A database whose connections carry the hook, from its first connection on.
-pub(crate) struct Tap {
-    number: usize,
-    file: Vec<u8>,
-    gathered: Option<Arc<Gathered>>,
+pub(crate) struct TracedDatabase {
+    listed: ListedDatabase,
 }
 
-impl Tap {
-    /// Sets the hook on the first connection of a database, and on all to the same file that are opened while this lives.
-    pub(crate) fn on(connection: &Connection) -> Tap {
+impl TracedDatabase {
+    /// Sets the hook on the first connection of a database, and on all connections to the same file that are opened while
+    /// this lives.
+    pub(crate) fn new(first: &Connection) -> TracedDatabase {
         // SAFETY: the entry point stays valid for the life of the process. SQLite keeps it once however often it is added;
         // it is added each time because an app may reset the list.
         let added = unsafe { ffi::sqlite3_auto_extension(Some(opened)) };
         debug_assert_eq!(added, ffi::SQLITE_OK, "SQLite takes an automatic extension");
-        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+        let number = registry::next_number();
         // SAFETY: the connection is open, and borrowed for longer than the name is looked at.
         let file = unsafe {
-            let handle = connection.handle();
+            let handle = first.handle();
             trace(handle, number, STARTS);
             file_of(handle).to_bytes().to_vec()
         };
-        DATABASES.write().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), number);
-        let is_gathering = env::settings().is_ok_and(|settings| settings.ledger.is_some());
-        let gathered = is_gathering.then(|| {
-            let gathered = Arc::<Gathered>::default();
-            GATHERED.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&gathered));
-            RECORDING.fetch_add(1, Ordering::SeqCst);
-            gathered
-        });
-        Tap { number, file, gathered }
+        let has_ledger = env::settings().is_ok_and(|settings| settings.ledger.is_some());
+        TracedDatabase { listed: ListedDatabase::new(number, file, has_ledger) }
     }
 
-    /// What was run on the database so far, if a ledger wants to know.
-    pub(super) fn gathered(&self) -> Option<&Gathered> {
-        self.gathered.as_deref()
+    /// Returns what was run on the database so far, if a ledger is written.
+    pub(crate) fn gathered(&self) -> Option<&GatheredStatements> {
+        self.listed.gathered()
     }
 
-    /// Records into `capture` what `f` runs on the first connection, which is the one that this was set on.
+    /// Records into `capture` what `f` runs on `first`, the connection that [`new`](TracedDatabase::new) was given.
     pub(crate) fn recording<R>(
         &self,
         capture: Arc<Capture>,
         first: &mut Connection,
         f: impl FnOnce(&mut Connection) -> R,
     ) -> R {
-        let _listed = Listed::of(self.number, capture);
-        // SAFETY: the connection is open and borrowed by this thread alone.
-        unsafe { trace(first.handle(), self.number, STARTS | TRACE_PROFILE) };
+        let _listed = ListedCapture::new(self.listed.number, capture);
+        self.report_ends(first);
         f(first)
     }
 
-    /// Lets the first connection tell the ends of statements too, as the others do.
-    pub(crate) fn with_ends(self, first: &Connection) -> Tap {
-        // SAFETY: the connection is open and borrowed, so that no other thread has it.
-        unsafe { trace(first.handle(), self.number, STARTS | TRACE_PROFILE) };
+    /// Makes the first connection report the ends of statements too, as all others do.
+    pub(crate) fn with_ends(self, first: &Connection) -> TracedDatabase {
+        self.report_ends(first);
         self
     }
 
-    /// Records into `capture` until the guard is dropped.
-    pub(crate) fn start<'a>(&self, first: &'a Connection, capture: Arc<Capture>) -> Recorded<'a> {
-        let recorded = Recorded { number: self.number, first, listed: Listed::of(self.number, capture) };
-        recorded.listen(STARTS | TRACE_PROFILE);
-        recorded
+    fn report_ends(&self, first: &Connection) {
+        // SAFETY: the connection is open and borrowed, so that no other thread has it.
+        unsafe { trace(first.handle(), self.listed.number, STARTS | TRACE_PROFILE) };
     }
-}
 
-impl Drop for Tap {
-    fn drop(&mut self) {
-        DATABASES.write().unwrap_or_else(PoisonError::into_inner).remove(&self.file);
-        if self.gathered.is_some() {
-            RECORDING.fetch_sub(1, Ordering::SeqCst);
-            GATHERED.write().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
-        }
+    /// Records into `capture` until the guard is dropped.
+    pub(crate) fn start<'a>(&self, first: &'a Connection, capture: Arc<Capture>) -> RecordingGuard<'a> {
+        let number = self.listed.number;
+        let guard = RecordingGuard { number, first, listed: ListedCapture::new(number, capture) };
+        guard.report(STARTS | TRACE_PROFILE);
+        guard
     }
 }
 
 /// Ends a recording when it is dropped.
-pub(crate) struct Recorded<'a> {
+pub(crate) struct RecordingGuard<'a> {
     number: usize,
     /// The first connection of the database.
     first: &'a Connection,
-    listed: Listed,
+    listed: ListedCapture,
 }
 
-impl Recorded<'_> {
-    /// Whether the hook of a connection is still ours. A hook cannot be asked for, but if it is ours, it tells what runs.
+impl RecordingGuard<'_> {
+    /// Returns true if the hook of a connection is still ours. SQLite does not return the hook that is set; but ours
+    /// reports what runs.
     pub(crate) fn hears(&self, connection: &Connection) -> bool {
         let _own = own::statements();
-        self.listed.0.hears(|| connection.query_row(STILL_HERE, [], |_| Ok(())).is_ok())
+        self.listed.capture.hears(|| connection.query_row(STILL_HERE, [], |_| Ok(())).is_ok())
     }
 
-    /// Sets what the first connection listens to, unless the app has set a hook of its own there.
-    fn listen(&self, mask: c_uint) {
+    /// Sets which events the first connection reports, unless the app has replaced the hook there.
+    fn report(&self, mask: c_uint) {
         if self.hears(self.first) {
             // SAFETY: the connection is open and borrowed, and it is no other thread's: a reference to it cannot leave the
             // thread that has it.
@@ -185,37 +125,16 @@ impl Recorded<'_> {
     }
 }
 
-impl Drop for Recorded<'_> {
+impl Drop for RecordingGuard<'_> {
     fn drop(&mut self) {
-        let captures = CAPTURES.read().unwrap_or_else(PoisonError::into_inner);
-        let is_last = captures.iter().filter(|(number, _)| *number == self.number).count() == 1;
-        drop(captures);
+        let is_last = registry::captures().iter().filter(|(number, _)| *number == self.number).count() == 1;
         if is_last {
-            self.listen(STARTS);
+            self.report(STARTS);
         }
     }
 }
 
-/// A capture on the list, until this is dropped.
-struct Listed(Arc<Capture>);
-
-impl Listed {
-    fn of(number: usize, capture: Arc<Capture>) -> Listed {
-        CAPTURES.write().unwrap_or_else(PoisonError::into_inner).push((number, Arc::clone(&capture)));
-        RECORDING.fetch_add(1, Ordering::SeqCst);
-        Listed(capture)
-    }
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        RECORDING.fetch_sub(1, Ordering::SeqCst);
-        let mut captures = CAPTURES.write().unwrap_or_else(PoisonError::into_inner);
-        captures.retain(|(_, capture)| !Arc::ptr_eq(capture, &self.0));
-    }
-}
-
-/// How many rows the connection has changed since it was opened, as far as 32 bits hold it.
+/// Returns the address of a connection, and how many rows it has changed since it was opened, as far as 32 bits hold it.
 pub(crate) fn total_changes(connection: &Connection) -> (usize, u32) {
     // SAFETY: the connection is open and borrowed, and it belongs to this thread.
     unsafe {
@@ -257,8 +176,7 @@ unsafe extern "C" fn opened(
         if file.is_empty() {
             return;
         }
-        let number = DATABASES.read().unwrap_or_else(PoisonError::into_inner).get(file).copied();
-        if let Some(number) = number {
+        if let Some(number) = registry::number_of(file) {
             // SAFETY: as above.
             unsafe { trace(db, number, STARTS | TRACE_PROFILE) };
         }
@@ -270,7 +188,7 @@ unsafe extern "C" fn opened(
 
 /// Called by SQLite when a statement starts, when it ends, and when a connection closes.
 unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_void, more: *mut c_void) -> c_int {
-    if RECORDING.load(Ordering::Relaxed) == 0 {
+    if !registry::is_anything_wanted() {
         return 0;
     }
     let number = context.addr();
@@ -283,7 +201,7 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
             // SAFETY: for this event SQLite hands over the statement and its text.
             unsafe { gather(number, about.cast(), more.cast()) };
         }
-        let captures = CAPTURES.read().unwrap_or_else(PoisonError::into_inner);
+        let captures = registry::captures();
         let mut mine = captures.iter().filter(|(of, _)| *of == number).map(|(_, capture)| &**capture).peekable();
         match kind {
             _ if mine.peek().is_none() => {}
@@ -299,9 +217,9 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
             }
             _ => {}
         }
-        // Last, and with nothing held: whoever listens may let other threads run first.
+        // Last, and with nothing held: a listener may let other threads run first.
         drop(captures);
-        let Ok(Some(listener)) = LISTENER.try_with(|listener| listener.borrow().clone()) else { return };
+        let Some(listener) = listener::of_this_thread() else { return };
         match kind {
             TRACE_STMT => {
                 let statement: *mut ffi::sqlite3_stmt = about.cast();
@@ -340,17 +258,17 @@ unsafe fn is_of_a_module(kind: c_uint, statement: *mut ffi::sqlite3_stmt, text: 
 /// # Safety
 /// `statement` is the statement of a callback and `text` a string that ends in NUL.
 unsafe fn gather(number: usize, statement: *mut ffi::sqlite3_stmt, text: *const c_char) {
-    let gathered = GATHERED.read().unwrap_or_else(PoisonError::into_inner);
-    let Some(gathered) = gathered.get(&number).filter(|_| !own::are_running()) else { return };
-    // SAFETY: the caller's.
-    let own_text = unsafe { ffi::sqlite3_sql(statement) };
-    // What is not the statement's own text tells of a trigger, or of a statement that runs within another.
-    if ptr::eq(own_text, text) {
+    registry::with_gathered(number, |gathered| {
+        // SAFETY: the caller's. A text that is not the statement's own announces a trigger, or a statement that runs
+        // within another.
+        if own::are_running() || !ptr::eq(unsafe { ffi::sqlite3_sql(statement) }, text) {
+            return;
+        }
         // SAFETY: the caller's.
         let sql = unsafe { CStr::from_ptr(text) }.to_string_lossy();
         // SAFETY: the caller's.
         gathered.note(&sql, || unsafe { expanded(statement) });
-    }
+    });
 }
 
 /// The statement with its values in place of its parameters. `None` where it has no parameters, and where the text would

@@ -17,31 +17,31 @@ const MOST_KNOWN: usize = 10_000;
 
 /// What was run on one database.
 #[derive(Default)]
-pub(in crate::record) struct Gathered {
-    state: Mutex<State>,
+pub(crate) struct GatheredStatements {
+    state: Mutex<GatherState>,
 }
 
 #[derive(Default)]
-struct State {
+struct GatherState {
     /// Texts that were run, and of how many more runs the values are wanted.
     known: BTreeMap<String, u8>,
-    forms: Forms,
+    forms: TextsByForm,
 }
 
 /// Texts by their normal form.
-pub(super) type Forms = BTreeMap<String, Vec<Text>>;
+pub(crate) type TextsByForm = BTreeMap<String, Vec<StatementText>>;
 
 /// A statement as it was prepared.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Text {
-    pub(super) sql: String,
+pub(crate) struct StatementText {
+    pub(crate) sql: String,
     /// The statement with the values of its first runs.
-    pub(super) with_values: Vec<String>,
+    pub(crate) with_values: Vec<String>,
 }
 
-impl Gathered {
+impl GatheredStatements {
     /// Called for each run of a statement, within SQLite's callback.
-    pub(in crate::record) fn note(&self, text: &str, with_values: impl FnOnce() -> Option<String>) {
+    pub(super) fn note(&self, text: &str, with_values: impl FnOnce() -> Option<String>) {
         let mut state = self.lock();
         match state.known.get_mut(text) {
             Some(0) => return,
@@ -59,16 +59,16 @@ impl Gathered {
     }
 
     /// Everything so far, and begins anew.
-    pub(super) fn take(&self) -> Forms {
+    pub(crate) fn take(&self) -> TextsByForm {
         std::mem::take(&mut *self.lock()).forms
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, GatherState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl GatherState {
     /// Whether the values of this first run are wanted.
     fn add(&mut self, text: &str) -> bool {
         if self.known.len() == MOST_KNOWN {
@@ -78,7 +78,7 @@ impl State {
             let texts = self.forms.entry(sql::normalized(text)).or_default();
             let is_new = texts.len() < MOST_TEXTS && texts.iter().all(|known| known.sql != text);
             if is_new {
-                texts.push(Text { sql: text.to_owned(), with_values: Vec::new() });
+                texts.push(StatementText { sql: text.to_owned(), with_values: Vec::new() });
             }
             is_new
         };
@@ -98,15 +98,15 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::{Forms, Gathered, LONGEST_WITH_VALUES, MOST_KNOWN, MOST_TEXTS};
+    use super::{GatheredStatements, LONGEST_WITH_VALUES, MOST_KNOWN, MOST_TEXTS, TextsByForm};
 
-    fn texts(forms: &Forms, form: &str) -> Vec<String> {
+    fn texts(forms: &TextsByForm, form: &str) -> Vec<String> {
         forms[form].iter().map(|text| text.sql.clone()).collect()
     }
 
     #[test]
     fn a_text_is_kept_once_with_the_values_of_its_first_runs() {
-        let gathered = Gathered::default();
+        let gathered = GatheredStatements::default();
         for number in [1, 1, 2, 3, 4, 5] {
             gathered.note("SELECT ?1", || Some(format!("SELECT {number}")));
         }
@@ -116,12 +116,12 @@ mod tests {
         assert_eq!(texts(&forms, "SELECT ?"), ["SELECT ?1", "SELECT ?2", "SELECT 3"]);
         assert_eq!(forms["SELECT ?"][0].with_values, ["SELECT 1", "SELECT 2", "SELECT 3"]);
         assert!(forms["SELECT ?"][1..].iter().all(|text| text.with_values.is_empty()));
-        assert_eq!(gathered.take(), Forms::new());
+        assert_eq!(gathered.take(), TextsByForm::new());
     }
 
     #[test]
     fn what_has_no_plan_is_left_out() {
-        let gathered = Gathered::default();
+        let gathered = GatheredStatements::default();
         for text in ["BEGIN", "PRAGMA user_version", "CREATE TABLE t(x)", "", "-- nothing", "/* c */ values (1)"] {
             gathered.note(text, || None);
         }
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn any_number_of_texts_stays_small() {
-        let gathered = Gathered::default();
+        let gathered = GatheredStatements::default();
         for number in 0..MOST_KNOWN + 10 {
             gathered.note(&format!("SELECT {number}"), || None);
         }

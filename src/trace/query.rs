@@ -4,7 +4,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::time::Duration;
 
-use super::capture::{Counters, Started};
+use super::events::{Counters, Started};
 use super::site;
 use crate::sql;
 
@@ -20,11 +20,11 @@ pub struct Query {
     duration: Duration,
     counters: Counters,
     changes: u64,
-    state: State,
+    state: QueryState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum QueryState {
     Running,
     /// Reset before its end. What it changed is known when the connection runs something else.
     Uncounted,
@@ -44,7 +44,7 @@ impl Query {
             duration: Duration::ZERO,
             counters: Counters::default(),
             changes: 0,
-            state: State::Running,
+            state: QueryState::Running,
         }
     }
 
@@ -52,13 +52,13 @@ impl Query {
         self.duration = duration;
         self.counters = counters;
         self.changes += u64::from(changes);
-        self.state = if is_halted || self.reads_only { State::Done } else { State::Uncounted };
+        self.state = if is_halted || self.reads_only { QueryState::Done } else { QueryState::Uncounted };
     }
 
     pub(super) fn add_changes(&mut self, changes: u32) {
         self.changes += u64::from(changes);
-        if self.state == State::Uncounted {
-            self.state = State::Done;
+        if self.state == QueryState::Uncounted {
+            self.state = QueryState::Done;
         }
     }
 
@@ -101,8 +101,8 @@ impl Query {
     pub fn rows_changed(&self) -> Option<u64> {
         match self.state {
             _ if self.reads_only => Some(0),
-            State::Done => Some(self.changes),
-            State::Running | State::Uncounted => None,
+            QueryState::Done => Some(self.changes),
+            QueryState::Running | QueryState::Uncounted => None,
         }
     }
 
@@ -113,7 +113,7 @@ impl Query {
 
     /// Whether it had ended when the recording ended. If not, its counters are nought.
     pub fn is_finished(&self) -> bool {
-        self.state != State::Running
+        self.state != QueryState::Running
     }
 
     /// How many instructions of SQLite's virtual machine it took: the same on every machine, unlike time.
@@ -148,7 +148,7 @@ impl Query {
     }
 
     /// The app's line that ran it, as `src/orders.rs:17`, if call sites were asked for: by
-    /// [`Recorder::with_call_sites`](super::Recorder::with_call_sites) or by `RUST_BACKTRACE=1`.
+    /// [`Recorder::with_call_sites`](crate::record::Recorder::with_call_sites) or by `RUST_BACKTRACE=1`.
     ///
     /// Looking up the first one takes a tenth of a second. A driver with a thread of its own, such as sqlx, hides it.
     pub fn call_site(&self) -> Option<String> {
@@ -159,12 +159,12 @@ impl Query {
     }
 
     /// The first word, in upper case.
-    pub(super) fn keyword(&self) -> String {
+    pub(crate) fn keyword(&self) -> String {
         sql::keyword(&self.sql)
     }
 
     /// Whether it is about the connection or the transaction, and not about rows.
-    pub(super) fn is_about_the_connection(&self) -> bool {
+    pub(crate) fn is_about_the_connection(&self) -> bool {
         matches!(
             self.keyword().as_str(),
             "BEGIN" | "COMMIT" | "END" | "ROLLBACK" | "SAVEPOINT" | "RELEASE" | "PRAGMA" | "ATTACH" | "DETACH"

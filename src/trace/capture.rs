@@ -10,72 +10,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::events::{Counters, Finished, Started};
 use super::query::Query;
 
 /// Run where a recording begins and ends, to see whether the recorder still sits in the hook. It is no query of anybody's.
 pub(super) const STILL_HERE: &str = "SELECT 'is sqlitmus still listening?'";
 
-/// What SQLite counts on a statement. 32 bits, and they may wrap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counters {
-    pub(super) steps: u32,
-    pub(super) fullscan_steps: u32,
-    pub(super) sorts: u32,
-    pub(super) autoindex_rows: u32,
-    pub(super) reprepared: u32,
-}
-
-impl Counters {
-    /// What was counted since `before`. An app may set its counters back in between; then it is what was counted since.
-    fn since(self, before: Counters) -> Counters {
-        let since = |now: u32, before: u32| {
-            if now.wrapping_sub(before) > u32::MAX / 2 { now } else { now.wrapping_sub(before) }
-        };
-        Counters {
-            steps: since(self.steps, before.steps),
-            fullscan_steps: since(self.fullscan_steps, before.fullscan_steps),
-            sorts: since(self.sorts, before.sorts),
-            autoindex_rows: since(self.autoindex_rows, before.autoindex_rows),
-            reprepared: since(self.reprepared, before.reprepared),
-        }
-    }
-}
-
-/// A statement begins to run. Connections and statements are told apart by their addresses.
-pub(super) struct Started<'a> {
-    pub(super) connection: usize,
-    pub(super) statement: usize,
-    pub(super) sql: &'a str,
-    pub(super) expanded: Option<String>,
-    pub(super) has_parameters: bool,
-    pub(super) reads_only: bool,
-    pub(super) counters: Counters,
-    /// `sqlite3_total_changes` of the connection.
-    pub(super) changed: u32,
-}
-
-/// A statement has run to its end, or is about to be reset.
-pub(super) struct Finished {
-    pub(super) connection: usize,
-    pub(super) statement: usize,
-    pub(super) counters: Counters,
-    pub(super) changed: u32,
-    pub(super) reads_only: bool,
-    /// Whether SQLite is done with it. If not, its changes are counted after this.
-    pub(super) is_halted: bool,
-}
-
 /// One recording while it goes on.
 #[derive(Default)]
 pub(crate) struct Capture {
-    state: Mutex<State>,
+    state: Mutex<CaptureState>,
     /// Whether each query notes where it was run, whatever `RUST_BACKTRACE` says.
     call_sites: AtomicBool,
     heard: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
+struct CaptureState {
     queries: Vec<Query>,
     connections: Vec<Seen>,
     /// How many connections have been seen; those that were closed are no longer in the list.
@@ -103,7 +54,7 @@ struct Running {
 }
 
 impl Capture {
-    pub(super) fn note_call_sites(&self) {
+    pub(crate) fn note_call_sites(&self) {
         self.call_sites.store(true, Ordering::Relaxed);
     }
 
@@ -187,7 +138,7 @@ impl Capture {
     }
 
     /// The changes that a connection has counted at the end of the recording.
-    pub(super) fn settle(&self, (connection, changed): (usize, u32)) {
+    pub(crate) fn settle(&self, (connection, changed): (usize, u32)) {
         self.lock().settle(connection, changed);
     }
 
@@ -215,12 +166,12 @@ impl Capture {
         last.map(|query| (query, Arc::from(state.queries[query].sql())))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, CaptureState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl CaptureState {
     fn connection(&mut self, address: usize, changed: u32) -> &mut Seen {
         if let Some(place) = self.connections.iter().position(|seen| seen.address == address) {
             return &mut self.connections[place];

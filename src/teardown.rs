@@ -1,0 +1,52 @@
+//! What happens when a test's database goes: its statements are added to the ledger, it is checked, it is kept.
+//!
+//! This stands above everything else, because the ledger needs plans, and a check needs a database: `db`, where
+//! [`TestDb`] is defined, imports nothing of either.
+
+use crate::db::TestDb;
+use crate::env;
+use crate::error::Error;
+use crate::record;
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        let unwritten = record::write_ledger(self).err();
+        let failure = find_damage(self);
+        self.keep_if_wanted(failure.is_some());
+        // Last: the fields are dropped in spite of a panic, and so is what else the test holds.
+        if let Some(error) = failure.or(unwritten) {
+            print_or_panic(error);
+        }
+    }
+}
+
+/// Returns what is wrong with the database, if its test has passed and the template or the environment asks for the check.
+fn find_damage(db: &TestDb) -> Option<Error> {
+    // A test that has failed already says why. A second panic would end the process.
+    if std::thread::panicking() {
+        return None;
+    }
+    let by_environment = || env::settings().is_ok_and(|settings| settings.check);
+    let asked_by = match db.is_checked() {
+        Some(true) => "Template::checked()",
+        None if by_environment() => "SQLITMUS_CHECK",
+        Some(false) | None => return None,
+    };
+    if !db.is_autocommit() {
+        // As closing the connection does: what is not committed is not what the test leaves.
+        let _ = db.execute_batch("ROLLBACK");
+    }
+    let caller = db.caller();
+    let made_at = format!("made at {}:{}, checked when its test ended ({asked_by})", caller.file(), caller.line());
+    db.try_check().err().map(|error| error.note(made_at))
+}
+
+/// A test that fails already must not panic again, which would end the process.
+#[expect(clippy::print_stderr, reason = "the line belongs to the output of the test, which the runner captures")]
+fn print_or_panic(error: Error) {
+    if std::thread::panicking() {
+        eprintln!("note: {error}");
+    } else {
+        panic!("{error}");
+    }
+}

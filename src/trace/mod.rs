@@ -1,0 +1,26 @@
+//! The trace hook on every connection to a test's database, and what it fills.
+//!
+//! ```text
+//! open (any driver) -> auto-extension: a test's file? -> trace hook (context: the database's number)
+//! statement         -> hook -> listener: this thread waits, or not
+//!                           -> capture:  queries of a recording
+//!                           -> gather:   texts for the statement ledger
+//! ```
+//!
+//! [`hook`] is the only file here with unsafe code: it speaks C with SQLite and hands on plain values.
+
+mod capture;
+mod events;
+mod gather;
+mod hook;
+mod listener;
+mod modules;
+mod query;
+mod registry;
+mod site;
+
+pub(crate) use self::capture::Capture;
+pub(crate) use self::gather::{StatementText, TextsByForm};
+pub(crate) use self::hook::{RecordingGuard, TracedDatabase, total_changes};
+pub(crate) use self::listener::{Listener, listen};
+pub use self::query::Query;

@@ -1,0 +1,116 @@
+//! What the hook looks up by number: which file is a test's database, and who wants to know what runs on it.
+//!
+//! The hook's context is the number of the database and never a pointer. SQLite reports the close of a connection too
+//! early, or not at all; a number can be looked up at any time.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use super::capture::Capture;
+use super::gather::GatheredStatements;
+
+/// The databases of tests, by the name that SQLite has for their file.
+static DATABASES: RwLock<BTreeMap<Vec<u8>, usize>> = RwLock::new(BTreeMap::new());
+static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
+/// The recordings in progress, with the numbers of their databases.
+static CAPTURES: RwLock<Captures> = RwLock::new(Vec::new());
+/// The statements gathered for a ledger, by the number of their database.
+static GATHERED: RwLock<BTreeMap<usize, Arc<GatheredStatements>>> = RwLock::new(BTreeMap::new());
+/// How many captures, gathered databases and listeners there are. Zero is the hook's fast path.
+static WANTED: AtomicUsize = AtomicUsize::new(0);
+
+pub(super) type Captures = Vec<(usize, Arc<Capture>)>;
+
+/// Returns true if anybody wants to know what runs. Costs a relaxed load.
+pub(super) fn is_anything_wanted() -> bool {
+    WANTED.load(Ordering::Relaxed) != 0
+}
+
+/// Takes the hook off its fast path while it lives.
+pub(super) struct Wanted(());
+
+impl Wanted {
+    pub(super) fn new() -> Wanted {
+        WANTED.fetch_add(1, Ordering::SeqCst);
+        Wanted(())
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        WANTED.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Returns the number of the database in a file, if the file is a test's database.
+pub(super) fn number_of(file: &[u8]) -> Option<usize> {
+    DATABASES.read().unwrap_or_else(PoisonError::into_inner).get(file).copied()
+}
+
+pub(super) fn next_number() -> usize {
+    NEXT_NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A database that is listed by its file until this is dropped.
+pub(super) struct ListedDatabase {
+    pub(super) number: usize,
+    file: Vec<u8>,
+    gathered: Option<(Arc<GatheredStatements>, Wanted)>,
+}
+
+impl ListedDatabase {
+    pub(super) fn new(number: usize, file: Vec<u8>, gathers: bool) -> ListedDatabase {
+        DATABASES.write().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), number);
+        let gathered = gathers.then(|| {
+            let gathered = Arc::<GatheredStatements>::default();
+            GATHERED.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&gathered));
+            (gathered, Wanted::new())
+        });
+        ListedDatabase { number, file, gathered }
+    }
+
+    pub(super) fn gathered(&self) -> Option<&GatheredStatements> {
+        self.gathered.as_ref().map(|(gathered, _)| &**gathered)
+    }
+}
+
+impl Drop for ListedDatabase {
+    fn drop(&mut self) {
+        DATABASES.write().unwrap_or_else(PoisonError::into_inner).remove(&self.file);
+        if self.gathered.is_some() {
+            GATHERED.write().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+        }
+    }
+}
+
+/// Calls `f` with what is gathered on a database.
+pub(super) fn with_gathered(number: usize, f: impl FnOnce(&GatheredStatements)) {
+    if let Some(gathered) = GATHERED.read().unwrap_or_else(PoisonError::into_inner).get(&number) {
+        f(gathered);
+    }
+}
+
+pub(super) fn captures() -> RwLockReadGuard<'static, Captures> {
+    CAPTURES.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A capture that is listed until this is dropped.
+pub(super) struct ListedCapture {
+    pub(super) capture: Arc<Capture>,
+    _wanted: Wanted,
+}
+
+impl ListedCapture {
+    pub(super) fn new(number: usize, capture: Arc<Capture>) -> ListedCapture {
+        CAPTURES.write().unwrap_or_else(PoisonError::into_inner).push((number, Arc::clone(&capture)));
+        ListedCapture { capture, _wanted: Wanted::new() }
+    }
+}
+
+impl Drop for ListedCapture {
+    fn drop(&mut self) {
+        let mut captures = CAPTURES.write().unwrap_or_else(PoisonError::into_inner);
+        captures.retain(|(_, capture)| !Arc::ptr_eq(capture, &self.capture));
+    }
+}
