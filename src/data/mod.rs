@@ -48,7 +48,7 @@ mod strategies;
 mod values;
 mod violations;
 
-pub(crate) use values::store::{Store, declared_length, type_word};
+pub(crate) use values::stored_type::{StoredType, declared_length, type_word};
 pub(crate) use values::value_buf::ValueBuf;
 
 pub use fill::options::Row;

@@ -6,7 +6,7 @@ use super::renames::Renames;
 use super::shrink::row_at;
 use super::statement_effects::{Effect, StatementEffect};
 use super::versioned_databases::{UpgradeStep, VersionedDatabases};
-use crate::data::{Store, declared_length, type_word};
+use crate::data::{StoredType, declared_length, type_word};
 use crate::db::Image;
 use crate::error::{Error, Refusal, Result};
 use crate::schema::{Column, IndexedColumn, IndexedExpr, Table, TableKind};
@@ -223,17 +223,17 @@ fn changed_in_silence((was, was_strict): (&Column, bool), (is, is_strict): (&Col
         let word = type_word(column);
         ["DATE", "TIME", "BOOL", "JSON"].iter().any(|kind| word.starts_with(kind))
     };
-    let values: &[&str] = match (Store::of(was, was_strict), Store::of(is, is_strict)) {
-        (Store::Text | Store::Any, Store::Integer | Store::Real) => &["'07'"],
-        (Store::Text | Store::Any, Store::Numeric) if !says_what(is) => &["'07'"],
+    let values: &[&str] = match (StoredType::of(was, was_strict), StoredType::of(is, is_strict)) {
+        (StoredType::Text | StoredType::Any, StoredType::Integer | StoredType::Real) => &["'07'"],
+        (StoredType::Text | StoredType::Any, StoredType::Numeric) if !says_what(is) => &["'07'"],
         // Beyond 2^53 a float is no longer exact.
-        (Store::Integer, Store::Real) => &["9007199254740993"],
-        (Store::Numeric, Store::Real) if is_number(was) => &["9007199254740993"],
+        (StoredType::Integer, StoredType::Real) => &["9007199254740993"],
+        (StoredType::Numeric, StoredType::Real) if is_number(was) => &["9007199254740993"],
         // A part of one, and more than 64 bits hold.
-        (Store::Real, Store::Integer) => &["0.5", "1e19"],
-        (Store::Numeric, Store::Integer) if is_number(was) => &["0.5", "1e19"],
-        (Store::Blob, Store::Text) => &["x'61ff00'"],
-        (Store::Text, Store::Text) => {
+        (StoredType::Real, StoredType::Integer) => &["0.5", "1e19"],
+        (StoredType::Numeric, StoredType::Integer) if is_number(was) => &["0.5", "1e19"],
+        (StoredType::Blob, StoredType::Text) => &["x'61ff00'"],
+        (StoredType::Text, StoredType::Text) => {
             let length = declared_length(is).filter(|is| declared_length(was).is_none_or(|was| was > *is));
             return length.map(|length| quote_text(&"x".repeat(length + 1))).into_iter().collect();
         }

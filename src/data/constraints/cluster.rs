@@ -2,7 +2,7 @@
 
 use crate::data::constraints::derived::Derived;
 use crate::data::constraints::documents::Member;
-use crate::data::constraints::domain::{self, Domain, Nulls, Shape};
+use crate::data::constraints::domain::{self, Domain, Nullability, Shape};
 use crate::data::constraints::evaluator::{Evaluator, PreparedCheck};
 use crate::data::constraints::expression::{Comparison, Expression};
 use crate::data::constraints::search::search;
@@ -31,7 +31,7 @@ pub(crate) struct Condition {
     /// Whether columns that follow from others satisfy it, so that there is nothing to be chosen.
     pub(crate) is_derived: bool,
     /// What a column has to be for a trigger: `WHEN NEW.version <> 1 + (SELECT max(version) …)`.
-    pub(crate) follows: Option<Derived>,
+    pub(crate) derived_by_trigger: Option<Derived>,
     /// Whether it has subqueries, as only triggers have them.
     pub(crate) reads_tables: bool,
 }
@@ -71,7 +71,7 @@ impl Condition {
             branches,
             expression,
             is_derived: false,
-            follows: None,
+            derived_by_trigger: None,
             reads_tables,
         }
     }
@@ -79,63 +79,63 @@ impl Condition {
 
 /// Columns that are made together.
 #[derive(Clone, Debug)]
-pub(crate) struct Cluster {
+pub(crate) struct ColumnGroup {
     pub(crate) columns: Vec<usize>,
-    pub(crate) ways: Vec<Way>,
+    pub(crate) solutions: Vec<Solution>,
     /// What decides on the way of a row.
     pub(crate) key: u64,
 }
 
 /// One way to make them.
 #[derive(Clone, Debug)]
-pub(crate) enum Way {
-    Sources {
-        makers: Vec<Maker>,
+pub(crate) enum Solution {
+    Generated {
+        sources: Vec<ColumnSource>,
         relations: Vec<Relation>,
     },
     /// Values that were found together, one list for each row of them.
-    Found(Vec<Vec<ValueBuf>>),
+    Listed(Vec<Vec<ValueBuf>>),
 }
 
-/// How one column of a cluster is made.
+/// How one column of a group is made.
 #[derive(Clone, Debug)]
-pub(crate) struct Maker {
+pub(crate) struct ColumnSource {
     pub(crate) column: usize,
     /// `None` for a column whose value comes from a parent: only whether it is NULL can be chosen.
     pub(crate) source: Option<Source>,
-    pub(crate) null: Nulls,
+    pub(crate) nullability: Nullability,
 }
 
-/// What is known of a column when clusters are made.
-pub(crate) struct Facts<'t> {
+/// What is known of a column when groups are made.
+pub(crate) struct SolverInput<'t> {
     pub(crate) table: &'t Table,
     pub(crate) names: Vec<String>,
     /// The place of each column in the table's list.
-    pub(crate) columns: Vec<usize>,
+    pub(crate) places: Vec<usize>,
     /// What holds for the column alone: NOT NULL, a value that is set.
-    pub(crate) own: Vec<Domain>,
+    pub(crate) domains: Vec<Domain>,
     /// Whether the value comes from elsewhere: a parent, a closure.
-    pub(crate) foreign: Vec<bool>,
+    pub(crate) is_external: Vec<bool>,
     /// How a value is made where no condition says otherwise.
-    pub(crate) plain: Vec<Option<Source>>,
+    pub(crate) default_sources: Vec<Option<Source>>,
     /// The same for any column.
-    pub(crate) look: &'t dyn Fn(&Column) -> Option<Source>,
+    pub(crate) default_source: &'t dyn Fn(&Column) -> Option<Source>,
     /// Whether it is part of a key.
-    pub(crate) keyed: Vec<bool>,
+    pub(crate) is_in_key: Vec<bool>,
     pub(crate) seed: u64,
 }
 
 /// Groups columns by the conditions that they share, and finds ways for each group. `Err` has the condition for which no
 /// values were found, and those that were tried.
-pub(crate) fn clusters(
-    facts: &Facts<'_>,
+pub(crate) fn groups(
+    input: &SolverInput<'_>,
     conditions: &[Condition],
     evaluator: &Evaluator<'_>,
-) -> Result<Vec<Cluster>, (usize, Vec<String>)> {
-    let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+) -> Result<Vec<ColumnGroup>, (usize, Vec<String>)> {
+    let mut gathered: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
     for (index, condition) in conditions.iter().enumerate() {
         let (mut columns, mut members) = (condition.columns.clone(), vec![index]);
-        groups.retain(|(others, indexes)| {
+        gathered.retain(|(others, indexes)| {
             let shares = others.iter().any(|column| columns.contains(column));
             if shares {
                 columns.extend(others);
@@ -146,27 +146,27 @@ pub(crate) fn clusters(
         columns.sort_unstable();
         columns.dedup();
         members.sort_unstable();
-        groups.push((columns, members));
+        gathered.push((columns, members));
     }
-    let mut clusters = Vec::new();
-    for (columns, members) in groups.into_iter().filter(|(columns, _)| !columns.is_empty()) {
-        clusters.push(cluster(facts, conditions, columns, members, evaluator)?);
+    let mut groups = Vec::new();
+    for (columns, members) in gathered.into_iter().filter(|(columns, _)| !columns.is_empty()) {
+        groups.push(group(input, conditions, columns, members, evaluator)?);
     }
-    Ok(clusters)
+    Ok(groups)
 }
 
 /// Values on which a way is tried, and how many of them have to pass.
 pub(crate) const SAMPLES: u64 = 12;
 
-fn cluster(
-    facts: &Facts<'_>,
+fn group(
+    input: &SolverInput<'_>,
     conditions: &[Condition],
     columns: Vec<usize>,
     members: Vec<usize>,
     evaluator: &Evaluator<'_>,
-) -> Result<Cluster, (usize, Vec<String>)> {
+) -> Result<ColumnGroup, (usize, Vec<String>)> {
     let mut branches = vec![Branch {
-        domains: columns.iter().map(|column| (*column, facts.own[*column].clone())).collect(),
+        domains: columns.iter().map(|column| (*column, input.domains[*column].clone())).collect(),
         ..Branch::default()
     }];
     // Those with few branches first, so that what is left out is little.
@@ -180,53 +180,57 @@ fn cluster(
         }
         branches = both;
     }
-    let name = columns.iter().map(|column| facts.names[*column].as_str()).min().unwrap_or_default();
-    let key = named(named(facts.seed, "way of"), name);
-    let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
+    let name = columns.iter().map(|column| input.names[*column].as_str()).min().unwrap_or_default();
+    let key = named(named(input.seed, "way of"), name);
+    let names: Vec<&str> = columns.iter().map(|column| input.names[*column].as_str()).collect();
     // What comes from elsewhere is not known yet, and neither is a condition about it.
     let judged = |index: &&usize| {
         let condition = &conditions[**index];
-        !condition.is_derived && !condition.columns.iter().any(|column| facts.foreign[*column])
+        !condition.is_derived && !condition.columns.iter().any(|column| input.is_external[*column])
     };
     let texts: Vec<&str> = members.iter().filter(judged).map(|index| conditions[*index].text.as_str()).collect();
-    let solved = |branch: &Branch| way(facts, &columns, branch, false);
-    let mut ways: Vec<Way> = branches.iter().filter_map(solved).collect();
+    let solved = |branch: &Branch| solution(input, &columns, branch, false);
+    let mut solutions: Vec<Solution> = branches.iter().filter_map(solved).collect();
     let Some(mut check) = evaluator.prepare(&names, &texts) else {
-        return if ways.is_empty() { Err((members[0], Vec::new())) } else { Ok(Cluster { columns, ways, key }) };
+        return if solutions.is_empty() {
+            Err((members[0], Vec::new()))
+        } else {
+            Ok(ColumnGroup { columns, solutions, key })
+        };
     };
     let mut tried = Tried::default();
     if !texts.is_empty() {
-        let mut rated: Vec<(u64, Way)> = Vec::new();
+        let mut rated: Vec<(u64, Solution)> = Vec::new();
         for branch in &branches {
             // What a column is made of anyway is the more likely value, where it passes.
-            if let Some(natural) = way(facts, &columns, branch, true)
-                && score(facts, &columns, &natural, key, &mut check, &mut Tried::default()) == SAMPLES
+            if let Some(natural) = solution(input, &columns, branch, true)
+                && score(input, &columns, &natural, key, &mut check, &mut Tried::default()) == SAMPLES
             {
                 rated.push((SAMPLES, natural));
-            } else if let Some(way) = solved(branch) {
-                let score = score(facts, &columns, &way, key, &mut check, &mut tried);
+            } else if let Some(solution) = solved(branch) {
+                let score = score(input, &columns, &solution, key, &mut check, &mut tried);
                 if score > 0 {
-                    rated.push((score, way));
+                    rated.push((score, solution));
                 }
             }
         }
         let best = rated.iter().map(|(score, _)| *score).max().unwrap_or(0);
         // Below that, too many rows would be refused.
         rated.retain(|(score, _)| *score * 2 >= best);
-        ways = rated.into_iter().map(|(_, way)| way).collect();
+        solutions = rated.into_iter().map(|(_, solution)| solution).collect();
         if best < SAMPLES / 3 {
             let texts_of_all: Vec<&str> = members.iter().map(|index| conditions[*index].shown.as_str()).collect();
-            let found = search(facts, &columns, &texts_of_all, key, &mut check, &mut tried);
+            let found = search(input, &columns, &texts_of_all, key, &mut check, &mut tried);
             if !found.is_empty() {
-                ways = found;
+                solutions = found;
             }
         }
     }
-    if ways.is_empty() {
-        let unmet = blame(facts, conditions, &columns, &members, evaluator, &tried);
+    if solutions.is_empty() {
+        let unmet = blame(input, conditions, &columns, &members, evaluator, &tried);
         return Err((unmet, tried.shown));
     }
-    Ok(Cluster { columns, ways, key })
+    Ok(ColumnGroup { columns, solutions, key })
 }
 
 /// What was tried in vain, for the report.
@@ -250,14 +254,14 @@ impl Tried {
 
 /// The condition that refuses most of what was tried.
 fn blame(
-    facts: &Facts<'_>,
+    input: &SolverInput<'_>,
     conditions: &[Condition],
     columns: &[usize],
     members: &[usize],
     evaluator: &Evaluator<'_>,
     tried: &Tried,
 ) -> usize {
-    let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
+    let names: Vec<&str> = columns.iter().map(|column| input.names[*column].as_str()).collect();
     let mut worst = (0, members[0]);
     for &index in members {
         let Some(mut check) = evaluator.prepare(&names, &[&conditions[index].text]) else { return index };
@@ -271,45 +275,49 @@ fn blame(
 }
 
 /// What makes the columns of a branch. `natural` ones are made as they would be without conditions, where that is possible.
-fn way(facts: &Facts<'_>, columns: &[usize], branch: &Branch, natural: bool) -> Option<Way> {
-    let mut makers = Vec::new();
+fn solution(input: &SolverInput<'_>, columns: &[usize], branch: &Branch, natural: bool) -> Option<Solution> {
+    let mut sources = Vec::new();
     for &column in columns {
-        let declared = &facts.table.columns[facts.columns[column]];
+        let declared = &input.table.columns[input.places[column]];
         let domain = branch.domains.iter().find(|(other, _)| *other == column).map(|(_, domain)| domain);
         let domain = domain.cloned().unwrap_or_default();
-        let source = if facts.foreign[column] {
+        let source = if input.is_external[column] {
             None
         } else if let (Some(Shape::Document(members)), None) = (&domain.shape, &domain.choices) {
-            Some(Source::Document(Box::new(document(facts, members)?)))
+            Some(Source::Document(Box::new(document(input, members)?)))
         } else if let (Some(plain), true) = (
-            &facts.plain[column],
-            domain.null != Nulls::Must && (domain.is_free() || natural && domain.choices.is_none()),
+            &input.default_sources[column],
+            domain.nullability != Nullability::Required && (domain.is_free() || natural && domain.choices.is_none()),
         ) {
             Some(plain.clone())
         } else {
-            Some(column::source(declared, facts.table.strict, &domain)?)
+            Some(column::source(declared, input.table.strict, &domain)?)
         };
-        makers.push(Maker { column, source, null: domain.null });
+        sources.push(ColumnSource { column, source, nullability: domain.nullability });
     }
-    Some(Way::Sources { makers, relations: branch.relations.clone() })
+    Some(Solution::Generated { sources, relations: branch.relations.clone() })
 }
 
 /// What makes a document that has these members. Those of which nothing is said look like what their names promise.
-fn document(facts: &Facts<'_>, members: &[Member]) -> Option<Document> {
+fn document(input: &SolverInput<'_>, members: &[Member]) -> Option<Document> {
     let mut document = Document::empty();
     for Member { path, declared_type, domain } in members {
         let column = Column {
             name: path.last()?.clone(),
             declared_type: declared_type.clone(),
             affinity: Affinity::of(declared_type, false),
-            not_null: domain.null == Nulls::MustNot,
+            not_null: domain.nullability == Nullability::Forbidden,
             not_null_on_conflict: None,
             default: None,
             collation: "BINARY".to_owned(),
             generated: None,
             hidden: false,
         };
-        let plain = if domain.is_free() && domain.null != Nulls::Must { (facts.look)(&column) } else { None };
+        let plain = if domain.is_free() && domain.nullability != Nullability::Required {
+            (input.default_source)(&column)
+        } else {
+            None
+        };
         let domain = of_member(domain);
         document.add(path, plain.or_else(|| column::source(&column, false, &domain))?);
     }
@@ -333,25 +341,25 @@ fn of_member(domain: &Domain) -> Domain {
 
 /// How many samples of a way pass.
 pub(crate) fn score(
-    facts: &Facts<'_>,
+    input: &SolverInput<'_>,
     columns: &[usize],
-    way: &Way,
+    solution: &Solution,
     key_of: u64,
     check: &mut PreparedCheck<'_>,
     tried: &mut Tried,
 ) -> u64 {
-    let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
-    let mut made = vec![ValueBuf::default(); facts.names.len()];
+    let names: Vec<&str> = columns.iter().map(|column| input.names[*column].as_str()).collect();
+    let mut made = vec![ValueBuf::default(); input.names.len()];
     let mut passed = 0;
     for sample in 0..SAMPLES {
         let mut draw = Draw::new(key(key_of, sample));
-        let Way::Sources { makers, relations } = way else { return 0 };
-        for maker in makers {
-            if let Some(source) = &maker.source {
+        let Solution::Generated { sources, relations } = solution else { return 0 };
+        for column_source in sources {
+            if let Some(source) = &column_source.source {
                 // A column of a key may have to show the row's number.
-                let is_numbered = facts.keyed[maker.column] && sample % 2 == 1;
+                let is_numbered = input.is_in_key[column_source.column] && sample % 2 == 1;
                 let number = is_numbered.then(|| (sample << (2 * sample)) % source.capacity().max(1));
-                source.make(&mut draw, number, &mut made[maker.column]);
+                source.make(&mut draw, number, &mut made[column_source.column]);
             }
         }
         satisfy(relations, &mut made);
@@ -382,13 +390,13 @@ pub(crate) fn satisfy(relations: &[Relation], made: &mut [ValueBuf]) {
 
 fn satisfy_one(relation: Relation, made: &mut [ValueBuf]) -> bool {
     let (left, right) = (relation.left, relation.right);
-    let null = |made: &ValueBuf| made.kind() == ValueKind::Null;
+    let is_null = |made: &ValueBuf| made.kind() == ValueKind::Null;
     if left == right {
         return false;
     }
     match relation.comparison {
-        Comparison::Is if null(&made[left]) != null(&made[right]) => {}
-        _ if null(&made[left]) || null(&made[right]) => return false,
+        Comparison::Is if is_null(&made[left]) != is_null(&made[right]) => {}
+        _ if is_null(&made[left]) || is_null(&made[right]) => return false,
         _ => {}
     }
     let order = made[left].compare(&made[right]);

@@ -4,7 +4,7 @@
 use crate::data::constraints::cluster::Condition;
 use crate::data::constraints::derived::Derived;
 use crate::data::constraints::documents;
-use crate::data::constraints::domain::{Domain, Nulls, Shape};
+use crate::data::constraints::domain::{Domain, Nullability, Shape};
 use crate::data::constraints::evaluator;
 use crate::data::constraints::expression::Expression;
 use crate::data::constraints::solve::Branch;
@@ -21,8 +21,8 @@ pub(crate) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
         let Some(text) = TriggerText::of(&trigger.sql) else { continue };
         for (tokens, shown, reads_tables) in refusals(&text) {
             // Behind the row it is among the rows that are read.
-            let follows = if text.timing == "BEFORE" { Derived::told(&tokens, names) } else { None };
-            if follows.is_none() && reads_tables {
+            let derived_by_trigger = if text.timing == "BEFORE" { Derived::told(&tokens, names) } else { None };
+            if derived_by_trigger.is_none() && reads_tables {
                 // What it finds there decides.
                 continue;
             }
@@ -30,7 +30,7 @@ pub(crate) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
             let sql = format!("(SELECT ({shown}\n) IS NOT TRUE FROM {} AS NEW)", evaluator::NAME);
             let name = Some(trigger.name.clone());
             let condition = Condition::of("trigger", name, shown, sql, names, Expression::Opaque, branches);
-            found.push(Condition { follows, ..condition });
+            found.push(Condition { derived_by_trigger, ..condition });
         }
     }
     let is_json = |text: &String| text.contains("json") || text.contains("->");
@@ -40,21 +40,21 @@ pub(crate) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
     });
     for text in of_indexes.filter(|text| is_json(text)) {
         let expression = read(&tokens(text), table, names);
-        found.extend(documents_of(&expression, text, names, Nulls::May, ""));
+        found.extend(documents_of(&expression, text, names, Nullability::Allowed, ""));
     }
     for column in &table.columns {
         let Some(generated) = column.generated.as_ref().filter(|generated| is_json(&generated.expression)) else {
             continue;
         };
         let refers = table.foreign_keys.iter().flat_map(|key| &key.columns).any(|name| *name == column.name);
-        let null = match (column.not_null, refers) {
-            (true, _) => Nulls::MustNot,
+        let nullability = match (column.not_null, refers) {
+            (true, _) => Nullability::Forbidden,
             // Which parents there are is not known within a document.
-            (false, true) => Nulls::Must,
-            (false, false) => Nulls::May,
+            (false, true) => Nullability::Required,
+            (false, false) => Nullability::Allowed,
         };
         let expression = read(&tokens(&generated.expression), table, names);
-        found.extend(documents_of(&expression, &generated.expression, names, null, &column.declared_type));
+        found.extend(documents_of(&expression, &generated.expression, names, nullability, &column.declared_type));
     }
     found
 }
@@ -91,25 +91,25 @@ fn documents_of(
     expression: &Expression,
     text: &str,
     names: &[String],
-    null: Nulls,
+    nullability: Nullability,
     declared_type: &str,
 ) -> Option<Condition> {
     let mut documents = Vec::new();
     json_columns(expression, &mut documents);
     let json = |column: &usize| (*column, Domain::of_shape(Shape::Json(None)));
     let any = Branch { domains: documents.iter().map(json).collect(), ..Branch::default() };
-    let with_members = documents::with_members(expression, names.len(), null, declared_type);
+    let with_members = documents::with_members(expression, names.len(), nullability, declared_type);
     let branch = with_members.and_then(|members| any.and(&members)).unwrap_or(any);
-    let sql = match null {
-        Nulls::MustNot => format!("({text}\n) IS NOT NULL"),
+    let sql = match nullability {
+        Nullability::Forbidden => format!("({text}\n) IS NOT NULL"),
         // No more than that it can be calculated.
-        Nulls::May | Nulls::Must => format!("typeof({text}\n) <> ''"),
+        Nullability::Allowed | Nullability::Required => format!("typeof({text}\n) <> ''"),
     };
     Some(Condition::of("expression", None, text.to_owned(), sql, names, Expression::Opaque, vec![branch]))
 }
 
 /// What SQLite calls a CHECK without a name: its text, of which a quoted name at the start alone is left.
-pub(crate) fn named_by_sqlite(text: &str) -> String {
+pub(crate) fn name_in_sqlite_errors(text: &str) -> String {
     match tokens(text).first() {
         Some(first) if text.starts_with(['"', '`', '[', '\'']) => first.name().unwrap_or_else(|| text.to_owned()),
         _ => text.to_owned(),

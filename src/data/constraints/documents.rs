@@ -1,7 +1,7 @@
 //! JSON documents. What an expression reads out of one is treated as a column of its own; what is left of that column is a
 //! part of the document's domain, so that documents are made of members that fit.
 
-use crate::data::constraints::domain::{Domain, Nulls, Shape};
+use crate::data::constraints::domain::{Domain, Nullability, Shape};
 use crate::data::constraints::expression::Expression;
 use crate::data::constraints::solve::{self, Branch};
 use rusqlite::types::Value;
@@ -23,8 +23,12 @@ impl Member {
     /// A document's domain that has this member.
     fn alone(self) -> Domain {
         // Nothing is read out of NULL.
-        let null = if self.domain.null == Nulls::MustNot { Nulls::MustNot } else { Nulls::May };
-        Domain { null, ..Domain::of_shape(Shape::Document(vec![self])) }
+        let nullability = if self.domain.nullability == Nullability::Forbidden {
+            Nullability::Forbidden
+        } else {
+            Nullability::Allowed
+        };
+        Domain { nullability, ..Domain::of_shape(Shape::Document(vec![self])) }
     }
 
     /// Narrows members to those of `others` too. Whether anything can be left.
@@ -59,7 +63,7 @@ pub(crate) fn branches(expression: &Expression, wanted: bool, columns: usize) ->
 pub(crate) fn with_members(
     expression: &Expression,
     columns: usize,
-    null: Nulls,
+    nullability: Nullability,
     declared_type: &str,
 ) -> Option<Branch> {
     let mut reads = Vec::new();
@@ -67,7 +71,7 @@ pub(crate) fn with_members(
     // The type is that of the whole expression.
     let declared_type = if matches!(read, Expression::Column(_)) { declared_type } else { "" };
     reads.into_iter().try_fold(Branch::default(), |all, (document, path)| {
-        let member = Member { path, declared_type: declared_type.to_owned(), domain: Domain::of_null(null) };
+        let member = Member { path, declared_type: declared_type.to_owned(), domain: Domain::of_null(nullability) };
         all.and(&Branch { domains: vec![(document, member.alone())], ..Branch::default() })
     })
 }

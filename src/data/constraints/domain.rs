@@ -17,7 +17,7 @@ pub(crate) const ANY: u8 = 15;
 /// The values that a column may have. All parts hold at once.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Domain {
-    pub(crate) null: Nulls,
+    pub(crate) nullability: Nullability,
     /// The only values, where they are listed.
     pub(crate) choices: Option<Vec<Value>>,
     pub(crate) except: Vec<Value>,
@@ -38,10 +38,10 @@ pub(crate) struct Domain {
 
 /// Whether it may be NULL. A CHECK passes where it is NULL, so most of them say nothing about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Nulls {
-    May,
-    Must,
-    MustNot,
+pub(crate) enum Nullability {
+    Allowed,
+    Required,
+    Forbidden,
 }
 
 /// An end of a range.
@@ -72,7 +72,7 @@ pub(crate) enum Shape {
 impl Default for Domain {
     fn default() -> Domain {
         Domain {
-            null: Nulls::May,
+            nullability: Nullability::Allowed,
             choices: None,
             except: Vec::new(),
             low: None,
@@ -89,8 +89,8 @@ impl Default for Domain {
 }
 
 impl Domain {
-    pub(crate) fn of_null(null: Nulls) -> Domain {
-        Domain { null, ..Domain::default() }
+    pub(crate) fn of_null(nullability: Nullability) -> Domain {
+        Domain { nullability, ..Domain::default() }
     }
 
     pub(crate) fn of_choices(choices: Vec<Value>) -> Domain {
@@ -109,12 +109,12 @@ impl Domain {
     pub(crate) fn compared(comparison: Comparison, value: Value) -> Domain {
         let bound = |open| Some(Bound { value: value.clone(), open });
         match comparison {
-            Comparison::Is if value == Value::Null => Domain::of_null(Nulls::Must),
-            Comparison::IsNot if value == Value::Null => Domain::of_null(Nulls::MustNot),
+            Comparison::Is if value == Value::Null => Domain::of_null(Nullability::Required),
+            Comparison::IsNot if value == Value::Null => Domain::of_null(Nullability::Forbidden),
             // A comparison with NULL is NULL, which passes.
             _ if value == Value::Null => Domain::default(),
             Comparison::Equal => Domain::of_choices(vec![value]),
-            Comparison::Is => Domain { null: Nulls::MustNot, ..Domain::of_choices(vec![value]) },
+            Comparison::Is => Domain { nullability: Nullability::Forbidden, ..Domain::of_choices(vec![value]) },
             Comparison::Unequal | Comparison::IsNot => Domain { except: vec![value], ..Domain::default() },
             Comparison::Less => Domain { high: bound(true), ..Domain::default() },
             Comparison::LessOrEqual => Domain { high: bound(false), ..Domain::default() },
@@ -142,9 +142,9 @@ impl Domain {
 
     /// Narrows it to what is in `other` too. Whether anything can be left.
     pub(crate) fn narrow(&mut self, other: &Domain) -> bool {
-        self.null = match (self.null, other.null) {
-            (Nulls::May, other) => other,
-            (own, Nulls::May) => own,
+        self.nullability = match (self.nullability, other.nullability) {
+            (Nullability::Allowed, other) => other,
+            (own, Nullability::Allowed) => own,
             (own, other) if own == other => own,
             // Both cannot hold.
             _ => return false,
@@ -198,7 +198,7 @@ impl Domain {
                     && !except.iter().any(|other| compare(value, other).is_eq())
             });
         }
-        self.null == Nulls::Must || self.has_values()
+        self.nullability == Nullability::Required || self.has_values()
     }
 
     /// Whether there may be a value that is not NULL.
@@ -219,7 +219,7 @@ impl Domain {
 
     /// Whether nothing but NULL is said to be in it or not.
     pub(crate) fn is_free(&self) -> bool {
-        Domain { null: Nulls::May, ..self.clone() } == Domain::default()
+        Domain { nullability: Nullability::Allowed, ..self.clone() } == Domain::default()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use rusqlite::types::Value;
 
-use crate::data::constraints::cluster::{Facts, Maker, SAMPLES, Tried, Way, score};
-use crate::data::constraints::domain::{Domain, Nulls};
+use crate::data::constraints::cluster::{ColumnSource, SAMPLES, Solution, SolverInput, Tried, score};
+use crate::data::constraints::domain::{Domain, Nullability};
 use crate::data::constraints::evaluator::PreparedCheck;
 use crate::data::constraints::expression::Expression;
 use crate::data::values::column::Source;
@@ -18,36 +18,40 @@ const PATIENCE: u64 = 4_000;
 
 /// Values that pass, found by trying: what makes texts of many kinds, what the expressions name, and what is near to that.
 pub(crate) fn search(
-    facts: &Facts<'_>,
+    input: &SolverInput<'_>,
     columns: &[usize],
     texts: &[&str],
     key_of: u64,
     check: &mut PreparedCheck<'_>,
     tried: &mut Tried,
-) -> Vec<Way> {
-    let names: Vec<&str> = columns.iter().map(|column| facts.names[*column].as_str()).collect();
-    let pools: Vec<Vec<ValueBuf>> = columns.iter().map(|column| pool(facts, *column, texts, key_of)).collect();
+) -> Vec<Solution> {
+    let names: Vec<&str> = columns.iter().map(|column| input.names[*column].as_str()).collect();
+    let pools: Vec<Vec<ValueBuf>> = columns.iter().map(|column| pool(input, *column, texts, key_of)).collect();
     // Every text is greater than every number: what a column is declared for comes first, or a price may be a text.
     for natural in [true, false] {
         if let [column] = columns
-            && !facts.foreign[*column]
-            && facts.own[*column].choices.is_none()
+            && !input.is_external[*column]
+            && input.domains[*column].choices.is_none()
         {
             // A source that always passes makes as many values as are asked for.
             for source in kinds(texts) {
                 let mut made = ValueBuf::default();
                 source.make(&mut Draw::new(key_of), None, &mut made);
-                if is_natural(facts, *column, &made) != natural {
+                if is_natural(input, *column, &made) != natural {
                     continue;
                 }
-                let makers = vec![Maker { column: *column, source: Some(source), null: facts.own[*column].null }];
-                let way = Way::Sources { makers, relations: Vec::new() };
-                if score(facts, columns, &way, key_of, check, tried) == SAMPLES {
-                    return vec![way];
+                let sources = vec![ColumnSource {
+                    column: *column,
+                    source: Some(source),
+                    nullability: input.domains[*column].nullability,
+                }];
+                let solution = Solution::Generated { sources, relations: Vec::new() };
+                if score(input, columns, &solution, key_of, check, tried) == SAMPLES {
+                    return vec![solution];
                 }
             }
         }
-        let fits = |made: &&ValueBuf, column: &usize| !natural || is_natural(facts, *column, made);
+        let fits = |made: &&ValueBuf, column: &usize| !natural || is_natural(input, *column, made);
         let pools: Vec<Vec<ValueBuf>> = pools
             .iter()
             .zip(columns)
@@ -57,32 +61,32 @@ pub(crate) fn search(
         // A value beats no value.
         if found.iter().any(|values| is_some(values)) {
             found.retain(|values| is_some(values));
-            return vec![Way::Found(found)];
+            return vec![Solution::Listed(found)];
         }
         if !natural && !found.is_empty() {
-            return vec![Way::Found(found)];
+            return vec![Solution::Listed(found)];
         }
     }
     Vec::new()
 }
 
 /// Values to try in a column.
-fn pool(facts: &Facts<'_>, column: usize, texts: &[&str], key_of: u64) -> Vec<ValueBuf> {
-    if facts.foreign[column] {
+fn pool(input: &SolverInput<'_>, column: usize, texts: &[&str], key_of: u64) -> Vec<ValueBuf> {
+    if input.is_external[column] {
         return vec![ValueBuf::default()];
     }
     let mut pool = candidates(texts, key_of);
-    if let Some(plain) = &facts.plain[column] {
+    if let Some(plain) = &input.default_sources[column] {
         for sample in 0..8 {
             let mut made = ValueBuf::default();
             plain.make(&mut Draw::new(key(key_of, sample)), None, &mut made);
             pool.push(made);
         }
     }
-    match &facts.own[column] {
+    match &input.domains[column] {
         Domain { choices: Some(choices), .. } => pool = choices.iter().map(ValueBuf::from).collect(),
-        Domain { null: Nulls::Must, .. } => pool = vec![ValueBuf::default()],
-        Domain { null: Nulls::MustNot, .. } => pool.retain(|made| made.kind() != ValueKind::Null),
+        Domain { nullability: Nullability::Required, .. } => pool = vec![ValueBuf::default()],
+        Domain { nullability: Nullability::Forbidden, .. } => pool.retain(|made| made.kind() != ValueKind::Null),
         _ => {}
     }
     pool
@@ -93,9 +97,9 @@ fn is_some(values: &[ValueBuf]) -> bool {
 }
 
 /// Whether the column is declared for values of this kind.
-fn is_natural(facts: &Facts<'_>, column: usize, made: &ValueBuf) -> bool {
+fn is_natural(input: &SolverInput<'_>, column: usize, made: &ValueBuf) -> bool {
     let kind = made.kind();
-    match facts.table.columns[facts.columns[column]].affinity {
+    match input.table.columns[input.places[column]].affinity {
         _ if kind == ValueKind::Null => true,
         Affinity::Integer => matches!(kind, ValueKind::Integer(_)),
         Affinity::Real => matches!(kind, ValueKind::Integer(_) | ValueKind::Real(_)),

@@ -5,7 +5,7 @@
 
 use rusqlite::types::Value;
 
-use crate::data::constraints::domain::{self, BLOB, Domain, INTEGER, Nulls, REAL, Shape, TEXT, as_glob};
+use crate::data::constraints::domain::{self, BLOB, Domain, INTEGER, Nullability, REAL, Shape, TEXT, as_glob};
 use crate::data::constraints::expression::{Comparison, Expression, Matching};
 
 /// One way to satisfy a constraint.
@@ -267,7 +267,7 @@ fn of_call(comparison: Comparison, name: &str, arguments: &[Expression], value: 
             return Some(Branch::opaque());
         }
         let format = if name == "time" { "%H:%M:%S" } else { time_format(name)? };
-        let domain = Domain { null: Nulls::MustNot, ..Domain::of_shape(Shape::Time(format.to_owned())) };
+        let domain = Domain { nullability: Nullability::Forbidden, ..Domain::of_shape(Shape::Time(format.to_owned())) };
         return Some(Branch::of(*column, domain));
     }
     match name {
@@ -336,7 +336,7 @@ fn of_call(comparison: Comparison, name: &str, arguments: &[Expression], value: 
                 let mut not_null = Vec::new();
                 first.columns(&mut not_null);
                 let strict = Branch {
-                    domains: not_null.iter().map(|column| (*column, Domain::of_null(Nulls::MustNot))).collect(),
+                    domains: not_null.iter().map(|column| (*column, Domain::of_null(Nullability::Forbidden))).collect(),
                     ..Branch::default()
                 };
                 found.extend(branch.and(&strict));
@@ -344,7 +344,7 @@ fn of_call(comparison: Comparison, name: &str, arguments: &[Expression], value: 
             if let (Expression::Column(column), Some(Expression::Value(instead))) = (first, arguments.get(1))
                 && holds(comparison, instead, value)
             {
-                found.extend(Branch::of(*column, Domain::of_null(Nulls::Must)));
+                found.extend(Branch::of(*column, Domain::of_null(Nullability::Required)));
             }
             Some(found)
         }
@@ -439,7 +439,10 @@ fn holds(comparison: Comparison, one: &Value, two: &Value) -> bool {
 
 fn classified(column: usize, class: &str, equal: bool) -> Option<Vec<Branch>> {
     if class.eq_ignore_ascii_case("null") {
-        return Some(Branch::of(column, Domain::of_null(if equal { Nulls::Must } else { Nulls::MustNot })));
+        return Some(Branch::of(
+            column,
+            Domain::of_null(if equal { Nullability::Required } else { Nullability::Forbidden }),
+        ));
     }
     let bit = match class {
         "integer" => INTEGER,
@@ -451,7 +454,7 @@ fn classified(column: usize, class: &str, equal: bool) -> Option<Vec<Branch>> {
     let mut domain = Domain { classes: if equal { bit } else { domain::ANY & !bit }, ..Domain::default() };
     if equal {
         // `typeof(NULL)` is no NULL.
-        domain.null = Nulls::MustNot;
+        domain.nullability = Nullability::Forbidden;
     }
     Some(Branch::of(column, domain))
 }
@@ -534,10 +537,10 @@ fn called(name: &str, arguments: &[Expression], wanted: bool) -> Vec<Branch> {
             let mut found = branches(first, wanted);
             if let (Expression::Column(column), Expression::Value(value)) = (first, instead) {
                 for branch in &mut found {
-                    branch.domains[0].1.null = Nulls::MustNot;
+                    branch.domains[0].1.nullability = Nullability::Forbidden;
                 }
                 if domain::number(value).is_some_and(|number| (number != 0.0) == wanted) {
-                    found.extend(Branch::of(*column, Domain::of_null(Nulls::Must)));
+                    found.extend(Branch::of(*column, Domain::of_null(Nullability::Required)));
                 }
             }
             found

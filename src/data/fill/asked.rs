@@ -6,9 +6,9 @@
 
 use rusqlite::Connection;
 
-use crate::data::constraints::cluster::{self, Cluster, Condition, Facts, Maker, Way};
+use crate::data::constraints::cluster::{self, ColumnGroup, ColumnSource, Condition, Solution, SolverInput};
 use crate::data::constraints::conditions;
-use crate::data::constraints::domain::Nulls;
+use crate::data::constraints::domain::Nullability;
 use crate::data::constraints::evaluator::Evaluator;
 use crate::data::fill::references;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
@@ -93,21 +93,21 @@ fn listed(check: &Condition, column: usize, other: &str) -> Option<String> {
 }
 
 /// What the first rows have in each column, where children ask for it. A column for which all rows can have what is asked for
-/// gets a cluster instead.
+/// gets a group instead.
 pub(super) fn first(
     connection: &Connection,
-    facts: &Facts<'_>,
+    input: &SolverInput<'_>,
     conditions: &[Condition],
     children: &[(usize, Vec<String>)],
     needed: u64,
     is_own: &dyn Fn(usize) -> bool,
-    clusters: &mut Vec<Cluster>,
+    groups: &mut Vec<ColumnGroup>,
 ) -> Result<Vec<Vec<ValueBuf>>> {
-    let mut first: Vec<Vec<ValueBuf>> = vec![Vec::new(); facts.names.len()];
+    let mut first: Vec<Vec<ValueBuf>> = vec![Vec::new(); input.names.len()];
     if children.is_empty() {
         return Ok(first);
     }
-    let evaluator = Evaluator::of(connection, facts.table)?;
+    let evaluator = Evaluator::of(connection, input.table)?;
     for (column, first) in first.iter_mut().enumerate() {
         let asked: Vec<&Vec<String>> =
             children.iter().filter(|(of, _)| *of == column).map(|(_, texts)| texts).collect();
@@ -116,22 +116,22 @@ pub(super) fn first(
         if asked.is_empty() || !is_own(column) || own.iter().any(|condition| condition.columns.len() > 1) {
             continue;
         }
-        let both = |texts: &[&String]| -> Option<Cluster> {
-            let of = |text: &&String| conditions::of_check(None, text, facts.table, &facts.names);
+        let both = |texts: &[&String]| -> Option<ColumnGroup> {
+            let of = |text: &&String| conditions::of_check(None, text, input.table, &input.names);
             let conditions: Vec<Condition> = own.iter().cloned().chain(texts.iter().map(of)).collect();
-            let evaluator = Evaluator::of(connection, facts.table).ok()?;
-            cluster::clusters(facts, &conditions, &evaluator).ok()?.pop()
+            let evaluator = Evaluator::of(connection, input.table).ok()?;
+            cluster::groups(input, &conditions, &evaluator).ok()?.pop()
         };
         let texts: Vec<&String> = asked.iter().copied().flatten().collect();
-        if passes(facts, column, &texts, clusters, &evaluator) {
+        if passes(input, column, &texts, groups, &evaluator) {
             continue;
         }
         match both(&texts) {
-            Some(cluster) if room(&cluster) >= needed => {
-                clusters.retain(|other| !other.columns.contains(&column));
-                clusters.push(cluster);
+            Some(group) if room(&group) >= needed => {
+                groups.retain(|other| !other.columns.contains(&column));
+                groups.push(group);
             }
-            Some(cluster) => *first = values(&cluster),
+            Some(group) => *first = values(&group),
             // No value suits all of them: each child has its own, in turn.
             None => {
                 let of_child = |texts: &&Vec<String>| both(&texts.iter().collect::<Vec<_>>()).map(|own| values(&own));
@@ -151,52 +151,57 @@ pub(super) fn first(
 
 /// Whether what a column is made of anyway is what is asked for.
 fn passes(
-    facts: &Facts<'_>,
+    input: &SolverInput<'_>,
     column: usize,
     texts: &[&String],
-    clusters: &[Cluster],
+    groups: &[ColumnGroup],
     evaluator: &Evaluator<'_>,
 ) -> bool {
     let texts: Vec<&str> = texts.iter().map(|text| text.as_str()).collect();
     let plain = || {
-        let makers = vec![Maker { column, source: facts.plain[column].clone(), null: Nulls::MustNot }];
-        vec![Way::Sources { makers, relations: Vec::new() }]
+        let sources = vec![ColumnSource {
+            column,
+            source: input.default_sources[column].clone(),
+            nullability: Nullability::Forbidden,
+        }];
+        vec![Solution::Generated { sources, relations: Vec::new() }]
     };
-    let ways = clusters.iter().find(|cluster| cluster.columns == [column]).map_or_else(plain, |own| own.ways.clone());
-    let Some(mut check) = evaluator.prepare(&[&facts.names[column]], &texts) else { return true };
-    ways.iter().all(|way| {
+    let solutions =
+        groups.iter().find(|group| group.columns == [column]).map_or_else(plain, |own| own.solutions.clone());
+    let Some(mut check) = evaluator.prepare(&[&input.names[column]], &texts) else { return true };
+    solutions.iter().all(|solution| {
         let tried = &mut cluster::Tried::default();
-        match way {
-            Way::Found(rows) => rows.iter().all(|row| check.passes(&[&row[0]])),
-            way => cluster::score(facts, &[column], way, facts.seed, &mut check, tried) == cluster::SAMPLES,
+        match solution {
+            Solution::Listed(rows) => rows.iter().all(|row| check.passes(&[&row[0]])),
+            solution => cluster::score(input, &[column], solution, input.seed, &mut check, tried) == cluster::SAMPLES,
         }
     })
 }
 
 /// How many rows can differ.
-fn room(cluster: &Cluster) -> u64 {
-    let of_way = |way: &Way| match way {
-        Way::Found(rows) => rows.len() as u64,
-        Way::Sources { makers, .. } => makers[0].source.as_ref().map_or(0, |source| source.capacity()),
+fn room(group: &ColumnGroup) -> u64 {
+    let of_solution = |solution: &Solution| match solution {
+        Solution::Listed(rows) => rows.len() as u64,
+        Solution::Generated { sources, .. } => sources[0].source.as_ref().map_or(0, |source| source.capacity()),
     };
-    cluster.ways.iter().map(of_way).max().unwrap_or(0)
+    group.solutions.iter().map(of_solution).max().unwrap_or(0)
 }
 
-fn values(cluster: &Cluster) -> Vec<ValueBuf> {
+fn values(group: &ColumnGroup) -> Vec<ValueBuf> {
     let mut found: Vec<ValueBuf> = Vec::new();
     let mut add = |made: ValueBuf| {
         if made.kind() != ValueKind::Null && !found.contains(&made) {
             found.push(made);
         }
     };
-    for way in &cluster.ways {
-        match way {
-            Way::Found(rows) => rows.iter().for_each(|row| add(row[0].clone())),
-            Way::Sources { makers, .. } => {
-                let Some(source) = &makers[0].source else { continue };
+    for solution in &group.solutions {
+        match solution {
+            Solution::Listed(rows) => rows.iter().for_each(|row| add(row[0].clone())),
+            Solution::Generated { sources, .. } => {
+                let Some(source) = &sources[0].source else { continue };
                 for number in 0..source.capacity().min(MOST) {
                     let mut made = ValueBuf::default();
-                    source.make(&mut Draw::new(key(named(cluster.key, "first"), number)), Some(number), &mut made);
+                    source.make(&mut Draw::new(key(named(group.key, "first"), number)), Some(number), &mut made);
                     add(made);
                 }
             }

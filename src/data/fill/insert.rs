@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Statement};
 
-use crate::data::constraints::conditions::named_by_sqlite;
-use crate::data::constraints::domain::Nulls;
+use crate::data::constraints::conditions::name_in_sqlite_errors;
+use crate::data::constraints::domain::Nullability;
 use crate::data::fill::failure;
 use crate::data::fill::make::{lookups, number_of};
 use crate::data::fill::options::Options;
@@ -77,8 +77,8 @@ pub(crate) struct Helpers<'c> {
 /// One row while it is made.
 pub(crate) struct Draft {
     pub(crate) made: Vec<ValueBuf>,
-    /// Whether a column has to be NULL or not, by the way of its cluster.
-    pub(crate) nulls: Vec<Nulls>,
+    /// Whether a column has to be NULL or not, by the solution of its group.
+    pub(crate) nulls: Vec<Nullability>,
     /// How often each column was made again.
     pub(crate) attempts: Vec<u32>,
     /// What a closure gave that cannot be bound.
@@ -100,7 +100,7 @@ impl Filler<'_> {
         let names: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
         let mut draft = Draft {
             made: vec![ValueBuf::default(); names.len()],
-            nulls: vec![Nulls::May; names.len()],
+            nulls: vec![Nullability::Allowed; names.len()],
             attempts: vec![0; names.len()],
             broken: None,
         };
@@ -254,16 +254,14 @@ fn again(plan: &Plan, code: i32, message: &str, attempts: &mut [u32]) -> bool {
         CHECK => {
             let same = |check: &&crate::data::constraints::cluster::Condition| match &check.name {
                 Some(name) => name.eq_ignore_ascii_case(subject),
-                None => named_by_sqlite(&check.shown) == subject.trim(),
+                None => name_in_sqlite_errors(&check.shown) == subject.trim(),
             };
             // Two that start with one name are called the same: the columns of both are made again.
             let mut columns = Vec::new();
             for check in plan.conditions.iter().filter(|condition| condition.kind == "CHECK").filter(same) {
-                let cluster = plan
-                    .clusters
-                    .iter()
-                    .find(|cluster| cluster.columns.iter().any(|column| check.columns.contains(column)));
-                columns.extend(cluster.map_or(&check.columns, |cluster| &cluster.columns));
+                let group =
+                    plan.groups.iter().find(|group| group.columns.iter().any(|column| check.columns.contains(column)));
+                columns.extend(group.map_or(&check.columns, |group| &group.columns));
             }
             if columns.is_empty() {
                 (0..plan.columns.len()).for_each(bump);

@@ -2,12 +2,12 @@
 
 use rusqlite::{Connection, Statement};
 
-use crate::data::constraints::cluster::{self, Way};
-use crate::data::constraints::domain::Nulls;
+use crate::data::constraints::cluster::{self, Solution};
+use crate::data::constraints::domain::Nullability;
 use crate::data::fill::insert::{Draft, Filler, Helpers};
 use crate::data::fill::options::{Given, Row};
 use crate::data::fill::plan::{How, Parent, Plan, Reference};
-use crate::data::values::edge::edge_case;
+use crate::data::values::edge_cases::edge_case;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::schema::Schema;
@@ -49,13 +49,13 @@ impl Filler<'_> {
                     value(plan, index, number, draft.attempts[index], &mut draft.made[index]);
                 }
                 How::With(_) => has_closures = true,
-                How::Cluster | How::Reference => {}
+                How::Group | How::Reference => {}
             }
         }
-        if !plan.clusters.is_empty() {
-            draft.nulls.fill(Nulls::May);
-            for cluster in &plan.clusters {
-                make_cluster(plan, cluster, number, draft);
+        if !plan.groups.is_empty() {
+            draft.nulls.fill(Nullability::Allowed);
+            for group in &plan.groups {
+                make_group(plan, group, number, draft);
             }
         }
         for (index, reference) in plan.references.iter().enumerate() {
@@ -98,11 +98,12 @@ impl Filler<'_> {
         if attempts > 0 {
             draw = Draw::new(key(draw.next(), attempts.into()));
         }
-        let wish = reference.columns.iter().map(|column| draft.nulls[*column]).find(|wish| *wish != Nulls::May);
+        let wish =
+            reference.columns.iter().map(|column| draft.nulls[*column]).find(|wish| *wish != Nullability::Allowed);
         let set_null = |draft: &mut Draft| reference.loose.iter().for_each(|column| draft.made[*column].set_null());
         let by_draw = draw.percent(reference.nulls);
         let mut is_null = match wish {
-            Some(Nulls::Must) => true,
+            Some(Nullability::Required) => true,
             Some(_) => false,
             None => by_draw && reference.each.is_none(),
         };
@@ -261,44 +262,44 @@ fn value(plan: &Plan, index: usize, number: u64, attempts: u32, out: &mut ValueB
                 },
             }
         }
-        How::Cluster | How::Reference | How::With(_) => {}
+        How::Group | How::Reference | How::With(_) => {}
     }
 }
 
-fn make_cluster(plan: &Plan, cluster: &cluster::Cluster, number: u64, draft: &mut Draft) {
-    let attempts = cluster.columns.iter().map(|column| draft.attempts[*column]).max().unwrap_or(0);
-    let mut draw = Draw::new(key(cluster.key, number));
+fn make_group(plan: &Plan, group: &cluster::ColumnGroup, number: u64, draft: &mut Draft) {
+    let attempts = group.columns.iter().map(|column| draft.attempts[*column]).max().unwrap_or(0);
+    let mut draw = Draw::new(key(group.key, number));
     if attempts > 0 {
         draw = Draw::new(key(draw.next(), attempts.into()));
     }
-    let way = &cluster.ways[draw.below(cluster.ways.len() as u64) as usize];
-    match way {
-        Way::Found(rows) => {
-            let place = cluster.columns.iter().find_map(|column| plan.columns[*column].place.as_ref());
+    let solution = &group.solutions[draw.below(group.solutions.len() as u64) as usize];
+    match solution {
+        Solution::Listed(rows) => {
+            let place = group.columns.iter().find_map(|column| plan.columns[*column].place.as_ref());
             let at = match place.map(|place| place.of(shown(number))) {
                 Some(Some(digit)) => digit % rows.len() as u64,
                 _ => draw.below(rows.len() as u64),
             };
-            for (column, made) in cluster.columns.iter().zip(&rows[at as usize]) {
-                if matches!(plan.columns[*column].how, How::Cluster) {
+            for (column, made) in group.columns.iter().zip(&rows[at as usize]) {
+                if matches!(plan.columns[*column].how, How::Group) {
                     draft.made[*column].clone_from(made);
                 }
             }
         }
-        Way::Sources { makers, relations } => {
-            for maker in makers {
-                let column = &plan.columns[maker.column];
-                draft.nulls[maker.column] = maker.null;
-                if !matches!(column.how, How::Cluster) {
+        Solution::Generated { sources, relations } => {
+            for column_source in sources {
+                let column = &plan.columns[column_source.column];
+                draft.nulls[column_source.column] = column_source.nullability;
+                if !matches!(column.how, How::Group) {
                     continue;
                 }
-                let Some(source) = &maker.source else { continue };
-                let out = &mut draft.made[maker.column];
+                let Some(source) = &column_source.source else { continue };
+                let out = &mut draft.made[column_source.column];
                 let mut draw = Draw::new(key(column.key, number));
                 if attempts > 0 {
                     draw = Draw::new(key(draw.next(), attempts.into()));
                 }
-                if maker.null == Nulls::May && column.nulls > 0 && draw.percent(column.nulls) {
+                if column_source.nullability == Nullability::Allowed && column.nulls > 0 && draw.percent(column.nulls) {
                     out.set_null();
                     continue;
                 }

@@ -7,7 +7,7 @@
 //!
 //! - **A value is a function** of (seed, table, number of the row, column, attempt). So nothing changes when a column
 //!   or a table is added, and a parent's key is made again from its row's number when a child needs it: memory does
-//!   not grow with rows. Only keys that follow from others (a cluster, a parent, a closure) are kept.
+//!   not grow with rows. Only keys that follow from others (a group, a parent, a closure) are kept.
 //! - **A number for UNIQUE, not retries.** One column of each key takes its value from the row's number by a
 //!   bijection; if none has room, the columns share it like the digits of a number, which also tells how many rows a
 //!   table can hold, unless the values are only those that were found: then the error says no more than that. Numbers

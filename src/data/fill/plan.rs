@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 
-use crate::data::constraints::cluster::{self, Cluster, Condition, Facts, Way};
+use crate::data::constraints::cluster::{self, ColumnGroup, Condition, Solution, SolverInput};
 use crate::data::constraints::conditions;
 use crate::data::constraints::derived::Derived;
-use crate::data::constraints::domain::{Domain, Nulls};
+use crate::data::constraints::domain::{Domain, Nullability};
 use crate::data::constraints::evaluator::Evaluator;
 use crate::data::fill::options::{Given, Options};
 use crate::data::fill::unique::{self, Place};
@@ -33,7 +33,7 @@ pub(crate) struct Plan {
     pub(crate) start: u64,
     /// The columns that are inserted, in the order of their declaration.
     pub(crate) columns: Vec<ColumnPlan>,
-    pub(crate) clusters: Vec<Cluster>,
+    pub(crate) groups: Vec<ColumnGroup>,
     pub(crate) references: Vec<Reference>,
     pub(crate) conditions: Vec<Condition>,
     /// Columns that follow from others of their row.
@@ -81,8 +81,8 @@ pub(crate) enum How {
         first: i64,
     },
     Source(Source),
-    /// Made with its cluster.
-    Cluster,
+    /// Made with its group.
+    Group,
     /// A parent's.
     Reference,
     /// What was set.
@@ -225,8 +225,10 @@ pub(crate) fn plan(
     let may_be_null = |name: &String| {
         order::may_be_null(table, name) && !needed_by_children.iter().any(|other| other.eq_ignore_ascii_case(name))
     };
-    let mut own: Vec<Domain> =
-        names.iter().map(|name| Domain::of_null(if may_be_null(name) { Nulls::May } else { Nulls::MustNot })).collect();
+    let mut own: Vec<Domain> = names
+        .iter()
+        .map(|name| Domain::of_null(if may_be_null(name) { Nullability::Allowed } else { Nullability::Forbidden }))
+        .collect();
     let mut foreign = vec![false; names.len()];
     let mut fixed: Vec<Option<How>> = names.iter().map(|_| None).collect();
     for (index, (of, column, given)) in options.given.iter().enumerate() {
@@ -237,8 +239,8 @@ pub(crate) fn plan(
         match given {
             Given::Value(value) => {
                 own[column] = match value {
-                    rusqlite::types::Value::Null => Domain::of_null(Nulls::Must),
-                    value => Domain { null: Nulls::MustNot, ..Domain::of_choices(vec![value.clone()]) },
+                    rusqlite::types::Value::Null => Domain::of_null(Nullability::Required),
+                    value => Domain { nullability: Nullability::Forbidden, ..Domain::of_choices(vec![value.clone()]) },
                 };
                 fixed[column] = Some(How::Fixed(ValueBuf::from(value)));
             }
@@ -252,8 +254,8 @@ pub(crate) fn plan(
     for reference in &references {
         for &column in reference.columns.iter().filter(|column| reference.makes(**column)) {
             foreign[column] = true;
-            if matches!(reference.parent, Parent::Missing) && own[column].null == Nulls::May {
-                own[column].null = Nulls::Must;
+            if matches!(reference.parent, Parent::Missing) && own[column].nullability == Nullability::Allowed {
+                own[column].nullability = Nullability::Required;
             }
         }
     }
@@ -265,17 +267,26 @@ pub(crate) fn plan(
         _ => None,
     });
 
-    let look = |column: &Column| plain_source(table, column, options);
-    let plain: Vec<Option<Source>> = places.iter().map(|place| look(&table.columns[*place])).collect();
-    let keyed = names.iter().map(|name| unique::is_keyed(table, name)).collect();
-    let facts =
-        Facts { table, names: names.clone(), columns: places.clone(), own, foreign, plain, look: &look, keyed, seed };
+    let default_source = |column: &Column| plain_source(table, column, options);
+    let plain: Vec<Option<Source>> = places.iter().map(|place| default_source(&table.columns[*place])).collect();
+    let is_in_key = names.iter().map(|name| unique::is_keyed(table, name)).collect();
+    let input = SolverInput {
+        table,
+        names: names.clone(),
+        places: places.clone(),
+        domains: own,
+        is_external: foreign,
+        default_sources: plain,
+        default_source: &default_source,
+        is_in_key,
+        seed,
+    };
     let mut conditions = conditions::of_table(table, &names);
     let mut derived: Vec<Derived> = Vec::new();
     for condition in &mut conditions {
         let is_rowid = |column| rowid == Some(column);
-        let free = |column: usize| !facts.foreign[column] && fixed[column].is_none() && !is_rowid(column);
-        let found = match condition.follows.take() {
+        let free = |column: usize| !input.is_external[column] && fixed[column].is_none() && !is_rowid(column);
+        let found = match condition.derived_by_trigger.take() {
             Some(derived) => {
                 if free(derived.column) {
                     vec![derived]
@@ -293,13 +304,13 @@ pub(crate) fn plan(
         }
     }
     let given: Vec<bool> = fixed.iter().map(Option::is_some).collect();
-    let mut clusters = if conditions.is_empty() {
+    let mut groups = if conditions.is_empty() {
         Vec::new()
     } else {
         let evaluator = Evaluator::of(connection, table)?;
         loop {
-            match cluster::clusters(&facts, &conditions, &evaluator) {
-                Ok(clusters) => break clusters,
+            match cluster::groups(&input, &conditions, &evaluator) {
+                Ok(groups) => break groups,
                 // What other rows decide is not known before they are there: each row will show.
                 Err((index, _)) if conditions[index].reads_tables => {
                     conditions[index].reads_tables = false;
@@ -308,34 +319,34 @@ pub(crate) fn plan(
                 Err((index, tried)) => {
                     let is_given = conditions[index].columns.iter().any(|column| given[*column]);
                     let unmet = &conditions[index];
-                    return Err(crate::data::fill::failure::unsatisfied(table, unmet, &facts.names, &tried, is_given));
+                    return Err(crate::data::fill::failure::unsatisfied(table, unmet, &input.names, &tried, is_given));
                 }
             }
         }
     };
 
     let needed = start.saturating_add(request.rows);
-    let is_own = |column: usize| !facts.foreign[column] && !given[column] && rowid != Some(column);
+    let is_own = |column: usize| !input.is_external[column] && !given[column] && rowid != Some(column);
     let children = asked::of_children(schema, request.table, &names, later);
-    let mut first = asked::first(connection, &facts, &conditions, &children, needed, &is_own, &mut clusters)?;
+    let mut first = asked::first(connection, &input, &conditions, &children, needed, &is_own, &mut groups)?;
 
     let mut columns = Vec::new();
     for (index, name) in names.iter().enumerate() {
         let key = named(seed, &name.to_ascii_lowercase());
-        let clustered = clusters.iter().any(|cluster| cluster.columns.contains(&index));
+        let is_grouped = groups.iter().any(|group| group.columns.contains(&index));
         let how = if let Some(how) = fixed[index].take() {
             how
         } else if references.iter().any(|reference| reference.makes(index)) {
             How::Reference
-        } else if clustered {
-            How::Cluster
+        } else if is_grouped {
+            How::Group
         } else if rowid == Some(index) {
             How::Rowid { first: first_rowid(connection, table, start)? }
         } else {
-            let source = facts.plain[index].clone().unwrap_or(Source::Words { shortest: 0, longest: 40 });
+            let source = input.default_sources[index].clone().unwrap_or(Source::Words { shortest: 0, longest: 40 });
             How::Source(source)
         };
-        let nulls = if facts.own[index].null == Nulls::May { options.null_rate } else { 0 };
+        let nulls = if input.domains[index].nullability == Nullability::Allowed { options.null_rate } else { 0 };
         let constrained = conditions.iter().any(|condition| condition.columns.contains(&index));
         let edge = (options.edge_cases && !constrained).then(|| table.columns[places[index]].clone());
         let first = std::mem::take(&mut first[index]);
@@ -368,7 +379,7 @@ pub(crate) fn plan(
         limit: None,
         start,
         columns,
-        clusters,
+        groups,
         references,
         conditions,
         derived,
@@ -398,38 +409,40 @@ pub(crate) fn plan(
     Ok(plan)
 }
 
-/// A cluster of one column with one way is a column like any other; one whose values follow from the row's number alone.
+/// A group of one column with one solution is a column like any other; one whose values follow from the row's number alone.
 fn unfold(plan: &mut Plan, rowid: Option<usize>, table: &Table, connection: &Connection) -> Result<()> {
     let mut kept = Vec::new();
-    for cluster in std::mem::take(&mut plan.clusters) {
-        if let ([column], [Way::Sources { makers, relations }]) = (&cluster.columns[..], &cluster.ways[..])
+    for group in std::mem::take(&mut plan.groups) {
+        if let ([column], [Solution::Generated { sources, relations }]) = (&group.columns[..], &group.solutions[..])
             && relations.is_empty()
-            && let Some(source) = &makers[0].source
-            && matches!(plan.columns[*column].how, How::Cluster)
+            && let Some(source) = &sources[0].source
+            && matches!(plan.columns[*column].how, How::Group)
         {
             // `CHECK (id > 0)` leaves the rowid as it is.
             let first = first_rowid(connection, table, plan.start)?;
             let counts_up = rowid == Some(*column)
                 && matches!(source, Source::Integer { low, step: 1, most, .. } if *low <= first && *most >= 1 << 31);
             plan.columns[*column].how = if counts_up { How::Rowid { first } } else { How::Source(source.clone()) };
-            match makers[0].null {
-                Nulls::MustNot => plan.columns[*column].nulls = 0,
-                Nulls::Must => plan.columns[*column].how = How::Source(Source::Null),
-                Nulls::May => {}
+            match sources[0].nullability {
+                Nullability::Forbidden => plan.columns[*column].nulls = 0,
+                Nullability::Required => plan.columns[*column].how = How::Source(Source::Null),
+                Nullability::Allowed => {}
             }
             continue;
         }
-        kept.push(cluster);
+        kept.push(group);
     }
-    plan.clusters = kept;
+    plan.groups = kept;
     Ok(())
 }
 
 /// How a column is made of which no constraint says anything.
 fn plain_source(table: &Table, column: &Column, options: &Options) -> Option<Source> {
     #[cfg(feature = "data")]
-    if let Some(maker) = crate::data::values::realistic::maker(&table.name, column, table.strict, options.locale) {
-        return Some(Source::Realistic(maker));
+    if let Some(generator) =
+        crate::data::values::realistic::generator(&table.name, column, table.strict, options.locale)
+    {
+        return Some(Source::Realistic(generator));
     }
     let _ = options;
     column::source(column, table.strict, &Domain::default())

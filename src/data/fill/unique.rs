@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::data::constraints::cluster::{Maker, Way};
+use crate::data::constraints::cluster::{ColumnSource, Solution};
 use crate::data::constraints::domain::Domain;
 use crate::data::constraints::expression::Expression;
 use crate::data::fill::pairs::pairs;
@@ -416,29 +416,29 @@ fn without_a_look(table: &Table, plan: &mut Plan, column: usize) {
 fn is_sample(plan: &Plan, column: usize) -> bool {
     match &plan.columns[column].how {
         How::Source(source) => source.is_realistic(),
-        How::Cluster => ways(plan, column).any(|way| match way {
-            Way::Found(_) => true,
-            Way::Sources { makers, .. } => source_of(makers, column).is_some_and(Source::is_realistic),
+        How::Group => solutions(plan, column).any(|solution| match solution {
+            Solution::Listed(_) => true,
+            Solution::Generated { sources, .. } => source_of(sources, column).is_some_and(Source::is_realistic),
         }),
         How::Rowid { .. } | How::Reference | How::Fixed(_) | How::With(_) => false,
     }
 }
 
 /// The ways in which a column is made with others.
-fn ways(plan: &Plan, column: usize) -> impl Iterator<Item = &Way> {
-    let clusters = plan.clusters.iter().filter(move |cluster| cluster.columns.contains(&column));
-    clusters.flat_map(|cluster| &cluster.ways)
+fn solutions(plan: &Plan, column: usize) -> impl Iterator<Item = &Solution> {
+    let groups = plan.groups.iter().filter(move |group| group.columns.contains(&column));
+    groups.flat_map(|group| &group.solutions)
 }
 
-fn source_of(makers: &[Maker], column: usize) -> Option<&Source> {
-    makers.iter().find(|maker| maker.column == column)?.source.as_ref()
+fn source_of(sources: &[ColumnSource], column: usize) -> Option<&Source> {
+    sources.iter().find(|column_source| column_source.column == column)?.source.as_ref()
 }
 
 /// How many values of a column differ.
 fn capacity(plan: &Plan, column: usize) -> u64 {
     match &plan.columns[column].how {
         How::Source(source) => source.capacity(),
-        How::Cluster => capacity_of_ways(plan, column),
+        How::Group => capacity_of_solutions(plan, column),
         How::Fixed(_) => 1,
         How::Reference => 0,
         How::Rowid { .. } | How::With(_) => u64::MAX,
@@ -447,18 +447,18 @@ fn capacity(plan: &Plan, column: usize) -> u64 {
 
 /// Of all ways together: a row that meets another one goes another way. What they list is counted once, and beside what
 /// they make not at all, for it may be the same.
-fn capacity_of_ways(plan: &Plan, column: usize) -> u64 {
+fn capacity_of_solutions(plan: &Plan, column: usize) -> u64 {
     let mut listed: Vec<&ValueBuf> = Vec::new();
     let mut most = 1;
-    for cluster in plan.clusters.iter().filter(|cluster| cluster.columns.contains(&column)) {
-        let at = cluster.columns.iter().position(|other| *other == column).unwrap_or_default();
-        for way in &cluster.ways {
-            match way {
-                Way::Sources { makers, .. } => match source_of(makers, column) {
+    for group in plan.groups.iter().filter(|group| group.columns.contains(&column)) {
+        let at = group.columns.iter().position(|other| *other == column).unwrap_or_default();
+        for solution in &group.solutions {
+            match solution {
+                Solution::Generated { sources, .. } => match source_of(sources, column) {
                     Some(Source::Choices(choices)) => listed.extend(choices),
                     source => most = most.max(source.map_or(1, Source::capacity)),
                 },
-                Way::Found(rows) => listed.extend(rows.iter().map(|row| &row[at])),
+                Solution::Listed(rows) => listed.extend(rows.iter().map(|row| &row[at])),
             }
         }
     }

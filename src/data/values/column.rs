@@ -53,7 +53,7 @@ pub(crate) enum Source {
         longest: u64,
     },
     #[cfg(feature = "data")]
-    Realistic(crate::data::values::realistic::Maker),
+    Realistic(crate::data::values::realistic::Generator),
 }
 
 /// Distinct numbers below this are enough for any table.
@@ -97,7 +97,7 @@ impl Source {
             Source::Uuid => uuid(draw, number, out),
             Source::Blob { shortest, longest } => blob(draw, *shortest, *longest, number, out),
             #[cfg(feature = "data")]
-            Source::Realistic(maker) => maker.make(draw, number, out),
+            Source::Realistic(generator) => generator.make(draw, number, out),
         }
     }
 
@@ -134,7 +134,7 @@ impl Source {
                 }
             }
             #[cfg(feature = "data")]
-            Source::Realistic(maker) => maker.distinct(),
+            Source::Realistic(generator) => generator.distinct(),
         }
     }
 
@@ -170,7 +170,7 @@ impl Source {
 
 /// The source for a column of which `domain` is left. `None` where nothing is.
 pub(crate) fn source(column: &Column, strict: bool, domain: &Domain) -> Option<Source> {
-    if domain.null == domain::Nulls::Must {
+    if domain.nullability == domain::Nullability::Required {
         return Some(Source::Null);
     }
     if let Some(choices) = &domain.choices {

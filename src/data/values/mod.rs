@@ -5,16 +5,16 @@
 //!   each value and draw from a source of their own. A value is written into one reused buffer in plain code, because
 //!   users' tests run unoptimised.
 //! - **A number that a row brings along stands in the value** (`ada.byron.4711@example.com`), or goes through a
-//!   bijection where there is no place for digits (uuid, hash). `Maker::distinct` says how many rows that tells apart
+//!   bijection where there is no place for digits (uuid, hash). `Generator::distinct` says how many rows that tells apart
 //!   under a declared length.
 //! - **Spans of time do not overlap**: what is created comes before what is changed, and that before what expires,
 //!   without a look at the rest of the row.
 
 pub(crate) mod column;
 pub(crate) mod document;
-pub(crate) mod edge;
+pub(crate) mod edge_cases;
 #[cfg(feature = "data")]
 pub(crate) mod realistic;
-pub(crate) mod store;
+pub(crate) mod stored_type;
 pub(crate) mod text;
 pub(crate) mod value_buf;

@@ -1,6 +1,6 @@
 //! The constraints of a schema, one by one, and the question whether a row breaks one.
 
-use crate::data::constraints::conditions::named_by_sqlite;
+use crate::data::constraints::conditions::name_in_sqlite_errors;
 use crate::data::fill::order;
 use crate::data::fill::references::parent_columns;
 use crate::migrations::is_ledger;
@@ -76,7 +76,7 @@ pub(super) fn of(schema: &Schema, table: &Table) -> Vec<Clause> {
             shown: format!("{name}CHECK ({text})"),
             object: object(table, &columns),
             code: 275,
-            message: check.name.clone().unwrap_or_else(|| named_by_sqlite(text)),
+            message: check.name.clone().unwrap_or_else(|| name_in_sqlite_errors(text)),
             broken: format!("SELECT ({text}\n) IS FALSE FROM {}", row_of(table)),
             columns,
             what: What::Check(text.to_owned()),

@@ -1,7 +1,7 @@
 //! Writes what is digits and signs in a fixed order: addresses of machines, account numbers, hashes. What has a fixed length
 //! is put together on the stack and pushed at once.
 
-use super::Maker;
+use super::Generator;
 use super::kind::Kind;
 use super::numbers::scattered;
 use super::write::phrase;
@@ -23,10 +23,10 @@ pub(super) const BCRYPT_LENGTH: usize = BCRYPT.len() + 31;
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// What is digits and signs in a fixed order.
-pub(super) fn code(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
-    match maker.kind {
-        Kind::Phone => phone(maker.limit < 15, draw, unique, out),
-        Kind::PostalCode => postal_code(maker.lists.postal_code, draw, unique, out),
+pub(super) fn code(generator: &Generator, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+    match generator.kind {
+        Kind::Phone => phone(generator.limit < 15, draw, unique, out),
+        Kind::PostalCode => postal_code(generator.lists.postal_code, draw, unique, out),
         Kind::Iban => iban(draw, unique, out),
         Kind::Ip => ip(draw, unique, out),
         Kind::Ipv6 => ipv6(chosen(draw, unique), out),
@@ -71,7 +71,7 @@ pub(super) fn code(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mu
                 [b'A' + (choice % 26) as u8, b'A' + (choice / 26 % 26) as u8, b'A' + (choice / 676 % 26) as u8, b'-'];
             out.push_bytes(&letters);
             match unique {
-                Some(number) => out.push_number(number, 5.min(maker.limit - 4)),
+                Some(number) => out.push_number(number, 5.min(generator.limit - 4)),
                 None => out.push_number(draw.below(100_000), 5),
             }
         }

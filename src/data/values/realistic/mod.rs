@@ -2,7 +2,7 @@
 //! that the column stores.
 //!
 //! ```text
-//! table, column, type -> names: which kind? -> Maker -> write: a value from a draw
+//! table, column, type -> names: which kind? -> Generator -> write: a value from a draw
 //! ```
 //!
 //! Addresses, numbers and hosts are those that are kept free for examples (RFC 2606, RFC 5737, 555-01xx), so that a test
@@ -21,7 +21,7 @@ mod words;
 mod write;
 
 use crate::data::ValueBuf;
-use crate::data::values::store::{Store, declared_length};
+use crate::data::values::stored_type::{StoredType, declared_length};
 use crate::draw::Draw;
 use crate::schema::Column;
 use kind::{Form, Kind};
@@ -64,9 +64,9 @@ pub enum Locale {
 
 /// Makes the values of a column.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Maker {
+pub(crate) struct Generator {
     kind: Kind,
-    store: Store,
+    stored_type: StoredType,
     lists: &'static Lists,
     /// How many characters a text has at most.
     limit: usize,
@@ -76,26 +76,26 @@ pub(crate) struct Maker {
 
 /// What makes the values of a column; none where its name does not say what they are, or where its type has no place for
 /// them.
-pub(crate) fn maker(table: &str, column: &Column, strict: bool, locale: Locale) -> Option<Maker> {
-    let store = Store::of(column, strict);
+pub(crate) fn generator(table: &str, column: &Column, strict: bool, locale: Locale) -> Option<Generator> {
+    let stored_type = StoredType::of(column, strict);
     let limit = declared_length(column);
-    let kind = names::kind(table, column, store, limit)?;
+    let kind = names::kind(table, column, stored_type, limit)?;
     let lists = Lists::of(locale);
     let limit = limit.unwrap_or(usize::MAX);
     let kept = match kind {
-        Kind::Bool => matches!(store, Store::Integer | Store::Numeric),
-        Kind::Uuid | Kind::Hex(_) => !matches!(store, Store::Integer | Store::Real),
+        Kind::Bool => matches!(stored_type, StoredType::Integer | StoredType::Numeric),
+        Kind::Uuid | Kind::Hex(_) => !matches!(stored_type, StoredType::Integer | StoredType::Real),
         // Without a type it may be a number that is counted up.
-        Kind::Version => store == Store::Text,
-        Kind::Number(_) | Kind::Moment(..) => store != Store::Blob,
-        _ => !matches!(store, Store::Integer | Store::Real | Store::Blob),
+        Kind::Version => stored_type == StoredType::Text,
+        Kind::Number(_) | Kind::Moment(..) => stored_type != StoredType::Blob,
+        _ => !matches!(stored_type, StoredType::Integer | StoredType::Real | StoredType::Blob),
     };
     let room = if kept { room(kind, limit, lists)? } else { return None };
-    Some(Maker { kind, store, lists, limit, room })
+    Some(Generator { kind, stored_type, lists, limit, room })
 }
 
-impl Maker {
-    /// Makes a value. With a number the value differs from those of all other numbers below [`distinct`](Maker::distinct).
+impl Generator {
+    /// Makes a value. With a number the value differs from those of all other numbers below [`distinct`](Generator::distinct).
     pub(crate) fn make(&self, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
         let unique = match unique {
             Some(number) if number >= self.room => Some(number % self.room),

@@ -2,13 +2,19 @@
 
 use super::kind::{Form, Number, Span};
 use crate::data::ValueBuf;
-use crate::data::values::store::Store;
+use crate::data::values::stored_type::StoredType;
 use crate::draw::Draw;
 
 /// A prime number that divides none of the ranges: multiplied by it, modulo a range, each number of it becomes another one.
 const PRIME: u64 = 48_271;
 
-pub(super) fn a_number(number: Number, store: Store, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+pub(super) fn a_number(
+    number: Number,
+    stored_type: StoredType,
+    draw: &mut Draw,
+    unique: Option<u64>,
+    out: &mut ValueBuf,
+) {
     let range = number.high.abs_diff(number.low) + 1;
     let above = match unique {
         Some(unique) => scattered(unique, range),
@@ -20,7 +26,7 @@ pub(super) fn a_number(number: Number, store: Store, draw: &mut Draw, unique: Op
         2 => 100,
         _ => 1_000_000,
     };
-    if store == Store::Text {
+    if stored_type == StoredType::Text {
         out.start_text();
         if value < 0 {
             out.push_ascii(b'-');
@@ -30,7 +36,10 @@ pub(super) fn a_number(number: Number, store: Store, draw: &mut Draw, unique: Op
             out.push_ascii(b'.');
             out.push_number(value.unsigned_abs() % unit, usize::from(number.decimals));
         }
-    } else if store == Store::Real || value % unit as i64 != 0 || (store == Store::Any && unit > 1) {
+    } else if stored_type == StoredType::Real
+        || value % unit as i64 != 0
+        || (stored_type == StoredType::Any && unit > 1)
+    {
         out.set_real(value as f64 / unit as f64);
     } else {
         // NUMERIC would turn 12.0 into 12.

@@ -1,7 +1,7 @@
 //! Writes one value. Users' tests run unoptimised, so this is plain: no `format!`, no iterators, no closures; what has a
 //! fixed length is put together on the stack and pushed at once.
 
-use super::Maker;
+use super::Generator;
 use super::codes::{code, hex, uuid};
 use super::kind::Kind;
 use super::lists::{
@@ -10,37 +10,37 @@ use super::lists::{
 };
 use super::numbers::{a_number, moment, scattered};
 use crate::data::ValueBuf;
-use crate::data::values::store::Store;
+use crate::data::values::stored_type::StoredType;
 use crate::draw::Draw;
 
-/// Writes a value of the maker's kind. `unique` is below its room.
-pub(super) fn value(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
-    match maker.kind {
+/// Writes a value of the generator's kind. `unique` is below its room.
+pub(super) fn value(generator: &Generator, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+    match generator.kind {
         Kind::Bool => match unique {
             Some(number) => out.set_integer(number as i64),
             None => out.set_integer(draw.below(2) as i64),
         },
-        Kind::Number(number) => a_number(number, maker.store, draw, unique, out),
+        Kind::Number(number) => a_number(number, generator.stored_type, draw, unique, out),
         Kind::Moment(form, span) => moment(form, span, draw, unique, out),
-        Kind::Uuid => uuid(maker.store == Store::Blob, draw, unique, out),
-        Kind::Hex(digits) => hex(usize::from(digits), maker.store == Store::Blob, draw, unique, out),
+        Kind::Uuid => uuid(generator.stored_type == StoredType::Blob, draw, unique, out),
+        Kind::Hex(digits) => hex(usize::from(digits), generator.stored_type == StoredType::Blob, draw, unique, out),
         _ => {
             out.start_text();
-            text(maker, draw, unique, out);
+            text(generator, draw, unique, out);
         }
     }
 }
 
-fn text(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
-    let lists = maker.lists;
-    match maker.kind {
-        Kind::FirstName => named(maker, pick(lists.first_names, draw), unique, out),
-        Kind::LastName => named(maker, pick(lists.last_names, draw), unique, out),
-        Kind::City => named(maker, pick(lists.cities, draw), unique, out),
-        Kind::Country => named(maker, pick(lists.countries, draw), unique, out),
-        Kind::State => named(maker, pick(lists.states, draw), unique, out),
-        Kind::Job => named(maker, pick(JOBS, draw), unique, out),
-        Kind::UserAgent => named(maker, pick(USER_AGENTS, draw), unique, out),
+fn text(generator: &Generator, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+    let lists = generator.lists;
+    match generator.kind {
+        Kind::FirstName => named(generator, pick(lists.first_names, draw), unique, out),
+        Kind::LastName => named(generator, pick(lists.last_names, draw), unique, out),
+        Kind::City => named(generator, pick(lists.cities, draw), unique, out),
+        Kind::Country => named(generator, pick(lists.countries, draw), unique, out),
+        Kind::State => named(generator, pick(lists.states, draw), unique, out),
+        Kind::Job => named(generator, pick(JOBS, draw), unique, out),
+        Kind::UserAgent => named(generator, pick(USER_AGENTS, draw), unique, out),
         Kind::FullName => {
             let (first, last) = (pick(lists.first_names, draw), pick(lists.last_names, draw));
             match lists.name_order {
@@ -48,68 +48,68 @@ fn text(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf)
                 NameOrder::FamilyFirst => two(last, " ", first, out),
                 NameOrder::FamilyFirstTogether => two(last, "", first, out),
             }
-            end(maker, " ", unique, "", out);
+            end(generator, " ", unique, "", out);
         }
         Kind::Company => {
             let together = lists.name_order == NameOrder::FamilyFirstTogether;
             two(pick(lists.last_names, draw), if together { "" } else { " " }, pick(lists.company_suffixes, draw), out);
-            end(maker, " ", unique, "", out);
+            end(generator, " ", unique, "", out);
         }
         Kind::Product => {
             two(pick(MATERIALS, draw), " ", pick(GOODS, draw), out);
-            end(maker, " ", unique, "", out);
+            end(generator, " ", unique, "", out);
         }
         Kind::Label => {
             let choice = draw.next();
             capital(adjective(choice), out);
             out.push_ascii(b' ');
             capital(noun(choice), out);
-            end(maker, " ", unique, "", out);
+            end(generator, " ", unique, "", out);
         }
         Kind::KeyName => {
             phrase("_", draw, out);
-            end(maker, "_", unique, "", out);
+            end(generator, "_", unique, "", out);
         }
         Kind::Slug => {
             phrase("-", draw, out);
-            end(maker, "-", unique, "", out);
+            end(generator, "-", unique, "", out);
         }
         Kind::Host => {
             phrase("-", draw, out);
-            end(maker, "-", unique, pick(&[".example.com", ".example.org", ".example.net"], draw), out);
+            end(generator, "-", unique, pick(&[".example.com", ".example.org", ".example.net"], draw), out);
         }
         Kind::Url => {
             out.push_str(pick(&["https://example.com/", "https://example.org/", "https://example.net/"], draw));
             phrase("-", draw, out);
-            end(maker, "-", unique, "", out);
+            end(generator, "-", unique, "", out);
         }
         Kind::ImageUrl => {
             out.push_str("https://example.com/");
             phrase("-", draw, out);
-            end(maker, "-", unique, ".png", out);
+            end(generator, "-", unique, ".png", out);
         }
         Kind::FileName => {
             phrase("-", draw, out);
-            end(maker, "-", unique, pick(&[".txt", ".pdf", ".png", ".jpg", ".csv", ".zip"], draw), out);
+            end(generator, "-", unique, pick(&[".txt", ".pdf", ".png", ".jpg", ".csv", ".zip"], draw), out);
         }
         Kind::Path => {
             out.push_ascii(b'/');
             phrase("/", draw, out);
-            end(maker, "-", unique, pick(&[".txt", ".pdf", ".png", ".jpg", ".csv", ".zip"], draw), out);
+            end(generator, "-", unique, pick(&[".txt", ".pdf", ".png", ".jpg", ".csv", ".zip"], draw), out);
         }
         Kind::Email => {
             letters(pick(ENGLISH.first_names, draw), out);
             out.push_ascii(b'.');
             letters(pick(ENGLISH.last_names, draw), out);
-            end(maker, ".", unique, pick(&["@example.com", "@example.org", "@example.net"], draw), out);
+            end(generator, ".", unique, pick(&["@example.com", "@example.org", "@example.net"], draw), out);
         }
         Kind::Username => {
             letters(pick(ENGLISH.first_names, draw), out);
             out.push_ascii(b'_');
             letters(pick(ENGLISH.last_names, draw), out);
-            end(maker, "", unique, "", out);
+            end(generator, "", unique, "", out);
         }
-        Kind::Street => street(maker, draw, unique, out),
+        Kind::Street => street(generator, draw, unique, out),
         Kind::Title => {
             if lists.sentences.is_empty() {
                 let choice = draw.next();
@@ -119,26 +119,26 @@ fn text(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf)
             } else {
                 out.push_str(pick(lists.sentences, draw));
             }
-            end(maker, " #", unique, "", out);
+            end(generator, " #", unique, "", out);
         }
         Kind::Sentence => {
-            sentence(maker, draw, out);
-            end(maker, " #", unique, "", out);
+            sentence(generator, draw, out);
+            end(generator, " #", unique, "", out);
         }
         Kind::Paragraph => {
-            sentence(maker, draw, out);
+            sentence(generator, draw, out);
             out.push_ascii(b' ');
-            sentence(maker, draw, out);
-            end(maker, " #", unique, "", out);
+            sentence(generator, draw, out);
+            end(generator, " #", unique, "", out);
         }
         Kind::CountryCode => listed(COUNTRY_CODES, draw, unique, out),
         Kind::Currency => listed(CURRENCIES, draw, unique, out),
         Kind::Extension => listed(EXTENSIONS, draw, unique, out),
-        Kind::Language => listed(if maker.limit < 5 { LANGUAGES } else { LOCALES }, draw, unique, out),
+        Kind::Language => listed(if generator.limit < 5 { LANGUAGES } else { LOCALES }, draw, unique, out),
         Kind::Mime => listed(MIME_TYPES, draw, unique, out),
         Kind::StateCode => listed(lists.state_codes, draw, unique, out),
         Kind::TimeZone => listed(TIME_ZONES, draw, unique, out),
-        _ => code(maker, draw, unique, out),
+        _ => code(generator, draw, unique, out),
     }
 }
 
@@ -189,19 +189,19 @@ fn letters(word: &str, out: &mut ValueBuf) {
     out.push_bytes(&small[..to]);
 }
 
-fn named(maker: &Maker, name: &str, unique: Option<u64>, out: &mut ValueBuf) {
+fn named(generator: &Generator, name: &str, unique: Option<u64>, out: &mut ValueBuf) {
     out.push_str(name);
-    end(maker, " ", unique, "", out);
+    end(generator, " ", unique, "", out);
 }
 
 /// What stands behind a text: the number, if there is one, and an ending; the text is cut where they would not fit.
-fn end(maker: &Maker, separator: &str, unique: Option<u64>, ending: &str, out: &mut ValueBuf) {
-    if maker.limit != usize::MAX {
+fn end(generator: &Generator, separator: &str, unique: Option<u64>, ending: &str, out: &mut ValueBuf) {
+    if generator.limit != usize::MAX {
         let number = match unique {
             Some(number) => separator.len() + digits_of(number),
             None => 0,
         };
-        cut(maker.limit.saturating_sub(number + ending.len()), out);
+        cut(generator.limit.saturating_sub(number + ending.len()), out);
     }
     if let Some(number) = unique {
         out.push_str(separator);
@@ -247,8 +247,8 @@ fn listed(words: &'static [&'static str], draw: &mut Draw, unique: Option<u64>, 
     }
 }
 
-fn sentence(maker: &Maker, draw: &mut Draw, out: &mut ValueBuf) {
-    let sentences = maker.lists.sentences;
+fn sentence(generator: &Generator, draw: &mut Draw, out: &mut ValueBuf) {
+    let sentences = generator.lists.sentences;
     if sentences.is_empty() {
         two(pick(BEGINNINGS, draw), pick(MIDDLES, draw), pick(ENDINGS, draw), out);
     } else {
@@ -256,8 +256,8 @@ fn sentence(maker: &Maker, draw: &mut Draw, out: &mut ValueBuf) {
     }
 }
 
-fn street(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
-    let lists = maker.lists;
+fn street(generator: &Generator, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+    let lists = generator.lists;
     let (name, suffix) = (pick(lists.last_names, draw), pick(lists.street_suffixes, draw));
     let number = match unique {
         Some(number) => number,
@@ -272,19 +272,19 @@ fn street(maker: &Maker, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBu
             } else {
                 two(suffix, " ", name, out);
             }
-            end(maker, "", None, "", out);
+            end(generator, "", None, "", out);
         }
         StreetOrder::TogetherNumber => {
             two(name, "", suffix, out);
-            end(maker, " ", Some(number), "", out);
+            end(generator, " ", Some(number), "", out);
         }
         StreetOrder::NameSuffixNumber => {
             two(name, " ", suffix, out);
-            end(maker, " ", Some(number), "", out);
+            end(generator, " ", Some(number), "", out);
         }
         StreetOrder::SuffixNameNumber => {
             two(suffix, " ", name, out);
-            end(maker, " ", Some(number), "", out);
+            end(generator, " ", Some(number), "", out);
         }
     }
 }

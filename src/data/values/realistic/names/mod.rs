@@ -8,11 +8,11 @@ mod typed;
 
 use super::kind::{Form, Kind};
 use super::words::{singular, words};
-use crate::data::values::store::{Store, type_word};
+use crate::data::values::stored_type::{StoredType, type_word};
 use crate::schema::Column;
 
 /// What `table.column` holds, if its name says so.
-pub(super) fn kind(table: &str, column: &Column, store: Store, limit: Option<usize>) -> Option<Kind> {
+pub(super) fn kind(table: &str, column: &Column, stored_type: StoredType, limit: Option<usize>) -> Option<Kind> {
     let declared = type_word(column);
     let now = column.default.as_deref().and_then(now);
     let column = Name::of(table, &column.name);
@@ -22,14 +22,15 @@ pub(super) fn kind(table: &str, column: &Column, store: Store, limit: Option<usi
         "JSON" => return Some(Kind::Json),
         _ => {}
     }
-    let by_default = || now.filter(|_| takes_text(&declared, store)).map(|form| Kind::Moment(form, column.span()));
+    let by_default =
+        || now.filter(|_| takes_text(&declared, stored_type)).map(|form| Kind::Moment(form, column.span()));
     column
-        .time(&declared, store)
+        .time(&declared, stored_type)
         .or_else(by_default)
-        .or_else(|| column.flag(store))
-        .or_else(|| column.number(store))
-        .or_else(|| column.bytes(store, limit))
-        .or_else(|| if takes_text(&declared, store) { column.text(limit) } else { None })
+        .or_else(|| column.flag(stored_type))
+        .or_else(|| column.number(stored_type))
+        .or_else(|| column.bytes(stored_type, limit))
+        .or_else(|| if takes_text(&declared, stored_type) { column.text(limit) } else { None })
 }
 
 /// What a DEFAULT that is the present time writes.
@@ -44,8 +45,8 @@ fn now(default: &str) -> Option<Form> {
 }
 
 /// Whether a column keeps a text of any form: one of affinity NUMERIC turns those that read as a number.
-fn takes_text(declared: &str, store: Store) -> bool {
-    matches!(store, Store::Text | Store::Any) || declared.starts_with("STRING")
+fn takes_text(declared: &str, stored_type: StoredType) -> bool {
+    matches!(stored_type, StoredType::Text | StoredType::Any) || declared.starts_with("STRING")
 }
 
 struct Name {

@@ -3,31 +3,31 @@
 use super::{NOT_ITSELF, Name};
 use crate::data::values::realistic::codes::ARGON2_LENGTH;
 use crate::data::values::realistic::kind::{Form, Kind, Number, Span};
-use crate::data::values::store::Store;
+use crate::data::values::stored_type::StoredType;
 
 impl Name {
     /// Times and dates, in the form that the column stores.
-    pub(super) fn time(&self, declared: &str, store: Store) -> Option<Kind> {
+    pub(super) fn time(&self, declared: &str, stored_type: StoredType) -> Option<Kind> {
         let span = self.span();
         let unit = self.unit();
         let words = if unit.is_some() { &self.words[..self.words.len() - 1] } else { &self.words[..] };
         let form = match declared {
-            "DATETIME" | "TIMESTAMP" | "TIMESTAMPTZ" if store == Store::Numeric => Form::DateTime,
-            "DATE" if store == Store::Numeric => Form::Date,
-            "TIME" if store == Store::Numeric => Form::TimeOfDay,
-            _ if self.only_any(&["julian day", "julian date"]) && store == Store::Real => Form::Julian,
+            "DATETIME" | "TIMESTAMP" | "TIMESTAMPTZ" if stored_type == StoredType::Numeric => Form::DateTime,
+            "DATE" if stored_type == StoredType::Numeric => Form::Date,
+            "TIME" if stored_type == StoredType::Numeric => Form::TimeOfDay,
+            _ if self.only_any(&["julian day", "julian date"]) && stored_type == StoredType::Real => Form::Julian,
             _ if !is_moment(words) => return None,
-            _ => match (store, unit) {
-                (Store::Integer, Some(unit)) => unit,
-                (Store::Integer, None) if self.table_words.iter().any(|word| word == "ms" || word == "millis") => {
+            _ => match (stored_type, unit) {
+                (StoredType::Integer, Some(unit)) => unit,
+                (StoredType::Integer, None) if self.table_words.iter().any(|word| word == "ms" || word == "millis") => {
                     Form::Milliseconds
                 }
-                (Store::Integer | Store::Numeric, None) => Form::Seconds,
-                (Store::Real, Some(Form::Julian)) => Form::Julian,
-                (Store::Real, None) if self.words.iter().any(|word| word == "julian") => Form::Julian,
-                (Store::Real, None | Some(Form::Seconds)) => Form::SecondsReal,
-                (Store::Text | Store::Any, None) if is_date(words) => Form::Date,
-                (Store::Text | Store::Any, None) => Form::DateTime,
+                (StoredType::Integer | StoredType::Numeric, None) => Form::Seconds,
+                (StoredType::Real, Some(Form::Julian)) => Form::Julian,
+                (StoredType::Real, None) if self.words.iter().any(|word| word == "julian") => Form::Julian,
+                (StoredType::Real, None | Some(Form::Seconds)) => Form::SecondsReal,
+                (StoredType::Text | StoredType::Any, None) if is_date(words) => Form::Date,
+                (StoredType::Text | StoredType::Any, None) => Form::DateTime,
                 _ => return None,
             },
         };
@@ -108,24 +108,24 @@ impl Name {
         }
     }
 
-    pub(super) fn flag(&self, store: Store) -> Option<Kind> {
+    pub(super) fn flag(&self, stored_type: StoredType) -> Option<Kind> {
         let first = self.words.first()?.as_str();
         let said = self.words.len() > 1
             && matches!(first, "is" | "has" | "can" | "should" | "was")
             && !self.ends_any(&["id", "count"]);
         let flag = said || self.only_any(&["enabled", "disabled", "active"]);
-        (flag && matches!(store, Store::Integer | Store::Numeric)).then_some(Kind::Bool)
+        (flag && matches!(stored_type, StoredType::Integer | StoredType::Numeric)).then_some(Kind::Bool)
     }
 
-    pub(super) fn number(&self, store: Store) -> Option<Kind> {
+    pub(super) fn number(&self, stored_type: StoredType) -> Option<Kind> {
         let number = self.range()?;
-        let number = match store {
-            Store::Integer if number.decimals > 2 => return None,
-            Store::Integer => Number { decimals: 0, ..number },
-            Store::Real | Store::Numeric => number,
-            Store::Text | Store::Any if number.decimals > 0 => number,
-            Store::Any => number,
-            Store::Text | Store::Blob => return None,
+        let number = match stored_type {
+            StoredType::Integer if number.decimals > 2 => return None,
+            StoredType::Integer => Number { decimals: 0, ..number },
+            StoredType::Real | StoredType::Numeric => number,
+            StoredType::Text | StoredType::Any if number.decimals > 0 => number,
+            StoredType::Any => number,
+            StoredType::Text | StoredType::Blob => return None,
         };
         Some(Kind::Number(number))
     }
@@ -199,14 +199,14 @@ impl Name {
     }
 
     /// What is bytes: as hexadecimal digits in a text, as themselves in a blob.
-    pub(super) fn bytes(&self, store: Store, limit: Option<usize>) -> Option<Kind> {
-        if !matches!(store, Store::Text | Store::Any | Store::Blob) {
+    pub(super) fn bytes(&self, stored_type: StoredType, limit: Option<usize>) -> Option<Kind> {
+        if !matches!(stored_type, StoredType::Text | StoredType::Any | StoredType::Blob) {
             return None;
         }
         if self.ends_any(&["uuid", "guid", "aaguid"]) {
             return Some(Kind::Uuid);
         }
-        if store != Store::Blob && limit == Some(36) && self.ends_any(&["id", "identifier"]) {
+        if stored_type != StoredType::Blob && limit == Some(36) && self.ends_any(&["id", "identifier"]) {
             return Some(Kind::Uuid);
         }
         if self.ends_any(&[
@@ -219,7 +219,7 @@ impl Name {
         ]) {
             // Bcrypt writes 60 characters, Argon2 as many as its settings make.
             let short = limit.is_some_and(|limit| limit < ARGON2_LENGTH);
-            return (store != Store::Blob).then_some(if short { Kind::Bcrypt } else { Kind::Argon2 });
+            return (stored_type != StoredType::Blob).then_some(if short { Kind::Bcrypt } else { Kind::Argon2 });
         }
         let known = [("md 5", 32), ("sha 1", 40), ("sha", 40), ("sha 256", 64), ("sha 384", 96), ("sha 512", 128)];
         if let Some((_, digits)) = known.iter().find(|(name, _)| self.ends(name)) {

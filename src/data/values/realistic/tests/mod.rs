@@ -5,7 +5,7 @@ mod values;
 
 use rusqlite::Connection;
 
-use super::{Locale, Maker, maker};
+use super::{Generator, Locale, generator};
 use crate::schema::{Column, Schema};
 
 const LOCALES: [Locale; 14] = [
@@ -103,6 +103,6 @@ fn column(table: &str, declaration: &str) -> Column {
     Schema::read(&connection).unwrap().tables[0].columns[0].clone()
 }
 
-fn made_for(table: &str, declaration: &str, locale: Locale) -> Option<Maker> {
-    maker(table, &column(table, declaration), false, locale)
+fn made_for(table: &str, declaration: &str, locale: Locale) -> Option<Generator> {
+    generator(table, &column(table, declaration), false, locale)
 }

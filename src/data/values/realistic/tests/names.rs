@@ -5,7 +5,7 @@ use super::{Locale, made_for};
 #[track_caller]
 fn check(table: &str, declarations: &[&str], expected: &str) {
     for declaration in declarations {
-        let kind = made_for(table, declaration, Locale::En).map(|maker| format!("{:?}", maker.kind));
+        let kind = made_for(table, declaration, Locale::En).map(|generator| format!("{:?}", generator.kind));
         assert_eq!(kind.as_deref().unwrap_or("-"), expected, "{table}.{declaration}");
     }
 }

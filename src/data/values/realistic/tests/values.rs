@@ -7,15 +7,15 @@ use rusqlite::types::{Value, ValueRef};
 
 use super::{COLUMNS, LOCALES, Locale, column, made_for};
 use crate::data::ValueBuf;
-use crate::data::values::realistic::{Maker, maker};
+use crate::data::values::realistic::{Generator, generator};
 use crate::draw::{Draw, key};
 
 /// A thousand values, drawn from keys of their own.
-fn values(maker: &Maker, unique: bool) -> Vec<Value> {
+fn values(generator: &Generator, unique: bool) -> Vec<Value> {
     let mut out = ValueBuf::default();
     (0..1000)
         .map(|row| {
-            maker.make(&mut Draw::new(key(7, row)), unique.then_some(row), &mut out);
+            generator.make(&mut Draw::new(key(7, row)), unique.then_some(row), &mut out);
             out.to_value()
         })
         .collect()
@@ -27,8 +27,8 @@ fn check_sql(declarations: &[&str], condition: &str) {
     let connection = Connection::open_in_memory().unwrap();
     let mut statement = connection.prepare(&format!("SELECT {condition} FROM (SELECT ?1 AS v)")).unwrap();
     for declaration in declarations {
-        let maker = made_for("t", declaration, Locale::En).unwrap();
-        for value in values(&maker, false).into_iter().chain(values(&maker, true)) {
+        let generator = made_for("t", declaration, Locale::En).unwrap();
+        for value in values(&generator, false).into_iter().chain(values(&generator, true)) {
             let passes: Option<bool> = statement.query_row([&value], |row| row.get(0)).unwrap();
             assert_eq!(passes, Some(true), "{declaration}: {value:?}");
         }
@@ -38,8 +38,8 @@ fn check_sql(declarations: &[&str], condition: &str) {
 /// Whether each of a thousand texts of a column, with and without a number, passes.
 #[track_caller]
 fn check_text(declaration: &str, passes: fn(&str) -> bool) {
-    let maker = made_for("t", declaration, Locale::En).unwrap();
-    for value in values(&maker, false).into_iter().chain(values(&maker, true)) {
+    let generator = made_for("t", declaration, Locale::En).unwrap();
+    for value in values(&generator, false).into_iter().chain(values(&generator, true)) {
         let Value::Text(text) = &value else { panic!("{declaration}: {value:?}") };
         assert!(passes(text), "{declaration}: {text}");
     }
@@ -47,10 +47,10 @@ fn check_text(declaration: &str, passes: fn(&str) -> bool) {
 
 #[test]
 fn a_value_follows_from_its_key_alone() {
-    let maker = made_for("t", "slug TEXT", Locale::En).unwrap();
-    assert_eq!(values(&maker, false), values(&maker, false));
-    assert_eq!(values(&maker, false)[0], Value::Text("northern-lagoon".to_owned()));
-    assert_eq!(values(&maker, true)[7], Value::Text("sunny-sky-7".to_owned()));
+    let generator = made_for("t", "slug TEXT", Locale::En).unwrap();
+    assert_eq!(values(&generator, false), values(&generator, false));
+    assert_eq!(values(&generator, false)[0], Value::Text("northern-lagoon".to_owned()));
+    assert_eq!(values(&generator, true)[7], Value::Text("sunny-sky-7".to_owned()));
 }
 
 #[test]
@@ -59,9 +59,9 @@ fn a_column_keeps_each_value_as_it_is() {
     for (number, declaration) in COLUMNS.iter().enumerate() {
         connection.execute_batch(&format!("CREATE TABLE t{number}({declaration})")).unwrap();
         let column = column("t", declaration);
-        let maker = maker("t", &column, false, Locale::En).unwrap_or_else(|| panic!("{declaration}"));
+        let generator = generator("t", &column, false, Locale::En).unwrap_or_else(|| panic!("{declaration}"));
         let mut insert = connection.prepare(&format!("INSERT INTO t{number} VALUES (?1) RETURNING *")).unwrap();
-        for value in values(&maker, false).into_iter().chain(values(&maker, true)) {
+        for value in values(&generator, false).into_iter().chain(values(&generator, true)) {
             let kept: Value = insert.query_row([&value], |row| row.get(0)).unwrap();
             assert_eq!(kept, value, "{declaration}");
         }
@@ -78,9 +78,9 @@ fn a_strict_table_takes_each_value() {
         connection.execute_batch(&format!("CREATE TABLE t{number}({declaration}) STRICT")).unwrap();
         let column = crate::schema::Schema::read(&connection).unwrap();
         let column = &column.table(&format!("t{number}")).unwrap().columns[0];
-        let maker = maker("t", column, true, Locale::En).unwrap_or_else(|| panic!("{declaration}"));
+        let generator = generator("t", column, true, Locale::En).unwrap_or_else(|| panic!("{declaration}"));
         let mut insert = connection.prepare(&format!("INSERT INTO t{number} VALUES (?1)")).unwrap();
-        for value in values(&maker, false) {
+        for value in values(&generator, false) {
             insert.execute([&value]).unwrap();
         }
     }
@@ -92,8 +92,8 @@ fn a_hundred_thousand_numbers_make_as_many_values() {
         ["email TEXT", "phone TEXT", "ip TEXT", "opens TIME", "postal_code TEXT", "uuid TEXT", "created_at TEXT"];
     let mut out = ValueBuf::default();
     for declaration in COLUMNS {
-        let maker = made_for("t", declaration, Locale::En).unwrap();
-        assert!(maker.distinct() >= 100_000, "{declaration}");
+        let generator = made_for("t", declaration, Locale::En).unwrap();
+        assert!(generator.distinct() >= 100_000, "{declaration}");
         // Those that go through a range smaller than that, and the usual ones; the others in larger steps.
         let step = if full.contains(&declaration) { 1 } else { 13 };
         let numbers = (0..100_000_u32).step_by(step);
@@ -102,7 +102,7 @@ fn a_hundred_thousand_numbers_make_as_many_values() {
             .map(|number| {
                 let number = u64::from(number);
                 // The same draws for two rows of three: what differs has to come from the number.
-                maker.make(&mut Draw::new(number % 3 / 2), Some(number), &mut out);
+                generator.make(&mut Draw::new(number % 3 / 2), Some(number), &mut out);
                 digest(&out)
             })
             .collect();
@@ -116,8 +116,8 @@ fn a_hundred_thousand_numbers_make_as_many_values() {
 fn large_numbers_make_values_that_differ_too() {
     let mut out = ValueBuf::default();
     for declaration in COLUMNS {
-        let maker = made_for("t", declaration, Locale::En).unwrap();
-        let end = maker.distinct();
+        let generator = made_for("t", declaration, Locale::En).unwrap();
+        let end = generator.distinct();
         let numbers: HashSet<u64> = (0..64)
             .flat_map(|power| [1 << power, (1 << power) + 1, u64::MAX >> power, end - 1 - power])
             .filter(|number| *number < end)
@@ -125,7 +125,7 @@ fn large_numbers_make_values_that_differ_too() {
         let values: HashSet<u64> = numbers
             .iter()
             .map(|number| {
-                maker.make(&mut Draw::new(1), Some(*number), &mut out);
+                generator.make(&mut Draw::new(1), Some(*number), &mut out);
                 digest(&out)
             })
             .collect();
@@ -150,11 +150,11 @@ fn a_declared_length_is_obeyed_in_every_locale() {
         for length in (1..42).chain([60, 64, 94, 100, 120]) {
             column.declared_type = format!("VARCHAR({length})");
             for locale in LOCALES {
-                let Some(maker) = maker("t", &column, false, locale) else { continue };
-                let distinct = maker.distinct();
+                let Some(generator) = generator("t", &column, false, locale) else { continue };
+                let distinct = generator.distinct();
                 for row in 0..12 {
                     let unique = [None, Some(row), Some(distinct.saturating_sub(row)), Some(u64::MAX - row)];
-                    maker.make(&mut Draw::new(row), unique[row as usize % 4], &mut out);
+                    generator.make(&mut Draw::new(row), unique[row as usize % 4], &mut out);
                     let text = out.as_text().unwrap_or_else(|| panic!("{declaration} {locale:?}: no text"));
                     assert!(!text.is_empty(), "{declaration} {locale:?} {length}");
                     assert!(text.chars().count() <= length, "{declaration} {locale:?} {length}: {text}");
@@ -170,11 +170,11 @@ fn what_fits_into_a_short_column_is_counted_right() {
     for declaration in
         ["slug VARCHAR(12)", "email VARCHAR(20)", "first_name VARCHAR(10)", "country CHAR(2)", "sku CHAR(9)"]
     {
-        let maker = made_for("t", declaration, Locale::En).unwrap();
-        let distinct = maker.distinct().min(100_000);
+        let generator = made_for("t", declaration, Locale::En).unwrap();
+        let distinct = generator.distinct().min(100_000);
         let values: HashSet<u64> = (0..distinct)
             .map(|number| {
-                maker.make(&mut Draw::new(1), Some(number), &mut out);
+                generator.make(&mut Draw::new(1), Some(number), &mut out);
                 digest(&out)
             })
             .collect();
@@ -186,8 +186,8 @@ fn what_fits_into_a_short_column_is_counted_right() {
 fn every_locale_makes_texts_of_its_own() {
     for declaration in COLUMNS {
         for locale in LOCALES {
-            let maker = made_for("t", declaration, locale).unwrap();
-            for value in values(&maker, false) {
+            let generator = made_for("t", declaration, locale).unwrap();
+            for value in values(&generator, false) {
                 if let Value::Text(text) = value {
                     assert_eq!(text, text.trim(), "{declaration} {locale:?}");
                     assert!(!text.contains(['\t', '\u{fffd}']), "{declaration} {locale:?}: {text}");

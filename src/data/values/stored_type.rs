@@ -4,7 +4,7 @@ use crate::schema::{Affinity, Column};
 
 /// What kinds of values a column keeps unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Store {
+pub(crate) enum StoredType {
     /// Texts; a number would become one.
     Text,
     /// Integers; a text that reads as a number would become one.
@@ -19,17 +19,17 @@ pub(crate) enum Store {
     Any,
 }
 
-impl Store {
+impl StoredType {
     /// What the column keeps.
-    pub(crate) fn of(column: &Column, strict: bool) -> Store {
+    pub(crate) fn of(column: &Column, strict: bool) -> StoredType {
         match column.affinity {
-            Affinity::Text => Store::Text,
-            Affinity::Integer => Store::Integer,
-            Affinity::Real => Store::Real,
-            Affinity::Numeric => Store::Numeric,
-            Affinity::Any => Store::Any,
-            Affinity::Blob if column.declared_type.is_empty() && !strict => Store::Any,
-            Affinity::Blob => Store::Blob,
+            Affinity::Text => StoredType::Text,
+            Affinity::Integer => StoredType::Integer,
+            Affinity::Real => StoredType::Real,
+            Affinity::Numeric => StoredType::Numeric,
+            Affinity::Any => StoredType::Any,
+            Affinity::Blob if column.declared_type.is_empty() && !strict => StoredType::Any,
+            Affinity::Blob => StoredType::Blob,
         }
     }
 }

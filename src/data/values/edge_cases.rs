@@ -1,7 +1,7 @@
 //! Values that apps trip over and that the column's type takes all the same.
 
 use crate::data::ValueBuf;
-use crate::data::values::store::{Store, declared_length, type_word};
+use crate::data::values::stored_type::{StoredType, declared_length, type_word};
 use crate::draw::Draw;
 use crate::schema::Column;
 
@@ -10,13 +10,13 @@ use crate::schema::Column;
 /// A declared length is obeyed, a type of dates gets dates and BOOLEAN gets 0 and 1; NaN is left out, because SQLite makes
 /// it NULL.
 pub(crate) fn edge_case(column: &Column, strict: bool, draw: &mut Draw, out: &mut ValueBuf) {
-    match Store::of(column, strict) {
-        Store::Text => text(declared_length(column), draw, out),
-        Store::Integer => out.set_integer(INTEGERS[draw.below(INTEGERS.len() as u64) as usize]),
-        Store::Real => out.set_real(REALS[draw.below(REALS.len() as u64) as usize]),
-        Store::Numeric => numeric(&type_word(column), draw, out),
-        Store::Blob => blob(draw, out),
-        Store::Any => match draw.below(8) {
+    match StoredType::of(column, strict) {
+        StoredType::Text => text(declared_length(column), draw, out),
+        StoredType::Integer => out.set_integer(INTEGERS[draw.below(INTEGERS.len() as u64) as usize]),
+        StoredType::Real => out.set_real(REALS[draw.below(REALS.len() as u64) as usize]),
+        StoredType::Numeric => numeric(&type_word(column), draw, out),
+        StoredType::Blob => blob(draw, out),
+        StoredType::Any => match draw.below(8) {
             0 => out.set_integer(INTEGERS[draw.below(INTEGERS.len() as u64) as usize]),
             1 => out.set_real(REALS[draw.below(REALS.len() as u64) as usize]),
             2 => blob(draw, out),
