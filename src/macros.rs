@@ -2,7 +2,7 @@
 //! knows the test by the place where its macro is expanded.
 
 /// Compares the rows of a query with a snapshot: a file beside the test, or a literal behind `@`. The rows are shown as by
-/// [`check::rows`](crate::check::rows); without an `ORDER BY`, in the order of their values.
+/// [`check::query_rows`](crate::check::query_rows); without an `ORDER BY`, in the order of their values.
 ///
 /// Columns that change from run to run are named with what is to be shown for them; a `#` becomes a number that is the same
 /// wherever the value is the same.
@@ -172,7 +172,7 @@ pub mod __private {
     pub fn rows_text(connection: &Connection, sql: &str, redact: &[(&str, &str)]) -> String {
         let add = |all: Redact, (column, text): &(&str, &str)| all.column(column, text);
         let redact = redact.iter().fold(Redact::new(), add);
-        text(check::rows(connection, sql).and_then(|rows| rows.try_redacted(redact)).map(|rows| rows.to_string()))
+        text(check::query_rows(connection, sql).and_then(|rows| rows.try_redacted(redact)).map(|rows| rows.to_string()))
     }
 
     pub fn changes_text<R>(changes: &Changes<R>, redact: &[(&str, &str)]) -> String {

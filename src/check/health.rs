@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::types::FromSql;
 
-use super::{Finding, Findings, mounts};
+use super::findings::{Finding, Findings};
+use super::mounts;
 use crate::error::{Error, Result, or_panic};
 use crate::sim::Disk;
 

@@ -1,6 +1,6 @@
 //! Checks of a database: what is wrong with it, as findings.
 //!
-//! Each check gives [`Findings`]: look at them, allow what is meant, and assert that nothing is left.
+//! Each check returns [`Findings`]: look at them, allow what is intended, and assert that nothing is left.
 //!
 //! ```
 //! use sqlitmus::check::{Finding, Findings};
@@ -11,265 +11,28 @@
 //! ```
 
 mod backup;
-mod contents;
-mod foreign_keys;
+mod findings;
 mod health;
 mod integrity;
-mod lines;
 mod lint;
 mod mounts;
 mod profile;
 mod same_schema;
 mod sqlite;
 mod state;
-mod virtual_tables;
-
-use std::fmt;
 
 pub use backup::backup;
-pub(crate) use contents::digest as content_digest;
+pub use findings::{Finding, Findings};
+pub(crate) use findings::covers;
 pub use health::{Health, health, try_health};
 pub use integrity::integrity;
 pub(crate) use integrity::integrity_lines;
-pub use lint::{CODES, lint, try_lint};
+pub use lint::{LINT_CODES, lint, try_lint};
 pub use profile::profile;
 pub use same_schema::{assert_same_schema, try_assert_same_schema};
 pub use sqlite::{compile_option, sqlite_at_least};
-pub(crate) use state::{Cell, Reading, is_invisible, shown};
+pub(crate) use state::{Cell, Snapshot, TableSet, content_digest, is_invisible, sequence, shown, tables};
 pub use state::{
-    ChangedRow, Changes, Digest, Redact, Rows, TableChanges, TableDigest, UpdatedRow, assert_same_data,
-    changes_between, digest, rows, try_assert_same_data, try_digest,
+    ChangedRow, Changes, Digest, QueryRows, Redact, TableChanges, TableDigest, UpdatedRow, assert_same_data,
+    changes_between, digest, query_rows, try_assert_same_data, try_digest,
 };
-
-use crate::error::{Error, ErrorKind, Result};
-use crate::report::nearest;
-
-#[doc = include_str!("lint/lints.md")]
-pub mod lints {}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Finding {
-    code: &'static str,
-    object: String,
-    what: String,
-    cost: String,
-    evidence: Vec<(String, String)>,
-    fix: Option<String>,
-}
-
-impl Finding {
-    /// `object` is the table, index, trigger, PRAGMA or file; `what` is one line that names it.
-    pub(crate) fn new(code: &'static str, object: impl Into<String>, what: impl Into<String>) -> Finding {
-        Finding { code, object: object.into(), what: what.into(), cost: String::new(), evidence: Vec::new(), fix: None }
-    }
-
-    pub(crate) fn cost(mut self, cost: impl Into<String>) -> Finding {
-        self.cost = cost.into();
-        self
-    }
-
-    pub(crate) fn evidence(mut self, label: impl Into<String>, body: impl Into<String>) -> Finding {
-        self.evidence.push((label.into(), body.into()));
-        self
-    }
-
-    pub(crate) fn fix(mut self, fix: impl Into<String>) -> Finding {
-        self.fix = Some(fix.into());
-        self
-    }
-
-    /// What kind of thing it is, in one word: `fk-unindexed`.
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
-
-    /// What it is about: a table, `table.column`, an index, a trigger, a PRAGMA, a file.
-    pub fn object(&self) -> &str {
-        &self.object
-    }
-
-    /// One line that says what is wrong.
-    pub fn what(&self) -> &str {
-        &self.what
-    }
-
-    /// What it costs to leave it.
-    pub fn why(&self) -> &str {
-        &self.cost
-    }
-
-    /// What mends it, as SQL where SQL does.
-    pub fn help(&self) -> Option<&str> {
-        self.fix.as_deref()
-    }
-}
-
-/// What a check found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use = "findings say nothing unless they are looked at: .assert_ok()"]
-pub struct Findings {
-    found: Vec<Finding>,
-    /// Every code that the check knows; empty where none is refused.
-    codes: &'static [&'static str],
-}
-
-impl Findings {
-    /// Everything that was found and not allowed.
-    pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
-        self.found.iter()
-    }
-
-    /// Whether nothing was found, or everything was allowed.
-    pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.found.len()
-    }
-
-    /// Takes away the findings of this code about this object: a table allows also what is about its columns. The reason
-    /// is for whoever reads the test, and `"*"` allows every object. An allowance that allows nothing is itself a finding,
-    /// `unneeded-allowance`; so is a code that the check does not know, `unknown-code`.
-    pub fn allow(mut self, code: &str, object: &str, reason: &str) -> Findings {
-        if !self.codes.is_empty() && !self.codes.contains(&code) {
-            let what = match nearest(code, self.codes.iter().copied()) {
-                Some(near) => format!("there is no code {code}; is it {near}?"),
-                None => format!("there is no code {code}"),
-            };
-            let known = format!("the codes are: {}", self.codes.join(", "));
-            self.found.push(Finding::new("unknown-code", object, what).cost(known));
-            return self;
-        }
-        let before = self.found.len();
-        self.found.retain(|finding| !(finding.code == code && covers(object, &finding.object)));
-        if self.found.len() == before {
-            let what = format!("nothing to allow: {code} of {object}");
-            self.found.push(
-                Finding::new("unneeded-allowance", object, what)
-                    .cost(format!("the reason does not hold any more, or the name is misspelt: {reason}"))
-                    .fix(format!("take .allow({code:?}, {object:?}, ..) away")),
-            );
-        }
-        self
-    }
-
-    /// Panics when anything is left, with all of it.
-    ///
-    /// # Panics
-    /// When there are findings.
-    #[track_caller]
-    pub fn assert_ok(&self) {
-        if let Err(error) = self.try_assert_ok() {
-            panic!("{error}");
-        }
-    }
-
-    /// Like [`assert_ok`](Findings::assert_ok), without the panic.
-    ///
-    /// # Errors
-    /// When there are findings.
-    pub fn try_assert_ok(&self) -> Result<()> {
-        let Some(first) = self.found.first() else { return Ok(()) };
-        let headline = match self.found.len() {
-            1 => format!("{}: {}", first.code, first.what),
-            count => format!("{count} findings, the first: {}: {}", first.code, first.what),
-        };
-        let mut error = Error::new(ErrorKind::Check, headline);
-        for (index, finding) in self.found.iter().enumerate() {
-            if index > 0 || !finding.cost.is_empty() {
-                error = error.evidence(format!("{} ({})", finding.code, finding.object), finding.body());
-            }
-            for (label, body) in &finding.evidence {
-                error = error.evidence(label.clone(), body.clone());
-            }
-        }
-        // Several findings may have one remedy.
-        let mut fixes: Vec<&str> = Vec::new();
-        for fix in self.found.iter().filter_map(Finding::help) {
-            if !fixes.contains(&fix) {
-                fixes.push(fix);
-            }
-        }
-        let mut lines = 0;
-        let fits = |fix: &&&str| {
-            lines += fix.lines().count();
-            lines <= MOST_LINES
-        };
-        let shown = fixes.iter().take_while(fits).count().max(1);
-        for fix in fixes.iter().take(shown) {
-            error = error.help(*fix);
-        }
-        if fixes.len() > shown {
-            let left = fixes.len() - shown;
-            error = error.help(format!("remedies of {left} more are left out here: Finding::help has each"));
-        }
-        // Broken pages are never meant; those checks give no codes.
-        if let Some(Finding { code, object, .. }) = self.found.iter().find(|finding| self.codes.contains(&finding.code))
-        {
-            error = error.help(format!("if it is meant, say so: .allow({code:?}, {object:?}, \"why\")"));
-        }
-        Err(error)
-    }
-
-    /// From here on, `allow` refuses other codes than these.
-    pub(crate) fn with_codes(mut self, codes: &'static [&'static str]) -> Findings {
-        self.codes = codes;
-        self
-    }
-
-    pub(crate) fn push(&mut self, finding: Finding) {
-        self.found.push(finding);
-    }
-}
-
-/// How many lines of remedies are shown: fifty rebuilt tables are read by nobody.
-const MOST_LINES: usize = 100;
-
-impl Finding {
-    fn body(&self) -> String {
-        match self.cost.as_str() {
-            "" => self.what.clone(),
-            cost => format!("{}\n{cost}", self.what),
-        }
-    }
-}
-
-/// Whether an allowance for `object` allows what is `found`: a table covers its columns, `*` everything.
-pub(crate) fn covers(object: &str, found: &str) -> bool {
-    let same = |one: &str, two: &str| one.eq_ignore_ascii_case(two);
-    object == "*" || same(object, found) || found.split_once('.').is_some_and(|(table, _)| same(object, table))
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}", self.code, self.object, self.what)
-    }
-}
-
-impl FromIterator<Finding> for Findings {
-    fn from_iter<T: IntoIterator<Item = Finding>>(findings: T) -> Findings {
-        Findings { found: findings.into_iter().collect(), codes: &[] }
-    }
-}
-
-impl IntoIterator for Findings {
-    type Item = Finding;
-    type IntoIter = std::vec::IntoIter<Finding>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.found.into_iter()
-    }
-}
-
-impl<'a> IntoIterator for &'a Findings {
-    type Item = &'a Finding;
-    type IntoIter = std::slice::Iter<'a, Finding>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.found.iter()
-    }
-}

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{Finding, Findings};
+use super::findings::{Finding, Findings};
 use crate::db::{Difference, Profile};
 use crate::error::Refusal;
 

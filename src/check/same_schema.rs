@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::schema::Schema;
 
 /// Panics when SQLite would treat the data of two databases differently: another column, type, key, default, collation,
@@ -25,9 +25,7 @@ use crate::schema::Schema;
 /// When the schemas differ, or one cannot be read.
 #[track_caller]
 pub fn assert_same_schema(a: &Connection, b: &Connection) {
-    if let Err(error) = try_assert_same_schema(a, b) {
-        panic!("{error}");
-    }
+    or_panic(try_assert_same_schema(a, b));
 }
 
 /// Like [`assert_same_schema`], without the panic.

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{Finding, Findings};
+use super::findings::{Finding, Findings};
 use crate::error::Refusal;
 
 /// Whether the SQLite that is linked is this version or a later one: a build on another machine may find another.

@@ -7,9 +7,12 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use xxhash_rust::xxh64::Xxh64;
 
-use super::cell::{Cell, shown_both, shown_name};
-use super::compare::{self, Fate, Layout, Side, TableDiff};
+use super::cell::{Cell, shown_name};
+use super::compare::compare;
+use super::diff::{Layout, RowChange, Side, TableDiff};
 use super::redact::{Redact, Redacting};
+use super::snapshot::Snapshot;
+use super::tables::TableSet;
 use crate::db::TestDb;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 
@@ -114,7 +117,7 @@ pub fn changes_between(before: &Connection, after: &Connection) -> Result<Change
 }
 
 fn tables(before: &Connection, after: &Connection) -> Result<Vec<TableChanges>> {
-    let diffs = compare::databases(before, after, usize::MAX)?;
+    let diffs = compare(&Snapshot::begin(before)?, &Snapshot::begin(after)?, TableSet::Data, usize::MAX)?;
     Ok(diffs.into_iter().map(|diff| TableChanges { diff }).collect())
 }
 
@@ -240,23 +243,23 @@ impl TableChanges {
 
     /// The rows that were inserted, in the order of their keys; all rows of a table that was created.
     pub fn inserted(&self) -> Vec<ChangedRow> {
-        let row = |fate: &Fate| if let Fate::Inserted(cells) = fate { Some(self.row(cells)) } else { None };
-        self.diff.fates.iter().filter_map(row).collect()
+        let row = |change: &RowChange| if let RowChange::Inserted(cells) = change { Some(self.row(cells)) } else { None };
+        self.diff.changes.iter().filter_map(row).collect()
     }
 
     /// The rows that were updated, in the order of their keys.
     pub fn updated(&self) -> Vec<UpdatedRow> {
-        let row = |fate: &Fate| match fate {
-            Fate::Updated(before, after) => Some(UpdatedRow { before: self.row(before), after: self.row(after) }),
+        let row = |change: &RowChange| match change {
+            RowChange::Updated(before, after) => Some(UpdatedRow { before: self.row(before), after: self.row(after) }),
             _ => None,
         };
-        self.diff.fates.iter().filter_map(row).collect()
+        self.diff.changes.iter().filter_map(row).collect()
     }
 
     /// The rows that were deleted, in the order of their keys; all rows of a table that was dropped.
     pub fn deleted(&self) -> Vec<ChangedRow> {
-        let row = |fate: &Fate| if let Fate::Deleted(cells) = fate { Some(self.row(cells)) } else { None };
-        self.diff.fates.iter().filter_map(row).collect()
+        let row = |change: &RowChange| if let RowChange::Deleted(cells) = change { Some(self.row(cells)) } else { None };
+        self.diff.changes.iter().filter_map(row).collect()
     }
 
     fn row(&self, cells: &[Cell]) -> ChangedRow {
@@ -284,18 +287,19 @@ impl TableChanges {
 
     fn lines<'r>(&self, redact: &'r Redact, redacting: &mut Redacting<'r>) -> Vec<String> {
         let Layout { columns, key } = &*self.diff.layout;
-        let hidden = |cells: &[Cell], at: usize| redact.text(self.name(), &columns[at], cells[at].value()).is_some();
-        let mut fates: Vec<&Fate> = self.diff.fates.iter().collect();
+        let is_redacted =
+            |cells: &[Cell], at: usize| redact.text(self.name(), &columns[at], cells[at].value()).is_some();
+        let mut changes: Vec<&RowChange> = self.diff.changes.iter().collect();
         let places: Vec<usize> = if key.is_empty() { (0..columns.len()).collect() } else { key.clone() };
-        // A key that is not shown is random, and must not decide on the order.
-        if fates.iter().any(|fate| places.iter().any(|&at| hidden(fate.cells(), at))) {
-            fates.sort_by_cached_key(|fate| {
-                let cells = fate.cells();
+        // A redacted key is random, and must not decide the order.
+        if changes.iter().any(|change| places.iter().any(|&at| is_redacted(change.cells(), at))) {
+            changes.sort_by_cached_key(|change| {
+                let cells = change.cells();
                 let place = |(cell, column): (&Cell, &String)| redact.place(self.name(), column, cell);
-                (cells.iter().zip(columns).map(place).collect::<Vec<_>>(), fate.mark(), cells.to_vec())
+                (cells.iter().zip(columns).map(place).collect::<Vec<_>>(), change.mark(), cells.to_vec())
             });
         }
-        fates.into_iter().map(|fate| fate_line(self.name(), &self.diff.layout, fate, redacting)).collect()
+        changes.into_iter().map(|change| self.diff.line(change, redacting)).collect()
     }
 }
 
@@ -320,50 +324,6 @@ impl UpdatedRow {
             .filter(|((_, before), after)| !super::cell::same(*before, *after))
             .map(|((name, one), other)| (name, one, other))
     }
-}
-
-impl Fate {
-    /// The row as it was, or as it is where it was not.
-    fn cells(&self) -> &[Cell] {
-        match self {
-            Fate::Deleted(cells) | Fate::Inserted(cells) | Fate::Updated(cells, _) => cells,
-        }
-    }
-
-    fn mark(&self) -> char {
-        match self {
-            Fate::Deleted(_) => '-',
-            Fate::Inserted(_) => '+',
-            Fate::Updated(..) => '~',
-        }
-    }
-}
-
-impl TableDiff {
-    pub(super) fn shown_name(&self) -> String {
-        shown_name(&self.name)
-    }
-}
-
-/// `- id=3, status='open'`, `~ id=7 status: 'open' -> 'paid'`.
-pub(super) fn fate_line(table: &str, layout: &Layout, fate: &Fate, redacting: &mut Redacting<'_>) -> String {
-    let mut named = |at: usize, cells: &[Cell]| {
-        let column = &layout.columns[at];
-        format!("{}={}", shown_name(column), redacting.show(table, column, &cells[at]))
-    };
-    let Fate::Updated(before, after) = fate else {
-        let parts: Vec<String> = (0..layout.columns.len()).map(|at| named(at, fate.cells())).collect();
-        return format!("{} {}", fate.mark(), parts.join(", "));
-    };
-    let key: Vec<String> = layout.key.iter().map(|&at| named(at, before)).collect();
-    let changed = (0..layout.columns.len()).filter(|&at| before[at] != after[at]).map(|at| {
-        let column = &layout.columns[at];
-        let plain = shown_both(before[at].value(), after[at].value());
-        let one = redacting.replaced(table, column, &before[at]).unwrap_or(plain.0);
-        let other = redacting.replaced(table, column, &after[at]).unwrap_or(plain.1);
-        format!("{}: {one} -> {other}", shown_name(column))
-    });
-    format!("~ {} {}", key.join(", "), changed.collect::<Vec<_>>().join(", "))
 }
 
 impl<R> fmt::Display for Changes<R> {

@@ -1,4 +1,4 @@
-//! All rows as one number.
+//! Digests of the rows of a database.
 
 use std::fmt;
 
@@ -6,30 +6,32 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use xxhash_rust::xxh64::xxh64;
 
-use super::tables::{Reading, Table};
+use super::entries::{header_numbers, schema_entries};
+use super::snapshot::Snapshot;
+use super::tables::{Table, TableSet, sequence, tables};
 use crate::error::{Result, or_panic};
 
-/// What is in a database, as a number: equal for equal rows, whatever the order in which they were inserted. The names of
-/// tables and columns count; keys, types of columns, indexes and triggers do not.
+/// A digest of the rows of a database: equal for equal rows, in whatever order they were inserted. The names of tables and
+/// columns count. Keys, types of columns, indexes and triggers do not.
 #[derive(Clone, Debug)]
 pub struct Digest {
     tables: Vec<TableDigest>,
     sequence: Option<TableDigest>,
 }
 
-/// What is in a table, as a number.
+/// A digest of the rows of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TableDigest {
     /// The name of the table.
     pub name: String,
-    /// How many rows it has.
+    /// The number of rows.
     pub rows: u64,
-    /// The number.
+    /// The digest.
     pub value: u64,
 }
 
-/// The digest of all rows that `connection` sees in `main`.
+/// Returns a digest of all rows that `connection` sees in `main`.
 ///
 /// ```
 /// use sqlitmus::check;
@@ -44,7 +46,7 @@ pub struct TableDigest {
 /// ```
 ///
 /// # Panics
-/// When SQLite refuses to read.
+/// If SQLite refuses to read.
 #[track_caller]
 pub fn digest(connection: &Connection) -> Digest {
     or_panic(try_digest(connection))
@@ -53,32 +55,56 @@ pub fn digest(connection: &Connection) -> Digest {
 /// Like [`digest`], without the panic.
 ///
 /// # Errors
-/// When SQLite refuses to read.
+/// If SQLite refuses to read.
 pub fn try_digest(connection: &Connection) -> Result<Digest> {
-    let reading = Reading::begin(connection)?;
-    let tables = reading.tables()?.iter().map(|table| digest_of(&reading, table)).collect::<Result<_>>()?;
-    let sequence = reading.sequence()?.map(|table| digest_of(&reading, &table)).transpose()?;
+    let snapshot = Snapshot::begin(connection)?;
+    let tables = digests(&snapshot, TableSet::Data)?;
+    let sequence = sequence(&snapshot)?.map(|table| digest_of(&snapshot, &table)).transpose()?;
     Ok(Digest { tables, sequence })
 }
 
+/// Returns a digest of everything that a database file holds: the schema as it is declared, the rows of all tables, and the
+/// numbers of the header. The statistics of ANALYZE are left out.
+pub(crate) fn content_digest(connection: &Connection) -> Result<u64> {
+    let snapshot = Snapshot::begin(connection)?;
+    let is_statistics = |name: &str| name.starts_with("sqlite_stat");
+    let mut bytes = Vec::new();
+    for entry in schema_entries(&snapshot)?.values().filter(|entry| !is_statistics(&entry.name)) {
+        for part in [&entry.kind, &entry.name, entry.sql.as_ref().unwrap_or(&entry.table)] {
+            put_bytes(&mut bytes, part.as_bytes());
+        }
+    }
+    for table in tables(&snapshot, TableSet::Stored)?.iter().filter(|table| !is_statistics(&table.name)) {
+        bytes.extend_from_slice(&digest_of(&snapshot, table)?.value.to_le_bytes());
+    }
+    for (_, number) in header_numbers(&snapshot)? {
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    Ok(xxh64(&bytes, 0))
+}
+
+fn digests(snapshot: &Snapshot<'_>, set: TableSet) -> Result<Vec<TableDigest>> {
+    tables(snapshot, set)?.iter().map(|table| digest_of(snapshot, table)).collect()
+}
+
 impl Digest {
-    /// The digests of the tables, in the order of their names.
+    /// Returns the digests of the tables, in the order of their names.
     pub fn tables(&self) -> &[TableDigest] {
         &self.tables
     }
 
-    /// The digest of the table of this name.
+    /// Returns the digest of the table with this name.
     pub fn table(&self, name: &str) -> Option<&TableDigest> {
         self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))
     }
 
-    /// The digest of `sqlite_sequence`, where AUTOINCREMENT keeps its numbers. It is not part of the whole: a row that was
-    /// inserted and deleted again leaves its trace there.
+    /// Returns the digest of `sqlite_sequence`, where AUTOINCREMENT keeps its numbers. It is not part of
+    /// [`value`](Digest::value), because a row that was inserted and deleted again leaves a trace there.
     pub fn sequence(&self) -> Option<&TableDigest> {
         self.sequence.as_ref()
     }
 
-    /// All of it in one number.
+    /// Returns one number for all tables.
     pub fn value(&self) -> u64 {
         let mut bytes = Vec::new();
         for table in &self.tables {
@@ -103,13 +129,13 @@ impl fmt::Display for Digest {
     }
 }
 
-/// The sum of the digests of the rows, which does not depend on their order, and in which a row that is there twice counts
-/// twice.
-fn digest_of(reading: &Reading<'_>, table: &Table) -> Result<TableDigest> {
-    let refused = |error| reading.refused(format_args!("to read the table {}", table.name), error);
+/// Adds up the digests of the rows. The sum does not depend on their order, and counts duplicate rows.
+fn digest_of(snapshot: &Snapshot<'_>, table: &Table) -> Result<TableDigest> {
+    let refused = |error| table.refused(snapshot, error);
     let mut columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
     columns.sort_by_key(|name| name.to_ascii_lowercase());
-    let mut statement = reading.connection.prepare(&reading.select(table, &columns, &[])).map_err(refused)?;
+    let select = table.select(snapshot, &columns, &[]);
+    let mut statement = snapshot.connection.prepare(&select).map_err(refused)?;
     let mut rows = statement.query([]).map_err(refused)?;
     let (mut count, mut sum) = (0_u64, 0_u64);
     let mut bytes = Vec::new();
@@ -130,7 +156,7 @@ fn digest_of(reading: &Reading<'_>, table: &Table) -> Result<TableDigest> {
     Ok(TableDigest { name: table.name.clone(), rows: count, value: xxh64(&bytes, 0) })
 }
 
-/// The type, then the value, in as many bytes as can be told from what precedes them: no two rows give the same bytes.
+/// Appends the type and the value. The length is fixed by what precedes it, so different rows never give the same bytes.
 fn put(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
     match value {
         ValueRef::Null => bytes.push(0),

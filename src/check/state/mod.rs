@@ -1,26 +1,34 @@
-//! What is in a database: its rows as one number, as a table of text, as what differs from another database, as what a
-//! piece of code changed.
+//! The contents of a database: its rows as one number, as a table of text, as differences from another database, and as the
+//! changes made by a piece of code.
 //!
-//! Everything here sees the same tables: the ordinary ones of `main`, and the virtual ones that hold rows of their own
-//! (FTS, R*Tree). Left out are SQLite's own tables (`sqlite_…`), the tables in which virtual tables keep what they hold,
-//! FTS tables whose contents are elsewhere (`content=…`), and the ledgers in which runners of migrations note what they
-//! have applied.
+//! One engine reads and compares the tables; [`TableSet`](tables::TableSet) says which ones. All public functions use the same
+//! set: the ordinary tables of `main`, and the virtual ones that hold rows of their own (FTS, R*Tree). It leaves out SQLite's
+//! own tables (`sqlite_…`), the shadow tables of virtual tables, FTS tables whose content is elsewhere (`content=…`), and the
+//! ledgers of migration runners.
 //!
-//! A value has a type: `'1'`, `1`, `1.0` and `x'31'` are four values, and `NULL` is none of `''` and `0`.
+//! A value has a type: `'1'`, `1`, `1.0` and `x'31'` are four values, and `NULL` is neither `''` nor `0`.
 
 mod cell;
 mod changes;
 mod compare;
+mod diff;
 mod digest;
+mod entries;
+mod query_rows;
 mod redact;
-mod rows;
 mod same_data;
+mod snapshot;
 mod tables;
 
 pub(crate) use cell::{Cell, is_invisible, shown};
 pub use changes::{ChangedRow, Changes, TableChanges, UpdatedRow, changes_between};
+pub(super) use compare::compare;
+pub(super) use diff::{RowChange, TableDiff};
+pub(crate) use digest::content_digest;
 pub use digest::{Digest, TableDigest, digest, try_digest};
+pub(super) use entries::{SchemaEntry, header_numbers, schema_entries};
+pub use query_rows::{QueryRows, query_rows};
 pub use redact::Redact;
-pub use rows::{Rows, rows};
 pub use same_data::{assert_same_data, try_assert_same_data};
-pub(crate) use tables::Reading;
+pub(crate) use snapshot::Snapshot;
+pub(crate) use tables::{TableSet, sequence, tables};

@@ -15,7 +15,7 @@ use super::cell::{Cell, shown};
 /// db.execute_batch("CREATE TABLE t(id, parent, at, x); INSERT INTO t VALUES
 ///     ('c0ffee', NULL, datetime('now'), 'a'), ('facade', 'c0ffee', datetime('now'), 'b')").unwrap();
 /// let redact = Redact::new().column("id", "[id-#]").column("parent", "[id-#]").times();
-/// assert_eq!(check::rows(&db, "SELECT * FROM t ORDER BY x").unwrap().redacted(redact).to_string(), "\
+/// assert_eq!(check::query_rows(&db, "SELECT * FROM t ORDER BY x").unwrap().redacted(redact).to_string(), "\
 /// id     | parent | at     | x
 /// -------+--------+--------+----
 /// [id-1] | NULL   | [time] | 'a'

@@ -4,9 +4,12 @@ use std::fmt::Write;
 
 use rusqlite::Connection;
 
-use super::changes::fate_line;
-use super::compare::{self, Side, TableDiff};
+use super::cell::shown_name;
+use super::compare::compare;
+use super::diff::{Side, TableDiff};
 use super::redact::{Redact, Redacting};
+use super::snapshot::Snapshot;
+use super::tables::TableSet;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::report::count;
 
@@ -49,7 +52,7 @@ pub fn assert_same_data(first: &Connection, second: &Connection) {
 /// # Errors
 /// When anything differs, and when SQLite refuses to read.
 pub fn try_assert_same_data(first: &Connection, second: &Connection) -> Result<()> {
-    let tables = compare::databases(first, second, SHOWN_ROWS)?;
+    let tables = compare(&Snapshot::begin(first)?, &Snapshot::begin(second)?, TableSet::Data, SHOWN_ROWS)?;
     let Some(worst) = tables.first() else { return Ok(()) };
     let mut headline = format!("data differs: {}: {}", worst.shown_name(), summary(worst));
     match tables.len() - 1 {
@@ -103,15 +106,15 @@ fn body(table: &TableDiff) -> String {
     let redact = Redact::new();
     let mut redacting = Redacting::new(&redact);
     let mut lines: Vec<String> = Vec::new();
-    lines.extend(table.lost_columns.iter().map(|name| format!("- column {}", super::cell::shown_name(name))));
-    lines.extend(table.new_columns.iter().map(|name| format!("+ column {}", super::cell::shown_name(name))));
+    lines.extend(table.lost_columns.iter().map(|name| format!("- column {}", shown_name(name))));
+    lines.extend(table.new_columns.iter().map(|name| format!("+ column {}", shown_name(name))));
     match table.only_on {
         Some(Side::Before) => lines.push(String::from("- the table")),
         Some(Side::After) => lines.push(String::from("+ the table")),
         None => {}
     }
-    lines.extend(table.fates.iter().map(|fate| fate_line(&table.name, &table.layout, fate, &mut redacting)));
-    let more = table.rows() - table.fates.len();
+    lines.extend(table.changes.iter().map(|change| table.line(change, &mut redacting)));
+    let more = table.rows() - table.changes.len();
     if more > 0 {
         lines.push(format!("... and {more} more"));
     }

@@ -1,187 +1,145 @@
-//! The tables whose rows are the state of a database, and how they are read.
-
-use std::path::Path;
+//! The tables of a database as far as their rows are concerned, and the SELECTs that read them.
 
 use rusqlite::Connection;
 
-use crate::error::{Error, ErrorKind, Result};
+use super::snapshot::Snapshot;
+use crate::error::{Error, Result};
 use crate::migrations::is_ledger;
-use crate::own::{self, Own};
 use crate::schema::VirtualTable;
 use crate::sql;
 
 /// Modules whose tables hold rows of their own.
 const MODULES_WITH_ROWS: [&str; 6] = ["fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"];
 
-/// A collation that compares texts by their UTF-8, for databases that store them in UTF-16: there, BINARY compares the
-/// bytes of UTF-16.
-const BY_UTF8: &str = "sqlitmus_utf8";
+/// Which tables are read, and which of their columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TableSet {
+    /// The data of an app: ordinary tables, and virtual ones that hold rows of their own. SQLite's own tables, shadow tables
+    /// and ledgers of migration runners are left out.
+    Data,
+    /// Like `Data`, without generated columns.
+    Written,
+    /// Everything that the file stores: ordinary tables, SQLite's own, shadow tables and ledgers. Generated columns are left
+    /// out, because they may call a function that only the app's connections have.
+    Stored,
+}
 
-/// A table, as far as its rows are concerned.
+/// A table as far as its rows are concerned.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) name: String,
-    /// In the order of declaration, generated ones too.
+    /// The columns in the order of declaration.
     pub(crate) columns: Vec<String>,
-    /// The places of the columns that tell rows apart: the primary key, else the shortest UNIQUE key of NOT NULL columns,
-    /// else nothing.
+    /// The positions of the columns that identify a row: the primary key, else the shortest UNIQUE key of NOT NULL columns,
+    /// else none.
     pub(crate) key: Vec<usize>,
-    /// Whether the key is the rowid, so that a scan gives the rows in its order.
+    /// True if the key is the rowid, so that a scan returns the rows in its order.
     pub(crate) scans_in_order: bool,
-    /// A name for the rowid that is not the name of a column, where there is a rowid.
+    /// A name of the rowid that is not the name of a column, if there is a rowid.
     pub(crate) rowid: Option<&'static str>,
-    /// Whether rows can share a key because NULL is allowed in it.
+    /// True if rows can share a key because NULL is allowed in it.
     pub(crate) key_may_be_null: bool,
 }
 
 impl Table {
-    /// The names of the columns of the key.
+    /// Returns the names of the key's columns.
     pub(crate) fn key_columns(&self) -> Vec<&str> {
         self.key.iter().map(|&at| self.columns[at].as_str()).collect()
     }
-}
 
-/// A connection that sees one state of the database until this is dropped.
-pub(crate) struct Reading<'c> {
-    pub(crate) connection: &'c Connection,
-    began: bool,
-    collation: &'static str,
-    /// Dropped last: its end is a statement too.
-    _own: Own,
-}
-
-impl<'c> Reading<'c> {
-    pub(crate) fn begin(connection: &'c Connection) -> Result<Reading<'c>> {
-        // In a transaction of the user's, its state is what is seen.
-        let began = connection.is_autocommit();
-        let mut reading = Reading { connection, began, collation: "BINARY", _own: own::statements() };
-        let begin = || -> rusqlite::Result<String> {
-            if began {
-                connection.execute_batch("BEGIN")?;
-            }
-            // Only the first read makes BEGIN hold on to a state.
-            connection.query_row("SELECT count(*) FROM main.sqlite_schema", [], |_| Ok(()))?;
-            connection.query_row("PRAGMA main.encoding", [], |row| row.get(0))
-        };
-        let encoding = begin().map_err(|error| reading.refused("to read the database", error))?;
-        if encoding == "UTF-8" {
-            return Ok(reading);
-        }
-        connection
-            .create_collation(BY_UTF8, |one, other| one.cmp(other))
-            .map_err(|error| reading.refused("a collation", error))?;
-        reading.collation = BY_UTF8;
-        Ok(reading)
-    }
-
-    /// SQLite's refusal, with the file that it is about.
-    pub(crate) fn refused(&self, what: impl std::fmt::Display, error: rusqlite::Error) -> Error {
-        let refusal = Error::new(ErrorKind::Sqlite, format!("SQLite refused {what}"));
-        let refusal = match self.connection.path() {
-            Some(path) if !path.is_empty() => refusal.evidence("database", path).path(Path::new(path)),
-            _ => refusal,
-        };
-        refusal.because_sqlite(error)
-    }
-
-    /// `SELECT` of these columns; by a key where one is given, in the order in which [`cell::order`](super::cell::order)
-    /// has them.
-    pub(crate) fn select(&self, table: &Table, columns: &[&str], key: &[&str]) -> String {
+    /// Returns a SELECT of these columns; with a `key`, in the order of [`cell::order`](super::cell::order).
+    pub(crate) fn select(&self, snapshot: &Snapshot<'_>, columns: &[&str], key: &[&str]) -> String {
         let list: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
-        let mut select = format!("SELECT {} FROM main.{}", list.join(", "), sql::quote_identifier(&table.name));
-        let in_order = table.scans_in_order && table.key_columns() == key;
+        let mut select = format!("SELECT {} FROM main.{}", list.join(", "), sql::quote_identifier(&self.name));
+        let in_order = self.scans_in_order && self.key_columns() == key;
         for (index, column) in key.iter().enumerate() {
             select.push_str(if index == 0 { " ORDER BY " } else { ", " });
             select.push_str(&quoted(column));
             // The rowid has no collation, and naming one would hide from SQLite that the rows are in order.
             if !in_order && *column != ROWID {
                 select.push_str(" COLLATE ");
-                select.push_str(self.collation);
+                select.push_str(snapshot.collation);
             }
         }
         select
     }
 
-    /// `SELECT` of the rowid and these columns, in the order of the rowid.
-    pub(crate) fn select_by_rowid(&self, table: &Table, columns: &[&str]) -> String {
-        let rowid = table.rowid.unwrap_or(ROWID);
+    /// Returns a SELECT of the rowid and these columns, in the order of the rowid.
+    pub(crate) fn select_by_rowid(&self, columns: &[&str]) -> String {
+        let rowid = self.rowid.unwrap_or(ROWID);
         let list: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
-        let table = sql::quote_identifier(&table.name);
+        let table = sql::quote_identifier(&self.name);
         format!("SELECT {rowid}, {} FROM main.{table} ORDER BY {rowid}", list.join(", "))
     }
 
-    /// The tables, in the order of their names.
-    pub(crate) fn tables(&self) -> Result<Vec<Table>> {
-        self.read_tables().map_err(|error| self.refused("to list the tables", error))
-    }
-
-    /// `sqlite_sequence`, where there is one.
-    pub(crate) fn sequence(&self) -> Result<Option<Table>> {
-        let sql = "SELECT count(*) FROM main.sqlite_schema WHERE name = 'sqlite_sequence'";
-        let there: i64 = self
-            .connection
-            .query_row(sql, [], |row| row.get(0))
-            .map_err(|error| self.refused("to list the tables", error))?;
-        let columns = ["name", "seq"].map(str::to_owned).to_vec();
-        let name = String::from("sqlite_sequence");
-        let table =
-            Table { name, columns, key: Vec::new(), scans_in_order: false, rowid: None, key_may_be_null: false };
-        Ok((there > 0).then_some(table))
-    }
-
-    fn read_tables(&self) -> rusqlite::Result<Vec<Table>> {
-        // https://www.sqlite.org/pragma.html#pragma_table_xinfo: `hidden` is 1 for hidden columns of virtual tables, 2 and
-        // 3 for generated columns.
-        let mut statement = self.connection.prepare(
-            "SELECT l.name, l.type, l.wr, s.sql, c.name, c.type, c.pk, c.\"notnull\"
-             FROM pragma_table_list AS l
-             JOIN main.sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
-             JOIN pragma_table_xinfo(l.name, 'main') AS c
-             WHERE l.schema = 'main' AND l.type IN ('table', 'virtual') AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-               AND c.hidden <> 1
-             ORDER BY lower(l.name), l.name, c.cid",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut tables: Vec<Declared> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let name: String = row.get(0)?;
-            if is_ledger(&name) {
-                continue;
-            }
-            if tables.last().is_none_or(|last| last.name != name) {
-                let module = match row.get_ref(1)?.as_str()? {
-                    "virtual" => Some(VirtualTable::of(row.get_ref(3)?.as_str()?)),
-                    _ => None,
-                };
-                tables.push(Declared { name, module, without_rowid: row.get(2)?, columns: Vec::new() });
-            }
-            if let Some(table) = tables.last_mut() {
-                let (declared_type, place): (String, usize) =
-                    (row.get(5)?, row.get::<_, i64>(6)?.try_into().unwrap_or(0));
-                table.columns.push(Column {
-                    name: row.get(4)?,
-                    declared_type,
-                    place_in_key: place,
-                    not_null: row.get(7)?,
-                });
-            }
-        }
-        tables.into_iter().filter_map(|table| table.read(self.connection).transpose()).collect()
+    /// Returns SQLite's refusal to read this table.
+    pub(crate) fn refused(&self, snapshot: &Snapshot<'_>, error: rusqlite::Error) -> Error {
+        snapshot.refused(format_args!("to read the table {}", self.name), error)
     }
 }
 
-impl Drop for Reading<'_> {
-    fn drop(&mut self) {
-        if self.collation == BY_UTF8 {
-            let _ = self.connection.remove_collation(BY_UTF8);
-        }
-        if self.began && !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("COMMIT");
-        }
-    }
+/// Returns the tables of a set, in the order of their names.
+pub(crate) fn tables(snapshot: &Snapshot<'_>, set: TableSet) -> Result<Vec<Table>> {
+    read(snapshot.connection, set).map_err(|error| snapshot.refused("to list the tables", error))
 }
 
-/// `rowid` stays a word: in quotes it would be a text where the table has none.
+/// Returns `sqlite_sequence`, if there is one.
+pub(crate) fn sequence(snapshot: &Snapshot<'_>) -> Result<Option<Table>> {
+    let sql = "SELECT count(*) FROM main.sqlite_schema WHERE name = 'sqlite_sequence'";
+    let found: i64 = snapshot
+        .connection
+        .query_row(sql, [], |row| row.get(0))
+        .map_err(|error| snapshot.refused("to list the tables", error))?;
+    let columns = ["name", "seq"].map(str::to_owned).to_vec();
+    let name = String::from("sqlite_sequence");
+    let table = Table { name, columns, key: Vec::new(), scans_in_order: false, rowid: None, key_may_be_null: false };
+    Ok((found > 0).then_some(table))
+}
+
+fn read(connection: &Connection, set: TableSet) -> rusqlite::Result<Vec<Table>> {
+    // https://www.sqlite.org/pragma.html#pragma_table_xinfo: `hidden` is 1 for hidden columns of virtual tables, 2 and 3 for
+    // generated columns.
+    let of_app = "l.type IN ('table', 'virtual') AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    let condition = match set {
+        TableSet::Data => format!("{of_app} AND c.hidden <> 1"),
+        TableSet::Written => format!("{of_app} AND c.hidden = 0"),
+        TableSet::Stored => String::from("l.type IN ('table', 'shadow') AND c.hidden = 0"),
+    };
+    let mut statement = connection.prepare(&format!(
+        "SELECT l.name, l.type, l.wr, s.sql, c.name, c.type, c.pk, c.\"notnull\"
+         FROM pragma_table_list AS l
+         JOIN main.sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
+         JOIN pragma_table_xinfo(l.name, 'main') AS c
+         WHERE l.schema = 'main' AND {condition}
+         ORDER BY lower(l.name), l.name, c.cid",
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut tables: Vec<Declared> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        if set != TableSet::Stored && is_ledger(&name) {
+            continue;
+        }
+        if tables.last().is_none_or(|last| last.name != name) {
+            let module = match row.get_ref(1)?.as_str()? {
+                "virtual" => Some(VirtualTable::of(row.get_ref(3)?.as_str()?)),
+                _ => None,
+            };
+            tables.push(Declared { name, module, without_rowid: row.get(2)?, columns: Vec::new() });
+        }
+        if let Some(table) = tables.last_mut() {
+            table.columns.push(Column {
+                name: row.get(4)?,
+                declared_type: row.get(5)?,
+                place_in_key: row.get::<_, i64>(6)?.try_into().unwrap_or(0),
+                not_null: row.get(7)?,
+            });
+        }
+    }
+    tables.into_iter().filter_map(|table| table.into_table(connection).transpose()).collect()
+}
+
+/// Returns a column as SQL. `rowid` stays a word: in quotes it would be a text where the table has none.
 fn quoted(column: &str) -> String {
     if column == ROWID { column.to_owned() } else { sql::quote_identifier(column) }
 }
@@ -189,6 +147,7 @@ fn quoted(column: &str) -> String {
 /// The name under which the rowid of a full-text table is read.
 const ROWID: &str = "rowid";
 
+/// A table as SQLite's PRAGMAs list it.
 struct Declared {
     name: String,
     module: Option<VirtualTable>,
@@ -199,12 +158,14 @@ struct Declared {
 struct Column {
     name: String,
     declared_type: String,
+    /// The position in the PRIMARY KEY, from 1; 0 for other columns.
     place_in_key: usize,
     not_null: bool,
 }
 
 impl Declared {
-    fn read(self, connection: &Connection) -> rusqlite::Result<Option<Table>> {
+    /// Returns `None` for a virtual table without rows of its own.
+    fn into_table(self, connection: &Connection) -> rusqlite::Result<Option<Table>> {
         let mut columns: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
         if let Some(module) = self.module {
             if !has_rows(&module) {
@@ -263,13 +224,14 @@ impl Declared {
                 };
             }
         }
-        // Not the order of the indexes, which is that of their creation and differs between histories.
+        // Not the first index: indexes are listed in the order of creation, which differs between histories.
         let keys = keys.into_iter().filter_map(|(_, key)| key);
         Ok(keys.min_by_key(|key| (key.len(), key.clone())).unwrap_or_default())
     }
 }
 
-/// Whether a virtual table keeps rows of its own: an FTS5 table with `content=` shows those of another, or none.
+/// Returns true if a virtual table keeps rows of its own. An FTS5 table with `content=` shows those of another table, or
+/// none.
 fn has_rows(module: &VirtualTable) -> bool {
     MODULES_WITH_ROWS.contains(&module.module.as_str()) && module.content.is_none()
 }

@@ -2,7 +2,7 @@
 
 mod changes;
 mod digest;
-mod rows;
+mod query_rows;
 mod same_data;
 #[cfg(feature = "snapshots")]
 mod snapshots;

@@ -73,7 +73,7 @@ fn looks_at_everything() {
         let _ = (db.try_check(), db.fork().try_check(), check::integrity(&db), check::health(&db));
         let _ = (check::profile(&db, &Profile::PRODUCTION), check::lint(&db), schema::Schema::read(&db).unwrap());
         let _ = check::compile_option(&db, "ENABLE_FTS5");
-        let _ = (check::digest(&db), check::rows(&db, "SELECT * FROM users").unwrap());
+        let _ = (check::digest(&db), check::query_rows(&db, "SELECT * FROM users").unwrap());
         check::assert_same_data(&db, &fork);
         check::assert_same_schema(&db, &fork);
         assert!(db.changes(|_| ()).is_empty() && check::changes_between(&db, &fork).unwrap().is_empty());

@@ -1,20 +1,22 @@
 //! Full-text tables against their content, and R-trees against themselves.
 //!
-//! From 3.44 on, `PRAGMA integrity_check` asks virtual tables too, except that FTS5 does not compare its index with the
-//! content of another table there. Only its own command does, and that is an INSERT: it counts as a change and sets
+//! From 3.44 on, `PRAGMA integrity_check` checks virtual tables too, except that FTS5 does not compare its index with the
+//! content of another table there. Only its own command does. That is an INSERT, which counts as a change and sets
 //! `last_insert_rowid()`, so it runs on a copy.
 
 use rusqlite::{Connection, OptionalExtension, ffi};
 
-use super::integrity::{Functions, NOT_CHECKED, copy_of, failure};
-use super::lines::{FTS, FTS_COST, RTREE, RTREE_COST};
-use super::{Finding, Findings};
+use super::copy::copy_of;
+use super::failure::{NOT_CHECKED, failure};
+use super::messages::{FTS, FTS_COST, RTREE, RTREE_COST};
+use crate::check::findings::{Finding, Findings};
+use crate::db::Functions;
 use crate::error::Refusal;
 use crate::schema::VirtualTable;
 use crate::sql;
 
-/// From here on, `PRAGMA integrity_check` asks virtual tables too.
-const PRAGMA_ASKS: i32 = 3_044_000;
+/// The first version whose `PRAGMA integrity_check` checks virtual tables too.
+const PRAGMA_CHECKS: i32 = 3_044_000;
 
 /// A virtual table whose module has a check.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +28,7 @@ struct Table {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Module {
     Fts5 {
-        /// The content is another table's.
+        /// True if the content is in another table.
         external: bool,
     },
     Fts34,
@@ -34,14 +36,14 @@ enum Module {
 }
 
 pub(super) fn check(connection: &Connection, functions: Option<Functions>, file: &str, findings: &mut Findings) {
-    check_by(connection, functions, file, rusqlite::version_number() >= PRAGMA_ASKS, findings);
+    check_by(connection, functions, file, rusqlite::version_number() >= PRAGMA_CHECKS, findings);
 }
 
 fn check_by(
     connection: &Connection,
     functions: Option<Functions>,
     file: &str,
-    pragma_asks: bool,
+    pragma_checks: bool,
     findings: &mut Findings,
 ) {
     let tables = match tables(connection) {
@@ -50,21 +52,21 @@ fn check_by(
     };
     let mut copy = None;
     for table in tables {
-        // SQLite passes over a table whose module is not there, and we would say that it is whole.
+        // SQLite skips a table whose module is missing, which would then pass as whole.
         if let Err(error) = connection.prepare(&format!("SELECT 1 FROM {}", table.in_sql())) {
             findings.push(table.not_checked("this connection cannot use it", &error));
             continue;
         }
-        let needs_command = !pragma_asks || table.module == Module::Fts5 { external: true };
+        let needs_command = !pragma_checks || table.module == Module::Fts5 { external: true };
         if !needs_command || findings.iter().any(|finding| finding.object() == table.name) {
             continue;
         }
         if table.module == Module::Rtree {
-            findings.found.extend(table.ask(connection));
+            findings.extend(table.check(connection));
             continue;
         }
         match copy.get_or_insert_with(|| copy_of(connection, functions)) {
-            Ok(copy) => findings.found.extend(table.ask(copy)),
+            Ok(copy) => findings.extend(table.check(copy)),
             Err(error) if is_busy(error) => findings.push(
                 Finding::new(
                     NOT_CHECKED,
@@ -79,11 +81,9 @@ fn check_by(
     }
 }
 
-/// Asks all of them on this connection, which is nobody's.
-pub(super) fn check_here(connection: &Connection, findings: &mut Findings) {
-    for table in tables(connection).unwrap_or_default() {
-        findings.found.extend(table.ask(connection));
-    }
+/// Runs the check of every virtual table on this connection, which must be a copy.
+pub(super) fn check_here(connection: &Connection) -> Vec<Finding> {
+    tables(connection).unwrap_or_default().iter().filter_map(|table| table.check(connection)).collect()
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
@@ -101,11 +101,11 @@ impl Table {
         finding.evidence("SQLite says", says)
     }
 
-    /// What its module has to say against it.
-    fn ask(&self, connection: &Connection) -> Option<Finding> {
+    /// Returns what the check of its module finds.
+    fn check(&self, connection: &Connection) -> Option<Finding> {
         let name = self.in_sql();
         let command = match self.module {
-            Module::Rtree => return self.ask_rtree(connection),
+            Module::Rtree => return self.check_rtree(connection),
             Module::Fts5 { .. } => format!("INSERT INTO {name}({name}, rank) VALUES('integrity-check', 1)"),
             Module::Fts34 => format!("INSERT INTO {name}({name}) VALUES('integrity-check')"),
         };
@@ -123,7 +123,7 @@ impl Table {
         Some(Finding::new(FTS, &self.name, what).cost(FTS_COST).evidence("SQLite says", refusal.to_string()))
     }
 
-    fn ask_rtree(&self, connection: &Connection) -> Option<Finding> {
+    fn check_rtree(&self, connection: &Connection) -> Option<Finding> {
         let answer: Result<Option<String>, _> =
             connection.query_row("SELECT rtreecheck('main', ?1)", [&self.name], |row| row.get(0)).optional();
         match answer {
@@ -137,7 +137,7 @@ impl Table {
     }
 }
 
-/// The virtual tables of the main database whose modules have a check.
+/// Returns the virtual tables of the main database whose modules have a check.
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
     let mut statement = connection.prepare(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%' ORDER BY name",
@@ -153,7 +153,7 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
     Ok(tables)
 }
 
-/// The module, if it is one that has a check.
+/// Returns the module, if it has a check.
 fn module(sql: &str) -> Option<Module> {
     let table = VirtualTable::of(sql);
     match table.module.as_str() {
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(module("CREATE VIRTUAL TABLE s USING"), None);
     }
 
-    /// As with a SQLite whose `integrity_check` does not ask virtual tables.
+    /// Checks as with a SQLite whose `integrity_check` skips virtual tables.
     #[track_caller]
     fn check_old(damage: &str, expected: &[(&str, &str)]) {
         let connection = Connection::open_in_memory().unwrap();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn each_module_is_asked_where_the_pragma_does_not() {
+    fn each_module_is_checked_where_the_pragma_does_not() {
         check_old("", &[]);
         check_old("UPDATE five_content SET c0 = 'four' WHERE id = 2", &[("fts-mismatch", "five")]);
         check_old("UPDATE four_content SET c0x = 'four' WHERE docid = 2", &[("fts-mismatch", "four")]);

@@ -1,11 +1,11 @@
 use sqlitmus::ErrorKind;
-use sqlitmus::check::{Redact, rows};
+use sqlitmus::check::{Redact, query_rows};
 
 use super::db;
 
 #[track_caller]
 fn check(script: &str, query: &str, table: &str) {
-    assert_eq!(rows(&db(script), query).unwrap().to_string(), table);
+    assert_eq!(query_rows(&db(script), query).unwrap().to_string(), table);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn without_an_order_of_its_own_a_query_is_shown_in_the_order_of_its_values() {
 
 #[test]
 fn what_is_long_is_cut_and_still_tells_itself_apart() {
-    let shown = |sql: &str| rows(&db(""), sql).unwrap().to_string();
+    let shown = |sql: &str| query_rows(&db(""), sql).unwrap().to_string();
     let (one, other) = (shown("SELECT printf('%1000d', 1) AS x"), shown("SELECT printf('%1000d', 2) AS x"));
     assert_ne!(one, other);
     assert!(one.lines().all(|line| line.chars().count() < 120), "{one}");
@@ -59,7 +59,7 @@ fn what_is_long_is_cut_and_still_tells_itself_apart() {
 fn columns_are_redacted_and_null_stays() {
     let db = db("CREATE TABLE t(id, parent, at, n); INSERT INTO t VALUES
         ('x9', NULL, '2026-03-01 10:00:00', 1), ('a3', 'x9', NULL, 2), ('m5', 'x9', '2026-03-01', 3)");
-    let all = || rows(&db, "SELECT * FROM t").unwrap();
+    let all = || query_rows(&db, "SELECT * FROM t").unwrap();
     assert_eq!(
         all().redact("ID", "[id]").redact_times().to_string(),
         "id   | parent | at           | n\
@@ -88,7 +88,7 @@ fn columns_are_redacted_and_null_stays() {
 fn what_is_no_query_is_refused() {
     let refused = |sql: &str| {
         let db = db("CREATE TABLE t(x)");
-        let error = rows(&db, sql).map(|_| ()).unwrap_err();
+        let error = query_rows(&db, sql).map(|_| ()).unwrap_err();
         let rows: i64 = db.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
         assert_eq!(rows, 0, "nothing was run");
         (error.kind(), error.headline().to_owned(), error.sql_text() == Some(sql))

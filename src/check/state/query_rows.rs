@@ -14,7 +14,7 @@ use crate::sql;
 /// with a digest of all of it.
 #[derive(Clone, Debug)]
 #[must_use = "rows are there to be looked at"]
-pub struct Rows {
+pub struct QueryRows {
     columns: Vec<String>,
     rows: Vec<Vec<Cell>>,
     /// Whether the query asked for an order.
@@ -30,7 +30,7 @@ pub struct Rows {
 ///
 /// let db = sqlitmus::Template::empty().in_memory();
 /// db.execute_batch("CREATE TABLE t(x, y); INSERT INTO t VALUES ('it''s', 1), (NULL, 1.0), ('a\nb', x'31')").unwrap();
-/// assert_eq!(check::rows(&db, "SELECT x, y FROM t").unwrap().to_string(), "\
+/// assert_eq!(check::query_rows(&db, "SELECT x, y FROM t").unwrap().to_string(), "\
 /// x       | y
 /// --------+------
 /// NULL    | 1.0
@@ -41,7 +41,7 @@ pub struct Rows {
 ///
 /// # Errors
 /// When SQLite refuses the query, or it is not one query.
-pub fn rows(connection: &Connection, query: &str) -> Result<Rows> {
+pub fn query_rows(connection: &Connection, query: &str) -> Result<QueryRows> {
     let _own = crate::own::statements();
     let wrong = |headline: String| Error::new(ErrorKind::Check, headline).sql(query);
     let statements = sql::split(query);
@@ -64,10 +64,10 @@ pub fn rows(connection: &Connection, query: &str) -> Result<Rows> {
         let cells = (0..columns.len()).map(|at| row.get_ref(at).map(Cell::of)).collect::<rusqlite::Result<Vec<_>>>();
         found.push(cells.map_err(refused)?);
     }
-    Ok(Rows { columns, rows: found, ordered: sql::is_ordered(query), redact: Redact::new() })
+    Ok(QueryRows { columns, rows: found, ordered: sql::is_ordered(query), redact: Redact::new() })
 }
 
-impl Rows {
+impl QueryRows {
     /// The names of the columns.
     pub fn columns(&self) -> &[String] {
         &self.columns
@@ -88,21 +88,21 @@ impl Rows {
     /// # Panics
     /// When there is no such column: a redaction that redacts nothing is a mistake.
     #[track_caller]
-    pub fn redact(self, column: &str, text: &str) -> Rows {
+    pub fn redact(self, column: &str, text: &str) -> QueryRows {
         or_panic(self.try_redact(column, text))
     }
 
-    /// Like [`redact`](Rows::redact), without the panic.
+    /// Like [`redact`](QueryRows::redact), without the panic.
     ///
     /// # Errors
     /// When there is no such column.
-    pub fn try_redact(mut self, column: &str, text: &str) -> Result<Rows> {
+    pub fn try_redact(mut self, column: &str, text: &str) -> Result<QueryRows> {
         self.redact = self.redact.column(column, text);
         self.with_known_columns()
     }
 
     /// Shows `[time]` for dates with a time of day, see [`Redact::times`].
-    pub fn redact_times(mut self) -> Rows {
+    pub fn redact_times(mut self) -> QueryRows {
         self.redact = self.redact.times();
         self
     }
@@ -112,20 +112,20 @@ impl Rows {
     /// # Panics
     /// When one of them is for a column that is not there.
     #[track_caller]
-    pub fn redacted(self, redact: Redact) -> Rows {
+    pub fn redacted(self, redact: Redact) -> QueryRows {
         or_panic(self.try_redacted(redact))
     }
 
-    /// Like [`redacted`](Rows::redacted), without the panic.
+    /// Like [`redacted`](QueryRows::redacted), without the panic.
     ///
     /// # Errors
     /// When one of them is for a column that is not there.
-    pub fn try_redacted(mut self, redact: Redact) -> Result<Rows> {
+    pub fn try_redacted(mut self, redact: Redact) -> Result<QueryRows> {
         self.redact = redact;
         self.with_known_columns()
     }
 
-    fn with_known_columns(self) -> Result<Rows> {
+    fn with_known_columns(self) -> Result<QueryRows> {
         let there = |column: &&str| self.columns.iter().any(|name| name.eq_ignore_ascii_case(column));
         let Some(column) = self.redact.columns().find(|column| !there(column)).map(str::to_owned) else {
             return Ok(self);
@@ -148,7 +148,7 @@ impl Rows {
     }
 }
 
-impl fmt::Display for Rows {
+impl fmt::Display for QueryRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut redacting = Redacting::new(&self.redact);
         let names: Vec<String> = self.columns.iter().map(|name| shown_name(name)).collect();

@@ -1,12 +1,13 @@
 //! The lines of `PRAGMA integrity_check`, see <https://www.sqlite.org/pragma.html#pragma_integrity_check>.
 //!
-//! They are made for reading, and change from version to version. A line that is not known is a finding all the same, with
-//! SQLite's own words; what is known of it only tells which table or index it is about.
+//! They are written for people, and change from version to version. An unknown line is a finding too, in SQLite's words.
+//! For a known one, the finding also names the table or index.
 
-use super::Finding;
-use super::integrity::{Names, in_database};
+use super::names::{Names, in_database};
+use crate::check::findings::Finding;
 
-/// A finding for each line, but `ok`; one for lines that are the same, for SQLite does not say which row it is.
+/// Returns a finding for each line except `ok`. Identical lines are one finding, because SQLite does not say which row it
+/// means.
 pub(super) fn findings(rows: &[String], names: &Names, file: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     for row in rows.iter().filter(|row| *row != "ok") {
@@ -32,11 +33,9 @@ pub(super) fn findings(rows: &[String], names: &Names, file: &str) -> Vec<Findin
             None => counted.push((finding, 1)),
         }
     }
-    let with_times = |(mut finding, times): (Finding, usize)| {
-        if times > 1 {
-            finding.what.push_str(&format!(", {times} times"));
-        }
-        finding
+    let with_times = |(finding, times): (Finding, usize)| match times {
+        1 => finding,
+        times => finding.append(&format!(", {times} times")),
     };
     counted.into_iter().map(with_times).collect()
 }
@@ -86,7 +85,7 @@ fn index_of(line: &str) -> Option<&str> {
         .or_else(|| between(line, "index ", " stores an imprecise floating-point value for row "))
 }
 
-/// `table.column` of a value, or the table of a CHECK.
+/// Returns `table.column` of a value, or the table of a CHECK.
 fn value_of(line: &str) -> Option<&str> {
     if let Some(table) = line.strip_prefix("CHECK constraint failed in ") {
         return Some(table);
@@ -97,7 +96,7 @@ fn value_of(line: &str) -> Option<&str> {
 }
 
 fn full_text_table_of(line: &str) -> Option<&str> {
-    // From 3.50 on, FTS5 says what is wrong in its own words.
+    // From 3.50 on, FTS5 has messages of its own.
     if let Some(rest) = line.strip_prefix("fts5: ") {
         let quoted = rest.split_once("table \"").and_then(|(_, table)| table.strip_suffix('"'));
         return quoted.or_else(|| rest.split_once(" from content table ").map(|(_, table)| table));
@@ -109,7 +108,7 @@ fn full_text_table_of(line: &str) -> Option<&str> {
     Some(without_main(table.rsplit_once(": ").map_or(table, |(table, _)| table)))
 }
 
-/// The page at which a tree begins: what SQLite knows a table by when it looks at pages alone.
+/// Returns the root page of a tree, by which SQLite names a table while it checks pages.
 fn tree_of(line: &str) -> Option<u32> {
     let rest = line.strip_prefix("Tree ").or_else(|| line.strip_prefix("On tree page "))?;
     rest.split([' ', ':']).next()?.parse().ok()
