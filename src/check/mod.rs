@@ -22,8 +22,8 @@ mod sqlite;
 mod state;
 
 pub use backup::backup;
-pub use findings::{Finding, Findings};
 pub(crate) use findings::covers;
+pub use findings::{Finding, Findings};
 pub use health::{Health, health, try_health};
 pub use integrity::integrity;
 pub(crate) use integrity::integrity_lines;

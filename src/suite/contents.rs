@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use crate::check::{Cell, Reading};
+use crate::check::{self, Cell, Snapshot, TableSet};
 use crate::error::{Error, Result};
-use crate::schema::Schema;
 
 /// Everything that people would miss.
 #[derive(Debug)]
@@ -33,28 +32,19 @@ pub(super) struct Row {
 }
 
 impl Contents {
-    /// `ledger` is the table of the runner, which is no data.
-    pub(super) fn read(connection: &Connection, schema: &Schema, ledger: Option<&str>) -> Result<Contents> {
-        let reading = Reading::begin(connection)?;
+    /// Reads all rows but those of `ledger`, the table of the runner.
+    pub(super) fn read(connection: &Connection, ledger: Option<&str>) -> Result<Contents> {
+        let snapshot = Snapshot::begin(connection)?;
         let mut tables = Vec::new();
-        for table in reading.tables()? {
+        for table in check::tables(&snapshot, TableSet::Written)? {
             if ledger.is_some_and(|ledger| ledger.eq_ignore_ascii_case(&table.name)) {
                 continue;
             }
-            let generated = |column: &String| {
-                let column = schema.table(&table.name).and_then(|table| table.column(column));
-                column.is_some_and(|column| column.generated.is_some())
-            };
-            let columns: Vec<&str> = table.columns.iter().filter(|name| !generated(name)).map(String::as_str).collect();
-            let place = |at: &usize| columns.iter().position(|column| *column == table.columns[*at]);
-            let key: Option<Vec<usize>> = table.key.iter().map(place).collect();
-            let refused = |error| reading.refused(format_args!("to read the table {}", table.name), error);
+            let refused = |error| table.refused(&snapshot, error);
+            let columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
             let by_rowid = table.rowid.is_some();
-            let select = if by_rowid {
-                reading.select_by_rowid(&table, &columns)
-            } else {
-                reading.select(&table, &columns, &[])
-            };
+            let select =
+                if by_rowid { table.select_by_rowid(&columns) } else { table.select(&snapshot, &columns, &[]) };
             let mut statement = connection.prepare(&select).map_err(refused)?;
             let mut found = statement.query([]).map_err(refused)?;
             let mut rows = Vec::new();
@@ -67,10 +57,9 @@ impl Contents {
                 }
                 rows.push(Row { rowid, cells });
             }
-            let columns = columns.into_iter().map(str::to_owned).collect();
-            tables.push(Table { name: table.name.clone(), columns, key: key.unwrap_or_default(), rows });
+            tables.push(Table { name: table.name, columns: table.columns, key: table.key, rows });
         }
-        let sequence = match reading.sequence()? {
+        let sequence = match check::sequence(&snapshot)? {
             Some(_) => sequence(connection).map_err(|error| Error::sqlite("to read sqlite_sequence", error))?,
             None => BTreeMap::new(),
         };

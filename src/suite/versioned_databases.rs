@@ -334,15 +334,10 @@ impl VersionedDatabases {
 
     /// The rows of one of the databases.
     pub(super) fn rows_of(&self, state: &VersionState) -> Result<Contents> {
-        self.rows_in(&*self.open(&state.image)?, state)
-    }
-
-    /// The same, on a connection to it.
-    pub(super) fn rows_in(&self, database: &Connection, state: &VersionState) -> Result<Contents> {
-        Contents::read(database, &state.schema, self.ledger())
+        self.contents(&*self.open(&state.image)?)
     }
 
     pub(super) fn contents(&self, database: &Connection) -> Result<Contents> {
-        Contents::read(database, &Schema::read(database)?, self.ledger())
+        Contents::read(database, self.ledger())
     }
 }

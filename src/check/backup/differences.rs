@@ -57,9 +57,8 @@ type Entries = BTreeMap<(String, String), SchemaEntry>;
 
 /// Compares the declarations. If a table is missing on one side, its indexes and triggers are not mentioned.
 fn schemas_differ(ours: &Entries, theirs: &Entries) -> Vec<Difference> {
-    let has_table = |entries: &Entries, table: &str| {
-        entries.values().any(|entry| entry.kind == "table" && entry.name == table)
-    };
+    let has_table =
+        |entries: &Entries, table: &str| entries.values().any(|entry| entry.kind == "table" && entry.name == table);
     let stands_alone = |entry: &SchemaEntry| entry.kind == "table" || entry.kind == "view";
     let mut found = Vec::new();
     for (key, entry) in ours {

@@ -165,12 +165,11 @@ impl Child<'_> {
         let same = same.map(|(to, from)| format!("p.{} = {from}", quote_identifier(to))).collect::<Vec<_>>();
         let parent = format!("{database}.{}", quote_identifier(&key.parent));
         let missing = format!("NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {})", same.join(" AND "));
-        let mut statement =
-            match self.connection.prepare(&format!("{select} {not_null} AND {missing} LIMIT {SHOWN}")) {
-                Ok(statement) => statement,
-                // The parent or its columns do not exist: then no row has a parent.
-                Err(_) => self.connection.prepare(&format!("{select} {not_null} LIMIT {SHOWN}"))?,
-            };
+        let mut statement = match self.connection.prepare(&format!("{select} {not_null} AND {missing} LIMIT {SHOWN}")) {
+            Ok(statement) => statement,
+            // The parent or its columns do not exist: then no row has a parent.
+            Err(_) => self.connection.prepare(&format!("{select} {not_null} LIMIT {SHOWN}"))?,
+        };
         statement.query_map([], line)?.collect()
     }
 

@@ -22,7 +22,7 @@ use crate::schema::declaration::Declaration;
 use crate::schema::{Column, Schema, Table, TableKind, is_column};
 
 /// Every code of [`lint()`], in the order in which findings are listed.
-pub const CODES: &[&str] = &[
+pub const LINT_CODES: &[&str] = &[
     "fk-parent-missing",
     "fk-parent-not-unique",
     "fk-type-mismatch",
@@ -80,7 +80,7 @@ pub fn lint(connection: &Connection) -> Findings {
 pub fn try_lint(connection: &Connection) -> Result<Findings> {
     let _own = crate::own::statements();
     let found = trial::try_fixes(connection, detect(connection)?)?;
-    Ok(found.into_iter().map(Found::into_finding).collect::<Findings>().with_codes(CODES))
+    Ok(found.into_iter().map(Found::into_finding).collect::<Findings>().with_codes(LINT_CODES))
 }
 
 /// What a lint found, before its fix is tried.
@@ -189,7 +189,7 @@ fn detect(connection: &Connection) -> Result<Vec<Found>> {
     checks::judge(&ground, &mut found);
     columns::judge(&ground, &mut found);
     indexes::judge(&ground, &mut found);
-    let place = |one: &Found| CODES.iter().position(|code| *code == one.code);
+    let place = |one: &Found| LINT_CODES.iter().position(|code| *code == one.code);
     found.sort_by_key(place);
     Ok(found)
 }

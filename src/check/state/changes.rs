@@ -243,7 +243,8 @@ impl TableChanges {
 
     /// The rows that were inserted, in the order of their keys; all rows of a table that was created.
     pub fn inserted(&self) -> Vec<ChangedRow> {
-        let row = |change: &RowChange| if let RowChange::Inserted(cells) = change { Some(self.row(cells)) } else { None };
+        let row =
+            |change: &RowChange| if let RowChange::Inserted(cells) = change { Some(self.row(cells)) } else { None };
         self.diff.changes.iter().filter_map(row).collect()
     }
 
@@ -258,7 +259,8 @@ impl TableChanges {
 
     /// The rows that were deleted, in the order of their keys; all rows of a table that was dropped.
     pub fn deleted(&self) -> Vec<ChangedRow> {
-        let row = |change: &RowChange| if let RowChange::Deleted(cells) = change { Some(self.row(cells)) } else { None };
+        let row =
+            |change: &RowChange| if let RowChange::Deleted(cells) = change { Some(self.row(cells)) } else { None };
         self.diff.changes.iter().filter_map(row).collect()
     }
 

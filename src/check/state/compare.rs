@@ -15,6 +15,7 @@ use super::diff::{Layout, RowChange, Side, TableDiff};
 use super::snapshot::Snapshot;
 use super::tables::{Table, TableSet, tables};
 use crate::error::{Error, Result};
+use crate::sql::{Name, same_name};
 
 /// How many rows are sorted in memory. Beyond that SQLite sorts, which can use files.
 const MAX_SORTED_HERE: usize = 4096;
@@ -28,12 +29,14 @@ pub(crate) fn compare(
     set: TableSet,
     keep: usize,
 ) -> Result<Vec<TableDiff>> {
-    let mut sides: BTreeMap<String, (Option<Table>, Option<Table>)> = BTreeMap::new();
+    let mut sides: BTreeMap<Name, (Option<Table>, Option<Table>)> = BTreeMap::new();
     for table in tables(before, set)? {
-        sides.entry(table.name.to_ascii_lowercase()).or_default().0 = Some(table);
+        let name = Name::from(&table.name);
+        sides.entry(name).or_default().0 = Some(table);
     }
     for table in tables(after, set)? {
-        sides.entry(table.name.to_ascii_lowercase()).or_default().1 = Some(table);
+        let name = Name::from(&table.name);
+        sides.entry(name).or_default().1 = Some(table);
     }
     let mut found = Vec::new();
     for sides in sides.into_values() {
@@ -81,11 +84,11 @@ struct TablePair<'a> {
 impl<'a> TablePair<'a> {
     fn new(before: (&'a Snapshot<'a>, Table), after: (&'a Snapshot<'a>, Table)) -> TablePair<'a> {
         let (one, other) = (&before.1, &after.1);
-        let twin = |name: &String| other.columns.iter().find(|other| other.eq_ignore_ascii_case(name)).cloned();
+        let twin = |name: &String| other.columns.iter().find(|other| same_name(other, name)).cloned();
         let common: Vec<(String, String)> =
             one.columns.iter().filter_map(|name| Some((name.clone(), twin(name)?))).collect();
         let places = |table: &Table| -> Option<Vec<usize>> {
-            let place = |name: &str| common.iter().position(|(common, _)| common.eq_ignore_ascii_case(name));
+            let place = |name: &str| common.iter().position(|(common, _)| same_name(common, name));
             let places: Vec<usize> = table.key_columns().into_iter().map(place).collect::<Option<_>>()?;
             if places.is_empty() { None } else { Some(places) }
         };
@@ -104,7 +107,7 @@ impl<'a> TablePair<'a> {
     fn compare(&self, keep: usize) -> Result<TableDiff> {
         let columns = self.common.iter().map(|(name, _)| name.clone()).collect();
         let mut diff = TableDiff::new(self.before.1.name.clone(), Layout { columns, key: self.key.clone() });
-        let is_missing = |name: &String, names: &[String]| !names.iter().any(|other| other.eq_ignore_ascii_case(name));
+        let is_missing = |name: &String, names: &[String]| !names.iter().any(|other| same_name(other, name));
         let (one, other) = (&self.before.1.columns, &self.after.1.columns);
         diff.lost_columns = one.iter().filter(|name| is_missing(name, other)).cloned().collect();
         diff.new_columns = other.iter().filter(|name| is_missing(name, one)).cloned().collect();

@@ -18,8 +18,7 @@ pub(crate) fn schema_entries(snapshot: &Snapshot<'_>) -> Result<BTreeMap<(String
     let read = || -> rusqlite::Result<_> {
         let mut statement = snapshot.connection.prepare("SELECT type, name, tbl_name, sql FROM main.sqlite_schema")?;
         let entries = statement.query_map([], |row| {
-            let entry =
-                SchemaEntry { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? };
+            let entry = SchemaEntry { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? };
             Ok(((entry.kind.clone(), entry.name.clone()), entry))
         })?;
         entries.collect()

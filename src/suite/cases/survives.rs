@@ -61,7 +61,7 @@ pub(super) fn named(finding: Finding, release: Option<&str>) -> Finding {
 fn lost(databases: &VersionedDatabases, step: &UpgradeStep, after: &VersionState) -> Result<Vec<Loss>> {
     let before = databases.rows_of(&step.before)?;
     let database = databases.open(&after.image)?;
-    Ok(losses(&before, &databases.rows_in(&database, after)?, databases.effects(step.index), &database))
+    Ok(losses(&before, &databases.contents(&database)?, databases.effects(step.index), &database))
 }
 
 fn finding(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Result<Finding> {

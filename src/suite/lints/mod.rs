@@ -98,7 +98,7 @@ pub(super) fn test(suite: &Suite) -> Result<()> {
     }
     let mut findings: Findings = found.into_iter().collect();
     for (code, object, reason) in &suite.options.lints {
-        let known = check::CODES.contains(&code.as_str()) || CODES.contains(&code.as_str());
+        let known = check::LINT_CODES.contains(&code.as_str()) || CODES.contains(&code.as_str());
         findings = match known {
             true => findings.allow(code, object, reason),
             // Says which one was meant.
@@ -218,7 +218,7 @@ fn renamed_by_hand(
     after: &VersionState,
 ) -> Result<Vec<(String, String)>> {
     let database = databases.open(&after.image)?;
-    let (before, rows) = (databases.rows_of(&step.before)?, databases.rows_in(&database, after)?);
+    let (before, rows) = (databases.rows_of(&step.before)?, databases.contents(&database)?);
     Ok(survival::renamed_by_hand(&before, &rows, databases.effects(step.index), &database))
 }
 
