@@ -1,68 +1,82 @@
-//! Applying and undoing: transactions, and the entries of the ledger.
+//! Applying and undoing migrations: transactions, and the entries of the ledger.
 
 use rusqlite::Connection;
 
 use super::failure::{self, Cause};
-use super::{Applied, Format, Migration, Migrations, Script};
+use super::format::Format;
+use super::ledger::Ledger;
+use super::migration::{Migration, Script};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::{self, Statement};
 
-/// Applies the migrations at these positions, in this order.
-pub(super) fn up(history: &Migrations, conn: &mut Connection, steps: &[usize]) -> Result<Applied> {
-    Run { history, conn, undo: false }.all(steps)
+/// The versions that were applied or undone, in that order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    versions: Vec<i64>,
 }
 
-/// Undoes the migrations at these positions, in this order.
-pub(super) fn down(history: &Migrations, conn: &mut Connection, steps: &[usize]) -> Result<Applied> {
-    for &step in steps {
-        let migration = &history.migrations[step];
-        if migration.down.is_none() {
-            let headline =
-                format!("migration {} cannot be undone: {} has no down script", migration.version, migration.name());
-            return Err(Error::new(ErrorKind::History, headline)
-                .migration(migration.name())
-                .note("nothing has been undone"));
-        }
+impl Applied {
+    /// Returns the versions.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = i64> + ExactSizeIterator {
+        self.versions.iter().copied()
     }
-    Run { history, conn, undo: true }.all(steps)
+
+    /// Returns the number of migrations that were applied or undone.
+    pub fn len(&self) -> usize {
+        self.versions.len()
+    }
+
+    /// Returns true if there was nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.versions.is_empty()
+    }
 }
 
-struct Run<'a> {
-    history: &'a Migrations,
-    conn: &'a Connection,
-    undo: bool,
+/// Applies or undoes migrations on a connection.
+pub(super) struct Run<'a> {
+    pub(super) format: Format,
+    pub(super) ledger: Ledger,
+    /// All migrations of the history, in order.
+    pub(super) migrations: &'a [Migration],
+    pub(super) conn: &'a Connection,
+    /// True to undo them.
+    pub(super) undo: bool,
 }
 
-/// What went wrong, and the line of the script up to which it stays done all the same.
+/// The cause of a failure, and the line of the script up to which its changes were committed.
 struct Failure<'a> {
     cause: Cause<'a>,
-    stay: Option<usize>,
+    committed: Option<usize>,
 }
 
 impl<'a> From<Cause<'a>> for Failure<'a> {
     fn from(cause: Cause<'a>) -> Self {
-        Failure { cause, stay: None }
+        Failure { cause, committed: None }
     }
 }
 
 impl Run<'_> {
-    fn all(&self, steps: &[usize]) -> Result<Applied> {
+    /// Applies or undoes the migrations at these positions, in this order.
+    pub(super) fn all(&self, steps: &[usize]) -> Result<Applied> {
+        if self.undo {
+            self.check_down_scripts(steps)?;
+        }
         let (Some(&first), Some(&last)) = (steps.first(), steps.last()) else { return Ok(Applied::default()) };
-        self.history.ledger.check_versions(self.history)?;
+        self.ledger.check_versions(self.migrations)?;
         if !self.conn.is_autocommit() {
             return Err(Error::new(ErrorKind::Migration, "the connection is within a transaction")
                 .help("end it before migrations are applied or undone"));
         }
-        // rusqlite_migration runs everything that is pending in one transaction: a failure undoes all of it.
-        let together = self.history.format == Format::RusqliteMigration;
+        // rusqlite_migration runs all pending migrations in one transaction: a failure undoes all of them.
+        let together = self.format == Format::RusqliteMigration;
         let mut versions = Vec::with_capacity(steps.len());
         if together {
-            self.around("BEGIN").map_err(|failure| self.fail(first, first, failure))?;
+            self.execute("BEGIN").map_err(|failure| self.fail(first, first, failure))?;
         }
         for &step in steps {
-            let migration = &self.history.migrations[step];
+            let migration = &self.migrations[step];
             let statements = sql::split(&self.script(migration).sql);
-            let wrapped = self.script(migration).transaction && !brings_its_own(self.history.format, &statements);
+            let wrapped = self.script(migration).transaction && !manages_its_transaction(self.format, &statements);
             let done = match (together, wrapped) {
                 (true, _) => self.within(step, &statements),
                 (false, true) => self.in_transaction(step, &statements),
@@ -72,9 +86,17 @@ impl Run<'_> {
             versions.push(migration.version);
         }
         if together {
-            self.around("COMMIT").map_err(|failure| self.fail(last, first, failure))?;
+            self.execute("COMMIT").map_err(|failure| self.fail(last, first, failure))?;
         }
         Ok(Applied { versions })
+    }
+
+    fn check_down_scripts(&self, steps: &[usize]) -> Result<()> {
+        let mut migrations = steps.iter().map(|&step| &self.migrations[step]);
+        let Some(migration) = migrations.find(|migration| migration.down.is_none()) else { return Ok(()) };
+        let headline =
+            format!("migration {} cannot be undone: {} has no down script", migration.version, migration.name());
+        Err(Error::new(ErrorKind::History, headline).migration(migration.name()).note("nothing has been undone"))
     }
 
     fn script<'m>(&self, migration: &'m Migration) -> &'m Script {
@@ -85,51 +107,54 @@ impl Run<'_> {
     }
 
     fn in_transaction<'s>(&self, step: usize, statements: &[Statement<'s>]) -> Result<(), Failure<'s>> {
-        self.around("BEGIN")?;
+        self.execute("BEGIN")?;
         self.within(step, statements)?;
-        self.around("COMMIT")
+        self.execute("COMMIT")
     }
 
-    /// In a transaction that is begun and committed by the caller.
+    /// Runs a script in a transaction that the caller begins and commits.
     fn within<'s>(&self, step: usize, statements: &[Statement<'s>]) -> Result<(), Failure<'s>> {
         self.prepare_ledger()?;
-        let stay = self.run(statements)?;
+        let committed = self.run(statements)?;
         if self.conn.is_autocommit() {
-            return Err(Failure { cause: Cause::Ended(last_of(statements, &["COMMIT", "END", "ROLLBACK"])), stay });
+            return Err(Failure {
+                cause: Cause::Ended(last_of(statements, &["COMMIT", "END", "ROLLBACK"])),
+                committed,
+            });
         }
-        self.enter(step)
+        self.update_ledger(step)
     }
 
     fn without_transaction<'s>(&self, step: usize, statements: &[Statement<'s>]) -> Result<(), Failure<'s>> {
         self.prepare_ledger()?;
-        let stay = self.run(statements)?;
+        let committed = self.run(statements)?;
         if !self.conn.is_autocommit() {
-            return Err(Failure { cause: Cause::LeftOpen(last_of(statements, &["BEGIN", "SAVEPOINT"])), stay });
+            return Err(Failure { cause: Cause::LeftOpen(last_of(statements, &["BEGIN", "SAVEPOINT"])), committed });
         }
-        self.enter(step).map_err(|failure| Failure { stay, ..failure })
+        self.update_ledger(step).map_err(|failure| Failure { committed, ..failure })
     }
 
-    /// Runs the statements. Returns the line up to which they are committed.
+    /// Runs the statements and returns the line up to which their changes are committed.
     fn run<'s>(&self, statements: &[Statement<'s>]) -> Result<Option<usize>, Failure<'s>> {
-        let mut stay = None;
+        let mut committed = None;
         let mut changed = false;
         for &statement in statements {
             match self.step_through(statement.text) {
                 Ok(changes) => changed |= changes,
-                Err(error) => return Err(Failure { cause: Cause::Statement(statement, error), stay }),
+                Err(error) => return Err(Failure { cause: Cause::Statement(statement, error), committed }),
             }
             if statement.starts_with("ROLLBACK") && self.conn.is_autocommit() {
                 changed = false;
             }
             if changed && self.conn.is_autocommit() {
-                stay = Some(statement.line + statement.text.matches('\n').count());
+                committed = Some(statement.line + statement.text.matches('\n').count());
             }
         }
-        Ok(stay)
+        Ok(committed)
     }
 
-    /// To the last row: SQLite does the work of a `SELECT` with side effects row by row. Whether it changes the database, as
-    /// most PRAGMAs do not.
+    /// Runs a statement to its last row, because SQLite does the work of a `SELECT` with side effects row by row. Returns true if
+    /// it may change the database, as most PRAGMAs do not.
     fn step_through(&self, sql: &str) -> rusqlite::Result<bool> {
         let mut statement = self.conn.prepare(sql)?;
         let mut rows = statement.raw_query();
@@ -138,38 +163,36 @@ impl Run<'_> {
         Ok(!statement.readonly())
     }
 
-    fn around<'s>(&self, what: &'static str) -> Result<(), Failure<'s>> {
-        self.conn.execute_batch(what).map_err(|error| Cause::Around(what, error).into())
+    fn execute<'s>(&self, sql: &'static str) -> Result<(), Failure<'s>> {
+        self.conn.execute_batch(sql).map_err(|error| Cause::Around(sql, error).into())
     }
 
     fn prepare_ledger<'s>(&self) -> Result<(), Failure<'s>> {
-        self.history.ledger.prepare(self.conn).map_err(|error| Cause::Around("its ledger", error).into())
+        self.ledger.prepare(self.conn).map_err(|error| Cause::Around("its ledger", error).into())
     }
 
-    fn enter<'s>(&self, step: usize) -> Result<(), Failure<'s>> {
-        let migration = &self.history.migrations[step];
-        let entered = match (self.undo, step.checked_sub(1)) {
-            (false, _) => self.history.ledger.add(self.conn, migration),
-            (true, Some(before)) => {
-                self.history.ledger.remove(self.conn, migration, self.history.migrations[before].version)
-            }
-            (true, None) => self.history.ledger.remove(self.conn, migration, 0),
+    fn update_ledger<'s>(&self, step: usize) -> Result<(), Failure<'s>> {
+        let migration = &self.migrations[step];
+        let updated = match (self.undo, step.checked_sub(1)) {
+            (false, _) => self.ledger.add(self.conn, migration),
+            (true, Some(before)) => self.ledger.remove(self.conn, migration, self.migrations[before].version),
+            (true, None) => self.ledger.remove(self.conn, migration, 0),
         };
-        entered.map_err(|error| Cause::Around("its ledger", error).into())
+        updated.map_err(|error| Cause::Around("its ledger", error).into())
     }
 
-    /// Rolls back and says what happened. `intact` is the step that the database is back at the start of.
+    /// Rolls back and reports the failure. The database is then as it was before step `intact`.
     fn fail(&self, step: usize, intact: usize, failure: Failure<'_>) -> Error {
         let was_open = !self.conn.is_autocommit();
         let mut rollback = Ok(());
-        // What interrupted the script can interrupt the ROLLBACK as well; the second one then meets quiet.
+        // An interrupt that stopped the script can stop the ROLLBACK as well; the second one succeeds.
         for _ in 0..2 {
             if !self.conn.is_autocommit() {
                 rollback = self.conn.execute_batch("ROLLBACK");
             }
         }
-        let migration = &self.history.migrations[step];
-        let left = match (&failure.cause, failure.stay) {
+        let migration = &self.migrations[step];
+        let left = match (&failure.cause, failure.committed) {
             // A COMMIT that was refused leaves its transaction open. One that was interrupted may have happened.
             (Cause::Around("COMMIT", _), _) if !was_open => None,
             (_, None) => Some(self.intact(intact)),
@@ -178,7 +201,7 @@ impl Run<'_> {
                 self.script(migration).first_line - 1 + line
             )),
         };
-        let error = failure::report(self.history.format, self.undo, migration, self.script(migration), failure.cause);
+        let error = failure::report(self.format, self.undo, migration, self.script(migration), failure.cause);
         let error = match left {
             Some(left) => error.note(left),
             None => error,
@@ -193,17 +216,17 @@ impl Run<'_> {
 
     fn intact(&self, step: usize) -> String {
         let newest = if self.undo { Some(step) } else { step.checked_sub(1) };
-        match newest.map(|index| &self.history.migrations[index]) {
+        match newest.map(|index| &self.migrations[index]) {
             Some(migration) => format!("version {} is intact: {}", migration.version, migration.name()),
             None => "no migration is applied".to_owned(),
         }
     }
 }
 
-/// Whether a script begins its transaction by itself. The runners of plain and paired files differ in what they do then,
-/// and the file was written for one that leaves transactions to it. The other formats have one runner each, which puts a
-/// transaction around the script whatever is in it.
-pub(super) fn brings_its_own(format: Format, statements: &[Statement<'_>]) -> bool {
+/// Returns true if a script begins its transaction by itself. The runners of plain and paired files treat such a script
+/// differently, and the file was written for one that leaves transactions to it. Every other format has one runner, which puts a
+/// transaction around any script.
+pub(super) fn manages_its_transaction(format: Format, statements: &[Statement<'_>]) -> bool {
     if !matches!(format, Format::Plain | Format::Paired) {
         return false;
     }

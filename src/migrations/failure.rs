@@ -1,16 +1,17 @@
-//! What is said of a migration that failed.
+//! The report of a migration that failed.
 
-use super::{Format, Migration, Script};
+use super::format::Format;
+use super::migration::{Migration, Script};
 use crate::error::{Error, ErrorKind, Refusal};
 use crate::sql::Statement;
 
 pub(super) enum Cause<'a> {
     Statement(Statement<'a>, rusqlite::Error),
-    /// Something around the script: `BEGIN`, `COMMIT`, the ledger.
+    /// A statement around the script: `BEGIN`, `COMMIT`, the ledger's.
     Around(&'static str, rusqlite::Error),
-    /// The script is through, and a transaction is open that this statement began.
+    /// The script has run and left a transaction open, which this statement began.
     LeftOpen(Option<Statement<'a>>),
-    /// The script is through, and this statement ended the transaction that it was run in.
+    /// The script has run, and this statement ended the transaction that it was run in.
     Ended(Option<Statement<'a>>),
 }
 
@@ -46,7 +47,7 @@ pub(super) fn report(format: Format, undo: bool, migration: &Migration, script: 
     }
 }
 
-/// Where in the statement SQLite stumbled; its start if SQLite does not tell.
+/// Returns the offset in the statement at which SQLite found the error; 0 if SQLite does not tell.
 fn offset_in(statement: &Statement<'_>, refusal: &rusqlite::Error) -> usize {
     let offset = Refusal::of(refusal).and_then(|refusal| refusal.offset);
     offset.filter(|&offset| statement.text.is_char_boundary(offset)).unwrap_or(0)
@@ -58,18 +59,17 @@ fn at(error: Error, script: &Script, statement: &Statement<'_>, offset: usize) -
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let text = statement.text[start..].lines().next().unwrap_or_default();
     let text = shorten(text.trim_end(), offset - start);
-    let file = script.path.as_ref().map_or_else(|| script.file.clone(), |path| path.display().to_string());
-    error.evidence(format!("at {file}:{line}"), format!("> {}", text.trim_start()))
+    error.evidence(format!("at {}:{line}", script.shown()), format!("> {}", text.trim_start()))
 }
 
-/// How many lines of a statement are shown.
+/// The number of lines of a statement that are shown.
 const LINES: usize = 24;
-/// How many of them are above the one at which SQLite stumbled.
+/// The number of them above the line of the error.
 const LINES_ABOVE: usize = 12;
-/// How many letters of a line are shown.
+/// The number of characters of a line that are shown.
 const LETTERS: usize = 160;
 
-/// The statement, or what is around `offset` of a long one.
+/// Returns the statement, or the lines around `offset` of a long one.
 fn excerpt(statement: &str, offset: usize) -> String {
     let lines: Vec<&str> = statement.lines().collect();
     let guilty = statement[..offset].matches('\n').count().min(lines.len().saturating_sub(1));
@@ -81,7 +81,7 @@ fn excerpt(statement: &str, offset: usize) -> String {
     let end = lines.len().min(start + LINES);
     let mut shown = String::new();
     if start > 0 {
-        // What kind of statement it is, and of what table.
+        // The first line shows the kind of statement and its table.
         shown.push_str(&shorten(lines[0], 0));
         shown.push_str(&left_out(start - 1));
     }
@@ -103,7 +103,7 @@ fn left_out(lines: usize) -> String {
     }
 }
 
-/// A line, or what is around `column` of a long one.
+/// Returns a line, or the part around `column` of a long one.
 fn shorten(line: &str, column: usize) -> String {
     if line.len() <= LETTERS {
         return line.to_owned();
@@ -117,7 +117,7 @@ fn shorten(line: &str, column: usize) -> String {
     format!("{before}{shown}{after}")
 }
 
-/// What helps, for the refusals that a migration meets because of how it is run.
+/// Returns advice for errors that come from how a migration is run.
 fn advice(format: Format, statement: &Statement<'_>, refusal: &rusqlite::Error) -> Option<String> {
     let message = Refusal::of(refusal)?.message;
     if let Some(function) = message.strip_prefix("no such function: ") {
@@ -133,23 +133,6 @@ fn advice(format: Format, statement: &Statement<'_>, refusal: &rusqlite::Error) 
         Some(how) => how.to_owned(),
         None => format!("{format} runs every migration in a transaction: this cannot be part of one"),
     })
-}
-
-impl Format {
-    /// How a migration is run without its runner's transaction, where that can be said.
-    pub(crate) fn without_transaction(self) -> Option<&'static str> {
-        match self {
-            Format::Plain | Format::Paired => {
-                Some("to run the file without a transaction, let its first line be `-- no-transaction`")
-            }
-            Format::Diesel => {
-                Some("to run it without a transaction, write run_in_transaction = false into its metadata.toml")
-            }
-            Format::Goose => Some("to run the file without a transaction, add `-- +goose NO TRANSACTION`"),
-            Format::Dbmate => Some("to run the section without a transaction: `-- migrate:up transaction:false`"),
-            Format::Refinery | Format::RusqliteMigration => None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! Which migrations a database has, as far as it says so itself.
+//! The ledger: the record, in a database, of the migrations that it has.
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Migration, Migrations};
+use super::migration::{Migration, index_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::quote_identifier;
 
-/// Where it is recorded which migrations are applied.
+/// The place where it is recorded which migrations are applied.
 ///
 /// An entry is written in the transaction of its migration.
 ///
@@ -23,28 +23,12 @@ pub enum Ledger {
     None,
     /// `PRAGMA user_version` is the newest version. For versions from 1 to 2147483647.
     UserVersion,
-    /// A table of this name: `(id INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)`, a row for each
-    /// migration. It is made if it is missing.
+    /// A table of this name: `(id INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)`, with a row for each
+    /// migration. It is created if it is missing.
     Table(&'static str),
 }
 
-/// The tables in which runners of migrations note what they have applied, each under its usual name.
-const OF_RUNNERS: [&str; 7] = [
-    "_migrations",
-    "schema_migrations",
-    "_sqlx_migrations",
-    "__diesel_schema_migrations",
-    "refinery_schema_history",
-    "goose_db_version",
-    "seaql_migrations",
-];
-
-/// Whether a table is a runner's ledger, and no part of the app's schema and state.
-pub(crate) fn is_ledger(table: &str) -> bool {
-    OF_RUNNERS.iter().any(|ledger| ledger.eq_ignore_ascii_case(table))
-}
-
-/// What a ledger says.
+/// The migrations that are applied, according to the ledger.
 #[derive(Debug)]
 pub(super) enum Known {
     /// There is no ledger.
@@ -69,36 +53,36 @@ impl Known {
 }
 
 impl Ledger {
-    pub(super) fn read(self, conn: &Connection, history: &Migrations) -> Result<Known> {
+    pub(super) fn read(self, conn: &Connection, migrations: &[Migration]) -> Result<Known> {
         match self {
             Ledger::None => Ok(Known::Nothing),
             Ledger::UserVersion => {
-                self.check_versions(history)?;
+                self.check_versions(migrations)?;
                 let version: i64 = conn
                     .query_row("PRAGMA main.user_version", [], |row| row.get(0))
                     .map_err(|error| Error::sqlite("reading user_version", error))?;
                 match version {
                     0 => Ok(Known::UpTo(0)),
-                    _ => known(history, version, "user_version").map(|()| Known::UpTo(version)),
+                    _ => check_known(migrations, version, "user_version").map(|()| Known::UpTo(version)),
                 }
             }
             Ledger::Table(table) => {
                 let versions = versions(conn, table)
                     .map_err(|error| Error::sqlite(format!("reading the ledger {table}"), error))?;
                 for &version in &versions {
-                    known(history, version, &format!("the table {table}"))?;
+                    check_known(migrations, version, &format!("the table {table}"))?;
                 }
                 Ok(Known::Exactly(versions))
             }
         }
     }
 
-    /// `user_version` is 32 bits wide, and 0 in every new database.
-    pub(super) fn check_versions(self, history: &Migrations) -> Result<()> {
+    /// Fails if a version does not fit into `user_version`, which is 32 bits wide and 0 in every new database.
+    pub(super) fn check_versions(self, migrations: &[Migration]) -> Result<()> {
         if self != Ledger::UserVersion {
             return Ok(());
         }
-        match history.iter().find(|migration| !(1..=i64::from(i32::MAX)).contains(&migration.version())) {
+        match migrations.iter().find(|migration| !(1..=i64::from(i32::MAX)).contains(&migration.version())) {
             None => Ok(()),
             Some(migration) => Err(Error::new(
                 ErrorKind::History,
@@ -110,7 +94,7 @@ impl Ledger {
         }
     }
 
-    /// Called before a migration is applied or undone: its script may ask for the ledger of its runner.
+    /// Creates the table before a migration is applied or undone, because its script may use the ledger of its runner.
     pub(super) fn prepare(self, conn: &Connection) -> rusqlite::Result<()> {
         let _own = crate::own::statements();
         match self {
@@ -170,16 +154,20 @@ fn versions(conn: &Connection, table: &str) -> rusqlite::Result<Vec<i64>> {
     query.query_map([], |row| row.get(0))?.collect()
 }
 
-fn known(history: &Migrations, version: i64, ledger: &str) -> Result<()> {
-    if history.index_of(version).is_some() {
+/// Fails if the history does not have a version that the ledger has.
+fn check_known(migrations: &[Migration], version: i64, ledger: &str) -> Result<()> {
+    if index_of(migrations, version).is_some() {
         return Ok(());
     }
-    let newest = history.migrations.last().map(|migration| format!("{}  {}", migration.version(), migration.name()));
-    let what = match history.last_version() {
-        Some(last) if version > last => "the database is ahead of its migrations",
+    let newest = migrations.last();
+    let what = match newest {
+        Some(last) if version > last.version() => "the database is ahead of its migrations",
         _ => "the database has a migration that is not among its migrations",
     };
     Err(Error::new(ErrorKind::Migration, format!("{what}: version {version}"))
         .evidence("ledger", format!("{ledger} has version {version}"))
-        .evidence("newest migration", newest.unwrap_or_default()))
+        .evidence(
+            "newest migration",
+            newest.map(|last| format!("{}  {}", last.version(), last.name())).unwrap_or_default(),
+        ))
 }

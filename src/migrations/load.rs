@@ -1,15 +1,37 @@
-//! From files to a history: which format it is, what is wrong with it, and in what order it runs.
+//! Builds a history from files: recognizes the format, orders the migrations and refuses what a runner would.
 
 use std::path::Path;
 
+use super::format::Format;
+use super::migration::{Migration, Script};
 use super::names::{self, Named, Role, Stray};
 use super::sections::{self, Marker, Problem, Section, Sections};
 use super::source::{self, Content, File};
-use super::{Format, Ledger, Migration, Migrations, Script};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql;
 
-pub(super) fn path(path: &Path) -> Result<Migrations> {
+/// The result of loading.
+pub(super) struct Loaded {
+    pub(super) format: Format,
+    /// Ascending by version, each version once, never empty.
+    pub(super) migrations: Vec<Migration>,
+}
+
+/// The files of one migration, as indexes.
+#[derive(Clone, Copy)]
+struct Step {
+    version: i64,
+    up: usize,
+    down: Option<usize>,
+}
+
+/// The contents of the files of one migration.
+struct Texts {
+    up: String,
+    down: Option<String>,
+}
+
+pub(super) fn path(path: &Path) -> Result<Loaded> {
     match source::folder(path)? {
         Some(files) => build(files, Some(path)),
         None if source::is_sql(path) => single(path),
@@ -21,8 +43,8 @@ pub(super) fn path(path: &Path) -> Result<Migrations> {
     }
 }
 
-/// The names of a list were chosen one by one: folders above a migration say only where it was included from.
-pub(super) fn list(entries: &[(&str, &str)]) -> Result<Migrations> {
+/// Builds a history from a list. Folders above a migration are ignored: they only tell where it was included from.
+pub(super) fn list(entries: &[(&str, &str)]) -> Result<Loaded> {
     let files = entries
         .iter()
         .map(|&(name, content)| {
@@ -39,7 +61,7 @@ pub(super) fn list(entries: &[(&str, &str)]) -> Result<Migrations> {
     build(files, None)
 }
 
-fn single(path: &Path) -> Result<Migrations> {
+fn single(path: &Path) -> Result<Loaded> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let file = File { name, content: Content::OnDisk(path.to_owned()) };
     let mut loader = Loader { place: None, format: Format::Plain, files: vec![file] };
@@ -47,8 +69,8 @@ fn single(path: &Path) -> Result<Migrations> {
     loader.history(&numbered, &[])
 }
 
-fn build(mut files: Vec<File<'_>>, place: Option<&Path>) -> Result<Migrations> {
-    // A folder lists its files in no order; what is reported first should not depend on that.
+fn build(mut files: Vec<File<'_>>, place: Option<&Path>) -> Result<Loaded> {
+    // A folder lists its files in any order, which must not decide what is reported first.
     files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     let mut scripts = Vec::with_capacity(files.len());
     let mut metadata = Vec::new();
@@ -76,25 +98,16 @@ fn build(mut files: Vec<File<'_>>, place: Option<&Path>) -> Result<Migrations> {
 }
 
 struct Loader<'a> {
-    /// The folder; None for a list, and for a single file.
+    /// The folder. `None` for a list or a single file.
     place: Option<&'a Path>,
     format: Format,
     files: Vec<File<'a>>,
 }
 
 impl Loader<'_> {
-    /// `scripts` are sorted by version, with the one that applies before the one that undoes.
-    fn history(&mut self, scripts: &[(usize, Named)], metadata: &[usize]) -> Result<Migrations> {
-        let mut steps: Vec<(i64, usize, Option<usize>)> = Vec::with_capacity(scripts.len());
-        for &(index, Named { version, down, .. }) in scripts {
-            match steps.last_mut().filter(|step| step.0 == version) {
-                None if down => return Err(self.down_without_up(version, index)),
-                None => steps.push((version, index, None)),
-                Some((_, _, undo @ None)) if down => *undo = Some(index),
-                Some(&mut (_, _, Some(other))) if down => return Err(self.twice(version, other, index)),
-                Some(&mut (_, other, _)) => return Err(self.twice(version, other, index)),
-            }
-        }
+    /// `scripts` are sorted by version, the up script before the down script.
+    fn history(&mut self, scripts: &[(usize, Named)], metadata: &[usize]) -> Result<Loaded> {
+        let steps = self.steps(scripts)?;
         if self.format == Format::RusqliteMigration {
             self.check_consecutive(&steps)?;
         }
@@ -104,36 +117,51 @@ impl Loader<'_> {
         }
         self.check_textual_order(&steps)?;
         let mut migrations = Vec::with_capacity(steps.len());
-        for ((version, up, down), (up_text, down_text)) in steps.into_iter().zip(texts) {
+        for (step, texts) in steps.into_iter().zip(texts) {
             let (up, down) = match self.format {
-                Format::Goose => self.cut(up, &up_text, sections::goose)?,
-                Format::Dbmate => self.cut(up, &up_text, sections::dbmate)?,
+                Format::Goose => self.divide(step.up, &texts.up, sections::goose)?,
+                Format::Dbmate => self.divide(step.up, &texts.up, sections::dbmate)?,
                 _ => {
-                    let transaction = self.metadata_of(up, metadata)?;
-                    let down = down.zip(down_text).map(|(down, text)| self.script(down, text, transaction));
-                    (self.script(up, up_text, transaction), down)
+                    let transaction = self.metadata_of(step.up, metadata)?;
+                    let down = step.down.zip(texts.down).map(|(down, text)| self.script(down, text, transaction));
+                    (self.script(step.up, texts.up, transaction), down)
                 }
             };
-            migrations.push(Migration { version, up, down });
+            migrations.push(Migration { version: step.version, up, down });
         }
-        Ok(Migrations { format: self.format, ledger: Ledger::None, migrations })
+        Ok(Loaded { format: self.format, migrations })
     }
 
-    fn read(&self, steps: &[(i64, usize, Option<usize>)]) -> Result<Vec<(String, Option<String>)>> {
+    /// Puts up and down scripts of one version together.
+    fn steps(&self, scripts: &[(usize, Named)]) -> Result<Vec<Step>> {
+        let mut steps: Vec<Step> = Vec::with_capacity(scripts.len());
+        for &(index, Named { version, down, .. }) in scripts {
+            match steps.last_mut().filter(|step| step.version == version) {
+                None if down => return Err(self.down_without_up(version, index)),
+                None => steps.push(Step { version, up: index, down: None }),
+                Some(step) if !down => return Err(self.twice(version, step.up, index)),
+                Some(Step { down: Some(other), .. }) => return Err(self.twice(version, *other, index)),
+                Some(step) => step.down = Some(index),
+            }
+        }
+        Ok(steps)
+    }
+
+    fn read(&self, steps: &[Step]) -> Result<Vec<Texts>> {
         let mut texts = Vec::with_capacity(steps.len());
-        for &(_, up, down) in steps {
-            let up_text = self.files[up].read()?;
-            if sql::is_blank(&up_text) {
+        for step in steps {
+            let up = self.files[step.up].read()?;
+            if sql::is_blank(&up) {
                 return Err(self
-                    .empty(up)
+                    .empty(step.up)
                     .help("if the version has nothing to do, say so to SQLite as well: SELECT 1;"));
             }
-            let down_text = down.map(|down| self.files[down].read()).transpose()?;
-            // A comment says why there is nothing to undo; not even a comment is a file that was forgotten.
-            if let (Some(down), Some("")) = (down, down_text.as_deref().map(|text| text.trim_matches(is_space))) {
-                return Err(self.empty(down).help("if there is nothing to undo, a comment that says why is enough"));
+            let down = step.down.map(|down| self.files[down].read()).transpose()?;
+            // A down script may be just a comment that says why there is nothing to undo. An empty file was forgotten.
+            if let (Some(index), Some("")) = (step.down, down.as_deref().map(|text| text.trim_matches(is_space))) {
+                return Err(self.empty(index).help("if there is nothing to undo, a comment that says why is enough"));
             }
-            texts.push((up_text, down_text));
+            texts.push(Texts { up, down });
         }
         Ok(texts)
     }
@@ -141,7 +169,7 @@ impl Loader<'_> {
     fn script(&self, index: usize, mut sql: String, transaction: Option<bool>) -> Script {
         let file = &self.files[index];
         let transaction = match self.format {
-            // sqlx looks for it at the first byte, and nowhere else.
+            // sqlx looks for it only at the first byte.
             Format::Plain | Format::Paired => !sql.starts_with("-- no-transaction"),
             _ => transaction.unwrap_or(true),
         };
@@ -151,7 +179,7 @@ impl Loader<'_> {
         Script { file: file.name.clone(), path: file.path().map(Path::to_owned), sql, first_line: 1, transaction }
     }
 
-    /// What the `metadata.toml` beside a script says of its transaction.
+    /// Reads from the `metadata.toml` beside a script if it runs in a transaction.
     fn metadata_of(&self, script: usize, metadata: &[usize]) -> Result<Option<bool>> {
         let Some((folder, _)) = self.files[script].name.rsplit_once('/') else { return Ok(None) };
         let beside = metadata
@@ -166,16 +194,16 @@ impl Loader<'_> {
         }
     }
 
-    /// The two directions of a file.
-    fn cut(
+    /// Divides a file into its up and down sections.
+    fn divide(
         &self,
         index: usize,
         text: &str,
-        cut: fn(&str) -> Result<Sections, Problem>,
+        divide: fn(&str) -> Result<Sections, Problem>,
     ) -> Result<(Script, Option<Script>)> {
         let file = &self.files[index];
         let text = without_mark(text);
-        let sections = cut(text).map_err(|problem| problem_of(file, &problem))?;
+        let sections = divide(text).map_err(|problem| problem_of(file, &problem))?;
         let script = |section: Section| Script {
             file: file.name.clone(),
             path: file.path().map(Path::to_owned),
@@ -191,11 +219,11 @@ impl Loader<'_> {
         Ok((up, down))
     }
 
-    /// Tells goose and dbmate from plain files. Either all files have the marks of a format, or none has any.
-    fn by_content(&self, steps: &[(i64, usize, Option<usize>)], texts: &[(String, Option<String>)]) -> Result<Format> {
+    /// Tells goose and dbmate files from plain ones. All files that have markers must have those of one format.
+    fn by_content(&self, steps: &[Step], texts: &[Texts]) -> Result<Format> {
         let mut found: Option<(usize, Format)> = None;
-        for (&(_, index, _), (text, _)) in steps.iter().zip(texts) {
-            let format = match sections::marker(without_mark(text)) {
+        for (&Step { up: index, .. }, text) in steps.iter().zip(texts) {
+            let format = match sections::marker(without_mark(&text.up)) {
                 None => continue,
                 Some(Marker::Known(format)) => format,
                 Some(Marker::Unknown(tool)) => {
@@ -218,7 +246,7 @@ impl Loader<'_> {
         Ok(format)
     }
 
-    /// goose runs Go programs among its SQL files; a history without them would be another one.
+    /// Fails if there are Go programs among the SQL files: goose runs them, and the history is incomplete without them.
     fn check_go_programs(&self) -> Result<()> {
         match self.files.iter().find(|file| names::role(&file.name) == Role::GoProgram) {
             None => Ok(()),
@@ -228,12 +256,12 @@ impl Loader<'_> {
         }
     }
 
-    fn check_consecutive(&self, steps: &[(i64, usize, Option<usize>)]) -> Result<()> {
-        for (expected, &(version, index, _)) in (1..).zip(steps) {
+    fn check_consecutive(&self, steps: &[Step]) -> Result<()> {
+        for (expected, &Step { version, up: index, .. }) in (1..).zip(steps) {
             if version != expected {
                 let after = match expected {
                     1 => "there is none before".to_owned(),
-                    _ => format!("before it comes  {}", self.files[steps[expected as usize - 2].1].name),
+                    _ => format!("before it comes  {}", self.files[steps[expected as usize - 2].up].name),
                 };
                 return Err(self
                     .error(format!("rusqlite_migration finds no migration {expected}: {}", self.files[index].name))
@@ -244,11 +272,11 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// diesel and dbmate compare versions as texts. Where that is another order than that of the numbers, one of the
-    /// two would surprise somebody, so it is refused.
-    fn check_textual_order(&self, steps: &[(i64, usize, Option<usize>)]) -> Result<()> {
+    /// diesel and dbmate compare versions as text. A history whose order as text differs from that of the numbers is refused,
+    /// because either order would surprise somebody.
+    fn check_textual_order(&self, steps: &[Step]) -> Result<()> {
         let mut before: Option<(String, usize)> = None;
-        for &(_, index, _) in steps {
+        for &Step { up: index, .. } in steps {
             let Some(text) = names::textual_version(self.format, &self.files[index].name) else { return Ok(()) };
             if let Some((_, other)) = before.filter(|(other, _)| *other > text) {
                 let (first, second) = (&self.files[index].name, &self.files[other].name);

@@ -1,8 +1,8 @@
-//! What the name of a file says: its format, its version, its direction.
+//! Reads the name of a file: its format, version and direction.
 
-use super::Format;
+use super::format::Format;
 
-/// What a name makes of a file.
+/// What a file is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Script(Named),
@@ -10,11 +10,11 @@ pub(super) enum Role {
     Metadata,
     /// A Go program with a version, which only goose runs.
     GoProgram,
-    /// A migration for someone, which would be left out here.
+    /// A migration for some runner, which would be ignored here.
     Stray(Stray),
-    /// Known to be no migration: `README.md`, `.gitkeep`, `mod.rs`.
+    /// A file that is known not to be a migration: `README.md`, `.gitkeep`, `mod.rs`.
     Companion,
-    /// Anything else that is no SQL.
+    /// Any other file that is not SQL.
     Foreign,
 }
 
@@ -26,12 +26,12 @@ pub(super) struct Named {
     pub(super) down: bool,
 }
 
-/// Why a file that looks like a migration is none.
+/// The reason why a file that looks like a migration is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stray {
     NoVersion,
     VersionTooLarge,
-    /// Its ending is not `.sql` in small letters, which is what runners look for.
+    /// Its extension is not `.sql` in lowercase, which is what runners look for.
     Ending,
     /// In a subfolder, where the runner of its format does not look.
     Subfolder,
@@ -41,7 +41,7 @@ pub(super) enum Stray {
     RustProgram,
 }
 
-/// `name` is the path within the folder, with `/` between its parts.
+/// Returns what a file is. `name` is the path within the folder, with `/` as separator.
 pub(super) fn role(name: &str) -> Role {
     let (folder, file) = match name.rsplit_once('/') {
         Some((folder, file)) => (Some(folder), file),
@@ -83,8 +83,8 @@ fn flat(stem: &str) -> Role {
     }
 }
 
-/// rusqlite_migration counts from 1 and has a dash behind the number; diesel takes what is before the first underscore,
-/// without its dashes.
+/// rusqlite_migration counts from 1 and has a dash after the number. diesel's version is the text before the first underscore,
+/// without dashes.
 fn in_folder(folder: &str, down: bool) -> Role {
     let version = version(folder);
     let format = match version {
@@ -104,8 +104,8 @@ fn numbered(format: Format, version: Version, down: bool) -> Role {
     }
 }
 
-/// The digits of refinery's `V1__name` or `U1__name`. Refinery passes over names with anything but letters, digits and
-/// underscores behind the number.
+/// Returns the digits of refinery's `V1__name` or `U1__name`. Refinery ignores names with anything but letters, digits and
+/// underscores after the number.
 fn refinery(stem: &str) -> Option<&str> {
     let (digits, name) = stem.strip_prefix(['V', 'U'])?.split_once("__")?;
     let fits = !digits.is_empty()
@@ -123,7 +123,7 @@ enum Version {
     Number(i64, usize),
 }
 
-/// The version at the start of a name: `12`, `V12`, `2026-01-31`, `2026-01-31-120000`, and then a separator or the end.
+/// Reads the version at the start of a name: `12`, `V12`, `2026-01-31`, `2026-01-31-120000`. A separator or the end follows it.
 fn version(name: &str) -> Version {
     let bytes = name.as_bytes();
     let start = usize::from(matches!(bytes, [b'V' | b'v', b'0'..=b'9', ..]));
@@ -157,7 +157,7 @@ fn digits(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len())
 }
 
-/// Whether it starts with `2026-01-31`; the four digits of the year are there.
+/// Returns true for a date such as `2026-01-31`. The caller has seen the four digits of the year.
 fn is_date(bytes: &[u8]) -> bool {
     match bytes.get(4..10) {
         Some(&[b'-', a, b, b'-', c, d]) => [a, b, c, d].iter().all(u8::is_ascii_digit) && is_boundary(bytes.get(10)),
@@ -169,7 +169,7 @@ fn is_boundary(byte: Option<&u8>) -> bool {
     matches!(byte, None | Some(b'_' | b'-' | b'.' | b' '))
 }
 
-/// What diesel and dbmate order by: they compare texts, where others compare numbers.
+/// Returns the text that diesel and dbmate order by, where other runners compare numbers.
 pub(super) fn textual_version(format: Format, name: &str) -> Option<String> {
     match format {
         Format::Diesel => {

@@ -1,4 +1,4 @@
-//! Where the files of a history come from: a folder, a single file, or a list that is compiled in.
+//! Reads the files of a history from a folder, a single file, or a list that is compiled in.
 
 use std::fs::{self, FileType};
 use std::io;
@@ -10,7 +10,7 @@ use crate::report::nearest;
 /// A file that may be a migration.
 #[derive(Debug)]
 pub(super) struct File<'a> {
-    /// The path within the folder, with `/` between its parts.
+    /// The path within the folder, with `/` as separator.
     pub(super) name: String,
     pub(super) content: Content<'a>,
 }
@@ -29,7 +29,7 @@ impl File<'_> {
         }
     }
 
-    /// How the file is called in a message: by its path, so that it can be opened from there.
+    /// Returns the name of the file for a message: the path, so that it can be opened from there.
     pub(super) fn shown(&self) -> String {
         self.path().map_or_else(|| self.name.clone(), |path| path.display().to_string())
     }
@@ -73,7 +73,7 @@ impl File<'_> {
         }
     }
 
-    /// SQLite reads up to a NUL byte and takes the rest for no part of the SQL.
+    /// SQLite reads SQL only up to a NUL byte.
     fn nul(&self, text: &str) -> Error {
         let at = text.find('\0').unwrap_or_default();
         self.error(format!("migration holds a NUL byte: {}", self.shown()))
@@ -86,7 +86,7 @@ fn line(bytes: &[u8], at: usize) -> usize {
     bytes[..at].iter().filter(|&&byte| byte == b'\n').count() + 1
 }
 
-/// The files in a folder and its subfolders. None if there is no folder.
+/// Returns the files in a folder and its subfolders. `None` if the path is not a folder.
 pub(super) fn folder(path: &Path) -> Result<Option<Vec<File<'static>>>> {
     let mut files = Vec::new();
     match walk(path, "", &mut files) {
@@ -118,7 +118,7 @@ pub(super) fn folder(path: &Path) -> Result<Option<Vec<File<'static>>>> {
     Ok(Some(files))
 }
 
-/// What lies in the same folder as `path` should, is the same kind of thing and has nearly its name.
+/// Returns the entry beside the missing `path` that is of the same kind and has nearly its name.
 fn beside(path: &Path) -> Option<String> {
     let (parent, name) = (path.parent()?, path.file_name()?.to_str()?);
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
@@ -129,12 +129,12 @@ fn beside(path: &Path) -> Option<String> {
     nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
-/// Whether a path has the ending of a migration.
+/// Returns true if a path has the extension of a migration.
 pub(super) fn is_sql(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "sql")
 }
 
-/// Where reading failed, and why.
+/// The path that could not be read, and the error.
 type Failure = (PathBuf, io::Error);
 
 fn walk(folder: &Path, prefix: &str, files: &mut Vec<File<'static>>) -> Result<(), Failure> {
@@ -148,7 +148,7 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<File<'static>>) -> Result<(
         }
         let name = if prefix.is_empty() { name.into_owned() } else { format!("{prefix}/{name}") };
         let path = entry.path();
-        // Listing a folder tells the type on every usual file system: there is no need to ask for each file.
+        // On every usual file system, listing a folder returns the types, so this is no system call per file.
         match entry.file_type().map(|kind| is_folder(kind, &path, prefix)) {
             Ok(true) => walk(&path, &name, files)?,
             _ => files.push(File { name, content: Content::OnDisk(path) }),
@@ -157,7 +157,8 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<File<'static>>) -> Result<(
     Ok(())
 }
 
-/// A link to a folder is followed at the top, where it can be a migration; further down it could lead in circles.
+/// Returns true for a folder. A link to one counts only at the top, where it can be a migration; further down it could lead in
+/// circles.
 fn is_folder(kind: FileType, path: &Path, prefix: &str) -> bool {
     kind.is_dir() || (kind.is_symlink() && prefix.is_empty() && path.is_dir())
 }

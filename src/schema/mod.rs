@@ -15,6 +15,7 @@ pub(crate) mod declaration;
 mod diff;
 mod read;
 pub(crate) mod references;
+mod runner_ledgers;
 mod shape;
 mod statistics;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crate::error::Result;
 
 pub use crate::sql::Name;
 pub use diff::{Difference, SchemaDiff};
+pub(crate) use runner_ledgers::is_ledger;
 pub(crate) use statistics::{Count, StatisticsRows};
 pub(crate) use text::{TriggerText, VirtualTable};
 

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use super::runner_ledgers::is_ledger;
 use super::text;
 use super::{
     Column, ForeignKey, ForeignKeyAction, Index, IndexedColumn, IndexedExpr, Key, Schema, Table, TableKind, Trigger,
     View,
 };
-use crate::migrations::is_ledger;
 use crate::sql::{Names, Token, TokenKind, normal, plain_name, quote_identifier, quote_text, tokens, unquoted};
 
 /// What is kept of a table.

@@ -9,8 +9,7 @@ use rusqlite::types::Value;
 use super::shrink::row_at;
 use crate::data::Fill;
 use crate::error::Error;
-use crate::migrations::is_ledger;
-use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table, TableKind};
+use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
 use crate::sql::{Token, TokenKind, quote_identifier, tokens};
 
 /// How many rows have values at the ends of what their types hold.

@@ -16,10 +16,9 @@ use rusqlite::Connection;
 
 use super::{Finding, Findings};
 use crate::error::{Result, or_panic};
-use crate::migrations::is_ledger;
 use crate::schema::bench::{Bench, Triggers};
 use crate::schema::declaration::Declaration;
-use crate::schema::{Column, Schema, Table, TableKind, is_column};
+use crate::schema::{Column, Schema, Table, TableKind, is_column, is_ledger};
 
 /// Every code of [`lint()`], in the order in which findings are listed.
 pub const LINT_CODES: &[&str] = &[

@@ -4,8 +4,7 @@ use rusqlite::Connection;
 
 use super::snapshot::Snapshot;
 use crate::error::{Error, Result};
-use crate::migrations::is_ledger;
-use crate::schema::VirtualTable;
+use crate::schema::{VirtualTable, is_ledger};
 use crate::sql;
 
 /// Modules whose tables hold rows of their own.

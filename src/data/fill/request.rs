@@ -8,8 +8,7 @@ use crate::data::fill::plan::{self, Parent, Plan, Request};
 use crate::data::fill::references;
 use crate::data::fill::{meeting, order};
 use crate::error::Result;
-use crate::migrations::is_ledger;
-use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table, TableKind};
+use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
 use crate::sql::tokens;
 
 /// How many rows of which tables a test asks for.

@@ -13,8 +13,7 @@ use crate::data::script::Script;
 use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Committed, Template};
 use crate::error::{Error, ErrorKind, Result};
-use crate::migrations::is_ledger;
-use crate::schema::{Schema, TableKind};
+use crate::schema::{Schema, TableKind, is_ledger};
 use crate::sql::{plain_name, quote_text, tokens};
 
 pub(super) struct Ground {

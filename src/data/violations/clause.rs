@@ -3,9 +3,8 @@
 use crate::data::constraints::conditions::name_in_sqlite_errors;
 use crate::data::fill::order;
 use crate::data::fill::references::parent_columns;
-use crate::migrations::is_ledger;
 use crate::schema::bench::names;
-use crate::schema::{Column, ForeignKey, IndexedColumn, IndexedExpr, Schema, Table, TableKind};
+use crate::schema::{Column, ForeignKey, IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
 use crate::sql::{TokenKind, plain_name, quote_identifier, tokens};
 
 /// Where a row stands while it is judged.

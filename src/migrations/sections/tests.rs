@@ -1,4 +1,5 @@
-use super::{Format, Marker, Problem, Sections, dbmate, goose, marker, run_in_transaction};
+use super::{Marker, Problem, Sections, dbmate, goose, marker, run_in_transaction};
+use crate::migrations::Format;
 
 /// Text, first line and transaction of each section.
 fn parts<'a>(sql: &'a str, sections: &Sections) -> Vec<(&'a str, usize, bool)> {

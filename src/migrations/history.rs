@@ -1,0 +1,254 @@
+//! A history of migrations.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::apply::{self, Applied, Run};
+use super::format::Format;
+use super::ledger::Ledger;
+use super::load::{self, Loaded};
+use super::migration::{Migration, index_of};
+use crate::error::{Error, ErrorKind, Result};
+
+/// An ordered history of migrations.
+///
+/// ```
+/// use sqlitmus::migrations::Migrations;
+/// use sqlitmus::rusqlite::Connection;
+///
+/// let history = Migrations::embedded(&[
+///     ("001_users.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT NULL);"),
+///     ("002_users_email.sql", "CREATE UNIQUE INDEX users_email ON users(email);"),
+/// ])?;
+/// let mut conn = Connection::open_in_memory()?;
+/// let applied = history.apply(&mut conn)?;
+/// assert_eq!(applied.iter().collect::<Vec<_>>(), [1, 2]);
+/// # Ok::<(), sqlitmus::BoxError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Migrations {
+    format: Format,
+    ledger: Ledger,
+    /// Ascending by version, each version once, never empty.
+    migrations: Vec<Migration>,
+}
+
+impl Migrations {
+    /// Reads the history in a folder. A single `.sql` file is a history of one migration with version 1.
+    ///
+    /// A relative path starts at the current directory.
+    ///
+    /// # Errors
+    /// If the folder is missing, empty or of mixed formats; if two migrations have the same version; if a file is empty,
+    /// unreadable, not UTF-8, or would be ignored. The error names the file.
+    pub fn load(path: impl AsRef<Path>) -> Result<Migrations> {
+        load::path(path.as_ref()).map(Migrations::from)
+    }
+
+    /// Returns a history of files that are compiled in: name (or path, as in `2026-01-31_users/up.sql`) and content.
+    ///
+    /// The rules for names are those of a folder. Folders above a migration are ignored, so the path of an `include_str!` works
+    /// here too.
+    ///
+    /// # Errors
+    /// The same as those of [`load`](Migrations::load).
+    pub fn embedded(files: &[(&str, &str)]) -> Result<Migrations> {
+        load::list(files).map(Migrations::from)
+    }
+
+    /// Returns the format of the files.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Returns the migrations in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Migration> + ExactSizeIterator {
+        self.migrations.iter()
+    }
+
+    /// Returns the number of migrations.
+    pub fn len(&self) -> usize {
+        self.migrations.len()
+    }
+
+    /// Returns true if there is no migration. A history that was loaded has at least one.
+    pub fn is_empty(&self) -> bool {
+        self.migrations.is_empty()
+    }
+
+    /// Returns the version of the newest migration.
+    pub fn last_version(&self) -> Option<i64> {
+        self.migrations.last().map(Migration::version)
+    }
+
+    /// Sets where it is recorded which migrations are applied. Default: nowhere.
+    ///
+    /// ```
+    /// use sqlitmus::migrations::{Ledger, Migrations};
+    /// # use sqlitmus::rusqlite::Connection;
+    ///
+    /// let files = [("001_users.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY);")];
+    /// let history = Migrations::embedded(&files)?.ledger(Ledger::UserVersion);
+    /// # let mut conn = Connection::open_in_memory()?;
+    /// assert_eq!(history.apply(&mut conn)?.len(), 1);
+    /// assert_eq!(history.apply(&mut conn)?.len(), 0);
+    /// # Ok::<(), sqlitmus::BoxError>(())
+    /// ```
+    pub fn ledger(mut self, ledger: Ledger) -> Self {
+        self.ledger = ledger;
+        self
+    }
+
+    /// Applies the migrations that the ledger does not have, oldest first. Without a ledger, these are all of them.
+    ///
+    /// A pending migration is applied even if a newer one has been applied already, as sqlx, diesel and dbmate do. Returns what
+    /// was applied.
+    ///
+    /// # Errors
+    /// If a statement fails: the error has the file, the line, the statement and SQLite's message. The transaction of that
+    /// migration is rolled back, which leaves the version before intact. Also if the ledger has a version that the history does
+    /// not have.
+    pub fn apply(&self, conn: &mut Connection) -> Result<Applied> {
+        let pending = self.indexes_of_pending(conn)?;
+        self.run(conn, false).all(&pending)
+    }
+
+    /// Like [`apply`](Migrations::apply), but stops after `version`. 0 means the empty database (-1 if 0 is a version).
+    ///
+    /// # Errors
+    /// Those of [`apply`](Migrations::apply), and if no migration has that version.
+    pub fn up_to(&self, conn: &mut Connection, version: i64) -> Result<Applied> {
+        let end = self.count_up_to(version)?;
+        let mut pending = self.indexes_of_pending(conn)?;
+        pending.retain(|&index| index < end);
+        self.run(conn, false).all(&pending)
+    }
+
+    /// Applies the migrations above `from`, up to and including `to`, to a database that is at `from`.
+    ///
+    /// Use this to apply a history without a ledger step by step. If there is a ledger, it is written but not read.
+    ///
+    /// # Errors
+    /// Those of [`up_to`](Migrations::up_to).
+    pub fn up_from(&self, conn: &mut Connection, from: i64, to: i64) -> Result<Applied> {
+        let steps: Vec<usize> = (self.count_up_to(from)?..self.count_up_to(to)?).collect();
+        self.run(conn, false).all(&steps)
+    }
+
+    /// Undoes every migration above `version`, newest first. 0 means the empty database (-1 if 0 is a version).
+    ///
+    /// Migrations that the ledger does not have are skipped. Without a ledger, the database is assumed to be at the newest
+    /// version; use [`down_from`](Migrations::down_from) to start elsewhere. Returns what was undone, newest first.
+    ///
+    /// # Errors
+    /// If no migration has that version; if one of those to undo has no down script (nothing is undone then); if a statement
+    /// fails, as in [`apply`](Migrations::apply).
+    pub fn down_to(&self, conn: &mut Connection, version: i64) -> Result<Applied> {
+        let start = self.count_up_to(version)?;
+        let known = self.ledger.read(conn, &self.migrations)?;
+        let steps: Vec<usize> =
+            (start..self.len()).rev().filter(|&index| known.may_be_applied(self.migrations[index].version)).collect();
+        self.run(conn, true).all(&steps)
+    }
+
+    /// Undoes the migrations above `to`, newest first, in a database that is at `from`.
+    ///
+    /// If there is a ledger, it is written but not read.
+    ///
+    /// # Errors
+    /// Those of [`down_to`](Migrations::down_to).
+    pub fn down_from(&self, conn: &mut Connection, from: i64, to: i64) -> Result<Applied> {
+        let steps: Vec<usize> = (self.count_up_to(to)?..self.count_up_to(from)?).rev().collect();
+        self.run(conn, true).all(&steps)
+    }
+
+    /// Returns the migrations that [`apply`](Migrations::apply) would apply. Without a ledger, these are all of them.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read, or has a version that the history does not have.
+    pub fn pending(&self, conn: &Connection) -> Result<Vec<&Migration>> {
+        Ok(self.indexes_of_pending(conn)?.into_iter().map(|index| &self.migrations[index]).collect())
+    }
+
+    fn run<'a>(&'a self, conn: &'a mut Connection, undo: bool) -> Run<'a> {
+        Run { format: self.format, ledger: self.ledger, migrations: &self.migrations, conn, undo }
+    }
+
+    fn indexes_of_pending(&self, conn: &Connection) -> Result<Vec<usize>> {
+        let known = self.ledger.read(conn, &self.migrations)?;
+        Ok((0..self.len()).filter(|&index| !known.is_applied(self.migrations[index].version)).collect())
+    }
+
+    fn index_of(&self, version: i64) -> Option<usize> {
+        index_of(&self.migrations, version)
+    }
+
+    /// Returns how many migrations a database at `version` has.
+    fn count_up_to(&self, version: i64) -> Result<usize> {
+        if let Some(index) = self.index_of(version) {
+            return Ok(index + 1);
+        }
+        if version == 0 || version == -1 {
+            return Ok(0);
+        }
+        let above = self.migrations.partition_point(|migration| migration.version < version);
+        let nearest: Vec<String> = self.migrations[above.saturating_sub(1)..self.len().min(above + 1)]
+            .iter()
+            .map(|migration| format!("{}  {}", migration.version, migration.name()))
+            .collect();
+        Err(Error::new(ErrorKind::History, format!("no migration has version {version}"))
+            .evidence("nearest", nearest.join("\n")))
+    }
+
+    /// Returns the version of a database before the first migration.
+    pub(crate) fn base(&self) -> i64 {
+        if self.index_of(0).is_some() { -1 } else { 0 }
+    }
+
+    /// Returns true if the migration runs in one transaction that its runner begins and commits.
+    pub(crate) fn is_wrapped(&self, migration: &Migration) -> bool {
+        let statements = migration.statements();
+        self.format == Format::RusqliteMigration
+            || (migration.up.transaction && !apply::manages_its_transaction(self.format, &statements))
+    }
+
+    /// Returns the table that records which migrations are applied, if there is one.
+    pub(crate) fn ledger_table(&self) -> Option<&'static str> {
+        match self.ledger {
+            Ledger::Table(table) => Some(table),
+            Ledger::None | Ledger::UserVersion => None,
+        }
+    }
+
+    /// Returns true if it is recorded anywhere which migrations are applied.
+    pub(crate) fn has_ledger(&self) -> bool {
+        self.ledger != Ledger::None
+    }
+
+    /// Passes everything that affects the resulting database to `add`: equal bytes, equal databases. The folder that the history
+    /// was read from is not included.
+    pub(crate) fn fingerprint(&self, add: &mut dyn FnMut(&[u8])) {
+        let mut field = |bytes: &[u8]| {
+            add(&(bytes.len() as u64).to_le_bytes());
+            add(bytes);
+        };
+        field(self.format.to_string().as_bytes());
+        field(format!("{:?}", self.ledger).as_bytes());
+        for migration in &self.migrations {
+            field(&migration.version.to_le_bytes());
+            field(&[migration.down.is_some().into()]);
+            for script in std::iter::once(&migration.up).chain(&migration.down) {
+                field(script.file.as_bytes());
+                field(&[script.transaction.into()]);
+                field(script.sql.as_bytes());
+            }
+        }
+    }
+}
+
+impl From<Loaded> for Migrations {
+    fn from(loaded: Loaded) -> Migrations {
+        Migrations { format: loaded.format, ledger: Ledger::None, migrations: loaded.migrations }
+    }
+}
