@@ -16,9 +16,9 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::TestDb;
 use crate::check::findings::Findings;
 use crate::db::Functions;
+use crate::db::TestDb;
 use crate::error::{Result, or_panic};
 use names::Names;
 
