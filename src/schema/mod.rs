@@ -49,7 +49,7 @@ pub struct Schema {
 #[non_exhaustive]
 pub struct Table {
     /// As it was declared.
-    pub name: String,
+    pub name: Name,
     /// Ordinary, virtual, or a shadow.
     pub kind: TableKind,
     /// `STRICT`.
@@ -92,7 +92,7 @@ pub enum TableKind {
     /// A table in which a virtual table keeps its data.
     Shadow {
         /// The virtual table, where it can be told.
-        of: Option<String>,
+        of: Option<Name>,
     },
 }
 
@@ -101,7 +101,7 @@ pub enum TableKind {
 #[non_exhaustive]
 pub struct Column {
     /// As it was declared.
-    pub name: String,
+    pub name: Name,
     /// As it was declared, empty without a type.
     pub declared_type: String,
     /// What SQLite makes of the type.
@@ -181,7 +181,7 @@ pub struct IndexedColumn {
 #[non_exhaustive]
 pub enum IndexedExpr {
     /// A column, by its name.
-    Column(String),
+    Column(Name),
     /// The rowid.
     Rowid,
     /// An expression, as it was written.
@@ -195,11 +195,11 @@ pub struct ForeignKey {
     /// The name of the constraint, if it has one.
     pub name: Option<String>,
     /// The columns of this table, in order.
-    pub columns: Vec<String>,
+    pub columns: Vec<Name>,
     /// The table that it refers to, which need not exist.
-    pub parent: String,
+    pub parent: Name,
     /// The columns there; `None` where the parent's PRIMARY KEY is meant.
-    pub parent_columns: Option<Vec<String>>,
+    pub parent_columns: Option<Vec<Name>>,
     /// ON DELETE.
     pub on_delete: ForeignKeyAction,
     /// ON UPDATE.
@@ -233,7 +233,7 @@ pub struct Check {
     /// The expression as it was written, without its parentheses.
     pub expression: String,
     /// The column at which it stands, if it is not the table's.
-    pub column: Option<String>,
+    pub column: Option<Name>,
 }
 
 /// What CREATE INDEX made.
@@ -241,7 +241,7 @@ pub struct Check {
 #[non_exhaustive]
 pub struct Index {
     /// Its name.
-    pub name: String,
+    pub name: Name,
     /// `CREATE UNIQUE INDEX`.
     pub unique: bool,
     /// What is indexed, in order; without the rowid or key that SQLite appends.
@@ -257,7 +257,7 @@ pub struct Index {
 #[non_exhaustive]
 pub struct Trigger {
     /// Its name.
-    pub name: String,
+    pub name: Name,
     /// The statement that made it.
     pub sql: String,
 }
@@ -267,9 +267,9 @@ pub struct Trigger {
 #[non_exhaustive]
 pub struct View {
     /// Its name.
-    pub name: String,
+    pub name: Name,
     /// The names of its columns; `None` where SQLite cannot resolve it any more.
-    pub columns: Option<Vec<String>>,
+    pub columns: Option<Vec<Name>>,
     /// INSTEAD OF triggers.
     pub triggers: Vec<Trigger>,
     /// The statement that made it.
@@ -337,7 +337,7 @@ impl Schema {
 
     /// The table of this name.
     pub fn table(&self, name: &str) -> Option<&Table> {
-        self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))
+        self.tables.iter().find(|table| table.name == name)
     }
 }
 
@@ -350,7 +350,7 @@ pub fn snapshot_text(connection: &Connection) -> Result<String> {
 impl Table {
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+        self.columns.iter().find(|column| column.name == name)
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     TableKind, Trigger, View,
 };
 use crate::error::{Error, Refusal, Result};
+use crate::sql::Name;
 
 pub(super) fn schema(connection: &Connection) -> Result<Schema> {
     Reader::new(connection).and_then(|mut reader| reader.schema(connection)).map_err(|error| {
@@ -112,8 +113,8 @@ impl<'c> Reader<'c> {
     fn view(&mut self, entry: &Entry, entries: &[Entry]) -> Result<View, Refused> {
         let columns = unless_unresolved(all(&mut self.columns, &entry.name, |row| text(row, 0)))?;
         Ok(View {
-            name: entry.name.clone(),
-            columns: columns.filter(|columns| !columns.is_empty()),
+            name: entry.name.clone().into(),
+            columns: columns.filter(|columns| !columns.is_empty()).map(|all| all.into_iter().map(Name::from).collect()),
             triggers: triggers(entry, entries),
             sql: entry.sql.clone(),
         })
@@ -171,7 +172,7 @@ impl<'c> Reader<'c> {
             key
         });
         Ok(Table {
-            name: entry.name.clone(),
+            name: entry.name.clone().into(),
             kind,
             strict,
             without_rowid,
@@ -199,17 +200,17 @@ impl<'c> Reader<'c> {
         for (id, parent, from, to, on_update, on_delete) in rows {
             match keys.last_mut() {
                 Some((last, key)) if *last == id => {
-                    key.columns.push(from);
+                    key.columns.push(from.into());
                     if let (Some(columns), Some(to)) = (&mut key.parent_columns, to) {
-                        columns.push(to);
+                        columns.push(to.into());
                     }
                 }
                 _ => {
                     let key = ForeignKey {
                         name: None,
-                        columns: vec![from],
-                        parent,
-                        parent_columns: to.map(|to| vec![to]),
+                        columns: vec![from.into()],
+                        parent: parent.into(),
+                        parent_columns: to.map(|to| vec![to.into()]),
                         on_delete: action(&on_delete),
                         on_update: action(&on_update),
                         deferred: false,
@@ -273,7 +274,7 @@ fn same(one: &str, two: &str) -> bool {
     one.eq_ignore_ascii_case(two)
 }
 
-fn same_names<'a>(names: &[String], others: impl ExactSizeIterator<Item = &'a String>) -> bool {
+fn same_names<'a>(names: &[Name], others: impl ExactSizeIterator<Item = &'a String>) -> bool {
     names.len() == others.len() && names.iter().zip(others).all(|(one, two)| same(one, two))
 }
 
@@ -298,7 +299,7 @@ fn column(row: &Row<'_>, strict: bool, written: &TableText) -> Result<Column, Re
         collation: collation(text.and_then(|text| text.collation.as_deref()).unwrap_or("")),
         generated,
         hidden: hidden == 1,
-        name,
+        name: name.into(),
         declared_type,
     })
 }
@@ -329,7 +330,7 @@ fn term(row: &Row<'_>) -> Result<IndexedColumn, Refused> {
         -1 => IndexedExpr::Rowid,
         // Its text is filled in from the statement.
         -2 => IndexedExpr::Expression(String::new()),
-        _ => IndexedExpr::Column(text(row, 1)?),
+        _ => IndexedExpr::Column(text(row, 1)?.into()),
     };
     Ok(IndexedColumn { what, descending: row.get::<_, i64>(2)? != 0, collation: collation(&text(row, 3)?) })
 }
@@ -347,7 +348,7 @@ fn primary_key(names: Vec<String>, without_rowid: bool, listings: &[Listing], wr
     let listing = listings.iter().find(|listing| listing.origin == "pk");
     let terms = match listing {
         Some(listing) => listing.terms.clone(),
-        None => names.into_iter().map(|name| IndexedColumn::plain(IndexedExpr::Column(name))).collect(),
+        None => names.into_iter().map(|name| IndexedColumn::plain(IndexedExpr::Column(name.into()))).collect(),
     };
     // Of the rowid there is no index, and its collation does not matter.
     let mut key = if listing.is_none() {
@@ -400,7 +401,7 @@ fn indexes(listings: &[Listing], entries: &[Entry]) -> Vec<Index> {
             }
         }
         indexes.push(Index {
-            name: listing.name.clone(),
+            name: listing.name.clone().into(),
             unique: listing.unique,
             terms,
             partial: listing.partial.then(|| written.partial.unwrap_or_default()),
@@ -413,15 +414,18 @@ fn indexes(listings: &[Listing], entries: &[Entry]) -> Vec<Index> {
 
 fn triggers(of: &Entry, entries: &[Entry]) -> Vec<Trigger> {
     let its = |entry: &&Entry| entry.kind == "trigger" && same(&entry.table, &of.name);
-    let mut triggers: Vec<Trigger> =
-        entries.iter().filter(its).map(|entry| Trigger { name: entry.name.clone(), sql: entry.sql.clone() }).collect();
+    let mut triggers: Vec<Trigger> = entries
+        .iter()
+        .filter(its)
+        .map(|entry| Trigger { name: entry.name.clone().into(), sql: entry.sql.clone() })
+        .collect();
     triggers.sort_by_cached_key(|trigger| trigger.name.to_ascii_lowercase());
     triggers
 }
 
 /// SQLite takes a table for a shadow by its name: that of a virtual table, an underscore, a word of the module's.
 fn name_owners(tables: &mut [Table]) {
-    let virtual_tables: Vec<String> = tables
+    let virtual_tables: Vec<Name> = tables
         .iter()
         .filter(|table| matches!(table.kind, TableKind::Virtual { .. }))
         .map(|table| table.name.clone())
@@ -429,7 +433,7 @@ fn name_owners(tables: &mut [Table]) {
     for table in tables {
         if let TableKind::Shadow { of } = &mut table.kind {
             let owner = table.name.rsplit_once('_').map_or("", |(owner, _)| owner);
-            *of = virtual_tables.iter().find(|name| same(name, owner)).cloned();
+            *of = virtual_tables.iter().find(|name| *name == owner).cloned();
         }
     }
 }

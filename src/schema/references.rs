@@ -1,6 +1,7 @@
 //! Foreign keys and the columns on both of their sides: whether they fit, and whether an index serves them.
 
 use super::{Affinity, Column, ForeignKey, IndexedColumn, IndexedExpr, Key, Schema, Table, is_column};
+use crate::sql::Name;
 use crate::sql::plain_name;
 
 /// A foreign key whose columns exist on both sides.
@@ -19,7 +20,7 @@ impl<'a> Pair<'a> {
         if named.len() != key.columns.len() {
             return None;
         }
-        let both = |(child_name, parent_name): (&'a String, &&'a str)| {
+        let both = |(child_name, parent_name): (&'a Name, &&'a str)| {
             Some((child.column(child_name)?, parent.column(parent_name)?))
         };
         let columns = key.columns.iter().zip(&named).map(both).collect::<Option<Vec<_>>>()?;
@@ -73,7 +74,7 @@ fn is_rowid_of(columns: &[(&Column, &Column)], key: &Key) -> bool {
 /// The columns of the parent that are meant; empty if it has no PRIMARY KEY and none are named.
 pub(crate) fn parent_columns<'a>(key: &'a ForeignKey, parent: &'a Table) -> Vec<&'a str> {
     match &key.parent_columns {
-        Some(columns) => columns.iter().map(String::as_str).collect(),
+        Some(columns) => columns.iter().map(Name::as_str).collect(),
         None => parent.primary_key.iter().flat_map(|key| column_names(&key.terms)).collect(),
     }
 }
@@ -134,8 +135,8 @@ pub(crate) fn defeated(pair: &Pair<'_>) -> Option<(String, String)> {
     };
     let indexes = pair.child.indexes.iter().filter(|index| index.partial.is_none());
     let by_index = indexes.map(|index| (index.name.clone(), &index.terms));
-    let by_key = pair.child.primary_key.iter().map(|key| ("the PRIMARY KEY".to_owned(), &key.terms));
-    let by_unique = pair.child.unique.iter().map(|key| ("the UNIQUE constraint".to_owned(), &key.terms));
+    let by_key = pair.child.primary_key.iter().map(|key| (Name::from("the PRIMARY KEY"), &key.terms));
+    let by_unique = pair.child.unique.iter().map(|key| (Name::from("the UNIQUE constraint"), &key.terms));
     let (index, terms) = by_index.chain(by_key).chain(by_unique).find(|(_, terms)| starts_with_them(terms))?;
     let why = pair.columns.iter().find_map(|(child, parent)| {
         if class(child) != class(parent) {
@@ -156,7 +157,7 @@ pub(crate) fn defeated(pair: &Pair<'_>) -> Option<(String, String)> {
             )
         })
     })?;
-    Some((index, why))
+    Some((index.to_string(), why))
 }
 
 impl Schema {

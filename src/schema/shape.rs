@@ -9,7 +9,7 @@ use super::{
     Column, ForeignKey, ForeignKeyAction, Index, IndexedColumn, IndexedExpr, Key, Schema, Table, TableKind, Trigger,
     View,
 };
-use crate::sql::{Names, Token, TokenKind, normal, plain_name, quote_identifier, quote_text, tokens, unquoted};
+use crate::sql::{Name, Names, Token, TokenKind, normal, plain_name, quote_identifier, quote_text, tokens, unquoted};
 
 /// What is kept of a table.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ fn known_names(schema: &Schema) -> BTreeSet<String> {
 }
 
 fn table_shape(table: &Table, schema: &Schema, known: &BTreeSet<String>) -> TableShape {
-    let names: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+    let names: Vec<String> = table.columns.iter().map(|column| column.name.to_string()).collect();
     let in_table = Names::Columns(&names);
     let mut shape = TableShape {
         name: plain_name(&table.name),
@@ -272,7 +272,7 @@ fn foreign_key(key: &ForeignKey, schema: &Schema) -> String {
 }
 
 /// The columns that are meant where none are written.
-fn key_of_parent(key: &ForeignKey, schema: &Schema) -> Option<Vec<String>> {
+fn key_of_parent(key: &ForeignKey, schema: &Schema) -> Option<Vec<Name>> {
     let parent = schema.table(&key.parent)?.primary_key.as_ref()?;
     let columns = parent.terms.iter().map(|term| match &term.what {
         IndexedExpr::Column(column) => Some(column.clone()),
@@ -323,7 +323,7 @@ fn view_shape(view: &View, known: &BTreeSet<String>) -> ViewShape {
         None => (Vec::new(), tokens(&view.sql)),
     };
     let known = with_bare_names(known, query.iter());
-    let of_columns: Vec<String> = view.columns.clone().unwrap_or_default();
+    let of_columns: Vec<String> = view.columns.iter().flatten().map(String::from).collect();
     ViewShape {
         name: plain_name(&view.name),
         columns: if columns.is_empty() { String::new() } else { list(&columns) },
@@ -350,8 +350,8 @@ fn with_bare_names<'a>(known: &BTreeSet<String>, tokens: impl Iterator<Item = &'
     known
 }
 
-fn list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| plain_name(name)).collect();
+fn list<T: AsRef<str>>(names: &[T]) -> String {
+    let names: Vec<String> = names.iter().map(|name| plain_name(name.as_ref())).collect();
     format!("({})", names.join(", "))
 }
 

@@ -297,7 +297,7 @@ impl<'a> Walk<'a> {
             } else if self.take("CHECK") {
                 let group = self.group()?;
                 let expression = self.text(group);
-                text.checks.push(Check { name: constraint.clone(), expression, column: Some(name.clone()) });
+                text.checks.push(Check { name: constraint.clone(), expression, column: Some(name.clone().into()) });
             } else if self.take("DEFAULT") {
                 if self.sees_symbol("+") || self.sees_symbol("-") {
                     self.at += 1;

@@ -20,7 +20,7 @@ mod values;
 pub(crate) use cursor::{Cursor, between_commas, end_of, outside, start_of};
 pub use name::Name;
 #[allow(unused_imports, reason = "each area takes it over in its own commit")]
-pub(crate) use name::same_name;
+pub(crate) use name::{listed, same_name};
 pub(crate) use normal::{Names, normal, plain_name};
 pub(crate) use query::is_ordered;
 #[cfg(feature = "snapshots")]

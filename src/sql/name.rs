@@ -5,6 +5,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
+use rusqlite::ToSql;
+use rusqlite::types::ToSqlOutput;
+
 /// The name of a table, column, index, view or trigger, spelled as it was declared.
 ///
 /// Names are equal if they differ only in the case of ASCII letters, as in SQLite. Comparing one with a `str` follows the
@@ -54,6 +57,18 @@ impl From<&String> for Name {
 impl From<Name> for String {
     fn from(name: Name) -> String {
         name.0
+    }
+}
+
+impl From<&Name> for String {
+    fn from(name: &Name) -> String {
+        name.0.clone()
+    }
+}
+
+impl ToSql for Name {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.0.to_sql()
     }
 }
 
@@ -150,4 +165,9 @@ impl Hash for Name {
         }
         state.write_u8(0xff);
     }
+}
+
+/// The names as they are declared, separated by commas.
+pub(crate) fn listed(names: &[Name]) -> String {
+    names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -10,7 +10,7 @@ use super::shrink::row_at;
 use crate::data::Fill;
 use crate::error::Error;
 use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
-use crate::sql::{Token, TokenKind, quote_identifier, tokens};
+use crate::sql::{Name, Token, TokenKind, quote_identifier, tokens};
 
 /// How many rows have values at the ends of what their types hold.
 const EDGES: u64 = 2;
@@ -108,7 +108,7 @@ impl Plan {
                 if let Err(error) = filled
                     && count(connection, table) == Some(0)
                 {
-                    failed.push((table.name.clone(), error));
+                    failed.push((table.name.to_string(), error));
                 }
             }
         }
@@ -277,7 +277,7 @@ fn refers_to_itself(connection: &Connection, table: &Table) {
             Some([IndexedColumn { what: IndexedExpr::Column(column), .. }]) => Some(column.as_str()),
             _ => None,
         };
-        let parent = key.parent_columns.as_deref().map_or_else(of_key, |columns| columns.first().map(String::as_str));
+        let parent = key.parent_columns.as_deref().map_or_else(of_key, |columns| columns.first().map(Name::as_str));
         let (Some(parent), [column]) = (parent, key.columns.as_slice()) else { continue };
         let (column, parent) = (quote_identifier(column), quote_identifier(parent));
         let sql = format!(

@@ -207,9 +207,9 @@ struct Insert {
 fn own_references(table: &Table) -> Vec<(String, String)> {
     let own = table.foreign_keys.iter().filter(|key| key.parent.eq_ignore_ascii_case(&table.name));
     let pair = |key: &ForeignKey| match (key.columns.as_slice(), &key.parent_columns, &table.primary_key) {
-        ([column], Some(parents), _) => Some((column.clone(), parents.first()?.clone())),
+        ([column], Some(parents), _) => Some((column.to_string(), parents.first()?.to_string())),
         ([column], None, Some(primary)) => match &primary.terms.first()?.what {
-            IndexedExpr::Column(key) => Some((column.clone(), key.clone())),
+            IndexedExpr::Column(key) => Some((column.to_string(), key.to_string())),
             _ => None,
         },
         _ => None,

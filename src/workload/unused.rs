@@ -90,7 +90,10 @@ fn find(connection: &Connection, statements: &[String]) -> Result<UnusedIndexes>
     }
     let named = named_tables(&found.unplanned, &schema);
     let mut candidates: Vec<(&Table, &Index)> = Vec::new();
-    for table in schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary && !named.contains(&table.name))
+    for table in schema
+        .tables
+        .iter()
+        .filter(|table| table.kind == TableKind::Ordinary && named.iter().all(|name| *name != table.name))
     {
         candidates.extend(table.indexes.iter().filter(|index| !index.unique).map(|index| (table, index)));
     }
@@ -100,7 +103,7 @@ fn find(connection: &Connection, statements: &[String]) -> Result<UnusedIndexes>
         if let Some(reason) = without(&bench.connection, index, &mut plans).map_err(read)? {
             let sql = format!("DROP INDEX {};", plain_name(&index.name));
             let (name, table) = (index.name.clone(), table.name.clone());
-            found.indexes.push(UnusedIndex { name, table, sql, reason });
+            found.indexes.push(UnusedIndex { name: name.to_string(), table: table.to_string(), sql, reason });
         }
     }
     found.indexes.sort_by(|one, two| (&one.table, &one.name).cmp(&(&two.table, &two.name)));
@@ -169,5 +172,5 @@ fn named_tables(statements: &[String], schema: &Schema) -> Vec<String> {
         }
     }
     let is_named = |table: &&Table| names.iter().any(|name| name.eq_ignore_ascii_case(&table.name));
-    schema.tables.iter().filter(is_named).map(|table| table.name.clone()).collect()
+    schema.tables.iter().filter(is_named).map(|table| table.name.to_string()).collect()
 }

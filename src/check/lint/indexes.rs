@@ -78,7 +78,7 @@ fn prefix(table: &Table, index: &Index) -> Option<Found> {
     let longer = |terms: &[IndexedColumn]| terms.len() > index.terms.len() && starts_with(terms, &index.terms);
     let by_index = table.indexes.iter().filter(|other| other.partial.is_none() && longer(&other.terms));
     let mut others = by_index
-        .map(|other| other.name.clone())
+        .map(|other| other.name.to_string())
         .chain(table.primary_key.iter().filter(|key| longer(&key.terms)).map(|_| "the PRIMARY KEY".to_owned()))
         .chain(
             table

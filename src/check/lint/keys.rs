@@ -127,7 +127,7 @@ fn unique_with_nullable(
     if unguarded.is_empty() {
         return;
     }
-    let list = |columns: &[&Column]| columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>().join(", ");
+    let list = |columns: &[&Column]| columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
     let object = match name {
         Some(name) if table.indexes.iter().any(|index| index.name == name) => name.to_owned(),
         _ => object(table, columns.iter().map(|column| column.name.as_str())),

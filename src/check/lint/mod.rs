@@ -117,7 +117,7 @@ impl Found {
     }
 
     fn on(mut self, table: &Table) -> Found {
-        self.table.clone_from(&table.name);
+        self.table = table.name.to_string();
         self
     }
 
@@ -144,7 +144,7 @@ impl Found {
     ) -> Found {
         if let Some(changed) = Declaration::parse(&table.sql).and_then(change) {
             let declaration = changed.named(&trial::new_name(&table.name));
-            self.fix = Fix::Rebuild { table: table.name.clone(), declaration };
+            self.fix = Fix::Rebuild { table: table.name.to_string(), declaration };
         }
         self.on(table)
     }

@@ -4,6 +4,7 @@ use super::trial::new_name;
 use super::{Fix, Found, Ground, object};
 use crate::schema::declaration::{Declaration, with_text};
 use crate::schema::{Column, Trigger, View};
+use crate::sql::Name;
 use crate::sql::plain_name;
 
 pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
@@ -11,7 +12,7 @@ pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
     defaults(ground, found);
     for view in &ground.schema.views {
         if judge_view(ground, view, found) {
-            let columns: Vec<&str> = view.columns.iter().flatten().map(String::as_str).collect();
+            let columns: Vec<&str> = view.columns.iter().flatten().map(Name::as_str).collect();
             for trigger in &view.triggers {
                 judge_trigger(ground, trigger, &view.name, &columns, found);
             }
@@ -112,7 +113,7 @@ fn tables_and_indexes(ground: &Ground, found: &mut Vec<Found>) {
                 let declaration = Declaration::parse(&table.sql).map(|sql| sql.named(&new_name(&table.name)));
                 let mended = declaration.and_then(|sql| quoted(&sql, &|sql| strictly(ground, sql, &[])));
                 if let Some((_, Some(declaration))) = mended {
-                    finding.fix = Fix::Rebuild { table: table.name.clone(), declaration };
+                    finding.fix = Fix::Rebuild { table: table.name.to_string(), declaration };
                 }
                 found.push(finding);
             }
@@ -141,7 +142,8 @@ fn defaults(ground: &Ground, found: &mut Vec<Found>) {
             let object = object(table, [column.name.as_str()]);
             let mut finding = string_finding("default of", &object, &object, format!("DEFAULT {default}")).on(table);
             if let Some(declaration) = Declaration::parse(&table.sql).map(|sql| sql.named(&new_name(&table.name))) {
-                finding.fix = Fix::Rebuild { table: table.name.clone(), declaration: with_text(&declaration, &text) };
+                finding.fix =
+                    Fix::Rebuild { table: table.name.to_string(), declaration: with_text(&declaration, &text) };
             }
             found.push(finding);
         }

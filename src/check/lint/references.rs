@@ -8,6 +8,7 @@ use crate::schema::bench::{self, Bench};
 use crate::schema::declaration::Declaration;
 use crate::schema::references::{Pair, class, column_names, defeated, is_textual, parent_columns, typed};
 use crate::schema::{Affinity, Column, ForeignKey, Table, TableKind};
+use crate::sql::Name;
 use crate::sql::plain_name;
 
 pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
@@ -33,7 +34,7 @@ pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
 }
 
 fn missing(ground: &Ground, table: &Table, key: &ForeignKey, found: &mut Vec<Found>) {
-    let object = object(table, key.columns.iter().map(String::as_str));
+    let object = object(table, key.columns.iter().map(Name::as_str));
     let is_view = ground.schema.views.iter().any(|view| view.name.eq_ignore_ascii_case(&key.parent));
     let what = match is_view {
         true => format!("{object} refers to {}, which is a view", key.parent),
@@ -65,7 +66,7 @@ fn not_unique(ground: &Ground, table: &Table, key: &ForeignKey, parent: &Table, 
         return;
     }
     let columns = parent_columns(key, parent);
-    let object = object(table, key.columns.iter().map(String::as_str));
+    let object = object(table, key.columns.iter().map(Name::as_str));
     let gone = columns.iter().find(|column| parent.column(column).is_none());
     let what = match gone {
         Some(gone) => format!("{object} refers to {}.{gone}, and there is no such column", parent.name),
@@ -145,7 +146,7 @@ fn composite_nullable(ground: &Ground, table: &Table, key: &ForeignKey, found: &
     if nullable.iter().all(|column| half_is_refused(ground, table, &nullable, column)) {
         return;
     }
-    let object = object(table, key.columns.iter().map(String::as_str));
+    let object = object(table, key.columns.iter().map(Name::as_str));
     let names: Vec<&str> = nullable.iter().map(|column| column.name.as_str()).collect();
     let what = format!("{object} refers to {}, and is not checked where {} is NULL", key.parent, names.join(" or "));
     let cost = "a foreign key of several columns is not enforced for a row in which any of them is NULL: the others may name a row that does not exist";
@@ -203,8 +204,8 @@ fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
     if !Bench::scans(&proof, &child.name) {
         return;
     }
-    let key = object(child, pair.key.columns.iter().map(String::as_str));
-    let columns: Vec<&str> = pair.key.columns.iter().map(String::as_str).collect();
+    let key = object(child, pair.key.columns.iter().map(Name::as_str));
+    let columns: Vec<&str> = pair.key.columns.iter().map(Name::as_str).collect();
     let guilty = |line: &String| {
         let mark = if Bench::scans(std::slice::from_ref(line), &child.name) { "> " } else { "" };
         format!("{mark}{line}")

@@ -303,7 +303,7 @@ fn document(input: &SolverInput<'_>, members: &[Member]) -> Option<Document> {
     let mut document = Document::empty();
     for Member { path, declared_type, domain } in members {
         let column = Column {
-            name: path.last()?.clone(),
+            name: path.last()?.clone().into(),
             declared_type: declared_type.clone(),
             affinity: Affinity::of(declared_type, false),
             not_null: domain.nullability == Nullability::Forbidden,

@@ -28,7 +28,7 @@ pub(crate) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
             }
             let branches = documents::branches(&read(&tokens, table, names), false, names.len());
             let sql = format!("(SELECT ({shown}\n) IS NOT TRUE FROM {} AS NEW)", evaluator::NAME);
-            let name = Some(trigger.name.clone());
+            let name = Some(trigger.name.to_string());
             let condition = Condition::of("trigger", name, shown, sql, names, Expression::Opaque, branches);
             found.push(Condition { derived_by_trigger, ..condition });
         }
@@ -72,7 +72,7 @@ fn read(tokens: &[Token<'_>], table: &Table, names: &[String]) -> Expression {
     let generated: Vec<(&Column, &Generated)> =
         table.columns.iter().filter_map(|column| Some((column, column.generated.as_ref()?))).collect();
     let mut all = names.to_vec();
-    all.extend(generated.iter().map(|(column, _)| column.name.clone()));
+    all.extend(generated.iter().map(|(column, _)| column.name.to_string()));
     let mut expression = Expression::of_tokens(tokens, &all);
     // One may be generated from another one, but not in a circle.
     for _ in 0..=generated.len() {

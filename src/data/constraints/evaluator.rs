@@ -38,7 +38,7 @@ impl<'c> Evaluator<'c> {
         connection
             .execute_batch(&sql)
             .map_err(|error| Error::sqlite(format!("a table like {} to try values on", table.name), error).sql(&sql))?;
-        Ok(Evaluator { connection, table: table.name.clone() })
+        Ok(Evaluator { connection, table: table.name.to_string() })
     }
 
     /// Prepares a check of values of these columns by these expressions. `None` if SQLite cannot prepare it.

@@ -53,7 +53,7 @@ fn about(table: &Table, column: &str, other: &str) -> Vec<String> {
     if !table.checks.iter().any(|check| names_it(&check.expression)) {
         return Vec::new();
     }
-    let names: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+    let names: Vec<String> = table.columns.iter().map(|column| column.name.to_string()).collect();
     let Some(at) = names.iter().position(|name| name.eq_ignore_ascii_case(column)) else { return Vec::new() };
     let of_table = conditions::of_table(table, &names);
     let checks = of_table.iter().filter(|condition| condition.kind == "CHECK" && condition.columns.contains(&at));
@@ -218,7 +218,7 @@ pub(super) fn fitting(
     parent: &Table,
     parent_column: &str,
 ) -> Result<Vec<Vec<ValueBuf>>> {
-    let mut keys = references::there(connection, parent, &[parent_column.to_owned()])?;
+    let mut keys = references::there(connection, parent, &[parent_column.to_owned().into()])?;
     let texts = about(child, column, parent_column);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let evaluator = Evaluator::of(connection, parent)?;

@@ -11,6 +11,7 @@ use crate::data::values::edge_cases::edge_case;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::schema::Schema;
+use crate::sql::Name;
 use crate::sql::plain_name;
 
 /// How many in a hundred values are ones that apps trip over, where they are asked for.
@@ -343,7 +344,7 @@ pub(crate) fn lookups<'c>(connection: &'c Connection, plan: &Plan, schema: &Sche
                 .filter(|(column, _)| reference.known.contains(column))
                 .map(|(_, name)| format!("{} = ?", plain_name(name)))
                 .collect();
-            let list = crate::schema::bench::names(reference.parent_columns.iter().map(String::as_str));
+            let list = crate::schema::bench::names(reference.parent_columns.iter().map(Name::as_str));
             let sql = format!(
                 "SELECT {list} FROM main.{} WHERE {} LIMIT 16",
                 plain_name(&parent.parent),

@@ -6,7 +6,7 @@ use crate::schema::{ForeignKey, Schema};
 
 /// Whether several foreign keys of a table take a column, each with others.
 pub(super) fn is_shared(schema: &Schema, table: usize, column: &str) -> bool {
-    let takes = |key: &&ForeignKey| key.columns.len() > 1 && has(&key.columns, column);
+    let takes = |key: &&ForeignKey| key.columns.len() > 1 && key.columns.iter().any(|own| own == column);
     schema.tables[table].foreign_keys.iter().filter(takes).count() > 1
 }
 
@@ -14,7 +14,7 @@ pub(super) fn is_shared(schema: &Schema, table: usize, column: &str) -> bool {
 pub(super) fn columns(schema: &Schema, table: usize) -> Vec<String> {
     let mut found: Vec<(usize, String)> = Vec::new();
     for at in 0..schema.tables.len() {
-        for name in schema.tables[at].columns.iter().map(|column| &column.name) {
+        for name in schema.tables[at].columns.iter().map(|column| column.name.as_str()) {
             if is_shared(schema, at, name) {
                 parents(schema, at, name, &mut found);
             }
@@ -34,15 +34,11 @@ fn parents(schema: &Schema, table: usize, column: &str, found: &mut Vec<(usize, 
     for key in schema.tables[table].foreign_keys.iter().filter(|key| key.columns.len() > 1) {
         let Some(parent) = order::parent(schema, key).filter(|parent| *parent != table) else { continue };
         let theirs = references::parent_columns(schema, Some(parent), key).unwrap_or_default();
-        let at = key.columns.iter().position(|own| own.eq_ignore_ascii_case(column));
+        let at = key.columns.iter().position(|own| own == column);
         let Some(name) = at.and_then(|at| theirs.get(at)) else { continue };
-        let declared = schema.tables[parent].column(name).map_or(name, |column| &column.name);
+        let declared = schema.tables[parent].column(name).map_or(name.as_str(), |column| column.name.as_str());
         if !found.iter().any(|(of, name)| *of == parent && name == declared) {
-            found.push((parent, declared.clone()));
+            found.push((parent, declared.to_owned()));
         }
     }
-}
-
-fn has(names: &[String], name: &str) -> bool {
-    names.iter().any(|own| own.eq_ignore_ascii_case(name))
 }

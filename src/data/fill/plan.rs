@@ -15,7 +15,7 @@ use crate::data::values::column::{self, Source};
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
 use crate::error::{Error, Result};
-use crate::schema::{Column, IndexedExpr, Schema, Table};
+use crate::schema::{Column, IndexedExpr, Name, Schema, Table};
 
 /// A table as it will be filled.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ pub(crate) struct Reference {
     /// The columns here, by their places in the plan.
     pub(crate) columns: Vec<usize>,
     /// The parent's columns, by name.
-    pub(crate) parent_columns: Vec<String>,
+    pub(crate) parent_columns: Vec<Name>,
     pub(crate) parent: Parent,
     pub(crate) key: u64,
     pub(crate) nulls: u64,
@@ -217,7 +217,7 @@ pub(crate) fn plan(
     let places: Vec<usize> = (0..table.columns.len())
         .filter(|at| table.columns[*at].generated.is_none() && !table.columns[*at].hidden)
         .collect();
-    let names: Vec<String> = places.iter().map(|at| table.columns[*at].name.clone()).collect();
+    let names: Vec<String> = places.iter().map(|at| table.columns[*at].name.to_string()).collect();
     let at = |name: &str| names.iter().position(|own| own.eq_ignore_ascii_case(name));
 
     // What holds for each column alone.
@@ -373,7 +373,7 @@ pub(crate) fn plan(
     let wanted = request.rows + rows_for_each.unwrap_or(0);
     let mut plan = Plan {
         table: request.table,
-        name: table.name.clone(),
+        name: table.name.to_string(),
         count: wanted,
         wanted,
         limit: None,

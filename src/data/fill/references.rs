@@ -8,6 +8,7 @@ use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
 use crate::error::{Error, Result};
 use crate::schema::{ForeignKey, IndexedExpr, Schema, Table};
+use crate::sql::{Name, listed};
 
 #[expect(clippy::too_many_arguments, reason = "what is known of the table so far")]
 pub(super) fn references(
@@ -22,7 +23,7 @@ pub(super) fn references(
 ) -> Result<Vec<Reference>> {
     let table = &schema.tables[request.table];
     let at = |name: &str| names.iter().position(|own| own.eq_ignore_ascii_case(name));
-    let places = |names: &[String]| names.iter().map(|name| at(name)).collect::<Option<Vec<usize>>>();
+    let places = |names: &[Name]| names.iter().map(|name| at(name)).collect::<Option<Vec<usize>>>();
     let may_be_null = |column: &usize| order::may_be_null(table, &names[*column]);
     let gather = meeting::columns(schema, request.table);
     let mut found: Vec<Reference> = Vec::new();
@@ -98,9 +99,9 @@ pub(super) fn references(
             ([only], Parent::Made { .. }) if gather.contains(&names[*only]) => Some(request.rows.isqrt().max(1)),
             _ => None,
         };
-        let shown = format!("FOREIGN KEY ({}) REFERENCES {}", key.columns.join(", "), key.parent);
+        let shown = format!("FOREIGN KEY ({}) REFERENCES {}", listed(&key.columns), key.parent);
         found.push(Reference {
-            key: named(named(seed, "parent of"), &key.columns.join(",").to_ascii_lowercase()),
+            key: named(named(seed, "parent of"), &listed(&key.columns).replace(", ", ",").to_ascii_lowercase()),
             columns,
             parent_columns: parent_columns.unwrap_or_default(),
             parent: of,
@@ -123,13 +124,13 @@ pub(super) fn references(
 /// them. In a tree of each tenant's the tenant comes first, for a root has one too.
 fn in_order(schema: &Schema, at: usize) -> Vec<&ForeignKey> {
     let table = &schema.tables[at];
-    let may_be_null = |name: &String| order::may_be_null(table, name);
+    let may_be_null = |name: &Name| order::may_be_null(table, name);
     let is_tree = |key: &ForeignKey| {
         order::parent(schema, key) == Some(at)
             && key.columns.iter().any(may_be_null)
             && !key.columns.iter().all(may_be_null)
     };
-    let of_trees: Vec<&String> = table
+    let of_trees: Vec<&Name> = table
         .foreign_keys
         .iter()
         .filter(|key| is_tree(key))
@@ -138,20 +139,20 @@ fn in_order(schema: &Schema, at: usize) -> Vec<&ForeignKey> {
         .collect();
     let mut keys: Vec<&ForeignKey> = table.foreign_keys.iter().collect();
     keys.sort_by_key(|key| {
-        let is_within = key.columns.iter().any(|name| of_trees.iter().any(|other| other.eq_ignore_ascii_case(name)));
+        let is_within = key.columns.iter().any(|name| of_trees.contains(&name));
         (is_tree(key) || is_within, !is_tree(key), std::cmp::Reverse(key.columns.len()))
     });
     keys
 }
 
 /// The columns that a key refers to.
-pub(crate) fn parent_columns(schema: &Schema, parent: Option<usize>, key: &ForeignKey) -> Option<Vec<String>> {
+pub(crate) fn parent_columns(schema: &Schema, parent: Option<usize>, key: &ForeignKey) -> Option<Vec<Name>> {
     let parent = &schema.tables[parent?];
     if let Some(columns) = &key.parent_columns {
         return Some(columns.clone());
     }
     let terms = &parent.primary_key.as_ref()?.terms;
-    let columns: Vec<String> = terms
+    let columns: Vec<Name> = terms
         .iter()
         .filter_map(|term| match &term.what {
             IndexedExpr::Column(name) => Some(name.clone()),
@@ -163,11 +164,10 @@ pub(crate) fn parent_columns(schema: &Schema, parent: Option<usize>, key: &Forei
 
 /// The columns of a table to which columns of others refer that may not be NULL: a row without a value there is nobody's
 /// parent. Whether the others are filled too makes no difference.
-pub(super) fn never_null_in_children(schema: &Schema, parent: usize) -> Vec<String> {
+pub(super) fn never_null_in_children(schema: &Schema, parent: usize) -> Vec<Name> {
     let mut found = Vec::new();
     for table in &schema.tables {
-        for key in table.foreign_keys.iter().filter(|key| key.parent.eq_ignore_ascii_case(&schema.tables[parent].name))
-        {
+        for key in table.foreign_keys.iter().filter(|key| key.parent == schema.tables[parent].name) {
             let theirs = parent_columns(schema, Some(parent), key).unwrap_or_default();
             let not_null = key.columns.iter().zip(theirs).filter(|(own, _)| !order::may_be_null(table, own));
             found.extend(not_null.map(|(_, theirs)| theirs));
@@ -179,8 +179,8 @@ pub(super) fn never_null_in_children(schema: &Schema, parent: usize) -> Vec<Stri
 /// More keys of rows that are there are not read.
 const MOST_KEYS: usize = 100_000;
 
-pub(super) fn there(connection: &Connection, parent: &Table, columns: &[String]) -> Result<Vec<Vec<ValueBuf>>> {
-    let list = crate::schema::bench::names(columns.iter().map(String::as_str));
+pub(super) fn there(connection: &Connection, parent: &Table, columns: &[Name]) -> Result<Vec<Vec<ValueBuf>>> {
+    let list = crate::schema::bench::names(columns.iter().map(Name::as_str));
     let given: Vec<String> =
         columns.iter().map(|name| format!("{} IS NOT NULL", crate::sql::plain_name(name))).collect();
     let sql = format!(

@@ -8,7 +8,7 @@ use crate::data::fill::plan::{self, Parent, Plan, Request};
 use crate::data::fill::references;
 use crate::data::fill::{meeting, order};
 use crate::error::Result;
-use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
+use crate::schema::{IndexedColumn, IndexedExpr, Name, Schema, Table, TableKind, is_ledger};
 use crate::sql::tokens;
 
 /// How many rows of which tables a test asks for.
@@ -136,7 +136,7 @@ fn close_cycles(schema: &Schema, plans: &mut [Plan]) -> Result<()> {
             let Parent::Later { table } = reference.parent else { continue };
             let later = plans.iter().position(|plan| plan.table == table && plan.count > 0);
             let columns = later.and_then(|later| {
-                let place = |name: &String| plans[later].column(name).filter(|column| plans[later].is_formula(*column));
+                let place = |name: &Name| plans[later].column(name).filter(|column| plans[later].is_formula(*column));
                 reference.parent_columns.iter().map(place).collect::<Option<Vec<usize>>>()
             });
             let parent = match (later, columns) {

@@ -17,8 +17,8 @@ pub(super) fn with_references(schema: &Schema) -> Cow<'_, Schema> {
             }
             let parts = text.statements.iter().map(|statement| &statement[..]).chain([&text.when[..]]);
             for key in parts.flat_map(references) {
-                let is_known = table.foreign_keys.iter().any(|other| same(&other.columns, &key.columns));
-                let parent = schema.tables.iter().find(|table| table.name.eq_ignore_ascii_case(&key.parent));
+                let is_known = table.foreign_keys.iter().any(|other| other.columns == key.columns);
+                let parent = schema.tables.iter().find(|table| table.name == key.parent);
                 let has_columns = parent.is_some_and(|parent| {
                     parent.kind == TableKind::Ordinary
                         && key.parent_columns.iter().flatten().all(|name| parent.column(name).is_some())
@@ -37,10 +37,6 @@ pub(super) fn with_references(schema: &Schema) -> Cow<'_, Schema> {
         schema.tables[at].foreign_keys.push(key);
     }
     Cow::Owned(schema)
-}
-
-fn same(one: &[String], two: &[String]) -> bool {
-    one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.eq_ignore_ascii_case(two))
 }
 
 /// What the subqueries refer to without which a row is refused: `NOT EXISTS (…)`, `(…) IS NULL`, `NEW.x NOT IN (…)`.
@@ -69,9 +65,9 @@ fn references(tokens: &[Token<'_>]) -> Vec<ForeignKey> {
         };
         found.extend(key.map(|(column, parent, theirs)| ForeignKey {
             name: None,
-            columns: vec![column],
-            parent,
-            parent_columns: Some(vec![theirs]),
+            columns: vec![column.into()],
+            parent: parent.into(),
+            parent_columns: Some(vec![theirs.into()]),
             on_delete: ForeignKeyAction::NoAction,
             on_update: ForeignKeyAction::NoAction,
             deferred: false,

@@ -147,7 +147,7 @@ fn keys(table: &Table, plan: &Plan) -> Vec<UniqueKey> {
         for term in terms {
             match &term.what {
                 IndexedExpr::Column(name) => {
-                    shown.push(name.clone());
+                    shown.push(name.to_string());
                     match plan.column(name) {
                         Some(column) => columns.push(column),
                         // A generated column: what it is made from has to differ.

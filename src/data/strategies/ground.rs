@@ -146,9 +146,9 @@ impl Ground {
                 let Some(columns) = references::parent_columns(&self.schema, parent, key) else { continue };
                 let Some(parent) = parent.map(|parent| self.schema.tables[parent].name.clone()) else { continue };
                 links.push(Link {
-                    child: table.name.clone(),
-                    parent,
-                    columns: key.columns.iter().cloned().zip(columns).collect(),
+                    child: table.name.to_string(),
+                    parent: parent.to_string(),
+                    columns: key.columns.iter().map(String::from).zip(columns.iter().map(String::from)).collect(),
                     nullable: order::is_nullable(table, key),
                 });
             }

@@ -5,7 +5,7 @@ use crate::data::fill::order;
 use crate::data::fill::references::parent_columns;
 use crate::schema::bench::names;
 use crate::schema::{Column, ForeignKey, IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
-use crate::sql::{TokenKind, plain_name, quote_identifier, tokens};
+use crate::sql::{Name, TokenKind, plain_name, quote_identifier, tokens};
 
 /// Where a row stands while it is judged.
 pub(super) const ROW: &str = "temp.sqlitmus_row";
@@ -92,10 +92,10 @@ pub(super) fn row_of(table: &Table) -> String {
     format!("{ROW} AS {}", quote_identifier(&table.name))
 }
 
-fn object(table: &Table, columns: &[String]) -> String {
+fn object<T: std::fmt::Display>(table: &Table, columns: &[T]) -> String {
     match columns {
         [only] => format!("{}.{only}", table.name),
-        _ => table.name.clone(),
+        _ => table.name.to_string(),
     }
 }
 
@@ -120,7 +120,7 @@ pub(super) fn named_columns(table: &Table, expression: &str) -> Vec<String> {
 fn sources(table: &Table, column: &Column) -> Vec<String> {
     match &column.generated {
         Some(generated) => named_columns(table, &generated.expression),
-        None => vec![column.name.clone()],
+        None => vec![column.name.to_string()],
     }
 }
 
@@ -168,7 +168,7 @@ fn strict(table: &Table, column: &Column) -> Option<Clause> {
             quote_identifier(&column.name),
             row_of(table)
         ),
-        columns: vec![column.name.clone()],
+        columns: vec![column.name.to_string()],
         what: What::Type,
     })
 }
@@ -217,7 +217,7 @@ fn unique(
     let name = quote_identifier(&table.name);
     Clause {
         shown: format!("{kind} ({}){given}", listed.join(", ")),
-        object: if listed.len() == 1 { object(table, &columns) } else { table.name.clone() },
+        object: if listed.len() == 1 { object(table, &columns) } else { table.name.to_string() },
         code,
         message,
         broken: format!("SELECT EXISTS (SELECT 1 FROM main.{name} WHERE {})", conditions.join(" AND ")),
@@ -248,18 +248,16 @@ fn foreign(schema: &Schema, table: &Table, key: &ForeignKey) -> Clause {
             missing.push(format!("({}) IS NOT TRUE", own.join(" AND ")));
         }
     }
-    let listed = names(key.columns.iter().map(String::as_str));
-    let of_parent = key
-        .parent_columns
-        .as_ref()
-        .map_or(String::new(), |list| format!("({})", names(list.iter().map(String::as_str))));
+    let listed = names(key.columns.iter().map(Name::as_str));
+    let of_parent =
+        key.parent_columns.as_ref().map_or(String::new(), |list| format!("({})", names(list.iter().map(Name::as_str))));
     Clause {
         shown: format!("FOREIGN KEY ({listed}) REFERENCES {}{of_parent}", plain_name(&key.parent)),
         object: object(table, &key.columns),
         code: 787,
         message: String::new(),
         broken: format!("SELECT {} FROM {row}", missing.join(" AND ")),
-        columns: key.columns.clone(),
+        columns: key.columns.iter().map(String::from).collect(),
         what: What::Foreign { deferred: key.deferred },
     }
 }

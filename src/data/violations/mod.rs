@@ -269,7 +269,7 @@ impl<'a> IntoIterator for &'a Violations {
 impl Violation {
     fn of(table: &Table, clause: &Clause) -> Violation {
         Violation {
-            table: table.name.clone(),
+            table: table.name.to_string(),
             constraint: clause.shown.clone(),
             object: clause.object.clone(),
             code: clause.code,
@@ -396,7 +396,8 @@ fn repeated(bench: &mut Bench<'_>, clause: &Clause, row: &[ValueBuf]) -> Option<
 /// parents need it in turn, so that they cannot be made before it.
 fn taken_out(db: &Connection, schema: &Schema, table: &Table) -> Result<Option<(Target, Vec<Vec<ValueBuf>>)>> {
     let given = table.columns.iter().filter(|column| column.generated.is_none() && !column.hidden);
-    let target = Target { name: table.name.clone(), columns: given.map(|column| column.name.clone()).collect() };
+    let target =
+        Target { name: table.name.to_string(), columns: given.map(|column| column.name.to_string()).collect() };
     if existing(db, &target)?.is_empty() {
         let (_, script) = Fill::new().null_rate(0).rows(&table.name, 2).drafted(db, schema)?;
         within(db, true, || script.run(db))?;

@@ -7,7 +7,7 @@ use crate::plan::{Plan, explain_again};
 use crate::schema::declaration::Declaration;
 use crate::schema::references::{Pair, class, typed};
 use crate::schema::{Column, Schema};
-use crate::sql::plain_name;
+use crate::sql::{listed, plain_name};
 
 /// What to declare otherwise, for each foreign key that it would help: tried, with an index on its columns.
 pub(super) fn defeated(plan: &Plan, goal: &Goal) -> Vec<String> {
@@ -32,7 +32,7 @@ pub(super) fn defeated(plan: &Plan, goal: &Goal) -> Vec<String> {
                     theirs.name,
                     typed(mine),
                     typed(theirs),
-                    key.columns.join(", ")
+                    listed(&key.columns)
                 ));
             }
         }
@@ -60,7 +60,7 @@ fn helps(plan: &Plan, pair: &Pair<'_>) -> bool {
         database: 0,
         kind: "index".to_owned(),
         name,
-        table: child.clone(),
+        table: child.to_string(),
         root: 0,
         sql: Some(sql),
         partial: false,

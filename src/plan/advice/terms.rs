@@ -52,7 +52,7 @@ impl Candidate {
 
 impl Term {
     pub(super) fn column(column: &Column) -> Term {
-        Term { sql: plain_name(&column.name), column: Some(column.name.clone()), descending: false }
+        Term { sql: plain_name(&column.name), column: Some(column.name.to_string()), descending: false }
     }
 
     fn collated(column: &Column, collation: &str) -> Term {
@@ -199,7 +199,7 @@ fn of_table(table: &Table, texts: &[Vec<Token<'_>>], collations: &[String], writ
             known.push(list);
         }
     }
-    Wanted { table: table.name.clone(), singles, lists: known }
+    Wanted { table: table.name.to_string(), singles, lists: known }
 }
 
 pub(super) fn is_rowid(table: &Table, column: &Column) -> bool {

@@ -23,7 +23,7 @@ fn advised(one: &Candidate, schema: &Schema, names: &mut Vec<String>) -> Advised
     let table = schema.table(&one.table);
     let long = table.map_or_else(Vec::new, |table| {
         let of = one.terms.iter().filter_map(|term| table.column(term.column.as_deref()?));
-        of.filter(|column| is_long(table, column)).map(|column| column.name.clone()).collect()
+        of.filter(|column| is_long(table, column)).map(|column| column.name.to_string()).collect()
     });
     let columns = one.terms.iter().map(Term::to_sql).collect();
     AdvisedIndex { name, table: one.table.clone(), columns, replaces: table.and_then(|t| replaced(t, one)), long }
@@ -58,7 +58,7 @@ pub(super) fn replaced(table: &Table, one: &Candidate) -> Option<String> {
         let shorter = index.terms.len() < one.terms.len();
         !index.unique && index.partial.is_none() && shorter && index.terms.iter().zip(&one.terms).all(same)
     })?;
-    Some(found.name.clone())
+    Some(found.name.to_string())
 }
 
 /// Whether its declaration says that its values may be long.
@@ -85,7 +85,7 @@ const LONG: u32 = 500;
 impl Removed {
     /// With the name as the schema spells it.
     fn spelt(self, schema: &Schema) -> Removed {
-        let spelt = |name: String| schema.table(&name).map_or(name, |table| table.name.clone());
+        let spelt = |name: String| schema.table(&name).map_or(name, |table| table.name.to_string());
         match self {
             Removed::Scan(table) => Removed::Scan(spelt(table)),
             Removed::AutomaticIndex(table) => Removed::AutomaticIndex(spelt(table)),

@@ -10,7 +10,7 @@ use super::versioned_databases::{UpgradeStep, VersionState, VersionedDatabases};
 use crate::check::{self, Finding, Findings, try_lint};
 use crate::error::Result;
 use crate::schema::{Column, ForeignKey, ForeignKeyAction, Index, IndexedColumn, IndexedExpr, Schema, Table};
-use crate::sql::{Statement, Token, plain_name, tokens};
+use crate::sql::{Statement, Token, listed, plain_name, tokens};
 
 /// What `lints_clean` takes from [`check::lint`]: what is broken, not what could be better. A history that has shipped cannot
 /// be made better without a rebuild of its tables.
@@ -395,7 +395,7 @@ fn lost_actions(table: &Table, twin: &Table) -> Vec<(String, String, String)> {
     let mut lost = Vec::new();
     for key in &table.foreign_keys {
         let Some(is) = twin.foreign_keys.iter().find(|is| refer_alike(key, is)) else { continue };
-        let columns = key.columns.join(", ");
+        let columns = listed(&key.columns);
         let parent = plain_name(&key.parent);
         let object = format!("{}.{columns}", table.name);
         if let (Some(action), None) = (action_name(key.on_delete), action_name(is.on_delete)) {

@@ -1,14 +1,18 @@
 //! Every fact, on schemas that are written to mislead a reader of text.
 
 use sqlitmus::rusqlite::Connection;
-use sqlitmus::schema::{Affinity, ForeignKeyAction, IndexedColumn, IndexedExpr, Key, Schema, TableKind};
+use sqlitmus::schema::{Affinity, ForeignKeyAction, IndexedColumn, IndexedExpr, Key, Name, Schema, TableKind};
 
 use super::{database, schema, table};
+
+fn listed(names: &[Name]) -> String {
+    names.iter().map(Name::as_str).collect::<Vec<_>>().join(",")
+}
 
 /// A term in short: `name`, `(expression)`, with its collation and direction where they are not the usual.
 fn term(term: &IndexedColumn) -> String {
     let mut short = match &term.what {
-        IndexedExpr::Column(name) => name.clone(),
+        IndexedExpr::Column(name) => name.to_string(),
         IndexedExpr::Expression(expression) => format!("({expression})"),
         other => format!("{other:?}"),
     };
@@ -291,10 +295,11 @@ fn foreign_keys_are_in_the_order_of_declaration() {
         .foreign_keys
         .iter()
         .map(|key| {
-            let parent = format!("{}({})", key.parent, key.parent_columns.as_ref().map_or("-".into(), |c| c.join(",")));
+            let parent =
+                format!("{}({})", key.parent, key.parent_columns.as_ref().map_or("-".into(), |names| listed(names)));
             (
                 key.name.as_deref().unwrap_or(""),
-                key.columns.join(","),
+                listed(&key.columns),
                 parent,
                 key.on_delete,
                 key.on_update,
@@ -393,7 +398,7 @@ fn names_may_be_anything() {
         assert_eq!((column.name.as_str(), column.collation.as_str()), (name, "NOCASE"));
         assert_eq!(table.checks[0].name.as_deref(), Some(name));
         assert_eq!(table.checks[0].column.as_deref(), Some(name));
-        assert_eq!(table.foreign_keys[0].parent_columns, Some(vec![name.to_owned()]));
+        assert_eq!(table.foreign_keys[0].parent_columns, Some(vec![name.into()]));
         assert_eq!(terms(&table.unique[0].terms), [format!("{name} NOCASE DESC")]);
         assert_eq!(terms(&table.indexes[0].terms), [format!("{name} NOCASE"), format!("(lower({written}))")]);
         assert_eq!(table.triggers.len(), 1, "{name}");
@@ -449,7 +454,7 @@ fn virtual_tables_and_their_shadows_are_told() {
          CREATE TABLE docs_notes(x)",
     );
     let kinds: Vec<_> = schema.tables.iter().map(|table| (table.name.as_str(), &table.kind)).collect();
-    let shadow = |of: &str| TableKind::Shadow { of: Some(of.to_owned()) };
+    let shadow = |of: &str| TableKind::Shadow { of: Some(of.into()) };
     let expected = |name: &str| match name {
         "docs" => TableKind::Virtual {
             module: "fts5".to_owned(),
@@ -500,7 +505,7 @@ fn views_have_columns_where_they_can_be_resolved() {
          CREATE TRIGGER through INSTEAD OF INSERT ON good BEGIN SELECT 1; END",
     );
     let found: Vec<_> = schema.views.iter().map(|view| (view.name.as_str(), view.columns.clone())).collect();
-    let names = |names: [&str; 2]| Some(names.map(String::from).to_vec());
+    let names = |names: [&str; 2]| Some(names.map(Name::from).to_vec());
     assert_eq!(found[0], ("good", names(["a", "the b"])));
     assert_eq!(found[1], ("named", names(["x", "y"])));
     assert_eq!(found[2], ("over_nothing", None));

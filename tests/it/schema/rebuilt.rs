@@ -29,10 +29,10 @@ fn statements(connection: &Connection, schema: &Schema) -> (Vec<String>, Vec<Str
 
 fn names(schema: &Schema) -> BTreeSet<String> {
     let tables = schema.tables.iter().flat_map(|table| {
-        let columns = table.columns.iter().map(|column| column.name.clone());
-        std::iter::once(table.name.clone()).chain(columns)
+        let columns = table.columns.iter().map(|column| column.name.to_string());
+        std::iter::once(table.name.to_string()).chain(columns)
     });
-    tables.chain(schema.views.iter().map(|view| view.name.clone())).collect()
+    tables.chain(schema.views.iter().map(|view| view.name.to_string())).collect()
 }
 
 /// The words of all types, in small letters.
