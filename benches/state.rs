@@ -117,7 +117,7 @@ fn against_dumps(name: &str, key: &str, rows: usize, rounds: usize) {
     table(
         rounds,
         &mut [
-            ("TestDb::changes", &mut || assert!(!db.changes(|db| db.execute(sql, []).unwrap()).is_empty())),
+            ("TestDb::row_changes", &mut || assert!(!db.row_changes(|db| db.execute(sql, []).unwrap()).is_empty())),
             ("dump before, dump after, compared line by line", &mut || {
                 let before = dump(&db);
                 db.execute(sql, []).unwrap();

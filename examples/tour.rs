@@ -58,7 +58,7 @@ fn main() -> Result<(), BoxError> {
     let old = SHOP.at(15);
     println!("version 15      prices in a table of their own? {}", old.prepare("SELECT * FROM prices").is_ok());
 
-    let changes = db.changes(|db| app::place_order(db, ada, &[(4, 2)]));
+    let changes = db.row_changes(|db| app::place_order(db, ada, &[(4, 2)]));
     println!("what changed    {}", changes.iter().map(|table| table.name()).collect::<Vec<_>>().join(", "));
 
     let by_total = "SELECT number FROM orders WHERE total_cents > ?1";

@@ -51,7 +51,7 @@ macro_rules! assert_rows_snapshot {
 /// ```
 /// let db = sqlitmus::Template::empty().in_memory();
 /// db.execute_batch("CREATE TABLE orders(id INTEGER PRIMARY KEY, status)").unwrap();
-/// let changes = db.changes(|db| db.execute("INSERT INTO orders(status) VALUES ('open')", []).unwrap());
+/// let changes = db.row_changes(|db| db.execute("INSERT INTO orders(status) VALUES ('open')", []).unwrap());
 /// sqlitmus::assert_changes_snapshot!(changes, { "orders.id" => "[id]" }, @r"
 /// orders: 1 inserted
 ///   + id=[id], status='open'

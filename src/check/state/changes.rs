@@ -26,7 +26,7 @@ const SHOWN_ROWS: usize = 200;
 /// ```
 /// let db = sqlitmus::Template::empty().in_memory();
 /// db.execute_batch("CREATE TABLE orders(id INTEGER PRIMARY KEY, status); INSERT INTO orders VALUES (3, 'open')").unwrap();
-/// let changes = db.changes(|db| {
+/// let changes = db.row_changes(|db| {
 ///     db.execute_batch("UPDATE orders SET status = 'paid'; INSERT INTO orders VALUES (4, NULL)").unwrap();
 /// });
 /// assert_eq!(changes.to_string(), "\
@@ -86,15 +86,15 @@ impl TestDb {
     /// # Panics
     /// When SQLite refuses to copy or to read; and with the panic of `f`, if it panics.
     #[track_caller]
-    pub fn changes<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Changes<R> {
-        or_panic(self.try_changes(f))
+    pub fn row_changes<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Changes<R> {
+        or_panic(self.try_row_changes(f))
     }
 
-    /// Like [`changes`](TestDb::changes), without the panic.
+    /// Like [`row_changes`](TestDb::row_changes), without the panic.
     ///
     /// # Errors
     /// When SQLite refuses to copy or to read.
-    pub fn try_changes<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Result<Changes<R>> {
+    pub fn try_row_changes<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Result<Changes<R>> {
         let before = self.committed()?;
         let mut connection = self.try_connect()?;
         let value = f(&mut connection);

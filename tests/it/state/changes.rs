@@ -33,7 +33,7 @@ fn pay(db: &mut Connection) -> rusqlite::Result<usize> {
 #[test]
 fn rows_are_told_by_table_and_updates_by_column() {
     for db in both() {
-        let changes = db.changes(pay);
+        let changes = db.row_changes(pay);
         assert_eq!(changes.value, Ok(2));
         assert!(!changes.is_empty() && !changes.left_open());
         assert_eq!(
@@ -69,7 +69,7 @@ fn rows_are_told_by_table_and_updates_by_column() {
 #[test]
 fn code_that_changes_nothing() {
     for db in both() {
-        let changes = db.changes(|db| {
+        let changes = db.row_changes(|db| {
             db.execute_batch(
                 "SELECT 1; UPDATE orders SET status = status; VACUUM; INSERT INTO log VALUES (1); DELETE FROM log WHERE message = 1;
                  CREATE INDEX i ON orders(status); ANALYZE",
@@ -85,7 +85,8 @@ fn code_that_changes_nothing() {
 #[test]
 fn a_transaction_that_is_left_open_changes_nothing_and_is_reported() {
     for db in both() {
-        let changes = db.changes(|db| db.execute_batch("INSERT INTO log VALUES (1); BEGIN; DELETE FROM log").unwrap());
+        let changes =
+            db.row_changes(|db| db.execute_batch("INSERT INTO log VALUES (1); BEGIN; DELETE FROM log").unwrap());
         assert!(changes.left_open());
         assert_eq!(
             changes.to_string(),
@@ -99,7 +100,7 @@ fn a_transaction_that_is_left_open_changes_nothing_and_is_reported() {
         );
         let rows: i64 = db.query_row("SELECT count(*) FROM log", [], |row| row.get(0)).unwrap();
         assert_eq!(rows, 2);
-        let changes = db.changes(|db| db.execute_batch("BEGIN; SELECT * FROM log").unwrap());
+        let changes = db.row_changes(|db| db.execute_batch("BEGIN; SELECT * FROM log").unwrap());
         assert!(changes.left_open() && changes.is_empty());
         assert_eq!(
             changes.to_string(),
@@ -111,7 +112,7 @@ fn a_transaction_that_is_left_open_changes_nothing_and_is_reported() {
 #[test]
 fn code_that_fails_leaves_its_error_and_what_it_did_before() {
     for db in both() {
-        let changes = db.changes(|db| {
+        let changes = db.row_changes(|db| {
             db.execute("INSERT INTO log VALUES ('half')", [])?;
             db.execute("INSERT INTO users VALUES (9, 'ada@example.com')", [])
         });
@@ -126,7 +127,7 @@ fn code_that_fails_leaves_its_error_and_what_it_did_before() {
 fn code_that_panics_panics_and_the_database_goes_on() {
     for db in both() {
         let panic = catch_unwind(AssertUnwindSafe(|| {
-            db.changes(|db| {
+            db.row_changes(|db| {
                 db.execute_batch("INSERT INTO log VALUES ('x'); BEGIN; DELETE FROM orders").unwrap();
                 panic!("on purpose");
             })
@@ -138,7 +139,7 @@ fn code_that_panics_panics_and_the_database_goes_on() {
             })
             .unwrap();
         assert_eq!(counts, (2, 3));
-        assert!(db.changes(|_| ()).is_empty());
+        assert!(db.row_changes(|_| ()).is_empty());
     }
 }
 
@@ -152,7 +153,7 @@ fn the_code_has_the_functions_the_profile_and_the_clock_of_the_database() {
         });
     for db in [WITH.in_memory(), WITH.on_disk()] {
         db.clock().set("2026-03-01T00:00:00Z");
-        let changes = db.changes(|db| {
+        let changes = db.row_changes(|db| {
             db.execute_batch("INSERT INTO t VALUES (2)").unwrap();
             db.query_row("SELECT date('now')", [], |row| row.get::<_, String>(0)).unwrap()
         });
@@ -166,7 +167,7 @@ fn tables_and_columns_come_and_go() {
     let db = db(
         "CREATE TABLE a(id INTEGER PRIMARY KEY, x); CREATE TABLE b(y); INSERT INTO a VALUES (1, 1); INSERT INTO b VALUES (1)",
     );
-    let changes = db.changes(|db| {
+    let changes = db.row_changes(|db| {
         db.execute_batch(
             "DROP TABLE b; CREATE TABLE c(z); INSERT INTO c VALUES (NULL); CREATE TABLE d(z);
             ALTER TABLE a ADD COLUMN \"n n\" DEFAULT 7; ALTER TABLE a DROP COLUMN x",
@@ -190,7 +191,7 @@ fn a_row_that_moved_is_the_same_row() {
     let db = db(
         "CREATE TABLE t(k TEXT PRIMARY KEY, v); CREATE TABLE u(x); INSERT INTO t VALUES ('a', 1), ('b', 2); INSERT INTO u VALUES (1), (2)",
     );
-    let changes = db.changes(|db| {
+    let changes = db.row_changes(|db| {
         db.execute_batch(
             "UPDATE t SET rowid = rowid + 100; DELETE FROM t WHERE k = 'a'; INSERT INTO t VALUES ('a', 5);
             DELETE FROM u WHERE x = 1; INSERT INTO u VALUES (1)",
@@ -205,7 +206,7 @@ fn a_new_key_is_a_new_row_and_no_key_is_every_column() {
     let db = db(
         "CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE TABLE u(x, y); INSERT INTO t VALUES (1, 'a'); INSERT INTO u VALUES (1, 1)",
     );
-    let changes = db.changes(|db| db.execute_batch("UPDATE t SET id = 2; UPDATE u SET y = 2").unwrap());
+    let changes = db.row_changes(|db| db.execute_batch("UPDATE t SET id = 2; UPDATE u SET y = 2").unwrap());
     assert_eq!(
         changes.to_string(),
         "t: 1 inserted, 1 deleted\
@@ -221,7 +222,7 @@ fn a_new_key_is_a_new_row_and_no_key_is_every_column() {
 #[test]
 fn only_the_named_tables_may_change() {
     let db = SHOP.in_memory();
-    let changes = db.changes(pay);
+    let changes = db.row_changes(pay);
     changes.assert_only(&["log", "Orders", "users"]).assert_only(&["log", "orders", "users", "not there"]);
     let error = changes.try_assert_only(&["users"]).unwrap_err();
     assert_eq!(
@@ -234,7 +235,7 @@ fn only_the_named_tables_may_change() {
          \n    ~ id=2 status: 'open' -> 'paid', total: 7.0 -> 8.0\
          \n    - id=3, user_id=2, status='paid', total=1.0"
     );
-    let many = db.changes(|db| db.execute_batch(
+    let many = db.row_changes(|db| db.execute_batch(
         "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO log SELECT i FROM n").unwrap());
     let text = many.try_assert_only(&[]).unwrap_err().to_string();
     assert!(text.starts_with("changed: log: 300 inserted\n") && text.ends_with("\n    ... and 290 more"), "{text}");
@@ -249,7 +250,7 @@ fn what_is_random_is_redacted_and_does_not_decide_on_the_order() {
         let db = db(
             "CREATE TABLE users(id TEXT PRIMARY KEY, name, at); CREATE TABLE orders(id TEXT PRIMARY KEY, user_id TEXT, n)",
         );
-        let changes = db.changes(|db| {
+        let changes = db.row_changes(|db| {
             db.execute_batch(
                 "INSERT INTO users VALUES (hex(randomblob(8)), 'ada', datetime('now')), (hex(randomblob(8)), 'bob', '2026-03-01');
                  INSERT INTO orders SELECT hex(randomblob(8)), id, length(name) FROM users WHERE name = 'bob'")

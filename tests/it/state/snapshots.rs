@@ -15,7 +15,7 @@ const SCHEMA: &str = "CREATE TABLE orders(id INTEGER PRIMARY KEY, status TEXT)";
 #[test]
 fn rows_changes_and_schema_against_literals() {
     let db = db(SCHEMA);
-    let changes = db.changes(|db| db.execute_batch("INSERT INTO orders VALUES (1, 'open'), (7, 'paid')").unwrap());
+    let changes = db.row_changes(|db| db.execute_batch("INSERT INTO orders VALUES (1, 'open'), (7, 'paid')").unwrap());
     assert_changes_snapshot!(changes, @r"
     orders: 2 inserted
       + id=1, status='open'

@@ -76,7 +76,7 @@ fn looks_at_everything() {
         let _ = (check::digest(&db), check::query_rows(&db, "SELECT * FROM users").unwrap());
         check::assert_same_data(&db, &fork);
         check::assert_same_schema(&db, &fork);
-        assert!(db.changes(|_| ()).is_empty() && check::changes_between(&db, &fork).unwrap().is_empty());
+        assert!(db.row_changes(|_| ()).is_empty() && check::changes_between(&db, &fork).unwrap().is_empty());
         let copy = folder().unwrap().join("copy.db");
         let _ = std::fs::remove_file(&copy);
         let _ = check::backup(&db, &copy);
