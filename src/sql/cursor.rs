@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Token;
+use super::tokens::Token;
 
 /// A position in a list of tokens.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ impl<'t, 'a> Cursor<'t, 'a> {
         Cursor { tokens, at: 0 }
     }
 
-    /// The index of the next token.
+    /// Returns the index of the next token.
     pub(crate) fn at(&self) -> usize {
         self.at
     }
@@ -30,7 +30,7 @@ impl<'t, 'a> Cursor<'t, 'a> {
         self.at >= self.tokens.len()
     }
 
-    /// The tokens from here to the end.
+    /// Returns the tokens from here to the end.
     pub(crate) fn rest(&self) -> &'t [Token<'a>] {
         self.tokens.get(self.at..).unwrap_or_default()
     }
@@ -72,7 +72,7 @@ impl<'t, 'a> Cursor<'t, 'a> {
         self.next()?.name()
     }
 
-    /// The name of a table, index or trigger, without the database in front of it: `t` in `main.t`.
+    /// Moves past the name of a table, index or trigger and returns it without the schema: `t` in `main.t`.
     pub(crate) fn object_name(&mut self) -> Option<String> {
         let name = self.name()?;
         if self.take_symbol(".") { self.name() } else { Some(name) }
@@ -101,12 +101,12 @@ impl<'t, 'a> Cursor<'t, 'a> {
     }
 }
 
-/// How a token changes the nesting, reading forwards.
+/// Returns by how much a token changes the depth, reading forward.
 fn nesting(token: &Token<'_>) -> isize {
     isize::from(token.is_symbol("(")) - isize::from(token.is_symbol(")"))
 }
 
-/// The index of the first token from `start` on that is outside parentheses and for which `stop` holds, or of the
+/// Returns the index of the first token from `start` on that is outside parentheses and for which `stop` holds, or of the
 /// parenthesis that closes around `start`, or the number of tokens.
 pub(crate) fn end_of<'a>(tokens: &[Token<'a>], start: usize, mut stop: impl FnMut(&Token<'a>) -> bool) -> usize {
     let mut depth = 0;
@@ -119,7 +119,7 @@ pub(crate) fn end_of<'a>(tokens: &[Token<'a>], start: usize, mut stop: impl FnMu
     tokens.len()
 }
 
-/// The index behind the last token before `end` that is outside parentheses and for which `stop` holds, or behind the
+/// Returns the index after the last token before `end` that is outside parentheses and for which `stop` holds, or after the
 /// parenthesis that opens around `end`, or 0.
 pub(crate) fn start_of<'a>(tokens: &[Token<'a>], end: usize, mut stop: impl FnMut(&Token<'a>) -> bool) -> usize {
     let mut depth = 0;
@@ -132,18 +132,18 @@ pub(crate) fn start_of<'a>(tokens: &[Token<'a>], end: usize, mut stop: impl FnMu
     0
 }
 
-/// The tokens outside all parentheses, with their indexes. The outermost parentheses themselves are not among them.
+/// Returns the tokens outside all parentheses, with their indexes. The outermost parentheses are not included.
 pub(crate) fn outside<'t, 'a>(tokens: &'t [Token<'a>]) -> impl Iterator<Item = (usize, &'t Token<'a>)> {
     let mut depth = 0_isize;
     tokens.iter().enumerate().filter(move |(_, token)| {
         let step = nesting(token);
-        // A `)` too many closes nothing.
+        // An unmatched `)` closes nothing.
         depth = (depth + step).max(0);
         depth == 0 && step == 0
     })
 }
 
-/// The parts of `tokens` between the commas outside parentheses. No part is left out, also not an empty one.
+/// Returns the parts of `tokens` between the commas outside parentheses, including empty ones.
 pub(crate) fn between_commas<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
     let commas: Vec<usize> =
         outside(tokens).filter(|(_, token)| token.is_symbol(",")).map(|(index, _)| index).collect();

@@ -1,27 +1,26 @@
-//! Expressions and statements in one spelling, so that two of them can be compared as text.
+//! Expressions and statements in one spelling, so that they can be compared as text.
 //!
-//! White space and comments go, keywords are in capitals, names lose their quotes where they need none. What SQLite
-//! takes for a name and what for a text is told as SQLite tells it: `"open"` is a name where something has that name,
-//! else a text.
+//! White space and comments are removed, keywords are in capitals, names have quotes only if they need them. Names are told
+//! from text as SQLite does it: `"open"` is a name if something has that name, else a text.
 
 use std::collections::BTreeSet;
 
+use super::name::same_name;
+use super::quote::{quote_identifier, quote_text};
 use super::tokens::{Token, TokenKind, unquoted};
-use super::{quote_identifier, quote_text};
 
-/// Which names an expression may be about.
+/// The names that an expression may refer to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Names<'a> {
-    /// Within a table: those of its columns, which keep the spelling of their declaration. What else stands in double
-    /// quotes is a text.
+    /// Within a table: its columns, which keep the spelling of their declaration. Anything else in double quotes is a text.
     Columns(&'a [String]),
-    /// Within a trigger or view: everything that something in the database is called, in small letters. Names become
-    /// small, but those behind AS can be kept: they may be what an app sees. What else stands in double quotes may be
-    /// a text or not, and stays as it is.
+    /// Within a trigger or view: all names of the database, in lowercase. Names are written in lowercase, except that those after
+    /// AS can be kept, because an app may see them. Anything else in double quotes may be a text or a name, and stays as
+    /// written.
     Any { known: &'a BTreeSet<String>, keep_aliases: bool },
 }
 
-/// The tokens of an expression or statement as text.
+/// Returns the tokens of an expression or statement as text.
 pub(crate) fn normal(tokens: &[Token<'_>], names: Names<'_>) -> String {
     let mut line = Line { written: Vec::with_capacity(tokens.len()) };
     for (index, token) in tokens.iter().enumerate() {
@@ -31,7 +30,7 @@ pub(crate) fn normal(tokens: &[Token<'_>], names: Names<'_>) -> String {
     line.text()
 }
 
-/// A name as it stands in a canonical statement: in quotes only where it must be.
+/// Returns a name as it is written in a canonical statement: quoted only if it must be.
 pub(crate) fn plain_name(name: &str) -> String {
     let is_plain = |(index, c): (usize, char)| c == '_' || c.is_alphanumeric() && !(index == 0 && c.is_ascii_digit());
     let upper = name.to_ascii_uppercase();
@@ -43,134 +42,28 @@ pub(crate) fn plain_name(name: &str) -> String {
     }
 }
 
-/// Words that SQLite never takes for a name.
+/// Words that are never a name without quotes.
+#[rustfmt::skip]
 const RESERVED: [&str; 61] = [
-    "ADD",
-    "ALL",
-    "ALTER",
-    "AND",
-    "AS",
-    "AUTOINCREMENT",
-    "BETWEEN",
-    "CASE",
-    "CHECK",
-    "COLLATE",
-    "COMMIT",
-    "CONSTRAINT",
-    "CREATE",
-    "DEFAULT",
-    "DEFERRABLE",
-    "DELETE",
-    "DISTINCT",
-    "DROP",
-    "ELSE",
-    "ESCAPE",
-    "EXCEPT",
-    "EXISTS",
-    "FOREIGN",
-    "FROM",
-    "GROUP",
-    "HAVING",
-    "IN",
-    "INDEX",
-    "INDEXED",
-    "INSERT",
-    "INTERSECT",
-    "INTO",
-    "IS",
-    "ISNULL",
-    "JOIN",
-    "LIMIT",
-    "NOT",
-    "NOTHING",
-    "NOTNULL",
-    "NULL",
-    "ON",
-    "OR",
-    "ORDER",
-    "PRIMARY",
-    "REFERENCES",
-    "RETURNING",
-    "SELECT",
-    "SET",
-    "TABLE",
-    "THEN",
-    "TO",
-    "TRANSACTION",
-    "UNION",
-    "UNIQUE",
-    "UPDATE",
-    "USING",
-    "VALUES",
-    "WHEN",
-    "WHERE",
-    "WINDOW",
-    "OVER",
+    "ADD", "ALL", "ALTER", "AND", "AS", "AUTOINCREMENT", "BETWEEN", "CASE", "CHECK", "COLLATE", "COMMIT",
+    "CONSTRAINT", "CREATE", "DEFAULT", "DEFERRABLE", "DELETE", "DISTINCT", "DROP", "ELSE", "ESCAPE", "EXCEPT",
+    "EXISTS", "FOREIGN", "FROM", "GROUP", "HAVING", "IN", "INDEX", "INDEXED", "INSERT", "INTERSECT", "INTO", "IS",
+    "ISNULL", "JOIN", "LIMIT", "NOT", "NOTHING", "NOTNULL", "NULL", "ON", "OR", "ORDER", "PRIMARY", "REFERENCES",
+    "RETURNING", "SELECT", "SET", "TABLE", "THEN", "TO", "TRANSACTION", "UNION", "UNIQUE", "UPDATE", "USING",
+    "VALUES", "WHEN", "WHERE", "WINDOW", "OVER",
 ];
 
-/// Words that stand for a value, and for a name only in quotes.
+/// Words that are values, and names only in quotes.
 const VALUES: [&str; 5] = ["TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"];
 
-/// Words that are keywords where a keyword can stand, and names elsewhere.
+/// Words that are keywords where a keyword is possible, and names elsewhere.
+#[rustfmt::skip]
 const EITHER: [&str; 58] = [
-    "ABORT",
-    "ACTION",
-    "AFTER",
-    "ALWAYS",
-    "ASC",
-    "BEFORE",
-    "BEGIN",
-    "BY",
-    "CASCADE",
-    "CAST",
-    "CONFLICT",
-    "CROSS",
-    "CURRENT",
-    "DEFERRED",
-    "DESC",
-    "DO",
-    "EACH",
-    "END",
-    "EXCLUDE",
-    "FAIL",
-    "FILTER",
-    "FIRST",
-    "FOLLOWING",
-    "FOR",
-    "FULL",
-    "GENERATED",
-    "GLOB",
-    "GROUPS",
-    "IGNORE",
-    "INNER",
-    "INSTEAD",
-    "KEY",
-    "LAST",
-    "LEFT",
-    "LIKE",
-    "MATCH",
-    "MATERIALIZED",
-    "NATURAL",
-    "NULLS",
-    "OF",
-    "OFFSET",
-    "OTHERS",
-    "OUTER",
-    "PARTITION",
-    "PRECEDING",
-    "RAISE",
-    "RANGE",
-    "RECURSIVE",
-    "REGEXP",
-    "REPLACE",
-    "RIGHT",
-    "ROLLBACK",
-    "ROW",
-    "ROWS",
-    "TEMP",
-    "TIES",
-    "UNBOUNDED",
-    "WITH",
+    "ABORT", "ACTION", "AFTER", "ALWAYS", "ASC", "BEFORE", "BEGIN", "BY", "CASCADE", "CAST", "CONFLICT", "CROSS",
+    "CURRENT", "DEFERRED", "DESC", "DO", "EACH", "END", "EXCLUDE", "FAIL", "FILTER", "FIRST", "FOLLOWING", "FOR",
+    "FULL", "GENERATED", "GLOB", "GROUPS", "IGNORE", "INNER", "INSTEAD", "KEY", "LAST", "LEFT", "LIKE", "MATCH",
+    "MATERIALIZED", "NATURAL", "NULLS", "OF", "OFFSET", "OTHERS", "OUTER", "PARTITION", "PRECEDING", "RAISE", "RANGE",
+    "RECURSIVE", "REGEXP", "REPLACE", "RIGHT", "ROLLBACK", "ROW", "ROWS", "TEMP", "TIES", "UNBOUNDED", "WITH",
 ];
 
 const JOINS: [&str; 7] = ["CROSS", "FULL", "INNER", "LEFT", "NATURAL", "OUTER", "RIGHT"];
@@ -211,16 +104,16 @@ impl Line {
         self.written.iter().nth_back(1)
     }
 
-    fn behind(&self, class: Class) -> bool {
+    fn is_after(&self, class: Class) -> bool {
         self.last().is_some_and(|piece| piece.class == class)
     }
 
-    fn behind_keyword(&self, keywords: &[&str]) -> bool {
+    fn is_after_keyword(&self, keywords: &[&str]) -> bool {
         self.last().is_some_and(|piece| is_keyword(piece, keywords))
     }
 
-    /// Whether a value has just ended, so that an operator, a keyword or an alias can follow, and no value.
-    fn behind_value(&self) -> bool {
+    /// Returns true after a value: an operator, a keyword or an alias can follow, and no value.
+    fn is_after_value(&self) -> bool {
         self.last().is_some_and(|piece| match piece.class {
             Class::Name | Class::Literal | Class::Close => true,
             Class::Keyword => {
@@ -239,7 +132,7 @@ impl Line {
         second: Option<&Token<'_>>,
         names: Names<'_>,
     ) -> Piece {
-        let in_path = self.behind(Class::Dot) || next.is_some_and(|next| next.is_symbol("."));
+        let in_path = self.is_after(Class::Dot) || next.is_some_and(|next| next.is_symbol("."));
         match token.kind {
             TokenKind::Word => {
                 let upper = token.text.to_ascii_uppercase();
@@ -254,8 +147,8 @@ impl Line {
                 let must_be_name = in_path
                     || !token.text.starts_with('"')
                     || next.is_some_and(|next| next.is_symbol("("))
-                    || self.behind_value()
-                    || self.behind_keyword(&["AS", "FROM", "JOIN", "INTO", "UPDATE", "COLLATE", "TABLE"]);
+                    || self.is_after_value()
+                    || self.is_after_keyword(&["AS", "FROM", "JOIN", "INTO", "UPDATE", "COLLATE", "TABLE"]);
                 if must_be_name {
                     return self.name(&name, names);
                 }
@@ -283,9 +176,9 @@ impl Line {
             ")" => Class::Close,
             "," | ";" => Class::Comma,
             "." => Class::Dot,
-            "+" | "-" | "~" if !self.behind_value() => Class::Sign,
-            // In `count(*)`, `SELECT *`, `t.*` it is no multiplication.
-            "*" if !self.behind_value() => Class::Literal,
+            "+" | "-" | "~" if !self.is_after_value() => Class::Sign,
+            // `count(*)`, `SELECT *` and `t.*` are no multiplications.
+            "*" if !self.is_after_value() => Class::Literal,
             _ => Class::Operator,
         };
         let text = match symbol {
@@ -298,11 +191,11 @@ impl Line {
 
     fn name(&self, name: &str, names: Names<'_>) -> Piece {
         let text = match names {
-            Names::Columns(columns) => match columns.iter().find(|column| column.eq_ignore_ascii_case(name)) {
+            Names::Columns(columns) => match columns.iter().find(|column| same_name(column, name)) {
                 Some(column) => plain_name(column),
                 None => plain_name(&name.to_ascii_lowercase()),
             },
-            Names::Any { keep_aliases: true, .. } if self.behind_keyword(&["AS"]) || self.behind_value() => {
+            Names::Any { keep_aliases: true, .. } if self.is_after_keyword(&["AS"]) || self.is_after_value() => {
                 plain_name(name)
             }
             Names::Any { .. } => plain_name(&name.to_ascii_lowercase()),
@@ -310,34 +203,34 @@ impl Line {
         Piece { class: Class::Name, text }
     }
 
-    /// Whether a word that can be a name as well is a keyword here.
+    /// Returns true if a word that can also be a name is a keyword here.
     fn can_be_keyword(&self, word: &str, next: Option<&Token<'_>>, second: Option<&Token<'_>>) -> bool {
         let next_is = |words: &[&str]| next.is_some_and(|next| words.iter().any(|word| next.is(word)));
         let opens = next.is_some_and(|next| next.is_symbol("("));
-        if self.behind_value() {
+        if self.is_after_value() {
             return true;
         }
         let before = |keywords: &[&str]| self.before().is_some_and(|piece| is_keyword(piece, keywords));
         match word {
-            "BY" => self.behind_keyword(&["ORDER", "GROUP", "PARTITION"]),
+            "BY" => self.is_after_keyword(&["ORDER", "GROUP", "PARTITION"]),
             "CAST" | "RAISE" => opens,
             "PARTITION" => next_is(&["BY"]),
             "CURRENT" => next_is(&["ROW"]),
             "UNBOUNDED" => next_is(&["PRECEDING", "FOLLOWING"]),
-            "PRECEDING" | "FOLLOWING" => self.behind_keyword(&["UNBOUNDED"]),
-            "ROW" => self.behind_keyword(&["CURRENT"]),
-            "FIRST" | "LAST" => self.behind_keyword(&["NULLS"]),
-            "RECURSIVE" => self.behind_keyword(&["WITH"]),
-            "CONFLICT" => self.behind_keyword(&["ON"]) && (opens || next_is(&["DO"])),
-            "DO" => self.behind_keyword(&["CONFLICT"]),
+            "PRECEDING" | "FOLLOWING" => self.is_after_keyword(&["UNBOUNDED"]),
+            "ROW" => self.is_after_keyword(&["CURRENT"]),
+            "FIRST" | "LAST" => self.is_after_keyword(&["NULLS"]),
+            "RECURSIVE" => self.is_after_keyword(&["WITH"]),
+            "CONFLICT" => self.is_after_keyword(&["ON"]) && (opens || next_is(&["DO"])),
+            "DO" => self.is_after_keyword(&["CONFLICT"]),
             // WITH name AS, WITH name(a, b) AS
             "WITH" => next_is(&["RECURSIVE"]) || second.is_some_and(|second| second.is("AS") || second.is_symbol("(")),
             "REPLACE" if next_is(&["INTO"]) => true,
             "ABORT" | "FAIL" | "IGNORE" | "REPLACE" | "ROLLBACK" => {
-                self.behind_keyword(&["OR"]) && before(&["INSERT", "UPDATE"])
-                    || self.behind(Class::Open) && before(&["RAISE"])
+                self.is_after_keyword(&["OR"]) && before(&["INSERT", "UPDATE"])
+                    || self.is_after(Class::Open) && before(&["RAISE"])
             }
-            join if JOINS.contains(&join) => self.behind_keyword(&JOINS),
+            join if JOINS.contains(&join) => self.is_after_keyword(&JOINS),
             _ => false,
         }
     }
@@ -346,7 +239,7 @@ impl Line {
         let mut text = String::new();
         let mut before: Option<&Piece> = None;
         for piece in &self.written {
-            if before.is_some_and(|before| is_apart(before, piece)) {
+            if before.is_some_and(|before| is_separated(before, piece)) {
                 text.push(' ');
             }
             text.push_str(&piece.text);
@@ -361,18 +254,14 @@ fn is_keyword(piece: &Piece, keywords: &[&str]) -> bool {
 }
 
 fn is_column(name: &str, columns: &[String]) -> bool {
-    columns
-        .iter()
-        .map(String::as_str)
-        .chain(["rowid", "oid", "_rowid_"])
-        .any(|column| column.eq_ignore_ascii_case(name))
+    columns.iter().map(String::as_str).chain(["rowid", "oid", "_rowid_"]).any(|column| same_name(column, name))
 }
 
-/// Whether there is a space between two pieces.
-fn is_apart(before: &Piece, piece: &Piece) -> bool {
+/// Returns true if a space separates two pieces.
+fn is_separated(before: &Piece, piece: &Piece) -> bool {
     match (before.class, piece.class) {
         (Class::Open | Class::Dot, _) | (_, Class::Close | Class::Comma | Class::Dot) => false,
-        // Two signs side by side would be a comment.
+        // `--` would be a comment.
         (Class::Sign, Class::Sign) => true,
         (Class::Sign, _) => false,
         (Class::Name, Class::Open) => false,

@@ -1,17 +1,17 @@
-//! What a query says beyond its first word.
+//! The order of a query's rows, and statements on one line.
 
 use super::cursor::outside;
 use super::tokens::{Token, tokens};
 
-/// Whether the rows of a query come in an order that it asks for: `ORDER BY` outside of all parentheses. In parentheses
-/// stand subqueries, windows and arguments of aggregates; without quotes, ORDER is never a name.
+/// Returns true if a query orders its rows: if it has an `ORDER BY` outside all parentheses, which enclose subqueries, windows and
+/// the arguments of aggregates. Without quotes, ORDER is never a name.
 pub(crate) fn is_ordered(sql: &str) -> bool {
     let tokens = tokens(sql);
     let outer: Vec<&Token<'_>> = outside(&tokens).map(|(_, token)| token).collect();
     outer.windows(2).any(|pair| pair[0].is("order") && pair[1].is("by"))
 }
 
-/// A statement on one line, its comments left out and everything else as it is.
+/// Returns a statement on one line, without its comments and otherwise unchanged.
 #[cfg(feature = "snapshots")]
 pub(crate) fn on_one_line(sql: &str) -> String {
     let mut line = String::with_capacity(sql.len());

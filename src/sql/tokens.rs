@@ -1,18 +1,18 @@
-//! The tokens of a statement, with their places in its text.
+//! The tokens of a statement, with their offsets in its text.
 //!
-//! sqlite3-parser is not used for this either: its syntax tree keeps no places, so that the text of an expression as it
-//! was written cannot be had from it, and it refuses a whole statement where it meets syntax that is newer than itself.
+//! sqlite3-parser is not used here either: its syntax tree keeps no offsets, so the text of an expression as it was written is
+//! lost, and it refuses a whole statement because of syntax that is newer than itself.
 
-use super::{IN_WORD, Scanner};
+use super::scan::{IN_WORD, Scanner};
 
-/// What kind of token it is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenKind {
     /// A keyword or a name without quotes.
     Word,
     /// A name in `"…"`, `[…]` or backticks.
     Quoted,
-    /// A literal in `'…'`; SQLite takes it for a name where only a name can stand.
+    /// A literal in `'…'`. SQLite takes it for a name where only a name is possible.
     Text,
     /// `x'…'`.
     Blob,
@@ -20,37 +20,37 @@ pub(crate) enum TokenKind {
     Number,
     /// `?1`, `:name`, `@name`, `$name`.
     Variable,
-    /// An operator, a parenthesis, a comma, or a character that is no SQL.
+    /// An operator, a parenthesis, a comma, or a character that is not SQL.
     Symbol,
 }
 
-/// A token.
+/// A token of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token<'a> {
     pub(crate) kind: TokenKind,
-    /// As it is written.
+    /// The text as written.
     pub(crate) text: &'a str,
-    /// Where it starts in the statement, in bytes.
+    /// The byte offset in the statement.
     pub(crate) start: usize,
 }
 
 impl Token<'_> {
-    /// Whether it is this keyword (or bare name), in any case.
+    /// Returns true if it is this keyword (or unquoted name), in any case.
     pub(crate) fn is(&self, word: &str) -> bool {
         self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
     }
 
-    /// Whether it is this operator or parenthesis.
+    /// Returns true if it is this operator or parenthesis.
     pub(crate) fn is_symbol(&self, symbol: &str) -> bool {
         self.kind == TokenKind::Symbol && self.text == symbol
     }
 
-    /// Where it ends in the statement, in bytes.
+    /// Returns the byte offset of its end in the statement.
     pub(crate) fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
-    /// The name that it stands for, without its quotes, if a name it can be.
+    /// Returns the name that it spells, without quotes. `None` if it cannot be a name.
     pub(crate) fn name(&self) -> Option<String> {
         match self.kind {
             TokenKind::Word => Some(self.text.to_owned()),
@@ -60,7 +60,7 @@ impl Token<'_> {
     }
 }
 
-/// What stands between the quotes, with doubled ones made single.
+/// Returns the text between the quotes, with doubled quotes made single.
 pub(crate) fn unquoted(text: &str) -> String {
     let mut chars = text.chars();
     let (open, inner) = (chars.next(), chars.as_str());
@@ -74,7 +74,7 @@ pub(crate) fn unquoted(text: &str) -> String {
     }
 }
 
-/// All tokens of `sql`, without white space and comments. Every text has tokens, also one that is no SQL.
+/// Returns the tokens of `sql`, without white space and comments. Text that is not SQL has tokens too.
 pub(crate) fn tokens(sql: &str) -> Vec<Token<'_>> {
     let mut found = Vec::new();
     let mut scanner = Scanner::new(sql);
@@ -91,30 +91,30 @@ pub(crate) fn tokens(sql: &str) -> Vec<Token<'_>> {
 fn token_at(bytes: &[u8], start: usize, first: u8) -> (TokenKind, usize) {
     let next = bytes.get(start + 1).copied().unwrap_or(0);
     match first {
-        b'x' | b'X' if next == b'\'' => (TokenKind::Blob, behind_quote(bytes, start + 1, b'\'')),
-        b'\'' => (TokenKind::Text, behind_quote(bytes, start, first)),
-        b'"' | b'`' => (TokenKind::Quoted, behind_quote(bytes, start, first)),
+        b'x' | b'X' if next == b'\'' => (TokenKind::Blob, after_quote(bytes, start + 1, b'\'')),
+        b'\'' => (TokenKind::Text, after_quote(bytes, start, first)),
+        b'"' | b'`' => (TokenKind::Quoted, after_quote(bytes, start, first)),
         b'[' => {
             let close = bytes[start..].iter().position(|&byte| byte == b']');
             (TokenKind::Quoted, close.map_or(bytes.len(), |at| start + at + 1))
         }
-        b'0'..=b'9' => (TokenKind::Number, behind_number(bytes, start)),
-        b'.' if next.is_ascii_digit() => (TokenKind::Number, behind_number(bytes, start)),
-        b'?' | b':' | b'@' | b'#' | b'$' => (TokenKind::Variable, behind_word(bytes, start + 1)),
-        _ if IN_WORD[first as usize] => (TokenKind::Word, behind_word(bytes, start)),
+        b'0'..=b'9' => (TokenKind::Number, after_number(bytes, start)),
+        b'.' if next.is_ascii_digit() => (TokenKind::Number, after_number(bytes, start)),
+        b'?' | b':' | b'@' | b'#' | b'$' => (TokenKind::Variable, after_word(bytes, start + 1)),
+        _ if IN_WORD[first as usize] => (TokenKind::Word, after_word(bytes, start)),
         _ => (TokenKind::Symbol, start + symbol_length(&bytes[start..])),
     }
 }
 
-fn behind_word(bytes: &[u8], mut at: usize) -> usize {
+fn after_word(bytes: &[u8], mut at: usize) -> usize {
     while at < bytes.len() && IN_WORD[bytes[at] as usize] {
         at += 1;
     }
     at
 }
 
-/// The place behind the closing quote, over doubled ones; the end where it is never closed.
-fn behind_quote(bytes: &[u8], start: usize, mark: u8) -> usize {
+/// Returns the offset after the closing quote, skipping doubled ones, or the end if there is none.
+fn after_quote(bytes: &[u8], start: usize, mark: u8) -> usize {
     let mut at = start + 1;
     while at < bytes.len() {
         if bytes[at] == mark {
@@ -128,7 +128,7 @@ fn behind_quote(bytes: &[u8], start: usize, mark: u8) -> usize {
     bytes.len()
 }
 
-fn behind_number(bytes: &[u8], start: usize) -> usize {
+fn after_number(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     let digits = |mut at: usize| {
         while at < bytes.len() && (bytes[at].is_ascii_digit() || bytes[at] == b'_') {
@@ -137,7 +137,7 @@ fn behind_number(bytes: &[u8], start: usize) -> usize {
         at
     };
     if bytes[start] == b'0' && matches!(bytes.get(start + 1), Some(b'x' | b'X')) {
-        return behind_word(bytes, start);
+        return after_word(bytes, start);
     }
     at = digits(at);
     if bytes.get(at) == Some(&b'.') {
@@ -149,8 +149,8 @@ fn behind_number(bytes: &[u8], start: usize) -> usize {
             at = digits(at + 1 + sign);
         }
     }
-    // Letters behind a number make it an illegal token, which is still one token.
-    behind_word(bytes, at)
+    // Letters after a number make it an illegal token, which is still one token.
+    after_word(bytes, at)
 }
 
 fn symbol_length(rest: &[u8]) -> usize {

@@ -1,11 +1,11 @@
-//! What statements have in common when only their values differ: the normal form, and the values.
+//! The normal form of statements that differ only in their values, and the values.
 //!
-//! The normal form keeps words as they are written. Upper-casing keywords needs to know which of them are names, and the
-//! same line of an app's code is written in one way.
+//! The normal form keeps the case of words. To upper-case keywords, one would have to know which of them are names, and a line
+//! of an app's code always spells them in the same way.
 
-use super::{TokenKind, tokens};
+use super::tokens::{TokenKind, tokens};
 
-/// A piece of a statement, as finely cut as comparing needs it.
+/// A token, with the classes that comparing needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Piece<'a> {
     class: Class,
@@ -15,7 +15,7 @@ struct Piece<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Word,
-    /// A name in quotes of any kind.
+    /// A name in any kind of quotes.
     Quoted,
     /// A text, a number or a blob.
     Literal,
@@ -23,45 +23,15 @@ enum Class {
     Punctuation,
 }
 
-/// Words behind which a parenthesis opens a list or an expression, not the arguments of a function or the columns of a
-/// table.
+/// Words before a parenthesis that opens a list or an expression, not the arguments of a function or the columns of a table.
+#[rustfmt::skip]
 const BEFORE_PARENTHESIS: [&str; 33] = [
-    "ALL",
-    "AND",
-    "AS",
-    "BETWEEN",
-    "BY",
-    "CASE",
-    "CHECK",
-    "ELSE",
-    "EXCEPT",
-    "EXISTS",
-    "FILTER",
-    "FROM",
-    "HAVING",
-    "IN",
-    "INTERSECT",
-    "IS",
-    "JOIN",
-    "LIKE",
-    "LIMIT",
-    "NOT",
-    "OFFSET",
-    "ON",
-    "OR",
-    "OVER",
-    "RETURNING",
-    "SELECT",
-    "SET",
-    "THEN",
-    "UNION",
-    "USING",
-    "VALUES",
-    "WHEN",
-    "WHERE",
+    "ALL", "AND", "AS", "BETWEEN", "BY", "CASE", "CHECK", "ELSE", "EXCEPT", "EXISTS", "FILTER", "FROM", "HAVING",
+    "IN", "INTERSECT", "IS", "JOIN", "LIKE", "LIMIT", "NOT", "OFFSET", "ON", "OR", "OVER", "RETURNING", "SELECT",
+    "SET", "THEN", "UNION", "USING", "VALUES", "WHEN", "WHERE",
 ];
 
-/// The statement with `?` for every value and parameter, lists of values behind `IN` as `(?)`, one space where there was
+/// Returns the statement with `?` for every value and parameter, lists of values after `IN` as `(?)`, one space in place of
 /// white space or a comment, and without its semicolon.
 pub(crate) fn normalized(sql: &str) -> String {
     let pieces = pieces(sql);
@@ -71,7 +41,7 @@ pub(crate) fn normalized(sql: &str) -> String {
     while at < pieces.len() {
         let mut piece = pieces[at];
         at += 1;
-        if piece.text == "-" && sign_is_open(before) && pieces.get(at).is_some_and(|next| next.class == Class::Literal)
+        if piece.text == "-" && is_sign_after(before) && pieces.get(at).is_some_and(|next| next.class == Class::Literal)
         {
             piece = pieces[at];
             at += 1;
@@ -86,9 +56,9 @@ pub(crate) fn normalized(sql: &str) -> String {
             Class::Literal | Class::Parameter => text.push('?'),
             Class::Word | Class::Quoted | Class::Punctuation => text.push_str(piece.text),
         }
-        let behind_in =
+        let is_after_in =
             before.is_some_and(|before| before.class == Class::Word && before.text.eq_ignore_ascii_case("IN"));
-        if behind_in
+        if is_after_in
             && piece.text == "("
             && let Some(end) = end_of_values(&pieces, at)
         {
@@ -101,14 +71,14 @@ pub(crate) fn normalized(sql: &str) -> String {
     text
 }
 
-/// The values that stand in `expanded` where `sql` has parameters, in order, as SQL literals.
+/// Returns the values that `expanded` has in place of the parameters of `sql`, in order, as SQL literals.
 pub(crate) fn bound_values(sql: &str, expanded: &str) -> Vec<String> {
     let (pattern, filled) = (pieces(sql), pieces(expanded));
     let mut filled = filled.iter().peekable();
     let mut values = Vec::new();
     for piece in pattern {
         if piece.class != Class::Parameter {
-            // The texts run side by side; where they do not, nothing behind can be told.
+            // The texts are the same but for the values. If they are not, the rest cannot be matched.
             if filled.next().is_none_or(|other| other.text != piece.text) {
                 break;
             }
@@ -126,7 +96,7 @@ pub(crate) fn bound_values(sql: &str, expanded: &str) -> Vec<String> {
     values
 }
 
-/// Where a list of nothing but values ends, if `from` is behind the parenthesis that opens one.
+/// Returns the end of a list that has only values, if `from` is the index after the parenthesis that opens one.
 fn end_of_values(pieces: &[Piece<'_>], from: usize) -> Option<usize> {
     let mut values = 0;
     for (index, piece) in pieces.iter().enumerate().skip(from) {
@@ -140,8 +110,8 @@ fn end_of_values(pieces: &[Piece<'_>], from: usize) -> Option<usize> {
     None
 }
 
-/// Whether a minus here is the sign of a number, and no subtraction.
-fn sign_is_open(before: Option<Piece<'_>>) -> bool {
+/// Returns true if a minus here is the sign of a number and not a subtraction.
+fn is_sign_after(before: Option<Piece<'_>>) -> bool {
     match before {
         None => true,
         Some(before) if before.class == Class::Punctuation => before.text != ")",
