@@ -87,7 +87,7 @@ macro_rules! __reviewed_schema {
 /// What the macro expands to. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
-    use crate::suite::Suite;
+    use crate::suite::builder::Suite;
 
     pub use once_cell::sync::OnceCell;
 

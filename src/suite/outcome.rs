@@ -55,7 +55,7 @@ impl Report {
         })
     }
 
-    pub(super) fn into_result(self) -> Result<Report> {
+    pub(crate) fn into_result(self) -> Result<Report> {
         let failed = self.failures().count();
         if failed == 0 {
             return Ok(self);
@@ -99,7 +99,7 @@ impl fmt::Display for Report {
     }
 }
 
-pub(super) fn timed(name: &'static str, run: impl FnOnce() -> Outcome) -> TestResult {
+pub(crate) fn timed(name: &'static str, run: impl FnOnce() -> Outcome) -> TestResult {
     let start = Instant::now();
     let outcome = run();
     TestResult { name, outcome, took: start.elapsed() }

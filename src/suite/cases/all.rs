@@ -1,0 +1,79 @@
+//! The list of all cases.
+
+use super::{applies_to_an_empty_database, failure};
+use super::{
+    down_undoes_up, every_row_survives, every_version_upgrades, history_is_linear, integrity_holds, lints, power_loss,
+    rerun_changes_nothing, shipped_migrations, stepwise_equals_at_once, upgraded_equals_fresh,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::nearest;
+use crate::suite::subject::Subject;
+use crate::suite::versions::databases::VersionedDatabases;
+
+/// A case, by its name.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) check: Check,
+}
+
+/// A check of a history. Returns the reason if there is nothing to check.
+type HistoryCheck = fn(&Subject, &VersionedDatabases) -> Result<Option<String>>;
+
+/// The check of a case, by what it needs.
+#[derive(Clone, Copy)]
+pub(crate) enum Check {
+    /// The files of a history, none of which is run.
+    Files(HistoryCheck),
+    /// The versions of a history.
+    History(HistoryCheck),
+    /// Something that runs the migrations: a history, or the app's own code on a connection.
+    Runner(fn(&Subject) -> Result<()>),
+    /// A template, in whatever way it is migrated.
+    Template(fn(&Subject) -> Result<()>),
+    /// The file of the test that calls the macro.
+    Snapshot,
+}
+
+/// The case that fails if the history cannot be read.
+pub(crate) const FIRST: &str = "history_is_linear";
+
+/// The case that fails if a migration fails without any data.
+pub(crate) const APPLIES: &str = "applies_to_an_empty_database";
+
+/// All cases, in the order in which their failures explain one another. `migration_suite!` has the same names, because
+/// `#[test]` needs them as words.
+pub(crate) const ALL: [Case; 14] = [
+    Case { name: FIRST, check: Check::Files(history_is_linear::check) },
+    Case { name: APPLIES, check: Check::Template(applies_to_an_empty_database::check) },
+    Case { name: "stepwise_equals_at_once", check: Check::History(stepwise_equals_at_once::check) },
+    Case { name: "rerun_changes_nothing", check: Check::Runner(rerun_changes_nothing::check) },
+    Case { name: "every_version_upgrades_with_data", check: Check::History(every_version_upgrades::check) },
+    Case { name: "every_row_survives", check: Check::History(every_row_survives::check) },
+    Case { name: "upgraded_equals_fresh", check: Check::History(upgraded_equals_fresh::check) },
+    Case { name: "shipped_migrations_are_frozen", check: Check::Files(shipped_migrations::check) },
+    Case { name: "down_undoes_up", check: Check::History(down_undoes_up::check) },
+    Case { name: "failure_leaves_the_previous_version", check: Check::History(failure::check) },
+    Case { name: "survives_power_loss", check: Check::History(power_loss::check) },
+    Case { name: "integrity_holds", check: Check::Template(integrity_holds::check) },
+    Case { name: "schema_is_as_reviewed", check: Check::Snapshot },
+    Case { name: "lints_clean", check: Check::Template(lints::check) },
+];
+
+/// The names of the tests.
+pub const TESTS: &[&str] = &{
+    let mut names = [""; ALL.len()];
+    let mut at = 0;
+    while at < ALL.len() {
+        names[at] = ALL[at].name;
+        at += 1;
+    }
+    names
+};
+
+pub(crate) fn unknown(name: &str) -> Error {
+    let headline = match nearest(name, TESTS.iter().copied()) {
+        Some(near) => format!("there is no test {name}; is it {near}?"),
+        None => format!("there is no test {name}"),
+    };
+    Error::new(ErrorKind::Suite, headline).evidence("the tests are", TESTS.join("\n"))
+}

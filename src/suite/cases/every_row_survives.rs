@@ -1,0 +1,59 @@
+//! No row or value is lost that the user has not allowed to lose.
+
+use crate::check::{Finding, Findings};
+use crate::error::Result;
+use crate::suite::allowances::UsedAllowances;
+use crate::suite::diagnosis::adversarial_rows::accepted_rows;
+use crate::suite::diagnosis::loss::{LossDiagnosis, losses};
+use crate::suite::losses::loss::Loss;
+use crate::suite::report;
+use crate::suite::subject::Subject;
+use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::upgrade_run::UpgradeStep;
+
+pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+    let mut allowances = UsedAllowances::of(&subject.options.losses);
+    let mut found = Findings::default();
+    let finding = |step: &UpgradeStep, loss: &Loss| {
+        LossDiagnosis::of(databases, step, loss).map(|diagnosis| report::loss::finding(&diagnosis))
+    };
+    for (step, release) in subject.steps(databases)? {
+        let Some(after) = &step.after else { continue };
+        let version = databases.version(step.index + 1);
+        let mut known = losses(databases, step, after)?;
+        for loss in &known {
+            if !allowances.allow(version, &loss.object()) {
+                found.push(with_release(finding(step, loss)?, release));
+            }
+        }
+        if release.is_some() {
+            continue;
+        }
+        for step in accepted_rows(databases, step)? {
+            let Some(after) = &step.after else { continue };
+            for loss in losses(databases, &step, after)? {
+                if known.iter().any(|known| known.is_like(&loss)) {
+                    continue;
+                }
+                if !allowances.allow(version, &loss.object()) {
+                    found.push(finding(&step, &loss)?);
+                }
+                known.push(loss);
+            }
+        }
+    }
+    found.try_assert_ok()?;
+    if databases.applicable() < databases.len() {
+        // Nobody knows what is needed behind a migration that does not apply.
+        return Ok(None);
+    }
+    allowances.require_all_used(".allow_loss").map(|()| None)
+}
+
+/// Adds the name of the database, if it is one of a past release.
+pub(crate) fn with_release(finding: Finding, release: Option<&str>) -> Finding {
+    match release {
+        Some(name) => finding.evidence("database", name),
+        None => finding,
+    }
+}

@@ -1,0 +1,185 @@
+//! All failures of one migration, until one leaves a part of its changes.
+
+use std::collections::BTreeMap;
+
+use super::fault::{Fault, FaultyMigration};
+use crate::db::{Image, Scratch};
+use crate::error::{Error, Result};
+use crate::migrations::Migrations;
+use crate::suite::diagnosis::half_applied::{FaultKind, HalfApplied};
+use crate::suite::diagnosis::nested_transaction::nested_transaction;
+use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::state::Summary;
+use crate::suite::versions::upgrade_run::UpgradeStep;
+
+/// The most points that are tried. If there are more, the place of a change between two of them is searched.
+const MOST: u64 = 200;
+
+/// Finds a failure that leaves a part of the migration's changes.
+pub(crate) fn half_applied(
+    databases: &VersionedDatabases,
+    history: &Migrations,
+    step: &UpgradeStep,
+) -> Result<Option<HalfApplied>> {
+    let migration = FaultyMigration { databases, history, index: step.index };
+    let mut whole = databases.open(&step.before.image)?;
+    let points = migration.run(&mut whole)?;
+    let mut sweep = Sweep { migration, before: &step.before.image, whole: whole.image()?, known: None };
+    let (writes, tried) = sweep.first_that_writes(points.steps)?;
+    let statements = points.statements.partition_point(|steps| *steps < writes) as u64 + 1;
+    // The report of a statement that fails is plainer than that of an interrupt.
+    let refusals = Range { kind: FaultKind::Refusal, first: statements, last: points.statements.len() as u64 };
+    let interrupts = Range { kind: FaultKind::Interrupt, first: writes, last: points.steps };
+    for (range, tried) in [(refusals, Tried::new()), (interrupts, tried)] {
+        if let Some((at, left, error)) = sweep.all(range, tried)? {
+            let empty = databases.open(&step.before.image)?;
+            return Ok(Some(HalfApplied {
+                kind: range.kind,
+                at,
+                points: range.last,
+                before: sweep.summary(&step.before.image)?,
+                left,
+                error,
+                nested: nested_transaction(databases, step.index, &empty)?,
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// The points of one kind that are tried, the last one included.
+#[derive(Clone, Copy)]
+struct Range {
+    kind: FaultKind,
+    first: u64,
+    last: u64,
+}
+
+/// What a restarted app finds.
+#[derive(Clone)]
+enum Leftover {
+    Before,
+    After,
+    Half(Summary),
+}
+
+/// What failures at some points left, and their errors.
+type Tried = BTreeMap<u64, (Leftover, Option<Error>)>;
+
+/// States that others are compared with, read when they are needed.
+struct Known {
+    before: Summary,
+    after: Summary,
+    /// The state after a second complete run: where it differs, values are drawn at random.
+    twin: Option<Summary>,
+}
+
+struct Sweep<'a> {
+    migration: FaultyMigration<'a>,
+    before: &'a Image,
+    whole: Image,
+    known: Option<Known>,
+}
+
+impl Sweep<'_> {
+    /// Makes the migration fail at all points of a range that were not tried yet. Returns the first one that leaves a half.
+    fn all(&mut self, range: Range, mut tried: Tried) -> Result<Option<(u64, Summary, Option<Error>)>> {
+        let Range { kind, first, last } = range;
+        let count = (last + 1).saturating_sub(first);
+        let most = MOST.min(count);
+        // Evenly, with the first and the last. The neighbors of a point come before the points behind it.
+        let mut waiting: Vec<u64> = (0..most).rev().map(|nth| first + nth * (count - 1) / (most - 1).max(1)).collect();
+        let mut known = (first - 1, false);
+        while let Some(at) = waiting.pop() {
+            let (left, error) = match tried.remove(&at) {
+                Some(left) => left,
+                None => {
+                    let failed = self.failed(Fault { kind, at })?;
+                    self.leftover(failed)?
+                }
+            };
+            let is_after = match left {
+                Leftover::Half(state) => return Ok(Some((at, state, error))),
+                Leftover::After => true,
+                Leftover::Before => false,
+            };
+            if is_after != known.1 && at - known.0 > 1 {
+                tried.insert(at, (left, error));
+                waiting.extend([at, known.0 + (at - known.0) / 2]);
+            } else {
+                known = (at, is_after);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the first step at which an interrupt leaves something written, and what the steps that were tried left. It is
+    /// behind the last step if there is none.
+    fn first_that_writes(&mut self, steps: u64) -> Result<(u64, Tried)> {
+        let mut tried = Tried::new();
+        let (mut untouched, mut touched, mut back) = (0, steps + 1, 1);
+        while touched - untouched > 1 {
+            // Most migrations have their COMMIT at the end.
+            let at = match untouched {
+                0 => (steps + 1).saturating_sub(back).max(1),
+                _ => untouched + (touched - untouched) / 2,
+            };
+            let failed = self.failed(Fault { kind: FaultKind::Interrupt, at })?;
+            if failed.0.is_untouched(self.before) {
+                untouched = at;
+            } else {
+                tried.insert(at, self.leftover(failed)?);
+                touched = at;
+            }
+            back *= 2;
+        }
+        Ok((touched, tried))
+    }
+
+    fn failed(&self, fault: Fault) -> Result<(Scratch, Option<Error>)> {
+        let mut database = self.migration.databases.open(self.before)?;
+        let error = self.migration.fail(&mut database, fault);
+        Ok((database, error))
+    }
+
+    /// Returns what a restarted app finds.
+    fn leftover(&mut self, (database, error): (Scratch, Option<Error>)) -> Result<(Leftover, Option<Error>)> {
+        if database.is_untouched(self.before) {
+            return Ok((Leftover::Before, error));
+        }
+        let image = database.image_after_restart()?;
+        if image.has_the_bytes_of(&self.whole) {
+            return Ok((Leftover::After, error));
+        }
+        let state = self.summary(&image)?;
+        let mut known = match self.known.take() {
+            Some(known) => known,
+            None => Known { before: self.summary(self.before)?, after: self.summary(&self.whole)?, twin: None },
+        };
+        let left = if state == known.before {
+            Leftover::Before
+        } else if state == known.after {
+            Leftover::After
+        } else {
+            let twin = match known.twin.take() {
+                Some(twin) => twin,
+                None => self.second_run()?,
+            };
+            let is_whole = state.is_equal_but_for_chance(&known.after, &twin);
+            known.twin = Some(twin);
+            if is_whole { Leftover::After } else { Leftover::Half(state) }
+        };
+        self.known = Some(known);
+        Ok((left, error))
+    }
+
+    fn second_run(&self) -> Result<Summary> {
+        let mut database = self.migration.databases.open(self.before)?;
+        self.migration.run(&mut database)?;
+        Summary::of(&database)
+    }
+
+    fn summary(&self, image: &Image) -> Result<Summary> {
+        Summary::of(&*self.migration.databases.open(image)?)
+    }
+}

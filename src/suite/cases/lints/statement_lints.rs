@@ -1,0 +1,102 @@
+//! Lints of single statements.
+
+use super::sqlite_versions::newer_than;
+use crate::check::Finding;
+use crate::error::Result;
+use crate::migrations::Migration;
+use crate::sql::tokens;
+use crate::suite::options::Options;
+use crate::suite::report::statement::at_statement;
+use crate::suite::statements::effects::{Assignment, Effect, StatementEffect};
+use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::upgrade_run::UpgradeStep;
+
+/// Finds PRAGMAs without effect, and what the app of the version before does not survive.
+pub(crate) fn of_effects(options: &Options, databases: &VersionedDatabases, step: &UpgradeStep) -> Vec<Finding> {
+    let migration = databases.migration(step.index);
+    let effects = databases.effects(step.index);
+    let is_known = |table: &str| step.before.schema.table(table).is_some();
+    let mut is_in_transaction = databases.is_wrapped(step.index);
+    let mut found = Vec::new();
+    for StatementEffect { statement, effect } in effects {
+        let finding = match effect {
+            Effect::Begin => {
+                is_in_transaction = true;
+                continue;
+            }
+            Effect::End => {
+                is_in_transaction = databases.is_wrapped(step.index);
+                continue;
+            }
+            Effect::Pragma { name, is_set: true } if is_in_transaction && name == "foreign_keys" => {
+                ignored_pragma(migration)
+            }
+            _ if !options.old_code_runs => continue,
+            Effect::RenameTable { table, to } if is_known(table) => renamed(migration, table, to),
+            Effect::RenameColumn { table, column, to } if is_known(table) => {
+                renamed(migration, &format!("{table}.{column}"), to)
+            }
+            Effect::Update(assignment) if assignment.all_rows && changes_schema(effects) => {
+                backfill(migration, assignment)
+            }
+            _ => continue,
+        };
+        found.push(at_statement(finding, migration, *statement));
+    }
+    found
+}
+
+/// Finds SQL that the oldest SQLite of the app does not know.
+pub(crate) fn of_syntax(options: &Options, databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<Finding>> {
+    let Some(lowest) = &options.lowest_sqlite else { return Ok(Vec::new()) };
+    let migration = databases.migration(step.index);
+    let mut found = Vec::new();
+    for (index, statement) in migration.statements().iter().enumerate() {
+        for (feature, since) in newer_than(&tokens(statement.text), lowest)? {
+            let what = format!("migration {} needs SQLite {since}: {feature}", migration.version());
+            let finding = Finding::new("needs-sqlite", migration.name(), what)
+                .cost(format!("the app says that it runs on {lowest}, which refuses it"));
+            found.push(at_statement(finding, migration, index));
+        }
+    }
+    Ok(found)
+}
+
+fn ignored_pragma(migration: &Migration) -> Finding {
+    let (version, file) = (migration.version(), migration.name());
+    let what = format!("PRAGMA foreign_keys does nothing in migration {version}: {file}");
+    Finding::new("pragma-noop-in-transaction", file, what)
+        .cost("SQLite ignores it within a transaction: foreign keys go on holding, and DROP TABLE fires their actions")
+        .fix("take it away, or run the file without a transaction of its runner, and BEGIN behind it")
+}
+
+fn renamed(migration: &Migration, from: &str, to: &str) -> Finding {
+    let (version, file) = (migration.version(), migration.name());
+    Finding::new("rename-breaks-old-code", from, format!("migration {version} renames {from} to {to}: {file}"))
+        .cost("the app that is running asks for the old name until it is replaced")
+        .fix("add the new name beside the old one, let the app write both, and drop the old one in a later release")
+}
+
+fn backfill(migration: &Migration, assignment: &Assignment) -> Finding {
+    let (version, file) = (migration.version(), migration.name());
+    let object = format!("{}.{}", assignment.table, assignment.column);
+    let what =
+        format!("migration {version} writes {object} of every row in the transaction that changes the schema: {file}");
+    Finding::new("backfill-with-ddl", object, what)
+        .cost("the app that is running waits for the write lock as long as that takes")
+        .fix("change the schema in one migration and fill the column in the next, in parts")
+}
+
+fn changes_schema(effects: &[StatementEffect]) -> bool {
+    effects.iter().any(|effect| {
+        !matches!(
+            effect.effect,
+            Effect::Update(_)
+                | Effect::Insert { .. }
+                | Effect::Delete { .. }
+                | Effect::Pragma { .. }
+                | Effect::Begin
+                | Effect::End
+        )
+    })
+}

@@ -1,0 +1,37 @@
+//! Wherever the power is cut, SQLite recovers the version before the migration, or the one after it.
+
+use crate::check::{Finding, Findings};
+use crate::crash;
+use crate::error::Result;
+use crate::suite::subject::Subject;
+use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::upgrade_run::UpgradeStep;
+
+/// Where a migration commits more than once, each of its transactions may stand alone here: that it stops between two is
+/// what `failure_leaves_the_previous_version` finds, and one accident is reported once.
+pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+    let mut found = Findings::default();
+    for step in subject.upgrade_run(databases)?.steps.iter().filter(|step| step.after.is_some()) {
+        if let Some(finding) = power_loss(databases, step)? {
+            found.push(finding);
+        }
+    }
+    found.try_assert_ok().map(|()| None)
+}
+
+fn power_loss(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Option<Finding>> {
+    let migration = databases.migration(step.index);
+    let db = databases.workshop.test_db(&step.before.image)?;
+    let explored = crash::test(&db, |connection| databases.migrate(connection, step.index));
+    let Err(error) = explored.each_transaction().may_change_nothing().every_moment().try_run() else {
+        return Ok(None);
+    };
+    let what =
+        format!("a power cut in migration {} leaves what no version has: {}", migration.version(), migration.name());
+    Ok(Some(
+        Finding::new("power-loss", migration.name(), what)
+            .cost("the next start finds a broken database, or half of a migration")
+            .evidence("the power cut", error.to_string())
+            .fix("take out what switches the journal or the syncs off: PRAGMA journal_mode, PRAGMA synchronous"),
+    ))
+}

@@ -1,0 +1,169 @@
+//! What was shipped stays as it is: a file of hashes beside the folder.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh64::xxh64;
+
+use crate::env;
+use crate::error::{Error, ErrorKind, Result};
+use crate::migrations::{Format, Migration, Migrations};
+use crate::suite::subject::Subject;
+use crate::suite::versions::databases::VersionedDatabases;
+
+const HEAD: &str = "\
+# What was shipped, and stays as it is: version, hash, file. Checked by shipped_migrations_are_frozen.
+# SQLITMUS_ACCEPT=migrations adds new migrations. Nothing changes what is here.
+";
+
+/// A line of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Frozen {
+    version: i64,
+    hash: String,
+    name: String,
+}
+
+pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+    let folder = match &subject.options.history {
+        Some(folder) => Some(env::package_dir().join(folder)),
+        None => subject.template.folder(),
+    };
+    // What is compiled in has no place beside which the file could lie.
+    let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
+        return Ok(Some(String::from("the migrations are not in a folder")));
+    };
+    let lock = lock_of(&folder);
+    let settings = env::settings()?;
+    let files: Vec<Frozen> = databases.history.iter().map(|migration| frozen(&databases.history, migration)).collect();
+    let shipped = read(&lock)?;
+    compare(&lock, shipped.as_deref().unwrap_or_default(), &files)?;
+    let known = shipped.as_ref().map_or(0, Vec::len);
+    if known == files.len() {
+        return Ok(None);
+    }
+    if settings.accept_migrations {
+        return write(&lock, &files).map(|()| None);
+    }
+    if !settings.ci {
+        let reason = "no migration is frozen yet: SQLITMUS_ACCEPT=migrations writes";
+        return Ok(shipped.is_none().then(|| format!("{reason} {}", lock.display())));
+    }
+    let headline = match shipped {
+        None => format!("no migration is frozen: {} is missing", lock.display()),
+        Some(_) => format!("{} of {} migrations are not frozen yet", files.len() - known, files.len()),
+    };
+    let new: Vec<&str> = files[known..].iter().map(|file| file.name.as_str()).collect();
+    Err(Error::new(ErrorKind::Suite, headline).evidence("not frozen", new.join("\n")).path(&lock).help(format!(
+        "SQLITMUS_ACCEPT=migrations cargo test {}, and commit {}",
+        "shipped_migrations_are_frozen",
+        lock.display()
+    )))
+}
+
+/// `migrations.lock` beside `migrations`.
+fn lock_of(folder: &Path) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    folder.with_file_name(name)
+}
+
+fn frozen(history: &Migrations, migration: &Migration) -> Frozen {
+    // Git may turn line ends into those of the system.
+    let mut text = migration.sql().replace("\r\n", "\n");
+    if let Some(down) = migration.down_sql() {
+        text.push_str("\n-- down\n");
+        text.push_str(&down.replace("\r\n", "\n"));
+    }
+    // What does not stand in the SQL: that the runner leaves out its transaction.
+    let is_said_elsewhere = matches!(history.format(), Format::Diesel | Format::Goose | Format::Dbmate);
+    if is_said_elsewhere && !history.is_wrapped(migration) {
+        text.push_str("\n-- no transaction\n");
+    }
+    let hash = format!("{:016x}", xxh64(text.trim_end().as_bytes(), 0));
+    Frozen { version: migration.version(), hash, name: migration.name().to_owned() }
+}
+
+fn read(lock: &Path) -> Result<Option<Vec<Frozen>>> {
+    let text = match std::fs::read_to_string(lock) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("cannot read the frozen migrations", lock, error)),
+    };
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+    {
+        let mut words = line.splitn(3, ' ');
+        let parts = (words.next().and_then(|version| version.parse().ok()), words.next(), words.next());
+        let (Some(version), Some(hash), Some(name)) = parts else {
+            return Err(Error::new(ErrorKind::Suite, format!("cannot read {}:{}", lock.display(), number + 1))
+                .evidence("the line", line)
+                .help("take the file as it was committed"));
+        };
+        found.push(Frozen { version, hash: hash.to_owned(), name: name.trim_end().to_owned() });
+    }
+    Ok(Some(found))
+}
+
+fn write(lock: &Path, files: &[Frozen]) -> Result<()> {
+    let mut text = HEAD.to_owned();
+    for Frozen { version, hash, name } in files {
+        let _ = writeln!(text, "{version} {hash} {name}");
+    }
+    std::fs::write(lock, text).map_err(|error| Error::io("cannot write the frozen migrations", lock, error))
+}
+
+/// What was shipped is a prefix of what is there.
+fn compare(lock: &Path, shipped: &[Frozen], files: &[Frozen]) -> Result<()> {
+    for (place, old) in shipped.iter().enumerate() {
+        let here = files.iter().find(|file| file.version == old.version);
+        let elsewhere = files.iter().find(|file| file.hash == old.hash);
+        let (what, now) = match (here, elsewhere) {
+            (Some(file), _) if file.hash != old.hash => ("was edited after it was shipped", Some(file)),
+            (Some(file), _) if file.name != old.name => ("was renamed after it was shipped", Some(file)),
+            (None, Some(file)) => ("was renumbered after it was shipped", Some(file)),
+            (None, None) => ("was removed after it was shipped", None),
+            (Some(file), _) if files.get(place) != Some(file) => {
+                ("is not the next any more: one was put in before it after it was shipped", files.get(place))
+            }
+            _ => continue,
+        };
+        let line = |frozen: &Frozen| format!("{} {} {}", frozen.version, frozen.hash, frozen.name);
+        // Whoever pastes it is not in the folder.
+        let folder = lock.with_extension("");
+        let mut diff = format!("- {}", line(old));
+        if let Some(now) = now {
+            let _ = write!(diff, "\n+ {}", line(now));
+        }
+        return Err(Error::new(ErrorKind::Suite, format!("migration {} {what}: {}", old.version, old.name))
+            .evidence(format!("from {} to the files", lock.display()), diff)
+            .migration(&old.name)
+            .path(lock)
+            .help("put it back as it was, and make the change in a migration of its own: databases in the field have run it as it was")
+            .help(format!("to see the change: git log -p -- {}", folder.join(now.map_or(&old.name, |now| &now.name)).display())));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::frozen;
+    use crate::migrations::Migrations;
+
+    #[test]
+    fn a_transaction_that_is_left_out_elsewhere_than_in_the_sql_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let migration = folder.path().join("2024-01-01-000000_notes");
+        std::fs::create_dir(&migration).unwrap();
+        std::fs::write(migration.join("up.sql"), "CREATE TABLE notes(id INTEGER PRIMARY KEY);").unwrap();
+        let hash = || {
+            let history = Migrations::load(folder.path()).unwrap();
+            history.iter().map(|migration| frozen(&history, migration).hash).next().unwrap()
+        };
+        let wrapped = hash();
+        std::fs::write(migration.join("metadata.toml"), "run_in_transaction = false").unwrap();
+        assert_ne!(hash(), wrapped);
+        std::fs::write(migration.join("metadata.toml"), "run_in_transaction = true").unwrap();
+        assert_eq!(hash(), wrapped);
+    }
+}

@@ -1,0 +1,144 @@
+//! What a migration costs on a small and on a large database: whatever grows with the rows rewrites a table.
+
+use std::fmt;
+
+use rusqlite::StatementStatus;
+
+use super::builder::Suite;
+use super::rows::fill::RowPlan;
+use super::versions::databases::VersionedDatabases;
+use super::versions::upgrade_run::{UpgradeRun, UpgradeStep};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Rows in every table: few, and enough that a rewrite of a table stands out.
+const ROWS: [u64; 2] = [10, 1_000];
+
+/// What each migration writes. `Display` is a table for a review:
+///
+/// ```
+/// use sqlitmus::Template;
+/// use sqlitmus::suite::Suite;
+///
+/// static APP: Template = Template::embedded(&[
+///     ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"),
+///     ("2_pinned.sql", "ALTER TABLE notes ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0"),
+///     ("3_title.sql", "ALTER TABLE notes ADD COLUMN title TEXT; UPDATE notes SET title = substr(body, 1, 10)"),
+/// ]);
+///
+/// let costs = Suite::new(&APP).costs().unwrap();
+/// let grows: Vec<&str> = costs.iter().filter(|cost| cost.grows()).map(|cost| cost.migration.as_str()).collect();
+/// assert_eq!(grows, ["3_title.sql"]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Costs {
+    costs: Vec<Cost>,
+}
+
+/// What a migration writes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Cost {
+    /// The name of its file.
+    pub migration: String,
+    /// Pages written at 10 and at 1,000 rows in every table.
+    pub pages: [u64; 2],
+    /// Steps of SQLite's virtual machine at 10 and at 1,000 rows in every table.
+    pub steps: [u64; 2],
+}
+
+impl Cost {
+    /// Whether it writes more where there are more rows: a large table keeps every writer waiting for as long as that
+    /// takes. (A statement that only reads them, such as one that looks for NULLs, takes steps, and does not count.)
+    pub fn grows(&self) -> bool {
+        self.pages[1] >= self.pages[0] * 2 && self.pages[1] > self.pages[0] + 4
+    }
+}
+
+impl Costs {
+    /// The migrations in their order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Cost> {
+        self.costs.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Costs {
+    type Item = &'a Cost;
+    type IntoIter = std::slice::Iter<'a, Cost>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.costs.iter()
+    }
+}
+
+impl fmt::Display for Costs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.costs.iter().map(|cost| cost.migration.len()).max().unwrap_or(0).max(9);
+        writeln!(f, "{:width$}  pages at {} and {} rows  steps", "migration", ROWS[0], ROWS[1])?;
+        for cost in &self.costs {
+            let pages = format!("{} -> {}", cost.pages[0], cost.pages[1]);
+            let grows = if cost.grows() { "  grows with the rows" } else { "" };
+            writeln!(f, "{:width$}  {pages:26}  {} -> {}{grows}", cost.migration, cost.steps[0], cost.steps[1])?;
+        }
+        Ok(())
+    }
+}
+
+impl Suite {
+    /// What each migration writes where every table has 10 rows, and where it has 1,000.
+    ///
+    /// # Errors
+    /// When there is no history, or a migration fails on an empty database.
+    pub fn costs(&self) -> Result<Costs> {
+        let Some(databases) = self.subject.databases()? else {
+            return Err(Error::new(ErrorKind::Suite, "the template has no versions of its own")
+                .help("name the folder of the migrations: Suite::history"));
+        };
+        databases.empty(databases.len())?;
+        let mut costs: Vec<Cost> = databases
+            .history
+            .iter()
+            .map(|migration| Cost { migration: migration.name().to_owned(), pages: [0; 2], steps: [0; 2] })
+            .collect();
+        for (at, rows) in ROWS.into_iter().enumerate() {
+            let plan = RowPlan { rows, ..self.subject.options.plan.clone() };
+            let large = VersionedDatabases::new(databases.history.clone(), databases.workshop, plan, 0);
+            for step in &UpgradeRun::of(&large)?.steps {
+                let cost = &mut costs[step.index];
+                (cost.pages[at], cost.steps[at]) = measured(&large, step)?;
+            }
+        }
+        Ok(Costs { costs })
+    }
+}
+
+/// Pages and steps of a migration, run statement by statement. One that refuses the rows has the costs up to there.
+fn measured(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<(u64, u64)> {
+    let database = databases.open(&step.before.image)?;
+    let refused = |error| Error::sqlite("to measure a migration", error);
+    // Whatever the profile has: what a transaction writes is counted in a WAL that nobody empties.
+    database.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").map_err(refused)?;
+    if databases.is_wrapped(step.index) {
+        database.execute_batch("BEGIN").map_err(refused)?;
+    }
+    let mut steps = 0;
+    for statement in databases.migration(step.index).statements() {
+        let Ok(mut statement) = database.prepare(statement.text) else { break };
+        let mut rows = statement.raw_query();
+        let done = loop {
+            match rows.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        drop(rows);
+        steps += u64::try_from(statement.get_status(StatementStatus::VmStep)).unwrap_or(0);
+        if !done {
+            break;
+        }
+    }
+    if !database.is_autocommit() {
+        let _ = database.execute_batch("COMMIT");
+    }
+    Ok((database.pages_in_wal(), steps))
+}

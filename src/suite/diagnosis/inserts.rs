@@ -1,0 +1,108 @@
+//! The rows of a database as INSERTs that can be pasted.
+
+use rusqlite::Connection;
+
+use crate::schema::{Column, Schema, Table, TableKind};
+use crate::sql::{plain_name, quote_identifier, same_name};
+use crate::suite::rows::keys::column_of;
+use crate::suite::rows::literal::{literal, printable};
+
+/// The most rows that are printed.
+const SHOWN: usize = 12;
+
+/// An INSERT, and for each reference of the table to itself the literal that refers and the one that can be referred to.
+struct Insert {
+    line: String,
+    links: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Returns the rows as INSERTs without NULLs, parents first.
+pub(crate) fn inserts(connection: &Connection, schema: &Schema) -> rusqlite::Result<String> {
+    let mut lines = Vec::new();
+    for table in parents_first(schema) {
+        let mut inserts = inserts_of(connection, table)?;
+        // A row that others of its table refer to goes before them.
+        while !inserts.is_empty() {
+            let waits = |insert: &Insert| {
+                insert.links.iter().enumerate().any(|(nth, (refers, key))| {
+                    refers != key && inserts.iter().any(|other| other.links[nth].1 == *refers)
+                })
+            };
+            let next = inserts.iter().position(|insert| !waits(insert)).unwrap_or(0);
+            lines.push(inserts.remove(next).line);
+        }
+    }
+    let more = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    if more > 0 {
+        lines.push(format!("-- and {more} more rows"));
+    }
+    Ok(lines.join("\n"))
+}
+
+fn inserts_of(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Insert>> {
+    let is_stored = |column: &&Column| column.generated.is_none() && !column.hidden;
+    let columns: Vec<&str> = table.columns.iter().filter(is_stored).map(|column| column.name.as_str()).collect();
+    let values: Vec<String> = columns.iter().map(|column| literal(&quote_identifier(column))).collect();
+    let sql = format!("SELECT {} FROM {}", values.join(", "), quote_identifier(&table.name));
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    let place = |name: &str| columns.iter().position(|column| same_name(column, name));
+    let references = self_references(table);
+    let mut inserts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let value = |name: &str| -> rusqlite::Result<Vec<u8>> {
+            let value = place(name).map(|at| row.get_ref(at)).transpose()?;
+            Ok(value.and_then(|value| value.as_bytes().ok()).unwrap_or_default().to_vec())
+        };
+        let links: rusqlite::Result<Vec<_>> =
+            references.iter().map(|(refers, key)| Ok((value(refers)?, value(key)?))).collect();
+        let (mut names, mut texts) = (Vec::new(), Vec::new());
+        for (at, column) in columns.iter().enumerate() {
+            let text = printable(row.get_ref(at)?.as_bytes().unwrap_or_default());
+            if text != "NULL" {
+                names.push(plain_name(column));
+                texts.push(text);
+            }
+        }
+        let name = plain_name(&table.name);
+        let line = match names.is_empty() {
+            true => format!("INSERT INTO {name} DEFAULT VALUES;"),
+            false => format!("INSERT INTO {name}({}) VALUES ({});", names.join(", "), texts.join(", ")),
+        };
+        inserts.push(Insert { line, links: links? });
+    }
+    Ok(inserts)
+}
+
+/// Returns the columns with which a table refers to itself, and the columns that they refer to.
+fn self_references(table: &Table) -> Vec<(&str, &str)> {
+    let own = table.foreign_keys.iter().filter(|key| same_name(&key.parent, &table.name));
+    own.filter_map(|key| {
+        let [column] = key.columns.as_slice() else { return None };
+        let parent: &str = match (&key.parent_columns, &table.primary_key) {
+            (Some(parents), _) => parents.first()?.as_str(),
+            (None, Some(primary)) => column_of(primary.terms.first()?)?,
+            (None, None) => return None,
+        };
+        Some((column.as_str(), parent))
+    })
+    .collect()
+}
+
+/// Returns the ordinary tables, each after those that it refers to.
+pub(crate) fn parents_first(schema: &Schema) -> Vec<&Table> {
+    let mut left: Vec<&Table> = schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary).collect();
+    let mut ordered: Vec<&Table> = Vec::new();
+    while !left.is_empty() {
+        let is_waiting = |table: &&Table| {
+            let parents = table.foreign_keys.iter().map(|key| key.parent.as_str());
+            let mut parents = parents.filter(|parent| !same_name(parent, &table.name));
+            parents.any(|parent| left.iter().any(|other| same_name(&other.name, parent)))
+        };
+        // Tables that refer to each other keep their order.
+        let next = left.iter().position(|table| !is_waiting(table)).unwrap_or(0);
+        ordered.push(left.remove(next));
+    }
+    ordered
+}

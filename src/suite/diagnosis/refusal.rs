@@ -1,0 +1,104 @@
+//! A migration that refuses rows which the version before it accepts.
+
+use super::rebuild::Rebuild;
+use super::shrink::smallest_data;
+use crate::db::{Image, Scratch};
+use crate::error::{Error, Refusal, Result};
+use crate::migrations::Migration;
+use crate::sql::same_name;
+use crate::suite::statements::effects::{Effect, StatementEffect, renamed_before_drop};
+use crate::suite::statements::renames::Renames;
+use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::upgrade_run::UpgradeStep;
+
+/// A migration that fails on rows, and why.
+pub(crate) struct MigrationRefusal<'a> {
+    pub(crate) migration: &'a Migration,
+    pub(crate) version_before: i64,
+    /// What the rows offend: `table.column`.
+    pub(crate) object: &'a str,
+    pub(crate) error: &'a Error,
+    /// The rebuild whose DROP TABLE foreign keys do not allow.
+    pub(crate) rebuild: Option<Rebuild>,
+    pub(crate) smallest_data: String,
+}
+
+impl<'a> MigrationRefusal<'a> {
+    pub(crate) fn of(
+        databases: &'a VersionedDatabases,
+        step: &UpgradeStep,
+        object: &'a str,
+        error: &'a Error,
+        image: &Image,
+    ) -> Result<Self> {
+        let (code, effects) = (error.sqlite_code(), databases.effects(step.index));
+        let refused = refused_object(error, effects);
+        // With fewer rows another statement may be the first to fail, for the same kind of reason.
+        let mut fails = |mut database: Scratch| {
+            databases
+                .migrate(&mut database, step.index)
+                .is_err_and(|error| error.sqlite_code() == code && refused_object(&error, effects) == refused)
+        };
+        Ok(MigrationRefusal {
+            migration: databases.migration(step.index),
+            version_before: databases.version(step.index),
+            object,
+            error,
+            rebuild: refused_rebuild(databases, step, error),
+            smallest_data: smallest_data(databases.workshop, image, &mut fails)?,
+        })
+    }
+}
+
+/// Returns what a row offends as SQLite names it, `table.column` or `table.one, other`; `*` if SQLite names nothing.
+pub(crate) fn refused_object(error: &Error, effects: &[StatementEffect]) -> String {
+    offended(error, effects).unwrap_or_else(|| String::from("*"))
+}
+
+fn offended(error: &Error, effects: &[StatementEffect]) -> Option<String> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(refusal) = error.downcast_ref::<rusqlite::Error>().and_then(Refusal::of) {
+            let (_, objects) = refusal.message.split_once(" constraint failed: ")?;
+            let (table, column) = objects.split(", ").next()?.split_once('.')?;
+            // A key of several columns has all of them: `t.a, t.b`.
+            let others = objects.split(", ").skip(1).filter_map(|object| object.split_once('.'));
+            let columns: Vec<&str> = std::iter::once(column).chain(others.map(|(_, column)| column)).collect();
+            // A table that is being rebuilt has a name of its own for a while.
+            let final_name = effects.iter().find_map(|effect| match &effect.effect {
+                Effect::RenameTable { table: new, to } if new == table => Some(to.as_str()),
+                _ => None,
+            });
+            return Some(format!("{}.{}", final_name.unwrap_or(table), columns.join(", ")));
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Finds the table that the migration drops to rebuild it while the rows of another one refer to it. Foreign keys refuse
+/// that at once or at the COMMIT, since rows that come with a rename do not count as parents.
+fn refused_rebuild(databases: &VersionedDatabases, step: &UpgradeStep, error: &Error) -> Option<Rebuild> {
+    /// SQLITE_CONSTRAINT_FOREIGNKEY, and SQLITE_CONSTRAINT_TRIGGER, which ON DELETE RESTRICT is:
+    /// https://www.sqlite.org/rescode.html
+    const FOREIGN_KEY: [i32; 2] = [787, 1811];
+    if !error.sqlite_code().is_some_and(|code| FOREIGN_KEY.contains(&code)) {
+        return None;
+    }
+    let (statements, effects) = (databases.migration(step.index).statements(), databases.effects(step.index));
+    let tables = &step.before.schema.tables;
+    let renames = Renames::of_schema(&step.before.schema, effects);
+    let failed = |at: usize| error.sql_text().is_none_or(|text| statements[at].text == text);
+    effects.iter().find_map(|effect| match &effect.effect {
+        Effect::DropTable { table: dropped } if failed(effect.statement) => {
+            let name = renamed_before_drop(effects, dropped).unwrap_or(dropped);
+            let parent = tables.iter().find(|table| *name == table.name)?;
+            let child = tables.iter().find(|child| {
+                child.name != parent.name && child.foreign_keys.iter().any(|key| same_name(&key.parent, &parent.name))
+            });
+            let child = child.filter(|_| renames.is_recreated(&parent.name))?;
+            Some(Rebuild::of(databases, step.index, dropped, &child.name))
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,119 @@
+//! The smallest data that shows a failure, as SQL to paste.
+
+use rusqlite::Connection;
+
+use super::inserts::{inserts, parents_first};
+use crate::db::{Image, Scratch, Workshop};
+use crate::error::{Error, Result};
+use crate::schema::{Schema, Table};
+use crate::sql::quote_identifier;
+use crate::suite::rows::keys::row_at;
+
+/// The most attempts to take something away: a failure is a reason to spend time, but not all of it.
+const TRIES: usize = 600;
+/// Values of more characters than this are cut, if the rest still shows the failure.
+const LONG: usize = 40;
+
+/// Takes rows and values away as long as `fails` holds, and returns what is left as INSERTs.
+pub(crate) fn smallest_data(
+    workshop: Workshop,
+    image: &Image,
+    fails: &mut dyn FnMut(Scratch) -> bool,
+) -> Result<String> {
+    let database = workshop.over(image.clone())?;
+    let schema = Schema::read(&database)?;
+    // Foreign keys are off, so that a row can go before the rows that refer to it. What is left has to be as valid as before.
+    database.execute_batch("PRAGMA foreign_keys = OFF").map_err(refused)?;
+    let dangling = dangling(&database);
+    let mut shrinker = Shrinker { database, dangling, tries: TRIES, fails };
+    // Children first: a row that others refer to cannot go before them.
+    let tables: Vec<&Table> = parents_first(&schema).into_iter().rev().collect();
+    for table in &tables {
+        shrinker.delete_all(table)?;
+    }
+    for table in &tables {
+        shrinker.delete_rows(table)?;
+    }
+    for table in &tables {
+        shrinker.simplify_values(table)?;
+    }
+    inserts(&shrinker.database, &schema).map_err(|error| Error::sqlite("to read the rows", error))
+}
+
+struct Shrinker<'a> {
+    database: Scratch,
+    /// How many references dangled from the start.
+    dangling: i64,
+    tries: usize,
+    fails: &'a mut dyn FnMut(Scratch) -> bool,
+}
+
+impl Shrinker<'_> {
+    fn delete_all(&mut self, table: &Table) -> Result<()> {
+        let name = quote_identifier(&table.name);
+        if self.has_rows(table) {
+            self.attempt(&format!("DELETE FROM {name}"))?;
+        }
+        Ok(())
+    }
+
+    /// Tries each row once, and steps over one that has to stay.
+    fn delete_rows(&mut self, table: &Table) -> Result<()> {
+        let name = quote_identifier(&table.name);
+        let mut kept = 0;
+        while let Some(row) = row_at(&self.database, table, kept) {
+            if !self.attempt(&format!("DELETE FROM {name} WHERE {row}"))? {
+                kept += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn simplify_values(&mut self, table: &Table) -> Result<()> {
+        let name = quote_identifier(&table.name);
+        if !self.has_rows(table) {
+            return Ok(());
+        }
+        for column in table.columns.iter().filter(|column| column.generated.is_none()) {
+            let column = quote_identifier(&column.name);
+            let is_long = format!("SELECT count(*) FROM {name} WHERE length({column}) > {LONG}");
+            if !self.attempt(&format!("UPDATE {name} SET {column} = NULL"))? && number(&self.database, &is_long) > 0 {
+                self.attempt(&format!("UPDATE {name} SET {column} = substr({column}, 1, {LONG})"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn has_rows(&self, table: &Table) -> bool {
+        number(&self.database, &format!("SELECT count(*) FROM {}", quote_identifier(&table.name))) > 0
+    }
+
+    /// Runs the statement if the failure is still there afterwards. Returns true if it is.
+    fn attempt(&mut self, sql: &str) -> Result<bool> {
+        if self.tries == 0 {
+            return Ok(false);
+        }
+        self.tries -= 1;
+        let trial = self.database.copy()?;
+        let _ = trial.execute_batch("PRAGMA foreign_keys = OFF");
+        let is_valid = trial.execute_batch(sql).is_ok() && dangling(&trial) <= self.dangling;
+        if !is_valid || !(self.fails)(trial.copy()?) {
+            return Ok(false);
+        }
+        self.database.execute_batch(sql).map_err(refused)?;
+        Ok(true)
+    }
+}
+
+fn refused(error: rusqlite::Error) -> Error {
+    Error::sqlite("to take rows away", error)
+}
+
+fn dangling(connection: &Connection) -> i64 {
+    number(connection, "SELECT count(*) FROM pragma_foreign_key_check")
+}
+
+/// Returns the result of a query, or 0 if it fails.
+fn number(connection: &Connection, sql: &str) -> i64 {
+    connection.query_row(sql, [], |row| row.get(0)).unwrap_or(0)
+}

@@ -1,0 +1,51 @@
+//! A migration that leaves a part of its changes when it fails.
+
+use super::nested_transaction;
+use crate::check::Finding;
+use crate::migrations::{Format, Migration};
+use crate::suite::diagnosis::half_applied::{FaultKind, HalfApplied};
+use crate::suite::versions::state::Summary;
+
+pub(crate) fn finding(half: &HalfApplied, migration: &Migration, format: Format) -> Finding {
+    let mut finding = match &half.nested {
+        Some(nested) => nested_transaction::finding(nested, migration, format),
+        None => {
+            let (version, file) = (migration.version(), migration.name());
+            let when = match half.kind {
+                FaultKind::Refusal => "when a statement fails",
+                FaultKind::Interrupt => "when it is interrupted",
+            };
+            let what = format!("migration {version} leaves half of its work {when}: {file}");
+            Finding::new("half-applied", file, what)
+                .cost("the next start runs it again, on a schema that no version has")
+                .fix("put everything into one transaction: BEGIN at the start, COMMIT at the end, nothing behind it")
+        }
+    };
+    finding = finding.evidence("what is left of it", changes(&half.before, &half.left));
+    if let Some(error) = &half.error {
+        let label = match half.kind {
+            FaultKind::Refusal => String::from("a statement that was made to fail"),
+            FaultKind::Interrupt => format!("interrupted at step {} of {}", half.at, half.points),
+        };
+        finding = finding.evidence(label, error.to_string());
+    }
+    finding
+}
+
+/// What is different, in words.
+fn changes(before: &Summary, left: &Summary) -> String {
+    let diff = before.schema.diff(&left.schema);
+    let mut text = diff.to_string();
+    if before.user_version != left.user_version {
+        text.push_str(&format!("\nuser_version: {} became {}", before.user_version, left.user_version));
+    }
+    for table in left.digest.tables() {
+        let is_in_diff = diff
+            .iter()
+            .any(|difference| difference.object().strip_prefix(&*table.name).is_some_and(|rest| rest.starts_with('.')));
+        if !is_in_diff && before.digest.table(&table.name).is_some_and(|old| old != table) {
+            text.push_str(&format!("\n{}: other rows", table.name));
+        }
+    }
+    text.trim_start().to_owned()
+}

@@ -1,0 +1,146 @@
+//! A loss as a finding: what is gone, why, and how to do it without.
+
+use super::rebuild::safe_rebuild;
+use super::statement::at_statement;
+use crate::check::Finding;
+use crate::sql::plain_name;
+use crate::suite::diagnosis::blame::Mechanism;
+use crate::suite::diagnosis::loss::LossDiagnosis;
+use crate::suite::diagnosis::rebuild::Rebuild;
+use crate::suite::losses::loss::LossKind;
+
+pub(crate) fn finding(diagnosis: &LossDiagnosis<'_>) -> Finding {
+    let LossDiagnosis { loss, migration, .. } = diagnosis;
+    let object = loss.object();
+    let Explanation { code, cost, fix } = explanation(diagnosis);
+    let what = format!("migration {} {}: {}", migration.version(), does(diagnosis), migration.name());
+    let mut finding = Finding::new(code, &object, what).cost(cost);
+    if let Some(blame) = &diagnosis.blame {
+        finding = at_statement(finding, migration, blame.statement);
+    }
+    if !loss.examples.is_empty() {
+        let label = match loss.kind {
+            LossKind::Rows { .. } => "rows that are gone",
+            LossKind::Multiplied => "rows that came along",
+            _ => "values",
+        };
+        finding = finding.evidence(label, loss.examples.join("\n"));
+    }
+    if let Some(data) = &diagnosis.smallest_data {
+        let label = format!("smallest data that shows it, at version {}", diagnosis.version_before);
+        finding = finding.evidence(label, data.as_str());
+    }
+    let allow = format!("if it is meant, say so: .allow_loss({}, {object:?}, \"why\")", migration.version());
+    finding.fix(if fix.is_empty() { allow } else { format!("{fix}\n{allow}") })
+}
+
+/// What the migration does, as the predicate of a sentence.
+fn does(diagnosis: &LossDiagnosis<'_>) -> String {
+    let loss = diagnosis.loss;
+    let object = loss.object();
+    match &loss.kind {
+        LossKind::Table => format!("drops the table {object}"),
+        LossKind::Column => format!("drops {object}"),
+        kind if kind.is_all_rows() => format!("empties {object}"),
+        LossKind::Rows { gone, of } => format!("loses {gone} of {of} rows of {object}"),
+        LossKind::Renumbered => format!("gives the rows of {} other keys", loss.table),
+        LossKind::Multiplied => format!("multiplies rows of {object}"),
+        LossKind::Values { changed, of, to_null: true } => format!("erases {changed} of {of} values of {object}"),
+        LossKind::Values { changed, of, .. } => format!("changes {changed} of {of} values of {object}"),
+        LossKind::Moved { from } => format!("puts what was in {} into {object}", plain_name(from)),
+        LossKind::Sequence { was, is } => format!("sets the AUTOINCREMENT of {object} back from {was} to {is}"),
+    }
+}
+
+/// The code of a loss, why it happens, and how to do it without. An empty `fix` offers none.
+struct Explanation {
+    code: &'static str,
+    cost: String,
+    fix: String,
+}
+
+impl Explanation {
+    fn new(code: &'static str, cost: impl Into<String>, fix: impl Into<String>) -> Explanation {
+        Explanation { code, cost: cost.into(), fix: fix.into() }
+    }
+}
+
+fn explanation(diagnosis: &LossDiagnosis<'_>) -> Explanation {
+    let loss = diagnosis.loss;
+    let table = plain_name(&loss.table);
+    let mechanism = diagnosis.blame.as_ref().map(|blame| &blame.mechanism);
+    if let (Some(Mechanism::ForeignKeyActions { is_dropped, .. }), Some(rebuild)) = (mechanism, &diagnosis.rebuild) {
+        return foreign_key_actions(diagnosis, rebuild, *is_dropped);
+    }
+    match (&loss.kind, mechanism) {
+        (LossKind::Table | LossKind::Column, _) => {
+            Explanation::new("destructive", "what is in it is gone for good", "")
+        }
+        (kind, Some(Mechanism::Explicit)) if kind.is_all_rows() && loss.is_rebuilt => Explanation::new(
+            "destructive",
+            format!("{table} is dropped and made anew, and nothing is copied"),
+            format!("INSERT INTO the new table SELECT from the old one before DROP TABLE {table}"),
+        ),
+        (LossKind::Rows { .. }, Some(Mechanism::Explicit)) => {
+            Explanation::new("destructive", "the rows are gone for good", "")
+        }
+        (LossKind::Rows { .. }, Some(Mechanism::Copy)) => Explanation::new(
+            "undeclared-loss",
+            "the copy leaves rows out: by a join, a WHERE, OR IGNORE or OR REPLACE",
+            "copy with a plain SELECT of the old table, and look up the rest in subqueries",
+        ),
+        (LossKind::Moved { .. }, _) => Explanation::new(
+            "values-moved",
+            "INSERT .. SELECT goes by the order of columns, not by their names",
+            "name the columns on both sides: INSERT INTO new(a, b) SELECT a, b FROM old",
+        ),
+        (LossKind::Renumbered, _) => Explanation::new(
+            "undeclared-loss",
+            "whatever refers to a row by its key finds another one, or none",
+            "copy the key along with the other columns",
+        ),
+        (LossKind::Multiplied, _) => Explanation::new(
+            "undeclared-loss",
+            "the copy joins a table that has several rows for one of these",
+            "look the value up in a subquery instead of a join",
+        ),
+        (LossKind::Sequence { .. }, _) => Explanation::new(
+            "rebuild-loses-objects",
+            "numbers of deleted rows are handed out again, and whoever remembers one takes the new row for it",
+            format!(
+                "after the rename: UPDATE sqlite_sequence SET seq = <the old seq> WHERE name = '{}', read before the DROP into a temporary table",
+                loss.table
+            ),
+        ),
+        (LossKind::Values { to_null: false, .. }, _) => Explanation::new(
+            "undeclared-loss",
+            "what was there cannot be told from what is there now",
+            "a mapping that loses nothing, as of names to numbers or of bytes to hex, looks like this too",
+        ),
+        _ => Explanation::new("undeclared-loss", "what was there cannot be told from what is there now", ""),
+    }
+}
+
+fn foreign_key_actions(diagnosis: &LossDiagnosis<'_>, rebuild: &Rebuild, is_dropped: bool) -> Explanation {
+    let table = plain_name(&diagnosis.loss.table);
+    let parent = plain_name(&rebuild.dropped);
+    let action = match diagnosis.loss.kind {
+        LossKind::Rows { .. } => "ON DELETE CASCADE",
+        _ => "ON DELETE SET NULL",
+    };
+    let how = match is_dropped {
+        true if rebuild.is_of_itself() => {
+            format!(
+                "DROP TABLE {parent} deletes its rows first, and {action} of the new table, which refers to it, acts on each"
+            )
+        }
+        true => format!("DROP TABLE {parent} deletes its rows first, and {action} of {table} acts on each of them"),
+        false => format!("DELETE FROM {parent} fires {action} of {table}"),
+    };
+    let ignored = match diagnosis.has_ignored_pragma {
+        true => "\nPRAGMA foreign_keys does nothing here: SQLite ignores it within a transaction",
+        false => "",
+    };
+    let code = if is_dropped { "rebuild-fires-fk-actions" } else { "undeclared-loss" };
+    Explanation::new(code, format!("{how}{ignored}"), safe_rebuild(rebuild))
+}

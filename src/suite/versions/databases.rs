@@ -1,0 +1,152 @@
+//! Databases at each version of a history, with nothing in them but what the migrations put there.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use once_cell::sync::OnceCell;
+use rusqlite::Connection;
+
+use super::state::{SchemaText, VersionState};
+use crate::db::{Image, Scratch, Workshop};
+use crate::error::Result;
+use crate::migrations::{Migration, Migrations};
+use crate::schema::Schema;
+use crate::suite::rows::contents::Contents;
+use crate::suite::rows::fill::RowPlan;
+use crate::suite::rows::json::JsonColumn;
+use crate::suite::statements::effects::{StatementEffect, statement_effects};
+
+/// A history, and the databases that its migrations make.
+pub(crate) struct VersionedDatabases {
+    pub(crate) history: Migrations,
+    pub(crate) workshop: Workshop,
+    pub(crate) plan: RowPlan,
+    /// The first step that meets databases with rows in the field.
+    pub(crate) first: usize,
+    empty: Mutex<Vec<Empty>>,
+    effects: Vec<OnceCell<Vec<StatementEffect>>>,
+}
+
+/// A database with nothing in it but what its migrations put there.
+struct Empty {
+    image: Image,
+    schema_text: SchemaText,
+}
+
+impl Empty {
+    fn of(database: Scratch) -> Result<Empty> {
+        Ok(Empty { schema_text: SchemaText::read(&database)?, image: database.image()? })
+    }
+}
+
+impl VersionedDatabases {
+    pub(crate) fn new(history: Migrations, workshop: Workshop, plan: RowPlan, first: usize) -> VersionedDatabases {
+        let statements = || history.iter().flat_map(Migration::statements);
+        let json = statements().flat_map(|statement| JsonColumn::read(statement.text)).collect();
+        let plan = RowPlan { json, ledger: history.ledger_table(), ..plan };
+        let effects = history.iter().map(|_| OnceCell::new()).collect();
+        VersionedDatabases { history, workshop, plan, first, empty: Mutex::default(), effects }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.history.len()
+    }
+
+    pub(crate) fn migration(&self, step: usize) -> &Migration {
+        // An index comes from `0..len()`.
+        self.history.iter().nth(step).unwrap_or_else(|| unreachable!("step {step} of {}", self.len()))
+    }
+
+    /// Returns true if the runner puts a transaction around this migration.
+    pub(crate) fn is_wrapped(&self, step: usize) -> bool {
+        self.history.is_wrapped(self.migration(step))
+    }
+
+    pub(crate) fn effects(&self, step: usize) -> &[StatementEffect] {
+        self.effects[step].get_or_init(|| statement_effects(&self.migration(step).statements()))
+    }
+
+    /// Returns the version of a database to which this many migrations are applied.
+    pub(crate) fn version(&self, count: usize) -> i64 {
+        match count.checked_sub(1) {
+            Some(last) => self.migration(last).version(),
+            None => self.history.base(),
+        }
+    }
+
+    /// Applies one migration.
+    pub(crate) fn migrate(&self, database: &mut Connection, step: usize) -> Result<()> {
+        self.history.up_from(database, self.version(step), self.version(step + 1)).map(drop)
+    }
+
+    /// Returns the state that a migration makes of a database, or nothing if it refuses it.
+    pub(crate) fn migrated(&self, before: &VersionState, step: usize) -> Result<Option<VersionState>> {
+        let mut database = self.open(&before.image)?;
+        if self.migrate(&mut database, step).is_err() {
+            return Ok(None);
+        }
+        before.followed_by(database).map(Some)
+    }
+
+    pub(crate) fn open(&self, image: &Image) -> Result<Scratch> {
+        self.workshop.over(image.clone())
+    }
+
+    /// Opens a database to which this many migrations are applied, with nothing in it but what they put there.
+    pub(crate) fn empty(&self, count: usize) -> Result<Scratch> {
+        let mut images = self.images();
+        self.build(&mut images, count)?;
+        self.open(&images[count].image)
+    }
+
+    /// Returns true if a database has the schema text of an empty one with this many migrations. If it has not, the
+    /// schemas may still be the same.
+    pub(crate) fn has_text_of_empty(&self, count: usize, state: &VersionState) -> Result<bool> {
+        let mut images = self.images();
+        self.build(&mut images, count)?;
+        Ok(images[count].schema_text == state.schema_text)
+    }
+
+    /// Returns how many migrations apply to an empty database: all of them, where nothing is wrong.
+    pub(crate) fn applicable(&self) -> usize {
+        let mut images = self.images();
+        let _ = self.build(&mut images, self.len());
+        images.len().saturating_sub(1)
+    }
+
+    /// Returns how many migrations a database has, by its schema, or nothing if it has the schema of no version.
+    pub(crate) fn applied_to(&self, schema: &Schema) -> Result<Option<usize>> {
+        for count in (0..=self.applicable()).rev() {
+            if Schema::read(&*self.empty(count)?)?.diff(schema).is_empty() {
+                return Ok(Some(count));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the rows of a database.
+    pub(crate) fn rows(&self, state: &VersionState) -> Result<Contents> {
+        self.rows_in(&*self.open(&state.image)?)
+    }
+
+    /// Reads the rows on a connection.
+    pub(crate) fn rows_in(&self, database: &Connection) -> Result<Contents> {
+        Contents::read(database, self.plan.ledger)
+    }
+
+    fn images(&self) -> MutexGuard<'_, Vec<Empty>> {
+        self.empty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn build(&self, images: &mut Vec<Empty>, count: usize) -> Result<()> {
+        if images.is_empty() {
+            images.push(Empty::of(self.workshop.empty()?)?);
+        }
+        while images.len() <= count {
+            let step = images.len() - 1;
+            let mut database = self.open(&images[step].image)?;
+            self.migrate(&mut database, step)?;
+            images.push(Empty::of(database)?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! The databases of a history: an empty one at each version, and one that is upgraded from version to version with rows in
+//! it.
+//!
+//! The upgrade run is what happens to a database in the field: at each version it gets rows in every table that is new or
+//! was changed, and is migrated one step with the rows of all versions before. So it has rows as old as each version, at
+//! the cost of one pass. Where a step refuses the rows, the run goes on with plain rows; where it refuses those too, the
+//! run starts again at the next version.
+
+pub(crate) mod databases;
+pub(crate) mod release_databases;
+pub(crate) mod state;
+pub(crate) mod upgrade_run;
