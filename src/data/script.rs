@@ -6,8 +6,7 @@ use rusqlite::{Connection, Statement};
 
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Result};
-use crate::schema::bench::names;
-use crate::sql::plain_name;
+use crate::sql::{plain_name, plain_names};
 
 /// A table and those of its columns that are given.
 #[derive(Debug)]
@@ -48,7 +47,7 @@ impl Target {
         // ABORT overrules what the table says of conflicts: a row that replaces another would be one row less.
         format!(
             "INSERT OR ABORT INTO main.{name}({}) VALUES ({places})",
-            names(self.columns.iter().map(String::as_str))
+            plain_names(self.columns.iter().map(String::as_str))
         )
     }
 
@@ -58,7 +57,7 @@ impl Target {
         if self.columns.is_empty() {
             return format!("INSERT INTO {name} DEFAULT VALUES");
         }
-        let columns = names(self.columns.iter().map(String::as_str));
+        let columns = plain_names(self.columns.iter().map(String::as_str));
         let values: Vec<String> = values.iter().map(ValueBuf::sql_literal).collect();
         format!("INSERT INTO {name}({columns}) VALUES ({})", values.join(", "))
     }

@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 
 use crate::error::{Error, Result};
-use crate::schema::bench::{Bench, Declared, Triggers};
+use crate::schema::entries::{SchemaEntry, is_internal};
+use crate::schema::schema_copy::{SchemaCopy, Triggers};
 use crate::schema::{StatisticsRows, VirtualTable};
 use crate::sql::quote_identifier;
 
@@ -83,7 +84,7 @@ impl Catalog {
 
     /// An empty copy of the main database, set up as it was and with its statistics: SQLite plans there as it does here. All
     /// that is tried on it stays in one transaction.
-    pub(super) fn bench(&self) -> Result<Bench> {
+    pub(super) fn bench(&self) -> Result<SchemaCopy> {
         let bench = self.bench_without_statistics()?;
         if !self.statistics.is_empty() {
             self.statistics.load(&bench.connection).map_err(|error| Error::sqlite("the statistics", error))?;
@@ -92,9 +93,9 @@ impl Catalog {
     }
 
     /// An empty copy of the main database, set up as it was.
-    pub(super) fn bench_without_statistics(&self) -> Result<Bench> {
-        let declared: Vec<Declared> = self.objects.iter().filter_map(Object::declared).collect();
-        let bench = Bench::of(&declared, Triggers::Copied)?;
+    pub(super) fn bench_without_statistics(&self) -> Result<SchemaCopy> {
+        let declared: Vec<SchemaEntry> = self.objects.iter().filter_map(Object::declared).collect();
+        let bench = SchemaCopy::of(&declared, Triggers::Copied)?;
         let Settings { foreign_keys, automatic_index, recursive_triggers, exact_like } = self.settings;
         let set = format!(
             "PRAGMA foreign_keys = {foreign_keys}; PRAGMA automatic_index = {automatic_index};
@@ -142,7 +143,7 @@ impl Catalog {
 }
 
 /// An empty copy of the main database of a connection, set up as it is and with its statistics.
-pub(crate) fn empty_copy_of(connection: &Connection) -> Result<Bench> {
+pub(crate) fn empty_copy_of(connection: &Connection) -> Result<SchemaCopy> {
     let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("to read the schema", error))?;
     catalog.bench()
 }
@@ -167,10 +168,13 @@ impl Settings {
 
 impl Object {
     /// For an empty copy. What SQLite makes by itself is not declared.
-    fn declared(&self) -> Option<Declared> {
-        let own = self.name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"));
-        let sql = self.sql.as_deref().filter(|_| self.database == 0 && !own)?;
-        Some(Declared::new(&self.kind, &self.name, &self.table, sql))
+    fn declared(&self) -> Option<SchemaEntry> {
+        (self.database == 0 && !is_internal(&self.name)).then(|| SchemaEntry {
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            table: self.table.clone(),
+            sql: self.sql.clone(),
+        })
     }
 
     /// The module of a virtual table.

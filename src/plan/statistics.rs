@@ -11,7 +11,7 @@ use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::count;
 use crate::schema::StatisticsRows;
-use crate::schema::bench::Bench;
+use crate::schema::schema_copy::SchemaCopy;
 
 /// Statistics of fewer rows than this are those of a fixture. By numbers of rows alone SQLite 3.46 and 3.54 scan for a list
 /// of ten values below 36 rows, and for one value that half of the rows share below 40 (3.46) or 9 (3.54); what else they
@@ -153,7 +153,7 @@ impl Plan {
 const PLAN_OTHERWISE: &str = "keep ANALYZE and PRAGMA optimize away from the test's database (DELETE FROM sqlite_stat1, then open it again), or plan under production's: Template::stats";
 
 /// An empty copy of the schema without statistics, on which `sql` can be prepared.
-pub(super) fn empty_copy(catalog: &Catalog, sql: &str) -> Result<Bench> {
+pub(super) fn empty_copy(catalog: &Catalog, sql: &str) -> Result<SchemaCopy> {
     let bench = catalog.bench_without_statistics()?;
     bench.prepare(sql).map_err(|message| {
         Error::new(

@@ -9,13 +9,14 @@
 //!
 //! Names are compared as SQLite compares them: ASCII letters match in either case.
 
-pub(crate) mod bench;
 mod canonical;
 pub(crate) mod declaration;
 mod diff;
+pub(crate) mod entries;
 mod read;
 pub(crate) mod references;
 mod runner_ledgers;
+pub(crate) mod schema_copy;
 mod shape;
 mod statistics;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Statement, params};
 
+use super::entries::{SchemaEntry, entries, is_internal, text};
 use super::text::{self, KeyText, TableText};
 use super::{
     Affinity, Column, ForeignKey, ForeignKeyAction, Generated, Index, IndexedColumn, IndexedExpr, Key, Schema, Table,
@@ -24,14 +25,6 @@ struct Reader<'c> {
     indexes: Statement<'c>,
     terms: Statement<'c>,
     foreign_keys: Statement<'c>,
-}
-
-/// A row of sqlite_schema.
-struct Entry {
-    kind: String,
-    name: String,
-    table: String,
-    sql: String,
 }
 
 /// A row of `PRAGMA table_list`.
@@ -77,10 +70,7 @@ impl<'c> Reader<'c> {
         let mut snapshot = first.raw_query();
         snapshot.next()?;
 
-        let entries =
-            all(&mut connection.prepare("SELECT type, name, tbl_name, sql FROM main.sqlite_master")?, "", |row| {
-                Ok(Entry { kind: text(row, 0)?, name: text(row, 1)?, table: text(row, 2)?, sql: text(row, 3)? })
-            })?;
+        let entries = entries(connection)?;
         let listed = all(
             &mut connection.prepare("SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")?,
             "",
@@ -110,27 +100,33 @@ impl<'c> Reader<'c> {
         Ok(schema)
     }
 
-    fn view(&mut self, entry: &Entry, entries: &[Entry]) -> Result<View, Refused> {
+    fn view(&mut self, entry: &SchemaEntry, entries: &[SchemaEntry]) -> Result<View, Refused> {
         let columns = unless_unresolved(all(&mut self.columns, &entry.name, |row| text(row, 0)))?;
         Ok(View {
             name: entry.name.clone().into(),
             columns: columns.filter(|columns| !columns.is_empty()).map(|all| all.into_iter().map(Name::from).collect()),
             triggers: triggers(entry, entries),
-            sql: entry.sql.clone(),
+            sql: entry.sql.clone().unwrap_or_default(),
         })
     }
 
-    fn table(&mut self, entry: &Entry, listed: Option<&Listed>, entries: &[Entry]) -> Result<Table, Refused> {
+    fn table(
+        &mut self,
+        entry: &SchemaEntry,
+        listed: Option<&Listed>,
+        entries: &[SchemaEntry],
+    ) -> Result<Table, Refused> {
         let kind = match listed.map(|listed| listed.kind.as_str()) {
             Some("virtual") => {
-                let (module, arguments) = text::virtual_table(&entry.sql);
+                let (module, arguments) = text::virtual_table(entry.sql.as_deref().unwrap_or_default());
                 TableKind::Virtual { module, arguments }
             }
             Some("shadow") => TableKind::Shadow { of: None },
             _ => TableKind::Ordinary,
         };
         let is_virtual = matches!(kind, TableKind::Virtual { .. });
-        let written = if is_virtual { TableText::default() } else { text::table(&entry.sql) };
+        let written =
+            if is_virtual { TableText::default() } else { text::table(entry.sql.as_deref().unwrap_or_default()) };
         let strict = listed.is_some_and(|listed| listed.strict);
         let without_rowid = listed.is_some_and(|listed| listed.without_rowid);
 
@@ -183,7 +179,7 @@ impl<'c> Reader<'c> {
             foreign_keys,
             indexes: indexes(&listings, entries),
             triggers: triggers(entry, entries),
-            sql: entry.sql.clone(),
+            sql: entry.sql.clone().unwrap_or_default(),
             checks: written.checks,
         })
     }
@@ -248,14 +244,6 @@ fn all<T>(
     Ok(found)
 }
 
-/// Names and texts need not be UTF-8 in a database; nothing is refused for that.
-fn text(row: &Row<'_>, column: usize) -> Result<String, Refused> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        _ => String::new(),
-    })
-}
-
 /// `None` where SQLite cannot say because something that the object needs is not there (SQLITE_ERROR). Interrupts, locks
 /// and broken files are errors as ever.
 fn unless_unresolved<T>(result: Result<T, Refused>) -> Result<Option<T>, Refused> {
@@ -264,10 +252,6 @@ fn unless_unresolved<T>(result: Result<T, Refused>) -> Result<Option<T>, Refused
         Err(error) if Refusal::of(&error).is_some_and(|refusal| refusal.code & 0xff == 1) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn is_internal(name: &str) -> bool {
-    name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"))
 }
 
 fn same(one: &str, two: &str) -> bool {
@@ -388,11 +372,11 @@ fn key(terms: Vec<IndexedColumn>, written: &TableText, may_be: impl Fn(&KeyText)
     }
 }
 
-fn indexes(listings: &[Listing], entries: &[Entry]) -> Vec<Index> {
+fn indexes(listings: &[Listing], entries: &[SchemaEntry]) -> Vec<Index> {
     let mut indexes = Vec::new();
     for listing in listings.iter().filter(|listing| listing.origin == "c") {
         let entry = entries.iter().find(|entry| entry.kind == "index" && entry.name == listing.name);
-        let sql = entry.map(|entry| entry.sql.clone()).unwrap_or_default();
+        let sql = entry.and_then(|entry| entry.sql.clone()).unwrap_or_default();
         let written = text::index(&sql);
         let mut terms = listing.terms.clone();
         for (term, text) in terms.iter_mut().zip(&written.terms) {
@@ -412,12 +396,12 @@ fn indexes(listings: &[Listing], entries: &[Entry]) -> Vec<Index> {
     indexes
 }
 
-fn triggers(of: &Entry, entries: &[Entry]) -> Vec<Trigger> {
-    let its = |entry: &&Entry| entry.kind == "trigger" && same(&entry.table, &of.name);
+fn triggers(of: &SchemaEntry, entries: &[SchemaEntry]) -> Vec<Trigger> {
+    let its = |entry: &&SchemaEntry| entry.kind == "trigger" && same(&entry.table, &of.name);
     let mut triggers: Vec<Trigger> = entries
         .iter()
         .filter(its)
-        .map(|entry| Trigger { name: entry.name.clone().into(), sql: entry.sql.clone() })
+        .map(|entry| Trigger { name: entry.name.clone().into(), sql: entry.sql.clone().unwrap_or_default() })
         .collect();
     triggers.sort_by_cached_key(|trigger| trigger.name.to_ascii_lowercase());
     triggers

@@ -18,7 +18,7 @@ pub(crate) use cursor::{Cursor, between_commas, end_of, outside, start_of};
 pub use name::Name;
 #[allow(unused_imports, reason = "each area takes it over in its own commit")]
 pub(crate) use name::{listed, same_name};
-pub(crate) use normal::{Names, normal, plain_name};
+pub(crate) use normal::{Names, normal, plain_name, plain_names};
 pub(crate) use query::is_ordered;
 #[cfg(feature = "snapshots")]
 pub(crate) use query::on_one_line;

@@ -42,6 +42,11 @@ pub(crate) fn plain_name(name: &str) -> String {
     }
 }
 
+/// Returns names as SQL, with commas between them.
+pub(crate) fn plain_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(plain_name).collect::<Vec<_>>().join(", ")
+}
+
 /// Words that are never a name without quotes.
 #[rustfmt::skip]
 const RESERVED: [&str; 61] = [

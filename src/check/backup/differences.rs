@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use crate::check::integrity::shown_value;
-use crate::check::state::{
-    RowChange, SchemaEntry, Snapshot, TableDiff, TableSet, compare, header_numbers, schema_entries,
-};
+use crate::check::state::{RowChange, Snapshot, TableDiff, TableSet, compare, header_numbers, schema_entries};
 use crate::error::Result;
+use crate::schema::entries::SchemaEntry;
 
 /// How many differences of a table are searched for an example.
 const KEPT_ROWS: usize = 1000;

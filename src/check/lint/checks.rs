@@ -2,16 +2,17 @@
 
 use rusqlite::types::Value;
 
-use super::{Found, Ground, is_nullable, object};
-use crate::schema::bench::Bench;
+use super::finding::LintFinding;
+use super::input::{LintInput, is_nullable, object};
+use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Affinity, Check, Column, Table};
 use crate::sql::{TokenKind, plain_name, quote_identifier, tokens};
 
-pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
-    for table in ground.tables() {
+pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
+    for table in input.tables() {
         for check in &table.checks {
-            undecided(ground, table, check, found);
-            null_beside_default(ground, table, check, found);
+            undecided(input, table, check, found);
+            null_beside_default(input, table, check, found);
         }
     }
 }
@@ -27,7 +28,7 @@ pub(super) enum Verdict {
 }
 
 /// Evaluates an expression on a row, given as names and values.
-pub(super) fn evaluate(bench: &Bench, expression: &str, row: &[(&str, Value)]) -> Verdict {
+pub(super) fn evaluate(copy: &SchemaCopy, expression: &str, row: &[(&str, Value)]) -> Verdict {
     let named = |(index, (name, _)): (usize, &(&str, Value))| format!("?{} AS {}", index + 1, quote_identifier(name));
     let columns: Vec<String> = row.iter().enumerate().map(named).collect();
     let values: Vec<Value> = row.iter().map(|(_, value)| value.clone()).collect();
@@ -36,7 +37,7 @@ pub(super) fn evaluate(bench: &Bench, expression: &str, row: &[(&str, Value)]) -
         "SELECT CASE WHEN ({expression}\n) IS NULL THEN 2 WHEN ({expression}\n) THEN 1 ELSE 0 END FROM (SELECT {})",
         columns.join(", ")
     );
-    match bench.value::<i64>(&sql, &values) {
+    match copy.value::<i64>(&sql, &values) {
         Some(0) => Verdict::False,
         Some(1) => Verdict::True,
         Some(2) => Verdict::Null,
@@ -66,7 +67,7 @@ fn samples(column: &Column) -> Vec<Value> {
 
 /// A CHECK that is NULL for a row without any NULL: a comparison with NULL, a function that gives NULL for what it cannot
 /// read (`date(day) = day`), a CASE without ELSE. The row passes though nothing about it was found to be right.
-fn undecided(ground: &Ground, table: &Table, check: &Check, found: &mut Vec<Found>) {
+fn undecided(input: &LintInput, table: &Table, check: &Check, found: &mut Vec<LintFinding>) {
     let columns = named_columns(table, &check.expression);
     if columns.is_empty() || columns.iter().any(|column| column.generated.is_some()) {
         return;
@@ -76,10 +77,10 @@ fn undecided(ground: &Ground, table: &Table, check: &Check, found: &mut Vec<Foun
             let samples = samples(column);
             samples[*sample % samples.len()].clone()
         });
-        evaluate(&ground.bench, &check.expression, &row) == Verdict::Null
+        evaluate(&input.copy, &check.expression, &row) == Verdict::Null
             && table.checks.iter().all(|other| {
                 let related = named_columns(table, &other.expression).iter().any(|column| columns.contains(column));
-                !related || matches!(evaluate(&ground.bench, &other.expression, &row), Verdict::True | Verdict::Null)
+                !related || matches!(evaluate(&input.copy, &other.expression, &row), Verdict::True | Verdict::Null)
             })
     };
     let Some(sample) = (0..3).find(passes) else { return };
@@ -100,14 +101,14 @@ fn undecided(ground: &Ground, table: &Table, check: &Check, found: &mut Vec<Foun
     let decided = format!("{nulls}({}) IS TRUE", check.expression.trim());
     let cost = "a CHECK refuses a row only where it is false: where it is NULL, anything passes";
     found.push(
-        Found::new("check-passes-null", object, what, cost)
+        LintFinding::new("check-passes-null", object, what, cost)
             .rebuild(table, |sql| sql.replace(check.expression.trim(), &decided)),
     );
 }
 
 /// A column that may be NULL although its DEFAULT says that there is always a value, with a CHECK that NULL passes.
 /// Without a DEFAULT, NULL is taken for "not given", and nothing is said.
-fn null_beside_default(ground: &Ground, table: &Table, check: &Check, found: &mut Vec<Found>) {
+fn null_beside_default(input: &LintInput, table: &Table, check: &Check, found: &mut Vec<LintFinding>) {
     let columns = named_columns(table, &check.expression);
     let [column] = columns.as_slice() else { return };
     let has_default = column.default.as_ref().is_some_and(|default| !default.trim().eq_ignore_ascii_case("NULL"));
@@ -115,14 +116,14 @@ fn null_beside_default(ground: &Ground, table: &Table, check: &Check, found: &mu
         return;
     }
     let row = row_of(table, |_| Value::Null);
-    if evaluate(&ground.bench, &check.expression, &row) != Verdict::Null {
+    if evaluate(&input.copy, &check.expression, &row) != Verdict::Null {
         return;
     }
     let object = object(table, [column.name.as_str()]);
     let what = format!("CHECK ({}) does not keep NULL out of {object}", check.expression.trim());
     let cost = "the DEFAULT fills the column only where an INSERT leaves it out; an explicit NULL passes the CHECK, for which it is neither true nor false";
     found.push(
-        Found::new("check-passes-null", object, what, cost)
+        LintFinding::new("check-passes-null", object, what, cost)
             .rebuild(table, |sql| sql.constrain(&column.name, "NOT NULL")),
     );
 }
@@ -149,7 +150,7 @@ fn shown(value: &Value) -> String {
 }
 
 /// Whether the CHECKs of a column leave it at most two values, as far as the values that they name and a few others show.
-pub(super) fn is_two_valued(ground: &Ground, table: &Table, column: &Column) -> bool {
+pub(super) fn is_two_valued(input: &LintInput, table: &Table, column: &Column) -> bool {
     table.checks.iter().any(|check| {
         let columns = named_columns(table, &check.expression);
         if columns.len() != 1 || !columns[0].name.eq_ignore_ascii_case(&column.name) {
@@ -158,7 +159,7 @@ pub(super) fn is_two_valued(ground: &Ground, table: &Table, column: &Column) -> 
         let mut accepted = 0;
         for value in candidates(column, &check.expression) {
             let row = [(column.name.as_str(), value)];
-            match evaluate(&ground.bench, &check.expression, &row) {
+            match evaluate(&input.copy, &check.expression, &row) {
                 Verdict::True | Verdict::Null => accepted += 1,
                 Verdict::False => {}
                 Verdict::Unknown => return false,

@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::checks;
+use super::finding::LintFinding;
+use super::input::{LintInput, object};
 use super::references::is_reference;
-use super::{Found, Ground, object};
 use crate::schema::references::{class, typed};
 use crate::schema::{Affinity, Column, Table, is_column};
 
-pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
-    for table in ground.tables() {
+pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
+    for table in input.tables() {
         if !table.strict {
             affinity_surprise(table, found);
             not_strict(table, found);
         }
         blob_in_hot_table(table, found);
     }
-    same_name(ground, found);
+    same_name(input, found);
 }
 
 /// What a declared type says, where SQLite does something else.
@@ -79,13 +80,13 @@ fn is_integer(word: &str) -> bool {
         && matches!(rest, "" | "EGER" | "EGERS" | "S")
 }
 
-fn affinity_surprise(table: &Table, found: &mut Vec<Found>) {
+fn affinity_surprise(table: &Table, found: &mut Vec<LintFinding>) {
     for column in &table.columns {
         let Some(told) = promise(table, column) else { continue };
         let object = object(table, [column.name.as_str()]);
         let what = format!("{object} is declared {}, as if it held {}", typed(column), told.expected);
         // The table is rebuilt once for all of them.
-        found.push(Found::new("affinity-surprise", object, what, told.instead).rebuild(table, |mut sql| {
+        found.push(LintFinding::new("affinity-surprise", object, what, told.instead).rebuild(table, |mut sql| {
             for column in &table.columns {
                 if let Some(told) = promise(table, column) {
                     sql = sql.retype(&column.name, told.better)?;
@@ -96,11 +97,11 @@ fn affinity_surprise(table: &Table, found: &mut Vec<Found>) {
     }
 }
 
-fn not_strict(table: &Table, found: &mut Vec<Found>) {
+fn not_strict(table: &Table, found: &mut Vec<LintFinding>) {
     let what = format!("{} is not STRICT", table.name);
     let cost =
         "any column takes a value of any type: a text in an INTEGER column is stored as a text, and found by nobody";
-    found.push(Found::new("not-strict", &table.name, what, cost).rebuild(table, |mut sql| {
+    found.push(LintFinding::new("not-strict", &table.name, what, cost).rebuild(table, |mut sql| {
         for column in &table.columns {
             let strict = strict_type(table, column);
             if !column.declared_type.eq_ignore_ascii_case(strict) {
@@ -136,14 +137,14 @@ fn is_telling(name: &str) -> bool {
     ["_id", "_at", "_on", "_uuid"].iter().any(|end| name.len() > end.len() && name.ends_with(end))
 }
 
-fn same_name(ground: &Ground, found: &mut Vec<Found>) {
+fn same_name(input: &LintInput, found: &mut Vec<LintFinding>) {
     let mut by_name: BTreeMap<String, Vec<(&Table, &Column)>> = BTreeMap::new();
-    for table in ground.tables() {
+    for table in input.tables() {
         // What is declared as something that SQLite does not know is a finding already, and tells little about the values.
-        let is_judged = |column: &&Column| {
+        let is_linted = |column: &&Column| {
             is_telling(&column.name) && column.affinity != Affinity::Any && promise(table, column).is_none()
         };
-        for column in table.columns.iter().filter(is_judged) {
+        for column in table.columns.iter().filter(is_linted) {
             by_name.entry(column.name.to_ascii_lowercase()).or_default().push((table, column));
         }
     }
@@ -159,7 +160,7 @@ fn same_name(ground: &Ground, found: &mut Vec<Found>) {
                 format!("{object} is {}, and {}.{} is {}", typed(column), usual_table.name, usual.name, typed(usual));
             let cost = "the same name promises the same values: a comparison of the two converts one of them or finds nothing, and may use no index";
             found.push(
-                Found::new("same-name-different-type", object, what, cost)
+                LintFinding::new("same-name-different-type", object, what, cost)
                     .rebuild(table, |sql| sql.retype(&column.name, &usual.declared_type)),
             );
         }
@@ -168,7 +169,7 @@ fn same_name(ground: &Ground, found: &mut Vec<Found>) {
 
 /// A BLOB of any length stands before many smaller columns: the row continues on overflow pages, and whoever reads one of
 /// the columns behind follows the whole chain. A CHECK of its length, an index or a reference tells that it is short.
-fn blob_in_hot_table(table: &Table, found: &mut Vec<Found>) {
+fn blob_in_hot_table(table: &Table, found: &mut Vec<LintFinding>) {
     if table.columns.len() < 10 || table.without_rowid {
         return;
     }
@@ -196,7 +197,7 @@ fn blob_in_hot_table(table: &Table, found: &mut Vec<Found>) {
     let cost = "SQLite reads a row from its start: to get at a column behind a long value, it follows the overflow pages of that value";
     let large: Vec<&str> =
         table.columns.iter().filter(|column| is_large(column)).map(|column| column.name.as_str()).collect();
-    found.push(Found::new("blob-in-hot-table", object, what, cost).rebuild(table, |sql| sql.move_last(&large)));
+    found.push(LintFinding::new("blob-in-hot-table", object, what, cost).rebuild(table, |sql| sql.move_last(&large)));
 }
 
 /// Whether a BLOB is likely to be long. Most are keys and hashes of 32 bytes, and nothing but the name tells the two apart

@@ -1,19 +1,21 @@
 //! Indexes that cost every write and help no query.
 
-use super::{Found, Ground, checks};
-use crate::schema::bench::Bench;
+use super::checks;
+use super::finding::LintFinding;
+use super::input::LintInput;
 use crate::schema::references::column_names;
+use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Affinity, Column, Index, IndexedColumn, IndexedExpr, Table};
 use crate::sql::plain_name;
 
-pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
-    for table in ground.tables() {
+pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
+    for table in input.tables() {
         for index in &table.indexes {
             // One reason to drop an index is enough.
             let redundant = duplicate(table, index).or_else(|| shadows(table, index)).or_else(|| prefix(table, index));
             found.extend(redundant);
-            found.extend(low_value(ground, table, index));
-            found.extend(unusable(ground, table, index));
+            found.extend(low_value(input, table, index));
+            found.extend(unusable(input, table, index));
         }
     }
 }
@@ -56,7 +58,7 @@ fn same_rows(one: &Index, two: &Index) -> bool {
 
 const WRITES: &str = "every insert, every delete and many updates write it, the file and the cache hold it, and no query is faster for it";
 
-fn duplicate(table: &Table, index: &Index) -> Option<Found> {
+fn duplicate(table: &Table, index: &Index) -> Option<LintFinding> {
     let same = |other: &&Index| {
         starts_with(&other.terms, &index.terms) && other.terms.len() == index.terms.len() && same_rows(index, other)
     };
@@ -68,10 +70,10 @@ fn duplicate(table: &Table, index: &Index) -> Option<Found> {
     };
     let other = table.indexes.iter().filter(|other| other.name != index.name).filter(same).find(goes)?;
     let what = format!("{} on {} is the same as {}", index.name, table.name, other.name);
-    Some(Found::new("index-duplicate", &index.name, what, WRITES).on(table).sql(drop_it(index)))
+    Some(LintFinding::new("index-duplicate", &index.name, what, WRITES).on(table).sql(drop_it(index)))
 }
 
-fn prefix(table: &Table, index: &Index) -> Option<Found> {
+fn prefix(table: &Table, index: &Index) -> Option<LintFinding> {
     if index.unique || index.partial.is_some() {
         return None;
     }
@@ -89,10 +91,10 @@ fn prefix(table: &Table, index: &Index) -> Option<Found> {
         );
     let other = others.next()?;
     let what = format!("{} on {} is the beginning of {other}", index.name, table.name);
-    Some(Found::new("index-prefix-redundant", &index.name, what, WRITES).on(table).sql(drop_it(index)))
+    Some(LintFinding::new("index-prefix-redundant", &index.name, what, WRITES).on(table).sql(drop_it(index)))
 }
 
-fn shadows(table: &Table, index: &Index) -> Option<Found> {
+fn shadows(table: &Table, index: &Index) -> Option<LintFinding> {
     if index.partial.is_some() {
         return None;
     }
@@ -113,7 +115,7 @@ fn shadows(table: &Table, index: &Index) -> Option<Found> {
     };
     let columns = column_names(&index.terms).join(", ");
     let what = format!("{} on {} indexes what {constraint} ({columns}) has an index for", index.name, table.name);
-    Some(Found::new("index-shadows-unique", &index.name, what, WRITES).on(table).sql(drop_it(index)))
+    Some(LintFinding::new("index-shadows-unique", &index.name, what, WRITES).on(table).sql(drop_it(index)))
 }
 
 /// The only column of an index, if that is what it is.
@@ -124,23 +126,23 @@ fn only_column<'a>(table: &'a Table, index: &Index) -> Option<&'a Column> {
     }
 }
 
-fn low_value(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
+fn low_value(input: &LintInput, table: &Table, index: &Index) -> Option<LintFinding> {
     if index.unique || index.partial.is_some() {
         return None;
     }
     let column = only_column(table, index)?;
     let declared = ["BOOL", "BOOLEAN"].iter().any(|name| column.declared_type.eq_ignore_ascii_case(name));
-    if !declared && !checks::is_two_valued(ground, table, column) {
+    if !declared && !checks::is_two_valued(input, table, column) {
         return None;
     }
     let what = format!("{} indexes {}.{}, which has two values", index.name, table.name, column.name);
     let cost = "half of the table for each value: reading it through the index is slower than reading the table. If one value is rare, a partial index (WHERE column = value) holds the few rows that are looked for";
-    Some(Found::new("index-low-value", &index.name, what, cost).on(table).sql(drop_it(index)))
+    Some(LintFinding::new("index-low-value", &index.name, what, cost).on(table).sql(drop_it(index)))
 }
 
 /// An index in another collation than its column's, with no other that starts with the column: proved by the plan of the
 /// plainest comparison.
-fn unusable(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
+fn unusable(input: &LintInput, table: &Table, index: &Index) -> Option<LintFinding> {
     let IndexedColumn { what: IndexedExpr::Column(name), collation, .. } = index.terms.first()? else { return None };
     let column = table.column(name)?;
     let textual = matches!(column.affinity, Affinity::Text | Affinity::Blob | Affinity::Any);
@@ -148,8 +150,8 @@ fn unusable(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
         return None;
     }
     let select = format!("SELECT * FROM {} WHERE {} = ?", plain_name(&table.name), plain_name(&column.name));
-    let plan = ground.bench.plan(&select).filter(|_| !ground.bench.is_missing(&table.name))?;
-    if !Bench::scans(&plan, &table.name) {
+    let plan = input.copy.plan(&select).filter(|_| !input.copy.is_missing(&table.name))?;
+    if !SchemaCopy::scans(&plan, &table.name) {
         return None;
     }
     let what = format!(
@@ -160,7 +162,7 @@ fn unusable(ground: &Ground, table: &Table, index: &Index) -> Option<Found> {
     let unique = if index.unique { "UNIQUE " } else { "" };
     let terms: Vec<String> = index.terms.iter().enumerate().map(|(at, term)| again(term, at == 0)).collect();
     Some(
-        Found::new("index-collation-unusable", &index.name, what, cost)
+        LintFinding::new("index-collation-unusable", &index.name, what, cost)
             .on(table)
             .evidence("plan", format!("{select}\n> {}", plan.join("\n")))
             .sql(format!(

@@ -3,23 +3,23 @@
 use rusqlite::types::Value;
 
 use super::checks::{self, Verdict};
-use super::{Found, Ground, is_nullable, object};
-use crate::schema::bench;
+use super::finding::LintFinding;
+use super::input::{LintInput, is_nullable, object};
 use crate::schema::references::column_names;
 use crate::schema::{Affinity, Column, IndexedColumn, IndexedExpr, Table};
-use crate::sql::plain_name;
+use crate::sql::{plain_name, plain_names};
 
-pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
-    for table in ground.tables() {
+pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
+    for table in input.tables() {
         no_primary_key(table, found);
         pk_nullable(table, found);
         int_pk_not_rowid(table, found);
         autoincrement(table, found);
         for key in &table.unique {
-            unique_with_nullable(ground, table, &key.terms, key.name.as_deref(), found);
+            unique_with_nullable(input, table, &key.terms, key.name.as_deref(), found);
         }
         for index in table.indexes.iter().filter(|index| index.unique && index.partial.is_none()) {
-            unique_with_nullable(ground, table, &index.terms, Some(&index.name), found);
+            unique_with_nullable(input, table, &index.terms, Some(&index.name), found);
         }
     }
 }
@@ -28,7 +28,7 @@ fn columns_of<'a>(table: &'a Table, terms: &[IndexedColumn]) -> Vec<&'a Column> 
     column_names(terms).into_iter().filter_map(|name| table.column(name)).collect()
 }
 
-fn no_primary_key(table: &Table, found: &mut Vec<Found>) {
+fn no_primary_key(table: &Table, found: &mut Vec<LintFinding>) {
     let identifies = |terms: &[IndexedColumn]| {
         let columns = columns_of(table, terms);
         columns.len() == terms.len() && columns.iter().all(|column| !is_nullable(table, column))
@@ -42,7 +42,7 @@ fn no_primary_key(table: &Table, found: &mut Vec<Found>) {
     }
     let what = format!("{} has no PRIMARY KEY, and no other key of columns that are NOT NULL", table.name);
     let cost = "two rows can be alike and only the rowid tells them apart, which VACUUM may change when no column declares it; foreign keys, upserts and sync have nothing to refer to";
-    let finding = Found::new("no-primary-key", &table.name, what, cost);
+    let finding = LintFinding::new("no-primary-key", &table.name, what, cost);
     found.push(match table.column("id") {
         None => finding.rebuild(table, |sql| sql.lead_with("id INTEGER PRIMARY KEY")),
         Some(_) => finding.text(format!("rebuild {} with a PRIMARY KEY", table.name)),
@@ -58,7 +58,7 @@ fn lone_integer(table: &Table) -> Option<&Column> {
     }
 }
 
-fn int_pk_not_rowid(table: &Table, found: &mut Vec<Found>) {
+fn int_pk_not_rowid(table: &Table, found: &mut Vec<LintFinding>) {
     let Some(column) = lone_integer(table) else { return };
     let object = object(table, [column.name.as_str()]);
     let declared = match column.declared_type.eq_ignore_ascii_case("INTEGER") {
@@ -68,12 +68,12 @@ fn int_pk_not_rowid(table: &Table, found: &mut Vec<Found>) {
     let what = format!("{object} is {declared}, which is not the rowid: only INTEGER PRIMARY KEY is");
     let cost = "every row has a hidden rowid beside the key and a second b-tree from the one to the other; no id is given to an insert without one, which leaves NULL";
     found.push(
-        Found::new("int-pk-not-rowid", object, what, cost)
+        LintFinding::new("int-pk-not-rowid", object, what, cost)
             .rebuild(table, |sql| sql.retype(&column.name, "INTEGER")?.without(&column.name, "DESC")),
     );
 }
 
-fn pk_nullable(table: &Table, found: &mut Vec<Found>) {
+fn pk_nullable(table: &Table, found: &mut Vec<LintFinding>) {
     let Some(key) = table.primary_key.as_ref().filter(|key| !key.is_rowid && !table.without_rowid) else { return };
     let columns = columns_of(table, &key.terms);
     let nullable: Vec<&str> =
@@ -85,7 +85,7 @@ fn pk_nullable(table: &Table, found: &mut Vec<Found>) {
     let object = object(table, nullable.iter().copied());
     let what = format!("{object} is in the PRIMARY KEY and takes NULL, in any number of rows");
     let cost = "outside of STRICT and WITHOUT ROWID tables, PRIMARY KEY does not imply NOT NULL; rows with NULL in the key are never equal to each other";
-    found.push(Found::new("pk-nullable", object, what, cost).rebuild(table, |mut sql| {
+    found.push(LintFinding::new("pk-nullable", object, what, cost).rebuild(table, |mut sql| {
         for column in &nullable {
             sql = sql.constrain(column, "NOT NULL")?;
         }
@@ -93,7 +93,7 @@ fn pk_nullable(table: &Table, found: &mut Vec<Found>) {
     }));
 }
 
-fn autoincrement(table: &Table, found: &mut Vec<Found>) {
+fn autoincrement(table: &Table, found: &mut Vec<LintFinding>) {
     let Some(key) = table.primary_key.as_ref().filter(|_| table.autoincrement) else { return };
     let columns = column_names(&key.terms);
     let Some(column) = columns.first() else { return };
@@ -101,7 +101,7 @@ fn autoincrement(table: &Table, found: &mut Vec<Found>) {
     let what = format!("{object} is AUTOINCREMENT");
     let cost = "each insert reads and writes sqlite_sequence too; without it an id is still unique, and one that has been deleted comes back only if it was the largest";
     found.push(
-        Found::new("autoincrement-unneeded", object, what, cost)
+        LintFinding::new("autoincrement-unneeded", object, what, cost)
             .rebuild(table, |sql| sql.without(column, "AUTOINCREMENT")),
     );
 }
@@ -109,11 +109,11 @@ fn autoincrement(table: &Table, found: &mut Vec<Found>) {
 /// Of one column, UNIQUE with NULL means "different where given", and is meant. Of several, a NULL in one lets the others
 /// repeat: UNIQUE (email, deleted_at) allows an address any number of times as long as nothing is deleted.
 fn unique_with_nullable(
-    ground: &Ground,
+    input: &LintInput,
     table: &Table,
     terms: &[IndexedColumn],
     name: Option<&str>,
-    found: &mut Vec<Found>,
+    found: &mut Vec<LintFinding>,
 ) {
     let columns = columns_of(table, terms);
     if columns.len() < 2 || columns.len() != terms.len() {
@@ -122,7 +122,7 @@ fn unique_with_nullable(
     let unguarded: Vec<&Column> = columns
         .iter()
         .copied()
-        .filter(|column| is_nullable(table, column) && !is_guarded(ground, table, &columns, column))
+        .filter(|column| is_nullable(table, column) && !is_guarded(input, table, &columns, column))
         .collect();
     if unguarded.is_empty() {
         return;
@@ -140,7 +140,7 @@ fn unique_with_nullable(
     );
     let cost =
         "for UNIQUE, NULL differs from NULL: where one of the columns is NULL, nothing keeps the others from repeating";
-    let finding = Found::new("unique-with-nullable", object, what, cost).on(table);
+    let finding = LintFinding::new("unique-with-nullable", object, what, cost).on(table);
     let rest = |column: &Column| -> Vec<&str> {
         columns.iter().map(|other| other.name.as_str()).filter(|other| *other != column.name).collect()
     };
@@ -149,9 +149,9 @@ fn unique_with_nullable(
         .map(|column| {
             format!(
                 "CREATE UNIQUE INDEX {} ON {}({}) WHERE {} IS NULL;",
-                plain_name(&ground.schema.free_name(&table.name, &rest(column), &[])),
+                plain_name(&input.schema.free_name(&table.name, &rest(column), &[])),
                 plain_name(&table.name),
-                bench::names(rest(column)),
+                plain_names(rest(column)),
                 plain_name(&column.name)
             )
         })
@@ -160,7 +160,7 @@ fn unique_with_nullable(
 }
 
 /// Whether a partial UNIQUE index keeps the other columns apart where this one is NULL.
-fn is_guarded(ground: &Ground, table: &Table, columns: &[&Column], column: &Column) -> bool {
+fn is_guarded(input: &LintInput, table: &Table, columns: &[&Column], column: &Column) -> bool {
     let others: Vec<&&Column> = columns.iter().filter(|other| other.name != column.name).collect();
     table.indexes.iter().filter(|index| index.unique).any(|index| {
         let Some(condition) = &index.partial else { return false };
@@ -175,6 +175,6 @@ fn is_guarded(ground: &Ground, table: &Table, columns: &[&Column], column: &Colu
             .iter()
             .map(|other| (other.name.as_str(), if other.name == column.name { Value::Null } else { Value::Integer(1) }))
             .collect();
-        same && checks::evaluate(&ground.bench, condition, &row) == Verdict::True
+        same && checks::evaluate(&input.copy, condition, &row) == Verdict::True
     })
 }

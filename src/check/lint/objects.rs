@@ -1,51 +1,50 @@
 //! Views and triggers that name what is gone, and names in double quotes that are no names.
 
-use super::trial::new_name;
-use super::{Fix, Found, Ground, object};
+use super::finding::{Fix, LintFinding, new_name};
+use super::input::{LintInput, object};
 use crate::schema::declaration::{Declaration, with_text};
 use crate::schema::{Column, Trigger, View};
-use crate::sql::Name;
-use crate::sql::plain_name;
+use crate::sql::{Name, plain_name};
 
-pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
-    tables_and_indexes(ground, found);
-    defaults(ground, found);
-    for view in &ground.schema.views {
-        if judge_view(ground, view, found) {
+pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
+    tables_and_indexes(input, found);
+    defaults(input, found);
+    for view in &input.schema.views {
+        if lint_view(input, view, found) {
             let columns: Vec<&str> = view.columns.iter().flatten().map(Name::as_str).collect();
             for trigger in &view.triggers {
-                judge_trigger(ground, trigger, &view.name, &columns, found);
+                lint_trigger(input, trigger, &view.name, &columns, found);
             }
         }
     }
-    for table in ground.tables() {
+    for table in input.tables() {
         let is_set = |column: &&Column| column.generated.is_none();
         let columns: Vec<&str> = table.columns.iter().filter(is_set).map(|column| column.name.as_str()).collect();
         for trigger in &table.triggers {
-            judge_trigger(ground, trigger, &table.name, &columns, found);
+            lint_trigger(input, trigger, &table.name, &columns, found);
         }
     }
 }
 
 /// Whether SQLite cannot prepare something because what it names is not there.
-fn is_gone(ground: &Ground, message: &str) -> bool {
+fn is_gone(input: &LintInput, message: &str) -> bool {
     let gone = ["no such table: ", "no such column: ", "has no column named ", "columns but "];
-    gone.iter().any(|part| message.contains(part)) && !ground.bench.is_about_missing(message)
+    gone.iter().any(|part| message.contains(part)) && !input.copy.is_about_missing(message)
 }
 
 /// Whether the view can be read.
-fn judge_view(ground: &Ground, view: &View, found: &mut Vec<Found>) -> bool {
-    let bench = &ground.bench;
-    if bench.is_missing(&view.name) {
+fn lint_view(input: &LintInput, view: &View, found: &mut Vec<LintFinding>) -> bool {
+    let copy = &input.copy;
+    if copy.is_missing(&view.name) {
         return false;
     }
     let select = format!("SELECT * FROM {}", plain_name(&view.name));
-    if let Err(message) = bench.prepare(&select) {
-        if is_gone(ground, &message) {
+    if let Err(message) = copy.prepare(&select) {
+        if is_gone(input, &message) {
             let what = format!("the view {} cannot be read any more", view.name);
             let cost = "every query of it fails, and so does ALTER TABLE … RENAME of any table";
             found.push(
-                Found::new("dangling-view", &view.name, what, cost)
+                LintFinding::new("dangling-view", &view.name, what, cost)
                     .evidence("SQLite says", message)
                     .sql(format!("DROP VIEW {};", plain_name(&view.name))),
             );
@@ -54,7 +53,7 @@ fn judge_view(ground: &Ground, view: &View, found: &mut Vec<Found>) -> bool {
     }
     let strictly = |sql: &str| {
         let replaced = format!("DROP VIEW {}; {sql}", plain_name(&view.name));
-        strictly(ground, &replaced, &[select.as_str()])
+        strictly(input, &replaced, &[select.as_str()])
     };
     if let Some((message, text)) = quoted(&view.sql, &strictly) {
         let mut finding = string_finding("view", &view.name, &view.name, message);
@@ -67,9 +66,9 @@ fn judge_view(ground: &Ground, view: &View, found: &mut Vec<Found>) -> bool {
     true
 }
 
-fn judge_trigger(ground: &Ground, trigger: &Trigger, of: &str, columns: &[&str], found: &mut Vec<Found>) {
-    let bench = &ground.bench;
-    if bench.is_missing(of) || bench.run(&trigger.sql).is_err() {
+fn lint_trigger(input: &LintInput, trigger: &Trigger, of: &str, columns: &[&str], found: &mut Vec<LintFinding>) {
+    let copy = &input.copy;
+    if copy.is_missing(of) || copy.run(&trigger.sql).is_err() {
         return;
     }
     // Which of the three makes it run is not asked: the other two can be prepared in any case, or are refused for another
@@ -81,21 +80,21 @@ fn judge_trigger(ground: &Ground, trigger: &Trigger, of: &str, columns: &[&str],
         format!("UPDATE {table} SET {}", sets.join(", ")),
         format!("DELETE FROM {table}"),
     ];
-    let refused = statements.iter().find_map(|sql| bench.prepare(sql).err().filter(|message| is_gone(ground, message)));
+    let refused = statements.iter().find_map(|sql| copy.prepare(sql).err().filter(|message| is_gone(input, message)));
     let drop = format!("DROP TRIGGER {}", plain_name(&trigger.name));
-    let _ = bench.run(&drop);
+    let _ = copy.run(&drop);
     if let Some(message) = refused {
         let what = format!("the trigger {} on {of} cannot run any more", trigger.name);
         let cost = "every statement that fires it fails";
         found.push(
-            Found::new("dangling-trigger", &trigger.name, what, cost)
+            LintFinding::new("dangling-trigger", &trigger.name, what, cost)
                 .evidence("SQLite says", message)
                 .sql(format!("{drop};")),
         );
         return;
     }
     let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
-    if let Some((message, text)) = quoted(&trigger.sql, &|sql| strictly(ground, sql, &statements)) {
+    if let Some((message, text)) = quoted(&trigger.sql, &|sql| strictly(input, sql, &statements)) {
         let mut finding = string_finding("trigger", &trigger.name, &trigger.name, message);
         if let Some(sql) = text {
             finding = finding.sql(format!("{drop};\n{sql};"));
@@ -104,14 +103,14 @@ fn judge_trigger(ground: &Ground, trigger: &Trigger, of: &str, columns: &[&str],
     }
 }
 
-fn tables_and_indexes(ground: &Ground, found: &mut Vec<Found>) {
-    let bench = &ground.bench;
-    for (name, message) in &bench.quoted {
-        for table in ground.tables() {
+fn tables_and_indexes(input: &LintInput, found: &mut Vec<LintFinding>) {
+    let copy = &input.copy;
+    for (name, message) in &copy.quoted {
+        for table in input.tables() {
             if table.name.eq_ignore_ascii_case(name) {
                 let mut finding = string_finding("table", name, name, message.clone()).on(table);
                 let declaration = Declaration::parse(&table.sql).map(|sql| sql.named(&new_name(&table.name)));
-                let mended = declaration.and_then(|sql| quoted(&sql, &|sql| strictly(ground, sql, &[])));
+                let mended = declaration.and_then(|sql| quoted(&sql, &|sql| strictly(input, sql, &[])));
                 if let Some((_, Some(declaration))) = mended {
                     finding.fix = Fix::Rebuild { table: table.name.to_string(), declaration };
                 }
@@ -120,7 +119,7 @@ fn tables_and_indexes(ground: &Ground, found: &mut Vec<Found>) {
             for index in table.indexes.iter().filter(|index| index.name.eq_ignore_ascii_case(name)) {
                 let mut finding = string_finding("index", name, name, message.clone()).on(table);
                 let drop = format!("DROP INDEX {}", plain_name(&index.name));
-                let again = |sql: &str| strictly(ground, &format!("{drop}; {sql}"), &[]);
+                let again = |sql: &str| strictly(input, &format!("{drop}; {sql}"), &[]);
                 if let Some((_, Some(sql))) = quoted(&index.sql, &again) {
                     finding = finding.sql(format!("{drop};\n{sql};"));
                 }
@@ -131,8 +130,8 @@ fn tables_and_indexes(ground: &Ground, found: &mut Vec<Found>) {
 }
 
 /// `DEFAULT "open"` is a text whatever the columns are called, also where SQLite takes no other text in double quotes.
-fn defaults(ground: &Ground, found: &mut Vec<Found>) {
-    for table in ground.tables() {
+fn defaults(input: &LintInput, found: &mut Vec<LintFinding>) {
+    for table in input.tables() {
         for column in &table.columns {
             let Some(default) = column.default.as_deref().filter(|default| default.starts_with('"')) else { continue };
             if default.len() < 2 {
@@ -150,24 +149,24 @@ fn defaults(ground: &Ground, found: &mut Vec<Found>) {
     }
 }
 
-fn string_finding(kind: &str, name: &str, object: &str, message: String) -> Found {
+fn string_finding(kind: &str, name: &str, object: &str, message: String) -> LintFinding {
     let what = format!("the {kind} {name} has a text in double quotes, which are for names");
     let cost = "SQLite takes it for a text only because no column has that name: add such a column and the meaning changes; a build without this kindness (SQLITE_DQS=0) refuses it";
-    Found::new("double-quoted-string", object, what, cost).evidence("as a name", message)
+    LintFinding::new("double-quoted-string", object, what, cost).evidence("as a name", message)
 }
 
 /// Runs and prepares with names in double quotes as names only, and undoes it.
-fn strictly(ground: &Ground, sql: &str, statements: &[&str]) -> Result<(), String> {
-    let bench = &ground.bench;
-    bench.quoted_strings(false, false);
-    let result = bench.run("SAVEPOINT strictly").and_then(|()| bench.run(sql)).and_then(|()| {
-        statements.iter().try_for_each(|sql| match bench.prepare(sql) {
+fn strictly(input: &LintInput, sql: &str, statements: &[&str]) -> Result<(), String> {
+    let copy = &input.copy;
+    copy.quoted_strings(false, false);
+    let result = copy.run("SAVEPOINT strictly").and_then(|()| copy.run(sql)).and_then(|()| {
+        statements.iter().try_for_each(|sql| match copy.prepare(sql) {
             Err(message) if message.contains("no such column: ") => Err(message),
             _ => Ok(()),
         })
     });
-    let _ = bench.run("ROLLBACK TO strictly; RELEASE strictly");
-    bench.quoted_strings(true, true);
+    let _ = copy.run("ROLLBACK TO strictly; RELEASE strictly");
+    copy.quoted_strings(true, true);
     result
 }
 

@@ -3,46 +3,46 @@
 use rusqlite::types::Value;
 
 use super::checks::{self, Verdict};
-use super::{Found, Ground, is_nullable, object, same_names};
-use crate::schema::bench::{self, Bench};
+use super::finding::LintFinding;
+use super::input::{LintInput, is_nullable, object, same_names};
 use crate::schema::declaration::Declaration;
 use crate::schema::references::{Pair, class, column_names, defeated, is_textual, parent_columns, typed};
+use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Affinity, Column, ForeignKey, Table, TableKind};
-use crate::sql::Name;
-use crate::sql::plain_name;
+use crate::sql::{Name, plain_name, plain_names};
 
-pub(super) fn judge(ground: &Ground, found: &mut Vec<Found>) {
-    for table in ground.tables() {
+pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
+    for table in input.tables() {
         for key in &table.foreign_keys {
-            composite_nullable(ground, table, key, found);
-            let Some(parent) = ground.schema.table(&key.parent) else {
-                missing(ground, table, key, found);
+            composite_nullable(input, table, key, found);
+            let Some(parent) = input.schema.table(&key.parent) else {
+                missing(input, table, key, found);
                 continue;
             };
             let Some(pair) = Pair::of(table, key, parent) else {
-                not_unique(ground, table, key, parent, found);
+                not_unique(input, table, key, parent, found);
                 continue;
             };
             if !pair.is_unique() {
-                not_unique(ground, table, key, parent, found);
+                not_unique(input, table, key, parent, found);
                 continue;
             }
             type_mismatch(&pair, found);
-            unindexed(ground, &pair, found);
+            unindexed(input, &pair, found);
         }
     }
 }
 
-fn missing(ground: &Ground, table: &Table, key: &ForeignKey, found: &mut Vec<Found>) {
+fn missing(input: &LintInput, table: &Table, key: &ForeignKey, found: &mut Vec<LintFinding>) {
     let object = object(table, key.columns.iter().map(Name::as_str));
-    let is_view = ground.schema.views.iter().any(|view| view.name.eq_ignore_ascii_case(&key.parent));
+    let is_view = input.schema.views.iter().any(|view| view.name.eq_ignore_ascii_case(&key.parent));
     let what = match is_view {
         true => format!("{object} refers to {}, which is a view", key.parent),
         false => format!("{object} refers to {}, and there is no such table", key.parent),
     };
     let cost = "with foreign_keys on, every insert that sets the column fails with \"no such table\"; with it off, nothing is checked";
-    let finding = Found::new("fk-parent-missing", object, what, cost);
-    let tables = ground.schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary);
+    let finding = LintFinding::new("fk-parent-missing", object, what, cost);
+    let tables = input.schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary);
     let near = crate::report::nearest(&key.parent, tables.map(|table| table.name.as_str()));
     found.push(match near {
         Some(near) => finding.rebuild(table, |sql| sql.refer(&key.parent, near)),
@@ -52,15 +52,15 @@ fn missing(ground: &Ground, table: &Table, key: &ForeignKey, found: &mut Vec<Fou
     });
 }
 
-fn not_unique(ground: &Ground, table: &Table, key: &ForeignKey, parent: &Table, found: &mut Vec<Found>) {
-    if ground.bench.is_missing(&table.name) || ground.bench.is_missing(&parent.name) {
+fn not_unique(input: &LintInput, table: &Table, key: &ForeignKey, parent: &Table, found: &mut Vec<LintFinding>) {
+    if input.copy.is_missing(&table.name) || input.copy.is_missing(&parent.name) {
         return;
     }
     // SQLite says so when it prepares a statement that has to look the parent up.
     let insert = format!("INSERT INTO {} DEFAULT VALUES", plain_name(&table.name));
     let delete = format!("DELETE FROM {}", plain_name(&parent.name));
-    let refusal = with_foreign_keys(&ground.bench, |bench| {
-        bench.prepare(&insert).err().or_else(|| bench.prepare(&delete).err()).unwrap_or_default()
+    let refusal = with_foreign_keys(&input.copy, |copy| {
+        copy.prepare(&insert).err().or_else(|| copy.prepare(&delete).err()).unwrap_or_default()
     });
     if !refusal.contains("foreign key mismatch") {
         return;
@@ -76,21 +76,22 @@ fn not_unique(ground: &Ground, table: &Table, key: &ForeignKey, parent: &Table, 
         None => format!("{object} refers to {}({}), which is not unique", parent.name, columns.join(", ")),
     };
     let cost = "every insert into the child, and every delete from the parent, fails with \"foreign key mismatch\" while foreign_keys is on";
-    let finding = Found::new("fk-parent-not-unique", object, what, cost).on(parent).evidence("SQLite says", refusal);
+    let finding =
+        LintFinding::new("fk-parent-not-unique", object, what, cost).on(parent).evidence("SQLite says", refusal);
     found.push(if gone.is_none() && columns.len() == key.columns.len() {
-        let index = ground.schema.free_name(&parent.name, &columns, &[]);
+        let index = input.schema.free_name(&parent.name, &columns, &[]);
         finding.sql(format!(
             "CREATE UNIQUE INDEX {} ON {}({});",
             plain_name(&index),
             plain_name(&parent.name),
-            bench::names(columns)
+            plain_names(columns)
         ))
     } else {
         finding.text(format!("rebuild {} with a reference to a key of {}", table.name, parent.name))
     });
 }
 
-fn type_mismatch(pair: &Pair<'_>, found: &mut Vec<Found>) {
+fn type_mismatch(pair: &Pair<'_>, found: &mut Vec<LintFinding>) {
     for (child, parent) in &pair.columns {
         let types =
             class(child) != class(parent) && child.affinity != Affinity::Any && parent.affinity != Affinity::Any;
@@ -109,7 +110,7 @@ fn type_mismatch(pair: &Pair<'_>, found: &mut Vec<Found>) {
             ),
         };
         let cost = "the foreign key compares as the parent does, a join as its left side does: rows that the one takes for related the other does not find, and no index helps";
-        let finding = Found::new("fk-type-mismatch", here, what, cost);
+        let finding = LintFinding::new("fk-type-mismatch", here, what, cost);
         found.push(finding.rebuild(pair.child, |sql| aligned(sql, child, parent)));
     }
 }
@@ -126,7 +127,7 @@ fn aligned<'a>(mut sql: Declaration<'a>, child: &Column, parent: &Column) -> Opt
 }
 
 /// A row of which some of the columns are NULL refers to nothing, and the others may hold anything.
-fn composite_nullable(ground: &Ground, table: &Table, key: &ForeignKey, found: &mut Vec<Found>) {
+fn composite_nullable(input: &LintInput, table: &Table, key: &ForeignKey, found: &mut Vec<LintFinding>) {
     let columns: Vec<&Column> = key.columns.iter().filter_map(|name| table.column(name)).collect();
     let (nullable, fixed): (Vec<&Column>, Vec<&Column>) = columns.iter().partition(|column| is_nullable(table, column));
     if columns.len() < 2 || nullable.is_empty() {
@@ -143,14 +144,14 @@ fn composite_nullable(ground: &Ground, table: &Table, key: &ForeignKey, found: &
     if nullable.len() == 1 && fixed.iter().all(on_its_own) {
         return;
     }
-    if nullable.iter().all(|column| half_is_refused(ground, table, &nullable, column)) {
+    if nullable.iter().all(|column| half_is_refused(input, table, &nullable, column)) {
         return;
     }
     let object = object(table, key.columns.iter().map(Name::as_str));
     let names: Vec<&str> = nullable.iter().map(|column| column.name.as_str()).collect();
     let what = format!("{object} refers to {}, and is not checked where {} is NULL", key.parent, names.join(" or "));
     let cost = "a foreign key of several columns is not enforced for a row in which any of them is NULL: the others may name a row that does not exist";
-    let finding = Found::new("fk-composite-nullable", object, what, cost);
+    let finding = LintFinding::new("fk-composite-nullable", object, what, cost);
     found.push(match fixed.is_empty() {
         true => {
             let sums: Vec<String> = names.iter().map(|column| format!("({} IS NULL)", plain_name(column))).collect();
@@ -167,7 +168,7 @@ fn composite_nullable(ground: &Ground, table: &Table, key: &ForeignKey, found: &
 }
 
 /// Whether a CHECK refuses a row in which this column is NULL and the others of the key are not.
-fn half_is_refused(ground: &Ground, table: &Table, nullable: &[&Column], column: &Column) -> bool {
+fn half_is_refused(input: &LintInput, table: &Table, nullable: &[&Column], column: &Column) -> bool {
     if nullable.len() < 2 {
         return false;
     }
@@ -180,18 +181,18 @@ fn half_is_refused(ground: &Ground, table: &Table, nullable: &[&Column], column:
                 (other.name.as_str(), if null { Value::Null } else { Value::Integer(1) })
             })
             .collect();
-        checks::evaluate(&ground.bench, &check.expression, &row) == Verdict::False
+        checks::evaluate(&input.copy, &check.expression, &row) == Verdict::False
     })
 }
 
-fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
-    let bench = &ground.bench;
+fn unindexed(input: &LintInput, pair: &Pair<'_>, found: &mut Vec<LintFinding>) {
+    let copy = &input.copy;
     let (child, parent) = (pair.child, pair.parent);
-    if bench.is_missing(&child.name) || bench.is_missing(&parent.name) {
+    if copy.is_missing(&child.name) || copy.is_missing(&parent.name) {
         return;
     }
-    let Some(plan) = bench.plan(&pair.lookup()) else { return };
-    if !Bench::scans(&plan, "child") {
+    let Some(plan) = copy.plan(&pair.lookup()) else { return };
+    if !SchemaCopy::scans(&plan, "child") {
         return;
     }
     // The proof: deleting a row of the parent, found by its key, reads all of the child.
@@ -200,14 +201,14 @@ fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
         false => vec!["rowid = ?".to_owned()],
     };
     let delete = format!("DELETE FROM {} WHERE {}", plain_name(&parent.name), by.join(" AND "));
-    let Some(proof) = with_foreign_keys(bench, |bench| bench.plan(&delete)) else { return };
-    if !Bench::scans(&proof, &child.name) {
+    let Some(proof) = with_foreign_keys(copy, |copy| copy.plan(&delete)) else { return };
+    if !SchemaCopy::scans(&proof, &child.name) {
         return;
     }
     let key = object(child, pair.key.columns.iter().map(Name::as_str));
     let columns: Vec<&str> = pair.key.columns.iter().map(Name::as_str).collect();
     let guilty = |line: &String| {
-        let mark = if Bench::scans(std::slice::from_ref(line), &child.name) { "> " } else { "" };
+        let mark = if SchemaCopy::scans(std::slice::from_ref(line), &child.name) { "> " } else { "" };
         format!("{mark}{line}")
     };
     let shown: Vec<String> = proof.iter().map(guilty).collect();
@@ -224,7 +225,7 @@ fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
         ),
     };
     let cost = "with foreign_keys on, SQLite looks for children whenever a parent is deleted or its key changes; without an index, each time in every row";
-    let mut finding = Found::new("fk-unindexed", key, what, cost)
+    let mut finding = LintFinding::new("fk-unindexed", key, what, cost)
         .on(child)
         .evidence("plan", format!("{delete}\n{}", shown.join("\n")));
     let differs = pair.columns.iter().find(|(child, parent)| class(child) != class(parent));
@@ -238,7 +239,7 @@ fn unindexed(ground: &Ground, pair: &Pair<'_>, found: &mut Vec<Found>) {
         .collect();
     let index = format!(
         "CREATE INDEX {} ON {}({});",
-        plain_name(&ground.schema.free_name(&child.name, &columns, &[])),
+        plain_name(&input.schema.free_name(&child.name, &columns, &[])),
         plain_name(&child.name),
         terms.join(", ")
     );
@@ -258,10 +259,10 @@ fn parent_key(parent: &Table) -> Vec<&str> {
     parent.primary_key.iter().flat_map(|key| column_names(&key.terms)).collect()
 }
 
-fn with_foreign_keys<T>(bench: &Bench, run: impl FnOnce(&Bench) -> T) -> T {
-    let _ = bench.run("PRAGMA foreign_keys = ON");
-    let result = run(bench);
-    let _ = bench.run("PRAGMA foreign_keys = OFF");
+fn with_foreign_keys<T>(copy: &SchemaCopy, run: impl FnOnce(&SchemaCopy) -> T) -> T {
+    let _ = copy.run("PRAGMA foreign_keys = ON");
+    let result = run(copy);
+    let _ = copy.run("PRAGMA foreign_keys = OFF");
     result
 }
 

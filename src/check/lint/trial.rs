@@ -2,17 +2,19 @@
 
 use rusqlite::Connection;
 
-use super::{Fix, Found, detect};
+use super::detect::detect;
+use super::finding::{Fix, LintFinding, new_name};
 use crate::error::Result;
-use crate::schema::bench::{self, Bench, Declared, Triggers};
+use crate::schema::entries::SchemaEntry;
+use crate::schema::schema_copy::{SchemaCopy, Triggers, declared};
 use crate::schema::{Schema, Table};
-use crate::sql::plain_name;
+use crate::sql::{plain_name, plain_names};
 
 /// Runs every fix that is SQL and keeps those after which the finding is gone and no other has come.
 ///
 /// Several fixes share a copy, but of those that rebuild one table.
-pub(super) fn try_fixes(source: &Connection, mut found: Vec<Found>) -> Result<Vec<Found>> {
-    let (schema, declared) = (Schema::read(source)?, bench::declared(source)?);
+pub(super) fn try_fixes(source: &Connection, mut found: Vec<LintFinding>) -> Result<Vec<LintFinding>> {
+    let (schema, declared) = (Schema::read(source)?, declared(source)?);
     let mut waiting: Vec<usize> =
         (0..found.len()).filter(|at| matches!(found[*at].fix, Fix::Sql(_) | Fix::Rebuild { .. })).collect();
     while !waiting.is_empty() {
@@ -39,7 +41,7 @@ pub(super) fn try_fixes(source: &Connection, mut found: Vec<Found>) -> Result<Ve
 }
 
 /// Those of the fixes that work.
-fn attempt(declared: &[Declared], schema: &Schema, found: &[Found], round: &[usize]) -> Result<Vec<usize>> {
+fn attempt(declared: &[SchemaEntry], schema: &Schema, found: &[LintFinding], round: &[usize]) -> Result<Vec<usize>> {
     let mut changed = declared.to_vec();
     let mut ran: Vec<usize> = Vec::new();
     // Several findings may have one remedy.
@@ -50,30 +52,30 @@ fn attempt(declared: &[Declared], schema: &Schema, found: &[Found], round: &[usi
             ran.push(*at);
         }
     }
-    let bench = Bench::of(&changed, Triggers::Copied)?;
+    let copy = SchemaCopy::of(&changed, Triggers::Copied)?;
     for at in round {
         let Fix::Sql(sql) = &found[*at].fix else { continue };
         if has_run(&ran, at) {
             ran.push(*at);
             continue;
         }
-        let _ = bench.run("SAVEPOINT fix");
-        match bench.run(sql) {
+        let _ = copy.run("SAVEPOINT fix");
+        match copy.run(sql) {
             Ok(()) => ran.push(*at),
-            Err(_) => drop(bench.run("ROLLBACK TO fix")),
+            Err(_) => drop(copy.run("ROLLBACK TO fix")),
         }
-        let _ = bench.run("RELEASE fix");
+        let _ = copy.run("RELEASE fix");
     }
-    let left = detect(&bench.connection)?;
-    let is_new = |one: &&Found| {
+    let left = detect(&copy.connection)?;
+    let is_new = |one: &&LintFinding| {
         // Tables are compared with each other: while some of them are not mended yet, they differ.
         one.code != "same-name-different-type"
-            && !found.iter().any(|known| known.is(one))
+            && !found.iter().any(|known| known.is_same(one))
             // A foreign key is judged further only once it has a parent.
             && !round.iter().any(|at| found[*at].code.starts_with("fk-parent-") && found[*at].object == one.object)
     };
     if !left.iter().any(|one| is_new(&one)) {
-        ran.retain(|at| !left.iter().any(|one| one.is(&found[*at])));
+        ran.retain(|at| !left.iter().any(|one| one.is_same(&found[*at])));
         return Ok(ran);
     }
     // Something new was found. Halves tell which of them brings it.
@@ -89,32 +91,27 @@ fn attempt(declared: &[Declared], schema: &Schema, found: &[Found], round: &[usi
 /// Rebuilds a table on a copy that has nothing else, and takes over what has become of it; whether that went well. In the
 /// whole schema the renaming would make SQLite parse everything once for each table, and with legacy_alter_table it looks
 /// at nothing else.
-fn rebuild_alone(changed: &mut Vec<Declared>, table: &str, sql: &str) -> Result<bool> {
-    let is_its = |one: &Declared| one.table.eq_ignore_ascii_case(table);
+fn rebuild_alone(changed: &mut Vec<SchemaEntry>, table: &str, sql: &str) -> Result<bool> {
+    let is_its = |one: &SchemaEntry| one.table.eq_ignore_ascii_case(table);
     let new = new_name(table);
     if changed.iter().any(|one| one.name.eq_ignore_ascii_case(&new)) {
         return Ok(false);
     }
-    let own: Vec<Declared> = changed.iter().filter(|one| is_its(one)).cloned().collect();
-    let bench = Bench::of(&own, Triggers::Copied)?;
-    if bench.run(sql).is_err() {
+    let own: Vec<SchemaEntry> = changed.iter().filter(|one| is_its(one)).cloned().collect();
+    let copy = SchemaCopy::of(&own, Triggers::Copied)?;
+    if copy.run(sql).is_err() {
         return Ok(false);
     }
-    let rebuilt = bench::declared(&bench.connection)?;
+    let rebuilt = declared(&copy.connection)?;
     changed.retain(|one| !is_its(one));
     changed.extend(rebuilt);
     Ok(true)
 }
 
 /// Whether two fixes cannot be tried together. A rebuild makes the indexes of its table as they were.
-fn clash(one: &Found, two: &Found) -> bool {
-    let is_rebuild = |found: &Found| matches!(found.fix, Fix::Rebuild { .. });
+fn clash(one: &LintFinding, two: &LintFinding) -> bool {
+    let is_rebuild = |found: &LintFinding| matches!(found.fix, Fix::Rebuild { .. });
     one.fix != two.fix && one.table == two.table && (is_rebuild(one) || is_rebuild(two))
-}
-
-/// The name under which a table is rebuilt.
-pub(super) fn new_name(table: &str) -> String {
-    format!("new_{table}")
 }
 
 /// A fix as it is shown.
@@ -144,7 +141,7 @@ fn body(schema: &Schema, fix: &Fix) -> String {
 
 fn rebuild(table: &Table, declaration: &str) -> String {
     let (old, new) = (plain_name(&table.name), plain_name(&new_name(&table.name)));
-    let columns = bench::names(
+    let columns = plain_names(
         table.columns.iter().filter(|column| column.generated.is_none()).map(|column| column.name.as_str()),
     );
     // Without legacy_alter_table the renaming would stumble over views that name the table, which is not there then.

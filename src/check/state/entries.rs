@@ -4,26 +4,12 @@ use std::collections::BTreeMap;
 
 use super::snapshot::Snapshot;
 use crate::error::Result;
-
-/// An entry of `sqlite_schema`.
-pub(crate) struct SchemaEntry {
-    pub(crate) kind: String,
-    pub(crate) name: String,
-    pub(crate) table: String,
-    pub(crate) sql: Option<String>,
-}
+use crate::schema::entries::{SchemaEntry, entries};
 
 /// Returns the entries of the schema by kind and name.
 pub(crate) fn schema_entries(snapshot: &Snapshot<'_>) -> Result<BTreeMap<(String, String), SchemaEntry>> {
-    let read = || -> rusqlite::Result<_> {
-        let mut statement = snapshot.connection.prepare("SELECT type, name, tbl_name, sql FROM main.sqlite_schema")?;
-        let entries = statement.query_map([], |row| {
-            let entry = SchemaEntry { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? };
-            Ok(((entry.kind.clone(), entry.name.clone()), entry))
-        })?;
-        entries.collect()
-    };
-    read().map_err(|error| snapshot.refused("to read the schema", error))
+    let entries = entries(snapshot.connection).map_err(|error| snapshot.refused("to read the schema", error))?;
+    Ok(entries.into_iter().map(|entry| ((entry.kind.clone(), entry.name.clone()), entry)).collect())
 }
 
 /// Returns the numbers of the header that belong to the app, each with its PRAGMA.

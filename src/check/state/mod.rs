@@ -26,7 +26,7 @@ pub(super) use compare::compare;
 pub(super) use diff::{RowChange, TableDiff};
 pub(crate) use digest::content_digest;
 pub use digest::{Digest, TableDigest, digest, try_digest};
-pub(super) use entries::{SchemaEntry, header_numbers, schema_entries};
+pub(super) use entries::{header_numbers, schema_entries};
 pub use query_rows::{QueryRows, query_rows};
 pub use redact::Redact;
 pub use same_data::{assert_same_data, try_assert_same_data};

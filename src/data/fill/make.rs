@@ -344,7 +344,7 @@ pub(crate) fn lookups<'c>(connection: &'c Connection, plan: &Plan, schema: &Sche
                 .filter(|(column, _)| reference.known.contains(column))
                 .map(|(_, name)| format!("{} = ?", plain_name(name)))
                 .collect();
-            let list = crate::schema::bench::names(reference.parent_columns.iter().map(Name::as_str));
+            let list = crate::sql::plain_names(reference.parent_columns.iter().map(Name::as_str));
             let sql = format!(
                 "SELECT {list} FROM main.{} WHERE {} LIMIT 16",
                 plain_name(&parent.parent),

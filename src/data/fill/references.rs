@@ -180,7 +180,7 @@ pub(super) fn never_null_in_children(schema: &Schema, parent: usize) -> Vec<Name
 const MOST_KEYS: usize = 100_000;
 
 pub(super) fn there(connection: &Connection, parent: &Table, columns: &[Name]) -> Result<Vec<Vec<ValueBuf>>> {
-    let list = crate::schema::bench::names(columns.iter().map(Name::as_str));
+    let list = crate::sql::plain_names(columns.iter().map(Name::as_str));
     let given: Vec<String> =
         columns.iter().map(|name| format!("{} IS NOT NULL", crate::sql::plain_name(name))).collect();
     let sql = format!(

@@ -3,9 +3,8 @@
 use crate::data::constraints::conditions::name_in_sqlite_errors;
 use crate::data::fill::order;
 use crate::data::fill::references::parent_columns;
-use crate::schema::bench::names;
 use crate::schema::{Column, ForeignKey, IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
-use crate::sql::{Name, TokenKind, plain_name, quote_identifier, tokens};
+use crate::sql::{Name, TokenKind, plain_name, plain_names, quote_identifier, tokens};
 
 /// Where a row stands while it is judged.
 pub(super) const ROW: &str = "temp.sqlitmus_row";
@@ -248,9 +247,11 @@ fn foreign(schema: &Schema, table: &Table, key: &ForeignKey) -> Clause {
             missing.push(format!("({}) IS NOT TRUE", own.join(" AND ")));
         }
     }
-    let listed = names(key.columns.iter().map(Name::as_str));
-    let of_parent =
-        key.parent_columns.as_ref().map_or(String::new(), |list| format!("({})", names(list.iter().map(Name::as_str))));
+    let listed = plain_names(key.columns.iter().map(Name::as_str));
+    let of_parent = key
+        .parent_columns
+        .as_ref()
+        .map_or(String::new(), |list| format!("({})", plain_names(list.iter().map(Name::as_str))));
     Clause {
         shown: format!("FOREIGN KEY ({listed}) REFERENCES {}{of_parent}", plain_name(&key.parent)),
         object: object(table, &key.columns),

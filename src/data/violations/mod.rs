@@ -422,7 +422,7 @@ fn existing(connection: &Connection, target: &Target) -> Result<Vec<Vec<ValueBuf
     if target.columns.is_empty() {
         return Ok(Vec::new());
     }
-    let columns = crate::schema::bench::names(target.columns.iter().map(String::as_str));
+    let columns = crate::sql::plain_names(target.columns.iter().map(String::as_str));
     let sql = format!("SELECT {columns} FROM main.{} LIMIT 12", plain_name(&target.name));
     let read = || -> rusqlite::Result<Vec<Vec<ValueBuf>>> {
         let mut statement = connection.prepare(&sql)?;

@@ -7,7 +7,7 @@ use crate::plan::assertions::{is_automatic, is_scan, sort_purpose};
 use crate::plan::tree::{AccessPath, Node, Step};
 use crate::plan::{Plan, PlanSource, explain_again};
 use crate::schema::Schema;
-use crate::schema::bench::Bench;
+use crate::schema::schema_copy::SchemaCopy;
 
 /// How many plans one search may make. Most need about ten.
 pub(super) const MOST: usize = 200;
@@ -147,7 +147,7 @@ pub(super) struct Trials<'a> {
     pub(super) plan: &'a Plan,
     pub(super) schema: Schema,
     pub(super) base: Rc<Outcome>,
-    bench: Bench,
+    bench: SchemaCopy,
     known: Vec<(Vec<Candidate>, Option<Rc<Outcome>>)>,
     pub(super) cut_short: bool,
 }

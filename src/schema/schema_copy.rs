@@ -1,4 +1,4 @@
-//! An empty copy of a schema in memory, on which plans are made and fixes are tried.
+//! An empty copy of a schema in memory, on which statements are planned and fixes are tried.
 
 use std::cell::RefCell;
 
@@ -7,110 +7,98 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, ToSql};
 
+use super::entries::{SchemaEntry, entries};
 use crate::error::{Error, Refusal, Result};
-use crate::sql::plain_name;
+use crate::sql::same_name;
 
-/// A row of `sqlite_schema`.
-#[derive(Clone, Debug)]
-pub(crate) struct Declared {
-    kind: String,
-    pub(crate) name: String,
-    pub(crate) table: String,
-    sql: String,
-}
-
-impl Declared {
-    pub(crate) fn new(kind: &str, name: &str, table: &str, sql: &str) -> Declared {
-        Declared { kind: kind.to_owned(), name: name.to_owned(), table: table.to_owned(), sql: sql.to_owned() }
-    }
-}
-
-/// The copy.
+/// An empty copy of a schema in memory.
 #[derive(Debug)]
-pub(crate) struct Bench {
+pub(crate) struct SchemaCopy {
     pub(crate) connection: Connection,
-    /// What could not be made here: a virtual table whose module the app registers, and what stands on it. Nothing is
-    /// judged that names one of them.
+    /// What could not be copied: a virtual table whose module only the app registers, and what depends on it.
     missing: Vec<String>,
-    /// Tables and indexes that SQLite takes only while a name that resolves to nothing counts as a text.
+    /// Tables and indexes that SQLite accepts only while a name in double quotes that resolves to nothing counts as a text,
+    /// each with the refusal.
     pub(crate) quoted: Vec<(String, String)>,
     /// Functions that only the app has.
     stubs: RefCell<Vec<String>>,
 }
 
-/// Whether the triggers are copied too. One trigger is judged alone, without the others.
+/// Whether [`SchemaCopy`] has the triggers too. It has not if each trigger is tried alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Triggers {
     Copied,
     LeftOut,
 }
 
-impl Bench {
-    pub(crate) fn copy(source: &Connection, triggers: Triggers) -> Result<Bench> {
-        Bench::of(&declared(source)?, triggers)
+impl SchemaCopy {
+    pub(crate) fn copy(source: &Connection, triggers: Triggers) -> Result<SchemaCopy> {
+        SchemaCopy::of(&declared(source)?, triggers)
     }
 
-    pub(crate) fn of(declared: &[Declared], triggers: Triggers) -> Result<Bench> {
+    pub(crate) fn of(declared: &[SchemaEntry], triggers: Triggers) -> Result<SchemaCopy> {
         let open = || -> rusqlite::Result<Connection> {
             let connection = Connection::open_in_memory()?;
-            // An automatic index would hide a scan: it is built by one. Foreign keys are switched on for single plans.
+            // An automatic index would hide the scan that builds it. Foreign keys are switched on for single plans.
             connection.execute_batch("PRAGMA automatic_index = OFF; PRAGMA foreign_keys = OFF")?;
             Ok(connection)
         };
         let connection = open().map_err(|error| Error::sqlite("a database in memory", error))?;
-        let mut bench = Bench { connection, missing: Vec::new(), quoted: Vec::new(), stubs: RefCell::default() };
+        let mut copy = SchemaCopy { connection, missing: Vec::new(), quoted: Vec::new(), stubs: RefCell::default() };
         let is_virtual =
             |sql: &str| sql.as_bytes().get(..14).is_some_and(|s| s.eq_ignore_ascii_case(b"CREATE VIRTUAL"));
-        // One transaction costs half of what one for each object costs.
-        let _ = bench.run("BEGIN");
-        // A virtual table makes its shadow tables itself, so it comes before them; VACUUM writes it behind them.
+        // One transaction costs half as much as one for each object.
+        let _ = copy.run("BEGIN");
+        // A virtual table creates its shadow tables itself, so it comes before them; VACUUM writes it after them.
         let kinds: [(&str, bool); 5] =
             [("table", true), ("table", false), ("index", false), ("view", false), ("trigger", false)];
         for (kind, virtual_table) in kinds {
             if kind == "trigger" && triggers == Triggers::LeftOut {
                 continue;
             }
-            for one in declared.iter().filter(|one| one.kind == kind && is_virtual(&one.sql) == virtual_table) {
-                bench.declare(one);
+            for entry in declared.iter().filter(|entry| entry.kind == kind) {
+                if let Some(sql) = entry.declaration().filter(|sql| is_virtual(sql) == virtual_table) {
+                    copy.declare(entry, sql);
+                }
             }
         }
-        let _ = bench.run("COMMIT");
-        bench.quoted_strings(true, true);
-        Ok(bench)
+        let _ = copy.run("COMMIT");
+        copy.quoted_strings(true, true);
+        Ok(copy)
     }
 
-    /// Makes one object, first with strict names and, where that fails, as SQLite reads them by default.
-    fn declare(&mut self, one: &Declared) {
+    /// Creates one object, first with strict names and, if that fails, as SQLite reads them by default.
+    fn declare(&mut self, entry: &SchemaEntry, sql: &str) {
         self.quoted_strings(false, true);
-        let Err(refusal) = self.run(&one.sql) else { return };
+        let Err(refusal) = self.run(sql) else { return };
         if refusal.contains("already exists") {
             return;
         }
         self.quoted_strings(true, true);
-        match self.run(&one.sql) {
-            Ok(()) => self.quoted.push((one.name.clone(), refusal)),
-            Err(_) => self.missing.push(if one.kind == "index" { one.table.clone() } else { one.name.clone() }),
+        match self.run(sql) {
+            Ok(()) => self.quoted.push((entry.name.clone(), refusal)),
+            Err(_) => self.missing.push(if entry.kind == "index" { &entry.table } else { &entry.name }.clone()),
         }
     }
 
-    /// Whether names in double quotes that resolve to nothing are texts: in declarations, and in statements.
+    /// Sets whether names in double quotes that resolve to nothing are texts: in declarations, and in statements.
     pub(crate) fn quoted_strings(&self, declarations: bool, statements: bool) {
-        // The answer tells what is set now; a build without the switch reads them as it was compiled to.
+        // The result is the new setting; a build without the switch keeps to what it was compiled with.
         let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, declarations);
         let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, statements);
     }
 
-    /// Runs statements. A function or collation that only the app has is replaced by a stub.
+    /// Runs statements. Functions and collations that only the app has are replaced by stubs.
     pub(crate) fn run(&self, sql: &str) -> std::result::Result<(), String> {
         self.with_stubs(|connection| connection.execute_batch(sql))
     }
 
-    /// Prepares a statement, and says what SQLite says if it cannot.
+    /// Prepares a statement. The error is SQLite's message.
     pub(crate) fn prepare(&self, sql: &str) -> std::result::Result<(), String> {
         self.with_stubs(|connection| connection.prepare(sql).map(drop))
     }
 
-    /// The lines of a query plan, or nothing if there is no plan.
+    /// Returns the lines of a query plan, or `None` if there is no plan.
     pub(crate) fn plan(&self, sql: &str) -> Option<Vec<String>> {
         let explain = format!("EXPLAIN QUERY PLAN {sql}");
         let lines = |connection: &Connection| -> rusqlite::Result<Vec<String>> {
@@ -126,28 +114,28 @@ impl Bench {
         self.with_stubs(lines).ok()
     }
 
-    /// The one value of a query, or nothing if it fails. A stub fails when it is called: its value is not known.
+    /// Returns the one value of a query, or `None` if it fails. A stub fails when it is called, because its value is unknown.
     pub(crate) fn value<T: FromSql>(&self, sql: &str, values: &[Value]) -> Option<T> {
         let values: Vec<&dyn ToSql> = values.iter().map(|value| value as &dyn ToSql).collect();
         self.with_stubs(|connection| connection.query_row(sql, values.as_slice(), |row| row.get(0))).ok()
     }
 
-    /// Whether a plan reads all of a table or of one of its indexes.
+    /// Returns true if a plan reads all of a table or of one of its indexes.
     pub(crate) fn scans(plan: &[String], table: &str) -> bool {
         plan.iter().any(|line| is_scan_of(line, table))
     }
 
-    /// Whether this is about something that could not be copied.
+    /// Returns true if this table or view could not be copied.
     pub(crate) fn is_missing(&self, name: &str) -> bool {
-        self.missing.iter().any(|missing| missing.eq_ignore_ascii_case(name))
+        self.missing.iter().any(|missing| same_name(missing, name))
     }
 
-    /// Whether this function is only the app's, so that nothing is known of what it returns.
+    /// Returns true if only the app has this function, so that its values are unknown.
     pub(crate) fn is_stub(&self, function: &str) -> bool {
-        self.stubs.borrow().iter().any(|stub| stub.eq_ignore_ascii_case(function))
+        self.stubs.borrow().iter().any(|stub| same_name(stub, function))
     }
 
-    /// Whether SQLite's message names something that is missing only here.
+    /// Returns true if SQLite's message names something that could not be copied.
     pub(crate) fn is_about_missing(&self, message: &str) -> bool {
         let message = message.to_ascii_lowercase();
         self.missing.iter().any(|missing| message.contains(&missing.to_ascii_lowercase()))
@@ -168,7 +156,7 @@ impl Bench {
         }
     }
 
-    /// Registers what the message misses. Whether there is something new to try with.
+    /// Registers a stub for what the message misses, and returns true if there was something to register.
     fn stub(&self, message: &str) -> bool {
         let behind = |start: &str| message.find(start).map(|at| message[at + start.len()..].trim_end_matches("()"));
         if let Some(name) = behind("no such function: ").or_else(|| behind("unknown function: ")) {
@@ -176,10 +164,11 @@ impl Bench {
                 FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
             self.stubs.borrow_mut().push(name.to_owned());
             // rusqlite 0.43 hands closures a `&mut Context`, older ones a `&Context`: an inferred type fits both.
-            let made = self.connection.create_scalar_function(name, -1, flags, |_| -> rusqlite::Result<Option<i64>> {
-                Err(rusqlite::Error::UserFunctionError("only the app has this function".into()))
-            });
-            return made.is_ok();
+            let registered =
+                self.connection.create_scalar_function(name, -1, flags, |_| -> rusqlite::Result<Option<i64>> {
+                    Err(rusqlite::Error::UserFunctionError("only the app has this function".into()))
+                });
+            return registered.is_ok();
         }
         if let Some(name) = behind("no such collation sequence: ") {
             return self.connection.create_collation(name, |a: &str, b: &str| a.cmp(b)).is_ok();
@@ -188,35 +177,21 @@ impl Bench {
     }
 }
 
-/// What a database declares, without SQLite's own tables.
-pub(crate) fn declared(source: &Connection) -> Result<Vec<Declared>> {
+/// Returns what a database declares, without SQLite's own tables.
+pub(crate) fn declared(source: &Connection) -> Result<Vec<SchemaEntry>> {
     let _own = crate::own::statements();
-    read(source).map_err(|error| Error::sqlite("to read sqlite_schema", error))
+    let mut entries = entries(source).map_err(|error| Error::sqlite("to read sqlite_schema", error))?;
+    entries.retain(|entry| entry.declaration().is_some());
+    Ok(entries)
 }
 
-fn read(source: &Connection) -> rusqlite::Result<Vec<Declared>> {
-    let mut query = source.prepare(
-        "SELECT type, name, tbl_name, sql FROM main.sqlite_master \
-         WHERE sql IS NOT NULL AND lower(substr(name, 1, 7)) <> 'sqlite_' ORDER BY rowid",
-    )?;
-    let rows = query.query_map([], |row| {
-        Ok(Declared { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? })
-    })?;
-    rows.collect()
-}
-
-/// `SCAN child`, `SCAN TABLE child` up to SQLite 3.35, either with ` USING …` behind it.
+/// Returns true for `SCAN child`, or `SCAN TABLE child` up to SQLite 3.35, either with ` USING …` behind it.
 fn is_scan_of(line: &str, table: &str) -> bool {
     let Some(rest) = line.strip_prefix("SCAN ") else { return false };
     [Some(rest), rest.strip_prefix("TABLE ")].into_iter().flatten().any(|rest| {
         let (Some(name), Some(tail)) = (rest.get(..table.len()), rest.get(table.len()..)) else { return false };
-        name.eq_ignore_ascii_case(table) && (tail.is_empty() || tail.starts_with(" USING "))
+        same_name(name, table) && (tail.is_empty() || tail.starts_with(" USING "))
     })
-}
-
-/// Names as SQL, with commas between them.
-pub(crate) fn names<'a>(list: impl IntoIterator<Item = &'a str>) -> String {
-    list.into_iter().map(plain_name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

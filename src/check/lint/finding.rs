@@ -1,0 +1,98 @@
+//! What a lint finds, before its fix is tried.
+
+use crate::check::findings::Finding;
+use crate::schema::Table;
+use crate::schema::declaration::Declaration;
+
+/// What a lint found, before its fix is tried.
+#[derive(Debug)]
+pub(super) struct LintFinding {
+    pub(super) code: &'static str,
+    pub(super) object: String,
+    /// The table that it is about, if it is about one.
+    pub(super) table: String,
+    pub(super) what: String,
+    pub(super) cost: &'static str,
+    pub(super) evidence: Vec<(&'static str, String)>,
+    pub(super) fix: Fix,
+}
+
+/// What would mend it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fix {
+    Nothing,
+    /// Statements, to be run as they are.
+    Sql(String),
+    /// Another declaration of the table, for which it has to be rebuilt; its name is `new_name`.
+    Rebuild {
+        table: String,
+        declaration: String,
+    },
+    /// What has been tried, and what to do where there is no SQL for it.
+    Text(String),
+}
+
+impl LintFinding {
+    pub(super) fn new(
+        code: &'static str,
+        object: impl Into<String>,
+        what: impl Into<String>,
+        cost: &'static str,
+    ) -> LintFinding {
+        let (object, table, what) = (object.into(), String::new(), what.into());
+        LintFinding { code, object, table, what, cost, evidence: Vec::new(), fix: Fix::Nothing }
+    }
+
+    pub(super) fn on(mut self, table: &Table) -> LintFinding {
+        self.table = table.name.to_string();
+        self
+    }
+
+    pub(super) fn evidence(mut self, label: &'static str, body: impl Into<String>) -> LintFinding {
+        self.evidence.push((label, body.into()));
+        self
+    }
+
+    pub(super) fn sql(mut self, sql: impl Into<String>) -> LintFinding {
+        self.fix = Fix::Sql(sql.into());
+        self
+    }
+
+    pub(super) fn text(mut self, text: impl Into<String>) -> LintFinding {
+        self.fix = Fix::Text(text.into());
+        self
+    }
+
+    /// Rebuilds the table with what `change` makes of its declaration; without a fix if its text cannot be changed.
+    pub(super) fn rebuild<'a>(
+        mut self,
+        table: &'a Table,
+        change: impl FnOnce(Declaration<'a>) -> Option<Declaration<'a>>,
+    ) -> LintFinding {
+        if let Some(changed) = Declaration::parse(&table.sql).and_then(change) {
+            let declaration = changed.named(&new_name(&table.name));
+            self.fix = Fix::Rebuild { table: table.name.to_string(), declaration };
+        }
+        self.on(table)
+    }
+
+    pub(super) fn is_same(&self, other: &LintFinding) -> bool {
+        self.code == other.code && self.object == other.object
+    }
+
+    pub(super) fn into_finding(self) -> Finding {
+        let mut finding = Finding::new(self.code, self.object, self.what).cost(self.cost);
+        for (label, body) in self.evidence {
+            finding = finding.evidence(label, body);
+        }
+        match self.fix {
+            Fix::Text(text) | Fix::Sql(text) => finding.fix(text),
+            Fix::Nothing | Fix::Rebuild { .. } => finding,
+        }
+    }
+}
+
+/// Returns the name under which a table is rebuilt.
+pub(super) fn new_name(table: &str) -> String {
+    format!("new_{table}")
+}

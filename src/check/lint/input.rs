@@ -1,0 +1,42 @@
+//! What the lints look at, and what several of them need.
+
+use crate::schema::schema_copy::SchemaCopy;
+use crate::schema::{Column, Schema, Table, TableKind, is_column, is_ledger};
+use crate::sql::same_name;
+
+/// The schema of a database, and an empty copy of it.
+pub(super) struct LintInput {
+    pub(super) schema: Schema,
+    pub(super) copy: SchemaCopy,
+}
+
+impl LintInput {
+    /// Iterates over the tables that are linted.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.schema.tables.iter().filter(|table| is_linted(table))
+    }
+}
+
+/// The ledger of a runner is neither declared nor read by the app.
+pub(super) fn is_linted(table: &Table) -> bool {
+    table.kind == TableKind::Ordinary && !is_ledger(&table.name)
+}
+
+/// `table.column`, and `table.one,two` for several.
+pub(super) fn object<'a>(table: &Table, columns: impl IntoIterator<Item = &'a str>) -> String {
+    format!("{}.{}", table.name, columns.into_iter().collect::<Vec<_>>().join(","))
+}
+
+/// Whether a column takes NULL. The rowid turns NULL into a number.
+pub(super) fn is_nullable(table: &Table, column: &Column) -> bool {
+    let is_rowid = table
+        .primary_key
+        .as_ref()
+        .is_some_and(|key| key.is_rowid && key.terms.iter().any(|term| is_column(&term.what, &column.name)));
+    !column.not_null && !is_rowid && column.generated.is_none()
+}
+
+/// Whether two lists have the same names, in the same order.
+pub(super) fn same_names(one: &[&str], two: &[&str]) -> bool {
+    one.len() == two.len() && one.iter().zip(two).all(|(one, two)| same_name(one, two))
+}
