@@ -1,20 +1,20 @@
 //! How failed assertions about queries read.
 
-use super::queries::{Group, Queries};
+use super::group::{Group, list};
 use crate::error::{Error, ErrorKind};
 use crate::trace::Query;
 
 /// How many lines of one kind a failure shows.
 const SHOWN: usize = 10;
 
-pub(super) fn count<R>(queries: &Queries<R>, expected: usize, or_fewer: bool) -> Error {
+pub(super) fn count(queries: &[Query], expected: usize, or_fewer: bool) -> Error {
     let ran = if queries.len() == 1 { "1 query".to_owned() } else { format!("{} queries", queries.len()) };
     let headline = match or_fewer {
         true => format!("{ran} ran, where at most {expected} may"),
         false => format!("{ran} ran, not {expected}"),
     };
     let error = Error::new(ErrorKind::Queries, headline);
-    if queries.is_empty() { error } else { error.evidence("queries", queries.to_string()) }
+    if queries.is_empty() { error } else { error.evidence("queries", list(queries)) }
 }
 
 pub(super) fn repeats(groups: &[Group<'_>], most: usize) -> Error {
@@ -57,7 +57,7 @@ fn often(most: usize) -> String {
     if most == 1 { "once".to_owned() } else { format!("{most} times") }
 }
 
-pub(super) fn steps<R>(queries: &Queries<R>, steps: u64, most: u64) -> Error {
+pub(super) fn steps(queries: &[Query], steps: u64, most: u64) -> Error {
     let mut costliest: Vec<&Query> = queries.iter().collect();
     costliest.sort_by_key(|query| std::cmp::Reverse(query.steps()));
     let lines: Vec<String> =

@@ -1,19 +1,21 @@
-//! The queries of a recording, and what can be asserted about them.
+//! The queries of a recording, and the assertions about them.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
+use super::group::{Group, groups, list};
 use super::{failure, scans, tables};
 use crate::db::Address;
 use crate::error::{Result, or_panic};
 use crate::sql;
 use crate::trace::Query;
 
-/// What some code ran, and what it returned. `Display` lists each query once in its normal form, in the order of their
-/// first runs, with how many times it ran.
+/// What some code ran, and what it returned.
 ///
-/// Every assertion fails on a recording that is not [complete](Queries::is_complete), and says so.
+/// `Display` lists each query once in its normal form, in the order of their first runs, with how many times it ran.
+///
+/// All assertions fail on a recording that is not [complete](Queries::is_complete).
 pub struct Queries<R = ()> {
     /// What the code returned.
     pub value: R,
@@ -23,242 +25,224 @@ pub struct Queries<R = ()> {
     allowed: RefCell<Vec<String>>,
 }
 
-/// Queries with the same normal form.
-pub(super) struct Group<'a> {
-    pub(super) normalized: String,
-    pub(super) queries: Vec<&'a Query>,
-}
-
 impl<R> Queries<R> {
     pub(super) fn new(value: R, queries: Vec<Query>, complete: bool, address: Address) -> Self {
         Queries { value, queries, complete, address, allowed: RefCell::default() }
     }
 
-    /// The queries in the order in which they started.
+    /// Returns the queries in the order in which they started.
     pub fn iter(&self) -> std::slice::Iter<'_, Query> {
         self.queries.iter()
     }
 
-    /// How many there are. Each run of a prepared statement counts, and so do `BEGIN`, `COMMIT` and PRAGMAs.
+    /// Returns the number of queries. Each run of a prepared statement counts, and so do `BEGIN`, `COMMIT` and PRAGMAs.
     pub fn len(&self) -> usize {
         self.queries.len()
     }
 
-    /// Whether nothing was run.
+    /// Returns true if nothing was run.
     pub fn is_empty(&self) -> bool {
         self.queries.is_empty()
     }
 
-    /// Whether the recorder was still listening at the end; see [what it changes](super#what-it-costs-and-what-it-changes).
+    /// Returns true if the recorder was still listening at the end of the recording. See
+    /// [what a recording changes](crate::record#what-it-costs-and-what-it-changes).
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// The queries that took longer than `limit`, the slowest first.
+    /// Returns the queries that took longer than `limit`, the slowest first.
     pub fn slower_than(&self, limit: Duration) -> Vec<&Query> {
         let mut slow: Vec<&Query> = self.iter().filter(|query| query.duration() > limit).collect();
         slow.sort_by_key(|query| std::cmp::Reverse(query.duration()));
         slow
     }
 
-    /// Panics unless exactly `count` queries ran.
+    /// Asserts that exactly `count` queries ran.
     ///
     /// # Panics
-    /// When more or fewer ran.
+    /// If more or fewer ran.
     #[track_caller]
     pub fn assert_count(&self, count: usize) -> &Self {
-        pass(self.try_assert_count(count))
+        or_panic(self.try_assert_count(count))
     }
 
-    /// Like [`assert_count`](Queries::assert_count), without the panic.
+    /// Like [`assert_count`](Queries::assert_count), but returns an error.
     ///
     /// # Errors
-    /// When more or fewer ran.
+    /// If more or fewer queries ran.
     pub fn try_assert_count(&self, count: usize) -> Result<&Self> {
         self.check_complete()?;
-        if self.len() == count { Ok(self) } else { Err(failure::count(self, count, false)) }
+        if self.len() == count { Ok(self) } else { Err(failure::count(&self.queries, count, false)) }
     }
 
-    /// Panics if more than `most` queries ran.
+    /// Asserts that at most `most` queries ran.
     ///
     /// # Panics
-    /// When more ran.
+    /// If more ran.
     #[track_caller]
     pub fn assert_at_most(&self, most: usize) -> &Self {
-        pass(self.try_assert_at_most(most))
+        or_panic(self.try_assert_at_most(most))
     }
 
-    /// Like [`assert_at_most`](Queries::assert_at_most), without the panic.
+    /// Like [`assert_at_most`](Queries::assert_at_most), but returns an error.
     ///
     /// # Errors
-    /// When more ran.
+    /// If more than `most` queries ran.
     pub fn try_assert_at_most(&self, most: usize) -> Result<&Self> {
         self.check_complete()?;
-        if self.len() <= most { Ok(self) } else { Err(failure::count(self, most, true)) }
+        if self.len() <= most { Ok(self) } else { Err(failure::count(&self.queries, most, true)) }
     }
 
-    /// Panics if a query ran more than once with the same normal form: one query for the list and one for each of its rows
-    /// ("N+1"), or the same question asked twice.
+    /// Asserts that no query ran more than once with the same normal form.
+    ///
+    /// This finds one query for a list followed by one for each of its rows ("N+1"), and the same query run twice.
     ///
     /// `INSERT` may repeat, because a prepared one in a transaction is SQLite's fastest way to write many rows. So may
     /// statements about the transaction and the connection: `BEGIN`, `COMMIT`, `SAVEPOINT`, `PRAGMA`, `ATTACH`.
     ///
     /// # Panics
-    /// When a query repeats.
+    /// If a query repeats.
     #[track_caller]
     pub fn assert_no_repeats(&self) -> &Self {
-        pass(self.try_assert_no_repeats())
+        or_panic(self.try_assert_no_repeats())
     }
 
-    /// Like [`assert_no_repeats`](Queries::assert_no_repeats), without the panic.
+    /// Like [`assert_no_repeats`](Queries::assert_no_repeats), but returns an error.
     ///
     /// # Errors
-    /// When a query repeats.
+    /// If a query repeats.
     pub fn try_assert_no_repeats(&self) -> Result<&Self> {
         self.try_assert_repeats_at_most(1)
     }
 
-    /// Like [`assert_no_repeats`](Queries::assert_no_repeats), where up to `most` runs of each query are meant.
+    /// Like [`assert_no_repeats`](Queries::assert_no_repeats), but allows up to `most` runs of each query.
     ///
     /// # Panics
-    /// When a query ran more than `most` times.
+    /// If a query ran more than `most` times.
     #[track_caller]
     pub fn assert_repeats_at_most(&self, most: usize) -> &Self {
-        pass(self.try_assert_repeats_at_most(most))
+        or_panic(self.try_assert_repeats_at_most(most))
     }
 
-    /// Like [`assert_repeats_at_most`](Queries::assert_repeats_at_most), without the panic.
+    /// Like [`assert_repeats_at_most`](Queries::assert_repeats_at_most), but returns an error.
     ///
     /// # Errors
-    /// When a query ran more than `most` times.
+    /// If a query ran more than `most` times.
     pub fn try_assert_repeats_at_most(&self, most: usize) -> Result<&Self> {
         self.check_complete()?;
-        let mut groups = self.groups();
+        let mut groups = groups(&self.queries);
         groups.retain(|group| group.queries.len() > most && may_not_repeat(group.queries[0]));
         groups.sort_by_key(|group| std::cmp::Reverse(group.queries.len()));
         if groups.is_empty() { Ok(self) } else { Err(failure::repeats(&groups, most)) }
     }
 
-    /// Lets queries read all of this table, for the [`assert_no_scan`](Queries::assert_no_scan) behind it. Which fails when
-    /// none of them does: then the allowance is not needed.
+    /// Allows queries to read all of this table, for the [`assert_no_scan`](Queries::assert_no_scan) that follows. That
+    /// assertion then fails if no query does so, because the allowance is not needed.
     pub fn allow_scan(&self, table: &str) -> &Self {
         self.allowed.borrow_mut().push(table.to_owned());
         self
     }
 
-    /// Panics if a query reads a whole table where an index could lead it.
+    /// Asserts that no query reads a whole table where an index could be used.
     ///
-    /// Plans are made on the database as it is when this is called. A query of which no plan can be made there, because it
-    /// uses a temporary table, an attached database or a function of the app's connection, fails this too.
+    /// Plans are made on the database as it is at the time of this call. A query that cannot be explained there, because it
+    /// uses a temporary table, an attached database or a function of the app's connection, fails the assertion too.
     ///
     /// # Panics
-    /// When a query scans a table, or cannot be explained.
+    /// If a query scans a table or cannot be explained.
     #[track_caller]
     pub fn assert_no_scan(&self) -> &Self {
-        pass(self.try_assert_no_scan())
+        or_panic(self.try_assert_no_scan())
     }
 
-    /// Like [`assert_no_scan`](Queries::assert_no_scan), without the panic.
+    /// Like [`assert_no_scan`](Queries::assert_no_scan), but returns an error.
     ///
     /// # Errors
-    /// When a query scans a table, or cannot be explained.
+    /// If a query scans a table or cannot be explained.
     pub fn try_assert_no_scan(&self) -> Result<&Self> {
         self.check_complete()?;
-        scans::check(&self.groups(), &self.address, &self.allowed.borrow())?;
+        scans::check(&groups(&self.queries), &self.address, &self.allowed.borrow())?;
         Ok(self)
     }
 
-    /// Panics if a table was read that is not among `tables`; what is written is not looked at.
+    /// Asserts that no other tables than `tables` were read. Writes do not count.
     ///
-    /// Views count as the tables behind them, and triggers and foreign keys read as well. Which tables a query touches is
-    /// asked of the database as it is when this is called; a query that cannot be prepared there fails this.
+    /// Views count as the tables behind them, and the reads of triggers and foreign keys count as well. SQLite determines
+    /// the tables of a query on the database as it is at the time of this call; a query that cannot be prepared there fails
+    /// the assertion.
     ///
     /// # Panics
-    /// When another table was read, or a query cannot be looked into.
+    /// If another table was read, or a query cannot be prepared.
     #[track_caller]
     pub fn assert_only_reads(&self, tables: &[&str]) -> &Self {
-        pass(self.try_assert_only_reads(tables))
+        or_panic(self.try_assert_only_reads(tables))
     }
 
-    /// Like [`assert_only_reads`](Queries::assert_only_reads), without the panic.
+    /// Like [`assert_only_reads`](Queries::assert_only_reads), but returns an error.
     ///
     /// # Errors
-    /// When another table was read, or a query cannot be looked into.
+    /// If another table was read, or a query cannot be prepared.
     pub fn try_assert_only_reads(&self, tables: &[&str]) -> Result<&Self> {
         self.check_complete()?;
-        tables::check(&self.groups(), &self.address, tables::Access::Reads, tables)?;
+        tables::check(&groups(&self.queries), &self.address, tables::Access::Reads, tables)?;
         Ok(self)
     }
 
-    /// Panics if a table was written that is not among `tables`; what is read is not looked at. `&[]` is code that only
-    /// reads. Changes of the schema are writes to `sqlite_schema`.
+    /// Asserts that no other tables than `tables` were written. Reads do not count. `&[]` stands for code that only reads;
+    /// changes of the schema are writes to `sqlite_schema`.
     ///
     /// # Panics
-    /// When another table was written, or a query cannot be looked into.
+    /// If another table was written, or a query cannot be prepared.
     #[track_caller]
     pub fn assert_only_writes(&self, tables: &[&str]) -> &Self {
-        pass(self.try_assert_only_writes(tables))
+        or_panic(self.try_assert_only_writes(tables))
     }
 
-    /// Like [`assert_only_writes`](Queries::assert_only_writes), without the panic.
+    /// Like [`assert_only_writes`](Queries::assert_only_writes), but returns an error.
     ///
     /// # Errors
-    /// When another table was written, or a query cannot be looked into.
+    /// If another table was written, or a query cannot be prepared.
     pub fn try_assert_only_writes(&self, tables: &[&str]) -> Result<&Self> {
         self.check_complete()?;
-        tables::check(&self.groups(), &self.address, tables::Access::Writes, tables)?;
+        tables::check(&groups(&self.queries), &self.address, tables::Access::Writes, tables)?;
         Ok(self)
     }
 
-    /// Panics if all queries together took more than `most` instructions of SQLite's virtual machine: a budget that is the
+    /// Asserts that all queries together took at most `most` instructions of SQLite's virtual machine, a budget that is the
     /// same on every machine.
     ///
     /// # Panics
-    /// When they took more, or one was still running.
+    /// If they took more, or one was still running.
     #[track_caller]
     pub fn assert_steps_at_most(&self, most: u64) -> &Self {
-        pass(self.try_assert_steps_at_most(most))
+        or_panic(self.try_assert_steps_at_most(most))
     }
 
-    /// Like [`assert_steps_at_most`](Queries::assert_steps_at_most), without the panic.
+    /// Like [`assert_steps_at_most`](Queries::assert_steps_at_most), but returns an error.
     ///
     /// # Errors
-    /// When they took more, or one was still running.
+    /// If they took more, or one was still running.
     pub fn try_assert_steps_at_most(&self, most: u64) -> Result<&Self> {
         self.check_complete()?;
         if let Some(running) = self.iter().find(|query| !query.is_finished()) {
             return Err(failure::still_running(running));
         }
         let steps = self.iter().map(Query::steps).sum();
-        if steps <= most { Ok(self) } else { Err(failure::steps(self, steps, most)) }
+        if steps <= most { Ok(self) } else { Err(failure::steps(&self.queries, steps, most)) }
     }
 
-    /// A connection to the database as it is.
+    /// Opens a connection to the database as it is.
     pub(crate) fn connect(&self) -> Result<rusqlite::Connection> {
         self.address.connect()
     }
 
-    /// The statements that have plans, with their values; of many that differ in their values alone, some.
+    /// Returns the statements that have plans, with their values; some of those that differ only in values.
     pub(crate) fn statements(&self) -> Result<Vec<String>> {
         self.check_complete()?;
-        let groups = self.groups();
+        let groups = groups(&self.queries);
         let planned = groups.iter().filter(|group| sql::has_a_plan(&group.queries[0].keyword()));
-        Ok(planned.flat_map(scans::texts).map(|(_, text)| text.to_owned()).collect())
-    }
-
-    /// The queries by their normal form, in the order of their first runs.
-    pub(super) fn groups(&self) -> Vec<Group<'_>> {
-        let mut groups: Vec<Group<'_>> = Vec::new();
-        let mut places = std::collections::HashMap::new();
-        for query in &self.queries {
-            let normalized = query.normalized();
-            let place = *places.entry(normalized).or_insert_with_key(|normalized| {
-                groups.push(Group { normalized: normalized.clone(), queries: Vec::new() });
-                groups.len() - 1
-            });
-            groups[place].queries.push(query);
-        }
-        groups
+        Ok(planned.flat_map(Group::texts).map(|(_, text)| text.to_owned()).collect())
     }
 
     fn check_complete(&self) -> Result<()> {
@@ -269,11 +253,6 @@ impl<R> Queries<R> {
 fn may_not_repeat(query: &Query) -> bool {
     let inserts = matches!(query.keyword().as_str(), "INSERT" | "REPLACE");
     !inserts && !query.is_about_the_connection()
-}
-
-#[track_caller]
-fn pass<T>(result: Result<T>) -> T {
-    or_panic(result)
 }
 
 impl<'a, R> IntoIterator for &'a Queries<R> {
@@ -287,14 +266,7 @@ impl<'a, R> IntoIterator for &'a Queries<R> {
 
 impl<R> fmt::Display for Queries<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, group) in self.groups().iter().enumerate() {
-            f.write_str(if index == 0 { "" } else { "\n" })?;
-            f.write_str(&group.normalized)?;
-            if group.queries.len() > 1 {
-                write!(f, "  -- {} times", group.queries.len())?;
-            }
-        }
-        Ok(())
+        f.write_str(&list(&self.queries))
     }
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::failure;
-use super::queries::Group;
+use super::group::Group;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan;
@@ -18,7 +18,7 @@ pub(super) fn check(groups: &[Group<'_>], address: &Address, allowed: &[String])
             Some(connection) => connection,
             none => none.insert(address.connect()?),
         };
-        for (query, text) in texts(group) {
+        for (query, text) in group.texts() {
             explain(connection, group, query, text, allowed, &mut unneeded)?;
         }
     }
@@ -29,20 +29,6 @@ pub(super) fn check(groups: &[Group<'_>], address: &Address, allowed: &[String])
                 .help(format!("take .allow_scan({table:?}) away")))
         }
     }
-}
-
-/// The runs with different values, ten at most: LIKE and a partial index may use them. Infinity has no literal: SQLite shows
-/// a name for it, so that such a run is planned without values.
-pub(super) fn texts<'a>(group: &Group<'a>) -> Vec<(&'a Query, &'a str)> {
-    let mut found: Vec<(&Query, &str)> = Vec::new();
-    for &query in &group.queries {
-        let has_infinity = || query.values().iter().any(|value| matches!(value.as_str(), "Inf" | "-Inf"));
-        let text = query.expanded().filter(|_| !has_infinity()).unwrap_or(query.sql());
-        if found.len() < 10 && !found.iter().any(|(_, known)| *known == text) {
-            found.push((query, text));
-        }
-    }
-    found
 }
 
 fn explain(

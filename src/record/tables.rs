@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use super::failure;
-use super::queries::Group;
+use super::group::Group;
 use crate::db::Address;
 use crate::error::{Refusal, Result};
 use crate::trace::Query;

@@ -21,8 +21,6 @@ const OPEN: &[&str] = &[
     "migrations",
     "plan",
     "plan/advice",
-    "record",
-    "record/ledger",
     "schema",
     "sql",
     "suite",

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
-use sqlitmus::record::Ledger;
+use sqlitmus::record::StatementLedger;
 
 use super::child::ledger::PART;
 use super::{Process, text};
@@ -19,7 +19,7 @@ fn process(test: &str) -> Process {
 /// The ledger without its first line.
 fn ledger(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
-    let ledger = Ledger::parse(&text).unwrap();
+    let ledger = StatementLedger::parse(&text).unwrap();
     assert_eq!(ledger.to_string(), text, "what is read is what was written");
     let (header, rest) = text.split_once("\n\n").unwrap();
     assert_eq!(header, "# sqlitmus ledger 1: every statement of a test run, and its plans");
@@ -91,7 +91,7 @@ fn threads_and_processes_make_the_same_file() {
     let mut threads = process("runs_many_on_threads");
     assert!(threads.run().status.success());
     let expected = fs::read_to_string(threads.path("ledger.txt")).unwrap();
-    assert_eq!(Ledger::parse(&expected).unwrap().len(), 65);
+    assert_eq!(StatementLedger::parse(&expected).unwrap().len(), 65);
     for _ in 0..2 {
         let first = process("runs_a_part");
         let mut children: Vec<_> = (0..12)
@@ -170,7 +170,7 @@ fn no_statement_breaks_the_file() {
     let long = format!("SELECT ? WHERE ?{}", " OR ? = ?".repeat(500));
     assert!(text.starts_with("SELECT \"größe \\u{202e}\" FROM \"a\\n> SCAN b\\\\\" WHERE ? = ?\n"), "{text}");
     assert!(text.contains(&format!("\n\n{long}\n")), "{text}");
-    let ledger = Ledger::read(&path).unwrap();
+    let ledger = StatementLedger::read(&path).unwrap();
     let sql: Vec<&str> = ledger.iter().map(|statement| statement.sql()).collect();
     assert_eq!(sql, ["SELECT \"größe \u{202e}\" FROM \"a\n> SCAN b\\\" WHERE ? = ?", &long]);
 }

@@ -1,18 +1,20 @@
-//! What has changed from a reviewed ledger to that of another run.
+//! The difference of two ledgers.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
-use super::{Ledger, LedgerPlan, LedgerStatement, text};
+use super::format;
+use super::statements::{LedgerPlan, LedgerStatement, StatementLedger};
 use crate::env;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 
-/// How many statements of one kind a report shows.
+/// The number of statements of one kind that a report shows.
 const SHOWN: usize = 20;
 
-/// Compares the ledger of a run with the one that was reviewed and committed. Relative paths are in the folder of the
-/// package under test.
+/// Compares the ledger of a run with the one that was reviewed and committed.
+///
+/// Relative paths start at the folder of the package under test.
 ///
 /// ```no_run
 /// use sqlitmus::record::compare_ledgers;
@@ -21,24 +23,24 @@ const SHOWN: usize = 20;
 /// ```
 ///
 /// # Errors
-/// When a file cannot be read, or is no ledger.
+/// If a file cannot be read or is no ledger.
 pub fn compare_ledgers(committed: impl AsRef<Path>, fresh: impl AsRef<Path>) -> Result<LedgerDiff> {
     let (committed, fresh) = (committed.as_ref(), fresh.as_ref());
     let accept = format!("cp {} {}", fresh.display(), committed.display());
-    let new = Ledger::read(fresh)?;
+    let new = StatementLedger::read(fresh)?;
     if !env::package_dir().join(committed).exists() {
         let headline = format!("there is no reviewed ledger yet: {}", committed.display());
         return Err(Error::new(ErrorKind::Queries, headline).help(format!("review the new one, then: {accept}")));
     }
-    let mut diff = Ledger::read(committed)?.diff(&new);
-    diff.than = Some(committed.display().to_string());
+    let mut diff = StatementLedger::read(committed)?.diff(&new);
+    diff.earlier = Some(committed.display().to_string());
     diff.accept = Some(accept);
     Ok(diff)
 }
 
-impl Ledger {
-    /// What is new, gone and changed in a later ledger.
-    pub fn diff(&self, later: &Ledger) -> LedgerDiff {
+impl StatementLedger {
+    /// Returns what is new, gone and changed in a later ledger.
+    pub fn diff(&self, later: &StatementLedger) -> LedgerDiff {
         let mut diff = LedgerDiff::default();
         for statement in later.iter() {
             match self.get(statement.sql()) {
@@ -48,83 +50,82 @@ impl Ledger {
             }
         }
         diff.gone = self.iter().filter(|statement| later.get(statement.sql()).is_none()).cloned().collect();
-        // Sorting keeps the order of those that are alike.
+        // The sort is stable.
         diff.new.sort_by_key(|statement| !statement.scans());
         diff.changed.sort_by_key(|changed| !changed.gains_scan());
         diff
     }
 }
 
-/// What has changed from one ledger to another. `Display` is a report for a reviewer, in which statements that scan and
-/// did not are marked.
+/// The difference of two ledgers.
+///
+/// `Display` is the report of [`try_assert_same`](LedgerDiff::try_assert_same). It marks statements with a new scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerDiff {
     new: Vec<LedgerStatement>,
     gone: Vec<LedgerStatement>,
     changed: Vec<ChangedStatement>,
-    /// The file that the first ledger is from.
-    than: Option<String>,
-    /// What makes the second one the reviewed one.
+    /// The file of the earlier ledger.
+    earlier: Option<String>,
+    /// The command that makes the later ledger the reviewed one.
     accept: Option<String>,
 }
 
-/// A statement that is in both ledgers, with other plans.
+/// A statement that has different plans in two ledgers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChangedStatement {
-    /// As it was.
+    /// The statement in the earlier ledger.
     pub old: LedgerStatement,
-    /// As it is in the later ledger.
+    /// The statement in the later ledger.
     pub new: LedgerStatement,
 }
 
 impl ChangedStatement {
-    /// Whether a plan reads a whole table that none of the old plans has read like that.
+    /// Returns true if a new plan scans a table and no old plan has the same scan.
     pub fn gains_scan(&self) -> bool {
         let scans = |statement: &LedgerStatement| -> BTreeSet<String> {
-            let lines = statement.plans().flat_map(|plan| plan.text.lines());
-            lines.filter_map(|line| line.strip_prefix(text::SCAN)).map(|line| line.trim_start().to_owned()).collect()
+            let lines = statement.plans().flat_map(LedgerPlan::lines);
+            lines.filter_map(|line| line.strip_prefix(format::SCAN)).map(|line| line.trim_start().to_owned()).collect()
         };
         !scans(&self.new).is_subset(&scans(&self.old))
     }
 }
 
 impl LedgerDiff {
-    /// Whether nothing differs.
+    /// Returns true if the ledgers are equal.
     pub fn is_empty(&self) -> bool {
         self.new.is_empty() && self.gone.is_empty() && self.changed.is_empty()
     }
 
-    /// The statements that only the later ledger has, those that scan first.
+    /// Returns the statements that only the later ledger has, those that scan first.
     pub fn new_statements(&self) -> impl Iterator<Item = &LedgerStatement> {
         self.new.iter()
     }
 
-    /// The statements that only the earlier ledger has.
+    /// Returns the statements that only the earlier ledger has.
     pub fn gone_statements(&self) -> impl Iterator<Item = &LedgerStatement> {
         self.gone.iter()
     }
 
-    /// The statements with other plans, those that gain a scan first.
+    /// Returns the statements with different plans, those that gain a scan first.
     pub fn changed_statements(&self) -> impl Iterator<Item = &ChangedStatement> {
         self.changed.iter()
     }
 
-    /// Panics if anything differs.
+    /// Asserts that the ledgers are equal.
     ///
     /// # Panics
-    /// When a statement is new, gone, or has other plans.
+    /// If a statement is new, gone, or has different plans.
     #[track_caller]
     pub fn assert_same(&self) {
-        if let Err(error) = self.try_assert_same() {
-            panic!("{error}");
-        }
+        or_panic(self.try_assert_same());
     }
 
-    /// Like [`assert_same`](LedgerDiff::assert_same), without the panic.
+    /// Like [`assert_same`](LedgerDiff::assert_same), but returns an error.
     ///
     /// # Errors
-    /// When a statement is new, gone, or has other plans.
+    /// If a statement is new, gone, or has different plans.
     pub fn try_assert_same(&self) -> Result<()> {
         if self.is_empty() { Ok(()) } else { Err(self.report()) }
     }
@@ -134,9 +135,9 @@ impl LedgerDiff {
         let changed = self.changed.iter().map(changed_lines);
         let new = self.new.iter().map(|statement| {
             let mark = if statement.scans() { "> " } else { "" };
-            format!("{mark}{}{}", text::escaped(statement.sql()), plan_lines(statement.plans(), "  "))
+            format!("{mark}{}{}", format::escaped(statement.sql()), plan_lines(statement.plans(), "  "))
         });
-        let gone = self.gone.iter().map(|statement| text::escaped(statement.sql()));
+        let gone = self.gone.iter().map(|statement| format::escaped(statement.sql()));
         for (label, statements, apart) in
             [("changed", first(changed), "\n\n"), ("new", first(new), "\n\n"), ("gone", first(gone), "\n")]
         {
@@ -155,8 +156,8 @@ impl LedgerDiff {
         let (statements, are) = if count == 1 { ("statement", "is") } else { ("statements", "are") };
         let scans = self.new.iter().filter(|statement| statement.scans()).count()
             + self.changed.iter().filter(|changed| changed.gains_scan()).count();
-        let than = self.than.as_deref().unwrap_or("the earlier ledger");
-        let mut headline = format!("{count} {statements} {are} not as in {than}");
+        let earlier = self.earlier.as_deref().unwrap_or("the earlier ledger");
+        let mut headline = format!("{count} {statements} {are} not as in {earlier}");
         if scans > 0 {
             let scan = if scans == 1 { "a new scan" } else { "new scans" };
             headline.push_str(&format!(", {scans} of them with {scan}"));
@@ -174,32 +175,29 @@ fn first(statements: impl ExactSizeIterator<Item = String>) -> Vec<String> {
     shown
 }
 
-/// The statement and, as in a diff, those of its plans that only one side has.
+/// Returns the statement and, as in a diff, the plans that only one side has.
 fn changed_lines(changed: &ChangedStatement) -> String {
     let mark = if changed.gains_scan() { "> " } else { "" };
-    let only = |one: &LedgerStatement, other: &LedgerStatement, sign: &str| {
-        plan_lines(one.plans.difference(&other.plans), sign)
-    };
+    let only = |one: &LedgerStatement, other: &LedgerStatement, sign: &str| plan_lines(one.plans_not_in(other), sign);
     let (gone, come) = (only(&changed.old, &changed.new, "- "), only(&changed.new, &changed.old, "+ "));
-    format!("{mark}{}{gone}{come}", text::escaped(changed.new.sql()))
+    format!("{mark}{}{gone}{come}", format::escaped(changed.new.sql()))
 }
 
-/// The lines of plans as they stand in the file, behind a sign.
+/// Returns the lines of plans as written in the file, each behind a sign.
 fn plan_lines<'a>(plans: impl Iterator<Item = &'a LedgerPlan>, sign: &str) -> String {
     let mut lines = String::new();
     for (index, plan) in plans.enumerate() {
         if index > 0 {
             lines.push_str(&format!("\n{sign}or"));
         }
-        let is_of_no_table = plan.text.is_empty() && sign != "  ";
-        for line in is_of_no_table.then_some("  (reads no table)").into_iter().chain(plan.text.lines()) {
+        let reads_no_table = plan.lines().next().is_none() && sign != "  ";
+        for line in reads_no_table.then_some("  (reads no table)").into_iter().chain(plan.lines()) {
             lines.push_str(&format!("\n{sign}{line}"));
         }
     }
     lines
 }
 
-/// The report of [`LedgerDiff::try_assert_same`].
 impl fmt::Display for LedgerDiff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() { f.write_str("nothing differs") } else { self.report().fmt(f) }

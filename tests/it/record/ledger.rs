@@ -3,10 +3,10 @@
 
 use std::fs;
 
-use sqlitmus::record::{Ledger, LedgerPlan, LedgerStatement, compare_ledgers};
+use sqlitmus::record::{LedgerPlan, LedgerStatement, StatementLedger, compare_ledgers};
 
-fn ledger(paragraphs: &str) -> Ledger {
-    Ledger::parse(&format!("# sqlitmus ledger 1: of a test\n\n{paragraphs}")).unwrap()
+fn ledger(paragraphs: &str) -> StatementLedger {
+    StatementLedger::parse(&format!("# sqlitmus ledger 1: of a test\n\n{paragraphs}")).unwrap()
 }
 
 fn sql<'a>(statements: impl Iterator<Item = &'a LedgerStatement>) -> Vec<&'a str> {
@@ -86,7 +86,7 @@ fn merging_makes_one_of_several_whatever_their_order() {
 
 #[track_caller]
 fn refused(text: &str, expected: &str) {
-    assert_eq!(Ledger::parse(text).unwrap_err().to_string(), expected);
+    assert_eq!(StatementLedger::parse(text).unwrap_err().to_string(), expected);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn what_is_no_ledger_is_refused_with_its_line() {
 #[test]
 fn a_checkout_with_other_line_ends_is_the_same_ledger() {
     let text = ledger(REVIEWED).to_string();
-    assert_eq!(Ledger::parse(&text.replace('\n', "\r\n")).unwrap(), ledger(REVIEWED));
+    assert_eq!(StatementLedger::parse(&text.replace('\n', "\r\n")).unwrap(), ledger(REVIEWED));
 }
 
 const LATER: &str = "\

@@ -1,0 +1,206 @@
+//! A ledger of statements as a value.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::format;
+
+/// The statements of a test run in their normal forms, and how SQLite ran them.
+///
+/// [`SQLITMUS_LEDGER`](crate::record#a-ledger-of-a-whole-run) writes one. `Display` is the text of its file.
+///
+/// ```
+/// use sqlitmus::record::StatementLedger;
+///
+/// let ledger = StatementLedger::parse("\
+/// ## sqlitmus ledger 1: every statement of a test run, and its plans
+///
+/// SELECT body FROM notes WHERE id = ?
+///   SEARCH notes USING INTEGER PRIMARY KEY (rowid=?)
+///
+/// SELECT count(*) FROM notes
+/// > SCAN notes
+/// ").unwrap();
+/// assert_eq!(ledger.len(), 2);
+/// let scans: Vec<&str> = ledger.scans().map(|statement| statement.sql()).collect();
+/// assert_eq!(scans, ["SELECT count(*) FROM notes"]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatementLedger {
+    statements: BTreeMap<String, LedgerStatement>,
+}
+
+/// A statement of a [`StatementLedger`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerStatement {
+    sql: String,
+    plans: BTreeSet<LedgerPlan>,
+}
+
+/// How SQLite runs a statement of a [`StatementLedger`].
+///
+/// `Display` is the plan as written in the file. Each line begins with two characters, which are `> ` if the line scans a
+/// table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LedgerPlan {
+    /// The lines as written in the file. Empty for a statement that reads no table.
+    text: String,
+}
+
+impl StatementLedger {
+    /// Returns the statements, sorted by their SQL.
+    pub fn iter(&self) -> impl Iterator<Item = &LedgerStatement> {
+        self.statements.values()
+    }
+
+    /// Returns the number of statements.
+    pub fn len(&self) -> usize {
+        self.statements.len()
+    }
+
+    /// Returns true if there are no statements.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    /// Returns the statement with this normal form.
+    pub fn get(&self, sql: &str) -> Option<&LedgerStatement> {
+        self.statements.get(sql)
+    }
+
+    /// Returns the statements of which any plan reads a whole table.
+    pub fn scans(&self) -> impl Iterator<Item = &LedgerStatement> {
+        self.iter().filter(|statement| statement.scans())
+    }
+
+    /// Adds the statements and plans of another ledger: of another package, or of another machine's part of the run.
+    pub fn merge(&mut self, other: &StatementLedger) {
+        for statement in other.iter() {
+            for plan in &statement.plans {
+                self.add(&statement.sql, plan.clone());
+            }
+        }
+    }
+
+    /// Returns true if merging `other` would change nothing.
+    pub(super) fn has_all_of(&self, other: &StatementLedger) -> bool {
+        let has = |statement: &LedgerStatement| {
+            let mine = self.get(&statement.sql).map(|mine| &mine.plans);
+            mine.is_some_and(|mine| {
+                statement.plans.iter().all(|plan| mine.contains(plan) || is_known(mine) && !plan.is_known())
+            })
+        };
+        other.iter().all(has)
+    }
+
+    /// Adds a plan. A known plan replaces those that are not known, so that the order of additions makes no difference.
+    pub(super) fn add(&mut self, sql: &str, plan: LedgerPlan) {
+        if !self.statements.contains_key(sql) {
+            let statement = LedgerStatement { sql: sql.to_owned(), plans: BTreeSet::new() };
+            self.statements.insert(sql.to_owned(), statement);
+        }
+        if let Some(LedgerStatement { plans, .. }) = self.statements.get_mut(sql) {
+            if plan.is_known() {
+                plans.retain(LedgerPlan::is_known);
+            } else if is_known(plans) {
+                return;
+            }
+            plans.insert(plan);
+        }
+    }
+}
+
+fn is_known(plans: &BTreeSet<LedgerPlan>) -> bool {
+    plans.iter().any(LedgerPlan::is_known)
+}
+
+impl fmt::Display for StatementLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(format::HEADER)?;
+        f.write_str("\n")?;
+        for statement in self.iter() {
+            write!(f, "\n{statement}")?;
+        }
+        Ok(())
+    }
+}
+
+impl LedgerStatement {
+    /// Returns the statement with `?` for every value, as [`Query::normalized`](crate::record::Query::normalized) does.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// Returns how SQLite runs the statement: one plan, or several where schemas, statistics or values differ.
+    pub fn plans(&self) -> impl Iterator<Item = &LedgerPlan> {
+        self.plans.iter()
+    }
+
+    /// Returns true if any of the plans reads a whole table.
+    pub fn scans(&self) -> bool {
+        self.plans.iter().any(LedgerPlan::scans)
+    }
+
+    /// Returns the plans that `other` does not have.
+    pub(super) fn plans_not_in<'a>(&'a self, other: &'a LedgerStatement) -> impl Iterator<Item = &'a LedgerPlan> {
+        self.plans.difference(&other.plans)
+    }
+
+    /// Returns the text in the file: a paragraph for each plan.
+    pub(super) fn paragraphs(&self) -> Vec<String> {
+        let sql = format::escaped(&self.sql);
+        let paragraph = |plan: &LedgerPlan| match plan.text.as_str() {
+            "" => sql.clone(),
+            plan => format!("{sql}\n{plan}"),
+        };
+        self.plans.iter().map(paragraph).collect()
+    }
+}
+
+impl fmt::Display for LedgerStatement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, paragraph) in self.paragraphs().iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { "\n" })?;
+            writeln!(f, "{paragraph}")?;
+        }
+        Ok(())
+    }
+}
+
+impl LedgerPlan {
+    /// Makes a plan of lines that begin with [`SCAN`](format::SCAN) or [`STEP`](format::STEP).
+    pub(super) fn of(lines: &[String]) -> LedgerPlan {
+        LedgerPlan { text: lines.iter().map(|line| format::visible(line)).collect::<Vec<_>>().join("\n") }
+    }
+
+    /// Makes what is written in place of a plan if the statement cannot be explained.
+    pub(super) fn unknown(reason: &str) -> LedgerPlan {
+        LedgerPlan { text: format::visible(&format!("{}{reason}", format::NO_PLAN)) }
+    }
+
+    /// Makes a plan of its lines in the file.
+    pub(super) fn from_file(lines: &[&str]) -> LedgerPlan {
+        LedgerPlan { text: lines.join("\n") }
+    }
+
+    pub(super) fn lines(&self) -> std::str::Lines<'_> {
+        self.text.lines()
+    }
+
+    /// Returns true if the plan reads a whole table, in the sense of
+    /// [`Plan::assert_no_scan`](crate::plan::Plan::assert_no_scan).
+    pub fn scans(&self) -> bool {
+        self.text.lines().any(|line| line.starts_with(format::SCAN))
+    }
+
+    /// Returns true if there is a plan. If not, `Display` says why the statement could not be explained.
+    pub fn is_known(&self) -> bool {
+        !self.text.starts_with(format::NO_PLAN)
+    }
+}
+
+impl fmt::Display for LedgerPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

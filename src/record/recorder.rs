@@ -1,0 +1,100 @@
+//! Recordings.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::queries::Queries;
+use crate::db::{Address, TestDb};
+use crate::error::{Result, or_panic};
+use crate::trace::{Capture, RecordingGuard, total_changes};
+
+impl TestDb {
+    /// Runs `f` and tells what ran meanwhile on all connections to this database.
+    ///
+    /// `f` gets a connection of its own, set up like those of [`connect`](TestDb::connect) before the recording starts. It
+    /// does not see temporary tables of the first connection or a transaction that is open there: for those, take a
+    /// [`recorder`](TestDb::recorder).
+    ///
+    /// ```
+    /// let db = sqlitmus::Template::empty().in_memory();
+    /// let queries = db.record(|db| db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1), (2)"));
+    /// assert!(queries.value.is_ok());
+    /// assert_eq!(queries.iter().nth(1).unwrap().rows_changed(), Some(2));
+    /// ```
+    ///
+    /// # Panics
+    /// When SQLite refuses the connection, and when `f` panics.
+    #[track_caller]
+    pub fn record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Queries<R> {
+        or_panic(self.try_record(f))
+    }
+
+    /// Like [`record`](TestDb::record), without the panic if SQLite refuses the connection.
+    ///
+    /// # Errors
+    /// When SQLite refuses the connection.
+    pub fn try_record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Result<Queries<R>> {
+        let mut connection = self.try_connect()?;
+        let recorder = Recorder::start(self);
+        let value = f(&mut connection);
+        Ok(recorder.end(&connection, value))
+    }
+
+    /// Starts a recording that goes on until [`Recorder::stop`], for code that is no closure.
+    pub fn recorder(&self) -> Recorder<'_> {
+        Recorder::start(self)
+    }
+}
+
+/// A recording that goes on.
+///
+/// ```
+/// let db = sqlitmus::Template::empty().in_memory();
+/// let recorder = db.recorder();
+/// db.execute_batch("CREATE TABLE t(x)").unwrap();
+/// recorder.stop().assert_count(1);
+/// ```
+#[must_use = "a recording ends when its recorder is dropped, and only `stop` tells what ran"]
+pub struct Recorder<'a> {
+    db: &'a TestDb,
+    address: Address,
+    capture: Arc<Capture>,
+    recorded: RecordingGuard<'a>,
+}
+
+impl<'a> Recorder<'a> {
+    /// Starts a recording of all connections to `db`.
+    pub fn start(db: &'a TestDb) -> Recorder<'a> {
+        let capture = Arc::new(Capture::default());
+        let recorded = db.traced().start(db, Arc::clone(&capture));
+        Recorder { db, address: db.address(), capture, recorded }
+    }
+
+    /// From here on, each query notes where it is run, for [`Query::call_site`]. Four microseconds a query.
+    pub fn with_call_sites(self) -> Recorder<'a> {
+        self.capture.note_call_sites();
+        self
+    }
+
+    /// Ends the recording. Queries that are still running are in it as far as they have come.
+    pub fn stop(self) -> Queries<()> {
+        let db = self.db;
+        self.end(db, ())
+    }
+
+    fn end<R>(self, connection: &Connection, value: R) -> Queries<R> {
+        self.capture.settle(total_changes(connection));
+        self.capture.settle(total_changes(self.db));
+        let complete = self.recorded.hears(connection);
+        drop(self.recorded);
+        Queries::new(value, self.capture.take(), complete, self.address)
+    }
+}
+
+impl fmt::Debug for Recorder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("db", &self.db).finish_non_exhaustive()
+    }
+}
