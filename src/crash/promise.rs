@@ -9,15 +9,15 @@ use crate::error::{Error, Result};
 
 /// How a connection writes, and what it may lose by that.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Promise {
+pub(super) struct Promise {
     journal_mode: String,
     synchronous: &'static str,
-    pub(crate) locks_are_kept: bool,
+    pub(super) locks_are_kept: bool,
 }
 
 /// How many of the last commits a power cut may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
+pub(super) enum Loss {
     None,
     Last,
     SinceCheckpoint,
@@ -26,11 +26,11 @@ pub(crate) enum Loss {
 }
 
 impl Promise {
-    pub(crate) fn of(connection: &Connection) -> Result<Promise> {
-        Promise::ask(connection).map_err(|error| Error::sqlite("to read a PRAGMA", error))
+    pub(super) fn of(connection: &Connection) -> Result<Promise> {
+        Promise::read(connection).map_err(|error| Error::sqlite("to read a PRAGMA", error))
     }
 
-    fn ask(connection: &Connection) -> rusqlite::Result<Promise> {
+    fn read(connection: &Connection) -> rusqlite::Result<Promise> {
         let text =
             |pragma: &str| connection.query_row(&format!("PRAGMA main.{pragma}"), [], |row| row.get::<_, String>(0));
         let synchronous: i64 = connection.query_row("PRAGMA main.synchronous", [], |row| row.get(0))?;
@@ -48,7 +48,7 @@ impl Promise {
         })
     }
 
-    pub(crate) fn loss(&self) -> Loss {
+    pub(super) fn loss(&self) -> Loss {
         match (self.journal_mode.as_str(), self.synchronous) {
             ("OFF" | "MEMORY", _) | (_, "OFF") => Loss::Anything,
             ("WAL", "NORMAL") => Loss::SinceCheckpoint,
@@ -61,12 +61,12 @@ impl Promise {
     }
 
     /// Whether a journal protects the database when the process is killed.
-    pub(crate) fn has_journal(&self) -> bool {
+    pub(super) fn has_journal(&self) -> bool {
         !matches!(self.journal_mode.as_str(), "OFF" | "MEMORY")
     }
 
     /// What to set instead, where what is set does not protect a transaction.
-    pub(crate) fn remedy(&self) -> Option<&'static str> {
+    pub(super) fn remedy(&self) -> Option<&'static str> {
         match (self.journal_mode.as_str(), self.synchronous) {
             ("OFF" | "MEMORY", _) => Some("journal_mode = WAL"),
             ("WAL", "OFF") => Some("synchronous = NORMAL"),
@@ -77,7 +77,7 @@ impl Promise {
     }
 
     /// What keeps every commit.
-    pub(crate) fn durable(&self) -> &'static str {
+    pub(super) fn durable(&self) -> &'static str {
         if self.journal_mode == "DELETE" { "synchronous = EXTRA" } else { "synchronous = FULL" }
     }
 }

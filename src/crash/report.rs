@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use super::commit_points::CommitPoints;
 use super::promise::{Loss, Promise};
-use super::record::Boundaries;
 use crate::report::count;
 
 /// What a run of [`CrashTest`](super::CrashTest) has looked at.
@@ -33,17 +33,17 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(promise: &Promise, boundaries: &Boundaries, deterministic: bool) -> Report {
+    pub(super) fn new(promise: &Promise, commits: &CommitPoints, deterministic: bool) -> Report {
         Report {
             points: 0,
             moments: 0,
             images: 0,
             distinct: 0,
-            commits: boundaries.commits(),
-            outcomes: vec![0; boundaries.all.len()],
+            commits: commits.commits(),
+            outcomes: vec![0; commits.all.len()],
             most_lost: 0,
             deterministic,
-            early: boundaries.acknowledged.iter().filter(|(_, boundary)| *boundary == 0).count(),
+            early: commits.acknowledged.iter().filter(|(_, index)| *index == 0).count(),
             mode: promise.to_string(),
             loss: promise.loss(),
         }
@@ -53,8 +53,8 @@ impl Report {
         (self.moments, self.points) = (all, chosen);
     }
 
-    pub(super) fn count(&mut self, boundary: usize, lost: usize) {
-        self.outcomes[boundary] += 1;
+    pub(super) fn count(&mut self, index: usize, lost: usize) {
+        self.outcomes[index] += 1;
         self.most_lost = self.most_lost.max(lost);
     }
 

@@ -4,9 +4,12 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::explorer::{self, Options, Recovery};
-use super::images::{DiskModel, Variant};
-use super::record::record;
+use super::commit_points::CommitPoints;
+use super::disk_model::DiskModel;
+use super::explorer;
+use super::options::{Options, Recovery};
+use super::recording::record;
+use super::variant::Variant;
 use crate::check;
 use crate::explore::{self, ContentMatch, Files, KnownContents};
 use crate::sim::Event;
@@ -31,8 +34,7 @@ fn found_in_files(files: &Files, contents: &KnownContents, count: usize) -> Opti
         return None;
     }
     let digest = check::content_digest(&connection).ok()?;
-    let same = |known: &Connection| check::content_digest(known).unwrap() == digest;
-    (0..count).find(|number| contents.look_at(*number, same).unwrap())
+    (0..count).find(|number| check::content_digest(contents.opened(*number).unwrap().main()).unwrap() == digest)
 }
 
 #[track_caller]
@@ -52,12 +54,12 @@ fn same_on_real_files(journal_mode: &'static str, synchronous: &'static str) {
     });
     let recording = record(&db.memory_copy().unwrap(), &mut action).unwrap();
     let mut contents = KnownContents::new(None);
-    let boundaries = super::record::Boundaries::find(&recording, &mut contents).unwrap();
-    assert_eq!(boundaries.commits(), 3);
+    let commits = CommitPoints::find(&recording, &mut contents).unwrap();
+    assert_eq!(commits.commits(), 3);
     let mut model = DiskModel::new(&recording.files);
     let mut counts = [0, 0];
-    for (at, entry) in recording.log.iter().enumerate() {
-        model.apply(at, entry);
+    for at in 0..recording.log.len() {
+        model.replay_to(&recording.log, at + 1);
         for (index, variant) in model.variants(40, 7).into_iter().enumerate() {
             if (index + at) % 9 != 0 {
                 continue;
@@ -115,8 +117,8 @@ fn the_name_of_an_image_stands_for_its_files() {
     let mut model = DiskModel::new(&recording.files);
     let mut seen: std::collections::HashMap<u64, Files> = std::collections::HashMap::new();
     let mut again = 0;
-    for (at, entry) in recording.log.iter().enumerate() {
-        model.apply(at, entry);
+    for at in 0..recording.log.len() {
+        model.replay_to(&recording.log, at + 1);
         for variant in model.variants(40, 7) {
             let image = model.image(variant);
             let earlier = seen.entry(model.key(variant)).or_insert_with(|| image.clone());

@@ -22,8 +22,8 @@ impl SeededRandom {
         Ok(random)
     }
 
-    /// Begins anew with the first value.
-    pub(crate) fn again(&self) {
+    /// Starts again with the first value.
+    pub(crate) fn restart(&self) {
         *self.draws.lock().unwrap_or_else(PoisonError::into_inner) = SeededRandom::first(self.whose);
     }
 

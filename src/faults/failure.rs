@@ -1,87 +1,65 @@
-//! How a fault reads that the action does not take well.
+//! The text of a failure.
 
-use super::fault::Fault;
-use super::sweep::{Problem, Run, Sweeper};
-use crate::db::MAIN;
+use super::diagnosis::{Diagnosis, Problem};
 use crate::error::{Error, ErrorKind};
-use crate::explore::{self, ActionEnd, Failure};
+use crate::explore::{ActionPart, FILE_BY_FILE, Outcome, replay_note};
 
-pub(super) fn of(sweeper: &Sweeper<'_, '_>, fault: Fault, run: &Run, problem: Problem) -> Failure {
-    let opened = sweeper.contents.open(&run.files).ok();
-    let (there, missing) = opened.as_ref().map_or_else(Default::default, |opened| {
-        (sweeper.contents.tables_to(sweeper.before, opened), sweeper.contents.tables_from(opened, sweeper.after))
-    });
-    let mut error = Error::new(ErrorKind::Fault, headline(fault, &problem, &there, &missing));
-    if let Some(sql) = run.injected.as_ref().and_then(|injected| injected.statement.as_deref()) {
+pub(super) fn render(diagnosis: &Diagnosis) -> Error {
+    let problem = &diagnosis.problem;
+    let mut error = Error::new(ErrorKind::Fault, headline(diagnosis));
+    if let Some(sql) = &diagnosis.statement {
         error = error.sql(sql);
     }
-    if let Some(injected) = &run.injected {
-        error = error.evidence("the fault", &injected.what);
+    if let Some(what) = &diagnosis.what {
+        error = error.evidence("the fault", what);
     }
-    error = match &run.ended {
-        ActionEnd::Ok => error.evidence("the action returned", "Ok"),
-        ActionEnd::Err(says) => error.evidence("the action returned", says),
-        ActionEnd::Panic(_) => error,
+    error = match &diagnosis.outcome {
+        Outcome::Returned(()) => error.evidence("the action returned", "Ok"),
+        Outcome::Failed(says) => error.evidence("the action returned", says),
+        Outcome::Panicked(_) => error,
     };
-    error = match &problem {
+    error = match problem {
         Problem::Panics(says) | Problem::Invariant(says) => error.evidence("it says", says),
-        Problem::NotAgain(ActionEnd::Err(says) | ActionEnd::Panic(says)) => error.evidence("then it says", says),
+        Problem::NotAgain(Outcome::Failed(says) | Outcome::Panicked(says)) => error.evidence("then it says", says),
         _ => error,
     };
-    if let Problem::OtherwiseAgain(files) = &problem
-        && let Ok(again) = sweeper.contents.open(files)
-    {
-        error = error
-            .evidence("from the run without a fault to this one", sweeper.contents.changes_to(sweeper.after, &again));
+    if let Some(again) = &diagnosis.again {
+        error = error.evidence("from the run without a fault to this one", again.to_string());
     }
     let is_about_rows = matches!(problem, Problem::Part | Problem::OkAndNot | Problem::Invariant(_));
-    if let Some(opened) = opened.filter(|_| is_about_rows) {
-        let or_nothing = |text: String| if text.is_empty() { String::from("nothing") } else { text };
-        error = error
-            .evidence("what it did", or_nothing(sweeper.contents.changes_to(sweeper.before, &opened)))
-            .evidence("what it did not", or_nothing(sweeper.contents.changes_from(&opened, sweeper.after)));
+    if let Some(ActionPart { done, missing }) = diagnosis.part.as_ref().filter(|_| is_about_rows) {
+        error = error.evidence("what it did", done.to_string()).evidence("what it did not", missing.to_string());
     }
-    if matches!(problem, Problem::OkAndNot) && run.returning {
-        error = error.help(
-            "a statement with RETURNING commits when it ends, and query_row does not look at how it ends: read it to its \
-             last row, or run it in a transaction",
-        );
+    for help in help(diagnosis) {
+        error = error.help(help);
     }
-    if matches!(problem, Problem::LeftOpen) && run.only_savepoints {
-        error = error.help(
-            "the outermost SAVEPOINT is a transaction, and rusqlite's Savepoint leaves it open where RELEASE fails: begin \
-             with a Transaction",
-        );
-    }
-    let has = |is: fn(&str) -> bool| run.files.iter().any(|(name, _)| is(name));
-    if matches!(problem, Problem::Part) && has(|name| name.ends_with("-wal")) && has(|name| !name.starts_with(MAIN)) {
-        error = error.help(explore::FILE_BY_FILE);
-    }
-    for help in help(&problem) {
-        error = error.help(*help);
-    }
-    let error = error.note(explore::replay_note(fault));
-    Failure { error, left: Some(run.disk()) }
+    error.note(replay_note(diagnosis.fault))
 }
 
-fn headline(fault: Fault, problem: &Problem, there: &[String], missing: &[String]) -> String {
-    let kind = fault.kind;
-    let named = |tables: &[String]| if tables.is_empty() { String::new() } else { format!(": {}", tables.join(", ")) };
-    let part = explore::one_without_other(there, missing);
-    match problem {
+fn headline(diagnosis: &Diagnosis) -> String {
+    let kind = diagnosis.fault.kind;
+    let nothing = ActionPart::default();
+    let part = diagnosis.part.as_ref().unwrap_or(&nothing);
+    match &diagnosis.problem {
         Problem::Panics(_) => format!("the action panics on {kind}"),
         Problem::LeftOpen => format!("the action leaves a transaction open after {kind}"),
         Problem::Corrupt(says) => {
             format!("{kind} leaves the database corrupt: {}", says.lines().next().unwrap_or_default())
         }
-        Problem::Part => format!("the action fails on {kind}, and part of it stays{part}"),
-        Problem::ErrorAndDone => format!("the action fails on {kind} after it has committed{}", named(there)),
-        Problem::OkAndNot if there.is_empty() => format!("the action returns Ok after {kind}, and has done nothing"),
-        Problem::OkAndNot if missing.iter().all(|table| there.contains(table)) => {
-            format!("the action returns Ok after {kind}, and has done something else{}", named(there))
+        Problem::Part => format!("the action fails on {kind}, and part of it stays{}", part.one_without_other()),
+        Problem::ErrorAndDone => {
+            format!("the action fails on {kind} after it has committed{}", part.tables_done())
         }
-        Problem::OkAndNot => format!("the action returns Ok after {kind}, and has done only part of it{part}"),
-        Problem::NotAgain(ActionEnd::Panic(_)) => format!("the action panics when it is run again after {kind}"),
+        Problem::OkAndNot if part.has_done_nothing() => {
+            format!("the action returns Ok after {kind}, and has done nothing")
+        }
+        Problem::OkAndNot if part.reaches_all_tables() => {
+            format!("the action returns Ok after {kind}, and has done something else{}", part.tables_done())
+        }
+        Problem::OkAndNot => {
+            format!("the action returns Ok after {kind}, and has done only part of it{}", part.one_without_other())
+        }
+        Problem::NotAgain(Outcome::Panicked(_)) => format!("the action panics when it is run again after {kind}"),
         Problem::NotAgain(_) => format!("the action fails again when {kind} is over"),
         Problem::CorruptAgain(says) => {
             let says = says.lines().next().unwrap_or_default();
@@ -92,20 +70,45 @@ fn headline(fault: Fault, problem: &Problem, there: &[String], missing: &[String
     }
 }
 
-fn help(problem: &Problem) -> &'static [&'static str] {
-    match problem {
-        Problem::Part => &["put all of it into one transaction, and roll it back on an error"],
-        Problem::LeftOpen => {
-            &["rusqlite's Transaction rolls back when it is dropped; with BEGIN, every error needs its ROLLBACK"]
+fn help(diagnosis: &Diagnosis) -> Vec<&'static str> {
+    let mut helps = Vec::new();
+    match diagnosis.problem {
+        Problem::Part => {
+            if diagnosis.spans_files_with_a_wal {
+                helps.push(FILE_BY_FILE);
+            }
+            helps.push("put all of it into one transaction, and roll it back on an error");
         }
-        Problem::ErrorAndDone => &[
-            "whoever gets an error tries again, and it is done twice: read what is returned before the commit",
-            "if an error after the commit is meant, say so: .may_fail_after_commit()",
-        ],
-        Problem::OkAndNot => &[
-            "hand on the error of every statement, with `?`; after some errors SQLite has rolled the transaction back",
-            "if errors are ignored on purpose, say so: .may_ignore_errors()",
-        ],
-        _ => &[],
+        Problem::LeftOpen => {
+            if diagnosis.has_only_savepoints {
+                helps.push(
+                    "the outermost SAVEPOINT is a transaction, and rusqlite's Savepoint leaves it open where RELEASE fails: \
+                     begin with a Transaction",
+                );
+            }
+            helps.push(
+                "rusqlite's Transaction rolls back when it is dropped; with BEGIN, every error needs its ROLLBACK",
+            );
+        }
+        Problem::ErrorAndDone => {
+            helps.push(
+                "whoever gets an error tries again, and it is done twice: read what is returned before the commit",
+            );
+            helps.push("if an error after the commit is meant, say so: .may_fail_after_commit()");
+        }
+        Problem::OkAndNot => {
+            if diagnosis.has_returning {
+                helps.push(
+                    "a statement with RETURNING commits when it ends, and query_row does not look at how it ends: read it \
+                     to its last row, or run it in a transaction",
+                );
+            }
+            helps.push(
+                "hand on the error of every statement, with `?`; after some errors SQLite has rolled the transaction back",
+            );
+            helps.push("if errors are ignored on purpose, say so: .may_ignore_errors()");
+        }
+        _ => {}
     }
+    helps
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Kind;
+use super::kind::Kind;
 use crate::report::count;
 
 /// What a run of [`Sweep`](super::Sweep) has tried.

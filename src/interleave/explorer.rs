@@ -1,167 +1,177 @@
-//! The way through the schedules: which are run, what each came to, and the worst that was found.
+//! Explores the schedules: chooses which are run, classifies each run, and keeps the worst problem.
 //!
 //! ```text
 //! task on its thread -> trace hook: a statement starts -> scheduler: whose turn? -> choices (every one, drawn, replayed)
 //!                    -> gate: a lock, a sleep          ->                    -> locks: what was refused, and does waiting help
 //! ```
 //!
-//! - **One turn for all threads.** It is handed over where a statement starts. Within a statement no more is to be
-//!   found: SQLite starts anew with a fresh snapshot where it may, and where it may not, it was refused by what
-//!   happened between statements. Locks outside of a statement that was announced (the app has a trace hook of its
-//!   own; a commit at `sqlite3_reset`) are steps too, so that hiding statements hides no schedule.
-//! - **Where statements are too many, only those count that lock or write**: no other connection can see when the
-//!   others run. The end of a read counts only if any task makes checkpoints. 34,650 orders of three deferred
-//!   transactions become 384, with the same outcomes.
-//! - **Waiting takes no time.** Who sleeps is woken by the release of the lock that refused it. Only when all sleep,
-//!   the clock moves. So an error because of a lock means that no timeout helps, or that there is none. A busy handler
-//!   of the app's own is recognised by SQLite's asking again for what it was refused.
-//! - **What was refused is told by the operations on the disk**, not by error codes, which the app may hide: a write
-//!   lock that is given back at once is `SQLITE_BUSY_SNAPSHOT`.
-//! - **The classification needs no invariant**: state and results equal those of a serial order of the tasks; one that failed
-//!   may be left out of it. Before that, each serial order is run, and one twice: what is not deterministic cannot be
-//!   judged.
-//! - **Threads are detached**, so closures are `'static`: a task that is stuck must not keep the process from ending.
-//!   A stall is certain when the system says that the thread sleeps; a slow machine is not a deadlock.
-//! - **Lists of statements run on the same scheduler**: a second way to wait for locks would be a second set of rules, and
-//!   more than half of a schedule's time goes into its connections and the digest of its state. Lists are split once,
-//!   not in each schedule.
+//! - **One turn for all threads.** It is passed on where a statement starts. There is nothing to find within a statement:
+//!   SQLite starts it anew with a fresh snapshot where it may, and where it may not, the cause lies between statements.
+//!   Locks outside of an announced statement (the app has its own trace hook; a commit at `sqlite3_reset`) are steps too,
+//!   so that hidden statements hide no schedule.
+//! - **Where there are too many statements, only those that lock or write count.** No other connection can see when the
+//!   others run. The end of a read counts only if a task makes checkpoints. 34,650 orders of three deferred transactions
+//!   become 384, with the same outcomes.
+//! - **Waiting takes no time.** A task that sleeps is woken by the release of the lock that refused it. Only when all tasks
+//!   sleep, the clock moves. An error because of a lock therefore means that no timeout helps, or that there is none. The
+//!   app's own busy handler is recognized by SQLite's second request for the same lock.
+//! - **Refusals are read from the operations on the disk**, not from error codes, which the app may hide: a write lock that
+//!   is released at once is `SQLITE_BUSY_SNAPSHOT`.
+//! - **No invariant is needed.** State and results must equal those of a serial order of the tasks, which may leave out a
+//!   task that failed. Each serial order is run first, one of them twice: what is not deterministic cannot be compared.
+//! - **Threads are detached**, and closures are `'static`: a task that is stuck must not keep the process from ending. A
+//!   task is stuck when the system says that its thread sleeps. A slow machine is no deadlock.
+//! - **Lists of statements use the same scheduler.** Another way to wait for locks would be another set of rules, and more
+//!   than half of a schedule's time goes into its connections and the digest of its state. Lists are split once, not in
+//!   each schedule.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
 
-use super::classify::{Classification, Invariant, Problem, classify, problem_by_itself};
+use super::choices::{Chooser, Grain};
+use super::classify::{Classification, Invariant, classify, problem_by_itself};
+use super::diagnosis::RunDifference;
+use super::every_schedule::{EverySchedule, orders};
 use super::failure;
-use super::report::{How, Report};
-use super::scheduler::Outcome;
-use super::schedules::{Chooser, Every, Grain, orders};
+use super::problem::FoundProblem;
+use super::report::{Report, Selection};
+use super::run::Run;
 use super::serial_runs::SerialRuns;
-use super::threads::{Run, Task};
+use super::task::{Task, TaskOutcome};
+use super::wording;
 use crate::draw::{self, Draw};
 use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
-/// What decides how far to go.
-pub(super) struct Plan<'a> {
+/// What decides which schedules are run, and what they may do.
+pub(super) struct Options<'a> {
     pub(super) limit: u64,
     pub(super) seed: u64,
     pub(super) shard: Shard,
     pub(super) replay: Option<(Grain, Vec<u8>)>,
     pub(super) may_fail: bool,
     pub(super) invariant: Option<&'a Invariant<'a>>,
-    /// An error when a task has used the database of which it is given copies.
+    /// Returns an error if a task has used the database of which it is given copies.
     pub(super) works_on_copies: &'a dyn Fn() -> Result<()>,
 }
 
-/// The worst that was found, and how to find it again.
-pub(super) struct FoundProblem {
-    pub(super) problem: Problem,
-    pub(super) grain: Grain,
-    /// The run that shows it best.
-    pub(super) run: Run,
-    /// In how many of the schedules.
-    pub(super) count: u64,
-}
-
-/// How many schedules are run to guess how many there are.
-const GUESSES: u32 = 64;
+/// The number of schedules that are run to estimate how many there are.
+const ESTIMATES: u32 = 64;
 
 pub(super) struct Explorer<'a, 'r> {
-    pub(super) serial_runs: &'a mut SerialRuns<'r>,
-    pub(super) tasks: &'a [Task],
-    pub(super) plan: &'a Plan<'a>,
-    pub(super) found: Vec<FoundProblem>,
+    serial_runs: &'a mut SerialRuns<'r>,
+    tasks: &'a [Task],
+    options: &'a Options<'a>,
+    tally: Tally,
+}
+
+/// The results of the schedules so far.
+#[derive(Default)]
+struct Tally {
+    found: Vec<FoundProblem>,
     outcomes: BTreeMap<String, u64>,
     notes: BTreeMap<String, u64>,
     schedules: u64,
 }
 
 impl<'a, 'r> Explorer<'a, 'r> {
-    pub(super) fn new(serial_runs: &'a mut SerialRuns<'r>, tasks: &'a [Task], plan: &'a Plan<'a>) -> Self {
-        Explorer {
-            serial_runs,
-            tasks,
-            plan,
-            found: Vec::new(),
-            outcomes: BTreeMap::new(),
-            notes: BTreeMap::new(),
-            schedules: 0,
-        }
+    pub(super) fn new(serial_runs: &'a mut SerialRuns<'r>, tasks: &'a [Task], options: &'a Options<'a>) -> Self {
+        Explorer { serial_runs, tasks, options, tally: Tally::default() }
     }
 
-    /// Runs the serial orders and then the schedules.
-    pub(super) fn go(&mut self) -> Result<Report> {
-        if let Some(how) = self.run_serial_orders()? {
-            return Ok(self.report(how, None));
+    /// Runs the serial orders and then the schedules. Returns a report, and the worst schedule of each problem.
+    pub(super) fn run(mut self) -> Result<(Report, Vec<FoundProblem>)> {
+        let (selection, of) = self.explore()?;
+        let report = Report {
+            tasks: wording::names(self.tasks),
+            schedules: self.tally.schedules,
+            statement_orders: of,
+            selection,
+            shard: self.options.shard,
+            outcomes: self.tally.outcomes.into_iter().collect(),
+            notes: self.tally.notes.into_iter().collect(),
+        };
+        Ok((report, self.tally.found))
+    }
+
+    /// Runs the schedules. Returns how they were chosen, and of how many orders of the statements.
+    fn explore(&mut self) -> Result<(Selection, Option<u128>)> {
+        if self.run_serial_orders()?.is_break() {
+            return Ok((Selection::OneAfterAnother, None));
         }
         let (statements, touches) = self.sizes();
         let (all, of_locks) = (orders(&statements), orders(&touches));
-        if let Some((grain, steps)) = &self.plan.replay {
+        if let Some((grain, steps)) = &self.options.replay {
             let run = self.serial_runs.run(Chooser::Steps(steps.clone()), *grain)?;
             if run.schedule.complete || run.schedule.stuck.is_some() {
-                self.take(run, *grain)?;
-                return Ok(self.report(How::Replayed, Some(all)));
+                let _ = self.count(run, *grain)?;
+                return Ok((Selection::Replayed, Some(all)));
             }
         }
-        let limit = u128::from(self.plan.limit);
-        // Code that tries again may have more schedules than its serial runs show. Then the next coarser plan is taken.
-        // A task that is refused a lock ends early, so that there are fewer than their steps could be ordered in.
-        let plans =
-            [(Grain::Statements, all, limit, How::EveryStatement), (Grain::Locks, of_locks, limit * 4, How::EveryLock)];
-        for (grain, orders, most, how) in plans {
+        let sampled = Selection::Sampled(self.options.seed);
+        let limit = u128::from(self.options.limit);
+        // Code that tries again may have more schedules than its serial runs show. Then the next coarser grain is taken. A
+        // task that is refused a lock ends early, so that there are fewer schedules than orders of all steps.
+        let grains = [
+            (Grain::Statements, all, limit, Selection::EveryStatement),
+            (Grain::Locks, of_locks, limit * 4, Selection::EveryLock),
+        ];
+        for (grain, orders, most, selection) in grains {
             if orders > most {
                 continue;
             }
-            match self.guess(grain)? {
-                None => return Ok(self.report(How::Sampled(self.plan.seed), Some(all))),
-                Some(schedules) if schedules > limit => {}
-                Some(_) if self.every(grain, orders)? => return Ok(self.report(how, Some(all))),
-                Some(_) => {}
+            match self.estimate(grain)? {
+                ControlFlow::Break(()) => return Ok((sampled, Some(all))),
+                ControlFlow::Continue(schedules) if schedules > limit => {}
+                ControlFlow::Continue(_) if self.every(grain, orders)? => return Ok((selection, Some(all))),
+                ControlFlow::Continue(_) => {}
             }
         }
         self.sample(of_locks)?;
-        Ok(self.report(How::Sampled(self.plan.seed), Some(all)))
+        Ok((sampled, Some(all)))
     }
 
-    /// How many schedules there may be, for a part that is run by itself; `None` if there is no sense in going on.
+    /// Estimates how many schedules there are, for a shard. Returns `ControlFlow::Break` to stop.
     ///
-    /// A part must not decide by how many it meets: the others meet other ones, and what they report would not add up. So all
-    /// parts run the same few, of which each choice is as likely as the others. The product of the choices in one of these is
-    /// the number of all schedules, on average.
-    fn guess(&mut self, grain: Grain) -> Result<Option<u128>> {
-        self.forget();
-        if self.plan.shard.of == 1 {
-            return Ok(Some(0));
+    /// A shard must not decide by the number of its own schedules: the others have other numbers, and their reports would
+    /// not add up. All shards therefore run the same few schedules, in which each choice has equal probability. The product
+    /// of the numbers of choices in one of them is the number of all schedules, on average.
+    fn estimate(&mut self, grain: Grain) -> Result<ControlFlow<(), u128>> {
+        self.tally = Tally::default();
+        if self.options.shard.of == 1 {
+            return Ok(ControlFlow::Continue(0));
         }
         let key = draw::named(0, "how many schedules");
         let mut sum = 0_u128;
-        for number in 0..GUESSES {
+        for number in 0..ESTIMATES {
             let run = self.serial_runs.run(Chooser::Evenly(Draw::new(draw::key(key, number.into()))), grain)?;
             let choices = run.schedule.decisions.iter().map(|decision| u128::from(decision.able.count_ones()));
             sum = sum.saturating_add(choices.fold(1, u128::saturating_mul));
             if problem_by_itself(&run).is_some_and(|problem| problem.stops_exploration()) {
-                self.take(run, grain)?;
-                return Ok(None);
+                return Ok(self.count(run, grain)?.map_continue(|()| 0));
             }
         }
-        Ok(Some(sum / u128::from(GUESSES)))
+        Ok(ControlFlow::Continue(sum / u128::from(ESTIMATES)))
     }
 
-    /// Runs the tasks one after another, in every order. Says how far it went if there is no sense in going on.
-    fn run_serial_orders(&mut self) -> Result<Option<How>> {
+    /// Runs the tasks one after another, in every order. Returns `ControlFlow::Break` to stop.
+    fn run_serial_orders(&mut self) -> Result<ControlFlow<()>> {
         let orders = self.serial_runs.orders();
         for order in &orders {
             self.serial_runs.serial(order)?;
-            (self.plan.works_on_copies)()?;
-            // What goes wrong without a second writer needs no schedule.
+            (self.options.works_on_copies)()?;
+            // A problem without a second writer needs no schedule.
             if let Some(problem) = problem_by_itself(self.serial_runs.serial(order)?) {
                 let run = self.serial_runs.take(order);
-                self.found.push(FoundProblem { problem, grain: Grain::Statements, run, count: 1 });
-                self.schedules = 1;
-                return Ok(Some(How::OneAfterAnother));
+                self.tally.found.push(FoundProblem { problem, grain: Grain::Statements, run, count: 1 });
+                self.tally.schedules = 1;
+                return Ok(ControlFlow::Break(()));
             }
         }
-        self.comes_to_the_same(&orders[..1])?;
-        self.refuse_what_tells_nothing(&orders)?;
+        require_same_again(self.serial_runs, self.tasks, &orders[..1])?;
+        self.require_effects(&orders)?;
+        self.require_invariant(&orders)?;
         let mut checkpoints = false;
         for order in &orders {
             checkpoints |= self.serial_runs.serial(order)?.schedule.checkpointed;
@@ -169,31 +179,18 @@ impl<'a, 'r> Explorer<'a, 'r> {
         self.serial_runs.checkpoints = checkpoints;
         let (statements, _) = self.sizes();
         self.serial_runs.max_statements = statements.iter().max().map_or(0, |most| most * 20 + 200);
-        Ok(None)
+        Ok(ControlFlow::Continue(()))
     }
 
-    /// Runs these orders again. Before the schedules one is enough; before a failure is told, all are: of what one task draws
-    /// anew the next may leave nothing to be seen.
-    pub(super) fn comes_to_the_same(&mut self, orders: &[Vec<usize>]) -> Result<()> {
-        for order in orders {
-            let again = self.serial_runs.fresh_serial(order)?;
-            let first = self.serial_runs.serial(order)?;
-            if !again.agrees(first) {
-                return Err(failure::not_deterministic(self.tasks, first, &again)?);
-            }
-        }
-        Ok(())
-    }
-
-    /// A test that passes on nothing is no test.
-    fn refuse_what_tells_nothing(&mut self, orders: &[Vec<usize>]) -> Result<()> {
+    /// Returns an error if a task does nothing or always fails: a test that passes on nothing is no test.
+    fn require_effects(&mut self, orders: &[Vec<usize>]) -> Result<()> {
         for (number, task) in self.tasks.iter().enumerate() {
             let (mut idle, mut failed) = (true, None);
             for order in orders {
                 let run = self.serial_runs.serial(order)?;
                 idle &= run.schedule.statements[number] == 0 && run.schedule.touches[number] == 0;
                 match &run.outcomes[number] {
-                    Some(Outcome::Failed(error)) if failed != Some(None) => failed = Some(Some(error.clone())),
+                    Some(TaskOutcome::Failed(error)) if failed != Some(None) => failed = Some(Some(error.clone())),
                     _ => failed = Some(None),
                 }
             }
@@ -209,11 +206,15 @@ impl<'a, 'r> Explorer<'a, 'r> {
                 .evidence("it says", error));
             }
         }
-        let Some(invariant) = self.plan.invariant else { return Ok(()) };
+        Ok(())
+    }
+
+    fn require_invariant(&mut self, orders: &[Vec<usize>]) -> Result<()> {
+        let Some(invariant) = self.options.invariant else { return Ok(()) };
         for order in orders {
             let run = self.serial_runs.serial(order)?;
             if let Err(why) = invariant(&run.database.look()?) {
-                let names = failure::in_order(self.tasks, order);
+                let names = wording::in_order(self.tasks, order);
                 return Err(Error::new(
                     ErrorKind::Schedule,
                     format!("the invariant does not hold after {names}, one after another"),
@@ -224,7 +225,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
         Ok(())
     }
 
-    /// The most statements that each task runs in any order, and the most that touch a lock.
+    /// Returns the most statements that each task runs in any order, and the most that touch a lock.
     fn sizes(&mut self) -> (Vec<u64>, Vec<u64>) {
         let mut sizes = (vec![0; self.tasks.len()], vec![0; self.tasks.len()]);
         for order in self.serial_runs.orders() {
@@ -237,14 +238,14 @@ impl<'a, 'r> Explorer<'a, 'r> {
         sizes
     }
 
-    /// Runs every schedule, unless there are many more than were expected.
+    /// Runs every schedule. Returns false if there are many more than were expected.
     fn every(&mut self, grain: Grain, expected: u128) -> Result<bool> {
-        self.forget();
-        let mut every = Every::new(self.plan.shard);
+        self.tally = Tally::default();
+        let mut every = EverySchedule::new(self.options.shard);
         let mut progress = Progress::of(self.what(), u64::try_from(expected).ok());
         let mut ran = 0;
-        // A part has been guessed at.
-        let most = if self.plan.shard.of == 1 { self.plan.limit } else { self.plan.limit.saturating_mul(10) };
+        // For a shard, the number was estimated.
+        let most = if self.options.shard.of == 1 { self.options.limit } else { self.options.limit.saturating_mul(10) };
         while let Some(chooser) = every.next() {
             if ran >= most {
                 return Ok(false);
@@ -254,7 +255,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
                 return Err(failure::not_repeatable(self.tasks));
             }
             ran += 1;
-            if every.ran(&run.schedule.decisions) && self.take(run, grain)? {
+            if every.ran(&run.schedule.decisions) && self.count(run, grain)?.is_break() {
                 break;
             }
             progress.at(ran);
@@ -263,16 +264,16 @@ impl<'a, 'r> Explorer<'a, 'r> {
     }
 
     fn sample(&mut self, of: u128) -> Result<()> {
-        self.forget();
-        let limit = self.plan.limit;
+        self.tally = Tally::default();
+        let limit = self.options.limit;
         let mut progress = Progress::of(self.what(), Some(limit.min(u64::try_from(of).unwrap_or(limit))));
         let mut seen = HashSet::new();
-        for index in (0..limit).filter(|index| self.plan.shard.has(*index)) {
-            let draw = Draw::new(draw::key(draw::named(self.plan.seed, "interleave"), index));
-            // Few switches find what needs a long run undisturbed; many find the rest.
+        for index in (0..limit).filter(|index| self.options.shard.has(*index)) {
+            let draw = Draw::new(draw::key(draw::named(self.options.seed, "interleave"), index));
+            // Few switches find what needs a long run without interruption. Many find the rest.
             let percent = [8, 20, 50, 70][(index % 4) as usize];
             let run = self.serial_runs.run(Chooser::Chance(draw, percent), Grain::Locks)?;
-            if seen.insert(run.schedule.steps.clone()) && self.take(run, Grain::Locks)? {
+            if seen.insert(run.schedule.steps.clone()) && self.count(run, Grain::Locks)?.is_break() {
                 break;
             }
             progress.at(index);
@@ -281,37 +282,28 @@ impl<'a, 'r> Explorer<'a, 'r> {
     }
 
     fn what(&self) -> String {
-        format!("interleaving {}", failure::names(self.tasks))
+        format!("interleaving {}", wording::names(self.tasks))
     }
 
-    fn forget(&mut self) {
-        self.found.clear();
-        self.outcomes.clear();
-        self.notes.clear();
-        self.schedules = 0;
-    }
-
-    /// Judges a run and counts it. Whether to stop there.
-    fn take(&mut self, run: Run, grain: Grain) -> Result<bool> {
-        (self.plan.works_on_copies)()?;
-        self.schedules += 1;
+    /// Classifies a run and counts it. Returns `ControlFlow::Break` to stop.
+    fn count(&mut self, run: Run, grain: Grain) -> Result<ControlFlow<()>> {
+        (self.options.works_on_copies)()?;
+        self.tally.schedules += 1;
         if let Some((reader, writer)) = run.schedule.held_back {
-            let (reader, writer) = (&self.tasks[reader].name, &self.tasks[writer].name);
-            let note = format!(
-                "{reader} is still reading when {writer} makes a checkpoint, which stops there: the WAL cannot be reset"
-            );
-            *self.notes.entry(note).or_default() += 1;
+            *self.tally.notes.entry(wording::held_back(self.tasks, reader, writer)).or_default() += 1;
         }
-        let classification = classify(self.serial_runs, &run, self.plan.may_fail, self.plan.invariant)?;
+        let classification = classify(self.serial_runs, &run, self.options.may_fail, self.options.invariant)?;
         let label = match &classification {
-            Classification::SerialOrder(order) => failure::as_if(self.tasks, order, &run),
-            Classification::Problem(problem) => failure::headline(self.tasks, problem),
+            Classification::SerialOrder(order) => wording::as_if(self.tasks, order, &run),
+            Classification::Problem(problem) => wording::headline(self.tasks, problem),
         };
-        *self.outcomes.entry(label).or_default() += 1;
-        let Classification::Problem(problem) = classification else { return Ok(false) };
+        *self.tally.outcomes.entry(label).or_default() += 1;
+        let Classification::Problem(problem) = classification else {
+            return Ok(ControlFlow::Continue(()));
+        };
         let stop = problem.stops_exploration();
-        match self.found.iter_mut().find(|found| found.problem.is_like(&problem)) {
-            None => self.found.push(FoundProblem { problem, grain, run, count: 1 }),
+        match self.tally.found.iter_mut().find(|found| found.problem.is_like(&problem)) {
+            None => self.tally.found.push(FoundProblem { problem, grain, run, count: 1 }),
             Some(found) => {
                 found.count += 1;
                 if run.length() < found.run.length() {
@@ -319,18 +311,25 @@ impl<'a, 'r> Explorer<'a, 'r> {
                 }
             }
         }
-        Ok(stop)
+        Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
+}
 
-    fn report(&mut self, how: How, of: Option<u128>) -> Report {
-        Report {
-            tasks: failure::names(self.tasks),
-            schedules: self.schedules,
-            statement_orders: of,
-            how,
-            shard: self.plan.shard,
-            outcomes: std::mem::take(&mut self.outcomes).into_iter().collect(),
-            notes: std::mem::take(&mut self.notes).into_iter().collect(),
+/// Returns an error unless these orders give the same again.
+///
+/// Before the schedules one order is enough. Before a failure is reported all are run: a later task may overwrite what an
+/// earlier one draws anew.
+pub(super) fn require_same_again(
+    serial_runs: &mut SerialRuns<'_>,
+    tasks: &[Task],
+    orders: &[Vec<usize>],
+) -> Result<()> {
+    for order in orders {
+        let again = serial_runs.fresh_serial(order)?;
+        let first = serial_runs.serial(order)?;
+        if !again.agrees(first) {
+            return Err(failure::not_deterministic(tasks, &RunDifference::between(first, &again)?));
         }
     }
+    Ok(())
 }

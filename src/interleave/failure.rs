@@ -1,97 +1,27 @@
-//! What a failure says: which schedule, what SQLite answered, how the state differs, and what helps.
+//! The text of a failure.
 
-use std::collections::BTreeSet;
-
-use super::classify::{Blocked, Problem};
-use super::explorer::FoundProblem;
-use super::locks::Refusal;
+use super::diagnosis::{Anomaly, Diagnosis, RunDifference};
+use super::locks::LockRefusal;
+use super::problem::Problem;
 use super::report::Report;
-use super::scheduler::{Line, Outcome};
-use super::schedules::token;
-use super::serial_runs::SerialRuns;
-use super::threads::{Remedy, Run, Task};
-use crate::check::{Changes, changes_between};
-use crate::error::{Error, ErrorKind, Result};
+use super::run::StatementLine;
+use super::task::{Remedy, Task, TaskOutcome, TriedRemedy};
+use super::token::token;
+use super::wording::{headline, in_order, names, short};
+use crate::error::{Error, ErrorKind};
 use crate::explore::replay_note;
+use crate::sql::plain_name;
 
-/// How many characters of a statement, and how many statements, are shown.
-const SHOWN: usize = 90;
-const LINES: usize = 60;
+/// How many statements are shown.
+const MAX_LINES: usize = 60;
 
-/// The names of the tasks: `alice, bob`.
-pub(super) fn names(tasks: &[Task]) -> String {
-    tasks.iter().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// `alice, then bob`.
-pub(super) fn in_order(tasks: &[Task], order: &[usize]) -> String {
-    match order {
-        [] => String::from("nobody"),
-        [one] => format!("{} alone", tasks[*one].name),
-        _ => order.iter().map(|task| tasks[*task].name.as_str()).collect::<Vec<_>>().join(", then "),
-    }
-}
-
-/// What a schedule without a fault came to.
-pub(super) fn as_if(tasks: &[Task], order: &[usize], run: &Run) -> String {
-    let mut text = in_order(tasks, order);
-    for (number, outcome) in run.outcomes.iter().enumerate() {
-        if let (Some(Outcome::Failed(error)), false) = (outcome, order.contains(&number)) {
-            text.push_str(&format!("; {} fails: {}", tasks[number].name, short(error)));
-        }
-    }
-    text
-}
-
-/// What is wrong, in a line.
-pub(super) fn headline(tasks: &[Task], problem: &Problem) -> String {
-    let name = |task: &usize| &tasks[*task].name;
-    match problem {
-        Problem::Outside(task) => format!("{} waits for something that is not SQLite's", name(task)),
-        Problem::Endless(task) => format!("{} tries without end", name(task)),
-        Problem::Panics(task) => format!("{} panics", name(task)),
-        Problem::LeavesOpen(task) => format!("{} leaves its transaction open", name(task)),
-        Problem::NoSerialOrder => format!("no serial order of {} gives this", names(tasks)),
-        Problem::Invariant(_) => String::from("the invariant does not hold"),
-        Problem::Fails(task, says) => format!("{} fails as it does in no serial order: {}", name(task), short(says)),
-        Problem::Busy(task, blocked) => format!("{} fails with {}", name(task), because(*blocked)),
-    }
-}
-
-fn because(blocked: Blocked) -> &'static str {
-    match blocked {
-        Blocked::Deadlock => "SQLITE_BUSY: the tasks wait for each other, until a busy_timeout ends it",
-        Blocked::Starved => "SQLITE_BUSY: it waits for a lock that nobody gives back",
-        Blocked::Snapshot => {
-            "SQLITE_BUSY_SNAPSHOT, and no busy_timeout helps: what it has read is no longer the newest"
-        }
-        Blocked::Upgrade => "SQLITE_BUSY, and no busy_timeout helps: it has read, and another task is writing",
-        Blocked::NoTimeout => "SQLITE_BUSY: its connection does not wait for locks",
-    }
-}
-
-/// A remedy that was tried: all that it was tried on were fine.
-pub(super) struct Tried {
-    pub(super) remedy: Remedy,
-    pub(super) schedules: u64,
-}
-
-/// The whole report of a failure.
-pub(super) fn render(
-    serial_runs: &mut SerialRuns<'_>,
-    tasks: &[Task],
-    found: &FoundProblem,
-    report: &Report,
-    tried: Option<&Tried>,
-) -> Result<Error> {
+/// Renders a failure.
+pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report) -> Error {
+    let found = diagnosis.found;
     let (problem, run) = (&found.problem, &found.run);
-    let nearest = match problem {
-        Problem::NoSerialOrder => nearest(serial_runs, run)?,
-        _ => None,
-    };
-    let headline = match problem {
-        Problem::NoSerialOrder => no_serial_order(serial_runs, tasks, run, nearest.as_ref())?,
-        _ => headline(tasks, problem),
+    let headline = match &diagnosis.anomaly {
+        Some(anomaly) => no_serial_order(tasks, anomaly),
+        None => headline(tasks, problem),
     };
     let mut error = Error::new(ErrorKind::Schedule, headline);
     if !run.schedule.lines.is_empty() {
@@ -109,34 +39,28 @@ pub(super) fn render(
         }
         _ => {}
     }
-    if let Some(Nearest { order, changes, differ }) = &nearest {
-        let order_in_words = in_order(tasks, order);
-        if !changes.is_empty() {
+    if let Some(nearest) = &diagnosis.nearest {
+        let order = in_order(tasks, &nearest.order);
+        if !nearest.changes.is_empty() {
             error = error.evidence(
-                format!("state (- {order_in_words}, + this schedule, ~ both)"),
-                changes.to_string().trim_end(),
+                format!("state (- {order}, + this schedule, ~ both)"),
+                nearest.changes.to_string().trim_end(),
             );
         }
-        if *differ {
-            let serial = results(tasks, &serial_runs.serial(order)?.outcomes);
-            error = error.evidence(format!("results of {order_in_words}"), serial);
+        if let Some(outcomes) = &nearest.other_outcomes {
+            error = error.evidence(format!("results of {order}"), results(tasks, outcomes));
         }
     }
-    let is_nothing = |outcome: &Option<Outcome>| outcome.as_ref().is_none_or(|outcome| *outcome == Outcome::nothing());
-    if !run.outcomes.iter().all(is_nothing) {
+    if !run.outcomes.iter().flatten().all(|outcome| *outcome == TaskOutcome::Returned(String::from("()"))) {
         error = error.evidence("results of this schedule", results(tasks, &run.outcomes));
     }
     if report.outcomes.len() > 1 {
         error = error.evidence(report.extent(), report.lines());
     }
-    for help in helps(problem, tried) {
+    for help in helps(problem, diagnosis.tried.as_ref()) {
         error = error.help(help);
     }
-    let failed = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Failed(_)));
-    if let Some(nearest) = &nearest
-        && !run.outcomes.iter().any(failed)
-        && is_shared_out(serial_runs, run, nearest)?
-    {
+    if let Some(Anomaly::SharedWork) = diagnosis.anomaly {
         error = error.help(
             "where tasks may share the work out between them, as workers do with jobs, let each return what does not tell who \
              did what: ()",
@@ -145,11 +69,39 @@ pub(super) fn render(
     for (note, count) in &report.notes {
         error = error.note(format!("in {count} schedules, {note}"));
     }
-    Ok(error.note(replay_note(token(found.grain, &run.schedule.steps))))
+    error.note(replay_note(token(found.grain, &run.schedule.steps)))
 }
 
-/// Who ran which statement, and what SQLite made of it.
-fn schedule(tasks: &[Task], lines: &[Line], problem: &Problem) -> String {
+fn no_serial_order(tasks: &[Task], anomaly: &Anomaly) -> String {
+    let all = names(tasks);
+    let name = |task: &usize| &tasks[*task].name;
+    match anomaly {
+        Anomaly::NotRolledBack(task) => {
+            format!("{} returns an error, and what it has done is not undone", name(task))
+        }
+        Anomaly::FailedWithOtherState(task) => {
+            format!("{} returns an error, and the state is none that a serial order without it gives", name(task))
+        }
+        Anomaly::SharedWork => format!("no serial order of {all} returns this, though the state is that of one"),
+        Anomaly::InconsistentRead => {
+            format!("no serial order of {all} returns this: they read what never was at one time")
+        }
+        Anomaly::LostUpdate { kept } => {
+            let others = tasks.iter().enumerate().filter(|(task, _)| task != kept);
+            let lost: Vec<&str> = others.map(|(_, task)| task.name.as_str()).collect();
+            format!("lost update: the state is as if {} had not run", lost.join(", "))
+        }
+        Anomaly::OverwrittenRow { one, other, table } => {
+            let (one, other, table) = (name(one), name(other), plain_name(table));
+            format!("lost update: {one} and {other} change the same row of {table}, and one change is gone")
+        }
+        Anomaly::WriteSkew => format!("write skew: {all} each change what another of them has relied on"),
+        Anomaly::Other => format!("no serial order of {all} gives this state"),
+    }
+}
+
+/// The statements in order, and what SQLite did with each.
+fn schedule(tasks: &[Task], lines: &[StatementLine], problem: &Problem) -> String {
     let width = tasks.iter().map(|task| task.name.chars().count()).max().unwrap_or(0);
     let mut shown: Vec<(String, usize)> = Vec::new();
     for line in lines {
@@ -168,8 +120,8 @@ fn schedule(tasks: &[Task], lines: &[Line], problem: &Problem) -> String {
             _ => shown.push((text, 1)),
         }
     }
-    let more = shown.len().saturating_sub(LINES);
-    shown.truncate(LINES);
+    let more = shown.len().saturating_sub(MAX_LINES);
+    shown.truncate(MAX_LINES);
     let mut lines: Vec<String> = shown
         .into_iter()
         .map(|(text, times)| if times > 1 { format!("{text}   {times} times") } else { text })
@@ -180,155 +132,32 @@ fn schedule(tasks: &[Task], lines: &[Line], problem: &Problem) -> String {
     lines.join("\n")
 }
 
-fn refused(refusal: Refusal) -> &'static str {
+fn refused(refusal: LockRefusal) -> &'static str {
     match refusal {
-        Refusal::Upgrade => "   SQLITE_BUSY at once",
-        Refusal::Snapshot => "   SQLITE_BUSY_SNAPSHOT at once",
-        Refusal::NoTimeout => "   SQLITE_BUSY at once",
-        Refusal::TimedOut => ", then SQLITE_BUSY",
+        LockRefusal::Upgrade => "   SQLITE_BUSY at once",
+        LockRefusal::Snapshot => "   SQLITE_BUSY_SNAPSHOT at once",
+        LockRefusal::NoTimeout => "   SQLITE_BUSY at once",
+        LockRefusal::TimedOut => ", then SQLITE_BUSY",
     }
 }
 
-/// How each task ended.
-fn results(tasks: &[Task], outcomes: &[Option<Outcome>]) -> String {
+/// The result of each task.
+fn results(tasks: &[Task], outcomes: &[Option<TaskOutcome>]) -> String {
     let width = tasks.iter().map(|task| task.name.chars().count()).max().unwrap_or(0);
     let ended = outcomes.iter().zip(tasks).filter_map(|(outcome, task)| {
         let text = match outcome.as_ref()? {
-            Outcome::Returned(value) => format!("Ok({})", short(value)),
-            Outcome::Failed(error) => format!("Err({})", short(error)),
-            Outcome::Panicked(message) => format!("panics: {}", short(message)),
+            TaskOutcome::Returned(value) => format!("Ok({})", short(value)),
+            TaskOutcome::Failed(error) => format!("Err({})", short(error)),
+            TaskOutcome::Panicked(message) => format!("panics: {}", short(message)),
         };
         Some(format!("{:width$}  {text}", task.name))
     });
     ended.collect::<Vec<_>>().join("\n")
 }
 
-/// On one line, and not too long.
-fn short(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}...", &line[..end]),
-        None => line,
-    }
-}
-
-/// The serial order that differs least from a run.
-struct Nearest {
-    order: Vec<usize>,
-    /// What would have to happen to its state.
-    changes: Changes,
-    /// Whether any task of it ended otherwise.
-    differ: bool,
-}
-
-fn nearest(serial_runs: &mut SerialRuns<'_>, run: &Run) -> Result<Option<Nearest>> {
-    let mut best: Option<((usize, usize), Nearest)> = None;
-    for order in SerialRuns::candidates(run) {
-        let serial = serial_runs.serial(&order)?;
-        let changes = changes_between(&serial.database.look()?, &run.database.look()?)?;
-        let differ = order.iter().filter(|task| serial.outcomes[**task] != run.outcomes[**task]).count();
-        let far = (rows(&changes).len(), differ);
-        if best.as_ref().is_none_or(|(nearest, _)| far < *nearest) {
-            best = Some((far, Nearest { order, changes, differ: differ > 0 }));
-        }
-    }
-    Ok(best.map(|(_, nearest)| nearest))
-}
-
-/// The changed rows, each with its table.
-fn rows(changes: &Changes) -> BTreeSet<String> {
-    let mut table = String::new();
-    let mut rows = BTreeSet::new();
-    for line in changes.to_string().lines() {
-        if let Some(row) = line.strip_prefix("  ") {
-            rows.insert(format!("{table}: {row}"));
-        } else {
-            table = line.split(": ").next().unwrap_or(line).to_owned();
-        }
-    }
-    rows
-}
-
-/// What kind of anomaly it is, as far as the state shows it.
-fn no_serial_order(
-    serial_runs: &mut SerialRuns<'_>,
-    tasks: &[Task],
-    run: &Run,
-    nearest: Option<&Nearest>,
-) -> Result<String> {
-    let all = names(tasks);
-    let same_state = nearest.filter(|nearest| nearest.changes.is_empty());
-    let failed = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Failed(_)));
-    if let Some(task) = run.outcomes.iter().position(failed) {
-        let name = &tasks[task].name;
-        return Ok(match same_state {
-            Some(nearest) if nearest.order.contains(&task) => {
-                format!("{name} returns an error, and what it has done is not undone")
-            }
-            _ => format!("{name} returns an error, and the state is none that a serial order without it gives"),
-        });
-    }
-    if let Some(nearest) = same_state {
-        return Ok(match is_shared_out(serial_runs, run, nearest)? {
-            true => format!("no serial order of {all} returns this, though the state is that of one"),
-            false => format!("no serial order of {all} returns this: they read what never was at one time"),
-        });
-    }
-    let before = serial_runs.base.look()?;
-    let done = rows(&changes_between(&before, &run.database.look()?)?);
-    let mut own = Vec::new();
-    for task in 0..tasks.len() {
-        let alone = serial_runs.serial(&[task])?;
-        if alone.digest == run.digest {
-            let others = tasks.iter().enumerate().filter(|(other, _)| *other != task);
-            let lost: Vec<&str> = others.map(|(_, task)| task.name.as_str()).collect();
-            return Ok(format!("lost update: the state is as if {} had not run", lost.join(", ")));
-        }
-        own.push(rows(&changes_between(&before, &alone.database.look()?)?));
-    }
-    if let Some((one, other, table)) = overwritten(&own, &done) {
-        let (one, other) = (&tasks[one].name, &tasks[other].name);
-        return Ok(format!("lost update: {one} and {other} change the same row of {table}, and one change is gone"));
-    }
-    let apart: BTreeSet<&String> = own.iter().flatten().collect();
-    if apart.len() == own.iter().map(BTreeSet::len).sum::<usize>() && apart.into_iter().eq(&done) && !done.is_empty() {
-        return Ok(format!("write skew: {all} each change what another of them has relied on"));
-    }
-    Ok(format!("no serial order of {all} gives this state"))
-}
-
-/// Whether the state is that of a serial order, and who returns something else changes rows itself: what it returns may be
-/// what it did.
-fn is_shared_out(serial_runs: &mut SerialRuns<'_>, run: &Run, nearest: &Nearest) -> Result<bool> {
-    let before = serial_runs.base.look()?;
-    for &task in &nearest.order {
-        let returns_another = serial_runs.serial(&nearest.order)?.outcomes[task] != run.outcomes[task];
-        if returns_another && changes_between(&before, &serial_runs.serial(&[task])?.database.look()?)?.is_empty() {
-            return Ok(false);
-        }
-    }
-    Ok(nearest.changes.is_empty())
-}
-
-/// Two tasks that by themselves change the same row, of which the row shows one alone; and its table.
-fn overwritten<'a>(own: &'a [BTreeSet<String>], done: &'a BTreeSet<String>) -> Option<(usize, usize, &'a str)> {
-    for (one, rows) in own.iter().enumerate() {
-        for row in rows.intersection(done) {
-            let Some((table, change)) = row.split_once(": ") else { continue };
-            let Some((from, _)) = row.split_once(" -> ").filter(|_| change.starts_with('~')) else { continue };
-            let same_row = |other: &String| other.split_once(" -> ").is_some_and(|(other, _)| other == from);
-            let other = own.iter().enumerate().position(|(task, rows)| task != one && rows.iter().any(same_row));
-            if let Some(other) = other {
-                return Some((one.min(other), one.max(other), table));
-            }
-        }
-    }
-    None
-}
-
 const HANDLED: &str = "if whoever calls it handles the error, say so: .may_fail()";
 
-fn helps(problem: &Problem, tried: Option<&Tried>) -> Vec<String> {
+fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
     let mut helps: Vec<String> = tried
         .into_iter()
         .map(|tried| {
@@ -374,20 +203,20 @@ fn helps(problem: &Problem, tried: Option<&Tried>) -> Vec<String> {
     helps
 }
 
-pub(super) fn not_deterministic(tasks: &[Task], first: &Run, again: &Run) -> Result<Error> {
+/// Two runs of the same order that gave different results.
+pub(super) fn not_deterministic(tasks: &[Task], difference: &RunDifference<'_>) -> Error {
     let mut error = Error::new(
         ErrorKind::Schedule,
         format!("{} do not do the same when they run again, one after another", names(tasks)),
     );
-    let changes = changes_between(&first.database.look()?, &again.database.look()?)?;
-    if !changes.is_empty() {
-        error = error.evidence("state (- first, + again, ~ both)", changes.to_string().trim_end());
+    if !difference.changes.is_empty() {
+        error = error.evidence("state (- first, + again, ~ both)", difference.changes.to_string().trim_end());
     }
-    if first.outcomes != again.outcomes {
-        error = error.evidence("results, first", results(tasks, &first.outcomes));
-        error = error.evidence("results, again", results(tasks, &again.outcomes));
+    if difference.first != difference.again {
+        error = error.evidence("results, first", results(tasks, difference.first));
+        error = error.evidence("results, again", results(tasks, difference.again));
     }
-    Ok(error.help("a schedule can only be judged if nothing but its order decides: give ids and times as arguments, or take them from SQLite"))
+    error.help("a schedule can only be judged if nothing but its order decides: give ids and times as arguments, or take them from SQLite")
 }
 
 pub(super) fn not_repeatable(tasks: &[Task]) -> Error {

@@ -17,7 +17,7 @@ const FILE: u16 = 1 << 15;
 
 /// How a statement ended that did not get its lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum LockRefusal {
     /// `SQLITE_BUSY`, without a wait: the transaction has read, and another one is writing.
     Upgrade,
     /// `SQLITE_BUSY_SNAPSHOT`, without a wait: another one has written since the transaction began to read.
@@ -30,14 +30,14 @@ pub(super) enum Refusal {
 
 /// A lock that somebody waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Wanted {
+struct WantedLock {
     file: String,
     mask: u16,
 }
 
 /// What one task holds and waits for.
 #[derive(Debug, Default)]
-pub(super) struct Locks {
+pub(super) struct TaskLocks {
     reading: bool,
     writing: bool,
     checkpointing: bool,
@@ -45,29 +45,29 @@ pub(super) struct Locks {
     read_before: bool,
     /// Whether the statement that runs has waited.
     slept: bool,
-    wanted: Option<Wanted>,
+    wanted: Option<WantedLock>,
     /// What it was refused by this statement, if it has not waited since.
-    refused: Option<Wanted>,
+    refused: Option<WantedLock>,
     /// The last refusal, as long as nothing shows that SQLite goes on.
-    pending: Option<Refusal>,
+    pending: Option<LockRefusal>,
     /// The write lock was granted by the operation just before.
     just_granted: bool,
     /// The refusal after which no lock was granted any more: what an error of the task is about.
-    unsettled: Option<Refusal>,
+    unsettled: Option<LockRefusal>,
     /// A checkpoint met a snapshot that is in use.
     held_back: bool,
 }
 
-impl Locks {
+impl TaskLocks {
     /// A statement begins; the refusal is that of the one before.
-    pub(super) fn statement_starts(&mut self) -> Option<Refusal> {
+    pub(super) fn statement_starts(&mut self) -> Option<LockRefusal> {
         let refusal = self.settle();
         self.read_before = self.reading;
         refusal
     }
 
     /// The statement is over, or the task is.
-    pub(super) fn settle(&mut self) -> Option<Refusal> {
+    pub(super) fn settle(&mut self) -> Option<LockRefusal> {
         self.slept = false;
         self.refused = None;
         self.just_granted = false;
@@ -77,7 +77,7 @@ impl Locks {
     }
 
     /// The refusal that the task ended with.
-    pub(super) fn unsettled(&self) -> Option<Refusal> {
+    pub(super) fn unsettled(&self) -> Option<LockRefusal> {
         self.unsettled
     }
 
@@ -115,7 +115,7 @@ impl Locks {
                 if mask & (1 << WRITER) != 0 {
                     // SQLite has the lock, compares the snapshot with the newest, and gives the lock back.
                     if self.just_granted && self.read_before {
-                        self.pending = Some(Refusal::Snapshot);
+                        self.pending = Some(LockRefusal::Snapshot);
                     }
                     self.writing = false;
                 }
@@ -162,9 +162,9 @@ impl Locks {
                     _ => false,
                 };
                 self.pending = Some(match (self.slept, upgrade && self.read_before && !self.writing) {
-                    (true, _) => Refusal::TimedOut,
-                    (false, true) => Refusal::Upgrade,
-                    (false, false) => Refusal::NoTimeout,
+                    (true, _) => LockRefusal::TimedOut,
+                    (false, true) => LockRefusal::Upgrade,
+                    (false, false) => LockRefusal::NoTimeout,
                 });
                 self.refused = Some(wanted.clone());
                 self.wanted = Some(wanted);
@@ -198,10 +198,10 @@ pub(super) fn is_end_of_read(op: Op<'_>) -> bool {
     matches!(op, Op::ShmUnlock { first: READERS.., exclusive: false, .. })
 }
 
-fn wanted(op: Op<'_>) -> Option<Wanted> {
+fn wanted(op: Op<'_>) -> Option<WantedLock> {
     match op {
-        Op::Lock { file, .. } => Some(Wanted { file: file.to_owned(), mask: FILE }),
-        Op::ShmLock { file, first, count, .. } => Some(Wanted { file: file.to_owned(), mask: mask(first, count) }),
+        Op::Lock { file, .. } => Some(WantedLock { file: file.to_owned(), mask: FILE }),
+        Op::ShmLock { file, first, count, .. } => Some(WantedLock { file: file.to_owned(), mask: mask(first, count) }),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use crate::report::count;
 
 /// How the schedules were chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum How {
+pub(super) enum Selection {
     OneAfterAnother,
     EveryStatement,
     EveryLock,
@@ -22,7 +22,7 @@ pub struct Report {
     pub(super) schedules: u64,
     /// How many orders there are of all statements, as far as that is known.
     pub(super) statement_orders: Option<u128>,
-    pub(super) how: How,
+    pub(super) selection: Selection,
     pub(super) shard: Shard,
     pub(super) outcomes: Vec<(String, u64)>,
     pub(super) notes: Vec<(String, u64)>,
@@ -37,7 +37,7 @@ impl Report {
     /// Whether those were all that make a difference: every order of the statements, or every order of those that touch a
     /// lock.
     pub fn is_exhaustive(&self) -> bool {
-        matches!(self.how, How::EveryStatement | How::EveryLock) && self.shard.of == 1
+        matches!(self.selection, Selection::EveryStatement | Selection::EveryLock) && self.shard.of == 1
     }
 
     /// What the schedules came to, and how many to each.
@@ -58,14 +58,16 @@ impl Report {
             Some(orders) => orders.to_string(),
             None => String::from("all"),
         };
-        let how = match self.how {
-            How::OneAfterAnother => String::from("one after another"),
-            How::EveryStatement => String::from("every order of their statements"),
-            How::EveryLock => {
+        let how = match self.selection {
+            Selection::OneAfterAnother => String::from("one after another"),
+            Selection::EveryStatement => String::from("every order of their statements"),
+            Selection::EveryLock => {
                 format!("every order of the statements that touch a lock; of all statements there are {of}")
             }
-            How::Sampled(seed) => format!("drawn by the seed {seed:#x}; there are {of} orders of their statements"),
-            How::Replayed => String::from("that of SQLITMUS_REPLAY"),
+            Selection::Sampled(seed) => {
+                format!("drawn by the seed {seed:#x}; there are {of} orders of their statements")
+            }
+            Selection::Replayed => String::from("that of SQLITMUS_REPLAY"),
         };
         let shard = match self.shard {
             Shard { of: 1, .. } => String::new(),

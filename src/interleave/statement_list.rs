@@ -1,14 +1,14 @@
-//! Tasks that are lists of statements: no code, and everything that they read is known.
+//! Tasks that are lists of statements. Everything that they read is compared.
 
 use std::sync::Arc;
 
 use rusqlite::{Connection, Statement};
 
-use super::threads::{Action, Remedy};
+use super::task::{Remedy, TaskAction};
 use crate::check::shown;
 
-/// The task that runs these statements, one after another. It stops at the first that SQLite refuses, and then rolls back.
-pub(super) fn action<S: AsRef<str>>(steps: impl IntoIterator<Item = S>) -> Action {
+/// Returns a task that runs these statements in order. At the first one that SQLite refuses, it rolls back and stops.
+pub(super) fn action<S: AsRef<str>>(steps: impl IntoIterator<Item = S>) -> TaskAction {
     // Split once, not in each schedule.
     let mut statements: Vec<String> = Vec::new();
     for step in steps {
@@ -29,7 +29,7 @@ pub(super) fn action<S: AsRef<str>>(steps: impl IntoIterator<Item = S>) -> Actio
     })
 }
 
-/// A statement that begins a transaction that may have to wait, as one that waits at once.
+/// Turns a statement that begins a deferred transaction into one that begins an immediate transaction.
 fn immediate(sql: &str) -> &str {
     let words: Vec<&str> = sql.trim().trim_end_matches(';').split_whitespace().collect();
     let is = |text: &[&str]| {
@@ -49,7 +49,7 @@ fn run(connection: &Connection, sql: &str, read: &mut String) -> rusqlite::Resul
     rows(&mut prepared, read)
 }
 
-/// Appends the rows that a statement returns: `1, 'Ada'; 2, NULL` and a line's end.
+/// Appends the rows that a statement returns, as `1, 'Ada'; 2, NULL` and a line break.
 fn rows(statement: &mut Statement<'_>, read: &mut String) -> rusqlite::Result<()> {
     let columns = statement.column_count();
     let mut rows = statement.raw_query();

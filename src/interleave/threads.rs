@@ -1,4 +1,4 @@
-//! The tasks on their threads, and one run of them: a fork of the database, a connection for each task, a scheduler.
+//! The threads of the tasks, and one run on them: a fork of the database, a connection for each task, a scheduler.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -6,35 +6,15 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::scheduler::{Ended, Outcome, RunOptions, ScheduleRecord, Scheduler};
-use super::schedules::{bit, switches};
+use super::hooks::run_task;
+use super::run::Run;
+use super::scheduler::{RunOptions, Scheduler};
 use super::stall::this_thread;
-use crate::check::{Digest, try_digest};
+use super::task::{Remedy, Task, TaskAction, TaskOutcome};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{SeededRandom, caught};
+use crate::explore::{SeededRandom, outcome_of};
 use crate::trace::TracedDatabase;
-
-/// What a task does: what it returns, or the error that it returns, as text.
-pub(super) type Action = Arc<dyn Fn(&mut Connection, Remedy) -> Result<String, String> + Send + Sync>;
-
-#[derive(Clone)]
-pub(super) struct Task {
-    pub(super) name: String,
-    pub(super) action: Action,
-}
-
-/// What could be done about a failure, tried on the tasks as they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Remedy {
-    None,
-    /// Transactions that say nothing begin IMMEDIATE.
-    Immediate,
-    /// All that a task does is one transaction that begins IMMEDIATE.
-    OneTransaction,
-    /// Connections wait for locks.
-    Timeout,
-}
 
 /// A thread for each task. The threads end when this is dropped, unless a task is stuck in one.
 pub(super) struct TaskThreads {
@@ -45,32 +25,6 @@ struct Job {
     scheduler: Arc<Scheduler>,
     connection: Connection,
     remedy: Remedy,
-}
-
-/// What one run came to.
-pub(super) struct Run {
-    /// How each task ended that took part.
-    pub(super) outcomes: Vec<Option<Outcome>>,
-    /// What was in the database then.
-    pub(super) digest: Option<Digest>,
-    pub(super) database: Address,
-    /// The tasks that ended within a transaction, a bit each.
-    pub(super) left_open: u8,
-    pub(super) schedule: ScheduleRecord,
-}
-
-impl Run {
-    /// The fewer switches and steps, the easier to read.
-    pub(super) fn length(&self) -> (usize, usize) {
-        (switches(&self.schedule.steps), self.schedule.steps.len())
-    }
-
-    /// Whether two runs came to the same.
-    pub(super) fn agrees(&self, other: &Run) -> bool {
-        self.outcomes == other.outcomes
-            && self.digest == other.digest
-            && self.schedule.steps.len() == other.schedule.steps.len()
-    }
 }
 
 impl TaskThreads {
@@ -87,7 +41,8 @@ impl TaskThreads {
         let thread = std::thread::Builder::new().name(task.name.clone()).spawn(move || {
             let here = this_thread();
             for Job { scheduler, connection, remedy } in jobs {
-                scheduler.perform(number, here.clone(), connection, |connection| perform(&action, connection, remedy));
+                let code = |connection: &mut Connection| outcome_with(remedy, &action, connection);
+                run_task(&scheduler, number, here.clone(), connection, code);
             }
         });
         match thread {
@@ -123,34 +78,16 @@ impl TaskThreads {
             let job = Job { scheduler: Arc::clone(&scheduler), connection, remedy };
             self.threads[*task].send(job).expect("the threads take jobs until they are dropped");
         }
-        let (ended, schedule) = scheduler.watch();
+        let (ended, schedule) = scheduler.run_to_end();
         if schedule.stuck.is_none() {
-            // What is stuck meets the scheduler on every operation until it ends.
+            // A stuck task has to meet the scheduler on every operation until it ends.
             database.disk().gate().set(None);
         }
         Run::of(database, ended, schedule)
     }
 }
 
-impl Run {
-    fn of(database: Address, ended: Vec<Ended>, schedule: ScheduleRecord) -> Result<Run> {
-        let mut left_open = 0;
-        for (task, ended) in ended.iter().enumerate() {
-            if ended.as_ref().is_some_and(|(_, connection)| !connection.is_autocommit()) {
-                left_open |= bit(task);
-            }
-        }
-        // While the connections are open: closing the last of them would write a checkpoint first.
-        let digest = match schedule.stuck {
-            None => Some(try_digest(&database.look()?)?),
-            Some(_) => None,
-        };
-        let outcomes = ended.into_iter().map(|ended| ended.map(|(outcome, _)| outcome)).collect();
-        Ok(Run { outcomes, digest, database, left_open, schedule })
-    }
-}
-
-/// A connection as a task gets it. It knows the schema already: to read it takes a lock, which would be a step.
+/// Prepares the connection of a task. It reads the schema, which takes a lock and would be a step later.
 fn prepare(connection: &mut Connection, task: usize, remedy: Remedy) -> Result<()> {
     SeededRandom::on(connection, task as u64)?;
     match remedy {
@@ -165,19 +102,14 @@ fn prepare(connection: &mut Connection, task: usize, remedy: Remedy) -> Result<(
         .map_err(|error| Error::sqlite("to read the schema", error))
 }
 
-fn perform(action: &Action, connection: &mut Connection, remedy: Remedy) -> Outcome {
-    let run = || match remedy {
+fn outcome_with(remedy: Remedy, action: &TaskAction, connection: &mut Connection) -> TaskOutcome {
+    outcome_of(|| match remedy {
         Remedy::OneTransaction => in_one_transaction(action, connection),
         _ => action(connection, remedy),
-    };
-    match caught(run) {
-        Ok(Ok(value)) => Outcome::Returned(value),
-        Ok(Err(error)) => Outcome::Failed(error),
-        Err(message) => Outcome::Panicked(message),
-    }
+    })
 }
 
-fn in_one_transaction(action: &Action, connection: &mut Connection) -> Result<String, String> {
+fn in_one_transaction(action: &TaskAction, connection: &mut Connection) -> Result<String, String> {
     let run = |connection: &Connection, sql| connection.execute_batch(sql).map_err(|error| error.to_string());
     run(connection, "BEGIN IMMEDIATE")?;
     let result = action(connection, Remedy::None);

@@ -5,11 +5,10 @@
 //! delete that asks for it, and by the first sync of a file that was made since.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
+use super::variant::{Survival, Variant};
 use crate::draw::{self, Draw};
-use crate::env;
 use crate::explore::Files;
 use crate::sim::{Blocks, Entry, Event};
 
@@ -17,13 +16,13 @@ use crate::sim::{Blocks, Entry, Event};
 const SECTOR: usize = 512;
 
 /// Of so many unsynced operations each is taken by itself; of more, a sample.
-pub(crate) const MAX_SINGLE_OPERATIONS: usize = 40;
+pub(super) const MAX_SINGLE_OPERATIONS: usize = 40;
 const MIXES: usize = 8;
 /// How many sectors of a write are lost one by one.
 const MAX_TORN_SECTORS: u64 = 4;
 
 /// The disk at one moment: what is on it for good, and what is not yet.
-pub(crate) struct DiskModel {
+pub(super) struct DiskModel {
     inodes: Vec<Inode>,
     /// What the running process sees.
     names: BTreeMap<Arc<str>, usize>,
@@ -31,6 +30,8 @@ pub(crate) struct DiskModel {
     pending: Vec<Pending>,
     /// The sum of the marks of all that is synced: with the marks of what survives, it names an image.
     settled: u64,
+    /// How many events of the log have been applied.
+    applied: usize,
 }
 
 struct Inode {
@@ -61,44 +62,24 @@ enum Change {
     },
 }
 
-/// Which of the operations that were not synced have survived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Variant {
-    /// All: also what is left when the process is killed.
-    All,
-    Nothing,
-    /// The first so many.
-    First(usize),
-    Without(usize),
-    Only(usize),
-    /// Those before this one, and the first half of the sectors that it changed.
-    Half(usize),
-    /// All, but of this write one of the sectors that it changed.
-    Torn(usize, u32),
-    /// Each one or not, by this seed.
-    Mix(u64),
-}
-
-/// What has become of an operation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Survival {
-    Kept,
-    Lost,
-    /// These sectors of it are lost.
-    Torn(u64),
-}
-
 impl DiskModel {
-    pub(crate) fn new(files: &Files) -> DiskModel {
+    pub(super) fn new(files: &Files) -> DiskModel {
         let inodes = files.iter().map(|(_, bytes)| Inode { synced: bytes.clone(), live: bytes.clone() }).collect();
         let names: BTreeMap<Arc<str>, usize> =
             files.iter().enumerate().map(|(inode, (name, _))| (Arc::from(name.as_str()), inode)).collect();
-        DiskModel { inodes, synced_names: names.clone(), names, pending: Vec::new(), settled: 0 }
+        DiskModel { inodes, synced_names: names.clone(), names, pending: Vec::new(), settled: 0, applied: 0 }
     }
 
-    /// Lets the event at `at` in the log happen.
-    pub(crate) fn apply(&mut self, at: usize, entry: &Entry) {
-        match &entry.event {
+    /// Replays the log up to the point at which its first `point` events have happened. Points must not decrease.
+    pub(super) fn replay_to(&mut self, log: &[Entry], point: usize) {
+        while self.applied < point.min(log.len()) {
+            self.apply(self.applied, &log[self.applied].event);
+            self.applied += 1;
+        }
+    }
+
+    fn apply(&mut self, at: usize, event: &Event) {
+        match event {
             Event::Write { file, offset, data } => {
                 let inode = self.inode(at, file);
                 let offset = usize::try_from(*offset).unwrap_or(usize::MAX);
@@ -177,13 +158,13 @@ impl DiskModel {
     }
 
     /// Where in the log the operations stand that are not synced, and what a variant does to each.
-    pub(crate) fn survivals(&self, variant: Variant) -> impl Iterator<Item = (usize, Survival)> {
+    pub(super) fn survivals(&self, variant: Variant) -> impl Iterator<Item = (usize, Survival)> {
         let mut rule = Rule::new(variant);
         self.pending.iter().enumerate().map(move |(index, pending)| (pending.at, rule.survival(index, pending)))
     }
 
     /// The name of an image among those of this run: two of one name are the same.
-    pub(crate) fn key(&self, variant: Variant) -> u64 {
+    pub(super) fn key(&self, variant: Variant) -> u64 {
         let mut rule = Rule::new(variant);
         let survivals =
             self.pending.iter().enumerate().map(|(index, pending)| (pending, rule.survival(index, pending)));
@@ -191,7 +172,7 @@ impl DiskModel {
     }
 
     /// The files that a power cut leaves.
-    pub(crate) fn image(&self, variant: Variant) -> Files {
+    pub(super) fn image(&self, variant: Variant) -> Files {
         let mut rule = Rule::new(variant);
         let mut names = self.synced_names.clone();
         let mut bytes: Vec<Blocks> = self.inodes.iter().map(|inode| inode.synced.clone()).collect();
@@ -224,12 +205,12 @@ impl DiskModel {
     }
 
     /// The files as the running process sees them.
-    pub(crate) fn live(&self) -> Files {
+    pub(super) fn live(&self) -> Files {
         self.names.iter().map(|(name, inode)| (name.to_string(), self.inodes[*inode].live.clone())).collect()
     }
 
     /// Whether so many operations are not synced that there is such an image.
-    pub(crate) fn has(&self, variant: Variant) -> bool {
+    pub(super) fn has(&self, variant: Variant) -> bool {
         match variant {
             Variant::All | Variant::Nothing | Variant::Mix(_) => true,
             Variant::First(index)
@@ -242,7 +223,7 @@ impl DiskModel {
 
     /// The variants to look at here, the simple ones first: of each kind at most so many. Which are taken where there are
     /// more follows from `seed`.
-    pub(crate) fn variants(&self, most: usize, seed: u64) -> Vec<Variant> {
+    pub(super) fn variants(&self, most: usize, seed: u64) -> Vec<Variant> {
         let count = self.pending.len();
         let mut variants = vec![Variant::All];
         if count == 0 {
@@ -360,42 +341,6 @@ impl Rule {
                 choice => kept(choice < 8),
             },
         }
-    }
-}
-
-impl fmt::Display for Variant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Variant::All => f.write_str("all"),
-            Variant::Nothing => f.write_str("nothing"),
-            Variant::First(count) => write!(f, "first:{count}"),
-            Variant::Without(index) => write!(f, "without:{index}"),
-            Variant::Only(index) => write!(f, "only:{index}"),
-            Variant::Half(index) => write!(f, "half:{index}"),
-            Variant::Torn(index, sector) => write!(f, "torn:{index}.{sector}"),
-            Variant::Mix(seed) => write!(f, "mix:{seed:#x}"),
-        }
-    }
-}
-
-impl Variant {
-    /// A variant as it was printed.
-    pub(crate) fn parse(text: &str) -> Option<Variant> {
-        let (word, rest) = text.split_once(':').unwrap_or((text, ""));
-        Some(match word {
-            "all" if rest.is_empty() => Variant::All,
-            "nothing" if rest.is_empty() => Variant::Nothing,
-            "first" => Variant::First(rest.parse().ok()?),
-            "without" => Variant::Without(rest.parse().ok()?),
-            "only" => Variant::Only(rest.parse().ok()?),
-            "half" => Variant::Half(rest.parse().ok()?),
-            "torn" => {
-                let (index, sector) = rest.split_once('.')?;
-                Variant::Torn(index.parse().ok()?, sector.parse().ok()?)
-            }
-            "mix" => Variant::Mix(env::number(rest)?),
-            _ => return None,
-        })
     }
 }
 

@@ -1,131 +1,31 @@
-//! What can go wrong, and how it is made to: a watch on the disk, SQLite's progress handler, its allocator.
+//! Makes faults happen: a watch on the disk, SQLite's progress handler, its allocator.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::os::raw::c_int;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ffi};
 
+use super::kind::{Fault, Kind};
 use crate::sim::{Blocks, Op, Refused, Watch, WriteLocks, allocator};
 use crate::trace::Capture;
 
-/// A kind of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// One operation on a file fails: a read, a write, a sync.
-    Io,
-    /// From one operation on, all fail: the disk is gone.
-    IoFromThenOn,
-    /// One write finds the disk full.
-    Full,
-    /// From one write on that makes a file longer, the disk is full.
-    FullFromThenOn,
-    /// A lock is held by another connection, once. A busy timeout tries again.
-    Busy,
-    /// From one lock on, another connection holds them all, for longer than any busy timeout.
-    BusyFromThenOn,
-    /// A statement is interrupted, as by `InterruptHandle::interrupt`.
-    Interrupt,
-    /// One allocation of SQLite's fails. Tried where [`out_of_memory`](super::Sweep::out_of_memory) asks for it.
-    OutOfMemory,
-    /// From one allocation on, all fail. Tried where [`out_of_memory`](super::Sweep::out_of_memory) asks for it.
-    OutOfMemoryFromThenOn,
-}
-
-impl Kind {
-    pub(super) const ALL: [Kind; 9] = [
-        Kind::Io,
-        Kind::IoFromThenOn,
-        Kind::Full,
-        Kind::FullFromThenOn,
-        Kind::Busy,
-        Kind::BusyFromThenOn,
-        Kind::Interrupt,
-        Kind::OutOfMemory,
-        Kind::OutOfMemoryFromThenOn,
-    ];
-
-    /// How a failure names it for a replay.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Kind::Io => "io",
-            Kind::IoFromThenOn => "io-on",
-            Kind::Full => "full",
-            Kind::FullFromThenOn => "full-on",
-            Kind::Busy => "busy",
-            Kind::BusyFromThenOn => "busy-on",
-            Kind::Interrupt => "interrupt",
-            Kind::OutOfMemory => "memory",
-            Kind::OutOfMemoryFromThenOn => "memory-on",
-        }
-    }
-
-    pub(super) fn is_of_memory(self) -> bool {
-        matches!(self, Kind::OutOfMemory | Kind::OutOfMemoryFromThenOn)
-    }
-
-    fn goes_on(self) -> bool {
-        matches!(self, Kind::IoFromThenOn | Kind::FullFromThenOn | Kind::BusyFromThenOn | Kind::OutOfMemoryFromThenOn)
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::Io => "an I/O error",
-            Kind::IoFromThenOn => "a disk that fails from then on",
-            Kind::Full => "a full disk",
-            Kind::FullFromThenOn => "a disk that stays full",
-            Kind::Busy => "a busy database",
-            Kind::BusyFromThenOn => "a database that stays busy",
-            Kind::Interrupt => "an interrupt",
-            Kind::OutOfMemory => "a failed allocation",
-            Kind::OutOfMemoryFromThenOn => "a lack of memory",
-        })
-    }
-}
-
-/// A fault, and at which of the places where it can happen it does: the first is 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) kind: Kind,
-    pub(super) at: u64,
-}
-
-impl Fault {
-    /// What a failure has printed, without the word in front.
-    pub(super) fn parse(text: &str) -> Option<Fault> {
-        let (word, at) = text.split_once(':')?;
-        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
-        let at = at.parse().ok().filter(|at| *at > 0)?;
-        Some(Fault { kind, at })
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "fault:{}:{}", self.kind.word(), self.at)
-    }
-}
-
-/// Where a fault has injected.
+/// A fault that has happened.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InjectedFault {
     pub(super) what: String,
     pub(super) statement: Option<Arc<str>>,
-    /// Whether a transaction was open that had written.
+    /// True if a transaction was open that had written.
     pub(super) while_writing: bool,
 }
 
-/// Makes one fault happen, or none and counts where each could.
+/// Makes one fault happen. Without a fault, it counts the places at which each kind could happen.
 pub(super) struct FaultInjector {
     fault: Option<Fault>,
     armed: AtomicBool,
     capture: Option<Arc<Capture>>,
-    /// Where a progress handler was called. It is called at every step, so that this is no part of the state.
+    /// How often the progress handler was called. Not in `state`, because it is called at every step.
     steps: AtomicU64,
     allocations: AtomicU64,
     state: Mutex<InjectorState>,
@@ -136,7 +36,7 @@ struct InjectorState {
     counts: HashMap<Kind, u64>,
     injected: Option<InjectedFault>,
     locks: WriteLocks,
-    /// How long the files are, to know which writes make them longer.
+    /// The lengths of the files, which show the writes that make them longer.
     lengths: HashMap<String, u64>,
 }
 
@@ -158,14 +58,14 @@ impl FaultInjector {
         })
     }
 
-    /// Lets the fault happen from here on. `connection` is the one that is interrupted.
+    /// Lets the fault happen from here on. `connection` is the one to interrupt.
     pub(super) fn arm(self: &Arc<FaultInjector>, connection: &mut Connection) {
         self.armed.store(true, Ordering::Relaxed);
         if self.fault.is_none_or(|fault| fault.kind == Kind::Interrupt) {
             let injector = std::panic::AssertUnwindSafe(Arc::clone(self));
             let _ = connection.progress_handler(1, Some(move || injector.step()));
         }
-        // Last, for what this has asked of SQLite itself is no place for a fault.
+        // Last: the allocations of the calls above are no places for a fault.
         let (from, to) = match self.fault {
             None => (0, 0),
             Some(fault) if !fault.kind.is_of_memory() => return,
@@ -190,7 +90,7 @@ impl FaultInjector {
         self.lock().injected.clone()
     }
 
-    /// At how many places a fault of this kind could have injected.
+    /// Returns the number of places at which a fault of this kind could have happened.
     pub(super) fn places(&self, kind: Kind) -> u64 {
         match kind {
             Kind::Interrupt => self.steps.load(Ordering::Relaxed),
@@ -226,7 +126,7 @@ impl Watch for FaultInjector {
             return Ok(());
         }
         if let Op::Sleep { .. } = op {
-            // No time passes: what a busy handler waits for must not show in what the action writes.
+            // No time passes: a wait must not change the timestamps that the action writes.
             return Err(Refused(ffi::SQLITE_BUSY));
         }
         let mut state = self.lock();
@@ -254,7 +154,7 @@ impl Watch for FaultInjector {
 }
 
 impl InjectorState {
-    /// Whether the operation makes a file longer.
+    /// Returns true if the operation makes a file longer.
     fn grows(&self, op: Op<'_>) -> bool {
         let length = |file: &str| self.lengths.get(file).copied().unwrap_or(0);
         match op {
@@ -280,7 +180,7 @@ impl InjectorState {
     }
 }
 
-/// With which code an operation fails, if it can by this kind of fault.
+/// Returns the code with which this kind of fault makes an operation fail, if it can.
 fn code(kind: Kind, op: Op<'_>, grows: bool) -> Option<c_int> {
     match kind {
         Kind::Io | Kind::IoFromThenOn => match op {
@@ -296,7 +196,7 @@ fn code(kind: Kind, op: Op<'_>, grows: bool) -> Option<c_int> {
         },
         Kind::Full => matches!(op, Op::Write { .. }).then_some(ffi::SQLITE_FULL),
         Kind::FullFromThenOn => grows.then_some(ffi::SQLITE_FULL),
-        // The locks of readers in a WAL are never held against them for long.
+        // Nobody holds the locks of a WAL's readers against them for long.
         Kind::Busy | Kind::BusyFromThenOn => {
             matches!(op, Op::Lock { .. } | Op::ShmLock { exclusive: true, .. }).then_some(ffi::SQLITE_BUSY)
         }

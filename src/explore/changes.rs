@@ -1,0 +1,174 @@
+//! What changed between two contents, as values; and how much of an action is there.
+
+use std::fmt;
+
+use rusqlite::Connection;
+
+use super::contents::KnownContents;
+use super::opened::OpenedFiles;
+use crate::check::{self, Changes};
+use crate::db::MAIN;
+use crate::schema::{Schema, SchemaDiff};
+
+/// What happened to the databases of a disk.
+#[derive(Default)]
+pub(crate) struct ContentChanges {
+    databases: Vec<(String, DatabaseChange)>,
+}
+
+enum DatabaseChange {
+    Created,
+    Gone,
+    Changed {
+        schema: Option<SchemaDiff>,
+        /// `Err` with what SQLite says of rows that it cannot read.
+        rows: Result<Changes, String>,
+        user_version: Option<(i64, i64)>,
+    },
+}
+
+impl ContentChanges {
+    pub(crate) fn between(from: &OpenedFiles, to: &OpenedFiles) -> ContentChanges {
+        let of_name = |opened: &OpenedFiles, name: &str| opened.connections.iter().any(|(other, _)| other == name);
+        let mut databases = Vec::new();
+        for (name, after) in &to.connections {
+            let before = from.connections.iter().find(|(other, _)| other == name);
+            let change = before.map_or(DatabaseChange::Created, |(_, before)| DatabaseChange::between(before, after));
+            databases.push((name.clone(), change));
+        }
+        let gone = from.connections.iter().filter(|(name, _)| !of_name(to, name));
+        databases.extend(gone.map(|(name, _)| (name.clone(), DatabaseChange::Gone)));
+        ContentChanges { databases }
+    }
+
+    /// Returns the tables that changed. Of another database than the test's own, each with its name; where all of that
+    /// database is new or gone, its name alone.
+    fn tables(&self) -> Vec<String> {
+        let mut tables = Vec::new();
+        for (name, change) in &self.databases {
+            match change {
+                DatabaseChange::Created | DatabaseChange::Gone => tables.push(name.clone()),
+                DatabaseChange::Changed { rows: Ok(rows), .. } => tables.extend(rows.iter().map(|table| {
+                    if name == MAIN { table.name().to_owned() } else { format!("{} of {name}", table.name()) }
+                })),
+                DatabaseChange::Changed { .. } => {}
+            }
+        }
+        tables
+    }
+}
+
+impl DatabaseChange {
+    fn between(before: &Connection, after: &Connection) -> DatabaseChange {
+        let schema = match (Schema::read(before), Schema::read(after)) {
+            (Ok(before), Ok(after)) => Some(before.diff(&after)),
+            _ => None,
+        };
+        let version = |of: &Connection| of.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).ok();
+        DatabaseChange::Changed {
+            schema,
+            rows: check::changes_between(before, after).map_err(|error| error.headline().to_owned()),
+            user_version: version(before).zip(version(after)).filter(|(before, after)| before != after),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let (schema, rows, user_version) = match self {
+            DatabaseChange::Created => return vec![String::from("created")],
+            DatabaseChange::Gone => return vec![String::from("gone")],
+            DatabaseChange::Changed { schema, rows, user_version } => (schema, rows, user_version),
+        };
+        let mut lines = Vec::new();
+        if let Some(schema) = schema {
+            lines.extend(schema.to_string().lines().map(str::to_owned));
+        }
+        match rows {
+            Ok(rows) if rows.is_empty() => {}
+            Ok(rows) => lines.extend(rows.to_string().lines().map(str::to_owned)),
+            Err(says) => lines.push(says.clone()),
+        }
+        if let Some((before, after)) = user_version {
+            lines.push(format!("PRAGMA user_version: {before} -> {after}"));
+        }
+        lines
+    }
+}
+
+/// How many lines of changes a failure shows of each database.
+const SHOWN: usize = 12;
+
+/// The changes in words and rows, or `nothing`.
+impl fmt::Display for ContentChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = Vec::new();
+        for (name, change) in &self.databases {
+            let mut lines = change.lines();
+            if lines.len() > SHOWN {
+                let more = lines.len() - SHOWN;
+                lines.truncate(SHOWN);
+                lines.push(format!("... and {more} more lines"));
+            }
+            if name != MAIN {
+                lines.iter_mut().for_each(|line| line.insert_str(0, &format!("{name}: ")));
+            }
+            shown.extend(lines);
+        }
+        f.write_str(if shown.is_empty() { "nothing" } else { "" })?;
+        f.write_str(&shown.join("\n"))
+    }
+}
+
+/// How much of an action is in a database: what it did, and what it still had to do.
+#[derive(Default)]
+pub(crate) struct ActionPart {
+    pub(crate) done: ContentChanges,
+    pub(crate) missing: ContentChanges,
+}
+
+impl ActionPart {
+    /// Compares `opened` with the known contents before and after the action.
+    pub(crate) fn of(contents: &KnownContents, before: usize, opened: &OpenedFiles, after: usize) -> ActionPart {
+        let done = contents.opened(before).map(|before| ContentChanges::between(before, opened));
+        let missing = contents.opened(after).map(|after| ContentChanges::between(opened, after));
+        ActionPart { done: done.unwrap_or_default(), missing: missing.unwrap_or_default() }
+    }
+
+    /// `: orders, items`, the tables that it changed.
+    pub(crate) fn tables_done(&self) -> String {
+        listed(&self.done.tables())
+    }
+
+    /// `: orders, items`, the tables that it still had to change.
+    pub(crate) fn tables_missing(&self) -> String {
+        listed(&self.missing.tables())
+    }
+
+    pub(crate) fn has_done_nothing(&self) -> bool {
+        self.done.tables().is_empty()
+    }
+
+    /// Returns true if the action has changed each table that it had to change.
+    pub(crate) fn reaches_all_tables(&self) -> bool {
+        let done = self.done.tables();
+        self.missing.tables().iter().all(|table| done.contains(table))
+    }
+
+    /// `: orders without items`, the tables that it changed and those that it still had to.
+    pub(crate) fn one_without_other(&self) -> String {
+        let (done, missing) = (self.done.tables(), self.missing.tables());
+        let only: Vec<&str> = missing.iter().filter(|table| !done.contains(table)).map(String::as_str).collect();
+        match (done.is_empty(), only.is_empty()) {
+            (true, false) => format!(": not {}", only.join(", ")),
+            (false, false) => format!(": {} without {}", done.join(", "), only.join(", ")),
+            (_, true) => listed(&done),
+        }
+    }
+}
+
+fn listed(tables: &[String]) -> String {
+    if tables.is_empty() { String::new() } else { format!(": {}", tables.join(", ")) }
+}
+
+/// What helps where half of a transaction over several files is there, see <https://www.sqlite.org/lang_attach.html>.
+pub(crate) const FILE_BY_FILE: &str = "where one of several files is in WAL mode, each is committed by itself: PRAGMA \
+                                       journal_mode = DELETE for each, or keep in one file what belongs together";

@@ -1,0 +1,89 @@
+//! Guards the test's own database: an explorer runs the app's code on copies of it and on nothing else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::db::TestDb;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sim::{Op, Refused, Watch};
+
+/// Sees whether the app's code uses the test's own database behind our back: an explorer runs it on copies.
+pub(crate) struct OriginalGuard<'a> {
+    db: &'a TestDb,
+    version: Option<i64>,
+    guard: Arc<Guard>,
+    before: Option<Arc<dyn Watch>>,
+}
+
+/// Who makes an operation on the test's own database, if it is the app's code: its place among the names.
+type Whose = Box<dyn Fn(Op<'_>) -> Option<usize> + Send + Sync>;
+
+struct Guard {
+    whose: Whose,
+    /// Who was seen, counted from 1.
+    seen: AtomicUsize,
+    next: Option<Arc<dyn Watch>>,
+}
+
+impl Watch for Guard {
+    fn before(&self, op: Op<'_>) -> Result<(), Refused> {
+        if let Some(who) = (self.whose)(op) {
+            self.seen.store(who + 1, Ordering::Relaxed);
+        }
+        self.next.as_ref().map_or(Ok(()), |next| next.before(op))
+    }
+
+    fn locked(&self, op: Op<'_>, granted: bool) {
+        if let Some(next) = &self.next {
+            next.locked(op, granted);
+        }
+    }
+}
+
+impl<'a> OriginalGuard<'a> {
+    /// For code that runs on this thread: whatever it does, and whoever else opens the database meanwhile.
+    pub(crate) fn new(db: &'a TestDb) -> OriginalGuard<'a> {
+        let here = std::thread::current().id();
+        OriginalGuard::against(db, move |op| {
+            (matches!(op, Op::Open { .. }) || std::thread::current().id() == here).then_some(0)
+        })
+    }
+
+    /// For code that `whose` knows.
+    pub(crate) fn against(
+        db: &'a TestDb,
+        whose: impl Fn(Op<'_>) -> Option<usize> + Send + Sync + 'static,
+    ) -> OriginalGuard<'a> {
+        let version = OriginalGuard::version(db);
+        let gate = db.disk().gate();
+        let before = gate.set(None);
+        let guard = Arc::new(Guard { whose: Box::new(whose), seen: AtomicUsize::new(0), next: before.clone() });
+        gate.set(Some(Arc::clone(&guard) as Arc<dyn Watch>));
+        OriginalGuard { db, version, guard, before }
+    }
+
+    /// Changes when another connection commits, also through another VFS, which no watch sees.
+    fn version(db: &TestDb) -> Option<i64> {
+        db.query_row("PRAGMA data_version", [], |row| row.get(0)).ok()
+    }
+
+    /// An error when the app's code has used the database since, which is what `names` call it.
+    pub(crate) fn check(&self, kind: ErrorKind, names: &[&str]) -> Result<()> {
+        // Read first: to ask for the version is an operation too.
+        let who = match (self.guard.seen.load(Ordering::Relaxed), names) {
+            (0, _) if self.version == OriginalGuard::version(self.db) => return Ok(()),
+            (0, [only]) => only,
+            (0, _) => "a task",
+            (who, _) => names[who - 1],
+        };
+        Err(Error::new(kind, format!("{who} uses the test's own database, and is run on copies of it")).help(
+            "use the connection that is given as an argument; a second one, of any driver, opens sqlitmus::sim::uri(connection)",
+        ))
+    }
+}
+
+impl Drop for OriginalGuard<'_> {
+    fn drop(&mut self) {
+        self.db.disk().gate().set(self.before.take());
+    }
+}

@@ -1,0 +1,106 @@
+//! The action without a fault: what is in the database before and after it, and how many places a fault has.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::injector::FaultInjector;
+use super::kind::Kind;
+use crate::db::Address;
+use crate::error::{Error, ErrorKind, Result};
+use crate::explore::{self, Action, ContentChanges, KnownContents, SeededRandom};
+use crate::sim::{Watch, allocator};
+
+pub(super) struct Baseline {
+    pub(super) contents: KnownContents,
+    /// The numbers of the contents before and after the action.
+    pub(super) before: usize,
+    pub(super) after: usize,
+    counter: Arc<FaultInjector>,
+}
+
+impl Baseline {
+    /// Runs the action twice. Both runs have to do the same, or runs with a fault could not be compared with them.
+    pub(super) fn learn(base: &Address, action: &mut Action<'_>, of_memory: bool) -> Result<Baseline> {
+        let unreadable =
+            |says: String| Error::new(ErrorKind::Fault, "the database cannot be read").evidence("SQLite says", says);
+        let mut contents = KnownContents::new(base.functions());
+        let before = contents.learn(&base.disk().files()).map_err(unreadable)?;
+        let mut once = |contents: &mut KnownContents| -> Result<(usize, Arc<FaultInjector>)> {
+            let copy = base.fork();
+            let (mut connection, _) = connect(&copy, of_memory)?;
+            let counter = FaultInjector::new(None, &copy.disk().files(), None);
+            copy.disk().gate().set(Some(Arc::clone(&counter) as Arc<dyn Watch>));
+            counter.arm(&mut connection);
+            let outcome = explore::outcome_of(|| action(&mut connection));
+            counter.disarm(&mut connection);
+            explore::require_success(ErrorKind::Fault, &outcome, &connection, "fault")?;
+            let content = contents.learn(&copy.disk().fork().files()).map_err(unreadable)?;
+            Ok((content, counter))
+        };
+        let (after, counter) = once(&mut contents)?;
+        let (again, _) = once(&mut contents)?;
+        if after != again {
+            return Err(not_repeatable(&contents, after, again));
+        }
+        Ok(Baseline { contents, before, after, counter })
+    }
+
+    /// Returns the number of places at which a fault of this kind can happen.
+    pub(super) fn places(&self, kind: Kind) -> u64 {
+        self.counter.places(kind)
+    }
+
+    /// Returns an error if no fault of these kinds can happen: a test that passes on nothing is no test.
+    pub(super) fn require_places(&self, kinds: &[Kind]) -> Result<()> {
+        if Kind::ALL.iter().all(|kind| self.places(*kind) == 0) {
+            return Err(Error::new(ErrorKind::Fault, "the action asks nothing of the database, so nothing can fail")
+                .help("let it use the connection that it is given"));
+        }
+        if kinds.iter().any(|kind| self.places(*kind) > 0) {
+            return Ok(());
+        }
+        let names: Vec<String> = kinds.iter().map(Kind::to_string).collect();
+        let names = names.join(", ");
+        let error = Error::new(ErrorKind::Fault, format!("what is asked for cannot happen to the action: {names}"));
+        Err(match kinds.contains(&Kind::Interrupt) {
+            true => error.help("only what runs on the connection that the action is given is interrupted"),
+            false => error,
+        })
+    }
+}
+
+fn not_repeatable(contents: &KnownContents, first: usize, again: usize) -> Error {
+    let changes = contents.opened(first).zip(contents.opened(again));
+    let changes = changes.map(|(first, again)| ContentChanges::between(first, again)).unwrap_or_default();
+    Error::new(ErrorKind::Fault, "the action does something else each time, so it cannot be compared")
+        .evidence("from the first run to the second", changes.to_string())
+        .help("give it its random values and times, or take them from SQLite: the clock stands still here")
+}
+
+/// Returns a connection for the action, and the random values that SQLite draws on it.
+pub(super) fn connect(copy: &Address, of_memory: bool) -> Result<(Connection, SeededRandom)> {
+    let connection = copy.connect()?;
+    if of_memory && !allocator::without_lookaside(&connection) {
+        return Err(Error::new(ErrorKind::Fault, "SQLite does not turn off the lookaside memory of a connection")
+            .help("the functions of the template keep a statement open: finish it"));
+    }
+    // After that: functions may take lookaside memory.
+    let random = SeededRandom::on(&connection, 0)?;
+    Ok((connection, random))
+}
+
+/// Returns an error where allocations cannot be made to fail.
+pub(super) fn require_failing_memory() -> Result<()> {
+    if allocator::is_ours() {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Fault, "SQLite cannot be made to run out of memory");
+    Err(match cfg!(feature = "out-of-memory") {
+        false => error.help("cargo add --dev sqlitmus --features out-of-memory"),
+        true => error
+            .evidence("because", "this process had used SQLite before sqlitmus, and its allocator is set before")
+            .help("run each test in a process of its own: cargo nextest run")
+            .help("or open the database of a template before any other connection"),
+    })
+}

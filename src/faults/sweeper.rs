@@ -1,0 +1,238 @@
+//! One run for each place at which a fault can happen, compared with the runs without a fault.
+//!
+//! - Each run starts from a fork and fails at one place. What comes before that place is the same each time, so that a run
+//!   without a fault can count the places. An action that does not do the same twice is refused.
+//! - **An error has to mean that nothing happened.** Some exceptions are SQLite's own, which no app can avoid: an
+//!   interrupted statement that has committed, an interrupted `BEGIN` that has begun, and a commit whose journal was
+//!   truncated and then not synced (it fails while its write lock is held). An error after the lock is released is the
+//!   app's.
+//! - A busy handler's sleep takes no time, not even by the clock of the copy: a wait must not write another timestamp.
+//! - The running statement is found by a second run of the same fault. Recording every run would double the cost.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::baseline::{Baseline, connect, require_failing_memory};
+use super::diagnosis::{Diagnosis, FaultRun, Problem};
+use super::failure;
+use super::injector::FaultInjector;
+use super::kind::{self, Fault, Kind};
+use super::options::Options;
+use super::report::Report;
+use crate::db::{Address, TestDb};
+use crate::draw;
+use crate::env;
+use crate::error::{Error, ErrorKind, Result};
+use crate::explore::{self, Action, ActionPart, ContentChanges, ContentMatch, Failure, Files, OriginalGuard, Outcome};
+use crate::progress::Progress;
+use crate::sim::{Disk, Watch};
+use crate::trace::{Capture, TracedDatabase};
+
+/// How many places are taken of each kind, unless every one is asked for.
+const MAX_PLACES: u64 = 1000;
+
+/// The seed that chooses places where there are too many, unless the environment sets another.
+const SEED: u64 = 0x5eed;
+
+struct Sweeper<'a, 'o> {
+    base: Address,
+    baseline: Baseline,
+    options: &'o mut Options<'a>,
+}
+
+/// Runs the action once for each fault.
+pub(super) fn sweep(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failure>> {
+    let settings = env::settings()?;
+    let replay = explore::replay(kind::WORD, Fault::parse, "fault:full:12")?;
+    let base = db.memory_copy()?;
+    let kinds = options.kinds();
+    let of_memory = kinds.iter().chain(replay.as_ref().map(|fault| &fault.kind)).any(|kind| kind.is_of_memory());
+    if of_memory {
+        require_failing_memory()?;
+    }
+    let guard = OriginalGuard::new(db);
+    let baseline = Baseline::learn(&base, action, of_memory);
+    guard.check(ErrorKind::Fault, &["the action"])?;
+    drop(guard);
+    let baseline = baseline?;
+    baseline.require_places(&kinds)?;
+    let mut sweeper = Sweeper { base, baseline, options };
+    sweeper.require_invariants()?;
+    let mut report = Report::default();
+    if let Some(fault) = replay.filter(|fault| fault.at <= sweeper.baseline.places(fault.kind)) {
+        sweeper.look(action, fault, &mut report)?;
+        return Ok(report);
+    }
+    let seed = settings.seed.unwrap_or(SEED);
+    let mut done = 0;
+    for kind in kinds {
+        let places = sweeper.baseline.places(kind);
+        let most = if sweeper.options.every_point { places } else { MAX_PLACES };
+        let chosen = explore::spread(places, most, draw::key(seed, kind as u64));
+        report.places(kind, places, chosen.len() as u64);
+        let mut progress = Progress::of(format!("failing with {kind}"), Some(chosen.len() as u64));
+        for (index, place) in (0..).zip(chosen) {
+            done += 1;
+            if settings.shard.has(done - 1) {
+                sweeper.look(action, Fault { kind, at: place + 1 }, &mut report)?;
+                progress.at(index);
+            }
+        }
+    }
+    Ok(report)
+}
+
+impl Sweeper<'_, '_> {
+    fn look(&mut self, action: &mut Action<'_>, fault: Fault, report: &mut Report) -> Result<(), Box<Failure>> {
+        let (run, problem) = self.run(action, fault, None)?;
+        report.ran(fault.kind, run.injected.is_some(), run.outcome != Outcome::Returned(()));
+        let Some(problem) = problem else { return Ok(()) };
+        // Once more, with a recording of its statements.
+        let (run, problem) = match self.run(action, fault, Some(Arc::default()))? {
+            (recorded, Some(problem)) => (recorded, problem),
+            _ => (run, problem),
+        };
+        // SQLite may have begun a transaction although its BEGIN was interrupted. No app expects that, and few could tell.
+        if matches!(problem, Problem::LeftOpen) && fault.kind == Kind::Interrupt && run.was_beginning() {
+            return Ok(());
+        }
+        let left = Disk::with_files(run.files.iter().cloned());
+        let diagnosis = self.diagnose(run, problem);
+        Err(Box::new(Failure { error: failure::render(&diagnosis), left: Some(left) }))
+    }
+
+    fn diagnose(&self, run: FaultRun, problem: Problem) -> Diagnosis {
+        let Baseline { contents, before, after, .. } = &self.baseline;
+        let opened = contents.open(&run.files).ok();
+        let part = opened.map(|opened| ActionPart::of(contents, *before, &opened, *after));
+        let again = match &problem {
+            Problem::OtherwiseAgain(files) => contents.opened(*after).zip(contents.open(files).ok()),
+            _ => None,
+        };
+        let again = again.map(|(after, again)| ContentChanges::between(after, &again));
+        Diagnosis::of(run, problem, part, again)
+    }
+
+    fn run(
+        &mut self,
+        action: &mut Action<'_>,
+        fault: Fault,
+        capture: Option<Arc<Capture>>,
+    ) -> Result<(FaultRun, Option<Problem>)> {
+        let copy = self.base.fork();
+        let (mut connection, mut random) = connect(&copy, fault.kind.is_of_memory())?;
+        let injector = FaultInjector::new(Some(fault), &copy.disk().files(), capture.clone());
+        copy.disk().gate().set(Some(Arc::clone(&injector) as Arc<dyn Watch>));
+        injector.arm(&mut connection);
+        let mut run = |connection: &mut Connection| explore::outcome_of(|| action(connection));
+        let mut outcome = match capture.clone() {
+            Some(capture) => TracedDatabase::new(&connection).recording(capture, &mut connection, run),
+            None => run(&mut connection),
+        };
+        injector.disarm(&mut connection);
+        if fault.kind.is_of_memory()
+            && let Outcome::Panicked(says) = &outcome
+            && is_a_panic_of_rusqlite(says)
+        {
+            outcome = Outcome::Failed(says.clone());
+        }
+        // A rollback takes memory. Without any, the connection can only be closed.
+        if fault.kind == Kind::OutOfMemoryFromThenOn && !connection.is_autocommit() {
+            drop(connection);
+            (connection, random) = connect(&copy, true)?;
+        }
+        let run = FaultRun {
+            fault,
+            outcome,
+            injected: injector.injected(),
+            left_open: !connection.is_autocommit(),
+            files: copy.disk().fork().files(),
+            statements: capture
+                .map_or_else(Vec::new, |capture| capture.take().iter().map(|query| query.sql().to_owned()).collect()),
+        };
+        let mut problem = self.problem_of(&run);
+        if problem.is_none() && matches!(run.outcome, Outcome::Failed(_)) && self.is_undone(&run.files) {
+            random.restart();
+            problem = self.try_again(action, &copy, connection);
+        }
+        Ok((run, problem))
+    }
+
+    fn problem_of(&mut self, run: &FaultRun) -> Option<Problem> {
+        if let Outcome::Panicked(message) = &run.outcome {
+            return Some(Problem::Panics(message.clone()));
+        }
+        if run.left_open {
+            return Some(Problem::LeftOpen);
+        }
+        let Baseline { contents, before, after, .. } = &mut self.baseline;
+        let found = contents.find(&run.files);
+        if let ContentMatch::Corrupt(says) = found {
+            return Some(Problem::Corrupt(says));
+        }
+        let (is_before, is_after) = (found == ContentMatch::Known(*before), found == ContentMatch::Known(*after));
+        let while_writing = run.injected.as_ref().is_some_and(|injected| injected.while_writing);
+        let problem = match &run.outcome {
+            Outcome::Returned(()) if is_after || self.options.may_ignore_errors => None,
+            Outcome::Returned(()) => Some(Problem::OkAndNot),
+            _ if is_before => None,
+            // SQLite itself may return an error for a statement that has committed: one that is interrupted at its end, or one
+            // whose journal was truncated and then could not be synced.
+            _ if is_after && (run.fault.kind == Kind::Interrupt || while_writing) => None,
+            _ if is_after && self.options.may_fail_after_commit => None,
+            _ if is_after => Some(Problem::ErrorAndDone),
+            _ => Some(Problem::Part),
+        };
+        problem.or_else(|| self.invariants_in(&run.files).err().map(Problem::Invariant))
+    }
+
+    fn is_undone(&mut self, files: &Files) -> bool {
+        self.baseline.contents.find(files) == ContentMatch::Known(self.baseline.before)
+    }
+
+    /// Runs the action again after the fault. It has to succeed, on the same connection or on a fresh one.
+    fn try_again(&mut self, action: &mut Action<'_>, copy: &Address, mut connection: Connection) -> Option<Problem> {
+        let mut outcome = explore::outcome_of(|| action(&mut connection));
+        drop(connection);
+        if let Outcome::Failed(_) = outcome {
+            outcome = match connect(copy, false) {
+                Ok((mut fresh, _)) => explore::outcome_of(|| action(&mut fresh)),
+                Err(error) => Outcome::Failed(error.to_string()),
+            };
+        }
+        if outcome != Outcome::Returned(()) {
+            return Some(Problem::NotAgain(outcome));
+        }
+        let files = copy.disk().fork().files();
+        match self.baseline.contents.find(&files) {
+            ContentMatch::Corrupt(says) => Some(Problem::CorruptAgain(says)),
+            ContentMatch::Known(content) if content == self.baseline.after => None,
+            _ => (!self.options.may_ignore_errors).then_some(Problem::OtherwiseAgain(files)),
+        }
+    }
+
+    /// Returns an error if an invariant does not hold without a fault: then it says nothing about faults.
+    fn require_invariants(&mut self) -> Result<()> {
+        let Some(files) = self.baseline.contents.files(self.baseline.after) else { return Ok(()) };
+        self.invariants_in(&files).map_err(|says| {
+            Error::new(ErrorKind::Fault, "the invariant does not hold after the action, without any fault")
+                .evidence("it says", says)
+        })
+    }
+
+    fn invariants_in(&mut self, files: &Files) -> Result<(), String> {
+        if self.options.invariants.is_empty() {
+            return Ok(());
+        }
+        let opened = self.baseline.contents.open(files)?;
+        self.options.invariants.check(opened.main())
+    }
+}
+
+/// Returns true if rusqlite itself panicked, as it does where SQLite has no memory for a value or a name that is read. No app
+/// can avoid it, so that it counts as an error.
+fn is_a_panic_of_rusqlite(panic: &str) -> bool {
+    let of_a_value = panic.starts_with("unexpected SQLITE_") && panic.ends_with("with NULL data");
+    of_a_value || panic.starts_with("Null pointer from sqlite3_column_name")
+}
