@@ -1,6 +1,7 @@
 //! Every schedule of several tasks: that the known numbers come out, that bugs are found and their fixes pass, and what is
 //! said.
 
+mod anomalies;
 mod bad_input;
 mod bugs;
 mod facts;
