@@ -1,36 +1,36 @@
-//! Columns that have to be what others make of them: `CHECK (total = price * amount)`, or a trigger that refuses
+//! Columns whose value follows from other columns: `CHECK (total = price * amount)`, or a trigger that refuses
 //! `NEW.version <> 1 + (SELECT max(version) FROM events)`. SQLite calculates them, row by row.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement};
 
-use crate::data::constraints::conditions::written;
-use crate::data::constraints::expression::{Comparison, Expression};
+use crate::data::constraints::expression::{Comparison, Expression, sql, tokens_sql};
 use crate::data::values::value_buf::ValueBuf;
-use crate::sql::{Token, quote_identifier};
+use crate::sql::{Token, outside, quote_identifier, quote_text, same_name};
 
-/// A column and what it has to be.
+/// A column and the query that calculates its value.
 #[derive(Clone, Debug)]
-pub(crate) struct Derived {
+pub(crate) struct DerivedColumn {
     pub(crate) column: usize,
-    /// The columns that the expression is about, in the order of its parameters.
+    /// The columns from which it is calculated, in the order of the parameters.
     from: Vec<usize>,
     sql: String,
 }
 
-impl Derived {
-    /// What `condition` says of one column, if the others decide on it. `free` are the columns that can follow.
-    pub(crate) fn of(condition: &Expression, names: &[String], free: &dyn Fn(usize) -> bool) -> Vec<Derived> {
+impl DerivedColumn {
+    /// Returns the columns that a condition defines by others. `is_free` is true for the columns that may be calculated.
+    pub(crate) fn of(condition: &Expression, names: &[String], is_free: &dyn Fn(usize) -> bool) -> Vec<DerivedColumn> {
         let mut found = Vec::new();
         match condition {
             Expression::And(parts) => {
                 for part in parts {
-                    found.extend(Derived::of(part, names, free));
+                    found.extend(DerivedColumn::of(part, names, is_free));
                 }
             }
             Expression::Compare(Comparison::Equal | Comparison::Is, left, right) => {
                 found.extend(
-                    Derived::equal(left, right, names, free).or_else(|| Derived::equal(right, left, names, free)),
+                    DerivedColumn::equal(left, right, names, is_free)
+                        .or_else(|| DerivedColumn::equal(right, left, names, is_free)),
                 );
             }
             _ => {}
@@ -38,35 +38,13 @@ impl Derived {
         found
     }
 
-    /// What a column has to be for a trigger that refuses `NEW.column <> …`. SQLite calculates it when the rows before are
-    /// there, so that it may read them.
-    pub(crate) fn told(condition: &[Token<'_>], names: &[String]) -> Option<Derived> {
-        let mut depth = 0;
-        let mut operators = Vec::new();
-        for (at, token) in condition.iter().enumerate() {
-            depth += i32::from(token.is_symbol("(")) - i32::from(token.is_symbol(")"));
-            if depth > 0 {
-                continue;
-            }
-            if ["AND", "OR", "CASE", "=", "==", "<", ">", "<=", ">=", "IN", "LIKE", "BETWEEN"]
-                .iter()
-                .any(|word| token.is(word) || token.is_symbol(word))
-            {
-                return None;
-            }
-            if token.is_symbol("<>") || token.is_symbol("!=") {
-                operators.push((at, 1));
-            } else if token.is("IS") && condition.get(at + 1).is_some_and(|token| token.is("NOT")) {
-                operators.push((at, 2));
-            } else if token.is("IS") {
-                return None;
-            }
-        }
-        let [(at, length)] = operators[..] else { return None };
-        let (left, right) = (&condition[..at], &condition[at + length..]);
+    /// Returns the column that a trigger requires by refusing `NEW.column <> …`. The expression may read the rows before,
+    /// because SQLite calculates it when they are there.
+    pub(crate) fn of_refusal(condition: &[Token<'_>], names: &[String]) -> Option<DerivedColumn> {
+        let (left, right) = sides_of_unequal(condition)?;
         let place = |name: &Token<'_>| {
             let name = name.name()?;
-            names.iter().position(|own| own.eq_ignore_ascii_case(&name))
+            names.iter().position(|own| same_name(own, &name))
         };
         let of_new = |tokens: &[Token<'_>]| match tokens {
             [new, dot, name] if new.is("NEW") && dot.is_symbol(".") => place(name),
@@ -84,128 +62,99 @@ impl Derived {
                 from.push(of);
             }
         }
-        let reads = other.iter().any(|token| token.is("SELECT"));
-        if from.contains(&column) || from.is_empty() && !reads {
+        let reads_tables = other.iter().any(|token| token.is("SELECT"));
+        if from.contains(&column) || from.is_empty() && !reads_tables {
             return None;
         }
-        let columns =
-            from.iter().enumerate().map(|(at, column)| format!("?{} AS {}", at + 1, quote_identifier(&names[*column])));
-        let columns: Vec<String> = columns.collect();
-        let columns = if columns.is_empty() { "NULL".to_owned() } else { columns.join(", ") };
-        let sql = format!("SELECT ({}\n) FROM (SELECT {columns}) AS NEW", written(other));
-        Some(Derived { column, from, sql })
+        let columns = if from.is_empty() { "NULL".to_owned() } else { parameters(&from, names) };
+        let sql = format!("SELECT ({}\n) FROM (SELECT {columns}) AS NEW", tokens_sql(other));
+        Some(DerivedColumn { column, from, sql })
     }
 
-    fn equal(left: &Expression, right: &Expression, names: &[String], free: &dyn Fn(usize) -> bool) -> Option<Derived> {
+    fn equal(
+        left: &Expression,
+        right: &Expression,
+        names: &[String],
+        is_free: &dyn Fn(usize) -> bool,
+    ) -> Option<DerivedColumn> {
         let Expression::Column(column) = left else { return None };
-        // What stands in a JSON document follows from the column beside it.
+        // A column beside a document decides on the member of the document.
         if let Expression::Call(name, arguments) = right
             && let [document, Expression::Value(Value::Text(path))] = &arguments[..]
             && matches!(name.as_str(), "json_extract" | "->>")
-            && let Some(document) = inner(document).filter(|document| free(*document))
+            && let Some(document) = inner(document).filter(|document| is_free(*document))
         {
             let path = if path.starts_with('$') { path.clone() } else { format!("$.\"{path}\"") };
             let from = vec![*column, document];
             let (value, object) = (quote_identifier(&names[*column]), quote_identifier(&names[document]));
             let object = format!("CASE WHEN json_valid({object}) THEN {object} ELSE '{{}}' END");
-            let object = format!("json_set({object}, {}, {value})", crate::sql::quote_text(&path));
-            return Some(Derived { column: document, sql: statement(&object, &from, names), from });
+            let object = format!("json_set({object}, {}, {value})", quote_text(&path));
+            return Some(DerivedColumn { column: document, sql: query(&object, &from, names), from });
         }
         let mut from = Vec::new();
         right.columns(&mut from);
-        if !free(*column) || from.is_empty() || from.contains(column) || matches!(right, Expression::Column(_)) {
+        if !is_free(*column) || from.is_empty() || from.contains(column) || matches!(right, Expression::Column(_)) {
             return None;
         }
-        let sql = statement(&text(right, names)?, &from, names);
-        Some(Derived { column: *column, from, sql })
+        let sql = query(&sql(right, names)?, &from, names);
+        Some(DerivedColumn { column: *column, from, sql })
     }
 
     pub(crate) fn prepare<'c>(&self, connection: &'c Connection) -> Option<Statement<'c>> {
         connection.prepare(&self.sql).ok()
     }
 
-    /// Calculates the value of a row. What cannot be calculated stays as it is.
-    pub(crate) fn make(&self, statement: &mut Statement<'_>, made: &mut [ValueBuf]) {
+    /// Calculates the value of a row. A value that cannot be calculated stays as it is.
+    pub(crate) fn make(&self, statement: &mut Statement<'_>, row: &mut [ValueBuf]) {
         for (index, column) in self.from.iter().enumerate() {
-            if statement.raw_bind_parameter(index + 1, &made[*column]).is_err() {
+            if statement.raw_bind_parameter(index + 1, &row[*column]).is_err() {
                 return;
             }
         }
         let mut rows = statement.raw_query();
-        if let Ok(Some(row)) = rows.next()
-            && let Ok(value) = row.get_ref(0)
+        if let Ok(Some(result)) = rows.next()
+            && let Ok(value) = result.get_ref(0)
         {
-            made[self.column].set(value);
+            row[self.column].set(value);
         }
     }
 }
 
-fn statement(expression: &str, from: &[usize], names: &[String]) -> String {
-    let columns: Vec<String> = from
-        .iter()
-        .enumerate()
-        .map(|(index, column)| format!("?{} AS {}", index + 1, quote_identifier(&names[*column])))
-        .collect();
-    format!("SELECT {expression} FROM (SELECT {})", columns.join(", "))
+/// Returns the sides of a condition that is a single `<>` or `IS NOT`.
+fn sides_of_unequal<'t, 'a>(condition: &'t [Token<'a>]) -> Option<(&'t [Token<'a>], &'t [Token<'a>])> {
+    const OTHERS: [&str; 12] = ["AND", "OR", "CASE", "=", "==", "<", ">", "<=", ">=", "IN", "LIKE", "BETWEEN"];
+    let mut operators = Vec::new();
+    for (at, token) in outside(condition) {
+        if OTHERS.iter().any(|word| token.is(word) || token.is_symbol(word)) {
+            return None;
+        }
+        if token.is_symbol("<>") || token.is_symbol("!=") {
+            operators.push((at, 1));
+        } else if token.is("IS") && condition.get(at + 1).is_some_and(|token| token.is("NOT")) {
+            operators.push((at, 2));
+        } else if token.is("IS") {
+            return None;
+        }
+    }
+    let [(at, length)] = operators[..] else { return None };
+    Some((&condition[..at], &condition[at + length..]))
 }
 
-/// The column within `CAST(column AS …)`.
+fn query(expression: &str, from: &[usize], names: &[String]) -> String {
+    format!("SELECT {expression} FROM (SELECT {})", parameters(from, names))
+}
+
+/// Returns parameters with the names of columns.
+fn parameters(columns: &[usize], names: &[String]) -> String {
+    let named = |(at, column): (usize, &usize)| format!("?{} AS {}", at + 1, quote_identifier(&names[*column]));
+    columns.iter().enumerate().map(named).collect::<Vec<String>>().join(", ")
+}
+
+/// Returns the column within `CAST(column AS …)`.
 fn inner(expression: &Expression) -> Option<usize> {
     match expression {
         Expression::Column(column) => Some(*column),
         Expression::Call(name, arguments) if name.starts_with("cast:") => inner(arguments.first()?),
         _ => None,
     }
-}
-
-/// An expression as SQL. `None` where it has parts that are not understood.
-fn text(expression: &Expression, names: &[String]) -> Option<String> {
-    let all = |list: &[Expression]| list.iter().map(|one| text(one, names)).collect::<Option<Vec<String>>>();
-    Some(match expression {
-        Expression::Column(column) => quote_identifier(&names[*column]),
-        Expression::Value(value) => ValueBuf::from(value).sql_literal(),
-        Expression::Not(inner) => format!("NOT ({})", text(inner, names)?),
-        Expression::And(parts) => format!("({})", all(parts)?.join(" AND ")),
-        Expression::Or(parts) => format!("({})", all(parts)?.join(" OR ")),
-        Expression::Compare(comparison, left, right) => {
-            let operator = match comparison {
-                Comparison::Equal => "=",
-                Comparison::Unequal => "<>",
-                Comparison::Less => "<",
-                Comparison::LessOrEqual => "<=",
-                Comparison::Greater => ">",
-                Comparison::GreaterOrEqual => ">=",
-                Comparison::Is => "IS",
-                Comparison::IsNot => "IS NOT",
-            };
-            format!("({} {operator} {})", text(left, names)?, text(right, names)?)
-        }
-        Expression::In(what, list) => format!("({} IN ({}))", text(what, names)?, all(list)?.join(", ")),
-        Expression::Match(..) | Expression::Opaque => return None,
-        Expression::Call(name, arguments) => {
-            let arguments = all(arguments)?;
-            if let Some(kind) = name.strip_prefix("cast:") {
-                format!("CAST({} AS {kind})", arguments.first()?)
-            } else if name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
-                format!("{}({})", quote_identifier(name), arguments.join(", "))
-            } else {
-                match &arguments[..] {
-                    [only] => format!("({name} {only})"),
-                    [left, right] => format!("({left} {name} {right})"),
-                    _ => return None,
-                }
-            }
-        }
-        Expression::Case(arms, otherwise) => {
-            let mut sql = "CASE".to_owned();
-            for (condition, value) in arms {
-                sql.push_str(&format!(" WHEN {} THEN {}", text(condition, names)?, text(value, names)?));
-            }
-            if let Some(otherwise) = otherwise {
-                sql.push_str(&format!(" ELSE {}", text(otherwise, names)?));
-            }
-            sql.push_str(" END");
-            sql
-        }
-    })
 }

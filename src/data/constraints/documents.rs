@@ -1,65 +1,28 @@
-//! JSON documents. What an expression reads out of one is treated as a column of its own; what is left of that column is a
-//! part of the document's domain, so that documents are made of members that fit.
+//! JSON documents. A member that an expression reads is treated as a column, and what is known of that column becomes part
+//! of the domain of the document. So documents are generated with members that fit.
 
-use crate::data::constraints::domain::{Domain, Nullability, Shape};
-use crate::data::constraints::expression::Expression;
-use crate::data::constraints::solve::{self, Branch};
 use rusqlite::types::Value;
 
-/// A member of a document.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Member {
-    /// The keys that lead to it, from the outside in.
-    pub(crate) path: Vec<String>,
-    /// The type of the generated column that holds it; empty if there is none.
-    pub(crate) declared_type: String,
-    pub(crate) domain: Domain,
-}
+use crate::data::constraints::branch::Branch;
+use crate::data::constraints::branches;
+use crate::data::constraints::expression::Expression;
+use crate::data::values::domain::{Domain, Member, Nullability, Shape};
 
-/// What is read, by its document and its path.
+/// A member that is read: its document and its path.
 type Read = (usize, Vec<String>);
 
-impl Member {
-    /// A document's domain that has this member.
-    fn alone(self) -> Domain {
-        // Nothing is read out of NULL.
-        let nullability = if self.domain.nullability == Nullability::Forbidden {
-            Nullability::Forbidden
-        } else {
-            Nullability::Allowed
-        };
-        Domain { nullability, ..Domain::of_shape(Shape::Document(vec![self])) }
-    }
-
-    /// Narrows members to those of `others` too. Whether anything can be left.
-    pub(crate) fn narrow(own: &mut Vec<Member>, others: &[Member]) -> bool {
-        others.iter().all(|other| match own.iter_mut().find(|member| member.path == other.path) {
-            Some(member) => {
-                if member.declared_type.is_empty() {
-                    member.declared_type.clone_from(&other.declared_type);
-                }
-                member.domain.narrow(&other.domain)
-            }
-            None => {
-                own.push(other.clone());
-                true
-            }
-        })
-    }
-}
-
-/// The ways in which an expression about `columns` columns is `wanted`, also by what stands in documents.
+/// Returns the ways in which an expression about `columns` columns is `wanted`, with what it reads out of documents.
 pub(crate) fn branches(expression: &Expression, wanted: bool, columns: usize) -> Vec<Branch> {
     let mut reads = Vec::new();
     let expression = with_columns_for_members(expression, columns, &mut reads);
-    let mut found = solve::branches(&expression, wanted);
+    let mut found = branches::branches(&expression, wanted);
     if !reads.is_empty() {
         found = found.iter().filter_map(|branch| of_documents(branch, columns, &reads)).collect();
     }
     found
 }
 
-/// One way to give documents what `expression` reads out of them.
+/// Returns a branch in which documents have the members that `expression` reads.
 pub(crate) fn with_members(
     expression: &Expression,
     columns: usize,
@@ -72,11 +35,11 @@ pub(crate) fn with_members(
     let declared_type = if matches!(read, Expression::Column(_)) { declared_type } else { "" };
     reads.into_iter().try_fold(Branch::default(), |all, (document, path)| {
         let member = Member { path, declared_type: declared_type.to_owned(), domain: Domain::of_null(nullability) };
-        all.and(&Branch { domains: vec![(document, member.alone())], ..Branch::default() })
+        all.and(&Branch { domains: vec![(document, document_with(member))], ..Branch::default() })
     })
 }
 
-/// The expression with columns behind the last in place of what it reads out of documents.
+/// Replaces the members that an expression reads by columns. Their indexes begin at `columns`.
 fn with_columns_for_members(expression: &Expression, columns: usize, reads: &mut Vec<Read>) -> Expression {
     let mut column_of = |read: Read| {
         let at = reads.iter().position(|other| *other == read).unwrap_or_else(|| {
@@ -89,7 +52,7 @@ fn with_columns_for_members(expression: &Expression, columns: usize, reads: &mut
         if let Some(read) = member(one) {
             return Some(column_of(read));
         }
-        // `json_type(document, path)` is about the member as it stands there.
+        // `json_type(document, path)` is `json_type(member)`.
         match one {
             Expression::Call(name, arguments) if name == "json_type" || name == "json_array_length" => {
                 let [document, Expression::Value(Value::Text(path))] = &arguments[..] else { return None };
@@ -101,19 +64,20 @@ fn with_columns_for_members(expression: &Expression, columns: usize, reads: &mut
     })
 }
 
-/// What of which document an expression is.
+/// Returns the member that an expression reads.
 fn member(expression: &Expression) -> Option<Read> {
     let Expression::Call(name, arguments) = expression else { return None };
     let [document, Expression::Value(Value::Text(path))] = &arguments[..] else { return None };
     match name.as_str() {
         "json_extract" => inside(document, keys(path)?),
-        // Beside paths, the operators take a key as it is.
+        // The operators take plain keys as well as paths.
         "->" | "->>" if !path.starts_with('$') => inside(document, vec![path.clone()]),
         "->" | "->>" => inside(document, keys(path)?),
         _ => None,
     }
 }
 
+/// Returns the member at a path in a document, which may be a member itself.
 fn inside(document: &Expression, mut path: Vec<String>) -> Option<Read> {
     match document {
         Expression::Column(column) => Some((*column, path)),
@@ -126,7 +90,7 @@ fn inside(document: &Expression, mut path: Vec<String>) -> Option<Read> {
     }
 }
 
-/// The keys of a path like `$.address."zip code"`. None for one that goes through an array.
+/// Returns the keys of a path like `$.address."zip code"`. `None` if the path goes through an array.
 fn keys(path: &str) -> Option<Vec<String>> {
     let mut rest = path.strip_prefix('$')?;
     let mut keys = Vec::new();
@@ -142,35 +106,45 @@ fn keys(path: &str) -> Option<Vec<String>> {
     (!keys.is_empty() && keys.iter().all(|key| !key.is_empty())).then_some(keys)
 }
 
-/// A branch about members as one about their documents. None if a document cannot have all of them.
+/// Turns a branch about members into one about their documents. `None` if a document cannot have all of them.
 fn of_documents(branch: &Branch, columns: usize, reads: &[Read]) -> Option<Branch> {
     let is_column = |column: usize| column < columns;
     let mut plain = Branch {
         domains: branch.domains.iter().filter(|(column, _)| is_column(*column)).cloned().collect(),
-        opaque: branch.opaque,
+        is_opaque: branch.is_opaque,
         ..Branch::default()
     };
     for relation in &branch.relations {
         match is_column(relation.left) && is_column(relation.right) {
             true => plain.relations.push(*relation),
-            // Two members, or a member and a column: SQLite has to say.
-            false => plain.opaque = true,
+            // Relations of members are left to SQLite.
+            false => plain.is_opaque = true,
         }
     }
     for (at, (document, path)) in reads.iter().enumerate() {
         let said = branch.domains.iter().find(|(column, _)| *column == columns + at);
         let domain = said.map_or_else(Domain::default, |(_, domain)| domain.clone());
         let member = Member { path: path.clone(), declared_type: String::new(), domain };
-        plain = plain.and(&Branch { domains: vec![(*document, member.alone())], ..Branch::default() })?;
+        plain = plain.and(&Branch { domains: vec![(*document, document_with(member))], ..Branch::default() })?;
     }
     Some(plain)
+}
+
+/// Returns the domain of documents that have this member.
+fn document_with(member: Member) -> Domain {
+    // Nothing is read out of NULL.
+    let nullability = match member.domain.nullability {
+        Nullability::Forbidden => Nullability::Forbidden,
+        Nullability::Allowed | Nullability::Required => Nullability::Allowed,
+    };
+    Domain { nullability, ..Domain::of_shape(Shape::Document(vec![member])) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{branches, keys};
-    use crate::data::constraints::domain::Shape;
-    use crate::data::constraints::expression::Expression;
+    use crate::data::constraints::expression::parse;
+    use crate::data::values::domain::Shape;
 
     #[test]
     fn paths_are_read_as_far_as_they_are_keys() {
@@ -182,11 +156,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_members_is_said_of_their_document() {
+    fn restrictions_of_members_are_those_of_their_document() {
         let names = ["body".to_owned(), "n".to_owned()];
         let text =
             "json_extract(body, '$.a.b') IN ('x', 'y') AND body ->> 'c' > 3 AND body -> 'a' ->> 'b' <> 'x' AND n = 1";
-        let found = branches(&Expression::parse(text, &names), true, names.len());
+        let found = branches(&parse(text, &names), true, names.len());
         let [branch] = &found[..] else { panic!("{found:?}") };
         assert_eq!(branch.domains.iter().map(|(column, _)| *column).collect::<Vec<_>>(), [1, 0]);
         let Some(Shape::Document(members)) = &branch.domains[1].1.shape else { panic!("{branch:?}") };

@@ -1,11 +1,24 @@
-//! What constraints ask of a row: their expressions read as far as they can be, solved or searched, judged by SQLite.
+//! Constraints: their expressions are read as far as possible, then solved or searched, and SQLite evaluates the results.
+//!
+//! ```text
+//! table -> conditions: expression -> branches -> solver: groups of columns -> trial on SQLite -> solutions
+//!                                                                          -> search: candidates, tried on SQLite
+//! ```
 
-pub(crate) mod cluster;
+pub(crate) mod branch;
+mod branches;
+pub(crate) mod candidates;
+pub(crate) mod condition;
 pub(crate) mod conditions;
 pub(crate) mod derived;
-pub(crate) mod documents;
-pub(crate) mod domain;
+mod documents;
+mod domains;
 pub(crate) mod evaluator;
 pub(crate) mod expression;
-pub(crate) mod search;
-pub(crate) mod solve;
+mod functions;
+pub(crate) mod group;
+pub(crate) mod input;
+mod refusals;
+mod search;
+pub(crate) mod solver;
+pub(crate) mod trial;

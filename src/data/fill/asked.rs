@@ -6,11 +6,15 @@
 
 use rusqlite::Connection;
 
-use crate::data::constraints::cluster::{self, ColumnGroup, ColumnSource, Condition, Solution, SolverInput};
+use crate::data::constraints::condition::{Condition, ConditionKind};
 use crate::data::constraints::conditions;
-use crate::data::constraints::domain::Nullability;
 use crate::data::constraints::evaluator::Evaluator;
+use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution};
+use crate::data::constraints::input::SolverInput;
+use crate::data::constraints::solver::solve;
+use crate::data::constraints::trial::Trial;
 use crate::data::fill::references;
+use crate::data::values::domain::Nullability;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::error::Result;
@@ -56,7 +60,8 @@ fn about(table: &Table, column: &str, other: &str) -> Vec<String> {
     let names: Vec<String> = table.columns.iter().map(|column| column.name.to_string()).collect();
     let Some(at) = names.iter().position(|name| name.eq_ignore_ascii_case(column)) else { return Vec::new() };
     let of_table = conditions::of_table(table, &names);
-    let checks = of_table.iter().filter(|condition| condition.kind == "CHECK" && condition.columns.contains(&at));
+    let checks =
+        of_table.iter().filter(|condition| condition.kind == ConditionKind::Check && condition.columns.contains(&at));
     checks
         .filter_map(|check| {
             if check.columns == [at] { Some(renamed(&check.shown, column, other)) } else { listed(check, at, other) }
@@ -120,7 +125,7 @@ pub(super) fn first(
             let of = |text: &&String| conditions::of_check(None, text, input.table, &input.names);
             let conditions: Vec<Condition> = own.iter().cloned().chain(texts.iter().map(of)).collect();
             let evaluator = Evaluator::of(connection, input.table).ok()?;
-            cluster::groups(input, &conditions, &evaluator).ok()?.pop()
+            solve(input, &conditions, &evaluator).ok()?.pop()
         };
         let texts: Vec<&String> = asked.iter().copied().flatten().collect();
         if passes(input, column, &texts, groups, &evaluator) {
@@ -168,14 +173,9 @@ fn passes(
     };
     let solutions =
         groups.iter().find(|group| group.columns == [column]).map_or_else(plain, |own| own.solutions.clone());
-    let Some(mut check) = evaluator.prepare(&[&input.names[column]], &texts) else { return true };
-    solutions.iter().all(|solution| {
-        let tried = &mut cluster::Tried::default();
-        match solution {
-            Solution::Listed(rows) => rows.iter().all(|row| check.passes(&[&row[0]])),
-            solution => cluster::score(input, &[column], solution, input.seed, &mut check, tried) == cluster::SAMPLES,
-        }
-    })
+    let columns = [column];
+    let Some(mut trial) = Trial::prepare(input, &columns, input.seed, evaluator, &texts) else { return true };
+    solutions.iter().all(|solution| trial.accepts(solution))
 }
 
 /// How many rows can differ.

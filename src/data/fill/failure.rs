@@ -1,6 +1,6 @@
 //! What is said when a table cannot be filled.
 
-use crate::data::constraints::cluster::Condition;
+use crate::data::constraints::condition::Condition;
 use crate::data::fill::plan::Limit;
 use crate::error::{Error, ErrorKind};
 use crate::report::{count, nearest};
@@ -21,7 +21,7 @@ pub(crate) fn unsatisfied(
 ) -> Error {
     let column = condition.columns.first().map_or("column", |column| names[*column].as_str());
     let name = condition.name.as_ref().map_or(String::new(), |name| format!(" {name}"));
-    let (kind, table) = (condition.kind, &table.name);
+    let (kind, table) = (condition.kind.as_str(), &table.name);
     let label = if kind == "trigger" { "it refuses" } else { kind };
     let what = if is_given { "what is set does not satisfy" } else { "no value satisfies" };
     let mut error = failure(format!("cannot fill {table}: {what} {kind}{name}")).evidence(label, &condition.shown);

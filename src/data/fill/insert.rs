@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Statement};
 
+use crate::data::constraints::condition::{Condition, ConditionKind};
 use crate::data::constraints::conditions::name_in_sqlite_errors;
-use crate::data::constraints::domain::Nullability;
 use crate::data::fill::failure;
 use crate::data::fill::make::{lookups, number_of};
 use crate::data::fill::options::Options;
 use crate::data::fill::plan::{Plan, first_number};
 use crate::data::fill::turns::Turns;
 use crate::data::script::Item;
+use crate::data::values::domain::Nullability;
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Refusal, Result};
 use crate::progress::Progress;
@@ -252,13 +253,14 @@ fn again(plan: &Plan, code: i32, message: &str, attempts: &mut [u32]) -> bool {
     }
     match code {
         CHECK => {
-            let same = |check: &&crate::data::constraints::cluster::Condition| match &check.name {
+            let same = |check: &&Condition| match &check.name {
                 Some(name) => name.eq_ignore_ascii_case(subject),
                 None => name_in_sqlite_errors(&check.shown) == subject.trim(),
             };
             // Two that start with one name are called the same: the columns of both are made again.
             let mut columns = Vec::new();
-            for check in plan.conditions.iter().filter(|condition| condition.kind == "CHECK").filter(same) {
+            for check in plan.conditions.iter().filter(|condition| condition.kind == ConditionKind::Check).filter(same)
+            {
                 let group =
                     plan.groups.iter().find(|group| group.columns.iter().any(|column| check.columns.contains(column)));
                 columns.extend(group.map_or(&check.columns, |group| &group.columns));

@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, Statement};
 
-use crate::data::constraints::cluster::{self, Solution};
-use crate::data::constraints::domain::Nullability;
+use crate::data::constraints::group::{ColumnGroup, Solution, satisfy};
 use crate::data::fill::insert::{Draft, Filler, Helpers};
 use crate::data::fill::options::{Given, Row};
 use crate::data::fill::plan::{How, Parent, Plan, Reference};
+use crate::data::values::domain::Nullability;
 use crate::data::values::edge_cases::edge_case;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
@@ -267,7 +267,7 @@ fn value(plan: &Plan, index: usize, number: u64, attempts: u32, out: &mut ValueB
     }
 }
 
-fn make_group(plan: &Plan, group: &cluster::ColumnGroup, number: u64, draft: &mut Draft) {
+fn make_group(plan: &Plan, group: &ColumnGroup, number: u64, draft: &mut Draft) {
     let attempts = group.columns.iter().map(|column| draft.attempts[*column]).max().unwrap_or(0);
     let mut draw = Draw::new(key(group.key, number));
     if attempts > 0 {
@@ -316,7 +316,7 @@ fn make_group(plan: &Plan, group: &cluster::ColumnGroup, number: u64, draft: &mu
                 };
                 source.make(&mut draw, digit, out);
             }
-            cluster::satisfy(relations, &mut draft.made);
+            satisfy(relations, &mut draft.made);
         }
     }
 }

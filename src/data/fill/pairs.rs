@@ -1,7 +1,8 @@
 //! Foreign keys of a row that must not refer to the same parent: the parents tell how many rows there can be.
 
+use crate::data::constraints::branch::Relation;
+use crate::data::constraints::condition::ConditionKind;
 use crate::data::constraints::expression::Comparison;
-use crate::data::constraints::solve::Relation;
 use crate::data::fill::plan::{Parent, Plan, Reference};
 
 /// Two foreign keys to one table that are never to meet: `CHECK (sender <> recipient)`.
@@ -44,7 +45,7 @@ pub(super) fn pairs(plan: &Plan) -> Vec<Pair> {
                 });
                 let Some(told) = told.collect::<Option<Vec<bool>>>().filter(|told| !told.is_empty()) else { continue };
                 let because = match &condition.name {
-                    Some(name) if condition.kind == "trigger" => format!("trigger {name}"),
+                    Some(name) if condition.kind == ConditionKind::Trigger => format!("trigger {name}"),
                     _ => format!("CHECK ({})", condition.shown),
                 };
                 let ordered = told.iter().all(|ordered| *ordered);

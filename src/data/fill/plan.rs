@@ -2,16 +2,20 @@
 
 use rusqlite::Connection;
 
-use crate::data::constraints::cluster::{self, ColumnGroup, Condition, Solution, SolverInput};
+use crate::data::constraints::condition::Condition;
 use crate::data::constraints::conditions;
-use crate::data::constraints::derived::Derived;
-use crate::data::constraints::domain::{Domain, Nullability};
+use crate::data::constraints::derived::DerivedColumn;
 use crate::data::constraints::evaluator::Evaluator;
+use crate::data::constraints::group::{ColumnGroup, Solution};
+use crate::data::constraints::input::SolverInput;
+use crate::data::constraints::solver::{Unsolved, solve};
 use crate::data::fill::options::{Given, Options};
 use crate::data::fill::unique::{self, Place};
 use crate::data::fill::{asked, order, references};
 use crate::data::script::Target;
-use crate::data::values::column::{self, Source};
+use crate::data::values::choose;
+use crate::data::values::domain::{Domain, Nullability};
+use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
 use crate::error::{Error, Result};
@@ -37,7 +41,7 @@ pub(crate) struct Plan {
     pub(crate) references: Vec<Reference>,
     pub(crate) conditions: Vec<Condition>,
     /// Columns that follow from others of their row.
-    pub(crate) derived: Vec<Derived>,
+    pub(crate) derived: Vec<DerivedColumn>,
     /// Columns of this table that others refer to and that cannot be made again from the row's number.
     pub(crate) kept: Vec<usize>,
     /// Labels, in the order of their rows, which come first.
@@ -282,7 +286,7 @@ pub(crate) fn plan(
         seed,
     };
     let mut conditions = conditions::of_table(table, &names);
-    let mut derived: Vec<Derived> = Vec::new();
+    let mut derived: Vec<DerivedColumn> = Vec::new();
     for condition in &mut conditions {
         let is_rowid = |column| rowid == Some(column);
         let free = |column: usize| !input.is_external[column] && fixed[column].is_none() && !is_rowid(column);
@@ -294,7 +298,7 @@ pub(crate) fn plan(
                     Vec::new()
                 }
             }
-            None => Derived::of(&condition.expression, &names, &free),
+            None => DerivedColumn::of(&condition.expression, &names, &free),
         };
         condition.is_derived = !found.is_empty();
         for one in found {
@@ -309,14 +313,14 @@ pub(crate) fn plan(
     } else {
         let evaluator = Evaluator::of(connection, table)?;
         loop {
-            match cluster::groups(&input, &conditions, &evaluator) {
+            match solve(&input, &conditions, &evaluator) {
                 Ok(groups) => break groups,
                 // What other rows decide is not known before they are there: each row will show.
-                Err((index, _)) if conditions[index].reads_tables => {
+                Err(Unsolved { condition: index, .. }) if conditions[index].reads_tables => {
                     conditions[index].reads_tables = false;
                     conditions[index].is_derived = true;
                 }
-                Err((index, tried)) => {
+                Err(Unsolved { condition: index, tried }) => {
                     let is_given = conditions[index].columns.iter().any(|column| given[*column]);
                     let unmet = &conditions[index];
                     return Err(crate::data::fill::failure::unsatisfied(table, unmet, &input.names, &tried, is_given));
@@ -343,7 +347,8 @@ pub(crate) fn plan(
         } else if rowid == Some(index) {
             How::Rowid { first: first_rowid(connection, table, start)? }
         } else {
-            let source = input.default_sources[index].clone().unwrap_or(Source::Words { shortest: 0, longest: 40 });
+            let source =
+                input.default_sources[index].clone().unwrap_or(Source::Words { min_length: 0, max_length: 40 });
             How::Source(source)
         };
         let nulls = if input.domains[index].nullability == Nullability::Allowed { options.null_rate } else { 0 };
@@ -421,7 +426,7 @@ fn unfold(plan: &mut Plan, rowid: Option<usize>, table: &Table, connection: &Con
             // `CHECK (id > 0)` leaves the rowid as it is.
             let first = first_rowid(connection, table, plan.start)?;
             let counts_up = rowid == Some(*column)
-                && matches!(source, Source::Integer { low, step: 1, most, .. } if *low <= first && *most >= 1 << 31);
+                && matches!(source, Source::Integer { low, step: 1, max_distinct, .. } if *low <= first && *max_distinct >= 1 << 31);
             plan.columns[*column].how = if counts_up { How::Rowid { first } } else { How::Source(source.clone()) };
             match sources[0].nullability {
                 Nullability::Forbidden => plan.columns[*column].nulls = 0,
@@ -445,7 +450,7 @@ fn plain_source(table: &Table, column: &Column, options: &Options) -> Option<Sou
         return Some(Source::Realistic(generator));
     }
     let _ = options;
-    column::source(column, table.strict, &Domain::default())
+    choose::source(column, table.strict, &Domain::default())
 }
 
 /// How many rows come before the first: the greatest rowid, which is found at once, or their count.

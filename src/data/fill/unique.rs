@@ -2,12 +2,13 @@
 
 use rusqlite::Connection;
 
-use crate::data::constraints::cluster::{ColumnSource, Solution};
-use crate::data::constraints::domain::Domain;
-use crate::data::constraints::expression::Expression;
+use crate::data::constraints::expression;
+use crate::data::constraints::group::{ColumnSource, Solution};
 use crate::data::fill::pairs::pairs;
 use crate::data::fill::plan::{How, Limit, Parent, Plan};
-use crate::data::values::column::{self, Source};
+use crate::data::values::choose;
+use crate::data::values::domain::Domain;
+use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Result};
 use crate::report;
@@ -155,7 +156,7 @@ fn keys(table: &Table, plan: &Plan) -> Vec<UniqueKey> {
                             has_expression = true;
                             let generated = table.column(name).and_then(|column| column.generated.as_ref());
                             let expression = generated.map_or("", |generated| generated.expression.as_str());
-                            Expression::parse(expression, &names).columns(&mut columns);
+                            expression::parse(expression, &names).columns(&mut columns);
                         }
                     }
                 }
@@ -163,13 +164,13 @@ fn keys(table: &Table, plan: &Plan) -> Vec<UniqueKey> {
                 IndexedExpr::Expression(text) => {
                     has_expression = true;
                     shown.push(text.clone());
-                    Expression::parse(text, &names).columns(&mut columns);
+                    expression::parse(text, &names).columns(&mut columns);
                 }
             }
         }
         let mut under = Vec::new();
         if let Some(condition) = partial {
-            Expression::parse(condition, &names).columns(&mut under);
+            expression::parse(condition, &names).columns(&mut under);
         }
         columns.dedup();
         let condition = partial.map_or(String::new(), |condition| format!(" WHERE {condition}"));
@@ -259,10 +260,10 @@ fn arrange_one(connection: &Connection, table: &Table, plan: &mut Plan, plans: &
         let column = &mut plan.columns[column];
         let place = Place::whole(capacity);
         // What has no end counts up: versions, lines, positions.
-        let counts = matches!(&column.how, How::Source(source) if source.is_endless_count());
+        let counts = matches!(&column.how, How::Source(source) if source.is_unbounded_counter());
         column.place = Some(Place { plain: place.plain || counts, ..place });
         if let How::Source(source) = &mut column.how {
-            *source = source.clone().with_number();
+            *source = source.clone().with_room_for_number();
         }
         return Ok(());
     }
@@ -405,7 +406,7 @@ fn without_a_look(table: &Table, plan: &mut Plan, column: usize) {
         && source.is_realistic()
         && !constrained
         && of.place.is_none()
-        && let Some(plain) = column::source(declared, table.strict, &Domain::default())
+        && let Some(plain) = choose::source(declared, table.strict, &Domain::default())
         && plain.capacity() > source.capacity()
     {
         of.how = How::Source(plain);

@@ -1,20 +1,25 @@
-//! Values: how those of one column are made, what they look like, and where apps trip over them.
+//! Values: their sources, their look, and the ones that apps trip over.
 //!
-//! - **`realistic`** makes what a column's name promises, and nothing where it promises nothing: whole words,
-//!   the last one first, and a type that keeps the value as it is. The words are fake's lists; its generators allocate
-//!   each value and draw from a source of their own. A value is written into one reused buffer in plain code, because
-//!   users' tests run unoptimised.
-//! - **A number that a row brings along stands in the value** (`ada.byron.4711@example.com`), or goes through a
-//!   bijection where there is no place for digits (uuid, hash). `Generator::distinct` says how many rows that tells apart
+//! - [`domain`] is the set of values that a column may have; [`choose`] turns it into a [`source`].
+//! - **`realistic`** generates what the name of a column promises. It needs whole words, of which the last counts most, and a
+//!   type that keeps the value unchanged; otherwise it generates nothing. The words come from the lists of `fake`. Its
+//!   generators are not used: they allocate each value and draw from their own random source. A value is written into a
+//!   reused buffer in plain code, because users' tests run unoptimized.
+//! - **A number that a row brings along is part of the value** (`ada.byron.4711@example.com`), or goes through a bijection
+//!   where there is no place for digits (UUIDs, hashes). `Generator::distinct` is the number of rows that it can tell apart
 //!   under a declared length.
-//! - **Spans of time do not overlap**: what is created comes before what is changed, and that before what expires,
-//!   without a look at the rest of the row.
+//! - **Periods of time do not overlap**: a row is created before it is changed, and changed before it expires, without a
+//!   look at its other columns.
 
-pub(crate) mod column;
-pub(crate) mod document;
+pub(crate) mod choose;
+pub(crate) mod domain;
 pub(crate) mod edge_cases;
+mod json;
+pub(crate) mod pattern;
 #[cfg(feature = "data")]
 pub(crate) mod realistic;
+pub(crate) mod source;
 pub(crate) mod stored_type;
-pub(crate) mod text;
+mod time;
 pub(crate) mod value_buf;
+pub(crate) mod words;

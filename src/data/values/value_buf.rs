@@ -1,4 +1,4 @@
-//! A value that is made in the same place again and again, so that a row costs no allocation.
+//! A buffer for one value. It is reused from row to row, so that a row costs no allocation.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -6,23 +6,23 @@ use std::fmt;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
-/// A value of SQLite's. Text and blobs lie in a buffer that stays when the next value is made.
+/// A value of SQLite. Setting another value keeps the memory of a text or blob.
 #[derive(Debug, Default)]
 pub(crate) struct ValueBuf {
     kind: ValueKind,
     bytes: Vec<u8>,
 }
 
-/// What kind of value it is.
+/// The storage class of a value, and its number if it has one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum ValueKind {
     #[default]
     Null,
     Integer(i64),
     Real(f64),
-    /// What is in the buffer, as UTF-8.
+    /// UTF-8 in the buffer.
     Text,
-    /// What is in the buffer.
+    /// The bytes in the buffer.
     Blob,
 }
 
@@ -66,35 +66,35 @@ impl ValueBuf {
         }
     }
 
-    /// Makes it an empty text, for what is pushed behind.
+    /// Sets an empty text, to which the `push` methods append.
     pub(crate) fn start_text(&mut self) {
         self.kind = ValueKind::Text;
         self.bytes.clear();
     }
 
-    /// Makes it an empty blob, for what is pushed behind.
+    /// Sets an empty blob, to which the `push` methods append.
     pub(crate) fn start_blob(&mut self) {
         self.kind = ValueKind::Blob;
         self.bytes.clear();
     }
 
-    /// More of a text or blob.
+    /// Appends to a text or blob.
     pub(crate) fn push_str(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
     }
 
-    /// One more ASCII character of a text.
+    /// Appends an ASCII character to a text.
     pub(crate) fn push_ascii(&mut self, byte: u8) {
         debug_assert!(byte.is_ascii());
         self.bytes.push(byte);
     }
 
-    /// More of a blob.
+    /// Appends to a blob, or ASCII to a text.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// A number in decimal digits, at least `width` of them. (`write!` costs several times as much.)
+    /// Appends a number in decimal, with at least `width` digits. (`write!` costs several times as much.)
     pub(crate) fn push_number(&mut self, mut number: u64, width: usize) {
         let mut digits = [b'0'; 20];
         let mut at = digits.len();
@@ -107,22 +107,22 @@ impl ValueBuf {
         self.bytes.extend_from_slice(&digits[at..]);
     }
 
-    /// The text, if it is one.
+    /// Returns the text, if the value is one.
     pub(crate) fn as_text(&self) -> Option<&str> {
         if self.kind == ValueKind::Text { std::str::from_utf8(&self.bytes).ok() } else { None }
     }
 
-    /// The bytes, if it is a blob.
+    /// Returns the bytes, if the value is a blob.
     pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
         if self.kind == ValueKind::Blob { Some(&self.bytes) } else { None }
     }
 
-    /// How many bytes a text or blob has.
+    /// Returns the length of a text or blob in bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Puts a character in the place of a space at the end of a text.
+    /// Replaces a space at the end of a text.
     pub(crate) fn replace_last_blank(&mut self, byte: u8) {
         debug_assert!(byte.is_ascii());
         if let Some(last @ b' ') = self.bytes.last_mut() {
@@ -130,12 +130,12 @@ impl ValueBuf {
         }
     }
 
-    /// Cuts a text to at most this many characters.
+    /// Cuts a text to at most `characters` characters.
     pub(crate) fn truncate(&mut self, characters: usize) {
         if self.bytes.len() <= characters {
             return;
         }
-        // Nearly all that is made is ASCII, in which bytes are characters.
+        // Nearly all texts are ASCII, in which bytes are characters.
         if self.bytes.is_ascii() {
             self.bytes.truncate(characters);
             return;
@@ -155,40 +155,22 @@ impl ValueBuf {
         }
     }
 
-    /// The order of SQLite's ORDER BY, without collations.
+    /// Compares as ORDER BY does, without collations.
     pub(crate) fn compare(&self, other: &ValueBuf) -> Ordering {
-        let class = |made: &ValueBuf| match made.kind {
-            ValueKind::Null => 0,
-            ValueKind::Integer(_) | ValueKind::Real(_) => 1,
-            ValueKind::Text => 2,
-            ValueKind::Blob => 3,
-        };
-        match (self.kind, other.kind) {
-            (ValueKind::Integer(one), ValueKind::Integer(two)) => one.cmp(&two),
-            (ValueKind::Text, ValueKind::Text) | (ValueKind::Blob, ValueKind::Blob) => self.bytes.cmp(&other.bytes),
-            (ValueKind::Integer(one), ValueKind::Real(two)) => (one as f64).total_cmp(&two),
-            (ValueKind::Real(one), ValueKind::Integer(two)) => one.total_cmp(&(two as f64)),
-            (ValueKind::Real(one), ValueKind::Real(two)) => one.total_cmp(&two),
-            _ => class(self).cmp(&class(other)),
-        }
+        compare(self.value_ref(), other.value_ref())
     }
 
-    /// Makes it the next greater or smaller value of its kind, where there is one near. Whether it did.
-    pub(crate) fn nudge(&mut self, up: bool) -> bool {
+    /// Adds one to a number. Returns false for other values.
+    pub(crate) fn increment(&mut self) -> bool {
         match &mut self.kind {
-            ValueKind::Integer(number) => {
-                *number = if up { number.saturating_add(1) } else { number.saturating_sub(1) };
-                true
-            }
-            ValueKind::Real(number) => {
-                *number += if up { 1.0 } else { -1.0 };
-                true
-            }
-            _ => false,
+            ValueKind::Integer(number) => *number = number.saturating_add(1),
+            ValueKind::Real(number) => *number += 1.0,
+            _ => return false,
         }
+        true
     }
 
-    /// As it stands in SQL, cut where it is long.
+    /// Returns the SQL literal, cut to 60 characters.
     pub(crate) fn short_sql_literal(&self) -> String {
         let mut sql = self.sql_literal();
         if sql.chars().count() > 60 {
@@ -197,7 +179,7 @@ impl ValueBuf {
         sql
     }
 
-    /// As it stands in SQL.
+    /// Returns the value as an SQL literal.
     pub(crate) fn sql_literal(&self) -> String {
         match self.kind {
             ValueKind::Null => "NULL".to_owned(),
@@ -209,7 +191,7 @@ impl ValueBuf {
             ValueKind::Real(number) => format!("{number:?}"),
             ValueKind::Text => {
                 let text = String::from_utf8_lossy(&self.bytes);
-                // SQLite reads a statement up to its first NUL.
+                // SQLite reads a statement only up to its first NUL.
                 if text.contains('\0') {
                     format!("CAST(x'{}' AS TEXT)", hex(&self.bytes))
                 } else {
@@ -220,7 +202,7 @@ impl ValueBuf {
         }
     }
 
-    /// A copy that stands alone.
+    /// Returns an owned copy.
     pub(crate) fn to_value(&self) -> Value {
         match self.kind {
             ValueKind::Null => Value::Null,
@@ -232,18 +214,36 @@ impl ValueBuf {
     }
 }
 
+/// Compares two values as ORDER BY does, without collations.
+pub(crate) fn compare(one: ValueRef<'_>, two: ValueRef<'_>) -> Ordering {
+    let class = |value: ValueRef<'_>| match value {
+        ValueRef::Null => 0,
+        ValueRef::Integer(_) | ValueRef::Real(_) => 1,
+        ValueRef::Text(_) => 2,
+        ValueRef::Blob(_) => 3,
+    };
+    match (one, two) {
+        (ValueRef::Integer(one), ValueRef::Integer(two)) => one.cmp(&two),
+        (ValueRef::Integer(one), ValueRef::Real(two)) => (one as f64).total_cmp(&two),
+        (ValueRef::Real(one), ValueRef::Integer(two)) => one.total_cmp(&(two as f64)),
+        (ValueRef::Real(one), ValueRef::Real(two)) => one.total_cmp(&two),
+        (ValueRef::Text(one), ValueRef::Text(two)) | (ValueRef::Blob(one), ValueRef::Blob(two)) => one.cmp(two),
+        _ => class(one).cmp(&class(two)),
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Two values are the same if SQLite takes them for the same in ORDER BY.
+/// Values are equal if they compare as equal in ORDER BY.
 impl PartialEq for ValueBuf {
     fn eq(&self, other: &ValueBuf) -> bool {
         self.compare(other).is_eq()
     }
 }
 
-/// Behind [`ValueBuf::start_text`], for what has a format of its own.
+/// Appends to a text that [`ValueBuf::start_text`] began.
 impl fmt::Write for ValueBuf {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push_str(text);
@@ -261,12 +261,12 @@ impl From<&Value> for ValueBuf {
 
 impl Clone for ValueBuf {
     fn clone(&self) -> ValueBuf {
-        let mut made = ValueBuf::default();
-        made.clone_from(self);
-        made
+        let mut value = ValueBuf::default();
+        value.clone_from(self);
+        value
     }
 
-    /// Keeps the buffer.
+    /// Copies the value into the memory that `self` has already.
     fn clone_from(&mut self, other: &ValueBuf) {
         self.kind = other.kind;
         self.bytes.clear();
@@ -290,23 +290,23 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_they_read() {
-        let mut made = ValueBuf::default();
+        let mut value = ValueBuf::default();
         for (number, width, text) in
             [(0, 1, "0"), (7, 3, "007"), (1234, 2, "1234"), (u64::MAX, 1, "18446744073709551615")]
         {
-            made.start_text();
-            made.push_number(number, width);
-            assert_eq!(made.as_text(), Some(text));
+            value.start_text();
+            value.push_number(number, width);
+            assert_eq!(value.as_text(), Some(text));
         }
     }
 
     #[test]
     fn a_text_is_cut_between_its_characters() {
-        let mut made = ValueBuf::default();
-        made.set_text("añob");
-        made.truncate(2);
-        assert_eq!(made.to_value(), Value::Text("añ".to_owned()));
-        made.truncate(2);
-        assert_eq!(made.as_text(), Some("añ"));
+        let mut value = ValueBuf::default();
+        value.set_text("añob");
+        value.truncate(2);
+        assert_eq!(value.to_value(), Value::Text("añ".to_owned()));
+        value.truncate(2);
+        assert_eq!(value.as_text(), Some("añ"));
     }
 }

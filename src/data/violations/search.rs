@@ -3,7 +3,7 @@
 use super::bench::{Bench, Outcome};
 use super::clause::{Clause, What};
 use super::near::{near, strangers, taking_over, with_near};
-use crate::data::constraints::search::candidates;
+use crate::data::constraints::candidates::candidates;
 use crate::data::script::Target;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::{Draw, named};

@@ -2,18 +2,25 @@
 
 use rusqlite::types::Value;
 
-use super::{Comparison, Expression, Matching};
-use crate::sql::{Token, TokenKind, unquoted};
+use crate::data::constraints::expression::tree::{Comparison, Expression, MatchOperator};
+use crate::data::values::domain;
+use crate::sql::{Cursor, Token, TokenKind, same_name, tokens, unquoted};
 
-pub(super) fn expression(tokens: &[Token<'_>], columns: &[String]) -> Expression {
-    let mut parser = Parser { tokens, at: 0, columns, depth: 0 };
+/// Parses an expression about columns of these names.
+pub(crate) fn parse(text: &str, columns: &[String]) -> Expression {
+    parse_tokens(&tokens(text), columns)
+}
+
+/// Parses an expression about columns of these names from the tokens of a statement.
+pub(crate) fn parse_tokens(tokens: &[Token<'_>], columns: &[String]) -> Expression {
+    let mut parser = Parser { cursor: Cursor::new(tokens), columns, depth: 0 };
     match parser.expression(0) {
-        Some(expression) if parser.at == tokens.len() => expression,
+        Some(expression) if parser.cursor.is_at_end() => expression,
         _ => Expression::Opaque,
     }
 }
 
-/// How tightly operators bind; the operand of a prefix operator is read at its own power.
+// Binding powers. A prefix operator reads its operand at its own power.
 const OR: u8 = 1;
 const AND: u8 = 2;
 const NOT: u8 = 3;
@@ -27,61 +34,37 @@ const CONCATENATION: u8 = 10;
 const COLLATE: u8 = 11;
 const PREFIX: u8 = 12;
 
-/// Deeper ones are left to SQLite, which has a limit of 1000 itself.
-const DEEPEST: usize = 100;
+/// The depth at which parsing gives up. The limit of SQLite itself is 1000.
+const MAX_DEPTH: usize = 100;
 
-struct Parser<'a> {
-    tokens: &'a [Token<'a>],
-    at: usize,
-    columns: &'a [String],
+const NULL: Expression = Expression::Value(Value::Null);
+
+struct Parser<'t, 'a> {
+    cursor: Cursor<'t, 'a>,
+    columns: &'t [String],
     depth: usize,
 }
 
-impl<'a> Parser<'a> {
-    fn peek(&self) -> Option<&'a Token<'a>> {
-        self.tokens.get(self.at)
-    }
-
-    fn sees(&self, word: &str) -> bool {
-        self.peek().is_some_and(|token| token.is(word))
-    }
-
-    fn take(&mut self, word: &str) -> bool {
-        let found = self.sees(word);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn take_symbol(&mut self, symbol: &str) -> bool {
-        let found = self.peek().is_some_and(|token| token.is_symbol(symbol));
-        self.at += usize::from(found);
-        found
-    }
-
-    /// An expression whose operators bind more tightly than `above`. `None` where it is no expression that is known.
+impl<'a> Parser<'_, 'a> {
+    /// Parses an expression whose operators bind more tightly than `above`. `None` if it is not understood.
     fn expression(&mut self, above: u8) -> Option<Expression> {
         self.depth += 1;
-        if self.depth > DEEPEST {
+        if self.depth > MAX_DEPTH {
             return None;
         }
         let mut left = self.operand()?;
-        while let Some(next) = self.infix(left, above)? {
-            match next {
-                Ok(more) => left = more,
-                Err(done) => {
-                    self.depth -= 1;
-                    return Some(done);
-                }
-            }
+        while let Some((power, operator)) = self.peek_operator().filter(|(power, _)| *power > above) {
+            left = self.infix(left, power, operator)?;
         }
-        None
+        self.depth -= 1;
+        Some(left)
     }
 
-    /// `left` with one operator and its right side, or `Err(left)` where nothing more belongs to it.
-    #[expect(clippy::option_option, reason = "the outer one is the failure, for `?`")]
-    fn infix(&mut self, left: Expression, above: u8) -> Option<Option<Result<Expression, Expression>>> {
-        let Some(token) = self.peek() else { return Some(Some(Err(left))) };
-        let (power, symbol) = match token.kind {
+    /// Returns the power and the text of the operator that is next. The operators that are words and compare share the text
+    /// `word`.
+    fn peek_operator(&self) -> Option<(u8, &'a str)> {
+        let token = self.cursor.peek()?;
+        Some(match token.kind {
             TokenKind::Symbol => match token.text {
                 "=" | "==" | "<>" | "!=" => (EQUALITY, token.text),
                 "<" | "<=" | ">" | ">=" => (ORDER, token.text),
@@ -89,7 +72,7 @@ impl<'a> Parser<'a> {
                 "+" | "-" => (SUM, token.text),
                 "*" | "/" | "%" => (PRODUCT, token.text),
                 "||" | "->" | "->>" => (CONCATENATION, token.text),
-                _ => return Some(Some(Err(left))),
+                _ => return None,
             },
             TokenKind::Word => match token.text.to_ascii_uppercase().as_str() {
                 "OR" => (OR, "OR"),
@@ -98,25 +81,25 @@ impl<'a> Parser<'a> {
                     (EQUALITY, "word")
                 }
                 "COLLATE" => (COLLATE, "COLLATE"),
-                _ => return Some(Some(Err(left))),
+                _ => return None,
             },
-            _ => return Some(Some(Err(left))),
-        };
-        if power <= above {
-            return Some(Some(Err(left)));
+            _ => return None,
+        })
+    }
+
+    /// Parses the operator that is next and its right side.
+    fn infix(&mut self, left: Expression, power: u8, operator: &str) -> Option<Expression> {
+        if operator == "word" {
+            return self.word(left);
         }
-        if symbol == "word" {
-            return Some(Some(Ok(self.word(left)?)));
-        }
-        self.at += 1;
-        if symbol == "COLLATE" {
-            // Which texts are the same is SQLite's to say; what is made satisfies the plain comparison.
-            self.peek()?.name()?;
-            self.at += 1;
-            return Some(Some(Ok(left)));
+        self.cursor.next();
+        if operator == "COLLATE" {
+            // Only SQLite knows which texts are equal under a collation. Values that satisfy the plain comparison satisfy it.
+            self.cursor.name()?;
+            return Some(left);
         }
         let right = self.expression(power)?;
-        Some(Some(Ok(match symbol {
+        Some(match operator {
             "OR" => joined(left, right, Expression::Or),
             "AND" => joined(left, right, Expression::And),
             "=" | "==" => compare(Comparison::Equal, left, right),
@@ -125,36 +108,35 @@ impl<'a> Parser<'a> {
             "<=" => compare(Comparison::LessOrEqual, left, right),
             ">" => compare(Comparison::Greater, left, right),
             ">=" => compare(Comparison::GreaterOrEqual, left, right),
-            _ => folded(symbol, left, right),
-        })))
+            _ => folded(operator, left, right),
+        })
     }
 
-    /// The operators that are words and stand behind their left side.
+    /// Parses an operator that is a word.
     fn word(&mut self, left: Expression) -> Option<Expression> {
-        if self.take("ISNULL") {
+        if self.cursor.take("ISNULL") {
             return Some(compare(Comparison::Is, left, NULL));
         }
-        if self.take("NOTNULL") {
+        if self.cursor.take("NOTNULL") {
             return Some(compare(Comparison::IsNot, left, NULL));
         }
-        if self.take("IS") {
-            let mut comparison = if self.take("NOT") { Comparison::IsNot } else { Comparison::Is };
-            if self.take("DISTINCT") {
-                self.take("FROM");
+        if self.cursor.take("IS") {
+            let mut comparison = if self.cursor.take("NOT") { Comparison::IsNot } else { Comparison::Is };
+            if self.cursor.take("DISTINCT") {
+                self.cursor.take("FROM");
                 comparison = comparison.opposite();
             }
             let right = self.expression(EQUALITY)?;
             return Some(compare(comparison, left, right));
         }
-        let negated = self.take("NOT");
-        if negated && self.take("NULL") {
+        let negated = self.cursor.take("NOT");
+        if negated && self.cursor.take("NULL") {
             return Some(compare(Comparison::IsNot, left, NULL));
         }
-        let token = self.peek()?;
-        self.at += 1;
+        let token = self.cursor.next()?;
         let positive = if token.is("BETWEEN") {
             let low = self.expression(EQUALITY)?;
-            if !self.take("AND") {
+            if !self.cursor.take("AND") {
                 return None;
             }
             let high = self.expression(EQUALITY)?;
@@ -163,19 +145,19 @@ impl<'a> Parser<'a> {
                 compare(Comparison::LessOrEqual, left, high),
             ])
         } else if token.is("IN") {
-            if !self.take_symbol("(") {
+            if !self.cursor.take_symbol("(") {
                 return None;
             }
             let list = self.list()?;
             Expression::In(Box::new(left), list)
         } else if token.is("LIKE") || token.is("GLOB") {
-            let matching = if token.is("LIKE") { Matching::Like } else { Matching::Glob };
+            let operator = if token.is("LIKE") { MatchOperator::Like } else { MatchOperator::Glob };
             let pattern = self.expression(ESCAPE)?;
-            if self.take("ESCAPE") {
+            if self.cursor.take("ESCAPE") {
                 self.expression(ESCAPE)?;
                 Expression::Opaque
             } else {
-                Expression::Match(matching, Box::new(left), Box::new(pattern))
+                Expression::Match(operator, Box::new(left), Box::new(pattern))
             }
         } else if token.is("REGEXP") || token.is("MATCH") {
             let pattern = self.expression(EQUALITY)?;
@@ -186,26 +168,25 @@ impl<'a> Parser<'a> {
         Some(if negated { Expression::Not(Box::new(positive)) } else { positive })
     }
 
-    /// Expressions with commas between them, up to the parenthesis that closes them.
+    /// Parses expressions between commas and the parenthesis behind them.
     fn list(&mut self) -> Option<Vec<Expression>> {
         let mut list = Vec::new();
-        if self.take_symbol(")") {
+        if self.cursor.take_symbol(")") {
             return Some(list);
         }
         loop {
             list.push(self.expression(0)?);
-            if self.take_symbol(")") {
+            if self.cursor.take_symbol(")") {
                 return Some(list);
             }
-            if !self.take_symbol(",") {
+            if !self.cursor.take_symbol(",") {
                 return None;
             }
         }
     }
 
     fn operand(&mut self) -> Option<Expression> {
-        let token = self.peek()?;
-        self.at += 1;
+        let token = self.cursor.next()?;
         match token.kind {
             TokenKind::Number => number(token.text).map(Expression::Value),
             TokenKind::Text => Some(Expression::Value(Value::Text(unquoted(token.text)))),
@@ -230,91 +211,79 @@ impl<'a> Parser<'a> {
     }
 
     fn parenthesis(&mut self) -> Option<Expression> {
-        if self.sees("SELECT") || self.sees("WITH") || self.sees("VALUES") {
+        if self.cursor.sees("SELECT") || self.cursor.sees("WITH") || self.cursor.sees("VALUES") {
             self.skip_group();
             return Some(Expression::Opaque);
         }
         let mut list = self.list()?;
-        // A row value is not taken apart.
+        // Row values are opaque.
         Some(if list.len() == 1 { list.swap_remove(0) } else { Expression::Opaque })
     }
 
-    /// Moves behind the parenthesis that closes the one that is open.
+    /// Moves behind the parenthesis that closes around this position.
     fn skip_group(&mut self) {
-        let mut depth = 1;
-        while depth > 0 {
-            let Some(token) = self.peek() else { return };
-            self.at += 1;
-            if token.is_symbol("(") {
-                depth += 1;
-            } else if token.is_symbol(")") {
-                depth -= 1;
-            }
-        }
+        self.cursor.skip_to(|_| false);
+        self.cursor.take_symbol(")");
     }
 
     fn keyword(&mut self, word: &str) -> Option<Expression> {
         let integer = |number| Some(Expression::Value(Value::Integer(number)));
         match word.to_ascii_uppercase().as_str() {
-            "NOT" if self.sees("EXISTS") => self.keyword("EXISTS"),
+            "NOT" if self.cursor.sees("EXISTS") => self.keyword("EXISTS"),
             "NOT" => Some(Expression::Not(Box::new(self.expression(NOT)?))),
             "NULL" => Some(NULL),
             "TRUE" if !self.is_column(word) => integer(1),
             "FALSE" if !self.is_column(word) => integer(0),
             "CURRENT_DATE" | "CURRENT_TIME" | "CURRENT_TIMESTAMP" => Some(Expression::Opaque),
             "EXISTS" => {
-                self.take("EXISTS");
-                if self.take_symbol("(") {
-                    self.skip_group();
-                }
+                self.cursor.take("EXISTS");
+                self.cursor.group();
                 Some(Expression::Opaque)
             }
             "CASE" => self.case(),
-            "CAST" => {
-                if !self.take_symbol("(") {
-                    return None;
-                }
-                let what = self.expression(0)?;
-                if !self.take("AS") {
-                    return None;
-                }
-                let mut name = "cast:".to_owned();
-                while let Some(part) = self.peek().filter(|token| token.kind == TokenKind::Word) {
-                    name.push_str(&part.text.to_ascii_lowercase());
-                    self.at += 1;
-                }
-                if self.take_symbol("(") {
-                    self.skip_group();
-                }
-                self.take_symbol(")").then(|| Expression::Call(name, vec![what]))
-            }
+            "CAST" => self.cast(),
             _ => self.name(word, false),
         }
     }
 
-    fn is_column(&self, name: &str) -> bool {
-        self.columns.iter().any(|column| column.eq_ignore_ascii_case(name))
+    fn cast(&mut self) -> Option<Expression> {
+        if !self.cursor.take_symbol("(") {
+            return None;
+        }
+        let value = self.expression(0)?;
+        if !self.cursor.take("AS") {
+            return None;
+        }
+        let mut name = "cast:".to_owned();
+        while let Some(part) = self.cursor.peek().filter(|token| token.kind == TokenKind::Word) {
+            name.push_str(&part.text.to_ascii_lowercase());
+            self.cursor.next();
+        }
+        self.cursor.group();
+        self.cursor.take_symbol(")").then(|| Expression::Call(name, vec![value]))
     }
 
-    /// A column, perhaps behind the name of its table, a function, or a text in double quotes.
+    fn is_column(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| same_name(column, name))
+    }
+
+    /// Parses what follows a name: a column, with or without its table, a function, or a text in double quotes.
     fn name(&mut self, name: &str, may_be_text: bool) -> Option<Expression> {
-        if self.take_symbol("(") {
-            if self.sees("DISTINCT") || self.take_symbol("*") {
+        if self.cursor.take_symbol("(") {
+            if self.cursor.sees("DISTINCT") || self.cursor.take_symbol("*") {
                 self.skip_group();
                 return Some(Expression::Opaque);
             }
             let arguments = self.list()?;
-            return Some(if self.sees("FILTER") || self.sees("OVER") {
+            if self.cursor.sees("FILTER") || self.cursor.sees("OVER") {
                 return None;
-            } else {
-                Expression::Call(name.to_ascii_lowercase(), arguments)
-            });
+            }
+            return Some(Expression::Call(name.to_ascii_lowercase(), arguments));
         }
-        if self.take_symbol(".") {
-            let column = self.peek()?.name()?;
-            self.at += 1;
-            // What a row was before is not known.
-            return Some(if name.eq_ignore_ascii_case("OLD") { Expression::Opaque } else { self.column(&column) });
+        if self.cursor.take_symbol(".") {
+            let column = self.cursor.name()?;
+            // The row before an UPDATE is not known.
+            return Some(if same_name(name, "OLD") { Expression::Opaque } else { self.column(&column) });
         }
         if may_be_text && !self.is_column(name) {
             return Some(Expression::Value(Value::Text(name.to_owned())));
@@ -323,35 +292,33 @@ impl<'a> Parser<'a> {
     }
 
     fn column(&self, name: &str) -> Expression {
-        let found = self.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+        let found = self.columns.iter().position(|column| same_name(column, name));
         found.map_or(Expression::Opaque, Expression::Column)
     }
 
     fn case(&mut self) -> Option<Expression> {
-        let base = if self.sees("WHEN") { None } else { Some(self.expression(0)?) };
+        let base = if self.cursor.sees("WHEN") { None } else { Some(self.expression(0)?) };
         let mut arms = Vec::new();
-        while self.take("WHEN") {
+        while self.cursor.take("WHEN") {
             let mut condition = self.expression(0)?;
             if let Some(base) = &base {
                 condition = compare(Comparison::Equal, base.clone(), condition);
             }
-            if !self.take("THEN") {
+            if !self.cursor.take("THEN") {
                 return None;
             }
             arms.push((condition, self.expression(0)?));
         }
-        let otherwise = if self.take("ELSE") { Some(Box::new(self.expression(0)?)) } else { None };
-        self.take("END").then_some(Expression::Case(arms, otherwise))
+        let otherwise = if self.cursor.take("ELSE") { Some(Box::new(self.expression(0)?)) } else { None };
+        self.cursor.take("END").then_some(Expression::Case(arms, otherwise))
     }
 }
-
-const NULL: Expression = Expression::Value(Value::Null);
 
 fn compare(comparison: Comparison, left: Expression, right: Expression) -> Expression {
     Expression::Compare(comparison, Box::new(left), Box::new(right))
 }
 
-/// `a AND b AND c` as one list.
+/// Joins two sides so that `a AND b AND c` becomes one list.
 fn joined(left: Expression, right: Expression, make: fn(Vec<Expression>) -> Expression) -> Expression {
     let mut all = Vec::new();
     for side in [left, right] {
@@ -364,7 +331,7 @@ fn joined(left: Expression, right: Expression, make: fn(Vec<Expression>) -> Expr
     make(all)
 }
 
-/// What an operator gives, where both sides are known.
+/// Calculates the result of an operator if both sides are known.
 fn folded(symbol: &str, left: Expression, right: Expression) -> Expression {
     if let (Expression::Value(one), Expression::Value(two)) = (&left, &right)
         && let Some(value) = calculated(symbol, one, two)
@@ -394,7 +361,7 @@ fn calculated(symbol: &str, one: &Value, two: &Value) -> Option<Value> {
         }
         (Value::Text(one), Value::Text(two)) if symbol == "||" => Some(Value::Text(format!("{one}{two}"))),
         _ => {
-            let (one, two) = (real(one)?, real(two)?);
+            let (one, two) = (domain::number(one)?, domain::number(two)?);
             Some(Value::Real(match symbol {
                 "+" => one + two,
                 "-" => one - two,
@@ -403,14 +370,6 @@ fn calculated(symbol: &str, one: &Value, two: &Value) -> Option<Value> {
                 _ => return None,
             }))
         }
-    }
-}
-
-fn real(value: &Value) -> Option<f64> {
-    match value {
-        Value::Integer(number) => Some(*number as f64),
-        Value::Real(number) => Some(*number),
-        _ => None,
     }
 }
 

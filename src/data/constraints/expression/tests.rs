@@ -2,10 +2,10 @@ use rusqlite::types::Value;
 
 use super::Comparison::{Equal, Greater, GreaterOrEqual, Is, LessOrEqual};
 use super::Expression::{self, And, Call, Case, Column, Compare, In, Match, Not, Opaque, Or};
-use super::Matching;
+use super::MatchOperator;
 
 fn parse(text: &str) -> Expression {
-    Expression::parse(text, &["a", "b", "c d"].map(str::to_owned))
+    super::parse(text, &["a", "b", "c d"].map(str::to_owned))
 }
 
 fn integer(number: i64) -> Expression {
@@ -48,7 +48,7 @@ fn words_lists_and_functions_are_read() {
     assert_eq!(parse("a NOT NULL"), parse("a IS NOT NULL"));
     assert_eq!(parse("a NOTNULL"), parse("a IS NOT NULL"));
     assert_eq!(parse("a IS NOT DISTINCT FROM 1"), parse("a IS 1"));
-    let like = Match(Matching::Like, Box::new(Column(0)), Box::new(text("%@%")));
+    let like = Match(MatchOperator::Like, Box::new(Column(0)), Box::new(text("%@%")));
     assert_eq!(parse("a LIKE '%@%'"), like);
     assert_eq!(parse("length([c d]) > 0"), compare(Greater, Call("length".to_owned(), vec![Column(2)]), integer(0)));
     assert_eq!(parse("CAST(a AS TEXT)"), Call("cast:text".to_owned(), vec![Column(0)]));

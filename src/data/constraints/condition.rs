@@ -1,0 +1,88 @@
+//! A condition that every row has to satisfy.
+
+use crate::data::constraints::branch::Branch;
+use crate::data::constraints::derived::DerivedColumn;
+use crate::data::constraints::expression::Expression;
+use crate::sql::{Token, TokenKind, same_name, tokens};
+
+/// A condition that every row has to satisfy.
+#[derive(Clone, Debug)]
+pub(crate) struct Condition {
+    pub(crate) kind: ConditionKind,
+    pub(crate) name: Option<String>,
+    /// The text as it was written.
+    pub(crate) shown: String,
+    /// The expression that must not be false.
+    pub(crate) sql: String,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) branches: Vec<Branch>,
+    /// The expression, as far as it is understood.
+    pub(crate) expression: Expression,
+    /// True if columns that are calculated from others satisfy it, so that there is nothing to choose.
+    pub(crate) is_derived: bool,
+    /// The column that a trigger compares with the rows before: `WHEN NEW.version <> 1 + (SELECT max(version) …)`.
+    pub(crate) derived_by_trigger: Option<DerivedColumn>,
+    /// True if it has subqueries, which only triggers can have.
+    pub(crate) reads_tables: bool,
+}
+
+/// What declares a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConditionKind {
+    Check,
+    Trigger,
+    /// The expression of an index or of a generated column, which SQLite has to be able to calculate.
+    Expression,
+}
+
+impl ConditionKind {
+    /// Returns the kind as messages name it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            ConditionKind::Check => "CHECK",
+            ConditionKind::Trigger => "trigger",
+            ConditionKind::Expression => "expression",
+        }
+    }
+}
+
+impl Condition {
+    /// Creates a condition that is not understood yet, about those of the columns that its text names.
+    pub(super) fn new(kind: ConditionKind, name: Option<String>, shown: String, sql: String, names: &[String]) -> Self {
+        let all = tokens(&shown);
+        // In a trigger, only names behind `NEW.` are columns of the row.
+        let is_of_row = |at: usize| {
+            kind != ConditionKind::Trigger || at >= 2 && all[at - 1].is_symbol(".") && all[at - 2].is("NEW")
+        };
+        let is_name = |token: &Token<'_>| matches!(token.kind, TokenKind::Word | TokenKind::Quoted);
+        let mut columns = Vec::new();
+        for (_, token) in all.iter().enumerate().filter(|(at, token)| is_name(token) && is_of_row(*at)) {
+            let name = token.name().unwrap_or_default();
+            columns.extend(names.iter().position(|column| same_name(column, &name)));
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        let reads_tables = kind == ConditionKind::Trigger && all.iter().any(|token| token.is("SELECT"));
+        Condition {
+            kind,
+            name,
+            shown,
+            sql,
+            columns,
+            branches: Vec::new(),
+            expression: Expression::Opaque,
+            is_derived: false,
+            derived_by_trigger: None,
+            reads_tables,
+        }
+    }
+
+    /// Adds what is understood of the condition.
+    pub(super) fn understood(mut self, expression: Expression, branches: Vec<Branch>) -> Condition {
+        expression.columns(&mut self.columns);
+        self.columns.sort_unstable();
+        self.expression = expression;
+        self.branches = branches;
+        self
+    }
+}

@@ -1,0 +1,174 @@
+//! Comparisons of the functions of a column: `length(x) > 3`, `x = lower(x)`.
+
+use rusqlite::types::Value;
+
+use crate::data::constraints::branch::Branch;
+use crate::data::constraints::domains::{compared as domain_of, literal, of_length};
+use crate::data::constraints::expression::{Comparison, Expression};
+use crate::data::values::domain::{self, BLOB, Domain, INTEGER, Nullability, REAL, Shape, TEXT};
+
+/// Returns the branch for `column = function(column)`.
+pub(super) fn fixed_point(column: usize, name: &str, arguments: &[Expression]) -> Option<Vec<Branch>> {
+    if let [Expression::Value(Value::Text(format)), Expression::Column(same), ..] = arguments
+        && *same == column
+        && name == "strftime"
+    {
+        return Some(Branch::of(column, Domain::of_shape(Shape::Time(format.clone()))));
+    }
+    let Some(Expression::Column(same)) = arguments.first() else { return None };
+    if *same != column {
+        return None;
+    }
+    let domain = match name {
+        "lower" => Domain::of_shape(Shape::Lower),
+        "upper" => Domain::of_shape(Shape::Upper),
+        "trim" | "ltrim" | "rtrim" => Domain { classes: TEXT, ..Domain::default() },
+        "abs" => domain_of(Comparison::GreaterOrEqual, Value::Integer(0)),
+        "cast:integer" | "cast:int" | "round" | "floor" | "ceil" => Domain::of_shape(Shape::Whole),
+        "json" => Domain::of_shape(Shape::Json(None)),
+        _ => Domain::of_shape(Shape::Time(time_format(name)?.to_owned())),
+    };
+    Some(Branch::of(column, domain))
+}
+
+/// Returns the format of the values that a time function reads.
+pub(super) fn time_format(function: &str) -> Option<&'static str> {
+    match function {
+        "date" => Some("%Y-%m-%d"),
+        "time" => Some("%H:%M:%S"),
+        "datetime" | "julianday" | "unixepoch" | "strftime" => Some("%Y-%m-%d %H:%M:%S"),
+        _ => None,
+    }
+}
+
+/// Returns the column within functions that do not make it longer.
+pub(super) fn measured(expression: &Expression) -> Option<usize> {
+    match expression {
+        Expression::Column(column) => Some(*column),
+        Expression::Call(name, arguments)
+            if matches!(name.as_str(), "trim" | "ltrim" | "rtrim" | "lower" | "upper" | "cast:blob" | "cast:text") =>
+        {
+            measured(arguments.first()?)
+        }
+        _ => None,
+    }
+}
+
+/// Returns the ways in which `function(column, …)` compares with a value.
+pub(super) fn compared(
+    comparison: Comparison,
+    name: &str,
+    arguments: &[Expression],
+    value: &Value,
+) -> Option<Vec<Branch>> {
+    let equal = matches!(comparison, Comparison::Equal | Comparison::Is);
+    let first = arguments.first()?;
+    let is_null_test = *value == Value::Null && matches!(comparison, Comparison::Is | Comparison::IsNot);
+    if is_null_test && time_format(name).is_some() {
+        return time_is_null(comparison, name, arguments);
+    }
+    match (name, first, value) {
+        ("length" | "octet_length", _, Value::Integer(length)) => measured_by(comparison, first, *length),
+        ("typeof", Expression::Column(column), Value::Text(class)) => of_class(*column, class, equal),
+        ("json_type", Expression::Column(column), Value::Text(kind)) if arguments.len() == 1 && equal => {
+            Some(Branch::of(*column, Domain::of_shape(Shape::Json(Some(kind.clone())))))
+        }
+        ("json_array_length", Expression::Column(column), Value::Integer(length)) if arguments.len() == 1 => {
+            let lengths = of_length(comparison, *length)?;
+            // Two items are enough to be several.
+            let items = lengths.min_length.max(2).min(lengths.max_length);
+            Some(Branch::of(*column, Domain::of_shape(Shape::List(items))))
+        }
+        ("instr", Expression::Column(column), Value::Integer(place)) => {
+            let Some(Expression::Value(Value::Text(part))) = arguments.get(1) else { return None };
+            let pattern = match (comparison, place) {
+                (Comparison::Greater | Comparison::Unequal, 0) | (Comparison::GreaterOrEqual, 1) => {
+                    format!("*{}*", literal(part))
+                }
+                (Comparison::Equal, 1) => format!("{}*", literal(part)),
+                _ => return None,
+            };
+            Some(Branch::of(*column, Domain::of_pattern(pattern)))
+        }
+        ("substr" | "substring", Expression::Column(column), Value::Text(part)) if equal => {
+            let Some(Expression::Value(Value::Integer(from))) = arguments.get(1) else { return None };
+            Some(Branch::of(*column, Domain::of_pattern(part_at(*from, part)?)))
+        }
+        ("%", Expression::Column(column), Value::Integer(rest)) if equal => {
+            let Some(Expression::Value(Value::Integer(step))) = arguments.get(1) else { return None };
+            Some(Branch::of(*column, Domain { step: Some((*step, *rest)), ..Domain::default() }))
+        }
+        ("abs", Expression::Column(column), _) => {
+            let mut domain = domain_of(comparison, value.clone());
+            domain.narrow(&domain_of(Comparison::GreaterOrEqual, Value::Integer(0)));
+            Some(Branch::of(*column, domain))
+        }
+        (
+            "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "cast:text" | "cast:integer" | "cast:real" | "date"
+            | "datetime" | "round",
+            Expression::Column(column),
+            _,
+        ) if arguments.len() == 1 => Some(Branch::of(*column, domain_of(comparison, value.clone()))),
+        _ => None,
+    }
+}
+
+/// Returns the branch for a time function that is NULL, or that is not.
+fn time_is_null(comparison: Comparison, name: &str, arguments: &[Expression]) -> Option<Vec<Branch>> {
+    let argument = arguments.get(usize::from(name == "strftime"))?;
+    let Expression::Column(column) = argument else { return None };
+    if comparison == Comparison::Is {
+        return Some(Branch::opaque());
+    }
+    let format = time_format(name)?;
+    let shape = Domain::of_shape(Shape::Time(format.to_owned()));
+    Some(Branch::of(*column, Domain { nullability: Nullability::Forbidden, ..shape }))
+}
+
+/// Returns the branch for a length, also that of `hex(column)`.
+fn measured_by(comparison: Comparison, argument: &Expression, length: i64) -> Option<Vec<Branch>> {
+    let mut domain = of_length(comparison, length)?;
+    if let Expression::Call(inner, arguments) = argument
+        && inner == "hex"
+    {
+        domain.min_length = domain.min_length.div_ceil(2);
+        domain.max_length /= if domain.max_length == i64::MAX.cast_unsigned() { 1 } else { 2 };
+        return Some(Branch::of(measured(arguments.first()?)?, domain));
+    }
+    Some(Branch::of(measured(argument)?, domain))
+}
+
+/// Returns the pattern of texts with this part at a position, as `substr` counts it.
+fn part_at(from: i64, part: &str) -> Option<String> {
+    match from {
+        1..=64 => Some(format!("{}{}*", "?".repeat(usize::try_from(from).ok()? - 1), literal(part))),
+        -64..=-1 => {
+            let behind = usize::try_from(-from).ok()?.checked_sub(part.chars().count())?;
+            Some(format!("*{}{}", literal(part), "?".repeat(behind)))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the branch for `typeof(column)`.
+fn of_class(column: usize, class: &str, equal: bool) -> Option<Vec<Branch>> {
+    if class.eq_ignore_ascii_case("null") {
+        return Some(Branch::of(
+            column,
+            Domain::of_null(if equal { Nullability::Required } else { Nullability::Forbidden }),
+        ));
+    }
+    let bit = match class {
+        "integer" => INTEGER,
+        "real" => REAL,
+        "text" => TEXT,
+        "blob" => BLOB,
+        _ => return None,
+    };
+    let mut domain = Domain { classes: if equal { bit } else { domain::ANY & !bit }, ..Domain::default() };
+    if equal {
+        // `typeof(NULL)` is not NULL.
+        domain.nullability = Nullability::Forbidden;
+    }
+    Some(Branch::of(column, domain))
+}

@@ -1,0 +1,91 @@
+//! Groups of columns that constraints tie together, and their values.
+
+use crate::data::constraints::branch::Relation;
+use crate::data::constraints::expression::Comparison;
+use crate::data::values::domain::Nullability;
+use crate::data::values::source::Source;
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
+
+/// Columns whose values are generated together.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnGroup {
+    pub(crate) columns: Vec<usize>,
+    /// The ways to generate the values. A row draws one of them.
+    pub(crate) solutions: Vec<Solution>,
+    /// The key from which a row draws its solution.
+    pub(crate) key: u64,
+}
+
+/// One way to generate the values of a group.
+#[derive(Clone, Debug)]
+pub(crate) enum Solution {
+    Generated {
+        sources: Vec<ColumnSource>,
+        relations: Vec<Relation>,
+    },
+    /// Rows of values that a search found, one of which is drawn.
+    Listed(Vec<Vec<ValueBuf>>),
+}
+
+/// The source of one column of a group.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnSource {
+    pub(crate) column: usize,
+    /// `None` if the value comes from a parent: then only the nullability can be chosen.
+    pub(crate) source: Option<Source>,
+    pub(crate) nullability: Nullability,
+}
+
+/// Changes the values of a row so that they satisfy relations between two columns, as far as possible: one value replaces
+/// the other, or the two are swapped, or a number is increased.
+pub(crate) fn satisfy(relations: &[Relation], row: &mut [ValueBuf]) {
+    for _ in 0..=relations.len() {
+        let mut changed = false;
+        for relation in relations {
+            changed |= satisfy_one(*relation, row);
+        }
+        if !changed {
+            return;
+        }
+    }
+}
+
+/// Returns true if it changed a value.
+fn satisfy_one(relation: Relation, row: &mut [ValueBuf]) -> bool {
+    let (left, right) = (relation.left, relation.right);
+    let is_null = |value: &ValueBuf| value.kind() == ValueKind::Null;
+    if left == right {
+        return false;
+    }
+    match relation.comparison {
+        Comparison::Is if is_null(&row[left]) != is_null(&row[right]) => {}
+        _ if is_null(&row[left]) || is_null(&row[right]) => return false,
+        _ => {}
+    }
+    let order = row[left].compare(&row[right]);
+    match relation.comparison {
+        Comparison::Equal | Comparison::Is => {
+            if order.is_ne() {
+                let copy = row[left].clone();
+                row[right].clone_from(&copy);
+                return true;
+            }
+            false
+        }
+        Comparison::Unequal | Comparison::IsNot => order.is_eq() && row[right].increment(),
+        Comparison::Less | Comparison::LessOrEqual => {
+            if order.is_gt() {
+                row.swap(left, right);
+                return true;
+            }
+            relation.comparison == Comparison::Less && order.is_eq() && row[right].increment()
+        }
+        Comparison::Greater | Comparison::GreaterOrEqual => {
+            if order.is_lt() {
+                row.swap(left, right);
+                return true;
+            }
+            relation.comparison == Comparison::Greater && order.is_eq() && row[left].increment()
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Groups columns by the conditions that they share, and finds values for each group.
+
+use crate::data::constraints::branch::{self, Branch};
+use crate::data::constraints::condition::Condition;
+use crate::data::constraints::evaluator::Evaluator;
+use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution};
+use crate::data::constraints::input::SolverInput;
+use crate::data::constraints::search::search;
+use crate::data::constraints::trial::{Rejected, SAMPLES, Trial};
+use crate::data::values::choose;
+use crate::data::values::domain::{self, Domain, Member, Nullability, Shape};
+use crate::data::values::source::{Document, Source};
+use crate::data::values::value_buf::ValueBuf;
+use crate::draw::named;
+use crate::schema::{Affinity, Column};
+
+/// A condition for which no values were found.
+pub(crate) struct Unsolved {
+    /// The index of the condition.
+    pub(crate) condition: usize,
+    /// Rows that were rejected, as text.
+    pub(crate) tried: Vec<String>,
+}
+
+/// Groups the columns and finds solutions for each group.
+pub(crate) fn solve(
+    input: &SolverInput<'_>,
+    conditions: &[Condition],
+    evaluator: &Evaluator<'_>,
+) -> Result<Vec<ColumnGroup>, Unsolved> {
+    let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+    for (index, condition) in conditions.iter().enumerate() {
+        let (mut columns, mut members) = (condition.columns.clone(), vec![index]);
+        groups.retain(|(others, indexes)| {
+            let shares = others.iter().any(|column| columns.contains(column));
+            if shares {
+                columns.extend(others);
+                members.extend(indexes);
+            }
+            !shares
+        });
+        columns.sort_unstable();
+        columns.dedup();
+        members.sort_unstable();
+        groups.push((columns, members));
+    }
+    groups
+        .into_iter()
+        .filter(|(columns, _)| !columns.is_empty())
+        .map(|(columns, members)| GroupSolver::new(input, conditions, evaluator, columns, members).solve())
+        .collect()
+}
+
+/// The columns of a group, and the conditions that tie them together.
+struct GroupSolver<'a> {
+    input: &'a SolverInput<'a>,
+    conditions: &'a [Condition],
+    evaluator: &'a Evaluator<'a>,
+    columns: Vec<usize>,
+    /// The indexes of the conditions.
+    members: Vec<usize>,
+    key: u64,
+}
+
+impl<'a> GroupSolver<'a> {
+    fn new(
+        input: &'a SolverInput<'a>,
+        conditions: &'a [Condition],
+        evaluator: &'a Evaluator<'a>,
+        columns: Vec<usize>,
+        members: Vec<usize>,
+    ) -> GroupSolver<'a> {
+        let name = columns.iter().map(|column| input.names[*column].as_str()).min().unwrap_or_default();
+        let key = named(named(input.seed, "way of"), name);
+        GroupSolver { input, conditions, evaluator, columns, members, key }
+    }
+
+    fn solve(&self) -> Result<ColumnGroup, Unsolved> {
+        let branches = self.branches();
+        // Values that come from elsewhere are not known yet, so conditions about them cannot be evaluated.
+        let is_evaluated = |index: &&usize| {
+            let condition = &self.conditions[**index];
+            !condition.is_derived && !condition.columns.iter().any(|column| self.input.is_external[*column])
+        };
+        let evaluated = self.members.iter().filter(is_evaluated);
+        let expressions: Vec<&str> = evaluated.map(|index| self.conditions[*index].sql.as_str()).collect();
+        let mut rejected = Rejected::default();
+        let trial = Trial::prepare(self.input, &self.columns, self.key, self.evaluator, &expressions);
+        let is_prepared = trial.is_some();
+        let solutions = match trial {
+            Some(mut trial) if !expressions.is_empty() => self.tried(&branches, &mut trial, &mut rejected),
+            _ => branches.iter().filter_map(|branch| self.solution(branch, false)).collect(),
+        };
+        if solutions.is_empty() {
+            let names: Vec<&str> = self.columns.iter().map(|column| self.input.names[*column].as_str()).collect();
+            let condition = if is_prepared { self.unmet(&names, &rejected) } else { self.members[0] };
+            return Err(Unsolved { condition, tried: rejected.shown(&names) });
+        }
+        Ok(ColumnGroup { columns: self.columns.clone(), solutions, key: self.key })
+    }
+
+    /// Returns the branches in which all conditions hold, as far as they are understood.
+    fn branches(&self) -> Vec<Branch> {
+        let own = self.columns.iter().map(|column| (*column, self.input.domains[*column].clone()));
+        let mut branches = vec![Branch { domains: own.collect(), ..Branch::default() }];
+        // Conditions with few branches come first, so that a cut leaves out little.
+        let mut by_size = self.members.clone();
+        by_size.sort_by_key(|index| self.conditions[*index].branches.len());
+        for index in by_size {
+            let both = branch::product(&branches, &self.conditions[index].branches);
+            // If nothing is left, a condition is not understood well enough, and SQLite decides.
+            if !both.is_empty() {
+                branches = both;
+            }
+        }
+        branches
+    }
+
+    /// Returns the solutions of which samples pass. Searches for values if there are none.
+    fn tried(&self, branches: &[Branch], trial: &mut Trial<'_>, rejected: &mut Rejected) -> Vec<Solution> {
+        let mut rated: Vec<(u64, Solution)> = Vec::new();
+        for branch in branches {
+            // The values that a column has without conditions are the more natural ones, if they pass.
+            if let Some(natural) = self.solution(branch, true)
+                && trial.score(&natural).passed == SAMPLES
+            {
+                rated.push((SAMPLES, natural));
+            } else if let Some(solution) = self.solution(branch, false) {
+                let score = trial.score(&solution);
+                rejected.extend(score.rejected);
+                if score.passed > 0 {
+                    rated.push((score.passed, solution));
+                }
+            }
+        }
+        let best = rated.iter().map(|(passed, _)| *passed).max().unwrap_or(0);
+        // With less than half of the best, too many rows would be refused.
+        rated.retain(|(passed, _)| *passed * 2 >= best);
+        if best < SAMPLES / 3 {
+            let texts: Vec<&str> = self.members.iter().map(|index| self.conditions[*index].shown.as_str()).collect();
+            if let Some(found) = search(trial, &texts, rejected) {
+                return vec![found];
+            }
+        }
+        rated.into_iter().map(|(_, solution)| solution).collect()
+    }
+
+    /// Returns the index of the condition that refuses most of the rejected values.
+    fn unmet(&self, names: &[&str], rejected: &Rejected) -> usize {
+        let mut worst = (0, self.members[0]);
+        for &index in &self.members {
+            let Some(mut check) = self.evaluator.prepare(names, &[&self.conditions[index].sql]) else { return index };
+            let refused = rejected.rows.iter().filter(|row| !check.passes(&row.iter().collect::<Vec<&ValueBuf>>()));
+            worst = worst.max((refused.count(), index));
+        }
+        worst.1
+    }
+
+    /// Returns the solution for a branch. A `natural` one uses the default source of a column if it can.
+    fn solution(&self, branch: &Branch, natural: bool) -> Option<Solution> {
+        let mut sources = Vec::new();
+        for &column in &self.columns {
+            let domain = branch.domains.iter().find(|(other, _)| *other == column).map(|(_, domain)| domain);
+            let domain = domain.cloned().unwrap_or_default();
+            let may_be_default = domain.nullability != Nullability::Required
+                && (domain.is_free() || natural && domain.choices.is_none());
+            let source = if self.input.is_external[column] {
+                None
+            } else if let (Some(Shape::Document(members)), None) = (&domain.shape, &domain.choices) {
+                Some(Source::Document(self.document(members)?))
+            } else if let (Some(source), true) = (&self.input.default_sources[column], may_be_default) {
+                Some(source.clone())
+            } else {
+                Some(choose::source(self.input.declaration(column), self.input.table.strict, &domain)?)
+            };
+            sources.push(ColumnSource { column, source, nullability: domain.nullability });
+        }
+        Some(Solution::Generated { sources, relations: branch.relations.clone() })
+    }
+
+    /// Returns a document with these members. Unrestricted members look like their names promise.
+    fn document(&self, members: &[Member]) -> Option<Document> {
+        let mut document = Document::empty();
+        for Member { path, declared_type, domain } in members {
+            let column = Column {
+                name: path.last()?.clone().into(),
+                declared_type: declared_type.clone(),
+                affinity: Affinity::of(declared_type, false),
+                not_null: domain.nullability == Nullability::Forbidden,
+                not_null_on_conflict: None,
+                default: None,
+                collation: "BINARY".to_owned(),
+                generated: None,
+                hidden: false,
+            };
+            let may_be_default = domain.is_free() && domain.nullability != Nullability::Required;
+            let default = if may_be_default { (self.input.default_source)(&column) } else { None };
+            document.add(path, default.or_else(|| choose::source(&column, false, &of_member(domain)))?);
+        }
+        Some(document)
+    }
+}
+
+/// Returns the domain of the values of a member. A JSON type is the storage class of a plain value if more is known of it.
+fn of_member(domain: &Domain) -> Domain {
+    let Some(Shape::Json(Some(kind))) = &domain.shape else { return domain.clone() };
+    let class = match kind.as_str() {
+        "integer" => domain::INTEGER,
+        "real" => domain::REAL,
+        "text" => domain::TEXT,
+        _ => return domain.clone(),
+    };
+    let plain = Domain { shape: None, ..domain.clone() };
+    if plain.is_free() { domain.clone() } else { Domain { classes: plain.classes & class, ..plain } }
+}
