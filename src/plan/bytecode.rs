@@ -1,14 +1,10 @@
 //! The bytecode of a statement, as `EXPLAIN` lists it: which b-trees its loops walk, and which of them from end to end.
 //!
-//! What is read here has stood since SQLite 3.8 and is meant for eyes, not for programs; [`understood`] therefore asks for
-//! a known answer first.
-
-use std::cell::OnceCell;
+//! The parts that are read here are the same since SQLite 3.8, but SQLite documents them for people, not for programs.
+//! [`is_understood`] therefore explains a statement with a known answer first.
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
-
-use super::flow::Flow;
 
 /// An instruction.
 #[derive(Clone, Debug)]
@@ -21,17 +17,15 @@ pub(super) struct Op {
     pub(super) p5: i64,
 }
 
-/// The statement itself, or a trigger or a foreign-key action that it sets off.
+/// The program of the statement itself, or of a trigger or a foreign-key action that it sets off.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Program {
     pub(super) ops: Vec<Op>,
-    /// What is known of the ways through it, once it has been asked for.
-    pub(super) flow: OnceCell<Flow>,
 }
 
-/// What a cursor was opened on.
+/// What a cursor is open on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Opened {
+pub(super) enum CursorTarget {
     /// A b-tree of a database file: the number of the database and the root page.
     Root(i64, i64),
     /// An automatic index.
@@ -42,7 +36,7 @@ pub(super) enum Opened {
     Temporary,
 }
 
-/// The statement's own program first, then what it sets off. `None` if the listing is not as it is known.
+/// Reads the statement's own program, then those that it sets off. Returns `None` if the listing has an unknown form.
 pub(super) fn read(rows: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<Vec<Program>>> {
     let mut programs: Vec<Program> = Vec::new();
     while let Some(row) = rows.next()? {
@@ -62,7 +56,7 @@ pub(super) fn read(rows: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<Vec
             },
             p5: number(6)?,
         };
-        // Each program starts with `Init`, which stands nowhere else.
+        // Each program starts with `Init`, which is found nowhere else.
         if op.code == "Init" || programs.is_empty() {
             programs.push(Program::default());
         }
@@ -73,8 +67,8 @@ pub(super) fn read(rows: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<Vec
     Ok(Some(programs))
 }
 
-/// Whether this SQLite lists the scan of a table that every database has as it is known to.
-pub(super) fn understood(connection: &Connection) -> bool {
+/// Returns true if this SQLite lists the scan of a table that every database has in the known form.
+pub(super) fn is_understood(connection: &Connection) -> bool {
     let listing = || -> rusqlite::Result<Option<Vec<Program>>> {
         let mut statement = connection.prepare("EXPLAIN SELECT name FROM main.sqlite_master WHERE name = 'x'")?;
         read(&mut statement.raw_query())
@@ -83,14 +77,14 @@ pub(super) fn understood(connection: &Connection) -> bool {
     let [program] = programs.as_slice() else { return false };
     let Some(next) = program.ops.iter().position(|op| op.code == "Next") else { return false };
     let end = &program.ops[next];
-    let opens = program.opened(end.p1, next) == Some(Opened::Root(0, 1));
+    let opens = program.target_of(end.p1, next) == Some(CursorTarget::Root(0, 1));
     let starts = program.at(end.p2 - 1).is_some_and(|op| op.code == "Rewind" && op.p1 == end.p1);
     opens && starts && end.p5 == FULL_SCAN
 }
 
-/// The value of `p5` at the end of a loop over all of a table or an index: SQLITE_STMTSTATUS_FULLSCAN_STEP.
+/// The value of `p5` at the end of a loop over all of a table or an index: `SQLITE_STMTSTATUS_FULLSCAN_STEP`.
 pub(super) const FULL_SCAN: i64 = 1;
-/// The same for the loop that fills an automatic index: SQLITE_STMTSTATUS_AUTOINDEX.
+/// The same for the loop that fills an automatic index: `SQLITE_STMTSTATUS_AUTOINDEX`.
 pub(super) const FILLS_AUTOMATIC_INDEX: i64 = 3;
 
 impl Program {
@@ -98,29 +92,30 @@ impl Program {
         self.ops.get(usize::try_from(address).ok()?)
     }
 
-    /// The trigger whose program this is; foreign-key actions have no name.
+    /// Returns the trigger whose program this is. Foreign-key actions have no name.
     pub(super) fn trigger(&self) -> Option<&str> {
         self.ops.first()?.p4.strip_prefix("-- TRIGGER ")
     }
 
-    /// What `cursor` is open on at `address`.
-    pub(super) fn opened(&self, cursor: i64, address: usize) -> Option<Opened> {
-        self.opening(cursor, address).and_then(opened_by)
+    /// Returns what `cursor` is open on at `address`.
+    pub(super) fn target_of(&self, cursor: i64, address: usize) -> Option<CursorTarget> {
+        self.opening(cursor, address).and_then(target_of)
     }
 
-    /// Whether `cursor` is open on a b-tree of keys: an index, or a table WITHOUT ROWID.
+    /// Returns true if `cursor` is open on a b-tree of keys: an index, or a table WITHOUT ROWID.
     pub(super) fn is_keyed(&self, cursor: i64, address: usize) -> bool {
         self.opening(cursor, address).is_some_and(|op| op.p4.starts_with("k("))
     }
 
-    /// The two sides of an OR open one cursor on several indexes, each before its own loop.
+    /// Returns the instruction that opens `cursor`. The two sides of an OR open one cursor on several indexes, each before
+    /// its own loop.
     fn opening(&self, cursor: i64, address: usize) -> Option<&Op> {
-        let opens = |op: &&Op| op.p1 == cursor && opened_by(op).is_some();
+        let opens = |op: &&Op| op.p1 == cursor && target_of(op).is_some();
         let before = self.ops[..address.min(self.ops.len())].iter().rev().find(opens);
         before.or_else(|| self.ops.iter().find(opens))
     }
 
-    /// Whether the instruction at `address` starts a loop over a cursor, or finds its one row.
+    /// Returns true if the instruction at `address` starts a loop over a cursor, or finds its one row.
     pub(super) fn starts_loop(&self, address: usize) -> bool {
         matches!(
             self.ops[address].code.as_str(),
@@ -128,37 +123,37 @@ impl Program {
         )
     }
 
-    /// Whether the instruction starts at the first or the last row, searching for nothing.
+    /// Returns true if the instruction starts at the first or the last row and searches for nothing.
     pub(super) fn starts_at_an_end(&self, address: usize) -> bool {
         matches!(self.ops[address].code.as_str(), "Rewind" | "Last" | "Count")
     }
 
-    /// The ends of the loops whose `p5` is `mark`.
+    /// Returns the ends of the loops whose `p5` is `mark`.
     pub(super) fn ends(&self, mark: i64) -> impl Iterator<Item = (usize, &Op)> {
         let ends = self.ops.iter().enumerate().filter(|(_, op)| matches!(op.code.as_str(), "Next" | "Prev"));
         ends.filter(move |(_, op)| op.p5 == mark)
     }
 
-    /// The end of the loop over a virtual table that starts at `start`.
-    pub(super) fn end_of_module_loop(&self, cursor: i64, start: usize) -> Option<usize> {
+    /// Returns the end of the loop over a virtual table that starts at `start`.
+    pub(super) fn end_of_virtual_table_loop(&self, cursor: i64, start: usize) -> Option<usize> {
         let ends = |(at, op): (usize, &Op)| (at > start && op.code == "VNext" && op.p1 == cursor).then_some(at);
         self.ops.iter().enumerate().find_map(ends)
     }
 
-    /// The automatic index that the loop which ends at `end` fills.
-    pub(super) fn fills(&self, end: usize) -> Option<i64> {
+    /// Returns the cursor of the automatic index that the loop which ends at `end` fills.
+    pub(super) fn filled_index(&self, end: usize) -> Option<i64> {
         let body = usize::try_from(self.ops[end].p2).ok().filter(|&body| body < end)?;
         let insert = self.ops[body..end].iter().rev().find(|op| op.code == "IdxInsert")?;
         Some(insert.p1)
     }
 }
 
-fn opened_by(op: &Op) -> Option<Opened> {
+fn target_of(op: &Op) -> Option<CursorTarget> {
     match op.code.as_str() {
-        "OpenRead" | "OpenWrite" | "ReopenIdx" => Some(Opened::Root(op.p3, op.p2)),
-        "OpenAutoindex" => Some(Opened::Automatic),
-        "VOpen" => Some(Opened::Virtual(op.p4.clone())),
-        "OpenEphemeral" | "OpenPseudo" | "OpenDup" | "SorterOpen" => Some(Opened::Temporary),
+        "OpenRead" | "OpenWrite" | "ReopenIdx" => Some(CursorTarget::Root(op.p3, op.p2)),
+        "OpenAutoindex" => Some(CursorTarget::Automatic),
+        "VOpen" => Some(CursorTarget::Virtual(op.p4.clone())),
+        "OpenEphemeral" | "OpenPseudo" | "OpenDup" | "SorterOpen" => Some(CursorTarget::Temporary),
         _ => None,
     }
 }

@@ -1,44 +1,48 @@
-//! What a plan has to know of the schema: whose b-tree a page is the root of, and which statistics there are.
+//! The objects of a connection's databases with their root pages, its statistics, and the settings that change plans.
 
 use rusqlite::Connection;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::entries::{SchemaEntry, is_internal};
 use crate::schema::schema_copy::{SchemaCopy, Triggers};
 use crate::schema::{StatisticsRows, VirtualTable};
-use crate::sql::quote_identifier;
+use crate::sql::{Name, quote_identifier, same_name};
 
-/// The databases of a connection, and what is in them.
+/// Statistics of fewer rows than this are those of a fixture. By numbers of rows alone SQLite 3.46 and 3.54 scan for a list
+/// of ten values below 36 rows, and for one value that half of the rows share below 40 (3.46) or 9 (3.54). What else they
+/// conclude from so few depends on the values that these rows happen to share.
+const FEW_ROWS: u64 = 100;
+
+/// The objects, statistics and settings of a connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalog {
     pub(super) objects: Vec<Object>,
-    /// What ANALYZE has gathered.
     pub(super) statistics: StatisticsRows,
     settings: Settings,
 }
 
-/// What of a connection's settings plans depend on.
+/// The settings of a connection that change plans.
 #[derive(Clone, Copy, Debug, Default)]
 struct Settings {
     foreign_keys: bool,
     automatic_index: bool,
     recursive_triggers: bool,
-    /// LIKE tells upper from lower case: `PRAGMA case_sensitive_like`, which cannot be asked for.
-    exact_like: bool,
+    /// Set by `PRAGMA case_sensitive_like`, which has no value to read.
+    case_sensitive_like: bool,
 }
 
 /// A row of sqlite_schema.
 #[derive(Clone, Debug)]
 pub(super) struct Object {
-    /// The number of the database, as bytecode has it: 0 is main, 1 is temp.
+    /// The number of the database in bytecode: 0 is main, 1 is temp.
     pub(super) database: i64,
     pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) table: String,
+    pub(super) name: Name,
+    pub(super) table: Name,
     pub(super) root: i64,
-    /// The statement that made it; none for what SQLite makes by itself.
+    /// The CREATE statement. `None` for objects that SQLite creates by itself.
     pub(super) sql: Option<String>,
-    /// Whether it is an index with a WHERE.
+    /// True for an index with a WHERE.
     pub(super) partial: bool,
 }
 
@@ -69,8 +73,8 @@ impl Catalog {
             Ok(Object {
                 database: number,
                 kind: row.get(0)?,
-                name: row.get(1)?,
-                table: row.get(2)?,
+                name: row.get::<_, String>(1)?.into(),
+                table: row.get::<_, String>(2)?.into(),
                 root: row.get::<_, Option<i64>>(3)?.unwrap_or(0),
                 sql: row.get(4)?,
                 partial: row.get::<_, Option<bool>>(5)?.unwrap_or(false),
@@ -82,45 +86,58 @@ impl Catalog {
         Ok(())
     }
 
-    /// An empty copy of the main database, set up as it was and with its statistics: SQLite plans there as it does here. All
-    /// that is tried on it stays in one transaction.
-    pub(super) fn bench(&self) -> Result<SchemaCopy> {
-        let bench = self.bench_without_statistics()?;
+    /// Returns an empty copy of the main database with its settings and statistics, on which SQLite plans as it does here.
+    /// A transaction is open on it.
+    pub(super) fn empty_copy(&self) -> Result<SchemaCopy> {
+        let copy = self.copy_without_statistics()?;
         if !self.statistics.is_empty() {
-            self.statistics.load(&bench.connection).map_err(|error| Error::sqlite("the statistics", error))?;
+            self.statistics.load(&copy.connection).map_err(|error| Error::sqlite("the statistics", error))?;
         }
-        Ok(bench)
+        Ok(copy)
     }
 
-    /// An empty copy of the main database, set up as it was.
-    pub(super) fn bench_without_statistics(&self) -> Result<SchemaCopy> {
+    /// Returns an empty copy without statistics, on which `sql` can be prepared.
+    pub(super) fn empty_copy_for(&self, sql: &str) -> Result<SchemaCopy> {
+        let copy = self.copy_without_statistics()?;
+        copy.prepare(sql).map_err(|message| {
+            Error::new(
+                ErrorKind::Plan,
+                format!("the statement could not be planned on an empty copy of the schema: {message}"),
+            )
+            .sql(sql)
+            .note("temporary tables, attached databases and modules of the app's are not on the copy")
+        })?;
+        Ok(copy)
+    }
+
+    fn copy_without_statistics(&self) -> Result<SchemaCopy> {
         let declared: Vec<SchemaEntry> = self.objects.iter().filter_map(Object::declared).collect();
-        let bench = SchemaCopy::of(&declared, Triggers::Copied)?;
-        let Settings { foreign_keys, automatic_index, recursive_triggers, exact_like } = self.settings;
-        let set = format!(
+        let copy = SchemaCopy::of(&declared, Triggers::Copied)?;
+        let Settings { foreign_keys, automatic_index, recursive_triggers, case_sensitive_like } = self.settings;
+        let settings = format!(
             "PRAGMA foreign_keys = {foreign_keys}; PRAGMA automatic_index = {automatic_index};
-             PRAGMA recursive_triggers = {recursive_triggers}; PRAGMA case_sensitive_like = {exact_like}; BEGIN"
+             PRAGMA recursive_triggers = {recursive_triggers}; PRAGMA case_sensitive_like = {case_sensitive_like}; BEGIN"
         );
-        let set = bench.connection.execute_batch(&set);
+        let set = copy.connection.execute_batch(&settings);
         set.map_err(|error| Error::sqlite("to set up an empty copy of the schema", error))?;
-        Ok(bench)
+        Ok(copy)
     }
 
-    /// The table or index whose b-tree starts at a page.
+    /// Returns the table or index whose b-tree starts at a page.
     pub(super) fn at_root(&self, database: i64, root: i64) -> Option<&Object> {
         self.objects.iter().find(|object| object.database == database && object.root == root && root > 0)
     }
 
     pub(super) fn index(&self, name: &str) -> Option<&Object> {
-        self.objects.iter().find(|object| object.kind == "index" && object.name.eq_ignore_ascii_case(name))
+        self.objects.iter().find(|object| object.kind == "index" && object.name == name)
     }
 
-    /// A table by its name, or by that of its database and its own: `main.orders`, as a plan prints it. A temporary table
-    /// hides one of the same name, as it does for SQLite.
+    /// Returns a table by its name, or by the name that a plan prints: `main.orders`. A temporary table hides one of the
+    /// same name, as in SQLite.
     pub(super) fn table(&self, name: &str) -> Option<&Object> {
         let named = |name: &str| {
             let tables = self.objects.iter().filter(|object| object.kind == "table");
-            let found: Vec<&Object> = tables.filter(|object| object.name.eq_ignore_ascii_case(name)).collect();
+            let found: Vec<&Object> = tables.filter(|object| object.name == name).collect();
             found.iter().find(|object| object.database == 1).or_else(|| found.first()).copied()
         };
         named(name).or_else(|| named(name.split_once('.')?.1))
@@ -130,22 +147,21 @@ impl Catalog {
         self.objects.iter().filter(|object| object.kind == kind).map(|object| object.name.as_str()).collect()
     }
 
-    /// The tables that a module keeps.
     pub(super) fn virtual_tables(&self) -> impl Iterator<Item = &Object> {
         self.objects.iter().filter(|object| object.module().is_some())
     }
 
-    /// How many rows `table` had when statistics were gathered.
-    pub(super) fn counted_rows(&self, table: &str) -> Option<u64> {
-        let of_table = self.statistics.counts.iter().filter(|row| row.table.eq_ignore_ascii_case(table));
-        of_table.filter_map(|row| row.numbers().next()).max()
+    /// Returns the number of rows that the statistics give for `table`, if it is so low that they are those of a fixture.
+    pub(super) fn few_rows(&self, table: &str) -> Option<u64> {
+        let of_table = self.statistics.counts.iter().filter(|row| same_name(&row.table, table));
+        of_table.filter_map(|row| row.numbers().next()).max().filter(|&rows| rows < FEW_ROWS)
     }
 }
 
-/// An empty copy of the main database of a connection, set up as it is and with its statistics.
+/// Returns an empty copy of a connection's main database with its settings and statistics.
 pub(crate) fn empty_copy_of(connection: &Connection) -> Result<SchemaCopy> {
     let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("to read the schema", error))?;
-    catalog.bench()
+    catalog.empty_copy()
 }
 
 impl Settings {
@@ -153,31 +169,31 @@ impl Settings {
         let sql = "SELECT (SELECT foreign_keys FROM pragma_foreign_keys),
                           (SELECT automatic_index FROM pragma_automatic_index),
                           (SELECT recursive_triggers FROM pragma_recursive_triggers)";
-        // The app may have a LIKE of its own, which need not take these.
+        // The app may have replaced LIKE by a function that refuses these values.
         let like = connection.query_row("SELECT 'a' LIKE 'A'", [], |row| row.get::<_, bool>(0));
         connection.query_row(sql, [], |row| {
             Ok(Settings {
                 foreign_keys: row.get(0)?,
                 automatic_index: row.get(1)?,
                 recursive_triggers: row.get(2)?,
-                exact_like: !like.unwrap_or(true),
+                case_sensitive_like: !like.unwrap_or(true),
             })
         })
     }
 }
 
 impl Object {
-    /// For an empty copy. What SQLite makes by itself is not declared.
+    /// Returns the declaration for an empty copy. Objects that SQLite creates by itself have none.
     fn declared(&self) -> Option<SchemaEntry> {
         (self.database == 0 && !is_internal(&self.name)).then(|| SchemaEntry {
             kind: self.kind.clone(),
-            name: self.name.clone(),
-            table: self.table.clone(),
+            name: self.name.to_string(),
+            table: self.table.to_string(),
             sql: self.sql.clone(),
         })
     }
 
-    /// The module of a virtual table.
+    /// Returns the module of a virtual table.
     pub(super) fn module(&self) -> Option<String> {
         let sql = self.sql.as_deref().filter(|_| self.kind == "table" && self.root == 0)?;
         let module = VirtualTable::of(sql).module;
@@ -188,11 +204,12 @@ impl Object {
 #[cfg(test)]
 mod tests {
     use super::Object;
+    use crate::sql::Name;
 
     #[test]
     fn the_module_of_a_virtual_table_is_read_behind_its_name() {
         let module = |sql: &str| {
-            let (kind, name) = ("table".to_owned(), String::new());
+            let (kind, name) = ("table".to_owned(), Name::default());
             let sql = Some(sql.to_owned());
             Object { database: 0, kind, table: name.clone(), name, root: 0, sql, partial: false }.module()
         };

@@ -1,14 +1,16 @@
-//! What is said of a plan that is not as it was asserted.
+//! The reports of plans that are not as they were asserted.
 
-use super::advice::Goal;
+use super::advice::{self, Remedies};
+use super::few_rows::{self, FewRows, WithoutStatistics};
+use super::query_plan::{Plan, PlanSource};
 use super::tree::{self, Node, Scan, Step};
-use super::{Plan, PlanSource};
 use crate::error::{Error, ErrorKind};
+use crate::report::count;
 
 impl Plan {
-    /// The report of this plan, with the lines marked that `guilty` names.
-    pub(crate) fn failure(&self, headline: impl Into<String>, guilty: impl Fn(&Node) -> bool) -> Error {
-        let mark = |node: &Node| if guilty(node) { "> " } else { "" };
+    /// Returns a report with this plan, in which the flagged lines are marked and explained.
+    pub(crate) fn failure(&self, headline: impl Into<String>, is_flagged: impl Fn(&Node) -> bool) -> Error {
+        let mark = |node: &Node| if is_flagged(node) { "> " } else { "" };
         let lines = tree::walk(&self.nodes).into_iter();
         let mut lines: Vec<String> =
             lines.map(|(depth, node)| format!("{}{}", mark(node), tree::line(depth, &node.text))).collect();
@@ -26,73 +28,104 @@ impl Plan {
             });
             error = error.evidence("besides", lines.collect::<Vec<_>>().join("\n"));
         }
-        self.notes(error, &guilty)
-    }
-
-    /// The report of scans of whole tables.
-    pub(super) fn scan_failure(&self, guilty: impl Fn(&Node) -> bool) -> Error {
-        let mut tables: Vec<&str> = Vec::new();
-        for node in self.all().filter(|node| guilty(node)) {
-            let table = node.table.as_deref().unwrap_or(&node.text);
-            if !tables.contains(&table) {
-                tables.push(table);
-            }
-        }
-        let headline = match tables.as_slice() {
-            [table] => format!("query plan scans a whole table: {table}"),
-            tables => format!("query plan scans whole tables: {}", tables.join(", ")),
-        };
-        let goal = Goal::Scans(tables.iter().map(|&table| table.to_owned()).collect());
-        let mut error = self.with_advice(self.failure(headline, guilty), &goal);
-        for table in &tables {
-            error = error.help(format!("if the scan is meant, say so: .allow_scan({table:?})"));
-        }
-        error
-    }
-
-    fn notes(&self, mut error: Error, guilty: &impl Fn(&Node) -> bool) -> Error {
-        let mut notes: Vec<String> = Vec::new();
-        for node in self.all() {
-            let table = node.table.as_deref().unwrap_or_default();
-            let is_guilty = guilty(node);
-            match &node.scan {
-                Some(Scan::PartialIndex(index)) => notes.push(format!(
-                    "reading all of {index} is not taken for a scan of {table}: it is a partial index, and holds only the rows of its WHERE"
-                )),
-                Some(Scan::Index(index)) if is_guilty => {
-                    notes.push(format!("the scan is of the index {index}, which has every row of {table}"));
-                }
-                Some(Scan::ForAutomaticIndex) if is_guilty => notes.push(format!(
-                    "SQLite reads all of {table} to make an automatic index of it, each time that the statement runs"
-                )),
-                Some(Scan::VirtualTable) if is_guilty => {
-                    notes.push(format!("the module of {table} was given nothing to search by"));
-                }
-                _ => {}
-            }
-            if is_guilty
-                && node.scan.is_some()
-                && matches!(&node.step, Step::Search(access) if access.constraint.is_none())
-            {
-                let whole = matches!(node.scan, Some(Scan::Table | Scan::Index(_)));
-                if whole {
-                    notes.push(format!("SQLite prints SEARCH for a min() or max() of {table}, and reads all of it"));
-                }
-            }
-            if is_guilty {
-                notes.extend(self.note_on_few_rows(node, guilty));
-            }
-        }
-        if self.source == PlanSource::Text {
-            notes.push(format!(
-                "this is judged by the text of the plan alone: the bytecode of SQLite {} is not known",
-                self.sqlite_version()
-            ));
-        }
-        notes.dedup();
-        for note in notes {
-            error = error.note(note);
-        }
-        error
+        notes(self, &is_flagged).into_iter().fold(error, Error::note)
     }
 }
+
+/// Returns the report of flagged scans of whole tables.
+pub(super) fn scans(plan: &Plan, tables: &[&str], remedies: &Remedies, is_flagged: impl Fn(&Node) -> bool) -> Error {
+    let headline = match tables {
+        [table] => format!("query plan scans a whole table: {table}"),
+        tables => format!("query plan scans whole tables: {}", tables.join(", ")),
+    };
+    let error = advice::offer(plan.failure(headline, is_flagged), remedies);
+    tables
+        .iter()
+        .fold(error, |error, table| error.help(format!("if the scan is meant, say so: .allow_scan({table:?})")))
+}
+
+/// Adds to the report of a plan without statistics that it has one under those of few rows.
+pub(super) fn avoided_by_few_rows(error: Error, plan: &Plan) -> Error {
+    let few = few_rows::tables(plan).into_iter().map(|(table, rows)| format!("{} of {table}", count(rows, "row")));
+    error.evidence("plan under the statistics of this database", plan.to_string()).note(format!(
+        "only statistics that were gathered on {} avoid the scan, and production's are others: {PLAN_OTHERWISE}",
+        few.collect::<Vec<_>>().join(" and ")
+    ))
+}
+
+/// Returns the report of temporary b-trees.
+pub(super) fn sorts(plan: &Plan, purposes: &[&str], remedies: &Remedies) -> Error {
+    let headline = match purposes {
+        [] => "query plan uses a temporary b-tree".to_owned(),
+        purposes => format!("query plan uses a temporary b-tree: {}", purposes.join(", ")),
+    };
+    advice::offer(plan.failure(headline, |node| node.sort_purpose().is_some()), remedies)
+}
+
+/// Returns the report of a name that nothing has: a plan without it would pass forever.
+pub(super) fn unknown(plan: &Plan, kind: &str, name: &str) -> Error {
+    let error = Error::new(ErrorKind::Plan, format!("there is no {kind} {name}")).sql(&plan.sql);
+    let mut names = plan.catalog.names(kind);
+    names.retain(|name| !name.starts_with("sqlite_stat"));
+    names.sort_unstable();
+    match names.as_slice() {
+        [] => error,
+        names => error.evidence(if kind == "index" { "indexes" } else { "tables" }, names.join("\n")),
+    }
+}
+
+fn notes(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    for node in plan.all() {
+        let table = node.table.as_deref().unwrap_or_default();
+        if let Some(Scan::PartialIndex(index)) = &node.scan {
+            notes.push(format!(
+                "reading all of {index} is not taken for a scan of {table}: it is a partial index, and holds only the rows of its WHERE"
+            ));
+        }
+        if !is_flagged(node) {
+            continue;
+        }
+        match &node.scan {
+            Some(Scan::Index(index)) => {
+                notes.push(format!("the scan is of the index {index}, which has every row of {table}"));
+            }
+            Some(Scan::ForAutomaticIndex) => notes.push(format!(
+                "SQLite reads all of {table} to make an automatic index of it, each time that the statement runs"
+            )),
+            Some(Scan::VirtualTable) => {
+                notes.push(format!("the module of {table} was given nothing to search by"));
+            }
+            _ => {}
+        }
+        let prints_search = matches!(&node.step, Step::Search(access) if access.constraint.is_none());
+        if prints_search && matches!(node.scan, Some(Scan::Table | Scan::Index(_))) {
+            notes.push(format!("SQLite prints SEARCH for a min() or max() of {table}, and reads all of it"));
+        }
+        notes.extend(few_rows::behind(plan, node, is_flagged).map(|few| of_few_rows(&few)));
+    }
+    if plan.source == PlanSource::Text {
+        notes.push(format!(
+            "this is judged by the text of the plan alone: the bytecode of SQLite {} is not known",
+            plan.sqlite_version()
+        ));
+    }
+    notes.dedup();
+    notes
+}
+
+fn of_few_rows(few: &FewRows<'_>) -> String {
+    let gathered = format!("statistics were gathered on {} of {}", count(few.rows, "row"), few.table);
+    match few.without {
+        WithoutStatistics::Planned(line) => {
+            let line = line.map_or_else(String::new, |node| format!(" ({})", node.text));
+            format!("{gathered}, and without them it is not so{line}: {PLAN_OTHERWISE}")
+        }
+        WithoutStatistics::Unknown => {
+            format!("{gathered}: of so few, SQLite scans what it would search among many: {PLAN_OTHERWISE}")
+        }
+    }
+}
+
+/// How to get rid of a fixture's statistics.
+const PLAN_OTHERWISE: &str = "keep ANALYZE and PRAGMA optimize away from the test's database (DELETE FROM sqlite_stat1, then open it again), or plan under production's: Template::stats";

@@ -1,11 +1,11 @@
-//! Whether a loop that could read a whole table can get that far.
+//! Finds out if a loop that could read a whole table can get that far.
 //!
-//! `SELECT max(id)` and `LIMIT 1` are coded as loops over the whole table that are left after the first row, and SQLite
-//! marks them like any other. Running the statement would tell, but a statement that writes must not be run, and on an
-//! empty table there is nothing to count. So the ways through the program are followed: a loop whose end cannot be reached
-//! from its body, or only past a LIMIT that counts down, is not a scan of the table. Neither is one that is not reached:
-//! behind `WHERE 0`, or `1 = 0`, which is how an ORM writes an empty list; and the search for children of a row that is
-//! inserted, which is begun only if the statement has left some without a parent before.
+//! SQLite codes `SELECT max(id)` and `LIMIT 1` as loops over the whole table that are left after the first row, and marks
+//! them like any other scan. Running the statement would tell, but a statement that writes must not run, and an empty table
+//! has nothing to count. So the paths through the program are followed: a loop whose end cannot be reached from its body,
+//! or only past a LIMIT that counts down, does not scan the table. Neither does a loop that is never reached: behind `WHERE
+//! 0`, or behind `1 = 0`, which ORMs write for an empty list; and the search for children of an inserted row, which starts
+//! only if the statement has left some without a parent before.
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
@@ -13,138 +13,139 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bytecode::{Op, Program};
 
-/// What is known of a program whichever way it goes.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Flow {
-    /// The numbers that registers hold from the beginning to the end: SQLite sets those behind everything else, where the
-    /// program goes first, and writes to them nowhere else.
+/// The paths through a program.
+#[derive(Debug)]
+pub(super) struct Flow<'a> {
+    ops: &'a [Op],
+    /// The numbers that registers hold from the beginning to the end. SQLite sets them behind everything else, where the
+    /// program goes first, and writes to these registers nowhere else.
     constants: BTreeMap<i64, i64>,
-    /// The registers that say whether an outer join has found a row: set to 0 before it looks for one, to 1 when it has, and
-    /// asked once it has looked, to hand over a row of NULLs where there was none. So each row of the table on the left
-    /// comes to the LIMIT behind them, and the ways on which it does not are none.
-    joined: Vec<i64>,
-    /// The instructions that the program may come to, once they have been asked for.
-    begun: OnceCell<Vec<bool>>,
+    /// The registers that say if an outer join has found a row. SQLite sets one to 0 before the search and to 1 on a match,
+    /// and tests it after the search, to return a row of NULLs if there was no match. So each row of the left table reaches
+    /// the LIMIT behind them, and the paths on which it does not are impossible.
+    match_flags: Vec<i64>,
+    /// The instructions that the program can reach, computed at first use.
+    reachable: OnceCell<Vec<bool>>,
 }
 
-impl Flow {
-    fn of(ops: &[Op]) -> Flow {
+impl<'a> Flow<'a> {
+    pub(super) fn of(program: &'a Program) -> Flow<'a> {
+        let ops = &program.ops;
         let begin = ops.iter().rposition(|op| op.code == "Transaction").unwrap_or(ops.len());
-        let set = ops[begin..].iter().filter(|op| op.code == "Integer");
-        let mut joined: Vec<i64> = Vec::new();
-        let asks = ops.iter().filter(|op| op.code == "IfPos" && op.p3 == 0);
-        for register in asks.map(|op| op.p1) {
-            let set = |value| ops.iter().any(|op| op.code == "Integer" && op.p2 == register && op.p1 == value);
-            if joined.len() < MOST_JOINED && !joined.contains(&register) && set(0) && set(1) {
-                joined.push(register);
+        let constants = ops[begin..].iter().filter(|op| op.code == "Integer").map(|op| (op.p2, op.p1)).collect();
+        let mut match_flags: Vec<i64> = Vec::new();
+        let tests = ops.iter().filter(|op| op.code == "IfPos" && op.p3 == 0);
+        for register in tests.map(|op| op.p1) {
+            let sets_to = |value| ops.iter().any(|op| op.code == "Integer" && op.p2 == register && op.p1 == value);
+            if match_flags.len() < MAX_MATCH_FLAGS && !match_flags.contains(&register) && sets_to(0) && sets_to(1) {
+                match_flags.push(register);
             }
         }
-        Flow { constants: set.map(|op| (op.p2, op.p1)).collect(), joined, begun: OnceCell::new() }
-    }
-}
-
-impl Program {
-    fn flow(&self) -> &Flow {
-        self.flow.get_or_init(|| Flow::of(&self.ops))
+        Flow { ops, constants, match_flags, reachable: OnceCell::new() }
     }
 
-    /// Whether the loop that ends at `end` is left after a number of rows that the statement fixes, or never begun.
+    /// Returns true if the loop that ends at `end` is left after a number of rows that the statement fixes, or never
+    /// starts.
     ///
-    /// A LIMIT is such a number, also as a parameter; an OFFSET is one only if it is written as a number, since the rows
-    /// that `OFFSET ?` passes over grow with the table.
+    /// A LIMIT is such a number, also as a parameter. An OFFSET is one only if it is written as a number, since the rows
+    /// that `OFFSET ?` skips grow with the table.
     pub(super) fn is_bounded(&self, end: usize) -> bool {
         let Ok(body) = usize::try_from(self.ops[end].p2) else { return false };
-        !self.leads(body, end) || !self.begun().get(body).is_some_and(|begun| *begun)
+        !self.leads(body, end) || !self.reachable().get(body).is_some_and(|reachable| *reachable)
     }
 
-    /// Which instructions the program may come to.
-    fn begun(&self) -> &[bool] {
-        self.flow().begun.get_or_init(|| {
-            let mut begun = vec![false; self.ops.len()];
+    fn reachable(&self) -> &[bool] {
+        self.reachable.get_or_init(|| {
+            let mut reachable = vec![false; self.ops.len()];
             let mut open = vec![0];
             while let Some(address) = open.pop() {
-                if let Some(first) = begun.get_mut(address).filter(|begun| !**begun) {
+                if let Some(first) = reachable.get_mut(address).filter(|reachable| !**reachable) {
                     *first = true;
-                    self.ways(address, Rows::Any, &mut open);
+                    self.successors(address, RowCounters::Ignored, &mut open);
                 }
             }
-            begun
+            reachable
         })
     }
 
-    /// Whether there is a way from the body of a loop to its end, on which no count of rows goes down.
+    /// Returns true if there is a path from the body of a loop to its end on which no row counter goes down.
     fn leads(&self, body: usize, end: usize) -> bool {
-        let joined = &self.flow().joined;
+        let flag_of = |register| self.match_flags.iter().position(|flag| *flag == register);
         let mut seen = vec![false; self.ops.len()];
-        let mut seen_joined = BTreeSet::new();
-        let mut open = vec![(body, Known::default())];
-        let mut ways = Vec::new();
-        while let Some((address, mut known)) = open.pop() {
+        let mut seen_with_flags = BTreeSet::new();
+        let mut open = vec![(body, MatchFlags::default())];
+        let mut successors = Vec::new();
+        while let Some((address, mut flags)) = open.pop() {
             if address == end {
                 return true;
             }
             let Some(op) = self.ops.get(address) else { continue };
-            let is_first = match joined.is_empty() {
+            let is_first = match self.match_flags.is_empty() {
                 true => !std::mem::replace(&mut seen[address], true),
-                false => seen_joined.insert((address, known)),
+                false => seen_with_flags.insert((address, flags)),
             };
             if !is_first {
                 continue;
             }
-            let flag = |register| joined.iter().position(|joined| *joined == register);
-            let found = if op.code == "IfPos" { flag(op.p1).and_then(|flag| known[flag]) } else { None };
-            match found {
-                Some(true) => ways.extend(usize::try_from(op.p2).ok()),
-                Some(false) => ways.push(address + 1),
-                None => self.ways(address, Rows::Counted, &mut ways),
+            let is_match = if op.code == "IfPos" { flag_of(op.p1).and_then(|flag| flags[flag]) } else { None };
+            match is_match {
+                Some(true) => successors.extend(usize::try_from(op.p2).ok()),
+                Some(false) => successors.push(address + 1),
+                None => self.successors(address, RowCounters::Followed, &mut successors),
             }
             match op.code.as_str() {
                 "Integer" => {
-                    if let Some(flag) = flag(op.p2) {
-                        known[flag] = Some(op.p1 != 0);
+                    if let Some(flag) = flag_of(op.p2) {
+                        flags[flag] = Some(op.p1 != 0);
                     }
                 }
-                // What runs elsewhere before the program goes on may have set any of them.
-                "Gosub" | "Yield" => known = Known::default(),
+                // The code that runs before the program continues here may have set any of them.
+                "Gosub" | "Yield" => flags = MatchFlags::default(),
                 _ => {}
             }
-            open.extend(ways.drain(..).map(|way| (way, known)));
+            open.extend(successors.drain(..).map(|next| (next, flags)));
         }
         false
     }
 
-    /// Where the program may go from `address`.
-    fn ways(&self, address: usize, rows: Rows, open: &mut Vec<usize>) {
+    /// Adds the addresses to which the program can go from `address`.
+    fn successors(&self, address: usize, counters: RowCounters, open: &mut Vec<usize>) {
         let op = &self.ops[address];
         let mut jump = |to: i64| open.extend(usize::try_from(to).ok());
         let next = address as i64 + 1;
+        if let Some(jumps) = self.jumps(op) {
+            return jump(if jumps { op.p2 } else { next });
+        }
         match op.code.as_str() {
             "Halt" | "EndCoroutine" => {}
             "Goto" | "Init" => jump(op.p2),
             "Jump" => [op.p1, op.p2, op.p3].into_iter().for_each(jump),
-            // Counts down, and leaves at zero.
-            "DecrJumpZero" if rows == Rows::Counted && self.starts_at_zero_or_more(op) => jump(op.p2),
-            // Counts down while it passes over a row.
-            "IfPos" if rows == Rows::Counted && op.p3 > 0 && self.is_a_written_number(op) => jump(next),
-            // Goes back to whoever called, which is on the way of `Gosub` already.
+            // Counts down, and leaves the loop at zero.
+            "DecrJumpZero" if counters == RowCounters::Followed && self.starts_at_zero_or_more(op) => jump(op.p2),
+            // Counts down while it skips a row.
+            "IfPos" if counters == RowCounters::Followed && op.p3 > 0 && self.is_literal(op) => jump(next),
+            // Goes back to the caller, and `Gosub` leads there already.
             "Return" if op.p3 == 0 => {}
-            code => match self.jumps(op) {
-                Some(jumps) => jump(if jumps { op.p2 } else { next }),
-                None => {
-                    if JUMPS.contains(&code) {
-                        jump(op.p2);
-                    }
-                    jump(next);
-                }
-            },
+            // One that is missing here would hide a path. SQLite 3.34 to 3.54 have no others.
+            "DecrJumpZero" | "ElseEq" | "ElseNotEq" | "Eq" | "Filter" | "FkIfZero" | "Found" | "Ge" | "Gosub"
+            | "Gt" | "IFindKey" | "IdxGE" | "IdxGT" | "IdxLE" | "IdxLT" | "If" | "IfEmpty" | "IfNoHope" | "IfNot"
+            | "IfNotOpen" | "IfNotZero" | "IfNullRow" | "IfPos" | "IfSizeBetween" | "IfSmaller" | "IncrVacuum"
+            | "InitCoroutine" | "IsNull" | "IsNullOrType" | "IsType" | "Last" | "Le" | "Lt" | "MustBeInt" | "Ne"
+            | "Next" | "NoConflict" | "NotExists" | "NotFound" | "NotNull" | "Once" | "Prev" | "Program" | "Rewind"
+            | "RowSetRead" | "RowSetTest" | "SeekGE" | "SeekGT" | "SeekLE" | "SeekLT" | "SeekRowid" | "SeekScan"
+            | "Sort" | "SorterNext" | "SorterSort" | "VFilter" | "VNext" | "Yield" => {
+                jump(op.p2);
+                jump(next);
+            }
+            _ => jump(next),
         }
     }
 
-    /// Whether the instruction jumps, where that does not depend on any row.
+    /// Returns true if the instruction always jumps, false if it never does, and `None` if that depends on the rows.
     fn jumps(&self, op: &Op) -> Option<bool> {
         match op.code.as_str() {
-            // Of a foreign key that is checked at once: none is missed when a statement begins. One that is deferred may
-            // have been missed by another statement.
+            // For an immediate foreign key no parent is missing when a statement starts. For a deferred one, an earlier
+            // statement may have left one missing.
             "FkIfZero" if op.p1 == 0 => Some(true),
             "If" => Some(self.constant(op.p1)? != 0),
             "IfNot" => Some(self.constant(op.p1)? == 0),
@@ -164,90 +165,28 @@ impl Program {
     }
 
     fn constant(&self, register: i64) -> Option<i64> {
-        self.flow().constants.get(&register).copied()
+        self.constants.get(&register).copied()
     }
 
-    /// A LIMIT below zero is none.
+    /// Returns false for a LIMIT below zero, which is no limit.
     fn starts_at_zero_or_more(&self, counts: &Op) -> bool {
         !self.ops.iter().any(|op| op.code == "Integer" && op.p2 == counts.p1 && op.p1 < 0)
     }
 
-    fn is_a_written_number(&self, counts: &Op) -> bool {
+    fn is_literal(&self, counts: &Op) -> bool {
         self.ops.iter().any(|op| op.code == "Integer" && op.p2 == counts.p1)
     }
 }
 
-/// How many outer joins are followed; each multiplies the states that a program may be in.
-const MOST_JOINED: usize = 8;
+/// The number of outer joins that are followed. Each multiplies the states that a program can be in.
+const MAX_MATCH_FLAGS: usize = 8;
 
-/// Whether each of those has found a row, where that is known.
-type Known = [Option<bool>; MOST_JOINED];
+/// For each of those, true if it has found a row; `None` if that is not known.
+type MatchFlags = [Option<bool>; MAX_MATCH_FLAGS];
 
-/// Whether a count of rows that goes down ends a way.
+/// The treatment of the counters of LIMIT and OFFSET: followed to their end, or taken for any other instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rows {
-    Counted,
-    Any,
+enum RowCounters {
+    Followed,
+    Ignored,
 }
-
-/// Instructions that may go to `p2`. One that is missing here would hide a way; SQLite 3.34 to 3.54 have no others.
-const JUMPS: &[&str] = &[
-    "DecrJumpZero",
-    "ElseEq",
-    "ElseNotEq",
-    "Eq",
-    "Filter",
-    "FkIfZero",
-    "Found",
-    "Ge",
-    "Gosub",
-    "Gt",
-    "IFindKey",
-    "IdxGE",
-    "IdxGT",
-    "IdxLE",
-    "IdxLT",
-    "If",
-    "IfEmpty",
-    "IfNoHope",
-    "IfNot",
-    "IfNotOpen",
-    "IfNotZero",
-    "IfNullRow",
-    "IfPos",
-    "IfSizeBetween",
-    "IfSmaller",
-    "IncrVacuum",
-    "InitCoroutine",
-    "IsNull",
-    "IsNullOrType",
-    "IsType",
-    "Last",
-    "Le",
-    "Lt",
-    "MustBeInt",
-    "Ne",
-    "Next",
-    "NoConflict",
-    "NotExists",
-    "NotFound",
-    "NotNull",
-    "Once",
-    "Prev",
-    "Program",
-    "Rewind",
-    "RowSetRead",
-    "RowSetTest",
-    "SeekGE",
-    "SeekGT",
-    "SeekLE",
-    "SeekLT",
-    "SeekRowid",
-    "SeekScan",
-    "Sort",
-    "SorterNext",
-    "SorterSort",
-    "VFilter",
-    "VNext",
-    "Yield",
-];

@@ -1,35 +1,35 @@
-//! A plan in words that are the same over versions of SQLite, for snapshots.
+//! A plan in words that are the same for all versions of SQLite, for snapshots.
 
-use super::Plan;
-use super::assertions::is_scan;
+use super::query_plan::Plan;
 use super::tree::{self, Access, AccessPath, Node, Step};
+use crate::sql::{Name, tokens};
 
 impl Plan {
-    /// The plan for a snapshot: the same text for the same plan on SQLite 3.45 to 3.54.
+    /// Returns the plan for a snapshot: the same text for the same plan on SQLite 3.45 to 3.54.
     ///
-    /// Bloom filters are left out (they depend on the version, and on statistics), subqueries are numbered from 1 in the
-    /// order in which they are mentioned, `CO-ROUTINE` reads `MATERIALIZE`, and what a virtual table's module chose reads
-    /// `?`.
+    /// Bloom filters are left out because they depend on the version and on statistics. Subqueries are numbered from 1 in
+    /// the order in which they are mentioned, `CO-ROUTINE` becomes `MATERIALIZE`, and the choice of a virtual table's module
+    /// becomes `?`.
     pub fn normalized(&self) -> String {
         let lines = self.normal_lines().into_iter().map(|(_, line)| line);
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// The lines of [`normalized`](Plan::normalized), and whether each of them scans a table.
+    /// Returns the lines of [`normalized`](Plan::normalized), each with true if it scans a table.
     fn normal_lines(&self) -> Vec<(bool, String)> {
         let mut numbers = Numbers::default();
         let lines = tree::walk(&self.nodes).into_iter().filter_map(|(depth, node)| {
             let text = normal(node, &mut numbers)?;
-            Some((is_scan(node), tree::line(depth, &text)))
+            Some((node.is_scan(), tree::line(depth, &text)))
         });
         lines.collect()
     }
 
-    /// What a reviewer has to see of the plan: its normal lines, the scans among them marked, and those scans of triggers
-    /// and foreign-key actions that SQLite does not print.
+    /// Returns the normalized lines with the scans marked, and the scans of triggers and foreign-key actions that SQLite does
+    /// not print.
     pub(crate) fn marked_lines(&self) -> Vec<String> {
         let mut lines = self.normal_lines();
-        for effect in self.effects.iter().filter(|effect| is_scan(&effect.node)) {
+        for effect in self.effects.iter().filter(|effect| effect.node.is_scan()) {
             if let Some(text) = normal(&effect.node, &mut Numbers::default()) {
                 lines.push((true, format!("{}   in {}", tree::line(0, &text), effect.origin)));
             }
@@ -37,13 +37,14 @@ impl Plan {
         lines.into_iter().map(|(scans, line)| format!("{}{line}", if scans { "> " } else { "  " })).collect()
     }
 
-    /// Whether SQLite may plan the statement otherwise when it knows the values of its parameters. It compares them with the
-    /// WHERE of a partial index, looks them up in the samples of ANALYZE, and searches by the beginning of a LIKE or GLOB.
+    /// Returns true if SQLite may plan the statement differently when it knows the values of its parameters. It compares them
+    /// with the WHERE of a partial index, looks them up in the samples of ANALYZE, and searches by the prefix of a LIKE or
+    /// GLOB.
     pub(crate) fn depends_on_values(&self) -> bool {
-        let reads = |table: &str| self.lines().any(|node| node.table.as_deref() == Some(table));
+        let reads = |table: &Name| self.lines().any(|node| node.table.as_deref().is_some_and(|name| table == name));
         !self.catalog.statistics.samples.is_empty()
             || self.catalog.objects.iter().any(|object| object.partial && reads(&object.table))
-            || crate::sql::tokens(&self.sql).iter().any(|token| token.is("LIKE") || token.is("GLOB"))
+            || tokens(&self.sql).iter().any(|token| token.is("LIKE") || token.is("GLOB"))
     }
 }
 
@@ -91,7 +92,7 @@ fn normal_access(access: &Access, numbers: &mut Numbers) -> String {
     text
 }
 
-/// `RIGHT PART OF ORDER BY` until 3.45 reads `LAST TERM OF ORDER BY`, or `LAST 2 TERMS`, from 3.46 on.
+/// `RIGHT PART OF ORDER BY`, as SQLite prints it until 3.45, is `LAST TERM OF ORDER BY` or `LAST 2 TERMS` from 3.46 on.
 fn normal_purpose(purpose: &str) -> String {
     match purpose.split_once(" OF ") {
         Some((part, whole)) if part == "RIGHT PART" || part.starts_with("LAST ") => format!("LAST TERMS OF {whole}"),
@@ -99,7 +100,7 @@ fn normal_purpose(purpose: &str) -> String {
     }
 }
 
-/// New numbers for subqueries: those of SQLite count what was compiled, and change with its optimisations.
+/// New numbers for subqueries. SQLite's own change with its optimizations.
 #[derive(Default)]
 struct Numbers {
     seen: Vec<String>,
@@ -114,7 +115,7 @@ impl Numbers {
         at + 1
     }
 
-    /// `(subquery-7)` and `(join-7)` are how SQLite prints what has no name.
+    /// Renumbers `(subquery-7)` and `(join-7)`, which SQLite prints for subqueries and joins without a name.
     fn in_name(&mut self, name: &str) -> String {
         for kind in ["subquery", "join"] {
             let number = name.strip_prefix('(').and_then(|rest| rest.strip_prefix(kind)).and_then(|rest| {

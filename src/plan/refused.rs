@@ -1,9 +1,9 @@
-//! What has no plan, and what is said of it.
+//! Statements that have no plan, and the reports of them.
 
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::sql::{is_blank, split};
 
-/// The one statement of `sql`, without what is around it.
+/// Returns the one statement of `sql`, without blanks and comments around it.
 pub(crate) fn only_statement(sql: &str) -> Result<&str> {
     let error = |headline: &str| Error::new(ErrorKind::Plan, headline);
     let statements = split(sql);
@@ -26,13 +26,13 @@ pub(crate) fn only_statement(sql: &str) -> Result<&str> {
             .help("leave out EXPLAIN QUERY PLAN: it is put in front of the statement"));
     }
     if statement.starts_with("PRAGMA") {
-        // SQLite runs some of them while it compiles them, with EXPLAIN in front too.
+        // SQLite runs some of them while it compiles them, even with EXPLAIN in front.
         return Err(error("a PRAGMA has no plan").sql(statement.text));
     }
     Ok(statement.text)
 }
 
-/// SQLite's refusal of `sql`, which had `prefix` bytes in front of it.
+/// Reports SQLite's refusal of `sql`, which had `prefix` bytes in front of it.
 pub(super) fn by_sqlite(sql: &str, prefix: usize, error: rusqlite::Error) -> Error {
     let Some(refusal) = Refusal::of(&error) else {
         return Error::new(ErrorKind::Plan, format!("the statement could not be explained: {error}"))
@@ -49,11 +49,11 @@ pub(super) fn by_sqlite(sql: &str, prefix: usize, error: rusqlite::Error) -> Err
     report.because_sqlite(error)
 }
 
-/// The statement with a caret below the letter at `offset`.
+/// Returns the statement with a caret below the character at `offset`.
 fn with_caret(sql: &str, offset: usize) -> String {
     let start = sql[..offset].rfind('\n').map_or(0, |at| at + 1);
     let end = sql[offset..].find('\n').map_or(sql.len(), |at| offset + at);
-    // A tab is kept as one, so that the caret stands right whatever its width.
+    // Tabs are kept, so the caret is in the right column whatever their width.
     let before = sql[start..offset].chars().map(|c| if c == '\t' { '\t' } else { ' ' });
     format!("{}\n{}^{}", &sql[..end], before.collect::<String>(), &sql[end..])
 }
@@ -71,7 +71,7 @@ mod tests {
     use super::with_caret;
 
     #[test]
-    fn the_caret_stands_below_the_letter() {
+    fn the_caret_is_below_the_character() {
         assert_eq!(with_caret("SELECT x\n\tFORM t\nWHERE y", 10), "SELECT x\n\tFORM t\n\t^\nWHERE y");
         assert_eq!(with_caret("SELECT 'ü' x y", 14), "SELECT 'ü' x y\n             ^");
         assert_eq!(with_caret("x", 1), "x\n ^");

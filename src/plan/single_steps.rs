@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::bytecode::{self, Opened};
+use super::bytecode::{self, CursorTarget};
 use super::catalog::Catalog;
 
 /// The number of rows of each table, by its name.
@@ -73,12 +73,12 @@ impl SingleStepRows {
 
 fn in_single_steps(program: &bytecode::Program, catalog: &Catalog, rows: &TableRows) -> u64 {
     let walked = program.ops.iter().enumerate().filter_map(|(at, op)| {
-        let (database, root) = match (op.code.as_str(), program.opened(op.p1, at)) {
-            ("Count", Some(Opened::Root(database, root))) => (database, root),
+        let (database, root) = match (op.code.as_str(), program.target_of(op.p1, at)) {
+            ("Count", Some(CursorTarget::Root(database, root))) => (database, root),
             ("Clear", _) => (op.p2, op.p1),
             _ => return None,
         };
-        rows.get(&catalog.at_root(database, root)?.table)
+        rows.get(catalog.at_root(database, root)?.table.as_str())
     });
     walked.sum()
 }

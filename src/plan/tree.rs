@@ -1,19 +1,21 @@
-//! A plan as values.
+//! The lines of a query plan as values.
 
 use std::fmt;
 
-/// One line of a plan, with the lines that SQLite hangs below it.
+use crate::sql::same_name;
+
+/// One line of a plan, with the lines that SQLite prints below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Node {
     /// The line as SQLite printed it.
     pub text: String,
-    /// What the line says.
+    /// The meaning of the line.
     pub step: Step,
     /// The table that is read, by its own name, whatever alias the query gives it. `None` for subqueries, common table
     /// expressions, table-valued functions, and lines that read nothing.
     pub table: Option<String>,
-    /// Set if all of the table, or of one of its indexes, is read.
+    /// Set if all of the table, or all of one of its indexes, is read.
     pub scan: Option<Scan>,
     /// The lines below.
     pub children: Vec<Node>,
@@ -24,7 +26,7 @@ impl Node {
         Node { text: text.into(), step, table: None, scan: None, children: Vec::new() }
     }
 
-    /// The table that is read, and how, if this line reads one.
+    /// Returns the table that this line reads, and how its rows are found. `None` if the line reads none.
     pub fn access(&self) -> Option<&Access> {
         match &self.step {
             Step::Scan(access) | Step::Search(access) => Some(access),
@@ -32,28 +34,72 @@ impl Node {
         }
     }
 
-    /// Whether `name` is the table of this line: its own name, or what the plan prints for it.
+    pub(super) fn path(&self) -> Option<&AccessPath> {
+        self.access().map(|access| &access.path)
+    }
+
+    /// Returns true if `name` is the table of this line: its own name, or the one that the plan prints for it.
     pub(super) fn is_of(&self, name: &str) -> bool {
-        let own = self.table.as_deref().is_some_and(|table| table.eq_ignore_ascii_case(name));
-        own || (self.table.is_some() && self.access().is_some_and(|access| access.name.eq_ignore_ascii_case(name)))
+        let is_own = self.table.as_deref().is_some_and(|table| same_name(table, name));
+        is_own || (self.table.is_some() && self.access().is_some_and(|access| same_name(&access.name, name)))
+    }
+
+    /// Returns true if all rows of a table are read. A partial index does not have all rows.
+    pub(super) fn is_scan(&self) -> bool {
+        !matches!(self.scan, None | Some(Scan::PartialIndex(_)))
+    }
+
+    /// Returns true if rows of a table are found by an index, a key or the module of a virtual table.
+    pub(super) fn is_search(&self) -> bool {
+        match (&self.step, self.path()) {
+            (_, None | Some(AccessPath::Automatic { .. })) => false,
+            // A virtual table prints SCAN whatever its module does.
+            (_, Some(AccessPath::Virtual { .. })) | (Step::Search(_), _) => self.scan.is_none(),
+            _ => false,
+        }
+    }
+
+    pub(super) fn uses_index(&self, index: &str) -> bool {
+        matches!(self.path(), Some(AccessPath::Index { name, .. }) if same_name(name, index))
+    }
+
+    pub(super) fn uses_automatic_index(&self) -> bool {
+        matches!(self.path(), Some(AccessPath::Automatic { .. }))
+    }
+
+    pub(super) fn is_covered(&self) -> bool {
+        matches!(self.path(), Some(AccessPath::Index { covering: true, .. }))
+    }
+
+    /// Returns what the line sorts, groups or makes distinct in a temporary b-tree; empty if SQLite does not print it.
+    pub(super) fn sort_purpose(&self) -> Option<&str> {
+        match &self.step {
+            Step::TempBTree(purpose) => Some(purpose),
+            Step::Compound(text) => text.strip_suffix(" USING TEMP B-TREE"),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_correlated_subquery(&self) -> bool {
+        matches!(self.step, Step::Subquery { correlated: true, .. })
     }
 }
 
-/// What a line of a plan says.
+/// The meaning of a line of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// `SCAN`: one row after the other. Whether that is all of a table, [`Node::scan`] tells.
+    /// `SCAN`: one row after the other. [`Node::scan`] says if these are all rows of a table.
     Scan(Access),
     /// `SEARCH`: the rows that an index or a key leads to.
     Search(Access),
-    /// `SCAN CONSTANT ROW`, or several: rows that stand in the statement.
+    /// `SCAN CONSTANT ROW`, or several: rows that are written in the statement.
     ConstantRows(u64),
-    /// `MULTI-INDEX OR`: one [`OrTerm`](Step::OrTerm) below it for each side.
+    /// `MULTI-INDEX OR`, with an [`OrTerm`](Step::OrTerm) below it for each side.
     MultiIndexOr,
-    /// `INDEX n`, a side of an OR.
+    /// `INDEX n`: a side of an OR.
     OrTerm(u64),
-    /// A temporary b-tree, and what it is for: `ORDER BY`, `GROUP BY`, `DISTINCT`, `count(DISTINCT)`.
+    /// A temporary b-tree and its purpose: `ORDER BY`, `GROUP BY`, `DISTINCT`, `count(DISTINCT)`.
     TempBTree(String),
     /// A subquery that is an expression.
     Subquery {
@@ -61,14 +107,14 @@ pub enum Step {
         kind: String,
         /// Its number in this plan.
         number: u64,
-        /// Whether it runs again for each row around it.
+        /// True if it runs again for each row of the query around it.
         correlated: bool,
-        /// Whether its result from another place is used again.
+        /// True if it takes its result from another place in the plan.
         reused: bool,
     },
     /// A subquery in FROM that hands over its rows one by one.
     CoRoutine(String),
-    /// A subquery in FROM that is written into a temporary table first.
+    /// A subquery in FROM that is written to a temporary table first.
     Materialize(String),
     /// UNION and the like, and their parts, as printed: `COMPOUND QUERY`, `UNION ALL`, `MERGE (UNION)`, `LEFT`.
     Compound(String),
@@ -76,7 +122,7 @@ pub enum Step {
     RecursionSetup,
     /// `RECURSIVE STEP`.
     RecursionStep,
-    /// The rows of the right table of a RIGHT JOIN that found no partner.
+    /// The rows of the right table of a RIGHT JOIN that have no match.
     RightJoin(String),
     /// A Bloom filter in front of a table, or of a subquery (then without a name).
     BloomFilter(Option<String>),
@@ -88,21 +134,21 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Access {
-    /// What the plan calls it: the alias, where there is one.
+    /// The name that the plan prints: the alias, if there is one.
     pub name: String,
-    /// The alias, if it is known that the name is one.
+    /// The alias, if the name is known to be one.
     pub alias: Option<String>,
-    /// By what the rows are found.
+    /// The way to the rows.
     pub path: AccessPath,
     /// The columns that the index or key is searched by: `user_id=? AND at>?`.
     pub constraint: Option<String>,
-    /// Whether it is the inner side of a LEFT JOIN.
+    /// True for the inner side of a LEFT JOIN.
     pub left_join: bool,
-    /// Whether it is an EXISTS that is run as a join.
+    /// True for an EXISTS that runs as a join.
     pub exists: bool,
 }
 
-/// By what the rows of a table are found.
+/// The way to the rows of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccessPath {
@@ -112,19 +158,19 @@ pub enum AccessPath {
     Index {
         /// Its name.
         name: String,
-        /// Whether all that is wanted of the row is in the index, so that the table is not read.
+        /// True if the index has all columns that the query needs, so that the table is not read.
         covering: bool,
     },
-    /// An index that SQLite makes for this one run of the statement.
+    /// An index that SQLite builds for this one run of the statement.
     Automatic {
-        /// Whether it holds only the rows that the query can want.
+        /// True if it holds only the rows that the query can need.
         partial: bool,
     },
     /// The primary key of a WITHOUT ROWID table.
     PrimaryKey,
     /// The rowid, or an INTEGER PRIMARY KEY.
     Rowid,
-    /// What the module of a virtual table chose, in its own words.
+    /// The choice of a virtual table's module, in the module's own words.
     Virtual {
         /// `idxNum`, as printed.
         number: String,
@@ -133,7 +179,7 @@ pub enum AccessPath {
     },
 }
 
-/// What of a table is read as a whole.
+/// What is read as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scan {
@@ -141,33 +187,33 @@ pub enum Scan {
     Table,
     /// An index that has all rows of the table.
     Index(String),
-    /// A partial index. It holds only the rows that its WHERE wants, so that no assertion counts it as a scan.
+    /// A partial index. It holds only the rows of its WHERE, and no assertion counts it as a scan.
     PartialIndex(String),
     /// The table, to build an automatic index of it.
     ForAutomaticIndex,
-    /// A virtual table that was given nothing to search by.
+    /// A virtual table whose module was given nothing to search by.
     VirtualTable,
 }
 
-/// A loop that `EXPLAIN QUERY PLAN` does not show. The bytecode does.
+/// A loop that the bytecode has and `EXPLAIN QUERY PLAN` does not print.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Effect {
-    /// Where the loop is.
+    /// The part of the statement's work that the loop belongs to.
     pub origin: Origin,
-    /// What it does, in the words of a plan.
+    /// The loop, in the words of a plan.
     pub node: Node,
 }
 
-/// Where a loop is that the plan does not show.
+/// The part of a statement's work that an unprinted loop belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// In the statement itself.
+    /// The statement itself.
     Statement,
-    /// In this trigger.
+    /// This trigger.
     Trigger(String),
-    /// In what ON DELETE or ON UPDATE of a foreign key does.
+    /// ON DELETE or ON UPDATE of a foreign key.
     ForeignKeyAction,
 }
 
@@ -181,7 +227,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// All nodes of a tree with their depth, each before those below it.
+/// Returns all nodes of a tree with their depth, each before those below it.
 pub(super) fn walk(nodes: &[Node]) -> Vec<(usize, &Node)> {
     fn visit<'a>(nodes: &'a [Node], depth: usize, found: &mut Vec<(usize, &'a Node)>) {
         for node in nodes {
@@ -194,7 +240,7 @@ pub(super) fn walk(nodes: &[Node]) -> Vec<(usize, &Node)> {
     found
 }
 
-/// A line as it is shown: two spaces for each level, and on one line even if a name has a line break in it.
+/// Returns a line as it is shown: two spaces for each level, and on one line even if a name contains a line break.
 pub(super) fn line(depth: usize, text: &str) -> String {
     format!("{:width$}{}", "", text.replace('\n', "\\n"), width = 2 * depth)
 }

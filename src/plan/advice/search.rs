@@ -1,106 +1,72 @@
-//! The smallest set of indexes that reaches a goal.
+//! Searches the smallest set of indexes that reaches a goal.
 
 use std::rc::Rc;
 
-use super::terms::{self, Candidate, Term, Wanted};
-use super::trial::{Faults, Outcome, Trials, less, parts};
-use super::{Advice, Removed, text};
-use crate::schema::is_column;
-use crate::sql::tokens;
+use super::candidate::{Candidate, Term};
+use super::expensive::{ExpensiveSteps, comparisons};
+use super::goal::{Distance, Goal};
+use super::naming::replaced_index;
+use super::reader::is_rowid;
+use super::terms::{self, TableTerms};
+use super::trial::{Outcome, Trials};
+use crate::schema::{IndexedColumn, is_column};
+use crate::sql::{Name, tokens};
 
-/// What has to go from a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::plan) enum Goal {
-    /// Scans of these tables.
-    Scans(Vec<String>),
-    Sorts,
-    AutomaticIndexes,
-    /// Scans of all tables, and sorts.
-    All,
-}
-
-impl Goal {
-    /// How far a plan is from it.
-    fn distance(&self, faults: &Faults) -> usize {
-        match self {
-            Goal::Scans(tables) => {
-                faults.scans.iter().filter(|scan| tables.iter().any(|table| table.eq_ignore_ascii_case(scan))).count()
-            }
-            Goal::Sorts => faults.sorts.len(),
-            Goal::AutomaticIndexes => faults.automatic.len(),
-            // The rows that are found are fewer than those that are read: better to sort than to scan.
-            Goal::All => 100 * faults.scans.len() + faults.sorts.len(),
-        }
-    }
-
-    /// Whether the search has to look at the order of rows.
-    fn wants_order(&self) -> bool {
-        matches!(self, Goal::Sorts | Goal::All)
-    }
-}
+pub(super) type Set = Vec<Candidate>;
 
 pub(super) struct Search<'a> {
     trials: Trials<'a>,
     goal: Goal,
-    wanted: Vec<Wanted>,
-}
-
-type Set = Vec<Candidate>;
-
-/// How far a goal is: what is left of it first, then sorts that were not there before. A search that needs a sort may be
-/// mended by a column more; it is never advised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Distance {
-    left: usize,
-    new_sorts: usize,
+    wanted: Vec<TableTerms>,
 }
 
 impl<'a> Search<'a> {
     pub(super) fn new(trials: Trials<'a>, goal: Goal) -> Search<'a> {
-        let mut wanted = terms::wanted(trials.plan, &trials.schema);
+        let mut wanted = terms::of_plan(trials.plan, &trials.schema);
         for one in &mut wanted {
-            let takes = |term: &Term| {
-                let of_the_app = tokens(&term.sql).iter().any(|token| trials.is_stub(token.text));
+            let is_accepted = |term: &Term| {
+                let is_of_the_app = tokens(&term.sql).iter().any(|token| trials.is_app_function(token.text));
                 let alone = Candidate { table: one.table.clone(), terms: vec![term.clone()] };
-                term.column.is_some() || (!of_the_app && trials.takes(&alone))
+                term.column.is_some() || (!is_of_the_app && trials.accepts(&alone))
             };
-            one.singles.retain(takes);
-            one.lists.retain(|list| list.iter().all(takes));
+            one.singles.retain(is_accepted);
+            one.orders.retain(|order| order.iter().all(is_accepted));
         }
         Search { trials, goal, wanted }
     }
 
-    pub(super) fn is_cut_short(&self) -> bool {
-        self.trials.cut_short
+    pub(super) fn into_trials(self) -> Trials<'a> {
+        self.trials
     }
 
-    pub(super) fn run(&mut self) -> Vec<Advice> {
+    /// Returns the sets of indexes to advise, each with the steps that are left in the plan with it.
+    pub(super) fn run(&mut self) -> Vec<(Set, ExpensiveSteps)> {
         let goal = self.goal.clone();
-        if goal.distance(&self.trials.base.faults) == 0 {
+        if goal.left(&self.trials.base.steps) == 0 {
             return Vec::new();
         }
-        // What sorts may be avoided depends on what the rows are searched by, so that is settled first.
-        let first = if goal.wants_order() { Goal::All } else { goal.clone() };
+        // The columns that rows are searched by decide which sorts can be avoided, so they come first.
+        let first = if goal.needs_order() { Goal::All } else { goal.clone() };
         let mut set = self.first_set(&first);
         self.extend(&mut set, &first);
         self.put_in_order(&mut set, &first);
-        self.minimise(&mut set, &goal);
+        self.minimize(&mut set, &goal);
         self.simplify(&mut set, &goal);
         self.arrange(&mut set, &goal);
-        self.advice(&set, &goal)
+        self.split(set, &goal)
     }
 
-    /// How far the goal is with these indexes; nothing if they make something else worse.
+    /// Returns the distance of the goal with these indexes. `None` if they make something else worse.
     fn distance(&mut self, set: &[Candidate], goal: &Goal) -> Option<(Distance, Rc<Outcome>)> {
         let base = Rc::clone(&self.trials.base);
         let outcome = if set.is_empty() { Rc::clone(&base) } else { self.trials.with(set)? };
-        let new_sorts = outcome.faults.sorts.len().saturating_sub(base.faults.sorts.len());
-        let distance = Distance { left: goal.distance(&outcome.faults), new_sorts };
-        outcome.faults.reads_no_more_than(&base.faults).then_some((distance, outcome))
+        let new_sorts = outcome.steps.sorts.len().saturating_sub(base.steps.sorts.len());
+        let distance = Distance { left: goal.left(&outcome.steps), new_sorts };
+        outcome.steps.reads_no_more_than(&base.steps).then_some((distance, outcome))
     }
 
-    /// With all that is worth a try at the same time, SQLite chooses. A side of an OR uses an index only if the other side
-    /// has one too.
+    /// Returns those of all candidates among which SQLite chooses if all of them exist: a side of an OR uses an index only if
+    /// the other side has one too.
     fn first_set(&mut self, goal: &Goal) -> Set {
         let pool = self.pool();
         let Some((before, _)) = self.distance(&[], goal).filter(|_| !pool.is_empty()) else { return Set::new() };
@@ -116,7 +82,7 @@ impl<'a> Search<'a> {
         if reached.left == 0 && reached.new_sorts == 0 {
             return found;
         }
-        // What SQLite likes best is not enough, or made something worse. One after the other, the best first.
+        // SQLite's choice is not enough, or makes something worse. So candidates are added one by one, the best first.
         let (mut set, mut best) = (Set::new(), before);
         while best.left > 0 {
             let mut next = None;
@@ -138,7 +104,7 @@ impl<'a> Search<'a> {
         let mut pool = Set::new();
         for one in &self.wanted {
             let singles = one.singles.iter().map(|term| vec![term.clone()]);
-            for terms in singles.chain(one.lists.iter().cloned()) {
+            for terms in singles.chain(one.orders.iter().cloned()) {
                 let candidate = Candidate { table: one.table.clone(), terms };
                 if !candidate.terms.is_empty() && !pool.contains(&candidate) {
                     pool.push(candidate);
@@ -148,14 +114,14 @@ impl<'a> Search<'a> {
         pool
     }
 
-    fn of_table(&self, table: &str) -> Vec<Term> {
-        self.wanted.iter().find(|one| one.table == table).map_or_else(Vec::new, |one| one.singles.clone())
+    fn singles_of(&self, table: &Name) -> Vec<Term> {
+        self.wanted.iter().find(|one| one.table == *table).map_or_else(Vec::new, |one| one.singles.clone())
     }
 
-    /// Columns that SQLite searches by too: all that have to be equal, then one range.
+    /// Adds columns by which SQLite searches too: all that have to be equal, then one range.
     fn extend(&mut self, set: &mut Set, goal: &Goal) {
         for at in 0..set.len() {
-            // An index that SQLite reads in its order is not searched by more.
+            // More columns are of no use to an index that SQLite reads for its order.
             loop {
                 let Some((before, outcome)) = self.distance(set, goal) else { return };
                 let (equal, all) = searched_by(&outcome, at);
@@ -166,7 +132,7 @@ impl<'a> Search<'a> {
                 own.terms.truncate(equal);
                 let mut range = None;
                 let mut found = None;
-                for term in self.of_table(&own.table) {
+                for term in self.singles_of(&own.table) {
                     if own.has(&term) {
                         continue;
                     }
@@ -190,21 +156,22 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Rows that come in the order in which they are wanted: behind what is searched by, or from the first column on.
+    /// Adds columns so that rows come in the order in which the statement needs them: behind the columns of the search, or from
+    /// the first column on.
     fn put_in_order(&mut self, set: &mut Set, goal: &Goal) {
         let Some((mut best, mut outcome)) = self.distance(set, goal) else { return };
-        let lists: Vec<(String, Vec<Term>)> =
-            self.wanted.iter().flat_map(|one| one.lists.iter().map(|list| (one.table.clone(), list.clone()))).collect();
-        for (table, list) in lists {
-            if !goal.wants_order() && best.new_sorts == 0 {
+        let orders =
+            self.wanted.iter().flat_map(|one| one.orders.iter().map(|order| (one.table.clone(), order.clone())));
+        for (table, order) in orders.collect::<Vec<_>>() {
+            if !goal.needs_order() && best.new_sorts == 0 {
                 return;
             }
             let equal = self.equalities(&outcome, set, &table);
             let more = self.more_equalities(&equal, set, &table);
-            let mut ways = vec![more, equal, Vec::new()];
-            ways.dedup();
-            for prefix in ways {
-                let behind = list.iter().filter(|term| !prefix.iter().any(|own| own.is(term)));
+            let mut prefixes = vec![more, equal, Vec::new()];
+            prefixes.dedup();
+            for prefix in prefixes {
+                let behind = order.iter().filter(|term| !prefix.iter().any(|own| own.is(term)));
                 let terms: Vec<Term> = prefix.iter().chain(behind).cloned().collect();
                 if terms.is_empty() {
                     continue;
@@ -222,9 +189,9 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The columns of a table that SQLite looks for one value of.
-    fn equalities(&self, outcome: &Outcome, set: &Set, table: &str) -> Vec<Term> {
-        for (at, one) in set.iter().enumerate().filter(|(_, one)| one.table == table) {
+    /// Returns the columns of a table that SQLite compares with one value.
+    fn equalities(&self, outcome: &Outcome, set: &Set, table: &Name) -> Vec<Term> {
+        for (at, one) in set.iter().enumerate().filter(|(_, one)| one.table == *table) {
             let (equal, _) = searched_by(outcome, at);
             if equal > 0 {
                 return one.terms.iter().take(equal).cloned().collect();
@@ -233,10 +200,10 @@ impl<'a> Search<'a> {
         let Some(table) = self.trials.schema.table(table) else { return Vec::new() };
         let searches = outcome.plan.all().filter(|node| node.is_of(&table.name));
         let constraints = searches.filter_map(|node| node.access()?.constraint.as_deref());
-        let equal = constraints.flat_map(parts).filter_map(|part| table.column(part.strip_suffix("=?")?));
+        let equal = constraints.flat_map(comparisons).filter_map(|part| table.column(part.strip_suffix("=?")?));
         let mut found: Vec<Term> = Vec::new();
-        for term in equal.filter(|column| !terms::is_rowid(table, column)).map(Term::column) {
-            // Several loops may look for one value of it.
+        for term in equal.filter(|column| !is_rowid(table, column)).map(Term::column) {
+            // Several loops may compare it with one value.
             if !found.contains(&term) {
                 found.push(term);
             }
@@ -244,11 +211,11 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// With what else SQLite would look for one value of, if it were in the same index.
-    fn more_equalities(&mut self, equal: &[Term], set: &Set, table: &str) -> Vec<Term> {
-        let mut own = Candidate { table: table.to_owned(), terms: equal.to_vec() };
-        for term in self.of_table(table) {
-            let mut larger: Set = set.iter().filter(|other| other.table != table).cloned().collect();
+    /// Returns these columns and those that SQLite would also compare with one value if they were in the same index.
+    fn more_equalities(&mut self, equal: &[Term], set: &Set, table: &Name) -> Vec<Term> {
+        let mut own = Candidate { table: table.clone(), terms: equal.to_vec() };
+        for term in self.singles_of(table) {
+            let mut larger: Set = set.iter().filter(|other| other.table != *table).cloned().collect();
             larger.push(own.with(&term));
             let uses = |outcome: Rc<Outcome>| searched_by(&outcome, larger.len() - 1).0 > own.terms.len();
             if !own.has(&term) && self.trials.with(&larger).is_some_and(uses) {
@@ -258,53 +225,54 @@ impl<'a> Search<'a> {
         own.terms
     }
 
-    /// Columns that have to be equal come in the order of an index that is there, which can then go, else in that of the
+    /// Puts columns that have to be equal in the order of an existing index, which can then be dropped, or else in that of the
     /// statement.
     fn arrange(&mut self, set: &mut Set, goal: &Goal) {
         for at in 0..set.len() {
             let Some((before, outcome)) = self.distance(set, goal) else { return };
             let (equal, _) = searched_by(&outcome, at);
             let equal = equal.min(set[at].terms.len());
-            let singles = self.of_table(&set[at].table);
+            let singles = self.singles_of(&set[at].table);
             let place = |term: &Term| singles.iter().position(|single| single.is(term)).unwrap_or(0);
             let mut arranged = set.clone();
             arranged[at].terms[..equal].sort_by_key(place);
-            let mut ways = vec![arranged.clone()];
+            let mut alternatives = vec![arranged.clone()];
             if let Some(table) = self.trials.schema.table(&set[at].table) {
                 for index in &table.indexes {
                     let mut terms = arranged[at].terms[..equal].to_vec();
                     let in_index = |term: &Term| {
-                        let is = |own: &crate::schema::IndexedColumn| {
+                        let is = |own: &IndexedColumn| {
                             term.column.as_deref().is_some_and(|column| is_column(&own.what, column))
                         };
                         index.terms.iter().position(is).unwrap_or(usize::MAX)
                     };
                     terms.sort_by_key(in_index);
-                    let mut way = arranged.clone();
-                    way[at].terms[..equal].clone_from_slice(&terms);
-                    if text::replaced(table, &way[at]).is_some() {
-                        ways.insert(0, way);
+                    let mut reordered = arranged.clone();
+                    reordered[at].terms[..equal].clone_from_slice(&terms);
+                    if replaced_index(table, &reordered[at]).is_some() {
+                        alternatives.insert(0, reordered);
                     }
                 }
             }
-            for way in ways {
-                let same = self.distance(&way, goal);
+            for alternative in alternatives {
+                let same = self.distance(&alternative, goal);
                 if same.is_some_and(|(after, with)| after <= before && with.width() >= outcome.width()) {
-                    *set = way;
+                    *set = alternative;
                     break;
                 }
             }
         }
     }
 
-    /// Of indexes that are as good, the one that is written shorter: in the column's own collation (NULL is NULL in all),
-    /// and in the direction in which it is read from its end.
+    /// Prefers the shorter of two equally good indexes: one in the column's own collation (NULL is NULL in all of them), and one
+    /// in ascending order, which SQLite also reads from its end.
     fn simplify(&mut self, set: &mut Set, goal: &Goal) {
-        let ways: [fn(&Self, &Candidate) -> Candidate; 2] = [Self::in_own_collation, |_, one| one.turned()];
+        let simplifications: [fn(&Self, &Candidate) -> Candidate; 2] =
+            [Self::in_own_collation, |_, one| one.ascending()];
         for at in 0..set.len() {
-            for way in ways {
+            for simplify in simplifications {
                 let mut simpler = set.clone();
-                simpler[at] = way(self, &set[at]);
+                simpler[at] = simplify(self, &set[at]);
                 let Some((before, outcome)) = self.distance(set, goal) else { return };
                 let same = self.distance(&simpler, goal);
                 if same.is_some_and(|(after, with)| after <= before && with.width() >= outcome.width()) {
@@ -325,8 +293,8 @@ impl<'a> Search<'a> {
         plain
     }
 
-    /// Takes away what is not needed: indexes, then columns.
-    fn minimise(&mut self, set: &mut Set, goal: &Goal) {
+    /// Removes what is not needed: indexes, then columns.
+    fn minimize(&mut self, set: &mut Set, goal: &Goal) {
         let Some((best, _)) = self.distance(set, goal) else { return set.clear() };
         for at in (0..set.len()).rev() {
             let mut fewer = set.clone();
@@ -336,7 +304,7 @@ impl<'a> Search<'a> {
             }
         }
         for at in 0..set.len() {
-            for column in (0..set[at].terms.len()).rev().filter(|_| set[at].terms.len() > 1).collect::<Vec<_>>() {
+            for column in (0..set[at].terms.len()).rev() {
                 if set[at].terms.len() == 1 {
                     break;
                 }
@@ -351,37 +319,35 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Indexes that help alone are advice of their own; what is left helps together.
-    fn advice(&mut self, set: &Set, goal: &Goal) -> Vec<Advice> {
-        let base = self.trials.base.faults.clone();
-        let before = goal.distance(&base);
+    /// Returns each index that helps alone, and the others together.
+    fn split(&mut self, set: Set, goal: &Goal) -> Vec<(Set, ExpensiveSteps)> {
+        let before = goal.left(&self.trials.base.steps);
         let helps = |after: &Distance| after.left < before && after.new_sorts == 0;
-        let mut found: Vec<(Set, Faults)> = Vec::new();
-        let mut together = Set::new();
-        for one in set {
-            match self.distance(std::slice::from_ref(one), goal) {
-                Some((after, outcome)) if helps(&after) => found.push((vec![one.clone()], outcome.faults.clone())),
-                _ => together.push(one.clone()),
+        let mut helpful = |set: &[Candidate]| {
+            let (after, outcome) = self.distance(set, goal)?;
+            helps(&after).then(|| (set.to_vec(), outcome.steps.clone()))
+        };
+        let mut found: Vec<(Set, ExpensiveSteps)> = Vec::new();
+        let mut others = Set::new();
+        for one in &set {
+            match helpful(std::slice::from_ref(one)) {
+                Some(alone) => found.push(alone),
+                None => others.push(one.clone()),
             }
         }
-        if !together.is_empty() {
-            match self.distance(&together, goal) {
-                Some((after, outcome)) if helps(&after) => found.push((together, outcome.faults.clone())),
-                // They build on the others.
-                _ => match self.distance(set, goal) {
-                    Some((after, outcome)) if helps(&after) => found = vec![(set.clone(), outcome.faults.clone())],
-                    _ => {}
-                },
+        if !others.is_empty() {
+            match helpful(&others) {
+                Some(together) => found.push(together),
+                // They build on the indexes that help alone.
+                None => found = helpful(&set).map_or(found, |all| vec![all]),
             }
         }
-        let mut names: Vec<String> = Vec::new();
-        let schema = &self.trials.schema;
-        found.iter().map(|(set, after)| text::advice(set, removed(&base, after), schema, &mut names)).collect()
+        found
     }
 }
 
-/// How many columns of a candidate have to be equal to something in each loop that uses it, and how many it is searched by.
-/// The rowid or key that SQLite appends to each index counts, so that they may be more than were asked for.
+/// Returns the number of columns of a candidate that have to be equal to a value in a loop that uses it, and the number of
+/// columns by which it is searched. SQLite appends the rowid or key to each index, so they may be more than the candidate has.
 fn searched_by(outcome: &Outcome, number: usize) -> (usize, usize) {
     let widths = outcome.uses(number).map(|parts| {
         let equal = parts.iter().take_while(|part| part.ends_with("=?")).count();
@@ -397,14 +363,4 @@ fn searched_by(outcome: &Outcome, number: usize) -> (usize, usize) {
         (equal, equal + ranges.iter().map(|(_, count)| count).sum::<usize>())
     });
     widths.max().unwrap_or((0, 0))
-}
-
-fn removed(before: &Faults, after: &Faults) -> Vec<Removed> {
-    let automatic = less(&before.automatic, &after.automatic);
-    let mut removed: Vec<Removed> = less(&before.scans, &after.scans).into_iter().map(Removed::Scan).collect();
-    removed.extend(automatic.into_iter().map(Removed::AutomaticIndex));
-    if after.sorts.len() < before.sorts.len() {
-        removed.extend(less(&before.sorts, &after.sorts).into_iter().map(Removed::Sort));
-    }
-    removed
 }

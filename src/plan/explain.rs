@@ -1,0 +1,141 @@
+//! Makes the plan of a statement.
+
+use std::cell::RefCell;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Params, Rows, Statement};
+
+use super::catalog::Catalog;
+use super::query_plan::{Plan, PlanSource};
+use super::{bytecode, few_rows, loops, parse, refused};
+use crate::error::{Error, Result, or_panic};
+
+/// Returns the plan of a statement. Nothing is run, and parameters need no values.
+///
+/// ```
+/// # let db = sqlitmus::Template::empty().in_memory();
+/// # db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT UNIQUE)").unwrap();
+/// let plan = sqlitmus::plan::explain(&db, "SELECT id FROM users WHERE email = ?1");
+/// plan.assert_no_scan().assert_covering("users");
+/// ```
+///
+/// # Panics
+/// If SQLite refuses the statement, or if `sql` is not one statement that has a plan.
+#[track_caller]
+pub fn explain(connection: &Connection, sql: &str) -> Plan {
+    or_panic(try_explain(connection, sql))
+}
+
+/// Like [`explain`], without the panic.
+///
+/// # Errors
+/// If SQLite refuses the statement, or if `sql` is not one statement that has a plan.
+pub fn try_explain(connection: &Connection, sql: &str) -> Result<Plan> {
+    plan(connection, sql, &|statement| Ok(statement.raw_query()))
+}
+
+/// Like [`explain`], planned with values for the parameters.
+///
+/// ```
+/// use sqlitmus::{plan::explain_with, rusqlite::params};
+/// # let db = sqlitmus::Template::empty().in_memory();
+/// # db.execute_batch("CREATE TABLE users(name TEXT COLLATE NOCASE); CREATE INDEX by_name ON users(name)").unwrap();
+/// let by_prefix = "SELECT name FROM users WHERE name LIKE ?1";
+/// explain_with(&db, by_prefix, params!["ad%"]).assert_no_scan();
+/// ```
+///
+/// # Panics
+/// If the statement cannot be explained, or if the values do not fit its parameters.
+#[track_caller]
+pub fn explain_with<P: Params + Clone>(connection: &Connection, sql: &str, params: P) -> Plan {
+    or_panic(try_explain_with(connection, sql, params))
+}
+
+/// Like [`explain_with`], without the panic.
+///
+/// # Errors
+/// If SQLite refuses the statement or a value, or if `sql` is not one statement that has a plan.
+pub fn try_explain_with<P: Params + Clone>(connection: &Connection, sql: &str, params: P) -> Result<Plan> {
+    let mut plan = plan(connection, sql, &|statement| statement.query(params.clone()))?;
+    // Without values that can be read back, no advice is tried for a plan that depends on them.
+    plan.values = values(connection, &plan.sql, params).unwrap_or_default();
+    Ok(plan)
+}
+
+/// Returns the values that `params` gives to the parameters of a statement.
+fn values<P: Params>(connection: &Connection, sql: &str, params: P) -> rusqlite::Result<Vec<Value>> {
+    let statement = connection.prepare(sql)?;
+    let count = statement.parameter_count();
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let name = |number| statement.parameter_name(number).map_or_else(|| format!("?{number}"), str::to_owned);
+    let sql = format!("SELECT {}", (1..=count).map(name).collect::<Vec<_>>().join(", "));
+    connection.query_row(&sql, params, |row| (0..count).map(|column| row.get(column)).collect())
+}
+
+/// Plans the statement of a plan again, with the same values.
+pub(super) fn explain_again(connection: &Connection, known: &Plan) -> Result<Plan> {
+    match known.values.as_slice() {
+        [] => try_explain(connection, &known.sql),
+        values => plan(connection, &known.sql, &|statement| statement.query(rusqlite::params_from_iter(values))),
+    }
+}
+
+/// Runs a statement with the values of its parameters.
+type Query<'q> = dyn for<'a> Fn(&'a mut Statement<'_>) -> rusqlite::Result<Rows<'a>> + 'q;
+
+fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
+    let sql = refused::only_statement(sql)?;
+    let _own = crate::own::statements();
+    let refuse = |prefix: &str, error| refused::by_sqlite(sql, prefix.len(), error);
+    let prefix = "EXPLAIN QUERY PLAN ";
+    let rows = lines(connection, &format!("{prefix}{sql}"), query).map_err(|error| refuse(prefix, error))?;
+    let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("to read the schema", error).sql(sql))?;
+    let indexes = catalog.names("index");
+    let mut nodes = parse::nodes(&rows, parse::Hints { indexes: &indexes, old: parse::is_old_sqlite() });
+
+    let programs = if bytecode::is_understood(connection) {
+        let prefix = "EXPLAIN ";
+        let listing = || bytecode::read(&mut query(&mut connection.prepare(&format!("{prefix}{sql}"))?)?);
+        listing().map_err(|error| refuse(prefix, error))?
+    } else {
+        None
+    };
+    let (source, effects) = match programs {
+        Some(programs) => {
+            let effects = loops::annotate_from_bytecode(connection, &catalog, &rows, &mut nodes, &programs);
+            (PlanSource::Bytecode, effects)
+        }
+        None => {
+            loops::annotate_from_text(&catalog, &mut nodes);
+            (PlanSource::Text, Vec::new())
+        }
+    };
+    let mut found = Plan {
+        sql: sql.to_owned(),
+        values: Vec::new(),
+        nodes: parse::tree(&rows, nodes),
+        effects,
+        source,
+        catalog,
+        allowed: RefCell::default(),
+        without_statistics: None,
+    };
+    if !few_rows::tables(&found).is_empty() {
+        // The copy has no temporary tables and no attached databases; a statement on those cannot be planned again.
+        let copy = found.catalog.empty_copy_for(sql);
+        found.without_statistics = copy.and_then(|copy| plan(&copy.connection, sql, query)).ok().map(Box::new);
+    }
+    Ok(found)
+}
+
+fn lines(connection: &Connection, sql: &str, query: &Query<'_>) -> rusqlite::Result<Vec<parse::Row>> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = query(&mut statement)?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        lines.push(parse::Row { id: row.get(0)?, parent: row.get(1)?, detail: row.get(3)? });
+    }
+    Ok(lines)
+}

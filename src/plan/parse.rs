@@ -1,0 +1,340 @@
+//! Reads the lines of `EXPLAIN QUERY PLAN`. Opens no connection.
+//!
+//! SQLite prints names without quotes, so `SCAN a USING INDEX b` may be the scan of a table of that name. A line is
+//! therefore read from its end, where SQLite appends known words, and by the names of the indexes that exist.
+
+use super::tree::{Access, AccessPath, Node, Step};
+use crate::sql::same_name;
+
+/// The version of SQLite from which on a line reads `SCAN t` in place of `SCAN TABLE t`.
+const WITHOUT_THE_WORD_TABLE: i32 = 3_036_000;
+
+/// Returns true if the linked SQLite writes `SCAN TABLE x AS y`.
+pub(super) fn is_old_sqlite() -> bool {
+    rusqlite::version_number() < WITHOUT_THE_WORD_TABLE
+}
+
+/// A row of `EXPLAIN QUERY PLAN`.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) id: i64,
+    pub(super) parent: i64,
+    pub(super) detail: String,
+}
+
+/// What is known beforehand, to tell names from words.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Hints<'a> {
+    /// The indexes that exist; empty if they are not known.
+    pub(super) indexes: &'a [&'a str],
+    /// True for lines of the form `SCAN TABLE x AS y`, which SQLite writes before 3.36.
+    pub(super) old: bool,
+}
+
+/// Returns the rows as nodes without children, in their order.
+pub(super) fn nodes(rows: &[Row], hints: Hints<'_>) -> Vec<Node> {
+    rows.iter().map(|row| Node::new(row.detail.clone(), step(&row.detail, hints))).collect()
+}
+
+/// Puts each node below its parent. A node whose parent is missing becomes a root.
+pub(super) fn tree(rows: &[Row], nodes: Vec<Node>) -> Vec<Node> {
+    let mut roots: Vec<Node> = Vec::new();
+    // The nodes from a root to the one that was read last.
+    let mut branch: Vec<(i64, Node)> = Vec::new();
+    let up = |branch: &mut Vec<(i64, Node)>, roots: &mut Vec<Node>| {
+        if let Some((_, node)) = branch.pop() {
+            branch.last_mut().map_or(roots, |(_, parent)| &mut parent.children).push(node);
+        }
+    };
+    for (row, node) in rows.iter().zip(nodes) {
+        while branch.last().is_some_and(|(id, _)| *id != row.parent) {
+            up(&mut branch, &mut roots);
+        }
+        branch.push((row.id, node));
+    }
+    while !branch.is_empty() {
+        up(&mut branch, &mut roots);
+    }
+    roots
+}
+
+/// Returns the meaning of a line.
+pub(super) fn step(line: &str, hints: Hints<'_>) -> Step {
+    known(line, hints).unwrap_or_else(|| Step::Other(line.to_owned()))
+}
+
+fn known(line: &str, hints: Hints<'_>) -> Option<Step> {
+    match line {
+        "SCAN CONSTANT ROW" => return Some(Step::ConstantRows(1)),
+        "MULTI-INDEX OR" => return Some(Step::MultiIndexOr),
+        "SETUP" => return Some(Step::RecursionSetup),
+        "RECURSIVE STEP" => return Some(Step::RecursionStep),
+        "CREATE BLOOM FILTER" => return Some(Step::BloomFilter(None)),
+        "COMPOUND QUERY" | "LEFT-MOST SUBQUERY" | "LEFT" | "RIGHT" => return Some(Step::Compound(line.to_owned())),
+        _ => {}
+    }
+    if ["UNION", "INTERSECT", "EXCEPT", "MERGE ("].iter().any(|word| line.starts_with(word)) {
+        return Some(Step::Compound(line.to_owned()));
+    }
+    let (word, rest) = line.split_once(' ')?;
+    match word {
+        "SCAN" => Some(constant_rows(rest).unwrap_or_else(|| Step::Scan(access(rest, hints)))),
+        "SEARCH" => Some(Step::Search(access(rest, hints))),
+        "INDEX" => rest.parse().ok().map(Step::OrTerm),
+        "USE" => rest.strip_prefix("TEMP B-TREE FOR ").map(|purpose| Step::TempBTree(purpose.to_owned())),
+        "CO-ROUTINE" => Some(Step::CoRoutine(rest.to_owned())),
+        "MATERIALIZE" => Some(Step::Materialize(rest.to_owned())),
+        "RIGHT-JOIN" => Some(Step::RightJoin(rest.to_owned())),
+        "BLOOM" => {
+            let rest = rest.strip_prefix("FILTER ON ")?;
+            let name = rest.rfind(" (").map_or(rest, |at| &rest[..at]);
+            Some(Step::BloomFilter(Some(name.to_owned())))
+        }
+        _ => subquery(line),
+    }
+}
+
+/// `SCAN 3 CONSTANT ROWS`, `SCAN 3-ROW VALUES CLAUSE`.
+fn constant_rows(rest: &str) -> Option<Step> {
+    let number = rest.strip_suffix(" CONSTANT ROWS").or_else(|| rest.strip_suffix(" CONSTANT ROW"));
+    let number = number.or_else(|| rest.strip_suffix("-ROW VALUES CLAUSE"))?;
+    number.parse().ok().map(Step::ConstantRows)
+}
+
+/// `CORRELATED SCALAR SUBQUERY 2`, `REUSE LIST SUBQUERY 3`; before 3.39 with `EXECUTE` in front.
+fn subquery(line: &str) -> Option<Step> {
+    let line = line.strip_prefix("EXECUTE ").unwrap_or(line);
+    let (rest, reused) = line.strip_prefix("REUSE ").map_or((line, false), |rest| (rest, true));
+    let (rest, correlated) = rest.strip_prefix("CORRELATED ").map_or((rest, false), |rest| (rest, true));
+    let (kind, number) = match rest.split_once("SUBQUERY ")? {
+        // `REUSE SUBQUERY 2` does not say which kind; only a scalar one is printed so.
+        ("", number) => ("SCALAR", number),
+        (kind, number) => (kind.strip_suffix(' ')?, number),
+    };
+    let number = number.parse().ok()?;
+    matches!(kind, "SCALAR" | "LIST").then(|| Step::Subquery { kind: kind.to_owned(), number, correlated, reused })
+}
+
+/// Reads what follows `SCAN ` or `SEARCH `, from its end to its beginning.
+fn access(rest: &str, hints: Hints<'_>) -> Access {
+    let (rest, left_join) = rest.strip_suffix(" LEFT-JOIN").map_or((rest, false), |rest| (rest, true));
+    let (name, path, constraint) = path(rest, hints);
+    // SQLite prints the mark behind the name from 3.51 on. A table could be called "x EXISTS", but none is in practice.
+    let (name, exists) = name.strip_suffix(" EXISTS").map_or((name, false), |name| (name, true));
+    let mut name = name;
+    let mut alias = None;
+    if hints.old {
+        name = name.strip_prefix("TABLE ").unwrap_or(name);
+        if let Some((table, given)) = name.rsplit_once(" AS ") {
+            (name, alias) = (table, Some(given.to_owned()));
+        }
+    }
+    Access { name: name.to_owned(), alias, path, constraint, left_join, exists }
+}
+
+type Found<'a> = (&'a str, AccessPath, Option<String>);
+
+fn path<'a>(rest: &'a str, hints: Hints<'_>) -> Found<'a> {
+    let found = index(rest, hints.indexes, true)
+        .or_else(|| virtual_table(rest))
+        .or_else(|| keyed(rest, " USING INTEGER PRIMARY KEY (", AccessPath::Rowid))
+        .or_else(|| keyed(rest, " USING PRIMARY KEY (", AccessPath::PrimaryKey))
+        .or_else(|| automatic(rest))
+        .or_else(|| index(rest, hints.indexes, false));
+    found.unwrap_or((rest, AccessPath::Table, None))
+}
+
+/// `x VIRTUAL TABLE INDEX 0:M1`.
+fn virtual_table(rest: &str) -> Option<Found<'_>> {
+    let (name, choice) = rest.rsplit_once(" VIRTUAL TABLE INDEX ")?;
+    let (number, payload) = choice.split_once(':')?;
+    let digits = number.strip_prefix("0x").unwrap_or(number);
+    let is_number = !digits.is_empty() && digits.trim_start_matches('-').chars().all(|c| c.is_ascii_hexdigit());
+    is_number.then(|| (name, AccessPath::Virtual { number: number.to_owned(), payload: payload.to_owned() }, None))
+}
+
+fn keyed<'a>(rest: &'a str, word: &str, path: AccessPath) -> Option<Found<'a>> {
+    let (name, constraint) = rest.strip_suffix(')')?.rsplit_once(word)?;
+    looks_like_a_constraint(constraint).then(|| (name, path, Some(constraint.to_owned())))
+}
+
+fn automatic(rest: &str) -> Option<Found<'_>> {
+    for (word, partial) in
+        [(" USING AUTOMATIC COVERING INDEX", false), (" USING AUTOMATIC PARTIAL COVERING INDEX", true)]
+    {
+        let Some((name, tail)) = rest.rsplit_once(word) else { continue };
+        let path = AccessPath::Automatic { partial };
+        if tail.is_empty() {
+            return Some((name, path, None));
+        }
+        if let Some(constraint) = tail.strip_prefix(" (").and_then(|tail| tail.strip_suffix(')'))
+            && looks_like_a_constraint(constraint)
+        {
+            return Some((name, path, Some(constraint.to_owned())));
+        }
+    }
+    None
+}
+
+/// `x USING INDEX y (a=? AND b>?)`. If the line can be read in several ways, the one that names an existing index is right;
+/// among several of those, the one with the longest name of an index. With `only_known` the index has to exist.
+fn index<'a>(rest: &'a str, known: &[&str], only_known: bool) -> Option<Found<'a>> {
+    let mut best: Option<(Found<'a>, bool, usize)> = None;
+    for (word, covering) in [(" USING INDEX ", false), (" USING COVERING INDEX ", true)] {
+        for (at, _) in rest.match_indices(word) {
+            let (name, tail) = (&rest[..at], &rest[at + word.len()..]);
+            for (index, constraint) in index_and_constraint(tail) {
+                let exists = known.iter().any(|known| same_name(known, index));
+                if only_known && !exists {
+                    continue;
+                }
+                // Without the name of an existing index, SQLite appended what is furthest to the right.
+                let weight = if exists { index.len() } else { at };
+                let better = match &best {
+                    None => true,
+                    Some((_, other, than)) => (exists, weight) > (*other, *than),
+                };
+                if better {
+                    let path = AccessPath::Index { name: index.to_owned(), covering };
+                    best = Some(((name, path, constraint.map(str::to_owned)), exists, weight));
+                }
+            }
+        }
+    }
+    best.map(|(found, ..)| found)
+}
+
+/// Returns the ways to split `y (a=?)` into the name of an index and a constraint, the likeliest first.
+fn index_and_constraint(tail: &str) -> Vec<(&str, Option<&str>)> {
+    let mut ways = Vec::new();
+    if let Some(inner) = tail.strip_suffix(')') {
+        for (at, _) in inner.match_indices(" (") {
+            let constraint = &inner[at + 2..];
+            if looks_like_a_constraint(constraint) {
+                ways.push((&tail[..at], Some(constraint)));
+            }
+        }
+    }
+    ways.push((tail, None));
+    ways
+}
+
+/// `a=? AND (b,c)>(?,?)`, `ANY(a) AND b=?`.
+fn looks_like_a_constraint(text: &str) -> bool {
+    ["=?", ">?", "<?", ">(?", "<(?", "=(?"].iter().any(|sign| text.contains(sign)) || text.starts_with("ANY(")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hints, Row, nodes, step, tree};
+    use crate::plan::tree::{Access, AccessPath, Step, walk};
+
+    const NEW: Hints<'static> = Hints { indexes: &[], old: false };
+    const OLD: Hints<'static> = Hints { indexes: &[], old: true };
+
+    fn access(line: &str, hints: Hints<'_>) -> Access {
+        match step(line, hints) {
+            Step::Scan(access) | Step::Search(access) => access,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn check(line: &str, hints: Hints<'_>, name: &str, path: AccessPath, constraint: Option<&str>) {
+        let access = access(line, hints);
+        assert_eq!((access.name.as_str(), access.path, access.constraint.as_deref()), (name, path, constraint));
+    }
+
+    fn index(name: &str, covering: bool) -> AccessPath {
+        AccessPath::Index { name: name.to_owned(), covering }
+    }
+
+    #[test]
+    fn the_ways_to_a_row_are_told_apart() {
+        check("SCAN t", NEW, "t", AccessPath::Table, None);
+        check("SCAN main.t", NEW, "main.t", AccessPath::Table, None);
+        check("SCAN t USING INDEX i", NEW, "t", index("i", false), None);
+        check("SEARCH t USING COVERING INDEX i (a=? AND b>?)", NEW, "t", index("i", true), Some("a=? AND b>?"));
+        check("SEARCH t USING INDEX i (ANY(a) AND b=?)", NEW, "t", index("i", false), Some("ANY(a) AND b=?"));
+        check("SEARCH t USING INDEX i ((a,b)>(?,?))", NEW, "t", index("i", false), Some("(a,b)>(?,?)"));
+        check("SEARCH t USING INTEGER PRIMARY KEY (rowid=?)", NEW, "t", AccessPath::Rowid, Some("rowid=?"));
+        check("SEARCH t USING PRIMARY KEY (k=?)", NEW, "t", AccessPath::PrimaryKey, Some("k=?"));
+        check(
+            "SEARCH t USING AUTOMATIC COVERING INDEX (x=?)",
+            NEW,
+            "t",
+            AccessPath::Automatic { partial: false },
+            Some("x=?"),
+        );
+        let partial = AccessPath::Automatic { partial: true };
+        check("SEARCH t USING AUTOMATIC PARTIAL COVERING INDEX (x=?) LEFT-JOIN", NEW, "t", partial, Some("x=?"));
+        let path = AccessPath::Virtual { number: "0".to_owned(), payload: "M1".to_owned() };
+        check("SCAN f VIRTUAL TABLE INDEX 0:M1", NEW, "f", path, None);
+        let path = AccessPath::Virtual { number: "0xff".to_owned(), payload: String::new() };
+        check("SCAN f VIRTUAL TABLE INDEX 0xff:", NEW, "f", path, None);
+    }
+
+    #[test]
+    fn marks_behind_the_name_are_no_part_of_it() {
+        let found = access("SCAN t EXISTS", NEW);
+        assert_eq!((found.name.as_str(), found.exists), ("t", true));
+        let found = access("SEARCH t USING INDEX i (a=?) LEFT-JOIN", NEW);
+        assert_eq!((found.name.as_str(), found.left_join), ("t", true));
+    }
+
+    #[test]
+    fn the_words_before_3_36_are_known() {
+        let found = access("SCAN TABLE orders AS o", OLD);
+        assert_eq!((found.name.as_str(), found.alias.as_deref()), ("orders", Some("o")));
+        check("SEARCH TABLE t USING INDEX i (a=?)", OLD, "t", index("i", false), Some("a=?"));
+        check("SCAN SUBQUERY 1", OLD, "SUBQUERY 1", AccessPath::Table, None);
+        assert!(matches!(step("EXECUTE CORRELATED SCALAR SUBQUERY 2", OLD), Step::Subquery { correlated: true, .. }));
+        // Later the same words are a name.
+        check("SCAN TABLE t", NEW, "TABLE t", AccessPath::Table, None);
+    }
+
+    #[test]
+    fn names_that_look_like_words_are_read_by_the_indexes_that_exist() {
+        check("SCAN a USING INDEX b", Hints { indexes: &["c"], old: false }, "a", index("b", false), None);
+        let line = "SCAN t USING INDEX a USING INDEX b";
+        check(line, NEW, "t USING INDEX a", index("b", false), None);
+        check(line, Hints { indexes: &["a USING INDEX b"], old: false }, "t", index("a USING INDEX b", false), None);
+        let line = "SEARCH t USING INDEX i (x=?) (a=?)";
+        check(line, Hints { indexes: &["i (x=?)"], old: false }, "t", index("i (x=?)", false), Some("a=?"));
+        check("SCAN t (x) USING INDEX i (y)", NEW, "t (x)", index("i (y)", false), None);
+        check("SEARCH größe USING INDEX ü \"ö\" (ä=?)", NEW, "größe", index("ü \"ö\"", false), Some("ä=?"));
+    }
+
+    #[test]
+    fn other_lines_are_known_or_kept() {
+        assert_eq!(step("SCAN CONSTANT ROW", NEW), Step::ConstantRows(1));
+        assert_eq!(step("SCAN 3 CONSTANT ROWS", NEW), Step::ConstantRows(3));
+        assert_eq!(step("SCAN 12-ROW VALUES CLAUSE", NEW), Step::ConstantRows(12));
+        assert_eq!(
+            step("USE TEMP B-TREE FOR LAST TERM OF ORDER BY", NEW),
+            Step::TempBTree("LAST TERM OF ORDER BY".into())
+        );
+        assert_eq!(step("BLOOM FILTER ON t (a=?)", NEW), Step::BloomFilter(Some("t".into())));
+        assert_eq!(step("CREATE BLOOM FILTER", NEW), Step::BloomFilter(None));
+        assert_eq!(step("MERGE (UNION)", NEW), Step::Compound("MERGE (UNION)".into()));
+        assert_eq!(step("INDEX 2", NEW), Step::OrTerm(2));
+        assert_eq!(step("RIGHT-JOIN t", NEW), Step::RightJoin("t".into()));
+        let reused = Step::Subquery { kind: "LIST".into(), number: 3, correlated: false, reused: true };
+        assert_eq!(step("REUSE LIST SUBQUERY 3", NEW), reused);
+        for line in
+            ["", "X", "HASH JOIN a WITH b", "INDEX x", "SUBQUERY", "FANCY SUBQUERY 3", "USE A LADDER", "BLOOM x"]
+        {
+            assert_eq!(step(line, NEW), Step::Other(line.to_owned()));
+        }
+    }
+
+    #[test]
+    fn lines_hang_below_their_parents() {
+        let rows: Vec<Row> = [(2, 0, "a"), (5, 2, "b"), (7, 5, "c"), (9, 2, "d"), (11, 99, "e"), (12, 0, "f")]
+            .map(|(id, parent, detail)| Row { id, parent, detail: detail.to_owned() })
+            .to_vec();
+        let roots = tree(&rows, nodes(&rows, NEW));
+        let found: Vec<(usize, &str)> = walk(&roots).iter().map(|(depth, node)| (*depth, node.text.as_str())).collect();
+        assert_eq!(found, [(0, "a"), (1, "b"), (2, "c"), (1, "d"), (0, "e"), (0, "f")]);
+    }
+}
