@@ -123,6 +123,7 @@ mod macros;
 pub mod migrations;
 mod own;
 pub mod plan;
+mod power_cuts;
 mod progress;
 pub mod record;
 mod report;

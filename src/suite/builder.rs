@@ -7,7 +7,7 @@ use rusqlite::ToSql;
 
 use super::allowances::Allowance;
 use super::rows::fill::GivenValue;
-use super::subject::Subject;
+use super::subject::{PowerCuts, Subject};
 use crate::data::owned;
 use crate::db::Template;
 
@@ -33,9 +33,9 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// All tests over the history of this template.
-    pub fn new(template: &'static Template) -> Suite {
-        Suite { subject: Subject::new(template) }
+    /// Returns the suite over a template. `Suite::new` brings the power cuts.
+    pub(crate) fn with_power_cuts(template: &'static Template, power_cuts: Option<PowerCuts>) -> Suite {
+        Suite { subject: Subject::new(template, power_cuts) }
     }
 
     /// Runs only this test, and others named so.

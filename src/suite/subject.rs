@@ -1,8 +1,9 @@
 //! What the cases test: a template, what the user says about its history, and the databases of the history.
 
 use once_cell::sync::OnceCell;
+use rusqlite::Connection;
 
-use crate::db::Template;
+use crate::db::{Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::Migrations;
 use crate::suite::options::Options;
@@ -10,19 +11,26 @@ use crate::suite::versions::databases::VersionedDatabases;
 use crate::suite::versions::release_databases::{self, ReleaseDatabase};
 use crate::suite::versions::upgrade_run::{UpgradeRun, UpgradeStep};
 
+/// Cuts the power at each moment of a migration on this database. Returns an error if a cut leaves what no transaction has
+/// committed.
+pub(crate) type PowerCuts = fn(&TestDb, &dyn Fn(&mut Connection) -> Result<()>) -> Result<()>;
+
 /// A template and its history. The databases are built at first use, once for all cases.
 pub(crate) struct Subject {
     pub(crate) template: &'static Template,
     pub(crate) options: Options,
+    /// None if the build has no power cuts.
+    pub(crate) power_cuts: Option<PowerCuts>,
     databases: OnceCell<VersionedDatabases>,
     upgrade_run: OnceCell<UpgradeRun>,
     releases: OnceCell<Vec<ReleaseDatabase>>,
 }
 
 impl Subject {
-    pub(crate) fn new(template: &'static Template) -> Subject {
+    pub(crate) fn new(template: &'static Template, power_cuts: Option<PowerCuts>) -> Subject {
         Subject {
             template,
+            power_cuts,
             options: Options::default(),
             databases: OnceCell::new(),
             upgrade_run: OnceCell::new(),

@@ -23,7 +23,6 @@ const OPEN: &[&str] = &[
     "plan/advice",
     "schema",
     "sql",
-    "suite",
     "workload/growth",
 ];
 

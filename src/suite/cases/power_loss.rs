@@ -1,29 +1,28 @@
 //! Wherever the power is cut, SQLite recovers the version before the migration, or the one after it.
 
 use crate::check::{Finding, Findings};
-use crate::crash;
 use crate::error::Result;
-use crate::suite::subject::Subject;
+use crate::suite::subject::{PowerCuts, Subject};
 use crate::suite::versions::databases::VersionedDatabases;
 use crate::suite::versions::upgrade_run::UpgradeStep;
 
 /// Where a migration commits more than once, each of its transactions may stand alone here: that it stops between two is
 /// what `failure_leaves_the_previous_version` finds, and one accident is reported once.
 pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+    let Some(cut_power) = subject.power_cuts else { return Ok(Some(String::from("this build has no power cuts"))) };
     let mut found = Findings::default();
     for step in subject.upgrade_run(databases)?.steps.iter().filter(|step| step.after.is_some()) {
-        if let Some(finding) = power_loss(databases, step)? {
+        if let Some(finding) = power_loss(cut_power, databases, step)? {
             found.push(finding);
         }
     }
     found.try_assert_ok().map(|()| None)
 }
 
-fn power_loss(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Option<Finding>> {
+fn power_loss(cut_power: PowerCuts, databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Option<Finding>> {
     let migration = databases.migration(step.index);
     let db = databases.workshop.test_db(&step.before.image)?;
-    let explored = crash::test(&db, |connection| databases.migrate(connection, step.index));
-    let Err(error) = explored.each_transaction().may_change_nothing().every_moment().try_run() else {
+    let Err(error) = cut_power(&db, &|connection| databases.migrate(connection, step.index)) else {
         return Ok(None);
     };
     let what =

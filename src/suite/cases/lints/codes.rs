@@ -3,7 +3,7 @@
 #[cfg(doc)]
 use crate::check;
 #[cfg(doc)]
-use crate::suite::Suite;
+use crate::suite::builder::Suite;
 
 /// What `lints_clean` takes from [`check::lint`]: what is broken, not what could be better. A history that has shipped cannot
 /// be made better without rebuilding its tables.
