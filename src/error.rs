@@ -93,9 +93,9 @@ impl Error {
         }
     }
 
-    /// SQLite's refusal of `what` (a noun phrase: "opening the database").
+    /// An error of SQLite's. `what` is the infinitive of what failed, without `to`: "read the schema".
     pub(crate) fn sqlite(what: impl fmt::Display, error: rusqlite::Error) -> Self {
-        Error::new(ErrorKind::Sqlite, format!("SQLite refused {what}")).because_sqlite(error)
+        Error::new(ErrorKind::Sqlite, format!("cannot {what}")).because_sqlite(error)
     }
 
     /// An I/O error of `path`; `what` says what was tried ("cannot read the migration").

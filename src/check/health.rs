@@ -106,7 +106,7 @@ pub fn try_health(connection: &Connection) -> Result<Health> {
 fn ask<T: FromSql>(connection: &Connection, name: &str) -> Result<T> {
     let sql = format!("PRAGMA {name}");
     connection.query_row(&sql, [], |row| row.get(0)).map_err(|error| {
-        let error = Error::sqlite(format_args!("to tell its {name}"), error).sql(&sql);
+        let error = Error::sqlite(format_args!("read {name}"), error).sql(&sql);
         match connection.path().filter(|path| !path.is_empty()) {
             Some(path) => error.note(format!("the database is {path}")).path(Path::new(path)),
             None => error,

@@ -27,7 +27,7 @@ pub(super) enum Loss {
 
 impl Promise {
     pub(super) fn of(connection: &Connection) -> Result<Promise> {
-        Promise::read(connection).map_err(|error| Error::sqlite("to read a PRAGMA", error))
+        Promise::read(connection).map_err(|error| Error::sqlite("read a PRAGMA", error))
     }
 
     fn read(connection: &Connection) -> rusqlite::Result<Promise> {

@@ -42,7 +42,7 @@ pub(super) fn record(base: &Address, action: &mut Action<'_>) -> Result<Recordin
     explore::require_success(ErrorKind::Crash, &outcome, &connection, "power cut")?;
     // The profile decides what is promised. The action may still change whether locks show its commits.
     promise.locks_are_kept |= Promise::of(&connection)?.locks_are_kept;
-    connection.close().map_err(|(_, error)| Error::sqlite("to close the database", error))?;
+    connection.close().map_err(|(_, error)| Error::sqlite("close the database", error))?;
     copy.disk().gate().set(None);
     Ok(Recording { files, log: log.take(), start, promise })
 }

@@ -82,8 +82,10 @@ impl Script {
 
     /// Inserts all rows, in the transaction that is open.
     pub(crate) fn run(&self, connection: &Connection) -> Result<()> {
-        let refused =
-            |sql: &str, error| Error::sqlite(format!("{} made rows", self.rows.len()), error).sql(sql.trim_end());
+        let refused = |sql: &str, error| {
+            Error::sqlite(format!("insert {}", crate::report::count(self.rows.len() as u64, "row")), error)
+                .sql(sql.trim_end())
+        };
         if self.deferred {
             connection.execute_batch(DEFER).map_err(|error| refused(DEFER, error))?;
         }

@@ -80,7 +80,7 @@ fn sqlite() -> Result<&'static str> {
         }
         Ok(text)
     });
-    text.map(String::as_str).map_err(|error| Error::sqlite("to tell its version", error))
+    text.map(String::as_str).map_err(|error| Error::sqlite("read SQLite's version", error))
 }
 
 /// The entry under `key`; what `build` makes when there is none, which is an entry then.

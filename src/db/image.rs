@@ -34,7 +34,7 @@ impl Image {
         // Until something is written the file is empty, and page_size and its like are in no file to be copied.
         connection
             .execute_batch("BEGIN IMMEDIATE; PRAGMA user_version = 0; COMMIT")
-            .map_err(|error| Error::sqlite("to make the database", error))?;
+            .map_err(|error| Error::sqlite("create the database", error))?;
         build(&mut connection)?;
         Image::of(connection, &disk)
     }
@@ -56,7 +56,7 @@ impl Image {
     /// The image of a database on a disk in memory, of which `connection` is the last connection.
     pub(super) fn of(connection: Connection, disk: &Disk) -> Result<Image> {
         checkpoint(&connection)?;
-        connection.close().map_err(|(_, error)| Error::sqlite("to close a template", error))?;
+        connection.close().map_err(|(_, error)| Error::sqlite("close a template", error))?;
         Ok(Image { blocks: disk.read(MAIN).unwrap_or_default() })
     }
 
@@ -87,7 +87,7 @@ impl Image {
 pub(super) fn open(disk: &Disk, path: &Path, functions: Option<Functions>) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags_and_vfs(path, flags, disk.vfs_name())
-        .map_err(|error| Error::sqlite(format_args!("to open the database {}", path.display()), error))?;
+        .map_err(|error| Error::sqlite(format_args!("open the database {}", path.display()), error))?;
     if let Some(functions) = functions {
         functions(&connection).map_err(|error| {
             Error::new(crate::error::ErrorKind::Template, "the app's functions could not be registered")
@@ -105,7 +105,7 @@ pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
             0 => Ok(()),
             _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
         })
-        .map_err(|error| Error::sqlite("to checkpoint the database", error))
+        .map_err(|error| Error::sqlite("checkpoint the database", error))
 }
 
 /// Copies a database as it is committed, in one step. SQLite's own loop would wait for a lock without end.

@@ -125,7 +125,7 @@ fn folded(snapshot: &Arc<Disk>) -> Result<Image> {
     // Reading the schema rolls a hot journal back.
     connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-        .map_err(|error| Error::sqlite("to read the database", error))?;
+        .map_err(|error| Error::sqlite("read the database", error))?;
     Image::of(connection, &disk)
 }
 

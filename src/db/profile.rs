@@ -203,7 +203,7 @@ impl Pragma {
             // Some answer with the new value at once. A rowless answer says nothing yet.
             Ok(Some(answer)) => Some(answer),
             Ok(None) => ask(connection, &self.question())
-                .map_err(|error| Error::sqlite("to read a PRAGMA back", error).sql(&self.question()))?,
+                .map_err(|error| Error::sqlite("read a PRAGMA back", error).sql(&self.question()))?,
             Err(error) => {
                 return Err(Error::new(ErrorKind::Profile, format!("PRAGMA {} did not take", self.name))
                     .sql(&setting)

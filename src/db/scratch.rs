@@ -107,7 +107,7 @@ impl Scratch {
 
     /// The same database after its app has gone and come back.
     fn reopened(self) -> Result<Scratch> {
-        self.connection.close().map_err(|(_, error)| Error::sqlite("to close a database", error))?;
+        self.connection.close().map_err(|(_, error)| Error::sqlite("close a database", error))?;
         self.workshop.on(self.disk)
     }
 }

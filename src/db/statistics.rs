@@ -40,7 +40,7 @@ impl StatisticsFile {
         if rows.is_empty() {
             return Err(failed(format!("there is no row in the statistics: {}", self.name)));
         }
-        let refused = |error| Error::sqlite("the statistics", error).path(&self.path);
+        let refused = |error| Error::sqlite("load the statistics", error).path(&self.path);
         let stale = rows.stale(connection).map_err(refused)?;
         if !stale.is_empty() {
             return Err(failed(format!("the statistics do not fit the schema: {}", self.name))

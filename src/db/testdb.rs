@@ -175,7 +175,7 @@ impl TestDb {
     fn back_up(&self, path: &Path) -> Result<()> {
         let mut target = Connection::open(path)
             .and_then(|target| target.execute_batch("PRAGMA synchronous = OFF").map(|()| target))
-            .map_err(|error| Error::sqlite("to copy the database", error).path(path))?;
+            .map_err(|error| Error::sqlite("copy the database", error).path(path))?;
         self.back_up_to(&mut target)
     }
 
@@ -187,7 +187,7 @@ impl TestDb {
             source.busy_timeout(Duration::from_millis(patience.into()))?;
             image::back_up(&source, target)
         };
-        copy().map_err(|error| Error::sqlite("to copy the database", error).path(&self.path))
+        copy().map_err(|error| Error::sqlite("copy the database", error).path(&self.path))
     }
 
     /// What to open this database by, for code that takes a path. On disk it is the path of the file. In memory it is the

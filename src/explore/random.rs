@@ -18,7 +18,7 @@ impl SeededRandom {
     /// Takes over the functions of a connection. `whose` tells apart those that must not draw the same.
     pub(crate) fn on(connection: &Connection, whose: u64) -> Result<SeededRandom> {
         let random = SeededRandom { whose, draws: Arc::new(Mutex::new(SeededRandom::first(whose))) };
-        random.register(connection).map_err(|error| Error::sqlite("to register random()", error))?;
+        random.register(connection).map_err(|error| Error::sqlite("register random()", error))?;
         Ok(random)
     }
 

@@ -94,12 +94,12 @@ fn prepare(connection: &mut Connection, task: usize, remedy: Remedy) -> Result<(
         Remedy::Immediate => connection.set_transaction_behavior(TransactionBehavior::Immediate),
         Remedy::Timeout => connection
             .busy_timeout(Duration::from_secs(5))
-            .map_err(|error| Error::sqlite("to set a busy timeout", error))?,
+            .map_err(|error| Error::sqlite("set a busy timeout", error))?,
         Remedy::None | Remedy::OneTransaction => {}
     }
     connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-        .map_err(|error| Error::sqlite("to read the schema", error))
+        .map_err(|error| Error::sqlite("read the schema", error))
 }
 
 fn outcome_with(remedy: Remedy, action: &TaskAction, connection: &mut Connection) -> TaskOutcome {

@@ -60,15 +60,15 @@ impl Ledger {
                 self.check_versions(migrations)?;
                 let version: i64 = conn
                     .query_row("PRAGMA main.user_version", [], |row| row.get(0))
-                    .map_err(|error| Error::sqlite("reading user_version", error))?;
+                    .map_err(|error| Error::sqlite("read user_version", error))?;
                 match version {
                     0 => Ok(Known::UpTo(0)),
                     _ => check_known(migrations, version, "user_version").map(|()| Known::UpTo(version)),
                 }
             }
             Ledger::Table(table) => {
-                let versions = versions(conn, table)
-                    .map_err(|error| Error::sqlite(format!("reading the ledger {table}"), error))?;
+                let versions =
+                    versions(conn, table).map_err(|error| Error::sqlite(format!("read the ledger {table}"), error))?;
                 for &version in &versions {
                     check_known(migrations, version, &format!("the table {table}"))?;
                 }

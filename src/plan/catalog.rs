@@ -91,7 +91,7 @@ impl Catalog {
     pub(super) fn empty_copy(&self) -> Result<SchemaCopy> {
         let copy = self.copy_without_statistics()?;
         if !self.statistics.is_empty() {
-            self.statistics.load(&copy.connection).map_err(|error| Error::sqlite("the statistics", error))?;
+            self.statistics.load(&copy.connection).map_err(|error| Error::sqlite("load the statistics", error))?;
         }
         Ok(copy)
     }
@@ -119,7 +119,7 @@ impl Catalog {
              PRAGMA recursive_triggers = {recursive_triggers}; PRAGMA case_sensitive_like = {case_sensitive_like}; BEGIN"
         );
         let set = copy.connection.execute_batch(&settings);
-        set.map_err(|error| Error::sqlite("to set up an empty copy of the schema", error))?;
+        set.map_err(|error| Error::sqlite("set up an empty copy of the schema", error))?;
         Ok(copy)
     }
 
@@ -160,7 +160,7 @@ impl Catalog {
 
 /// Returns an empty copy of a connection's main database with its settings and statistics.
 pub(crate) fn empty_copy_of(connection: &Connection) -> Result<SchemaCopy> {
-    let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("to read the schema", error))?;
+    let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("read the schema", error))?;
     catalog.empty_copy()
 }
 

@@ -91,7 +91,7 @@ fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
     let refuse = |prefix: &str, error| refused::by_sqlite(sql, prefix.len(), error);
     let prefix = "EXPLAIN QUERY PLAN ";
     let rows = lines(connection, &format!("{prefix}{sql}"), query).map_err(|error| refuse(prefix, error))?;
-    let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("to read the schema", error).sql(sql))?;
+    let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("read the schema", error).sql(sql))?;
     let indexes = catalog.names("index");
     let mut nodes = parse::nodes(&rows, parse::Hints { indexes: &indexes, old: parse::is_old_sqlite() });
 

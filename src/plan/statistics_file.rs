@@ -60,7 +60,7 @@ pub fn write_statistics_with_samples(connection: &Connection, file: impl AsRef<P
 }
 
 fn read(connection: &Connection) -> Result<StatisticsRows> {
-    let rows = StatisticsRows::read(connection).map_err(|error| Error::sqlite("to read the statistics", error))?;
+    let rows = StatisticsRows::read(connection).map_err(|error| Error::sqlite("read the statistics", error))?;
     if rows.counts.is_empty() {
         return Err(Error::new(ErrorKind::Plan, "there are no statistics to write: sqlite_stat1 has no rows").help(
             "gather them first: run ANALYZE on a copy of production's database, or PRAGMA optimize in production",

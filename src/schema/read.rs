@@ -14,7 +14,7 @@ use crate::sql::Name;
 
 pub(super) fn schema(connection: &Connection) -> Result<Schema> {
     Reader::new(connection).and_then(|mut reader| reader.schema(connection)).map_err(|error| {
-        Error::sqlite("reading the schema", error).note("facts are read by PRAGMA table_list, of SQLite 3.37")
+        Error::sqlite("read the schema", error).note("facts are read by PRAGMA table_list, of SQLite 3.37")
     })
 }
 

@@ -43,7 +43,7 @@ impl SchemaCopy {
             connection.execute_batch("PRAGMA automatic_index = OFF; PRAGMA foreign_keys = OFF")?;
             Ok(connection)
         };
-        let connection = open().map_err(|error| Error::sqlite("a database in memory", error))?;
+        let connection = open().map_err(|error| Error::sqlite("open a database in memory", error))?;
         let mut copy = SchemaCopy { connection, missing: Vec::new(), quoted: Vec::new(), stubs: RefCell::default() };
         let is_virtual =
             |sql: &str| sql.as_bytes().get(..14).is_some_and(|s| s.eq_ignore_ascii_case(b"CREATE VIRTUAL"));
@@ -180,7 +180,7 @@ impl SchemaCopy {
 /// Returns what a database declares, without SQLite's own tables.
 pub(crate) fn declared(source: &Connection) -> Result<Vec<SchemaEntry>> {
     let _own = crate::own::statements();
-    let mut entries = entries(source).map_err(|error| Error::sqlite("to read sqlite_schema", error))?;
+    let mut entries = entries(source).map_err(|error| Error::sqlite("read sqlite_schema", error))?;
     entries.retain(|entry| entry.declaration().is_some());
     Ok(entries)
 }

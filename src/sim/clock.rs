@@ -154,7 +154,7 @@ impl fmt::Debug for Clock {
 fn parse(time: &str) -> Result<i64> {
     let julian: Option<f64> = Connection::open_in_memory()
         .and_then(|sqlite| sqlite.query_row("SELECT julianday(?1)", [time], |row| row.get(0)))
-        .map_err(|error| Error::sqlite("to read a time", error))?;
+        .map_err(|error| Error::sqlite("read a time", error))?;
     match julian {
         // SQLite would read a number alone as a Julian day, which is never what is meant.
         #[expect(clippy::cast_possible_truncation, reason = "SQLite's days end in the year 9999")]

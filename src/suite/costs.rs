@@ -114,7 +114,7 @@ impl Suite {
 /// Pages and steps of a migration, run statement by statement. One that refuses the rows has the costs up to there.
 fn measured(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<(u64, u64)> {
     let database = databases.open(&step.before.image)?;
-    let refused = |error| Error::sqlite("to measure a migration", error);
+    let refused = |error| Error::sqlite("measure a migration", error);
     // Whatever the profile has: what a transaction writes is counted in a WAL that nobody empties.
     database.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").map_err(refused)?;
     if databases.is_wrapped(step.index) {

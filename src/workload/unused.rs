@@ -70,7 +70,7 @@ pub fn unused_indexes<R>(queries: &Queries<R>) -> Result<UnusedIndexes> {
 }
 
 fn find(connection: &Connection, statements: &[String]) -> Result<UnusedIndexes> {
-    let read = |error| Error::sqlite("to read the schema", error);
+    let read = |error| Error::sqlite("read the schema", error);
     let bench = empty_copy_of(connection)?;
     let schema = Schema::read(&bench.connection)?;
     let (mut plans, mut found) = (Vec::new(), UnusedIndexes::default());

@@ -8,7 +8,7 @@ use crate::schema::entries::{SchemaEntry, entries};
 
 /// Returns the entries of the schema by kind and name.
 pub(crate) fn schema_entries(snapshot: &Snapshot<'_>) -> Result<BTreeMap<(String, String), SchemaEntry>> {
-    let entries = entries(snapshot.connection).map_err(|error| snapshot.refused("to read the schema", error))?;
+    let entries = entries(snapshot.connection).map_err(|error| snapshot.refused("read the schema", error))?;
     Ok(entries.into_iter().map(|entry| ((entry.kind.clone(), entry.name.clone()), entry)).collect())
 }
 
@@ -16,7 +16,7 @@ pub(crate) fn schema_entries(snapshot: &Snapshot<'_>) -> Result<BTreeMap<(String
 pub(crate) fn header_numbers(snapshot: &Snapshot<'_>) -> Result<[(&'static str, i64); 2]> {
     let read = |name: &str| -> Result<i64> {
         let number = snapshot.connection.query_row(&format!("PRAGMA main.{name}"), [], |row| row.get(0));
-        number.map_err(|error| snapshot.refused("to read the header", error))
+        number.map_err(|error| snapshot.refused("read the header", error))
     };
     let [user_version, application_id] = ["user_version", "application_id"];
     Ok([(user_version, read(user_version)?), (application_id, read(application_id)?)])

@@ -48,7 +48,7 @@ pub fn query_rows(connection: &Connection, query: &str) -> Result<QueryRows> {
     let [only] = statements[..] else {
         return Err(wrong(format!("one query is needed for rows, here are {}", statements.len())));
     };
-    let refused = |error| Error::new(ErrorKind::Sqlite, "SQLite refused the query").sql(query).because_sqlite(error);
+    let refused = |error| Error::new(ErrorKind::Sqlite, "cannot run the query").sql(query).because_sqlite(error);
     let mut statement = connection.prepare(only.text).map_err(refused)?;
     if statement.column_count() == 0 {
         return Err(wrong(String::from("the statement gives no rows")));

@@ -34,20 +34,20 @@ impl<'c> Snapshot<'c> {
             connection.query_row("SELECT count(*) FROM main.sqlite_schema", [], |_| Ok(()))?;
             connection.query_row("PRAGMA main.encoding", [], |row| row.get(0))
         };
-        let encoding = begin().map_err(|error| snapshot.refused("to read the database", error))?;
+        let encoding = begin().map_err(|error| snapshot.refused("read the database", error))?;
         if encoding == "UTF-8" {
             return Ok(snapshot);
         }
         connection
             .create_collation(BY_UTF8, |one, other| one.cmp(other))
-            .map_err(|error| snapshot.refused("a collation", error))?;
+            .map_err(|error| snapshot.refused("register a collation", error))?;
         snapshot.collation = BY_UTF8;
         Ok(snapshot)
     }
 
-    /// Returns SQLite's refusal, with the path of the database.
+    /// Returns SQLite's error, with the path of the database. `what` is an infinitive, as for `Error::sqlite`.
     pub(crate) fn refused(&self, what: impl std::fmt::Display, error: rusqlite::Error) -> Error {
-        let refusal = Error::new(ErrorKind::Sqlite, format!("SQLite refused {what}"));
+        let refusal = Error::new(ErrorKind::Sqlite, format!("cannot {what}"));
         let refusal = match self.connection.path() {
             Some(path) if !path.is_empty() => refusal.evidence("database", path).path(Path::new(path)),
             _ => refusal,

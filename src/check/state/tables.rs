@@ -73,13 +73,13 @@ impl Table {
 
     /// Returns SQLite's refusal to read this table.
     pub(crate) fn refused(&self, snapshot: &Snapshot<'_>, error: rusqlite::Error) -> Error {
-        snapshot.refused(format_args!("to read the table {}", self.name), error)
+        snapshot.refused(format_args!("read the table {}", self.name), error)
     }
 }
 
 /// Returns the tables of a set, in the order of their names.
 pub(crate) fn tables(snapshot: &Snapshot<'_>, set: TableSet) -> Result<Vec<Table>> {
-    read(snapshot.connection, set).map_err(|error| snapshot.refused("to list the tables", error))
+    read(snapshot.connection, set).map_err(|error| snapshot.refused("list the tables", error))
 }
 
 /// Returns `sqlite_sequence`, if there is one.
@@ -88,7 +88,7 @@ pub(crate) fn sequence(snapshot: &Snapshot<'_>) -> Result<Option<Table>> {
     let found: i64 = snapshot
         .connection
         .query_row(sql, [], |row| row.get(0))
-        .map_err(|error| snapshot.refused("to list the tables", error))?;
+        .map_err(|error| snapshot.refused("list the tables", error))?;
     let columns = ["name", "seq"].map(str::to_owned).to_vec();
     let name = String::from("sqlite_sequence");
     let table = Table { name, columns, key: Vec::new(), scans_in_order: false, rowid: None, key_may_be_null: false };

@@ -35,9 +35,9 @@ impl<'c> Evaluator<'c> {
         }
         let strict = if table.strict { " STRICT" } else { "" };
         let sql = format!("DROP TABLE IF EXISTS {NAME}; CREATE TABLE {NAME}({}){strict}", columns.join(", "));
-        connection
-            .execute_batch(&sql)
-            .map_err(|error| Error::sqlite(format!("a table like {} to try values on", table.name), error).sql(&sql))?;
+        connection.execute_batch(&sql).map_err(|error| {
+            Error::sqlite(format!("create a copy of {} to try values on", table.name), error).sql(&sql)
+        })?;
         Ok(Evaluator { connection, table: table.name.to_string() })
     }
 

@@ -20,7 +20,7 @@ impl<'c> Deferred<'c> {
         let before = connection
             .query_row(sql, [], |row| row.get(0))
             .and_then(|before| connection.execute_batch("PRAGMA defer_foreign_keys = ON").map(|()| before))
-            .map_err(|error| Error::sqlite("to defer foreign keys", error).sql(sql))?;
+            .map_err(|error| Error::sqlite("defer foreign keys", error).sql(sql))?;
         Ok(Deferred { connection, before })
     }
 }
@@ -47,7 +47,7 @@ pub(crate) struct Roomy<'c> {
 impl<'c> Roomy<'c> {
     pub(crate) fn of(connection: &'c Connection, rows: u64) -> Result<Option<Roomy<'c>>> {
         let sql = "PRAGMA main.cache_size";
-        let refused = |error| Error::sqlite("to ask for the size of the cache", error).sql(sql);
+        let refused = |error| Error::sqlite("read cache_size", error).sql(sql);
         let before: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(refused)?;
         // Below zero it is in KB, else in pages, of which few have more than 4 KB.
         let size = if before < 0 { -before } else { before.saturating_mul(4) };
@@ -76,7 +76,7 @@ pub(crate) fn check_references(connection: &Connection, table: &str) -> Result<(
     let broken = connection
         .prepare(&sql)
         .and_then(|mut check| check.query_map([], shown)?.take(5).collect::<rusqlite::Result<Vec<String>>>())
-        .map_err(|error| Error::sqlite("to check foreign keys", error).sql(&sql))?;
+        .map_err(|error| Error::sqlite("check foreign keys", error).sql(&sql))?;
     if broken.is_empty() { Ok(()) } else { Err(failure::broken(table, &broken)) }
 }
 

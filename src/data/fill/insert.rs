@@ -97,7 +97,7 @@ impl Filler<'_> {
         let mut statement = self
             .connection
             .prepare(&sql)
-            .map_err(|error| Error::sqlite(format!("to insert into {}", plan.name), error).sql(&sql))?;
+            .map_err(|error| Error::sqlite(format!("insert into {}", plan.name), error).sql(&sql))?;
         let names: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
         let mut draft = Draft {
             made: vec![ValueBuf::default(); names.len()],
@@ -163,7 +163,7 @@ impl Filler<'_> {
                 Err(error) => {
                     let code = error.sqlite_error().map_or(0, |error| error.extended_code & 0xff);
                     if NOT_ABOUT_ROWS.contains(&code) {
-                        return Err(Error::sqlite(format!("to insert into {}", plan.name), error));
+                        return Err(Error::sqlite(format!("insert into {}", plan.name), error));
                     }
                     Some(error)
                 }

@@ -300,7 +300,7 @@ fn run(
     drop(deferred);
     let after = finish::index_texts(schema, &plans);
     for sql in &after {
-        connection.execute_batch(sql).map_err(|error| Error::sqlite("to index texts", error).sql(sql))?;
+        connection.execute_batch(sql).map_err(|error| Error::sqlite("rebuild the full-text index", error).sql(sql))?;
     }
     let script = filler.script.take().map_or_else(Script::default, |rows| Script {
         tables: Arc::new(plans.iter().map(Plan::target).collect()),
@@ -328,7 +328,9 @@ pub(crate) fn within<T>(connection: &Connection, keep: bool, work: impl FnOnce()
     let _own = crate::own::statements();
     let own = connection.is_autocommit();
     let run = |sql: &str| {
-        connection.execute_batch(sql).map_err(|error| Error::sqlite("a transaction to fill tables in", error).sql(sql))
+        connection
+            .execute_batch(sql)
+            .map_err(|error| Error::sqlite("begin or end the transaction of a fill", error).sql(sql))
     };
     run(if own { "BEGIN IMMEDIATE" } else { "SAVEPOINT sqlitmus_fill" })?;
     let result = work().and_then(|done| {

@@ -460,7 +460,7 @@ pub(crate) fn first_number(connection: &Connection, table: &Table) -> Result<u64
     let sql = format!("SELECT coalesce({what}, 0) FROM main.{name}");
     let number: i64 = connection
         .query_row(&sql, [], |row| row.get(0))
-        .map_err(|error| Error::sqlite(format!("the rows of {}", table.name), error).sql(&sql))?;
+        .map_err(|error| Error::sqlite(format!("read the rows of {}", table.name), error).sql(&sql))?;
     Ok(u64::try_from(number).unwrap_or(0))
 }
 
@@ -476,7 +476,7 @@ fn first_rowid(connection: &Connection, table: &Table, start: u64) -> Result<i64
         let sql = "SELECT coalesce(max(seq), 0) FROM main.sqlite_sequence WHERE name = ?1 COLLATE NOCASE";
         let used: i64 = connection
             .query_row(sql, [&table.name], |row| row.get(0))
-            .map_err(|error| Error::sqlite("sqlite_sequence", error).sql(sql))?;
+            .map_err(|error| Error::sqlite("read sqlite_sequence", error).sql(sql))?;
         last = last.max(used);
     }
     Ok(last.saturating_add(1))

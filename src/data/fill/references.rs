@@ -203,5 +203,5 @@ pub(super) fn there(connection: &Connection, parent: &Table, columns: &[Name]) -
         }
         Ok(keys)
     };
-    read().map_err(|error| Error::sqlite(format!("the keys of {}", parent.name), error).sql(&sql))
+    read().map_err(|error| Error::sqlite(format!("read the keys of {}", parent.name), error).sql(&sql))
 }

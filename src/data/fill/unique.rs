@@ -489,6 +489,6 @@ fn taken(connection: &Connection, table: &Table, plan: &Plan, key: &UniqueKey) -
     let sql = format!("SELECT count(*) FROM main.{} WHERE true{conditions}", crate::sql::plain_name(&table.name));
     let count: i64 = connection
         .query_row(&sql, rusqlite::params_from_iter(values), |row| row.get(0))
-        .map_err(|error| Error::sqlite(format!("to count the rows of {}", table.name), error).sql(&sql))?;
+        .map_err(|error| Error::sqlite(format!("count the rows of {}", table.name), error).sql(&sql))?;
     Ok(count.cast_unsigned())
 }

@@ -75,7 +75,7 @@ impl Ground {
     fn of(template: &Template) -> Result<Ground> {
         let database = template.try_in_memory()?.unchecked().committed()?;
         let sql = "PRAGMA foreign_keys = ON";
-        database.execute_batch(sql).map_err(|error| Error::sqlite("to switch foreign keys on", error).sql(sql))?;
+        database.execute_batch(sql).map_err(|error| Error::sqlite("turn foreign keys on", error).sql(sql))?;
         let schema = Schema::read(&database)?;
         let late = schema.tables.iter().flat_map(|table| &table.foreign_keys).any(|key| key.deferred);
         Ok(Ground { database: Mutex::new(database), schema, targets: Vec::new(), late })
@@ -130,7 +130,7 @@ impl Ground {
             let broken = script.tables.iter().try_fold(false, |broken, table| {
                 let sql = format!("PRAGMA main.foreign_key_check({})", plain_name(&table.name));
                 let here = database.prepare(&sql).and_then(|mut check| check.exists([]));
-                here.map(|here| broken || here).map_err(|error| Error::sqlite("to check foreign keys", error).sql(&sql))
+                here.map(|here| broken || here).map_err(|error| Error::sqlite("check foreign keys", error).sql(&sql))
             });
             broken.map(|broken| !broken)
         });

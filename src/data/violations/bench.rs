@@ -56,7 +56,7 @@ impl<'c> Bench<'c> {
             columns.push(text);
         }
         let sql = format!("DROP TABLE IF EXISTS {ROW}; CREATE TABLE {ROW}({})", columns.join(", "));
-        let refused = |error| Error::sqlite(format!("a table like {} to try rows on", table.name), error).sql(&sql);
+        let refused = |error| Error::sqlite(format!("create a copy of {} to try rows on", table.name), error).sql(&sql);
         connection.execute_batch(&sql).map_err(refused)?;
         let names: Vec<String> = target.columns.iter().map(|name| quote_identifier(name)).collect();
         let put = if names.is_empty() {
@@ -109,9 +109,8 @@ impl<'c> Bench<'c> {
 /// What SQLite makes of a row at COMMIT, on a copy that is thrown away.
 pub(super) fn insert_and_commit(copy: &Connection, target: &Target, values: &[ValueBuf]) -> Result<Outcome> {
     let sql = insert(target);
-    let mut statement = copy
-        .prepare(&sql)
-        .map_err(|error| Error::sqlite(format!("to insert into {}", target.name), error).sql(&sql))?;
+    let mut statement =
+        copy.prepare(&sql).map_err(|error| Error::sqlite(format!("insert into {}", target.name), error).sql(&sql))?;
     Ok(attempt(copy, &mut statement, &[], values, true))
 }
 

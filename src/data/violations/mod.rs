@@ -413,7 +413,7 @@ fn taken_out(db: &Connection, schema: &Schema, table: &Table) -> Result<Option<(
         db.execute_batch(if on { "PRAGMA foreign_keys = ON" } else { "PRAGMA foreign_keys = OFF" })?;
         deleted
     };
-    let deleted = delete().map_err(|error| Error::sqlite("to take a row out of its table", error).sql(&sql))?;
+    let deleted = delete().map_err(|error| Error::sqlite("delete a row from its table", error).sql(&sql))?;
     Ok((deleted > 0).then_some((target, vec![row])))
 }
 
@@ -435,5 +435,5 @@ fn existing(connection: &Connection, target: &Target) -> Result<Vec<Vec<ValueBuf
         })?;
         rows.collect()
     };
-    read().map_err(|error| Error::sqlite(format!("the rows of {}", target.name), error).sql(&sql))
+    read().map_err(|error| Error::sqlite(format!("read the rows of {}", target.name), error).sql(&sql))
 }

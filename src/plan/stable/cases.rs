@@ -17,7 +17,7 @@ pub(super) struct StatisticsCase {
 /// Returns the statistics under which a statement is planned.
 pub(super) fn cases(catalog: &Catalog, sql: &str) -> Result<Vec<StatisticsCase>> {
     let copy = catalog.empty_copy_for(sql)?;
-    let counted = counted::read(&copy.connection).map_err(|error| Error::sqlite("to read the schema", error))?;
+    let counted = counted::read(&copy.connection).map_err(|error| Error::sqlite("read the schema", error))?;
     let base = try_explain(&copy.connection, sql)?;
     let without = StatisticsCase { name: "without statistics".to_owned(), rows: StatisticsRows::default() };
     let mut cases = Cases { counted, found: vec![without] };

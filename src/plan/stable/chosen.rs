@@ -23,7 +23,7 @@ pub(super) fn plans(catalog: &Catalog, sql: &str, cases: &[StatisticsCase]) -> R
         // SQLite remembers the size of a table of which it is told nothing new, so the case without statistics comes first
         // and loads nothing.
         if !case.rows.is_empty() {
-            case.rows.load(&copy.connection).map_err(|error| Error::sqlite("the statistics", error))?;
+            case.rows.load(&copy.connection).map_err(|error| Error::sqlite("load the statistics", error))?;
         }
         let plan = try_explain(&copy.connection, sql)?;
         let searches = searches(&plan);

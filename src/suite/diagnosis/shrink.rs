@@ -37,7 +37,7 @@ pub(crate) fn smallest_data(
     for table in &tables {
         shrinker.simplify_values(table)?;
     }
-    inserts(&shrinker.database, &schema).map_err(|error| Error::sqlite("to read the rows", error))
+    inserts(&shrinker.database, &schema).map_err(|error| Error::sqlite("read the rows", error))
 }
 
 struct Shrinker<'a> {
@@ -106,7 +106,7 @@ impl Shrinker<'_> {
 }
 
 fn refused(error: rusqlite::Error) -> Error {
-    Error::sqlite("to take rows away", error)
+    Error::sqlite("delete rows", error)
 }
 
 fn dangling(connection: &Connection) -> i64 {

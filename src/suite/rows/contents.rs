@@ -62,7 +62,7 @@ impl Contents {
             tables.push(Table { name: Name::from(table.name), columns, key: table.key, rows });
         }
         let sequence = match check::sequence(&snapshot)? {
-            Some(_) => sequence(connection).map_err(|error| Error::sqlite("to read sqlite_sequence", error))?,
+            Some(_) => sequence(connection).map_err(|error| Error::sqlite("read sqlite_sequence", error))?,
             None => BTreeMap::new(),
         };
         Ok(Contents { tables, sequence })

@@ -41,7 +41,7 @@ fn read(databases: &VersionedDatabases, file: &Path) -> Result<ReleaseDatabase> 
             // A dump has its tables in any order.
             database
                 .execute_batch(&format!("PRAGMA foreign_keys = OFF; {script}"))
-                .map_err(|error| Error::sqlite(format_args!("the dump {}", file.display()), error).path(file))?;
+                .map_err(|error| Error::sqlite(format_args!("load the dump {}", file.display()), error).path(file))?;
             let image = database.image()?;
             databases.open(&image)?
         }

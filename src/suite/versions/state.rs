@@ -45,7 +45,7 @@ impl SchemaText {
         let sql = "SELECT ifnull(group_concat(quote(type) || quote(name) || quote(tbl_name) || quote(sql)), '')
                    FROM main.sqlite_schema";
         let text = connection.query_row(sql, [], |row| row.get::<_, String>(0));
-        text.map(|text| SchemaText(text.into())).map_err(|error| Error::sqlite("to read the schema", error))
+        text.map(|text| SchemaText(text.into())).map_err(|error| Error::sqlite("read the schema", error))
     }
 }
 
@@ -61,7 +61,7 @@ impl Summary {
     pub(crate) fn of(connection: &Connection) -> Result<Summary> {
         let user_version = connection
             .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(|error| Error::sqlite("to read user_version", error))?;
+            .map_err(|error| Error::sqlite("read user_version", error))?;
         Ok(Summary { schema: Schema::read(connection)?, digest: try_digest(connection)?, user_version })
     }
 

@@ -214,7 +214,7 @@ fn measure(
             return Err(failed(format!("the fill for n = {size} left a transaction open"))
                 .help("commit it: the query runs on a connection of its own"));
         }
-        let tables = count_table_rows(&db).map_err(|error| Error::sqlite("to count the rows", error))?;
+        let tables = count_table_rows(&db).map_err(|error| Error::sqlite("count the rows", error))?;
         let rows = tables.values().sum();
         if let Some((smaller, fewer)) = before
             && rows <= fewer

@@ -233,6 +233,6 @@ fn a_database_that_cannot_be_written_is_not_put_down_to_the_rows() {
     Connection::open(&path).unwrap().execute_batch(USERS).unwrap();
     let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let said = refused(&connection, &Fill::seed(7).rows("users", 5));
-    assert!(said.starts_with("SQLite refused to insert into users\n\n  SQLite says:\n    attempt to write"), "{said}");
+    assert!(said.starts_with("cannot insert into users\n\n  SQLite says:\n    attempt to write"), "{said}");
     assert!(!said.contains("help:"), "{said}");
 }

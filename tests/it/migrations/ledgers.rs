@@ -218,7 +218,7 @@ fn a_table_that_is_no_ledger() {
         &error,
         ErrorKind::Sqlite,
         "no folder".as_ref(),
-        "SQLite refused reading the ledger _migrations\n\
+        "cannot read the ledger _migrations\n\
          \n  SQLite says:\n    no such column: id (code 1)",
     );
     let error = history(Ledger::Table("sqlite_ledger")).apply(&mut conn).unwrap_err();

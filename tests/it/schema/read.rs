@@ -557,7 +557,7 @@ fn a_file_that_is_no_database_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "this is no database. ".repeat(100)).unwrap();
     let error = Schema::read(&Connection::open(file.path()).unwrap()).unwrap_err();
-    assert_eq!(error.headline(), "SQLite refused reading the schema");
+    assert_eq!(error.headline(), "cannot read the schema");
     assert_eq!(error.sqlite_code(), Some(26));
 }
 

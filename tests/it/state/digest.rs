@@ -69,6 +69,6 @@ fn a_table_that_cannot_be_read_is_an_error_that_names_it() {
     app.execute_batch("CREATE TABLE t(x, y AS (of_the_app(x))); INSERT INTO t VALUES (1)").unwrap();
     let without = sqlitmus::rusqlite::Connection::open(&path).unwrap();
     let error = try_digest(&without).unwrap_err();
-    assert_eq!(error.headline(), "SQLite refused to read the table t");
+    assert_eq!(error.headline(), "cannot read the table t");
     assert!(error.to_string().contains("of_the_app"), "{error}");
 }

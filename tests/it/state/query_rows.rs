@@ -101,6 +101,6 @@ fn what_is_no_query_is_refused() {
         refused("INSERT INTO t VALUES (1) RETURNING x"),
         check("the statement writes, and looking at rows must not")
     );
-    assert_eq!(refused("SELECT nothing FROM t"), (ErrorKind::Sqlite, String::from("SQLite refused the query"), true));
-    assert_eq!(refused("SELECT ?1"), (ErrorKind::Sqlite, String::from("SQLite refused the query"), true));
+    assert_eq!(refused("SELECT nothing FROM t"), (ErrorKind::Sqlite, String::from("cannot run the query"), true));
+    assert_eq!(refused("SELECT ?1"), (ErrorKind::Sqlite, String::from("cannot run the query"), true));
 }

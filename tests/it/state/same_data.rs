@@ -496,7 +496,7 @@ fn a_file_that_is_no_database_is_an_error_with_its_path() {
         assert_eq!(
             error.to_string(),
             format!(
-                "SQLite refused to read the database\n\n  database:\n    {}\n\
+                "cannot read the database\n\n  database:\n    {}\n\
                  \n  SQLite says:\n    file is not a database (code 26: {})",
                 path.display(),
                 // Each rusqlite has its own words for it.
@@ -522,9 +522,9 @@ fn a_page_that_is_damaged_is_an_error_and_not_a_difference() {
     let damaged = Connection::open(&path).unwrap();
     let error = try_digest(&damaged).unwrap_err();
     assert_eq!((error.sqlite_code().map(|code| code & 0xff), error.file()), (Some(11), Some(path.as_path())));
-    assert_eq!(error.headline(), "SQLite refused to read the table t");
+    assert_eq!(error.headline(), "cannot read the table t");
     let fine = db("CREATE TABLE t(id INTEGER PRIMARY KEY, x)");
-    assert_eq!(try_assert_same_data(&damaged, &fine).unwrap_err().headline(), "SQLite refused to read the table t");
+    assert_eq!(try_assert_same_data(&damaged, &fine).unwrap_err().headline(), "cannot read the table t");
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn a_query_that_is_refused_panics_with_the_report() {
     let db = db(SCHEMA);
     let text = |panic: Box<dyn std::any::Any + Send>| panic.downcast_ref::<String>().unwrap().clone();
     let panic = catch_unwind(AssertUnwindSafe(|| assert_rows_snapshot!(db, "SELECT x FROM orders", @""))).unwrap_err();
-    assert!(text(panic).starts_with("SQLite refused the query\n\n  sql:\n    SELECT x FROM orders\n"));
+    assert!(text(panic).starts_with("cannot run the query\n\n  sql:\n    SELECT x FROM orders\n"));
     let panic = catch_unwind(AssertUnwindSafe(|| assert_rows_snapshot!(db, OPEN, { "x" => "[x]" }, @""))).unwrap_err();
     assert_eq!(text(panic), "no column to redact: x\n\n  columns of the query:\n    id, status");
 }
