@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::suite::Suite;
 
 impl Suite {
-    /// All tests over the history of this template.
+    /// Returns a suite of all tests over the history of this template.
     pub fn new(template: &'static Template) -> Suite {
         Suite::with_power_cuts(template, Some(cut_power))
     }

@@ -1,4 +1,4 @@
-//! What a migration costs on a small and on a large database: whatever grows with the rows rewrites a table.
+//! The costs of a migration on a small and on a large database: costs that grow with the rows come from rewriting a table.
 
 use std::fmt;
 
@@ -10,10 +10,11 @@ use super::versions::databases::VersionedDatabases;
 use super::versions::upgrade_run::{UpgradeRun, UpgradeStep};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Rows in every table: few, and enough that a rewrite of a table stands out.
+/// The numbers of rows per table: few, and enough that a rewritten table stands out.
 const ROWS: [u64; 2] = [10, 1_000];
 
-/// What each migration writes. `Display` is a table for a review:
+/// The costs of each migration. `Display` is a table for a review.
+///
 ///
 /// ```
 /// use sqlitmus::Template;
@@ -34,11 +35,11 @@ pub struct Costs {
     costs: Vec<Cost>,
 }
 
-/// What a migration writes.
+/// The costs of one migration.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Cost {
-    /// The name of its file.
+    /// The name of the migration's file.
     pub migration: String,
     /// Pages written at 10 and at 1,000 rows in every table.
     pub pages: [u64; 2],
@@ -47,15 +48,15 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Whether it writes more where there are more rows: a large table keeps every writer waiting for as long as that
-    /// takes. (A statement that only reads them, such as one that looks for NULLs, takes steps, and does not count.)
+    /// Returns true if the migration writes more pages where there are more rows. On a large table, every other writer waits
+    /// that long. A statement that only reads rows, such as one that looks for NULLs, takes steps but does not count.
     pub fn grows(&self) -> bool {
         self.pages[1] >= self.pages[0] * 2 && self.pages[1] > self.pages[0] + 4
     }
 }
 
 impl Costs {
-    /// The migrations in their order.
+    /// Iterates over the migrations in their order.
     pub fn iter(&self) -> std::slice::Iter<'_, Cost> {
         self.costs.iter()
     }
@@ -84,7 +85,7 @@ impl fmt::Display for Costs {
 }
 
 impl Suite {
-    /// What each migration writes where every table has 10 rows, and where it has 1,000.
+    /// Measures the costs of each migration with 10 rows in every table, and with 1,000.
     ///
     /// # Errors
     /// When there is no history, or a migration fails on an empty database.
@@ -111,11 +112,11 @@ impl Suite {
     }
 }
 
-/// Pages and steps of a migration, run statement by statement. One that refuses the rows has the costs up to there.
+/// Returns the pages and steps of a migration, run statement by statement. If it refuses the rows, they count up to there.
 fn measured(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<(u64, u64)> {
     let database = databases.open(&step.before.image)?;
     let refused = |error| Error::sqlite("measure a migration", error);
-    // Whatever the profile has: what a transaction writes is counted in a WAL that nobody empties.
+    // Whatever the profile sets, the pages of a transaction are counted in a WAL that is never checkpointed.
     database.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").map_err(refused)?;
     if databases.is_wrapped(step.index) {
         database.execute_batch("BEGIN").map_err(refused)?;

@@ -1,19 +1,21 @@
 //! The suite as `#[test]`s.
 
-/// Makes a `#[test]` of each test of [`suite`](crate::suite), in the module in which it stands: they show by name in
-/// `cargo test` and run in parallel. The second argument says what is to be said about the history.
+/// Generates a `#[test]` for each test of [`suite`](crate::suite) in the current module, so that `cargo test` shows them by
+/// name and runs them in parallel. The second argument sets the options.
 ///
 /// ```
 /// use sqlitmus::Template;
 ///
 /// static APP: Template = Template::new("fixtures/formats/sqlx");
 ///
-/// sqlitmus::migration_suite!(APP, |suite| suite.skip("down_undoes_up", "downs are for developers only"));
+/// sqlitmus::migration_suite!(APP, |suite| {
+///     suite.skip("down_undoes_up", "downs are for developers only")
+/// });
 /// # fn main() {}
 /// ```
 ///
 /// `schema_is_as_reviewed` compares the schema with a snapshot beside the test, as
-/// [`assert_schema_snapshot!`](crate::assert_schema_snapshot) does: `cargo insta accept` takes the first one.
+/// [`assert_schema_snapshot!`](crate::assert_schema_snapshot) does. `cargo insta accept` accepts the first one.
 #[macro_export]
 macro_rules! migration_suite {
     ($template:expr $(,)?) => {
@@ -22,7 +24,7 @@ macro_rules! migration_suite {
     ($template:expr, $options:expr $(,)?) => {
         #[doc(hidden)]
         fn __migration_suite() -> &'static $crate::suite::Suite {
-            // Items of a macro hide the caller's of the same name, and `SUITE` is a likely one for a template.
+            // An item of a macro hides the caller's item of the same name, and `SUITE` is a likely name for a template.
             static __MIGRATION_SUITE: $crate::suite::__private::OnceCell<$crate::suite::Suite> =
                 $crate::suite::__private::OnceCell::new();
             __MIGRATION_SUITE.get_or_init(|| $crate::suite::__private::with($crate::suite::Suite::new(&$template), $options))
@@ -84,20 +86,20 @@ macro_rules! __reviewed_schema {
     };
 }
 
-/// What the macro expands to. Not for use by hand.
+/// Support for the macro. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
     use crate::suite::builder::Suite;
 
     pub use once_cell::sync::OnceCell;
 
-    /// So that the type of the closure's argument is known.
+    /// Fixes the type of the closure's argument.
     pub fn with(suite: Suite, options: impl FnOnce(Suite) -> Suite) -> Suite {
         options(suite)
     }
 
     #[track_caller]
-    #[expect(clippy::print_stderr, reason = "a test that was skipped looks like one that passed, but for this line")]
+    #[expect(clippy::print_stderr, reason = "without this line, a skipped test looks like one that passed")]
     pub fn check(suite: &Suite, test: &str) {
         match suite.try_test(test) {
             Ok(None) => {}
@@ -106,7 +108,7 @@ pub mod __private {
         }
     }
 
-    /// The schema to be compared with the snapshot; nothing where that is not wanted.
+    /// Returns the schema to compare with the snapshot, or nothing if the test is skipped.
     #[cfg(feature = "snapshots")]
     #[track_caller]
     pub fn reviewed(suite: &Suite) -> Option<String> {

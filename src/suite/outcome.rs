@@ -1,53 +1,53 @@
-//! What came out of the tests.
+//! The results of the tests.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What came out of one test.
+/// The outcome of one test.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Nothing is wrong.
+    /// It found nothing wrong.
     Passed,
-    /// It did not run, or found nothing in the part of the history that applies: the reason.
+    /// It did not run, or could check only the part of the history that applies. The text is the reason.
     Skipped(String),
-    /// Something is wrong.
+    /// It found something wrong.
     Failed(Error),
 }
 
-/// A test and what came out of it.
+/// A test and its outcome.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TestResult {
-    /// Its name.
+    /// The name of the test.
     pub name: &'static str,
-    /// What came out of it.
+    /// The outcome of the test.
     pub outcome: Outcome,
-    /// How long it took. The first test that needs data makes it for all of them.
+    /// The time that it took. The first test that needs databases builds them for all tests.
     pub took: Duration,
 }
 
-/// What came out of all tests. `Display` is a table.
+/// The results of all tests. `Display` is a table.
 #[derive(Debug)]
-#[must_use = "a report says nothing unless it is looked at"]
+#[must_use = "a report does not panic by itself"]
 pub struct Report {
     results: Vec<TestResult>,
 }
 
 impl Report {
-    /// The tests, in the order in which they ran.
+    /// Iterates over the results, in the order in which the tests ran.
     pub fn iter(&self) -> std::slice::Iter<'_, TestResult> {
         self.results.iter()
     }
 
-    /// How many passed.
+    /// Returns the number of tests that passed.
     pub fn passed(&self) -> usize {
         self.results.iter().filter(|result| matches!(result.outcome, Outcome::Passed)).count()
     }
 
-    /// The errors of those that failed.
+    /// Iterates over the names and errors of the tests that failed.
     pub fn failures(&self) -> impl Iterator<Item = (&'static str, &Error)> {
         self.results.iter().filter_map(|result| match &result.outcome {
             Outcome::Failed(error) => Some((result.name, error)),

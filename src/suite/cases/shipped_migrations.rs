@@ -32,7 +32,7 @@ pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result
         Some(folder) => Some(env::package_dir().join(folder)),
         None => subject.template.folder(),
     };
-    // What is compiled in has no place beside which the file could lie.
+    // Embedded migrations have no folder beside which the file could be.
     let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
         return Ok(Some(String::from("the migrations are not in a folder")));
     };
@@ -64,7 +64,7 @@ pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result
     )))
 }
 
-/// `migrations.lock` beside `migrations`.
+/// Returns the path of `migrations.lock` beside `migrations`.
 fn lock_of(folder: &Path) -> PathBuf {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(".lock");
@@ -72,15 +72,15 @@ fn lock_of(folder: &Path) -> PathBuf {
 }
 
 fn frozen(history: &Migrations, migration: &Migration) -> Frozen {
-    // Git may turn line ends into those of the system.
+    // Git may convert line ends to those of the system.
     let mut text = migration.sql().replace("\r\n", "\n");
     if let Some(down) = migration.down_sql() {
         text.push_str("\n-- down\n");
         text.push_str(&down.replace("\r\n", "\n"));
     }
-    // What does not stand in the SQL: that the runner leaves out its transaction.
-    let is_said_elsewhere = matches!(history.format(), Format::Diesel | Format::Goose | Format::Dbmate);
-    if is_said_elsewhere && !history.is_wrapped(migration) {
+    // These formats tell the runner outside the SQL to leave out its transaction.
+    let is_outside_sql = matches!(history.format(), Format::Diesel | Format::Goose | Format::Dbmate);
+    if is_outside_sql && !history.is_wrapped(migration) {
         text.push_str("\n-- no transaction\n");
     }
     let hash = format!("{:016x}", xxh64(text.trim_end().as_bytes(), 0));
@@ -116,7 +116,7 @@ fn write(lock: &Path, files: &[Frozen]) -> Result<()> {
     std::fs::write(lock, text).map_err(|error| Error::io("cannot write the frozen migrations", lock, error))
 }
 
-/// What was shipped is a prefix of what is there.
+/// Returns an error unless the shipped migrations are the first ones of the files, unchanged.
 fn compare(lock: &Path, shipped: &[Frozen], files: &[Frozen]) -> Result<()> {
     for (place, old) in shipped.iter().enumerate() {
         let here = files.iter().find(|file| file.version == old.version);
@@ -132,7 +132,7 @@ fn compare(lock: &Path, shipped: &[Frozen], files: &[Frozen]) -> Result<()> {
             _ => continue,
         };
         let line = |frozen: &Frozen| format!("{} {} {}", frozen.version, frozen.hash, frozen.name);
-        // Whoever pastes it is not in the folder.
+        // The command is pasted outside the folder.
         let folder = lock.with_extension("");
         let mut diff = format!("- {}", line(old));
         if let Some(now) = now {

@@ -5,8 +5,8 @@ use crate::check;
 #[cfg(doc)]
 use crate::suite::builder::Suite;
 
-/// What `lints_clean` takes from [`check::lint`]: what is broken, not what could be better. A history that has shipped cannot
-/// be made better without rebuilding its tables.
+/// The findings of [`check::lint`] that `lints_clean` reports: broken objects, not schemas that could be better. A shipped
+/// history cannot be improved without rebuilding its tables.
 pub(crate) const BROKEN: [&str; 5] =
     ["fk-parent-missing", "fk-parent-not-unique", "dangling-view", "dangling-trigger", "double-quoted-string"];
 
@@ -25,30 +25,30 @@ pub(crate) const FOUND: [&str; 11] = [
     BROKEN[4],
 ];
 
-/// The codes of a migration's findings, by the test that finds them.
+/// The codes of the findings, and the tests that find them.
 ///
 /// | code | test | what |
 /// | --- | --- | --- |
 /// | `gap` | `history_is_linear` | a number is missing |
-/// | `not-filled` | `every_version_upgrades_with_data` | a table stays empty |
-/// | `fails-on-data` | `every_version_upgrades_with_data` | rows that the version before accepts make the migration fail |
-/// | `rebuild-fires-fk-actions` | `every_row_survives` | DROP TABLE of a parent deletes or empties what refers to it |
-/// | `undeclared-loss` | `every_row_survives` | rows or values are gone or others |
+/// | `not-filled` | `every_version_upgrades_with_data` | a table could not be filled |
+/// | `fails-on-data` | `every_version_upgrades_with_data` | the migration fails on rows that the version before it accepts |
+/// | `rebuild-fires-fk-actions` | `every_row_survives` | DROP TABLE of a parent deletes the rows that refer to it, or sets their references to NULL |
+/// | `undeclared-loss` | `every_row_survives` | rows or values are lost or changed |
 /// | `values-moved` | `every_row_survives` | values of one column are in another |
-/// | `destructive` | `every_row_survives` | a table, a column or rows are dropped |
-/// | `irreversible-down` | `down_undoes_up` | a down script fails, or leaves another schema |
-/// | `nested-transaction` | `applies_to_an_empty_database` | BEGIN or COMMIT in a migration that its runner has begun a transaction for |
-/// | `nested-transaction` | `failure_leaves_the_previous_version` | a COMMIT in the middle, so that a failure leaves what stands before it |
-/// | `half-applied` | `failure_leaves_the_previous_version` | a failure leaves a part of the migration |
-/// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | an index, trigger, key or constraint, the DEFAULT of a column, or the AUTOINCREMENT of a table is gone after a rebuild |
-/// | `fk-dropped` | `lints_clean` | a foreign key, or what it does on DELETE or UPDATE, is gone after a rebuild |
+/// | `destructive` | `every_row_survives` | a table, a column or all rows are dropped |
+/// | `irreversible-down` | `down_undoes_up` | a down script fails, or does not restore the schema |
+/// | `nested-transaction` | `applies_to_an_empty_database` | BEGIN or COMMIT in a migration that its runner wraps in a transaction |
+/// | `nested-transaction` | `failure_leaves_the_previous_version` | a COMMIT in the middle, so that a failure leaves the changes before it |
+/// | `half-applied` | `failure_leaves_the_previous_version` | a failure leaves some of the changes |
+/// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | a rebuild loses an index, a trigger, a key, a constraint, a DEFAULT, or the AUTOINCREMENT of a table |
+/// | `fk-dropped` | `lints_clean` | a rebuild loses a foreign key, or its ON DELETE or ON UPDATE action |
 /// | `pragma-noop-in-transaction` | `lints_clean` | `PRAGMA foreign_keys` where SQLite ignores it |
-/// | `dangling-view` | `lints_clean` | a view names what is gone |
-/// | `rename-breaks-old-code` | `lints_clean`, with [`Suite::old_code_runs`] | a table or column that the running app knows by another name |
-/// | `backfill-with-ddl` | `lints_clean`, with [`Suite::old_code_runs`] | all rows are written while the schema is locked |
-/// | `needs-sqlite` | `lints_clean`, with [`Suite::lowest_sqlite`] | SQL that the oldest SQLite does not know |
+/// | `dangling-view` | `lints_clean` | a view names a table or column that is gone |
+/// | `rename-breaks-old-code` | `lints_clean`, with [`Suite::old_code_runs`] | a table or column is renamed under the running app |
+/// | `backfill-with-ddl` | `lints_clean`, with [`Suite::old_code_runs`] | all rows are written in the transaction that changes the schema |
+/// | `needs-sqlite` | `lints_clean`, with [`Suite::lowest_sqlite`] | the SQL needs a newer SQLite |
 ///
-/// Of the findings of [`check::lint`], `lints_clean` takes those that something is broken by: `fk-parent-missing`,
+/// Of the findings of [`check::lint`], `lints_clean` reports those of broken objects: `fk-parent-missing`,
 /// `fk-parent-not-unique`, `dangling-view`, `dangling-trigger`, `double-quoted-string`.
 pub const CODES: &[&str] = &[
     "gap",

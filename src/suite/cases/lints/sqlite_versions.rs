@@ -1,9 +1,9 @@
-//! Since when SQLite knows something, see <https://www.sqlite.org/changes.html>.
+//! The versions of SQLite that added features, from <https://www.sqlite.org/changes.html>.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Token;
 
-/// Words that follow one another, and the version that first took them.
+/// Sequences of tokens, the feature, and the version that added it.
 const FEATURES: [(&[&str], &str, (u32, u32)); 22] = [
     (&["rename", "column"], "RENAME COLUMN", (3, 25)),
     (&["drop", "column"], "DROP COLUMN", (3, 35)),
@@ -29,7 +29,7 @@ const FEATURES: [(&[&str], &str, (u32, u32)); 22] = [
     (&["concat_ws", "("], "concat_ws()", (3, 44)),
 ];
 
-/// What in these tokens is newer than `lowest`, and since when it is there.
+/// Returns the features in these tokens that are newer than `lowest`, each with its version.
 pub(crate) fn newer_than(tokens: &[Token<'_>], lowest: &str) -> Result<Vec<(&'static str, String)>> {
     let mut numbers = lowest.split('.').map(str::parse::<u32>);
     let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
