@@ -42,6 +42,7 @@
 
 mod constraints;
 mod fill;
+mod relations;
 mod script;
 #[cfg(feature = "property")]
 mod strategies;

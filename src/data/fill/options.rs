@@ -10,7 +10,7 @@ use crate::data::values::value_buf::ValueBuf;
 
 /// Everything that is not how many rows.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
+pub(crate) struct FillOptions {
     pub(crate) seed: u64,
     /// How many in a hundred of the values that may be NULL are.
     pub(crate) null_rate: u64,

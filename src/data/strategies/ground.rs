@@ -5,15 +5,15 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::types::Value;
 
-use crate::data::fill::failure;
-use crate::data::fill::order;
-use crate::data::fill::references;
-use crate::data::fill::{Fill, within};
+use crate::data::fill::Fill;
+use crate::data::fill::insert::transaction::within;
+use crate::data::fill::request::{failure, tables};
+use crate::data::relations::{self, Relation, may_be_null};
 use crate::data::script::Script;
 use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Committed, Template};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Schema, TableKind, is_ledger};
+use crate::schema::{Schema, Table, TableKind, is_ledger};
 use crate::sql::{plain_name, quote_text, tokens};
 
 pub(super) struct Ground {
@@ -51,11 +51,7 @@ pub(super) struct Link {
 impl Ground {
     pub(super) fn of_table(template: &Template, table: &str) -> Result<Ground> {
         let ground = Ground::of(template)?;
-        let found = ground.schema.tables.iter().position(|known| known.name.eq_ignore_ascii_case(table));
-        let at = found.ok_or_else(|| failure::no_table(&ground.schema, table))?;
-        if ground.schema.tables[at].kind != TableKind::Ordinary {
-            return Err(failure::not_ordinary(&ground.schema.tables[at]));
-        }
+        let at = tables::find(&ground.schema, table)?;
         Ok(Ground { targets: vec![at], ..ground })
     }
 
@@ -139,21 +135,20 @@ impl Ground {
 
     /// What refers to what, among tables.
     pub(super) fn links(&self) -> Vec<Link> {
-        let mut links = Vec::new();
-        for table in &self.schema.tables {
-            for key in &table.foreign_keys {
-                let parent = order::parent(&self.schema, key);
-                let Some(columns) = references::parent_columns(&self.schema, parent, key) else { continue };
-                let Some(parent) = parent.map(|parent| self.schema.tables[parent].name.clone()) else { continue };
-                links.push(Link {
-                    child: table.name.to_string(),
-                    parent: parent.to_string(),
-                    columns: key.columns.iter().map(String::from).zip(columns.iter().map(String::from)).collect(),
-                    nullable: order::is_nullable(table, key),
-                });
-            }
-        }
-        links
+        let tables = &self.schema.tables;
+        let of_table = |(child, keys): (&Table, Vec<Relation>)| {
+            let link = |key: Relation| {
+                key.parent_columns.as_ref()?;
+                Some(Link {
+                    child: child.name.to_string(),
+                    parent: tables[key.parent?].name.to_string(),
+                    nullable: key.is_nullable(),
+                    columns: key.pairs().map(|(own, theirs)| (own.to_string(), theirs.to_string())).collect(),
+                })
+            };
+            keys.into_iter().filter_map(link).collect::<Vec<Link>>()
+        };
+        tables.iter().zip(relations::of_schema(&self.schema)).flat_map(of_table).collect()
     }
 
     /// What can be put in the place of the values of a column.
@@ -174,7 +169,7 @@ impl Ground {
             _ => None,
         });
         Instead {
-            nullable: order::may_be_null(table, name),
+            nullable: may_be_null(table, name),
             counts: table.primary_key.as_ref().is_some_and(|key| {
                 let is_it = |term: &crate::schema::IndexedColumn| matches!(&term.what, crate::schema::IndexedExpr::Column(other) if other.eq_ignore_ascii_case(name));
                 key.is_rowid && key.terms.iter().any(is_it)

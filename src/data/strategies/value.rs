@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::tree::Tree;
-use crate::data::fill::within;
+use crate::data::fill::insert::transaction::within;
 use crate::data::script::Script;
 use crate::db::{Template, TestDb};
 use crate::error::{Result, or_panic};

@@ -1,8 +1,7 @@
 //! The constraints of a schema, one by one, and the question whether a row breaks one.
 
 use crate::data::constraints::conditions::name_in_sqlite_errors;
-use crate::data::fill::order;
-use crate::data::fill::references::parent_columns;
+use crate::data::relations::Relation;
 use crate::schema::{Column, ForeignKey, IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
 use crate::sql::{Name, TokenKind, plain_name, plain_names, quote_identifier, tokens};
 
@@ -227,11 +226,10 @@ fn unique(
 
 fn foreign(schema: &Schema, table: &Table, key: &ForeignKey) -> Clause {
     let row = row_of(table);
-    let parent = order::parent(schema, key);
-    let theirs = parent_columns(schema, parent, key);
+    let relation = Relation::of(schema, table, key);
     let given: Vec<String> = key.columns.iter().map(|name| format!("{} IS NOT NULL", quote_identifier(name))).collect();
     let mut missing = vec![format!("({})", given.join(" AND "))];
-    if let Some(theirs) = &theirs {
+    if let Some(theirs) = &relation.parent_columns {
         let pairs: Vec<(String, String)> = key
             .columns
             .iter()
@@ -242,7 +240,7 @@ fn foreign(schema: &Schema, table: &Table, key: &ForeignKey) -> Clause {
             pairs.iter().map(|(own, theirs)| format!("{theirs} = (SELECT {own} FROM {row})")).collect();
         let name = quote_identifier(&key.parent);
         missing.push(format!("NOT EXISTS (SELECT 1 FROM main.{name} WHERE {})", found.join(" AND ")));
-        if parent.is_some_and(|parent| schema.tables[parent].name == table.name) {
+        if relation.parent.is_some_and(|parent| schema.tables[parent].name == table.name) {
             let own: Vec<String> = pairs.iter().map(|(own, theirs)| format!("{own} = {theirs}")).collect();
             missing.push(format!("({}) IS NOT TRUE", own.join(" AND ")));
         }

@@ -322,7 +322,7 @@ fn values(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: 
 pub(super) fn with_null(ground: &Ground<'_>, bench: &mut Bench<'_>, clause: usize) -> Option<(usize, Found)> {
     let known = &ground.clauses[clause];
     let may_be_null = |name: &&String| {
-        ground.table.column(name).is_some_and(|_| crate::data::fill::order::may_be_null(ground.table, name))
+        ground.table.column(name).is_some_and(|_| crate::data::relations::may_be_null(ground.table, name))
     };
     let null = ValueBuf::default();
     for name in known.columns.iter().filter(may_be_null) {

@@ -1,71 +1,12 @@
-//! What is said when a table cannot be filled.
+//! Why a request cannot be filled.
 
-use crate::data::constraints::condition::Condition;
-use crate::data::fill::plan::Limit;
 use crate::error::{Error, ErrorKind};
-use crate::report::{count, nearest};
+use crate::report::nearest;
 use crate::schema::{Schema, Table, TableKind};
 use crate::sql::quote_text;
 
 fn failure(headline: String) -> Error {
     Error::new(ErrorKind::Data, headline)
-}
-
-/// No values satisfy a CHECK, or a trigger.
-pub(crate) fn unsatisfied(
-    table: &Table,
-    condition: &Condition,
-    names: &[String],
-    tried: &[String],
-    is_given: bool,
-) -> Error {
-    let column = condition.columns.first().map_or("column", |column| names[*column].as_str());
-    let name = condition.name.as_ref().map_or(String::new(), |name| format!(" {name}"));
-    let (kind, table) = (condition.kind.as_str(), &table.name);
-    let label = if kind == "trigger" { "it refuses" } else { kind };
-    let what = if is_given { "what is set does not satisfy" } else { "no value satisfies" };
-    let mut error = failure(format!("cannot fill {table}: {what} {kind}{name}")).evidence(label, &condition.shown);
-    if !tried.is_empty() {
-        error = error.evidence("tried", tried.join("\n"));
-    }
-    if is_given {
-        return error;
-    }
-    error.help(format!(
-        "say what it has to be: .set(\"{table}\", \"{column}\", ..) or .set_with(\"{table}\", \"{column}\", |row| ..)"
-    ))
-}
-
-/// More rows are asked for than a table can hold.
-pub(crate) fn full(table: &str, rows: u64, limit: &Limit) -> Error {
-    let most = count(limit.rows, "row");
-    if limit.is_guess {
-        return failure(format!("cannot fill {table} with {rows} rows: values were found for no more than {most}"))
-            .evidence("because of", &limit.because)
-            .help(format!("make them: .set_with(\"{table}\", column, |row| ..)"));
-    }
-    failure(format!("cannot fill {table} with {rows} rows: it has room for {most}"))
-        .evidence("because of", &limit.because)
-}
-
-/// Rows were refused again and again; by these triggers, if it was triggers.
-pub(crate) fn refused(
-    table: &str,
-    row: u64,
-    attempts: u64,
-    tried: &[String],
-    error: rusqlite::Error,
-    triggers: &[String],
-) -> Error {
-    let mut failure = failure(format!("cannot fill {table}: row {} was refused {attempts} times", row + 1))
-        .evidence("tried", tried.join("\n"))
-        .because_sqlite(error);
-    if !triggers.is_empty() {
-        failure = failure.evidence("trigger", triggers.join("\n"));
-    }
-    failure.help(format!(
-        "say what a column has to be: .set(\"{table}\", column, value) or .set_with(\"{table}\", column, |row| ..)"
-    ))
 }
 
 pub(crate) fn no_table(schema: &Schema, name: &str) -> Error {
@@ -126,18 +67,6 @@ pub(crate) fn nothing_asked() -> Error {
 
 pub(crate) fn no_tables() -> Error {
     failure("nothing to fill: the database has no tables".to_owned())
-}
-
-/// A key that may not be NULL refers to rows that come later, and theirs is not known yet.
-pub(crate) fn cycle(table: &str, key: &str) -> Error {
-    failure(format!("cannot fill {table}: its foreign keys go in a circle")).evidence("it cannot be NULL", key)
-}
-
-/// Foreign keys that refer to nothing.
-pub(crate) fn broken(table: &str, broken: &[String]) -> Error {
-    failure(format!("cannot fill {table}: rows would refer to nothing"))
-        .evidence("PRAGMA foreign_key_check", broken.join("\n"))
-        .help("rows that are there already may have keys that were to be given")
 }
 
 pub(crate) fn not_related(parent: &str, child: &str) -> Error {

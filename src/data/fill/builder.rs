@@ -1,0 +1,257 @@
+//! `Fill`: a request, built step by step.
+
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, ToSql};
+
+use crate::data::fill::context::FillContext;
+use crate::data::fill::insert::tables::insert_tables;
+use crate::data::fill::insert::transaction::within;
+use crate::data::fill::options::{self, FillOptions, Given, Row};
+use crate::data::fill::plan::tables::plan_tables;
+use crate::data::fill::report::Filled;
+use crate::data::fill::request::fill_request::{FillRequest, RowsForEach};
+use crate::data::fill::request::tables::tables;
+use crate::data::fill::trigger_keys;
+use crate::data::script::Script;
+use crate::db::{TestDb, again_with};
+use crate::error::{Error, Result, or_panic};
+use crate::schema::Schema;
+
+/// Rows that are wanted. Nothing happens before [`insert`](Fill::insert).
+///
+/// Parents are made as needed: by default rows refer to parents of the same fill, and tables that are not named get as many
+/// rows as their children need.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is inserted before `.insert(&db)`"]
+pub struct Fill {
+    request: FillRequest,
+    options: FillOptions,
+}
+
+impl Default for Fill {
+    fn default() -> Fill {
+        Fill::new()
+    }
+}
+
+impl Fill {
+    /// A fill of seed 0.
+    pub fn new() -> Fill {
+        Fill::seed(0)
+    }
+
+    /// A fill of this seed: another one gives other rows. `SQLITMUS_SEED` overrules it.
+    pub fn seed(seed: u64) -> Fill {
+        Fill {
+            request: FillRequest::default(),
+            options: FillOptions {
+                seed,
+                null_rate: 20,
+                skew: None,
+                reuse: false,
+                edge_cases: false,
+                #[cfg(feature = "data")]
+                locale: crate::data::values::realistic::Locale::default(),
+                given: Vec::new(),
+            },
+        }
+    }
+
+    /// So many rows of a table. Less than that is an error.
+    pub fn rows(mut self, table: &str, rows: u64) -> Fill {
+        self.request.rows.push((table.to_owned(), rows));
+        self
+    }
+
+    /// So many rows of every ordinary table, or as many as it can hold. The ledgers of migration runners are left alone.
+    pub fn every_table(mut self, rows: u64) -> Fill {
+        self.request.every = Some(rows);
+        self
+    }
+
+    /// For each row of `parent` as many rows of `child` as are drawn from `range`. The parents are those of this fill, or
+    /// those that are there, if it makes none.
+    pub fn each(mut self, parent: &str, child: &str, range: RangeInclusive<u64>) -> Fill {
+        let (low, high) = range.into_inner();
+        self.request.each.push(RowsForEach { parent: parent.to_owned(), child: child.to_owned(), low, high });
+        self
+    }
+
+    /// One value for a column in all rows of this fill.
+    pub fn set(mut self, table: &str, column: &str, value: impl ToSql) -> Fill {
+        self.options.given.push((table.to_owned(), column.to_owned(), Given::value(&value)));
+        self
+    }
+
+    /// A value for a column that follows from the row. All columns without a closure are made before.
+    pub fn set_with<V: ToSql>(mut self, table: &str, column: &str, value: impl Fn(&Row<'_>) -> V + 'static) -> Fill {
+        let given = Given::With(Rc::new(move |row| options::owned(&value(row))));
+        self.options.given.push((table.to_owned(), column.to_owned(), given));
+        self
+    }
+
+    /// So many rows of a table, each from a value of your own type that [`fake`](https://docs.rs/fake) makes up. `row` says
+    /// which columns it fills; the others are made as ever.
+    ///
+    /// ```
+    /// use sqlitmus::{Template, data::Fill};
+    ///
+    /// // #[derive(fake::Dummy)] writes this.
+    /// struct User {
+    ///     name: String,
+    /// }
+    /// # impl fake::Dummy<fake::Faker> for User {
+    /// #     fn dummy_with_rng<R: fake::RngExt + ?Sized>(config: &fake::Faker, rng: &mut R) -> User {
+    /// #         User { name: fake::Fake::fake_with_rng(config, rng) }
+    /// #     }
+    /// # }
+    ///
+    /// let db = Template::embedded(&[("1.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL)")]).in_memory();
+    /// Fill::seed(7).typed("users", 20, |user: User| vec![("name", user.name.into())]).insert(&db);
+    /// ```
+    #[cfg(feature = "data")]
+    pub fn typed<T>(mut self, table: &str, rows: u64, row: impl Fn(T) -> Vec<(&'static str, Value)> + 'static) -> Fill
+    where
+        T: fake::Dummy<fake::Faker>,
+    {
+        let row = Rc::new(row);
+        let names: Vec<&str> = row(options::typed(0)).into_iter().map(|(name, _)| name).collect();
+        for (index, name) in names.into_iter().enumerate() {
+            let row = Rc::clone(&row);
+            self = self.set_with(table, name, move |of| row(options::typed(of.key)).swap_remove(index).1);
+        }
+        self.rows(table, rows)
+    }
+
+    /// How many in a hundred of the values that may be NULL are NULL; 20 unless said.
+    pub fn null_rate(mut self, percent: u64) -> Fill {
+        self.options.null_rate = percent.min(100);
+        self
+    }
+
+    /// Gives some parents more children than others, by Zipf's law: with exponent 1.0 the first of 100 parents has a
+    /// seventh of all children.
+    pub fn skew(mut self, exponent: f64) -> Fill {
+        self.options.skew = Some(exponent.max(0.0));
+        self
+    }
+
+    /// Lets rows refer to parents that are there already. New ones are made only where there are none.
+    pub fn reuse(mut self) -> Fill {
+        self.options.reuse = true;
+        self
+    }
+
+    /// A row that the test names, and whose key it gets by [`Filled::id`].
+    pub fn label(mut self, table: &str, name: &str) -> Fill {
+        self.request.labels.push((table.to_owned(), name.to_owned()));
+        self
+    }
+
+    /// Values that apps trip over, wherever no constraint speaks against them: empty and very long texts, the ends of the
+    /// range of integers, emoji, NUL, infinities.
+    pub fn edge_cases(mut self) -> Fill {
+        self.options.edge_cases = true;
+        self
+    }
+
+    /// The language of names, places and texts.
+    #[cfg(feature = "data")]
+    pub fn locale(mut self, locale: crate::data::values::realistic::Locale) -> Fill {
+        self.options.locale = locale;
+        self
+    }
+
+    /// Makes the rows and inserts them, in a transaction of its own or within the one that is open.
+    ///
+    /// # Panics
+    /// When a table cannot be filled. Then nothing is inserted.
+    #[track_caller]
+    pub fn insert(&self, connection: &Connection) -> Filled {
+        or_panic(self.try_insert(connection))
+    }
+
+    /// Like [`insert`](Fill::insert), without the panic.
+    ///
+    /// # Errors
+    /// When a table cannot be filled. Then nothing is inserted.
+    pub fn try_insert(&self, connection: &Connection) -> Result<Filled> {
+        self.insert_into(connection, &Schema::read(connection)?)
+    }
+
+    /// Like [`try_insert`](Fill::try_insert), where the schema has been read.
+    pub(crate) fn insert_into(&self, connection: &Connection, schema: &Schema) -> Result<Filled> {
+        let options = self.options()?;
+        let insert = || run(connection, schema, &self.request, &options, false).map(|(filled, _)| filled);
+        within(connection, true, insert).map_err(|error| with_seed(error, options.seed))
+    }
+
+    /// The rows as a script of INSERTs, which runs on another database of the same schema and with the same rows in it:
+    /// an empty one, if this one is empty. Nothing is inserted here.
+    ///
+    /// # Errors
+    /// When a table cannot be filled.
+    pub fn to_sql(&self, connection: &Connection) -> Result<String> {
+        let options = self.options()?;
+        let schema = Schema::read(connection)?;
+        let script = || run(connection, &schema, &self.request, &options, true).map(|(_, script)| script.to_sql());
+        within(connection, false, script).map_err(|error| with_seed(error, options.seed))
+    }
+
+    /// As many of the rows as there is room for, as values. Nothing is inserted here, and the environment does not change
+    /// the seed.
+    pub(crate) fn drafted(&self, connection: &Connection, schema: &Schema) -> Result<(Filled, Script)> {
+        let request = FillRequest { may_be_fewer: true, ..self.request.clone() };
+        within(connection, false, || run(connection, schema, &request, &self.options, true))
+            .map_err(|error| with_seed(error, self.options.seed))
+    }
+
+    fn options(&self) -> Result<FillOptions> {
+        let mut options = self.options.clone();
+        if let Some(seed) = crate::env::settings()?.seed {
+            options.seed = seed;
+        }
+        Ok(options)
+    }
+}
+
+/// Fills the tables of a request, phase by phase.
+fn run(
+    connection: &Connection,
+    schema: &Schema,
+    request: &FillRequest,
+    options: &FillOptions,
+    wants_script: bool,
+) -> Result<(Filled, Script)> {
+    let schema = trigger_keys::with_references(schema);
+    let context = FillContext::new(connection, &schema, options);
+    let plans = plan_tables(&context, tables(&context, request)?)?;
+    let (filled, script) = insert_tables(&context, &plans, wants_script)?;
+    Ok((Filled::of(&plans, filled, options.seed), script))
+}
+
+fn with_seed(error: Error, seed: u64) -> Error {
+    error.note(again_with("SQLITMUS_SEED", format_args!("{seed:#x}")))
+}
+
+impl TestDb {
+    /// Inserts so many rows that the schema accepts, and parents for them. See [`data`](crate::data).
+    ///
+    /// # Panics
+    /// When the table cannot be filled. Then nothing is inserted.
+    #[track_caller]
+    pub fn fill(&self, table: &str, rows: u64) -> Filled {
+        or_panic(self.try_fill(table, rows))
+    }
+
+    /// Like [`fill`](TestDb::fill), without the panic.
+    ///
+    /// # Errors
+    /// When the table cannot be filled. Then nothing is inserted.
+    pub fn try_fill(&self, table: &str, rows: u64) -> Result<Filled> {
+        Fill::new().rows(table, rows).try_insert(self)
+    }
+}

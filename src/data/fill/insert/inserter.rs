@@ -1,0 +1,192 @@
+//! Inserts the rows of one table after the other.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::Statement;
+
+use crate::data::fill::context::FillContext;
+use crate::data::fill::existing;
+use crate::data::fill::insert::failure::RefusedRow;
+use crate::data::fill::insert::retry::{CONSTRAINT, RAISED, is_duplicate, mark};
+use crate::data::fill::plan::per_parent::PerParentRows;
+use crate::data::fill::plan::table_plan::TablePlan;
+use crate::data::fill::rows::draft::RowNumbers;
+use crate::data::fill::rows::maker::RowMaker;
+use crate::data::fill::rows::tables::{FilledTable, Tables};
+use crate::data::fill::rows::values::number_of;
+use crate::data::script::Item;
+use crate::data::values::value_buf::ValueBuf;
+use crate::error::{Error, Refusal, Result};
+use crate::progress::Progress;
+use crate::schema::{IndexedExpr, Schema, Table};
+use crate::sql::{TokenKind, quote_text, tokens};
+
+/// How often a row is made before its table counts as one that cannot be filled, and how long that may take.
+const ATTEMPTS: u64 = 200;
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// The same for errors that no constraint raises: functions that could not read a value.
+const ATTEMPTS_AFTER_ERRORS: u64 = 8;
+
+/// SQLite's primary codes that say nothing of the row: a lock, memory, a file that cannot be written, a full disk.
+const NOT_ABOUT_ROWS: [i32; 11] = [5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26];
+
+/// Inserts the rows of one table after the other.
+pub(super) struct Inserter<'a> {
+    pub(super) context: &'a FillContext<'a>,
+    pub(super) tables: Tables<'a>,
+    /// The inserted rows, if they are wanted.
+    pub(super) script: Option<Vec<Item>>,
+}
+
+impl Inserter<'_> {
+    /// Fills the table of the next plan.
+    pub(super) fn fill(&mut self, at: usize) -> Result<()> {
+        let plan = &self.tables.plans[at];
+        self.tables.filled.push(FilledTable::default());
+        if plan.count == 0 {
+            return Ok(());
+        }
+        let mut rows = RowInserter::new(self.context, plan, at)?;
+        let mut per_parent = PerParentRows::of(&plan.references, |plan| self.tables.rows(plan));
+        let mut progress = Progress::of(format!("filling {}", plan.name), Some(plan.count));
+        let mut row = 0;
+        while row < plan.count {
+            let Some(parent) = per_parent.as_mut().map_or(Some(0), PerParentRows::next) else { break };
+            match rows.insert(&self.tables, row, parent) {
+                Ok(skipped) => rows.note(&mut self.tables.filled[at], row, skipped),
+                Err(error) => {
+                    // Triggers of the parents may have made the rows already: a profile for each user.
+                    let table = &self.context.schema.tables[plan.table];
+                    let made = existing::first_number(self.context.connection, table)?.saturating_sub(plan.start);
+                    if !is_duplicate(error.sqlite_code()) || made < plan.count {
+                        return Err(error);
+                    }
+                    row = made;
+                    break;
+                }
+            }
+            if let Some(script) = &mut self.script {
+                script.push(Item { table: at, values: rows.maker.draft.values.clone() });
+            }
+            row += 1;
+            if row.is_multiple_of(256) {
+                progress.at(row);
+            }
+        }
+        self.tables.filled[at].rows = row;
+        Ok(())
+    }
+}
+
+/// Makes the rows of one table and inserts them.
+struct RowInserter<'a> {
+    context: &'a FillContext<'a>,
+    plan: &'a TablePlan,
+    maker: RowMaker<'a>,
+    statement: Statement<'a>,
+}
+
+impl<'a> RowInserter<'a> {
+    fn new(context: &'a FillContext<'a>, plan: &'a TablePlan, at: usize) -> Result<RowInserter<'a>> {
+        let sql = plan.target().insert();
+        let statement = context
+            .connection
+            .prepare(&sql)
+            .map_err(|error| Error::sqlite(format!("insert into {}", plan.name), error).sql(&sql))?;
+        Ok(RowInserter { context, plan, maker: RowMaker::new(context, plan, at), statement })
+    }
+
+    /// Makes one row until SQLite takes it. Returns how many numbers have been left out by then.
+    fn insert(&mut self, tables: &Tables<'_>, row: u64, parent: u64) -> Result<u64> {
+        let plan = self.plan;
+        let mut skipped = tables.filled.last().map_or(0, FilledTable::skipped);
+        let mut refused = RefusedRow { table: plan.name.to_string(), row, ..RefusedRow::default() };
+        let mut started: Option<Instant> = None;
+        loop {
+            self.maker.make(tables, RowNumbers { row, number: number_of(plan, row, skipped), parent });
+            if let Some(error) = self.maker.draft.broken.take() {
+                let tried = vec![self.maker.shown()];
+                return Err(RefusedRow { attempts: 1, tried, ..refused }.error(error));
+            }
+            let Some(error) = self.run() else { return Ok(skipped) };
+            let code = error.sqlite_error().map_or(0, |error| error.extended_code & 0xff);
+            if NOT_ABOUT_ROWS.contains(&code) {
+                return Err(Error::sqlite(format!("insert into {}", plan.name), error));
+            }
+            refused.attempts += 1;
+            if refused.tried.len() < 4 {
+                refused.tried.push(self.maker.shown());
+            }
+            let start = *started.get_or_insert_with(Instant::now);
+            let refusal = Refusal::of(&error).unwrap_or(Refusal { code: RAISED, message: String::new(), offset: None });
+            let most = if refusal.code & 0xff == CONSTRAINT { ATTEMPTS } else { ATTEMPTS_AFTER_ERRORS };
+            let is_hopeless = refused.attempts >= most || start.elapsed() > PATIENCE;
+            if is_hopeless || self.context.connection.is_autocommit() {
+                if refusal.code == RAISED {
+                    refused.triggers = triggers_that_raise(self.context.schema, &refusal.message);
+                }
+                return Err(refused.error(error));
+            }
+            if mark(plan, &refusal, &mut self.maker.draft.attempts) {
+                skipped += 1;
+            }
+        }
+    }
+
+    /// Inserts the row that was made. Returns the error if SQLite does not take it.
+    fn run(&mut self) -> Option<rusqlite::Error> {
+        let mut run = || {
+            for (index, value) in self.maker.draft.values.iter().enumerate() {
+                self.statement.raw_bind_parameter(index + 1, value)?;
+            }
+            self.statement.raw_execute()
+        };
+        match run() {
+            Ok(1..) => None,
+            // A trigger that raises IGNORE.
+            Ok(0) => Some(rusqlite::Error::StatementChangedRows(0)),
+            Err(error) => Some(error),
+        }
+    }
+
+    /// Keeps what later tables and the report need of a row that was inserted.
+    fn note(&mut self, filled: &mut FilledTable, row: u64, skipped: u64) {
+        let draft = &mut self.maker.draft;
+        if skipped != filled.skipped() {
+            filled.skips.push((row, skipped));
+        }
+        if draft.attempts.iter().any(|attempts| *attempts > 0) {
+            filled.attempts.insert(row, draft.attempts.clone());
+            draft.attempts.fill(0);
+        }
+        filled.kept.extend(self.plan.kept.iter().map(|column| draft.values[*column].clone()));
+        if let Some(label) = self.plan.labels.get(row as usize) {
+            let table = &self.context.schema.tables[self.plan.table];
+            let key = table.primary_key.as_ref().and_then(|key| match &key.terms.first()?.what {
+                IndexedExpr::Column(name) => self.plan.column(name),
+                _ => None,
+            });
+            let rowid = || rusqlite::types::Value::Integer(self.context.connection.last_insert_rowid());
+            let id = key.map_or_else(|| ValueBuf::from(&rowid()), |column| draft.values[column].clone());
+            filled.labels.push((label.clone(), id));
+        }
+    }
+}
+
+/// Returns the triggers that raise an error of this text, or that leave a row out if the text is empty, each with its table.
+fn triggers_that_raise(schema: &Schema, message: &str) -> Vec<String> {
+    let raises = |sql: &str| {
+        let tokens = tokens(sql);
+        tokens.iter().any(|token| token.is("RAISE"))
+            && tokens.iter().any(|token| match message {
+                "" => token.is("IGNORE"),
+                message => token.kind == TokenKind::Text && token.text == quote_text(message),
+            })
+    };
+    let of_table = |table: &Table| {
+        let found = table.triggers.iter().filter(|trigger| raises(&trigger.sql));
+        found.map(|trigger| format!("{} on {}", trigger.name, table.name)).collect::<Vec<String>>()
+    };
+    schema.tables.iter().flat_map(of_table).collect()
+}

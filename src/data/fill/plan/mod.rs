@@ -1,0 +1,15 @@
+//! What is known of a table before its first row is made: how each column is made, and how many rows there can be.
+
+mod child_checks;
+mod distinct_parents;
+mod failure;
+mod numbering;
+pub(crate) mod per_parent;
+pub(crate) mod place;
+mod planner;
+mod references;
+mod shape;
+mod shared_columns;
+pub(crate) mod table_plan;
+pub(crate) mod tables;
+mod unique_keys;

@@ -1,0 +1,311 @@
+//! Plans one table, phase by phase.
+
+use crate::data::constraints::condition::Condition;
+use crate::data::constraints::conditions;
+use crate::data::constraints::derived::DerivedColumn;
+use crate::data::constraints::evaluator::Evaluator;
+use crate::data::constraints::group::{ColumnGroup, Solution};
+use crate::data::constraints::input::SolverInput;
+use crate::data::constraints::solver::{Unsolved, solve};
+use crate::data::fill::existing;
+use crate::data::fill::options::{FillOptions, Given};
+use crate::data::fill::plan::child_checks::{self, ChildChecks};
+use crate::data::fill::plan::per_parent::PerParentRows;
+use crate::data::fill::plan::shape::TableShape;
+use crate::data::fill::plan::table_plan::{ColumnPlan, How, Limit, Parent, Reference, TablePlan};
+use crate::data::fill::plan::{failure, numbering, references, unique_keys};
+use crate::data::values::choose;
+use crate::data::values::domain::{Domain, Nullability};
+use crate::data::values::source::Source;
+use crate::data::values::value_buf::ValueBuf;
+use crate::draw::named;
+use crate::error::{Refusal, Result};
+use crate::schema::{Column, Name, Table};
+
+/// Plans one table.
+pub(super) fn plan(shape: &TableShape<'_>) -> Result<TablePlan> {
+    let mut planner = Planner {
+        shape,
+        references: references::references(shape)?,
+        conditions: conditions::of_table(shape.table, &shape.names),
+        derived: Vec::new(),
+    };
+    let default_source = |column: &Column| plain_source(shape.table, column, shape.context.options);
+    let input = planner.input(&default_source);
+    planner.derive(&input);
+    let mut groups = planner.groups(&input)?;
+    let first = planner.first_values(&input, &mut groups)?;
+    let columns = planner.columns(&input, &groups, first)?;
+    let mut plan = planner.into_plan(columns, groups);
+    unfold(&mut plan, shape)?;
+    for reference in &mut plan.references {
+        let nullable = reference.columns.iter().any(|column| plan.columns[*column].nulls > 0);
+        reference.nulls = if nullable { shape.context.options.null_rate } else { 0 };
+    }
+    numbering::arrange(shape, &mut plan)?;
+    for index in 0..plan.references.len() {
+        plan.references[index].overrules = may_overrule(&plan, index);
+    }
+    limit_to_what_can_be_prepared(&mut plan, shape);
+    if let Some(limit) = &plan.limit {
+        plan.count = plan.count.min(limit.rows);
+    }
+    Ok(plan)
+}
+
+/// A table while it is planned.
+struct Planner<'s, 'p> {
+    shape: &'s TableShape<'p>,
+    references: Vec<Reference>,
+    conditions: Vec<Condition>,
+    /// Columns that follow from others.
+    derived: Vec<DerivedColumn>,
+}
+
+impl Planner<'_, '_> {
+    /// What is known of each column alone.
+    fn input<'f>(&self, default_source: &'f dyn Fn(&Column) -> Option<Source>) -> SolverInput<'f>
+    where
+        Self: 'f,
+    {
+        let shape = self.shape;
+        let mut own = self.own_domains();
+        let mut is_external = vec![false; shape.names.len()];
+        for (column, _, given) in shape.given() {
+            match given {
+                Given::Value(rusqlite::types::Value::Null) => own[column] = Domain::of_null(Nullability::Required),
+                Given::Value(value) => {
+                    own[column] =
+                        Domain { nullability: Nullability::Forbidden, ..Domain::of_choices(vec![value.clone()]) };
+                }
+                Given::Broken(_) | Given::With(_) => is_external[column] = true,
+            }
+        }
+        for reference in &self.references {
+            for &column in reference.columns.iter().filter(|column| reference.makes(**column)) {
+                is_external[column] = true;
+                if matches!(reference.parent, Parent::Missing) && own[column].nullability == Nullability::Allowed {
+                    own[column].nullability = Nullability::Required;
+                }
+            }
+        }
+        let place = |column: &Column| shape.table.columns.iter().position(|own| own.name == column.name);
+        SolverInput {
+            table: shape.table,
+            names: shape.names.clone(),
+            places: shape.columns.iter().filter_map(|column| place(column)).collect(),
+            domains: own,
+            is_external,
+            default_sources: shape.columns.iter().map(|column| default_source(column)).collect(),
+            default_source,
+            is_in_key: shape.names.iter().map(|name| unique_keys::is_keyed(shape.table, name)).collect(),
+            seed: shape.seed,
+        }
+    }
+
+    /// Which columns may be NULL. A row without a value that children must have is nobody's parent, whether the children
+    /// are filled too or not.
+    fn own_domains(&self) -> Vec<Domain> {
+        let shape = self.shape;
+        let to_here = shape.context.relations.iter().flatten().filter(|key| key.parent == Some(shape.at));
+        let pairs = to_here.flat_map(|key| key.pairs().zip(&key.nullable));
+        let needed: Vec<&Name> = pairs.filter(|(_, nullable)| !**nullable).map(|((_, theirs), _)| theirs).collect();
+        let domain = |(column, may_be_null): (&&Column, &bool)| {
+            Domain::of_null(if *may_be_null && !needed.contains(&&column.name) {
+                Nullability::Allowed
+            } else {
+                Nullability::Forbidden
+            })
+        };
+        shape.columns.iter().zip(&shape.may_be_null).map(domain).collect()
+    }
+
+    /// Finds the columns that follow from others, so that their conditions leave nothing to choose.
+    fn derive(&mut self, input: &SolverInput<'_>) {
+        let is_free = |column: usize| self.shape.fixed[column].is_none() && is_own(self.shape, input, column);
+        for condition in &mut self.conditions {
+            let found = match condition.derived_by_trigger.take() {
+                Some(derived) if is_free(derived.column) => vec![derived],
+                Some(_) => Vec::new(),
+                None => DerivedColumn::of(&condition.expression, &input.names, &is_free),
+            };
+            condition.is_derived = !found.is_empty();
+            for derived in found {
+                if !self.derived.iter().any(|other| other.column == derived.column) {
+                    self.derived.push(derived);
+                }
+            }
+        }
+    }
+
+    /// Groups columns that conditions tie together, and finds values for them.
+    fn groups(&mut self, input: &SolverInput<'_>) -> Result<Vec<ColumnGroup>> {
+        if self.conditions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let evaluator = Evaluator::of(self.shape.context.connection, self.shape.table)?;
+        loop {
+            match solve(input, &self.conditions, &evaluator) {
+                Ok(groups) => return Ok(groups),
+                // What other rows decide is not known before they exist: each row will show.
+                Err(Unsolved { condition: index, .. }) if self.conditions[index].reads_tables => {
+                    self.conditions[index].reads_tables = false;
+                    self.conditions[index].is_derived = true;
+                }
+                Err(Unsolved { condition: index, tried }) => {
+                    let unmet = &self.conditions[index];
+                    let is_given = unmet.columns.iter().any(|column| self.shape.fixed[*column].is_some());
+                    return Err(failure::unsatisfied(self.shape.table, unmet, &input.names, &tried, is_given));
+                }
+            }
+        }
+    }
+
+    /// The values of the first rows of each column, for children that take no others.
+    fn first_values(&self, input: &SolverInput<'_>, groups: &mut Vec<ColumnGroup>) -> Result<Vec<Vec<ValueBuf>>> {
+        let checks = ChildChecks {
+            connection: self.shape.context.connection,
+            input,
+            conditions: &self.conditions,
+            checks: &child_checks::of_children(self.shape),
+            needed: self.shape.start.saturating_add(self.shape.request.rows),
+        };
+        let is_free = |column: usize| self.shape.fixed[column].is_none() && is_own(self.shape, input, column);
+        checks.first_values(&is_free, groups)
+    }
+
+    fn columns(
+        &self,
+        input: &SolverInput<'_>,
+        groups: &[ColumnGroup],
+        first: Vec<Vec<ValueBuf>>,
+    ) -> Result<Vec<ColumnPlan>> {
+        let shape = self.shape;
+        let options = shape.context.options;
+        let column = |(index, first): (usize, Vec<ValueBuf>)| {
+            let name = &shape.columns[index].name;
+            let is_constrained = self.conditions.iter().any(|condition| condition.columns.contains(&index));
+            Ok(ColumnPlan {
+                name: name.clone(),
+                key: named(shape.seed, &name.to_ascii_lowercase()),
+                nulls: if input.domains[index].nullability == Nullability::Allowed { options.null_rate } else { 0 },
+                may_be_null: shape.may_be_null[index],
+                place: None,
+                how: self.how(index, input, groups)?,
+                first,
+                edge: (options.edge_cases && !is_constrained).then(|| shape.columns[index].clone()),
+                strict: shape.table.strict,
+            })
+        };
+        first.into_iter().enumerate().map(column).collect()
+    }
+
+    fn how(&self, index: usize, input: &SolverInput<'_>, groups: &[ColumnGroup]) -> Result<How> {
+        let shape = self.shape;
+        Ok(if let Some(how) = &shape.fixed[index] {
+            how.clone()
+        } else if self.references.iter().any(|reference| reference.makes(index)) {
+            How::Reference
+        } else if groups.iter().any(|group| group.columns.contains(&index)) {
+            How::Group
+        } else if shape.rowid == Some(index) {
+            How::Rowid { first: existing::first_rowid(shape.context.connection, shape.table, shape.start)? }
+        } else {
+            How::Source(input.default_sources[index].clone().unwrap_or(Source::Words { min_length: 0, max_length: 40 }))
+        })
+    }
+
+    fn into_plan(self, columns: Vec<ColumnPlan>, groups: Vec<ColumnGroup>) -> TablePlan {
+        let shape = self.shape;
+        let per_parent = PerParentRows::of(&self.references, |plan| shape.plans[plan].count);
+        let wanted = shape.request.rows + per_parent.map_or(0, |rows| rows.count());
+        TablePlan {
+            table: shape.at,
+            name: shape.table.name.clone(),
+            count: wanted,
+            wanted,
+            limit: None,
+            start: shape.start,
+            columns,
+            groups,
+            references: self.references,
+            conditions: self.conditions,
+            derived: self.derived,
+            kept: Vec::new(),
+            labels: shape.request.labels.clone(),
+            keys: Vec::new(),
+        }
+    }
+}
+
+/// Returns true if the value of a column comes neither from elsewhere nor from the rowid.
+fn is_own(shape: &TableShape<'_>, input: &SolverInput<'_>, column: usize) -> bool {
+    !input.is_external[column] && shape.rowid != Some(column)
+}
+
+/// Returns how a column is made that no constraint restricts.
+fn plain_source(table: &Table, column: &Column, options: &FillOptions) -> Option<Source> {
+    #[cfg(feature = "data")]
+    if let Some(generator) =
+        crate::data::values::realistic::generator(&table.name, column, table.strict, options.locale)
+    {
+        return Some(Source::Realistic(generator));
+    }
+    let _ = options;
+    choose::source(column, table.strict, &Domain::default())
+}
+
+/// Makes a group of one column with one way a column like any other, whose values follow from the row's number alone.
+fn unfold(plan: &mut TablePlan, shape: &TableShape<'_>) -> Result<()> {
+    let mut kept = Vec::new();
+    for group in std::mem::take(&mut plan.groups) {
+        if let ([column], [Solution::Generated { sources, relations }]) = (&group.columns[..], &group.solutions[..])
+            && relations.is_empty()
+            && let Some(source) = &sources[0].source
+            && matches!(plan.columns[*column].how, How::Group)
+        {
+            // `CHECK (id > 0)` does not change the rowid.
+            let first = existing::first_rowid(shape.context.connection, shape.table, plan.start)?;
+            let counts_up = shape.rowid == Some(*column)
+                && matches!(source, Source::Integer { low, step: 1, max_distinct, .. } if *low <= first && *max_distinct >= 1 << 31);
+            plan.columns[*column].how = if counts_up { How::Rowid { first } } else { How::Source(source.clone()) };
+            match sources[0].nullability {
+                Nullability::Forbidden => plan.columns[*column].nulls = 0,
+                Nullability::Required => plan.columns[*column].how = How::Source(Source::Null),
+                Nullability::Allowed => {}
+            }
+            continue;
+        }
+        kept.push(group);
+    }
+    plan.groups = kept;
+    Ok(())
+}
+
+/// Returns true if a row can take over all columns of a key from an earlier row of its table: what other keys require of
+/// those columns is true of the earlier row, and rows need not differ by them.
+fn may_overrule(plan: &TablePlan, index: usize) -> bool {
+    let reference = &plan.references[index];
+    let is_free = |column: &usize| {
+        let of = &plan.columns[*column];
+        let others = plan.references.iter().enumerate().filter(|(other, _)| *other != index);
+        of.place.is_none()
+            && matches!(of.how, How::Source(_) | How::Reference)
+            && others.map(|(_, other)| other).filter(|other| other.columns.contains(column)).all(|other| {
+                other.place.is_none() && other.columns.iter().all(|column| reference.known.contains(column))
+            })
+    };
+    matches!(reference.parent, Parent::Own { .. })
+        && reference.place.is_none()
+        && !reference.known.is_empty()
+        && reference.known.iter().all(is_free)
+}
+
+/// If a foreign key refers to no table, or to no key of it, no row can be inserted, not even with NULL.
+fn limit_to_what_can_be_prepared(plan: &mut TablePlan, shape: &TableShape<'_>) {
+    if let Err(error) = shape.context.connection.prepare(&plan.target().insert()) {
+        let refusal = Refusal::of(&error).filter(|refusal| refusal.code == 1);
+        let because = refusal.map_or_else(|| error.to_string(), |refusal| refusal.message);
+        plan.limit = Some(Limit { rows: 0, because, is_guess: false, parents: Vec::new() });
+    }
+}

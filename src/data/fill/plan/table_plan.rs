@@ -1,0 +1,177 @@
+//! A table as it will be filled.
+
+use crate::data::constraints::condition::Condition;
+use crate::data::constraints::derived::DerivedColumn;
+use crate::data::constraints::group::ColumnGroup;
+use crate::data::fill::plan::place::Place;
+use crate::data::fill::plan::unique_keys::UniqueKey;
+use crate::data::script::Target;
+use crate::data::values::source::Source;
+use crate::data::values::value_buf::ValueBuf;
+use crate::schema::{Column, Name};
+
+/// A table as it will be filled.
+#[derive(Debug)]
+pub(crate) struct TablePlan {
+    /// Its place in the schema.
+    pub(crate) table: usize,
+    pub(crate) name: Name,
+    /// How many rows are made.
+    pub(crate) count: u64,
+    /// How many rows were requested.
+    pub(crate) wanted: u64,
+    pub(crate) limit: Option<Limit>,
+    /// The number of the first row, behind the existing rows.
+    pub(crate) start: u64,
+    /// The columns that are inserted, in the order of their declaration.
+    pub(crate) columns: Vec<ColumnPlan>,
+    pub(crate) groups: Vec<ColumnGroup>,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) conditions: Vec<Condition>,
+    /// Columns that follow from others of their row.
+    pub(crate) derived: Vec<DerivedColumn>,
+    /// Columns to which others refer and that cannot be made again from the row's number.
+    pub(crate) kept: Vec<usize>,
+    /// Labels, in the order of their rows, which come first.
+    pub(crate) labels: Vec<String>,
+    pub(crate) keys: Vec<UniqueKey>,
+}
+
+/// The most rows that a table can hold beside the existing ones, and the constraint that limits them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) rows: u64,
+    pub(crate) because: String,
+    /// True if there may be room for more: only so many values were found.
+    pub(crate) is_guess: bool,
+    /// The tables of which more rows would help, by their places in the schema.
+    pub(crate) parents: Vec<usize>,
+}
+
+/// A column as it will be made.
+#[derive(Debug)]
+pub(crate) struct ColumnPlan {
+    pub(crate) name: Name,
+    /// The key of its draws, together with the number of the row.
+    pub(crate) key: u64,
+    /// The percentage of NULLs.
+    pub(crate) nulls: u64,
+    pub(crate) may_be_null: bool,
+    pub(crate) place: Option<Place>,
+    pub(crate) how: How,
+    /// The values of the first rows, for children whose CHECKs allow no others.
+    pub(crate) first: Vec<ValueBuf>,
+    /// The column's declaration, if edge cases are wanted and no constraint forbids them.
+    pub(crate) edge: Option<Column>,
+    pub(crate) strict: bool,
+}
+
+/// Where the values of a column come from.
+#[derive(Clone, Debug)]
+pub(crate) enum How {
+    /// One more than the last.
+    Rowid {
+        first: i64,
+    },
+    Source(Source),
+    /// Made with its group.
+    Group,
+    /// A parent's key.
+    Reference,
+    /// The test gave it.
+    Fixed(ValueBuf),
+    /// A closure returns it, by its place in the options.
+    With(usize),
+}
+
+/// A foreign key as it will be made.
+#[derive(Debug)]
+pub(crate) struct Reference {
+    /// The columns here, by their places in the plan.
+    pub(crate) columns: Vec<usize>,
+    /// The name of the parent, and its columns.
+    pub(crate) parent_name: Name,
+    pub(crate) parent_columns: Vec<Name>,
+    pub(crate) parent: Parent,
+    pub(crate) key: u64,
+    /// The percentage of rows that refer to nothing.
+    pub(crate) nulls: u64,
+    /// Takes a parent by the number of the row, so that rows differ.
+    pub(crate) place: Option<Place>,
+    /// The least and the most rows for each parent, if rows are made for each parent in turn.
+    pub(crate) per_parent: Option<(u64, u64)>,
+    /// The declaration as messages show it.
+    pub(crate) shown: String,
+    /// The columns that are NULL where a row refers to nothing.
+    pub(crate) loose: Vec<usize>,
+    /// True if there are such columns.
+    pub(crate) may_be_null: bool,
+    /// The columns that have their values before a parent is chosen: those of an earlier key, those that are given, and the
+    /// tenant in a tree within each tenant.
+    pub(crate) known: Vec<usize>,
+    /// True if the parent's values replace those that are known: everything known follows from them.
+    pub(crate) overrules: bool,
+    /// How many of the first parents satisfy a CHECK, if not all of them do.
+    pub(crate) among: Option<u64>,
+    /// How many of the first parents are used, so that rows that belong together meet: products and orders of one tenant.
+    pub(crate) gathered: Option<u64>,
+}
+
+/// The rows to which a foreign key refers.
+#[derive(Debug)]
+pub(crate) enum Parent {
+    /// There are none.
+    Missing,
+    /// Rows of the table itself.
+    Own { columns: Vec<usize> },
+    /// Rows of an earlier table of this fill: the place of its plan, and its columns by their places there.
+    Made { plan: usize, columns: Vec<usize> },
+    /// Rows of a later table of this fill, by its place in the schema: a cycle.
+    Later { table: usize },
+    /// Rows that existed before.
+    Existing { keys: Vec<Vec<ValueBuf>> },
+}
+
+impl Reference {
+    /// Returns true if a row that refers to nothing has values in some of the columns.
+    pub(crate) fn is_partly_null(&self) -> bool {
+        self.loose.len() < self.columns.len()
+    }
+
+    /// Returns true if a column gets its value from this key alone.
+    pub(crate) fn makes(&self, column: usize) -> bool {
+        self.columns.contains(&column) && !self.known.contains(&column)
+    }
+}
+
+impl TablePlan {
+    /// The columns that a row gives.
+    pub(crate) fn target(&self) -> Target {
+        let columns = self.columns.iter().map(|column| column.name.to_string()).collect();
+        Target { name: self.name.to_string(), columns }
+    }
+
+    /// The place of a column.
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == *name)
+    }
+
+    /// Returns true if rows refer to rows that come later. `at` is the place of this plan.
+    pub(crate) fn refers_to_later(&self, at: usize) -> bool {
+        self.references.iter().any(|reference| matches!(reference.parent, Parent::Made { plan, .. } if plan > at))
+    }
+
+    /// Returns true if a column of any row can be made again from the row's number alone.
+    pub(crate) fn is_formula(&self, column: usize) -> bool {
+        matches!(self.columns[column].how, How::Rowid { .. } | How::Source(_) | How::Fixed(_))
+            && !self.derived.iter().any(|derived| derived.column == column)
+            && !self.references.iter().any(|reference| reference.overrules && reference.columns.contains(&column))
+    }
+
+    /// Notes a limit if it is lower than the known one.
+    pub(super) fn narrow(&mut self, limit: Limit) {
+        if self.limit.as_ref().is_none_or(|known| limit.rows < known.rows) {
+            self.limit = Some(limit);
+        }
+    }
+}

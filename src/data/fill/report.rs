@@ -1,0 +1,67 @@
+//! What was inserted.
+
+use rusqlite::types::Value;
+
+use crate::data::fill::plan::table_plan::TablePlan;
+use crate::data::fill::rows::tables::FilledTable;
+use crate::sql::same_name;
+
+/// What was inserted.
+#[derive(Clone, Debug)]
+pub struct Filled {
+    seed: u64,
+    tables: Vec<(String, u64)>,
+    full: Vec<(String, u64, String)>,
+    labels: Vec<(String, Value)>,
+}
+
+impl Filled {
+    pub(super) fn of(plans: &[TablePlan], tables: Vec<FilledTable>, seed: u64) -> Filled {
+        let mut filled = Filled { seed, tables: Vec::new(), full: Vec::new(), labels: Vec::new() };
+        for (plan, table) in plans.iter().zip(tables) {
+            filled.tables.push((plan.name.to_string(), table.rows));
+            if let Some(limit) = &plan.limit {
+                filled.full.push((plan.name.to_string(), limit.rows, limit.because.clone()));
+            }
+            filled.labels.extend(table.labels.into_iter().map(|(label, id)| (label, id.to_value())));
+        }
+        filled
+    }
+
+    /// Returns how many rows were inserted into a table; 0 for one that was not filled.
+    pub fn rows(&self, table: &str) -> u64 {
+        let found = self.tables.iter().find(|(name, _)| same_name(name, table));
+        found.map_or(0, |(_, rows)| *rows)
+    }
+
+    /// Returns the tables that were filled, parents first, and how many rows each of them got.
+    pub fn tables(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
+        self.tables.iter().map(|(name, rows)| (name.as_str(), *rows))
+    }
+
+    /// Returns the tables that can hold only so many rows: their name, how many rows there was room for, and the constraint
+    /// that limits them.
+    pub fn full(&self) -> impl ExactSizeIterator<Item = (&str, u64, &str)> {
+        self.full.iter().map(|(name, rows, because)| (name.as_str(), *rows, because.as_str()))
+    }
+
+    /// Returns the key of a row with a label: its PRIMARY KEY, or its rowid.
+    ///
+    /// # Panics
+    /// When no row has this label.
+    #[track_caller]
+    pub fn id(&self, label: &str) -> Value {
+        match self.labels.iter().find(|(name, _)| name == label) {
+            Some((_, id)) => id.clone(),
+            None => {
+                let names: Vec<&str> = self.labels.iter().map(|(name, _)| name.as_str()).collect();
+                panic!("no row is called {label}; there are {}", names.join(", "));
+            }
+        }
+    }
+
+    /// Returns the seed that the rows were made from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+}

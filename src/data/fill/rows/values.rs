@@ -1,0 +1,123 @@
+//! Values that follow from the number of a row.
+
+use crate::data::constraints::group::{ColumnGroup, Solution, satisfy};
+use crate::data::fill::plan::table_plan::{ColumnPlan, How, TablePlan};
+use crate::data::fill::rows::draft::Draft;
+use crate::data::values::domain::Nullability;
+use crate::data::values::edge_cases::edge_case;
+use crate::data::values::source::Source;
+use crate::data::values::value_buf::ValueBuf;
+use crate::draw::{Draw, key, named};
+
+/// The percentage of edge cases, if they are wanted.
+const EDGES: u64 = 50;
+
+/// Rows with a label are numbered by it, above all others, so that they do not depend on what else is made.
+const LABELLED: u64 = 1 << 62;
+
+/// Returns the number from which a row is made.
+pub(crate) fn number_of(plan: &TablePlan, row: u64, skipped: u64) -> u64 {
+    match plan.labels.get(row as usize) {
+        Some(label) => (LABELLED | 1 << 30 | (named(0, label) >> 34)) + skipped,
+        None => plan.start + row - plan.labels.len() as u64 + skipped,
+    }
+}
+
+/// Returns the number as values show it.
+pub(super) fn shown(number: u64) -> u64 {
+    number & (LABELLED - 1)
+}
+
+/// Returns the draws for a row, which are others for each attempt.
+pub(super) fn draws(key_of: u64, number: u64, attempts: u32) -> Draw {
+    let mut draw = Draw::new(key(key_of, number));
+    if attempts > 0 {
+        draw = Draw::new(key(draw.next(), attempts.into()));
+    }
+    draw
+}
+
+/// Makes the value of a column that follows from the row's number alone.
+pub(super) fn make_value(plan: &TablePlan, index: usize, number: u64, attempts: u32, out: &mut ValueBuf) {
+    let column = &plan.columns[index];
+    match &column.how {
+        How::Rowid { .. } if number >= LABELLED => out.set_integer(shown(number).cast_signed()),
+        How::Rowid { first } => out.set_integer(first.wrapping_add((number - plan.start).cast_signed())),
+        How::Fixed(value) => out.clone_from(value),
+        How::Source(source) => {
+            if attempts == 0
+                && !column.first.is_empty()
+                && let Some(first) = number.checked_sub(plan.start).and_then(|row| column.first.get(row as usize))
+            {
+                return out.clone_from(first);
+            }
+            let mut draw = draws(column.key, number, attempts);
+            if column.nulls > 0 && draw.percent(column.nulls) {
+                return out.set_null();
+            }
+            match (&column.place, &column.edge) {
+                (None, Some(declared)) if draw.percent(EDGES) => edge_case(declared, column.strict, &mut draw, out),
+                (None, _) => source.make(&mut draw, None, out),
+                (Some(place), _) => match place.of(shown(number)) {
+                    Some(digit) => source.make(&mut draw, Some(digit), out),
+                    None => out.set_null(),
+                },
+            }
+        }
+        How::Group | How::Reference | How::With(_) => {}
+    }
+}
+
+/// Makes columns that conditions tie together, in one of the solutions to satisfy them.
+pub(super) fn make_group(plan: &TablePlan, group: &ColumnGroup, number: u64, draft: &mut Draft) {
+    let attempts = draft.attempts_of(&group.columns);
+    let mut draw = draws(group.key, number, attempts);
+    match &group.solutions[draw.below(group.solutions.len() as u64) as usize] {
+        Solution::Listed(rows) => {
+            let place = group.columns.iter().find_map(|column| plan.columns[*column].place.as_ref());
+            let at = match place.map(|place| place.of(shown(number))) {
+                Some(Some(digit)) => digit % rows.len() as u64,
+                _ => draw.below(rows.len() as u64),
+            };
+            for (column, value) in group.columns.iter().zip(&rows[at as usize]) {
+                if matches!(plan.columns[*column].how, How::Group) {
+                    draft.values[*column].clone_from(value);
+                }
+            }
+        }
+        Solution::Generated { sources, relations } => {
+            for column_source in sources {
+                let column = &plan.columns[column_source.column];
+                draft.nulls[column_source.column] = column_source.nullability;
+                if let (How::Group, Some(source)) = (&column.how, &column_source.source) {
+                    let draw = draws(column.key, number, attempts);
+                    make_member(
+                        column,
+                        column_source.nullability,
+                        source,
+                        (draw, number),
+                        &mut draft.values[column_source.column],
+                    );
+                }
+            }
+            satisfy(relations, &mut draft.values);
+        }
+    }
+}
+
+fn make_member(
+    column: &ColumnPlan,
+    nullability: Nullability,
+    source: &Source,
+    (mut draw, number): (Draw, u64),
+    out: &mut ValueBuf,
+) {
+    if nullability == Nullability::Allowed && column.nulls > 0 && draw.percent(column.nulls) {
+        return out.set_null();
+    }
+    match column.place.as_ref().map(|place| place.of(shown(number))) {
+        None => source.make(&mut draw, None, out),
+        Some(Some(digit)) => source.make(&mut draw, Some(digit % source.capacity().max(1)), out),
+        Some(None) => out.set_null(),
+    }
+}

@@ -1,0 +1,107 @@
+//! How the tables of a schema refer to each other: every foreign key with its parent looked up.
+
+use crate::schema::{ForeignKey, IndexedColumn, IndexedExpr, Name, Schema, Table, TableKind};
+
+/// A foreign key of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Relation {
+    pub(crate) columns: Vec<Name>,
+    /// For each column, true if it may be NULL.
+    pub(crate) nullable: Vec<bool>,
+    /// The name of the parent as the key declares it.
+    pub(crate) parent_name: Name,
+    /// The place of the parent in the schema. `None` if rows cannot be inserted into it.
+    pub(crate) parent: Option<usize>,
+    /// The parent's columns. `None` if there is no parent, or if it has no such key.
+    pub(crate) parent_columns: Option<Vec<Name>>,
+}
+
+impl Relation {
+    /// Looks up the parent of a foreign key of a table.
+    pub(super) fn of(schema: &Schema, table: &Table, key: &ForeignKey) -> Relation {
+        let is_parent = |table: &Table| table.kind == TableKind::Ordinary && table.name == key.parent;
+        let parent = schema.tables.iter().position(is_parent);
+        Relation {
+            columns: key.columns.clone(),
+            nullable: key.columns.iter().map(|name| may_be_null(table, name)).collect(),
+            parent_name: key.parent.clone(),
+            parent,
+            parent_columns: parent.and_then(|parent| parent_columns(&schema.tables[parent], key)),
+        }
+    }
+
+    /// Returns true if a row need not refer to anything.
+    pub(crate) fn is_nullable(&self) -> bool {
+        self.nullable.contains(&true)
+    }
+
+    /// Returns true if some of its columns may be NULL and others may not: parents within each tenant, for example.
+    pub(crate) fn is_partly_nullable(&self) -> bool {
+        self.is_nullable() && self.nullable.contains(&false)
+    }
+
+    /// Returns true if this is a column of the key.
+    pub(crate) fn has_column(&self, name: &str) -> bool {
+        self.columns.iter().any(|own| own == name)
+    }
+
+    /// Pairs each column with the parent's.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Name, &Name)> {
+        self.columns.iter().zip(self.parent_columns.iter().flatten())
+    }
+}
+
+/// Returns true if a column may be NULL. SQLite permits NULL in a PRIMARY KEY that is not declared NOT NULL; nobody means that.
+pub(crate) fn may_be_null(table: &Table, name: &str) -> bool {
+    let Some(column) = table.column(name) else { return false };
+    let in_key = table.primary_key.as_ref().is_some_and(|key| {
+        key.terms.iter().any(|term| matches!(&term.what, IndexedExpr::Column(other) if other == name))
+    });
+    !column.not_null && !in_key
+}
+
+/// Looks up the parents of all foreign keys, for each table of the schema.
+pub(super) fn of_schema(schema: &Schema) -> Vec<Vec<Relation>> {
+    let of_table = |table: &Table| table.foreign_keys.iter().map(|key| Relation::of(schema, table, key)).collect();
+    schema.tables.iter().map(of_table).collect()
+}
+
+fn parent_columns(parent: &Table, key: &ForeignKey) -> Option<Vec<Name>> {
+    if let Some(columns) = &key.parent_columns {
+        return Some(columns.clone());
+    }
+    let terms = &parent.primary_key.as_ref()?.terms;
+    let name = |term: &IndexedColumn| match &term.what {
+        IndexedExpr::Column(name) => Some(name.clone()),
+        _ => None,
+    };
+    let columns: Vec<Name> = terms.iter().filter_map(name).collect();
+    (columns.len() == key.columns.len()).then_some(columns)
+}
+
+/// Returns the places of tables in the order in which they are filled: parents before children. In a cycle, a key that may
+/// be NULL is broken first: its parent comes later.
+pub(super) fn parents_first(relations: &[Vec<Relation>], tables: &[usize]) -> Vec<usize> {
+    let mut left = tables.to_vec();
+    let mut ordered = Vec::new();
+    while !left.is_empty() {
+        let waits = |table: usize, strictly: bool| {
+            relations[table].iter().any(|key| {
+                key.parent.is_some_and(|parent| parent != table && left.contains(&parent))
+                    && (!strictly || !key.is_nullable())
+            })
+        };
+        let next = left
+            .iter()
+            .position(|table| !waits(*table, false))
+            .or_else(|| left.iter().position(|table| !waits(*table, true)))
+            .unwrap_or(0);
+        ordered.push(left.remove(next));
+    }
+    ordered
+}
+
+/// Returns true if several foreign keys of a table have this column, each with others.
+pub(super) fn is_shared(relations: &[Relation], column: &str) -> bool {
+    relations.iter().filter(|key| key.columns.len() > 1 && key.has_column(column)).count() > 1
+}
