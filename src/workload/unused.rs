@@ -3,6 +3,7 @@
 //! The widest is dropped first, and stays dropped if no plan needs it: of two that can replace each other one stays. A
 //! foreign key's lookup of its children counts as a query, recorded or not, and so does the loss of a covering index.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use rusqlite::Connection;
@@ -12,7 +13,7 @@ use crate::plan::{Plan, empty_copy_of, is_worse, try_explain};
 use crate::record::Queries;
 use crate::schema::references::Pair;
 use crate::schema::{Index, Schema, Table, TableKind};
-use crate::sql::{Token, plain_name, tokens};
+use crate::sql::{Name, Token, plain_name, tokens};
 
 /// An index that none of the recorded statements needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,20 +23,19 @@ pub struct UnusedIndex {
     pub name: String,
     /// Its table.
     pub table: String,
-    /// What takes it away: `DROP INDEX …`.
+    /// The statement that drops it: `DROP INDEX …`.
     pub sql: String,
-    /// Why it is not needed.
+    /// The reason why it is not needed.
     pub reason: String,
 }
 
-/// What [`unused_indexes`] found. `Display` has a line for each.
+/// The result of [`unused_indexes`]. Its `Display` has a line for each index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnusedIndexes {
-    /// They can all go together: of two of which either is enough, only one is listed.
+    /// The indexes. All of them can be dropped together: of two that can replace each other, only one is listed.
     pub indexes: Vec<UnusedIndex>,
-    /// Statements of which no plan could be made. Indexes of the tables that they name are not listed, whether they need
-    /// them or not.
+    /// The statements that could not be planned. Indexes of the tables that they name are not listed.
     pub unplanned: Vec<String>,
 }
 
@@ -47,8 +47,8 @@ impl fmt::Display for UnusedIndexes {
     }
 }
 
-/// Indexes that none of the recorded statements needs, so that each write keeps them up for nothing. Record the whole of
-/// what an app does before you believe it.
+/// Returns the indexes that none of the recorded statements needs, so that writes maintain them for nothing. Record
+/// everything that the app does before you drop one.
 ///
 /// ```
 /// # let db = sqlitmus::Template::empty().in_memory();
@@ -59,91 +59,91 @@ impl fmt::Display for UnusedIndexes {
 /// assert_eq!(unused.to_string(), "DROP INDEX users_city;   no recorded query uses it");
 /// ```
 ///
-/// An index is needed if without it any of the plans scans, sorts, searches by fewer columns, or reads a table that it need
-/// not read with it; or if a foreign key would look for its children in all rows. Unique indexes keep rules, and are
-/// never listed.
+/// An index is needed if a plan without it scans, sorts, searches by fewer columns, or reads a table that it need not read
+/// with the index; or if a foreign key would look for its children in all rows. Unique indexes enforce a rule, and are never
+/// listed.
 ///
 /// # Errors
-/// When the recording is not complete, or SQLite refuses a connection.
+/// If the recording is not complete, or if SQLite refuses a connection.
 pub fn unused_indexes<R>(queries: &Queries<R>) -> Result<UnusedIndexes> {
     find(&queries.connect()?, &queries.statements()?)
 }
 
 fn find(connection: &Connection, statements: &[String]) -> Result<UnusedIndexes> {
-    let read = |error| Error::sqlite("read the schema", error);
-    let bench = empty_copy_of(connection)?;
-    let schema = Schema::read(&bench.connection)?;
-    let (mut plans, mut found) = (Vec::new(), UnusedIndexes::default());
+    let copy = empty_copy_of(connection)?;
+    let schema = Schema::read(&copy.connection)?;
+    let mut found = UnusedIndexes::default();
+    let mut plans = Vec::new();
     for sql in statements {
-        let _ = bench.prepare(sql);
-        match try_explain(&bench.connection, sql) {
-            Ok(plan) => plans.push(Known::of(plan, true)),
+        // Registers stubs for functions and collations of the app.
+        let _ = copy.prepare(sql);
+        match try_explain(&copy.connection, sql) {
+            Ok(plan) => plans.push(PlannedStatement { plan, is_recorded: true }),
             Err(_) => found.unplanned.push(sql.clone()),
         }
     }
-    let lookups = schema.tables.iter().flat_map(|child| child.foreign_keys.iter().map(move |key| (child, key)));
-    for (child, key) in lookups {
-        let pair = schema.table(&key.parent).and_then(|parent| Pair::of(child, key, parent));
-        if let Some(plan) = pair.and_then(|pair| try_explain(&bench.connection, &pair.lookup()).ok()) {
-            plans.push(Known::of(plan, false));
-        }
-    }
-    let named = named_tables(&found.unplanned, &schema);
-    let mut candidates: Vec<(&Table, &Index)> = Vec::new();
-    for table in schema
-        .tables
-        .iter()
-        .filter(|table| table.kind == TableKind::Ordinary && named.iter().all(|name| *name != table.name))
-    {
-        candidates.extend(table.indexes.iter().filter(|index| !index.unique).map(|index| (table, index)));
-    }
-    // Of two that can stand for one another, the wider one costs more.
-    candidates.sort_by_key(|(_, index)| std::cmp::Reverse(index.terms.len()));
-    for (table, index) in candidates {
-        if let Some(reason) = without(&bench.connection, index, &mut plans).map_err(read)? {
+    plans.extend(lookups_of_children(&copy.connection, &schema));
+    let unsure = named_tables(&found.unplanned, &schema);
+    for (table, index) in candidates(&schema, &unsure) {
+        let dropped = drop_if_unused(&copy.connection, index, &mut plans);
+        if let Some(reason) = dropped.map_err(|error| Error::sqlite("read the schema", error))? {
             let sql = format!("DROP INDEX {};", plain_name(&index.name));
-            let (name, table) = (index.name.clone(), table.name.clone());
-            found.indexes.push(UnusedIndex { name: name.to_string(), table: table.to_string(), sql, reason });
+            let (name, table) = (index.name.to_string(), table.name.to_string());
+            found.indexes.push(UnusedIndex { name, table, sql, reason });
         }
     }
     found.indexes.sort_by(|one, two| (&one.table, &one.name).cmp(&(&two.table, &two.name)));
     Ok(found)
 }
 
-/// A statement, with its plan while the indexes are there that have not been taken away.
-struct Known {
+/// A statement with its plan under the indexes that are left.
+struct PlannedStatement {
     plan: Plan,
-    recorded: bool,
+    is_recorded: bool,
 }
 
-impl Known {
-    fn of(plan: Plan, recorded: bool) -> Known {
-        Known { plan, recorded }
-    }
+fn lookups_of_children(connection: &Connection, schema: &Schema) -> Vec<PlannedStatement> {
+    let keys = schema.tables.iter().flat_map(|child| child.foreign_keys.iter().map(move |key| (child, key)));
+    let pairs = keys.filter_map(|(child, key)| Pair::of(child, key, schema.table(&key.parent)?));
+    let plans = pairs.filter_map(|pair| try_explain(connection, &pair.lookup()).ok());
+    plans.map(|plan| PlannedStatement { plan, is_recorded: false }).collect()
 }
 
-/// Takes the index away for good if no plan needs it, and says why it may go.
-fn without(bench: &Connection, index: &Index, plans: &mut [Known]) -> rusqlite::Result<Option<String>> {
-    bench.execute_batch(&format!("SAVEPOINT trial; DROP INDEX main.{}", plain_name(&index.name)))?;
-    let mut changed = Vec::new();
-    let mut needed = false;
-    // SQLite plans the others as before: an index that it does not choose does not change its choice.
-    for (at, known) in plans.iter().enumerate().filter(|(_, known)| known.plan.uses_index(&index.name)) {
-        match try_explain(bench, known.plan.sql()) {
-            Ok(plan) if !is_worse(&plan, &known.plan) => changed.push((at, plan)),
-            _ => {
-                needed = true;
-                break;
-            }
+/// Returns the indexes that may be dropped, except those of tables of which it is not known how they are used.
+fn candidates<'a>(schema: &'a Schema, unsure: &[Name]) -> Vec<(&'a Table, &'a Index)> {
+    let mut found: Vec<(&Table, &Index)> = Vec::new();
+    for table in &schema.tables {
+        if table.kind == TableKind::Ordinary && !unsure.contains(&table.name) {
+            found.extend(table.indexes.iter().filter(|index| !index.unique).map(|index| (table, index)));
         }
     }
-    if needed {
-        bench.execute_batch("ROLLBACK TO trial; RELEASE trial")?;
+    // Of two that can replace each other, the wider one costs more.
+    found.sort_by_key(|(_, index)| Reverse(index.terms.len()));
+    found
+}
+
+/// Drops the index if no plan needs it, and returns the reason.
+fn drop_if_unused(
+    connection: &Connection,
+    index: &Index,
+    plans: &mut [PlannedStatement],
+) -> rusqlite::Result<Option<String>> {
+    connection.execute_batch(&format!("SAVEPOINT trial; DROP INDEX main.{}", plain_name(&index.name)))?;
+    // The other plans stay the same: an index that SQLite does not choose does not change its choice.
+    let using = plans.iter().enumerate().filter(|(_, known)| known.plan.uses_index(&index.name));
+    let without: Option<Vec<(usize, Plan)>> = using
+        .map(|(at, known)| {
+            let plan = try_explain(connection, known.plan.sql()).ok()?;
+            (!is_worse(&plan, &known.plan)).then_some((at, plan))
+        })
+        .collect();
+    let Some(without) = without else {
+        connection.execute_batch("ROLLBACK TO trial; RELEASE trial")?;
         return Ok(None);
-    }
-    bench.execute_batch("RELEASE trial")?;
-    let recorded = changed.iter().filter(|(at, _)| plans[*at].recorded).count();
-    for (at, plan) in changed {
+    };
+    connection.execute_batch("RELEASE trial")?;
+    let recorded = without.iter().filter(|(at, _)| plans[*at].is_recorded).count();
+    for (at, plan) in without {
         plans[at].plan = plan;
     }
     Ok(Some(match recorded {
@@ -153,24 +153,21 @@ fn without(bench: &Connection, index: &Index, plans: &mut [Known]) -> rusqlite::
     }))
 }
 
-/// The tables that statements name, themselves or through a view.
-fn named_tables(statements: &[String], schema: &Schema) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
+/// Returns the names in statements, and in the views and triggers that they lead to.
+fn named_tables(statements: &[String], schema: &Schema) -> Vec<Name> {
+    let mut names: Vec<Name> = Vec::new();
     let mut texts: Vec<&str> = statements.iter().map(String::as_str).collect();
     while let Some(text) = texts.pop() {
-        for name in tokens(text).iter().filter_map(Token::name) {
-            if names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+        for name in tokens(text).iter().filter_map(Token::name).map(Name::from) {
+            if names.contains(&name) {
                 continue;
             }
-            texts.extend(
-                schema.views.iter().filter(|view| view.name.eq_ignore_ascii_case(&name)).map(|view| &*view.sql),
-            );
+            texts.extend(schema.views.iter().filter(|view| view.name == name).map(|view| &*view.sql));
             if let Some(table) = schema.table(&name) {
                 texts.extend(table.triggers.iter().map(|trigger| &*trigger.sql));
             }
             names.push(name);
         }
     }
-    let is_named = |table: &&Table| names.iter().any(|name| name.eq_ignore_ascii_case(&table.name));
-    schema.tables.iter().filter(is_named).map(|table| table.name.to_string()).collect()
+    names
 }

@@ -19,11 +19,8 @@ const OPEN: &[&str] = &[
     "faults",
     "interleave",
     "migrations",
-    "plan",
-    "plan/advice",
     "schema",
     "sql",
-    "workload/growth",
 ];
 
 #[test]

@@ -1,8 +1,8 @@
-//! Which class numbers grow by.
+//! The classes of growth, and the class of numbers.
 
 use std::fmt;
 
-/// How what a query does grows with `n`, the size of the database.
+/// The growth of a query's work with `n`, the size of the database.
 ///
 /// ```
 /// use sqlitmus::workload::Growth;
@@ -13,27 +13,27 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Growth {
-    /// The same, however many rows there are: a search by a key or an index that finds as many rows as before.
+    /// The same for any number of rows: a search by a key or an index that finds equally many rows.
     Constant,
-    /// By the same amount each time that n is multiplied. SQLite's own searches are [`Constant`](Growth::Constant): their
-    /// way down a b-tree is inside one instruction.
+    /// By the same amount each time that n is multiplied. SQLite's own searches are [`Constant`](Growth::Constant), because
+    /// their path through a b-tree is inside one instruction.
     Logarithmic,
-    /// As n: a scan, a sort, or a result that has more rows.
+    /// Like n: a scan, a sort, or a result that has more rows.
     Linear,
-    /// As n log n. SQLite's own sorts are [`Linear`](Growth::Linear): what they compare is inside an instruction.
+    /// Like n log n. SQLite's own sorts are [`Linear`](Growth::Linear), because their comparisons are inside an instruction.
     NLogN,
-    /// As n times n: a scan for each row of a scan.
+    /// Like n²: a scan for each row of a scan.
     Quadratic,
-    /// Faster than n times n.
+    /// Faster than n².
     Steeper,
 }
 
 /// A class and its function of n.
-type Rising = (Growth, fn(f64) -> f64);
+type Class = (Growth, fn(f64) -> f64);
 
 impl Growth {
-    /// All but `Constant`, from slow to fast. n cubed stands for all that is steeper.
-    const RISING: [Rising; 5] = [
+    /// All but `Constant`, from slow to fast. n³ represents everything that is steeper.
+    const CLASSES: [Class; 5] = [
         (Growth::Logarithmic, f64::ln),
         (Growth::Linear, |n| n),
         (Growth::NLogN, |n| n * n.ln()),
@@ -41,12 +41,12 @@ impl Growth {
         (Growth::Steeper, |n| n * n * n),
     ];
 
-    /// The class of steps that were counted at sizes, of which each is at least twice the one before.
+    /// Returns the class of the steps at these sizes. Each size is at least twice the one before.
     ///
-    /// What is the same at every size cancels out in the differences between one size and the next. So the last
-    /// difference is compared with those before it, and the class whose own differences stand in nearest the same ratio,
-    /// is the one. This is exact where steps are a constant and a multiple of n, and needs no clock and no tolerance but
-    /// one: less than a hundredth more at the last size is constant.
+    /// Steps that are the same at every size cancel out in the difference between one size and the next. So the last
+    /// difference is compared with those before it, and the class wins whose own differences have the nearest ratio. This is
+    /// exact if the steps are a constant plus a multiple of n. It needs no clock, and only one tolerance: less than 1 % more
+    /// steps at the last size count as constant.
     pub(super) fn of(sizes: &[u64], steps: &[u64]) -> Growth {
         let x: Vec<f64> = sizes.iter().map(|&size| float(size)).collect();
         let y: Vec<f64> = steps.iter().map(|&steps| float(steps)).collect();
@@ -55,34 +55,22 @@ impl Growth {
         if rise(&y, last) <= y[last - 1] / 100.0 {
             return Growth::Constant;
         }
-        let risen: Vec<usize> = (1..last).filter(|&at| rise(&y, at) > 0.0).collect();
+        let rises: Vec<usize> = (1..last).filter(|&at| rise(&y, at) > 0.0).collect();
         let distance = |class: fn(f64) -> f64| -> f64 {
             let of: Vec<f64> = x.iter().map(|&n| class(n)).collect();
             let apart = |at: &usize| (rise(&y, last) / rise(&y, *at) / (rise(&of, last) / rise(&of, *at))).ln().abs();
-            match risen.as_slice() {
-                // It rises at the end only: as if nothing of it were constant.
+            match rises.as_slice() {
+                // It rises only at the end, so no part of it is taken for constant.
                 [] => (y[last] / y[last - 1].max(1.0) / (of[last] / of[last - 1])).ln().abs(),
-                risen => risen.iter().map(apart).sum(),
+                rises => rises.iter().map(apart).sum(),
             }
         };
-        let nearest = Growth::RISING.iter().min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
+        let nearest = Growth::CLASSES.iter().min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
         nearest.map_or(Growth::Steeper, |(class, _)| *class)
-    }
-
-    /// `grows linearly`.
-    pub(super) fn in_words(self) -> &'static str {
-        match self {
-            Growth::Constant => "stays constant",
-            Growth::Logarithmic => "grows logarithmically",
-            Growth::Linear => "grows linearly",
-            Growth::NLogN => "grows as n log n",
-            Growth::Quadratic => "grows quadratically",
-            Growth::Steeper => "grows faster than quadratically",
-        }
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "ratios of numbers this large are told apart all the same")]
+#[expect(clippy::cast_precision_loss, reason = "the ratios of such large numbers do not need all their digits")]
 fn float(number: u64) -> f64 {
     number as f64
 }
@@ -115,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn each_class_is_told_whatever_is_constant_beside_it() {
+    fn each_class_is_found_beside_any_constant() {
         check(|_| 17.0, Growth::Constant);
         check(|n| 20.0 * n.log2(), Growth::Logarithmic);
         check(|n| 3.0 * n, Growth::Linear);
@@ -126,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_an_end_is_constant_and_what_wavers_too() {
+    fn bounded_and_varying_steps_are_constant() {
         assert_eq!(Growth::of(&[10, 100, 1000], &[90, 240, 240]), Growth::Constant, "a LIMIT of 30");
         assert_eq!(Growth::of(&[10, 100, 1000], &[900, 1010, 905]), Growth::Constant);
         assert_eq!(Growth::of(&[10, 100, 1000], &[1000, 1000, 1009]), Growth::Constant);
@@ -134,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_to_grow_late_is_seen() {
+    fn late_growth_is_found() {
         assert_eq!(Growth::of(&[10, 100, 1000], &[20, 20, 200]), Growth::Linear);
         assert_eq!(Growth::of(&[10, 100, 1000], &[0, 0, 1000]), Growth::Steeper);
     }

@@ -1,84 +1,79 @@
-//! What is said of a query that grows too fast.
+//! The report of a query that grows too fast.
 
-use super::{Growth, GrowthReport, Ran};
+use super::class::Growth;
+use super::report::GrowthReport;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{AccessPath, Node, Scan, Step};
 
-/// How many queries of the code's are listed.
+/// The number of the code's queries that are listed.
 const SHOWN: usize = 5;
 
-impl GrowthReport {
-    pub(super) fn failure(&self, most: Growth) -> Error {
-        let what = if self.sql.is_some() { "the query" } else { "what the code runs" };
-        let allowed = match most {
-            Growth::Constant => "and should stay constant".to_owned(),
-            most => format!("and should at most be {most}"),
-        };
-        let headline = format!("{what} {} with the database, {allowed}", self.growth.in_words());
-        let mut error = match &self.plan {
-            Some(plan) => plan.failure(headline, grows),
-            None => match self.sql.as_deref() {
-                Some(sql) => Error::new(ErrorKind::Plan, headline).sql(sql),
-                None => Error::new(ErrorKind::Plan, headline),
-            },
-        };
-        error = error.evidence("steps of SQLite's virtual machine", self.to_string());
-        if let Some(ran) = self.ran.last() {
-            let size = self.sizes.last().copied().unwrap_or_default();
-            error = error.evidence(format!("what cost most at n = {size}"), self.queries(ran, most));
-        }
-        if self.returned.first() < self.returned.last() {
-            error = error.note(format!("it returned {} rows, and each costs steps", in_a_row(&self.returned)));
-        }
-        if let Some(dearest) = self.ran.last().and_then(|ran| ran.iter().max_by_key(|one| one.steps)) {
-            let times = self.of_query(&dearest.normalized, |one| one.times);
-            if times.first() < times.last() {
-                error = error.note(format!("what cost most ran {} times", in_a_row(&times)));
-            }
-        }
-        if self.walked {
-            error = error.note(
-                "count(*) and DELETE of a whole table are one instruction; each of its rows is counted as a step",
-            );
-        }
-        error
+pub(super) fn render(report: &GrowthReport, most: Growth) -> Error {
+    let subject = if report.sql.is_some() { "the query" } else { "what the code runs" };
+    let allowed = match most {
+        Growth::Constant => "and should stay constant".to_owned(),
+        most => format!("and should at most be {most}"),
+    };
+    let headline = format!("{subject} {} with the database, {allowed}", in_words(report.growth()));
+    let mut error = match (&report.plan, report.sql.as_deref()) {
+        (Some(plan), _) => plan.failure(headline, grows),
+        (None, Some(sql)) => Error::new(ErrorKind::Plan, headline).sql(sql),
+        (None, None) => Error::new(ErrorKind::Plan, headline),
+    };
+    error = error.evidence("steps of SQLite's virtual machine", report.to_string());
+    if !report.queries.is_empty() {
+        let size = report.sizes().last().copied().unwrap_or_default();
+        error = error.evidence(format!("what cost most at n = {size}"), queries(report, most));
     }
+    if report.returned.first() < report.returned.last() {
+        error = error.note(format!("it returned {} rows, and each costs steps", in_a_row(&report.returned)));
+    }
+    if let Some(first) = report.queries.first().filter(|first| first.times.first() < first.times.last()) {
+        error = error.note(format!("what cost most ran {} times", in_a_row(&first.times)));
+    }
+    if report.has_single_step_rows {
+        error = error
+            .note("count(*) and DELETE of a whole table are one instruction; each of its rows is counted as a step");
+    }
+    error
+}
 
-    /// The dearest queries, those marked that grow faster than they may.
-    fn queries(&self, ran: &[Ran], most: Growth) -> String {
-        let mut ran: Vec<&Ran> = ran.iter().collect();
-        // Stable, so that equals stay in the order in which they ran.
-        ran.sort_by_key(|one| std::cmp::Reverse(one.steps));
-        let line = |one: &&Ran| {
-            let mark = if Growth::of(&self.sizes, &self.of_query(&one.normalized, |one| one.steps)) > most {
-                "> "
-            } else {
-                ""
-            };
-            let times = if one.times == 1 { String::new() } else { format!("{} times, ", one.times) };
-            format!("{mark}{}   {times}{} steps", one.normalized, one.steps)
+/// Lists the most expensive queries, and marks those that grow faster than they may.
+fn queries(report: &GrowthReport, most: Growth) -> String {
+    let shown = report.queries.iter().take(SHOWN).map(|query| {
+        let last = |numbers: &[u64]| numbers.last().copied().unwrap_or_default();
+        let mark = if query.growth > most { "> " } else { "" };
+        let times = match last(&query.times) {
+            1 => String::new(),
+            times => format!("{times} times, "),
         };
-        let mut lines: Vec<String> = ran.iter().take(SHOWN).map(line).collect();
-        if ran.len() > SHOWN {
-            lines.push(format!("and {} more", ran.len() - SHOWN));
-        }
-        lines.join("\n")
+        format!("{mark}{}   {times}{} steps", query.normalized, last(&query.steps))
+    });
+    let mut lines: Vec<String> = shown.collect();
+    if report.queries.len() > SHOWN {
+        lines.push(format!("and {} more", report.queries.len() - SHOWN));
     }
-
-    /// A number of a query at each size; nought where it did not run.
-    fn of_query(&self, normalized: &str, number: fn(&Ran) -> u64) -> Vec<u64> {
-        let at = |ran: &Vec<Ran>| ran.iter().find(|one| one.normalized == normalized).map_or(0, number);
-        self.ran.iter().map(at).collect()
-    }
+    lines.join("\n")
 }
 
 fn in_a_row(numbers: &[u64]) -> String {
     numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether what a line of a plan does is more with more rows.
+fn in_words(growth: Growth) -> &'static str {
+    match growth {
+        Growth::Constant => "stays constant",
+        Growth::Logarithmic => "grows logarithmically",
+        Growth::Linear => "grows linearly",
+        Growth::NLogN => "grows as n log n",
+        Growth::Quadratic => "grows quadratically",
+        Growth::Steeper => "grows faster than quadratically",
+    }
+}
+
+/// Returns true if a line of a plan takes more steps with more rows.
 fn grows(node: &Node) -> bool {
     let scans = matches!(node.scan, Some(Scan::Table | Scan::Index(_) | Scan::ForAutomaticIndex | Scan::VirtualTable));
-    let automatic = matches!(node.access().map(|access| &access.path), Some(AccessPath::Automatic { .. }));
-    scans || automatic || matches!(&node.step, Step::TempBTree(_) | Step::Subquery { correlated: true, .. })
+    let is_automatic = matches!(node.access().map(|access| &access.path), Some(AccessPath::Automatic { .. }));
+    scans || is_automatic || matches!(&node.step, Step::TempBTree(_) | Step::Subquery { correlated: true, .. })
 }

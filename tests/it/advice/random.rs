@@ -1,17 +1,17 @@
-//! Random filters over schemas: whatever is advised, removes what it says and nothing gets worse.
+//! Random filters over schemas: all advice removes what it says, and nothing gets worse.
 
 use sqlitmus::plan::{Advice, Node, Plan, Removed, Scan, Step, advise, explain};
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::schema::{Schema, Table, TableKind};
 
-/// What a plan has that an index might remove.
+/// The steps of a plan that an index might remove.
 #[derive(Debug, PartialEq, Eq)]
-struct Faults {
-    scans: Vec<String>,
-    sorts: usize,
+pub(super) struct Expensive {
+    pub(super) scans: Vec<String>,
+    pub(super) sorts: usize,
 }
 
-fn faults(plan: &Plan) -> Faults {
+pub(super) fn expensive(plan: &Plan) -> Expensive {
     let nodes = || plan.lines().chain(plan.effects().iter().map(|effect| &effect.node));
     let scanned = |node: &&Node| !matches!(node.scan, None | Some(Scan::PartialIndex(_)));
     let table = |node: &Node| node.table.clone().unwrap_or_default();
@@ -20,19 +20,19 @@ fn faults(plan: &Plan) -> Faults {
         Step::Compound(text) => text.ends_with("USING TEMP B-TREE"),
         _ => false,
     };
-    Faults { scans: nodes().filter(scanned).map(table).collect(), sorts: nodes().filter(sorts).count() }
+    Expensive { scans: nodes().filter(scanned).map(table).collect(), sorts: nodes().filter(sorts).count() }
 }
 
-/// Runs each advice alone on the database, and takes it back.
+/// Runs each advice alone on the database, and rolls it back.
 #[track_caller]
 pub(super) fn holds(connection: &Connection, sql: &str, advice: &[Advice]) {
-    let before = faults(&explain(connection, sql));
+    let before = expensive(&explain(connection, sql));
     for one in advice {
         connection.execute_batch("SAVEPOINT advice").unwrap();
         connection.execute_batch(&one.sql).unwrap();
         let plan = explain(connection, sql);
-        let after = faults(&plan);
-        let count = |faults: &Faults, table: &str| faults.scans.iter().filter(|scan| *scan == table).count();
+        let after = expensive(&plan);
+        let count = |steps: &Expensive, table: &str| steps.scans.iter().filter(|scan| *scan == table).count();
         for table in after.scans.iter().chain(&before.scans) {
             let removed = one.removes.iter().filter(|gone| **gone == Removed::Scan(table.clone())).count();
             assert_eq!(count(&after, table) + removed, count(&before, table), "{table} of {sql}\n{one:?}\n{plan}");
@@ -118,17 +118,17 @@ fn query(numbers: &mut Numbers, schema: &Schema) -> String {
     sql
 }
 
-/// How many of so many random queries had something to remove, and of how many all or some of it was.
+/// Returns how many random queries had an expensive step, and for how many there was advice.
 pub(super) fn check(connection: &Connection, seed: u64, count: usize) -> (usize, usize) {
     let schema = Schema::read(connection).unwrap();
     let mut numbers = Numbers(seed);
     let (mut wanting, mut helped) = (0, 0);
     for _ in 0..count {
         let sql = query(&mut numbers, &schema);
-        let before = faults(&explain(connection, &sql));
+        let before = expensive(&explain(connection, &sql));
         let advice = advise(connection, &sql).unwrap();
         holds(connection, &sql, &advice);
-        wanting += usize::from(before != Faults { scans: Vec::new(), sorts: 0 });
+        wanting += usize::from(before != Expensive { scans: Vec::new(), sorts: 0 });
         helped += usize::from(!advice.is_empty());
     }
     (wanting, helped)
@@ -159,7 +159,7 @@ fn generated(seed: u64) -> String {
 }
 
 #[test]
-fn all_that_is_advised_helps() {
+fn all_advice_helps() {
     let shop = sqlitmus::Template::new("fixtures/shop/migrations").in_memory();
     let (wanting, helped) = check(&shop, 1, 80);
     assert!(wanting > 40 && helped > 30, "{helped} of {wanting}");

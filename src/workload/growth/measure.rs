@@ -1,0 +1,263 @@
+//! Runs a query on databases of several sizes and counts its steps.
+
+use rusqlite::Connection;
+
+use super::report::{GrowthReport, QueryRuns, Sample};
+use crate::db::{Template, TestDb};
+use crate::error::{BoxError, Error, ErrorKind, Refusal, Result, or_panic};
+use crate::plan::{SingleStepRows, TableRows, count_table_rows, only_statement, try_explain};
+use crate::progress::Progress;
+
+/// Runs a statement on databases of several sizes and returns how its work grows.
+///
+/// For each size, `fill` fills a fresh database of the template with that many rows. Then the statement is run to its last
+/// row, and the instructions of SQLite's virtual machine are counted ([`Query::steps`]). Their number is the same on every
+/// machine, however busy it is. Sizes are at least three, each at least twice the one before. Steps that are the same at each
+/// size cancel out. See [`Growth`](super::Growth) for the classes.
+///
+/// - Returned rows count, so a query that returns all rows is at least linear.
+/// - A search that finds equally many rows is constant, because its path through the b-tree is inside one instruction.
+/// - A sort is linear, because its comparisons are inside one instruction.
+/// - `count(*)` of a whole table, and a DELETE of all its rows, are one instruction that goes over every page. There, each row
+///   counts as a step.
+/// - The work inside functions and virtual tables is not counted.
+///
+/// ```
+/// use sqlitmus::Template;
+/// use sqlitmus::rusqlite::{self, Connection};
+/// use sqlitmus::workload::{Growth, growth};
+///
+/// static APP: Template = Template::embedded(&[(
+///     "1.sql",
+///     "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE);",
+/// )]);
+///
+/// fn users(db: &mut Connection, n: u64) -> rusqlite::Result<()> {
+///     let mut insert =
+///         db.prepare("INSERT INTO users(name, email) VALUES (?1, ?1 || '@a.com')")?;
+///     (0..n).try_for_each(|user| insert.execute([user.to_string()]).map(drop))
+/// }
+///
+/// let by_email = "SELECT name FROM users WHERE email = '7@a.com'";
+/// growth(&APP, [10, 100, 1000], users, by_email).assert_at_most(Growth::Constant);
+///
+/// let by_name = "SELECT email FROM users WHERE name = '7'";
+/// assert_eq!(growth(&APP, [10, 100, 1000], users, by_name).growth(), Growth::Linear);
+/// ```
+///
+/// [`Fill`](crate::data::Fill) makes rows whose values do not matter:
+///
+/// ```
+/// use sqlitmus::workload::{Growth, growth};
+/// use sqlitmus::{Template, data::Fill};
+///
+/// static APP: Template = Template::new("fixtures/shop/migrations");
+///
+/// growth(
+///     &APP,
+///     [10, 100, 1000],
+///     |db, n| Fill::new().rows("customers", n).try_insert(db),
+///     "SELECT name FROM customers WHERE id = 7",
+/// )
+/// .assert_at_most(Growth::Constant);
+/// ```
+///
+/// [`Query::steps`]: crate::record::Query::steps
+///
+/// # Panics
+/// If the sizes do not tell classes apart, if `fill` fails or makes no more rows for a larger size, if SQLite refuses the
+/// statement, or if the statement has parameters. [`growth_of`] takes code that gives them values.
+#[track_caller]
+pub fn growth<T, E: Into<BoxError>>(
+    template: &Template,
+    sizes: impl AsRef<[u64]>,
+    fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
+    sql: &str,
+) -> GrowthReport {
+    or_panic(try_growth(template, sizes, fill, sql))
+}
+
+/// Like [`growth`], without the panic.
+///
+/// # Errors
+/// As the panics of [`growth`].
+pub fn try_growth<T, E: Into<BoxError>>(
+    template: &Template,
+    sizes: impl AsRef<[u64]>,
+    mut fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
+    sql: &str,
+) -> Result<GrowthReport> {
+    let sql = only_statement(sql)?;
+    let mut fill = |db: &mut Connection, n| fill(db, n).map(drop).map_err(Into::into);
+    let samples = samples(template, sizes.as_ref(), &mut fill, &mut |db, tables| statement_sample(db, tables, sql))?;
+    Ok(GrowthReport::of(sizes.as_ref(), Some(sql), samples))
+}
+
+/// Like [`growth`], for all queries that some code of the app runs. `work` gets a connection to each database in turn. It
+/// may write, and run any number of queries. If it runs more queries for more rows, its steps grow accordingly.
+///
+/// ```
+/// use sqlitmus::Template;
+/// use sqlitmus::rusqlite::{self, Connection};
+/// use sqlitmus::workload::{Growth, growth_of};
+///
+/// static APP: Template = Template::embedded(&[(
+///     "1.sql",
+///     "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT);",
+/// )]);
+///
+/// fn users(db: &mut Connection, n: u64) -> rusqlite::Result<()> {
+///     let mut insert = db.prepare("INSERT INTO users(name) VALUES ('Ada')")?;
+///     (0..n).try_for_each(|_| insert.execute([]).map(drop))
+/// }
+///
+/// fn rename(db: &mut Connection) -> rusqlite::Result<usize> {
+///     db.execute("UPDATE users SET name = 'Eve' WHERE id = ?1", [7])
+/// }
+///
+/// growth_of(&APP, [10, 100, 1000], users, rename).assert_at_most(Growth::Constant);
+/// ```
+///
+/// # Panics
+/// As [`growth`], and if `work` fails.
+#[track_caller]
+pub fn growth_of<T, E: Into<BoxError>, R, F: Into<BoxError>>(
+    template: &Template,
+    sizes: impl AsRef<[u64]>,
+    fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
+    work: impl FnMut(&mut Connection) -> Result<R, F>,
+) -> GrowthReport {
+    or_panic(try_growth_of(template, sizes, fill, work))
+}
+
+/// Like [`growth_of`], without the panic.
+///
+/// # Errors
+/// As the panics of [`growth_of`].
+pub fn try_growth_of<T, E: Into<BoxError>, R, F: Into<BoxError>>(
+    template: &Template,
+    sizes: impl AsRef<[u64]>,
+    mut fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
+    mut work: impl FnMut(&mut Connection) -> Result<R, F>,
+) -> Result<GrowthReport> {
+    let mut fill = |db: &mut Connection, n| fill(db, n).map(drop).map_err(Into::into);
+    let mut work = |db: &mut Connection| work(db).map(drop).map_err(Into::into);
+    let samples = samples(template, sizes.as_ref(), &mut fill, &mut |db, tables| code_sample(db, tables, &mut work))?;
+    Ok(GrowthReport::of(sizes.as_ref(), None, samples))
+}
+
+/// Fills a database for each size and counts the work on it.
+fn samples(
+    template: &Template,
+    sizes: &[u64],
+    fill: &mut dyn FnMut(&mut Connection, u64) -> Result<(), BoxError>,
+    count: &mut dyn FnMut(&TestDb, &TableRows) -> Result<Sample>,
+) -> Result<Vec<Sample>> {
+    if sizes.len() < 3 || sizes[0] == 0 || sizes.windows(2).any(|pair| pair[1] / 2 < pair[0]) {
+        return Err(failed(format!("these sizes do not tell how a query grows: {sizes:?}"))
+            .help("take at least three, from 1 on, each at least twice the one before: [10, 100, 1000]"));
+    }
+    let mut samples = Vec::new();
+    let mut progress = Progress::of("counting steps", Some(sizes.len() as u64));
+    let mut before: Option<(u64, u64)> = None;
+    for (&size, done) in sizes.iter().zip(0..) {
+        progress.at(done);
+        let mut db = template.try_in_memory()?;
+        fill(&mut db, size)
+            .map_err(|error| failed(format!("the database could not be filled for n = {size}")).because_app(error))?;
+        if !db.is_autocommit() {
+            return Err(failed(format!("the fill for n = {size} left a transaction open"))
+                .help("commit it: the query runs on a connection of its own"));
+        }
+        let tables = count_table_rows(&db).map_err(|error| Error::sqlite("count the rows", error))?;
+        let rows = tables.values().sum();
+        if let Some((smaller, fewer)) = before
+            && rows <= fewer
+        {
+            return Err(failed(format!(
+                "the fill makes no more rows for n = {size} than for n = {smaller}: {rows} in all tables, {fewer} before"
+            )));
+        }
+        before = Some((size, rows));
+        samples.push(count(&db, &tables).map_err(|error| error.note(format!("this was at n = {size}")))?);
+    }
+    Ok(samples)
+}
+
+fn statement_sample(db: &TestDb, tables: &TableRows, sql: &str) -> Result<Sample> {
+    let queries = db.try_record(|connection| run(connection, sql))?;
+    // Fails if the recording is not complete.
+    queries.try_assert_at_most(usize::MAX)?;
+    let single_steps = SingleStepRows::of(db, sql, tables);
+    let rows: u64 = queries.iter().map(|query| single_steps.of_run(query.nested())).sum();
+    let steps: u64 = queries.iter().map(|query| query.steps()).sum();
+    Ok(Sample {
+        steps: steps + rows,
+        has_single_step_rows: rows > 0,
+        returned: queries.value?,
+        queries: Vec::new(),
+        plan: try_explain(db, sql).ok(),
+    })
+}
+
+/// Runs a statement to its last row.
+fn run(connection: &Connection, sql: &str) -> Result<u64> {
+    let refuse = |error: rusqlite::Error| {
+        let why = Refusal::of(&error).map_or_else(|| error.to_string(), |refusal| refusal.message);
+        Error::new(ErrorKind::Sqlite, format!("the query failed: {why}")).sql(sql).because_sqlite(error)
+    };
+    let mut statement = connection.prepare(sql).map_err(refuse)?;
+    if statement.parameter_count() > 0 {
+        return Err(failed("the query has parameters, and there are no values for them").sql(sql).help(
+            "give them in code of yours: growth_of(&APP, sizes, fill, |db| app::find(db, 7)), or write values in their place",
+        ));
+    }
+    let mut rows = statement.raw_query();
+    let mut returned = 0;
+    while rows.next().map_err(refuse)?.is_some() {
+        returned += 1;
+    }
+    Ok(returned)
+}
+
+fn code_sample(
+    db: &TestDb,
+    tables: &TableRows,
+    work: &mut dyn FnMut(&mut Connection) -> Result<(), BoxError>,
+) -> Result<Sample> {
+    struct Ran<'q> {
+        sql: &'q str,
+        single_steps: SingleStepRows,
+        runs: QueryRuns,
+    }
+    let queries = db.try_record(|connection| work(connection))?;
+    // Fails if the recording is not complete.
+    queries.try_assert_at_most(usize::MAX)?;
+    if queries.is_empty() && queries.value.is_ok() {
+        return Err(failed("the code ran no query on this database")
+            .help("it gets a connection to run them on; what it runs on another database is not counted"));
+    }
+    let mut ran: Vec<Ran<'_>> = Vec::new();
+    let mut has_single_step_rows = false;
+    for query in &queries {
+        let normalized = query.normalized();
+        let at = ran.iter().position(|one| one.runs.normalized == normalized).unwrap_or_else(|| {
+            let single_steps = SingleStepRows::of(db, query.sql(), tables);
+            ran.push(Ran { sql: query.sql(), single_steps, runs: QueryRuns { normalized, times: 0, steps: 0 } });
+            ran.len() - 1
+        });
+        let rows = ran[at].single_steps.of_run(query.nested());
+        has_single_step_rows |= rows > 0;
+        ran[at].runs.times += 1;
+        ran[at].runs.steps += query.steps() + rows;
+    }
+    let most_expensive = ran.iter().rev().max_by_key(|one| one.runs.steps);
+    let plan = most_expensive.and_then(|one| try_explain(db, one.sql).ok());
+    let runs: Vec<QueryRuns> = ran.into_iter().map(|one| one.runs).collect();
+    queries.value.map_err(|error| failed("the code failed").because_app(error))?;
+    Ok(Sample { steps: runs.iter().map(|one| one.steps).sum(), has_single_step_rows, returned: 0, queries: runs, plan })
+}
+
+fn failed(headline: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Plan, headline)
+}
