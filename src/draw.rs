@@ -1,49 +1,48 @@
-//! Random choices that can be made again: each follows from a seed and the names of what it is for, never from what was
-//! drawn before.
+//! Reproducible random choices. Each is derived from a seed and the names of its purpose, never from earlier choices.
 //!
-//! So one choice more or less leaves all others as they were, and the seed that a failure prints brings back the same ones.
+//! So adding a choice does not change others, and the seed that a failure prints repeats all of them.
 
-/// A stream of numbers that follows from its key alone.
+/// A stream of random numbers, determined by its key.
 #[derive(Clone, Debug)]
 pub(crate) struct Draw {
     state: u64,
 }
 
 impl Draw {
-    /// The stream of a key; [`key`] makes one.
+    /// Returns the stream of a key. See [`key`].
     pub(crate) fn new(key: u64) -> Draw {
         Draw { state: key }
     }
 
-    /// The next number.
+    /// Returns the next number.
     #[inline]
     pub(crate) fn next(&mut self) -> u64 {
-        // SplitMix64: every state gives another number, and neighbours look unrelated.
+        // SplitMix64: every state gives a different number, and neighbors look unrelated.
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.state)
     }
 
-    /// A number below `end`, which is at least 1.
+    /// Returns a number below `end`, which is at least 1.
     #[inline]
     pub(crate) fn below(&mut self, end: u64) -> u64 {
-        // The high half of a product: no division, and a bias of less than one in 2^32 for what tests draw from.
+        // The high half of a product needs no division. Its bias is less than one in 2^32 for the ranges of tests.
         ((self.next() as u128 * end as u128) >> 64) as u64
     }
 
-    /// Whether something happens that happens `percent` times in a hundred.
+    /// Returns true with a probability of `percent` in a hundred.
     #[inline]
     pub(crate) fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 }
 
-/// The key of what stands below `key` under a number: a row, an attempt.
+/// Derives a key from `key` and a number: a row, an attempt.
 #[inline]
 pub(crate) fn key(key: u64, number: u64) -> u64 {
     mix(key ^ mix(number.wrapping_add(0x9e37_79b9_7f4a_7c15)))
 }
 
-/// The key of what stands below `key` under a name: a table, a column.
+/// Derives a key from `base` and a name: a table, a column.
 pub(crate) fn named(base: u64, name: &str) -> u64 {
     key(base, xxhash_rust::xxh64::xxh64(name.as_bytes(), 0))
 }

@@ -1,7 +1,7 @@
 //! The only reader of the environment.
 //!
-//! A misspelt variable that is silently ignored costs an afternoon, so an unknown `SQLITMUS_*` name or value is an error
-//! that lists the known ones.
+//! A misspelled variable that is silently ignored costs an afternoon, so an unknown `SQLITMUS_*` name or value is an
+//! error that lists the known ones.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,35 +10,35 @@ use once_cell::sync::OnceCell;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// When a test's database is kept as a file.
+/// The policy for keeping a test's database as a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
     /// When the test panics.
     OnFailure,
-    /// Always, to look at what a passing test leaves.
+    /// Always, to look at the database of a passing test.
     Always,
-    /// Never, for machines whose disks are not read afterwards.
+    /// Never, for machines whose files nobody looks at afterwards.
     Never,
 }
 
-/// What the `SQLITMUS_*` variables ask for.
+/// The values of the `SQLITMUS_*` variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) keep: Keep,
     pub(crate) cache: bool,
-    /// Whether every test's database is checked when the test ends.
+    /// True if every test's database is checked when the test ends.
     pub(crate) check: bool,
-    /// Where kept databases and the cache go, instead of the target folder.
+    /// The folder for kept databases and the cache, instead of the target folder.
     pub(crate) dir: Option<PathBuf>,
-    /// Whether migrations that are new may be added to those that are frozen.
+    /// True if new migrations may be added to the frozen ones.
     pub(crate) accept_migrations: bool,
-    /// Whether this runs on a machine that nobody watches: there, what a person may forget is an error.
+    /// True in CI, where something that a person may forget is an error.
     pub(crate) ci: bool,
-    /// The file that gathers every statement of a run and its plan.
+    /// The file that collects the statements of a run and their plans.
     pub(crate) ledger: Option<PathBuf>,
     /// The seed of all random choices, instead of those that the tests name.
     pub(crate) seed: Option<u64>,
-    /// Which part of the work of an explorer this process does.
+    /// The part of an explorer's work that this process does.
     pub(crate) shard: Shard,
     /// The one image, fault or schedule to repeat, as a failure has printed it.
     pub(crate) replay: Option<String>,
@@ -54,7 +54,7 @@ pub(crate) struct Shard {
 impl Shard {
     pub(crate) const ALL: Shard = Shard { number: 1, of: 1 };
 
-    /// Whether the step with this index, from 0, belongs to this part.
+    /// Returns true if the step with this index, counted from 0, belongs to this part.
     pub(crate) fn has(self, index: u64) -> bool {
         index % self.of == self.number - 1
     }
@@ -89,7 +89,7 @@ const NAMES: [&str; 9] = [
     "SQLITMUS_SHARD",
 ];
 
-/// The settings of this process, read once.
+/// Returns the settings of this process, which are read once.
 pub(crate) fn settings() -> Result<&'static Settings> {
     static SETTINGS: OnceCell<Settings> = OnceCell::new();
     SETTINGS.get_or_try_init(|| parse(std::env::vars_os()))
@@ -172,7 +172,7 @@ fn read<T>(name: &str, value: &OsString, parse: fn(&str) -> Option<T>, known: &s
     }
 }
 
-/// A number as it is written in a variable, and printed by failures.
+/// Parses a number as failures print it and variables take it.
 pub(crate) fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
@@ -186,7 +186,7 @@ fn shard(text: &str) -> Option<Shard> {
     (1..=shard.of).contains(&shard.number).then_some(shard)
 }
 
-/// What explorers print. The rest is read by the one that has printed it.
+/// Accepts what explorers print. The explorer that has printed it parses the rest.
 fn replay(text: &str) -> Option<String> {
     let (word, _) = text.split_once(':')?;
     ["crash", "fault", "schedule"].contains(&word).then(|| text.to_owned())
@@ -198,8 +198,8 @@ fn unknown(name: &str, value: &OsString) -> Error {
     Error::new(ErrorKind::Environment, format!("unknown value of {name}: {:?}", value.to_string_lossy()))
 }
 
-/// The folder of the package under test. cargo and nextest set it anew at run time, also where the checkout was moved
-/// after the build; without them (a debugger, a doctest) tests run in the folder of their package.
+/// Returns the folder of the package under test. cargo and nextest set it at run time, so a checkout may be moved after
+/// the build. Without them (a debugger, a doctest), tests run in the folder of their package.
 pub(crate) fn package_dir() -> PathBuf {
     match std::env::var_os("CARGO_MANIFEST_DIR") {
         Some(dir) if !dir.is_empty() => PathBuf::from(dir),
@@ -207,13 +207,13 @@ pub(crate) fn package_dir() -> PathBuf {
     }
 }
 
-/// Whether nextest runs every test in a process of its own, and the name that it gives to this one's test.
+/// Returns the name of this process's test if nextest runs it, which uses a process for each test.
 pub(crate) fn nextest_test() -> Option<String> {
     std::env::var("NEXTEST_TEST_NAME").ok().filter(|name| !name.is_empty())
 }
 
-/// Where databases are kept and templates cached: `SQLITMUS_DIR`, else the folder `sqlitmus` in the target folder of the
-/// running binary, else in the folder for temporary files.
+/// Returns the folder for kept databases and cached templates: `SQLITMUS_DIR`, else the folder `sqlitmus` in the target
+/// folder of the running binary, else in the folder for temporary files.
 pub(crate) fn output_dir() -> Result<PathBuf> {
     if let Some(dir) = &settings()?.dir {
         return Ok(dir.clone());
@@ -226,8 +226,9 @@ pub(crate) fn output_dir() -> Result<PathBuf> {
     Ok(target.join("sqlitmus"))
 }
 
-/// cargo marks its target folder with CACHEDIR.TAG. An archive of nextest's is unpacked without the tag: there it is the
-/// grandparent of `deps`. A doctest runs from a temporary folder and has none.
+/// Returns the target folder of a test binary. cargo marks it with CACHEDIR.TAG. An archive of nextest is unpacked
+/// without the tag; there it is the grandparent of `deps`. A doctest runs from a temporary folder and has no target
+/// folder.
 fn target_dir(executable: &Path) -> Option<PathBuf> {
     let tagged = executable.ancestors().skip(1).find(|folder| folder.join("CACHEDIR.TAG").is_file());
     let unpacked = || {

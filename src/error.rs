@@ -1,5 +1,5 @@
-//! The one error of the crate. Its `Display` is the whole report: the SQL, the file, the migration and SQLite's own
-//! code and message are in it.
+//! The error of the crate. Its `Display` is the whole report, with the SQL, the file, the migration, and SQLite's code
+//! and message.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,50 +12,50 @@ use crate::report::Report;
 /// A `Result` of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Any error: what code of the app under test may return.
+/// The error type of closures that stand for the app's code.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 
-/// What kind of thing went wrong, for code that wants to tell errors apart.
+/// The kind of an [`Error`], for code that handles errors differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A `SQLITMUS_*` variable has a name or a value that is not known.
+    /// The name or value of a `SQLITMUS_*` variable is unknown.
     Environment,
     /// A file or folder could not be read or written.
     Io,
-    /// SQLite refused something.
+    /// SQLite returned an error.
     Sqlite,
     /// A PRAGMA of a profile did not take.
     Profile,
-    /// A folder or list of migrations cannot be read as a history.
+    /// A folder or list of migrations is not a valid history.
     History,
     /// A migration failed while it was applied or undone.
     Migration,
-    /// A template could not be built, or was asked for something that it does not have.
+    /// A template could not be built, or does not have what was requested.
     Template,
     /// A clock was set to something that is not a time.
     Clock,
-    /// A check found something, or two things that should be the same are not.
+    /// A check found something, or two databases differ that should be the same.
     Check,
-    /// What a power cut leaves is not what was promised.
+    /// A power cut leaves a state that breaks the promise of the test.
     Crash,
-    /// What some code does when an operation fails is not all or nothing.
+    /// An operation failed, and the code under test was neither completed nor undone.
     Fault,
-    /// A test of the migration suite fails, or the suite was asked for what it does not have.
+    /// A test of the migration suite failed, or there is no such test.
     Suite,
-    /// A query plan is not as it was asserted, or there is none.
+    /// A query plan breaks an assertion, or the statement has none.
     Plan,
-    /// What some code ran is not what was asserted, or could not be told.
+    /// The recorded queries break an assertion, or could not be evaluated.
     Queries,
-    /// A table cannot be filled as it was asked for.
+    /// A table cannot be filled as requested.
     Data,
-    /// A schedule of several tasks gives what no serial order of them gives, or the tasks cannot be explored.
+    /// A schedule of several tasks has a result that no serial order has, or the tasks cannot be explored.
     Schedule,
 }
 
-/// What went wrong, with everything that was known when it did.
+/// The error of this crate, with everything that was known when it happened.
 ///
-/// `Display` (and `Debug`, so that `unwrap()` reads well) gives the whole report.
+/// `Display` prints the whole report. So does `Debug`, which makes `unwrap()` readable.
 #[non_exhaustive]
 pub struct Error {
     inner: Box<Inner>,
@@ -98,7 +98,7 @@ impl Error {
         Error::new(ErrorKind::Sqlite, format!("cannot {what}")).because_sqlite(error)
     }
 
-    /// An I/O error of `path`; `what` says what was tried ("cannot read the migration").
+    /// An I/O error of `path`. `what` is the headline: "cannot read the migration".
     pub(crate) fn io(what: impl fmt::Display, path: &Path, error: std::io::Error) -> Self {
         Error::new(ErrorKind::Io, format!("{what}: {}", path.display()))
             .evidence("the system says", error.to_string())
@@ -110,7 +110,7 @@ impl Error {
         self.sql_excerpt(sql, sql)
     }
 
-    /// Like `sql`, showing only the part of a long statement that matters.
+    /// Like `sql`, but shows only the relevant part of a long statement.
     pub(crate) fn sql_excerpt(mut self, sql: &str, excerpt: &str) -> Self {
         self.inner.sql = Some(sql.to_owned());
         self.with(|report| report.sql(excerpt))
@@ -138,19 +138,19 @@ impl Error {
         self.with(|report| report.note(text))
     }
 
-    /// Keeps `source` for `Error::source`, without a word in the report.
+    /// Keeps `source` for `Error::source`, without adding it to the report.
     pub(crate) fn because(mut self, source: impl Into<BoxError>) -> Self {
         self.inner.source = Some(source.into());
         self
     }
 
-    /// SQLite's message and extended code, as evidence and as the source.
+    /// Adds SQLite's message and extended code, as evidence and as the source.
     pub(crate) fn because_sqlite(self, error: rusqlite::Error) -> Self {
         let says = Refusal::of(&error).map_or_else(|| error.to_string(), |refusal| refusal.to_string());
         self.evidence("SQLite says", says).because(error)
     }
 
-    /// What the app's own code said, with its causes, as evidence and as the source.
+    /// Adds an error of the app's own code and its causes, as evidence and as the source.
     pub(crate) fn because_app(self, error: BoxError) -> Self {
         let mut says = error.to_string();
         let mut cause = error.source();
@@ -170,32 +170,32 @@ impl Error {
         self
     }
 
-    /// What kind of thing went wrong.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// The first line of the report.
+    /// Returns the first line of the report.
     pub fn headline(&self) -> &str {
         self.inner.report.headline()
     }
 
-    /// The statement that it is about.
+    /// Returns the statement that failed, if there is one.
     pub fn sql_text(&self) -> Option<&str> {
         self.inner.sql.as_deref()
     }
 
-    /// The file or folder that it is about.
+    /// Returns the file or folder that the error is about, if there is one.
     pub fn file(&self) -> Option<&Path> {
         self.inner.path.as_deref()
     }
 
-    /// The migration that it is about, by the name of its file.
+    /// Returns the file name of the migration that the error is about, if there is one.
     pub fn migration_name(&self) -> Option<&str> {
         self.inner.migration.as_deref()
     }
 
-    /// SQLite's extended result code, where SQLite was asked.
+    /// Returns SQLite's extended result code, if the error came from SQLite.
     pub fn sqlite_code(&self) -> Option<i32> {
         let mut cause: Option<&(dyn StdError + 'static)> = self.source();
         while let Some(error) = cause {
@@ -208,20 +208,20 @@ impl Error {
     }
 }
 
-/// SQLite's refusal, taken out of an error of rusqlite's.
+/// SQLite's own error, extracted from one of rusqlite's.
 pub(crate) struct Refusal {
     /// The extended result code.
     pub(crate) code: i32,
     pub(crate) message: String,
-    /// The byte of the statement at which SQLite stumbled, where it tells.
+    /// The byte offset of the error in the statement, if SQLite reports one.
     pub(crate) offset: Option<usize>,
 }
 
 impl Refusal {
-    /// `None` for errors that are rusqlite's own, such as a row that is missing.
+    /// Returns `None` for errors that are rusqlite's own, such as a missing row.
     pub(crate) fn of(error: &rusqlite::Error) -> Option<Refusal> {
-        // The variant with the offset exists or not by a feature of rusqlite's that other crates of the build decide, so
-        // it cannot be named here. Its code is its source, and its parts stand in its `Debug`.
+        // The variant with the offset depends on a feature of rusqlite that any crate of the build may turn on, so it
+        // cannot be named here. Its code is its source, and its `Debug` has the rest.
         let code = error.source()?.downcast_ref::<ffi::Error>()?.extended_code;
         if let rusqlite::Error::SqliteFailure(_, message) = error {
             return Some(Refusal { code, message: message.clone().unwrap_or_default(), offset: None });
@@ -235,7 +235,7 @@ impl Refusal {
 }
 
 impl Refusal {
-    /// What SQLite says, without the words that rusqlite has for the code.
+    /// Returns SQLite's message and the code, without rusqlite's description of the code.
     pub(crate) fn message_or_code(&self) -> String {
         match self.message.as_str() {
             "" => format!("code {}", self.code),
@@ -244,7 +244,7 @@ impl Refusal {
     }
 }
 
-/// Text as it was before `Debug` quoted it.
+/// Undoes the quoting of `Debug`.
 fn unescaped(quoted: &str) -> String {
     let mut text = String::new();
     let mut rest = quoted.chars();

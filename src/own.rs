@@ -1,4 +1,4 @@
-//! Tells the statements of this crate from those of the app and its tests, which may run on the same connection.
+//! Distinguishes the statements of this crate from those of the app and its tests, which may use the same connection.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -7,21 +7,21 @@ thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// While it lives, what this thread runs is the crate's own. No code of the app's may run meanwhile.
+/// While this guard lives, the statements of this thread are the crate's own. No code of the app may run meanwhile.
 #[derive(Debug)]
 pub(crate) struct Own {
-    /// It belongs to its thread.
+    /// Makes it `!Send`, because it belongs to its thread.
     _thread: PhantomData<*const ()>,
 }
 
-/// Says that the statements from here on are the crate's own.
+/// Marks the statements from here on as the crate's own.
 #[must_use = "it ends when it is dropped"]
 pub(crate) fn statements() -> Own {
     let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
     Own { _thread: PhantomData }
 }
 
-/// Whether what this thread runs is the crate's own.
+/// Returns true if the statements of this thread are the crate's own.
 pub(crate) fn are_running() -> bool {
     DEPTH.try_with(Cell::get).unwrap_or(0) > 0
 }

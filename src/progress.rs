@@ -1,17 +1,17 @@
-//! A line that says how far something long has come: on a terminal, after a second, and nowhere else.
+//! A line that shows the progress of long work, only on a terminal and after a second.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-/// Work of less than this shows nothing.
+/// Work that is done within this time shows nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
 const BETWEEN: Duration = Duration::from_millis(100);
 
-/// The line. It is gone when this is dropped.
+/// A progress line. Dropping it erases the line.
 #[derive(Debug)]
 pub(crate) struct Progress {
     what: String,
-    /// How many steps there are, where that is known.
+    /// The number of steps, if it is known.
     total: Option<u64>,
     next: Option<Instant>,
     shown: bool,
@@ -19,12 +19,12 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn of(what: impl Into<String>, total: Option<u64>) -> Progress {
-        // Captured output, CI logs and pipes are no terminals.
+        // Captured output, CI logs and pipes are not terminals.
         let next = std::io::stderr().is_terminal().then(|| Instant::now() + PATIENCE);
         Progress { what: what.into(), total, next, shown: false }
     }
 
-    /// Says that `done` steps are done. Cheap enough for every hundredth row, not for every row.
+    /// Reports that `done` steps are done. Cheap enough for every hundredth row, not for every row.
     pub(crate) fn at(&mut self, done: u64) {
         let now = Instant::now();
         if self.next.is_some_and(|next| now >= next) {
@@ -36,7 +36,7 @@ impl Progress {
 
     fn line(&self, done: u64) -> String {
         match self.total {
-            // More steps than were expected leave nothing to compare with.
+            // With more steps than expected, a percentage makes no sense.
             Some(total) if total > 0 && done <= total => {
                 format!("{}: {done} of {total} ({} %)", self.what, done * 100 / total)
             }
@@ -53,7 +53,7 @@ impl Drop for Progress {
     }
 }
 
-/// A terminal that is gone is no reason to fail.
+/// Writes to the terminal. Errors are ignored: a terminal that is gone is no reason to fail.
 fn write(text: &str) {
     let mut stderr = std::io::stderr().lock();
     let _ = stderr.write_all(text.as_bytes());

@@ -1,11 +1,11 @@
-//! Every failure text is rendered here, so that all of them read alike.
+//! The renderer of every failure, so that all of them look alike.
 //!
-//! The order is fixed: what went wrong in one line, the SQL, the evidence, what helps, how to repeat it. Plain text:
-//! it ends in a test's captured output, in CI logs and in issue trackers.
+//! The order is fixed: one line that says what went wrong, the SQL, the evidence, the help, and how to repeat it. It is
+//! plain text, because it ends up in a test's captured output, in CI logs and in issue trackers.
 
 use std::fmt;
 
-/// A failure as its reader sees it.
+/// The text of a failure, in parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
     headline: String,
@@ -15,54 +15,54 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// `headline` says what went wrong: lowercase, one line, with the name of the thing.
+    /// `headline` says in one lowercase line what went wrong, with the name of the table, index or migration.
     pub(crate) fn new(headline: impl Into<String>) -> Self {
         Report { headline: headline.into(), ..Report::default() }
     }
 
-    /// The statement that it is about.
+    /// Adds the statement that failed.
     pub(crate) fn sql(self, sql: &str) -> Self {
         self.evidence("sql", sql.trim())
     }
 
-    /// A block of evidence under its label. Lines that start with `> ` are marked as the guilty ones.
+    /// Adds a block of evidence under a label. Lines that start with `> ` are marked.
     pub(crate) fn evidence(mut self, label: impl Into<String>, body: impl Into<String>) -> Self {
         self.evidence.push((label.into(), body.into()));
         self
     }
 
-    /// Something to paste or to do, known to help.
+    /// Adds something to paste or to do that is known to help.
     pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
         self
     }
 
-    /// How to repeat it, or where what is left of it lies.
+    /// Adds a note: how to repeat the failure, or where a database was kept.
     pub(crate) fn note(mut self, text: impl Into<String>) -> Self {
         self.notes.push(text.into());
         self
     }
 
-    /// The first line alone.
+    /// Returns the first line.
     pub(crate) fn headline(&self) -> &str {
         &self.headline
     }
 }
 
-/// `1 row`, `2 rows`.
+/// Returns a number with its noun: `1 row`, `2 rows`.
 pub(crate) fn count<N: fmt::Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
     let s = if number == N::from(1) { "" } else { "s" };
     format!("{number} {one}{s}")
 }
 
-/// The name that was probably meant: at most every third letter of it is another.
+/// Returns the known name that was probably meant. At most a third of its letters differ.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let measured = known.into_iter().map(|other| (distance(name, other), other));
     let close = measured.filter(|(distance, other)| *distance <= name.len().max(other.len()) / 3);
     close.min_by_key(|(distance, _)| *distance).map(|(_, other)| other)
 }
 
-/// How many letters have to be put in, taken out or changed, see Levenshtein.
+/// Returns the Levenshtein distance.
 fn distance(one: &str, two: &str) -> usize {
     let two: Vec<char> = two.to_lowercase().chars().collect();
     let mut last: Vec<usize> = (0..=two.len()).collect();
@@ -102,7 +102,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Writes `text` behind `label`, with every further line indented to the same column.
+/// Writes `text` after `label`, with all further lines indented to the same column.
 fn hanging(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
     for (index, line) in text.lines().enumerate() {
         if index == 0 {

@@ -153,8 +153,8 @@ impl Run<'_> {
         Ok(committed)
     }
 
-    /// Runs a statement to its last row, because SQLite does the work of a `SELECT` with side effects row by row. Returns true if
-    /// it may change the database, as most PRAGMAs do not.
+    /// Runs a statement to its last row, because SQLite does the work of a `SELECT` with side effects row by row.
+    /// Returns true if it may change the database, as most PRAGMAs do not.
     fn step_through(&self, sql: &str) -> rusqlite::Result<bool> {
         let mut statement = self.conn.prepare(sql)?;
         let mut rows = statement.raw_query();
@@ -224,8 +224,8 @@ impl Run<'_> {
 }
 
 /// Returns true if a script begins its transaction by itself. The runners of plain and paired files treat such a script
-/// differently, and the file was written for one that leaves transactions to it. Every other format has one runner, which puts a
-/// transaction around any script.
+/// differently, and the file was written for one that leaves transactions to it. Every other format has one runner,
+/// which puts a transaction around any script.
 pub(super) fn manages_its_transaction(format: Format, statements: &[Statement<'_>]) -> bool {
     if !matches!(format, Format::Plain | Format::Paired) {
         return false;

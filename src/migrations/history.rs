@@ -40,16 +40,16 @@ impl Migrations {
     /// A relative path starts at the current directory.
     ///
     /// # Errors
-    /// If the folder is missing, empty or of mixed formats; if two migrations have the same version; if a file is empty,
-    /// unreadable, not UTF-8, or would be ignored. The error names the file.
+    /// If the folder is missing, empty or of mixed formats; if two migrations have the same version; if a file is
+    /// empty, unreadable, not UTF-8, or would be ignored. The error names the file.
     pub fn load(path: impl AsRef<Path>) -> Result<Migrations> {
         load::path(path.as_ref()).map(Migrations::from)
     }
 
     /// Returns a history of files that are compiled in: name (or path, as in `2026-01-31_users/up.sql`) and content.
     ///
-    /// The rules for names are those of a folder. Folders above a migration are ignored, so the path of an `include_str!` works
-    /// here too.
+    /// The rules for names are those of a folder. Folders above a migration are ignored, so the path of an
+    /// `include_str!` works here too.
     ///
     /// # Errors
     /// The same as those of [`load`](Migrations::load).
@@ -102,13 +102,13 @@ impl Migrations {
 
     /// Applies the migrations that the ledger does not have, oldest first. Without a ledger, these are all of them.
     ///
-    /// A pending migration is applied even if a newer one has been applied already, as sqlx, diesel and dbmate do. Returns what
-    /// was applied.
+    /// A pending migration is applied even if a newer one has been applied already, as sqlx, diesel and dbmate do.
+    /// Returns what was applied.
     ///
     /// # Errors
-    /// If a statement fails: the error has the file, the line, the statement and SQLite's message. The transaction of that
-    /// migration is rolled back, which leaves the version before intact. Also if the ledger has a version that the history does
-    /// not have.
+    /// If a statement fails: the error has the file, the line, the statement and SQLite's message. The transaction of
+    /// that migration is rolled back, which leaves the version before intact. Also if the ledger has a version that the
+    /// history does not have.
     pub fn apply(&self, conn: &mut Connection) -> Result<Applied> {
         let pending = self.indexes_of_pending(conn)?;
         self.run(conn, false).all(&pending)
@@ -138,12 +138,13 @@ impl Migrations {
 
     /// Undoes every migration above `version`, newest first. 0 means the empty database (-1 if 0 is a version).
     ///
-    /// Migrations that the ledger does not have are skipped. Without a ledger, the database is assumed to be at the newest
-    /// version; use [`down_from`](Migrations::down_from) to start elsewhere. Returns what was undone, newest first.
+    /// Migrations that the ledger does not have are skipped. Without a ledger, the database is assumed to be at the
+    /// newest version; use [`down_from`](Migrations::down_from) to start elsewhere. Returns what was undone, newest
+    /// first.
     ///
     /// # Errors
-    /// If no migration has that version; if one of those to undo has no down script (nothing is undone then); if a statement
-    /// fails, as in [`apply`](Migrations::apply).
+    /// If no migration has that version; if one of those to undo has no down script (nothing is undone then); if a
+    /// statement fails, as in [`apply`](Migrations::apply).
     pub fn down_to(&self, conn: &mut Connection, version: i64) -> Result<Applied> {
         let start = self.count_up_to(version)?;
         let known = self.ledger.read(conn, &self.migrations)?;
@@ -226,8 +227,8 @@ impl Migrations {
         self.ledger != Ledger::None
     }
 
-    /// Passes everything that affects the resulting database to `add`: equal bytes, equal databases. The folder that the history
-    /// was read from is not included.
+    /// Passes everything that affects the resulting database to `add`: equal bytes, equal databases. The folder that
+    /// the history was read from is not included.
     pub(crate) fn fingerprint(&self, add: &mut dyn FnMut(&[u8])) {
         let mut field = |bytes: &[u8]| {
             add(&(bytes.len() as u64).to_le_bytes());

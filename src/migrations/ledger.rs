@@ -23,8 +23,8 @@ pub enum Ledger {
     None,
     /// `PRAGMA user_version` is the newest version. For versions from 1 to 2147483647.
     UserVersion,
-    /// A table of this name: `(id INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)`, with a row for each
-    /// migration. It is created if it is missing.
+    /// A table of this name: `(id INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)`, with a row for
+    /// each migration. It is created if it is missing.
     Table(&'static str),
 }
 

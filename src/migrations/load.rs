@@ -272,8 +272,8 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// diesel and dbmate compare versions as text. A history whose order as text differs from that of the numbers is refused,
-    /// because either order would surprise somebody.
+    /// diesel and dbmate compare versions as text. A history whose order as text differs from that of the numbers is
+    /// refused, because either order would surprise somebody.
     fn check_textual_order(&self, steps: &[Step]) -> Result<()> {
         let mut before: Option<(String, usize)> = None;
         for &Step { up: index, .. } in steps {

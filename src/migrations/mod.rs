@@ -10,8 +10,8 @@
 //! | goose | `001_users.sql` with `-- +goose Up` | one for each; `-- +goose NO TRANSACTION`: none |
 //! | dbmate | `001_users.sql` with `-- migrate:up` | one for each; `-- migrate:up transaction:false`: none |
 //!
-//! The format is recognized by the files. Migrations are ordered by number, never by name. A file that a runner would silently
-//! ignore is an error here, because the tests would run on another schema than its author believes.
+//! The format is recognized by the files. Migrations are ordered by number, never by name. A file that a runner would
+//! silently ignore is an error here, because the tests would run on another schema than its author believes.
 
 mod apply;
 mod failure;

@@ -83,8 +83,8 @@ fn flat(stem: &str) -> Role {
     }
 }
 
-/// rusqlite_migration counts from 1 and has a dash after the number. diesel's version is the text before the first underscore,
-/// without dashes.
+/// rusqlite_migration counts from 1 and has a dash after the number. diesel's version is the text before the first
+/// underscore, without dashes.
 fn in_folder(folder: &str, down: bool) -> Role {
     let version = version(folder);
     let format = match version {
@@ -104,8 +104,8 @@ fn numbered(format: Format, version: Version, down: bool) -> Role {
     }
 }
 
-/// Returns the digits of refinery's `V1__name` or `U1__name`. Refinery ignores names with anything but letters, digits and
-/// underscores after the number.
+/// Returns the digits of refinery's `V1__name` or `U1__name`. Refinery ignores names with anything but letters, digits
+/// and underscores after the number.
 fn refinery(stem: &str) -> Option<&str> {
     let (digits, name) = stem.strip_prefix(['V', 'U'])?.split_once("__")?;
     let fits = !digits.is_empty()
@@ -123,7 +123,8 @@ enum Version {
     Number(i64, usize),
 }
 
-/// Reads the version at the start of a name: `12`, `V12`, `2026-01-31`, `2026-01-31-120000`. A separator or the end follows it.
+/// Reads the version at the start of a name: `12`, `V12`, `2026-01-31`, `2026-01-31-120000`. A separator or the end
+/// follows it.
 fn version(name: &str) -> Version {
     let bytes = name.as_bytes();
     let start = usize::from(matches!(bytes, [b'V' | b'v', b'0'..=b'9', ..]));

@@ -157,8 +157,8 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<File<'static>>) -> Result<(
     Ok(())
 }
 
-/// Returns true for a folder. A link to one counts only at the top, where it can be a migration; further down it could lead in
-/// circles.
+/// Returns true for a folder. A link to one counts only at the top, where it can be a migration; further down it could
+/// lead in circles.
 fn is_folder(kind: FileType, path: &Path, prefix: &str) -> bool {
     kind.is_dir() || (kind.is_symlink() && prefix.is_empty() && path.is_dir())
 }

@@ -1,7 +1,8 @@
 //! SQLite's allocator, which can be made to fail on one thread.
 //!
-//! The allocator is set once for the process, before SQLite is initialized. It is SQLite's own, with one check before each
-//! allocation: does this thread count its allocations? Only a thread that injects failures does, so no other is affected.
+//! The allocator is set once for the process, before SQLite is initialized. It is SQLite's own, with one check before
+//! each allocation: does this thread count its allocations? Only a thread that injects failures does, so no other is
+//! affected.
 
 use std::cell::{Cell, RefCell};
 use std::os::raw::{c_int, c_void};
@@ -22,8 +23,8 @@ struct Methods {
 }
 
 thread_local! {
-    /// True if this thread counts its allocations; a thread that does not reads nothing else. There is no destructor, so a
-    /// thread that ends may still close its connections.
+    /// True if this thread counts its allocations; a thread that does not reads nothing else. There is no destructor,
+    /// so a thread that ends may still close its connections.
     static COUNTS: Cell<bool> = const { Cell::new(false) };
     static SO_FAR: Cell<u64> = const { Cell::new(0) };
     static FAILING: RefCell<Option<Failing>> = const { RefCell::new(None) };
@@ -37,8 +38,8 @@ struct Failing {
     on_failure: Rc<dyn Fn(u64)>,
 }
 
-/// Takes SQLite's allocator over, if the feature is on and nothing has initialized SQLite yet. Called before this crate's
-/// first use of SQLite.
+/// Takes SQLite's allocator over, if the feature is on and nothing has initialized SQLite yet. Called before this
+/// crate's first use of SQLite.
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     if cfg!(feature = "out-of-memory") {
@@ -58,15 +59,15 @@ fn take_over() {
     let _ = REAL.set(Methods { malloc, realloc });
     methods.xMalloc = Some(allocate);
     methods.xRealloc = Some(reallocate);
-    // SAFETY: SQLITE_CONFIG_MALLOC takes a pointer to the methods and copies them. SQLite requires that
-    // no other thread uses it meanwhile. One that initializes it at this very moment sees old and new methods, of which two
-    // pointers differ; either may free what the other allocated, for both are the real allocator. `is_ours` finds out which of
+    // SAFETY: SQLITE_CONFIG_MALLOC takes a pointer to the methods and copies them. SQLite requires that no other thread
+    // uses it meanwhile. One that initializes it at this very moment sees old and new methods, of which two pointers
+    // differ; either may free what the other allocated, for both are the real allocator. `is_ours` finds out which of
     // them SQLite kept.
     unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw mut methods) };
 }
 
-/// Returns true if SQLite allocates through us. This is tried, because another thread may have initialized SQLite at the same
-/// time.
+/// Returns true if SQLite allocates through us. This is tried, because another thread may have initialized SQLite at
+/// the same time.
 pub(crate) fn is_ours() -> bool {
     install();
     count(0, 0, |_| {});
@@ -75,8 +76,8 @@ pub(crate) fn is_ours() -> bool {
     stop() > 0
 }
 
-/// Counts the allocations of this thread from here on, the first as 1, and makes those in `from..=to` fail. Calls `on_failure`
-/// with the number of each that does; what that allocates itself is not counted.
+/// Counts the allocations of this thread from here on, the first as 1, and makes those in `from..=to` fail. Calls
+/// `on_failure` with the number of each that does; what that allocates itself is not counted.
 pub(crate) fn count(from: u64, to: u64, on_failure: impl Fn(u64) + 'static) {
     SO_FAR.set(0);
     FAILING.replace(Some(Failing { from, to, on_failure: Rc::new(on_failure) }));
@@ -98,11 +99,11 @@ pub(crate) fn uncounted<R>(f: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Turns off lookaside memory, from which a connection would serve most of its allocations by itself. Returns false if SQLite
-/// refuses, as it does while any of that memory is in use.
+/// Turns off lookaside memory, from which a connection would serve most of its allocations by itself. Returns false if
+/// SQLite refuses, as it does while any of that memory is in use.
 pub(crate) fn without_lookaside(connection: &Connection) -> bool {
-    // SAFETY: the handle is the connection's, which is not used elsewhere during the call; SQLITE_DBCONFIG_LOOKASIDE takes a
-    // pointer and two ints, and NULL with zeros means none.
+    // SAFETY: the handle is the connection's, which is not used elsewhere during the call; SQLITE_DBCONFIG_LOOKASIDE
+    // takes a pointer and two ints, and NULL with zeros means none.
     let code = unsafe {
         ffi::sqlite3_db_config(
             connection.handle(),

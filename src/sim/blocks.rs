@@ -1,6 +1,7 @@
 //! The bytes of a simulated file, in blocks that are shared until one side writes.
 //!
-//! Cloning copies one pointer per block. This makes a copy of a template or a fork of a live database cost next to nothing.
+//! Cloning copies one pointer per block. This makes a copy of a template or a fork of a live database cost next to
+//! nothing.
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use once_cell::sync::Lazy;
 /// Large enough that a file has few blocks to clone, small enough that the first write to a shared one is a cheap copy.
 pub(super) const BLOCK: usize = 8192;
 
-/// Zeroes behind every block: SQLite may read past the end of a mapped page where a database is corrupt, in practice a few
-/// bytes. The unix VFS leaves it as much room.
+/// Zeroes behind every block: SQLite may read past the end of a mapped page where a database is corrupt, in practice a
+/// few bytes. The unix VFS leaves it as much room.
 const MARGIN: usize = 256;
 
 /// `BLOCK` bytes and the margin.
@@ -62,7 +63,8 @@ impl Blocks {
         )
     }
 
-    /// Fills `into` from `offset` and returns how many bytes there were. The rest is zeroed, as SQLite requires for a short read.
+    /// Fills `into` from `offset` and returns how many bytes there were. The rest is zeroed, as SQLite requires for a
+    /// short read.
     pub(super) fn read(&self, offset: usize, into: &mut [MaybeUninit<u8>]) -> usize {
         let available = self.len.saturating_sub(offset).min(into.len());
         let mut done = 0;
@@ -110,8 +112,8 @@ impl Blocks {
         }
     }
 
-    /// Returns the block with the `len` bytes at `offset`, and where they start in it. `None` if they are not in one block. The
-    /// block keeps the bytes of now: a write copies a block that is shared.
+    /// Returns the block with the `len` bytes at `offset`, and where they start in it. `None` if they are not in one
+    /// block. The block keeps the bytes of now: a write copies a block that is shared.
     pub(super) fn share(&self, offset: usize, len: usize) -> Option<(Arc<Block>, usize)> {
         let within = offset % BLOCK;
         let is_there = within + len <= BLOCK && offset + len <= self.len;

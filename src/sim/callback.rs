@@ -14,8 +14,8 @@ use super::gate::Refused;
 
 /// The VFS that SQLite would use without us.
 pub(super) fn default_vfs() -> *mut ffi::sqlite3_vfs {
-    // SAFETY: `sqlite3_vfs_find` initializes SQLite if need be, and returns NULL for the default VFS only where SQLite was
-    // built without any.
+    // SAFETY: `sqlite3_vfs_find` initializes SQLite if need be, and returns NULL for the default VFS only where SQLite
+    // was built without any.
     let vfs = unsafe { ffi::sqlite3_vfs_find(ptr::null()) };
     assert!(!vfs.is_null(), "this SQLite was built without a VFS");
     vfs
@@ -60,8 +60,8 @@ pub(super) unsafe fn path_text<'a>(path: *const c_char) -> Option<&'a str> {
 }
 
 thread_local! {
-    /// The disk that was the last to refuse a lock to this thread. SQLite sleeps right after that, and tells a VFS neither
-    /// the file nor the connection: through a shared name, it is this disk whose clock the sleep moves.
+    /// The disk that was the last to refuse a lock to this thread. SQLite sleeps right after that, and tells a VFS
+    /// neither the file nor the connection: through a shared name, it is this disk whose clock the sleep moves.
     static REFUSED: RefCell<Weak<Disk>> = const { RefCell::new(Weak::new()) };
 }
 

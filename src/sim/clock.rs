@@ -1,8 +1,8 @@
 //! The time that SQLite sees: `datetime('now')`, `CURRENT_TIMESTAMP`, and how long a busy timeout sleeps.
 //!
-//! SQLite asks the connection's VFS for both. A running clock shows the system's time plus whatever the test advanced it by,
-//! and sleeps for real. A stopped clock moves only when a test or a sleep advances it: a busy timeout of 30 seconds is over at
-//! once, and the clock shows 30 seconds later.
+//! SQLite asks the connection's VFS for both. A running clock shows the system's time plus whatever the test advanced
+//! it by, and sleeps for real. A stopped clock moves only when a test or a sleep advances it: a busy timeout of 30
+//! seconds is over at once, and the clock shows 30 seconds later.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,7 +103,8 @@ impl Clock {
         self.lock().julian_ms()
     }
 
-    /// Sleeps for `xSleep`. A stopped clock yields to other threads, so that the one that holds the lock can release it.
+    /// Sleeps for `xSleep`. A stopped clock yields to other threads, so that the one that holds the lock can release
+    /// it.
     pub(super) fn sleep(&self, by: Duration) {
         let running = matches!(*self.lock(), Time::Running { .. });
         if running {

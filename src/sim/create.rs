@@ -35,8 +35,8 @@ impl Disk {
     /// transaction that is open on this disk is not on the fork.
     pub(crate) fn fork(&self) -> Arc<Disk> {
         let files = hold(&self.files);
-        // All files are held at once, in one order, so that the fork shows one instant. Nobody who holds one of them waits
-        // for another.
+        // All files are held at once, in one order, so that the fork shows one instant. Nobody who holds one of them
+        // waits for another.
         let shms: Vec<_> = files.iter().map(|file| hold(&file.shm)).collect();
         let bytes: Vec<_> =
             files.iter().map(|file| file.bytes.read().unwrap_or_else(PoisonError::into_inner)).collect();

@@ -1,10 +1,10 @@
 //! A disk: the files of one test's database, its clock, and the gate that every operation passes.
 //!
-//! In memory, a disk is a few named files whose blocks are shared with the disks that it was forked from. Over real files
-//! it is only the gate and the clock; the files are the file system's.
+//! In memory, a disk is a few named files whose blocks are shared with the disks that it was forked from. Over real
+//! files it is only the gate and the clock; the files are the file system's.
 //!
-//! A disk and its mount refer to each other, so both are here: SQLite gets from a VFS to the disk through the mount, and a
-//! disk gives its mount back when it is dropped.
+//! A disk and its mount refer to each other, so both are here: SQLite gets from a VFS to the disk through the mount,
+//! and a disk gives its mount back when it is dropped.
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -25,18 +25,18 @@ const ROOT: &str = "/sqlitmus/";
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// Returns how many disks exist in this process, simulated or over real files. A disk lives until its database is dropped
-/// and every connection to it is closed.
+/// Returns how many disks exist in this process, simulated or over real files. A disk lives until its database is
+/// dropped and every connection to it is closed.
 #[doc(hidden)]
 pub fn live_disks() -> usize {
     LIVE.load(Ordering::SeqCst)
 }
 
-/// Returns the URI of the database that a connection has open on a simulated disk. Another connection that opens it, of any
-/// driver, sees the same database and the same clock. `None` if the database is not on a simulated disk.
+/// Returns the URI of the database that a connection has open on a simulated disk. Another connection that opens it, of
+/// any driver, sees the same database and the same clock. `None` if the database is not on a simulated disk.
 ///
-/// Code under a crash or fault test that does not take a rusqlite connection reaches the copy that it is run on this way. For
-/// a test's own database, use [`TestDb::uri`](crate::TestDb::uri).
+/// Code under a crash or fault test that does not take a rusqlite connection reaches the copy that it is run on this
+/// way. For a test's own database, use [`TestDb::uri`](crate::TestDb::uri).
 ///
 /// ```
 /// use sqlitmus::{Template, rusqlite::Connection, sim};
@@ -75,8 +75,8 @@ pub(crate) struct Disk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Medium {
     Memory,
-    /// Real files. Unless `sync` is set, nobody waits for the hardware: no test is about its own database after the machine
-    /// lost power.
+    /// Real files. Unless `sync` is set, nobody waits for the hardware: no test is about its own database after the
+    /// machine lost power.
     Files {
         sync: bool,
     },
@@ -90,7 +90,8 @@ impl Disk {
         Disk { gate: Gate::default(), clock, medium, mount, home, files: Mutex::new(files) }
     }
 
-    /// The disk behind a VFS that every part of the process may name. It lives as long as the process and does not count.
+    /// The disk behind a VFS that every part of the process may name. It lives as long as the process and does not
+    /// count.
     pub(super) fn permanent(medium: Medium, mount: &'static Mount) -> Arc<Disk> {
         let home = format!("{ROOT}0/");
         Arc::new(Disk { gate: Gate::default(), clock: Clock::new(), medium, mount, home, files: Mutex::default() })
@@ -150,8 +151,8 @@ impl Disk {
         disk.is_at_home(path).then_some(disk)
     }
 
-    /// Returns the name of a path below the home of any disk: a journal that was forked names its super-journal by the path
-    /// that it had on the original.
+    /// Returns the name of a path below the home of any disk: a journal that was forked names its super-journal by the
+    /// path that it had on the original.
     pub(crate) fn name_of(path: &str) -> &str {
         match path.strip_prefix(ROOT).and_then(|rest| rest.split_once('/')) {
             Some((_home, name)) => name,
@@ -159,8 +160,8 @@ impl Disk {
         }
     }
 
-    /// Returns true if a path may be opened here. A path below the home of another disk means a database that is gone, or a
-    /// VFS that has been passed on.
+    /// Returns true if a path may be opened here. A path below the home of another disk means a database that is gone,
+    /// or a VFS that has been passed on.
     pub(super) fn is_at_home(&self, path: &str) -> bool {
         !path.starts_with(ROOT) || path.starts_with(&self.home)
     }

@@ -1,6 +1,6 @@
-//! SQLite's file interface over real files. Every call is passed on to the default VFS, except for syncs, which wait for the
-//! hardware only if a test asks for it. `PRAGMA synchronous` still reads what production reads, locks are the operating
-//! system's, and a connection through the default VFS may have the same file open.
+//! SQLite's file interface over real files. Every call is passed on to the default VFS, except for syncs, which wait
+//! for the hardware only if a test asks for it. `PRAGMA synchronous` still reads what production reads, locks are the
+//! operating system's, and a connection through the default VFS may have the same file open.
 
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr;
@@ -24,8 +24,8 @@ struct Handle {
     name: String,
 }
 
-/// What SQLite does with a file depends on the version of its methods: shared memory from 2, mapping from 3. The version is
-/// never higher than that of the real methods.
+/// What SQLite does with a file depends on the version of its methods: shared memory from 2, mapping from 3. The
+/// version is never higher than that of the real methods.
 static METHODS: [ffi::sqlite3_io_methods; 3] = [methods(1), methods(2), methods(3)];
 
 const fn methods(version: c_int) -> ffi::sqlite3_io_methods {
@@ -54,8 +54,8 @@ const fn methods(version: c_int) -> ffi::sqlite3_io_methods {
 
 /// Calls a method of the real file. Evaluates to `$missing` if the real VFS does not have it.
 ///
-/// Every use is inside a callback: `$file` is what `open` filled, the real object behind it is open, and the arguments are
-/// SQLite's own.
+/// Every use is inside a callback: `$file` is what `open` filled, the real object behind it is open, and the arguments
+/// are SQLite's own.
 macro_rules! real {
     ($file:expr, $method:ident($($argument:expr),*), $missing:expr) => {{
         // SAFETY: as said above; a method is called with the object and the arguments that SQLite meant for it.
@@ -270,8 +270,8 @@ unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argum
         let code = real!(file, xFileControl(op, argument), ffi::SQLITE_NOTFOUND);
         if op == ffi::SQLITE_FCNTL_VFSNAME && code == ffi::SQLITE_OK {
             let name = argument.cast::<*mut c_char>();
-            // SAFETY: the argument of this operation is the place for a string of SQLite's allocator, which the real VFS
-            // has just filled. As SQLite's own shims do, ours goes in front of it.
+            // SAFETY: the argument of this operation is the place for a string of SQLite's allocator, which the real
+            // VFS has just filled. As SQLite's own shims do, ours goes in front of it.
             unsafe {
                 let inner = *name;
                 *name = ffi::sqlite3_mprintf(c"%s/%s".as_ptr(), handle(file).disk.vfs_c_name().as_ptr(), inner);

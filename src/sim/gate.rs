@@ -1,7 +1,7 @@
 //! The gate of a disk, which every operation passes on its way from SQLite to the bytes.
 //!
-//! A watch that is set here sees each operation before it happens and may refuse it with an SQLite error code. Logs, faults
-//! and schedules are watches. Without one, passing costs one relaxed load.
+//! A watch that is set here sees each operation before it happens and may refuse it with an SQLite error code. Logs,
+//! faults and schedules are watches. Without one, passing costs one relaxed load.
 
 use std::fmt;
 use std::os::raw::c_int;

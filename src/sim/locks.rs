@@ -1,7 +1,7 @@
 //! The locks on a database file, by the rules of SQLite's unix VFS for connections of one process.
 //!
-//! <https://www.sqlite.org/lockingv3.html> describes the five levels. The differential tests compare these rules with the real
-//! VFS, step by step.
+//! <https://www.sqlite.org/lockingv3.html> describes the five levels. The differential tests compare these rules with
+//! the real VFS, step by step.
 
 /// The levels of a lock, in SQLite's order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,8 +40,8 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    /// Raises `own` to `wanted`. On `Busy`, `own` may have reached `Pending`, which keeps new readers out until the old ones are
-    /// gone.
+    /// Raises `own` to `wanted`. On `Busy`, `own` may have reached `Pending`, which keeps new readers out until the old
+    /// ones are gone.
     pub(super) fn lock(&mut self, own: &mut Level, wanted: Level) -> Result<(), Busy> {
         if *own >= wanted {
             return Ok(());
@@ -57,8 +57,8 @@ impl Locks {
             return Ok(());
         }
         if wanted == Level::Exclusive && self.holders > 1 {
-            // A writer at `Reserved` goes to `Pending`. A reader that found a hot journal does not: two of them would wait for
-            // each other.
+            // A writer at `Reserved` goes to `Pending`. A reader that found a hot journal does not: two of them would
+            // wait for each other.
             if *own >= Level::Reserved {
                 *own = Level::Pending;
                 self.highest = Level::Pending;

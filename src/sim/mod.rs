@@ -1,9 +1,9 @@
 //! The simulated disk, which holds every test's database.
 //!
-//! SQLite reaches the world through a VFS: files, locks, shared memory, time. This module registers two. In the first, files
-//! are blocks in memory that forks share until they write. So opening a migrated database takes as long as SQLite needs to
-//! parse its schema. WAL is real: the `-wal` and the WAL-index exist, and several connections and threads share one database.
-//! The second VFS passes every call on to real files, without waiting for the hardware.
+//! SQLite reaches the world through a VFS: files, locks, shared memory, time. This module registers two. In the first,
+//! files are blocks in memory that forks share until they write. So opening a migrated database takes as long as SQLite
+//! needs to parse its schema. WAL is real: the `-wal` and the WAL-index exist, and several connections and threads
+//! share one database. The second VFS passes every call on to real files, without waiting for the hardware.
 //!
 //! ```text
 //! SQLite -> vfs (which disk?) -> memory (files in memory)  -> gate -> locks, shm, blocks

@@ -1,6 +1,7 @@
 //! A log of all operations that change a disk's files, with the data, in order.
 //!
-//! It also records where a connection releases its write lock. At that point every commit is complete, in any journal mode.
+//! It also records where a connection releases its write lock. At that point every commit is complete, in any journal
+//! mode.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -56,7 +57,8 @@ struct Log {
     locks: WriteLocks,
 }
 
-/// The connections that hold a write lock. An unlock by any other connection, as it closes or was refused, ends no transaction.
+/// The connections that hold a write lock. An unlock by any other connection, as it closes or was refused, ends no
+/// transaction.
 #[derive(Default)]
 pub(crate) struct WriteLocks {
     held: Vec<usize>,

@@ -1,4 +1,5 @@
-//! The WAL-index that the connections to a database share, on the heap instead of in a `-shm` file, and its eight locks.
+//! The WAL-index that the connections to a database share, on the heap instead of in a `-shm` file, and its eight
+//! locks.
 //!
 //! <https://www.sqlite.org/walformat.html> describes what SQLite keeps in it. Nothing here reads that.
 
@@ -10,8 +11,8 @@ pub(super) const LOCKS: usize = 8;
 #[derive(Default)]
 pub(super) struct Shm {
     regions: Vec<Region>,
-    /// Connections that have it mapped. When the last one detaches, the regions are freed, as the unix VFS deletes the file: the
-    /// next connection finds nothing and recovers the index from the WAL.
+    /// Connections that have it mapped. When the last one detaches, the regions are freed, as the unix VFS deletes the
+    /// file: the next connection finds nothing and recovers the index from the WAL.
     users: usize,
     slots: [Slot; LOCKS],
 }
@@ -47,7 +48,8 @@ impl Shm {
         }
     }
 
-    /// Returns the address of a region. A new one is `size` zeroes. It does not move until the last connection detaches.
+    /// Returns the address of a region. A new one is `size` zeroes. It does not move until the last connection
+    /// detaches.
     pub(super) fn map(&mut self, index: usize, size: usize, extend: bool) -> Option<NonNull<u8>> {
         if extend {
             while self.regions.len() <= index {
@@ -97,8 +99,8 @@ impl Shm {
         held.exclusive &= !mask(first, count);
     }
 
-    /// Returns a copy for the fork of a disk, which saves the fork from reading the whole WAL. `None` while a connection holds an
-    /// exclusive lock: the index may be changing then, and the fork recovers it.
+    /// Returns a copy for the fork of a disk, which saves the fork from reading the whole WAL. `None` while a
+    /// connection holds an exclusive lock: the index may be changing then, and the fork recovers it.
     pub(super) fn fork(&self) -> Option<Shm> {
         if self.slots.iter().any(|slot| slot.exclusive) {
             return None;
@@ -113,8 +115,8 @@ fn mask(first: usize, count: usize) -> u8 {
     (((1_u16 << count) - 1) << first) as u8
 }
 
-/// Memory that SQLite reads and writes through raw pointers, from several threads, by its own protocol. There is never a Rust
-/// reference to it.
+/// Memory that SQLite reads and writes through raw pointers, from several threads, by its own protocol. There is never
+/// a Rust reference to it.
 struct Region {
     start: NonNull<u8>,
     size: usize,
@@ -133,8 +135,8 @@ impl Region {
 
     fn copy(&self) -> Self {
         let copy = Region::zeroed(self.size);
-        // SAFETY: both regions are `size` bytes, and distinct. `Shm::fork` has seen that no exclusive lock is held, and the
-        // caller has `&Shm` from its mutex, so that none can be taken: nobody writes to the source meanwhile.
+        // SAFETY: both regions are `size` bytes, and distinct. `Shm::fork` has seen that no exclusive lock is held, and
+        // the caller has `&Shm` from its mutex, so that none can be taken: nobody writes to the source meanwhile.
         unsafe { copy.start.copy_from_nonoverlapping(self.start, self.size) };
         copy
     }
@@ -143,8 +145,8 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         let bytes = std::ptr::slice_from_raw_parts_mut(self.start.as_ptr(), self.size);
-        // SAFETY: `zeroed` leaked exactly this slice from a `Box`, and it is dropped once. SQLite has unmapped it: regions
-        // are dropped with the last user, or with the disk, which every connection keeps alive.
+        // SAFETY: `zeroed` leaked exactly this slice from a `Box`, and it is dropped once. SQLite has unmapped it:
+        // regions are dropped with the last user, or with the disk, which every connection keeps alive.
         drop(unsafe { Box::from_raw(bytes) });
     }
 }

@@ -120,7 +120,8 @@ fn a_fork_takes_a_transaction_over_two_databases_whole() {
     impl Watch for AtCommit {
         fn before(&self, op: Op<'_>) -> Result<(), Refused> {
             let disk = self.1.lock().unwrap().take();
-            // The first journal is deleted after the super-journal is gone, which is the commit; and before, both are hot.
+            // The first journal is deleted after the super-journal is gone, which is the commit; and before, both are
+            // hot.
             if let (Op::Delete { .. }, Some(disk)) = (op, disk.as_ref().and_then(std::sync::Weak::upgrade)) {
                 self.0.lock().unwrap().push(disk.fork());
             }
@@ -376,7 +377,8 @@ fn files_are_opened_created_and_deleted_as_asked() {
     assert!(disk.read("x").is_none());
 }
 
-/// The default VFS, counting the syncs that reach it. Only files below one folder are counted: other tests go on beside.
+/// The default VFS, counting the syncs that reach it. Only files below one folder are counted: other tests go on
+/// beside.
 mod counted {
     use std::ffi::CStr;
     use std::os::raw::{c_char, c_int};

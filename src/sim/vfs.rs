@@ -1,12 +1,13 @@
 //! How SQLite finds a disk: the VFS objects.
 //!
-//! SQLite asks a VFS, not a file, for the time and for sleep. So every disk has a VFS object of its own, or two tests could
-//! not have two clocks. The objects are registered once, under names like `sqlitmus-7`, and never unregistered, because SQLite
-//! may read one at any time after it has looked it up. When a disk is gone, its VFS is passed on to the next.
+//! SQLite asks a VFS, not a file, for the time and for sleep. So every disk has a VFS object of its own, or two tests
+//! could not have two clocks. The objects are registered once, under names like `sqlitmus-7`, and never unregistered,
+//! because SQLite may read one at any time after it has looked it up. When a disk is gone, its VFS is passed on to the
+//! next.
 //!
-//! Two names are shared. `sqlitmus` opens any live disk by its path, and otherwise files in memory that are common to the
-//! process; `sqlitmus-files` opens real files without waiting for the hardware. Their clocks are the system's. A wait for a
-//! lock of a disk that was found by its path uses the clock of that disk.
+//! Two names are shared. `sqlitmus` opens any live disk by its path, and otherwise files in memory that are common to
+//! the process; `sqlitmus-files` opens real files without waiting for the hardware. Their clocks are the system's. A
+//! wait for a lock of a disk that was found by its path uses the clock of that disk.
 
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr;
@@ -74,9 +75,9 @@ fn register(medium: Medium, mount: Mount) -> &'static Mount {
         xGetSystemCall: None,
         xNextSystemCall: None,
     }));
-    // SAFETY: the object and the mount are leaked, so they live as long as SQLite may look at them. SQLite only reads the mount
-    // through the callbacks, by a shared reference. The VFS is not made the default: no database of the process goes through
-    // it that does not ask for it by name.
+    // SAFETY: the object and the mount are leaked, so they live as long as SQLite may look at them. SQLite only reads
+    // the mount through the callbacks, by a shared reference. The VFS is not made the default: no database of the
+    // process goes through it that does not ask for it by name.
     let code = unsafe { ffi::sqlite3_vfs_register(vfs, 0) };
     assert_eq!(code, ffi::SQLITE_OK, "SQLite registers a VFS");
     mount

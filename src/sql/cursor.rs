@@ -92,8 +92,8 @@ impl<'t, 'a> Cursor<'t, 'a> {
         Some(inside)
     }
 
-    /// Moves to the first token outside parentheses for which `stop` holds, or to the parenthesis that closes around this
-    /// position, or to the end. Returns the tokens on the way.
+    /// Moves to the first token outside parentheses for which `stop` holds, or to the parenthesis that closes around
+    /// this position, or to the end. Returns the tokens on the way.
     pub(crate) fn skip_to(&mut self, stop: impl FnMut(&Token<'a>) -> bool) -> &'t [Token<'a>] {
         let start = self.at.min(self.tokens.len());
         self.at = end_of(self.tokens, start, stop);
@@ -106,8 +106,8 @@ fn nesting(token: &Token<'_>) -> isize {
     isize::from(token.is_symbol("(")) - isize::from(token.is_symbol(")"))
 }
 
-/// Returns the index of the first token from `start` on that is outside parentheses and for which `stop` holds, or of the
-/// parenthesis that closes around `start`, or the number of tokens.
+/// Returns the index of the first token from `start` on that is outside parentheses and for which `stop` holds, or of
+/// the parenthesis that closes around `start`, or the number of tokens.
 pub(crate) fn end_of<'a>(tokens: &[Token<'a>], start: usize, mut stop: impl FnMut(&Token<'a>) -> bool) -> usize {
     let mut depth = 0;
     for (at, token) in tokens.iter().enumerate().skip(start) {
@@ -119,8 +119,8 @@ pub(crate) fn end_of<'a>(tokens: &[Token<'a>], start: usize, mut stop: impl FnMu
     tokens.len()
 }
 
-/// Returns the index after the last token before `end` that is outside parentheses and for which `stop` holds, or after the
-/// parenthesis that opens around `end`, or 0.
+/// Returns the index after the last token before `end` that is outside parentheses and for which `stop` holds, or after
+/// the parenthesis that opens around `end`, or 0.
 pub(crate) fn start_of<'a>(tokens: &[Token<'a>], end: usize, mut stop: impl FnMut(&Token<'a>) -> bool) -> usize {
     let mut depth = 0;
     for (at, token) in tokens[..end].iter().enumerate().rev() {

@@ -10,8 +10,8 @@ use rusqlite::types::ToSqlOutput;
 
 /// The name of a table, column, index, view or trigger, spelled as it was declared.
 ///
-/// Names are equal if they differ only in the case of ASCII letters, as in SQLite. Comparing one with a `str` follows the
-/// same rule; compare [`as_str`](Name::as_str) for the exact spelling.
+/// Names are equal if they differ only in the case of ASCII letters, as in SQLite. Comparing one with a `str` follows
+/// the same rule; compare [`as_str`](Name::as_str) for the exact spelling.
 ///
 /// ```
 /// use sqlitmus::schema::Name;

@@ -1,7 +1,7 @@
 //! Expressions and statements in one spelling, so that they can be compared as text.
 //!
-//! White space and comments are removed, keywords are in capitals, names have quotes only if they need them. Names are told
-//! from text as SQLite does it: `"open"` is a name if something has that name, else a text.
+//! White space and comments are removed, keywords are in capitals, names have quotes only if they need them. Names are
+//! told from text as SQLite does it: `"open"` is a name if something has that name, else a text.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,12 @@ use super::tokens::{Token, TokenKind, unquoted};
 /// The names that an expression may refer to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Names<'a> {
-    /// Within a table: its columns, which keep the spelling of their declaration. Anything else in double quotes is a text.
+    /// Within a table: its columns, which keep the spelling of their declaration. Anything else in double quotes is a
+    /// text.
     Columns(&'a [String]),
-    /// Within a trigger or view: all names of the database, in lowercase. Names are written in lowercase, except that those after
-    /// AS can be kept, because an app may see them. Anything else in double quotes may be a text or a name, and stays as
-    /// written.
+    /// Within a trigger or view: all names of the database, in lowercase. Names are written in lowercase, except that
+    /// those after AS can be kept, because an app may see them. Anything else in double quotes may be a text or a name,
+    /// and stays as written.
     Any { known: &'a BTreeSet<String>, keep_aliases: bool },
 }
 

@@ -3,8 +3,8 @@
 use super::cursor::outside;
 use super::tokens::{Token, tokens};
 
-/// Returns true if a query orders its rows: if it has an `ORDER BY` outside all parentheses, which enclose subqueries, windows and
-/// the arguments of aggregates. Without quotes, ORDER is never a name.
+/// Returns true if a query orders its rows: if it has an `ORDER BY` outside all parentheses, which enclose subqueries,
+/// windows and the arguments of aggregates. Without quotes, ORDER is never a name.
 pub(crate) fn is_ordered(sql: &str) -> bool {
     let tokens = tokens(sql);
     let outer: Vec<&Token<'_>> = outside(&tokens).map(|(_, token)| token).collect();

@@ -1,10 +1,10 @@
 //! The scanner that splitting and tokens share.
 //!
-//! It is written by hand, and not taken from sqlite3-parser, because it has to cut where SQLite cuts, in text that is not valid
-//! SQL too. That tokenizer stops with an error at a comment that is never closed (SQLite accepts it, up to the end of the
-//! script), at a malformed number, and at a byte order mark within the script; everything after it would become one statement,
-//! of which SQLite runs the first and rusqlite drops the others. For cutting, a scanner need not know more than
-//! `sqlite3_complete` does: strings, comments, words and semicolons.
+//! It is written by hand, and not taken from sqlite3-parser, because it has to cut where SQLite cuts, in text that is
+//! not valid SQL too. That tokenizer stops with an error at a comment that is never closed (SQLite accepts it, up to
+//! the end of the script), at a malformed number, and at a byte order mark within the script; everything after it would
+//! become one statement, of which SQLite runs the first and rusqlite drops the others. For cutting, a scanner need not
+//! know more than `sqlite3_complete` does: strings, comments, words and semicolons.
 
 /// The kinds of token that decide where a statement ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,8 @@ pub(super) struct Mark {
     pub(super) line: usize,
 }
 
-/// Walks over bytes with plain indexes and few calls: in an unoptimized build, which a test usually is, iterators and small
-/// functions cost several times as much.
+/// Walks over bytes with plain indexes and few calls: in an unoptimized build, which a test usually is, iterators and
+/// small functions cost several times as much.
 pub(super) struct Scanner<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) at: usize,

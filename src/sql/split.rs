@@ -54,8 +54,8 @@ pub(crate) fn has_a_plan(keyword: &str) -> bool {
 
 /// Returns the statements of a script, in order, without those that consist of white space, comments or a semicolon.
 ///
-/// A semicolon within `CREATE TRIGGER … END` does not end the statement. Text that is not SQL is kept as a statement, because
-/// SQLite explains best what is wrong with it.
+/// A semicolon within `CREATE TRIGGER … END` does not end the statement. Text that is not SQL is kept as a statement,
+/// because SQLite explains best what is wrong with it.
 pub(crate) fn split(sql: &str) -> Vec<Statement<'_>> {
     let mut statements = Vec::new();
     let mut scanner = Scanner::new(sql);

@@ -1,7 +1,7 @@
 //! The tokens of a statement, with their offsets in its text.
 //!
-//! sqlite3-parser is not used here either: its syntax tree keeps no offsets, so the text of an expression as it was written is
-//! lost, and it refuses a whole statement because of syntax that is newer than itself.
+//! sqlite3-parser is not used here either: its syntax tree keeps no offsets, so the text of an expression as it was
+//! written is lost, and it refuses a whole statement because of syntax that is newer than itself.
 
 use super::scan::{IN_WORD, Scanner};
 

@@ -1,7 +1,7 @@
 //! The normal form of statements that differ only in their values, and the values.
 //!
-//! The normal form keeps the case of words. To upper-case keywords, one would have to know which of them are names, and a line
-//! of an app's code always spells them in the same way.
+//! The normal form keeps the case of words. To upper-case keywords, one would have to know which of them are names, and
+//! a line of an app's code always spells them in the same way.
 
 use super::tokens::{TokenKind, tokens};
 
@@ -23,7 +23,8 @@ enum Class {
     Punctuation,
 }
 
-/// Words before a parenthesis that opens a list or an expression, not the arguments of a function or the columns of a table.
+/// Words before a parenthesis that opens a list or an expression, not the arguments of a function or the columns of a
+/// table.
 #[rustfmt::skip]
 const BEFORE_PARENTHESIS: [&str; 33] = [
     "ALL", "AND", "AS", "BETWEEN", "BY", "CASE", "CHECK", "ELSE", "EXCEPT", "EXISTS", "FILTER", "FROM", "HAVING",
@@ -31,8 +32,8 @@ const BEFORE_PARENTHESIS: [&str; 33] = [
     "SET", "THEN", "UNION", "USING", "VALUES", "WHEN", "WHERE",
 ];
 
-/// Returns the statement with `?` for every value and parameter, lists of values after `IN` as `(?)`, one space in place of
-/// white space or a comment, and without its semicolon.
+/// Returns the statement with `?` for every value and parameter, lists of values after `IN` as `(?)`, one space in
+/// place of white space or a comment, and without its semicolon.
 pub(crate) fn normalized(sql: &str) -> String {
     let pieces = pieces(sql);
     let mut text = String::with_capacity(sql.len());

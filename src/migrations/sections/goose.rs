@@ -6,8 +6,8 @@ use crate::sql;
 
 /// Divides a goose file: `-- +goose Up`, then `-- +goose Down`, with blocks of `StatementBegin` and `StatementEnd`.
 ///
-/// Outside such blocks, goose cuts at each line that ends with a semicolon, whatever SQLite thinks of it: a trigger that is not
-/// in a block reaches SQLite in pieces. So what goose would send is compared with what SQLite would run.
+/// Outside such blocks, goose cuts at each line that ends with a semicolon, whatever SQLite thinks of it: a trigger
+/// that is not in a block reaches SQLite in pieces. So what goose would send is compared with what SQLite would run.
 pub(crate) fn goose(sql: &str) -> Result<Sections, Problem> {
     let mut file = GooseFile { sql, ..GooseFile::default() };
     for line in lines(sql) {

@@ -27,8 +27,8 @@ pub(crate) fn marker(sql: &str) -> Option<Marker> {
         .map(|(_, marker)| marker)
 }
 
-/// Returns the offset of `rare` in a comment that starts with `before`, `rare` and `after` as one word. Searching for the one
-/// character that is rare in SQL is fast in an unoptimized build too.
+/// Returns the offset of `rare` in a comment that starts with `before`, `rare` and `after` as one word. Searching for
+/// the one character that is rare in SQL is fast in an unoptimized build too.
 fn find_marker(sql: &str, before: &str, rare: char, after: &str) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = sql[from..].find(rare).map(|at| from + at) {

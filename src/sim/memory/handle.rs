@@ -12,7 +12,8 @@ use crate::sim::gate::{Op, Refused};
 use crate::sim::locks::Level;
 use crate::sim::shm::Held;
 
-/// The object that SQLite has for an open file. SQLite allocates `szOsFile` bytes for it and knows only the first field.
+/// The object that SQLite has for an open file. SQLite allocates `szOsFile` bytes for it and knows only the first
+/// field.
 #[repr(C)]
 pub(crate) struct OpenFile {
     pub(super) methods: *const ffi::sqlite3_io_methods,
@@ -35,8 +36,8 @@ pub(super) struct Handle {
     pub(super) map: Map,
 }
 
-/// The part of the file that the unix VFS would have mapped. `PRAGMA mmap_size` decides which pages SQLite keeps in its cache,
-/// and so when a transaction spills.
+/// The part of the file that the unix VFS would have mapped. `PRAGMA mmap_size` decides which pages SQLite keeps in its
+/// cache, and so when a transaction spills.
 #[derive(Default)]
 pub(super) struct Map {
     pub(super) limit: usize,
@@ -80,7 +81,8 @@ impl Handle {
         }
     }
 
-    /// Fails if the file was opened only for reading. SQLite does try to write to such a file: `wal_checkpoint` does not check.
+    /// Fails if the file was opened only for reading. SQLite does try to write to such a file: `wal_checkpoint` does
+    /// not check.
     pub(super) fn for_writing(&self, error: c_int) -> Result<(), Refused> {
         if self.read_only { Err(Refused(error)) } else { Ok(()) }
     }

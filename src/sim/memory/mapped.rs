@@ -34,8 +34,8 @@ pub(super) unsafe extern "C" fn fetch(
         }
         let bytes = handle.file.bytes.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((block, within)) = bytes.share(offset, len) {
-            // SAFETY: as the module says. The page lies inside the block, which stays as it is and where it is while it is in
-            // `fetched`: a write copies a block that is shared. SQLite only reads mapped pages.
+            // SAFETY: as the module says. The page lies inside the block, which stays as it is and where it is while it
+            // is in `fetched`: a write copies a block that is shared. SQLite only reads mapped pages.
             unsafe { *out = block.as_ptr().add(within).cast_mut().cast() };
             handle.map.fetched.push(block);
         }

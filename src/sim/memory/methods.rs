@@ -17,8 +17,8 @@ use crate::sim::file::hold;
 use crate::sim::gate::Op;
 use crate::sim::locks::Level;
 
-/// A write to a sector damages nothing around it. Nothing else is promised: ATOMIC, SEQUENTIAL and SAFE_APPEND would make SQLite
-/// leave out its own protections.
+/// A write to a sector damages nothing around it. Nothing else is promised: ATOMIC, SEQUENTIAL and SAFE_APPEND would
+/// make SQLite leave out its own protections.
 const CHARACTERISTICS: c_int = ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 
 const SECTOR: c_int = 4096;
@@ -47,8 +47,8 @@ pub(super) static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     guard(ffi::SQLITE_IOERR_CLOSE, || {
-        // SAFETY: SQLite closes a file once. The object is moved out of SQLite's memory and dropped at the end, also when
-        // the watch refuses: SQLite takes a failed close for a close.
+        // SAFETY: SQLite closes a file once. The object is moved out of SQLite's memory and dropped at the end, also
+        // when the watch refuses: SQLite takes a failed close for a close.
         let OpenFile { mut handle, .. } = unsafe {
             let open = file.cast::<OpenFile>().read();
             (*file).pMethods = ptr::null();
@@ -167,7 +167,8 @@ unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argum
         // SAFETY: as the module says.
         let handle = unsafe { handle(file) };
         let number = argument.cast::<c_int>();
-        // SAFETY: the type of the argument is given by the operation, see <https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html>.
+        // SAFETY: the type of the argument is given by the operation, see
+        // <https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html>.
         unsafe {
             match op {
                 ffi::SQLITE_FCNTL_LOCKSTATE => *number = handle.level as c_int,

@@ -34,8 +34,8 @@ pub(crate) unsafe extern "C" fn open(
         let opened =
             if path.is_empty() { File::new("", Blocks::default(), Shm::default()) } else { find(&disk, path, flags)? };
         let handle = Handle::new(disk, opened, flags);
-        // SAFETY: `file` has room for an `OpenFile`, as `szOsFile` says, is aligned as every allocation of SQLite's, and
-        // holds none yet. `close` drops it.
+        // SAFETY: `file` has room for an `OpenFile`, as `szOsFile` says, is aligned as every allocation of SQLite's,
+        // and holds none yet. `close` drops it.
         unsafe { file.cast::<OpenFile>().write(OpenFile { methods: &raw const METHODS, handle }) };
         if !out_flags.is_null() {
             // SAFETY: SQLite's out parameter.
