@@ -125,7 +125,7 @@ fn parse(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Settin
                 settings.seed = read(name, &value, number, "a number such as 24378 or 0x5f3a")?;
             }
             "SQLITMUS_SHARD" => {
-                settings.shard = read(name, &value, shard, "a part of how many, such as 1/4")?.unwrap_or(Shard::ALL);
+                settings.shard = read(name, &value, shard, "one part of several, such as 1/4")?.unwrap_or(Shard::ALL);
             }
             _ => {
                 return Err(Error::new(ErrorKind::Environment, format!("unknown environment variable {name}"))
@@ -288,7 +288,7 @@ mod tests {
         }
         assert_eq!(
             parsed(&[("SQLITMUS_SHARD", "3")]).unwrap_err(),
-            "unknown value of SQLITMUS_SHARD: \"3\"\n\n  help: it takes a part of how many, such as 1/4"
+            "unknown value of SQLITMUS_SHARD: \"3\"\n\n  help: it takes one part of several, such as 1/4"
         );
     }
 

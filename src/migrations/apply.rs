@@ -197,7 +197,7 @@ impl Run<'_> {
             (Cause::Around("COMMIT", _), _) if !was_open => None,
             (_, None) => Some(self.intact(intact)),
             (_, Some(line)) => Some(format!(
-                "what it did up to line {} stays: that was committed before",
+                "its changes up to line {} were committed and stay",
                 self.script(migration).first_line - 1 + line
             )),
         };
@@ -208,7 +208,7 @@ impl Run<'_> {
         };
         match rollback {
             Err(refusal) if !self.conn.is_autocommit() => {
-                error.note(format!("its transaction is still open, ROLLBACK failed as well: {refusal}"))
+                error.note(format!("its transaction is still open, because ROLLBACK failed too: {refusal}"))
             }
             _ => error,
         }

@@ -121,17 +121,17 @@ fn shorten(line: &str, column: usize) -> String {
 fn advice(format: Format, statement: &Statement<'_>, refusal: &rusqlite::Error) -> Option<String> {
     let message = Refusal::of(refusal)?.message;
     if let Some(function) = message.strip_prefix("no such function: ") {
-        return Some(format!("if the app registers {function}, register it for its databases: Template::functions"));
+        return Some(format!("if the app registers {function}, register it with Template::functions"));
     }
     if !message.contains("within a transaction") && !message.contains("inside a transaction") {
         return None;
     }
     if statement.starts_with("BEGIN") {
-        return Some(format!("{format} puts a transaction around each migration: leave out BEGIN and COMMIT"));
+        return Some(format!("{format} runs each migration in a transaction: leave out BEGIN and COMMIT"));
     }
     Some(match format.without_transaction() {
         Some(how) => how.to_owned(),
-        None => format!("{format} runs every migration in a transaction: this cannot be part of one"),
+        None => format!("{format} runs each migration in a transaction, and this statement cannot be part of one"),
     })
 }
 

@@ -40,13 +40,13 @@ impl Format {
     pub(crate) fn without_transaction(self) -> Option<&'static str> {
         match self {
             Format::Plain | Format::Paired => {
-                Some("to run the file without a transaction, let its first line be `-- no-transaction`")
+                Some("to run the file without a transaction, make `-- no-transaction` its first line")
             }
             Format::Diesel => {
-                Some("to run it without a transaction, write run_in_transaction = false into its metadata.toml")
+                Some("to run it without a transaction, write `run_in_transaction = false` in its metadata.toml")
             }
             Format::Goose => Some("to run the file without a transaction, add `-- +goose NO TRANSACTION`"),
-            Format::Dbmate => Some("to run the section without a transaction: `-- migrate:up transaction:false`"),
+            Format::Dbmate => Some("to run the section without a transaction, write `-- migrate:up transaction:false`"),
             Format::Refinery | Format::RusqliteMigration => None,
         }
     }

@@ -162,7 +162,7 @@ fn check_known(migrations: &[Migration], version: i64, ledger: &str) -> Result<(
     let newest = migrations.last();
     let what = match newest {
         Some(last) if version > last.version() => "the database is ahead of its migrations",
-        _ => "the database has a migration that is not among its migrations",
+        _ => "the database has a migration that the history does not have",
     };
     Err(Error::new(ErrorKind::Migration, format!("{what}: version {version}"))
         .evidence("ledger", format!("{ledger} has version {version}"))

@@ -152,14 +152,12 @@ impl Loader<'_> {
         for step in steps {
             let up = self.files[step.up].read()?;
             if sql::is_blank(&up) {
-                return Err(self
-                    .empty(step.up)
-                    .help("if the version has nothing to do, say so to SQLite as well: SELECT 1;"));
+                return Err(self.empty(step.up).help("if there is nothing to do, write: SELECT 1;"));
             }
             let down = step.down.map(|down| self.files[down].read()).transpose()?;
             // A down script may be just a comment that says why there is nothing to undo. An empty file was forgotten.
             if let (Some(index), Some("")) = (step.down, down.as_deref().map(|text| text.trim_matches(is_space))) {
-                return Err(self.empty(index).help("if there is nothing to undo, a comment that says why is enough"));
+                return Err(self.empty(index).help("if there is nothing to undo, write a comment that says why"));
             }
             texts.push(Texts { up, down });
         }
@@ -229,7 +227,7 @@ impl Loader<'_> {
                 Some(Marker::Unknown(tool)) => {
                     let file = &self.files[index];
                     return Err(file.error(format!("migration in the format of {tool}: {}", file.shown())).help(
-                        "sqlitmus does not read it: let the app's own code apply it, with Template::migrate_with",
+                        "sqlitmus does not support it: apply it with the app's own code, by Template::migrate_with",
                     ));
                 }
             };
@@ -252,7 +250,7 @@ impl Loader<'_> {
             None => Ok(()),
             Some(file) => Err(file
                 .error(format!("migration in Go: {}", file.shown()))
-                .help("goose would run it here, and sqlitmus cannot: let goose make the database, with Template::migrate_path")),
+                .help("goose would run it here, and sqlitmus cannot: let goose create the database, by Template::migrate_path")),
         }
     }
 
@@ -282,7 +280,7 @@ impl Loader<'_> {
                 let (first, second) = (&self.files[index].name, &self.files[other].name);
                 return Err(self
                     .error(format!("{} runs {first} before {second}", self.format))
-                    .help("it compares the versions as texts: give them the same number of digits"));
+                    .help("it compares versions as text: give them the same number of digits"));
             }
             before = Some((text, index));
         }
@@ -314,7 +312,7 @@ impl Loader<'_> {
         let error = if names.is_empty() { error } else { error.evidence("what is there", names.join("\n")) };
         error
             .path(folder)
-            .help("a migration is a file such as 001_users.sql, or a folder such as 001_users with up.sql")
+            .help("a migration is a file such as 001_users.sql, or a folder such as 001_users with an up.sql")
     }
 
     fn mixed(&self, (one, of): (usize, Format), (other, of_other): (usize, Format)) -> Error {
@@ -323,7 +321,7 @@ impl Loader<'_> {
         };
         self.error(format!("migrations of two formats: {of} and {of_other}"))
             .evidence("files", format!("{}\n{}", line(one, of), line(other, of_other)))
-            .help("a runner of one format passes over the files of the other: keep one")
+            .help("a runner of one format ignores the files of the other: keep one format")
     }
 
     fn twice(&self, version: i64, one: usize, other: usize) -> Error {
@@ -349,11 +347,11 @@ impl Loader<'_> {
             Stray::Subfolder => ("migration in a subfolder", "move it up, next to the others, or out of the folder"),
             Stray::NeitherUpNorDown => (
                 "neither up.sql nor down.sql in the folder of a migration",
-                "diesel and rusqlite_migration read no other",
+                "diesel and rusqlite_migration read no other files",
             ),
             Stray::RustProgram => (
                 "migration in Rust",
-                "refinery would run it here, and sqlitmus cannot: let refinery make the database, with \
+                "refinery would run it here, and sqlitmus cannot: let refinery create the database, by \
                  Template::migrate_with",
             ),
         };

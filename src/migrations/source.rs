@@ -63,10 +63,9 @@ impl File<'_> {
 
     fn not_utf8(&self, error: &std::string::FromUtf8Error) -> Error {
         let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
-        let report = self.error(format!("migration is not UTF-8: {}", self.shown())).evidence(
-            "the first byte that is not",
-            format!("{:#04x} at byte {at}, line {}", bytes[at], line(bytes, at)),
-        );
+        let report = self
+            .error(format!("migration is not UTF-8: {}", self.shown()))
+            .evidence("first invalid byte", format!("{:#04x} at byte {at}, line {}", bytes[at], line(bytes, at)));
         match bytes {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => report.help("save it as UTF-8: it is UTF-16"),
             _ => report.help("save it as UTF-8"),
@@ -76,9 +75,9 @@ impl File<'_> {
     /// SQLite reads SQL only up to a NUL byte.
     fn nul(&self, text: &str) -> Error {
         let at = text.find('\0').unwrap_or_default();
-        self.error(format!("migration holds a NUL byte: {}", self.shown()))
+        self.error(format!("migration contains a NUL byte: {}", self.shown()))
             .evidence("where", format!("byte {at}, line {}", line(text.as_bytes(), at)))
-            .help("SQLite would not read past it: take it out, or save the file as UTF-8")
+            .help("SQLite stops reading there: remove it, or save the file as UTF-8")
     }
 }
 

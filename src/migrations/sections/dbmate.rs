@@ -16,7 +16,7 @@ pub(crate) fn dbmate(sql: &str) -> Result<Sections, Problem> {
         };
         if section.is_some() {
             return Err(Problem::new(
-                "dbmate section that is there twice",
+                "duplicate dbmate section",
                 line.number,
                 "keep one `-- migrate:up` and one `-- migrate:down`",
             ));
@@ -36,7 +36,7 @@ pub(crate) fn dbmate(sql: &str) -> Result<Sections, Problem> {
             return Err(Problem::new(
                 "dbmate file with its Down section first",
                 down.line - 1,
-                "dbmate wants `-- migrate:up` before `-- migrate:down`",
+                "dbmate requires `-- migrate:up` before `-- migrate:down`",
             ));
         }
         up.range.end = start_of_line_before(sql, down.range.start);

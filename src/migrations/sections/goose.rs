@@ -49,7 +49,7 @@ impl GooseFile<'_> {
                 return Err(Problem::new(
                     "goose file with environment variables",
                     line.number,
-                    "write the values into the SQL: sqlitmus does not do goose's ENVSUBST",
+                    "write the values into the SQL: sqlitmus does not support goose's ENVSUBST",
                 ));
             }
             _ => return Ok(false),
@@ -60,7 +60,7 @@ impl GooseFile<'_> {
     fn start_section(&mut self, line: &Line<'_>, is_up: bool) -> Result<(), Problem> {
         if if is_up { self.up.is_some() } else { self.down.is_some() } {
             return Err(Problem::new(
-                "goose section that is there twice",
+                "duplicate goose section",
                 line.number,
                 "keep one `-- +goose Up` and one `-- +goose Down`",
             ));
@@ -125,12 +125,12 @@ const NO_UP: Problem = Problem {
 };
 
 fn unclosed_block(line: usize) -> Problem {
-    Problem::new("goose block that does not end", line, "write `-- +goose StatementEnd` below the statement")
+    Problem::new("goose block without an end", line, "write `-- +goose StatementEnd` below the statement")
 }
 
 fn unfinished_statement(line: usize) -> Problem {
     Problem::new(
-        "statement that goose finds no end of",
+        "statement whose end goose does not find",
         line,
         "goose refuses the file: end the statement with a semicolon at the end of a line",
     )

@@ -17,7 +17,7 @@ pub(crate) fn run_in_transaction(toml: &str) -> Result<bool, Problem> {
                 _ => Err(Problem::new(
                     "run_in_transaction is neither true nor false",
                     line.number,
-                    "diesel then passes over the whole file without a word: write `run_in_transaction = false`",
+                    "diesel then silently ignores the whole file: write `run_in_transaction = false`",
                 )),
             };
         }

@@ -38,7 +38,7 @@ fn goose_files_without_an_up_section_are_refused() {
 
 #[test]
 fn goose_sections_come_once() {
-    let what = "goose section that is there twice";
+    let what = "duplicate goose section";
     check_problem(goose, "-- +goose Up\nA;\n-- +goose Up\nB;\n", what, Some(3));
     check_problem(goose, "-- +goose Up\nA;\n-- +goose Down\n-- +goose Down\n", what, Some(4));
 }
@@ -62,9 +62,9 @@ fn goose_cuts_at_each_line_that_ends_with_a_semicolon() {
 
 #[test]
 fn goose_wants_every_statement_to_end() {
-    check_problem(goose, "-- +goose Up\nSELECT\n1\n", "statement that goose finds no end of", Some(2));
-    check_problem(goose, "-- +goose Up\nA\n-- +goose Down\nB;\n", "statement that goose finds no end of", Some(2));
-    check_problem(goose, "-- +goose Up\n-- +goose StatementBegin\nA;\n", "goose block that does not end", Some(2));
+    check_problem(goose, "-- +goose Up\nSELECT\n1\n", "statement whose end goose does not find", Some(2));
+    check_problem(goose, "-- +goose Up\nA\n-- +goose Down\nB;\n", "statement whose end goose does not find", Some(2));
+    check_problem(goose, "-- +goose Up\n-- +goose StatementBegin\nA;\n", "goose block without an end", Some(2));
     check(goose, "-- +goose Up\nA; -- that was it\n-- and that\n", &[("A; -- that was it\n-- and that\n", 2, true)]);
 }
 
@@ -92,7 +92,7 @@ fn what_dbmate_refuses_is_refused() {
         Some(1),
     );
     check_problem(dbmate, "-- why\nA;\n-- migrate:up\nB;\n", "SQL before `-- migrate:up`", Some(2));
-    check_problem(dbmate, "-- migrate:up\nA;\n-- migrate:up\nB;\n", "dbmate section that is there twice", Some(3));
+    check_problem(dbmate, "-- migrate:up\nA;\n-- migrate:up\nB;\n", "duplicate dbmate section", Some(3));
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn without_a_transaction_something_stays() {
          \n  sql:\n    CREATE TABLE a(x);\n\
          \n  at 1_a.sql:5:\n  > CREATE TABLE a(x);\n\
          \n  SQLite says:\n    table a already exists (code 1)\n\
-         note: what it did up to line 4 stays: that was committed before",
+         note: its changes up to line 4 were committed and stay",
     );
     let mut conn = memory();
     embedded(&files).ledger(Ledger::Table("ledger")).apply(&mut conn).unwrap_err();
@@ -199,7 +199,7 @@ fn a_transaction_that_is_left_open() {
         "migration 1 leaves a transaction open: 1_a.sql\n\
          \n  at 1_a.sql:2:\n  > BEGIN;\n\
          \n  help: end it with COMMIT\n\
-         note: what it did up to line 1 stays: that was committed before",
+         note: its changes up to line 1 were committed and stay",
     );
     let mut conn = memory();
     embedded(&files).apply(&mut conn).unwrap_err();
@@ -213,7 +213,7 @@ fn a_transaction_that_is_not_its_own_to_end() {
         "migration 2 ends the transaction that it runs in: 2_b.sql\n\
          \n  at 2_b.sql:2:\n  > COMMIT;\n\
          \n  help: leave COMMIT to the runner\n\
-         note: what it did up to line 3 stays: that was committed before",
+         note: its changes up to line 3 were committed and stay",
     );
 }
 
@@ -236,7 +236,7 @@ fn a_transaction_within_that_of_the_runner() {
          \n  sql:\n    BEGIN;\n\
          \n  at 1_a/up.sql:1:\n  > BEGIN;\n\
          \n  SQLite says:\n    cannot start a transaction within a transaction (code 1)\n\
-         \n  help: diesel puts a transaction around each migration: leave out BEGIN and COMMIT\n\
+         \n  help: diesel runs each migration in a transaction: leave out BEGIN and COMMIT\n\
          note: no migration is applied",
     );
 }
@@ -252,15 +252,15 @@ fn check_help(files: &[(&str, &str)], help: &str) {
 fn what_cannot_be_in_a_transaction() {
     check_help(
         &[("1_a.sql", "VACUUM;")],
-        "to run the file without a transaction, let its first line be `-- no-transaction`",
+        "to run the file without a transaction, make `-- no-transaction` its first line",
     );
     check_help(
         &[("1_a.up.sql", "VACUUM;")],
-        "to run the file without a transaction, let its first line be `-- no-transaction`",
+        "to run the file without a transaction, make `-- no-transaction` its first line",
     );
     check_help(
         &[("1_a/up.sql", "VACUUM;")],
-        "to run it without a transaction, write run_in_transaction = false into its metadata.toml",
+        "to run it without a transaction, write `run_in_transaction = false` in its metadata.toml",
     );
     check_help(
         &[("1_a.sql", "-- +goose Up\nVACUUM;")],
@@ -268,15 +268,15 @@ fn what_cannot_be_in_a_transaction() {
     );
     check_help(
         &[("1_a.sql", "-- migrate:up\nVACUUM;")],
-        "to run the section without a transaction: `-- migrate:up transaction:false`",
+        "to run the section without a transaction, write `-- migrate:up transaction:false`",
     );
     check_help(
         &[("V1__a.sql", "VACUUM;")],
-        "refinery runs every migration in a transaction: this cannot be part of one",
+        "refinery runs each migration in a transaction, and this statement cannot be part of one",
     );
     check_help(
         &[("1-a/up.sql", "PRAGMA synchronous = OFF;")],
-        "rusqlite_migration runs every migration in a transaction: this cannot be part of one",
+        "rusqlite_migration runs each migration in a transaction, and this statement cannot be part of one",
     );
 }
 
@@ -284,7 +284,7 @@ fn what_cannot_be_in_a_transaction() {
 fn a_function_of_the_app() {
     check_help(
         &[("1_a.sql", "CREATE TABLE a(x); UPDATE a SET x = normalize(x, 'nfc');")],
-        "if the app registers normalize, register it for its databases: Template::functions",
+        "if the app registers normalize, register it with Template::functions",
     );
 }
 

@@ -188,7 +188,7 @@ fn a_database_with_a_version_of_another_history() {
         &error,
         ErrorKind::Migration,
         "no folder".as_ref(),
-        "the database has a migration that is not among its migrations: version 3\n\
+        "the database has a migration that the history does not have: version 3\n\
          \n  ledger:\n    user_version has version 3\n\
          \n  newest migration:\n    5  5_c.up.sql",
     );

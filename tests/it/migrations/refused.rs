@@ -77,7 +77,7 @@ fn a_file_that_is_no_sql() {
 
 #[test]
 fn a_folder_without_migrations() {
-    let help = "\n\n  help: a migration is a file such as 001_users.sql, or a folder such as 001_users with up.sql";
+    let help = "\n\n  help: a migration is a file such as 001_users.sql, or a folder such as 001_users with an up.sql";
     check(&[], &format!("no migration in the folder: <dir>{help}"));
     check(
         &[("README.md", ""), ("m1.rs", ""), ("a.json", ""), ("b.json", ""), ("c.json", ""), ("d.json", "")],
@@ -96,7 +96,7 @@ fn two_formats_in_one_folder() {
         "migrations of two formats: plain and refinery\n\
          \n  folder:\n    <dir>\n\
          \n  files:\n    001_a.sql  looks like plain (001_users.sql)\n    V3__c.sql  looks like refinery (V1__users.sql)\n\
-         \n  help: a runner of one format passes over the files of the other: keep one",
+         \n  help: a runner of one format ignores the files of the other: keep one format",
     );
 }
 
@@ -157,12 +157,12 @@ fn an_order_that_the_runner_does_not_have() {
     check_list(
         &[("2_a/up.sql", "SELECT 1;"), ("10_b/up.sql", "SELECT 2;")],
         "diesel runs 10_b/up.sql before 2_a/up.sql\n\
-         \n  help: it compares the versions as texts: give them the same number of digits",
+         \n  help: it compares versions as text: give them the same number of digits",
     );
     check_list(
         &[("2_a.sql", "-- migrate:up\nSELECT 1;"), ("10_b.sql", "-- migrate:up\nSELECT 2;")],
         "dbmate runs 10_b.sql before 2_a.sql\n\
-         \n  help: it compares the versions as texts: give them the same number of digits",
+         \n  help: it compares versions as text: give them the same number of digits",
     );
     embedded(&[("2020-02-18-111430_a/up.sql", "SELECT 1;"), ("20200218111431_b/up.sql", "SELECT 2;")]);
     embedded(&[("2_a.sql", "-- +goose Up\nSELECT 1;"), ("10_b.sql", "-- +goose Up\nSELECT 2;")]);
@@ -178,7 +178,7 @@ fn a_migration_without_a_statement(#[case] content: &[u8]) {
         "1_a.sql",
         content,
         "migration without a statement: <dir>/1_a.sql\n\
-         \n  help: if the version has nothing to do, say so to SQLite as well: SELECT 1;",
+         \n  help: if there is nothing to do, write: SELECT 1;",
     );
 }
 
@@ -187,7 +187,7 @@ fn a_down_script_without_even_a_comment() {
     check(
         &[("1_a.up.sql", "SELECT 1;"), ("1_a.down.sql", " \n")],
         "migration without a statement: <dir>/1_a.down.sql\n\
-         \n  help: if there is nothing to undo, a comment that says why is enough",
+         \n  help: if there is nothing to undo, write a comment that says why",
     );
     let history = embedded(&[("1_a.up.sql", "SELECT 1;"), ("1_a.down.sql", "-- a SELECT leaves nothing to undo")]);
     assert_eq!(history.down_to(&mut memory(), 0).unwrap().len(), 1);
@@ -209,22 +209,22 @@ fn a_file_that_is_not_utf8() {
         "1_a.sql",
         b"SELECT 1;\nSELECT 'gr\xfc\xdfe';",
         "migration is not UTF-8: <dir>/1_a.sql\n\
-         \n  the first byte that is not:\n    0xfc at byte 20, line 2\n\
+         \n  first invalid byte:\n    0xfc at byte 20, line 2\n\
          \n  help: save it as UTF-8",
     );
     check_bytes(
         "1_a.sql",
         b"\xff\xfeS\0E\0L\0",
         "migration is not UTF-8: <dir>/1_a.sql\n\
-         \n  the first byte that is not:\n    0xff at byte 0, line 1\n\
+         \n  first invalid byte:\n    0xff at byte 0, line 1\n\
          \n  help: save it as UTF-8: it is UTF-16",
     );
     check_bytes(
         "1_a.sql",
         b"SELECT 1;\n\0SELECT 2;",
-        "migration holds a NUL byte: <dir>/1_a.sql\n\
+        "migration contains a NUL byte: <dir>/1_a.sql\n\
          \n  where:\n    byte 10, line 2\n\
-         \n  help: SQLite would not read past it: take it out, or save the file as UTF-8",
+         \n  help: SQLite stops reading there: remove it, or save the file as UTF-8",
     );
 }
 
@@ -274,12 +274,12 @@ fn a_down_script_without_its_up_script() {
 #[case(
     "2_b/migration.sql",
     "neither up.sql nor down.sql in the folder of a migration: <dir>/2_b/migration.sql\n\
-     \n  help: diesel and rusqlite_migration read no other"
+     \n  help: diesel and rusqlite_migration read no other files"
 )]
 #[case(
     "V2__b.rs",
     "migration in Rust: <dir>/V2__b.rs\n\
-     \n  help: refinery would run it here, and sqlitmus cannot: let refinery make the database, with \
+     \n  help: refinery would run it here, and sqlitmus cannot: let refinery create the database, by \
      Template::migrate_with"
 )]
 fn a_file_that_would_be_left_out(#[case] name: &str, #[case] expected: &str) {
@@ -308,7 +308,7 @@ fn a_go_program_among_goose_files() {
     check(
         &[("001_a.sql", "-- +goose Up\nSELECT 1;\n"), ("002_b.go", "package migrations")],
         "migration in Go: <dir>/002_b.go\n\
-         \n  help: goose would run it here, and sqlitmus cannot: let goose make the database, with \
+         \n  help: goose would run it here, and sqlitmus cannot: let goose create the database, by \
          Template::migrate_path",
     );
     let dir = folder(&[("001_a.sql", "SELECT 1;"), ("002_b.go", "package migrations")]);
@@ -344,7 +344,7 @@ fn what_a_runner_refuses_is_refused_with_its_line() {
     check(
         &[("1_a/up.sql", "SELECT 1;"), ("1_a/metadata.toml", "run_in_transaction = \"no\"")],
         "run_in_transaction is neither true nor false: <dir>/1_a/metadata.toml:1\n\
-         \n  help: diesel then passes over the whole file without a word: write `run_in_transaction = false`",
+         \n  help: diesel then silently ignores the whole file: write `run_in_transaction = false`",
     );
 }
 
@@ -356,7 +356,7 @@ fn sections_of_a_tool_that_is_not_known(#[case] content: &str, #[case] tool: &st
         &[("1_a.sql", content)],
         &format!(
             "migration in the format of {tool}: <dir>/1_a.sql\n\
-             \n  help: sqlitmus does not read it: let the app's own code apply it, with Template::migrate_with"
+             \n  help: sqlitmus does not support it: apply it with the app's own code, by Template::migrate_with"
         ),
     );
 }

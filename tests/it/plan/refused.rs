@@ -58,7 +58,7 @@ the statement could not be explained: no such function: app_rank
   SQLite says:
     no such function: app_rank (code 1: SQL logic error)
 
-  help: if the app registers app_rank, register it for its databases: Template::functions";
+  help: if the app registers app_rank, register it with Template::functions";
     check("SELECT app_rank(name) FROM users", ErrorKind::Sqlite, expected);
     let expected = "\
 the statement could not be explained: no such collation sequence: app
@@ -69,7 +69,7 @@ the statement could not be explained: no such collation sequence: app
   SQLite says:
     no such collation sequence: app (code 257: SQL logic error)
 
-  help: if the app registers the collation app, register it for its databases: Template::functions";
+  help: if the app registers the collation app, register it with Template::functions";
     check("SELECT name FROM users ORDER BY name COLLATE app", ErrorKind::Sqlite, expected);
 }
 
