@@ -209,7 +209,7 @@ half-applied: migration 2 leaves half of its work when a statement fails: 002_ch
 
       SQLite says:
         not authorized (code 23)
-    note: what it did up to line 2 stays: that was committed before
+    note: its changes up to line 2 were committed and stay
 
   help: put everything into one transaction: BEGIN at the start, COMMIT at the end, nothing behind it",
     );
@@ -244,7 +244,7 @@ nested-transaction: migration 2 ends the transaction of its runner: V2__change.s
 
       SQLite says:
         not authorized (code 23)
-    note: what it did up to line 2 stays: that was committed before
+    note: its changes up to line 2 were committed and stay
 
   help: leave out BEGIN and COMMIT: refinery puts a transaction around each migration",
     );
