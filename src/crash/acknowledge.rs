@@ -32,7 +32,7 @@ thread_local! {
 /// })
 /// .try_run()
 /// .unwrap_err();
-/// assert!(error.headline().ends_with("loses what was acknowledged"), "{error}");
+/// assert!(error.headline().ends_with("loses acknowledged changes"), "{error}");
 /// ```
 pub fn acknowledge() {
     // A thread that ends has no run.

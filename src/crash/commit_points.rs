@@ -26,7 +26,7 @@ impl CommitPoints {
     /// Finds the commit points of a recording: those write locks whose release left another content.
     pub(super) fn find(recording: &Recording, contents: &mut KnownContents) -> Result<CommitPoints> {
         let unreadable = |says: String| {
-            Error::new(ErrorKind::Crash, "the database cannot be read after a transaction of the action's")
+            Error::new(ErrorKind::Crash, "the database cannot be read after a transaction of the action")
                 .evidence("SQLite says", says)
         };
         let log = &recording.log;

@@ -17,17 +17,15 @@ pub(super) fn render(diagnosis: &Diagnosis) -> Error {
         error = error.evidence("it says", says);
     }
     if let Some(ActionPart { done, missing }) = &diagnosis.part {
-        error = error
-            .evidence("what it did, and is there", done.to_string())
-            .evidence("what is missing", missing.to_string());
+        error =
+            error.evidence("changes that survived", done.to_string()).evidence("changes missing", missing.to_string());
     }
-    error = error.evidence("the disk (+ there, - lost, ~ torn)", operations(diagnosis.cut, &diagnosis.operations));
+    error = error.evidence("the disk (+ survived, - lost, ~ torn)", operations(diagnosis.cut, &diagnosis.operations));
     for help in help(diagnosis) {
         error = error.help(help);
     }
     if !diagnosis.is_deterministic {
-        error =
-            error.note("the action did something else to the disk when it was run again: what is repeated may differ");
+        error = error.note("the action made other disk operations when it was run again: a replay may differ");
     }
     error.note(replay_note(diagnosis.cut))
 }
@@ -39,23 +37,23 @@ fn headline(diagnosis: &Diagnosis) -> String {
         _ => "a power cut",
     };
     let at = format!("{what} after operation {point}");
-    let second = format!("a second power cut, while SQLite recovers from one after operation {point}");
+    let second = format!("a second power cut, during the recovery from one after operation {point}");
     let tables = |of: fn(&ActionPart) -> String| diagnosis.part.as_ref().map_or_else(String::new, of);
     match &diagnosis.problem {
         Problem::Corrupt(says) => format!("{at} leaves the database corrupt: {}", says.lines().next().unwrap_or("")),
         Problem::HalfApplied => format!("{at} leaves a transaction half-applied{}", tables(ActionPart::tables_done)),
         Problem::HalfDone => format!("{at} leaves the action half done{}", tables(ActionPart::one_without_other)),
-        Problem::Lost { acknowledged: true, .. } => format!("{at} loses what was acknowledged"),
-        Problem::Lost { .. } => format!("{at} loses what was committed{}", tables(ActionPart::tables_missing)),
+        Problem::Lost { acknowledged: true, .. } => format!("{at} loses acknowledged changes"),
+        Problem::Lost { .. } => format!("{at} loses committed changes{}", tables(ActionPart::tables_missing)),
         Problem::Invariant(_) => format!("{at} breaks an invariant"),
         Problem::SecondCut(ContentMatch::Corrupt(says)) => format!("{second}, leaves the database corrupt: {says}"),
-        Problem::SecondCut(_) => format!("{second}, leaves something else"),
+        Problem::SecondCut(_) => format!("{second}, leaves other data"),
     }
 }
 
 /// Where to look when the profile promises more than was found.
 const OTHERWISE: &str = "look for a PRAGMA journal_mode or synchronous in the action, or for a connection that it opens \
-                         by itself, without them";
+                         without the profile";
 
 fn help(diagnosis: &Diagnosis) -> Vec<String> {
     let promise = &diagnosis.promise;
@@ -65,7 +63,7 @@ fn help(diagnosis: &Diagnosis) -> Vec<String> {
                 let mut help = vec![format!("{promise} does not protect a transaction: PRAGMA {remedy}")];
                 if promise.has_journal() {
                     help.push(String::from(
-                        "if only the process may die, and never the machine, say so: .process_kill()",
+                        "if only the process can be killed, and the machine never loses power, say so: .process_kill()",
                     ));
                 }
                 help
@@ -74,14 +72,14 @@ fn help(diagnosis: &Diagnosis) -> Vec<String> {
             None => vec![format!("{promise} protects a transaction: {OTHERWISE}")],
         },
         Problem::HalfDone => vec![
-            String::from("put all of it into one transaction"),
-            String::from("if each of its transactions may stand alone, say so: .each_transaction()"),
+            String::from("put all of its statements into one transaction"),
+            String::from("if its transactions are independent of each other, say so: .each_transaction()"),
         ],
         Problem::Lost { acknowledged: true, .. } => {
             vec![String::from("tell the user after the commit has returned, not before")]
         }
         Problem::Lost { .. } if promise.loss() != Loss::None => {
-            vec![format!("{promise} does not promise more; this does: PRAGMA {}", promise.durable())]
+            vec![format!("{promise} may lose committed changes; this keeps them: PRAGMA {}", promise.durable())]
         }
         Problem::Lost { .. } => vec![format!("{promise} keeps every commit: {OTHERWISE}")],
         Problem::Invariant(_) => Vec::new(),
@@ -96,7 +94,7 @@ fn operations(cut: PowerCut, operations: &[Operation]) -> String {
     };
     let mut lines = Vec::new();
     match operations.first() {
-        Some(first) if first.at > 0 => lines.push(format!("  … {} before", first.at)),
+        Some(first) if first.at > 0 => lines.push(format!("  … {} earlier", first.at)),
         _ => {}
     }
     let (before, after): (Vec<_>, Vec<_>) = operations.iter().partition(|operation| operation.at < cut.point);
@@ -119,9 +117,9 @@ fn line(operation: &Operation) -> String {
 fn shown(event: &Event) -> String {
     match event {
         Event::Write { file, offset, data } => format!("write {file} at {offset}, {} bytes", data.len()),
-        Event::Truncate { file, len } => format!("make {file} {len} bytes long"),
+        Event::Truncate { file, len } => format!("resize {file} to {len} bytes"),
         Event::Sync { file } => format!("sync {file}"),
-        Event::Delete { file, sync_dir: true } => format!("delete {file}, and sync the folder"),
+        Event::Delete { file, sync_dir: true } => format!("delete {file} and sync the directory"),
         Event::Delete { file, sync_dir: false } => format!("delete {file}"),
         Event::Released => String::from("the transaction ends"),
         Event::Acknowledged { .. } => String::from("acknowledged"),

@@ -78,17 +78,14 @@ impl fmt::Display for Report {
         write!(f, "  {} promises: {}", self.mode, self.loss)?;
         let of = self.commits;
         for (commits, images) in self.outcomes.iter().enumerate().filter(|(_, images)| **images > 0) {
-            write!(f, "\n  {} of {} there: {}", commits, count(of as u64, "commit"), count(*images, "image"))?;
+            write!(f, "\n  {} of {} survived: {}", commits, count(of as u64, "commit"), count(*images, "image"))?;
         }
         if self.early > 0 {
             let times = count(self.early as u64, "time");
-            write!(
-                f,
-                "\n  acknowledged {times} before anything was done: that promises nothing of what is done later"
-            )?;
+            write!(f, "\n  acknowledged {times} before the first change: this says nothing about later changes")?;
         }
         if !self.deterministic {
-            f.write_str("\n  the action did something else to the disk when it was run again")?;
+            f.write_str("\n  the action made other disk operations when it was run again")?;
         }
         Ok(())
     }

@@ -160,15 +160,15 @@ fn a_second_cut_is_found_where_recovery_is_not_synced() {
     let text = failure.error.to_string();
     assert_eq!(
         failure.error.headline(),
-        "a second power cut, while SQLite recovers from one after operation 16, leaves something else"
+        "a second power cut, during the recovery from one after operation 16, leaves other data"
     );
     let left = "
-  what it did, and is there:
+  changes that survived:
     t: 1 inserted, 1 deleted
       - x=1
       + x=2
 
-  what is missing:
+  changes missing:
     u: 1 inserted, 1 deleted
       - x=1
       + x=2

@@ -170,5 +170,5 @@ fn listed(tables: &[String]) -> String {
 }
 
 /// What helps where half of a transaction over several files is there, see <https://www.sqlite.org/lang_attach.html>.
-pub(crate) const FILE_BY_FILE: &str = "where one of several files is in WAL mode, each is committed by itself: PRAGMA \
-                                       journal_mode = DELETE for each, or keep in one file what belongs together";
+pub(crate) const FILE_BY_FILE: &str = "if one of several files is in WAL mode, SQLite commits each separately: PRAGMA \
+                                       journal_mode = DELETE for all of them, or keep related tables in one file";

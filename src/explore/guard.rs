@@ -76,8 +76,8 @@ impl<'a> OriginalGuard<'a> {
             (0, _) => "a task",
             (who, _) => names[who - 1],
         };
-        Err(Error::new(kind, format!("{who} uses the test's own database, and is run on copies of it")).help(
-            "use the connection that is given as an argument; a second one, of any driver, opens sqlitmus::sim::uri(connection)",
+        Err(Error::new(kind, format!("{who} uses the test's own database instead of the copy that it is given")).help(
+            "use the connection that is given as an argument; a second one, of any driver, has to open sqlitmus::sim::uri(connection)",
         ))
     }
 }

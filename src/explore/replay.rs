@@ -18,6 +18,6 @@ pub(crate) fn replay<T>(word: &str, parse: impl Fn(&str) -> Option<T>, known: &s
     let Some(rest) = token.strip_prefix(word).and_then(|rest| rest.strip_prefix(':')) else { return Ok(None) };
     parse(rest).map(Some).ok_or_else(|| {
         Error::new(ErrorKind::Environment, format!("unknown value of SQLITMUS_REPLAY: {token:?}"))
-            .help(format!("it takes what a failure has printed, such as {known}"))
+            .help(format!("it takes a token that a failure has printed, such as {known}"))
     })
 }

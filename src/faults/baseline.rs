@@ -54,17 +54,17 @@ impl Baseline {
     /// Returns an error if no fault of these kinds can happen: a test that passes on nothing is no test.
     pub(super) fn require_places(&self, kinds: &[Kind]) -> Result<()> {
         if Kind::ALL.iter().all(|kind| self.places(*kind) == 0) {
-            return Err(Error::new(ErrorKind::Fault, "the action asks nothing of the database, so nothing can fail")
-                .help("let it use the connection that it is given"));
+            return Err(Error::new(ErrorKind::Fault, "the action does not use the database, so nothing can fail")
+                .help("it has to use the connection that it is given"));
         }
         if kinds.iter().any(|kind| self.places(*kind) > 0) {
             return Ok(());
         }
         let names: Vec<String> = kinds.iter().map(Kind::to_string).collect();
         let names = names.join(", ");
-        let error = Error::new(ErrorKind::Fault, format!("what is asked for cannot happen to the action: {names}"));
+        let error = Error::new(ErrorKind::Fault, format!("no such fault can happen to the action: {names}"));
         Err(match kinds.contains(&Kind::Interrupt) {
-            true => error.help("only what runs on the connection that the action is given is interrupted"),
+            true => error.help("only statements on the connection that the action is given are interrupted"),
             false => error,
         })
     }
@@ -73,9 +73,9 @@ impl Baseline {
 fn not_repeatable(contents: &KnownContents, first: usize, again: usize) -> Error {
     let changes = contents.opened(first).zip(contents.opened(again));
     let changes = changes.map(|(first, again)| ContentChanges::between(first, again)).unwrap_or_default();
-    Error::new(ErrorKind::Fault, "the action does something else each time, so it cannot be compared")
+    Error::new(ErrorKind::Fault, "the action makes other changes each time, so its runs cannot be compared")
         .evidence("from the first run to the second", changes.to_string())
-        .help("give it its random values and times, or take them from SQLite: the clock stands still here")
+        .help("pass random values and times as arguments, or take them from SQLite, whose clock stands still here")
 }
 
 /// Returns a connection for the action, and the random values that SQLite draws on it.
@@ -99,7 +99,10 @@ pub(super) fn require_failing_memory() -> Result<()> {
     Err(match cfg!(feature = "out-of-memory") {
         false => error.help("cargo add --dev sqlitmus --features out-of-memory"),
         true => error
-            .evidence("because", "this process had used SQLite before sqlitmus, and its allocator is set before")
+            .evidence(
+                "because",
+                "this process used SQLite before sqlitmus, and the allocator can only be set before that",
+            )
             .help("run each test in a process of its own: cargo nextest run")
             .help("or open the database of a template before any other connection"),
     })

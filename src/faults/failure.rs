@@ -20,15 +20,17 @@ pub(super) fn render(diagnosis: &Diagnosis) -> Error {
     };
     error = match problem {
         Problem::Panics(says) | Problem::Invariant(says) => error.evidence("it says", says),
-        Problem::NotAgain(Outcome::Failed(says) | Outcome::Panicked(says)) => error.evidence("then it says", says),
+        Problem::NotAgain(Outcome::Failed(says) | Outcome::Panicked(says)) => {
+            error.evidence("the second run ended with", says)
+        }
         _ => error,
     };
     if let Some(again) = &diagnosis.again {
-        error = error.evidence("from the run without a fault to this one", again.to_string());
+        error = error.evidence("changes from the run without a fault to this one", again.to_string());
     }
     let is_about_rows = matches!(problem, Problem::Part | Problem::OkAndNot | Problem::Invariant(_));
     if let Some(ActionPart { done, missing }) = diagnosis.part.as_ref().filter(|_| is_about_rows) {
-        error = error.evidence("what it did", done.to_string()).evidence("what it did not", missing.to_string());
+        error = error.evidence("changes made", done.to_string()).evidence("changes missing", missing.to_string());
     }
     for help in help(diagnosis) {
         error = error.help(help);
@@ -46,26 +48,29 @@ fn headline(diagnosis: &Diagnosis) -> String {
         Problem::Corrupt(says) => {
             format!("{kind} leaves the database corrupt: {}", says.lines().next().unwrap_or_default())
         }
-        Problem::Part => format!("the action fails on {kind}, and part of it stays{}", part.one_without_other()),
+        Problem::Part => format!("the action fails on {kind} and is half applied{}", part.one_without_other()),
         Problem::ErrorAndDone => {
             format!("the action fails on {kind} after it has committed{}", part.tables_done())
         }
         Problem::OkAndNot if part.has_done_nothing() => {
-            format!("the action returns Ok after {kind}, and has done nothing")
+            format!("the action returns Ok after {kind} but has changed nothing")
         }
         Problem::OkAndNot if part.reaches_all_tables() => {
-            format!("the action returns Ok after {kind}, and has done something else{}", part.tables_done())
+            format!("the action returns Ok after {kind} but has made other changes{}", part.tables_done())
         }
         Problem::OkAndNot => {
-            format!("the action returns Ok after {kind}, and has done only part of it{}", part.one_without_other())
+            format!(
+                "the action returns Ok after {kind} but has made only some of its changes{}",
+                part.one_without_other()
+            )
         }
         Problem::NotAgain(Outcome::Panicked(_)) => format!("the action panics when it is run again after {kind}"),
-        Problem::NotAgain(_) => format!("the action fails again when {kind} is over"),
+        Problem::NotAgain(_) => format!("the action still fails when {kind} is over"),
         Problem::CorruptAgain(says) => {
             let says = says.lines().next().unwrap_or_default();
             format!("the database is corrupt when the action is run again after {kind}: {says}")
         }
-        Problem::OtherwiseAgain(_) => format!("the action does something else when it is run again after {kind}"),
+        Problem::OtherwiseAgain(_) => format!("the action makes other changes when it is run again after {kind}"),
         Problem::Invariant(_) => format!("{kind} breaks an invariant"),
     }
 }
@@ -77,12 +82,12 @@ fn help(diagnosis: &Diagnosis) -> Vec<&'static str> {
             if diagnosis.spans_files_with_a_wal {
                 helps.push(FILE_BY_FILE);
             }
-            helps.push("put all of it into one transaction, and roll it back on an error");
+            helps.push("put all of its statements into one transaction and roll it back on an error");
         }
         Problem::LeftOpen => {
             if diagnosis.has_only_savepoints {
                 helps.push(
-                    "the outermost SAVEPOINT is a transaction, and rusqlite's Savepoint leaves it open where RELEASE fails: \
+                    "the outermost SAVEPOINT is a transaction, and rusqlite's Savepoint leaves it open if RELEASE fails: \
                      begin with a Transaction",
                 );
             }
@@ -92,19 +97,19 @@ fn help(diagnosis: &Diagnosis) -> Vec<&'static str> {
         }
         Problem::ErrorAndDone => {
             helps.push(
-                "whoever gets an error tries again, and it is done twice: read what is returned before the commit",
+                "a caller that gets an error tries again, and the action is applied twice: read the result before the commit",
             );
             helps.push("if an error after the commit is meant, say so: .may_fail_after_commit()");
         }
         Problem::OkAndNot => {
             if diagnosis.has_returning {
                 helps.push(
-                    "a statement with RETURNING commits when it ends, and query_row does not look at how it ends: read it \
-                     to its last row, or run it in a transaction",
+                    "a statement with RETURNING commits when it ends, and query_row ignores an error there: read it to its \
+                     last row, or run it in a transaction",
                 );
             }
             helps.push(
-                "hand on the error of every statement, with `?`; after some errors SQLite has rolled the transaction back",
+                "return the error of every statement with `?`; after some errors SQLite has already rolled the transaction back",
             );
             helps.push("if errors are ignored on purpose, say so: .may_ignore_errors()");
         }

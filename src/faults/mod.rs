@@ -20,7 +20,7 @@
 //! }
 //!
 //! let error = faults::sweep(&APP.in_memory(), place_order).try_run().unwrap_err();
-//! assert_eq!(error.headline(), "the action fails on an I/O error, and part of it stays: items without orders");
+//! assert_eq!(error.headline(), "the action fails on an I/O error and is half applied: items without orders");
 //!
 //! let report = faults::sweep(&APP.in_memory(), |db| {
 //!     let transaction = db.transaction()?;

@@ -73,7 +73,7 @@ impl fmt::Display for Report {
             }
             write!(f, ", {}", count(tried.errors, "error"))?;
             if tried.kind == Kind::Interrupt && tried.places == 0 {
-                f.write_str(": only what runs on the connection that the action is given is interrupted")?;
+                f.write_str(": only statements on the connection that the action is given are interrupted")?;
             }
             if tried.missed > 0 {
                 write!(f, ", {} without the fault", tried.missed)?;

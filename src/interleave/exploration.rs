@@ -193,7 +193,7 @@ impl<'a> Explore<'a> {
         let count = self.tasks.len();
         if !(2..=4).contains(&count) {
             let tasks = crate::report::count(count, "task");
-            return Err(Error::new(ErrorKind::Schedule, format!("{tasks} to interleave: it takes two to four"))
+            return Err(Error::new(ErrorKind::Schedule, format!("{tasks} to interleave: two to four are needed"))
                 .help(".task(\"alice\", |db| ..) and .steps(\"bob\", [..]) add one each"));
         }
         let twice =
@@ -201,7 +201,7 @@ impl<'a> Explore<'a> {
         match twice {
             None => Ok(()),
             Some((_, task)) => Err(Error::new(ErrorKind::Schedule, format!("two tasks are called {}", task.name))
-                .help("a failure tells who ran which statement: each needs a name of its own")),
+                .help("a failure names the task of each statement: each needs its own name")),
         }
     }
 }

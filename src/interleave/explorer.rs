@@ -196,12 +196,12 @@ impl<'a, 'r> Explorer<'a, 'r> {
             }
             if idle {
                 return Err(Error::new(ErrorKind::Schedule, format!("{} runs no statement", task.name))
-                    .help("it gets a connection of its own as its argument: what it does elsewhere is not looked at"));
+                    .help("it has to use the connection that is given as an argument: nothing else is explored"));
             }
             if let Some(Some(error)) = failed {
                 return Err(Error::new(
                     ErrorKind::Schedule,
-                    format!("{} fails in every order, also when no other task runs beside it", task.name),
+                    format!("{} fails in every serial order of the tasks", task.name),
                 )
                 .evidence("it says", error));
             }
@@ -217,7 +217,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
                 let names = wording::in_order(self.tasks, order);
                 return Err(Error::new(
                     ErrorKind::Schedule,
-                    format!("the invariant does not hold after {names}, one after another"),
+                    format!("the invariant does not hold after {names}, without any interleaving"),
                 )
                 .evidence("it says", why));
             }

@@ -10,6 +10,7 @@ use super::token::token;
 use super::wording::{headline, in_order, names, short};
 use crate::error::{Error, ErrorKind};
 use crate::explore::replay_note;
+use crate::report::count;
 use crate::sql::plain_name;
 
 /// How many statements are shown.
@@ -27,7 +28,8 @@ pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report)
     if !run.schedule.lines.is_empty() {
         let which = match (found.count, report.schedules) {
             (_, 1) => String::from("schedule"),
-            (count, of) => format!("schedule, the shortest of {count} like it, of {of}"),
+            (1, of) => format!("schedule (the only one that fails like this, {of} were run)"),
+            (count, of) => format!("schedule (shortest of {count} that fail like this, {of} were run)"),
         };
         error = error.evidence(which, schedule(tasks, &run.schedule.lines, problem));
     }
@@ -62,12 +64,12 @@ pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report)
     }
     if let Some(Anomaly::SharedWork) = diagnosis.anomaly {
         error = error.help(
-            "where tasks may share the work out between them, as workers do with jobs, let each return what does not tell who \
-             did what: ()",
+            "if tasks share the work, as workers do with jobs, let each return a value that does not depend on who did what, \
+             such as ()",
         );
     }
-    for (note, count) in &report.notes {
-        error = error.note(format!("in {count} schedules, {note}"));
+    for (note, number) in &report.notes {
+        error = error.note(format!("in {}, {note}", count(*number, "schedule")));
     }
     error.note(replay_note(token(found.grain, &run.schedule.steps)))
 }
@@ -77,14 +79,14 @@ fn no_serial_order(tasks: &[Task], anomaly: &Anomaly) -> String {
     let name = |task: &usize| &tasks[*task].name;
     match anomaly {
         Anomaly::NotRolledBack(task) => {
-            format!("{} returns an error, and what it has done is not undone", name(task))
+            format!("{} returns an error, but its changes were not rolled back", name(task))
         }
         Anomaly::FailedWithOtherState(task) => {
-            format!("{} returns an error, and the state is none that a serial order without it gives", name(task))
+            format!("{} returns an error, and no serial order without it gives this state", name(task))
         }
-        Anomaly::SharedWork => format!("no serial order of {all} returns this, though the state is that of one"),
+        Anomaly::SharedWork => format!("no serial order of {all} returns these results, though one gives this state"),
         Anomaly::InconsistentRead => {
-            format!("no serial order of {all} returns this: they read what never was at one time")
+            format!("no serial order of {all} returns these results: they read an inconsistent snapshot")
         }
         Anomaly::LostUpdate { kept } => {
             let others = tasks.iter().enumerate().filter(|(task, _)| task != kept);
@@ -95,7 +97,7 @@ fn no_serial_order(tasks: &[Task], anomaly: &Anomaly) -> String {
             let (one, other, table) = (name(one), name(other), plain_name(table));
             format!("lost update: {one} and {other} change the same row of {table}, and one change is gone")
         }
-        Anomaly::WriteSkew => format!("write skew: {all} each change what another of them has relied on"),
+        Anomaly::WriteSkew => format!("write skew: {all} each change data that another one relied on"),
         Anomaly::Other => format!("no serial order of {all} gives this state"),
     }
 }
@@ -155,7 +157,7 @@ fn results(tasks: &[Task], outcomes: &[Option<TaskOutcome>]) -> String {
     ended.collect::<Vec<_>>().join("\n")
 }
 
-const HANDLED: &str = "if whoever calls it handles the error, say so: .may_fail()";
+const HANDLED: &str = "if the caller handles the error, say so: .may_fail()";
 
 fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
     let mut helps: Vec<String> = tried
@@ -175,28 +177,27 @@ fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
     match problem {
         Problem::Busy(_, blocked) => {
             if blocked.is_upgrade() && helps.is_empty() {
-                helps.push(String::from("a transaction that is going to write begins with BEGIN IMMEDIATE"));
+                helps.push(String::from("begin a transaction that is going to write with BEGIN IMMEDIATE"));
             }
             helps.push(String::from(HANDLED));
         }
         Problem::Fails(..) => {
             if helps.is_empty() {
                 helps.push(String::from(
-                    "look and write within one transaction, so that nobody comes between; one that writes begins with BEGIN \
-                     IMMEDIATE",
+                    "read and write within one transaction, begun with BEGIN IMMEDIATE, so that no other task writes in between",
                 ));
             }
             helps.push(String::from(HANDLED));
         }
         Problem::Outside(_) => helps.push(String::from(
-            "a mutex, a channel or a sleep that is held over a statement; tasks run one at a time here, so that what another \
-             task holds is not given back",
+            "look for a mutex, a channel or a sleep around a statement: tasks run one at a time here, and one that holds \
+             something waits for its turn",
         )),
         Problem::Endless(_) => helps.push(String::from(
-            "after SQLITE_BUSY in a transaction, roll back before the next try: what was read stays as old as it is",
+            "after SQLITE_BUSY in a transaction, roll back before the next try: until then the snapshot stays the same",
         )),
         Problem::LeavesOpen(_) => {
-            helps.push(String::from("COMMIT or ROLLBACK on every way out: until then nobody else can write"));
+            helps.push(String::from("COMMIT or ROLLBACK on every path: until then no other task can write"));
         }
         Problem::Panics(_) | Problem::NoSerialOrder | Problem::Invariant(_) => {}
     }
@@ -207,7 +208,7 @@ fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
 pub(super) fn not_deterministic(tasks: &[Task], difference: &RunDifference<'_>) -> Error {
     let mut error = Error::new(
         ErrorKind::Schedule,
-        format!("{} do not do the same when they run again, one after another", names(tasks)),
+        format!("{} give different results when they run again, one after another", names(tasks)),
     );
     if !difference.changes.is_empty() {
         error = error.evidence("state (- first, + again, ~ both)", difference.changes.to_string().trim_end());
@@ -216,11 +217,10 @@ pub(super) fn not_deterministic(tasks: &[Task], difference: &RunDifference<'_>) 
         error = error.evidence("results, first", results(tasks, difference.first));
         error = error.evidence("results, again", results(tasks, difference.again));
     }
-    error.help("a schedule can only be judged if nothing but its order decides: give ids and times as arguments, or take them from SQLite")
+    error.help("schedules can only be compared if nothing but the order matters: pass ids and times as arguments, or take them from SQLite")
 }
 
 pub(super) fn not_repeatable(tasks: &[Task]) -> Error {
-    Error::new(ErrorKind::Schedule, format!("{} do not do the same when a schedule is repeated", names(tasks))).help(
-        "what a task does may depend on its arguments and on the database, and on nothing that another run has left",
-    )
+    Error::new(ErrorKind::Schedule, format!("{} behave differently when a schedule is repeated", names(tasks)))
+        .help("a task may depend on its arguments and on the database, and not on what an earlier run has left")
 }

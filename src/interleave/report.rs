@@ -62,10 +62,10 @@ impl Report {
             Selection::OneAfterAnother => String::from("one after another"),
             Selection::EveryStatement => String::from("every order of their statements"),
             Selection::EveryLock => {
-                format!("every order of the statements that touch a lock; of all statements there are {of}")
+                format!("every order of the statements that touch a lock; of all statements there would be {of}")
             }
             Selection::Sampled(seed) => {
-                format!("drawn by the seed {seed:#x}; there are {of} orders of their statements")
+                format!("drawn with seed {seed:#x}; there are {of} orders of their statements")
             }
             Selection::Replayed => String::from("that of SQLITMUS_REPLAY"),
         };

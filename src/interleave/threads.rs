@@ -48,7 +48,8 @@ impl TaskThreads {
         match thread {
             Ok(_) => Ok(sender),
             Err(error) => {
-                Err(Error::new(ErrorKind::Io, format!("no thread for the task {}", task.name)).because(error))
+                Err(Error::new(ErrorKind::Io, format!("cannot start a thread for the task {}", task.name))
+                    .because(error))
             }
         }
     }

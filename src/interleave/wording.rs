@@ -15,7 +15,7 @@ pub(super) fn names(tasks: &[Task]) -> String {
 /// `alice, then bob`.
 pub(super) fn in_order(tasks: &[Task], order: &[usize]) -> String {
     match order {
-        [] => String::from("nobody"),
+        [] => String::from("no task"),
         [one] => format!("{} alone", tasks[*one].name),
         _ => order.iter().map(|task| tasks[*task].name.as_str()).collect::<Vec<_>>().join(", then "),
     }
@@ -36,24 +36,31 @@ pub(super) fn as_if(tasks: &[Task], order: &[usize], run: &Run) -> String {
 pub(super) fn headline(tasks: &[Task], problem: &Problem) -> String {
     let name = |task: &usize| &tasks[*task].name;
     match problem {
-        Problem::Outside(task) => format!("{} waits for something that is not SQLite's", name(task)),
-        Problem::Endless(task) => format!("{} tries without end", name(task)),
+        Problem::Outside(task) => format!("{} waits for something outside of SQLite", name(task)),
+        Problem::Endless(task) => format!("{} retries without end", name(task)),
         Problem::Panics(task) => format!("{} panics", name(task)),
         Problem::LeavesOpen(task) => format!("{} leaves its transaction open", name(task)),
         Problem::NoSerialOrder => format!("no serial order of {} gives this", names(tasks)),
         Problem::Invariant(_) => String::from("the invariant does not hold"),
-        Problem::Fails(task, says) => format!("{} fails as it does in no serial order: {}", name(task), short(says)),
+        Problem::Fails(task, says) => {
+            format!("{} fails only because {} at the same time: {}", name(task), others_run(tasks, *task), short(says))
+        }
         Problem::Busy(task, blocked) => format!("{} fails with {}", name(task), because(*blocked)),
     }
 }
 
+/// `bob runs`, `bob and carol run`.
+fn others_run(tasks: &[Task], task: usize) -> String {
+    let others = tasks.iter().enumerate().filter(|(other, _)| *other != task);
+    let others: Vec<&str> = others.map(|(_, task)| task.name.as_str()).collect();
+    format!("{} {}", others.join(" and "), if others.len() == 1 { "runs" } else { "run" })
+}
+
 fn because(blocked: Blocked) -> &'static str {
     match blocked {
-        Blocked::Deadlock => "SQLITE_BUSY: the tasks wait for each other, until a busy_timeout ends it",
-        Blocked::Starved => "SQLITE_BUSY: it waits for a lock that nobody gives back",
-        Blocked::Snapshot => {
-            "SQLITE_BUSY_SNAPSHOT, and no busy_timeout helps: what it has read is no longer the newest"
-        }
+        Blocked::Deadlock => "SQLITE_BUSY: the tasks wait for each other until a busy_timeout expires",
+        Blocked::Starved => "SQLITE_BUSY: it waits for a lock that nobody releases",
+        Blocked::Snapshot => "SQLITE_BUSY_SNAPSHOT, and no busy_timeout helps: its snapshot is out of date",
         Blocked::Upgrade => "SQLITE_BUSY, and no busy_timeout helps: it has read, and another task is writing",
         Blocked::NoTimeout => "SQLITE_BUSY: its connection does not wait for locks",
     }
@@ -62,7 +69,7 @@ fn because(blocked: Blocked) -> &'static str {
 /// A checkpoint that a reader holds back.
 pub(super) fn held_back(tasks: &[Task], reader: usize, writer: usize) -> String {
     let (reader, writer) = (&tasks[reader].name, &tasks[writer].name);
-    format!("{reader} is still reading when {writer} makes a checkpoint, which stops there: the WAL cannot be reset")
+    format!("{reader} is still reading when {writer} runs a checkpoint, which stops there: the WAL cannot be reset")
 }
 
 /// Puts a text on one line and shortens it.

@@ -14,7 +14,7 @@ fn a_schedule_is_repeated_and_its_state_is_kept() {
     let output = text(&output);
     let line = "note: SQLITMUS_REPLAY=schedule:b1a2b1 cargo test child::schedules::an_update_is_lost\n";
     assert!(output.contains(line), "{output}");
-    assert!(output.contains("the shortest of 4 like it, of 6:"), "{output}");
+    assert!(output.contains("(shortest of 4 that fail like this, 6 were run):"), "{output}");
     let kept = "out/kept/process/child/schedules";
     assert_eq!(process.files(kept), ["an_update_is_lost-after-the-schedule.db", "an_update_is_lost.db"]);
     assert_eq!(rows(&process.path(&format!("{kept}/an_update_is_lost.db"))), [1]);
@@ -31,7 +31,7 @@ fn a_schedule_is_repeated_and_its_state_is_kept() {
     assert!(!passes && output.contains("unknown value of SQLITMUS_REPLAY: \"schedule:7\""), "{output}");
     // What another explorer has printed is none of this one's business, and what does not fit is no reason to pass.
     for other in ["crash:17:torn", "schedule:b7a2"] {
-        assert!(replayed(other).1.contains("the shortest of 4 like it, of 6:"), "{other}");
+        assert!(replayed(other).1.contains("(shortest of 4 that fail like this, 6 were run):"), "{other}");
     }
 }
 
@@ -96,7 +96,7 @@ fn the_seed_decides_which_schedules_are_drawn() {
     let (first, again, other) = (of("0x5f3a"), of("24378"), of("8"));
     assert_eq!(first, again);
     assert_ne!(first.replace("0x5f3a", "0x8"), other);
-    assert!(first.contains("drawn by the seed 0x5f3a; there are"), "{first}");
+    assert!(first.contains("drawn with seed 0x5f3a; there are"), "{first}");
 }
 
 #[test]
@@ -104,6 +104,6 @@ fn a_task_that_is_stuck_does_not_keep_the_process_alive() {
     for shard in ["1/1", "2/2"] {
         let output = Process::new("schedules::a_task_is_stuck_for_good").env("SQLITMUS_SHARD", shard).run();
         assert!(output.status.success(), "{}", text(&output));
-        assert_eq!(report(&text(&output)), ["bob waits for something that is not SQLite's"]);
+        assert_eq!(report(&text(&output)), ["bob waits for something outside of SQLite"]);
     }
 }

@@ -55,7 +55,7 @@ fn an_acknowledgement_before_the_commit() {
         crash::acknowledge();
         Ok(())
     }
-    let says = "killing the process after operation  loses what was acknowledged";
+    let says = "killing the process after operation  loses acknowledged changes";
     found(Profile::PRODUCTION, SHOP, bug, says);
     passes(Profile::PRODUCTION, SHOP, fix);
 }
@@ -69,7 +69,7 @@ fn an_acknowledgement_before_anything_is_done() {
         crash::acknowledge();
         Ok(())
     }
-    let line = "\n  acknowledged 1 time before anything was done: that promises nothing of what is done later";
+    let line = "\n  acknowledged 1 time before the first change: this says nothing about later changes";
     let report = crash::test(&db(Profile::PRODUCTION, SHOP), early).run().to_string();
     assert!(report.contains(line), "{report}");
 }
@@ -83,7 +83,7 @@ fn an_acknowledgement_of_what_is_rolled_back() {
         crash::acknowledge();
         transaction.rollback()
     }
-    found(Profile::PRODUCTION, SHOP, bug, "killing the process after operation  loses what was acknowledged");
+    found(Profile::PRODUCTION, SHOP, bug, "killing the process after operation  loses acknowledged changes");
 }
 
 #[test]
@@ -162,8 +162,8 @@ fn a_connection_of_the_apps_own_without_its_pragmas() {
     })
     .try_run()
     .unwrap_err();
-    assert!(error.headline().ends_with("loses what was committed: stock"), "{error}");
-    assert!(error.to_string().contains("or for a connection that it opens by itself"), "{error}");
+    assert!(error.headline().ends_with("loses committed changes: stock"), "{error}");
+    assert!(error.to_string().contains("or for a connection that it opens without the profile"), "{error}");
 }
 
 #[test]
@@ -187,12 +187,12 @@ fn an_attached_database_in_wal() {
     let error = crash::test(&db(Profile::DURABLE, &schema("WAL")), archive).try_run().unwrap_err();
     assert!(error.headline().contains("half"), "{error}");
     assert!(
-        error.to_string().contains("help: where one of several files is in WAL mode, each is committed by itself"),
+        error.to_string().contains("help: if one of several files is in WAL mode, SQLite commits each separately"),
         "{error}"
     );
     let error = faults::sweep(&db(Profile::DURABLE, &schema("WAL")), archive).try_run().unwrap_err();
-    assert!(error.headline().ends_with("part of it stays: stock without stock of archive.db"), "{error}");
-    assert!(error.to_string().contains("help: where one of several files is in WAL mode"), "{error}");
+    assert!(error.headline().ends_with("is half applied: stock without stock of archive.db"), "{error}");
+    assert!(error.to_string().contains("help: if one of several files is in WAL mode"), "{error}");
     // With rollback journals there is a super-journal.
     let report = passes(SAFE_JOURNAL, &schema("DELETE"), archive);
     assert_eq!(report.most_lost, 0, "{report}");
@@ -208,7 +208,7 @@ fn a_payment_that_normal_may_lose() {
     let schema = format!("{SHOP} INSERT INTO orders VALUES (7, 'ada', 250);");
     let test = |profile| crash::test(&db(profile, &schema), pay).durable().try_run();
     let error = test(Profile::PRODUCTION).unwrap_err();
-    assert!(error.headline().ends_with("loses what was committed: orders"), "{error}");
+    assert!(error.headline().ends_with("loses committed changes: orders"), "{error}");
     assert_eq!(test(Profile::DURABLE).unwrap().most_lost, 0);
     // Nobody asked for more than the profile promises.
     assert_eq!(passes(Profile::PRODUCTION, &schema, pay).most_lost, 1);

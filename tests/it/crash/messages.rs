@@ -28,15 +28,15 @@ killing the process after operation 10 leaves the action half done: orders witho
   sql:
     INSERT INTO items(order_id, product, price) VALUES (3, 'tea', 150)
 
-  what it did, and is there:
+  changes that survived:
     orders: 1 inserted
       + id=3, customer='ada', total=250
 
-  what is missing:
+  changes missing:
     items: 1 inserted
       + id=1, order_id=3, product='tea', price=150
 
-  the disk (+ there, - lost, ~ torn):
+  the disk (+ survived, - lost, ~ torn):
       … 2 before
     + 3 write main.db-journal at 516, 4096 bytes
     + 4 write main.db-journal at 4612, 4 bytes
@@ -52,8 +52,8 @@ killing the process after operation 10 leaves the action half done: orders witho
     assert_eq!(
         // With one test thread, nobody knows the name of the test.
         unnumbered(end).trim_end_matches(" crash::messages::half_done"),
-        "  help: put all of it into one transaction
-  help: if each of its transactions may stand alone, say so: .each_transaction()
+        "  help: put all of its statements into one transaction
+  help: if its transactions are independent of each other, say so: .each_transaction()
 note: SQLITMUS_REPLAY=crash:N:all cargo test"
     );
 }
@@ -83,8 +83,8 @@ fn what_was_looked_at() {
             "  DELETE + FULL promises: the last commit may be lost"
         ]
     );
-    assert!(lines[3].starts_with("  0 of 1 commit there: "), "{report}");
-    assert!(lines[4].starts_with("  1 of 1 commit there: "), "{report}");
+    assert!(lines[3].starts_with("  0 of 1 commit survived: "), "{report}");
+    assert!(lines[4].starts_with("  1 of 1 commit survived: "), "{report}");
     assert_eq!(lines.len(), 5);
     assert_eq!(report.outcomes.iter().sum::<u64>(), report.images);
     // The same seed, the same points, images and verdicts.
@@ -175,9 +175,9 @@ fn an_action_that_opens_the_database_by_itself() {
     let result = crash::test(&db, |_| Connection::open(&path)?.execute(ORDER, [])).try_run();
     says(
         result,
-        "the action uses the test's own database, and is run on copies of it
+        "the action uses the test's own database instead of the copy that it is given
 
-  help: use the connection that is given as an argument; a second one, of any driver, opens sqlitmus::sim::uri(connection)",
+  help: use the connection that is given as an argument; a second one, of any driver, has to open sqlitmus::sim::uri(connection)",
     );
 }
 
@@ -203,7 +203,7 @@ fn an_action_that_does_something_else_each_time() {
     })
     .run();
     assert!(!report.deterministic);
-    assert!(report.to_string().ends_with("\n  the action did something else to the disk when it was run again"));
+    assert!(report.to_string().ends_with("\n  the action made other disk operations when it was run again"));
     // What SQLite draws is the same each time.
     let report = crash::test(&db(SMALL, SHOP), |db| {
         db.execute("INSERT INTO orders(customer) VALUES (zeroblob(random() & 0xffff))", [])

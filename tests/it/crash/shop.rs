@@ -37,7 +37,7 @@ fn an_order_is_all_or_nothing() {
 fn a_customer_may_be_lost_without_a_word() {
     let add = |db: &mut Connection| app::add_customer(db, "bob@example.com", "Bob");
     let error = faults::sweep(&shop(), add).try_run().unwrap_err();
-    assert_eq!(error.headline(), "the action returns Ok after an I/O error, and has done nothing");
+    assert_eq!(error.headline(), "the action returns Ok after an I/O error but has changed nothing");
     faults::sweep(&shop(), |db| {
         let transaction = db.transaction()?;
         app::add_customer(&transaction, "bob@example.com", "Bob")?;

@@ -51,7 +51,7 @@ fn two_autocommits() {
         db.execute(ITEMS, [])?;
         Ok(())
     }
-    found(bug, "the action fails on an I/O error, and part of it stays: orders without items");
+    found(bug, "the action fails on an I/O error and is half applied: orders without items");
     passes(in_one_transaction);
 }
 
@@ -65,7 +65,7 @@ fn an_ignored_error_of_a_statement() {
         transaction.execute("UPDATE stock SET count = count - 1", [])?;
         transaction.commit()
     }
-    found(bug, "the action fails on an I/O error, and part of it stays: stock without items, orders");
+    found(bug, "the action fails on an I/O error and is half applied: stock without items, orders");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn an_ignored_error_of_the_commit() {
         let _ = transaction.commit();
         Ok(())
     }
-    found(bug, "the action returns Ok after an I/O error, and has done nothing");
+    found(bug, "the action returns Ok after an I/O error but has changed nothing");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_retry_that_applies_twice() {
             _ => Err(error),
         })
     }
-    found(bug, "the action returns Ok after an I/O error, and has done something else: orders, stock");
+    found(bug, "the action returns Ok after an I/O error but has made other changes: orders, stock");
     for profile in PROFILES {
         faults::sweep(&db(profile, SHOP), fix).run();
     }
@@ -161,7 +161,7 @@ fn a_savepoint_that_is_released_too_early() {
         // Not ROLLBACK TO and RELEASE: that would be a COMMIT too, and may fail as well.
         all().inspect_err(|_| drop(db.execute_batch("ROLLBACK")))
     }
-    found(bug, "the action fails on an I/O error, and part of it stays: orders without items");
+    found(bug, "the action fails on an I/O error and is half applied: orders without items");
     passes(fix);
 }
 
@@ -193,7 +193,7 @@ fn user_version_outside_of_the_transaction() {
         transaction.execute_batch("ALTER TABLE orders ADD COLUMN note TEXT; PRAGMA user_version = 2")?;
         transaction.commit()
     }
-    found(bug, "the action fails on an I/O error, and part of it stays: orders");
+    found(bug, "the action fails on an I/O error and is half applied: orders");
     passes(fix);
 }
 
@@ -281,7 +281,7 @@ fn returning_read_by_query_row() {
         transaction.query_row(INSERT, [], |row| row.get::<_, i64>(0))?;
         transaction.commit()
     }
-    found(bug, "the action returns Ok after an I/O error, and has done nothing");
+    found(bug, "the action returns Ok after an I/O error but has changed nothing");
     let error = faults::sweep(&db(Profile::PRODUCTION, SHOP), bug).try_run().unwrap_err();
     assert!(error.to_string().contains("help: a statement with RETURNING commits when it ends"), "{error}");
     passes(to_the_last_row);
@@ -300,7 +300,7 @@ fn a_read_that_fails_is_taken_for_nought() {
         db.execute("UPDATE stock SET count = ?1 WHERE product = 'tea'", [count + 1])?;
         Ok(())
     }
-    found(bug, "the action returns Ok after an I/O error, and has done something else: stock");
+    found(bug, "the action returns Ok after an I/O error but has made other changes: stock");
     passes(fix);
 }
 
@@ -315,7 +315,7 @@ fn another_price_when_it_is_tried_again() {
         done
     });
     let error = result.try_run().unwrap_err();
-    assert_eq!(error.headline(), "the action does something else when it is run again after an I/O error");
+    assert_eq!(error.headline(), "the action makes other changes when it is run again after an I/O error");
     assert!(error.to_string().contains("~ id=3 total: 250 -> 200"), "{error}");
 }
 
@@ -332,7 +332,7 @@ fn a_flag_that_stays_set() {
         Ok(())
     });
     let error = result.try_run().unwrap_err();
-    assert_eq!(error.headline(), "the action fails again when an I/O error is over");
+    assert_eq!(error.headline(), "the action still fails when an I/O error is over");
     faults::sweep(&shop, |db| {
         busy.set(true);
         let done = in_one_transaction(db);

@@ -46,7 +46,7 @@ fn a_part_stays() {
         // With one test thread, nobody knows the name of the test.
         unnumbered(&result.unwrap_err().to_string()).trim_end_matches(" faults::messages::a_part_stays"),
         "\
-the action fails on an I/O error, and part of it stays: orders without items
+the action fails on an I/O error and is half applied: orders without items
 
   sql:
     INSERT INTO items(order_id, product, price) VALUES (3, 'tea', 150)
@@ -57,15 +57,15 @@ the action fails on an I/O error, and part of it stays: orders without items
   the action returned:
     disk I/O error
 
-  what it did:
+  changes made:
     orders: 1 inserted
       + id=3, customer='ada', total=250
 
-  what it did not:
+  changes missing:
     items: 1 inserted
       + id=1, order_id=3, product='tea', price=150
 
-  help: put all of it into one transaction, and roll it back on an error
+  help: put all of its statements into one transaction and roll it back on an error
 note: SQLITMUS_REPLAY=fault:io:N cargo test"
     );
 }
@@ -116,7 +116,7 @@ fn an_action_that_ignores_errors_on_purpose() {
     }
     let shop = db(Profile::PRODUCTION, SHOP);
     let error = faults::sweep(&shop, note_visit).try_run().unwrap_err();
-    assert_eq!(error.headline(), "the action returns Ok after an I/O error, and has done nothing");
+    assert_eq!(error.headline(), "the action returns Ok after an I/O error but has changed nothing");
     assert!(error.to_string().contains("say so: .may_ignore_errors()"), "{error}");
     faults::sweep(&shop, note_visit).may_ignore_errors().run();
 }
@@ -131,14 +131,14 @@ fn an_action_that_does_something_else_each_time() {
     .try_run();
     says(
         result,
-        "the action does something else each time, so it cannot be compared
+        "the action makes other changes each time, so its runs cannot be compared
 
   from the first run to the second:
     orders: 1 inserted, 1 deleted
       - id=1, customer='ada', total=0
       + id=2, customer='ada', total=0
 
-  help: give it its random values and times, or take them from SQLite: the clock stands still here",
+  help: pass random values and times as arguments, or take them from SQLite, whose clock stands still here",
     );
     // The time of SQLite is the same in each run, and so is what it draws, also when the action is run again.
     faults::sweep(&db(Profile::PRODUCTION, SHOP), |db| {
@@ -160,7 +160,7 @@ fn an_action_that_does_not_work_by_itself() {
     };
     assert_eq!(test(|_| Err("no tea".into())), "the action fails without any fault");
     assert_eq!(test(|_| panic!("no tea")), "the action panics without any fault");
-    assert_eq!(test(|_| Ok(())), "the action asks nothing of the database, so nothing can fail");
+    assert_eq!(test(|_| Ok(())), "the action does not use the database, so nothing can fail");
     assert_eq!(
         test(|db| db.execute_batch("BEGIN IMMEDIATE").map_err(|error| error.to_string())),
         "the action leaves a transaction open: what it wrote is rolled back"
@@ -168,7 +168,7 @@ fn an_action_that_does_not_work_by_itself() {
     let db = db(Profile::PRODUCTION, SHOP);
     let path = db.path().to_owned();
     let result = faults::sweep(&db, |_| Connection::open(&path)?.execute(ORDER, [])).try_run();
-    let says = "the action uses the test's own database, and is run on copies of it";
+    let says = "the action uses the test's own database instead of the copy that it is given";
     assert_eq!(result.unwrap_err().headline(), says);
     // A copy that is left alone could only pass.
     let beside = faults::sweep(&db, |_| db.execute("UPDATE stock SET count = 9", [])).try_run();
@@ -237,12 +237,11 @@ fn statements_on_another_connection_are_not_interrupted() {
     }
     let db = db(Profile::PRODUCTION, SHOP);
     let report = faults::sweep(&db, elsewhere).run();
-    let line =
-        "\n  an interrupt: 0 runs, 0 errors: only what runs on the connection that the action is given is interrupted";
+    let line = "\n  an interrupt: 0 runs, 0 errors: only statements on the connection that the action is given are interrupted";
     assert!(report.to_string().ends_with(line), "{report}");
     let error = faults::sweep(&db, elsewhere).only(Kind::Interrupt).try_run().unwrap_err();
-    assert_eq!(error.headline(), "what is asked for cannot happen to the action: an interrupt");
+    assert_eq!(error.headline(), "no such fault can happen to the action: an interrupt");
     let read = |db: &mut Connection| db.query_row("SELECT count(*) FROM orders", [], |row| row.get::<_, i64>(0));
     let error = faults::sweep(&db, read).only(Kind::Full).try_run().unwrap_err();
-    assert_eq!(error.headline(), "what is asked for cannot happen to the action: a full disk");
+    assert_eq!(error.headline(), "no such fault can happen to the action: a full disk");
 }

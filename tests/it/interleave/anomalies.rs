@@ -23,7 +23,7 @@ fn leave(db: &Connection, who: &str) -> Result<()> {
 #[track_caller]
 fn is_write_skew(db: &TestDb, ada: &'static str, bob: &'static str) {
     let error = explore(db).task("ada", |db| leave(db, ada)).task("bob", |db| leave(db, bob)).try_run().unwrap_err();
-    assert_eq!(error.headline(), "write skew: ada, bob each change what another of them has relied on", "{error}");
+    assert_eq!(error.headline(), "write skew: ada, bob each change data that another one relied on", "{error}");
 }
 
 #[test]

@@ -23,12 +23,12 @@ fn one_task_or_five() {
     let db = wal();
     refused(
         explore(&db).task("alice", read),
-        "1 task to interleave: it takes two to four
+        "1 task to interleave: two to four are needed
 
   help: .task(\"alice\", |db| ..) and .steps(\"bob\", [..]) add one each",
     );
     let five = ["a", "b", "c", "d", "e"].into_iter().fold(explore(&db), |explore, name| explore.task(name, read));
-    assert!(failure(five).starts_with("5 tasks to interleave: it takes two to four"));
+    assert!(failure(five).starts_with("5 tasks to interleave: two to four are needed"));
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn two_tasks_of_one_name() {
         explore(&wal()).task("alice", read).task("alice", read),
         "two tasks are called alice
 
-  help: a failure tells who ran which statement: each needs a name of its own",
+  help: a failure names the task of each statement: each needs its own name",
     );
 }
 
@@ -47,7 +47,7 @@ fn a_task_that_does_nothing() {
         explore(&wal()).task("alice", read).task("bob", |_| Ok::<_, BoxError>(())),
         "bob runs no statement
 
-  help: it gets a connection of its own as its argument: what it does elsewhere is not looked at",
+  help: it has to use the connection that is given as an argument: nothing else is explored",
     );
 }
 
@@ -59,7 +59,7 @@ fn a_task_that_always_fails() {
     }
     refused(
         explore(&wal()).task("alice", read).task("bob", closed),
-        "bob fails in every order, also when no other task runs beside it
+        "bob fails in every serial order of the tasks
 
   it says:
     the shop is closed",
@@ -98,9 +98,9 @@ fn a_task_that_uses_the_database_itself() {
         assert_eq!(
             text,
             format!(
-                "{who} uses the test's own database, and is run on copies of it
+                "{who} uses the test's own database instead of the copy that it is given
 
-  help: use the connection that is given as an argument; a second one, of any driver, opens sqlitmus::sim::uri(connection)"
+  help: use the connection that is given as an argument; a second one, of any driver, has to open sqlitmus::sim::uri(connection)"
             )
         );
     }
@@ -116,14 +116,14 @@ fn tasks_that_are_not_deterministic() {
     let text = failure(explore(&wal()).task("alice", task).task("bob", read));
     assert_eq!(
         text,
-        "alice, bob do not do the same when they run again, one after another
+        "alice, bob give different results when they run again, one after another
 
   state (- first, + again, ~ both):
     names: 1 inserted, 1 deleted
       - id=1, name='tea'
       + id=3, name='tea'
 
-  help: a schedule can only be judged if nothing but its order decides: give ids and times as arguments, or take them \
+  help: schedules can only be compared if nothing but the order matters: pass ids and times as arguments, or take them \
         from SQLite"
     );
 }
@@ -138,7 +138,7 @@ fn a_task_that_is_not_deterministic_and_overwritten() {
     };
     let other = |db: &mut Connection| db.execute("UPDATE stock SET count = 0 WHERE item = 1", []);
     let text = failure(explore(&wal()).task("alice", task).task("bob", other));
-    assert!(text.starts_with("alice, bob do not do the same when they run again, one after another"), "{text}");
+    assert!(text.starts_with("alice, bob give different results when they run again, one after another"), "{text}");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn an_invariant_that_never_holds() {
             Ok(10) => Ok(()),
             other => Err(format!("{other:?} of item 1")),
         }),
-        "the invariant does not hold after alice, then bob, one after another
+        "the invariant does not hold after alice, then bob, without any interleaving
 
   it says:
     Ok(8) of item 1",

@@ -116,7 +116,7 @@ fn check_then_insert() {
     db.execute_batch("CREATE UNIQUE INDEX names_name ON names(name)").unwrap();
     explore(&db).task("alice", fix).task("bob", fix).run();
     // With the index alone, one of them fails as nobody does who comes later, and leaves nothing behind.
-    let headline = "bob fails as it does in no serial order: UNIQUE constraint failed: names.name";
+    let headline = "bob fails only because alice runs at the same time: UNIQUE constraint failed: names.name";
     found(explore(&db).task("alice", bug).task("bob", bug), headline);
     let report = explore(&db).task("alice", bug).task("bob", bug).may_fail().run();
     assert!(report.outcomes().any(|(outcome, _)| outcome.contains("fails: UNIQUE constraint failed: names.name")));
@@ -160,7 +160,7 @@ fn errors_that_an_order_gives_are_none() {
             "CREATE TRIGGER enough BEFORE UPDATE ON stock WHEN new.count < 0 BEGIN SELECT raise(ABORT, 'not enough'); END",
         )
         .unwrap();
-    let headline = "bob fails as it does in no serial order: not enough";
+    let headline = "bob fails only because alice runs at the same time: not enough";
     found(explore(&checked).task("alice", |db| take(db)).task("bob", |db| take(db)), headline);
 
     // A version that is no longer the newest is the others' doing.
@@ -171,7 +171,7 @@ fn errors_that_an_order_gives_are_none() {
             _ => Err("somebody else has saved".into()),
         }
     }
-    let headline = "bob fails as it does in no serial order: somebody else has saved";
+    let headline = "bob fails only because alice runs at the same time: somebody else has saved";
     found(explore(&wal()).task("alice", save).task("bob", save), headline);
     explore(&wal()).task("alice", save).task("bob", save).may_fail().run();
 }
@@ -195,7 +195,7 @@ fn write_skew() {
     let db = wal();
     found(
         explore(&db).task("ada", |db| leave(db, "ada")).task("bob", |db| leave(db, "bob")),
-        "write skew: ada, bob each change what another of them has relied on",
+        "write skew: ada, bob each change data that another one relied on",
     );
     explore(&db)
         .task("ada", |db| leave_in_one_transaction(db, "ada"))
@@ -267,7 +267,7 @@ fn a_retry_without_a_rollback() {
             }
         }
     }
-    pair(&wal(), "alice tries without end", bug, fix);
+    pair(&wal(), "alice retries without end", bug, fix);
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn a_statement_that_is_still_open() {
         Ok(())
     }
     let error = explore(&wal()).task("alice", bug).task("bob", bug).try_run().unwrap_err();
-    assert!(error.headline().contains("returns an error, and the state is none"), "{error}");
+    assert!(error.headline().contains("returns an error, and no serial order"), "{error}");
     assert!(error.to_string().contains("SQLITE_BUSY_SNAPSHOT at once"), "{error}");
     explore(&wal()).task("alice", fix).task("bob", fix).run();
 }
@@ -364,7 +364,7 @@ fn a_report_of_two_reads() {
     let db = wal();
     found(
         explore(&db).task("report", bug).task("writer", transfer),
-        "no serial order of report, writer returns this: they read what never was at one time",
+        "no serial order of report, writer returns these results: they read an inconsistent snapshot",
     );
     explore(&db).task("report", fix).task("writer", transfer).run();
 }
@@ -383,7 +383,7 @@ fn two_databases_in_two_orders() {
     let db = ROLLBACK.in_memory();
     found(
         explore(&db).task("alice", |db| both(db, MAIN, OTHER)).task("bob", |db| both(db, OTHER, MAIN)),
-        "alice fails with SQLITE_BUSY: the tasks wait for each other, until a busy_timeout ends it",
+        "alice fails with SQLITE_BUSY: the tasks wait for each other until a busy_timeout expires",
     );
     explore(&db).task("alice", |db| both(db, MAIN, OTHER)).task("bob", |db| both(db, MAIN, OTHER)).run();
 
@@ -397,7 +397,7 @@ fn two_databases_in_two_orders() {
         .task("bob", |db| patient(db, OTHER, MAIN))
         .try_run()
         .unwrap_err();
-    assert!(endless.headline().ends_with("tries without end"), "{endless}");
+    assert!(endless.headline().ends_with("retries without end"), "{endless}");
 }
 
 #[test]
@@ -414,8 +414,8 @@ fn a_checkpoint_that_meets_a_reader() {
     }
     let db = wal();
     let error = explore(&db).task("writer", |db| checkpoint(db, "PASSIVE")).task("reader", read).try_run().unwrap_err();
-    assert_eq!(error.headline(), "writer returns an error, and what it has done is not undone", "{error}");
-    assert!(error.to_string().contains("reader is still reading when writer makes a checkpoint"), "{error}");
+    assert_eq!(error.headline(), "writer returns an error, but its changes were not rolled back", "{error}");
+    assert!(error.to_string().contains("reader is still reading when writer runs a checkpoint"), "{error}");
     explore(&db).task("writer", |db| checkpoint(db, "TRUNCATE")).task("reader", read).run();
 }
 
@@ -434,7 +434,7 @@ fn workers_that_share_the_jobs_out() {
     let db = wal();
     db.execute_batch("INSERT INTO names(name) VALUES ('to do'), ('to do')").unwrap();
     let error = explore(&db).task("alice", |db| work(db)).task("bob", |db| work(db)).try_run().unwrap_err();
-    let headline = "no serial order of alice, bob returns this, though the state is that of one";
+    let headline = "no serial order of alice, bob returns these results, though one gives this state";
     assert_eq!(error.headline(), headline, "{error}");
     assert!(error.to_string().contains("as workers do with jobs"), "{error}");
     let work = |db: &mut Connection| work(db).map(drop);

@@ -15,7 +15,7 @@ fn a_lost_update() {
     let expected = "\
 lost update: the state is as if bob had not run
 
-  schedule, the shortest of 4 like it, of 6:
+  schedule (shortest of 4 that fail like this, 6 were run):
     bob    SELECT count FROM stock WHERE item = 1
     alice  SELECT count FROM stock WHERE item = 1
     alice  UPDATE stock SET count = 9 WHERE item = 1
@@ -47,7 +47,7 @@ fn busy_that_no_timeout_cures() {
     let expected = "\
 one fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another task is writing
 
-  schedule, the shortest of 60 like it, of 70:
+  schedule (shortest of 60 that fail like this, 70 were run):
     two  BEGIN
     two  SELECT count FROM stock WHERE item = 1
     two  UPDATE stock SET count = count - 1 WHERE item = 1
@@ -63,15 +63,15 @@ one fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another 
 
   70 schedules of one, two: every order of their statements:
     20  one fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another task is writing
-    10  one fails with SQLITE_BUSY_SNAPSHOT, and no busy_timeout helps: what it has read is no longer the newest
+    10  one fails with SQLITE_BUSY_SNAPSHOT, and no busy_timeout helps: its snapshot is out of date
      5  one, then two
     20  two fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another task is writing
-    10  two fails with SQLITE_BUSY_SNAPSHOT, and no busy_timeout helps: what it has read is no longer the newest
+    10  two fails with SQLITE_BUSY_SNAPSHOT, and no busy_timeout helps: its snapshot is out of date
      5  two, then one
 
   help: begin the transaction with BEGIN IMMEDIATE (rusqlite: TransactionBehavior::Immediate)   tried: all 8 schedules \
                     are fine
-  help: if whoever calls it handles the error, say so: .may_fail()";
+  help: if the caller handles the error, say so: .may_fail()";
     assert_eq!(failure(explore(&wal()).steps("one", DEFERRED).steps("two", DEFERRED)), expected);
 }
 
@@ -90,9 +90,9 @@ fn an_error_that_no_order_gives() {
         Ok(())
     }
     let expected = "\
-bob fails as it does in no serial order: table settings already exists
+bob fails only because alice runs at the same time: table settings already exists
 
-  schedule, the shortest of 34 like it, of 36:
+  schedule (shortest of 34 that fail like this, 36 were run):
     bob    PRAGMA user_version
     alice  PRAGMA user_version
     alice  BEGIN IMMEDIATE
@@ -108,12 +108,12 @@ bob fails as it does in no serial order: table settings already exists
     bob    Err(table settings already exists)
 
   36 schedules of alice, bob: every order of their statements:
-    17  alice fails as it does in no serial order: table settings already exists
+    17  alice fails only because bob runs at the same time: table settings already exists
      2  alice, then bob
-    17  bob fails as it does in no serial order: table settings already exists
+    17  bob fails only because alice runs at the same time: table settings already exists
 
-  help: look and write within one transaction, so that nobody comes between; one that writes begins with BEGIN IMMEDIATE
-  help: if whoever calls it handles the error, say so: .may_fail()";
+  help: read and write within one transaction, begun with BEGIN IMMEDIATE, so that no other task writes in between
+  help: if the caller handles the error, say so: .may_fail()";
     assert_eq!(failure(explore(&wal()).task("alice", migrate).task("bob", migrate)), expected);
 }
 

@@ -34,13 +34,13 @@ fn a_mutex_that_is_held_over_a_statement_is_named() {
     );
     assert_eq!(
         text,
-        "bob waits for something that is not SQLite's
+        "bob waits for something outside of SQLite
 
   schedule:
     bob    SELECT count FROM stock WHERE item = 2
 
-  help: a mutex, a channel or a sleep that is held over a statement; tasks run one at a time here, so that what another \
-        task holds is not given back"
+  help: look for a mutex, a channel or a sleep around a statement: tasks run one at a time here, and one that holds \
+        something waits for its turn"
     );
 }
 
@@ -61,7 +61,7 @@ fn tasks_that_wait_for_each_other_outside_of_sqlite() {
         })
         .try_run()
         .unwrap_err();
-    assert_eq!(error.headline(), "alice waits for something that is not SQLite's");
+    assert_eq!(error.headline(), "alice waits for something outside of SQLite");
 }
 
 /// The busy timeout of five seconds is SQLite's, and the clock shows it; the test does not wait for it.

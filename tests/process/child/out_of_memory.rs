@@ -71,7 +71,7 @@ fn an_ignored_error_is_found() {
     assert_eq!(
         text,
         "\
-the action returns Ok after a failed allocation, and has done only part of it: orders without items
+the action returns Ok after a failed allocation but has made only some of its changes: orders without items
 
   the fault:
     allocation  fails
@@ -79,15 +79,15 @@ the action returns Ok after a failed allocation, and has done only part of it: o
   the action returned:
     Ok
 
-  what it did:
+  changes made:
     orders:  inserted
       + id=, customer='ada', total=
 
-  what it did not:
+  changes missing:
     items:  inserted
       + id=, order_id=, product='tea', note=NULL
 
-  help: hand on the error of every statement, with `?`; after some errors SQLite has rolled the transaction back
+  help: return the error of every statement with `?`; after some errors SQLite has already rolled the transaction back
   help: if errors are ignored on purpose, say so: .may_ignore_errors()
 note: SQLITMUS_REPLAY=fault:memory: cargo test child::out_of_memory::an_ignored_error_is_found"
     );
@@ -187,7 +187,7 @@ fn where_sqlite_was_used_before_the_sweep_says_so() {
 SQLite cannot be made to run out of memory
 
   because:
-    this process had used SQLite before sqlitmus, and its allocator is set before
+    this process used SQLite before sqlitmus, and the allocator can only be set before that
 
   help: run each test in a process of its own: cargo nextest run
   help: or open the database of a template before any other connection"
