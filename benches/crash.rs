@@ -1,5 +1,6 @@
-//! What power cuts and faults cost: `cargo bench --bench crash` measures the release build, with `--profile dev` the build
-//! in which tests run. How many images a second are recovered and judged, and how that falls with the size.
+//! The cost of power cuts and faults: images per second, by the size of the database.
+//!
+//! `cargo bench --bench crash` measures the release build, with `--profile dev` the build in which tests run.
 
 #![expect(clippy::print_stdout, reason = "a bench reports to whoever runs it")]
 
@@ -17,7 +18,7 @@ static APP: Template = Template::embedded(&[(
 )])
 .profile(Profile::PRODUCTION);
 
-/// Six statements, as a migration has them.
+/// Six statements of a typical migration.
 fn migrate(db: &mut Connection) -> Result<()> {
     let transaction = db.transaction()?;
     transaction.execute_batch(
@@ -31,7 +32,7 @@ fn migrate(db: &mut Connection) -> Result<()> {
     transaction.commit()
 }
 
-/// A database of about so many bytes.
+/// Returns a database of about this many bytes.
 fn of_size(bytes: u64) -> TestDb {
     let db = APP.in_memory();
     let rows = i64::try_from(bytes / 400).unwrap();
@@ -79,7 +80,7 @@ fn cuts(rounds: usize, what: &str, run: impl FnMut() -> crash::Report) {
     );
 }
 
-/// The median time of some rounds, in seconds, and what the last one gave.
+/// Returns the median time of some rounds in seconds, and the result of the last one.
 fn median<R>(rounds: usize, mut run: impl FnMut() -> R) -> (f64, R) {
     let mut times = Vec::new();
     let mut last = None;

@@ -1,4 +1,4 @@
-//! The commits of a run: where in its log each happened, and what was in the database then.
+//! The commits of a run: the place of each in its log, and the content of the database.
 
 use super::disk_model::DiskModel;
 use super::recording::Recording;
@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::explore::KnownContents;
 use crate::sim::{Entry, Event};
 
-/// The end of a transaction that changed something. The first one stands for the state before the action.
+/// The end of a transaction that changed something. The first one is the state before the action.
 pub(super) struct CommitPoint {
     /// The place in the log after which the app knows of the commit.
     pub(super) at: usize,
@@ -18,12 +18,12 @@ pub(super) struct CommitPoint {
 
 pub(super) struct CommitPoints {
     pub(super) all: Vec<CommitPoint>,
-    /// What the app told its user: the place in the log, and the commit point that has to be there.
+    /// The calls of `acknowledge`: the place of each in the log, and the commit point that it is about.
     pub(super) acknowledged: Vec<(usize, usize)>,
 }
 
 impl CommitPoints {
-    /// Finds the commit points of a recording: those write locks whose release left another content.
+    /// Finds the commit points of a recording: the releases of a write lock that left another content.
     pub(super) fn find(recording: &Recording, contents: &mut KnownContents) -> Result<CommitPoints> {
         let unreadable = |says: String| {
             Error::new(ErrorKind::Crash, "the database cannot be read after a transaction of the action")

@@ -11,7 +11,7 @@ use crate::db::TestDb;
 use crate::error::Result;
 use crate::explore::{self, Action, Failure, or_keep_and_panic};
 
-/// Code of the app, and what is asked of it; see [`test()`].
+/// A test of one action under power cuts; see [`test()`].
 #[must_use = "nothing happens before `run`"]
 pub struct CrashTest<'a> {
     db: &'a TestDb,
@@ -19,7 +19,7 @@ pub struct CrashTest<'a> {
     options: Options<'a>,
 }
 
-/// Cuts the power wherever `action`, code of the app, writes to a copy of `db`; see the [module](self).
+/// Tests `action`, code of the app, with power cuts while it writes to a copy of `db`; see the [module](super).
 pub fn test<'a, T, E: Display>(
     db: &'a TestDb,
     action: impl FnMut(&mut Connection) -> Result<T, E> + 'a,
@@ -28,72 +28,71 @@ pub fn test<'a, T, E: Display>(
 }
 
 impl<'a> CrashTest<'a> {
-    /// Each transaction of the action may stand alone: a batch, a job that goes on where it stopped.
+    /// Allows a power cut between two transactions of the action: for a batch, or a job that resumes where it stopped.
     pub fn each_transaction(mut self) -> Self {
         self.options.each_transaction = true;
         self
     }
 
-    /// What was committed has to survive a power cut, whatever the profile promises: for what is told to others and cannot
-    /// be taken back, a payment.
+    /// Requires every commit to survive a power cut, whatever the profile promises: for changes that others are told of and
+    /// that cannot be taken back, such as a payment.
     pub fn durable(mut self) -> Self {
         self.options.durable = true;
         self
     }
 
-    /// Cuts the power before each write too, not only where SQLite syncs, deletes or has committed; and at each of those
-    /// moments, where else 150 of them are chosen, all over.
+    /// Also cuts the power before each write, not only where SQLite syncs, deletes or has committed, and at every such moment
+    /// instead of a sample of 150.
     pub fn every_operation(mut self) -> Self {
         self.options.every_operation = true;
         self
     }
 
-    /// Kills the process instead, before each operation: all that was written is there. Nothing may be lost then, also with
-    /// synchronous=OFF.
+    /// Kills the process before each operation instead of cutting the power. Every write survives, so that nothing may be
+    /// lost, even with synchronous=OFF.
     pub fn process_kill(mut self) -> Self {
         self.options.process_kill = true;
         self
     }
 
-    /// Cuts the power a second time, while SQLite recovers. Takes about ten times as long.
+    /// Cuts the power a second time, while SQLite recovers. This takes about ten times as long.
     pub fn twice(mut self) -> Self {
         self.options.twice = true;
         self
     }
 
-    /// What has to be true of the database at any time, beyond all or nothing. It has to be true before and after the
-    /// action.
+    /// Adds a condition that every state of the database has to meet, including those before and after the action.
     pub fn invariant<E: Display>(mut self, f: impl FnMut(&Connection) -> Result<(), E> + 'a) -> Self {
         self.options.invariants.push(f);
         self
     }
 
-    /// Cuts the power before each write too, without every image that might be left then: for many actions in one test.
+    /// Also cuts the power before each write, without more images in total: for many actions in one test.
     pub(crate) fn every_moment(mut self) -> Self {
         self.options.every_moment = true;
         self
     }
 
-    /// An action that turns out to change nothing is no error: a migration that only runs VACUUM.
+    /// Accepts an action that changes nothing, such as a migration that only runs VACUUM.
     pub(crate) fn may_change_nothing(mut self) -> Self {
         self.options.may_change_nothing = true;
         self
     }
 
-    /// Looks at every image.
+    /// Runs the test. Keeps the database of a failure as it was before and as the power cut left it.
     ///
     /// # Panics
-    /// When one of them is not what was promised; when the action fails, changes nothing, or uses the test's own database.
+    /// If an image breaks a promise; if the action fails, changes nothing, or uses the test's own database.
     #[track_caller]
     pub fn run(self) -> Report {
         let db = self.db;
         or_keep_and_panic(self.explore(), db, "-after-the-cut")
     }
 
-    /// Like [`run`](CrashTest::run), without the panic. No database is kept.
+    /// Like [`run`](CrashTest::run), without the panic. Keeps no database.
     ///
     /// # Errors
-    /// When one of them is not what was promised; when the action fails, changes nothing, or uses the test's own database.
+    /// If an image breaks a promise; if the action fails, changes nothing, or uses the test's own database.
     pub fn try_run(self) -> Result<Report> {
         self.explore().map_err(|failed| failed.error)
     }

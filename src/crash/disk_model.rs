@@ -1,8 +1,8 @@
 //! The files that a power cut may leave.
 //!
-//! What was synced is there. Of the rest, each write, each change of length and each new or deleted name may have reached
-//! the disk or not, in any combination; a write may have reached it in part. A name is synced with the directory: by a
-//! delete that asks for it, and by the first sync of a file that was made since.
+//! Everything that was synced survives. Of the rest, any combination of writes, changes of length and new or deleted names may have
+//! reached the disk, and of a write also a part. A name is synced with the directory: by a delete that asks for it, and by
+//! the first sync of a file that was created since.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,38 +12,38 @@ use crate::draw::{self, Draw};
 use crate::explore::Files;
 use crate::sim::{Blocks, Entry, Event};
 
-/// What a disk writes whole or not at all.
+/// The size of what a disk writes completely or not at all.
 const SECTOR: usize = 512;
 
-/// Of so many unsynced operations each is taken by itself; of more, a sample.
+/// The number of unsynced operations up to which each is taken by itself. Of more, a sample is taken.
 pub(super) const MAX_SINGLE_OPERATIONS: usize = 40;
 const MIXES: usize = 8;
-/// How many sectors of a write are lost one by one.
+/// The number of sectors of a write that are lost one by one.
 const MAX_TORN_SECTORS: u64 = 4;
 
-/// The disk at one moment: what is on it for good, and what is not yet.
+/// The disk at one moment: what is synced, and what is pending.
 pub(super) struct DiskModel {
     inodes: Vec<Inode>,
-    /// What the running process sees.
+    /// The names that the running process sees.
     names: BTreeMap<Arc<str>, usize>,
     synced_names: BTreeMap<Arc<str>, usize>,
     pending: Vec<Pending>,
-    /// The sum of the marks of all that is synced: with the marks of what survives, it names an image.
+    /// The sum of the marks of everything that is synced. With the marks of what survives, it identifies an image.
     settled: u64,
-    /// How many events of the log have been applied.
+    /// The number of events of the log that were applied.
     applied: usize,
 }
 
 struct Inode {
-    /// As it is on the disk.
+    /// The bytes on the disk.
     synced: Blocks,
-    /// As the running process sees it.
+    /// The bytes that the running process sees.
     live: Blocks,
 }
 
 #[derive(Clone)]
 struct Pending {
-    /// Where it stands in the log.
+    /// The place in the log.
     at: usize,
     inode: usize,
     change: Change,
@@ -54,7 +54,7 @@ enum Change {
     Create(Arc<str>),
     Delete(Arc<str>),
     Truncate(usize),
-    /// `changed` has a bit for each sector in which the write changed something, the first 64 of them.
+    /// `changed` has a bit for each of the first 64 sectors in which the write changed something.
     Write {
         offset: usize,
         data: Arc<[u8]>,
@@ -114,7 +114,7 @@ impl DiskModel {
         }
     }
 
-    /// The file of that name, made if it is not there.
+    /// Returns the file of that name. Creates it if it does not exist.
     fn inode(&mut self, at: usize, file: &Arc<str>) -> usize {
         if let Some(inode) = self.names.get(file) {
             return *inode;
@@ -157,13 +157,13 @@ impl DiskModel {
         });
     }
 
-    /// Where in the log the operations stand that are not synced, and what a variant does to each.
+    /// Returns the place in the log of each operation that is not synced, and what a variant leaves of it.
     pub(super) fn survivals(&self, variant: Variant) -> impl Iterator<Item = (usize, Survival)> {
         let mut rule = Rule::new(variant);
         self.pending.iter().enumerate().map(move |(index, pending)| (pending.at, rule.survival(index, pending)))
     }
 
-    /// The name of an image among those of this run: two of one name are the same.
+    /// Returns the key of an image. Two images of a run with the same key are the same.
     pub(super) fn key(&self, variant: Variant) -> u64 {
         let mut rule = Rule::new(variant);
         let survivals =
@@ -171,7 +171,7 @@ impl DiskModel {
         survivals.fold(self.settled, |key, (pending, survival)| key.wrapping_add(pending.mark(survival)))
     }
 
-    /// The files that a power cut leaves.
+    /// Returns the files that a power cut leaves.
     pub(super) fn image(&self, variant: Variant) -> Files {
         let mut rule = Rule::new(variant);
         let mut names = self.synced_names.clone();
@@ -194,7 +194,7 @@ impl DiskModel {
                                 file.write(start, piece);
                             }
                         }
-                        // The file is as long as it was made, whatever of it is lost.
+                        // A lost sector does not make the file shorter.
                         file.grow(offset + data.len());
                     }
                     _ => file.write(*offset, data),
@@ -204,12 +204,12 @@ impl DiskModel {
         names.into_iter().map(|(name, inode)| (name.to_string(), bytes[inode].clone())).collect()
     }
 
-    /// The files as the running process sees them.
+    /// Returns the files as the running process sees them.
     pub(super) fn live(&self) -> Files {
         self.names.iter().map(|(name, inode)| (name.to_string(), self.inodes[*inode].live.clone())).collect()
     }
 
-    /// Whether so many operations are not synced that there is such an image.
+    /// Returns true if there are enough unsynced operations for this variant.
     pub(super) fn has(&self, variant: Variant) -> bool {
         match variant {
             Variant::All | Variant::Nothing | Variant::Mix(_) => true,
@@ -221,8 +221,8 @@ impl DiskModel {
         }
     }
 
-    /// The variants to look at here, the simple ones first: of each kind at most so many. Which are taken where there are
-    /// more follows from `seed`.
+    /// Returns the variants to look at, the simple ones first and at most `most` of each kind. `seed` chooses where there
+    /// are more.
     pub(super) fn variants(&self, most: usize, seed: u64) -> Vec<Variant> {
         let count = self.pending.len();
         let mut variants = vec![Variant::All];
@@ -258,7 +258,8 @@ impl DiskModel {
     }
 }
 
-/// All places, or so many of them, in order. The last ones are always among them: they decide whether a commit is there.
+/// Returns all places, or `most` of them, in order. The last ones are always included: they decide whether a commit is
+/// there.
 fn sample(count: usize, most: usize, draw: &mut Draw) -> Vec<usize> {
     if count <= most {
         return (0..count).collect();
@@ -273,7 +274,7 @@ fn sample(count: usize, most: usize, draw: &mut Draw) -> Vec<usize> {
 }
 
 impl Pending {
-    /// A number for the operation and what has become of it; nought where nothing of it is left.
+    /// Returns a number for the operation and what is left of it: zero if nothing is.
     fn mark(&self, survival: Survival) -> u64 {
         let part = match self.change {
             Change::Create(_) => 1,
@@ -287,7 +288,7 @@ impl Pending {
         }
     }
 
-    /// Does to the names what the operation does; whether it is about names.
+    /// Applies the operation to the names. Returns true if it is about names.
     fn change_name(&self, names: &mut BTreeMap<Arc<str>, usize>) -> bool {
         match &self.change {
             Change::Create(name) => {
@@ -305,7 +306,7 @@ impl Pending {
     }
 }
 
-/// A variant, as it is dealt out from the first operation to the last.
+/// Applies a variant to the operations, from the first to the last.
 struct Rule {
     variant: Variant,
     draw: Draw,
@@ -349,7 +350,7 @@ fn resize(bytes: &mut Blocks, len: usize) {
     bytes.grow(len);
 }
 
-/// The pieces of a write that lie in one sector each, and where they begin.
+/// Returns the pieces of a write, one per sector, with their offsets.
 fn sectors(offset: usize, data: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut done = 0;
     std::iter::from_fn(move || {
@@ -361,11 +362,11 @@ fn sectors(offset: usize, data: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     })
 }
 
-/// A bit for each of the first 64 sectors that `data` changes.
+/// Returns a bit for each of the first 64 sectors that `data` changes.
 fn changed_sectors(before: &Blocks, offset: usize, data: &[u8]) -> u64 {
     let differs = |(start, piece): (usize, &[u8])| match before.piece(start, piece.len()) {
         Some(was) => was != piece,
-        // Past the end a sector that is lost reads as zeroes.
+        // A lost sector past the end reads as zeros.
         None => start < before.len() || piece.iter().any(|byte| *byte != 0),
     };
     let changed = sectors(offset, data).take(64).enumerate();

@@ -1,4 +1,4 @@
-//! What would be left if the power went off? At any moment, whatever of the unsynced writes reached the disk.
+//! Tests an action under power cuts: at any moment, with any of the unsynced writes on the disk.
 //!
 //! ```
 //! use sqlitmus::{Profile, Template, crash, rusqlite};
@@ -18,7 +18,8 @@
 //! }
 //!
 //! let error = crash::test(&APP.in_memory(), place_order).try_run().unwrap_err();
-//! assert!(error.headline().ends_with("leaves the action half done: orders without items"), "{error}");
+//! let says = "leaves the action half done: orders without items";
+//! assert!(error.headline().ends_with(says), "{error}");
 //!
 //! let report = crash::test(&APP.in_memory(), |db| {
 //!     let transaction = db.transaction()?;
@@ -27,21 +28,22 @@
 //!     transaction.commit()
 //! })
 //! .run();
-//! assert_eq!(report.promise(), "WAL + NORMAL: the last commit may be lost; none half-applied");
+//! let says = "the last commit may be lost; none half-applied";
+//! assert_eq!(report.promise(), format!("WAL + NORMAL: {says}"));
 //! ```
 //!
-//! # How it is judged
+//! # What fails
 //!
-//! The action runs on a copy of the database, on a disk that logs each write, sync, truncation and delete. For each moment,
-//! the images are built that a power cut may leave: everything unsynced gone, all of it there, the first of it, all but one
-//! write, one write alone, torn sectors, mixes, names not yet in their folder. SQLite recovers each that is different from
-//! those before, and what is in it then has to be
+//! The action runs on a copy of the database, on a disk that logs each write, sync, truncation and delete. For each moment
+//! the test builds the images that a power cut may leave: no unsynced write, all of them, the first few, all but one, one
+//! alone, torn sectors, mixes, and names that are not in their directory yet. SQLite recovers each new image. The database
+//! then has to be
 //!
-//! - what was there before the action, or after it, and nothing between. If each of its transactions may stand alone, say
-//!   [`each_transaction`](CrashTest::each_transaction); where the action calls [`acknowledge`], it may stop too;
-//! - with every commit that had returned to the app, as far as journal mode and synchronous promise. WAL with NORMAL, as
-//!   most apps have it, may lose commits at a power cut, and none when the process is killed;
-//! - whole: SQLite's own integrity check.
+//! - all or nothing: as before the action or as after it. If its transactions are independent, allow what is between them
+//!   with [`each_transaction`](CrashTest::each_transaction). Where the action calls [`acknowledge`], it may also stop;
+//! - as durable as journal mode and synchronous promise: it has every commit that had returned to the app. WAL with NORMAL,
+//!   the setting of most apps, may lose commits after a power cut, but none when the process is killed;
+//! - intact: SQLite's own integrity check passes.
 //!
 //! | journal mode | synchronous | what a power cut may take |
 //! | --- | --- | --- |
@@ -54,13 +56,13 @@
 //! | any | OFF | the database |
 //! | MEMORY, OFF | any | the database |
 //!
-//! The test's own database stays as it is. The action is run twice, to see whether it does the same to the disk again; the
-//! clock of its copies stands still, and `random()` gives the same values. It gets a connection of its own. What is in
-//! other databases on the same disk (`ATTACH`) counts too; files beside the database are not on the disk:
+//! The test's own database does not change. The action runs twice, to find out whether it makes the same disk operations
+//! again. The clock of its copies stands still, and `random()` returns the same values. It gets its own connection. Other
+//! databases on the same disk (`ATTACH`) are compared too. Files beside the database are not on that disk:
 //! [`faults`](crate::faults) stops the action where the power would.
 //!
-//! Code that does not take a rusqlite connection, of diesel, sqlx or a pool, opens the copy by
-//! [`sim::uri`](crate::sim::uri). It has to be through with it when it returns.
+//! Code that does not take a rusqlite connection, such as diesel, sqlx or a pool, opens the copy by
+//! [`sim::uri`](crate::sim::uri), and has to close it before it returns.
 //!
 //! `SQLITMUS_SHARD=2/4` looks at every fourth moment, `SQLITMUS_SEED` chooses other images where there are too many, and
 //! `SQLITMUS_REPLAY` repeats the one image that a failure has printed.

@@ -1,4 +1,4 @@
-//! What a test asks of the exploration.
+//! The options of a test.
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::variant::Variant;
 
-/// How a power cut begins where it is printed.
+/// The word with which the token of a power cut begins.
 pub(super) const WORD: &str = "crash";
 
 /// The moment of a power cut, what survived it, and where the power was cut again while SQLite recovered.

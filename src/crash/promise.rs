@@ -1,4 +1,4 @@
-//! What SQLite promises about a power cut, by journal mode and synchronous, see
+//! SQLite's promises for a power cut, by journal mode and synchronous, see
 //! <https://www.sqlite.org/pragma.html#pragma_synchronous>.
 
 use std::fmt;
@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::error::{Error, Result};
 
-/// How a connection writes, and what it may lose by that.
+/// The settings by which a connection writes. They decide what a power cut may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Promise {
     journal_mode: String,
@@ -15,13 +15,13 @@ pub(super) struct Promise {
     pub(super) locks_are_kept: bool,
 }
 
-/// How many of the last commits a power cut may take.
+/// The last commits that a power cut may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
     None,
     Last,
     SinceCheckpoint,
-    /// Anything, and a part of a transaction may stay.
+    /// Anything: a transaction may survive in part.
     Anything,
 }
 
@@ -60,12 +60,12 @@ impl Promise {
         }
     }
 
-    /// Whether a journal protects the database when the process is killed.
+    /// Returns true if a journal protects the database when the process is killed.
     pub(super) fn has_journal(&self) -> bool {
         !matches!(self.journal_mode.as_str(), "OFF" | "MEMORY")
     }
 
-    /// What to set instead, where what is set does not protect a transaction.
+    /// Returns the setting to change where transactions are not protected.
     pub(super) fn remedy(&self) -> Option<&'static str> {
         match (self.journal_mode.as_str(), self.synchronous) {
             ("OFF" | "MEMORY", _) => Some("journal_mode = WAL"),
@@ -76,7 +76,7 @@ impl Promise {
         }
     }
 
-    /// What keeps every commit.
+    /// Returns the setting that keeps every commit.
     pub(super) fn durable(&self) -> &'static str {
         if self.journal_mode == "DELETE" { "synchronous = EXTRA" } else { "synchronous = FULL" }
     }

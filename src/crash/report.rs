@@ -1,4 +1,4 @@
-//! What was looked at, and what a power cut may take.
+//! The result of a test that passes.
 
 use std::fmt;
 
@@ -6,27 +6,27 @@ use super::commit_points::CommitPoints;
 use super::promise::{Loss, Promise};
 use crate::report::count;
 
-/// What a run of [`CrashTest`](super::CrashTest) has looked at.
+/// The result of a [`CrashTest`](super::CrashTest): what it has looked at, and what a power cut may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// At how many moments the power was cut; with `SQLITMUS_SHARD`, in all parts together.
+    /// The number of moments at which the power was cut; with `SQLITMUS_SHARD`, of all shards together.
     pub points: u64,
-    /// At how many it could be.
+    /// The number of moments at which it could be cut.
     pub moments: u64,
-    /// How many images of the disk were judged.
+    /// The number of images of the disk.
     pub images: u64,
-    /// How many of them were different, and so recovered by SQLite.
+    /// The number of different images, each of which SQLite recovered.
     pub distinct: u64,
-    /// How many transactions the action commits.
+    /// The number of transactions that the action commits.
     pub commits: usize,
-    /// Of how many images each state was found: before the action, after its first transaction, and so on.
+    /// The number of images with each state: before the action, after its first transaction, and so on.
     pub outcomes: Vec<u64>,
-    /// How many commits were gone at worst, that had returned to the app.
+    /// The largest number of commits that had returned to the app and were lost.
     pub most_lost: usize,
-    /// Whether the action did the same to the disk when it was run again. If not, a failure may not repeat.
+    /// True if the action made the same disk operations when it was run again. If not, a failure may not repeat.
     pub deterministic: bool,
-    /// How often it called `acknowledge` before it had done anything.
+    /// The number of calls of `acknowledge` before the first change.
     early: usize,
     mode: String,
     loss: Loss,
@@ -58,7 +58,7 @@ impl Report {
         self.most_lost = self.most_lost.max(lost);
     }
 
-    /// What the profile promises, and what was found: `WAL + NORMAL: the last 3 commits may be lost; none half-applied`.
+    /// Returns what was found, as `WAL + NORMAL: the last 3 commits may be lost; none half-applied`.
     pub fn promise(&self) -> String {
         let mode = &self.mode;
         match self.most_lost {

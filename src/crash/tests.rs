@@ -22,7 +22,7 @@ fn write(files: &Files, folder: &Path) {
     }
 }
 
-/// Which of the contents that are known SQLite finds in real files; nothing where it finds damage, or something else.
+/// Returns the known content that SQLite finds in real files, or `None` for damage or another content.
 fn found_in_files(files: &Files, contents: &KnownContents, count: usize) -> Option<usize> {
     let folder = tempfile::tempdir().unwrap();
     write(files, folder.path());
@@ -175,7 +175,7 @@ fn a_second_cut_is_found_where_recovery_is_not_synced() {
 ";
     assert!(text.contains(left), "{text}");
     assert!(text.contains("note: SQLITMUS_REPLAY=crash:16:all+5:"), "{text}");
-    // What is kept is what the second cut has left.
+    // The kept disk is the one that the second cut left.
     let mut contents = KnownContents::new(None);
     assert_eq!(contents.find(&failure.left.unwrap().files()), ContentMatch::Unknown);
 }

@@ -1,10 +1,10 @@
-//! Which of the operations that were not synced survive a power cut, and how a failure prints it.
+//! The choice of the unsynced operations that survive a power cut, and its printed form.
 
 use std::fmt;
 
 use crate::env;
 
-/// Which of the operations that were not synced survive.
+/// The unsynced operations that survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Variant {
     /// All of them, which is also what is left when the process is killed.
@@ -22,7 +22,7 @@ pub(super) enum Variant {
     Mix(u64),
 }
 
-/// What a power cut leaves of an operation.
+/// The part of an operation that a power cut leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Survival {
     Kept,

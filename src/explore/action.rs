@@ -1,4 +1,4 @@
-//! Code of the app, run on a copy of the database.
+//! The app's code, run on a copy of the database.
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,14 +7,14 @@ use rusqlite::Connection;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Code of the app, to be run any number of times. What it returns is dropped; its error stays as text.
+/// The app's code, to be run any number of times. Its error is kept as text, and its value is dropped.
 pub(crate) type Action<'a> = Box<dyn FnMut(&mut Connection) -> Result<(), String> + 'a>;
 
 pub(crate) fn action<'a, T, E: Display>(mut f: impl FnMut(&mut Connection) -> Result<T, E> + 'a) -> Action<'a> {
     Box::new(move |connection| f(connection).map(drop).map_err(|error| error.to_string()))
 }
 
-/// How a run of the app's code ended.
+/// The outcome of a run of the app's code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome<T = ()> {
     Returned(T),
@@ -34,7 +34,7 @@ pub(crate) fn outcome_of<T>(code: impl FnOnce() -> Result<T, String>) -> Outcome
     }
 }
 
-/// What the app says has to hold in every state of its database.
+/// The app's conditions on every state of its database.
 #[derive(Default)]
 pub(crate) struct Invariants<'a> {
     checks: Vec<Box<dyn FnMut(&Connection) -> Result<(), String> + 'a>>,

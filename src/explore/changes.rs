@@ -1,4 +1,4 @@
-//! What changed between two contents, as values; and how much of an action is there.
+//! The changes between two contents, as values, and how much of an action they show.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::check::{self, Changes};
 use crate::db::MAIN;
 use crate::schema::{Schema, SchemaDiff};
 
-/// What happened to the databases of a disk.
+/// The changes of the databases of a disk.
 #[derive(Default)]
 pub(crate) struct ContentChanges {
     databases: Vec<(String, DatabaseChange)>,
@@ -94,7 +94,7 @@ impl DatabaseChange {
     }
 }
 
-/// How many lines of changes a failure shows of each database.
+/// The number of lines of changes that a failure shows of each database.
 const SHOWN: usize = 12;
 
 /// The changes in words and rows, or `nothing`.
@@ -118,7 +118,7 @@ impl fmt::Display for ContentChanges {
     }
 }
 
-/// How much of an action is in a database: what it did, and what it still had to do.
+/// The part of an action that is in a database: the changes that it made, and those that it still had to make.
 #[derive(Default)]
 pub(crate) struct ActionPart {
     pub(crate) done: ContentChanges,
@@ -169,6 +169,6 @@ fn listed(tables: &[String]) -> String {
     if tables.is_empty() { String::new() } else { format!(": {}", tables.join(", ")) }
 }
 
-/// What helps where half of a transaction over several files is there, see <https://www.sqlite.org/lang_attach.html>.
+/// Help for a transaction over several files that is half applied, see <https://www.sqlite.org/lang_attach.html>.
 pub(crate) const FILE_BY_FILE: &str = "if one of several files is in WAL mode, SQLite commits each separately: PRAGMA \
                                        journal_mode = DELETE for all of them, or keep related tables in one file";

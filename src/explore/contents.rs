@@ -1,8 +1,8 @@
-//! What is in the databases of a disk, by itself and against what was in them at other times.
+//! The contents that a disk is known to have had, and which of them some files hold.
 //!
-//! SQLite folds journals and the WAL into the database files; then two contents are the same when their files are, which
-//! for blocks that are shared is a look at their addresses. Only what is the same in no byte-for-byte way (free pages keep
-//! what they held) is compared row by row.
+//! SQLite folds journals and the WAL into the database files. Two contents with equal files are equal, which for shared
+//! blocks is a comparison of addresses. Only files that differ byte for byte (free pages keep their old bytes) are compared
+//! row by row.
 
 use once_cell::unsync::OnceCell;
 
@@ -10,11 +10,11 @@ use super::files::{Files, fold, same_files};
 use super::opened::OpenedFiles;
 use crate::db::Functions;
 
-/// KnownContents that are known, each with a number.
+/// The known contents, each with a number.
 pub(crate) struct KnownContents {
     functions: Option<Functions>,
     known: Vec<Known>,
-    /// Files that hold the same as a known content, in other bytes.
+    /// Files that hold a known content in other bytes, with its number.
     others: Vec<(Files, usize)>,
 }
 
@@ -23,17 +23,17 @@ struct Known {
     opened: OnceCell<OpenedFiles>,
 }
 
-/// How many other forms of a content are kept: beyond, each is compared again.
-const MOST_OTHERS: usize = 64;
+/// The number of other forms that are kept. Any further one is compared again each time.
+const MAX_OTHERS: usize = 64;
 
-/// What some files are found to hold.
+/// The content of some files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ContentMatch {
-    /// The content of this number.
+    /// The content with this number.
     Known(usize),
-    /// SQLite reads it, and it is none of the known ones.
+    /// SQLite reads the files, and they hold none of the known contents.
     Unknown,
-    /// SQLite says that it is damaged.
+    /// The files are damaged, with what SQLite says.
     Corrupt(String),
 }
 
@@ -42,15 +42,15 @@ impl KnownContents {
         KnownContents { functions, known: Vec::new(), others: Vec::new() }
     }
 
-    /// The number of what these files hold, a new one where it is not known yet; `Err` with what SQLite says of files
-    /// that it cannot read.
+    /// Returns the number of what these files hold, a new one if it is not known yet, or what SQLite says of files that
+    /// it cannot read.
     pub(crate) fn learn(&mut self, files: &Files) -> Result<usize, String> {
         let folded = fold(files)?;
         if let Some(number) = self.in_these_bytes(&folded) {
             return Ok(number);
         }
         let opened = OpenedFiles::of(&folded, self.functions)?;
-        // Whether it is whole is not asked: what the app has committed is what there is.
+        // No integrity check: whatever the app has committed is the content.
         if let Some(number) = self.among_known(|known| opened.holds_the_same(known)) {
             self.remember(folded, number);
             return Ok(number);
@@ -59,7 +59,7 @@ impl KnownContents {
         Ok(self.known.len() - 1)
     }
 
-    /// What these files hold after SQLite has recovered them.
+    /// Returns what these files hold after SQLite has recovered them.
     pub(crate) fn find(&mut self, files: &Files) -> ContentMatch {
         let folded = match fold(files) {
             Ok(folded) => folded,
@@ -73,7 +73,7 @@ impl KnownContents {
             Err(says) => return ContentMatch::Corrupt(says),
         };
         let complaints = opened.complaints();
-        // What SQLite complains of in both was so before.
+        // A complaint about both is not new.
         let same = |known: &OpenedFiles| {
             opened.holds_the_same(known) && (complaints.is_empty() || complaints == known.complaints())
         };
@@ -94,23 +94,23 @@ impl KnownContents {
         known.or_else(|| self.others.iter().find(|(files, _)| same_files(files, folded)).map(|(_, number)| *number))
     }
 
-    /// What was learnt last is the likeliest.
+    /// Returns the last known content that matches: the latest is the likeliest.
     fn among_known(&self, same: impl Fn(&OpenedFiles) -> bool) -> Option<usize> {
         self.known.iter().rposition(|known| known.opened(self.functions).is_some_and(&same))
     }
 
     fn remember(&mut self, folded: Files, number: usize) {
-        if self.others.len() < MOST_OTHERS {
+        if self.others.len() < MAX_OTHERS {
             self.others.push((folded, number));
         }
     }
 
-    /// The files of a known content.
+    /// Returns the files of a known content.
     pub(crate) fn files(&self, number: usize) -> Option<Files> {
         self.known.get(number).map(|known| known.files.clone())
     }
 
-    /// The databases of a known content, unless SQLite cannot read them.
+    /// Returns the databases of a known content, unless SQLite cannot read them.
     pub(crate) fn opened(&self, number: usize) -> Option<&OpenedFiles> {
         self.known[number].opened(self.functions)
     }
@@ -127,7 +127,7 @@ impl Known {
     }
 }
 
-/// What SQLite says first, without the line that names the database.
+/// Returns the first complaint, without the line that names the database.
 fn first_line(complaint: &str) -> String {
     complaint.lines().find(|line| !line.starts_with("***")).unwrap_or(complaint).to_owned()
 }

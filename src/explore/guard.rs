@@ -1,4 +1,4 @@
-//! Guards the test's own database: an explorer runs the app's code on copies of it and on nothing else.
+//! Guards the test's own database: the app's code may use only the copies that it is given.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use crate::db::TestDb;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sim::{Op, Refused, Watch};
 
-/// Sees whether the app's code uses the test's own database behind our back: an explorer runs it on copies.
+/// Notices when the app's code uses the test's own database.
 pub(crate) struct OriginalGuard<'a> {
     db: &'a TestDb,
     version: Option<i64>,
@@ -15,12 +15,12 @@ pub(crate) struct OriginalGuard<'a> {
     before: Option<Arc<dyn Watch>>,
 }
 
-/// Who makes an operation on the test's own database, if it is the app's code: its place among the names.
+/// Returns whose code makes an operation on the test's own database, as an index into the names, if it is the app's.
 type Whose = Box<dyn Fn(Op<'_>) -> Option<usize> + Send + Sync>;
 
 struct Guard {
     whose: Whose,
-    /// Who was seen, counted from 1.
+    /// Whose code was seen, counted from 1, or 0.
     seen: AtomicUsize,
     next: Option<Arc<dyn Watch>>,
 }
@@ -41,7 +41,7 @@ impl Watch for Guard {
 }
 
 impl<'a> OriginalGuard<'a> {
-    /// For code that runs on this thread: whatever it does, and whoever else opens the database meanwhile.
+    /// Guards against every operation of this thread, and against any new connection.
     pub(crate) fn new(db: &'a TestDb) -> OriginalGuard<'a> {
         let here = std::thread::current().id();
         OriginalGuard::against(db, move |op| {
@@ -49,7 +49,7 @@ impl<'a> OriginalGuard<'a> {
         })
     }
 
-    /// For code that `whose` knows.
+    /// Guards against the operations that `whose` recognizes.
     pub(crate) fn against(
         db: &'a TestDb,
         whose: impl Fn(Op<'_>) -> Option<usize> + Send + Sync + 'static,
@@ -62,14 +62,14 @@ impl<'a> OriginalGuard<'a> {
         OriginalGuard { db, version, guard, before }
     }
 
-    /// Changes when another connection commits, also through another VFS, which no watch sees.
+    /// Returns a number that changes when another connection commits, even through a VFS that no watch sees.
     fn version(db: &TestDb) -> Option<i64> {
         db.query_row("PRAGMA data_version", [], |row| row.get(0)).ok()
     }
 
-    /// An error when the app's code has used the database since, which is what `names` call it.
+    /// Returns an error with the name of the code that has used the database.
     pub(crate) fn check(&self, kind: ErrorKind, names: &[&str]) -> Result<()> {
-        // Read first: to ask for the version is an operation too.
+        // Read first, because reading the version is an operation too.
         let who = match (self.guard.seen.load(Ordering::Relaxed), names) {
             (0, _) if self.version == OriginalGuard::version(self.db) => return Ok(()),
             (0, [only]) => only,

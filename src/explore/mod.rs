@@ -1,5 +1,5 @@
-//! What the explorers share: they run the app's code again and again on copies of a test's database, and say of each run
-//! what is in the database afterwards.
+//! The common parts of `crash`, `faults` and `interleave`, which run the app's code many times on copies of a test's
+//! database and compare what is in them afterwards.
 
 mod action;
 mod changes;

@@ -1,4 +1,4 @@
-//! The databases of a disk, open: what is in them, and whether SQLite finds them whole.
+//! The databases of a disk, opened to read and check them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::check;
 use crate::db::{Functions, MAIN, open_as_it_is};
 use crate::sim::Disk;
 
-/// The databases of a content, open.
+/// The open databases of a content.
 pub(crate) struct OpenedFiles {
     pub(super) connections: Vec<(String, Connection)>,
     digests: OnceCell<Option<Vec<(String, u64)>>>,
@@ -27,7 +27,7 @@ impl OpenedFiles {
             read.map_err(|error| says(&error))?;
             connections.push((name.clone(), connection));
         }
-        // The test's own database is always there, and the others are told apart by their names.
+        // The test's own database always exists. The others are identified by their names.
         connections.sort_by_key(|(name, _)| name != MAIN);
         Ok(OpenedFiles { connections, digests: OnceCell::new(), _disk: disk })
     }
@@ -40,13 +40,13 @@ impl OpenedFiles {
         self.connections.iter().flat_map(|(_, connection)| check::integrity_lines(connection)).collect()
     }
 
-    /// Whether the rows, the objects and the numbers of the headers are the same. What cannot be read is the same as
-    /// nothing.
+    /// Returns true if rows, objects and the numbers of the headers are equal. A content that cannot be read equals no
+    /// other.
     pub(super) fn holds_the_same(&self, other: &OpenedFiles) -> bool {
         self.digests().is_some_and(|digests| other.digests() == Some(digests))
     }
 
-    /// The names of the databases, and what is in each as a number.
+    /// Returns the name of each database and a digest of its content.
     fn digests(&self) -> Option<&[(String, u64)]> {
         let read =
             |(name, connection): &(String, Connection)| Some((name.clone(), check::content_digest(connection).ok()?));

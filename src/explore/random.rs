@@ -1,4 +1,4 @@
-//! What SQLite draws for the app's code, the same in each run.
+//! `random()` and `randomblob()` with the same values in each run.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,14 +8,14 @@ use rusqlite::functions::FunctionFlags;
 use crate::draw::{self, Draw};
 use crate::error::{Error, Result};
 
-/// Lets `random()` and `randomblob()` give the same values in each run. SQLite draws its own for the whole process.
+/// The values of `random()` and `randomblob()` on a connection. SQLite's own differ in each run.
 pub(crate) struct SeededRandom {
     whose: u64,
     draws: Arc<Mutex<Draw>>,
 }
 
 impl SeededRandom {
-    /// Takes over the functions of a connection. `whose` tells apart those that must not draw the same.
+    /// Replaces the functions of a connection. Connections with another `whose` get other values.
     pub(crate) fn on(connection: &Connection, whose: u64) -> Result<SeededRandom> {
         let random = SeededRandom { whose, draws: Arc::new(Mutex::new(SeededRandom::first(whose))) };
         random.register(connection).map_err(|error| Error::sqlite("register random()", error))?;
@@ -37,7 +37,7 @@ impl SeededRandom {
         let (numbers, blobs) = (Arc::clone(&self.draws), Arc::clone(&self.draws));
         connection.create_scalar_function("random", 0, flags, move |_| Ok(hold(&numbers).cast_signed()))?;
         connection.create_scalar_function("randomblob", 1, flags, move |context| {
-            // As SQLite has it: at least one byte, whatever is asked for.
+            // As in SQLite, the result has at least one byte.
             let len = context.get::<Option<i64>>(0).ok().flatten().unwrap_or(1).clamp(1, 1_000_000_000);
             let mut bytes = Vec::new();
             while bytes.len() < len as usize {

@@ -1,4 +1,4 @@
-//! `SQLITMUS_REPLAY`: one step of an exploration, repeated.
+//! `SQLITMUS_REPLAY` repeats one step of an exploration.
 
 use std::fmt::Display;
 
@@ -6,13 +6,14 @@ use crate::db::again_with;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The line that repeats exactly one step of an exploration.
+/// Returns the line that repeats one step of an exploration.
 pub(crate) fn replay_note(token: impl Display) -> String {
     again_with("SQLITMUS_REPLAY", token)
 }
 
-/// What `SQLITMUS_REPLAY` asks of the explorer with this word, read by `parse`. Another explorer's is none of its business,
-/// and neither is what does not fit: a test may explore several things, and each that does not repeat explores all.
+/// Returns the step that `SQLITMUS_REPLAY` repeats, if the token begins with this word.
+///
+/// A token of another explorer is ignored: a test may explore several things, and each that does not repeat explores all.
 pub(crate) fn replay<T>(word: &str, parse: impl Fn(&str) -> Option<T>, known: &str) -> Result<Option<T>> {
     let Some(token) = env::settings()?.replay.as_deref() else { return Ok(None) };
     let Some(rest) = token.strip_prefix(word).and_then(|rest| rest.strip_prefix(':')) else { return Ok(None) };

@@ -1,8 +1,8 @@
-//! Some of many places, spread over all of them.
+//! A sample of many places, spread over all of them.
 
 use crate::draw::Draw;
 
-/// At most so many of the first `count` numbers, all over: one of each stretch, so that none is left out for long.
+/// Returns at most `most` of the first `count` numbers, one drawn from each of `most` equal stretches.
 pub(crate) fn spread(count: u64, most: u64, seed: u64) -> Vec<u64> {
     if count <= most {
         return (0..count).collect();

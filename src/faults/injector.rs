@@ -25,7 +25,7 @@ pub(super) struct FaultInjector {
     fault: Option<Fault>,
     armed: AtomicBool,
     capture: Option<Arc<Capture>>,
-    /// How often the progress handler was called. Not in `state`, because it is called at every step.
+    /// The number of calls of the progress handler. Not in `state`, because it is called at every step.
     steps: AtomicU64,
     allocations: AtomicU64,
     state: Mutex<InjectorState>,

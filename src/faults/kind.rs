@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How a fault begins where it is printed.
+/// The word with which the token of a fault begins.
 pub(super) const WORD: &str = "fault";
 
 /// A kind of fault.
@@ -11,21 +11,21 @@ pub(super) const WORD: &str = "fault";
 pub enum Kind {
     /// One operation on a file fails: a read, a write, a sync.
     Io,
-    /// From one operation on, all fail: the disk is gone.
+    /// All operations fail from one on: the disk is gone.
     IoFromThenOn,
     /// One write finds the disk full.
     Full,
-    /// From one write on that makes a file longer, the disk is full.
+    /// The disk is full from one write on: every write that makes a file longer fails.
     FullFromThenOn,
-    /// A lock is held by another connection, once. A busy timeout tries again.
+    /// Another connection holds a lock once. With a busy timeout, SQLite tries again.
     Busy,
-    /// From one lock on, another connection holds them all, for longer than any busy timeout.
+    /// Another connection holds all locks from one on, for longer than any busy timeout.
     BusyFromThenOn,
     /// A statement is interrupted, as by `InterruptHandle::interrupt`.
     Interrupt,
-    /// One allocation of SQLite's fails. Tried where [`out_of_memory`](super::Sweep::out_of_memory) asks for it.
+    /// One of SQLite's allocations fails. Tried only where [`out_of_memory`](super::Sweep::out_of_memory) asks for it.
     OutOfMemory,
-    /// From one allocation on, all fail. Tried where [`out_of_memory`](super::Sweep::out_of_memory) asks for it.
+    /// All allocations fail from one on. Tried only where [`out_of_memory`](super::Sweep::out_of_memory) asks for it.
     OutOfMemoryFromThenOn,
 }
 

@@ -1,4 +1,4 @@
-//! What a test asks of the sweep.
+//! The options of a sweep.
 
 use super::kind::Kind;
 use crate::explore::Invariants;

@@ -1,43 +1,43 @@
-//! What was tried.
+//! The result of a sweep that passes.
 
 use std::fmt;
 
 use super::kind::Kind;
 use crate::report::count;
 
-/// What a run of [`Sweep`](super::Sweep) has tried.
+/// The faults that a [`Sweep`](super::Sweep) has tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// Each kind of fault that can happen to the action, in the order in which they were tried.
+    /// The kinds of faults, in the order in which they were tried.
     pub kinds: Vec<Tried>,
 }
 
-/// What was tried of one kind of fault.
+/// The runs with one kind of fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tried {
     /// The kind.
     pub kind: Kind,
-    /// At how many places it can happen.
+    /// The number of places at which it can happen.
     pub places: u64,
-    /// How many of them were chosen.
+    /// The number of places that were chosen.
     pub chosen: u64,
-    /// How many runs there were.
+    /// The number of runs.
     pub runs: u64,
-    /// After how many of them the action returned an error.
+    /// The number of runs in which the action returned an error.
     pub errors: u64,
-    /// In how many of them the fault did not come up: the action did something else than at first.
+    /// The number of runs without the fault, because the action behaved differently from its first run.
     pub missed: u64,
 }
 
 impl Report {
-    /// How many runs there were.
+    /// Returns the number of runs.
     pub fn runs(&self) -> u64 {
         self.kinds.iter().map(|tried| tried.runs).sum()
     }
 
-    /// What was tried of a kind.
+    /// Returns the runs with a kind of fault.
     pub fn of(&self, kind: Kind) -> Option<&Tried> {
         self.kinds.iter().find(|tried| tried.kind == kind)
     }

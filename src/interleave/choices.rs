@@ -1,8 +1,8 @@
-//! Which task goes on where several can: in serial order, as in an earlier run, at random, or as a failure printed it.
+//! The choice of the next task: in serial order, as in an earlier run, at random, or as a failure printed it.
 
 use crate::draw::Draw;
 
-/// Where a schedule may pass from one task to another.
+/// The places at which a schedule may switch to another task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Grain {
     /// Before each statement.
@@ -19,7 +19,7 @@ pub(super) struct Decision {
     pub(super) chosen: u8,
 }
 
-/// How a run chooses.
+/// The rule by which a run chooses.
 #[derive(Clone, Debug)]
 pub(super) enum Chooser {
     /// The tasks in this order, each to its end.

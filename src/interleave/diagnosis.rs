@@ -1,4 +1,4 @@
-//! Which anomaly a schedule shows, which serial order comes nearest to it, and how the two differ.
+//! The diagnosis of a schedule: its anomaly, the nearest serial order, and the differences between the two, as values.
 
 use std::collections::BTreeSet;
 
@@ -175,7 +175,7 @@ fn overwritten_row(by_task: &[BTreeSet<RowChange>], all: &BTreeSet<RowChange>) -
     None
 }
 
-/// How two runs of the same order differ.
+/// The difference of two runs of the same order.
 pub(super) struct RunDifference<'a> {
     pub(super) changes: Changes,
     pub(super) first: &'a [Option<TaskOutcome>],

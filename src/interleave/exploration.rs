@@ -19,12 +19,12 @@ use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::explore::{self, Failure, OriginalGuard, or_keep_and_panic};
 
-/// All schedules of tasks that begin with the state of `db`. See the [module](self).
+/// Explores the schedules of tasks that begin with the state of `db`; see the [module](super).
 pub fn explore(db: &TestDb) -> Explore<'_> {
     Explore { db, tasks: Vec::new(), may_fail: false, invariant: None, limit: 1000, seed: 0 }
 }
 
-/// The tasks whose schedules are to be run.
+/// An exploration of the schedules of some tasks; see [`explore`].
 #[must_use = "nothing is explored before `run`"]
 pub struct Explore<'a> {
     db: &'a TestDb,
@@ -36,8 +36,8 @@ pub struct Explore<'a> {
 }
 
 impl<'a> Explore<'a> {
-    /// A task: code of the app, on a connection of its own. It is run many times, on a thread that may outlive the test
-    /// if the task gets stuck.
+    /// Adds a task: code of the app, with its own connection. It runs many times, on a thread that may outlive the test if
+    /// the task gets stuck.
     pub fn task<T: Debug, E: Display>(
         self,
         name: impl Into<String>,
@@ -50,81 +50,85 @@ impl<'a> Explore<'a> {
         self.with(name.into(), Arc::new(action))
     }
 
-    /// A task that is a list of statements. What they read has to be what they read in some serial order. It stops at the
-    /// first statement that SQLite refuses, and rolls back.
+    /// Adds a task that is a list of statements. The rows that they read are its result. It stops at the first statement that
+    /// SQLite refuses, and rolls back.
     ///
     /// ```
-    /// use sqlitmus::interleave;
+    /// use sqlitmus::{Profile, Template, interleave};
     ///
-    /// let db = sqlitmus::Template::empty().profile(sqlitmus::Profile::PRODUCTION).in_memory();
-    /// db.execute_batch("CREATE TABLE counter(n); INSERT INTO counter VALUES (0)").unwrap();
-    /// let steps = ["BEGIN", "SELECT n FROM counter", "UPDATE counter SET n = n + 1", "COMMIT"];
-    /// let error = interleave::explore(&db).steps("one", steps).steps("two", steps).try_run().unwrap_err();
+    /// let db = Template::empty().profile(Profile::PRODUCTION).in_memory();
+    /// let schema = "CREATE TABLE counter(n); INSERT INTO counter VALUES (0)";
+    /// db.execute_batch(schema).unwrap();
+    ///
+    /// const READ: &str = "SELECT n FROM counter";
+    /// const WRITE: &str = "UPDATE counter SET n = n + 1";
+    /// let explore = |begin| {
+    ///     let steps = [begin, READ, WRITE, "COMMIT"];
+    ///     interleave::explore(&db).steps("one", steps).steps("two", steps)
+    /// };
+    ///
+    /// let error = explore("BEGIN").try_run().unwrap_err();
     /// assert!(error.headline().contains("no busy_timeout helps"));
-    ///
-    /// let steps = ["BEGIN IMMEDIATE", "SELECT n FROM counter", "UPDATE counter SET n = n + 1", "COMMIT"];
-    /// let report = interleave::explore(&db).steps("one", steps).steps("two", steps).run();
-    /// assert!(report.is_exhaustive());
+    /// assert!(explore("BEGIN IMMEDIATE").run().is_exhaustive());
     /// ```
     pub fn steps<S: AsRef<str>>(self, name: impl Into<String>, steps: impl IntoIterator<Item = S>) -> Self {
         self.with(name.into(), statement_list::action(steps))
     }
 
     fn with(mut self, name: String, action: TaskAction) -> Self {
-        // As Rust writes it, where it would not be seen or would break the lines of a report.
+        // Escaped if it would be invisible or break the lines of a report.
         let is_plain = !name.trim().is_empty() && !name.contains(char::is_control);
         self.tasks.push(Task { name: if is_plain { name } else { format!("{name:?}") }, action });
         self
     }
 
-    /// Tasks may return an error because of the others, of a lock or of a version that is no longer the newest, as long as
-    /// they leave nothing behind: whoever calls them handles it.
+    /// Allows tasks to return an error because of the others (a lock, an outdated version) if they leave nothing behind: for
+    /// code whose callers handle these errors.
     pub fn may_fail(mut self) -> Self {
         self.may_fail = true;
         self
     }
 
-    /// What has to hold at the end of every schedule, besides being the state of a serial order.
+    /// Adds a condition on the state at the end of every schedule, which also has to be that of a serial order.
     pub fn invariant<E: Display>(mut self, holds: impl Fn(&Connection) -> Result<(), E> + 'a) -> Self {
         self.invariant = Some(Box::new(move |connection| holds(connection).map_err(|error| error.to_string())));
         self
     }
 
-    /// How many schedules at most, 1000 unless something else is said: up to there every one is run, else so many are drawn.
+    /// Sets the largest number of schedules. Default 1000. If there are more, this many are drawn.
     pub fn limit(mut self, schedules: u64) -> Self {
         self.limit = schedules.max(1);
         self
     }
 
-    /// The seed by which schedules are drawn, where there are too many. `SQLITMUS_SEED` goes before it.
+    /// Sets the seed with which schedules are drawn. `SQLITMUS_SEED` overrides it.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Runs the schedules.
+    /// Runs the schedules. Keeps the database of a failure as it was before and as the shortest such schedule left it.
     ///
     /// # Panics
-    /// When any of them gives what no serial order gives, or fails as the [module](self) says. The database is kept as it
-    /// was before and as the shortest such schedule left it.
+    /// If a schedule has a result that no serial order has, or fails in another way that the [module](super) lists.
     #[track_caller]
     pub fn run(self) -> Report {
         let db = self.db;
         or_keep_and_panic(self.explored(|_| true), db, "-after-the-schedule")
     }
 
-    /// Like [`run`](Explore::run), without the panic, and without keeping the state that the schedule left.
+    /// Like [`run`](Explore::run), without the panic. Does not keep the state that the schedule left.
     ///
     /// # Errors
-    /// When any schedule gives what no serial order gives, or fails as the [module](self) says.
+    /// If a schedule has a result that no serial order has, or fails in another way that the [module](super) lists.
     pub fn try_run(self) -> Result<Report> {
         self.explored(|_| true).map_err(|failed| failed.error)
     }
 
-    /// Runs the schedules and counts what they come to, good or bad, for a table or an assertion of one's own.
+    /// Runs the schedules and counts their outcomes, including failures, for a table or for your own assertions.
     ///
     /// # Panics
-    /// When a task panics, gets stuck or cannot be explored.
+    /// If a task panics, gets stuck or cannot be explored.
     #[track_caller]
     pub fn survey(self) -> Report {
         or_panic(self.try_survey())
@@ -133,7 +137,7 @@ impl<'a> Explore<'a> {
     /// Like [`survey`](Explore::survey), without the panic.
     ///
     /// # Errors
-    /// When a task panics, gets stuck or cannot be explored.
+    /// If a task panics, gets stuck or cannot be explored.
     pub fn try_survey(self) -> Result<Report> {
         self.explored(Problem::stops_exploration).map_err(|failed| failed.error)
     }

@@ -44,7 +44,7 @@ use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
-/// What decides which schedules are run, and what they may do.
+/// The options of an exploration.
 pub(super) struct Options<'a> {
     pub(super) limit: u64,
     pub(super) seed: u64,

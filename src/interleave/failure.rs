@@ -13,7 +13,7 @@ use crate::explore::replay_note;
 use crate::report::count;
 use crate::sql::plain_name;
 
-/// How many statements are shown.
+/// The number of statements that are shown.
 const MAX_LINES: usize = 60;
 
 /// Renders a failure.

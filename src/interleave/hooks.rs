@@ -1,4 +1,4 @@
-//! What a task meets while it runs: the trace hook at each statement, the watch at each operation on the disk.
+//! The hooks that stop a running task: the trace hook at each statement, the watch at each operation on the disk.
 
 use std::path::PathBuf;
 use std::sync::Arc;

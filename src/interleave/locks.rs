@@ -1,72 +1,72 @@
-//! What SQLite's locks mean for one task: whether it reads or writes, what it was refused, and whether waiting helps.
+//! The locks of one task: whether it reads or writes, which lock it was refused, and whether waiting helps.
 //!
-//! Everything is told by the operations on the disk, so that it holds for code that hides SQLite's errors, and for code
-//! that has hooks of its own. <https://www.sqlite.org/walformat.html#wal_locks> and
+//! Everything is read from the operations on the disk, which works for code that hides SQLite's errors and for code with
+//! its own hooks. <https://www.sqlite.org/walformat.html#wal_locks> and
 //! <https://www.sqlite.org/lockingv3.html> say what the locks are.
 
 use rusqlite::ffi;
 
 use crate::sim::Op;
 
-/// The locks of the WAL-index: who writes, who checkpoints, and from here on one for each snapshot in use.
+/// The locks of the WAL-index: of the writer, of the checkpointer, and from the third on one for each snapshot in use.
 const WRITER: usize = 0;
 const CHECKPOINTER: usize = 1;
 const READERS: usize = 3;
 /// The lock on the file itself, as a bit beside the eight of the WAL-index.
 const FILE: u16 = 1 << 15;
 
-/// How a statement ended that did not get its lock.
+/// The refusal of a lock to a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LockRefusal {
-    /// `SQLITE_BUSY`, without a wait: the transaction has read, and another one is writing.
+    /// `SQLITE_BUSY` without a wait: the transaction has read, and another one is writing.
     Upgrade,
-    /// `SQLITE_BUSY_SNAPSHOT`, without a wait: another one has written since the transaction began to read.
+    /// `SQLITE_BUSY_SNAPSHOT` without a wait: another transaction has written since this one began to read.
     Snapshot,
-    /// `SQLITE_BUSY`, without a wait, where a connection with a timeout would have waited.
+    /// `SQLITE_BUSY` without a wait, where a connection with a timeout would have waited.
     NoTimeout,
     /// `SQLITE_BUSY` after the whole timeout.
     TimedOut,
 }
 
-/// A lock that somebody waits for.
+/// A lock that a task waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct WantedLock {
     file: String,
     mask: u16,
 }
 
-/// What one task holds and waits for.
+/// The locks that one task holds and waits for.
 #[derive(Debug, Default)]
 pub(super) struct TaskLocks {
     reading: bool,
     writing: bool,
     checkpointing: bool,
-    /// Whether it was reading already when the statement began that runs.
+    /// True if it was reading before the running statement began.
     read_before: bool,
-    /// Whether the statement that runs has waited.
+    /// True if the running statement has waited.
     slept: bool,
     wanted: Option<WantedLock>,
-    /// What it was refused by this statement, if it has not waited since.
+    /// The lock that this statement was refused, if it has not waited since.
     refused: Option<WantedLock>,
-    /// The last refusal, as long as nothing shows that SQLite goes on.
+    /// The last refusal, until SQLite is seen to go on.
     pending: Option<LockRefusal>,
-    /// The write lock was granted by the operation just before.
+    /// True if the operation before granted the write lock.
     just_granted: bool,
-    /// The refusal after which no lock was granted any more: what an error of the task is about.
+    /// The refusal after which no lock was granted, which explains an error of the task.
     unsettled: Option<LockRefusal>,
-    /// A checkpoint met a snapshot that is in use.
+    /// True if a snapshot in use held back a checkpoint.
     held_back: bool,
 }
 
 impl TaskLocks {
-    /// A statement begins; the refusal is that of the one before.
+    /// Notes that a statement begins, and returns the refusal of the one before.
     pub(super) fn statement_starts(&mut self) -> Option<LockRefusal> {
         let refusal = self.settle();
         self.read_before = self.reading;
         refusal
     }
 
-    /// The statement is over, or the task is.
+    /// Notes that the statement or the task is over, and returns its refusal.
     pub(super) fn settle(&mut self) -> Option<LockRefusal> {
         self.slept = false;
         self.refused = None;
@@ -76,7 +76,7 @@ impl TaskLocks {
         refusal
     }
 
-    /// The refusal that the task ended with.
+    /// Returns the refusal that the task ended with.
     pub(super) fn unsettled(&self) -> Option<LockRefusal> {
         self.unsettled
     }
@@ -89,31 +89,30 @@ impl TaskLocks {
         self.writing
     }
 
-    /// Whether a checkpoint of this task was held back, since this was last asked.
+    /// Returns true if a checkpoint of this task was held back since the last call.
     pub(super) fn take_held_back(&mut self) -> bool {
         std::mem::take(&mut self.held_back)
     }
 
-    /// SQLite calls the busy handler, which waits: the last refusal is none.
+    /// Notes that the busy handler waits, so that the last refusal does not count.
     pub(super) fn sleeps(&mut self) {
         self.pending = None;
         self.refused = None;
         self.slept = true;
     }
 
-    /// Whether this asks again for the lock that was just refused: a busy handler of the app's own says that it is to be
-    /// tried again.
+    /// Returns true if the operation requests the lock again that was just refused, as after the app's own busy handler.
     pub(super) fn tries_again(&self, op: Op<'_>) -> bool {
         self.refused.is_some() && wanted(op) == self.refused
     }
 
-    /// An operation is about to happen.
+    /// Notes an operation that is about to happen.
     pub(super) fn before(&mut self, op: Op<'_>) {
         match op {
             Op::ShmUnlock { first, count, exclusive, .. } => {
                 let mask = mask(first, count);
                 if mask & (1 << WRITER) != 0 {
-                    // SQLite has the lock, compares the snapshot with the newest, and gives the lock back.
+                    // SQLite got the lock, compared the snapshot with the newest, and releases the lock.
                     if self.just_granted && self.read_before {
                         self.pending = Some(LockRefusal::Snapshot);
                     }
@@ -134,7 +133,7 @@ impl TaskLocks {
         self.just_granted = false;
     }
 
-    /// A lock was granted or refused.
+    /// Notes that a lock was granted or refused.
     pub(super) fn locked(&mut self, op: Op<'_>, granted: bool) {
         let Some(wanted) = wanted(op) else { return };
         let mask = wanted.mask;
@@ -149,7 +148,7 @@ impl TaskLocks {
                 self.writing |= level >= ffi::SQLITE_LOCK_RESERVED;
                 self.reading = true;
             }
-            // A checkpoint that cannot finish is no error of the statement.
+            // A checkpoint that cannot finish does not fail the statement.
             Op::ShmLock { first, exclusive, .. } if first != WRITER && exclusive => {
                 self.held_back |= self.checkpointing && mask >> READERS != 0;
                 self.wanted = Some(wanted);
@@ -172,11 +171,11 @@ impl TaskLocks {
             }
         }
         self.pending = None;
-        // What the task does from here on is something else than what it was refused.
+        // From here on, an error of the task has another cause.
         self.unsettled = None;
     }
 
-    /// Whether an operation of another task gives back the lock that this one waits for.
+    /// Returns true if an operation of another task releases the lock that this one waits for.
     pub(super) fn waits_for(&self, op: Op<'_>) -> bool {
         let Some(wanted) = &self.wanted else { return true };
         match op {
@@ -188,12 +187,12 @@ impl TaskLocks {
     }
 }
 
-/// Whether the operation is the beginning of a checkpoint.
+/// Returns true if the operation begins a checkpoint.
 pub(super) fn is_checkpoint(op: Op<'_>) -> bool {
     matches!(op, Op::ShmLock { first: CHECKPOINTER, .. })
 }
 
-/// Whether the operation gives back a snapshot of the WAL, and nothing else.
+/// Returns true if the operation only releases a snapshot of the WAL.
 pub(super) fn is_end_of_read(op: Op<'_>) -> bool {
     matches!(op, Op::ShmUnlock { first: READERS.., exclusive: false, .. })
 }

@@ -1,69 +1,82 @@
-//! What if two writers meet? Every schedule of two to four tasks, one statement at a time.
+//! Tests concurrent tasks: runs two to four of them in every order of their statements.
 //!
 //! ```
-//! use sqlitmus::{Profile, Template, interleave, rusqlite::{Connection, Result, TransactionBehavior}};
+//! use rusqlite::{Connection, Result, TransactionBehavior};
+//! use sqlitmus::{Profile, Template, interleave, rusqlite};
 //!
 //! static APP: Template = Template::embedded(&[(
 //!     "1.sql",
-//!     "CREATE TABLE stock(item INTEGER PRIMARY KEY, count INTEGER NOT NULL); INSERT INTO stock VALUES (1, 10);",
+//!     "CREATE TABLE stock(item INTEGER PRIMARY KEY, count INTEGER);
+//!      INSERT INTO stock VALUES (1, 10);",
 //! )])
 //! .profile(Profile::PRODUCTION);
 //!
-//! fn buy(db: &mut Connection, item: i64) -> Result<()> {
-//!     let count: i64 = db.query_row("SELECT count FROM stock WHERE item = ?1", [item], |row| row.get(0))?;
-//!     db.execute("UPDATE stock SET count = ?2 WHERE item = ?1", [item, count - 1])?;
-//!     Ok(())
+//! const READ: &str = "SELECT count FROM stock WHERE item = ?1";
+//! const WRITE: &str = "UPDATE stock SET count = ?2 WHERE item = ?1";
+//!
+//! fn buy(db: &Connection, item: i64) -> Result<()> {
+//!     let count: i64 = db.query_row(READ, [item], |row| row.get(0))?;
+//!     db.execute(WRITE, [item, count - 1]).map(drop)
 //! }
 //!
 //! let db = APP.in_memory();
-//! let explored = interleave::explore(&db).task("alice", |db| buy(db, 1)).task("bob", |db| buy(db, 1)).try_run();
-//! assert_eq!(explored.unwrap_err().headline(), "lost update: the state is as if bob had not run");
+//! let error = interleave::explore(&db)
+//!     .task("alice", |db| buy(db, 1))
+//!     .task("bob", |db| buy(db, 1))
+//!     .try_run()
+//!     .unwrap_err();
+//! let headline = "lost update: the state is as if bob had not run";
+//! assert_eq!(error.headline(), headline);
 //!
-//! fn buy_in_a_transaction(db: &mut Connection, item: i64) -> Result<()> {
-//!     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-//!     let count: i64 = transaction.query_row("SELECT count FROM stock WHERE item = ?1", [item], |row| row.get(0))?;
-//!     transaction.execute("UPDATE stock SET count = ?2 WHERE item = ?1", [item, count - 1])?;
+//! fn buy_at_once(db: &mut Connection, item: i64) -> Result<()> {
+//!     let behavior = TransactionBehavior::Immediate;
+//!     let transaction = db.transaction_with_behavior(behavior)?;
+//!     buy(&transaction, item)?;
 //!     transaction.commit()
 //! }
 //!
 //! interleave::explore(&db)
-//!     .task("alice", |db| buy_in_a_transaction(db, 1))
-//!     .task("bob", |db| buy_in_a_transaction(db, 1))
+//!     .task("alice", |db| buy_at_once(db, 1))
+//!     .task("bob", |db| buy_at_once(db, 1))
 //!     .run();
 //! ```
 //!
-//! # What is looked for
+//! # What fails
 //!
-//! The state at the end, and what each task returned, have to be those of the tasks run one after another, in some order. A
-//! task that returns an error has to have done nothing, and has to return that error, whatever the numbers in it, in some
-//! order of the tasks one after another as well: two that look for a name and then insert it meet in its UNIQUE. A task that
-//! only reads returns what it has read, so that it is compared. And no task may fail because of a lock: with the busy timeout
-//! of the profile, that is
+//! The final state, and what each task returned, must equal those of the tasks run one after another, in some order. A task
+//! that only reads returns what it has read, so that reads are compared too. These are failures:
 //!
-//! - `SQLITE_BUSY` or `SQLITE_BUSY_SNAPSHOT` in a transaction that reads first and writes then, which no timeout cures;
-//! - tasks that wait for each other;
-//! - a connection without a timeout.
+//! - a result that no serial order has: a lost update, write skew, an inconsistent read;
+//! - a task that returns an error and leaves changes behind;
+//! - a task that returns an error which it returns in no serial order, apart from numbers in it, such as the UNIQUE
+//!   violation of two tasks that look for a name and then insert it;
+//! - a task that fails because of a lock. With the busy timeout of the profile, that is `SQLITE_BUSY` or
+//!   `SQLITE_BUSY_SNAPSHOT` in a transaction that reads first and then writes, which no timeout cures; tasks that wait for
+//!   each other; or a connection without a timeout;
+//! - a panic, a transaction that is left open, a retry without end, and a task that waits for another one outside of SQLite.
 //!
-//! [`Explore::may_fail`] is for code whose caller handles these errors. A panic, a transaction that is left open, a retry
-//! without an end, and a task that waits for another one outside of SQLite are failures too.
+//! [`Explore::may_fail`] is for code whose callers handle the errors.
 //!
-//! # How
+//! # How it works
 //!
-//! Each schedule runs on a [fork](TestDb::fork) in memory, also of a database on disk: the database itself stays as it is.
-//! Each task has a thread and a connection of its own, set up as [`TestDb::connect`] does, and they run one at a time: a
-//! task stops before each statement, and where SQLite would wait. The clock stands still, so that a busy timeout costs
-//! nothing.
+//! Each schedule runs on a [fork](crate::TestDb::fork) in memory, also of a database on disk. The test's own database does not
+//! change. Each task has its own thread and its own connection, set up as by [`TestDb::connect`]. The tasks run one at a
+//! time: a task stops before each statement, and where SQLite would wait. The clock stands still, and a busy timeout takes
+//! no time.
 //!
 //! Code that does not take a rusqlite connection opens the fork by [`sim::uri`](crate::sim::uri). Its statements have to run
-//! on the task's thread, as diesel's do; sqlx has a thread of its own for each connection, and cannot be explored.
+//! on the task's thread, as diesel's do. sqlx has its own thread for each connection and cannot be explored.
 //!
-//! Where there are more than [a thousand](Explore::limit) orders of the statements, those that touch no lock are not told
-//! apart, as no other connection can see when they run. Where that is still too many, schedules are drawn by
-//! `SQLITMUS_SEED`. The [`Report`] says which. `SQLITMUS_SHARD=2/4` runs the second quarter of them, and
+//! If there are more than [a thousand](Explore::limit) orders of the statements, those of statements that touch no lock are
+//! not told apart: no other connection can see when they run. If there are still too many, schedules are drawn with
+//! `SQLITMUS_SEED`. The [`Report`] says which were run. `SQLITMUS_SHARD=2/4` runs the second quarter of them, and
 //! `SQLITMUS_REPLAY=schedule:a2b3` the one that a failure has printed.
 //!
-//! Tasks have to do the same whenever they are run. Ids and times that SQLite makes are fine, also those of `random()` and
-//! `randomblob()`, which give a task the same values in each schedule; those that the app makes have to be arguments.
+//! Tasks have to do the same each time they run. Ids and times that SQLite makes are fine, and so are `random()` and
+//! `randomblob()`, which return the same values to a task in each schedule. Ids and times that the app makes have to be
+//! arguments.
+//!
+//! [`TestDb::connect`]: crate::TestDb::connect
 
 mod choices;
 mod classify;

@@ -1,9 +1,9 @@
-//! What can be wrong with a schedule.
+//! The problems of schedules.
 
 use super::choices::Grain;
 use super::run::Run;
 
-/// What is wrong with a run. The worst comes first.
+/// A problem of a run. The worst comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Problem {
     /// The task waits for something outside of SQLite.
@@ -23,7 +23,7 @@ pub(super) enum Problem {
     Busy(usize, Blocked),
 }
 
-/// Why a task got `SQLITE_BUSY`. The worst comes first.
+/// The reason for `SQLITE_BUSY`. The worst comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Blocked {
     /// It waited for a task that waited for it.

@@ -1,11 +1,11 @@
-//! What was explored, for a test that passes.
+//! The result of an exploration.
 
 use std::fmt;
 
 use crate::env::Shard;
 use crate::report::count;
 
-/// How the schedules were chosen.
+/// The way in which schedules were chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Selection {
     OneAfterAnother,
@@ -15,12 +15,12 @@ pub(super) enum Selection {
     Replayed,
 }
 
-/// Which schedules were run, and what they came to. `Display` tells all of it.
+/// The schedules that were run, and their outcomes. `Display` shows everything.
 #[derive(Clone, Debug)]
 pub struct Report {
     pub(super) tasks: String,
     pub(super) schedules: u64,
-    /// How many orders there are of all statements, as far as that is known.
+    /// The number of orders of all statements, if it is known.
     pub(super) statement_orders: Option<u128>,
     pub(super) selection: Selection,
     pub(super) shard: Shard,
@@ -29,28 +29,28 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many schedules were run.
+    /// Returns the number of schedules that were run.
     pub fn schedules(&self) -> u64 {
         self.schedules
     }
 
-    /// Whether those were all that make a difference: every order of the statements, or every order of those that touch a
-    /// lock.
+    /// Returns true if every schedule that makes a difference was run: every order of the statements, or every order of those
+    /// that touch a lock.
     pub fn is_exhaustive(&self) -> bool {
         matches!(self.selection, Selection::EveryStatement | Selection::EveryLock) && self.shard.of == 1
     }
 
-    /// What the schedules came to, and how many to each.
+    /// Returns the outcomes, each with its number of schedules.
     pub fn outcomes(&self) -> impl Iterator<Item = (&str, u64)> {
         self.outcomes.iter().map(|(outcome, count)| (outcome.as_str(), *count))
     }
 
-    /// What is no failure and good to know, and in how many schedules.
+    /// Returns observations that are no failures, each with its number of schedules.
     pub fn notes(&self) -> impl Iterator<Item = (&str, u64)> {
         self.notes.iter().map(|(note, count)| (note.as_str(), *count))
     }
 
-    /// How many schedules, and which, in a line.
+    /// Returns how many schedules were run and which, in one line.
     pub(super) fn extent(&self) -> String {
         let schedules = count(self.schedules, "schedule");
         let of = match self.statement_orders {
@@ -76,7 +76,7 @@ impl Report {
         format!("{schedules} of {}: {how}{shard}", self.tasks)
     }
 
-    /// The outcomes, a line each.
+    /// Returns the outcomes, one line each.
     pub(super) fn lines(&self) -> String {
         let width = self.outcomes.iter().map(|(_, count)| count.to_string().len()).max().unwrap_or(0);
         let lines: Vec<String> =

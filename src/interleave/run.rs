@@ -9,13 +9,13 @@ use crate::check::{Digest, try_digest};
 use crate::db::Address;
 use crate::error::Result;
 
-/// How a task that took part ended, and its connection.
+/// The outcome of a task that took part, and its connection.
 pub(super) type EndedTask = Option<(TaskOutcome, Connection)>;
 
 pub(super) struct Run {
-    /// How each task ended that took part.
+    /// The outcome of each task that took part.
     pub(super) outcomes: Vec<Option<TaskOutcome>>,
-    /// What was in the database afterwards, unless the run was aborted.
+    /// The digest of the database afterwards, unless the run was aborted.
     pub(super) digest: Option<Digest>,
     pub(super) database: Address,
     /// The tasks that ended within a transaction, a bit each.
@@ -27,7 +27,7 @@ pub(super) struct Run {
 pub(super) struct ScheduleRecord {
     /// The refusal of a lock that each task ended with.
     pub(super) refusals: Vec<Option<LockRefusal>>,
-    /// How many statements each task ran, and how many of them touched something that others see.
+    /// The number of statements of each task, and of those that touched something that others see.
     pub(super) statements: Vec<u64>,
     pub(super) touches: Vec<u64>,
     /// The task of each step.
@@ -55,7 +55,7 @@ pub(super) struct StatementLine {
     pub(super) refusal: Option<LockRefusal>,
 }
 
-/// Why a run was aborted.
+/// The reason why a run was aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stuck {
     /// The task waits for something outside of SQLite.

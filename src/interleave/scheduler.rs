@@ -36,13 +36,14 @@ pub(super) struct Scheduler {
 
 pub(super) type LockedState<'a> = MutexGuard<'a, SchedulerState>;
 
-/// How often tasks that wait for each other try again: more than half an hour of SQLite's own busy handler.
+/// The largest number of times that tasks which wait for each other try again: more than half an hour of SQLite's own busy
+/// handler.
 const MAX_CLOCK_JUMPS: u32 = 20_000;
 
 /// The number of operations after which a task of an aborted run is stopped.
 const MAX_OPERATIONS_AFTER_ABORT: u32 = 10_000;
 
-/// How a run chooses its schedule.
+/// The rules for the schedule of a run.
 #[derive(Clone, Debug)]
 pub(super) struct RunOptions {
     pub(super) chooser: Chooser,

@@ -1,4 +1,4 @@
-//! What the scheduler knows of each task while it runs.
+//! The state of a run and of each of its tasks.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(super) struct SchedulerState {
     pub(super) lines: Vec<StatementLine>,
     /// The tasks that waited for each other, a bit each.
     pub(super) deadlocked: u8,
-    /// How often the clock was moved for that.
+    /// The number of times that the clock was moved for that.
     pub(super) clock_jumps: u32,
     /// A task whose snapshot held back a checkpoint, and the task that made the checkpoint.
     pub(super) held_back: Option<(usize, usize)>,
@@ -35,7 +35,7 @@ pub(super) struct TaskState {
     /// The number of statements that it has run, and of those that touched something.
     pub(super) statements: u64,
     pub(super) touches: u64,
-    /// How often it was refused since another task released a lock that may have blocked it.
+    /// The number of refusals since another task released a lock that may have blocked it.
     pub(super) refused_attempts: u8,
     pub(super) line: Option<usize>,
     /// The number of its operations after the run was aborted.

@@ -15,7 +15,7 @@ pub(super) struct Task {
     pub(super) action: TaskAction,
 }
 
-/// How a task ended. What it returned is text, as `Debug` shows it.
+/// The outcome of a task. Its value is text, as `Debug` shows it.
 pub(super) type TaskOutcome = Outcome<String>;
 
 /// A change that may help, tried on the tasks without changing their code.

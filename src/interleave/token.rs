@@ -2,7 +2,7 @@
 
 use super::choices::Grain;
 
-/// How a schedule begins where it is printed.
+/// The word with which the token of a schedule begins.
 pub(super) const WORD: &str = "schedule";
 const OF_LOCKS: &str = "locks:";
 

@@ -4,7 +4,7 @@ use super::problem::{Blocked, Problem};
 use super::run::Run;
 use super::task::{Task, TaskOutcome};
 
-/// How many characters of a statement or a value are shown.
+/// The number of characters of a statement or a value that are shown.
 const SHOWN: usize = 90;
 
 /// The names of the tasks: `alice, bob`.
@@ -32,7 +32,7 @@ pub(super) fn as_if(tasks: &[Task], order: &[usize], run: &Run) -> String {
     text
 }
 
-/// What is wrong, in one line.
+/// A problem in one line.
 pub(super) fn headline(tasks: &[Task], problem: &Problem) -> String {
     let name = |task: &usize| &tasks[*task].name;
     match problem {

@@ -1,8 +1,8 @@
-//! What a failure prints repeats it, and the work can be split.
+//! A failure prints the line that repeats it, and the work can be split.
 
 use super::{Process, rows, text};
 
-/// The line that repeats what failed.
+/// Returns the token that repeats the failure.
 fn printed(output: &str) -> String {
     let line =
         output.lines().find_map(|line| line.strip_prefix("note: SQLITMUS_REPLAY=")).expect("a line to repeat it");
@@ -32,7 +32,7 @@ fn a_power_cut_is_repeated_and_its_database_is_kept() {
     // Another point is another image.
     let mut before = Process::new("power_is_cut").env("SQLITMUS_REPLAY", "crash:0:nothing");
     assert!(before.run().status.success());
-    // What is no image of this action is no reason to pass.
+    // A token for no image of this action must not make the test pass.
     for other in ["crash:999:all", "crash:1:torn:99.1"] {
         let output = text(&Process::new("power_is_cut").env("SQLITMUS_REPLAY", other).run());
         assert_eq!(printed(&output), token, "{other}");
@@ -55,7 +55,7 @@ fn a_fault_is_repeated_by_a_run_of_its_own() {
     assert_eq!(headline(&repeated, "the action"), headline(&output, "the action"));
     let other = text(&Process::new("operations_fail").env("SQLITMUS_REPLAY", "fault:io:999").run());
     assert_eq!(printed(&other), token);
-    // Twice without a fault, once with it, and once more to see the statement.
+    // Twice without a fault, once with it, and once more to record the statement.
     assert_eq!(std::fs::read_to_string(again.path("runs")).unwrap().lines().count(), 4);
 }
 

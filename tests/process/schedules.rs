@@ -29,7 +29,7 @@ fn a_schedule_is_repeated_and_its_state_is_kept() {
     assert!(replayed("schedule:b2a2").0, "a serial order is fine");
     let (passes, output) = replayed("schedule:7");
     assert!(!passes && output.contains("unknown value of SQLITMUS_REPLAY: \"schedule:7\""), "{output}");
-    // What another explorer has printed is none of this one's business, and what does not fit is no reason to pass.
+    // A token of another explorer is ignored, and one that does not fit must not make the test pass.
     for other in ["crash:17:torn", "schedule:b7a2"] {
         assert!(replayed(other).1.contains("(shortest of 4 that fail like this, 6 were run):"), "{other}");
     }
@@ -58,7 +58,7 @@ fn shards_make_up_the_whole() {
     assert!(parts[1].1.ends_with("every order of their statements, part 2 of 3"), "{parts:?}");
 }
 
-/// A part of many schedules and one of few are parts of the same.
+/// All shards choose the same way to run their schedules.
 #[test]
 fn shards_go_by_one_plan() {
     let of = |shard: &str| -> Vec<(u64, String)> {
@@ -75,7 +75,7 @@ fn shards_go_by_one_plan() {
     assert_eq!(parts.iter().map(|part| part[1].0).sum::<u64>(), whole[1].0, "{parts:?}");
 }
 
-/// What helps is tried on all schedules, not on those of the part alone.
+/// A remedy is tried on all schedules, not only on those of the shard.
 #[test]
 fn a_remedy_is_tried_on_more_than_a_part() {
     let failed = |part: u32| {

@@ -1,4 +1,4 @@
-//! Bugs that apps have, each found by a power cut, and their fixes, which are not.
+//! Typical bugs of apps, each found by a power cut, and their fixes, which pass.
 
 use sqlitmus::rusqlite::{Connection, Result};
 use sqlitmus::{Profile, crash, faults};
@@ -60,7 +60,7 @@ fn an_acknowledgement_before_the_commit() {
     passes(Profile::PRODUCTION, SHOP, fix);
 }
 
-/// It may be about what was there before, as with a queue of mails: no failure, and nothing that was tested.
+/// It may be about earlier data, as with a queue of mails: no failure, and no test of the action either.
 #[test]
 fn an_acknowledgement_before_anything_is_done() {
     fn early(db: &mut Connection) -> Result<()> {
@@ -126,7 +126,7 @@ fn no_journal_for_speed() {
 #[test]
 fn synchronous_off_left_on() {
     fn bug(db: &mut Connection) -> Result<()> {
-        // After an import, for which it may have been right.
+        // Left from an import, where it may have been right.
         db.execute_batch("PRAGMA synchronous = OFF")?;
         fix(db)
     }
@@ -142,7 +142,7 @@ fn synchronous_off_left_on() {
     passes(Profile::PRODUCTION, SHOP, fix);
 }
 
-/// A database that the action makes is part of what it does.
+/// A database that the action creates is one of its changes.
 #[test]
 fn a_backup_before_what_it_is_of() {
     let error = crash::test(&db(SAFE_JOURNAL, SHOP), |db| {
@@ -153,7 +153,7 @@ fn a_backup_before_what_it_is_of() {
     assert!(error.headline().ends_with("leaves the action half done: backup.db without stock"), "{error}");
 }
 
-/// The profile's PRAGMAs are those of a connection. Another one has SQLite's own: here it deletes its journal.
+/// The profile's PRAGMAs hold for a connection. Another one has SQLite's defaults: here it deletes its journal.
 #[test]
 fn a_connection_of_the_apps_own_without_its_pragmas() {
     let error = crash::test(&db(SAFE_JOURNAL, SHOP), |db| {
@@ -210,7 +210,7 @@ fn a_payment_that_normal_may_lose() {
     let error = test(Profile::PRODUCTION).unwrap_err();
     assert!(error.headline().ends_with("loses committed changes: orders"), "{error}");
     assert_eq!(test(Profile::DURABLE).unwrap().most_lost, 0);
-    // Nobody asked for more than the profile promises.
+    // Without `durable`, the profile's promise is enough.
     assert_eq!(passes(Profile::PRODUCTION, &schema, pay).most_lost, 1);
 }
 

@@ -1,4 +1,4 @@
-//! What is said: of a failure, of what was looked at, of an action that cannot be explored.
+//! The texts of failures, of reports, and for actions that cannot be explored.
 
 use sqlitmus::rusqlite::{Connection, Result};
 use sqlitmus::{ErrorKind, Profile, crash};
@@ -44,13 +44,13 @@ killing the process after operation 10 leaves the action half done: orders witho
     + 6 write main.db-journal at 4620, 4096 bytes
 ";
     let text = result.unwrap_err().to_string();
-    // The operations of SQLite's journal are its own business.
+    // The operations of SQLite's journal differ between versions.
     let (before_disk, disk) = text.split_once("\n  the disk").unwrap();
     assert_eq!(unnumbered(before_disk), unnumbered(expected.split_once("\n  the disk").unwrap().0));
     assert!(disk.contains("\n  > the process is killed\n"), "{text}");
     let (_, end) = disk.split_once("\n\n").unwrap();
     assert_eq!(
-        // With one test thread, nobody knows the name of the test.
+        // With one test thread, the name of the test is unknown.
         unnumbered(end).trim_end_matches(" crash::messages::half_done"),
         "  help: put all of its statements into one transaction
   help: if its transactions are independent of each other, say so: .each_transaction()
@@ -58,7 +58,7 @@ note: SQLITMUS_REPLAY=crash:N:all cargo test"
     );
 }
 
-/// The text with `N` for the number of an operation.
+/// Replaces the number of an operation by `N`.
 fn unnumbered(text: &str) -> String {
     let mut text = text.to_owned();
     for word in ["operation ", "crash:"] {
@@ -87,7 +87,7 @@ fn what_was_looked_at() {
     assert!(lines[4].starts_with("  1 of 1 commit survived: "), "{report}");
     assert_eq!(lines.len(), 5);
     assert_eq!(report.outcomes.iter().sum::<u64>(), report.images);
-    // The same seed, the same points, images and verdicts.
+    // The same seed gives the same points, images and results.
     assert_eq!(crash::test(&small, action).every_operation().run(), report);
     let fewer = crash::test(&small, action).run();
     assert!(fewer.points < report.points && fewer.images < report.images, "{fewer}\n{report}");
@@ -122,7 +122,7 @@ fn an_action_that_does_nothing() {
 
   help: prepare the database so that it has something to do",
     );
-    // A transaction that is rolled back is nothing, too.
+    // A transaction that is rolled back changes nothing either.
     let small = db(SMALL, SHOP);
     let undone = crash::test(&small, |db| {
         let transaction = db.transaction()?;
@@ -204,7 +204,7 @@ fn an_action_that_does_something_else_each_time() {
     .run();
     assert!(!report.deterministic);
     assert!(report.to_string().ends_with("\n  the action made other disk operations when it was run again"));
-    // What SQLite draws is the same each time.
+    // SQLite's random values are the same each time.
     let report = crash::test(&db(SMALL, SHOP), |db| {
         db.execute("INSERT INTO orders(customer) VALUES (zeroblob(random() & 0xffff))", [])
     })
@@ -212,7 +212,7 @@ fn an_action_that_does_something_else_each_time() {
     assert!(report.deterministic, "{report}");
 }
 
-/// Busy timeouts are over at once, and the test's clock is not moved.
+/// Busy timeouts take no time, and the test's clock does not move.
 #[test]
 fn an_action_that_waits() {
     let db = db(SMALL.pragma("busy_timeout", "30000"), SHOP);

@@ -1,4 +1,4 @@
-//! What each journal mode and synchronous promises, and that a power cut takes no more, and no less.
+//! The promise of each journal mode and synchronous: a power cut takes no more, and it can take that much.
 
 use sqlitmus::rusqlite::{Connection, Result};
 use sqlitmus::{Profile, crash};
@@ -28,7 +28,7 @@ fn test(journal_mode: &'static str, synchronous: &'static str) -> sqlitmus::Resu
     crash::test(&super::db(profile, SCHEMA), transactions).each_transaction().try_run()
 }
 
-/// At worst so many commits are gone, and nothing else happens.
+/// Expects that so many commits are lost at worst, and nothing else happens.
 #[track_caller]
 fn loses(journal_mode: &'static str, synchronous: &'static str, most_lost: usize) {
     let report = test(journal_mode, synchronous).unwrap();
@@ -37,7 +37,7 @@ fn loses(journal_mode: &'static str, synchronous: &'static str, most_lost: usize
     assert!(report.outcomes.iter().all(|images| *images > 0), "{report}");
 }
 
-/// A transaction is there in part, or the database is not whole.
+/// Expects a transaction that survives in part, or a damaged database.
 #[track_caller]
 fn breaks(journal_mode: &'static str, synchronous: &'static str) {
     let error = test(journal_mode, synchronous).unwrap_err();
@@ -87,7 +87,7 @@ fn without_a_journal_on_disk() {
     }
 }
 
-/// Killing the process loses nothing, whatever is synced, where there is a journal.
+/// With a journal, killing the process loses nothing, synced or not.
 #[test]
 fn process_kill() {
     for mode in ["WAL", "DELETE", "TRUNCATE", "PERSIST"] {
@@ -102,7 +102,7 @@ fn process_kill() {
     assert!(error.headline().starts_with("killing the process after operation"), "{error}");
 }
 
-/// A commit is told by its lock, and where locks are kept, by what SQLite recovers.
+/// A commit shows in its lock, or where locks are kept, in what SQLite recovers.
 #[test]
 fn exclusive_locking() {
     for mode in ["WAL", "DELETE", "TRUNCATE"] {
@@ -116,7 +116,7 @@ fn exclusive_locking() {
     }
 }
 
-/// Where another connection of the app's closes, or is refused, its locks tell nothing of the transaction that goes on.
+/// The locks of another connection that closes or is refused say nothing about the running transaction.
 #[test]
 fn another_connection_comes_and_goes_within_a_transaction() {
     for (mode, begin) in [("WAL", "BEGIN IMMEDIATE"), ("DELETE", "BEGIN EXCLUSIVE")] {
@@ -152,7 +152,7 @@ fn a_second_cut_during_recovery() {
     }
 }
 
-/// A database that the action makes is none before it has a page.
+/// A database that the action creates counts only once it has a page.
 #[test]
 fn a_database_that_the_action_makes() {
     let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", "DELETE").pragma("synchronous", "EXTRA");
@@ -171,7 +171,7 @@ fn a_database_that_the_action_makes() {
     assert_eq!((report.commits, report.most_lost), (1, 0), "{report}");
 }
 
-/// Statistics are no content: the action is not half done without them.
+/// Statistics are not compared: without them the action is not half done.
 #[test]
 fn statistics_are_no_content() {
     let db = super::db(Profile::PRODUCTION, SCHEMA);

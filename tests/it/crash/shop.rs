@@ -1,4 +1,4 @@
-//! The sample app, as it is: what holds of it, and what does not.
+//! The sample app: the actions that pass, and those that fail.
 
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::{BoxError, Profile, Template, TestDb, crash, faults};

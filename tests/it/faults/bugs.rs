@@ -1,4 +1,4 @@
-//! Bugs that apps have, each found by a fault, and their fixes, which stand all of them.
+//! Typical bugs of apps, each found by a fault, and their fixes, which pass.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -31,7 +31,7 @@ fn found(bug: App, says: &str) {
 fn passes(fix: App) {
     for profile in PROFILES {
         let report = faults::sweep(&db(profile, SHOP), fix).run();
-        // Every kind of fault came up, and an error was returned after most of them.
+        // Every kind of fault happened, and most of them led to an error.
         assert!(report.kinds.iter().all(|tried| tried.runs == tried.places && tried.missed == 0), "{report}");
         assert!(report.kinds.iter().filter(|tried| tried.errors > 0).count() >= 6, "{profile:?}: {report}");
     }
@@ -60,7 +60,7 @@ fn an_ignored_error_of_a_statement() {
     fn bug(db: &mut Connection) -> Result<()> {
         let transaction = db.transaction()?;
         transaction.execute(ORDER, [])?;
-        // After an I/O error SQLite has rolled back, and what follows runs in a transaction of its own.
+        // After an I/O error SQLite has rolled back, and the next statement commits by itself.
         let _ = transaction.execute(ITEMS, []);
         transaction.execute("UPDATE stock SET count = count - 1", [])?;
         transaction.commit()
@@ -137,7 +137,7 @@ fn a_retry_that_applies_twice() {
             once(&transaction)?;
             transaction.commit()
         };
-        // Only what is sure not to have happened: an interrupted COMMIT may have.
+        // Only statements that certainly had no effect: an interrupted COMMIT may have had one.
         attempt().or_else(|error| match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) => attempt(),
             _ => Err(error),
@@ -158,14 +158,14 @@ fn a_savepoint_that_is_released_too_early() {
     }
     fn fix(db: &mut Connection) -> Result<()> {
         let all = || db.execute_batch(&format!("SAVEPOINT s; {ORDER}; {ITEMS}; RELEASE s;"));
-        // Not ROLLBACK TO and RELEASE: that would be a COMMIT too, and may fail as well.
+        // Not ROLLBACK TO and RELEASE: that would be a COMMIT too, and may also fail.
         all().inspect_err(|_| drop(db.execute_batch("ROLLBACK")))
     }
     found(bug, "the action fails on an I/O error and is half applied: orders without items");
     passes(fix);
 }
 
-/// What rusqlite's Savepoint does when it is dropped is a ROLLBACK TO and a RELEASE, which may fail as well.
+/// When it is dropped, rusqlite's Savepoint runs a ROLLBACK TO and a RELEASE, which may also fail.
 #[test]
 fn a_savepoint_in_place_of_a_transaction() {
     fn bug(db: &mut Connection) -> Result<()> {
@@ -265,7 +265,7 @@ fn an_answer_that_is_read_after_the_commit() {
     faults::sweep(&shop, fix).run();
 }
 
-/// `query_row` stops at the first row, and drops what SQLite says at the end, where a statement by itself commits.
+/// `query_row` stops at the first row and ignores an error at the end, where a statement by itself commits.
 #[test]
 fn returning_read_by_query_row() {
     const INSERT: &str = "INSERT INTO orders(customer) VALUES ('ada') RETURNING id";
@@ -289,7 +289,7 @@ fn returning_read_by_query_row() {
 }
 
 #[test]
-fn a_read_that_fails_is_taken_for_nought() {
+fn a_failed_read_counts_as_zero() {
     fn bug(db: &mut Connection) -> Result<()> {
         let count: i64 = db.query_row("SELECT max(count) FROM stock", [], |row| row.get(0)).unwrap_or(0);
         db.execute("UPDATE stock SET count = ?1 WHERE product = 'tea'", [count + 1])?;

@@ -1,4 +1,4 @@
-//! What is said: of a failure, of what was tried, of an action that cannot be explored.
+//! The texts of failures, of reports, and for actions that cannot be explored.
 
 use std::cell::Cell;
 
@@ -18,7 +18,7 @@ fn says(result: sqlitmus::Result<faults::Report>, expected: &str) {
     assert_eq!(error.to_string(), expected);
 }
 
-/// The text with `N` for numbers that are SQLite's own business.
+/// Replaces numbers that differ between versions of SQLite by `N`.
 fn unnumbered(text: &str) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for line in &mut lines {
@@ -43,7 +43,7 @@ fn a_part_stays() {
     let db = db(Profile::PRODUCTION, SHOP);
     let result = faults::sweep(&db, |db| db.execute(ORDER, []).and_then(|_| db.execute(ITEMS, []))).try_run();
     assert_eq!(
-        // With one test thread, nobody knows the name of the test.
+        // With one test thread, the name of the test is unknown.
         unnumbered(&result.unwrap_err().to_string()).trim_end_matches(" faults::messages::a_part_stays"),
         "\
 the action fails on an I/O error and is half applied: orders without items
@@ -93,7 +93,7 @@ fn what_was_tried() {
             Kind::Interrupt
         ]
     );
-    // A busy timeout sits out one lock, and none that is held for good.
+    // A busy timeout waits for one lock, but not for one that is held for good.
     assert_eq!(report.of(Kind::Busy).unwrap().errors, 0, "{report}");
     assert!(report.of(Kind::BusyFromThenOn).unwrap().errors > 0, "{report}");
     let full = report.of(Kind::Full).unwrap();
@@ -140,7 +140,7 @@ fn an_action_that_does_something_else_each_time() {
 
   help: pass random values and times as arguments, or take them from SQLite, whose clock stands still here",
     );
-    // The time of SQLite is the same in each run, and so is what it draws, also when the action is run again.
+    // SQLite's time and random values are the same in each run, also when the action is run again.
     faults::sweep(&db(Profile::PRODUCTION, SHOP), |db| {
         db.execute("INSERT INTO orders(customer) VALUES (strftime('%f', 'now'))", [])
     })
@@ -170,12 +170,12 @@ fn an_action_that_does_not_work_by_itself() {
     let result = faults::sweep(&db, |_| Connection::open(&path)?.execute(ORDER, [])).try_run();
     let says = "the action uses the test's own database instead of the copy that it is given";
     assert_eq!(result.unwrap_err().headline(), says);
-    // A copy that is left alone could only pass.
+    // A copy that the action does not use could only pass.
     let beside = faults::sweep(&db, |_| db.execute("UPDATE stock SET count = 9", [])).try_run();
     assert_eq!(beside.unwrap_err().headline(), says);
 }
 
-/// A read-only action has nothing to undo, and must hand on its errors all the same.
+/// A read-only action has nothing to undo, but it has to return its errors.
 #[test]
 fn an_action_that_only_reads() {
     let shop = db(Profile::PRODUCTION, SHOP);
@@ -200,7 +200,7 @@ fn many_places_are_sampled_unless_all_are_asked_for() {
     assert!(report.to_string().contains(&format!("1000 runs of {} places", interrupts.places)), "{report}");
 }
 
-/// Memory is a fault where it is asked for, by the sweep and by the feature.
+/// Memory fails only if both the sweep and the feature ask for it.
 #[cfg(not(feature = "out-of-memory"))]
 #[test]
 fn memory_needs_a_feature() {
@@ -214,7 +214,7 @@ SQLite cannot be made to run out of memory
     says(faults::sweep(&shop, action).only(Kind::OutOfMemoryFromThenOn).try_run(), expected);
 }
 
-/// It has the copy's clock, so that a timeout takes no time and each run writes the same.
+/// It has the copy's clock: a timeout takes no time, and each run writes the same.
 #[test]
 fn a_second_connection_to_the_same_copy() {
     let db = db(Profile::PRODUCTION, "CREATE TABLE log(line TEXT, at TEXT DEFAULT CURRENT_TIMESTAMP)");

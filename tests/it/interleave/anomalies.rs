@@ -1,4 +1,4 @@
-//! Which anomaly a failure names, and which order it compares with, whatever the values are and however many rows change.
+//! The anomaly that a failure names, and the order that it compares with, for any values and any number of changed rows.
 
 use sqlitmus::interleave::explore;
 use sqlitmus::rusqlite::{Connection, Result};
@@ -10,7 +10,7 @@ fn db(schema: &str) -> TestDb {
     db
 }
 
-/// Leaves the shifts of `who`, if anybody else is on call.
+/// Ends the shifts of `who`, if somebody else is on call.
 fn leave(db: &Connection, who: &str) -> Result<()> {
     let others: i64 =
         db.query_row("SELECT count(*) FROM shifts WHERE on_call AND who <> ?1", [who], |row| row.get(0))?;
@@ -77,7 +77,7 @@ fn two_columns_of_one_row() {
     assert_eq!(error.headline(), headline, "{error}");
 }
 
-/// The schedule that is shown leaves the value of one task in 600 rows and that of the other in 300.
+/// The shown schedule leaves the value of one task in 600 rows and that of the other in 300.
 #[test]
 fn the_order_with_the_fewest_other_rows_is_the_nearest() {
     let db = db("CREATE TABLE t(id INTEGER PRIMARY KEY, x TEXT);

@@ -1,4 +1,4 @@
-//! What cannot be explored is said, and why.
+//! The errors for tasks that cannot be explored.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -128,7 +128,7 @@ fn tasks_that_are_not_deterministic() {
     );
 }
 
-/// In the first order the other task covers it up.
+/// In the first order the other task overwrites the difference.
 #[test]
 fn a_task_that_is_not_deterministic_and_overwritten() {
     let number = Arc::new(AtomicI64::new(1));

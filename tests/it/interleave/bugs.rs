@@ -1,4 +1,4 @@
-//! Bugs as apps have them, in pairs: the bug is found, and its fix passes.
+//! Typical bugs of apps: each is found, and its fix passes.
 
 use sqlitmus::interleave::{Explore, explore};
 use sqlitmus::rusqlite::{Connection, Error, OptionalExtension, Result, TransactionBehavior, ffi};
@@ -8,7 +8,7 @@ use super::{ROLLBACK, count, wal};
 
 type Code<T> = fn(&mut Connection) -> Result<T, BoxError>;
 
-/// Two tasks with the same code: `bug` fails with this headline, `fix` passes.
+/// Runs two tasks with the same code: `bug` has to fail with this headline, `fix` has to pass.
 #[track_caller]
 fn pair<T: std::fmt::Debug + 'static>(db: &TestDb, headline: &str, bug: Code<T>, fix: Code<T>) {
     let twice = |code: Code<T>| explore(db).task("alice", code).task("bob", code);
@@ -58,7 +58,7 @@ fn a_deferred_transaction_that_reads_first() {
     }
 }
 
-/// The order of each is there, and of the stock that they took, one is missing.
+/// The orders of both are there, but the stock shows only one of them.
 #[test]
 fn an_update_that_is_overwritten_beside_others_that_are_not() {
     fn take(db: &Connection, count_of: i64) -> Result<(), BoxError> {
@@ -115,7 +115,7 @@ fn check_then_insert() {
     found(explore(&db).task("alice", bug).task("bob", bug), "no serial order of alice, bob gives this state");
     db.execute_batch("CREATE UNIQUE INDEX names_name ON names(name)").unwrap();
     explore(&db).task("alice", fix).task("bob", fix).run();
-    // With the index alone, one of them fails as nobody does who comes later, and leaves nothing behind.
+    // With the index alone, one of them fails, which a later task never does, and leaves nothing behind.
     let headline = "bob fails only because alice runs at the same time: UNIQUE constraint failed: names.name";
     found(explore(&db).task("alice", bug).task("bob", bug), headline);
     let report = explore(&db).task("alice", bug).task("bob", bug).may_fail().run();
@@ -124,7 +124,7 @@ fn check_then_insert() {
 
 #[test]
 fn errors_that_an_order_gives_are_none() {
-    // Whoever comes second finds nothing left, also one after another.
+    // The second task finds nothing left, also one after another.
     fn buy_the_last(db: &mut Connection) -> Result<(), BoxError> {
         match db.execute("UPDATE stock SET count = count - 8 WHERE item = 1 AND count >= 8", [])? {
             1 => Ok(()),
@@ -134,7 +134,7 @@ fn errors_that_an_order_gives_are_none() {
     let report = explore(&wal()).task("alice", buy_the_last).task("bob", buy_the_last).run();
     assert!(report.is_exhaustive());
 
-    // How many are left is another number between two steps of the other.
+    // Between two steps of the other task, another number is left.
     let one_by_one =
         ["UPDATE stock SET count = count - 3 WHERE item = 1", "UPDATE stock SET count = count - 1 WHERE item = 1"];
     let buy_eight = |db: &mut Connection| -> Result<(), BoxError> {
@@ -146,7 +146,7 @@ fn errors_that_an_order_gives_are_none() {
     let report = explore(&wal()).task("alice", buy_eight).steps("bob", one_by_one).run();
     assert!(report.outcomes().any(|(outcome, _)| outcome == "bob alone; alice fails: 7 left"), "{report}");
 
-    // Another text is another error: who looks first and then takes runs into a CHECK where the other is told.
+    // Another text is another error: a task that looks first and then takes is stopped by the trigger.
     fn take(db: &Connection) -> Result<(), BoxError> {
         if count(db, 1)? < 8 {
             return Err("sold out".into());
@@ -163,7 +163,7 @@ fn errors_that_an_order_gives_are_none() {
     let headline = "bob fails only because alice runs at the same time: not enough";
     found(explore(&checked).task("alice", |db| take(db)).task("bob", |db| take(db)), headline);
 
-    // A version that is no longer the newest is the others' doing.
+    // An outdated version is caused by the others.
     fn save(db: &mut Connection) -> Result<(), BoxError> {
         let version = count(db, 1)?;
         match db.execute("UPDATE stock SET count = count + 1 WHERE item = 1 AND count = ?1", [version])? {
@@ -345,7 +345,7 @@ fn a_way_out_without_a_commit() {
     pair(&wal(), "bob leaves its transaction open", bug, fix);
 }
 
-/// What a report adds up was never all there at one time.
+/// The report adds up numbers that were never there at the same time.
 #[test]
 fn a_report_of_two_reads() {
     fn transfer(db: &mut Connection) -> Result<(), BoxError> {
@@ -387,7 +387,7 @@ fn two_databases_in_two_orders() {
     );
     explore(&db).task("alice", |db| both(db, MAIN, OTHER)).task("bob", |db| both(db, MAIN, OTHER)).run();
 
-    // Who waits without a limit waits without an end.
+    // Without a limit, the wait has no end.
     fn patient(db: &mut Connection, first: &str, second: &str) -> Result<(), BoxError> {
         db.busy_handler(Some(|_| true))?;
         both(db, first, second)
@@ -419,7 +419,7 @@ fn a_checkpoint_that_meets_a_reader() {
     explore(&db).task("writer", |db| checkpoint(db, "TRUNCATE")).task("reader", read).run();
 }
 
-/// Each job is done once, by whoever comes first: nobody has read anything wrong.
+/// Each job is done once, by the first task that takes it: no task has read anything wrong.
 #[test]
 fn workers_that_share_the_jobs_out() {
     fn work(db: &Connection) -> Result<Vec<i64>, BoxError> {

@@ -1,4 +1,4 @@
-//! Numbers that are known from SQLite's own rules.
+//! Numbers that follow from SQLite's rules.
 
 use sqlitmus::BoxError;
 use sqlitmus::interleave::explore;
@@ -6,8 +6,7 @@ use sqlitmus::rusqlite::Connection;
 
 use super::{DEFERRED, IMMEDIATE, ROLLBACK, WAL, outcomes, wal};
 
-/// Of the seventy orders of two times four statements, only those survive in which one transaction ends before the other
-/// has read.
+/// Of the seventy orders of twice four statements, those pass in which one transaction ends before the other one reads.
 #[test]
 fn deferred_transactions_that_read_first_mostly_fail() {
     for db in [wal(), ROLLBACK.in_memory(), WAL.on_disk()] {
@@ -34,7 +33,7 @@ fn immediate_transactions_never_fail() {
     }
 }
 
-/// 34,650 orders of three times four statements; where it makes no difference when a statement runs, they are one.
+/// There are 34,650 orders of three times four statements. Those that differ only in statements without a lock count as one.
 #[test]
 fn statements_without_a_lock_do_not_multiply_schedules() {
     let db = wal();
@@ -49,7 +48,7 @@ fn statements_without_a_lock_do_not_multiply_schedules() {
         )
     );
     assert!(report.schedules() < 1000, "{report}");
-    // What comes out is the same as without the reduction, for two tasks of which all orders can be run.
+    // The outcomes are the same as without the reduction, for two tasks of which all orders can be run.
     let kinds = |limit| {
         let report = explore(&db).steps("one", DEFERRED).steps("two", DEFERRED).may_fail().limit(limit).run();
         let kinds: Vec<String> = outcomes(&report).into_iter().map(|(outcome, _)| outcome).collect();
@@ -59,7 +58,7 @@ fn statements_without_a_lock_do_not_multiply_schedules() {
     assert!(kinds(60).0);
 }
 
-/// There is a time at which the write lock is taken and nothing is to be seen yet, also where only locks and writes are
+/// There is a moment at which the write lock is taken and nothing is visible yet, also where only locks and writes are
 /// steps.
 #[test]
 fn others_run_before_a_commit_writes() {
@@ -74,7 +73,7 @@ fn others_run_before_a_commit_writes() {
     };
     let sell = ["BEGIN IMMEDIATE", "UPDATE stock SET count = count - 1 WHERE item = 1", "COMMIT"];
     let db = wal();
-    // With something in the WAL, a commit takes no lock before it writes.
+    // If the WAL is not empty, a commit takes no lock before it writes.
     db.execute("INSERT INTO names(name) VALUES ('tea')", []).unwrap();
     for (limit, which) in [(1000, "every order of their statements"), (12, "every order of the statements that touch")]
     {

@@ -1,4 +1,4 @@
-//! All that a failure says.
+//! The texts of failures and reports.
 
 use sqlitmus::interleave::explore;
 use sqlitmus::rusqlite::{Connection, Result};
@@ -77,7 +77,7 @@ one fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another 
 
 #[test]
 fn an_error_that_no_order_gives() {
-    // Each begins its own transaction, so that one around all of it cannot be tried.
+    // Each task begins its own transaction, so that a transaction around all of it cannot be tried.
     fn migrate(db: &mut Connection) -> Result<()> {
         if db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))? == 0 {
             db.execute_batch("BEGIN IMMEDIATE")?;
@@ -141,7 +141,7 @@ fn a_report_of_what_was_explored() {
 
 #[test]
 fn an_invariant_that_does_not_always_hold() {
-    // The serial orders keep it, and so does every schedule: it is about the order.
+    // It depends on the order only, so that every schedule meets it.
     let db = wal();
     let explore = explore(&db)
         .steps("one", IMMEDIATE)
@@ -161,6 +161,6 @@ fn the_line_to_repeat_a_schedule_names_the_test() {
     let line = text.lines().find(|line| line.starts_with("note: SQLITMUS_REPLAY=")).unwrap();
     assert!(line.starts_with("note: SQLITMUS_REPLAY=schedule:"), "{line}");
     assert!(line.contains(" cargo test"), "{line}");
-    // A single test thread does not know the name.
+    // With one test thread, the name of the test is unknown.
     assert!(line.ends_with("cargo test") || line.ends_with("the_line_to_repeat_a_schedule_names_the_test"), "{line}");
 }

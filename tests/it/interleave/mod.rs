@@ -1,5 +1,4 @@
-//! Every schedule of several tasks: that the known numbers come out, that bugs are found and their fixes pass, and what is
-//! said.
+//! Every schedule of several tasks: known numbers, bugs and their fixes, and the texts of failures.
 
 mod anomalies;
 mod bad_input;
@@ -25,7 +24,7 @@ static WAL: Template = Template::embedded(SCHEMA).profile(Profile::PRODUCTION);
 static ROLLBACK: Template = Template::embedded(SCHEMA)
     .profile(Profile::SQLITE_DEFAULTS.pragma("journal_mode", "DELETE").pragma("busy_timeout", "5000"));
 
-/// Read and write in a transaction, as ORMs do it.
+/// Reads and writes in a deferred transaction, as ORMs do.
 const DEFERRED: [&str; 4] =
     ["BEGIN", "SELECT count FROM stock WHERE item = 1", "UPDATE stock SET count = count - 1 WHERE item = 1", "COMMIT"];
 const IMMEDIATE: [&str; 4] = [
@@ -35,7 +34,7 @@ const IMMEDIATE: [&str; 4] = [
     "COMMIT",
 ];
 
-/// What a failure says, without the line that names the test and with the same words for all versions.
+/// Returns the text of a failure, without the line that names the test.
 #[track_caller]
 fn failure(explore: Explore<'_>) -> String {
     let error = explore.try_run().unwrap_err();
@@ -45,7 +44,7 @@ fn failure(explore: Explore<'_>) -> String {
     lines.join("\n")
 }
 
-/// The number of the outcomes.
+/// Returns the outcomes, each with its number of schedules.
 fn outcomes(report: &sqlitmus::interleave::Report) -> Vec<(String, u64)> {
     report.outcomes().map(|(outcome, count)| (outcome.to_owned(), count)).collect()
 }

@@ -1,4 +1,4 @@
-//! Threads that are stepped: what is waited for, what is not, and that hooks of the app's do not matter.
+//! The scheduler: waits, stuck tasks, and the app's own hooks.
 
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
@@ -64,7 +64,7 @@ fn tasks_that_wait_for_each_other_outside_of_sqlite() {
     assert_eq!(error.headline(), "alice waits for something outside of SQLite");
 }
 
-/// The busy timeout of five seconds is SQLite's, and the clock shows it; the test does not wait for it.
+/// The busy timeout shows on SQLite's clock, and the test does not wait for it.
 #[test]
 fn who_waits_is_woken_by_the_lock_that_it_waits_for() {
     let db = wal();
@@ -135,7 +135,7 @@ fn hooks_of_the_app_are_left_alone() {
     assert!(report.is_exhaustive());
 }
 
-/// A busy handler of the app's own waits in its own way: here it says at once that SQLite is to try again.
+/// The app's own busy handler may tell SQLite at once to try again.
 #[test]
 fn a_busy_handler_of_the_app_gives_the_others_their_turn() {
     fn patient(db: &mut Connection) -> Result<()> {
@@ -152,7 +152,7 @@ fn a_busy_handler_of_the_app_gives_the_others_their_turn() {
     }
 }
 
-/// Two that try again and again may not keep the third from giving back what both wait for.
+/// Two tasks that keep trying must not prevent the third from releasing the lock that both wait for.
 #[test]
 fn code_that_tries_again_at_once() {
     fn persistent(db: &mut Connection) -> Result<()> {
@@ -181,7 +181,7 @@ fn prepared_statements_that_stay_open_are_part_of_it() {
         Ok(counts)
     };
     let writer = |db: &mut Connection| db.execute("UPDATE stock SET count = count + 1", []);
-    // The open statement holds its snapshot, so that what is read below it is of one time.
+    // The open statement holds its snapshot, so that all reads see the same state.
     explore(&wal()).task("reader", task).task("writer", writer).run();
     explore(&ROLLBACK.in_memory()).task("reader", task).task("writer", writer).run();
 }
@@ -201,11 +201,11 @@ fn code_that_writes_from_a_thread_of_its_own() {
         Ok(())
     };
     let report = explore(&wal()).task("alice", task).task("bob", sell).try_run();
-    // Its statements are not seen, so that nothing is explored between them: that has to be said.
+    // Its statements are not seen, so that nothing is explored between them: this has to be an error.
     assert_eq!(report.unwrap_err().headline(), "alice runs no statement");
 }
 
-/// Ids and times of SQLite's are the same in each run, and no two tasks get the same ids.
+/// SQLite's ids and times are the same in each run, and no two tasks get the same ids.
 #[test]
 fn what_sqlite_draws_is_repeatable() {
     let db = wal();
@@ -219,7 +219,7 @@ fn what_sqlite_draws_is_repeatable() {
     assert!(report.is_exhaustive(), "{report}");
 }
 
-/// What other tests record is theirs.
+/// A recording does not see the copies.
 #[test]
 fn a_recording_of_the_same_database_sees_no_schedule() {
     let db = wal();

@@ -1,4 +1,4 @@
-//! Tasks that meet.
+//! Concurrent tasks.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -54,7 +54,7 @@ fn every_schedule() {
     }
 }
 
-/// Who comes too late looks again: that is more than the statements of the one who was not disturbed.
+/// A task that is refused reads again, which takes more statements than one that is not.
 #[test]
 fn schedules_of_what_tries_again() {
     if folder().is_none() {
@@ -103,6 +103,6 @@ fn a_task_is_stuck_for_good() {
     };
     let error = explore(&db).task("alice", count).task("bob", parks).try_run().unwrap_err();
     say(error.headline());
-    // Others go on as if nothing had happened.
+    // Other explorations are not affected.
     explore(&db).steps("alice", IMMEDIATE).steps("bob", IMMEDIATE).run();
 }
