@@ -11,7 +11,7 @@
 //!   schema is parsed. Shared blocks are equal by address. Only an image that matches no known content byte for byte (free
 //!   pages keep their old bytes) is compared row by row and checked. The cost of a large database is one read per commit.
 //! - **A commit is the release of a write lock**, in every journal mode. With journal_mode OFF, what SQLite would recover
-//!   tells nothing. Where locks are kept (locking_mode EXCLUSIVE), what SQLite recovers after each operation has to tell.
+//!   tells nothing. Where locks are kept (locking_mode EXCLUSIVE), what SQLite recovers after each operation shows it.
 //! - **Names are synced with the folder**: by a delete that asks for it and by the first sync of a new file, as in SQLite's
 //!   unix VFS. That is how DELETE with FULL loses its last commit.
 //! - The variant that keeps every write is the killed process. Nothing that was acknowledged may be lost then, synced or
@@ -39,10 +39,10 @@ use crate::explore::{self, Action, ActionPart, ContentMatch, Failure, Files, Kno
 use crate::progress::Progress;
 use crate::sim::{Disk, Entry, Event};
 
-/// How many moments are taken at most, unless every operation is asked for.
+/// The largest number of moments, unless every operation is asked for.
 const MAX_MOMENTS: u64 = 150;
 
-/// How many unsynced operations are taken by themselves, over all moments, unless every operation is asked for.
+/// The number of unsynced operations that are taken by themselves over all moments, unless every operation is asked for.
 const SINGLE_OPERATIONS_IN_ALL: usize = 1000;
 
 /// The seed that chooses variants where there are too many, unless the environment sets another.
@@ -54,7 +54,7 @@ struct Explorer<'a, 'o> {
     contents: KnownContents,
     options: &'o mut Options<'a>,
     report: Report,
-    /// What the images hold that were recovered, by their keys.
+    /// The images that were recovered, by their keys.
     recovered: HashMap<u64, Recovered>,
     /// The results of the invariants, by the number of the content.
     invariants: HashMap<usize, Result<(), String>>,
@@ -202,7 +202,8 @@ impl Explorer<'_, '_> {
         };
         let image = Image { cut, files, survivals: model.survivals(cut.variant).collect() };
         let part = self.part_in(&image, &problem);
-        let diagnosis = Diagnosis::of(&self.recording, &image, part, problem, self.report.deterministic);
+        let is_deterministic = self.report.deterministic;
+        let diagnosis = Diagnosis { problem, image: &image, recording: &self.recording, part, is_deterministic };
         Err(Box::new(Failure { error: failure::render(&diagnosis), left: Some(Disk::with_files(image.files)) }))
     }
 
@@ -215,7 +216,7 @@ impl Explorer<'_, '_> {
         let committed = self.commits.committed(cut.point);
         let told = self.commits.acknowledged_by(cut.point);
         let there = committed.max(told);
-        // What is written when the process dies is there, synced or not.
+        // Every write survives a killed process, synced or not.
         let is_killed = cut.variant == Variant::All;
         let loss = if self.options.durable || is_killed { Loss::None } else { self.recording.promise.loss() };
         let least = match loss {
@@ -243,7 +244,7 @@ impl Explorer<'_, '_> {
     }
 
     /// Compares an image with the contents between which its power cut falls: those before and after the action, or before
-    /// and after the running transaction where each may be left alone. What was lost is missing from the last commit point.
+    /// and after the running transaction if each may be left alone. A lost commit is missing from its own commit point.
     fn part_in(&self, image: &Image, problem: &Problem) -> Option<ActionPart> {
         let opened = self.contents.open(&image.files).ok()?;
         let last = self.commits.commits();
@@ -259,8 +260,8 @@ impl Explorer<'_, '_> {
         Some(ActionPart::of(&self.contents, content(from), &opened, content(to)))
     }
 
-    /// Cuts the power again wherever SQLite syncs or deletes while it recovers an image. What is left then has to hold what
-    /// the first recovery would have made of it.
+    /// Cuts the power again wherever SQLite syncs or deletes while it recovers an image. The result then has to be
+    /// that of the first recovery.
     fn cut_again(&mut self, files: &Files, content: usize, only: Option<(usize, Variant)>) -> Option<SecondCut> {
         let log = (self.options.recovery.0)(files)?;
         let mut model = DiskModel::new(files);

@@ -1,16 +1,15 @@
 //! The text of a failure.
 
-use super::diagnosis::{Diagnosis, Operation, Problem};
-use super::power_cut::PowerCut;
+use super::diagnosis::{Diagnosis, Image, Problem};
 use super::promise::Loss;
 use super::variant::{Survival, Variant};
 use crate::error::{Error, ErrorKind};
 use crate::explore::{ActionPart, ContentMatch, FILE_BY_FILE, replay_note};
-use crate::sim::Event;
+use crate::sim::{Entry, Event};
 
-pub(super) fn render(diagnosis: &Diagnosis) -> Error {
+pub(super) fn render(diagnosis: &Diagnosis<'_>) -> Error {
     let mut error = Error::new(ErrorKind::Crash, headline(diagnosis));
-    if let Some(sql) = &diagnosis.statement {
+    if let Some(sql) = diagnosis.recording.statement_at(diagnosis.image.cut.point) {
         error = error.sql(sql);
     }
     if let Problem::Invariant(says) = &diagnosis.problem {
@@ -20,19 +19,20 @@ pub(super) fn render(diagnosis: &Diagnosis) -> Error {
         error =
             error.evidence("changes that survived", done.to_string()).evidence("changes missing", missing.to_string());
     }
-    error = error.evidence("the disk (+ survived, - lost, ~ torn)", operations(diagnosis.cut, &diagnosis.operations));
+    error =
+        error.evidence("the disk (+ survived, - lost, ~ torn)", operations(&diagnosis.recording.log, diagnosis.image));
     for help in help(diagnosis) {
         error = error.help(help);
     }
     if !diagnosis.is_deterministic {
         error = error.note("the action made other disk operations when it was run again: a replay may differ");
     }
-    error.note(replay_note(diagnosis.cut))
+    error.note(replay_note(diagnosis.image.cut))
 }
 
-fn headline(diagnosis: &Diagnosis) -> String {
-    let point = diagnosis.cut.point;
-    let what = match diagnosis.cut.variant {
+fn headline(diagnosis: &Diagnosis<'_>) -> String {
+    let point = diagnosis.image.cut.point;
+    let what = match diagnosis.image.cut.variant {
         Variant::All => "killing the process",
         _ => "a power cut",
     };
@@ -51,12 +51,12 @@ fn headline(diagnosis: &Diagnosis) -> String {
     }
 }
 
-/// Where to look when the profile promises more than was found.
+/// The hint where the profile promises more than was found.
 const OTHERWISE: &str = "look for a PRAGMA journal_mode or synchronous in the action, or for a connection that it opens \
                          without the profile";
 
-fn help(diagnosis: &Diagnosis) -> Vec<String> {
-    let promise = &diagnosis.promise;
+fn help(diagnosis: &Diagnosis<'_>) -> Vec<String> {
+    let promise = &diagnosis.recording.promise;
     match diagnosis.problem {
         Problem::Corrupt(_) | Problem::HalfApplied | Problem::SecondCut(_) => match promise.remedy() {
             Some(remedy) => {
@@ -68,7 +68,7 @@ fn help(diagnosis: &Diagnosis) -> Vec<String> {
                 }
                 help
             }
-            None if diagnosis.spans_files_with_a_wal => vec![String::from(FILE_BY_FILE)],
+            None if diagnosis.recording.spans_files_with_a_wal() => vec![String::from(FILE_BY_FILE)],
             None => vec![format!("{promise} protects a transaction: {OTHERWISE}")],
         },
         Problem::HalfDone => vec![
@@ -86,32 +86,39 @@ fn help(diagnosis: &Diagnosis) -> Vec<String> {
     }
 }
 
+/// The numbers of operations that are shown before the power cut, and after it.
+const BEFORE: usize = 8;
+const AFTER: usize = 3;
+
 /// The operations around the power cut, a line each.
-fn operations(cut: PowerCut, operations: &[Operation]) -> String {
-    let here = match cut.variant {
+fn operations(log: &[Entry], image: &Image) -> String {
+    let point = image.cut.point;
+    let here = match image.cut.variant {
         Variant::All => "> the process is killed",
         _ => "> power cut",
     };
+    let first = point.saturating_sub(BEFORE);
     let mut lines = Vec::new();
-    match operations.first() {
-        Some(first) if first.at > 0 => lines.push(format!("  … {} earlier", first.at)),
-        _ => {}
+    if first > 0 {
+        lines.push(format!("  … {first} earlier"));
     }
-    let (before, after): (Vec<_>, Vec<_>) = operations.iter().partition(|operation| operation.at < cut.point);
-    lines.extend(before.into_iter().map(line));
-    lines.push(String::from(here));
-    lines.extend(after.into_iter().map(line));
+    for (at, Entry { event, .. }) in log.iter().enumerate().take(point + AFTER).skip(first) {
+        if at == point {
+            lines.push(String::from(here));
+        }
+        let is_change = matches!(event, Event::Write { .. } | Event::Truncate { .. } | Event::Delete { .. });
+        let mark = match image.survivals.iter().rfind(|(of, _)| *of == at).map(|(_, survival)| *survival) {
+            _ if at >= point || !is_change => ' ',
+            None | Some(Survival::Kept) => '+',
+            Some(Survival::Lost) => '-',
+            Some(Survival::Torn(_)) => '~',
+        };
+        lines.push(format!("{mark} {} {}", at + 1, shown(event)));
+    }
+    if point >= log.len() {
+        lines.push(String::from(here));
+    }
     lines.join("\n")
-}
-
-fn line(operation: &Operation) -> String {
-    let mark = match operation.survival {
-        None => ' ',
-        Some(Survival::Kept) => '+',
-        Some(Survival::Lost) => '-',
-        Some(Survival::Torn(_)) => '~',
-    };
-    format!("{mark} {} {}", operation.at + 1, shown(&operation.event))
 }
 
 fn shown(event: &Event) -> String {

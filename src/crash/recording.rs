@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::acknowledge::AcknowledgingRun;
 use super::promise::Promise;
-use crate::db::Address;
+use crate::db::{Address, MAIN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{self, Action, Files, SeededRandom};
 use crate::sim::{Entry, Event, OpLog, Watch};
 use crate::trace::{Capture, TracedDatabase};
 
-/// What a run did to the disk.
+/// The disk operations of a run.
 pub(super) struct Recording {
     /// The files before it.
     pub(super) files: Files,
@@ -51,6 +51,24 @@ impl Recording {
     /// Returns true if both runs made the same operations. Their bytes may differ, as those of WAL salts and nonces do.
     pub(super) fn has_same_operations(&self, other: &Recording) -> bool {
         self.log.iter().map(shape).eq(other.log.iter().map(shape))
+    }
+
+    /// Returns the statement that was running when the first `point` events had happened.
+    pub(super) fn statement_at(&self, point: usize) -> Option<&str> {
+        let entry = self.log.get(point).or(self.log.last())?;
+        entry.statement.as_ref().map(|(_, sql)| &**sql)
+    }
+
+    /// Returns true if several databases are written, one of them with a WAL, see
+    /// <https://www.sqlite.org/lang_attach.html>.
+    pub(super) fn spans_files_with_a_wal(&self) -> bool {
+        let written = || {
+            self.log.iter().filter_map(|entry| match &entry.event {
+                Event::Write { file, .. } => Some(&**file),
+                _ => None,
+            })
+        };
+        written().any(|file| file.ends_with("-wal")) && written().any(|file| !file.starts_with(MAIN))
     }
 }
 

@@ -1,6 +1,4 @@
-//! What is wrong with a run, and everything that its failure shows, as values.
-
-use std::sync::Arc;
+//! The diagnosis of a run: the problem and everything that its failure shows, as values.
 
 use super::injector::InjectedFault;
 use super::kind::Fault;
@@ -19,7 +17,7 @@ pub(super) struct FaultRun {
     pub(super) statements: Vec<String>,
 }
 
-/// What is wrong with a run.
+/// A problem of a run.
 pub(super) enum Problem {
     Panics(String),
     LeftOpen,
@@ -40,48 +38,13 @@ pub(super) enum Problem {
 }
 
 /// Everything that a failure shows.
-pub(super) struct Diagnosis {
-    pub(super) fault: Fault,
+pub(super) struct Diagnosis<'a> {
+    pub(super) run: &'a FaultRun,
     pub(super) problem: Problem,
-    pub(super) outcome: Outcome,
-    /// The fault as it happened, and the statement that was running.
-    pub(super) what: Option<String>,
-    pub(super) statement: Option<Arc<str>>,
-    /// How much of the action is there; nothing where SQLite cannot read the files.
+    /// The part of the action that is there, unless SQLite cannot read the files.
     pub(super) part: Option<ActionPart>,
-    /// What the second try did differently from a run without a fault.
+    /// The changes from a run without a fault to the second try.
     pub(super) again: Option<ContentChanges>,
-    /// True if a statement with RETURNING was run.
-    pub(super) has_returning: bool,
-    /// True if the statements begin savepoints and no transaction.
-    pub(super) has_only_savepoints: bool,
-    /// True if there are several databases, one of them with a WAL.
-    pub(super) spans_files_with_a_wal: bool,
-}
-
-impl Diagnosis {
-    pub(super) fn of(
-        run: FaultRun,
-        problem: Problem,
-        part: Option<ActionPart>,
-        again: Option<ContentChanges>,
-    ) -> Diagnosis {
-        let begins = |word| run.statements.iter().any(|sql| begins_with(word, sql));
-        let has = |is: fn(&str) -> bool| run.files.iter().any(|(name, _)| is(name));
-        let (what, statement) = run.injected.map_or((None, None), |injected| (Some(injected.what), injected.statement));
-        Diagnosis {
-            fault: run.fault,
-            problem,
-            outcome: run.outcome,
-            what,
-            statement,
-            part,
-            again,
-            has_returning: run.statements.iter().any(|sql| sql.to_ascii_uppercase().contains("RETURNING")),
-            has_only_savepoints: begins("SAVEPOINT") && !begins("BEGIN"),
-            spans_files_with_a_wal: has(|name| name.ends_with("-wal")) && has(|name| !name.starts_with(MAIN)),
-        }
-    }
 }
 
 impl FaultRun {
@@ -89,6 +52,23 @@ impl FaultRun {
     pub(super) fn was_beginning(&self) -> bool {
         let statement = self.injected.as_ref().and_then(|injected| injected.statement.as_deref()).unwrap_or_default();
         begins_with("BEGIN", statement) || begins_with("SAVEPOINT", statement)
+    }
+
+    /// Returns true if a statement with RETURNING was recorded.
+    pub(super) fn has_returning(&self) -> bool {
+        self.statements.iter().any(|sql| sql.to_ascii_uppercase().contains("RETURNING"))
+    }
+
+    /// Returns true if the recorded statements begin savepoints and no transaction.
+    pub(super) fn has_only_savepoints(&self) -> bool {
+        let begins = |word| self.statements.iter().any(|sql| begins_with(word, sql));
+        begins("SAVEPOINT") && !begins("BEGIN")
+    }
+
+    /// Returns true if there are several databases, one of them with a WAL.
+    pub(super) fn spans_files_with_a_wal(&self) -> bool {
+        let has = |is: fn(&str) -> bool| self.files.iter().any(|(name, _)| is(name));
+        has(|name| name.ends_with("-wal")) && has(|name| !name.starts_with(MAIN))
     }
 }
 

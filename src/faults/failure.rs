@@ -4,16 +4,16 @@ use super::diagnosis::{Diagnosis, Problem};
 use crate::error::{Error, ErrorKind};
 use crate::explore::{ActionPart, FILE_BY_FILE, Outcome, replay_note};
 
-pub(super) fn render(diagnosis: &Diagnosis) -> Error {
-    let problem = &diagnosis.problem;
+pub(super) fn render(diagnosis: &Diagnosis<'_>) -> Error {
+    let (run, problem) = (diagnosis.run, &diagnosis.problem);
     let mut error = Error::new(ErrorKind::Fault, headline(diagnosis));
-    if let Some(sql) = &diagnosis.statement {
+    if let Some(sql) = run.injected.as_ref().and_then(|injected| injected.statement.as_deref()) {
         error = error.sql(sql);
     }
-    if let Some(what) = &diagnosis.what {
-        error = error.evidence("the fault", what);
+    if let Some(injected) = &run.injected {
+        error = error.evidence("the fault", &injected.what);
     }
-    error = match &diagnosis.outcome {
+    error = match &run.outcome {
         Outcome::Returned(()) => error.evidence("the action returned", "Ok"),
         Outcome::Failed(says) => error.evidence("the action returned", says),
         Outcome::Panicked(_) => error,
@@ -35,11 +35,11 @@ pub(super) fn render(diagnosis: &Diagnosis) -> Error {
     for help in help(diagnosis) {
         error = error.help(help);
     }
-    error.note(replay_note(diagnosis.fault))
+    error.note(replay_note(run.fault))
 }
 
-fn headline(diagnosis: &Diagnosis) -> String {
-    let kind = diagnosis.fault.kind;
+fn headline(diagnosis: &Diagnosis<'_>) -> String {
+    let kind = diagnosis.run.fault.kind;
     let nothing = ActionPart::default();
     let part = diagnosis.part.as_ref().unwrap_or(&nothing);
     match &diagnosis.problem {
@@ -75,17 +75,17 @@ fn headline(diagnosis: &Diagnosis) -> String {
     }
 }
 
-fn help(diagnosis: &Diagnosis) -> Vec<&'static str> {
+fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
     let mut helps = Vec::new();
     match diagnosis.problem {
         Problem::Part => {
-            if diagnosis.spans_files_with_a_wal {
+            if diagnosis.run.spans_files_with_a_wal() {
                 helps.push(FILE_BY_FILE);
             }
             helps.push("put all of its statements into one transaction and roll it back on an error");
         }
         Problem::LeftOpen => {
-            if diagnosis.has_only_savepoints {
+            if diagnosis.run.has_only_savepoints() {
                 helps.push(
                     "the outermost SAVEPOINT is a transaction, and rusqlite's Savepoint leaves it open if RELEASE fails: \
                      begin with a Transaction",
@@ -102,7 +102,7 @@ fn help(diagnosis: &Diagnosis) -> Vec<&'static str> {
             helps.push("if an error after the commit is meant, say so: .may_fail_after_commit()");
         }
         Problem::OkAndNot => {
-            if diagnosis.has_returning {
+            if diagnosis.run.has_returning() {
                 helps.push(
                     "a statement with RETURNING commits when it ends, and query_row ignores an error there: read it to its \
                      last row, or run it in a transaction",

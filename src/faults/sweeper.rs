@@ -1,7 +1,7 @@
 //! One run for each place at which a fault can happen, compared with the runs without a fault.
 //!
-//! - Each run starts from a fork and fails at one place. What comes before that place is the same each time, so that a run
-//!   without a fault can count the places. An action that does not do the same twice is refused.
+//! - Each run starts from a fork and fails at one place. Everything before that place is the same each time, so that a
+//!   run without a fault can count the places. An action that does not do the same twice is refused.
 //! - **An error has to mean that nothing happened.** Some exceptions are SQLite's own, which no app can avoid: an
 //!   interrupted statement that has committed, an interrupted `BEGIN` that has begun, and a commit whose journal was
 //!   truncated and then not synced (it fails while its write lock is held). An error after the lock is released is the
@@ -29,7 +29,7 @@ use crate::progress::Progress;
 use crate::sim::{Disk, Watch};
 use crate::trace::{Capture, TracedDatabase};
 
-/// How many places are taken of each kind, unless every one is asked for.
+/// The largest number of places of each kind, unless every one is asked for.
 const MAX_PLACES: u64 = 1000;
 
 /// The seed that chooses places where there are too many, unless the environment sets another.
@@ -97,12 +97,11 @@ impl Sweeper<'_, '_> {
         if matches!(problem, Problem::LeftOpen) && fault.kind == Kind::Interrupt && run.was_beginning() {
             return Ok(());
         }
-        let left = Disk::with_files(run.files.iter().cloned());
-        let diagnosis = self.diagnose(run, problem);
-        Err(Box::new(Failure { error: failure::render(&diagnosis), left: Some(left) }))
+        let error = failure::render(&self.diagnose(&run, problem));
+        Err(Box::new(Failure { error, left: Some(Disk::with_files(run.files)) }))
     }
 
-    fn diagnose(&self, run: FaultRun, problem: Problem) -> Diagnosis {
+    fn diagnose<'r>(&self, run: &'r FaultRun, problem: Problem) -> Diagnosis<'r> {
         let Baseline { contents, before, after, .. } = &self.baseline;
         let opened = contents.open(&run.files).ok();
         let part = opened.map(|opened| ActionPart::of(contents, *before, &opened, *after));
@@ -111,7 +110,7 @@ impl Sweeper<'_, '_> {
             _ => None,
         };
         let again = again.map(|(after, again)| ContentChanges::between(after, &again));
-        Diagnosis::of(run, problem, part, again)
+        Diagnosis { run, problem, part, again }
     }
 
     fn run(
