@@ -1,7 +1,5 @@
 //! Inserts the rows of one table after the other.
 
-use std::time::{Duration, Instant};
-
 use rusqlite::Statement;
 
 use crate::data::fill::context::FillContext;
@@ -21,9 +19,9 @@ use crate::progress::Progress;
 use crate::schema::{IndexedExpr, Schema, Table};
 use crate::sql::{TokenKind, quote_text, tokens};
 
-/// How often a row is made before its table counts as one that cannot be filled, and how long that may take.
+/// How often a row is made before its table counts as one that cannot be filled. In 125 schemas no row needed more than 27
+/// attempts. A clock would make a slow machine fail where a fast one does not.
 const ATTEMPTS: u64 = 200;
-const PATIENCE: Duration = Duration::from_millis(700);
 
 /// The same for errors that no constraint raises: functions that could not read a value.
 const ATTEMPTS_AFTER_ERRORS: u64 = 8;
@@ -102,7 +100,6 @@ impl<'a> RowInserter<'a> {
         let plan = self.plan;
         let mut skipped = tables.filled.last().map_or(0, FilledTable::skipped);
         let mut refused = RefusedRow { table: plan.name.to_string(), row, ..RefusedRow::default() };
-        let mut started: Option<Instant> = None;
         loop {
             self.maker.make(tables, RowNumbers { row, number: number_of(plan, row, skipped), parent });
             if let Some(error) = self.maker.draft.broken.take() {
@@ -118,11 +115,9 @@ impl<'a> RowInserter<'a> {
             if refused.tried.len() < 4 {
                 refused.tried.push(self.maker.shown());
             }
-            let start = *started.get_or_insert_with(Instant::now);
             let refusal = Refusal::of(&error).unwrap_or(Refusal { code: RAISED, message: String::new(), offset: None });
             let most = if refusal.code & 0xff == CONSTRAINT { ATTEMPTS } else { ATTEMPTS_AFTER_ERRORS };
-            let is_hopeless = refused.attempts >= most || start.elapsed() > PATIENCE;
-            if is_hopeless || self.context.connection.is_autocommit() {
+            if refused.attempts >= most || self.context.connection.is_autocommit() {
                 if refusal.code == RAISED {
                     refused.triggers = triggers_that_raise(self.context.schema, &refusal.message);
                 }
