@@ -6,7 +6,7 @@ use rusqlite::{Connection, Statement};
 
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Result};
-use crate::sql::{plain_name, plain_names};
+use crate::sql::{insert_parameters, insert_values, plain_name};
 
 /// A table and those of its columns that are given.
 #[derive(Debug)]
@@ -37,29 +37,21 @@ pub(crate) struct Script {
 const DEFER: &str = "PRAGMA defer_foreign_keys = ON";
 
 impl Target {
-    /// The statement that inserts a row, with places for its values.
+    /// Writes the statement that inserts a row, with a parameter for each value.
     pub(crate) fn insert(&self) -> String {
-        let name = plain_name(&self.name);
-        if self.columns.is_empty() {
-            return format!("INSERT OR ABORT INTO main.{name} DEFAULT VALUES");
-        }
-        let places = vec!["?"; self.columns.len()].join(", ");
-        // ABORT overrules what the table says of conflicts: a row that replaces another would be one row less.
-        format!(
-            "INSERT OR ABORT INTO main.{name}({}) VALUES ({places})",
-            plain_names(self.columns.iter().map(String::as_str))
-        )
+        // ABORT overrules the table's conflict clauses: a row that replaces another would be one row less.
+        insert_parameters(&format!("OR ABORT INTO main.{}", plain_name(&self.name)), &self.columns)
     }
 
-    /// The statement that inserts this row.
+    /// Writes the same statement with the conflict clauses of the table.
+    pub(crate) fn insert_as_declared(&self) -> String {
+        insert_parameters(&format!("INTO main.{}", plain_name(&self.name)), &self.columns)
+    }
+
+    /// Writes the statement that inserts this row.
     pub(crate) fn insert_of(&self, values: &[ValueBuf]) -> String {
-        let name = plain_name(&self.name);
-        if self.columns.is_empty() {
-            return format!("INSERT INTO {name} DEFAULT VALUES");
-        }
-        let columns = plain_names(self.columns.iter().map(String::as_str));
         let values: Vec<String> = values.iter().map(ValueBuf::sql_literal).collect();
-        format!("INSERT INTO {name}({columns}) VALUES ({})", values.join(", "))
+        insert_values(&format!("INTO {}", plain_name(&self.name)), &self.columns, &values)
     }
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::migration::{Migration, index_of};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sql::quote_identifier;
+use crate::sql::{insert_parameters, quote_identifier};
 
 /// The place where it is recorded which migrations are applied.
 ///
@@ -114,7 +114,7 @@ impl Ledger {
             Ledger::UserVersion => set_user_version(conn, migration.version()),
             Ledger::Table(table) => conn
                 .execute(
-                    &format!("INSERT INTO main.{}(id, name) VALUES (?1, ?2)", quote_identifier(table)),
+                    &insert_parameters(&format!("INTO main.{}", quote_identifier(table)), &["id", "name"]),
                     (migration.version(), migration.name()),
                 )
                 .map(drop),

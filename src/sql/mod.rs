@@ -2,6 +2,7 @@
 
 #[allow(dead_code, reason = "each area takes it over in its own commit")]
 mod cursor;
+mod insert;
 mod name;
 mod normal;
 mod query;
@@ -15,6 +16,7 @@ mod values;
 
 #[allow(unused_imports, reason = "each area takes them over in its own commit")]
 pub(crate) use cursor::{Cursor, between_commas, end_of, outside, start_of};
+pub(crate) use insert::{insert_parameters, insert_values};
 pub use name::Name;
 #[allow(unused_imports, reason = "each area takes it over in its own commit")]
 pub(crate) use name::{listed, same_name};

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Statement};
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Result};
 use crate::schema::Table;
-use crate::sql::quote_identifier;
+use crate::sql::{insert_parameters, quote_identifier};
 
 /// The name of the temporary table.
 pub(crate) const NAME: &str = "temp.sqlitmus_evaluator";
@@ -43,9 +43,7 @@ impl<'c> Evaluator<'c> {
 
     /// Prepares a check of values of these columns by these expressions. `None` if SQLite cannot prepare it.
     pub(crate) fn prepare(&self, columns: &[&str], expressions: &[&str]) -> Option<PreparedCheck<'c>> {
-        let names: Vec<String> = columns.iter().map(|name| quote_identifier(name)).collect();
-        let places = vec!["?"; columns.len()].join(", ");
-        let insert = format!("INSERT INTO {NAME}({}) VALUES ({places})", names.join(", "));
+        let insert = insert_parameters(&format!("INTO {NAME}"), columns);
         // The line breaks end a comment within an expression.
         let all: Vec<String> = expressions.iter().map(|text| format!("({text}\n) IS NOT FALSE")).collect();
         let all = if all.is_empty() { "1".to_owned() } else { all.join(" AND ") };

@@ -8,7 +8,7 @@ use crate::data::script::Target;
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Refusal, Result};
 use crate::schema::Table;
-use crate::sql::quote_identifier;
+use crate::sql::{insert_parameters, quote_identifier};
 
 /// What became of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,18 +58,13 @@ impl<'c> Bench<'c> {
         let sql = format!("DROP TABLE IF EXISTS {ROW}; CREATE TABLE {ROW}({})", columns.join(", "));
         let refused = |error| Error::sqlite(format!("create a copy of {} to try rows on", table.name), error).sql(&sql);
         connection.execute_batch(&sql).map_err(refused)?;
-        let names: Vec<String> = target.columns.iter().map(|name| quote_identifier(name)).collect();
-        let put = if names.is_empty() {
-            format!("INSERT INTO {ROW} DEFAULT VALUES")
-        } else {
-            format!("INSERT INTO {ROW}({}) VALUES ({})", names.join(", "), vec!["?"; names.len()].join(", "))
-        };
+        let put = insert_parameters(&format!("INTO {ROW}"), &target.columns);
         Ok(Bench {
             connection,
             clear: connection.prepare(&format!("DELETE FROM {ROW}")).map_err(refused)?,
             put: connection.prepare(&put).map_err(refused)?,
             questions: clauses.iter().map(|clause| connection.prepare(&clause.broken).ok()).collect(),
-            insert: connection.prepare(&insert(target)).map_err(refused)?,
+            insert: connection.prepare(&target.insert_as_declared()).map_err(refused)?,
         })
     }
 
@@ -108,14 +103,10 @@ impl<'c> Bench<'c> {
 
 /// What SQLite makes of a row at COMMIT, on a copy that is thrown away.
 pub(super) fn insert_and_commit(copy: &Connection, target: &Target, values: &[ValueBuf]) -> Result<Outcome> {
-    let sql = insert(target);
+    let sql = target.insert_as_declared();
     let mut statement =
         copy.prepare(&sql).map_err(|error| Error::sqlite(format!("insert into {}", target.name), error).sql(&sql))?;
     Ok(attempt(copy, &mut statement, &[], values, true))
-}
-
-fn insert(target: &Target) -> String {
-    target.insert().replacen("INSERT OR ABORT", "INSERT", 1)
 }
 
 fn attempt(

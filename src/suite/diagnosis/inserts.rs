@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use crate::schema::{Column, Schema, Table, TableKind};
-use crate::sql::{plain_name, quote_identifier, same_name};
+use crate::sql::{insert_values, plain_name, quote_identifier, same_name};
 use crate::suite::rows::keys::column_of;
 use crate::suite::rows::literal::{literal, printable};
 
@@ -61,16 +61,12 @@ fn inserts_of(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<In
         for (at, column) in columns.iter().enumerate() {
             let text = printable(row.get_ref(at)?.as_bytes().unwrap_or_default());
             if text != "NULL" {
-                names.push(plain_name(column));
+                names.push(*column);
                 texts.push(text);
             }
         }
-        let name = plain_name(&table.name);
-        let line = match names.is_empty() {
-            true => format!("INSERT INTO {name} DEFAULT VALUES;"),
-            false => format!("INSERT INTO {name}({}) VALUES ({});", names.join(", "), texts.join(", ")),
-        };
-        inserts.push(Insert { line, links: links? });
+        let insert = insert_values(&format!("INTO {}", plain_name(&table.name)), &names, &texts);
+        inserts.push(Insert { line: format!("{insert};"), links: links? });
     }
     Ok(inserts)
 }
