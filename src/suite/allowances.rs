@@ -48,6 +48,6 @@ impl<'a> UsedAllowances<'a> {
         let object = if allowance.object == "*" { String::new() } else { format!("{:?}, ", allowance.object) };
         Err(Error::new(ErrorKind::Suite, format!("nothing to allow: {call}({}, {object}..)", allowance.version))
             .evidence("its reason", allowance.reason.clone())
-            .help("take it away: the next accident would hide behind it"))
+            .help("remove it: the next accident would hide behind it"))
     }
 }

@@ -91,8 +91,8 @@ impl Suite {
     /// When there is no history, or a migration fails on an empty database.
     pub fn costs(&self) -> Result<Costs> {
         let Some(databases) = self.subject.databases()? else {
-            return Err(Error::new(ErrorKind::Suite, "the template has no versions of its own")
-                .help("name the folder of the migrations: Suite::history"));
+            return Err(Error::new(ErrorKind::Suite, "the template has no history")
+                .help("name the folder of the migrations with Suite::history"));
         };
         databases.empty(databases.len())?;
         let mut costs: Vec<Cost> = databases

@@ -35,7 +35,7 @@ impl Options {
     /// Returns why a test is left out.
     pub(crate) fn skip_reason(&self, test: &str) -> Option<String> {
         if !self.is_chosen(test) {
-            return Some(String::from("not among those asked for by Suite::only"));
+            return Some(String::from("not selected by Suite::only"));
         }
         self.skipped.iter().find(|(name, _)| name == test).map(|(_, reason)| reason.clone())
     }

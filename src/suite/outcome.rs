@@ -61,7 +61,10 @@ impl Report {
             return Ok(self);
         }
         let of = self.results.len();
-        let mut error = Error::new(ErrorKind::Suite, format!("{failed} of {of} tests of the migrations fail"));
+        let mut error = Error::new(
+            ErrorKind::Suite,
+            format!("{failed} of {of} migration tests {}", if failed == 1 { "fails" } else { "fail" }),
+        );
         for (name, failure) in self.failures() {
             error = error.evidence(name, failure.to_string());
         }

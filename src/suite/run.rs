@@ -6,7 +6,7 @@ use super::outcome::{Outcome, Report, timed};
 use super::versions::databases::VersionedDatabases;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 
-const NO_HISTORY: &str = "the template has no versions of its own: name the folder of the migrations, Suite::history";
+const NO_HISTORY: &str = "the template has no history: name the folder of the migrations with Suite::history";
 
 impl Suite {
     /// Runs the tests, one after the other.
@@ -81,10 +81,10 @@ impl Suite {
             (Check::Files(check) | Check::History(check), Some(databases)) => check(&self.subject, databases),
             (Check::Files(_) | Check::History(_), None) => skipped(NO_HISTORY),
             (Check::Runner(_), None) if self.subject.template.runner().is_none() => {
-                skipped("the template's migrations run on a path, and cannot run there twice")
+                skipped("the template's migrations run on a path, where they cannot run twice")
             }
             (Check::Template(check) | Check::Runner(check), _) => check(&self.subject).map(|()| None),
-            (Check::Snapshot, _) => skipped("a snapshot lies beside its test: migration_suite! takes it"),
+            (Check::Snapshot, _) => skipped("only migration_suite! compares the snapshot, which is beside its test"),
         }
     }
 

@@ -41,7 +41,7 @@ fn a_person_is_reminded_and_a_machine_is_strict() {
     assert_eq!(verdict(&first, &[("CI", "true")]), "passed");
     write(&first, "2_name.sql", NAME);
     assert_eq!(verdict(&first, &[]), "passed");
-    assert_eq!(verdict(&first, &[("CI", "true")]), "1 of 2 migrations are not frozen yet");
+    assert_eq!(verdict(&first, &[("CI", "true")]), "1 of 2 migrations is not frozen yet");
     assert_eq!(verdict(&first, &[("CI", "true"), ("SQLITMUS_ACCEPT", "migrations")]), "passed");
     assert_eq!(verdict(&first, &[("CI", "true")]), "passed");
 }

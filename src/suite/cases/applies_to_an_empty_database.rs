@@ -19,8 +19,8 @@ pub(crate) fn check(subject: &Subject) -> Result<()> {
         let theirs = Schema::read(&*subject.template.scratch()?)?;
         let diff = theirs.diff(&ours);
         if !diff.is_empty() {
-            return Err(Error::new(ErrorKind::Suite, "the app's runner and the folder make different schemas")
-                .evidence("from the runner's to the folder's", diff.to_string()));
+            return Err(Error::new(ErrorKind::Suite, "the app's runner and the folder produce different schemas")
+                .evidence("from the runner's schema to the folder's", diff.to_string()));
         }
     }
     Ok(())

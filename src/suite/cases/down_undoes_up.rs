@@ -21,7 +21,7 @@ pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result
         if let Some(finding) = failure(databases, step, after)?
             && !allowances.allow(migration.version(), "*")
         {
-            let allow = format!("if there is no way back, say so: .irreversible({}, \"why\")", migration.version());
+            let allow = format!("if it cannot be undone, say so: .irreversible({}, \"why\")", migration.version());
             found.push(finding.fix(allow));
         }
     }
@@ -38,9 +38,7 @@ fn failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &VersionSt
     if let Err(error) = databases.history.down_from(&mut database, version, before) {
         let what = format!("the down script of migration {version} fails");
         return Ok(Some(
-            irreversible(migration, what)
-                .cost("a release that has to be taken back cannot be")
-                .evidence("it says", error.to_string()),
+            irreversible(migration, what).cost("a release cannot be rolled back").evidence("error", error.to_string()),
         ));
     }
     let diff = Schema::read(&*databases.empty(step.index)?)?.diff(&Schema::read(&database)?);
@@ -49,14 +47,14 @@ fn failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &VersionSt
     let left: Vec<String> = changes.map(ToString::to_string).collect();
     if !left.is_empty() {
         return Ok(Some(
-            irreversible(migration, format!("the down script of migration {version} does not undo its up"))
-                .cost("the app of the version before meets a schema that it has never seen")
+            irreversible(migration, format!("the down script of migration {version} does not undo it"))
+                .cost("the previous version of the app meets a schema that it does not know")
                 .evidence(format!("from version {before} to what is left"), left.join("\n")),
         ));
     }
     Ok(databases.migrate(&mut database, step.index).err().map(|error| {
         let what = format!("migration {version} cannot be applied again after its down script");
-        irreversible(migration, what).evidence("it says", error.to_string())
+        irreversible(migration, what).evidence("error", error.to_string())
     }))
 }
 

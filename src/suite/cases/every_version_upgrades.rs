@@ -46,11 +46,11 @@ pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result
 }
 
 fn not_filled(unfilled: &Unfilled) -> Finding {
-    let what = format!("no rows for {} at version {}", unfilled.table, unfilled.version);
+    let what = format!("cannot fill {} at version {}", unfilled.table, unfilled.version);
     Finding::new("not-filled", &unfilled.table, what)
-        .cost("a test that runs on nothing proves nothing")
+        .cost("a test without rows proves nothing")
         .evidence("why", unfilled.error.to_string())
-        .fix(format!("say what a column has to be: Suite::set({:?}, column, value)", unfilled.table))
+        .fix(format!("set a column to a value that fits: Suite::set({:?}, column, value)", unfilled.table))
 }
 
 /// Returns an error for a given column that no version has: it is misspelt, or was renamed.

@@ -19,9 +19,9 @@ pub(crate) fn check(_: &Subject, databases: &VersionedDatabases) -> Result<Optio
         };
         found.push(
             Finding::new("gap", after.name(), format!("{missing} between {} and {}", before.name(), after.name()))
-                .cost("a migration that was deleted or not yet merged: databases in the field may have it")
+                .cost("a migration was deleted or is not merged yet: databases in the field may have it")
                 .fix(
-                    "put the file back, or number the ones behind it anew before they are shipped\n\
+                    "restore the file, or renumber the later ones before they are shipped\n\
                      if they are shipped, say so: .skip(\"history_is_linear\", \"why\")",
                 ),
         );

@@ -25,12 +25,15 @@ fn power_loss(cut_power: PowerCuts, databases: &VersionedDatabases, step: &Upgra
     let Err(error) = cut_power(&db, &|connection| databases.migrate(connection, step.index)) else {
         return Ok(None);
     };
-    let what =
-        format!("a power cut in migration {} leaves what no version has: {}", migration.version(), migration.name());
+    let what = format!(
+        "a power cut during migration {} leaves a state between two versions: {}",
+        migration.version(),
+        migration.name()
+    );
     Ok(Some(
         Finding::new("power-loss", migration.name(), what)
-            .cost("the next start finds a broken database, or half of a migration")
+            .cost("the next start finds a broken database or a half-applied migration")
             .evidence("the power cut", error.to_string())
-            .fix("take out what switches the journal or the syncs off: PRAGMA journal_mode, PRAGMA synchronous"),
+            .fix("remove what switches off the journal or the syncs: PRAGMA journal_mode, PRAGMA synchronous"),
     ))
 }

@@ -30,10 +30,10 @@ pub(crate) fn check(subject: &Subject) -> Result<()> {
 }
 
 fn runs_again(error: Option<Error>) -> Error {
-    let report = Error::new(ErrorKind::Suite, "the second run of the migrations does not find them applied");
+    let report = Error::new(ErrorKind::Suite, "the second run of the migrations does not see that they are applied");
     match error {
         Some(error) => report.evidence("the second run", error.to_string()).because(error),
-        None => report.help("write down in the transaction of each migration that it is applied"),
+        None => report.help("record each migration as applied in its own transaction"),
     }
 }
 

@@ -15,8 +15,8 @@ use crate::suite::subject::Subject;
 use crate::suite::versions::databases::VersionedDatabases;
 
 const HEAD: &str = "\
-# What was shipped, and stays as it is: version, hash, file. Checked by shipped_migrations_are_frozen.
-# SQLITMUS_ACCEPT=migrations adds new migrations. Nothing changes what is here.
+# Shipped migrations: version, hash, file. Checked by shipped_migrations_are_frozen.
+# SQLITMUS_ACCEPT=migrations adds new migrations. It never changes an entry.
 ";
 
 /// A line of the file.
@@ -54,7 +54,10 @@ pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result
     }
     let headline = match shipped {
         None => format!("no migration is frozen: {} is missing", lock.display()),
-        Some(_) => format!("{} of {} migrations are not frozen yet", files.len() - known, files.len()),
+        Some(_) => {
+            let (new, verb) = (files.len() - known, if files.len() - known == 1 { "is" } else { "are" });
+            format!("{new} of {} migrations {verb} not frozen yet", files.len())
+        }
     };
     let new: Vec<&str> = files[known..].iter().map(|file| file.name.as_str()).collect();
     Err(Error::new(ErrorKind::Suite, headline).evidence("not frozen", new.join("\n")).path(&lock).help(format!(
@@ -101,7 +104,7 @@ fn read(lock: &Path) -> Result<Option<Vec<Frozen>>> {
         let (Some(version), Some(hash), Some(name)) = parts else {
             return Err(Error::new(ErrorKind::Suite, format!("cannot read {}:{}", lock.display(), number + 1))
                 .evidence("the line", line)
-                .help("take the file as it was committed"));
+                .help("restore the committed file"));
         };
         found.push(Frozen { version, hash: hash.to_owned(), name: name.trim_end().to_owned() });
     }
@@ -127,7 +130,7 @@ fn compare(lock: &Path, shipped: &[Frozen], files: &[Frozen]) -> Result<()> {
             (None, Some(file)) => ("was renumbered after it was shipped", Some(file)),
             (None, None) => ("was removed after it was shipped", None),
             (Some(file), _) if files.get(place) != Some(file) => {
-                ("is not the next any more: one was put in before it after it was shipped", files.get(place))
+                ("is no longer the next one: another was inserted before it after it was shipped", files.get(place))
             }
             _ => continue,
         };
@@ -142,8 +145,11 @@ fn compare(lock: &Path, shipped: &[Frozen], files: &[Frozen]) -> Result<()> {
             .evidence(format!("from {} to the files", lock.display()), diff)
             .migration(&old.name)
             .path(lock)
-            .help("put it back as it was, and make the change in a migration of its own: databases in the field have run it as it was")
-            .help(format!("to see the change: git log -p -- {}", folder.join(now.map_or(&old.name, |now| &now.name)).display())));
+            .help("restore it, and make the change in a new migration: databases in the field have run the old one")
+            .help(format!(
+                "to see the change: git log -p -- {}",
+                folder.join(now.map_or(&old.name, |now| &now.name)).display()
+            )));
     }
     Ok(())
 }

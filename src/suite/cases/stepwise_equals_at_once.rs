@@ -18,8 +18,11 @@ pub(crate) fn check(_: &Subject, databases: &VersionedDatabases) -> Result<Optio
     let one = at_once()?;
     let diff = Schema::read(&one)?.diff(&Schema::read(&stepwise)?);
     if !diff.is_empty() {
-        return Err(Error::new(ErrorKind::Suite, "migrations that run at once make another schema than one by one")
-            .evidence("from at once to one by one", diff.to_string()));
+        return Err(Error::new(
+            ErrorKind::Suite,
+            "migrations applied at once produce a different schema than one by one",
+        )
+        .evidence("from at once to one by one", diff.to_string()));
     }
     let (one, stepwise) = (try_digest(&one)?, try_digest(&stepwise)?);
     if one == stepwise {
@@ -36,7 +39,7 @@ pub(crate) fn check(_: &Subject, databases: &VersionedDatabases) -> Result<Optio
         None => Ok(None),
         Some(table) => Err(Error::new(
             ErrorKind::Suite,
-            format!("migrations that run at once put other rows into {} than one by one", table.name),
+            format!("migrations applied at once insert different rows into {} than one by one", table.name),
         )),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result
         if !diff.is_empty() {
             let migration = databases.migration(step.index);
             let (version, file) = (migration.version(), migration.name());
-            let headline = format!("migration {version} makes another schema where there are rows: {file}");
+            let headline = format!("migration {version} produces a different schema where there are rows: {file}");
             return Err(Error::new(ErrorKind::Suite, headline)
                 .evidence("from a fresh database to an upgraded one", diff.to_string())
                 .migration(file));

@@ -34,8 +34,10 @@ pub(crate) fn inserts(connection: &Connection, schema: &Schema) -> rusqlite::Res
     }
     let more = lines.len().saturating_sub(SHOWN);
     lines.truncate(SHOWN);
-    if more > 0 {
-        lines.push(format!("-- and {more} more rows"));
+    match more {
+        0 => {}
+        1 => lines.push(String::from("-- and 1 more row")),
+        _ => lines.push(format!("-- and {more} more rows")),
     }
     Ok(lines.join("\n"))
 }

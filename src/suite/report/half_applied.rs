@@ -15,16 +15,16 @@ pub(crate) fn finding(half: &HalfApplied, migration: &Migration, format: Format)
                 FaultKind::Refusal => "when a statement fails",
                 FaultKind::Interrupt => "when it is interrupted",
             };
-            let what = format!("migration {version} leaves half of its work {when}: {file}");
+            let what = format!("migration {version} is half applied {when}: {file}");
             Finding::new("half-applied", file, what)
                 .cost("the next start runs it again, on a schema that no version has")
-                .fix("put everything into one transaction: BEGIN at the start, COMMIT at the end, nothing behind it")
+                .fix("put everything into one transaction: BEGIN at the start, COMMIT at the end, nothing after it")
         }
     };
-    finding = finding.evidence("what is left of it", changes(&half.before, &half.left));
+    finding = finding.evidence("changes that remain", changes(&half.before, &half.left));
     if let Some(error) = &half.error {
         let label = match half.kind {
-            FaultKind::Refusal => String::from("a statement that was made to fail"),
+            FaultKind::Refusal => String::from("the statement that was made to fail"),
             FaultKind::Interrupt => format!("interrupted at step {} of {}", half.at, half.points),
         };
         finding = finding.evidence(label, error.to_string());
@@ -44,7 +44,7 @@ fn changes(before: &Summary, left: &Summary) -> String {
             .iter()
             .any(|difference| difference.object().strip_prefix(&*table.name).is_some_and(|rest| rest.starts_with('.')));
         if !is_in_diff && before.digest.table(&table.name).is_some_and(|old| old != table) {
-            text.push_str(&format!("\n{}: other rows", table.name));
+            text.push_str(&format!("\n{}: rows differ", table.name));
         }
     }
     text.trim_start().to_owned()

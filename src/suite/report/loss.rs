@@ -20,8 +20,8 @@ pub(crate) fn finding(diagnosis: &LossDiagnosis<'_>) -> Finding {
     }
     if !loss.examples.is_empty() {
         let label = match loss.kind {
-            LossKind::Rows { .. } => "rows that are gone",
-            LossKind::Multiplied => "rows that came along",
+            LossKind::Rows { .. } => "lost rows",
+            LossKind::Multiplied => "added rows",
             _ => "values",
         };
         finding = finding.evidence(label, loss.examples.join("\n"));
@@ -43,12 +43,12 @@ fn does(diagnosis: &LossDiagnosis<'_>) -> String {
         LossKind::Column => format!("drops {object}"),
         kind if kind.is_all_rows() => format!("empties {object}"),
         LossKind::Rows { gone, of } => format!("loses {gone} of {of} rows of {object}"),
-        LossKind::Renumbered => format!("gives the rows of {} other keys", loss.table),
-        LossKind::Multiplied => format!("multiplies rows of {object}"),
-        LossKind::Values { changed, of, to_null: true } => format!("erases {changed} of {of} values of {object}"),
+        LossKind::Renumbered => format!("renumbers the rows of {}", loss.table),
+        LossKind::Multiplied => format!("duplicates rows of {object}"),
+        LossKind::Values { changed, of, to_null: true } => format!("sets {changed} of {of} values of {object} to NULL"),
         LossKind::Values { changed, of, .. } => format!("changes {changed} of {of} values of {object}"),
-        LossKind::Moved { from } => format!("puts what was in {} into {object}", plain_name(from)),
-        LossKind::Sequence { was, is } => format!("sets the AUTOINCREMENT of {object} back from {was} to {is}"),
+        LossKind::Moved { from } => format!("moves the values of {} into {object}", plain_name(from)),
+        LossKind::Sequence { was, is } => format!("resets the AUTOINCREMENT of {object} from {was} to {is}"),
     }
 }
 
@@ -73,40 +73,38 @@ fn explanation(diagnosis: &LossDiagnosis<'_>) -> Explanation {
         return foreign_key_actions(diagnosis, rebuild, *is_dropped);
     }
     match (&loss.kind, mechanism) {
-        (LossKind::Table | LossKind::Column, _) => {
-            Explanation::new("destructive", "what is in it is gone for good", "")
-        }
+        (LossKind::Table | LossKind::Column, _) => Explanation::new("destructive", "its data is lost for good", ""),
         (kind, Some(Mechanism::Explicit)) if kind.is_all_rows() && loss.is_rebuilt => Explanation::new(
             "destructive",
-            format!("{table} is dropped and made anew, and nothing is copied"),
+            format!("{table} is dropped and created again, and nothing is copied"),
             format!("INSERT INTO the new table SELECT from the old one before DROP TABLE {table}"),
         ),
         (LossKind::Rows { .. }, Some(Mechanism::Explicit)) => {
-            Explanation::new("destructive", "the rows are gone for good", "")
+            Explanation::new("destructive", "the rows are lost for good", "")
         }
         (LossKind::Rows { .. }, Some(Mechanism::Copy)) => Explanation::new(
             "undeclared-loss",
-            "the copy leaves rows out: by a join, a WHERE, OR IGNORE or OR REPLACE",
+            "the copy omits rows: by a join, a WHERE, OR IGNORE or OR REPLACE",
             "copy with a plain SELECT of the old table, and look up the rest in subqueries",
         ),
         (LossKind::Moved { .. }, _) => Explanation::new(
             "values-moved",
-            "INSERT .. SELECT goes by the order of columns, not by their names",
+            "INSERT .. SELECT matches columns by position, not by name",
             "name the columns on both sides: INSERT INTO new(a, b) SELECT a, b FROM old",
         ),
         (LossKind::Renumbered, _) => Explanation::new(
             "undeclared-loss",
-            "whatever refers to a row by its key finds another one, or none",
+            "a reference to a row by its key finds another row, or none",
             "copy the key along with the other columns",
         ),
         (LossKind::Multiplied, _) => Explanation::new(
             "undeclared-loss",
-            "the copy joins a table that has several rows for one of these",
+            "the copy joins a table that has several rows for one of this table",
             "look the value up in a subquery instead of a join",
         ),
         (LossKind::Sequence { .. }, _) => Explanation::new(
             "rebuild-loses-objects",
-            "numbers of deleted rows are handed out again, and whoever remembers one takes the new row for it",
+            "numbers of deleted rows are handed out again, and an old reference finds a new row",
             format!(
                 "after the rename: UPDATE sqlite_sequence SET seq = <the old seq> WHERE name = '{}', read before the DROP into a temporary table",
                 loss.table
@@ -114,10 +112,10 @@ fn explanation(diagnosis: &LossDiagnosis<'_>) -> Explanation {
         ),
         (LossKind::Values { to_null: false, .. }, _) => Explanation::new(
             "undeclared-loss",
-            "what was there cannot be told from what is there now",
-            "a mapping that loses nothing, as of names to numbers or of bytes to hex, looks like this too",
+            "the old values cannot be recovered",
+            "a lossless mapping, such as names to numbers or bytes to hex, looks like this too",
         ),
-        _ => Explanation::new("undeclared-loss", "what was there cannot be told from what is there now", ""),
+        _ => Explanation::new("undeclared-loss", "the old values cannot be recovered", ""),
     }
 }
 
@@ -131,14 +129,14 @@ fn foreign_key_actions(diagnosis: &LossDiagnosis<'_>, rebuild: &Rebuild, is_drop
     let how = match is_dropped {
         true if rebuild.is_of_itself() => {
             format!(
-                "DROP TABLE {parent} deletes its rows first, and {action} of the new table, which refers to it, acts on each"
+                "DROP TABLE {parent} deletes its rows first, which fires {action} of the new table that refers to it"
             )
         }
-        true => format!("DROP TABLE {parent} deletes its rows first, and {action} of {table} acts on each of them"),
+        true => format!("DROP TABLE {parent} deletes its rows first, which fires {action} of {table}"),
         false => format!("DELETE FROM {parent} fires {action} of {table}"),
     };
     let ignored = match diagnosis.has_ignored_pragma {
-        true => "\nPRAGMA foreign_keys does nothing here: SQLite ignores it within a transaction",
+        true => "\nPRAGMA foreign_keys has no effect here: SQLite ignores it inside a transaction",
         false => "",
     };
     let code = if is_dropped { "rebuild-fires-fk-actions" } else { "undeclared-loss" };

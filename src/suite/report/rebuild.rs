@@ -8,7 +8,7 @@ use crate::suite::diagnosis::rebuild::Rebuild;
 pub(super) fn safe_rebuild(rebuild: &Rebuild) -> String {
     if let Some(temporary_name) = rebuild.temporary_name.as_ref().filter(|_| rebuild.is_of_itself()) {
         return format!(
-            "let the new table refer to itself by the name that it has until it is renamed: REFERENCES {}",
+            "let the new table refer to itself by its temporary name: REFERENCES {}",
             plain_name(temporary_name)
         );
     }
@@ -16,18 +16,18 @@ pub(super) fn safe_rebuild(rebuild: &Rebuild) -> String {
     let child = plain_name(&rebuild.child);
     let mut way = match rebuild.format {
         Format::Plain | Format::Paired => format!(
-            "run the file without a transaction of its runner, and rebuild {parent} with foreign keys off:\n\
+            "run the file without its runner's transaction, and rebuild {parent} with foreign keys off:\n\
              -- no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\n-- the rebuild\nCOMMIT;\nPRAGMA foreign_keys = ON;"
         ),
         _ => format!(
-            "keep the rows of {child} aside while {parent} is rebuilt:\n\
+            "set the rows of {child} aside while {parent} is rebuilt:\n\
              CREATE TEMP TABLE kept AS SELECT * FROM {child};\nDELETE FROM {child};\n-- the rebuild\n\
              INSERT INTO {child} SELECT * FROM kept;\nDROP TABLE kept;"
         ),
     };
     if rebuild.renamed_from.is_some() {
         way.push_str(&format!(
-            "\nand give the new table the other name until {parent} is dropped: RENAME TO {} takes along what refers to it",
+            "\nand give the new table another name until {parent} is dropped: RENAME TO {} redirects the foreign keys that refer to it",
             plain_name(&rebuild.dropped)
         ));
     }

@@ -14,9 +14,9 @@ pub(crate) fn finding(refusal: &MigrationRefusal<'_>) -> Finding {
             safe_rebuild(rebuild),
         ),
         None => (
-            String::from("the upgrade fails where there are such rows, at every start of the app"),
+            String::from("the upgrade fails wherever there are such rows, at every start of the app"),
             format!(
-                "change or set aside such rows first, in the same migration\n\
+                "change such rows or set them aside first, in the same migration\n\
                  if the app has never written such rows, say so: .allow_refusal({version}, {object:?}, \"why\")"
             ),
         ),

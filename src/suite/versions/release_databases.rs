@@ -50,21 +50,21 @@ fn read(databases: &VersionedDatabases, file: &Path) -> Result<ReleaseDatabase> 
     // A broken page would be blamed on the migration that reads it first.
     let contents = databases.rows_in(&database).map_err(|error| unreadable(file, &name, error))?;
     if contents.tables.is_empty() {
-        return Err(Error::new(ErrorKind::Suite, format!("{name} has no table"))
+        return Err(Error::new(ErrorKind::Suite, format!("{name} has no tables"))
             .path(file)
-            .help("take a database as an app has left it, with the -wal that lies beside it"));
+            .help("copy a database as the app has left it, with the -wal beside it"));
     }
     match UpgradeStep::all_of(databases, database)? {
         Some(steps) => Ok(ReleaseDatabase { name, steps }),
-        None => Err(Error::new(ErrorKind::Suite, format!("{name} has the schema of no version"))
+        None => Err(Error::new(ErrorKind::Suite, format!("the schema of {name} matches no version"))
             .path(file)
-            .help("a release has shipped with a migration that was changed afterwards, or the file is of another app")),
+            .help("a shipped migration was changed afterwards, or the file belongs to another app")),
     }
 }
 
 fn unreadable(file: &Path, name: &str, error: Error) -> Error {
     Error::new(ErrorKind::Suite, format!("cannot read {name}"))
         .path(file)
-        .evidence("because of", error.to_string())
+        .evidence("because", error.to_string())
         .because(error)
 }

@@ -16,8 +16,8 @@ const FILES: [(&str, &str); 3] = [
 
 /// The hashes were written by the suite and copied: they are what a committed file has.
 const LOCK: &str = "\
-# What was shipped, and stays as it is: version, hash, file. Checked by shipped_migrations_are_frozen.
-# SQLITMUS_ACCEPT=migrations adds new migrations. Nothing changes what is here.
+# Shipped migrations: version, hash, file. Checked by shipped_migrations_are_frozen.
+# SQLITMUS_ACCEPT=migrations adds new migrations. It never changes an entry.
 1 434a19600f47f114 001_people.sql
 2 bdbcbe7a2088110c 002_name.sql
 3 b3d2f84449d7b688 003_phone.sql
@@ -48,8 +48,8 @@ fn check(files: &[(&str, &str)], expected: &str) {
     assert_eq!(report, expected, "\n--- is:\n{report}\n--- should be:\n{expected}\n");
 }
 
-const HELP: &str = "\n\n  help: put it back as it was, and make the change in a migration of its own: databases in the field \
-                    have run it as it was\n  help: to see the change: git log -p -- <dir>/migrations/";
+const HELP: &str = "\n\n  help: restore it, and make the change in a new migration: databases in the field have run the old one\n  \
+                    help: to see the change: git log -p -- <dir>/migrations/";
 
 #[test]
 fn what_is_as_it_was_passes_and_line_ends_do_not_count() {
@@ -128,7 +128,7 @@ fn nothing_comes_in_between() {
     let first = verdict(folder.path()).lines().next().unwrap().to_owned();
     assert_eq!(
         first,
-        "migration 2 is not the next any more: one was put in before it after it was shipped: 002_people.sql"
+        "migration 2 is no longer the next one: another was inserted before it after it was shipped: 002_people.sql"
     );
 }
 
@@ -137,6 +137,6 @@ fn a_lock_that_cannot_be_read_says_where() {
     let folder = folder(&FILES, Some("# as it was\n1 people\n"));
     assert_eq!(
         verdict(folder.path()),
-        "cannot read <dir>/migrations.lock:2\n\n  the line:\n    1 people\n\n  help: take the file as it was committed"
+        "cannot read <dir>/migrations.lock:2\n\n  the line:\n    1 people\n\n  help: restore the committed file"
     );
 }

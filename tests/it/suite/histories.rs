@@ -12,7 +12,7 @@ use super::{failures, template};
 fn without_counts(headline: &str) -> String {
     let mut words: Vec<&str> = headline.split(' ').collect();
     for at in 1..words.len() {
-        let counts = ["of", "from", "to", "changes", "erases", "loses"].contains(&words[at - 1]);
+        let counts = ["of", "from", "to", "changes", "sets", "loses"].contains(&words[at - 1]);
         if counts && words[at].trim_end_matches(':').parse::<u64>().is_ok() {
             words[at] = "n";
         }
@@ -48,13 +48,13 @@ macro_rules! histories {
 histories! {
     bad:
     autoincrement_set_back: [
-        ("every_row_survives", "rebuild-loses-objects: migration 2 sets the AUTOINCREMENT of notes back from 9 to 8: 002_change.sql"),
+        ("every_row_survives", "rebuild-loses-objects: migration 2 resets the AUTOINCREMENT of notes from 9 to 8: 002_change.sql"),
     ]
     backfill_misses_nulls: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
     begin_inside: [
-        ("applies_to_an_empty_database", "nested-transaction: migration 2 begins a transaction within that of its runner: V2__change.sql"),
+        ("applies_to_an_empty_database", "nested-transaction: migration 2 begins a transaction inside its runner's transaction: V2__change.sql"),
     ]
     boolean_inverted: [
         ("every_row_survives", "undeclared-loss: migration 2 changes 8 of 9 values of accounts.disabled: 002_change.sql"),
@@ -64,7 +64,7 @@ histories! {
     ]
     cascade_in_a_rebuild: [
         ("every_row_survives", "rebuild-fires-fk-actions: migration 2 empties items: 002_change.sql"),
-        ("lints_clean", "pragma-noop-in-transaction: PRAGMA foreign_keys does nothing in migration 2: 002_change.sql"),
+        ("lints_clean", "pragma-noop-in-transaction: PRAGMA foreign_keys has no effect in migration 2: 002_change.sql"),
     ]
     cascade_lost_in_a_rebuild: [
         ("lints_clean", "2 findings, the first: fk-dropped: migration 2 loses ON DELETE CASCADE of order_id in the rebuild of items: 002_change.sql"),
@@ -85,13 +85,13 @@ histories! {
         ("every_row_survives", "destructive: migration 2 drops people.email: 002_change.sql"),
     ]
     columns_swapped: [
-        ("every_row_survives", "2 findings, the first: values-moved: migration 2 puts what was in last_name into people.first_name: 002_change.sql"),
+        ("every_row_survives", "2 findings, the first: values-moved: migration 2 moves the values of last_name into people.first_name: 002_change.sql"),
     ]
     commit_at_the_end: [
-        ("applies_to_an_empty_database", "nested-transaction: migration 2 ends the transaction of its runner: V2__change.sql"),
+        ("applies_to_an_empty_database", "nested-transaction: migration 2 ends its runner's transaction: V2__change.sql"),
     ]
     commit_in_the_middle: [
-        ("failure_leaves_the_previous_version", "nested-transaction: migration 2 ends the transaction of its runner: V2__change.sql"),
+        ("failure_leaves_the_previous_version", "nested-transaction: migration 2 ends its runner's transaction: V2__change.sql"),
     ]
     default_that_is_no_constant: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
@@ -103,7 +103,7 @@ histories! {
         ("every_row_survives", "destructive: migration 2 loses 2 of 6 rows of notes: 002_change.sql"),
     ]
     down_does_nothing: [
-        ("down_undoes_up", "irreversible-down: the down script of migration 2 does not undo its up"),
+        ("down_undoes_up", "irreversible-down: the down script of migration 2 does not undo it"),
     ]
     down_fails: [
         ("down_undoes_up", "irreversible-down: the down script of migration 2 fails"),
@@ -142,10 +142,10 @@ histories! {
         ("every_row_survives", "undeclared-loss: migration 2 loses 8 of 9 rows of items: 002_change.sql"),
     ]
     join_that_multiplies_rows: [
-        ("every_row_survives", "2 findings, the first: undeclared-loss: migration 2 gives the rows of orders other keys: 002_change.sql"),
+        ("every_row_survives", "2 findings, the first: undeclared-loss: migration 2 renumbers the rows of orders: 002_change.sql"),
     ]
     keys_given_anew: [
-        ("every_row_survives", "undeclared-loss: migration 2 gives the rows of notes other keys: 002_change.sql"),
+        ("every_row_survives", "undeclared-loss: migration 2 renumbers the rows of notes: 002_change.sql"),
     ]
     leading_zeros_lost: [
         ("every_row_survives", "undeclared-loss: migration 2 changes 1 of 6 values of addresses.zip: 002_change.sql"),
@@ -164,19 +164,19 @@ histories! {
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: V2__change.sql"),
     ]
     pragma_without_effect: [
-        ("lints_clean", "pragma-noop-in-transaction: PRAGMA foreign_keys does nothing in migration 2: 002_change.sql"),
+        ("lints_clean", "pragma-noop-in-transaction: PRAGMA foreign_keys has no effect in migration 2: 002_change.sql"),
     ]
     primary_key_lost_in_a_copy: [
         ("lints_clean", "rebuild-loses-objects: migration 2 loses the PRIMARY KEY in the rebuild of notes: 002_change.sql"),
     ]
     set_null_in_a_rebuild: [
-        ("every_row_survives", "rebuild-fires-fk-actions: migration 2 erases 8 of 9 values of items.order_id: 002_change.sql"),
+        ("every_row_survives", "rebuild-fires-fk-actions: migration 2 sets 8 of 9 values of items.order_id to NULL: 002_change.sql"),
     ]
     strict_on_wrong_types: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
     syncs_off_for_speed: [
-        ("survives_power_loss", "power-loss: a power cut in migration 2 leaves what no version has: 002_change.sql"),
+        ("survives_power_loss", "power-loss: a power cut during migration 2 leaves a state between two versions: 002_change.sql"),
     ]
     table_dropped: [
         ("every_row_survives", "destructive: migration 2 drops the table notes: 002_change.sql"),
@@ -197,7 +197,7 @@ histories! {
         ("lints_clean", "rebuild-loses-objects: migration 2 loses the trigger notes_logged in the rebuild of notes: 002_change.sql"),
     ]
     two_autocommits: [
-        ("failure_leaves_the_previous_version", "half-applied: migration 2 leaves half of its work when a statement fails: 002_change.sql"),
+        ("failure_leaves_the_previous_version", "half-applied: migration 2 is half applied when a statement fails: 002_change.sql"),
     ]
     type_that_rounds: [
         ("every_row_survives", "undeclared-loss: migration 2 changes 8 of 9 values of prices.amount: 002_change.sql"),
@@ -221,7 +221,7 @@ histories! {
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql"),
     ]
     version_set_outside_the_transaction: [
-        ("failure_leaves_the_previous_version", "half-applied: migration 2 leaves half of its work when a statement fails: 002_change.sql"),
+        ("failure_leaves_the_previous_version", "half-applied: migration 2 is half applied when a statement fails: 002_change.sql"),
     ]
     view_left_dangling: [
         ("lints_clean", "dangling-view: migration 2 leaves the view titles dangling: 002_change.sql"),

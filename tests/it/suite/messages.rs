@@ -17,7 +17,7 @@ fn without_values(report: &str) -> String {
             Some((insert, _)) => format!("{insert} VALUES (..);"),
             None => line.to_owned(),
         });
-        masked = ["  rows that are gone:", "  values:"].contains(&line);
+        masked = ["  lost rows:", "  values:"].contains(&line);
     }
     lines.join("\n")
 }
@@ -38,19 +38,19 @@ rebuild-fires-fk-actions: migration 2 empties items: 002_change.sql
 
   rebuild-fires-fk-actions (items):
     migration 2 empties items: 002_change.sql
-    DROP TABLE orders deletes its rows first, and ON DELETE CASCADE of items acts on each of them
-    PRAGMA foreign_keys does nothing here: SQLite ignores it within a transaction
+    DROP TABLE orders deletes its rows first, which fires ON DELETE CASCADE of items
+    PRAGMA foreign_keys has no effect here: SQLite ignores it inside a transaction
 
   at fixtures/histories/bad/cascade_in_a_rebuild/002_change.sql:10:
   > DROP TABLE orders;
 
-  rows that are gone:
+  lost rows:
 
   smallest data that shows it, at version 1:
     INSERT INTO orders(id, number) VALUES (..);
     INSERT INTO items(id, order_id, title) VALUES (..);
 
-  help: run the file without a transaction of its runner, and rebuild orders with foreign keys off:
+  help: run the file without its runner's transaction, and rebuild orders with foreign keys off:
         -- no-transaction
         PRAGMA foreign_keys = OFF;
         BEGIN;
@@ -71,18 +71,18 @@ rebuild-fires-fk-actions: migration 2 loses 1 of 4 rows of folders: 002_change.s
 
   rebuild-fires-fk-actions (folders):
     migration 2 loses 1 of 4 rows of folders: 002_change.sql
-    DROP TABLE folders deletes its rows first, and ON DELETE CASCADE of the new table, which refers to it, acts on each
+    DROP TABLE folders deletes its rows first, which fires ON DELETE CASCADE of the new table that refers to it
 
   at fixtures/histories/bad/cascade_within_the_table/002_change.sql:9:
   > DROP TABLE folders;
 
-  rows that are gone:
+  lost rows:
 
   smallest data that shows it, at version 1:
     INSERT INTO folders(id, name) VALUES (..);
     INSERT INTO folders(id, parent_id, name) VALUES (..);
 
-  help: let the new table refer to itself by the name that it has until it is renamed: REFERENCES folders_new
+  help: let the new table refer to itself by its temporary name: REFERENCES folders_new
         if it is meant, say so: .allow_loss(2, \"folders\", \"why\")",
     );
 }
@@ -116,7 +116,7 @@ fails-on-data: migration 2 fails on rows that version 1 accepts: V2__change.sql
     INSERT INTO orders(id, number) VALUES (..);
     INSERT INTO items(id, order_id, title) VALUES (..);
 
-  help: keep the rows of items aside while orders is rebuilt:
+  help: set the rows of items aside while orders is rebuilt:
         CREATE TEMP TABLE kept AS SELECT * FROM items;
         DELETE FROM items;
         -- the rebuild
@@ -135,7 +135,7 @@ fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql
 
   fails-on-data (people.email):
     migration 2 fails on rows that version 1 accepts: 002_change.sql
-    the upgrade fails where there are such rows, at every start of the app
+    the upgrade fails wherever there are such rows, at every start of the app
 
   the migration:
     migration 2 failed: 002_change.sql
@@ -153,7 +153,7 @@ fails-on-data: migration 2 fails on rows that version 1 accepts: 002_change.sql
   smallest data that shows it, at version 1:
     INSERT INTO people(id, name) VALUES (..);
 
-  help: change or set aside such rows first, in the same migration
+  help: change such rows or set them aside first, in the same migration
         if the app has never written such rows, say so: .allow_refusal(2, \"people.email\", \"why\")",
     );
 }
@@ -168,7 +168,7 @@ undeclared-loss: migration 2 changes 6 of 6 values of prices.amount: 002_change.
 
   undeclared-loss (prices.amount):
     migration 2 changes 6 of 6 values of prices.amount: 002_change.sql
-    what was there cannot be told from what is there now
+    the old values cannot be recovered
 
   at fixtures/histories/bad/type_that_rounds/002_change.sql:6:
   > INSERT INTO prices_new (id, amount) SELECT id, CAST(amount AS INTEGER) FROM prices;
@@ -178,7 +178,7 @@ undeclared-loss: migration 2 changes 6 of 6 values of prices.amount: 002_change.
   smallest data that shows it, at version 1:
     INSERT INTO prices(id, amount) VALUES (..);
 
-  help: a mapping that loses nothing, as of names to numbers or of bytes to hex, looks like this too
+  help: a lossless mapping, such as names to numbers or bytes to hex, looks like this too
         if it is meant, say so: .allow_loss(2, \"prices.amount\", \"why\")",
     );
 }
@@ -189,16 +189,16 @@ fn a_migration_that_fails_half_way() {
         "bad/two_autocommits",
         "failure_leaves_the_previous_version",
         "\
-half-applied: migration 2 leaves half of its work when a statement fails: 002_change.sql
+half-applied: migration 2 is half applied when a statement fails: 002_change.sql
 
   half-applied (002_change.sql):
-    migration 2 leaves half of its work when a statement fails: 002_change.sql
+    migration 2 is half applied when a statement fails: 002_change.sql
     the next start runs it again, on a schema that no version has
 
-  what is left of it:
+  changes that remain:
     people.phone: new TEXT
 
-  a statement that was made to fail:
+  the statement that was made to fail:
     migration 2 failed: 002_change.sql
 
       sql:
@@ -211,7 +211,7 @@ half-applied: migration 2 leaves half of its work when a statement fails: 002_ch
         not authorized (code 23)
     note: its changes up to line 2 were committed and stay
 
-  help: put everything into one transaction: BEGIN at the start, COMMIT at the end, nothing behind it",
+  help: put everything into one transaction: BEGIN at the start, COMMIT at the end, nothing after it",
     );
 }
 
@@ -221,19 +221,19 @@ fn a_transaction_that_is_ended_in_the_middle() {
         "bad/commit_in_the_middle",
         "failure_leaves_the_previous_version",
         "\
-nested-transaction: migration 2 ends the transaction of its runner: V2__change.sql
+nested-transaction: migration 2 ends its runner's transaction: V2__change.sql
 
   nested-transaction (V2__change.sql):
-    migration 2 ends the transaction of its runner: V2__change.sql
-    what was done before stays, whatever becomes of the rest
+    migration 2 ends its runner's transaction: V2__change.sql
+    the changes before it are committed even if the rest fails
 
   at fixtures/histories/bad/commit_in_the_middle/V2__change.sql:2:
   > COMMIT;
 
-  what is left of it:
+  changes that remain:
     people.phone: new TEXT
 
-  a statement that was made to fail:
+  the statement that was made to fail:
     migration 2 failed: V2__change.sql
 
       sql:
@@ -246,7 +246,7 @@ nested-transaction: migration 2 ends the transaction of its runner: V2__change.s
         not authorized (code 23)
     note: its changes up to line 2 were committed and stay
 
-  help: leave out BEGIN and COMMIT: refinery puts a transaction around each migration",
+  help: remove BEGIN and COMMIT: refinery wraps each migration in a transaction",
     );
 }
 
@@ -256,16 +256,16 @@ fn a_transaction_within_a_transaction() {
         "bad/begin_inside",
         "applies_to_an_empty_database",
         "\
-nested-transaction: migration 2 begins a transaction within that of its runner: V2__change.sql
+nested-transaction: migration 2 begins a transaction inside its runner's transaction: V2__change.sql
 
   nested-transaction (V2__change.sql):
-    migration 2 begins a transaction within that of its runner: V2__change.sql
-    SQLite refuses that, and the migration fails
+    migration 2 begins a transaction inside its runner's transaction: V2__change.sql
+    SQLite refuses this, and the migration fails
 
   at fixtures/histories/bad/begin_inside/V2__change.sql:1:
   > BEGIN;
 
-  help: leave out BEGIN and COMMIT: refinery puts a transaction around each migration",
+  help: remove BEGIN and COMMIT: refinery wraps each migration in a transaction",
     );
 }
 
@@ -275,16 +275,16 @@ fn a_down_script_that_does_nothing() {
         "bad/down_does_nothing",
         "down_undoes_up",
         "\
-irreversible-down: the down script of migration 2 does not undo its up
+irreversible-down: the down script of migration 2 does not undo it
 
   irreversible-down (002_phone.up.sql):
-    the down script of migration 2 does not undo its up
-    the app of the version before meets a schema that it has never seen
+    the down script of migration 2 does not undo it
+    the previous version of the app meets a schema that it does not know
 
   from version 1 to what is left:
     people.phone: new TEXT
 
-  help: if there is no way back, say so: .irreversible(2, \"why\")",
+  help: if it cannot be undone, say so: .irreversible(2, \"why\")",
     );
 }
 
@@ -298,7 +298,7 @@ rebuild-loses-objects: migration 2 loses the index notes_title in the rebuild of
 
   rebuild-loses-objects (notes_title):
     migration 2 loses the index notes_title in the rebuild of notes: 002_change.sql
-    DROP TABLE takes indexes along: queries scan, and what was UNIQUE is not
+    DROP TABLE drops its indexes: queries scan, and UNIQUE is not enforced any more
 
   help: CREATE INDEX notes_title ON notes (title);",
     );
@@ -314,9 +314,9 @@ rebuild-loses-objects: migration 2 loses the trigger notes_logged in the rebuild
 
   rebuild-loses-objects (notes_logged):
     migration 2 loses the trigger notes_logged in the rebuild of notes: 002_change.sql
-    DROP TABLE takes triggers along: what it kept true is true no more
+    DROP TABLE drops its triggers, and nothing replaces this one
 
-  help: make it anew on pages; it was
+  help: create it again on pages; it was
         CREATE TRIGGER notes_logged AFTER DELETE ON notes
         BEGIN
             INSERT INTO log (what) VALUES (..);
@@ -340,5 +340,5 @@ fn a_table_of_results() {
     assert_eq!(lines[1], "applies_to_an_empty_database         ok");
     assert_eq!(lines[13], "lints_clean                          skipped: another day");
     let error = suite().try_run().unwrap_err();
-    assert_eq!(error.headline(), "1 of 14 tests of the migrations fail");
+    assert_eq!(error.headline(), "1 of 14 migration tests fails");
 }

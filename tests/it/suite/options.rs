@@ -15,7 +15,7 @@ mod as_tests {
     sqlitmus::migration_suite!(SUITE, |suite| {
         suite
             .allow_loss(26, "products.price_cents", "since 16 it is in prices, and 26 copies what is missing there")
-            .allow_loss(30, "sessions.ip_address", "the law asks for it")
+            .allow_loss(30, "sessions.ip_address", "required by law")
             .skip("schema_is_as_reviewed", "the tests of schema look at it")
     });
 }
@@ -65,19 +65,19 @@ fn an_allowance_that_is_not_needed_is_an_error() {
             suite().allow_loss(2, "notes.body", "because"),
             "every_row_survives",
             "nothing to allow: .allow_loss(2, \"notes.body\", ..)\n\n  its reason:\n    because\n\n  \
-             help: take it away: the next accident would hide behind it",
+             help: remove it: the next accident would hide behind it",
         ),
         (
             suite().allow_refusal(2, "notes.body", "because"),
             "every_version_upgrades_with_data",
             "nothing to allow: .allow_refusal(2, \"notes.body\", ..)\n\n  its reason:\n    because\n\n  \
-             help: take it away: the next accident would hide behind it",
+             help: remove it: the next accident would hide behind it",
         ),
         (
             suite().irreversible(2, "because"),
             "down_undoes_up",
             "nothing to allow: .irreversible(2, ..)\n\n  its reason:\n    because\n\n  \
-             help: take it away: the next accident would hide behind it",
+             help: remove it: the next accident would hide behind it",
         ),
         (suite().from(7), "integrity_holds", "no migration has version 7: .from(7)"),
     ] {
@@ -152,7 +152,7 @@ fn an_app_with_a_runner_of_its_own_is_tested_as_far_as_it_tells() {
     }
     assert_eq!(
         outcome(&report, "every_row_survives"),
-        "skipped: the template has no versions of its own: name the folder of the migrations, Suite::history"
+        "skipped: the template has no history: name the folder of the migrations with Suite::history"
     );
     static TWICE: Template = Template::migrate_with(again_and_again);
     assert_eq!(
@@ -166,7 +166,7 @@ fn a_runner_and_a_folder_have_to_agree() {
     static APP: Template = Template::migrate_with(by_hand);
     let suite = Suite::new(&APP).history("fixtures/formats/plain");
     let report = says(&suite, "applies_to_an_empty_database");
-    assert_eq!(report.lines().next().unwrap(), "the app's runner and the folder make different schemas");
+    assert_eq!(report.lines().next().unwrap(), "the app's runner and the folder produce different schemas");
     assert_eq!(outcome(&suite.report(), "every_row_survives"), "passed");
 }
 

@@ -45,7 +45,7 @@ undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql
 
   undeclared-loss (people.name):
     migration 3 changes 1 of 2 values of people.name: 3_admin.sql
-    what was there cannot be told from what is there now
+    the old values cannot be recovered
 
   at 3_admin.sql:1:
   > UPDATE people SET name = 'Admin' || name WHERE id = 4711
@@ -59,7 +59,7 @@ undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql
   database:
     {name}
 
-  help: a mapping that loses nothing, as of names to numbers or of bytes to hex, looks like this too
+  help: a lossless mapping, such as names to numbers or bytes to hex, looks like this too
         if it is meant, say so: .allow_loss(3, \"people.name\", \"why\")"
             )
         );
@@ -70,7 +70,7 @@ undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql
 fn a_database_of_no_version_is_an_error() {
     let folder = folder("other.sql", "CREATE TABLE animals(id INTEGER PRIMARY KEY) STRICT;");
     let suite = Suite::new(embedded(&FILES)).release_databases(folder.path());
-    assert_eq!(says(&suite, "integrity_holds").lines().next().unwrap(), "other.sql has the schema of no version");
+    assert_eq!(says(&suite, "integrity_holds").lines().next().unwrap(), "the schema of other.sql matches no version");
     let empty = tempfile::tempdir().unwrap();
     let suite = Suite::new(embedded(&FILES)).release_databases(empty.path());
     assert_eq!(says(&suite, "integrity_holds"), format!("no .sql or .db in {}", empty.path().display()));
@@ -92,7 +92,7 @@ fn what_is_still_in_the_wal_is_read_too() {
 
     fs::remove_file(copy.path().join("live.db-wal")).unwrap();
     let suite = Suite::new(embedded(&FILES)).release_databases(copy.path());
-    assert_eq!(says(&suite, "every_row_survives").lines().next().unwrap(), "live.db has no table");
+    assert_eq!(says(&suite, "every_row_survives").lines().next().unwrap(), "live.db has no tables");
 }
 
 #[test]

@@ -42,8 +42,11 @@ pub(crate) fn between(before: &Table, after: &Table, diff: &SchemaDiff) -> Vec<L
 
 fn lost_constraint(object: &str, what: &str) -> LostConstraint {
     let (code, cost) = match is_reference(what) {
-        true => ("fk-dropped", "rows that refer to nothing are accepted from here on"),
-        false => ("rebuild-loses-objects", "the new table accepts, or treats alike, what the old one did not"),
+        true => ("fk-dropped", "rows with dangling references are accepted from now on"),
+        false => (
+            "rebuild-loses-objects",
+            "the new table accepts rows that the old one refused, or compares values differently",
+        ),
     };
     let object = object.strip_prefix("table ").unwrap_or(object).to_owned();
     LostConstraint { code, object, what: what.to_owned(), cost: cost.to_owned() }
@@ -59,7 +62,7 @@ fn lost_default(before: &Table, after: &Table, column: Option<&str>, what: &str)
         code: "rebuild-loses-objects",
         object: format!("{}.{}", before.name, column.name),
         what: format!("{what} of {}", plain_name(&column.name)),
-        cost: String::from("an INSERT that leaves the column out is refused from here on"),
+        cost: String::from("an INSERT that omits the column fails from now on"),
     })
 }
 
@@ -103,11 +106,11 @@ fn lost_actions(before: &Table, after: &Table) -> Vec<LostConstraint> {
             });
         };
         if let (Some(action), None) = (action_name(key.on_delete), action_name(is.on_delete)) {
-            let cost = format!("a row of {parent} that is referred to cannot be deleted from here on");
+            let cost = format!("a row of {parent} that is referred to cannot be deleted from now on");
             push(format!("ON DELETE {action}"), cost);
         }
         if let (Some(action), None) = (action_name(key.on_update), action_name(is.on_update)) {
-            let cost = format!("the key of a row of {parent} that is referred to cannot be changed from here on");
+            let cost = format!("the key of a row of {parent} that is referred to cannot be changed from now on");
             push(format!("ON UPDATE {action}"), cost);
         }
     }

@@ -47,7 +47,7 @@ impl RebuiltTable<'_> {
                 };
                 Some(
                     Finding::new("rebuild-loses-objects", index.name.as_str(), self.loses(&what))
-                        .cost("DROP TABLE takes indexes along: queries scan, and what was UNIQUE is not")
+                        .cost("DROP TABLE drops its indexes: queries scan, and UNIQUE is not enforced any more")
                         .fix(self.create_again(&index.sql)),
                 )
             })
@@ -62,7 +62,7 @@ impl RebuiltTable<'_> {
         lost.map(|trigger| {
             let what = self.loses(&format!("the trigger {}", trigger.name));
             Finding::new("rebuild-loses-objects", trigger.name.as_str(), what)
-                .cost("DROP TABLE takes triggers along: what it kept true is true no more")
+                .cost("DROP TABLE drops its triggers, and nothing replaces this one")
                 .fix(self.create_again(&trigger.sql))
         })
         .collect()
@@ -76,7 +76,7 @@ impl RebuiltTable<'_> {
         let name = self.before.name.as_str();
         is_lost.then(|| {
             Finding::new("rebuild-loses-objects", name, self.loses("the PRIMARY KEY"))
-                .cost("a new row can have the key of another one, or none; CREATE TABLE .. AS SELECT takes no constraint along")
+                .cost("a new row can have the key of another row, or none; CREATE TABLE .. AS SELECT copies no constraints")
                 .fix(declare_or_allow("rebuild-loses-objects", name))
         })
     }
@@ -105,7 +105,7 @@ impl RebuiltTable<'_> {
     fn create_again(&self, sql: &str) -> String {
         match same_name(&self.after.name, &self.before.name) {
             true => format!("{sql};"),
-            false => format!("make it anew on {}; it was\n{sql};", plain_name(&self.after.name)),
+            false => format!("create it again on {}; it was\n{sql};", plain_name(&self.after.name)),
         }
     }
 }

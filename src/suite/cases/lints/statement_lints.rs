@@ -55,7 +55,7 @@ pub(crate) fn of_syntax(options: &Options, databases: &VersionedDatabases, step:
         for (feature, since) in newer_than(&tokens(statement.text), lowest)? {
             let what = format!("migration {} needs SQLite {since}: {feature}", migration.version());
             let finding = Finding::new("needs-sqlite", migration.name(), what)
-                .cost(format!("the app says that it runs on {lowest}, which refuses it"));
+                .cost(format!("the app has to run on {lowest}, which refuses it"));
             found.push(at_statement(finding, migration, index));
         }
     }
@@ -64,16 +64,16 @@ pub(crate) fn of_syntax(options: &Options, databases: &VersionedDatabases, step:
 
 fn ignored_pragma(migration: &Migration) -> Finding {
     let (version, file) = (migration.version(), migration.name());
-    let what = format!("PRAGMA foreign_keys does nothing in migration {version}: {file}");
+    let what = format!("PRAGMA foreign_keys has no effect in migration {version}: {file}");
     Finding::new("pragma-noop-in-transaction", file, what)
-        .cost("SQLite ignores it within a transaction: foreign keys go on holding, and DROP TABLE fires their actions")
-        .fix("take it away, or run the file without a transaction of its runner, and BEGIN behind it")
+        .cost("SQLite ignores it inside a transaction: foreign keys stay enforced, and DROP TABLE fires their actions")
+        .fix("remove it, or run the file without its runner's transaction and BEGIN after it")
 }
 
 fn renamed(migration: &Migration, from: &str, to: &str) -> Finding {
     let (version, file) = (migration.version(), migration.name());
     Finding::new("rename-breaks-old-code", from, format!("migration {version} renames {from} to {to}: {file}"))
-        .cost("the app that is running asks for the old name until it is replaced")
+        .cost("the running app uses the old name until it is replaced")
         .fix("add the new name beside the old one, let the app write both, and drop the old one in a later release")
 }
 
@@ -83,8 +83,8 @@ fn backfill(migration: &Migration, assignment: &Assignment) -> Finding {
     let what =
         format!("migration {version} writes {object} of every row in the transaction that changes the schema: {file}");
     Finding::new("backfill-with-ddl", object, what)
-        .cost("the app that is running waits for the write lock as long as that takes")
-        .fix("change the schema in one migration and fill the column in the next, in parts")
+        .cost("the running app waits for the write lock that long")
+        .fix("change the schema in one migration and fill the column in the next, in batches")
 }
 
 fn changes_schema(effects: &[StatementEffect]) -> bool {

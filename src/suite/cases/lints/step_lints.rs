@@ -46,7 +46,7 @@ pub(crate) fn findings(databases: &VersionedDatabases, step: &UpgradeStep) -> Re
             found.push(
                 Finding::new("dangling-view", view.name.as_str(), what)
                     .cost("every query of it fails")
-                    .fix("drop the view before, and make it again after"),
+                    .fix("drop the view before the change, and create it again afterwards"),
             );
         }
     }
