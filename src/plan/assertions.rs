@@ -26,8 +26,8 @@ impl Plan {
         self.check_scans(|node: &Node| node.is_scan() && !allowed.iter().any(|table| node.is_of(table)))?;
         match allowed.iter().find(|table| !self.scans(table)) {
             Some(table) => Err(self
-                .failure(format!("query plan does not scan a table that it is allowed to: {table}"), |_| false)
-                .help(format!("take it back: .allow_scan({table:?})"))),
+                .failure(format!("query plan does not scan a table that it is allowed to scan: {table}"), |_| false)
+                .help(format!("remove .allow_scan({table:?})"))),
             None => Ok(self),
         }
     }
@@ -139,7 +139,7 @@ impl Plan {
             return Ok(self);
         }
         let is_flagged = |node: &Node| node.is_of(table) && !node.is_covered();
-        Err(self.failure(format!("query plan reads more of {table} than an index"), is_flagged))
+        Err(self.failure(format!("query plan reads the table {table}, not only an index"), is_flagged))
     }
 
     /// Asserts that nothing is sorted, grouped or made distinct in a temporary b-tree.
@@ -182,7 +182,7 @@ impl Plan {
         let Some(first) = self.all().find(|node| node.uses_automatic_index()) else { return Ok(self) };
         let printed = first.access().map(|access| access.name.as_str());
         let name = first.table.as_deref().or(printed).unwrap_or_default();
-        let error = self.failure(format!("query plan makes an automatic index: {name}"), Node::uses_automatic_index);
+        let error = self.failure(format!("query plan builds an automatic index: {name}"), Node::uses_automatic_index);
         Err(advice::offer(error, &advice::remedies(self, &Goal::AutomaticIndexes)))
     }
 

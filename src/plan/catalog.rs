@@ -105,7 +105,7 @@ impl Catalog {
                 format!("the statement could not be planned on an empty copy of the schema: {message}"),
             )
             .sql(sql)
-            .note("temporary tables, attached databases and modules of the app's are not on the copy")
+            .note("the copy has no temporary tables, no attached databases and no modules of the app")
         })?;
         Ok(copy)
     }

@@ -26,7 +26,7 @@ impl Plan {
                 let node = &effect.node;
                 format!("{}{}   in {}", mark(node), tree::line(0, &node.text), effect.origin)
             });
-            error = error.evidence("besides", lines.collect::<Vec<_>>().join("\n"));
+            error = error.evidence("also runs", lines.collect::<Vec<_>>().join("\n"));
         }
         notes(self, &is_flagged).into_iter().fold(error, Error::note)
     }
@@ -48,7 +48,7 @@ pub(super) fn scans(plan: &Plan, tables: &[&str], remedies: &Remedies, is_flagge
 pub(super) fn avoided_by_few_rows(error: Error, plan: &Plan) -> Error {
     let few = few_rows::tables(plan).into_iter().map(|(table, rows)| format!("{} of {table}", count(rows, "row")));
     error.evidence("plan under the statistics of this database", plan.to_string()).note(format!(
-        "only statistics that were gathered on {} avoid the scan, and production's are others: {PLAN_OTHERWISE}",
+        "the scan is avoided only by statistics of {}, and production has other statistics: {PLAN_OTHERWISE}",
         few.collect::<Vec<_>>().join(" and ")
     ))
 }
@@ -80,7 +80,7 @@ fn notes(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<String> {
         let table = node.table.as_deref().unwrap_or_default();
         if let Some(Scan::PartialIndex(index)) = &node.scan {
             notes.push(format!(
-                "reading all of {index} is not taken for a scan of {table}: it is a partial index, and holds only the rows of its WHERE"
+                "reading all of {index} does not count as a scan of {table}: it is a partial index, and has only the rows of its WHERE"
             ));
         }
         if !is_flagged(node) {
@@ -88,11 +88,10 @@ fn notes(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<String> {
         }
         match &node.scan {
             Some(Scan::Index(index)) => {
-                notes.push(format!("the scan is of the index {index}, which has every row of {table}"));
+                notes.push(format!("the scan reads the index {index}, which has all rows of {table}"));
             }
-            Some(Scan::ForAutomaticIndex) => notes.push(format!(
-                "SQLite reads all of {table} to make an automatic index of it, each time that the statement runs"
-            )),
+            Some(Scan::ForAutomaticIndex) => notes
+                .push(format!("SQLite reads all of {table} to build an automatic index, each time the statement runs")),
             Some(Scan::VirtualTable) => {
                 notes.push(format!("the module of {table} was given nothing to search by"));
             }
@@ -100,13 +99,13 @@ fn notes(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<String> {
         }
         let prints_search = matches!(&node.step, Step::Search(access) if access.constraint.is_none());
         if prints_search && matches!(node.scan, Some(Scan::Table | Scan::Index(_))) {
-            notes.push(format!("SQLite prints SEARCH for a min() or max() of {table}, and reads all of it"));
+            notes.push(format!("SQLite prints SEARCH for a min() or max() of {table}, but reads all of it"));
         }
         notes.extend(few_rows::behind(plan, node, is_flagged).map(|few| of_few_rows(&few)));
     }
     if plan.source == PlanSource::Text {
         notes.push(format!(
-            "this is judged by the text of the plan alone: the bytecode of SQLite {} is not known",
+            "this is based on the text of the plan alone, because the bytecode of SQLite {} is not known",
             plan.sqlite_version()
         ));
     }
@@ -119,13 +118,13 @@ fn of_few_rows(few: &FewRows<'_>) -> String {
     match few.without {
         WithoutStatistics::Planned(line) => {
             let line = line.map_or_else(String::new, |node| format!(" ({})", node.text));
-            format!("{gathered}, and without them it is not so{line}: {PLAN_OTHERWISE}")
+            format!("{gathered}, and the plan without them is different{line}: {PLAN_OTHERWISE}")
         }
         WithoutStatistics::Unknown => {
-            format!("{gathered}: of so few, SQLite scans what it would search among many: {PLAN_OTHERWISE}")
+            format!("{gathered}, and SQLite scans so few rows where it would search many: {PLAN_OTHERWISE}")
         }
     }
 }
 
 /// How to get rid of a fixture's statistics.
-const PLAN_OTHERWISE: &str = "keep ANALYZE and PRAGMA optimize away from the test's database (DELETE FROM sqlite_stat1, then open it again), or plan under production's: Template::stats";
+const PLAN_OTHERWISE: &str = "run no ANALYZE and no PRAGMA optimize on the test's database (to undo them: DELETE FROM sqlite_stat1, then reopen it), or plan with production's statistics: Template::stats";

@@ -12,7 +12,7 @@ pub(crate) fn only_statement(sql: &str) -> Result<&str> {
         [] => return Err(error("there is no statement to explain").sql(sql)),
         [statement] => statement,
         [_, second, ..] => {
-            let headline = format!("there are {} statements to explain, and a plan is of one", statements.len());
+            let headline = format!("there are {} statements to explain, but a plan is for one", statements.len());
             let second = second.text.lines().next().unwrap_or_default();
             return Err(error(&headline)
                 .sql(sql)
@@ -21,9 +21,9 @@ pub(crate) fn only_statement(sql: &str) -> Result<&str> {
         }
     };
     if statement.starts_with("EXPLAIN") {
-        return Err(error("there is no plan of an EXPLAIN")
+        return Err(error("an EXPLAIN has no plan")
             .sql(statement.text)
-            .help("leave out EXPLAIN QUERY PLAN: it is put in front of the statement"));
+            .help("leave out EXPLAIN QUERY PLAN: sqlitmus adds it"));
     }
     if statement.starts_with("PRAGMA") {
         // SQLite runs some of them while it compiles them, even with EXPLAIN in front.

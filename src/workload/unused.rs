@@ -42,7 +42,8 @@ pub struct UnusedIndexes {
 impl fmt::Display for UnusedIndexes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = self.indexes.iter().map(|index| format!("{}   {}", index.sql, index.reason));
-        let unsure = self.unplanned.iter().map(|sql| format!("not sure of the tables of: {sql}"));
+        let unsure =
+            self.unplanned.iter().map(|sql| format!("not planned, so indexes of its tables are not listed: {sql}"));
         f.write_str(&lines.chain(unsure).collect::<Vec<_>>().join("\n"))
     }
 }
@@ -148,8 +149,8 @@ fn drop_if_unused(
     }
     Ok(Some(match recorded {
         0 => "no recorded query uses it".to_owned(),
-        1 => "the one recorded query that uses it is as well planned without".to_owned(),
-        count => format!("the {count} recorded queries that use it are as well planned without"),
+        1 => "the one recorded query that uses it has an equally good plan without it".to_owned(),
+        count => format!("the {count} recorded queries that use it have equally good plans without it"),
     }))
 }
 

@@ -30,10 +30,10 @@ fn help(advice: &Advice, remedies: &Remedies) -> String {
     }
     for index in &advice.indexes {
         if let Some(old) = &index.replaces {
-            text.push_str(&format!("\nit can replace {old}, with whose columns it starts"));
+            text.push_str(&format!("\nit can replace {old}, because it starts with the same columns"));
         }
         if !index.long.is_empty() {
-            text.push_str(&format!("\nit stores {} of each row a second time", index.long.join(", ")));
+            text.push_str(&format!("\nit stores {} a second time for each row", index.long.join(", ")));
         }
     }
     text
@@ -70,7 +70,7 @@ fn removed(advice: &Advice, remedies: &Remedies) -> String {
 fn retype_help(retype: &Retype) -> String {
     let Retype { child, parent, column, parent_column, columns } = retype;
     format!(
-        "declare {child}.{} as {parent}.{}, to which it refers: it is {}, that is {}, and so no index finds the children\n\
+        "declare {child}.{} like {parent}.{}, to which it refers: it is {}, the other is {}, so no index can find the children\n\
          tried: with the same type and an index on {child}({}) the scan is gone",
         column.name,
         parent_column.name,

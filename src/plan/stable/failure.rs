@@ -6,7 +6,7 @@ use crate::plan::tree;
 
 /// Renders the plans. `rewritten` is the statement with CROSS JOIN, if that has one plan in all cases.
 pub(super) fn render(sql: &str, cases: usize, plans: &[ChosenPlan], rewritten: Option<&str>) -> Error {
-    let headline = format!("the plan depends on statistics: {} plans under {cases} of them", plans.len());
+    let headline = format!("the plan depends on statistics: {} plans in {cases} cases", plans.len());
     let mut error = Error::new(ErrorKind::Plan, headline).sql(sql);
     let first: Vec<&str> = plans[0].plan.lines().map(|node| node.text.as_str()).collect();
     for (number, chosen) in (1..).zip(plans) {
@@ -21,8 +21,8 @@ pub(super) fn render(sql: &str, cases: usize, plans: &[ChosenPlan], rewritten: O
     }
     if let Some(rewritten) = rewritten {
         error = error.help(format!(
-            "CROSS JOIN keeps the tables in the order in which they are written; tried: one plan under all {cases}\n{rewritten}"
+            "CROSS JOIN keeps the tables in the order in which they are written; tried: one plan in all {cases} cases\n{rewritten}"
         ));
     }
-    error.note("which of them production runs, its own statistics decide: Template::stats plans under them in tests")
+    error.note("production's own statistics decide which of them it runs: Template::stats plans with those in tests")
 }

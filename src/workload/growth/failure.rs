@@ -11,8 +11,8 @@ const SHOWN: usize = 5;
 pub(super) fn render(report: &GrowthReport, most: Growth) -> Error {
     let subject = if report.sql.is_some() { "the query" } else { "what the code runs" };
     let allowed = match most {
-        Growth::Constant => "and should stay constant".to_owned(),
-        most => format!("and should at most be {most}"),
+        Growth::Constant => "but should stay constant".to_owned(),
+        most => format!("but should be at most {most}"),
     };
     let headline = format!("{subject} {} with the database, {allowed}", in_words(report.growth()));
     let mut error = match (&report.plan, report.sql.as_deref()) {
@@ -23,17 +23,17 @@ pub(super) fn render(report: &GrowthReport, most: Growth) -> Error {
     error = error.evidence("steps of SQLite's virtual machine", report.to_string());
     if !report.queries.is_empty() {
         let size = report.sizes().last().copied().unwrap_or_default();
-        error = error.evidence(format!("what cost most at n = {size}"), queries(report, most));
+        error = error.evidence(format!("most expensive at n = {size}"), queries(report, most));
     }
     if report.returned.first() < report.returned.last() {
-        error = error.note(format!("it returned {} rows, and each costs steps", in_a_row(&report.returned)));
+        error = error.note(format!("it returned {} rows, and each row takes steps", in_a_row(&report.returned)));
     }
     if let Some(first) = report.queries.first().filter(|first| first.times.first() < first.times.last()) {
-        error = error.note(format!("what cost most ran {} times", in_a_row(&first.times)));
+        error = error.note(format!("the most expensive query ran {} times", in_a_row(&first.times)));
     }
     if report.has_single_step_rows {
         error = error
-            .note("count(*) and DELETE of a whole table are one instruction; each of its rows is counted as a step");
+            .note("count(*) and DELETE of a whole table are one instruction; each row of the table counts as a step");
     }
     error
 }

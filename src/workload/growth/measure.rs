@@ -154,8 +154,8 @@ fn samples(
     count: &mut dyn FnMut(&TestDb, &TableRows) -> Result<Sample>,
 ) -> Result<Vec<Sample>> {
     if sizes.len() < 3 || sizes[0] == 0 || sizes.windows(2).any(|pair| pair[1] / 2 < pair[0]) {
-        return Err(failed(format!("these sizes do not tell how a query grows: {sizes:?}"))
-            .help("take at least three, from 1 on, each at least twice the one before: [10, 100, 1000]"));
+        return Err(failed(format!("these sizes do not show how a query grows: {sizes:?}"))
+            .help("use at least three sizes from 1 on, each at least twice the one before: [10, 100, 1000]"));
     }
     let mut samples = Vec::new();
     let mut progress = Progress::of("counting steps", Some(sizes.len() as u64));
@@ -208,8 +208,8 @@ fn run(connection: &Connection, sql: &str) -> Result<u64> {
     };
     let mut statement = connection.prepare(sql).map_err(refuse)?;
     if statement.parameter_count() > 0 {
-        return Err(failed("the query has parameters, and there are no values for them").sql(sql).help(
-            "give them in code of yours: growth_of(&APP, sizes, fill, |db| app::find(db, 7)), or write values in their place",
+        return Err(failed("the query has parameters, but there are no values for them").sql(sql).help(
+            "run it with values: growth_of(&APP, sizes, fill, |db| app::find(db, 7)), or write values in place of the parameters",
         ));
     }
     let mut rows = statement.raw_query();
@@ -235,7 +235,7 @@ fn code_sample(
     queries.try_assert_at_most(usize::MAX)?;
     if queries.is_empty() && queries.value.is_ok() {
         return Err(failed("the code ran no query on this database")
-            .help("it gets a connection to run them on; what it runs on another database is not counted"));
+            .help("it gets a connection to run queries on; queries on another database are not counted"));
     }
     let mut ran: Vec<Ran<'_>> = Vec::new();
     let mut has_single_step_rows = false;

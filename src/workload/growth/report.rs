@@ -110,7 +110,7 @@ impl fmt::Display for GrowthReport {
         let sizes: Vec<String> = self.sizes.iter().map(ToString::to_string).collect();
         let steps: Vec<String> = self.steps.iter().map(ToString::to_string).collect();
         let (n, s) = (width(&sizes, "n"), width(&steps, "steps"));
-        write!(f, "{:>n$}  {:>s$}  for each further one", "n", "steps")?;
+        write!(f, "{:>n$}  {:>s$}  per further row", "n", "steps")?;
         for (at, (size, count)) in sizes.iter().zip(&steps).enumerate() {
             write!(f, "\n{size:>n$}  {count:>s$}")?;
             if let Some(before) = at.checked_sub(1) {

@@ -32,7 +32,7 @@ CREATE INDEX orders_status_at ON orders(status, at);   tried: the scan is gone
     help(&connection, sql, |plan| plan.try_assert_no_scan_of("orders"), expected);
     let expected = "\
 CREATE INDEX orders_note ON orders(note);   tried: the scan is gone
-        it stores note of each row a second time
+        it stores note a second time for each row
   help: if the scan is meant, say so: .allow_scan(\"orders\")";
     help(&connection, "SELECT id FROM orders WHERE note = ?1", Plan::try_assert_no_scan, expected);
 }
@@ -41,7 +41,7 @@ CREATE INDEX orders_note ON orders(note);   tried: the scan is gone
 fn an_index_that_another_one_begins() {
     let expected = "\
 CREATE INDEX orders_person_id_at ON orders(person_id, at);   tried: the sort is gone
-        it can replace orders_person, with whose columns it starts";
+        it can replace orders_person, because it starts with the same columns";
     let sql = "SELECT id FROM orders WHERE person_id = ?1 ORDER BY at DESC";
     help(&database(SCHEMA), sql, Plan::try_assert_no_temp_btree, expected);
 }
@@ -122,7 +122,7 @@ fn a_foreign_key_whose_type_defeats_its_index() {
                  CREATE TABLE cards(id INTEGER PRIMARY KEY, person TEXT REFERENCES people(id));
                  CREATE INDEX cards_person ON cards(person);";
     let expected = "\
-declare cards.person as people.id, to which it refers: it is TEXT, that is INTEGER, and so no index finds \
+declare cards.person like people.id, to which it refers: it is TEXT, the other is INTEGER, so no index can find \
 the children
         tried: with the same type and an index on cards(person) the scan is gone
   help: if the scan is meant, say so: .allow_scan(\"cards\")";

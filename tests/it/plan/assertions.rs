@@ -86,7 +86,7 @@ query plan scans a whole table: orders
   > SCAN orders USING COVERING INDEX orders_customer
 
   help: if the scan is meant, say so: .allow_scan(\"orders\")
-note: the scan is of the index orders_customer, which has every row of orders";
+note: the scan reads the index orders_customer, which has all rows of orders";
     fires("SELECT customer_id FROM orders", Plan::try_assert_no_scan, expected);
 }
 
@@ -102,7 +102,7 @@ query plan does not search the table orders
 
   plan (SQLite VERSION):
   > SCAN orders USING INDEX orders_open
-note: reading all of orders_open is not taken for a scan of orders: it is a partial index, and holds only the rows of its \
+note: reading all of orders_open does not count as a scan of orders: it is a partial index, and has only the rows of its \
 WHERE";
     let expected = match explain(&db(SCHEMA), all_open).to_string().contains("COVERING") {
         true => expected.replace("USING INDEX", "USING COVERING INDEX"),
@@ -125,7 +125,7 @@ query plan scans a whole table: items
 
   help: CREATE INDEX items_product ON items(product);   tried: the scan is gone
   help: if the scan is meant, say so: .allow_scan(\"items\")
-note: SQLite reads all of items to make an automatic index of it, each time that the statement runs";
+note: SQLite reads all of items to build an automatic index, each time the statement runs";
     let sql = "SELECT * FROM customers AS c JOIN items AS i ON i.product = c.name WHERE c.id < 5";
     fires(sql, Plan::try_assert_no_scan, expected);
 }
@@ -143,7 +143,7 @@ query plan scans a whole table: items
 
   help: CREATE INDEX items_count ON items(count);   tried: the scan is gone
   help: if the scan is meant, say so: .allow_scan(\"items\")
-note: SQLite prints SEARCH for a min() or max() of items, and reads all of it";
+note: SQLite prints SEARCH for a min() or max() of items, but reads all of it";
     fires("SELECT min(count) FROM items", Plan::try_assert_no_scan, expected);
     assert!(plan("SELECT min(count) FROM items").try_assert_searches("items").is_err());
     plan("SELECT max(id) FROM orders").assert_no_scan();
@@ -162,7 +162,7 @@ query plan scans a whole table: orders
   plan (SQLite VERSION):
     (the statement itself reads no table)
 
-  besides:
+  also runs:
   > SCAN orders   in trigger items_logged
 
   help: CREATE INDEX orders_status ON orders(status);   tried: the scan is gone
@@ -178,7 +178,7 @@ query plan scans a whole table: items
     SEARCH customers USING INTEGER PRIMARY KEY (rowid=?)
     SEARCH orders USING COVERING INDEX orders_customer (customer_id=?)
 
-  besides:
+  also runs:
     SEARCH orders USING INDEX orders_customer   in foreign-key action
   > SCAN items   in foreign-key action
 
@@ -225,7 +225,7 @@ fn what_is_no_table_is_not_scanned() {
 fn an_allowance_that_is_not_needed() {
     let sql = "SELECT * FROM orders WHERE id = ?1";
     let expected = "\
-query plan does not scan a table that it is allowed to: orders
+query plan does not scan a table that it is allowed to scan: orders
 
   sql:
     SELECT * FROM orders WHERE id = ?1
@@ -233,7 +233,7 @@ query plan does not scan a table that it is allowed to: orders
   plan (SQLite VERSION):
     SEARCH orders USING INTEGER PRIMARY KEY (rowid=?)
 
-  help: take it back: .allow_scan(\"orders\")";
+  help: remove .allow_scan(\"orders\")";
     fires(sql, |plan| plan.allow_scan("orders").try_assert_no_scan().map(|_| plan), expected);
 }
 
@@ -310,7 +310,7 @@ query plan does not read the table items
 fn covering() {
     plan("SELECT status FROM orders WHERE customer_id = ?1").assert_covering("orders");
     let expected = "\
-query plan reads more of orders than an index
+query plan reads the table orders, not only an index
 
   sql:
     SELECT total FROM orders WHERE customer_id = ?1
@@ -346,7 +346,7 @@ query plan uses a temporary b-tree: GROUP BY, ORDER BY
 fn no_automatic_index() {
     plan("SELECT * FROM log JOIN customers AS c ON c.email = log.what").assert_no_automatic_index();
     let expected = "\
-query plan makes an automatic index: items
+query plan builds an automatic index: items
 
   sql:
     SELECT * FROM customers AS c JOIN items AS i ON i.product = c.name WHERE c.id < 5
@@ -356,7 +356,7 @@ query plan makes an automatic index: items
   > SEARCH i USING AUTOMATIC COVERING INDEX (product=?)
 
   help: CREATE INDEX items_product ON items(product);   tried: the automatic index is gone
-note: SQLite reads all of items to make an automatic index of it, each time that the statement runs";
+note: SQLite reads all of items to build an automatic index, each time the statement runs";
     let sql = "SELECT * FROM customers AS c JOIN items AS i ON i.product = c.name WHERE c.id < 5";
     fires(sql, Plan::try_assert_no_automatic_index, expected);
 }

@@ -76,7 +76,7 @@ the statement could not be explained: no such collation sequence: app
 #[test]
 fn several_statements_have_no_plan() {
     let expected = "\
-there are 3 statements to explain, and a plan is of one
+there are 3 statements to explain, but a plan is for one
 
   sql:
     SELECT 1; SELECT 2;
@@ -100,12 +100,12 @@ fn no_statement_has_no_plan() {
 #[test]
 fn explain_and_pragma_have_no_plan() {
     let expected = "\
-there is no plan of an EXPLAIN
+an EXPLAIN has no plan
 
   sql:
     explain query plan SELECT 1
 
-  help: leave out EXPLAIN QUERY PLAN: it is put in front of the statement";
+  help: leave out EXPLAIN QUERY PLAN: sqlitmus adds it";
     check("explain query plan SELECT 1", ErrorKind::Plan, expected);
     check(
         "PRAGMA journal_mode = off",

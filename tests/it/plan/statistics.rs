@@ -36,9 +36,9 @@ query plan scans a whole table: kinds
   > SCAN kinds
 
   help: if the scan is meant, say so: .allow_scan(\"kinds\")
-note: statistics were gathered on 3 rows of kinds, and without them it is not so (SEARCH kinds USING INDEX kinds_flag \
-(flag=?)): keep ANALYZE and PRAGMA optimize away from the test's database (DELETE FROM sqlite_stat1, then open it again), \
-or plan under production's: Template::stats",
+note: statistics were gathered on 3 rows of kinds, and the plan without them is different (SEARCH kinds USING INDEX kinds_flag \
+(flag=?)): run no ANALYZE and no PRAGMA optimize on the test's database (to undo them: DELETE FROM sqlite_stat1, then \
+reopen it), or plan with production's statistics: Template::stats",
         version()
     );
     assert_eq!(error.to_string(), expected);

@@ -20,9 +20,9 @@ query plan scans a whole table: orders
   > SCAN orders
 
   help: if the scan is meant, say so: .allow_scan(\"orders\")
-note: statistics were gathered on 60 rows of orders, and without them it is not so (SEARCH orders USING INDEX \
-orders_kind_total (kind=?)): keep ANALYZE and PRAGMA optimize away from the test's database (DELETE FROM sqlite_stat1, \
-then open it again), or plan under production's: Template::stats";
+note: statistics were gathered on 60 rows of orders, and the plan without them is different (SEARCH orders USING INDEX \
+orders_kind_total (kind=?)): run no ANALYZE and no PRAGMA optimize on the test's database (to undo them: DELETE FROM \
+sqlite_stat1, then reopen it), or plan with production's statistics: Template::stats";
     assert_eq!(error.to_string(), expected.replace("VERSION", sqlitmus::rusqlite::version()));
 }
 
@@ -53,9 +53,9 @@ query plan scans a whole table: orders
 
   help: CREATE INDEX orders_total ON orders(total);   tried: the scan is gone
   help: if the scan is meant, say so: .allow_scan(\"orders\")
-note: only statistics that were gathered on 60 rows of orders avoid the scan, and production's are others: keep ANALYZE and \
-PRAGMA optimize away from the test's database (DELETE FROM sqlite_stat1, then open it again), or plan under production's: \
-Template::stats";
+note: the scan is avoided only by statistics of 60 rows of orders, and production has other statistics: run no ANALYZE and \
+no PRAGMA optimize on the test's database (to undo them: DELETE FROM sqlite_stat1, then reopen it), or plan with production's \
+statistics: Template::stats";
     assert_eq!(error.to_string(), expected.replace("VERSION", sqlitmus::rusqlite::version()));
     assert_eq!(plan.try_assert_no_scan_of("orders").unwrap_err().to_string(), error.to_string());
     plan.allow_scan("orders").assert_no_scan();
@@ -81,7 +81,7 @@ fn recorded_queries_are_judged_alike() {
     });
     assert_eq!(queries.value, 3);
     let error = queries.try_assert_no_scan().map(drop).unwrap_err();
-    assert!(error.to_string().contains("only statistics that were gathered on 60 rows of orders"), "{error}");
+    assert!(error.to_string().contains("the scan is avoided only by statistics of 60 rows of orders"), "{error}");
     queries.allow_scan("orders").assert_no_scan();
 }
 
@@ -92,6 +92,6 @@ fn what_cannot_be_copied_stays_in_doubt() {
          INSERT INTO kinds(name, flag) VALUES ('a', 1), ('b', 1), ('c', 1); ANALYZE");
     let sql = "SELECT name FROM kinds WHERE flag = (SELECT max(rowid) FROM wanted)";
     let error = explain(&db, sql).try_assert_no_scan_of("kinds").unwrap_err();
-    let note = "statistics were gathered on 3 rows of kinds: of so few, SQLite scans what it would search among many";
+    let note = "statistics were gathered on 3 rows of kinds, and SQLite scans so few rows where it would search many";
     assert!(error.to_string().contains(note), "{error}");
 }

@@ -21,7 +21,7 @@ fn two_indexes_for_one_search() {
     fires(
         "SELECT total FROM orders WHERE user_id = ?1 AND kind = ?2",
         "\
-the plan depends on statistics: 2 plans under 5 of them
+the plan depends on statistics: 2 plans in 5 cases
 
   sql:
     SELECT total FROM orders WHERE user_id = ?1 AND kind = ?2
@@ -38,7 +38,7 @@ the plan depends on statistics: 2 plans under 5 of them
     - all tables large, indexes selective
     - all tables large, first columns of indexes unselective
     - all tables large, orders.kind unselective
-note: which of them production runs, its own statistics decide: Template::stats plans under them in tests",
+note: production's own statistics decide which of them it runs: Template::stats plans with those in tests",
     );
 }
 
@@ -47,7 +47,7 @@ fn two_orders_of_a_join() {
     fires(
         "SELECT name, total FROM users JOIN orders ON orders.user_id = users.id",
         "\
-the plan depends on statistics: 2 plans under 6 of them
+the plan depends on statistics: 2 plans in 6 cases
 
   sql:
     SELECT name, total FROM users JOIN orders ON orders.user_id = users.id
@@ -68,9 +68,9 @@ the plan depends on statistics: 2 plans under 6 of them
 
     - orders large, the others small
 
-  help: CROSS JOIN keeps the tables in the order in which they are written; tried: one plan under all 6
+  help: CROSS JOIN keeps the tables in the order in which they are written; tried: one plan in all 6 cases
         SELECT name, total FROM users CROSS JOIN orders ON orders.user_id = users.id
-note: which of them production runs, its own statistics decide: Template::stats plans under them in tests",
+note: production's own statistics decide which of them it runs: Template::stats plans with those in tests",
     );
 }
 
@@ -176,12 +176,12 @@ the statement could not be planned on an empty copy of the schema: no such table
 
   sql:
     SELECT x FROM wanted
-note: temporary tables, attached databases and modules of the app's are not on the copy"
+note: the copy has no temporary tables, no attached databases and no modules of the app"
     );
     let error = try_assert_plan_stable(&db, "SELECT y FROM wanted").unwrap_err();
     assert_eq!(error.headline(), "the statement could not be explained: no such column: y");
     let error = try_assert_plan_stable(&db, "SELECT 1; SELECT 2").unwrap_err();
-    assert_eq!(error.headline(), "there are 2 statements to explain, and a plan is of one");
+    assert_eq!(error.headline(), "there are 2 statements to explain, but a plan is for one");
 }
 
 /// SQLite takes the narrower one as soon as it knows how wide they are.

@@ -128,7 +128,7 @@ fn an_unexpected_scan() {
     let error = report.try_assert_at_most(Growth::Logarithmic).unwrap_err();
     let expected = format!(
         "\
-the query grows linearly with the database, and should at most be logarithmic
+the query grows linearly with the database, but should be at most logarithmic
 
   sql:
     {sql}
@@ -149,8 +149,8 @@ the query grows linearly with the database, and should at most be logarithmic
 fn an_unexpectedly_long_result() {
     let sql = "SELECT total FROM orders WHERE user_id > 0";
     let error = growth(&APP, SIZES, fill, sql).try_assert_at_most(Growth::Constant).unwrap_err();
-    assert_eq!(error.headline(), "the query grows linearly with the database, and should stay constant");
-    assert!(error.to_string().ends_with("\nnote: it returned 10, 100, 1000 rows, and each costs steps"), "{error}");
+    assert_eq!(error.headline(), "the query grows linearly with the database, but should stay constant");
+    assert!(error.to_string().ends_with("\nnote: it returned 10, 100, 1000 rows, and each row takes steps"), "{error}");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn the_table_shows_the_steps_of_each_further_row() {
     assert_eq!((ten - one) % 9, 0, "each row costs as much");
     let each = (ten - one) / 9;
     let expected = format!(
-        "   n  steps  for each further one\n   1  {one:>5}\n  10  {ten:>5}  {each}.0\n1000  {thousand:>5}  {each}.0\ngrowth: linear"
+        "   n  steps  per further row\n   1  {one:>5}\n  10  {ten:>5}  {each}.0\n1000  {thousand:>5}  {each}.0\ngrowth: linear"
     );
     assert_eq!(report.to_string(), expected);
 }
@@ -180,7 +180,7 @@ fn code_that_runs_a_query_for_each_row_is_linear() {
     let (list, each) = (steps("SELECT id FROM users"), steps("SELECT name FROM users WHERE id = 1") - 1);
     let expected = format!(
         "\
-what the code runs grows linearly with the database, and should stay constant
+what the code runs grows linearly with the database, but should stay constant
 
   sql:
     SELECT name FROM users WHERE id = ?1
@@ -191,10 +191,10 @@ what the code runs grows linearly with the database, and should stay constant
   steps of SQLite's virtual machine:
     {}
 
-  what cost most at n = 1000:
+  most expensive at n = 1000:
   > SELECT name FROM users WHERE id = ?   1000 times, {} steps
   > SELECT id FROM users   {list} steps
-note: what cost most ran 10, 100, 1000 times",
+note: the most expensive query ran 10, 100, 1000 times",
         rusqlite::version(),
         table(&report),
         each * 1000
@@ -237,8 +237,8 @@ fn sizes_that_do_not_tell_classes_apart() {
         refused(
             try_growth(&APP, sizes, fill, "SELECT 1"),
             &format!(
-                "these sizes do not tell how a query grows: {sizes:?}\n\n  \
-                 help: take at least three, from 1 on, each at least twice the one before: [10, 100, 1000]"
+                "these sizes do not show how a query grows: {sizes:?}\n\n  \
+                 help: use at least three sizes from 1 on, each at least twice the one before: [10, 100, 1000]"
             ),
         );
     }
@@ -270,12 +270,12 @@ fn queries_that_cannot_be_run() {
     refused(
         try_growth(&APP, SIZES, fill, "SELECT name FROM users WHERE id = ?1"),
         "\
-the query has parameters, and there are no values for them
+the query has parameters, but there are no values for them
 
   sql:
     SELECT name FROM users WHERE id = ?1
 
-  help: give them in code of yours: growth_of(&APP, sizes, fill, |db| app::find(db, 7)), or write values in their place
+  help: run it with values: growth_of(&APP, sizes, fill, |db| app::find(db, 7)), or write values in place of the parameters
 note: this was at n = 10",
     );
     let error = try_growth(&APP, SIZES, fill, "SELECT nam FROM users").unwrap_err();
@@ -284,7 +284,7 @@ note: this was at n = 10",
     let error = try_growth(&APP, SIZES, fill, "SELECT abs(-9223372036854775806 - id) FROM users").unwrap_err();
     assert_eq!(error.headline(), "the query failed: integer overflow");
     let error = try_growth(&APP, SIZES, fill, "SELECT 1; SELECT 2").unwrap_err();
-    assert_eq!(error.headline(), "there are 2 statements to explain, and a plan is of one");
+    assert_eq!(error.headline(), "there are 2 statements to explain, but a plan is for one");
 }
 
 #[test]
@@ -296,13 +296,13 @@ fn code_that_cannot_be_counted() {
     refused(
         try_growth_of(&APP, SIZES, fill, |_| Ok::<_, BoxError>(())),
         "the code ran no query on this database\n\n  \
-         help: it gets a connection to run them on; what it runs on another database is not counted\n\
+         help: it gets a connection to run queries on; queries on another database are not counted\n\
          note: this was at n = 10",
     );
 }
 
 #[test]
-#[should_panic(expected = "the query grows quadratically with the database, and should at most be linear")]
+#[should_panic(expected = "the query grows quadratically with the database, but should be at most linear")]
 fn the_panic_is_the_report() {
     growth(&APP, SIZES, fill, "SELECT count(*) FROM users AS a JOIN users AS b ON b.name < a.name")
         .assert_at_most(Growth::Linear);

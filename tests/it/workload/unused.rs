@@ -55,7 +55,7 @@ fn of_two_that_are_enough_one_stays() {
     check(
         &format!("{users} SELECT title FROM posts WHERE state = 'new'"),
         "DROP INDEX posts_old;   no recorded query uses it\n\
-         DROP INDEX posts_state_at;   the one recorded query that uses it is as well planned without",
+         DROP INDEX posts_state_at;   the one recorded query that uses it has an equally good plan without it",
     );
 }
 
@@ -68,7 +68,7 @@ fn a_statement_without_a_plan_spares_the_tables_that_it_names() {
     let expected = "\
 DROP INDEX users_city;   no recorded query uses it
 DROP INDEX users_name;   no recorded query uses it
-not sure of the tables of: SELECT title FROM titles JOIN chosen ON chosen.id = 1";
+not planned, so indexes of its tables are not listed: SELECT title FROM titles JOIN chosen ON chosen.id = 1";
     assert_eq!(unused.to_string(), expected);
     assert_eq!(unused.unplanned.len(), 1);
 }
