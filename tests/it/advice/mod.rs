@@ -1,4 +1,4 @@
-//! Indexes that mend a plan: what is offered, what is not, and that all of it helps.
+//! Indexes that improve a plan: those that are offered, those that are not, and that all of them help.
 
 mod expert;
 mod names;
@@ -9,7 +9,7 @@ mod reports;
 use sqlitmus::plan::advise;
 use sqlitmus::rusqlite::Connection;
 
-/// A database with these statements run in it, and foreign keys that hold.
+/// Returns a database after these statements, with foreign keys on.
 fn database(schema: &str) -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
@@ -17,7 +17,7 @@ fn database(schema: &str) -> Connection {
     connection
 }
 
-/// What is advised for a statement, one CREATE INDEX to a line. Each really helps.
+/// Returns the advice for a statement, one CREATE INDEX to a line, after a check that each helps.
 #[track_caller]
 fn advised(connection: &Connection, sql: &str) -> String {
     let advice = advise(connection, sql).unwrap();

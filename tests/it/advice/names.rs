@@ -1,9 +1,9 @@
-//! Names that have to be quoted, and every kind of table and statement.
+//! Names that need quotes, and every kind of table and statement.
 
 use super::{advised, check, database};
 
 #[test]
-fn names_that_have_to_be_quoted() {
+fn names_that_need_quotes() {
     let schema = r#"CREATE TABLE "order"("group" TEXT, "user name" TEXT, "a""b" INT, [x]]y] INT, "Größe" INT);
                     CREATE TABLE "USING INDEX a"(x INT, y INT)"#;
     let schema = schema.replace("[x]]y] INT, ", "");
@@ -27,7 +27,8 @@ fn a_name_that_is_taken() {
     check(schema, "SELECT b FROM t WHERE a = ?1", "CREATE INDEX t_a_3 ON t(a);");
 }
 
-/// A deferred foreign key may have been missed by an earlier statement: the parent's INSERT looks for such children then.
+/// With a deferred foreign key, an earlier statement may have left children without a parent. The parent's INSERT looks for
+/// them.
 #[test]
 fn a_parent_that_comes_after_its_children() {
     let schema = "CREATE TABLE p(id INTEGER PRIMARY KEY);
@@ -35,7 +36,7 @@ fn a_parent_that_comes_after_its_children() {
     check(schema, "INSERT INTO p VALUES (?1)", "CREATE INDEX c_p_id ON c(p_id);");
 }
 
-/// Both loops look for one value of the same column.
+/// Both loops compare the same column with one value.
 #[test]
 fn a_table_that_is_read_twice() {
     let schema = "CREATE TABLE t(id INTEGER PRIMARY KEY, a INT, b INT, d INT); CREATE INDEX t_d ON t(d);";
@@ -50,7 +51,7 @@ fn tables_without_rowid_and_generated_columns() {
     check(schema, "SELECT c FROM p WHERE b = ?1", "CREATE INDEX p_b ON p(b);");
     check(schema, "SELECT c FROM p WHERE a = ?1", "");
     check(schema, "SELECT c FROM p WHERE c = ?1 AND b = ?2", "CREATE INDEX p_c_b ON p(c, b);");
-    // The key is the end of every index.
+    // Every index ends with the key.
     check(schema, "SELECT b FROM p WHERE c = ?1 AND a = ?2 ORDER BY d", "CREATE INDEX p_a_d ON p(a, d);");
     check(schema, "SELECT b FROM p WHERE c = ?1 AND a = ?2 ORDER BY b DESC", "");
     check(schema, "SELECT x FROM g WHERE y = ?1", "CREATE INDEX g_y ON g(y);");

@@ -1,4 +1,4 @@
-//! Where no index helps, none is offered.
+//! Statements for which no index helps.
 
 use sqlitmus::plan::{explain, explain_with};
 use sqlitmus::rusqlite::functions::FunctionFlags;
@@ -75,7 +75,7 @@ fn for_a_function_of_the_app() {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("slug", 1, flags, |context| context.get::<Option<String>>(0)).unwrap();
     assert_eq!(advised(&connection, "SELECT id FROM notes WHERE slug(body) = ?1"), "");
-    // What stands beside it is served all the same.
+    // The other comparison still gets its index.
     let both = "SELECT id FROM notes WHERE slug(body) = ?1 AND at = ?2";
     assert_eq!(advised(&connection, both), "CREATE INDEX notes_at ON notes(at);");
 }
@@ -91,7 +91,7 @@ fn for_a_table_of_few_rows() {
 #[test]
 fn a_passing_assertion_looks_for_nothing() {
     let connection = database(SCHEMA);
-    // The values are what makes the plan: without them there is a scan that no index ends.
+    // The plan depends on the values: without them there is a scan that no index ends.
     let schema = "CREATE TABLE names(id INTEGER PRIMARY KEY, name TEXT COLLATE NOCASE, kind INT)";
     connection.execute_batch(schema).unwrap();
     let sql = "SELECT id FROM names WHERE name LIKE ?1";

@@ -44,7 +44,7 @@ pub(super) fn holds(connection: &Connection, sql: &str, advice: &[Advice]) {
     }
 }
 
-/// SplitMix64: the same numbers from the same seed.
+/// SplitMix64, which gives the same numbers for the same seed.
 struct Numbers(u64);
 
 impl Numbers {
@@ -65,7 +65,7 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A comparison of a column of this alias.
+/// Returns a comparison of a random column of this alias.
 fn filter(numbers: &mut Numbers, table: &Table, alias: &str) -> String {
     let column = numbers.one_of(&table.columns);
     let name = format!("{alias}.{}", quoted(&column.name));
@@ -134,7 +134,7 @@ pub(super) fn check(connection: &Connection, seed: u64, count: usize) -> (usize,
     (wanting, helped)
 }
 
-/// A schema of some tables, with keys, collations and indexes at random.
+/// Returns a schema of four tables with random keys, collations and indexes.
 fn generated(seed: u64) -> String {
     let mut numbers = Numbers(seed);
     let mut sql = String::new();

@@ -1,4 +1,4 @@
-//! How advice reads in a report.
+//! Advice in a report.
 
 use sqlitmus::Result;
 use sqlitmus::plan::{Plan, Removed, explain};
@@ -13,7 +13,7 @@ const SCHEMA: &str = "
     CREATE INDEX orders_person ON orders(person_id);
     CREATE TABLE cards(id INTEGER PRIMARY KEY, number TEXT);";
 
-/// The help of an assertion that fails.
+/// Compares the help of a failed assertion.
 #[track_caller]
 fn help(connection: &Connection, sql: &str, assertion: impl FnOnce(&Plan) -> Result<&Plan>, expected: &str) {
     let error = assertion(&explain(connection, sql)).unwrap_err().to_string();
@@ -38,7 +38,7 @@ CREATE INDEX orders_note ON orders(note);   tried: the scan is gone
 }
 
 #[test]
-fn an_index_that_another_one_begins() {
+fn an_index_that_starts_like_an_existing_one() {
     let expected = "\
 CREATE INDEX orders_person_id_at ON orders(person_id, at);   tried: the sort is gone
         it can replace orders_person, because it starts with the same columns";
@@ -46,7 +46,7 @@ CREATE INDEX orders_person_id_at ON orders(person_id, at);   tried: the sort is 
     help(&database(SCHEMA), sql, Plan::try_assert_no_temp_btree, expected);
 }
 
-/// With an index on a.k, SQLite would read all of b, and search a.
+/// With an index on a.k, SQLite would scan b and search a.
 #[test]
 fn no_index_that_ends_a_scan_by_another() {
     let connection = database("CREATE TABLE a(k INT, w INT); CREATE TABLE b(k INT, v INT); CREATE INDEX b_k ON b(k);");
@@ -72,8 +72,8 @@ CREATE INDEX orders_status ON orders(status);
     help(&database(SCHEMA), sql, Plan::try_assert_no_scan, expected);
 }
 
-/// With an index on the one table alone, SQLite would read all of the other for each row that it finds there, instead of
-/// once for an automatic index.
+/// With an index on one table alone, SQLite would scan the other for each row that it finds there, instead of once for an
+/// automatic index.
 #[test]
 fn no_index_that_ends_a_scan_by_many() {
     let connection = database(SCHEMA);
@@ -128,7 +128,7 @@ the children
   help: if the scan is meant, say so: .allow_scan(\"cards\")";
     let connection = database(cards);
     help(&connection, "DELETE FROM people WHERE id = ?1", Plan::try_assert_no_scan, expected);
-    // A scan of the child for another reason is not the foreign key's.
+    // A scan of the child for another reason is not due to the foreign key.
     let other = "SELECT id FROM cards WHERE person <> ?1";
     help(&connection, other, Plan::try_assert_no_scan, "if the scan is meant, say so: .allow_scan(\"cards\")");
 }

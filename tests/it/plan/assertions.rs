@@ -1,4 +1,4 @@
-//! Each assertion where it must fire, with all that it says, and where it must not.
+//! Each assertion with a plan on which it fails, its whole report, and a plan on which it passes.
 
 use sqlitmus::plan::{Plan, explain};
 use sqlitmus::{Result, Template};
@@ -26,7 +26,7 @@ const SCHEMA: &str = "
 fn fires(sql: &str, assertion: impl FnOnce(&Plan) -> Result<&Plan>, expected: &str) {
     let plan = explain(&db(SCHEMA), sql);
     let error = assertion(&plan).unwrap_err();
-    // Whether there is a Bloom filter too depends on the version.
+    // Only some versions of SQLite add a Bloom filter.
     let found = error.to_string().replace("    BLOOM FILTER ON i (product=?)\n", "");
     assert_eq!(found, expected.replace("VERSION", version()));
     assert_eq!(error.kind(), sqlitmus::ErrorKind::Plan);
@@ -91,7 +91,7 @@ note: the scan reads the index orders_customer, which has all rows of orders";
 }
 
 #[test]
-fn a_partial_index_holds_what_it_was_made_for() {
+fn reading_all_of_a_partial_index_is_no_scan() {
     let all_open = "SELECT total FROM orders WHERE status = 'open'";
     plan(all_open).assert_no_scan().assert_uses_index("orders_open");
     let expected = "\
@@ -208,7 +208,7 @@ note: the module of texts was given nothing to search by";
 }
 
 #[test]
-fn what_is_no_table_is_not_scanned() {
+fn rows_that_come_from_no_table_are_not_scanned() {
     for sql in [
         "SELECT value FROM json_each(?1)",
         "VALUES (1), (2)",

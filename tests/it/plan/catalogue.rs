@@ -1,14 +1,14 @@
-//! Statements of every kind, with the plan and what is known of its loops. `catalogue.txt` has them:
+//! Statements of every kind with their plans and loops. `catalogue.txt` lists them:
 //!
 //! ```text
-//! == what it is about
+//! == the subject
 //! the statement
 //! --
-//! a line of the plan   | the table that it reads, and what of it is read as a whole
+//! a line of the plan   | the table that it reads, and the table or index that is scanned
 //! ```
 //!
-//! A plan that changed with SQLite has a section for each: `-- 3.51` holds from that version on. Lines of Bloom filters are
-//! left out, and so are the plans that need a module which this SQLite does not have.
+//! A plan that differs between versions of SQLite has a section for each: `-- 3.51` applies from that version on. Lines of
+//! Bloom filters are left out, and so are plans that need a module which the linked SQLite does not have.
 
 use sqlitmus::plan::{AccessPath, Node, Origin, Plan, PlanSource, Scan, Step, explain};
 use sqlitmus::rusqlite::StatementStatus;
@@ -41,7 +41,7 @@ fn every_kind_of_statement_is_understood() {
     assert!(count >= 75, "{count} statements");
 }
 
-/// Rows in each table, so that a loop over all of one can be told from one that is left early.
+/// Inserts rows into each table, to tell a loop over all of them from one that ends early.
 const FILL: &str = "
     PRAGMA foreign_keys = OFF;
     CREATE TEMP TABLE n AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 300) SELECT x FROM n;
@@ -57,16 +57,16 @@ const FILL: &str = "
     INSERT INTO big SELECT x, x, x, x FROM n;
     INSERT INTO chosen SELECT x, x FROM n;";
 
-/// SQLite counts the steps of its full scans while it runs: what is said of a plan has to agree with the count.
+/// SQLite counts the steps of full scans while it runs a statement. The plan has to agree with the count.
 #[test]
-fn what_is_said_of_a_query_is_so_when_it_runs() {
+fn the_scans_of_a_plan_happen_when_the_query_runs() {
     let db = db(SCHEMA);
     db.execute_batch(FILL).unwrap();
     let (mut scans, mut others) = (0, 0);
     for case in CATALOGUE.split("== ").skip(1) {
         let sql = case.split_once('\n').unwrap().1.split("\n--").next().unwrap().trim();
         let plan = explain(&db, sql);
-        // Steps over a subquery's own rows are counted too, and those of a module and of count(*) are not.
+        // SQLite also counts steps over the rows of a subquery, but not those of a module and of count(*).
         let is_plain = plan.lines().all(|node| match node.access() {
             Some(access) => node.table.is_some() && !matches!(access.path, AccessPath::Virtual { .. }),
             None => true,
@@ -94,7 +94,7 @@ fn what_is_said_of_a_query_is_so_when_it_runs() {
     assert!(scans > 20 && others > 20, "{scans} scans, {others} others");
 }
 
-/// Whether a section is for this SQLite or an older one.
+/// Returns true if a section is for this SQLite or an older one.
 fn holds(section: &str) -> bool {
     let numbers = |text: &str| -> Vec<u32> { text.split('.').filter_map(|part| part.parse().ok()).collect() };
     let from = section.lines().next().unwrap_or_default().trim();

@@ -11,14 +11,14 @@ mod statistics;
 use sqlitmus::Template;
 use sqlitmus::TestDb;
 
-/// A database with these statements run in it, and rusqlite's default of foreign keys that hold.
+/// Returns a database after these statements, with foreign keys on, as is rusqlite's default.
 fn db(schema: &str) -> TestDb {
     let db = Template::empty().in_memory();
     db.execute_batch(schema).unwrap();
     db
 }
 
-/// What SQLite is linked, as its reports print it.
+/// Returns the version of SQLite, as reports print it.
 fn version() -> &'static str {
     sqlitmus::rusqlite::version()
 }

@@ -30,7 +30,7 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// For each name, as that of the table, the index, the column and the alias at once.
+/// Runs a check for each name, used for the table, the index, the column and the alias at once.
 fn each(check: impl Fn(&str, &sqlitmus::TestDb)) {
     for name in NAMES {
         let index = quoted(&format!("{name} i"));

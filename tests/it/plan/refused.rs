@@ -1,4 +1,4 @@
-//! What has no plan.
+//! Statements that have no plan.
 
 use sqlitmus::ErrorKind;
 use sqlitmus::plan::{explain, try_explain, try_explain_with};
@@ -11,7 +11,7 @@ const SCHEMA: &str = "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT)";
 #[track_caller]
 fn check(sql: &str, kind: ErrorKind, expected: &str) {
     let error = try_explain(&db(SCHEMA), sql).unwrap_err();
-    // rusqlite words the code by its version.
+    // The wording of the code depends on rusqlite's version.
     let code = error.sqlite_code().map_or("", sqlitmus::rusqlite::ffi::code_to_str);
     assert_eq!(error.to_string(), expected.replace("SQL logic error", code));
     assert_eq!(error.kind(), kind);
@@ -34,7 +34,7 @@ the statement could not be explained: near \"users\": syntax error
 }
 
 #[test]
-fn a_table_that_is_not_there_is_named() {
+fn a_missing_table_is_named() {
     let expected = "\
 the statement could not be explained: no such table: user
 
@@ -47,7 +47,7 @@ the statement could not be explained: no such table: user
 }
 
 #[test]
-fn a_function_or_collation_that_is_not_registered_is_no_pass() {
+fn an_unregistered_function_or_collation_is_an_error() {
     let expected = "\
 the statement could not be explained: no such function: app_rank
 

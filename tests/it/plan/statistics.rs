@@ -20,7 +20,7 @@ fn without_statistics_the_rows_do_not_matter() {
 #[test]
 fn a_scan_because_of_a_tiny_fixture_says_so() {
     let db = db(SCHEMA);
-    // What ANALYZE finds in the table above, and a table that it makes SQLite scan.
+    // The statistics of the table above, and a table that they make SQLite scan.
     db.execute_batch("ANALYZE").unwrap();
     let plan = explain(&db, BY_FLAG);
     assert_ne!(plan.statistics(), Statistics::None);
@@ -45,7 +45,7 @@ reopen it), or plan with production's statistics: Template::stats",
 }
 
 #[test]
-fn a_scan_with_statistics_of_many_rows_does_not() {
+fn a_scan_with_statistics_of_many_rows_does_not_mention_them() {
     let db = db(SCHEMA);
     db.execute_batch("ANALYZE; UPDATE sqlite_stat1 SET stat = '5000 5000'; DELETE FROM sqlite_stat4").ok();
     db.execute_batch("UPDATE sqlite_stat1 SET stat = '5000 5000'; ANALYZE sqlite_schema").unwrap();

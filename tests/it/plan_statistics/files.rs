@@ -13,7 +13,7 @@ static SHOP_AS_IN_PRODUCTION: Template =
 const SCHEMA: &[(&str, &str)] = &[("1.sql", ORDERS)];
 const BY_USER_AND_KIND: &str = "SELECT total FROM orders WHERE user_id = ?1 AND kind = ?2";
 
-/// Of these, SQLite takes the index of two columns without statistics.
+/// Without statistics, SQLite chooses the index of two columns for these values.
 const MANY_OF_ONE_KIND: &str = "
     INSERT INTO sqlite_stat1(tbl, idx, stat) VALUES ('orders', 'orders_kind_total', '50000 50000 2');
     INSERT INTO sqlite_stat1(tbl, idx, stat) VALUES ('orders', 'orders_user', '50000 2');";
@@ -36,11 +36,11 @@ fn has_stat4(connection: &Connection) -> bool {
 }
 
 #[test]
-fn what_is_written_is_sorted_and_holds_no_value() {
+fn written_statistics_are_sorted_and_have_no_values() {
     let folder = Folder::new();
     let production = orders(400);
     production.execute_batch("CREATE TABLE notes(x); INSERT INTO notes VALUES ('secret'); ANALYZE").unwrap();
-    // Through a connection that cannot write.
+    // A read-only connection is enough.
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let readonly = Connection::open_with_flags(production.uri(), flags).unwrap();
     write_statistics(&readonly, folder.path("s.sql")).unwrap();
@@ -100,7 +100,7 @@ fn samples_are_written_only_on_request_and_plan_by_value() {
 
     write_statistics_with_samples(&production, folder.path("samples.sql")).unwrap();
     let text = std::fs::read_to_string(folder.path("samples.sql")).unwrap();
-    // "failed", as SQLite stores it.
+    // "failed" in SQLite's record format.
     assert_eq!(text.contains("6661696C6564"), has_stat4(&production), "{text}");
     let db = Template::embedded(JOBS).stats(folder.file(&text)).in_memory();
     let expected = if has_stat4(&db) { Statistics::Samples } else { Statistics::Counts };
@@ -115,7 +115,7 @@ fn samples_are_written_only_on_request_and_plan_by_value() {
 }
 
 #[test]
-fn what_the_shell_writes_is_read() {
+fn a_file_of_the_shell_is_read() {
     let folder = Folder::new();
     let db = with(folder.file(
         "ANALYZE sqlite_schema;
@@ -127,7 +127,7 @@ fn what_the_shell_writes_is_read() {
 }
 
 #[test]
-fn whatever_analyze_finds_fits_its_own_schema() {
+fn all_statistics_of_analyze_fit_their_own_schema() {
     let schema = "
         CREATE TABLE plain(a, b UNIQUE, c, UNIQUE(c, a));
         CREATE INDEX plain_partial ON plain(a) WHERE b > 1;
@@ -153,7 +153,7 @@ fn whatever_analyze_finds_fits_its_own_schema() {
     let folder = Folder::new();
     write_statistics_with_samples(&production, folder.path("s.sql")).unwrap();
     let text = std::fs::read_to_string(folder.path("s.sql")).unwrap();
-    // However somebody has sorted it, SQLite gets the samples in the order that it needs.
+    // Whatever the order in the file, SQLite gets the samples in the order that it needs.
     let reversed: Vec<&str> = text.lines().rev().collect();
     let template = Template::migrate_with(migrate).stats(folder.file(&reversed.join("\n")));
     let db = template.in_memory();
@@ -169,7 +169,7 @@ fn whatever_analyze_finds_fits_its_own_schema() {
 }
 
 #[test]
-fn a_row_that_is_about_nothing_is_an_error() {
+fn a_row_about_a_missing_table_or_index_is_an_error() {
     refused(
         "-- of last year
 INSERT INTO sqlite_stat1 VALUES ('orders', 'orders_open', '50000 2');
@@ -192,7 +192,7 @@ the statistics do not fit the schema: FILE
 }
 
 #[test]
-fn what_adds_no_row_is_an_error() {
+fn a_statement_that_adds_no_row_is_an_error() {
     for (text, line, reads) in [
         ("SELECT 1", 1, "SELECT 1"),
         ("\n-- x\nDELETE FROM orders;", 3, "DELETE FROM orders;"),
@@ -235,7 +235,7 @@ line {line} of the statistics adds no row of ANALYZE's: FILE
 }
 
 #[test]
-fn a_file_that_is_not_there_says_how_to_write_it() {
+fn a_missing_file_says_how_to_write_it() {
     let error = with("fixtures/shop/no_statistics.sql").unwrap_err();
     assert!(error.headline().starts_with("cannot read the statistics: "), "{error}");
     let help = "write them from production's database, or from a copy: \

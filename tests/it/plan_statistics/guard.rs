@@ -1,4 +1,4 @@
-//! Statistics that were gathered on a few rows of a fixture.
+//! Statistics of the few rows of a fixture.
 
 use sqlitmus::plan::explain;
 
@@ -7,7 +7,7 @@ use super::{db, orders};
 const BY_TOTAL: &str = "SELECT user_id FROM orders WHERE total = ?1";
 
 #[test]
-fn a_scan_that_only_a_fixture_brings_about_says_so() {
+fn a_scan_that_is_due_to_a_fixture_says_so() {
     let db = orders(60);
     let error = explain(&db, "SELECT user_id FROM orders WHERE kind = ?1").try_assert_no_scan().unwrap_err();
     let expected = "\
@@ -27,14 +27,14 @@ sqlite_stat1, then reopen it), or plan with production's statistics: Template::s
 }
 
 #[test]
-fn a_scan_that_is_there_without_statistics_too_is_not_put_down_to_them() {
+fn a_scan_with_and_without_statistics_is_not_attributed_to_them() {
     let error = explain(&orders(60), "SELECT kind FROM orders WHERE kind + 1 = ?1").try_assert_no_scan().unwrap_err();
     assert!(!error.to_string().contains("statistics"), "{error}");
 }
 
-/// SQLite skips through an index whose first column it knows to be all the same.
+/// SQLite does a skip-scan of an index whose first column has the same value in all rows, according to the statistics.
 #[test]
-fn a_pass_that_only_a_fixture_brings_about_fails() {
+fn a_pass_that_is_due_to_a_fixture_fails() {
     let db = orders(60);
     let plan = explain(&db, BY_TOTAL);
     assert_eq!(plan.normalized(), "SEARCH orders USING INDEX orders_kind_total (ANY(kind) AND total=?)");
@@ -62,19 +62,19 @@ statistics: Template::stats";
 }
 
 #[test]
-fn a_pass_by_statistics_of_many_rows_passes() {
+fn statistics_of_many_rows_are_trusted() {
     explain(&orders(400), BY_TOTAL).assert_no_scan().assert_no_scan_of("orders");
 }
 
 #[test]
-fn a_pass_under_statistics_of_few_rows_that_holds_without_them_passes() {
+fn a_plan_that_is_as_good_without_statistics_passes() {
     explain(&orders(60), "SELECT total FROM orders WHERE user_id = ?1")
         .assert_no_scan()
         .assert_uses_index("orders_user");
 }
 
 #[test]
-fn recorded_queries_are_judged_alike() {
+fn recorded_queries_follow_the_same_rule() {
     let queries = orders(60).record(|db| {
         let mut statement = db.prepare(BY_TOTAL).unwrap();
         statement.query_row([7], |row| row.get::<_, i64>(0)).unwrap()
@@ -86,7 +86,7 @@ fn recorded_queries_are_judged_alike() {
 }
 
 #[test]
-fn what_cannot_be_copied_stays_in_doubt() {
+fn a_statement_that_cannot_be_copied_gets_a_note() {
     let db = db("CREATE TEMP TABLE wanted(x);
          CREATE TABLE kinds(id INTEGER PRIMARY KEY, name TEXT, flag INT); CREATE INDEX kinds_flag ON kinds(flag);
          INSERT INTO kinds(name, flag) VALUES ('a', 1), ('b', 1), ('c', 1); ANALYZE");

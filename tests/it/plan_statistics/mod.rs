@@ -1,4 +1,4 @@
-//! Plans under production's statistics, under those of a fixture, and under all that are plausible.
+//! Plans with production's statistics, with those of a fixture, and with all plausible ones.
 
 mod files;
 mod guard;
@@ -13,14 +13,14 @@ const ORDERS: &str = "
     CREATE INDEX orders_user ON orders(user_id);
     CREATE INDEX orders_kind_total ON orders(kind, total);";
 
-/// A database with these statements run in it.
+/// Returns a database after these statements.
 fn db(schema: &str) -> TestDb {
     let db = Template::empty().in_memory();
     db.execute_batch(schema).unwrap();
     db
 }
 
-/// `count` orders of one kind, by half as many users, and what ANALYZE says of them.
+/// Returns a database with `count` orders of one kind by half as many users, after ANALYZE.
 fn orders(count: u64) -> TestDb {
     let db = db(ORDERS);
     db.execute_batch(&format!(
@@ -31,7 +31,7 @@ fn orders(count: u64) -> TestDb {
     db
 }
 
-/// A folder for files of one test, gone when it is dropped.
+/// A folder for the files of one test, deleted on drop.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -43,7 +43,7 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// A file with this text, by a name as a template takes it.
+    /// Writes a file with this text and returns its path as a template takes it.
     fn file(&self, text: &str) -> &'static str {
         let path = self.path("statistics.sql");
         std::fs::write(&path, text).unwrap();

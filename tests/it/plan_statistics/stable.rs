@@ -1,4 +1,4 @@
-//! Plans that stand whatever ANALYZE finds, and plans that do not.
+//! Plans that depend on what ANALYZE finds, and plans that do not.
 
 use sqlitmus::Template;
 use sqlitmus::plan::{assert_plan_stable, try_assert_plan_stable};
@@ -75,7 +75,7 @@ note: production's own statistics decide which of them it runs: Template::stats 
 }
 
 #[test]
-fn one_way_to_go_is_stable() {
+fn a_single_good_plan_is_stable() {
     let db = db(&format!("{ORDERS}{USERS}"));
     for sql in [
         "SELECT name FROM users WHERE id = ?1",
@@ -94,8 +94,8 @@ fn one_way_to_go_is_stable() {
 }
 
 #[test]
-fn what_many_rows_refer_to_alike_is_small() {
-    // A million orders beside ten thousand items for each order that has any would be no database that there is.
+fn a_table_to_which_many_rows_refer_alike_is_small() {
+    // No real database has a million orders and ten thousand items for each order that has any.
     let schema = |references: &str| {
         format!(
             "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer INTEGER NOT NULL, placed_at TEXT);
@@ -106,13 +106,13 @@ fn what_many_rows_refer_to_alike_is_small() {
     };
     let sql = "SELECT i.product FROM items AS i JOIN orders AS o ON o.id = i.order_id WHERE o.customer = ?1";
     assert_plan_stable(&db(&schema("REFERENCES orders")), sql);
-    // Without the foreign key, nothing says so.
+    // Without the foreign key this is not known.
     try_assert_plan_stable(&db(&schema("")), sql).unwrap_err();
 }
 
 #[test]
 fn the_statistics_of_the_database_are_among_them() {
-    // Of 60 orders all are of one kind, so that an index of it is of no use.
+    // All 60 orders are of one kind, so an index on it is of no use.
     let by_kind = "SELECT user_id FROM orders WHERE kind = ?1";
     assert_plan_stable(&db(ORDERS), by_kind);
     let error = try_assert_plan_stable(&orders(60), by_kind).unwrap_err();
@@ -150,12 +150,12 @@ fn the_primary_key_without_rowid_is_counted_too() {
     let db = db("CREATE TABLE members(team INT, person INT, PRIMARY KEY(team, person)) WITHOUT ROWID;
          CREATE INDEX members_person ON members(person);");
     assert_plan_stable(&db, "SELECT person FROM members WHERE team = ?1 AND person = ?2");
-    // Which of the two is better depends on how many people there are in a team.
+    // The better of the two depends on the number of people in a team.
     assert_plan_stable(&db, "SELECT person FROM members WHERE team = ?1");
 }
 
 #[test]
-fn functions_of_the_app_are_stubbed() {
+fn functions_of_the_app_are_replaced_by_stubs() {
     let template = Template::embedded(&[("1.sql", "CREATE TABLE t(x); CREATE INDEX t_x ON t(slug(x));")]).functions(
         |connection| {
             let flags = sqlitmus::rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
@@ -167,7 +167,7 @@ fn functions_of_the_app_are_stubbed() {
 }
 
 #[test]
-fn what_has_no_plan_on_a_copy_is_an_error() {
+fn a_statement_without_a_plan_on_the_copy_is_an_error() {
     let db = db("CREATE TEMP TABLE wanted(x)");
     assert_eq!(
         try_assert_plan_stable(&db, "SELECT x FROM wanted").unwrap_err().to_string(),
@@ -184,9 +184,9 @@ note: the copy has no temporary tables, no attached databases and no modules of 
     assert_eq!(error.headline(), "there are 2 statements to explain, but a plan is for one");
 }
 
-/// SQLite takes the narrower one as soon as it knows how wide they are.
+/// SQLite chooses the narrower one as soon as it knows their widths.
 #[test]
-fn two_indexes_that_are_searched_alike_are_one_plan() {
+fn two_indexes_that_are_searched_by_the_same_columns_are_one_plan() {
     let db = db("CREATE TABLE kv(space TEXT, key TEXT, value TEXT);
          CREATE INDEX kv_space ON kv(space); CREATE UNIQUE INDEX kv_key ON kv(space, key);");
     assert_plan_stable(&db, "SELECT value FROM kv WHERE space = ?1");

@@ -1,4 +1,4 @@
-//! What a recorded workload says of indexes, and how queries grow with the database.
+//! Unused indexes of a recorded workload, and the growth of queries.
 
 mod growth;
 mod unused;

@@ -35,7 +35,7 @@ DROP INDEX posts_old;   no recorded query uses it
 DROP INDEX posts_state;   no recorded query uses it
 DROP INDEX posts_state_at;   no recorded query uses it
 DROP INDEX users_city;   no recorded query uses it";
-    // posts_user is not asked for by name: a user who is deleted is looked for in posts.
+    // posts_user is needed for the foreign key: deleting a user looks for the user's posts.
     check("UPDATE users SET city = 'a' WHERE name = 'b'", expected);
 }
 
@@ -50,7 +50,7 @@ fn an_index_that_is_searched_sorted_or_read_in_part_is_needed() {
 }
 
 #[test]
-fn of_two_that_are_enough_one_stays() {
+fn of_two_indexes_that_can_replace_each_other_one_stays() {
     let users = "SELECT email FROM users WHERE name = 'a'; SELECT email FROM users WHERE city = 'a';";
     check(
         &format!("{users} SELECT title FROM posts WHERE state = 'new'"),
@@ -60,7 +60,7 @@ fn of_two_that_are_enough_one_stays() {
 }
 
 #[test]
-fn a_statement_without_a_plan_spares_the_tables_that_it_names() {
+fn a_statement_without_a_plan_keeps_the_indexes_of_its_tables() {
     let db = db();
     let recorder = db.recorder();
     db.execute_batch("CREATE TEMP TABLE chosen(id); SELECT title FROM titles JOIN chosen ON chosen.id = 1").unwrap();
@@ -74,7 +74,7 @@ not planned, so indexes of its tables are not listed: SELECT title FROM titles J
 }
 
 #[test]
-fn what_is_listed_can_all_go_together() {
+fn all_listed_indexes_can_be_dropped_together() {
     let shop = Template::new("fixtures/shop/migrations").in_memory();
     let all = shop.record(|db| {
         db.execute_batch(
