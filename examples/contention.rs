@@ -1,7 +1,7 @@
-//! Two writers on one database, in every order: `cargo run --example contention`.
+//! Runs two writers on one database, in every order of their statements: `cargo run --example contention`.
 //!
-//! The advice for production is short: WAL, a busy timeout, and BEGIN IMMEDIATE for what is going to write, because there is
-//! one writer at a time. Here is what each part of it does, on the same order service.
+//! The usual advice for production is WAL, a busy timeout, and BEGIN IMMEDIATE for transactions that write, because
+//! SQLite has one writer at a time. This shows what each part of it does, on the same order service.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Duration;
@@ -21,14 +21,14 @@ const SCHEMA: &[(&str, &str)] = &[(
      INSERT INTO stock VALUES (1, 10);",
 )];
 
-/// Sells one of an item: reads how many there are, writes how many are left, and the order.
+/// Sells one item: reads the count, writes the new count and the order.
 fn sell(db: &Connection, item: i64) -> Result<i64> {
     let count: i64 = db.query_row("SELECT count FROM stock WHERE item = ?1", [item], |row| row.get(0))?;
     db.execute("UPDATE stock SET count = ?2 WHERE item = ?1", [item, count - 1])?;
     db.query_row("INSERT INTO orders(item) VALUES (?1) RETURNING id", [item], |row| row.get(0))
 }
 
-/// The same in one transaction.
+/// Sells one item in one transaction.
 fn sell_in(db: &mut Connection, behavior: TransactionBehavior) -> Result<i64> {
     let transaction = db.transaction_with_behavior(behavior)?;
     let order = sell(&transaction, 1)?;
@@ -62,13 +62,13 @@ fn two(db: &TestDb, sell: Sell) -> Explore<'_> {
 fn main() {
     println!("two customers buy one item each, in every order of their statements, SQLite {}\n", rusqlite::version());
     println!("{:<34}{:<18}{:>9}{:>6}{:>6}{:>6}", "", "journal", "schedules", "fine", "BUSY", "lost");
-    let ways: [(&str, Sell); 4] = [
+    let services: [(&str, Sell); 4] = [
         ("no transaction", without_a_transaction),
         ("BEGIN (DEFERRED)", deferred),
         ("BEGIN IMMEDIATE, busy_timeout 0", immediate_without_timeout),
         ("BEGIN IMMEDIATE, busy_timeout 5 s", immediate),
     ];
-    for (what, sell) in ways {
+    for (what, sell) in services {
         for (journal, template) in [("WAL", &WAL), ("rollback journal", &ROLLBACK_JOURNAL)] {
             let db = template.in_memory();
             let (all, fine, busy) = outcomes(two(&db, sell));
@@ -76,15 +76,15 @@ fn main() {
         }
     }
 
-    println!("\nA failing test of the first says:\n");
+    println!("\nA test of the first fails with:\n");
     let db = WAL.in_memory();
     println!("{}", two(&db, without_a_transaction).try_run().unwrap_err());
-    println!("\nand of the second:\n");
+    println!("\nand a test of the second with:\n");
     println!("{}", two(&db, deferred).try_run().unwrap_err());
     println!("\nThe last one passes:\n\n{}", two(&db, immediate).run());
 }
 
-/// How many schedules there are, how many were fine, and in how many a customer got an error.
+/// Returns the number of schedules, of those that were fine, and of those in which a customer got an error.
 fn outcomes(explore: Explore<'_>) -> (u64, u64, u64) {
     let report = explore.survey();
     let count = |is: fn(&str) -> bool| {

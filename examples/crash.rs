@@ -1,4 +1,4 @@
-//! What a power cut and a full disk do to an order service, with its bugs and with their fixes:
+//! Shows what a power cut and a full disk do to an order service, with bugs and without:
 //! `cargo run --example crash`.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -15,7 +15,7 @@ const SCHEMA: &[(&str, &str)] = &[(
 
 static SHOP: Template = Template::embedded(SCHEMA).profile(Profile::PRODUCTION);
 
-/// The services: each places the same order, and only the last does it well.
+/// The services. All place the same order; only the last one has no bug.
 mod service {
     use rusqlite::{Connection, Result};
     use sqlitmus::crash;
@@ -32,7 +32,7 @@ mod service {
         write_order(db)
     }
 
-    /// The mail goes out while the order can still be lost.
+    /// Sends the mail while the order can still be lost.
     pub(crate) fn mail_too_early(db: &mut Connection) -> Result<()> {
         let transaction = db.transaction()?;
         write_order(&transaction)?;
@@ -40,7 +40,7 @@ mod service {
         transaction.commit()
     }
 
-    /// One error is not looked at: SQLite has rolled back, and goes on without a transaction.
+    /// Ignores one error. SQLite has rolled back by then and continues without a transaction.
     pub(crate) fn ignored_error(db: &mut Connection) -> Result<()> {
         let transaction = db.transaction()?;
         let _ = transaction.execute("INSERT INTO orders VALUES (3, 'ada', 250)", []);
@@ -48,14 +48,14 @@ mod service {
         transaction.commit()
     }
 
-    /// A statement that fails leaves the transaction open: the next order goes into it, and is never committed.
+    /// Leaves the transaction open if a statement fails. The next order becomes a part of it and is never committed.
     pub(crate) fn forgotten_rollback(db: &mut Connection) -> Result<()> {
         db.execute_batch("BEGIN")?;
         write_order(db)?;
         db.execute_batch("COMMIT")
     }
 
-    pub(crate) fn as_it_should_be(db: &mut Connection) -> Result<()> {
+    pub(crate) fn correct(db: &mut Connection) -> Result<()> {
         let transaction = db.transaction()?;
         write_order(&transaction)?;
         transaction.commit()?;
@@ -70,15 +70,15 @@ fn main() {
     println!("the power is cut\n");
     cut("no transaction", service::without_transaction);
     cut("a mail before the commit", service::mail_too_early);
-    cut("as it should be", service::as_it_should_be);
+    cut("correct", service::correct);
 
     println!("\nan operation fails: I/O errors, a full disk, locks, interrupts\n");
     fail("no transaction", service::without_transaction);
-    fail("an error that is ignored", service::ignored_error);
-    fail("a ROLLBACK that is forgotten", service::forgotten_rollback);
-    fail("as it should be", service::as_it_should_be);
+    fail("an ignored error", service::ignored_error);
+    fail("a forgotten ROLLBACK", service::forgotten_rollback);
+    fail("correct", service::correct);
 
-    println!("\nten orders, and what a power cut may take of them\n");
+    println!("\nten orders, and how many a power cut may lose\n");
     println!("  {:<10} {:<12} {:>7}  outcome", "journal", "synchronous", "images");
     for journal in ["WAL", "DELETE", "TRUNCATE", "PERSIST", "MEMORY", "OFF"] {
         for synchronous in ["EXTRA", "FULL", "NORMAL", "OFF"] {
@@ -86,7 +86,10 @@ fn main() {
         }
     }
 
-    println!("\none of them in full:\n\n{}", crash::test(&shop(), service::without_transaction).try_run().unwrap_err());
+    println!(
+        "\none of the failures in full:\n\n{}",
+        crash::test(&shop(), service::without_transaction).try_run().unwrap_err()
+    );
 }
 
 fn shop() -> TestDb {
@@ -107,7 +110,7 @@ fn fail(what: &str, service: Service) {
     }
 }
 
-/// Ten orders in a transaction each.
+/// Places ten orders, each in a transaction.
 fn orders(db: &mut Connection) -> Result<()> {
     for number in 0..10 {
         let transaction = db.transaction()?;

@@ -1,4 +1,4 @@
-//! The disk that fills up, under an import that takes it well and one that does not: `cargo run --example full_disk`.
+//! Fills up the disk under an import that handles it and one that does not: `cargo run --example full_disk`.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use rusqlite::{Connection, Result};
@@ -22,12 +22,12 @@ fn insert(db: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Logs what went wrong, and notes the file as imported all the same.
+/// Logs the error, and still records the file as imported.
 fn lenient(db: &mut Connection) -> Result<()> {
     let transaction = db.transaction()?;
     let done = insert(&transaction).and_then(|()| transaction.commit());
     if let Err(error) = done {
-        // For the log, that nobody reads.
+        // For a log that nobody reads.
         let _ = format!("not everything was imported: {error}");
     }
     db.execute("INSERT INTO imports VALUES ('2026-03-01.csv', ?1)", [ROWS])?;
@@ -42,7 +42,7 @@ fn strict(db: &mut Connection) -> Result<()> {
 }
 
 fn main() {
-    println!("an import that goes on after an error:");
+    println!("an import that continues after an error:");
     let error = faults::sweep(&DB.in_memory(), lenient).only(Kind::Full).try_run().unwrap_err();
     println!("\n{error}\n");
 
@@ -50,8 +50,8 @@ fn main() {
     let db = DB.in_memory();
     let report = faults::sweep(&db, strict).only(Kind::Full).only(Kind::FullFromThenOn).run();
     for kind in [Kind::Full, Kind::FullFromThenOn] {
-        let tried = report.of(kind).expect("it was asked for");
-        println!("    {kind}, at each of {} writes: {} errors, never half of it", tried.places, tried.errors);
+        let tried = report.of(kind).expect("this kind was requested");
+        println!("    {kind}, at each of {} writes: {} errors, always all or nothing", tried.places, tried.errors);
     }
     println!("\n{}", crash::test(&db, strict).run());
 }

@@ -1,5 +1,5 @@
-//! The migration suite over any folder of migrations, without a test: `cargo run --example migration_report -- DIR`.
-//! Without a folder, it takes those of the sample shop.
+//! Runs the migration suite on any folder of migrations, without a test: `cargo run --example migration_report -- DIR`.
+//! The default is the folder of the sample shop.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Instant;
@@ -9,7 +9,7 @@ use sqlitmus::suite::Suite;
 
 fn main() {
     let folder = std::env::args().nth(1).unwrap_or_else(|| String::from("fixtures/shop/migrations"));
-    // A template is made for a static: this one lives as long as the process, too.
+    // A suite takes a static template, so this one has to live as long as the process.
     let template: &'static Template = Box::leak(Box::new(Template::new(Box::leak(folder.clone().into_boxed_str()))));
 
     let start = Instant::now();
@@ -22,7 +22,7 @@ fn main() {
     print!("{report}");
     match suite.costs() {
         Ok(costs) => print!("\n{costs}"),
-        // A test has said it already.
+        // A test has reported it already.
         Err(_) if report.failures().next().is_some() => {}
         Err(error) => println!("\n{error}"),
     }

@@ -1,4 +1,4 @@
-//! What a test gets, on the sample app in `fixtures/shop`: `cargo run --example tour`.
+//! Shows what a test gets, on the sample app in `fixtures/shop`: `cargo run --example tour`.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 #[path = "../fixtures/shop/app.rs"]
@@ -12,7 +12,7 @@ use sqlitmus::plan::explain;
 use sqlitmus::workload::growth_of;
 use sqlitmus::{BoxError, Profile, Template, check};
 
-// The app's databases, described once. In tests, a fixture of one line hands them out: `SHOP.in_memory()`.
+// Describes the app's databases once. In tests, a one-line fixture returns them: `SHOP.in_memory()`.
 static SHOP: Template =
     Template::new("fixtures/shop/migrations").profile(Profile::PRODUCTION).seed(reference_data).key("1");
 
@@ -56,7 +56,7 @@ fn main() -> Result<(), BoxError> {
     db.execute_batch("COMMIT")?;
 
     let old = SHOP.at(15);
-    println!("version 15      prices in a table of their own? {}", old.prepare("SELECT * FROM prices").is_ok());
+    println!("version 15      is there a table of prices? {}", old.prepare("SELECT * FROM prices").is_ok());
 
     let changes = db.row_changes(|db| app::place_order(db, ada, &[(4, 2)]));
     println!("what changed    {}", changes.iter().map(|table| table.name()).collect::<Vec<_>>().join(", "));
@@ -67,11 +67,7 @@ fn main() -> Result<(), BoxError> {
     println!("query plans     {}", scan.headline());
 
     let growth = growth_of(&SHOP, [10, 100, 1000], orders, |db| app::place_order(db, 1, &[(1, 1)]));
-    println!(
-        "growth          the steps of placing an order among 10, 100, 1000: {:?}, {}",
-        growth.steps(),
-        growth.growth()
-    );
+    println!("growth          steps to place an order among 10, 100, 1000: {:?}, {}", growth.steps(), growth.growth());
 
     let queries = db.record(|db| app::place_order(db, ada, &[(1, 1), (2, 1), (3, 1)]));
     let repeats = queries.try_assert_no_repeats().map(drop).unwrap_err();
@@ -100,7 +96,7 @@ fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Makes a shop have `n` orders of one customer.
+/// Inserts `n` orders of one customer.
 fn orders(connection: &mut Connection, n: u64) -> Result<(), BoxError> {
     let ada = app::add_customer(connection, "ada@example.com", "Ada")?;
     let mut insert = connection.prepare("INSERT INTO orders(number, customer_id) VALUES (?1, ?2)")?;
@@ -110,7 +106,7 @@ fn orders(connection: &mut Connection, n: u64) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The one value of a row, as text.
+/// Returns the value of a row with one column, as text.
 fn ask(connection: &Connection, sql: &str) -> rusqlite::Result<String> {
     connection.query_row(sql, [], |row| match row.get(0)? {
         Value::Integer(number) => Ok(number.to_string()),

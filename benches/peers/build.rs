@@ -1,7 +1,7 @@
-//! Lays the shop's history out as refinery and diesel want it, and writes the code that embeds it.
+//! Copies the shop's history to the layouts of refinery and diesel, and writes the code that embeds it.
 //!
 //! Apps embed their migrations at compile time, with the macro of their runner. These macros take a literal path, so
-//! the calls are written here too. sqlx reads the folder as it is.
+//! the calls are generated here too. sqlx reads the folder unchanged.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
-//! The simulated disk against SQLite's own VFS: the same schedule of three connections on both, and after every step the
-//! same rows or the same extended result code.
+//! Compares the simulated disk with SQLite's own VFS: three connections run the same schedule on both, and every step
+//! must return the same rows or the same extended result code.
 //!
-//! A failure prints the seed of its schedule; `schedule(SEED)` in a test of its own repeats it.
+//! A failure prints the seed of its schedule; a test that calls `schedule(SEED)` repeats it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ static EMPTY: Template = Template::empty().profile(Profile::SQLITE_DEFAULTS);
 const CONNECTIONS: usize = 3;
 const STEPS: u64 = 400;
 
-// 260 schedules of 400 steps are 104,000 steps, in parts that run side by side.
+// 260 schedules of 400 steps are 104,000 steps, in parts that run in parallel.
 
 #[test]
 fn schedules_0_to_64_give_the_same_on_both() {
@@ -38,7 +38,7 @@ fn schedules_195_to_259_give_the_same_on_both() {
     (195..260).for_each(schedule);
 }
 
-/// The comparison sees differences: one row more on one side shows.
+/// The comparison must see that one side has one more row.
 #[test]
 fn one_row_more_on_one_side_is_noticed() {
     let (mut one, mut two) = (Side::simulated(), Side::simulated());
@@ -52,7 +52,7 @@ fn one_row_more_on_one_side_is_noticed() {
             let answer = one.run(&step);
             if number == 20 {
                 let sql = "INSERT INTO t(body) VALUES ('one row more')";
-                // Whoever has the write lock, writes.
+                // The connection with the write lock writes.
                 (0..CONNECTIONS).find(|&connection| two.run(&Step::Sql { connection, sql: sql.to_owned() }).is_empty());
             }
             if two.run(&step) != answer {
@@ -81,7 +81,7 @@ fn schedule(seed: u64) {
     }
     let check = Step::Sql { connection: 0, sql: String::from("PRAGMA integrity_check") };
     let answers: Vec<String> = sides.iter_mut().map(|side| side.run(&check)).collect();
-    // Journal modes MEMORY and OFF may leave a broken database behind, and then on all sides alike.
+    // Journal modes MEMORY and OFF may leave a corrupt database, but on all sides alike.
     assert!(answers.iter().all(|answer| *answer == answers[0]), "seed {seed}: {answers:#?}");
 }
 
@@ -138,7 +138,7 @@ impl Step {
             81 => format!("PRAGMA auto_vacuum = {}", random.pick(&["NONE", "FULL", "INCREMENTAL"])),
             82 => String::from("PRAGMA incremental_vacuum(3)"),
             83..=84 => format!("PRAGMA cache_size = {}", random.pick(&["1", "5", "100"])),
-            // On the simulated disk pages of up to 8 KB are mapped; what is mapped decides when a transaction spills.
+            // The simulated disk maps pages of up to 8 KB, and mapping decides when a transaction spills.
             85 if mapped => format!("PRAGMA mmap_size = {}", random.pick(&["0", "65536", "268435456"])),
             85 => String::from("PRAGMA freelist_count"),
             86 => format!("PRAGMA temp_store = {}", random.pick(&["DEFAULT", "FILE", "MEMORY"])),
@@ -160,7 +160,7 @@ impl Step {
     }
 }
 
-/// Three connections to one database, somewhere.
+/// Three connections to a database in one place.
 struct Side {
     connections: [Option<Connection>; CONNECTIONS],
     place: Place,
@@ -188,7 +188,7 @@ impl Side {
         Side { connections: [const { None }; CONNECTIONS], place }
     }
 
-    /// An empty database, in a place of its own.
+    /// Starts with an empty database.
     fn start(&mut self) {
         self.connections = [const { None }; CONNECTIONS];
         match &mut self.place {
@@ -214,7 +214,7 @@ impl Side {
                 Place::Simulated(_) => PathBuf::from("other.db"),
                 Place::Files { folder, .. } => folder.path().join("other.db"),
             };
-            // Fails where a lock is in the way, on all sides alike; then the steps that need it fail alike too.
+            // Fails on all sides alike if another connection holds a lock. Then the steps that need it fail alike too.
             let _ = connection.execute("ATTACH ?1 AS other", [other.to_str().unwrap()]);
             connection
         })
@@ -235,15 +235,15 @@ impl Side {
     }
 }
 
-/// Some builds of SQLite count the pages of all connections of the process together: then a transaction spills sooner or
-/// later by what the other sides have in their caches, and no two sides are alike.
+/// Returns true if this build of SQLite counts the pages of all connections of the process together. When a transaction
+/// spills then depends on the caches of the other sides, so the sides cannot be compared.
 fn shares_one_cache() -> bool {
     let sqlite = Connection::open_in_memory().unwrap();
     let sql = "SELECT sqlite_compileoption_used('ENABLE_MEMORY_MANAGEMENT')";
     sqlite.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-/// Real files are on a file system in memory where there is one: nothing here is about the speed of fsync.
+/// Returns a folder for real files, on a file system in memory if there is one: fsync is not tested here.
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -255,7 +255,7 @@ fn open_file(path: &Path, vfs: Option<&str>) -> Connection {
     }
 }
 
-/// The rows, or the extended result code.
+/// Returns the rows, or the extended result code.
 fn answer(connection: &Connection, sql: &str) -> String {
     let rows = || -> rusqlite::Result<String> {
         let mut statement = connection.prepare(sql)?;
@@ -282,7 +282,7 @@ fn answer(connection: &Connection, sql: &str) -> String {
     })
 }
 
-/// SplitMix64: the same numbers for the same seed, everywhere.
+/// SplitMix64, which returns the same numbers for the same seed on every machine.
 struct Random(u64);
 
 impl Random {

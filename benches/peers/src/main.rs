@@ -1,6 +1,7 @@
-//! From nothing to the first INSERT after the shop's 30 migrations: this crate and what its users have today.
+//! Measures the time from nothing to the first INSERT after the shop's 30 migrations, for this crate and its
+//! alternatives.
 //!
-//! README.md says how to run it, and what is measured and what is not.
+//! README.md explains how to run it, and what is measured and what is not.
 
 mod peers;
 
@@ -14,7 +15,7 @@ const PROOF: &str = "INSERT INTO categories(slug, name) SELECT 'bench', 'Bench' 
     SELECT count(*) FROM sqlite_schema
     WHERE tbl_name NOT IN ('refinery_schema_history', '__diesel_schema_migrations', '_sqlx_migrations'))";
 
-/// Whose it is, what it does, and the test.
+/// A case: its crate, what it does, and the test.
 type Case = (&'static str, &'static str, fn(&'static str) -> usize);
 
 const CASES: &[Case] = &[
@@ -47,7 +48,7 @@ fn main() {
     let build = if cfg!(debug_assertions) { "unoptimised" } else { "release" };
     println!("SQLite {}, {build} build, median of {rounds} rounds", rusqlite::version());
 
-    // #[sqlx::test] keeps its files under the current folder: they belong where everyone else's are.
+    // #[sqlx::test] keeps its files under the current folder: move to where those of all others are.
     let folder = tempfile::tempdir().unwrap();
     let before = env::current_dir().unwrap();
     env::set_current_dir(folder.path()).unwrap();
@@ -57,7 +58,7 @@ fn main() {
     print_table(&cases, times);
 }
 
-/// All cases in turn, round by round, so that the ratios hold when the machine's speed drifts.
+/// Runs all cases in turn, round by round, so that the ratios hold if the machine's speed drifts.
 fn measure(cases: &[Case], rounds: usize) -> Vec<Vec<Duration>> {
     for (peer, what, test) in cases {
         // Builds the template too.
@@ -83,13 +84,13 @@ fn print_table(cases: &[Case], times: Vec<Vec<Duration>>) {
     }
 }
 
-/// In microseconds.
+/// Returns a time in microseconds.
 fn median(mut times: Vec<Duration>) -> f64 {
     times.sort();
     times[times.len() / 2].as_secs_f64() * 1e6
 }
 
-/// The version that this build links.
+/// Returns the version of a crate in this build.
 fn version(package: &str) -> &'static str {
     let lock = include_str!("../Cargo.lock");
     let (_, after) = lock.split_once(&format!("name = \"{package}\"\nversion = \"")).unwrap();

@@ -1,5 +1,5 @@
-//! One function for each way to a migrated database: open it, set the PRAGMAs, apply the history, run the first
-//! statement, throw everything away. Each returns how many rows the statement inserted.
+//! One function for each way to a migrated database. Each opens it, sets the PRAGMAs, applies the history, runs the
+//! first statement, deletes everything, and returns how many rows the statement inserted.
 
 use std::path::Path;
 
@@ -60,8 +60,8 @@ pub fn sqlx_on_disk(statement: &'static str) -> usize {
     in_a_folder(|path| sqlx_pool(SqliteConnectOptions::new().filename(path).create_if_missing(true), statement))
 }
 
-/// What `#[sqlx::test(migrations = "..")]` expands to. It opens its file with sqlx's defaults, and leaves no place for
-/// PRAGMAs before the migrations.
+/// The expansion of `#[sqlx::test(migrations = "..")]`. It opens its file with sqlx's defaults and allows no PRAGMAs
+/// before the migrations.
 pub fn sqlx_test(statement: &'static str) -> usize {
     async fn first_insert(pool: SqlitePool) -> sqlx::Result<usize> {
         sqlx_insert(&pool, FIRST_INSERT).await
@@ -71,7 +71,7 @@ pub fn sqlx_test(statement: &'static str) -> usize {
     }
     let mut arguments = TestArgs::new(concat!(module_path!(), "::sqlx_test"));
     arguments.migrator(&SHOP_MIGRATOR);
-    // A test of sqlx is a plain function: it cannot be handed the statement.
+    // A test of sqlx is a plain function, so the statement cannot be an argument.
     let inserted: sqlx::Result<usize> = if statement == PROOF {
         TestFn::run_test(proof as fn(SqlitePool) -> _, arguments)
     } else {
@@ -104,7 +104,7 @@ fn sqlx_pool(mut options: SqliteConnectOptions, statement: &'static str) -> usiz
         options = options.pragma(name, value);
     }
     sqlx::test_block_on(async {
-        // More connections would be more databases in memory.
+        // Every further connection would open another database in memory.
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
         SHOP_MIGRATOR.run(&pool).await.unwrap();
         let inserted = sqlx_insert(&pool, statement).await.unwrap();
@@ -118,7 +118,7 @@ async fn sqlx_insert(pool: &SqlitePool, statement: &'static str) -> sqlx::Result
     Ok(done.rows_affected() as usize)
 }
 
-/// The profile that a template has by default, as one script. In memory, `journal_mode` stays `memory`.
+/// The default profile of a template as a script. In memory, `journal_mode` stays `memory`.
 fn pragmas() -> String {
     Profile::PRODUCTION.pragmas().map(|(name, value)| format!("PRAGMA {name} = {value};")).collect()
 }

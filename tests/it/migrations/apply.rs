@@ -1,4 +1,4 @@
-//! Transactions, steps and directions.
+//! Applying and undoing: transactions, steps and directions.
 
 use rstest::rstest;
 use sqlitmus::migrations::{Applied, Migrations};
@@ -91,7 +91,7 @@ fn statements_may_return_rows() {
     assert_eq!(number(&conn, "SELECT count(*) FROM a"), 3);
 }
 
-/// An INSERT per row of a SELECT would stop after the first row if the statement were stepped only once.
+/// A function that inserts for each row of a SELECT would run only once if the statement were stepped only once.
 #[test]
 fn statements_run_to_their_last_row() {
     let history = embedded(&[("1_a.sql", "CREATE TABLE log(x); SELECT note(value) FROM json_each('[1, 2, 3]');")]);
@@ -168,7 +168,7 @@ fn the_others_keep_what_is_through() {
     assert!(conn.is_autocommit());
 }
 
-/// sqlx puts a transaction around the file; the only way out of it is to end it, and to leave another one behind.
+/// sqlx runs the file in a transaction. To leave it, the script has to end it and begin another one.
 #[test]
 fn a_script_may_leave_its_transaction_and_begin_another() {
     let sql = "COMMIT; PRAGMA foreign_keys = OFF; BEGIN; CREATE TABLE a(x); COMMIT; PRAGMA foreign_keys = ON; BEGIN;";

@@ -1,4 +1,4 @@
-//! What is said when a migration fails, and what is left then.
+//! The report of a migration that fails, and the database after it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use sqlitmus::migrations::{Ledger, Migrations};
 
 use super::{check_error, embedded, folder, memory, number, objects};
 
-/// Applies the files, which has to fail with this report, and leaves no transaction open.
+/// Applies the files, which must fail with this report and leave no transaction open.
 #[track_caller]
 fn check(files: &[(&str, &str)], expected: &str) -> sqlitmus::Error {
     let mut conn = memory();
@@ -373,8 +373,8 @@ fn a_version_that_is_not_there() {
     assert_eq!(below, "no migration has version -2\n\n  nearest:\n    1  1_a.sql");
 }
 
-/// An interrupt at every step of SQLite's machine, also in BEGIN, in COMMIT and in the ledger; and a second one that
-/// hits the ROLLBACK.
+/// Interrupts at every step of SQLite's virtual machine, including BEGIN, COMMIT and the ledger; and again at the
+/// ROLLBACK.
 #[rstest]
 #[case(1)]
 #[case(2)]
@@ -406,7 +406,7 @@ fn an_interrupt_leaves_a_version(#[case] interrupts: usize) {
         }
         if let Err(error) = applied {
             failures[version] += 1;
-            // Whether a COMMIT that was interrupted has happened is not known, and then nothing is said of it.
+            // An interrupted COMMIT may have happened or not, so there is no note.
             let says = error.to_string();
             let says = notes.iter().position(|note| says.contains(note));
             assert!(says.is_none_or(|says| says == version), "interrupted at {point}, at version {version}: {error}");

@@ -1,4 +1,4 @@
-//! What is recognised, and in which order it comes.
+//! The formats that are recognized, and the order of their migrations.
 
 use rstest::rstest;
 use sqlitmus::migrations::{Format, Migrations};
@@ -41,7 +41,7 @@ fn a_fixture_with_both_directions_can_be_undone(#[case] name: &str) {
     assert!(objects(&conn).is_empty());
 }
 
-/// Statement by statement and transaction by transaction, or file by file: the schema has to be the same.
+/// Statement by statement in transactions, or a file at once: the schema must be the same.
 #[rstest]
 #[case("shop/migrations")]
 #[case("formats/plain")]

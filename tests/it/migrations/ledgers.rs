@@ -1,4 +1,4 @@
-//! What a database says of itself.
+//! The ledgers of migrations.
 
 use rstest::rstest;
 use sqlitmus::ErrorKind;
@@ -18,7 +18,7 @@ fn history(ledger: Ledger) -> Migrations {
     .ledger(ledger)
 }
 
-/// Can be written where a constant is needed.
+/// A ledger can be a constant.
 const TABLE: Ledger = Ledger::Table("_migrations");
 
 #[rstest]

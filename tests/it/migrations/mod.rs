@@ -1,4 +1,4 @@
-//! Histories: what is read, what is refused, how they are applied and undone.
+//! Histories of migrations: loading, refusing, applying, undoing.
 
 mod apply;
 mod failures;
@@ -14,7 +14,7 @@ use sqlitmus::rusqlite::Connection;
 use sqlitmus::{Error, ErrorKind};
 use tempfile::TempDir;
 
-/// A folder with these files.
+/// Creates a folder with these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, content) in files {
@@ -33,7 +33,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
-/// A report, without what differs from run to run, and between versions of rusqlite: the name of a code.
+/// Returns a report without the parts that differ between runs and versions of rusqlite, such as the name of a code.
 fn stable(error: &Error, folder: &Path) -> String {
     let report = error.to_string().replace(folder.to_str().unwrap(), "<dir>").replace('\\', "/");
     let mut parts = report.split(" (code ");
@@ -61,7 +61,7 @@ fn memory() -> Connection {
     Connection::open_in_memory().unwrap()
 }
 
-/// Everything in the schema: type and name.
+/// Returns type and name of everything in the schema.
 fn objects(conn: &Connection) -> Vec<String> {
     column(conn, "SELECT type || ' ' || name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1")
 }

@@ -1,4 +1,4 @@
-//! What is no history, and what is said of it.
+//! Folders and lists that are refused, and the reports.
 
 use rstest::rstest;
 use sqlitmus::ErrorKind;
@@ -41,12 +41,12 @@ fn a_folder_that_is_missing() {
 }
 
 #[test]
-fn a_name_that_is_misspelt() {
+fn a_name_that_is_misspelled() {
     let dir = folder(&[("migrations/1_a.sql", "CREATE TABLE a(x);"), ("schema.sql", "CREATE TABLE a(x);")]);
     for (name, expected) in [
         ("migration", "no such folder of migrations: <dir>/migration\n\n  help: did you mean migrations?"),
         ("shema.sql", "no such migration: <dir>/shema.sql\n\n  help: did you mean schema.sql?"),
-        // A file is no folder, and the other way round.
+        // A file is not a folder, and vice versa.
         ("schema", "no such folder of migrations: <dir>/schema"),
         ("migrations.sql", "no such migration: <dir>/migrations.sql"),
     ] {

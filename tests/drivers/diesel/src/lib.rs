@@ -14,7 +14,7 @@ pub fn add(connection: &mut SqliteConnection, text: &str) -> QueryResult<usize> 
     diesel::insert_into(notes::table).values(notes::body.eq(text)).execute(connection)
 }
 
-/// All notes.
+/// Returns all notes.
 pub fn all(connection: &mut SqliteConnection) -> QueryResult<Vec<String>> {
     notes::table.order(notes::id).select(notes::body).load(connection)
 }
@@ -30,10 +30,10 @@ mod tests {
 
     const MIGRATIONS: &str = "../../../fixtures/formats/diesel";
 
-    /// Our reading of diesel's folder.
+    /// sqlitmus applies diesel's folder.
     static READ: Template = Template::new(MIGRATIONS);
 
-    /// diesel's own.
+    /// diesel applies it.
     static RUN: Template = Template::migrate_path(migrate);
 
     fn migrate(path: &Path) -> Result<(), BoxError> {
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(schema(&READ.in_memory()), schema(&RUN.in_memory()));
     }
 
-    /// Each on the copy that it is run on.
+    /// Each of the three opens the copy that it is run on.
     #[test]
     fn what_if_takes_code_on_diesel() {
         fn add_one(copy: &mut sqlitmus::rusqlite::Connection) -> Result<(), BoxError> {

@@ -1,4 +1,4 @@
-//! An app: its own code on the rusqlite that it pins.
+//! An app on a rusqlite that it pins.
 
 use rusqlite::{Connection, Result};
 

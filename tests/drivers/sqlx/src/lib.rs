@@ -8,7 +8,7 @@ pub async fn add(connection: &mut SqliteConnection, body: &str) -> sqlx::Result<
     sqlx::query(sql).bind(body).fetch_one(connection).await?.try_get(0)
 }
 
-/// How many notes there are.
+/// Returns the number of notes.
 pub async fn count(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
     sqlx::query("SELECT count(*) FROM notes").fetch_one(connection).await?.try_get(0)
 }
@@ -24,10 +24,10 @@ mod tests {
 
     const MIGRATIONS: &str = "../../../fixtures/formats/sqlx";
 
-    /// Our reading of sqlx's folder.
+    /// sqlitmus applies sqlx's folder.
     static READ: Template = Template::new(MIGRATIONS);
 
-    /// sqlx's own.
+    /// sqlx applies it.
     static RUN: Template = Template::migrate_path(migrate);
 
     fn migrate(path: &Path) -> Result<(), BoxError> {
@@ -56,7 +56,7 @@ mod tests {
         }
     }
 
-    /// sqlx runs its statements on a thread of its own.
+    /// sqlx runs its statements on a separate thread.
     #[tokio::test]
     async fn what_sqlx_runs_is_recorded() {
         for db in [READ.in_memory(), READ.on_disk()] {
@@ -73,7 +73,7 @@ mod tests {
         }
     }
 
-    /// Within a runtime, where it could not block on its own.
+    /// Runs within a runtime, where blocking is not allowed.
     #[tokio::test]
     async fn a_template_can_be_migrated_by_sqlx() {
         let tables = |db: &TestDb| -> i64 {
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(applied, 3);
     }
 
-    /// Each on the copy that it is run on. Schedules are for code whose statements run on its own thread.
+    /// Each opens the copy that it is run on. Schedules need code that runs its statements on its own thread.
     #[test]
     fn what_if_takes_code_on_sqlx() {
         fn add_one(copy: &mut sqlitmus::rusqlite::Connection) -> Result<(), BoxError> {
@@ -93,13 +93,14 @@ mod tests {
             tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
                 let mut connection = SqliteConnectOptions::from_str(&url)?.connect().await?;
                 let added = async {
-                    // By itself an INSERT with RETURNING is `Ok` where its commit fails: sqlx stops at the first row.
+                    // Without a transaction, an INSERT with RETURNING is `Ok` although its commit fails: sqlx stops at
+                    // the first row.
                     let mut transaction = connection.begin().await?;
                     super::add(&mut transaction, "from sqlx").await?;
                     transaction.commit().await
                 };
                 let added = added.await;
-                // On its thread it would go on after the action has returned.
+                // Its thread would continue after the action has returned.
                 connection.close().await?;
                 added?;
                 Ok(())
