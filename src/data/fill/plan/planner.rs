@@ -247,7 +247,7 @@ fn is_own(shape: &TableShape<'_>, input: &SolverInput<'_>, column: usize) -> boo
 fn plain_source(table: &Table, column: &Column, options: &FillOptions) -> Option<Source> {
     #[cfg(feature = "data")]
     if let Some(generator) =
-        crate::data::values::realistic::generator(&table.name, column, table.strict, options.locale)
+        crate::data::values::realistic::Generator::of(&table.name, column, table.strict, options.locale)
     {
         return Some(Source::Realistic(generator));
     }

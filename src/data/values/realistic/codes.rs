@@ -1,38 +1,38 @@
-//! Writes what is digits and signs in a fixed order: addresses of machines, account numbers, hashes. What has a fixed length
-//! is put together on the stack and pushed at once.
+//! Writes texts of digits and signs in a fixed order: addresses of machines, account numbers, hashes. Texts of a fixed length
+//! are put together on the stack and pushed at once.
 
-use super::Generator;
-use super::kind::Kind;
-use super::numbers::scattered;
-use super::write::phrase;
-use crate::data::ValueBuf;
+use crate::data::values::realistic::kind::Kind;
+use crate::data::values::realistic::numbers::scattered;
+use crate::data::values::realistic::phrases::phrase;
+use crate::data::values::realistic::spec::Spec;
+use crate::data::values::value_buf::ValueBuf;
 use crate::draw::Draw;
 
-/// How many phone numbers are kept free: 555-0100 to 555-0199 of each of 800 areas.
+/// The number of phone numbers reserved for examples: 555-0100 to 555-0199 in each of 800 area codes.
 pub(super) const EXAMPLE_PHONES: u64 = 80_000;
-/// How many IPv4 addresses are kept free: three networks of 256.
+/// The number of IPv4 addresses reserved for examples: three networks of 256.
 pub(super) const EXAMPLE_ADDRESSES: u64 = 768;
 
-/// The salts say what they are.
+// The salts say that they are not real.
 const ARGON2: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm90LWEtcGFzc3dvcmQ$";
 const BCRYPT: &str = "$2b$12$NotARealHashNotARealHa";
 pub(super) const ARGON2_LENGTH: usize = ARGON2.len() + 43;
 pub(super) const BCRYPT_LENGTH: usize = BCRYPT.len() + 31;
 
-/// An odd number: multiplied by it, modulo a power of two, each number becomes another one.
+/// An odd number: multiplication by it is a bijection modulo a power of two.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// What is digits and signs in a fixed order.
-pub(super) fn code(generator: &Generator, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
-    match generator.kind {
-        Kind::Phone => phone(generator.limit < 15, draw, unique, out),
-        Kind::PostalCode => postal_code(generator.lists.postal_code, draw, unique, out),
+/// Writes a text of digits and signs in a fixed order.
+pub(super) fn code(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+    match spec.kind {
+        Kind::Phone => phone(spec.limit < 15, draw, unique, out),
+        Kind::PostalCode => postal_code(spec.lists.postal_code, draw, unique, out),
         Kind::Iban => iban(draw, unique, out),
         Kind::Ip => ip(draw, unique, out),
         Kind::Ipv6 => ipv6(chosen(draw, unique), out),
         Kind::Mac => {
             let d = hexadecimal(chosen(draw, unique) & 0xff_ffff_ffff);
-            // The bit of value 2 in the first byte says that no manufacturer gave this address.
+            // The bit with value 2 in the first byte marks an address that no manufacturer assigned.
             #[rustfmt::skip]
             out.push_bytes(&[
                 b'0', b'2', b':', d[6], d[7], b':', d[8], d[9], b':', d[10], d[11], b':', d[12], d[13], b':', d[14], d[15],
@@ -45,7 +45,7 @@ pub(super) fn code(generator: &Generator, draw: &mut Draw, unique: Option<u64>, 
         }
         Kind::Argon2 => {
             out.push_str(ARGON2);
-            // Hexadecimal digits are digits of base 64 too.
+            // Hexadecimal digits are valid in base 64.
             push_digits(43, draw, unique, out);
         }
         Kind::Bcrypt => {
@@ -71,7 +71,7 @@ pub(super) fn code(generator: &Generator, draw: &mut Draw, unique: Option<u64>, 
                 [b'A' + (choice % 26) as u8, b'A' + (choice / 26 % 26) as u8, b'A' + (choice / 676 % 26) as u8, b'-'];
             out.push_bytes(&letters);
             match unique {
-                Some(number) => out.push_number(number, 5.min(generator.limit - 4)),
+                Some(number) => out.push_number(number, 5.min(spec.limit - 4)),
                 None => out.push_number(draw.below(100_000), 5),
             }
         }
@@ -88,7 +88,7 @@ pub(super) fn code(generator: &Generator, draw: &mut Draw, unique: Option<u64>, 
                 1,
             );
         }
-        // The rest is written by `text` and `value`.
+        // `write` writes all other kinds.
         _ => {}
     }
 }
@@ -140,13 +140,13 @@ fn postal_code(pattern: &[u8], draw: &mut Draw, unique: Option<u64>, out: &mut V
     }
 }
 
-/// A German one, of a bank that does not exist.
+/// Writes a German IBAN of a bank that does not exist.
 fn iban(draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let account = match unique {
         Some(number) => number,
         None => draw.below(10_000_000_000),
     };
-    // ISO 13616: behind the account go D and E as 13 and 14 and two zeros, and the remainder by 97 has to become 1.
+    // ISO 13616: the account is followed by D and E as 13 and 14 and by two zeros. The remainder by 97 has to become 1.
     let check = 98 - (account * 1_000_000 + 131_400) % 97;
     out.push_str("DE");
     out.push_number(check, 2);
@@ -168,7 +168,8 @@ fn ip(draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     out.push_number(number % 256, 1);
 }
 
-/// An address of the network that RFC 3849 keeps for examples. (Lower bits differ first, so all of them are written.)
+/// Writes an address of the network that RFC 3849 reserves for examples. (Numbers differ in their lower bits first, so all
+/// bits are written.)
 fn ipv6(number: u64, out: &mut ValueBuf) {
     let digits = hexadecimal(number);
     out.push_str("2001:db8:0:0");
@@ -192,7 +193,7 @@ pub(super) fn uuid(blob: bool, draw: &mut Draw, unique: Option<u64>, out: &mut V
     }
     let (a, b) = (hexadecimal(high), hexadecimal(low));
     out.start_text();
-    #[rustfmt::skip] // As it reads. Five slices copied would cost twice as much.
+    #[rustfmt::skip] // One line for each half. Copying five slices would cost twice as much.
     out.push_bytes(&[
         a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], b'-', a[8], a[9], a[10], a[11], b'-', a[12], a[13], a[14], a[15],
         b'-', b[0], b[1], b[2], b[3], b'-', b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15],
@@ -215,7 +216,7 @@ pub(super) fn hex(digits: usize, blob: bool, draw: &mut Draw, unique: Option<u64
     }
 }
 
-/// At least 16 hexadecimal digits; the first 16 tell one number from another.
+/// Appends at least 16 hexadecimal digits. The first 16 differ from number to number.
 fn push_digits(digits: usize, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     out.push_bytes(&hexadecimal(chosen(draw, unique)));
     let mut left = digits - 16;
@@ -226,25 +227,25 @@ fn push_digits(digits: usize, draw: &mut Draw, unique: Option<u64>, out: &mut Va
     out.push_bytes(&hexadecimal(draw.next())[..left]);
 }
 
-/// All sixteen digits of a number, the highest first.
+/// Returns all sixteen digits of a number, the highest first.
 fn hexadecimal(number: u64) -> [u8; 16] {
     let high = u128::from(eight_digits((number >> 32) as u32));
     ((high << 64) | u128::from(eight_digits(number as u32))).to_be_bytes()
 }
 
-/// Eight digits at once: a loop would be most of what a hash costs without optimisation.
+/// Returns eight digits at once: in an unoptimized build, a loop would be most of the cost of a hash.
 fn eight_digits(number: u32) -> u64 {
-    // Each digit moves into a byte of its own.
+    // Move each digit into a byte of its own.
     let mut digits = u64::from(number);
     digits = ((digits << 16) & 0x0000_ffff_0000_0000) | (digits & 0x0000_0000_0000_ffff);
     digits = ((digits << 8) & 0x00ff_0000_00ff_0000) | (digits & 0x0000_00ff_0000_00ff);
     digits = ((digits << 4) & 0x0f00_0f00_0f00_0f00) | (digits & 0x000f_000f_000f_000f);
-    // One in each byte that is above nine, which is 39 away from where the letters begin.
+    // 1 in each byte above nine. The letters begin 39 behind the place where a tenth digit would be.
     let letters = ((digits + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
     digits + 0x3030_3030_3030_3030 + letters * 0x27
 }
 
-/// A number that looks random: the drawn one, or that of a row, which it tells from all others in each of its low bits.
+/// Returns a number that looks random: a drawn one, or a bijection of the number of the row, also modulo any power of two.
 fn chosen(draw: &mut Draw, unique: Option<u64>) -> u64 {
     match unique {
         Some(number) => number.wrapping_mul(ODD),

@@ -1,4 +1,4 @@
-//! What a value is.
+//! The kinds of realistic values.
 
 /// What the values of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) enum Kind {
     FileName,
     FirstName,
     FullName,
-    /// So many hexadecimal digits, or half as many bytes.
+    /// This number of hexadecimal digits, or half as many bytes.
     Hex(u8),
     Host,
     Iban,
@@ -32,8 +32,8 @@ pub(super) enum Kind {
     LastName,
     Mac,
     Mime,
-    Moment(Form, Span),
-    Number(Number),
+    Moment(TimeFormat, Period),
+    Number(NumberRange),
     Paragraph,
     Path,
     Phone,
@@ -54,57 +54,57 @@ pub(super) enum Kind {
     Version,
 }
 
-/// A number between two others.
+/// A range of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Number {
-    /// The lowest and the highest one, without the decimal point.
+pub(super) struct NumberRange {
+    /// The lowest and the highest number, without the decimal point.
     pub(super) low: i64,
     pub(super) high: i64,
-    /// How many of the digits stand behind the decimal point.
+    /// The number of digits behind the decimal point.
     pub(super) decimals: u8,
 }
 
-/// How a point in time is stored.
+/// The format in which a point in time is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum TimeFormat {
     /// `2026-03-01 12:34:56`, as `datetime()` writes it.
     DateTime,
     /// `2026-03-01`
     Date,
     /// `12:34:56`
     TimeOfDay,
-    /// Since 1970.
+    /// Seconds since 1970, like the next three in their units.
     Seconds,
     Milliseconds,
     Microseconds,
     Nanoseconds,
-    /// Seconds in a REAL.
+    /// Seconds since 1970 in a REAL.
     SecondsReal,
-    /// The Julian day, as `julianday()` gives it.
+    /// The Julian day, as `julianday()` returns it.
     Julian,
 }
 
-/// Which years. The spans do not overlap, so that what was created comes before what was changed, in every row.
+/// A period of time. The last three do not overlap, so that every row is created before it is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Span {
-    /// People who are grown up by then.
+pub(super) enum Period {
+    /// Births of people who are adults in 2024.
     Births,
     /// 2024 and 2025.
     First,
     /// The first half of 2026.
     Middle,
-    /// From then to the end of 2027.
+    /// From July 2026 to the end of 2027.
     Last,
 }
 
-impl Span {
-    /// Its first second since 1970, and how many seconds it has.
+impl Period {
+    /// Returns its first second since 1970 and its length in seconds.
     pub(super) const fn seconds(self) -> (i64, u64) {
         match self {
-            Span::Births => (-631_152_000, 1_767_225_600),
-            Span::First => (1_704_067_200, 63_158_400),
-            Span::Middle => (1_767_225_600, 15_638_400),
-            Span::Last => (1_782_864_000, 47_433_600),
+            Period::Births => (-631_152_000, 1_767_225_600),
+            Period::First => (1_704_067_200, 63_158_400),
+            Period::Middle => (1_767_225_600, 15_638_400),
+            Period::Last => (1_782_864_000, 47_433_600),
         }
     }
 }

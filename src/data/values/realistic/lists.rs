@@ -5,7 +5,7 @@ use fake::locales::{
     AR_SA, CY_GB, DE_DE, Data, EN, FA_IR, FR_FR, IT_IT, JA_JP, NL_NL, PT_BR, PT_PT, TR_TR, ZH_CN, ZH_TW,
 };
 
-use super::Locale;
+use crate::data::values::realistic::locale::Locale;
 
 type Words = &'static [&'static str];
 

@@ -1,46 +1,47 @@
-//! Writes one value. Users' tests run unoptimised, so this is plain: no `format!`, no iterators, no closures; what has a
-//! fixed length is put together on the stack and pushed at once.
+//! Writes one value. Users' tests run unoptimized, so this code is plain: no `format!`, no iterators, no closures. Texts of
+//! a fixed length are put together on the stack and pushed at once.
 
-use super::Generator;
-use super::codes::{code, hex, uuid};
-use super::kind::Kind;
-use super::lists::{
-    ADJECTIVES, BEGINNINGS, COUNTRY_CODES, CURRENCIES, ENDINGS, ENGLISH, EXTENSIONS, GOODS, JOBS, LANGUAGES, LOCALES,
-    MATERIALS, MIDDLES, MIME_TYPES, NOUNS, NameOrder, StreetOrder, TIME_ZONES, USER_AGENTS,
+use crate::data::values::realistic::codes::{code, hex, uuid};
+use crate::data::values::realistic::kind::Kind;
+use crate::data::values::realistic::lists::{
+    BEGINNINGS, COUNTRY_CODES, CURRENCIES, ENDINGS, ENGLISH, EXTENSIONS, GOODS, JOBS, LANGUAGES, LOCALES, MATERIALS,
+    MIDDLES, MIME_TYPES, NameOrder, StreetOrder, TIME_ZONES, USER_AGENTS,
 };
-use super::numbers::{a_number, moment, scattered};
-use crate::data::ValueBuf;
+use crate::data::values::realistic::numbers::{a_number, moment, scattered};
+use crate::data::values::realistic::phrases::{adjective, capital, noun, phrase, pick, two};
+use crate::data::values::realistic::spec::Spec;
 use crate::data::values::stored_type::StoredType;
+use crate::data::values::value_buf::ValueBuf;
 use crate::draw::Draw;
 
-/// Writes a value of the generator's kind. `unique` is below its room.
-pub(super) fn value(generator: &Generator, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
-    match generator.kind {
+/// Writes a value. `unique` is a number below the capacity.
+pub(super) fn value(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+    match spec.kind {
         Kind::Bool => match unique {
             Some(number) => out.set_integer(number as i64),
             None => out.set_integer(draw.below(2) as i64),
         },
-        Kind::Number(number) => a_number(number, generator.stored_type, draw, unique, out),
+        Kind::Number(number) => a_number(number, spec.stored_type, draw, unique, out),
         Kind::Moment(form, span) => moment(form, span, draw, unique, out),
-        Kind::Uuid => uuid(generator.stored_type == StoredType::Blob, draw, unique, out),
-        Kind::Hex(digits) => hex(usize::from(digits), generator.stored_type == StoredType::Blob, draw, unique, out),
+        Kind::Uuid => uuid(spec.stored_type == StoredType::Blob, draw, unique, out),
+        Kind::Hex(digits) => hex(usize::from(digits), spec.stored_type == StoredType::Blob, draw, unique, out),
         _ => {
             out.start_text();
-            text(generator, draw, unique, out);
+            text(spec, draw, unique, out);
         }
     }
 }
 
-fn text(generator: &Generator, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
-    let lists = generator.lists;
-    match generator.kind {
-        Kind::FirstName => named(generator, pick(lists.first_names, draw), unique, out),
-        Kind::LastName => named(generator, pick(lists.last_names, draw), unique, out),
-        Kind::City => named(generator, pick(lists.cities, draw), unique, out),
-        Kind::Country => named(generator, pick(lists.countries, draw), unique, out),
-        Kind::State => named(generator, pick(lists.states, draw), unique, out),
-        Kind::Job => named(generator, pick(JOBS, draw), unique, out),
-        Kind::UserAgent => named(generator, pick(USER_AGENTS, draw), unique, out),
+fn text(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+    let lists = spec.lists;
+    if let Some(words) = names(spec) {
+        out.push_str(pick(words, draw));
+        return end(spec, " ", unique, "", out);
+    }
+    if let Some(words) = codes(spec) {
+        return listed(words, draw, unique, out);
+    }
+    match spec.kind {
         Kind::FullName => {
             let (first, last) = (pick(lists.first_names, draw), pick(lists.last_names, draw));
             match lists.name_order {
@@ -48,68 +49,68 @@ fn text(generator: &Generator, draw: &mut Draw, unique: Option<u64>, out: &mut V
                 NameOrder::FamilyFirst => two(last, " ", first, out),
                 NameOrder::FamilyFirstTogether => two(last, "", first, out),
             }
-            end(generator, " ", unique, "", out);
+            end(spec, " ", unique, "", out);
         }
         Kind::Company => {
             let together = lists.name_order == NameOrder::FamilyFirstTogether;
             two(pick(lists.last_names, draw), if together { "" } else { " " }, pick(lists.company_suffixes, draw), out);
-            end(generator, " ", unique, "", out);
+            end(spec, " ", unique, "", out);
         }
         Kind::Product => {
             two(pick(MATERIALS, draw), " ", pick(GOODS, draw), out);
-            end(generator, " ", unique, "", out);
+            end(spec, " ", unique, "", out);
         }
         Kind::Label => {
             let choice = draw.next();
             capital(adjective(choice), out);
             out.push_ascii(b' ');
             capital(noun(choice), out);
-            end(generator, " ", unique, "", out);
+            end(spec, " ", unique, "", out);
         }
         Kind::KeyName => {
             phrase("_", draw, out);
-            end(generator, "_", unique, "", out);
+            end(spec, "_", unique, "", out);
         }
         Kind::Slug => {
             phrase("-", draw, out);
-            end(generator, "-", unique, "", out);
+            end(spec, "-", unique, "", out);
         }
         Kind::Host => {
             phrase("-", draw, out);
-            end(generator, "-", unique, pick(&[".example.com", ".example.org", ".example.net"], draw), out);
+            end(spec, "-", unique, pick(&[".example.com", ".example.org", ".example.net"], draw), out);
         }
         Kind::Url => {
             out.push_str(pick(&["https://example.com/", "https://example.org/", "https://example.net/"], draw));
             phrase("-", draw, out);
-            end(generator, "-", unique, "", out);
+            end(spec, "-", unique, "", out);
         }
         Kind::ImageUrl => {
             out.push_str("https://example.com/");
             phrase("-", draw, out);
-            end(generator, "-", unique, ".png", out);
+            end(spec, "-", unique, ".png", out);
         }
         Kind::FileName => {
             phrase("-", draw, out);
-            end(generator, "-", unique, pick(&[".txt", ".pdf", ".png", ".jpg", ".csv", ".zip"], draw), out);
+            end(spec, "-", unique, pick(&[".txt", ".pdf", ".png", ".jpg", ".csv", ".zip"], draw), out);
         }
         Kind::Path => {
             out.push_ascii(b'/');
             phrase("/", draw, out);
-            end(generator, "-", unique, pick(&[".txt", ".pdf", ".png", ".jpg", ".csv", ".zip"], draw), out);
+            end(spec, "-", unique, pick(&[".txt", ".pdf", ".png", ".jpg", ".csv", ".zip"], draw), out);
         }
         Kind::Email => {
             letters(pick(ENGLISH.first_names, draw), out);
             out.push_ascii(b'.');
             letters(pick(ENGLISH.last_names, draw), out);
-            end(generator, ".", unique, pick(&["@example.com", "@example.org", "@example.net"], draw), out);
+            end(spec, ".", unique, pick(&["@example.com", "@example.org", "@example.net"], draw), out);
         }
         Kind::Username => {
             letters(pick(ENGLISH.first_names, draw), out);
             out.push_ascii(b'_');
             letters(pick(ENGLISH.last_names, draw), out);
-            end(generator, "", unique, "", out);
+            end(spec, "", unique, "", out);
         }
-        Kind::Street => street(generator, draw, unique, out),
+        Kind::Street => street(spec, draw, unique, out),
         Kind::Title => {
             if lists.sentences.is_empty() {
                 let choice = draw.next();
@@ -119,61 +120,53 @@ fn text(generator: &Generator, draw: &mut Draw, unique: Option<u64>, out: &mut V
             } else {
                 out.push_str(pick(lists.sentences, draw));
             }
-            end(generator, " #", unique, "", out);
+            end(spec, " #", unique, "", out);
         }
         Kind::Sentence => {
-            sentence(generator, draw, out);
-            end(generator, " #", unique, "", out);
+            sentence(spec, draw, out);
+            end(spec, " #", unique, "", out);
         }
         Kind::Paragraph => {
-            sentence(generator, draw, out);
+            sentence(spec, draw, out);
             out.push_ascii(b' ');
-            sentence(generator, draw, out);
-            end(generator, " #", unique, "", out);
+            sentence(spec, draw, out);
+            end(spec, " #", unique, "", out);
         }
-        Kind::CountryCode => listed(COUNTRY_CODES, draw, unique, out),
-        Kind::Currency => listed(CURRENCIES, draw, unique, out),
-        Kind::Extension => listed(EXTENSIONS, draw, unique, out),
-        Kind::Language => listed(if generator.limit < 5 { LANGUAGES } else { LOCALES }, draw, unique, out),
-        Kind::Mime => listed(MIME_TYPES, draw, unique, out),
-        Kind::StateCode => listed(lists.state_codes, draw, unique, out),
-        Kind::TimeZone => listed(TIME_ZONES, draw, unique, out),
-        _ => code(generator, draw, unique, out),
+        _ => code(spec, draw, unique, out),
     }
 }
 
-/// One of the words, without the white space that some of fake's end with.
-fn pick(words: &'static [&'static str], draw: &mut Draw) -> &'static str {
-    let word = words[draw.below(words.len() as u64) as usize];
-    if word.as_bytes()[word.len() - 1] <= b' ' { word.trim_end() } else { word }
+/// Returns the names among which a kind chooses.
+fn names(spec: &Spec) -> Option<&'static [&'static str]> {
+    let lists = spec.lists;
+    Some(match spec.kind {
+        Kind::FirstName => lists.first_names,
+        Kind::LastName => lists.last_names,
+        Kind::City => lists.cities,
+        Kind::Country => lists.countries,
+        Kind::State => lists.states,
+        Kind::Job => JOBS,
+        Kind::UserAgent => USER_AGENTS,
+        _ => return None,
+    })
 }
 
-fn adjective(choice: u64) -> &'static str {
-    ADJECTIVES[(choice & 63) as usize]
+/// Returns the codes among which a kind chooses.
+fn codes(spec: &Spec) -> Option<&'static [&'static str]> {
+    Some(match spec.kind {
+        Kind::CountryCode => COUNTRY_CODES,
+        Kind::Currency => CURRENCIES,
+        Kind::Extension => EXTENSIONS,
+        Kind::Language if spec.limit < 5 => LANGUAGES,
+        Kind::Language => LOCALES,
+        Kind::Mime => MIME_TYPES,
+        Kind::StateCode => spec.lists.state_codes,
+        Kind::TimeZone => TIME_ZONES,
+        _ => return None,
+    })
 }
 
-fn noun(choice: u64) -> &'static str {
-    NOUNS[(choice >> 6 & 63) as usize]
-}
-
-pub(super) fn phrase(between: &str, draw: &mut Draw, out: &mut ValueBuf) {
-    let choice = draw.next();
-    two(adjective(choice), between, noun(choice), out);
-}
-
-fn two(first: &str, between: &str, second: &str, out: &mut ValueBuf) {
-    out.push_str(first);
-    out.push_str(between);
-    out.push_str(second);
-}
-
-/// A word of ours with a capital.
-fn capital(word: &str, out: &mut ValueBuf) {
-    out.push_ascii(word.as_bytes()[0].to_ascii_uppercase());
-    out.push_str(&word[1..]);
-}
-
-/// The letters of a word, small: `oconnell` of `O'Connell`.
+/// Appends the letters of a word in lower case: `oconnell` for `O'Connell`.
 fn letters(word: &str, out: &mut ValueBuf) {
     let word = word.as_bytes();
     let mut small = [0; 32];
@@ -189,19 +182,14 @@ fn letters(word: &str, out: &mut ValueBuf) {
     out.push_bytes(&small[..to]);
 }
 
-fn named(generator: &Generator, name: &str, unique: Option<u64>, out: &mut ValueBuf) {
-    out.push_str(name);
-    end(generator, " ", unique, "", out);
-}
-
-/// What stands behind a text: the number, if there is one, and an ending; the text is cut where they would not fit.
-fn end(generator: &Generator, separator: &str, unique: Option<u64>, ending: &str, out: &mut ValueBuf) {
-    if generator.limit != usize::MAX {
+/// Appends the number, if there is one, and an ending. Cuts the text in front of them to the declared length.
+fn end(spec: &Spec, separator: &str, unique: Option<u64>, ending: &str, out: &mut ValueBuf) {
+    if spec.limit != usize::MAX {
         let number = match unique {
             Some(number) => separator.len() + digits_of(number),
             None => 0,
         };
-        cut(generator.limit.saturating_sub(number + ending.len()), out);
+        cut(spec.limit.saturating_sub(number + ending.len()), out);
     }
     if let Some(number) = unique {
         out.push_str(separator);
@@ -210,7 +198,7 @@ fn end(generator: &Generator, separator: &str, unique: Option<u64>, ending: &str
     out.push_str(ending);
 }
 
-/// Cuts a text to at most so many characters, and so that it does not end in what would stand between two words.
+/// Cuts a text to at most this many characters. If a cut text ends in a separator, it is cut further.
 fn cut(mut characters: usize, out: &mut ValueBuf) {
     loop {
         out.truncate(characters);
@@ -222,7 +210,7 @@ fn cut(mut characters: usize, out: &mut ValueBuf) {
             {
                 characters -= 1;
             }
-            // A shorter text was not cut.
+            // A text that was shorter is not cut.
             _ => return,
         }
     }
@@ -247,8 +235,8 @@ fn listed(words: &'static [&'static str], draw: &mut Draw, unique: Option<u64>, 
     }
 }
 
-fn sentence(generator: &Generator, draw: &mut Draw, out: &mut ValueBuf) {
-    let sentences = generator.lists.sentences;
+fn sentence(spec: &Spec, draw: &mut Draw, out: &mut ValueBuf) {
+    let sentences = spec.lists.sentences;
     if sentences.is_empty() {
         two(pick(BEGINNINGS, draw), pick(MIDDLES, draw), pick(ENDINGS, draw), out);
     } else {
@@ -256,8 +244,8 @@ fn sentence(generator: &Generator, draw: &mut Draw, out: &mut ValueBuf) {
     }
 }
 
-fn street(generator: &Generator, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
-    let lists = generator.lists;
+fn street(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+    let lists = spec.lists;
     let (name, suffix) = (pick(lists.last_names, draw), pick(lists.street_suffixes, draw));
     let number = match unique {
         Some(number) => number,
@@ -272,19 +260,19 @@ fn street(generator: &Generator, draw: &mut Draw, unique: Option<u64>, out: &mut
             } else {
                 two(suffix, " ", name, out);
             }
-            end(generator, "", None, "", out);
+            end(spec, "", None, "", out);
         }
         StreetOrder::TogetherNumber => {
             two(name, "", suffix, out);
-            end(generator, " ", Some(number), "", out);
+            end(spec, " ", Some(number), "", out);
         }
         StreetOrder::NameSuffixNumber => {
             two(name, " ", suffix, out);
-            end(generator, " ", Some(number), "", out);
+            end(spec, " ", Some(number), "", out);
         }
         StreetOrder::SuffixNameNumber => {
             two(suffix, " ", name, out);
-            end(generator, " ", Some(number), "", out);
+            end(spec, " ", Some(number), "", out);
         }
     }
 }

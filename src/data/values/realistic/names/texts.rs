@@ -1,9 +1,9 @@
-//! Names of what is stored as text.
+//! Names of columns whose values are texts.
 
-use super::{COMPANIES, FILES, GOODS, NOT_ITSELF, Name, PEOPLE};
 use crate::data::values::realistic::kind::Kind;
+use crate::data::values::realistic::names::column_name::{COMPANIES, ColumnName, DISQUALIFIERS, FILES, GOODS, PEOPLE};
 
-/// Tables that hold names for the app, not for people to read.
+/// Tables whose names are read by the app, not by people.
 const SETTINGS: &[&str] = &[
     "attribute",
     "config",
@@ -19,7 +19,7 @@ const SETTINGS: &[&str] = &[
     "property",
     "setting",
 ];
-/// Tables whose names are the schema's or the app's own words.
+/// Tables whose names are technical terms of the schema or the app.
 const TECHNICAL: &[&str] = &[
     "class",
     "column",
@@ -40,7 +40,7 @@ const TECHNICAL: &[&str] = &[
     "trigger",
     "type",
 ];
-/// What has a street, a city and a state.
+/// Tables of things that have a street, a city and a state.
 const PLACES: &[&str] = &[
     "address",
     "branch",
@@ -64,15 +64,15 @@ const PLACES: &[&str] = &[
 const ADDRESS_QUALIFIERS: &[&str] =
     &["billing", "delivery", "home", "mailing", "office", "postal", "shipping", "street"];
 
-impl Name {
+impl ColumnName {
     pub(super) fn text(&self, limit: Option<usize>) -> Option<Kind> {
-        if self.ends("json") {
+        if self.ends_with("json") {
             return Some(Kind::Json);
         }
-        if self.qualified(NOT_ITSELF) {
+        if self.is_qualified(DISQUALIFIERS) {
             return None;
         }
-        if self.ends("name") {
+        if self.ends_with("name") {
             return self.name();
         }
         self.network()
@@ -82,7 +82,7 @@ impl Name {
             .or_else(|| self.prose())
     }
 
-    /// `name`, and what stands before it.
+    /// Returns the kind of a column that ends in `name`, by the word before.
     fn name(&self) -> Option<Kind> {
         let of = |word: &str| {
             let is = |list: &[&str]| list.contains(&word);
@@ -106,81 +106,86 @@ impl Name {
                 _ => return None,
             })
         };
-        match self.before() {
+        match self.qualifier() {
             "" if SETTINGS.contains(&self.table.as_str()) => Some(Kind::KeyName),
             "" if TECHNICAL.contains(&self.table.as_str()) => None,
             "" => of(&self.table).or(Some(Kind::Label)),
             "user" => Some(Kind::Username),
-            "display" if self.of_table(PEOPLE) => Some(Kind::FullName),
+            "display" if self.is_of_table(PEOPLE) => Some(Kind::FullName),
             "display" => Some(Kind::Label),
             qualifier => of(qualifier),
         }
     }
 
-    /// What the net knows people and machines by.
+    /// Returns the kind of an address of a person or machine on a network.
     fn network(&self) -> Option<Kind> {
-        if self.ends_any(&["email", "email address"]) {
+        if self.ends_with_any(&["email", "email address"]) {
             return Some(Kind::Email);
         }
-        if self.ends("user agent") {
+        if self.ends_with("user agent") {
             return Some(Kind::UserAgent);
         }
-        if self.only_any(&["login", "handle"]) && self.of_table(PEOPLE) {
+        if self.is_any(&["login", "handle"]) && self.is_of_table(PEOPLE) {
             return Some(Kind::Username);
         }
-        if self.ends_any(&["ip 6", "ipv 6"]) {
+        if self.ends_with_any(&["ip 6", "ipv 6"]) {
             return Some(Kind::Ipv6);
         }
-        if self.ends_any(&["ip", "ip address", "ip 4", "ipv 4"]) {
+        if self.ends_with_any(&["ip", "ip address", "ip 4", "ipv 4"]) {
             return Some(Kind::Ip);
         }
-        if self.ends("mac address") || self.only("mac") && self.of_table(&["device", "host", "interface"]) {
+        if self.ends_with("mac address") || self.is("mac") && self.is_of_table(&["device", "host", "interface"]) {
             return Some(Kind::Mac);
         }
         let picture = ["avatar", "image", "photo", "picture", "thumbnail", "logo", "icon"];
-        if self.only("avatar") || (self.ends_any(&["url", "uri"]) && picture.contains(&self.before())) {
+        if self.is("avatar") || (self.ends_with_any(&["url", "uri"]) && picture.contains(&self.qualifier())) {
             return Some(Kind::ImageUrl);
         }
-        if self.ends_any(&["url", "website", "homepage", "permalink"]) || self.ends("uri") && self.words.len() > 1 {
+        if self.ends_with_any(&["url", "website", "homepage", "permalink"])
+            || self.ends_with("uri") && self.words.len() > 1
+        {
             return Some(Kind::Url);
         }
-        if self.ends_any(&["host", "domain", "fqdn"]) {
+        if self.ends_with_any(&["host", "domain", "fqdn"]) {
             return Some(Kind::Host);
         }
-        if self.ends_any(&["phone", "phone number", "mobile number", "fax", "fax number"]) || self.only("mobile") {
+        if self.ends_with_any(&["phone", "phone number", "mobile number", "fax", "fax number"]) || self.is("mobile") {
             return Some(Kind::Phone);
         }
-        self.ends("slug").then_some(Kind::Slug)
+        self.ends_with("slug").then_some(Kind::Slug)
     }
 
     fn place(&self, limit: Option<usize>) -> Option<Kind> {
         let two_letters = limit.is_some_and(|limit| limit < 4);
-        if self.ends("country code") || (self.ends("country") && two_letters) {
+        if self.ends_with("country code") || (self.ends_with("country") && two_letters) {
             return Some(Kind::CountryCode);
         }
-        if self.ends("country") {
+        if self.ends_with("country") {
             return Some(Kind::Country);
         }
-        if self.ends("city") && !self.qualified(&["home", "away"]) {
+        if self.ends_with("city") && !self.is_qualified(&["home", "away"]) {
             return Some(Kind::City);
         }
-        if self.ends_any(&["postal code", "zip code"]) || self.only("zip") || self.ends("zip") && self.in_an_address() {
+        if self.ends_with_any(&["postal code", "zip code"])
+            || self.is("zip")
+            || self.ends_with("zip") && self.in_an_address()
+        {
             return Some(Kind::PostalCode);
         }
-        if self.ends("state code") && self.in_an_address() {
+        if self.ends_with("state code") && self.in_an_address() {
             return Some(Kind::StateCode);
         }
-        // The state of an order is another state.
+        // The state of an order is not a place.
         let located =
-            self.qualified(ADDRESS_QUALIFIERS) || self.of_table(&["address", "customer", "employee", "location"]);
-        if self.ends_any(&["state", "province"]) && located {
+            self.is_qualified(ADDRESS_QUALIFIERS) || self.is_of_table(&["address", "customer", "employee", "location"]);
+        if self.ends_with_any(&["state", "province"]) && located {
             return Some(if two_letters { Kind::StateCode } else { Kind::State });
         }
-        if self.ends_any(&["street", "street address", "address line"])
-            || (self.only("line") && self.of_table(&["address"]))
-            || (self.ends("address")
+        if self.ends_with_any(&["street", "street address", "address line"])
+            || (self.is("line") && self.is_of_table(&["address"]))
+            || (self.ends_with("address")
                 && self.words.len() < 3
-                && (self.only("address") || self.qualified(ADDRESS_QUALIFIERS)))
+                && (self.is("address") || self.is_qualified(ADDRESS_QUALIFIERS)))
                 && self.in_an_address()
                 && self.table_words.iter().all(|word| !matches!(word.as_str(), "wallet" | "node" | "network"))
         {
@@ -190,34 +195,34 @@ impl Name {
     }
 
     fn in_an_address(&self) -> bool {
-        self.of_table(PLACES) || self.qualified(ADDRESS_QUALIFIERS) || self.qualified(&["address"])
+        self.is_of_table(PLACES) || self.is_qualified(ADDRESS_QUALIFIERS) || self.is_qualified(&["address"])
     }
 
     fn file(&self) -> Option<Kind> {
-        if self.ends_any(&["mime", "mime type", "media type"]) || self.only("content type") {
+        if self.ends_with_any(&["mime", "mime type", "media type"]) || self.is("content type") {
             return Some(Kind::Mime);
         }
-        if self.only("path") || self.ends_any(&["file path", "image path"]) {
+        if self.is("path") || self.ends_with_any(&["file path", "image path"]) {
             return Some(Kind::Path);
         }
-        self.ends_any(&["file extension", "extension"]).then_some(Kind::Extension)
+        self.ends_with_any(&["file extension", "extension"]).then_some(Kind::Extension)
     }
 
-    /// Short texts with a form of their own.
+    /// Returns the kind of a short text with a fixed form.
     fn code(&self) -> Option<Kind> {
-        let kind = if self.ends("iban") {
+        let kind = if self.ends_with("iban") {
             Kind::Iban
-        } else if self.ends_any(&["color", "colour"]) && !self.qualified(&["hair", "eye", "skin"]) {
+        } else if self.ends_with_any(&["color", "colour"]) && !self.is_qualified(&["hair", "eye", "skin"]) {
             Kind::Color
-        } else if self.ends_any(&["currency", "currency code"]) {
+        } else if self.ends_with_any(&["currency", "currency code"]) {
             Kind::Currency
-        } else if self.only_any(&["language", "lang", "language code", "locale"]) {
+        } else if self.is_any(&["language", "lang", "language code", "locale"]) {
             Kind::Language
-        } else if self.ends_any(&["time zone", "tz"]) {
+        } else if self.ends_with_any(&["time zone", "tz"]) {
             Kind::TimeZone
-        } else if self.only("version") || self.ends_any(&["app version", "application version", "client version"]) {
+        } else if self.is("version") || self.ends_with_any(&["app version", "application version", "client version"]) {
             Kind::Version
-        } else if self.ends("sku") {
+        } else if self.ends_with("sku") {
             Kind::Sku
         } else {
             return None;
@@ -226,31 +231,40 @@ impl Name {
     }
 
     fn prose(&self) -> Option<Kind> {
-        if self.ends_any(&["job title", "profession", "occupation"]) {
+        if self.ends_with_any(&["job title", "profession", "occupation"]) {
             return Some(Kind::Job);
         }
-        if self.only("company") {
+        if self.is("company") {
             return Some(Kind::Company);
         }
-        if self.ends("title") {
+        if self.ends_with("title") {
             // A person's title is `Dr` for some and `Head of Sales` for others.
-            let job = self.of_table(&["employee", "staff"]);
-            return if job { Some(Kind::Job) } else { (!self.of_table(PEOPLE)).then_some(Kind::Title) };
+            let job = self.is_of_table(&["employee", "staff"]);
+            return if job { Some(Kind::Job) } else { (!self.is_of_table(PEOPLE)).then_some(Kind::Title) };
         }
-        if self.ends_any(&["headline", "heading"])
-            || self.only("subject") && self.of_table(&["email", "message", "ticket"])
+        if self.ends_with_any(&["headline", "heading"])
+            || self.is("subject") && self.is_of_table(&["email", "message", "ticket"])
         {
             return Some(Kind::Title);
         }
-        if self.ends_any(&["description", "summary", "comment", "note", "notes", "remark", "remarks", "bio", "caption"])
-            || self.ends_any(&["excerpt", "feedback", "memo"])
-            || self.only("message")
+        if self.ends_with_any(&[
+            "description",
+            "summary",
+            "comment",
+            "note",
+            "notes",
+            "remark",
+            "remarks",
+            "bio",
+            "caption",
+        ]) || self.ends_with_any(&["excerpt", "feedback", "memo"])
+            || self.is("message")
         {
             return Some(Kind::Sentence);
         }
-        if self.only_any(&["body", "content", "body text"]) && !self.of_table(&["event", "request", "response"]) {
+        if self.is_any(&["body", "content", "body text"]) && !self.is_of_table(&["event", "request", "response"]) {
             return Some(Kind::Paragraph);
         }
-        self.only_any(&["payload", "metadata", "data", "preferences", "properties", "attributes"]).then_some(Kind::Json)
+        self.is_any(&["payload", "metadata", "data", "preferences", "properties", "attributes"]).then_some(Kind::Json)
     }
 }

@@ -1,59 +1,59 @@
-//! Names of what is stored as a number, as a time or as bytes.
+//! Names of columns whose values are numbers, times or bytes.
 
-use super::{NOT_ITSELF, Name};
 use crate::data::values::realistic::codes::ARGON2_LENGTH;
-use crate::data::values::realistic::kind::{Form, Kind, Number, Span};
+use crate::data::values::realistic::kind::{Kind, NumberRange, Period, TimeFormat};
+use crate::data::values::realistic::names::column_name::{ColumnName, DISQUALIFIERS};
 use crate::data::values::stored_type::StoredType;
 
-impl Name {
-    /// Times and dates, in the form that the column stores.
+impl ColumnName {
+    /// Returns the kind of a time or date, in the format that the column stores.
     pub(super) fn time(&self, declared: &str, stored_type: StoredType) -> Option<Kind> {
-        let span = self.span();
+        let period = self.period();
         let unit = self.unit();
         let words = if unit.is_some() { &self.words[..self.words.len() - 1] } else { &self.words[..] };
-        let form = match declared {
-            "DATETIME" | "TIMESTAMP" | "TIMESTAMPTZ" if stored_type == StoredType::Numeric => Form::DateTime,
-            "DATE" if stored_type == StoredType::Numeric => Form::Date,
-            "TIME" if stored_type == StoredType::Numeric => Form::TimeOfDay,
-            _ if self.only_any(&["julian day", "julian date"]) && stored_type == StoredType::Real => Form::Julian,
+        let format = match declared {
+            "DATETIME" | "TIMESTAMP" | "TIMESTAMPTZ" if stored_type == StoredType::Numeric => TimeFormat::DateTime,
+            "DATE" if stored_type == StoredType::Numeric => TimeFormat::Date,
+            "TIME" if stored_type == StoredType::Numeric => TimeFormat::TimeOfDay,
+            _ if self.is_any(&["julian day", "julian date"]) && stored_type == StoredType::Real => TimeFormat::Julian,
             _ if !is_moment(words) => return None,
             _ => match (stored_type, unit) {
                 (StoredType::Integer, Some(unit)) => unit,
                 (StoredType::Integer, None) if self.table_words.iter().any(|word| word == "ms" || word == "millis") => {
-                    Form::Milliseconds
+                    TimeFormat::Milliseconds
                 }
-                (StoredType::Integer | StoredType::Numeric, None) => Form::Seconds,
-                (StoredType::Real, Some(Form::Julian)) => Form::Julian,
-                (StoredType::Real, None) if self.words.iter().any(|word| word == "julian") => Form::Julian,
-                (StoredType::Real, None | Some(Form::Seconds)) => Form::SecondsReal,
-                (StoredType::Text | StoredType::Any, None) if is_date(words) => Form::Date,
-                (StoredType::Text | StoredType::Any, None) => Form::DateTime,
+                (StoredType::Integer | StoredType::Numeric, None) => TimeFormat::Seconds,
+                (StoredType::Real, Some(TimeFormat::Julian)) => TimeFormat::Julian,
+                (StoredType::Real, None) if self.words.iter().any(|word| word == "julian") => TimeFormat::Julian,
+                (StoredType::Real, None | Some(TimeFormat::Seconds)) => TimeFormat::SecondsReal,
+                (StoredType::Text | StoredType::Any, None) if is_date(words) => TimeFormat::Date,
+                (StoredType::Text | StoredType::Any, None) => TimeFormat::DateTime,
                 _ => return None,
             },
         };
-        Some(Kind::Moment(form, span))
+        Some(Kind::Moment(format, period))
     }
 
-    /// The unit of a number of time that the last word names.
-    fn unit(&self) -> Option<Form> {
+    /// Returns the unit of time that the last word names.
+    fn unit(&self) -> Option<TimeFormat> {
         if self.words.len() < 2 {
             return None;
         }
         match self.words.last()?.as_str() {
-            "ms" | "msec" | "millis" | "milliseconds" => Some(Form::Milliseconds),
-            "us" | "usec" | "micros" | "microseconds" => Some(Form::Microseconds),
-            "ns" | "nsec" | "nanos" | "nanoseconds" => Some(Form::Nanoseconds),
-            "s" | "sec" | "secs" | "seconds" | "unix" | "epoch" => Some(Form::Seconds),
-            "jd" | "julian" => Some(Form::Julian),
+            "ms" | "msec" | "millis" | "milliseconds" => Some(TimeFormat::Milliseconds),
+            "us" | "usec" | "micros" | "microseconds" => Some(TimeFormat::Microseconds),
+            "ns" | "nsec" | "nanos" | "nanoseconds" => Some(TimeFormat::Nanoseconds),
+            "s" | "sec" | "secs" | "seconds" | "unix" | "epoch" => Some(TimeFormat::Seconds),
+            "jd" | "julian" => Some(TimeFormat::Julian),
             _ => None,
         }
     }
 
-    /// Which years: those of what comes first in a row lie before those of what comes later.
-    pub(super) fn span(&self) -> Span {
+    /// Returns the period of a time. The start of something is in an earlier period than its end.
+    pub(super) fn period(&self) -> Period {
         let has = |list: &[&str]| self.words.iter().any(|word| list.contains(&word.as_str()));
         if has(&["birth", "born", "dob"]) {
-            Span::Births
+            Period::Births
         } else if has(&[
             "deleted",
             "expiration",
@@ -74,7 +74,7 @@ impl Name {
             "exp",
             "invalidated",
         ]) {
-            Span::Last
+            Period::Last
         } else if has(&[
             "created",
             "creation",
@@ -102,26 +102,26 @@ impl Name {
             "nbf",
             "signup",
         ]) {
-            Span::First
+            Period::First
         } else {
-            Span::Middle
+            Period::Middle
         }
     }
 
     pub(super) fn flag(&self, stored_type: StoredType) -> Option<Kind> {
         let first = self.words.first()?.as_str();
-        let said = self.words.len() > 1
+        let is_question = self.words.len() > 1
             && matches!(first, "is" | "has" | "can" | "should" | "was")
-            && !self.ends_any(&["id", "count"]);
-        let flag = said || self.only_any(&["enabled", "disabled", "active"]);
-        (flag && matches!(stored_type, StoredType::Integer | StoredType::Numeric)).then_some(Kind::Bool)
+            && !self.ends_with_any(&["id", "count"]);
+        let is_flag = is_question || self.is_any(&["enabled", "disabled", "active"]);
+        (is_flag && matches!(stored_type, StoredType::Integer | StoredType::Numeric)).then_some(Kind::Bool)
     }
 
     pub(super) fn number(&self, stored_type: StoredType) -> Option<Kind> {
         let number = self.range()?;
         let number = match stored_type {
             StoredType::Integer if number.decimals > 2 => return None,
-            StoredType::Integer => Number { decimals: 0, ..number },
+            StoredType::Integer => NumberRange { decimals: 0, ..number },
             StoredType::Real | StoredType::Numeric => number,
             StoredType::Text | StoredType::Any if number.decimals > 0 => number,
             StoredType::Any => number,
@@ -130,86 +130,86 @@ impl Name {
         Some(Kind::Number(number))
     }
 
-    fn range(&self) -> Option<Number> {
-        let whole = |low, high| Some(Number { low, high, decimals: 0 });
-        if self.words.len() > 1 && self.ends_any(&["cents", "pence", "sat", "sats", "msat", "msats"]) {
+    fn range(&self) -> Option<NumberRange> {
+        let whole = |low, high| Some(NumberRange { low, high, decimals: 0 });
+        if self.words.len() > 1 && self.ends_with_any(&["cents", "pence", "sat", "sats", "msat", "msats"]) {
             return whole(100, 99_999);
         }
         let spent = ["duration", "elapsed", "latency", "timeout", "ttl"];
-        if self.ends_any(&spent) || (self.unit().is_some() && spent.contains(&self.before())) {
+        if self.ends_with_any(&spent) || (self.unit().is_some() && spent.contains(&self.qualifier())) {
             return whole(1, 60_000);
         }
-        if self
-            .ends_any(&["price", "amount", "total", "subtotal", "cost", "fee", "tax", "balance", "salary", "revenue"])
-        {
-            // `type_total` and `num_total` are counts, `is_total` is none.
-            return if self.qualified(NOT_ITSELF) {
+        if self.ends_with_any(&[
+            "price", "amount", "total", "subtotal", "cost", "fee", "tax", "balance", "salary", "revenue",
+        ]) {
+            // `num_total` is a count, `is_total` a flag.
+            return if self.is_qualified(DISQUALIFIERS) {
                 None
             } else {
-                Some(Number { low: 100, high: 99_999, decimals: 2 })
+                Some(NumberRange { low: 100, high: 99_999, decimals: 2 })
             };
         }
-        if self.ends("latitude") {
-            return Some(Number { low: -90_000_000, high: 90_000_000, decimals: 6 });
+        if self.ends_with("latitude") {
+            return Some(NumberRange { low: -90_000_000, high: 90_000_000, decimals: 6 });
         }
-        if self.ends("longitude") {
-            return Some(Number { low: -180_000_000, high: 180_000_000, decimals: 6 });
+        if self.ends_with("longitude") {
+            return Some(NumberRange { low: -180_000_000, high: 180_000_000, decimals: 6 });
         }
-        if self.ends_any(&["quantity", "stock"]) {
+        if self.ends_with_any(&["quantity", "stock"]) {
             return whole(1, 20);
         }
-        if self.ends_any(&["percent", "percentage", "pct"]) {
+        if self.ends_with_any(&["percent", "percentage", "pct"]) {
             return whole(0, 100);
         }
-        if self.only("age") {
+        if self.is("age") {
             return whole(18, 90);
         }
-        if self.only("year") || self.ends_any(&["release year", "birth year", "model year", "published year"]) {
+        if self.is("year") || self.ends_with_any(&["release year", "birth year", "model year", "published year"]) {
             return whole(1970, 2026);
         }
-        if self.only("month") {
+        if self.is("month") {
             return whole(1, 12);
         }
-        if self.ends("port") {
+        if self.ends_with("port") {
             return whole(1024, 65_535);
         }
-        if self.ends_any(&["rating", "stars"]) {
+        if self.ends_with_any(&["rating", "stars"]) {
             return whole(1, 5);
         }
-        if self.ends_any(&["bytes", "file size"]) {
+        if self.ends_with_any(&["bytes", "file size"]) {
             return whole(1, 10_000_000);
         }
-        // The height of a block of a chain is another one.
+        // The height of a block in a chain is not that of a picture.
         let picture =
-            self.words.len() == 1 || self.qualified(&["image", "photo", "picture", "screen", "thumbnail", "video"]);
-        if picture && self.ends_any(&["width", "height"]) {
+            self.words.len() == 1 || self.is_qualified(&["image", "photo", "picture", "screen", "thumbnail", "video"]);
+        if picture && self.ends_with_any(&["width", "height"]) {
             return whole(16, 4096);
         }
-        if self.ends("weight") {
-            return Some(Number { low: 10, high: 50_000, decimals: 2 });
+        if self.ends_with("weight") {
+            return Some(NumberRange { low: 10, high: 50_000, decimals: 2 });
         }
-        let count = self.ends("count") || (self.words.len() > 1 && self.words[0] == "num");
-        if count || self.only_any(&["views", "likes", "downloads", "votes", "retries", "attempts"]) {
+        let count = self.ends_with("count") || (self.words.len() > 1 && self.words[0] == "num");
+        if count || self.is_any(&["views", "likes", "downloads", "votes", "retries", "attempts"]) {
             return whole(0, 100);
         }
-        if self.only_any(&["position", "ordinal", "sort order", "display order"]) {
+        if self.is_any(&["position", "ordinal", "sort order", "display order"]) {
             return whole(0, 100);
         }
         None
     }
 
-    /// What is bytes: as hexadecimal digits in a text, as themselves in a blob.
+    /// Returns the kind of bytes, which a text holds as hexadecimal digits.
     pub(super) fn bytes(&self, stored_type: StoredType, limit: Option<usize>) -> Option<Kind> {
         if !matches!(stored_type, StoredType::Text | StoredType::Any | StoredType::Blob) {
             return None;
         }
-        if self.ends_any(&["uuid", "guid", "aaguid"]) {
+        if self.ends_with_any(&["uuid", "guid", "aaguid"]) {
             return Some(Kind::Uuid);
         }
-        if stored_type != StoredType::Blob && limit == Some(36) && self.ends_any(&["id", "identifier"]) {
+        if stored_type != StoredType::Blob && limit == Some(36) && self.ends_with_any(&["id", "identifier"]) {
             return Some(Kind::Uuid);
         }
-        if self.ends_any(&[
+        if self.ends_with_any(&[
             "password",
             "password hash",
             "password digest",
@@ -217,16 +217,25 @@ impl Name {
             "hashed password",
             "encrypted password",
         ]) {
-            // Bcrypt writes 60 characters, Argon2 as many as its settings make.
+            // A bcrypt hash has 60 characters. The length of an Argon2 hash depends on its parameters.
             let short = limit.is_some_and(|limit| limit < ARGON2_LENGTH);
             return (stored_type != StoredType::Blob).then_some(if short { Kind::Bcrypt } else { Kind::Argon2 });
         }
         let known = [("md 5", 32), ("sha 1", 40), ("sha", 40), ("sha 256", 64), ("sha 384", 96), ("sha 512", 128)];
-        if let Some((_, digits)) = known.iter().find(|(name, _)| self.ends(name)) {
+        if let Some((_, digits)) = known.iter().find(|(name, _)| self.ends_with(name)) {
             return Some(Kind::Hex(*digits));
         }
-        if self.ends_any(&["hash", "digest", "checksum", "fingerprint", "token", "secret", "nonce", "salt", "api key"])
-            && !self.qualified(&["is", "has", "num", "count", "next", "prev", "previous", "continuation"])
+        if self.ends_with_any(&[
+            "hash",
+            "digest",
+            "checksum",
+            "fingerprint",
+            "token",
+            "secret",
+            "nonce",
+            "salt",
+            "api key",
+        ]) && !self.is_qualified(&["is", "has", "num", "count", "next", "prev", "previous", "continuation"])
         {
             let fits = |digits: u8| limit.is_none_or(|limit| usize::from(digits) <= limit);
             return [64, 40, 32].into_iter().find(|digits| fits(*digits)).map(Kind::Hex);
@@ -235,7 +244,7 @@ impl Name {
     }
 }
 
-/// Whether a name is that of a point in time. A unit was taken off before.
+/// Returns true if a name without its unit is that of a point in time.
 fn is_moment(words: &[String]) -> bool {
     let Some(last) = words.last() else { return false };
     let before = words.len().checked_sub(2).map_or("", |at| words[at].as_str());
@@ -256,7 +265,7 @@ fn is_moment(words: &[String]) -> bool {
     }
 }
 
-/// Whether a name is that of a day.
+/// Returns true if a name is that of a day.
 fn is_date(words: &[String]) -> bool {
     let Some(last) = words.last() else { return false };
     let before = words.len().checked_sub(2).map_or("", |at| words[at].as_str());

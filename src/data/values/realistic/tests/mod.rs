@@ -1,11 +1,11 @@
-//! Which names get which values, and whether the values are what they look like.
+//! The kinds that names get, and the look of their values.
 
 mod names;
 mod values;
 
 use rusqlite::Connection;
 
-use super::{Generator, Locale, generator};
+use super::{Generator, Locale};
 use crate::schema::{Column, Schema};
 
 const LOCALES: [Locale; 14] = [
@@ -103,6 +103,6 @@ fn column(table: &str, declaration: &str) -> Column {
     Schema::read(&connection).unwrap().tables[0].columns[0].clone()
 }
 
-fn made_for(table: &str, declaration: &str, locale: Locale) -> Option<Generator> {
-    generator(table, &column(table, declaration), false, locale)
+fn generator(table: &str, declaration: &str, locale: Locale) -> Option<Generator> {
+    Generator::of(table, &column(table, declaration), false, locale)
 }

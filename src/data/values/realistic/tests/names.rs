@@ -1,11 +1,11 @@
-//! Which names get which values. The wrong ones matter most: a value that only looks right is worse than none.
+//! The kinds that names get. Wrong ones are worse than none.
 
-use super::{Locale, made_for};
+use super::{Locale, generator};
 
 #[track_caller]
 fn check(table: &str, declarations: &[&str], expected: &str) {
     for declaration in declarations {
-        let kind = made_for(table, declaration, Locale::En).map(|generator| format!("{:?}", generator.kind));
+        let kind = generator(table, declaration, Locale::En).map(|generator| format!("{:?}", generator.spec.kind));
         assert_eq!(kind.as_deref().unwrap_or("-"), expected, "{table}.{declaration}");
     }
 }
@@ -140,7 +140,7 @@ fn what_only_sounds_like_a_time_is_none() {
     check(
         "t",
         &["duration_ms INTEGER", "timeout_seconds INTEGER"],
-        "Number(Number { low: 1, high: 60000, decimals: 0 })",
+        "Number(NumberRange { low: 1, high: 60000, decimals: 0 })",
     );
 }
 

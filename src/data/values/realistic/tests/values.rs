@@ -1,13 +1,13 @@
-//! Whether values are what they look like: as SQLite judges, by check digits, by their shape.
+//! The values of each kind, held against SQLite, their check digits and their shape.
 
 use std::collections::HashSet;
 
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
-use super::{COLUMNS, LOCALES, Locale, column, made_for};
+use super::{COLUMNS, LOCALES, Locale, column, generator};
 use crate::data::ValueBuf;
-use crate::data::values::realistic::{Generator, generator};
+use crate::data::values::realistic::Generator;
 use crate::draw::{Draw, key};
 
 /// A thousand values, drawn from keys of their own.
@@ -27,7 +27,7 @@ fn check_sql(declarations: &[&str], condition: &str) {
     let connection = Connection::open_in_memory().unwrap();
     let mut statement = connection.prepare(&format!("SELECT {condition} FROM (SELECT ?1 AS v)")).unwrap();
     for declaration in declarations {
-        let generator = made_for("t", declaration, Locale::En).unwrap();
+        let generator = generator("t", declaration, Locale::En).unwrap();
         for value in values(&generator, false).into_iter().chain(values(&generator, true)) {
             let passes: Option<bool> = statement.query_row([&value], |row| row.get(0)).unwrap();
             assert_eq!(passes, Some(true), "{declaration}: {value:?}");
@@ -38,7 +38,7 @@ fn check_sql(declarations: &[&str], condition: &str) {
 /// Whether each of a thousand texts of a column, with and without a number, passes.
 #[track_caller]
 fn check_text(declaration: &str, passes: fn(&str) -> bool) {
-    let generator = made_for("t", declaration, Locale::En).unwrap();
+    let generator = generator("t", declaration, Locale::En).unwrap();
     for value in values(&generator, false).into_iter().chain(values(&generator, true)) {
         let Value::Text(text) = &value else { panic!("{declaration}: {value:?}") };
         assert!(passes(text), "{declaration}: {text}");
@@ -47,7 +47,7 @@ fn check_text(declaration: &str, passes: fn(&str) -> bool) {
 
 #[test]
 fn a_value_follows_from_its_key_alone() {
-    let generator = made_for("t", "slug TEXT", Locale::En).unwrap();
+    let generator = generator("t", "slug TEXT", Locale::En).unwrap();
     assert_eq!(values(&generator, false), values(&generator, false));
     assert_eq!(values(&generator, false)[0], Value::Text("northern-lagoon".to_owned()));
     assert_eq!(values(&generator, true)[7], Value::Text("sunny-sky-7".to_owned()));
@@ -59,7 +59,7 @@ fn a_column_keeps_each_value_as_it_is() {
     for (number, declaration) in COLUMNS.iter().enumerate() {
         connection.execute_batch(&format!("CREATE TABLE t{number}({declaration})")).unwrap();
         let column = column("t", declaration);
-        let generator = generator("t", &column, false, Locale::En).unwrap_or_else(|| panic!("{declaration}"));
+        let generator = Generator::of("t", &column, false, Locale::En).unwrap_or_else(|| panic!("{declaration}"));
         let mut insert = connection.prepare(&format!("INSERT INTO t{number} VALUES (?1) RETURNING *")).unwrap();
         for value in values(&generator, false).into_iter().chain(values(&generator, true)) {
             let kept: Value = insert.query_row([&value], |row| row.get(0)).unwrap();
@@ -78,7 +78,7 @@ fn a_strict_table_takes_each_value() {
         connection.execute_batch(&format!("CREATE TABLE t{number}({declaration}) STRICT")).unwrap();
         let column = crate::schema::Schema::read(&connection).unwrap();
         let column = &column.table(&format!("t{number}")).unwrap().columns[0];
-        let generator = generator("t", column, true, Locale::En).unwrap_or_else(|| panic!("{declaration}"));
+        let generator = Generator::of("t", column, true, Locale::En).unwrap_or_else(|| panic!("{declaration}"));
         let mut insert = connection.prepare(&format!("INSERT INTO t{number} VALUES (?1)")).unwrap();
         for value in values(&generator, false) {
             insert.execute([&value]).unwrap();
@@ -92,7 +92,7 @@ fn a_hundred_thousand_numbers_make_as_many_values() {
         ["email TEXT", "phone TEXT", "ip TEXT", "opens TIME", "postal_code TEXT", "uuid TEXT", "created_at TEXT"];
     let mut out = ValueBuf::default();
     for declaration in COLUMNS {
-        let generator = made_for("t", declaration, Locale::En).unwrap();
+        let generator = generator("t", declaration, Locale::En).unwrap();
         assert!(generator.distinct() >= 100_000, "{declaration}");
         // Those that go through a range smaller than that, and the usual ones; the others in larger steps.
         let step = if full.contains(&declaration) { 1 } else { 13 };
@@ -116,7 +116,7 @@ fn a_hundred_thousand_numbers_make_as_many_values() {
 fn large_numbers_make_values_that_differ_too() {
     let mut out = ValueBuf::default();
     for declaration in COLUMNS {
-        let generator = made_for("t", declaration, Locale::En).unwrap();
+        let generator = generator("t", declaration, Locale::En).unwrap();
         let end = generator.distinct();
         let numbers: HashSet<u64> = (0..64)
             .flat_map(|power| [1 << power, (1 << power) + 1, u64::MAX >> power, end - 1 - power])
@@ -150,7 +150,7 @@ fn a_declared_length_is_obeyed_in_every_locale() {
         for length in (1..42).chain([60, 64, 94, 100, 120]) {
             column.declared_type = format!("VARCHAR({length})");
             for locale in LOCALES {
-                let Some(generator) = generator("t", &column, false, locale) else { continue };
+                let Some(generator) = Generator::of("t", &column, false, locale) else { continue };
                 let distinct = generator.distinct();
                 for row in 0..12 {
                     let unique = [None, Some(row), Some(distinct.saturating_sub(row)), Some(u64::MAX - row)];
@@ -170,7 +170,7 @@ fn what_fits_into_a_short_column_is_counted_right() {
     for declaration in
         ["slug VARCHAR(12)", "email VARCHAR(20)", "first_name VARCHAR(10)", "country CHAR(2)", "sku CHAR(9)"]
     {
-        let generator = made_for("t", declaration, Locale::En).unwrap();
+        let generator = generator("t", declaration, Locale::En).unwrap();
         let distinct = generator.distinct().min(100_000);
         let values: HashSet<u64> = (0..distinct)
             .map(|number| {
@@ -186,7 +186,7 @@ fn what_fits_into_a_short_column_is_counted_right() {
 fn every_locale_makes_texts_of_its_own() {
     for declaration in COLUMNS {
         for locale in LOCALES {
-            let generator = made_for("t", declaration, locale).unwrap();
+            let generator = generator("t", declaration, locale).unwrap();
             for value in values(&generator, false) {
                 if let Value::Text(text) = value {
                     assert_eq!(text, text.trim(), "{declaration} {locale:?}");
@@ -197,7 +197,7 @@ fn every_locale_makes_texts_of_its_own() {
     }
     let names: HashSet<String> = LOCALES
         .iter()
-        .map(|locale| format!("{:?}", values(&made_for("users", "name TEXT", *locale).unwrap(), false)))
+        .map(|locale| format!("{:?}", values(&generator("users", "name TEXT", *locale).unwrap(), false)))
         .collect();
     assert_eq!(names.len(), LOCALES.len());
 }

@@ -1,7 +1,7 @@
-//! The words of a name, however it is written: `user_email`, `userEmail`, `UserEMail`, `E_MAIL`.
+//! The words of a name in any spelling: `user_email`, `userEmail`, `UserEMail`, `E_MAIL`.
 
-/// Words that people write together.
-const TOGETHER: [(&str, &[&str]); 46] = [
+/// Words that are often written as one.
+const JOINED: [(&str, &[&str]); 46] = [
     ("emailaddress", &["email", "address"]),
     ("firstname", &["first", "name"]),
     ("forename", &["first", "name"]),
@@ -50,13 +50,13 @@ const TOGETHER: [(&str, &[&str]); 46] = [
     ("addr", &["address"]),
 ];
 
-/// The words of a name, in small letters; a number is a word.
+/// Returns the words of a name in lower case. A number is a word.
 pub(super) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
     let letters: Vec<char> = name.chars().collect();
     for (at, &letter) in letters.iter().enumerate() {
-        if begins(&letters, at) {
+        if is_start(&letters, at) {
             close(&mut words, &mut word);
         }
         if letter.is_alphanumeric() {
@@ -64,23 +64,23 @@ pub(super) fn words(name: &str) -> Vec<String> {
         }
     }
     close(&mut words, &mut word);
-    // `eMail` and `E_MAIL` are two words for everybody but their author.
+    // `eMail` and `E_MAIL` are one word.
     if let Some(at) = words.windows(2).position(|two| two == ["e", "mail"]) {
         words.splice(at..at + 2, ["email".to_owned()]);
     }
     words
 }
 
-/// Whether a word ends before the letter at `at`: at what is no letter, at a capital behind a small one (`userEmail`), at
-/// the last of several capitals (`HTMLBody`), between letters and digits (`address1`).
-fn begins(letters: &[char], at: usize) -> bool {
+/// Returns true if a word ends before the character at `at`: at a character that is no letter or digit, at a capital behind a
+/// lower-case letter (`userEmail`), at the last of several capitals (`HTMLBody`), between letters and digits (`address1`).
+fn is_start(letters: &[char], at: usize) -> bool {
     let letter = letters[at];
     let Some(before) = at.checked_sub(1).map(|before| letters[before]) else { return false };
     if !letter.is_alphanumeric() || !before.is_alphanumeric() || letter.is_numeric() != before.is_numeric() {
         return true;
     }
-    let small_next = letters.get(at + 1).is_some_and(|next| next.is_lowercase());
-    letter.is_uppercase() && (before.is_lowercase() || small_next)
+    let is_lowercase_next = letters.get(at + 1).is_some_and(|next| next.is_lowercase());
+    letter.is_uppercase() && (before.is_lowercase() || is_lowercase_next)
 }
 
 fn close(words: &mut Vec<String>, word: &mut String) {
@@ -88,13 +88,13 @@ fn close(words: &mut Vec<String>, word: &mut String) {
         return;
     }
     let word = std::mem::take(word);
-    match TOGETHER.iter().find(|(together, _)| *together == word) {
+    match JOINED.iter().find(|(joined, _)| *joined == word) {
         Some((_, apart)) => words.extend(apart.iter().map(|word| (*word).to_owned())),
         None => words.push(word),
     }
 }
 
-/// The last word of a table's name in the singular: `person` for `people`, `category` for `shop_categories`.
+/// Returns the last word of a table's name in the singular: `person` for `people`, `category` for `shop_categories`.
 pub(super) fn singular(words: &[String]) -> String {
     let Some(word) = words.iter().rev().find(|word| !word.chars().all(char::is_numeric)) else { return String::new() };
     match word.as_str() {
