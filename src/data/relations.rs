@@ -1,6 +1,6 @@
 //! How the tables of a schema refer to each other: every foreign key with its parent looked up.
 
-use crate::schema::{ForeignKey, IndexedColumn, IndexedExpr, Name, Schema, Table, TableKind};
+use crate::schema::{ForeignKey, IndexedColumn, IndexedExpr, Name, Schema, Table};
 
 /// A foreign key of a table.
 #[derive(Clone, Debug)]
@@ -19,11 +19,10 @@ pub(crate) struct Relation {
 impl Relation {
     /// Looks up the parent of a foreign key of a table.
     pub(super) fn of(schema: &Schema, table: &Table, key: &ForeignKey) -> Relation {
-        let is_parent = |table: &Table| table.kind == TableKind::Ordinary && table.name == key.parent;
-        let parent = schema.tables.iter().position(is_parent);
+        let parent = schema.parent_of(key);
         Relation {
             columns: key.columns.clone(),
-            nullable: key.columns.iter().map(|name| may_be_null(table, name)).collect(),
+            nullable: key.columns.iter().map(|name| table.may_be_null(name)).collect(),
             parent_name: key.parent.clone(),
             parent,
             parent_columns: parent.and_then(|parent| parent_columns(&schema.tables[parent], key)),
@@ -51,15 +50,6 @@ impl Relation {
     }
 }
 
-/// Returns true if a column may be NULL. SQLite permits NULL in a PRIMARY KEY that is not declared NOT NULL; nobody means that.
-pub(crate) fn may_be_null(table: &Table, name: &str) -> bool {
-    let Some(column) = table.column(name) else { return false };
-    let in_key = table.primary_key.as_ref().is_some_and(|key| {
-        key.terms.iter().any(|term| matches!(&term.what, IndexedExpr::Column(other) if other == name))
-    });
-    !column.not_null && !in_key
-}
-
 /// Looks up the parents of all foreign keys, for each table of the schema.
 pub(super) fn of_schema(schema: &Schema) -> Vec<Vec<Relation>> {
     let of_table = |table: &Table| table.foreign_keys.iter().map(|key| Relation::of(schema, table, key)).collect();
@@ -77,28 +67,6 @@ fn parent_columns(parent: &Table, key: &ForeignKey) -> Option<Vec<Name>> {
     };
     let columns: Vec<Name> = terms.iter().filter_map(name).collect();
     (columns.len() == key.columns.len()).then_some(columns)
-}
-
-/// Returns the places of tables in the order in which they are filled: parents before children. In a cycle, a key that may
-/// be NULL is broken first: its parent comes later.
-pub(super) fn parents_first(relations: &[Vec<Relation>], tables: &[usize]) -> Vec<usize> {
-    let mut left = tables.to_vec();
-    let mut ordered = Vec::new();
-    while !left.is_empty() {
-        let waits = |table: usize, strictly: bool| {
-            relations[table].iter().any(|key| {
-                key.parent.is_some_and(|parent| parent != table && left.contains(&parent))
-                    && (!strictly || !key.is_nullable())
-            })
-        };
-        let next = left
-            .iter()
-            .position(|table| !waits(*table, false))
-            .or_else(|| left.iter().position(|table| !waits(*table, true)))
-            .unwrap_or(0);
-        ordered.push(left.remove(next));
-    }
-    ordered
 }
 
 /// Returns true if several foreign keys of a table have this column, each with others.

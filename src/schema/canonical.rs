@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Schema;
+use super::facts::Schema;
 use super::shape::{self, TableShape, TriggerShape, ViewShape};
 
 pub(super) fn text(schema: &Schema) -> String {

@@ -1,49 +1,43 @@
-//! The text of a CREATE TABLE, and what a fix changes in it. What is wrong with a table is never told from its text; only
-//! the new declaration is made from the old one, so that names, comments and layout stay, and then it is tried.
+//! Changes to the text of a CREATE TABLE, for fixes. No lint relies on this text. Only the new declaration is made from the
+//! old one, so that names, comments and layout stay, and then it is tried.
 
 use std::ops::Range;
 
-use crate::sql::{Token, TokenKind, plain_name, quote_text, tokens};
+use crate::sql::{Cursor, Token, TokenKind, between_commas, plain_name, quote_text, same_name, tokens};
 
-/// A CREATE TABLE, with the changes that are asked for.
+/// A CREATE TABLE with changes to make.
 #[derive(Debug)]
 pub(crate) struct Declaration<'a> {
     sql: &'a str,
     tokens: Vec<Token<'a>>,
-    /// The token of the table's name.
+    /// The index of the token that is the table's name.
     name: usize,
-    /// The tokens of each column or constraint.
+    /// The ranges of the tokens of each column or constraint.
     items: Vec<Range<usize>>,
-    /// The token of the closing parenthesis.
+    /// The index of the closing parenthesis.
     close: usize,
     changes: Vec<(Range<usize>, String)>,
 }
 
 impl<'a> Declaration<'a> {
-    /// Nothing for a text of another shape, such as that of a virtual table.
+    /// Returns `None` for a text of another form, such as that of a virtual table.
     pub(crate) fn parse(sql: &'a str) -> Option<Declaration<'a>> {
         let tokens = tokens(sql);
-        let open = tokens.iter().position(|token| token.is_symbol("("))?;
-        let name = open.checked_sub(1)?;
         if !(tokens.first()?.is("CREATE") && tokens.get(1)?.is("TABLE")) {
             return None;
         }
-        let (mut items, mut depth, mut start) = (Vec::new(), 0, open + 1);
-        for (index, token) in tokens.iter().enumerate().skip(open) {
-            match token.text {
-                "(" if token.kind == TokenKind::Symbol => depth += 1,
-                ")" if token.kind == TokenKind::Symbol => depth -= 1,
-                _ => {}
-            }
-            if (depth == 1 && token.is_symbol(",")) || depth == 0 {
-                items.push(start..index);
-                start = index + 1;
-            }
-            if depth == 0 {
-                return Some(Declaration { sql, name, items, close: index, tokens, changes: Vec::new() });
-            }
+        let open = tokens.iter().position(|token| token.is_symbol("("))?;
+        let name = open.checked_sub(1)?;
+        let mut cursor = Cursor::new(&tokens);
+        cursor.seek(open);
+        let inside = cursor.group()?;
+        let mut items = Vec::new();
+        let mut start = inside.start;
+        for part in between_commas(&tokens[inside.clone()]) {
+            items.push(start..start + part.len());
+            start += part.len() + 1;
         }
-        None
+        Some(Declaration { sql, name, items, close: inside.end, tokens, changes: Vec::new() })
     }
 
     fn is_constraint(&self, item: &Range<usize>) -> bool {
@@ -55,12 +49,13 @@ impl<'a> Declaration<'a> {
         let of_name = |item: &&Range<usize>| {
             !item.is_empty()
                 && !self.is_constraint(item)
-                && self.tokens[item.start].name().is_some_and(|found| found.eq_ignore_ascii_case(name))
+                && self.tokens[item.start].name().is_some_and(|found| same_name(&found, name))
         };
         self.items.iter().find(of_name).cloned()
     }
 
-    fn behind(&mut self, token: usize, text: impl Into<String>) {
+    /// Adds text after a token.
+    fn insert_after(&mut self, token: usize, text: impl Into<String>) {
         let end = self.tokens[token].end();
         self.changes.push((end..end, text.into()));
     }
@@ -76,18 +71,17 @@ impl<'a> Declaration<'a> {
                     .any(|word| token.is(word))
         };
         let first = item.start + 1;
-        let mut end = first;
-        while end < item.end && !ends(&self.tokens[end]) {
-            end += 1;
+        let mut cursor = Cursor::new(&self.tokens[..item.end]);
+        cursor.seek(first);
+        while cursor.peek().is_some_and(|token| !ends(token)) {
+            cursor.next();
         }
-        if end > first && end < item.end && self.tokens[end].is_symbol("(") {
-            while end < item.end && !self.tokens[end].is_symbol(")") {
-                end += 1;
-            }
-            end += 1;
+        if cursor.at() > first {
+            cursor.group();
         }
+        let end = cursor.at();
         if end == first {
-            self.behind(item.start, format!(" {declared}"));
+            self.insert_after(item.start, format!(" {declared}"));
         } else {
             self.changes.push((self.tokens[first].start..self.tokens[end - 1].end(), declared.to_owned()));
         }
@@ -97,11 +91,11 @@ impl<'a> Declaration<'a> {
     /// Adds a constraint to a column.
     pub(crate) fn constrain(mut self, column: &str, constraint: &str) -> Option<Self> {
         let item = self.column(column)?;
-        self.behind(item.end - 1, format!(" {constraint}"));
+        self.insert_after(item.end - 1, format!(" {constraint}"));
         Some(self)
     }
 
-    /// Takes a word out of a column.
+    /// Removes a word from a column.
     pub(crate) fn without(mut self, column: &str, word: &str) -> Option<Self> {
         let item = self.column(column)?;
         for token in item.start + 1..item.end {
@@ -120,7 +114,7 @@ impl<'a> Declaration<'a> {
                 let old = self.tokens[token + 1];
                 self.changes.push((old.start..old.end(), collation.to_owned()));
             }
-            None => self.behind(item.end - 1, format!(" COLLATE {collation}")),
+            None => self.insert_after(item.end - 1, format!(" COLLATE {collation}")),
         }
         Some(self)
     }
@@ -128,7 +122,7 @@ impl<'a> Declaration<'a> {
     /// Adds a constraint of the table.
     pub(crate) fn add(mut self, constraint: &str) -> Option<Self> {
         let last = self.close.checked_sub(1)?;
-        self.behind(last, format!(", {constraint}"));
+        self.insert_after(last, format!(", {constraint}"));
         Some(self)
     }
 
@@ -139,42 +133,40 @@ impl<'a> Declaration<'a> {
         Some(self)
     }
 
-    /// Moves columns behind the other columns.
+    /// Moves columns after the other columns.
     pub(crate) fn move_last(mut self, columns: &[&str]) -> Option<Self> {
         let moved = columns.iter().map(|column| self.column(column)).collect::<Option<Vec<_>>>()?;
         let is_column = |item: &&Range<usize>| !item.is_empty() && !self.is_constraint(item);
         let last = self.items.iter().filter(is_column).rfind(|item| !moved.contains(item)).cloned()?;
         for item in moved.iter().filter(|item| item.start < last.start) {
             let text = self.sql[self.tokens[item.start].start..self.tokens[item.end - 1].end()].to_owned();
-            // The comma behind it goes along; it is there, for another column comes behind.
+            // The comma goes too. There is one, because another column follows.
             self.changes.push((self.tokens[item.start].start..self.tokens[item.end].end(), String::new()));
-            self.behind(last.end - 1, format!(", {text}"));
+            self.insert_after(last.end - 1, format!(", {text}"));
         }
         Some(self)
     }
 
-    /// Adds an option of the table: STRICT.
+    /// Adds an option of the table, such as STRICT.
     pub(crate) fn option(mut self, option: &str) -> Option<Self> {
         let last = self.tokens.len() - 1;
         let comma = if last > self.close { ", " } else { " " };
-        self.behind(last, format!("{comma}{option}"));
+        self.insert_after(last, format!("{comma}{option}"));
         Some(self)
     }
 
-    /// Lets foreign keys refer to another table.
+    /// Makes foreign keys refer to another table.
     pub(crate) fn refer(mut self, old: &str, new: &str) -> Option<Self> {
         for token in 1..self.tokens.len() {
             let parent = self.tokens[token];
-            if self.tokens[token - 1].is("REFERENCES")
-                && parent.name().is_some_and(|name| name.eq_ignore_ascii_case(old))
-            {
+            if self.tokens[token - 1].is("REFERENCES") && parent.name().is_some_and(|name| same_name(&name, old)) {
                 self.changes.push((parent.start..parent.end(), plain_name(new)));
             }
         }
         Some(self)
     }
 
-    /// Writes another expression where this one stands, if it stands there once.
+    /// Replaces an expression, if it occurs once.
     pub(crate) fn replace(mut self, old: &str, new: &str) -> Option<Self> {
         let at = self.sql.find(old)?;
         if old.is_empty() || self.sql[at + old.len()..].contains(old) {
@@ -184,7 +176,7 @@ impl<'a> Declaration<'a> {
         Some(self)
     }
 
-    /// The new declaration, of a table with this name.
+    /// Returns the new declaration, for a table with this name.
     pub(crate) fn named(mut self, name: &str) -> String {
         let old = self.tokens[self.name];
         self.changes.push((old.start..old.end(), plain_name(name)));
@@ -202,14 +194,14 @@ impl<'a> Declaration<'a> {
     }
 }
 
-/// The same SQL, with `"text"` as `'text'`.
+/// Returns the same SQL with `"text"` as `'text'`.
 pub(crate) fn with_text(sql: &str, text: &str) -> String {
     let mut changed = String::new();
     let mut at = 0;
     for token in tokens(sql) {
         if token.kind == TokenKind::Quoted
             && token.text.starts_with('"')
-            && token.name().is_some_and(|name| name.eq_ignore_ascii_case(text))
+            && token.name().is_some_and(|name| same_name(&name, text))
         {
             changed.push_str(&sql[at..token.start]);
             changed.push_str(&quote_text(&token.name().unwrap_or_default()));
@@ -234,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_asked_for_changes() {
+    fn nothing_else_changes() {
         check(|sql| sql.retype("A", "INTEGER"), "a INT ", "a INTEGER ");
         check(|sql| sql.retype("b c", "TEXT"), "VARCHAR(10, 2)", "TEXT");
         check(|sql| sql.retype("d", "TEXT"), "  d,", "  d TEXT,");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Schema;
+use super::facts::Schema;
 use super::shape::{self, ColumnShape, Constraint, IndexShape, TableShape, TriggerShape, ViewShape};
 
 /// What turns one schema into another, see [`Schema::diff`](super::Schema::diff).

@@ -1,16 +1,16 @@
-//! From SQLite's own answers to values.
+//! Reads a schema from SQLite's PRAGMAs and CREATE statements.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Statement, params};
 
+use super::create::{self, KeyText, TableText};
 use super::entries::{SchemaEntry, entries, is_internal, text};
-use super::text::{self, KeyText, TableText};
-use super::{
+use super::facts::{
     Affinity, Column, ForeignKey, ForeignKeyAction, Generated, Index, IndexedColumn, IndexedExpr, Key, Schema, Table,
     TableKind, Trigger, View,
 };
 use crate::error::{Error, Refusal, Result};
-use crate::sql::Name;
+use crate::sql::{Name, same_name};
 
 pub(super) fn schema(connection: &Connection) -> Result<Schema> {
     Reader::new(connection).and_then(|mut reader| reader.schema(connection)).map_err(|error| {
@@ -41,7 +41,6 @@ struct Listing {
     unique: bool,
     origin: String,
     partial: bool,
-    /// `None` for the name of an expression.
     terms: Vec<IndexedColumn>,
 }
 
@@ -65,7 +64,7 @@ impl<'c> Reader<'c> {
     }
 
     fn schema(&mut self, connection: &Connection) -> Result<Schema, Refused> {
-        // A statement that is not finished keeps its snapshot, so that all that is read belongs together.
+        // A statement that is not finished keeps its snapshot, so that everything is read from one state.
         let mut first = connection.prepare("SELECT name FROM main.sqlite_master")?;
         let mut snapshot = first.raw_query();
         snapshot.next()?;
@@ -118,7 +117,7 @@ impl<'c> Reader<'c> {
     ) -> Result<Table, Refused> {
         let kind = match listed.map(|listed| listed.kind.as_str()) {
             Some("virtual") => {
-                let (module, arguments) = text::virtual_table(entry.sql.as_deref().unwrap_or_default());
+                let (module, arguments) = create::virtual_table(entry.sql.as_deref().unwrap_or_default());
                 TableKind::Virtual { module, arguments }
             }
             Some("shadow") => TableKind::Shadow { of: None },
@@ -126,7 +125,7 @@ impl<'c> Reader<'c> {
         };
         let is_virtual = matches!(kind, TableKind::Virtual { .. });
         let written =
-            if is_virtual { TableText::default() } else { text::table(entry.sql.as_deref().unwrap_or_default()) };
+            if is_virtual { TableText::default() } else { create::table(entry.sql.as_deref().unwrap_or_default()) };
         let strict = listed.is_some_and(|listed| listed.strict);
         let without_rowid = listed.is_some_and(|listed| listed.without_rowid);
 
@@ -219,7 +218,7 @@ impl<'c> Reader<'c> {
         // SQLite lists them from the last to the first, so both are now in the order of declaration.
         if keys.len() == written.foreign_keys.len() {
             for (key, text) in keys.iter_mut().zip(&written.foreign_keys) {
-                if same(&key.parent, &text.parent) && same_names(&key.columns, text.columns.iter()) {
+                if key.parent == text.parent && key.columns == text.columns {
                     key.name.clone_from(&text.name);
                     key.deferred = text.deferred;
                 }
@@ -229,7 +228,7 @@ impl<'c> Reader<'c> {
     }
 }
 
-/// All rows that `statement` gives, asked about `name`.
+/// Returns all rows of `statement`, with `name` as its parameter if it has one.
 fn all<T>(
     statement: &mut Statement<'_>,
     name: &str,
@@ -244,22 +243,14 @@ fn all<T>(
     Ok(found)
 }
 
-/// `None` where SQLite cannot say because something that the object needs is not there (SQLITE_ERROR). Interrupts, locks
-/// and broken files are errors as ever.
+/// Returns `None` if SQLite has no answer because something that the object needs is missing (SQLITE_ERROR). Interrupts,
+/// locks and damaged files stay errors.
 fn unless_unresolved<T>(result: Result<T, Refused>) -> Result<Option<T>, Refused> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(error) if Refusal::of(&error).is_some_and(|refusal| refusal.code & 0xff == 1) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn same(one: &str, two: &str) -> bool {
-    one.eq_ignore_ascii_case(two)
-}
-
-fn same_names<'a>(names: &[Name], others: impl ExactSizeIterator<Item = &'a String>) -> bool {
-    names.len() == others.len() && names.iter().zip(others).all(|(one, two)| same(one, two))
 }
 
 fn column(row: &Row<'_>, strict: bool, written: &TableText) -> Result<Column, Refused> {
@@ -270,7 +261,7 @@ fn column(row: &Row<'_>, strict: bool, written: &TableText) -> Result<Column, Re
         _ => Some(text(row, 3)?),
     };
     let hidden: i64 = row.get(5)?;
-    let text = written.columns.iter().find(|text| same(&text.name, &name));
+    let text = written.columns.iter().find(|text| text.name == name);
     let generated = (hidden == 2 || hidden == 3).then(|| Generated {
         expression: text.and_then(|text| text.generated.clone()).unwrap_or_default(),
         stored: hidden == 3,
@@ -289,7 +280,7 @@ fn column(row: &Row<'_>, strict: bool, written: &TableText) -> Result<Column, Re
 }
 
 impl Affinity {
-    /// What SQLite makes of a declared type.
+    /// Returns the affinity that SQLite derives from a declared type.
     pub(crate) fn of(declared_type: &str, strict: bool) -> Affinity {
         let declared = declared_type.to_ascii_uppercase();
         let has = |part: &str| declared.contains(part);
@@ -319,7 +310,7 @@ fn term(row: &Row<'_>) -> Result<IndexedColumn, Refused> {
     Ok(IndexedColumn { what, descending: row.get::<_, i64>(2)? != 0, collation: collation(&text(row, 3)?) })
 }
 
-/// SQLite's own collations in capitals, so that they can be compared as they stand.
+/// Returns SQLite's own collations in capitals, others as they are written.
 fn collation(written: &str) -> String {
     match written.to_ascii_uppercase().as_str() {
         "" => "BINARY".to_owned(),
@@ -332,18 +323,18 @@ fn primary_key(names: Vec<String>, without_rowid: bool, listings: &[Listing], wr
     let listing = listings.iter().find(|listing| listing.origin == "pk");
     let terms = match listing {
         Some(listing) => listing.terms.clone(),
-        None => names.into_iter().map(|name| IndexedColumn::plain(IndexedExpr::Column(name.into()))).collect(),
+        None => names.into_iter().map(|name| plain_column(name)).collect(),
     };
-    // Of the rowid there is no index, and its collation does not matter.
+    // The rowid has no index, and its collation does not matter.
     let mut key = if listing.is_none() {
         let text = written.keys.iter().find(|text| text.primary);
         Key {
             name: text.and_then(|text| text.name.clone()),
             on_conflict: text.and_then(|text| text.on_conflict.clone()),
-            ..Key::of(terms)
+            ..key_of(terms)
         }
     } else {
-        // A UNIQUE over the same columns has no index of its own, but its ON CONFLICT counts.
+        // A UNIQUE over the same columns has no index of its own, but its ON CONFLICT applies.
         key(terms, written, |_| true)
     };
     key.is_rowid = listing.is_none() && !without_rowid;
@@ -351,16 +342,24 @@ fn primary_key(names: Vec<String>, without_rowid: bool, listings: &[Listing], wr
     key
 }
 
-/// A key of these terms, with the name and the conflict clause that are written at it.
+fn plain_column(name: String) -> IndexedColumn {
+    IndexedColumn { what: IndexedExpr::Column(name.into()), descending: false, collation: "BINARY".to_owned() }
+}
+
+fn key_of(terms: Vec<IndexedColumn>) -> Key {
+    Key { name: None, terms, index: None, is_rowid: false, on_conflict: None }
+}
+
+/// Returns a key of these terms, with the name and the conflict clause that are written with it.
 fn key(terms: Vec<IndexedColumn>, written: &TableText, may_be: impl Fn(&KeyText) -> bool) -> Key {
     let matches = |text: &&KeyText| {
         may_be(text)
             && text.terms.len() == terms.len()
             && text.terms.iter().zip(&terms).all(|((name, collation), term)| {
-                let of_column = || written.columns.iter().find(|column| same(&column.name, name))?.collation.clone();
+                let of_column = || written.columns.iter().find(|column| column.name == *name)?.collation.clone();
                 let collation = collation.clone().or_else(of_column).unwrap_or_else(|| "BINARY".to_owned());
-                matches!(&term.what, IndexedExpr::Column(column) if same(column, name))
-                    && same(&collation, &term.collation)
+                matches!(&term.what, IndexedExpr::Column(column) if column == name)
+                    && same_name(&collation, &term.collation)
             })
     };
     let texts: Vec<&KeyText> = written.keys.iter().filter(matches).collect();
@@ -368,7 +367,7 @@ fn key(terms: Vec<IndexedColumn>, written: &TableText, may_be: impl Fn(&KeyText)
     Key {
         name: primary.and_then(|text| text.name.clone()),
         on_conflict: texts.iter().find_map(|text| text.on_conflict.clone()),
-        ..Key::of(terms)
+        ..key_of(terms)
     }
 }
 
@@ -377,7 +376,7 @@ fn indexes(listings: &[Listing], entries: &[SchemaEntry]) -> Vec<Index> {
     for listing in listings.iter().filter(|listing| listing.origin == "c") {
         let entry = entries.iter().find(|entry| entry.kind == "index" && entry.name == listing.name);
         let sql = entry.and_then(|entry| entry.sql.clone()).unwrap_or_default();
-        let written = text::index(&sql);
+        let written = create::index(&sql);
         let mut terms = listing.terms.clone();
         for (term, text) in terms.iter_mut().zip(&written.terms) {
             if let IndexedExpr::Expression(expression) = &mut term.what {
@@ -397,7 +396,7 @@ fn indexes(listings: &[Listing], entries: &[SchemaEntry]) -> Vec<Index> {
 }
 
 fn triggers(of: &SchemaEntry, entries: &[SchemaEntry]) -> Vec<Trigger> {
-    let its = |entry: &&SchemaEntry| entry.kind == "trigger" && same(&entry.table, &of.name);
+    let its = |entry: &&SchemaEntry| entry.kind == "trigger" && same_name(&entry.table, &of.name);
     let mut triggers: Vec<Trigger> = entries
         .iter()
         .filter(its)
@@ -407,7 +406,8 @@ fn triggers(of: &SchemaEntry, entries: &[SchemaEntry]) -> Vec<Trigger> {
     triggers
 }
 
-/// SQLite takes a table for a shadow by its name: that of a virtual table, an underscore, a word of the module's.
+/// Sets the virtual table of each shadow table. SQLite recognizes a shadow by its name: that of a virtual table, an underscore
+/// and a word of the module's.
 fn name_owners(tables: &mut [Table]) {
     let virtual_tables: Vec<Name> = tables
         .iter()

@@ -1,6 +1,6 @@
 //! Foreign keys and the columns on both of their sides: whether they fit, and whether an index serves them.
 
-use super::{Affinity, Column, ForeignKey, IndexedColumn, IndexedExpr, Key, Schema, Table, is_column};
+use super::facts::{Affinity, Column, ForeignKey, IndexedColumn, IndexedExpr, Key, Schema, Table};
 use crate::sql::Name;
 use crate::sql::plain_name;
 
@@ -34,7 +34,7 @@ impl<'a> Pair<'a> {
             terms.len() == self.columns.len()
                 && self.columns.iter().all(|(_, column)| {
                     terms.iter().any(|term| {
-                        is_column(&term.what, &column.name) && term.collation.eq_ignore_ascii_case(&column.collation)
+                        term.what.is_column(&column.name) && term.collation.eq_ignore_ascii_case(&column.collation)
                     })
                 })
         };
@@ -131,7 +131,7 @@ pub(crate) fn defeated(pair: &Pair<'_>) -> Option<(String, String)> {
             && pair
                 .columns
                 .iter()
-                .all(|(column, _)| terms[..count].iter().any(|term| is_column(&term.what, &column.name)))
+                .all(|(column, _)| terms[..count].iter().any(|term| term.what.is_column(&column.name)))
     };
     let indexes = pair.child.indexes.iter().filter(|index| index.partial.is_none());
     let by_index = indexes.map(|index| (index.name.clone(), &index.terms));
@@ -149,7 +149,7 @@ pub(crate) fn defeated(pair: &Pair<'_>) -> Option<(String, String)> {
                 typed(parent)
             ));
         }
-        let term = terms.iter().find(|term| is_column(&term.what, &child.name))?;
+        let term = terms.iter().find(|term| term.what.is_column(&child.name))?;
         (!term.collation.eq_ignore_ascii_case(&parent.collation)).then(|| {
             format!(
                 "it is COLLATE {} and {}.{} is COLLATE {}",

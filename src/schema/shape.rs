@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::runner_ledgers::is_ledger;
-use super::text;
-use super::{
+use super::create::{self, TriggerText};
+use super::facts::{
     Column, ForeignKey, ForeignKeyAction, Index, IndexedColumn, IndexedExpr, Key, Schema, Table, TableKind, Trigger,
     View,
 };
+use super::runner_ledgers::is_ledger;
 use crate::sql::{Name, Names, Token, TokenKind, normal, plain_name, quote_identifier, quote_text, tokens, unquoted};
 
 /// What is kept of a table.
@@ -293,7 +293,7 @@ fn index_shape(index: &Index, table: &Table, names: Names<'_>) -> IndexShape {
 
 fn trigger_shape(trigger: &Trigger, columns: &[String], known: &BTreeSet<String>) -> TriggerShape {
     let name = plain_name(&trigger.name);
-    let Some(text) = text::trigger(&trigger.sql) else {
+    let Some(text) = TriggerText::of(&trigger.sql) else {
         let parts = tokens(&trigger.sql);
         let statements = vec![normal(&parts, Names::Any { known, keep_aliases: false })];
         return TriggerShape { name, event: String::new(), when: String::new(), statements };
@@ -318,7 +318,7 @@ fn trigger_shape(trigger: &Trigger, columns: &[String], known: &BTreeSet<String>
 }
 
 fn view_shape(view: &View, known: &BTreeSet<String>) -> ViewShape {
-    let (columns, query) = match text::view(&view.sql) {
+    let (columns, query) = match create::view(&view.sql) {
         Some(text) => (text.columns, text.query),
         None => (Vec::new(), tokens(&view.sql)),
     };

@@ -7,7 +7,7 @@ use super::finding::LintFinding;
 use super::input::{LintInput, object};
 use super::references::is_reference;
 use crate::schema::references::{class, typed};
-use crate::schema::{Affinity, Column, Table, is_column};
+use crate::schema::{Affinity, Column, Table};
 
 pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
     for table in input.tables() {
@@ -175,7 +175,7 @@ fn blob_in_hot_table(table: &Table, found: &mut Vec<LintFinding>) {
     }
     let is_key = |column: &Column| {
         let terms = table.primary_key.iter().chain(&table.unique).flat_map(|key| &key.terms);
-        terms.chain(table.indexes.iter().flat_map(|index| &index.terms)).any(|term| is_column(&term.what, &column.name))
+        terms.chain(table.indexes.iter().flat_map(|index| &index.terms)).any(|term| term.what.is_column(&column.name))
     };
     let is_large = |column: &Column| {
         column.affinity == Affinity::Blob

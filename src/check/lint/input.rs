@@ -1,7 +1,7 @@
 //! What the lints look at, and what several of them need.
 
 use crate::schema::schema_copy::SchemaCopy;
-use crate::schema::{Column, Schema, Table, TableKind, is_column, is_ledger};
+use crate::schema::{Column, Schema, Table, TableKind, is_ledger};
 use crate::sql::same_name;
 
 /// The schema of a database, and an empty copy of it.
@@ -32,7 +32,7 @@ pub(super) fn is_nullable(table: &Table, column: &Column) -> bool {
     let is_rowid = table
         .primary_key
         .as_ref()
-        .is_some_and(|key| key.is_rowid && key.terms.iter().any(|term| is_column(&term.what, &column.name)));
+        .is_some_and(|key| key.is_rowid && key.terms.iter().any(|term| term.what.is_column(&column.name)));
     !column.not_null && !is_rowid && column.generated.is_none()
 }
 

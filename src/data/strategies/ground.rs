@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use crate::data::fill::Fill;
 use crate::data::fill::insert::transaction::within;
 use crate::data::fill::request::{failure, tables};
-use crate::data::relations::{self, Relation, may_be_null};
+use crate::data::relations::{self, Relation};
 use crate::data::script::Script;
 use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Committed, Template};
@@ -169,7 +169,7 @@ impl Ground {
             _ => None,
         });
         Instead {
-            nullable: may_be_null(table, name),
+            nullable: table.may_be_null(name),
             counts: table.primary_key.as_ref().is_some_and(|key| {
                 let is_it = |term: &crate::schema::IndexedColumn| matches!(&term.what, crate::schema::IndexedExpr::Column(other) if other.eq_ignore_ascii_case(name));
                 key.is_rowid && key.terms.iter().any(is_it)

@@ -321,9 +321,7 @@ fn values(ground: &Ground<'_>, bench: &mut Bench<'_>, best: &mut Best, columns: 
 /// A row that a constraint should keep out but for a NULL in it, for which it is neither true nor false.
 pub(super) fn with_null(ground: &Ground<'_>, bench: &mut Bench<'_>, clause: usize) -> Option<(usize, Found)> {
     let known = &ground.clauses[clause];
-    let may_be_null = |name: &&String| {
-        ground.table.column(name).is_some_and(|_| crate::data::relations::may_be_null(ground.table, name))
-    };
+    let may_be_null = |name: &&String| ground.table.column(name).is_some_and(|_| ground.table.may_be_null(name));
     let null = ValueBuf::default();
     for name in known.columns.iter().filter(may_be_null) {
         let Some(column) = ground.place(name) else { continue };

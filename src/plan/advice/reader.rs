@@ -3,7 +3,7 @@
 //! There is no parser: a word that is misread costs a trial, and the plan decides.
 
 use super::candidate::Term;
-use crate::schema::{Column, Table, is_column};
+use crate::schema::{Column, Table};
 use crate::sql::{Token, TokenKind, between_commas, end_of, same_name, start_of};
 
 /// Words behind which an operand begins, or before which it ends.
@@ -21,7 +21,7 @@ pub(super) fn is_rowid(table: &Table, column: &Column) -> bool {
     table
         .primary_key
         .as_ref()
-        .is_some_and(|key| key.is_rowid && key.terms.iter().any(|term| is_column(&term.what, &column.name)))
+        .is_some_and(|key| key.is_rowid && key.terms.iter().any(|term| term.what.is_column(&column.name)))
 }
 
 fn is_one_of(token: &Token<'_>, words: &str) -> bool {

@@ -9,7 +9,7 @@ use super::naming::replaced_index;
 use super::reader::is_rowid;
 use super::terms::{self, TableTerms};
 use super::trial::{Outcome, Trials};
-use crate::schema::{IndexedColumn, is_column};
+use crate::schema::IndexedColumn;
 use crate::sql::{Name, tokens};
 
 pub(super) type Set = Vec<Candidate>;
@@ -242,7 +242,7 @@ impl<'a> Search<'a> {
                     let mut terms = arranged[at].terms[..equal].to_vec();
                     let in_index = |term: &Term| {
                         let is = |own: &IndexedColumn| {
-                            term.column.as_deref().is_some_and(|column| is_column(&own.what, column))
+                            term.column.as_deref().is_some_and(|column| own.what.is_column(column))
                         };
                         index.terms.iter().position(is).unwrap_or(usize::MAX)
                     };

@@ -90,17 +90,7 @@ fn self_references(table: &Table) -> Vec<(&str, &str)> {
 
 /// Returns the ordinary tables, each after those that it refers to.
 pub(crate) fn parents_first(schema: &Schema) -> Vec<&Table> {
-    let mut left: Vec<&Table> = schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary).collect();
-    let mut ordered: Vec<&Table> = Vec::new();
-    while !left.is_empty() {
-        let is_waiting = |table: &&Table| {
-            let parents = table.foreign_keys.iter().map(|key| key.parent.as_str());
-            let mut parents = parents.filter(|parent| !same_name(parent, &table.name));
-            parents.any(|parent| left.iter().any(|other| same_name(&other.name, parent)))
-        };
-        // Tables that refer to each other keep their order.
-        let next = left.iter().position(|table| !is_waiting(table)).unwrap_or(0);
-        ordered.push(left.remove(next));
-    }
-    ordered
+    let is_ordinary = |at: &usize| schema.tables[*at].kind == TableKind::Ordinary;
+    let ordinary: Vec<usize> = (0..schema.tables.len()).filter(is_ordinary).collect();
+    schema.parents_first(&ordinary).into_iter().map(|at| &schema.tables[at]).collect()
 }

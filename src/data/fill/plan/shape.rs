@@ -5,7 +5,7 @@ use crate::data::fill::existing;
 use crate::data::fill::options::Given;
 use crate::data::fill::plan::table_plan::{How, TablePlan};
 use crate::data::fill::request::fill_request::TableRequest;
-use crate::data::relations::{Relation, may_be_null};
+use crate::data::relations::Relation;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
 use crate::error::Result;
@@ -64,7 +64,7 @@ impl<'p> TableShape<'p> {
             later,
             seed: named(context.options.seed, &table.name.to_ascii_lowercase()),
             start: existing::first_number(context.connection, table)?,
-            may_be_null: names.iter().map(|name| may_be_null(table, name)).collect(),
+            may_be_null: names.iter().map(|name| table.may_be_null(name)).collect(),
             rowid,
             fixed: vec![None; names.len()],
             columns,

@@ -5,7 +5,7 @@ use crate::data::fill::plan::shape::TableShape;
 use crate::data::fill::plan::table_plan::{Parent, TablePlan};
 use crate::data::fill::plan::{failure, planner};
 use crate::data::fill::request::fill_request::TableRequest;
-use crate::data::relations::{Relation, parents_first};
+use crate::data::relations::Relation;
 use crate::error::Result;
 use crate::schema::Name;
 
@@ -18,7 +18,7 @@ pub(crate) fn plan_tables(
     mut requests: Vec<Option<TableRequest>>,
 ) -> Result<Vec<TablePlan>> {
     let tables: Vec<usize> = (0..requests.len()).filter(|table| requests[*table].is_some()).collect();
-    let ordered = parents_first(&context.relations, &tables);
+    let ordered = context.schema.parents_first(&tables);
     // A table that is made for its children has as many rows as they turn out to need.
     for _ in 0..ROUNDS {
         let round = Round::plan(context, &requests, &ordered)?;

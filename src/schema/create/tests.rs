@@ -1,6 +1,6 @@
-//! Whatever stands in a statement, reading it ends, without a panic.
+//! Reading a statement ends without a panic, whatever its text.
 
-use super::text;
+use super::{TriggerText, index, table, view, virtual_table};
 
 const HOSTILE: [&str; 5] = [
     "CREATE TABLE \"a b\"(x INT CONSTRAINT [c] CHECK(x IN (1, ')')) DEFAULT (1 + (2)) REFERENCES p(q) ON DELETE SET NULL \
@@ -14,15 +14,15 @@ const HOSTILE: [&str; 5] = [
 ];
 
 fn read_as_everything(sql: &str) {
-    text::table(sql);
-    text::index(sql);
-    text::virtual_table(sql);
-    text::trigger(sql);
-    text::view(sql);
+    table(sql);
+    index(sql);
+    virtual_table(sql);
+    TriggerText::of(sql);
+    view(sql);
 }
 
 #[test]
-fn a_text_that_ends_anywhere_is_read_so_far() {
+fn a_text_that_ends_anywhere_is_read_up_to_there() {
     for sql in HOSTILE {
         for end in (0..=sql.len()).filter(|&end| sql.is_char_boundary(end)) {
             read_as_everything(&sql[..end]);
@@ -32,7 +32,7 @@ fn a_text_that_ends_anywhere_is_read_so_far() {
 }
 
 #[test]
-fn a_text_without_a_word_is_read_so_far() {
+fn a_text_without_one_of_its_words_is_read_up_to_there() {
     for sql in HOSTILE {
         let words: Vec<&str> = sql.split_inclusive([' ', '(', ')', ',']).collect();
         for without in 0..words.len() {
@@ -44,9 +44,9 @@ fn a_text_without_a_word_is_read_so_far() {
 }
 
 #[test]
-fn what_stands_before_the_break_is_kept() {
-    let table = text::table("CREATE TABLE t(a INT COLLATE nocase CHECK(a > 1), b CHECK((b > 1)");
-    assert_eq!(table.columns.len(), 2);
-    assert_eq!(table.columns[0].collation.as_deref(), Some("nocase"));
-    assert_eq!(table.checks.len(), 1);
+fn what_comes_before_the_break_is_kept() {
+    let found = table("CREATE TABLE t(a INT COLLATE nocase CHECK(a > 1), b CHECK((b > 1)");
+    assert_eq!(found.columns.len(), 2);
+    assert_eq!(found.columns[0].collation.as_deref(), Some("nocase"));
+    assert_eq!(found.checks.len(), 1);
 }
