@@ -3,13 +3,59 @@
 //! This stands above everything else, because the ledger needs plans, and a check needs a database: `db`, where
 //! [`TestDb`] is defined, imports nothing of either.
 
+use rusqlite::Connection;
+
 use crate::db::TestDb;
 use crate::env;
-use crate::error::Error;
+use crate::error::{Error, Result, or_panic};
 use crate::record;
+
+impl TestDb {
+    /// Returns the first connection, with which the database lives on, for code that wants to own a connection.
+    ///
+    /// The database is gone when the last connection to it is closed. On disk, its folder is deleted when the last connection
+    /// is closed that was opened through this value or by its [`uri`](TestDb::uri).
+    ///
+    /// What happens when a `TestDb` is dropped does not happen then: the database is not kept when the test fails, and not
+    /// [checked](crate::Template::checked) when it ends. What runs from here on is in no
+    /// [ledger](crate::record#a-ledger-of-a-whole-run).
+    ///
+    /// ```
+    /// use sqlitmus::{Template, rusqlite::Connection};
+    ///
+    /// struct Repository {
+    ///     connection: Connection,
+    /// }
+    ///
+    /// static APP: Template =
+    ///     Template::embedded(&[("1_t.sql", "CREATE TABLE t(x);")]);
+    ///
+    /// let repository = Repository { connection: APP.in_memory().into_connection() };
+    /// repository.connection.execute("INSERT INTO t VALUES (1)", []).unwrap();
+    /// ```
+    ///
+    /// # Panics
+    /// If the ledger cannot be written.
+    #[track_caller]
+    pub fn into_connection(self) -> Connection {
+        or_panic(self.try_into_connection())
+    }
+
+    /// Like [`into_connection`](TestDb::into_connection), but returns an error.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn try_into_connection(mut self) -> Result<Connection> {
+        record::write_ledger(&self)?;
+        Ok(self.take_connection().expect("only this takes the connection, and consumes the database"))
+    }
+}
 
 impl Drop for TestDb {
     fn drop(&mut self) {
+        if !self.has_connection() {
+            return;
+        }
         let unwritten = record::write_ledger(self).err();
         let failure = find_damage(self);
         self.keep_if_wanted(failure.is_some());

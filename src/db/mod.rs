@@ -1,5 +1,6 @@
 //! The databases that tests get: what they are made of, and one of them.
 
+mod address;
 mod cache;
 mod image;
 mod keep;
@@ -9,6 +10,7 @@ mod statistics;
 mod template;
 mod testdb;
 
+pub(crate) use address::{Address, open_as_it_is, percent_encoded};
 pub(crate) use image::{Functions, Image, MAIN, back_up};
 pub(crate) use keep::again_with;
 pub(crate) use profile::Difference;
@@ -18,5 +20,3 @@ pub use template::Template;
 #[cfg(feature = "property")]
 pub(crate) use testdb::Committed;
 pub use testdb::TestDb;
-pub(crate) use testdb::percent_encoded;
-pub(crate) use testdb::{Address, open_as_it_is};

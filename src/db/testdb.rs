@@ -1,6 +1,8 @@
 //! The database of one test.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::io;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::address::{Address, percent_encoded};
 use super::image::{self, Functions, Image, MAIN};
 use super::keep::Place;
 use super::profile::Profile;
@@ -19,21 +22,20 @@ use crate::trace::TracedDatabase;
 
 /// A database that belongs to one test, and its first connection, to which it dereferences.
 ///
-/// It is gone when it is dropped. When it is dropped by a panic, it is kept as a file, and a line says where. A test that
-/// fails by returning an error does not panic: with `SQLITMUS_KEEP=always` its database is kept too.
+/// The database is gone when this is dropped. If it is dropped by a panic, it is kept as a file, and a line of the output
+/// says where. A test that fails by returning an error does not panic: `SQLITMUS_KEEP=always` keeps its database too.
 pub struct TestDb {
-    connection: Connection,
+    /// The first connection, until it is [taken](TestDb::take_connection).
+    connection: Option<Connection>,
     /// Lets recordings see every connection to this database.
     traced: TracedDatabase,
-    profile: Profile,
-    functions: Option<Functions>,
+    address: Address,
     path: PathBuf,
     place: Place,
-    disk: Arc<Disk>,
-    /// The folder of a database on disk, deleted after the connection above is closed.
+    /// The folder of a database on disk. Declared after the connection, so that it is deleted after that is closed.
     folder: Option<TempDir>,
     fsync: bool,
-    /// Whether it is checked when it is dropped; the environment decides where nothing is said.
+    /// Whether it is checked when it is dropped; the environment decides if this is `None`.
     checked: Option<bool>,
 }
 
@@ -41,31 +43,13 @@ impl TestDb {
     #[track_caller]
     pub(super) fn in_memory(image: &Image, profile: Profile, functions: Option<Functions>) -> Result<TestDb> {
         let disk = Disk::holding(MAIN, image.blocks.clone());
-        TestDb::over_memory(disk, profile, functions, Location::caller())
+        TestDb::over_memory(Address::in_memory(disk, profile, functions), Location::caller())
     }
 
-    fn over_memory(
-        disk: Arc<Disk>,
-        profile: Profile,
-        functions: Option<Functions>,
-        caller: &'static Location<'static>,
-    ) -> Result<TestDb> {
+    fn over_memory(address: Address, caller: &'static Location<'static>) -> Result<TestDb> {
         let place = Place::take(caller)?;
-        let path = PathBuf::from(format!("file:{}?vfs={}", disk.path_of(MAIN), disk.vfs_name()));
-        let connection = connect(&disk, Path::new(&disk.path_of(MAIN)), &profile, functions)?;
-        let traced = TracedDatabase::new(&connection);
-        Ok(TestDb {
-            connection,
-            traced,
-            profile,
-            functions,
-            path,
-            place,
-            disk,
-            folder: None,
-            fsync: false,
-            checked: None,
-        })
+        let uri = format!("file:{}?vfs={}", address.file().display(), address.disk().vfs_name());
+        TestDb::open(address, PathBuf::from(uri), place, None, false)
     }
 
     #[track_caller]
@@ -89,45 +73,38 @@ impl TestDb {
         let folder = temporary_folder()?;
         let path = folder.path().join(MAIN);
         fill(&path)?;
-        let disk = Disk::over_files(fsync);
-        let connection = connect(&disk, &path, &profile, functions)?;
-        let traced = TracedDatabase::new(&connection);
-        Ok(TestDb {
-            connection,
-            traced,
-            profile,
-            functions,
-            path,
-            place,
-            disk,
-            folder: Some(folder),
-            fsync,
-            checked: None,
-        })
+        let address = Address::on_disk(Disk::over_files(fsync), path.clone(), profile, functions);
+        TestDb::open(address, path, place, Some(folder), fsync)
     }
 
-    /// Another connection to this database, set up like the first.
+    fn open(address: Address, path: PathBuf, place: Place, folder: Option<TempDir>, fsync: bool) -> Result<TestDb> {
+        let connection = address.connect()?;
+        let traced = TracedDatabase::new(&connection);
+        Ok(TestDb { connection: Some(connection), traced, address, path, place, folder, fsync, checked: None })
+    }
+
+    /// Opens another connection to this database, set up like the first.
     ///
     /// # Panics
-    /// When SQLite refuses.
+    /// If SQLite refuses.
     #[track_caller]
     pub fn connect(&self) -> Connection {
         or_panic(self.try_connect())
     }
 
-    /// Like [`connect`](TestDb::connect), without the panic.
+    /// Like [`connect`](TestDb::connect), but returns an error.
     ///
     /// # Errors
-    /// When SQLite refuses.
+    /// If SQLite refuses.
     pub fn try_connect(&self) -> Result<Connection> {
-        connect(&self.disk, &self.file(), &self.profile, self.functions)
+        self.address.connect()
     }
 
-    /// A copy of this database as it is now. What is written to either side does not show on the other. A transaction that
-    /// is open here is not in the copy.
+    /// Copies this database as it is now. Writes to one do not show in the other. A transaction that is open on the original
+    /// is not in the copy.
     ///
-    /// In memory all pages are shared, so that the copy costs next to nothing; on disk it is a copy of the file. (With
-    /// journal_mode MEMORY or OFF a transaction that is open may be half in a copy in memory, as after a crash.)
+    /// In memory both share all pages, so that the copy costs next to nothing; on disk the file is copied. With journal_mode
+    /// MEMORY or OFF, half of an open transaction may be in a copy in memory, as after a crash.
     ///
     /// ```
     /// let db = sqlitmus::Template::empty().in_memory();
@@ -138,40 +115,40 @@ impl TestDb {
     /// ```
     ///
     /// # Panics
-    /// When SQLite refuses.
+    /// If SQLite refuses.
     #[track_caller]
     pub fn fork(&self) -> TestDb {
         or_panic(self.try_fork())
     }
 
-    /// Like [`fork`](TestDb::fork), without the panic.
+    /// Like [`fork`](TestDb::fork), but returns an error.
     ///
     /// # Errors
-    /// When SQLite refuses, or a file cannot be written.
+    /// If SQLite refuses, or a file cannot be written.
     #[track_caller]
     pub fn try_fork(&self) -> Result<TestDb> {
         let caller = Location::caller();
         if self.folder.is_none() {
-            let fork = TestDb::over_memory(self.disk.fork(), self.profile, self.functions, caller)?;
-            return Ok(fork.checked(self.checked));
+            return Ok(TestDb::over_memory(self.address.fork(), caller)?.checked(self.checked));
         }
-        let fork = TestDb::over_files(self.profile, self.functions, self.fsync, caller, |path| self.back_up(path))?;
+        let (profile, functions) = (*self.profile(), self.functions());
+        let fork = TestDb::over_files(profile, functions, self.fsync, caller, |path| self.back_up(path))?;
         fork.clock().show(self.clock());
         Ok(fork.checked(self.checked))
     }
 
-    /// The database as it is committed now, to be looked at. Not a [`TestDb`]: what is only looked at must not be kept
-    /// beside the database of a test that fails.
+    /// Copies the database as it is committed now, for reading. The copy is not a [`TestDb`], so that it is not kept beside
+    /// the database of a test that fails.
     pub(crate) fn committed(&self) -> Result<Committed> {
-        let disk = if self.folder.is_none() { self.disk.fork() } else { Disk::in_memory() };
-        let mut connection = image::open(&disk, Path::new(&disk.path_of(MAIN)), self.functions)?;
+        let disk = if self.folder.is_none() { self.disk().fork() } else { Disk::in_memory() };
+        let mut connection = image::open(&disk, Path::new(&disk.path_of(MAIN)), self.functions())?;
         if self.folder.is_some() {
             self.back_up_to(&mut connection)?;
         }
         Ok(Committed { connection, _disk: disk })
     }
 
-    /// A consistent copy of the file. It is read through a connection of its own, to which open transactions do not show.
+    /// Copies the file consistently. It is read through a connection of its own, which does not see open transactions.
     fn back_up(&self, path: &Path) -> Result<()> {
         let mut target = Connection::open(path)
             .and_then(|target| target.execute_batch("PRAGMA synchronous = OFF").map(|()| target))
@@ -183,15 +160,18 @@ impl TestDb {
         let mut copy = || -> rusqlite::Result<()> {
             let source = Connection::open(&self.path)?;
             // As long as the database's own connections wait.
-            let patience: u32 = self.connection.query_row("PRAGMA busy_timeout", [], |row| row.get(0))?;
-            source.busy_timeout(Duration::from_millis(patience.into()))?;
+            let timeout: u32 = self.query_row("PRAGMA busy_timeout", [], |row| row.get(0))?;
+            source.busy_timeout(Duration::from_millis(timeout.into()))?;
             image::back_up(&source, target)
         };
         copy().map_err(|error| Error::sqlite("copy the database", error).path(&self.path))
     }
 
-    /// What to open this database by, for code that takes a path. On disk it is the path of the file. In memory it is the
+    /// Returns what code that takes a path opens this database by. On disk it is the path of the file. In memory it is the
     /// [`uri`](TestDb::uri), which SQLite takes in place of a path.
+    ///
+    /// This hides [`Connection::path`], which returns the name that SQLite has for the file. In memory that is a path on the
+    /// simulated disk, which opens nothing unless the VFS is named too. `(*db).path()` calls it.
     ///
     /// ```
     /// use sqlitmus::rusqlite::Connection;
@@ -205,28 +185,30 @@ impl TestDb {
         &self.path
     }
 
-    /// The URI by which every driver that is linked to the same SQLite opens this database. sqlx wants `sqlite:` in place
-    /// of `file:`.
+    /// Returns the URI by which every driver that is linked to the same SQLite opens this database. sqlx takes `sqlite:` in
+    /// place of `file:`.
     ///
     /// ```
     /// let db = sqlitmus::Template::empty().in_memory();
-    /// let url = db.uri().replacen("file:", "sqlite:", 1); // for SqlitePool::connect(&url)
+    /// // For SqlitePool::connect(&url):
+    /// let url = db.uri().replacen("file:", "sqlite:", 1);
     /// # assert!(url.starts_with("sqlite:/sqlitmus/"));
     /// ```
     pub fn uri(&self) -> String {
         match &self.folder {
-            Some(_) => format!("file:{}?vfs={}", percent_encoded(&self.path), self.disk.vfs_name()),
+            Some(_) => format!("file:{}?vfs={}", percent_encoded(&self.path), self.disk().vfs_name()),
             None => self.path.to_string_lossy().into_owned(),
         }
     }
 
-    /// The time that this database sees, on all connections that were opened through here or by the [`uri`](TestDb::uri).
+    /// Returns the clock of this database. All connections that were opened through this value or by the
+    /// [`uri`](TestDb::uri) read it.
     pub fn clock(&self) -> &Clock {
-        self.disk.clock()
+        self.disk().clock()
     }
 
-    /// Says that this database may be left in any state: it is not checked when it is dropped, whatever
-    /// [`Template::checked`](crate::Template::checked) and `SQLITMUS_CHECK` say. Its forks are not, either.
+    /// Turns the check at the end of the test off, so that this database may be left in any state, whatever
+    /// [`Template::checked`](crate::Template::checked) and `SQLITMUS_CHECK` say. Forks are not checked either.
     ///
     /// ```
     /// let db = sqlitmus::Template::empty().checked().in_memory().unchecked();
@@ -247,29 +229,56 @@ impl TestDb {
         self
     }
 
-    pub(crate) fn functions(&self) -> Option<Functions> {
-        self.functions
+    /// Takes the first connection, after which nothing else can be asked of the database. The connection keeps the database
+    /// alive: its open files keep the disk, and the disk the folder.
+    pub(crate) fn take_connection(&mut self) -> Option<Connection> {
+        if let Some(folder) = self.folder.take() {
+            self.disk().delete_at_end(folder);
+        }
+        self.connection.take()
     }
 
-    /// Whether it is checked when it is dropped; `None` leaves the decision to the environment.
+    /// Returns true unless the first connection was taken.
+    pub(crate) fn has_connection(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Whether the database is checked when it is dropped; `None` leaves the decision to the environment.
     pub(crate) fn is_checked(&self) -> Option<bool> {
         self.checked
     }
 
-    /// The line of the test that asked for the database.
+    /// The line of the test that created the database.
     pub(crate) fn caller(&self) -> &'static Location<'static> {
         self.place.caller()
     }
 
-    /// Writes the database as a file and says where, if that is wanted; `failed` when something was found wrong with it.
+    /// Writes the database as a file and prints where, unless nothing is to be kept. `failed` is true if something was found
+    /// wrong with it.
     pub(crate) fn keep_if_wanted(&self, failed: bool) {
         if self.place.is_wanted(failed) {
             self.place.keep("", self.snapshot());
         }
     }
 
+    /// Writes another database beside the one that is kept of this test, with `what` in its name, and prints where, unless
+    /// nothing is to be kept.
+    pub(crate) fn keep_beside(&self, what: &str, disk: &Arc<Disk>) {
+        if self.place.is_wanted(true) {
+            self.place.keep(what, Ok(Arc::clone(disk)));
+        }
+    }
+
     pub(crate) fn profile(&self) -> &Profile {
-        &self.profile
+        self.address.profile()
+    }
+
+    pub(crate) fn functions(&self) -> Option<Functions> {
+        self.address.functions()
+    }
+
+    pub(crate) fn disk(&self) -> &Arc<Disk> {
+        self.address.disk()
     }
 
     pub(crate) fn traced(&self) -> &TracedDatabase {
@@ -277,43 +286,22 @@ impl TestDb {
     }
 
     pub(crate) fn address(&self) -> Address {
-        Address { disk: Arc::clone(&self.disk), file: self.file(), profile: self.profile, functions: self.functions }
+        self.address.clone()
     }
 
-    /// A copy of this database in memory, for running code on it again and again: with the same profile and functions, and
-    /// a clock that stands at the time that it is here.
+    /// Copies this database into memory, for running code on the copy again and again. The copy has the same profile and
+    /// functions, and a clock that is stopped at the time of this one.
     pub(crate) fn memory_copy(&self) -> Result<Address> {
         let disk = self.snapshot().map_err(|error| Error::io("cannot read the database", &self.path, error))?;
         disk.clock().show(self.clock());
         disk.clock().stop();
-        let file = PathBuf::from(disk.path_of(MAIN));
-        Ok(Address { disk, file, profile: self.profile, functions: self.functions })
+        Ok(Address::in_memory(disk, *self.profile(), self.functions()))
     }
 
-    pub(crate) fn disk(&self) -> &Arc<Disk> {
-        &self.disk
-    }
-
-    /// Writes a database beside the one that is kept of this test, with `what` in its name, and says where; unless nothing
-    /// is to be kept.
-    pub(crate) fn keep_beside(&self, what: &str, disk: &Arc<Disk>) {
-        if self.place.is_wanted(true) {
-            self.place.keep(what, Ok(Arc::clone(disk)));
-        }
-    }
-
-    /// The path by which SQLite knows the file.
-    fn file(&self) -> PathBuf {
-        match &self.folder {
-            Some(_) => self.path.clone(),
-            None => PathBuf::from(self.disk.path_of(MAIN)),
-        }
-    }
-
-    /// The files of the database on a disk in memory, whatever state they are in.
-    fn snapshot(&self) -> std::io::Result<Arc<Disk>> {
+    /// Copies the files of the database to a disk in memory, whatever state they are in.
+    fn snapshot(&self) -> io::Result<Arc<Disk>> {
         if self.folder.is_none() {
-            return Ok(self.disk.fork());
+            return Ok(self.disk().fork());
         }
         let mut files = Vec::new();
         for suffix in ["", "-wal", "-journal"] {
@@ -321,11 +309,43 @@ impl TestDb {
             path.push(suffix);
             match std::fs::read(path) {
                 Ok(bytes) => files.push((format!("{MAIN}{suffix}"), Blocks::from_bytes(&bytes))),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(Disk::with_files(files))
+    }
+}
+
+impl Deref for TestDb {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("a connection is taken from a database that is consumed")
+    }
+}
+
+impl DerefMut for TestDb {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("a connection is taken from a database that is consumed")
+    }
+}
+
+impl AsRef<Connection> for TestDb {
+    fn as_ref(&self) -> &Connection {
+        self
+    }
+}
+
+impl Borrow<Connection> for TestDb {
+    fn borrow(&self) -> &Connection {
+        self
+    }
+}
+
+impl fmt::Debug for TestDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestDb").field("path", &self.path).field("profile", self.profile()).finish_non_exhaustive()
     }
 }
 
@@ -343,109 +363,9 @@ impl Deref for Committed {
     }
 }
 
-impl Deref for TestDb {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        &self.connection
-    }
-}
-
-impl DerefMut for TestDb {
-    fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.connection
-    }
-}
-
-impl fmt::Debug for TestDb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestDb").field("path", &self.path).field("profile", &self.profile).finish_non_exhaustive()
-    }
-}
-
-/// Where a database is and how it is opened, for whoever looks into it later. In memory, it keeps the database alive.
-#[derive(Clone)]
-pub(crate) struct Address {
-    disk: Arc<Disk>,
-    file: PathBuf,
-    profile: Profile,
-    functions: Option<Functions>,
-}
-
-impl Address {
-    /// A connection like those of [`TestDb::connect`].
-    pub(crate) fn connect(&self) -> Result<Connection> {
-        connect(&self.disk, &self.file, &self.profile, self.functions)
-    }
-
-    /// A copy in memory of a database in memory.
-    pub(crate) fn fork(&self) -> Address {
-        let disk = self.disk.fork();
-        let file = PathBuf::from(disk.path_of(MAIN));
-        Address { disk, file, ..*self }
-    }
-
-    pub(crate) fn disk(&self) -> &Arc<Disk> {
-        &self.disk
-    }
-
-    pub(crate) fn functions(&self) -> Option<Functions> {
-        self.functions
-    }
-
-    /// A connection without the profile, to look at what is there.
-    pub(crate) fn look(&self) -> Result<Connection> {
-        image::open(&self.disk, &self.file, self.functions)
-    }
-}
-
-/// A connection to a database file on a disk in memory, with nothing but the app's functions on it.
-pub(crate) fn open_as_it_is(disk: &Disk, name: &str, functions: Option<Functions>) -> Result<Connection> {
-    image::open(disk, Path::new(&disk.path_of(name)), functions)
-}
-
-fn connect(disk: &Disk, path: &Path, profile: &Profile, functions: Option<Functions>) -> Result<Connection> {
-    let mut connection = image::open(disk, path, functions)?;
-    profile.apply_to_copy(&mut connection)?;
-    Ok(connection)
-}
-
 pub(super) fn temporary_folder() -> Result<TempDir> {
     tempfile::Builder::new().prefix("sqlitmus-").tempdir().map_err(|error| {
         Error::io("cannot make a temporary folder", &std::env::temp_dir(), error)
             .help("TMPDIR names the folder for temporary files; Template::in_memory() needs none")
     })
-}
-
-/// A path as SQLite reads it in a URI, see <https://www.sqlite.org/uri.html>.
-pub(crate) fn percent_encoded(path: &Path) -> String {
-    let mut text = String::new();
-    let bytes = path.as_os_str().as_encoded_bytes();
-    if !bytes.starts_with(b"/") {
-        // A drive letter of Windows.
-        text.push('/');
-    }
-    for &byte in bytes {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' | b'~' | b':' => {
-                text.push(char::from(byte));
-            }
-            b'\\' if cfg!(windows) => text.push('/'),
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::percent_encoded;
-
-    #[test]
-    fn what_means_something_in_a_uri_is_encoded() {
-        assert_eq!(percent_encoded(Path::new("/a b/c?d#e%f'g\"/ü.db")), "/a%20b/c%3Fd%23e%25f%27g%22/%C3%BC.db");
-        assert_eq!(percent_encoded(Path::new("/tmp/x-1_2.~/main.db")), "/tmp/x-1_2.~/main.db");
-    }
 }

@@ -8,10 +8,11 @@
 
 use std::ffi::{CStr, CString};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use rusqlite::Connection;
+use tempfile::TempDir;
 
 use super::blocks::Blocks;
 use super::clock::Clock;
@@ -22,15 +23,7 @@ use super::shm::Shm;
 /// Every path of a simulated disk starts with this. No real database lies there.
 const ROOT: &str = "/sqlitmus/";
 
-static LIVE: AtomicUsize = AtomicUsize::new(0);
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-
-/// Returns how many disks exist in this process, simulated or over real files. A disk lives until its database is
-/// dropped and every connection to it is closed.
-#[doc(hidden)]
-pub fn live_disks() -> usize {
-    LIVE.load(Ordering::SeqCst)
-}
 
 /// Returns the URI of the database that a connection has open on a simulated disk. Another connection that opens it, of
 /// any driver, sees the same database and the same clock. `None` if the database is not on a simulated disk.
@@ -69,6 +62,8 @@ pub(crate) struct Disk {
     /// The folder of the disk's files, unique in the process: `/sqlitmus/<mount>-<id>/`.
     home: String,
     pub(super) files: Mutex<Vec<Arc<File>>>,
+    /// Deleted with the disk.
+    folder: OnceLock<TempDir>,
 }
 
 /// Where the bytes are.
@@ -86,15 +81,27 @@ impl Disk {
     /// A disk that the mount is to lead to.
     pub(super) fn on(mount: &'static Mount, medium: Medium, clock: Clock, files: Vec<Arc<File>>) -> Disk {
         let home = format!("{ROOT}{}-{}/", mount.number, NEXT_ID.fetch_add(1, Ordering::Relaxed));
-        LIVE.fetch_add(1, Ordering::SeqCst);
-        Disk { gate: Gate::default(), clock, medium, mount, home, files: Mutex::new(files) }
+        Disk { gate: Gate::default(), clock, medium, mount, home, files: Mutex::new(files), folder: OnceLock::new() }
     }
 
-    /// The disk behind a VFS that every part of the process may name. It lives as long as the process and does not
-    /// count.
+    /// The disk behind a VFS that every part of the process may name. It lives as long as the
+    /// process.
     pub(super) fn permanent(medium: Medium, mount: &'static Mount) -> Arc<Disk> {
         let home = format!("{ROOT}0/");
-        Arc::new(Disk { gate: Gate::default(), clock: Clock::new(), medium, mount, home, files: Mutex::default() })
+        Arc::new(Disk {
+            gate: Gate::default(),
+            clock: Clock::new(),
+            medium,
+            mount,
+            home,
+            files: Mutex::default(),
+            folder: OnceLock::new(),
+        })
+    }
+
+    /// Deletes a folder when the disk is gone: when nothing refers to it and the last of its files is closed.
+    pub(crate) fn delete_at_end(&self, folder: TempDir) {
+        let _ = self.folder.set(folder);
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -202,7 +209,6 @@ impl Drop for Disk {
     fn drop(&mut self) {
         // For the next disk. Until then it leads to one that is gone.
         hold(&self.mount.pool.mounts).free.push(self.mount);
-        LIVE.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -38,6 +38,6 @@ mod vfs;
 pub(crate) use blocks::Blocks;
 pub use clock::Clock;
 pub(crate) use disk::Disk;
-pub use disk::{live_disks, uri};
+pub use disk::uri;
 pub(crate) use gate::{Op, Refused, Watch};
 pub(crate) use oplog::{Entry, Event, OpLog, WriteLocks};

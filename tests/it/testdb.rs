@@ -1,3 +1,5 @@
+use std::borrow::Borrow;
+use std::path::Path;
 use std::sync::Barrier;
 use std::time::Duration;
 
@@ -171,6 +173,69 @@ fn a_connection_outlives_its_database() {
         let connection = db.connect();
         drop(db);
         assert_eq!(count(&connection), 0);
+    }
+}
+
+#[test]
+fn a_database_lives_on_with_its_connection_and_is_gone_after_it() {
+    for db in both() {
+        db.clock().set("2026-03-01T00:00:00Z");
+        db.execute_batch("CREATE TEMP TABLE temporary(x); INSERT INTO t VALUES (1)").unwrap();
+        let (path, uri) = (db.path().to_owned(), db.uri());
+        let connection: Connection = db.into_connection();
+        let wal: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        assert_eq!(wal, "wal");
+        connection.execute_batch("INSERT INTO t VALUES (2); INSERT INTO temporary VALUES (1)").unwrap();
+        let second = Connection::open(&uri).unwrap();
+        assert_eq!((count(&connection), count(&second)), (2, 2));
+        let now: String = second.query_row("SELECT date('now')", [], |row| row.get(0)).unwrap();
+        assert_eq!(now, "2026-03-01");
+        // Either may be the last.
+        connection.close().unwrap();
+        assert_eq!(count(&second), 2);
+        drop(second);
+        let again = Connection::open_with_flags(&uri, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI);
+        assert!(again.is_err(), "{uri} is gone");
+        assert!(!Path::new(&path).parent().is_some_and(|folder| folder.is_absolute() && folder.exists()));
+    }
+}
+
+#[test]
+fn a_connection_that_was_handed_out_is_not_checked() {
+    static CHECKED: Template =
+        Template::embedded(&[("1_t.sql", "CREATE TABLE t(x REFERENCES u(x)); CREATE TABLE u(x UNIQUE);")]).checked();
+    for make in [|| CHECKED.in_memory(), || CHECKED.on_disk()] {
+        let broken = || {
+            let db = make();
+            db.execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO t VALUES (1)").unwrap();
+            db
+        };
+        assert!(std::panic::catch_unwind(|| drop(broken())).is_err());
+        drop(broken().into_connection());
+    }
+}
+
+#[test]
+fn rusqlites_own_methods_are_within_reach() {
+    for db in both() {
+        db.execute_batch("INSERT INTO t VALUES (1), (2), (3); UPDATE t SET x = 7 WHERE x > 1").unwrap();
+        assert_eq!(db.changes(), 2);
+        let name = (*db).path().unwrap();
+        assert!(db.uri().starts_with(&format!("file:{name}?vfs=")), "{name}");
+    }
+}
+
+#[test]
+fn a_database_is_taken_where_a_connection_is() {
+    fn by_reference(connection: impl AsRef<Connection>) -> i64 {
+        count(connection.as_ref())
+    }
+    fn borrowed(connection: impl Borrow<Connection>) -> i64 {
+        count(connection.borrow())
+    }
+    for db in both() {
+        db.execute("INSERT INTO t VALUES (1)", []).unwrap();
+        assert_eq!((by_reference(&db), borrowed(db)), (1, 1));
     }
 }
 

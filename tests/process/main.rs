@@ -360,6 +360,12 @@ fn a_whole_run_can_be_checked() {
 }
 
 #[test]
+fn the_disks_of_a_process_can_be_counted() {
+    let output = Process::new("live_disks_are_counted").run();
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
 fn sixty_four_threads_leave_no_disk_and_no_file() {
     let mut process = Process::new("sixty_four_threads_with_200_databases_each");
     let output = process.run();

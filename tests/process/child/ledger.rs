@@ -58,6 +58,8 @@ fn runs_an_app() {
         db.query_row("SELECT min(id)\nFROM orders -- the first\nWHERE status='paid' and user_id=8", [], |_| Ok(()))
             .unwrap();
         db.record(|db| count(db, "users")).assert_count(1);
+        // The database lives on, but its ledger ends here.
+        count(&db.into_connection(), "sqlite_schema");
     }
 }
 

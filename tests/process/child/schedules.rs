@@ -7,7 +7,7 @@ use sqlitmus::interleave::{Explore, explore};
 use sqlitmus::rusqlite::{Connection, Result};
 use sqlitmus::{Profile, Template};
 
-use super::folder;
+use super::{folder, live_disks};
 
 static COUNTER: Template =
     Template::embedded(&[("1_t.sql", "CREATE TABLE t(x); INSERT INTO t VALUES (1);")]).profile(Profile::PRODUCTION);
@@ -50,7 +50,7 @@ fn one_of_two_is_lost() {
 fn every_schedule() {
     if folder().is_some() {
         shown(explore(&COUNTER.in_memory()).steps("alice", DEFERRED).steps("bob", DEFERRED).may_fail());
-        assert_eq!(sqlitmus::sim::live_disks(), 0, "no schedule leaves its database behind");
+        assert_eq!(live_disks(), 0, "no schedule leaves its database behind");
     }
 }
 
