@@ -1,10 +1,10 @@
 //! The migration suite over the sample shop, against applying the same migrations to an empty database.
 //!
-//! `cargo bench --bench suite --profile dev` measures what tests feel, without `--profile dev` the release build. Both take
-//! turns, round by round, so that the ratio holds when the machine's speed drifts. The absolute times are for this machine
-//! only.
+//! `cargo bench --bench suite --profile dev` measures the build that tests use; without `--profile dev`, the release build is
+//! measured. The two alternate, round by round, so that the ratio holds when the machine's speed drifts. The absolute times
+//! are only for this machine.
 
-#![expect(clippy::print_stdout, reason = "a bench reports to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ fn main() {
         applied.push(start.elapsed());
 
         let start = Instant::now();
-        let report = judged().report();
+        let report = shop_suite().report();
         suite.push(start.elapsed());
         let failed: Vec<&str> = report.failures().map(|(_, error)| error.headline()).collect();
         assert!(failed.is_empty(), "{failed:?}");
@@ -53,7 +53,7 @@ fn main() {
     }
 }
 
-fn judged() -> Suite {
+fn shop_suite() -> Suite {
     Suite::new(&SHOP)
         .allow_loss(26, "products.price_cents", "since 16 it is in prices, and 26 copies what is missing there")
         .allow_loss(30, "sessions.ip_address", "required by law")

@@ -1,5 +1,5 @@
-//! What migrations may do because the user says so. Each allowance has a reason, and one that is not needed is an error: the
-//! next accident would hide behind it.
+//! Allowances: losses, refusals and the like that the user accepts. Each has a reason, and one that is not needed is an error:
+//! the next accident would hide behind it.
 
 use crate::check::covers;
 use crate::error::{Error, ErrorKind, Result};
@@ -29,7 +29,7 @@ impl<'a> UsedAllowances<'a> {
         UsedAllowances { allowances, used: vec![false; allowances.len()] }
     }
 
-    /// Returns true if it is allowed, and remembers by which allowances.
+    /// Returns true if this is allowed, and marks the allowances as used.
     pub(crate) fn allow(&mut self, version: i64, object: &str) -> bool {
         let mut is_allowed = false;
         for (allowance, used) in self.allowances.iter().zip(&mut self.used) {

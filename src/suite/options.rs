@@ -1,4 +1,4 @@
-//! What the user says about a history before its tests run.
+//! The options of a suite.
 
 use std::path::PathBuf;
 
@@ -6,13 +6,13 @@ use super::allowances::Allowance;
 use super::rows::fill::RowPlan;
 use crate::error::{Error, ErrorKind};
 
-/// The settings of the builder.
+/// The options, as the methods of `Suite` set them.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) only: Vec<String>,
     /// Names of tests, and why they are left out.
     pub(crate) skipped: Vec<(String, String)>,
-    /// What is wrong with a value of `Suite::set`.
+    /// The error of a value that `Suite::set` could not take.
     pub(crate) bad_value: Option<String>,
     pub(crate) history: Option<PathBuf>,
     pub(crate) from: Option<i64>,
@@ -45,7 +45,7 @@ impl Options {
         self.bad_value.as_ref().map(|headline| Error::new(ErrorKind::Suite, headline))
     }
 
-    /// Returns all names of tests that the user has written.
+    /// Returns all names of tests that the user names.
     pub(crate) fn named_tests(&self) -> impl Iterator<Item = &String> {
         self.only.iter().chain(self.skipped.iter().map(|(name, _)| name))
     }

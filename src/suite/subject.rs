@@ -1,4 +1,4 @@
-//! What the cases test: a template, what the user says about its history, and the databases of the history.
+//! The subject of the cases: a template, the options, and the databases of its history.
 
 use once_cell::sync::OnceCell;
 use rusqlite::Connection;
@@ -11,8 +11,8 @@ use crate::suite::versions::databases::VersionedDatabases;
 use crate::suite::versions::release_databases::{self, ReleaseDatabase};
 use crate::suite::versions::upgrade_run::{UpgradeRun, UpgradeStep};
 
-/// Cuts the power at each moment of a migration on this database. Returns an error if a cut leaves what no transaction has
-/// committed.
+/// Cuts the power at each moment of a migration on this database. Returns an error if a cut leaves a state that no
+/// transaction has committed.
 pub(crate) type PowerCuts = fn(&TestDb, &dyn Fn(&mut Connection) -> Result<()>) -> Result<()>;
 
 /// A template and its history. The databases are built at first use, once for all cases.

@@ -1,4 +1,4 @@
-//! What the environment says of frozen migrations.
+//! Frozen migrations, and the environment variables that matter to them.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use super::{Process, text};
 const PEOPLE: &str = "CREATE TABLE people(id INTEGER PRIMARY KEY) STRICT;\n";
 const NAME: &str = "ALTER TABLE people ADD COLUMN name TEXT;\n";
 
-/// The verdict on the folder of the first process, under these variables.
+/// Returns the outcome for the folder of the first process, under these variables.
 fn verdict(first: &Process, variables: &[(&str, &str)]) -> String {
     let mut process = Process::beside("frozen", first);
     process.command.env_remove("CI");
@@ -27,7 +27,7 @@ fn write(first: &Process, name: &str, sql: &str) {
 }
 
 #[test]
-fn a_person_is_reminded_and_a_machine_is_strict() {
+fn unfrozen_migrations_fail_only_in_ci() {
     let first = Process::new("frozen");
     write(&first, "1_people.sql", PEOPLE);
     assert_eq!(
@@ -35,7 +35,7 @@ fn a_person_is_reminded_and_a_machine_is_strict() {
         "skipped, no migration is frozen yet: SQLITMUS_ACCEPT=migrations writes <dir>/migrations.lock"
     );
     assert_eq!(verdict(&first, &[("CI", "true")]), "no migration is frozen: <dir>/migrations.lock is missing");
-    assert!(!Path::new(&first.path("migrations.lock")).exists(), "nothing is written unless asked for");
+    assert!(!Path::new(&first.path("migrations.lock")).exists(), "nothing is written without SQLITMUS_ACCEPT");
 
     assert_eq!(verdict(&first, &[("SQLITMUS_ACCEPT", "migrations")]), "passed");
     assert_eq!(verdict(&first, &[("CI", "true")]), "passed");
@@ -47,7 +47,7 @@ fn a_person_is_reminded_and_a_machine_is_strict() {
 }
 
 #[test]
-fn what_was_changed_is_never_accepted() {
+fn an_edited_migration_is_never_accepted() {
     let first = Process::new("frozen");
     write(&first, "1_people.sql", PEOPLE);
     assert_eq!(verdict(&first, &[("SQLITMUS_ACCEPT", "migrations")]), "passed");
@@ -60,7 +60,7 @@ fn what_was_changed_is_never_accepted() {
 }
 
 #[test]
-fn another_word_lists_the_known_ones() {
+fn an_unknown_value_is_an_error() {
     let first = Process::new("frozen");
     write(&first, "1_people.sql", PEOPLE);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Down scripts undo what their migrations do.
+//! Down scripts undo their migrations.
 
 use crate::check::{Finding, Findings};
 use crate::error::Result;

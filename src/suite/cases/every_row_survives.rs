@@ -1,4 +1,4 @@
-//! No row or value is lost that the user has not allowed to lose.
+//! No row or value is lost unless the user allows it.
 
 use crate::check::{Finding, Findings};
 use crate::error::Result;
@@ -44,7 +44,7 @@ pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result
     }
     found.try_assert_ok()?;
     if databases.applicable() < databases.len() {
-        // Nobody knows what is needed behind a migration that does not apply.
+        // After a migration that does not apply, nobody knows which allowances are needed.
         return Ok(None);
     }
     allowances.require_all_used(".allow_loss").map(|()| None)

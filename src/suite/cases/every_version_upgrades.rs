@@ -71,7 +71,7 @@ fn given_columns_exist(subject: &Subject, databases: &VersionedDatabases) -> Res
     Ok(())
 }
 
-/// Keeps one finding for each object of a migration, though several rows may show it.
+/// Keeps one finding for each object of a migration, even if several rows show it.
 fn once_each(found: Findings) -> Findings {
     let mut kept: Vec<Finding> = Vec::new();
     for finding in found {

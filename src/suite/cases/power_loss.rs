@@ -1,4 +1,4 @@
-//! Wherever the power is cut, SQLite recovers the version before the migration, or the one after it.
+//! SQLite recovers the version before a migration or the one after it, wherever the power is cut.
 
 use crate::check::{Finding, Findings};
 use crate::error::Result;
@@ -6,8 +6,8 @@ use crate::suite::subject::{PowerCuts, Subject};
 use crate::suite::versions::databases::VersionedDatabases;
 use crate::suite::versions::upgrade_run::UpgradeStep;
 
-/// Where a migration commits more than once, each of its transactions may stand alone here: that it stops between two is
-/// what `failure_leaves_the_previous_version` finds, and one accident is reported once.
+/// Cuts the power in each migration. A state between two transactions of a migration is accepted here:
+/// `failure_leaves_the_previous_version` reports it, and one accident is reported once.
 pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     let Some(cut_power) = subject.power_cuts else { return Ok(Some(String::from("this build has no power cuts"))) };
     let mut found = Findings::default();

@@ -1,4 +1,4 @@
-//! A new install runs all migrations at once, one in the field runs each when it is released. Both have to end alike.
+//! A new install, which runs all migrations at once, equals one that was upgraded step by step.
 
 use crate::check::try_digest;
 use crate::db::Scratch;

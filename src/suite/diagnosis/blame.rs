@@ -1,4 +1,4 @@
-//! Which statement of a migration lost something, and by which mechanism.
+//! The statement to blame for a loss, and the mechanism.
 
 use rusqlite::Connection;
 

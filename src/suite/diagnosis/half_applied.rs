@@ -4,7 +4,7 @@ use super::nested_transaction::NestedTransaction;
 use crate::error::Error;
 use crate::suite::versions::state::Summary;
 
-/// How a migration is made to fail.
+/// The way in which a migration is made to fail.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum FaultKind {
     /// SQLite refuses to prepare a statement: one of the migration, of its runner, or of a virtual table.

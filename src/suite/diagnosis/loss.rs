@@ -1,4 +1,4 @@
-//! Everything that is known about a loss: who did it, how, and the smallest data that shows it.
+//! The diagnosis of a loss: the statement to blame, the mechanism, and the smallest data that shows it.
 
 use super::blame::{Blame, Mechanism, blame};
 use super::rebuild::Rebuild;
@@ -49,7 +49,7 @@ impl<'a> LossDiagnosis<'a> {
     }
 }
 
-/// Returns what a migration lost of the rows before it.
+/// Returns the losses of a step.
 pub(crate) fn losses(databases: &VersionedDatabases, step: &UpgradeStep, after: &VersionState) -> Result<Vec<Loss>> {
     let before = databases.rows(&step.before)?;
     let database = databases.open(&after.image)?;

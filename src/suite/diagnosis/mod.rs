@@ -1,5 +1,5 @@
-//! Why a migration loses or refuses rows: the statement, the mechanism, the smallest data that shows it, and rows that
-//! provoke it.
+//! Diagnoses of migrations that lose or refuse rows: the statement, the mechanism, the smallest data that shows it, and rows
+//! that provoke it.
 
 pub(crate) mod adversarial_rows;
 pub(crate) mod blame;

@@ -15,7 +15,7 @@ use crate::suite::versions::upgrade_run::UpgradeStep;
 pub(crate) struct MigrationRefusal<'a> {
     pub(crate) migration: &'a Migration,
     pub(crate) version_before: i64,
-    /// What the rows offend: `table.column`.
+    /// The column whose constraint the rows violate: `table.column`.
     pub(crate) object: &'a str,
     pub(crate) error: &'a Error,
     /// The rebuild whose DROP TABLE foreign keys do not allow.
@@ -50,12 +50,13 @@ impl<'a> MigrationRefusal<'a> {
     }
 }
 
-/// Returns what a row offends as SQLite names it, `table.column` or `table.one, other`; `*` if SQLite names nothing.
+/// Returns the columns that a row violates as SQLite names them, `table.column` or `table.one, other`, or `*` if SQLite names
+/// none.
 pub(crate) fn refused_object(error: &Error, effects: &[StatementEffect]) -> String {
-    offended(error, effects).unwrap_or_else(|| String::from("*"))
+    violated(error, effects).unwrap_or_else(|| String::from("*"))
 }
 
-fn offended(error: &Error, effects: &[StatementEffect]) -> Option<String> {
+fn violated(error: &Error, effects: &[StatementEffect]) -> Option<String> {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         if let Some(refusal) = error.downcast_ref::<rusqlite::Error>().and_then(Refusal::of) {

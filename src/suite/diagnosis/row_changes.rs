@@ -1,4 +1,4 @@
-//! Changes of one row that the schema before a migration may accept and the one after it may not, or may hold only as
+//! Changes of one row that the schema before a migration may accept, and that the schema after it may refuse or change to
 //! another value.
 
 use rusqlite::Connection;
@@ -57,7 +57,7 @@ impl<'a> ChangedTable<'a> {
         RowChange { object: format!("{}.{column}", self.before.name), sql: vec![sql] }
     }
 
-    /// NULL for a new NOT NULL, and values of other types for a new type.
+    /// Returns NULL for a new NOT NULL, and values of other types for a new type.
     fn other_types(&self) -> Vec<RowChange> {
         let mut changes = Vec::new();
         for (was, is) in self.columns() {
@@ -71,7 +71,7 @@ impl<'a> ChangedTable<'a> {
         changes
     }
 
-    /// Values that a new CHECK may forbid.
+    /// Returns values that a new CHECK may forbid.
     fn check_breakers(&self) -> Vec<RowChange> {
         let mut changes = Vec::new();
         let is_old = |expression: &str| self.before.checks.iter().any(|old| old.expression == expression);
@@ -88,7 +88,7 @@ impl<'a> ChangedTable<'a> {
         changes
     }
 
-    /// References to nothing, for a new foreign key.
+    /// Returns dangling references for a new foreign key.
     fn orphans(&self) -> Vec<RowChange> {
         let new = self.after.foreign_keys.iter().filter(|key| !self.before.foreign_keys.contains(key));
         new.filter_map(|key| {
@@ -99,7 +99,7 @@ impl<'a> ChangedTable<'a> {
         .collect()
     }
 
-    /// The values of one row in another one, for a new UNIQUE.
+    /// Returns copies of one row's values to another row, for a new UNIQUE.
     pub(crate) fn duplicates(&self) -> Vec<RowChange> {
         let mut changes = Vec::new();
         let [first, second] = &self.rows;
@@ -134,7 +134,7 @@ impl<'a> ChangedTable<'a> {
         changes
     }
 
-    /// Values that SQLite may change silently in a column of another type.
+    /// Returns values that SQLite may change silently in a column of another type.
     pub(crate) fn edge_values(&self, is_given: impl Fn(&str) -> bool) -> Vec<RowChange> {
         let refers = |column: &str| {
             let mut columns = self.before.foreign_keys.iter().flat_map(|key| &key.columns);

@@ -42,7 +42,7 @@ pub(crate) fn smallest_data(
 
 struct Shrinker<'a> {
     database: Scratch,
-    /// How many references dangled from the start.
+    /// The number of references that dangle from the start.
     dangling: i64,
     tries: usize,
     fails: &'a mut dyn FnMut(Scratch) -> bool,

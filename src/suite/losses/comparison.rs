@@ -1,4 +1,4 @@
-//! What a migration lost, table by table.
+//! The losses of a migration, table by table.
 
 use rusqlite::Connection;
 

@@ -1,4 +1,4 @@
-//! Something that was in a database before a migration and is not there afterwards.
+//! A loss: something that was in a database before a migration and is not there afterwards.
 
 use crate::sql::Name;
 
@@ -9,7 +9,7 @@ pub(crate) struct Loss {
     /// The name before the migration.
     pub(crate) table: Name,
     pub(crate) column: Option<Name>,
-    /// True if the migration drops the table and creates it anew.
+    /// True if the migration drops the table and creates it again.
     pub(crate) is_rebuilt: bool,
     /// A few of the rows or values, as text.
     pub(crate) examples: Vec<String>,
@@ -28,9 +28,9 @@ pub(crate) enum LossKind {
     Renumbered,
     /// Rows are there several times.
     Multiplied,
-    /// `changed` of the `of` values are others now.
+    /// `changed` of the `of` values have changed.
     Values { changed: usize, of: usize, to_null: bool },
-    /// The column has the values of this other one.
+    /// The column has the values of this other column.
     Moved { from: Name },
     /// AUTOINCREMENT hands out numbers again that were in use.
     Sequence { was: i64, is: i64 },

@@ -1,4 +1,4 @@
-//! Which row of a table before a migration became which row after it.
+//! Matching the rows of a table before a migration with those after it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,16 +6,16 @@ use super::equivalence::as_key;
 use crate::check::Cell;
 use crate::suite::rows::contents::{Row, Table};
 
-/// Where each column is after the migration.
+/// The place of each column after the migration.
 pub(crate) type Places = [Option<usize>];
 
 /// The rows of a table before and after a migration, matched.
 pub(crate) struct Matching {
     /// The places of rows before and after.
     pub(crate) pairs: Vec<(usize, usize)>,
-    /// Rows before that have become none.
+    /// Rows before without a counterpart.
     pub(crate) missing: Vec<usize>,
-    /// Rows after that come from none.
+    /// Rows after without a counterpart.
     pub(crate) extra: Vec<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! What a migration kept of the rows and values that were there.
+//! Losses: rows and values that a migration does not keep.
 //!
 //! The rows decide, not the text: a table, column, row or value that was there and is not there any more is a loss. Rows are
 //! matched by key, else by their values, else by rowid. The text only follows renames, and tells whether an `UPDATE … WHERE`

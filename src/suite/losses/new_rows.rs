@@ -1,4 +1,4 @@
-//! Rows that a migration put into tables: a row that is gone from one table may have gone to another, as into an archive.
+//! Rows that a migration inserts: a row that is gone from one table may have moved to another, such as an archive.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use crate::suite::rows::contents::{Contents, Row, Table};
 pub(crate) struct NewRows<'a> {
     before: &'a Contents,
     after: &'a Contents,
-    /// Read only where something is gone.
+    /// Computed only if something is gone.
     found: OnceCell<Vec<(&'a Table, Vec<&'a Row>)>>,
     connection: &'a Connection,
 }
@@ -22,7 +22,7 @@ impl<'a> NewRows<'a> {
         NewRows { before, after, found: OnceCell::new(), connection }
     }
 
-    /// Returns true if a table other than `table` has got this row, with all its values under the same names.
+    /// Returns true if another table than `table` has a new row with the same values under the same names.
     pub(crate) fn contain(&self, table: &Table, row: &Row) -> bool {
         let found =
             self.found.get_or_init(|| self.after.tables.iter().map(|table| (table, self.of_table(table))).collect());

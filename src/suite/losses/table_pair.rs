@@ -1,4 +1,4 @@
-//! What one table lost in a migration.
+//! The losses of one table in a migration.
 
 use std::collections::BTreeSet;
 

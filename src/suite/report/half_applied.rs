@@ -1,4 +1,4 @@
-//! A migration that leaves a part of its changes when it fails.
+//! Findings about migrations that leave a part of their changes when they fail.
 
 use super::nested_transaction;
 use crate::check::Finding;
@@ -32,7 +32,7 @@ pub(crate) fn finding(half: &HalfApplied, migration: &Migration, format: Format)
     finding
 }
 
-/// What is different, in words.
+/// Returns the differences in words.
 fn changes(before: &Summary, left: &Summary) -> String {
     let diff = before.schema.diff(&left.schema);
     let mut text = diff.to_string();

@@ -1,4 +1,4 @@
-//! A loss as a finding: what is gone, why, and how to do it without.
+//! Findings about losses: what is gone, why, and how to avoid it.
 
 use super::rebuild::safe_rebuild;
 use super::statement::at_statement;
@@ -34,7 +34,7 @@ pub(crate) fn finding(diagnosis: &LossDiagnosis<'_>) -> Finding {
     finding.fix(if fix.is_empty() { allow } else { format!("{fix}\n{allow}") })
 }
 
-/// What the migration does, as the predicate of a sentence.
+/// Returns the predicate of the headline.
 fn does(diagnosis: &LossDiagnosis<'_>) -> String {
     let loss = diagnosis.loss;
     let object = loss.object();
@@ -52,7 +52,7 @@ fn does(diagnosis: &LossDiagnosis<'_>) -> String {
     }
 }
 
-/// The code of a loss, why it happens, and how to do it without. An empty `fix` offers none.
+/// The code of a loss, why it happens, and how to avoid it. An empty `fix` offers no way.
 struct Explanation {
     code: &'static str,
     cost: String,

@@ -1,4 +1,4 @@
-//! A migration that interferes with the transaction of its runner.
+//! Findings about migrations that interfere with their runner's transaction.
 
 use super::statement::at_statement;
 use crate::check::Finding;

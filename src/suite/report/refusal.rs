@@ -1,4 +1,4 @@
-//! A migration that refuses rows.
+//! Findings about migrations that refuse rows.
 
 use super::rebuild::safe_rebuild;
 use crate::check::Finding;

@@ -34,8 +34,8 @@ pub(crate) fn printable(literal: &[u8]) -> String {
     while let Some(first) = rest.chars().next() {
         let hidden = is_invisible(first);
         let end = rest.find(|letter| is_invisible(letter) != hidden).unwrap_or(rest.len());
-        let (part, behind) = rest.split_at(end);
-        rest = behind;
+        let (part, tail) = rest.split_at(end);
+        rest = tail;
         let codes = || part.chars().map(|letter| u32::from(letter).to_string()).collect::<Vec<_>>().join(", ");
         parts.push(if hidden { format!("char({})", codes()) } else { format!("'{part}'") });
     }

@@ -1,7 +1,6 @@
-//! Variety that a fill alone does not bring: gaps among the keys, NULLs, values that occur twice, rows that refer to one
-//! another.
+//! Variety that a fill alone does not bring: gaps between keys, NULLs, duplicate values, rows that refer to one another.
 //!
-//! Each change is one statement or a savepoint: what a constraint or a trigger refuses leaves nothing.
+//! Each change is one statement or a savepoint, so that a change which a constraint or trigger refuses leaves nothing.
 
 use rusqlite::Connection;
 

@@ -1,4 +1,4 @@
-//! What each statement of a migration does: which tables it renames, drops and rebuilds, which columns it assigns.
+//! The effects of statements: the tables that they create, rename and drop, the columns that they assign.
 
 use crate::sql::{Cursor, Name, Statement, Token, TokenKind, between_commas, outside, tokens};
 
@@ -9,7 +9,7 @@ pub(crate) struct StatementEffect {
     pub(crate) effect: Effect,
 }
 
-/// What a statement does. Tables have the names that they have at that moment.
+/// An effect of a statement. Tables have the names that they have at that moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     CreateTable {
@@ -147,7 +147,7 @@ impl Reader<'_, '_> {
 
     fn create(&mut self) {
         if self.take_one_of(&["temp", "temporary"]) {
-            // It lives as long as the connection, and is not part of the database.
+            // A temporary table is not part of the database.
             return;
         }
         self.take("virtual");
@@ -165,7 +165,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Reads INSERT, UPDATE or DELETE, perhaps behind WITH.
+    /// Reads INSERT, UPDATE or DELETE, which may follow WITH.
     fn change(&mut self) {
         if self.cursor.sees("with") {
             let verbs = ["insert", "replace", "update", "delete"];
@@ -238,7 +238,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Returns true if an expression reads this column of the row, by its bare name or behind one of the row's names.
+/// Returns true if an expression reads this column of the row, by its bare name or qualified with one of the row's names.
 fn mentions(expression: &[Token<'_>], column: &Name, row: &[Name]) -> bool {
     expression.iter().enumerate().any(|(at, token)| {
         let is_name = token.kind != TokenKind::Text && token.name().is_some_and(|name| name == *column);

@@ -20,7 +20,7 @@ pub(crate) struct VersionedDatabases {
     pub(crate) history: Migrations,
     pub(crate) workshop: Workshop,
     pub(crate) plan: RowPlan,
-    /// The first step that meets databases with rows in the field.
+    /// The first step for which there are databases in the field.
     pub(crate) first: usize,
     empty: Mutex<Vec<Empty>>,
     effects: Vec<OnceCell<Vec<StatementEffect>>>,

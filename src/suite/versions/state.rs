@@ -1,4 +1,4 @@
-//! The state of a database: its image, its schema, and what can be compared of it.
+//! The states of a database: its image and schema, and summaries that can be compared.
 
 use std::sync::Arc;
 

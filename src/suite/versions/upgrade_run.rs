@@ -77,12 +77,12 @@ impl UpgradeStep {
         Ok(UpgradeStep { index, before, after })
     }
 
-    /// The same step on a database of the same schema with other rows.
+    /// Runs the same step on a database of the same schema with other rows.
     pub(crate) fn with_rows(&self, databases: &VersionedDatabases, image: Image) -> Result<UpgradeStep> {
         UpgradeStep::over(databases, self.index, VersionState { image, ..self.before.clone() })
     }
 
-    /// A step that refused some rows, with plain ones: what else the migration does has to be seen as well.
+    /// Runs a step that refused some rows with plain rows, so that its other effects are seen too.
     fn over_plain_rows(databases: &VersionedDatabases, index: usize) -> Result<Option<UpgradeStep>> {
         let mut start = VersionState::of(databases.empty(index)?)?;
         let filled = databases.open(&start.image)?;
@@ -92,7 +92,7 @@ impl UpgradeStep {
         Ok(step.after.is_some().then_some(step))
     }
 
-    /// The steps of a database from the field, up to the one that refuses it. None if it has the schema of no version.
+    /// Runs the steps of a database from the field, up to the one that refuses it. None if its schema matches no version.
     pub(crate) fn all_of(databases: &VersionedDatabases, database: Scratch) -> Result<Option<Vec<UpgradeStep>>> {
         let mut before = VersionState::of(database)?;
         let Some(first) = databases.applied_to(&before.schema)? else { return Ok(None) };

@@ -1,11 +1,11 @@
-//! What a migration writes.
+//! The costs of migrations.
 
 use sqlitmus::suite::Suite;
 
 use super::template;
 
 #[test]
-fn what_writes_every_row_is_told_from_what_does_not() {
+fn only_migrations_that_write_every_row_grow() {
     let costs = Suite::new(template("fixtures/shop/migrations")).costs().unwrap();
     let of = |name: &str| costs.iter().find(|cost| cost.migration == name).unwrap();
     // A table rebuilt, an index built, a column dropped; a table made, a column added, a column renamed.

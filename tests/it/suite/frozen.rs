@@ -1,4 +1,4 @@
-//! What was shipped stays as it is.
+//! Shipped migrations do not change.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ const FILES: [(&str, &str); 3] = [
     ("003_phone.sql", "ALTER TABLE people ADD COLUMN phone TEXT;\n"),
 ];
 
-/// The hashes were written by the suite and copied: they are what a committed file has.
+/// The hashes are copied from a file that the suite wrote.
 const LOCK: &str = "\
 # Shipped migrations: version, hash, file. Checked by shipped_migrations_are_frozen.
 # SQLITMUS_ACCEPT=migrations adds new migrations. It never changes an entry.
@@ -35,7 +35,7 @@ fn folder(files: &[(&str, &str)], lock: Option<&str>) -> TempDir {
     folder
 }
 
-fn verdict(folder: &Path) -> String {
+fn outcome(folder: &Path) -> String {
     let migrations = folder.join("migrations");
     let suite = Suite::new(template(migrations.to_str().unwrap()));
     says(&suite, "shipped_migrations_are_frozen").replace(folder.to_str().unwrap(), "<dir>")
@@ -44,7 +44,7 @@ fn verdict(folder: &Path) -> String {
 #[track_caller]
 fn check(files: &[(&str, &str)], expected: &str) {
     let folder = folder(files, Some(LOCK));
-    let report = verdict(folder.path());
+    let report = outcome(folder.path());
     assert_eq!(report, expected, "\n--- is:\n{report}\n--- should be:\n{expected}\n");
 }
 
@@ -52,7 +52,7 @@ const HELP: &str = "\n\n  help: restore it, and make the change in a new migrati
                     help: to see the change: git log -p -- <dir>/migrations/";
 
 #[test]
-fn what_is_as_it_was_passes_and_line_ends_do_not_count() {
+fn unchanged_files_pass_whatever_their_line_ends() {
     check(&FILES, "nothing, None");
     let windows: Vec<(&str, String)> = FILES.iter().map(|(name, text)| (*name, text.replace('\n', "\r\n"))).collect();
     let windows: Vec<(&str, &str)> = windows.iter().map(|(name, text)| (*name, text.as_str())).collect();
@@ -110,7 +110,7 @@ fn a_renamed_file_is_found_again() {
 }
 
 #[test]
-fn nothing_comes_in_between() {
+fn a_file_inserted_before_shipped_ones_is_found() {
     let lock = LOCK
         .replace("2 bdbcbe7a2088110c", "4 bdbcbe7a2088110c")
         .replace("002_name", "004_name")
@@ -125,7 +125,7 @@ fn nothing_comes_in_between() {
         ("001_early.sql", "CREATE TABLE early(id INTEGER PRIMARY KEY) STRICT;\n"),
     ];
     let folder = folder(&files, Some(&lines.join("\n")));
-    let first = verdict(folder.path()).lines().next().unwrap().to_owned();
+    let first = outcome(folder.path()).lines().next().unwrap().to_owned();
     assert_eq!(
         first,
         "migration 2 is no longer the next one: another was inserted before it after it was shipped: 002_people.sql"
@@ -136,7 +136,7 @@ fn nothing_comes_in_between() {
 fn a_lock_that_cannot_be_read_says_where() {
     let folder = folder(&FILES, Some("# as it was\n1 people\n"));
     assert_eq!(
-        verdict(folder.path()),
+        outcome(folder.path()),
         "cannot read <dir>/migrations.lock:2\n\n  the line:\n    1 people\n\n  help: restore the committed file"
     );
 }

@@ -1,5 +1,4 @@
-//! Accidents that have happened to others, each found by the test whose job it is; and the right way to do the same, on which
-//! nothing fires.
+//! Accidents that have happened to others, each found by the right test, and safe ways to do the same, which pass.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,7 +7,7 @@ use sqlitmus::suite::Suite;
 
 use super::{failures, template};
 
-/// How many rows are concerned is up to the generated data.
+/// Masks the numbers of rows, which depend on the generated data.
 fn without_counts(headline: &str) -> String {
     let mut words: Vec<&str> = headline.split(' ').collect();
     for at in 1..words.len() {
@@ -23,7 +22,7 @@ fn without_counts(headline: &str) -> String {
 #[track_caller]
 fn check(history: &str, expected: &[(&str, &str)]) {
     let suite = Suite::new(template(&format!("fixtures/histories/{history}")))
-        .skip("shipped_migrations_are_frozen", "nobody has shipped them");
+        .skip("shipped_migrations_are_frozen", "not shipped");
     let found: Vec<(&str, String)> =
         failures(&suite.report()).into_iter().map(|(test, headline)| (test, without_counts(&headline))).collect();
     let expected: Vec<(&str, String)> =
@@ -270,7 +269,7 @@ histories! {
 }
 
 #[test]
-fn what_goes_in_silence_is_found_with_any_seed() {
+fn silent_losses_are_found_with_any_seed() {
     for history in ["bytes_taken_for_text", "cascade_within_the_table", "leading_zeros_lost", "long_numbers_as_floats"]
     {
         for seed in 0..8 {

@@ -1,10 +1,10 @@
-//! What is said, whole.
+//! Whole reports.
 
 use sqlitmus::suite::Suite;
 
 use super::{says, template};
 
-/// A report without the values, which are up to the generated data.
+/// Masks the values, which depend on the generated data.
 fn without_values(report: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut masked = false;
@@ -326,10 +326,8 @@ rebuild-loses-objects: migration 2 loses the trigger notes_logged in the rebuild
 
 #[test]
 fn a_table_of_results() {
-    let suite = || {
-        Suite::new(template("fixtures/histories/bad/gap"))
-            .skip("shipped_migrations_are_frozen", "nobody has shipped them")
-    };
+    let suite =
+        || Suite::new(template("fixtures/histories/bad/gap")).skip("shipped_migrations_are_frozen", "not shipped");
     let report = suite().skip("lints_clean", "another day").report();
     let table = report.to_string();
     let lines: Vec<&str> = table.lines().collect();

@@ -13,23 +13,23 @@ use std::path::Path;
 use sqlitmus::suite::{Outcome, Report, Suite};
 use sqlitmus::{Profile, Template};
 
-/// A template over a folder of this package, for as long as the process lives.
+/// Returns a template over a folder of this package, leaked for the life of the process.
 fn template(folder: &str) -> &'static Template {
     let folder: &'static str = Box::leak(folder.to_owned().into_boxed_str());
     Box::leak(Box::new(Template::new(folder).profile(Profile::MINIMAL)))
 }
 
-/// A template over files that are not on a disk.
+/// Returns a template over embedded files.
 fn embedded(files: &[(&'static str, &'static str)]) -> &'static Template {
     Box::leak(Box::new(Template::embedded(Box::leak(files.to_vec().into_boxed_slice())).profile(Profile::MINIMAL)))
 }
 
-/// The tests that fail, with their first lines.
+/// Returns the tests that fail, with their headlines.
 fn failures(report: &Report) -> Vec<(&'static str, String)> {
     report.failures().map(|(name, error)| (name, error.headline().to_owned())).collect()
 }
 
-/// Everything that a test says, without where the files are.
+/// Returns the report of a test, without the path of the package.
 #[track_caller]
 fn says(suite: &Suite, test: &str) -> String {
     match suite.try_test(test) {

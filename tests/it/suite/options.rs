@@ -1,4 +1,4 @@
-//! What is said about a history, and histories that the template does not know.
+//! Options, and histories that the template does not know.
 
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::suite::{Suite, TESTS};
@@ -9,14 +9,14 @@ use super::{embedded, failures, outcome, says, template};
 mod as_tests {
     use sqlitmus::Template;
 
-    // A likely name, which the macro must not take for itself.
+    // A likely name, which the macro must not hide.
     static SUITE: Template = Template::new("fixtures/shop/migrations");
 
     sqlitmus::migration_suite!(SUITE, |suite| {
         suite
             .allow_loss(26, "products.price_cents", "since 16 it is in prices, and 26 copies what is missing there")
             .allow_loss(30, "sessions.ip_address", "required by law")
-            .skip("schema_is_as_reviewed", "the tests of schema look at it")
+            .skip("schema_is_as_reviewed", "tested with the schemas")
     });
 }
 
@@ -26,11 +26,11 @@ mod reviewed {
 
     static NOTES: Template = Template::new("fixtures/formats/plain");
 
-    sqlitmus::migration_suite!(NOTES, |suite| suite.skip("shipped_migrations_are_frozen", "nobody has shipped them"));
+    sqlitmus::migration_suite!(NOTES, |suite| suite.skip("shipped_migrations_are_frozen", "not shipped"));
 }
 
 #[test]
-fn names_that_are_misspelt_are_errors() {
+fn misspelled_names_are_errors() {
     let suite = Suite::new(template("fixtures/formats/plain")).only("every_row_survive");
     assert_eq!(
         says(&suite, "every_row_survives").lines().next().unwrap(),
@@ -90,7 +90,7 @@ fn an_allowance_that_is_not_needed_is_an_error() {
 fn versions_before_the_oldest_release_have_no_data_to_lose() {
     let suite = || {
         Suite::new(template("fixtures/histories/bad/column_dropped"))
-            .skip("shipped_migrations_are_frozen", "nobody has shipped them")
+            .skip("shipped_migrations_are_frozen", "not shipped")
     };
     assert_eq!(failures(&suite().report()).len(), 1);
     assert_eq!(failures(&suite().from(2).report()), []);
@@ -99,7 +99,7 @@ fn versions_before_the_oldest_release_have_no_data_to_lose() {
 }
 
 #[test]
-fn an_app_that_runs_is_asked_for_more() {
+fn lints_for_an_app_that_keeps_running() {
     let files: [(&str, &str); 2] = [
         ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"),
         (
@@ -143,7 +143,7 @@ fn again_and_again(connection: &mut Connection) -> Result<(), BoxError> {
 }
 
 #[test]
-fn an_app_with_a_runner_of_its_own_is_tested_as_far_as_it_tells() {
+fn an_app_with_its_own_runner_is_tested_as_far_as_possible() {
     static APP: Template = Template::migrate_with(by_hand);
     let report = Suite::new(&APP).report();
     assert_eq!(failures(&report), []);
@@ -171,14 +171,14 @@ fn a_runner_and_a_folder_have_to_agree() {
 }
 
 #[test]
-fn what_is_no_history_fails_once() {
+fn a_folder_without_a_history_fails_once() {
     let report = Suite::new(template("fixtures/shop")).report();
     let failed: Vec<&str> = report.failures().map(|(name, _)| name).collect();
     assert_eq!(failed, ["history_is_linear"]);
     assert_eq!(outcome(&report, "every_row_survives"), "skipped: the history cannot be read, see history_is_linear");
 }
 
-/// The macro has the names once more.
+/// The macro repeats the names.
 #[test]
 fn the_names_of_the_macro_are_those_of_the_tests() {
     let source = include_str!("../../../src/suite/macros.rs");
@@ -191,7 +191,7 @@ fn the_names_of_the_macro_are_those_of_the_tests() {
 }
 
 #[test]
-fn what_the_app_knows_of_a_column_can_be_said() {
+fn a_column_can_be_set_to_a_value() {
     let files: [(&str, &str); 2] = [
         ("1_logs.sql", "CREATE TABLE logs(id INTEGER PRIMARY KEY, data TEXT NOT NULL) STRICT"),
         ("2_index.sql", "CREATE INDEX logs_name ON logs(data ->> 'name')"),
@@ -221,7 +221,7 @@ fn a_value_with_a_nul_in_it_can_be_pasted() {
 }
 
 #[test]
-fn a_value_that_a_terminal_would_obey_can_be_pasted() {
+fn a_value_with_control_characters_can_be_pasted() {
     let files: [(&str, &str); 2] = [
         ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"),
         ("2_short.sql", "UPDATE notes SET body = substr(body, 1, 1)"),
@@ -249,7 +249,7 @@ fn rows_that_others_of_their_table_refer_to_come_first() {
 }
 
 #[test]
-fn a_column_that_can_be_without_a_value_has_a_row_without_one() {
+fn a_nullable_column_has_a_null_with_any_seed() {
     let files: [(&str, &str); 2] = [
         ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, title TEXT, body TEXT) STRICT"),
         ("2_clean.sql", "DELETE FROM notes WHERE body IS NULL"),
@@ -263,7 +263,7 @@ fn a_column_that_can_be_without_a_value_has_a_row_without_one() {
 }
 
 #[test]
-fn behind_a_migration_that_does_not_apply_nothing_is_called_whole() {
+fn versions_after_a_migration_that_does_not_apply_are_not_passed() {
     let suite = Suite::new(embedded(&[
         ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"),
         ("2_pinned.sql", "ALTER TABLE notes ADD COLUMN pinned INTEGER"),

@@ -1,9 +1,10 @@
-//! Random histories: made rightly, nothing fires on them; with one accident of each kind behind them, it is always found.
+//! Random histories: correct ones pass, and one accident of each kind at their end is always found.
 
 use sqlitmus::suite::Suite;
 
 use super::{embedded, failures};
 
+/// A seeded generator of random numbers.
 struct Dice(u64);
 
 impl Dice {
@@ -16,7 +17,7 @@ impl Dice {
 #[derive(Clone)]
 struct Table {
     name: String,
-    /// Beside `id` and `parent_id`: the name and the declaration behind it.
+    /// Name and declaration of the columns besides `id` and `parent_id`.
     columns: Vec<(String, &'static str)>,
     parent: Option<String>,
     index: Option<String>,
@@ -56,7 +57,7 @@ impl Table {
         ["id"].into_iter().chain(self.parent.iter().map(|_| "parent_id")).chain(columns).collect::<Vec<_>>().join(", ")
     }
 
-    /// The new table, filled by `copy`, in place of this one.
+    /// Replaces this table by a new one, filled by `copy`.
     fn rebuild(&self, new: &Table, copy: &str) -> String {
         let Table { name, .. } = self;
         format!(
@@ -161,7 +162,7 @@ impl History {
 }
 
 #[test]
-fn nothing_fires_on_a_history_made_rightly() {
+fn correct_histories_pass() {
     for seed in 0..8 {
         let history = History::new(seed);
         let found = failures(&history.suite().report());
@@ -169,7 +170,7 @@ fn nothing_fires_on_a_history_made_rightly() {
     }
 }
 
-/// Adds an accident, and says which test finds it.
+/// Adds an accident, and returns the test that finds it.
 type Accident = fn(&mut History) -> &'static str;
 
 fn first_child(history: &History) -> Table {
@@ -260,8 +261,8 @@ fn an_accident_of_each_kind_is_always_found() {
         for seed in 0..3 {
             let mut history = History::new(seed * 31 + 7);
             let test = accident(&mut history);
-            let verdict = history.suite().only(test).try_test(test);
-            assert!(verdict.is_err(), "kind {kind}, seed {seed}: {:#?}", history.migrations);
+            let outcome = history.suite().only(test).try_test(test);
+            assert!(outcome.is_err(), "kind {kind}, seed {seed}: {:#?}", history.migrations);
         }
     }
 }

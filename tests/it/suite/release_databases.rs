@@ -32,7 +32,7 @@ fn folder(name: &str, dump: &str) -> TempDir {
 }
 
 #[test]
-fn what_only_the_field_has_is_found_there() {
+fn a_loss_of_rows_that_only_a_release_has_is_found() {
     assert_eq!(failures(&Suite::new(embedded(&FILES)).report()), []);
     for name in ["release-1.sql", "release-1.db"] {
         let folder = folder(name, DUMP);
@@ -67,7 +67,7 @@ undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql
 }
 
 #[test]
-fn a_database_of_no_version_is_an_error() {
+fn a_database_whose_schema_matches_no_version_is_an_error() {
     let folder = folder("other.sql", "CREATE TABLE animals(id INTEGER PRIMARY KEY) STRICT;");
     let suite = Suite::new(embedded(&FILES)).release_databases(folder.path());
     assert_eq!(says(&suite, "integrity_holds").lines().next().unwrap(), "the schema of other.sql matches no version");
@@ -77,7 +77,7 @@ fn a_database_of_no_version_is_an_error() {
 }
 
 #[test]
-fn what_is_still_in_the_wal_is_read_too() {
+fn rows_in_the_wal_are_read_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("live.db");
     let live = Connection::open(&path).unwrap();

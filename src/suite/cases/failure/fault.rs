@@ -20,7 +20,7 @@ pub(crate) struct Fault {
 
 /// The points at which a migration can be made to fail.
 pub(crate) struct FaultPoints {
-    /// How many steps were done before each statement.
+    /// The number of steps before each statement.
     pub(crate) statements: Vec<u64>,
     pub(crate) steps: u64,
 }

@@ -55,7 +55,7 @@ struct Range {
     last: u64,
 }
 
-/// What a restarted app finds.
+/// The state that a restarted app finds.
 #[derive(Clone)]
 enum Leftover {
     Before,
@@ -63,7 +63,7 @@ enum Leftover {
     Half(Summary),
 }
 
-/// What failures at some points left, and their errors.
+/// The states after failures at some points, and their errors.
 type Tried = BTreeMap<u64, (Leftover, Option<Error>)>;
 
 /// States that others are compared with, read when they are needed.
@@ -82,12 +82,13 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// Makes the migration fail at all points of a range that were not tried yet. Returns the first one that leaves a half.
+    /// Makes the migration fail at all points of a range that were not tried yet. Returns the first one that leaves a part of
+    /// the changes.
     fn all(&mut self, range: Range, mut tried: Tried) -> Result<Option<(u64, Summary, Option<Error>)>> {
         let Range { kind, first, last } = range;
         let count = (last + 1).saturating_sub(first);
         let most = MOST.min(count);
-        // Evenly, with the first and the last. The neighbors of a point come before the points behind it.
+        // Spread evenly, the first and the last included. The neighbors of a point are tried before the later points.
         let mut waiting: Vec<u64> = (0..most).rev().map(|nth| first + nth * (count - 1) / (most - 1).max(1)).collect();
         let mut known = (first - 1, false);
         while let Some(at) = waiting.pop() {
@@ -113,8 +114,8 @@ impl Sweep<'_> {
         Ok(None)
     }
 
-    /// Returns the first step at which an interrupt leaves something written, and what the steps that were tried left. It is
-    /// behind the last step if there is none.
+    /// Returns the first step at which an interrupt leaves something written, or the number after the last step, and the
+    /// states after the steps that were tried.
     fn first_that_writes(&mut self, steps: u64) -> Result<(u64, Tried)> {
         let mut tried = Tried::new();
         let (mut untouched, mut touched, mut back) = (0, steps + 1, 1);
@@ -142,7 +143,7 @@ impl Sweep<'_> {
         Ok((database, error))
     }
 
-    /// Returns what a restarted app finds.
+    /// Returns the state that a restarted app finds.
     fn leftover(&mut self, (database, error): (Scratch, Option<Error>)) -> Result<(Leftover, Option<Error>)> {
         if database.is_untouched(self.before) {
             return Ok((Leftover::Before, error));

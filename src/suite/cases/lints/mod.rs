@@ -1,4 +1,4 @@
-//! Lints of migrations: what they do to a database beyond what they are for. And those of the schema that results.
+//! Lints of migrations, for silent side effects, and of the resulting schema.
 
 pub(crate) mod codes;
 mod lost_constraints;

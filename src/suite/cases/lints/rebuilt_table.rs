@@ -1,4 +1,4 @@
-//! What a table had before it was rebuilt and has no more, without a statement that says so.
+//! Lints of a rebuilt table: indexes, triggers and constraints that are gone without a statement that drops them.
 
 use super::lost_constraints::{self, LostConstraint};
 use crate::check::Finding;

@@ -11,7 +11,7 @@ use crate::suite::statements::effects::{Assignment, Effect, StatementEffect};
 use crate::suite::versions::databases::VersionedDatabases;
 use crate::suite::versions::upgrade_run::UpgradeStep;
 
-/// Finds PRAGMAs without effect, and what the app of the version before does not survive.
+/// Finds PRAGMAs without effect, and changes that break the old version of the app while it runs.
 pub(crate) fn of_effects(options: &Options, databases: &VersionedDatabases, step: &UpgradeStep) -> Vec<Finding> {
     let migration = databases.migration(step.index);
     let effects = databases.effects(step.index);

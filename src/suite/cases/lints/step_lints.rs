@@ -11,7 +11,7 @@ use crate::suite::versions::databases::VersionedDatabases;
 use crate::suite::versions::state::VersionState;
 use crate::suite::versions::upgrade_run::UpgradeStep;
 
-/// Finds what rebuilt tables have lost, and views that name something that is gone.
+/// Finds objects that rebuilt tables have lost, and views that name something that is gone.
 pub(crate) fn findings(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<Finding>> {
     let Some(after) = &step.after else { return Ok(Vec::new()) };
     let migration = databases.migration(step.index);
