@@ -98,9 +98,9 @@ impl Error {
         Error::new(ErrorKind::Sqlite, format!("cannot {what}")).because_sqlite(error)
     }
 
-    /// An I/O error of `path`. `what` is the headline: "cannot read the migration".
+    /// An I/O error of `path`. `what` is the infinitive of what failed, as for `sqlite`: "read the ledger".
     pub(crate) fn io(what: impl fmt::Display, path: &Path, error: std::io::Error) -> Self {
-        Error::new(ErrorKind::Io, format!("{what}: {}", path.display()))
+        Error::new(ErrorKind::Io, format!("cannot {what}: {}", path.display()))
             .evidence("the system says", error.to_string())
             .path(path)
             .because(error)

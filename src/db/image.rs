@@ -66,7 +66,7 @@ impl Image {
     }
 
     pub(super) fn read(path: &Path) -> Result<Image> {
-        let bytes = std::fs::read(path).map_err(|error| Error::io("cannot read the database", path, error))?;
+        let bytes = std::fs::read(path).map_err(|error| Error::io("read the database", path, error))?;
         Ok(Image { blocks: Blocks::from_bytes(&bytes) })
     }
 
@@ -79,7 +79,7 @@ impl Image {
             }
             Ok(())
         };
-        write().map_err(|error| Error::io("cannot write the database", path, error))
+        write().map_err(|error| Error::io("write the database", path, error))
     }
 }
 

@@ -60,10 +60,10 @@ impl Place {
 
     fn write(&self, what: &str, snapshot: io::Result<Arc<Disk>>) -> Result<PathBuf> {
         let path = self.path(what)?;
-        let snapshot = snapshot.map_err(|error| Error::io("cannot read the database", &path, error))?;
+        let snapshot = snapshot.map_err(|error| Error::io("read the database", &path, error))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|error| {
-            Error::io("cannot make the folder", folder, error).help("SQLITMUS_DIR names one that can be written")
+            Error::io("make the folder", folder, error).help("SQLITMUS_DIR names one that can be written")
         })?;
         // The files of the test before this one, which may have had a journal.
         for suffix in ["-wal", "-shm", "-journal"] {

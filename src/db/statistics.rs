@@ -20,7 +20,7 @@ impl StatisticsFile {
     pub(super) fn read(name: &'static str) -> Result<StatisticsFile> {
         let path = env::package_dir().join(name);
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            Error::io("cannot read the statistics", &path, error).help(format!(
+            Error::io("read the statistics", &path, error).help(format!(
                 "write them from production's database, or from a copy: sqlitmus::plan::write_statistics(&connection, {name:?})"
             ))
         })?;

@@ -292,7 +292,7 @@ impl TestDb {
     /// Copies this database into memory, for running code on the copy again and again. The copy has the same profile and
     /// functions, and a clock that is stopped at the time of this one.
     pub(crate) fn memory_copy(&self) -> Result<Address> {
-        let disk = self.snapshot().map_err(|error| Error::io("cannot read the database", &self.path, error))?;
+        let disk = self.snapshot().map_err(|error| Error::io("read the database", &self.path, error))?;
         disk.clock().show(self.clock());
         disk.clock().stop();
         Ok(Address::in_memory(disk, *self.profile(), self.functions()))
@@ -365,7 +365,7 @@ impl Deref for Committed {
 
 pub(super) fn temporary_folder() -> Result<TempDir> {
     tempfile::Builder::new().prefix("sqlitmus-").tempdir().map_err(|error| {
-        Error::io("cannot make a temporary folder", &std::env::temp_dir(), error)
+        Error::io("make a temporary folder", &std::env::temp_dir(), error)
             .help("TMPDIR names the folder for temporary files; Template::in_memory() needs none")
     })
 }

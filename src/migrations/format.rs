@@ -16,9 +16,9 @@ pub enum Format {
     Refinery,
     /// `01-users/up.sql` and `down.sql`.
     RusqliteMigration,
-    /// Sections behind `-- +goose Up` and `-- +goose Down`.
+    /// Sections after `-- +goose Up` and `-- +goose Down`.
     Goose,
-    /// Sections behind `-- migrate:up` and `-- migrate:down`.
+    /// Sections after `-- migrate:up` and `-- migrate:down`.
     Dbmate,
 }
 

@@ -2,7 +2,7 @@
 
 use super::format::Format;
 
-/// What a file is, by its name.
+/// The role of a file, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Script(Named),

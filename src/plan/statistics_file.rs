@@ -72,5 +72,5 @@ fn read(connection: &Connection) -> Result<StatisticsRows> {
 fn write(rows: &StatisticsRows, file: &Path, what: &str) -> Result<()> {
     let path = env::package_dir().join(file);
     let text = format!("-- Statistics of ANALYZE, for sqlitmus::Template::stats. {what}\n{rows}");
-    std::fs::write(&path, text).map_err(|error| Error::io("cannot write the statistics", &path, error))
+    std::fs::write(&path, text).map_err(|error| Error::io("write the statistics", &path, error))
 }

@@ -11,7 +11,7 @@ use once_cell::sync::Lazy;
 /// Large enough that a file has few blocks to clone, small enough that the first write to a shared one is a cheap copy.
 pub(super) const BLOCK: usize = 8192;
 
-/// Zeroes behind every block: SQLite may read past the end of a mapped page where a database is corrupt, in practice a
+/// Zeroes after every block: SQLite may read past the end of a mapped page where a database is corrupt, in practice a
 /// few bytes. The unix VFS leaves it as much room.
 const MARGIN: usize = 256;
 

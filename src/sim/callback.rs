@@ -1,4 +1,4 @@
-//! What the callbacks of both VFSs need: no panic may leave them, and each has to find its disk.
+//! Common parts of the callbacks of both VFSs: no panic may leave them, and each has to find its disk.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -41,7 +41,7 @@ pub(super) unsafe fn mount_of(vfs: *mut ffi::sqlite3_vfs) -> &'static Mount {
 /// Returns the disk that a VFS leads to for a path. The path of a temporary file is empty.
 ///
 /// # Safety
-/// As for `mount_of`.
+/// The same as for `mount_of`.
 pub(super) unsafe fn disk_of(vfs: *mut ffi::sqlite3_vfs, path: &str) -> Option<Arc<Disk>> {
     // SAFETY: the caller's.
     unsafe { mount_of(vfs) }.disk_for(path)

@@ -66,7 +66,7 @@ pub(crate) struct Disk {
     folder: OnceLock<TempDir>,
 }
 
-/// Where the bytes are.
+/// The place of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Medium {
     Memory,

@@ -1,4 +1,4 @@
-//! How SQLite finds a disk: the VFS objects.
+//! The VFS objects, by which SQLite finds a disk.
 //!
 //! SQLite asks a VFS, not a file, for the time and for sleep. So every disk has a VFS object of its own, or two tests
 //! could not have two clocks. The objects are registered once, under names like `sqlitmus-7`, and never unregistered,

@@ -1,6 +1,6 @@
 //! INSERT statements. No other file writes them from names.
 
-use super::plain_names;
+use super::normal::plain_names;
 
 /// Writes an INSERT of one row of SQL expressions. `into` is the part up to the table: `INTO t`, `OR ABORT INTO main.t`.
 pub(crate) fn insert_values<C: AsRef<str>>(into: &str, columns: &[C], values: &[String]) -> String {

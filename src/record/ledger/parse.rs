@@ -16,7 +16,7 @@ impl StatementLedger {
     pub fn read(path: impl AsRef<Path>) -> Result<StatementLedger> {
         let path = env::package_dir().join(path);
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            let error = Error::io("cannot read the ledger", &path, error);
+            let error = Error::io("read the ledger", &path, error);
             error.help(format!("make one: SQLITMUS_LEDGER={} cargo test", path.display()))
         })?;
         parse(&text, &path.display().to_string()).map_err(|error| error.path(&path))

@@ -54,8 +54,7 @@ fn merge_into(path: &Path, found: &StatementLedger) -> Result<()> {
         return Ok(());
     }
     let failed = |error| {
-        Error::io("cannot write the ledger", path, error)
-            .help("SQLITMUS_LEDGER names a file in a folder that can be written")
+        Error::io("write the ledger", path, error).help("SQLITMUS_LEDGER names a file in a folder that can be written")
     };
     // Not a lock on the file itself, which is another file after each renaming.
     let _lock = lock::exclusive(&with_suffix(path, ".lock")).map_err(failed)?;
@@ -74,7 +73,7 @@ fn read_if_there(path: &Path) -> Result<StatementLedger> {
         Ok(text) if text.is_empty() => Ok(StatementLedger::default()),
         Ok(text) => parse::parse(&text, &path.display().to_string()).map_err(|error| error.path(path)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(StatementLedger::default()),
-        Err(error) => Err(Error::io("cannot read the ledger", path, error)),
+        Err(error) => Err(Error::io("read the ledger", path, error)),
     }
 }
 

@@ -94,7 +94,7 @@ fn read(lock: &Path) -> Result<Option<Vec<Frozen>>> {
     let text = match std::fs::read_to_string(lock) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("cannot read the frozen migrations", lock, error)),
+        Err(error) => return Err(Error::io("read the frozen migrations", lock, error)),
     };
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
@@ -116,7 +116,7 @@ fn write(lock: &Path, files: &[Frozen]) -> Result<()> {
     for Frozen { version, hash, name } in files {
         let _ = writeln!(text, "{version} {hash} {name}");
     }
-    std::fs::write(lock, text).map_err(|error| Error::io("cannot write the frozen migrations", lock, error))
+    std::fs::write(lock, text).map_err(|error| Error::io("write the frozen migrations", lock, error))
 }
 
 /// Returns an error unless the shipped migrations are the first ones of the files, unchanged.

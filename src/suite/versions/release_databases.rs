@@ -18,7 +18,7 @@ pub(crate) struct ReleaseDatabase {
 /// Reads all databases in a folder, in the order of their names.
 pub(crate) fn all(databases: &VersionedDatabases, folder: &Path) -> Result<Vec<ReleaseDatabase>> {
     let folder = env::package_dir().join(folder);
-    let cannot = |error| Error::io("cannot read the databases of past releases", &folder, error);
+    let cannot = |error| Error::io("read the databases of past releases", &folder, error);
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in std::fs::read_dir(&folder).map_err(cannot)? {
         files.push(entry.map_err(cannot)?.path());
@@ -35,8 +35,7 @@ fn read(databases: &VersionedDatabases, file: &Path) -> Result<ReleaseDatabase> 
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let database: Scratch = match file.extension().is_some_and(|kind| kind == "sql") {
         true => {
-            let script =
-                std::fs::read_to_string(file).map_err(|error| Error::io("cannot read the dump", file, error))?;
+            let script = std::fs::read_to_string(file).map_err(|error| Error::io("read the dump", file, error))?;
             let database = databases.workshop.empty()?;
             // A dump has its tables in any order.
             database
