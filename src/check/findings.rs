@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::report::nearest;
+use crate::sql::same_name;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,8 +214,9 @@ const MAX_LINES: usize = 100;
 
 /// Returns true if an allowance for `object` covers the object `found`: a table covers its columns, `*` everything.
 pub(crate) fn covers(object: &str, found: &str) -> bool {
-    let same = |one: &str, two: &str| one.eq_ignore_ascii_case(two);
-    object == "*" || same(object, found) || found.split_once('.').is_some_and(|(table, _)| same(object, table))
+    object == "*"
+        || same_name(object, found)
+        || found.split_once('.').is_some_and(|(table, _)| same_name(object, table))
 }
 
 impl Extend<Finding> for Findings {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::facts::Schema;
 use super::shape::{self, ColumnShape, Constraint, IndexShape, TableShape, TriggerShape, ViewShape};
+use crate::sql::same_name;
 
 /// What turns one schema into another, see [`Schema::diff`](super::Schema::diff).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,7 +111,7 @@ enum Pair<'a, T> {
 
 /// Things of the same name, in the order of the first list, and what only the other has.
 fn pairs<'a, T>(these: &'a [T], others: &'a [T], name: impl Fn(&T) -> &str) -> Vec<Pair<'a, T>> {
-    let find = |list: &'a [T], wanted: &T| list.iter().find(|it| name(it).eq_ignore_ascii_case(name(wanted)));
+    let find = |list: &'a [T], wanted: &T| list.iter().find(|it| same_name(name(it), name(wanted)));
     let mut pairs: Vec<Pair<'a, T>> = these
         .iter()
         .map(|one| match find(others, one) {
@@ -172,9 +173,9 @@ fn columns(diff: &mut SchemaDiff, object: &str, one: &TableShape, other: &TableS
             }
         }
     }
-    let both = |name: &str| before.iter().any(|column| column.eq_ignore_ascii_case(name));
+    let both = |name: &str| before.iter().any(|column| same_name(column, name));
     let now: Vec<&str> = other.columns.iter().map(|column| column.name.as_str()).filter(|name| both(name)).collect();
-    let same_order = before.iter().zip(&now).all(|(one, other)| one.eq_ignore_ascii_case(other));
+    let same_order = before.iter().zip(&now).all(|(one, other)| same_name(one, other));
     if !same_order {
         diff.add(object, format!("columns ({}) became ({})", before.join(", "), now.join(", ")));
     }

@@ -93,8 +93,8 @@ impl<'c> Reader<'c> {
                 _ => {}
             }
         }
-        schema.tables.sort_by_cached_key(|table| table.name.to_ascii_lowercase());
-        schema.views.sort_by_cached_key(|view| view.name.to_ascii_lowercase());
+        schema.tables.sort_by(|one, other| one.name.cmp(&other.name));
+        schema.views.sort_by(|one, other| one.name.cmp(&other.name));
         name_owners(&mut schema.tables);
         Ok(schema)
     }
@@ -391,7 +391,7 @@ fn indexes(listings: &[Listing], entries: &[SchemaEntry]) -> Vec<Index> {
             sql,
         });
     }
-    indexes.sort_by_cached_key(|index| index.name.to_ascii_lowercase());
+    indexes.sort_by(|one, other| one.name.cmp(&other.name));
     indexes
 }
 
@@ -402,7 +402,7 @@ fn triggers(of: &SchemaEntry, entries: &[SchemaEntry]) -> Vec<Trigger> {
         .filter(its)
         .map(|entry| Trigger { name: entry.name.clone().into(), sql: entry.sql.clone().unwrap_or_default() })
         .collect();
-    triggers.sort_by_cached_key(|trigger| trigger.name.to_ascii_lowercase());
+    triggers.sort_by(|one, other| one.name.cmp(&other.name));
     triggers
 }
 

@@ -1,8 +1,8 @@
 //! Foreign keys and the columns on both of their sides: whether they fit, and whether an index serves them.
 
 use super::facts::{Affinity, Column, ForeignKey, IndexedColumn, IndexedExpr, Key, Schema, Table};
-use crate::sql::Name;
 use crate::sql::plain_name;
+use crate::sql::{Name, same_name};
 
 /// A foreign key whose columns exist on both sides.
 #[derive(Debug)]
@@ -33,9 +33,9 @@ impl<'a> Pair<'a> {
         let is_key = |terms: &[IndexedColumn]| {
             terms.len() == self.columns.len()
                 && self.columns.iter().all(|(_, column)| {
-                    terms.iter().any(|term| {
-                        term.what.is_column(&column.name) && term.collation.eq_ignore_ascii_case(&column.collation)
-                    })
+                    terms
+                        .iter()
+                        .any(|term| term.what.is_column(&column.name) && same_name(&term.collation, &column.collation))
                 })
         };
         self.parent.primary_key.iter().any(|key| {
@@ -66,7 +66,7 @@ impl<'a> Pair<'a> {
 fn is_rowid_of(columns: &[(&Column, &Column)], key: &Key) -> bool {
     columns.len() == 1
         && key.terms.iter().all(|term| match &term.what {
-            IndexedExpr::Column(name) => name.eq_ignore_ascii_case(&columns[0].1.name),
+            IndexedExpr::Column(name) => *name == columns[0].1.name,
             _ => false,
         })
 }
@@ -150,7 +150,7 @@ pub(crate) fn defeated(pair: &Pair<'_>) -> Option<(String, String)> {
             ));
         }
         let term = terms.iter().find(|term| term.what.is_column(&child.name))?;
-        (!term.collation.eq_ignore_ascii_case(&parent.collation)).then(|| {
+        (!same_name(&term.collation, &parent.collation)).then(|| {
             format!(
                 "it is COLLATE {} and {}.{} is COLLATE {}",
                 term.collation, pair.parent.name, parent.name, parent.collation
@@ -165,7 +165,7 @@ impl Schema {
     pub(crate) fn free_name(&self, table: &str, columns: &[&str], others: &[String]) -> String {
         let base = format!("{table}_{}", columns.join("_"));
         let taken = |name: &str| {
-            let is = |other: &str| other.eq_ignore_ascii_case(name);
+            let is = |other: &str| same_name(other, name);
             others.iter().any(|other| is(other))
                 || self.views.iter().any(|view| is(&view.name))
                 || self.tables.iter().any(|table| is(&table.name) || table.indexes.iter().any(|index| is(&index.name)))

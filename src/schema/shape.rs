@@ -9,7 +9,9 @@ use super::facts::{
     View,
 };
 use super::runner_ledgers::is_ledger;
-use crate::sql::{Name, Names, Token, TokenKind, normal, plain_name, quote_identifier, quote_text, tokens, unquoted};
+use crate::sql::{
+    Name, Names, Token, TokenKind, normal, plain_name, quote_identifier, quote_text, same_name, tokens, unquoted,
+};
 
 /// What is kept of a table.
 #[derive(Debug)]
@@ -146,7 +148,7 @@ fn stands_at_column(key: &Key, table: &Table) -> bool {
 fn column_shape(column: &Column, table: &Table, names: Names<'_>) -> ColumnShape {
     let mut primary_key = String::new();
     let its_key = |key: &&Key| {
-        let is_its_own = matches!(key.terms.first(), Some(IndexedColumn { what: IndexedExpr::Column(name), .. }) if name.eq_ignore_ascii_case(&column.name));
+        let is_its_own = key.terms.first().is_some_and(|term| term.what.is_column(&column.name));
         is_its_own && stands_at_column(key, table)
     };
     if let Some(key) = table.primary_key.as_ref().filter(its_key) {
@@ -241,7 +243,7 @@ fn term_text(term: &IndexedColumn, names: Names<'_>, table: &Table) -> String {
         IndexedExpr::Column(name) => table.column(name).map_or("BINARY", |column| column.collation.as_str()),
         _ => &term.collation,
     };
-    if !usual.eq_ignore_ascii_case(&term.collation) {
+    if !same_name(usual, &term.collation) {
         text.push_str(&format!(" COLLATE {}", collation_text(&term.collation)));
     }
     if term.descending {
@@ -302,7 +304,7 @@ fn trigger_shape(trigger: &Trigger, columns: &[String], known: &BTreeSet<String>
     let names = Names::Any { known, keep_aliases: false };
     let mut of: Vec<String> = text.columns;
     for column in &mut of {
-        if let Some(declared) = columns.iter().find(|declared| declared.eq_ignore_ascii_case(column)) {
+        if let Some(declared) = columns.iter().find(|declared| same_name(declared, column)) {
             column.clone_from(declared);
         }
     }

@@ -30,7 +30,7 @@
 //! | `survives_power_loss` | a power cut during a migration leaves a state between two versions |
 //! | `integrity_holds` | a migration leaves a broken reference, index, CHECK or full-text index |
 //! | `schema_is_as_reviewed` | the schema differs from its snapshot (needs the feature `snapshots` and the macro) |
-//! | `lints_clean` | a migration has silent side effects or leaves something broken, see [`CODES`] |
+//! | `lints_clean` | a migration has silent side effects or leaves something broken, see [`MIGRATION_CODES`] |
 //!
 //! All databases have the template's profile and functions. A test that cannot fill a table fails.
 
@@ -52,7 +52,7 @@ mod versions;
 
 pub use builder::Suite;
 pub use cases::all::TESTS;
-pub use cases::lints::CODES;
+pub use cases::lints::MIGRATION_CODES;
 pub use costs::{Cost, Costs};
 #[doc(hidden)]
 pub use macros::__private;

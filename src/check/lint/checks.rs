@@ -50,7 +50,7 @@ pub(super) fn named_columns<'a>(table: &'a Table, expression: &str) -> Vec<&'a C
     let tokens = tokens(expression);
     let of_names = tokens.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted));
     let names: Vec<String> = of_names.filter_map(|token| token.name()).collect();
-    let is_named = |column: &&Column| names.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
+    let is_named = |column: &&Column| names.iter().any(|name| column.name == *name);
     table.columns.iter().filter(is_named).collect()
 }
 
@@ -153,7 +153,7 @@ fn shown(value: &Value) -> String {
 pub(super) fn is_two_valued(input: &LintInput, table: &Table, column: &Column) -> bool {
     table.checks.iter().any(|check| {
         let columns = named_columns(table, &check.expression);
-        if columns.len() != 1 || !columns[0].name.eq_ignore_ascii_case(&column.name) {
+        if columns.len() != 1 || columns[0].name != column.name {
             return false;
         }
         let mut accepted = 0;

@@ -7,7 +7,7 @@ use super::finding::LintFinding;
 use super::input::{LintInput, object};
 use super::references::is_reference;
 use crate::schema::references::{class, typed};
-use crate::schema::{Affinity, Column, Table};
+use crate::schema::{Affinity, Column, Name, Table};
 
 pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
     for table in input.tables() {
@@ -17,7 +17,7 @@ pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
         }
         blob_in_hot_table(table, found);
     }
-    same_name(input, found);
+    same_name_different_type(input, found);
 }
 
 /// What a declared type says, where SQLite does something else.
@@ -137,15 +137,15 @@ fn is_telling(name: &str) -> bool {
     ["_id", "_at", "_on", "_uuid"].iter().any(|end| name.len() > end.len() && name.ends_with(end))
 }
 
-fn same_name(input: &LintInput, found: &mut Vec<LintFinding>) {
-    let mut by_name: BTreeMap<String, Vec<(&Table, &Column)>> = BTreeMap::new();
+fn same_name_different_type(input: &LintInput, found: &mut Vec<LintFinding>) {
+    let mut by_name: BTreeMap<&Name, Vec<(&Table, &Column)>> = BTreeMap::new();
     for table in input.tables() {
         // What is declared as something that SQLite does not know is a finding already, and tells little about the values.
         let is_linted = |column: &&Column| {
             is_telling(&column.name) && column.affinity != Affinity::Any && promise(table, column).is_none()
         };
         for column in table.columns.iter().filter(is_linted) {
-            by_name.entry(column.name.to_ascii_lowercase()).or_default().push((table, column));
+            by_name.entry(&column.name).or_default().push((table, column));
         }
     }
     for places in by_name.values() {

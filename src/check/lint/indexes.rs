@@ -6,7 +6,7 @@ use super::input::LintInput;
 use crate::schema::references::column_names;
 use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Affinity, Column, Index, IndexedColumn, IndexedExpr, Table};
-use crate::sql::plain_name;
+use crate::sql::{plain_name, same_name};
 
 pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
     for table in input.tables() {
@@ -29,9 +29,9 @@ fn same_text(one: &str, two: &str) -> bool {
 }
 
 fn same_term(one: &IndexedColumn, two: &IndexedColumn) -> bool {
-    one.collation.eq_ignore_ascii_case(&two.collation)
+    same_name(&one.collation, &two.collation)
         && match (&one.what, &two.what) {
-            (IndexedExpr::Column(one), IndexedExpr::Column(two)) => one.eq_ignore_ascii_case(two),
+            (IndexedExpr::Column(one), IndexedExpr::Column(two)) => one == two,
             (IndexedExpr::Expression(one), IndexedExpr::Expression(two)) => same_text(one, two),
             (IndexedExpr::Rowid, IndexedExpr::Rowid) => true,
             _ => false,
@@ -101,9 +101,10 @@ fn shadows(table: &Table, index: &Index) -> Option<LintFinding> {
     let same = |terms: &[IndexedColumn]| terms.len() == index.terms.len() && starts_with(terms, &index.terms);
     let is_rowid = |term: &IndexedColumn| match &term.what {
         IndexedExpr::Rowid => true,
-        IndexedExpr::Column(name) => table.primary_key.as_ref().is_some_and(|key| {
-            key.is_rowid && column_names(&key.terms).iter().any(|column| column.eq_ignore_ascii_case(name))
-        }),
+        IndexedExpr::Column(name) => table
+            .primary_key
+            .as_ref()
+            .is_some_and(|key| key.is_rowid && column_names(&key.terms).iter().any(|column| name == column)),
         IndexedExpr::Expression(_) => false,
     };
     let by_key = table.primary_key.iter().any(|key| same(&key.terms))
@@ -146,7 +147,7 @@ fn unusable(input: &LintInput, table: &Table, index: &Index) -> Option<LintFindi
     let IndexedColumn { what: IndexedExpr::Column(name), collation, .. } = index.terms.first()? else { return None };
     let column = table.column(name)?;
     let textual = matches!(column.affinity, Affinity::Text | Affinity::Blob | Affinity::Any);
-    if collation.eq_ignore_ascii_case(&column.collation) || index.partial.is_some() || !textual {
+    if same_name(collation, &column.collation) || index.partial.is_some() || !textual {
         return None;
     }
     let select = format!("SELECT * FROM {} WHERE {} = ?", plain_name(&table.name), plain_name(&column.name));

@@ -6,7 +6,7 @@ use super::checks::{self, Verdict};
 use super::finding::LintFinding;
 use super::input::{LintInput, is_nullable, object};
 use crate::schema::references::column_names;
-use crate::schema::{Affinity, Column, IndexedColumn, IndexedExpr, Table};
+use crate::schema::{Affinity, Column, IndexedColumn, Table};
 use crate::sql::{plain_name, plain_names};
 
 pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
@@ -165,11 +165,7 @@ fn is_guarded(input: &LintInput, table: &Table, columns: &[&Column], column: &Co
     table.indexes.iter().filter(|index| index.unique).any(|index| {
         let Some(condition) = &index.partial else { return false };
         let same = index.terms.len() == others.len()
-            && others.iter().all(|other| {
-                index.terms.iter().any(
-                    |term| matches!(&term.what, IndexedExpr::Column(name) if name.eq_ignore_ascii_case(&other.name)),
-                )
-            });
+            && others.iter().all(|other| index.terms.iter().any(|term| term.what.is_column(&other.name)));
         let row: Vec<(&str, Value)> = table
             .columns
             .iter()

@@ -107,7 +107,7 @@ fn tables_and_indexes(input: &LintInput, found: &mut Vec<LintFinding>) {
     let copy = &input.copy;
     for (name, message) in &copy.quoted {
         for table in input.tables() {
-            if table.name.eq_ignore_ascii_case(name) {
+            if table.name == *name {
                 let mut finding = string_finding("table", name, name, message.clone()).on(table);
                 let declaration = Declaration::parse(&table.sql).map(|sql| sql.named(&new_name(&table.name)));
                 let mended = declaration.and_then(|sql| quoted(&sql, &|sql| strictly(input, sql, &[])));
@@ -116,7 +116,7 @@ fn tables_and_indexes(input: &LintInput, found: &mut Vec<LintFinding>) {
                 }
                 found.push(finding);
             }
-            for index in table.indexes.iter().filter(|index| index.name.eq_ignore_ascii_case(name)) {
+            for index in table.indexes.iter().filter(|index| index.name == *name) {
                 let mut finding = string_finding("index", name, name, message.clone()).on(table);
                 let drop = format!("DROP INDEX {}", plain_name(&index.name));
                 let again = |sql: &str| strictly(input, &format!("{drop}; {sql}"), &[]);

@@ -9,7 +9,7 @@ use crate::schema::declaration::Declaration;
 use crate::schema::references::{Pair, class, column_names, defeated, is_textual, parent_columns, typed};
 use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Affinity, Column, ForeignKey, Table, TableKind};
-use crate::sql::{Name, plain_name, plain_names};
+use crate::sql::{Name, plain_name, plain_names, same_name};
 
 pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
     for table in input.tables() {
@@ -35,7 +35,7 @@ pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
 
 fn missing(input: &LintInput, table: &Table, key: &ForeignKey, found: &mut Vec<LintFinding>) {
     let object = object(table, key.columns.iter().map(Name::as_str));
-    let is_view = input.schema.views.iter().any(|view| view.name.eq_ignore_ascii_case(&key.parent));
+    let is_view = input.schema.views.iter().any(|view| view.name == key.parent);
     let what = match is_view {
         true => format!("{object} refers to {}, which is a view", key.parent),
         false => format!("{object} refers to {}, and there is no such table", key.parent),
@@ -95,8 +95,7 @@ fn type_mismatch(pair: &Pair<'_>, found: &mut Vec<LintFinding>) {
     for (child, parent) in &pair.columns {
         let types =
             class(child) != class(parent) && child.affinity != Affinity::Any && parent.affinity != Affinity::Any;
-        let collations =
-            is_textual(child) && is_textual(parent) && !child.collation.eq_ignore_ascii_case(&parent.collation);
+        let collations = is_textual(child) && is_textual(parent) && !same_name(&child.collation, &parent.collation);
         if !types && !collations {
             continue;
         }
@@ -120,7 +119,7 @@ fn aligned<'a>(mut sql: Declaration<'a>, child: &Column, parent: &Column) -> Opt
     if class(child) != class(parent) {
         sql = sql.retype(&child.name, &parent.declared_type)?;
     }
-    if !child.collation.eq_ignore_ascii_case(&parent.collation) {
+    if !same_name(&child.collation, &parent.collation) {
         sql = sql.collate(&child.name, &plain_name(&parent.collation))?;
     }
     Some(sql)
@@ -136,10 +135,7 @@ fn composite_nullable(input: &LintInput, table: &Table, key: &ForeignKey, found:
     // (tenant_id NOT NULL, user_id): tenant_id has a foreign key of its own, so that NULL in user_id leaves nothing
     // unchecked.
     let on_its_own = |column: &&Column| {
-        table
-            .foreign_keys
-            .iter()
-            .any(|other| other.columns.len() == 1 && other.columns[0].eq_ignore_ascii_case(&column.name))
+        table.foreign_keys.iter().any(|other| other.columns.len() == 1 && other.columns[0] == column.name)
     };
     if nullable.len() == 1 && fixed.iter().all(on_its_own) {
         return;
@@ -177,7 +173,7 @@ fn half_is_refused(input: &LintInput, table: &Table, nullable: &[&Column], colum
             .columns
             .iter()
             .map(|other| {
-                let null = other.name.eq_ignore_ascii_case(&column.name);
+                let null = other.name == column.name;
                 (other.name.as_str(), if null { Value::Null } else { Value::Integer(1) })
             })
             .collect();
@@ -232,7 +228,7 @@ fn unindexed(input: &LintInput, pair: &Pair<'_>, found: &mut Vec<LintFinding>) {
     let terms: Vec<String> = pair
         .columns
         .iter()
-        .map(|(mine, theirs)| match mine.collation.eq_ignore_ascii_case(&theirs.collation) {
+        .map(|(mine, theirs)| match same_name(&mine.collation, &theirs.collation) {
             true => plain_name(&mine.name),
             false => format!("{} COLLATE {}", plain_name(&mine.name), plain_name(&theirs.collation)),
         })

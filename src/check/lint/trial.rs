@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::schema::entries::SchemaEntry;
 use crate::schema::schema_copy::{SchemaCopy, Triggers, declared};
 use crate::schema::{Schema, Table};
-use crate::sql::{plain_name, plain_names};
+use crate::sql::{plain_name, plain_names, same_name};
 
 /// Runs every fix that is SQL and keeps those after which the finding is gone and no other has come.
 ///
@@ -92,9 +92,9 @@ fn attempt(declared: &[SchemaEntry], schema: &Schema, found: &[LintFinding], rou
 /// whole schema the renaming would make SQLite parse everything once for each table, and with legacy_alter_table it looks
 /// at nothing else.
 fn rebuild_alone(changed: &mut Vec<SchemaEntry>, table: &str, sql: &str) -> Result<bool> {
-    let is_its = |one: &SchemaEntry| one.table.eq_ignore_ascii_case(table);
+    let is_its = |one: &SchemaEntry| same_name(&one.table, table);
     let new = new_name(table);
-    if changed.iter().any(|one| one.name.eq_ignore_ascii_case(&new)) {
+    if changed.iter().any(|one| same_name(&one.name, &new)) {
         return Ok(false);
     }
     let own: Vec<SchemaEntry> = changed.iter().filter(|one| is_its(one)).cloned().collect();

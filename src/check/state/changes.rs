@@ -15,6 +15,7 @@ use super::snapshot::Snapshot;
 use super::tables::TableSet;
 use crate::db::TestDb;
 use crate::error::{Error, ErrorKind, Result, or_panic};
+use crate::sql::same_name;
 
 /// How many rows of a table `Display` shows.
 const SHOWN_ROWS: usize = 200;
@@ -129,7 +130,7 @@ impl<R> Changes<R> {
 
     /// What happened to the table of this name, if anything did.
     pub fn table(&self, name: &str) -> Option<&TableChanges> {
-        self.tables.iter().find(|table| table.name().eq_ignore_ascii_case(name))
+        self.tables.iter().find(|table| same_name(table.name(), name))
     }
 
     /// Whether nothing changed.
@@ -156,7 +157,7 @@ impl<R> Changes<R> {
     /// # Errors
     /// When another table changed.
     pub fn try_assert_only(&self, tables: &[&str]) -> Result<&Self> {
-        let meant = |table: &&TableChanges| tables.iter().any(|name| name.eq_ignore_ascii_case(table.name()));
+        let meant = |table: &&TableChanges| tables.iter().any(|name| same_name(name, table.name()));
         let others: Vec<&TableChanges> = self.tables.iter().filter(|table| !meant(table)).collect();
         let Some(first) = others.first() else { return Ok(self) };
         let beyond = if tables.is_empty() { String::new() } else { format!(" beyond {}", tables.join(", ")) };
@@ -308,7 +309,7 @@ impl TableChanges {
 impl ChangedRow {
     /// The value of a column, if there is such a column.
     pub fn get(&self, column: &str) -> Option<ValueRef<'_>> {
-        let at = self.layout.columns.iter().position(|name| name.eq_ignore_ascii_case(column))?;
+        let at = self.layout.columns.iter().position(|name| same_name(name, column))?;
         Some(self.cells[at].value())
     }
 

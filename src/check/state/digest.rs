@@ -10,6 +10,7 @@ use super::entries::{header_numbers, schema_entries};
 use super::snapshot::Snapshot;
 use super::tables::{Table, TableSet, sequence, tables};
 use crate::error::{Result, or_panic};
+use crate::sql::same_name;
 
 /// A digest of the rows of a database: equal for equal rows, in whatever order they were inserted. The names of tables and
 /// columns count. Keys, types of columns, indexes and triggers do not.
@@ -95,7 +96,7 @@ impl Digest {
 
     /// Returns the digest of the table with this name.
     pub fn table(&self, name: &str) -> Option<&TableDigest> {
-        self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))
+        self.tables.iter().find(|table| same_name(&table.name, name))
     }
 
     /// Returns the digest of `sqlite_sequence`, where AUTOINCREMENT keeps its numbers. It is not part of

@@ -126,7 +126,7 @@ impl QueryRows {
     }
 
     fn with_known_columns(self) -> Result<QueryRows> {
-        let there = |column: &&str| self.columns.iter().any(|name| name.eq_ignore_ascii_case(column));
+        let there = |column: &&str| self.columns.iter().any(|name| sql::same_name(name, column));
         let Some(column) = self.redact.columns().find(|column| !there(column)).map(str::to_owned) else {
             return Ok(self);
         };

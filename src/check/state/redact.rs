@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::types::ValueRef;
 
 use super::cell::{Cell, shown};
+use crate::sql::same_name;
 
 /// What to replace where rows are shown. NULL stays NULL: whether there is a value is part of the state.
 ///
@@ -67,14 +68,13 @@ impl Redact {
         if matches!(value, ValueRef::Null) {
             return None;
         }
-        let meant = |name: &str| {
-            name.eq_ignore_ascii_case(column)
-                || (name.len() == table.len() + 1 + column.len()
-                    && name.as_bytes()[table.len()] == b'.'
-                    && name.as_bytes()[..table.len()].eq_ignore_ascii_case(table.as_bytes())
-                    && name.as_bytes()[table.len() + 1..].eq_ignore_ascii_case(column.as_bytes()))
+        let is_of_table = |start: &str| start.strip_suffix('.').is_some_and(|start| same_name(start, table));
+        let is_named = |name: &str| {
+            let at = name.len().checked_sub(column.len());
+            at.and_then(|at| name.split_at_checked(at))
+                .is_some_and(|(start, end)| same_name(end, column) && (start.is_empty() || is_of_table(start)))
         };
-        if let Some((_, text)) = self.columns.iter().find(|(name, _)| meant(name)) {
+        if let Some((_, text)) = self.columns.iter().find(|(name, _)| is_named(name)) {
             return Some(text);
         }
         let is_time = self.times && matches!(value, ValueRef::Text(text) if is_time(text));

@@ -192,7 +192,7 @@ impl Declared {
         if key.is_empty() {
             key = self.unique_key(connection)?;
         }
-        let is_free = |name: &&str| !columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+        let is_free = |name: &&str| !columns.iter().any(|column| sql::same_name(column, name));
         let rowid = ["rowid", "_rowid_", "oid"].into_iter().find(is_free).filter(|_| !self.without_rowid);
         Ok(Some(Table { name: self.name, columns, key, scans_in_order, rowid, key_may_be_null }))
     }

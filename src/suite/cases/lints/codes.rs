@@ -50,7 +50,7 @@ pub(crate) const FOUND: [&str; 11] = [
 ///
 /// Of the findings of [`check::lint`], `lints_clean` reports those of broken objects: `fk-parent-missing`,
 /// `fk-parent-not-unique`, `dangling-view`, `dangling-trigger`, `double-quoted-string`.
-pub const CODES: &[&str] = &[
+pub const MIGRATION_CODES: &[&str] = &[
     "gap",
     "not-filled",
     "fails-on-data",

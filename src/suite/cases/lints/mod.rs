@@ -7,7 +7,7 @@ mod sqlite_versions;
 mod statement_lints;
 mod step_lints;
 
-pub use codes::CODES;
+pub use codes::MIGRATION_CODES;
 
 use codes::{BROKEN, FOUND};
 
@@ -41,7 +41,7 @@ pub(crate) fn check(subject: &Subject) -> Result<()> {
     }
     let mut findings: Findings = found.into_iter().collect();
     for (code, object, reason) in &subject.options.lints {
-        let is_known = check::LINT_CODES.contains(&code.as_str()) || CODES.contains(&code.as_str());
+        let is_known = check::LINT_CODES.contains(&code.as_str()) || MIGRATION_CODES.contains(&code.as_str());
         // With the codes, `allow` says which one was meant.
         findings = if is_known { findings } else { findings.with_codes(&FOUND) };
         findings = findings.allow(code, object, reason);
