@@ -169,7 +169,7 @@ fn coalesced(comparison: Comparison, arguments: &[Expression], value: &Value) ->
     found
 }
 
-/// Returns the ways in which so many of several conditions hold: `(a IS NULL) + (b IS NULL) = 1`.
+/// Returns the ways in which a given number of conditions hold: `(a IS NULL) + (b IS NULL) = 1`.
 fn counted(comparison: Comparison, arguments: &[Expression], value: &Value) -> Option<Vec<Branch>> {
     fn addends<'e>(arguments: &'e [Expression], found: &mut Vec<&'e Expression>) -> bool {
         arguments.iter().all(|argument| match argument {

@@ -26,7 +26,7 @@ pub(crate) struct Condition {
     pub(crate) reads_tables: bool,
 }
 
-/// What declares a condition.
+/// The kind of declaration from which a condition comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConditionKind {
     Check,

@@ -1,4 +1,4 @@
-//! What the solver knows of the columns of a table.
+//! The columns of a table, as the solver knows them.
 
 use crate::data::values::domain::Domain;
 use crate::data::values::source::Source;
@@ -10,7 +10,7 @@ pub(crate) struct SolverInput<'t> {
     pub(crate) names: Vec<String>,
     /// The index of the column in the list of the table.
     pub(crate) places: Vec<usize>,
-    /// What holds for the column alone: NOT NULL, a value that the test sets.
+    /// The restrictions of the column alone: NOT NULL, a value that the test sets.
     pub(crate) domains: Vec<Domain>,
     /// True if the value comes from elsewhere: from a parent, or from a closure.
     pub(crate) is_external: Vec<bool>,

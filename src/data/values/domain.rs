@@ -36,7 +36,7 @@ pub(crate) struct Domain {
     pub(crate) step: Option<(i64, i64)>,
 }
 
-/// Where NULL stands in a domain. A CHECK passes when it is NULL, so most CHECKs allow it.
+/// The place of NULL in a domain. A CHECK that is NULL passes, so most CHECKs allow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nullability {
     Allowed,

@@ -1,14 +1,14 @@
-//! Values that apps trip over and that the column's type takes all the same.
+//! Edge cases: valid values that apps trip over.
 
-use crate::data::ValueBuf;
 use crate::data::values::stored_type::{StoredType, declared_length, type_word};
+use crate::data::values::value_buf::ValueBuf;
 use crate::draw::Draw;
 use crate::schema::Column;
 
-/// One of the values of this column's type that apps trip over.
+/// Draws one of the edge cases for the type of a column.
 ///
-/// A declared length is obeyed, a type of dates gets dates and BOOLEAN gets 0 and 1; NaN is left out, because SQLite makes
-/// it NULL.
+/// Texts keep to a declared length. Types of dates get dates, and BOOLEAN gets 0 and 1. NaN is left out, because SQLite
+/// stores it as NULL.
 pub(crate) fn edge_case(column: &Column, strict: bool, draw: &mut Draw, out: &mut ValueBuf) {
     match StoredType::of(column, strict) {
         StoredType::Text => text(declared_length(column), draw, out),
@@ -32,7 +32,7 @@ const INTEGERS: [i64; 18] = [
     i64::MAX,
     i64::MIN,
     i64::MIN + 1,
-    // From here on JavaScript and every other reader that has only doubles loses the last digit.
+    // From here on, JavaScript and every other reader that has only doubles loses the last digit.
     (1 << 53) + 1,
     (1 << 53) - 1,
     -(1 << 53) - 1,
@@ -53,7 +53,7 @@ const REALS: [f64; 12] = [
     -0.0,
     f64::INFINITY,
     f64::NEG_INFINITY,
-    // The smallest number above zero, and the smallest that has all its digits.
+    // The smallest positive number, and the smallest with full precision.
     f64::from_bits(1),
     f64::MIN_POSITIVE,
     f64::MAX,
@@ -61,7 +61,7 @@ const REALS: [f64; 12] = [
     0.1 + 0.2,
     -1.5,
     1e15 + 0.3,
-    // As large as an i64 gets, and not a whole number of them.
+    // 2^63: one more than the largest i64.
     9_223_372_036_854_775_808.0,
     1e-7,
 ];
@@ -92,22 +92,22 @@ const TEXTS: [&str; 34] = [
     "line\nbreak",
     "carriage\r\nreturn",
     "tab\tbed",
-    // The same word twice: as one character, and as a letter with a combining mark.
+    // The same word twice: with one character, and with a letter and a combining mark.
     "caf\u{e9}",
     "cafe\u{301}",
     "Z\u{351}\u{36b}\u{343}\u{32a}\u{302}\u{36b}\u{33d}a\u{34f}l\u{334}\u{321}go",
-    // One sign of five code points, and a flag of two.
+    // An emoji of five code points, and a flag of two.
     "👩‍👩‍👧",
     "🇩🇪",
     "مرحبا بالعالم",
-    // A text that turns the direction of what stands behind it, and one that begins with a byte order mark.
+    // A right-to-left override, and a byte order mark.
     "\u{202e}abc",
     "\u{feff}bom",
-    // Grows when it is written in capitals; the Turkish I changes its length.
+    // Upper case makes it longer. The Turkish I changes its length, too.
     "Straße İı",
 ];
 
-/// Of 64 KB and a little: longer than any length that fits into two bytes.
+/// Longer than any length that fits into two bytes.
 const LONG: usize = 65_537;
 
 fn text(limit: Option<usize>, draw: &mut Draw, out: &mut ValueBuf) {
@@ -117,7 +117,7 @@ fn text(limit: Option<usize>, draw: &mut Draw, out: &mut ValueBuf) {
         None => {
             out.start_text();
             let piece = if kind.is_multiple_of(2) { "0123456789abcdef" } else { "añ漢🦀" };
-            // A page of SQLite's holds 4096 bytes, so a text of that length needs a second one.
+            // A page of SQLite has 4096 bytes by default, so a text of that length needs a second one.
             let bytes = if kind < TEXTS.len() as u64 + 2 { 4096 } else { LONG };
             let mut length = 0;
             while length < bytes {
@@ -148,7 +148,7 @@ fn numeric(declared: &str, draw: &mut Draw, out: &mut ValueBuf) {
         "BOOL" | "BOOLEAN" => out.set_integer(draw.below(2) as i64),
         _ => {
             let real = REALS[draw.below(REALS.len() as u64) as usize];
-            // NUMERIC turns a real that is an integer of 64 bits into one; nothing else is turned.
+            // NUMERIC converts a real that is a 64-bit integer, and nothing else.
             if draw.percent(50) || (real.fract() == 0.0 && real.abs() < 9.3e18) {
                 out.set_integer(INTEGERS[draw.below(INTEGERS.len() as u64) as usize]);
             } else {
@@ -161,11 +161,11 @@ fn numeric(declared: &str, draw: &mut Draw, out: &mut ValueBuf) {
 fn blob(draw: &mut Draw, out: &mut ValueBuf) {
     match draw.below(10) {
         0 => out.set_blob(b""),
-        // Bytes that are a text, and bytes that look like a number or like JSON.
+        // The bytes of a text, of a number and of JSON.
         1 => out.set_blob("añ漢🦀".as_bytes()),
         2 => out.set_blob(b"007"),
         3 => out.set_blob(b"{\"a\": 1}"),
-        // An incomplete character, bytes that are in no text, and half of a UTF-16 pair.
+        // An incomplete character, bytes that are invalid in UTF-8, and half of a surrogate pair.
         4 => out.set_blob(&[b'a', 0xc3]),
         5 => out.set_blob(&[0xff, 0xfe, 0x00, 0xd8]),
         6 => out.set_blob(&[0xed, 0xa0, 0x80]),
@@ -191,23 +191,23 @@ mod tests {
     use rusqlite::types::Value;
 
     use super::{INTEGERS, LONG, REALS, TEXTS, edge_case};
-    use crate::data::ValueBuf;
+    use crate::data::values::value_buf::ValueBuf;
     use crate::draw::Draw;
     use crate::schema::Schema;
 
-    /// The values of 2,000 draws that a column of this type keeps as they are.
+    /// Returns 2,000 drawn values, each of which a column of this type stores unchanged.
     fn kept(declared: &str, strict: bool) -> Vec<Value> {
         let connection = Connection::open_in_memory().unwrap();
         let ending = if strict { "STRICT" } else { "" };
         connection.execute_batch(&format!("CREATE TABLE t(x {declared}) {ending}")).unwrap();
         let column = Schema::read(&connection).unwrap().tables[0].columns[0].clone();
         let mut insert = connection.prepare("INSERT INTO t VALUES (?1) RETURNING x").unwrap();
-        let (mut draw, mut made) = (Draw::new(7), ValueBuf::default());
+        let (mut draw, mut drawn) = (Draw::new(7), ValueBuf::default());
         (0..2000)
             .map(|_| {
-                edge_case(&column, strict, &mut draw, &mut made);
-                let value: Value = insert.query_row([&made], |row| row.get(0)).unwrap();
-                assert_eq!(value, made.to_value(), "{declared} {strict}");
+                edge_case(&column, strict, &mut draw, &mut drawn);
+                let value: Value = insert.query_row([&drawn], |row| row.get(0)).unwrap();
+                assert_eq!(value, drawn.to_value(), "{declared} {strict}");
                 value
             })
             .collect()
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_gets_all_its_values_and_keeps_them() {
+    fn every_type_gets_all_its_values_and_stores_them_unchanged() {
         for strict in [false, true] {
             assert_eq!(different(&kept("INTEGER", strict)), INTEGERS.len());
             // -0.0 comes back as 0.0.
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_long_and_no_longer_than_declared() {
+    fn a_text_is_as_long_as_the_type_allows() {
         let length = |value: &Value| match value {
             Value::Text(text) => text.chars().count(),
             other => panic!("{other:?}"),

@@ -1,26 +1,26 @@
-//! What a column keeps as it is given: its type as far as it decides about values.
+//! The types of columns, by the values that they store unchanged.
 
 use crate::schema::{Affinity, Column};
 
-/// What kinds of values a column keeps unchanged.
+/// The values that a column stores unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoredType {
-    /// Texts; a number would become one.
+    /// Texts. Numbers would be converted.
     Text,
-    /// Integers; a text that reads as a number would become one.
+    /// Integers. Texts that read as numbers would be converted.
     Integer,
-    /// Reals; an integer would become one.
+    /// Reals. Integers would be converted.
     Real,
-    /// Integers and reals that are no whole numbers; a text only if it does not read as a number.
+    /// Integers, reals with a fraction, and texts that do not read as numbers.
     Numeric,
-    /// Blobs. (Without STRICT the column would keep anything, but that is not what it was declared for.)
+    /// Blobs. (Without STRICT the column would store anything, but it is declared for blobs.)
     Blob,
-    /// Anything: no type, or `ANY` of a STRICT table.
+    /// Anything: the column has no type, or is `ANY` in a STRICT table.
     Any,
 }
 
 impl StoredType {
-    /// What the column keeps.
+    /// Returns the values that a column stores unchanged.
     pub(crate) fn of(column: &Column, strict: bool) -> StoredType {
         match column.affinity {
             Affinity::Text => StoredType::Text,
@@ -34,14 +34,14 @@ impl StoredType {
     }
 }
 
-/// The first word of the declared type, in capitals: `VARCHAR` of `varchar(20)`.
+/// Returns the first word of the declared type in upper case: `VARCHAR` for `varchar(20)`.
 pub(crate) fn type_word(column: &Column) -> String {
     let word = column.declared_type.trim_start();
     let end = word.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(word.len());
     word[..end].to_ascii_uppercase()
 }
 
-/// The `n` of `VARCHAR(n)`. SQLite does not enforce it; other readers of the data may rely on it.
+/// Returns the `n` of `VARCHAR(n)`. SQLite does not enforce it, but other readers of the data may rely on it.
 pub(crate) fn declared_length(column: &Column) -> Option<usize> {
     if column.affinity != Affinity::Text {
         return None;

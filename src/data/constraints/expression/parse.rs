@@ -94,7 +94,7 @@ impl<'a> Parser<'_, 'a> {
         }
         self.cursor.next();
         if operator == "COLLATE" {
-            // Only SQLite knows which texts are equal under a collation. Values that satisfy the plain comparison satisfy it.
+            // Only SQLite knows which texts are equal under a collation. The plain comparison is a good guess.
             self.cursor.name()?;
             return Some(left);
         }

@@ -1,6 +1,6 @@
 //! The kinds of realistic values.
 
-/// What the values of a column are.
+/// A kind of realistic values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Argon2,

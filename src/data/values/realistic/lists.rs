@@ -1,5 +1,5 @@
-//! The words that values are made of: fake's lists for names, countries, states, streets and companies; our own where fake
-//! has a generator alone, or a list that has not got what a locale needs.
+//! The words of realistic values. Names, countries, states, streets and companies come from the lists of `fake`. Other lists
+//! are here, because `fake` has a generator in place of a list, or lacks the words of a locale.
 
 use fake::locales::{
     AR_SA, CY_GB, DE_DE, Data, EN, FA_IR, FR_FR, IT_IT, JA_JP, NL_NL, PT_BR, PT_PT, TR_TR, ZH_CN, ZH_TW,
@@ -19,16 +19,16 @@ pub(super) struct Lists {
     pub(super) states: Words,
     pub(super) state_codes: Words,
     pub(super) cities: Words,
-    /// `#` is a digit, `$` a capital.
+    /// `#` stands for a digit, `$` for a capital letter.
     pub(super) postal_code: &'static [u8],
     pub(super) street_suffixes: Words,
     pub(super) street_order: StreetOrder,
     pub(super) company_suffixes: Words,
-    /// Sentences; none where they are put together from the English pieces.
+    /// Whole sentences. If there are none, sentences are put together from English parts.
     pub(super) sentences: Words,
 }
 
-/// Which part of a person's name comes first.
+/// The order of the parts of a person's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NameOrder {
     GivenFirst,
@@ -37,7 +37,7 @@ pub(super) enum NameOrder {
     FamilyFirstTogether,
 }
 
-/// How a street and the number of a house are written.
+/// The order of the parts of a street address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StreetOrder {
     /// `12 Oak Street`
@@ -72,7 +72,7 @@ impl Lists {
         }
     }
 
-    /// What fake has for a locale, with its English words for what it has not.
+    /// Returns the lists of `fake` for a locale, which are English where it has none.
     const fn from_fake<L: Data>(cities: Words, postal_code: &'static [u8], sentences: Words) -> Lists {
         Lists {
             first_names: L::NAME_FIRST_NAME,
@@ -231,7 +231,7 @@ static TAIWANESE: Lists = Lists::from_fake::<ZH_TW>(
     &["新竹縣", "苗栗縣", "彰化縣", "南投縣", "雲林縣", "屏東縣", "花蓮縣"],
 );
 
-/// ISO 3166; fake's list has one of them twice.
+/// Codes of ISO 3166. The list of `fake` has one of them twice.
 pub(super) const COUNTRY_CODES: Words = &[
     "DE", "FR", "GB", "US", "JP", "BR", "IN", "CN", "ES", "IT", "NL", "BE", "AT", "CH", "SE", "NO", "DK", "FI", "PL",
     "CZ", "SK", "HU", "RO", "BG", "GR", "PT", "IE", "IS", "EE", "LV", "LT", "UA", "TR", "IL", "SA", "AE", "EG", "MA",
@@ -261,7 +261,7 @@ pub(super) const JOBS: Words = &[
     "Librarian", "Midwife", "Nurse", "Photographer", "Pilot", "Product Manager", "Sales Assistant", "Teacher", "Translator",
 ];
 
-/// In small letters: slugs, hosts, files and labels are made of them. 64 of each, so that six bits of a draw choose one.
+/// For slugs, hosts, files and labels, in lower case. 64 of each, so that six bits of a draw choose one.
 pub(super) static ADJECTIVES: [&str; 64] = [
     "amber", "bold", "brave", "bright", "calm", "clear", "crisp", "early", "fair", "gentle", "golden", "grand", "green",
     "happy", "hidden", "humble", "keen", "kind", "late", "light", "little", "lively", "lucky", "mellow", "narrow", "noble",
@@ -286,7 +286,7 @@ pub(super) const GOODS: Words = &[
     "Jacket", "Kettle", "Lamp", "Mirror", "Mug", "Notebook", "Pillow", "Plate", "Rug", "Scarf", "Shelf", "Shirt", "Stool",
     "Table", "Teapot", "Towel", "Tray", "Vase", "Wallet",
 ];
-/// A sentence is one of each.
+/// A sentence has one part from each of these three lists.
 pub(super) const BEGINNINGS: Words = &[
     "The order", "Everything", "The last parcel", "The second half", "Our team", "This version", "The first draft",
     "The room upstairs", "Half of it", "The long answer", "The new colour", "The small print", "Nobody here", "The map",

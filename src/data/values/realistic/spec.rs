@@ -1,10 +1,10 @@
-//! What the values of a column are, and in which form they are stored.
+//! The kind of the values of a column, and the form in which they are stored.
 
 use crate::data::values::realistic::kind::Kind;
 use crate::data::values::realistic::lists::Lists;
 use crate::data::values::stored_type::StoredType;
 
-/// What the values of a column are, and in which form they are stored.
+/// The kind of the values of a column, and the form in which they are stored.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spec {
     pub(super) kind: Kind,

@@ -25,7 +25,7 @@ const LOCALES: [Locale; 14] = [
     Locale::ZhTw,
 ];
 
-/// A column, its name and its type from one every kind of value.
+/// A declaration of a column for every kind of value.
 const COLUMNS: [&str; 68] = [
     "email TEXT",
     "username TEXT",

@@ -11,7 +11,7 @@ fn check(table: &str, declarations: &[&str], expected: &str) {
 }
 
 #[test]
-fn a_name_is_read_however_it_is_written() {
+fn a_name_is_read_in_every_spelling() {
     let names = ["email TEXT", "user_email TEXT", "emailAddress TEXT", "E_MAIL TEXT", "EMail TEXT", "\"e-mail\" TEXT"];
     check("t", &names, "Email");
     check("t", &["UserEmail TEXT", "email2 TEXT", "email_1 TEXT", "emailaddress TEXT", "EMAIL TEXT"], "Email");
@@ -22,7 +22,7 @@ fn a_name_is_read_however_it_is_written() {
 }
 
 #[test]
-fn a_word_inside_of_another_word_says_nothing() {
+fn a_word_inside_another_word_does_not_count() {
     check("t", &["zip INTEGER", "skip TEXT", "membership TEXT", "trip TEXT", "recipient TEXT"], "-");
     check("t", &["capacity TEXT", "velocity TEXT", "emailer TEXT", "telephonist TEXT"], "-");
     check("t", &["candidate TEXT", "updates TEXT", "latent REAL", "lonely REAL", "format TEXT"], "-");
@@ -30,7 +30,7 @@ fn a_word_inside_of_another_word_says_nothing() {
 }
 
 #[test]
-fn the_last_word_says_what_it_is() {
+fn the_last_word_decides() {
     check(
         "t",
         &["email_id TEXT", "email_count TEXT", "email_verified TEXT", "email_template TEXT", "emails TEXT"],
@@ -48,7 +48,7 @@ fn the_last_word_says_what_it_is() {
 }
 
 #[test]
-fn a_word_before_it_can_turn_it_into_something_else() {
+fn a_word_before_the_last_one_can_change_its_meaning() {
     check("t", &["encrypted_email TEXT", "no_email TEXT", "send_email TEXT", "has_phone TEXT", "is_url TEXT"], "-");
     check("t", &["num_total REAL", "max_price REAL", "min_amount INTEGER", "by_cost REAL"], "-");
     check("t", &["is_total INTEGER", "has_price INTEGER"], "Bool");
@@ -68,7 +68,7 @@ fn a_state_or_an_address_needs_a_place() {
 }
 
 #[test]
-fn a_name_is_that_of_its_table() {
+fn a_column_called_name_depends_on_its_table() {
     check("users", &["name TEXT"], "FullName");
     check("app_users", &["name TEXT"], "FullName");
     check("people", &["name TEXT"], "FullName");
@@ -91,7 +91,7 @@ fn a_name_is_that_of_its_table() {
 }
 
 #[test]
-fn what_a_check_usually_decides_is_left_alone() {
+fn columns_that_usually_have_a_check_get_no_kind() {
     let names =
         ["status TEXT", "type TEXT", "kind TEXT", "role TEXT", "level TEXT", "mode TEXT", "scope TEXT", "reason TEXT"];
     check("orders", &names, "-");
@@ -103,7 +103,7 @@ fn what_a_check_usually_decides_is_left_alone() {
 }
 
 #[test]
-fn a_time_is_made_as_the_column_stores_it() {
+fn a_time_has_the_format_that_the_column_stores() {
     check(
         "t",
         &["created_at TEXT", "createdAt VARCHAR(30)", "created_at", "created_at DATETIME"],
@@ -128,7 +128,7 @@ fn a_time_is_made_as_the_column_stores_it() {
 }
 
 #[test]
-fn what_only_sounds_like_a_time_is_none() {
+fn names_that_only_sound_like_times_get_no_time() {
     check("t", &["is_on INTEGER"], "Bool");
     check(
         "t",
@@ -145,7 +145,7 @@ fn what_only_sounds_like_a_time_is_none() {
 }
 
 #[test]
-fn a_type_that_would_change_a_value_gets_none() {
+fn a_type_that_would_convert_the_values_gets_no_kind() {
     check(
         "t",
         &["email INTEGER", "name REAL", "phone NUMERIC", "zip_code INTEGER", "url BLOB", "description BLOB"],
@@ -161,7 +161,7 @@ fn a_type_that_would_change_a_value_gets_none() {
 }
 
 #[test]
-fn a_type_can_say_it_alone() {
+fn a_type_can_decide_alone() {
     check("t", &["x BOOLEAN", "x BOOL"], "Bool");
     check("t", &["x UUID", "subject_id CHAR(36)"], "Uuid");
     check("t", &["x JSON"], "Json");
@@ -169,7 +169,7 @@ fn a_type_can_say_it_alone() {
 }
 
 #[test]
-fn a_default_of_now_says_it() {
+fn a_default_of_the_current_time_decides() {
     check("t", &["x TEXT DEFAULT CURRENT_TIMESTAMP", "x TEXT DEFAULT (datetime('now'))"], "Moment(DateTime, Middle)");
     check("t", &["x_from TEXT DEFAULT CURRENT_TIMESTAMP"], "Moment(DateTime, First)");
     check("t", &["x DEFAULT current_date"], "Moment(Date, Middle)");
@@ -181,7 +181,7 @@ fn a_default_of_now_says_it() {
 }
 
 #[test]
-fn a_hash_is_as_long_as_it_says() {
+fn a_hash_has_the_length_of_its_algorithm() {
     check("t", &["md5 TEXT", "file_md5 BLOB", "token VARCHAR(32)", "digest CHAR(39)"], "Hex(32)");
     check("t", &["sha1 TEXT", "git_sha TEXT", "hash CHAR(40)"], "Hex(40)");
     check("t", &["sha256 TEXT", "content_hash BLOB", "token TEXT", "checksum VARCHAR(64)"], "Hex(64)");
@@ -192,7 +192,7 @@ fn a_hash_is_as_long_as_it_says() {
 }
 
 #[test]
-fn a_length_that_is_too_short_gets_none() {
+fn a_declared_length_that_is_too_short_gets_no_kind() {
     check("t", &["email VARCHAR(19)", "uuid CHAR(32)", "iban CHAR(20)", "user_agent CHAR(10)", "slug CHAR(4)"], "-");
     check("t", &["email VARCHAR(20)"], "Email");
     check("t", &["country CHAR(2)"], "CountryCode");

@@ -10,7 +10,7 @@ use crate::data::ValueBuf;
 use crate::data::values::realistic::Generator;
 use crate::draw::{Draw, key};
 
-/// A thousand values, drawn from keys of their own.
+/// Returns a thousand values, each drawn from a key of its own.
 fn values(generator: &Generator, unique: bool) -> Vec<Value> {
     let mut out = ValueBuf::default();
     (0..1000)
@@ -21,7 +21,7 @@ fn values(generator: &Generator, unique: bool) -> Vec<Value> {
         .collect()
 }
 
-/// Whether each of a thousand values of a column, with and without a number, passes an SQL expression about `v`.
+/// Checks a thousand values of a column, with and without a number, by an SQL expression about `v`.
 #[track_caller]
 fn check_sql(declarations: &[&str], condition: &str) {
     let connection = Connection::open_in_memory().unwrap();
@@ -35,7 +35,7 @@ fn check_sql(declarations: &[&str], condition: &str) {
     }
 }
 
-/// Whether each of a thousand texts of a column, with and without a number, passes.
+/// Checks a thousand texts of a column, with and without a number.
 #[track_caller]
 fn check_text(declaration: &str, passes: fn(&str) -> bool) {
     let generator = generator("t", declaration, Locale::En).unwrap();
@@ -54,7 +54,7 @@ fn a_value_follows_from_its_key_alone() {
 }
 
 #[test]
-fn a_column_keeps_each_value_as_it_is() {
+fn a_column_stores_each_value_unchanged() {
     let connection = Connection::open_in_memory().unwrap();
     for (number, declaration) in COLUMNS.iter().enumerate() {
         connection.execute_batch(&format!("CREATE TABLE t{number}({declaration})")).unwrap();
@@ -87,21 +87,21 @@ fn a_strict_table_takes_each_value() {
 }
 
 #[test]
-fn a_hundred_thousand_numbers_make_as_many_values() {
+fn a_hundred_thousand_numbers_make_different_values() {
     let full =
         ["email TEXT", "phone TEXT", "ip TEXT", "opens TIME", "postal_code TEXT", "uuid TEXT", "created_at TEXT"];
     let mut out = ValueBuf::default();
     for declaration in COLUMNS {
         let generator = generator("t", declaration, Locale::En).unwrap();
         assert!(generator.distinct() >= 100_000, "{declaration}");
-        // Those that go through a range smaller than that, and the usual ones; the others in larger steps.
+        // Kinds with a smaller range and the usual kinds are tried with every number, the others in larger steps.
         let step = if full.contains(&declaration) { 1 } else { 13 };
         let numbers = (0..100_000_u32).step_by(step);
         let count = numbers.len();
         let mut seen: Vec<u64> = numbers
             .map(|number| {
                 let number = u64::from(number);
-                // The same draws for two rows of three: what differs has to come from the number.
+                // Two of three rows have the same draws, so that a difference has to come from the number.
                 generator.make(&mut Draw::new(number % 3 / 2), Some(number), &mut out);
                 digest(&out)
             })
@@ -113,7 +113,7 @@ fn a_hundred_thousand_numbers_make_as_many_values() {
 }
 
 #[test]
-fn large_numbers_make_values_that_differ_too() {
+fn large_numbers_make_different_values() {
     let mut out = ValueBuf::default();
     for declaration in COLUMNS {
         let generator = generator("t", declaration, Locale::En).unwrap();
@@ -133,8 +133,8 @@ fn large_numbers_make_values_that_differ_too() {
     }
 }
 
-fn digest(made: &ValueBuf) -> u64 {
-    match made.value_ref() {
+fn digest(value: &ValueBuf) -> u64 {
+    match value.value_ref() {
         ValueRef::Null => 0,
         ValueRef::Integer(number) => number as u64,
         ValueRef::Real(number) => number.to_bits(),
@@ -165,7 +165,7 @@ fn a_declared_length_is_obeyed_in_every_locale() {
 }
 
 #[test]
-fn what_fits_into_a_short_column_is_counted_right() {
+fn the_capacity_of_a_short_column_is_right() {
     let mut out = ValueBuf::default();
     for declaration in
         ["slug VARCHAR(12)", "email VARCHAR(20)", "first_name VARCHAR(10)", "country CHAR(2)", "sku CHAR(9)"]
@@ -183,7 +183,7 @@ fn what_fits_into_a_short_column_is_counted_right() {
 }
 
 #[test]
-fn every_locale_makes_texts_of_its_own() {
+fn every_locale_has_its_own_texts() {
     for declaration in COLUMNS {
         for locale in LOCALES {
             let generator = generator("t", declaration, locale).unwrap();
@@ -215,7 +215,7 @@ fn times_are_as_sqlite_writes_them() {
 }
 
 #[test]
-fn json_is_valid_as_sqlite_judges() {
+fn json_is_valid_in_sqlite() {
     check_sql(
         &["metadata TEXT", "payload TEXT", "settings_json TEXT", "x JSON"],
         "json_valid(v) AND json_type(v) = 'object'",
@@ -232,7 +232,7 @@ fn numbers_are_in_their_range() {
 }
 
 #[test]
-fn emails_have_the_shape_of_one_and_reach_nobody() {
+fn addresses_are_well_formed_and_reach_nobody() {
     check_text("email TEXT", |text| {
         let Some((local, domain)) = text.split_once('@') else { return false };
         matches!(domain, "example.com" | "example.org" | "example.net")
@@ -296,7 +296,7 @@ fn hashes_have_their_size() {
 }
 
 #[test]
-fn small_texts_have_their_form() {
+fn short_texts_have_their_form() {
     check_sql(&["color TEXT"], "v GLOB '#[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]'");
     check_sql(&["mac_address TEXT"], "length(v) = 17 AND v GLOB '02:[0-9a-f][0-9a-f]:*'");
     check_sql(&["slug TEXT"], "v GLOB '[a-z]*-[a-z]*' AND v NOT GLOB '*[^a-z0-9-]*'");
