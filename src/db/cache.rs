@@ -1,11 +1,12 @@
-//! Templates on disk, shared by the processes of a test run: nextest starts one for every test.
+//! A cache of templates on disk, shared by the processes of a test run: nextest starts one for every test.
 //!
 //! An entry is addressed by everything that it is made of, so that it is never out of date, only unused. It is written
-//! aside and renamed, so that nobody reads half of one, and carries a digest, so that a damaged one is built again. One
-//! process builds while others wait for it. Where the folder cannot be written, everything works without.
+//! to another file that is then renamed, so that nobody reads half of one. A digest reveals a damaged entry, which is
+//! then built again. One process builds while others wait for it. If the folder cannot be written, everything works
+//! without the cache.
 //!
-//! Each entry has a lock of its own: code that builds one template may make databases of another, so that somebody holds
-//! two locks at once, and two entries that shared one would wait for each other.
+//! Each entry has a lock of its own. Code that builds one template may create databases of another and then holds two
+//! locks at once; if two entries shared a lock, it would wait for itself.
 
 use std::cmp::Reverse;
 use std::fs::{self, File};
@@ -23,24 +24,24 @@ use crate::error::{Error, Result};
 use crate::lock;
 use crate::sim::{Blocks, allocator};
 
-/// In front of every entry; another number with every other layout. Behind it come the digest of the rest, the length of
-/// the database, a bit for each of its sectors that is not all zero, and those sectors.
+/// The first bytes of every entry; another layout gets another number. They are followed by the digest of the rest, the
+/// length of the database, a bit for each of its sectors that is not all zero, and those sectors.
 const MAGIC: &[u8; 8] = b"sqlitm01";
 const HEADER: usize = MAGIC.len() + size_of::<u64>();
 
-/// Most of a fresh database is free space in pages. What is not written need not be read, nor digested by unoptimised
-/// code, which is most of what reading an entry costs.
+/// Most of a fresh database is free space in pages. Zeroes are not written, so that they need not be read or digested
+/// by unoptimized code, which is most of what reading an entry costs.
 const SECTOR: usize = 512;
 
-/// What the folder may hold. The entries that were not used for longest go first.
+/// The limits of the folder. The entries that were not used for longest are deleted first.
 const MOST_ENTRIES: usize = 64;
 const MOST_BYTES: u64 = 256 << 20;
 
-/// Collects what an entry is made of.
+/// Hashes what an entry is made of.
 pub(super) struct KeyBuilder(Xxh64);
 
 impl KeyBuilder {
-    /// Begins with what is behind every template: this crate and the SQLite that is linked.
+    /// Starts with what every template depends on: this crate and the linked SQLite.
     pub(super) fn new() -> Result<KeyBuilder> {
         Ok(KeyBuilder(Xxh64::new(0)).add(env!("CARGO_PKG_VERSION")).add(sqlite()?))
     }
@@ -50,7 +51,7 @@ impl KeyBuilder {
         self
     }
 
-    /// Parts do not run into one another: their lengths count too.
+    /// Adds a part with its length, so that the border between two parts counts.
     pub(super) fn bytes(&mut self, part: &[u8]) {
         self.0.update(&(part.len() as u64).to_le_bytes());
         self.0.update(part);
@@ -65,7 +66,7 @@ impl KeyBuilder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key(u64);
 
-/// Version, source and compile options of the SQLite that is linked: another one may lay out a database differently.
+/// Returns version, source and compile options of the linked SQLite: another one may lay out a database differently.
 fn sqlite() -> Result<&'static str> {
     static TEXT: OnceCell<String> = OnceCell::new();
     let text = TEXT.get_or_try_init(|| -> rusqlite::Result<String> {
@@ -83,7 +84,7 @@ fn sqlite() -> Result<&'static str> {
     text.map(String::as_str).map_err(|error| Error::sqlite("read SQLite's version", error))
 }
 
-/// The entry under `key`; what `build` makes when there is none, which is an entry then.
+/// Returns the entry under `key`, or else the result of `build`, which becomes the entry.
 pub(super) fn get_or_build(key: &Key, build: impl FnOnce() -> Result<Image>) -> Result<Image> {
     if !env::settings()?.cache {
         return build();
@@ -92,7 +93,7 @@ pub(super) fn get_or_build(key: &Key, build: impl FnOnce() -> Result<Image>) -> 
     if let Some(image) = cache.read(key) {
         return Ok(image);
     }
-    // Held until the entry is there. Without it, at worst several processes build the same.
+    // Held until the entry is there. Without the lock, the worst case is that several processes build the same entry.
     let _lock = cache.lock(key);
     if let Some(image) = cache.read(key) {
         return Ok(image);
@@ -139,11 +140,11 @@ impl Cache {
         write().inspect_err(|_| drop(fs::remove_file(&aside)))
     }
 
-    /// Waits until nobody else builds what `key` names.
-    fn lock(&self, key: &Key) -> Option<Turn> {
+    /// Waits until no other process builds the entry of `key`.
+    fn lock(&self, key: &Key) -> Option<BuildLock> {
         let path = self.folder.join(format!("{:016x}.lock", key.0));
         let file = lock::exclusive(&path).ok()?;
-        Some(Turn { path, _file: file })
+        Some(BuildLock { path, _file: file })
     }
 
     /// Deletes what was not used for longest until the rest fits, and what a process that died left half-written.
@@ -172,14 +173,14 @@ impl Cache {
 }
 
 /// The right to build an entry.
-struct Turn {
+struct BuildLock {
     path: PathBuf,
     _file: File,
 }
 
-impl Drop for Turn {
-    /// The entry is there now: who waits finds it, and who comes later does not come this far. Where it could not be made,
-    /// two may build it at once, which costs time and nothing else.
+impl Drop for BuildLock {
+    /// By now the entry is there. Processes that wait will find it, and later ones do not take the lock. If the entry
+    /// could not be built, two processes may build it at once, which costs only time.
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
     }
@@ -199,7 +200,7 @@ fn pack(blocks: &Blocks) -> Vec<u8> {
     contents
 }
 
-/// `None` where the parts do not fit one another.
+/// Returns `None` if the parts do not fit together.
 fn unpack(contents: &[u8]) -> Option<Blocks> {
     let (len, rest) = contents.split_first_chunk()?;
     let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
@@ -218,7 +219,8 @@ fn unpack(contents: &[u8]) -> Option<Blocks> {
 
 static ZEROES: [u8; SECTOR] = [0; SECTOR];
 
-/// The time of an entry's file is when it was last used, to the hour: most reads write nothing.
+/// Sets the modification time, which is the time of the last use. It is exact to the hour, so that most reads write
+/// nothing.
 fn mark_as_used(path: &Path) {
     let used = fs::metadata(path).and_then(|data| data.modified());
     if used.is_ok_and(|used| age(used) > Duration::from_secs(3600)) {

@@ -1,4 +1,4 @@
-//! A database that is ready to be copied: one file, everything checkpointed into it.
+//! A database that is ready to be copied: one file, with everything checkpointed into it.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::sim::{Blocks, Disk};
 /// The name of every test's database on its disk.
 pub(crate) const MAIN: &str = "main.db";
 
-/// What an app registers on each of its connections.
+/// Code of the app that registers functions, collations and modules on each of its connections.
 pub(crate) type Functions = fn(&Connection) -> Result<(), BoxError>;
 
 /// The contents of a database file. Cloning shares the blocks.
@@ -22,7 +22,7 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// The image of what `build` makes of an empty database.
+    /// Builds an image: runs `build` on an empty database.
     pub(super) fn build(
         profile: &Profile,
         functions: Option<Functions>,
@@ -31,7 +31,7 @@ impl Image {
         let disk = Disk::in_memory();
         let mut connection = open(&disk, Path::new(&disk.path_of(MAIN)), functions)?;
         profile.apply(&mut connection)?;
-        // Until something is written the file is empty, and page_size and its like are in no file to be copied.
+        // The file is empty until something is written, and page_size and its like would not be copied.
         connection
             .execute_batch("BEGIN IMMEDIATE; PRAGMA user_version = 0; COMMIT")
             .map_err(|error| Error::sqlite("create the database", error))?;
@@ -39,7 +39,7 @@ impl Image {
         Image::of(connection, &disk)
     }
 
-    /// The image of what `change` makes of this one.
+    /// Builds an image: runs `change` on a copy of this one.
     pub(super) fn change(
         &self,
         profile: &Profile,
@@ -53,14 +53,14 @@ impl Image {
         Image::of(connection, &disk)
     }
 
-    /// The image of a database on a disk in memory, of which `connection` is the last connection.
+    /// Returns the image of a database on a disk in memory. `connection` must be the last one to it.
     pub(super) fn of(connection: Connection, disk: &Disk) -> Result<Image> {
         checkpoint(&connection)?;
         connection.close().map_err(|(_, error)| Error::sqlite("close a template", error))?;
         Ok(Image { blocks: disk.read(MAIN).unwrap_or_default() })
     }
 
-    /// Whether both are the same to the byte.
+    /// Returns true if both have the same bytes.
     pub(crate) fn has_the_bytes_of(&self, other: &Image) -> bool {
         self.blocks.len() == other.blocks.len() && self.blocks.chunks().eq(other.blocks.chunks())
     }
@@ -70,7 +70,7 @@ impl Image {
         Ok(Image { blocks: Blocks::from_bytes(&bytes) })
     }
 
-    /// Writes the database as a file, over whatever is there.
+    /// Writes the database as a file, and overwrites what is there.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let write = || -> std::io::Result<()> {
             let mut file = std::fs::File::create(path)?;
@@ -83,7 +83,7 @@ impl Image {
     }
 }
 
-/// A connection to the database at `path` of a disk, with the app's functions on it.
+/// Opens the database at `path` of a disk and registers the app's functions.
 pub(super) fn open(disk: &Disk, path: &Path, functions: Option<Functions>) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags_and_vfs(path, flags, disk.vfs_name())
@@ -97,7 +97,7 @@ pub(super) fn open(disk: &Disk, path: &Path, functions: Option<Functions>) -> Re
     Ok(connection)
 }
 
-/// Moves what is in the WAL into the database file, where there is a WAL.
+/// Moves the content of the WAL, if there is one, into the database file.
 pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
     connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
@@ -108,7 +108,7 @@ pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
         .map_err(|error| Error::sqlite("checkpoint the database", error))
 }
 
-/// Copies a database as it is committed, in one step. SQLite's own loop would wait for a lock without end.
+/// Copies a database as it is committed, in one step. SQLite's own loop would wait for a lock forever.
 pub(crate) fn back_up(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
     match Backup::new(source, target)?.step(-1)? {
         StepResult::Done => Ok(()),

@@ -1,4 +1,4 @@
-//! What is left of a test that failed: its database, as a file that every tool opens.
+//! Keeping the database of a test that failed, as a file that every tool opens.
 
 use std::cell::Cell;
 use std::io;
@@ -11,7 +11,7 @@ use crate::env::{self, Keep};
 use crate::error::{Error, Result};
 use crate::sim::Disk;
 
-/// Where a database would be kept: under the name of its test, and a number where the test has several at once.
+/// Where a database would be kept: under the name of its test, with a number if the test has several at once.
 #[derive(Debug)]
 pub(super) struct Place {
     caller: &'static Location<'static>,
@@ -19,13 +19,13 @@ pub(super) struct Place {
 }
 
 thread_local! {
-    /// Which numbers are taken on this thread, a bit each. Databases that follow one another, as under proptest, have the
-    /// same number, so that the last one is what is kept.
+    /// The numbers in use on this thread, one bit each. Databases that follow one another, as under proptest, get the
+    /// same number, so that the last one is kept.
     static TAKEN: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Place {
-    /// Also the place where an unknown `SQLITMUS_*` variable fails a test, before anything depends on it.
+    /// Takes a number. An unknown `SQLITMUS_*` variable fails a test here, before anything depends on it.
     pub(super) fn take(caller: &'static Location<'static>) -> Result<Place> {
         env::settings()?;
         let taken = TAKEN.try_with(Cell::get).unwrap_or(0);
@@ -34,7 +34,8 @@ impl Place {
         Ok(Place { caller, number })
     }
 
-    /// Whether the database is to be kept, now that it is dropped; `failed` when something was found wrong with it.
+    /// Returns true if the database is to be kept, now that it is dropped. `failed` is true if something was found
+    /// wrong with it.
     pub(super) fn is_wanted(&self, failed: bool) -> bool {
         match env::settings().map(|settings| settings.keep) {
             Ok(Keep::Always) => true,
@@ -43,13 +44,13 @@ impl Place {
         }
     }
 
-    /// Where the test asked for the database.
+    /// The line of the test that created the database.
     pub(super) fn caller(&self) -> &'static Location<'static> {
         self.caller
     }
 
-    /// Writes the database and says where, or why not. Never panics: the test may be panicking already. `what` stands in
-    /// the name of one that is kept beside the test's own.
+    /// Writes the database and prints where, or why not. Never panics, because the test may be panicking already.
+    /// `what` is part of the name of a database that is kept beside the test's own.
     #[expect(clippy::print_stderr, reason = "the line belongs to the output of the test, which the runner captures")]
     pub(super) fn keep(&self, what: &str, snapshot: io::Result<Arc<Disk>>) {
         match self.write(what, snapshot) {
@@ -65,13 +66,13 @@ impl Place {
         std::fs::create_dir_all(folder).map_err(|error| {
             Error::io("make the folder", folder, error).help("SQLITMUS_DIR names one that can be written")
         })?;
-        // The files of the test before this one, which may have had a journal.
+        // Files of an earlier test, which may have had a journal.
         for suffix in ["-wal", "-shm", "-journal"] {
             let _ = std::fs::remove_file(with_suffix(&path, suffix));
         }
         match folded(&snapshot) {
             Ok(image) => image.write(&path)?,
-            // SQLite cannot make one file of it: the files as they are then, for whoever looks into why.
+            // SQLite cannot make one file of it. Keep the files as they are, for finding out why.
             Err(_) => {
                 for suffix in ["", "-wal", "-journal"] {
                     let blocks = snapshot.read(&format!("{MAIN}{suffix}")).filter(|blocks| blocks.len() > 0);
@@ -102,7 +103,7 @@ impl Drop for Place {
     }
 }
 
-/// The name of the test that runs on this thread, where that is known.
+/// Returns the name of the test that runs on this thread, if it is known.
 fn test_name() -> Option<String> {
     env::nextest_test().or_else(|| {
         let thread = std::thread::current();
@@ -111,15 +112,15 @@ fn test_name() -> Option<String> {
     })
 }
 
-/// The command that runs this test again with a setting: `SQLITMUS_SEED=0x5f3a cargo test list_open`.
+/// Returns the command that runs this test again with a setting: `SQLITMUS_SEED=0x5f3a cargo test list_open`.
 pub(crate) fn again_with(name: &str, value: impl std::fmt::Display) -> String {
     let test = test_name().map_or_else(String::new, |test| format!(" {test}"));
     format!("{name}={value} cargo test{test}")
 }
 
-/// One file of the database, its journals and its WAL.
+/// Folds the database, its journals and its WAL into one file.
 fn folded(snapshot: &Arc<Disk>) -> Result<Image> {
-    // A copy, so that the original is there when this fails half-way.
+    // A copy, so that the original is intact if this fails half-way.
     let disk = snapshot.fork();
     let connection = image::open(&disk, Path::new(&disk.path_of(MAIN)), None)?;
     // Reading the schema rolls a hot journal back.
@@ -129,7 +130,7 @@ fn folded(snapshot: &Arc<Disk>) -> Result<Image> {
     Image::of(connection, &disk)
 }
 
-/// The name of the test binary, without the hash that cargo puts behind it.
+/// Returns the name of the test binary, without the hash that cargo appends.
 fn binary() -> String {
     let executable = std::env::current_exe().ok();
     let name = executable.as_deref().and_then(Path::file_stem).map(|name| name.to_string_lossy().into_owned());
@@ -140,7 +141,7 @@ fn binary() -> String {
     }
 }
 
-/// A part of a test's name as the name of a file, on every file system.
+/// Returns a part of a test's name as a file name that every file system takes.
 fn file_name(part: &str) -> String {
     let mut name: String =
         part.trim().chars().map(|c| if c.is_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' }).collect();
@@ -156,7 +157,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(path)
 }
 
-/// Short where the file lies below the current folder.
+/// Returns the path relative to the current folder if it is below it.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()

@@ -1,4 +1,4 @@
-//! The databases that tests get: what they are made of, and one of them.
+//! The databases of tests: the template they are made from, the profile of their connections, and one of them.
 
 mod address;
 mod cache;

@@ -1,7 +1,7 @@
 //! The PRAGMAs of production, set on every connection and read back.
 //!
-//! SQLite ignores a PRAGMA that it does not know, and answers with the old value where it cannot do what was asked: a
-//! profile that is only written down is a hope. Here each one is read back, and one that did not take is an error.
+//! SQLite ignores a PRAGMA that it does not know, and answers with the old value where it cannot do what was asked. So
+//! each PRAGMA of a profile is read back, and one that did not take is an error.
 
 use std::fmt;
 
@@ -10,20 +10,27 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql;
 
+/// The number of PRAGMAs that a profile can hold.
+const MOST_PRAGMAS: usize = 32;
+
 /// How an app opens its database: a list of PRAGMAs and how its transactions begin.
 ///
 /// ```
 /// use sqlitmus::Profile;
 ///
-/// const APP: Profile = Profile::PRODUCTION.pragma("cache_size", "-8000").pragma("recursive_triggers", "ON");
+/// const APP: Profile = Profile::PRODUCTION
+///     .pragma("cache_size", "-8000")
+///     .pragma("recursive_triggers", "ON");
 ///
-/// let mut connection = sqlitmus::rusqlite::Connection::open_in_memory().unwrap();
+/// use sqlitmus::rusqlite::Connection;
+///
+/// let mut connection = Connection::open_in_memory().unwrap();
 /// let error = APP.apply(&mut connection).unwrap_err();
-/// assert!(error.to_string().starts_with("PRAGMA journal_mode did not take"));
+/// assert_eq!(error.headline(), "PRAGMA journal_mode did not take");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Profile {
-    pragmas: [Pragma; Profile::MOST],
+    pragmas: [Pragma; MOST_PRAGMAS],
     len: usize,
     begin_immediate: bool,
 }
@@ -34,30 +41,27 @@ struct Pragma {
     value: &'static str,
 }
 
-/// A PRAGMA that reads otherwise than the profile says.
+/// A PRAGMA whose value differs from the profile's.
 pub(crate) struct Difference {
     pub(crate) name: &'static str,
-    /// What the profile says, and what SQLite answers: in words where the PRAGMA has words.
+    /// The profile's value and SQLite's answer, in words where the PRAGMA has words.
     pub(crate) expected: String,
     pub(crate) answer: rusqlite::Result<Option<String>>,
-    /// The statement that sets it.
+    /// The statement that sets the PRAGMA.
     pub(crate) setting: String,
 }
 
-/// These do something when they are asked, and have no value to read.
+/// PRAGMAs that do something and have no value to read.
 const DO_SOMETHING: [&str; 4] = ["incremental_vacuum", "optimize", "shrink_memory", "wal_checkpoint"];
 
-/// What a database is made with. They only take before its first table, so they come first, and a copy of a database has
+/// PRAGMAs of the database file. They only take before its first table, so they come first; a copy of a database has
 /// them from the original.
 const OF_THE_DATABASE: [&str; 3] = ["page_size", "encoding", "auto_vacuum"];
 
 impl Profile {
-    /// How many PRAGMAs a profile can hold.
-    pub const MOST: usize = 32;
-
-    /// What SQLite does when nobody asks for anything, `foreign_keys` included.
+    /// SQLite's defaults, `foreign_keys` included. No PRAGMA is set.
     pub const SQLITE_DEFAULTS: Profile =
-        Profile { pragmas: [Pragma { name: "", value: "" }; Profile::MOST], len: 0, begin_immediate: false };
+        Profile { pragmas: [Pragma { name: "", value: "" }; MOST_PRAGMAS], len: 0, begin_immediate: false };
 
     /// WAL, synchronous NORMAL, a cache of 64 MB, foreign keys enforced.
     pub const MINIMAL: Profile = Profile::SQLITE_DEFAULTS
@@ -66,23 +70,24 @@ impl Profile {
         .pragma("cache_size", "-64000")
         .pragma("foreign_keys", "ON");
 
-    /// [`MINIMAL`](Profile::MINIMAL), and temporary tables in memory, 256 MB mapped, a busy timeout of 5 seconds, pages of
-    /// 8 KB.
+    /// [`MINIMAL`](Profile::MINIMAL), and temporary tables in memory, 256 MB mapped, a busy timeout of 5 seconds, pages
+    /// of 8 KB.
     pub const PRODUCTION: Profile = Profile::MINIMAL
         .pragma("temp_store", "MEMORY")
         .pragma("mmap_size", "268435456")
         .pragma("busy_timeout", "5000")
         .pragma("page_size", "8192");
 
-    /// What Django's documentation advises: WAL, synchronous NORMAL, a busy timeout of 5 seconds, foreign keys enforced.
+    /// The settings that Django's documentation recommends: WAL, synchronous NORMAL, a busy timeout of 5 seconds,
+    /// foreign keys enforced.
     pub const DJANGO: Profile = Profile::SQLITE_DEFAULTS
         .pragma("journal_mode", "WAL")
         .pragma("synchronous", "NORMAL")
         .pragma("busy_timeout", "5000")
         .pragma("foreign_keys", "ON");
 
-    /// For a web server: WAL with a bounded file, 128 MB mapped, a cache of 20 MB, a busy timeout of 30 seconds, and
-    /// transactions that begin IMMEDIATE.
+    /// Settings for a web server: WAL with a bounded file, 128 MB mapped, a cache of 20 MB, a busy timeout of 30
+    /// seconds, and transactions that begin IMMEDIATE.
     pub const WEB: Profile = Profile::SQLITE_DEFAULTS
         .pragma("journal_mode", "WAL")
         .pragma("synchronous", "NORMAL")
@@ -94,17 +99,17 @@ impl Profile {
         .pragma("busy_timeout", "30000")
         .begin_immediate();
 
-    /// [`PRODUCTION`](Profile::PRODUCTION) with synchronous FULL: what was acknowledged survives a power cut.
+    /// [`PRODUCTION`](Profile::PRODUCTION) with synchronous FULL: an acknowledged commit survives a power cut.
     pub const DURABLE: Profile = Profile::PRODUCTION.pragma("synchronous", "FULL");
 
-    /// [`PRODUCTION`](Profile::PRODUCTION) without automatic checkpoints, as continuous replication asks: the replicator
-    /// checkpoints.
+    /// [`PRODUCTION`](Profile::PRODUCTION) without automatic checkpoints, for continuous replication, where the
+    /// replicator does the checkpoints.
     pub const LITESTREAM: Profile = Profile::PRODUCTION.pragma("wal_autocheckpoint", "0");
 
-    /// Adds a PRAGMA, or gives it another value. `value` is written as in SQL, without quotes.
+    /// Adds a PRAGMA, or changes its value. `value` is written as in SQL, without quotes.
     ///
     /// # Panics
-    /// With more than [`MOST`](Profile::MOST) PRAGMAs; in a constant that is a compile error.
+    /// If there are more than 32 PRAGMAs. In a constant this is a compile error.
     #[must_use]
     pub const fn pragma(mut self, name: &'static str, value: &'static str) -> Profile {
         let mut index = 0;
@@ -114,7 +119,7 @@ impl Profile {
             }
             index += 1;
         }
-        assert!(index < Profile::MOST, "a profile holds at most 32 PRAGMAs");
+        assert!(index < MOST_PRAGMAS, "a profile holds at most 32 PRAGMAs");
         self.pragmas[index] = Pragma { name, value };
         if index == self.len {
             self.len += 1;
@@ -122,15 +127,15 @@ impl Profile {
         self
     }
 
-    /// Lets `Connection::transaction` begin IMMEDIATE: a transaction that is going to write takes the write lock at once,
-    /// where the busy timeout helps, and not in the middle, where it does not.
+    /// Makes `Connection::transaction` begin IMMEDIATE. A transaction that is going to write then takes the write lock
+    /// at its start, where the busy timeout helps, and not in the middle, where it does not.
     #[must_use]
     pub const fn begin_immediate(mut self) -> Profile {
         self.begin_immediate = true;
         self
     }
 
-    /// The PRAGMAs, in the order in which they are set.
+    /// Returns the PRAGMAs in the order in which they are set.
     pub fn pragmas(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let (first, second): (Vec<Pragma>, Vec<Pragma>) =
             self.pragmas[..self.len].iter().partition(|pragma| pragma.is_of_the_database());
@@ -140,7 +145,7 @@ impl Profile {
     /// Sets every PRAGMA on a connection and reads it back.
     ///
     /// # Errors
-    /// When one did not take: the error names it, what was asked and what SQLite answers.
+    /// If a PRAGMA did not take. The error names it, the value that was set and SQLite's answer.
     pub fn apply(&self, connection: &mut Connection) -> Result<()> {
         for pragma in &self.pragmas[..self.len] {
             if pragma.is_of_the_database() {
@@ -150,12 +155,13 @@ impl Profile {
         self.apply_to_copy(connection)
     }
 
-    /// The PRAGMAs that read otherwise on this connection. Nothing is set.
+    /// Returns the PRAGMAs that have different values on this connection. Nothing is set.
     pub(crate) fn differences(&self, connection: &Connection) -> Vec<Difference> {
         self.pragmas[..self.len].iter().filter_map(|pragma| pragma.difference(connection)).collect()
     }
 
-    /// Sets what belongs to a connection. The database is a copy of one to which all was applied, and has the rest.
+    /// Sets the PRAGMAs of the connection. The database is a copy of one to which the whole profile was applied, and
+    /// has the rest.
     pub(crate) fn apply_to_copy(&self, connection: &mut Connection) -> Result<()> {
         for pragma in &self.pragmas[..self.len] {
             if !pragma.is_of_the_database() {
@@ -189,7 +195,7 @@ impl Pragma {
         OF_THE_DATABASE.iter().any(|name| name.eq_ignore_ascii_case(self.name))
     }
 
-    /// Sets the PRAGMA and compares what SQLite answers then.
+    /// Sets the PRAGMA and reads it back.
     fn set(&self, connection: &Connection) -> Result<()> {
         let setting = self.setting();
         if self.does_something() {
@@ -200,7 +206,7 @@ impl Pragma {
             ));
         }
         let answer = match ask(connection, &setting) {
-            // Some answer with the new value at once. A rowless answer says nothing yet.
+            // Some PRAGMAs answer with the new value at once. No row means nothing yet.
             Ok(Some(answer)) => Some(answer),
             Ok(None) => ask(connection, &self.question())
                 .map_err(|error| Error::sqlite("read a PRAGMA back", error).sql(&self.question()))?,
@@ -238,13 +244,13 @@ impl Pragma {
 
     fn question(&self) -> String {
         if self.name.eq_ignore_ascii_case("case_sensitive_like") {
-            // The one PRAGMA of a connection that cannot be asked for its value.
+            // The one PRAGMA of a connection whose value cannot be read.
             return String::from("SELECT NOT ('a' LIKE 'A')");
         }
         format!("PRAGMA {}", self.name_in_sql())
     }
 
-    /// A name is a word, with the schema in front of it where the PRAGMA is meant for an attached database.
+    /// Returns the name with the schema in front of it, if the PRAGMA is meant for an attached database.
     fn name_in_sql(&self) -> String {
         self.name.split('.').map(word_or(sql::quote_identifier)).collect::<Vec<_>>().join(".")
     }
@@ -253,14 +259,14 @@ impl Pragma {
         word_or(sql::quote_text)(self.value)
     }
 
-    /// Whether `answer` is what SQLite says when the value took: many keywords are read back as numbers.
+    /// Returns true if `answer` is what SQLite answers after the value took. Many keywords are read back as numbers.
     fn accepts(&self, answer: &str) -> bool {
         let value = self.value.trim_matches(['\'', '"']).to_ascii_lowercase();
         let answer = answer.to_ascii_lowercase();
         let as_number = self.keywords().iter().position(|keyword| *keyword == value).map(|number| number.to_string());
         let as_switch = as_switch(&value);
         if self.bare_name().eq_ignore_ascii_case("cache_spill") && value != "0" && as_switch != Some("0") {
-            // Read back as a number of pages, of which the cache has as many as it is large.
+            // Read back as a number of pages, which is at least the size of the cache.
             let least = whole_number(&value).unwrap_or(1);
             return answer.parse().is_ok_and(|pages: i64| pages >= least);
         }
@@ -271,7 +277,7 @@ impl Pragma {
             || whole_number(&value).is_some_and(|value| answer.parse() == Ok(value))
     }
 
-    /// The words that are read back as their numbers.
+    /// The words that SQLite reads back as their numbers.
     fn keywords(&self) -> &'static [&'static str] {
         match self.bare_name().to_ascii_lowercase().as_str() {
             "synchronous" => &["off", "normal", "full", "extra"],
@@ -282,12 +288,12 @@ impl Pragma {
         }
     }
 
-    /// The name without a schema in front of it.
+    /// Returns the name without a schema in front of it.
     fn bare_name(&self) -> &'static str {
         self.name.rsplit('.').next().unwrap_or(self.name)
     }
 
-    /// A value or an answer as a reader knows it: `FULL`, not `2`, and `OFF`, not `0`, where the profile says `ON`.
+    /// Returns a value or an answer in words: `FULL`, not `2`, and `OFF`, not `0`, where the profile says `ON`.
     fn in_words(&self, text: &str) -> String {
         let keyword = text.parse::<usize>().ok().and_then(|number| self.keywords().get(number));
         match (keyword, as_switch(&self.value.to_ascii_lowercase()), text) {
@@ -319,7 +325,7 @@ impl Pragma {
     }
 }
 
-/// A number as SQL writes it, also in hexadecimal: `application_id` is usually written so.
+/// Parses a number of SQL, decimal or hexadecimal: `application_id` is usually written in hexadecimal.
 fn whole_number(text: &str) -> Option<i64> {
     match text.strip_prefix("0x") {
         Some(digits) => i64::from_str_radix(digits, 16).ok(),
@@ -327,7 +333,7 @@ fn whole_number(text: &str) -> Option<i64> {
     }
 }
 
-/// How a switch is read back.
+/// Returns the number as which SQLite reads a switch back.
 fn as_switch(value: &str) -> Option<&'static str> {
     match value {
         "on" | "yes" | "true" => Some("1"),
@@ -336,7 +342,7 @@ fn as_switch(value: &str) -> Option<&'static str> {
     }
 }
 
-/// Words and numbers go into SQL as they are, everything else through `quote`.
+/// Leaves words and numbers as they are and passes everything else through `quote`.
 fn word_or(quote: fn(&str) -> String) -> impl Fn(&str) -> String {
     move |text| {
         let digits = text.strip_prefix('-').unwrap_or(text);
@@ -346,7 +352,7 @@ fn word_or(quote: fn(&str) -> String) -> impl Fn(&str) -> String {
     }
 }
 
-/// The first column of the first row, as text.
+/// Returns the first column of the first row as text.
 fn ask(connection: &Connection, sql: &str) -> rusqlite::Result<Option<String>> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
@@ -363,7 +369,7 @@ fn ask(connection: &Connection, sql: &str) -> rusqlite::Result<Option<String>> {
     }
 }
 
-/// Equality of names, for constants: ASCII letters match in either case.
+/// Compares names in constants: ASCII letters match in either case.
 const fn same_text(one: &str, two: &str) -> bool {
     let (one, two) = (one.as_bytes(), two.as_bytes());
     if one.len() != two.len() {

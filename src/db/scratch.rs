@@ -1,4 +1,5 @@
-//! Databases that are made, looked at and thrown away by the hundred: nobody's test, so they are neither recorded nor kept.
+//! Databases that are created, read and thrown away by the hundred. They belong to no test, so they are neither
+//! recorded nor kept.
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -12,17 +13,17 @@ use super::testdb::TestDb;
 use crate::error::{Error, Result};
 use crate::sim::Disk;
 
-/// The time on all their clocks, 2026-03-01T12:00:00Z, so that `CURRENT_TIMESTAMP` makes no difference between two of them.
+/// The time on all their clocks, 2026-03-01T12:00:00Z, so that `CURRENT_TIMESTAMP` is the same in all of them.
 const NOON: std::time::Duration = std::time::Duration::from_secs(1_772_366_400);
 
-/// How their connections are set up.
+/// The setup of connections to scratch databases.
 #[derive(Clone, Copy)]
 pub(crate) struct Workshop {
     pub(super) profile: Profile,
     pub(super) functions: Option<Functions>,
 }
 
-/// A database, and its connection, to which it dereferences.
+/// A database and its connection, to which it dereferences.
 pub(crate) struct Scratch {
     connection: Connection,
     disk: Arc<Disk>,
@@ -30,17 +31,17 @@ pub(crate) struct Scratch {
 }
 
 impl Workshop {
-    /// A database without a table.
+    /// Creates a database without tables.
     pub(crate) fn empty(self) -> Result<Scratch> {
         self.over(Image::build(&self.profile, self.functions, |_| Ok(()))?)
     }
 
-    /// A database that starts as this one.
+    /// Creates a database from an image.
     pub(crate) fn over(self, image: Image) -> Result<Scratch> {
         self.on(Disk::holding(MAIN, image.blocks))
     }
 
-    /// A database that starts as the file, with the WAL or the journal that lies beside it, as an app would find it.
+    /// Creates a database from a file and the WAL or journal beside it, as an app would find them.
     pub(crate) fn read(self, path: &Path) -> Result<Scratch> {
         let mut files = vec![(MAIN.to_owned(), Image::read(path)?.blocks)];
         for suffix in ["-wal", "-journal"] {
@@ -54,7 +55,7 @@ impl Workshop {
         self.on(Disk::with_files(files))
     }
 
-    /// A test's database that starts as this one, for what explores one.
+    /// Creates a test's database from an image, for explorers.
     pub(crate) fn test_db(self, image: &Image) -> Result<TestDb> {
         let db = TestDb::in_memory(image, self.profile, self.functions)?.unchecked();
         db.clock().stop_at(NOON);
@@ -70,24 +71,25 @@ impl Workshop {
 }
 
 impl Scratch {
-    /// What is committed.
+    /// Returns what is committed.
     pub(crate) fn image(self) -> Result<Image> {
         Image::of(self.connection, &self.disk)
     }
 
-    /// A copy of what is committed.
+    /// Copies what is committed.
     pub(crate) fn copy(&self) -> Result<Scratch> {
         self.workshop.on(self.disk.fork())
     }
 
-    /// Whether nothing at all was written since it was made from this image: cheaper than to compare what is in both.
+    /// Returns true if nothing was written since the database was made from this image. This is cheaper than comparing
+    /// contents.
     pub(crate) fn is_untouched(&self, since: &Image) -> bool {
         let is_empty = |suffix: &str| self.disk.read(&format!("{MAIN}{suffix}")).is_none_or(|bytes| bytes.len() == 0);
         let same = self.disk.read(MAIN).is_some_and(|bytes| bytes.are_shared_with(&since.blocks));
         same && is_empty("-wal") && is_empty("-journal")
     }
 
-    /// How many pages are in the WAL.
+    /// Returns the number of pages in the WAL.
     pub(crate) fn pages_in_wal(&self) -> u64 {
         let page: u32 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap_or(4096);
         // Behind the header of the WAL, each page has a header: https://www.sqlite.org/fileformat2.html#walformat
@@ -95,7 +97,7 @@ impl Scratch {
         bytes / (u64::from(page) + 24)
     }
 
-    /// What an app finds that starts again.
+    /// Returns what an app finds when it restarts.
     pub(crate) fn image_after_restart(self) -> Result<Image> {
         let has_journal = self.disk.read(&format!("{MAIN}-journal")).is_some_and(|bytes| bytes.len() > 0);
         if self.connection.is_autocommit() && !has_journal {
@@ -105,7 +107,7 @@ impl Scratch {
         self.reopened()?.image()
     }
 
-    /// The same database after its app has gone and come back.
+    /// Closes the database and opens it again.
     fn reopened(self) -> Result<Scratch> {
         self.connection.close().map_err(|(_, error)| Error::sqlite("close a database", error))?;
         self.workshop.on(self.disk)

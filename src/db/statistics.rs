@@ -1,4 +1,4 @@
-//! Production's statistics in the databases of tests: a file that is read, checked against the schema, and loaded.
+//! Production's statistics in the databases of tests: a file that is read, compared with the schema, and loaded.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::StatisticsRows;
 
-/// A file of statistics as it is now.
+/// A file of statistics.
 pub(super) struct StatisticsFile {
     name: &'static str,
     path: PathBuf,
@@ -16,7 +16,7 @@ pub(super) struct StatisticsFile {
 }
 
 impl StatisticsFile {
-    /// `name` is relative to the package under test.
+    /// Reads a file. `name` is relative to the package under test.
     pub(super) fn read(name: &'static str) -> Result<StatisticsFile> {
         let path = env::package_dir().join(name);
         let text = std::fs::read_to_string(&path).map_err(|error| {
@@ -27,8 +27,8 @@ impl StatisticsFile {
         Ok(StatisticsFile { name, path, text })
     }
 
-    /// Gives the database these statistics. A row that is about nothing in the schema is an error: plans would be made
-    /// with less than the file promises.
+    /// Loads the statistics into the database. A row about something that is not in the schema is an error, because
+    /// SQLite would plan with less than the file promises.
     pub(super) fn load(&self, connection: &Connection) -> Result<()> {
         let failed = |headline: String| Error::new(ErrorKind::Template, headline).path(&self.path);
         let rows = StatisticsRows::parse(&self.text).map_err(|misread| {

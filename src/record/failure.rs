@@ -1,10 +1,10 @@
-//! How failed assertions about queries read.
+//! The texts of failed assertions about queries.
 
 use super::group::{Group, list};
 use crate::error::{Error, ErrorKind};
 use crate::trace::Query;
 
-/// How many lines of one kind a failure shows.
+/// The number of lines of one kind that a failure shows.
 const SHOWN: usize = 10;
 
 pub(super) fn count(queries: &[Query], expected: usize, or_fewer: bool) -> Error {
@@ -31,7 +31,7 @@ pub(super) fn repeats(groups: &[Group<'_>], most: usize) -> Error {
         let values: Vec<String> = worst.queries.iter().map(|query| query.values().join(", ")).collect();
         error = match values.iter().any(|values| !values.is_empty()) {
             true => error.evidence("its values", shortened(&values)),
-            // Whoever writes values into the text has them nowhere else.
+            // Values that were written into the text are nowhere else.
             false => {
                 let texts: Vec<String> = worst.queries.iter().map(|query| query.sql().to_owned()).collect();
                 error.evidence("as it ran", shortened(&texts))
@@ -95,7 +95,7 @@ pub(super) fn unknown(group: &Group<'_>, what: &str, says: &str) -> Error {
     ran_at(error, &group.queries)
 }
 
-/// Adds the lines of the app that ran these queries, where they are known.
+/// Adds the lines of the app that ran these queries, if they are known.
 pub(super) fn ran_at(error: Error, queries: &[&Query]) -> Error {
     let mut sites: Vec<String> = Vec::new();
     for site in queries.iter().take(SHOWN).filter_map(|query| query.call_site()) {
@@ -117,7 +117,7 @@ fn shortened(lines: &[String]) -> String {
     text
 }
 
-/// The text on one line, cut where it is long.
+/// Returns the text on one line, cut if it is long.
 pub(super) fn one_line(text: &str) -> String {
     const MOST: usize = 120;
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");

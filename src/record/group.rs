@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::trace::Query;
 
-/// How many texts of a group are looked at. `LIKE` and partial indexes are planned by values.
+/// The number of texts of a group that are explained, because `LIKE` and partial indexes are planned by values.
 const MOST_TEXTS: usize = 10;
 
 /// Queries with the same normal form.

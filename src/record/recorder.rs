@@ -11,11 +11,11 @@ use crate::error::{Result, or_panic};
 use crate::trace::{Capture, RecordingGuard, total_changes};
 
 impl TestDb {
-    /// Runs `f` and tells what ran meanwhile on all connections to this database.
+    /// Runs `f` and returns what ran meanwhile on all connections to this database.
     ///
-    /// `f` gets a connection of its own, set up like those of [`connect`](TestDb::connect) before the recording starts. It
-    /// does not see temporary tables of the first connection or a transaction that is open there: for those, take a
-    /// [`recorder`](TestDb::recorder).
+    /// `f` gets a connection of its own, set up like those of [`connect`](TestDb::connect) before the recording starts.
+    /// That connection does not see temporary tables or an open transaction of the first connection; use a
+    /// [`recorder`](TestDb::recorder) for those.
     ///
     /// ```
     /// let db = sqlitmus::Template::empty().in_memory();
@@ -25,16 +25,16 @@ impl TestDb {
     /// ```
     ///
     /// # Panics
-    /// When SQLite refuses the connection, and when `f` panics.
+    /// If SQLite refuses the connection, or `f` panics.
     #[track_caller]
     pub fn record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Queries<R> {
         or_panic(self.try_record(f))
     }
 
-    /// Like [`record`](TestDb::record), without the panic if SQLite refuses the connection.
+    /// Like [`record`](TestDb::record), but returns an error if SQLite refuses the connection.
     ///
     /// # Errors
-    /// When SQLite refuses the connection.
+    /// If SQLite refuses the connection.
     pub fn try_record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Result<Queries<R>> {
         let mut connection = self.try_connect()?;
         let recorder = Recorder::start(self);
@@ -42,13 +42,13 @@ impl TestDb {
         Ok(recorder.end(&connection, value))
     }
 
-    /// Starts a recording that goes on until [`Recorder::stop`], for code that is no closure.
+    /// Starts a recording that ends with [`Recorder::stop`], for code that is no closure.
     pub fn recorder(&self) -> Recorder<'_> {
         Recorder::start(self)
     }
 }
 
-/// A recording that goes on.
+/// A recording in progress.
 ///
 /// ```
 /// let db = sqlitmus::Template::empty().in_memory();
@@ -72,13 +72,14 @@ impl<'a> Recorder<'a> {
         Recorder { db, address: db.address(), capture, recorded }
     }
 
-    /// From here on, each query notes where it is run, for [`Query::call_site`]. Four microseconds a query.
+    /// Makes each query from here on note where it is run, for [`Query::call_site`](crate::record::Query::call_site).
+    /// This costs four microseconds for each query.
     pub fn with_call_sites(self) -> Recorder<'a> {
         self.capture.note_call_sites();
         self
     }
 
-    /// Ends the recording. Queries that are still running are in it as far as they have come.
+    /// Ends the recording. Queries that are still running are included as far as they have run.
     pub fn stop(self) -> Queries<()> {
         let db = self.db;
         self.end(db, ())

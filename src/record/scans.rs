@@ -1,4 +1,4 @@
-//! Which of the queries read a whole table.
+//! Queries that read a whole table.
 
 use rusqlite::Connection;
 

@@ -1,4 +1,5 @@
-//! Which tables the queries read and write: SQLite's authorizer is asked while they are prepared once more.
+//! The tables that queries read and write. They are prepared once more with an authorizer, which SQLite calls for each
+//! table.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +21,7 @@ pub(super) enum Access {
     Writes,
 }
 
-/// Tables that a query names, with the schema's own spelling.
+/// The tables that a query uses, in the spelling of the schema.
 #[derive(Default)]
 struct Touched {
     read: BTreeSet<String>,
@@ -71,7 +72,7 @@ fn is_same_table(one: &str, other: &str) -> bool {
 }
 
 fn touched(connection: &mut Connection, sql: &str) -> rusqlite::Result<Touched> {
-    // The module of a virtual table prepares statements of its own the first time, of tables that are its own affair.
+    // At its first use, the module of a virtual table prepares statements about tables of its own.
     connection.prepare(sql).map(drop)?;
     let seen = Arc::new(Mutex::new(Touched::default()));
     let noted = Arc::clone(&seen);
@@ -94,7 +95,7 @@ fn touched(connection: &mut Connection, sql: &str) -> rusqlite::Result<Touched> 
     let _ = connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
     prepared?;
     let mut touched = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
-    // The authorizer names views and table-valued functions too. What SQLite keeps for itself is nobody's table.
+    // The authorizer is called for views and table-valued functions too. SQLite's own tables do not count.
     let mut is_table =
         connection.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE")?;
     for tables in [&mut touched.read, &mut touched.written] {

@@ -1,9 +1,9 @@
 //! From SQLite's events to queries: which statement of which connection is running, what it changed, when it ended.
 //!
-//! Three habits of SQLite's make this more than a list. A statement whose schema has changed is prepared anew and run
-//! again, with one start and two ends. A statement that is reset before its last row, as `INSERT … RETURNING` often is,
-//! counts its changes only after its end was told. And the program of a trigger or of a foreign key's action is announced
-//! as a start of the statement within which it runs.
+//! Three habits of SQLite make this more than a list. A statement whose schema has changed is prepared and run again,
+//! with one start and two ends. A statement that is reset before its last row, as `INSERT … RETURNING` often is, counts
+//! its changes only after its end is reported. And the program of a trigger or a foreign-key action is reported as a
+//! start of the statement within which it runs.
 
 use std::backtrace::Backtrace;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,14 +13,15 @@ use std::time::Instant;
 use super::events::{Counters, Finished, Started};
 use super::query::Query;
 
-/// Run where a recording begins and ends, to see whether the recorder still sits in the hook. It is no query of anybody's.
+/// A statement that is run where a recording begins and ends, to find out whether the hook is still ours. It is no
+/// query of the app.
 pub(super) const STILL_HERE: &str = "SELECT 'is sqlitmus still listening?'";
 
-/// One recording while it goes on.
+/// A recording in progress.
 #[derive(Default)]
 pub(crate) struct Capture {
     state: Mutex<CaptureState>,
-    /// Whether each query notes where it was run, whatever `RUST_BACKTRACE` says.
+    /// True if each query notes where it was run, whatever `RUST_BACKTRACE` says.
     call_sites: AtomicBool,
     heard: AtomicBool,
 }
@@ -29,7 +30,7 @@ pub(crate) struct Capture {
 struct CaptureState {
     queries: Vec<Query>,
     connections: Vec<Seen>,
-    /// How many connections have been seen; those that were closed are no longer in the list.
+    /// The number of connections so far, including those that were closed and are no longer in the list.
     numbered: usize,
 }
 
@@ -37,10 +38,10 @@ struct CaptureState {
 struct Seen {
     address: usize,
     number: usize,
-    /// How many changes have been told apart so far.
+    /// How many of the connection's changes are already assigned to queries.
     changed: u32,
     running: Vec<Running>,
-    /// The last that ended, which SQLite may run again under a new schema.
+    /// The last statement that ended, which SQLite may run again under a new schema.
     ended: Option<Running>,
     /// A query that ended before SQLite counted its changes.
     uncounted: Option<usize>,
@@ -63,7 +64,7 @@ impl Capture {
             self.heard.store(true, Ordering::Relaxed);
             return;
         }
-        // Costs an atomic load where nobody asks for it. What is captured is addresses; names are looked up when they are
+        // Without call sites this costs an atomic load. A backtrace captures addresses; names are looked up when it is
         // shown.
         let site =
             if self.call_sites.load(Ordering::Relaxed) { Backtrace::force_capture() } else { Backtrace::capture() };
@@ -71,7 +72,8 @@ impl Capture {
         let query = state.queries.len();
         let seen = state.connection(event.connection, event.changed);
         if let Some(running) = seen.running.iter().find(|running| running.statement == event.statement) {
-            // A statement cannot start twice. The program of a foreign key's action has no name of its own.
+            // A statement cannot start twice. This is the program of a foreign-key action, which has no name of its
+            // own.
             let outer = running.query;
             state.queries[outer].nested.push("FOREIGN KEY".to_owned());
             return;
@@ -91,7 +93,7 @@ impl Capture {
         state.queries.push(Query::started(event, number, site));
     }
 
-    /// A trigger, or a statement within a statement: SQLite shows both as a comment.
+    /// Notes a trigger, or a statement within a statement. SQLite reports both as a comment.
     pub(super) fn nested(&self, connection: usize, comment: &str) {
         let mut state = self.lock();
         let outer = state.connections.iter().find(|seen| seen.address == connection);
@@ -106,8 +108,8 @@ impl Capture {
         let Some(seen) = state.connections.iter_mut().find(|seen| seen.address == event.connection) else { return };
         let running = match seen.running.iter().rposition(|running| running.statement == event.statement) {
             Some(place) => seen.running.remove(place),
-            // An end without a start: the statement was prepared anew and went on, or it was running before the
-            // recording. Or it runs within another, which may be the one that goes on.
+            // An end without a start: the statement was prepared again and went on, or was running before the
+            // recording, or runs within another statement, which may be the one that goes on.
             None => {
                 let goes_on = |ended: &mut Running| {
                     ended.statement == event.statement && event.counters.since(ended.counters).reprepared > 0
@@ -137,18 +139,18 @@ impl Capture {
         state.connections.retain(|seen| seen.address != connection || !seen.running.is_empty());
     }
 
-    /// The changes that a connection has counted at the end of the recording.
+    /// Assigns the changes that a connection has counted by the end of the recording.
     pub(crate) fn settle(&self, (connection, changed): (usize, u32)) {
         self.lock().settle(connection, changed);
     }
 
-    /// Whether [`STILL_HERE`] is heard when `say` runs it.
-    pub(super) fn hears(&self, say: impl FnOnce() -> bool) -> bool {
+    /// Returns true if the capture hears [`STILL_HERE`] when `run` runs it.
+    pub(super) fn hears(&self, run: impl FnOnce() -> bool) -> bool {
         self.heard.store(false, Ordering::Relaxed);
-        say() && self.heard.load(Ordering::Relaxed)
+        run() && self.heard.load(Ordering::Relaxed)
     }
 
-    /// Everything that was recorded, in the order in which it started.
+    /// Ends the recording and returns all queries in the order in which they started.
     pub(crate) fn take(&self) -> Vec<Query> {
         let mut state = self.lock();
         for seen in std::mem::take(&mut state.connections) {
@@ -159,7 +161,7 @@ impl Capture {
         std::mem::take(&mut state.queries)
     }
 
-    /// The statement that runs at this moment, on whichever connection began one last; and its number, from 0.
+    /// Returns the number, from 0, and the SQL of the statement that is running and started last.
     pub(crate) fn running(&self) -> Option<(usize, Arc<str>)> {
         let state = self.lock();
         let last = state.connections.iter().filter_map(|seen| seen.running.last()).map(|running| running.query).max();
@@ -196,7 +198,7 @@ impl Seen {
         changed.wrapping_sub(std::mem::replace(&mut self.changed, changed))
     }
 
-    /// Who made the changes that show up between two events.
+    /// Returns the query that made the changes between two events.
     fn owner_of_changes(&self) -> Option<usize> {
         self.uncounted.or_else(|| self.running.last().map(|running| running.query))
     }

@@ -1,4 +1,4 @@
-//! What is run on one database, while SQLite tells of it: each text once, with the values of its first runs.
+//! What is run on one database, gathered for the ledger: each text once, with the values of its first runs.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::sql;
 
-/// Of how many runs of a text the values are kept: SQLite may plan `LIKE ?` otherwise when it knows them.
+/// The number of runs of a text whose values are kept. SQLite may plan `LIKE ?` differently when it knows them.
 const RUNS_WITH_VALUES: u8 = 4;
-/// Longer ones hold a file or the like, and no plan depends on it.
+/// Longer texts hold a file or the like, and no plan depends on that.
 const LONGEST_WITH_VALUES: usize = 1 << 16;
-/// How many texts of one normal form are explained. Their literals may differ in what SQLite can do with them.
+/// The number of texts of one normal form that are explained. SQLite may plan their literals differently.
 const MOST_TEXTS: usize = 8;
-/// How many texts are known again at a glance. Tests that write values into their SQL have any number of them.
+/// The number of texts that are remembered. Tests that write values into their SQL have any number of them.
 const MOST_KNOWN: usize = 10_000;
 
 /// What was run on one database.
@@ -23,7 +23,7 @@ pub(crate) struct GatheredStatements {
 
 #[derive(Default)]
 struct GatherState {
-    /// Texts that were run, and of how many more runs the values are wanted.
+    /// The texts that were run, with the number of further runs whose values are wanted.
     known: BTreeMap<String, u8>,
     forms: TextsByForm,
 }
@@ -40,7 +40,7 @@ pub(crate) struct StatementText {
 }
 
 impl GatheredStatements {
-    /// Called for each run of a statement, within SQLite's callback.
+    /// Notes a run of a statement. Called within SQLite's callback.
     pub(super) fn note(&self, text: &str, with_values: impl FnOnce() -> Option<String>) {
         let mut state = self.lock();
         match state.known.get_mut(text) {
@@ -58,7 +58,7 @@ impl GatheredStatements {
         }
     }
 
-    /// Everything so far, and begins anew.
+    /// Returns everything so far and starts again.
     pub(crate) fn take(&self) -> TextsByForm {
         std::mem::take(&mut *self.lock()).forms
     }
@@ -69,7 +69,7 @@ impl GatheredStatements {
 }
 
 impl GatherState {
-    /// Whether the values of this first run are wanted.
+    /// Adds a text. Returns true if the values of this first run are wanted.
     fn add(&mut self, text: &str) -> bool {
         if self.known.len() == MOST_KNOWN {
             self.known.clear();

@@ -150,7 +150,7 @@ unsafe fn trace(db: *mut ffi::sqlite3, number: usize, mask: c_uint) {
     unsafe { ffi::sqlite3_trace_v2(db, mask, Some(event), ptr::without_provenance_mut(number)) };
 }
 
-/// The name that SQLite has for the main file; empty for a database without one.
+/// Returns the name that SQLite has for the main file. It is empty for a database without a file.
 ///
 /// # Safety
 /// `db` is an open connection, and stays open for as long as the name is used.
@@ -164,7 +164,7 @@ unsafe fn file_of<'a>(db: *mut ffi::sqlite3) -> &'a CStr {
     unsafe { CStr::from_ptr(name) }
 }
 
-/// Called by SQLite for each connection of the process when it is open and before its opener has it.
+/// Called by SQLite for each connection of the process, after it is open and before its opener has it.
 unsafe extern "C" fn opened(
     db: *mut ffi::sqlite3,
     _message: *mut *mut c_char,
@@ -239,7 +239,8 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
     0
 }
 
-/// Whether the module of a virtual table runs this, and not within a statement of the app's: those are told as comments.
+/// Returns true if the module of a virtual table runs this for itself. Statements that a module runs within a statement
+/// of the app are reported as comments.
 ///
 /// # Safety
 /// `statement` is the statement of a callback, and `text`, for a start, a string that ends in NUL.
@@ -271,8 +272,8 @@ unsafe fn gather(number: usize, statement: *mut ffi::sqlite3_stmt, text: *const 
     });
 }
 
-/// The statement with its values in place of its parameters. `None` where it has no parameters, and where the text would
-/// be too long.
+/// Returns the statement with its values in place of its parameters. `None` if it has no parameters, and if the text
+/// would be too long.
 ///
 /// # Safety
 /// `statement` is the statement of a callback.
@@ -307,7 +308,7 @@ unsafe fn started<'a>(
         return;
     }
     if !ptr::eq(own_text, text) {
-        // Not the statement's own text: a comment that tells of a trigger, or of a statement that runs within another.
+        // Not the statement's own text: a comment that announces a trigger, or a statement that runs within another.
         captures.for_each(|capture| capture.nested(db.addr(), &sql));
         return;
     }
@@ -348,7 +349,8 @@ unsafe fn finished<'a>(captures: impl Iterator<Item = &'a Capture>, statement: *
     captures.for_each(|capture| capture.finished(&finished));
 }
 
-/// What the statement has cost since it was prepared. Nothing is set back: the numbers belong to the app.
+/// Returns what SQLite has counted on the statement since it was prepared. Nothing is reset: the counters belong to the
+/// app.
 ///
 /// # Safety
 /// `statement` is the statement of a callback.

@@ -1,11 +1,12 @@
-//! What the modules of virtual tables ask for when a connection first sees a table of theirs.
+//! Statements that the modules of virtual tables run when a connection first uses a table of theirs.
 //!
-//! That is while the app's statement is prepared and nothing runs yet, so that SQLite tells of it as of a statement of the
-//! app's. Whether it comes up depends on what the connection has seen before: it is no query of anybody's.
+//! They run while the app's statement is prepared and nothing is running yet, so that SQLite reports them like
+//! statements of the app. Whether they run depends on what the connection has used before: they are no queries of the
+//! app.
 
-/// How these statements begin and end, in all versions of SQLite: FTS5's settings, the size of an R-tree's nodes and rows,
-/// the size of a page, for FTS4 and R-tree, and whether another connection has written, for FTS5. Only modules write the
-/// name of a database in single quotes.
+/// The beginnings and ends of these statements in all versions of SQLite: FTS5's settings, the size of an R-tree's
+/// nodes and rows, the size of a page (FTS4, R-tree), and whether another connection has written (FTS5). Only modules
+/// write the name of a database in single quotes.
 const OF_MODULES: [(&str, &str); 5] = [
     ("SELECT k, v FROM '", "_config'"),
     ("SELECT length(data) FROM '", "_node' WHERE nodeno = 1"),
@@ -14,7 +15,7 @@ const OF_MODULES: [(&str, &str); 5] = [
     ("PRAGMA '", "'.data_version"),
 ];
 
-/// Whether a module runs this for itself.
+/// Returns true if a module runs this statement for itself.
 pub(super) fn is_of_a_module(sql: &[u8]) -> bool {
     OF_MODULES.iter().any(|(begin, end)| sql.starts_with(begin.as_bytes()) && sql.ends_with(end.as_bytes()))
 }

@@ -1,4 +1,4 @@
-//! One statement that was run.
+//! A statement that was run.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
@@ -8,7 +8,7 @@ use super::events::{Counters, Started};
 use super::site;
 use crate::sql;
 
-/// One statement that was run, once: a prepared statement that is run three times is three queries.
+/// One run of a statement. A prepared statement that is run three times is three queries.
 pub struct Query {
     sql: String,
     expanded: Option<String>,
@@ -26,7 +26,7 @@ pub struct Query {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum QueryState {
     Running,
-    /// Reset before its end. What it changed is known when the connection runs something else.
+    /// Reset before its end. Its changes are known when the connection runs something else.
     Uncounted,
     Done,
 }
@@ -66,38 +66,39 @@ impl Query {
         self.duration = so_far;
     }
 
-    /// The statement as it was prepared, without white space around it and without its semicolon.
+    /// Returns the statement as it was prepared, without surrounding white space and its semicolon.
     pub fn sql(&self) -> &str {
         &self.sql
     }
 
-    /// The statement with its values in place of its parameters. `None` where it has parameters and SQLite found the text
-    /// too long.
+    /// Returns the statement with its values in place of its parameters. `None` if it has parameters and SQLite found
+    /// the text too long.
     pub fn expanded(&self) -> Option<&str> {
         if self.has_parameters { self.expanded.as_deref() } else { Some(&self.sql) }
     }
 
-    /// The values of its parameters, in the order in which they stand in the statement, as SQL literals.
+    /// Returns the values of its parameters as SQL literals, in the order of the parameters in the statement.
     pub fn values(&self) -> Vec<String> {
         self.expanded.as_deref().map_or_else(Vec::new, |expanded| sql::bound_values(&self.sql, expanded))
     }
 
-    /// The statement with `?` for every value, lists behind `IN` as `(?)`, comments and white space folded: what queries
-    /// have in common that differ only in their values. Words stay as they are written.
+    /// Returns the normal form, which queries share that differ only in their values: `?` for every value, `(?)` for
+    /// lists behind `IN`, comments and white space folded. Words are not changed.
     pub fn normalized(&self) -> String {
         sql::normalized(&self.sql)
     }
 
-    /// How long it ran, from its first step to its end, with what the app did between two rows. If it was still running
-    /// when the recording ended, up to then.
+    /// Returns the time from its first step to its end, including what the app did between two rows. For a query that
+    /// was still running, the time until the recording ended.
     pub fn duration(&self) -> Duration {
         self.duration
     }
 
-    /// How many rows it inserted, updated or deleted, those of its triggers and foreign-key actions included.
+    /// Returns the number of rows that it inserted, updated or deleted, including triggers and foreign-key actions.
     ///
-    /// `None` where SQLite has not told: the query was still running when the recording ended, or it was reset before its
-    /// last row (as `query_row` does with `INSERT … RETURNING`) and was the last of a connection of the app's own.
+    /// `None` if SQLite has not reported it: the query was still running when the recording ended, or it was reset
+    /// before its last row (as `query_row` does with `INSERT … RETURNING`) and was the last one of a connection of the
+    /// app's own.
     pub fn rows_changed(&self) -> Option<u64> {
         match self.state {
             _ if self.reads_only => Some(0),
@@ -106,51 +107,54 @@ impl Query {
         }
     }
 
-    /// Whether it can only read: SQLite's own judgement, by which `BEGIN` and `COMMIT` are reading too.
+    /// Returns true if it can only read. SQLite decides this, and counts `BEGIN` and `COMMIT` as reading.
     pub fn reads_only(&self) -> bool {
         self.reads_only
     }
 
-    /// Whether it had ended when the recording ended. If not, its counters are nought.
+    /// Returns true if it had ended when the recording ended. If not, its counters are zero.
     pub fn is_finished(&self) -> bool {
         self.state != QueryState::Running
     }
 
-    /// How many instructions of SQLite's virtual machine it took: the same on every machine, unlike time.
+    /// Returns the number of instructions of SQLite's virtual machine. Unlike time, it is the same on every machine.
     pub fn steps(&self) -> u64 {
         u64::from(self.counters.steps)
     }
 
-    /// How many times it went on to the next row of a full scan.
+    /// Returns how many times it stepped to the next row of a full scan.
     pub fn fullscan_steps(&self) -> u64 {
         u64::from(self.counters.fullscan_steps)
     }
 
-    /// How many times it sorted.
+    /// Returns how many times it sorted.
     pub fn sorts(&self) -> u64 {
         u64::from(self.counters.sorts)
     }
 
-    /// How many rows went into indexes that SQLite made for this query alone, for want of one.
+    /// Returns the number of rows in indexes that SQLite built for this query alone, because there was no suitable
+    /// index.
     pub fn autoindex_rows(&self) -> u64 {
         u64::from(self.counters.autoindex_rows)
     }
 
-    /// Which connection ran it. They are numbered from 1 in the order in which they first ran something.
+    /// Returns the number of the connection that ran it. Connections are numbered from 1 in the order of their first
+    /// statements.
     pub fn connection(&self) -> usize {
         self.connection
     }
 
-    /// What ran within it, and is no query of its own: triggers (`TRIGGER name`) and their statements, actions of foreign keys (`FOREIGN KEY`),
-    /// statements of virtual tables and of functions.
+    /// Returns what ran within it and is no query of its own: triggers (`TRIGGER name`) and their statements,
+    /// foreign-key actions (`FOREIGN KEY`), statements of virtual tables and of functions.
     pub fn nested(&self) -> &[String] {
         &self.nested
     }
 
-    /// The app's line that ran it, as `src/orders.rs:17`, if call sites were asked for: by
+    /// Returns the line of the app that ran it, as `src/orders.rs:17`, if call sites are on: by
     /// [`Recorder::with_call_sites`](crate::record::Recorder::with_call_sites) or by `RUST_BACKTRACE=1`.
     ///
-    /// Looking up the first one takes a tenth of a second. A driver with a thread of its own, such as sqlx, hides it.
+    /// The first lookup takes a tenth of a second. A driver with a thread of its own, such as sqlx, hides the call
+    /// site.
     pub fn call_site(&self) -> Option<String> {
         match self.site.status() {
             BacktraceStatus::Captured => site::of_the_app(&self.site.to_string()),
@@ -158,12 +162,12 @@ impl Query {
         }
     }
 
-    /// The first word, in upper case.
+    /// Returns the first word in upper case.
     pub(crate) fn keyword(&self) -> String {
         sql::keyword(&self.sql)
     }
 
-    /// Whether it is about the connection or the transaction, and not about rows.
+    /// Returns true if it is about the connection or the transaction, and not about rows.
     pub(crate) fn is_about_the_connection(&self) -> bool {
         matches!(
             self.keyword().as_str(),
@@ -172,7 +176,7 @@ impl Query {
     }
 }
 
-/// What a driver cuts out of a script begins with white space and ends with a semicolon.
+/// Trims the statement. Drivers that cut a script into statements leave white space and a semicolon.
 fn bare(sql: &str) -> &str {
     sql.trim().trim_end_matches(';').trim_end()
 }

@@ -1,6 +1,6 @@
-//! Which line of a backtrace is the app's.
+//! The line of the app in a backtrace.
 
-/// Crates whose frames stand between SQLite and the app.
+/// Crates whose frames lie between SQLite and the app.
 const DRIVERS: [&str; 16] = [
     "sqlitmus",
     "rusqlite",
@@ -20,10 +20,10 @@ const DRIVERS: [&str; 16] = [
     "rstest",
 ];
 
-/// The sources of this crate. With `debug = "line-tables-only"` a frame's symbol does not say of which crate it is.
+/// The sources of this crate. With `debug = "line-tables-only"`, the symbol of a frame does not name the crate.
 const OURS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
 
-/// The first frame that lies neither in a driver nor in the standard library, as `file:line`.
+/// Returns the first frame that is neither in a driver nor in the standard library, as `file:line`.
 pub(super) fn of_the_app(backtrace: &str) -> Option<String> {
     let mut symbol = "";
     for line in backtrace.lines().map(str::trim) {
@@ -38,7 +38,7 @@ pub(super) fn of_the_app(backtrace: &str) -> Option<String> {
             || place.contains("/.cargo/git/")
             || place.starts_with("/rustc/")
             || place.contains("/rustlib/src/");
-        // `file:line:column`, in Rust: frames of SQLite's own are C.
+        // `file:line:column` of Rust. Frames of SQLite are C.
         let (file_and_line, _column) = place.rsplit_once(':')?;
         let (file, number) = file_and_line.rsplit_once(':')?;
         if !foreign && file.ends_with(".rs") {
@@ -48,7 +48,7 @@ pub(super) fn of_the_app(backtrace: &str) -> Option<String> {
     None
 }
 
-/// A backtrace shows places below the current folder without it.
+/// Backtraces show paths below the current folder without it.
 fn is_ours(place: &str) -> bool {
     match place.strip_prefix("./") {
         Some(below) => std::env::current_dir().is_ok_and(|folder| folder.join(below).starts_with(OURS)),
