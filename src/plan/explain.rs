@@ -7,7 +7,7 @@ use rusqlite::{Connection, Params, Rows, Statement};
 
 use super::catalog::Catalog;
 use super::query_plan::{Plan, PlanSource};
-use super::{bytecode, few_rows, loops, parse, refused};
+use super::{bytecode, loops, parse, refused};
 use crate::error::{Error, Result, or_panic};
 
 /// Returns the plan of a statement. Nothing is run, and parameters need no values.
@@ -122,7 +122,7 @@ fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
         allowed: RefCell::default(),
         without_statistics: None,
     };
-    if !few_rows::tables(&found).is_empty() {
+    if !found.tables_of_few_rows().is_empty() {
         // The copy has no temporary tables and no attached databases; a statement on those cannot be planned again.
         let copy = found.catalog.empty_copy_for(sql);
         found.without_statistics = copy.and_then(|copy| plan(&copy.connection, sql, query)).ok().map(Box::new);

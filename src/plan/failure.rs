@@ -1,7 +1,6 @@
 //! The reports of plans that are not as they were asserted.
 
 use super::advice::{self, Remedies};
-use super::few_rows::{self, FewRows, WithoutStatistics};
 use super::query_plan::{Plan, PlanSource};
 use super::tree::{self, Node, Scan, Step};
 use crate::error::{Error, ErrorKind};
@@ -46,7 +45,7 @@ pub(super) fn scans(plan: &Plan, tables: &[&str], remedies: &Remedies, is_flagge
 
 /// Adds to the report of a plan without statistics that it has one under those of few rows.
 pub(super) fn avoided_by_few_rows(error: Error, plan: &Plan) -> Error {
-    let few = few_rows::tables(plan).into_iter().map(|(table, rows)| format!("{} of {table}", count(rows, "row")));
+    let few = plan.tables_of_few_rows().into_iter().map(|(table, rows)| format!("{} of {table}", count(rows, "row")));
     error.evidence("plan under the statistics of this database", plan.to_string()).note(format!(
         "the scan is avoided only by statistics of {}, and production has other statistics: {PLAN_OTHERWISE}",
         few.collect::<Vec<_>>().join(" and ")
@@ -101,7 +100,7 @@ fn notes(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<String> {
         if prints_search && matches!(node.scan, Some(Scan::Table | Scan::Index(_))) {
             notes.push(format!("SQLite prints SEARCH for a min() or max() of {table}, but reads all of it"));
         }
-        notes.extend(few_rows::behind(plan, node, is_flagged).map(|few| of_few_rows(&few)));
+        notes.extend(note_on_few_rows(plan, node, is_flagged));
     }
     if plan.source == PlanSource::Text {
         notes.push(format!(
@@ -113,18 +112,18 @@ fn notes(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<String> {
     notes
 }
 
-fn of_few_rows(few: &FewRows<'_>) -> String {
-    let gathered = format!("statistics were gathered on {} of {}", count(few.rows, "row"), few.table);
-    match few.without {
-        WithoutStatistics::Planned(line) => {
-            let line = line.map_or_else(String::new, |node| format!(" ({})", node.text));
-            format!("{gathered}, and the plan without them is different{line}: {PLAN_OTHERWISE}")
-        }
-        WithoutStatistics::Unknown => {
-            format!("{gathered}, and SQLite scans so few rows where it would search many: {PLAN_OTHERWISE}")
-        }
-    }
+/// Explains a flagged line by statistics of few rows, unless a line on the same table is flagged without them too.
+fn note_on_few_rows(plan: &Plan, node: &Node, is_flagged: impl Fn(&Node) -> bool) -> Option<String> {
+    let table = node.table.as_deref()?;
+    let gathered = format!("statistics were gathered on {} of {table}", count(plan.catalog.few_rows(table)?, "row"));
+    let Some(without) = &plan.without_statistics else {
+        return Some(format!("{gathered}, and SQLite scans so few rows where it would search many: {PLAN_OTHERWISE}"));
+    };
+    let lines: Vec<&Node> = without.all().filter(|node| node.is_of(table)).collect();
+    let first = lines.first().map_or_else(String::new, |node| format!(" ({})", node.text));
+    (!lines.into_iter().any(is_flagged))
+        .then(|| format!("{gathered}, and the plan without them is different{first}: {PLAN_OTHERWISE}"))
 }
 
-/// How to get rid of a fixture's statistics.
+/// Advice against a fixture's statistics.
 const PLAN_OTHERWISE: &str = "run no ANALYZE and no PRAGMA optimize on the test's database (to undo them: DELETE FROM sqlite_stat1, then reopen it), or plan with production's statistics: Template::stats";

@@ -66,7 +66,6 @@ mod bytecode;
 mod catalog;
 mod explain;
 mod failure;
-mod few_rows;
 mod flow;
 mod loops;
 mod normal;

@@ -93,6 +93,16 @@ impl Plan {
         self.lines().chain(self.effects.iter().map(|effect| &effect.node))
     }
 
+    /// Returns the tables whose statistics are of few rows, with the number of rows.
+    pub(super) fn tables_of_few_rows(&self) -> Vec<(&str, u64)> {
+        let mut few: Vec<(&str, u64)> = Vec::new();
+        for table in self.all().filter_map(|node| node.table.as_deref()) {
+            let found = self.catalog.few_rows(table).map(|rows| (table, rows));
+            few.extend(found.filter(|found| !few.contains(found)));
+        }
+        few
+    }
+
     /// Returns true if any loop uses the index.
     pub(crate) fn uses_index(&self, index: &str) -> bool {
         self.all().any(|node| node.uses_index(index))

@@ -68,7 +68,16 @@ impl<'a> Search<'a> {
     /// Returns those of all candidates among which SQLite chooses if all of them exist: a side of an OR uses an index only if
     /// the other side has one too.
     fn first_set(&mut self, goal: &Goal) -> Set {
-        let pool = self.pool();
+        let mut pool = Set::new();
+        for one in &self.wanted {
+            let singles = one.singles.iter().map(|term| vec![term.clone()]);
+            for terms in singles.chain(one.orders.iter().cloned()) {
+                let candidate = Candidate { table: one.table.clone(), terms };
+                if !candidate.terms.is_empty() && !pool.contains(&candidate) {
+                    pool.push(candidate);
+                }
+            }
+        }
         let Some((before, _)) = self.distance(&[], goal).filter(|_| !pool.is_empty()) else { return Set::new() };
         let mut found = Set::new();
         if let Some(outcome) = self.trials.with(&pool) {
@@ -98,20 +107,6 @@ impl<'a> Search<'a> {
             }
         }
         if best < reached { set } else { found }
-    }
-
-    fn pool(&self) -> Set {
-        let mut pool = Set::new();
-        for one in &self.wanted {
-            let singles = one.singles.iter().map(|term| vec![term.clone()]);
-            for terms in singles.chain(one.orders.iter().cloned()) {
-                let candidate = Candidate { table: one.table.clone(), terms };
-                if !candidate.terms.is_empty() && !pool.contains(&candidate) {
-                    pool.push(candidate);
-                }
-            }
-        }
-        pool
     }
 
     fn singles_of(&self, table: &Name) -> Vec<Term> {
@@ -229,7 +224,7 @@ impl<'a> Search<'a> {
     /// statement.
     fn arrange(&mut self, set: &mut Set, goal: &Goal) {
         for at in 0..set.len() {
-            let Some((before, outcome)) = self.distance(set, goal) else { return };
+            let Some((_, outcome)) = self.distance(set, goal) else { return };
             let (equal, _) = searched_by(&outcome, at);
             let equal = equal.min(set[at].terms.len());
             let singles = self.singles_of(&set[at].table);
@@ -255,13 +250,23 @@ impl<'a> Search<'a> {
                 }
             }
             for alternative in alternatives {
-                let same = self.distance(&alternative, goal);
-                if same.is_some_and(|(after, with)| after <= before && with.width() >= outcome.width()) {
-                    *set = alternative;
+                if self.replace_if_as_good(set, alternative, goal) {
                     break;
                 }
             }
         }
+    }
+
+    fn replace_if_as_good(&mut self, set: &mut Set, other: Set, goal: &Goal) -> bool {
+        let (Some((before, outcome)), Some((after, with))) = (self.distance(set, goal), self.distance(&other, goal))
+        else {
+            return false;
+        };
+        let is_as_good = after <= before && with.width() >= outcome.width();
+        if is_as_good {
+            *set = other;
+        }
+        is_as_good
     }
 
     /// Prefers the shorter of two equally good indexes: one in the column's own collation (NULL is NULL in all of them), and one
@@ -273,11 +278,7 @@ impl<'a> Search<'a> {
             for simplify in simplifications {
                 let mut simpler = set.clone();
                 simpler[at] = simplify(self, &set[at]);
-                let Some((before, outcome)) = self.distance(set, goal) else { return };
-                let same = self.distance(&simpler, goal);
-                if same.is_some_and(|(after, with)| after <= before && with.width() >= outcome.width()) {
-                    *set = simpler;
-                }
+                self.replace_if_as_good(set, simpler, goal);
             }
         }
     }

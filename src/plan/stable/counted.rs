@@ -12,7 +12,7 @@ pub(super) const LARGE: u64 = 1_000_000;
 pub(super) const SMALL: u64 = 100;
 
 /// A table or an index that ANALYZE counts.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct CountedIndex {
     pub(super) table: Name,
     /// The index, as ANALYZE names it. `None` for the table itself.
@@ -80,17 +80,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<CountedIndex
     while let Some(row) = rows.next()? {
         let name = |column| row.get::<_, Option<String>>(column).map(|name| name.map(Name::from));
         let table = Name::from(row.get::<_, String>(0)?);
-        let mut one = CountedIndex {
-            table: table.clone(),
-            index: None,
-            columns: 0,
-            unique: false,
-            partial: false,
-            first: None,
-            first_is_key: false,
-            first_of_several: false,
-            parent: None,
-        };
+        let mut one = CountedIndex { table: table.clone(), ..CountedIndex::default() };
         let Some(index) = name(1)? else {
             counted.push(one);
             continue;

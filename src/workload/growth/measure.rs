@@ -23,43 +23,19 @@ use crate::progress::Progress;
 /// - The work inside functions and virtual tables is not counted.
 ///
 /// ```
-/// use sqlitmus::Template;
-/// use sqlitmus::rusqlite::{self, Connection};
-/// use sqlitmus::workload::{Growth, growth};
-///
-/// static APP: Template = Template::embedded(&[(
-///     "1.sql",
-///     "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE);",
-/// )]);
-///
-/// fn users(db: &mut Connection, n: u64) -> rusqlite::Result<()> {
-///     let mut insert =
-///         db.prepare("INSERT INTO users(name, email) VALUES (?1, ?1 || '@a.com')")?;
-///     (0..n).try_for_each(|user| insert.execute([user.to_string()]).map(drop))
-/// }
-///
-/// let by_email = "SELECT name FROM users WHERE email = '7@a.com'";
-/// growth(&APP, [10, 100, 1000], users, by_email).assert_at_most(Growth::Constant);
-///
-/// let by_name = "SELECT email FROM users WHERE name = '7'";
-/// assert_eq!(growth(&APP, [10, 100, 1000], users, by_name).growth(), Growth::Linear);
-/// ```
-///
-/// [`Fill`](crate::data::Fill) makes rows whose values do not matter:
-///
-/// ```
+/// use sqlitmus::rusqlite::Connection;
 /// use sqlitmus::workload::{Growth, growth};
 /// use sqlitmus::{Template, data::Fill};
 ///
 /// static APP: Template = Template::new("fixtures/shop/migrations");
 ///
-/// growth(
-///     &APP,
-///     [10, 100, 1000],
-///     |db, n| Fill::new().rows("customers", n).try_insert(db),
-///     "SELECT name FROM customers WHERE id = 7",
-/// )
-/// .assert_at_most(Growth::Constant);
+/// let fill = |db: &mut Connection, n| Fill::new().rows("customers", n).try_insert(db);
+/// growth(&APP, [10, 100, 1000], fill, "SELECT name FROM customers WHERE id = 7")
+///     .assert_at_most(Growth::Constant);
+///
+/// let by_date = "SELECT name FROM customers WHERE created_at = '2026-03-01'";
+/// let report = growth(&APP, [10, 100, 1000], fill, by_date);
+/// assert_eq!(report.growth(), Growth::Linear);
 /// ```
 ///
 /// [`Query::steps`]: crate::record::Query::steps
@@ -97,25 +73,17 @@ pub fn try_growth<T, E: Into<BoxError>>(
 /// may write, and run any number of queries. If it runs more queries for more rows, its steps grow accordingly.
 ///
 /// ```
-/// use sqlitmus::Template;
-/// use sqlitmus::rusqlite::{self, Connection};
+/// use sqlitmus::rusqlite::Connection;
 /// use sqlitmus::workload::{Growth, growth_of};
+/// use sqlitmus::{Template, data::Fill};
 ///
-/// static APP: Template = Template::embedded(&[(
-///     "1.sql",
-///     "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT);",
-/// )]);
+/// static APP: Template = Template::new("fixtures/shop/migrations");
 ///
-/// fn users(db: &mut Connection, n: u64) -> rusqlite::Result<()> {
-///     let mut insert = db.prepare("INSERT INTO users(name) VALUES ('Ada')")?;
-///     (0..n).try_for_each(|_| insert.execute([]).map(drop))
-/// }
-///
-/// fn rename(db: &mut Connection) -> rusqlite::Result<usize> {
-///     db.execute("UPDATE users SET name = 'Eve' WHERE id = ?1", [7])
-/// }
-///
-/// growth_of(&APP, [10, 100, 1000], users, rename).assert_at_most(Growth::Constant);
+/// let fill = |db: &mut Connection, n| Fill::new().rows("customers", n).try_insert(db);
+/// let rename = |db: &mut Connection| {
+///     db.execute("UPDATE customers SET name = 'Eve' WHERE id = ?1", [7])
+/// };
+/// growth_of(&APP, [10, 100, 1000], fill, rename).assert_at_most(Growth::Constant);
 /// ```
 ///
 /// # Panics

@@ -27,8 +27,7 @@ pub struct GrowthReport {
     pub(super) plan: Option<Plan>,
 }
 
-/// The work of one size.
-#[derive(Debug)]
+/// The work at one size.
 pub(super) struct Sample {
     pub(super) steps: u64,
     pub(super) has_single_step_rows: bool,
@@ -40,7 +39,6 @@ pub(super) struct Sample {
 }
 
 /// The runs of one query at one size.
-#[derive(Debug)]
 pub(super) struct QueryRuns {
     pub(super) normalized: String,
     pub(super) times: u64,
