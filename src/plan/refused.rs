@@ -60,10 +60,10 @@ fn with_caret(sql: &str, offset: usize) -> String {
 
 fn advice(message: &str) -> Option<String> {
     if let Some(function) = message.strip_prefix("no such function: ") {
-        return Some(format!("if the app registers {function}, register it for its databases: Template::functions"));
+        return Some(format!("if the app registers {function}, register it with Template::functions"));
     }
     let collation = message.strip_prefix("no such collation sequence: ")?;
-    Some(format!("if the app registers the collation {collation}, register it for its databases: Template::functions"))
+    Some(format!("if the app registers the collation {collation}, register it with Template::functions"))
 }
 
 #[cfg(test)]
