@@ -23,7 +23,7 @@ pub(super) struct Program {
     pub(super) ops: Vec<Op>,
 }
 
-/// What a cursor is open on.
+/// The object that a cursor is open on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CursorTarget {
     /// A b-tree of a database file: the number of the database and the root page.

@@ -15,7 +15,8 @@ use crate::error::{Error, Result, or_panic};
 /// ```
 /// # let db = sqlitmus::Template::empty().in_memory();
 /// # db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT UNIQUE)").unwrap();
-/// let plan = sqlitmus::plan::explain(&db, "SELECT id FROM users WHERE email = ?1");
+/// let by_email = "SELECT id FROM users WHERE email = ?1";
+/// let plan = sqlitmus::plan::explain(&db, by_email);
 /// plan.assert_no_scan().assert_covering("users");
 /// ```
 ///
@@ -57,7 +58,7 @@ pub fn explain_with<P: Params + Clone>(connection: &Connection, sql: &str, param
 /// If SQLite refuses the statement or a value, or if `sql` is not one statement that has a plan.
 pub fn try_explain_with<P: Params + Clone>(connection: &Connection, sql: &str, params: P) -> Result<Plan> {
     let mut plan = plan(connection, sql, &|statement| statement.query(params.clone()))?;
-    // Without values that can be read back, no advice is tried for a plan that depends on them.
+    // If the values cannot be read back, there is no advice for a plan that depends on them.
     plan.values = values(connection, &plan.sql, params).unwrap_or_default();
     Ok(plan)
 }

@@ -49,7 +49,7 @@
 //!
 //! Without sqlite_stat1, which ANALYZE and `PRAGMA optimize` write, a plan does not depend on the rows of the database. With
 //! it, it does: [`Template::stats`](crate::Template::stats) plans by production's statistics, from a file that
-//! [`write_statistics`] writes, and [`assert_plan_stable`] tells whether they matter.
+//! [`write_statistics`] writes, and [`assert_plan_stable`] fails if they matter.
 //!
 //! Statistics of a fixture (fewer than 100 rows of a table) mislead: SQLite scans so few rows where it would search many,
 //! and skips through an index whose first column has few values. Such a statement is therefore planned a second time,

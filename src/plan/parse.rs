@@ -22,7 +22,7 @@ pub(super) struct Row {
     pub(super) detail: String,
 }
 
-/// What is known beforehand, to tell names from words.
+/// Facts that help to tell names from SQLite's own words.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Hints<'a> {
     /// The indexes that exist; empty if they are not known.
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ways_to_a_row_are_told_apart() {
+    fn each_access_path_is_recognized() {
         check("SCAN t", NEW, "t", AccessPath::Table, None);
         check("SCAN main.t", NEW, "main.t", AccessPath::Table, None);
         check("SCAN t USING INDEX i", NEW, "t", index("i", false), None);

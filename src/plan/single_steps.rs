@@ -28,7 +28,7 @@ pub(crate) fn count_table_rows(connection: &Connection) -> rusqlite::Result<Tabl
 }
 
 /// The rows that a statement reads or deletes within single instructions: `count(*)` of a whole table, and `DELETE` without
-/// a WHERE. Counted as one step, what reads every page would look constant.
+/// a WHERE. Counted as one step each, they would look constant although they read every page.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SingleStepRows {
     /// The rows of each run of the statement itself.
@@ -43,7 +43,7 @@ impl SingleStepRows {
         let listing = || -> rusqlite::Result<Option<Vec<bytecode::Program>>> {
             bytecode::read(&mut connection.prepare(&format!("EXPLAIN {sql}"))?.raw_query())
         };
-        // What cannot be explained (BEGIN, a function that is gone) is no such statement.
+        // A statement that cannot be explained (BEGIN, a function that is gone) has no such rows.
         let (Ok(Some(programs)), Ok(catalog)) = (listing(), Catalog::read(connection)) else {
             return SingleStepRows::default();
         };
@@ -52,7 +52,7 @@ impl SingleStepRows {
             let rows = in_single_steps(program, &catalog, rows);
             match program.trigger() {
                 None if number == 0 => found.statement = rows,
-                // A trigger is compiled once for each way that leads to it.
+                // SQLite compiles a trigger once for each path that leads to it.
                 Some(name) if found.triggers.iter().all(|(known, _)| known != name) => {
                     found.triggers.push((name.to_owned(), rows));
                 }
@@ -62,7 +62,7 @@ impl SingleStepRows {
         found
     }
 
-    /// The rows of one run. `nested` are the statements that it set off, as SQLite's trace names them: `TRIGGER name`.
+    /// Returns the rows of one run. `nested` are the statements that it set off, as the trace names them: `TRIGGER name`.
     pub(crate) fn of_run(&self, nested: &[String]) -> u64 {
         let runs = |name: &str| nested.iter().filter(|one| one.strip_prefix("TRIGGER ") == Some(name)).count();
         let of_triggers =
@@ -72,7 +72,7 @@ impl SingleStepRows {
 }
 
 fn in_single_steps(program: &bytecode::Program, catalog: &Catalog, rows: &TableRows) -> u64 {
-    let walked = program.ops.iter().enumerate().filter_map(|(at, op)| {
+    let found = program.ops.iter().enumerate().filter_map(|(at, op)| {
         let (database, root) = match (op.code.as_str(), program.target_of(op.p1, at)) {
             ("Count", Some(CursorTarget::Root(database, root))) => (database, root),
             ("Clear", _) => (op.p2, op.p1),
@@ -80,5 +80,5 @@ fn in_single_steps(program: &bytecode::Program, catalog: &Catalog, rows: &TableR
         };
         rows.get(catalog.at_root(database, root)?.table.as_str())
     });
-    walked.sum()
+    found.sum()
 }

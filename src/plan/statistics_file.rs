@@ -17,8 +17,9 @@ use crate::schema::StatisticsRows;
 /// SQLite's shell writes the same rows without any Rust:
 ///
 /// ```text
-/// sqlite3 production.db "SELECT format('INSERT INTO sqlite_stat1 VALUES(%Q,%Q,%Q);', tbl, idx, stat)
-///                        FROM sqlite_stat1 ORDER BY tbl, idx" > production_statistics.sql
+/// sqlite3 production.db "
+///   SELECT format('INSERT INTO sqlite_stat1 VALUES(%Q,%Q,%Q);', tbl, idx, stat)
+///   FROM sqlite_stat1 ORDER BY tbl, idx" > production_statistics.sql
 /// ```
 ///
 /// ```

@@ -179,7 +179,7 @@ pub enum AccessPath {
     },
 }
 
-/// What is read as a whole.
+/// The thing that is read as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scan {

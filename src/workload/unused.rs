@@ -55,9 +55,10 @@ impl fmt::Display for UnusedIndexes {
 /// # let db = sqlitmus::Template::empty().in_memory();
 /// # db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, city TEXT);
 /// #     CREATE INDEX users_name ON users(name); CREATE INDEX users_city ON users(city)").unwrap();
-/// let queries = db.record(|db| db.execute("DELETE FROM users WHERE name = ?1", ["ada"]));
+/// let queries = db.record(|db| db.execute("DELETE FROM users WHERE name = 'ada'", []));
 /// let unused = sqlitmus::workload::unused_indexes(&queries).unwrap();
-/// assert_eq!(unused.to_string(), "DROP INDEX users_city;   no recorded query uses it");
+/// let expected = "DROP INDEX users_city;   no recorded query uses it";
+/// assert_eq!(unused.to_string(), expected);
 /// ```
 ///
 /// An index is needed if a plan without it scans, sorts, searches by fewer columns, or reads a table that it need not read

@@ -21,7 +21,8 @@ use crate::sql::Name;
 /// # db.execute_batch("CREATE TABLE orders(id INTEGER PRIMARY KEY, status TEXT, at TEXT)").unwrap();
 /// let by_status = "SELECT id FROM orders WHERE status = ?1 ORDER BY at DESC";
 /// let advice = sqlitmus::plan::advise(&db, by_status).unwrap();
-/// assert_eq!(advice[0].sql, "CREATE INDEX orders_status_at ON orders(status, at);");
+/// let expected = "CREATE INDEX orders_status_at ON orders(status, at);";
+/// assert_eq!(advice[0].sql, expected);
 /// ```
 ///
 /// Returns none if none helps: for `count(*)`, for `LIKE '%x'`, for a table that has few rows in the statistics, and for
@@ -40,7 +41,7 @@ impl Plan {
     }
 }
 
-/// What would reach a goal.
+/// Everything that would reach a goal.
 #[derive(Debug)]
 pub(in crate::plan) struct Remedies {
     pub(super) goal: Goal,

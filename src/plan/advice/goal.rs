@@ -1,9 +1,9 @@
-//! What indexes are to remove from a plan.
+//! The goal of a search for indexes.
 
 use super::expensive::ExpensiveSteps;
 use crate::sql::Name;
 
-/// What has to go from a plan.
+/// The steps that indexes have to remove from a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::plan) enum Goal {
     /// Scans of these tables.

@@ -27,7 +27,7 @@ fn advised_index(one: &Candidate, schema: &Schema, names: &mut Vec<String>) -> A
     AdvisedIndex { name, table: one.table.to_string(), columns, replaces, long }
 }
 
-/// Returns the part of an index name that stands for a term: `lower_email` for `lower(email)`.
+/// Returns the part of an index name for a term: `lower_email` for `lower(email)`.
 fn words(term: &Term) -> String {
     if let Some(column) = &term.column {
         return column.to_string();

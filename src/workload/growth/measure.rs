@@ -29,7 +29,8 @@ use crate::progress::Progress;
 ///
 /// static APP: Template = Template::new("fixtures/shop/migrations");
 ///
-/// let fill = |db: &mut Connection, n| Fill::new().rows("customers", n).try_insert(db);
+/// let fill =
+///     |db: &mut Connection, n| Fill::new().rows("customers", n).try_insert(db);
 /// growth(&APP, [10, 100, 1000], fill, "SELECT name FROM customers WHERE id = 7")
 ///     .assert_at_most(Growth::Constant);
 ///
@@ -79,7 +80,8 @@ pub fn try_growth<T, E: Into<BoxError>>(
 ///
 /// static APP: Template = Template::new("fixtures/shop/migrations");
 ///
-/// let fill = |db: &mut Connection, n| Fill::new().rows("customers", n).try_insert(db);
+/// let fill =
+///     |db: &mut Connection, n| Fill::new().rows("customers", n).try_insert(db);
 /// let rename = |db: &mut Connection| {
 ///     db.execute("UPDATE customers SET name = 'Eve' WHERE id = ?1", [7])
 /// };
