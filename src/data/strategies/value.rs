@@ -1,4 +1,4 @@
-//! What tests get from the strategies.
+//! The values of the strategies.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use proptest::strategy::ValueTree;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::tree::Tree;
+use super::shrink_tree::ShrinkTree;
 use crate::data::fill::insert::transaction::within;
 use crate::data::script::Script;
 use crate::db::{Template, TestDb};
@@ -21,34 +21,34 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The table that they are of.
+    /// Returns the name of their table.
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// How many rows of the table there are, without parents.
+    /// Returns the number of rows of the table, without parents.
     pub fn len(&self) -> usize {
         self.values().len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The columns that are given, in the order of their declaration.
+    /// Returns the columns that have values, in the order of their declaration.
     pub fn columns(&self) -> impl ExactSizeIterator<Item = &str> {
         let columns = self.script.tables.iter().find(|target| *target.name == *self.table);
         columns.map_or(&[][..], |target| &target.columns[..]).iter().map(String::as_str)
     }
 
-    /// The rows, each with a value for every one of the [`columns`](Rows::columns).
+    /// Returns the rows, each with a value for every one of the [`columns`](Rows::columns).
     pub fn values(&self) -> Vec<Vec<Value>> {
         let ours = self.script.rows.iter().filter(|row| *self.script.tables[row.table].name == *self.table);
         ours.map(|row| row.values.iter().map(crate::data::ValueBuf::to_value).collect()).collect()
     }
 
-    /// A value of a row.
+    /// Returns a value of a row.
     ///
     /// # Panics
     /// When there is no such row or column.
@@ -66,12 +66,10 @@ impl Rows {
     /// Inserts them, parents first, into a database of the template that they were drawn for.
     ///
     /// # Panics
-    /// When SQLite refuses one: the database holds other rows than the template's. Then none is inserted.
+    /// When SQLite refuses a row, because the database holds other rows than the template's. Then none is inserted.
     #[track_caller]
     pub fn insert(&self, connection: &Connection) {
-        if let Err(error) = self.try_insert(connection) {
-            panic!("{error}");
-        }
+        or_panic(self.try_insert(connection));
     }
 
     /// Like [`insert`](Rows::insert), without the panic.
@@ -82,7 +80,7 @@ impl Rows {
         within(connection, true, || self.script.run(connection))
     }
 
-    /// The statements that insert them.
+    /// Returns the statements that insert them.
     pub fn to_sql(&self) -> String {
         self.script.to_sql()
     }
@@ -108,7 +106,7 @@ pub struct Database<'t> {
 }
 
 impl Database<'_> {
-    /// A database of the template with the rows in it.
+    /// Opens a database of the template with the rows in it.
     ///
     /// # Panics
     /// When the template cannot be built, or SQLite refuses a row.
@@ -128,13 +126,13 @@ impl Database<'_> {
         Ok(db)
     }
 
-    /// How many rows of a table are inserted; 0 for one that gets none.
+    /// Returns how many rows of a table are inserted; 0 for one that gets none.
     pub fn rows(&self, table: &str) -> usize {
         let name = |place: usize| &self.script.tables[place].name;
         self.script.rows.iter().filter(|row| name(row.table).eq_ignore_ascii_case(table)).count()
     }
 
-    /// The statements that insert them.
+    /// Returns the statements that insert them.
     pub fn to_sql(&self) -> String {
         self.script.to_sql()
     }
@@ -157,9 +155,9 @@ fn shown(script: &Script, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result
     if script.rows.is_empty() { write!(f, "-- no rows of {what}") } else { write!(f, "\n{}", script.to_sql()) }
 }
 
-/// Rows and what they shrink to.
+/// Rows, and how they shrink.
 #[derive(Clone, Debug)]
-pub(super) struct RowsTree(pub(super) Tree);
+pub(super) struct RowsTree(pub(super) ShrinkTree);
 
 impl ValueTree for RowsTree {
     type Value = Rows;
@@ -177,11 +175,11 @@ impl ValueTree for RowsTree {
     }
 }
 
-/// A database and what it shrinks to.
+/// A database, and how it shrinks.
 #[derive(Clone)]
 pub(super) struct DatabaseTree<'t> {
     pub(super) template: &'t Template,
-    pub(super) tree: Tree,
+    pub(super) tree: ShrinkTree,
 }
 
 impl<'t> ValueTree for DatabaseTree<'t> {

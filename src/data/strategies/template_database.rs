@@ -1,4 +1,4 @@
-//! What a strategy stands on: one database of the template, on which rows are made and judged. Nothing stays in it.
+//! The database of the template on which a strategy makes and tries rows. Nothing stays in it.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -16,65 +16,66 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Schema, Table, TableKind, is_ledger};
 use crate::sql::{plain_name, quote_text, tokens};
 
-pub(super) struct Ground {
-    /// A lock, so that a strategy can be shared by threads. It is never waited for within a test.
+/// A database of the template.
+pub(super) struct TemplateDatabase {
+    /// A lock lets threads share a strategy. Within a test nobody waits for it.
     database: Mutex<Committed>,
     pub(super) schema: Schema,
-    /// The places in the schema of the tables that are asked for.
+    /// The tables of the strategy, by their places in the schema.
     targets: Vec<usize>,
-    /// Whether foreign keys have to be looked at after all rows are in.
+    /// True if some foreign keys are checked only at COMMIT.
     late: bool,
 }
 
-/// What can be put in the place of a column's values.
+/// Simpler values for a column.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Instead {
+pub(super) struct Replacements {
     pub(super) nullable: bool,
     /// The column is the rowid, which counts from 1.
     pub(super) counts: bool,
     pub(super) default: Option<ValueBuf>,
-    /// What the CHECKs of the table name.
+    /// The literals in the CHECKs of the table.
     pub(super) named: Vec<ValueBuf>,
 }
 
-/// A column of one table that refers to a column of another: table and column, by name.
+/// A foreign key, by the names of its tables and columns.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) child: String,
     pub(super) parent: String,
     /// Pairs of columns.
     pub(super) columns: Vec<(String, String)>,
-    /// Whether it may be NULL, so that it refers to nothing.
+    /// True if a row need not refer to anything.
     pub(super) nullable: bool,
 }
 
-impl Ground {
-    pub(super) fn of_table(template: &Template, table: &str) -> Result<Ground> {
-        let ground = Ground::of(template)?;
-        let at = tables::find(&ground.schema, table)?;
-        Ok(Ground { targets: vec![at], ..ground })
+impl TemplateDatabase {
+    pub(super) fn of_table(template: &Template, table: &str) -> Result<TemplateDatabase> {
+        let found = TemplateDatabase::of(template)?;
+        let at = tables::find(&found.schema, table)?;
+        Ok(TemplateDatabase { targets: vec![at], ..found })
     }
 
-    pub(super) fn of_all(template: &Template) -> Result<Ground> {
-        let ground = Ground::of(template)?;
+    pub(super) fn of_all(template: &Template) -> Result<TemplateDatabase> {
+        let found = TemplateDatabase::of(template)?;
         let is_target = |at: &usize| {
-            let table = &ground.schema.tables[*at];
+            let table = &found.schema.tables[*at];
             table.kind == TableKind::Ordinary && !is_ledger(&table.name)
         };
-        let targets: Vec<usize> = (0..ground.schema.tables.len()).filter(is_target).collect();
+        let targets: Vec<usize> = (0..found.schema.tables.len()).filter(is_target).collect();
         if targets.is_empty() {
             return Err(failure::no_tables());
         }
-        Ok(Ground { targets, ..ground })
+        Ok(TemplateDatabase { targets, ..found })
     }
 
-    fn of(template: &Template) -> Result<Ground> {
+    fn of(template: &Template) -> Result<TemplateDatabase> {
         let database = template.try_in_memory()?.unchecked().committed()?;
         let sql = "PRAGMA foreign_keys = ON";
         database.execute_batch(sql).map_err(|error| Error::sqlite("turn foreign keys on", error).sql(sql))?;
         let schema = Schema::read(&database)?;
         let late = schema.tables.iter().flat_map(|table| &table.foreign_keys).any(|key| key.deferred);
-        Ok(Ground { database: Mutex::new(database), schema, targets: Vec::new(), late })
+        Ok(TemplateDatabase { database: Mutex::new(database), schema, targets: Vec::new(), late })
     }
 
     pub(super) fn targets(&self) -> impl Iterator<Item = &str> {
@@ -85,7 +86,7 @@ impl Ground {
         self.targets().any(|target| target == table)
     }
 
-    /// So many rows of each target, or as many as there is room for.
+    /// Makes so many rows of each target, or as many as there is room for.
     pub(super) fn draft(&self, counts: &[usize], seed: u64, edges: bool) -> Result<Script> {
         let mut fill = Fill::seed(seed);
         if edges {
@@ -103,7 +104,7 @@ impl Ground {
         fill.drafted(&database, &self.schema).map(|(_, script)| script)
     }
 
-    /// The script, unless the only target has fewer rows than are asked for at least.
+    /// Returns an error if the only target has fewer rows than the strategy needs.
     pub(super) fn enough(&self, script: Script, least: usize) -> Result<Script> {
         let [target] = self.targets[..] else { return Ok(script) };
         let name = &self.schema.tables[target].name;
@@ -115,8 +116,8 @@ impl Ground {
         Err(Error::new(ErrorKind::Data, what))
     }
 
-    /// Whether SQLite takes these rows.
-    pub(super) fn takes(&self, script: &Script) -> bool {
+    /// Returns true if SQLite accepts these rows.
+    pub(super) fn accepts(&self, script: &Script) -> bool {
         let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
         let judged = within(&database, false, || {
             script.run(&database)?;
@@ -133,7 +134,7 @@ impl Ground {
         judged.unwrap_or(false)
     }
 
-    /// What refers to what, among tables.
+    /// Returns all foreign keys.
     pub(super) fn links(&self) -> Vec<Link> {
         let tables = &self.schema.tables;
         let of_table = |(child, keys): (&Table, Vec<Relation>)| {
@@ -151,10 +152,10 @@ impl Ground {
         tables.iter().zip(relations::of_schema(&self.schema)).flat_map(of_table).collect()
     }
 
-    /// What can be put in the place of the values of a column.
-    pub(super) fn instead(&self, table: &str, name: &str) -> Instead {
-        let Some(table) = self.schema.table(table) else { return Instead::default() };
-        let Some(column) = table.column(name) else { return Instead::default() };
+    /// Returns simpler values for a column.
+    pub(super) fn replacements(&self, table: &str, name: &str) -> Replacements {
+        let Some(table) = self.schema.table(table) else { return Replacements::default() };
+        let Some(column) = table.column(name) else { return Replacements::default() };
         let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
         let value = |sql: &str| -> Option<ValueBuf> {
             let value: Value = database.query_row(&format!("SELECT {sql}"), [], |row| row.get(0)).ok()?;
@@ -168,20 +169,20 @@ impl Ground {
             crate::sql::TokenKind::Number => value(token.text),
             _ => None,
         });
-        Instead {
+        Replacements {
             nullable: table.may_be_null(name),
             counts: table.primary_key.as_ref().is_some_and(|key| {
                 let is_it = |term: &crate::schema::IndexedColumn| matches!(&term.what, crate::schema::IndexedExpr::Column(other) if other.eq_ignore_ascii_case(name));
                 key.is_rowid && key.terms.iter().any(is_it)
             }),
-            // A DEFAULT that is another each time would be no simpler than what it stands for.
+            // A DEFAULT that changes each time would be no simpler than the value that it replaces.
             default: column.default.as_ref().filter(|text| !text.contains('(')).and_then(|text| value(text)),
             named: literals.take(64).collect(),
         }
     }
 }
 
-impl fmt::Debug for Ground {
+impl fmt::Debug for TemplateDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.targets()).finish()
     }

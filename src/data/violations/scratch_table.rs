@@ -1,9 +1,8 @@
-//! A table on which rows are tried: what they break, and what SQLite says to them.
+//! Tries rows: which constraints they break, and whether SQLite accepts them.
 
-use rusqlite::Connection;
-use rusqlite::Statement;
+use rusqlite::{Connection, Statement};
 
-use super::clause::{self, Clause, ROW};
+use super::constraint::{self, Constraint, ROW};
 use crate::data::script::Target;
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Refusal, Result};
@@ -17,26 +16,35 @@ pub(super) enum Outcome {
     Refused(i32, String),
     /// It is in the table.
     Accepted,
-    /// SQLite left it out and said nothing.
+    /// SQLite left it out without an error.
     LeftOut,
 }
 
-pub(super) struct Bench<'c> {
+impl Outcome {
+    /// Returns true if this constraint refused the row.
+    pub(super) fn is_by(&self, constraint: &Constraint) -> bool {
+        matches!(self, Outcome::Refused(code, message)
+            if *code == constraint.code && message.contains(&constraint.message))
+    }
+}
+
+/// A table like the one that is tried, but without constraints, and the statements that try a row.
+pub(super) struct ScratchTable<'c> {
     connection: &'c Connection,
     clear: Statement<'c>,
     put: Statement<'c>,
-    questions: Vec<Option<Statement<'c>>>,
-    /// Not `OR ABORT`: what the constraint itself says of conflicts is what is tried.
+    checks: Vec<Option<Statement<'c>>>,
+    /// Not `OR ABORT`: the conflict clause of the constraint is part of what is tried.
     insert: Statement<'c>,
 }
 
-impl<'c> Bench<'c> {
+impl<'c> ScratchTable<'c> {
     pub(super) fn of(
         connection: &'c Connection,
         table: &Table,
         target: &Target,
-        clauses: &[Clause],
-    ) -> Result<Bench<'c>> {
+        constraints: &[Constraint],
+    ) -> Result<ScratchTable<'c>> {
         let mut columns = Vec::new();
         for column in &table.columns {
             // Outside of a STRICT table `ANY` would turn texts into numbers.
@@ -59,16 +67,16 @@ impl<'c> Bench<'c> {
         let refused = |error| Error::sqlite(format!("create a copy of {} to try rows on", table.name), error).sql(&sql);
         connection.execute_batch(&sql).map_err(refused)?;
         let put = insert_parameters(&format!("INTO {ROW}"), &target.columns);
-        Ok(Bench {
+        Ok(ScratchTable {
             connection,
             clear: connection.prepare(&format!("DELETE FROM {ROW}")).map_err(refused)?,
             put: connection.prepare(&put).map_err(refused)?,
-            questions: clauses.iter().map(|clause| connection.prepare(&clause.broken).ok()).collect(),
+            checks: constraints.iter().map(|constraint| connection.prepare(&constraint.broken).ok()).collect(),
             insert: connection.prepare(&target.insert_as_declared()).map_err(refused)?,
         })
     }
 
-    /// Puts a row where it is judged. Whether it can be: its generated columns may fail.
+    /// Puts a row into the table. Returns false if that fails, as its generated columns may.
     pub(super) fn put(&mut self, values: &[ValueBuf]) -> bool {
         let mut run = || -> rusqlite::Result<usize> {
             self.clear.execute([])?;
@@ -78,30 +86,30 @@ impl<'c> Bench<'c> {
         run().is_ok()
     }
 
-    /// Whether the row that was put breaks a constraint.
-    pub(super) fn breaks(&mut self, clause: usize) -> bool {
-        let Some(question) = &mut self.questions[clause] else { return false };
-        question.query_row([], |row| row.get::<_, Option<bool>>(0)).is_ok_and(|broken| broken == Some(true))
+    /// Returns true if the row in the table breaks a constraint.
+    pub(super) fn breaks(&mut self, constraint: usize) -> bool {
+        let Some(check) = &mut self.checks[constraint] else { return false };
+        check.query_row([], |row| row.get::<_, Option<bool>>(0)).is_ok_and(|broken| broken == Some(true))
     }
 
-    /// The other constraints that it breaks.
-    pub(super) fn breaks_also(&mut self, clause: usize) -> Vec<usize> {
-        (0..self.questions.len()).filter(|other| *other != clause && self.breaks(*other)).collect()
+    /// Returns the other constraints that it breaks.
+    pub(super) fn breaks_also(&mut self, constraint: usize) -> Vec<usize> {
+        (0..self.checks.len()).filter(|other| *other != constraint && self.breaks(*other)).collect()
     }
 
-    /// Whether an expression is NULL, or true, for the row that was put.
+    /// Returns true if an expression is NULL, or TRUE, for the row in the table.
     pub(super) fn is(&self, table: &Table, expression: &str, what: &str) -> bool {
-        let sql = format!("SELECT ({expression}\n) IS {what} FROM {}", clause::row_of(table));
+        let sql = format!("SELECT ({expression}\n) IS {what} FROM {}", constraint::row_of(table));
         self.connection.query_row(&sql, [], |row| row.get(0)).unwrap_or(false)
     }
 
-    /// What SQLite makes of a row, after others that stay only as long as this takes.
+    /// Inserts a row into the tried table after some others, and rolls all of them back.
     pub(super) fn insert(&mut self, before: &[Vec<ValueBuf>], values: &[ValueBuf]) -> Outcome {
         attempt(self.connection, &mut self.insert, before, values, false)
     }
 }
 
-/// What SQLite makes of a row at COMMIT, on a copy that is thrown away.
+/// Inserts a row and commits, on a copy of the database that is thrown away.
 pub(super) fn insert_and_commit(copy: &Connection, target: &Target, values: &[ValueBuf]) -> Result<Outcome> {
     let sql = target.insert_as_declared();
     let mut statement =
@@ -140,7 +148,7 @@ fn attempt(
             )
         }
     };
-    // A constraint that says ON CONFLICT ROLLBACK has undone everything by itself.
+    // ON CONFLICT ROLLBACK has rolled everything back already.
     if !connection.is_autocommit() {
         let undo = if commit { "ROLLBACK" } else { "ROLLBACK TO sqlitmus_try; RELEASE sqlitmus_try" };
         let _ = connection.execute_batch(undo);
@@ -155,9 +163,9 @@ fn bind(statement: &mut Statement<'_>, values: &[ValueBuf]) -> rusqlite::Result<
     Ok(())
 }
 
-impl Drop for Bench<'_> {
+impl Drop for ScratchTable<'_> {
     fn drop(&mut self) {
-        // Fails while statements on it are open; the connection goes with its test's database anyway.
+        // Fails while statements on it are open; the connection is dropped with its test's database anyway.
         let _ = self.connection.execute_batch(&format!("DROP TABLE IF EXISTS {ROW}"));
     }
 }

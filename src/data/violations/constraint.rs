@@ -1,37 +1,37 @@
-//! The constraints of a schema, one by one, and the question whether a row breaks one.
+//! The constraints of a schema, and for each a SELECT that tells whether a row breaks it.
 
 use crate::data::constraints::conditions::name_in_sqlite_errors;
 use crate::data::relations::Relation;
-use crate::schema::{Column, ForeignKey, IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
+use crate::schema::{Column, ForeignKey, Index, IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
 use crate::sql::{Name, TokenKind, plain_name, plain_names, quote_identifier, tokens};
 
-/// Where a row stands while it is judged.
+/// The table that holds the row that is tried.
 pub(super) const ROW: &str = "temp.sqlitmus_row";
 
 /// One constraint.
 #[derive(Clone, Debug)]
-pub(super) struct Clause {
-    pub(super) what: What,
-    /// As a reader knows it: `UNIQUE (email)`.
+pub(super) struct Constraint {
+    pub(super) kind: ConstraintKind,
+    /// The declaration as messages show it: `UNIQUE (email)`.
     pub(super) shown: String,
     /// `table.column`, or the table.
     pub(super) object: String,
     /// The extended result code with which SQLite refuses a row that breaks it.
     pub(super) code: i32,
-    /// A part of the message that SQLite gives then, where it tells constraints apart.
+    /// A part of SQLite's message that tells constraints of one code apart.
     pub(super) message: String,
     /// A SELECT of one value: 1 if the row breaks it.
     pub(super) broken: String,
-    /// The columns that decide.
+    /// The columns that it is about.
     pub(super) columns: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum What {
+pub(super) enum ConstraintKind {
     NotNull,
     /// The expression.
     Check(String),
-    /// How many terms it has, and the WHERE of its index.
+    /// The number of its terms, and the WHERE of its index.
     Key {
         terms: usize,
         partial: Option<String>,
@@ -49,34 +49,36 @@ pub(super) fn tables(schema: &Schema) -> impl Iterator<Item = &Table> {
 }
 
 /// The constraints of a table.
-pub(super) fn of(schema: &Schema, table: &Table) -> Vec<Clause> {
+pub(super) fn of(schema: &Schema, table: &Table) -> Vec<Constraint> {
     let mut found = Vec::new();
     for column in &table.columns {
         found.extend(not_null(table, column));
         found.extend(strict(table, column));
     }
     if let Some(key) = &table.primary_key {
-        found.push(unique(table, "PRIMARY KEY", &key.terms, None, None, 1555));
+        let key = DeclaredKey { kind: "PRIMARY KEY".to_owned(), terms: &key.terms, index: None, code: 1555 };
+        found.push(unique(table, key));
     }
     for key in &table.unique {
-        found.push(unique(table, "UNIQUE", &key.terms, None, None, 2067));
+        let key = DeclaredKey { kind: "UNIQUE".to_owned(), terms: &key.terms, index: None, code: 2067 };
+        found.push(unique(table, key));
     }
     for index in table.indexes.iter().filter(|index| index.unique) {
         let kind = format!("UNIQUE INDEX {}", plain_name(&index.name));
-        found.push(unique(table, &kind, &index.terms, index.partial.as_deref(), Some(&index.name), 2067));
+        found.push(unique(table, DeclaredKey { kind, terms: &index.terms, index: Some(index), code: 2067 }));
     }
     for check in &table.checks {
         let text = check.expression.trim();
         let name = check.name.as_ref().map_or(String::new(), |name| format!("CONSTRAINT {} ", plain_name(name)));
         let columns = named_columns(table, text);
-        found.push(Clause {
+        found.push(Constraint {
             shown: format!("{name}CHECK ({text})"),
             object: object(table, &columns),
             code: 275,
             message: check.name.clone().unwrap_or_else(|| name_in_sqlite_errors(text)),
             broken: format!("SELECT ({text}\n) IS FALSE FROM {}", row_of(table)),
             columns,
-            what: What::Check(text.to_owned()),
+            kind: ConstraintKind::Check(text.to_owned()),
         });
     }
     for key in &table.foreign_keys {
@@ -85,7 +87,7 @@ pub(super) fn of(schema: &Schema, table: &Table) -> Vec<Clause> {
     found
 }
 
-/// The row that is judged, by the name that expressions of its table may use.
+/// The row that is tried, by the name that expressions of its table may use.
 pub(super) fn row_of(table: &Table) -> String {
     format!("{ROW} AS {}", quote_identifier(&table.name))
 }
@@ -97,7 +99,7 @@ fn object<T: std::fmt::Display>(table: &Table, columns: &[T]) -> String {
     }
 }
 
-/// The columns that an expression names, and those from which generated ones among them follow.
+/// Returns the columns that an expression names. A generated column stands for those that it is made from.
 pub(super) fn named_columns(table: &Table, expression: &str) -> Vec<String> {
     let mut found = Vec::new();
     let of_names = tokens(expression);
@@ -127,13 +129,13 @@ fn is_rowid(table: &Table, column: &Column) -> bool {
     table.primary_key.as_ref().is_some_and(|key| key.is_rowid && key.terms.iter().any(is_it))
 }
 
-fn not_null(table: &Table, column: &Column) -> Option<Clause> {
+fn not_null(table: &Table, column: &Column) -> Option<Constraint> {
     // For a rowid, NULL asks for the next one.
     if !column.not_null || is_rowid(table, column) {
         return None;
     }
-    Some(Clause {
-        what: What::NotNull,
+    Some(Constraint {
+        kind: ConstraintKind::NotNull,
         shown: format!("NOT NULL of {}", plain_name(&column.name)),
         object: format!("{}.{}", table.name, column.name),
         code: 1299,
@@ -143,7 +145,7 @@ fn not_null(table: &Table, column: &Column) -> Option<Clause> {
     })
 }
 
-fn strict(table: &Table, column: &Column) -> Option<Clause> {
+fn strict(table: &Table, column: &Column) -> Option<Constraint> {
     let declared = column.declared_type.trim().to_ascii_uppercase();
     let class = match declared.as_str() {
         "INT" | "INTEGER" => "integer",
@@ -152,11 +154,11 @@ fn strict(table: &Table, column: &Column) -> Option<Clause> {
         "BLOB" => "blob",
         _ => return None,
     };
-    // What is not an integer is refused as a rowid by another code, whether the table is STRICT or not.
+    // A rowid that is no integer is refused with another code, in a STRICT table or not.
     if !table.strict || column.generated.is_some() || is_rowid(table, column) {
         return None;
     }
-    Some(Clause {
+    Some(Constraint {
         shown: format!("STRICT type {declared} of {}", plain_name(&column.name)),
         object: format!("{}.{}", table.name, column.name),
         code: 3091,
@@ -167,18 +169,21 @@ fn strict(table: &Table, column: &Column) -> Option<Clause> {
             row_of(table)
         ),
         columns: vec![column.name.to_string()],
-        what: What::Type,
+        kind: ConstraintKind::Type,
     })
 }
 
-fn unique(
-    table: &Table,
-    kind: &str,
-    terms: &[IndexedColumn],
-    partial: Option<&str>,
-    index: Option<&str>,
+/// A PRIMARY KEY, a UNIQUE or a unique index.
+struct DeclaredKey<'k> {
+    kind: String,
+    terms: &'k [IndexedColumn],
+    /// The index that CREATE INDEX made.
+    index: Option<&'k Index>,
     code: i32,
-) -> Clause {
+}
+
+fn unique(table: &Table, DeclaredKey { kind, terms, index, code }: DeclaredKey<'_>) -> Constraint {
+    let partial = index.and_then(|index| index.partial.as_deref());
     let mut columns = Vec::new();
     let mut conditions = Vec::new();
     let mut listed = Vec::new();
@@ -209,22 +214,22 @@ fn unique(
     let message = if by_columns.len() == terms.len() {
         format!("failed: {}", by_columns.join(", "))
     } else {
-        format!("index '{}'", index.unwrap_or_default())
+        format!("index '{}'", index.map_or("", |index| &index.name))
     };
     let given = partial.map_or(String::new(), |partial| format!(" WHERE {}", partial.trim()));
     let name = quote_identifier(&table.name);
-    Clause {
+    Constraint {
         shown: format!("{kind} ({}){given}", listed.join(", ")),
         object: if listed.len() == 1 { object(table, &columns) } else { table.name.to_string() },
         code,
         message,
         broken: format!("SELECT EXISTS (SELECT 1 FROM main.{name} WHERE {})", conditions.join(" AND ")),
         columns,
-        what: What::Key { terms: terms.len(), partial: partial.map(str::to_owned) },
+        kind: ConstraintKind::Key { terms: terms.len(), partial: partial.map(str::to_owned) },
     }
 }
 
-fn foreign(schema: &Schema, table: &Table, key: &ForeignKey) -> Clause {
+fn foreign(schema: &Schema, table: &Table, key: &ForeignKey) -> Constraint {
     let row = row_of(table);
     let relation = Relation::of(schema, table, key);
     let given: Vec<String> = key.columns.iter().map(|name| format!("{} IS NOT NULL", quote_identifier(name))).collect();
@@ -250,13 +255,13 @@ fn foreign(schema: &Schema, table: &Table, key: &ForeignKey) -> Clause {
         .parent_columns
         .as_ref()
         .map_or(String::new(), |list| format!("({})", plain_names(list.iter().map(Name::as_str))));
-    Clause {
+    Constraint {
         shown: format!("FOREIGN KEY ({listed}) REFERENCES {}{of_parent}", plain_name(&key.parent)),
         object: object(table, &key.columns),
         code: 787,
         message: String::new(),
         broken: format!("SELECT {} FROM {row}", missing.join(" AND ")),
         columns: key.columns.iter().map(String::from).collect(),
-        what: What::Foreign { deferred: key.deferred },
+        kind: ConstraintKind::Foreign { deferred: key.deferred },
     }
 }

@@ -1,37 +1,37 @@
-//! How rows shrink: fewer of them first, children before parents, then simpler values. What SQLite does not take is not
+//! How rows shrink: fewer of them first, children before parents, then simpler values. Rows that SQLite refuses are not
 //! offered.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::ground::{Ground, Instead};
-use super::simpler;
+use super::simpler_values::simpler_values;
+use super::template_database::{Replacements, TemplateDatabase};
 use crate::data::script::{Item, Script};
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 
-/// How many rows are inserted, all in all, to find what SQLite takes.
-const PATIENCE: usize = 200_000;
+/// How many rows are inserted in total to find those that SQLite accepts.
+const ROW_BUDGET: usize = 200_000;
 
-/// A script and what it shrinks to.
+/// A script, and how it shrinks.
 #[derive(Clone, Debug)]
-pub(super) struct Tree {
-    ground: Arc<Ground>,
+pub(super) struct ShrinkTree {
+    database: Arc<TemplateDatabase>,
     script: Script,
-    /// The rows before the last step, while it is open whether that was one too far.
+    /// The rows before the last step, until the test has decided on it.
     before: Option<Vec<Item>>,
     links: Arc<Vec<Link>>,
-    /// How many rows of each table there have to be, and whether they are there for their own sake.
+    /// For each table the least number of rows, and true if the strategy is about it.
     least: Vec<(usize, bool)>,
-    /// What can be put in the place of values, by table and column. Found out when a test has failed.
-    instead: Option<Arc<Vec<Vec<Instead>>>>,
-    edges: Option<Arc<Vec<Edge>>>,
-    next: Next,
-    /// Whether the round has made anything simpler, which may have opened ways.
+    /// Simpler values, by table and column. Read once a test has failed.
+    replacements: Option<Arc<Vec<Vec<Replacements>>>>,
+    references: Option<Arc<Vec<RowReference>>>,
+    next: NextStep,
+    /// True if the round has made anything simpler, so that another one may go further.
     progress: bool,
-    patience: usize,
+    budget: usize,
 }
 
-/// A foreign key, by places in the script.
+/// A foreign key, by the places of its tables and columns in the script.
 #[derive(Debug)]
 struct Link {
     child: usize,
@@ -42,21 +42,21 @@ struct Link {
 
 /// A row that refers to another one.
 #[derive(Debug)]
-struct Edge {
+struct RowReference {
     link: usize,
     child: usize,
     parent: usize,
 }
 
-/// What is tried next.
+/// The step that is tried next.
 #[derive(Clone, Copy, Debug)]
-enum Next {
-    /// Without the rows before `end`, so many of them.
+enum NextStep {
+    /// Removes so many rows before `end`.
     Without {
         chunk: usize,
         end: usize,
     },
-    /// With another value.
+    /// Changes a value.
     Value {
         row: usize,
         column: usize,
@@ -65,11 +65,11 @@ enum Next {
     Nothing,
 }
 
-impl Tree {
-    pub(super) fn of(ground: Arc<Ground>, script: Script, least: usize) -> Tree {
+impl ShrinkTree {
+    pub(super) fn of(database: Arc<TemplateDatabase>, script: Script, least: usize) -> ShrinkTree {
         let place = |name: &str| script.tables.iter().position(|target| target.name == name);
         let mut links = Vec::new();
-        for link in ground.links() {
+        for link in database.links() {
             let (Some(child), Some(parent)) = (place(&link.child), place(&link.parent)) else { continue };
             let column = |table: usize, name: &str| {
                 script.tables[table].columns.iter().position(|column| column.eq_ignore_ascii_case(name))
@@ -80,31 +80,31 @@ impl Tree {
         }
         let counted = |table: usize| script.rows.iter().filter(|row| row.table == table).count();
         let least = (0..script.tables.len()).map(|table| {
-            let is_target = ground.is_target(&script.tables[table].name);
+            let is_target = database.is_target(&script.tables[table].name);
             (if is_target { least.min(counted(table)) } else { 0 }, is_target)
         });
-        let mut tree = Tree {
+        let mut tree = ShrinkTree {
             least: least.collect(),
-            ground,
+            database,
             before: None,
             links: Arc::new(links),
-            instead: None,
-            edges: None,
-            next: Next::Nothing,
+            replacements: None,
+            references: None,
+            next: NextStep::Nothing,
             progress: false,
-            patience: PATIENCE,
+            budget: ROW_BUDGET,
             script,
         };
-        // Parents that no row refers to are not needed.
+        // Parents to which no row refers are not needed.
         let rows = tree.without(vec![false; tree.script.rows.len()]);
         if let Some(rows) = rows {
             let script = Script { rows, ..tree.script.clone() };
-            if tree.ground.takes(&script) {
+            if tree.database.accepts(&script) {
                 tree.script = script;
-                tree.edges = None;
+                tree.references = None;
             }
         }
-        tree.next = Next::Without { chunk: tree.script.rows.len(), end: tree.script.rows.len() };
+        tree.next = NextStep::Without { chunk: tree.script.rows.len(), end: tree.script.rows.len() };
         tree
     }
 
@@ -112,16 +112,16 @@ impl Tree {
         self.script.clone()
     }
 
-    /// The name of the first table that is asked for.
+    /// The name of the first table of the strategy.
     pub(super) fn table(&self) -> Arc<str> {
-        self.ground.targets().next().unwrap_or_default().into()
+        self.database.targets().next().unwrap_or_default().into()
     }
 
     pub(super) fn simplify(&mut self) -> bool {
         if let Some(before) = self.before.take() {
             self.progress = true;
-            self.edges = None;
-            if let Next::Value { row, step, .. } = &mut self.next {
+            self.references = None;
+            if let NextStep::Value { row, step, .. } = &mut self.next {
                 *step = 0;
                 *row = row.saturating_sub(before.len() - self.script.rows.len());
             }
@@ -129,23 +129,23 @@ impl Tree {
         self.step()
     }
 
-    /// Takes the last step back, and another one.
+    /// Takes the last step back, and makes another one.
     pub(super) fn complicate(&mut self) -> bool {
         let Some(before) = self.before.take() else { return false };
         self.script.rows = before;
         self.step()
     }
 
-    /// To the next rows that SQLite takes.
+    /// Moves to the next rows that SQLite accepts.
     fn step(&mut self) -> bool {
         loop {
-            if matches!(self.next, Next::Nothing) || self.patience == 0 {
+            if matches!(self.next, NextStep::Nothing) || self.budget == 0 {
                 return false;
             }
             let Some(rows) = self.candidate() else { continue };
-            self.patience = self.patience.saturating_sub(rows.len() + 1);
+            self.budget = self.budget.saturating_sub(rows.len() + 1);
             let script = Script { rows, ..self.empty() };
-            if self.ground.takes(&script) {
+            if self.database.accepts(&script) {
                 self.before = Some(std::mem::replace(&mut self.script.rows, script.rows));
                 return true;
             }
@@ -161,56 +161,56 @@ impl Tree {
         }
     }
 
-    /// What is next, if it is worth a try.
+    /// Returns the rows of the next step, if they are worth a try.
     fn candidate(&mut self) -> Option<Vec<Item>> {
         let count = self.script.rows.len();
         match self.next {
-            Next::Nothing => None,
-            Next::Without { chunk: 0, .. } => {
-                self.next = Next::Value { row: 0, column: 0, step: 0 };
+            NextStep::Nothing => None,
+            NextStep::Without { chunk: 0, .. } => {
+                self.next = NextStep::Value { row: 0, column: 0, step: 0 };
                 None
             }
-            Next::Without { chunk, end } => {
+            NextStep::Without { chunk, end } => {
                 let end = end.min(count);
                 if end == 0 {
-                    self.next = Next::Without { chunk: chunk / 2, end: count };
+                    self.next = NextStep::Without { chunk: chunk / 2, end: count };
                     return None;
                 }
                 let start = end.saturating_sub(chunk);
-                self.next = Next::Without { chunk, end: start };
+                self.next = NextStep::Without { chunk, end: start };
                 self.without_these(start, end)
             }
-            Next::Value { row, .. } if row >= count => {
+            NextStep::Value { row, .. } if row >= count => {
                 self.next = match self.progress {
-                    true => Next::Without { chunk: 1, end: count },
-                    false => Next::Nothing,
+                    true => NextStep::Without { chunk: 1, end: count },
+                    false => NextStep::Nothing,
                 };
                 self.progress = false;
                 None
             }
-            Next::Value { row, column, step } => {
+            NextStep::Value { row, column, step } => {
                 if column >= self.script.rows[row].values.len() {
-                    self.next = Next::Value { row: row + 1, column: 0, step: 0 };
+                    self.next = NextStep::Value { row: row + 1, column: 0, step: 0 };
                     return None;
                 }
                 let found = self.with_another(row, column, step);
                 self.next = match found {
-                    Some(_) => Next::Value { row, column, step: step + 1 },
-                    None => Next::Value { row, column: column + 1, step: 0 },
+                    Some(_) => NextStep::Value { row, column, step: step + 1 },
+                    None => NextStep::Value { row, column: column + 1, step: 0 },
                 };
                 found
             }
         }
     }
 
-    fn edges(&mut self) -> Arc<Vec<Edge>> {
-        if self.edges.is_none() {
-            self.edges = Some(Arc::new(edges(&self.script.rows, &self.links)));
+    fn references(&mut self) -> Arc<Vec<RowReference>> {
+        if self.references.is_none() {
+            self.references = Some(Arc::new(references(&self.script.rows, &self.links)));
         }
-        self.edges.clone().unwrap_or_default()
+        self.references.clone().unwrap_or_default()
     }
 
-    /// Without rows of a part of the script, as far as each table keeps as many as it has to.
+    /// Removes rows of a part of the script, as far as each table keeps its least number.
     fn without_these(&mut self, start: usize, end: usize) -> Option<Vec<Item>> {
         let mut spare: Vec<usize> = self.least.iter().map(|_| 0).collect();
         for row in &self.script.rows {
@@ -228,20 +228,20 @@ impl Tree {
         self.without(gone)
     }
 
-    /// Without these rows, those that refer to them, and parents that nothing refers to then.
+    /// Removes these rows, those that refer to them, and parents to which nothing refers then.
     fn without(&mut self, mut gone: Vec<bool>) -> Option<Vec<Item>> {
-        let edges = self.edges();
+        let references = self.references();
         let mut changed = true;
         while changed {
             changed = false;
-            for edge in edges.iter().filter(|edge| edge.child != edge.parent) {
-                if gone[edge.parent] && !gone[edge.child] {
-                    gone[edge.child] = true;
+            for reference in references.iter().filter(|reference| reference.child != reference.parent) {
+                if gone[reference.parent] && !gone[reference.child] {
+                    gone[reference.child] = true;
                     changed = true;
                 }
             }
         }
-        self.prune(&edges, &mut gone);
+        self.prune(&references, &mut gone);
         if !gone.contains(&true) {
             return None;
         }
@@ -258,11 +258,13 @@ impl Tree {
     }
 
     /// Marks parents that are there for nobody.
-    fn prune(&self, edges: &[Edge], gone: &mut [bool]) {
+    fn prune(&self, references: &[RowReference], gone: &mut [bool]) {
         loop {
             let mut needed: Vec<bool> = self.script.rows.iter().map(|row| self.least[row.table].1).collect();
-            for edge in edges.iter().filter(|edge| edge.child != edge.parent && !gone[edge.child]) {
-                needed[edge.parent] = true;
+            for reference in
+                references.iter().filter(|reference| reference.child != reference.parent && !gone[reference.child])
+            {
+                needed[reference.parent] = true;
             }
             let mut changed = false;
             for (gone, needed) in gone.iter_mut().zip(needed) {
@@ -278,15 +280,16 @@ impl Tree {
     /// With a simpler value in a column. A key changes together with what refers to it; what refers changes to an earlier
     /// parent, or to none.
     fn with_another(&mut self, row: usize, column: usize, step: usize) -> Option<Vec<Item>> {
-        let edges = self.edges();
+        let references = self.references();
         let table = self.script.rows[row].table;
         let of_column = |link: &&Link| link.child == table && link.columns.iter().any(|(own, _)| *own == column);
         let Some(link) = self.links.iter().position(|link| of_column(&link)) else {
-            let instead = self.instead();
+            let replacements = self.replacements();
             let value = &self.script.rows[row].values[column];
-            let made = simpler::than(value, &instead[table][column], self.script.rows.len()).into_iter().nth(step)?;
+            let made =
+                simpler_values(value, &replacements[table][column], self.script.rows.len()).into_iter().nth(step)?;
             let mut rows = self.script.rows.clone();
-            self.set(&edges, &mut rows, row, column, &made);
+            self.set(&references, &mut rows, (row, column), &made);
             return Some(rows);
         };
         let known = &self.links[link];
@@ -298,61 +301,61 @@ impl Tree {
             return None;
         }
         let mut steps: Vec<Option<usize>> = if known.nullable { vec![None] } else { Vec::new() };
-        if let Some(edge) = edges.iter().find(|edge| edge.link == link && edge.child == row) {
-            let earlier = (0..edge.parent).filter(|at| self.script.rows[*at].table == known.parent && *at != row);
+        if let Some(reference) = references.iter().find(|reference| reference.link == link && reference.child == row) {
+            let earlier = (0..reference.parent).filter(|at| self.script.rows[*at].table == known.parent && *at != row);
             steps.extend(earlier.map(Some).take(4));
         }
         let to = *steps.get(step)?;
-        let instead = self.instead();
+        let replacements = self.replacements();
         let known = &self.links[link];
         let mut rows = self.script.rows.clone();
         for &(own, theirs) in &known.columns {
             let made = match to {
                 Some(parent) => self.script.rows[parent].values[theirs].clone(),
-                None if instead[table][own].nullable => ValueBuf::default(),
+                None if replacements[table][own].nullable => ValueBuf::default(),
                 None => continue,
             };
-            self.set(&edges, &mut rows, row, own, &made);
+            self.set(&references, &mut rows, (row, own), &made);
         }
         // The parent from before may be there for nobody.
         let mut gone = vec![false; rows.len()];
-        self.prune(&self::edges(&rows, &self.links), &mut gone);
+        self.prune(&self::references(&rows, &self.links), &mut gone);
         let mut gone = gone.iter();
         rows.retain(|_| gone.next() == Some(&false));
         Some(rows)
     }
 
-    /// Sets a value, and the same one wherever a row refers to it.
-    fn set(&self, edges: &[Edge], rows: &mut [Item], row: usize, column: usize, made: &ValueBuf) {
-        let mut waiting = vec![(row, column)];
+    /// Sets a value, and the same one in the rows that refer to it.
+    fn set(&self, references: &[RowReference], rows: &mut [Item], cell: (usize, usize), value: &ValueBuf) {
+        let mut waiting = vec![cell];
         let mut done = Vec::new();
         while let Some((row, column)) = waiting.pop() {
             if done.contains(&(row, column)) {
                 continue;
             }
-            rows[row].values[column].clone_from(made);
+            rows[row].values[column].clone_from(value);
             done.push((row, column));
-            for edge in edges.iter().filter(|edge| edge.parent == row) {
-                let pairs = self.links[edge.link].columns.iter().filter(|(_, theirs)| *theirs == column);
-                waiting.extend(pairs.map(|(own, _)| (edge.child, *own)));
+            for reference in references.iter().filter(|reference| reference.parent == row) {
+                let pairs = self.links[reference.link].columns.iter().filter(|(_, theirs)| *theirs == column);
+                waiting.extend(pairs.map(|(own, _)| (reference.child, *own)));
             }
         }
     }
 
-    fn instead(&mut self) -> Arc<Vec<Vec<Instead>>> {
-        if self.instead.is_none() {
+    fn replacements(&mut self) -> Arc<Vec<Vec<Replacements>>> {
+        if self.replacements.is_none() {
             let of_table = |target: &crate::data::script::Target| {
-                target.columns.iter().map(|column| self.ground.instead(&target.name, column)).collect()
+                target.columns.iter().map(|column| self.database.replacements(&target.name, column)).collect()
             };
-            self.instead = Some(Arc::new(self.script.tables.iter().map(of_table).collect()));
+            self.replacements = Some(Arc::new(self.script.tables.iter().map(of_table).collect()));
         }
-        self.instead.clone().unwrap_or_default()
+        self.replacements.clone().unwrap_or_default()
     }
 }
 
-/// Which rows refer to which others of the script. What SQLite takes for equal though it reads differently is left out:
-/// then SQLite refuses what follows from it.
-fn edges(rows: &[Item], links: &[Link]) -> Vec<Edge> {
+/// Finds the rows that refer to others of the script. Values that SQLite compares as equal though they read differently are
+/// left out; SQLite then refuses what follows from that.
+fn references(rows: &[Item], links: &[Link]) -> Vec<RowReference> {
     let key = |row: &Item, columns: &mut dyn Iterator<Item = usize>| -> Option<String> {
         let mut text = String::new();
         for column in columns {
@@ -375,7 +378,7 @@ fn edges(rows: &[Item], links: &[Link]) -> Vec<Edge> {
         for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.table == link.child) {
             let key = key(row, &mut link.columns.iter().map(|(own, _)| *own));
             if let Some(&parent) = key.and_then(|key| parents.get(&key)) {
-                found.push(Edge { link: at, child: index, parent });
+                found.push(RowReference { link: at, child: index, parent });
             }
         }
     }

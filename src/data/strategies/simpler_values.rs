@@ -1,20 +1,20 @@
 //! Simpler values: no value, the DEFAULT, small numbers, short texts of plain letters.
 
-use super::ground::Instead;
+use super::template_database::Replacements;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 
-/// How simple a value is. Every step goes to one that is simpler by this measure, so that shrinking ends.
+/// How simple a value is. Each step leads to a simpler value, so that shrinking ends.
 type Weight = (u8, u128, Vec<u32>);
 
-/// Values to try in the place of this one, the simplest first.
-pub(super) fn than(value: &ValueBuf, instead: &Instead, rows: usize) -> Vec<ValueBuf> {
+/// Returns values to try in place of this one, the simplest first.
+pub(super) fn simpler_values(value: &ValueBuf, replacements: &Replacements, rows: usize) -> Vec<ValueBuf> {
     let mut found: Vec<ValueBuf> = Vec::new();
-    if instead.nullable {
+    if replacements.nullable {
         found.push(ValueBuf::default());
     }
-    found.extend(instead.default.clone());
-    let mut named = instead.named.clone();
-    named.sort_by_key(|made| weight(made, instead));
+    found.extend(replacements.default.clone());
+    let mut named = replacements.named.clone();
+    named.sort_by_key(|made| weight(made, replacements));
     match value.kind() {
         ValueKind::Null => {}
         ValueKind::Integer(number) => integers(number, rows, &mut found),
@@ -22,14 +22,14 @@ pub(super) fn than(value: &ValueBuf, instead: &Instead, rows: usize) -> Vec<Valu
         ValueKind::Text => texts(value.as_text().unwrap_or_default(), rows, &mut found),
         ValueKind::Blob => blobs(value, &mut found),
     }
-    // What a CHECK names is likelier to be taken than what is made up.
+    // A value that a CHECK names is more likely to be accepted than a made-up one.
     let made_up = found.split_off(found.len().min(2));
     found.extend(named);
     found.extend(made_up);
-    let own = weight(value, instead);
+    let own = weight(value, replacements);
     let mut distinct: Vec<ValueBuf> = Vec::new();
     for made in found {
-        if weight(&made, instead) < own && !distinct.contains(&made) {
+        if weight(&made, replacements) < own && !distinct.contains(&made) {
             distinct.push(made);
         }
     }
@@ -42,7 +42,7 @@ fn integers(number: i64, rows: usize, found: &mut Vec<ValueBuf>) {
         made.set_integer(number);
         found.push(made);
     };
-    // As many as there are rows to be told apart.
+    // As many as there are rows that have to differ.
     (0..=i64::try_from(rows.min(8)).unwrap_or(8)).for_each(&mut add);
     if number < 0 {
         add(number.saturating_neg());
@@ -128,15 +128,15 @@ fn blobs(value: &ValueBuf, found: &mut Vec<ValueBuf>) {
     add(&vec![0; bytes.len()]);
 }
 
-fn weight(made: &ValueBuf, instead: &Instead) -> Weight {
+fn weight(made: &ValueBuf, replacements: &Replacements) -> Weight {
     let kind = made.kind();
-    if instead.default.as_ref() == Some(made) && kind != ValueKind::Null {
+    if replacements.default.as_ref() == Some(made) && kind != ValueKind::Null {
         return (1, 0, Vec::new());
     }
     match kind {
         ValueKind::Null => (0, 0, Vec::new()),
-        // A rowid of 0 is a rarity, not the simplest.
-        ValueKind::Integer(0) if instead.counts => (2, u128::MAX, Vec::new()),
+        // A rowid of 0 is unusual, not simple.
+        ValueKind::Integer(0) if replacements.counts => (2, u128::MAX, Vec::new()),
         ValueKind::Integer(number) => (2, u128::from(number.unsigned_abs()) * 2 + u128::from(number < 0), Vec::new()),
         ValueKind::Real(number) => {
             let broken = u128::from(number.fract() != 0.0) << 80;

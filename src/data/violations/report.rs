@@ -1,0 +1,74 @@
+//! The constraints of a schema, and what is odd about them.
+
+use super::violation::Violation;
+use crate::check::{Finding, Findings};
+use crate::error::{Result, or_panic};
+
+/// The codes of the findings about constraints.
+const CODES: &[&str] = &["not-refused", "passes-null", "never-broken", "implied", "not-tried"];
+
+/// For each declared constraint a row that it refuses, tried on a database of the template.
+#[derive(Clone, Debug)]
+#[must_use = "violations say nothing unless they are looked at: .assert_refused()"]
+pub struct Violations {
+    pub(super) tried: Vec<Violation>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Violations {
+    /// Each constraint, with the row that breaks it.
+    pub fn iter(&self) -> std::slice::Iter<'_, Violation> {
+        self.tried.iter()
+    }
+
+    /// How many constraints there are.
+    pub fn len(&self) -> usize {
+        self.tried.len()
+    }
+
+    /// Whether the schema declares no constraint.
+    pub fn is_empty(&self) -> bool {
+        self.tried.is_empty()
+    }
+
+    /// What is odd about the constraints:
+    ///
+    /// - `not-refused`: a row that breaks it got into the table: foreign keys are off, or an ON CONFLICT constraint lets another
+    ///   row make way for it.
+    /// - `passes-null`: a row got into the table because of a NULL, for which a CHECK is neither true nor false, and which
+    ///   UNIQUE takes for another value each time.
+    /// - `never-broken`: no row was found that breaks it. It is always true.
+    /// - `implied`: what breaks it is refused for another reason: another constraint says the same, or more.
+    /// - `not-tried`: no row could be made for its table.
+    pub fn findings(&self) -> Findings {
+        self.findings.iter().cloned().collect::<Findings>().with_codes(CODES)
+    }
+
+    /// Asserts that each row is refused, with the code of its constraint. What only `passes-null` or is `implied` does not
+    /// fail it; [`findings`](Violations::findings) has that too.
+    ///
+    /// # Panics
+    /// When one got into its table, and when no row was found for a constraint.
+    #[track_caller]
+    pub fn assert_refused(&self) -> &Violations {
+        or_panic(self.try_assert_refused())
+    }
+
+    /// Like [`assert_refused`](Violations::assert_refused), without the panic.
+    ///
+    /// # Errors
+    /// When one got into its table, and when no row was found for a constraint.
+    pub fn try_assert_refused(&self) -> Result<&Violations> {
+        let hard = self.findings.iter().filter(|finding| !matches!(finding.code(), "passes-null" | "implied"));
+        hard.cloned().collect::<Findings>().try_assert_ok().map(|()| self)
+    }
+}
+
+impl<'a> IntoIterator for &'a Violations {
+    type Item = &'a Violation;
+    type IntoIter = std::slice::Iter<'a, Violation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
