@@ -141,7 +141,7 @@ fn a_table_that_holds_one_row_gives_one() {
         assert!(strategy.new_tree(&mut runner).unwrap().current().len() <= 1);
     }
     let none = rows(&TANGLED, "settings", 2).new_tree(&mut runner).map(|tree| tree.current()).unwrap_err();
-    assert_eq!(none.message(), "cannot fill settings with 2 rows: it has room for 1");
+    assert_eq!(none.message(), "cannot fill settings with 2 rows: it has room for 1 row");
 }
 
 /// What proptest finds and shrinks to, as its script.

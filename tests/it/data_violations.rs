@@ -120,7 +120,7 @@ fn checks_of_many_kinds_are_broken() {
     assert_eq!(others, [("CHECK (lower(b) = b)", vec!["CHECK (b GLOB '[0-9][0-9]:[0-9][0-9]')"])]);
     let implied: Vec<_> =
         all.findings().iter().filter(|finding| finding.code() == "implied").map(ToString::to_string).collect();
-    assert_eq!(implied, ["implied (t.b): t: CHECK (lower(b) = b) is never what refuses a row"]);
+    assert_eq!(implied, ["implied (t.b): t: CHECK (lower(b) = b) is never the constraint that refuses a row"]);
 }
 
 #[test]
@@ -219,9 +219,9 @@ fn nulls_that_pass_are_findings_and_no_failures() {
     assert_eq!(
         found(&all),
         [
-            "passes-null (t.high): t: UNIQUE (low, high) lets a row pass whose high is NULL",
-            "passes-null (t.kind): t: CHECK (kind IN ('a', 'b')) lets a row pass whose kind is NULL",
-            "passes-null (t.high): t: CHECK (low < high) lets a row pass whose high is NULL",
+            "passes-null (t.high): t: UNIQUE (low, high) accepts a row whose high is NULL",
+            "passes-null (t.kind): t: CHECK (kind IN ('a', 'b')) accepts a row whose kind is NULL",
+            "passes-null (t.high): t: CHECK (low < high) accepts a row whose high is NULL",
         ]
     );
     findings.allow("passes-null", "t", "NULL is open").assert_ok();
@@ -242,7 +242,7 @@ fn what_can_never_be_broken_is_said() {
 
   never-broken (t.a):
     t: no row was found that CHECK (a = a) refuses
-    every row that was tried is fine by it"
+    every row that was tried satisfies it"
     );
     let both = all.iter().find(|violation| violation.constraint() == "UNIQUE (a, b)").unwrap();
     assert_eq!(both.breaks_also().collect::<Vec<_>>(), ["UNIQUE (a)"]);
@@ -260,11 +260,11 @@ fn what_another_constraint_refuses_first_is_said() {
     all.assert_refused();
     assert_eq!(
         all.findings().try_assert_ok().unwrap_err().to_string(),
-        "2 findings, the first: implied: t: NOT NULL of c is never what refuses a row
+        "2 findings, the first: implied: t: NOT NULL of c is never the constraint that refuses a row
 
   implied (t.c):
-    t: NOT NULL of c is never what refuses a row
-    every row that was found to break it breaks something else too, which is looked at first
+    t: NOT NULL of c is never the constraint that refuses a row
+    every row that was found to break it also breaks a constraint that SQLite checks earlier
 
   this row breaks it:
     INSERT INTO t(id, a, b) VALUES (4, NULL, 5)
@@ -273,8 +273,8 @@ fn what_another_constraint_refuses_first_is_said() {
     NOT NULL constraint failed: t.a (code 1299)
 
   implied (t.a):
-    t: CHECK (a IS NOT NULL) is never what refuses a row
-    every row that was found to break it breaks something else too, which is looked at first
+    t: CHECK (a IS NOT NULL) is never the constraint that refuses a row
+    every row that was found to break it also breaks a constraint that SQLite checks earlier
 
   this row breaks it:
     INSERT INTO t(id, a, b) VALUES (4, NULL, 5)
@@ -347,7 +347,7 @@ fn keys_of_what_is_not_deleted_are_repeated_in_trees() {
 #[test]
 fn a_table_that_cannot_be_filled_is_said() {
     let all = of("CREATE TABLE t(x INTEGER NOT NULL CHECK (x > 3 AND x < 2)); CREATE TABLE u(y NOT NULL)");
-    assert_eq!(found(&all), ["not-tried (t): t: its constraints were not tried, for no row could be made"]);
+    assert_eq!(found(&all), ["not-tried (t): t: its constraints were not tried, because no row could be made"]);
     assert_eq!(all.iter().filter(|violation| violation.is_refused()).count(), 1);
 }
 

@@ -55,7 +55,7 @@ impl Filled {
             Some((_, id)) => id.clone(),
             None => {
                 let names: Vec<&str> = self.labels.iter().map(|(name, _)| name.as_str()).collect();
-                panic!("no row is called {label}; there are {}", names.join(", "));
+                panic!("no row has the label {label}; the labels are {}", names.join(", "));
             }
         }
     }

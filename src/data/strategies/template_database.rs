@@ -13,6 +13,7 @@ use crate::data::script::Script;
 use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Committed, Template};
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::count;
 use crate::schema::{Schema, Table, TableKind, is_ledger};
 use crate::sql::{plain_name, quote_text, tokens};
 
@@ -108,11 +109,12 @@ impl TemplateDatabase {
     pub(super) fn enough(&self, script: Script, least: usize) -> Result<Script> {
         let [target] = self.targets[..] else { return Ok(script) };
         let name = &self.schema.tables[target].name;
-        let count = script.rows.iter().filter(|row| script.tables[row.table].name == *name).count();
-        if count >= least {
+        let found = script.rows.iter().filter(|row| script.tables[row.table].name == *name).count();
+        if found >= least {
             return Ok(script);
         }
-        let what = format!("cannot fill {name} with {least} rows: it has room for {count}");
+        let (wanted, room) = (count(least as u64, "row"), count(found as u64, "row"));
+        let what = format!("cannot fill {name} with {wanted}: it has room for {room}");
         Err(Error::new(ErrorKind::Data, what))
     }
 

@@ -92,10 +92,14 @@ impl Violation {
         match &self.outcome {
             Some(_) if self.is_own => None,
             Some(Outcome::Refused(code, message)) => Some(
-                Finding::new("implied", &self.object, format!("{table}: {shown} is never what refuses a row"))
-                    .cost("every row that was found to break it breaks something else too, which is looked at first")
-                    .evidence("this row breaks it", rows())
-                    .evidence("SQLite says", format!("{message} (code {code})")),
+                Finding::new(
+                    "implied",
+                    &self.object,
+                    format!("{table}: {shown} is never the constraint that refuses a row"),
+                )
+                .cost("every row that was found to break it also breaks a constraint that SQLite checks earlier")
+                .evidence("this row breaks it", rows())
+                .evidence("SQLite says", format!("{message} (code {code})")),
             ),
             Some(outcome) => {
                 let left_out = *outcome == Outcome::LeftOut;
@@ -110,7 +114,7 @@ impl Violation {
             None => {
                 let what = format!("{table}: no row was found that {shown} refuses");
                 let finding = Finding::new("never-broken", &self.object, what);
-                Some(finding.cost("every row that was tried is fine by it"))
+                Some(finding.cost("every row that was tried satisfies it"))
             }
         }
     }
@@ -135,7 +139,7 @@ fn because(finding: Finding, db: &Connection, kind: &ConstraintKind, left_out: b
 }
 
 pub(super) fn not_tried(table: &Table, error: &Error) -> Finding {
-    let what = format!("{}: its constraints were not tried, for no row could be made", table.name);
+    let what = format!("{}: its constraints were not tried, because no row could be made", table.name);
     Finding::new("not-tried", &table.name, what).evidence("because", error.to_string())
 }
 
@@ -147,13 +151,13 @@ pub(super) fn passes_null(
     found: &BreakingRow,
 ) -> Finding {
     let (name, column) = (&table.name, &target.columns[column]);
-    let what = format!("{name}: {} lets a row pass whose {column} is NULL", constraint.shown);
+    let what = format!("{name}: {} accepts a row whose {column} is NULL", constraint.shown);
     let rows: Vec<String> = found.before.iter().chain([&found.values]).map(|row| target.insert_of(row)).collect();
     let cost = match constraint.kind {
         ConstraintKind::Key { .. } => {
-            "for UNIQUE every NULL is another value, so that a row with one is never a duplicate"
+            "UNIQUE treats every NULL as a different value, so a row with NULL is never a duplicate"
         }
-        _ => "a CHECK refuses a row only where it is false; where it is NULL, the row passes",
+        _ => "a CHECK refuses a row only if it is false; if it is NULL, the row passes",
     };
     let object = format!("{name}.{column}");
     Finding::new("passes-null", object, what)

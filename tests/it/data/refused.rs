@@ -68,20 +68,20 @@ fn tables_that_are_not_parent_and_child() {
     says(
         USERS,
         &Fill::seed(7).each("users", "orders", 1..=2),
-        "no rows in users, so that none of orders can be made for each of them\n\n  \
+        "cannot fill orders for each row of users: it has no rows\n\n  \
          help: make some: .rows(\"users\", 50)",
     );
     says(
         USERS,
         &Fill::seed(7).rows("users", 5).each("users", "orders", 1..=2).each("users", "orders", 1..=2),
-        "two each(.., \"orders\", ..) for one table\n\n  help: rows follow from one parent; the others are drawn",
+        "cannot fill orders: each(.., \"orders\", ..) is called twice\n\n  help: rows are made for each row of one parent; other parents are drawn",
     );
     #[expect(clippy::reversed_empty_ranges, reason = "it is what is refused")]
     let empty = 5..=2;
     says(
         USERS,
         &Fill::seed(7).rows("users", 5).each("users", "orders", empty),
-        "each(.., \"orders\", 5..=2) has no number of rows in it\n\n  help: the smaller number comes first: 2..=5",
+        "each(.., \"orders\", 5..=2) is an empty range\n\n  help: the smaller number comes first: 2..=5",
     );
 }
 
@@ -90,29 +90,29 @@ fn more_rows_than_there_is_room_for() {
     says(
         "CREATE TABLE t(x TEXT NOT NULL UNIQUE CHECK (x IN ('a', 'b', 'c')))",
         &Fill::seed(7).rows("t", 100),
-        "cannot fill t with 100 rows: it has room for 3 rows\n\n  because of:\n    UNIQUE (x): x has 3 values",
+        "cannot fill t with 100 rows: it has room for 3 rows\n\n  because:\n    UNIQUE (x): x has 3 values",
     );
     says(
         "CREATE TABLE t(x TEXT PRIMARY KEY CHECK (x IN ('a', 'b'))); INSERT INTO t VALUES ('a'), ('b')",
         &Fill::seed(7).rows("t", 1),
-        "cannot fill t with 1 rows: it has room for 0 rows\n\n  \
-         because of:\n    PRIMARY KEY (x): x has 2 values, 2 rows there already",
+        "cannot fill t with 1 row: it has room for 0 rows\n\n  \
+         because:\n    PRIMARY KEY (x): x has 2 values, 2 rows already exist",
     );
     says(
         "CREATE TABLE settings(id INTEGER PRIMARY KEY CHECK (id = 1), theme TEXT)",
         &Fill::seed(7).rows("settings", 2),
-        "cannot fill settings with 2 rows: it has room for 1 row\n\n  because of:\n    PRIMARY KEY (id): id has 1 value",
+        "cannot fill settings with 2 rows: it has room for 1 row\n\n  because:\n    PRIMARY KEY (id): id has 1 value",
     );
     says(
         "CREATE TABLE u(id INTEGER PRIMARY KEY); CREATE TABLE t(u INTEGER NOT NULL UNIQUE REFERENCES u)",
         &Fill::seed(7).rows("u", 5).rows("t", 6),
-        "cannot fill t with 6 rows: it has room for 5 rows\n\n  because of:\n    UNIQUE (u): u has 5 parents",
+        "cannot fill t with 6 rows: it has room for 5 rows\n\n  because:\n    UNIQUE (u): u has 5 parents",
     );
     says(
         "CREATE TABLE t(id INTEGER PRIMARY KEY, x INTEGER NOT NULL REFERENCES gone)",
         &Fill::seed(7).rows("t", 5),
         "cannot fill t with 5 rows: it has room for 0 rows\n\n  \
-         because of:\n    no such table: main.gone",
+         because:\n    no such table: main.gone",
     );
 }
 
@@ -123,10 +123,10 @@ fn what_was_found_is_not_said_to_be_all_there_is() {
         &Fill::seed(7).rows("t", 50),
         "cannot fill t with 50 rows: values were found for no more than 1 row
 
-  because of:
+  because:
     UNIQUE (x): 1 value was found for x
 
-  help: make them: .set_with(\"t\", column, |row| ..)",
+  help: supply them: .set_with(\"t\", column, |row| ..)",
     );
 }
 
@@ -164,7 +164,7 @@ fn checks_that_nothing_satisfies() {
     assert_eq!(rest.matches("code = ").count(), 6, "{said}");
     assert!(
         rest.ends_with(&format!(
-            "\n  help: say what it has to be: .set(\"coupons\", \"code\", ..) or .set_with(\"coupons\", \"code\", |row| ..)\n{}",
+            "\n  help: give it a value: .set(\"coupons\", \"code\", ..) or .set_with(\"coupons\", \"code\", |row| ..)\n{}",
             again()
         )),
         "{said}"
@@ -193,7 +193,7 @@ fn rows_that_are_always_refused() {
         &database("CREATE TABLE t(x); CREATE TRIGGER never AFTER INSERT ON t BEGIN SELECT RAISE(ROLLBACK, 'no'); END"),
         &Fill::seed(7).rows("t", 5),
     );
-    assert!(said.starts_with("cannot fill t: row 1 was refused 1 times"), "{said}");
+    assert!(said.starts_with("cannot fill t: row 1 was refused 1 time\n"), "{said}");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn values_that_a_column_cannot_take() {
     says(
         "CREATE TABLE t(x TEXT NOT NULL CHECK (x IN ('a', 'b')))",
         &Fill::seed(7).rows("t", 5).set("t", "x", "c"),
-        "cannot fill t: what is set does not satisfy CHECK\n\n  CHECK:\n    x IN ('a', 'b')\n\n  tried:\n    x = 'c'",
+        "cannot fill t: the given value does not satisfy CHECK\n\n  CHECK:\n    x IN ('a', 'b')\n\n  tried:\n    x = 'c'",
     );
     let said = refused(
         &database("CREATE TABLE t(x INTEGER NOT NULL, y INTEGER) STRICT"),

@@ -1,6 +1,7 @@
 //! Why rows could not be inserted.
 
 use crate::error::{Error, ErrorKind};
+use crate::report::count;
 
 /// A row that SQLite refused, as often as it was made.
 #[derive(Default)]
@@ -17,14 +18,14 @@ pub(super) struct RefusedRow {
 impl RefusedRow {
     pub(super) fn error(&self, error: rusqlite::Error) -> Error {
         let RefusedRow { table, row, attempts, tried, triggers } = self;
-        let headline = format!("cannot fill {table}: row {} was refused {attempts} times", row + 1);
+        let headline = format!("cannot fill {table}: row {} was refused {}", row + 1, count(*attempts, "time"));
         let mut failure =
             Error::new(ErrorKind::Data, headline).evidence("tried", tried.join("\n")).because_sqlite(error);
         if !triggers.is_empty() {
             failure = failure.evidence("trigger", triggers.join("\n"));
         }
         failure.help(format!(
-            "say what a column has to be: .set(\"{table}\", column, value) or .set_with(\"{table}\", column, |row| ..)"
+            "give a column its value: .set(\"{table}\", column, value) or .set_with(\"{table}\", column, |row| ..)"
         ))
     }
 }
@@ -33,5 +34,5 @@ impl RefusedRow {
 pub(super) fn broken(table: &str, broken: &[String]) -> Error {
     Error::new(ErrorKind::Data, format!("cannot fill {table}: rows would refer to nothing"))
         .evidence("PRAGMA foreign_key_check", broken.join("\n"))
-        .help("rows that are there already may have keys that were to be given")
+        .help("existing rows may have the keys that were to be given")
 }

@@ -22,7 +22,7 @@ pub(crate) fn unsatisfied(
     let name = condition.name.as_ref().map_or(String::new(), |name| format!(" {name}"));
     let (kind, table) = (condition.kind.as_str(), &table.name);
     let label = if kind == "trigger" { "it refuses" } else { kind };
-    let what = if is_given { "what is set does not satisfy" } else { "no value satisfies" };
+    let what = if is_given { "the given value does not satisfy" } else { "no value satisfies" };
     let mut error = failure(format!("cannot fill {table}: {what} {kind}{name}")).evidence(label, &condition.shown);
     if !tried.is_empty() {
         error = error.evidence("tried", tried.join("\n"));
@@ -31,23 +31,22 @@ pub(crate) fn unsatisfied(
         return error;
     }
     error.help(format!(
-        "say what it has to be: .set(\"{table}\", \"{column}\", ..) or .set_with(\"{table}\", \"{column}\", |row| ..)"
+        "give it a value: .set(\"{table}\", \"{column}\", ..) or .set_with(\"{table}\", \"{column}\", |row| ..)"
     ))
 }
 
 /// More rows are asked for than a table can hold.
 pub(crate) fn full(table: &str, rows: u64, limit: &Limit) -> Error {
-    let most = count(limit.rows, "row");
+    let (rows, most) = (count(rows, "row"), count(limit.rows, "row"));
     if limit.is_guess {
-        return failure(format!("cannot fill {table} with {rows} rows: values were found for no more than {most}"))
-            .evidence("because of", &limit.because)
-            .help(format!("make them: .set_with(\"{table}\", column, |row| ..)"));
+        return failure(format!("cannot fill {table} with {rows}: values were found for no more than {most}"))
+            .evidence("because", &limit.because)
+            .help(format!("supply them: .set_with(\"{table}\", column, |row| ..)"));
     }
-    failure(format!("cannot fill {table} with {rows} rows: it has room for {most}"))
-        .evidence("because of", &limit.because)
+    failure(format!("cannot fill {table} with {rows}: it has room for {most}")).evidence("because", &limit.because)
 }
 
 /// A key that may not be NULL refers to rows that come later, and theirs is not known yet.
 pub(crate) fn cycle(table: &str, key: &str) -> Error {
-    failure(format!("cannot fill {table}: its foreign keys go in a circle")).evidence("it cannot be NULL", key)
+    failure(format!("cannot fill {table}: its foreign keys form a cycle")).evidence("NOT NULL", key)
 }

@@ -21,13 +21,13 @@ pub(super) fn arrange(shape: &TableShape<'_>, plan: &mut TablePlan) -> Result<()
         let reference = &plan.references[index];
         let is_required = |column: &usize| plan.columns[*column].nulls == 0 && !plan.columns[*column].may_be_null;
         if matches!(reference.parent, Parent::Missing) && reference.columns.iter().all(is_required) {
-            let because = format!("{} (no rows there)", reference.shown);
+            let because = format!("{} (it has no rows)", reference.shown);
             plan.narrow(Limit { rows: 0, because, is_guess: false, parents: Vec::new() });
         }
     }
     for pair in distinct_parents(plan).iter().filter(|pair| shape.plans[pair.parent].count < 2) {
         let parents = vec![shape.plans[pair.parent].table];
-        let because = format!("{}: there is one parent", pair.because);
+        let because = format!("{}: there is only one parent", pair.because);
         plan.narrow(Limit { rows: 0, because, is_guess: false, parents });
     }
     keys.sort_by_key(|key| (key.partial, key.columns.len()));
@@ -234,7 +234,7 @@ impl Numbering<'_, '_> {
         let has_new_parents = references().any(|parent| matches!(parent, Parent::Made { .. } | Parent::Later { .. }));
         let taken = if has_new_parents { 0 } else { self.taken(key)? };
         if taken > 0 {
-            because.push_str(&format!(", {} there already", count(taken, "row")));
+            because.push_str(&format!(", {}", existing_rows(taken)));
         }
         let rows = all.saturating_sub(taken);
         if rows < self.plan.count {
@@ -279,6 +279,11 @@ impl Numbering<'_, '_> {
             }
         }
     }
+}
+
+/// Shows how many rows exist already.
+fn existing_rows(rows: u64) -> String {
+    format!("{} already {}", count(rows, "row"), if rows == 1 { "exists" } else { "exist" })
 }
 
 fn combinations(parts: &[Part]) -> u64 {

@@ -28,7 +28,7 @@ pub(crate) fn not_ordinary(table: &Table) -> Error {
     match &table.kind {
         TableKind::Virtual { module, .. } => {
             let name = &table.name;
-            failure(format!("cannot fill {name}: it is a virtual table of {module}, whose rules are not known"))
+            failure(format!("cannot fill {name}: it is a virtual table of {module}, which has rules of its own"))
         }
         _ => failure(format!("cannot fill {}: a virtual table keeps its own data in it", table.name)),
     }
@@ -78,17 +78,17 @@ pub(crate) fn not_related(parent: &str, child: &str) -> Error {
 }
 
 pub(crate) fn each_twice(child: &str) -> Error {
-    failure(format!("two each(.., \"{child}\", ..) for one table"))
-        .help("rows follow from one parent; the others are drawn")
+    failure(format!("cannot fill {child}: each(.., \"{child}\", ..) is called twice"))
+        .help("rows are made for each row of one parent; other parents are drawn")
 }
 
 pub(crate) fn empty_range(child: &str, low: u64, high: u64) -> Error {
-    failure(format!("each(.., {}, {low}..={high}) has no number of rows in it", show(child)))
+    failure(format!("each(.., {}, {low}..={high}) is an empty range", show(child)))
         .help(format!("the smaller number comes first: {high}..={low}"))
 }
 
 pub(crate) fn no_parents(parent: &str, child: &str) -> Error {
-    failure(format!("no rows in {parent}, so that none of {child} can be made for each of them"))
+    failure(format!("cannot fill {child} for each row of {parent}: it has no rows"))
         .help(format!("make some: .rows({}, 50)", show(parent)))
 }
 
