@@ -1,5 +1,5 @@
-//! Rows that a schema accepts: keys, types, NOT NULL, UNIQUE, CHECKs, foreign keys and triggers are satisfied, and parents
-//! are made as needed.
+//! Makes rows that a schema accepts. They satisfy keys, types, NOT NULL, UNIQUE, CHECKs, foreign keys and triggers, and
+//! parents are made as needed.
 //!
 //! ```
 //! use sqlitmus::Template;
@@ -30,15 +30,16 @@
 //!
 //! # The same seed, the same rows
 //!
-//! A value follows from the seed, its table, its row and its column alone. A column or a table more leaves all other values
-//! as they were, but for parents to which it could not refer: those of a table whose rows need two parents of one tenant are
-//! made for fewer tenants. `SQLITMUS_SEED` overrules the seed of every fill; a failure prints the one that it had.
+//! A value depends only on the seed, its table, its row and its column. Adding a column or a table does not change other
+//! values, with one exception: if the rows of the new table need two parents of one tenant, those parents are made for fewer
+//! tenants. `SQLITMUS_SEED` overrides the seed of every fill; a failure prints the seed that it had.
 //!
-//! # What SQLite says, counts
+//! # SQLite has the last word
 //!
-//! Constraints are read as far as they can be, and what cannot be read is searched: values that the expression names, what
-//! is near to them, texts of many kinds. Either way SQLite is the judge, with the functions and collations of the
-//! connection. A table that cannot be filled is an error with the constraint and what was tried, and nothing is inserted.
+//! Constraints are read as far as possible. For those that cannot be read, values are searched: those that the expression
+//! names, those near to them, texts of many kinds. Either way SQLite tries them, with the functions and collations of the
+//! connection. A table that cannot be filled is an error with the constraint and the values that were tried, and nothing is
+//! inserted.
 
 mod constraints;
 mod fill;

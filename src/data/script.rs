@@ -1,4 +1,4 @@
-//! Rows as values: what a fill made, kept so that it can be inserted again, changed, or shown as INSERTs that run.
+//! Rows as values: those of a fill, kept so that they can be inserted again, changed, or shown as INSERTs.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Result};
 use crate::sql::{insert_parameters, insert_values, plain_name};
 
-/// A table and those of its columns that are given.
+/// A table, and the columns that its rows give.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) name: String,
@@ -28,9 +28,9 @@ pub(crate) struct Item {
 pub(crate) struct Script {
     pub(crate) tables: Arc<Vec<Target>>,
     pub(crate) rows: Vec<Item>,
-    /// Whether rows refer to later ones.
+    /// True if rows refer to later ones.
     pub(crate) deferred: bool,
-    /// What keeps full-text indexes in step.
+    /// Statements that rebuild full-text indexes.
     pub(crate) after: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ impl Target {
 }
 
 impl Script {
-    /// As statements that run on a database of the same schema; empty without rows.
+    /// Returns the statements that insert the rows into a database with the same schema. Empty without rows.
     pub(crate) fn to_sql(&self) -> String {
         if self.rows.is_empty() {
             return String::new();
@@ -72,7 +72,7 @@ impl Script {
         sql
     }
 
-    /// Inserts all rows, in the transaction that is open.
+    /// Inserts all rows in the open transaction.
     pub(crate) fn run(&self, connection: &Connection) -> Result<()> {
         let refused = |sql: &str, error| {
             Error::sqlite(format!("insert {}", crate::report::count(self.rows.len() as u64, "row")), error)

@@ -20,10 +20,25 @@ use crate::db::{TestDb, again_with};
 use crate::error::{Error, Result, or_panic};
 use crate::schema::Schema;
 
-/// Rows that are wanted. Nothing happens before [`insert`](Fill::insert).
+/// A request for rows. Nothing happens before [`insert`](Fill::insert).
 ///
 /// Parents are made as needed: by default rows refer to parents of the same fill, and tables that are not named get as many
 /// rows as their children need.
+///
+/// ```
+/// use sqlitmus::{Template, data::Fill};
+///
+/// static APP: Template = Template::embedded(&[(
+///     "1.sql",
+///     "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+///      CREATE TABLE orders(user_id INTEGER NOT NULL REFERENCES users);",
+/// )]);
+///
+/// let db = APP.in_memory();
+/// let filled = Fill::seed(7).rows("orders", 100).insert(&db);
+/// assert_eq!(filled.rows("orders"), 100);
+/// assert!(filled.rows("users") > 0);
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing is inserted before `.insert(&db)`"]
 pub struct Fill {
@@ -38,12 +53,12 @@ impl Default for Fill {
 }
 
 impl Fill {
-    /// A fill of seed 0.
+    /// Creates a fill with seed 0.
     pub fn new() -> Fill {
         Fill::seed(0)
     }
 
-    /// A fill of this seed: another one gives other rows. `SQLITMUS_SEED` overrules it.
+    /// Creates a fill with this seed. Other seeds give other rows. `SQLITMUS_SEED` overrides it.
     pub fn seed(seed: u64) -> Fill {
         Fill {
             request: FillRequest::default(),
@@ -60,41 +75,41 @@ impl Fill {
         }
     }
 
-    /// So many rows of a table. Less than that is an error.
+    /// Makes so many rows of a table. If there is no room for all of them, the fill fails.
     pub fn rows(mut self, table: &str, rows: u64) -> Fill {
         self.request.rows.push((table.to_owned(), rows));
         self
     }
 
-    /// So many rows of every ordinary table, or as many as it can hold. The ledgers of migration runners are left alone.
+    /// Makes so many rows of every ordinary table, or as many as it can hold. The ledgers of migration runners get none.
     pub fn every_table(mut self, rows: u64) -> Fill {
         self.request.every = Some(rows);
         self
     }
 
-    /// For each row of `parent` as many rows of `child` as are drawn from `range`. The parents are those of this fill, or
-    /// those that are there, if it makes none.
+    /// Makes rows of `child` for each row of `parent`. Their number is drawn from `range`. The parents are those of this fill,
+    /// or the existing ones if it makes none.
     pub fn each(mut self, parent: &str, child: &str, range: RangeInclusive<u64>) -> Fill {
         let (low, high) = range.into_inner();
         self.request.each.push(RowsForEach { parent: parent.to_owned(), child: child.to_owned(), low, high });
         self
     }
 
-    /// One value for a column in all rows of this fill.
+    /// Sets a column to this value in all rows of this fill.
     pub fn set(mut self, table: &str, column: &str, value: impl ToSql) -> Fill {
         self.options.given.push((table.to_owned(), column.to_owned(), Given::value(&value)));
         self
     }
 
-    /// A value for a column that follows from the row. All columns without a closure are made before.
+    /// Sets a column to the value that a closure returns for the row. All columns without a closure are made before.
     pub fn set_with<V: ToSql>(mut self, table: &str, column: &str, value: impl Fn(&Row<'_>) -> V + 'static) -> Fill {
         let given = Given::With(Rc::new(move |row| options::owned(&value(row))));
         self.options.given.push((table.to_owned(), column.to_owned(), given));
         self
     }
 
-    /// So many rows of a table, each from a value of your own type that [`fake`](https://docs.rs/fake) makes up. `row` says
-    /// which columns it fills; the others are made as ever.
+    /// Makes so many rows of a table, each from a value of your own type that [`fake`](https://docs.rs/fake) makes up. `row`
+    /// returns the columns that it fills; the other columns are made as usual.
     ///
     /// ```
     /// use sqlitmus::{Template, data::Fill};
@@ -109,8 +124,13 @@ impl Fill {
     /// #     }
     /// # }
     ///
-    /// let db = Template::embedded(&[("1.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL)")]).in_memory();
-    /// Fill::seed(7).typed("users", 20, |user: User| vec![("name", user.name.into())]).insert(&db);
+    /// static APP: Template = Template::embedded(&[(
+    ///     "1.sql",
+    ///     "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
+    /// )]);
+    ///
+    /// let row = |user: User| vec![("name", user.name.into())];
+    /// Fill::seed(7).typed("users", 20, row).insert(&APP.in_memory());
     /// ```
     #[cfg(feature = "data")]
     pub fn typed<T>(mut self, table: &str, rows: u64, row: impl Fn(T) -> Vec<(&'static str, Value)> + 'static) -> Fill
@@ -126,49 +146,49 @@ impl Fill {
         self.rows(table, rows)
     }
 
-    /// How many in a hundred of the values that may be NULL are NULL; 20 unless said.
+    /// Percentage of nullable values set to NULL. Default 20.
     pub fn null_rate(mut self, percent: u64) -> Fill {
         self.options.null_rate = percent.min(100);
         self
     }
 
-    /// Gives some parents more children than others, by Zipf's law: with exponent 1.0 the first of 100 parents has a
-    /// seventh of all children.
+    /// Gives some parents more children than others, by Zipf's law. With an exponent of 1.0, the first of 100 parents has
+    /// a seventh of all children.
     pub fn skew(mut self, exponent: f64) -> Fill {
         self.options.skew = Some(exponent.max(0.0));
         self
     }
 
-    /// Lets rows refer to parents that are there already. New ones are made only where there are none.
+    /// Lets rows refer to existing parents. New ones are made only for tables without rows.
     pub fn reuse(mut self) -> Fill {
         self.options.reuse = true;
         self
     }
 
-    /// A row that the test names, and whose key it gets by [`Filled::id`].
+    /// Makes a row with a label, by which [`Filled::id`] finds its key.
     pub fn label(mut self, table: &str, name: &str) -> Fill {
         self.request.labels.push((table.to_owned(), name.to_owned()));
         self
     }
 
-    /// Values that apps trip over, wherever no constraint speaks against them: empty and very long texts, the ends of the
-    /// range of integers, emoji, NUL, infinities.
+    /// Adds values that apps trip over, wherever no constraint forbids them: empty and very long texts, the smallest and the
+    /// greatest integers, emoji, NUL, infinities.
     pub fn edge_cases(mut self) -> Fill {
         self.options.edge_cases = true;
         self
     }
 
-    /// The language of names, places and texts.
+    /// Sets the language of names, places and texts.
     #[cfg(feature = "data")]
     pub fn locale(mut self, locale: crate::data::values::realistic::Locale) -> Fill {
         self.options.locale = locale;
         self
     }
 
-    /// Makes the rows and inserts them, in a transaction of its own or within the one that is open.
+    /// Makes the rows and inserts them, in a transaction of its own or in a savepoint of the one that is open.
     ///
     /// # Panics
-    /// When a table cannot be filled. Then nothing is inserted.
+    /// If a table cannot be filled. Then nothing is inserted.
     #[track_caller]
     pub fn insert(&self, connection: &Connection) -> Filled {
         or_panic(self.try_insert(connection))
@@ -177,23 +197,23 @@ impl Fill {
     /// Like [`insert`](Fill::insert), without the panic.
     ///
     /// # Errors
-    /// When a table cannot be filled. Then nothing is inserted.
+    /// If a table cannot be filled. Then nothing is inserted.
     pub fn try_insert(&self, connection: &Connection) -> Result<Filled> {
         self.insert_into(connection, &Schema::read(connection)?)
     }
 
-    /// Like [`try_insert`](Fill::try_insert), where the schema has been read.
+    /// Like [`try_insert`](Fill::try_insert), with a schema that was read before.
     pub(crate) fn insert_into(&self, connection: &Connection, schema: &Schema) -> Result<Filled> {
         let options = self.options()?;
         let insert = || run(connection, schema, &self.request, &options, false).map(|(filled, _)| filled);
         within(connection, true, insert).map_err(|error| with_seed(error, options.seed))
     }
 
-    /// The rows as a script of INSERTs, which runs on another database of the same schema and with the same rows in it:
-    /// an empty one, if this one is empty. Nothing is inserted here.
+    /// Returns the rows as a script of INSERTs for another database with the same schema and the same rows as this one.
+    /// Nothing is inserted here.
     ///
     /// # Errors
-    /// When a table cannot be filled.
+    /// If a table cannot be filled.
     pub fn to_sql(&self, connection: &Connection) -> Result<String> {
         let options = self.options()?;
         let schema = Schema::read(connection)?;
@@ -201,8 +221,7 @@ impl Fill {
         within(connection, false, script).map_err(|error| with_seed(error, options.seed))
     }
 
-    /// As many of the rows as there is room for, as values. Nothing is inserted here, and the environment does not change
-    /// the seed.
+    /// Returns as many of the rows as there is room for. Nothing is inserted here, and `SQLITMUS_SEED` does not apply.
     pub(crate) fn drafted(&self, connection: &Connection, schema: &Schema) -> Result<(Filled, Script)> {
         let request = FillRequest { may_be_fewer: true, ..self.request.clone() };
         within(connection, false, || run(connection, schema, &request, &self.options, true))
@@ -238,10 +257,10 @@ fn with_seed(error: Error, seed: u64) -> Error {
 }
 
 impl TestDb {
-    /// Inserts so many rows that the schema accepts, and parents for them. See [`data`](crate::data).
+    /// Inserts so many rows that the schema accepts, and the parents that they need. See [`data`](crate::data).
     ///
     /// # Panics
-    /// When the table cannot be filled. Then nothing is inserted.
+    /// If the table cannot be filled. Then nothing is inserted.
     #[track_caller]
     pub fn fill(&self, table: &str, rows: u64) -> Filled {
         or_panic(self.try_fill(table, rows))
@@ -250,7 +269,7 @@ impl TestDb {
     /// Like [`fill`](TestDb::fill), without the panic.
     ///
     /// # Errors
-    /// When the table cannot be filled. Then nothing is inserted.
+    /// If the table cannot be filled. Then nothing is inserted.
     pub fn try_fill(&self, table: &str, rows: u64) -> Result<Filled> {
         Fill::new().rows(table, rows).try_insert(self)
     }

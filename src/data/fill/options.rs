@@ -1,4 +1,4 @@
-//! What a test says about the rows that it wants.
+//! How rows are made: the seed, the rates, and the values that a test gives.
 
 use std::fmt;
 use std::rc::Rc;
@@ -8,27 +8,27 @@ use rusqlite::types::{ToSqlOutput, Value};
 
 use crate::data::values::value_buf::ValueBuf;
 
-/// Everything that is not how many rows.
+/// How rows are made.
 #[derive(Clone, Debug)]
 pub(crate) struct FillOptions {
     pub(crate) seed: u64,
-    /// How many in a hundred of the values that may be NULL are.
+    /// Percentage of nullable values set to NULL.
     pub(crate) null_rate: u64,
-    /// The exponent of Zipf's law, by which some parents have more children than others.
+    /// The exponent of Zipf's law, which gives some parents more children than others.
     pub(crate) skew: Option<f64>,
     pub(crate) reuse: bool,
     pub(crate) edge_cases: bool,
     #[cfg(feature = "data")]
     pub(crate) locale: crate::data::values::realistic::Locale,
-    /// Table, column, and what is in it.
+    /// Tables, columns, and their values.
     pub(crate) given: Vec<(String, String, Given)>,
 }
 
-/// What a test says that a column has.
+/// The value of a column that a test gives.
 #[derive(Clone)]
 pub(crate) enum Given {
     Value(Value),
-    /// A value that cannot be bound, and why.
+    /// The reason why a value cannot be bound.
     Broken(String),
     With(Rc<Closure>),
 }
@@ -44,7 +44,7 @@ impl Given {
     }
 }
 
-/// A value as it would be bound.
+/// Returns the value that would be bound.
 pub(crate) fn owned(value: &dyn ToSql) -> rusqlite::Result<Value> {
     match value.to_sql()? {
         ToSqlOutput::Borrowed(value) => {
@@ -67,11 +67,11 @@ impl fmt::Debug for Given {
     }
 }
 
-/// A row that is being made, as [`Fill::set_with`](super::Fill::set_with) sees it.
+/// A row that is being made, for the closure of [`Fill::set_with`](crate::data::Fill::set_with).
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     pub(crate) number: u64,
-    /// What is drawn for the row follows from it: another one for each attempt.
+    /// The key of the draws for the row, which changes with each attempt.
     #[cfg_attr(not(feature = "data"), expect(dead_code, reason = "typed rows are drawn from it"))]
     pub(crate) key: u64,
     pub(crate) label: Option<&'a str>,
@@ -80,20 +80,20 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The row's number, from 0.
+    /// Returns the row's number, from 0.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// The name by which [`Filled::id`](super::Filled::id) finds it.
+    /// Returns the label by which [`Filled::id`](crate::data::Filled::id) finds it.
     pub fn label(&self) -> Option<&str> {
         self.label
     }
 
-    /// The value of a column. Columns that have a closure are made last, in the order of their declaration.
+    /// Returns the value of a column. Columns that have a closure are made last, in the order of their declaration.
     ///
     /// # Panics
-    /// When the table has no such column.
+    /// If the table has no such column.
     #[track_caller]
     pub fn get(&self, column: &str) -> Value {
         match self.names.iter().position(|name| name.eq_ignore_ascii_case(column)) {
@@ -113,7 +113,7 @@ impl fmt::Debug for Row<'_> {
     }
 }
 
-/// A value that fake makes up, the same for the same key.
+/// Makes up a value, the same one for the same key.
 #[cfg(feature = "data")]
 pub(crate) fn typed<T: fake::Dummy<fake::Faker>>(key: u64) -> T {
     use fake::rand::SeedableRng as _;

@@ -1,4 +1,4 @@
-//! What was inserted.
+//! `Filled`: the report of a fill.
 
 use rusqlite::types::Value;
 
@@ -6,7 +6,7 @@ use crate::data::fill::plan::table_plan::TablePlan;
 use crate::data::fill::rows::tables::FilledTable;
 use crate::sql::same_name;
 
-/// What was inserted.
+/// The rows that a fill has inserted.
 #[derive(Clone, Debug)]
 pub struct Filled {
     seed: u64,
@@ -48,7 +48,7 @@ impl Filled {
     /// Returns the key of a row with a label: its PRIMARY KEY, or its rowid.
     ///
     /// # Panics
-    /// When no row has this label.
+    /// If no row has this label.
     #[track_caller]
     pub fn id(&self, label: &str) -> Value {
         match self.labels.iter().find(|(name, _)| name == label) {

@@ -1,12 +1,12 @@
 //! Foreign keys that only a trigger knows: `SELECT RAISE(ABORT, …) WHERE NOT EXISTS (SELECT 1 FROM books WHERE id = NEW.book)`.
-//! For a fill they are foreign keys like others: parents come first and are made as needed.
+//! A fill treats them like declared ones: parents come first and are made as needed.
 
 use std::borrow::Cow;
 
 use crate::schema::{ForeignKey, ForeignKeyAction, Schema, TableKind, TriggerText};
 use crate::sql::Token;
 
-/// The schema with the foreign keys of its triggers.
+/// Returns the schema with the foreign keys of its triggers.
 pub(super) fn with_references(schema: &Schema) -> Cow<'_, Schema> {
     let mut found: Vec<(usize, ForeignKey)> = Vec::new();
     for (at, table) in schema.tables.iter().enumerate() {
@@ -39,7 +39,7 @@ pub(super) fn with_references(schema: &Schema) -> Cow<'_, Schema> {
     Cow::Owned(schema)
 }
 
-/// What the subqueries refer to without which a row is refused: `NOT EXISTS (…)`, `(…) IS NULL`, `NEW.x NOT IN (…)`.
+/// Returns the references that a trigger requires: `NOT EXISTS (…)`, `(…) IS NULL`, `NEW.x NOT IN (…)`.
 fn references(tokens: &[Token<'_>]) -> Vec<ForeignKey> {
     let mut found = Vec::new();
     for open in (0..tokens.len()).filter(|at| tokens[*at].is_symbol("(")) {
@@ -87,7 +87,7 @@ fn closing(tokens: &[Token<'_>], open: usize) -> Option<usize> {
         .map(|at| open + at)
 }
 
-/// The table behind FROM, if there is only one.
+/// Returns the position of FROM and the table behind it, if there is only one.
 fn table(query: &[Token<'_>]) -> Option<(usize, String)> {
     let from = query.iter().position(|token| token.is("FROM"))?;
     let is_single = !query.iter().any(|token| token.is("JOIN"))
@@ -95,7 +95,7 @@ fn table(query: &[Token<'_>]) -> Option<(usize, String)> {
     is_single.then(|| query.get(from + 1)?.name()).flatten().map(|name| (from, name))
 }
 
-/// `SELECT … FROM parent WHERE column = NEW.own`, which may go on with AND.
+/// Reads `SELECT … FROM parent WHERE column = NEW.own`, which may go on with AND.
 fn equal(query: &[Token<'_>]) -> Option<(String, String, String)> {
     let (from, parent) = table(query)?;
     let at = from + query[from..].iter().position(|token| token.is("WHERE"))?;
@@ -115,7 +115,7 @@ fn equal(query: &[Token<'_>]) -> Option<(String, String, String)> {
     found
 }
 
-/// `NEW.own NOT IN (SELECT column FROM parent)`.
+/// Reads `NEW.own NOT IN (SELECT column FROM parent)`.
 fn listed(query: &[Token<'_>], before: &[Token<'_>]) -> Option<(String, String, String)> {
     let (from, parent) = table(query)?;
     let theirs = query.get(from.checked_sub(1)?)?.name()?;
@@ -123,7 +123,7 @@ fn listed(query: &[Token<'_>], before: &[Token<'_>]) -> Option<(String, String, 
     Some((new_before(before)?, parent, theirs))
 }
 
-/// `NEW.name` at the end.
+/// Returns the name in `NEW.name` at the end.
 fn new_before(tokens: &[Token<'_>]) -> Option<String> {
     match tokens {
         [.., new, dot, name] if new.is("NEW") && dot.is_symbol(".") => name.name(),
@@ -131,7 +131,7 @@ fn new_before(tokens: &[Token<'_>]) -> Option<String> {
     }
 }
 
-/// `NEW.name` at the start.
+/// Returns the name in `NEW.name` at the start.
 fn new_behind(tokens: &[Token<'_>]) -> Option<String> {
     match tokens {
         [new, dot, name, ..] if new.is("NEW") && dot.is_symbol(".") => name.name(),
@@ -139,7 +139,7 @@ fn new_behind(tokens: &[Token<'_>]) -> Option<String> {
     }
 }
 
-/// `column` or `table.column` at the start.
+/// Returns the name in `column` or `table.column` at the start.
 fn last_name(tokens: &[Token<'_>]) -> Option<String> {
     match tokens {
         [_, dot, name, ..] if dot.is_symbol(".") => name.name(),

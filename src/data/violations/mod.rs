@@ -20,15 +20,19 @@ pub use violation::Violation;
 use crate::db::Template;
 use crate::error::{Result, or_panic};
 
-/// Breaks each declared constraint of the template's schema: NOT NULL, UNIQUE, PRIMARY KEY, CHECK, foreign keys, the types of
-/// STRICT tables.
+/// Breaks each declared constraint of the template's schema: NOT NULL, UNIQUE, PRIMARY KEY, CHECK, foreign keys, and the types
+/// of STRICT tables.
 ///
 /// ```
 /// use sqlitmus::{Template, data};
 ///
 /// static APP: Template = Template::embedded(&[(
 ///     "1.sql",
-///     "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, age INTEGER CHECK (age >= 0))",
+///     "CREATE TABLE users(
+///          id INTEGER PRIMARY KEY,
+///          email TEXT NOT NULL UNIQUE,
+///          age INTEGER CHECK (age >= 0)
+///      )",
 /// )]);
 ///
 /// let violations = data::violations(&APP);
@@ -38,7 +42,7 @@ use crate::error::{Result, or_panic};
 /// ```
 ///
 /// # Panics
-/// When the template cannot be built, or its schema cannot be read.
+/// If the template cannot be built, or its schema cannot be read.
 #[track_caller]
 pub fn violations(template: &Template) -> Violations {
     or_panic(try_violations(template))
@@ -47,7 +51,7 @@ pub fn violations(template: &Template) -> Violations {
 /// Like [`violations`], without the panic.
 ///
 /// # Errors
-/// When the template cannot be built, or its schema cannot be read.
+/// If the template cannot be built, or its schema cannot be read.
 #[track_caller]
 pub fn try_violations(template: &Template) -> Result<Violations> {
     trial::try_all(template)

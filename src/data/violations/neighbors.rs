@@ -1,17 +1,17 @@
-//! Values near to one that is fine: of its form, in its place, or of another type.
+//! Values near to an acceptable one: of its form, instead of it, or of another type.
 
 use rusqlite::types::Value;
 
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 
-/// A value's neighbours, which share its form, and a pool of others.
+/// Returns a value's neighbors, which share its form, and a pool of others.
 pub(super) fn with_near(value: &ValueBuf, pool: &[ValueBuf]) -> Vec<ValueBuf> {
     let mut found = near(value);
     found.extend_from_slice(pool);
     found
 }
 
-/// Values that differ from this one in little, and what is of the same form.
+/// Returns values that differ little from this one, or have the same form.
 pub(super) fn near(value: &ValueBuf) -> Vec<ValueBuf> {
     let of = |value: Value| ValueBuf::from(&value);
     match value.kind() {
@@ -48,7 +48,7 @@ pub(super) fn near(value: &ValueBuf) -> Vec<ValueBuf> {
     }
 }
 
-/// Values of other types than this one, of the same length where they have one.
+/// Returns values of other types, of the same length if they have one.
 pub(super) fn strangers(value: &ValueBuf) -> Vec<ValueBuf> {
     let length = value.len();
     let bytes = value.as_text().map(str::as_bytes).or(value.as_bytes()).unwrap_or_default().to_vec();
@@ -59,7 +59,7 @@ pub(super) fn strangers(value: &ValueBuf) -> Vec<ValueBuf> {
     values.map(|value| ValueBuf::from(&value)).collect()
 }
 
-/// The document with another value for each of its members in turn.
+/// Returns the document with another value for each of its members in turn.
 fn documents_near(text: &str) -> Vec<String> {
     const OTHERS: [&str; 12] =
         ["null", "0", "-1", "1.5", "987654321", "\"\"", "\"x\"", "\"sqlitmus\"", "true", "[]", "[1, 2]", "{}"];
@@ -82,7 +82,7 @@ fn documents_near(text: &str) -> Vec<String> {
     found
 }
 
-/// A value that has `old` in it, with `new` in its place.
+/// Returns a value that contains `old`, with `new` in its place.
 pub(super) fn taking_over(value: &ValueBuf, old: &ValueBuf, new: &ValueBuf) -> Option<ValueBuf> {
     let text = |made: &ValueBuf| match made.kind() {
         ValueKind::Text => made.as_text().map(str::to_owned),

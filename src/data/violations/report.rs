@@ -7,7 +7,7 @@ use crate::error::{Result, or_panic};
 /// The codes of the findings about constraints.
 const CODES: &[&str] = &["not-refused", "passes-null", "never-broken", "implied", "not-tried"];
 
-/// For each declared constraint a row that it refuses, tried on a database of the template.
+/// The declared constraints, each with a row that it refuses, tried on a database of the template.
 #[derive(Clone, Debug)]
 #[must_use = "violations say nothing unless they are looked at: .assert_refused()"]
 pub struct Violations {
@@ -16,22 +16,22 @@ pub struct Violations {
 }
 
 impl Violations {
-    /// Each constraint, with the row that breaks it.
+    /// Iterates over the constraints, each with the row that breaks it.
     pub fn iter(&self) -> std::slice::Iter<'_, Violation> {
         self.tried.iter()
     }
 
-    /// How many constraints there are.
+    /// Returns the number of constraints.
     pub fn len(&self) -> usize {
         self.tried.len()
     }
 
-    /// Whether the schema declares no constraint.
+    /// Returns true if the schema declares no constraint.
     pub fn is_empty(&self) -> bool {
         self.tried.is_empty()
     }
 
-    /// What is odd about the constraints:
+    /// Returns what is odd about the constraints:
     ///
     /// - `not-refused`: a row that breaks it got into the table: foreign keys are off, or an ON CONFLICT constraint lets another
     ///   row make way for it.
@@ -44,11 +44,11 @@ impl Violations {
         self.findings.iter().cloned().collect::<Findings>().with_codes(CODES)
     }
 
-    /// Asserts that each row is refused, with the code of its constraint. What only `passes-null` or is `implied` does not
-    /// fail it; [`findings`](Violations::findings) has that too.
+    /// Asserts that each row is refused, with the code of its constraint. `passes-null` and `implied` do not fail it;
+    /// [`findings`](Violations::findings) returns those too.
     ///
     /// # Panics
-    /// When one got into its table, and when no row was found for a constraint.
+    /// If SQLite accepted a row, or if no row was found for a constraint.
     #[track_caller]
     pub fn assert_refused(&self) -> &Violations {
         or_panic(self.try_assert_refused())
@@ -57,7 +57,7 @@ impl Violations {
     /// Like [`assert_refused`](Violations::assert_refused), without the panic.
     ///
     /// # Errors
-    /// When one got into its table, and when no row was found for a constraint.
+    /// If SQLite accepted a row, or if no row was found for a constraint.
     pub fn try_assert_refused(&self) -> Result<&Violations> {
         let hard = self.findings.iter().filter(|finding| !matches!(finding.code(), "passes-null" | "implied"));
         hard.cloned().collect::<Findings>().try_assert_ok().map(|()| self)

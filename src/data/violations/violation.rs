@@ -52,36 +52,36 @@ impl Violation {
         self.outcome = Some(outcome);
     }
 
-    /// The table that it is declared in.
+    /// Returns the table that declares it.
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// The constraint: `CHECK (age >= 0)`.
+    /// Returns the constraint: `CHECK (age >= 0)`.
     pub fn constraint(&self) -> &str {
         &self.constraint
     }
 
-    /// The row that breaks it, as an INSERT; the last one of several, where a row has to be there before. `None` if none was
-    /// found.
+    /// Returns the row that breaks it, as an INSERT. If other rows have to be inserted before it, it is the last one. `None` if
+    /// no row was found.
     pub fn sql(&self) -> Option<&str> {
         self.rows.last().map(String::as_str)
     }
 
-    /// The extended result code with which the constraint refuses a row. Where each row that breaks it breaks others too,
-    /// SQLite may look at one of those first, and refuse the row with theirs: the finding `implied` says so.
+    /// Returns the extended result code with which the constraint refuses a row. If each row that breaks it breaks others
+    /// too, SQLite may check one of those first and refuse the row with its code: the finding `implied` says so.
     pub fn code(&self) -> i32 {
         self.code
     }
 
-    /// Other constraints that the row cannot help breaking.
+    /// Returns the other constraints that the row breaks, because none was found that breaks this one alone.
     pub fn breaks_also(&self) -> impl ExactSizeIterator<Item = &str> {
         self.also.iter().map(String::as_str)
     }
 
-    /// Whether SQLite refused the row: with the code of this constraint, or of one that the row cannot help breaking.
+    /// Returns true if SQLite refused the row, with the code of this constraint or of another one that the row breaks.
     pub fn is_refused(&self) -> bool {
-        // Whatever its code, an error that is about no constraint refuses the statement and not the row.
+        // An error that is about no constraint refuses the statement, not the row.
         self.is_own || matches!(self.outcome, Some(Outcome::Refused(code, _)) if code & 0xff == CONSTRAINT)
     }
 
