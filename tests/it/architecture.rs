@@ -12,7 +12,6 @@ const OPEN: &[&str] = &[
     "data",
     "data/constraints",
     "data/constraints/expression",
-    "data/fill",
     "data/values",
     "data/values/realistic",
     "data/values/realistic/names",

@@ -10,6 +10,7 @@ use rusqlite::types::Value;
 use super::shrink_tree::ShrinkTree;
 use crate::data::fill::insert::transaction::within;
 use crate::data::script::Script;
+use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Template, TestDb};
 use crate::error::{Result, or_panic};
 
@@ -45,7 +46,7 @@ impl Rows {
     /// Returns the rows, each with a value for every one of the [`columns`](Rows::columns).
     pub fn values(&self) -> Vec<Vec<Value>> {
         let ours = self.script.rows.iter().filter(|row| *self.script.tables[row.table].name == *self.table);
-        ours.map(|row| row.values.iter().map(crate::data::ValueBuf::to_value).collect()).collect()
+        ours.map(|row| row.values.iter().map(ValueBuf::to_value).collect()).collect()
     }
 
     /// Returns a value of a row.

@@ -33,13 +33,13 @@ impl Violations {
 
     /// Returns what is odd about the constraints:
     ///
-    /// - `not-refused`: a row that breaks it got into the table: foreign keys are off, or an ON CONFLICT constraint lets another
-    ///   row make way for it.
-    /// - `passes-null`: a row got into the table because of a NULL, for which a CHECK is neither true nor false, and which
-    ///   UNIQUE takes for another value each time.
-    /// - `never-broken`: no row was found that breaks it. It is always true.
-    /// - `implied`: what breaks it is refused for another reason: another constraint says the same, or more.
-    /// - `not-tried`: no row could be made for its table.
+    /// - `not-refused`: SQLite accepted a row that breaks the constraint. Foreign keys are off, or an ON CONFLICT clause
+    ///   deletes another row to make room.
+    /// - `passes-null`: SQLite accepted a row because of a NULL. A CHECK of NULL is neither true nor false, and UNIQUE treats
+    ///   every NULL as a different value.
+    /// - `never-broken`: no row was found that breaks the constraint. It is always true.
+    /// - `implied`: every row that breaks the constraint is refused by another one, which requires the same or more.
+    /// - `not-tried`: no row could be made for the table.
     pub fn findings(&self) -> Findings {
         self.findings.iter().cloned().collect::<Findings>().with_codes(CODES)
     }

@@ -1,6 +1,6 @@
 //! One schema for each kind of hardship.
 
-use super::{all_fill, count, database, fills, fills_by, one, rows, whole};
+use super::{all_fill, count, database, distinct, fills, fills_by, one, rows, whole};
 use sqlitmus::data::Fill;
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::rusqlite::functions::FunctionFlags;
@@ -15,6 +15,9 @@ fn types_and_affinities() {
         "t",
         100,
     );
+    for column in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "k", "l", "m", "n", "o", "p", "q"] {
+        assert!(distinct(&connection, column) > 20, "{column}");
+    }
     assert_eq!(one(&connection, "SELECT max(length(d)) <= 5 FROM t"), 1);
     assert_eq!(one(&connection, "SELECT count(*) FROM t WHERE typeof(a) NOT IN ('integer', 'null')"), 0);
     assert_eq!(one(&connection, "SELECT count(*) FROM t WHERE j NOT IN (0, 1)"), 0);
@@ -23,12 +26,15 @@ fn types_and_affinities() {
 
 #[test]
 fn strict_tables() {
-    fills(
+    let connection = fills(
         "CREATE TABLE t(a INTEGER NOT NULL, b INT, c TEXT NOT NULL, d BLOB NOT NULL, e REAL NOT NULL, f ANY NOT NULL,
              created_at INTEGER NOT NULL, data BLOB CHECK (length(data) = 32), email TEXT UNIQUE) STRICT",
         "t",
         100,
     );
+    for column in ["a", "b", "c", "d", "e", "f", "created_at", "data", "email"] {
+        assert!(distinct(&connection, column) > 20, "{column}");
+    }
 }
 
 #[test]
@@ -211,7 +217,21 @@ fn checks_on_one_column() {
         ("unicode(x) = 65", "x TEXT NOT NULL"),
     ];
     let schema = |(check, column)| format!("CREATE TABLE t(id INTEGER PRIMARY KEY, {column} CHECK ({check}))");
-    all_fill(checks.map(schema), 30);
+    let filled = all_fill(checks.map(schema), 30);
+    let is_constant = |((check, _), connection)| (distinct(connection, "x") < 2).then_some(check);
+    let constant: Vec<&str> = checks.into_iter().zip(&filled).filter_map(is_constant).collect();
+    let expected = [
+        "x * 2 = 84",
+        "x || 'b' = 'ab'",
+        "x",
+        "NOT x",
+        "x = TRUE",
+        "x <> 1 AND x <> 2 AND x BETWEEN 1 AND 3",
+        "x IN (1, 2, 3) AND x NOT IN (1, 2)",
+        "x = x'00FF'",
+        "unicode(x) = 65",
+    ];
+    assert_eq!(constant, expected);
 }
 
 #[test]
