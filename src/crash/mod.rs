@@ -39,10 +39,10 @@
 //! alone, torn sectors, mixes, and names that are not in their directory yet. SQLite recovers each new image. The database
 //! then has to be
 //!
-//! - all or nothing: as before the action or as after it. If its transactions are independent, allow what is between them
-//!   with [`each_transaction`](CrashTest::each_transaction). Where the action calls [`acknowledge`], it may also stop;
-//! - as durable as journal mode and synchronous promise: it has every commit that had returned to the app. WAL with NORMAL,
-//!   the setting of most apps, may lose commits after a power cut, but none when the process is killed;
+//! - all or nothing: as before the action or as after it. If its transactions are independent, allow the states
+//!   between them with [`each_transaction`](CrashTest::each_transaction). Where the action calls [`acknowledge`], it may also stop;
+//! - durable: it has every commit that had returned to the app, as far as journal mode and synchronous promise. WAL with
+//!   NORMAL, the setting of most apps, may lose commits after a power cut, but none when the process is killed;
 //! - intact: SQLite's own integrity check passes.
 //!
 //! | journal mode | synchronous | what a power cut may take |

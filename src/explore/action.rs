@@ -34,10 +34,13 @@ pub(crate) fn outcome_of<T>(code: impl FnOnce() -> Result<T, String>) -> Outcome
     }
 }
 
+/// Returns why the app's condition on a state of its database does not hold.
+type Invariant<'a> = Box<dyn FnMut(&Connection) -> Result<(), String> + 'a>;
+
 /// The app's conditions on every state of its database.
 #[derive(Default)]
 pub(crate) struct Invariants<'a> {
-    checks: Vec<Box<dyn FnMut(&Connection) -> Result<(), String> + 'a>>,
+    checks: Vec<Invariant<'a>>,
 }
 
 impl<'a> Invariants<'a> {

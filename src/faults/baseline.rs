@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
+use super::attempt::Attempt;
 use super::injector::FaultInjector;
 use super::kind::Kind;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, ContentChanges, KnownContents, SeededRandom};
-use crate::sim::{Watch, allocator};
+use crate::explore::{self, Action, ContentChanges, KnownContents};
+use crate::sim::allocator;
 
 pub(super) struct Baseline {
     pub(super) contents: KnownContents,
@@ -27,16 +26,10 @@ impl Baseline {
         let mut contents = KnownContents::new(base.functions());
         let before = contents.learn(&base.disk().files()).map_err(unreadable)?;
         let mut once = |contents: &mut KnownContents| -> Result<(usize, Arc<FaultInjector>)> {
-            let copy = base.fork();
-            let (mut connection, _) = connect(&copy, of_memory)?;
-            let counter = FaultInjector::new(None, &copy.disk().files(), None);
-            copy.disk().gate().set(Some(Arc::clone(&counter) as Arc<dyn Watch>));
-            counter.arm(&mut connection);
-            let outcome = explore::outcome_of(|| action(&mut connection));
-            counter.disarm(&mut connection);
-            explore::require_success(ErrorKind::Fault, &outcome, &connection, "fault")?;
-            let content = contents.learn(&copy.disk().fork().files()).map_err(unreadable)?;
-            Ok((content, counter))
+            let attempt = Attempt::run(base, action, None, of_memory, None)?;
+            explore::require_success(ErrorKind::Fault, &attempt.outcome, &attempt.connection, "fault")?;
+            let content = contents.learn(&attempt.files()).map_err(unreadable)?;
+            Ok((content, attempt.injector))
         };
         let (after, counter) = once(&mut contents)?;
         let (again, _) = once(&mut contents)?;
@@ -76,18 +69,6 @@ fn not_repeatable(contents: &KnownContents, first: usize, again: usize) -> Error
     Error::new(ErrorKind::Fault, "the action makes other changes each time, so its runs cannot be compared")
         .evidence("from the first run to the second", changes.to_string())
         .help("pass random values and times as arguments, or take them from SQLite, whose clock stands still here")
-}
-
-/// Returns a connection for the action, and the random values that SQLite draws on it.
-pub(super) fn connect(copy: &Address, of_memory: bool) -> Result<(Connection, SeededRandom)> {
-    let connection = copy.connect()?;
-    if of_memory && !allocator::without_lookaside(&connection) {
-        return Err(Error::new(ErrorKind::Fault, "SQLite does not turn off the lookaside memory of a connection")
-            .help("the functions of the template keep a statement open: finish it"));
-    }
-    // After that: functions may take lookaside memory.
-    let random = SeededRandom::on(&connection, 0)?;
-    Ok((connection, random))
 }
 
 /// Returns an error where allocations cannot be made to fail.

@@ -72,6 +72,7 @@
 //!
 //! `SQLITMUS_SHARD=2/4` does every fourth run, and `SQLITMUS_REPLAY` repeats the one run that a failure has printed.
 
+mod attempt;
 mod baseline;
 mod diagnosis;
 mod failure;

@@ -51,7 +51,7 @@ impl<'a> Sweep<'a> {
         self
     }
 
-    /// Tries only this kind of fault, and other kinds for which this is called as well. If none of them can happen, the sweep
+    /// Tries this kind of fault, and otherwise only kinds that are asked for as well. If none of them can happen, the sweep
     /// fails.
     pub fn only(mut self, kind: Kind) -> Self {
         self.options.only.push(kind);

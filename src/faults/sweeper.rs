@@ -11,12 +11,10 @@
 
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
-use super::baseline::{Baseline, connect, require_failing_memory};
+use super::attempt::Attempt;
+use super::baseline::{Baseline, require_failing_memory};
 use super::diagnosis::{Diagnosis, FaultRun, Problem};
 use super::failure;
-use super::injector::FaultInjector;
 use super::kind::{self, Fault, Kind};
 use super::options::Options;
 use super::report::Report;
@@ -26,8 +24,8 @@ use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{self, Action, ActionPart, ContentChanges, ContentMatch, Failure, Files, OriginalGuard, Outcome};
 use crate::progress::Progress;
-use crate::sim::{Disk, Watch};
-use crate::trace::{Capture, TracedDatabase};
+use crate::sim::Disk;
+use crate::trace::Capture;
 
 /// The largest number of places of each kind, unless every one is asked for.
 const MAX_PLACES: u64 = 1000;
@@ -119,41 +117,29 @@ impl Sweeper<'_, '_> {
         fault: Fault,
         capture: Option<Arc<Capture>>,
     ) -> Result<(FaultRun, Option<Problem>)> {
-        let copy = self.base.fork();
-        let (mut connection, mut random) = connect(&copy, fault.kind.is_of_memory())?;
-        let injector = FaultInjector::new(Some(fault), &copy.disk().files(), capture.clone());
-        copy.disk().gate().set(Some(Arc::clone(&injector) as Arc<dyn Watch>));
-        injector.arm(&mut connection);
-        let mut run = |connection: &mut Connection| explore::outcome_of(|| action(connection));
-        let mut outcome = match capture.clone() {
-            Some(capture) => TracedDatabase::new(&connection).recording(capture, &mut connection, run),
-            None => run(&mut connection),
-        };
-        injector.disarm(&mut connection);
-        if fault.kind.is_of_memory()
-            && let Outcome::Panicked(says) = &outcome
-            && is_a_panic_of_rusqlite(says)
-        {
-            outcome = Outcome::Failed(says.clone());
-        }
+        let of_memory = fault.kind.is_of_memory();
+        let mut attempt = Attempt::run(&self.base, action, Some(fault), of_memory, capture.clone())?;
         // A rollback takes memory. Without any, the connection can only be closed.
-        if fault.kind == Kind::OutOfMemoryFromThenOn && !connection.is_autocommit() {
-            drop(connection);
-            (connection, random) = connect(&copy, true)?;
+        if fault.kind == Kind::OutOfMemoryFromThenOn && !attempt.connection.is_autocommit() {
+            attempt = attempt.reconnect()?;
         }
+        let outcome = match attempt.outcome.clone() {
+            Outcome::Panicked(says) if of_memory && is_a_panic_of_rusqlite(&says) => Outcome::Failed(says),
+            outcome => outcome,
+        };
+        let recorded = capture.map(|capture| capture.take()).unwrap_or_default();
         let run = FaultRun {
             fault,
             outcome,
-            injected: injector.injected(),
-            left_open: !connection.is_autocommit(),
-            files: copy.disk().fork().files(),
-            statements: capture
-                .map_or_else(Vec::new, |capture| capture.take().iter().map(|query| query.sql().to_owned()).collect()),
+            injected: attempt.injector.injected(),
+            left_open: !attempt.connection.is_autocommit(),
+            files: attempt.files(),
+            statements: recorded.iter().map(|query| query.sql().to_owned()).collect(),
         };
         let mut problem = self.problem_of(&run);
         if problem.is_none() && matches!(run.outcome, Outcome::Failed(_)) && self.is_undone(&run.files) {
-            random.restart();
-            problem = self.try_again(action, &copy, connection);
+            let (outcome, files) = attempt.again(action);
+            problem = self.problem_again(outcome, files);
         }
         Ok((run, problem))
     }
@@ -190,20 +176,11 @@ impl Sweeper<'_, '_> {
         self.baseline.contents.find(files) == ContentMatch::Known(self.baseline.before)
     }
 
-    /// Runs the action again after the fault. It has to succeed, on the same connection or on a fresh one.
-    fn try_again(&mut self, action: &mut Action<'_>, copy: &Address, mut connection: Connection) -> Option<Problem> {
-        let mut outcome = explore::outcome_of(|| action(&mut connection));
-        drop(connection);
-        if let Outcome::Failed(_) = outcome {
-            outcome = match connect(copy, false) {
-                Ok((mut fresh, _)) => explore::outcome_of(|| action(&mut fresh)),
-                Err(error) => Outcome::Failed(error.to_string()),
-            };
-        }
+    /// Returns what is wrong with the second try after the fault, which has to do everything.
+    fn problem_again(&mut self, outcome: Outcome, files: Files) -> Option<Problem> {
         if outcome != Outcome::Returned(()) {
             return Some(Problem::NotAgain(outcome));
         }
-        let files = copy.disk().fork().files();
         match self.baseline.contents.find(&files) {
             ContentMatch::Corrupt(says) => Some(Problem::CorruptAgain(says)),
             ContentMatch::Known(content) if content == self.baseline.after => None,

@@ -8,7 +8,7 @@ use rusqlite::ffi;
 
 use crate::sim::Op;
 
-/// The locks of the WAL-index: of the writer, of the checkpointer, and from the third on one for each snapshot in use.
+/// The locks of the WAL-index: of the writer, of the checkpointer, and from index 3 on one for each snapshot in use.
 const WRITER: usize = 0;
 const CHECKPOINTER: usize = 1;
 const READERS: usize = 3;
