@@ -99,7 +99,7 @@ fn errors_are_the_same_whatever_their_numbers() {
 }
 
 #[test]
-fn who_failed_may_be_left_out() {
+fn a_failed_task_may_be_left_out() {
     let (ok, err) = (Some(TaskOutcome::Returned("()".into())), Some(TaskOutcome::Failed("no".into())));
     assert_eq!(participant_sets(&[ok.clone(), err.clone()]), [vec![0, 1], vec![0]]);
     assert_eq!(participant_sets(&[ok.clone(), ok]), [vec![0, 1]]);

@@ -173,7 +173,7 @@ fn a_database_that_the_action_makes() {
 
 /// Statistics are not compared: without them the action is not half done.
 #[test]
-fn statistics_are_no_content() {
+fn statistics_are_not_compared() {
     let db = super::db(Profile::PRODUCTION, SCHEMA);
     let action = |db: &mut Connection| db.execute_batch("INSERT INTO a VALUES (1, x'00'); ANALYZE;");
     let report = crash::test(&db, action).every_operation().run();

@@ -60,7 +60,7 @@ fn a_deferred_transaction_that_reads_first() {
 
 /// The orders of both are there, but the stock shows only one of them.
 #[test]
-fn an_update_that_is_overwritten_beside_others_that_are_not() {
+fn one_overwritten_update_among_others() {
     fn take(db: &Connection, count_of: i64) -> Result<(), BoxError> {
         let left = count(db, 1)?;
         db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - count_of])?;
@@ -123,7 +123,7 @@ fn check_then_insert() {
 }
 
 #[test]
-fn errors_that_an_order_gives_are_none() {
+fn errors_of_a_serial_order_pass() {
     // The second task finds nothing left, also one after another.
     fn buy_the_last(db: &mut Connection) -> Result<(), BoxError> {
         match db.execute("UPDATE stock SET count = count - 8 WHERE item = 1 AND count >= 8", [])? {
@@ -323,7 +323,7 @@ fn a_statement_that_is_still_open() {
 }
 
 #[test]
-fn a_way_out_without_a_commit() {
+fn an_early_return_without_a_commit() {
     fn bug(db: &mut Connection) -> Result<i64, BoxError> {
         db.execute_batch("BEGIN IMMEDIATE")?;
         let left = count(db, 2)?;
@@ -421,7 +421,7 @@ fn a_checkpoint_that_meets_a_reader() {
 
 /// Each job is done once, by the first task that takes it: no task has read anything wrong.
 #[test]
-fn workers_that_share_the_jobs_out() {
+fn workers_that_share_jobs() {
     fn work(db: &Connection) -> Result<Vec<i64>, BoxError> {
         let take =
             "UPDATE names SET name = 'done' WHERE id = (SELECT min(id) FROM names WHERE name = 'to do') RETURNING id";

@@ -118,7 +118,7 @@ bob fails only because alice runs at the same time: table settings already exist
 }
 
 #[test]
-fn names_that_are_not_for_a_page() {
+fn names_that_need_escaping() {
     let steps = ["UPDATE stock SET count = (SELECT count FROM stock WHERE item = 1) WHERE item = 2"];
     let report = explore(&wal()).steps("", steps).steps("a\n\u{1b}[31mb", steps).run();
     let expected = "\

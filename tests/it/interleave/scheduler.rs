@@ -66,7 +66,7 @@ fn tasks_that_wait_for_each_other_outside_of_sqlite() {
 
 /// The busy timeout shows on SQLite's clock, and the test does not wait for it.
 #[test]
-fn who_waits_is_woken_by_the_lock_that_it_waits_for() {
+fn a_waiting_task_is_woken_by_the_release_of_its_lock() {
     let db = wal();
     db.clock().set("2026-03-01T00:00:00Z");
     let report = explore(&db)
@@ -207,7 +207,7 @@ fn code_that_writes_from_a_thread_of_its_own() {
 
 /// SQLite's ids and times are the same in each run, and no two tasks get the same ids.
 #[test]
-fn what_sqlite_draws_is_repeatable() {
+fn random_values_of_sqlite_are_repeatable() {
     let db = wal();
     db.execute_batch(
         "CREATE TABLE orders(id TEXT PRIMARY KEY DEFAULT (hex(randomblob(16))), number INTEGER DEFAULT (random()),
