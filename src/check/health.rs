@@ -1,4 +1,4 @@
-//! The numbers of a database file, and which of them should worry its owner.
+//! The numbers of a database file, and findings about them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,59 +11,60 @@ use super::mounts;
 use crate::error::{Error, Result, or_panic};
 use crate::sim::Disk;
 
-/// The numbers of a database, at one moment.
+/// The numbers of a database at one moment.
 ///
 /// ```
 /// use sqlitmus::{Template, check};
 ///
 /// let db = Template::new("fixtures/shop/migrations").in_memory();
 /// let health = check::health(&db);
-/// assert_eq!((health.page_size, health.journal_mode.as_str()), (8192, "wal"));
+/// assert_eq!(health.page_size, 8192);
+/// assert_eq!(health.journal_mode, "wal");
 /// health.red_flags().assert_ok();
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// The file, if there is one.
+    /// The path of the file, if there is one.
     pub path: Option<PathBuf>,
-    /// Bytes in a page.
+    /// The size of a page in bytes.
     pub page_size: u64,
-    /// Pages, free ones too.
+    /// The number of pages, including free ones.
     pub page_count: u64,
-    /// Pages that hold nothing.
+    /// The number of free pages.
     pub freelist_count: u64,
-    /// The size of the database, without its WAL.
+    /// The size of the database in bytes, without its WAL.
     pub bytes: u64,
-    /// The size of the `-wal` file, where there is one.
+    /// The size of the `-wal` file in bytes, if there is one.
     pub wal_bytes: Option<u64>,
-    /// Pages in the WAL that are not in the database file yet. Only from SQLite 3.51 on, and outside of transactions: before,
-    /// SQLite tells only while it checkpoints.
+    /// The number of pages in the WAL that are not in the database file yet. Known only from SQLite 3.51 on and outside
+    /// transactions; older versions tell it only while they checkpoint.
     pub wal_frames_left: Option<u64>,
-    /// `PRAGMA wal_autocheckpoint`: at how many pages in the WAL a commit checkpoints. 0 is never.
+    /// `PRAGMA wal_autocheckpoint`: the number of pages in the WAL at which a commit checkpoints; 0 for never.
     pub wal_autocheckpoint: u64,
-    /// `PRAGMA journal_size_limit`: to how many bytes the WAL is cut when it begins anew. Negative is not at all.
+    /// `PRAGMA journal_size_limit`: the size in bytes to which the WAL is truncated when it restarts; negative for no limit.
     pub journal_size_limit: i64,
-    /// How often the schema has changed.
+    /// `PRAGMA schema_version`: the number of changes to the schema.
     pub schema_version: i64,
-    /// The app's own number.
+    /// `PRAGMA user_version`, for the app to use.
     pub user_version: i64,
-    /// Whose file it is.
+    /// `PRAGMA application_id`, the format of the file.
     pub application_id: i64,
-    /// `wal`, `delete`, `memory`, …
+    /// `PRAGMA journal_mode`: `wal`, `delete`, `memory`, …
     pub journal_mode: String,
-    /// `NONE`, `FULL` or `INCREMENTAL`.
+    /// `PRAGMA auto_vacuum`: `NONE`, `FULL` or `INCREMENTAL`.
     pub auto_vacuum: &'static str,
-    /// `UTF-8`, `UTF-16le` or `UTF-16be`.
+    /// `PRAGMA encoding`: `UTF-8`, `UTF-16le` or `UTF-16be`.
     pub encoding: String,
-    /// The network file system on which the file lies. Only known on Linux.
+    /// The type of the network file system that holds the file. Known only on Linux.
     pub network_file_system: Option<String>,
 }
 
-/// The numbers of a database. Nothing is written, and nothing is moved: a checkpoint would give some of the numbers, and
+/// Returns the numbers of a database. Nothing is written, and no checkpoint is made: it would tell some of the numbers, and
 /// change others.
 ///
 /// # Panics
-/// When the database cannot be read.
+/// If the database cannot be read.
 #[track_caller]
 pub fn health(connection: &Connection) -> Health {
     or_panic(try_health(connection))
@@ -72,7 +73,7 @@ pub fn health(connection: &Connection) -> Health {
 /// Like [`health`], without the panic.
 ///
 /// # Errors
-/// When the database cannot be read.
+/// If the database cannot be read.
 pub fn try_health(connection: &Connection) -> Result<Health> {
     let _own = crate::own::statements();
     let path = connection.path().filter(|path| !path.is_empty());
@@ -114,8 +115,8 @@ fn ask<T: FromSql>(connection: &Connection, name: &str) -> Result<T> {
     })
 }
 
-/// The size of the `-wal` beside a database. Its size alone is asked for: to open a file of a database and close it again
-/// would take away the locks of every connection of this process, see <https://www.sqlite.org/howtocorrupt.html>.
+/// Returns the size of the `-wal` beside a database. The file is not opened: closing it would release the locks of every
+/// connection of this process, see <https://www.sqlite.org/howtocorrupt.html>.
 pub(super) fn wal_bytes(path: &str) -> Option<u64> {
     if Disk::is_simulated(path) {
         let wal = Disk::of(path)?.read(&format!("{}-wal", Disk::name_of(path)));
@@ -124,8 +125,8 @@ pub(super) fn wal_bytes(path: &str) -> Option<u64> {
     std::fs::metadata(format!("{path}-wal")).ok().map(|data| data.len())
 }
 
-/// What a checkpoint would have to do, from a checkpoint that does nothing. An earlier SQLite takes the word for a real
-/// checkpoint.
+/// Returns the number of pages that a checkpoint would have to move, by `wal_checkpoint(NOOP)`. An older SQLite would run a
+/// real checkpoint instead.
 fn frames_left(connection: &Connection) -> Option<u64> {
     const KNOWS_NOOP: i32 = 3_051_000;
     if rusqlite::version_number() < KNOWS_NOOP || !connection.is_autocommit() {
@@ -145,22 +146,20 @@ fn network_file_system(path: &str) -> Option<String> {
     mounts::network_file_system(&mountinfo, &path).map(str::to_owned)
 }
 
-/// With fewer free pages than this, their share says nothing.
+/// With fewer free pages than this, their percentage means nothing.
 const MANY_FREE_PAGES: u64 = 100;
 
 impl Health {
-    /// The numbers that should worry somebody.
+    /// Returns findings about numbers that indicate a problem. The object of each is the file.
     ///
     /// | code | when |
     /// | --- | --- |
-    /// | `freelist` | 100 pages or more, and over a fifth of all, are free |
-    /// | `wal-too-large` | the WAL is larger than `journal_size_limit`, or than four times what a checkpoint is due at |
-    /// | `wal-not-checkpointed` | more pages wait in the WAL than a checkpoint is due at: something keeps it from finishing |
-    /// | `not-wal` | a file in another journal mode than WAL |
-    /// | `network-file-system` | the file lies on another machine |
-    /// | `small-pages` | pages of 512 or 1024 bytes |
-    ///
-    /// The object is the file.
+    /// | `freelist` | at least 100 pages, and more than a fifth of all, are free |
+    /// | `wal-too-large` | the WAL is larger than `journal_size_limit`, or than four times `wal_autocheckpoint` |
+    /// | `wal-not-checkpointed` | more pages than `wal_autocheckpoint` wait in the WAL: something prevents a checkpoint |
+    /// | `not-wal` | the file has another journal mode than WAL |
+    /// | `network-file-system` | the file is on another machine |
+    /// | `small-pages` | pages have 512 or 1024 bytes |
     pub fn red_flags(&self) -> Findings {
         let file = self.path.as_deref().map_or(String::from("the database"), |path| path.display().to_string());
         let flags = [
@@ -202,7 +201,7 @@ impl Health {
         Some(Finding::new("wal-too-large", file, what).cost(cost).fix(fix))
     }
 
-    /// A page and the header in front of it.
+    /// Returns the size in the WAL of a page and its header.
     fn frame(&self) -> u64 {
         self.page_size + 24
     }

@@ -1,4 +1,4 @@
-//! On what kind of file system a path lies: SQLite's locks and shared memory need one of this machine, see
+//! Detects network file systems. SQLite's locks and shared memory need a file system of this machine, see
 //! <https://www.sqlite.org/useovernet.html>.
 
 use std::path::Path;
@@ -29,12 +29,12 @@ const NETWORK: [&str; 22] = [
     "smbfs",
 ];
 
-/// The network file system on which `path` lies, by the text of `/proc/self/mountinfo`. `path` has no symbolic links.
+/// Returns the network file system that holds `path`, by the text of `/proc/self/mountinfo`. `path` must be canonical.
 pub(super) fn network_file_system<'a>(mountinfo: &'a str, path: &Path) -> Option<&'a str> {
     let mut deepest = None;
     let mut depth = 0;
     for (place, kind) in mountinfo.lines().filter_map(mount) {
-        // What is mounted later at the same place covers what was there.
+        // A later mount hides an earlier one at the same place.
         if path.starts_with(&place) && place.len() >= depth {
             depth = place.len();
             deepest = Some(kind);
@@ -43,15 +43,15 @@ pub(super) fn network_file_system<'a>(mountinfo: &'a str, path: &Path) -> Option
     deepest.filter(|kind| NETWORK.contains(kind))
 }
 
-/// Mount point and type of a line, see proc_pid_mountinfo(5).
+/// Returns the mount point and the type in a line, see proc_pid_mountinfo(5).
 fn mount(line: &str) -> Option<(String, &str)> {
     let place = line.split(' ').nth(4)?;
-    // The number of optional fields varies, and a lone hyphen ends them.
+    // The number of optional fields varies, and a single hyphen ends them.
     let (_, behind) = line.split_once(" - ")?;
     Some((unescaped(place), behind.split(' ').next()?))
 }
 
-/// Spaces, tabs, line ends and backslashes are written as octal numbers.
+/// Decodes the octal numbers for spaces, tabs, line ends and backslashes.
 fn unescaped(place: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
         .iter()
@@ -90,13 +90,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_mounted_over_another_counts() {
+    fn a_later_mount_hides_an_earlier_one() {
         check("/mnt/app.db", None);
         check("/fuse/app.db", None);
     }
 
     #[test]
-    fn lines_that_are_none_are_passed_over() {
+    fn malformed_lines_are_skipped() {
         assert_eq!(network_file_system("nonsense\n1 2 - nfs\n\n", Path::new("/a")), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the PRAGMAs of production are on, on a connection that somebody else has opened.
+//! Checks the PRAGMAs of a connection that the app has opened.
 
 use rusqlite::Connection;
 
@@ -6,24 +6,30 @@ use super::findings::{Finding, Findings};
 use crate::db::{Difference, Profile};
 use crate::error::Refusal;
 
-/// Whether this connection has the PRAGMAs of a profile: the app's own connection, as its own code opens it. Nothing is
-/// set, only read.
+/// Checks that this connection has the PRAGMAs of a profile. It is meant for connections that the app's own code opens.
+/// Nothing is set, only read.
 ///
-/// Each one that reads otherwise is a finding `pragma-differs`, and its object is the PRAGMA.
-/// [`Profile::begin_immediate`] is not looked at: how transactions begin is kept by rusqlite and by the app's code, not by
-/// SQLite, and the only way to see it would be to begin one.
+/// Each PRAGMA with another value is a finding `pragma-differs`; its object is the PRAGMA. [`Profile::begin_immediate`] is not
+/// checked: rusqlite and the app's code decide how transactions begin, not SQLite, and the only way to see it would be to begin
+/// one.
 ///
 /// ```
 /// use sqlitmus::{Profile, check, rusqlite::Connection};
 ///
 /// let folder = tempfile::tempdir().unwrap();
-/// let of_the_app = Connection::open(folder.path().join("app.db")).unwrap();
-/// of_the_app.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON").unwrap();
-/// of_the_app.busy_timeout(std::time::Duration::ZERO).unwrap();
+/// let connection = Connection::open(folder.path().join("app.db")).unwrap();
+/// connection
+///     .execute_batch(
+///         "PRAGMA journal_mode = WAL;
+///          PRAGMA synchronous = NORMAL;
+///          PRAGMA foreign_keys = ON",
+///     )
+///     .unwrap();
+/// connection.busy_timeout(std::time::Duration::ZERO).unwrap();
 ///
-/// let findings = check::profile(&of_the_app, &Profile::DJANGO);
-/// let found: Vec<String> = findings.iter().map(|finding| finding.to_string()).collect();
-/// assert_eq!(found, ["pragma-differs (busy_timeout): PRAGMA busy_timeout is 0, the profile says 5000"]);
+/// let findings = check::profile(&connection, &Profile::DJANGO);
+/// let found: Vec<&str> = findings.iter().map(|finding| finding.what()).collect();
+/// assert_eq!(found, ["PRAGMA busy_timeout is 0, the profile says 5000"]);
 /// ```
 pub fn profile(connection: &Connection, profile: &Profile) -> Findings {
     let _own = crate::own::statements();
@@ -46,7 +52,7 @@ fn finding(difference: Difference) -> Finding {
     }
 }
 
-/// What it costs to run with this value instead.
+/// Returns the cost of running with this value instead.
 fn cost(name: &str, answer: &str) -> String {
     let text = match (name.to_ascii_lowercase().as_str(), answer.to_ascii_lowercase().as_str()) {
         ("foreign_keys", "off" | "0") => {
@@ -82,10 +88,10 @@ fn cost(name: &str, answer: &str) -> String {
     text.to_owned()
 }
 
-/// What sets it, on a database that has tables.
+/// Returns what sets the value on a database that has tables.
 fn remedy(name: &str, setting: &str) -> String {
     match name.to_ascii_lowercase().as_str() {
-        // VACUUM makes pages of another size, but not in WAL mode.
+        // VACUUM changes the page size, but not in WAL mode.
         "page_size" => format!("PRAGMA journal_mode = DELETE; {setting}; VACUUM; then the journal mode again"),
         "auto_vacuum" => format!("{setting}; VACUUM"),
         "encoding" => format!("{setting}, before the first table: afterwards it is fixed"),

@@ -1,13 +1,13 @@
-//! Whether two databases have the same schema.
+//! Compares the schemas of two databases.
 
 use rusqlite::Connection;
 
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::schema::Schema;
 
-/// Panics when SQLite would treat the data of two databases differently: another column, type, key, default, collation,
-/// CHECK, index, trigger or view. How their statements are written, and in which order they were made, does not matter;
-/// [`Schema::canonical`] says what does. Tables in which migration runners note what they have applied are left out.
+/// Checks that two databases have the same schema, so that SQLite treats their data alike: the same columns, types, keys,
+/// defaults, collations, CHECKs, indexes, triggers and views. The order of creation and the layout of the statements do not
+/// matter, see [`Schema::canonical`]. The ledgers of migration runners are left out.
 ///
 /// ```
 /// use sqlitmus::{Template, check};
@@ -17,12 +17,13 @@ use crate::schema::Schema;
 ///     ("2.sql", "ALTER TABLE users ADD COLUMN email TEXT"),
 /// ])
 /// .in_memory();
-/// let fresh = Template::embedded(&[("1.sql", "create table users(id integer primary key, email text)")]).in_memory();
+/// let create = "create table users(id integer primary key, email text)";
+/// let fresh = Template::embedded(&[("1.sql", create)]).in_memory();
 /// check::assert_same_schema(&migrated, &fresh);
 /// ```
 ///
 /// # Panics
-/// When the schemas differ, or one cannot be read.
+/// If the schemas differ, or one of them cannot be read.
 #[track_caller]
 pub fn assert_same_schema(a: &Connection, b: &Connection) {
     or_panic(try_assert_same_schema(a, b));
@@ -31,7 +32,7 @@ pub fn assert_same_schema(a: &Connection, b: &Connection) {
 /// Like [`assert_same_schema`], without the panic.
 ///
 /// # Errors
-/// When the schemas differ, or one cannot be read.
+/// If the schemas differ, or one of them cannot be read.
 pub fn try_assert_same_schema(a: &Connection, b: &Connection) -> Result<()> {
     let diff = Schema::read(a)?.diff(&Schema::read(b)?);
     let Some(first) = diff.iter().next() else { return Ok(()) };

@@ -1,19 +1,20 @@
-//! Whether the SQLite that is linked is what the app counts on.
+//! Checks the version and the compile options of the linked SQLite.
 
 use rusqlite::Connection;
 
 use super::findings::{Finding, Findings};
 use crate::error::Refusal;
 
-/// Whether the SQLite that is linked is this version or a later one: a build on another machine may find another.
+/// Checks that the linked SQLite is at least this version. A build on another machine may link another SQLite.
 ///
-/// A finding has the code `sqlite-too-old`, or `not-a-version` where `version` is none, and the object `sqlite`.
+/// A finding has the code `sqlite-too-old`, or `not-a-version` if `version` cannot be parsed. Its object is `sqlite`.
 ///
 /// ```
 /// use sqlitmus::check;
 ///
 /// check::sqlite_at_least("3.38.0").assert_ok();
-/// assert_eq!(check::sqlite_at_least("4.0").iter().next().unwrap().code(), "sqlite-too-old");
+/// let findings = check::sqlite_at_least("4.0");
+/// assert_eq!(findings.iter().next().unwrap().code(), "sqlite-too-old");
 /// ```
 pub fn sqlite_at_least(version: &str) -> Findings {
     at_least(version, rusqlite::version()).into_iter().collect()
@@ -34,7 +35,7 @@ fn at_least(wanted: &str, linked: &str) -> Option<Finding> {
     Some(Finding::new("sqlite-too-old", "sqlite", what).cost(cost).fix(fix))
 }
 
-/// Up to three numbers; what is left out counts as 0.
+/// Parses up to three numbers; missing ones are 0.
 fn numbers(version: &str) -> Option<[u32; 3]> {
     let mut numbers = [0; 3];
     let parts: Vec<&str> = version.split('.').collect();
@@ -47,17 +48,18 @@ fn numbers(version: &str) -> Option<[u32; 3]> {
     Some(numbers)
 }
 
-/// Whether the SQLite that is linked was built with this option, with or without `SQLITE_` in front: `ENABLE_FTS5`,
-/// `THREADSAFE=1`.
+/// Checks that the linked SQLite was built with an option, such as `ENABLE_FTS5` or `THREADSAFE=1`. The prefix `SQLITE_` is
+/// optional.
 ///
-/// A finding has the code `compile-option-missing`, and the option as its object.
+/// A finding has the code `compile-option-missing`; its object is the option.
 ///
 /// ```
 /// use sqlitmus::{check, rusqlite::Connection};
 ///
 /// let connection = Connection::open_in_memory().unwrap();
 /// check::compile_option(&connection, "ENABLE_FTS5").assert_ok();
-/// assert!(!check::compile_option(&connection, "ENABLE_NO_SUCH_THING").is_empty());
+/// let findings = check::compile_option(&connection, "ENABLE_NO_SUCH_THING");
+/// assert_eq!(findings.len(), 1);
 /// ```
 pub fn compile_option(connection: &Connection, option: &str) -> Findings {
     let _own = crate::own::statements();

@@ -1,4 +1,4 @@
-//! The shape of a schema as text.
+//! The canonical text of a schema.
 
 use std::fmt::Write as _;
 
@@ -48,7 +48,7 @@ fn view(shape: &ViewShape) -> String {
 
 fn trigger(shape: &TriggerShape, table: &str) -> String {
     if shape.event.is_empty() {
-        // Its statement could not be read, and stands here as a whole.
+        // The statement could not be read, and is shown as a whole.
         return format!("{};\n", shape.statements.join("; "));
     }
     let when = if shape.when.is_empty() { String::new() } else { format!(" WHEN {}", shape.when) };

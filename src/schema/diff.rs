@@ -1,4 +1,4 @@
-//! What differs between two schemas, in words.
+//! The differences of two schemas in words.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use super::facts::Schema;
 use super::shape::{self, ColumnShape, Constraint, IndexShape, TableShape, TriggerShape, ViewShape};
 use crate::sql::same_name;
 
-/// What turns one schema into another, see [`Schema::diff`](super::Schema::diff).
+/// The differences between two schemas, see [`Schema::diff`](super::Schema::diff).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct SchemaDiff {
     differences: Vec<Difference>,
 }
 
-/// One difference, of one object.
+/// One difference of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
@@ -22,17 +22,17 @@ pub struct Difference {
 }
 
 impl SchemaDiff {
-    /// The differences, those of one table side by side.
+    /// Iterates over the differences, grouped by table.
     pub fn iter(&self) -> std::slice::Iter<'_, Difference> {
         self.differences.iter()
     }
 
-    /// Whether SQLite treats both schemas alike.
+    /// Returns true if SQLite treats both schemas alike.
     pub fn is_empty(&self) -> bool {
         self.differences.is_empty()
     }
 
-    /// How many differences there are.
+    /// Returns the number of differences.
     pub fn len(&self) -> usize {
         self.differences.len()
     }
@@ -43,12 +43,12 @@ impl SchemaDiff {
 }
 
 impl Difference {
-    /// What it is about: `table orders`, `orders.status`, `index orders_open`, `trigger …`, `view …`.
+    /// Returns what differs: `table orders`, `orders.status`, `index orders_open`, `trigger …`, `view …`.
     pub fn object(&self) -> &str {
         &self.object
     }
 
-    /// What is different: `NOT NULL dropped`.
+    /// Returns how it differs: `NOT NULL dropped`.
     pub fn what(&self) -> &str {
         &self.what
     }
@@ -109,7 +109,7 @@ enum Pair<'a, T> {
     New(&'a T),
 }
 
-/// Things of the same name, in the order of the first list, and what only the other has.
+/// Pairs objects with the same name, in the order of the first list, then those that only the other list has.
 fn pairs<'a, T>(these: &'a [T], others: &'a [T], name: impl Fn(&T) -> &str) -> Vec<Pair<'a, T>> {
     let find = |list: &'a [T], wanted: &T| list.iter().find(|it| same_name(name(it), name(wanted)));
     let mut pairs: Vec<Pair<'a, T>> = these
@@ -159,7 +159,7 @@ fn columns(diff: &mut SchemaDiff, object: &str, one: &TableShape, other: &TableS
             Pair::Both(column, now) => {
                 spelling(diff, &name(column), &column.name, &now.name);
                 for (part, (was, is)) in column.parts.iter().zip(&now.parts).enumerate() {
-                    // The first part is the type, which has no word of its own.
+                    // The first part is the type, which no keyword introduces.
                     let kind = if part == 0 { "type " } else { "" };
                     changed(diff, &name(column), kind, was, is);
                 }
@@ -181,7 +181,7 @@ fn columns(diff: &mut SchemaDiff, object: &str, one: &TableShape, other: &TableS
     }
 }
 
-/// `kind` stands before the values, where they do not say themselves what they are.
+/// Adds the change of a value. `kind` introduces values that do not say what they are.
 fn changed(diff: &mut SchemaDiff, object: &str, kind: &str, was: &str, is: &str) {
     match (was, is) {
         (was, is) if was == is => {}
@@ -210,7 +210,7 @@ fn constraints(diff: &mut SchemaDiff, object: &str, these: &[Constraint], others
         }
     }
     for one in &gone {
-        // With several of a kind nobody can tell which one became which.
+        // With several of a kind, it is unknown which one became which.
         let is_only = |list: &[&Constraint]| list.iter().filter(|it| it.subject == one.subject).count() == 1;
         let became =
             if is_only(&gone) && is_only(&new) { new.iter().position(|it| it.subject == one.subject) } else { None };
@@ -266,7 +266,7 @@ fn view(diff: &mut SchemaDiff, one: &ViewShape, other: &ViewShape) {
     triggers(diff, &one.name, &one.triggers, &other.triggers);
 }
 
-/// Of two long texts, what is different in them, with a few words around it.
+/// Returns the differing parts of two long texts, with a few words around them.
 fn excerpts(one: &str, other: &str) -> (String, String) {
     const LONG: usize = 100;
     const AROUND: usize = 3;

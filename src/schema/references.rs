@@ -1,4 +1,4 @@
-//! Foreign keys and the columns on both of their sides: whether they fit, and whether an index serves them.
+//! Foreign keys with the columns on both sides, and the indexes that serve them.
 
 use super::facts::{Affinity, Column, ForeignKey, IndexedColumn, IndexedExpr, Key, Schema, Table};
 use crate::sql::plain_name;
@@ -10,7 +10,7 @@ pub(crate) struct Pair<'a> {
     pub(crate) child: &'a Table,
     pub(crate) key: &'a ForeignKey,
     pub(crate) parent: &'a Table,
-    /// Column of the child, column of the parent.
+    /// Each column of the child with its column of the parent.
     pub(crate) columns: Vec<(&'a Column, &'a Column)>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Pair<'a> {
         Some(Pair { child, key, parent, columns })
     }
 
-    /// Whether the parent's columns are its PRIMARY KEY, or UNIQUE as a whole with the columns' own collations, see
+    /// Returns true if the parent's columns are its PRIMARY KEY, or UNIQUE as a whole with the columns' own collations, see
     /// <https://www.sqlite.org/foreignkeys.html#fk_indexes>.
     pub(crate) fn is_unique(&self) -> bool {
         let is_key = |terms: &[IndexedColumn]| {
@@ -39,14 +39,14 @@ impl<'a> Pair<'a> {
                 })
         };
         self.parent.primary_key.iter().any(|key| {
-            // Where the key is meant without its columns' names, their collations do not matter.
+            // If the key is referenced without naming its columns, their collations do not matter.
             self.key.parent_columns.is_none() || key.is_rowid && is_rowid_of(&self.columns, key) || is_key(&key.terms)
         }) || self.parent.unique.iter().any(|key| is_key(&key.terms))
             || self.parent.indexes.iter().any(|index| index.unique && index.partial.is_none() && is_key(&index.terms))
     }
 
-    /// How SQLite looks for the children: by the parent's value on the left side, whose collation counts. Several foreign
-    /// keys of one child show as the same lines in the plan of a DELETE, so that each is planned alone. The tables are
+    /// Returns the query by which SQLite looks for children: the parent's value is on the left side, and its collation applies.
+    /// Each key is planned alone, because several keys of one child have the same lines in the plan of a DELETE. The tables are
     /// called `parent` and `child`.
     pub(crate) fn lookup(&self) -> String {
         let compared: Vec<String> = self
@@ -71,7 +71,7 @@ fn is_rowid_of(columns: &[(&Column, &Column)], key: &Key) -> bool {
         })
 }
 
-/// The columns of the parent that are meant; empty if it has no PRIMARY KEY and none are named.
+/// Returns the referenced columns of the parent; none if it has no PRIMARY KEY and the key names no columns.
 pub(crate) fn parent_columns<'a>(key: &'a ForeignKey, parent: &'a Table) -> Vec<&'a str> {
     match &key.parent_columns {
         Some(columns) => columns.iter().map(Name::as_str).collect(),
@@ -79,7 +79,7 @@ pub(crate) fn parent_columns<'a>(key: &'a ForeignKey, parent: &'a Table) -> Vec<
     }
 }
 
-/// The columns among the terms of an index.
+/// Returns the columns among the terms of an index.
 pub(crate) fn column_names(terms: &[IndexedColumn]) -> Vec<&str> {
     let name = |term: &'_ IndexedColumn| match &term.what {
         IndexedExpr::Column(_) => true,
@@ -92,7 +92,7 @@ pub(crate) fn column_names(terms: &[IndexedColumn]) -> Vec<&str> {
         .collect()
 }
 
-/// Numbers compare as numbers whatever their type is.
+/// Returns the class of a column's values: numbers compare as numbers whatever their type.
 pub(crate) fn class(column: &Column) -> &'static str {
     match column.affinity {
         Affinity::Integer | Affinity::Real | Affinity::Numeric => "a number",
@@ -106,7 +106,7 @@ pub(crate) fn is_textual(column: &Column) -> bool {
     class(column) != "a number"
 }
 
-/// A column's type as a reader knows it, with its affinity where the type does not say it.
+/// Returns a column's declared type, with its affinity if the type does not name it.
 pub(crate) fn typed(column: &Column) -> String {
     let affinity = match column.affinity {
         Affinity::Integer => "INTEGER",
@@ -123,7 +123,7 @@ pub(crate) fn typed(column: &Column) -> String {
     }
 }
 
-/// An index of the child that has the columns and is of no use, and why.
+/// Returns an index of the child that has the columns but cannot be used, and the reason.
 pub(crate) fn defeated(pair: &Pair<'_>) -> Option<(String, String)> {
     let count = pair.columns.len();
     let starts_with_them = |terms: &[IndexedColumn]| {
@@ -161,7 +161,7 @@ pub(crate) fn defeated(pair: &Pair<'_>) -> Option<(String, String)> {
 }
 
 impl Schema {
-    /// A name for an index on these columns that nothing has yet, and that is not among `others`.
+    /// Returns a name for an index on these columns that is neither taken nor among `others`.
     pub(crate) fn free_name(&self, table: &str, columns: &[&str], others: &[String]) -> String {
         let base = format!("{table}_{}", columns.join("_"));
         let taken = |name: &str| {

@@ -1,5 +1,5 @@
-//! A schema in the parts that matter to SQLite, each in one spelling. The canonical text prints them, the diff compares
-//! them: what one of the two sees, the other sees as well.
+//! The parts of a schema that matter to SQLite, each in one spelling. The canonical text prints them and the diff compares
+//! them, so neither sees something that the other does not.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +13,13 @@ use crate::sql::{
     Name, Names, Token, TokenKind, normal, plain_name, quote_identifier, quote_text, same_name, tokens, unquoted,
 };
 
-/// What is kept of a table.
+/// A table.
 #[derive(Debug)]
 pub(super) struct TableShape {
     pub(super) name: String,
-    /// `fts5(title, body)`.
+    /// The module of a virtual table: `fts5(title, body)`.
     pub(super) module: Option<String>,
-    /// `STRICT`, `WITHOUT ROWID`.
+    /// `STRICT` and `WITHOUT ROWID`.
     pub(super) options: Vec<&'static str>,
     pub(super) columns: Vec<ColumnShape>,
     pub(super) constraints: Vec<Constraint>,
@@ -30,16 +30,16 @@ pub(super) struct TableShape {
 #[derive(Debug)]
 pub(super) struct ColumnShape {
     pub(super) name: String,
-    /// Its type, NOT NULL, DEFAULT, COLLATE and so on, in this order; empty where it has none.
+    /// Type, PRIMARY KEY, NOT NULL, DEFAULT, COLLATE and GENERATED, in this order; empty if absent.
     pub(super) parts: [String; 6],
 }
 
-/// PRIMARY KEY, UNIQUE, FOREIGN KEY, CHECK.
+/// A PRIMARY KEY, UNIQUE, FOREIGN KEY or CHECK constraint.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Constraint {
-    /// In the order in which they are printed.
+    /// The position of its kind in the printed order.
     rank: u8,
-    /// What makes two constraints the same one, if changed: the kind, and the name or the columns where they tell.
+    /// What identifies a changed constraint: the kind, and the name or the columns if there are any.
     pub(super) subject: String,
     pub(super) text: String,
 }
@@ -48,7 +48,7 @@ pub(super) struct Constraint {
 pub(super) struct IndexShape {
     pub(super) name: String,
     pub(super) unique: bool,
-    /// `(customer_id, status DESC)`.
+    /// The columns and expressions: `(customer_id, status DESC)`.
     pub(super) terms: String,
     pub(super) partial: Option<String>,
 }
@@ -56,7 +56,7 @@ pub(super) struct IndexShape {
 #[derive(Debug)]
 pub(super) struct TriggerShape {
     pub(super) name: String,
-    /// `AFTER UPDATE OF status`.
+    /// The timing and event: `AFTER UPDATE OF status`.
     pub(super) event: String,
     pub(super) when: String,
     pub(super) statements: Vec<String>,
@@ -71,7 +71,7 @@ pub(super) struct ViewShape {
     pub(super) triggers: Vec<TriggerShape>,
 }
 
-/// The shapes of all tables and views that are to be seen.
+/// Returns the shapes of all tables and views, of ledgers only if `ledgers`.
 pub(super) fn of(schema: &Schema, ledgers: bool) -> (Vec<TableShape>, Vec<ViewShape>) {
     let known = known_names(schema);
     let tables = schema
@@ -83,7 +83,7 @@ pub(super) fn of(schema: &Schema, ledgers: bool) -> (Vec<TableShape>, Vec<ViewSh
     (tables.collect(), views.collect())
 }
 
-/// Everything that a name in a trigger or view can mean, in small letters.
+/// Returns everything that a name in a trigger or view can refer to, in lower case.
 fn known_names(schema: &Schema) -> BTreeSet<String> {
     let of_tables = schema.tables.iter().flat_map(|table| {
         std::iter::once(table.name.as_str()).chain(table.columns.iter().map(|column| column.name.as_str()))
@@ -106,7 +106,7 @@ fn table_shape(table: &Table, schema: &Schema, known: &BTreeSet<String>) -> Tabl
         triggers: table.triggers.iter().map(|trigger| trigger_shape(trigger, &names, known)).collect(),
     };
     if let TableKind::Virtual { module, arguments } = &table.kind {
-        // What the arguments mean, the module decides: nothing but white space is made alike.
+        // The module decides what the arguments mean, so only white space is normalized.
         let arguments: Vec<String> = arguments.iter().map(|argument| spaced(argument)).collect();
         shape.module = Some(format!("{}({})", module.to_ascii_lowercase(), arguments.join(", ")));
         return shape;
@@ -119,7 +119,7 @@ fn table_shape(table: &Table, schema: &Schema, known: &BTreeSet<String>) -> Tabl
     }
     shape.columns = table.columns.iter().map(|column| column_shape(column, table, in_table)).collect();
     let mut add = |rank, subject: String, text: String| shape.constraints.push(Constraint { rank, subject, text });
-    if let Some(key) = table.primary_key.as_ref().filter(|key| !stands_at_column(key, table)) {
+    if let Some(key) = table.primary_key.as_ref().filter(|key| !is_printed_with_column(key, table)) {
         add(0, "PRIMARY KEY".to_owned(), format!("PRIMARY KEY {}", key_text(key, table)));
     }
     for key in &table.unique {
@@ -137,9 +137,9 @@ fn table_shape(table: &Table, schema: &Schema, known: &BTreeSet<String>) -> Tabl
     shape
 }
 
-/// `INTEGER PRIMARY KEY` is printed at its column, and so is `INTEGER PRIMARY KEY DESC`, which at the table would be the
-/// rowid, and here is not: <https://www.sqlite.org/lang_createtable.html#rowid>.
-fn stands_at_column(key: &Key, table: &Table) -> bool {
+/// Returns true if a key is printed with its column: `INTEGER PRIMARY KEY`, and `INTEGER PRIMARY KEY DESC`, which as a
+/// constraint of the table would be the rowid, and here is not: <https://www.sqlite.org/lang_createtable.html#rowid>.
+fn is_printed_with_column(key: &Key, table: &Table) -> bool {
     let [IndexedColumn { what: IndexedExpr::Column(column), .. }] = key.terms.as_slice() else { return false };
     let is_integer = table.column(column).is_some_and(|column| column.declared_type.eq_ignore_ascii_case("INTEGER"));
     key.is_rowid || is_integer && !table.without_rowid
@@ -149,7 +149,7 @@ fn column_shape(column: &Column, table: &Table, names: Names<'_>) -> ColumnShape
     let mut primary_key = String::new();
     let its_key = |key: &&Key| {
         let is_its_own = key.terms.first().is_some_and(|term| term.what.is_column(&column.name));
-        is_its_own && stands_at_column(key, table)
+        is_its_own && is_printed_with_column(key, table)
     };
     if let Some(key) = table.primary_key.as_ref().filter(its_key) {
         let descending = if key.is_rowid { "" } else { " DESC" };
@@ -185,12 +185,12 @@ fn on_conflict(action: Option<&str>) -> String {
     action.map(|action| format!(" ON CONFLICT {action}")).unwrap_or_default()
 }
 
-/// SQLite compares names of collations in any case.
+/// Returns a collation in capitals: SQLite compares their names in any case.
 fn collation_text(collation: &str) -> String {
     plain_name(&collation.to_ascii_uppercase())
 }
 
-/// In capitals; in quotes where it would not be read as a type.
+/// Returns a type in capitals, quoted if it would not be read as a type.
 fn type_text(declared: &str) -> String {
     let upper = declared.to_ascii_uppercase();
     let words = tokens(&upper);
@@ -206,7 +206,7 @@ fn type_text(declared: &str) -> String {
     normal(&words, Names::Columns(&[])).to_ascii_uppercase()
 }
 
-/// `DEFAULT NULL` is what no default means. A word or a name in quotes is a text there.
+/// Returns the DEFAULT clause; empty for `DEFAULT NULL`, which means no default. A word or a name in quotes is a text there.
 fn default_text(default: &str) -> String {
     let parts = tokens(default);
     let value = match parts.as_slice() {
@@ -225,18 +225,18 @@ fn default_text(default: &str) -> String {
     if value == "NULL" { String::new() } else { format!("DEFAULT {value}") }
 }
 
-/// The terms of a key and its conflict clause.
+/// Returns the terms of a key and its conflict clause.
 fn key_text(key: &Key, table: &Table) -> String {
     let terms: Vec<String> = key.terms.iter().map(|term| term_text(term, Names::Columns(&[]), table)).collect();
     format!("({}){}", terms.join(", "), on_conflict(key.on_conflict.as_deref()))
 }
 
-/// A collation is printed where it is not the column's, as one would write it.
+/// Returns a term of a key or index, with its collation if that is not the column's.
 fn term_text(term: &IndexedColumn, names: Names<'_>, table: &Table) -> String {
     let mut text = match &term.what {
         IndexedExpr::Column(column) => plain_name(column),
         IndexedExpr::Rowid => "rowid".to_owned(),
-        // Its collation is part of it.
+        // The collation of an expression is part of it.
         IndexedExpr::Expression(expression) => normal(&tokens(expression), names),
     };
     let usual = match &term.what {
@@ -273,7 +273,7 @@ fn foreign_key(key: &ForeignKey, schema: &Schema) -> String {
     text
 }
 
-/// The columns that are meant where none are written.
+/// Returns the columns that a foreign key without columns refers to.
 fn key_of_parent(key: &ForeignKey, schema: &Schema) -> Option<Vec<Name>> {
     let parent = schema.table(&key.parent)?.primary_key.as_ref()?;
     let columns = parent.terms.iter().map(|term| match &term.what {
@@ -334,7 +334,7 @@ fn view_shape(view: &View, known: &BTreeSet<String>) -> ViewShape {
     }
 }
 
-/// With the names that stand without quotes, behind AS and in brackets, which a text in double quotes could be meant by.
+/// Adds the names without quotes, after AS and in brackets, which a name in double quotes could refer to.
 fn with_bare_names<'a>(known: &BTreeSet<String>, tokens: impl Iterator<Item = &'a Token<'a>>) -> BTreeSet<String> {
     let mut known = known.clone();
     let mut behind_as = false;
@@ -357,7 +357,7 @@ fn list<T: AsRef<str>>(names: &[T]) -> String {
     format!("({})", names.join(", "))
 }
 
-/// The tokens as they are, with one space where there was any white space.
+/// Returns the tokens unchanged, with one space in place of any white space.
 fn spaced(text: &str) -> String {
     let mut line = String::new();
     let mut end = None;

@@ -1,4 +1,4 @@
-//! What ANALYZE has gathered, as rows: read from a database, written as SQL that a reviewer reads, loaded into another.
+//! The statistics of ANALYZE as rows: read from a database, written as SQL for review, loaded into another database.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub(crate) struct StatisticsRows {
 pub(crate) struct Count {
     pub(crate) table: String,
     pub(crate) index: Option<String>,
-    /// How many rows, then how many of them share the first column, the first two, and so on.
+    /// The number of rows, then the average number of rows with the same first column, the same first two columns, and so on.
     pub(crate) stat: String,
     line: usize,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Sample {
     line: usize,
 }
 
-/// A statement that adds no row of statistics, and its line.
+/// A statement that adds no row of statistics, with its line.
 #[derive(Debug)]
 pub(crate) struct Misread {
     pub(crate) line: usize,
@@ -48,14 +48,14 @@ impl Count {
         Count { table: table.to_owned(), index: index.map(str::to_owned), stat, line: 0 }
     }
 
-    /// The numbers, without the words that may stand behind them (`unordered`, `sz=100`, `noskipscan`).
+    /// Returns the numbers without the words that may follow them (`unordered`, `sz=100`, `noskipscan`).
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
         self.stat.split(' ').map_while(|word| word.parse().ok())
     }
 }
 
 impl StatisticsRows {
-    /// What the database `main` of a connection has. Only reads.
+    /// Reads the statistics of the database `main`.
     pub(crate) fn read(connection: &Connection) -> rusqlite::Result<StatisticsRows> {
         let _own = crate::own::statements();
         let mut rows = StatisticsRows::default();
@@ -90,11 +90,11 @@ impl StatisticsRows {
         Ok(rows)
     }
 
-    /// What is written as INSERTs, by [`Display`](fmt::Display) or by the shell's `.fullschema` and `.dump`.
+    /// Parses INSERTs as written by [`Display`](fmt::Display) or by the shell's `.fullschema` and `.dump`.
     pub(crate) fn parse(text: &str) -> Result<StatisticsRows, Misread> {
         let mut rows = StatisticsRows::default();
         for statement in split(text) {
-            // The shell writes it between the INSERTs; it is run here anyway.
+            // The shell writes it between the INSERTs; `load` runs it anyway.
             if statement.starts_with("ANALYZE") {
                 continue;
             }
@@ -154,10 +154,10 @@ impl StatisticsRows {
         }
     }
 
-    /// By table and index. SQLite searches the samples of an index by halves, so they have to lie in its order.
+    /// Sorts by table and index. SQLite searches the samples of an index by bisection, so they must be in its order.
     fn sort(&mut self) {
         self.counts.sort_by(|a, b| (&a.table, &a.index).cmp(&(&b.table, &b.index)));
-        // How many rows lie before the sample's own.
+        // The number of rows before the sample.
         let order = |sample: &Sample| sample.less.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok());
         self.samples.sort_by(|a, b| (&a.table, &a.index, order(a)).cmp(&(&b.table, &b.index, order(b))));
     }
@@ -166,10 +166,10 @@ impl StatisticsRows {
         self.counts.is_empty() && self.samples.is_empty()
     }
 
-    /// Puts these rows in place of those that the database `main` has; from the next statement on, plans follow them.
-    /// Samples are left out where SQLite is built without STAT4.
+    /// Replaces the statistics of the database `main`, from the next statement on. Samples are left out if SQLite is built
+    /// without STAT4.
     pub(crate) fn load(&self, connection: &Connection) -> rusqlite::Result<()> {
-        // It gathers nothing, but it makes the tables, which CREATE may not.
+        // This gathers nothing, but creates the tables, which CREATE may not.
         connection.execute_batch("ANALYZE main.sqlite_master; DELETE FROM main.sqlite_stat1")?;
         let mut insert = connection.prepare("INSERT INTO main.sqlite_stat1(tbl, idx, stat) VALUES (?1, ?2, ?3)")?;
         for row in &self.counts {
@@ -184,11 +184,11 @@ impl StatisticsRows {
                 insert.execute(params![row.table, row.index, row.equal, row.less, row.distinct_less, row.record])?;
             }
         }
-        // A connection reads them when it reads the schema, and here.
+        // A connection reads the statistics when it reads the schema, and here.
         connection.execute_batch("ANALYZE main.sqlite_master")
     }
 
-    /// The rows that are about nothing in this schema, in words: SQLite would pass over them without one. A ledger of
+    /// Returns the tables and indexes of rows that this schema does not have. SQLite would ignore such rows silently. A ledger of
     /// migrations may be missing, because not every runner of the history keeps one.
     pub(crate) fn stale(&self, connection: &Connection) -> rusqlite::Result<Vec<String>> {
         let mut stale: Vec<(usize, String)> = Vec::new();
@@ -221,7 +221,7 @@ fn misfit(
         return Ok(Some(format!("the schema has no table {table}")));
     }
     let Some(index) = index else { return Ok(None) };
-    // The rows of a table WITHOUT ROWID are counted under the name of the table, as those of its primary key.
+    // The rows of a table WITHOUT ROWID are counted under the table's name, as those of its primary key.
     let sql = "SELECT (SELECT count(*) FROM pragma_index_info(list.name)) FROM pragma_index_list(?1, 'main') AS list
                WHERE list.name = ?2 COLLATE NOCASE OR list.origin = 'pk' AND ?1 = ?2 COLLATE NOCASE";
     let mut query = connection.prepare(sql)?;
@@ -238,7 +238,7 @@ fn has(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     connection.query_row(sql, [table], |row| row.get(0))
 }
 
-/// The tokens between two parentheses, without the commas.
+/// Returns the tokens between two parentheses, without the commas.
 fn list<'a, 't: 'a>(rest: &mut impl Iterator<Item = &'a Token<'t>>) -> Option<Vec<&'a Token<'t>>> {
     let mut items = Vec::new();
     if !rest.next()?.is_symbol("(") {
@@ -270,7 +270,7 @@ fn bytes(token: &Token<'_>) -> Option<Vec<u8>> {
     digits.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?)).collect()
 }
 
-/// INSERTs, a line for each row.
+/// Writes one INSERT on one line for each row.
 impl fmt::Display for StatisticsRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in &self.counts {

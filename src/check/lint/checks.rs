@@ -1,4 +1,4 @@
-//! CHECK constraints, judged by their values.
+//! CHECK constraints, evaluated on rows.
 
 use rusqlite::types::Value;
 
@@ -17,13 +17,13 @@ pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
     }
 }
 
-/// What a CHECK makes of a row. Only `False` refuses it.
+/// The value of a CHECK for a row. Only `False` refuses the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     True,
     False,
     Null,
-    /// The expression cannot be evaluated here: it calls a function of the app's, or fails.
+    /// The expression cannot be evaluated here: it calls a function of the app, or fails.
     Unknown,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn evaluate(copy: &SchemaCopy, expression: &str, row: &[(&str, Value)
     }
 }
 
-/// The columns of the table that an expression names.
+/// Returns the columns of the table that an expression names.
 pub(super) fn named_columns<'a>(table: &'a Table, expression: &str) -> Vec<&'a Column> {
     let tokens = tokens(expression);
     let of_names = tokens.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted));
@@ -54,7 +54,7 @@ pub(super) fn named_columns<'a>(table: &'a Table, expression: &str) -> Vec<&'a C
     table.columns.iter().filter(is_named).collect()
 }
 
-/// Values that a column of this type holds, none of them NULL.
+/// Returns values of a column's type, none of them NULL.
 fn samples(column: &Column) -> Vec<Value> {
     let text = |text: &str| Value::Text(text.to_owned());
     match column.affinity {
@@ -65,8 +65,8 @@ fn samples(column: &Column) -> Vec<Value> {
     }
 }
 
-/// A CHECK that is NULL for a row without any NULL: a comparison with NULL, a function that gives NULL for what it cannot
-/// read (`date(day) = day`), a CASE without ELSE. The row passes though nothing about it was found to be right.
+/// Finds a CHECK that is NULL for a row without NULLs: a comparison with NULL, a function that returns NULL for invalid input
+/// (`date(day) = day`), a CASE without ELSE. Such a row passes although it was never found valid.
 fn undecided(input: &LintInput, table: &Table, check: &Check, found: &mut Vec<LintFinding>) {
     let columns = named_columns(table, &check.expression);
     if columns.is_empty() || columns.iter().any(|column| column.generated.is_some()) {
@@ -106,8 +106,8 @@ fn undecided(input: &LintInput, table: &Table, check: &Check, found: &mut Vec<Li
     );
 }
 
-/// A column that may be NULL although its DEFAULT says that there is always a value, with a CHECK that NULL passes.
-/// Without a DEFAULT, NULL is taken for "not given", and nothing is said.
+/// Finds a column with a CHECK that NULL passes, although a DEFAULT says that there is always a value. Without a DEFAULT, NULL
+/// is taken for "not given", and is no finding.
 fn null_beside_default(input: &LintInput, table: &Table, check: &Check, found: &mut Vec<LintFinding>) {
     let columns = named_columns(table, &check.expression);
     let [column] = columns.as_slice() else { return };
@@ -149,7 +149,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Whether the CHECKs of a column leave it at most two values, as far as the values that they name and a few others show.
+/// Returns true if the CHECKs of a column allow at most two of the values that they name and a few others.
 pub(super) fn is_two_valued(input: &LintInput, table: &Table, column: &Column) -> bool {
     table.checks.iter().any(|check| {
         let columns = named_columns(table, &check.expression);
@@ -169,7 +169,7 @@ pub(super) fn is_two_valued(input: &LintInput, table: &Table, column: &Column) -
     })
 }
 
-/// The literals of an expression, and values that hardly any list of two has.
+/// Returns the literals of an expression, and values that hardly any list of two has.
 fn candidates(column: &Column, expression: &str) -> Vec<Value> {
     let mut values: Vec<Value> = [-1, 0, 1, 2, 3, 5, 10, 100, 100_000].map(Value::Integer).to_vec();
     if matches!(column.affinity, Affinity::Real | Affinity::Numeric) {
@@ -194,7 +194,7 @@ fn candidates(column: &Column, expression: &str) -> Vec<Value> {
     values
 }
 
-/// Whether a CHECK is about this column; for a BLOB that is nearly always its length.
+/// Returns true if a CHECK names this column; for a BLOB it is nearly always about the length.
 pub(super) fn has_check(table: &Table, column: &Column) -> bool {
     table.checks.iter().any(|check| named_columns(table, &check.expression).contains(&column))
 }

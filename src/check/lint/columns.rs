@@ -1,4 +1,4 @@
-//! Columns: whether their types mean what they say, and where they stand in the row.
+//! The types of columns, and their order in the row.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +20,13 @@ pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
     same_name_different_type(input, found);
 }
 
-/// What a declared type says, where SQLite does something else.
+/// A declared type that SQLite does not treat as a reader expects.
 struct Promise {
-    /// What a reader expects.
+    /// What a reader expects the column to hold.
     expected: &'static str,
     /// What SQLite does instead.
     instead: &'static str,
-    /// A type of STRICT tables that does it.
+    /// A type of STRICT tables that does what a reader expects.
     better: &'static str,
 }
 
@@ -61,7 +61,7 @@ fn promise(table: &Table, column: &Column) -> Option<Promise> {
                 "SQLite has no such type: it stores whatever comes, text or number, and compares the two as different";
             Some(Promise { expected: "a time", instead, better: if seconds { "INTEGER" } else { "TEXT" } })
         }
-        // With a CHECK it holds what the CHECK says.
+        // With a CHECK, the column holds what the CHECK allows.
         Affinity::Numeric if has(&["BOOL", "BOOLEAN"]) && !checks::has_check(table, column) => {
             let instead =
                 "SQLite has no such type: it stores whatever comes, also 'true' as a text, which is false in a WHERE";
@@ -71,7 +71,7 @@ fn promise(table: &Table, column: &Column) -> Option<Promise> {
     }
 }
 
-/// `INT`, `BIGINT`, `UINT8`, `INTEGER`, and what else names an integer.
+/// Returns true for `INT`, `BIGINT`, `UINT8`, `INTEGER` and other names of integers.
 fn is_integer(word: &str) -> bool {
     let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
     let Some(at) = word.find("INT") else { return false };
@@ -85,7 +85,7 @@ fn affinity_surprise(table: &Table, found: &mut Vec<LintFinding>) {
         let Some(told) = promise(table, column) else { continue };
         let object = object(table, [column.name.as_str()]);
         let what = format!("{object} is declared {}, as if it held {}", typed(column), told.expected);
-        // The table is rebuilt once for all of them.
+        // One rebuild changes all such columns.
         found.push(LintFinding::new("affinity-surprise", object, what, told.instead).rebuild(table, |mut sql| {
             for column in &table.columns {
                 if let Some(told) = promise(table, column) {
@@ -112,7 +112,7 @@ fn not_strict(table: &Table, found: &mut Vec<LintFinding>) {
     }));
 }
 
-/// The type of a STRICT table that comes nearest to what the column is declared as.
+/// Returns the type of STRICT tables that is nearest to the column's.
 fn strict_type(table: &Table, column: &Column) -> &'static str {
     if let Some(promise) = promise(table, column) {
         return promise.better;
@@ -131,7 +131,7 @@ fn strict_type(table: &Table, column: &Column) -> &'static str {
     }
 }
 
-/// Names that mean the same thing wherever they stand. `value` and `data` are different things in every table.
+/// Returns true for names that mean the same in every table, unlike `value` and `data`.
 fn is_telling(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["_id", "_at", "_on", "_uuid"].iter().any(|end| name.len() > end.len() && name.ends_with(end))
@@ -140,7 +140,7 @@ fn is_telling(name: &str) -> bool {
 fn same_name_different_type(input: &LintInput, found: &mut Vec<LintFinding>) {
     let mut by_name: BTreeMap<&Name, Vec<(&Table, &Column)>> = BTreeMap::new();
     for table in input.tables() {
-        // What is declared as something that SQLite does not know is a finding already, and tells little about the values.
+        // A type that SQLite does not know is a finding already, and tells little about the values.
         let is_linted = |column: &&Column| {
             is_telling(&column.name) && column.affinity != Affinity::Any && promise(table, column).is_none()
         };
@@ -150,7 +150,7 @@ fn same_name_different_type(input: &LintInput, found: &mut Vec<LintFinding>) {
     }
     for places in by_name.values() {
         let count = |class_: &str| places.iter().filter(|(_, column)| class(column) == class_).count();
-        // What most tables have is right; of equals, what the first table has.
+        // The most frequent type is right; among equals, that of the first table.
         let Some((usual_table, usual)) = places.iter().rev().max_by_key(|(_, column)| count(class(column))) else {
             continue;
         };
@@ -167,8 +167,8 @@ fn same_name_different_type(input: &LintInput, found: &mut Vec<LintFinding>) {
     }
 }
 
-/// A BLOB of any length stands before many smaller columns: the row continues on overflow pages, and whoever reads one of
-/// the columns behind follows the whole chain. A CHECK of its length, an index or a reference tells that it is short.
+/// Finds a BLOB of any length before many smaller columns. The row continues on overflow pages, and reading a later column
+/// follows the whole chain. A CHECK of its length, an index or a reference shows that a BLOB is short.
 fn blob_in_hot_table(table: &Table, found: &mut Vec<LintFinding>) {
     if table.columns.len() < 10 || table.without_rowid {
         return;
@@ -200,8 +200,8 @@ fn blob_in_hot_table(table: &Table, found: &mut Vec<LintFinding>) {
     found.push(LintFinding::new("blob-in-hot-table", object, what, cost).rebuild(table, |sql| sql.move_last(&large)));
 }
 
-/// Whether a BLOB is likely to be long. Most are keys and hashes of 32 bytes, and nothing but the name tells the two apart
-/// before there are rows.
+/// Returns true if a BLOB is likely to be long. Most are keys and hashes of 32 bytes, and before there are rows, only the name
+/// tells.
 fn is_content(column: &Column) -> bool {
     let declared = column.declared_type.to_ascii_uppercase();
     let name = column.name.to_ascii_lowercase();

@@ -1,15 +1,15 @@
-//! What a lint finds, before its fix is tried.
+//! A finding of a lint, before its fix is tried.
 
 use crate::check::findings::Finding;
 use crate::schema::Table;
 use crate::schema::declaration::Declaration;
 
-/// What a lint found, before its fix is tried.
+/// A finding of a lint, before its fix is tried.
 #[derive(Debug)]
 pub(super) struct LintFinding {
     pub(super) code: &'static str,
     pub(super) object: String,
-    /// The table that it is about, if it is about one.
+    /// The name of the table it is about; empty if there is none.
     pub(super) table: String,
     pub(super) what: String,
     pub(super) cost: &'static str,
@@ -17,18 +17,18 @@ pub(super) struct LintFinding {
     pub(super) fix: Fix,
 }
 
-/// What would mend it.
+/// What would remove a finding.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fix {
     Nothing,
-    /// Statements, to be run as they are.
+    /// Statements to run.
     Sql(String),
-    /// Another declaration of the table, for which it has to be rebuilt; its name is `new_name`.
+    /// Another declaration of the table, under the name of [`new_name`], for which the table has to be rebuilt.
     Rebuild {
         table: String,
         declaration: String,
     },
-    /// What has been tried, and what to do where there is no SQL for it.
+    /// A fix that has been tried, or advice where there is no SQL.
     Text(String),
 }
 
@@ -63,7 +63,7 @@ impl LintFinding {
         self
     }
 
-    /// Rebuilds the table with what `change` makes of its declaration; without a fix if its text cannot be changed.
+    /// Rebuilds the table with a changed declaration. There is no fix if the text cannot be changed.
     pub(super) fn rebuild<'a>(
         mut self,
         table: &'a Table,

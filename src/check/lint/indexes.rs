@@ -38,7 +38,7 @@ fn same_term(one: &IndexedColumn, two: &IndexedColumn) -> bool {
         }
 }
 
-/// Whether `whole` starts with `start`, in the same order or, since an index can be read from either end, in the reverse.
+/// Returns true if `whole` starts with `start`, in the same or the reverse order: an index can be read from either end.
 fn starts_with(whole: &[IndexedColumn], start: &[IndexedColumn]) -> bool {
     let pairs = || whole.iter().zip(start);
     whole.len() >= start.len()
@@ -47,7 +47,7 @@ fn starts_with(whole: &[IndexedColumn], start: &[IndexedColumn]) -> bool {
             || pairs().all(|(one, two)| one.descending != two.descending))
 }
 
-/// Whether they cover the same rows.
+/// Returns true if both indexes cover the same rows.
 fn same_rows(one: &Index, two: &Index) -> bool {
     match (&one.partial, &two.partial) {
         (None, None) => true,
@@ -62,7 +62,7 @@ fn duplicate(table: &Table, index: &Index) -> Option<LintFinding> {
     let same = |other: &&Index| {
         starts_with(&other.terms, &index.terms) && other.terms.len() == index.terms.len() && same_rows(index, other)
     };
-    // Of two alike, the UNIQUE one stays, else the first.
+    // Of two identical ones the UNIQUE one stays, else the first.
     let goes = |other: &&Index| match (index.unique, other.unique) {
         (false, true) => true,
         (true, false) => false,
@@ -119,7 +119,7 @@ fn shadows(table: &Table, index: &Index) -> Option<LintFinding> {
     Some(LintFinding::new("index-shadows-unique", &index.name, what, WRITES).on(table).sql(drop_it(index)))
 }
 
-/// The only column of an index, if that is what it is.
+/// Returns the column of an index on a single column.
 fn only_column<'a>(table: &'a Table, index: &Index) -> Option<&'a Column> {
     match index.terms.as_slice() {
         [IndexedColumn { what: IndexedExpr::Column(name), .. }] => table.column(name),
@@ -141,8 +141,8 @@ fn low_value(input: &LintInput, table: &Table, index: &Index) -> Option<LintFind
     Some(LintFinding::new("index-low-value", &index.name, what, cost).on(table).sql(drop_it(index)))
 }
 
-/// An index in another collation than its column's, with no other that starts with the column: proved by the plan of the
-/// plainest comparison.
+/// Finds an index in another collation than its column's, if no other index starts with the column. The plan of a plain
+/// comparison proves it.
 fn unusable(input: &LintInput, table: &Table, index: &Index) -> Option<LintFinding> {
     let IndexedColumn { what: IndexedExpr::Column(name), collation, .. } = index.terms.first()? else { return None };
     let column = table.column(name)?;
@@ -176,7 +176,7 @@ fn unusable(input: &LintInput, table: &Table, index: &Index) -> Option<LintFindi
     )
 }
 
-/// A term as it was, without its collation where that is what is wrong with it.
+/// Returns a term as SQL, without its collation if `plain`.
 fn again(term: &IndexedColumn, plain: bool) -> String {
     let what = match &term.what {
         IndexedExpr::Column(name) => plain_name(name),

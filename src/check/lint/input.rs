@@ -1,4 +1,4 @@
-//! What the lints look at, and what several of them need.
+//! The input of the lints, and helpers for several of them.
 
 use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Column, Schema, Table, TableKind, is_ledger};
@@ -17,17 +17,17 @@ impl LintInput {
     }
 }
 
-/// The ledger of a runner is neither declared nor read by the app.
+/// Returns true for ordinary tables but ledgers: an app neither declares nor reads the ledger of a runner.
 pub(super) fn is_linted(table: &Table) -> bool {
     table.kind == TableKind::Ordinary && !is_ledger(&table.name)
 }
 
-/// `table.column`, and `table.one,two` for several.
+/// Returns `table.column`, and `table.one,two` for several columns.
 pub(super) fn object<'a>(table: &Table, columns: impl IntoIterator<Item = &'a str>) -> String {
     format!("{}.{}", table.name, columns.into_iter().collect::<Vec<_>>().join(","))
 }
 
-/// Whether a column takes NULL. The rowid turns NULL into a number.
+/// Returns true if a column can hold NULL. The rowid turns NULL into a number.
 pub(super) fn is_nullable(table: &Table, column: &Column) -> bool {
     let is_rowid = table
         .primary_key
@@ -36,7 +36,7 @@ pub(super) fn is_nullable(table: &Table, column: &Column) -> bool {
     !column.not_null && !is_rowid && column.generated.is_none()
 }
 
-/// Whether two lists have the same names, in the same order.
+/// Returns true if both lists have the same names in the same order.
 pub(super) fn same_names(one: &[&str], two: &[&str]) -> bool {
     one.len() == two.len() && one.iter().zip(two).all(|(one, two)| same_name(one, two))
 }

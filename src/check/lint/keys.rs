@@ -1,4 +1,4 @@
-//! PRIMARY KEY and UNIQUE: whether rows can be told apart, and by what.
+//! PRIMARY KEY and UNIQUE constraints.
 
 use rusqlite::types::Value;
 
@@ -49,7 +49,7 @@ fn no_primary_key(table: &Table, found: &mut Vec<LintFinding>) {
     });
 }
 
-/// The column, if the PRIMARY KEY is one INTEGER that is not the rowid.
+/// Returns the column if the PRIMARY KEY is a single INTEGER that is not the rowid.
 fn lone_integer(table: &Table) -> Option<&Column> {
     let key = table.primary_key.as_ref().filter(|key| !key.is_rowid && !table.without_rowid)?;
     match columns_of(table, &key.terms).as_slice() {
@@ -78,7 +78,7 @@ fn pk_nullable(table: &Table, found: &mut Vec<LintFinding>) {
     let columns = columns_of(table, &key.terms);
     let nullable: Vec<&str> =
         columns.iter().filter(|column| is_nullable(table, column)).map(|column| column.name.as_str()).collect();
-    // The fix of int-pk-not-rowid mends this too.
+    // The fix of int-pk-not-rowid fixes this too.
     if nullable.is_empty() || lone_integer(table).is_some() {
         return;
     }
@@ -106,8 +106,9 @@ fn autoincrement(table: &Table, found: &mut Vec<LintFinding>) {
     );
 }
 
-/// Of one column, UNIQUE with NULL means "different where given", and is meant. Of several, a NULL in one lets the others
-/// repeat: UNIQUE (email, deleted_at) allows an address any number of times as long as nothing is deleted.
+/// Finds a UNIQUE key of several columns that allows NULL in one, so that the others may repeat: UNIQUE (email, deleted_at)
+/// allows an address any number of times as long as nothing is deleted. UNIQUE of one nullable column is taken for "different
+/// if given".
 fn unique_with_nullable(
     input: &LintInput,
     table: &Table,
@@ -159,7 +160,7 @@ fn unique_with_nullable(
     found.push(finding.sql(guards.join("\n")));
 }
 
-/// Whether a partial UNIQUE index keeps the other columns apart where this one is NULL.
+/// Returns true if a partial UNIQUE index keeps the other columns unique where this one is NULL.
 fn is_guarded(input: &LintInput, table: &Table, columns: &[&Column], column: &Column) -> bool {
     let others: Vec<&&Column> = columns.iter().filter(|other| other.name != column.name).collect();
     table.indexes.iter().filter(|index| index.unique).any(|index| {

@@ -1,4 +1,4 @@
-//! Views and triggers that name what is gone, and names in double quotes that are no names.
+//! Views and triggers that name a missing object, and texts in double quotes.
 
 use super::finding::{Fix, LintFinding, new_name};
 use super::input::{LintInput, object};
@@ -26,13 +26,13 @@ pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
     }
 }
 
-/// Whether SQLite cannot prepare something because what it names is not there.
+/// Returns true if SQLite refuses because a named object is missing.
 fn is_gone(input: &LintInput, message: &str) -> bool {
     let gone = ["no such table: ", "no such column: ", "has no column named ", "columns but "];
     gone.iter().any(|part| message.contains(part)) && !input.copy.is_about_missing(message)
 }
 
-/// Whether the view can be read.
+/// Returns true if the view can be read.
 fn lint_view(input: &LintInput, view: &View, found: &mut Vec<LintFinding>) -> bool {
     let copy = &input.copy;
     if copy.is_missing(&view.name) {
@@ -71,7 +71,7 @@ fn lint_trigger(input: &LintInput, trigger: &Trigger, of: &str, columns: &[&str]
     if copy.is_missing(of) || copy.run(&trigger.sql).is_err() {
         return;
     }
-    // Which of the three makes it run is not asked: the other two can be prepared in any case, or are refused for another
+    // It does not matter which of the three fires the trigger: the others can be prepared too, or are refused for another
     // reason, such as a view without a trigger for them.
     let (table, first) = (plain_name(of), columns.first().copied().unwrap_or("rowid"));
     let sets: Vec<String> = columns.iter().map(|column| format!("{0} = {0}", plain_name(column))).collect();
@@ -129,7 +129,8 @@ fn tables_and_indexes(input: &LintInput, found: &mut Vec<LintFinding>) {
     }
 }
 
-/// `DEFAULT "open"` is a text whatever the columns are called, also where SQLite takes no other text in double quotes.
+/// Finds defaults in double quotes. `DEFAULT "open"` is a text whatever the names of the columns, even if SQLite accepts no
+/// other text in double quotes.
 fn defaults(input: &LintInput, found: &mut Vec<LintFinding>) {
     for table in input.tables() {
         for column in &table.columns {
@@ -155,7 +156,7 @@ fn string_finding(kind: &str, name: &str, object: &str, message: String) -> Lint
     LintFinding::new("double-quoted-string", object, what, cost).evidence("as a name", message)
 }
 
-/// Runs and prepares with names in double quotes as names only, and undoes it.
+/// Runs `sql` and prepares `statements` with double quotes for names only, and undoes everything.
 fn strictly(input: &LintInput, sql: &str, statements: &[&str]) -> Result<(), String> {
     let copy = &input.copy;
     copy.quoted_strings(false, false);
@@ -170,7 +171,7 @@ fn strictly(input: &LintInput, sql: &str, statements: &[&str]) -> Result<(), Str
     result
 }
 
-/// The first complaint about a name that is a text, and the SQL without such names, if that can be had.
+/// Returns the first refusal of a text in double quotes, and the SQL with single quotes if that can be derived.
 fn quoted(sql: &str, strictly: &dyn Fn(&str) -> Result<(), String>) -> Option<(String, Option<String>)> {
     if !sql.contains('"') {
         return None;
@@ -191,8 +192,8 @@ fn quoted(sql: &str, strictly: &dyn Fn(&str) -> Result<(), String>) -> Option<(S
     }
 }
 
-/// The name in `no such column: "open" - should this be a string literal in single-quotes?`, which older versions write as
-/// `no such column: open`.
+/// Returns the name in `no such column: "open" - should this be a string literal in single-quotes?`, which older versions
+/// write as `no such column: open`.
 fn unresolved(message: &str) -> Option<String> {
     let (_, name) = message.split_once("no such column: ")?;
     let name = name.split(" - should this be").next().unwrap_or(name);

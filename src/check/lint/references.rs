@@ -1,4 +1,4 @@
-//! Foreign keys: whether they hold, and what they cost when a parent goes.
+//! Foreign keys: mistakes in their declaration, and the cost of deleting a parent.
 
 use rusqlite::types::Value;
 
@@ -56,7 +56,7 @@ fn not_unique(input: &LintInput, table: &Table, key: &ForeignKey, parent: &Table
     if input.copy.is_missing(&table.name) || input.copy.is_missing(&parent.name) {
         return;
     }
-    // SQLite says so when it prepares a statement that has to look the parent up.
+    // SQLite reports it when it prepares a statement that looks up the parent.
     let insert = format!("INSERT INTO {} DEFAULT VALUES", plain_name(&table.name));
     let delete = format!("DELETE FROM {}", plain_name(&parent.name));
     let refusal = with_foreign_keys(&input.copy, |copy| {
@@ -114,7 +114,7 @@ fn type_mismatch(pair: &Pair<'_>, found: &mut Vec<LintFinding>) {
     }
 }
 
-/// The child's column, declared as the parent's.
+/// Declares the child's column like the parent's.
 fn aligned<'a>(mut sql: Declaration<'a>, child: &Column, parent: &Column) -> Option<Declaration<'a>> {
     if class(child) != class(parent) {
         sql = sql.retype(&child.name, &parent.declared_type)?;
@@ -125,15 +125,14 @@ fn aligned<'a>(mut sql: Declaration<'a>, child: &Column, parent: &Column) -> Opt
     Some(sql)
 }
 
-/// A row of which some of the columns are NULL refers to nothing, and the others may hold anything.
+/// Finds composite keys with nullable columns: if one of them is NULL, the others are not checked.
 fn composite_nullable(input: &LintInput, table: &Table, key: &ForeignKey, found: &mut Vec<LintFinding>) {
     let columns: Vec<&Column> = key.columns.iter().filter_map(|name| table.column(name)).collect();
     let (nullable, fixed): (Vec<&Column>, Vec<&Column>) = columns.iter().partition(|column| is_nullable(table, column));
     if columns.len() < 2 || nullable.is_empty() {
         return;
     }
-    // (tenant_id NOT NULL, user_id): tenant_id has a foreign key of its own, so that NULL in user_id leaves nothing
-    // unchecked.
+    // (tenant_id NOT NULL, user_id): if tenant_id has a foreign key of its own, NULL in user_id leaves nothing unchecked.
     let on_its_own = |column: &&Column| {
         table.foreign_keys.iter().any(|other| other.columns.len() == 1 && other.columns[0] == column.name)
     };
@@ -163,7 +162,7 @@ fn composite_nullable(input: &LintInput, table: &Table, key: &ForeignKey, found:
     });
 }
 
-/// Whether a CHECK refuses a row in which this column is NULL and the others of the key are not.
+/// Returns true if a CHECK refuses a row in which only this column of the key is NULL.
 fn half_is_refused(input: &LintInput, table: &Table, nullable: &[&Column], column: &Column) -> bool {
     if nullable.len() < 2 {
         return false;
@@ -191,7 +190,7 @@ fn unindexed(input: &LintInput, pair: &Pair<'_>, found: &mut Vec<LintFinding>) {
     if !SchemaCopy::scans(&plan, "child") {
         return;
     }
-    // The proof: deleting a row of the parent, found by its key, reads all of the child.
+    // The proof: deleting one row of the parent reads all of the child.
     let by: Vec<String> = match parent.without_rowid {
         true => parent_key(parent).iter().map(|column| format!("{} = ?", plain_name(column))).collect(),
         false => vec!["rowid = ?".to_owned()],
@@ -241,7 +240,7 @@ fn unindexed(input: &LintInput, pair: &Pair<'_>, found: &mut Vec<LintFinding>) {
     );
     finding = match (&cause, differs) {
         (Some(_), Some((mine, theirs))) => finding.rebuild(child, |sql| aligned(sql, mine, theirs)),
-        // No index on a column of another type would be used.
+        // SQLite would not use an index on a column of another type.
         (None, Some((mine, _))) => finding.text(format!(
             "declare {} as the column to which it refers (fk-type-mismatch), then {index}",
             object(child, [mine.name.as_str()])
@@ -262,7 +261,7 @@ fn with_foreign_keys<T>(copy: &SchemaCopy, run: impl FnOnce(&SchemaCopy) -> T) -
     result
 }
 
-/// Whether a foreign key of the table uses this column.
+/// Returns true if a foreign key of the table has this column.
 pub(super) fn is_reference(table: &Table, column: &str) -> bool {
     table.foreign_keys.iter().any(|key| key.columns.iter().any(|name| same_names(&[name], &[column])))
 }

@@ -1,4 +1,4 @@
-//! Fixes are tried before they are shown: on a copy of the schema, which is then linted again.
+//! Tries fixes before they are shown, on a copy of the schema that is then linted again.
 
 use rusqlite::Connection;
 
@@ -10,9 +10,9 @@ use crate::schema::schema_copy::{SchemaCopy, Triggers, declared};
 use crate::schema::{Schema, Table};
 use crate::sql::{plain_name, plain_names, same_name};
 
-/// Runs every fix that is SQL and keeps those after which the finding is gone and no other has come.
+/// Runs every fix that is SQL, and keeps those that remove their finding and cause no other.
 ///
-/// Several fixes share a copy, but of those that rebuild one table.
+/// Fixes share a copy, unless one of them rebuilds the table of another.
 pub(super) fn try_fixes(source: &Connection, mut found: Vec<LintFinding>) -> Result<Vec<LintFinding>> {
     let (schema, declared) = (Schema::read(source)?, declared(source)?);
     let mut waiting: Vec<usize> =
@@ -24,7 +24,7 @@ pub(super) fn try_fixes(source: &Connection, mut found: Vec<LintFinding>) -> Res
         }
         let mut works = attempt(&declared, &schema, &found, &round)?;
         if round.len() > 1 {
-            // Two that would make an index of the same name, for example.
+            // For example two that create an index with the same name.
             for at in round.iter().filter(|at| !works.contains(at)).copied().collect::<Vec<_>>() {
                 works.extend(attempt(&declared, &schema, &found, &[at])?);
             }
@@ -40,7 +40,7 @@ pub(super) fn try_fixes(source: &Connection, mut found: Vec<LintFinding>) -> Res
     Ok(found)
 }
 
-/// Those of the fixes that work.
+/// Returns those of the fixes that work.
 fn attempt(declared: &[SchemaEntry], schema: &Schema, found: &[LintFinding], round: &[usize]) -> Result<Vec<usize>> {
     let mut changed = declared.to_vec();
     let mut ran: Vec<usize> = Vec::new();
@@ -68,17 +68,17 @@ fn attempt(declared: &[SchemaEntry], schema: &Schema, found: &[LintFinding], rou
     }
     let left = detect(&copy.connection)?;
     let is_new = |one: &&LintFinding| {
-        // Tables are compared with each other: while some of them are not mended yet, they differ.
+        // This lint compares tables, which differ until all of them are fixed.
         one.code != "same-name-different-type"
             && !found.iter().any(|known| known.is_same(one))
-            // A foreign key is judged further only once it has a parent.
+            // A foreign key is linted further only once it has a parent.
             && !round.iter().any(|at| found[*at].code.starts_with("fk-parent-") && found[*at].object == one.object)
     };
     if !left.iter().any(|one| is_new(&one)) {
         ran.retain(|at| !left.iter().any(|one| one.is_same(&found[*at])));
         return Ok(ran);
     }
-    // Something new was found. Halves tell which of them brings it.
+    // Some fix causes a new finding. Halving the list tells which one.
     if round.len() == 1 {
         return Ok(Vec::new());
     }
@@ -88,9 +88,10 @@ fn attempt(declared: &[SchemaEntry], schema: &Schema, found: &[LintFinding], rou
     Ok(works)
 }
 
-/// Rebuilds a table on a copy that has nothing else, and takes over what has become of it; whether that went well. In the
-/// whole schema the renaming would make SQLite parse everything once for each table, and with legacy_alter_table it looks
-/// at nothing else.
+/// Rebuilds a table on a copy that has nothing else, and puts the result in `changed`. Returns true if that worked.
+///
+/// In the whole schema, the renaming would make SQLite parse everything once for each table. With legacy_alter_table it looks
+/// at nothing else, so the result is the same.
 fn rebuild_alone(changed: &mut Vec<SchemaEntry>, table: &str, sql: &str) -> Result<bool> {
     let is_its = |one: &SchemaEntry| same_name(&one.table, table);
     let new = new_name(table);
@@ -108,17 +109,17 @@ fn rebuild_alone(changed: &mut Vec<SchemaEntry>, table: &str, sql: &str) -> Resu
     Ok(true)
 }
 
-/// Whether two fixes cannot be tried together. A rebuild makes the indexes of its table as they were.
+/// Returns true if two fixes cannot be tried together. A rebuild recreates the indexes of its table as they were.
 fn clash(one: &LintFinding, two: &LintFinding) -> bool {
     let is_rebuild = |found: &LintFinding| matches!(found.fix, Fix::Rebuild { .. });
     one.fix != two.fix && one.table == two.table && (is_rebuild(one) || is_rebuild(two))
 }
 
-/// A fix as it is shown.
+/// Returns a fix as it is shown.
 fn script(schema: &Schema, fix: &Fix) -> String {
     match fix {
-        // Outside of a transaction, because within one the PRAGMA does nothing, and then DROP TABLE deletes what refers
-        // to the table, see https://www.sqlite.org/lang_altertable.html#otheralter.
+        // The PRAGMA is outside the transaction, because inside it does nothing, and then DROP TABLE deletes the rows that
+        // refer to the table, see https://www.sqlite.org/lang_altertable.html#otheralter.
         Fix::Rebuild { .. } => format!(
             "PRAGMA foreign_keys = OFF;\nBEGIN;\n{}\nPRAGMA foreign_key_check;\nCOMMIT;\nPRAGMA foreign_keys = ON;",
             body(schema, fix)
@@ -127,7 +128,7 @@ fn script(schema: &Schema, fix: &Fix) -> String {
     }
 }
 
-/// What of it runs in a transaction.
+/// Returns the part of a fix that runs in a transaction.
 fn body(schema: &Schema, fix: &Fix) -> String {
     match fix {
         Fix::Sql(sql) | Fix::Text(sql) => sql.clone(),
@@ -144,7 +145,7 @@ fn rebuild(table: &Table, declaration: &str) -> String {
     let columns = plain_names(
         table.columns.iter().filter(|column| column.generated.is_none()).map(|column| column.name.as_str()),
     );
-    // Without legacy_alter_table the renaming would stumble over views that name the table, which is not there then.
+    // Without legacy_alter_table the renaming would fail on views that name the dropped table.
     let mut sql = format!(
         "{declaration};\nINSERT INTO {new}({columns}) SELECT {columns} FROM {old};\nDROP TABLE {old};\n\
          PRAGMA legacy_alter_table = ON;\nALTER TABLE {new} RENAME TO {old};\nPRAGMA legacy_alter_table = OFF;"

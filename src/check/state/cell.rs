@@ -1,4 +1,4 @@
-//! One value of a row: kept, compared as SQLite compares, and shown so that different values look different.
+//! One value of a row: stored, compared as SQLite compares, and shown so that different values look different.
 
 use std::cmp::Ordering;
 use std::fmt::Write;
@@ -6,11 +6,11 @@ use std::fmt::Write;
 use rusqlite::types::ValueRef;
 use xxhash_rust::xxh64::xxh64;
 
-/// How many characters of a text, or bytes of a blob, are shown. What is longer is shown with a digest of the whole.
+/// How many characters of a text, or bytes of a blob, are shown. Longer values are shown with a digest of the whole.
 const SHOWN_CHARS: usize = 60;
 const SHOWN_BYTES: usize = 24;
 
-/// A value that outlives the statement it came from. Texts are bytes: SQLite stores what is no UTF-8 as well.
+/// A value that outlives its statement. Texts are bytes, because SQLite also stores texts that are not UTF-8.
 #[derive(Clone, Debug)]
 pub(crate) enum Cell {
     Null,
@@ -56,7 +56,7 @@ impl PartialOrd for Cell {
     }
 }
 
-/// SQLite's order, and the type and the bits where SQLite sees no difference: equal cells are the same value.
+/// SQLite's order, then the type and the bits: equal cells are the same value.
 impl Ord for Cell {
     fn cmp(&self, other: &Cell) -> Ordering {
         order(self.value(), other.value()).then_with(|| {
@@ -69,7 +69,7 @@ impl Ord for Cell {
     }
 }
 
-/// Whether two values are the same to the last bit: `-0.0` is not `0.0`, `1` is not `1.0`.
+/// Returns true if two values are the same to the last bit: `-0.0` is not `0.0`, `1` is not `1.0`.
 pub(super) fn same(one: ValueRef<'_>, other: ValueRef<'_>) -> bool {
     match (one, other) {
         (ValueRef::Null, ValueRef::Null) => true,
@@ -80,7 +80,7 @@ pub(super) fn same(one: ValueRef<'_>, other: ValueRef<'_>) -> bool {
     }
 }
 
-/// SQLite's order under the collation BINARY, see <https://www.sqlite.org/datatype3.html#sort_order>.
+/// Compares two values as SQLite does under the collation BINARY, see <https://www.sqlite.org/datatype3.html#sort_order>.
 pub(super) fn order(one: ValueRef<'_>, other: ValueRef<'_>) -> Ordering {
     match (one, other) {
         (ValueRef::Integer(one), ValueRef::Integer(other)) => one.cmp(&other),
@@ -102,7 +102,7 @@ fn class(value: ValueRef<'_>) -> u8 {
     }
 }
 
-/// Exact where the integer has more digits than a float can hold.
+/// Compares exactly, even if the integer has more digits than a float can hold.
 fn order_mixed(integer: i64, real: f64) -> Ordering {
     const BEYOND: f64 = 9_223_372_036_854_775_808.0;
     if real >= BEYOND {
@@ -117,13 +117,13 @@ fn order_mixed(integer: i64, real: f64) -> Ordering {
     order.then_with(|| whole.partial_cmp(&real).unwrap_or(Ordering::Equal))
 }
 
-/// The value as SQL would write it, on one line: `NULL`, `1`, `1.0`, `'it''s'`, `x'31'`. Characters that do not show, and
-/// the backslash, are escaped. What is long is cut, and says how long it is and the digest of all of it.
+/// Returns the value as an SQL literal on one line: `NULL`, `1`, `1.0`, `'it''s'`, `x'31'`. Invisible characters and the
+/// backslash are escaped. A long value is cut, and shown with its length and a digest of the whole.
 pub(crate) fn shown(value: ValueRef<'_>) -> String {
     shown_from(value, 0)
 }
 
-/// Two values that differ, cut so that the difference shows.
+/// Returns two different values, cut so that the difference is visible.
 pub(super) fn shown_both(before: ValueRef<'_>, after: ValueRef<'_>) -> (String, String) {
     let from = match (before, after) {
         (ValueRef::Text(one), ValueRef::Text(other)) => {
@@ -155,7 +155,7 @@ fn shown_from(value: ValueRef<'_>, from: usize) -> String {
 }
 
 fn shown_text(text: &str, from: usize) -> String {
-    // A text that is short in bytes is short in characters.
+    // A text has no more characters than bytes.
     let length = if text.len() <= SHOWN_CHARS { text.len() } else { text.chars().count() };
     let mut shown = String::with_capacity(text.len().min(4 * SHOWN_CHARS) + 2);
     shown.push('\'');
@@ -208,14 +208,14 @@ fn escape(shown: &mut String, text: impl Iterator<Item = char>) {
     }
 }
 
-/// Control characters, line separators, and what changes the direction or has no width. A list of its own, because that of
-/// the standard library changes with the version of Unicode, and snapshots with it.
+/// Returns true for control characters, line separators, and characters that change the direction or have no width. The list
+/// is fixed here, because that of the standard library changes with the version of Unicode, and snapshots with it.
 pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// The name of a column or a table: as it is where it is a plain word, else quoted and on one line.
+/// Returns the name of a column or a table, quoted and escaped unless it is a plain word.
 pub(super) fn shown_name(name: &str) -> String {
     if !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_') {
         return name.to_owned();
@@ -223,7 +223,7 @@ pub(super) fn shown_name(name: &str) -> String {
     let mut escaped = String::new();
     for c in name.chars() {
         match c {
-            // Within double quotes, a single quote stands for itself.
+            // Within double quotes, a single quote needs no escape.
             '\'' => escaped.push(c),
             c => escape(&mut escaped, std::iter::once(c)),
         }
@@ -264,7 +264,7 @@ mod tests {
             .chain([Cell::Null, Cell::Text(b"\xff".as_slice().into())])
             .collect();
         let connection = rusqlite::Connection::open_in_memory().unwrap();
-        // Not `?1 < ?2`, which is NULL for NULL: ORDER BY has an opinion on everything.
+        // Not `?1 < ?2`, which is NULL for NULL: ORDER BY orders all values.
         let mut places = connection
             .prepare("WITH t(id, x) AS (VALUES (1, ?1), (2, ?2)) SELECT rank() OVER (ORDER BY x) FROM t ORDER BY id")
             .unwrap();
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_sqlite_takes_for_equal_are_told_apart() {
+    fn values_that_sqlite_treats_as_equal_are_distinguished() {
         assert_ne!(Cell::Real(0.0), Cell::Real(-0.0));
         assert_ne!(Cell::Real(1.0), Cell::Integer(1));
         assert_eq!(Cell::Integer(1).cmp(&Cell::Real(1.0)), Ordering::Less);

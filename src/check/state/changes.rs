@@ -1,4 +1,4 @@
-//! What a piece of code did to a database, row by row.
+//! The changes that a piece of code made to a database, row by row.
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -20,15 +20,23 @@ use crate::sql::same_name;
 /// How many rows of a table `Display` shows.
 const SHOWN_ROWS: usize = 200;
 
-/// What was inserted, updated and deleted, per table, and what the code returned.
+/// The rows that were inserted, updated and deleted, by table, and the value that the code returned.
 ///
 /// `Display` is made for snapshots:
 ///
 /// ```
 /// let db = sqlitmus::Template::empty().in_memory();
-/// db.execute_batch("CREATE TABLE orders(id INTEGER PRIMARY KEY, status); INSERT INTO orders VALUES (3, 'open')").unwrap();
+/// db.execute_batch(
+///     "CREATE TABLE orders(id INTEGER PRIMARY KEY, status);
+///      INSERT INTO orders VALUES (3, 'open')",
+/// )
+/// .unwrap();
 /// let changes = db.row_changes(|db| {
-///     db.execute_batch("UPDATE orders SET status = 'paid'; INSERT INTO orders VALUES (4, NULL)").unwrap();
+///     db.execute_batch(
+///         "UPDATE orders SET status = 'paid';
+///          INSERT INTO orders VALUES (4, NULL)",
+///     )
+///     .unwrap();
 /// });
 /// assert_eq!(changes.to_string(), "\
 /// orders: 1 inserted, 1 updated
@@ -41,51 +49,51 @@ const SHOWN_ROWS: usize = 200;
 #[non_exhaustive]
 #[must_use = "changes say nothing unless they are looked at"]
 pub struct Changes<R = ()> {
-    /// What the code returned.
+    /// The value that the code returned.
     pub value: R,
     tables: Vec<TableChanges>,
-    /// What was done in a transaction that was left open, and is lost.
+    /// The changes of a transaction that was left open, which are lost.
     open: Option<Vec<TableChanges>>,
     redact: Redact,
 }
 
-/// What happened to the rows of one table.
+/// The changes to the rows of one table.
 #[derive(Clone)]
 pub struct TableChanges {
     diff: TableDiff,
 }
 
-/// A row that was inserted or deleted, or one of the two sides of an update.
+/// A row that was inserted or deleted, or a row before or after an update.
 #[derive(Clone)]
 pub struct ChangedRow {
     layout: Arc<Layout>,
     cells: Vec<Cell>,
 }
 
-/// A row as it was and as it is.
+/// A row before and after an update.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct UpdatedRow {
-    /// As it was.
+    /// The row before the update.
     pub before: ChangedRow,
-    /// As it is.
+    /// The row after the update.
     pub after: ChangedRow,
 }
 
 impl TestDb {
-    /// Runs `f`, code of the app, on a connection of its own, and tells what it changed: the rows that are committed
-    /// afterwards against those that were before.
+    /// Runs `f`, code of the app, on a new connection, and returns what it changed: the difference between the rows committed
+    /// before and after.
     ///
-    /// A transaction that `f` leaves open is rolled back when its connection closes. What it did in there is no change;
-    /// [`Changes::left_open`] says so, and so does `Display`. When `f` returns an error, it is in [`Changes::value`], and
-    /// the changes are what it left behind. `sqlite_sequence`, rowids that no column shows, and attached and temporary
-    /// databases are not looked at.
+    /// A transaction that `f` leaves open is rolled back when its connection closes. Its changes do not count;
+    /// [`Changes::left_open`] and `Display` report them. If `f` returns an error, it is in [`Changes::value`], and the changes
+    /// are those that `f` has committed. `sqlite_sequence`, rowids that are no column, and attached and temporary databases are
+    /// ignored.
     ///
-    /// Rows are told apart as in [`assert_same_data`](super::assert_same_data): in a table without a key, an update shows
-    /// as a row deleted and another one inserted.
+    /// Rows are identified as in [`assert_same_data`](super::assert_same_data()): in a table without a key, an update is a
+    /// deleted row and an inserted one.
     ///
     /// # Panics
-    /// When SQLite refuses to copy or to read; and with the panic of `f`, if it panics.
+    /// If SQLite refuses to copy or to read, or if `f` panics.
     #[track_caller]
     pub fn row_changes<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Changes<R> {
         or_panic(self.try_row_changes(f))
@@ -94,7 +102,7 @@ impl TestDb {
     /// Like [`row_changes`](TestDb::row_changes), without the panic.
     ///
     /// # Errors
-    /// When SQLite refuses to copy or to read.
+    /// If SQLite refuses to copy or to read.
     pub fn try_row_changes<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Result<Changes<R>> {
         let before = self.committed()?;
         let mut connection = self.try_connect()?;
@@ -109,10 +117,10 @@ impl TestDb {
     }
 }
 
-/// What has to happen to `before` to get `after`.
+/// Returns the changes that turn `before` into `after`.
 ///
 /// # Errors
-/// When SQLite refuses to read.
+/// If SQLite refuses to read.
 pub fn changes_between(before: &Connection, after: &Connection) -> Result<Changes> {
     Ok(Changes { value: (), tables: tables(before, after)?, open: None, redact: Redact::new() })
 }
@@ -123,30 +131,30 @@ fn tables(before: &Connection, after: &Connection) -> Result<Vec<TableChanges>> 
 }
 
 impl<R> Changes<R> {
-    /// The tables that changed, in the order of their names.
+    /// Iterates over the tables that changed, in the order of their names.
     pub fn iter(&self) -> std::slice::Iter<'_, TableChanges> {
         self.tables.iter()
     }
 
-    /// What happened to the table of this name, if anything did.
+    /// Returns the changes to the table with this name, if any.
     pub fn table(&self, name: &str) -> Option<&TableChanges> {
         self.tables.iter().find(|table| same_name(table.name(), name))
     }
 
-    /// Whether nothing changed.
+    /// Returns true if nothing changed.
     pub fn is_empty(&self) -> bool {
         self.tables.is_empty()
     }
 
-    /// Whether a transaction was left open, so that what was done in it is lost.
+    /// Returns true if a transaction was left open, so that its changes are lost.
     pub fn left_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// Checks that no other tables changed than these. None of them has to.
+    /// Checks that no other tables changed than these. They need not have changed.
     ///
     /// # Panics
-    /// When another table changed.
+    /// If another table changed.
     #[track_caller]
     pub fn assert_only(&self, tables: &[&str]) -> &Self {
         or_panic(self.try_assert_only(tables))
@@ -155,7 +163,7 @@ impl<R> Changes<R> {
     /// Like [`assert_only`](Changes::assert_only), without the panic.
     ///
     /// # Errors
-    /// When another table changed.
+    /// If another table changed.
     pub fn try_assert_only(&self, tables: &[&str]) -> Result<&Self> {
         let meant = |table: &&TableChanges| tables.iter().any(|name| same_name(name, table.name()));
         let others: Vec<&TableChanges> = self.tables.iter().filter(|table| !meant(table)).collect();
@@ -189,13 +197,13 @@ impl<R> Changes<R> {
         self
     }
 
-    /// Shows the changes with these redactions, in place of those before.
+    /// Replaces all redactions.
     pub fn redacted(mut self, redact: Redact) -> Changes<R> {
         self.redact = redact;
         self
     }
 
-    /// The text of [`Display`](fmt::Display) with further redactions.
+    /// Returns the text of [`Display`](fmt::Display) with further redactions.
     #[cfg_attr(not(feature = "snapshots"), expect(dead_code, reason = "for assert_changes_snapshot!"))]
     pub(crate) fn text_with(&self, columns: &[(&str, &str)]) -> String {
         let add = |redact: Redact, (column, text): &(&str, &str)| redact.column(column, text);
@@ -237,19 +245,19 @@ fn write_tables<'r>(text: &mut String, tables: &[TableChanges], redact: &'r Reda
 }
 
 impl TableChanges {
-    /// The name of the table.
+    /// Returns the name of the table.
     pub fn name(&self) -> &str {
         &self.diff.name
     }
 
-    /// The rows that were inserted, in the order of their keys; all rows of a table that was created.
+    /// Returns the rows that were inserted, in the order of their keys; all rows of a table that was created.
     pub fn inserted(&self) -> Vec<ChangedRow> {
         let row =
             |change: &RowChange| if let RowChange::Inserted(cells) = change { Some(self.row(cells)) } else { None };
         self.diff.changes.iter().filter_map(row).collect()
     }
 
-    /// The rows that were updated, in the order of their keys.
+    /// Returns the rows that were updated, in the order of their keys.
     pub fn updated(&self) -> Vec<UpdatedRow> {
         let row = |change: &RowChange| match change {
             RowChange::Updated(before, after) => Some(UpdatedRow { before: self.row(before), after: self.row(after) }),
@@ -258,7 +266,7 @@ impl TableChanges {
         self.diff.changes.iter().filter_map(row).collect()
     }
 
-    /// The rows that were deleted, in the order of their keys; all rows of a table that was dropped.
+    /// Returns the rows that were deleted, in the order of their keys; all rows of a table that was dropped.
     pub fn deleted(&self) -> Vec<ChangedRow> {
         let row =
             |change: &RowChange| if let RowChange::Deleted(cells) = change { Some(self.row(cells)) } else { None };
@@ -269,7 +277,7 @@ impl TableChanges {
         ChangedRow { layout: Arc::clone(&self.diff.layout), cells: cells.to_vec() }
     }
 
-    /// `created, 1 inserted, 2 updated`.
+    /// Returns `created, 1 inserted, 2 updated`.
     fn summary(&self) -> String {
         let diff = &self.diff;
         let mut parts = Vec::new();
@@ -307,20 +315,20 @@ impl TableChanges {
 }
 
 impl ChangedRow {
-    /// The value of a column, if there is such a column.
+    /// Returns the value of a column, if there is such a column.
     pub fn get(&self, column: &str) -> Option<ValueRef<'_>> {
         let at = self.layout.columns.iter().position(|name| same_name(name, column))?;
         Some(self.cells[at].value())
     }
 
-    /// The columns and their values, in the order of declaration.
+    /// Iterates over the columns and their values, in the order of declaration.
     pub fn iter(&self) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
         self.layout.columns.iter().map(String::as_str).zip(self.cells.iter().map(Cell::value))
     }
 }
 
 impl UpdatedRow {
-    /// The columns that changed, each with its value before and after.
+    /// Iterates over the columns that changed, each with its value before and after.
     pub fn changed(&self) -> impl Iterator<Item = (&str, ValueRef<'_>, ValueRef<'_>)> {
         let pairs = self.before.iter().zip(self.after.cells.iter().map(Cell::value));
         pairs

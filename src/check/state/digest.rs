@@ -40,7 +40,8 @@ pub struct TableDigest {
 /// let db = sqlitmus::Template::empty().in_memory();
 /// db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1), (2)").unwrap();
 /// let before = check::digest(&db);
-/// db.execute_batch("DELETE FROM t WHERE x = 1; INSERT INTO t VALUES (1)").unwrap();
+/// db.execute_batch("DELETE FROM t WHERE x = 1; INSERT INTO t VALUES (1)")
+///     .unwrap();
 /// assert_eq!(check::digest(&db), before);
 /// db.execute_batch("UPDATE t SET x = '1' WHERE x = 1").unwrap();
 /// assert_ne!(check::digest(&db), before, "a text is not a number");

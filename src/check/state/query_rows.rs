@@ -9,28 +9,34 @@ use super::redact::{Redact, Redacting};
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::sql;
 
-/// The rows of a query. `Display` is a table in which different rows look different: texts are quoted, numbers have a
-/// point if they are no integers, blobs are `x'…'`; line breaks and what does not show is escaped; what is long is cut,
-/// with a digest of all of it.
+/// The rows of a query.
+///
+/// `Display` is a table in which different rows look different. Texts are quoted, floats have a decimal point, blobs are
+/// `x'…'`. Line breaks and invisible characters are escaped. Long values are cut, and shown with a digest of the whole.
 #[derive(Clone, Debug)]
 #[must_use = "rows are there to be looked at"]
 pub struct QueryRows {
     columns: Vec<String>,
     rows: Vec<Vec<Cell>>,
-    /// Whether the query asked for an order.
+    /// True if the query has an `ORDER BY` of its own.
     ordered: bool,
     redact: Redact,
 }
 
-/// The rows of `query`, one statement without parameters that only reads. Without an `ORDER BY` of its own, for which
-/// SQLite promises no order, the rows are shown in the order of their values.
+/// Runs `query`, a single statement without parameters that only reads, and returns its rows. Without an `ORDER BY`, SQLite
+/// promises no order, and the rows are shown in the order of their values.
 ///
 /// ```
 /// use sqlitmus::check;
 ///
 /// let db = sqlitmus::Template::empty().in_memory();
-/// db.execute_batch("CREATE TABLE t(x, y); INSERT INTO t VALUES ('it''s', 1), (NULL, 1.0), ('a\nb', x'31')").unwrap();
-/// assert_eq!(check::query_rows(&db, "SELECT x, y FROM t").unwrap().to_string(), "\
+/// db.execute_batch(
+///     "CREATE TABLE t(x, y);
+///      INSERT INTO t VALUES ('it''s', 1), (NULL, 1.0), ('a\nb', x'31')",
+/// )
+/// .unwrap();
+/// let rows = check::query_rows(&db, "SELECT x, y FROM t").unwrap();
+/// assert_eq!(rows.to_string(), "\
 /// x       | y
 /// --------+------
 /// NULL    | 1.0
@@ -40,7 +46,7 @@ pub struct QueryRows {
 /// ```
 ///
 /// # Errors
-/// When SQLite refuses the query, or it is not one query.
+/// If SQLite refuses the query, if it is not a single statement, or if it writes.
 pub fn query_rows(connection: &Connection, query: &str) -> Result<QueryRows> {
     let _own = crate::own::statements();
     let wrong = |headline: String| Error::new(ErrorKind::Check, headline).sql(query);
@@ -68,17 +74,17 @@ pub fn query_rows(connection: &Connection, query: &str) -> Result<QueryRows> {
 }
 
 impl QueryRows {
-    /// The names of the columns.
+    /// Returns the names of the columns.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -86,7 +92,7 @@ impl QueryRows {
     /// Shows `text` for the values of a column, see [`Redact::column`].
     ///
     /// # Panics
-    /// When there is no such column: a redaction that redacts nothing is a mistake.
+    /// If there is no such column: a redaction without effect is a mistake.
     #[track_caller]
     pub fn redact(self, column: &str, text: &str) -> QueryRows {
         or_panic(self.try_redact(column, text))
@@ -95,7 +101,7 @@ impl QueryRows {
     /// Like [`redact`](QueryRows::redact), without the panic.
     ///
     /// # Errors
-    /// When there is no such column.
+    /// If there is no such column.
     pub fn try_redact(mut self, column: &str, text: &str) -> Result<QueryRows> {
         self.redact = self.redact.column(column, text);
         self.with_known_columns()
@@ -107,10 +113,10 @@ impl QueryRows {
         self
     }
 
-    /// Shows the rows with these redactions, in place of those before.
+    /// Replaces all redactions.
     ///
     /// # Panics
-    /// When one of them is for a column that is not there.
+    /// If one of them is for a column that does not exist.
     #[track_caller]
     pub fn redacted(self, redact: Redact) -> QueryRows {
         or_panic(self.try_redacted(redact))
@@ -119,7 +125,7 @@ impl QueryRows {
     /// Like [`redacted`](QueryRows::redacted), without the panic.
     ///
     /// # Errors
-    /// When one of them is for a column that is not there.
+    /// If one of them is for a column that does not exist.
     pub fn try_redacted(mut self, redact: Redact) -> Result<QueryRows> {
         self.redact = redact;
         self.with_known_columns()
@@ -135,7 +141,7 @@ impl QueryRows {
             .evidence("columns of the query", columns.join(", ")))
     }
 
-    /// The rows as they are shown. What is redacted must not decide on their order, or random ids would change it.
+    /// Returns the rows in the order in which they are shown. Redacted values do not affect it, or random ids would change it.
     fn in_order(&self) -> Vec<&Vec<Cell>> {
         let mut rows: Vec<&Vec<Cell>> = self.rows.iter().collect();
         if !self.ordered {

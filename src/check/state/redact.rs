@@ -1,4 +1,4 @@
-//! What changes from run to run, replaced in snapshots: ids, times, tokens.
+//! Replaces values in snapshots that change from run to run: ids, times, tokens.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,25 @@ use rusqlite::types::ValueRef;
 use super::cell::{Cell, shown};
 use crate::sql::same_name;
 
-/// What to replace where rows are shown. NULL stays NULL: whether there is a value is part of the state.
+/// Which values to replace where rows are shown. NULL stays NULL: whether there is a value is part of the state.
 ///
 /// ```
 /// use sqlitmus::check::{self, Redact};
 ///
 /// let db = sqlitmus::Template::empty().in_memory();
-/// db.execute_batch("CREATE TABLE t(id, parent, at, x); INSERT INTO t VALUES
-///     ('c0ffee', NULL, datetime('now'), 'a'), ('facade', 'c0ffee', datetime('now'), 'b')").unwrap();
-/// let redact = Redact::new().column("id", "[id-#]").column("parent", "[id-#]").times();
-/// assert_eq!(check::query_rows(&db, "SELECT * FROM t ORDER BY x").unwrap().redacted(redact).to_string(), "\
+/// db.execute_batch(
+///     "CREATE TABLE t(id, parent, at, x);
+///      INSERT INTO t VALUES
+///          ('c0ffee', NULL, datetime('now'), 'a'),
+///          ('facade', 'c0ffee', datetime('now'), 'b')",
+/// )
+/// .unwrap();
+/// let redact = Redact::new()
+///     .column("id", "[id-#]")
+///     .column("parent", "[id-#]")
+///     .times();
+/// let rows = check::query_rows(&db, "SELECT * FROM t ORDER BY x").unwrap();
+/// assert_eq!(rows.redacted(redact).to_string(), "\
 /// id     | parent | at     | x
 /// -------+--------+--------+----
 /// [id-1] | NULL   | [time] | 'a'
@@ -31,13 +40,14 @@ pub struct Redact {
 }
 
 impl Redact {
-    /// Replaces nothing.
+    /// Creates a redaction that replaces nothing.
     pub fn new() -> Redact {
         Redact::default()
     }
 
-    /// Shows `text` for the values of a column: `status` of any table, or `orders.status`. A `#` in the text becomes a
-    /// number that is the same wherever the value is the same, so that it still shows who refers to whom; columns with the
+    /// Shows `text` for the values of a column: `status` of any table, or `orders.status`.
+    ///
+    /// A `#` in the text becomes a number that is the same for the same value, so that references stay visible. Columns with the
     /// same text share their numbers.
     pub fn column(mut self, column: &str, text: &str) -> Redact {
         self.columns.push((column.to_owned(), text.to_owned()));
@@ -45,7 +55,7 @@ impl Redact {
     }
 
     /// Shows `[time]` for texts that are a date with a time of day, such as `2026-03-01 12:00:00` or
-    /// `2026-03-01T12:00:00.5+01:00`. A date alone stays, and so does a number: name its column.
+    /// `2026-03-01T12:00:00.5+01:00`. Dates without a time and numbers are not replaced: use [`column`](Redact::column).
     pub fn times(mut self) -> Redact {
         self.times = true;
         self
@@ -63,7 +73,7 @@ impl Redact {
         }
     }
 
-    /// What is shown for a value, if it is replaced.
+    /// Returns the text that replaces a value, if any.
     pub(super) fn text(&self, table: &str, column: &str, value: ValueRef<'_>) -> Option<&str> {
         if matches!(value, ValueRef::Null) {
             return None;
@@ -82,8 +92,8 @@ impl Redact {
     }
 }
 
-/// Where a value stands among others when a part of them is replaced: NULL, then what is replaced, which must not decide
-/// on the order, then what is shown.
+/// The position of a value in the order of a redacted column: NULL first, then replaced values, which all compare equal, then
+/// the others.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     Null,
@@ -91,7 +101,7 @@ pub(super) enum Place {
     Shown(Cell),
 }
 
-/// Redactions at work on one snapshot: the numbers that were given so far.
+/// The redaction of one snapshot, with the numbers given so far.
 pub(super) struct Redacting<'r> {
     redact: &'r Redact,
     numbers: BTreeMap<&'r str, BTreeMap<Cell, usize>>,
@@ -118,7 +128,7 @@ impl<'r> Redacting<'r> {
     }
 }
 
-/// `YYYY-MM-DD`, a space or `T`, `HH:MM`, and perhaps seconds, their fraction and a zone.
+/// Returns true for `YYYY-MM-DD`, a space or `T`, `HH:MM`, and optional seconds, fraction and zone.
 fn is_time(text: &[u8]) -> bool {
     const SHAPE: &[u8; 16] = b"0000-00-00 00:00";
     let fits = |(byte, shape): (&u8, &u8)| match shape {

@@ -1,4 +1,4 @@
-//! Two databases that have to hold the same.
+//! Checks that two databases hold the same rows.
 
 use std::fmt::Write;
 
@@ -17,17 +17,21 @@ use crate::report::count;
 const SHOWN_ROWS: usize = 10;
 const SHOWN_TABLES: usize = 10;
 
-/// Checks that two databases hold the same rows. Rows are told apart by the primary key, else by a UNIQUE key of NOT NULL
-/// columns, else by everything in them; rowids that no column shows do not count, nor does the order of columns.
+/// Checks that two databases hold the same rows. Rows are identified by the primary key, else by a UNIQUE key of NOT NULL
+/// columns, else by all of their values. Rowids that are no column and the order of columns do not matter.
 ///
-/// The tables are those of [`digest`](super::digest). Each is read once or twice, in the order of its key, and only what
-/// differs is kept.
+/// The tables are those of [`digest`](super::digest()). Each is read once or twice in the order of its key, and only the
+/// differences are kept in memory.
 ///
 /// ```
 /// use sqlitmus::check;
 ///
 /// let db = sqlitmus::Template::empty().in_memory();
-/// db.execute_batch("CREATE TABLE orders(id INTEGER PRIMARY KEY, status); INSERT INTO orders VALUES (3, 'open')").unwrap();
+/// db.execute_batch(
+///     "CREATE TABLE orders(id INTEGER PRIMARY KEY, status);
+///      INSERT INTO orders VALUES (3, 'open')",
+/// )
+/// .unwrap();
 /// let copy = db.fork();
 /// check::assert_same_data(&db, &copy);
 ///
@@ -41,7 +45,7 @@ const SHOWN_TABLES: usize = 10;
 /// ```
 ///
 /// # Panics
-/// When anything differs, with the rows; and when SQLite refuses to read.
+/// If anything differs, with the rows, or if SQLite refuses to read.
 #[track_caller]
 pub fn assert_same_data(first: &Connection, second: &Connection) {
     or_panic(try_assert_same_data(first, second));
@@ -50,7 +54,7 @@ pub fn assert_same_data(first: &Connection, second: &Connection) {
 /// Like [`assert_same_data`], without the panic.
 ///
 /// # Errors
-/// When anything differs, and when SQLite refuses to read.
+/// If anything differs, or if SQLite refuses to read.
 pub fn try_assert_same_data(first: &Connection, second: &Connection) -> Result<()> {
     let tables = compare(&Snapshot::begin(first)?, &Snapshot::begin(second)?, TableSet::Data, SHOWN_ROWS)?;
     let Some(worst) = tables.first() else { return Ok(()) };
@@ -77,7 +81,7 @@ pub fn try_assert_same_data(first: &Connection, second: &Connection) -> Result<(
     Err(error)
 }
 
-/// `1 row missing, 2 changed`.
+/// Returns `1 row missing, 2 changed`.
 fn summary(table: &TableDiff) -> String {
     let mut parts = Vec::new();
     match table.only_on {
