@@ -17,8 +17,10 @@ use crate::schema::Schema;
 ///     ("2.sql", "ALTER TABLE users ADD COLUMN email TEXT"),
 /// ])
 /// .in_memory();
-/// let create = "create table users(id integer primary key, email text)";
-/// let fresh = Template::embedded(&[("1.sql", create)]).in_memory();
+/// let fresh = Template::empty().in_memory();
+/// fresh
+///     .execute_batch("create table users(id integer primary key, email text)")
+///     .unwrap();
 /// check::assert_same_schema(&migrated, &fresh);
 /// ```
 ///

@@ -3,8 +3,9 @@
 //! ```
 //! use sqlitmus::{Template, schema::Schema};
 //!
-//! let create = "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT NULL)";
-//! let db = Template::embedded(&[("1.sql", create)]).in_memory();
+//! let db = Template::empty().in_memory();
+//! db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT NULL)")
+//!     .unwrap();
 //! let schema = Schema::read(&db).unwrap();
 //! let email = schema.table("users").unwrap().column("email").unwrap();
 //! assert!(email.not_null);
@@ -61,8 +62,9 @@ impl Schema {
     ///
     /// ```
     /// # use sqlitmus::{Template, schema::Schema};
-    /// let create = "create table [users](id integer primary key, email text unique)";
-    /// let db = Template::embedded(&[("1.sql", create)]).in_memory();
+    /// let db = Template::empty().in_memory();
+    /// db.execute_batch("create table [users](id integer primary key, email text unique)")
+    ///     .unwrap();
     /// assert_eq!(Schema::read(&db).unwrap().canonical(), "\
     /// CREATE TABLE users (
     ///     id INTEGER PRIMARY KEY,
