@@ -15,8 +15,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! They are [`Template::new`] with [`Profile::PRODUCTION`](crate::Profile::PRODUCTION). For anything else, a template and
-//! a fixture of one line do it, as in the example of the [crate].
+//! They use [`Template::new`] with [`Profile::PRODUCTION`](crate::Profile::PRODUCTION). For anything else, write a template and
+//! a fixture of one line, as in the example of the [crate].
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -27,27 +27,27 @@ use crate::db::{Template, TestDb};
 use crate::env;
 use crate::error::Result;
 
-/// A database on the simulated disk, with the migrations of a folder of the package under test applied.
+/// Makes a database on the simulated disk, with the migrations of a folder of the package under test applied.
 ///
 /// # Panics
-/// When the migrations cannot be read or applied.
+/// If the migrations cannot be read or applied.
 #[fixture]
 pub fn db(#[default(DEFAULT)] migrations: &'static str) -> TestDb {
-    found(migrations, template(migrations).try_in_memory())
+    checked_folder(migrations, template(migrations).try_in_memory())
 }
 
-/// A database in a temporary folder, with the migrations of a folder of the package under test applied.
+/// Makes a database in a temporary folder, with the migrations of a folder of the package under test applied.
 ///
 /// # Panics
-/// When the migrations cannot be read or applied, or the database cannot be written.
+/// If the migrations cannot be read or applied, or the database cannot be written.
 #[fixture]
 pub fn file_db(#[default(DEFAULT)] migrations: &'static str) -> TestDb {
-    found(migrations, template(migrations).try_on_disk())
+    checked_folder(migrations, template(migrations).try_on_disk())
 }
 
 const DEFAULT: &str = "migrations";
 
-fn found(migrations: &str, db: Result<TestDb>) -> TestDb {
+fn checked_folder(migrations: &str, db: Result<TestDb>) -> TestDb {
     match db {
         Ok(db) => db,
         Err(error) if migrations == DEFAULT && !env::package_dir().join(DEFAULT).exists() => {
@@ -57,7 +57,7 @@ fn found(migrations: &str, db: Result<TestDb>) -> TestDb {
     }
 }
 
-/// The template of a folder, one for the whole process.
+/// Returns the template of a folder, of which there is one in the process.
 fn template(migrations: &'static str) -> &'static Template {
     static TEMPLATES: Mutex<BTreeMap<&str, &Template>> = Mutex::new(BTreeMap::new());
     let mut templates = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,23 +1,28 @@
-//! Snapshot assertions, on top of insta. They are macros because insta keeps a snapshot beside the test that takes it, and
-//! knows the test by the place where its macro is expanded.
+//! Snapshot assertions, on top of insta. They are macros because insta keeps a snapshot beside the test, and finds the test by
+//! the place where its macro is expanded.
 
 /// Compares the rows of a query with a snapshot: a file beside the test, or a literal behind `@`. The rows are shown as by
 /// [`check::query_rows`](crate::check::query_rows); without an `ORDER BY`, in the order of their values.
 ///
-/// Columns that change from run to run are named with what is to be shown for them; a `#` becomes a number that is the same
-/// wherever the value is the same.
+/// Columns that change from run to run are listed with the text to show for them. A `#` becomes a number, which is the same
+/// for equal values.
 ///
 /// ```
 /// let db = sqlitmus::Template::empty().in_memory();
-/// db.execute_batch("CREATE TABLE orders(id, status, at); INSERT INTO orders VALUES
-///     (hex(randomblob(8)), 'paid', datetime('now')), (hex(randomblob(8)), 'open', NULL)").unwrap();
+/// db.execute_batch(
+///     "CREATE TABLE orders(id, status, at);
+///      INSERT INTO orders VALUES (hex(randomblob(8)), 'paid', datetime('now'));
+///      INSERT INTO orders VALUES (hex(randomblob(8)), 'open', NULL);",
+/// )
+/// .unwrap();
 /// sqlitmus::assert_rows_snapshot!(db, "SELECT status FROM orders", @r"
 /// status
 /// ------
 /// 'open'
 /// 'paid'
 /// ");
-/// sqlitmus::assert_rows_snapshot!(db, "SELECT * FROM orders", { "id" => "[id-#]", "at" => "[time]" }, @r"
+/// let all = "SELECT * FROM orders";
+/// sqlitmus::assert_rows_snapshot!(db, all, { "id" => "[id-#]", "at" => "[time]" }, @r"
 /// id     | status | at
 /// -------+--------+-------
 /// [id-1] | 'open' | NULL
@@ -25,10 +30,10 @@
 /// ");
 /// ```
 ///
-/// `cargo insta review`, or `INSTA_UPDATE=always`, accepts what is new.
+/// `cargo insta review` or `INSTA_UPDATE=always` accepts new snapshots.
 ///
 /// # Panics
-/// When the rows are not those of the snapshot, and when SQLite refuses the query.
+/// If the rows differ from the snapshot, or SQLite refuses the query.
 #[macro_export]
 macro_rules! assert_rows_snapshot {
     ($db:expr, $sql:expr, { $($column:expr => $shown:expr),* $(,)? } $(, @$snapshot:literal)? $(,)?) => {{
@@ -51,7 +56,9 @@ macro_rules! assert_rows_snapshot {
 /// ```
 /// let db = sqlitmus::Template::empty().in_memory();
 /// db.execute_batch("CREATE TABLE orders(id INTEGER PRIMARY KEY, status)").unwrap();
-/// let changes = db.row_changes(|db| db.execute("INSERT INTO orders(status) VALUES ('open')", []).unwrap());
+/// let changes = db.row_changes(|db| {
+///     db.execute("INSERT INTO orders(status) VALUES ('open')", []).unwrap();
+/// });
 /// sqlitmus::assert_changes_snapshot!(changes, { "orders.id" => "[id]" }, @r"
 /// orders: 1 inserted
 ///   + id=[id], status='open'
@@ -59,7 +66,7 @@ macro_rules! assert_rows_snapshot {
 /// ```
 ///
 /// # Panics
-/// When the changes are not those of the snapshot.
+/// If the changes differ from the snapshot.
 #[macro_export]
 macro_rules! assert_changes_snapshot {
     ($changes:expr, { $($column:expr => $shown:expr),* $(,)? } $(, @$snapshot:literal)? $(,)?) => {
@@ -77,7 +84,7 @@ macro_rules! assert_changes_snapshot {
 /// Compares the schema of a database with a snapshot: a file beside the test, or a literal behind `@`.
 ///
 /// # Panics
-/// When the schema is not that of the snapshot, and when SQLite refuses to read it.
+/// If the schema differs from the snapshot, or cannot be read.
 #[macro_export]
 macro_rules! assert_schema_snapshot {
     ($db:expr $(, @$snapshot:literal)? $(,)?) => {
@@ -95,11 +102,14 @@ macro_rules! assert_schema_snapshot {
 /// ```
 /// # let db = sqlitmus::Template::empty().in_memory();
 /// # db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT UNIQUE)").unwrap();
-/// sqlitmus::assert_plan_snapshot!(db, "SELECT * FROM users WHERE id = ?1", @"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)");
+/// let by_id = "SELECT * FROM users WHERE id = ?1";
+/// sqlitmus::assert_plan_snapshot!(
+///     db, by_id, @"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)"
+/// );
 /// ```
 ///
 /// # Panics
-/// When the plan differs from the snapshot, or the statement cannot be explained.
+/// If the plan differs from the snapshot, or the statement cannot be explained.
 #[macro_export]
 macro_rules! assert_plan_snapshot {
     ($db:expr, $sql:expr $(, @$snapshot:literal)? $(,)?) => {{
@@ -113,14 +123,15 @@ macro_rules! assert_plan_snapshot {
     }};
 }
 
-/// Compares what was run with a snapshot: a file beside the test, or a literal behind `@`. Each query stands once in its
-/// normal form, in the order of their first runs, with how many times it ran. Nothing that differs between two machines is
-/// in it.
+/// Compares recorded [`Queries`](crate::record::Queries) with a snapshot: a file beside the test, or a literal behind `@`. Each
+/// query is listed once in its normal form, in the order of their first runs, with how many times it ran. Nothing in it differs
+/// between two machines.
 ///
 /// ```
 /// let db = sqlitmus::Template::empty().in_memory();
 /// let queries = db.record(|db| {
-///     db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)").unwrap();
+///     db.execute_batch("CREATE TABLE t(x)").unwrap();
+///     db.execute_batch("INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)").unwrap();
 /// });
 /// sqlitmus::assert_queries_snapshot!(queries, @r"
 /// CREATE TABLE t(x)
@@ -129,7 +140,7 @@ macro_rules! assert_plan_snapshot {
 /// ```
 ///
 /// # Panics
-/// When the queries are not those of the snapshot.
+/// If the queries differ from the snapshot.
 #[macro_export]
 macro_rules! assert_queries_snapshot {
     ($queries:expr $(, @$snapshot:literal)? $(,)?) => {
@@ -141,8 +152,8 @@ macro_rules! assert_queries_snapshot {
     };
 }
 
-/// Insta's assertion with an expression of ours in the snapshot's metadata. Without a literal, insta takes two arguments for
-/// a name and a value: there, the name is given as none, which makes insta find one.
+/// Calls insta's assertion with an expression of ours in the snapshot's metadata. Without a literal, insta reads two arguments
+/// as a name and a value; so the name is passed as `None`, for which insta chooses one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __snapshot {
@@ -154,7 +165,7 @@ macro_rules! __snapshot {
     };
 }
 
-/// What the macros expand to. Not for use by hand.
+/// The functions that the macros call. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
     use rusqlite::Connection;

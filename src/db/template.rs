@@ -1,4 +1,4 @@
-//! The databases of an app, described once: where its schema comes from, how its connections are set up, what is in it.
+//! The template of an app's databases: where the schema comes from, how connections are set up, which rows are in it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,14 +22,15 @@ use crate::sim::Disk;
 
 type Change = fn(&mut Connection) -> Result<(), BoxError>;
 
-/// What the databases of an app are made from. Built at first use, once per process; every test gets a copy of its own
-/// that shares all pages with the template until one side writes. It belongs in a `static`: a `const` is another template
-/// wherever it is named, each built anew.
+/// The template that an app's databases are made from.
+///
+/// It is built at first use, once per process. Each test gets a copy that shares all pages with the template until one side
+/// writes. Declare it as a `static`: a `const` is another template wherever it is named, and each is built anew.
 ///
 /// ```
 /// use sqlitmus::{Profile, Template};
 ///
-/// static APP: Template = Template::embedded(&[("0001_users.sql", "CREATE TABLE users(name TEXT NOT NULL) STRICT")])
+/// static APP: Template = Template::embedded(&[("1_users.sql", "CREATE TABLE users(name TEXT)")])
 ///     .profile(Profile::PRODUCTION)
 ///     .seed(|connection| {
 ///         connection.execute("INSERT INTO users VALUES ('Ada')", [])?;
@@ -37,7 +38,8 @@ type Change = fn(&mut Connection) -> Result<(), BoxError>;
 ///     });
 ///
 /// let db = APP.in_memory();
-/// let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+/// let mode: String =
+///     db.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
 /// assert_eq!(mode, "wal");
 /// ```
 pub struct Template {
@@ -55,7 +57,7 @@ pub struct Template {
     versions: Mutex<BTreeMap<i64, Image>>,
 }
 
-/// What stands for code, and where that was written: two templates that both say "1" are two.
+/// Identifies code, together with the place of the call: two templates with the same text are two templates.
 #[derive(Clone, Copy)]
 struct Key {
     text: &'static str,
@@ -72,25 +74,25 @@ enum Source {
 }
 
 impl Template {
-    /// Migrations in a folder, or the schema in one `.sql` file, relative to the package under test. It is read at run
-    /// time, so that a new migration needs no new build.
+    /// Takes migrations from a folder, or the schema from one `.sql` file, relative to the package under test. They are read at
+    /// run time, so that a new migration needs no new build.
     ///
-    /// [`Migrations::load`] says which layouts it recognises.
+    /// [`Migrations::load`] lists the layouts that it recognizes.
     pub const fn new(migrations: &'static str) -> Template {
         Template::of(Source::Folder(migrations))
     }
 
-    /// Migrations that are compiled into the test: names of files and their SQL.
+    /// Takes migrations that are compiled into the test: names of files and their SQL.
     pub const fn embedded(files: &'static [(&'static str, &'static str)]) -> Template {
         Template::of(Source::Embedded(files))
     }
 
-    /// No schema at all.
+    /// Makes a template without a schema.
     pub const fn empty() -> Template {
         Template::of(Source::Empty)
     }
 
-    /// The app's own migration code, on a connection: `rusqlite_migration`, refinery, or written by hand.
+    /// Runs the app's own migration code on a connection: `rusqlite_migration`, refinery, or code written by hand.
     ///
     /// ```
     /// use sqlitmus::{Template, rusqlite::{self, Connection}};
@@ -107,9 +109,9 @@ impl Template {
         Template::of(Source::With(migrate))
     }
 
-    /// The app's own migration code, on the path of a database file: diesel, sqlx, an external tool. The file is there,
-    /// with the size of pages and the journal mode of the profile, and without a table. The code runs on a thread of its
-    /// own, so that it may block on a runtime where the test is async itself.
+    /// Runs the app's own migration code on the path of a database file: diesel, sqlx, an external tool. The file
+    /// exists, with the page size and the journal mode of the profile, and has no table. The code runs on a thread of
+    /// its own, so that it may block on a runtime even if the test is async.
     ///
     /// ```ignore
     /// static APP: Template = Template::migrate_path(|path| {
@@ -141,24 +143,24 @@ impl Template {
         }
     }
 
-    /// How connections are set up. Without it, as [`Profile::PRODUCTION`].
+    /// Sets how connections are set up. The default is [`Profile::PRODUCTION`].
     #[must_use]
     pub const fn profile(mut self, profile: Profile) -> Template {
         self.profile = profile;
         self
     }
 
-    /// Rows that every test starts with. Runs once, after the last migration.
+    /// Sets the rows that every test starts with. `seed` runs once, after the last migration.
     #[must_use]
     pub const fn seed(mut self, seed: fn(&mut Connection) -> Result<(), BoxError>) -> Template {
         self.seed = Some(seed);
         self
     }
 
-    /// Statistics of production's ANALYZE, so that SQLite plans in tests as it does there. `file` is relative to the package
-    /// under test and read at run time; [`plan::write_statistics`](crate::plan::write_statistics) writes it. They are in the
-    /// databases of [`in_memory`](Template::in_memory) and [`on_disk`](Template::on_disk), behind the seed and in place of
-    /// whatever a migration has gathered, and not in those of [`at`](Template::at).
+    /// Loads statistics of production's ANALYZE, so that SQLite plans in tests as it does there. `file` is relative to
+    /// the package under test and read at run time; [`plan::write_statistics`](crate::plan::write_statistics) writes
+    /// it. They are in the databases of [`in_memory`](Template::in_memory) and [`on_disk`](Template::on_disk), loaded
+    /// after the seed, and replace what a migration has gathered. Databases of [`at`](Template::at) do not have them.
     ///
     /// They stay until the app's own code runs ANALYZE or `PRAGMA optimize`, which count the rows of the test.
     ///
@@ -179,17 +181,17 @@ impl Template {
         self
     }
 
-    /// SQL functions, collations and modules that the app registers on each connection. Runs on every connection that is
-    /// opened here, before the first migration.
+    /// Registers SQL functions, collations and modules of the app. `functions` runs on every connection that is opened
+    /// here, before the first migration.
     #[must_use]
     pub const fn functions(mut self, functions: fn(&Connection) -> Result<(), BoxError>) -> Template {
         self.functions = Some(functions);
         self
     }
 
-    /// Where migrations note that they were applied, so that the app's own runner finds them done. Without it, nowhere.
-    /// Runners that check what stands there have tables of their own (sqlx, diesel, refinery): an app that runs one when it
-    /// starts takes [`migrate_path`](Template::migrate_path) or [`migrate_with`](Template::migrate_with).
+    /// Sets where migrations are noted as applied, so that the app's own runner finds them done. The default is
+    /// nowhere. Runners that verify their notes have tables of their own (sqlx, diesel, refinery): an app that runs one
+    /// when it starts needs [`migrate_path`](Template::migrate_path) or [`migrate_with`](Template::migrate_with).
     #[must_use]
     pub const fn ledger(mut self, ledger: Ledger) -> Template {
         self.ledger = ledger;
@@ -197,9 +199,9 @@ impl Template {
     }
 
     /// Lets processes share what `seed`, `functions`, `migrate_with` and `migrate_path` made, through the cache in the
-    /// target folder. What migrations are made of can be read and is cached by content; code cannot, so `key` stands for
-    /// it: change it when the code changes. The line that this is called in counts too, so that templates that are written
-    /// down one by one may have the same key; those that one function makes with other code each need keys of their own.
+    /// target folder. Migrations are files and are cached by content. Code cannot be hashed; `key` identifies it:
+    /// change it when the code changes. The line of this call counts too, so that templates with a line of their own
+    /// may have the same key. Templates that one function makes with different code need different keys.
     #[must_use]
     #[track_caller]
     pub const fn key(mut self, key: &'static str) -> Template {
@@ -207,17 +209,17 @@ impl Template {
         self
     }
 
-    /// Makes databases on disk wait for the hardware, as in production. Costs milliseconds per transaction.
+    /// Makes databases on disk wait for the hardware, as in production. This costs milliseconds for each transaction.
     #[must_use]
     pub const fn fsync(mut self) -> Template {
         self.fsync = true;
         self
     }
 
-    /// Checks every database when its test ends, as [`TestDb::check`] does: a test that leaves a broken reference or index
-    /// behind fails, and its database is kept. A test that fails by itself is not checked, and a transaction that is still
-    /// open then is rolled back first. [`TestDb::unchecked`] makes an exception; `SQLITMUS_CHECK=1` checks the databases of
-    /// all templates.
+    /// Checks every database when its test ends, as [`TestDb::check`] does. A test that leaves a broken reference or
+    /// index behind fails, and its database is kept. A test that has already failed is not checked. A transaction that
+    /// is still open is rolled back first. [`TestDb::unchecked`] makes an exception; `SQLITMUS_CHECK=1` checks the
+    /// databases of all templates.
     ///
     /// ```
     /// use sqlitmus::Template;
@@ -234,56 +236,56 @@ impl Template {
         self
     }
 
-    /// A database on the simulated disk: in memory, with a real WAL.
+    /// Makes a database on the simulated disk: in memory, with a real WAL.
     ///
     /// # Panics
-    /// When the template cannot be built or a PRAGMA of its profile does not take.
+    /// If the template cannot be built or a PRAGMA of its profile does not take.
     #[track_caller]
     pub fn in_memory(&self) -> TestDb {
         or_panic(self.try_in_memory())
     }
 
-    /// Like [`in_memory`](Template::in_memory), without the panic.
+    /// Like [`in_memory`](Template::in_memory), but returns an error.
     ///
     /// # Errors
-    /// When the template cannot be built or a PRAGMA of its profile does not take.
+    /// If the template cannot be built or a PRAGMA of its profile does not take.
     #[track_caller]
     pub fn try_in_memory(&self) -> Result<TestDb> {
         Ok(TestDb::in_memory(self.image()?, self.profile, self.functions)?.checked(self.checked))
     }
 
-    /// A database in a temporary folder, for code that needs real files. The folder is deleted with the database.
+    /// Makes a database in a temporary folder, for code that needs real files. The folder is deleted with the database.
     ///
     /// # Panics
-    /// When the template cannot be built, a PRAGMA of its profile does not take, or a file cannot be written.
+    /// If the template cannot be built, a PRAGMA of its profile does not take, or a file cannot be written.
     #[track_caller]
     pub fn on_disk(&self) -> TestDb {
         or_panic(self.try_on_disk())
     }
 
-    /// Like [`on_disk`](Template::on_disk), without the panic.
+    /// Like [`on_disk`](Template::on_disk), but returns an error.
     ///
     /// # Errors
-    /// When the template cannot be built, a PRAGMA of its profile does not take, or a file cannot be written.
+    /// If the template cannot be built, a PRAGMA of its profile does not take, or a file cannot be written.
     #[track_caller]
     pub fn try_on_disk(&self) -> Result<TestDb> {
         Ok(TestDb::on_disk(self.image()?, self.profile, self.functions, self.fsync)?.checked(self.checked))
     }
 
-    /// A database in memory as it was after the migration `version`; 0 is before the first. The seed is not in it: it is
-    /// written for the schema of today.
+    /// Makes a database in memory as it was after the migration `version`; 0 is before the first one. The seed is not
+    /// in it, because it is written for the latest schema.
     ///
     /// # Panics
-    /// When there is no such version, and as [`in_memory`](Template::in_memory).
+    /// If there is no such version, and as [`in_memory`](Template::in_memory).
     #[track_caller]
     pub fn at(&self, version: i64) -> TestDb {
         or_panic(self.try_at(version))
     }
 
-    /// Like [`at`](Template::at), without the panic.
+    /// Like [`at`](Template::at), but returns an error.
     ///
     /// # Errors
-    /// When there is no such version, and as [`try_in_memory`](Template::try_in_memory).
+    /// If there is no such version, and as [`try_in_memory`](Template::try_in_memory).
     #[track_caller]
     pub fn try_at(&self, version: i64) -> Result<TestDb> {
         let known = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&version).cloned();
@@ -313,7 +315,7 @@ impl Template {
                 }
                 Ok(image)
             };
-            // One entry for all: the image before is never asked for.
+            // One cache entry for the result: nothing reads the image before the seed.
             if self.key.is_some() || (self.seed.is_none() && !self.is_code()) {
                 let mut key = self.fingerprint(None)?.add(if self.seed.is_some() { "seeded" } else { "" });
                 if let Some(statistics) = &statistics {
@@ -326,7 +328,7 @@ impl Template {
         })
     }
 
-    /// The schema without the seed, from the cache where everything that it is made of can be named.
+    /// Returns the schema without the seed, from the cache if everything that it is made of can be hashed.
     fn migrated(&self, version: Option<i64>) -> Result<Image> {
         let worth_it = !matches!(self.source, Source::Empty);
         if worth_it && (!self.is_code() || self.key.is_some()) {
@@ -336,7 +338,7 @@ impl Template {
         }
     }
 
-    /// Whether the schema is made by code, which cannot be named by its contents.
+    /// Returns true if the schema is made by code, which cannot be hashed.
     fn is_code(&self) -> bool {
         matches!(self.source, Source::With(_) | Source::Path(_)) || self.functions.is_some()
     }
@@ -349,7 +351,7 @@ impl Template {
         let mut key = KeyBuilder::new()?.add(&format!("{:?} {version:?}", self.profile));
         if let Some(Key { text, place }) = self.key {
             key = key.add(text).add(&place.to_string());
-            // The place is relative to a workspace, and several may share a target folder.
+            // The place is relative to a workspace, and several workspaces may share a target folder.
             key.bytes(env::package_dir().as_os_str().as_encoded_bytes());
         }
         if let Some(migrations) = self.migrations()? {
@@ -358,12 +360,12 @@ impl Template {
         Ok(key)
     }
 
-    /// How connections to scratch databases of this template are set up.
+    /// Returns the setup of connections to scratch databases of this template.
     pub(crate) fn workshop(&self) -> Workshop {
         Workshop { profile: self.profile, functions: self.functions }
     }
 
-    /// The app's own runner on a connection, where there is one.
+    /// Returns the app's own runner on a connection, if there is one.
     pub(crate) fn runner(&self) -> Option<impl Fn(&mut Connection) -> Result<()>> {
         match self.source {
             Source::With(migrate) => Some(move |connection: &mut Connection| run(migrate, connection, "migrations")),
@@ -371,7 +373,7 @@ impl Template {
         }
     }
 
-    /// The folder of its migrations, where they are in one.
+    /// Returns the folder of the migrations, if they are in one.
     pub(crate) fn folder(&self) -> Option<std::path::PathBuf> {
         match self.source {
             Source::Folder(folder) => Some(env::package_dir().join(folder)),
@@ -379,12 +381,12 @@ impl Template {
         }
     }
 
-    /// The database without the seed.
+    /// Makes a scratch database without the seed.
     pub(crate) fn scratch(&self) -> Result<Scratch> {
         self.workshop().over(self.migrated(None)?)
     }
 
-    /// The history, where the template knows one.
+    /// Returns the history, if the template has one.
     pub(crate) fn migrations(&self) -> Result<Option<Migrations>> {
         let migrations = match self.source {
             Source::Folder(folder) => Migrations::load(env::package_dir().join(folder))?,
@@ -416,7 +418,7 @@ impl Template {
         })
     }
 
-    /// Code that wants a path gets a real file: it may run in another process.
+    /// Builds the image with code that takes a path. It gets a real file, because it may run in another process.
     fn build_at_path(&self, migrate: fn(&Path) -> Result<(), BoxError>) -> Result<Image> {
         let folder = super::testdb::temporary_folder()?;
         let path = folder.path().join(MAIN);
@@ -434,7 +436,7 @@ impl Template {
     }
 }
 
-/// Runs code of the app, which has to leave no transaction open.
+/// Runs code of the app, which must not leave a transaction open.
 fn run(code: Change, connection: &mut Connection, what: &str) -> Result<()> {
     code(connection).map_err(|error| failed(what, error))?;
     if connection.is_autocommit() {
@@ -444,7 +446,7 @@ fn run(code: Change, connection: &mut Connection, what: &str) -> Result<()> {
         .help("commit it: what is not committed is in no copy of the template"))
 }
 
-/// Runs code on a thread that is no runtime's.
+/// Runs code on a thread that belongs to no async runtime.
 fn on_a_thread(code: impl FnOnce() -> Result<(), BoxError> + Send) -> Result<(), BoxError> {
     let mut thread = std::thread::Builder::new();
     if let Some(name) = std::thread::current().name() {
