@@ -21,31 +21,40 @@
 //!
 //! # What is seen
 //!
-//! Each run of a statement on a connection whose main file is the database: connections of [`TestDb::connect`], and those that
+//! Each run of a statement on a connection whose main file is the database: connections of
+//! [`TestDb::connect`](crate::TestDb::connect), and those that
 //! the app opens by path or URI through any driver that is linked to the same SQLite, on any thread, before or during the
 //! recording. Two tests that record side by side see only their own databases. `BEGIN`, `COMMIT` and the `PRAGMA`s that a
 //! driver sends when it opens a connection are statements too: open a pool before the recording.
 //!
-//! Not seen: a statement that SQLite refuses to prepare, what FTS and R-tree run while one is prepared, what sqlitmus runs for
-//! an assertion, a check or rows, `EXPLAIN`, incremental blob I/O, what runs on an in-memory database of the app's own, and a
+//! Not seen: a statement that SQLite refuses to prepare, what FTS and R-tree run while one is prepared, what sqlitmus
+//! runs for
+//! an assertion, a check or rows, `EXPLAIN`, incremental blob I/O, what runs on an in-memory database of the app's own,
+//! and a
 //! database that is attached to a connection to another one.
 //!
 //! # What it costs, and what it changes
 //!
-//! Nothing that the app can read from SQLite changes: results, errors, `changes()`, `last_insert_rowid()`. A recorded statement
+//! Nothing that the app can read from SQLite changes: results, errors, `changes()`, `last_insert_rowid()`. A recorded
+//! statement
 //! costs half a microsecond more, one with its call site four. While nothing is recorded, a statement costs nothing on the
 //! database's first connection and a tenth of a microsecond on others, for which SQLite reads the clock.
 //!
 //! The recorder uses SQLite's trace hook, of which each connection has one. If the app sets its own on a connection
-//! (`Connection::trace`, `trace_v2`), it replaces the recorder's, and what the connection runs from then on is not seen. For the
-//! connection that [`TestDb::record`] passes to the closure, and the database's first one with a [`Recorder`], this is noticed
-//! when the recording ends (by a `SELECT` without a table, which the app's hook sees): [`Queries::is_complete`] is false and
+//! (`Connection::trace`, `trace_v2`), it replaces the recorder's, and what the connection runs from then on is not
+//! seen. For the
+//! connection that [`TestDb::record`](crate::TestDb::record) passes to the closure, and the database's first one with a
+//! [`Recorder`], this is noticed
+//! when the recording ends (by a `SELECT` without a table, which the app's hook sees): [`Queries::is_complete`] is
+//! false and
 //! every assertion fails. On a connection that the app opens itself, it cannot be noticed.
 //!
 //! # A ledger of a whole run
 //!
-//! With `SQLITMUS_LEDGER` set, each test adds the statements that its databases ran to one file, without any code for it: of all
-//! connections, threads and drivers, and all processes of `cargo test` or nextest. Each statement is written once in its normal
+//! With `SQLITMUS_LEDGER` set, each test adds the statements that its databases ran to one file, without any code for
+//! it: of all
+//! connections, threads and drivers, and all processes of `cargo test` or nextest. Each statement is written once in
+//! its normal
 //! form, sorted, with its plan below. `> ` marks what scans a table:
 //!
 //! ```text
@@ -74,13 +83,17 @@
 //! cargo test statements_and_plans_are_as_reviewed -- --ignored
 //! ```
 //!
-//! - **A run adds to the file that is there.** Only you know what one run is (several commands, several machines), so delete
+//! - **A run adds to the file that is there.** Only you know what one run is (several commands, several machines), so
+//! delete
 //!   the file before it. Statements that are no longer run are then reported as gone.
-//! - A relative path starts at the folder of the package under test: in a workspace each package has its own ledger. With an
+//! - A relative path starts at the folder of the package under test: in a workspace each package has its own ledger.
+//! With an
 //!   absolute path they share one. [`StatementLedger::merge`] merges those of several machines.
-//! - Only what has a plan is included: `SELECT`, `INSERT`, `UPDATE`, `DELETE` and the like. `CREATE`, `PRAGMA` and `BEGIN` are
+//! - Only what has a plan is included: `SELECT`, `INSERT`, `UPDATE`, `DELETE` and the like. `CREATE`, `PRAGMA` and
+//! `BEGIN` are
 //!   not, nor what sqlitmus runs itself: templates, checks, snapshots, assertions.
-//! - Plans are made when a test's database goes, on its schema at that time, with the PRAGMAs of the profile. A statement that
+//! - Plans are made when a test's database goes, on its schema at that time, with the PRAGMAs of the profile. A
+//! statement that
 //!   cannot be explained there is marked `! ` with the reason, unless another test's database could explain it. A statement
 //!   has a paragraph for each of its plans, which may differ by schema, statistics or the values of its first runs.
 //! - The same run gives the same bytes, in whatever order its tests run, unless the tests run different SQL each time.
