@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use rusqlite::ToSql;
 
 use super::allowances::Allowance;
-use super::rows::fill::GivenValue;
+use super::rows::GivenValue;
 use super::subject::{PowerCuts, Subject};
 use crate::data::owned;
 use crate::db::Template;
+use crate::sql::Name;
 
 /// The tests of one history, and their options.
 ///
@@ -89,7 +90,7 @@ impl Suite {
     pub fn set(mut self, table: &str, column: &str, value: impl ToSql) -> Suite {
         match owned(&value) {
             Ok(value) => {
-                let (table, column) = (table.to_owned(), column.to_owned());
+                let (table, column) = (Name::from(table), Name::from(column));
                 self.subject.options.plan.given.push(GivenValue { table, column, value });
             }
             // Every test fails with it.

@@ -5,9 +5,8 @@ use std::fmt;
 use rusqlite::StatementStatus;
 
 use super::builder::Suite;
-use super::rows::fill::RowPlan;
-use super::versions::databases::VersionedDatabases;
-use super::versions::upgrade_run::{UpgradeRun, UpgradeStep};
+use super::rows::RowPlan;
+use super::versions::{UpgradeRun, UpgradeStep, VersionedDatabases};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The numbers of rows per table: few, and enough that a rewritten table stands out.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::allowances::Allowance;
-use super::rows::fill::RowPlan;
+use super::rows::RowPlan;
 use crate::error::{Error, ErrorKind};
 
 /// The options, as the methods of `Suite` set them.

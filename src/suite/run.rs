@@ -3,7 +3,7 @@
 use super::builder::Suite;
 use super::cases::all::{ALL, APPLIES, Case, Check, FIRST, unknown};
 use super::outcome::{Outcome, Report, timed};
-use super::versions::databases::VersionedDatabases;
+use super::versions::VersionedDatabases;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 
 const NO_HISTORY: &str = "the template has no history: name the folder of the migrations with Suite::history";

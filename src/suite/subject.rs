@@ -7,9 +7,7 @@ use crate::db::{Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::Migrations;
 use crate::suite::options::Options;
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::release_databases::{self, ReleaseDatabase};
-use crate::suite::versions::upgrade_run::{UpgradeRun, UpgradeStep};
+use crate::suite::versions::{ReleaseDatabase, UpgradeRun, UpgradeStep, VersionedDatabases, read_release_databases};
 
 /// Cuts the power at each moment of a migration on this database. Returns an error if a cut leaves a state that no
 /// transaction has committed.
@@ -61,7 +59,7 @@ impl Subject {
     pub(crate) fn steps(&self, databases: &VersionedDatabases) -> Result<Vec<(&UpgradeStep, Option<&str>)>> {
         let generated = self.upgrade_run(databases)?.steps.iter().map(|step| (step, None));
         let Some(folder) = &self.options.release_databases else { return Ok(generated.collect()) };
-        let releases = self.releases.get_or_try_init(|| release_databases::all(databases, folder))?;
+        let releases = self.releases.get_or_try_init(|| read_release_databases(databases, folder))?;
         let released =
             releases.iter().flat_map(|release| release.steps.iter().map(|step| (step, Some(&*release.name))));
         Ok(generated.chain(released).collect())

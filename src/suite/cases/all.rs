@@ -8,7 +8,7 @@ use super::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;
 use crate::suite::subject::Subject;
-use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::VersionedDatabases;
 
 /// A case, by its name.
 pub(crate) struct Case {

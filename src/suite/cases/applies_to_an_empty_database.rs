@@ -3,10 +3,10 @@
 use crate::check::Findings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
-use crate::suite::diagnosis::nested_transaction::nested_transaction;
+use crate::suite::diagnosis::nested_transaction;
 use crate::suite::report;
 use crate::suite::subject::Subject;
-use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::VersionedDatabases;
 
 pub(crate) fn check(subject: &Subject) -> Result<()> {
     let Some(databases) = subject.databases()? else { return subject.template.scratch().map(drop) };

@@ -6,9 +6,7 @@ use crate::migrations::Migration;
 use crate::schema::Schema;
 use crate::suite::allowances::UsedAllowances;
 use crate::suite::subject::Subject;
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::state::VersionState;
-use crate::suite::versions::upgrade_run::UpgradeStep;
+use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
 /// Runs each down script on a database with rows. It has to leave the schema that was there before its up, so that the up
 /// can run again. A migration need not have a down script.

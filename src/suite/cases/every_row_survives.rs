@@ -3,13 +3,11 @@
 use crate::check::{Finding, Findings};
 use crate::error::Result;
 use crate::suite::allowances::UsedAllowances;
-use crate::suite::diagnosis::adversarial_rows::accepted_rows;
-use crate::suite::diagnosis::loss::{LossDiagnosis, losses};
-use crate::suite::losses::loss::Loss;
+use crate::suite::diagnosis::{LossDiagnosis, accepted_rows, losses};
+use crate::suite::losses::Loss;
 use crate::suite::report;
 use crate::suite::subject::Subject;
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::upgrade_run::UpgradeStep;
+use crate::suite::versions::{UpgradeStep, VersionedDatabases};
 
 pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     let mut allowances = UsedAllowances::of(&subject.options.losses);

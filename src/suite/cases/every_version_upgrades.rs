@@ -6,12 +6,10 @@ use crate::db::Image;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
 use crate::suite::allowances::UsedAllowances;
-use crate::suite::diagnosis::adversarial_rows::refused_rows;
-use crate::suite::diagnosis::refusal::{MigrationRefusal, refused_object};
+use crate::suite::diagnosis::{MigrationRefusal, refused_object, refused_rows};
 use crate::suite::report;
 use crate::suite::subject::Subject;
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::upgrade_run::{Unfilled, UpgradeStep};
+use crate::suite::versions::{Unfilled, UpgradeStep, VersionedDatabases};
 
 pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     let run = subject.upgrade_run(databases)?;

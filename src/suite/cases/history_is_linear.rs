@@ -3,7 +3,7 @@
 use crate::check::{Finding, Findings};
 use crate::error::Result;
 use crate::suite::subject::Subject;
-use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::VersionedDatabases;
 
 /// Finds numbers that are left out where versions are counted up by one. Timestamps and tens are not counted.
 pub(crate) fn check(_: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {

@@ -3,8 +3,7 @@
 use crate::check::{Finding, Findings};
 use crate::error::Result;
 use crate::suite::subject::{PowerCuts, Subject};
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::upgrade_run::UpgradeStep;
+use crate::suite::versions::{UpgradeStep, VersionedDatabases};
 
 /// Cuts the power in each migration. A state between two transactions of a migration is accepted here:
 /// `failure_leaves_the_previous_version` reports it, and one accident is reported once.

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::Ledger;
 use crate::suite::subject::Subject;
-use crate::suite::versions::state::Summary;
+use crate::suite::versions::Summary;
 
 /// Runs the app's own runner twice, or the history: with its ledger, else with a table, as most runners have.
 pub(crate) fn check(subject: &Subject) -> Result<()> {

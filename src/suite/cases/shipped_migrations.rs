@@ -12,7 +12,7 @@ use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{Format, Migration, Migrations};
 use crate::suite::subject::Subject;
-use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::VersionedDatabases;
 
 const HEAD: &str = "\
 # Shipped migrations: version, hash, file. Checked by shipped_migrations_are_frozen.

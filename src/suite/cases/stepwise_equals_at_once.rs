@@ -5,7 +5,7 @@ use crate::db::Scratch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
 use crate::suite::subject::Subject;
-use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::VersionedDatabases;
 
 pub(crate) fn check(_: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     let applicable = databases.applicable();

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
 use crate::suite::subject::Subject;
-use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::VersionedDatabases;
 
 pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     for (step, _) in subject.steps(databases)? {

@@ -4,9 +4,8 @@ use super::row_changes::{ChangedTable, RowChange};
 use crate::db::Image;
 use crate::error::{Error, Result};
 use crate::schema::TableKind;
-use crate::suite::statements::renames::Renames;
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::upgrade_run::UpgradeStep;
+use crate::suite::statements::Renames;
+use crate::suite::versions::{UpgradeStep, VersionedDatabases};
 
 /// Rows that made a migration fail.
 pub(crate) struct RefusedRows {

@@ -3,12 +3,10 @@
 use rusqlite::Connection;
 
 use crate::sql::{Name, quote_identifier, quote_text};
-use crate::suite::losses::loss::{Loss, LossKind};
-use crate::suite::rows::literal::literal;
-use crate::suite::statements::effects::{Effect, StatementEffect};
-use crate::suite::statements::renames::Renames;
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::upgrade_run::UpgradeStep;
+use crate::suite::losses::{Loss, LossKind};
+use crate::suite::rows::literal;
+use crate::suite::statements::{Effect, Renames, StatementEffect};
+use crate::suite::versions::{UpgradeStep, VersionedDatabases};
 
 /// The statement that lost something.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ pub(crate) fn blame(databases: &VersionedDatabases, step: &UpgradeStep, loss: &L
     let effects = databases.effects(step.index);
     match loss.kind {
         LossKind::Table => {
-            return explicit(effects, |effect| matches!(effect, Effect::DropTable { table } if *table == loss.table));
+            return explicit(effects, |effect| matches!(effect, Effect::DropTable(table) if *table == loss.table));
         }
         LossKind::Column => {
             let column = loss.column.as_ref()?;
@@ -79,11 +77,9 @@ impl<'a> Investigation<'a> {
         };
         let is_own = |table: &Name| self.name_after(statement).is_some_and(|name| name == *table);
         let mechanism = self.effects_of(statement).find_map(|effect| match effect {
-            Effect::Delete { table } | Effect::DropTable { table } if is_own(table) => Some(Mechanism::Explicit),
-            Effect::DropTable { table } => {
-                Some(Mechanism::ForeignKeyActions { parent: table.clone(), is_dropped: true })
-            }
-            Effect::Delete { table } => Some(Mechanism::ForeignKeyActions { parent: table.clone(), is_dropped: false }),
+            Effect::Delete(table) | Effect::DropTable(table) if is_own(table) => Some(Mechanism::Explicit),
+            Effect::DropTable(table) => Some(Mechanism::ForeignKeyActions { parent: table.clone(), is_dropped: true }),
+            Effect::Delete(table) => Some(Mechanism::ForeignKeyActions { parent: table.clone(), is_dropped: false }),
             _ => None,
         });
         Some(Blame { statement, mechanism: mechanism.unwrap_or(Mechanism::Other) })
@@ -106,7 +102,7 @@ impl<'a> Investigation<'a> {
     /// Returns the statement that lost something after the copy had all of it.
     fn after_copy(&self, copy: &Blame, before: &str) -> Option<Blame> {
         let mut name = self.effects_of(copy.statement).find_map(|effect| match effect {
-            Effect::Insert { table } => Some(table.clone()),
+            Effect::Insert(table) => Some(table.clone()),
             _ => None,
         })?;
         let mut found = None;
@@ -115,8 +111,8 @@ impl<'a> Investigation<'a> {
                 return false;
             }
             let of_others = self.effects_of(statement).find_map(|effect| match effect {
-                Effect::DropTable { table } if *table != name => Some((table.clone(), true)),
-                Effect::Delete { table } if *table != name => Some((table.clone(), false)),
+                Effect::DropTable(table) if *table != name => Some((table.clone(), true)),
+                Effect::Delete(table) if *table != name => Some((table.clone(), false)),
                 _ => None,
             });
             for effect in self.effects_of(statement) {
@@ -191,13 +187,13 @@ fn copy(effects: &[StatementEffect], loss: &Loss) -> Option<Blame> {
     for StatementEffect { statement, effect } in effects.iter().rev() {
         match effect {
             Effect::RenameTable { table, to } if to == name => name = table,
-            Effect::Insert { table } if table == name => {
+            Effect::Insert(table) if table == name => {
                 return Some(Blame { statement: *statement, mechanism: Mechanism::Copy });
             }
             // Created and never filled from the old one: the DROP lost the rows.
-            Effect::CreateTable { table } if table == name => break,
+            Effect::CreateTable(table) if table == name => break,
             _ => {}
         }
     }
-    explicit(effects, |effect| matches!(effect, Effect::DropTable { table } if *table == loss.table))
+    explicit(effects, |effect| matches!(effect, Effect::DropTable(table) if *table == loss.table))
 }

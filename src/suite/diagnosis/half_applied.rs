@@ -2,7 +2,7 @@
 
 use super::nested_transaction::NestedTransaction;
 use crate::error::Error;
-use crate::suite::versions::state::Summary;
+use crate::suite::versions::Summary;
 
 /// The way in which a migration is made to fail.
 #[derive(Clone, Copy, PartialEq)]

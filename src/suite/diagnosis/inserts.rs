@@ -3,9 +3,8 @@
 use rusqlite::Connection;
 
 use crate::schema::{Column, Schema, Table, TableKind};
-use crate::sql::{insert_values, plain_name, quote_identifier, same_name};
-use crate::suite::rows::keys::column_of;
-use crate::suite::rows::literal::{literal, printable};
+use crate::sql::{Name, insert_values, plain_name, quote_identifier};
+use crate::suite::rows::{literal, printable, self_references};
 
 /// The most rows that are printed.
 const SHOWN: usize = 12;
@@ -44,12 +43,12 @@ pub(crate) fn inserts(connection: &Connection, schema: &Schema) -> rusqlite::Res
 
 fn inserts_of(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Insert>> {
     let is_stored = |column: &&Column| column.generated.is_none() && !column.hidden;
-    let columns: Vec<&str> = table.columns.iter().filter(is_stored).map(|column| column.name.as_str()).collect();
+    let columns: Vec<&Name> = table.columns.iter().filter(is_stored).map(|column| &column.name).collect();
     let values: Vec<String> = columns.iter().map(|column| literal(&quote_identifier(column))).collect();
     let sql = format!("SELECT {} FROM {}", values.join(", "), quote_identifier(&table.name));
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
-    let place = |name: &str| columns.iter().position(|column| same_name(column, name));
+    let place = |name: &str| columns.iter().position(|column| *column == name);
     let references = self_references(table);
     let mut inserts = Vec::new();
     while let Some(row) = rows.next()? {
@@ -71,21 +70,6 @@ fn inserts_of(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<In
         inserts.push(Insert { line: format!("{insert};"), links: links? });
     }
     Ok(inserts)
-}
-
-/// Returns the columns with which a table refers to itself, and the columns that they refer to.
-fn self_references(table: &Table) -> Vec<(&str, &str)> {
-    let own = table.foreign_keys.iter().filter(|key| same_name(&key.parent, &table.name));
-    own.filter_map(|key| {
-        let [column] = key.columns.as_slice() else { return None };
-        let parent: &str = match (&key.parent_columns, &table.primary_key) {
-            (Some(parents), _) => parents.first()?.as_str(),
-            (None, Some(primary)) => column_of(primary.terms.first()?)?,
-            (None, None) => return None,
-        };
-        Some((column.as_str(), parent))
-    })
-    .collect()
 }
 
 /// Returns the ordinary tables, each after those that it refers to.

@@ -6,12 +6,9 @@ use super::shrink::smallest_data;
 use crate::db::Scratch;
 use crate::error::Result;
 use crate::migrations::Migration;
-use crate::suite::losses::comparison::Comparison;
-use crate::suite::losses::loss::{Loss, LossKind};
-use crate::suite::statements::effects::Effect;
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::state::VersionState;
-use crate::suite::versions::upgrade_run::UpgradeStep;
+use crate::suite::losses::{Comparison, Loss, LossKind};
+use crate::suite::statements::Effect;
+use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
 /// A loss, and why it happens.
 pub(crate) struct LossDiagnosis<'a> {

@@ -5,7 +5,7 @@
 
 use crate::db::Scratch;
 use crate::error::{Error, Result};
-use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::VersionedDatabases;
 
 /// A statement that interferes with the transaction of the runner.
 pub(crate) struct NestedTransaction {

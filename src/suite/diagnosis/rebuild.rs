@@ -1,9 +1,9 @@
 //! The rebuild of a table that others refer to.
 
 use crate::migrations::Format;
-use crate::sql::{Name, same_name};
-use crate::suite::statements::effects::{Effect, renamed_before_drop};
-use crate::suite::versions::databases::VersionedDatabases;
+use crate::sql::Name;
+use crate::suite::statements::{Effect, renamed_before_drop};
+use crate::suite::versions::VersionedDatabases;
 
 /// A table that a migration drops while the rows of `child` refer to it.
 pub(crate) struct Rebuild {
@@ -35,6 +35,6 @@ impl Rebuild {
 
     /// Returns true if the new table refers to itself.
     pub(crate) fn is_of_itself(&self) -> bool {
-        same_name(&self.dropped, &self.child)
+        self.dropped == self.child
     }
 }

@@ -5,11 +5,8 @@ use super::shrink::smallest_data;
 use crate::db::{Image, Scratch};
 use crate::error::{Error, Refusal, Result};
 use crate::migrations::Migration;
-use crate::sql::same_name;
-use crate::suite::statements::effects::{Effect, StatementEffect, renamed_before_drop};
-use crate::suite::statements::renames::Renames;
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::upgrade_run::UpgradeStep;
+use crate::suite::statements::{Effect, Renames, StatementEffect, renamed_before_drop};
+use crate::suite::versions::{UpgradeStep, VersionedDatabases};
 
 /// A migration that fails on rows, and why.
 pub(crate) struct MigrationRefusal<'a> {
@@ -91,11 +88,11 @@ fn refused_rebuild(databases: &VersionedDatabases, step: &UpgradeStep, error: &E
     let renames = Renames::of_schema(&step.before.schema, effects);
     let failed = |at: usize| error.sql_text().is_none_or(|text| statements[at].text == text);
     effects.iter().find_map(|effect| match &effect.effect {
-        Effect::DropTable { table: dropped } if failed(effect.statement) => {
+        Effect::DropTable(dropped) if failed(effect.statement) => {
             let name = renamed_before_drop(effects, dropped).unwrap_or(dropped);
             let parent = tables.iter().find(|table| *name == table.name)?;
             let child = tables.iter().find(|child| {
-                child.name != parent.name && child.foreign_keys.iter().any(|key| same_name(&key.parent, &parent.name))
+                child.name != parent.name && child.foreign_keys.iter().any(|key| key.parent == parent.name)
             });
             let child = child.filter(|_| renames.is_recreated(&parent.name))?;
             Some(Rebuild::of(databases, step.index, dropped, &child.name))

@@ -4,9 +4,10 @@
 use rusqlite::Connection;
 
 use crate::data::{StoredType, declared_length, type_word};
+use crate::schema::references::column_names;
 use crate::schema::{Column, Table};
 use crate::sql::{Token, quote_identifier, quote_text, same_name, tokens};
-use crate::suite::rows::keys::{column_of, row_at, unique_keys};
+use crate::suite::rows::{row_at, unique_keys};
 
 /// A change of a row.
 pub(crate) struct RowChange {
@@ -77,9 +78,7 @@ impl<'a> ChangedTable<'a> {
         let is_old = |expression: &str| self.before.checks.iter().any(|old| old.expression == expression);
         for check in self.after.checks.iter().filter(|check| !is_old(&check.expression)) {
             let names: Vec<String> = tokens(&check.expression).iter().filter_map(Token::name).collect();
-            for (column, _) in
-                self.columns().filter(|(column, _)| names.iter().any(|name| same_name(name, &column.name)))
-            {
+            for (column, _) in self.columns().filter(|(column, _)| names.iter().any(|name| column.name == *name)) {
                 let values = ["-1", "0", "1000000007", "''", "'?'", "'  spaces  '", "zeroblob(3)"];
                 changes.extend(values.map(|value| self.set(&column.name, value)));
                 changes.push(self.set(&column.name, &quote_text(&"long ".repeat(400))));
@@ -106,9 +105,10 @@ impl<'a> ChangedTable<'a> {
         let name = &self.name;
         let is_old = |terms| unique_keys(self.before).any(|known| known == terms);
         for terms in unique_keys(self.after).filter(|terms| !is_old(*terms)) {
-            let columns: Option<Vec<&str>> =
-                terms.iter().map(|term| column_of(term).filter(|column| self.has_both(column))).collect();
-            let Some(columns) = columns.filter(|columns| !columns.is_empty()) else { continue };
+            let columns = column_names(terms);
+            if columns.len() < terms.len() || !columns.iter().all(|column| self.has_both(column)) {
+                continue;
+            }
             let quoted: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
             // A NULL is equal to nothing: the row that is copied needs a value.
             let filled = quoted.iter().map(|column| {
@@ -138,7 +138,7 @@ impl<'a> ChangedTable<'a> {
     pub(crate) fn edge_values(&self, is_given: impl Fn(&str) -> bool) -> Vec<RowChange> {
         let refers = |column: &str| {
             let mut columns = self.before.foreign_keys.iter().flat_map(|key| &key.columns);
-            columns.any(|name| name.as_str() == column)
+            columns.any(|name| name == column)
         };
         let free = self.columns().filter(|(column, _)| !refers(&column.name) && !is_given(&column.name));
         free.flat_map(|(was, is)| {

@@ -7,7 +7,7 @@ use crate::db::{Image, Scratch, Workshop};
 use crate::error::{Error, Result};
 use crate::schema::{Schema, Table};
 use crate::sql::quote_identifier;
-use crate::suite::rows::keys::row_at;
+use crate::suite::rows::row_at;
 
 /// The most attempts to take something away: a failure is a reason to spend time, but not all of it.
 const TRIES: usize = 600;

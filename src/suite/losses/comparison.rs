@@ -6,9 +6,8 @@ use super::loss::{Loss, LossKind};
 use super::new_rows::NewRows;
 use super::table_pair::TablePair;
 use crate::sql::Name;
-use crate::suite::rows::contents::{Contents, Table};
-use crate::suite::statements::effects::StatementEffect;
-use crate::suite::statements::renames::Renames;
+use crate::suite::rows::{Contents, TableRows};
+use crate::suite::statements::{Renames, StatementEffect};
 
 /// The rows of a database before and after a migration.
 pub(crate) struct Comparison<'a> {
@@ -39,13 +38,14 @@ impl<'a> Comparison<'a> {
 
     /// Returns the tables that are gone, and those into which all their rows were copied.
     pub(crate) fn renamed_by_hand(&self) -> Vec<(Name, Name)> {
-        let is_gone =
-            |table: &&Table| self.renames.successor(&table.name).is_none() && self.after.table(&table.name).is_none();
-        let copied = |table: &Table| Some((table.name.clone(), self.copied_into(table)?.name.clone()));
+        let is_gone = |table: &&TableRows| {
+            self.renames.successor(&table.name).is_none() && self.after.table(&table.name).is_none()
+        };
+        let copied = |table: &TableRows| Some((table.name.clone(), self.copied_into(table)?.name.clone()));
         self.before.tables.iter().filter(is_gone).filter_map(copied).collect()
     }
 
-    fn losses_of(&self, table: &Table) -> Vec<Loss> {
+    fn losses_of(&self, table: &TableRows) -> Vec<Loss> {
         let loss = |kind: LossKind, is_rebuilt: bool| Loss {
             kind,
             table: table.name.clone(),
@@ -73,7 +73,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Returns the table that holds the rows of this one afterwards, and whether it is another table.
-    fn counterpart(&self, table: &Table) -> Option<(&'a Table, bool)> {
+    fn counterpart(&self, table: &TableRows) -> Option<(&'a TableRows, bool)> {
         let successor = self.renames.successor(&table.name);
         let by_text = successor.and_then(|new| Some((self.after.table(new.name)?, new.is_recreated)));
         let by_name = || self.after.table(&table.name).map(|same| (same, true));
@@ -82,8 +82,8 @@ impl<'a> Comparison<'a> {
     }
 
     /// Returns the table into which all rows of one that is gone were copied: a rename by hand.
-    fn copied_into(&self, table: &Table) -> Option<&'a Table> {
-        let is_new = |after: &&Table| self.before.table(&after.name).is_none();
+    fn copied_into(&self, table: &TableRows) -> Option<&'a TableRows> {
+        let is_new = |after: &&TableRows| self.before.table(&after.name).is_none();
         let mut candidates = self.after.tables.iter().filter(is_new);
         candidates.find(|after| {
             !table.rows.is_empty()
@@ -92,7 +92,7 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    fn pair<'p>(&'p self, before: &'p Table, after: &'p Table, is_rebuilt: bool) -> TablePair<'p, 'a> {
+    fn pair<'p>(&'p self, before: &'p TableRows, after: &'p TableRows, is_rebuilt: bool) -> TablePair<'p, 'a> {
         let (renames, new_rows, connection) = (&self.renames, &self.new_rows, self.connection);
         TablePair { before, after, is_rebuilt, renames, new_rows, connection }
     }

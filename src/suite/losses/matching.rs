@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::equivalence::as_key;
 use crate::check::Cell;
-use crate::suite::rows::contents::{Row, Table};
+use crate::suite::rows::{Row, TableRows};
 
 /// The place of each column after the migration.
 pub(crate) type Places = [Option<usize>];
@@ -21,13 +21,13 @@ pub(crate) struct Matching {
 
 impl Matching {
     /// Matches rows by key, else by their values, else by rowid.
-    pub(crate) fn of(before: &Table, after: &Table, places: &Places) -> Matching {
+    pub(crate) fn of(before: &TableRows, after: &TableRows, places: &Places) -> Matching {
         let key: Option<Vec<(usize, usize)>> = before.key.iter().map(|&at| Some((at, places[at]?))).collect();
         if let Some(key) = key.filter(|key| !key.is_empty()) {
             return Matching::by_columns(before, after, &key);
         }
         let by_values = Matching::by_values(before, after, places);
-        let has_rowid = |table: &Table| table.rows.iter().all(|row| row.rowid.is_some());
+        let has_rowid = |table: &TableRows| table.rows.iter().all(|row| row.rowid.is_some());
         if by_values.missing.is_empty() || !has_rowid(before) || !has_rowid(after) {
             return by_values;
         }
@@ -38,11 +38,11 @@ impl Matching {
     }
 
     /// Matches rows by the values that identify them.
-    pub(crate) fn by_values(before: &Table, after: &Table, places: &Places) -> Matching {
+    pub(crate) fn by_values(before: &TableRows, after: &TableRows, places: &Places) -> Matching {
         Matching::by_columns(before, after, &identifying(before, places))
     }
 
-    fn by_columns(before: &Table, after: &Table, columns: &[(usize, usize)]) -> Matching {
+    fn by_columns(before: &TableRows, after: &TableRows, columns: &[(usize, usize)]) -> Matching {
         Matching::by(
             before,
             after,
@@ -52,8 +52,8 @@ impl Matching {
     }
 
     fn by(
-        before: &Table,
-        after: &Table,
+        before: &TableRows,
+        after: &TableRows,
         key_before: impl Fn(&Row) -> Vec<String>,
         key_after: impl Fn(&Row) -> Vec<String>,
     ) -> Matching {
@@ -75,7 +75,7 @@ impl Matching {
 }
 
 /// Returns the rows that differ from all others in the columns by which rows are matched.
-pub(crate) fn distinct_rows(table: &Table, places: &Places) -> BTreeSet<usize> {
+pub(crate) fn distinct_rows(table: &TableRows, places: &Places) -> BTreeSet<usize> {
     let columns = identifying(table, places);
     let mut alike: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
     for (place, row) in table.rows.iter().enumerate() {
@@ -85,7 +85,7 @@ pub(crate) fn distinct_rows(table: &Table, places: &Places) -> BTreeSet<usize> {
 }
 
 /// Returns the columns whose values identify a row. A NULL may have been filled in, so it identifies none.
-fn identifying(table: &Table, places: &Places) -> Vec<(usize, usize)> {
+fn identifying(table: &TableRows, places: &Places) -> Vec<(usize, usize)> {
     let (without_null, with_null): (Vec<_>, Vec<_>) =
         kept(places).partition(|&(at, _)| table.rows.iter().all(|row| row.cells[at] != Cell::Null));
     if without_null.is_empty() { with_null } else { without_null }

@@ -9,9 +9,12 @@
 //! table has now with the same values under the same names. Anything else, `trim` and `CAST` too, needs an `allow_loss` with
 //! a reason: whether a change of people's data is meant cannot be guessed.
 
-pub(crate) mod comparison;
+mod comparison;
 mod equivalence;
-pub(crate) mod loss;
+mod loss;
 mod matching;
 mod new_rows;
 mod table_pair;
+
+pub(crate) use comparison::Comparison;
+pub(crate) use loss::{Loss, LossKind};

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::equivalence::{as_key, is_equivalent};
-use crate::suite::rows::contents::{Contents, Row, Table};
+use crate::suite::rows::{Contents, Row, TableRows};
 
 /// The rows of the tables after a migration that were not there before.
 pub(crate) struct NewRows<'a> {
     before: &'a Contents,
     after: &'a Contents,
     /// Computed only if something is gone.
-    found: OnceCell<Vec<(&'a Table, Vec<&'a Row>)>>,
+    found: OnceCell<Vec<(&'a TableRows, Vec<&'a Row>)>>,
     connection: &'a Connection,
 }
 
@@ -23,7 +23,7 @@ impl<'a> NewRows<'a> {
     }
 
     /// Returns true if another table than `table` has a new row with the same values under the same names.
-    pub(crate) fn contain(&self, table: &Table, row: &Row) -> bool {
+    pub(crate) fn contain(&self, table: &TableRows, row: &Row) -> bool {
         let found =
             self.found.get_or_init(|| self.after.tables.iter().map(|table| (table, self.of_table(table))).collect());
         found.iter().filter(|(other, _)| other.name != table.name).any(|(other, rows)| {
@@ -35,7 +35,7 @@ impl<'a> NewRows<'a> {
         })
     }
 
-    fn of_table(&self, table: &'a Table) -> Vec<&'a Row> {
+    fn of_table(&self, table: &'a TableRows) -> Vec<&'a Row> {
         let Some(old) = self.before.table(&table.name) else { return table.rows.iter().collect() };
         let Some(places) = places_in(old, table) else { return table.rows.iter().collect() };
         let texts = |row: &Row| places.iter().map(|&at| as_key(&row.cells[at])).collect();
@@ -46,6 +46,6 @@ impl<'a> NewRows<'a> {
 }
 
 /// Returns where `other` has the columns of `table`, or nothing if it has not all of them.
-fn places_in(other: &Table, table: &Table) -> Option<Vec<usize>> {
+fn places_in(other: &TableRows, table: &TableRows) -> Option<Vec<usize>> {
     table.columns.iter().map(|column| other.place_of(column)).collect()
 }

@@ -10,16 +10,16 @@ use super::matching::{Matching, Places, distinct_rows, kept};
 use super::new_rows::NewRows;
 use crate::check::{Cell, shown};
 use crate::sql::Name;
-use crate::suite::rows::contents::{Row, Table};
-use crate::suite::statements::renames::Renames;
+use crate::suite::rows::{Row, TableRows};
+use crate::suite::statements::Renames;
 
 /// A loss shows this many of its rows or values.
 const EXAMPLES: usize = 3;
 
 /// A table before and after a migration.
 pub(crate) struct TablePair<'p, 'a> {
-    pub(crate) before: &'p Table,
-    pub(crate) after: &'p Table,
+    pub(crate) before: &'p TableRows,
+    pub(crate) after: &'p TableRows,
     pub(crate) is_rebuilt: bool,
     pub(crate) renames: &'p Renames,
     pub(crate) new_rows: &'p NewRows<'a>,
@@ -177,7 +177,7 @@ fn change_text((before, after): (&Cell, &Cell)) -> String {
     format!("{} became {}", shown(before.value()), shown(after.value()))
 }
 
-fn row_text(table: &Table, row: &Row) -> String {
+fn row_text(table: &TableRows, row: &Row) -> String {
     let value = |(column, cell): (&Name, &Cell)| format!("{column}={}", shown(cell.value()));
     table.columns.iter().zip(&row.cells).map(value).collect::<Vec<_>>().join(", ")
 }

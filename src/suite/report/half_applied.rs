@@ -3,8 +3,8 @@
 use super::nested_transaction;
 use crate::check::Finding;
 use crate::migrations::{Format, Migration};
-use crate::suite::diagnosis::half_applied::{FaultKind, HalfApplied};
-use crate::suite::versions::state::Summary;
+use crate::suite::diagnosis::{FaultKind, HalfApplied};
+use crate::suite::versions::Summary;
 
 pub(crate) fn finding(half: &HalfApplied, migration: &Migration, format: Format) -> Finding {
     let mut finding = match &half.nested {

@@ -4,10 +4,8 @@ use super::rebuild::safe_rebuild;
 use super::statement::at_statement;
 use crate::check::Finding;
 use crate::sql::plain_name;
-use crate::suite::diagnosis::blame::Mechanism;
-use crate::suite::diagnosis::loss::LossDiagnosis;
-use crate::suite::diagnosis::rebuild::Rebuild;
-use crate::suite::losses::loss::LossKind;
+use crate::suite::diagnosis::{LossDiagnosis, Mechanism, Rebuild};
+use crate::suite::losses::LossKind;
 
 pub(crate) fn finding(diagnosis: &LossDiagnosis<'_>) -> Finding {
     let LossDiagnosis { loss, migration, .. } = diagnosis;

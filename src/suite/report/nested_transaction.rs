@@ -3,7 +3,7 @@
 use super::statement::at_statement;
 use crate::check::Finding;
 use crate::migrations::{Format, Migration};
-use crate::suite::diagnosis::nested_transaction::NestedTransaction;
+use crate::suite::diagnosis::NestedTransaction;
 
 pub(crate) fn finding(nested: &NestedTransaction, migration: &Migration, format: Format) -> Finding {
     let (version, file) = (migration.version(), migration.name());

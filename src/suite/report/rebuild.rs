@@ -2,7 +2,7 @@
 
 use crate::migrations::Format;
 use crate::sql::plain_name;
-use crate::suite::diagnosis::rebuild::Rebuild;
+use crate::suite::diagnosis::Rebuild;
 
 /// Returns a way that the runner of this format allows.
 pub(super) fn safe_rebuild(rebuild: &Rebuild) -> String {

@@ -2,7 +2,7 @@
 
 use super::rebuild::safe_rebuild;
 use crate::check::Finding;
-use crate::suite::diagnosis::refusal::MigrationRefusal;
+use crate::suite::diagnosis::MigrationRefusal;
 
 pub(crate) fn finding(refusal: &MigrationRefusal<'_>) -> Finding {
     let MigrationRefusal { migration, version_before: before, object, .. } = refusal;

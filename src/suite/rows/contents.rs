@@ -11,14 +11,14 @@ use crate::sql::{Name, same_name};
 /// Everything that a migration has to keep.
 #[derive(Debug)]
 pub(crate) struct Contents {
-    pub(crate) tables: Vec<Table>,
+    pub(crate) tables: Vec<TableRows>,
     /// The largest number that AUTOINCREMENT has handed out, by table.
     pub(crate) sequence: BTreeMap<Name, i64>,
 }
 
 /// The rows of a table, without its generated columns.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct TableRows {
     pub(crate) name: Name,
     pub(crate) columns: Vec<Name>,
     /// The places of the columns that identify a row. Empty if there are none.
@@ -59,7 +59,7 @@ impl Contents {
                 rows.push(Row { rowid, cells });
             }
             let columns = table.columns.into_iter().map(Name::from).collect();
-            tables.push(Table { name: Name::from(table.name), columns, key: table.key, rows });
+            tables.push(TableRows { name: Name::from(table.name), columns, key: table.key, rows });
         }
         let sequence = match check::sequence(&snapshot)? {
             Some(_) => sequence(connection).map_err(|error| Error::sqlite("read sqlite_sequence", error))?,
@@ -68,12 +68,12 @@ impl Contents {
         Ok(Contents { tables, sequence })
     }
 
-    pub(crate) fn table(&self, name: &str) -> Option<&Table> {
+    pub(crate) fn table(&self, name: &str) -> Option<&TableRows> {
         self.tables.iter().find(|table| table.name == name)
     }
 }
 
-impl Table {
+impl TableRows {
     /// Returns the place of a column.
     pub(crate) fn place_of(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|name| name == column)

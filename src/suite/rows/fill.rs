@@ -7,11 +7,11 @@ use rusqlite::types::Value;
 
 use super::json::JsonColumn;
 use super::keys::count;
-use super::variety::{gaps, nulls, repeats, self_references};
+use super::variety::{add_self_reference, gaps, nulls, repeats};
 use crate::data::Fill;
 use crate::error::Error;
 use crate::schema::{Schema, Table, TableKind, is_ledger};
-use crate::sql::same_name;
+use crate::sql::{Name, same_name};
 
 /// Rows per table with values at the ends of what their types hold.
 const EDGES: u64 = 2;
@@ -32,8 +32,8 @@ pub(crate) struct RowPlan {
 /// One value for a column in all rows.
 #[derive(Clone, Debug)]
 pub(crate) struct GivenValue {
-    pub(crate) table: String,
-    pub(crate) column: String,
+    pub(crate) table: Name,
+    pub(crate) column: Name,
     pub(crate) value: Value,
 }
 
@@ -78,7 +78,7 @@ impl RowPlan {
         for table in &new {
             nulls(connection, table, |column| self.is_given(table, column));
             repeats(connection, table);
-            self_references(connection, table);
+            add_self_reference(connection, table);
         }
         failed
     }
@@ -99,7 +99,7 @@ impl RowPlan {
     }
 
     fn is_set(&self, table: &Table, column: &str) -> bool {
-        self.given.iter().any(|given| same_name(&given.table, &table.name) && same_name(&given.column, column))
+        self.given.iter().any(|given| given.table == table.name && given.column == column)
     }
 
     /// Adds the given values of the columns that this schema has.

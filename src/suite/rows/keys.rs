@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 
 use super::literal::literal;
-use crate::schema::{IndexedColumn, IndexedExpr, Table};
+use crate::schema::references::{column_names, parent_columns};
+use crate::schema::{IndexedColumn, Table};
 use crate::sql::quote_identifier;
 
 /// Returns the terms of the PRIMARY KEY and of each UNIQUE constraint and unique index, partial ones too.
@@ -13,16 +14,18 @@ pub(crate) fn unique_keys(table: &Table) -> impl Iterator<Item = &Vec<IndexedCol
 }
 
 /// Returns the columns of the PRIMARY KEY.
-pub(crate) fn primary_key_columns(table: &Table) -> impl Iterator<Item = &str> {
-    table.primary_key.iter().flat_map(|key| &key.terms).filter_map(column_of)
+pub(crate) fn primary_key_columns(table: &Table) -> Vec<&str> {
+    table.primary_key.iter().flat_map(|key| column_names(&key.terms)).collect()
 }
 
-/// Returns the column of a term that is not an expression.
-pub(crate) fn column_of(term: &IndexedColumn) -> Option<&str> {
-    match &term.what {
-        IndexedExpr::Column(column) => Some(column),
+/// Returns the columns with which a table refers to itself, and the columns that they refer to.
+pub(crate) fn self_references(table: &Table) -> Vec<(&str, &str)> {
+    let own = table.foreign_keys.iter().filter(|key| key.parent == table.name);
+    own.filter_map(|key| match key.columns.as_slice() {
+        [column] => Some((column.as_str(), *parent_columns(key, table).first()?)),
         _ => None,
-    }
+    })
+    .collect()
 }
 
 /// Returns a condition that is true of the row at this place only.
@@ -30,6 +33,7 @@ pub(crate) fn row_at(connection: &Connection, table: &Table, place: usize) -> Op
     let name = quote_identifier(&table.name);
     let (condition, order) = if table.without_rowid {
         let terms: Vec<String> = primary_key_columns(table)
+            .into_iter()
             .map(|column| {
                 let column = quote_identifier(column);
                 format!("'{} IS ' || {}", column.replace('\'', "''"), literal(&column))

@@ -3,9 +3,15 @@
 //! Where no constraint forbids it, a column has the same value twice: values that differ in every row would never violate
 //! the UNIQUE of a table that is made of them.
 
-pub(crate) mod contents;
-pub(crate) mod fill;
-pub(crate) mod json;
-pub(crate) mod keys;
-pub(crate) mod literal;
+mod contents;
+mod fill;
+mod json;
+mod keys;
+mod literal;
 mod variety;
+
+pub(crate) use contents::{Contents, Row, TableRows};
+pub(crate) use fill::{GivenValue, RowPlan};
+pub(crate) use json::JsonColumn;
+pub(crate) use keys::{row_at, self_references, unique_keys};
+pub(crate) use literal::{literal, printable};

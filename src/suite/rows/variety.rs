@@ -4,14 +4,14 @@
 
 use rusqlite::Connection;
 
-use super::keys::{column_of, count, primary_key_columns, row_at, unique_keys};
+use super::keys::{count, primary_key_columns, row_at, self_references, unique_keys};
 use crate::schema::{IndexedColumn, Schema, Table, TableKind};
-use crate::sql::{Name, quote_identifier, same_name};
+use crate::sql::quote_identifier;
 
 /// Sets one value to NULL in each nullable column of which all rows have a value.
 pub(crate) fn nulls(connection: &Connection, table: &Table, is_given: impl Fn(&str) -> bool) {
     let name = quote_identifier(&table.name);
-    let is_key = |column: &str| primary_key_columns(table).any(|name| name == column);
+    let is_key = |column: &str| primary_key_columns(table).contains(&column);
     let columns = table.columns.iter().filter(|column| !column.not_null && column.generated.is_none());
     let free = columns.filter(|column| !is_key(&column.name) && !is_given(&column.name));
     for (nth, column) in free.enumerate() {
@@ -61,14 +61,14 @@ pub(crate) fn gaps(connection: &Connection, schema: &Schema, known: Option<&Sche
 /// duplicates has some. Each column takes another pair of rows, so that hardly any two rows are the same.
 pub(crate) fn repeats(connection: &Connection, table: &Table) {
     let key: Vec<String> = match &table.primary_key {
-        Some(_) if table.without_rowid => primary_key_columns(table).map(quote_identifier).collect(),
+        Some(_) if table.without_rowid => primary_key_columns(table).into_iter().map(quote_identifier).collect(),
         _ => vec![String::from("rowid")],
     };
     let key = key.join(", ");
     let name = quote_identifier(&table.name);
     let alone: Vec<&IndexedColumn> =
         unique_keys(table).filter_map(|terms| terms.first().filter(|_| terms.len() == 1)).collect();
-    let is_unique = |column: &str| alone.iter().any(|term| column_of(term) == Some(column));
+    let is_unique = |column: &str| alone.iter().any(|term| term.what.is_column(column));
     let refers = |column: &str| table.foreign_keys.iter().any(|key| key.columns.iter().any(|name| name == column));
     let columns = table.columns.iter().filter(|column| column.generated.is_none() && !column.hidden);
     for (nth, column) in columns.filter(|column| !is_unique(&column.name) && !refers(&column.name)).enumerate() {
@@ -93,15 +93,9 @@ pub(crate) fn repeats(connection: &Connection, table: &Table) {
 }
 
 /// Makes a row refer to another one of its table, if none does.
-pub(crate) fn self_references(connection: &Connection, table: &Table) {
+pub(crate) fn add_self_reference(connection: &Connection, table: &Table) {
     let name = quote_identifier(&table.name);
-    for key in table.foreign_keys.iter().filter(|key| same_name(&key.parent, &table.name)) {
-        let of_key = || match table.primary_key.as_ref().map(|key| key.terms.as_slice()) {
-            Some([term]) => column_of(term),
-            _ => None,
-        };
-        let parent = key.parent_columns.as_deref().map_or_else(of_key, |columns| columns.first().map(Name::as_str));
-        let (Some(parent), [column]) = (parent, key.columns.as_slice()) else { continue };
+    for (column, parent) in self_references(table) {
         let (column, parent) = (quote_identifier(column), quote_identifier(parent));
         let sql = format!(
             "UPDATE {name} SET {column} = (SELECT min({parent}) FROM {name}) \

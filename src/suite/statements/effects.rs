@@ -12,12 +12,8 @@ pub(crate) struct StatementEffect {
 /// An effect of a statement. Tables have the names that they have at that moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    CreateTable {
-        table: Name,
-    },
-    DropTable {
-        table: Name,
-    },
+    CreateTable(Name),
+    DropTable(Name),
     RenameTable {
         table: Name,
         to: Name,
@@ -32,15 +28,9 @@ pub(crate) enum Effect {
         column: Name,
     },
     /// An index, a trigger or a view.
-    DropObject {
-        name: Name,
-    },
-    Delete {
-        table: Name,
-    },
-    Insert {
-        table: Name,
-    },
+    DropObject(Name),
+    Delete(Name),
+    Insert(Name),
     Update(Assignment),
     Pragma {
         name: Name,
@@ -74,7 +64,7 @@ pub(crate) fn statement_effects(statements: &[Statement<'_>]) -> Vec<StatementEf
 
 /// Returns the name that a table had before it was renamed to the one by which it is dropped.
 pub(crate) fn renamed_before_drop<'a>(effects: &'a [StatementEffect], dropped: &str) -> Option<&'a Name> {
-    let drops = |effect: &StatementEffect| matches!(&effect.effect, Effect::DropTable { table } if table == dropped);
+    let drops = |effect: &StatementEffect| matches!(&effect.effect, Effect::DropTable(table) if table == dropped);
     effects.iter().take_while(|effect| !drops(effect)).find_map(|effect| match &effect.effect {
         Effect::RenameTable { table, to } if to == dropped => Some(table),
         _ => None,
@@ -140,8 +130,8 @@ impl Reader<'_, '_> {
         }
         let name = self.object_name();
         self.found.extend(name.map(|name| match is_table {
-            true => Effect::DropTable { table: name },
-            false => Effect::DropObject { name },
+            true => Effect::DropTable(name),
+            false => Effect::DropObject(name),
         }));
     }
 
@@ -159,9 +149,9 @@ impl Reader<'_, '_> {
             self.take("exists");
         }
         let Some(table) = self.object_name() else { return };
-        self.found.push(Effect::CreateTable { table: table.clone() });
+        self.found.push(Effect::CreateTable(table.clone()));
         if self.take("as") {
-            self.found.push(Effect::Insert { table });
+            self.found.push(Effect::Insert(table));
         }
     }
 
@@ -177,11 +167,11 @@ impl Reader<'_, '_> {
             self.conflict_clause();
             self.take("into");
             let table = self.object_name();
-            self.found.extend(table.map(|table| Effect::Insert { table }));
+            self.found.extend(table.map(|table| Effect::Insert(table)));
         } else if self.take("delete") {
             self.take("from");
             let table = self.object_name();
-            self.found.extend(table.map(|table| Effect::Delete { table }));
+            self.found.extend(table.map(|table| Effect::Delete(table)));
         } else if self.take("update") {
             self.conflict_clause();
             if let Some(table) = self.object_name() {
@@ -271,22 +261,16 @@ mod tests {
     #[test]
     fn names_are_found_whatever_is_around_them() {
         let table = || Name::from("t");
-        check("create table if not exists main.[t](x)", &[Effect::CreateTable { table: table() }]);
-        check(
-            "CREATE TABLE t AS SELECT 1",
-            &[Effect::CreateTable { table: table() }, Effect::Insert { table: table() }],
-        );
+        check("create table if not exists main.[t](x)", &[Effect::CreateTable(table())]);
+        check("CREATE TABLE t AS SELECT 1", &[Effect::CreateTable(table()), Effect::Insert(table())]);
         check("CREATE TEMP TABLE t(x)", &[]);
-        check("DROP TABLE IF EXISTS \"t\"", &[Effect::DropTable { table: table() }]);
-        check("DROP INDEX i", &[Effect::DropObject { name: Name::from("i") }]);
+        check("DROP TABLE IF EXISTS \"t\"", &[Effect::DropTable(table())]);
+        check("DROP INDEX i", &[Effect::DropObject(Name::from("i"))]);
         check("ALTER TABLE t RENAME TO u", &[Effect::RenameTable { table: table(), to: Name::from("u") }]);
         let renamed = Effect::RenameColumn { table: table(), column: Name::from("a"), to: Name::from("b") };
         check("ALTER TABLE t RENAME a TO b; ALTER TABLE t RENAME COLUMN a TO b", &[renamed.clone(), renamed]);
-        check(
-            "INSERT OR IGNORE INTO t SELECT 1; REPLACE INTO t VALUES (1)",
-            &vec![Effect::Insert { table: table() }; 2],
-        );
-        check("WITH t AS (SELECT 1) DELETE FROM t", &[Effect::Delete { table: table() }]);
+        check("INSERT OR IGNORE INTO t SELECT 1; REPLACE INTO t VALUES (1)", &vec![Effect::Insert(table()); 2]);
+        check("WITH t AS (SELECT 1) DELETE FROM t", &[Effect::Delete(table())]);
         check("PRAGMA foreign_keys", &[Effect::Pragma { name: Name::from("foreign_keys"), is_set: false }]);
     }
 

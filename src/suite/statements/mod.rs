@@ -2,5 +2,8 @@
 //!
 //! The text decides what is declared and which line is to blame, never whether something was lost: the rows decide that.
 
-pub(crate) mod effects;
-pub(crate) mod renames;
+mod effects;
+mod renames;
+
+pub(crate) use effects::{Assignment, Effect, StatementEffect, renamed_before_drop, statement_effects};
+pub(crate) use renames::Renames;

@@ -41,7 +41,7 @@ impl TrackedTable {
 
     fn apply(&mut self, effect: &Effect) {
         match effect {
-            Effect::DropTable { .. } => self.is_dropped = true,
+            Effect::DropTable(_) => self.is_dropped = true,
             Effect::RenameTable { to, .. } => self.name.clone_from(to),
             Effect::RenameColumn { column, to, .. } => match self.columns.values_mut().find(|name| *name == column) {
                 Some(name) => name.clone_from(to),
@@ -65,8 +65,8 @@ impl Renames {
         let mut renames = Renames { tables };
         for StatementEffect { effect, .. } in effects {
             let table = match effect {
-                Effect::CreateTable { table }
-                | Effect::DropTable { table }
+                Effect::CreateTable(table)
+                | Effect::DropTable(table)
                 | Effect::RenameTable { table, .. }
                 | Effect::RenameColumn { table, .. }
                 | Effect::Update(Assignment { table, .. }) => table,
@@ -74,7 +74,7 @@ impl Renames {
             };
             match renames.tables.iter_mut().find(|tracked| !tracked.is_dropped && tracked.name == *table) {
                 Some(tracked) => tracked.apply(effect),
-                None if matches!(effect, Effect::CreateTable { .. }) => {
+                None if matches!(effect, Effect::CreateTable(_)) => {
                     renames.tables.push(TrackedTable::new(None, table));
                 }
                 None => {}

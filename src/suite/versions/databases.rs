@@ -10,10 +10,8 @@ use crate::db::{Image, Scratch, Workshop};
 use crate::error::Result;
 use crate::migrations::{Migration, Migrations};
 use crate::schema::Schema;
-use crate::suite::rows::contents::Contents;
-use crate::suite::rows::fill::RowPlan;
-use crate::suite::rows::json::JsonColumn;
-use crate::suite::statements::effects::{StatementEffect, statement_effects};
+use crate::suite::rows::{Contents, JsonColumn, RowPlan};
+use crate::suite::statements::{StatementEffect, statement_effects};
 
 /// A history, and the databases that its migrations make.
 pub(crate) struct VersionedDatabases {

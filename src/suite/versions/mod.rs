@@ -6,7 +6,12 @@
 //! the cost of one pass. Where a step refuses the rows, the run goes on with plain rows, or starts again at the next
 //! version: otherwise a refusal would hide what is lost. All cases share the images of the run.
 
-pub(crate) mod databases;
-pub(crate) mod release_databases;
-pub(crate) mod state;
-pub(crate) mod upgrade_run;
+mod databases;
+mod release_databases;
+mod state;
+mod upgrade_run;
+
+pub(crate) use databases::VersionedDatabases;
+pub(crate) use release_databases::{ReleaseDatabase, read_release_databases};
+pub(crate) use state::{Summary, VersionState};
+pub(crate) use upgrade_run::{Unfilled, UpgradeRun, UpgradeStep};

@@ -16,7 +16,7 @@ pub(crate) struct ReleaseDatabase {
 }
 
 /// Reads all databases in a folder, in the order of their names.
-pub(crate) fn all(databases: &VersionedDatabases, folder: &Path) -> Result<Vec<ReleaseDatabase>> {
+pub(crate) fn read_release_databases(databases: &VersionedDatabases, folder: &Path) -> Result<Vec<ReleaseDatabase>> {
     let folder = env::package_dir().join(folder);
     let cannot = |error| Error::io("read the databases of past releases", &folder, error);
     let mut files: Vec<PathBuf> = Vec::new();

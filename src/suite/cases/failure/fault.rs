@@ -8,8 +8,8 @@ use rusqlite::hooks::{AuthContext, Authorization};
 
 use crate::error::{Error, Result};
 use crate::migrations::Migrations;
-use crate::suite::diagnosis::half_applied::FaultKind;
-use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::diagnosis::FaultKind;
+use crate::suite::versions::VersionedDatabases;
 
 /// A point at which a migration fails, counted from 1.
 #[derive(Clone, Copy)]

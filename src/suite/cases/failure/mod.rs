@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::migrations::Ledger;
 use crate::suite::report;
 use crate::suite::subject::Subject;
-use crate::suite::versions::databases::VersionedDatabases;
+use crate::suite::versions::VersionedDatabases;
 
 pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     // A ledger is written by the runner, in a transaction of its own where the migration has none.

@@ -6,11 +6,8 @@ use super::fault::{Fault, FaultyMigration};
 use crate::db::{Image, Scratch};
 use crate::error::{Error, Result};
 use crate::migrations::Migrations;
-use crate::suite::diagnosis::half_applied::{FaultKind, HalfApplied};
-use crate::suite::diagnosis::nested_transaction::nested_transaction;
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::state::Summary;
-use crate::suite::versions::upgrade_run::UpgradeStep;
+use crate::suite::diagnosis::{FaultKind, HalfApplied, nested_transaction};
+use crate::suite::versions::{Summary, UpgradeStep, VersionedDatabases};
 
 /// The most points that are tried. If there are more, the place of a change between two of them is searched.
 const MOST: u64 = 200;

@@ -4,7 +4,7 @@
 //! most rebuilds are for.
 
 use crate::schema::{Column, Difference, ForeignKey, ForeignKeyAction, IndexedColumn, IndexedExpr, SchemaDiff, Table};
-use crate::sql::{Token, listed, plain_name, same_name, tokens};
+use crate::sql::{Token, listed, plain_name, tokens};
 
 /// Constraints as [`SchemaDiff`] calls them.
 const CONSTRAINTS: [&str; 8] =
@@ -69,11 +69,11 @@ fn lost_default(before: &Table, after: &Table, column: Option<&str>, what: &str)
 /// Returns true if nothing in the new table does what this constraint did.
 fn is_lost(before: &Table, after: &Table, what: &str) -> bool {
     let names: Vec<String> = tokens(what).iter().filter_map(Token::name).collect();
-    let is_about = |column: &str| names.iter().any(|name| same_name(name, column));
     // A column that is gone or of another type needs other constraints, or none.
     let is_other =
         |column: &Column| after.column(&column.name).is_none_or(|twin| twin.declared_type != column.declared_type);
-    let is_with_column = before.columns.iter().any(|column| is_about(&column.name) && is_other(column));
+    let is_with_column =
+        before.columns.iter().any(|column| names.iter().any(|name| column.name == *name) && is_other(column));
     let is_kept = check_is_kept(what, before, after)
         || (what.starts_with("UNIQUE") && uniqueness_is_kept(before, after))
         || (is_reference(what) && references_are_kept(before, after));

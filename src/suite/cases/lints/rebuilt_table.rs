@@ -3,10 +3,10 @@
 use super::lost_constraints::{self, LostConstraint};
 use crate::check::Finding;
 use crate::migrations::Migration;
+use crate::schema::references::column_names;
 use crate::schema::{Index, IndexedColumn, Schema, Table};
-use crate::sql::{plain_name, same_name};
-use crate::suite::rows::keys::column_of;
-use crate::suite::statements::effects::{Effect, StatementEffect};
+use crate::sql::plain_name;
+use crate::suite::statements::{Effect, StatementEffect};
 
 /// A table before and after its rebuild.
 pub(crate) struct RebuiltTable<'a> {
@@ -55,9 +55,8 @@ impl RebuiltTable<'_> {
     }
 
     fn lost_triggers(&self) -> Vec<Finding> {
-        let is_there = |name: &str| {
-            self.new.tables.iter().flat_map(|table| &table.triggers).any(|twin| twin.name.as_str() == name)
-        };
+        let is_there =
+            |name: &str| self.new.tables.iter().flat_map(|table| &table.triggers).any(|twin| twin.name == name);
         let lost = self.before.triggers.iter().filter(|it| !self.is_dropped(&it.name) && !is_there(&it.name));
         lost.map(|trigger| {
             let what = self.loses(&format!("the trigger {}", trigger.name));
@@ -88,13 +87,11 @@ impl RebuiltTable<'_> {
 
     /// Returns true if the migration drops this index or trigger.
     fn is_dropped(&self, name: &str) -> bool {
-        self.effects
-            .iter()
-            .any(|effect| matches!(&effect.effect, Effect::DropObject { name: dropped } if dropped == name))
+        self.effects.iter().any(|effect| matches!(&effect.effect, Effect::DropObject(dropped) if dropped == name))
     }
 
     fn has_columns(&self, terms: &[IndexedColumn]) -> bool {
-        terms.iter().all(|term| column_of(term).is_none_or(|column| self.after.column(column).is_some()))
+        column_names(terms).iter().all(|column| self.after.column(column).is_some())
     }
 
     fn loses(&self, what: &str) -> String {
@@ -103,7 +100,7 @@ impl RebuiltTable<'_> {
     }
 
     fn create_again(&self, sql: &str) -> String {
-        match same_name(&self.after.name, &self.before.name) {
+        match self.after.name == self.before.name {
             true => format!("{sql};"),
             false => format!("create it again on {}; it was\n{sql};", plain_name(&self.after.name)),
         }

@@ -7,9 +7,8 @@ use crate::migrations::Migration;
 use crate::sql::tokens;
 use crate::suite::options::Options;
 use crate::suite::report::statement::at_statement;
-use crate::suite::statements::effects::{Assignment, Effect, StatementEffect};
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::upgrade_run::UpgradeStep;
+use crate::suite::statements::{Assignment, Effect, StatementEffect};
+use crate::suite::versions::{UpgradeStep, VersionedDatabases};
 
 /// Finds PRAGMAs without effect, and changes that break the old version of the app while it runs.
 pub(crate) fn of_effects(options: &Options, databases: &VersionedDatabases, step: &UpgradeStep) -> Vec<Finding> {
@@ -92,8 +91,8 @@ fn changes_schema(effects: &[StatementEffect]) -> bool {
         !matches!(
             effect.effect,
             Effect::Update(_)
-                | Effect::Insert { .. }
-                | Effect::Delete { .. }
+                | Effect::Insert(_)
+                | Effect::Delete(_)
                 | Effect::Pragma { .. }
                 | Effect::Begin
                 | Effect::End

@@ -5,11 +5,9 @@ use crate::check::Finding;
 use crate::error::Result;
 use crate::schema::{Schema, View};
 use crate::sql::Name;
-use crate::suite::losses::comparison::Comparison;
-use crate::suite::statements::renames::Renames;
-use crate::suite::versions::databases::VersionedDatabases;
-use crate::suite::versions::state::VersionState;
-use crate::suite::versions::upgrade_run::UpgradeStep;
+use crate::suite::losses::Comparison;
+use crate::suite::statements::Renames;
+use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
 /// Finds objects that rebuilt tables have lost, and views that name something that is gone.
 pub(crate) fn findings(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<Finding>> {
