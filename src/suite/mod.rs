@@ -34,16 +34,28 @@
 //!
 //! All databases have the template's profile and functions. A test that cannot fill a table fails.
 
+// The way through this folder, each part importing only from those before it:
+//
+//   statements   what the SQL of a migration says: effects, renames
+//   rows         rows of one database, written and read
+//   losses       what is gone between two databases, by their rows
+//   versions     an empty database at each version; one upgrade run with rows; databases of past releases
+//   subject      a template, its options and its databases, built at first use
+//   diagnosis    why rows are lost or refused: blame, shrinking, adversarial rows; only for what is reported
+//   findings     diagnoses as text; nothing here runs anything
+//   cases        one file for each test, and the list of all
+//   builder, run, costs, macros   what users call
+
 mod allowances;
 mod builder;
 mod cases;
 mod costs;
 mod diagnosis;
+mod findings;
 mod losses;
 mod macros;
 mod options;
 mod outcome;
-mod report;
 mod rows;
 mod run;
 mod statements;

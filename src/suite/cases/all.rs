@@ -1,9 +1,9 @@
 //! The list of all cases.
 
-use super::{applies_to_an_empty_database, failure};
 use super::{
-    down_undoes_up, every_row_survives, every_version_upgrades, history_is_linear, integrity_holds, lints, power_loss,
-    rerun_changes_nothing, shipped_migrations, stepwise_equals_at_once, upgraded_equals_fresh,
+    applies_to_an_empty_database, down_undoes_up, every_row_survives, every_version_upgrades, failure,
+    history_is_linear, integrity_holds, lints, power_loss, rerun_changes_nothing, shipped_migrations,
+    stepwise_equals_at_once, upgraded_equals_fresh,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;

@@ -4,7 +4,7 @@ use crate::check::Findings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
 use crate::suite::diagnosis::nested_transaction;
-use crate::suite::report;
+use crate::suite::findings::nested_transaction_finding;
 use crate::suite::subject::Subject;
 use crate::suite::versions::VersionedDatabases;
 
@@ -32,8 +32,7 @@ fn failure(databases: &VersionedDatabases, error: Error) -> Error {
     let nested = databases.empty(step).and_then(|database| nested_transaction(databases, step, &database));
     match nested {
         Ok(Some(nested)) => {
-            let finding =
-                report::nested_transaction::finding(&nested, databases.migration(step), databases.history.format());
+            let finding = nested_transaction_finding(&nested, databases.migration(step), databases.history.format());
             Findings::from_iter([finding]).try_assert_ok().err().unwrap_or(error)
         }
         Ok(None) => error,

@@ -4,8 +4,8 @@ use crate::check::{Finding, Findings};
 use crate::error::Result;
 use crate::suite::allowances::UsedAllowances;
 use crate::suite::diagnosis::{LossDiagnosis, accepted_rows, losses};
+use crate::suite::findings::loss_finding;
 use crate::suite::losses::Loss;
-use crate::suite::report;
 use crate::suite::subject::Subject;
 use crate::suite::versions::{UpgradeStep, VersionedDatabases};
 
@@ -13,7 +13,7 @@ pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result
     let mut allowances = UsedAllowances::of(&subject.options.losses);
     let mut found = Findings::default();
     let finding = |step: &UpgradeStep, loss: &Loss| {
-        LossDiagnosis::of(databases, step, loss).map(|diagnosis| report::loss::finding(&diagnosis))
+        LossDiagnosis::of(databases, step, loss).map(|diagnosis| loss_finding(&diagnosis))
     };
     for (step, release) in subject.steps(databases)? {
         let Some(after) = &step.after else { continue };

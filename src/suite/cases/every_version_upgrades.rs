@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
 use crate::suite::allowances::UsedAllowances;
 use crate::suite::diagnosis::{MigrationRefusal, refused_object, refused_rows};
-use crate::suite::report;
+use crate::suite::findings::refusal_finding;
 use crate::suite::subject::Subject;
 use crate::suite::versions::{Unfilled, UpgradeStep, VersionedDatabases};
 
@@ -17,7 +17,7 @@ pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result
     let mut allowances = UsedAllowances::of(&subject.options.refusals);
     let mut found: Findings = run.unfilled.iter().map(not_filled).collect();
     let refusal = |step: &UpgradeStep, object: &str, error: &Error, image: &Image| {
-        MigrationRefusal::of(databases, step, object, error, image).map(|refusal| report::refusal::finding(&refusal))
+        MigrationRefusal::of(databases, step, object, error, image).map(|refusal| refusal_finding(&refusal))
     };
     for (step, release) in subject.steps(databases)? {
         let version = databases.version(step.index + 1);

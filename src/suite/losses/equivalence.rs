@@ -38,7 +38,7 @@ pub(crate) fn as_key(cell: &Cell) -> String {
 }
 
 fn same_number(integer: i64, real: f64) -> bool {
-    // Beyond 2^53 a float is no longer exact, and the neighbours of an integer would pass for it.
+    // Beyond 2^53 a float is no longer exact, and the neighbors of an integer would pass for it.
     integer.unsigned_abs() <= 1 << 53 && real == exactly(integer)
 }
 

@@ -14,7 +14,7 @@ mod sweep;
 use crate::check::Findings;
 use crate::error::Result;
 use crate::migrations::Ledger;
-use crate::suite::report;
+use crate::suite::findings::half_applied_finding;
 use crate::suite::subject::Subject;
 use crate::suite::versions::VersionedDatabases;
 
@@ -25,7 +25,7 @@ pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result
     for step in subject.upgrade_run(databases)?.steps.iter().filter(|step| step.after.is_some()) {
         if let Some(half) = sweep::half_applied(databases, &history, step)? {
             let migration = databases.migration(step.index);
-            found.push(report::half_applied::finding(&half, migration, databases.history.format()));
+            found.push(half_applied_finding(&half, migration, databases.history.format()));
         }
     }
     found.try_assert_ok().map(|()| None)

@@ -5,8 +5,8 @@ use crate::check::Finding;
 use crate::error::Result;
 use crate::migrations::Migration;
 use crate::sql::tokens;
+use crate::suite::findings::at_statement;
 use crate::suite::options::Options;
-use crate::suite::report::statement::at_statement;
 use crate::suite::statements::{Assignment, Effect, StatementEffect};
 use crate::suite::versions::{UpgradeStep, VersionedDatabases};
 

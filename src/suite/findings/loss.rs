@@ -7,7 +7,7 @@ use crate::sql::plain_name;
 use crate::suite::diagnosis::{LossDiagnosis, Mechanism, Rebuild};
 use crate::suite::losses::LossKind;
 
-pub(crate) fn finding(diagnosis: &LossDiagnosis<'_>) -> Finding {
+pub(crate) fn loss_finding(diagnosis: &LossDiagnosis<'_>) -> Finding {
     let LossDiagnosis { loss, migration, .. } = diagnosis;
     let object = loss.object();
     let Explanation { code, cost, fix } = explanation(diagnosis);

@@ -1,14 +1,14 @@
 //! Findings about migrations that leave a part of their changes when they fail.
 
-use super::nested_transaction;
+use super::nested_transaction::nested_transaction_finding;
 use crate::check::Finding;
 use crate::migrations::{Format, Migration};
 use crate::suite::diagnosis::{FaultKind, HalfApplied};
 use crate::suite::versions::Summary;
 
-pub(crate) fn finding(half: &HalfApplied, migration: &Migration, format: Format) -> Finding {
+pub(crate) fn half_applied_finding(half: &HalfApplied, migration: &Migration, format: Format) -> Finding {
     let mut finding = match &half.nested {
-        Some(nested) => nested_transaction::finding(nested, migration, format),
+        Some(nested) => nested_transaction_finding(nested, migration, format),
         None => {
             let (version, file) = (migration.version(), migration.name());
             let when = match half.kind {

@@ -5,7 +5,7 @@ use crate::check::Finding;
 use crate::migrations::{Format, Migration};
 use crate::suite::diagnosis::NestedTransaction;
 
-pub(crate) fn finding(nested: &NestedTransaction, migration: &Migration, format: Format) -> Finding {
+pub(crate) fn nested_transaction_finding(nested: &NestedTransaction, migration: &Migration, format: Format) -> Finding {
     let (version, file) = (migration.version(), migration.name());
     let (does, effect) = match nested.is_begin {
         true => {

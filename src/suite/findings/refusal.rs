@@ -4,7 +4,7 @@ use super::rebuild::safe_rebuild;
 use crate::check::Finding;
 use crate::suite::diagnosis::MigrationRefusal;
 
-pub(crate) fn finding(refusal: &MigrationRefusal<'_>) -> Finding {
+pub(crate) fn refusal_finding(refusal: &MigrationRefusal<'_>) -> Finding {
     let MigrationRefusal { migration, version_before: before, object, .. } = refusal;
     let version = migration.version();
     let what = format!("migration {version} fails on rows that version {before} accepts: {}", migration.name());
