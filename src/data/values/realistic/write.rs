@@ -71,6 +71,15 @@ fn text(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
             phrase("_", draw, out);
             end(spec, "_", unique, "", out);
         }
+        Kind::Street => street(spec, draw, unique, out),
+        Kind::Title | Kind::Sentence | Kind::Paragraph => prose(spec, draw, unique, out),
+        _ => address(spec, draw, unique, out),
+    }
+}
+
+/// Writes the address of a person, a machine or a file, or a code.
+fn address(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+    match spec.kind {
         Kind::Slug => {
             phrase("-", draw, out);
             end(spec, "-", unique, "", out);
@@ -110,30 +119,29 @@ fn text(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
             letters(pick(ENGLISH.last_names, draw), out);
             end(spec, "", unique, "", out);
         }
-        Kind::Street => street(spec, draw, unique, out),
-        Kind::Title => {
-            if lists.sentences.is_empty() {
-                let choice = draw.next();
-                capital(adjective(choice), out);
-                two(" ", noun(choice), " and the ", out);
-                out.push_str(noun(choice >> 12));
-            } else {
-                out.push_str(pick(lists.sentences, draw));
-            }
-            end(spec, " #", unique, "", out);
+        _ => code(spec, draw, unique, out),
+    }
+}
+
+/// Writes a title, a sentence or two sentences.
+fn prose(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+    let sentences = spec.lists.sentences;
+    match spec.kind {
+        Kind::Title if sentences.is_empty() => {
+            let choice = draw.next();
+            capital(adjective(choice), out);
+            two(" ", noun(choice), " and the ", out);
+            out.push_str(noun(choice >> 12));
         }
-        Kind::Sentence => {
-            sentence(spec, draw, out);
-            end(spec, " #", unique, "", out);
-        }
+        Kind::Title => out.push_str(pick(sentences, draw)),
         Kind::Paragraph => {
             sentence(spec, draw, out);
             out.push_ascii(b' ');
             sentence(spec, draw, out);
-            end(spec, " #", unique, "", out);
         }
-        _ => code(spec, draw, unique, out),
+        _ => sentence(spec, draw, out),
     }
+    end(spec, " #", unique, "", out);
 }
 
 /// Returns the names among which a kind chooses.
