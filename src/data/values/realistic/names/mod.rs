@@ -6,6 +6,8 @@
 mod column_name;
 mod texts;
 mod typed;
+#[rustfmt::skip] // Words, many to a line.
+mod vocabulary;
 mod words;
 
 use crate::data::values::realistic::kind::{Kind, TimeFormat};

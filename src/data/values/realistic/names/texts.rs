@@ -1,68 +1,10 @@
 //! Names of columns whose values are texts.
 
 use crate::data::values::realistic::kind::Kind;
-use crate::data::values::realistic::names::column_name::{COMPANIES, ColumnName, DISQUALIFIERS, FILES, GOODS, PEOPLE};
-
-/// Tables whose names are read by the app, not by people.
-const SETTINGS: &[&str] = &[
-    "attribute",
-    "config",
-    "configuration",
-    "feature",
-    "flag",
-    "kv",
-    "option",
-    "param",
-    "parameter",
-    "permission",
-    "preference",
-    "property",
-    "setting",
-];
-/// Tables whose names are technical terms of the schema or the app.
-const TECHNICAL: &[&str] = &[
-    "class",
-    "column",
-    "event",
-    "function",
-    "index",
-    "job",
-    "key",
-    "locale",
-    "migration",
-    "model",
-    "queue",
-    "schema",
-    "script",
-    "sequence",
-    "table",
-    "task",
-    "trigger",
-    "type",
-];
-/// Tables of things that have a street, a city and a state.
-const PLACES: &[&str] = &[
-    "address",
-    "branch",
-    "customer",
-    "employee",
-    "hotel",
-    "invoice",
-    "location",
-    "office",
-    "order",
-    "patient",
-    "person",
-    "restaurant",
-    "school",
-    "shipment",
-    "shop",
-    "store",
-    "venue",
-    "warehouse",
-];
-const ADDRESS_QUALIFIERS: &[&str] =
-    &["billing", "delivery", "home", "mailing", "office", "postal", "shipping", "street"];
+use crate::data::values::realistic::names::column_name::ColumnName;
+use crate::data::values::realistic::names::vocabulary::{
+    ADDRESS_QUALIFIERS, COMPANIES, DISQUALIFIERS, FILES, GOODS, PEOPLE, PLACES, SETTINGS, TECHNICAL,
+};
 
 impl ColumnName {
     pub(super) fn text(&self, limit: Option<usize>) -> Option<Kind> {

@@ -2,7 +2,8 @@
 
 use crate::data::values::realistic::codes::ARGON2_LENGTH;
 use crate::data::values::realistic::kind::{Kind, NumberRange, Period, TimeFormat};
-use crate::data::values::realistic::names::column_name::{ColumnName, DISQUALIFIERS};
+use crate::data::values::realistic::names::column_name::ColumnName;
+use crate::data::values::realistic::names::vocabulary::{DISQUALIFIERS, ENDS, STARTS};
 use crate::data::values::stored_type::StoredType;
 
 impl ColumnName {
@@ -54,54 +55,9 @@ impl ColumnName {
         let has = |list: &[&str]| self.words.iter().any(|word| list.contains(&word.as_str()));
         if has(&["birth", "born", "dob"]) {
             Period::Births
-        } else if has(&[
-            "deleted",
-            "expiration",
-            "expired",
-            "expires",
-            "expiry",
-            "archived",
-            "revoked",
-            "cancelled",
-            "canceled",
-            "closed",
-            "until",
-            "due",
-            "end",
-            "ends",
-            "ended",
-            "to",
-            "exp",
-            "invalidated",
-        ]) {
+        } else if has(ENDS) {
             Period::Last
-        } else if has(&[
-            "created",
-            "creation",
-            "inserted",
-            "added",
-            "registered",
-            "joined",
-            "started",
-            "start",
-            "starts",
-            "begin",
-            "began",
-            "begins",
-            "from",
-            "since",
-            "opened",
-            "issued",
-            "placed",
-            "ordered",
-            "order",
-            "requested",
-            "invoice",
-            "hire",
-            "iat",
-            "nbf",
-            "signup",
-        ]) {
+        } else if has(STARTS) {
             Period::First
         } else {
             Period::Middle

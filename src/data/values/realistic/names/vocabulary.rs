@@ -1,0 +1,52 @@
+//! The words by which names are understood.
+
+/// Tables of people.
+pub(super) const PEOPLE: &[&str] = &[
+    "admin", "applicant", "attendee", "author", "buyer", "candidate", "contact", "customer", "doctor", "driver",
+    "employee", "friend", "guest", "manager", "member", "owner", "passenger", "patient", "person", "player", "profile",
+    "recipient", "seller", "sender", "student", "subscriber", "teacher", "user", "visitor",
+];
+/// Tables of companies.
+pub(super) const COMPANIES: &[&str] = &[
+    "agency", "brand", "business", "company", "employer", "manufacturer", "merchant", "organisation", "organization",
+    "publisher", "supplier", "vendor",
+];
+/// Tables of goods.
+pub(super) const GOODS: &[&str] = &["article", "good", "item", "merchandise", "product", "variant"];
+/// Tables of files.
+pub(super) const FILES: &[&str] = &["attachment", "document", "download", "file", "upload"];
+/// Words before a word that change its meaning: `send_email` is a switch, `num_total` a number, `hashed_email` a hash.
+pub(super) const DISQUALIFIERS: &[&str] = &[
+    "allow", "by", "count", "disable", "enable", "encrypted", "has", "hashed", "hide", "is", "masked", "max", "min",
+    "no", "notify", "num", "per", "redacted", "require", "requires", "send", "show", "use",
+];
+/// Tables whose names are read by the app, not by people.
+pub(super) const SETTINGS: &[&str] = &[
+    "attribute", "config", "configuration", "feature", "flag", "kv", "option", "param", "parameter", "permission",
+    "preference", "property", "setting",
+];
+/// Tables whose names are technical terms of the schema or the app.
+pub(super) const TECHNICAL: &[&str] = &[
+    "class", "column", "event", "function", "index", "job", "key", "locale", "migration", "model", "queue", "schema",
+    "script", "sequence", "table", "task", "trigger", "type",
+];
+/// Tables of things that have a street, a city and a state.
+pub(super) const PLACES: &[&str] = &[
+    "address", "branch", "customer", "employee", "hotel", "invoice", "location", "office", "order", "patient", "person",
+    "restaurant", "school", "shipment", "shop", "store", "venue", "warehouse",
+];
+/// Words before `address`, `street` and the like.
+pub(super) const ADDRESS_QUALIFIERS: &[&str] = &[
+    "billing", "delivery", "home", "mailing", "office", "postal", "shipping", "street",
+];
+/// Words of times at which something starts.
+pub(super) const STARTS: &[&str] = &[
+    "created", "creation", "inserted", "added", "registered", "joined", "started", "start", "starts", "begin", "began",
+    "begins", "from", "since", "opened", "issued", "placed", "ordered", "order", "requested", "invoice", "hire", "iat",
+    "nbf", "signup",
+];
+/// Words of times at which something ends.
+pub(super) const ENDS: &[&str] = &[
+    "deleted", "expiration", "expired", "expires", "expiry", "archived", "revoked", "cancelled", "canceled", "closed",
+    "until", "due", "end", "ends", "ended", "to", "exp", "invalidated",
+];
