@@ -1,14 +1,14 @@
 //! Statements that have no plan, and the reports of them.
 
 use crate::error::{Error, ErrorKind, Refusal, Result};
-use crate::sql::{is_blank, split};
+use crate::sql::split;
 
 /// Returns the one statement of `sql`, without blanks and comments around it.
 pub(crate) fn only_statement(sql: &str) -> Result<&str> {
     let error = |headline: &str| Error::new(ErrorKind::Plan, headline);
     let statements = split(sql);
     let statement = match statements.as_slice() {
-        [] if is_blank(sql) && sql.trim().is_empty() => return Err(error("there is no statement to explain")),
+        [] if sql.trim().is_empty() => return Err(error("there is no statement to explain")),
         [] => return Err(error("there is no statement to explain").sql(sql)),
         [statement] => statement,
         [_, second, ..] => {

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::bytecode::{self, CursorTarget};
 use super::catalog::Catalog;
+use crate::sql::quote_identifier;
 
 /// The number of rows of each table, by its name.
 pub(crate) type TableRows = BTreeMap<String, u64>;
@@ -17,14 +18,13 @@ pub(crate) fn count_table_rows(connection: &Connection) -> rusqlite::Result<Tabl
                WHERE type = 'table' AND rootpage > 0 AND lower(substr(name, 1, 7)) <> 'sqlite_'";
     let mut tables = connection.prepare(sql)?;
     let names = tables.query_map([], |row| row.get::<_, String>(0))?;
-    let mut rows = TableRows::new();
-    for name in names {
+    let count = |name: rusqlite::Result<String>| {
         let name = name?;
-        let sql = format!("SELECT count(*) FROM main.{}", crate::sql::quote_identifier(&name));
-        let count = connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs();
-        rows.insert(name, count);
-    }
-    Ok(rows)
+        let sql = format!("SELECT count(*) FROM main.{}", quote_identifier(&name));
+        let count: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
+        Ok((name, count.unsigned_abs()))
+    };
+    names.map(count).collect()
 }
 
 /// The rows that a statement reads or deletes within single instructions: `count(*)` of a whole table, and `DELETE` without

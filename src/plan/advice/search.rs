@@ -17,13 +17,13 @@ pub(super) type Set = Vec<Candidate>;
 pub(super) struct Search<'a> {
     trials: Trials<'a>,
     goal: Goal,
-    wanted: Vec<TableTerms>,
+    tables: Vec<TableTerms>,
 }
 
 impl<'a> Search<'a> {
     pub(super) fn new(trials: Trials<'a>, goal: Goal) -> Search<'a> {
-        let mut wanted = terms::of_plan(trials.plan, &trials.schema);
-        for one in &mut wanted {
+        let mut tables = terms::of_plan(trials.plan, &trials.schema);
+        for one in &mut tables {
             let is_accepted = |term: &Term| {
                 let is_of_the_app = tokens(&term.sql).iter().any(|token| trials.is_app_function(token.text));
                 let alone = Candidate { table: one.table.clone(), terms: vec![term.clone()] };
@@ -32,7 +32,7 @@ impl<'a> Search<'a> {
             one.singles.retain(is_accepted);
             one.orders.retain(|order| order.iter().all(is_accepted));
         }
-        Search { trials, goal, wanted }
+        Search { trials, goal, tables }
     }
 
     pub(super) fn into_trials(self) -> Trials<'a> {
@@ -69,7 +69,7 @@ impl<'a> Search<'a> {
     /// the other side has one too.
     fn first_set(&mut self, goal: &Goal) -> Set {
         let mut pool = Set::new();
-        for one in &self.wanted {
+        for one in &self.tables {
             let singles = one.singles.iter().map(|term| vec![term.clone()]);
             for terms in singles.chain(one.orders.iter().cloned()) {
                 let candidate = Candidate { table: one.table.clone(), terms };
@@ -110,7 +110,7 @@ impl<'a> Search<'a> {
     }
 
     fn singles_of(&self, table: &Name) -> Vec<Term> {
-        self.wanted.iter().find(|one| one.table == *table).map_or_else(Vec::new, |one| one.singles.clone())
+        self.tables.iter().find(|one| one.table == *table).map_or_else(Vec::new, |one| one.singles.clone())
     }
 
     /// Adds columns by which SQLite searches too: all that have to be equal, then one range.
@@ -156,7 +156,7 @@ impl<'a> Search<'a> {
     fn put_in_order(&mut self, set: &mut Set, goal: &Goal) {
         let Some((mut best, mut outcome)) = self.distance(set, goal) else { return };
         let orders =
-            self.wanted.iter().flat_map(|one| one.orders.iter().map(|order| (one.table.clone(), order.clone())));
+            self.tables.iter().flat_map(|one| one.orders.iter().map(|order| (one.table.clone(), order.clone())));
         for (table, order) in orders.collect::<Vec<_>>() {
             if !goal.needs_order() && best.new_sorts == 0 {
                 return;
