@@ -64,7 +64,7 @@ impl Place {
         let snapshot = snapshot.map_err(|error| Error::io("read the database", &path, error))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|error| {
-            Error::io("make the folder", folder, error).help("SQLITMUS_DIR names one that can be written")
+            Error::io("create the folder", folder, error).help("set SQLITMUS_DIR to a writable folder")
         })?;
         // Files of an earlier test, which may have had a journal.
         for suffix in ["-wal", "-shm", "-journal"] {

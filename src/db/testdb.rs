@@ -365,7 +365,7 @@ impl Deref for Committed {
 
 pub(super) fn temporary_folder() -> Result<TempDir> {
     tempfile::Builder::new().prefix("sqlitmus-").tempdir().map_err(|error| {
-        Error::io("make a temporary folder", &std::env::temp_dir(), error)
+        Error::io("create a temporary folder", &std::env::temp_dir(), error)
             .help("TMPDIR names the folder for temporary files; Template::in_memory() needs none")
     })
 }

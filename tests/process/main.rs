@@ -163,7 +163,7 @@ fn where_nothing_can_be_kept_a_line_says_so() {
     let mut process = Process::new("fails_with_three_databases").env("SQLITMUS_DIR", "/dev/null/out");
     let output = process.run();
     for line in
-        ["note: database not kept: cannot make the folder: ", "  help: SQLITMUS_DIR names one that can be written\n"]
+        ["note: database not kept: cannot create the folder: ", "  help: set SQLITMUS_DIR to a writable folder\n"]
     {
         assert_eq!(text(&output).matches(line).count(), 3, "{}", text(&output));
     }
@@ -261,7 +261,7 @@ fn an_unknown_variable_or_value_fails_the_test_that_opens_a_database() {
 fn a_temporary_folder_that_cannot_be_written_is_named() {
     let output = Process::new("uses_the_disk").env("TMPDIR", "/dev/null/tmp").run();
     assert!(!output.status.success());
-    assert!(text(&output).contains("cannot make a temporary folder: /dev/null/tmp"), "{}", text(&output));
+    assert!(text(&output).contains("cannot create a temporary folder: /dev/null/tmp"), "{}", text(&output));
     assert!(text(&output).contains("Template::in_memory() needs none"), "{}", text(&output));
     assert!(Process::new("uses_memory").env("TMPDIR", "/dev/null/tmp").run().status.success());
 }

@@ -17,7 +17,7 @@ impl StatementLedger {
         let path = env::package_dir().join(path);
         let text = std::fs::read_to_string(&path).map_err(|error| {
             let error = Error::io("read the ledger", &path, error);
-            error.help(format!("make one: SQLITMUS_LEDGER={} cargo test", path.display()))
+            error.help(format!("create one: SQLITMUS_LEDGER={} cargo test", path.display()))
         })?;
         parse(&text, &path.display().to_string()).map_err(|error| error.path(&path))
     }

@@ -53,9 +53,8 @@ fn merge_into(path: &Path, found: &StatementLedger) -> Result<()> {
     if fs::read_to_string(path).is_ok_and(has_all) {
         return Ok(());
     }
-    let failed = |error| {
-        Error::io("write the ledger", path, error).help("SQLITMUS_LEDGER names a file in a folder that can be written")
-    };
+    let failed =
+        |error| Error::io("write the ledger", path, error).help("set SQLITMUS_LEDGER to a file in a writable folder");
     // Not a lock on the file itself, which is another file after each renaming.
     let _lock = lock::exclusive(&with_suffix(path, ".lock")).map_err(failed)?;
     let mut ledger = read_if_there(path)?;

@@ -229,7 +229,9 @@ fn two_files_are_compared_and_the_report_says_how_to_accept() {
 
     let missing = compare().unwrap_err();
     assert_eq!(missing.headline(), format!("cannot read the ledger: {}", fresh.display()));
-    assert!(missing.to_string().ends_with(&format!("help: make one: SQLITMUS_LEDGER={} cargo test", fresh.display())));
+    assert!(
+        missing.to_string().ends_with(&format!("help: create one: SQLITMUS_LEDGER={} cargo test", fresh.display()))
+    );
     fs::write(&fresh, ledger("SELECT ?\n").to_string()).unwrap();
     assert_eq!(
         compare().unwrap_err().to_string(),
