@@ -67,7 +67,8 @@
 //!     Template::new("fixtures/shop/migrations").profile(Profile::PRODUCTION);
 //!
 //! fn add_category(db: &mut Connection, name: &str) -> rusqlite::Result<usize> {
-//!     db.execute("INSERT INTO categories(slug, name) VALUES (lower(?1), ?1)", [name])
+//!     let sql = "INSERT INTO categories(slug, name) VALUES (lower(?1), ?1)";
+//!     db.execute(sql, [name])
 //! }
 //!
 //! let db = APP.in_memory();

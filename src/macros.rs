@@ -55,7 +55,8 @@ macro_rules! assert_rows_snapshot {
 ///
 /// ```
 /// let db = sqlitmus::Template::empty().in_memory();
-/// db.execute_batch("CREATE TABLE orders(id INTEGER PRIMARY KEY, status)").unwrap();
+/// db.execute_batch("CREATE TABLE orders(id INTEGER PRIMARY KEY, status)")
+///     .unwrap();
 /// let changes = db.row_changes(|db| {
 ///     db.execute("INSERT INTO orders(status) VALUES ('open')", []).unwrap();
 /// });

@@ -7,7 +7,10 @@
 //!
 //! static APP: Template = Template::embedded(&[(
 //!     "1.sql",
-//!     "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE COLLATE NOCASE);
+//!     "CREATE TABLE users(
+//!          id INTEGER PRIMARY KEY,
+//!          email TEXT NOT NULL UNIQUE COLLATE NOCASE
+//!      );
 //!      CREATE TABLE orders(
 //!          id INTEGER PRIMARY KEY,
 //!          user_id INTEGER NOT NULL REFERENCES users(id),

@@ -116,7 +116,8 @@ impl Template {
     /// ```ignore
     /// static APP: Template = Template::migrate_path(|path| {
     ///     tokio::runtime::Runtime::new()?.block_on(async {
-    ///         let pool = SqlitePool::connect(&format!("sqlite:{}", path.display())).await?;
+    ///         let url = format!("sqlite:{}", path.display());
+    ///         let pool = SqlitePool::connect(&url).await?;
     ///         sqlx::migrate!().run(&pool).await?;
     ///         pool.close().await;
     ///         Ok(())
@@ -168,7 +169,8 @@ impl Template {
     /// use sqlitmus::{Template, plan::{Statistics, explain}};
     ///
     /// static APP: Template =
-    ///     Template::new("fixtures/shop/migrations").stats("fixtures/shop/production_statistics.sql");
+    ///     Template::new("fixtures/shop/migrations")
+    ///         .stats("fixtures/shop/production_statistics.sql");
     ///
     /// let db = APP.in_memory();
     /// let plan = explain(&db, "SELECT id FROM orders WHERE customer_id = ?1");
@@ -227,7 +229,8 @@ impl Template {
     /// static APP: Template = Template::new("fixtures/shop/migrations").checked();
     ///
     /// let db = APP.in_memory();
-    /// db.execute("INSERT INTO categories(slug, name) VALUES ('tea', 'Tea')", []).unwrap();
+    /// db.execute("INSERT INTO categories(slug, name) VALUES ('tea', 'Tea')", [])
+    ///     .unwrap();
     /// drop(db);
     /// ```
     #[must_use]

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// use sqlitmus::rusqlite::Connection;
 ///
 /// let history = Migrations::embedded(&[
-///     ("001_users.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT NULL);"),
+///     ("001_users.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, email);"),
 ///     ("002_users_email.sql", "CREATE UNIQUE INDEX users_email ON users(email);"),
 /// ])?;
 /// let mut conn = Connection::open_in_memory()?;

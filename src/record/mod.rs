@@ -3,11 +3,16 @@
 //! ```
 //! use sqlitmus::{Template, rusqlite::Connection};
 //!
-//! static APP: Template = Template::embedded(&[("1.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT);")]);
+//! static APP: Template = Template::embedded(&[
+//!     ("1.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT);"),
+//! ]);
 //!
 //! fn names(db: &mut Connection, ids: &[i64]) -> Vec<Option<String>> {
-//!     let mut name = db.prepare("SELECT max(name) FROM users WHERE id = ?1").unwrap();
-//!     ids.iter().map(|id| name.query_row([id], |row| row.get(0)).unwrap()).collect()
+//!     let sql = "SELECT max(name) FROM users WHERE id = ?1";
+//!     let mut name = db.prepare(sql).unwrap();
+//!     ids.iter()
+//!         .map(|id| name.query_row([id], |row| row.get(0)).unwrap())
+//!         .collect()
 //! }
 //!
 //! let db = APP.in_memory();
@@ -16,7 +21,10 @@
 //! queries.assert_at_most(3).assert_no_scan().assert_only_writes(&[]);
 //!
 //! let error = queries.try_assert_no_repeats().unwrap_err();
-//! assert_eq!(error.headline(), "one query ran 3 times: SELECT max(name) FROM users WHERE id = ?");
+//! assert_eq!(
+//!     error.headline(),
+//!     "one query ran 3 times: SELECT max(name) FROM users WHERE id = ?"
+//! );
 //! ```
 //!
 //! # What is seen
@@ -74,7 +82,9 @@
 //! #[test]
 //! #[ignore = "runs when the ledger is complete"]
 //! fn statements_and_plans_are_as_reviewed() {
-//!     sqlitmus::record::compare_ledgers("tests/ledger.txt", "target/ledger.txt").unwrap().assert_same();
+//!     sqlitmus::record::compare_ledgers("tests/ledger.txt", "target/ledger.txt")
+//!         .unwrap()
+//!         .assert_same();
 //! }
 //! ```
 //!

@@ -19,7 +19,9 @@ impl TestDb {
     ///
     /// ```
     /// let db = sqlitmus::Template::empty().in_memory();
-    /// let queries = db.record(|db| db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1), (2)"));
+    /// let queries = db.record(|db| {
+    ///     db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1), (2)")
+    /// });
     /// assert!(queries.value.is_ok());
     /// assert_eq!(queries.iter().nth(1).unwrap().rows_changed(), Some(2));
     /// ```

@@ -47,7 +47,8 @@ impl Clock {
     /// ```
     /// let db = sqlitmus::Template::empty().in_memory();
     /// db.clock().set("2026-03-01T00:00:00Z");
-    /// let now: String = db.query_row("SELECT datetime('now')", [], |row| row.get(0)).unwrap();
+    /// let now: String =
+    ///     db.query_row("SELECT datetime('now')", [], |row| row.get(0)).unwrap();
     /// assert_eq!(now, "2026-03-01 00:00:00");
     /// ```
     ///

@@ -35,14 +35,15 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// use sqlitmus::{Template, rusqlite::Connection, sim};
 ///
 /// static APP: Template = Template::embedded(&[
-///     ("1.sql", "CREATE TABLE log(line TEXT, at TEXT DEFAULT CURRENT_TIMESTAMP);"),
+///     ("1.sql", "CREATE TABLE log(line TEXT);"),
 /// ]);
 ///
 /// let db = APP.in_memory();
 /// // For sqlx, replace `file:` by `sqlite:`.
 /// let of_the_app = Connection::open(sim::uri(&db).unwrap())?;
 /// of_the_app.execute("INSERT INTO log(line) VALUES ('hello')", [])?;
-/// let lines: i64 = db.query_row("SELECT count(*) FROM log", [], |row| row.get(0))?;
+/// let lines: i64 =
+///     db.query_row("SELECT count(*) FROM log", [], |row| row.get(0))?;
 /// assert_eq!(lines, 1);
 /// # Ok::<(), sqlitmus::BoxError>(())
 /// ```

@@ -20,13 +20,18 @@ const ROWS: [u64; 2] = [10, 1_000];
 /// use sqlitmus::suite::Suite;
 ///
 /// static APP: Template = Template::embedded(&[
-///     ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"),
-///     ("2_pinned.sql", "ALTER TABLE notes ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0"),
-///     ("3_title.sql", "ALTER TABLE notes ADD COLUMN title TEXT; UPDATE notes SET title = substr(body, 1, 10)"),
+///     ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT)"),
+///     ("2_pinned.sql", "ALTER TABLE notes ADD COLUMN pinned INT DEFAULT 0"),
+///     (
+///         "3_title.sql",
+///         "ALTER TABLE notes ADD COLUMN title TEXT;
+///          UPDATE notes SET title = substr(body, 1, 10)",
+///     ),
 /// ]);
 ///
 /// let costs = Suite::new(&APP).costs().unwrap();
-/// let grows: Vec<&str> = costs.iter().filter(|cost| cost.grows()).map(|cost| cost.migration.as_str()).collect();
+/// let growing = costs.iter().filter(|cost| cost.grows());
+/// let grows: Vec<&str> = growing.map(|cost| cost.migration.as_str()).collect();
 /// assert_eq!(grows, ["3_title.sql"]);
 /// ```
 #[derive(Clone, Debug)]

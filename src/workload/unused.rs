@@ -55,7 +55,9 @@ impl fmt::Display for UnusedIndexes {
 /// # let db = sqlitmus::Template::empty().in_memory();
 /// # db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, city TEXT);
 /// #     CREATE INDEX users_name ON users(name); CREATE INDEX users_city ON users(city)").unwrap();
-/// let queries = db.record(|db| db.execute("DELETE FROM users WHERE name = 'ada'", []));
+/// let queries = db.record(|db| {
+///     db.execute("DELETE FROM users WHERE name = 'ada'", [])
+/// });
 /// let unused = sqlitmus::workload::unused_indexes(&queries).unwrap();
 /// let expected = "DROP INDEX users_city;   no recorded query uses it";
 /// assert_eq!(unused.to_string(), expected);

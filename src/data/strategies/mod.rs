@@ -38,7 +38,11 @@ use crate::db::Template;
 ///
 /// static APP: Template = Template::embedded(&[(
 ///     "1.sql",
-///     "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK (length(name) <= 20), born TEXT)",
+///     "CREATE TABLE users(
+///          id INTEGER PRIMARY KEY,
+///          name TEXT NOT NULL CHECK (length(name) <= 20),
+///          born TEXT
+///      )",
 /// )]);
 ///
 /// proptest! {
@@ -49,7 +53,9 @@ use crate::db::Template;
 ///     fn nobody_is_lost(users in rows(&APP, "users", 0..50)) {
 ///         let db = APP.in_memory();
 ///         users.insert(&db);
-///         let found: i64 = db.query_row("SELECT count(*) FROM users", [], |row| row.get(0)).unwrap();
+///         let found: i64 = db
+///             .query_row("SELECT count(*) FROM users", [], |row| row.get(0))
+///             .unwrap();
 ///         prop_assert_eq!(found, users.len() as i64);
 ///     }
 /// }

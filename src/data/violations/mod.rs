@@ -37,7 +37,8 @@ use crate::error::{Result, or_panic};
 ///
 /// let violations = data::violations(&APP);
 /// violations.assert_refused();
-/// let codes: Vec<i32> = violations.iter().map(|violation| violation.code()).collect();
+/// let codes: Vec<i32> =
+///     violations.iter().map(|violation| violation.code()).collect();
 /// assert_eq!(codes, [1299, 1555, 2067, 275]);
 /// ```
 ///

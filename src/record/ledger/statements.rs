@@ -22,7 +22,8 @@ use super::format;
 /// > SCAN notes
 /// ").unwrap();
 /// assert_eq!(ledger.len(), 2);
-/// let scans: Vec<&str> = ledger.scans().map(|statement| statement.sql()).collect();
+/// let scans: Vec<&str> =
+///     ledger.scans().map(|statement| statement.sql()).collect();
 /// assert_eq!(scans, ["SELECT count(*) FROM notes"]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
