@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn other_variables_are_none_of_our_business() {
+    fn other_variables_are_ignored() {
         let settings = parsed(&[("PATH", "/bin"), ("RUST_LOG", "sqlitmus")]).unwrap();
         assert_eq!(settings, Settings::default());
     }

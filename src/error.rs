@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_sqlites_is_no_refusal() {
+    fn an_error_of_rusqlite_is_no_refusal() {
         assert!(Refusal::of(&rusqlite::Error::QueryReturnedNoRows).is_none());
     }
 }

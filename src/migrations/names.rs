@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_left_out_is_a_stray() {
+    fn a_file_that_would_be_ignored_is_a_stray() {
         check_stray("schema.sql", Stray::NoVersion);
         check_stray("up.sql", Stray::NoVersion);
         check_stray("2fa.sql", Stray::NoVersion);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_migration_is_passed_over() {
+    fn files_that_are_no_migrations_are_ignored() {
         for name in ["README.md", "README", "README.sql", "notes.md", ".keep", ".gitkeep", "mod.rs", "migrations.lock"]
         {
             assert_eq!(role(name), Role::Companion, "{name}");

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_off_does_not_come_back() {
+    fn truncated_bytes_do_not_come_back() {
         let mut blocks = Blocks::from_bytes(&[9; 100]);
         blocks.truncate(10);
         blocks.write(50, b"x");

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_time_is_an_error() {
+    fn text_that_is_not_a_time_is_an_error() {
         for time in ["", "soon", "12:00", "1772323200", "2026-13-01"] {
             let error = parse(time).unwrap_err();
             assert_eq!(error.headline(), format!("not a time: {time:?}"));

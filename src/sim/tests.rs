@@ -84,7 +84,7 @@ fn two_disks_have_two_clocks() {
 }
 
 #[test]
-fn a_fork_goes_its_own_way_also_inside_an_open_wal() {
+fn a_fork_is_independent_within_an_open_wal() {
     let disk = Disk::in_memory();
     let one = wal(&disk);
     one.execute_batch("INSERT INTO t VALUES (1); BEGIN; INSERT INTO t VALUES (2)").unwrap();
@@ -120,8 +120,7 @@ fn a_fork_takes_a_transaction_over_two_databases_whole() {
     impl Watch for AtCommit {
         fn before(&self, op: Op<'_>) -> Result<(), Refused> {
             let disk = self.1.lock().unwrap().take();
-            // The first journal is deleted after the super-journal is gone, which is the commit; and before, both are
-            // hot.
+            // Deleting the super-journal is the commit, before which both journals are hot. They are deleted after it.
             if let (Op::Delete { .. }, Some(disk)) = (op, disk.as_ref().and_then(std::sync::Weak::upgrade)) {
                 self.0.lock().unwrap().push(disk.fork());
             }
@@ -166,7 +165,7 @@ fn the_shared_name_opens_a_live_disk_by_its_path() {
 #[test]
 fn a_path_of_a_disk_that_is_gone_cannot_be_opened() {
     let mut handed_on = false;
-    // Tests that run beside this one take from the same pool, and may get its VFS instead.
+    // Tests that run in parallel take from the same pool, and may get its VFS instead.
     while !handed_on {
         let disk = Disk::in_memory();
         let (path, vfs) = (disk.path_of(MAIN), disk.vfs_name());
@@ -177,7 +176,7 @@ fn a_path_of_a_disk_that_is_gone_cannot_be_opened() {
         };
         reopen(vfs);
         reopen("sqlitmus");
-        // Its VFS is handed on to the next disk, which is not the one that was meant.
+        // Its VFS is passed on to the next disk, which is another one.
         let next: Vec<_> = (0..64).map(|_| Disk::in_memory()).collect();
         handed_on = next.iter().any(|disk| disk.vfs_name() == vfs);
         reopen(vfs);
@@ -277,7 +276,7 @@ fn over_files_every_operation_passes_the_gate_too() {
         assert!(watch.writes.load(Ordering::SeqCst) > 3);
         assert!(watch.syncs.load(Ordering::SeqCst) > 1, "SQLite asks for syncs whether they happen or not");
 
-        // The operating system's locks hold against a connection that does not come through us.
+        // The operating system's locks also apply to a connection that does not use our VFS.
         one.execute_batch("INSERT INTO t VALUES (1); BEGIN IMMEDIATE").unwrap();
         let plain = Connection::open(&path).unwrap();
         plain.busy_timeout(Duration::ZERO).unwrap();
@@ -297,7 +296,7 @@ fn a_disk_can_start_with_a_database() {
     assert_eq!(count(&open(&copy)), 1);
 }
 
-/// A file as SQLite's core sees it, for what no statement shows.
+/// A file as SQLite's core sees it, for behavior that no statement shows.
 struct Raw {
     vfs: *mut ffi::sqlite3_vfs,
     memory: Vec<u64>,
@@ -367,7 +366,7 @@ fn files_are_opened_created_and_deleted_as_asked() {
     drop(Raw::open(&disk, "y", exclusive | ffi::SQLITE_OPEN_DELETEONCLOSE).unwrap());
     assert!(disk.read("x").is_some() && disk.read("y").is_none());
 
-    // A file that is open outlives its name.
+    // An open file outlives its name.
     let mut open = Raw::open(&disk, "x", 0).unwrap();
     let path = std::ffi::CString::new(disk.path_of("x")).unwrap();
     // SAFETY: a path that ends in NUL, for a VFS that is registered for good.
@@ -377,8 +376,8 @@ fn files_are_opened_created_and_deleted_as_asked() {
     assert!(disk.read("x").is_none());
 }
 
-/// The default VFS, counting the syncs that reach it. Only files below one folder are counted: other tests go on
-/// beside.
+/// The default VFS, which counts the syncs that reach it. It counts only files below one folder, because other tests run
+/// in parallel.
 mod counted {
     use std::ffi::CStr;
     use std::os::raw::{c_char, c_int};
@@ -447,7 +446,7 @@ mod counted {
 }
 
 #[test]
-fn nobody_waits_for_the_hardware_unless_asked_to() {
+fn syncs_reach_the_hardware_only_if_requested() {
     let folder = tempfile::tempdir().unwrap();
     counted::install(folder.path());
     for (sync, name) in [(false, "fast.db"), (true, "safe.db")] {

@@ -52,7 +52,7 @@ fn a_semicolon_ends_a_statement() {
 }
 
 #[test]
-fn nothing_is_no_statement() {
+fn an_empty_script_has_no_statement() {
     check("", &[]);
     check(" \t\r\n\x0c", &[]);
     check(";; -- a comment\n; /* ; */ ;", &[]);
@@ -60,7 +60,7 @@ fn nothing_is_no_statement() {
 }
 
 #[test]
-fn blank_is_what_has_no_statement() {
+fn a_script_without_a_statement_is_blank() {
     for blank in ["", "\u{feff}", " \r\n", "-- none", "/* none */;", "/* never closed"] {
         assert!(is_blank(blank), "{blank:?}");
     }
@@ -114,7 +114,7 @@ fn a_quote_that_is_never_closed_is_left_to_sqlite() {
 }
 
 #[test]
-fn text_that_is_no_sql_does_not_swallow_what_follows() {
+fn text_that_is_not_sql_does_not_swallow_the_next_statement() {
     check("SELECT 1a; SELECT 2;", &["SELECT 1a;", "SELECT 2;"]);
     check("SELECT x'zz'; ! ; SELECT 2;", &["SELECT x'zz';", "! ;", "SELECT 2;"]);
     check("{};SELECT 2;", &["{};", "SELECT 2;"]);

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_of_what_is_no_sql() {
+    fn text_that_is_not_sql_is_kept() {
         same("", &["", " ; ".trim_end_matches("; "), "-- only this"]);
         assert_eq!(normalized("é ! ~x"), "é ! ~x");
     }

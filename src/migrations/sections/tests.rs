@@ -83,7 +83,7 @@ fn dbmate_files_are_cut() {
 }
 
 #[test]
-fn what_dbmate_refuses_is_refused() {
+fn files_that_dbmate_refuses_are_refused() {
     check_problem(dbmate, "-- migrate:down\nA;\n", "dbmate file without an Up section", None);
     check_problem(
         dbmate,

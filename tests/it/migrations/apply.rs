@@ -42,7 +42,7 @@ fn version_0_is_the_empty_database() {
 }
 
 #[test]
-fn a_version_0_of_the_history_is_no_empty_database() {
+fn version_0_of_a_history_is_not_the_empty_database() {
     let history = embedded(&[("0_a.up.sql", "CREATE TABLE a(x);"), ("0_a.down.sql", "DROP TABLE a;")]);
     let mut conn = memory();
     assert!(history.up_to(&mut conn, -1).unwrap().is_empty());
@@ -160,7 +160,7 @@ fn rusqlite_migration_applies_all_or_nothing() {
 }
 
 #[test]
-fn the_others_keep_what_is_through() {
+fn other_formats_keep_applied_migrations() {
     let history = embedded(&[("1_a.sql", "CREATE TABLE a(x);"), ("2_b.sql", "CREATE TABLE b(x); CREATE TABLE a(x);")]);
     let mut conn = memory();
     history.apply(&mut conn).unwrap_err();
@@ -192,7 +192,7 @@ fn only_the_section_is_run() {
 }
 
 #[test]
-fn a_trigger_with_statements_of_its_own_is_applied() {
+fn a_trigger_with_several_statements_is_applied() {
     let history = embedded(&[(
         "1_a.sql",
         "CREATE TABLE a(x); CREATE TABLE log(x);

@@ -149,7 +149,7 @@ fn all_of_rusqlite_migration_fails_together() {
 }
 
 #[test]
-fn without_a_transaction_something_stays() {
+fn without_a_transaction_changes_are_committed() {
     let files = [("1_a.sql", "-- no-transaction\nCREATE TABLE a(x);\nCREATE TABLE b(\n  x);\nCREATE TABLE a(x);\n")];
     check(
         &files,
@@ -182,7 +182,7 @@ fn a_transaction_of_its_own_is_rolled_back() {
 }
 
 #[test]
-fn a_pragma_that_was_run_before_is_nothing_that_stays() {
+fn an_earlier_pragma_is_not_a_committed_change() {
     let files = [(
         "1_a.sql",
         "-- no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\nCREATE TABLE a(x);\nSELECT nope;\nCOMMIT;\n",
@@ -207,7 +207,7 @@ fn a_transaction_that_is_left_open() {
 }
 
 #[test]
-fn a_transaction_that_is_not_its_own_to_end() {
+fn a_script_that_ends_the_transaction_of_its_runner() {
     check(
         &[("1_a.sql", "SELECT 1;"), ("2_b.sql", "CREATE TABLE a(x);\nCOMMIT;\nCREATE TABLE b(x);\n")],
         "migration 2 ends the transaction that it runs in: 2_b.sql\n\
@@ -218,7 +218,7 @@ fn a_transaction_that_is_not_its_own_to_end() {
 }
 
 #[test]
-fn what_a_script_rolls_back_itself_does_not_stay() {
+fn changes_that_a_script_rolls_back_are_not_committed() {
     check(
         &[("1_a.sql", "SELECT 1;"), ("2_b.sql", "CREATE TABLE a(x);\nROLLBACK;\n")],
         "migration 2 ends the transaction that it runs in: 2_b.sql\n\
@@ -249,7 +249,7 @@ fn check_help(files: &[(&str, &str)], help: &str) {
 }
 
 #[test]
-fn what_cannot_be_in_a_transaction() {
+fn statements_that_cannot_run_in_a_transaction() {
     check_help(
         &[("1_a.sql", "VACUUM;")],
         "to run the file without a transaction, make `-- no-transaction` its first line",

@@ -51,7 +51,7 @@ fn a_fixture_with_both_directions_can_be_undone(#[case] name: &str) {
 #[case("formats/diesel")]
 #[case("formats/refinery")]
 #[case("formats/rusqlite_migration")]
-fn cutting_into_statements_changes_nothing(#[case] name: &str) {
+fn splitting_into_statements_changes_nothing(#[case] name: &str) {
     let history = Migrations::load(fixture(name)).unwrap();
     let mut cut = memory();
     history.apply(&mut cut).unwrap();
@@ -146,7 +146,7 @@ fn one_file_may_have_sections() {
 }
 
 #[test]
-fn what_lies_beside_the_migrations_is_passed_over() {
+fn other_files_are_ignored() {
     let dir = folder(&[
         ("001_a.sql", "SELECT 1;"),
         ("README.md", "How to."),

@@ -24,7 +24,7 @@ const TABLE: Ledger = Ledger::Table("_migrations");
 #[rstest]
 #[case(Ledger::UserVersion)]
 #[case(TABLE)]
-fn what_is_applied_is_not_applied_again(#[case] ledger: Ledger) {
+fn applied_migrations_are_not_applied_again(#[case] ledger: Ledger) {
     let history = history(ledger);
     let mut conn = memory();
     assert_eq!(history.pending(&conn).unwrap().len(), 3);
@@ -41,7 +41,7 @@ fn what_is_applied_is_not_applied_again(#[case] ledger: Ledger) {
 #[rstest]
 #[case(Ledger::UserVersion)]
 #[case(TABLE)]
-fn what_is_not_applied_is_not_undone(#[case] ledger: Ledger) {
+fn pending_migrations_are_not_undone(#[case] ledger: Ledger) {
     let history = history(ledger);
     let mut conn = memory();
     history.up_to(&mut conn, 2).unwrap();
@@ -148,7 +148,7 @@ fn rusqlite_migration_rolls_back_all_entries() {
 
 /// sqlx, diesel and dbmate do the same.
 #[test]
-fn a_migration_that_came_late_is_applied_in_its_turn() {
+fn a_late_migration_is_applied() {
     let mut conn = memory();
     embedded(&[("1_a.sql", "SELECT 1;"), ("5_c.sql", "SELECT 5;")]).ledger(TABLE).apply(&mut conn).unwrap();
     let late = embedded(&[
@@ -234,7 +234,7 @@ fn a_table_that_is_no_ledger() {
 }
 
 #[test]
-fn a_step_writes_the_ledger_without_asking_it() {
+fn a_step_writes_the_ledger_without_reading_it() {
     let history = history(TABLE);
     let mut conn = memory();
     history.up_from(&mut conn, 0, 2).unwrap();

@@ -130,7 +130,7 @@ fn two_migrations_of_one_version() {
 }
 
 #[test]
-fn a_gap_where_none_may_be() {
+fn a_gap_in_a_history_of_rusqlite_migration() {
     check_list(
         &[("01-a/up.sql", "SELECT 1;"), ("03-b/up.sql", "SELECT 2;")],
         "rusqlite_migration finds no migration 2: 03-b/up.sql\n\
@@ -153,7 +153,7 @@ fn a_gap_elsewhere_is_no_error() {
 }
 
 #[test]
-fn an_order_that_the_runner_does_not_have() {
+fn an_order_that_differs_from_that_of_the_runner() {
     check_list(
         &[("2_a/up.sql", "SELECT 1;"), ("10_b/up.sql", "SELECT 2;")],
         "diesel runs 10_b/up.sql before 2_a/up.sql\n\
@@ -330,7 +330,7 @@ fn a_file_without_its_sections() {
 }
 
 #[test]
-fn what_a_runner_refuses_is_refused_with_its_line() {
+fn files_that_a_runner_refuses_are_refused_with_the_line() {
     check(
         &[("1_a.sql", "-- +goose Up\nCREATE TRIGGER t AFTER INSERT ON a BEGIN\n  SELECT 1;\nEND;\n")],
         "statement that goose cuts in two: <dir>/1_a.sql:3\n\
