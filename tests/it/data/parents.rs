@@ -109,7 +109,7 @@ fn parents_that_must_differ() {
     );
     // Where the number of parents is given, they tell how many rows there can be.
     for (parents, full) in [
-        (1, ("t", 0, "CHECK (a < b): there is one parent")),
+        (1, ("t", 0, "CHECK (a < b): there is only one parent")),
         (2, ("t", 1, "PRIMARY KEY (a, b): a has 2 parents, b has 2 parents, CHECK (a < b)")),
     ] {
         let connection = database(&format!("{users} CREATE TABLE t({pair}, PRIMARY KEY (a, b), CHECK (a < b))"));
