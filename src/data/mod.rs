@@ -54,7 +54,6 @@ mod values;
 mod violations;
 
 pub(crate) use values::stored_type::{StoredType, declared_length, type_word};
-pub(crate) use values::value_buf::ValueBuf;
 
 pub use fill::options::Row;
 pub(crate) use fill::options::owned;

@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 
 use crate::data::fill::Fill;
 use crate::data::fill::insert::transaction::within;
-use crate::data::fill::request::{failure, tables};
+use crate::data::fill::request::names::{find, no_tables};
 use crate::data::relations::{self, Relation};
 use crate::data::script::Script;
 use crate::data::values::value_buf::ValueBuf;
@@ -53,7 +53,7 @@ pub(super) struct Link {
 impl TemplateDatabase {
     pub(super) fn of_table(template: &Template, table: &str) -> Result<TemplateDatabase> {
         let found = TemplateDatabase::of(template)?;
-        let at = tables::find(&found.schema, table)?;
+        let at = find(&found.schema, table)?;
         Ok(TemplateDatabase { targets: vec![at], ..found })
     }
 
@@ -65,7 +65,7 @@ impl TemplateDatabase {
         };
         let targets: Vec<usize> = (0..found.schema.tables.len()).filter(is_target).collect();
         if targets.is_empty() {
-            return Err(failure::no_tables());
+            return Err(no_tables());
         }
         Ok(TemplateDatabase { targets, ..found })
     }

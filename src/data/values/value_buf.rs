@@ -286,7 +286,7 @@ impl ToSql for ValueBuf {
 mod tests {
     use rusqlite::types::Value;
 
-    use crate::data::ValueBuf;
+    use crate::data::values::value_buf::ValueBuf;
 
     #[test]
     fn numbers_are_written_as_they_read() {

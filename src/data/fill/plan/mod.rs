@@ -1,9 +1,13 @@
 //! What is known of a table before its first row is made: how each column is made, and how many rows there can be.
 
 mod child_checks;
+mod default_source;
 mod distinct_parents;
 mod failure;
+mod finish;
 mod numbering;
+mod parent_keys;
+mod parent_limits;
 pub(crate) mod per_parent;
 pub(crate) mod place;
 mod planner;

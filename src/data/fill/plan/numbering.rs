@@ -14,22 +14,8 @@ use crate::data::values::value_buf::ValueBuf;
 use crate::error::Result;
 use crate::report::count;
 
-/// Arranges all keys of a table, and limits its rows to what they have room for.
-pub(super) fn arrange(shape: &TableShape<'_>, plan: &mut TablePlan) -> Result<()> {
-    let mut keys = UniqueKey::of_table(shape.table, &shape.names);
-    for index in 0..plan.references.len() {
-        let reference = &plan.references[index];
-        let is_required = |column: &usize| plan.columns[*column].nulls == 0 && !plan.columns[*column].may_be_null;
-        if matches!(reference.parent, Parent::Missing) && reference.columns.iter().all(is_required) {
-            let because = format!("{} (it has no rows)", reference.shown);
-            plan.narrow(Limit { rows: 0, because, is_guess: false, parents: Vec::new() });
-        }
-    }
-    for pair in distinct_parents(plan).iter().filter(|pair| shape.plans[pair.parent].count < 2) {
-        let parents = vec![shape.plans[pair.parent].table];
-        let because = format!("{}: there is only one parent", pair.because);
-        plan.narrow(Limit { rows: 0, because, is_guess: false, parents });
-    }
+/// Arranges the keys of a table, and limits its rows to what they have room for.
+pub(super) fn arrange(shape: &TableShape<'_>, plan: &mut TablePlan, mut keys: Vec<UniqueKey>) -> Result<()> {
     keys.sort_by_key(|key| (key.partial, key.columns.len()));
     let mut numbering = Numbering { shape, plan };
     for key in keys.iter().filter(|key| !key.columns.is_empty()) {

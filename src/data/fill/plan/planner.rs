@@ -8,33 +8,44 @@ use crate::data::constraints::group::{ColumnGroup, Solution};
 use crate::data::constraints::input::SolverInput;
 use crate::data::constraints::solver::{Unsolved, solve};
 use crate::data::fill::existing;
-use crate::data::fill::options::{FillOptions, Given};
+use crate::data::fill::options::Given;
 use crate::data::fill::plan::child_checks::{self, ChildChecks};
+use crate::data::fill::plan::default_source::default_source;
+use crate::data::fill::plan::finish::finish;
+use crate::data::fill::plan::parent_limits::limit_by_parents;
 use crate::data::fill::plan::per_parent::PerParentRows;
 use crate::data::fill::plan::shape::TableShape;
-use crate::data::fill::plan::table_plan::{ColumnPlan, How, Limit, Parent, Reference, TablePlan};
-use crate::data::fill::plan::{failure, numbering, references, unique_keys};
-use crate::data::values::choose;
+use crate::data::fill::plan::table_plan::{ColumnPlan, How, Parent, Reference, TablePlan};
+use crate::data::fill::plan::unique_keys::{self, UniqueKey};
+use crate::data::fill::plan::{failure, numbering, references};
 use crate::data::values::domain::{Domain, Nullability};
 use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
-use crate::error::{Refusal, Result};
-use crate::schema::{Column, Name, Table};
+use crate::error::Result;
+use crate::schema::{Column, Name};
 
 /// Plans one table.
 pub(super) fn plan(shape: &TableShape<'_>) -> Result<TablePlan> {
+    let default_source = |column: &Column| default_source(shape.table, column, shape.context.options);
     let mut planner = Planner {
         shape,
         references: references::references(shape)?,
         conditions: conditions::of_table(shape.table, &shape.names),
         derived: Vec::new(),
     };
-    let default_source = |column: &Column| plain_source(shape.table, column, shape.context.options);
     let input = planner.input(&default_source);
     planner.derive(&input);
     let mut groups = planner.groups(&input)?;
-    let first = planner.first_values(&input, &mut groups)?;
+    let checks = ChildChecks {
+        connection: shape.context.connection,
+        input: &input,
+        conditions: &planner.conditions,
+        checks: &child_checks::of_children(shape),
+        needed: shape.start.saturating_add(shape.request.rows),
+    };
+    let is_free = |column: usize| shape.fixed[column].is_none() && is_own(shape, &input, column);
+    let first = checks.first_values(&is_free, &mut groups)?;
     let columns = planner.columns(&input, &groups, first)?;
     let mut plan = planner.into_plan(columns, groups);
     unfold(&mut plan, shape)?;
@@ -42,14 +53,9 @@ pub(super) fn plan(shape: &TableShape<'_>) -> Result<TablePlan> {
         let nullable = reference.columns.iter().any(|column| plan.columns[*column].nulls > 0);
         reference.nulls = if nullable { shape.context.options.null_rate } else { 0 };
     }
-    numbering::arrange(shape, &mut plan)?;
-    for index in 0..plan.references.len() {
-        plan.references[index].overrules = may_overrule(&plan, index);
-    }
-    limit_to_what_can_be_prepared(&mut plan, shape);
-    if let Some(limit) = &plan.limit {
-        plan.count = plan.count.min(limit.rows);
-    }
+    limit_by_parents(shape, &mut plan);
+    numbering::arrange(shape, &mut plan, UniqueKey::of_table(shape.table, &shape.names))?;
+    finish(shape, &mut plan);
     Ok(plan)
 }
 
@@ -161,19 +167,6 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// The values of the first rows of each column, for children that take no others.
-    fn first_values(&self, input: &SolverInput<'_>, groups: &mut Vec<ColumnGroup>) -> Result<Vec<Vec<ValueBuf>>> {
-        let checks = ChildChecks {
-            connection: self.shape.context.connection,
-            input,
-            conditions: &self.conditions,
-            checks: &child_checks::of_children(self.shape),
-            needed: self.shape.start.saturating_add(self.shape.request.rows),
-        };
-        let is_free = |column: usize| self.shape.fixed[column].is_none() && is_own(self.shape, input, column);
-        checks.first_values(&is_free, groups)
-    }
-
     fn columns(
         &self,
         input: &SolverInput<'_>,
@@ -243,18 +236,6 @@ fn is_own(shape: &TableShape<'_>, input: &SolverInput<'_>, column: usize) -> boo
     !input.is_external[column] && shape.rowid != Some(column)
 }
 
-/// Returns how a column is made that no constraint restricts.
-fn plain_source(table: &Table, column: &Column, options: &FillOptions) -> Option<Source> {
-    #[cfg(feature = "data")]
-    if let Some(generator) =
-        crate::data::values::realistic::Generator::of(&table.name, column, table.strict, options.locale)
-    {
-        return Some(Source::Realistic(generator));
-    }
-    let _ = options;
-    choose::source(column, table.strict, &Domain::default())
-}
-
 /// Makes a group of one column with one way a column like any other, whose values follow from the row's number alone.
 fn unfold(plan: &mut TablePlan, shape: &TableShape<'_>) -> Result<()> {
     let mut kept = Vec::new();
@@ -280,32 +261,4 @@ fn unfold(plan: &mut TablePlan, shape: &TableShape<'_>) -> Result<()> {
     }
     plan.groups = kept;
     Ok(())
-}
-
-/// Returns true if a row can take over all columns of a key from an earlier row of its table: what other keys require of
-/// those columns is true of the earlier row, and rows need not differ by them.
-fn may_overrule(plan: &TablePlan, index: usize) -> bool {
-    let reference = &plan.references[index];
-    let is_free = |column: &usize| {
-        let of = &plan.columns[*column];
-        let others = plan.references.iter().enumerate().filter(|(other, _)| *other != index);
-        of.place.is_none()
-            && matches!(of.how, How::Source(_) | How::Reference)
-            && others.map(|(_, other)| other).filter(|other| other.columns.contains(column)).all(|other| {
-                other.place.is_none() && other.columns.iter().all(|column| reference.known.contains(column))
-            })
-    };
-    matches!(reference.parent, Parent::Own { .. })
-        && reference.place.is_none()
-        && !reference.known.is_empty()
-        && reference.known.iter().all(is_free)
-}
-
-/// If a foreign key refers to no table, or to no key of it, no row can be inserted, not even with NULL.
-fn limit_to_what_can_be_prepared(plan: &mut TablePlan, shape: &TableShape<'_>) {
-    if let Err(error) = shape.context.connection.prepare(&plan.target().insert()) {
-        let refusal = Refusal::of(&error).filter(|refusal| refusal.code == 1);
-        let because = refusal.map_or_else(|| error.to_string(), |refusal| refusal.message);
-        plan.limit = Some(Limit { rows: 0, because, is_guess: false, parents: Vec::new() });
-    }
 }

@@ -15,9 +15,10 @@ use crate::schema::Name;
 
 /// Plans the foreign keys of a table.
 pub(super) fn references(shape: &TableShape<'_>) -> Result<Vec<Reference>> {
+    let keys = in_order(shape);
     let gathering = shared_columns(shape.context, shape.at);
     let mut found: Vec<Reference> = Vec::new();
-    for key in in_order(shape) {
+    for key in keys {
         let Some(columns) = shape.places(&key.columns) else { continue };
         let is_set = |column: &usize| shape.fixed[*column].is_some();
         let is_taken = |column: &usize| is_set(column) || found.iter().any(|other| other.columns.contains(column));

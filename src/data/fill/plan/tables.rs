@@ -1,13 +1,13 @@
 //! Plans all tables of a fill.
 
 use crate::data::fill::context::FillContext;
+use crate::data::fill::plan::parent_keys::{close_cycles, keep_keys};
+use crate::data::fill::plan::planner;
 use crate::data::fill::plan::shape::TableShape;
-use crate::data::fill::plan::table_plan::{Parent, TablePlan};
-use crate::data::fill::plan::{failure, planner};
+use crate::data::fill::plan::table_plan::{Limit, TablePlan};
 use crate::data::fill::request::fill_request::TableRequest;
-use crate::data::relations::Relation;
-use crate::error::Result;
-use crate::schema::Name;
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::count;
 
 /// How often tables that are made for their children get more rows.
 const ROUNDS: usize = 4;
@@ -20,18 +20,19 @@ pub(crate) fn plan_tables(
     let tables: Vec<usize> = (0..requests.len()).filter(|table| requests[*table].is_some()).collect();
     let ordered = context.schema.parents_first(&tables);
     // A table that is made for its children has as many rows as they turn out to need.
-    for _ in 0..ROUNDS {
+    let mut rounds = 0;
+    loop {
         let round = Round::plan(context, &requests, &ordered)?;
-        if round.more.is_empty() {
+        if round.more.is_empty() || rounds == ROUNDS {
             return Ok(round.plans);
         }
+        rounds += 1;
         for (table, rows) in round.more {
             if let Some(request) = &mut requests[table] {
                 request.rows = rows;
             }
         }
     }
-    Ok(Round::plan(context, &requests, &ordered)?.plans)
 }
 
 /// The plans of all tables for some numbers of rows.
@@ -71,7 +72,7 @@ impl Round<'_> {
         };
         let growing: Vec<usize> = limit.parents.iter().filter(may_grow).copied().collect();
         if growing.is_empty() && request.is_exact {
-            return Err(failure::full(&plan.name, plan.wanted, limit));
+            return Err(full(&plan.name, plan.wanted, limit));
         }
         let times = plan.wanted.div_ceil(limit.rows.max(1)).max(2);
         let requests = self.requests;
@@ -81,37 +82,17 @@ impl Round<'_> {
     }
 }
 
-/// Marks the columns to which children refer and that cannot be made again.
-fn keep_keys<'r>(plan: &mut TablePlan, relations: impl Iterator<Item = &'r Relation>) {
-    for name in relations.flat_map(|key| key.parent_columns.iter().flatten()) {
-        if let Some(column) = plan.column(name)
-            && !plan.is_formula(column)
-            && !plan.kept.contains(&column)
-        {
-            plan.kept.push(column);
-        }
+/// More rows are asked for than a table can hold.
+fn full(table: &str, rows: u64, limit: &Limit) -> Error {
+    let (rows, most) = (count(rows, "row"), count(limit.rows, "row"));
+    if limit.is_guess {
+        return Error::new(
+            ErrorKind::Data,
+            format!("cannot fill {table} with {rows}: values were found for no more than {most}"),
+        )
+        .evidence("because", &limit.because)
+        .help(format!("supply them: .set_with(\"{table}\", column, |row| ..)"));
     }
-}
-
-/// Lets what refers to a later table refer to its rows, whose keys are known before they are made if they follow from the
-/// rows' numbers.
-fn close_cycles(plans: &mut [TablePlan]) -> Result<()> {
-    for at in 0..plans.len() {
-        for index in 0..plans[at].references.len() {
-            let reference = &plans[at].references[index];
-            let Parent::Later { table } = reference.parent else { continue };
-            let later = plans.iter().position(|plan| plan.table == table && plan.count > 0);
-            let columns = later.and_then(|later| {
-                let place = |name: &Name| plans[later].column(name).filter(|column| plans[later].is_formula(*column));
-                reference.parent_columns.iter().map(place).collect::<Option<Vec<usize>>>()
-            });
-            let is_nullable = reference.columns.iter().any(|column| plans[at].columns[*column].may_be_null);
-            plans[at].references[index].parent = match (later, columns) {
-                (Some(plan), Some(columns)) => Parent::Made { plan, columns },
-                _ if is_nullable => Parent::Missing,
-                _ => return Err(failure::cycle(&plans[at].name, &reference.shown)),
-            };
-        }
-    }
-    Ok(())
+    Error::new(ErrorKind::Data, format!("cannot fill {table} with {rows}: it has room for {most}"))
+        .evidence("because", &limit.because)
 }

@@ -33,6 +33,9 @@ pub(crate) struct TableRequest {
     pub(crate) per_parent: Option<PerParent>,
 }
 
+/// For each table of the schema what is asked of it. `None` if it is not filled.
+pub(crate) type TableRequests = Vec<Option<TableRequest>>;
+
 /// Rows for each row of a parent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PerParent {

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
 use super::{COLUMNS, LOCALES, Locale, column, generator};
-use crate::data::ValueBuf;
 use crate::data::values::realistic::Generator;
+use crate::data::values::value_buf::ValueBuf;
 use crate::draw::{Draw, key};
 
 /// Returns a thousand values, each drawn from a key of its own.
