@@ -1,10 +1,10 @@
 //! No row or value is lost unless the user allows it.
 
-use crate::check::{Finding, Findings};
+use crate::check::Findings;
 use crate::error::Result;
 use crate::suite::allowances::UsedAllowances;
 use crate::suite::diagnosis::{LossDiagnosis, accepted_rows, losses};
-use crate::suite::findings::loss_finding;
+use crate::suite::findings::{loss_finding, with_release};
 use crate::suite::losses::Loss;
 use crate::suite::subject::Subject;
 use crate::suite::versions::{UpgradeStep, VersionedDatabases};
@@ -46,12 +46,4 @@ pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result
         return Ok(None);
     }
     allowances.require_all_used(".allow_loss").map(|()| None)
-}
-
-/// Adds the name of the database, if it is one of a past release.
-pub(crate) fn with_release(finding: Finding, release: Option<&str>) -> Finding {
-    match release {
-        Some(name) => finding.evidence("database", name),
-        None => finding,
-    }
 }

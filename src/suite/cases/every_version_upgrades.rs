@@ -1,13 +1,12 @@
 //! No migration refuses rows that the version before it accepts.
 
-use super::every_row_survives::with_release;
 use crate::check::{Finding, Findings};
 use crate::db::Image;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
 use crate::suite::allowances::UsedAllowances;
 use crate::suite::diagnosis::{MigrationRefusal, refused_object, refused_rows};
-use crate::suite::findings::refusal_finding;
+use crate::suite::findings::{refusal_finding, with_release};
 use crate::suite::subject::Subject;
 use crate::suite::versions::{Unfilled, UpgradeStep, VersionedDatabases};
 

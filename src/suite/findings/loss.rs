@@ -1,7 +1,7 @@
 //! Findings about losses: what is gone, why, and how to avoid it.
 
+use super::evidence::at_statement;
 use super::rebuild::safe_rebuild;
-use super::statement::at_statement;
 use crate::check::Finding;
 use crate::sql::plain_name;
 use crate::suite::diagnosis::{LossDiagnosis, Mechanism, Rebuild};

@@ -1,6 +1,6 @@
 //! Findings about migrations that interfere with their runner's transaction.
 
-use super::statement::at_statement;
+use super::evidence::at_statement;
 use crate::check::Finding;
 use crate::migrations::{Format, Migration};
 use crate::suite::diagnosis::NestedTransaction;

@@ -167,11 +167,11 @@ impl Reader<'_, '_> {
             self.conflict_clause();
             self.take("into");
             let table = self.object_name();
-            self.found.extend(table.map(|table| Effect::Insert(table)));
+            self.found.extend(table.map(Effect::Insert));
         } else if self.take("delete") {
             self.take("from");
             let table = self.object_name();
-            self.found.extend(table.map(|table| Effect::Delete(table)));
+            self.found.extend(table.map(Effect::Delete));
         } else if self.take("update") {
             self.conflict_clause();
             if let Some(table) = self.object_name() {
