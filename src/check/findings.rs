@@ -130,7 +130,7 @@ impl Findings {
             let what = format!("nothing to allow: {code} of {object}");
             self.found.push(
                 Finding::new("unneeded-allowance", object, what)
-                    .cost(format!("the reason does not hold any more, or the name is misspelt: {reason}"))
+                    .cost(format!("the reason no longer applies, or the name is misspelled: {reason}"))
                     .fix(format!("take .allow({code:?}, {object:?}, ..) away")),
             );
         }

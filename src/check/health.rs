@@ -179,7 +179,7 @@ impl Health {
         let share = self.freelist_count * 100 / self.page_count;
         let what = format!("{share} % of {file} is free: {} of {} pages", self.freelist_count, self.page_count);
         let (cost, fix) = match self.auto_vacuum {
-            "INCREMENTAL" => ("the file shrinks only when it is told to", "PRAGMA incremental_vacuum"),
+            "INCREMENTAL" => ("the file shrinks only on request", "PRAGMA incremental_vacuum"),
             _ => ("auto_vacuum is NONE: the file never shrinks by itself", "VACUUM"),
         };
         Some(Finding::new("freelist", file, what).cost(cost).fix(fix))
@@ -195,8 +195,7 @@ impl Health {
             _ => return None,
         };
         let what = format!("the WAL of {file} has {bytes} bytes, and {whose} is {limit}");
-        let cost =
-            "a reader that stays, or a very large transaction, kept it from beginning anew; reads search all of it";
+        let cost = "a long read or a very large transaction kept it from restarting; reads search all of it";
         let fix = "end the longest reads, then PRAGMA wal_checkpoint(TRUNCATE)";
         Some(Finding::new("wal-too-large", file, what).cost(cost).fix(fix))
     }

@@ -58,7 +58,7 @@ fn cost(name: &str, answer: &str) -> String {
         ("foreign_keys", "off" | "0") => {
             "references to rows that are not there are accepted, and ON DELETE does nothing; each connection has to set it"
         }
-        ("foreign_keys", _) => "writes fail that the profile lets through",
+        ("foreign_keys", _) => "writes fail that the profile allows",
         ("synchronous", "off") => "a power cut may corrupt the database",
         ("synchronous", "normal") => {
             "a power cut may undo the last commits in WAL mode, and may corrupt the database in others"
@@ -68,21 +68,23 @@ fn cost(name: &str, answer: &str) -> String {
         ("journal_mode", "memory") => "a process that dies within a transaction may leave a corrupt database",
         ("journal_mode", "wal") => "there are -wal and -shm files beside the database, which have to be copied with it",
         ("journal_mode", _) => "readers wait for the writer, and the writer waits for readers",
-        ("busy_timeout", "0") => "whoever meets a lock fails at once with SQLITE_BUSY, database is locked",
-        ("busy_timeout", _) => "whoever meets a lock waits so many milliseconds before SQLITE_BUSY, database is locked",
-        ("cache_size", _) => {
-            "the page cache has another size: large transactions spill, or memory is used up, elsewhere"
+        ("busy_timeout", "0") => "a locked database fails at once with SQLITE_BUSY, database is locked",
+        ("busy_timeout", _) => {
+            "a locked database is retried for this many milliseconds before SQLITE_BUSY, database is locked"
         }
-        ("mmap_size", _) => "another part of the file is mapped: reads cost other system calls",
+        ("cache_size", _) => {
+            "the page cache has another size: large transactions spill at another point, or memory use differs"
+        }
+        ("mmap_size", _) => "another amount of the file is mapped: reads use other system calls",
         ("temp_store", "file" | "default") => "sorting and temporary tables write to files",
         ("temp_store", _) => "sorting and temporary tables take memory",
-        ("page_size", _) => "the size of pages is fixed by the first table; it decides how many rows a read brings",
+        ("page_size", _) => "the page size is fixed by the first table; it decides how many rows one read returns",
         ("journal_size_limit", "-1") => "the -wal keeps the size of the largest transaction for good",
-        ("wal_autocheckpoint", "0") => "nobody moves the -wal into the database, unless the app or a replicator does",
-        ("auto_vacuum", _) => "free pages are kept, or given back to the file system, otherwise",
+        ("wal_autocheckpoint", "0") => "the -wal is moved into the database only if the app or a replicator does it",
+        ("auto_vacuum", _) => "free pages are kept or returned to the file system differently",
         ("recursive_triggers", "off") => "REPLACE does not fire DELETE triggers",
-        ("case_sensitive_like", "off") => "LIKE finds either case, and takes other indexes",
-        ("locking_mode", "exclusive") => "no other connection gets at the database",
+        ("case_sensitive_like", "off") => "LIKE ignores case, and uses other indexes",
+        ("locking_mode", "exclusive") => "no other connection can use the database",
         _ => "",
     };
     text.to_owned()

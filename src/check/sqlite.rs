@@ -28,10 +28,9 @@ fn at_least(wanted: &str, linked: &str) -> Option<Finding> {
     if self::numbers(linked).is_some_and(|linked| linked >= numbers) {
         return None;
     }
-    let what = format!("SQLite {linked} is linked, and {wanted} or later is wanted");
-    let cost = "SQL that the later one understands fails here";
-    let fix =
-        "take the SQLite that comes with rusqlite (its feature bundled), or a later rusqlite where it does already";
+    let what = format!("SQLite {linked} is linked, but {wanted} or later is required");
+    let cost = "SQL for the later version fails here";
+    let fix = "use the SQLite that comes with rusqlite (feature bundled), or a later rusqlite if you do already";
     Some(Finding::new("sqlite-too-old", "sqlite", what).cost(cost).fix(fix))
 }
 
@@ -71,7 +70,7 @@ pub fn compile_option(connection: &Connection, option: &str) -> Findings {
         Ok(true) => return Findings::default(),
         Ok(false) => {
             Finding::new("compile-option-missing", option, format!("SQLite {version} was built without {option}"))
-                .cost("what the option brings is missing, or behaves otherwise, wherever this SQLite is linked")
+                .cost("what the option enables is missing or behaves differently with this SQLite")
         }
         Err(error) => {
             let says = Refusal::of(&error).map_or_else(|| error.to_string(), |refusal| refusal.to_string());

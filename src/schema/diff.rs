@@ -128,7 +128,7 @@ fn table(diff: &mut SchemaDiff, one: &TableShape, other: &TableShape) {
     spelling(diff, &object, &one.name, &other.name);
     match (&one.module, &other.module) {
         (None, Some(module)) => diff.add(&object, format!("became a virtual table USING {module}")),
-        (Some(module), None) => diff.add(&object, format!("is no virtual table any more, USING {module} dropped")),
+        (Some(module), None) => diff.add(&object, format!("is no longer a virtual table, USING {module} dropped")),
         (Some(module), Some(now)) if module != now => diff.add(&object, format!("USING {module} became {now}")),
         _ => {}
     }
@@ -196,7 +196,7 @@ fn changed(diff: &mut SchemaDiff, object: &str, kind: &str, was: &str, is: &str)
 
 fn spelling(diff: &mut SchemaDiff, object: &str, one: &str, other: &str) {
     if one != other {
-        diff.add(object, format!("now spelt {other}"));
+        diff.add(object, format!("now spelled {other}"));
     }
 }
 

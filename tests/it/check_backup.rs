@@ -166,12 +166,12 @@ fn what_changed_since_is_shown() {
     assert_eq!(
         all,
         [
-            "schema-differs (customers_name): the index customers_name is declared otherwise in the copy",
+            "schema-differs (customers_name): the index customers_name is declared differently in the copy",
             "schema-differs (orders_customer): the copy lacks the index orders_customer",
-            "schema-differs (other): the copy has a table that the source has not: other",
+            "schema-differs (other): the copy has a table that the source lacks: other",
             "schema-differs (user_version): PRAGMA user_version is 3 in the copy and 0 in the source",
             "rows-differ (customers): the copy lacks 1 row of customers, and has another",
-            "rows-differ (log): the copy has 1 row of log that the source has not",
+            "rows-differ (log): the copy has 1 row of log that the source lacks",
             "rows-differ (orders): the copy lacks 1 row of orders",
         ]
     );

@@ -194,7 +194,7 @@ fn an_index_over_the_content_of_another_table_is_compared_with_it() {
     let findings = check::integrity(&db);
     assert_eq!(found(&findings), [("fts-mismatch", "search")]);
     let finding = findings.iter().next().unwrap();
-    assert_eq!(finding.what(), "the full-text index search does not say what its content says");
+    assert_eq!(finding.what(), "the full-text index search differs from its content");
     assert_eq!(
         finding.help(),
         Some("INSERT INTO \"search\"(\"search\") VALUES('rebuild');   tried on a copy: it helps")
@@ -288,7 +288,7 @@ fn an_open_transaction_is_seen_and_what_cannot_be_checked_in_it_is_said() {
         "not-checked: the index of search was not compared with its content\n\
          \n  not-checked (search):\
          \n    the index of search was not compared with its content\
-         \n    a transaction is open that has written, and SQLite makes no copy of a database inside of one\n\
+         \n    a transaction that has written is open, and SQLite makes no copy of a database inside one\n\
          \n  help: check before it begins, or after COMMIT"
     );
     db.execute_batch("COMMIT").unwrap();

@@ -55,7 +55,7 @@ fn each_pragma_that_differs_is_named_with_its_price() {
     check_one(
         "PRAGMA busy_timeout = 0",
         "PRAGMA busy_timeout is 0, the profile says 5000",
-        "whoever meets a lock fails at once with SQLITE_BUSY, database is locked",
+        "a locked database fails at once with SQLITE_BUSY, database is locked",
     );
     check_one(
         "PRAGMA temp_store = FILE",
@@ -65,7 +65,7 @@ fn each_pragma_that_differs_is_named_with_its_price() {
     check_one(
         "PRAGMA case_sensitive_like = OFF",
         "PRAGMA case_sensitive_like is OFF, the profile says ON",
-        "LIKE finds either case, and takes other indexes",
+        "LIKE ignores case, and uses other indexes",
     );
 }
 
@@ -87,13 +87,13 @@ fn a_connection_that_nobody_has_set_up() {
          \n    every commit waits for the hardware\n\
          \n  pragma-differs (busy_timeout):\
          \n    PRAGMA busy_timeout is 0, the profile says 5000\
-         \n    whoever meets a lock fails at once with SQLITE_BUSY, database is locked\n\
+         \n    a locked database fails at once with SQLITE_BUSY, database is locked\n\
          \n  pragma-differs (foreign_keys):\
          \n    PRAGMA foreign_keys is OFF, the profile says ON\
          \n    references to rows that are not there are accepted, and ON DELETE does nothing; each connection has to set it\n\
          \n  pragma-differs (page_size):\
          \n    PRAGMA page_size is 4096, the profile says 8192\
-         \n    the size of pages is fixed by the first table; it decides how many rows a read brings\n\
+         \n    the page size is fixed by the first table; it decides how many rows one read returns\n\
          \n  help: PRAGMA journal_mode = WAL\
          \n  help: PRAGMA synchronous = EXTRA\
          \n  help: PRAGMA busy_timeout = 5000\
@@ -159,11 +159,11 @@ fn the_linked_sqlite_is_pinned() {
     assert_eq!(
         check::sqlite_at_least("4.1.0").try_assert_ok().unwrap_err().to_string(),
         format!(
-            "sqlite-too-old: SQLite {version} is linked, and 4.1.0 or later is wanted\n\
+            "sqlite-too-old: SQLite {version} is linked, but 4.1.0 or later is required\n\
              \n  sqlite-too-old (sqlite):\
-             \n    SQLite {version} is linked, and 4.1.0 or later is wanted\
-             \n    SQL that the later one understands fails here\n\
-             \n  help: take the SQLite that comes with rusqlite (its feature bundled), or a later rusqlite where it does already"
+             \n    SQLite {version} is linked, but 4.1.0 or later is required\
+             \n    SQL for the later version fails here\n\
+             \n  help: use the SQLite that comes with rusqlite (feature bundled), or a later rusqlite if you do already"
         )
     );
     let connection = Connection::open_in_memory().unwrap();

@@ -66,7 +66,7 @@ fn schemas_differ(ours: &Entries, theirs: &Entries) -> Vec<Difference> {
             None if !stands_alone(entry) && !has_table(theirs, &entry.table) => continue,
             None => (format!("the copy lacks the {kind} {name}"), true),
             Some(copied) if copied.sql != entry.sql => {
-                (format!("the {kind} {name} is declared otherwise in the copy"), false)
+                (format!("the {kind} {name} is declared differently in the copy"), false)
             }
             Some(_) => continue,
         };
@@ -74,7 +74,7 @@ fn schemas_differ(ours: &Entries, theirs: &Entries) -> Vec<Difference> {
     }
     for (key, entry) in theirs {
         if !ours.contains_key(key) && (stands_alone(entry) || has_table(ours, &entry.table)) {
-            let what = format!("the copy has a {} that the source has not: {}", entry.kind, entry.name);
+            let what = format!("the copy has a {} that the source lacks: {}", entry.kind, entry.name);
             found.push(Difference::Schema { object: entry.name.clone(), what, is_missing: false });
         }
     }

@@ -130,7 +130,7 @@ fn finding(difference: &Difference) -> Finding {
         Difference::Rows { table, missing, extra, example } => {
             let what = match (missing, extra) {
                 (missing, 0) => format!("the copy lacks {} of {table}", count(*missing, "row")),
-                (0, extra) => format!("the copy has {} of {table} that the source has not", count(*extra, "row")),
+                (0, extra) => format!("the copy has {} of {table} that the source lacks", count(*extra, "row")),
                 (missing, 1) => format!("the copy lacks {} of {table}, and has another", count(*missing, "row")),
                 (missing, extra) => {
                     format!("the copy lacks {} of {table}, and has {extra} others", count(*missing, "row"))

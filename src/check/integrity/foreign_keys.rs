@@ -61,7 +61,7 @@ impl Child<'_> {
         match self.violations() {
             Ok(violations) => findings.extend(violations.into_iter().map(|(id, rows)| {
                 self.describe(id, &rows).unwrap_or_else(|error| {
-                    let what = format!("{} of {shown} refer to nothing", count(rows.len(), "row"));
+                    let what = format!("{} of {shown} {} to nothing", count(rows.len(), "row"), verb(rows.len()));
                     Finding::new("fk-violated", &shown, what).evidence("SQLite does not show them", error.to_string())
                 })
             })),
@@ -92,10 +92,10 @@ impl Child<'_> {
         let key = self.key(id)?;
         let object = in_database(self.database, self.name);
         let to = if key.to.is_empty() { String::new() } else { format!("({})", key.to.join(", ")) };
-        let verb = if rows.len() == 1 { "refers" } else { "refer" };
         let what = format!(
-            "{} of {object} {verb} to nothing: {} -> {}{to}",
+            "{} of {object} {} to nothing: {} -> {}{to}",
             count(rows.len(), "row"),
+            verb(rows.len()),
             key.from.join(", "),
             key.parent
         );
@@ -182,6 +182,10 @@ impl Child<'_> {
         };
         ["rowid", "_rowid_", "oid"].into_iter().find(is_free)
     }
+}
+
+fn verb(rows: usize) -> &'static str {
+    if rows == 1 { "refers" } else { "refer" }
 }
 
 /// Returns a value as an SQL literal, cut where it is long.

@@ -41,7 +41,7 @@ pub(super) fn findings(rows: &[String], names: &Names, file: &str) -> Vec<Findin
 }
 
 pub(super) const RTREE: &str = "rtree-mismatch";
-pub(super) const RTREE_COST: &str = "searches by coordinates miss rows, or find others";
+pub(super) const RTREE_COST: &str = "searches by coordinates miss rows, or find wrong ones";
 pub(super) const FTS: &str = "fts-mismatch";
 pub(super) const FTS_COST: &str = "searches miss rows, or find rows that do not have the words";
 
@@ -56,7 +56,7 @@ fn finding(line: &str, database: &str, names: &Names, file: &str) -> Finding {
         return Finding::new("index-mismatch", index, format!("{line}{table}")).cost(cost);
     }
     if let Some(object) = value_of(line) {
-        let cost = "the row was written before the constraint, or past it; the next update of it fails";
+        let cost = "the row was written before the constraint existed, or while it was not checked; the next update of it fails";
         return Finding::new("value-not-allowed", object, line).cost(cost);
     }
     if let Some(table) = full_text_table_of(line) {
@@ -69,7 +69,7 @@ fn finding(line: &str, database: &str, names: &Names, file: &str) -> Finding {
             None => (file.to_owned(), line.to_owned()),
         },
     };
-    Finding::new("corrupt", object, what).cost("pages do not fit one another: rows may be lost, or read as others")
+    Finding::new("corrupt", object, what).cost("pages contradict each other: rows may be missing or wrong")
 }
 
 fn index_of(line: &str) -> Option<&str> {

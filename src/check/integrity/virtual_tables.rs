@@ -73,7 +73,7 @@ fn check_by(
                     &table.name,
                     format!("the index of {} was not compared with its content", table.name),
                 )
-                .cost("a transaction is open that has written, and SQLite makes no copy of a database inside of one")
+                .cost("a transaction that has written is open, and SQLite makes no copy of a database inside one")
                 .fix("check before it begins, or after COMMIT"),
             ),
             Err(error) => findings.push(table.not_checked("SQLite could not copy the database", error)),
@@ -116,7 +116,7 @@ impl Table {
         }
         let what = match self.module {
             Module::Fts5 { external: true } => {
-                format!("the full-text index {} does not say what its content says", self.name)
+                format!("the full-text index {} differs from its content", self.name)
             }
             _ => format!("the full-text index {} is malformed", self.name),
         };

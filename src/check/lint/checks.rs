@@ -92,7 +92,8 @@ fn undecided(input: &LintInput, table: &Table, check: &Check, found: &mut Vec<Li
             format!("{} = {}", column.name, shown(&samples[sample % samples.len()]))
         })
         .collect();
-    let what = format!("CHECK ({}) accepts {}: there it is NULL, not true", check.expression.trim(), shown.join(", "));
+    let what =
+        format!("CHECK ({}) accepts {}, for which it is NULL, not true", check.expression.trim(), shown.join(", "));
     let nulls: String = columns
         .iter()
         .filter(|column| is_nullable(table, column))

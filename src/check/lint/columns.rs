@@ -43,8 +43,8 @@ fn promise(table: &Table, column: &Column) -> Option<Promise> {
                 () if declared.contains("CHAR") || has(&["STRING", "INTERVAL", "POINT", "LINT"]) => "TEXT",
                 () => "ANY",
             };
-            let instead = "SQLite finds INT in the name and takes it for an integer: 1.0 is stored as 1, '007' as 7";
-            Some(Promise { expected: "something else than an integer", instead, better })
+            let instead = "SQLite finds INT in the name and treats it as an integer: 1.0 is stored as 1, '007' as 7";
+            Some(Promise { expected: "something other than an integer", instead, better })
         }
         Affinity::Numeric
             if has(&["STRING", "STR", "UUID", "GUID", "ULID", "JSON", "JSONB", "ENUM", "XML", "INET", "CIDR"]) =>
@@ -57,14 +57,13 @@ fn promise(table: &Table, column: &Column) -> Option<Promise> {
         Affinity::Numeric if has(&["DATETIME", "DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "DATETIME2"]) => {
             let default = column.default.as_deref().unwrap_or_default().to_ascii_lowercase();
             let seconds = default.contains("unixepoch") || default.contains("%s");
-            let instead =
-                "SQLite has no such type: it stores whatever comes, text or number, and compares the two as different";
+            let instead = "SQLite has no such type: it stores any value, text or number, and the two are never equal";
             Some(Promise { expected: "a time", instead, better: if seconds { "INTEGER" } else { "TEXT" } })
         }
         // With a CHECK, the column holds what the CHECK allows.
         Affinity::Numeric if has(&["BOOL", "BOOLEAN"]) && !checks::has_check(table, column) => {
             let instead =
-                "SQLite has no such type: it stores whatever comes, also 'true' as a text, which is false in a WHERE";
+                "SQLite has no such type: it stores any value, even 'true' as a text, which is false in a WHERE";
             Some(Promise { expected: "true or false", instead, better: "INTEGER" })
         }
         _ => None,
@@ -100,7 +99,7 @@ fn affinity_surprise(table: &Table, found: &mut Vec<LintFinding>) {
 fn not_strict(table: &Table, found: &mut Vec<LintFinding>) {
     let what = format!("{} is not STRICT", table.name);
     let cost =
-        "any column takes a value of any type: a text in an INTEGER column is stored as a text, and found by nobody";
+        "any column takes a value of any type: a text in an INTEGER column is stored as a text, and no number finds it";
     found.push(LintFinding::new("not-strict", &table.name, what, cost).rebuild(table, |mut sql| {
         for column in &table.columns {
             let strict = strict_type(table, column);
@@ -194,7 +193,7 @@ fn blob_in_hot_table(table: &Table, found: &mut Vec<LintFinding>) {
     let column = &table.columns[at];
     let object = object(table, [column.name.as_str()]);
     let what = format!("{object} is a BLOB of any length before {behind} smaller columns");
-    let cost = "SQLite reads a row from its start: to get at a column behind a long value, it follows the overflow pages of that value";
+    let cost = "SQLite reads a row from its start: to reach a column after a long value, it follows the overflow pages of that value";
     let large: Vec<&str> =
         table.columns.iter().filter(|column| is_large(column)).map(|column| column.name.as_str()).collect();
     found.push(LintFinding::new("blob-in-hot-table", object, what, cost).rebuild(table, |sql| sql.move_last(&large)));

@@ -90,7 +90,7 @@ fn prefix(table: &Table, index: &Index) -> Option<LintFinding> {
                 .map(|key| format!("UNIQUE ({})", column_names(&key.terms).join(", "))),
         );
     let other = others.next()?;
-    let what = format!("{} on {} is the beginning of {other}", index.name, table.name);
+    let what = format!("{} on {} is a prefix of {other}", index.name, table.name);
     Some(LintFinding::new("index-prefix-redundant", &index.name, what, WRITES).on(table).sql(drop_it(index)))
 }
 
@@ -137,7 +137,7 @@ fn low_value(input: &LintInput, table: &Table, index: &Index) -> Option<LintFind
         return None;
     }
     let what = format!("{} indexes {}.{}, which has two values", index.name, table.name, column.name);
-    let cost = "half of the table for each value: reading it through the index is slower than reading the table. If one value is rare, a partial index (WHERE column = value) holds the few rows that are looked for";
+    let cost = "half of the table for each value: reading it through the index is slower than reading the table. If one value is rare, a partial index (WHERE column = value) holds just those rows";
     Some(LintFinding::new("index-low-value", &index.name, what, cost).on(table).sql(drop_it(index)))
 }
 

@@ -41,7 +41,7 @@ fn no_primary_key(table: &Table, found: &mut Vec<LintFinding>) {
         return;
     }
     let what = format!("{} has no PRIMARY KEY, and no other key of columns that are NOT NULL", table.name);
-    let cost = "two rows can be alike and only the rowid tells them apart, which VACUUM may change when no column declares it; foreign keys, upserts and sync have nothing to refer to";
+    let cost = "identical rows differ only in their rowid, which VACUUM may change if no column declares it; foreign keys, upserts and sync have nothing to refer to";
     let finding = LintFinding::new("no-primary-key", &table.name, what, cost);
     found.push(match table.column("id") {
         None => finding.rebuild(table, |sql| sql.lead_with("id INTEGER PRIMARY KEY")),
@@ -66,7 +66,7 @@ fn int_pk_not_rowid(table: &Table, found: &mut Vec<LintFinding>) {
         false => format!("{} PRIMARY KEY", column.declared_type),
     };
     let what = format!("{object} is {declared}, which is not the rowid: only INTEGER PRIMARY KEY is");
-    let cost = "every row has a hidden rowid beside the key and a second b-tree from the one to the other; no id is given to an insert without one, which leaves NULL";
+    let cost = "every row has a hidden rowid beside the key and a second b-tree from the one to the other; an insert without an id leaves NULL";
     found.push(
         LintFinding::new("int-pk-not-rowid", object, what, cost)
             .rebuild(table, |sql| sql.retype(&column.name, "INTEGER")?.without(&column.name, "DESC")),
@@ -83,7 +83,7 @@ fn pk_nullable(table: &Table, found: &mut Vec<LintFinding>) {
         return;
     }
     let object = object(table, nullable.iter().copied());
-    let what = format!("{object} is in the PRIMARY KEY and takes NULL, in any number of rows");
+    let what = format!("{object} is in the PRIMARY KEY and accepts NULL, in any number of rows");
     let cost = "outside of STRICT and WITHOUT ROWID tables, PRIMARY KEY does not imply NOT NULL; rows with NULL in the key are never equal to each other";
     found.push(LintFinding::new("pk-nullable", object, what, cost).rebuild(table, |mut sql| {
         for column in &nullable {

@@ -41,7 +41,7 @@ fn lint_view(input: &LintInput, view: &View, found: &mut Vec<LintFinding>) -> bo
     let select = format!("SELECT * FROM {}", plain_name(&view.name));
     if let Err(message) = copy.prepare(&select) {
         if is_gone(input, &message) {
-            let what = format!("the view {} cannot be read any more", view.name);
+            let what = format!("the view {} can no longer be read", view.name);
             let cost = "every query of it fails, and so does ALTER TABLE … RENAME of any table";
             found.push(
                 LintFinding::new("dangling-view", &view.name, what, cost)
@@ -84,7 +84,7 @@ fn lint_trigger(input: &LintInput, trigger: &Trigger, of: &str, columns: &[&str]
     let drop = format!("DROP TRIGGER {}", plain_name(&trigger.name));
     let _ = copy.run(&drop);
     if let Some(message) = refused {
-        let what = format!("the trigger {} on {of} cannot run any more", trigger.name);
+        let what = format!("the trigger {} on {of} can no longer run", trigger.name);
         let cost = "every statement that fires it fails";
         found.push(
             LintFinding::new("dangling-trigger", &trigger.name, what, cost)
@@ -152,7 +152,7 @@ fn defaults(input: &LintInput, found: &mut Vec<LintFinding>) {
 
 fn string_finding(kind: &str, name: &str, object: &str, message: String) -> LintFinding {
     let what = format!("the {kind} {name} has a text in double quotes, which are for names");
-    let cost = "SQLite takes it for a text only because no column has that name: add such a column and the meaning changes; a build without this kindness (SQLITE_DQS=0) refuses it";
+    let cost = "SQLite takes it for a text only because no column has that name: add such a column and the meaning changes; a build with SQLITE_DQS=0 refuses it";
     LintFinding::new("double-quoted-string", object, what, cost).evidence("as a name", message)
 }
 

@@ -108,7 +108,7 @@ fn type_mismatch(pair: &Pair<'_>, found: &mut Vec<LintFinding>) {
                 child.collation, parent.collation
             ),
         };
-        let cost = "the foreign key compares as the parent does, a join as its left side does: rows that the one takes for related the other does not find, and no index helps";
+        let cost = "the foreign key compares as the parent does, a join as its left side does: the two may disagree about which rows are related, and no index helps";
         let finding = LintFinding::new("fk-type-mismatch", here, what, cost);
         found.push(finding.rebuild(pair.child, |sql| aligned(sql, child, parent)));
     }

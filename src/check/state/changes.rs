@@ -219,7 +219,7 @@ impl<R> Changes<R> {
         }
         if let Some(open) = &self.open {
             text.push_str("a transaction was left open and is rolled back");
-            text.push_str(if open.is_empty() { ", with nothing in it\n" } else { ". What is lost:\n" });
+            text.push_str(if open.is_empty() { ", with nothing in it\n" } else { ". Lost changes:\n" });
             write_tables(&mut text, open, redact, &mut redacting);
         }
         text

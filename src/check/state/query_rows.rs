@@ -52,15 +52,15 @@ pub fn query_rows(connection: &Connection, query: &str) -> Result<QueryRows> {
     let wrong = |headline: String| Error::new(ErrorKind::Check, headline).sql(query);
     let statements = sql::split(query);
     let [only] = statements[..] else {
-        return Err(wrong(format!("one query is needed for rows, here are {}", statements.len())));
+        return Err(wrong(format!("expected one query, found {}", statements.len())));
     };
     let refused = |error| Error::new(ErrorKind::Sqlite, "cannot run the query").sql(query).because_sqlite(error);
     let mut statement = connection.prepare(only.text).map_err(refused)?;
     if statement.column_count() == 0 {
-        return Err(wrong(String::from("the statement gives no rows")));
+        return Err(wrong(String::from("the statement returns no rows")));
     }
     if !statement.readonly() {
-        return Err(wrong(String::from("the statement writes, and looking at rows must not")));
+        return Err(wrong(String::from("the statement writes, but only queries are allowed")));
     }
     let columns = (0..statement.column_count()).map(|at| statement.column_name(at).map(str::to_owned));
     let columns: Vec<String> = columns.collect::<rusqlite::Result<_>>().map_err(refused)?;

@@ -44,7 +44,7 @@ fn an_index_that_begins_another() {
         "i",
         "DROP INDEX i;",
     );
-    assert_eq!(finding.what(), "i on t is the beginning of j");
+    assert_eq!(finding.what(), "i on t is a prefix of j");
     check("index-prefix-redundant", &with("CREATE INDEX i ON t(b);"), "i", "DROP INDEX i;");
     for quiet in [
         "CREATE INDEX i ON t(two, a); CREATE INDEX j ON t(a, two);",

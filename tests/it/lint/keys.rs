@@ -16,7 +16,7 @@ fn a_table_without_a_key() {
 #[test]
 fn a_key_that_takes_null() {
     let finding = check("pk-nullable", "CREATE TABLE t(x TEXT PRIMARY KEY)", "t.x", "x TEXT PRIMARY KEY NOT NULL");
-    assert_eq!(finding.what(), "t.x is in the PRIMARY KEY and takes NULL, in any number of rows");
+    assert_eq!(finding.what(), "t.x is in the PRIMARY KEY and accepts NULL, in any number of rows");
     check("pk-nullable", "CREATE TABLE t(a INT, b TEXT NOT NULL, c, PRIMARY KEY(a, b, c))", "t.a,c", "a INT NOT NULL");
     silent("pk-nullable", "CREATE TABLE t(x TEXT PRIMARY KEY) STRICT");
     silent("pk-nullable", "CREATE TABLE t(x TEXT PRIMARY KEY) WITHOUT ROWID");
@@ -99,7 +99,7 @@ fn a_check_that_null_passes() {
         "t.day",
         "CHECK (day IS NULL OR (day = date(day)) IS TRUE)",
     );
-    assert_eq!(finding.what(), "CHECK (day = date(day)) accepts day = 'x': there it is NULL, not true");
+    assert_eq!(finding.what(), "CHECK (day = date(day)) accepts day = 'x', for which it is NULL, not true");
     check(
         "check-passes-null",
         &table("s TEXT NOT NULL CHECK (s IN ('a', NULL))"),

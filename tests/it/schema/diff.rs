@@ -44,8 +44,8 @@ fn tables_and_columns() {
         "t.a: type VARCHAR(5) became VARCHAR(6)",
         "t.a: type VARCHAR(6) became VARCHAR(5)",
     );
-    check_table("\"userId\")", "userid)", "t.userId: now spelt userid", "t.userid: now spelt userId");
-    check_diff("CREATE TABLE t(a)", "CREATE TABLE T(a)", "table t: now spelt T", "table T: now spelt t");
+    check_table("\"userId\")", "userid)", "t.userId: now spelled userid", "t.userid: now spelled userId");
+    check_diff("CREATE TABLE t(a)", "CREATE TABLE T(a)", "table t: now spelled T", "table T: now spelled t");
     check_table("a ANY) STRICT", "a ANY)", "table t: STRICT dropped", "table t: STRICT added");
     check_table(
         "a TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",
@@ -385,7 +385,7 @@ fn virtual_tables() {
         "CREATE TABLE d(a)",
         "CREATE VIRTUAL TABLE d USING fts5(a)",
         "table d: became a virtual table USING fts5(a)\nd.a: missing",
-        "table d: is no virtual table any more, USING fts5(a) dropped\nd.a: new",
+        "table d: is no longer a virtual table, USING fts5(a) dropped\nd.a: new",
     );
 }
 

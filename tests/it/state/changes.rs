@@ -92,7 +92,7 @@ fn a_transaction_that_is_left_open_changes_nothing_and_is_reported() {
             changes.to_string(),
             "log: 1 inserted\
              \n  + message=1\
-             \na transaction was left open and is rolled back. What is lost:\
+             \na transaction was left open and is rolled back. Lost changes:\
              \nlog: 2 deleted\
              \n  - message=1\
              \n  - message='start'\

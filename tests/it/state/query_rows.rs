@@ -94,12 +94,12 @@ fn what_is_no_query_is_refused() {
         (error.kind(), error.headline().to_owned(), error.sql_text() == Some(sql))
     };
     let check = |headline: &str| (ErrorKind::Check, headline.to_owned(), true);
-    assert_eq!(refused("SELECT 1; SELECT 2"), check("one query is needed for rows, here are 2"));
-    assert_eq!(refused(" -- nothing\n"), check("one query is needed for rows, here are 0"));
-    assert_eq!(refused("INSERT INTO t VALUES (1)"), check("the statement gives no rows"));
+    assert_eq!(refused("SELECT 1; SELECT 2"), check("expected one query, found 2"));
+    assert_eq!(refused(" -- nothing\n"), check("expected one query, found 0"));
+    assert_eq!(refused("INSERT INTO t VALUES (1)"), check("the statement returns no rows"));
     assert_eq!(
         refused("INSERT INTO t VALUES (1) RETURNING x"),
-        check("the statement writes, and looking at rows must not")
+        check("the statement writes, but only queries are allowed")
     );
     assert_eq!(refused("SELECT nothing FROM t"), (ErrorKind::Sqlite, String::from("cannot run the query"), true));
     assert_eq!(refused("SELECT ?1"), (ErrorKind::Sqlite, String::from("cannot run the query"), true));
