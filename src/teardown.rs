@@ -83,8 +83,9 @@ fn find_damage(db: &TestDb) -> Option<Error> {
         let _ = db.execute_batch("ROLLBACK");
     }
     let caller = db.caller();
-    let made_at = format!("made at {}:{}, checked when its test ended ({asked_by})", caller.file(), caller.line());
-    db.try_check().err().map(|error| error.note(made_at))
+    let created_at =
+        format!("created at {}:{}, checked when its test ended ({asked_by})", caller.file(), caller.line());
+    db.try_check().err().map(|error| error.note(created_at))
 }
 
 /// A test that fails already must not panic again, which would end the process.

@@ -33,21 +33,21 @@ impl StatisticsFile {
         let failed = |headline: String| Error::new(ErrorKind::Template, headline).path(&self.path);
         let rows = StatisticsRows::parse(&self.text).map_err(|misread| {
             let first = misread.statement.lines().next().unwrap_or_default();
-            failed(format!("line {} of the statistics adds no row of ANALYZE's: {}", misread.line, self.name))
+            failed(format!("line {} of the statistics does not insert a row of ANALYZE: {}", misread.line, self.name))
                 .evidence("it reads", format!("> {first}"))
-                .help("all that may stand there is INSERT INTO sqlite_stat1 or sqlite_stat4, with literals")
+                .help("the file may contain only INSERT INTO sqlite_stat1 or sqlite_stat4, with literals")
         })?;
         if rows.is_empty() {
-            return Err(failed(format!("there is no row in the statistics: {}", self.name)));
+            return Err(failed(format!("the statistics have no rows: {}", self.name)));
         }
         let refused = |error| Error::sqlite("load the statistics", error).path(&self.path);
         let stale = rows.stale(connection).map_err(refused)?;
         if !stale.is_empty() {
             return Err(failed(format!("the statistics do not fit the schema: {}", self.name))
                 .evidence("rows", stale.join("\n"))
-                .help("where a migration has changed the schema since production was counted, delete these rows")
+                .help("if a migration has changed the schema since production was analyzed, delete these rows")
                 .help(format!(
-                    "else write the file again from production: sqlitmus::plan::write_statistics(&connection, {:?})",
+                    "otherwise write the file again from production: sqlitmus::plan::write_statistics(&connection, {:?})",
                     self.name
                 )));
         }

@@ -406,7 +406,7 @@ impl Template {
                 ErrorKind::Template,
                 format!("there is no version {version}: this template has no migrations of its own"),
             )
-            .help("Template::new and Template::embedded know the versions of a history; the app's own runner does not tell"));
+            .help("Template::new and Template::embedded know the versions of a history; the app's own runner does not expose them"));
         }
         if let Source::Path(migrate) = self.source {
             return self.build_at_path(migrate);
@@ -446,7 +446,7 @@ fn run(code: Change, connection: &mut Connection, what: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Template, format!("the template's {what} left a transaction open"))
-        .help("commit it: what is not committed is in no copy of the template"))
+        .help("commit it: copies of the template do not have what is not committed"))
 }
 
 /// Runs code on a thread that belongs to no async runtime.

@@ -10,7 +10,7 @@ const SHOWN: usize = 10;
 pub(super) fn count(queries: &[Query], expected: usize, or_fewer: bool) -> Error {
     let ran = if queries.len() == 1 { "1 query".to_owned() } else { format!("{} queries", queries.len()) };
     let headline = match or_fewer {
-        true => format!("{ran} ran, where at most {expected} may"),
+        true => format!("{ran} ran, but at most {expected} may"),
         false => format!("{ran} ran, not {expected}"),
     };
     let error = Error::new(ErrorKind::Queries, headline);
@@ -45,12 +45,12 @@ pub(super) fn repeats(groups: &[Group<'_>], most: usize) -> Error {
         error = error.evidence("and", shortened(&others));
     }
     let help = match (alike, worst.queries[0].reads_only()) {
-        (true, true) => "it asks the same each time: keep the answer of the first",
-        (_, true) => "ask once for all of them, with IN (…) or a JOIN",
+        (true, true) => "each run has the same values: keep the result of the first",
+        (_, true) => "query all of them at once, with IN (…) or a JOIN",
         (_, false) => "change all rows in one statement",
     };
     let most = groups.iter().map(|group| group.queries.len()).max().unwrap_or(most);
-    error.help(help).help(format!("if the repeats are meant, say how many: .assert_repeats_at_most({most})"))
+    error.help(help).help(format!("if the repeats are intended, allow them: .assert_repeats_at_most({most})"))
 }
 
 fn often(most: usize) -> String {
@@ -62,7 +62,7 @@ pub(super) fn steps(queries: &[Query], steps: u64, most: u64) -> Error {
     costliest.sort_by_key(|query| std::cmp::Reverse(query.steps()));
     let lines: Vec<String> =
         costliest.iter().map(|query| format!("{} steps: {}", query.steps(), query.normalized())).collect();
-    Error::new(ErrorKind::Queries, format!("the queries took {steps} steps, where at most {most} may be"))
+    Error::new(ErrorKind::Queries, format!("the queries took {steps} steps, but at most {most} are allowed"))
         .evidence("queries", shortened(&lines))
 }
 
@@ -75,16 +75,17 @@ pub(super) fn still_running(query: &Query) -> Error {
 pub(super) fn not_complete() -> Error {
     Error::new(
         ErrorKind::Queries,
-        "the recording is not complete: a trace hook of the app's has replaced the recorder's",
+        "the recording is incomplete: a trace hook of the app has replaced the recorder's",
     )
     .help(
-        "SQLite has one trace hook per connection: leave the app's own out (Connection::trace, trace_v2) in this test",
+        "SQLite has one trace hook per connection: do not set the app's own (Connection::trace, trace_v2) in this test",
     )
 }
 
 pub(super) fn table(group: &Group<'_>, verb: &str, table: &str, allowed: &[&str]) -> Error {
+    let participle = if verb == "reads" { "read" } else { "written" };
     let allowed = if allowed.is_empty() { "no table".to_owned() } else { format!("only {}", allowed.join(", ")) };
-    let error = Error::new(ErrorKind::Queries, format!("a query {verb} {table}, where {allowed} may be"))
+    let error = Error::new(ErrorKind::Queries, format!("a query {verb} {table}, but {allowed} may be {participle}"))
         .sql(group.queries[0].sql());
     ran_at(error, &group.queries)
 }

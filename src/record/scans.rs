@@ -26,7 +26,7 @@ pub(super) fn check(groups: &[Group<'_>], address: &Address, allowed: &[String])
         None => Ok(()),
         Some(table) => {
             Err(Error::new(ErrorKind::Queries, format!("no query scans {table}: the allowance is not needed"))
-                .help(format!("take .allow_scan({table:?}) away")))
+                .help(format!("remove .allow_scan({table:?})")))
         }
     }
 }
@@ -48,6 +48,9 @@ fn explain(
         unneeded.retain(|other| other != table);
     }
     let Err(error) = plan.try_assert_no_scan() else { return Ok(()) };
-    let error = error.note(format!("it went over {} rows of a full scan", query.fullscan_steps()));
+    let error = error.note(match query.fullscan_steps() {
+        1 => "it stepped over 1 row of a full scan".to_owned(),
+        rows => format!("it stepped over {rows} rows of a full scan"),
+    });
     Err(failure::ran_at(error, &group.queries))
 }

@@ -46,7 +46,7 @@ pub(super) fn check(groups: &[Group<'_>], address: &Address, access: Access, all
             };
             touched(connection, query.sql()).map_err(|error| {
                 let says = Refusal::of(&error).map_or_else(|| error.to_string(), |refusal| refusal.to_string());
-                failure::unknown(group, "a query cannot be looked into", &says).because(error)
+                failure::unknown(group, "a query cannot be prepared", &says).because(error)
             })?
         };
         let (tables, verb) = match access {

@@ -186,14 +186,15 @@ fn a_relative_path_is_in_the_folder_of_the_package() {
 
 #[test]
 fn a_file_that_is_no_ledger_is_not_written_over() {
-    for (test, panics) in [("runs_once", "this is no ledger of statements"), ("panics_with_a_query", "as a test does")]
+    for (test, panics) in
+        [("runs_once", "this is not a ledger of statements"), ("panics_with_a_query", "as a test does")]
     {
         let mut process = process(test);
         let path = process.path("ledger.txt");
         fs::write(&path, "notes of my own\n").unwrap();
         let output = process.run();
         assert_eq!(output.status.code(), Some(101), "{}", text(&output));
-        assert!(text(&output).contains(&format!("this is no ledger of statements: {}", path.display())));
+        assert!(text(&output).contains(&format!("this is not a ledger of statements: {}", path.display())));
         assert_eq!(text(&output).matches("panicked at").count(), 1, "{}", text(&output));
         assert!(text(&output).contains(panics), "{}", text(&output));
         assert_eq!(fs::read_to_string(&path).unwrap(), "notes of my own\n");

@@ -292,7 +292,7 @@ fn a_test_that_leaves_a_broken_database_fails_with_the_report() {
                   \n    1 row of c refers to nothing: y -> t(x)\
                   \n    joins lose such rows; with foreign_keys ON they could not have been committed\n\
                   \n  rows of c:\n    rowid = 1: y = 42\
-                  \nnote: made at tests/process/child/mod.rs:LINE, checked when its test ended (Template::checked())\n";
+                  \nnote: created at tests/process/child/mod.rs:LINE, checked when its test ended (Template::checked())\n";
     let (before, behind) = report.split_once("LINE").unwrap();
     assert!(text(&output).contains(before), "{}", text(&output));
     assert!(text(&output).contains(behind), "{}", text(&output));

@@ -146,18 +146,18 @@ impl LedgerDiff {
             }
         }
         if let Some(accept) = &self.accept {
-            error = error.help(format!("if all of this is meant: {accept}"));
+            error = error.help(format!("if all of this is intended: {accept}"));
         }
         error
     }
 
     fn headline(&self) -> String {
         let count = self.new.len() + self.gone.len() + self.changed.len();
-        let (statements, are) = if count == 1 { ("statement", "is") } else { ("statements", "are") };
+        let statements = if count == 1 { "statement differs" } else { "statements differ" };
         let scans = self.new.iter().filter(|statement| statement.scans()).count()
             + self.changed.iter().filter(|changed| changed.gains_scan()).count();
         let earlier = self.earlier.as_deref().unwrap_or("the earlier ledger");
-        let mut headline = format!("{count} {statements} {are} not as in {earlier}");
+        let mut headline = format!("{count} {statements} from {earlier}");
         if scans > 0 {
             let scan = if scans == 1 { "a new scan" } else { "new scans" };
             headline.push_str(&format!(", {scans} of them with {scan}"));

@@ -36,17 +36,17 @@ pub(super) fn parse(text: &str, name: &str) -> Result<StatementLedger> {
     let mut lines = text.lines().enumerate().peekable();
     let header = lines.next().map_or("", |(_, line)| line);
     let Some(rest) = header.strip_prefix(format::BEFORE_NUMBER) else {
-        return Err(Error::new(ErrorKind::Queries, format!("this is no ledger of statements: {name}"))
+        return Err(Error::new(ErrorKind::Queries, format!("this is not a ledger of statements: {name}"))
             .evidence("line 1", format!("> {header}"))
             .evidence("a ledger begins with", format::HEADER));
     };
     if rest.split(':').next() != Some(format::NUMBER) {
         return Err(Error::new(
             ErrorKind::Queries,
-            format!("another version of sqlitmus has made this ledger: {name}"),
+            format!("this ledger was written by another version of sqlitmus: {name}"),
         )
         .evidence("line 1", format!("> {header}"))
-        .help("delete the file and let the tests make it anew"));
+        .help("delete the file; the tests write a new one"));
     }
     let mut ledger = StatementLedger::default();
     while let Some((number, line)) = lines.next() {
@@ -68,5 +68,5 @@ pub(super) fn parse(text: &str, name: &str) -> Result<StatementLedger> {
 fn unreadable(number: usize, line: &str, name: &str) -> Error {
     Error::new(ErrorKind::Queries, format!("line {number} of the ledger cannot be read: {name}"))
         .evidence(format!("line {number}"), format!("> {line}"))
-        .help("delete the file and let the tests make it anew")
+        .help("delete the file; the tests write a new one")
 }

@@ -186,8 +186,8 @@ the statistics do not fit the schema: FILE
     line 3: the index orders_user has another number of columns (1)
     line 4: the schema has no table invoices
 
-  help: where a migration has changed the schema since production was counted, delete these rows
-  help: else write the file again from production: sqlitmus::plan::write_statistics(&connection, \"FILE\")",
+  help: if a migration has changed the schema since production was analyzed, delete these rows
+  help: otherwise write the file again from production: sqlitmus::plan::write_statistics(&connection, \"FILE\")",
     );
 }
 
@@ -222,16 +222,16 @@ fn a_statement_that_adds_no_row_is_an_error() {
             text,
             &format!(
                 "\
-line {line} of the statistics adds no row of ANALYZE's: FILE
+line {line} of the statistics does not insert a row of ANALYZE: FILE
 
   it reads:
   > {reads}
 
-  help: all that may stand there is INSERT INTO sqlite_stat1 or sqlite_stat4, with literals"
+  help: the file may contain only INSERT INTO sqlite_stat1 or sqlite_stat4, with literals"
             ),
         );
     }
-    refused("-- nothing yet", "there is no row in the statistics: FILE");
+    refused("-- nothing yet", "the statistics have no rows: FILE");
 }
 
 #[test]

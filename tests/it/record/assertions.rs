@@ -56,12 +56,12 @@ fn the_count_is_exact() {
 fn fewer_than_at_most_are_fine() {
     check(
         ran("SELECT 1; SELECT 2").try_assert_at_most(1),
-        "2 queries ran, where at most 1 may\n\n  queries:\n    SELECT ?  -- 2 times",
+        "2 queries ran, but at most 1 may\n\n  queries:\n    SELECT ?  -- 2 times",
     );
 }
 
 #[test]
-#[should_panic(expected = "2 queries ran, where at most 1 may")]
+#[should_panic(expected = "2 queries ran, but at most 1 may")]
 fn an_assertion_panics_with_its_report() {
     ran("SELECT 1; SELECT 2").assert_at_most(1);
 }
@@ -84,8 +84,8 @@ fn one_query_for_each_row_is_a_repeat() {
         "one query ran 3 times: SELECT sum(total) FROM orders WHERE user_id = ?\n\n  \
            sql:\n    SELECT sum(total) FROM orders WHERE user_id = ?\n\n  \
            its values:\n    1\n    2\n    3\n\n  \
-           help: ask once for all of them, with IN (…) or a JOIN\n  \
-           help: if the repeats are meant, say how many: .assert_repeats_at_most(3)\n\
+           help: query all of them at once, with IN (…) or a JOIN\n  \
+           help: if the repeats are intended, allow them: .assert_repeats_at_most(3)\n\
          note: RUST_BACKTRACE=1 shows the lines that ran it",
     );
     queries.assert_repeats_at_most(3);
@@ -117,7 +117,7 @@ fn the_same_question_and_changes_row_by_row_are_repeats() {
     assert!(same.starts_with("2 queries ran more than once, the worst 3 times: select ?\n"), "{same}");
     assert!(same.contains("  and:\n    2 times: SELECT ? FROM users\n"), "{same}");
     let asked = headline("SELECT count(*) FROM users; SELECT count(*) FROM users");
-    assert!(asked.contains("help: it asks the same each time: keep the answer of the first\n"), "{asked}");
+    assert!(asked.contains("help: each run has the same values: keep the result of the first\n"), "{asked}");
     let changed = headline("UPDATE users SET name = 'a' WHERE id = 1; UPDATE users SET name = 'b' WHERE id = 2");
     assert!(changed.contains("help: change all rows in one statement\n"), "{changed}");
 }
@@ -149,7 +149,7 @@ fn a_scan_is_found_by_its_plan() {
         "{text}"
     );
     assert!(text.contains(":\n  > SCAN orders\n"), "{text}");
-    assert!(text.contains("note: it went over "), "{text}");
+    assert!(text.contains("note: it stepped over "), "{text}");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn what_cannot_be_explained_does_not_pass() {
     let error = queries.try_assert_no_scan().map(drop).unwrap_err();
     assert_eq!(error.headline(), "a query cannot be explained: SELECT x FROM mine WHERE rowid = ?");
     let error = queries.try_assert_only_reads(&["users", "sqlite_schema"]).map(drop).unwrap_err();
-    assert_eq!(error.headline(), "a query cannot be looked into: SELECT x FROM mine WHERE rowid = ?");
+    assert_eq!(error.headline(), "a query cannot be prepared: SELECT x FROM mine WHERE rowid = ?");
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn only_the_named_tables_may_be_read() {
     ran("WITH users AS (SELECT 1 AS id) SELECT id FROM users").assert_only_reads(&[]);
     check(
         ran("SELECT 1; SELECT count(*) FROM users").try_assert_only_reads(&["orders", "log"]),
-        "a query reads users, where only orders, log may be\n\n  sql:\n    SELECT count(*) FROM users\n\
+        "a query reads users, but only orders, log may be read\n\n  sql:\n    SELECT count(*) FROM users\n\
          note: RUST_BACKTRACE=1 shows the lines that ran it",
     );
     assert!(
@@ -210,13 +210,13 @@ fn only_the_named_tables_may_be_written() {
         |sql: &str, tables: &[&str]| ran(sql).try_assert_only_writes(tables).unwrap_err().headline().to_owned();
     // By a trigger, and by a foreign key's action.
     let insert = "INSERT INTO orders(user_id, total) VALUES (1, 1)";
-    assert_eq!(headline(insert, &["orders"]), "a query writes log, where only orders may be");
+    assert_eq!(headline(insert, &["orders"]), "a query writes log, but only orders may be written");
     assert_eq!(
         headline("DELETE FROM users WHERE id = 1", &["users"]),
-        "a query writes orders, where only users may be"
+        "a query writes orders, but only users may be written"
     );
-    assert_eq!(headline("DROP TABLE log", &["log"]), "a query writes sqlite_schema, where only log may be");
-    assert_eq!(headline("DELETE FROM log", &[]), "a query writes log, where no table may be");
+    assert_eq!(headline("DROP TABLE log", &["log"]), "a query writes sqlite_schema, but only log may be written");
+    assert_eq!(headline("DELETE FROM log", &[]), "a query writes log, but no table may be written");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn steps_are_a_budget_for_all() {
     let of_the_second = queries.iter().last().unwrap().steps();
     queries.assert_steps_at_most(all);
     let error = queries.try_assert_steps_at_most(all - 1).map(drop).unwrap_err();
-    assert_eq!(error.headline(), format!("the queries took {all} steps, where at most {} may be", all - 1));
+    assert_eq!(error.headline(), format!("the queries took {all} steps, but at most {} are allowed", all - 1));
     let line = format!("\n    {of_the_second} steps: SELECT total FROM orders WHERE user_id = ?");
     assert!(error.to_string().contains(&line), "{error}");
 }

@@ -44,8 +44,8 @@ fn a_trace_hook_of_the_app_makes_the_recording_incomplete() {
     ] {
         assert_eq!(
             failed.unwrap_err().to_string(),
-            "the recording is not complete: a trace hook of the app's has replaced the recorder's\n\n  \
-             help: SQLite has one trace hook per connection: leave the app's own out (Connection::trace, trace_v2) in this \
+            "the recording is incomplete: a trace hook of the app has replaced the recorder's\n\n  \
+             help: SQLite has one trace hook per connection: do not set the app's own (Connection::trace, trace_v2) in this \
              test"
         );
     }

@@ -92,12 +92,12 @@ fn refused(text: &str, expected: &str) {
 #[test]
 fn what_is_no_ledger_is_refused_with_its_line() {
     let begins = "a ledger begins with:\n    # sqlitmus ledger 1: every statement of a test run, and its plans";
-    refused("", &format!("this is no ledger of statements: text\n\n  line 1:\n  > \n\n  {begins}"));
-    refused("{\n}", &format!("this is no ledger of statements: text\n\n  line 1:\n  > {{\n\n  {begins}"));
+    refused("", &format!("this is not a ledger of statements: text\n\n  line 1:\n  > \n\n  {begins}"));
+    refused("{\n}", &format!("this is not a ledger of statements: text\n\n  line 1:\n  > {{\n\n  {begins}"));
     refused(
         "# sqlitmus ledger 2: everything\n",
-        "another version of sqlitmus has made this ledger: text\n\n  line 1:\n  > # sqlitmus ledger 2: everything\n\n  \
-         help: delete the file and let the tests make it anew",
+        "this ledger was written by another version of sqlitmus: text\n\n  line 1:\n  > # sqlitmus ledger 2: everything\n\n  \
+         help: delete the file; the tests write a new one",
     );
     let damaged = |line: &str, number: usize| {
         let text = format!("# sqlitmus ledger 1: of a test\n\nSELECT ?\n  SCAN CONSTANT ROW\n{line}\n");
@@ -105,7 +105,7 @@ fn what_is_no_ledger_is_refused_with_its_line() {
             &text,
             &format!(
                 "line {number} of the ledger cannot be read: text\n\n  line {number}:\n  > {line}\n\n  \
-                 help: delete the file and let the tests make it anew"
+                 help: delete the file; the tests write a new one"
             ),
         );
     };
@@ -117,7 +117,7 @@ fn what_is_no_ledger_is_refused_with_its_line() {
     refused(
         "# sqlitmus ledger 1: of a test\n\n  SCAN t\n",
         "line 3 of the ledger cannot be read: text\n\n  line 3:\n  >   SCAN t\n\n  \
-         help: delete the file and let the tests make it anew",
+         help: delete the file; the tests write a new one",
     );
 }
 
@@ -159,7 +159,7 @@ fn what_differs_is_told_with_new_scans_first() {
     assert_eq!(
         diff.try_assert_same().unwrap_err().to_string(),
         "\
-5 statements are not as in the earlier ledger, 2 of them with new scans
+5 statements differ from the earlier ledger, 2 of them with new scans
 
   changed:
   > SELECT a FROM t WHERE b = ?
@@ -212,7 +212,7 @@ fn a_long_report_is_cut() {
     let many = |count: usize| ledger(&(0..count).map(|number| format!("SELECT c{number:03}\n\n")).collect::<String>());
     let report = many(0).diff(&many(25)).to_string();
     assert!(
-        report.starts_with("25 statements are not as in the earlier ledger\n\n  new:\n    SELECT c000\n"),
+        report.starts_with("25 statements differ from the earlier ledger\n\n  new:\n    SELECT c000\n"),
         "{report}"
     );
     assert!(report.ends_with("    SELECT c019\n\n    … and 5 more"), "{report}");
@@ -246,7 +246,7 @@ fn two_files_are_compared_and_the_report_says_how_to_accept() {
     assert_eq!(
         compare().unwrap().try_assert_same().unwrap_err().to_string(),
         format!(
-            "1 statement is not as in {}\n\n  gone:\n    SELECT ?\n\n  help: if all of this is meant: {accept}",
+            "1 statement differs from {}\n\n  gone:\n    SELECT ?\n\n  help: if all of this is intended: {accept}",
             committed.display()
         )
     );
