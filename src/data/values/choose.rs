@@ -86,14 +86,11 @@ fn class(column: &Column, strict: bool, domain: &Domain) -> Option<u8> {
 
 fn integers(column: &Column, domain: &Domain) -> Option<Source> {
     let is_bool = column.declared_type.to_ascii_uppercase().contains("BOOL");
-    let low = match &domain.low {
-        Some(bound) => Some(whole(&bound.value, bound.is_open, true)?),
-        None => None,
+    let end = |bound: &Option<Bound>, is_low| match bound {
+        Some(bound) => whole(&bound.value, bound.is_open, is_low).map(Some),
+        None => Some(None),
     };
-    let high = match &domain.high {
-        Some(bound) => Some(whole(&bound.value, bound.is_open, false)?),
-        None => None,
-    };
+    let (low, high) = (end(&domain.low, true)?, end(&domain.high, false)?);
     if low.is_none() && high.is_none() && domain.step.is_none() && is_bool && domain.except.is_empty() {
         return Some(Source::Choices(vec![ValueBuf::from(&Value::Integer(0)), ValueBuf::from(&Value::Integer(1))]));
     }
@@ -135,9 +132,9 @@ fn integers(column: &Column, domain: &Domain) -> Option<Source> {
 }
 
 /// Returns the integer in the range that is nearest to the bound.
-fn whole(value: &Value, open: bool, is_low: bool) -> Option<i64> {
+fn whole(value: &Value, is_open: bool, is_low: bool) -> Option<i64> {
     match value {
-        Value::Integer(number) => match (open, is_low) {
+        Value::Integer(number) => match (is_open, is_low) {
             (false, _) => Some(*number),
             (true, true) => number.checked_add(1),
             (true, false) => number.checked_sub(1),
@@ -145,7 +142,7 @@ fn whole(value: &Value, open: bool, is_low: bool) -> Option<i64> {
         Value::Real(number) => {
             let (down, up) = (number.floor(), number.ceil());
             let is_whole = down == up;
-            Some(match (is_low, is_whole && open) {
+            Some(match (is_low, is_whole && is_open) {
                 (true, false) => up as i64,
                 (true, true) => (up as i64).checked_add(1)?,
                 (false, false) => down as i64,
@@ -154,7 +151,7 @@ fn whole(value: &Value, open: bool, is_low: bool) -> Option<i64> {
         }
         // Every text is greater than every number.
         Value::Text(text) => match text.parse::<i64>() {
-            Ok(number) => whole(&Value::Integer(number), open, is_low),
+            Ok(number) => whole(&Value::Integer(number), is_open, is_low),
             Err(_) if is_low => None,
             Err(_) => Some(i64::MAX),
         },
@@ -166,16 +163,11 @@ fn reals(column: &Column, domain: &Domain) -> Option<Source> {
     if domain.shape == Some(Shape::Whole) || domain.step.is_some() {
         return integers(column, domain);
     }
-    let low = domain.low.as_ref().map(|bound| (domain::number(&bound.value), bound.is_open));
-    let high = domain.high.as_ref().map(|bound| (domain::number(&bound.value), bound.is_open));
-    let (low, high) = match (low, high) {
-        (Some((Some(low), open)), Some((Some(high), closed))) => (Some((low, open)), Some((high, closed))),
-        (Some((Some(low), open)), None) => (Some((low, open)), None),
-        (None, Some((Some(high), open))) => (None, Some((high, open))),
-        (None, None) => (None, None),
-        _ => return None,
+    let end = |bound: &Option<Bound>| match bound {
+        Some(bound) => domain::number(&bound.value).map(|number| Some((number, bound.is_open))),
+        None => Some(None),
     };
-    Some(match (low, high) {
+    Some(match (end(&domain.low)?, end(&domain.high)?) {
         (Some((low, low_open)), Some((high, high_open))) => {
             let parts = if high - low >= 1.0 { ((high - low) * 100.0).min(1e9) as u64 } else { 1 << 20 };
             let step = (high - low) / parts as f64;
@@ -183,11 +175,14 @@ fn reals(column: &Column, domain: &Domain) -> Option<Source> {
             let count = (parts + 1 - u64::from(high_open)).checked_sub(first).filter(|count| *count > 0)?;
             Source::Real { low: low + step * first as f64, step, count, max_distinct: count }
         }
-        (Some((low, open)), None) => {
-            Source::Real { low: if open { low + 0.25 } else { low }, step: 0.25, count: 4_000, max_distinct: UNBOUNDED }
-        }
-        (None, Some((high, open))) => {
-            let high = if open { high - 0.25 } else { high };
+        (Some((low, is_open)), None) => Source::Real {
+            low: if is_open { low + 0.25 } else { low },
+            step: 0.25,
+            count: 4_000,
+            max_distinct: UNBOUNDED,
+        },
+        (None, Some((high, is_open))) => {
+            let high = if is_open { high - 0.25 } else { high };
             let low = if high >= 0.0 { 0.0 } else { high - 1000.0 };
             let count = ((high - low) * 4.0) as u64 + 1;
             Source::Real { low, step: 0.25, count: count.min(4_000), max_distinct: count }
@@ -201,19 +196,16 @@ fn texts(column: &Column, domain: &Domain) -> Option<Source> {
     let declared = column.declared_type.to_ascii_uppercase();
     let max_length = domain.max_length.min(declared_length(&declared).unwrap_or(u64::MAX).max(domain.min_length));
     let min_length = domain.min_length;
+    let letters = |alphabet: &[u8]| {
+        let min_length = if min_length == 0 { 1.min(max_length) } else { min_length };
+        Some(Source::Letters(Letters { alphabet: alphabet.to_vec(), min_length, max_length }))
+    };
     if let Some(shape) = &domain.shape {
         match shape {
             Shape::Json(kind) => return Some(Source::Json(kind.clone())),
             Shape::List(items) => return Some(Source::List(*items)),
             Shape::Time(format) => return Some(Source::Time(format.clone())),
-            Shape::Upper => {
-                let alphabet = (b'A'..=b'Z').collect();
-                return Some(Source::Letters(Letters {
-                    alphabet,
-                    min_length: min_length.max(1.min(max_length)),
-                    max_length,
-                }));
-            }
+            Shape::Upper => return letters(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
             // The solver makes documents with members.
             Shape::Document(_) => return Some(Source::Json(Some("object".to_owned()))),
             Shape::Lower | Shape::Whole => {}
@@ -228,8 +220,7 @@ fn texts(column: &Column, domain: &Domain) -> Option<Source> {
         return Some(Source::Pattern { parts, min_length });
     }
     if let Some(alphabet) = &domain.alphabet {
-        let min_length = if min_length == 0 { 1.min(max_length) } else { min_length };
-        return Some(Source::Letters(Letters { alphabet: alphabet.clone(), min_length, max_length }));
+        return letters(alphabet);
     }
     if let Some(bound) = domain.low.as_ref().or(domain.high.as_ref())
         && let Value::Text(bound) = &bound.value
@@ -257,8 +248,7 @@ fn texts(column: &Column, domain: &Domain) -> Option<Source> {
         }
     }
     if max_length < 8 {
-        let min_length = if min_length == 0 { 1.min(max_length) } else { min_length };
-        return Some(Source::Letters(Letters { alphabet: LETTERS_AND_DIGITS.to_vec(), min_length, max_length }));
+        return letters(LETTERS_AND_DIGITS);
     }
     Some(Source::Words { min_length, max_length })
 }
