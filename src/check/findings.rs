@@ -1,4 +1,4 @@
-//! What a check found: [`Finding`] and [`Findings`].
+//! The result of a check: [`Finding`] and [`Findings`].
 
 use std::fmt;
 
@@ -209,7 +209,7 @@ impl Findings {
     }
 }
 
-/// How many lines of remedies a report shows: nobody reads fifty rebuilt tables.
+/// The number of lines of remedies in a report: nobody reads fifty rebuilt tables.
 const MAX_LINES: usize = 100;
 
 /// Returns true if an allowance for `object` covers the object `found`: a table covers its columns, `*` everything.

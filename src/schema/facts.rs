@@ -146,7 +146,7 @@ pub struct IndexedColumn {
     pub collation: String,
 }
 
-/// What an index or key has at one position.
+/// The part of an index or key at one position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IndexedExpr {
@@ -178,7 +178,7 @@ pub struct ForeignKey {
     pub deferred: bool,
 }
 
-/// What a foreign key does when its parent is deleted or its key changes.
+/// The action of a foreign key when its parent is deleted or the parent's key changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ForeignKeyAction {

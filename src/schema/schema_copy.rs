@@ -15,7 +15,7 @@ use crate::sql::same_name;
 #[derive(Debug)]
 pub(crate) struct SchemaCopy {
     pub(crate) connection: Connection,
-    /// What could not be copied: a virtual table whose module only the app registers, and what depends on it.
+    /// The objects that could not be copied: a virtual table whose module only the app registers, and what depends on it.
     missing: Vec<String>,
     /// Tables and indexes that SQLite accepts only while a name in double quotes that resolves to nothing counts as a text,
     /// each with the refusal.
@@ -24,7 +24,7 @@ pub(crate) struct SchemaCopy {
     stubs: RefCell<Vec<String>>,
 }
 
-/// Whether [`SchemaCopy`] has the triggers too. It has not if each trigger is tried alone.
+/// The treatment of triggers in a [`SchemaCopy`]. They are left out if each is tried alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Triggers {
     Copied,

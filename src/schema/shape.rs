@@ -39,7 +39,7 @@ pub(super) struct ColumnShape {
 pub(super) struct Constraint {
     /// The position of its kind in the printed order.
     rank: u8,
-    /// What identifies a changed constraint: the kind, and the name or the columns if there are any.
+    /// The identity of a changed constraint: the kind, and the name or the columns if there are any.
     pub(super) subject: String,
     pub(super) text: String,
 }

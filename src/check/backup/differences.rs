@@ -9,10 +9,10 @@ use crate::check::state::{RowChange, Snapshot, TableDiff, TableSet, compare, hea
 use crate::error::Result;
 use crate::schema::entries::SchemaEntry;
 
-/// How many differences of a table are searched for an example.
+/// The number of differences of a table that are searched for an example.
 const KEPT_ROWS: usize = 1000;
 
-/// How many columns of the example are shown.
+/// The number of columns of the example that are shown.
 const SHOWN_COLUMNS: usize = 4;
 
 /// One difference between a source and its copy.

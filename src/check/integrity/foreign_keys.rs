@@ -12,7 +12,7 @@ use crate::error::Refusal;
 use crate::report::count;
 use crate::sql::{quote_identifier, quote_text};
 
-/// How many rows of one constraint are shown.
+/// The number of rows shown for one foreign key.
 const SHOWN: usize = 10;
 
 pub(super) fn check(connection: &Connection, file: &str, findings: &mut Findings) {

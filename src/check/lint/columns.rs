@@ -22,9 +22,9 @@ pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
 
 /// A declared type that SQLite does not treat as a reader expects.
 struct Promise {
-    /// What a reader expects the column to hold.
+    /// The values that a reader expects.
     expected: &'static str,
-    /// What SQLite does instead.
+    /// The behavior of SQLite instead.
     instead: &'static str,
     /// A type of STRICT tables that does what a reader expects.
     better: &'static str,

@@ -17,7 +17,7 @@ pub(super) struct LintFinding {
     pub(super) fix: Fix,
 }
 
-/// What would remove a finding.
+/// A way to remove a finding.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fix {
     Nothing,

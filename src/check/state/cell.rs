@@ -6,7 +6,7 @@ use std::fmt::Write;
 use rusqlite::types::ValueRef;
 use xxhash_rust::xxh64::xxh64;
 
-/// How many characters of a text, or bytes of a blob, are shown. Longer values are shown with a digest of the whole.
+/// The numbers of characters of a text and bytes of a blob that are shown. Longer values are cut, with a digest of the whole.
 const SHOWN_CHARS: usize = 60;
 const SHOWN_BYTES: usize = 24;
 

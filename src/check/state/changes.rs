@@ -17,7 +17,7 @@ use crate::db::TestDb;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::sql::same_name;
 
-/// How many rows of a table `Display` shows.
+/// The number of rows of a table that `Display` shows.
 const SHOWN_ROWS: usize = 200;
 
 /// The rows that were inserted, updated and deleted, by table, and the value that the code returned.

@@ -17,7 +17,7 @@ use super::tables::{Table, TableSet, tables};
 use crate::error::{Error, Result};
 use crate::sql::{Name, same_name};
 
-/// How many rows are sorted in memory. Beyond that SQLite sorts, which can use files.
+/// The number of rows that are sorted in memory. SQLite sorts more than that, and can use files.
 const MAX_SORTED_HERE: usize = 4096;
 
 type Rows = Vec<Vec<Cell>>;

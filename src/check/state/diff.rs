@@ -20,7 +20,7 @@ pub(crate) enum Side {
     After,
 }
 
-/// What happened to a row from one side to the other.
+/// The change of a row from one side to the other.
 #[derive(Debug, Clone)]
 pub(crate) enum RowChange {
     Deleted(Vec<Cell>),

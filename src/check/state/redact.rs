@@ -7,7 +7,7 @@ use rusqlite::types::ValueRef;
 use super::cell::{Cell, shown};
 use crate::sql::same_name;
 
-/// Which values to replace where rows are shown. NULL stays NULL: whether there is a value is part of the state.
+/// The values to replace where rows are shown. NULL stays NULL, because having a value or none is part of the state.
 ///
 /// ```
 /// use sqlitmus::check::{self, Redact};

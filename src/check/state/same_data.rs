@@ -13,7 +13,7 @@ use super::tables::TableSet;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::report::count;
 
-/// How many rows of a table, and how many tables, a failure shows.
+/// The numbers of rows of a table and of tables that a failure shows.
 const SHOWN_ROWS: usize = 10;
 const SHOWN_TABLES: usize = 10;
 

@@ -10,7 +10,7 @@ use crate::sql;
 /// Modules whose tables hold rows of their own.
 const MODULES_WITH_ROWS: [&str; 6] = ["fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"];
 
-/// Which tables are read, and which of their columns.
+/// The tables and columns to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TableSet {
     /// The data of an app: ordinary tables, and virtual ones that hold rows of their own. SQLite's own tables, shadow tables

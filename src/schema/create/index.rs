@@ -3,7 +3,7 @@
 use super::walk::{head, text_of};
 use crate::sql::{Cursor, between_commas, tokens};
 
-/// What `CREATE INDEX` says beyond the PRAGMAs.
+/// The parts of `CREATE INDEX` that no PRAGMA tells.
 #[derive(Debug, Default)]
 pub(in crate::schema) struct IndexText {
     /// Each term without ASC and DESC.

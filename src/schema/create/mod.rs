@@ -1,4 +1,4 @@
-//! What only the text of a CREATE statement tells: CHECKs, generated expressions, collations of columns, names of
+//! The facts that only the text of a CREATE statement tells: CHECKs, generated expressions, collations of columns, names of
 //! constraints, ON CONFLICT, DEFERRABLE, AUTOINCREMENT, the expressions of indexes, the arguments of virtual tables.
 //!
 //! SQLite has parsed each of these texts before, so this code need not tell right from wrong, only find its way. Where it

@@ -4,7 +4,7 @@ use super::walk::{head, names, text_of};
 use crate::schema::facts::Check;
 use crate::sql::{Cursor, Name, Token, TokenKind, between_commas, tokens};
 
-/// What `CREATE TABLE` says beyond the PRAGMAs.
+/// The parts of `CREATE TABLE` that no PRAGMA tells.
 #[derive(Debug, Default)]
 pub(in crate::schema) struct TableText {
     pub(in crate::schema) columns: Vec<ColumnText>,

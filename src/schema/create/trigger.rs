@@ -3,7 +3,7 @@
 use super::walk::head;
 use crate::sql::{Cursor, Token, tokens};
 
-/// What `CREATE TRIGGER` says.
+/// The parts of `CREATE TRIGGER`.
 #[derive(Debug)]
 pub(crate) struct TriggerText<'a> {
     /// `BEFORE`, which is also the default, `AFTER` or `INSTEAD OF`.

@@ -3,7 +3,7 @@
 use super::walk::{head, names};
 use crate::sql::{Cursor, Token, tokens};
 
-/// What `CREATE VIEW` says.
+/// The parts of `CREATE VIEW`.
 #[derive(Debug)]
 pub(in crate::schema) struct ViewText<'a> {
     /// The names of columns in parentheses after the view's own name.

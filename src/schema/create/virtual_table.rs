@@ -8,7 +8,7 @@ use crate::sql::{Cursor, outside, tokens};
 pub(crate) struct VirtualTable {
     /// In lower case; empty if unknown.
     pub(crate) module: String,
-    /// What `content=` of a full-text table names: another table, or, if empty, none.
+    /// The argument of `content=` of a full-text table: another table, or empty for none.
     pub(crate) content: Option<String>,
 }
 

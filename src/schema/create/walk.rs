@@ -1,4 +1,4 @@
-//! What the readers of all CREATE statements need.
+//! Helpers of the readers of CREATE statements.
 
 use crate::sql::{Cursor, Token, between_commas};
 
