@@ -323,7 +323,7 @@ fn primary_key(names: Vec<String>, without_rowid: bool, listings: &[Listing], wr
     let listing = listings.iter().find(|listing| listing.origin == "pk");
     let terms = match listing {
         Some(listing) => listing.terms.clone(),
-        None => names.into_iter().map(|name| plain_column(name)).collect(),
+        None => names.into_iter().map(plain_column).collect(),
     };
     // The rowid has no index, and its collation does not matter.
     let mut key = if listing.is_none() {
