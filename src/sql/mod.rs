@@ -1,6 +1,5 @@
 //! SQL as text: quoting, tokens, and splitting a script into its statements. Nothing here opens a connection.
 
-#[allow(dead_code, reason = "each area takes it over in its own commit")]
 mod cursor;
 mod insert;
 mod name;
@@ -14,11 +13,9 @@ mod tests;
 mod tokens;
 mod values;
 
-#[allow(unused_imports, reason = "each area takes them over in its own commit")]
 pub(crate) use cursor::{Cursor, between_commas, end_of, outside, start_of};
 pub(crate) use insert::{insert_parameters, insert_values};
 pub use name::Name;
-#[allow(unused_imports, reason = "each area takes it over in its own commit")]
 pub(crate) use name::{listed, same_name};
 pub(crate) use normal::{Names, normal, plain_name, plain_names};
 pub(crate) use query::is_ordered;
