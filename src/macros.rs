@@ -22,7 +22,10 @@
 /// 'paid'
 /// ");
 /// let all = "SELECT * FROM orders";
-/// sqlitmus::assert_rows_snapshot!(db, all, { "id" => "[id-#]", "at" => "[time]" }, @r"
+/// sqlitmus::assert_rows_snapshot!(db, all, {
+///     "id" => "[id-#]",
+///     "at" => "[time]",
+/// }, @r"
 /// id     | status | at
 /// -------+--------+-------
 /// [id-1] | 'open' | NULL
@@ -132,7 +135,8 @@ macro_rules! assert_plan_snapshot {
 /// let db = sqlitmus::Template::empty().in_memory();
 /// let queries = db.record(|db| {
 ///     db.execute_batch("CREATE TABLE t(x)").unwrap();
-///     db.execute_batch("INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)").unwrap();
+///     db.execute("INSERT INTO t VALUES (1)", []).unwrap();
+///     db.execute("INSERT INTO t VALUES (2)", []).unwrap();
 /// });
 /// sqlitmus::assert_queries_snapshot!(queries, @r"
 /// CREATE TABLE t(x)

@@ -30,7 +30,9 @@ type Change = fn(&mut Connection) -> Result<(), BoxError>;
 /// ```
 /// use sqlitmus::{Profile, Template};
 ///
-/// static APP: Template = Template::embedded(&[("1_users.sql", "CREATE TABLE users(name TEXT)")])
+/// static APP: Template = Template::embedded(&[
+///     ("1_users.sql", "CREATE TABLE users(name TEXT)"),
+/// ])
 ///     .profile(Profile::PRODUCTION)
 ///     .seed(|connection| {
 ///         connection.execute("INSERT INTO users VALUES ('Ada')", [])?;

@@ -94,23 +94,21 @@
 //! ```
 //!
 //! - **A run adds to the file that is there.** Only you know what one run is (several commands, several machines), so
-//! delete
-//!   the file before it. Statements that are no longer run are then reported as gone.
+//!   delete the file before it. Statements that are no longer run are then reported as gone.
 //! - A relative path starts at the folder of the package under test: in a workspace each package has its own ledger.
-//! With an
-//!   absolute path they share one. [`StatementLedger::merge`] merges those of several machines.
+//!   With an absolute path they share one. [`StatementLedger::merge`] merges those of several machines.
 //! - Only what has a plan is included: `SELECT`, `INSERT`, `UPDATE`, `DELETE` and the like. `CREATE`, `PRAGMA` and
-//! `BEGIN` are
-//!   not, nor what sqlitmus runs itself: templates, checks, snapshots, assertions.
+//!   `BEGIN` are not, nor what sqlitmus runs itself: templates, checks, snapshots, assertions.
 //! - Plans are made when a test's database goes, on its schema at that time, with the PRAGMAs of the profile. A
-//! statement that
-//!   cannot be explained there is marked `! ` with the reason, unless another test's database could explain it. A statement
-//!   has a paragraph for each of its plans, which may differ by schema, statistics or the values of its first runs.
+//!   statement that cannot be explained there is marked `! ` with the reason, unless another test's database could
+//!   explain it. A statement has a paragraph for each of its plans, which may differ by schema, statistics or the
+//!   values of its first runs.
 //! - The same run gives the same bytes, in whatever order its tests run, unless the tests run different SQL each time.
-//! - [`crash`](crate::crash), [`faults`](crate::faults), [`interleave`](crate::interleave) and the [`suite`](crate::suite)
-//!   run the app's code on copies that belong to no test. Call it once without them to have it in the ledger.
-//! - A database that is never dropped, in a `static` or after `std::process::exit`, adds nothing. `ledger.txt.lock` beside
-//!   the file is what the processes wait for; delete it when no test runs.
+//! - [`crash`](crate::crash), [`faults`](crate::faults), [`interleave`](crate::interleave) and the
+//!   [`suite`](crate::suite) run the app's code on copies that belong to no test. Call it once without them to have it
+//!   in the ledger.
+//! - A database that is never dropped, in a `static` or after `std::process::exit`, adds nothing. `ledger.txt.lock`
+//!   beside the file is what the processes wait for; delete it when no test runs.
 
 mod failure;
 mod group;

@@ -4,8 +4,8 @@
 //! use sqlitmus::{Template, schema::Schema};
 //!
 //! let db = Template::empty().in_memory();
-//! db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT NULL)")
-//!     .unwrap();
+//! db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY,
+//!     email TEXT NOT NULL)").unwrap();
 //! let schema = Schema::read(&db).unwrap();
 //! let email = schema.table("users").unwrap().column("email").unwrap();
 //! assert!(email.not_null);
@@ -63,8 +63,8 @@ impl Schema {
     /// ```
     /// # use sqlitmus::{Template, schema::Schema};
     /// let db = Template::empty().in_memory();
-    /// db.execute_batch("create table [users](id integer primary key, email text unique)")
-    ///     .unwrap();
+    /// db.execute_batch("create table [users](id integer primary key,
+    ///     email text unique)").unwrap();
     /// assert_eq!(Schema::read(&db).unwrap().canonical(), "\
     /// CREATE TABLE users (
     ///     id INTEGER PRIMARY KEY,
