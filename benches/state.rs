@@ -53,7 +53,7 @@ fn shop(key: &str, rows: usize) -> (TestDb, TestDb) {
     (db, changed)
 }
 
-/// What stands in a test without this crate: every row as a line, in an order that is the same on both sides.
+/// Dumps every row as a line in a fixed order, as a test without this crate would.
 fn dump(connection: &Connection) -> String {
     let mut text = String::new();
     let mut statement = connection.prepare("SELECT * FROM orders ORDER BY id").unwrap();

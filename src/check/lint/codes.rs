@@ -1,6 +1,6 @@
 //! The codes of the lints.
 
-/// Every code of [`lint()`], in the order in which findings are listed.
+/// Every code of [`lint`](crate::check::lint()), in the order in which findings are listed.
 pub const LINT_CODES: &[&str] = &[
     "fk-parent-missing",
     "fk-parent-not-unique",

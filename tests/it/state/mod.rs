@@ -1,4 +1,4 @@
-//! What is in a database: digests, differences, changes, rows as text.
+//! The contents of a database: digests, differences, changes, rows as text.
 
 mod changes;
 mod digest;
@@ -9,7 +9,7 @@ mod snapshots;
 
 use sqlitmus::{Template, TestDb};
 
-/// An in-memory database made by this script.
+/// Returns an in-memory database made by this script.
 #[track_caller]
 fn db(script: &str) -> TestDb {
     let db = Template::empty().in_memory();
