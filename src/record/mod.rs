@@ -30,40 +30,33 @@
 //! # What is seen
 //!
 //! Each run of a statement on a connection whose main file is the database: connections of
-//! [`TestDb::connect`](crate::TestDb::connect), and those that
-//! the app opens by path or URI through any driver that is linked to the same SQLite, on any thread, before or during the
-//! recording. Two tests that record side by side see only their own databases. `BEGIN`, `COMMIT` and the `PRAGMA`s that a
-//! driver sends when it opens a connection are statements too: open a pool before the recording.
+//! [`TestDb::connect`](crate::TestDb::connect), and those that the app opens by path or URI through any driver that is
+//! linked to the same SQLite, on any thread, before or during the recording. Two tests that record side by side see
+//! only their own databases. `BEGIN`, `COMMIT` and the `PRAGMA`s that a driver sends when it opens a connection are
+//! statements too: open a pool before the recording.
 //!
 //! Not seen: a statement that SQLite refuses to prepare, what FTS and R-tree run while one is prepared, what sqlitmus
-//! runs for
-//! an assertion, a check or rows, `EXPLAIN`, incremental blob I/O, what runs on an in-memory database of the app's own,
-//! and a
-//! database that is attached to a connection to another one.
+//! runs for an assertion, a check or rows, `EXPLAIN`, incremental blob I/O, what runs on an in-memory database of the
+//! app's own, and a database that is attached to a connection to another one.
 //!
 //! # What it costs, and what it changes
 //!
 //! Nothing that the app can read from SQLite changes: results, errors, `changes()`, `last_insert_rowid()`. A recorded
-//! statement
-//! costs half a microsecond more, one with its call site four. While nothing is recorded, a statement costs nothing on the
-//! database's first connection and a tenth of a microsecond on others, for which SQLite reads the clock.
+//! statement costs half a microsecond more, one with its call site four. While nothing is recorded, a statement costs
+//! nothing on the database's first connection and a tenth of a microsecond on others, for which SQLite reads the clock.
 //!
 //! The recorder uses SQLite's trace hook, of which each connection has one. If the app sets its own on a connection
 //! (`Connection::trace`, `trace_v2`), it replaces the recorder's, and what the connection runs from then on is not
-//! seen. For the
-//! connection that [`TestDb::record`](crate::TestDb::record) passes to the closure, and the database's first one with a
-//! [`Recorder`], this is noticed
-//! when the recording ends (by a `SELECT` without a table, which the app's hook sees): [`Queries::is_complete`] is
-//! false and
-//! every assertion fails. On a connection that the app opens itself, it cannot be noticed.
+//! seen. For the connection that [`TestDb::record`](crate::TestDb::record) passes to the closure, and the database's
+//! first one with a [`Recorder`], this is noticed when the recording ends (by a `SELECT` without a table, which the
+//! app's hook sees): [`Queries::is_complete`] is false and every assertion fails. On a connection that the app opens
+//! itself, it cannot be noticed.
 //!
 //! # A ledger of a whole run
 //!
 //! With `SQLITMUS_LEDGER` set, each test adds the statements that its databases ran to one file, without any code for
-//! it: of all
-//! connections, threads and drivers, and all processes of `cargo test` or nextest. Each statement is written once in
-//! its normal
-//! form, sorted, with its plan below. `> ` marks what scans a table:
+//! it: of all connections, threads and drivers, and all processes of `cargo test` or nextest. Each statement is written
+//! once in its normal form, sorted, with its plan below. `> ` marks what scans a table:
 //!
 //! ```text
 //! # sqlitmus ledger 1: every statement of a test run, and its plans
