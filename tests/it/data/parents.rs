@@ -126,6 +126,10 @@ fn checks_on_foreign_keys_are_checks_on_what_they_refer_to() {
         "CREATE TABLE p(id INTEGER PRIMARY KEY, iso TEXT NOT NULL UNIQUE CHECK (iso <> ''));
          CREATE TABLE t(p TEXT NOT NULL REFERENCES p(iso), zip TEXT, CHECK (length(p) BETWEEN 3 AND 8 AND p = upper(p)))",
         "CREATE TABLE p(hash BLOB PRIMARY KEY); CREATE TABLE t(p BLOB NOT NULL REFERENCES p CHECK (length(p) = 32), n INTEGER)",
+        // In two columns.
+        "CREATE TABLE p(code TEXT NOT NULL UNIQUE, short TEXT NOT NULL UNIQUE);
+         CREATE TABLE t(a TEXT NOT NULL REFERENCES p(code) CHECK (length(a) = 3),
+             b TEXT NOT NULL REFERENCES p(short) CHECK (length(b) = 4))",
         // Some are.
         "CREATE TABLE p(kind TEXT PRIMARY KEY) WITHOUT ROWID;
          CREATE TABLE t(kind TEXT NOT NULL REFERENCES p, a INTEGER, b TEXT,

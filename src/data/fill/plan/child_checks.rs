@@ -128,13 +128,13 @@ impl ChildChecks<'_> {
             if self.passes(column, &texts, groups, &evaluator) {
                 continue;
             }
-            match self.group(column, &texts) {
+            match self.group(column, &texts, &evaluator) {
                 Some(group) if room(&group) >= self.needed => {
                     groups.retain(|other| !other.columns.contains(&column));
                     groups.push(group);
                 }
                 Some(group) => *first = values(&group),
-                None => *first = self.in_turn(column, &by_child),
+                None => *first = self.in_turn(column, &by_child, &evaluator),
             }
         }
         Ok(first)
@@ -146,16 +146,16 @@ impl ChildChecks<'_> {
     }
 
     /// Returns the values of a column that satisfy its own conditions and these.
-    fn group(&self, column: usize, texts: &[&String]) -> Option<ColumnGroup> {
+    fn group(&self, column: usize, texts: &[&String], evaluator: &Evaluator<'_>) -> Option<ColumnGroup> {
         let of = |text: &&String| conditions::of_check(None, text, self.input.table, &self.input.names);
         let conditions: Vec<Condition> = self.own(column).cloned().chain(texts.iter().map(of)).collect();
-        let evaluator = Evaluator::of(self.connection, self.input.table).ok()?;
-        solve(self.input, &conditions, &evaluator).ok()?.pop()
+        solve(self.input, &conditions, evaluator).ok()?.pop()
     }
 
     /// No value suits all children: each of them has its own, in turn.
-    fn in_turn(&self, column: usize, by_child: &[&[String]]) -> Vec<ValueBuf> {
-        let of_child = |texts: &&[String]| Some(values(&self.group(column, &texts.iter().collect::<Vec<_>>())?));
+    fn in_turn(&self, column: usize, by_child: &[&[String]], evaluator: &Evaluator<'_>) -> Vec<ValueBuf> {
+        let of_child =
+            |texts: &&[String]| Some(values(&self.group(column, &texts.iter().collect::<Vec<_>>(), evaluator)?));
         let lists: Vec<Vec<ValueBuf>> = by_child.iter().filter_map(of_child).collect();
         let mut found: Vec<ValueBuf> = Vec::new();
         for at in 0..lists.iter().map(Vec::len).max().unwrap_or(0) {
