@@ -46,8 +46,10 @@ impl TestDb {
     /// # Errors
     /// If the ledger cannot be written.
     pub fn try_into_connection(mut self) -> Result<Connection> {
-        record::write_ledger(&self)?;
-        Ok(self.take_connection().expect("only this takes the connection, and consumes the database"))
+        let written = record::write_ledger(&self);
+        // Taken even if the ledger was not written, so that dropping `self` does not try again.
+        let connection = self.take_connection().expect("only this takes the connection, and consumes the database");
+        written.map(|()| connection)
     }
 }
 

@@ -16,6 +16,16 @@ fn the_files_of_a_folder_do_not_import_in_circles() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
+#[test]
+fn the_files_that_the_page_names_are_there() {
+    let page = architecture();
+    let named =
+        page.split('`').skip(1).step_by(2).filter(|word| word.starts_with("src/") || word.starts_with("tests/"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let missing: Vec<&str> = named.filter(|file| !root.join(file).exists()).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names files that are not there: {missing:?}");
+}
+
 /// The path of a module, as `["plan", "advice"]`; of `lib.rs`, `[]`.
 type Module = Vec<String>;
 
