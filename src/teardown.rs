@@ -5,6 +5,7 @@
 
 use rusqlite::Connection;
 
+use crate::check;
 use crate::db::TestDb;
 use crate::env;
 use crate::error::{Error, Result, or_panic};
@@ -87,7 +88,7 @@ fn find_damage(db: &TestDb) -> Option<Error> {
     let caller = db.caller();
     let created_at =
         format!("created at {}:{}, checked when its test ended ({asked_by})", caller.file(), caller.line());
-    db.try_check().err().map(|error| error.note(created_at))
+    check::find_damage(db).err().map(|error| error.note(created_at))
 }
 
 /// A test that fails already must not panic again, which would end the process.

@@ -26,7 +26,7 @@ pub(crate) use findings::covers;
 pub use findings::{Finding, Findings};
 pub use health::{Health, health, try_health};
 pub use integrity::integrity;
-pub(crate) use integrity::integrity_lines;
+pub(crate) use integrity::{find_damage, integrity_lines};
 pub use lint::{LINT_CODES, lint, try_lint};
 pub use profile::profile;
 pub use same_schema::{assert_same_schema, try_assert_same_schema};

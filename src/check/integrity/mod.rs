@@ -119,10 +119,15 @@ impl TestDb {
     /// # Errors
     /// If the database is not whole.
     pub fn try_check(&self) -> Result<()> {
-        let checked = integrity_with(self, self.functions(), &file_of(self)).try_assert_ok();
-        checked.map_err(|error| match Connection::path(self) {
-            Some(path) => error.path(Path::new(path)),
-            None => error,
-        })
+        find_damage(self)
     }
+}
+
+/// Returns an error that lists what is damaged in the database of a test.
+pub(crate) fn find_damage(db: &TestDb) -> Result<()> {
+    let checked = integrity_with(db, db.functions(), &file_of(db)).try_assert_ok();
+    checked.map_err(|error| match Connection::path(db) {
+        Some(path) => error.path(Path::new(path)),
+        None => error,
+    })
 }
