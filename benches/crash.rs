@@ -1,6 +1,7 @@
 //! The cost of power cuts and faults: images per second, by the size of the database.
 //!
-//! `cargo bench --bench crash` measures the release build, with `--profile dev` the build in which tests run.
+//! `cargo bench --bench crash` measures the release build; with `--profile dev`, the build in which tests run is
+//! measured.
 
 #![expect(clippy::print_stdout, reason = "a bench reports to whoever runs it")]
 
@@ -80,7 +81,7 @@ fn cuts(rounds: usize, what: &str, run: impl FnMut() -> crash::Report) {
     );
 }
 
-/// Returns the median time of some rounds in seconds, and the result of the last one.
+/// Returns the median time of several rounds in seconds, and the result of the last one.
 fn median<R>(rounds: usize, mut run: impl FnMut() -> R) -> (f64, R) {
     let mut times = Vec::new();
     let mut last = None;

@@ -1,8 +1,8 @@
-//! Filling tables, against the same inserts by a generator that is written by hand for this one table.
+//! Filling tables, compared with the same inserts by a generator written by hand for this one table.
 //!
-//! `cargo bench --bench data` measures the release build, `cargo bench --bench data --profile dev` what tests feel. All
-//! cases of a table run in turn, round by round, so that the ratios hold when the machine's speed drifts. The absolute
-//! times are for this machine only.
+//! `cargo bench --bench data` measures the release build; with `--profile dev`, the build in which tests run is measured. The
+//! cases of a table alternate, round by round, so that the ratios hold when the machine's speed drifts. The absolute times
+//! are only for this machine.
 
 #![expect(clippy::print_stdout, reason = "a bench reports to whoever runs it")]
 
@@ -35,7 +35,7 @@ fn main() {
         rusqlite::version(),
         if cfg!(debug_assertions) { "unoptimised" } else { "release" }
     );
-    // `values` alone is what a profiler wants to look at.
+    // `values` measures only the generator, for a profiler.
     if std::env::args().any(|argument| argument == "values") {
         return generator(50);
     }
@@ -87,7 +87,7 @@ fn compare<C: std::ops::Deref<Target = Connection>>(name: &str, rows: u64, round
     );
 }
 
-/// What a test that needs many users has in it, if its author cares for speed.
+/// The code that a test would have if its author wants many users fast.
 fn hand_written(connection: &Connection, rows: u64) {
     let mut state = 0x5f3a_u64;
     let mut next = || {
@@ -130,9 +130,9 @@ fn hand_written(connection: &Connection, rows: u64) {
     connection.execute_batch("COMMIT").unwrap();
 }
 
-/// What making values costs: a fill less the inserts of the very same rows. So that the difference is not lost in what
-/// the machine does besides, few rows that stay in its caches go many times into a table without the indexes that can be
-/// left out, and the least time of all rounds counts. Planning the fill is part of it.
+/// Measures the cost of generating values: a fill minus the inserts of the same rows. To keep the noise of the machine
+/// below the difference, few rows, which stay in its caches, are inserted many times into a table without the indexes that
+/// can be left out, and the shortest time of all rounds counts. Planning the fill is included.
 fn generator(rounds: usize) {
     let rows = 5_000;
     let schema = SCHEMA.split("CREATE INDEX").next().unwrap();
@@ -176,8 +176,8 @@ fn generator(rounds: usize) {
     );
 }
 
-/// How the time grows with the rows, and how that of SQLite's part of it grows: what is inserted once more, in the same
-/// order. Where an index outgrows the processor's caches, a row whose key has no order costs more, whoever inserts it.
+/// Measures how the time grows with the rows, and how SQLite's share grows: the same rows are inserted again in the same
+/// order. Once an index outgrows the processor's caches, a row whose key has no order costs more, whatever inserts it.
 fn growth(sizes: &[u64]) {
     println!("\nwith a parent for each tenth row");
     let schema = "CREATE TABLE a(id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE);
@@ -203,7 +203,7 @@ fn growth(sizes: &[u64]) {
     }
 }
 
-/// How long it takes to insert the rows of a table into another database.
+/// Measures the time to insert the rows of a table into another database.
 fn copy(from: &Connection, to: &Connection, table: &str, columns: usize) -> Duration {
     let mut select = from.prepare(&format!("SELECT * FROM {table} ORDER BY id")).unwrap();
     let values = select.query_map([], |row| (0..columns).map(|column| row.get(column)).collect()).unwrap();
@@ -223,7 +223,7 @@ fn copy(from: &Connection, to: &Connection, table: &str, columns: usize) -> Dura
     start.elapsed()
 }
 
-/// Resident memory in KB, where the system tells.
+/// Returns the resident memory in KB, if the system reports it.
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).map_or(0, |pages| pages * 4)

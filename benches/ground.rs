@@ -1,8 +1,8 @@
-//! From nothing to the first INSERT, against SQLite's own floor and against applying the migrations.
+//! The time to the first INSERT, compared with SQLite's own minimum and with applying the migrations.
 //!
-//! `cargo bench --bench ground` measures the release build, `cargo bench --bench ground --profile dev` what tests feel.
-//! All cases of a table run in turn, round by round, so that the ratios hold when the machine's speed drifts. The
-//! absolute times are for this machine only.
+//! `cargo bench --bench ground` measures the release build; with `--profile dev`, the build in which tests run is measured. The
+//! cases of a table alternate, round by round, so that the ratios hold when the machine's speed drifts. The absolute times
+//! are only for this machine.
 
 #![expect(clippy::print_stdout, reason = "a bench reports to whoever runs it")]
 
@@ -34,7 +34,7 @@ fn main() {
     processes(rounds / 10 + 1);
 }
 
-/// The shop's database as bytes, as an image that `sqlite3_deserialize` can open: not in WAL mode.
+/// Returns the shop's database as bytes that `sqlite3_deserialize` can open, so not in WAL mode.
 fn image() -> Vec<u8> {
     let db = SHOP.on_disk();
     db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE").unwrap();
@@ -52,7 +52,7 @@ fn migrate(connection: &mut Connection) {
     Migrations::load("fixtures/shop/migrations").unwrap().apply(connection).unwrap();
 }
 
-/// The same as a test would do by hand: the files read beforehand, a transaction each.
+/// Applies the migrations as a test would by hand: the files are read beforehand, with one transaction for each.
 fn migrate_by_hand(connection: &Connection, scripts: &[String]) {
     for script in scripts {
         connection.execute_batch(script).unwrap();
@@ -133,7 +133,7 @@ fn fork(megabytes: &[usize]) {
     }
 }
 
-/// What nextest does: a process for every test. The child says how long it took from its first line to its first INSERT.
+/// Starts a process for every test, as nextest does. The child prints the time from its first line to its first INSERT.
 fn processes(rounds: usize) {
     println!("\na cold process, from main to the first INSERT");
     let run = |mode: &str| {

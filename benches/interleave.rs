@@ -1,7 +1,8 @@
 //! The cost of schedules: every schedule of two tasks of four statements, as lists of statements and as code.
 //!
-//! `cargo bench --bench interleave` measures the release build, with `--profile dev` the build in which tests run. The ratio
-//! is to the least that a schedule needs: a fork of the database and a connection for each task.
+//! `cargo bench --bench interleave` measures the release build; with `--profile dev`, the build in which tests run is
+//! measured. The ratio compares with the minimum that a schedule needs: a fork of the database and a connection for each
+//! task.
 
 #![expect(clippy::print_stdout, reason = "a bench reports to whoever runs it")]
 

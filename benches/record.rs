@@ -1,8 +1,8 @@
-//! What recording costs: a prepared statement with the hook on its connection and without, recorded and not.
+//! The cost of recording: a prepared statement with and without the hook on its connection, recorded and not.
 //!
-//! `cargo bench --bench record` measures the release build. All cases run in turn, round by round, and what is told is
-//! the difference to the first, so that it holds when the machine's speed drifts. What a ledger costs is measured in a
-//! process of its own, for it is the environment that asks for one.
+//! `cargo bench --bench record` measures the release build. The cases alternate, round by round, and the difference to the
+//! first case is printed, so that it holds when the machine's speed drifts. The cost of a ledger is measured in a separate
+//! process, because an environment variable turns the ledger on.
 
 #![expect(clippy::print_stdout, reason = "a bench reports to whoever runs it")]
 
@@ -59,7 +59,7 @@ const STATEMENTS: [(&str, Run); 2] = [
     }),
 ];
 
-/// How long a run of a prepared statement takes.
+/// Measures a run of a prepared statement.
 fn once(db: &TestDb, sql: &str, run: Run) -> Duration {
     let transaction = db.unchecked_transaction().unwrap();
     let mut statement = db.prepare(sql).unwrap();
@@ -85,7 +85,7 @@ fn gathered(rounds: usize, sql: &str, run: Run) {
     tell(&mut times, &["gathered for the ledger"]);
 }
 
-/// A test with ten statements that other tests have run before.
+/// Measures a test with ten statements that other tests have run before.
 fn databases(rounds: usize) {
     println!("\na test's database: made, ten statements, gone");
     let mut times = Vec::new();
@@ -120,7 +120,7 @@ fn statements(rounds: usize, sql: &str, run: Run) {
     tell(&mut times, &["hook, nothing recorded", "recorded", "recorded with call sites"]);
 }
 
-/// The first time, and how much more the others are.
+/// Prints the first time, and by how much the others exceed it.
 fn tell(times: &mut [Vec<Duration>], names: &[&str]) {
     let medians: Vec<Duration> = times.iter_mut().map(|times| median(times)).collect();
     println!("{:>10}  without the hook", shown(medians[0]));
@@ -147,10 +147,10 @@ fn opening(rounds: usize) {
     }
 }
 
-/// SQLite has one trace hook per connection: setting none takes ours away.
+/// Removes our trace hook. SQLite has one per connection, so setting none removes it.
 #[expect(unsafe_code, reason = "rusqlite has no call for it in all versions")]
 fn without_hook(connection: &Connection) {
-    // SAFETY: the connection is open, and borrowed from the thread that owns it.
+    // SAFETY: the connection is open and borrowed from the thread that owns it.
     unsafe { ffi::sqlite3_trace_v2(connection.handle(), 0, None, std::ptr::null_mut()) };
 }
 

@@ -1,8 +1,8 @@
-//! Comparing databases, against what a test would do by hand: dump both as text and compare the texts.
+//! Comparing databases, compared with what a test would do by hand: dump both as text and compare the texts.
 //!
-//! `cargo bench --bench state` measures the release build, `cargo bench --bench state --profile dev` what tests feel. All
-//! cases of a table run in turn, round by round, so that the ratios hold when the machine's speed drifts. The absolute
-//! times are for this machine only.
+//! `cargo bench --bench state` measures the release build; with `--profile dev`, the build in which tests run is measured.
+//! The cases of a table alternate, round by round, so that the ratios hold when the machine's speed drifts. The absolute
+//! times are only for this machine.
 
 #![expect(clippy::print_stdout, reason = "a bench reports to whoever runs it")]
 
@@ -33,7 +33,7 @@ fn main() {
     growth(if quick { &[100, 1_000] } else { &[10_000, 100_000, 300_000] }, rounds);
 }
 
-/// Orders as a shop has them, and the same with one row in a thousand changed.
+/// Returns the orders of a shop, and the same with one row in a thousand changed.
 fn shop(key: &str, rows: usize) -> (TestDb, TestDb) {
     let db = Template::empty().in_memory();
     db.execute_batch(&format!(
@@ -75,7 +75,7 @@ fn dump(connection: &Connection) -> String {
     text
 }
 
-/// The lines that differ, in the way of a merge: the cheapest diff of texts there is.
+/// Returns the lines that differ, by a merge of sorted lines, which is the cheapest diff of texts.
 fn differing_lines(one: &str, other: &str) -> usize {
     let (mut one, mut other) = (one.lines().peekable(), other.lines().peekable());
     let id = |line: &&str| line.split('|').next().map(|id| id.trim_matches('\'').parse::<i64>().unwrap_or(0));
@@ -146,7 +146,7 @@ fn growth(sizes: &[usize], rounds: usize) {
 
 type Case<'a> = (&'a str, &'a mut dyn FnMut());
 
-/// The ratio is to the first case.
+/// Prints the times, and their ratios to the first case.
 fn table(rounds: usize, cases: &mut [Case<'_>]) {
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); cases.len()];
     for _ in 0..rounds {

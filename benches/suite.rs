@@ -1,4 +1,4 @@
-//! The migration suite over the sample shop, against applying the same migrations to an empty database.
+//! The migration suite on the sample shop, compared with applying the same migrations to an empty database.
 //!
 //! `cargo bench --bench suite --profile dev` measures the build that tests use; without `--profile dev`, the release build is
 //! measured. The two alternate, round by round, so that the ratio holds when the machine's speed drifts. The absolute times

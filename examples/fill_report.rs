@@ -1,9 +1,10 @@
-//! How well a schema can be filled and broken: `cargo run --release --example fill_report -- migrations`.
+//! Reports how well schemas can be filled and violated: `cargo run --release --example fill_report -- migrations`.
 //!
-//! The folder has migrations, or folders of migrations in it, one for each schema. For every schema: its tables, how many of
-//! them got 20 rows or as many as they hold, and for how many of its constraints both a row was made that SQLite takes and
-//! one that breaks it and that SQLite refuses; of those, how many are refused for something that they cannot help breaking
-//! besides. Functions and collations that only the app has are replaced: a function gives NULL, a collation compares bytes.
+//! The folder contains migrations, or one folder of migrations for each schema. For each schema, the report has the number
+//! of its tables, how many of them got 20 rows or as many as they can hold, and for how many of its constraints SQLite
+//! accepted one row and refused another that breaks the constraint. Of these, it counts those that SQLite refuses for
+//! another constraint that the row cannot avoid breaking too. Functions and collations of the app are replaced: a function
+//! returns NULL, a collation compares bytes.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::io::{IsTerminal as _, Write as _};
@@ -17,10 +18,10 @@ use sqlitmus::data::{Fill, try_violations};
 use sqlitmus::schema::{Schema, TableKind};
 use sqlitmus::{BoxError, Error, Template};
 
-/// How many rows each table gets.
+/// The number of rows for each table.
 const ROWS: u64 = 20;
 
-/// Names that a schema calls and that SQLite does not know.
+/// Functions and collations that a schema uses and SQLite does not have.
 static STUBS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn main() -> Result<(), BoxError> {
@@ -59,7 +60,7 @@ fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The folder itself, or the folders in it that have migrations of their own.
+/// Returns the folder itself, or the folders in it that contain migrations.
 fn histories(folder: &Path) -> Result<Vec<PathBuf>, BoxError> {
     if sqlitmus::migrations::Migrations::load(folder).is_ok() {
         return Ok(vec![folder.to_owned()]);
@@ -156,7 +157,7 @@ fn report(folder: &Path, name: &str, notes: &mut Vec<String>) -> Result<Line, Er
                 notes.push(format!("{name}: {table} has room for {room}: {because}"));
             }
         }
-        // One at a time, to see which of them it is.
+        // Fill one table at a time, to see which of them fail.
         Err(_) => {
             for table in ordinary {
                 line.tables += 1;
@@ -188,7 +189,7 @@ fn report(folder: &Path, name: &str, notes: &mut Vec<String>) -> Result<Line, Er
     Ok(line)
 }
 
-/// Registers what is missing.
+/// Registers the missing functions and collations.
 fn stubs(connection: &Connection) -> Result<(), BoxError> {
     for name in STUBS.lock().unwrap().iter() {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
@@ -198,7 +199,7 @@ fn stubs(connection: &Connection) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Notes the name that SQLite misses. Whether it is a new one.
+/// Adds the name that SQLite is missing. Returns true if it is new.
 fn add_stub(error: &str) -> bool {
     let starts = ["no such function: ", "unknown function: ", "no such collation sequence: "];
     let Some(rest) = starts.iter().find_map(|start| error.split_once(start)).map(|(_, rest)| rest) else {
@@ -214,7 +215,7 @@ fn add_stub(error: &str) -> bool {
     is_new
 }
 
-/// Where it stands, on a terminal.
+/// Shows the progress on a terminal.
 fn progress(text: &str) {
     let mut out = std::io::stdout();
     if out.is_terminal() {

@@ -1,4 +1,4 @@
-//! Strategies: what they give and what it shrinks to can be inserted, and a bug shrinks to what matters.
+//! Strategies: generated and shrunk rows can be inserted, and a bug shrinks to the rows that cause it.
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -24,7 +24,7 @@ static APP: Template = Template::embedded(&[(
      );",
 )]);
 
-/// Cycles, composite keys, keys that defer, keys that are foreign, a singleton, and a table without a rowid.
+/// Cycles, composite keys, deferred keys, primary keys that are foreign keys, a singleton, and a table without a rowid.
 static TANGLED: Template = Template::embedded(&[(
     "1.sql",
     "CREATE TABLE teams(id INTEGER PRIMARY KEY, lead INTEGER REFERENCES people(id) DEFERRABLE INITIALLY DEFERRED);
@@ -55,7 +55,7 @@ fn count(db: &TestDb, table: &str) -> usize {
     db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap() as usize
 }
 
-/// Walks at random through what a value shrinks to, and inserts everything on the way.
+/// Shrinks a value in random steps and inserts it after each step.
 #[track_caller]
 fn walk(template: &'static Template, seed: u8, steps: usize) -> usize {
     let mut runner = runner(seed);
@@ -144,7 +144,7 @@ fn a_table_that_holds_one_row_gives_one() {
     assert_eq!(none.message(), "cannot fill settings with 2 rows: it has room for 1 row");
 }
 
-/// What proptest finds and shrinks to, as its script.
+/// Returns the script of the smallest counterexample that proptest finds.
 fn smallest<S: Strategy<Value = Rows>>(strategy: &S, is_fine: impl Fn(&Rows) -> bool) -> String {
     let found = runner(7).run(strategy, |rows| match is_fine(&rows) {
         true => Ok(()),

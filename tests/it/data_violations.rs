@@ -1,4 +1,4 @@
-//! Negative data: each constraint refuses its row with its own code, and one that does not is found.
+//! Negative data: each constraint refuses its row with its own code, and one that does not is reported.
 
 use sqlitmus::data::{Violations, violations};
 use sqlitmus::{Profile, Template};
@@ -9,13 +9,13 @@ fn of(sql: &'static str) -> Violations {
     violations(Box::leak(Box::new(Template::embedded(Box::leak(Box::new([("1.sql", sql)]))))))
 }
 
-/// What each constraint is refused with.
+/// Returns each constraint with the code of its refusal.
 fn codes(violations: &Violations) -> Vec<(&str, i32)> {
     assert!(violations.iter().all(|violation| violation.is_refused()), "{violations:#?}");
     violations.iter().map(|violation| (violation.constraint(), violation.code())).collect()
 }
 
-/// The findings, a line each.
+/// Returns the findings, one to a line.
 fn found(violations: &Violations) -> Vec<String> {
     violations.findings().iter().map(ToString::to_string).collect()
 }
@@ -78,7 +78,7 @@ fn every_kind_of_constraint_refuses_a_row_of_its_own() {
 fn a_row_breaks_nothing_else() {
     let all = violations(&SHOP);
     all.assert_refused();
-    // A generated column is NULL where its sources are, and a value of another type has no place in a list or among parents.
+    // A generated column is NULL if its sources are NULL, and a value of another type is in no list and has no parent.
     let with_others = all.iter().filter(|violation| violation.breaks_also().len() > 0);
     let more: Vec<&str> = with_others.map(|violation| violation.constraint()).collect();
     let others: Vec<&str> = more.iter().copied().filter(|shown| !shown.starts_with("STRICT type")).collect();
@@ -111,7 +111,7 @@ fn checks_of_many_kinds_are_broken() {
     let checks: Vec<_> = all.iter().filter(|violation| violation.code() == 275).collect();
     assert_eq!(checks.len(), 11);
     assert!(checks.iter().all(|check| check.is_refused()));
-    // What has the form of a time has no letters.
+    // A value in the form of a time has no letters.
     let others: Vec<_> = checks
         .iter()
         .filter(|check| check.breaks_also().len() > 0)
@@ -153,7 +153,7 @@ fn what_another_column_has_to_say_as_well_is_changed_with_it() {
         .filter(|violation| violation.breaks_also().len() > 0)
         .map(|violation| (violation.constraint(), violation.breaks_also().collect::<Vec<_>>()))
         .collect();
-    // A title is NULL without data, and without a word in it.
+    // The title is NULL if the data is NULL.
     assert_eq!(others, [("NOT NULL of data", vec!["NOT NULL of title"])]);
     assert!(all.iter().all(|violation| violation.is_refused()));
 }
@@ -288,7 +288,7 @@ fn what_another_constraint_refuses_first_is_said() {
 
 #[test]
 fn a_table_without_room_for_another_row_gives_one_of_its_own() {
-    // Migrations have put all there can be into it.
+    // The migrations have inserted all possible rows.
     let all =
         of("CREATE TABLE kinds(code TEXT PRIMARY KEY CHECK (code IN ('a', 'b')), name TEXT NOT NULL) WITHOUT ROWID;
                   INSERT INTO kinds VALUES ('a', 'first'), ('b', 'second');
@@ -305,7 +305,7 @@ fn a_table_without_room_for_another_row_gives_one_of_its_own() {
         ]
     );
     all.assert_refused();
-    // Its parents refer to it.
+    // Its parents refer back to it.
     let all =
         of("CREATE TABLE a(id INTEGER PRIMARY KEY, b INTEGER NOT NULL REFERENCES b(id) DEFERRABLE INITIALLY DEFERRED);
                   CREATE TABLE b(id INTEGER PRIMARY KEY, a INTEGER NOT NULL UNIQUE REFERENCES a(id));");
@@ -324,7 +324,8 @@ fn a_table_without_room_for_another_row_gives_one_of_its_own() {
     all.assert_refused();
 }
 
-/// Rows of a tree are under an index of what is not deleted only without their parents, or with NULL in several columns.
+/// In a tree, rows enter a partial index on rows that are not deleted only without a parent, or with NULL in several
+/// columns.
 #[test]
 fn keys_of_what_is_not_deleted_are_repeated_in_trees() {
     let all = of("

@@ -1,4 +1,4 @@
-//! One schema for each kind of hardship.
+//! One schema for each feature that makes a table hard to fill.
 
 use super::{all_fill, count, database, distinct, fills, fills_by, one, rows, whole};
 use sqlitmus::data::Fill;
@@ -63,7 +63,7 @@ fn keys_of_every_kind() {
 
 #[test]
 fn checks_that_begin_with_a_quoted_name_are_known_by_what_sqlite_calls_them() {
-    // A five is drawn now and then. If it were not known what refuses it, the row would get another number.
+    // Some rows draw a 5. If the CHECK that refuses it were not identified, the row would get another number.
     for name in ["\"n\"", "[n]", "`n`", "n"] {
         let declared = format!("{name} INTEGER NOT NULL CHECK ({name} BETWEEN 1 AND 10 AND {name} <> 5)");
         let connection = fills(&format!("CREATE TABLE t(id INTEGER PRIMARY KEY, {declared})"), "t", 100);
@@ -75,7 +75,7 @@ fn checks_that_begin_with_a_quoted_name_are_known_by_what_sqlite_calls_them() {
 fn a_key_has_more_values_than_look_like_its_name() {
     let connection = fills("CREATE TABLE t(country CHAR(2) NOT NULL UNIQUE)", "t", 300);
     assert_eq!(one(&connection, "SELECT max(length(country)) FROM t"), 2);
-    // With enough parents to tell rows apart, they look like it.
+    // With enough parents to tell rows apart, the values fit the column's name.
     let connection = fills(
         "CREATE TABLE p(id INTEGER PRIMARY KEY);
          CREATE TABLE t(p INTEGER NOT NULL REFERENCES p, country CHAR(2) NOT NULL, UNIQUE (p, country))",
@@ -133,7 +133,7 @@ fn unique_columns_and_indexes() {
         "t",
         200,
     );
-    // More rows than values: the others are NULL, of which there may be any number.
+    // More rows than values: the other rows are NULL, which UNIQUE allows any number of times.
     fills("CREATE TABLE t(a TEXT UNIQUE CHECK (a IN ('x', 'y', 'z')))", "t", 50);
     fills(
         "CREATE TABLE t(a TEXT NOT NULL, b INTEGER NOT NULL CHECK (b IN (1, 2)), UNIQUE (a, b), UNIQUE (b, a))",
@@ -366,7 +366,7 @@ fn triggers_that_say_what_a_column_has_to_be() {
             60,
         );
     }
-    // One parent in five is closed, and may not be the only one.
+    // One parent in five is closed, which must not be the only parent.
     for seed in 0..20 {
         fills_by(
             "CREATE TABLE accounts(id INTEGER PRIMARY KEY, closed_at TEXT);

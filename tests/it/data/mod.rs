@@ -1,4 +1,4 @@
-//! Filling tables: the constraints that rows satisfy, the failures, and that a fill can be repeated.
+//! Filling tables: constraints that rows satisfy, failures, and repeatability.
 
 mod documents;
 mod hardships;
@@ -26,7 +26,7 @@ fn count(connection: &Connection, table: &str) -> i64 {
     one(connection, &format!("SELECT count(*) FROM {table}"))
 }
 
-/// Every row of every table as text.
+/// Returns every row of every table as text.
 fn dump(connection: &Connection) -> Vec<String> {
     let tables = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
     let names: Vec<String> =
@@ -53,7 +53,7 @@ fn whole(connection: &Connection) {
     sqlitmus::check::integrity(connection).assert_ok();
 }
 
-/// Fills `table` with so many rows, and asserts that all of them were inserted.
+/// Fills `table` with `rows` rows and asserts that all of them were inserted.
 #[track_caller]
 fn fills(sql: &str, table: &str, rows: u64) -> Connection {
     fills_by(sql, &Fill::seed(1).rows(table, rows), table, rows)
@@ -86,12 +86,12 @@ fn all_fill(schemas: impl IntoIterator<Item = String>, rows: u64) -> Vec<Connect
     filled
 }
 
-/// The number of different values of a column of `t`.
+/// Returns the number of distinct values of a column of `t`.
 fn distinct(connection: &Connection, column: &str) -> i64 {
     one(connection, &format!("SELECT count(DISTINCT {column}) FROM t"))
 }
 
-/// Returns the failure of a fill, and asserts that nothing was inserted.
+/// Returns the failure of a fill and asserts that nothing was inserted.
 #[track_caller]
 fn refused(connection: &Connection, fill: &Fill) -> String {
     let before = dump(connection);

@@ -1,4 +1,4 @@
-//! What a test can say about the rows that it wants.
+//! The options of a fill.
 
 use super::{count, database, dump, one, rows, whole};
 use sqlitmus::Template;
@@ -19,7 +19,7 @@ fn some_rows_for_each_parent() {
     assert_eq!(filled.rows("orders").cast_signed(), count(&connection, "orders"));
     let each = "SELECT min(n), max(n), count(*) FROM (SELECT count(*) AS n FROM orders GROUP BY user_id)";
     assert_eq!(rows(&connection, each), ["Integer(1) | Integer(3) | Integer(50)"]);
-    // Of the parents that are there.
+    // For existing parents.
     let connection = database(SHOP);
     Fill::seed(1).rows("users", 4).insert(&connection);
     let filled = Fill::seed(1).each("users", "orders", 2..=2).insert(&connection);

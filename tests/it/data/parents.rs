@@ -1,11 +1,12 @@
-//! Foreign keys: parents are made, chosen and shared, whatever the keys look like.
+//! Foreign keys of every form: parents are inserted, chosen and shared.
 
 use super::{count, database, fills, fills_by, one, rows, whole};
 use sqlitmus::data::Fill;
 
 #[test]
 fn foreign_keys_of_every_kind() {
-    // In order, composite, to a UNIQUE column, without a name for the parent's key, to a key that is no INTEGER.
+    // Children declared before their parents; keys that are composite, refer to a UNIQUE column, name no parent column or
+    // refer to a key that is not an INTEGER.
     let connection = database(
         "CREATE TABLE c(id INTEGER PRIMARY KEY, b_x TEXT NOT NULL, b_y INTEGER NOT NULL, a TEXT NOT NULL REFERENCES a,
              u INTEGER REFERENCES a(other), FOREIGN KEY (b_x, b_y) REFERENCES b);
@@ -34,7 +35,7 @@ fn self_references_and_circles() {
          CREATE TABLE v(id TEXT PRIMARY KEY, t TEXT NOT NULL REFERENCES t)",
     ] {
         let connection = fills(schema, "t", 60);
-        // Also behind rows that are there.
+        // Also after existing rows.
         Fill::seed(2).rows("t", 40).insert(&connection);
         assert_eq!(count(&connection, "t"), 100);
         whole(&connection);
@@ -62,7 +63,7 @@ fn parents_that_are_used_once() {
         "t",
         50,
     );
-    // A child of a child, each of one parent.
+    // A child of a child, where each parent has one child.
     fills(
         "CREATE TABLE a(id TEXT PRIMARY KEY); CREATE TABLE b(a TEXT PRIMARY KEY REFERENCES a);
          CREATE TABLE t(b TEXT PRIMARY KEY REFERENCES b(a))",
@@ -107,7 +108,7 @@ fn parents_that_must_differ() {
         "t",
         1,
     );
-    // Where the number of parents is given, they tell how many rows there can be.
+    // If the number of parents is given, it limits the number of rows.
     for (parents, full) in [
         (1, ("t", 0, "CHECK (a < b): there is only one parent")),
         (2, ("t", 1, "PRIMARY KEY (a, b): a has 2 parents, b has 2 parents, CHECK (a < b)")),
@@ -121,7 +122,7 @@ fn parents_that_must_differ() {
 #[test]
 fn checks_on_foreign_keys_are_checks_on_what_they_refer_to() {
     for sql in [
-        // All parents can be such.
+        // All parents can satisfy the CHECK.
         "CREATE TABLE p(code TEXT PRIMARY KEY, name TEXT); CREATE TABLE t(p TEXT NOT NULL REFERENCES p CHECK (length(p) = 3))",
         "CREATE TABLE p(id INTEGER PRIMARY KEY, iso TEXT NOT NULL UNIQUE CHECK (iso <> ''));
          CREATE TABLE t(p TEXT NOT NULL REFERENCES p(iso), zip TEXT, CHECK (length(p) BETWEEN 3 AND 8 AND p = upper(p)))",
@@ -130,14 +131,14 @@ fn checks_on_foreign_keys_are_checks_on_what_they_refer_to() {
         "CREATE TABLE p(code TEXT NOT NULL UNIQUE, short TEXT NOT NULL UNIQUE);
          CREATE TABLE t(a TEXT NOT NULL REFERENCES p(code) CHECK (length(a) = 3),
              b TEXT NOT NULL REFERENCES p(short) CHECK (length(b) = 4))",
-        // Some are.
+        // Some parents satisfy it.
         "CREATE TABLE p(kind TEXT PRIMARY KEY) WITHOUT ROWID;
          CREATE TABLE t(kind TEXT NOT NULL REFERENCES p, a INTEGER, b TEXT,
              CHECK ((kind = 'a' AND a IS NOT NULL AND b IS NULL) OR (kind = 'b' AND b IS NOT NULL AND a IS NULL)))",
-        // Another child wants others.
+        // Another child allows other values.
         "CREATE TABLE p(kind TEXT PRIMARY KEY); CREATE TABLE t(kind TEXT NOT NULL REFERENCES p CHECK (kind IN ('a', 'b')));
          CREATE TABLE t2(kind TEXT NOT NULL REFERENCES p CHECK (kind = 'c'))",
-        // They are there.
+        // The parents exist.
         "CREATE TABLE p(kind TEXT PRIMARY KEY); INSERT INTO p VALUES ('new'), ('paid'), ('gone');
          CREATE TABLE t(kind TEXT NOT NULL REFERENCES p CHECK (kind IN ('new', 'paid')), paid_at TEXT,
              CHECK (CASE kind WHEN 'paid' THEN paid_at IS NOT NULL ELSE paid_at IS NULL END))",
@@ -147,7 +148,7 @@ fn checks_on_foreign_keys_are_checks_on_what_they_refer_to() {
             fills_by(sql, &Fill::seed(1).every_table(rows + 1), "t", rows + 1);
         }
     }
-    // What is made anyway stays as it is.
+    // Parents that satisfy the CHECK anyway do not change.
     let users = "CREATE TABLE u(email TEXT PRIMARY KEY);";
     let plain = fills(&format!("{users} CREATE TABLE t(u TEXT NOT NULL REFERENCES u)"), "t", 5);
     let checked = fills(&format!("{users} CREATE TABLE t(u TEXT NOT NULL REFERENCES u CHECK (u LIKE '%@%'))"), "t", 5);
@@ -170,7 +171,7 @@ fn keys_that_share_a_column() {
     assert!(one(&connection, "SELECT count(DISTINCT tenant) FROM t") > 1);
 }
 
-/// Where each table has the tenant in its key, rows that several keys take have to be of one.
+/// If each table has the tenant in its key, the parents of a row have to belong to the same tenant.
 #[test]
 fn parents_of_one_tenant() {
     let schema = "CREATE TABLE tenants(id INTEGER PRIMARY KEY);
@@ -207,10 +208,10 @@ fn parents_of_one_tenant() {
     for rows in [2, 20, 300] {
         fills_by(schema, &Fill::seed(3).every_table(rows), "parts", rows);
     }
-    // One item is no part of another.
+    // A single item cannot be part of another.
     let connection = fills_by(schema, &Fill::seed(3).every_table(1), "parts", 0);
     assert_eq!(one(&connection, "SELECT count(*) FROM lines"), 1);
-    // What a key of the tenant needs goes before.
+    // A unique key of the tenant takes precedence.
     let kinds = schema.replace(
         "PRIMARY KEY (tenant, id)",
         "kind TEXT CHECK (kind IN ('a', 'b')), UNIQUE (tenant, kind), PRIMARY KEY (tenant, id)",
@@ -262,7 +263,7 @@ fn trees_of_tenants() {
     assert!(one(&connection, depth) > 1);
     assert!(one(&connection, "SELECT count(DISTINCT tenant) FROM t") > 1);
     assert!(one(&connection, "SELECT count(*) FROM t WHERE parent IS NULL") > 1);
-    // All of one tenant.
+    // All rows belong to one tenant.
     Fill::seed(3)
         .reuse()
         .set("tenants", "id", 7777)
@@ -278,7 +279,7 @@ fn trees_of_tenants() {
 
 #[test]
 fn keys_that_are_partly_null() {
-    // Versions of files, of which nothing but the key itself says which there are.
+    // Versions of files. No other table lists them.
     let connection = fills(
         "CREATE TABLE t(path TEXT NOT NULL, v INTEGER NOT NULL, base INTEGER, PRIMARY KEY (path, v), FOREIGN KEY (path, base) REFERENCES t)",
         "t",
@@ -305,7 +306,7 @@ fn keys_that_are_partly_null() {
 fn parents_that_are_missing() {
     let schema = "CREATE TABLE t(id INTEGER PRIMARY KEY, x INTEGER REFERENCES gone);
                   CREATE TABLE u(id INTEGER PRIMARY KEY, a TEXT, b INTEGER, FOREIGN KEY (a, b) REFERENCES gone(a, b));";
-    // SQLite inserts nothing into such a table, not even NULL, but with foreign_keys off.
+    // SQLite inserts nothing into such a table, not even NULL, unless foreign_keys is off.
     let connection = database(schema);
     let filled = Fill::seed(1).every_table(10).insert(&connection);
     assert_eq!(
@@ -341,7 +342,7 @@ fn triggers_that_are_foreign_keys() {
         );
         assert!(count(&connection, "books") > 1, "{trigger}");
     }
-    // What the row's own table says is no parent.
+    // A trigger that reads its own table does not define a foreign key.
     fills(
         "CREATE TABLE t(id INTEGER PRIMARY KEY, x INTEGER NOT NULL);
          CREATE TRIGGER r BEFORE INSERT ON t WHEN EXISTS (SELECT 1 FROM t WHERE x = NEW.x)

@@ -4,7 +4,7 @@ use super::{dump, whole};
 use sqlitmus::data::Fill;
 use sqlitmus::rusqlite::Connection;
 
-/// The stream of numbers that a schema is made from.
+/// The random numbers from which a schema is generated.
 struct Numbers(u64);
 
 impl Numbers {
@@ -116,6 +116,6 @@ fn random_schemas_are_filled_or_refused() {
             }
         }
     }
-    // The others contradict themselves: `x IN ('a', 'b')` of an INTEGER that is `> 100` elsewhere.
+    // The other schemas contradict themselves: `x IN ('a', 'b')` for an INTEGER that another CHECK wants `> 100`.
     assert!(filled >= 285, "{filled} of 300");
 }

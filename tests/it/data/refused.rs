@@ -1,10 +1,11 @@
-//! What cannot be filled says why, and leaves nothing behind.
+//! A fill that fails gives the reason and inserts nothing.
 
 use super::{database, refused};
 use rusqlite::{Connection, OpenFlags};
 use sqlitmus::data::Fill;
 
-/// The line that repeats it. With one test thread, tests run on the main one, which does not know their names.
+/// Returns the line that repeats the fill. With one test thread, tests run on the main thread, which does not have their
+/// names.
 fn again() -> String {
     let thread = std::thread::current();
     let name = thread.name().filter(|name| *name != "main").map(|name| format!(" {name}")).unwrap_or_default();
@@ -144,7 +145,7 @@ fn as_many_as_there_is_room_for_is_enough_in_general() {
         filled.full().collect::<Vec<_>>(),
         [("settings", 1, "PRIMARY KEY (id): id has 1 value"), ("t", 2, "PRIMARY KEY (kind): kind has 2 values")]
     );
-    // And as a parent.
+    // Also as a parent.
     assert_eq!(Fill::seed(7).rows("u", 5).insert(&connection).rows("t"), 0);
 }
 
@@ -188,7 +189,7 @@ fn rows_that_are_always_refused() {
         &Fill::seed(7).rows("t", 5),
     );
     assert!(said.contains("\n\n  trigger:\n    never on t\n\n  help: "), "{said}");
-    // A trigger that ends the transaction leaves nothing to go on with.
+    // RAISE(ROLLBACK) ends the transaction, so the fill cannot go on.
     let said = refused(
         &database("CREATE TABLE t(x); CREATE TRIGGER never AFTER INSERT ON t BEGIN SELECT RAISE(ROLLBACK, 'no'); END"),
         &Fill::seed(7).rows("t", 5),

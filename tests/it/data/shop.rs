@@ -1,4 +1,4 @@
-//! The shop: thirty migrations, and every version of them.
+//! The sample shop: every version of its thirty migrations.
 
 use super::{one, whole};
 use sqlitmus::Template;
