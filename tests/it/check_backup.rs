@@ -28,7 +28,7 @@ struct Copies {
 }
 
 impl Copies {
-    /// A database on disk whose last rows are only in the WAL.
+    /// Creates a database on disk whose last rows are only in the WAL.
     fn new() -> Copies {
         let db = APP.on_disk().unchecked();
         for number in 0..50 {
@@ -45,7 +45,7 @@ impl Copies {
         self.folder.path().join(name)
     }
 
-    /// A copy of the files with these suffixes.
+    /// Copies the files with these suffixes.
     fn cold(&self, suffixes: &[&str]) -> PathBuf {
         let copy = self.path("cold.db");
         for suffix in suffixes {
@@ -80,13 +80,13 @@ fn vacuum_into_is_a_backup() {
     check::backup(&copies.db, &copy).assert_ok();
     assert_eq!(copies.files(), ["vacuumed.db"], "nothing is left beside it");
     assert!(copies.db.is_autocommit());
-    // The simulated disk is a source like any other.
+    // The source may be on the simulated disk.
     let db = APP.in_memory();
     let copy = copies.path("from_memory.db");
     db.execute("VACUUM INTO ?1", [copy.to_str()]).unwrap();
     check::backup(&db, &copy).assert_ok();
     order(&db, "later");
-    // It is older than the source, but not for want of a WAL.
+    // The copy is older than the source, but not because its WAL is missing.
     let expected: &[(&str, &str)] = &[("rows-differ", "orders")];
     db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     order(&db, "in the WAL");
@@ -125,7 +125,7 @@ fn a_cold_copy_without_its_wal_is_not() {
             .replace("COPY", copy.to_str().unwrap())
             .replace("BYTES", &wal.to_string())
     );
-    // With nothing left in the WAL, the file alone is all there is.
+    // After a complete checkpoint, the database file alone is a backup.
     copies.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     check::backup(&copies.db, copies.cold(&[""])).assert_ok();
 }
@@ -146,7 +146,7 @@ fn a_table_that_was_only_in_the_wal() {
 }
 
 #[test]
-fn what_changed_since_is_shown() {
+fn changes_since_the_backup_are_shown() {
     let copies = Copies::new();
     let copy = copies.vacuumed();
     let changed = Connection::open(&copy).unwrap();
@@ -204,7 +204,7 @@ fn a_flipped_byte_in_a_row_that_sqlite_does_not_see() {
     std::fs::write(&copy, &bytes).unwrap();
     check::integrity(&Connection::open(&copy).unwrap()).assert_ok();
     assert_eq!(found(&check::backup(&copies.db, &copy)), [("rows-differ", "orders")]);
-    // In a page's header, SQLite sees it, and the file is named by its own path.
+    // SQLite notices a flipped byte in a page's header. The findings name the file by its own path.
     bytes[place] ^= 0x20;
     bytes[8192] ^= 0xff;
     std::fs::write(&copy, &bytes).unwrap();
@@ -215,7 +215,7 @@ fn a_flipped_byte_in_a_row_that_sqlite_does_not_see() {
 }
 
 #[test]
-fn what_is_not_there_or_no_database() {
+fn a_missing_file_and_one_that_is_not_a_database() {
     let copies = Copies::new();
     let nowhere = copies.path("nowhere.db");
     let findings = check::backup(&copies.db, &nowhere);
@@ -252,10 +252,10 @@ fn a_copy_with_a_hot_journal_is_rolled_back_first() {
 }
 
 #[test]
-fn the_online_backup_while_others_write_copies_what_a_transaction_sees() {
+fn an_online_backup_during_writes_copies_the_snapshot_of_its_transaction() {
     let copies = Copies::new();
     let stop = AtomicBool::new(false);
-    /// Lets the writer end when an assertion fails, too.
+    /// Stops the writer, also when an assertion fails.
     struct Stop<'a>(&'a AtomicBool);
     impl Drop for Stop<'_> {
         fn drop(&mut self) {
@@ -283,7 +283,7 @@ fn the_online_backup_while_others_write_copies_what_a_transaction_sees() {
         }
         drop(target);
         check::backup(&source, &copy).assert_ok();
-        // Others see what has come since.
+        // Other connections see the rows that were added since.
         let orders = |connection: &Connection| -> i64 {
             connection.query_row("SELECT count(*) FROM orders", [], |row| row.get(0)).unwrap()
         };

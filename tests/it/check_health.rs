@@ -18,7 +18,7 @@ fn codes(connection: &Connection) -> Vec<&'static str> {
     flags(&check::health(connection))
 }
 
-/// From 3.51 on, SQLite tells what waits in the WAL.
+/// Returns true if SQLite reports the frames waiting in the WAL, as it does from 3.51 on.
 fn tells_frames() -> bool {
     rusqlite::version_number() >= 3_051_000
 }
@@ -91,7 +91,7 @@ fn free_pages() {
 }
 
 #[test]
-fn a_few_free_pages_say_nothing() {
+fn few_free_pages_are_no_flag() {
     let db = APP.in_memory();
     rows(&db, 110);
     db.execute_batch("DELETE FROM t WHERE rowid <= 99").unwrap();
@@ -101,7 +101,7 @@ fn a_few_free_pages_say_nothing() {
 }
 
 #[test]
-fn the_share_of_free_pages_counts_and_who_frees_them() {
+fn free_pages_are_flagged_by_their_share_and_auto_vacuum_decides_the_remedy() {
     let template = Template::empty().profile(Profile::MINIMAL.pragma("auto_vacuum", "INCREMENTAL"));
     let db = template.in_memory();
     db.execute_batch("CREATE TABLE t(x)").unwrap();
@@ -115,7 +115,7 @@ fn the_share_of_free_pages_counts_and_who_frees_them() {
 }
 
 #[test]
-fn a_wal_that_a_reader_keeps_from_ending() {
+fn a_wal_that_a_reader_keeps_from_a_checkpoint() {
     for db in [APP.in_memory(), APP.on_disk()] {
         db.execute_batch("PRAGMA wal_autocheckpoint = 50").unwrap();
         rows(&db, 30);
@@ -147,8 +147,8 @@ fn a_wal_over_its_own_limit() {
 }
 
 #[test]
-fn what_waits_for_nobody_is_no_flag() {
-    // As with a replicator, which checkpoints by itself.
+fn a_large_wal_is_no_flag_without_automatic_checkpoints() {
+    // A replicator turns automatic checkpoints off and runs its own.
     let db = APP.in_memory();
     db.execute_batch("PRAGMA wal_autocheckpoint = 0").unwrap();
     rows(&db, 2000);
@@ -165,7 +165,7 @@ fn journal_modes_and_small_pages() {
     let findings = check::health(&db).red_flags();
     db.execute_batch(findings.iter().last().unwrap().help().unwrap()).unwrap();
     assert_eq!(codes(&db), [""; 0]);
-    // There is no file that could be in WAL mode.
+    // A database without a file cannot be in WAL mode.
     assert_eq!(codes(&Connection::open_in_memory().unwrap()), [""; 0]);
 }
 
@@ -178,7 +178,7 @@ fn a_file_on_another_machine() {
 }
 
 #[test]
-fn what_is_no_database_is_an_error_with_its_path() {
+fn a_file_that_is_not_a_database_is_an_error_with_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     std::fs::write(&path, "this is no database, whatever its name says".repeat(99)).unwrap();

@@ -14,7 +14,7 @@ fn database(sql: &str) -> TestDb {
     db
 }
 
-/// Gives a table or index another declaration than the one that its rows were written by.
+/// Replaces the declaration of a table or index and leaves its rows as they were written.
 fn declare(connection: &Connection, name: &str, sql: &str) {
     connection.execute_batch("PRAGMA writable_schema = ON").unwrap();
     let changed = connection.execute("UPDATE sqlite_schema SET sql = ?2 WHERE name = ?1", [name, sql]).unwrap();
@@ -39,7 +39,7 @@ const ORDERS: &str = "
 ";
 
 #[test]
-fn a_database_that_is_whole_has_nothing() {
+fn an_intact_database_has_no_findings() {
     assert_eq!(found(&check::integrity(&database(ORDERS))), []);
     database(ORDERS).check();
     SHOP.in_memory().check();
@@ -122,7 +122,7 @@ fn attached_databases_are_checked_and_named() {
 }
 
 #[test]
-fn an_index_that_does_not_fit_its_table() {
+fn an_index_that_does_not_match_its_table() {
     let db = database(ORDERS);
     declare(&db, "orders_status", "CREATE INDEX orders_status ON orders(customer_id)");
     let findings = check::integrity(&db);
@@ -163,7 +163,7 @@ fn values_that_the_schema_forbids() {
         declare(&db, "t", sql);
         assert_eq!(found(&check::integrity(&db)), [("value-not-allowed", object)], "{sql}");
     }
-    // SQLite does not say which rows they are.
+    // SQLite does not report the rows.
     let db = database("CREATE TABLE t(x, y); INSERT INTO t VALUES (NULL, 2), (NULL, 3), (1, NULL)");
     declare(&db, "t", "CREATE TABLE t(x NOT NULL, y)");
     let findings = check::integrity(&db);
@@ -189,7 +189,7 @@ const SEARCH: &str = "
 fn an_index_over_the_content_of_another_table_is_compared_with_it() {
     let db = database(SEARCH);
     assert_eq!(found(&check::integrity(&db)), []);
-    // As an app does that updates the table and has no trigger.
+    // An app without a trigger for the index updates the table.
     db.execute_batch("UPDATE posts SET body = 'the third' WHERE id = 2").unwrap();
     let findings = check::integrity(&db);
     assert_eq!(found(&findings), [("fts-mismatch", "search")]);
@@ -205,7 +205,7 @@ fn an_index_over_the_content_of_another_table_is_compared_with_it() {
 
 #[test]
 fn a_remedy_that_does_not_help_is_not_offered() {
-    // Content that is another each time it is read.
+    // The content differs each time it is read.
     let db = database(
         "CREATE VIEW posts AS SELECT 1 AS id, hex(randomblob(8)) AS body;
          CREATE VIRTUAL TABLE search USING fts5(body, content='posts', content_rowid='id');
@@ -217,7 +217,7 @@ fn a_remedy_that_does_not_help_is_not_offered() {
 }
 
 #[test]
-fn full_text_tables_and_rtrees_are_asked() {
+fn full_text_tables_and_rtrees_are_checked() {
     for (damage, finding) in [
         ("UPDATE own_content SET c0 = 'the third' WHERE id = 2", ("fts-mismatch", "own")),
         ("UPDATE four_content SET c0body = 'the third' WHERE docid = 2", ("fts-mismatch", "four")),
@@ -250,7 +250,7 @@ fn connections_that_may_not_write_check_everything() {
 }
 
 #[test]
-fn nothing_shows_on_the_connection() {
+fn the_connection_is_not_changed() {
     let db = database(SEARCH);
     let state = |connection: &Connection| {
         let sql = "SELECT changes(), total_changes(), last_insert_rowid()";
@@ -270,7 +270,7 @@ fn nothing_shows_on_the_connection() {
 }
 
 #[test]
-fn an_open_transaction_is_seen_and_what_cannot_be_checked_in_it_is_said() {
+fn an_open_transaction_is_checked_and_skipped_checks_are_reported() {
     let db = database(ORDERS);
     db.execute_batch("PRAGMA foreign_keys = OFF; BEGIN; INSERT INTO orders VALUES (7, 42, 'open')").unwrap();
     assert_eq!(found(&check::integrity(&db)), [("fk-violated", "orders.customer_id")]);
@@ -279,7 +279,7 @@ fn an_open_transaction_is_seen_and_what_cannot_be_checked_in_it_is_said() {
     let db = database(SEARCH);
     db.execute_batch("BEGIN; SELECT * FROM posts").unwrap();
     assert_eq!(found(&check::integrity(&db)), []);
-    // What was written to the index is not in its tables before the transaction ends.
+    // Writes to the index reach its tables only when the transaction ends.
     db.execute_batch("INSERT INTO own VALUES ('more'); INSERT INTO four VALUES ('more')").unwrap();
     db.execute_batch("INSERT INTO posts VALUES (3, 'more'); INSERT INTO search(rowid, body) VALUES (3, 'more')")
         .unwrap();
@@ -296,7 +296,7 @@ fn an_open_transaction_is_seen_and_what_cannot_be_checked_in_it_is_said() {
 }
 
 #[test]
-fn functions_of_the_app_are_on_the_copy() {
+fn the_copy_has_the_functions_of_the_app() {
     fn functions(connection: &Connection) -> Result<(), sqlitmus::BoxError> {
         let flags =
             rusqlite::functions::FunctionFlags::SQLITE_UTF8 | rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
@@ -313,7 +313,7 @@ fn functions_of_the_app_are_on_the_copy() {
     let error = db.try_check().unwrap_err().to_string();
     assert!(error.contains("help: REINDEX \"i\";   tried on a copy: it helps"), "{error}");
 
-    // On a connection without the function, SQLite cannot check, and the file is not to blame.
+    // Without the function SQLite cannot check the file, which is not a fault of the file.
     let bare = Connection::open(db.path()).unwrap();
     let findings = check::integrity(&bare);
     assert_eq!(findings.iter().next().unwrap().code(), "not-checked");
@@ -321,7 +321,7 @@ fn functions_of_the_app_are_on_the_copy() {
 }
 
 #[test]
-fn what_is_no_database_is_unreadable() {
+fn a_file_that_is_not_a_database_is_unreadable() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     std::fs::write(&path, "this is no database, whatever its name says".repeat(99)).unwrap();
@@ -343,7 +343,7 @@ fn all_of(path: &Path) -> Vec<u8> {
     bytes
 }
 
-/// The shop with a few hundred rows, as one file with small pages.
+/// Writes the shop with a few hundred rows as one file with small pages.
 fn filled_shop(path: &Path) {
     // VACUUM INTO writes through the connection's VFS: in memory, the copy would be in memory too.
     let db = SHOP.on_disk();
@@ -358,7 +358,7 @@ fn filled_shop(path: &Path) {
     db.execute("VACUUM INTO ?1", [path.to_str()]).unwrap();
 }
 
-/// What the PRAGMA alone says: `ok`, or why not.
+/// Runs `PRAGMA integrity_check`. Returns its messages as the error.
 fn plain(path: &Path) -> Result<(), String> {
     let connection = Connection::open(path).map_err(|error| error.to_string())?;
     let mut statement = connection.prepare("PRAGMA integrity_check").map_err(|error| error.to_string())?;
@@ -370,7 +370,8 @@ fn plain(path: &Path) -> Result<(), String> {
     if lines == ["ok"] { Ok(()) } else { Err(lines.join("\n")) }
 }
 
-/// We object where SQLite does, and name the file where it cannot be read; whether we did.
+/// Asserts that the check has findings where SQLite has, and names the file if it cannot be read. Returns true if there
+/// are findings.
 #[track_caller]
 fn agree(path: &Path, what: &str) -> bool {
     let plain = plain(path);
@@ -412,7 +413,7 @@ fn a_thousand_flipped_bytes() {
         };
         put(good[place] ^ bit);
         objections += usize::from(agree(&path, &format!("bit {bit} of byte {place}")));
-        // What SQLite leaves beside a file that it takes to be in WAL mode.
+        // SQLite leaves these files if the flipped bit makes it take the file to be in WAL mode.
         for suffix in ["-wal", "-shm", "-journal"] {
             let _ = std::fs::remove_file(folder.path().join(format!("app.db{suffix}")));
         }
@@ -431,14 +432,14 @@ fn truncated_files() {
     for len in [1, 99, 100, 512, 1023, 1024, 1025, good.len() / 2, good.len() - 1024, good.len() - 1] {
         std::fs::write(&path, &good[..len]).unwrap();
         let objects = agree(&path, &format!("{len} bytes"));
-        // To SQLite, a single byte is a database that nobody has written to yet, and a page that ends early ends in zeroes:
-        // only who knows what was in it can tell, as check::backup does.
+        // To SQLite, a file of one byte is an empty database, and a page that is cut off ends in zeroes. Only a comparison
+        // with the source shows the damage, as in check::backup.
         assert!(objects || len == 1 || len == good.len() - 1, "{len} bytes");
     }
 }
 
 #[test]
-fn pages_are_told_by_the_table_that_they_belong_to() {
+fn a_damaged_page_is_reported_with_its_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     filled_shop(&path);
@@ -456,7 +457,7 @@ fn pages_are_told_by_the_table_that_they_belong_to() {
 }
 
 #[test]
-fn a_check_is_held_against_the_rows_also_where_the_connection_ignores_it() {
+fn check_constraints_are_checked_even_if_the_connection_ignores_them() {
     let db = database(
         "CREATE TABLE t(x CHECK (x > 0));
          PRAGMA ignore_check_constraints = ON;

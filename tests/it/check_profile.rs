@@ -16,7 +16,7 @@ fn a_connection_of_the_template_has_its_profile() {
     }
 }
 
-/// The profile of the template, and one PRAGMA that is otherwise on the connection.
+/// Changes one PRAGMA of a connection and checks the finding and its remedy.
 #[track_caller]
 fn check_one(setting: &str, what: &str, cost: &str) {
     let db = Template::empty().profile(Profile::PRODUCTION.pragma("case_sensitive_like", "ON")).in_memory();
@@ -25,13 +25,13 @@ fn check_one(setting: &str, what: &str, cost: &str) {
     let findings = check::profile(&db, &profile);
     let found: Vec<_> = findings.iter().map(|finding| (finding.code(), finding.what(), finding.why())).collect();
     assert_eq!(found, [("pragma-differs", what, cost)]);
-    // The remedy is a statement that mends it.
+    // Running the remedy removes the finding.
     db.execute_batch(findings.iter().next().unwrap().help().unwrap()).unwrap();
     check::profile(&db, &profile).assert_ok();
 }
 
 #[test]
-fn each_pragma_that_differs_is_named_with_its_price() {
+fn each_pragma_that_differs_is_named_with_its_cost() {
     check_one(
         "PRAGMA foreign_keys = OFF",
         "PRAGMA foreign_keys is OFF, the profile says ON",
@@ -70,7 +70,7 @@ fn each_pragma_that_differs_is_named_with_its_price() {
 }
 
 #[test]
-fn a_connection_that_nobody_has_set_up() {
+fn a_connection_without_a_profile() {
     let folder = tempfile::tempdir().unwrap();
     let connection = Connection::open(folder.path().join("app.db")).unwrap();
     connection.execute_batch("CREATE TABLE t(x); PRAGMA foreign_keys = OFF").unwrap();
@@ -100,7 +100,7 @@ fn a_connection_that_nobody_has_set_up() {
          \n  help: PRAGMA foreign_keys = ON\
          \n  help: PRAGMA journal_mode = DELETE; PRAGMA page_size = 8192; VACUUM; then the journal mode again"
     );
-    // The rest of a profile stays as it is, and so does what the connection has.
+    // The check does not change the settings of the connection.
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
     assert_eq!(mode, "delete");
     check::profile(&connection, &Profile::SQLITE_DEFAULTS).assert_ok();
@@ -119,7 +119,7 @@ fn the_remedy_for_the_size_of_pages_helps() {
 }
 
 #[test]
-fn a_pragma_that_does_something_is_not_asked() {
+fn a_pragma_with_a_side_effect_is_not_run() {
     let db = Template::empty().profile(Profile::MINIMAL.pragma("wal_autocheckpoint", "0")).on_disk();
     db.execute_batch("CREATE TABLE t(x)").unwrap();
     let wal = || check::health(&db).wal_frames_left;
@@ -134,7 +134,7 @@ fn a_pragma_that_does_something_is_not_asked() {
 }
 
 #[test]
-fn a_pragma_that_cannot_be_read_is_told_with_the_reason() {
+fn a_pragma_that_cannot_be_read_is_reported_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     std::fs::write(&path, "this is no database, whatever its name says".repeat(99)).unwrap();
@@ -146,7 +146,7 @@ fn a_pragma_that_cannot_be_read_is_told_with_the_reason() {
 }
 
 #[test]
-fn how_transactions_begin_is_not_seen() {
+fn how_transactions_begin_is_not_checked() {
     let profile = Profile::MINIMAL.begin_immediate();
     let db = Template::empty().profile(Profile::MINIMAL).in_memory();
     check::profile(&db, &profile).assert_ok();

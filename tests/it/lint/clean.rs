@@ -1,4 +1,4 @@
-//! What is not judged, and the fixtures.
+//! Schemas and tables without findings, and the fixtures.
 
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::rusqlite::functions::FunctionFlags;
@@ -7,7 +7,7 @@ use sqlitmus::{Template, check};
 use super::{all, database};
 
 #[test]
-fn the_tables_of_others_are_not_judged() {
+fn ledgers_and_shadow_tables_are_not_linted() {
     for table in [
         "_migrations",
         "schema_migrations",
@@ -28,7 +28,7 @@ fn the_tables_of_others_are_not_judged() {
 }
 
 #[test]
-fn what_only_the_app_can_do_is_not_judged() {
+fn functions_and_collations_of_the_app_are_not_linted() {
     let connection = Connection::open_in_memory().unwrap();
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("app_function", 1, flags, |_| Ok(1)).unwrap();
@@ -60,7 +60,7 @@ fn a_virtual_table_whose_module_is_missing_hides_nothing_else() {
 }
 
 #[test]
-fn the_connection_is_left_as_it_is() {
+fn the_connection_is_left_unchanged() {
     let connection = database(
         "CREATE TABLE t(id INTEGER PRIMARY KEY, x STRING DEFAULT \"y\"); INSERT INTO t(x) VALUES (1);
          CREATE VIEW v AS SELECT * FROM nowhere; PRAGMA foreign_keys = ON;",
@@ -75,7 +75,7 @@ fn the_connection_is_left_as_it_is() {
 }
 
 #[test]
-fn the_shop_has_three_things_that_are_meant() {
+fn the_shop_has_three_intended_findings() {
     static SHOP: Template = Template::new("fixtures/shop/migrations");
     check::lint(&SHOP.in_memory())
         .allow("autoincrement-unneeded", "outbox", "readers remember the last id that they saw")

@@ -5,7 +5,7 @@ fn table(column: &str) -> String {
 }
 
 #[test]
-fn a_type_that_is_not_what_it_says() {
+fn a_type_with_an_unexpected_affinity() {
     for (declared, better) in [
         ("STRING", "TEXT"),
         ("UUID", "TEXT"),
@@ -59,7 +59,7 @@ fn a_fix_that_would_fail_is_not_shown() {
 }
 
 #[test]
-fn a_fix_that_leaves_something_to_find_there_is_not_shown() {
+fn a_fix_that_leaves_the_finding_is_not_shown() {
     let checks = "day TEXT CHECK (nullif(day, 'x') >= '') CHECK (nullif(day, '{}') >= '')";
     let found = super::found(&super::database(&table(checks)), "check-passes-null");
     let shown: Vec<_> = found.iter().map(|finding| (finding.object(), finding.help())).collect();
@@ -67,7 +67,7 @@ fn a_fix_that_leaves_something_to_find_there_is_not_shown() {
 }
 
 #[test]
-fn a_fix_that_brings_something_new_is_not_shown() {
+fn a_fix_that_causes_a_new_finding_is_not_shown() {
     let connection = super::database(
         "CREATE TABLE p(id INTEGER PRIMARY KEY) STRICT;
          CREATE TABLE c(id INTEGER PRIMARY KEY, p_id INTEGER REFERENCES p CHECK (p_id IN (1, 2))) STRICT;
@@ -79,7 +79,7 @@ fn a_fix_that_brings_something_new_is_not_shown() {
 }
 
 #[test]
-fn rows_indexes_triggers_and_what_refers_to_a_table_outlive_its_rebuild() {
+fn a_rebuild_keeps_rows_indexes_triggers_and_references() {
     let connection = super::database(
         "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, n INT, double AS (n * 2));
          CREATE INDEX t_n ON t(n);

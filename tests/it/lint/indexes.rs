@@ -37,7 +37,7 @@ fn two_indexes_that_are_the_same() {
 }
 
 #[test]
-fn an_index_that_begins_another() {
+fn an_index_that_is_a_prefix_of_another() {
     let finding = check(
         "index-prefix-redundant",
         &with("CREATE INDEX i ON t(a); CREATE INDEX j ON t(a, two);"),
@@ -58,7 +58,7 @@ fn an_index_that_begins_another() {
 }
 
 #[test]
-fn an_index_on_what_a_constraint_has_indexed() {
+fn an_index_on_the_columns_of_a_constraint() {
     let finding = check("index-shadows-unique", &with("CREATE INDEX i ON t(u);"), "i", "DROP INDEX i;");
     assert_eq!(finding.what(), "i on t indexes what UNIQUE (u) has an index for");
     check("index-shadows-unique", &with("CREATE UNIQUE INDEX i ON t(b, a);"), "i", "DROP INDEX i;");

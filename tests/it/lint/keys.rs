@@ -82,7 +82,7 @@ fn unique_columns_of_which_one_may_be_null() {
         "unique-with-nullable",
         &format!("{}, UNIQUE (email, gone_at)) STRICT", table.replace("gone_at TEXT", "gone_at TEXT NOT NULL")),
     );
-    // A value that has to be unique where it is given.
+    // A nullable column alone has to be unique only where it is not NULL.
     silent("unique-with-nullable", &format!("{table} UNIQUE) STRICT"));
     silent(
         "unique-with-nullable",
@@ -121,7 +121,7 @@ fn a_check_that_null_passes() {
         "b INTEGER DEFAULT NULL CHECK (b IN (0, 1))",
         "b INTEGER DEFAULT 0 CHECK (b IS NULL OR b IN (0, 1))",
         "a TEXT, b TEXT, CHECK (a < b)",
-        // Which kinds there are is checked beside it.
+        // Another CHECK restricts the kinds.
         "kind TEXT NOT NULL CHECK (kind IN ('p', 'q')), n INTEGER NOT NULL, CHECK (CASE kind WHEN 'p' THEN n < 9 WHEN 'q' THEN n > 9 END)",
         "x TEXT CHECK (json_valid(x))",
     ] {

@@ -1,4 +1,4 @@
-//! Lints: for every code a schema on which it fires, with a fix that works, and one like it on which it is silent.
+//! Lints. Each code has a schema on which it fires, with a fix that works, and a similar one on which it is silent.
 
 mod clean;
 mod columns;
@@ -22,8 +22,8 @@ fn found(connection: &Connection, code: &str) -> Vec<Finding> {
     check::lint(connection).into_iter().filter(|finding| finding.code() == code).collect()
 }
 
-/// `fires` has this finding and no other of its code, with a fix that has `fix` in it; run on a real database, the fix
-/// removes the finding.
+/// Asserts that `fires` has this finding and no other of its code, that the fix contains `fix`, and that running it on a
+/// real database removes the finding.
 #[track_caller]
 fn check(code: &str, fires: &str, object: &str, fix: &str) -> Finding {
     let connection = database(fires);
@@ -39,13 +39,13 @@ fn check(code: &str, fires: &str, object: &str, fix: &str) -> Finding {
     before.into_iter().next().unwrap()
 }
 
-/// `schema` has no finding of this code.
+/// Asserts that `schema` has no finding of this code.
 #[track_caller]
 fn silent(code: &str, schema: &str) {
     assert_eq!(found(&database(schema), code), [], "{code}");
 }
 
-/// `schema` has this finding, for which there is no SQL, but words.
+/// Asserts that `schema` has this finding, whose help is `words` and not SQL.
 #[track_caller]
 fn check_words(code: &str, schema: &str, object: &str, words: &str) {
     let found = found(&database(schema), code);

@@ -3,7 +3,7 @@ use super::{check, silent};
 const TABLE: &str = "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT) STRICT;";
 
 #[test]
-fn a_view_of_what_is_gone() {
+fn a_view_of_a_missing_table() {
     for gone in ["SELECT x FROM nowhere", "SELECT t.b FROM t", "SELECT * FROM t WHERE b = 1"] {
         check("dangling-view", &format!("{TABLE} CREATE VIEW v AS {gone};"), "v", "DROP VIEW v;");
     }
@@ -14,7 +14,7 @@ fn a_view_of_what_is_gone() {
 }
 
 #[test]
-fn a_trigger_that_names_what_is_gone() {
+fn a_trigger_that_names_missing_objects() {
     let trigger = |event: &str, body: &str| format!("{TABLE} CREATE TRIGGER r AFTER {event} ON t BEGIN {body}; END;");
     for (event, gone) in [
         ("INSERT", "INSERT INTO nowhere VALUES (1)"),
@@ -60,9 +60,9 @@ fn a_text_in_double_quotes() {
         ("CREATE TRIGGER r AFTER INSERT ON t BEGIN UPDATE t SET a = \"none\"; END;", "r", "SET a = 'none'; END"),
     ] {
         check("double-quoted-string", &format!("{TABLE} {schema}"), object, fix);
-        // The same with quotes that are for texts.
+        // The same text in single quotes.
         silent("double-quoted-string", &format!("{TABLE} {}", schema.replace("\"none\"", "'none'")));
-        // The same with a name that is one.
+        // The name of a column in double quotes.
         let name = if schema.contains("q(") { "\"s\"" } else { "\"a\"" };
         if !schema.contains("DEFAULT") {
             silent("double-quoted-string", &format!("{TABLE} {}", schema.replace("\"none\"", name)));

@@ -15,7 +15,7 @@ fn a_foreign_key_without_an_index() {
 }
 
 #[test]
-fn each_of_several_foreign_keys_to_one_parent_is_judged_alone() {
+fn each_of_several_foreign_keys_to_one_parent_is_checked_alone() {
     let child = "CREATE TABLE c(id INTEGER PRIMARY KEY, a INTEGER REFERENCES p, b INTEGER REFERENCES p) STRICT; CREATE INDEX c_a ON c(a);";
     check("fk-unindexed", &with_parent(child), "c.b", "CREATE INDEX c_b ON c(b);");
     silent("fk-unindexed", &with_parent(&format!("{child} CREATE INDEX c_b ON c(b);")));
@@ -148,6 +148,6 @@ fn a_reference_by_several_columns_of_which_one_may_be_null() {
     check("fk-composite-nullable", &child("a INTEGER NOT NULL, b INTEGER"), "c.a,b", "b INTEGER NOT NULL");
     silent("fk-composite-nullable", &child("a INTEGER NOT NULL, b INTEGER NOT NULL"));
     silent("fk-composite-nullable", &child("a INTEGER, b INTEGER, CHECK ((a IS NULL) = (b IS NULL))"));
-    // The tenant of a row is checked by itself.
+    // A foreign key of its own checks the tenant of a row.
     silent("fk-composite-nullable", &child("a INTEGER NOT NULL REFERENCES t, b INTEGER"));
 }

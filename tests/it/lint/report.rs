@@ -1,4 +1,4 @@
-//! What a reader sees, and what is allowed.
+//! The text of reports, and allowances.
 
 use sqlitmus::check;
 

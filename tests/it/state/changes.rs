@@ -31,7 +31,7 @@ fn pay(db: &mut Connection) -> rusqlite::Result<usize> {
 }
 
 #[test]
-fn rows_are_told_by_table_and_updates_by_column() {
+fn rows_are_listed_by_table_and_updates_by_column() {
     for db in both() {
         let changes = db.row_changes(pay);
         assert_eq!(changes.value, Ok(2));
@@ -110,7 +110,7 @@ fn a_transaction_that_is_left_open_changes_nothing_and_is_reported() {
 }
 
 #[test]
-fn code_that_fails_leaves_its_error_and_what_it_did_before() {
+fn code_that_fails_returns_its_error_and_its_changes() {
     for db in both() {
         let changes = db.row_changes(|db| {
             db.execute("INSERT INTO log VALUES ('half')", [])?;
@@ -124,7 +124,7 @@ fn code_that_fails_leaves_its_error_and_what_it_did_before() {
 }
 
 #[test]
-fn code_that_panics_panics_and_the_database_goes_on() {
+fn a_panic_of_the_code_leaves_the_database_usable() {
     for db in both() {
         let panic = catch_unwind(AssertUnwindSafe(|| {
             db.row_changes(|db| {
@@ -245,7 +245,7 @@ fn only_the_named_tables_may_change() {
 }
 
 #[test]
-fn what_is_random_is_redacted_and_does_not_decide_on_the_order() {
+fn random_values_are_redacted_and_do_not_affect_the_order() {
     let text = || {
         let db = db(
             "CREATE TABLE users(id TEXT PRIMARY KEY, name, at); CREATE TABLE orders(id TEXT PRIMARY KEY, user_id TEXT, n)",

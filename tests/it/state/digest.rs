@@ -9,7 +9,7 @@ fn the_order_of_insertion_does_not_count_and_the_content_does() {
     assert_eq!(digest(&one), digest(&other));
     assert_eq!(digest(&one).to_string(), digest(&other).to_string());
     let before = digest(&one);
-    // The same values, in the other rows and columns.
+    // The same values in other pairs.
     one.execute_batch("UPDATE t SET y = CASE y WHEN 'a' THEN 'b' ELSE 'a' END").unwrap();
     assert_ne!(digest(&one), before);
     one.execute_batch("UPDATE t SET y = CASE y WHEN 'a' THEN 'b' ELSE 'a' END").unwrap();
@@ -19,7 +19,7 @@ fn the_order_of_insertion_does_not_count_and_the_content_does() {
 }
 
 #[test]
-fn neighbours_do_not_run_into_each_other() {
+fn adjacent_values_are_kept_apart() {
     let of = |values: &str| digest(&db(&format!("CREATE TABLE t(x, y); INSERT INTO t VALUES ({values})"))).value();
     assert_ne!(of("'ab', 'c'"), of("'a', 'bc'"));
     assert_ne!(of("'', 'a'"), of("'a', ''"));
@@ -27,7 +27,7 @@ fn neighbours_do_not_run_into_each_other() {
 }
 
 #[test]
-fn each_table_has_its_own() {
+fn each_table_has_its_own_digest() {
     let db = db("CREATE TABLE b(x); CREATE TABLE A(x); INSERT INTO b VALUES (1), (2); CREATE TABLE _migrations(x);
         CREATE VIEW v AS SELECT 1; CREATE TABLE s(id INTEGER PRIMARY KEY AUTOINCREMENT)");
     let before = digest(&db);
@@ -42,7 +42,7 @@ fn each_table_has_its_own() {
 }
 
 #[test]
-fn what_autoincrement_remembers_is_there_for_who_asks() {
+fn the_autoincrement_counters_have_a_separate_digest() {
     let db = db("CREATE TABLE s(id INTEGER PRIMARY KEY AUTOINCREMENT)");
     let before = digest(&db);
     db.execute_batch("INSERT INTO s DEFAULT VALUES; DELETE FROM s").unwrap();

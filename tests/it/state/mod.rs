@@ -9,7 +9,7 @@ mod snapshots;
 
 use sqlitmus::{Template, TestDb};
 
-/// Returns an in-memory database made by this script.
+/// Returns an in-memory database created by this script.
 #[track_caller]
 fn db(script: &str) -> TestDb {
     let db = Template::empty().in_memory();

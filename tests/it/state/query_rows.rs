@@ -9,7 +9,7 @@ fn check(script: &str, query: &str, table: &str) {
 }
 
 #[test]
-fn every_type_has_its_look() {
+fn every_type_is_shown_in_its_own_way() {
     check(
         "",
         "SELECT 1, '1', 1.0, x'31', NULL AS \"NULL\", '' AS \"\", 'NULL', -1e300 AS r, 9e999 AS inf, 9223372036854775807 AS max,
@@ -22,7 +22,7 @@ fn every_type_has_its_look() {
 }
 
 #[test]
-fn what_does_not_show_is_escaped() {
+fn invisible_characters_are_escaped() {
     check(
         "",
         "SELECT 'two' || char(10) || 'lines' AS a, char(9, 13, 0, 27) AS b, '\u{200b}\u{202e}\u{feff}' AS c, 'back\\slash' AS d, 'ä😀' AS e",
@@ -34,7 +34,7 @@ fn what_does_not_show_is_escaped() {
 }
 
 #[test]
-fn without_an_order_of_its_own_a_query_is_shown_in_the_order_of_its_values() {
+fn rows_of_a_query_without_order_by_are_sorted_by_their_values() {
     let script = "CREATE TABLE t(x); INSERT INTO t VALUES ('b'), (2), (NULL), ('a'), (x'00'), (1.5), (2)";
     check(script, "SELECT x FROM t", "x\n-----\nNULL\n1.5\n2\n2\n'a'\n'b'\nx'00'\n");
     check(script, "SELECT x FROM (SELECT x FROM t ORDER BY x DESC)", "x\n-----\nNULL\n1.5\n2\n2\n'a'\n'b'\nx'00'\n");
@@ -44,7 +44,7 @@ fn without_an_order_of_its_own_a_query_is_shown_in_the_order_of_its_values() {
 }
 
 #[test]
-fn what_is_long_is_cut_and_still_tells_itself_apart() {
+fn long_values_are_cut_and_stay_distinguishable() {
     let shown = |sql: &str| query_rows(&db(""), sql).unwrap().to_string();
     let (one, other) = (shown("SELECT printf('%1000d', 1) AS x"), shown("SELECT printf('%1000d', 2) AS x"));
     assert_ne!(one, other);
@@ -85,7 +85,7 @@ fn columns_are_redacted_and_null_stays() {
 }
 
 #[test]
-fn what_is_no_query_is_refused() {
+fn a_statement_that_is_not_a_query_is_refused() {
     let refused = |sql: &str| {
         let db = db("CREATE TABLE t(x)");
         let error = query_rows(&db, sql).map(|_| ()).unwrap_err();

@@ -4,7 +4,7 @@ use sqlitmus::{ErrorKind, Template};
 
 use super::db;
 
-/// Both scripts make the same data, in the eyes of the diff and of the digest.
+/// Asserts that both scripts create the same data, according to the diff and to the digest.
 #[track_caller]
 fn same(one: &str, other: &str) {
     let (one, other) = (db(one), db(other));
@@ -13,7 +13,7 @@ fn same(one: &str, other: &str) {
     assert_eq!(digest(&one), digest(&other));
 }
 
-/// They do not: this is what the diff says, and the digests differ too.
+/// Asserts that the data of two scripts differs: the diff has this report, and the digests differ.
 #[track_caller]
 fn differ(one: &str, other: &str, report: &str) {
     let (one, other) = (db(one), db(other));
@@ -48,7 +48,7 @@ fn the_first_table_heads_the_report_and_every_row_is_named_by_its_key() {
 }
 
 #[test]
-fn of_many_rows_the_first_are_shown() {
+fn only_the_first_of_many_rows_are_shown() {
     let schema = "CREATE TABLE t(id INTEGER PRIMARY KEY);";
     let rows =
         "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 107) INSERT INTO t SELECT i FROM n";
@@ -100,9 +100,9 @@ fn tables_and_columns_that_are_on_one_side_only() {
     same("CREATE TABLE t(x)", "CREATE TABLE T(X)");
 }
 
-/// Values that differ in type or in one bit, each against each, as a column beside a key, as a key, and without a key.
+/// Compares all pairs of values that differ in type or in one bit: in a column beside a key, as a key, and without a key.
 #[test]
-fn every_value_is_told_from_every_other() {
+fn different_values_are_told_apart() {
     let values = [
         "NULL",
         "''",
@@ -180,7 +180,7 @@ fn the_signs_of_zero_are_told_apart_where_sqlite_keeps_them() {
 }
 
 #[test]
-fn rows_that_share_all_that_sqlite_compares_meet_in_any_order() {
+fn rows_that_sqlite_compares_as_equal_match_in_any_order() {
     let schema = "CREATE TABLE t(a, b);";
     same(
         &format!("{schema} INSERT INTO t VALUES (1, 'x'), (1.0, 'x'), (1, 'x'), (NULL, NULL), (2, 'y')"),
@@ -194,7 +194,7 @@ fn rows_that_share_all_that_sqlite_compares_meet_in_any_order() {
          \n    - a=1, b='x'\
          \n    + a=1.0, b='x'",
     );
-    // A primary key of a rowid table may be NULL, any number of times.
+    // A primary key of a rowid table may be NULL in any number of rows.
     let schema = "CREATE TABLE t(k TEXT PRIMARY KEY, v);";
     differ(
         &format!("{schema} INSERT INTO t VALUES (NULL, 1), (NULL, 2), (NULL, 3), ('a', 1)"),
@@ -224,7 +224,7 @@ fn duplicates_without_a_key_are_counted() {
 }
 
 #[test]
-fn keys_are_put_in_order_by_bytes_whatever_their_collation() {
+fn keys_are_sorted_by_bytes_whatever_their_collation() {
     let schema = "CREATE TABLE t(name TEXT PRIMARY KEY COLLATE NOCASE, v);";
     same(
         &format!("{schema} INSERT INTO t VALUES ('b', 1), ('A', 2), ('_', 3), ('C', 4)"),
@@ -252,7 +252,7 @@ fn keys_are_put_in_order_by_bytes_whatever_their_collation() {
 }
 
 #[test]
-fn a_collation_of_the_apps_need_not_be_known_here() {
+fn a_collation_of_the_app_need_not_be_registered() {
     let make = |rows: &str| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.db");
@@ -301,7 +301,7 @@ fn databases_of_different_encodings_hold_the_same_texts() {
 }
 
 #[test]
-fn without_a_primary_key_a_unique_key_tells_rows_apart() {
+fn without_a_primary_key_a_unique_key_identifies_rows() {
     let schema = "CREATE TABLE t(v, a TEXT NOT NULL, b INT NOT NULL, c UNIQUE, UNIQUE (b, a)); CREATE UNIQUE INDEX p ON t(v) WHERE v > 0;
         CREATE UNIQUE INDEX e ON t(abs(v));";
     differ(
@@ -314,7 +314,7 @@ fn without_a_primary_key_a_unique_key_tells_rows_apart() {
 }
 
 #[test]
-fn the_order_of_rowids_of_columns_and_of_history_does_not_count() {
+fn rowids_column_order_and_history_do_not_count() {
     same(
         "CREATE TABLE t(a, b); INSERT INTO t(rowid, a, b) VALUES (1, 'x', 'y'), (2, 'u', 'v')",
         "CREATE TABLE t(b, a); INSERT INTO t(rowid, a, b) VALUES (7, 'u', 'v'), (9, 'x', 'y')",
@@ -323,7 +323,7 @@ fn the_order_of_rowids_of_columns_and_of_history_does_not_count() {
         "CREATE TABLE t(k TEXT PRIMARY KEY, v) WITHOUT ROWID; INSERT INTO t VALUES ('a', 1)",
         "CREATE TABLE t(v INT, k TEXT PRIMARY KEY); CREATE INDEX i ON t(v); INSERT INTO t VALUES (1, 'a')",
     );
-    // The ids that were given are history; so is what a runner of migrations noted, and when.
+    // The ids that AUTOINCREMENT has used do not count, nor does the ledger of a migration runner.
     same(
         "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO t VALUES (9); DELETE FROM t; CREATE TABLE _migrations(x)",
         "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT); CREATE TABLE _sqlx_migrations(y); INSERT INTO _sqlx_migrations VALUES (1)",
@@ -331,7 +331,7 @@ fn the_order_of_rowids_of_columns_and_of_history_does_not_count() {
 }
 
 #[test]
-fn values_that_slipped_into_the_wrong_columns_are_seen() {
+fn values_in_the_wrong_columns_are_found() {
     differ(
         "CREATE TABLE users(id INTEGER PRIMARY KEY, email, name); INSERT INTO users VALUES (1, 'a@b.c', 'Ada')",
         "CREATE TABLE users(id INTEGER PRIMARY KEY, name, email); INSERT INTO users VALUES (1, 'a@b.c', 'Ada')",
@@ -342,7 +342,7 @@ fn values_that_slipped_into_the_wrong_columns_are_seen() {
 }
 
 #[test]
-fn tables_that_changed_their_key_are_compared_all_the_same() {
+fn tables_whose_key_changed_are_compared() {
     differ(
         "CREATE TABLE t(id INTEGER PRIMARY KEY, code TEXT); INSERT INTO t VALUES (1, 'B'), (2, 'a'), (3, 'c')",
         "CREATE TABLE t(id INT, code TEXT COLLATE NOCASE PRIMARY KEY); INSERT INTO t VALUES (2, 'a'), (1, 'B'), (1, 'x'), (3, 'd')",
@@ -358,7 +358,7 @@ fn tables_that_changed_their_key_are_compared_all_the_same() {
          \n  t (- in the first only, + in the second only, ~ in both):\
          \n    ~ code='B' id: 1 -> 3",
     );
-    // `INTEGER PRIMARY KEY DESC` is no rowid, and may be NULL.
+    // `INTEGER PRIMARY KEY DESC` is not the rowid, and may be NULL.
     same(
         "CREATE TABLE t(id INTEGER PRIMARY KEY DESC, v); INSERT INTO t VALUES (2, 2), (NULL, 3), (NULL, 1), (1, 1)",
         "CREATE TABLE t(id INTEGER PRIMARY KEY DESC, v); INSERT INTO t VALUES (1, 1), (2, 2), (NULL, 1), (NULL, 3)",
@@ -374,7 +374,7 @@ fn names_that_need_quotes_and_names_that_mean_something_else() {
          \n  \"it's; DROP\" (- in the first only, + in the second only, ~ in both):\
          \n    ~ \"a\"\"b\"=1 rowid: 2 -> 'rowid', \"x y\": 4 -> 5",
     );
-    // A temporary table of the same name hides the one that counts.
+    // A temporary table hides the table of the same name that is compared.
     same(
         "CREATE TABLE t(x); INSERT INTO t VALUES (1); CREATE TEMP TABLE t(y)",
         "CREATE TABLE t(x); INSERT INTO t VALUES (1)",
@@ -382,7 +382,7 @@ fn names_that_need_quotes_and_names_that_mean_something_else() {
 }
 
 #[test]
-fn generated_columns_count_as_what_they_show() {
+fn generated_columns_are_compared_by_value() {
     let schema = |factor: i32| {
         format!(
             "CREATE TABLE t(id INTEGER PRIMARY KEY, x, v AS (x * {factor}), s AS (x + 1) STORED); INSERT INTO t(id, x) VALUES (1, 2);"
@@ -399,7 +399,7 @@ fn generated_columns_count_as_what_they_show() {
 }
 
 #[test]
-fn full_text_tables_count_by_what_they_hold_and_not_by_how() {
+fn full_text_tables_are_compared_by_content_and_not_by_index() {
     let own = "CREATE VIRTUAL TABLE notes USING fts5(title, body);";
     same(
         &format!("{own} INSERT INTO notes VALUES ('a', 'b'); INSERT INTO notes VALUES ('c', 'd')"),
@@ -412,7 +412,7 @@ fn full_text_tables_count_by_what_they_hold_and_not_by_how() {
          \n  notes (- in the first only, + in the second only, ~ in both):\
          \n    ~ rowid=1 body: 'b' -> 'B'",
     );
-    // The contents of this one are those of another table, which is compared itself.
+    // This one shows the content of another table, which is compared itself.
     let external = "CREATE TABLE docs(id INTEGER PRIMARY KEY, body); INSERT INTO docs VALUES (1, 'x');
         CREATE VIRTUAL TABLE docs_fts USING fts5(body, content='docs', content_rowid='id');";
     same(external, &format!("{external} INSERT INTO docs_fts(docs_fts) VALUES ('rebuild')"));
@@ -469,7 +469,7 @@ fn a_database_and_its_fork_two_files_and_one_connection_twice() {
 }
 
 #[test]
-fn what_a_connection_sees_in_its_transaction_is_what_counts() {
+fn the_comparison_includes_uncommitted_changes_of_the_connection() {
     let one = db("CREATE TABLE t(x)");
     let second = one.connect();
     one.execute_batch("BEGIN; INSERT INTO t VALUES (1)").unwrap();
@@ -499,7 +499,7 @@ fn a_file_that_is_no_database_is_an_error_with_its_path() {
                 "cannot read the database\n\n  database:\n    {}\n\
                  \n  SQLite says:\n    file is not a database (code 26: {})",
                 path.display(),
-                // Each rusqlite has its own words for it.
+                // The text differs between versions of rusqlite.
                 rusqlite::ffi::code_to_str(26)
             )
         );
@@ -535,10 +535,10 @@ fn the_panic_has_the_report_and_is_at_the_callers_line() {
     assert!(text.starts_with("data differs: t: the table is missing, with 0 rows\n"), "{text}");
 }
 
-/// What differs in little is put in order in memory, what differs in much by SQLite, and without a rowid always. Which way
-/// it went must not show.
+/// A few differences are sorted in memory. Many of them, and any if the rowid cannot be read, are sorted by SQLite. The
+/// result must be the same.
 #[test]
-fn all_ways_to_compare_find_the_same() {
+fn all_ways_to_compare_find_the_same_differences() {
     let values = ["NULL", "0", "1", "1.0", "'1'", "'a'", "'A'", "'b'", "x'31'", "''"];
     let mut seed = 7_u32;
     let mut random = move |below: usize| {
@@ -554,7 +554,7 @@ fn all_ways_to_compare_find_the_same() {
                 rows.collect::<String>()
             };
             let (one, other) = (script(), script());
-            // With all names of the rowid taken by columns, there is no rowid to go by.
+            // If columns have all names of the rowid, it cannot be read.
             let found = ["x1, x2, x3", "rowid, _rowid_, oid"].map(|columns| {
                 let schema = format!("CREATE TABLE t(k TEXT COLLATE NOCASE, v, {columns}{key});");
                 let (one, other) = (db(&format!("{schema}{one}")), db(&format!("{schema}{other}")));
@@ -574,7 +574,7 @@ fn all_ways_to_compare_find_the_same() {
 }
 
 #[test]
-fn large_tables_in_another_order_differ_in_what_differs() {
+fn large_tables_in_another_order_differ_only_in_changed_rows() {
     let numbers = |order: &str| {
         format!(
             "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 6000) INSERT INTO t SELECT 'k' || i, i % 7 FROM n ORDER BY i {order};"

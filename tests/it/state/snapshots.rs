@@ -52,7 +52,7 @@ fn a_query_that_is_refused_panics_with_the_report() {
 }
 
 #[test]
-fn a_schema_is_kept_without_its_runners_ledger() {
+fn a_schema_snapshot_omits_the_ledger_of_the_runner() {
     static APP: Template = Template::embedded(&[(
         "1_orders.sql",
         "create table [orders] (id integer primary key, status text not null default 'open' check(status in ('open','paid')), at INT) strict; \
