@@ -10,7 +10,8 @@ use super::tree::{self, Effect, Node};
 
 /// The plan by which SQLite would run a statement. [`explain`](super::explain()) returns one.
 ///
-/// Its `Display` is the plan as SQLite prints it; [`normalized`](Plan::normalized) is the same for all versions of SQLite.
+/// Its `Display` is the plan as SQLite prints it; [`normalized`](Plan::normalized) is the same for all versions of
+/// SQLite.
 #[derive(Clone)]
 pub struct Plan {
     pub(super) sql: String,
@@ -22,7 +23,8 @@ pub struct Plan {
     pub(super) catalog: Catalog,
     /// The tables that the next assertion lets the plan scan.
     pub(super) allowed: RefCell<Vec<String>>,
-    /// The plan without statistics, if the plan was made with those of few rows and the statement can be planned without.
+    /// The plan without statistics, if the plan was made with those of few rows and the statement can be planned
+    /// without.
     pub(super) without_statistics: Option<Box<Plan>>,
 }
 
@@ -54,7 +56,8 @@ impl Plan {
         &self.sql
     }
 
-    /// Returns the outermost lines of the plan, each with the lines below it. Most statements that only insert have none.
+    /// Returns the outermost lines of the plan, each with the lines below it. Most statements that only insert have
+    /// none.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }

@@ -1,4 +1,4 @@
-//! The structure of `src`, held against ARCHITECTURE.md: floors that import only lower ones, and folders without circles.
+//! Checks `src` against ARCHITECTURE.md: floors import only from lower ones, and no folder has a circle of imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,10 +26,10 @@ fn the_files_that_the_page_names_are_there() {
     assert!(missing.is_empty(), "ARCHITECTURE.md names files that are not there: {missing:?}");
 }
 
-/// The path of a module, as `["plan", "advice"]`; of `lib.rs`, `[]`.
+/// The path of a module, such as `["plan", "advice"]`. That of `lib.rs` is `[]`.
 type Module = Vec<String>;
 
-/// The modules of `src` with their source.
+/// Returns the source of each module of `src`.
 fn sources() -> BTreeMap<Module, String> {
     let mut sources = BTreeMap::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -46,7 +46,7 @@ fn sources() -> BTreeMap<Module, String> {
             let name = path.strip_prefix(&src).unwrap().with_extension("");
             let mut module: Module =
                 name.components().map(|part| part.as_os_str().to_str().unwrap().to_owned()).collect();
-            // Unit tests may look at everything.
+            // Unit tests may import everything.
             if !module.iter().any(|part| part == "tests") {
                 module.pop_if(|last| last == "mod" || last == "lib");
                 sources.insert(module, fs::read_to_string(path).unwrap());
@@ -80,7 +80,7 @@ fn imports(sources: &BTreeMap<Module, String>) -> Vec<Import> {
                 "self" => from.clone(),
                 _ => continue,
             };
-            // `$crate` is the way in from the user's crate, and `pub(in crate::plan)` imports nothing.
+            // `$crate` is expanded in the user's crate, and `pub(in crate::plan)` is not an import.
             if before[..start].ends_with('$') || before[..start].ends_with("(in ") {
                 continue;
             }
@@ -115,11 +115,11 @@ fn leaves<'a>(tree: &'a str, prefix: &Module, found: &mut impl FnMut(Module)) ->
         return leaves(rest, &path, found);
     }
     found(path);
-    // `as` and the other name.
+    // Skip `as` and the new name.
     rest.find([',', '}', ';']).map_or("", |end| if rest.starts_with(" as ") { &rest[end..] } else { rest })
 }
 
-/// A source without comments and without what is compiled for tests alone.
+/// Returns a source without comments and without items that are compiled only for tests.
 fn code(source: &str) -> String {
     let lines: Vec<&str> = source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
     let mut code = lines.join("\n");
@@ -135,7 +135,7 @@ fn code(source: &str) -> String {
     code
 }
 
-/// The floor of each module, as the table of ARCHITECTURE.md has it.
+/// Returns the floor of each module from the table in ARCHITECTURE.md.
 fn floor_table(architecture: &str) -> BTreeMap<String, u32> {
     let mut table = BTreeMap::new();
     for line in architecture.lines() {
@@ -163,11 +163,11 @@ fn floors(sources: &BTreeMap<Module, String>, architecture: &str) -> Vec<String>
     for Import { from, to } in imports(sources) {
         let (one, mut other) = (top(&from), top(&to));
         if !modules.contains(&other) {
-            // An item of the crate's root.
+            // It is an item of the crate's root.
             other = "lib".to_owned();
         }
         let (Some(floor), Some(below)) = (table.get(&one), table.get(&other)) else { continue };
-        // The crate's root lists its modules.
+        // The crate's root may name all of its modules.
         if one != other && !from.is_empty() && below >= floor {
             let path = from.join("::");
             problems.insert(format!("{path} (floor {floor}) imports {} (floor {below})", to.join("::")));
@@ -176,7 +176,7 @@ fn floors(sources: &BTreeMap<Module, String>, architecture: &str) -> Vec<String>
     problems.into_iter().collect()
 }
 
-/// The groups of files that ARCHITECTURE.md lists as one thing: "- `plan/one`, `plan/other`: why".
+/// Returns the groups of files that ARCHITECTURE.md lists as one thing: "- `plan/one`, `plan/other`: why".
 fn one_thing(architecture: &str) -> Vec<BTreeSet<Module>> {
     let (_, section) = architecture.split_once("## Files that are one thing").unwrap_or_default();
     let section = section.split("\n## ").next().unwrap_or_default();
@@ -187,15 +187,15 @@ fn one_thing(architecture: &str) -> Vec<BTreeSet<Module>> {
     section.lines().filter_map(|line| line.strip_prefix("- ")).map(names).collect()
 }
 
-/// The circles of imports among the children of each folder. An import from a folder's own `mod.rs` is one too, because
-/// `mod.rs` has the child.
+/// Returns the circles of imports among the children of each folder. An import from a folder's own `mod.rs` is one too,
+/// because `mod.rs` contains the child.
 fn circles(sources: &BTreeMap<Module, String>, architecture: &str) -> Vec<String> {
     let groups = one_thing(architecture);
     let mut problems = BTreeSet::new();
     for module in groups.iter().flatten().filter(|module| !sources.contains_key(*module)) {
         problems.insert(format!("{} is in ARCHITECTURE.md and not in src", module.join("/")));
     }
-    // For each folder: which child imports which.
+    // For each folder, the imports of each child.
     let mut graphs: BTreeMap<Module, BTreeMap<Module, BTreeSet<Module>>> = BTreeMap::new();
     for Import { from, to } in imports(sources) {
         let mut to = to;
@@ -224,7 +224,7 @@ fn circles(sources: &BTreeMap<Module, String>, architecture: &str) -> Vec<String
             while let Some(way) = ways.pop() {
                 for next in graph.get(way[way.len() - 1]).into_iter().flatten() {
                     if next == child {
-                        // Each circle is found from each of its files; it is told from the first.
+                        // Each circle is found once per file, and reported for the first one.
                         if way.iter().all(|other| *other >= child) {
                             let names: Vec<&str> = way.iter().map(|module| module[module.len() - 1].as_str()).collect();
                             let names = names.join(" -> ");
@@ -253,7 +253,7 @@ fn check(problems: Vec<String>, expected: &[&str]) {
 }
 
 #[test]
-fn what_breaks_the_floors_is_found() {
+fn imports_that_break_the_floors_are_found() {
     let table = "| floor | modules | what |\n| --- | --- | --- |\n| 0 | `sql` | tokens |\n| 1 | `db`, `plan` | both |\n\
                  | 2 | `lib` | the root |";
     let lib = ("", "mod db;\nuse crate::db::Db;");
@@ -290,7 +290,7 @@ fn what_breaks_the_floors_is_found() {
 }
 
 #[test]
-fn what_goes_in_a_circle_is_found() {
+fn circles_of_imports_are_found() {
     let plan = ("plan", "mod a;\nmod b;\npub use self::a::A;\nuse self::b::B;");
     let fine = crate_of(&[plan, ("plan/a", "use super::b::B;\nuse crate::sql::Token;"), ("plan/b", ""), ("sql", "")]);
     check(circles(&fine, ""), &[]);

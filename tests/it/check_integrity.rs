@@ -432,8 +432,8 @@ fn truncated_files() {
     for len in [1, 99, 100, 512, 1023, 1024, 1025, good.len() / 2, good.len() - 1024, good.len() - 1] {
         std::fs::write(&path, &good[..len]).unwrap();
         let objects = agree(&path, &format!("{len} bytes"));
-        // To SQLite, a file of one byte is an empty database, and a page that is cut off ends in zeroes. Only a comparison
-        // with the source shows the damage, as in check::backup.
+        // To SQLite, a file of one byte is an empty database, and a page that is cut off ends in zeroes. Only a
+        // comparison with the source shows the damage, as in check::backup.
         assert!(objects || len == 1 || len == good.len() - 1, "{len} bytes");
     }
 }

@@ -24,7 +24,7 @@ fn without_a_folder_the_default_is_migrations(db: TestDb) {
 }
 
 #[test]
-fn who_names_a_folder_is_not_told_to_name_one() {
+fn the_error_for_a_missing_folder_does_not_suggest_naming_one() {
     let panic = std::panic::catch_unwind(|| db::partial_1("fixtures/shop/migration")).unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
     assert!(text.ends_with("fixtures/shop/migration\n\n  help: did you mean migrations?"), "{text}");

@@ -42,7 +42,7 @@ fn production_holds_on_every_connection_in_memory_and_on_disk() {
 }
 
 #[test]
-fn every_preset_takes_in_memory_and_on_disk() {
+fn every_preset_works_in_memory_and_on_disk() {
     for profile in [
         Profile::SQLITE_DEFAULTS,
         Profile::MINIMAL,
@@ -59,7 +59,7 @@ fn every_preset_takes_in_memory_and_on_disk() {
 }
 
 #[test]
-fn what_belongs_to_the_database_is_in_every_copy_also_of_an_empty_one() {
+fn settings_of_the_file_are_in_every_copy_even_of_an_empty_database() {
     let profile = Profile::SQLITE_DEFAULTS.pragma("page_size", "16384").pragma("auto_vacuum", "FULL");
     let template = Template::empty().profile(profile);
     for db in [template.in_memory(), template.on_disk(), template.in_memory().fork()] {
@@ -68,7 +68,7 @@ fn what_belongs_to_the_database_is_in_every_copy_also_of_an_empty_one() {
 }
 
 #[test]
-fn presets_differ_in_what_they_are_for() {
+fn presets_differ_in_their_purpose() {
     let setting = |profile: Profile, name: &str| ask(&Template::empty().profile(profile).in_memory(), name);
     assert_eq!(setting(Profile::DURABLE, "PRAGMA synchronous"), "2");
     assert_eq!(setting(Profile::LITESTREAM, "PRAGMA wal_autocheckpoint"), "0");
@@ -89,7 +89,7 @@ fn a_web_transaction_begins_immediate() {
 }
 
 #[test]
-fn keywords_are_compared_with_the_numbers_that_sqlite_answers() {
+fn keywords_are_compared_with_the_numbers_that_sqlite_returns() {
     static ODD: Profile = Profile::SQLITE_DEFAULTS
         .pragma("auto_vacuum", "INCREMENTAL")
         .pragma("encoding", "UTF-16")
@@ -123,7 +123,7 @@ fn numbers_are_compared_as_numbers() {
 }
 
 #[test]
-fn a_pragma_that_does_something_is_no_setting() {
+fn a_pragma_without_a_value_to_read_back_is_an_error() {
     for (name, value) in [("optimize", "0x10002"), ("wal_checkpoint", "TRUNCATE"), ("incremental_vacuum", "9")] {
         let profile = Profile::PRODUCTION.pragma(name, value);
         let error = Template::empty().profile(profile).try_in_memory().unwrap_err().to_string();

@@ -49,7 +49,7 @@ fn migrations_can_be_embedded_and_their_order_is_that_of_their_numbers() {
 }
 
 #[test]
-fn at_is_the_database_as_it_was() {
+fn at_returns_the_database_of_that_version() {
     assert_eq!(objects(&SMALL.at(0)), Vec::<String>::new());
     assert!(SMALL.at(1).prepare("SELECT email FROM users").is_err());
     let db = SMALL.at(2);
@@ -115,7 +115,7 @@ fn the_apps_own_runner_can_migrate_a_connection() {
 #[test]
 fn the_apps_own_runner_can_migrate_a_path() {
     fn migrate(path: &std::path::Path) -> Result<(), BoxError> {
-        // As another driver would: without our profile, and leaving its rows in the WAL.
+        // Another driver does not set the profile, and leaves its rows in the WAL.
         let connection = Connection::open(path)?;
         connection.execute_batch("CREATE TABLE own(x); INSERT INTO own VALUES (1)")?;
         Ok(())
@@ -128,7 +128,7 @@ fn the_apps_own_runner_can_migrate_a_path() {
     }
 }
 
-/// A runtime refuses to block a thread that is another runtime's, as a `#[tokio::test]`'s is.
+/// An async runtime refuses to block a thread of another runtime, such as that of a `#[tokio::test]`.
 #[test]
 fn code_on_a_path_runs_on_a_thread_of_its_own() {
     thread_local! {
@@ -169,7 +169,7 @@ fn functions_are_on_every_connection_and_before_the_first_migration() {
 }
 
 #[test]
-fn what_is_still_in_the_wal_is_in_the_template() {
+fn the_template_contains_rows_that_are_still_in_the_wal() {
     fn keep_the_wal(connection: &Connection) -> Result<(), BoxError> {
         connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         Ok(())
@@ -177,7 +177,7 @@ fn what_is_still_in_the_wal_is_in_the_template() {
     fn leave_a_connection(path: &std::path::Path) -> Result<(), BoxError> {
         let connection = Connection::open(path)?;
         connection.execute_batch("CREATE TABLE users(x)")?;
-        // A pool of the app's, that outlives the call.
+        // A connection pool of the app outlives the call.
         std::mem::forget(connection);
         Ok(())
     }
@@ -189,7 +189,7 @@ fn what_is_still_in_the_wal_is_in_the_template() {
 }
 
 #[test]
-fn a_ledger_shows_the_apps_runner_what_is_done() {
+fn a_ledger_shows_the_apps_runner_the_applied_migrations() {
     static BY_NUMBER: Template = Template::embedded(FILES).ledger(Ledger::UserVersion);
     static BY_TABLE: Template = Template::embedded(FILES).ledger(Ledger::Table("_migrations"));
     let version =
@@ -234,7 +234,7 @@ fn a_folder_that_is_not_there_is_an_error_every_time() {
 }
 
 #[test]
-fn a_panicking_twin_panics_with_the_report() {
+fn the_panicking_form_panics_with_the_report() {
     let panic = std::panic::catch_unwind(|| Template::new("no/such/folder").in_memory()).unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
     assert!(text.contains("no/such/folder"), "{text}");

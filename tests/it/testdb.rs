@@ -102,7 +102,7 @@ fn the_two_shared_vfs_names_open_any_database() {
 }
 
 #[test]
-fn the_clock_is_of_one_database_and_goes_along_with_a_fork() {
+fn each_database_has_its_own_clock_and_a_fork_copies_it() {
     let now = |connection: &Connection| -> String {
         connection.query_row("SELECT CURRENT_TIMESTAMP", [], |row| row.get(0)).unwrap()
     };
@@ -190,7 +190,7 @@ fn a_database_lives_on_with_its_connection_and_is_gone_after_it() {
         assert_eq!((count(&connection), count(&second)), (2, 2));
         let now: String = second.query_row("SELECT date('now')", [], |row| row.get(0)).unwrap();
         assert_eq!(now, "2026-03-01");
-        // Either may be the last.
+        // Either connection may be the last one to close.
         connection.close().unwrap();
         assert_eq!(count(&second), 2);
         drop(second);
@@ -216,7 +216,7 @@ fn a_connection_that_was_handed_out_is_not_checked() {
 }
 
 #[test]
-fn rusqlites_own_methods_are_within_reach() {
+fn methods_of_rusqlite_can_be_called() {
     for db in both() {
         db.execute_batch("INSERT INTO t VALUES (1), (2), (3); UPDATE t SET x = 7 WHERE x > 1").unwrap();
         assert_eq!(db.changes(), 2);
@@ -226,7 +226,7 @@ fn rusqlites_own_methods_are_within_reach() {
 }
 
 #[test]
-fn a_database_is_taken_where_a_connection_is() {
+fn a_database_can_be_passed_as_a_connection() {
     fn by_reference(connection: impl AsRef<Connection>) -> i64 {
         count(connection.as_ref())
     }
@@ -249,7 +249,7 @@ fn a_database_on_disk_is_an_ordinary_file_and_gone_afterwards() {
 }
 
 #[test]
-fn fsync_can_be_asked_for() {
+fn fsync_can_be_turned_on() {
     static SAFE: Template = Template::empty().profile(Profile::DURABLE).fsync();
     let db = SAFE.on_disk();
     db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1)").unwrap();
@@ -270,7 +270,7 @@ fn attached_databases_share_the_disk() {
 }
 
 #[test]
-fn a_connection_that_only_reads_writes_nothing_by_a_checkpoint_or_as_the_last_one() {
+fn a_read_only_connection_does_not_write_in_a_checkpoint_or_when_closed_last() {
     let answers = both().map(|db| {
         let uri = db.uri().replace("main.db", "other.db");
         let writer = Connection::open(&uri).unwrap();

@@ -22,8 +22,8 @@ fn found(connection: &Connection, code: &str) -> Vec<Finding> {
     check::lint(connection).into_iter().filter(|finding| finding.code() == code).collect()
 }
 
-/// Asserts that `fires` has this finding and no other of its code, that the fix contains `fix`, and that running it on a
-/// real database removes the finding.
+/// Asserts that `fires` has this finding and no other of its code, that the fix contains `fix`, and that running it on
+/// a real database removes the finding.
 #[track_caller]
 fn check(code: &str, fires: &str, object: &str, fix: &str) -> Finding {
     let connection = database(fires);

@@ -1,4 +1,4 @@
-//! Each assertion: when it holds, when it fails, and how that reads.
+//! When each assertion holds, when it fails, and its report.
 
 use sqlitmus::record::Queries;
 use sqlitmus::rusqlite::Connection;
@@ -21,7 +21,7 @@ fn check<T>(result: Result<T, Error>, report: &str) {
     assert_eq!(text, report, "\n{text}");
 }
 
-/// The report as it is without RUST_BACKTRACE, which whoever runs the tests may have set.
+/// Returns the report as it reads without RUST_BACKTRACE, which may be set when the tests run.
 fn without_call_sites(error: &Error) -> String {
     let text = error.to_string();
     match text.split_once("\n\n  run at:\n") {
@@ -111,7 +111,7 @@ fn a_query_with_an_infinite_value_is_explained() {
 }
 
 #[test]
-fn the_same_question_and_changes_row_by_row_are_repeats() {
+fn the_same_query_and_changes_row_by_row_are_repeats() {
     let headline = |sql: &str| without_call_sites(&ran(sql).try_assert_no_repeats().map(drop).unwrap_err());
     let same = headline("SELECT 1 FROM users; select 2; SELECT 1 FROM users; select 3; select 4");
     assert!(same.starts_with("2 queries ran more than once, the worst 3 times: select ?\n"), "{same}");
@@ -165,19 +165,19 @@ fn a_scan_within_a_trigger_is_found() {
 }
 
 #[test]
-fn a_scan_can_be_allowed_and_an_allowance_has_to_be_needed() {
+fn a_scan_can_be_allowed_and_an_unneeded_allowance_fails() {
     let queries = ran("SELECT id FROM orders WHERE total = 10; SELECT name FROM users WHERE id = 1");
     queries.allow_scan("orders").assert_no_scan();
     let error = queries.allow_scan("users").try_assert_no_scan().map(drop).unwrap_err();
     assert_eq!(error.headline(), "no query scans users: the allowance is not needed");
-    // Neither does one of a table that is not there pass.
+    // An allowance for a table that does not exist is not needed either.
     let queries = ran("SELECT id FROM orders WHERE total = 10");
     let error = queries.allow_scan("orders").allow_scan("odrers").try_assert_no_scan().map(drop).unwrap_err();
     assert_eq!(error.headline(), "no query scans odrers: the allowance is not needed");
 }
 
 #[test]
-fn what_cannot_be_explained_does_not_pass() {
+fn a_query_that_cannot_be_explained_fails() {
     let queries = ran("CREATE TEMP TABLE mine(x); SELECT x FROM mine WHERE rowid = 1");
     let error = queries.try_assert_no_scan().map(drop).unwrap_err();
     assert_eq!(error.headline(), "a query cannot be explained: SELECT x FROM mine WHERE rowid = ?");
@@ -208,7 +208,7 @@ fn only_the_named_tables_may_be_written() {
     ran("BEGIN; UPDATE users SET name = 'x'; DELETE FROM log; COMMIT").assert_only_writes(&["users", "log"]);
     let headline =
         |sql: &str, tables: &[&str]| ran(sql).try_assert_only_writes(tables).unwrap_err().headline().to_owned();
-    // By a trigger, and by a foreign key's action.
+    // A trigger writes, and the action of a foreign key does.
     let insert = "INSERT INTO orders(user_id, total) VALUES (1, 1)";
     assert_eq!(headline(insert, &["orders"]), "a query writes log, but only orders may be written");
     assert_eq!(
@@ -233,7 +233,7 @@ fn steps_are_a_budget_for_all() {
 }
 
 #[test]
-fn queries_list_themselves() {
+fn queries_are_listed_as_text() {
     let queries = ran("SELECT 1; DELETE FROM log; SELECT 2");
     assert_eq!(queries.to_string(), "SELECT ?  -- 2 times\nDELETE FROM log");
     assert_eq!((&queries).into_iter().count(), 3);

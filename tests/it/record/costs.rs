@@ -1,4 +1,4 @@
-//! SQLite's own counters, and a trace hook of the app's.
+//! SQLite's own counters, and a trace hook set by the app.
 
 use sqlitmus::record::Query;
 use sqlitmus::rusqlite::{Connection, ffi};
@@ -24,7 +24,7 @@ fn counters_are_those_of_sqlite() {
     assert!(first(rows, Query::steps) > first("SELECT 1", Query::steps));
 }
 
-/// The app's trace hook replaces the recorder's; who asserts on what is left is told.
+/// The app's trace hook replaces the recorder's, and every assertion on the incomplete recording fails.
 #[test]
 fn a_trace_hook_of_the_app_makes_the_recording_incomplete() {
     let db = SHOP.in_memory();
@@ -68,6 +68,6 @@ fn a_trace_hook_of_the_app_on_the_first_connection_stays() {
 
 #[expect(unsafe_code, reason = "the call has another name and type in each version of rusqlite")]
 fn set_trace(db: &Connection) {
-    // SAFETY: the connection is open and borrowed; a trace without events and without a callback is none.
+    // SAFETY: the connection is open and borrowed; without events and a callback, nothing is called.
     unsafe { ffi::sqlite3_trace_v2(db.handle(), 0, None, std::ptr::null_mut()) };
 }

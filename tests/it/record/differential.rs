@@ -1,4 +1,4 @@
-//! Recording changes nothing: the same random workload with and without it gives the same rows, errors and counts.
+//! Recording does not change a workload: with and without it, the rows, errors and counts are the same.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ fn recording_changes_no_result() {
     }
 }
 
-/// What the app sees of a workload, as text.
+/// Runs a random workload and returns everything that an app sees of it, as text.
 fn run(db: &TestDb, seed: u64) -> String {
     let mut random = Random(seed);
     let mut seen = String::new();
@@ -45,7 +45,7 @@ fn run(db: &TestDb, seed: u64) -> String {
     for connection in connections {
         connection.busy_timeout(std::time::Duration::ZERO).unwrap();
     }
-    // A function that interrupts its own statement after some calls, the same in each run.
+    // This function interrupts its own statement after some calls, the same number in each run.
     let left = Arc::new(AtomicU32::new(u32::MAX));
     for connection in connections {
         let (left, handle) = (Arc::clone(&left), connection.get_interrupt_handle());
@@ -116,7 +116,7 @@ fn run(db: &TestDb, seed: u64) -> String {
     seen
 }
 
-/// At most so many rows, and then the error, if there is one. What is left is not stepped over.
+/// Returns at most `most` rows, and the error if there is one. The statement is not stepped past them.
 fn rows(statement: &mut Statement<'_>, value: Option<i64>, most: usize) -> (Vec<Vec<Value>>, Option<String>) {
     let columns = statement.column_count();
     let mut found = Vec::new();
@@ -150,7 +150,7 @@ fn error_code(connection: &Connection) -> i32 {
     unsafe { ffi::sqlite3_extended_errcode(connection.handle()) }
 }
 
-/// A small generator, the same on every machine: SplitMix64.
+/// SplitMix64, a random number generator that gives the same numbers on every machine.
 struct Random(u64);
 
 impl Random {

@@ -1,5 +1,5 @@
-//! Ledgers as values: what is read, what is refused, what is said of two that differ. What writes them is a matter of
-//! processes, see tests/process.
+//! Ledgers as values: parsing, merging, and the differences between two. Several processes write one file, so
+//! tests/process tests the writing.
 
 use std::fs;
 
@@ -77,7 +77,7 @@ fn merging_makes_one_of_several_whatever_their_order() {
     other.merge(&first);
     assert_eq!(one, other);
     assert_eq!(one.len(), 5);
-    // What could be explained somewhere is no longer marked.
+    // A statement that the other ledger could explain is no longer marked.
     assert_eq!(one.get("SELECT x FROM mine").unwrap().to_string(), "SELECT x FROM mine\n  SCAN CONSTANT ROW\n");
     let before = one.clone();
     one.merge(&first);
@@ -90,7 +90,7 @@ fn refused(text: &str, expected: &str) {
 }
 
 #[test]
-fn what_is_no_ledger_is_refused_with_its_line() {
+fn a_file_that_is_not_a_ledger_is_refused_with_its_line() {
     let begins = "a ledger begins with:\n    # sqlitmus ledger 1: every statement of a test run, and its plans";
     refused("", &format!("this is not a ledger of statements: text\n\n  line 1:\n  > \n\n  {begins}"));
     refused("{\n}", &format!("this is not a ledger of statements: text\n\n  line 1:\n  > {{\n\n  {begins}"));
@@ -149,7 +149,7 @@ SELECT z FROM t WHERE d = ?
 ";
 
 #[test]
-fn what_differs_is_told_with_new_scans_first() {
+fn differences_are_reported_with_new_scans_first() {
     let diff = ledger(REVIEWED).diff(&ledger(LATER));
     assert!(!diff.is_empty());
     assert_eq!(sql(diff.new_statements()), ["SELECT z FROM t WHERE d = ?", "SELECT a FROM t WHERE id = ?"]);

@@ -1,4 +1,4 @@
-//! What some code ran: that all of it is seen, that what is asserted about it holds, and that nothing changes by looking.
+//! Recordings: they are complete, their assertions are right, and recording does not change the results of the code.
 
 mod assertions;
 mod costs;

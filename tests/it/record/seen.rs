@@ -1,4 +1,4 @@
-//! Whose queries are seen, and what is told of each.
+//! The connections whose queries are recorded, and the facts about each query.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
@@ -64,7 +64,7 @@ fn connections_of_all_kinds_are_seen_whenever_they_were_opened() {
         });
         let counts: Vec<_> = queries.iter().filter(|query| query.sql() == COUNT).collect();
         assert_eq!(counts.len(), 9);
-        // What a connection is set up with when it is opened during the recording is run as well.
+        // The PRAGMAs that set up a connection during the recording are recorded as well.
         assert!(queries.iter().any(|query| query.sql().starts_with("PRAGMA")));
         let mut numbers: Vec<_> = counts.iter().map(|query| query.connection()).collect();
         numbers.dedup();
@@ -119,7 +119,7 @@ fn other_databases_are_not_seen() {
 }
 
 #[test]
-fn tests_side_by_side_see_their_own() {
+fn concurrent_tests_see_only_their_own_queries() {
     std::thread::scope(|scope| {
         for number in 1..=4 {
             scope.spawn(move || {
@@ -149,7 +149,7 @@ fn recordings_can_overlap() {
     assert_eq!(db.recorder().stop().len(), 0);
 }
 
-/// The end of a statement is listened to on the first connection only while a recording goes on.
+/// On the first connection, the recorder listens for the end of statements only while a recording runs.
 #[test]
 fn recordings_one_after_another_see_statements_to_their_end() {
     for db in both() {
@@ -166,7 +166,7 @@ fn recordings_one_after_another_see_statements_to_their_end() {
 }
 
 #[test]
-fn a_panic_ends_the_recording_and_goes_on() {
+fn a_panic_ends_the_recording_and_is_passed_on() {
     let db = SHOP.in_memory();
     let panic = catch_unwind(AssertUnwindSafe(|| {
         db.record(|db| {
@@ -215,7 +215,7 @@ fn a_statement_that_is_prepared_anew_counts_once() {
 }
 
 #[test]
-fn a_statement_that_is_still_running_is_in_it() {
+fn a_statement_that_is_still_running_is_recorded() {
     let db = SHOP.in_memory();
     let mut statement = db.prepare("SELECT id FROM users").unwrap();
     let before = statement.query([]).unwrap();
@@ -233,12 +233,12 @@ fn a_statement_that_is_still_running_is_in_it() {
 }
 
 #[test]
-fn changes_are_told_with_those_of_triggers_and_returning() {
+fn changes_of_triggers_and_of_returning_are_counted() {
     for db in both() {
         let (own, second) = (db.connect(), db.connect());
         let queries = db.record(|db| {
             let insert = "INSERT INTO orders(user_id, total) VALUES (3, 1) RETURNING id";
-            // Reset before it has ended, so that SQLite counts what it changed later.
+            // The statement is reset before it has ended, so SQLite counts its changes later.
             db.query_row(insert, [], |row| row.get::<_, i64>(0)).unwrap();
             db.execute("DELETE FROM users WHERE id = 1", []).unwrap();
             own.query_row(insert, [], |row| row.get::<_, i64>(0)).unwrap();
@@ -247,7 +247,7 @@ fn changes_are_told_with_those_of_triggers_and_returning() {
             db.query_row(insert, [], |row| row.get::<_, i64>(0)).unwrap();
         });
         let changed: Vec<_> = queries.iter().map(|query| (query.connection(), query.rows_changed())).collect();
-        // One order and its line in the log; a user and two orders by the foreign key.
+        // An order and its line in the log; a user, and two orders by the foreign key.
         assert_eq!(changed, [(1, Some(2)), (1, Some(3)), (2, Some(2)), (3, None), (1, Some(2))]);
         let nested: Vec<_> = queries.iter().take(2).map(|query| query.nested()[0].as_str()).collect();
         assert_eq!(nested, ["TRIGGER orders_logged", "FOREIGN KEY"]);
@@ -255,7 +255,7 @@ fn changes_are_told_with_those_of_triggers_and_returning() {
 }
 
 #[test]
-fn changes_within_a_loop_over_rows_are_those_of_the_statement_that_made_them() {
+fn changes_within_a_loop_over_rows_belong_to_the_statement_that_made_them() {
     let db = SHOP.in_memory();
     let queries = db.record(|db| {
         let mut users = db.prepare("SELECT id FROM users").unwrap();
@@ -290,7 +290,7 @@ fn statements_within_statements_are_no_queries_of_their_own() {
 }
 
 #[test]
-fn what_an_assertion_asks_is_no_query() {
+fn queries_of_an_assertion_are_not_recorded() {
     let db = SHOP.in_memory();
     let recorder = db.recorder();
     explain(&db, "SELECT name FROM users WHERE id = 1").assert_no_scan();
@@ -300,9 +300,9 @@ fn what_an_assertion_asks_is_no_query() {
     recorder.stop().assert_count(1).assert_no_repeats();
 }
 
-/// FTS and R-tree ask for their settings on each connection that has not seen their tables yet.
+/// FTS and R-tree query their settings on each connection that has not used their tables yet.
 #[test]
-fn what_a_module_asks_while_a_statement_is_prepared_is_no_query() {
+fn queries_of_a_module_while_a_statement_is_prepared_are_not_recorded() {
     let db = SHOP.in_memory();
     db.execute_batch(
         "CREATE VIRTUAL TABLE notes USING fts5(body); CREATE VIRTUAL TABLE old_notes USING fts4(body);
@@ -322,7 +322,7 @@ fn what_a_module_asks_while_a_statement_is_prepared_is_no_query() {
     only.assert_count(1).assert_only_reads(&["notes"]);
 }
 
-/// Such a statement has one start and two ends, and those of the module's own statements lie between them.
+/// Such a statement starts once and ends twice, and the module's own statements run in between.
 #[test]
 fn a_statement_over_a_module_is_counted_when_the_schema_has_changed() {
     let db = SHOP.in_memory();
@@ -335,7 +335,7 @@ fn a_statement_over_a_module_is_counted_when_the_schema_has_changed() {
     });
     let inserts: Vec<&Query> = queries.iter().filter(|query| query.sql().starts_with("INSERT")).collect();
     assert_eq!(inserts.len(), 2);
-    // What the module writes for itself counts.
+    // The module's own writes count.
     assert_eq!(inserts[1].rows_changed(), inserts[0].rows_changed(), "{inserts:?}");
     assert!(inserts[1].steps() >= inserts[0].steps() && inserts[1].is_finished(), "{inserts:?}");
 }
@@ -352,7 +352,7 @@ fn a_database_may_be_dropped_before_its_connections_and_queries() {
 }
 
 #[test]
-fn call_sites_are_told_where_they_are_asked_for() {
+fn call_sites_are_recorded_if_enabled() {
     let db = SHOP.in_memory();
     let recorder = db.recorder().with_call_sites();
     let line = line!() + 1;

@@ -1,4 +1,4 @@
-//! The canonical form: what it does not tell, and how it reads. What it tells is in `diff`.
+//! The text of the canonical form, and schemas that share one. `diff` tests the schemas that do not.
 
 use sqlitmus::schema::snapshot_text;
 
@@ -11,7 +11,7 @@ fn check(sql: &str, expected: &str) {
     assert!(schema.diff(&schema).is_empty());
 }
 
-/// Both have the same canonical form, and no differences.
+/// Asserts that both schemas have the same canonical form and no differences.
 #[track_caller]
 fn check_same(one: &str, other: &str) {
     let (one, other) = (schema(one), schema(other));
@@ -27,7 +27,7 @@ fn check_expression(written: &str, expected: &str) {
 }
 
 #[test]
-fn it_reads_like_tidy_sql() {
+fn the_canonical_form_is_formatted_sql() {
     check(
         "create table customers(id integer primary key, email text not null unique collate nocase);
          create table [order lines](
@@ -79,7 +79,7 @@ fn an_empty_database_is_an_empty_text() {
 }
 
 #[test]
-fn a_key_that_looks_like_the_rowid_reads_as_it_is() {
+fn a_key_that_looks_like_the_rowid_keeps_its_declaration() {
     check("CREATE TABLE t(a INTEGER PRIMARY KEY DESC)", "CREATE TABLE t (\n    a INTEGER PRIMARY KEY DESC\n);\n");
     check(
         "CREATE TABLE t(a INTEGER, PRIMARY KEY(a DESC AUTOINCREMENT))",
@@ -92,7 +92,7 @@ fn a_key_that_looks_like_the_rowid_reads_as_it_is() {
 }
 
 #[test]
-fn the_order_of_creation_is_not_told() {
+fn the_order_of_creation_does_not_matter() {
     check_same(
         "CREATE TABLE a(x); CREATE TABLE b(x); CREATE INDEX i ON a(x); CREATE INDEX j ON a(x DESC);
          CREATE VIEW v AS SELECT 1; CREATE VIEW w AS SELECT 2;
@@ -104,7 +104,7 @@ fn the_order_of_creation_is_not_told() {
 }
 
 #[test]
-fn added_columns_are_columns() {
+fn added_columns_read_like_declared_ones() {
     check_same(
         "CREATE TABLE t(a INT, CHECK(a > 0)); ALTER TABLE t ADD COLUMN b TEXT NOT NULL DEFAULT 'x' CHECK(b <> '')",
         "CREATE TABLE t(a INT, b TEXT NOT NULL DEFAULT 'x', CHECK(b <> ''), CHECK(a > 0))",
@@ -116,7 +116,7 @@ fn added_columns_are_columns() {
 }
 
 #[test]
-fn a_constraint_of_one_column_may_stand_anywhere() {
+fn a_constraint_of_one_column_may_be_written_anywhere() {
     check_same(
         "CREATE TABLE t(a TEXT PRIMARY KEY, b UNIQUE, c REFERENCES p(x) ON UPDATE CASCADE CHECK(c > 1))",
         "CREATE TABLE t(a TEXT, b, c, CHECK(c > 1), FOREIGN KEY(c) REFERENCES p(x) ON UPDATE CASCADE, UNIQUE(b),
@@ -165,7 +165,7 @@ fn a_parent_without_columns_is_its_primary_key() {
 }
 
 #[test]
-fn a_collation_that_is_the_columns_need_not_be_said() {
+fn the_collation_of_the_column_is_the_default() {
     check_same(
         "CREATE TABLE t(a COLLATE nocase, UNIQUE(a)); CREATE INDEX i ON t(a)",
         "CREATE TABLE t(a COLLATE NOCASE, UNIQUE(a COLLATE NoCase)); CREATE INDEX i ON t(a COLLATE NOCASE ASC)",
@@ -235,7 +235,7 @@ fn shadow_tables_are_left_out() {
 }
 
 #[test]
-fn ledgers_are_shown_when_asked_for() {
+fn ledgers_are_shown_only_on_request() {
     let ledgers = [
         "_migrations",
         "schema_migrations",

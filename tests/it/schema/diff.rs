@@ -1,10 +1,10 @@
-//! Every kind of difference changes the canonical form, and is told in words that name the object.
+//! Every kind of difference changes the canonical form and is described in words that name the object.
 
 use sqlitmus::{ErrorKind, check};
 
 use super::{database, schema};
 
-/// `before` and `after` are whole schemas; the differences are told in both directions.
+/// Checks the differences between two whole schemas in both directions.
 #[track_caller]
 fn check_diff(before: &str, after: &str, there: &str, back: &str) {
     let (before, after) = (schema(before), schema(after));
@@ -13,13 +13,13 @@ fn check_diff(before: &str, after: &str, there: &str, back: &str) {
     assert_eq!(after.diff(&before).to_string(), back);
 }
 
-/// A table `t` that differs in a part of its declaration.
+/// Checks the differences between two declarations of a table `t`.
 #[track_caller]
 fn check_table(before: &str, after: &str, there: &str, back: &str) {
     check_diff(&format!("CREATE TABLE t({before}"), &format!("CREATE TABLE t({after}"), there, back);
 }
 
-/// One thing that is there before and not after.
+/// Checks the differences if `after` lacks one thing.
 #[track_caller]
 fn check_dropped(before: &str, after: &str, object: &str, what: &str) {
     check_diff(before, after, &format!("{object}: {what} dropped"), &format!("{object}: {what} added"));
@@ -230,7 +230,7 @@ fn checks() {
         "table t: CHECK (a > 0) dropped\ntable t: CHECK (b > 0) dropped\ntable t: CHECK (a > 1) added\ntable t: CHECK (b > 1) added",
         "table t: CHECK (a > 1) dropped\ntable t: CHECK (b > 1) dropped\ntable t: CHECK (a > 0) added\ntable t: CHECK (b > 0) added",
     );
-    // SQLite's message is this name.
+    // The name matters: SQLite's error message shows it.
     check_table(
         "a CONSTRAINT x CHECK(a))",
         "a CONSTRAINT y CHECK(a))",
@@ -351,7 +351,7 @@ fn views() {
 }
 
 #[test]
-fn of_long_statements_only_the_place_is_shown() {
+fn of_long_statements_only_the_difference_is_shown() {
     let view = |status: &str| {
         format!(
             "CREATE TABLE orders(id, customer_id, status, total);

@@ -1,8 +1,8 @@
-//! Statements written as nobody would write them, with the same meaning.
+//! Rewrites statements in unusual spellings with the same meaning.
 
 use std::collections::BTreeSet;
 
-/// A small generator: the same seed, the same text.
+/// A random number generator. The same seed gives the same numbers.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -20,7 +20,7 @@ impl Random {
     }
 }
 
-/// Words whose case means nothing, unless a schema has them as names.
+/// Words whose case does not matter, unless a schema uses them as names.
 const KEYWORDS: &str = "abort after and as asc autoincrement before begin between by cascade case check collate conflict \
     constraint create default deferrable deferred delete desc distinct each else end exists fail for foreign from \
     generated always group having if ignore immediate in index initially insert instead into is join key left like limit \
@@ -28,8 +28,8 @@ const KEYWORDS: &str = "abort after and as asc autoincrement before begin betwee
     table then to trigger union unique update using values view virtual when where with without \
     integer text real blob int any nocase binary current_timestamp";
 
-/// `names` are what things are called in the schema: those are put into quotes of all kinds, but for the words of
-/// `types`, which in quotes would be another type.
+/// Rewrites a statement. The `names` of the schema get quotes of all kinds, except for the words of `types`, which
+/// would be another type in quotes.
 pub(super) fn mangle(sql: &str, names: &BTreeSet<String>, types: &BTreeSet<String>, random: &mut Random) -> String {
     let mut mangled = String::new();
     let mut rest = sql;
@@ -49,7 +49,7 @@ pub(super) fn mangle(sql: &str, names: &BTreeSet<String>, types: &BTreeSet<Strin
         };
         let (token, behind) = rest.split_at(length);
         if first.is_whitespace() || token.starts_with("--") || token.starts_with("/*") {
-            // Around these two words a comment would be a part of the type for SQLite.
+            // SQLite would take a comment next to this word as a part of the type.
             let is_generated = |text: &str| text.to_ascii_lowercase().contains("generated");
             let near = mangled.get(mangled.len().saturating_sub("generated".len())..).unwrap_or_default();
             let ahead = behind.get(.."generated".len()).unwrap_or_default();

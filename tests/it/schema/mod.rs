@@ -1,4 +1,4 @@
-//! Schemas: what is read, the canonical form, differences.
+//! Schemas: reading, the canonical form, differences.
 
 mod canonical;
 mod diff;
@@ -20,7 +20,7 @@ fn schema(sql: &str) -> Schema {
     Schema::read(&database(sql)).unwrap()
 }
 
-/// The table `t`.
+/// Returns the table `t` of the schema.
 fn table(sql: &str) -> Table {
     schema(sql).table("t").unwrap().clone()
 }

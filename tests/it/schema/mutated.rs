@@ -1,4 +1,4 @@
-//! Whatever is changed in a schema, its canonical form changes with it, and the differences name what was changed.
+//! Every change of a schema changes its canonical form, and the differences name the changed object.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,10 +7,11 @@ use sqlitmus::migrations::Migrations;
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::schema::{Column, Schema};
 
-/// A kind of change, and how it is made to a line, if the line has what it changes.
+/// The name of a kind of change, and a function that makes it to a line. It returns `None` for lines without such a
+/// part.
 type Kind = (&'static str, fn(&str) -> Option<String>);
 
-/// Changes of one line of a canonical form; an empty line is dropped.
+/// The changes to one line of a canonical form. An empty line is dropped.
 const KINDS: [Kind; 36] = [
     ("NOT NULL dropped", |line| column(line).and_then(|line| replaced(line, " NOT NULL", ""))),
     ("NOT NULL added", |line| {
@@ -74,7 +75,7 @@ fn constraint(line: &str) -> Option<&str> {
     starts(line, "    ").filter(|line| is_constraint(line))
 }
 
-/// A line of a column. Statements in triggers and views end with a semicolon.
+/// Returns the line if it declares a column. Statements in triggers and views end with a semicolon.
 fn column(line: &str) -> Option<&str> {
     starts(line, "    ").filter(|line| !is_constraint(line) && !line.ends_with(';'))
 }
@@ -98,7 +99,7 @@ fn before_comma(line: &str, clause: &str) -> Option<String> {
     Some(behind_type(line, clause.trim()))
 }
 
-/// Without a clause and its value, up to the next word in capitals or the end.
+/// Returns the line without a clause and its value.
 fn without_clause(line: &str, clause: &str) -> Option<String> {
     let start = line.find(clause)?;
     let mut end = start + clause.len();
@@ -112,7 +113,7 @@ fn without_clause(line: &str, clause: &str) -> Option<String> {
     Some(format!("{}{}", &line[..start], &line[end..]))
 }
 
-/// The text with one line changed, and without the comma that a dropped last line leaves.
+/// Returns the text with one line changed, and without the comma that a dropped last line leaves.
 fn with_line(lines: &[&str], at: usize, line: &str) -> String {
     let mut changed = lines.to_vec();
     changed[at] = line;
@@ -120,7 +121,7 @@ fn with_line(lines: &[&str], at: usize, line: &str) -> String {
     text.join("\n").replace(",\n)", "\n)").replace("(\n)", "(one_more)")
 }
 
-/// What line `at` belongs to: the name of its table, index, trigger or view.
+/// Returns the name of the table, index, trigger or view that line `at` belongs to.
 fn object(lines: &[&str], at: usize) -> String {
     let head = lines[..=at].iter().rfind(|line| line.starts_with("CREATE ")).unwrap();
     let words = head.split(['(', ' ']).filter(|word| !word.is_empty());
@@ -148,7 +149,7 @@ fn check_changes(schema: &Schema, places: usize, counts: &mut BTreeMap<&'static 
         let mut tried = 0;
         for (at, line) in changes {
             let Some(changed) = built(&with_line(&lines, at, &line)) else { continue };
-            // A key of a STRICT table or one WITHOUT ROWID implies NOT NULL, so that nothing has changed.
+            // A key of a STRICT table or one WITHOUT ROWID implies NOT NULL, so nothing has changed.
             if kind == "NOT NULL dropped" && columns(&changed) == columns(schema) {
                 continue;
             }
@@ -175,7 +176,7 @@ fn fixture(name: &str) -> Schema {
 }
 
 #[test]
-fn every_change_is_seen() {
+fn every_change_is_found() {
     let mut counts = BTreeMap::new();
     for name in ["shop/migrations", "guide/schema.sql", "formats/plain"] {
         check_changes(&fixture(name), 3, &mut counts);

@@ -1,4 +1,4 @@
-//! Every fact, on schemas that are written to mislead a reader of text.
+//! Everything that a schema holds, read from statements that would mislead a simple parser.
 
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::schema::{Affinity, ForeignKeyAction, IndexedColumn, IndexedExpr, Key, Name, Schema, TableKind};
@@ -9,7 +9,7 @@ fn listed(names: &[Name]) -> String {
     names.iter().map(Name::as_str).collect::<Vec<_>>().join(",")
 }
 
-/// A term in short: `name`, `(expression)`, with its collation and direction where they are not the usual.
+/// Returns a short form: `name` or `(expression)`, and a collation or direction that is not the default.
 fn term(term: &IndexedColumn) -> String {
     let mut short = match &term.what {
         IndexedExpr::Column(name) => name.to_string(),
@@ -29,7 +29,7 @@ fn terms(terms: &[IndexedColumn]) -> Vec<String> {
     terms.iter().map(term).collect()
 }
 
-/// A key in short: its name, its terms, its index, ON CONFLICT.
+/// Returns a short form: the name of the key, its columns, its index, ON CONFLICT.
 fn key(key: &Key) -> String {
     format!(
         "{}({}){}{}{}",
@@ -51,7 +51,7 @@ fn check_unique(sql: &str, expected: &[&str]) {
     assert_eq!(table(sql).unique.iter().map(key).collect::<Vec<_>>(), expected);
 }
 
-/// Name, column and expression of each CHECK.
+/// Checks the name, column and expression of each CHECK.
 #[track_caller]
 fn check_checks(sql: &str, expected: &[(Option<&str>, Option<&str>, &str)]) {
     let table = table(sql);
@@ -112,7 +112,7 @@ fn types_have_the_affinity_that_sqlite_gives_them() {
 }
 
 #[test]
-fn strict_tables_and_tables_without_rowid_are_told() {
+fn strict_tables_and_tables_without_rowid_are_recognized() {
     let schema = schema(
         "CREATE TABLE a(x); CREATE TABLE b(x ANY) STRICT; CREATE TABLE c(x PRIMARY KEY) WITHOUT ROWID;
          CREATE TABLE d(x ANY PRIMARY KEY, y INT) WITHOUT ROWID, STRICT;
@@ -185,7 +185,7 @@ fn collations_are_those_of_the_column_only() {
 }
 
 #[test]
-fn generated_columns_are_told_from_others() {
+fn generated_columns_are_recognized() {
     let table = table(
         "CREATE TABLE t(a INT, b INT GENERATED ALWAYS AS (a + (1)) STORED, c AS (a || ')' /* ) */ || 'AS'),
                         d TEXT NOT NULL AS ( -- first
@@ -245,7 +245,7 @@ fn keys_have_their_terms_collations_and_conflict_clauses() {
 }
 
 #[test]
-fn a_key_that_is_said_twice_is_one() {
+fn a_key_that_is_declared_twice_is_one_key() {
     check_unique("CREATE TABLE t(a UNIQUE, UNIQUE(a) ON CONFLICT IGNORE)", &["(a) sqlite_autoindex_t_1 IGNORE"]);
     check_unique("CREATE TABLE t(a TEXT PRIMARY KEY UNIQUE ON CONFLICT REPLACE)", &[]);
     check_primary_key(
@@ -255,7 +255,7 @@ fn a_key_that_is_said_twice_is_one() {
 }
 
 #[test]
-fn checks_are_found_wherever_they_stand() {
+fn checks_are_found_wherever_they_are_written() {
     check_checks(
         "CREATE TABLE t(a INT CHECK(a > (1 + (2))) CONSTRAINT \"x y\" CHECK ( a <> ')' ),
                         b TEXT DEFAULT 'CHECK (1)' CHECK(b <> 'CHECK(' /* ) */ AND b <> \"b)\"),
@@ -273,8 +273,8 @@ fn checks_are_found_wherever_they_stand() {
 }
 
 #[test]
-fn the_name_of_a_constraint_counts_for_those_behind_it() {
-    // As SQLite's own message says.
+fn the_name_of_a_constraint_applies_to_those_after_it() {
+    // SQLite's error message shows the same name.
     let sql = "CREATE TABLE t(a CONSTRAINT named NOT NULL CHECK(a > 0), b CHECK(b > 0))";
     check_checks(sql, &[(Some("named"), Some("a"), "a > 0"), (None, Some("b"), "b > 0")]);
     let error = database(sql).execute("INSERT INTO t VALUES (0, 1)", []).unwrap_err();
@@ -324,7 +324,7 @@ fn foreign_keys_are_in_the_order_of_declaration() {
 }
 
 #[test]
-fn deferred_is_what_stands_last_behind_the_foreign_key() {
+fn the_last_deferrable_clause_after_a_foreign_key_counts() {
     let deferred = |sql: &str| table(sql).foreign_keys.iter().map(|key| key.deferred).collect::<Vec<_>>();
     assert_eq!(deferred("CREATE TABLE t(a REFERENCES p NOT NULL DEFERRABLE INITIALLY DEFERRED)"), [true]);
     assert_eq!(deferred("CREATE TABLE t(a REFERENCES p, b REFERENCES p DEFERRABLE INITIALLY DEFERRED)"), [false, true]);
@@ -357,7 +357,7 @@ fn indexes_have_columns_expressions_collations_and_conditions() {
 }
 
 #[test]
-fn the_indexes_of_keys_are_not_among_the_indexes() {
+fn indexes_of_keys_are_not_listed_as_indexes() {
     let table = table(
         "CREATE TABLE t(a TEXT PRIMARY KEY, b UNIQUE); CREATE UNIQUE INDEX z ON t(b); CREATE INDEX B ON t(a);
          CREATE INDEX a ON t(a)",
@@ -406,7 +406,7 @@ fn names_may_be_anything() {
 }
 
 #[test]
-fn comments_within_a_statement_are_nothing() {
+fn comments_within_a_statement_are_ignored() {
     let table = table(
         "CREATE TABLE /* CHECK(0) */ t( -- the first, not the last)
             a /* TEXT */ INTEGER /* NOT NULL */ PRIMARY /**/ KEY -- AUTOINCREMENT
@@ -437,7 +437,7 @@ fn columns_that_were_added_are_read_like_others() {
 }
 
 #[test]
-fn a_table_made_of_a_query_has_columns() {
+fn a_table_created_from_a_query_has_columns() {
     let table = table("CREATE TABLE t AS SELECT 1 AS one, 'x' AS \"two words\", 1.5 + 1");
     assert_eq!(
         table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(),
@@ -446,7 +446,7 @@ fn a_table_made_of_a_query_has_columns() {
 }
 
 #[test]
-fn virtual_tables_and_their_shadows_are_told() {
+fn virtual_tables_and_their_shadow_tables_are_recognized() {
     let schema = schema(
         "CREATE VIRTUAL TABLE docs USING fts5(title, body, tokenize = 'porter ascii', content='');
          CREATE VIRTUAL TABLE \"the map\" USING rtree(id, x0, x1 /* , x2 */);
@@ -480,7 +480,7 @@ fn virtual_tables_and_their_shadows_are_told() {
 }
 
 #[test]
-fn a_virtual_table_of_an_unknown_module_keeps_its_place() {
+fn a_virtual_table_of_an_unknown_module_is_read_without_columns() {
     let connection = database(
         "CREATE TABLE a(x); PRAGMA writable_schema = ON;
          INSERT INTO sqlite_master VALUES ('table', 'gone', 'gone', 0, 'CREATE VIRTUAL TABLE gone USING nowhere(a, b)');

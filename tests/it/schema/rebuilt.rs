@@ -1,5 +1,5 @@
-//! A database that is built again from its own statements, shuffled and mangled, has the same canonical form; and so has
-//! one that is built from its canonical form.
+//! A database that is rebuilt from its own statements, shuffled and mangled, has the same canonical form. So has one
+//! that is built from the canonical form.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ use sqlitmus::schema::{Schema, TableKind};
 
 use super::mangle::{Random, mangle};
 
-/// The statements of all objects: tables and views, then what needs them.
+/// Returns the statements of all tables and views, and those of the other objects, which need them.
 fn statements(connection: &Connection, schema: &Schema) -> (Vec<String>, Vec<String>) {
     let mut query = connection.prepare("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").unwrap();
     let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
@@ -35,7 +35,7 @@ fn names(schema: &Schema) -> BTreeSet<String> {
     tables.chain(schema.views.iter().map(|view| view.name.to_string())).collect()
 }
 
-/// The words of all types, in small letters.
+/// Returns the words of all types, in lower case.
 fn types(schema: &Schema) -> BTreeSet<String> {
     let columns = schema.tables.iter().flat_map(|table| &table.columns);
     columns.flat_map(|column| column.declared_type.split_whitespace()).map(str::to_lowercase).collect()
@@ -97,7 +97,7 @@ fn of_a_fixture(
 }
 
 #[test]
-fn of_a_schema_with_everything() {
+fn of_a_schema_with_every_feature() {
     let connection = Connection::open_in_memory().unwrap();
     run(
         &connection,

@@ -100,7 +100,8 @@ fn tables_and_columns_that_are_on_one_side_only() {
     same("CREATE TABLE t(x)", "CREATE TABLE T(X)");
 }
 
-/// Compares all pairs of values that differ in type or in one bit: in a column beside a key, as a key, and without a key.
+/// Compares all pairs of values that differ in type or in one bit: in a column beside a key, as a key, and without a
+/// key.
 #[test]
 fn different_values_are_told_apart() {
     let values = [

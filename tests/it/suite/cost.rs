@@ -8,7 +8,7 @@ use super::template;
 fn only_migrations_that_write_every_row_grow() {
     let costs = Suite::new(template("fixtures/shop/migrations")).costs().unwrap();
     let of = |name: &str| costs.iter().find(|cost| cost.migration == name).unwrap();
-    // A table rebuilt, an index built, a column dropped; a table made, a column added, a column renamed.
+    // These rebuild a table, build an index, drop a column; the others create a table, add a column, rename a column.
     for name in ["023_order_items_outlive_products.sql", "025_customer_lookup.sql", "030_session_privacy.sql"] {
         assert!(of(name).grows(), "{:?}", of(name));
     }

@@ -1,4 +1,5 @@
-//! Accidents that have happened to others, each found by the right test, and safe ways to do the same, which pass.
+//! Accidents that have happened in other projects, each found by the right test, and safe ways to do the same, which
+//! pass.
 
 use std::collections::BTreeSet;
 use std::path::Path;

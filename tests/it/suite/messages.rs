@@ -1,4 +1,4 @@
-//! Whole reports.
+//! The whole text of reports.
 
 use sqlitmus::suite::Suite;
 

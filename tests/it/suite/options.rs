@@ -1,4 +1,4 @@
-//! Options, and histories that the template does not know.
+//! Options, templates without a history, and rows that can be pasted.
 
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::suite::{Suite, TESTS};
@@ -9,7 +9,7 @@ use super::{embedded, failures, outcome, says, template};
 mod as_tests {
     use sqlitmus::Template;
 
-    // A likely name, which the macro must not hide.
+    // Users are likely to choose this name, so the macro must not shadow it.
     static SUITE: Template = Template::new("fixtures/shop/migrations");
 
     sqlitmus::migration_suite!(SUITE, |suite| {
@@ -178,9 +178,9 @@ fn a_folder_without_a_history_fails_once() {
     assert_eq!(outcome(&report, "every_row_survives"), "skipped: the history cannot be read, see history_is_linear");
 }
 
-/// The macro repeats the names.
+/// The macro repeats the names of the tests.
 #[test]
-fn the_names_of_the_macro_are_those_of_the_tests() {
+fn the_macro_has_the_names_of_all_tests() {
     let source = include_str!("../../../src/suite/macros.rs");
     for test in TESTS {
         assert!(
@@ -232,7 +232,7 @@ fn a_value_with_control_characters_can_be_pasted() {
 }
 
 #[test]
-fn rows_that_others_of_their_table_refer_to_come_first() {
+fn referenced_rows_of_the_same_table_come_first() {
     let files: [(&str, &str); 2] = [
         ("1_tree.sql", "CREATE TABLE tree(id TEXT PRIMARY KEY, up TEXT REFERENCES tree(id)) STRICT, WITHOUT ROWID"),
         ("2_flat.sql", "UPDATE tree SET up = id"),
@@ -263,7 +263,7 @@ fn a_nullable_column_has_a_null_with_any_seed() {
 }
 
 #[test]
-fn versions_after_a_migration_that_does_not_apply_are_not_passed() {
+fn versions_after_a_migration_that_does_not_apply_do_not_pass() {
     let suite = Suite::new(embedded(&[
         ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"),
         ("2_pinned.sql", "ALTER TABLE notes ADD COLUMN pinned INTEGER"),

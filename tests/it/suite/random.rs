@@ -4,7 +4,7 @@ use sqlitmus::suite::Suite;
 
 use super::{embedded, failures};
 
-/// A seeded generator of random numbers.
+/// A seeded random number generator.
 struct Dice(u64);
 
 impl Dice {
@@ -17,7 +17,7 @@ impl Dice {
 #[derive(Clone)]
 struct Table {
     name: String,
-    /// Name and declaration of the columns besides `id` and `parent_id`.
+    /// The name and declaration of each column except `id` and `parent_id`.
     columns: Vec<(String, &'static str)>,
     parent: Option<String>,
     index: Option<String>,

@@ -32,8 +32,8 @@ fn folder() -> Option<PathBuf> {
 
 /// Returns how many disks are alive. Must not be called again after the number has gone down.
 ///
-/// A database gets the VFS of a disk that is gone, or else the next number. So as many databases at once as there ever were
-/// get the numbers from 1 on, except those of disks that are alive.
+/// A database gets the VFS of a disk that is gone, or else the next number. So as many databases at once as there ever
+/// were get the numbers from 1 on, except those of disks that are alive.
 pub(crate) fn live_disks() -> usize {
     const AT_ONCE: usize = 100;
     let skipped = |make: fn() -> TestDb| {
