@@ -15,8 +15,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! They use [`Template::new`] with [`Profile::PRODUCTION`](crate::Profile::PRODUCTION). For anything else, write a
-//! template and a fixture of one line, as in the example of the [crate].
+//! They use [`Template::new`] with [`Profile::PRODUCTION`](crate::Profile::PRODUCTION). For anything else, write a template and
+//! a fixture of one line, as in the example of the [crate].
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

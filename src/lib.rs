@@ -1,5 +1,5 @@
-//! Litmus tests for apps on SQLite: every test gets its own migrated database in microseconds, in real WAL, with the
-//! PRAGMAs of production.
+//! Litmus tests for apps on SQLite: every test gets its own migrated database in microseconds, in real WAL, with the PRAGMAs
+//! of production.
 //!
 //! ```
 //! use rstest::{fixture, rstest};
@@ -45,9 +45,9 @@
 //!
 //! # Rows to test with
 //!
-//! [`TestDb::fill`] and [`data::Fill`] insert rows that the schema accepts, with the parents that they need. The same
-//! seed gives the same rows. See [`data`]. `data::rows` and `data::database` are strategies for proptest;
-//! [`data::violations`] breaks each constraint once.
+//! [`TestDb::fill`] and [`data::Fill`] insert rows that the schema accepts, with the parents that they need. The same seed gives
+//! the same rows. See [`data`]. `data::rows` and `data::database` are strategies for proptest; [`data::violations`] breaks each
+//! constraint once.
 //!
 //! # Do migrations keep people's data?
 //!
@@ -55,10 +55,9 @@
 //!
 //! # What if the power goes off, an operation fails, or somebody else writes?
 //!
-//! [`crash::test`] cuts the power at every write of some code of the app, [`faults::sweep`] makes each of its
-//! operations fail, and [`interleave::explore`] runs two to four tasks in every order of their statements. Without any
-//! configuration, the result must be all or nothing, and that of the tasks must equal one of running them one after
-//! another.
+//! [`crash::test`] cuts the power at every write of some code of the app, [`faults::sweep`] makes each of its operations fail,
+//! and [`interleave::explore`] runs two to four tasks in every order of their statements. Without any configuration, the
+//! result must be all or nothing, and that of the tasks must equal one of running them one after another.
 //!
 //! ```
 //! use sqlitmus::rusqlite::{self, Connection};

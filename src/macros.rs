@@ -1,11 +1,11 @@
-//! Snapshot assertions, on top of insta. They are macros because insta keeps a snapshot beside the test, and finds the
-//! test by the place where its macro is expanded.
+//! Snapshot assertions, on top of insta. They are macros because insta keeps a snapshot beside the test, and finds the test by
+//! the place where its macro is expanded.
 
-/// Compares the rows of a query with a snapshot: a file beside the test, or a literal behind `@`. The rows are shown as
-/// by [`check::query_rows`](crate::check::query_rows); without an `ORDER BY`, in the order of their values.
+/// Compares the rows of a query with a snapshot: a file beside the test, or a literal behind `@`. The rows are shown as by
+/// [`check::query_rows`](crate::check::query_rows); without an `ORDER BY`, in the order of their values.
 ///
-/// Columns that change from run to run are listed with the text to show for them. A `#` becomes a number, which is the
-/// same for equal values.
+/// Columns that change from run to run are listed with the text to show for them. A `#` becomes a number, which is the same
+/// for equal values.
 ///
 /// ```
 /// let db = sqlitmus::Template::empty().in_memory();
@@ -53,8 +53,8 @@ macro_rules! assert_rows_snapshot {
     };
 }
 
-/// Compares [`Changes`](crate::check::Changes) with a snapshot: a file beside the test, or a literal behind `@`.
-/// Columns are redacted as in [`assert_rows_snapshot!`](crate::assert_rows_snapshot).
+/// Compares [`Changes`](crate::check::Changes) with a snapshot: a file beside the test, or a literal behind `@`. Columns are
+/// redacted as in [`assert_rows_snapshot!`](crate::assert_rows_snapshot).
 ///
 /// ```
 /// let db = sqlitmus::Template::empty().in_memory();
@@ -127,9 +127,9 @@ macro_rules! assert_plan_snapshot {
     }};
 }
 
-/// Compares recorded [`Queries`](crate::record::Queries) with a snapshot: a file beside the test, or a literal behind
-/// `@`. Each query is listed once in its normal form, in the order of their first runs, with how many times it ran.
-/// Nothing in it differs between two machines.
+/// Compares recorded [`Queries`](crate::record::Queries) with a snapshot: a file beside the test, or a literal behind `@`. Each
+/// query is listed once in its normal form, in the order of their first runs, with how many times it ran. Nothing in it differs
+/// between two machines.
 ///
 /// ```
 /// let db = sqlitmus::Template::empty().in_memory();
@@ -157,8 +157,8 @@ macro_rules! assert_queries_snapshot {
     };
 }
 
-/// Calls insta's assertion with an expression of ours in the snapshot's metadata. Without a literal, insta reads two
-/// arguments as a name and a value; so the name is passed as `None`, for which insta chooses one.
+/// Calls insta's assertion with an expression of ours in the snapshot's metadata. Without a literal, insta reads two arguments
+/// as a name and a value; so the name is passed as `None`, for which insta chooses one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __snapshot {

@@ -14,11 +14,11 @@ use crate::record;
 impl TestDb {
     /// Returns the first connection, with which the database lives on, for code that wants to own a connection.
     ///
-    /// The database is gone when the last connection to it is closed. On disk, its folder is deleted when the last
-    /// connection is closed that was opened through this value or by its [`uri`](TestDb::uri).
+    /// The database is gone when the last connection to it is closed. On disk, its folder is deleted when the last connection
+    /// is closed that was opened through this value or by its [`uri`](TestDb::uri).
     ///
-    /// What happens when a `TestDb` is dropped does not happen then: the database is not kept when the test fails, and
-    /// not [checked](crate::Template::checked) when it ends. What runs from here on is in no
+    /// What happens when a `TestDb` is dropped does not happen then: the database is not kept when the test fails, and not
+    /// [checked](crate::Template::checked) when it ends. What runs from here on is in no
     /// [ledger](crate::record#a-ledger-of-a-whole-run).
     ///
     /// ```
@@ -69,8 +69,7 @@ impl Drop for TestDb {
     }
 }
 
-/// Returns what is wrong with the database, if its test has passed and the template or the environment asks for the
-/// check.
+/// Returns what is wrong with the database, if its test has passed and the template or the environment asks for the check.
 fn find_damage(db: &TestDb) -> Option<Error> {
     // A test that has failed already says why. A second panic would end the process.
     if std::thread::panicking() {

@@ -112,8 +112,8 @@ impl Findings {
     /// Removes the findings with this code about this object. A table also covers its columns, and `"*"` covers every
     /// object. `reason` is for readers of the test.
     ///
-    /// If there is nothing to remove, that is itself a finding: `unneeded-allowance`. So is a code that the check does
-    /// not know: `unknown-code`.
+    /// If there is nothing to remove, that is itself a finding: `unneeded-allowance`. So is a code that the check does not
+    /// know: `unknown-code`.
     pub fn allow(mut self, code: &str, object: &str, reason: &str) -> Findings {
         if !self.codes.is_empty() && !self.codes.contains(&code) {
             let what = match nearest(code, self.codes.iter().copied()) {

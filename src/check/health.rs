@@ -60,8 +60,8 @@ pub struct Health {
     pub network_file_system: Option<String>,
 }
 
-/// Returns the numbers of a database. Nothing is written, and no checkpoint is made: it would tell some of the numbers,
-/// and change others.
+/// Returns the numbers of a database. Nothing is written, and no checkpoint is made: it would tell some of the numbers, and
+/// change others.
 ///
 /// # Panics
 /// If the database cannot be read.
@@ -115,8 +115,8 @@ fn ask<T: FromSql>(connection: &Connection, name: &str) -> Result<T> {
     })
 }
 
-/// Returns the size of the `-wal` beside a database. The file is not opened: closing it would release the locks of
-/// every connection of this process, see <https://www.sqlite.org/howtocorrupt.html>.
+/// Returns the size of the `-wal` beside a database. The file is not opened: closing it would release the locks of every
+/// connection of this process, see <https://www.sqlite.org/howtocorrupt.html>.
 pub(super) fn wal_bytes(path: &str) -> Option<u64> {
     if Disk::is_simulated(path) {
         let wal = Disk::of(path)?.read(&format!("{}-wal", Disk::name_of(path)));
@@ -125,8 +125,8 @@ pub(super) fn wal_bytes(path: &str) -> Option<u64> {
     std::fs::metadata(format!("{path}-wal")).ok().map(|data| data.len())
 }
 
-/// Returns the number of pages that a checkpoint would have to move, by `wal_checkpoint(NOOP)`. An older SQLite would
-/// run a real checkpoint instead.
+/// Returns the number of pages that a checkpoint would have to move, by `wal_checkpoint(NOOP)`. An older SQLite would run a
+/// real checkpoint instead.
 fn frames_left(connection: &Connection) -> Option<u64> {
     const KNOWS_NOOP: i32 = 3_051_000;
     if rusqlite::version_number() < KNOWS_NOOP || !connection.is_autocommit() {

@@ -9,9 +9,9 @@ use crate::error::Refusal;
 /// Checks that this connection has the PRAGMAs of a profile. It is meant for connections that the app's own code opens.
 /// Nothing is set, only read.
 ///
-/// Each PRAGMA with another value is a finding `pragma-differs`; its object is the PRAGMA. [`Profile::begin_immediate`]
-/// is not checked: rusqlite and the app's code decide how transactions begin, not SQLite, and the only way to see it
-/// would be to begin one.
+/// Each PRAGMA with another value is a finding `pragma-differs`; its object is the PRAGMA. [`Profile::begin_immediate`] is not
+/// checked: rusqlite and the app's code decide how transactions begin, not SQLite, and the only way to see it would be to begin
+/// one.
 ///
 /// ```
 /// use sqlitmus::{Profile, check, rusqlite::Connection};

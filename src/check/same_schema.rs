@@ -5,9 +5,9 @@ use rusqlite::Connection;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::schema::Schema;
 
-/// Checks that two databases have the same schema, so that SQLite treats their data alike: the same columns, types,
-/// keys, defaults, collations, CHECKs, indexes, triggers and views. The order of creation and the layout of the
-/// statements do not matter, see [`Schema::canonical`]. The ledgers of migration runners are left out.
+/// Checks that two databases have the same schema, so that SQLite treats their data alike: the same columns, types, keys,
+/// defaults, collations, CHECKs, indexes, triggers and views. The order of creation and the layout of the statements do not
+/// matter, see [`Schema::canonical`]. The ledgers of migration runners are left out.
 ///
 /// ```
 /// use sqlitmus::{Template, check};

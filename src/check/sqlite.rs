@@ -47,8 +47,8 @@ fn numbers(version: &str) -> Option<[u32; 3]> {
     Some(numbers)
 }
 
-/// Checks that the linked SQLite was built with an option, such as `ENABLE_FTS5` or `THREADSAFE=1`. The prefix
-/// `SQLITE_` is optional.
+/// Checks that the linked SQLite was built with an option, such as `ENABLE_FTS5` or `THREADSAFE=1`. The prefix `SQLITE_` is
+/// optional.
 ///
 /// A finding has the code `compile-option-missing`; its object is the option.
 ///

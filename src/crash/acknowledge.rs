@@ -12,10 +12,9 @@ thread_local! {
 
 /// Marks the moment at which the app tells its user what it has done, such as "your order is placed".
 ///
-/// Call it from the code under test, or from the stub that stands in for mails and responses, on the thread on which
-/// the action runs. From here on, everything that was done before has to survive a power cut as far as the profile
-/// promises, and has to survive a killed process in any case. Outside of [`crash::test`](super::test()) it does
-/// nothing.
+/// Call it from the code under test, or from the stub that stands in for mails and responses, on the thread on which the
+/// action runs. From here on, everything that was done before has to survive a power cut as far as the profile promises,
+/// and has to survive a killed process in any case. Outside of [`crash::test`](super::test()) it does nothing.
 ///
 /// A call before the first write promises nothing, because it may be about data that was there already. The
 /// [`Report`](super::Report) counts these calls.

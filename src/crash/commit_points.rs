@@ -34,8 +34,7 @@ impl CommitPoints {
         let content = contents.learn(&recording.files).map_err(unreadable)?;
         let mut all = vec![CommitPoint { at: 0, content, may_stop: true }];
         let mut acknowledged = Vec::new();
-        // With locking_mode=EXCLUSIVE no lock shows a commit. If there is a journal, what SQLite recovers at each
-        // moment does.
+        // With locking_mode=EXCLUSIVE no lock shows a commit. If there is a journal, what SQLite recovers at each moment does.
         let each = recording.promise.locks_are_kept && recording.promise.has_journal();
         for (at, entry) in log.iter().enumerate() {
             model.replay_to(log, at + 1);
@@ -65,8 +64,7 @@ impl CommitPoints {
         self.all.len() - 1
     }
 
-    /// Returns the last commit point whose transaction had returned to the app when the first `point` events had
-    /// happened.
+    /// Returns the last commit point whose transaction had returned to the app when the first `point` events had happened.
     pub(super) fn committed(&self, point: usize) -> usize {
         self.all.iter().skip(1).take_while(|commit| commit.at < point).count()
     }

@@ -34,22 +34,22 @@ impl<'a> CrashTest<'a> {
         self
     }
 
-    /// Requires every commit to survive a power cut, whatever the profile promises: for changes that others are told of
-    /// and that cannot be taken back, such as a payment.
+    /// Requires every commit to survive a power cut, whatever the profile promises: for changes that others are told of and
+    /// that cannot be taken back, such as a payment.
     pub fn durable(mut self) -> Self {
         self.options.durable = true;
         self
     }
 
-    /// Also cuts the power before each write, not only where SQLite syncs, deletes or has committed, and at every such
-    /// moment instead of a sample of 150.
+    /// Also cuts the power before each write, not only where SQLite syncs, deletes or has committed, and at every such moment
+    /// instead of a sample of 150.
     pub fn every_operation(mut self) -> Self {
         self.options.every_operation = true;
         self
     }
 
-    /// Kills the process before each operation instead of cutting the power. Every write survives, so that nothing may
-    /// be lost, even with synchronous=OFF.
+    /// Kills the process before each operation instead of cutting the power. Every write survives, so that nothing may be
+    /// lost, even with synchronous=OFF.
     pub fn process_kill(mut self) -> Self {
         self.options.process_kill = true;
         self

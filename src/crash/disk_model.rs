@@ -1,8 +1,8 @@
 //! The files that a power cut may leave.
 //!
-//! Everything that was synced survives. Of the rest, any combination of writes, changes of length and new or deleted
-//! names may have reached the disk, and of a write also a part. A name is synced with the directory: by a delete that
-//! asks for it, and by the first sync of a file that was created since.
+//! Everything that was synced survives. Of the rest, any combination of writes, changes of length and new or deleted names may have
+//! reached the disk, and of a write also a part. A name is synced with the directory: by a delete that asks for it, and by
+//! the first sync of a file that was created since.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -221,8 +221,8 @@ impl DiskModel {
         }
     }
 
-    /// Returns the variants to look at, the simple ones first and at most `most` of each kind. `seed` chooses where
-    /// there are more.
+    /// Returns the variants to look at, the simple ones first and at most `most` of each kind. `seed` chooses where there
+    /// are more.
     pub(super) fn variants(&self, most: usize, seed: u64) -> Vec<Variant> {
         let count = self.pending.len();
         let mut variants = vec![Variant::All];

@@ -42,8 +42,7 @@ use crate::sim::{Disk, Entry, Event};
 /// The largest number of moments, unless every operation is asked for.
 const MAX_MOMENTS: u64 = 150;
 
-/// The number of unsynced operations that are taken by themselves over all moments, unless every operation is asked
-/// for.
+/// The number of unsynced operations that are taken by themselves over all moments, unless every operation is asked for.
 const SINGLE_OPERATIONS_IN_ALL: usize = 1000;
 
 /// The seed that chooses variants where there are too many, unless the environment sets another.
@@ -244,9 +243,8 @@ impl Explorer<'_, '_> {
         self.invariants_in(content).err().map(Problem::Invariant)
     }
 
-    /// Compares an image with the contents between which its power cut falls: those before and after the action, or
-    /// before and after the running transaction if each may be left alone. A lost commit is missing from its own commit
-    /// point.
+    /// Compares an image with the contents between which its power cut falls: those before and after the action, or before
+    /// and after the running transaction if each may be left alone. A lost commit is missing from its own commit point.
     fn part_in(&self, image: &Image, problem: &Problem) -> Option<ActionPart> {
         let opened = self.contents.open(&image.files).ok()?;
         let last = self.commits.commits();
@@ -292,8 +290,7 @@ impl Explorer<'_, '_> {
         None
     }
 
-    /// Returns an error if an invariant does not hold before or after the action: then it says nothing about power
-    /// cuts.
+    /// Returns an error if an invariant does not hold before or after the action: then it says nothing about power cuts.
     fn require_invariants(&mut self) -> Result<()> {
         let ends = [(0, "before the action"), (self.commits.commits(), "after the action")];
         for (index, when) in ends {

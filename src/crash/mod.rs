@@ -34,10 +34,10 @@
 //!
 //! # What fails
 //!
-//! The action runs on a copy of the database, on a disk that logs each write, sync, truncation and delete. For each
-//! moment the test builds the images that a power cut may leave: no unsynced write, all of them, the first few, all but
-//! one, one alone, torn sectors, mixes, and names that are not in their directory yet. SQLite recovers each new image.
-//! The database then has to be
+//! The action runs on a copy of the database, on a disk that logs each write, sync, truncation and delete. For each moment
+//! the test builds the images that a power cut may leave: no unsynced write, all of them, the first few, all but one, one
+//! alone, torn sectors, mixes, and names that are not in their directory yet. SQLite recovers each new image. The database
+//! then has to be
 //!
 //! - all or nothing: as before the action or as after it. If its transactions are independent, allow the states
 //!   between them with [`each_transaction`](CrashTest::each_transaction). Where the action calls [`acknowledge`], it may also stop;
@@ -56,10 +56,10 @@
 //! | any | OFF | the database |
 //! | MEMORY, OFF | any | the database |
 //!
-//! The test's own database does not change. The action runs twice, to find out whether it makes the same disk
-//! operations again. The clock of its copies stands still, and `random()` returns the same values. It gets its own
-//! connection. Other databases on the same disk (`ATTACH`) are compared too. Files beside the database are not on that
-//! disk: [`faults`](crate::faults) stops the action where the power would.
+//! The test's own database does not change. The action runs twice, to find out whether it makes the same disk operations
+//! again. The clock of its copies stands still, and `random()` returns the same values. It gets its own connection. Other
+//! databases on the same disk (`ATTACH`) are compared too. Files beside the database are not on that disk:
+//! [`faults`](crate::faults) stops the action where the power would.
 //!
 //! Code that does not take a rusqlite connection, such as diesel, sqlx or a pool, opens the copy by
 //! [`sim::uri`](crate::sim::uri), and has to close it before it returns.

@@ -23,8 +23,7 @@ pub(super) struct Options<'a> {
 
 /// Returns what SQLite does to the disk while it recovers an image, or `None` where it cannot.
 ///
-/// A default connection recovers: SQLite does so when it first reads, and also a `PRAGMA synchronous` reads before it
-/// sets.
+/// A default connection recovers: SQLite does so when it first reads, and also a `PRAGMA synchronous` reads before it sets.
 pub(super) struct Recovery(pub(super) fn(&Files) -> Option<Vec<Entry>>);
 
 impl Default for Recovery {

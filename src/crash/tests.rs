@@ -139,8 +139,8 @@ fn lying(files: &Files) -> Option<Vec<crate::sim::Entry>> {
     Some(log)
 }
 
-/// The rollback of a journal is undone by a second cut only if it is not synced before the journal goes; a cut that is
-/// not followed by a second one leaves what it should, on either disk.
+/// The rollback of a journal is undone by a second cut only if it is not synced before the journal goes; a cut that is not
+/// followed by a second one leaves what it should, on either disk.
 #[test]
 fn a_second_cut_is_found_where_recovery_is_not_synced() {
     let explore = |options: &mut Options<'_>| {

@@ -33,16 +33,16 @@
 //!
 //! # The same seed, the same rows
 //!
-//! A value depends only on the seed, its table, its row and its column. Adding a column or a table does not change
-//! other values, with one exception: if the rows of the new table need two parents of one tenant, those parents are
-//! made for fewer tenants. `SQLITMUS_SEED` overrides the seed of every fill; a failure prints the seed that it had.
+//! A value depends only on the seed, its table, its row and its column. Adding a column or a table does not change other
+//! values, with one exception: if the rows of the new table need two parents of one tenant, those parents are made for fewer
+//! tenants. `SQLITMUS_SEED` overrides the seed of every fill; a failure prints the seed that it had.
 //!
 //! # SQLite has the last word
 //!
-//! Constraints are read as far as possible. For those that cannot be read, values are searched: those that the
-//! expression names, those near to them, texts of many kinds. Either way SQLite tries them, with the functions and
-//! collations of the connection. A table that cannot be filled is an error with the constraint and the values that were
-//! tried, and nothing is inserted.
+//! Constraints are read as far as possible. For those that cannot be read, values are searched: those that the expression
+//! names, those near to them, texts of many kinds. Either way SQLite tries them, with the functions and collations of the
+//! connection. A table that cannot be filled is an error with the constraint and the values that were tried, and nothing is
+//! inserted.
 
 mod constraints;
 mod fill;

@@ -24,8 +24,8 @@ type Change = fn(&mut Connection) -> Result<(), BoxError>;
 
 /// The template that an app's databases are made from.
 ///
-/// It is built at first use, once per process. Each test gets a copy that shares all pages with the template until one
-/// side writes. Declare it as a `static`: a `const` is another template wherever it is named, and each is built anew.
+/// It is built at first use, once per process. Each test gets a copy that shares all pages with the template until one side
+/// writes. Declare it as a `static`: a `const` is another template wherever it is named, and each is built anew.
 ///
 /// ```
 /// use sqlitmus::{Profile, Template};
@@ -76,8 +76,8 @@ enum Source {
 }
 
 impl Template {
-    /// Takes migrations from a folder, or the schema from one `.sql` file, relative to the package under test. They are
-    /// read at run time, so that a new migration needs no new build.
+    /// Takes migrations from a folder, or the schema from one `.sql` file, relative to the package under test. They are read at
+    /// run time, so that a new migration needs no new build.
     ///
     /// [`Migrations::load`] lists the layouts that it recognizes.
     pub const fn new(migrations: &'static str) -> Template {

@@ -22,9 +22,8 @@ use crate::trace::TracedDatabase;
 
 /// A database that belongs to one test, and its first connection, to which it dereferences.
 ///
-/// The database is gone when this is dropped. If it is dropped by a panic, it is kept as a file, and a line of the
-/// output says where. A test that fails by returning an error does not panic: `SQLITMUS_KEEP=always` keeps its database
-/// too.
+/// The database is gone when this is dropped. If it is dropped by a panic, it is kept as a file, and a line of the output
+/// says where. A test that fails by returning an error does not panic: `SQLITMUS_KEEP=always` keeps its database too.
 pub struct TestDb {
     /// The first connection, until it is [taken](TestDb::take_connection).
     connection: Option<Connection>,
@@ -101,11 +100,11 @@ impl TestDb {
         self.address.connect()
     }
 
-    /// Copies this database as it is now. Writes to one do not show in the other. A transaction that is open on the
-    /// original is not in the copy.
+    /// Copies this database as it is now. Writes to one do not show in the other. A transaction that is open on the original
+    /// is not in the copy.
     ///
-    /// In memory both share all pages, so that the copy costs next to nothing; on disk the file is copied. With
-    /// journal_mode MEMORY or OFF, half of an open transaction may be in a copy in memory, as after a crash.
+    /// In memory both share all pages, so that the copy costs next to nothing; on disk the file is copied. With journal_mode
+    /// MEMORY or OFF, half of an open transaction may be in a copy in memory, as after a crash.
     ///
     /// ```
     /// let db = sqlitmus::Template::empty().in_memory();
@@ -138,8 +137,8 @@ impl TestDb {
         Ok(fork.checked(self.checked))
     }
 
-    /// Copies the database as it is committed now, for reading. The copy is not a [`TestDb`], so that it is not kept
-    /// beside the database of a test that fails.
+    /// Copies the database as it is committed now, for reading. The copy is not a [`TestDb`], so that it is not kept beside
+    /// the database of a test that fails.
     pub(crate) fn committed(&self) -> Result<Committed> {
         let disk = if self.folder.is_none() { self.disk().fork() } else { Disk::in_memory() };
         let mut connection = image::open(&disk, Path::new(&disk.path_of(MAIN)), self.functions())?;
@@ -168,11 +167,11 @@ impl TestDb {
         copy().map_err(|error| Error::sqlite("copy the database", error).path(&self.path))
     }
 
-    /// Returns what code that takes a path opens this database by. On disk it is the path of the file. In memory it is
-    /// the [`uri`](TestDb::uri), which SQLite takes in place of a path.
+    /// Returns what code that takes a path opens this database by. On disk it is the path of the file. In memory it is the
+    /// [`uri`](TestDb::uri), which SQLite takes in place of a path.
     ///
-    /// This hides [`Connection::path`], which returns the name that SQLite has for the file. In memory that is a path
-    /// on the simulated disk, which opens nothing unless the VFS is named too. `(*db).path()` calls it.
+    /// This hides [`Connection::path`], which returns the name that SQLite has for the file. In memory that is a path on the
+    /// simulated disk, which opens nothing unless the VFS is named too. `(*db).path()` calls it.
     ///
     /// ```
     /// use sqlitmus::rusqlite::Connection;
@@ -186,8 +185,8 @@ impl TestDb {
         &self.path
     }
 
-    /// Returns the URI by which every driver that is linked to the same SQLite opens this database. sqlx takes
-    /// `sqlite:` in place of `file:`.
+    /// Returns the URI by which every driver that is linked to the same SQLite opens this database. sqlx takes `sqlite:` in
+    /// place of `file:`.
     ///
     /// ```
     /// let db = sqlitmus::Template::empty().in_memory();
@@ -230,8 +229,8 @@ impl TestDb {
         self
     }
 
-    /// Takes the first connection, after which nothing else can be asked of the database. The connection keeps the
-    /// database alive: its open files keep the disk, and the disk the folder.
+    /// Takes the first connection, after which nothing else can be asked of the database. The connection keeps the database
+    /// alive: its open files keep the disk, and the disk the folder.
     pub(crate) fn take_connection(&mut self) -> Option<Connection> {
         if let Some(folder) = self.folder.take() {
             self.disk().delete_at_end(folder);
@@ -254,16 +253,16 @@ impl TestDb {
         self.place.caller()
     }
 
-    /// Writes the database as a file and prints where, unless nothing is to be kept. `failed` is true if something was
-    /// found wrong with it.
+    /// Writes the database as a file and prints where, unless nothing is to be kept. `failed` is true if something was found
+    /// wrong with it.
     pub(crate) fn keep_if_wanted(&self, failed: bool) {
         if self.place.is_wanted(failed) {
             self.place.keep("", self.snapshot());
         }
     }
 
-    /// Writes another database beside the one that is kept of this test, with `what` in its name, and prints where,
-    /// unless nothing is to be kept.
+    /// Writes another database beside the one that is kept of this test, with `what` in its name, and prints where, unless
+    /// nothing is to be kept.
     pub(crate) fn keep_beside(&self, what: &str, disk: &Arc<Disk>) {
         if self.place.is_wanted(true) {
             self.place.keep(what, Ok(Arc::clone(disk)));
@@ -290,8 +289,8 @@ impl TestDb {
         self.address.clone()
     }
 
-    /// Copies this database into memory, for running code on the copy again and again. The copy has the same profile
-    /// and functions, and a clock that is stopped at the time of this one.
+    /// Copies this database into memory, for running code on the copy again and again. The copy has the same profile and
+    /// functions, and a clock that is stopped at the time of this one.
     pub(crate) fn memory_copy(&self) -> Result<Address> {
         let disk = self.snapshot().map_err(|error| Error::io("read the database", &self.path, error))?;
         disk.clock().show(self.clock());

@@ -1,8 +1,8 @@
 //! The contents that a disk is known to have had, and which of them some files hold.
 //!
 //! SQLite folds journals and the WAL into the database files. Two contents with equal files are equal, which for shared
-//! blocks is a comparison of addresses. Only files that differ byte for byte (free pages keep their old bytes) are
-//! compared row by row.
+//! blocks is a comparison of addresses. Only files that differ byte for byte (free pages keep their old bytes) are compared
+//! row by row.
 
 use once_cell::unsync::OnceCell;
 

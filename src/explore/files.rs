@@ -31,8 +31,8 @@ pub(super) fn fold(files: &Files) -> Result<Files, String> {
 pub(crate) fn fold_disk(disk: &Arc<Disk>) -> Result<Files, String> {
     for (name, _) in disk.files().iter().filter(|(name, _)| is_database(name)) {
         let connection = open_as_it_is(disk, name, None).map_err(|error| error.to_string())?;
-        // Reading the header rolls a hot journal back or reads the WAL, and needs no schema. Closing the last
-        // connection moves the WAL into the file.
+        // Reading the header rolls a hot journal back or reads the WAL, and needs no schema. Closing the last connection
+        // moves the WAL into the file.
         let read = connection.query_row("PRAGMA user_version", [], |_| Ok(()));
         read.map_err(|error| says(&error))?;
         connection.close().map_err(|(_, error)| says(&error))?;

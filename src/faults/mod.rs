@@ -36,21 +36,21 @@
 //!
 //! # What fails
 //!
-//! The action runs on a copy of the database, once for each place at which each [`Kind`] of fault can happen: at its
-//! first read, at its second, and so on. In each run
+//! The action runs on a copy of the database, once for each place at which each [`Kind`] of fault can happen: at its first
+//! read, at its second, and so on. In each run
 //!
 //! - after an error nothing may have changed, and after `Ok` everything;
 //! - no transaction may be left open, and nothing may panic;
 //! - when the fault is over, the same call has to succeed, on the same connection or on a new one.
 //!
-//! A caller that gets an error assumes that nothing happened, and tries again. Some exceptions are SQLite's own and
-//! pass: an interrupted statement may have committed, an interrupted `BEGIN` may have begun, and with journal_mode
-//! TRUNCATE or PERSIST a commit may fail after it was made. Code that reads after its commit needs
+//! A caller that gets an error assumes that nothing happened, and tries again. Some exceptions are SQLite's own and pass: an
+//! interrupted statement may have committed, an interrupted `BEGIN` may have begun, and with journal_mode TRUNCATE or
+//! PERSIST a commit may fail after it was made. Code that reads after its commit needs
 //! [`may_fail_after_commit`](Sweep::may_fail_after_commit).
 //!
-//! One failure is easily missed: `query_row("INSERT … RETURNING id")` returns `Ok` when the commit fails. A statement
-//! outside of a transaction commits when it ends, and `query_row` stops at the first row. In a transaction, the commit
-//! returns the error.
+//! One failure is easily missed: `query_row("INSERT … RETURNING id")` returns `Ok` when the commit fails. A statement outside
+//! of a transaction commits when it ends, and `query_row` stops at the first row. In a transaction, the commit returns the
+//! error.
 //!
 //! The test's own database does not change. The clock of the copies stands still, a busy timeout takes no time, and
 //! `random()` and `randomblob()` return the same values in each run.
@@ -64,9 +64,9 @@
 //! uses SQLite. If something used it before sqlitmus (a plain `Connection::open`), the sweep fails and says so.
 //! `cargo nextest run` gives each test its own process.
 //!
-//! Two things that no app can avoid pass: without any memory, `ROLLBACK` cannot be prepared, and only closing the
-//! connection rolls a transaction back; and where rusqlite panics because it cannot read a value, that counts as an
-//! error. Rust's own allocations do not fail.
+//! Two things that no app can avoid pass: without any memory, `ROLLBACK` cannot be prepared, and only closing the connection
+//! rolls a transaction back; and where rusqlite panics because it cannot read a value, that counts as an error. Rust's own
+//! allocations do not fail.
 //!
 //! # Shards and replays
 //!

@@ -44,15 +44,15 @@ impl<'a> Sweep<'a> {
         self
     }
 
-    /// Also lets each of SQLite's allocations fail, on the thread that runs the action. This about doubles the number
-    /// of runs. It needs the feature `out-of-memory`; see [out of memory](super#out-of-memory).
+    /// Also lets each of SQLite's allocations fail, on the thread that runs the action. This about doubles the number of runs.
+    /// It needs the feature `out-of-memory`; see [out of memory](super#out-of-memory).
     pub fn out_of_memory(mut self) -> Self {
         self.options.out_of_memory = true;
         self
     }
 
-    /// Tries this kind of fault, and otherwise only kinds that are asked for as well. If none of them can happen, the
-    /// sweep fails.
+    /// Tries this kind of fault, and otherwise only kinds that are asked for as well. If none of them can happen, the sweep
+    /// fails.
     pub fn only(mut self, kind: Kind) -> Self {
         self.options.only.push(kind);
         self

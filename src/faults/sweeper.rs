@@ -91,8 +91,7 @@ impl Sweeper<'_, '_> {
             (recorded, Some(problem)) => (recorded, problem),
             _ => (run, problem),
         };
-        // SQLite may have begun a transaction although its BEGIN was interrupted. No app expects that, and few could
-        // tell.
+        // SQLite may have begun a transaction although its BEGIN was interrupted. No app expects that, and few could tell.
         if matches!(problem, Problem::LeftOpen) && fault.kind == Kind::Interrupt && run.was_beginning() {
             return Ok(());
         }
@@ -163,8 +162,8 @@ impl Sweeper<'_, '_> {
             Outcome::Returned(()) if is_after || self.options.may_ignore_errors => None,
             Outcome::Returned(()) => Some(Problem::OkAndNot),
             _ if is_before => None,
-            // SQLite itself may return an error for a statement that has committed: one that is interrupted at its end,
-            // or one whose journal was truncated and then could not be synced.
+            // SQLite itself may return an error for a statement that has committed: one that is interrupted at its end, or one
+            // whose journal was truncated and then could not be synced.
             _ if is_after && (run.fault.kind == Kind::Interrupt || while_writing) => None,
             _ if is_after && self.options.may_fail_after_commit => None,
             _ if is_after => Some(Problem::ErrorAndDone),
@@ -207,8 +206,8 @@ impl Sweeper<'_, '_> {
     }
 }
 
-/// Returns true if rusqlite itself panicked, as it does where SQLite has no memory for a value or a name that is read.
-/// No app can avoid it, so that it counts as an error.
+/// Returns true if rusqlite itself panicked, as it does where SQLite has no memory for a value or a name that is read. No app
+/// can avoid it, so that it counts as an error.
 fn is_a_panic_of_rusqlite(panic: &str) -> bool {
     let of_a_value = panic.starts_with("unexpected SQLITE_") && panic.ends_with("with NULL data");
     of_a_value || panic.starts_with("Null pointer from sqlite3_column_name")

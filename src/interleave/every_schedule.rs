@@ -19,8 +19,7 @@ struct Frame {
     tried: u8,
 }
 
-/// The number of choices that decide to which shard a schedule belongs. All schedules that share them are skipped
-/// together.
+/// The number of choices that decide to which shard a schedule belongs. All schedules that share them are skipped together.
 const SHARD_CHOICES: usize = 6;
 
 impl EverySchedule {

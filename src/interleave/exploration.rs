@@ -36,8 +36,8 @@ pub struct Explore<'a> {
 }
 
 impl<'a> Explore<'a> {
-    /// Adds a task: code of the app, with its own connection. It runs many times, on a thread that may outlive the test
-    /// if the task gets stuck.
+    /// Adds a task: code of the app, with its own connection. It runs many times, on a thread that may outlive the test if
+    /// the task gets stuck.
     pub fn task<T: Debug, E: Display>(
         self,
         name: impl Into<String>,
@@ -50,8 +50,8 @@ impl<'a> Explore<'a> {
         self.with(name.into(), Arc::new(action))
     }
 
-    /// Adds a task that is a list of statements. The rows that they read are its result. It stops at the first
-    /// statement that SQLite refuses, and rolls back.
+    /// Adds a task that is a list of statements. The rows that they read are its result. It stops at the first statement that
+    /// SQLite refuses, and rolls back.
     ///
     /// ```
     /// use sqlitmus::{Profile, Template, interleave};
@@ -82,8 +82,8 @@ impl<'a> Explore<'a> {
         self
     }
 
-    /// Allows tasks to return an error because of the others (a lock, an outdated version) if they leave nothing
-    /// behind: for code whose callers handle these errors.
+    /// Allows tasks to return an error because of the others (a lock, an outdated version) if they leave nothing behind: for
+    /// code whose callers handle these errors.
     pub fn may_fail(mut self) -> Self {
         self.may_fail = true;
         self

@@ -111,8 +111,8 @@ impl<'a, 'r> Explorer<'a, 'r> {
         }
         let sampled = Selection::Sampled(self.options.seed);
         let limit = u128::from(self.options.limit);
-        // Code that tries again may have more schedules than its serial runs show. Then the next coarser grain is
-        // taken. A task that is refused a lock ends early, so that there are fewer schedules than orders of all steps.
+        // Code that tries again may have more schedules than its serial runs show. Then the next coarser grain is taken. A
+        // task that is refused a lock ends early, so that there are fewer schedules than orders of all steps.
         let grains = [
             (Grain::Statements, all, limit, Selection::EveryStatement),
             (Grain::Locks, of_locks, limit * 4, Selection::EveryLock),
@@ -134,9 +134,9 @@ impl<'a, 'r> Explorer<'a, 'r> {
 
     /// Estimates how many schedules there are, for a shard. Returns `ControlFlow::Break` to stop.
     ///
-    /// A shard must not decide by the number of its own schedules: the others have other numbers, and their reports
-    /// would not add up. All shards therefore run the same few schedules, in which each choice has equal probability.
-    /// The product of the numbers of choices in one of them is the number of all schedules, on average.
+    /// A shard must not decide by the number of its own schedules: the others have other numbers, and their reports would
+    /// not add up. All shards therefore run the same few schedules, in which each choice has equal probability. The product
+    /// of the numbers of choices in one of them is the number of all schedules, on average.
     fn estimate(&mut self, grain: Grain) -> Result<ControlFlow<(), u128>> {
         self.tally = Tally::default();
         if self.options.shard.of == 1 {
@@ -317,8 +317,8 @@ impl<'a, 'r> Explorer<'a, 'r> {
 
 /// Returns an error unless these orders give the same again.
 ///
-/// Before the schedules one order is enough. Before a failure is reported all are run: a later task may overwrite what
-/// an earlier one draws anew.
+/// Before the schedules one order is enough. Before a failure is reported all are run: a later task may overwrite what an
+/// earlier one draws anew.
 pub(super) fn require_same_again(
     serial_runs: &mut SerialRuns<'_>,
     tasks: &[Task],

@@ -115,8 +115,7 @@ impl Watch for Scheduler {
                 if matches!(task_state.phase, Phase::Asleep(_)) && task_state.locks.waits_for(op) {
                     task_state.phase = Phase::Ready;
                 }
-                // A writer blocks everybody, a reader only a writer: two tasks that keep trying do not block each
-                // other.
+                // A writer blocks everybody, a reader only a writer: two tasks that keep trying do not block each other.
                 if other != task && (wrote || task_state.locks.is_writing()) {
                     task_state.refused_attempts = 0;
                 }

@@ -1,8 +1,8 @@
 //! The locks of one task: whether it reads or writes, which lock it was refused, and whether waiting helps.
 //!
-//! Everything is read from the operations on the disk, which works for code that hides SQLite's errors and for code
-//! with its own hooks. <https://www.sqlite.org/walformat.html#wal_locks> and <https://www.sqlite.org/lockingv3.html>
-//! say what the locks are.
+//! Everything is read from the operations on the disk, which works for code that hides SQLite's errors and for code with
+//! its own hooks. <https://www.sqlite.org/walformat.html#wal_locks> and
+//! <https://www.sqlite.org/lockingv3.html> say what the locks are.
 
 use rusqlite::ffi;
 
@@ -101,8 +101,7 @@ impl TaskLocks {
         self.slept = true;
     }
 
-    /// Returns true if the operation requests the lock again that was just refused, as after the app's own busy
-    /// handler.
+    /// Returns true if the operation requests the lock again that was just refused, as after the app's own busy handler.
     pub(super) fn tries_again(&self, op: Op<'_>) -> bool {
         self.refused.is_some() && wanted(op) == self.refused
     }

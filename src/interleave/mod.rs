@@ -43,8 +43,8 @@
 //!
 //! # What fails
 //!
-//! The final state, and what each task returned, must equal those of the tasks run one after another, in some order. A
-//! task that only reads returns what it has read, so that reads are compared too. These are failures:
+//! The final state, and what each task returned, must equal those of the tasks run one after another, in some order. A task
+//! that only reads returns what it has read, so that reads are compared too. These are failures:
 //!
 //! - a result that no serial order has: a lost update, write skew, an inconsistent read;
 //! - a task that returns an error and leaves changes behind;
@@ -59,13 +59,13 @@
 //!
 //! # How it works
 //!
-//! Each schedule runs on a [fork](crate::TestDb::fork) in memory, also of a database on disk. The test's own database
-//! does not change. Each task has its own thread and its own connection, set up as by [`TestDb::connect`]. The tasks
-//! run one at a time: a task stops before each statement, and where SQLite would wait. The clock stands still, and a
-//! busy timeout takes no time.
+//! Each schedule runs on a [fork](crate::TestDb::fork) in memory, also of a database on disk. The test's own database does not
+//! change. Each task has its own thread and its own connection, set up as by [`TestDb::connect`]. The tasks run one at a
+//! time: a task stops before each statement, and where SQLite would wait. The clock stands still, and a busy timeout takes
+//! no time.
 //!
-//! Code that does not take a rusqlite connection opens the fork by [`sim::uri`](crate::sim::uri). Its statements have
-//! to run on the task's thread, as diesel's do. sqlx has its own thread for each connection and cannot be explored.
+//! Code that does not take a rusqlite connection opens the fork by [`sim::uri`](crate::sim::uri). Its statements have to run
+//! on the task's thread, as diesel's do. sqlx has its own thread for each connection and cannot be explored.
 //!
 //! If there are more than [a thousand](Explore::limit) orders of the statements, those of statements that touch no lock are
 //! not told apart: no other connection can see when they run. If there are still too many, schedules are drawn with

@@ -34,8 +34,8 @@ impl Report {
         self.schedules
     }
 
-    /// Returns true if every schedule that makes a difference was run: every order of the statements, or every order of
-    /// those that touch a lock.
+    /// Returns true if every schedule that makes a difference was run: every order of the statements, or every order of those
+    /// that touch a lock.
     pub fn is_exhaustive(&self) -> bool {
         matches!(self.selection, Selection::EveryStatement | Selection::EveryLock) && self.shard.of == 1
     }

@@ -1,9 +1,9 @@
 //! The scheduler: one thread runs at a time, and the turn is passed from task to task.
 //!
 //! A task passes its turn on before a statement or before the statement's first lock, as the [`Grain`] says, and where
-//! SQLite would wait for a lock. It then waits until another task releases that lock, and no time passes meanwhile.
-//! Only when all tasks wait for each other, the disk's clock moves to the moment at which the first of them would try
-//! again: a busy timeout of five seconds is over at once.
+//! SQLite would wait for a lock. It then waits until another task releases that lock, and no time passes meanwhile. Only
+//! when all tasks wait for each other, the disk's clock moves to the moment at which the first of them would try again: a
+//! busy timeout of five seconds is over at once.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -36,8 +36,8 @@ pub(super) struct Scheduler {
 
 pub(super) type LockedState<'a> = MutexGuard<'a, SchedulerState>;
 
-/// The largest number of times that tasks which wait for each other try again: more than half an hour of SQLite's own
-/// busy handler.
+/// The largest number of times that tasks which wait for each other try again: more than half an hour of SQLite's own busy
+/// handler.
 const MAX_CLOCK_JUMPS: u32 = 20_000;
 
 /// The number of operations after which a task of an aborted run is stopped.

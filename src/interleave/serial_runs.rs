@@ -65,8 +65,8 @@ impl<'a> SerialRuns<'a> {
         permutations(&(0..self.tasks).collect::<Vec<_>>())
     }
 
-    /// Returns the order with the same result as `run`. It may leave out a task that failed, which must have done
-    /// nothing then.
+    /// Returns the order with the same result as `run`. It may leave out a task that failed, which must have done nothing
+    /// then.
     pub(super) fn order_of(&mut self, run: &Run) -> Result<Option<Vec<usize>>> {
         for participants in participant_sets(&run.outcomes) {
             for order in permutations(&participants) {

@@ -16,8 +16,8 @@ impl StallDetector {
 
     /// Returns true if the task is stuck. To be called at each interval.
     ///
-    /// A thread that computes has a minute. One that sleeps for a second, as the system says, waits for something;
-    /// where the system does not say, it has ten seconds.
+    /// A thread that computes has a minute. One that sleeps for a second, as the system says, waits for something; where
+    /// the system does not say, it has ten seconds.
     pub(super) fn is_stalled(&mut self, pulse: u64, thread: Option<PathBuf>) -> bool {
         if pulse != self.pulse {
             *self = StallDetector { pulse, ..StallDetector::default() };

@@ -7,8 +7,8 @@ use super::tree::Node;
 use crate::error::{Error, Result, or_panic};
 
 impl Plan {
-    /// Asserts that no table is read as a whole, except those that [`allow_scan`](Plan::allow_scan) names. The
-    /// [module's documentation](crate::plan) says what counts as a scan.
+    /// Asserts that no table is read as a whole, except those that [`allow_scan`](Plan::allow_scan) names. The [module's
+    /// documentation](crate::plan) says what counts as a scan.
     ///
     /// # Panics
     /// If a table is read as a whole, or if an allowance is not needed.
@@ -89,8 +89,8 @@ impl Plan {
         Err(self.failure(format!("query plan does not use the index {}", index.name), is_of_table))
     }
 
-    /// Asserts that rows of `table` are found by an index or a key at least once. An automatic index does not count,
-    /// and neither does the `SEARCH` that SQLite prints for a `min(x)` that reads all rows.
+    /// Asserts that rows of `table` are found by an index or a key at least once. An automatic index does not count, and
+    /// neither does the `SEARCH` that SQLite prints for a `min(x)` that reads all rows.
     ///
     /// # Panics
     /// If no rows are, or if there is no such table.

@@ -107,8 +107,8 @@ impl Program {
         self.opening(cursor, address).is_some_and(|op| op.p4.starts_with("k("))
     }
 
-    /// Returns the instruction that opens `cursor`. The two sides of an OR open one cursor on several indexes, each
-    /// before its own loop.
+    /// Returns the instruction that opens `cursor`. The two sides of an OR open one cursor on several indexes, each before
+    /// its own loop.
     fn opening(&self, cursor: i64, address: usize) -> Option<&Op> {
         let opens = |op: &&Op| op.p1 == cursor && target_of(op).is_some();
         let before = self.ops[..address.min(self.ops.len())].iter().rev().find(opens);

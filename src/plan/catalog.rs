@@ -8,9 +8,9 @@ use crate::schema::schema_copy::{SchemaCopy, Triggers};
 use crate::schema::{StatisticsRows, VirtualTable};
 use crate::sql::{Name, quote_identifier, same_name};
 
-/// Statistics of fewer rows than this are those of a fixture. By numbers of rows alone SQLite 3.46 and 3.54 scan for a
-/// list of ten values below 36 rows, and for one value that half of the rows share below 40 (3.46) or 9 (3.54). What
-/// else they conclude from so few depends on the values that these rows happen to share.
+/// Statistics of fewer rows than this are those of a fixture. By numbers of rows alone SQLite 3.46 and 3.54 scan for a list
+/// of ten values below 36 rows, and for one value that half of the rows share below 40 (3.46) or 9 (3.54). What else they
+/// conclude from so few depends on the values that these rows happen to share.
 const FEW_ROWS: u64 = 100;
 
 /// The objects, statistics and settings of a connection.
@@ -86,8 +86,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Returns an empty copy of the main database with its settings and statistics, on which SQLite plans as it does
-    /// here. A transaction is open on it.
+    /// Returns an empty copy of the main database with its settings and statistics, on which SQLite plans as it does here.
+    /// A transaction is open on it.
     pub(super) fn empty_copy(&self) -> Result<SchemaCopy> {
         let copy = self.copy_without_statistics()?;
         if !self.statistics.is_empty() {
@@ -132,8 +132,8 @@ impl Catalog {
         self.objects.iter().find(|object| object.kind == "index" && object.name == name)
     }
 
-    /// Returns a table by its name, or by the name that a plan prints: `main.orders`. A temporary table hides one of
-    /// the same name, as in SQLite.
+    /// Returns a table by its name, or by the name that a plan prints: `main.orders`. A temporary table hides one of the
+    /// same name, as in SQLite.
     pub(super) fn table(&self, name: &str) -> Option<&Object> {
         let named = |name: &str| {
             let tables = self.objects.iter().filter(|object| object.kind == "table");
@@ -151,8 +151,7 @@ impl Catalog {
         self.objects.iter().filter(|object| object.module().is_some())
     }
 
-    /// Returns the number of rows that the statistics give for `table`, if it is so low that they are those of a
-    /// fixture.
+    /// Returns the number of rows that the statistics give for `table`, if it is so low that they are those of a fixture.
     pub(super) fn few_rows(&self, table: &str) -> Option<u64> {
         let of_table = self.statistics.counts.iter().filter(|row| same_name(&row.table, table));
         of_table.filter_map(|row| row.numbers().next()).max().filter(|&rows| rows < FEW_ROWS)

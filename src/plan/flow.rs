@@ -1,11 +1,11 @@
 //! Finds out if a loop that could read a whole table can get that far.
 //!
-//! SQLite codes `SELECT max(id)` and `LIMIT 1` as loops over the whole table that are left after the first row, and
-//! marks them like any other scan. Running the statement would tell, but a statement that writes must not run, and an
-//! empty table has nothing to count. So the paths through the program are followed: a loop whose end cannot be reached
-//! from its body, or only past a LIMIT that counts down, does not scan the table. Neither does a loop that is never
-//! reached: behind `WHERE 0`, or behind `1 = 0`, which ORMs write for an empty list; and the search for children of an
-//! inserted row, which starts only if the statement has left some without a parent before.
+//! SQLite codes `SELECT max(id)` and `LIMIT 1` as loops over the whole table that are left after the first row, and marks
+//! them like any other scan. Running the statement would tell, but a statement that writes must not run, and an empty table
+//! has nothing to count. So the paths through the program are followed: a loop whose end cannot be reached from its body,
+//! or only past a LIMIT that counts down, does not scan the table. Neither does a loop that is never reached: behind `WHERE
+//! 0`, or behind `1 = 0`, which ORMs write for an empty list; and the search for children of an inserted row, which starts
+//! only if the statement has left some without a parent before.
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
@@ -17,12 +17,12 @@ use super::bytecode::{Op, Program};
 #[derive(Debug)]
 pub(super) struct Flow<'a> {
     ops: &'a [Op],
-    /// The numbers that registers hold from the beginning to the end. SQLite sets them behind everything else, where
-    /// the program goes first, and writes to these registers nowhere else.
+    /// The numbers that registers hold from the beginning to the end. SQLite sets them behind everything else, where the
+    /// program goes first, and writes to these registers nowhere else.
     constants: BTreeMap<i64, i64>,
-    /// The registers that say if an outer join has found a row. SQLite sets one to 0 before the search and to 1 on a
-    /// match, and tests it after the search, to return a row of NULLs if there was no match. So each row of the left
-    /// table reaches the LIMIT behind them, and the paths on which it does not are impossible.
+    /// The registers that say if an outer join has found a row. SQLite sets one to 0 before the search and to 1 on a match,
+    /// and tests it after the search, to return a row of NULLs if there was no match. So each row of the left table reaches
+    /// the LIMIT behind them, and the paths on which it does not are impossible.
     match_flags: Vec<i64>,
     /// The instructions that the program can reach, computed at first use.
     reachable: OnceCell<Vec<bool>>,
@@ -47,8 +47,8 @@ impl<'a> Flow<'a> {
     /// Returns true if the loop that ends at `end` is left after a number of rows that the statement fixes, or never
     /// starts.
     ///
-    /// A LIMIT is such a number, also as a parameter. An OFFSET is one only if it is written as a number, since the
-    /// rows that `OFFSET ?` skips grow with the table.
+    /// A LIMIT is such a number, also as a parameter. An OFFSET is one only if it is written as a number, since the rows
+    /// that `OFFSET ?` skips grow with the table.
     pub(super) fn is_bounded(&self, end: usize) -> bool {
         let Ok(body) = usize::try_from(self.ops[end].p2) else { return false };
         !self.leads(body, end) || !self.reachable().get(body).is_some_and(|reachable| *reachable)

@@ -16,9 +16,9 @@
 //!
 //! # What counts as a scan
 //!
-//! A loop that reads all rows of a table, or of an index that has all of them. So do `count(*)`, `min(x)` without an
-//! index, an automatic index (SQLite reads the whole table to build it), and a virtual table that is given nothing to
-//! search by. Loops count wherever they are: in a view, behind an alias, in a trigger, in ON DELETE CASCADE.
+//! A loop that reads all rows of a table, or of an index that has all of them. So do `count(*)`, `min(x)` without an index,
+//! an automatic index (SQLite reads the whole table to build it), and a virtual table that is given nothing to search by.
+//! Loops count wherever they are: in a view, behind an alias, in a trigger, in ON DELETE CASCADE.
 //!
 //! Not a scan:
 //!
@@ -39,28 +39,26 @@
 //! # Which index would help
 //!
 //! A failed [`assert_no_scan`](Plan::assert_no_scan), [`assert_no_temp_btree`](Plan::assert_no_temp_btree) or
-//! [`assert_no_automatic_index`](Plan::assert_no_automatic_index) offers indexes that were created on an empty copy of
-//! the schema and used there by SQLite: the fewest that satisfy the assertion, with the fewest columns that SQLite
-//! searches by. [`advise`] returns the same as values, and [`unused_indexes`](crate::workload::unused_indexes) the
-//! indexes that can go.
+//! [`assert_no_automatic_index`](Plan::assert_no_automatic_index) offers indexes that were created on an empty copy of the
+//! schema and used there by SQLite: the fewest that satisfy the assertion, with the fewest columns that SQLite searches by.
+//! [`advise`] returns the same as values, and [`unused_indexes`](crate::workload::unused_indexes) the indexes that can go.
 //!
-//! Parameters need no values. [`explain_with`] takes values, for statements that SQLite plans by them, such as `LIKE
-//! ?1`.
+//! Parameters need no values. [`explain_with`] takes values, for statements that SQLite plans by them, such as `LIKE ?1`.
 //!
 //! # Statistics
 //!
-//! Without sqlite_stat1, which ANALYZE and `PRAGMA optimize` write, a plan does not depend on the rows of the database.
-//! With it, it does: [`Template::stats`](crate::Template::stats) plans by production's statistics, from a file that
+//! Without sqlite_stat1, which ANALYZE and `PRAGMA optimize` write, a plan does not depend on the rows of the database. With
+//! it, it does: [`Template::stats`](crate::Template::stats) plans by production's statistics, from a file that
 //! [`write_statistics`] writes, and [`assert_plan_stable`] fails if they matter.
 //!
-//! Statistics of a fixture (fewer than 100 rows of a table) mislead: SQLite scans so few rows where it would search
-//! many, and skips through an index whose first column has few values. Such a statement is therefore planned a second
-//! time, without statistics. [`Plan::assert_no_scan`] fails if either plan scans, and says which one.
+//! Statistics of a fixture (fewer than 100 rows of a table) mislead: SQLite scans so few rows where it would search many,
+//! and skips through an index whose first column has few values. Such a statement is therefore planned a second time,
+//! without statistics. [`Plan::assert_no_scan`] fails if either plan scans, and says which one.
 //!
 //! # Growth
 //!
-//! A plan tells how rows are found, not how many steps that takes. [`growth`](crate::workload::growth()) runs a query
-//! on databases of several sizes and counts the steps.
+//! A plan tells how rows are found, not how many steps that takes. [`growth`](crate::workload::growth()) runs a query on
+//! databases of several sizes and counts the steps.
 
 mod advice;
 mod assertions;

@@ -7,9 +7,9 @@ use crate::sql::{Name, tokens};
 impl Plan {
     /// Returns the plan for a snapshot: the same text for the same plan on SQLite 3.45 to 3.54.
     ///
-    /// Bloom filters are left out because they depend on the version and on statistics. Subqueries are numbered from 1
-    /// in the order in which they are mentioned, `CO-ROUTINE` becomes `MATERIALIZE`, and the choice of a virtual
-    /// table's module becomes `?`.
+    /// Bloom filters are left out because they depend on the version and on statistics. Subqueries are numbered from 1 in
+    /// the order in which they are mentioned, `CO-ROUTINE` becomes `MATERIALIZE`, and the choice of a virtual table's module
+    /// becomes `?`.
     pub fn normalized(&self) -> String {
         let lines = self.normal_lines().into_iter().map(|(_, line)| line);
         lines.collect::<Vec<_>>().join("\n")
@@ -25,8 +25,8 @@ impl Plan {
         lines.collect()
     }
 
-    /// Returns the normalized lines with the scans marked, and the scans of triggers and foreign-key actions that
-    /// SQLite does not print.
+    /// Returns the normalized lines with the scans marked, and the scans of triggers and foreign-key actions that SQLite does
+    /// not print.
     pub(crate) fn marked_lines(&self) -> Vec<String> {
         let mut lines = self.normal_lines();
         for effect in self.effects.iter().filter(|effect| effect.node.is_scan()) {
@@ -37,9 +37,9 @@ impl Plan {
         lines.into_iter().map(|(scans, line)| format!("{}{line}", if scans { "> " } else { "  " })).collect()
     }
 
-    /// Returns true if SQLite may plan the statement differently when it knows the values of its parameters. It
-    /// compares them with the WHERE of a partial index, looks them up in the samples of ANALYZE, and searches by the
-    /// prefix of a LIKE or GLOB.
+    /// Returns true if SQLite may plan the statement differently when it knows the values of its parameters. It compares them
+    /// with the WHERE of a partial index, looks them up in the samples of ANALYZE, and searches by the prefix of a LIKE or
+    /// GLOB.
     pub(crate) fn depends_on_values(&self) -> bool {
         let reads = |table: &Name| self.lines().any(|node| node.table.as_deref().is_some_and(|name| table == name));
         !self.catalog.statistics.samples.is_empty()

@@ -10,8 +10,7 @@ use super::tree::{self, Effect, Node};
 
 /// The plan by which SQLite would run a statement. [`explain`](super::explain()) returns one.
 ///
-/// Its `Display` is the plan as SQLite prints it; [`normalized`](Plan::normalized) is the same for all versions of
-/// SQLite.
+/// Its `Display` is the plan as SQLite prints it; [`normalized`](Plan::normalized) is the same for all versions of SQLite.
 #[derive(Clone)]
 pub struct Plan {
     pub(super) sql: String,
@@ -23,8 +22,7 @@ pub struct Plan {
     pub(super) catalog: Catalog,
     /// The tables that the next assertion lets the plan scan.
     pub(super) allowed: RefCell<Vec<String>>,
-    /// The plan without statistics, if the plan was made with those of few rows and the statement can be planned
-    /// without.
+    /// The plan without statistics, if the plan was made with those of few rows and the statement can be planned without.
     pub(super) without_statistics: Option<Box<Plan>>,
 }
 
@@ -56,8 +54,7 @@ impl Plan {
         &self.sql
     }
 
-    /// Returns the outermost lines of the plan, each with the lines below it. Most statements that only insert have
-    /// none.
+    /// Returns the outermost lines of the plan, each with the lines below it. Most statements that only insert have none.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }

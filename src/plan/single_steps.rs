@@ -27,8 +27,8 @@ pub(crate) fn count_table_rows(connection: &Connection) -> rusqlite::Result<Tabl
     names.map(count).collect()
 }
 
-/// The rows that a statement reads or deletes within single instructions: `count(*)` of a whole table, and `DELETE`
-/// without a WHERE. Counted as one step each, they would look constant although they read every page.
+/// The rows that a statement reads or deletes within single instructions: `count(*)` of a whole table, and `DELETE` without
+/// a WHERE. Counted as one step each, they would look constant although they read every page.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SingleStepRows {
     /// The rows of each run of the statement itself.
@@ -62,8 +62,7 @@ impl SingleStepRows {
         found
     }
 
-    /// Returns the rows of one run. `nested` are the statements that it set off, as the trace names them: `TRIGGER
-    /// name`.
+    /// Returns the rows of one run. `nested` are the statements that it set off, as the trace names them: `TRIGGER name`.
     pub(crate) fn of_run(&self, nested: &[String]) -> u64 {
         let runs = |name: &str| nested.iter().filter(|one| one.strip_prefix("TRIGGER ") == Some(name)).count();
         let of_triggers =

@@ -8,11 +8,11 @@ use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::StatisticsRows;
 
-/// Writes the statistics of a production database to a file for [`Template::stats`](crate::Template::stats): the number
-/// of rows of each table, and how many of them share a value of an index. The file contains no value of any row.
+/// Writes the statistics of a production database to a file for [`Template::stats`](crate::Template::stats): the number of
+/// rows of each table, and how many of them share a value of an index. The file contains no value of any row.
 ///
-/// The connection is one to production's database or to a copy, and is only read. `file` is relative to the package, as
-/// for [`Template::stats`](crate::Template::stats). Its rows are sorted, so a diff shows the changes.
+/// The connection is one to production's database or to a copy, and is only read. `file` is relative to the package, as for
+/// [`Template::stats`](crate::Template::stats). Its rows are sorted, so a diff shows the changes.
 ///
 /// SQLite's shell writes the same rows without any Rust:
 ///

@@ -38,8 +38,8 @@ pub(super) fn list(queries: &[Query]) -> String {
 }
 
 impl<'a> Group<'a> {
-    /// Returns the runs with different values, ten at most. A run with an infinity is returned without values, because
-    /// SQL has no literal for it.
+    /// Returns the runs with different values, ten at most. A run with an infinity is returned without values, because SQL
+    /// has no literal for it.
     pub(super) fn texts(&self) -> Vec<(&'a Query, &'a str)> {
         let mut found: Vec<(&Query, &str)> = Vec::new();
         for &query in &self.queries {

@@ -146,9 +146,8 @@ impl<R> Queries<R> {
 
     /// Asserts that no query reads a whole table where an index could be used.
     ///
-    /// Plans are made on the database as it is at the time of this call. A query that cannot be explained there,
-    /// because it uses a temporary table, an attached database or a function of the app's connection, fails the
-    /// assertion too.
+    /// Plans are made on the database as it is at the time of this call. A query that cannot be explained there, because it
+    /// uses a temporary table, an attached database or a function of the app's connection, fails the assertion too.
     ///
     /// # Panics
     /// If a query scans a table or cannot be explained.
@@ -169,9 +168,9 @@ impl<R> Queries<R> {
 
     /// Asserts that no other tables than `tables` were read. Writes do not count.
     ///
-    /// Views count as the tables behind them, and the reads of triggers and foreign keys count as well. SQLite
-    /// determines the tables of a query on the database as it is at the time of this call; a query that cannot be
-    /// prepared there fails the assertion.
+    /// Views count as the tables behind them, and the reads of triggers and foreign keys count as well. SQLite determines
+    /// the tables of a query on the database as it is at the time of this call; a query that cannot be prepared there fails
+    /// the assertion.
     ///
     /// # Panics
     /// If another table was read, or a query cannot be prepared.
@@ -190,8 +189,8 @@ impl<R> Queries<R> {
         Ok(self)
     }
 
-    /// Asserts that no other tables than `tables` were written. Reads do not count. `&[]` stands for code that only
-    /// reads; changes of the schema are writes to `sqlite_schema`.
+    /// Asserts that no other tables than `tables` were written. Reads do not count. `&[]` stands for code that only reads;
+    /// changes of the schema are writes to `sqlite_schema`.
     ///
     /// # Panics
     /// If another table was written, or a query cannot be prepared.
@@ -210,8 +209,8 @@ impl<R> Queries<R> {
         Ok(self)
     }
 
-    /// Asserts that all queries together took at most `most` instructions of SQLite's virtual machine, a budget that is
-    /// the same on every machine.
+    /// Asserts that all queries together took at most `most` instructions of SQLite's virtual machine, a budget that is the
+    /// same on every machine.
     ///
     /// # Panics
     /// If they took more, or one was still running.

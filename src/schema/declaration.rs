@@ -1,5 +1,5 @@
-//! Changes to the text of a CREATE TABLE, for fixes. No lint relies on this text. Only the new declaration is made from
-//! the old one, so that names, comments and layout stay, and then it is tried.
+//! Changes to the text of a CREATE TABLE, for fixes. No lint relies on this text. Only the new declaration is made from the
+//! old one, so that names, comments and layout stay, and then it is tried.
 
 use std::ops::Range;
 

@@ -38,8 +38,7 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// The CHECK constraints of columns and of the table.
     pub checks: Vec<Check>,
-    /// The indexes made by CREATE INDEX, ordered by name. The indexes behind `primary_key` and `unique` are not among
-    /// them.
+    /// The indexes made by CREATE INDEX, ordered by name. The indexes behind `primary_key` and `unique` are not among them.
     pub indexes: Vec<Index>,
     /// The triggers on this table, ordered by name.
     pub triggers: Vec<Trigger>,

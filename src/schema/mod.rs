@@ -53,13 +53,12 @@ impl Schema {
 
     /// Returns the schema as text. Two databases have the same text if and only if SQLite treats their data alike.
     ///
-    /// The text contains every type, key, default, collation, CHECK, index, trigger and view, and the order of columns.
-    /// It does not depend on the order of creation, on quotes around names, the case of keywords, white space and
-    /// comments, on whether a column was added later, or on whether a constraint is declared with its column or with
-    /// its table.
+    /// The text contains every type, key, default, collation, CHECK, index, trigger and view, and the order of columns. It does
+    /// not depend on the order of creation, on quotes around names, the case of keywords, white space and comments, on whether
+    /// a column was added later, or on whether a constraint is declared with its column or with its table.
     ///
-    /// It is written as SQL for a reviewer to read: one paragraph for each table, with its indexes and triggers. Shadow
-    /// tables of virtual tables and the [ledgers](Schema::with_ledgers) of migration runners are left out.
+    /// It is written as SQL for a reviewer to read: one paragraph for each table, with its indexes and triggers. Shadow tables
+    /// of virtual tables and the [ledgers](Schema::with_ledgers) of migration runners are left out.
     ///
     /// ```
     /// # use sqlitmus::{Template, schema::Schema};
@@ -98,8 +97,8 @@ impl Schema {
 
     /// Makes [`canonical`](Schema::canonical) and [`diff`](Schema::diff) include the ledgers of migration runners.
     ///
-    /// Without it the ledgers of sqlx, diesel, refinery, goose, dbmate, golang-migrate, sea-orm and of this crate are
-    /// left out, because the runner that created a database does not change what the database is.
+    /// Without it the ledgers of sqlx, diesel, refinery, goose, dbmate, golang-migrate, sea-orm and of this crate are left out,
+    /// because the runner that created a database does not change what the database is.
     #[must_use]
     pub fn with_ledgers(mut self) -> Schema {
         self.ledgers = true;

@@ -34,8 +34,7 @@ impl Schema {
 }
 
 impl Table {
-    /// Returns true if a column may be NULL. SQLite allows NULL in a PRIMARY KEY without NOT NULL, but nobody means
-    /// that.
+    /// Returns true if a column may be NULL. SQLite allows NULL in a PRIMARY KEY without NOT NULL, but nobody means that.
     pub(crate) fn may_be_null(&self, name: &str) -> bool {
         let Some(column) = self.column(name) else { return false };
         let in_key =

@@ -243,8 +243,8 @@ fn all<T>(
     Ok(found)
 }
 
-/// Returns `None` if SQLite has no answer because something that the object needs is missing (SQLITE_ERROR).
-/// Interrupts, locks and damaged files stay errors.
+/// Returns `None` if SQLite has no answer because something that the object needs is missing (SQLITE_ERROR). Interrupts,
+/// locks and damaged files stay errors.
 fn unless_unresolved<T>(result: Result<T, Refused>) -> Result<Option<T>, Refused> {
     match result {
         Ok(found) => Ok(Some(found)),
@@ -406,8 +406,8 @@ fn triggers(of: &SchemaEntry, entries: &[SchemaEntry]) -> Vec<Trigger> {
     triggers
 }
 
-/// Sets the virtual table of each shadow table. SQLite recognizes a shadow by its name: that of a virtual table, an
-/// underscore and a word of the module's.
+/// Sets the virtual table of each shadow table. SQLite recognizes a shadow by its name: that of a virtual table, an underscore
+/// and a word of the module's.
 fn name_owners(tables: &mut [Table]) {
     let virtual_tables: Vec<Name> = tables
         .iter()

@@ -27,8 +27,8 @@ impl<'a> Pair<'a> {
         Some(Pair { child, key, parent, columns })
     }
 
-    /// Returns true if the parent's columns are its PRIMARY KEY, or UNIQUE as a whole with the columns' own collations,
-    /// see <https://www.sqlite.org/foreignkeys.html#fk_indexes>.
+    /// Returns true if the parent's columns are its PRIMARY KEY, or UNIQUE as a whole with the columns' own collations, see
+    /// <https://www.sqlite.org/foreignkeys.html#fk_indexes>.
     pub(crate) fn is_unique(&self) -> bool {
         let is_key = |terms: &[IndexedColumn]| {
             terms.len() == self.columns.len()
@@ -45,9 +45,9 @@ impl<'a> Pair<'a> {
             || self.parent.indexes.iter().any(|index| index.unique && index.partial.is_none() && is_key(&index.terms))
     }
 
-    /// Returns the query by which SQLite looks for children: the parent's value is on the left side, and its collation
-    /// applies. Each key is planned alone, because several keys of one child have the same lines in the plan of a
-    /// DELETE. The tables are called `parent` and `child`.
+    /// Returns the query by which SQLite looks for children: the parent's value is on the left side, and its collation applies.
+    /// Each key is planned alone, because several keys of one child have the same lines in the plan of a DELETE. The tables are
+    /// called `parent` and `child`.
     pub(crate) fn lookup(&self) -> String {
         let compared: Vec<String> = self
             .columns

@@ -15,11 +15,10 @@ use crate::sql::same_name;
 #[derive(Debug)]
 pub(crate) struct SchemaCopy {
     pub(crate) connection: Connection,
-    /// The objects that could not be copied: a virtual table whose module only the app registers, and what depends on
-    /// it.
+    /// The objects that could not be copied: a virtual table whose module only the app registers, and what depends on it.
     missing: Vec<String>,
-    /// Tables and indexes that SQLite accepts only while a name in double quotes that resolves to nothing counts as a
-    /// text, each with the refusal.
+    /// Tables and indexes that SQLite accepts only while a name in double quotes that resolves to nothing counts as a text,
+    /// each with the refusal.
     pub(crate) quoted: Vec<(String, String)>,
     /// Functions that only the app has.
     stubs: RefCell<Vec<String>>,
@@ -115,8 +114,7 @@ impl SchemaCopy {
         self.with_stubs(lines).ok()
     }
 
-    /// Returns the one value of a query, or `None` if it fails. A stub fails when it is called, because its value is
-    /// unknown.
+    /// Returns the one value of a query, or `None` if it fails. A stub fails when it is called, because its value is unknown.
     pub(crate) fn value<T: FromSql>(&self, sql: &str, values: &[Value]) -> Option<T> {
         let values: Vec<&dyn ToSql> = values.iter().map(|value| value as &dyn ToSql).collect();
         self.with_stubs(|connection| connection.query_row(sql, values.as_slice(), |row| row.get(0))).ok()

@@ -1,5 +1,5 @@
-//! The parts of a schema that matter to SQLite, each in one spelling. The canonical text prints them and the diff
-//! compares them, so neither sees something that the other does not.
+//! The parts of a schema that matter to SQLite, each in one spelling. The canonical text prints them and the diff compares
+//! them, so neither sees something that the other does not.
 
 use std::collections::BTreeSet;
 
@@ -206,8 +206,7 @@ fn type_text(declared: &str) -> String {
     normal(&words, Names::Columns(&[])).to_ascii_uppercase()
 }
 
-/// Returns the DEFAULT clause; empty for `DEFAULT NULL`, which means no default. A word or a name in quotes is a text
-/// there.
+/// Returns the DEFAULT clause; empty for `DEFAULT NULL`, which means no default. A word or a name in quotes is a text there.
 fn default_text(default: &str) -> String {
     let parts = tokens(default);
     let value = match parts.as_slice() {

@@ -19,8 +19,7 @@ pub(crate) struct StatisticsRows {
 pub(crate) struct Count {
     pub(crate) table: String,
     pub(crate) index: Option<String>,
-    /// The number of rows, then the average number of rows with the same first column, the same first two columns, and
-    /// so on.
+    /// The number of rows, then the average number of rows with the same first column, the same first two columns, and so on.
     pub(crate) stat: String,
     line: usize,
 }
@@ -167,8 +166,8 @@ impl StatisticsRows {
         self.counts.is_empty() && self.samples.is_empty()
     }
 
-    /// Replaces the statistics of the database `main`, from the next statement on. Samples are left out if SQLite is
-    /// built without STAT4.
+    /// Replaces the statistics of the database `main`, from the next statement on. Samples are left out if SQLite is built
+    /// without STAT4.
     pub(crate) fn load(&self, connection: &Connection) -> rusqlite::Result<()> {
         // This gathers nothing, but creates the tables, which CREATE may not.
         connection.execute_batch("ANALYZE main.sqlite_master; DELETE FROM main.sqlite_stat1")?;
@@ -189,8 +188,8 @@ impl StatisticsRows {
         connection.execute_batch("ANALYZE main.sqlite_master")
     }
 
-    /// Returns the tables and indexes of rows that this schema does not have. SQLite would ignore such rows silently. A
-    /// ledger of migrations may be missing, because not every runner of the history keeps one.
+    /// Returns the tables and indexes of rows that this schema does not have. SQLite would ignore such rows silently. A ledger of
+    /// migrations may be missing, because not every runner of the history keeps one.
     pub(crate) fn stale(&self, connection: &Connection) -> rusqlite::Result<Vec<String>> {
         let mut stale: Vec<(usize, String)> = Vec::new();
         let counts =

@@ -376,8 +376,8 @@ fn files_are_opened_created_and_deleted_as_asked() {
     assert!(disk.read("x").is_none());
 }
 
-/// The default VFS, which counts the syncs that reach it. It counts only files below one folder, because other tests
-/// run in parallel.
+/// The default VFS, which counts the syncs that reach it. It counts only files below one folder, because other tests run
+/// in parallel.
 mod counted {
     use std::ffi::CStr;
     use std::os::raw::{c_char, c_int};

@@ -2,8 +2,7 @@
 
 use super::normal::plain_names;
 
-/// Writes an INSERT of one row of SQL expressions. `into` is the part up to the table: `INTO t`, `OR ABORT INTO
-/// main.t`.
+/// Writes an INSERT of one row of SQL expressions. `into` is the part up to the table: `INTO t`, `OR ABORT INTO main.t`.
 pub(crate) fn insert_values<C: AsRef<str>>(into: &str, columns: &[C], values: &[String]) -> String {
     if columns.is_empty() {
         return format!("INSERT {into} DEFAULT VALUES");

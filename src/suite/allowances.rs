@@ -1,5 +1,5 @@
-//! Allowances: losses, refusals and the like that the user accepts. Each has a reason, and one that is not needed is an
-//! error: the next accident would hide behind it.
+//! Allowances: losses, refusals and the like that the user accepts. Each has a reason, and one that is not needed is an error:
+//! the next accident would hide behind it.
 
 use crate::check::covers;
 use crate::error::{Error, ErrorKind, Result};

@@ -84,8 +84,8 @@ impl Suite {
         self
     }
 
-    /// Sets a column to one value in all rows, at every version that has the column. Use it for rules that the app
-    /// knows and no constraint states, such as the words that a migration looks for.
+    /// Sets a column to one value in all rows, at every version that has the column. Use it for rules that the app knows and
+    /// no constraint states, such as the words that a migration looks for.
     #[must_use]
     pub fn set(mut self, table: &str, column: &str, value: impl ToSql) -> Suite {
         match owned(&value) {
@@ -99,24 +99,24 @@ impl Suite {
         self
     }
 
-    /// Allows a migration to lose the values of `table.column`, or the rows of a table. An allowance that is not needed
-    /// is an error.
+    /// Allows a migration to lose the values of `table.column`, or the rows of a table. An allowance that is not needed is an
+    /// error.
     #[must_use]
     pub fn allow_loss(mut self, version: i64, object: &str, reason: &str) -> Suite {
         self.subject.options.losses.push(Allowance::new(version, object, reason));
         self
     }
 
-    /// Allows a migration to fail on some values of `table.column`, or rows of a table, that the version before it
-    /// accepts, because the app has never written them. An allowance that is not needed is an error.
+    /// Allows a migration to fail on some values of `table.column`, or rows of a table, that the version before it accepts,
+    /// because the app has never written them. An allowance that is not needed is an error.
     #[must_use]
     pub fn allow_refusal(mut self, version: i64, object: &str, reason: &str) -> Suite {
         self.subject.options.refusals.push(Allowance::new(version, object, reason));
         self
     }
 
-    /// Allows the down script of a migration to fail, because it cannot be undone. An allowance that is not needed is
-    /// an error.
+    /// Allows the down script of a migration to fail, because it cannot be undone. An allowance that is not needed is an
+    /// error.
     #[must_use]
     pub fn irreversible(mut self, version: i64, reason: &str) -> Suite {
         self.subject.options.irreversible.push(Allowance::new(version, "*", reason));
@@ -130,24 +130,24 @@ impl Suite {
         self
     }
 
-    /// Sets the oldest SQLite that the app runs on, such as `"3.35"`. `lints_clean` then finds migrations that need a
-    /// newer one.
+    /// Sets the oldest SQLite that the app runs on, such as `"3.35"`. `lints_clean` then finds migrations that need a newer
+    /// one.
     #[must_use]
     pub fn lowest_sqlite(mut self, version: &str) -> Suite {
         self.subject.options.lowest_sqlite = Some(version.to_owned());
         self
     }
 
-    /// States that the old version of the app keeps running while a migration is applied, as on a server. `lints_clean`
-    /// then finds renames that break it, and long writes in the transaction that changes the schema.
+    /// States that the old version of the app keeps running while a migration is applied, as on a server. `lints_clean` then
+    /// finds renames that break it, and long writes in the transaction that changes the schema.
     #[must_use]
     pub fn old_code_runs(mut self) -> Suite {
         self.subject.options.old_code_runs = true;
         self
     }
 
-    /// Adds a folder of databases of past releases, `.sql`, `.db` or `.sqlite`, relative to the package. Each is
-    /// upgraded and checked like the generated ones. A database file is read with the `-wal` beside it.
+    /// Adds a folder of databases of past releases, `.sql`, `.db` or `.sqlite`, relative to the package. Each is upgraded and
+    /// checked like the generated ones. A database file is read with the `-wal` beside it.
     #[must_use]
     pub fn release_databases(mut self, folder: impl Into<PathBuf>) -> Suite {
         self.subject.options.release_databases = Some(folder.into());

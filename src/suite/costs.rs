@@ -1,5 +1,4 @@
-//! The costs of a migration on a small and on a large database: costs that grow with the rows come from rewriting a
-//! table.
+//! The costs of a migration on a small and on a large database: costs that grow with the rows come from rewriting a table.
 
 use std::fmt;
 
@@ -53,9 +52,8 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Returns true if the migration writes more pages where there are more rows. On a large table, every other writer
-    /// waits that long. A statement that only reads rows, such as one that looks for NULLs, takes steps but does not
-    /// count.
+    /// Returns true if the migration writes more pages where there are more rows. On a large table, every other writer waits
+    /// that long. A statement that only reads rows, such as one that looks for NULLs, takes steps but does not count.
     pub fn grows(&self) -> bool {
         self.pages[1] >= self.pages[0] * 2 && self.pages[1] > self.pages[0] + 4
     }
@@ -118,8 +116,7 @@ impl Suite {
     }
 }
 
-/// Returns the pages and steps of a migration, run statement by statement. If it refuses the rows, they count up to
-/// there.
+/// Returns the pages and steps of a migration, run statement by statement. If it refuses the rows, they count up to there.
 fn measured(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<(u64, u64)> {
     let database = databases.open(&step.before.image)?;
     let refused = |error| Error::sqlite("measure a migration", error);

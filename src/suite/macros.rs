@@ -1,7 +1,7 @@
 //! The suite as `#[test]`s.
 
-/// Generates a `#[test]` for each test of [`suite`](crate::suite) in the current module, so that `cargo test` shows
-/// them by name and runs them in parallel. The second argument sets the options.
+/// Generates a `#[test]` for each test of [`suite`](crate::suite) in the current module, so that `cargo test` shows them by
+/// name and runs them in parallel. The second argument sets the options.
 ///
 /// ```
 /// use sqlitmus::Template;

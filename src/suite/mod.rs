@@ -1,5 +1,5 @@
-//! Tests that people's data survives the migrations: a suite of named tests over a history, run on databases with rows
-//! made from the schema at each version.
+//! Tests that people's data survives the migrations: a suite of named tests over a history, run on databases with rows made
+//! from the schema at each version.
 //!
 //! ```
 //! use sqlitmus::Template;

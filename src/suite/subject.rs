@@ -55,8 +55,7 @@ impl Subject {
         self.upgrade_run.get_or_try_init(|| UpgradeRun::of(databases))
     }
 
-    /// Returns the steps of the upgrade run, and those of the databases of past releases, each with the name of its
-    /// file.
+    /// Returns the steps of the upgrade run, and those of the databases of past releases, each with the name of its file.
     pub(crate) fn steps(&self, databases: &VersionedDatabases) -> Result<Vec<(&UpgradeStep, Option<&str>)>> {
         let generated = self.upgrade_run(databases)?.steps.iter().map(|step| (step, None));
         let Some(folder) = &self.options.release_databases else { return Ok(generated.collect()) };

@@ -1,14 +1,13 @@
 //! The trace hook: how SQLite reports what it runs.
 //!
-//! SQLite calls an automatic extension for each connection that anything in the process opens. Ours looks at the name
-//! of the file. If the file is the database of a test, it sets the hook, whatever driver opened the connection. So the
-//! hook is in place before a recording starts, and a recording sees the connections that a pool opened long ago. While
-//! nothing is recorded, the callback costs a relaxed load.
+//! SQLite calls an automatic extension for each connection that anything in the process opens. Ours looks at the name of
+//! the file. If the file is the database of a test, it sets the hook, whatever driver opened the connection. So the hook is
+//! in place before a recording starts, and a recording sees the connections that a pool opened long ago. While nothing is
+//! recorded, the callback costs a relaxed load.
 //!
 //! To report the end of a statement, SQLite reads the clock twice, which costs more than our callback. So the first
-//! connection of a database reports only starts until a recording begins on the thread that has it. All other
-//! connections report starts and ends from the beginning: they may be on other threads by then, where nobody else may
-//! set their hook.
+//! connection of a database reports only starts until a recording begins on the thread that has it. All other connections
+//! report starts and ends from the beginning: they may be on other threads by then, where nobody else may set their hook.
 #![allow(unsafe_code, reason = "the hooks that rusqlite offers see only rusqlite's own connections, one at a time")]
 
 use std::ffi::{CStr, c_void};
@@ -45,11 +44,11 @@ pub(crate) struct TracedDatabase {
 }
 
 impl TracedDatabase {
-    /// Sets the hook on the first connection of a database, and on all connections to the same file that are opened
-    /// while this lives.
+    /// Sets the hook on the first connection of a database, and on all connections to the same file that are opened while
+    /// this lives.
     pub(crate) fn new(first: &Connection) -> TracedDatabase {
-        // SAFETY: the entry point stays valid for the life of the process. SQLite keeps it once however often it is
-        // added; it is added each time because an app may reset the list.
+        // SAFETY: the entry point stays valid for the life of the process. SQLite keeps it once however often it is added;
+        // it is added each time because an app may reset the list.
         let added = unsafe { ffi::sqlite3_auto_extension(Some(opened)) };
         debug_assert_eq!(added, ffi::SQLITE_OK, "SQLite takes an automatic extension");
         let number = registry::next_number();
@@ -119,8 +118,8 @@ impl RecordingGuard<'_> {
     /// Sets which events the first connection reports, unless the app has replaced the hook there.
     fn report(&self, mask: c_uint) {
         if self.hears(self.first) {
-            // SAFETY: the connection is open and borrowed, and it is no other thread's: a reference to it cannot leave
-            // the thread that has it.
+            // SAFETY: the connection is open and borrowed, and it is no other thread's: a reference to it cannot leave the
+            // thread that has it.
             unsafe { trace(self.first.handle(), self.number, mask) };
         }
     }
@@ -135,8 +134,7 @@ impl Drop for RecordingGuard<'_> {
     }
 }
 
-/// Returns the address of a connection, and how many rows it has changed since it was opened, as far as 32 bits hold
-/// it.
+/// Returns the address of a connection, and how many rows it has changed since it was opened, as far as 32 bits hold it.
 pub(crate) fn total_changes(connection: &Connection) -> (usize, u32) {
     // SAFETY: the connection is open and borrowed, and it belongs to this thread.
     unsafe {

@@ -63,9 +63,9 @@ impl fmt::Display for UnusedIndexes {
 /// assert_eq!(unused.to_string(), expected);
 /// ```
 ///
-/// An index is needed if a plan without it scans, sorts, searches by fewer columns, or reads a table that it need not
-/// read with the index; or if a foreign key would look for its children in all rows. Unique indexes enforce a rule, and
-/// are never listed.
+/// An index is needed if a plan without it scans, sorts, searches by fewer columns, or reads a table that it need not read
+/// with the index; or if a foreign key would look for its children in all rows. Unique indexes enforce a rule, and are never
+/// listed.
 ///
 /// # Errors
 /// If the recording is not complete, or if SQLite refuses a connection.

@@ -20,11 +20,10 @@ use restored::Restored;
 /// whole (as [`integrity`](super::integrity()) says), and have the same schema, the same `user_version` and
 /// `application_id`, and the same rows.
 ///
-/// The copy is restored first, as an app would do it: it is copied to a temporary folder, with the `-wal` and
-/// `-journal` beside it, and opened there. The original files are not touched, and no file appears beside them. `VACUUM
-/// INTO` writes through the VFS of its connection, so the copy that a database in memory makes is on its simulated
-/// disk, and is found there. Close all connections to the copy first: reading its files releases the locks that this
-/// process holds on them.
+/// The copy is restored first, as an app would do it: it is copied to a temporary folder, with the `-wal` and `-journal`
+/// beside it, and opened there. The original files are not touched, and no file appears beside them. `VACUUM INTO` writes
+/// through the VFS of its connection, so the copy that a database in memory makes is on its simulated disk, and is found
+/// there. Close all connections to the copy first: reading its files releases the locks that this process holds on them.
 ///
 /// The copy's connection has no functions of the app: a CHECK or an index that needs one is a finding `not-checked`.
 ///
@@ -104,15 +103,15 @@ fn is_same_file(source: &Connection, copy: &Path) -> bool {
     source.and_then(|source| canonical(Path::new(source))).is_some_and(|source| Some(source) == canonical(copy))
 }
 
-/// Returns true if the copy holds what the source's file holds without its WAL. A proper copy from before the last
-/// commits is older too, but that is another finding.
+/// Returns true if the copy holds what the source's file holds without its WAL. A proper copy from before the last commits is
+/// older too, but that is another finding.
 fn is_file_alone(source: &Connection, copy: &Connection) -> bool {
     let alone = source.path().and_then(file_alone);
     alone.is_some_and(|alone| differences(&alone, copy).is_ok_and(|differences| differences.is_empty()))
 }
 
-/// Opens the file of a database without its WAL. SQLite does it, because it keeps the locks that this process has on
-/// the file.
+/// Opens the file of a database without its WAL. SQLite does it, because it keeps the locks that this process has on the
+/// file.
 fn file_alone(path: &str) -> Option<Connection> {
     const NAME: &str = "main.db";
     if Disk::is_simulated(path) {

@@ -12,8 +12,8 @@ pub(super) const UNREADABLE: &str = "unreadable";
 /// The code of something that could not be checked.
 pub(super) const NOT_CHECKED: &str = "not-checked";
 
-/// Returns the finding for a check that SQLite could not finish. Only some result codes blame the file. The others mean
-/// that this connection lacks something, such as a function of the app.
+/// Returns the finding for a check that SQLite could not finish. Only some result codes blame the file. The others mean that
+/// this connection lacks something, such as a function of the app.
 pub(in crate::check) fn failure(check: &str, file: &str, error: &rusqlite::Error) -> Finding {
     let (code, says) = match Refusal::of(error) {
         Some(refusal) => (refusal.code, refusal.to_string()),

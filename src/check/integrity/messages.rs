@@ -1,13 +1,13 @@
 //! The lines of `PRAGMA integrity_check`, see <https://www.sqlite.org/pragma.html#pragma_integrity_check>.
 //!
-//! They are written for people, and change from version to version. An unknown line is a finding too, in SQLite's
-//! words. For a known one, the finding also names the table or index.
+//! They are written for people, and change from version to version. An unknown line is a finding too, in SQLite's words.
+//! For a known one, the finding also names the table or index.
 
 use super::names::{Names, in_database};
 use crate::check::findings::Finding;
 
-/// Returns a finding for each line except `ok`. Identical lines are one finding, because SQLite does not say which row
-/// it means.
+/// Returns a finding for each line except `ok`. Identical lines are one finding, because SQLite does not say which row it
+/// means.
 pub(super) fn findings(rows: &[String], names: &Names, file: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     for row in rows.iter().filter(|row| *row != "ok") {

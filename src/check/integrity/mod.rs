@@ -1,7 +1,7 @@
 //! SQLite's own checks of a database, with the tables, rows and indexes named.
 //!
-//! The checks run on the caller's connection, so that they see what the caller sees, uncommitted rows included. There
-//! they only read. A check that has to write (FTS needs an INSERT) and the trial of a remedy run on a copy in memory.
+//! The checks run on the caller's connection, so that they see what the caller sees, uncommitted rows included. There they
+//! only read. A check that has to write (FTS needs an INSERT) and the trial of a remedy run on a copy in memory.
 
 mod copy;
 mod failure;
@@ -45,9 +45,9 @@ pub(crate) use pages::integrity_lines;
 /// | `rtree-mismatch` | an R-tree | its nodes contradict each other |
 /// | `not-checked` | a table, else the file | something that this connection cannot check, and why |
 ///
-/// A full-text table over another table's content is compared on a copy of the main database. Inside a transaction that
-/// has written, SQLite makes no copy, and the finding is `not-checked`. A table that indexes only some of the rows on
-/// purpose differs from its content, and needs an [`allow`](Findings::allow).
+/// A full-text table over another table's content is compared on a copy of the main database. Inside a transaction that has
+/// written, SQLite makes no copy, and the finding is `not-checked`. A table that indexes only some of the rows on purpose
+/// differs from its content, and needs an [`allow`](Findings::allow).
 ///
 /// ```
 /// use sqlitmus::{Template, check};
@@ -98,8 +98,7 @@ pub(crate) fn integrity_with(connection: &Connection, functions: Option<Function
 impl TestDb {
     /// Checks that this database is whole, as [`check::integrity`](integrity) does, and panics with what is wrong.
     ///
-    /// [`Template::checked`](crate::Template::checked) does this for every database of a template at the end of its
-    /// test.
+    /// [`Template::checked`](crate::Template::checked) does this for every database of a template at the end of its test.
     ///
     /// ```
     /// let db = sqlitmus::Template::new("fixtures/shop/migrations").in_memory();

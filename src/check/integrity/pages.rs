@@ -12,8 +12,8 @@ pub(crate) fn integrity_lines(connection: &Connection) -> Vec<String> {
 
 /// Returns the lines of `PRAGMA integrity_check`, and the error that ended them.
 ///
-/// CHECKs are included. SQLite skips them on a connection that ignores them, but a row that breaks one is a finding
-/// however it was written.
+/// CHECKs are included. SQLite skips them on a connection that ignores them, but a row that breaks one is a finding however
+/// it was written.
 pub(super) fn check(connection: &Connection) -> (Vec<String>, Option<rusqlite::Error>) {
     let ignored = connection.query_row("PRAGMA ignore_check_constraints", [], |row| row.get(0)).unwrap_or(false);
     let ignore = |switch: &str| {

@@ -65,8 +65,8 @@ fn samples(column: &Column) -> Vec<Value> {
     }
 }
 
-/// Finds a CHECK that is NULL for a row without NULLs: a comparison with NULL, a function that returns NULL for invalid
-/// input (`date(day) = day`), a CASE without ELSE. Such a row passes although it was never found valid.
+/// Finds a CHECK that is NULL for a row without NULLs: a comparison with NULL, a function that returns NULL for invalid input
+/// (`date(day) = day`), a CASE without ELSE. Such a row passes although it was never found valid.
 fn undecided(input: &LintInput, table: &Table, check: &Check, found: &mut Vec<LintFinding>) {
     let columns = named_columns(table, &check.expression);
     if columns.is_empty() || columns.iter().any(|column| column.generated.is_some()) {
@@ -107,8 +107,8 @@ fn undecided(input: &LintInput, table: &Table, check: &Check, found: &mut Vec<Li
     );
 }
 
-/// Finds a column with a CHECK that NULL passes, although a DEFAULT says that there is always a value. Without a
-/// DEFAULT, NULL is taken for "not given", and is no finding.
+/// Finds a column with a CHECK that NULL passes, although a DEFAULT says that there is always a value. Without a DEFAULT, NULL
+/// is taken for "not given", and is no finding.
 fn null_beside_default(input: &LintInput, table: &Table, check: &Check, found: &mut Vec<LintFinding>) {
     let columns = named_columns(table, &check.expression);
     let [column] = columns.as_slice() else { return };

@@ -166,8 +166,8 @@ fn same_name_different_type(input: &LintInput, found: &mut Vec<LintFinding>) {
     }
 }
 
-/// Finds a BLOB of any length before many smaller columns. The row continues on overflow pages, and reading a later
-/// column follows the whole chain. A CHECK of its length, an index or a reference shows that a BLOB is short.
+/// Finds a BLOB of any length before many smaller columns. The row continues on overflow pages, and reading a later column
+/// follows the whole chain. A CHECK of its length, an index or a reference shows that a BLOB is short.
 fn blob_in_hot_table(table: &Table, found: &mut Vec<LintFinding>) {
     if table.columns.len() < 10 || table.without_rowid {
         return;
@@ -199,8 +199,8 @@ fn blob_in_hot_table(table: &Table, found: &mut Vec<LintFinding>) {
     found.push(LintFinding::new("blob-in-hot-table", object, what, cost).rebuild(table, |sql| sql.move_last(&large)));
 }
 
-/// Returns true if a BLOB is likely to be long. Most are keys and hashes of 32 bytes, and before there are rows, only
-/// the name tells.
+/// Returns true if a BLOB is likely to be long. Most are keys and hashes of 32 bytes, and before there are rows, only the name
+/// tells.
 fn is_content(column: &Column) -> bool {
     let declared = column.declared_type.to_ascii_uppercase();
     let name = column.name.to_ascii_lowercase();

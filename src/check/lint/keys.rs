@@ -106,9 +106,9 @@ fn autoincrement(table: &Table, found: &mut Vec<LintFinding>) {
     );
 }
 
-/// Finds a UNIQUE key of several columns that allows NULL in one, so that the others may repeat: UNIQUE (email,
-/// deleted_at) allows an address any number of times as long as nothing is deleted. UNIQUE of one nullable column is
-/// taken for "different if given".
+/// Finds a UNIQUE key of several columns that allows NULL in one, so that the others may repeat: UNIQUE (email, deleted_at)
+/// allows an address any number of times as long as nothing is deleted. UNIQUE of one nullable column is taken for "different
+/// if given".
 fn unique_with_nullable(
     input: &LintInput,
     table: &Table,

@@ -1,8 +1,8 @@
 //! Lints of a schema.
 //!
 //! A lint relies on what SQLite says: on the facts of [`Schema`](crate::schema::Schema), on query plans, on whether a
-//! statement can be prepared, on the value of a CHECK. Plans and statements run on an empty copy of the schema in
-//! memory. Every fix that is SQL has been run on such a copy, and the copy linted again.
+//! statement can be prepared, on the value of a CHECK. Plans and statements run on an empty copy of the schema in memory. Every
+//! fix that is SQL has been run on such a copy, and the copy linted again.
 
 mod checks;
 mod codes;

@@ -71,8 +71,8 @@ fn lint_trigger(input: &LintInput, trigger: &Trigger, of: &str, columns: &[&str]
     if copy.is_missing(of) || copy.run(&trigger.sql).is_err() {
         return;
     }
-    // It does not matter which of the three fires the trigger: the others can be prepared too, or are refused for
-    // another reason, such as a view without a trigger for them.
+    // It does not matter which of the three fires the trigger: the others can be prepared too, or are refused for another
+    // reason, such as a view without a trigger for them.
     let (table, first) = (plain_name(of), columns.first().copied().unwrap_or("rowid"));
     let sets: Vec<String> = columns.iter().map(|column| format!("{0} = {0}", plain_name(column))).collect();
     let statements = [
@@ -129,8 +129,8 @@ fn tables_and_indexes(input: &LintInput, found: &mut Vec<LintFinding>) {
     }
 }
 
-/// Finds defaults in double quotes. `DEFAULT "open"` is a text whatever the names of the columns, even if SQLite
-/// accepts no other text in double quotes.
+/// Finds defaults in double quotes. `DEFAULT "open"` is a text whatever the names of the columns, even if SQLite accepts no
+/// other text in double quotes.
 fn defaults(input: &LintInput, found: &mut Vec<LintFinding>) {
     for table in input.tables() {
         for column in &table.columns {
@@ -192,8 +192,8 @@ fn quoted(sql: &str, strictly: &dyn Fn(&str) -> Result<(), String>) -> Option<(S
     }
 }
 
-/// Returns the name in `no such column: "open" - should this be a string literal in single-quotes?`, which older
-/// versions write as `no such column: open`.
+/// Returns the name in `no such column: "open" - should this be a string literal in single-quotes?`, which older versions
+/// write as `no such column: open`.
 fn unresolved(message: &str) -> Option<String> {
     let (_, name) = message.split_once("no such column: ")?;
     let name = name.split(" - should this be").next().unwrap_or(name);

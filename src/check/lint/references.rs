@@ -132,8 +132,7 @@ fn composite_nullable(input: &LintInput, table: &Table, key: &ForeignKey, found:
     if columns.len() < 2 || nullable.is_empty() {
         return;
     }
-    // (tenant_id NOT NULL, user_id): if tenant_id has a foreign key of its own, NULL in user_id leaves nothing
-    // unchecked.
+    // (tenant_id NOT NULL, user_id): if tenant_id has a foreign key of its own, NULL in user_id leaves nothing unchecked.
     let on_its_own = |column: &&Column| {
         table.foreign_keys.iter().any(|other| other.columns.len() == 1 && other.columns[0] == column.name)
     };

@@ -90,8 +90,8 @@ fn attempt(declared: &[SchemaEntry], schema: &Schema, found: &[LintFinding], rou
 
 /// Rebuilds a table on a copy that has nothing else, and puts the result in `changed`. Returns true if that worked.
 ///
-/// In the whole schema, the renaming would make SQLite parse everything once for each table. With legacy_alter_table it
-/// looks at nothing else, so the result is the same.
+/// In the whole schema, the renaming would make SQLite parse everything once for each table. With legacy_alter_table it looks
+/// at nothing else, so the result is the same.
 fn rebuild_alone(changed: &mut Vec<SchemaEntry>, table: &str, sql: &str) -> Result<bool> {
     let is_its = |one: &SchemaEntry| same_name(&one.table, table);
     let new = new_name(table);
@@ -118,8 +118,8 @@ fn clash(one: &LintFinding, two: &LintFinding) -> bool {
 /// Returns a fix as it is shown.
 fn script(schema: &Schema, fix: &Fix) -> String {
     match fix {
-        // The PRAGMA is outside the transaction, because inside it does nothing, and then DROP TABLE deletes the rows
-        // that refer to the table, see https://www.sqlite.org/lang_altertable.html#otheralter.
+        // The PRAGMA is outside the transaction, because inside it does nothing, and then DROP TABLE deletes the rows that
+        // refer to the table, see https://www.sqlite.org/lang_altertable.html#otheralter.
         Fix::Rebuild { .. } => format!(
             "PRAGMA foreign_keys = OFF;\nBEGIN;\n{}\nPRAGMA foreign_key_check;\nCOMMIT;\nPRAGMA foreign_keys = ON;",
             body(schema, fix)

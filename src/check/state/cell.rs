@@ -6,8 +6,7 @@ use std::fmt::Write;
 use rusqlite::types::ValueRef;
 use xxhash_rust::xxh64::xxh64;
 
-/// The numbers of characters of a text and bytes of a blob that are shown. Longer values are cut, with a digest of the
-/// whole.
+/// The numbers of characters of a text and bytes of a blob that are shown. Longer values are cut, with a digest of the whole.
 const SHOWN_CHARS: usize = 60;
 const SHOWN_BYTES: usize = 24;
 
@@ -81,8 +80,7 @@ pub(super) fn same(one: ValueRef<'_>, other: ValueRef<'_>) -> bool {
     }
 }
 
-/// Compares two values as SQLite does under the collation BINARY, see
-/// <https://www.sqlite.org/datatype3.html#sort_order>.
+/// Compares two values as SQLite does under the collation BINARY, see <https://www.sqlite.org/datatype3.html#sort_order>.
 pub(super) fn order(one: ValueRef<'_>, other: ValueRef<'_>) -> Ordering {
     match (one, other) {
         (ValueRef::Integer(one), ValueRef::Integer(other)) => one.cmp(&other),
@@ -119,8 +117,8 @@ fn order_mixed(integer: i64, real: f64) -> Ordering {
     order.then_with(|| whole.partial_cmp(&real).unwrap_or(Ordering::Equal))
 }
 
-/// Returns the value as an SQL literal on one line: `NULL`, `1`, `1.0`, `'it''s'`, `x'31'`. Invisible characters and
-/// the backslash are escaped. A long value is cut, and shown with its length and a digest of the whole.
+/// Returns the value as an SQL literal on one line: `NULL`, `1`, `1.0`, `'it''s'`, `x'31'`. Invisible characters and the
+/// backslash are escaped. A long value is cut, and shown with its length and a digest of the whole.
 pub(crate) fn shown(value: ValueRef<'_>) -> String {
     shown_from(value, 0)
 }
@@ -210,8 +208,8 @@ fn escape(shown: &mut String, text: impl Iterator<Item = char>) {
     }
 }
 
-/// Returns true for control characters, line separators, and characters that change the direction or have no width. The
-/// list is fixed here, because that of the standard library changes with the version of Unicode, and snapshots with it.
+/// Returns true for control characters, line separators, and characters that change the direction or have no width. The list
+/// is fixed here, because that of the standard library changes with the version of Unicode, and snapshots with it.
 pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -81,16 +81,16 @@ pub struct UpdatedRow {
 }
 
 impl TestDb {
-    /// Runs `f`, code of the app, on a new connection, and returns what it changed: the difference between the rows
-    /// committed before and after.
+    /// Runs `f`, code of the app, on a new connection, and returns what it changed: the difference between the rows committed
+    /// before and after.
     ///
     /// A transaction that `f` leaves open is rolled back when its connection closes. Its changes do not count;
-    /// [`Changes::left_open`] and `Display` report them. If `f` returns an error, it is in [`Changes::value`], and the
-    /// changes are those that `f` has committed. `sqlite_sequence`, rowids that are no column, and attached and
-    /// temporary databases are ignored.
+    /// [`Changes::left_open`] and `Display` report them. If `f` returns an error, it is in [`Changes::value`], and the changes
+    /// are those that `f` has committed. `sqlite_sequence`, rowids that are no column, and attached and temporary databases are
+    /// ignored.
     ///
-    /// Rows are identified as in [`assert_same_data`](super::assert_same_data()): in a table without a key, an update
-    /// is a deleted row and an inserted one.
+    /// Rows are identified as in [`assert_same_data`](super::assert_same_data()): in a table without a key, an update is a
+    /// deleted row and an inserted one.
     ///
     /// # Panics
     /// If SQLite refuses to copy or to read, or if `f` panics.

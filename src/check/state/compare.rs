@@ -1,9 +1,9 @@
 //! Compares two databases row by row.
 //!
-//! Both sides of a table are read in the order of its key and merged, so that only the differences are kept in memory.
-//! The key is ordered by bytes, whatever its collation: under NOCASE, the order of `a` and `A` is undefined. A table
-//! whose order costs a sort is first read in the order of its rowids. Rows that are the same under one rowid are done.
-//! If few are left, as between a database and its fork, they are sorted here, and SQLite sorts nothing.
+//! Both sides of a table are read in the order of its key and merged, so that only the differences are kept in memory. The
+//! key is ordered by bytes, whatever its collation: under NOCASE, the order of `a` and `A` is undefined. A table whose order
+//! costs a sort is first read in the order of its rowids. Rows that are the same under one rowid are done. If few are left,
+//! as between a database and its fork, they are sorted here, and SQLite sorts nothing.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -145,8 +145,8 @@ impl<'a> TablePair<'a> {
         move |error| table.refused(snapshot, error)
     }
 
-    /// Returns the rows that differ under the same rowid. Returns `None` if there are many, or if there are no rowids
-    /// and anything differs at all.
+    /// Returns the rows that differ under the same rowid. Returns `None` if there are many, or if there are no rowids and
+    /// anything differs at all.
     fn compare_by_rowid(&self) -> Result<Option<(Rows, Rows)>> {
         let (refused_before, refused_after) = (self.refused(Side::Before), self.refused(Side::After));
         let by_rowid = self.before.1.rowid.is_some() && self.after.1.rowid.is_some();

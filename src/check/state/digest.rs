@@ -12,8 +12,8 @@ use super::tables::{Table, TableSet, sequence, tables};
 use crate::error::{Result, or_panic};
 use crate::sql::same_name;
 
-/// A digest of the rows of a database: equal for equal rows, in whatever order they were inserted. The names of tables
-/// and columns count. Keys, types of columns, indexes and triggers do not.
+/// A digest of the rows of a database: equal for equal rows, in whatever order they were inserted. The names of tables and
+/// columns count. Keys, types of columns, indexes and triggers do not.
 #[derive(Clone, Debug)]
 pub struct Digest {
     tables: Vec<TableDigest>,
@@ -65,8 +65,8 @@ pub fn try_digest(connection: &Connection) -> Result<Digest> {
     Ok(Digest { tables, sequence })
 }
 
-/// Returns a digest of everything that a database file holds: the schema as it is declared, the rows of all tables, and
-/// the numbers of the header. The statistics of ANALYZE are left out.
+/// Returns a digest of everything that a database file holds: the schema as it is declared, the rows of all tables, and the
+/// numbers of the header. The statistics of ANALYZE are left out.
 pub(crate) fn content_digest(connection: &Connection) -> Result<u64> {
     let snapshot = Snapshot::begin(connection)?;
     let is_statistics = |name: &str| name.starts_with("sqlite_stat");
@@ -158,8 +158,7 @@ fn digest_of(snapshot: &Snapshot<'_>, table: &Table) -> Result<TableDigest> {
     Ok(TableDigest { name: table.name.clone(), rows: count, value: xxh64(&bytes, 0) })
 }
 
-/// Appends the type and the value. The length is fixed by what precedes it, so different rows never give the same
-/// bytes.
+/// Appends the type and the value. The length is fixed by what precedes it, so different rows never give the same bytes.
 fn put(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
     match value {
         ValueRef::Null => bytes.push(0),

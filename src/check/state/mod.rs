@@ -1,10 +1,10 @@
-//! The contents of a database: its rows as one number, as a table of text, as differences from another database, and as
-//! the changes made by a piece of code.
+//! The contents of a database: its rows as one number, as a table of text, as differences from another database, and as the
+//! changes made by a piece of code.
 //!
-//! One engine reads and compares the tables; [`TableSet`](tables::TableSet) says which ones. All public functions use
-//! the same set: the ordinary tables of `main`, and the virtual ones that hold rows of their own (FTS, R*Tree). It
-//! leaves out SQLite's own tables (`sqlite_…`), the shadow tables of virtual tables, FTS tables whose content is
-//! elsewhere (`content=…`), and the ledgers of migration runners.
+//! One engine reads and compares the tables; [`TableSet`](tables::TableSet) says which ones. All public functions use the same
+//! set: the ordinary tables of `main`, and the virtual ones that hold rows of their own (FTS, R*Tree). It leaves out SQLite's
+//! own tables (`sqlite_…`), the shadow tables of virtual tables, FTS tables whose content is elsewhere (`content=…`), and the
+//! ledgers of migration runners.
 //!
 //! A value has a type: `'1'`, `1`, `1.0` and `x'31'` are four values, and `NULL` is neither `''` nor `0`.
 

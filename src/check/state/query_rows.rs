@@ -23,8 +23,8 @@ pub struct QueryRows {
     redact: Redact,
 }
 
-/// Runs `query`, a single statement without parameters that only reads, and returns its rows. Without an `ORDER BY`,
-/// SQLite promises no order, and the rows are shown in the order of their values.
+/// Runs `query`, a single statement without parameters that only reads, and returns its rows. Without an `ORDER BY`, SQLite
+/// promises no order, and the rows are shown in the order of their values.
 ///
 /// ```
 /// use sqlitmus::check;
@@ -141,8 +141,7 @@ impl QueryRows {
             .evidence("columns of the query", columns.join(", ")))
     }
 
-    /// Returns the rows in the order in which they are shown. Redacted values do not affect it, or random ids would
-    /// change it.
+    /// Returns the rows in the order in which they are shown. Redacted values do not affect it, or random ids would change it.
     fn in_order(&self) -> Vec<&Vec<Cell>> {
         let mut rows: Vec<&Vec<Cell>> = self.rows.iter().collect();
         if !self.ordered {

@@ -47,8 +47,8 @@ impl Redact {
 
     /// Shows `text` for the values of a column: `status` of any table, or `orders.status`.
     ///
-    /// A `#` in the text becomes a number that is the same for the same value, so that references stay visible. Columns
-    /// with the same text share their numbers.
+    /// A `#` in the text becomes a number that is the same for the same value, so that references stay visible. Columns with the
+    /// same text share their numbers.
     pub fn column(mut self, column: &str, text: &str) -> Redact {
         self.columns.push((column.to_owned(), text.to_owned()));
         self
@@ -92,8 +92,8 @@ impl Redact {
     }
 }
 
-/// The position of a value in the order of a redacted column: NULL first, then replaced values, which all compare
-/// equal, then the others.
+/// The position of a value in the order of a redacted column: NULL first, then replaced values, which all compare equal, then
+/// the others.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     Null,

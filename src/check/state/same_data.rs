@@ -17,11 +17,11 @@ use crate::report::count;
 const SHOWN_ROWS: usize = 10;
 const SHOWN_TABLES: usize = 10;
 
-/// Checks that two databases hold the same rows. Rows are identified by the primary key, else by a UNIQUE key of NOT
-/// NULL columns, else by all of their values. Rowids that are no column and the order of columns do not matter.
+/// Checks that two databases hold the same rows. Rows are identified by the primary key, else by a UNIQUE key of NOT NULL
+/// columns, else by all of their values. Rowids that are no column and the order of columns do not matter.
 ///
-/// The tables are those of [`digest`](super::digest()). Each is read once or twice in the order of its key, and only
-/// the differences are kept in memory.
+/// The tables are those of [`digest`](super::digest()). Each is read once or twice in the order of its key, and only the
+/// differences are kept in memory.
 ///
 /// ```
 /// use sqlitmus::check;

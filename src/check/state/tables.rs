@@ -13,13 +13,13 @@ const MODULES_WITH_ROWS: [&str; 6] = ["fts3", "fts4", "fts5", "rtree", "rtree_i3
 /// The tables and columns to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TableSet {
-    /// The data of an app: ordinary tables, and virtual ones that hold rows of their own. SQLite's own tables, shadow
-    /// tables and ledgers of migration runners are left out.
+    /// The data of an app: ordinary tables, and virtual ones that hold rows of their own. SQLite's own tables, shadow tables
+    /// and ledgers of migration runners are left out.
     Data,
     /// Like `Data`, without generated columns.
     Written,
-    /// Everything that the file stores: ordinary tables, SQLite's own, shadow tables and ledgers. Generated columns are
-    /// left out, because they may call a function that only the app's connections have.
+    /// Everything that the file stores: ordinary tables, SQLite's own, shadow tables and ledgers. Generated columns are left
+    /// out, because they may call a function that only the app's connections have.
     Stored,
 }
 
@@ -29,8 +29,8 @@ pub(crate) struct Table {
     pub(crate) name: String,
     /// The columns in the order of declaration.
     pub(crate) columns: Vec<String>,
-    /// The positions of the columns that identify a row: the primary key, else the shortest UNIQUE key of NOT NULL
-    /// columns, else none.
+    /// The positions of the columns that identify a row: the primary key, else the shortest UNIQUE key of NOT NULL columns,
+    /// else none.
     pub(crate) key: Vec<usize>,
     /// True if the key is the rowid, so that a scan returns the rows in its order.
     pub(crate) scans_in_order: bool,
@@ -96,8 +96,8 @@ pub(crate) fn sequence(snapshot: &Snapshot<'_>) -> Result<Option<Table>> {
 }
 
 fn read(connection: &Connection, set: TableSet) -> rusqlite::Result<Vec<Table>> {
-    // https://www.sqlite.org/pragma.html#pragma_table_xinfo: `hidden` is 1 for hidden columns of virtual tables, 2 and
-    // 3 for generated columns.
+    // https://www.sqlite.org/pragma.html#pragma_table_xinfo: `hidden` is 1 for hidden columns of virtual tables, 2 and 3 for
+    // generated columns.
     let of_app = "l.type IN ('table', 'virtual') AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
     let condition = match set {
         TableSet::Data => format!("{of_app} AND c.hidden <> 1"),
@@ -229,8 +229,8 @@ impl Declared {
     }
 }
 
-/// Returns true if a virtual table keeps rows of its own. An FTS5 table with `content=` shows those of another table,
-/// or none.
+/// Returns true if a virtual table keeps rows of its own. An FTS5 table with `content=` shows those of another table, or
+/// none.
 fn has_rows(module: &VirtualTable) -> bool {
     MODULES_WITH_ROWS.contains(&module.module.as_str()) && module.content.is_none()
 }

@@ -212,8 +212,7 @@ fn contained(left: &Expression, list: &[Expression], wanted: bool) -> Vec<Branch
             if !wanted {
                 return Branch::of(*column, Domain { except: values, ..Domain::default() });
             }
-            // With NULL in the list, a value that is not in the list gives NULL, which passes. The other values are
-            // meant.
+            // With NULL in the list, a value that is not in the list gives NULL, which passes. The other values are meant.
             values.retain(|value| *value != Value::Null);
             Branch::of(*column, Domain::of_choices(values))
         }

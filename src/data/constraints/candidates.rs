@@ -96,8 +96,8 @@ fn literals(texts: &[&str]) -> Vec<Value> {
     found
 }
 
-/// Returns single values: the literals of the expressions, their neighbors, combinations of two, and a sample of each
-/// typical source.
+/// Returns single values: the literals of the expressions, their neighbors, combinations of two, and a sample of each typical
+/// source.
 pub(crate) fn candidates(texts: &[&str], key_of: u64) -> Vec<ValueBuf> {
     let literals = literals(texts);
     let mut values: Vec<Value> = vec![Value::Null];

@@ -18,8 +18,7 @@ pub(crate) struct DerivedColumn {
 }
 
 impl DerivedColumn {
-    /// Returns the columns that a condition defines by others. `is_free` is true for the columns that may be
-    /// calculated.
+    /// Returns the columns that a condition defines by others. `is_free` is true for the columns that may be calculated.
     pub(crate) fn of(condition: &Expression, names: &[String], is_free: &dyn Fn(usize) -> bool) -> Vec<DerivedColumn> {
         let mut found = Vec::new();
         match condition {
@@ -39,8 +38,8 @@ impl DerivedColumn {
         found
     }
 
-    /// Returns the column that a trigger requires by refusing `NEW.column <> …`. The expression may read the rows
-    /// before, because SQLite calculates it when they are there.
+    /// Returns the column that a trigger requires by refusing `NEW.column <> …`. The expression may read the rows before,
+    /// because SQLite calculates it when they are there.
     pub(crate) fn of_refusal(condition: &[Token<'_>], names: &[String]) -> Option<DerivedColumn> {
         let (left, right) = sides_of_unequal(condition)?;
         let place = |name: &Token<'_>| {

@@ -1,5 +1,5 @@
-//! JSON documents. A member that an expression reads is treated as a column, and what is known of that column becomes
-//! part of the domain of the document. So documents are generated with members that fit.
+//! JSON documents. A member that an expression reads is treated as a column, and what is known of that column becomes part
+//! of the domain of the document. So documents are generated with members that fit.
 
 use rusqlite::types::Value;
 

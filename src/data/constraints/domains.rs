@@ -58,8 +58,8 @@ pub(super) fn holds(comparison: Comparison, one: &Value, two: &Value) -> bool {
     }
 }
 
-/// Returns the pattern of LIKE or GLOB as one of GLOB. LIKE ignores the case of ASCII letters, so a text that matches
-/// in the case of the pattern matches.
+/// Returns the pattern of LIKE or GLOB as one of GLOB. LIKE ignores the case of ASCII letters, so a text that matches in
+/// the case of the pattern matches.
 pub(super) fn as_glob(operator: MatchOperator, pattern: &str) -> String {
     if operator == MatchOperator::Glob {
         return pattern.to_owned();

@@ -1,5 +1,5 @@
-//! Evaluates constraints on values before any row is inserted: on an empty temporary table with the same columns, on
-//! the caller's connection, which has the app's functions and collations.
+//! Evaluates constraints on values before any row is inserted: on an empty temporary table with the same columns, on the
+//! caller's connection, which has the app's functions and collations.
 
 use rusqlite::{Connection, Statement};
 

@@ -36,8 +36,8 @@ pub(crate) struct ColumnSource {
     pub(crate) nullability: Nullability,
 }
 
-/// Changes the values of a row so that they satisfy relations between two columns, as far as possible: one value
-/// replaces the other, or the two are swapped, or a number is increased.
+/// Changes the values of a row so that they satisfy relations between two columns, as far as possible: one value replaces
+/// the other, or the two are swapped, or a number is increased.
 pub(crate) fn satisfy(relations: &[Relation], row: &mut [ValueBuf]) {
     for _ in 0..=relations.len() {
         let mut changed = false;

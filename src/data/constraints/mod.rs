@@ -1,5 +1,4 @@
-//! Constraints: their expressions are read as far as possible, then solved or searched, and SQLite evaluates the
-//! results.
+//! Constraints: their expressions are read as far as possible, then solved or searched, and SQLite evaluates the results.
 //!
 //! ```text
 //! table -> conditions: expression -> branches -> solver: groups of columns -> trial on SQLite -> solutions

@@ -19,8 +19,7 @@ const ENOUGH: usize = 64;
 pub(super) fn search(trial: &mut Trial<'_>, texts: &[&str], rejected: &mut Rejected) -> Option<Solution> {
     let (input, columns) = (trial.input, trial.columns);
     let pools: Vec<Vec<ValueBuf>> = columns.iter().map(|column| pool(input, *column, texts, trial.key)).collect();
-    // Values of the declared type come first. Otherwise a price could be a text, for every text is greater than any
-    // number.
+    // Values of the declared type come first. Otherwise a price could be a text, for every text is greater than any number.
     for natural in [true, false] {
         if let [column] = columns
             && !input.is_external[*column]

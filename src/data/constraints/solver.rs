@@ -201,8 +201,7 @@ impl<'a> GroupSolver<'a> {
     }
 }
 
-/// Returns the domain of the values of a member. A JSON type is the storage class of a plain value if more is known of
-/// it.
+/// Returns the domain of the values of a member. A JSON type is the storage class of a plain value if more is known of it.
 fn of_member(domain: &Domain) -> Domain {
     let Some(Shape::Json(Some(kind))) = &domain.shape else { return domain.clone() };
     let class = match kind.as_str() {

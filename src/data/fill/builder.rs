@@ -22,8 +22,8 @@ use crate::schema::Schema;
 
 /// A request for rows. Nothing happens before [`insert`](Fill::insert).
 ///
-/// Parents are made as needed: by default rows refer to parents of the same fill, and tables that are not named get as
-/// many rows as their children need.
+/// Parents are made as needed: by default rows refer to parents of the same fill, and tables that are not named get as many
+/// rows as their children need.
 ///
 /// ```
 /// use sqlitmus::{Template, data::Fill};
@@ -81,15 +81,14 @@ impl Fill {
         self
     }
 
-    /// Makes so many rows of every ordinary table, or as many as it can hold. The ledgers of migration runners get
-    /// none.
+    /// Makes so many rows of every ordinary table, or as many as it can hold. The ledgers of migration runners get none.
     pub fn every_table(mut self, rows: u64) -> Fill {
         self.request.every = Some(rows);
         self
     }
 
-    /// Makes rows of `child` for each row of `parent`. Their number is drawn from `range`. The parents are those of
-    /// this fill, or the existing ones if it makes none.
+    /// Makes rows of `child` for each row of `parent`. Their number is drawn from `range`. The parents are those of this fill,
+    /// or the existing ones if it makes none.
     pub fn each(mut self, parent: &str, child: &str, range: RangeInclusive<u64>) -> Fill {
         let (low, high) = range.into_inner();
         self.request.each.push(RowsForEach { parent: parent.to_owned(), child: child.to_owned(), low, high });
@@ -109,8 +108,8 @@ impl Fill {
         self
     }
 
-    /// Makes so many rows of a table, each from a value of your own type that [`fake`](https://docs.rs/fake) makes up.
-    /// `row` returns the columns that it fills; the other columns are made as usual.
+    /// Makes so many rows of a table, each from a value of your own type that [`fake`](https://docs.rs/fake) makes up. `row`
+    /// returns the columns that it fills; the other columns are made as usual.
     ///
     /// ```
     /// use sqlitmus::{Template, data::Fill};
@@ -153,8 +152,8 @@ impl Fill {
         self
     }
 
-    /// Gives some parents more children than others, by Zipf's law. With an exponent of 1.0, the first of 100 parents
-    /// has a seventh of all children.
+    /// Gives some parents more children than others, by Zipf's law. With an exponent of 1.0, the first of 100 parents has
+    /// a seventh of all children.
     pub fn skew(mut self, exponent: f64) -> Fill {
         self.options.skew = Some(exponent.max(0.0));
         self
@@ -172,8 +171,8 @@ impl Fill {
         self
     }
 
-    /// Adds values that apps trip over, wherever no constraint forbids them: empty and very long texts, the smallest
-    /// and the greatest integers, emoji, NUL, infinities.
+    /// Adds values that apps trip over, wherever no constraint forbids them: empty and very long texts, the smallest and the
+    /// greatest integers, emoji, NUL, infinities.
     pub fn edge_cases(mut self) -> Fill {
         self.options.edge_cases = true;
         self

@@ -39,8 +39,8 @@ impl Filled {
         self.tables.iter().map(|(name, rows)| (name.as_str(), *rows))
     }
 
-    /// Returns the tables that can hold only so many rows: their name, how many rows there was room for, and the
-    /// constraint that limits them.
+    /// Returns the tables that can hold only so many rows: their name, how many rows there was room for, and the constraint
+    /// that limits them.
     pub fn full(&self) -> impl ExactSizeIterator<Item = (&str, u64, &str)> {
         self.full.iter().map(|(name, rows, because)| (name.as_str(), *rows, because.as_str()))
     }

@@ -1,5 +1,5 @@
-//! Foreign keys that only a trigger knows: `SELECT RAISE(ABORT, …) WHERE NOT EXISTS (SELECT 1 FROM books WHERE id =
-//! NEW.book)`. A fill treats them like declared ones: parents come first and are made as needed.
+//! Foreign keys that only a trigger knows: `SELECT RAISE(ABORT, …) WHERE NOT EXISTS (SELECT 1 FROM books WHERE id = NEW.book)`.
+//! A fill treats them like declared ones: parents come first and are made as needed.
 
 use std::borrow::Cow;
 

@@ -29,8 +29,8 @@ use crate::db::Template;
 
 /// Draws rows of a table, as many as `size` says, and the parents that they need, for a database of the template.
 ///
-/// A failure shrinks to the fewest rows and the simplest values with which the test still fails, and is shown as a
-/// script of INSERTs.
+/// A failure shrinks to the fewest rows and the simplest values with which the test still fails, and is shown as a script of
+/// INSERTs.
 ///
 /// ```
 /// use proptest::prelude::*;

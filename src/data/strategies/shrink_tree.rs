@@ -277,8 +277,8 @@ impl ShrinkTree {
         }
     }
 
-    /// With a simpler value in a column. A key changes together with what refers to it; what refers changes to an
-    /// earlier parent, or to none.
+    /// With a simpler value in a column. A key changes together with what refers to it; what refers changes to an earlier
+    /// parent, or to none.
     fn with_another(&mut self, row: usize, column: usize, step: usize) -> Option<Vec<Item>> {
         let references = self.references();
         let table = self.script.rows[row].table;
@@ -353,8 +353,8 @@ impl ShrinkTree {
     }
 }
 
-/// Finds the rows that refer to others of the script. Values that SQLite compares as equal though they read differently
-/// are left out; SQLite then refuses what follows from that.
+/// Finds the rows that refer to others of the script. Values that SQLite compares as equal though they read differently are
+/// left out; SQLite then refuses what follows from that.
 fn references(rows: &[Item], links: &[Link]) -> Vec<RowReference> {
     let key = |row: &Item, columns: &mut dyn Iterator<Item = usize>| -> Option<String> {
         let mut text = String::new();

@@ -30,8 +30,8 @@ pub(crate) fn source(column: &Column, strict: bool, domain: &Domain) -> Option<S
     }
 }
 
-/// Returns true if a listed value has an allowed length. Its storage class is not compared, because a column of numbers
-/// may convert a text.
+/// Returns true if a listed value has an allowed length. Its storage class is not compared, because a column of numbers may
+/// convert a text.
 fn has_allowed_length(value: &Value, domain: &Domain) -> bool {
     let length = match value {
         Value::Text(text) => text.chars().count(),

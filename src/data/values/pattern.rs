@@ -88,8 +88,8 @@ fn push_literal(found: &mut Vec<PatternPart>, c: char) {
     }
 }
 
-/// Writes a text of at least `min_length` characters that matches a pattern. A number is written into the first run; in
-/// a pattern without runs, it chooses the characters of the sets.
+/// Writes a text of at least `min_length` characters that matches a pattern. A number is written into the first run; in a
+/// pattern without runs, it chooses the characters of the sets.
 pub(crate) fn write(draw: &mut Draw, parts: &[PatternPart], min_length: u64, number: Option<u64>, out: &mut ValueBuf) {
     out.start_text();
     let fixed: u64 = parts.iter().map(fixed_length).sum();

@@ -54,8 +54,8 @@ pub(crate) fn write(seconds: i64, format: &str, out: &mut ValueBuf) {
     }
 }
 
-/// Returns the number of seconds from one time to the next that reads differently in this format, and the number of
-/// such steps in about a century, or in a day if the format has no date.
+/// Returns the number of seconds from one time to the next that reads differently in this format, and the number of such
+/// steps in about a century, or in a day if the format has no date.
 pub(crate) fn steps(format: &str) -> (i64, u64) {
     let has = |parts: &[&str]| parts.iter().any(|part| format.contains(part));
     let has_date = has(&["%d", "%F", "%j"]);

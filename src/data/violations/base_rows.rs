@@ -51,8 +51,8 @@ fn split(mut script: Script, table: &str) -> Option<(Target, Vec<Vec<ValueBuf>>,
     Some((target, ours.into_iter().map(|row| row.values).collect(), script))
 }
 
-/// Takes an existing row out of its table, if no other can be made: the migrations have used up all values, or the
-/// parents need a child in turn.
+/// Takes an existing row out of its table, if no other can be made: the migrations have used up all values, or the parents
+/// need a child in turn.
 pub(super) fn taken_out(
     db: &Connection,
     schema: &Schema,

@@ -2,9 +2,8 @@
 //!
 //! One SELECT for each constraint tells whether a row in a table without constraints breaks it. A row that breaks one
 //! constraint alone is best; columns that are tied to the changed ones are changed along. If there is no such row, the
-//! violation is one that SQLite refuses for another constraint, and `implied` says so: 4 of 1,418 constraints of 22
-//! real schemas. A row that gets in is rolled back by a savepoint, or, for keys that are checked at COMMIT, tried on a
-//! fork.
+//! violation is one that SQLite refuses for another constraint, and `implied` says so: 4 of 1,418 constraints of 22 real
+//! schemas. A row that gets in is rolled back by a savepoint, or, for keys that are checked at COMMIT, tried on a fork.
 
 mod base_rows;
 mod constraint;
@@ -21,8 +20,8 @@ pub use violation::Violation;
 use crate::db::Template;
 use crate::error::{Result, or_panic};
 
-/// Breaks each declared constraint of the template's schema: NOT NULL, UNIQUE, PRIMARY KEY, CHECK, foreign keys, and
-/// the types of STRICT tables.
+/// Breaks each declared constraint of the template's schema: NOT NULL, UNIQUE, PRIMARY KEY, CHECK, foreign keys, and the types
+/// of STRICT tables.
 ///
 /// ```
 /// use sqlitmus::{Template, data};

@@ -325,8 +325,8 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         pool
     }
 
-    /// Returns a row that the constraint should refuse and does not because of a NULL in it, for which it is neither
-    /// true nor false; and the column.
+    /// Returns a row that the constraint should refuse and does not because of a NULL in it, for which it is neither true
+    /// nor false; and the column.
     pub(super) fn with_null(&mut self) -> Option<(usize, BreakingRow)> {
         let input = self.input;
         let nullable = self.constraint.columns.iter().filter(|name| input.table.may_be_null(name));

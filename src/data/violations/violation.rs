@@ -62,14 +62,14 @@ impl Violation {
         &self.constraint
     }
 
-    /// Returns the row that breaks it, as an INSERT. If other rows have to be inserted before it, it is the last one.
-    /// `None` if no row was found.
+    /// Returns the row that breaks it, as an INSERT. If other rows have to be inserted before it, it is the last one. `None` if
+    /// no row was found.
     pub fn sql(&self) -> Option<&str> {
         self.rows.last().map(String::as_str)
     }
 
-    /// Returns the extended result code with which the constraint refuses a row. If each row that breaks it breaks
-    /// others too, SQLite may check one of those first and refuse the row with its code: the finding `implied` says so.
+    /// Returns the extended result code with which the constraint refuses a row. If each row that breaks it breaks others
+    /// too, SQLite may check one of those first and refuse the row with its code: the finding `implied` says so.
     pub fn code(&self) -> i32 {
         self.code
     }

@@ -25,8 +25,8 @@ use crate::sql::Name;
 /// assert_eq!(advice[0].sql, expected);
 /// ```
 ///
-/// Returns none if none helps: for `count(*)`, for `LIKE '%x'`, for a table that has few rows in the statistics, and
-/// for temporary or attached tables. The database is not changed.
+/// Returns none if none helps: for `count(*)`, for `LIKE '%x'`, for a table that has few rows in the statistics, and for
+/// temporary or attached tables. The database is not changed.
 ///
 /// # Errors
 /// If SQLite refuses the statement, or if `sql` is not one statement that has a plan.

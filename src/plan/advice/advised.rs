@@ -1,7 +1,6 @@
 //! Advice as values.
 
-/// SQL that improves a plan. [`advise`](super::super::advise) and [`Plan::advice`](super::super::Plan::advice) return
-/// it.
+/// SQL that improves a plan. [`advise`](super::super::advise) and [`Plan::advice`](super::super::Plan::advice) return it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Advice {
@@ -21,8 +20,7 @@ pub struct AdvisedIndex {
     pub name: String,
     /// Its table.
     pub table: String,
-    /// Its columns and expressions in order, as SQL: `status`, `name COLLATE NOCASE`, `lower(email)`, `created_at
-    /// DESC`.
+    /// Its columns and expressions in order, as SQL: `status`, `name COLLATE NOCASE`, `lower(email)`, `created_at DESC`.
     pub columns: Vec<String>,
     /// An index that can be dropped, because this one starts with all of its columns.
     pub replaces: Option<String>,

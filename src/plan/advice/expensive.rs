@@ -34,8 +34,8 @@ impl ExpensiveSteps {
         ExpensiveSteps { scans: tables(Node::is_scan), sorts, automatic, repeated }
     }
 
-    /// Returns true if nothing is read as a whole that was not before, nor more often. A table that is read once, for
-    /// an automatic index, costs less than one that is read for each row of another.
+    /// Returns true if nothing is read as a whole that was not before, nor more often. A table that is read once, for an
+    /// automatic index, costs less than one that is read for each row of another.
     pub(super) fn reads_no_more_than(&self, before: &ExpensiveSteps) -> bool {
         surplus(&self.scans, &before.scans).is_empty()
             && surplus(&self.automatic, &before.automatic).is_empty()
@@ -82,8 +82,8 @@ pub(super) fn comparisons(constraint: &str) -> Vec<&str> {
     constraint.split(" AND ").filter(|part| !part.starts_with("ANY(")).collect()
 }
 
-/// Returns true if a plan scans or sorts more than one of the same statement, searches by fewer columns, or reads a
-/// table where the other has a covering index.
+/// Returns true if a plan scans or sorts more than one of the same statement, searches by fewer columns, or reads a table
+/// where the other has a covering index.
 pub(crate) fn is_worse(after: &Plan, before: &Plan) -> bool {
     let (now, then) = (ExpensiveSteps::of(after), ExpensiveSteps::of(before));
     let width = |plan: &Plan| -> usize {

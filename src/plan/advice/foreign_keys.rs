@@ -1,5 +1,4 @@
-//! Scans of children that no index can end, because the types of the child's and the parent's columns compare
-//! differently.
+//! Scans of children that no index can end, because the types of the child's and the parent's columns compare differently.
 
 use super::expensive::{ExpensiveSteps, surplus};
 use super::goal::Goal;
@@ -11,8 +10,8 @@ use crate::schema::references::{Pair, class};
 use crate::schema::{Column, Schema};
 use crate::sql::{Name, plain_name};
 
-/// A column of a foreign key that should have the type of the column to which it refers. Tried: with that type and an
-/// index on the key's columns the scan is gone.
+/// A column of a foreign key that should have the type of the column to which it refers. Tried: with that type and an index
+/// on the key's columns the scan is gone.
 #[derive(Debug)]
 pub(super) struct Retype {
     pub(super) child: Name,

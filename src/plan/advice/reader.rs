@@ -81,8 +81,8 @@ impl Reader<'_> {
                 found.push(self.list(text, at + 1));
             }
         }
-        // SQLite reads an index from either end, so its first term may as well be ascending; unless the query needs the
-        // rowid, with which every index ends, in the other direction.
+        // SQLite reads an index from either end, so its first term may as well be ascending; unless the query needs the rowid,
+        // with which every index ends, in the other direction.
         let mut flipped = found.clone();
         for list in flipped.iter_mut().filter(|list| list.first().is_some_and(|first| first.descending)) {
             list.iter_mut().for_each(|term| term.descending = !term.descending);
@@ -131,8 +131,8 @@ impl Reader<'_> {
         Some(if is_own { Term::column(column) } else { Term::collated(column, &collation) })
     }
 
-    /// Returns an expression over columns of this table as an index has it: without the table's name. `None` for a
-    /// column alone.
+    /// Returns an expression over columns of this table as an index has it: without the table's name. `None` for a column
+    /// alone.
     fn expression(&self, part: &[Token<'_>]) -> Option<Term> {
         if part.len() < 3 || self.plain_column(part).is_some() || self.collated(part).is_some() {
             return None;

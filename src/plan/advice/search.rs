@@ -65,8 +65,8 @@ impl<'a> Search<'a> {
         outcome.steps.reads_no_more_than(&base.steps).then_some((distance, outcome))
     }
 
-    /// Returns those of all candidates among which SQLite chooses if all of them exist: a side of an OR uses an index
-    /// only if the other side has one too.
+    /// Returns those of all candidates among which SQLite chooses if all of them exist: a side of an OR uses an index only if
+    /// the other side has one too.
     fn first_set(&mut self, goal: &Goal) -> Set {
         let mut pool = Set::new();
         for one in &self.tables {
@@ -151,8 +151,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Adds columns so that rows come in the order in which the statement needs them: behind the columns of the search,
-    /// or from the first column on.
+    /// Adds columns so that rows come in the order in which the statement needs them: behind the columns of the search, or from
+    /// the first column on.
     fn put_in_order(&mut self, set: &mut Set, goal: &Goal) {
         let Some((mut best, mut outcome)) = self.distance(set, goal) else { return };
         let orders =
@@ -220,8 +220,8 @@ impl<'a> Search<'a> {
         own.terms
     }
 
-    /// Puts columns that have to be equal in the order of an existing index, which can then be dropped, or else in that
-    /// of the statement.
+    /// Puts columns that have to be equal in the order of an existing index, which can then be dropped, or else in that of the
+    /// statement.
     fn arrange(&mut self, set: &mut Set, goal: &Goal) {
         for at in 0..set.len() {
             let Some((_, outcome)) = self.distance(set, goal) else { return };
@@ -269,8 +269,8 @@ impl<'a> Search<'a> {
         is_as_good
     }
 
-    /// Prefers the shorter of two equally good indexes: one in the column's own collation (NULL is NULL in all of
-    /// them), and one in ascending order, which SQLite also reads from its end.
+    /// Prefers the shorter of two equally good indexes: one in the column's own collation (NULL is NULL in all of them), and one
+    /// in ascending order, which SQLite also reads from its end.
     fn simplify(&mut self, set: &mut Set, goal: &Goal) {
         let simplifications: [fn(&Self, &Candidate) -> Candidate; 2] =
             [Self::in_own_collation, |_, one| one.ascending()];
@@ -347,9 +347,8 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Returns the number of columns of a candidate that have to be equal to a value in a loop that uses it, and the number
-/// of columns by which it is searched. SQLite appends the rowid or key to each index, so they may be more than the
-/// candidate has.
+/// Returns the number of columns of a candidate that have to be equal to a value in a loop that uses it, and the number of
+/// columns by which it is searched. SQLite appends the rowid or key to each index, so they may be more than the candidate has.
 fn searched_by(outcome: &Outcome, number: usize) -> (usize, usize) {
     let widths = outcome.uses(number).map(|parts| {
         let equal = parts.iter().take_while(|part| part.ends_with("=?")).count();

@@ -13,8 +13,8 @@ pub(super) struct TableTerms {
     pub(super) table: Name,
     /// Terms by which rows may be searched, in the order of the statement.
     pub(super) singles: Vec<Term>,
-    /// Orders in which the statement may need the rows. Empty for the order of the rowid, which is that of the rows
-    /// that an index finds for one value.
+    /// Orders in which the statement may need the rows. Empty for the order of the rowid, which is that of the rows that an
+    /// index finds for one value.
     pub(super) orders: Vec<Vec<Term>>,
 }
 

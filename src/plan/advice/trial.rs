@@ -54,8 +54,7 @@ pub(super) struct Trials<'a> {
 }
 
 impl<'a> Trials<'a> {
-    /// Returns `None` if the copy does not plan the statement as it was planned, so that trials there would show
-    /// nothing.
+    /// Returns `None` if the copy does not plan the statement as it was planned, so that trials there would show nothing.
     pub(super) fn of(plan: &'a Plan) -> Option<Trials<'a>> {
         let catalog = &plan.catalog;
         let is_elsewhere = |node: &Node| {

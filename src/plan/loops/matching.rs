@@ -132,8 +132,8 @@ impl<'a> Matcher<'a> {
         addresses
     }
 
-    /// Returns the number of lines for `count(DISTINCT x)` above an address that SQLite has taken back. In place of
-    /// opening the b-tree, behind the start of the aggregates, the program then has a `Null` or a `Noop`.
+    /// Returns the number of lines for `count(DISTINCT x)` above an address that SQLite has taken back. In place of opening
+    /// the b-tree, behind the start of the aggregates, the program then has a `Null` or a `Noop`.
     fn lines_taken_back(&self, address: usize) -> usize {
         let ops = &self.loops.program.ops;
         if !ops.iter().any(|op| op.code == "AggStep") {
@@ -193,8 +193,8 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Returns true if this is the virtual table whose object is at an address of this process. The bytecode identifies
-    /// the table by nothing else, and the address is the same for each statement of a connection.
+    /// Returns true if this is the virtual table whose object is at an address of this process. The bytecode identifies the
+    /// table by nothing else, and the address is the same for each statement of a connection.
     fn is_at(&self, table: &Object, address: &str) -> bool {
         let sql = format!("EXPLAIN SELECT 1 FROM {}", quote_identifier(&table.name));
         // A module that is not registered here cannot be the one that the statement reads.

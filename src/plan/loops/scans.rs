@@ -17,8 +17,8 @@ pub(super) fn is_schema_table(name: &str) -> bool {
     matches!(name, "sqlite_master" | "sqlite_schema" | "sqlite_temp_master" | "sqlite_temp_schema")
 }
 
-/// Returns true if the module of a virtual table was given nothing to search by. FTS and R-tree say so in known ways;
-/// for other modules a plan without number and text is taken for a full scan.
+/// Returns true if the module of a virtual table was given nothing to search by. FTS and R-tree say so in known ways; for
+/// other modules a plan without number and text is taken for a full scan.
 pub(super) fn reads_all(table: &Object, number: &str, payload: &str) -> bool {
     let digits = number.strip_prefix("0x");
     let number = digits.map_or_else(|| number.parse().ok(), |digits| i64::from_str_radix(digits, 16).ok());

@@ -107,8 +107,8 @@ impl Cases {
         }
     }
 
-    /// Returns the tables to which unselective columns refer. If many rows refer to the same row, there are few to
-    /// refer to, so these tables cannot be large.
+    /// Returns the tables to which unselective columns refer. If many rows refer to the same row, there are few to refer to,
+    /// so these tables cannot be large.
     fn parents(&self, is_unselective: impl Fn(&CountedIndex) -> bool) -> Vec<Name> {
         let children = self.counted.iter().filter(|one| !one.first_is_key && is_unselective(one));
         children.filter_map(|one| one.parent.clone()).collect()

@@ -20,8 +20,8 @@ pub(super) fn plans(catalog: &Catalog, sql: &str, cases: &[StatisticsCase]) -> R
     let copy = catalog.empty_copy_for(sql)?;
     let mut plans: Vec<ChosenPlan> = Vec::new();
     for case in cases {
-        // SQLite remembers the size of a table of which it is told nothing new, so the case without statistics comes
-        // first and loads nothing.
+        // SQLite remembers the size of a table of which it is told nothing new, so the case without statistics comes first
+        // and loads nothing.
         if !case.rows.is_empty() {
             case.rows.load(&copy.connection).map_err(|error| Error::sqlite("load the statistics", error))?;
         }
@@ -35,8 +35,8 @@ pub(super) fn plans(catalog: &Catalog, sql: &str, cases: &[StatisticsCase]) -> R
     Ok(plans)
 }
 
-/// Returns a plan without the names of indexes that are searched. Two indexes that are searched by the same columns
-/// find the same rows, and SQLite chooses between them by their width.
+/// Returns a plan without the names of indexes that are searched. Two indexes that are searched by the same columns find the
+/// same rows, and SQLite chooses between them by their width.
 fn searches(plan: &Plan) -> String {
     let mut text = plan.normalized();
     for access in plan.lines().filter_map(|node| node.access()) {

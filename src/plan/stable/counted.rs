@@ -24,8 +24,8 @@ pub(super) struct CountedIndex {
     pub(super) first: Option<Name>,
     /// True if the first column alone is a key of the table.
     pub(super) first_is_key: bool,
-    /// True if the first column leads an index of several columns, as a type does. Such a column is less selective than
-    /// one that has an index to itself.
+    /// True if the first column leads an index of several columns, as a type does. Such a column is less selective than one
+    /// that has an index to itself.
     first_of_several: bool,
     /// The table to which a foreign key of the first column alone refers.
     pub(super) parent: Option<Name>,
@@ -39,8 +39,8 @@ pub(super) enum Selectivity {
 }
 
 impl CountedIndex {
-    /// Returns the row of sqlite_stat1: the number of rows, and how many of them share the first column, the first two,
-    /// and so on.
+    /// Returns the row of sqlite_stat1: the number of rows, and how many of them share the first column, the first two, and
+    /// so on.
     pub(super) fn count(&self, rows: u64, selectivity: Selectivity) -> Count {
         let rows = if self.partial { rows / 10 } else { rows };
         let selective = if rows > SMALL { 20 } else { 4 };

@@ -14,17 +14,17 @@ use crate::plan::refused;
 use cases::cases;
 use chosen::{is_one_plan, plans};
 
-/// Asserts that SQLite runs a statement by the same plan under different statistics: none; small tables; large tables
-/// with selective indexes; large tables with indexes whose first columns are unselective, all of them or one at a time;
-/// one table large and the others small, and the reverse; and the statistics of the database.
+/// Asserts that SQLite runs a statement by the same plan under different statistics: none; small tables; large tables with
+/// selective indexes; large tables with indexes whose first columns are unselective, all of them or one at a time; one
+/// table large and the others small, and the reverse; and the statistics of the database.
 ///
 /// A plan that passes will not change on the morning after a `PRAGMA optimize`. A plan that fails is not wrong, but it
 /// depends on what ANALYZE finds, so a test should plan under production's statistics
 /// ([`Template::stats`](crate::Template::stats)).
 ///
-/// Two indexes that are searched by the same columns count as one plan. Plans are made on an empty copy of the schema,
-/// where functions of the app are unknown and parameters have no values. Only the statement's own plan counts, not
-/// those of triggers and foreign keys.
+/// Two indexes that are searched by the same columns count as one plan. Plans are made on an empty copy of the schema, where
+/// functions of the app are unknown and parameters have no values. Only the statement's own plan counts, not those of
+/// triggers and foreign keys.
 ///
 /// ```
 /// use sqlitmus::{Template, plan::assert_plan_stable};

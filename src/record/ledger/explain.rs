@@ -91,8 +91,7 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// Returns whether the plan of this text depends on values, or `None` if it was not explained in the same
-    /// environment.
+    /// Returns whether the plan of this text depends on values, or `None` if it was not explained in the same environment.
     fn is_explained(&self, sql: &str) -> Option<bool> {
         let number = xxh64(sql.as_bytes(), self.environment?);
         with_explained(|all| all.get(&number).copied())
@@ -110,8 +109,8 @@ fn reason(error: &Error) -> String {
     format!("not explained: {}", refusal.unwrap_or_else(|| error.headline().to_owned()))
 }
 
-/// Returns a hash of the profile, the schemas and the statistics of a database: all that its plans depend on, since
-/// SQLite does not look at rows to plan.
+/// Returns a hash of the profile, the schemas and the statistics of a database: all that its plans depend on, since SQLite
+/// does not look at rows to plan.
 fn hash_of_environment(db: &TestDb) -> Option<u64> {
     // Other connections do not see, and do not plan with, what is not committed.
     if !db.is_autocommit() {

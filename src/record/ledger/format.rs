@@ -1,8 +1,8 @@
 //! The text of a ledger's file.
 //!
-//! The file is made for diffs: one line for each statement, one line for each step of its plan, and nothing that
-//! differs between two runs of the same tests. So it has no version of SQLite (plans are in their normal form), no
-//! counts and no times.
+//! The file is made for diffs: one line for each statement, one line for each step of its plan, and nothing that differs
+//! between two runs of the same tests. So it has no version of SQLite (plans are in their normal form), no counts and no
+//! times.
 
 use std::cmp::Ordering;
 
@@ -20,8 +20,8 @@ pub(super) const NO_PLAN: &str = "! ";
 
 /// Returns true if the text of a ledger has this paragraph.
 ///
-/// Reading all of a large ledger takes a test's process longer than everything else it does, so this is a binary search
-/// in the sorted paragraphs. In a file that was edited it may miss one.
+/// Reading all of a large ledger takes a test's process longer than everything else it does, so this is a binary search in
+/// the sorted paragraphs. In a file that was edited it may miss one.
 pub(super) fn has_paragraph(text: &str, paragraph: &str) -> bool {
     let Some(body) = text.strip_prefix(HEADER) else { return false };
     let body = body.trim_end().as_bytes();

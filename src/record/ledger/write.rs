@@ -17,8 +17,8 @@ use crate::db::TestDb;
 use crate::error::{Error, Result};
 use crate::{env, lock, own};
 
-/// The plans that this process has put into the file, so that a test which runs the same statements as others costs
-/// next to nothing.
+/// The plans that this process has put into the file, so that a test which runs the same statements as others costs next
+/// to nothing.
 static WRITTEN: Mutex<Option<HashSet<u64>>> = Mutex::new(None);
 
 /// Adds what was run on this database to the ledger, if one is written.
@@ -45,8 +45,8 @@ fn with_written<R>(f: impl FnOnce(&mut HashSet<u64>) -> R) -> R {
     f(WRITTEN.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
 }
 
-/// Adds `found` to the file. The file is written only if something is missing, and always as a whole: to another file
-/// that is then renamed, so that neither a reader nor a process that dies sees half of one.
+/// Adds `found` to the file. The file is written only if something is missing, and always as a whole: to another file that
+/// is then renamed, so that neither a reader nor a process that dies sees half of one.
 fn merge_into(path: &Path, found: &StatementLedger) -> Result<()> {
     let paragraphs: Vec<String> = found.iter().flat_map(LedgerStatement::paragraphs).collect();
     let has_all = |text: String| paragraphs.iter().all(|paragraph| format::has_paragraph(&text, paragraph));

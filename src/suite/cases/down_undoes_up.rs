@@ -8,8 +8,8 @@ use crate::suite::allowances::UsedAllowances;
 use crate::suite::subject::Subject;
 use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
-/// Runs each down script on a database with rows. It has to leave the schema that was there before its up, so that the
-/// up can run again. A migration need not have a down script.
+/// Runs each down script on a database with rows. It has to leave the schema that was there before its up, so that the up
+/// can run again. A migration need not have a down script.
 pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     let mut allowances = UsedAllowances::of(&subject.options.irreversible);
     let mut found = Findings::default();

@@ -48,8 +48,7 @@ pub(crate) fn accepted_rows(databases: &VersionedDatabases, step: &UpgradeStep) 
     Ok(accepted)
 }
 
-/// Changes rows of each table that the migration changes, and returns those databases that the schema before it
-/// accepts.
+/// Changes rows of each table that the migration changes, and returns those databases that the schema before it accepts.
 fn changed_databases(
     databases: &VersionedDatabases,
     step: &UpgradeStep,

@@ -9,8 +9,7 @@ use crate::suite::rows::{literal, printable, self_references};
 /// The most rows that are printed.
 const SHOWN: usize = 12;
 
-/// An INSERT, and for each reference of the table to itself the literal that refers and the one that can be referred
-/// to.
+/// An INSERT, and for each reference of the table to itself the literal that refers and the one that can be referred to.
 struct Insert {
     line: String,
     links: Vec<(Vec<u8>, Vec<u8>)>,

@@ -1,5 +1,5 @@
-//! Diagnoses of migrations that lose or refuse rows: the statement, the mechanism, the smallest data that shows it, and
-//! rows that provoke it.
+//! Diagnoses of migrations that lose or refuse rows: the statement, the mechanism, the smallest data that shows it, and rows
+//! that provoke it.
 
 mod adversarial_rows;
 mod blame;

@@ -1,7 +1,7 @@
 //! BEGIN and COMMIT in a migration around which its runner puts a transaction.
 //!
-//! They are reported, with their own code, by the case that shows the damage: `applies_to_an_empty_database` where
-//! nothing applies, else `failure_leaves_the_previous_version`.
+//! They are reported, with their own code, by the case that shows the damage: `applies_to_an_empty_database` where nothing
+//! applies, else `failure_leaves_the_previous_version`.
 
 use crate::db::Scratch;
 use crate::error::{Error, Result};

@@ -47,8 +47,8 @@ impl<'a> MigrationRefusal<'a> {
     }
 }
 
-/// Returns the columns that a row violates as SQLite names them, `table.column` or `table.one, other`, or `*` if SQLite
-/// names none.
+/// Returns the columns that a row violates as SQLite names them, `table.column` or `table.one, other`, or `*` if SQLite names
+/// none.
 pub(crate) fn refused_object(error: &Error, effects: &[StatementEffect]) -> String {
     violated(error, effects).unwrap_or_else(|| String::from("*"))
 }
@@ -74,8 +74,8 @@ fn violated(error: &Error, effects: &[StatementEffect]) -> Option<String> {
     None
 }
 
-/// Finds the table that the migration drops to rebuild it while the rows of another one refer to it. Foreign keys
-/// refuse that at once or at the COMMIT, since rows that come with a rename do not count as parents.
+/// Finds the table that the migration drops to rebuild it while the rows of another one refer to it. Foreign keys refuse
+/// that at once or at the COMMIT, since rows that come with a rename do not count as parents.
 fn refused_rebuild(databases: &VersionedDatabases, step: &UpgradeStep, error: &Error) -> Option<Rebuild> {
     /// SQLITE_CONSTRAINT_FOREIGNKEY, and SQLITE_CONSTRAINT_TRIGGER, which ON DELETE RESTRICT is:
     /// https://www.sqlite.org/rescode.html

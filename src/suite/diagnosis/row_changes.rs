@@ -1,5 +1,5 @@
-//! Changes of one row that the schema before a migration may accept, and that the schema after it may refuse or change
-//! to another value.
+//! Changes of one row that the schema before a migration may accept, and that the schema after it may refuse or change to
+//! another value.
 
 use rusqlite::Connection;
 
@@ -149,8 +149,8 @@ impl<'a> ChangedTable<'a> {
     }
 }
 
-/// Returns values that the old column holds and the new one may hold only as another value. Each column comes with
-/// whether its table is STRICT.
+/// Returns values that the old column holds and the new one may hold only as another value. Each column comes with whether
+/// its table is STRICT.
 fn changed_silently((was, was_strict): (&Column, bool), (is, is_strict): (&Column, bool)) -> Vec<String> {
     let is_number = |column: &Column| ["NUMERIC", "DECIMAL", "NUMBER"].contains(&&*type_word(column));
     // A column declared as a date or a flag holds nothing else, whatever SQLite would accept.

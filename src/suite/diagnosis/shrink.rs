@@ -22,8 +22,7 @@ pub(crate) fn smallest_data(
 ) -> Result<String> {
     let database = workshop.over(image.clone())?;
     let schema = Schema::read(&database)?;
-    // Foreign keys are off, so that a row can go before the rows that refer to it. What is left has to be as valid as
-    // before.
+    // Foreign keys are off, so that a row can go before the rows that refer to it. What is left has to be as valid as before.
     database.execute_batch("PRAGMA foreign_keys = OFF").map_err(refused)?;
     let dangling = dangling(&database);
     let mut shrinker = Shrinker { database, dangling, tries: TRIES, fails };

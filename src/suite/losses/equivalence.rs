@@ -4,8 +4,8 @@ use rusqlite::Connection;
 
 use crate::check::Cell;
 
-/// Returns true if nothing is lost from `before` to `after`: the same value, the same number or flag as another type,
-/// the same instant, the same JSON, or a JSON object with more members. A NULL may become anything.
+/// Returns true if nothing is lost from `before` to `after`: the same value, the same number or flag as another type, the
+/// same instant, the same JSON, or a JSON object with more members. A NULL may become anything.
 pub(crate) fn is_equivalent(before: &Cell, after: &Cell, connection: &Connection) -> bool {
     if before == after {
         return true;

@@ -94,8 +94,7 @@ impl TablePair<'_, '_> {
         })
     }
 
-    /// Finds columns that are gone where a new one holds the same: a rename by hand. One value alone could be a
-    /// default.
+    /// Finds columns that are gone where a new one holds the same: a rename by hand. One value alone could be a default.
     fn find_renamed(&self, places: &mut Places, matching: &Matching) {
         for at in 0..places.len() {
             if places[at].is_some() {

@@ -1,5 +1,5 @@
-//! Columns that the statements of a history pass to a JSON function. They get JSON although no constraint asks for it:
-//! other values, which no app writes, would cause false alarms.
+//! Columns that the statements of a history pass to a JSON function. They get JSON although no constraint asks for it: other
+//! values, which no app writes, would cause false alarms.
 
 use std::sync::Arc;
 

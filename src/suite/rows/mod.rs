@@ -1,7 +1,7 @@
 //! The rows of one database: written as an app might have left them, read back whole, and named in SQL.
 //!
-//! Where no constraint forbids it, a column has the same value twice: values that differ in every row would never
-//! violate the UNIQUE of a table that is made of them.
+//! Where no constraint forbids it, a column has the same value twice: values that differ in every row would never violate
+//! the UNIQUE of a table that is made of them.
 
 mod contents;
 mod fill;

@@ -1,5 +1,4 @@
-//! Variety that a fill alone does not bring: gaps between keys, NULLs, duplicate values, rows that refer to one
-//! another.
+//! Variety that a fill alone does not bring: gaps between keys, NULLs, duplicate values, rows that refer to one another.
 //!
 //! Each change is one statement or a savepoint, so that a change which a constraint or trigger refuses leaves nothing.
 

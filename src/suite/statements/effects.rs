@@ -228,8 +228,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Returns true if an expression reads this column of the row, by its bare name or qualified with one of the row's
-/// names.
+/// Returns true if an expression reads this column of the row, by its bare name or qualified with one of the row's names.
 fn mentions(expression: &[Token<'_>], column: &Name, row: &[Name]) -> bool {
     expression.iter().enumerate().any(|(at, token)| {
         let is_name = token.kind != TokenKind::Text && token.name().is_some_and(|name| name == *column);

@@ -109,8 +109,8 @@ impl Renames {
         self.tracked(origin).and_then(|table| table.columns.get(column)).unwrap_or(column)
     }
 
-    /// Returns true if UPDATEs put other values in place of some of the column's, and none computed from them. The
-    /// column has its name after the migration.
+    /// Returns true if UPDATEs put other values in place of some of the column's, and none computed from them. The column
+    /// has its name after the migration.
     pub(crate) fn is_replaced(&self, table: &str, column: &str) -> bool {
         let assignments =
             self.tables.iter().filter(|tracked| tracked.name == table).flat_map(|tracked| &tracked.assignments);

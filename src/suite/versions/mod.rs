@@ -1,10 +1,10 @@
-//! The databases of a history: an empty one at each version, and one that is upgraded from version to version with rows
-//! in it.
+//! The databases of a history: an empty one at each version, and one that is upgraded from version to version with rows in
+//! it.
 //!
-//! The upgrade run is what happens to a database in the field: at each version it gets rows in every table that is new
-//! or was changed, and is migrated one step with the rows of all versions before. So it has rows as old as each
-//! version, at the cost of one pass. Where a step refuses the rows, the run goes on with plain rows, or starts again at
-//! the next version: otherwise a refusal would hide what is lost. All cases share the images of the run.
+//! The upgrade run is what happens to a database in the field: at each version it gets rows in every table that is new or
+//! was changed, and is migrated one step with the rows of all versions before. So it has rows as old as each version, at
+//! the cost of one pass. Where a step refuses the rows, the run goes on with plain rows, or starts again at the next
+//! version: otherwise a refusal would hide what is lost. All cases share the images of the run.
 
 mod databases;
 mod release_databases;

@@ -92,8 +92,7 @@ impl UpgradeStep {
         Ok(step.after.is_some().then_some(step))
     }
 
-    /// Runs the steps of a database from the field, up to the one that refuses it. None if its schema matches no
-    /// version.
+    /// Runs the steps of a database from the field, up to the one that refuses it. None if its schema matches no version.
     pub(crate) fn all_of(databases: &VersionedDatabases, database: Scratch) -> Result<Option<Vec<UpgradeStep>>> {
         let mut before = VersionState::of(database)?;
         let Some(first) = databases.applied_to(&before.schema)? else { return Ok(None) };

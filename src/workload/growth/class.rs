@@ -15,13 +15,12 @@ use std::fmt;
 pub enum Growth {
     /// The same for any number of rows: a search by a key or an index that finds equally many rows.
     Constant,
-    /// By the same amount each time that n is multiplied. SQLite's own searches are [`Constant`](Growth::Constant),
-    /// because their path through a b-tree is inside one instruction.
+    /// By the same amount each time that n is multiplied. SQLite's own searches are [`Constant`](Growth::Constant), because
+    /// their path through a b-tree is inside one instruction.
     Logarithmic,
     /// Like n: a scan, a sort, or a result that has more rows.
     Linear,
-    /// Like n log n. SQLite's own sorts are [`Linear`](Growth::Linear), because their comparisons are inside an
-    /// instruction.
+    /// Like n log n. SQLite's own sorts are [`Linear`](Growth::Linear), because their comparisons are inside an instruction.
     NLogN,
     /// Like n²: a scan for each row of a scan.
     Quadratic,
@@ -45,9 +44,9 @@ impl Growth {
     /// Returns the class of the steps at these sizes. Each size is at least twice the one before.
     ///
     /// Steps that are the same at every size cancel out in the difference between one size and the next. So the last
-    /// difference is compared with those before it, and the class wins whose own differences have the nearest ratio.
-    /// This is exact if the steps are a constant plus a multiple of n. It needs no clock, and only one tolerance: less
-    /// than 1 % more steps at the last size count as constant.
+    /// difference is compared with those before it, and the class wins whose own differences have the nearest ratio. This is
+    /// exact if the steps are a constant plus a multiple of n. It needs no clock, and only one tolerance: less than 1 % more
+    /// steps at the last size count as constant.
     pub(super) fn of(sizes: &[u64], steps: &[u64]) -> Growth {
         let x: Vec<f64> = sizes.iter().map(|&size| float(size)).collect();
         let y: Vec<f64> = steps.iter().map(|&steps| float(steps)).collect();

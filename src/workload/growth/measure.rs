@@ -10,10 +10,10 @@ use crate::progress::Progress;
 
 /// Runs a statement on databases of several sizes and returns how its work grows.
 ///
-/// For each size, `fill` fills a fresh database of the template with that many rows. Then the statement is run to its
-/// last row, and the instructions of SQLite's virtual machine are counted ([`Query::steps`]). Their number is the same
-/// on every machine, however busy it is. Sizes are at least three, each at least twice the one before. Steps that are
-/// the same at each size cancel out. See [`Growth`](super::Growth) for the classes.
+/// For each size, `fill` fills a fresh database of the template with that many rows. Then the statement is run to its last
+/// row, and the instructions of SQLite's virtual machine are counted ([`Query::steps`]). Their number is the same on every
+/// machine, however busy it is. Sizes are at least three, each at least twice the one before. Steps that are the same at each
+/// size cancel out. See [`Growth`](super::Growth) for the classes.
 ///
 /// - Returned rows count, so a query that returns all rows is at least linear.
 /// - A search that finds equally many rows is constant, because its path through the b-tree is inside one instruction.
@@ -70,8 +70,8 @@ pub fn try_growth<T, E: Into<BoxError>>(
     Ok(GrowthReport::of(sizes.as_ref(), Some(sql), samples))
 }
 
-/// Like [`growth`], for all queries that some code of the app runs. `work` gets a connection to each database in turn.
-/// It may write, and run any number of queries. If it runs more queries for more rows, its steps grow accordingly.
+/// Like [`growth`], for all queries that some code of the app runs. `work` gets a connection to each database in turn. It
+/// may write, and run any number of queries. If it runs more queries for more rows, its steps grow accordingly.
 ///
 /// ```
 /// use sqlitmus::rusqlite::Connection;

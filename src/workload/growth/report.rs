@@ -6,8 +6,8 @@ use std::fmt;
 use super::class::Growth;
 use crate::plan::Plan;
 
-/// The steps of a query on databases of several sizes, and the class by which they grow. [`growth`](super::growth())
-/// and [`growth_of`](super::growth_of) return one.
+/// The steps of a query on databases of several sizes, and the class by which they grow. [`growth`](super::growth()) and
+/// [`growth_of`](super::growth_of) return one.
 ///
 /// Its `Display` is a table: sizes, steps, and the steps for each further row.
 #[derive(Debug)]

@@ -27,8 +27,8 @@ fn a_name_that_is_taken() {
     check(schema, "SELECT b FROM t WHERE a = ?1", "CREATE INDEX t_a_3 ON t(a);");
 }
 
-/// With a deferred foreign key, an earlier statement may have left children without a parent. The parent's INSERT looks
-/// for them.
+/// With a deferred foreign key, an earlier statement may have left children without a parent. The parent's INSERT looks for
+/// them.
 #[test]
 fn a_parent_that_comes_after_its_children() {
     let schema = "CREATE TABLE p(id INTEGER PRIMARY KEY);

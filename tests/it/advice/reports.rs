@@ -72,8 +72,8 @@ CREATE INDEX orders_status ON orders(status);
     help(&database(SCHEMA), sql, Plan::try_assert_no_scan, expected);
 }
 
-/// With an index on one table alone, SQLite would scan the other for each row that it finds there, instead of once for
-/// an automatic index.
+/// With an index on one table alone, SQLite would scan the other for each row that it finds there, instead of once for an
+/// automatic index.
 #[test]
 fn no_index_that_ends_a_scan_by_many() {
     let connection = database(SCHEMA);

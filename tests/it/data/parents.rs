@@ -5,8 +5,8 @@ use sqlitmus::data::Fill;
 
 #[test]
 fn foreign_keys_of_every_kind() {
-    // Children declared before their parents; keys that are composite, refer to a UNIQUE column, name no parent column
-    // or refer to a key that is not an INTEGER.
+    // Children declared before their parents; keys that are composite, refer to a UNIQUE column, name no parent column or
+    // refer to a key that is not an INTEGER.
     let connection = database(
         "CREATE TABLE c(id INTEGER PRIMARY KEY, b_x TEXT NOT NULL, b_y INTEGER NOT NULL, a TEXT NOT NULL REFERENCES a,
              u INTEGER REFERENCES a(other), FOREIGN KEY (b_x, b_y) REFERENCES b);

@@ -4,8 +4,8 @@ use super::{database, refused};
 use rusqlite::{Connection, OpenFlags};
 use sqlitmus::data::Fill;
 
-/// Returns the line that repeats the fill. With one test thread, tests run on the main thread, which does not have
-/// their names.
+/// Returns the line that repeats the fill. With one test thread, tests run on the main thread, which does not have their
+/// names.
 fn again() -> String {
     let thread = std::thread::current();
     let name = thread.name().filter(|name| *name != "main").map(|name| format!(" {name}")).unwrap_or_default();

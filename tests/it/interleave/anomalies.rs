@@ -1,5 +1,4 @@
-//! The anomaly that a failure names, and the order that it compares with, for any values and any number of changed
-//! rows.
+//! The anomaly that a failure names, and the order that it compares with, for any values and any number of changed rows.
 
 use sqlitmus::interleave::explore;
 use sqlitmus::rusqlite::{Connection, Result};

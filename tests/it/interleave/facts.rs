@@ -33,8 +33,7 @@ fn immediate_transactions_never_fail() {
     }
 }
 
-/// There are 34,650 orders of three times four statements. Those that differ only in statements without a lock count as
-/// one.
+/// There are 34,650 orders of three times four statements. Those that differ only in statements without a lock count as one.
 #[test]
 fn statements_without_a_lock_do_not_multiply_schedules() {
     let db = wal();

@@ -7,8 +7,8 @@
 //! a line of the plan   | the table that it reads, and the table or index that is scanned
 //! ```
 //!
-//! A plan that differs between versions of SQLite has a section for each: `-- 3.51` applies from that version on. Lines
-//! of Bloom filters are left out, and so are plans that need a module which the linked SQLite does not have.
+//! A plan that differs between versions of SQLite has a section for each: `-- 3.51` applies from that version on. Lines of
+//! Bloom filters are left out, and so are plans that need a module which the linked SQLite does not have.
 
 use sqlitmus::plan::{AccessPath, Node, Origin, Plan, PlanSource, Scan, Step, explain};
 use sqlitmus::rusqlite::StatementStatus;

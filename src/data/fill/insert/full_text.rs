@@ -4,8 +4,7 @@ use crate::data::fill::plan::table_plan::TablePlan;
 use crate::schema::{Schema, TableKind, VirtualTable};
 use crate::sql::{Token, plain_name, quote_text, tokens};
 
-/// Returns the statements that rebuild the full-text indexes of filled tables, unless triggers of those keep them in
-/// step.
+/// Returns the statements that rebuild the full-text indexes of filled tables, unless triggers of those keep them in step.
 pub(super) fn rebuilds(schema: &Schema, plans: &[TablePlan]) -> Vec<String> {
     let mut found = Vec::new();
     for table in &schema.tables {

@@ -19,8 +19,8 @@ use crate::progress::Progress;
 use crate::schema::{IndexedExpr, Schema, Table};
 use crate::sql::{TokenKind, quote_text, tokens};
 
-/// How often a row is made before its table counts as one that cannot be filled. In 125 schemas no row needed more than
-/// 27 attempts. A clock would make a slow machine fail where a fast one does not.
+/// How often a row is made before its table counts as one that cannot be filled. In 125 schemas no row needed more than 27
+/// attempts. A clock would make a slow machine fail where a fast one does not.
 const ATTEMPTS: u64 = 200;
 
 /// The same for errors that no constraint raises: functions that could not read a value.
@@ -169,8 +169,7 @@ impl<'a> RowInserter<'a> {
     }
 }
 
-/// Returns the triggers that raise an error of this text, or that leave a row out if the text is empty, each with its
-/// table.
+/// Returns the triggers that raise an error of this text, or that leave a row out if the text is empty, each with its table.
 fn triggers_that_raise(schema: &Schema, message: &str) -> Vec<String> {
     let raises = |sql: &str| {
         let tokens = tokens(sql);

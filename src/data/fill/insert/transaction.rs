@@ -4,8 +4,8 @@ use rusqlite::Connection;
 
 use crate::error::{Error, Result};
 
-/// Runs `work` in a transaction, or in a savepoint of the one that is open. An error rolls back its changes; so does
-/// success, unless `keep` is true.
+/// Runs `work` in a transaction, or in a savepoint of the one that is open. An error rolls back its changes; so does success,
+/// unless `keep` is true.
 pub(crate) fn within<T>(connection: &Connection, keep: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let _own = crate::own::statements();
     let own = connection.is_autocommit();

@@ -1,8 +1,8 @@
 //! CHECKs of children on a foreign key hold for the parent's key too, or rows would find no parent.
 //! `currency TEXT REFERENCES currencies CHECK (length(currency) = 3)` makes currencies of three letters.
 //!
-//! If enough values satisfy a CHECK, all parents get such values. If not, as with `CHECK (kind IN ('a', 'b'))`, only
-//! the first parents do, and children refer to those; other children may need others.
+//! If enough values satisfy a CHECK, all parents get such values. If not, as with `CHECK (kind IN ('a', 'b'))`, only the
+//! first parents do, and children refer to those; other children may need others.
 
 use rusqlite::Connection;
 
@@ -85,8 +85,7 @@ fn renamed(text: &str, column: &str, other: &str) -> String {
     renamed
 }
 
-/// The values of a column in all solutions to satisfy a CHECK on several: `(kind = 'a' AND x IS NULL) OR (kind = 'b'
-/// …)`.
+/// The values of a column in all solutions to satisfy a CHECK on several: `(kind = 'a' AND x IS NULL) OR (kind = 'b' …)`.
 fn listed(check: &Condition, column: usize, other: &str) -> Option<String> {
     let mut values = Vec::new();
     for branch in &check.branches {

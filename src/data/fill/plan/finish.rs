@@ -15,8 +15,8 @@ pub(super) fn finish(shape: &TableShape<'_>, plan: &mut TablePlan) {
     }
 }
 
-/// Returns true if a row can take over all columns of a key from an earlier row of its table: what other keys require
-/// of those columns is true of the earlier row, and rows need not differ by them.
+/// Returns true if a row can take over all columns of a key from an earlier row of its table: what other keys require of
+/// those columns is true of the earlier row, and rows need not differ by them.
 fn may_overrule(plan: &TablePlan, index: usize) -> bool {
     let reference = &plan.references[index];
     let is_free = |column: &usize| {

@@ -1,5 +1,4 @@
-//! Rows that differ where they must: one column of each key takes its values from the row's number, or several share
-//! it.
+//! Rows that differ where they must: one column of each key takes its values from the row's number, or several share it.
 
 use crate::data::constraints::group::{ColumnSource, Solution};
 use crate::data::fill::existing;
@@ -307,8 +306,8 @@ fn capacity(plan: &TablePlan, column: usize) -> u64 {
     }
 }
 
-/// Returns the capacity of all solutions together: a row that clashes with another goes another way. Values that
-/// solutions list are counted once, and not in addition to those that solutions make, for they may be the same.
+/// Returns the capacity of all solutions together: a row that clashes with another goes another way. Values that solutions list are
+/// counted once, and not in addition to those that solutions make, for they may be the same.
 fn capacity_of_solutions(plan: &TablePlan, column: usize) -> u64 {
     let mut listed: Vec<&ValueBuf> = Vec::new();
     let mut most = 1;

@@ -17,8 +17,8 @@ pub(super) fn keep_keys<'r>(plan: &mut TablePlan, relations: impl Iterator<Item 
     }
 }
 
-/// Lets what refers to a later table refer to its rows, whose keys are known before they are made if they follow from
-/// the rows' numbers.
+/// Lets what refers to a later table refer to its rows, whose keys are known before they are made if they follow from the
+/// rows' numbers.
 pub(super) fn close_cycles(plans: &mut [TablePlan]) -> Result<()> {
     for at in 0..plans.len() {
         for index in 0..plans[at].references.len() {

@@ -109,8 +109,8 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Which columns may be NULL. A row without a value that children must have is nobody's parent, whether the
-    /// children are filled too or not.
+    /// Which columns may be NULL. A row without a value that children must have is nobody's parent, whether the children
+    /// are filled too or not.
     fn own_domains(&self) -> Vec<Domain> {
         let shape = self.shape;
         let to_here = shape.context.relations.iter().flatten().filter(|key| key.parent == Some(shape.at));

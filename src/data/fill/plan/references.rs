@@ -33,9 +33,9 @@ pub(super) fn references(shape: &TableShape<'_>) -> Result<Vec<Reference>> {
     Ok(found)
 }
 
-/// The foreign keys of a table in the order in which they are planned. Those that choose for others come first: a key
-/// of several columns before those of single ones among them. In a tree within each tenant the tenant comes first, for
-/// a root has one too.
+/// The foreign keys of a table in the order in which they are planned. Those that choose for others come first: a key of
+/// several columns before those of single ones among them. In a tree within each tenant the tenant comes first, for a root
+/// has one too.
 fn in_order<'p>(shape: &TableShape<'p>) -> Vec<&'p Relation> {
     let is_tree = |key: &Relation| key.parent == Some(shape.at) && key.is_partly_nullable();
     let trees = shape.relations().iter().filter(|key| is_tree(key));

@@ -106,15 +106,14 @@ pub(crate) struct Reference {
     pub(crate) loose: Vec<usize>,
     /// True if there are such columns.
     pub(crate) may_be_null: bool,
-    /// The columns that have their values before a parent is chosen: those of an earlier key, those that are given, and
-    /// the tenant in a tree within each tenant.
+    /// The columns that have their values before a parent is chosen: those of an earlier key, those that are given, and the
+    /// tenant in a tree within each tenant.
     pub(crate) known: Vec<usize>,
     /// True if the parent's values replace those that are known: everything known follows from them.
     pub(crate) overrules: bool,
     /// How many of the first parents satisfy a CHECK, if not all of them do.
     pub(crate) among: Option<u64>,
-    /// How many of the first parents are used, so that rows that belong together meet: products and orders of one
-    /// tenant.
+    /// How many of the first parents are used, so that rows that belong together meet: products and orders of one tenant.
     pub(crate) gathered: Option<u64>,
 }
 

@@ -1,5 +1,5 @@
-//! Makes the values of a row: each column by itself, then those that are tied together, then keys of parents, then
-//! closures, then what follows from the others.
+//! Makes the values of a row: each column by itself, then those that are tied together, then keys of parents, then closures,
+//! then what follows from the others.
 
 use rusqlite::Statement;
 

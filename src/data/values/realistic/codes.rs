@@ -1,5 +1,5 @@
-//! Writes texts of digits and signs in a fixed order: addresses of machines, account numbers, hashes. Texts of a fixed
-//! length are put together on the stack and pushed at once.
+//! Writes texts of digits and signs in a fixed order: addresses of machines, account numbers, hashes. Texts of a fixed length
+//! are put together on the stack and pushed at once.
 
 use crate::data::values::realistic::kind::Kind;
 use crate::data::values::realistic::numbers::scattered;
@@ -168,8 +168,8 @@ fn ip(draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     out.push_number(number % 256, 1);
 }
 
-/// Writes an address of the network that RFC 3849 reserves for examples. (Numbers differ in their lower bits first, so
-/// all bits are written.)
+/// Writes an address of the network that RFC 3849 reserves for examples. (Numbers differ in their lower bits first, so all
+/// bits are written.)
 fn ipv6(number: u64, out: &mut ValueBuf) {
     let digits = hexadecimal(number);
     out.push_str("2001:db8:0:0");
@@ -245,8 +245,7 @@ fn eight_digits(number: u32) -> u64 {
     digits + 0x3030_3030_3030_3030 + letters * 0x27
 }
 
-/// Returns a number that looks random: a drawn one, or a bijection of the number of the row, also modulo any power of
-/// two.
+/// Returns a number that looks random: a drawn one, or a bijection of the number of the row, also modulo any power of two.
 fn chosen(draw: &mut Draw, unique: Option<u64>) -> u64 {
     match unique {
         Some(number) => number.wrapping_mul(ODD),

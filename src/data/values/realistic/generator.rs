@@ -21,8 +21,8 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    /// Returns the generator for a column. `None` if its name does not say what its values are, or if its type cannot
-    /// hold them.
+    /// Returns the generator for a column. `None` if its name does not say what its values are, or if its type cannot hold
+    /// them.
     pub(crate) fn of(table: &str, column: &Column, strict: bool, locale: Locale) -> Option<Generator> {
         let stored_type = StoredType::of(column, strict);
         let limit = declared_length(column);
@@ -52,15 +52,15 @@ impl Generator {
         write::value(&self.spec, draw, unique, out);
     }
 
-    /// Returns the number of values that differ. It is low if a declared length leaves no room for a number. The column
-    /// may hold more values that are not realistic.
+    /// Returns the number of values that differ. It is low if a declared length leaves no room for a number. The column may
+    /// hold more values that are not realistic.
     pub(crate) fn distinct(&self) -> u64 {
         self.distinct
     }
 }
 
-/// Returns the number of different values of a kind within the declared length. `None` if a value would be longer, or
-/// would be cut so short that nobody would recognize it.
+/// Returns the number of different values of a kind within the declared length. `None` if a value would be longer, or would
+/// be cut so short that nobody would recognize it.
 fn capacity(spec: &Spec) -> Option<u64> {
     let (limit, lists) = (spec.limit, spec.lists);
     match spec.kind {

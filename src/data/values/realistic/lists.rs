@@ -1,5 +1,5 @@
-//! The words of realistic values. Names, countries, states, streets and companies come from the lists of `fake`. Other
-//! lists are here, because `fake` has a generator in place of a list, or lacks the words of a locale.
+//! The words of realistic values. Names, countries, states, streets and companies come from the lists of `fake`. Other lists
+//! are here, because `fake` has a generator in place of a list, or lacks the words of a locale.
 
 use fake::locales::{
     AR_SA, CY_GB, DE_DE, Data, EN, FA_IR, FR_FR, IT_IT, JA_JP, NL_NL, PT_BR, PT_PT, TR_TR, ZH_CN, ZH_TW,

@@ -1,12 +1,12 @@
-//! Values that look like what the name of a column promises: an email address in `email`, a time in `created_at`, in
-//! the form that the column stores.
+//! Values that look like what the name of a column promises: an email address in `email`, a time in `created_at`, in the form
+//! that the column stores.
 //!
 //! ```text
 //! table, column, type -> names: which kind? -> Generator -> write: a value from a draw
 //! ```
 //!
-//! Addresses, numbers and hosts are those reserved for examples (RFC 2606, RFC 5737, 555-01xx), so that a test that
-//! sends something reaches nobody.
+//! Addresses, numbers and hosts are those reserved for examples (RFC 2606, RFC 5737, 555-01xx), so that a test that sends
+//! something reaches nobody.
 
 mod codes;
 mod generator;

@@ -1,5 +1,5 @@
-//! Writes one value. Users' tests run unoptimized, so this code is plain: no `format!`, no iterators, no closures.
-//! Texts of a fixed length are put together on the stack and pushed at once.
+//! Writes one value. Users' tests run unoptimized, so this code is plain: no `format!`, no iterators, no closures. Texts of
+//! a fixed length are put together on the stack and pushed at once.
 
 use crate::data::values::realistic::codes::{code, hex, uuid};
 use crate::data::values::realistic::kind::Kind;

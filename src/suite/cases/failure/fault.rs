@@ -57,8 +57,7 @@ impl FaultyMigration<'_> {
             }),
         );
         let (seen, now, refusal) = (Arc::clone(&statements), Arc::clone(&steps), point(FaultKind::Refusal));
-        // SQLite calls it several times while it prepares a statement. A new one has begun if steps ran since the last
-        // call.
+        // SQLite calls it several times while it prepares a statement. A new one has begun if steps ran since the last call.
         let _ = connection.authorizer(Some(move |_: AuthContext<'_>| {
             if !ran.swap(false, Ordering::Relaxed) {
                 return Authorization::Allow;

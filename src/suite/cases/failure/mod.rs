@@ -1,10 +1,10 @@
 //! A migration that fails halfway leaves the version before it, or all of itself.
 //!
-//! Its statements are made to fail, and it is interrupted at SQLite's steps. Up to a point both runs are the same, so
-//! what is not written at one point is not written at any point before it. The last point at which the files are
-//! untouched stands for all before it, and those after it are tried: each, up to 200, and beyond that the places
-//! between two that differ. So a migration in one transaction costs three runs, and every step and statement of it is
-//! proven. Files that are those of a complete run to the byte are not read.
+//! Its statements are made to fail, and it is interrupted at SQLite's steps. Up to a point both runs are the same, so what is
+//! not written at one point is not written at any point before it. The last point at which the files are untouched stands for
+//! all before it, and those after it are tried: each, up to 200, and beyond that the places between two that differ. So a
+//! migration in one transaction costs three runs, and every step and statement of it is proven. Files that are those of a
+//! complete run to the byte are not read.
 //!
 //! A statement fails by SQLite's authorizer, which sees the runner's COMMIT and a virtual table's own statements too.
 

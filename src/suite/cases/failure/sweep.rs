@@ -79,8 +79,8 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// Makes the migration fail at all points of a range that were not tried yet. Returns the first one that leaves a
-    /// part of the changes.
+    /// Makes the migration fail at all points of a range that were not tried yet. Returns the first one that leaves a part of
+    /// the changes.
     fn all(&mut self, range: Range, mut tried: Tried) -> Result<Option<(u64, Summary, Option<Error>)>> {
         let Range { kind, first, last } = range;
         let count = (last + 1).saturating_sub(first);
@@ -111,8 +111,8 @@ impl Sweep<'_> {
         Ok(None)
     }
 
-    /// Returns the first step at which an interrupt leaves something written, or the number after the last step, and
-    /// the states after the steps that were tried.
+    /// Returns the first step at which an interrupt leaves something written, or the number after the last step, and the
+    /// states after the steps that were tried.
     fn first_that_writes(&mut self, steps: u64) -> Result<(u64, Tried)> {
         let mut tried = Tried::new();
         let (mut untouched, mut touched, mut back) = (0, steps + 1, 1);

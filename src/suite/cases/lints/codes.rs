@@ -5,8 +5,8 @@ use crate::check;
 #[cfg(doc)]
 use crate::suite::builder::Suite;
 
-/// The findings of [`check::lint`] that `lints_clean` reports: broken objects, not schemas that could be better. A
-/// shipped history cannot be improved without rebuilding its tables.
+/// The findings of [`check::lint`] that `lints_clean` reports: broken objects, not schemas that could be better. A shipped
+/// history cannot be improved without rebuilding its tables.
 pub(crate) const BROKEN: [&str; 5] =
     ["fk-parent-missing", "fk-parent-not-unique", "dangling-view", "dangling-trigger", "double-quoted-string"];
 

@@ -1,7 +1,7 @@
 //! Constraints that a rebuild leaves out without saying so.
 //!
-//! A rebuild that does nothing but drop a constraint was made to drop it. Losing NOT NULL is never a finding: that is
-//! what most rebuilds are for.
+//! A rebuild that does nothing but drop a constraint was made to drop it. Losing NOT NULL is never a finding: that is what
+//! most rebuilds are for.
 
 use crate::schema::{Column, Difference, ForeignKey, ForeignKeyAction, IndexedColumn, IndexedExpr, SchemaDiff, Table};
 use crate::sql::{Token, listed, plain_name, tokens};

@@ -1,7 +1,7 @@
 //! The kind of the values of a column, by its name, the name of its table and its type.
 //!
-//! A value that only looks right is worse than a meaningless one. So a kind needs whole words, of which the last counts
-//! most (`email_count` is no email), and a type that keeps its values unchanged.
+//! A value that only looks right is worse than a meaningless one. So a kind needs whole words, of which the last counts most
+//! (`email_count` is no email), and a type that keeps its values unchanged.
 
 mod column_name;
 mod texts;

@@ -71,9 +71,8 @@ pub(super) fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Returns true if a word ends before the character at `at`: at a character that is no letter or digit, at a capital
-/// behind a lower-case letter (`userEmail`), at the last of several capitals (`HTMLBody`), between letters and digits
-/// (`address1`).
+/// Returns true if a word ends before the character at `at`: at a character that is no letter or digit, at a capital behind a
+/// lower-case letter (`userEmail`), at the last of several capitals (`HTMLBody`), between letters and digits (`address1`).
 fn is_start(letters: &[char], at: usize) -> bool {
     let letter = letters[at];
     let Some(before) = at.checked_sub(1).map(|before| letters[before]) else { return false };
