@@ -1,4 +1,4 @@
-//! How the tables of a schema refer to each other: every foreign key with its parent looked up.
+//! The foreign keys of a schema, each with its parent looked up.
 
 use crate::schema::{ForeignKey, IndexedColumn, IndexedExpr, Name, Schema, Table};
 

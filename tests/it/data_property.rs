@@ -76,7 +76,7 @@ fn walk(template: &'static Template, seed: u8, steps: usize) -> usize {
 }
 
 #[test]
-fn whatever_a_database_shrinks_to_can_be_inserted() {
+fn every_shrunk_database_can_be_inserted() {
     let mut seen = 0;
     for seed in 0..6 {
         seen += walk(&APP, seed, 60) + walk(&TANGLED, seed, 60);
@@ -86,7 +86,7 @@ fn whatever_a_database_shrinks_to_can_be_inserted() {
 }
 
 #[test]
-fn a_script_says_the_same_as_the_value() {
+fn a_script_equals_its_value() {
     let mut tree = database(&TANGLED, 3).new_tree(&mut runner(3)).unwrap();
     for _ in 0..10 {
         let value = tree.current();
@@ -223,7 +223,7 @@ fn edge_cases_are_among_the_values() {
 }
 
 #[test]
-fn a_table_that_is_not_there_is_said_at_once() {
+fn a_missing_table_is_an_error_at_once() {
     let unknown = std::panic::catch_unwind(|| drop(rows(&APP, "user", 1))).unwrap_err();
     assert_eq!(unknown.downcast_ref::<String>().unwrap(), "no table to fill: user\n\n  help: did you mean users?");
 }

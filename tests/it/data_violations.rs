@@ -21,7 +21,7 @@ fn found(violations: &Violations) -> Vec<String> {
 }
 
 #[test]
-fn every_kind_of_constraint_refuses_a_row_of_its_own() {
+fn every_kind_of_constraint_refuses_its_row() {
     let all = of("
         CREATE TABLE teams(code TEXT PRIMARY KEY NOT NULL, name TEXT UNIQUE) WITHOUT ROWID;
         CREATE TABLE users(
@@ -124,7 +124,7 @@ fn checks_of_many_kinds_are_broken() {
 }
 
 #[test]
-fn what_another_column_has_to_say_as_well_is_changed_with_it() {
+fn columns_that_depend_on_each_other_are_changed_together() {
     let all = of("
         CREATE TABLE apps(id TEXT PRIMARY KEY NOT NULL);
         CREATE TABLE sessions(
@@ -153,13 +153,13 @@ fn what_another_column_has_to_say_as_well_is_changed_with_it() {
         .filter(|violation| violation.breaks_also().len() > 0)
         .map(|violation| (violation.constraint(), violation.breaks_also().collect::<Vec<_>>()))
         .collect();
-    // The title is NULL if the data is NULL.
+    // The title is NULL if the data is NULL or empty.
     assert_eq!(others, [("NOT NULL of data", vec!["NOT NULL of title"])]);
     assert!(all.iter().all(|violation| violation.is_refused()));
 }
 
 #[test]
-fn a_foreign_key_that_is_off_does_not_bite() {
+fn foreign_keys_that_are_off_are_found() {
     static OFF: Template = Template::embedded(&[(
         "1.sql",
         "CREATE TABLE users(id INTEGER PRIMARY KEY);
@@ -203,7 +203,7 @@ fn conflict_clauses_let_rows_through() {
 }
 
 #[test]
-fn nulls_that_pass_are_findings_and_no_failures() {
+fn nulls_that_pass_are_findings_but_not_failures() {
     let all = of("
         CREATE TABLE t(
             id INTEGER PRIMARY KEY,
@@ -228,7 +228,7 @@ fn nulls_that_pass_are_findings_and_no_failures() {
 }
 
 #[test]
-fn what_can_never_be_broken_is_said() {
+fn constraints_that_cannot_be_broken_are_reported() {
     let all = of("
         CREATE TABLE t(
             id INTEGER PRIMARY KEY,
@@ -249,7 +249,7 @@ fn what_can_never_be_broken_is_said() {
 }
 
 #[test]
-fn what_another_constraint_refuses_first_is_said() {
+fn constraints_that_others_imply_are_reported() {
     let all = of("
         CREATE TABLE t(
             id INTEGER PRIMARY KEY,
@@ -287,7 +287,7 @@ fn what_another_constraint_refuses_first_is_said() {
 }
 
 #[test]
-fn a_table_without_room_for_another_row_gives_one_of_its_own() {
+fn a_full_table_gives_one_of_its_rows() {
     // The migrations have inserted all possible rows.
     let all =
         of("CREATE TABLE kinds(code TEXT PRIMARY KEY CHECK (code IN ('a', 'b')), name TEXT NOT NULL) WITHOUT ROWID;
@@ -327,7 +327,7 @@ fn a_table_without_room_for_another_row_gives_one_of_its_own() {
 /// In a tree, rows enter a partial index on rows that are not deleted only without a parent, or with NULL in several
 /// columns.
 #[test]
-fn keys_of_what_is_not_deleted_are_repeated_in_trees() {
+fn partial_unique_indexes_of_trees_are_broken() {
     let all = of("
         CREATE TABLE pages(
             id INTEGER PRIMARY KEY, parent INTEGER REFERENCES pages, slug TEXT CHECK (slug GLOB '[a-z]*'), deleted_at TEXT,
@@ -346,7 +346,7 @@ fn keys_of_what_is_not_deleted_are_repeated_in_trees() {
 }
 
 #[test]
-fn a_table_that_cannot_be_filled_is_said() {
+fn a_table_that_cannot_be_filled_is_reported() {
     let all = of("CREATE TABLE t(x INTEGER NOT NULL CHECK (x > 3 AND x < 2)); CREATE TABLE u(y NOT NULL)");
     assert_eq!(found(&all), ["not-tried (t): t: its constraints were not tried, because no row could be made"]);
     assert_eq!(all.iter().filter(|violation| violation.is_refused()).count(), 1);

@@ -104,7 +104,7 @@ impl DerivedColumn {
         connection.prepare(&self.sql).ok()
     }
 
-    /// Calculates the value of a row. A value that cannot be calculated stays as it is.
+    /// Calculates the value of a row. A value that cannot be calculated does not change.
     pub(crate) fn make(&self, statement: &mut Statement<'_>, row: &mut [ValueBuf]) {
         for (index, column) in self.from.iter().enumerate() {
             if statement.raw_bind_parameter(index + 1, &row[*column]).is_err() {

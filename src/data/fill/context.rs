@@ -1,4 +1,4 @@
-//! What every phase of a fill reads.
+//! The inputs of every phase of a fill.
 
 use rusqlite::Connection;
 
@@ -6,7 +6,7 @@ use crate::data::fill::options::FillOptions;
 use crate::data::relations::{self, Relation};
 use crate::schema::Schema;
 
-/// What every phase of a fill reads.
+/// The inputs of every phase of a fill.
 pub(crate) struct FillContext<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) schema: &'a Schema,

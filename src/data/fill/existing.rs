@@ -1,4 +1,4 @@
-//! What is in a table before it is filled.
+//! The rows of a table before it is filled.
 
 use rusqlite::Connection;
 
@@ -10,7 +10,7 @@ use crate::sql::{plain_name, plain_names};
 /// Keys of existing rows are read up to this number.
 const MOST_KEYS: usize = 100_000;
 
-/// Returns how many rows come before the first new one: the greatest rowid, which SQLite finds at once, or their count.
+/// Returns the number of rows before the first new one: the greatest rowid, which SQLite finds at once, or their count.
 pub(crate) fn first_number(connection: &Connection, table: &Table) -> Result<u64> {
     let name = plain_name(&table.name);
     // A column may be called `rowid`.

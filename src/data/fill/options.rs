@@ -1,4 +1,4 @@
-//! How rows are made: the seed, the rates, and the values that a test gives.
+//! The options of a fill: the seed, the rates, and the values that a test gives.
 
 use std::fmt;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use rusqlite::types::{ToSqlOutput, Value};
 
 use crate::data::values::value_buf::ValueBuf;
 
-/// How rows are made.
+/// The options of a fill.
 #[derive(Clone, Debug)]
 pub(crate) struct FillOptions {
     pub(crate) seed: u64,

@@ -1,4 +1,4 @@
-//! How rows shrink: fewer of them first, children before parents, then simpler values. Rows that SQLite refuses are not
+//! Shrinks rows: first fewer of them, children before parents, then simpler values. Rows that SQLite refuses are not
 //! offered.
 
 use std::collections::HashMap;
@@ -9,10 +9,10 @@ use super::template_database::{Replacements, TemplateDatabase};
 use crate::data::script::{Item, Script};
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 
-/// How many rows are inserted in total to find those that SQLite accepts.
+/// The number of rows that are inserted in total to find those that SQLite accepts.
 const ROW_BUDGET: usize = 200_000;
 
-/// A script, and how it shrinks.
+/// A script, and the state of its shrinking.
 #[derive(Clone, Debug)]
 pub(super) struct ShrinkTree {
     database: Arc<TemplateDatabase>,

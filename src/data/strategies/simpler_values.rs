@@ -3,7 +3,7 @@
 use super::template_database::Replacements;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 
-/// How simple a value is. Each step leads to a simpler value, so that shrinking ends.
+/// The simplicity of a value. Each step leads to a simpler value, so that shrinking ends.
 type Weight = (u8, u128, Vec<u32>);
 
 /// Returns values to try in place of this one, the simplest first.

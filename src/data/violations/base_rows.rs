@@ -68,7 +68,7 @@ pub(super) fn taken_out(
     let Some(row) = existing(db, &target)?.pop() else { return Ok(None) };
     let same: Vec<String> = target.columns.iter().map(|name| format!("{} IS ?", plain_name(name))).collect();
     let sql = format!("DELETE FROM main.{} WHERE {}", plain_name(&table.name), same.join(" AND "));
-    // Rows that refer to it may stay: it comes back with each row that is tried.
+    // Rows that refer to it may stay, because each trial inserts it again.
     let delete = || -> rusqlite::Result<usize> {
         let on: bool = db.query_row("PRAGMA foreign_keys", [], |row| row.get(0))?;
         db.execute_batch("PRAGMA foreign_keys = OFF")?;

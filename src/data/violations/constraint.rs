@@ -99,7 +99,7 @@ fn object<T: std::fmt::Display>(table: &Table, columns: &[T]) -> String {
     }
 }
 
-/// Returns the columns that an expression names. A generated column stands for those that it is made from.
+/// Returns the columns that an expression names. A generated column is replaced by those that it is generated from.
 pub(super) fn named_columns(table: &Table, expression: &str) -> Vec<String> {
     let mut found = Vec::new();
     let of_names = tokens(expression);
@@ -116,7 +116,7 @@ pub(super) fn named_columns(table: &Table, expression: &str) -> Vec<String> {
     found
 }
 
-/// The column itself, or what it is generated from.
+/// Returns the column itself, or the columns that it is generated from.
 fn sources(table: &Table, column: &Column) -> Vec<String> {
     match &column.generated {
         Some(generated) => named_columns(table, &generated.expression),
@@ -130,7 +130,7 @@ fn is_rowid(table: &Table, column: &Column) -> bool {
 }
 
 fn not_null(table: &Table, column: &Column) -> Option<Constraint> {
-    // For a rowid, NULL asks for the next one.
+    // A rowid that is NULL gets the next number.
     if !column.not_null || is_rowid(table, column) {
         return None;
     }

@@ -9,7 +9,7 @@ use crate::error::{Error, Refusal, Result};
 use crate::schema::Table;
 use crate::sql::{insert_parameters, quote_identifier};
 
-/// What became of a row.
+/// The outcome of inserting a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// SQLite refused it: its extended code and its message.

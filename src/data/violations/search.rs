@@ -9,10 +9,10 @@ use crate::data::values::value_buf::ValueBuf;
 use crate::draw::{Draw, named};
 use crate::schema::Table;
 
-/// How many rows are tried for one constraint.
+/// The number of rows that are tried for one constraint.
 const ATTEMPTS: usize = 3_000;
 
-/// What is known about a table on which rows are tried.
+/// The facts about a table on which rows are tried.
 #[derive(Clone, Copy)]
 pub(super) struct SearchInput<'s> {
     pub(super) table: &'s Table,
@@ -85,7 +85,7 @@ pub(super) struct Search<'s, 't, 'c> {
     found: Option<BreakingRow>,
     /// One that SQLite refuses for another reason.
     implied: Option<BreakingRow>,
-    /// How many rows were tried.
+    /// The number of rows that were tried.
     tried: usize,
 }
 
@@ -325,8 +325,8 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         pool
     }
 
-    /// Returns a row that the constraint should refuse and does not because of a NULL in it, for which it is neither true
-    /// nor false; and the column.
+    /// Returns a row that the constraint should refuse but accepts, because a NULL makes it neither true nor false, and the
+    /// column of the NULL.
     pub(super) fn with_null(&mut self) -> Option<(usize, BreakingRow)> {
         let input = self.input;
         let nullable = self.constraint.columns.iter().filter(|name| input.table.may_be_null(name));

@@ -55,8 +55,8 @@ impl TableTrial<'_> {
         if let Ok((target, base)) = rows(db, 1, 2).or_else(|_| rows(db, 1, 1)) {
             return self.constraints(db, &target, &base);
         }
-        // It is full. On a database of its own, where it has room for two, the first row is put there. An only row comes
-        // first as one that can be inserted, then as an existing one.
+        // The table is full. In a separate database, where it has room for two rows, the first one is inserted. A single
+        // row is tried first as one that can be inserted, then as an existing one.
         let alone = template.try_in_memory()?.unchecked();
         let drafted = rows(&alone, 0, 2).or_else(|_| rows(&alone, 0, 1));
         let (target, mut base) = drafted.or_else(|error| taken_out(&alone, schema, table)?.ok_or(error))?;

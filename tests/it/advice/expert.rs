@@ -1,4 +1,4 @@
-//! Side by side with `.expert` of the `sqlite3` shell, on the shop: no more columns, and no worse plan.
+//! Comparison with `.expert` of the `sqlite3` shell on the sample shop: no more columns, and no worse plan.
 
 use sqlitmus::plan::{advise, explain};
 use sqlitmus::{Template, TestDb};
@@ -49,7 +49,7 @@ const QUERIES: &[(&str, &[&str], &[&str])] = &[
         &["order_items(product_name)"],
         &["order_items(product_name)"],
     ),
-    // Its index leaves a sort of the rows; ours does not.
+    // The index of `.expert` leaves a sort of the rows; ours does not.
     (
         "SELECT id FROM customers WHERE name = ?1 AND created_at >= ?2 ORDER BY email",
         &["customers(name, created_at)"],
@@ -90,7 +90,7 @@ const QUERIES: &[(&str, &[&str], &[&str])] = &[
     ),
 ];
 
-/// The number of scans and of sorts in the plan of a statement with these indexes.
+/// Returns the numbers of scans and of sorts in the plan of a statement with these indexes.
 fn with_indexes(shop: &TestDb, indexes: &[impl AsRef<str>], sql: &str) -> (usize, usize) {
     let copy = shop.fork();
     for (number, index) in indexes.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Indexes that improve a plan: those that are offered, those that are not, and that all of them help.
+//! Indexes that improve a plan: those that are offered, those that are not, and the proof that all of them help.
 
 mod expert;
 mod names;

@@ -1,4 +1,4 @@
-//! Random filters over schemas: all advice removes what it says, and nothing gets worse.
+//! Random filters over schemas: each advice removes the steps that it names, and no plan gets worse.
 
 use sqlitmus::plan::{Advice, Node, Plan, Removed, Scan, Step, advise, explain};
 use sqlitmus::rusqlite::Connection;
@@ -23,7 +23,7 @@ pub(super) fn expensive(plan: &Plan) -> Expensive {
     Expensive { scans: nodes().filter(scanned).map(table).collect(), sorts: nodes().filter(sorts).count() }
 }
 
-/// Runs each advice alone on the database, and rolls it back.
+/// Runs each advice alone on the database and rolls it back.
 #[track_caller]
 pub(super) fn holds(connection: &Connection, sql: &str, advice: &[Advice]) {
     let before = expensive(&explain(connection, sql));
@@ -118,7 +118,7 @@ fn query(numbers: &mut Numbers, schema: &Schema) -> String {
     sql
 }
 
-/// Returns how many random queries had an expensive step, and for how many there was advice.
+/// Returns the number of random queries with an expensive step, and the number of those with advice.
 pub(super) fn check(connection: &Connection, seed: u64, count: usize) -> (usize, usize) {
     let schema = Schema::read(connection).unwrap();
     let mut numbers = Numbers(seed);

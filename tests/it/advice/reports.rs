@@ -22,7 +22,7 @@ fn help(connection: &Connection, sql: &str, assertion: impl FnOnce(&Plan) -> Res
 }
 
 #[test]
-fn an_index_and_what_it_costs() {
+fn an_index_and_its_cost() {
     let connection = database(SCHEMA);
     let expected = "\
 CREATE INDEX orders_status_at ON orders(status, at);   tried: the scan is gone

@@ -60,7 +60,8 @@ fn an_acknowledgement_before_the_commit() {
     passes(Profile::PRODUCTION, SHOP, fix);
 }
 
-/// It may be about earlier data, as with a queue of mails: no failure, and no test of the action either.
+/// Such an acknowledgment may be about earlier data, as in a queue of mails. It is not a failure, but it does not test
+/// the action either.
 #[test]
 fn an_acknowledgement_before_anything_is_done() {
     fn early(db: &mut Connection) -> Result<()> {
@@ -103,7 +104,7 @@ fn user_version_outside_of_the_transaction() {
     passes(Profile::DURABLE, SHOP, fix);
 }
 
-/// SQLite's defaults and the journal synced twice: nothing is lost.
+/// SQLite's defaults, but with the journal synced twice, so that nothing is lost.
 const SAFE_JOURNAL: Profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", "DELETE").pragma("synchronous", "EXTRA");
 
 #[test]
@@ -126,7 +127,7 @@ fn no_journal_for_speed() {
 #[test]
 fn synchronous_off_left_on() {
     fn bug(db: &mut Connection) -> Result<()> {
-        // Left from an import, where it may have been right.
+        // Left over from an import, where it may have been right.
         db.execute_batch("PRAGMA synchronous = OFF")?;
         fix(db)
     }
@@ -144,7 +145,7 @@ fn synchronous_off_left_on() {
 
 /// A database that the action creates is one of its changes.
 #[test]
-fn a_backup_before_what_it_is_of() {
+fn a_backup_before_the_change() {
     let error = crash::test(&db(SAFE_JOURNAL, SHOP), |db| {
         db.execute_batch("VACUUM INTO 'backup.db'; UPDATE stock SET count = count - 1;")
     })
@@ -153,7 +154,7 @@ fn a_backup_before_what_it_is_of() {
     assert!(error.headline().ends_with("leaves the action half done: backup.db without stock"), "{error}");
 }
 
-/// The profile's PRAGMAs hold for a connection. Another one has SQLite's defaults: here it deletes its journal.
+/// The profile's PRAGMAs apply to one connection. Another one has SQLite's defaults: here it deletes its journal.
 #[test]
 fn a_connection_of_the_apps_own_without_its_pragmas() {
     let error = crash::test(&db(SAFE_JOURNAL, SHOP), |db| {
@@ -168,7 +169,7 @@ fn a_connection_of_the_apps_own_without_its_pragmas() {
 
 #[test]
 fn an_attached_database_in_wal() {
-    // https://www.sqlite.org/lang_attach.html: atomic for each file, not over both, in WAL mode.
+    // In WAL mode, a commit is atomic for each file, but not across both: https://www.sqlite.org/lang_attach.html
     fn archive(db: &mut Connection) -> Result<()> {
         db.execute_batch("ATTACH 'archive.db' AS archive")?;
         let transaction = db.transaction()?;
@@ -210,7 +211,7 @@ fn a_payment_that_normal_may_lose() {
     let error = test(Profile::PRODUCTION).unwrap_err();
     assert!(error.headline().ends_with("loses committed changes: orders"), "{error}");
     assert_eq!(test(Profile::DURABLE).unwrap().most_lost, 0);
-    // Without `durable`, the profile's promise is enough.
+    // Without `durable`, the profile's guarantee is enough.
     assert_eq!(passes(Profile::PRODUCTION, &schema, pay).most_lost, 1);
 }
 

@@ -1,4 +1,4 @@
-//! The texts of failures, of reports, and for actions that cannot be explored.
+//! The texts of failures, reports, and errors about actions that cannot be explored.
 
 use sqlitmus::rusqlite::{Connection, Result};
 use sqlitmus::{ErrorKind, Profile, crash};
@@ -70,7 +70,7 @@ fn unnumbered(text: &str) -> String {
 }
 
 #[test]
-fn what_was_looked_at() {
+fn the_report_of_a_passing_test() {
     let action = |db: &mut Connection| db.execute(ORDER, []);
     let small = db(SMALL, SHOP);
     let report = crash::test(&small, action).every_operation().run();
@@ -224,7 +224,7 @@ fn an_action_that_waits() {
         second.execute_batch("ROLLBACK")?;
         let time: String = db.query_row("SELECT time('now')", [], |row| row.get(0))?;
         assert!(time.starts_with("00:00:3"), "{time}");
-        // So does a connection that the app has opened by the path.
+        // A connection that the app has opened by the path does so too.
         db.execute_batch("BEGIN IMMEDIATE")?;
         second.busy_timeout(std::time::Duration::from_secs(60))?;
         assert!(second.execute(ORDER, []).is_err());

@@ -1,4 +1,4 @@
-//! Power cuts.
+//! Power cuts: what each journal mode guarantees, bugs of apps, and the texts of failures and reports.
 
 mod bugs;
 mod messages;

@@ -1,4 +1,5 @@
-//! The promise of each journal mode and synchronous: a power cut takes no more, and it can take that much.
+//! The guarantee of each pair of journal_mode and synchronous: a power cut loses no more than it allows, and can lose
+//! that much.
 
 use sqlitmus::rusqlite::{Connection, Result};
 use sqlitmus::{Profile, crash};
@@ -28,7 +29,7 @@ fn test(journal_mode: &'static str, synchronous: &'static str) -> sqlitmus::Resu
     crash::test(&super::db(profile, SCHEMA), transactions).each_transaction().try_run()
 }
 
-/// Expects that so many commits are lost at worst, and nothing else happens.
+/// Expects that exactly `most_lost` commits are lost in the worst case, and that nothing else happens.
 #[track_caller]
 fn loses(journal_mode: &'static str, synchronous: &'static str, most_lost: usize) {
     let report = test(journal_mode, synchronous).unwrap();
@@ -102,7 +103,7 @@ fn process_kill() {
     assert!(error.headline().starts_with("killing the process after operation"), "{error}");
 }
 
-/// A commit shows in its lock, or where locks are kept, in what SQLite recovers.
+/// A commit is seen by its lock or, if locks are kept, by the state that SQLite recovers.
 #[test]
 fn exclusive_locking() {
     for mode in ["WAL", "DELETE", "TRUNCATE"] {
@@ -118,7 +119,7 @@ fn exclusive_locking() {
 
 /// The locks of another connection that closes or is refused say nothing about the running transaction.
 #[test]
-fn another_connection_comes_and_goes_within_a_transaction() {
+fn another_connection_opens_and_closes_within_a_transaction() {
     for (mode, begin) in [("WAL", "BEGIN IMMEDIATE"), ("DELETE", "BEGIN EXCLUSIVE")] {
         let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", mode).pragma("synchronous", "EXTRA");
         let action = |db: &mut Connection| -> Result<()> {
@@ -154,7 +155,7 @@ fn a_second_cut_during_recovery() {
 
 /// A database that the action creates counts only once it has a page.
 #[test]
-fn a_database_that_the_action_makes() {
+fn a_database_that_the_action_creates() {
     let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", "DELETE").pragma("synchronous", "EXTRA");
     let db = super::db(profile, SCHEMA);
     let report = crash::test(&db, |db| {
@@ -171,7 +172,7 @@ fn a_database_that_the_action_makes() {
     assert_eq!((report.commits, report.most_lost), (1, 0), "{report}");
 }
 
-/// Statistics are not compared: without them the action is not half done.
+/// Statistics are not compared: an action without them is not half applied.
 #[test]
 fn statistics_are_not_compared() {
     let db = super::db(Profile::PRODUCTION, SCHEMA);
@@ -181,7 +182,7 @@ fn statistics_are_not_compared() {
 }
 
 #[test]
-fn many_moments_are_sampled_unless_all_are_asked_for() {
+fn many_moments_are_sampled_by_default() {
     let db = super::db(Profile::MINIMAL.pragma("page_size", "512"), SCHEMA);
     let action = |db: &mut Connection| (0..160).try_for_each(|id| db.execute("UPDATE b SET x = ?1", [id]).map(drop));
     let report = crash::test(&db, action).each_transaction().run();

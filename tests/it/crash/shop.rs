@@ -1,4 +1,4 @@
-//! The sample app: the actions that pass, and those that fail.
+//! The sample shop: actions that pass, and actions that fail.
 
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::{BoxError, Profile, Template, TestDb, crash, faults};
@@ -32,9 +32,9 @@ fn an_order_is_all_or_nothing() {
     assert!(report.runs() > 300, "{report}");
 }
 
-/// It reads `INSERT … RETURNING` by `query_row`.
+/// The action reads `INSERT … RETURNING` with `query_row`.
 #[test]
-fn a_customer_may_be_lost_without_a_word() {
+fn a_customer_may_be_lost_silently() {
     let add = |db: &mut Connection| app::add_customer(db, "bob@example.com", "Bob");
     let error = faults::sweep(&shop(), add).try_run().unwrap_err();
     assert_eq!(error.headline(), "the action returns Ok after an I/O error but has changed nothing");

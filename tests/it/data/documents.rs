@@ -5,7 +5,7 @@ use sqlitmus::Template;
 use sqlitmus::data::{self, Fill};
 
 #[test]
-fn members_satisfy_what_is_asked_of_them() {
+fn members_satisfy_checks() {
     for check in [
         "json_extract(doc, '$.kind') IN ('a', 'b')",
         "doc ->> 'kind' = 'a' OR doc ->> '$.kind' = 'b'",
@@ -25,7 +25,7 @@ fn members_satisfy_what_is_asked_of_them() {
 }
 
 #[test]
-fn generated_columns_have_something_to_read() {
+fn members_that_generated_columns_read_exist() {
     let connection = fills(
         "CREATE TABLE p(id INTEGER PRIMARY KEY);
          CREATE TABLE t(
@@ -55,7 +55,7 @@ fn generated_columns_have_something_to_read() {
 }
 
 #[test]
-fn a_column_stands_in_the_document_beside_its_other_members() {
+fn a_column_is_copied_into_the_document() {
     let connection = fills_by(
         "CREATE TABLE t(
              id TEXT PRIMARY KEY, doc TEXT NOT NULL CHECK (json_extract(doc, '$.id') = id),
@@ -69,7 +69,7 @@ fn a_column_stands_in_the_document_beside_its_other_members() {
 }
 
 #[test]
-fn members_of_a_type_keep_to_what_else_is_said_of_them() {
+fn members_of_a_type_satisfy_further_conditions() {
     let connection = fills(
         "CREATE TABLE t(
              doc TEXT NOT NULL CHECK (

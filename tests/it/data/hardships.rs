@@ -62,7 +62,7 @@ fn keys_of_every_kind() {
 }
 
 #[test]
-fn checks_that_begin_with_a_quoted_name_are_known_by_what_sqlite_calls_them() {
+fn checks_that_begin_with_a_quoted_name_are_identified_in_messages() {
     // Some rows draw a 5. If the CHECK that refuses it were not identified, the row would get another number.
     for name in ["\"n\"", "[n]", "`n`", "n"] {
         let declared = format!("{name} INTEGER NOT NULL CHECK ({name} BETWEEN 1 AND 10 AND {name} <> 5)");
@@ -72,7 +72,7 @@ fn checks_that_begin_with_a_quoted_name_are_known_by_what_sqlite_calls_them() {
 }
 
 #[test]
-fn a_key_has_more_values_than_look_like_its_name() {
+fn a_key_uses_unrealistic_values_if_it_has_to() {
     let connection = fills("CREATE TABLE t(country CHAR(2) NOT NULL UNIQUE)", "t", 300);
     assert_eq!(one(&connection, "SELECT max(length(country)) FROM t"), 2);
     // With enough parents to tell rows apart, the values fit the column's name.
@@ -86,7 +86,7 @@ fn a_key_has_more_values_than_look_like_its_name() {
 }
 
 #[test]
-fn numbers_of_a_key_count_up() {
+fn numbers_in_a_key_count_up() {
     let connection = fills(
         "CREATE TABLE t(doc TEXT NOT NULL, version INTEGER NOT NULL CHECK (version > 0), PRIMARY KEY (doc, version))",
         "t",
@@ -98,7 +98,7 @@ fn numbers_of_a_key_count_up() {
 }
 
 #[test]
-fn small_domains_share_the_number_of_the_row() {
+fn small_domains_of_a_key_are_combined() {
     let connection = fills(
         "CREATE TABLE t(
              day TEXT NOT NULL CHECK (day IN ('mon', 'tue', 'wed', 'thu', 'fri')),
@@ -143,7 +143,7 @@ fn unique_columns_and_indexes() {
 }
 
 #[test]
-fn one_active_row() {
+fn partial_unique_indexes() {
     let connection = fills(
         "CREATE TABLE t(id INTEGER PRIMARY KEY, status TEXT NOT NULL CHECK (status IN ('active', 'old')));
          CREATE UNIQUE INDEX one_active ON t(status) WHERE status = 'active'",
@@ -315,7 +315,7 @@ fn generated_columns_and_indexes_on_expressions() {
 }
 
 #[test]
-fn triggers_that_refuse() {
+fn triggers_that_raise_errors() {
     for trigger in [
         "BEFORE INSERT ON t WHEN NEW.x < 4711 BEGIN SELECT RAISE(ABORT, 'too little'); END",
         "BEFORE INSERT ON t BEGIN SELECT RAISE(ABORT, 'no') WHERE NEW.x % 2 = 1; END",
@@ -333,7 +333,7 @@ fn triggers_that_refuse() {
 }
 
 #[test]
-fn what_a_trigger_reads_elsewhere_is_no_column_of_the_row() {
+fn a_subquery_of_a_trigger_does_not_restrict_columns() {
     let connection = fills(
         "CREATE TABLE accounts(id INTEGER PRIMARY KEY, open INTEGER NOT NULL);
          CREATE TABLE t(id INTEGER PRIMARY KEY, account INTEGER NOT NULL REFERENCES accounts);
@@ -346,7 +346,7 @@ fn what_a_trigger_reads_elsewhere_is_no_column_of_the_row() {
 }
 
 #[test]
-fn triggers_that_say_what_a_column_has_to_be() {
+fn triggers_that_dictate_a_value() {
     for trigger in [
         "WHEN NEW.version <> 1 + coalesce((SELECT max(version) FROM t WHERE stream = NEW.stream), 0)
          BEGIN SELECT RAISE(ABORT, 'gap'); END",
@@ -382,7 +382,7 @@ fn triggers_that_say_what_a_column_has_to_be() {
 }
 
 #[test]
-fn rows_that_triggers_make() {
+fn rows_that_triggers_insert() {
     let connection = database(
         "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL);
          CREATE TABLE settings(user_id INTEGER PRIMARY KEY REFERENCES users, theme TEXT NOT NULL DEFAULT 'light');
@@ -400,7 +400,7 @@ fn rows_that_triggers_make() {
 }
 
 #[test]
-fn full_text_indexes_are_kept_in_step() {
+fn full_text_indexes_stay_consistent() {
     let table = "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL);
                  CREATE VIRTUAL TABLE notes_fts USING fts5(body, content='notes', content_rowid='id');";
     let triggers = "CREATE TRIGGER n AFTER INSERT ON notes BEGIN INSERT INTO notes_fts(rowid, body) VALUES (NEW.id, NEW.body); END;";
@@ -415,7 +415,7 @@ fn full_text_indexes_are_kept_in_step() {
 }
 
 #[test]
-fn what_is_no_ordinary_table_is_left_alone() {
+fn only_ordinary_tables_are_filled() {
     let connection = database(
         "CREATE TABLE t(x); CREATE VIEW v AS SELECT x FROM t; CREATE VIRTUAL TABLE r USING rtree(id, a, b);
          CREATE TABLE _sqlx_migrations(version BIGINT PRIMARY KEY); CREATE TABLE \"a \"\"b\"(\"c d\" TEXT NOT NULL, [e] INTEGER, \"select\")",
@@ -441,7 +441,7 @@ fn conflict_clauses_and_defaults_do_not_swallow_rows() {
 }
 
 #[test]
-fn rows_that_are_there_stay_and_others_come_behind() {
+fn new_rows_are_numbered_after_existing_ones() {
     let connection = database(
         "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, n INTEGER UNIQUE NOT NULL);
          CREATE TABLE u(t INTEGER NOT NULL REFERENCES t, kind TEXT NOT NULL CHECK (kind IN ('a', 'b')), UNIQUE (t, kind));",
@@ -455,7 +455,7 @@ fn rows_that_are_there_stay_and_others_come_behind() {
 }
 
 #[test]
-fn a_key_takes_its_values_from_all_ways_to_satisfy_a_check() {
+fn a_key_takes_values_from_all_branches_of_a_check() {
     fills("CREATE TABLE t(path TEXT PRIMARY KEY CHECK (path LIKE 'root.%' OR path = '')) WITHOUT ROWID", "t", 500);
     fills(
         "CREATE TABLE t(state TEXT NOT NULL UNIQUE, at TEXT,
@@ -466,14 +466,14 @@ fn a_key_takes_its_values_from_all_ways_to_satisfy_a_check() {
 }
 
 #[test]
-fn what_is_searched_for_a_function_of_json_is_json() {
+fn searched_values_for_json_functions_are_json() {
     let table = "CREATE TABLE t(state TEXT NOT NULL CHECK (json_array_length(state, '$.items') > 0))";
     let connection = fills(table, "t", 300);
     assert_eq!(one(&connection, "SELECT count(*) FROM t WHERE json_type(state) <> 'object'"), 0);
 }
 
 #[test]
-fn patterns_keep_to_their_length_and_letters() {
+fn patterns_keep_their_length_and_letters() {
     for check in [
         "length(x) = 13 AND x GLOB '97[89]*' AND CAST(x AS INTEGER) > 9780000000000",
         "length(x) = 26 AND x LIKE 'usr_%'",
@@ -489,7 +489,7 @@ fn patterns_keep_to_their_length_and_letters() {
 }
 
 #[test]
-fn arrays_have_the_length_that_is_asked_for() {
+fn arrays_have_the_required_length() {
     for (check, items) in [("= 3", 3), ("BETWEEN 1 AND 5", 2), (">= 4", 4), ("= 0", 0), ("< 2", 1)] {
         let check = format!("json_array_length(x) {check}");
         let connection = fills(&format!("CREATE TABLE t(x TEXT NOT NULL CHECK ({check}))"), "t", 20);
@@ -499,7 +499,7 @@ fn arrays_have_the_length_that_is_asked_for() {
 }
 
 #[test]
-fn what_is_searched_is_what_the_column_is_declared_for() {
+fn searched_values_have_the_declared_type() {
     let connection = fills(
         "CREATE TABLE t(day REAL NOT NULL CHECK (day > julianday('2000-01-01')), low INTEGER NOT NULL, high INTEGER NOT NULL,
              CHECK (low BETWEEN 1 AND high), CHECK (high - low <= 366))",

@@ -28,7 +28,7 @@ fn some_rows_for_each_parent() {
 }
 
 #[test]
-fn a_value_that_is_set_decides_on_the_others() {
+fn other_values_follow_from_a_value_that_is_set() {
     let connection = database(SHOP);
     Fill::seed(7).rows("orders", 30).set("orders", "status", "open").set("orders", "total", 5).insert(&connection);
     assert_eq!(one(&connection, "SELECT count(*) FROM orders WHERE paid_at IS NULL AND total = 5"), 30);
@@ -62,7 +62,7 @@ fn a_closure_sees_the_row() {
 }
 
 #[test]
-fn a_row_with_a_name_is_the_same_whatever_else_is_made() {
+fn a_row_with_a_label_does_not_depend_on_other_rows() {
     let ada = |fill: Fill| {
         let connection = database(SHOP);
         let filled = fill.insert(&connection);
@@ -81,7 +81,7 @@ fn a_row_with_a_name_is_the_same_whatever_else_is_made() {
 }
 
 #[test]
-fn the_other_rows_do_not_depend_on_those_with_a_name() {
+fn other_rows_do_not_depend_on_labels() {
     let of = |fill: Fill| {
         let connection = database(SHOP);
         fill.insert(&connection);
@@ -91,7 +91,7 @@ fn the_other_rows_do_not_depend_on_those_with_a_name() {
 }
 
 #[test]
-fn parents_that_are_there_are_used_where_it_is_asked_for() {
+fn existing_parents_are_reused_on_request() {
     let connection = database(SHOP);
     Fill::seed(1).rows("users", 3).insert(&connection);
     Fill::seed(2).rows("orders", 20).reuse().insert(&connection);
@@ -102,7 +102,7 @@ fn parents_that_are_there_are_used_where_it_is_asked_for() {
 }
 
 #[test]
-fn how_many_values_are_null() {
+fn the_null_rate() {
     for (percent, low, high) in [(0, 0, 0), (50, 400, 600), (100, 1000, 1000)] {
         let connection = database(SHOP);
         Fill::seed(1).rows("users", 1000).null_rate(percent).insert(&connection);
@@ -135,7 +135,7 @@ fn the_same_seed_gives_the_same_rows() {
 }
 
 #[test]
-fn a_column_or_a_table_more_changes_no_other_value() {
+fn adding_a_column_or_a_table_changes_no_other_value() {
     let of = |schema: &str, table: &str| {
         let connection = database(schema);
         Fill::seed(7).every_table(40).insert(&connection);
@@ -171,7 +171,7 @@ fn a_script_gives_the_same_rows() {
 }
 
 #[test]
-fn values_that_apps_trip_over() {
+fn edge_cases() {
     let connection = database(
         "CREATE TABLE t(a TEXT NOT NULL, b INTEGER NOT NULL, c TEXT NOT NULL CHECK (length(c) BETWEEN 3 AND 5), d TEXT UNIQUE)",
     );
@@ -201,7 +201,7 @@ mod typed {
     }
 
     #[test]
-    fn a_type_of_the_apps_makes_rows() {
+    fn a_type_of_the_app_supplies_rows() {
         let schema = "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, age INTEGER NOT NULL UNIQUE, email TEXT NOT NULL)";
         let connection = database(schema);
         let row = |user: User| vec![("name", user.name.into()), ("age", i64::from(user.age).into())];
@@ -211,7 +211,7 @@ mod typed {
     }
 
     #[test]
-    fn names_are_those_of_a_language() {
+    fn names_of_a_language() {
         let of = |fill: Fill| {
             let connection = database("CREATE TABLE people(first_name TEXT NOT NULL)");
             fill.rows("people", 50).insert(&connection);
@@ -235,7 +235,7 @@ fn a_fill_within_a_transaction_is_part_of_it() {
 }
 
 #[test]
-fn a_test_database_is_filled_by_a_word() {
+fn a_test_database_is_filled_by_a_method() {
     static APP: Template = Template::embedded(&[("1.sql", SHOP)]);
     let db = APP.in_memory();
     let filled = db.fill("orders", 1_000);

@@ -73,7 +73,7 @@ fn parents_that_are_used_once() {
 }
 
 #[test]
-fn parents_without_a_key_are_no_parents() {
+fn parents_have_no_nulls_in_their_keys() {
     for sql in [
         "CREATE TABLE p(code TEXT UNIQUE); CREATE TABLE t(p TEXT NOT NULL REFERENCES p(code))",
         "CREATE TABLE p(a TEXT, b INTEGER, UNIQUE (a, b));
@@ -120,7 +120,7 @@ fn parents_that_must_differ() {
 }
 
 #[test]
-fn checks_on_foreign_keys_are_checks_on_what_they_refer_to() {
+fn checks_on_foreign_keys_hold_for_parents() {
     for sql in [
         // All parents can satisfy the CHECK.
         "CREATE TABLE p(code TEXT PRIMARY KEY, name TEXT); CREATE TABLE t(p TEXT NOT NULL REFERENCES p CHECK (length(p) = 3))",
@@ -222,7 +222,7 @@ fn parents_of_one_tenant() {
 }
 
 #[test]
-fn trees_without_nulls_have_a_root_where_no_row_may_be_its_own_parent() {
+fn trees_whose_root_cannot_be_null_or_its_own_parent() {
     for (schema, table) in [
         ("CREATE TABLE t(id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t, CHECK (parent <> id))", "t"),
         ("CREATE TABLE t(id TEXT PRIMARY KEY CHECK (length(id) = 8), parent TEXT REFERENCES t CHECK (parent < id))", "t"),

@@ -23,7 +23,7 @@ const USERS: &str = "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT N
     CREATE VIEW names AS SELECT name FROM users;";
 
 #[test]
-fn names_that_are_not_there() {
+fn names_that_do_not_exist() {
     says(USERS, &Fill::seed(7).rows("user", 5), "no table to fill: user\n\n  help: did you mean users?");
     says(USERS, &Fill::seed(7).rows("invoices", 5), "no table to fill: invoices\n\n  tables:\n    orders, users");
     says(
@@ -118,7 +118,7 @@ fn more_rows_than_there_is_room_for() {
 }
 
 #[test]
-fn what_was_found_is_not_said_to_be_all_there_is() {
+fn a_limit_of_the_search_is_not_a_limit_of_the_table() {
     says(
         "CREATE TABLE t(x TEXT NOT NULL UNIQUE CHECK (replace(x, 'zz', '') = '' AND length(x) = 2))",
         &Fill::seed(7).rows("t", 50),
@@ -132,7 +132,7 @@ fn what_was_found_is_not_said_to_be_all_there_is() {
 }
 
 #[test]
-fn as_many_as_there_is_room_for_is_enough_in_general() {
+fn every_table_may_fill_tables_with_fewer_rows() {
     let connection = database(
         "CREATE TABLE settings(id INTEGER PRIMARY KEY CHECK (id = 1), theme TEXT);
          CREATE TABLE t(kind TEXT PRIMARY KEY CHECK (kind IN ('a', 'b')) NOT NULL);
@@ -228,7 +228,7 @@ fn values_that_a_column_cannot_take() {
 }
 
 #[test]
-fn a_database_that_cannot_be_written_is_not_put_down_to_the_rows() {
+fn a_database_that_cannot_be_written_is_reported_as_such() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     Connection::open(&path).unwrap().execute_batch(USERS).unwrap();

@@ -22,7 +22,7 @@ fn every_table_of_every_version_is_filled() {
 }
 
 #[test]
-fn each_table_of_the_shop_brings_its_parents() {
+fn each_table_of_the_shop_is_filled_with_its_parents() {
     let tables = Fill::seed(1).every_table(1).insert(&SHOP.in_memory());
     for (table, _) in tables.tables() {
         let db = SHOP.in_memory();

@@ -137,7 +137,7 @@ fn a_retry_that_applies_twice() {
             once(&transaction)?;
             transaction.commit()
         };
-        // Only statements that certainly had no effect: an interrupted COMMIT may have had one.
+        // Retry only statements that certainly had no effect: an interrupted COMMIT may have had one.
         attempt().or_else(|error| match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) => attempt(),
             _ => Err(error),
@@ -158,7 +158,7 @@ fn a_savepoint_that_is_released_too_early() {
     }
     fn fix(db: &mut Connection) -> Result<()> {
         let all = || db.execute_batch(&format!("SAVEPOINT s; {ORDER}; {ITEMS}; RELEASE s;"));
-        // Not ROLLBACK TO and RELEASE: that would be a COMMIT too, and may also fail.
+        // ROLLBACK TO and RELEASE would be a COMMIT too, and may also fail.
         all().inspect_err(|_| drop(db.execute_batch("ROLLBACK")))
     }
     found(bug, "the action fails on an I/O error and is half applied: orders without items");

@@ -1,4 +1,4 @@
-//! The texts of failures, of reports, and for actions that cannot be explored.
+//! The texts of failures, reports, and errors about actions that cannot be explored.
 
 use std::cell::Cell;
 
@@ -71,7 +71,7 @@ note: SQLITMUS_REPLAY=fault:io:N cargo test"
 }
 
 #[test]
-fn what_was_tried() {
+fn the_report_of_a_passing_sweep() {
     let action = |db: &mut Connection| {
         let transaction = db.transaction()?;
         transaction.execute(ORDER, [])?;
@@ -93,7 +93,7 @@ fn what_was_tried() {
             Kind::Interrupt
         ]
     );
-    // A busy timeout waits for one lock, but not for one that is held for good.
+    // A busy timeout survives a short lock, but not one that is never released.
     assert_eq!(report.of(Kind::Busy).unwrap().errors, 0, "{report}");
     assert!(report.of(Kind::BusyFromThenOn).unwrap().errors > 0, "{report}");
     let full = report.of(Kind::Full).unwrap();
@@ -170,7 +170,7 @@ fn an_action_that_does_not_work_by_itself() {
     let result = faults::sweep(&db, |_| Connection::open(&path)?.execute(ORDER, [])).try_run();
     let says = "the action uses the test's own database instead of the copy that it is given";
     assert_eq!(result.unwrap_err().headline(), says);
-    // A copy that the action does not use could only pass.
+    // An action that does not use its copy would always pass.
     let beside = faults::sweep(&db, |_| db.execute("UPDATE stock SET count = 9", [])).try_run();
     assert_eq!(beside.unwrap_err().headline(), says);
 }
@@ -185,7 +185,7 @@ fn an_action_that_only_reads() {
 }
 
 #[test]
-fn many_places_are_sampled_unless_all_are_asked_for() {
+fn many_places_are_sampled_by_default() {
     let shop = db(Profile::PRODUCTION, SHOP);
     let action = |db: &mut Connection| {
         db.execute(
@@ -214,7 +214,7 @@ SQLite cannot be made to run out of memory
     says(faults::sweep(&shop, action).only(Kind::OutOfMemoryFromThenOn).try_run(), expected);
 }
 
-/// It has the copy's clock: a timeout takes no time, and each run writes the same.
+/// The connection has the copy's clock: a timeout takes no time, and each run writes the same.
 #[test]
 fn a_second_connection_to_the_same_copy() {
     let db = db(Profile::PRODUCTION, "CREATE TABLE log(line TEXT, at TEXT DEFAULT CURRENT_TIMESTAMP)");

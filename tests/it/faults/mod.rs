@@ -1,4 +1,4 @@
-//! Faults.
+//! Faults: bugs of apps that they find, and the texts of failures and reports.
 
 mod bugs;
 mod messages;

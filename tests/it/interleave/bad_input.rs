@@ -128,7 +128,7 @@ fn tasks_that_are_not_deterministic() {
     );
 }
 
-/// In the first order the other task overwrites the difference.
+/// In the first order, the other task overwrites the difference.
 #[test]
 fn a_task_that_is_not_deterministic_and_overwritten() {
     let number = Arc::new(AtomicI64::new(1));

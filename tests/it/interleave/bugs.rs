@@ -58,7 +58,7 @@ fn a_deferred_transaction_that_reads_first() {
     }
 }
 
-/// The orders of both are there, but the stock shows only one of them.
+/// Both orders exist, but the stock shows only one of them.
 #[test]
 fn one_overwritten_update_among_others() {
     fn take(db: &Connection, count_of: i64) -> Result<(), BoxError> {
@@ -115,7 +115,7 @@ fn check_then_insert() {
     found(explore(&db).task("alice", bug).task("bob", bug), "no serial order of alice, bob gives this state");
     db.execute_batch("CREATE UNIQUE INDEX names_name ON names(name)").unwrap();
     explore(&db).task("alice", fix).task("bob", fix).run();
-    // With the index alone, one of them fails, which a later task never does, and leaves nothing behind.
+    // With only the index, one task fails and changes nothing. In a serial order no task fails.
     let headline = "bob fails only because alice runs at the same time: UNIQUE constraint failed: names.name";
     found(explore(&db).task("alice", bug).task("bob", bug), headline);
     let report = explore(&db).task("alice", bug).task("bob", bug).may_fail().run();
@@ -134,7 +134,7 @@ fn errors_of_a_serial_order_pass() {
     let report = explore(&wal()).task("alice", buy_the_last).task("bob", buy_the_last).run();
     assert!(report.is_exhaustive());
 
-    // Between two steps of the other task, another number is left.
+    // Between two steps of the other task, the text has another number.
     let one_by_one =
         ["UPDATE stock SET count = count - 3 WHERE item = 1", "UPDATE stock SET count = count - 1 WHERE item = 1"];
     let buy_eight = |db: &mut Connection| -> Result<(), BoxError> {
@@ -146,7 +146,7 @@ fn errors_of_a_serial_order_pass() {
     let report = explore(&wal()).task("alice", buy_eight).steps("bob", one_by_one).run();
     assert!(report.outcomes().any(|(outcome, _)| outcome == "bob alone; alice fails: 7 left"), "{report}");
 
-    // Another text is another error: a task that looks first and then takes is stopped by the trigger.
+    // Another text is another error: the trigger stops a task that reads the count first and then sells.
     fn take(db: &Connection) -> Result<(), BoxError> {
         if count(db, 1)? < 8 {
             return Err("sold out".into());
@@ -176,7 +176,7 @@ fn errors_of_a_serial_order_pass() {
     explore(&wal()).task("alice", save).task("bob", save).may_fail().run();
 }
 
-/// At least one doctor has to be on call: each sees that the other is, and leaves.
+/// At least one doctor has to be on call. Each sees that the other is on call, and leaves.
 #[test]
 fn write_skew() {
     fn leave(db: &Connection, name: &str) -> Result<(), BoxError> {
@@ -345,7 +345,7 @@ fn an_early_return_without_a_commit() {
     pair(&wal(), "bob leaves its transaction open", bug, fix);
 }
 
-/// The report adds up numbers that were never there at the same time.
+/// The report adds up numbers of two different moments.
 #[test]
 fn a_report_of_two_reads() {
     fn transfer(db: &mut Connection) -> Result<(), BoxError> {
@@ -387,7 +387,7 @@ fn two_databases_in_two_orders() {
     );
     explore(&db).task("alice", |db| both(db, MAIN, OTHER)).task("bob", |db| both(db, MAIN, OTHER)).run();
 
-    // Without a limit, the wait has no end.
+    // Without a limit, the wait never ends.
     fn patient(db: &mut Connection, first: &str, second: &str) -> Result<(), BoxError> {
         db.busy_handler(Some(|_| true))?;
         both(db, first, second)
@@ -419,7 +419,7 @@ fn a_checkpoint_that_meets_a_reader() {
     explore(&db).task("writer", |db| checkpoint(db, "TRUNCATE")).task("reader", read).run();
 }
 
-/// Each job is done once, by the first task that takes it: no task has read anything wrong.
+/// Each job is done once, by the first task that takes it. No task reads wrong data.
 #[test]
 fn workers_that_share_jobs() {
     fn work(db: &Connection) -> Result<Vec<i64>, BoxError> {

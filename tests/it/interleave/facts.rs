@@ -6,7 +6,8 @@ use sqlitmus::rusqlite::Connection;
 
 use super::{DEFERRED, IMMEDIATE, ROLLBACK, WAL, outcomes, wal};
 
-/// Of the seventy orders of twice four statements, those pass in which one transaction ends before the other one reads.
+/// There are seventy orders of two tasks of four statements. Those pass in which one transaction ends before the other
+/// reads.
 #[test]
 fn deferred_transactions_that_read_first_mostly_fail() {
     for db in [wal(), ROLLBACK.in_memory(), WAL.on_disk()] {
@@ -33,7 +34,8 @@ fn immediate_transactions_never_fail() {
     }
 }
 
-/// There are 34,650 orders of three times four statements. Those that differ only in statements without a lock count as one.
+/// There are 34,650 orders of three tasks of four statements. Those that differ only in statements without a lock count
+/// as one.
 #[test]
 fn statements_without_a_lock_do_not_multiply_schedules() {
     let db = wal();
@@ -58,7 +60,7 @@ fn statements_without_a_lock_do_not_multiply_schedules() {
     assert!(kinds(60).0);
 }
 
-/// There is a moment at which the write lock is taken and nothing is visible yet, also where only locks and writes are
+/// There is a moment at which the write lock is taken and no change is visible yet, even if only locks and writes are
 /// steps.
 #[test]
 fn others_run_before_a_commit_writes() {

@@ -43,7 +43,7 @@ lost update: the state is as if bob had not run
 }
 
 #[test]
-fn busy_that_no_timeout_cures() {
+fn busy_errors_that_no_timeout_avoids() {
     let expected = "\
 one fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another task is writing
 
@@ -76,7 +76,7 @@ one fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another 
 }
 
 #[test]
-fn an_error_that_no_order_gives() {
+fn an_error_of_no_serial_order() {
     // Each task begins its own transaction, so that a transaction around all of it cannot be tried.
     fn migrate(db: &mut Connection) -> Result<()> {
         if db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))? == 0 {
@@ -141,7 +141,7 @@ fn a_report_of_what_was_explored() {
 
 #[test]
 fn an_invariant_that_does_not_always_hold() {
-    // It depends on the order only, so that every schedule meets it.
+    // Whether it holds depends only on the order, so every reduction finds it.
     let db = wal();
     let explore = explore(&db)
         .steps("one", IMMEDIATE)

@@ -34,7 +34,7 @@ const IMMEDIATE: [&str; 4] = [
     "COMMIT",
 ];
 
-/// Returns the text of a failure, without the line that names the test.
+/// Returns the text of a failure without the line that names the test.
 #[track_caller]
 fn failure(explore: Explore<'_>) -> String {
     let error = explore.try_run().unwrap_err();

@@ -64,7 +64,7 @@ fn tasks_that_wait_for_each_other_outside_of_sqlite() {
     assert_eq!(error.headline(), "alice waits for something outside of SQLite");
 }
 
-/// The busy timeout shows on SQLite's clock, and the test does not wait for it.
+/// The busy timeout passes on SQLite's clock, and the test does not wait for it.
 #[test]
 fn a_waiting_task_is_woken_by_the_release_of_its_lock() {
     let db = wal();
@@ -95,10 +95,10 @@ fn a_waiting_task_is_woken_by_the_release_of_its_lock() {
 }
 
 #[test]
-fn a_trace_hook_of_the_app_hides_statements_and_no_schedule() {
+fn a_trace_hook_of_the_app_hides_statements_but_not_schedules() {
     #[expect(unsafe_code, reason = "rusqlite has no call for it in all versions")]
     fn hide(db: &Connection) {
-        // SAFETY: the connection is open, and borrowed from the thread that owns it.
+        // SAFETY: the connection is open and borrowed from the thread that owns it.
         unsafe { ffi::sqlite3_trace_v2(db.handle(), 0, None, std::ptr::null_mut()) };
     }
     fn bug(db: &mut Connection) -> Result<()> {
@@ -135,7 +135,7 @@ fn hooks_of_the_app_are_left_alone() {
     assert!(report.is_exhaustive());
 }
 
-/// The app's own busy handler may tell SQLite at once to try again.
+/// The app's busy handler may let SQLite retry at once.
 #[test]
 fn a_busy_handler_of_the_app_gives_the_others_their_turn() {
     fn patient(db: &mut Connection) -> Result<()> {
@@ -201,7 +201,7 @@ fn code_that_writes_from_a_thread_of_its_own() {
         Ok(())
     };
     let report = explore(&wal()).task("alice", task).task("bob", sell).try_run();
-    // Its statements are not seen, so that nothing is explored between them: this has to be an error.
+    // The statements of that thread are not seen, so nothing is explored between them. This has to be an error.
     assert_eq!(report.unwrap_err().headline(), "alice runs no statement");
 }
 

@@ -1,4 +1,4 @@
-//! Each assertion with a plan on which it fails, its whole report, and a plan on which it passes.
+//! Each assertion, with a plan on which it fails, the whole report, and a plan on which it passes.
 
 use sqlitmus::plan::{Plan, explain};
 use sqlitmus::{Result, Template};

@@ -41,7 +41,7 @@ fn every_kind_of_statement_is_understood() {
     assert!(count >= 75, "{count} statements");
 }
 
-/// Inserts rows into each table, to tell a loop over all of them from one that ends early.
+/// Inserts rows into each table, so that a loop over all rows differs from one that ends early.
 const FILL: &str = "
     PRAGMA foreign_keys = OFF;
     CREATE TEMP TABLE n AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 300) SELECT x FROM n;
@@ -57,7 +57,7 @@ const FILL: &str = "
     INSERT INTO big SELECT x, x, x, x FROM n;
     INSERT INTO chosen SELECT x, x FROM n;";
 
-/// SQLite counts the steps of full scans while it runs a statement. The plan has to agree with the count.
+/// The scans of a plan have to agree with the steps of full scans that SQLite counts while it runs the statement.
 #[test]
 fn the_scans_of_a_plan_happen_when_the_query_runs() {
     let db = db(SCHEMA);
@@ -94,7 +94,7 @@ fn the_scans_of_a_plan_happen_when_the_query_runs() {
     assert!(scans > 20 && others > 20, "{scans} scans, {others} others");
 }
 
-/// Returns true if a section is for this SQLite or an older one.
+/// Returns true if a section is for this version of SQLite or an older one.
 fn holds(section: &str) -> bool {
     let numbers = |text: &str| -> Vec<u32> { text.split('.').filter_map(|part| part.parse().ok()).collect() };
     let from = section.lines().next().unwrap_or_default().trim();

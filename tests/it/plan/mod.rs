@@ -11,7 +11,7 @@ mod statistics;
 use sqlitmus::Template;
 use sqlitmus::TestDb;
 
-/// Returns a database after these statements, with foreign keys on, as is rusqlite's default.
+/// Returns a database after these statements, with foreign keys on, which is rusqlite's default.
 fn db(schema: &str) -> TestDb {
     let db = Template::empty().in_memory();
     db.execute_batch(schema).unwrap();

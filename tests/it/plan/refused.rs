@@ -11,7 +11,7 @@ const SCHEMA: &str = "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT)";
 #[track_caller]
 fn check(sql: &str, kind: ErrorKind, expected: &str) {
     let error = try_explain(&db(SCHEMA), sql).unwrap_err();
-    // The wording of the code depends on rusqlite's version.
+    // The text of the code depends on the version of rusqlite.
     let code = error.sqlite_code().map_or("", sqlitmus::rusqlite::ffi::code_to_str);
     assert_eq!(error.to_string(), expected.replace("SQL logic error", code));
     assert_eq!(error.kind(), kind);

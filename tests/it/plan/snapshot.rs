@@ -1,4 +1,4 @@
-//! `assert_plan_snapshot!`.
+//! Tests of `assert_plan_snapshot!`.
 
 use sqlitmus::{TestDb, assert_plan_snapshot};
 

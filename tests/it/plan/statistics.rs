@@ -20,7 +20,7 @@ fn without_statistics_the_rows_do_not_matter() {
 #[test]
 fn a_scan_because_of_a_tiny_fixture_says_so() {
     let db = db(SCHEMA);
-    // The statistics of the table above, and a table that they make SQLite scan.
+    // ANALYZE on the tables above gives statistics that make SQLite scan kinds.
     db.execute_batch("ANALYZE").unwrap();
     let plan = explain(&db, BY_FLAG);
     assert_ne!(plan.statistics(), Statistics::None);

@@ -153,7 +153,7 @@ fn all_statistics_of_analyze_fit_their_own_schema() {
     let folder = Folder::new();
     write_statistics_with_samples(&production, folder.path("s.sql")).unwrap();
     let text = std::fs::read_to_string(folder.path("s.sql")).unwrap();
-    // Whatever the order in the file, SQLite gets the samples in the order that it needs.
+    // SQLite gets the samples in the order that it needs, not in that of the file.
     let reversed: Vec<&str> = text.lines().rev().collect();
     let template = Template::migrate_with(migrate).stats(folder.file(&reversed.join("\n")));
     let db = template.in_memory();

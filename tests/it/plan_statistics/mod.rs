@@ -43,7 +43,7 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// Writes a file with this text and returns its path as a template takes it.
+    /// Writes a file with this text and returns its path for a template.
     fn file(&self, text: &str) -> &'static str {
         let path = self.path("statistics.sql");
         std::fs::write(&path, text).unwrap();

@@ -94,7 +94,7 @@ fn a_single_good_plan_is_stable() {
 }
 
 #[test]
-fn a_table_to_which_many_rows_refer_alike_is_small() {
+fn a_parent_of_many_equal_references_is_small() {
     // No real database has a million orders and ten thousand items for each order that has any.
     let schema = |references: &str| {
         format!(
@@ -112,7 +112,7 @@ fn a_table_to_which_many_rows_refer_alike_is_small() {
 
 #[test]
 fn the_statistics_of_the_database_are_among_them() {
-    // All 60 orders are of one kind, so an index on it is of no use.
+    // All 60 orders are of one kind, so an index on the kind does not help.
     let by_kind = "SELECT user_id FROM orders WHERE kind = ?1";
     assert_plan_stable(&db(ORDERS), by_kind);
     let error = try_assert_plan_stable(&orders(60), by_kind).unwrap_err();
@@ -184,7 +184,7 @@ note: the copy has no temporary tables, no attached databases and no modules of 
     assert_eq!(error.headline(), "there are 2 statements to explain, but a plan is for one");
 }
 
-/// SQLite chooses the narrower one as soon as it knows their widths.
+/// SQLite chooses the narrower index once it knows the widths.
 #[test]
 fn two_indexes_that_are_searched_by_the_same_columns_are_one_plan() {
     let db = db("CREATE TABLE kv(space TEXT, key TEXT, value TEXT);

@@ -69,7 +69,7 @@ fn scans_and_sorts_and_long_results_are_linear() {
     );
 }
 
-/// `count(*)` is one instruction, which reads all pages.
+/// `count(*)` is one instruction that reads all pages.
 #[test]
 fn counting_all_rows_is_linear() {
     grows("SELECT count(*) FROM users", Growth::Linear);

@@ -19,14 +19,14 @@ use crate::progress::Progress;
 use crate::schema::{IndexedExpr, Schema, Table};
 use crate::sql::{TokenKind, quote_text, tokens};
 
-/// How often a row is made before its table counts as one that cannot be filled. In 125 schemas no row needed more than 27
+/// The number of times that a row is made before its table cannot be filled. In 125 schemas no row needed more than 27
 /// attempts. A clock would make a slow machine fail where a fast one does not.
 const ATTEMPTS: u64 = 200;
 
-/// The same for errors that no constraint raises: functions that could not read a value.
+/// The same for errors that no constraint raises, as of functions that could not read a value.
 const ATTEMPTS_AFTER_ERRORS: u64 = 8;
 
-/// SQLite's primary codes that say nothing of the row: a lock, memory, a file that cannot be written, a full disk.
+/// SQLite's primary codes of errors that are not about the row: a lock, memory, an unwritable file, a full disk.
 const NOT_ABOUT_ROWS: [i32; 11] = [5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26];
 
 /// Inserts the rows of one table after the other.

@@ -1,4 +1,4 @@
-//! What is made again after SQLite has refused a row.
+//! Selects the columns that are made again after SQLite has refused a row.
 
 use crate::data::constraints::condition::{Condition, ConditionKind};
 use crate::data::constraints::conditions::name_in_sqlite_errors;

@@ -101,13 +101,13 @@ pub(super) struct ChildChecks<'f> {
     pub(super) input: &'f SolverInput<'f>,
     pub(super) conditions: &'f [Condition],
     pub(super) checks: &'f [ChildCheck],
-    /// How many rows have to differ.
+    /// The number of rows that have to differ.
     pub(super) needed: u64,
 }
 
 impl ChildChecks<'_> {
     /// Returns the values of the first rows for each column. A column for which there are enough values gets a group
-    /// instead. `is_own` says whether the values of a column are free to choose.
+    /// instead. `is_own` returns true if the values of a column can be chosen freely.
     pub(super) fn first_values(
         &self,
         is_own: &dyn Fn(usize) -> bool,
@@ -152,7 +152,7 @@ impl ChildChecks<'_> {
         solve(self.input, &conditions, evaluator).ok()?.pop()
     }
 
-    /// No value suits all children: each of them has its own, in turn.
+    /// Returns values for each child in turn, if no value suits all children.
     fn in_turn(&self, column: usize, by_child: &[&[String]], evaluator: &Evaluator<'_>) -> Vec<ValueBuf> {
         let of_child =
             |texts: &&[String]| Some(values(&self.group(column, &texts.iter().collect::<Vec<_>>(), evaluator)?));

@@ -1,4 +1,4 @@
-//! What is known of a table before its first row is made: how each column is made, and how many rows there can be.
+//! Plans each table before its first row is made: the source of each column, and the number of rows that fit.
 
 mod child_checks;
 mod default_source;

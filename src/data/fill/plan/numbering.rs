@@ -1,4 +1,4 @@
-//! Rows that differ where they must: one column of each key takes its values from the row's number, or several share it.
+//! Makes keys unique: one column of each key takes its values from the row's number, or several columns share it.
 
 use crate::data::constraints::group::{ColumnSource, Solution};
 use crate::data::fill::existing;
@@ -31,7 +31,7 @@ struct Numbering<'n, 'p> {
     plan: &'n mut TablePlan,
 }
 
-/// One part of a key, and how many values it has.
+/// One part of a key, and its number of values.
 #[derive(Clone, Copy)]
 struct Part {
     what: PartOf,
@@ -69,7 +69,7 @@ impl Numbering<'_, '_> {
         Ok(())
     }
 
-    /// How many rows have to differ.
+    /// Returns the number of rows that have to differ.
     fn needed(&self) -> u64 {
         self.plan.start.saturating_add(self.plan.count)
     }
@@ -174,7 +174,7 @@ impl Numbering<'_, '_> {
         if nullable.is_none() {
             self.limit(key, &parts)?;
         }
-        // What another key has arranged stays; rows that clash are made again.
+        // The place that another key has given to a column stays; rows that clash are made again.
         let free: Vec<Part> = parts.into_iter().filter(|part| self.place(part.what).is_none()).collect();
         let all = combinations(&free);
         let beyond = nullable.is_some() && all < self.needed();
@@ -247,7 +247,7 @@ impl Numbering<'_, '_> {
         existing::count(self.shape.context.connection, self.shape.table, &set.collect::<Vec<_>>())
     }
 
-    /// How many values a part has, in words.
+    /// Returns the number of values of a part in words.
     fn shown(&self, Part { what, size }: Part) -> String {
         let name = |column: usize| self.plan.columns[column].name.as_str();
         match what {
@@ -306,8 +306,8 @@ fn capacity(plan: &TablePlan, column: usize) -> u64 {
     }
 }
 
-/// Returns the capacity of all solutions together: a row that clashes with another goes another way. Values that solutions list are
-/// counted once, and not in addition to those that solutions make, for they may be the same.
+/// Returns the capacity of all solutions together: a row that clashes with another takes another solution. Values that
+/// solutions list are counted once, and not in addition to those that solutions generate, because they may be the same.
 fn capacity_of_solutions(plan: &TablePlan, column: usize) -> u64 {
     let mut listed: Vec<&ValueBuf> = Vec::new();
     let mut most = 1;

@@ -17,8 +17,8 @@ pub(super) fn keep_keys<'r>(plan: &mut TablePlan, relations: impl Iterator<Item 
     }
 }
 
-/// Lets what refers to a later table refer to its rows, whose keys are known before they are made if they follow from the
-/// rows' numbers.
+/// Points foreign keys to a later table at its rows. Their keys are known before the rows are made if they follow from
+/// the rows' numbers.
 pub(super) fn close_cycles(plans: &mut [TablePlan]) -> Result<()> {
     for at in 0..plans.len() {
         for index in 0..plans[at].references.len() {
@@ -40,7 +40,7 @@ pub(super) fn close_cycles(plans: &mut [TablePlan]) -> Result<()> {
     Ok(())
 }
 
-/// A key that may not be NULL refers to rows that come later, and theirs is not known yet.
+/// Returns the error for a key that may not be NULL and refers to later rows, whose keys are not known yet.
 fn cycle(table: &str, key: &str) -> Error {
     Error::new(ErrorKind::Data, format!("cannot fill {table}: its foreign keys form a cycle")).evidence("NOT NULL", key)
 }

@@ -16,8 +16,8 @@ pub(crate) struct PerParentRows {
 }
 
 impl PerParentRows {
-    /// `None` if no foreign key says that rows are made for each parent. `rows_of` returns how many rows a table of this
-    /// fill has, by the place of its plan.
+    /// `None` if no foreign key says that rows are made for each parent. `rows_of` returns the number of rows of a table
+    /// of this fill, by the place of its plan.
     pub(crate) fn of(references: &[Reference], rows_of: impl Fn(usize) -> u64) -> Option<PerParentRows> {
         let reference = references.iter().find(|reference| reference.per_parent.is_some())?;
         let (low, high) = reference.per_parent?;

@@ -4,9 +4,9 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     stride: u64,
-    /// How many values the column has.
+    /// The number of values of the column.
     size: u64,
-    /// How many combinations there are.
+    /// The number of combinations.
     all: u64,
     multiplier: u64,
     /// True if rows beyond that have NULL here.

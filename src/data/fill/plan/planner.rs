@@ -69,7 +69,7 @@ struct Planner<'s, 'p> {
 }
 
 impl Planner<'_, '_> {
-    /// What is known of each column alone.
+    /// Returns the facts about each column alone.
     fn input<'f>(&self, default_source: &'f dyn Fn(&Column) -> Option<Source>) -> SolverInput<'f>
     where
         Self: 'f,
@@ -109,8 +109,8 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Which columns may be NULL. A row without a value that children must have is nobody's parent, whether the children
-    /// are filled too or not.
+    /// Returns the nullability of each column as a domain. A row without a value that children must have cannot be a parent,
+    /// so such a column is not NULL, even if the children are not filled.
     fn own_domains(&self) -> Vec<Domain> {
         let shape = self.shape;
         let to_here = shape.context.relations.iter().flatten().filter(|key| key.parent == Some(shape.at));
@@ -153,7 +153,7 @@ impl Planner<'_, '_> {
         loop {
             match solve(input, &self.conditions, &evaluator) {
                 Ok(groups) => return Ok(groups),
-                // What other rows decide is not known before they exist: each row will show.
+                // A condition on other rows cannot be evaluated before they exist. It is checked with each row.
                 Err(Unsolved { condition: index, .. }) if self.conditions[index].reads_tables => {
                     self.conditions[index].reads_tables = false;
                     self.conditions[index].is_derived = true;
@@ -236,7 +236,7 @@ fn is_own(shape: &TableShape<'_>, input: &SolverInput<'_>, column: usize) -> boo
     !input.is_external[column] && shape.rowid != Some(column)
 }
 
-/// Makes a group of one column with one way a column like any other, whose values follow from the row's number alone.
+/// Turns a group of one column with one solution into a plain column, whose values follow from the row's number alone.
 fn unfold(plan: &mut TablePlan, shape: &TableShape<'_>) -> Result<()> {
     let mut kept = Vec::new();
     for group in std::mem::take(&mut plan.groups) {

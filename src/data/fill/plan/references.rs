@@ -1,4 +1,4 @@
-//! What the foreign keys of a table refer to: rows of this fill, existing rows, or the table itself.
+//! The rows to which the foreign keys of a table refer: rows of this fill, existing rows, or rows of the table itself.
 
 use std::cmp::Reverse;
 
@@ -22,7 +22,7 @@ pub(super) fn references(shape: &TableShape<'_>) -> Result<Vec<Reference>> {
         let Some(columns) = shape.places(&key.columns) else { continue };
         let is_set = |column: &usize| shape.fixed[*column].is_some();
         let is_taken = |column: &usize| is_set(column) || found.iter().any(|other| other.columns.contains(column));
-        // What a closure returns is known only behind all keys.
+        // The value of a closure is known only after all keys.
         let is_late = |column: &usize| matches!(shape.fixed[*column], Some(How::With(_)));
         if columns.iter().all(is_taken) || columns.iter().any(is_late) {
             continue;
@@ -34,8 +34,8 @@ pub(super) fn references(shape: &TableShape<'_>) -> Result<Vec<Reference>> {
 }
 
 /// The foreign keys of a table in the order in which they are planned. Those that choose for others come first: a key of
-/// several columns before those of single ones among them. In a tree within each tenant the tenant comes first, for a root
-/// has one too.
+/// several columns before those of single ones among them. In a tree within each tenant the tenant comes first, because
+/// a root has one too.
 fn in_order<'p>(shape: &TableShape<'p>) -> Vec<&'p Relation> {
     let is_tree = |key: &Relation| key.parent == Some(shape.at) && key.is_partly_nullable();
     let trees = shape.relations().iter().filter(|key| is_tree(key));

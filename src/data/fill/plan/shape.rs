@@ -1,4 +1,4 @@
-//! What the phases of planning a table share.
+//! The facts about a table that the phases of planning share.
 
 use crate::data::fill::context::FillContext;
 use crate::data::fill::existing;

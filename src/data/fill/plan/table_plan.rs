@@ -16,9 +16,9 @@ pub(crate) struct TablePlan {
     /// Its place in the schema.
     pub(crate) table: usize,
     pub(crate) name: Name,
-    /// How many rows are made.
+    /// The number of rows to make.
     pub(crate) count: u64,
-    /// How many rows were requested.
+    /// The number of rows that were requested.
     pub(crate) wanted: u64,
     pub(crate) limit: Option<Limit>,
     /// The number of the first row, behind the existing rows.
@@ -111,9 +111,9 @@ pub(crate) struct Reference {
     pub(crate) known: Vec<usize>,
     /// True if the parent's values replace those that are known: everything known follows from them.
     pub(crate) overrules: bool,
-    /// How many of the first parents satisfy a CHECK, if not all of them do.
+    /// The number of first parents that satisfy a CHECK, if not all parents do.
     pub(crate) among: Option<u64>,
-    /// How many of the first parents are used, so that rows that belong together meet: products and orders of one tenant.
+    /// The number of first parents that are used, so that rows belong together: products and orders of one tenant.
     pub(crate) gathered: Option<u64>,
 }
 

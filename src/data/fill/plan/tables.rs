@@ -9,7 +9,7 @@ use crate::data::fill::request::fill_request::TableRequest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::count;
 
-/// How often tables that are made for their children get more rows.
+/// The number of times that tables that are made for their children get more rows.
 const ROUNDS: usize = 4;
 
 /// Plans all tables that are filled, in the order of filling.
@@ -82,7 +82,7 @@ impl Round<'_> {
     }
 }
 
-/// More rows are asked for than a table can hold.
+/// Returns the error for a request of more rows than a table can hold.
 fn full(table: &str, rows: u64, limit: &Limit) -> Error {
     let (rows, most) = (count(rows, "row"), count(limit.rows, "row"));
     if limit.is_guess {

@@ -1,6 +1,6 @@
-//! How many rows of which tables a test asks for.
+//! The tables and the numbers of rows that a test requests.
 
-/// How many rows of which tables a test asks for.
+/// The tables and the numbers of rows that a test requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FillRequest {
     pub(crate) rows: Vec<(String, u64)>,
@@ -21,7 +21,7 @@ pub(crate) struct RowsForEach {
     pub(crate) high: u64,
 }
 
-/// What is asked of one table.
+/// The request for one table.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TableRequest {
     pub(crate) rows: u64,
@@ -33,7 +33,7 @@ pub(crate) struct TableRequest {
     pub(crate) per_parent: Option<PerParent>,
 }
 
-/// For each table of the schema what is asked of it. `None` if it is not filled.
+/// The request for each table of the schema. `None` if it is not filled.
 pub(crate) type TableRequests = Vec<Option<TableRequest>>;
 
 /// Rows for each row of a parent.

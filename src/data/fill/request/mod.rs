@@ -1,4 +1,4 @@
-//! From what a test asks for to the tables that are filled, and how many rows each of them gets.
+//! Turns the request of a test into the tables that are filled and their numbers of rows.
 
 pub(crate) mod fill_request;
 pub(crate) mod names;

@@ -1,10 +1,10 @@
-//! How many parents the rows of a table need.
+//! The number of parents that the rows of a table need.
 
 use crate::data::relations::{Relation, is_shared};
 use crate::schema::{IndexedExpr, Table};
 use crate::sql::tokens;
 
-/// Returns the parents, by their places in the schema, and how many rows of each are needed for so many rows of a table.
+/// Returns the parents, by their places in the schema, and the number of rows that `rows` rows of a table need of each.
 /// `at` is the place of the table.
 pub(super) fn needed_parents(table: &Table, at: usize, relations: &[Relation], rows: u64) -> Vec<(usize, u64)> {
     let refuses = table.triggers.iter().any(|trigger| tokens(&trigger.sql).iter().any(|token| token.is("RAISE")));

@@ -1,4 +1,4 @@
-//! Which tables are filled, and how many rows each of them gets.
+//! The tables that are filled, and their numbers of rows.
 
 use crate::data::fill::context::FillContext;
 use crate::data::fill::request::fill_request::{FillRequest, TableRequests};

@@ -6,9 +6,9 @@ use crate::data::values::value_buf::ValueBuf;
 /// A row while it is made. Its buffers are reused from row to row.
 pub(crate) struct Draft {
     pub(crate) values: Vec<ValueBuf>,
-    /// For each column, whether it has to be NULL or must not be, by the way of its group.
+    /// The nullability of each column, by the solution of its group.
     pub(super) nulls: Vec<Nullability>,
-    /// How often each column was made again.
+    /// The number of times that each column was made again.
     pub(crate) attempts: Vec<u32>,
     /// The error of a closure.
     pub(crate) broken: Option<rusqlite::Error>,
@@ -24,13 +24,13 @@ impl Draft {
         }
     }
 
-    /// How often a group of columns was made again.
+    /// Returns the number of times that a group of columns was made again.
     pub(super) fn attempts_of(&self, columns: &[usize]) -> u32 {
         columns.iter().map(|column| self.attempts[*column]).max().unwrap_or(0)
     }
 }
 
-/// Which row is made.
+/// The numbers of the row that is made.
 #[derive(Clone, Copy)]
 pub(crate) struct RowNumbers {
     /// Its place among the rows of this fill.

@@ -13,14 +13,14 @@ pub(crate) struct Tables<'a> {
     pub(crate) filled: Vec<FilledTable>,
 }
 
-/// What has been inserted into one table.
+/// The rows that were inserted into one table.
 #[derive(Debug, Default)]
 pub(crate) struct FilledTable {
-    /// How many rows. Zero until all of them are inserted.
+    /// The number of rows. Zero until all of them are inserted.
     pub(crate) rows: u64,
-    /// From which row on how many numbers were left out, because their values existed already.
+    /// Pairs of a row and the number of row numbers left out from it on, because their values existed already.
     pub(crate) skips: Vec<(u64, u64)>,
-    /// How often columns were made again, for rows that were refused at first.
+    /// The number of times that each column was made again, for rows that were refused at first.
     pub(crate) attempts: HashMap<u64, Vec<u32>>,
     /// The values of columns that cannot be made again, row by row.
     pub(crate) kept: Vec<ValueBuf>,

@@ -28,7 +28,7 @@ pub(super) fn shown(number: u64) -> u64 {
     number & (LABELLED - 1)
 }
 
-/// Returns the draws for a row, which are others for each attempt.
+/// Returns the draws for a row, which differ for each attempt.
 pub(super) fn draws(key_of: u64, number: u64, attempts: u32) -> Draw {
     let mut draw = Draw::new(key(key_of, number));
     if attempts > 0 {
