@@ -39,7 +39,7 @@ const DEFER: &str = "PRAGMA defer_foreign_keys = ON";
 impl Target {
     /// Writes the statement that inserts a row, with a parameter for each value.
     pub(crate) fn insert(&self) -> String {
-        // ABORT overrules the table's conflict clauses: a row that replaces another would be one row less.
+        // ABORT overrides the table's conflict clauses: a row that replaced another would reduce the count.
         insert_parameters(&format!("OR ABORT INTO main.{}", plain_name(&self.name)), &self.columns)
     }
 

@@ -1,6 +1,6 @@
-//! From the expression of a constraint to its branches: the ways in which a row can satisfy it.
+//! Turns the expression of a constraint into its branches: the ways in which a row can satisfy it.
 //!
-//! One branch is enough, so that some may be left out where there are many.
+//! One branch is enough, so some may be left out if there are many.
 
 use rusqlite::types::Value;
 
@@ -212,7 +212,7 @@ fn contained(left: &Expression, list: &[Expression], wanted: bool) -> Vec<Branch
             if !wanted {
                 return Branch::of(*column, Domain { except: values, ..Domain::default() });
             }
-            // With NULL in the list, a value that is not in the list gives NULL, which passes. The other values are meant.
+            // With NULL in the list, a value that is not in the list gives NULL, which passes. The branch takes the others.
             values.retain(|value| *value != Value::Null);
             Branch::of(*column, Domain::of_choices(values))
         }

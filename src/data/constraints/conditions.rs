@@ -62,7 +62,7 @@ pub(crate) fn name_in_sqlite_errors(text: &str) -> String {
 /// Reads conditions about the columns of a table.
 struct Reader<'t> {
     table: &'t Table,
-    /// The columns that conditions are about.
+    /// The columns of the conditions.
     names: &'t [String],
 }
 
@@ -83,7 +83,7 @@ impl Reader<'_> {
             let derived_by_trigger =
                 if is_before { DerivedColumn::of_refusal(&refusal.tokens, self.names) } else { None };
             if derived_by_trigger.is_none() && refusal.reads_tables {
-                // Other tables decide.
+                // The condition depends on other tables.
                 continue;
             }
             let branches = documents::branches(&self.read(&refusal.tokens), false, self.names.len());

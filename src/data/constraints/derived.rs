@@ -78,7 +78,7 @@ impl DerivedColumn {
         is_free: &dyn Fn(usize) -> bool,
     ) -> Option<DerivedColumn> {
         let Expression::Column(column) = left else { return None };
-        // A column beside a document decides on the member of the document.
+        // A column determines the member of a document, not the reverse.
         if let Expression::Call(name, arguments) = right
             && let [document, Expression::Value(Value::Text(path))] = &arguments[..]
             && matches!(name.as_str(), "json_extract" | "->>")

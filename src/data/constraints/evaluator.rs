@@ -71,7 +71,7 @@ pub(crate) struct PreparedCheck<'c> {
 }
 
 impl PreparedCheck<'_> {
-    /// Returns true if none of the expressions is false for these values. What cannot be evaluated does not pass.
+    /// Returns true if none of the expressions is false for these values. One that cannot be evaluated does not pass.
     pub(crate) fn passes(&mut self, values: &[&ValueBuf]) -> bool {
         let mut run = || -> rusqlite::Result<bool> {
             self.clear.execute([])?;

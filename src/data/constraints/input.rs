@@ -12,7 +12,7 @@ pub(crate) struct SolverInput<'t> {
     pub(crate) places: Vec<usize>,
     /// The restrictions of the column alone: NOT NULL, a value that the test sets.
     pub(crate) domains: Vec<Domain>,
-    /// True if the value comes from elsewhere: from a parent, or from a closure.
+    /// True if the value comes from a parent or a closure.
     pub(crate) is_external: Vec<bool>,
     /// The source that the column has without any condition.
     pub(crate) default_sources: Vec<Option<Source>>,

@@ -13,7 +13,7 @@ pub(super) struct Refusal<'a> {
     pub(super) reads_tables: bool,
 }
 
-/// Returns the conditions under which a trigger refuses a row, as far as the row alone decides.
+/// Returns the conditions under which a trigger refuses a row, as far as they depend on the row alone.
 pub(super) fn of_trigger<'a>(trigger: &TriggerText<'a>) -> Vec<Refusal<'a>> {
     let mut found = Vec::new();
     if trigger.event != "INSERT" {
@@ -32,7 +32,7 @@ pub(super) fn of_trigger<'a>(trigger: &TriggerText<'a>) -> Vec<Refusal<'a>> {
         {
             parts.push(&statement[when + 1..when + then]);
         } else if place("FROM").is_some() {
-            // Other tables decide.
+            // The condition depends on other tables.
             continue;
         } else if let Some(at) = place("WHERE") {
             reads_tables = statement.iter().any(|token| token.is("FROM"));

@@ -77,7 +77,7 @@ impl<'a> GroupSolver<'a> {
 
     fn solve(&self) -> Result<ColumnGroup, Unsolved> {
         let branches = self.branches();
-        // Values that come from elsewhere are not known yet, so conditions about them cannot be evaluated.
+        // Values of parents and closures are not known yet, so conditions about them cannot be evaluated.
         let is_evaluated = |index: &&usize| {
             let condition = &self.conditions[**index];
             !condition.is_derived && !condition.columns.iter().any(|column| self.input.is_external[*column])
@@ -120,7 +120,7 @@ impl<'a> GroupSolver<'a> {
     fn tried(&self, branches: &[Branch], trial: &mut Trial<'_>, rejected: &mut Rejected) -> Vec<Solution> {
         let mut rated: Vec<(u64, Solution)> = Vec::new();
         for branch in branches {
-            // The values that a column has without conditions are the more natural ones, if they pass.
+            // The values that a column has without conditions are more natural, if they pass.
             if let Some(natural) = self.solution(branch, true)
                 && trial.score(&natural).passed == SAMPLES
             {
@@ -178,7 +178,7 @@ impl<'a> GroupSolver<'a> {
         Some(Solution::Generated { sources, relations: branch.relations.clone() })
     }
 
-    /// Returns a document with these members. Unrestricted members look like their names promise.
+    /// Returns a document with these members. Unrestricted members get values that fit their names.
     fn document(&self, members: &[Member]) -> Option<Document> {
         let mut document = Document::empty();
         for Member { path, declared_type, domain } in members {

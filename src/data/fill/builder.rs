@@ -75,13 +75,13 @@ impl Fill {
         }
     }
 
-    /// Makes so many rows of a table. If there is no room for all of them, the fill fails.
+    /// Inserts `rows` rows into a table. The fill fails if the table has no room for all of them.
     pub fn rows(mut self, table: &str, rows: u64) -> Fill {
         self.request.rows.push((table.to_owned(), rows));
         self
     }
 
-    /// Makes so many rows of every ordinary table, or as many as it can hold. The ledgers of migration runners get none.
+    /// Inserts `rows` rows into every ordinary table, or as many as it can hold. Ledgers of migration runners get none.
     pub fn every_table(mut self, rows: u64) -> Fill {
         self.request.every = Some(rows);
         self
@@ -101,15 +101,15 @@ impl Fill {
         self
     }
 
-    /// Sets a column to the value that a closure returns for the row. All columns without a closure are made before.
+    /// Sets a column to the value that a closure returns for the row. All columns without a closure are made first.
     pub fn set_with<V: ToSql>(mut self, table: &str, column: &str, value: impl Fn(&Row<'_>) -> V + 'static) -> Fill {
         let given = Given::With(Rc::new(move |row| options::owned(&value(row))));
         self.options.given.push((table.to_owned(), column.to_owned(), given));
         self
     }
 
-    /// Makes so many rows of a table, each from a value of your own type that [`fake`](https://docs.rs/fake) makes up. `row`
-    /// returns the columns that it fills; the other columns are made as usual.
+    /// Inserts `rows` rows into a table, each from a value of your own type that [`fake`](https://docs.rs/fake) makes up.
+    /// `row` returns the columns that it fills; the other columns are made as usual.
     ///
     /// ```
     /// use sqlitmus::{Template, data::Fill};
@@ -171,7 +171,7 @@ impl Fill {
         self
     }
 
-    /// Adds values that apps trip over, wherever no constraint forbids them: empty and very long texts, the smallest and the
+    /// Adds edge cases wherever no constraint forbids them: empty and very long texts, the smallest and the
     /// greatest integers, emoji, NUL, infinities.
     pub fn edge_cases(mut self) -> Fill {
         self.options.edge_cases = true;
@@ -185,7 +185,7 @@ impl Fill {
         self
     }
 
-    /// Makes the rows and inserts them, in a transaction of its own or in a savepoint of the one that is open.
+    /// Makes the rows and inserts them in a new transaction, or in a savepoint of the open one.
     ///
     /// # Panics
     /// If a table cannot be filled. Then nothing is inserted.
@@ -221,7 +221,7 @@ impl Fill {
         within(connection, false, script).map_err(|error| with_seed(error, options.seed))
     }
 
-    /// Returns as many of the rows as there is room for. Nothing is inserted here, and `SQLITMUS_SEED` does not apply.
+    /// Returns as many of the rows as the tables can hold. Nothing is inserted here, and `SQLITMUS_SEED` does not apply.
     pub(crate) fn drafted(&self, connection: &Connection, schema: &Schema) -> Result<(Filled, Script)> {
         let request = FillRequest { may_be_fewer: true, ..self.request.clone() };
         within(connection, false, || run(connection, schema, &request, &self.options, true))
@@ -257,7 +257,7 @@ fn with_seed(error: Error, seed: u64) -> Error {
 }
 
 impl TestDb {
-    /// Inserts so many rows that the schema accepts, and the parents that they need. See [`data`](crate::data).
+    /// Inserts `rows` rows that the schema accepts, and the parents that they need. See [`data`](crate::data).
     ///
     /// # Panics
     /// If the table cannot be filled. Then nothing is inserted.

@@ -12,9 +12,9 @@
 //!   nothing else, and a parent's key is made again from its row's number when a child needs it: memory does not grow with
 //!   rows. Only keys that follow from others (a group, a parent, a closure) are kept.
 //! - **UNIQUE is satisfied by numbers, not by retries.** One column of each key takes its value from the row's number by a
-//!   bijection. If none has room, the columns share it like the digits of a number; that also tells how many rows a table can
-//!   hold, unless only some of the possible values were found: then the error says only that. Numbers begin behind the
-//!   existing rows; a number that is taken is skipped for good.
+//!   bijection. If none has room, the columns share it like the digits of a number; that also gives the number of rows that
+//!   a table can hold, unless only some of the possible values were found: then the error says only that. Numbers begin
+//!   after the existing rows; a number that is taken is never tried again.
 //! - **CHECKs** are parsed into ways to satisfy them: domains of columns and relations between two. Parts that the parser does
 //!   not know are opaque. A way counts only after SQLite has accepted samples of it, on an empty temporary table with the same
 //!   columns, on the caller's connection, which has the app's functions. If no way passes, values are searched: those that
@@ -27,7 +27,7 @@
 //!   that only a trigger knows are read from it.
 //! - **Cycles of foreign keys that may not be NULL** are closed with keys of later rows, which are known before they are made,
 //!   under `defer_foreign_keys`.
-//! - **A row with a label is numbered by its label**: neither it nor the other rows depend on what else is made.
+//! - **A row with a label is numbered by its label**: it does not depend on the other rows, nor they on it.
 //! - The inner loop is plain matches over small enums, into one buffer for each column, because tests run unoptimized.
 
 mod builder;

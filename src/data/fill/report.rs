@@ -28,19 +28,19 @@ impl Filled {
         filled
     }
 
-    /// Returns how many rows were inserted into a table; 0 for one that was not filled.
+    /// Returns the number of rows inserted into a table; 0 for one that was not filled.
     pub fn rows(&self, table: &str) -> u64 {
         let found = self.tables.iter().find(|(name, _)| same_name(name, table));
         found.map_or(0, |(_, rows)| *rows)
     }
 
-    /// Returns the tables that were filled, parents first, and how many rows each of them got.
+    /// Returns the tables that were filled, parents first, each with its number of inserted rows.
     pub fn tables(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
         self.tables.iter().map(|(name, rows)| (name.as_str(), *rows))
     }
 
-    /// Returns the tables that can hold only so many rows: their name, how many rows there was room for, and the constraint
-    /// that limits them.
+    /// Returns the tables with a limited number of rows: their name, the number of rows for which there was room, and the
+    /// constraint that limits them.
     pub fn full(&self) -> impl ExactSizeIterator<Item = (&str, u64, &str)> {
         self.full.iter().map(|(name, rows, because)| (name.as_str(), *rows, because.as_str()))
     }
@@ -60,7 +60,7 @@ impl Filled {
         }
     }
 
-    /// Returns the seed that the rows were made from.
+    /// Returns the seed of the rows.
     pub fn seed(&self) -> u64 {
         self.seed
     }

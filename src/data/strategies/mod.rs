@@ -1,16 +1,16 @@
 //! proptest strategies for rows and whole databases. SQLite accepts every value that they draw, and every one that they
 //! shrink to.
 //!
-//! - The value of a strategy is a `Script`: tables, rows in insertion order, and statements that keep full-text tables in
-//!   step. Each shrinking step changes the script, and the strategy's database tries it in a transaction that is rolled
-//!   back; a script that it refuses is never offered. So no rule of SQLite's is implemented twice, and triggers may refuse
-//!   what they like.
+//! - The value of a strategy is a `Script`: tables, rows in insertion order, and statements that update full-text
+//!   tables. Each shrinking step changes the script, and the strategy's database tries it in a transaction that is rolled
+//!   back; a script that it refuses is never offered. So no rule of SQLite is implemented twice, and triggers may refuse
+//!   anything.
 //! - Foreign keys among the rows of a script are found by equal values. A key changes together with the rows that refer to
 //!   it. A row is removed together with its children, and with parents to which no other row refers.
 //! - `complicate` takes the last step back and makes the next one at once. Otherwise proptest would run the test again on a
 //!   value that is known to fail, and it runs it about a thousand times at most.
-//! - The strategy's database is no `TestDb`: the panic that ends a failing property would drop it, and it would be kept in
-//!   place of the test's own.
+//! - The strategy's database is not a `TestDb`: the panic that ends a failing property would drop it, and it would be
+//!   kept in place of the test's own database.
 
 mod shrink_tree;
 mod simpler_values;

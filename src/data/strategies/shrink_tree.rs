@@ -17,7 +17,7 @@ const ROW_BUDGET: usize = 200_000;
 pub(super) struct ShrinkTree {
     database: Arc<TemplateDatabase>,
     script: Script,
-    /// The rows before the last step, until the test has decided on it.
+    /// The rows before the last step, until the test has accepted or rejected it.
     before: Option<Vec<Item>>,
     links: Arc<Vec<Link>>,
     /// For each table the least number of rows, and true if the strategy is about it.
@@ -51,7 +51,7 @@ struct RowReference {
 /// The step that is tried next.
 #[derive(Clone, Copy, Debug)]
 enum NextStep {
-    /// Removes so many rows before `end`.
+    /// Removes this number of rows before `end`.
     Without {
         chunk: usize,
         end: usize,
@@ -161,7 +161,7 @@ impl ShrinkTree {
         }
     }
 
-    /// Returns the rows of the next step, if they are worth a try.
+    /// Returns the rows of the next step, if they should be tried.
     fn candidate(&mut self) -> Option<Vec<Item>> {
         let count = self.script.rows.len();
         match self.next {
@@ -257,7 +257,7 @@ impl ShrinkTree {
         enough.then_some(rows)
     }
 
-    /// Marks parents that are there for nobody.
+    /// Marks parents to which no row refers.
     fn prune(&self, references: &[RowReference], gone: &mut [bool]) {
         loop {
             let mut needed: Vec<bool> = self.script.rows.iter().map(|row| self.least[row.table].1).collect();
@@ -277,8 +277,8 @@ impl ShrinkTree {
         }
     }
 
-    /// With a simpler value in a column. A key changes together with what refers to it; what refers changes to an earlier
-    /// parent, or to none.
+    /// Returns the rows with a simpler value in a column. A key changes together with the rows that refer to it. A
+    /// reference changes to an earlier parent, or to none.
     fn with_another(&mut self, row: usize, column: usize, step: usize) -> Option<Vec<Item>> {
         let references = self.references();
         let table = self.script.rows[row].table;
@@ -317,7 +317,7 @@ impl ShrinkTree {
             };
             self.set(&references, &mut rows, (row, own), &made);
         }
-        // The parent from before may be there for nobody.
+        // No row may refer to the previous parent anymore.
         let mut gone = vec![false; rows.len()];
         self.prune(&self::references(&rows, &self.links), &mut gone);
         let mut gone = gone.iter();
@@ -354,7 +354,7 @@ impl ShrinkTree {
 }
 
 /// Finds the rows that refer to others of the script. Values that SQLite compares as equal though they read differently are
-/// left out; SQLite then refuses what follows from that.
+/// left out; SQLite then refuses the steps that would need them.
 fn references(rows: &[Item], links: &[Link]) -> Vec<RowReference> {
     let key = |row: &Item, columns: &mut dyn Iterator<Item = usize>| -> Option<String> {
         let mut text = String::new();

@@ -42,7 +42,7 @@ fn integers(number: i64, rows: usize, found: &mut Vec<ValueBuf>) {
         made.set_integer(number);
         found.push(made);
     };
-    // As many as there are rows that have to differ.
+    // One value for each row that has to differ.
     (0..=i64::try_from(rows.min(8)).unwrap_or(8)).for_each(&mut add);
     if number < 0 {
         add(number.saturating_neg());

@@ -19,7 +19,7 @@ use crate::sql::{plain_name, quote_text, tokens};
 
 /// A database of the template.
 pub(super) struct TemplateDatabase {
-    /// A lock lets threads share a strategy. Within a test nobody waits for it.
+    /// The lock lets threads share a strategy. Within a test, no thread waits for it.
     database: Mutex<Committed>,
     pub(super) schema: Schema,
     /// The tables of the strategy, by their places in the schema.
@@ -87,7 +87,7 @@ impl TemplateDatabase {
         self.targets().any(|target| target == table)
     }
 
-    /// Makes so many rows of each target, or as many as there is room for.
+    /// Makes the requested number of rows of each target, or as many as it can hold.
     pub(super) fn draft(&self, counts: &[usize], seed: u64, edges: bool) -> Result<Script> {
         let mut fill = Fill::seed(seed);
         if edges {

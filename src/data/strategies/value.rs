@@ -127,7 +127,7 @@ impl Database<'_> {
         Ok(db)
     }
 
-    /// Returns how many rows of a table are inserted; 0 for one that gets none.
+    /// Returns the number of inserted rows of a table; 0 for one that gets none.
     pub fn rows(&self, table: &str) -> usize {
         let name = |place: usize| &self.script.tables[place].name;
         self.script.rows.iter().filter(|row| name(row.table).eq_ignore_ascii_case(table)).count()
@@ -156,7 +156,7 @@ fn shown(script: &Script, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result
     if script.rows.is_empty() { write!(f, "-- no rows of {what}") } else { write!(f, "\n{}", script.to_sql()) }
 }
 
-/// Rows, and how they shrink.
+/// Rows, and the state of their shrinking.
 #[derive(Clone, Debug)]
 pub(super) struct RowsTree(pub(super) ShrinkTree);
 
@@ -176,7 +176,7 @@ impl ValueTree for RowsTree {
     }
 }
 
-/// A database, and how it shrinks.
+/// A database, and the state of its shrinking.
 #[derive(Clone)]
 pub(super) struct DatabaseTree<'t> {
     pub(super) template: &'t Template,

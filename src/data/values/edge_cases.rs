@@ -1,4 +1,4 @@
-//! Edge cases: valid values that apps trip over.
+//! Edge cases: valid values that often break apps.
 
 use crate::data::values::stored_type::{StoredType, declared_length, type_word};
 use crate::data::values::value_buf::ValueBuf;

@@ -52,7 +52,7 @@ fn split(mut script: Script, table: &str) -> Option<(Target, Vec<Vec<ValueBuf>>,
 }
 
 /// Takes an existing row out of its table, if no other can be made: the migrations have used up all values, or the parents
-/// need a child in turn.
+/// also need a child.
 pub(super) fn taken_out(
     db: &Connection,
     schema: &Schema,

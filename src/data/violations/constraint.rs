@@ -43,12 +43,12 @@ pub(super) enum ConstraintKind {
     Type,
 }
 
-/// The tables whose constraints are tried.
+/// Returns the tables whose constraints are tried.
 pub(super) fn tables(schema: &Schema) -> impl Iterator<Item = &Table> {
     schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary && !is_ledger(&table.name))
 }
 
-/// The constraints of a table.
+/// Returns the constraints of a table.
 pub(super) fn of(schema: &Schema, table: &Table) -> Vec<Constraint> {
     let mut found = Vec::new();
     for column in &table.columns {

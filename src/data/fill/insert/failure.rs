@@ -1,9 +1,9 @@
-//! Why rows could not be inserted.
+//! The errors about rows that could not be inserted.
 
 use crate::error::{Error, ErrorKind};
 use crate::report::count;
 
-/// A row that SQLite refused, as often as it was made.
+/// A row that SQLite refused each time that it was made.
 #[derive(Default)]
 pub(super) struct RefusedRow {
     pub(super) table: String,

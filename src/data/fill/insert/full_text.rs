@@ -1,10 +1,10 @@
-//! Full-text indexes that no trigger keeps in step.
+//! Full-text indexes that no trigger updates.
 
 use crate::data::fill::plan::table_plan::TablePlan;
 use crate::schema::{Schema, TableKind, VirtualTable};
 use crate::sql::{Token, plain_name, quote_text, tokens};
 
-/// Returns the statements that rebuild the full-text indexes of filled tables, unless triggers of those keep them in step.
+/// Returns the statements that rebuild the full-text indexes of filled tables, unless triggers update them.
 pub(super) fn rebuilds(schema: &Schema, plans: &[TablePlan]) -> Vec<String> {
     let mut found = Vec::new();
     for table in &schema.tables {
@@ -25,7 +25,7 @@ pub(super) fn rebuilds(schema: &Schema, plans: &[TablePlan]) -> Vec<String> {
             continue;
         }
         let name = plain_name(&table.name);
-        // The column of the full-text table's own name takes commands.
+        // The column with the name of the full-text table takes commands.
         found.push(format!("INSERT INTO main.{name}({name}) VALUES ({})", quote_text("rebuild")));
     }
     found

@@ -54,7 +54,7 @@ impl Inserter<'_> {
             match rows.insert(&self.tables, row, parent) {
                 Ok(skipped) => rows.note(&mut self.tables.filled[at], row, skipped),
                 Err(error) => {
-                    // Triggers of the parents may have made the rows already: a profile for each user.
+                    // Triggers of the parents may have inserted the rows already: a profile for each user.
                     let table = &self.context.schema.tables[plan.table];
                     let made = existing::first_number(self.context.connection, table)?.saturating_sub(plan.start);
                     if !is_duplicate(error.sqlite_code()) || made < plan.count {
@@ -95,7 +95,7 @@ impl<'a> RowInserter<'a> {
         Ok(RowInserter { context, plan, maker: RowMaker::new(context, plan, at), statement })
     }
 
-    /// Makes one row until SQLite takes it. Returns how many numbers have been left out by then.
+    /// Makes one row again until SQLite accepts it. Returns the number of row numbers left out by then.
     fn insert(&mut self, tables: &Tables<'_>, row: u64, parent: u64) -> Result<u64> {
         let plan = self.plan;
         let mut skipped = tables.filled.last().map_or(0, FilledTable::skipped);
@@ -129,7 +129,7 @@ impl<'a> RowInserter<'a> {
         }
     }
 
-    /// Inserts the row that was made. Returns the error if SQLite does not take it.
+    /// Inserts the row that was made. Returns the error if SQLite refuses it.
     fn run(&mut self) -> Option<rusqlite::Error> {
         let mut run = || {
             for (index, value) in self.maker.draft.values.iter().enumerate() {
@@ -145,7 +145,7 @@ impl<'a> RowInserter<'a> {
         }
     }
 
-    /// Keeps what later tables and the report need of a row that was inserted.
+    /// Keeps the values of an inserted row that later tables and the report need.
     fn note(&mut self, filled: &mut FilledTable, row: u64, skipped: u64) {
         let draft = &mut self.maker.draft;
         if skipped != filled.skipped() {

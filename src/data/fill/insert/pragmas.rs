@@ -1,4 +1,4 @@
-//! Settings of the connection that a fill changes for as long as it takes.
+//! Settings of the connection that a fill changes while it runs.
 
 use rusqlite::Connection;
 
@@ -23,7 +23,7 @@ impl<'c> DeferredForeignKeys<'c> {
 
 impl Drop for DeferredForeignKeys<'_> {
     fn drop(&mut self) {
-        // SQLite counts what is missing, so that it still checks at the end what was to be checked then.
+        // SQLite counts missing parents, so keys that were to be checked at the end are still checked then.
         if !self.before {
             let _ = self.connection.execute_batch("PRAGMA defer_foreign_keys = OFF");
         }

@@ -32,7 +32,7 @@ pub(super) fn mark(plan: &TablePlan, refusal: &Refusal, attempts: &mut [u32]) ->
         CHECK => of_checks(plan, subject),
         FOREIGN_KEY => Some(plan.references.iter().flat_map(|reference| &reference.columns).copied().collect()),
         DATATYPE => plan.column(column_name(subject)).map(|column| vec![column]),
-        // A trigger can be about anything.
+        // A trigger can depend on any column.
         _ => None,
     };
     let Some(columns) = &mut columns else {
@@ -47,7 +47,7 @@ fn column_name(subject: &str) -> &str {
     subject.rsplit_once('.').map_or(subject, |(_, column)| column)
 }
 
-/// The columns of the keys that SQLite names. `None` if there is no such key.
+/// Returns the columns of the keys that SQLite names. `None` if there is no such key.
 fn of_keys(plan: &TablePlan, subject: &str) -> Option<Vec<usize>> {
     let index = subject.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\''));
     let named: Vec<usize> = subject.split(", ").filter_map(|part| plan.column(column_name(part))).collect();
@@ -60,7 +60,7 @@ fn of_keys(plan: &TablePlan, subject: &str) -> Option<Vec<usize>> {
     Some(columns.copied().collect())
 }
 
-/// The columns of the CHECKs that SQLite names, and those that are made with them. `None` if there is no such CHECK.
+/// Returns the columns of the CHECKs that SQLite names, and those made with them. `None` if there is no such CHECK.
 fn of_checks(plan: &TablePlan, subject: &str) -> Option<Vec<usize>> {
     let is_named = |check: &&Condition| match &check.name {
         Some(name) => name.eq_ignore_ascii_case(subject),

@@ -12,7 +12,7 @@ use crate::data::fill::rows::tables::{FilledTable, Tables};
 use crate::data::script::Script;
 use crate::error::{Error, Result};
 
-/// Inserts the rows of all tables. Returns what became of each, and the rows if `wants_script` is true.
+/// Inserts the rows of all tables. Returns the result of each, and the rows if `wants_script` is true.
 pub(crate) fn insert_tables(
     context: &FillContext<'_>,
     plans: &[TablePlan],

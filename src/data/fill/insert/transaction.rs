@@ -1,4 +1,4 @@
-//! All or nothing.
+//! Work that is rolled back if it fails.
 
 use rusqlite::Connection;
 

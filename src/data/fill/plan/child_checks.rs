@@ -85,7 +85,7 @@ fn renamed(text: &str, column: &str, other: &str) -> String {
     renamed
 }
 
-/// The values of a column in all solutions to satisfy a CHECK on several: `(kind = 'a' AND x IS NULL) OR (kind = 'b' …)`.
+/// Returns the values of a column in all solutions of a CHECK on several: `(kind = 'a' AND x IS NULL) OR (kind = …)`.
 fn listed(check: &Condition, column: usize, other: &str) -> Option<String> {
     let mut values = Vec::new();
     for branch in &check.branches {
@@ -140,7 +140,7 @@ impl ChildChecks<'_> {
         Ok(first)
     }
 
-    /// The table's own conditions on a column.
+    /// Returns the table's own conditions on a column.
     fn own(&self, column: usize) -> impl Iterator<Item = &Condition> {
         self.conditions.iter().filter(move |condition| condition.columns.contains(&column))
     }
@@ -188,7 +188,7 @@ impl ChildChecks<'_> {
     }
 }
 
-/// Returns how many rows can differ.
+/// Returns the number of rows that can differ.
 fn room(group: &ColumnGroup) -> u64 {
     let of_solution = |way: &Solution| match way {
         Solution::Listed(rows) => rows.len() as u64,

@@ -6,7 +6,7 @@ use crate::data::values::domain::Domain;
 use crate::data::values::source::Source;
 use crate::schema::{Column, Table};
 
-/// Returns how a column is made that no constraint restricts.
+/// Returns the source of a column that no constraint restricts.
 pub(super) fn default_source(table: &Table, column: &Column, options: &FillOptions) -> Option<Source> {
     #[cfg(feature = "data")]
     if let Some(generator) =

@@ -1,4 +1,4 @@
-//! Foreign keys of a row that must not refer to the same parent: the parents limit how many rows there can be.
+//! Foreign keys of a row that must not refer to the same parent: the parents limit the number of rows.
 
 use crate::data::constraints::branch::Relation;
 use crate::data::constraints::condition::{Condition, ConditionKind};
@@ -10,12 +10,12 @@ pub(super) struct DistinctParents {
     pub(super) columns: [usize; 2],
     /// The place of the parent's plan.
     pub(super) parent: usize,
-    /// True if one of them always comes first.
+    /// True if `<` or `>` always holds between them.
     pub(super) ordered: bool,
     pub(super) because: String,
 }
 
-/// Finds all of them in a plan.
+/// Finds all such pairs in a plan.
 pub(super) fn distinct_parents(plan: &TablePlan) -> Vec<DistinctParents> {
     let made = |reference: &Reference| match &reference.parent {
         Parent::Made { plan, .. } => Some(*plan),
@@ -25,7 +25,7 @@ pub(super) fn distinct_parents(plan: &TablePlan) -> Vec<DistinctParents> {
     for (at, first) in plan.references.iter().enumerate() {
         let Some(parent) = made(first) else { continue };
         for second in plan.references[at + 1..].iter().filter(|other| made(other) == Some(parent)) {
-            // Those of one tenant differ in what they do not share.
+            // Keys of one tenant differ in the columns that they do not share.
             let mut apart = first.columns.iter().zip(&second.columns).filter(|(one, two)| one != two);
             let (Some((&one, &two)), None) = (apart.next(), apart.next()) else { continue };
             if plan.columns[one].nulls > 0 || plan.columns[two].nulls > 0 {
@@ -40,7 +40,7 @@ pub(super) fn distinct_parents(plan: &TablePlan) -> Vec<DistinctParents> {
     found
 }
 
-/// Returns whether one column is less than the other, if in each way to satisfy the condition they differ.
+/// Returns true if `<` or `>` always holds for two columns, false if they only differ, `None` if they may be equal.
 fn keeps_apart(condition: &Condition, one: usize, two: usize) -> Option<bool> {
     let is_about = |relation: &&Relation| [(one, two), (two, one)].contains(&(relation.left, relation.right));
     let of_branches = condition.branches.iter().map(|branch| {

@@ -1,10 +1,10 @@
-//! Why a table cannot be planned.
+//! The errors about tables that cannot be planned.
 
 use crate::data::constraints::condition::Condition;
 use crate::error::{Error, ErrorKind};
 use crate::schema::Table;
 
-/// No values satisfy a CHECK, or a trigger.
+/// Returns the error for a CHECK or trigger that no values satisfy.
 pub(super) fn unsatisfied(
     table: &Table,
     condition: &Condition,

@@ -4,7 +4,7 @@ use crate::data::fill::plan::shape::TableShape;
 use crate::data::fill::plan::table_plan::{How, Limit, Parent, TablePlan};
 use crate::error::Refusal;
 
-/// Decides which keys overrule others, and how many rows are made.
+/// Decides which keys overrule others, and the number of rows to make.
 pub(super) fn finish(shape: &TableShape<'_>, plan: &mut TablePlan) {
     for index in 0..plan.references.len() {
         plan.references[index].overrules = may_overrule(plan, index);
@@ -15,8 +15,8 @@ pub(super) fn finish(shape: &TableShape<'_>, plan: &mut TablePlan) {
     }
 }
 
-/// Returns true if a row can take over all columns of a key from an earlier row of its table: what other keys require of
-/// those columns is true of the earlier row, and rows need not differ by them.
+/// Returns true if a row can copy all columns of a key from an earlier row of its table: the earlier row has satisfied
+/// the other keys on those columns, and rows need not differ by them.
 fn may_overrule(plan: &TablePlan, index: usize) -> bool {
     let reference = &plan.references[index];
     let is_free = |column: &usize| {
@@ -34,7 +34,7 @@ fn may_overrule(plan: &TablePlan, index: usize) -> bool {
         && reference.known.iter().all(is_free)
 }
 
-/// If a foreign key refers to no table, or to no key of it, no row can be inserted, not even with NULL.
+/// Permits no rows if a foreign key refers to no table or to no key of it. SQLite refuses even NULL then.
 fn limit_to_what_can_be_prepared(plan: &mut TablePlan, shape: &TableShape<'_>) {
     if let Err(error) = shape.context.connection.prepare(&plan.target().insert()) {
         let refusal = Refusal::of(&error).filter(|refusal| refusal.code == 1);

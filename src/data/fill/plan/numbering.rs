@@ -14,7 +14,7 @@ use crate::data::values::value_buf::ValueBuf;
 use crate::error::Result;
 use crate::report::count;
 
-/// Arranges the keys of a table, and limits its rows to what they have room for.
+/// Arranges the keys of a table, and limits its rows to the combinations of their values.
 pub(super) fn arrange(shape: &TableShape<'_>, plan: &mut TablePlan, mut keys: Vec<UniqueKey>) -> Result<()> {
     keys.sort_by_key(|key| (key.partial, key.columns.len()));
     let mut numbering = Numbering { shape, plan };
@@ -74,7 +74,7 @@ impl Numbering<'_, '_> {
         self.plan.start.saturating_add(self.plan.count)
     }
 
-    /// If the values of a key do not suffice: takes all parents, then values that do not look like the column's name.
+    /// If the values of a key do not suffice, takes all parents, then values that do not fit the column's name.
     fn make_room(&mut self, key: &UniqueKey) {
         if combinations(&self.parts(key)) < self.needed() {
             for reference in &mut self.plan.references {
@@ -90,7 +90,7 @@ impl Numbering<'_, '_> {
         }
     }
 
-    /// Values that look like what the column's name promises may be fewer than it can hold: it gets others.
+    /// Gives a column other values if those that fit its name are fewer than it can hold.
     fn use_plain_values(&mut self, column: usize) {
         let is_constrained = self.plan.conditions.iter().any(|condition| condition.columns.contains(&column));
         let of = &mut self.plan.columns[column];
@@ -151,7 +151,7 @@ impl Numbering<'_, '_> {
         parts
     }
 
-    /// Returns how many parents a foreign key has.
+    /// Returns the number of parents of a foreign key.
     fn parents(&self, reference: usize) -> u64 {
         let reference = &self.plan.references[reference];
         let parents = match &reference.parent {
@@ -163,7 +163,7 @@ impl Numbering<'_, '_> {
         reference.gathered.map_or(parents, |gathered| gathered.min(parents))
     }
 
-    /// Lets the parts of a key share the number, like the digits of one.
+    /// Lets the parts of a key share the row's number, like the digits of a number.
     fn share(&mut self, key: &UniqueKey) -> Result<()> {
         let parts = self.parts(key);
         let may_be_null = |column: &usize| self.plan.columns[*column].may_be_null && !key.has_expression;
@@ -267,7 +267,7 @@ impl Numbering<'_, '_> {
     }
 }
 
-/// Shows how many rows exist already.
+/// Shows the number of existing rows.
 fn existing_rows(rows: u64) -> String {
     format!("{} already {}", count(rows, "row"), if rows == 1 { "exists" } else { "exist" })
 }
@@ -295,7 +295,7 @@ fn source_of(sources: &[ColumnSource], column: usize) -> Option<&Source> {
     sources.iter().find(|maker| maker.column == column)?.source.as_ref()
 }
 
-/// Returns how many values of a column differ.
+/// Returns the number of distinct values of a column.
 fn capacity(plan: &TablePlan, column: usize) -> u64 {
     match &plan.columns[column].how {
         How::Source(source) => source.capacity(),

@@ -10,7 +10,7 @@ pub(crate) struct PerParentRows {
     key: u64,
     low: u64,
     high: u64,
-    /// The parent of the next row, and how many rows it still gets.
+    /// The parent of the next row, and the number of rows that it still gets.
     parent: u64,
     left: u64,
 }
@@ -31,12 +31,12 @@ impl PerParentRows {
         Some(rows)
     }
 
-    /// Returns how many rows all parents together get.
+    /// Returns the number of rows of all parents together.
     pub(super) fn count(&self) -> u64 {
         (0..self.parents).fold(0, |sum: u64, parent| sum.saturating_add(self.of_parent(parent)))
     }
 
-    /// Returns the parent of the next row. `None` if each of them has its rows.
+    /// Returns the parent of the next row. `None` if all parents have their rows.
     pub(crate) fn next(&mut self) -> Option<u64> {
         while self.left == 0 && self.parent + 1 < self.parents {
             self.parent += 1;

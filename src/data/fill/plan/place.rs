@@ -20,9 +20,9 @@ impl Place {
         Place { stride, size, all, multiplier: multiplier(all) % all.max(2), null_beyond, plain: false }
     }
 
-    /// The whole number, for a source with room for it. `counts` takes the number unchanged.
+    /// Returns the whole number as a place, for a source with room for it. `counts` takes the number unchanged.
     pub(super) fn whole(capacity: u64, counts: bool) -> Place {
-        // Texts that show their number are better read in order.
+        // Texts that show their number are easier to read in order.
         Place { plain: capacity > 1 << 40 || counts, ..Place::new(1, capacity, capacity, false) }
     }
 
@@ -40,7 +40,7 @@ impl Place {
         if self.null_beyond && number >= self.all {
             return None;
         }
-        // Each number below `all` is met once, in an order that does not look like one.
+        // Each number below `all` is used once, in an order that looks random.
         let number = number % self.all;
         let scattered = if self.all <= u64::from(u32::MAX) {
             number * self.multiplier % self.all

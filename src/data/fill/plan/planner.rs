@@ -231,7 +231,7 @@ impl Planner<'_, '_> {
     }
 }
 
-/// Returns true if the value of a column comes neither from elsewhere nor from the rowid.
+/// Returns true if the value of a column comes neither from a parent, a closure nor the rowid.
 fn is_own(shape: &TableShape<'_>, input: &SolverInput<'_>, column: usize) -> bool {
     !input.is_external[column] && shape.rowid != Some(column)
 }

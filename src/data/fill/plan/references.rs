@@ -33,9 +33,9 @@ pub(super) fn references(shape: &TableShape<'_>) -> Result<Vec<Reference>> {
     Ok(found)
 }
 
-/// The foreign keys of a table in the order in which they are planned. Those that choose for others come first: a key of
-/// several columns before those of single ones among them. In a tree within each tenant the tenant comes first, because
-/// a root has one too.
+/// Returns the foreign keys of a table in the order in which they are planned. Keys that determine others come first: a
+/// key of several columns before those of single ones among them. In a tree within each tenant the tenant comes first,
+/// because a root has one too.
 fn in_order<'p>(shape: &TableShape<'p>) -> Vec<&'p Relation> {
     let is_tree = |key: &Relation| key.parent == Some(shape.at) && key.is_partly_nullable();
     let trees = shape.relations().iter().filter(|key| is_tree(key));
@@ -67,7 +67,7 @@ impl Draft<'_, '_> {
         let mut loose: Vec<usize> = self.columns.iter().copied().filter(may_be_null).collect();
         let is_partly_null = !loose.is_empty() && loose.len() < self.columns.len();
         match &parent {
-            // Nothing can be referred to: the other columns are like any.
+            // There is no parent: the other columns are made like any column.
             Parent::Missing | Parent::Later { .. } if is_partly_null => {
                 (parent, parent_columns) = (Parent::Missing, None);
                 self.columns.clone_from(&loose);
@@ -113,7 +113,7 @@ impl Draft<'_, '_> {
         })
     }
 
-    /// Returns the rows to which the key refers, and how many of the first ones, if a CHECK does not take all of them.
+    /// Returns the rows to which the key refers, and the number of first ones that a CHECK accepts, if not all.
     fn parent(&self) -> Result<(Parent, Option<u64>)> {
         let (Some(parent), Some(names)) = (self.key.parent, &self.key.parent_columns) else {
             return Ok((Parent::Missing, None));
@@ -132,7 +132,7 @@ impl Draft<'_, '_> {
         Ok((if keys.is_empty() { Parent::Missing } else { Parent::Existing { keys } }, None))
     }
 
-    /// Rows of this fill, or existing ones where a CHECK takes those.
+    /// Returns rows of this fill, or existing ones if a CHECK accepts those.
     fn made(&self, at: usize, names: &[Name]) -> Result<(Parent, Option<u64>)> {
         let plan = &self.shape.plans[at];
         let columns = names.iter().map(|name| plan.column(name)).collect::<Option<Vec<usize>>>();
@@ -143,7 +143,7 @@ impl Draft<'_, '_> {
         if let [own] = &self.key.columns[..]
             && first > 0
         {
-            // Migrations may have put them there: the rows of a table of kinds.
+            // Migrations may have inserted them: the rows of a table of kinds.
             let fitting = self.fitting(own, &names[0], plan.table)?;
             if !fitting.is_empty() {
                 return Ok((Parent::Existing { keys: fitting }, None));
@@ -153,7 +153,7 @@ impl Draft<'_, '_> {
         Ok((columns.map_or(Parent::Missing, |columns| Parent::Made { plan: at, columns }), among))
     }
 
-    /// The existing keys of a parent that satisfy the CHECKs on a column.
+    /// Returns the existing keys of a parent that satisfy the CHECKs on a column.
     fn fitting(&self, own: &Name, theirs: &Name, parent: usize) -> Result<Vec<Vec<ValueBuf>>> {
         let context = self.shape.context;
         let parent = &context.schema.tables[parent];

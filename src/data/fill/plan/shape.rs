@@ -11,7 +11,7 @@ use crate::draw::named;
 use crate::error::Result;
 use crate::schema::{Column, IndexedExpr, Name, Table};
 
-/// A table while it is planned, and what its plan depends on.
+/// A table while it is planned, and the inputs of its plan.
 pub(super) struct TableShape<'p> {
     pub(super) context: &'p FillContext<'p>,
     /// Its place in the schema.
@@ -20,7 +20,7 @@ pub(super) struct TableShape<'p> {
     pub(super) request: &'p TableRequest,
     /// The plans of the tables before it.
     pub(super) plans: &'p [TablePlan],
-    /// The tables behind it, by their places in the schema.
+    /// The later tables, by their places in the schema.
     pub(super) later: &'p [usize],
     pub(super) seed: u64,
     /// The number of the first row.
@@ -28,7 +28,7 @@ pub(super) struct TableShape<'p> {
     /// The columns that are inserted, in the order of their declaration.
     pub(super) columns: Vec<&'p Column>,
     pub(super) names: Vec<String>,
-    /// For each column, true if SQLite takes NULL.
+    /// For each column, true if SQLite accepts NULL.
     pub(super) may_be_null: Vec<bool>,
     /// The column that is the rowid.
     pub(super) rowid: Option<usize>,
@@ -79,24 +79,24 @@ impl<'p> TableShape<'p> {
         Ok(shape)
     }
 
-    /// The columns for which the test gives something, and its place in the options.
+    /// Returns the columns for which the test gives a value or closure, and its place in the options.
     pub(super) fn given(&self) -> Vec<(usize, usize, &'p Given)> {
         let of_table =
             self.context.options.given.iter().enumerate().filter(|(_, (table, ..))| *table == self.table.name);
         of_table.filter_map(|(index, (_, column, given))| Some((self.column(column)?, index, given))).collect()
     }
 
-    /// The foreign keys of the table.
+    /// Returns the foreign keys of the table.
     pub(super) fn relations(&self) -> &'p [Relation] {
         &self.context.relations[self.at]
     }
 
-    /// The place of a column.
+    /// Returns the place of a column.
     pub(super) fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == *name)
     }
 
-    /// The places of columns. `None` if one of them is not inserted.
+    /// Returns the places of columns. `None` if one of them is not inserted.
     pub(super) fn places(&self, names: &[Name]) -> Option<Vec<usize>> {
         names.iter().map(|name| self.column(name)).collect()
     }

@@ -1,5 +1,5 @@
 //! Columns that several foreign keys of a row share: `(tenant, item)` and `(tenant, warehouse)`. A row of one tenant needs
-//! an item and a warehouse of that tenant, which exist only if not each of them has a tenant of its own.
+//! an item and a warehouse of that tenant, which exist only if their tenants are not all different.
 
 use crate::data::fill::context::FillContext;
 use crate::data::relations::is_shared;

@@ -1,4 +1,4 @@
-//! A table as it will be filled.
+//! The plan of a table.
 
 use crate::data::constraints::condition::Condition;
 use crate::data::constraints::derived::DerivedColumn;
@@ -10,7 +10,7 @@ use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
 use crate::schema::{Column, Name};
 
-/// A table as it will be filled.
+/// The plan of a table.
 #[derive(Debug)]
 pub(crate) struct TablePlan {
     /// Its place in the schema.
@@ -42,13 +42,13 @@ pub(crate) struct TablePlan {
 pub(crate) struct Limit {
     pub(crate) rows: u64,
     pub(crate) because: String,
-    /// True if there may be room for more: only so many values were found.
+    /// True if there may be room for more, because only some of the values were found.
     pub(crate) is_guess: bool,
-    /// The tables of which more rows would help, by their places in the schema.
+    /// The tables whose additional rows would raise the limit, by their places in the schema.
     pub(crate) parents: Vec<usize>,
 }
 
-/// A column as it will be made.
+/// The plan of a column.
 #[derive(Debug)]
 pub(crate) struct ColumnPlan {
     pub(crate) name: Name,
@@ -66,10 +66,10 @@ pub(crate) struct ColumnPlan {
     pub(crate) strict: bool,
 }
 
-/// Where the values of a column come from.
+/// The origin of the values of a column.
 #[derive(Clone, Debug)]
 pub(crate) enum How {
-    /// One more than the last.
+    /// One more than the last row's.
     Rowid {
         first: i64,
     },
@@ -84,7 +84,7 @@ pub(crate) enum How {
     With(usize),
 }
 
-/// A foreign key as it will be made.
+/// The plan of a foreign key.
 #[derive(Debug)]
 pub(crate) struct Reference {
     /// The columns here, by their places in the plan.
@@ -145,13 +145,13 @@ impl Reference {
 }
 
 impl TablePlan {
-    /// The columns that a row gives.
+    /// Returns the columns of a row that are inserted.
     pub(crate) fn target(&self) -> Target {
         let columns = self.columns.iter().map(|column| column.name.to_string()).collect();
         Target { name: self.name.to_string(), columns }
     }
 
-    /// The place of a column.
+    /// Returns the place of a column.
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == *name)
     }
@@ -168,7 +168,7 @@ impl TablePlan {
             && !self.references.iter().any(|reference| reference.overrules && reference.columns.contains(&column))
     }
 
-    /// Notes a limit if it is lower than the known one.
+    /// Sets the limit if it is lower than the known one.
     pub(super) fn narrow(&mut self, limit: Limit) {
         if self.limit.as_ref().is_none_or(|known| limit.rows < known.rows) {
             self.limit = Some(limit);

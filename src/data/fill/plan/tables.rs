@@ -39,7 +39,7 @@ pub(crate) fn plan_tables(
 struct Round<'r> {
     requests: &'r [Option<TableRequest>],
     plans: Vec<TablePlan>,
-    /// Tables by their places in the schema, and how many rows they should have instead.
+    /// Tables by their places in the schema, and the numbers of rows that they should have instead.
     more: Vec<(usize, u64)>,
 }
 
@@ -63,7 +63,7 @@ impl Round<'_> {
         Ok(round)
     }
 
-    /// Notes the parents of which more rows would help, if a table has no room for its rows.
+    /// Adds the parents whose additional rows would help, if a table has no room for its rows.
     fn note_more(&mut self, plan: &TablePlan, request: &TableRequest) -> Result<()> {
         let Some(limit) = plan.limit.as_ref().filter(|limit| limit.rows < plan.wanted) else { return Ok(()) };
         let may_grow = |parent: &&usize| {

@@ -19,7 +19,7 @@ pub(crate) struct UniqueKey {
 }
 
 impl UniqueKey {
-    /// The keys of a table whose columns have these names in the plan.
+    /// Returns the keys of a table whose columns have these names in the plan.
     pub(super) fn of_table(table: &Table, names: &[String]) -> Vec<UniqueKey> {
         let mut found = Vec::new();
         if let Some(key) = &table.primary_key {

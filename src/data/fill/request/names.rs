@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;
 use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
 
-/// Finds the tables that a request names, and how many rows each of them gets.
+/// Finds the tables that a request names, and their numbers of rows.
 pub(super) fn named_tables(context: &FillContext<'_>, request: &FillRequest) -> Result<TableRequests> {
     let schema = context.schema;
     let mut tables: TableRequests = vec![None; schema.tables.len()];
@@ -63,7 +63,7 @@ pub(crate) fn find(schema: &Schema, name: &str) -> Result<usize> {
     if schema.tables[at].kind == TableKind::Ordinary { Ok(at) } else { Err(not_ordinary(&schema.tables[at])) }
 }
 
-/// Returns the child and how many rows of it there are for each parent.
+/// Returns the child and the number of its rows for each parent.
 fn per_parent(schema: &Schema, relations: &[Vec<Relation>], each: &RowsForEach) -> Result<(usize, PerParent)> {
     let (parent, child) = (find(schema, &each.parent)?, find(schema, &each.child)?);
     let is_related = relations[child].iter().any(|key| key.parent == Some(parent));

@@ -8,7 +8,7 @@ use crate::sql::tokens;
 /// `at` is the place of the table.
 pub(super) fn needed_parents(table: &Table, at: usize, relations: &[Relation], rows: u64) -> Vec<(usize, u64)> {
     let refuses = table.triggers.iter().any(|trigger| tokens(&trigger.sql).iter().any(|token| token.is("RAISE")));
-    // A few children for each. A trigger may refuse what it finds in a parent: a closed account.
+    // Each gets a few children. A trigger may refuse some parents, such as a closed account.
     let least = if refuses { 5 } else { rows.min(5) };
     let usual = (rows / 4).clamp(least, 1_000.max(rows / 100));
     let uniques = uniques(table);
@@ -22,7 +22,7 @@ pub(super) fn needed_parents(table: &Table, at: usize, relations: &[Relation], r
     found
 }
 
-/// Returns how many parents it takes if rows differ by their parents alone.
+/// Returns the number of parents that are needed if rows differ by their parents alone.
 fn to_differ(relations: &[Relation], key: &Relation, unique: &[&str], rows: u64) -> Option<u64> {
     let is_ours = unique.iter().any(|column| key.has_column(column));
     let is_in_keys = |column: &&str| relations.iter().any(|key| key.has_column(column));
@@ -30,9 +30,9 @@ fn to_differ(relations: &[Relation], key: &Relation, unique: &[&str], rows: u64)
         return None;
     }
     let power = relations.iter().filter(|key| unique.iter().any(|column| key.has_column(column))).count() as u32;
-    // One more, for those that must not meet themselves.
+    // One more, for pairs of parents that must differ.
     let needed = root(rows, power) + u64::from(power > 1);
-    // Parents meet only those of their own tenant, of which there are as many as the root of their number.
+    // Parents are combined only within their tenant. The number of tenants is the root of the number of parents.
     let is_by_tenant = power > 1 && key.columns.len() > 1 && key.columns.iter().any(|name| is_shared(relations, name));
     let by_tenant = if is_by_tenant { 2 * root(rows.saturating_mul(rows), power + 1) } else { 0 };
     Some(needed.max(by_tenant))

@@ -1,4 +1,4 @@
-//! Parents that have the values that a row has already: those of its tenant.
+//! Parents that match the known values of a row, such as those of its tenant.
 
 use rusqlite::{Connection, Statement};
 
@@ -32,7 +32,7 @@ impl<'c> Lookup<'c> {
         Some(Lookup { statement: connection.prepare(&sql).ok()? })
     }
 
-    /// Takes over the key of one of the parents. Returns false if there is none.
+    /// Copies the key of one of the parents. Returns false if there is none.
     pub(super) fn take_one(&mut self, reference: &Reference, draw: &mut Draw, draft: &mut Draft) -> bool {
         let parents = self.parents(reference, draft).unwrap_or_default();
         if parents.is_empty() {

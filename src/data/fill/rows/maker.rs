@@ -1,5 +1,5 @@
 //! Makes the values of a row: each column by itself, then those that are tied together, then keys of parents, then closures,
-//! then what follows from the others.
+//! then derived columns.
 
 use rusqlite::Statement;
 
@@ -80,7 +80,7 @@ impl<'a> RowMaker<'a> {
         }
     }
 
-    /// The row as messages show it.
+    /// Returns the row as messages show it.
     pub(crate) fn shown(&self) -> String {
         let pair = |(name, value): (&String, &crate::data::values::value_buf::ValueBuf)| {
             format!("{name} = {}", value.short_sql_literal())

@@ -1,4 +1,4 @@
-//! Chooses the parents of a row, and takes over their keys.
+//! Chooses the parents of a row and copies their keys.
 
 use crate::data::fill::plan::table_plan::{How, Parent, Reference, TablePlan};
 use crate::data::fill::rows::draft::{Draft, RowNumbers};
@@ -20,7 +20,7 @@ pub(super) struct ParentChoice<'r> {
 }
 
 impl ParentChoice<'_> {
-    /// Chooses a parent and takes over its key.
+    /// Chooses a parent and copies its key.
     pub(super) fn make(&self, draft: &mut Draft, lookup: Option<&mut Lookup<'_>>) {
         let reference = self.reference;
         let attempts = draft.attempts_of(&reference.columns);
@@ -80,7 +80,7 @@ impl ParentChoice<'_> {
         let count = reference.among.map_or(count, |among| among.min(count));
         let count = reference.gathered.map_or(count, |gathered| gathered.min(count));
         Some(match self.skew {
-            // One for each at first.
+            // Each parent gets one row first.
             _ if reference.gathered.is_some() && attempts == 0 && self.numbers.row < count => self.numbers.row,
             Some(exponent) => skewed(draw, count, exponent),
             None => draw.below(count),

@@ -1,4 +1,4 @@
-//! The tables of a fill, and what has been inserted into them so far.
+//! The tables of a fill, and the rows inserted so far.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use crate::data::fill::plan::table_plan::TablePlan;
 use crate::data::fill::rows::values::{make_value, number_of};
 use crate::data::values::value_buf::ValueBuf;
 
-/// The tables of a fill, and what has been inserted into them so far.
+/// The tables of a fill, and the rows inserted so far.
 pub(crate) struct Tables<'a> {
     pub(crate) plans: &'a [TablePlan],
-    /// Those that are filled, in the order of the plans. The last one may still be filled.
+    /// The filled tables, in the order of the plans. The last one may not be complete.
     pub(crate) filled: Vec<FilledTable>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct FilledTable {
 }
 
 impl FilledTable {
-    /// Returns how many numbers have been left out so far.
+    /// Returns the number of row numbers left out so far.
     pub(crate) fn skipped(&self) -> u64 {
         self.skips.last().map_or(0, |(_, skipped)| *skipped)
     }
@@ -43,7 +43,7 @@ impl FilledTable {
 }
 
 impl Tables<'_> {
-    /// Returns how many rows a table has, or will have.
+    /// Returns the number of rows that a table has, or will have.
     pub(crate) fn rows(&self, at: usize) -> u64 {
         self.filled.get(at).map_or(self.plans[at].count, |filled| filled.rows)
     }

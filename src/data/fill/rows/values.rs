@@ -12,7 +12,7 @@ use crate::draw::{Draw, key, named};
 /// The percentage of edge cases, if they are wanted.
 const EDGES: u64 = 50;
 
-/// Rows with a label are numbered by it, above all others, so that they do not depend on what else is made.
+/// Rows with a label are numbered by it, above all others, so that they do not depend on other rows.
 const LABELLED: u64 = 1 << 62;
 
 /// Returns the number from which a row is made.
@@ -68,7 +68,7 @@ pub(super) fn make_value(plan: &TablePlan, index: usize, number: u64, attempts: 
     }
 }
 
-/// Makes columns that conditions tie together, in one of the solutions to satisfy them.
+/// Makes columns that conditions tie together, by one of the solutions.
 pub(super) fn make_group(plan: &TablePlan, group: &ColumnGroup, number: u64, draft: &mut Draft) {
     let attempts = draft.attempts_of(&group.columns);
     let mut draw = draws(group.key, number, attempts);

@@ -13,7 +13,7 @@ pub(super) const EXAMPLE_PHONES: u64 = 80_000;
 /// The number of IPv4 addresses reserved for examples: three networks of 256.
 pub(super) const EXAMPLE_ADDRESSES: u64 = 768;
 
-// The salts say that they are not real.
+// The salts show that the hashes are not real.
 const ARGON2: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm90LWEtcGFzc3dvcmQ$";
 const BCRYPT: &str = "$2b$12$NotARealHashNotARealHa";
 pub(super) const ARGON2_LENGTH: usize = ARGON2.len() + 43;

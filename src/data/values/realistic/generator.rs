@@ -21,8 +21,8 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    /// Returns the generator for a column. `None` if its name does not say what its values are, or if its type cannot hold
-    /// them.
+    /// Returns the generator for a column. `None` if its name does not tell its kind, or if its type cannot hold the
+    /// values.
     pub(crate) fn of(table: &str, column: &Column, strict: bool, locale: Locale) -> Option<Generator> {
         let stored_type = StoredType::of(column, strict);
         let limit = declared_length(column);

@@ -1,4 +1,4 @@
-//! Values that look like what the name of a column promises: an email address in `email`, a time in `created_at`, in the form
+//! Values that fit the name of a column: an email address in `email`, a time in `created_at`, in the form
 //! that the column stores.
 //!
 //! ```text

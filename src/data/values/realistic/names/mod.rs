@@ -15,7 +15,7 @@ use crate::data::values::realistic::names::column_name::ColumnName;
 use crate::data::values::stored_type::{StoredType, type_word};
 use crate::schema::Column;
 
-/// Returns the kind of the values of a column, if its name says so.
+/// Returns the kind of the values of a column, if its name tells it.
 pub(super) fn kind(table: &str, column: &Column, stored_type: StoredType, limit: Option<usize>) -> Option<Kind> {
     let declared = type_word(column);
     let now = column.default.as_deref().and_then(now);

@@ -1,4 +1,4 @@
-//! The values of each kind, held against SQLite, their check digits and their shape.
+//! The values of each kind, checked by SQLite, by their check digits and by their shape.
 
 use std::collections::HashSet;
 
