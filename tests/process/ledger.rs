@@ -1,4 +1,4 @@
-//! The ledger of a run: one file of many processes and threads.
+//! The ledger of a run: one file written by many processes and threads.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -16,7 +16,7 @@ fn process(test: &str) -> Process {
     process.env("SQLITMUS_LEDGER", path)
 }
 
-/// The ledger without its first line.
+/// Returns the ledger without its first line.
 fn ledger(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let ledger = StatementLedger::parse(&text).unwrap();
@@ -71,7 +71,7 @@ SELECT name FROM users WHERE name LIKE ?
 }
 
 #[test]
-fn nothing_of_our_own_is_in_it() {
+fn statements_of_this_crate_are_not_in_it() {
     let mut process = process("looks_at_everything");
     let output = process.run();
     assert!(output.status.success(), "{}", text(&output));
@@ -123,7 +123,7 @@ fn a_process_with_nothing_new_writes_nothing() {
     let set = written();
     assert!(process.run().status.success());
     assert_eq!((&ledger(&path), written()), (&before, set));
-    // What another run has left stays.
+    // Entries of another run stay.
     fs::write(&path, "# sqlitmus ledger 1: of another run\n\nSELECT ?\n  SCAN CONSTANT ROW\n").unwrap();
     assert!(process.run().status.success());
     assert_eq!(ledger(&path), format!("SELECT ?\n  SCAN CONSTANT ROW\n\n{before}"));
@@ -131,7 +131,7 @@ fn a_process_with_nothing_new_writes_nothing() {
 
 #[test]
 fn plans_that_differ_are_all_in_it() {
-    let mut process = process("runs_one_statement_on_several_grounds");
+    let mut process = process("runs_one_statement_on_several_schemas");
     let output = process.run();
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(
@@ -150,7 +150,7 @@ SELECT id FROM users WHERE name = ?
 }
 
 #[test]
-fn what_is_not_committed_stands_for_nothing_that_is() {
+fn a_plan_with_an_uncommitted_index_is_not_reused() {
     let mut process = process("runs_one_statement_with_an_index_that_is_committed_or_not");
     assert!(process.run().status.success());
     let sql = "SELECT count(*) FROM log WHERE line = ?";

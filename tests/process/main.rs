@@ -1,6 +1,6 @@
-//! What is about a whole process: its environment, what it leaves on disk, what it shares with others.
+//! Tests of whole processes: their environment, the files that they leave, and the files that they share.
 //!
-//! Each test starts this binary again, with another environment, for one of the tests in `child`.
+//! Each test starts this binary again in another environment, to run one of the tests in `child`.
 
 mod child;
 mod frozen;
@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-/// A process that runs one test of `child`, with folders of its own.
+/// A process that runs one test of `child` in its own folders.
 struct Process {
     command: Command,
     folder: TempDir,
@@ -45,7 +45,7 @@ impl Process {
         self
     }
 
-    /// In the folders of another process.
+    /// Creates a process that uses the folders of another one.
     fn beside(test: &str, other: &Process) -> Process {
         let process = Process::new(test);
         let folder = other.folder.path().to_owned();
@@ -60,7 +60,7 @@ impl Process {
         self.folder.path().join(name)
     }
 
-    /// Files below the folder, without those that the tests of `child` write for us.
+    /// Returns the files below the folder.
     fn files(&self, below: &str) -> Vec<String> {
         let root = self.path(below);
         let mut files = Vec::new();
@@ -84,7 +84,7 @@ fn text(output: &Output) -> String {
 }
 
 fn rows(file: &Path) -> Vec<i64> {
-    // Through the VFS that every other tool uses, and read-only: what is kept needs no recovery.
+    // Read-only and through the default VFS, as other tools do: a kept database needs no recovery.
     let connection = Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut statement = connection.prepare("SELECT x FROM t ORDER BY x").unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
@@ -117,7 +117,7 @@ fn a_test_that_passes_leaves_nothing() {
 }
 
 #[test]
-fn keeping_can_be_asked_for_and_forbidden() {
+fn keeping_can_be_forced_and_forbidden() {
     let mut always = Process::new("passes").env("SQLITMUS_KEEP", "always");
     assert!(always.run().status.success());
     assert_eq!(always.files("out/kept/process/child"), ["passes-2.db", "passes-3.db", "passes.db"]);
@@ -149,7 +149,7 @@ fn nextest_names_the_test() {
 }
 
 #[test]
-fn a_broken_database_is_kept_as_it_is() {
+fn a_broken_database_is_kept_unchanged() {
     let mut process = Process::new("fails_with_a_broken_database");
     let output = process.run();
     let files = process.files("out/kept/process/child");
@@ -159,7 +159,7 @@ fn a_broken_database_is_kept_as_it_is() {
 }
 
 #[test]
-fn where_nothing_can_be_kept_a_line_says_so() {
+fn a_database_that_cannot_be_kept_is_reported() {
     let mut process = Process::new("fails_with_three_databases").env("SQLITMUS_DIR", "/dev/null/out");
     let output = process.run();
     for line in
@@ -296,7 +296,7 @@ fn a_test_that_leaves_a_broken_database_fails_with_the_report() {
     let (before, behind) = report.split_once("LINE").unwrap();
     assert!(text(&output).contains(before), "{}", text(&output));
     assert!(text(&output).contains(behind), "{}", text(&output));
-    // The other database is dropped by a panic too, as whoever looks into it may want both.
+    // The panic keeps the other database of the test too, because both may be needed to find the cause.
     let kept = ["leaves_a_broken_reference-2.db", "leaves_a_broken_reference.db"];
     assert_eq!(process.files("out/kept/process/child"), kept);
     assert_eq!(text(&output).matches("panicked at").count(), 1, "{}", text(&output));
@@ -316,7 +316,7 @@ fn a_check_at_the_end_adds_nothing_to_a_panic() {
     ] {
         let mut process = Process::new(test);
         let output = process.run();
-        // 101 is a test that failed; a second panic would have ended the process by a signal.
+        // A failed test exits with 101. A second panic would end the process by a signal.
         assert_eq!(output.status.code(), Some(101), "{}", text(&output));
         assert_eq!(text(&output).matches("panicked at").count(), 1, "{}", text(&output));
         assert!(text(&output).contains(panics), "{}", text(&output));
@@ -326,7 +326,7 @@ fn a_check_at_the_end_adds_nothing_to_a_panic() {
 }
 
 #[test]
-fn what_is_not_committed_or_excepted_is_not_checked() {
+fn uncommitted_rows_and_unchecked_databases_are_not_checked() {
     for value in ["off", "1"] {
         let mut process =
             Process::new("leaves_a_transaction_open_and_one_database_unchecked").env("SQLITMUS_CHECK", value);

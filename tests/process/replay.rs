@@ -1,4 +1,4 @@
-//! A failure prints the line that repeats it, and the work can be split.
+//! A failure prints the line that repeats it, and the runs can be split into shards.
 
 use super::{Process, rows, text};
 
@@ -29,10 +29,10 @@ fn a_power_cut_is_repeated_and_its_database_is_kept() {
     assert_eq!(headline(&repeated, "killing"), headline(&output, "killing"));
     assert_eq!(printed(&repeated), token);
 
-    // Another point is another image.
+    // The image of another point passes.
     let mut before = Process::new("power_is_cut").env("SQLITMUS_REPLAY", "crash:0:nothing");
     assert!(before.run().status.success());
-    // A token for no image of this action must not make the test pass.
+    // A token that fits no image of this action must not make the test pass.
     for other in ["crash:999:all", "crash:1:torn:99.1"] {
         let output = text(&Process::new("power_is_cut").env("SQLITMUS_REPLAY", other).run());
         assert_eq!(printed(&output), token, "{other}");
@@ -43,7 +43,7 @@ fn a_power_cut_is_repeated_and_its_database_is_kept() {
 }
 
 #[test]
-fn a_fault_is_repeated_by_a_run_of_its_own() {
+fn a_replayed_fault_runs_the_action_only_as_needed() {
     let mut process = Process::new("operations_fail");
     let output = text(&process.run());
     let token = printed(&output);
@@ -55,7 +55,7 @@ fn a_fault_is_repeated_by_a_run_of_its_own() {
     assert_eq!(headline(&repeated, "the action"), headline(&output, "the action"));
     let other = text(&Process::new("operations_fail").env("SQLITMUS_REPLAY", "fault:io:999").run());
     assert_eq!(printed(&other), token);
-    // Twice without a fault, once with it, and once more to record the statement.
+    // The action runs twice without a fault, once with it, and once more to record the statement.
     assert_eq!(std::fs::read_to_string(again.path("runs")).unwrap().lines().count(), 4);
 }
 

@@ -1,4 +1,4 @@
-//! Schedules that are repeated, split and drawn by the environment.
+//! The environment repeats a schedule, splits the schedules into shards, and seeds those that are drawn.
 
 use super::{Process, rows, text};
 
@@ -29,7 +29,7 @@ fn a_schedule_is_repeated_and_its_state_is_kept() {
     assert!(replayed("schedule:b2a2").0, "a serial order is fine");
     let (passes, output) = replayed("schedule:7");
     assert!(!passes && output.contains("unknown value of SQLITMUS_REPLAY: \"schedule:7\""), "{output}");
-    // A token of another explorer is ignored, and one that does not fit must not make the test pass.
+    // The token of another explorer is ignored, and a token that does not fit must not make the test pass.
     for other in ["crash:17:torn", "schedule:b7a2"] {
         assert!(replayed(other).1.contains("(shortest of 4 that fail like this, 6 were run):"), "{other}");
     }
@@ -44,7 +44,7 @@ fn a_schedule_is_repeated_after_another_that_it_does_not_fit() {
 }
 
 #[test]
-fn shards_make_up_the_whole() {
+fn shards_add_up_to_all_schedules() {
     let of = |shard: &str| {
         let output = text(&Process::new("schedules::every_schedule").env("SQLITMUS_SHARD", shard).run());
         let report = report(&output).first().expect(&output).to_string();
@@ -58,9 +58,9 @@ fn shards_make_up_the_whole() {
     assert!(parts[1].1.ends_with("every order of their statements, part 2 of 3"), "{parts:?}");
 }
 
-/// All shards choose the same way to run their schedules.
+/// All shards decide alike whether to run every schedule or to draw some.
 #[test]
-fn shards_go_by_one_plan() {
+fn shards_explore_in_the_same_way() {
     let of = |shard: &str| -> Vec<(u64, String)> {
         let output = text(&Process::new("schedules::schedules_of_what_tries_again").env("SQLITMUS_SHARD", shard).run());
         let extents = report(&output).into_iter().filter_map(|line| line.split_once(" schedules of alice, bob: "));
@@ -75,9 +75,9 @@ fn shards_go_by_one_plan() {
     assert_eq!(parts.iter().map(|part| part[1].0).sum::<u64>(), whole[1].0, "{parts:?}");
 }
 
-/// A remedy is tried on all schedules, not only on those of the shard.
+/// A remedy is tried on all schedules and not only on those of the shard.
 #[test]
-fn a_remedy_is_tried_on_more_than_a_part() {
+fn a_remedy_is_tried_on_all_schedules() {
     let failed = |part: u32| {
         let output = Process::new("schedules::an_update_is_lost").env("SQLITMUS_SHARD", format!("{part}/3")).run();
         (!output.status.success()).then(|| text(&output))

@@ -1,4 +1,4 @@
-//! What the processes do whose statements are gathered.
+//! The processes whose statements are gathered.
 
 use rusqlite::{Connection, params};
 use sqlitmus::data::Fill;
@@ -36,29 +36,29 @@ fn runs_an_app() {
     }
     for db in [SHOP.in_memory(), SHOP.on_disk()] {
         db.execute_batch("BEGIN; PRAGMA user_version = 7; CREATE TABLE extra(x); COMMIT").unwrap();
-        // Connections and drivers of all kinds.
+        // Connections of several kinds.
         names(&db.connect(), "a%");
         names(&Connection::open(db.path()).unwrap(), "gr%");
         std::thread::scope(|scope| {
             let pooled = Connection::open(db.uri()).unwrap();
             scope.spawn(move || count(&pooled, "orders"));
         });
-        // Triggers and cascades.
+        // These run a trigger and a cascade.
         for status in ["open", "paid"] {
             db.execute("INSERT INTO orders(user_id, status) VALUES (?1, ?2)", params![1, status]).unwrap();
         }
         db.execute("DELETE FROM users WHERE id = 1", []).unwrap();
-        // What only some connections can see.
+        // Temporary tables are visible only to their connection.
         db.execute_batch("CREATE TEMP TABLE mine(x); INSERT INTO mine VALUES (1)").unwrap();
         let other = db.connect();
         other.execute_batch("CREATE TEMP TABLE theirs(x); INSERT INTO theirs VALUES ('-- a''s\n')").unwrap();
-        // One statement, with values, without, in two notations.
+        // The same statement in two spellings, with and without a bound value.
         db.query_row("SELECT min(id) FROM orders WHERE status = :status AND user_id = 7", ["open"], |_| Ok(()))
             .unwrap();
         db.query_row("SELECT min(id)\nFROM orders -- the first\nWHERE status='paid' and user_id=8", [], |_| Ok(()))
             .unwrap();
         db.record(|db| count(db, "users")).assert_count(1);
-        // The database lives on, but its ledger ends here.
+        // The database stays open, but its statements are no longer gathered.
         count(&db.into_connection(), "sqlite_schema");
     }
 }
@@ -97,7 +97,7 @@ fn looks_at_everything() {
         db.clock().set("2026-03-01T00:00:00Z");
         drop(db.connect());
     }
-    // A PRAGMA has no plan, and what is left is what is asked about it.
+    // A PRAGMA has no plan, so any statement in the ledger would be one of this crate.
     let fill = |db: &mut Connection, n: u64| Fill::new().rows("users", n).try_insert(db);
     let _ = workload::growth_of(&SHOP, [1, 2, 4], fill, |db| db.execute_batch("PRAGMA user_version"));
 }
@@ -120,7 +120,7 @@ fn runs_once() {
     count(&SHOP.in_memory(), "log");
 }
 
-/// Statements of which every second one is another database's as well.
+/// Runs ten statements, half of which other parts run as well.
 fn run_part(db: &TestDb, part: usize) {
     for number in 0..10 {
         db.query_row(&format!("SELECT {part} AS c{}", part * 5 + number), [], |_| Ok(())).unwrap();
@@ -139,7 +139,7 @@ fn runs_many_on_threads() {
     });
 }
 
-/// The variable that tells a process which part is its own.
+/// The environment variable with the part that a process runs.
 pub(crate) const PART: &str = "PROCESS_TEST_PART";
 
 #[test]
@@ -151,7 +151,7 @@ fn runs_a_part() {
 }
 
 #[test]
-fn runs_one_statement_on_several_grounds() {
+fn runs_one_statement_on_several_schemas() {
     if folder().is_none() {
         return;
     }
@@ -162,12 +162,12 @@ fn runs_one_statement_on_several_grounds() {
     };
     by_name(&SHOP.in_memory());
     by_name(&PLAIN.in_memory());
-    // The table is gone when the database is, and the statement was explained elsewhere.
+    // The table is dropped before its database, but the statement was explained in another database.
     let db = SHOP.in_memory();
     by_name(&db);
     db.execute_batch("PRAGMA foreign_keys = OFF; DROP TABLE orders; DROP TABLE users").unwrap();
     drop(db);
-    // It was explained nowhere.
+    // This one was not explained in any database.
     let db = SHOP.in_memory();
     count(&db, "log");
     db.execute_batch("DROP TRIGGER logged; DROP TABLE log").unwrap();

@@ -1,4 +1,4 @@
-//! What the processes do. Run by themselves, without a folder to work in, these tests do nothing.
+//! The tests that the processes run. Without a folder to work in, they do nothing.
 
 pub(crate) mod ledger;
 #[cfg(feature = "out-of-memory")]
@@ -11,12 +11,12 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 use sqlitmus::{Template, TestDb};
 
-/// The variable that names the folder of a process.
+/// The environment variable with the folder of a process.
 pub(crate) const ROLE: &str = "PROCESS_TEST_FOLDER";
 
 const FILES: &[(&str, &str)] = &[("1_t.sql", "CREATE TABLE t(x); INSERT INTO t VALUES (1);")];
 
-/// Rows may refer to others.
+/// A schema with a foreign key.
 const KEYS: &[(&str, &str)] =
     &[("1_t.sql", "CREATE TABLE t(x); CREATE TABLE c(y REFERENCES t(x)); CREATE UNIQUE INDEX u ON t(x);")];
 
@@ -61,7 +61,7 @@ fn insert(connection: &Connection, number: i64) {
     connection.execute("INSERT INTO t VALUES (?1)", [number]).unwrap();
 }
 
-/// Notes that it ran, where the other processes can see it.
+/// Adds a line to a file, so that the tests can count the runs.
 fn seed(_: &mut Connection) -> Result<(), sqlitmus::BoxError> {
     let path = folder().unwrap().join("seeded");
     std::fs::File::options().create(true).append(true).open(path)?.write_all(b"once\n")?;
@@ -98,7 +98,7 @@ fn fails_again_and_again() {
     if folder().is_none() {
         return;
     }
-    // As proptest does while it shrinks.
+    // proptest runs a property many times while it shrinks.
     for number in 0..10 {
         let result = std::panic::catch_unwind(|| {
             let db = Template::empty().in_memory();
@@ -131,7 +131,7 @@ fn uses_a_seeded_template() {
     }
 }
 
-/// The same migrations and the same key: the code is another, and so is the database.
+/// Templates with the same migrations and the same key, but other code, have other databases.
 #[test]
 fn uses_two_templates_with_one_key() {
     if folder().is_none() {
@@ -157,7 +157,7 @@ fn uses_a_template_without_a_key() {
     insert(&SEEDED.in_memory(), 2);
 }
 
-/// A file keeps its name and changes its rows.
+/// The file keeps its name, and its rows change.
 #[test]
 fn uses_statistics_that_change() {
     let Some(folder) = folder() else { return };
@@ -189,7 +189,7 @@ fn uses_memory() {
     insert(&PLAIN.in_memory(), 2);
 }
 
-/// A row that refers to nothing.
+/// Inserts a row that refers to nothing.
 fn break_it(connection: &Connection) {
     connection.execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO c VALUES (42)").unwrap();
 }
@@ -250,7 +250,7 @@ fn leaves_a_transaction_open_and_one_database_unchecked() {
     let on_disk = CHECKED.on_disk();
     let second = on_disk.connect();
     second.execute_batch("BEGIN IMMEDIATE; INSERT INTO t VALUES (1)").unwrap();
-    // The connection outlives its database.
+    // The connection is still open when its database is dropped.
     drop(on_disk);
 }
 
@@ -303,7 +303,7 @@ fn fills_with_seed_7() {
     NAMES.in_memory().fill("no_table", 1);
 }
 
-/// Two statements that belong together, in transactions of their own.
+/// Runs two statements that belong together in separate transactions.
 fn two_autocommits(db: &mut Connection) -> sqlitmus::rusqlite::Result<()> {
     let note = folder().unwrap().join("runs");
     std::fs::File::options().create(true).append(true).open(note).unwrap().write_all(b"once\n").unwrap();
@@ -344,13 +344,13 @@ fn operations_fail_in_parts() {
     note(&format!("{} runs", report.runs()));
 }
 
-/// A line for the process that started this one.
+/// Prints a line for the process that started this one.
 fn note(line: &str) {
     let mut out = std::io::stdout();
     writeln!(out, "{line}").unwrap();
 }
 
-/// Prints what the test of frozen migrations says of the folder `migrations`.
+/// Prints the result of the test of frozen migrations for the folder `migrations`.
 #[test]
 #[expect(clippy::print_stdout, reason = "the other process reads it")]
 fn frozen() {

@@ -1,4 +1,4 @@
-//! SQLite without memory, on one thread of several.
+//! SQLite runs out of memory on one of several threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -32,7 +32,7 @@ fn place_order(db: &mut Connection) -> Result<()> {
 }
 
 #[test]
-fn what_is_sound_stands_it() {
+fn correct_code_passes() {
     if folder().is_none() {
         return;
     }
@@ -46,12 +46,12 @@ fn what_is_sound_stands_it() {
             assert!(tried.errors > tried.runs / 2, "{report}");
             assert_eq!(tried.missed, 0, "{report}");
         }
-        // Without being asked for, memory is no fault.
+        // Without `out_of_memory()`, allocations do not fail.
         assert_eq!(faults::sweep(&db, place_order).run().kinds.len(), 7);
     }
 }
 
-/// The error of one statement is not looked at.
+/// Ignores the error of one statement.
 fn ignores_an_error(db: &mut Connection) -> Result<()> {
     let transaction = db.transaction()?;
     transaction.execute("INSERT INTO orders(id, customer) VALUES (1, 'ada')", [])?;
@@ -66,7 +66,7 @@ fn an_ignored_error_is_found() {
     }
     let db = WAL.in_memory();
     let text = faults::sweep(&db, ignores_an_error).only(Kind::OutOfMemory).try_run().unwrap_err().to_string();
-    // Which allocation it is, is SQLite's business.
+    // The number of the allocation depends on SQLite.
     let text: String = text.chars().filter(|c| !c.is_ascii_digit()).collect();
     assert_eq!(
         text,
@@ -106,11 +106,11 @@ fn a_transaction_that_is_left_open_is_found() {
     let db = WAL.in_memory();
     let error = faults::sweep(&db, action).only(Kind::OutOfMemory).try_run().unwrap_err();
     assert_eq!(error.headline(), "the action leaves a transaction open after a failed allocation");
-    // Without any memory no ROLLBACK is to be had.
+    // If all further allocations fail, a ROLLBACK is impossible, so this is no failure.
     faults::sweep(&db, action).only(Kind::OutOfMemoryFromThenOn).run();
 }
 
-/// rusqlite panics where SQLite has no memory for a text that is read; the app's own panic is the app's.
+/// rusqlite panics if SQLite has no memory for a text that is read. A panic of the app itself is a failure.
 #[test]
 fn a_panic_of_the_driver_is_an_error() {
     if folder().is_none() {
@@ -169,12 +169,12 @@ fn other_threads_notice_nothing() {
         assert!(report.runs() > 200 && report.kinds.iter().all(|tried| tried.missed == 0), "{report}");
         busy.into_iter().for_each(|thread| thread.join().unwrap());
     });
-    // Nor does this one, when the sweep is over.
+    // After the sweep, this thread works as before.
     place_order(&mut WAL.in_memory()).unwrap();
 }
 
 #[test]
-fn where_sqlite_was_used_before_the_sweep_says_so() {
+fn an_earlier_use_of_sqlite_is_reported() {
     if folder().is_none() {
         return;
     }
@@ -192,6 +192,6 @@ SQLite cannot be made to run out of memory
   help: run each test in a process of its own: cargo nextest run
   help: or open the database of a template before any other connection"
     );
-    // All else is tried as ever.
+    // All other kinds are tried as usual.
     assert_eq!(faults::sweep(&db, place_order).run().kinds.len(), 7);
 }

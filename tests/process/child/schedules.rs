@@ -54,7 +54,7 @@ fn every_schedule() {
     }
 }
 
-/// A task that is refused reads again, which takes more statements than one that is not.
+/// A task whose write fails reads again, so some schedules have more statements than others.
 #[test]
 fn schedules_of_what_tries_again() {
     if folder().is_none() {
@@ -86,7 +86,7 @@ fn drawn_schedules() {
     }
 }
 
-/// The thread of a task that is stuck is still there when the process ends.
+/// The thread of a stuck task still exists when the process ends.
 #[test]
 fn a_task_is_stuck_for_good() {
     if folder().is_none() {
@@ -103,6 +103,6 @@ fn a_task_is_stuck_for_good() {
     };
     let error = explore(&db).task("alice", count).task("bob", parks).try_run().unwrap_err();
     say(error.headline());
-    // Other explorations are not affected.
+    // Other explorations still work.
     explore(&db).steps("alice", IMMEDIATE).steps("bob", IMMEDIATE).run();
 }
