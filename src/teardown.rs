@@ -1,6 +1,6 @@
-//! What happens when a test's database goes: its statements are added to the ledger, it is checked, it is kept.
+//! The end of a test's database: its statements are added to the ledger, it is checked, and it may be kept.
 //!
-//! This stands above everything else, because the ledger needs plans, and a check needs a database: `db`, where
+//! This module is above everything else, because the ledger needs plans, and a check needs a database: `db`, where
 //! [`TestDb`] is defined, imports nothing of either.
 
 use rusqlite::Connection;
@@ -12,14 +12,13 @@ use crate::error::{Error, Result, or_panic};
 use crate::record;
 
 impl TestDb {
-    /// Returns the first connection, with which the database lives on, for code that wants to own a connection.
+    /// Returns the first connection, which keeps the database alive, for code that wants to own a connection.
     ///
     /// The database is gone when the last connection to it is closed. On disk, its folder is deleted when the last connection
     /// is closed that was opened through this value or by its [`uri`](TestDb::uri).
     ///
-    /// What happens when a `TestDb` is dropped does not happen then: the database is not kept when the test fails, and not
-    /// [checked](crate::Template::checked) when it ends. What runs from here on is in no
-    /// [ledger](crate::record#a-ledger-of-a-whole-run).
+    /// The database is then not kept when the test fails, and not [checked](crate::Template::checked) when it ends.
+    /// Statements that run from here on are in no [ledger](crate::record#a-ledger-of-a-whole-run).
     ///
     /// ```
     /// use sqlitmus::{Template, rusqlite::Connection};

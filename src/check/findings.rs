@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::report::nearest;
 use crate::sql::same_name;
 
-/// One thing that is wrong.
+/// One problem that a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {

@@ -34,8 +34,8 @@ impl<'a> CrashTest<'a> {
         self
     }
 
-    /// Requires every commit to survive a power cut, whatever the profile promises: for changes that others are told of and
-    /// that cannot be taken back, such as a payment.
+    /// Requires every commit to survive a power cut, whatever the profile promises: for changes that others rely on and
+    /// that cannot be undone, such as a payment.
     pub fn durable(mut self) -> Self {
         self.options.durable = true;
         self

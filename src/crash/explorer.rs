@@ -39,10 +39,10 @@ use crate::explore::{self, Action, ActionPart, ContentMatch, Failure, Files, Kno
 use crate::progress::Progress;
 use crate::sim::{Disk, Entry, Event};
 
-/// The largest number of moments, unless every operation is asked for.
+/// The largest number of moments, unless every operation is to be tried.
 const MAX_MOMENTS: u64 = 150;
 
-/// The number of unsynced operations that are taken by themselves over all moments, unless every operation is asked for.
+/// The number of unsynced operations taken by themselves over all moments, unless every operation is to be tried.
 const SINGLE_OPERATIONS_IN_ALL: usize = 1000;
 
 /// The seed that chooses variants where there are too many, unless the environment sets another.

@@ -13,7 +13,7 @@ use crate::sql;
 /// The number of PRAGMAs that a profile can hold.
 const MOST_PRAGMAS: usize = 32;
 
-/// How an app opens its database: a list of PRAGMAs and how its transactions begin.
+/// The settings of an app's connections: a list of PRAGMAs, and how its transactions begin.
 ///
 /// ```
 /// use sqlitmus::Profile;

@@ -35,7 +35,7 @@ pub struct TestDb {
     /// The folder of a database on disk. Declared after the connection, so that it is deleted after that is closed.
     folder: Option<TempDir>,
     fsync: bool,
-    /// Whether it is checked when it is dropped; the environment decides if this is `None`.
+    /// True if it is checked when it is dropped. `None` leaves the decision to the environment.
     checked: Option<bool>,
 }
 
@@ -229,8 +229,8 @@ impl TestDb {
         self
     }
 
-    /// Takes the first connection, after which nothing else can be asked of the database. The connection keeps the database
-    /// alive: its open files keep the disk, and the disk the folder.
+    /// Takes the first connection, after which the database cannot be used through this value. The connection keeps the
+    /// database alive: its open files keep the disk, and the disk the folder.
     pub(crate) fn take_connection(&mut self) -> Option<Connection> {
         if let Some(folder) = self.folder.take() {
             self.disk().delete_at_end(folder);
@@ -243,7 +243,7 @@ impl TestDb {
         self.connection.is_some()
     }
 
-    /// Whether the database is checked when it is dropped; `None` leaves the decision to the environment.
+    /// Returns true if the database is checked when it is dropped. `None` leaves the decision to the environment.
     pub(crate) fn is_checked(&self) -> Option<bool> {
         self.checked
     }

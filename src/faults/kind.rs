@@ -23,9 +23,9 @@ pub enum Kind {
     BusyFromThenOn,
     /// A statement is interrupted, as by `InterruptHandle::interrupt`.
     Interrupt,
-    /// One of SQLite's allocations fails. Tried only where [`out_of_memory`](super::Sweep::out_of_memory) asks for it.
+    /// One of SQLite's allocations fails. Tried only with [`out_of_memory`](super::Sweep::out_of_memory).
     OutOfMemory,
-    /// All allocations fail from one on. Tried only where [`out_of_memory`](super::Sweep::out_of_memory) asks for it.
+    /// All allocations fail from one on. Tried only with [`out_of_memory`](super::Sweep::out_of_memory).
     OutOfMemoryFromThenOn,
 }
 
@@ -42,7 +42,7 @@ impl Kind {
         Kind::OutOfMemoryFromThenOn,
     ];
 
-    /// Returns the word that stands for it in a token of `SQLITMUS_REPLAY`.
+    /// Returns the word for this kind in a token of `SQLITMUS_REPLAY`.
     pub(super) fn word(self) -> &'static str {
         match self {
             Kind::Io => "io",

@@ -51,8 +51,7 @@ impl<'a> Sweep<'a> {
         self
     }
 
-    /// Tries this kind of fault, and otherwise only kinds that are asked for as well. If none of them can happen, the sweep
-    /// fails.
+    /// Tries this kind of fault, and others only if they are selected too. If none of them can happen, the sweep fails.
     pub fn only(mut self, kind: Kind) -> Self {
         self.options.only.push(kind);
         self

@@ -27,7 +27,7 @@ use crate::progress::Progress;
 use crate::sim::Disk;
 use crate::trace::Capture;
 
-/// The largest number of places of each kind, unless every one is asked for.
+/// The largest number of places of each kind, unless all are to be tried.
 const MAX_PLACES: u64 = 1000;
 
 /// The seed that chooses places where there are too many, unless the environment sets another.

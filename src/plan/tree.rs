@@ -179,7 +179,7 @@ pub enum AccessPath {
     },
 }
 
-/// The thing that is read as a whole.
+/// The object that a scan reads as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scan {

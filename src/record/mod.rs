@@ -92,7 +92,7 @@
 //!   With an absolute path they share one. [`StatementLedger::merge`] merges those of several machines.
 //! - Only what has a plan is included: `SELECT`, `INSERT`, `UPDATE`, `DELETE` and the like. `CREATE`, `PRAGMA` and
 //!   `BEGIN` are not, nor what sqlitmus runs itself: templates, checks, snapshots, assertions.
-//! - Plans are made when a test's database goes, on its schema at that time, with the PRAGMAs of the profile. A
+//! - Plans are made when a test's database is dropped, on its schema at that time, with the PRAGMAs of the profile. A
 //!   statement that cannot be explained there is marked `! ` with the reason, unless another test's database could
 //!   explain it. A statement has a paragraph for each of its plans, which may differ by schema, statistics or the
 //!   values of its first runs.

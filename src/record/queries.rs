@@ -11,13 +11,13 @@ use crate::error::{Result, or_panic};
 use crate::sql;
 use crate::trace::Query;
 
-/// What some code ran, and what it returned.
+/// The queries that some code ran, and its return value.
 ///
 /// `Display` lists each query once in its normal form, in the order of their first runs, with how many times it ran.
 ///
 /// All assertions fail on a recording that is not [complete](Queries::is_complete).
 pub struct Queries<R = ()> {
-    /// What the code returned.
+    /// The return value of the code.
     pub value: R,
     queries: Vec<Query>,
     complete: bool,

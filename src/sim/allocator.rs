@@ -91,7 +91,7 @@ pub(crate) fn stop() -> u64 {
     SO_FAR.get()
 }
 
-/// Runs `f`, whose allocations neither count nor fail: for what this crate itself asks of SQLite.
+/// Runs `f`, whose allocations neither count nor fail: for this crate's own calls of SQLite.
 pub(crate) fn uncounted<R>(f: impl FnOnce() -> R) -> R {
     let counts = COUNTS.replace(false);
     let result = f();

@@ -79,7 +79,7 @@ pub(crate) fn bound_values(sql: &str, expanded: &str) -> Vec<String> {
     let mut values = Vec::new();
     for piece in pattern {
         if piece.class != Class::Parameter {
-            // The texts are the same but for the values. If they are not, the rest cannot be matched.
+            // The texts differ only in their values. If they do not, the rest cannot be matched.
             if filled.next().is_none_or(|other| other.text != piece.text) {
                 break;
             }

@@ -38,7 +38,7 @@ struct CaptureState {
 struct Seen {
     address: usize,
     number: usize,
-    /// How many of the connection's changes are already assigned to queries.
+    /// The number of the connection's changes that are already assigned to queries.
     changed: u32,
     running: Vec<Running>,
     /// The last statement that ended, which SQLite may run again under a new schema.

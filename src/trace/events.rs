@@ -1,6 +1,6 @@
-//! What the hook reports to the captures. Connections and statements are identified by their addresses.
+//! The events that the hook reports to the captures. Connections and statements are identified by their addresses.
 
-/// What SQLite counts on a statement. 32 bits, and they may wrap.
+/// SQLite's counters of a statement. They have 32 bits and may wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counters {
     pub(super) steps: u32,

@@ -1,4 +1,4 @@
-//! What is run on one database, gathered for the ledger: each text once, with the values of its first runs.
+//! Gathers the statements run on one database for the ledger: each text once, with the values of its first runs.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -15,7 +15,7 @@ const MOST_TEXTS: usize = 8;
 /// The number of texts that are remembered. Tests that write values into their SQL have any number of them.
 const MOST_KNOWN: usize = 10_000;
 
-/// What was run on one database.
+/// The statements run on one database.
 #[derive(Default)]
 pub(crate) struct GatheredStatements {
     state: Mutex<GatherState>,

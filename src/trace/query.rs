@@ -144,7 +144,7 @@ impl Query {
         self.connection
     }
 
-    /// Returns what ran within it and is no query of its own: triggers (`TRIGGER name`) and their statements,
+    /// Returns what ran within this query and is not a separate query: triggers (`TRIGGER name`) and their statements,
     /// foreign-key actions (`FOREIGN KEY`), statements of virtual tables and of functions.
     pub fn nested(&self) -> &[String] {
         &self.nested

@@ -1,4 +1,4 @@
-//! What the hook looks up by number: which file is a test's database, and who wants to know what runs on it.
+//! The hook's lookups by number: which file is a test's database, and which captures and listeners it has.
 //!
 //! The hook's context is the number of the database and never a pointer. SQLite reports the close of a connection too
 //! early, or not at all; a number can be looked up at any time.
@@ -17,12 +17,12 @@ static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
 static CAPTURES: RwLock<Captures> = RwLock::new(Vec::new());
 /// The statements gathered for a ledger, by the number of their database.
 static GATHERED: RwLock<BTreeMap<usize, Arc<GatheredStatements>>> = RwLock::new(BTreeMap::new());
-/// How many captures, gathered databases and listeners there are. Zero is the hook's fast path.
+/// The number of captures, gathered databases and listeners. Zero is the hook's fast path.
 static WANTED: AtomicUsize = AtomicUsize::new(0);
 
 pub(super) type Captures = Vec<(usize, Arc<Capture>)>;
 
-/// Returns true if anybody wants to know what runs. Costs a relaxed load.
+/// Returns true if there is a capture, a gathered database or a listener. Costs a relaxed load.
 pub(super) fn is_anything_wanted() -> bool {
     WANTED.load(Ordering::Relaxed) != 0
 }

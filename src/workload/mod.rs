@@ -1,4 +1,4 @@
-//! What a recorded workload says of the schema, and how a query's work grows with the database.
+//! Finds the indexes that a recorded workload does not use, and measures how a query's work grows with the database.
 //!
 //! Both need [`plan`](crate::plan) and [`record`](crate::record):
 //!

@@ -1,4 +1,4 @@
-//! What counts as a scan of a whole table.
+//! Decides which loops count as a scan of a whole table.
 
 use crate::plan::catalog::Object;
 use crate::plan::tree::Scan;

@@ -20,7 +20,7 @@ pub(super) fn plans(catalog: &Catalog, sql: &str, cases: &[StatisticsCase]) -> R
     let copy = catalog.empty_copy_for(sql)?;
     let mut plans: Vec<ChosenPlan> = Vec::new();
     for case in cases {
-        // SQLite remembers the size of a table of which it is told nothing new, so the case without statistics comes first
+        // SQLite keeps the old size of a table without new statistics, so the case without statistics comes first
         // and loads nothing.
         if !case.rows.is_empty() {
             case.rows.load(&copy.connection).map_err(|error| Error::sqlite("load the statistics", error))?;

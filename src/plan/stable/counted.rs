@@ -1,4 +1,4 @@
-//! What ANALYZE counts in a database, and the numbers that it could find.
+//! The numbers that ANALYZE counts in a database, and other numbers that it could find.
 
 use rusqlite::Connection;
 

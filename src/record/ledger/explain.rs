@@ -13,8 +13,8 @@ use crate::plan;
 use crate::sql::quote_identifier;
 use crate::trace::{StatementText, TextsByForm};
 
-/// What this process has explained: for each hash of a text and all that its plan depends on except values, whether the
-/// plan depends on values.
+/// The statements that this process has explained. The key is a hash of a text and all that its plan depends on except
+/// values. True if the plan depends on values.
 static EXPLAINED: Mutex<Option<HashMap<u64, bool>>> = Mutex::new(None);
 
 /// Explains the statements of one database.

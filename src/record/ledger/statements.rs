@@ -38,7 +38,7 @@ pub struct LedgerStatement {
     plans: BTreeSet<LedgerPlan>,
 }
 
-/// How SQLite runs a statement of a [`StatementLedger`].
+/// A plan of a statement in a [`StatementLedger`].
 ///
 /// `Display` is the plan as written in the file. Each line begins with two characters, which are `> ` if the line scans a
 /// table.

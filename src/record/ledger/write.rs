@@ -1,5 +1,5 @@
-//! Writing a ledger: when a test's database goes, what no test of this process has written yet is merged into the file,
-//! under a lock that all processes of the run share.
+//! Writing a ledger: when a test's database is dropped, what no test of this process has written yet is merged into the
+//! file, under a lock that all processes of the run share.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
