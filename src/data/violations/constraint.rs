@@ -177,7 +177,7 @@ fn strict(table: &Table, column: &Column) -> Option<Constraint> {
 struct DeclaredKey<'k> {
     kind: String,
     terms: &'k [IndexedColumn],
-    /// The index that CREATE INDEX made.
+    /// The index, if CREATE INDEX created it.
     index: Option<&'k Index>,
     code: i32,
 }

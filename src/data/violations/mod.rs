@@ -1,9 +1,9 @@
 //! Rows that a schema has to refuse: for each constraint one that breaks it and, if possible, no other.
 //!
 //! One SELECT for each constraint tells whether a row in a table without constraints breaks it. A row that breaks one
-//! constraint alone is best; columns that are tied to the changed ones are changed along. If there is no such row, the
+//! constraint alone is best; columns that depend on the changed ones change with them. If there is no such row, the
 //! violation is one that SQLite refuses for another constraint, and `implied` says so: 4 of 1,418 constraints of 22 real
-//! schemas. A row that gets in is rolled back by a savepoint, or, for keys that are checked at COMMIT, tried on a fork.
+//! schemas. A row that is accepted is rolled back by a savepoint, or, for keys that are checked at COMMIT, tried on a fork.
 
 mod base_rows;
 mod constraint;

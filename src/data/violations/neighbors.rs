@@ -1,4 +1,4 @@
-//! Values near to an acceptable one: of its form, instead of it, or of another type.
+//! Values near an acceptable one: of the same form, in its place, or of another type.
 
 use rusqlite::types::Value;
 
@@ -24,7 +24,7 @@ pub(super) fn near(value: &ValueBuf) -> Vec<ValueBuf> {
         ValueKind::Text => {
             let text = value.as_text().unwrap_or_default();
             let mut found = Vec::new();
-            // Of the same length and form, and without them.
+            // Values of the same length and form, then values without these.
             for letter in ['0', '7', 'f', 'x', 'Q', 'é'] {
                 let mut letters: Vec<char> = text.chars().collect();
                 if let Some(last) = letters.last_mut() {
@@ -59,7 +59,7 @@ pub(super) fn strangers(value: &ValueBuf) -> Vec<ValueBuf> {
     values.map(|value| ValueBuf::from(&value)).collect()
 }
 
-/// Returns the document with another value for each of its members in turn.
+/// Returns copies of the document in which one member has another value.
 fn documents_near(text: &str) -> Vec<String> {
     const OTHERS: [&str; 12] =
         ["null", "0", "-1", "1.5", "987654321", "\"\"", "\"x\"", "\"sqlitmus\"", "true", "[]", "[1, 2]", "{}"];
@@ -70,7 +70,7 @@ fn documents_near(text: &str) -> Vec<String> {
     for (at, _) in text.match_indices("\":") {
         let value = text.len() - text[at + 2..].trim_start().len();
         let rest = &text[value..];
-        // Strings of made documents have no quotes in them.
+        // Strings of generated documents contain no quotes.
         let length = match rest.strip_prefix('"') {
             Some(string) => string.find('"').map(|end| end + 2),
             None if rest.starts_with(['{', '[']) => None,

@@ -1,4 +1,4 @@
-//! The constraints of a schema, and what is odd about them.
+//! The constraints of a schema, and the findings about them.
 
 use super::violation::Violation;
 use crate::check::{Finding, Findings};
@@ -31,7 +31,7 @@ impl Violations {
         self.tried.is_empty()
     }
 
-    /// Returns what is odd about the constraints:
+    /// Returns the findings about the constraints:
     ///
     /// - `not-refused`: SQLite accepted a row that breaks the constraint. Foreign keys are off, or an ON CONFLICT clause
     ///   deletes another row to make room.

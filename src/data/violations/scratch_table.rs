@@ -1,4 +1,4 @@
-//! Tries rows: which constraints they break, and whether SQLite accepts them.
+//! Tries rows: finds the constraints that they break, and gets SQLite's response.
 
 use rusqlite::{Connection, Statement};
 
@@ -16,7 +16,7 @@ pub(super) enum Outcome {
     Refused(i32, String),
     /// It is in the table.
     Accepted,
-    /// SQLite left it out without an error.
+    /// SQLite skipped it without an error.
     LeftOut,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct ScratchTable<'c> {
     clear: Statement<'c>,
     put: Statement<'c>,
     checks: Vec<Option<Statement<'c>>>,
-    /// Not `OR ABORT`: the conflict clause of the constraint is part of what is tried.
+    /// Has no `OR ABORT`, because the conflict clause of the constraint is tried too.
     insert: Statement<'c>,
 }
 
@@ -76,7 +76,7 @@ impl<'c> ScratchTable<'c> {
         })
     }
 
-    /// Puts a row into the table. Returns false if that fails, as its generated columns may.
+    /// Puts a row into the table. Returns false if that fails, as generated columns may do.
     pub(super) fn put(&mut self, values: &[ValueBuf]) -> bool {
         let mut run = || -> rusqlite::Result<usize> {
             self.clear.execute([])?;

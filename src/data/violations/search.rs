@@ -49,7 +49,7 @@ impl SearchInput<'_> {
         names.iter().filter_map(|name| self.place(name)).collect()
     }
 
-    /// The row that can be inserted, with other values.
+    /// Returns the row that can be inserted, with other values.
     fn with(&self, changes: &[(usize, &ValueBuf)]) -> Vec<ValueBuf> {
         let mut row = self.base[0].clone();
         for (column, value) in changes {
@@ -58,7 +58,7 @@ impl SearchInput<'_> {
         row
     }
 
-    /// The columns of all keys but this one that are not in it.
+    /// Returns the columns of all other keys that are not in this one.
     fn of_other_keys(&self, constraint: usize, columns: &[usize]) -> Vec<usize> {
         let others = self.constraints.iter().enumerate().filter(|(at, _)| *at != constraint);
         let keys = others.filter(|(_, other)| matches!(other.kind, ConstraintKind::Key { .. }));
@@ -66,7 +66,7 @@ impl SearchInput<'_> {
         places.filter(|place| !columns.contains(place)).collect()
     }
 
-    /// A row with the key of another one: with nothing else of it, with all but other keys, with all.
+    /// Returns rows with the key of another one: with nothing else of it, with all but other keys, with all.
     fn copies(&self, columns: &[usize], others: &[usize], row: &[ValueBuf]) -> [Vec<ValueBuf>; 3] {
         let own: Vec<(usize, &ValueBuf)> = columns.iter().map(|column| (*column, &row[*column])).collect();
         let most = (0..row.len()).filter(|column| !others.contains(column)).map(|column| (column, &row[column]));
@@ -83,7 +83,7 @@ pub(super) struct Search<'s, 't, 'c> {
     constraint: &'s Constraint,
     /// The best row so far.
     found: Option<BreakingRow>,
-    /// One that SQLite refuses for another reason.
+    /// A row that SQLite refuses for another reason.
     implied: Option<BreakingRow>,
     /// The number of rows that were tried.
     tried: usize,
@@ -163,7 +163,7 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         if columns.iter().any(|column| self.offer(&input.with(&[(*column, &null)]))) {
             return;
         }
-        // A generated column may be NULL though no column that it is made from is: a key that a document does not have.
+        // A generated column may be NULL although its sources are not: a document lacks the key.
         let (_, name) = self.constraint.object.rsplit_once('.').unwrap_or_default();
         if let Some(generated) = input.table.column(name).and_then(|column| column.generated.as_ref()) {
             let pool = candidates(&[&generated.expression], named(0, &self.constraint.shown));
@@ -202,7 +202,7 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
                 return;
             }
         }
-        // No row is under the index: one is put there first. The second one of a tree may be a child of the first.
+        // No row is in the index, so one is added first. The second row of a tree may be a child of the first.
         let ([first, second, ..], Some(partial)) = (input.base, partial) else { return };
         for base in [[first.clone(), second.clone()], [second.clone(), first.clone()]] {
             self.found = self.under_index(&SearchInput { base: &base, ..input }, columns, &others, partial);
@@ -243,7 +243,7 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
             if !is_under || self.scratch.insert(&[], &row) != Outcome::Accepted {
                 continue;
             }
-            // Without the first row the second one breaks nothing: only SQLite can tell.
+            // Without the first row, the second one breaks nothing, so only SQLite can check it.
             for values in input.copies(columns, others, &row) {
                 if self.scratch.insert(std::slice::from_ref(&row), &values).is_by(self.constraint) {
                     return Some(BreakingRow { before: vec![row], ..BreakingRow::alone(values) });
@@ -282,7 +282,7 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         }
     }
 
-    /// Makes a row that breaks too much acceptable to the other constraints, by other values in their columns.
+    /// Makes a row that breaks several constraints acceptable to the others, by other values in their columns.
     fn mend(&mut self, columns: &[usize]) {
         let broken = self.found.as_ref().or(self.implied.as_ref());
         let Some(broken) = broken.filter(|found| !found.also.is_empty() && found.before.is_empty()) else { return };
@@ -298,11 +298,11 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         self.values(&SearchInput { base: std::slice::from_ref(&row), ..input }, &free, pools);
     }
 
-    /// The values that may make a column of a row acceptable, after others have changed.
+    /// Returns values that may make a column of a row acceptable, after others have changed.
     fn pool(&self, row: &[ValueBuf], changed: &[usize], column: usize) -> Vec<ValueBuf> {
         let input = &self.input;
         let mut texts = Vec::new();
-        // A document that contains the old value takes over the one that replaces it.
+        // In a document that contains the old value, the new one replaces it.
         let taken_over = |own: &usize| taking_over(&row[column], &input.base[0][*own], &row[*own]);
         let mut pool: Vec<ValueBuf> = changed.iter().filter_map(taken_over).collect();
         for constraint in input.constraints {
@@ -313,7 +313,7 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
             match &constraint.kind {
                 ConstraintKind::Check(text) => {
                     texts.push(&text[..]);
-                    // Values before or behind another column's.
+                    // Values near another column's.
                     pool.extend(named.iter().flat_map(|other| near(&row[*other])));
                 }
                 ConstraintKind::Key { partial: Some(partial), .. } => texts.push(partial),

@@ -84,7 +84,7 @@ impl TableTrial<'_> {
             let is_key = matches!(constraint.kind, ConstraintKind::Key { .. });
             let mut found = Search::new(input, &mut scratch, at).row();
             if is_key && found.is_none() && existing.is_empty() {
-                // The row that it would repeat is inserted for as long as this takes.
+                // The row that it would repeat is inserted during this trial.
                 found = repeated(&mut scratch, constraint, &base[0]);
             }
             let mut violation = Violation::of(table, constraint);
@@ -107,7 +107,7 @@ impl TableTrial<'_> {
     }
 }
 
-/// Returns the row twice, if that is what the constraint refuses.
+/// Returns the row twice, if the constraint refuses duplicates.
 fn repeated(scratch: &mut ScratchTable<'_>, constraint: &Constraint, row: &[ValueBuf]) -> Option<BreakingRow> {
     let before = vec![row.to_vec()];
     let is_refused = scratch.insert(&before, row).is_by(constraint);

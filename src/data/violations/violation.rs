@@ -1,4 +1,4 @@
-//! A constraint, the row that breaks it, and what SQLite made of that row.
+//! A constraint, the row that breaks it, and SQLite's response to that row.
 
 use rusqlite::Connection;
 
@@ -42,7 +42,7 @@ impl Violation {
         }
     }
 
-    /// Notes the row that breaks it, and what SQLite made of that row.
+    /// Records the row that breaks it, and SQLite's response.
     pub(super) fn note(&mut self, input: &SearchInput<'_>, at: usize, found: &BreakingRow, outcome: Outcome) {
         let (target, constraints) = (input.target, input.constraints);
         let rows = found.before.iter().chain([&found.values]);
@@ -81,11 +81,11 @@ impl Violation {
 
     /// Returns true if SQLite refused the row, with the code of this constraint or of another one that the row breaks.
     pub fn is_refused(&self) -> bool {
-        // An error that is about no constraint refuses the statement, not the row.
+        // An error without a constraint refuses the statement, not the row.
         self.is_own || matches!(self.outcome, Some(Outcome::Refused(code, _)) if code & 0xff == CONSTRAINT)
     }
 
-    /// Returns what is odd about the constraint, as far as the row shows it.
+    /// Returns the finding about the constraint that the row shows.
     pub(super) fn finding(&self, db: &Connection, constraint: &Constraint) -> Option<Finding> {
         let (table, shown) = (&self.table, &self.constraint);
         let rows = || self.rows.join(";\n");
@@ -120,7 +120,7 @@ impl Violation {
     }
 }
 
-/// Adds why a row that breaks a constraint is not refused.
+/// Adds the reason why a row that breaks a constraint is not refused.
 fn because(finding: Finding, db: &Connection, kind: &ConstraintKind, left_out: bool) -> Finding {
     let is = |pragma: &str, value: bool| {
         db.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, bool>(0)) == Ok(value)

@@ -141,7 +141,7 @@ fn a_report_of_what_was_explored() {
 
 #[test]
 fn an_invariant_that_does_not_always_hold() {
-    // Whether it holds depends only on the order, so every reduction finds it.
+    // The outcome depends only on the order, so every schedule shows it.
     let db = wal();
     let explore = explore(&db)
         .steps("one", IMMEDIATE)
