@@ -13,7 +13,7 @@ pub(crate) fn replay_note(token: impl Display) -> String {
 
 /// Returns the step that `SQLITMUS_REPLAY` repeats, if the token begins with this word.
 ///
-/// A token of another explorer is ignored: a test may explore several things, and each that does not repeat explores all.
+/// A token of another explorer is ignored: a test may run several explorers, and the others explore everything.
 pub(crate) fn replay<T>(word: &str, parse: impl Fn(&str) -> Option<T>, known: &str) -> Result<Option<T>> {
     let Some(token) = env::settings()?.replay.as_deref() else { return Ok(None) };
     let Some(rest) = token.strip_prefix(word).and_then(|rest| rest.strip_prefix(':')) else { return Ok(None) };

@@ -25,7 +25,7 @@ pub(super) struct Scheduler {
     /// Wakes each task for its turn.
     turns: Vec<Condvar>,
     over: Condvar,
-    /// The number of things that any task has done. It stands still where a task is stuck.
+    /// Counts the steps of all tasks. It stops growing when a task is stuck.
     pub(super) pulse: AtomicU64,
     clock: Clock,
     pub(super) grain: Grain,

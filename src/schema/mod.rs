@@ -77,7 +77,7 @@ impl Schema {
         canonical::text(self)
     }
 
-    /// Returns what turns this schema into the other one, in words. There are no differences if and only if the
+    /// Returns the differences from this schema to the other one, in words. There are no differences if and only if the
     /// [canonical](Schema::canonical) texts are the same. A renamed object is one that is missing and one that is new.
     ///
     /// ```

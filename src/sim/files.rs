@@ -24,7 +24,7 @@ struct Handle {
     name: String,
 }
 
-/// What SQLite does with a file depends on the version of its methods: shared memory from 2, mapping from 3. The
+/// The version of a file's methods tells SQLite what it may use: shared memory from 2, mapping from 3. The
 /// version is never higher than that of the real methods.
 static METHODS: [ffi::sqlite3_io_methods; 3] = [methods(1), methods(2), methods(3)];
 

@@ -76,8 +76,8 @@ fn register(medium: Medium, mount: Mount) -> &'static Mount {
         xNextSystemCall: None,
     }));
     // SAFETY: the object and the mount are leaked, so they live as long as SQLite may look at them. SQLite only reads
-    // the mount through the callbacks, by a shared reference. The VFS is not made the default: no database of the
-    // process goes through it that does not ask for it by name.
+    // the mount through the callbacks, by a shared reference. The VFS is not made the default: only databases that
+    // are opened with its name use it.
     let code = unsafe { ffi::sqlite3_vfs_register(vfs, 0) };
     assert_eq!(code, ffi::SQLITE_OK, "SQLite registers a VFS");
     mount

@@ -170,7 +170,7 @@ pub(super) fn is_two_valued(input: &LintInput, table: &Table, column: &Column) -
     })
 }
 
-/// Returns the literals of an expression, and values that hardly any list of two has.
+/// Returns the literals of an expression, and other values that a list of two is unlikely to have.
 fn candidates(column: &Column, expression: &str) -> Vec<Value> {
     let mut values: Vec<Value> = [-1, 0, 1, 2, 3, 5, 10, 100, 100_000].map(Value::Integer).to_vec();
     if matches!(column.affinity, Affinity::Real | Affinity::Numeric) {

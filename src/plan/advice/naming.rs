@@ -59,7 +59,7 @@ pub(super) fn replaced_index(table: &Table, one: &Candidate) -> Option<String> {
     Some(found.name.to_string())
 }
 
-/// Returns true if the declaration of a column lets its values be long.
+/// Returns true if the declaration of a column allows long values.
 fn is_long(table: &Table, column: &Column) -> bool {
     let declared = column.declared_type.to_ascii_uppercase();
     let long_type = ["BLOB", "CLOB", "JSON", "LONGTEXT", "MEDIUMTEXT"].iter().any(|word| declared.contains(word));

@@ -52,7 +52,7 @@ impl Loss {
         }
     }
 
-    /// Returns true if the other loss is of the same thing, though perhaps of other rows.
+    /// Returns true if the other loss is of the same kind in the same table and column, whatever its rows.
     pub(crate) fn is_like(&self, other: &Loss) -> bool {
         std::mem::discriminant(&self.kind) == std::mem::discriminant(&other.kind)
             && self.table == other.table
