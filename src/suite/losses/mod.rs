@@ -10,11 +10,6 @@
 //! a reason: whether a change of people's data is meant cannot be guessed.
 
 mod comparison;
-mod equivalence;
-mod loss;
 mod matching;
-mod new_rows;
-mod table_pair;
 
-pub(crate) use comparison::Comparison;
-pub(crate) use loss::{Loss, LossKind};
+pub(crate) use comparison::{Comparison, Loss, LossKind};

@@ -1,12 +1,14 @@
-//! The rows of a database, read whole: the databases of the suite are small.
+//! The rows of a database, read whole, because the databases of the suite are small; and SQL that names one row or value.
 
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use crate::check::{self, Cell, Snapshot, TableSet};
+use crate::check::{self, Cell, Snapshot, TableSet, is_invisible};
 use crate::error::{Error, Result};
-use crate::sql::{Name, same_name};
+use crate::schema::references::{column_names, parent_columns};
+use crate::schema::{IndexedColumn, Table};
+use crate::sql::{Name, quote_identifier, same_name};
 
 /// Everything that a migration has to keep.
 #[derive(Debug)]
@@ -84,4 +86,90 @@ fn sequence(connection: &Connection) -> rusqlite::Result<BTreeMap<Name, i64>> {
     let mut query = connection.prepare("SELECT name, seq FROM main.sqlite_sequence WHERE typeof(seq) = 'integer'")?;
     let rows = query.query_map([], |row| Ok((Name::from(row.get::<_, String>(0)?), row.get(1)?)))?;
     rows.collect()
+}
+
+/// Returns the terms of the PRIMARY KEY and of each UNIQUE constraint and unique index, partial ones too.
+pub(crate) fn unique_keys(table: &Table) -> impl Iterator<Item = &Vec<IndexedColumn>> {
+    let of_indexes = table.indexes.iter().filter(|index| index.unique).map(|index| &index.terms);
+    table.unique.iter().chain(&table.primary_key).map(|key| &key.terms).chain(of_indexes)
+}
+
+/// Returns the columns of the PRIMARY KEY.
+pub(crate) fn primary_key_columns(table: &Table) -> Vec<&str> {
+    table.primary_key.iter().flat_map(|key| column_names(&key.terms)).collect()
+}
+
+/// Returns the columns with which a table refers to itself, and the columns that they refer to.
+pub(crate) fn self_references(table: &Table) -> Vec<(&str, &str)> {
+    let own = table.foreign_keys.iter().filter(|key| key.parent == table.name);
+    own.filter_map(|key| match key.columns.as_slice() {
+        [column] => Some((column.as_str(), *parent_columns(key, table).first()?)),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Returns a condition that is true of the row at this place only.
+pub(crate) fn row_at(connection: &Connection, table: &Table, place: usize) -> Option<String> {
+    let name = quote_identifier(&table.name);
+    let (condition, order) = if table.without_rowid {
+        let terms: Vec<String> = primary_key_columns(table)
+            .into_iter()
+            .map(|column| {
+                let column = quote_identifier(column);
+                format!("'{} IS ' || {}", column.replace('\'', "''"), literal(&column))
+            })
+            .collect();
+        (terms.join(" || ' AND ' || "), "")
+    } else {
+        ("'rowid = ' || rowid".to_owned(), "ORDER BY rowid ")
+    };
+    let sql = format!("SELECT {condition} FROM {name} {order}LIMIT 1 OFFSET {place}");
+    connection.query_row(&sql, [], |row| row.get(0)).ok()
+}
+
+/// Returns the number of rows of a table.
+pub(crate) fn count(connection: &Connection, table: &Table) -> Option<i64> {
+    let sql = format!("SELECT count(*) FROM {}", quote_identifier(&table.name));
+    connection.query_row(&sql, [], |row| row.get(0)).ok()
+}
+
+/// Returns an SQL expression that makes a literal of a column's value. `quote` alone ends at a NUL:
+/// <https://www.sqlite.org/nulinstr.html>
+pub(crate) fn literal(column: &str) -> String {
+    format!(
+        "CASE WHEN typeof({column}) = 'text' AND instr({column}, char(0)) > 0 \
+         THEN 'CAST(X''' || hex({column}) || ''' AS TEXT)' ELSE quote({column}) END"
+    )
+}
+
+/// Returns the same literal without characters that a terminal would hide or obey.
+pub(crate) fn printable(literal: &[u8]) -> String {
+    let within = 1..literal.len().saturating_sub(1).max(1);
+    let Ok(text) = std::str::from_utf8(literal) else {
+        let text: Vec<u8> = literal[within].to_vec();
+        let mut digits = String::new();
+        let mut quoted = false;
+        for byte in text {
+            quoted = byte == b'\'' && !quoted;
+            if !quoted {
+                digits.push_str(&format!("{byte:02X}"));
+            }
+        }
+        return format!("CAST(X'{digits}' AS TEXT)");
+    };
+    if !text.contains(is_invisible) {
+        return text.to_owned();
+    }
+    let mut parts: Vec<String> = Vec::new();
+    let mut rest = &text[within];
+    while let Some(first) = rest.chars().next() {
+        let hidden = is_invisible(first);
+        let end = rest.find(|letter| is_invisible(letter) != hidden).unwrap_or(rest.len());
+        let (part, tail) = rest.split_at(end);
+        rest = tail;
+        let codes = || part.chars().map(|letter| u32::from(letter).to_string()).collect::<Vec<_>>().join(", ");
+        parts.push(if hidden { format!("char({})", codes()) } else { format!("'{part}'") });
+    }
+    parts.join(" || ")
 }

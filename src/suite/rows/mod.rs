@@ -5,13 +5,6 @@
 
 mod contents;
 mod fill;
-mod json;
-mod keys;
-mod literal;
-mod variety;
 
-pub(crate) use contents::{Contents, Row, TableRows};
-pub(crate) use fill::{GivenValue, RowPlan};
-pub(crate) use json::JsonColumn;
-pub(crate) use keys::{row_at, self_references, unique_keys};
-pub(crate) use literal::{literal, printable};
+pub(crate) use contents::{Contents, Row, TableRows, literal, printable, row_at, self_references, unique_keys};
+pub(crate) use fill::{GivenValue, JsonColumn, RowPlan};

@@ -7,11 +7,7 @@
 //! version: otherwise a refusal would hide what is lost. All cases share the images of the run.
 
 mod databases;
-mod release_databases;
-mod state;
 mod upgrade_run;
 
-pub(crate) use databases::VersionedDatabases;
-pub(crate) use release_databases::{ReleaseDatabase, read_release_databases};
-pub(crate) use state::{Summary, VersionState};
-pub(crate) use upgrade_run::{Unfilled, UpgradeRun, UpgradeStep};
+pub(crate) use databases::{Summary, VersionState, VersionedDatabases};
+pub(crate) use upgrade_run::{ReleaseDatabase, Unfilled, UpgradeRun, UpgradeStep, read_release_databases};
