@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use rusqlite::ToSql;
 
-use super::allowances::Allowance;
 use super::rows::GivenValue;
+use super::subject::Allowance;
 use super::subject::{PowerCuts, Subject};
 use crate::data::owned;
 use crate::db::Template;

@@ -43,10 +43,9 @@
 //   subject      a template, its options and its databases, built at first use
 //   diagnosis    why rows are lost or refused: blame, shrinking, adversarial rows; only for what is reported
 //   findings     diagnoses as text; nothing here runs anything
-//   cases        one file for each test, and the list of all
+//   cases        the tests, and the list of all
 //   builder, run, costs, macros   what users call
 
-mod allowances;
 mod builder;
 mod cases;
 mod costs;
@@ -54,8 +53,6 @@ mod diagnosis;
 mod findings;
 mod losses;
 mod macros;
-mod options;
-mod outcome;
 mod rows;
 mod run;
 mod statements;
@@ -68,4 +65,4 @@ pub use cases::lints::MIGRATION_CODES;
 pub use costs::{Cost, Costs};
 #[doc(hidden)]
 pub use macros::__private;
-pub use outcome::{Outcome, Report, TestResult};
+pub use run::{Outcome, Report, TestResult};

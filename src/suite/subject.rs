@@ -1,12 +1,18 @@
 //! The subject of the cases: a template, the options, and the databases of its history.
+//!
+//! An allowance accepts a loss, a refusal or the like. Each has a reason, and one that is not needed is an error: the next
+//! accident would hide behind it.
+
+use std::path::PathBuf;
 
 use once_cell::sync::OnceCell;
 use rusqlite::Connection;
 
+use super::rows::RowPlan;
+use crate::check::covers;
 use crate::db::{Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::Migrations;
-use crate::suite::options::Options;
 use crate::suite::versions::{ReleaseDatabase, UpgradeRun, UpgradeStep, VersionedDatabases, read_release_databases};
 
 /// Cuts the power at each moment of a migration on this database. Returns an error if a cut leaves a state that no
@@ -78,5 +84,98 @@ fn applied_at(history: &Migrations, version: i64) -> Result<usize> {
     match history.iter().position(|migration| migration.version() == version) {
         Some(index) => Ok(index + 1),
         None => Err(Error::new(ErrorKind::Suite, format!("no migration has version {version}: .from({version})"))),
+    }
+}
+
+/// The options, as the methods of `Suite` set them.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) only: Vec<String>,
+    /// Names of tests, and why they are left out.
+    pub(crate) skipped: Vec<(String, String)>,
+    /// The error of a value that `Suite::set` could not take.
+    pub(crate) bad_value: Option<String>,
+    pub(crate) history: Option<PathBuf>,
+    pub(crate) from: Option<i64>,
+    pub(crate) plan: RowPlan,
+    pub(crate) losses: Vec<Allowance>,
+    pub(crate) refusals: Vec<Allowance>,
+    pub(crate) irreversible: Vec<Allowance>,
+    /// Code, object and reason, as `Findings::allow` takes them.
+    pub(crate) lints: Vec<(String, String, String)>,
+    pub(crate) lowest_sqlite: Option<String>,
+    pub(crate) old_code_runs: bool,
+    pub(crate) release_databases: Option<PathBuf>,
+}
+
+impl Options {
+    pub(crate) fn is_chosen(&self, test: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == test)
+    }
+
+    /// Returns why a test is left out.
+    pub(crate) fn skip_reason(&self, test: &str) -> Option<String> {
+        if !self.is_chosen(test) {
+            return Some(String::from("not selected by Suite::only"));
+        }
+        self.skipped.iter().find(|(name, _)| name == test).map(|(_, reason)| reason.clone())
+    }
+
+    /// Returns an error if a value could not be taken.
+    pub(crate) fn problem(&self) -> Option<Error> {
+        self.bad_value.as_ref().map(|headline| Error::new(ErrorKind::Suite, headline))
+    }
+
+    /// Returns all names of tests that the user names.
+    pub(crate) fn named_tests(&self) -> impl Iterator<Item = &String> {
+        self.only.iter().chain(self.skipped.iter().map(|(name, _)| name))
+    }
+}
+
+/// Something that one migration may do.
+#[derive(Clone, Debug)]
+pub(crate) struct Allowance {
+    version: i64,
+    object: String,
+    reason: String,
+}
+
+impl Allowance {
+    pub(crate) fn new(version: i64, object: &str, reason: &str) -> Allowance {
+        Allowance { version, object: object.to_owned(), reason: reason.to_owned() }
+    }
+}
+
+/// Allowances, and which of them something was found for.
+pub(crate) struct UsedAllowances<'a> {
+    allowances: &'a [Allowance],
+    used: Vec<bool>,
+}
+
+impl<'a> UsedAllowances<'a> {
+    pub(crate) fn of(allowances: &'a [Allowance]) -> UsedAllowances<'a> {
+        UsedAllowances { allowances, used: vec![false; allowances.len()] }
+    }
+
+    /// Returns true if this is allowed, and marks the allowances as used.
+    pub(crate) fn allow(&mut self, version: i64, object: &str) -> bool {
+        let mut is_allowed = false;
+        for (allowance, used) in self.allowances.iter().zip(&mut self.used) {
+            if allowance.version == version && covers(&allowance.object, object) {
+                *used = true;
+                is_allowed = true;
+            }
+        }
+        is_allowed
+    }
+
+    /// Returns an error for the first allowance that was not used. `call` is the method that gave it.
+    pub(crate) fn require_all_used(&self, call: &str) -> Result<()> {
+        let unused = self.allowances.iter().zip(&self.used).find(|(_, used)| !**used);
+        let Some((allowance, _)) = unused else { return Ok(()) };
+        let object = if allowance.object == "*" { String::new() } else { format!("{:?}, ", allowance.object) };
+        Err(Error::new(ErrorKind::Suite, format!("nothing to allow: {call}({}, {object}..)", allowance.version))
+            .evidence("its reason", allowance.reason.clone())
+            .help("remove it: the next accident would hide behind it"))
     }
 }

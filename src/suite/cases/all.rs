@@ -1,10 +1,12 @@
 //! The list of all cases.
 
-use super::{
-    applies_to_an_empty_database, down_undoes_up, every_row_survives, every_version_upgrades, failure,
-    history_is_linear, integrity_holds, lints, power_loss, rerun_changes_nothing, shipped_migrations,
-    stepwise_equals_at_once, upgraded_equals_fresh,
+use super::applying::{
+    applies_to_an_empty_database, rerun_changes_nothing, stepwise_equals_at_once, upgraded_equals_fresh,
 };
+use super::files::{history_is_linear, shipped_migrations_are_frozen};
+use super::lints::lints_clean;
+use super::reverting::{down_undoes_up, failure_leaves_the_previous_version, survives_power_loss};
+use super::rows::{every_row_survives, every_version_upgrades_with_data, integrity_holds};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;
 use crate::suite::subject::Subject;
@@ -43,20 +45,20 @@ pub(crate) const APPLIES: &str = "applies_to_an_empty_database";
 /// All cases, in the order in which their failures explain one another. `migration_suite!` has the same names, because
 /// `#[test]` needs them as words.
 pub(crate) const ALL: [Case; 14] = [
-    Case { name: FIRST, check: Check::Files(history_is_linear::check) },
-    Case { name: APPLIES, check: Check::Template(applies_to_an_empty_database::check) },
-    Case { name: "stepwise_equals_at_once", check: Check::History(stepwise_equals_at_once::check) },
-    Case { name: "rerun_changes_nothing", check: Check::Runner(rerun_changes_nothing::check) },
-    Case { name: "every_version_upgrades_with_data", check: Check::History(every_version_upgrades::check) },
-    Case { name: "every_row_survives", check: Check::History(every_row_survives::check) },
-    Case { name: "upgraded_equals_fresh", check: Check::History(upgraded_equals_fresh::check) },
-    Case { name: "shipped_migrations_are_frozen", check: Check::Files(shipped_migrations::check) },
-    Case { name: "down_undoes_up", check: Check::History(down_undoes_up::check) },
-    Case { name: "failure_leaves_the_previous_version", check: Check::History(failure::check) },
-    Case { name: "survives_power_loss", check: Check::History(power_loss::check) },
-    Case { name: "integrity_holds", check: Check::Template(integrity_holds::check) },
+    Case { name: FIRST, check: Check::Files(history_is_linear) },
+    Case { name: APPLIES, check: Check::Template(applies_to_an_empty_database) },
+    Case { name: "stepwise_equals_at_once", check: Check::History(stepwise_equals_at_once) },
+    Case { name: "rerun_changes_nothing", check: Check::Runner(rerun_changes_nothing) },
+    Case { name: "every_version_upgrades_with_data", check: Check::History(every_version_upgrades_with_data) },
+    Case { name: "every_row_survives", check: Check::History(every_row_survives) },
+    Case { name: "upgraded_equals_fresh", check: Check::History(upgraded_equals_fresh) },
+    Case { name: "shipped_migrations_are_frozen", check: Check::Files(shipped_migrations_are_frozen) },
+    Case { name: "down_undoes_up", check: Check::History(down_undoes_up) },
+    Case { name: "failure_leaves_the_previous_version", check: Check::History(failure_leaves_the_previous_version) },
+    Case { name: "survives_power_loss", check: Check::History(survives_power_loss) },
+    Case { name: "integrity_holds", check: Check::Template(integrity_holds) },
     Case { name: "schema_is_as_reviewed", check: Check::Snapshot },
-    Case { name: "lints_clean", check: Check::Template(lints::check) },
+    Case { name: "lints_clean", check: Check::Template(lints_clean) },
 ];
 
 /// The names of the tests.

@@ -1,13 +1,16 @@
 //! The diagnosis of a loss: the statement to blame, the mechanism, and the smallest data that shows it.
 
-use super::blame::{Blame, Mechanism, blame};
-use super::rebuild::Rebuild;
+use rusqlite::Connection;
+
+use super::refusal::Rebuild;
 use super::shrink::smallest_data;
 use crate::db::Scratch;
 use crate::error::Result;
 use crate::migrations::Migration;
+use crate::sql::{Name, quote_identifier, quote_text};
 use crate::suite::losses::{Comparison, Loss, LossKind};
-use crate::suite::statements::Effect;
+use crate::suite::rows::literal;
+use crate::suite::statements::{Effect, Renames, StatementEffect};
 use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
 /// A loss, and why it happens.
@@ -70,4 +73,194 @@ fn data(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Resu
 fn sets_foreign_keys(databases: &VersionedDatabases, step: usize) -> bool {
     let mut effects = databases.effects(step).iter().map(|effect| &effect.effect);
     effects.any(|effect| matches!(effect, Effect::Pragma { name, is_set: true } if name == "foreign_keys"))
+}
+
+/// The statement that lost something.
+#[derive(Debug)]
+pub(crate) struct Blame {
+    pub(crate) statement: usize,
+    pub(crate) mechanism: Mechanism,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Mechanism {
+    /// DROP or DELETE of the table itself.
+    Explicit,
+    /// Foreign-key actions, fired by the rows of this table.
+    ForeignKeyActions {
+        parent: Name,
+        /// True for DROP TABLE, false for DELETE.
+        is_dropped: bool,
+    },
+    /// The INSERT that copies the rows into a new table.
+    Copy,
+    Other,
+}
+
+/// Returns the statement to blame for a loss, if one can be named.
+pub(crate) fn blame(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Option<Blame> {
+    let effects = databases.effects(step.index);
+    match loss.kind {
+        LossKind::Table => {
+            return explicit(effects, |effect| matches!(effect, Effect::DropTable(table) if *table == loss.table));
+        }
+        LossKind::Column => {
+            let column = loss.column.as_ref()?;
+            let is_drop =
+                |effect: &Effect| matches!(effect, Effect::DropColumn { column: dropped, .. } if dropped == column);
+            return explicit(effects, is_drop).or_else(|| copy(effects, loss));
+        }
+        _ => {}
+    }
+    Investigation::new(databases, step, loss)?.blame()
+}
+
+/// A migration that is run statement by statement, to see which one changes what was lost.
+struct Investigation<'a> {
+    databases: &'a VersionedDatabases,
+    step: &'a UpgradeStep,
+    loss: &'a Loss,
+    effects: &'a [StatementEffect],
+    /// The tables before the migration.
+    tables: Vec<Name>,
+    before: Option<String>,
+}
+
+impl<'a> Investigation<'a> {
+    fn new(databases: &'a VersionedDatabases, step: &'a UpgradeStep, loss: &'a Loss) -> Option<Investigation<'a>> {
+        let database = databases.open(&step.before.image).ok()?;
+        let contents = databases.rows_in(&database).ok()?;
+        let tables = contents.tables.into_iter().map(|table| table.name).collect();
+        let before = observed(&database, &loss.table, loss);
+        Some(Investigation { databases, step, loss, effects: databases.effects(step.index), tables, before })
+    }
+
+    fn blame(&self) -> Option<Blame> {
+        // A change while the table still has its old rows is not the copy's fault.
+        let Some(statement) = self.first_change() else {
+            let copy = copy(self.effects, self.loss)?;
+            let after_copy = self.before.as_deref().filter(|_| copy.mechanism == Mechanism::Copy);
+            return Some(after_copy.and_then(|before| self.after_copy(&copy, before)).unwrap_or(copy));
+        };
+        let is_own = |table: &Name| self.name_after(statement).is_some_and(|name| name == *table);
+        let mechanism = self.effects_of(statement).find_map(|effect| match effect {
+            Effect::Delete(table) | Effect::DropTable(table) if is_own(table) => Some(Mechanism::Explicit),
+            Effect::DropTable(table) => Some(Mechanism::ForeignKeyActions { parent: table.clone(), is_dropped: true }),
+            Effect::Delete(table) => Some(Mechanism::ForeignKeyActions { parent: table.clone(), is_dropped: false }),
+            _ => None,
+        });
+        Some(Blame { statement, mechanism: mechanism.unwrap_or(Mechanism::Other) })
+    }
+
+    /// Returns the first statement that changes what was lost, while the table is still the old one.
+    fn first_change(&self) -> Option<usize> {
+        let mut found = None;
+        self.run(|database, statement| {
+            let Some(name) = self.name_after(statement + 1) else { return true };
+            let now = observed(database, &name, self.loss);
+            if now.is_some() && now != self.before {
+                found = Some(statement);
+            }
+            found.is_some()
+        });
+        found
+    }
+
+    /// Returns the statement that lost something after the copy had all of it.
+    fn after_copy(&self, copy: &Blame, before: &str) -> Option<Blame> {
+        let mut name = self.effects_of(copy.statement).find_map(|effect| match effect {
+            Effect::Insert(table) => Some(table.clone()),
+            _ => None,
+        })?;
+        let mut found = None;
+        self.run(|database, statement| {
+            if statement < copy.statement {
+                return false;
+            }
+            let of_others = self.effects_of(statement).find_map(|effect| match effect {
+                Effect::DropTable(table) if *table != name => Some((table.clone(), true)),
+                Effect::Delete(table) if *table != name => Some((table.clone(), false)),
+                _ => None,
+            });
+            for effect in self.effects_of(statement) {
+                match effect {
+                    Effect::RenameTable { table, to } if *table == name => name.clone_from(to),
+                    _ => {}
+                }
+            }
+            if observed(database, &name, self.loss).as_deref() == Some(before) {
+                return false;
+            }
+            found = of_others.filter(|_| statement > copy.statement).map(|(parent, is_dropped)| Blame {
+                statement,
+                mechanism: Mechanism::ForeignKeyActions { parent, is_dropped },
+            });
+            true
+        });
+        found
+    }
+
+    /// Runs the statements one by one as their runner would, until `is_enough`. Their changes are thrown away.
+    fn run(&self, mut is_enough: impl FnMut(&Connection, usize) -> bool) {
+        let Ok(database) = self.databases.open(&self.step.before.image) else { return };
+        if self.databases.is_wrapped(self.step.index) && database.execute_batch("BEGIN").is_err() {
+            return;
+        }
+        for (index, statement) in self.databases.migration(self.step.index).statements().iter().enumerate() {
+            if database.execute_batch(statement.text).is_err() || is_enough(&database, index) {
+                return;
+            }
+        }
+    }
+
+    /// Returns the name of the table after this many statements, as long as it is not dropped.
+    fn name_after(&self, statements: usize) -> Option<Name> {
+        let done: Vec<StatementEffect> =
+            self.effects.iter().filter(|effect| effect.statement < statements).cloned().collect();
+        let renames = Renames::of(self.tables.iter().map(Name::as_str), &done);
+        renames.successor(&self.loss.table).filter(|table| !table.is_recreated).map(|table| table.name.clone())
+    }
+
+    fn effects_of(&self, statement: usize) -> impl Iterator<Item = &'a Effect> {
+        self.effects.iter().filter(move |effect| effect.statement == statement).map(|effect| &effect.effect)
+    }
+}
+
+/// Returns what shows the loss: the number of rows, or the values of the column.
+fn observed(connection: &Connection, table: &str, loss: &Loss) -> Option<String> {
+    let name = quote_identifier(table);
+    let sql = match (&loss.kind, &loss.column) {
+        (LossKind::Values { .. } | LossKind::Moved { .. } | LossKind::Renumbered, Some(column)) => {
+            // In quotes alone, the name of a missing column would be a text.
+            let value = literal(&format!("{name}.{}", quote_identifier(column)));
+            format!("SELECT group_concat(value) FROM (SELECT {value} AS value FROM {name} ORDER BY 1)")
+        }
+        (LossKind::Sequence { .. }, _) => {
+            format!("SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = {}", quote_text(table))
+        }
+        _ => format!("SELECT CAST(count(*) AS TEXT) FROM {name}"),
+    };
+    connection.query_row(&sql, [], |row| row.get(0)).ok().flatten()
+}
+
+fn explicit(effects: &[StatementEffect], is_it: impl Fn(&Effect) -> bool) -> Option<Blame> {
+    let effect = effects.iter().find(|effect| is_it(&effect.effect))?;
+    Some(Blame { statement: effect.statement, mechanism: Mechanism::Explicit })
+}
+
+/// Returns the last INSERT into the table that takes the place of the old one; the DROP where there is none.
+fn copy(effects: &[StatementEffect], loss: &Loss) -> Option<Blame> {
+    let mut name = &loss.table;
+    for StatementEffect { statement, effect } in effects.iter().rev() {
+        match effect {
+            Effect::RenameTable { table, to } if to == name => name = table,
+            Effect::Insert(table) if table == name => {
+                return Some(Blame { statement: *statement, mechanism: Mechanism::Copy });
+            }
+            // Created and never filled from the old one: the DROP lost the rows.
+            Effect::CreateTable(table) if table == name => break,
+            _ => {}
+        }
+    }
+    explicit(effects, |effect| matches!(effect, Effect::DropTable(table) if *table == loss.table))
 }

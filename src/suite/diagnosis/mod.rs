@@ -2,20 +2,12 @@
 //! that provoke it.
 
 mod adversarial_rows;
-mod blame;
 mod half_applied;
-mod inserts;
 mod loss;
-mod nested_transaction;
-mod rebuild;
 mod refusal;
-mod row_changes;
 mod shrink;
 
 pub(crate) use adversarial_rows::{accepted_rows, refused_rows};
-pub(crate) use blame::Mechanism;
-pub(crate) use half_applied::{FaultKind, HalfApplied};
-pub(crate) use loss::{LossDiagnosis, losses};
-pub(crate) use nested_transaction::{NestedTransaction, nested_transaction};
-pub(crate) use rebuild::Rebuild;
-pub(crate) use refusal::{MigrationRefusal, refused_object};
+pub(crate) use half_applied::{FaultKind, HalfApplied, NestedTransaction, half_applied, nested_transaction};
+pub(crate) use loss::{LossDiagnosis, Mechanism, losses};
+pub(crate) use refusal::{MigrationRefusal, Rebuild, refused_object};

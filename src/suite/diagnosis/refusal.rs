@@ -1,10 +1,10 @@
-//! A migration that refuses rows which the version before it accepts.
+//! A migration that refuses rows which the version before it accepts, and the rebuild of a table that others refer to.
 
-use super::rebuild::Rebuild;
 use super::shrink::smallest_data;
 use crate::db::{Image, Scratch};
 use crate::error::{Error, Refusal, Result};
-use crate::migrations::Migration;
+use crate::migrations::{Format, Migration};
+use crate::sql::Name;
 use crate::suite::statements::{Effect, Renames, StatementEffect, renamed_before_drop};
 use crate::suite::versions::{UpgradeStep, VersionedDatabases};
 
@@ -99,4 +99,38 @@ fn refused_rebuild(databases: &VersionedDatabases, step: &UpgradeStep, error: &E
         }
         _ => None,
     })
+}
+
+/// A table that a migration drops while the rows of `child` refer to it.
+pub(crate) struct Rebuild {
+    /// The name by which it is dropped.
+    pub(crate) dropped: Name,
+    /// The name that it had before the migration renamed it to be dropped.
+    pub(crate) renamed_from: Option<Name>,
+    pub(crate) child: Name,
+    /// The name that the new table has until it is renamed to `child`.
+    pub(crate) temporary_name: Option<Name>,
+    pub(crate) format: Format,
+}
+
+impl Rebuild {
+    pub(crate) fn of(databases: &VersionedDatabases, step: usize, dropped: &str, child: &str) -> Rebuild {
+        let effects = databases.effects(step);
+        let temporary_name = effects.iter().find_map(|effect| match &effect.effect {
+            Effect::RenameTable { table, to } if to == child => Some(table.clone()),
+            _ => None,
+        });
+        Rebuild {
+            dropped: Name::from(dropped),
+            renamed_from: renamed_before_drop(effects, dropped).cloned(),
+            child: Name::from(child),
+            temporary_name,
+            format: databases.history.format(),
+        }
+    }
+
+    /// Returns true if the new table refers to itself.
+    pub(crate) fn is_of_itself(&self) -> bool {
+        self.dropped == self.child
+    }
 }

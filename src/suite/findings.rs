@@ -1,11 +1,13 @@
-//! Findings about losses: what is gone, why, and how to avoid it.
+//! Diagnoses as findings: what is wrong, why, and how to avoid it. Nothing here runs anything.
 
-use super::evidence::at_statement;
-use super::rebuild::safe_rebuild;
 use crate::check::Finding;
+use crate::migrations::{Format, Migration};
 use crate::sql::plain_name;
-use crate::suite::diagnosis::{LossDiagnosis, Mechanism, Rebuild};
+use crate::suite::diagnosis::{
+    FaultKind, HalfApplied, LossDiagnosis, Mechanism, MigrationRefusal, NestedTransaction, Rebuild,
+};
 use crate::suite::losses::LossKind;
+use crate::suite::versions::Summary;
 
 pub(crate) fn loss_finding(diagnosis: &LossDiagnosis<'_>) -> Finding {
     let LossDiagnosis { loss, migration, .. } = diagnosis;
@@ -139,4 +141,134 @@ fn foreign_key_actions(diagnosis: &LossDiagnosis<'_>, rebuild: &Rebuild, is_drop
     };
     let code = if is_dropped { "rebuild-fires-fk-actions" } else { "undeclared-loss" };
     Explanation::new(code, format!("{how}{ignored}"), safe_rebuild(rebuild))
+}
+
+pub(crate) fn refusal_finding(refusal: &MigrationRefusal<'_>) -> Finding {
+    let MigrationRefusal { migration, version_before: before, object, .. } = refusal;
+    let version = migration.version();
+    let what = format!("migration {version} fails on rows that version {before} accepts: {}", migration.name());
+    let (cost, fix) = match &refusal.rebuild {
+        Some(rebuild) => (
+            format!("DROP TABLE {} deletes its rows first, and {} refers to them", rebuild.dropped, rebuild.child),
+            safe_rebuild(rebuild),
+        ),
+        None => (
+            String::from("the upgrade fails wherever there are such rows, at every start of the app"),
+            format!(
+                "change such rows or set them aside first, in the same migration\n\
+                 if the app has never written such rows, say so: .allow_refusal({version}, {object:?}, \"why\")"
+            ),
+        ),
+    };
+    Finding::new("fails-on-data", *object, what)
+        .cost(cost)
+        .evidence("the migration", refusal.error.to_string())
+        .evidence(format!("smallest data that shows it, at version {before}"), refusal.smallest_data.as_str())
+        .fix(fix)
+}
+
+/// Returns a way that the runner of this format allows.
+fn safe_rebuild(rebuild: &Rebuild) -> String {
+    if let Some(temporary_name) = rebuild.temporary_name.as_ref().filter(|_| rebuild.is_of_itself()) {
+        return format!(
+            "let the new table refer to itself by its temporary name: REFERENCES {}",
+            plain_name(temporary_name)
+        );
+    }
+    let parent = plain_name(rebuild.renamed_from.as_ref().unwrap_or(&rebuild.dropped));
+    let child = plain_name(&rebuild.child);
+    let mut way = match rebuild.format {
+        Format::Plain | Format::Paired => format!(
+            "run the file without its runner's transaction, and rebuild {parent} with foreign keys off:\n\
+             -- no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\n-- the rebuild\nCOMMIT;\nPRAGMA foreign_keys = ON;"
+        ),
+        _ => format!(
+            "set the rows of {child} aside while {parent} is rebuilt:\n\
+             CREATE TEMP TABLE kept AS SELECT * FROM {child};\nDELETE FROM {child};\n-- the rebuild\n\
+             INSERT INTO {child} SELECT * FROM kept;\nDROP TABLE kept;"
+        ),
+    };
+    if rebuild.renamed_from.is_some() {
+        way.push_str(&format!(
+            "\nand give the new table another name until {parent} is dropped: RENAME TO {} redirects the foreign keys that refer to it",
+            plain_name(&rebuild.dropped)
+        ));
+    }
+    way
+}
+
+pub(crate) fn half_applied_finding(half: &HalfApplied, migration: &Migration, format: Format) -> Finding {
+    let mut finding = match &half.nested {
+        Some(nested) => nested_transaction_finding(nested, migration, format),
+        None => {
+            let (version, file) = (migration.version(), migration.name());
+            let when = match half.kind {
+                FaultKind::Refusal => "when a statement fails",
+                FaultKind::Interrupt => "when it is interrupted",
+            };
+            let what = format!("migration {version} is half applied {when}: {file}");
+            Finding::new("half-applied", file, what)
+                .cost("the next start runs it again, on a schema that no version has")
+                .fix("put everything into one transaction: BEGIN at the start, COMMIT at the end, nothing after it")
+        }
+    };
+    finding = finding.evidence("changes that remain", changes(&half.before, &half.left));
+    if let Some(error) = &half.error {
+        let label = match half.kind {
+            FaultKind::Refusal => String::from("the statement that was made to fail"),
+            FaultKind::Interrupt => format!("interrupted at step {} of {}", half.at, half.points),
+        };
+        finding = finding.evidence(label, error.to_string());
+    }
+    finding
+}
+
+/// Returns the differences in words.
+fn changes(before: &Summary, left: &Summary) -> String {
+    let diff = before.schema.diff(&left.schema);
+    let mut text = diff.to_string();
+    if before.user_version != left.user_version {
+        text.push_str(&format!("\nuser_version: {} became {}", before.user_version, left.user_version));
+    }
+    for table in left.digest.tables() {
+        let is_in_diff = diff
+            .iter()
+            .any(|difference| difference.object().strip_prefix(&*table.name).is_some_and(|rest| rest.starts_with('.')));
+        if !is_in_diff && before.digest.table(&table.name).is_some_and(|old| old != table) {
+            text.push_str(&format!("\n{}: rows differ", table.name));
+        }
+    }
+    text.trim_start().to_owned()
+}
+
+pub(crate) fn nested_transaction_finding(nested: &NestedTransaction, migration: &Migration, format: Format) -> Finding {
+    let (version, file) = (migration.version(), migration.name());
+    let (does, effect) = match nested.is_begin {
+        true => {
+            ("begins a transaction inside its runner's transaction", "SQLite refuses this, and the migration fails")
+        }
+        false => ("ends its runner's transaction", "the changes before it are committed even if the rest fails"),
+    };
+    let fix = format!("remove BEGIN and COMMIT: {format} wraps each migration in a transaction");
+    let finding = Finding::new("nested-transaction", file, format!("migration {version} {does}: {file}")).cost(effect);
+    at_statement(finding, migration, nested.statement).fix(match format.without_transaction() {
+        Some(how) => format!("{fix}\n{how}"),
+        None => fix,
+    })
+}
+
+/// Adds where the statement is, and its first line.
+pub(crate) fn at_statement(finding: Finding, migration: &Migration, statement: usize) -> Finding {
+    let statements = migration.statements();
+    let Some(statement) = statements.get(statement) else { return finding };
+    let line = statement.text.lines().next().unwrap_or_default();
+    finding.evidence(format!("at {}", migration.place(statement)), format!("> {line}"))
+}
+
+/// Adds the name of the database, if it is one of a past release.
+pub(crate) fn with_release(finding: Finding, release: Option<&str>) -> Finding {
+    match release {
+        Some(name) => finding.evidence("database", name),
+        None => finding,
+    }
 }

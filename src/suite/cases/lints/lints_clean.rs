@@ -1,17 +1,57 @@
-//! The codes of the suite's findings.
+//! The case `lints_clean`, and the codes of the suite's findings.
+
+use super::{statement_lints, step_lints};
+use crate::check::{self, Finding, Findings, try_lint};
+use crate::error::Result;
+use crate::suite::subject::Subject;
 
 #[cfg(doc)]
 use crate::check;
 #[cfg(doc)]
 use crate::suite::builder::Suite;
 
+/// Checks that migrations have no silent side effects and leave nothing broken.
+pub(crate) fn lints_clean(subject: &Subject) -> Result<()> {
+    let mut found: Vec<Finding> = Vec::new();
+    let schema = match subject.databases()? {
+        Some(databases) => {
+            for step in &subject.upgrade_run(databases)?.steps {
+                for finding in statement_lints::of_effects(&subject.options, databases, step) {
+                    // `OFF` and `ON` of a PRAGMA are one mistake.
+                    if !found.iter().any(|known| known.what() == finding.what()) {
+                        found.push(finding);
+                    }
+                }
+                found.extend(statement_lints::of_syntax(&subject.options, databases, step)?);
+                found.extend(step_lints::findings(databases, step)?);
+            }
+            try_lint(&*databases.empty(databases.applicable())?)?
+        }
+        None => try_lint(&*subject.template.scratch()?)?,
+    };
+    for finding in schema {
+        let is_known = |known: &Finding| known.code() == finding.code() && known.object() == finding.object();
+        if BROKEN.contains(&finding.code()) && !found.iter().any(is_known) {
+            found.push(finding);
+        }
+    }
+    let mut findings: Findings = found.into_iter().collect();
+    for (code, object, reason) in &subject.options.lints {
+        let is_known = check::LINT_CODES.contains(&code.as_str()) || MIGRATION_CODES.contains(&code.as_str());
+        // With the codes, `allow` says which one was meant.
+        findings = if is_known { findings } else { findings.with_codes(&FOUND) };
+        findings = findings.allow(code, object, reason);
+    }
+    findings.try_assert_ok()
+}
+
 /// The findings of [`check::lint`] that `lints_clean` reports: broken objects, not schemas that could be better. A shipped
 /// history cannot be improved without rebuilding its tables.
-pub(crate) const BROKEN: [&str; 5] =
+const BROKEN: [&str; 5] =
     ["fk-parent-missing", "fk-parent-not-unique", "dangling-view", "dangling-trigger", "double-quoted-string"];
 
 /// Everything that `lints_clean` finds.
-pub(crate) const FOUND: [&str; 11] = [
+const FOUND: [&str; 11] = [
     "rebuild-loses-objects",
     "fk-dropped",
     "pragma-noop-in-transaction",

@@ -1,18 +1,40 @@
-//! Shipped migrations do not change: a file beside the folder has their hashes. It has no texts, because git has those.
-//!
-//! It is written only on request, because a test that passes leaves no file. Without it the test is skipped, and fails where
-//! `CI` is set.
+//! Cases that read the files of the migrations: their numbers have no gap, and shipped ones do not change.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh64::xxh64;
 
+use crate::check::{Finding, Findings};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{Format, Migration, Migrations};
 use crate::suite::subject::Subject;
 use crate::suite::versions::VersionedDatabases;
+
+/// Finds numbers that are left out where versions are counted up by one. Timestamps and tens are not counted.
+pub(crate) fn history_is_linear(_: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+    let migrations: Vec<_> = databases.history.iter().collect();
+    let steps: Vec<i64> = migrations.windows(2).map(|pair| pair[1].version() - pair[0].version()).collect();
+    let is_counted = steps.iter().filter(|step| **step == 1).count() * 2 > steps.len();
+    let mut found = Findings::default();
+    for pair in migrations.windows(2).filter(|pair| is_counted && pair[1].version() - pair[0].version() > 1) {
+        let (before, after) = (pair[0], pair[1]);
+        let missing = match after.version() - before.version() {
+            2 => format!("{} is missing", before.version() + 1),
+            _ => format!("{} to {} are missing", before.version() + 1, after.version() - 1),
+        };
+        found.push(
+            Finding::new("gap", after.name(), format!("{missing} between {} and {}", before.name(), after.name()))
+                .cost("a migration was deleted or is not merged yet: databases in the field may have it")
+                .fix(
+                    "restore the file, or renumber the later ones before they are shipped\n\
+                     if they are shipped, say so: .skip(\"history_is_linear\", \"why\")",
+                ),
+        );
+    }
+    found.try_assert_ok().map(|()| None)
+}
 
 const HEAD: &str = "\
 # Shipped migrations: version, hash, file. Checked by shipped_migrations_are_frozen.
@@ -27,7 +49,13 @@ struct Frozen {
     name: String,
 }
 
-pub(crate) fn check(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+/// Checks that shipped migrations do not change: a file beside the folder has their hashes. It has no texts, because git has
+/// those. It is written only on request, because a test that passes leaves no file. Without it the test is skipped, and fails
+/// where `CI` is set.
+pub(crate) fn shipped_migrations_are_frozen(
+    subject: &Subject,
+    databases: &VersionedDatabases,
+) -> Result<Option<String>> {
     let folder = match &subject.options.history {
         Some(folder) => Some(env::package_dir().join(folder)),
         None => subject.template.folder(),

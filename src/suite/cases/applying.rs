@@ -1,0 +1,153 @@
+//! Cases that apply the migrations: to an empty database, at once and step by step, twice, and where there are rows.
+
+use crate::check::{Findings, try_digest};
+use crate::db::Scratch;
+use crate::error::{Error, ErrorKind, Result};
+use crate::migrations::Ledger;
+use crate::schema::Schema;
+use crate::suite::diagnosis::nested_transaction;
+use crate::suite::findings::nested_transaction_finding;
+use crate::suite::subject::Subject;
+use crate::suite::versions::{Summary, VersionedDatabases};
+
+/// Checks that the migrations apply to an empty database.
+pub(crate) fn applies_to_an_empty_database(subject: &Subject) -> Result<()> {
+    let Some(databases) = subject.databases()? else { return subject.template.scratch().map(drop) };
+    if let Err(error) = databases.empty(databases.len()) {
+        return Err(explained(databases, error));
+    }
+    // Where a template and a folder are named, both have to work.
+    if subject.options.history.is_some() {
+        let ours = Schema::read(&*databases.empty(databases.len())?)?;
+        let theirs = Schema::read(&*subject.template.scratch()?)?;
+        let diff = theirs.diff(&ours);
+        if !diff.is_empty() {
+            return Err(Error::new(ErrorKind::Suite, "the app's runner and the folder produce different schemas")
+                .evidence("from the runner's schema to the folder's", diff.to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the error of the migration that fails, or the finding that explains it.
+fn explained(databases: &VersionedDatabases, error: Error) -> Error {
+    let step = databases.applicable();
+    let nested = databases.empty(step).and_then(|database| nested_transaction(databases, step, &database));
+    match nested {
+        Ok(Some(nested)) => {
+            let finding = nested_transaction_finding(&nested, databases.migration(step), databases.history.format());
+            Findings::from_iter([finding]).try_assert_ok().err().unwrap_or(error)
+        }
+        Ok(None) => error,
+        Err(other) => other,
+    }
+}
+
+/// Checks that a new install, which runs all migrations at once, equals one that was upgraded step by step.
+pub(crate) fn stepwise_equals_at_once(_: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+    let applicable = databases.applicable();
+    let stepwise = databases.empty(applicable)?;
+    let at_once = || -> Result<Scratch> {
+        let mut database = databases.workshop.empty()?;
+        databases.history.up_from(&mut database, databases.history.base(), databases.version(applicable))?;
+        Ok(database)
+    };
+    let one = at_once()?;
+    let diff = Schema::read(&one)?.diff(&Schema::read(&stepwise)?);
+    if !diff.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Suite,
+            "migrations applied at once produce a different schema than one by one",
+        )
+        .evidence("from at once to one by one", diff.to_string()));
+    }
+    let (one, stepwise) = (try_digest(&one)?, try_digest(&stepwise)?);
+    if one == stepwise {
+        return Ok(None);
+    }
+    let other = try_digest(&*at_once()?)?;
+    let differs = one.tables().iter().find(|table| {
+        // Where two runs of the same kind differ, values are random, and only the number of rows can be compared.
+        let is_random = other.table(&table.name).is_none_or(|twin| twin.value != table.value);
+        let twin = stepwise.table(&table.name);
+        twin.is_none_or(|twin| twin.rows != table.rows || (!is_random && twin.value != table.value))
+    });
+    match differs {
+        None => Ok(None),
+        Some(table) => Err(Error::new(
+            ErrorKind::Suite,
+            format!("migrations applied at once insert different rows into {} than one by one", table.name),
+        )),
+    }
+}
+
+/// Runs the app's own runner twice, or the history: with its ledger, else with a table, as most runners have.
+pub(crate) fn rerun_changes_nothing(subject: &Subject) -> Result<()> {
+    if let Some(run) = subject.template.runner() {
+        let mut database = subject.template.scratch()?;
+        let before = Summary::of(&database)?;
+        run(&mut database).map_err(|error| runs_again(Some(error)))?;
+        return unchanged(&before, &Summary::of(&database)?);
+    }
+    let Some(databases) = subject.databases()? else { return Ok(()) };
+    let mut history = databases.history.clone();
+    if !history.has_ledger() {
+        history = history.ledger(Ledger::Table("_migrations"));
+    }
+    let mut database = databases.workshop.empty()?;
+    let last = databases.version(databases.applicable());
+    history.up_to(&mut database, last)?;
+    let before = Summary::of(&database)?;
+    let applied = history.up_to(&mut database, last).map_err(|error| runs_again(Some(error)))?;
+    if !applied.is_empty() {
+        return Err(runs_again(None));
+    }
+    unchanged(&before, &Summary::of(&database)?)
+}
+
+fn runs_again(error: Option<Error>) -> Error {
+    let report = Error::new(ErrorKind::Suite, "the second run of the migrations does not see that they are applied");
+    match error {
+        Some(error) => report.evidence("the second run", error.to_string()).because(error),
+        None => report.help("record each migration as applied in its own transaction"),
+    }
+}
+
+fn unchanged(before: &Summary, after: &Summary) -> Result<()> {
+    let diff = before.schema.diff(&after.schema);
+    if !diff.is_empty() {
+        return Err(Error::new(ErrorKind::Suite, "the second run of the migrations changes the schema")
+            .evidence("what it changes", diff.to_string()));
+    }
+    let changed = after.digest.tables().iter().find(|table| before.digest.table(&table.name) != Some(table));
+    match changed {
+        None => Ok(()),
+        Some(table) => {
+            let was = before.digest.table(&table.name).map_or(0, |table| table.rows);
+            let headline = format!("the second run of the migrations changes rows of {}", table.name);
+            Err(Error::new(ErrorKind::Suite, headline)
+                .evidence("rows", format!("{was} after the first run, {} after the second", table.rows)))
+        }
+    }
+}
+
+/// Checks that the schema after a migration does not depend on the rows.
+pub(crate) fn upgraded_equals_fresh(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+    for (step, _) in subject.steps(databases)? {
+        let Some(after) = &step.after else { continue };
+        if databases.has_text_of_empty(step.index + 1, after)? {
+            continue;
+        }
+        let fresh = Schema::read(&*databases.empty(step.index + 1)?)?;
+        let diff = fresh.diff(&after.schema);
+        if !diff.is_empty() {
+            let migration = databases.migration(step.index);
+            let (version, file) = (migration.version(), migration.name());
+            let headline = format!("migration {version} produces a different schema where there are rows: {file}");
+            return Err(Error::new(ErrorKind::Suite, headline)
+                .evidence("from a fresh database to an upgraded one", diff.to_string())
+                .migration(file));
+        }
+    }
+    Ok(None)
+}

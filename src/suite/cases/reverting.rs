@@ -1,0 +1,112 @@
+//! Cases that end at the version before a migration: it fails halfway, the power is cut, its down script runs.
+
+use crate::check::{Finding, Findings};
+use crate::error::Result;
+use crate::migrations::{Ledger, Migration};
+use crate::schema::Schema;
+use crate::suite::diagnosis::half_applied;
+use crate::suite::findings::half_applied_finding;
+use crate::suite::subject::UsedAllowances;
+use crate::suite::subject::{PowerCuts, Subject};
+use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
+
+/// Checks that a migration that fails halfway leaves the version before it, or all of itself.
+pub(crate) fn failure_leaves_the_previous_version(
+    subject: &Subject,
+    databases: &VersionedDatabases,
+) -> Result<Option<String>> {
+    // A ledger is written by the runner, in a transaction of its own where the migration has none.
+    let history = databases.history.clone().ledger(Ledger::None);
+    let mut found = Findings::default();
+    for step in subject.upgrade_run(databases)?.steps.iter().filter(|step| step.after.is_some()) {
+        if let Some(half) = half_applied(databases, &history, step)? {
+            let migration = databases.migration(step.index);
+            found.push(half_applied_finding(&half, migration, databases.history.format()));
+        }
+    }
+    found.try_assert_ok().map(|()| None)
+}
+
+/// Cuts the power in each migration. A state between two transactions of a migration is accepted here:
+/// `failure_leaves_the_previous_version` reports it, and one accident is reported once.
+pub(crate) fn survives_power_loss(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+    let Some(cut_power) = subject.power_cuts else { return Ok(Some(String::from("this build has no power cuts"))) };
+    let mut found = Findings::default();
+    for step in subject.upgrade_run(databases)?.steps.iter().filter(|step| step.after.is_some()) {
+        if let Some(finding) = power_loss(cut_power, databases, step)? {
+            found.push(finding);
+        }
+    }
+    found.try_assert_ok().map(|()| None)
+}
+
+fn power_loss(cut_power: PowerCuts, databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Option<Finding>> {
+    let migration = databases.migration(step.index);
+    let db = databases.workshop.test_db(&step.before.image)?;
+    let Err(error) = cut_power(&db, &|connection| databases.migrate(connection, step.index)) else {
+        return Ok(None);
+    };
+    let what = format!(
+        "a power cut during migration {} leaves a state between two versions: {}",
+        migration.version(),
+        migration.name()
+    );
+    Ok(Some(
+        Finding::new("power-loss", migration.name(), what)
+            .cost("the next start finds a broken database or a half-applied migration")
+            .evidence("the power cut", error.to_string())
+            .fix("remove what switches off the journal or the syncs: PRAGMA journal_mode, PRAGMA synchronous"),
+    ))
+}
+
+/// Runs each down script on a database with rows. It has to leave the schema that was there before its up, so that the up
+/// can run again. A migration need not have a down script.
+pub(crate) fn down_undoes_up(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+    let mut allowances = UsedAllowances::of(&subject.options.irreversible);
+    let mut found = Findings::default();
+    for step in &subject.upgrade_run(databases)?.steps {
+        let migration = databases.migration(step.index);
+        let Some(after) = step.after.as_ref().filter(|_| migration.down_sql().is_some()) else { continue };
+        if let Some(finding) = down_failure(databases, step, after)?
+            && !allowances.allow(migration.version(), "*")
+        {
+            let allow = format!("if it cannot be undone, say so: .irreversible({}, \"why\")", migration.version());
+            found.push(finding.fix(allow));
+        }
+    }
+    found.try_assert_ok()?;
+    allowances.require_all_used(".irreversible")?;
+    let has_downs = databases.history.iter().any(|migration| migration.down_sql().is_some());
+    Ok((!has_downs).then(|| String::from("there are no down scripts")))
+}
+
+fn down_failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &VersionState) -> Result<Option<Finding>> {
+    let migration = databases.migration(step.index);
+    let (version, before) = (migration.version(), databases.version(step.index));
+    let mut database = databases.open(&after.image)?;
+    if let Err(error) = databases.history.down_from(&mut database, version, before) {
+        let what = format!("the down script of migration {version} fails");
+        return Ok(Some(
+            irreversible(migration, what).cost("a release cannot be rolled back").evidence("error", error.to_string()),
+        ));
+    }
+    let diff = Schema::read(&*databases.empty(step.index)?)?.diff(&Schema::read(&database)?);
+    // A column that comes back comes last: ALTER TABLE knows no other place.
+    let changes = diff.iter().filter(|difference| !difference.what().starts_with("columns ("));
+    let left: Vec<String> = changes.map(ToString::to_string).collect();
+    if !left.is_empty() {
+        return Ok(Some(
+            irreversible(migration, format!("the down script of migration {version} does not undo it"))
+                .cost("the previous version of the app meets a schema that it does not know")
+                .evidence(format!("from version {before} to what is left"), left.join("\n")),
+        ));
+    }
+    Ok(databases.migrate(&mut database, step.index).err().map(|error| {
+        let what = format!("migration {version} cannot be applied again after its down script");
+        irreversible(migration, what).evidence("error", error.to_string())
+    }))
+}
+
+fn irreversible(migration: &Migration, what: String) -> Finding {
+    Finding::new("irreversible-down", migration.name(), what)
+}

@@ -1,0 +1,156 @@
+//! Cases about the rows of a database in the field: a migration accepts them, keeps them and leaves them sound.
+
+use crate::check::{Finding, Findings, integrity};
+use crate::db::Image;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Schema;
+use crate::suite::diagnosis::{LossDiagnosis, MigrationRefusal, accepted_rows, losses, refused_object, refused_rows};
+use crate::suite::findings::{loss_finding, refusal_finding, with_release};
+use crate::suite::losses::Loss;
+use crate::suite::subject::Subject;
+use crate::suite::subject::UsedAllowances;
+use crate::suite::versions::{Unfilled, UpgradeStep, VersionedDatabases};
+
+/// Checks that no migration refuses rows that the version before it accepts.
+pub(crate) fn every_version_upgrades_with_data(
+    subject: &Subject,
+    databases: &VersionedDatabases,
+) -> Result<Option<String>> {
+    let run = subject.upgrade_run(databases)?;
+    given_columns_exist(subject, databases)?;
+    let mut allowances = UsedAllowances::of(&subject.options.refusals);
+    let mut found: Findings = run.unfilled.iter().map(not_filled).collect();
+    let refusal = |step: &UpgradeStep, object: &str, error: &Error, image: &Image| {
+        MigrationRefusal::of(databases, step, object, error, image).map(|refusal| refusal_finding(&refusal))
+    };
+    for (step, release) in subject.steps(databases)? {
+        let version = databases.version(step.index + 1);
+        if step.after.is_none() {
+            let mut database = databases.open(&step.before.image)?;
+            if let Err(error) = databases.migrate(&mut database, step.index) {
+                let object = refused_object(&error, databases.effects(step.index));
+                if !allowances.allow(version, &object) {
+                    found.push(with_release(refusal(step, &object, &error, &step.before.image)?, release));
+                }
+            }
+        }
+        if release.is_some() {
+            continue;
+        }
+        for refused in refused_rows(databases, step)? {
+            if !allowances.allow(version, &refused.object) {
+                found.push(refusal(step, &refused.object, &refused.error, &refused.image)?);
+            }
+        }
+    }
+    once_each(found).try_assert_ok()?;
+    allowances.require_all_used(".allow_refusal").map(|()| None)
+}
+
+fn not_filled(unfilled: &Unfilled) -> Finding {
+    let what = format!("cannot fill {} at version {}", unfilled.table, unfilled.version);
+    Finding::new("not-filled", &unfilled.table, what)
+        .cost("a test without rows proves nothing")
+        .evidence("why", unfilled.error.to_string())
+        .fix(format!("set a column to a value that fits: Suite::set({:?}, column, value)", unfilled.table))
+}
+
+/// Returns an error for a given column that no version has: it is misspelt, or was renamed.
+fn given_columns_exist(subject: &Subject, databases: &VersionedDatabases) -> Result<()> {
+    if databases.applicable() < databases.len() {
+        return Ok(());
+    }
+    let last = Schema::read(&*databases.empty(databases.len())?)?;
+    let steps = &subject.upgrade_run(databases)?.steps;
+    for given in &subject.options.plan.given {
+        let (table, column) = (&given.table, &given.column);
+        let has = |schema: &Schema| schema.table(table).is_some_and(|table| table.column(column).is_some());
+        if !has(&last) && !steps.iter().any(|step| has(&step.before.schema)) {
+            let headline = format!("no version has a column {table}.{column}: .set({table:?}, {column:?}, ..)");
+            return Err(Error::new(ErrorKind::Suite, headline));
+        }
+    }
+    Ok(())
+}
+
+/// Keeps one finding for each object of a migration, even if several rows show it.
+fn once_each(found: Findings) -> Findings {
+    let mut kept: Vec<Finding> = Vec::new();
+    for finding in found {
+        if !kept.iter().any(|other| other.object() == finding.object() && other.what() == finding.what()) {
+            kept.push(finding);
+        }
+    }
+    kept.into_iter().collect()
+}
+
+/// Checks that no row or value is lost unless the user allows it.
+pub(crate) fn every_row_survives(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+    let mut allowances = UsedAllowances::of(&subject.options.losses);
+    let mut found = Findings::default();
+    let finding = |step: &UpgradeStep, loss: &Loss| {
+        LossDiagnosis::of(databases, step, loss).map(|diagnosis| loss_finding(&diagnosis))
+    };
+    for (step, release) in subject.steps(databases)? {
+        let Some(after) = &step.after else { continue };
+        let version = databases.version(step.index + 1);
+        let mut known = losses(databases, step, after)?;
+        for loss in &known {
+            if !allowances.allow(version, &loss.object()) {
+                found.push(with_release(finding(step, loss)?, release));
+            }
+        }
+        if release.is_some() {
+            continue;
+        }
+        for step in accepted_rows(databases, step)? {
+            let Some(after) = &step.after else { continue };
+            for loss in losses(databases, &step, after)? {
+                if known.iter().any(|known| known.is_like(&loss)) {
+                    continue;
+                }
+                if !allowances.allow(version, &loss.object()) {
+                    found.push(finding(&step, &loss)?);
+                }
+                known.push(loss);
+            }
+        }
+    }
+    found.try_assert_ok()?;
+    if databases.applicable() < databases.len() {
+        // After a migration that does not apply, nobody knows which allowances are needed.
+        return Ok(None);
+    }
+    allowances.require_all_used(".allow_loss").map(|()| None)
+}
+
+/// Checks that a database that is sound before a migration is sound after it.
+pub(crate) fn integrity_holds(subject: &Subject) -> Result<()> {
+    let Some(databases) = subject.databases()? else {
+        let database = subject.template.scratch()?;
+        return integrity(&database).try_assert_ok();
+    };
+    for (step, _) in subject.steps(databases)? {
+        let Some(after) = &step.after else { continue };
+        let after = databases.open(&after.image)?;
+        let findings = integrity(&after);
+        if findings.is_empty() {
+            continue;
+        }
+        let before = integrity(&*databases.open(&step.before.image)?);
+        let is_new = |finding: &&Finding| {
+            !before.iter().any(|old| old.code() == finding.code() && old.object() == finding.object())
+        };
+        let new: Findings = findings.iter().filter(is_new).cloned().collect();
+        if let Err(error) = new.try_assert_ok() {
+            let migration = databases.migration(step.index);
+            let headline =
+                format!("migration {} leaves the database broken: {}", migration.version(), migration.name());
+            return Err(Error::new(ErrorKind::Suite, headline)
+                .evidence("what is broken", error.to_string())
+                .migration(migration.name())
+                .because(error));
+        }
+    }
+    Ok(())
+}
