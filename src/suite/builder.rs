@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use rusqlite::ToSql;
 
 use super::rows::GivenValue;
-use super::subject::Allowance;
-use super::subject::{PowerCuts, Subject};
+use super::subject::{Allowance, PowerCuts, Subject};
 use crate::data::owned;
 use crate::db::Template;
 use crate::sql::Name;

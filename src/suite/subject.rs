@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use once_cell::sync::OnceCell;
 use rusqlite::Connection;
 
-use super::rows::RowPlan;
 use crate::check::covers;
 use crate::db::{Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::Migrations;
+use crate::suite::rows::RowPlan;
 use crate::suite::versions::{ReleaseDatabase, UpgradeRun, UpgradeStep, VersionedDatabases, read_release_databases};
 
 /// Cuts the power at each moment of a migration on this database. Returns an error if a cut leaves a state that no

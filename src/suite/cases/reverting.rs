@@ -6,8 +6,7 @@ use crate::migrations::{Ledger, Migration};
 use crate::schema::Schema;
 use crate::suite::diagnosis::half_applied;
 use crate::suite::findings::half_applied_finding;
-use crate::suite::subject::UsedAllowances;
-use crate::suite::subject::{PowerCuts, Subject};
+use crate::suite::subject::{PowerCuts, Subject, UsedAllowances};
 use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
 /// Checks that a migration that fails halfway leaves the version before it, or all of itself.

@@ -7,8 +7,7 @@ use crate::schema::Schema;
 use crate::suite::diagnosis::{LossDiagnosis, MigrationRefusal, accepted_rows, losses, refused_object, refused_rows};
 use crate::suite::findings::{loss_finding, refusal_finding, with_release};
 use crate::suite::losses::Loss;
-use crate::suite::subject::Subject;
-use crate::suite::subject::UsedAllowances;
+use crate::suite::subject::{Subject, UsedAllowances};
 use crate::suite::versions::{Unfilled, UpgradeStep, VersionedDatabases};
 
 /// Checks that no migration refuses rows that the version before it accepts.

@@ -1,4 +1,4 @@
-//! A migration that leaves a part of its changes when it fails, and BEGIN and COMMIT around which its runner puts a
+//! A migration that leaves a part of its changes when it fails, perhaps because of a BEGIN or COMMIT inside its runner's
 //! transaction.
 //!
 //! Its statements are made to fail, and it is interrupted at SQLite's steps. Up to a point both runs are the same, so what is

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::matching::NewRows;
-use super::matching::{Matching, Places, distinct_rows, kept};
-use super::matching::{as_key, is_equivalent};
+use super::matching::{Matching, NewRows, Places, as_key, distinct_rows, is_equivalent, kept};
 use crate::check::{Cell, shown};
 use crate::sql::Name;
 use crate::suite::rows::{Contents, Row, TableRows};

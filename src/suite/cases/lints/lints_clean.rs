@@ -6,8 +6,6 @@ use crate::error::Result;
 use crate::suite::subject::Subject;
 
 #[cfg(doc)]
-use crate::check;
-#[cfg(doc)]
 use crate::suite::builder::Suite;
 
 /// Checks that migrations have no silent side effects and leave nothing broken.
