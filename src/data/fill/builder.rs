@@ -3,7 +3,6 @@
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, ToSql};
 
 use crate::data::fill::context::FillContext;
@@ -133,7 +132,12 @@ impl Fill {
     /// Fill::seed(7).typed("users", 20, row).insert(&APP.in_memory());
     /// ```
     #[cfg(feature = "data")]
-    pub fn typed<T>(mut self, table: &str, rows: u64, row: impl Fn(T) -> Vec<(&'static str, Value)> + 'static) -> Fill
+    pub fn typed<T>(
+        mut self,
+        table: &str,
+        rows: u64,
+        row: impl Fn(T) -> Vec<(&'static str, rusqlite::types::Value)> + 'static,
+    ) -> Fill
     where
         T: fake::Dummy<fake::Faker>,
     {
