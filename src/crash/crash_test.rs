@@ -4,8 +4,7 @@ use std::fmt::{self, Display};
 
 use rusqlite::Connection;
 
-use super::explorer;
-use super::options::Options;
+use super::explorer::{self, Options};
 use super::report::Report;
 use crate::db::TestDb;
 use crate::error::Result;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::variant::{Survival, Variant};
+use super::power_cut::{Survival, Variant};
 use crate::draw::{self, Draw};
 use crate::explore::Files;
 use crate::sim::{Blocks, Entry, Event};

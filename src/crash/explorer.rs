@@ -20,24 +20,22 @@
 //!   directions. `src/crash/tests.rs` gives images to the default VFS on real files and expects the same results.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use super::commit_points::CommitPoints;
-use super::diagnosis::{Diagnosis, Image, Problem};
 use super::disk_model::{DiskModel, MAX_SINGLE_OPERATIONS};
-use super::failure;
-use super::options::Options;
-use super::power_cut::{self, PowerCut};
-use super::promise::Loss;
-use super::recording::{Recording, record};
+use super::failure::{self, Diagnosis, Image, Problem};
+use super::power_cut::{self, PowerCut, Variant};
+use super::recording::{CommitPoints, Loss, Recording, record};
 use super::report::Report;
-use super::variant::Variant;
 use crate::db::{Address, TestDb};
 use crate::draw;
 use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, ActionPart, ContentMatch, Failure, Files, KnownContents, OriginalGuard};
+use crate::explore::{
+    self, Action, ActionPart, ContentMatch, Failure, Files, Invariants, KnownContents, OriginalGuard,
+};
 use crate::progress::Progress;
-use crate::sim::{Disk, Entry, Event};
+use crate::sim::{Disk, Entry, Event, OpLog, Watch};
 
 /// The largest number of moments, unless every operation is to be tried.
 const MAX_MOMENTS: u64 = 150;
@@ -122,7 +120,7 @@ impl Explorer<'_, '_> {
         let points: Vec<usize> = (0..=self.recording.log.len()).filter(|point| self.is_point(*point)).collect();
         let all = self.options.every_operation || self.options.every_moment;
         let most = if all { points.len() as u64 } else { MAX_MOMENTS };
-        let chosen = explore::spread(points.len() as u64, most, draw::key(seed, 0));
+        let chosen = draw::spread(points.len() as u64, most, draw::key(seed, 0));
         self.report.moments(points.len() as u64, chosen.len() as u64);
         let each = match self.options.every_operation {
             true => MAX_SINGLE_OPERATIONS,
@@ -310,5 +308,39 @@ impl Explorer<'_, '_> {
         let (invariants, contents) = (&mut self.options.invariants, &self.contents);
         let check = || contents.opened(content).map_or(Ok(()), |opened| invariants.check(opened.main()));
         self.invariants.entry(content).or_insert_with(check).clone()
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Options<'a> {
+    /// True if each transaction of the action may be left alone.
+    pub(super) each_transaction: bool,
+    /// True if every commit has to survive, whatever the profile promises.
+    pub(super) durable: bool,
+    pub(super) every_operation: bool,
+    /// True for the moments of `every_operation` with no more images in total than without it.
+    pub(super) every_moment: bool,
+    pub(super) process_kill: bool,
+    pub(super) twice: bool,
+    pub(super) may_change_nothing: bool,
+    pub(super) recovery: Recovery,
+    pub(super) invariants: Invariants<'a>,
+}
+
+/// Returns what SQLite does to the disk while it recovers an image, or `None` where it cannot.
+///
+/// A default connection recovers: SQLite does so when it first reads, and also a `PRAGMA synchronous` reads before it sets.
+pub(super) struct Recovery(pub(super) fn(&Files) -> Option<Vec<Entry>>);
+
+impl Default for Recovery {
+    fn default() -> Recovery {
+        Recovery(|files| {
+            let disk = Disk::with_files(files.iter().cloned());
+            let log = OpLog::new(|| None);
+            disk.gate().set(Some(log.clone() as Arc<dyn Watch>));
+            explore::fold_disk(&disk).ok()?;
+            disk.gate().set(None);
+            Some(log.take())
+        })
     }
 }

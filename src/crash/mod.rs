@@ -67,22 +67,16 @@
 //! `SQLITMUS_SHARD=2/4` looks at every fourth moment, `SQLITMUS_SEED` chooses other images where there are too many, and
 //! `SQLITMUS_REPLAY` repeats the one image that a failure has printed.
 
-mod acknowledge;
-mod commit_points;
 mod crash_test;
-mod diagnosis;
 mod disk_model;
 mod explorer;
 mod failure;
-mod options;
 mod power_cut;
-mod promise;
 mod recording;
 mod report;
 #[cfg(test)]
 mod tests;
-mod variant;
 
-pub use self::acknowledge::acknowledge;
 pub use self::crash_test::{CrashTest, test};
+pub use self::recording::acknowledge;
 pub use self::report::Report;

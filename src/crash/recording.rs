@@ -1,14 +1,163 @@
-//! One run of the action, with everything that it did to the disk.
+//! The recording of a run: its log, what its journal mode promises, its commits, and [`acknowledge`].
 
+use std::cell::RefCell;
+use std::fmt;
 use std::sync::Arc;
 
-use super::acknowledge::AcknowledgingRun;
-use super::promise::Promise;
+use rusqlite::Connection;
+
+use super::disk_model::DiskModel;
 use crate::db::{Address, MAIN};
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, Files, SeededRandom};
+use crate::explore::{self, Action, Files, KnownContents, SeededRandom};
 use crate::sim::{Entry, Event, OpLog, Watch};
 use crate::trace::{Capture, TracedDatabase};
+
+/// The settings by which a connection writes. They decide what a power cut may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Promise {
+    journal_mode: String,
+    synchronous: &'static str,
+    locks_are_kept: bool,
+}
+
+/// The last commits that a power cut may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    None,
+    Last,
+    SinceCheckpoint,
+    /// Anything: a transaction may survive in part.
+    Anything,
+}
+
+impl Promise {
+    pub(super) fn of(connection: &Connection) -> Result<Promise> {
+        Promise::read(connection).map_err(|error| Error::sqlite("read a PRAGMA", error))
+    }
+
+    fn read(connection: &Connection) -> rusqlite::Result<Promise> {
+        let text =
+            |pragma: &str| connection.query_row(&format!("PRAGMA main.{pragma}"), [], |row| row.get::<_, String>(0));
+        let synchronous: i64 = connection.query_row("PRAGMA main.synchronous", [], |row| row.get(0))?;
+        let synchronous = match synchronous {
+            0 => "OFF",
+            1 => "NORMAL",
+            2 => "FULL",
+            _ => "EXTRA",
+        };
+        let journal_mode = text("journal_mode")?.to_ascii_uppercase();
+        Ok(Promise {
+            journal_mode,
+            synchronous,
+            locks_are_kept: text("locking_mode")?.eq_ignore_ascii_case("exclusive"),
+        })
+    }
+
+    pub(super) fn loss(&self) -> Loss {
+        match (self.journal_mode.as_str(), self.synchronous) {
+            ("OFF" | "MEMORY", _) | (_, "OFF") => Loss::Anything,
+            ("WAL", "NORMAL") => Loss::SinceCheckpoint,
+            ("WAL", _) | (_, "EXTRA") => Loss::None,
+            // The journal's unlink is what commits, and it is not synced.
+            ("DELETE", _) => Loss::Last,
+            (_, "FULL") => Loss::None,
+            _ => Loss::Last,
+        }
+    }
+
+    /// Returns true if a journal protects the database when the process is killed.
+    pub(super) fn has_journal(&self) -> bool {
+        !matches!(self.journal_mode.as_str(), "OFF" | "MEMORY")
+    }
+
+    /// Returns the setting to change where transactions are not protected.
+    pub(super) fn remedy(&self) -> Option<&'static str> {
+        match (self.journal_mode.as_str(), self.synchronous) {
+            ("OFF" | "MEMORY", _) => Some("journal_mode = WAL"),
+            ("WAL", "OFF") => Some("synchronous = NORMAL"),
+            ("WAL", _) => None,
+            (_, "OFF" | "NORMAL") => Some("synchronous = FULL"),
+            _ => None,
+        }
+    }
+
+    /// Returns the setting that keeps every commit.
+    pub(super) fn durable(&self) -> &'static str {
+        if self.journal_mode == "DELETE" { "synchronous = EXTRA" } else { "synchronous = FULL" }
+    }
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} + {}", self.journal_mode, self.synchronous)
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Loss::None => "no commit may be lost",
+            Loss::Last => "the last commit may be lost",
+            Loss::SinceCheckpoint => "commits since the last checkpoint may be lost",
+            Loss::Anything => "nothing is promised",
+        })
+    }
+}
+
+thread_local! {
+    /// The log of the run on this thread.
+    static RUNNING: RefCell<Option<Arc<OpLog>>> = const { RefCell::new(None) };
+}
+
+/// Marks the moment at which the app tells its user what it has done, such as "your order is placed".
+///
+/// Call it from the code under test, or from the stub that stands in for mails and responses, on the thread on which the
+/// action runs. From here on, everything that was done before has to survive a power cut as far as the profile promises,
+/// and has to survive a killed process in any case. Outside of [`crash::test`](super::test()) it does nothing.
+///
+/// A call before the first write promises nothing, because it may be about data that was there already. The
+/// [`Report`](super::Report) counts these calls.
+///
+/// ```
+/// use sqlitmus::{Template, crash};
+///
+/// let db = Template::empty().in_memory();
+/// db.execute_batch("CREATE TABLE orders(id INTEGER PRIMARY KEY)").unwrap();
+/// let error = crash::test(&db, |db| {
+///     let transaction = db.transaction()?;
+///     transaction.execute("INSERT INTO orders VALUES (1)", [])?;
+///     crash::acknowledge(); // too early
+///     transaction.commit()
+/// })
+/// .try_run()
+/// .unwrap_err();
+/// assert!(error.headline().ends_with("loses acknowledged changes"), "{error}");
+/// ```
+pub fn acknowledge() {
+    // A thread that ends has no run.
+    let log = RUNNING.try_with(|running| running.borrow().clone()).ok().flatten();
+    if let Some(log) = log {
+        log.acknowledge();
+    }
+}
+
+/// Lets [`acknowledge`] write to a log until this is dropped.
+struct AcknowledgingRun {
+    before: Option<Arc<OpLog>>,
+}
+
+impl AcknowledgingRun {
+    fn begin(log: &Arc<OpLog>) -> AcknowledgingRun {
+        AcknowledgingRun { before: RUNNING.with(|running| running.replace(Some(Arc::clone(log)))) }
+    }
+}
+
+impl Drop for AcknowledgingRun {
+    fn drop(&mut self) {
+        RUNNING.with(|running| running.replace(self.before.take()));
+    }
+}
 
 /// The disk operations of a run.
 pub(super) struct Recording {
@@ -84,4 +233,81 @@ fn shape(entry: &Entry) -> (u8, String, u64, usize) {
         Event::Released => (4, String::new(), 0, 0),
         Event::Acknowledged { .. } => (5, String::new(), 0, 0),
     }
+}
+
+/// The end of a transaction that changed something. The first one is the state before the action.
+pub(super) struct CommitPoint {
+    /// The place in the log after which the app knows of the commit.
+    pub(super) at: usize,
+    /// The number of the content.
+    pub(super) content: usize,
+    /// True if the action may stop here: before it, after it, and wherever the app has told its user.
+    pub(super) may_stop: bool,
+}
+
+pub(super) struct CommitPoints {
+    pub(super) all: Vec<CommitPoint>,
+    /// The calls of `acknowledge`: the place of each in the log, and the commit point that it is about.
+    pub(super) acknowledged: Vec<(usize, usize)>,
+}
+
+impl CommitPoints {
+    /// Finds the commit points of a recording: the releases of a write lock that left another content.
+    pub(super) fn find(recording: &Recording, contents: &mut KnownContents) -> Result<CommitPoints> {
+        let unreadable = |says: String| {
+            Error::new(ErrorKind::Crash, "the database cannot be read after a transaction of the action")
+                .evidence("SQLite says", says)
+        };
+        let log = &recording.log;
+        let mut model = DiskModel::new(&recording.files);
+        let content = contents.learn(&recording.files).map_err(unreadable)?;
+        let mut all = vec![CommitPoint { at: 0, content, may_stop: true }];
+        let mut acknowledged = Vec::new();
+        // With locking_mode=EXCLUSIVE no lock shows a commit. If there is a journal, what SQLite recovers at each moment does.
+        let each = recording.promise.locks_are_kept && recording.promise.has_journal();
+        for (at, entry) in log.iter().enumerate() {
+            model.replay_to(log, at + 1);
+            if let Event::Acknowledged { unfinished } = entry.event {
+                acknowledged.push((at, all.len() - 1 + usize::from(unfinished)));
+            }
+            let is_last = at + 1 == log.len();
+            if entry.event == Event::Released || each || is_last {
+                let content = contents.learn(&model.live()).map_err(unreadable)?;
+                if all.last().is_some_and(|last| last.content != content) {
+                    let at = if each { end_of_statement(log, at) } else { at };
+                    all.push(CommitPoint { at, content, may_stop: false });
+                }
+            }
+        }
+        let last = all.len() - 1;
+        for index in acknowledged.iter().map(|(_, index)| *index).chain([last]) {
+            if let Some(point) = all.get_mut(index) {
+                point.may_stop = true;
+            }
+        }
+        Ok(CommitPoints { all, acknowledged })
+    }
+
+    /// Returns the number of transactions.
+    pub(super) fn commits(&self) -> usize {
+        self.all.len() - 1
+    }
+
+    /// Returns the last commit point whose transaction had returned to the app when the first `point` events had happened.
+    pub(super) fn committed(&self, point: usize) -> usize {
+        self.all.iter().skip(1).take_while(|commit| commit.at < point).count()
+    }
+
+    /// Returns the last commit point of which the app had told its user by then.
+    pub(super) fn acknowledged_by(&self, point: usize) -> usize {
+        let told = self.acknowledged.iter().filter(|(at, _)| *at < point).map(|(_, index)| *index);
+        told.max().unwrap_or(0)
+    }
+}
+
+/// Returns the last event of the statement to which the event at `at` belongs, after which the statement returns.
+fn end_of_statement(log: &[Entry], at: usize) -> usize {
+    let number = |entry: &Entry| entry.statement.as_ref().map(|(number, _)| *number);
+    let statement = number(&log[at]);
+    at + log[at + 1..].iter().take_while(|entry| statement.is_some() && number(entry) == statement).count()
 }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::commit_points::CommitPoints;
-use super::promise::{Loss, Promise};
+use super::recording::{CommitPoints, Loss, Promise};
 use crate::report::count;
 
 /// The result of a [`CrashTest`](super::CrashTest): what it has looked at, and what a power cut may take.

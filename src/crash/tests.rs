@@ -4,12 +4,10 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::commit_points::CommitPoints;
 use super::disk_model::DiskModel;
-use super::explorer;
-use super::options::{Options, Recovery};
-use super::recording::record;
-use super::variant::Variant;
+use super::explorer::{self, Options, Recovery};
+use super::power_cut::Variant;
+use super::recording::{CommitPoints, record};
 use crate::check;
 use crate::explore::{self, ContentMatch, Files, KnownContents};
 use crate::sim::Event;

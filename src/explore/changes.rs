@@ -4,8 +4,7 @@ use std::fmt;
 
 use rusqlite::Connection;
 
-use super::contents::KnownContents;
-use super::opened::OpenedFiles;
+use super::contents::{KnownContents, OpenedFiles};
 use crate::check::{self, Changes};
 use crate::db::MAIN;
 use crate::schema::{Schema, SchemaDiff};

@@ -4,11 +4,15 @@
 //! blocks is a comparison of addresses. Only files that differ byte for byte (free pages keep their old bytes) are compared
 //! row by row.
 
-use once_cell::unsync::OnceCell;
+use std::sync::Arc;
 
-use super::files::{Files, fold, same_files};
-use super::opened::OpenedFiles;
-use crate::db::Functions;
+use once_cell::unsync::OnceCell;
+use rusqlite::Connection;
+
+use crate::check;
+use crate::db::{Functions, MAIN, open_as_it_is};
+use crate::error::Refusal;
+use crate::sim::{Blocks, Disk};
 
 /// The known contents, each with a number.
 pub(crate) struct KnownContents {
@@ -130,4 +134,91 @@ impl Known {
 /// Returns the first complaint, without the line that names the database.
 fn first_line(complaint: &str) -> String {
     complaint.lines().find(|line| !line.starts_with("***")).unwrap_or(complaint).to_owned()
+}
+
+/// The files of a disk by their names, in order.
+pub(crate) type Files = Vec<(String, Blocks)>;
+
+fn same_files(one: &Files, other: &Files) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.0 == other.0 && one.1.same(&other.1))
+}
+
+/// Returns true for a database, and false for a journal, WAL or super-journal, see
+/// <https://www.sqlite.org/tempfiles.html>.
+fn is_database(name: &str) -> bool {
+    let super_journal =
+        name.rsplit_once("-mj").is_some_and(|(_, number)| number.bytes().all(|b| b.is_ascii_hexdigit()));
+    !(name.ends_with("-wal") || name.ends_with("-journal") || name.ends_with("-shm") || super_journal)
+}
+
+/// Returns the databases of a disk, each recovered by SQLite and folded into one file, or what SQLite says.
+fn fold(files: &Files) -> Result<Files, String> {
+    let disk = Disk::with_files(files.iter().cloned());
+    fold_disk(&disk)
+}
+
+/// Like [`fold`], for a disk that nobody else has open.
+pub(crate) fn fold_disk(disk: &Arc<Disk>) -> Result<Files, String> {
+    for (name, _) in disk.files().iter().filter(|(name, _)| is_database(name)) {
+        let connection = open_as_it_is(disk, name, None).map_err(|error| error.to_string())?;
+        // Reading the header rolls a hot journal back or reads the WAL, and needs no schema. Closing the last connection
+        // moves the WAL into the file.
+        let read = connection.query_row("PRAGMA user_version", [], |_| Ok(()));
+        read.map_err(|error| says(&error))?;
+        connection.close().map_err(|(_, error)| says(&error))?;
+        if disk.read(&format!("{name}-wal")).is_some_and(|wal| wal.len() > 0) {
+            return Err(format!("SQLite cannot move {name}-wal into {name}"));
+        }
+    }
+    // An attached database without a page counts as none.
+    let there = |(name, bytes): &(String, Blocks)| is_database(name) && (bytes.len() > 0 || name == MAIN);
+    Ok(disk.files().into_iter().filter(there).collect())
+}
+
+pub(super) fn says(error: &rusqlite::Error) -> String {
+    Refusal::of(error).map_or_else(|| error.to_string(), |refusal| refusal.message_or_code())
+}
+
+/// The open databases of a content.
+pub(crate) struct OpenedFiles {
+    pub(super) connections: Vec<(String, Connection)>,
+    digests: OnceCell<Option<Vec<(String, u64)>>>,
+    _disk: Arc<Disk>,
+}
+
+impl OpenedFiles {
+    pub(super) fn of(folded: &Files, functions: Option<Functions>) -> Result<OpenedFiles, String> {
+        let disk = Disk::with_files(folded.iter().cloned());
+        let mut connections = Vec::new();
+        for (name, _) in folded {
+            let connection = open_as_it_is(&disk, name, functions).map_err(|error| error.to_string())?;
+            let read = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+            read.map_err(|error| says(&error))?;
+            connections.push((name.clone(), connection));
+        }
+        // The test's own database always exists. The others are identified by their names.
+        connections.sort_by_key(|(name, _)| name != MAIN);
+        Ok(OpenedFiles { connections, digests: OnceCell::new(), _disk: disk })
+    }
+
+    pub(crate) fn main(&self) -> &Connection {
+        &self.connections[0].1
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        self.connections.iter().flat_map(|(_, connection)| check::integrity_lines(connection)).collect()
+    }
+
+    /// Returns true if rows, objects and the numbers of the headers are equal. A content that cannot be read equals no
+    /// other.
+    fn holds_the_same(&self, other: &OpenedFiles) -> bool {
+        self.digests().is_some_and(|digests| other.digests() == Some(digests))
+    }
+
+    /// Returns the name of each database and a digest of its content.
+    fn digests(&self) -> Option<&[(String, u64)]> {
+        let read =
+            |(name, connection): &(String, Connection)| Some((name.clone(), check::content_digest(connection).ok()?));
+        self.digests.get_or_init(|| self.connections.iter().map(read).collect()).as_deref()
+    }
 }

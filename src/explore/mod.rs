@@ -5,19 +5,10 @@ mod action;
 mod changes;
 mod contents;
 mod failure;
-mod files;
-mod guard;
-mod opened;
-mod random;
-mod replay;
-mod sample;
 
-pub(crate) use self::action::{Action, Invariants, Outcome, action, outcome_of, require_success};
+pub(crate) use self::action::{
+    Action, Invariants, OriginalGuard, Outcome, SeededRandom, action, outcome_of, require_success,
+};
 pub(crate) use self::changes::{ActionPart, ContentChanges, FILE_BY_FILE};
-pub(crate) use self::contents::{ContentMatch, KnownContents};
-pub(crate) use self::failure::{Failure, or_keep_and_panic};
-pub(crate) use self::files::{Files, fold_disk};
-pub(crate) use self::guard::OriginalGuard;
-pub(crate) use self::random::SeededRandom;
-pub(crate) use self::replay::{replay, replay_note};
-pub(crate) use self::sample::spread;
+pub(crate) use self::contents::{ContentMatch, Files, KnownContents, fold_disk};
+pub(crate) use self::failure::{Failure, or_keep_and_panic, replay, replay_note};

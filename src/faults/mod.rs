@@ -73,15 +73,11 @@
 //! `SQLITMUS_SHARD=2/4` does every fourth run, and `SQLITMUS_REPLAY` repeats the one run that a failure has printed.
 
 mod attempt;
-mod baseline;
-mod diagnosis;
 mod failure;
 mod injector;
 mod kind;
-mod options;
 mod report;
 mod sweep;
-mod sweeper;
 
 pub use self::kind::Kind;
 pub use self::report::{Report, Tried};

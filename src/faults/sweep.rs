@@ -1,16 +1,24 @@
-//! [`Sweep`]: a sweep of faults over one action.
+//! [`Sweep`]: an action in which one operation after another fails.
 
 use std::fmt::{self, Display};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::kind::Kind;
-use super::options::Options;
+use super::attempt::{Attempt, Baseline, require_failing_memory};
+use super::failure::{self, Diagnosis, FaultRun, Problem};
+use super::kind::{self, Fault, Kind};
 use super::report::Report;
-use super::sweeper;
-use crate::db::TestDb;
-use crate::error::Result;
-use crate::explore::{self, Action, Failure, or_keep_and_panic};
+use crate::db::{Address, TestDb};
+use crate::error::{Error, ErrorKind, Result};
+use crate::explore::{
+    self, Action, ActionPart, ContentChanges, ContentMatch, Failure, Files, Invariants, OriginalGuard, Outcome,
+    or_keep_and_panic,
+};
+use crate::progress::Progress;
+use crate::sim::Disk;
+use crate::trace::Capture;
+use crate::{draw, env};
 
 /// A sweep of faults over one action; see [`sweep`].
 #[must_use = "nothing happens before `run`"]
@@ -84,7 +92,7 @@ impl<'a> Sweep<'a> {
     }
 
     fn sweep(mut self) -> Result<Report, Box<Failure>> {
-        sweeper::sweep(self.db, &mut self.action, &mut self.options)
+        sweep_all(self.db, &mut self.action, &mut self.options)
     }
 }
 
@@ -92,4 +100,213 @@ impl fmt::Debug for Sweep<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sweep").field("db", self.db).finish_non_exhaustive()
     }
+}
+
+#[derive(Default)]
+struct Options<'a> {
+    pub(super) may_ignore_errors: bool,
+    pub(super) may_fail_after_commit: bool,
+    every_point: bool,
+    out_of_memory: bool,
+    /// The kinds of faults to try; empty for all of them.
+    pub(super) only: Vec<Kind>,
+    invariants: Invariants<'a>,
+}
+
+impl Options<'_> {
+    /// Returns the kinds of faults to try.
+    pub(super) fn kinds(&self) -> Vec<Kind> {
+        let is_wanted = |kind: &Kind| {
+            self.only.contains(kind)
+                || (self.only.is_empty() && !kind.is_of_memory())
+                || (self.out_of_memory && kind.is_of_memory())
+        };
+        Kind::ALL.into_iter().filter(is_wanted).collect()
+    }
+}
+
+/// The largest number of places of each kind, unless all are to be tried.
+const MAX_PLACES: u64 = 1000;
+
+/// The seed that chooses places where there are too many, unless the environment sets another.
+const SEED: u64 = 0x5eed;
+
+struct Sweeper<'a, 'o> {
+    base: Address,
+    baseline: Baseline,
+    options: &'o mut Options<'a>,
+}
+
+/// Runs the action once for each fault.
+fn sweep_all(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failure>> {
+    let settings = env::settings()?;
+    let replay = explore::replay(kind::WORD, Fault::parse, "fault:full:12")?;
+    let base = db.memory_copy()?;
+    let kinds = options.kinds();
+    let of_memory = kinds.iter().chain(replay.as_ref().map(|fault| &fault.kind)).any(|kind| kind.is_of_memory());
+    if of_memory {
+        require_failing_memory()?;
+    }
+    let guard = OriginalGuard::new(db);
+    let baseline = Baseline::learn(&base, action, of_memory);
+    guard.check(ErrorKind::Fault, &["the action"])?;
+    drop(guard);
+    let baseline = baseline?;
+    baseline.require_places(&kinds)?;
+    let mut sweeper = Sweeper { base, baseline, options };
+    sweeper.require_invariants()?;
+    let mut report = Report::default();
+    if let Some(fault) = replay.filter(|fault| fault.at <= sweeper.baseline.places(fault.kind)) {
+        sweeper.look(action, fault, &mut report)?;
+        return Ok(report);
+    }
+    let seed = settings.seed.unwrap_or(SEED);
+    let mut done = 0;
+    for kind in kinds {
+        let places = sweeper.baseline.places(kind);
+        let most = if sweeper.options.every_point { places } else { MAX_PLACES };
+        let chosen = draw::spread(places, most, draw::key(seed, kind as u64));
+        report.places(kind, places, chosen.len() as u64);
+        let mut progress = Progress::of(format!("failing with {kind}"), Some(chosen.len() as u64));
+        for (index, place) in (0..).zip(chosen) {
+            done += 1;
+            if settings.shard.has(done - 1) {
+                sweeper.look(action, Fault { kind, at: place + 1 }, &mut report)?;
+                progress.at(index);
+            }
+        }
+    }
+    Ok(report)
+}
+
+impl Sweeper<'_, '_> {
+    fn look(&mut self, action: &mut Action<'_>, fault: Fault, report: &mut Report) -> Result<(), Box<Failure>> {
+        let (run, problem) = self.run(action, fault, None)?;
+        report.ran(fault.kind, run.injected.is_some(), run.outcome != Outcome::Returned(()));
+        let Some(problem) = problem else { return Ok(()) };
+        // Once more, with a recording of its statements.
+        let (run, problem) = match self.run(action, fault, Some(Arc::default()))? {
+            (recorded, Some(problem)) => (recorded, problem),
+            _ => (run, problem),
+        };
+        // SQLite may have begun a transaction although its BEGIN was interrupted. No app expects that, and few could tell.
+        if matches!(problem, Problem::LeftOpen) && fault.kind == Kind::Interrupt && run.was_beginning() {
+            return Ok(());
+        }
+        let error = failure::render(&self.diagnose(&run, problem));
+        Err(Box::new(Failure { error, left: Some(Disk::with_files(run.files)) }))
+    }
+
+    fn diagnose<'r>(&self, run: &'r FaultRun, problem: Problem) -> Diagnosis<'r> {
+        let Baseline { contents, before, after, .. } = &self.baseline;
+        let opened = contents.open(&run.files).ok();
+        let part = opened.map(|opened| ActionPart::of(contents, *before, &opened, *after));
+        let again = match &problem {
+            Problem::OtherwiseAgain(files) => contents.opened(*after).zip(contents.open(files).ok()),
+            _ => None,
+        };
+        let again = again.map(|(after, again)| ContentChanges::between(after, &again));
+        Diagnosis { run, problem, part, again }
+    }
+
+    fn run(
+        &mut self,
+        action: &mut Action<'_>,
+        fault: Fault,
+        capture: Option<Arc<Capture>>,
+    ) -> Result<(FaultRun, Option<Problem>)> {
+        let of_memory = fault.kind.is_of_memory();
+        let mut attempt = Attempt::run(&self.base, action, Some(fault), of_memory, capture.clone())?;
+        // A rollback takes memory. Without any, the connection can only be closed.
+        if fault.kind == Kind::OutOfMemoryFromThenOn && !attempt.connection.is_autocommit() {
+            attempt = attempt.reconnect()?;
+        }
+        let outcome = match attempt.outcome.clone() {
+            Outcome::Panicked(says) if of_memory && is_a_panic_of_rusqlite(&says) => Outcome::Failed(says),
+            outcome => outcome,
+        };
+        let recorded = capture.map(|capture| capture.take()).unwrap_or_default();
+        let run = FaultRun {
+            fault,
+            outcome,
+            injected: attempt.injector.injected(),
+            left_open: !attempt.connection.is_autocommit(),
+            files: attempt.files(),
+            statements: recorded.iter().map(|query| query.sql().to_owned()).collect(),
+        };
+        let mut problem = self.problem_of(&run);
+        if problem.is_none() && matches!(run.outcome, Outcome::Failed(_)) && self.is_undone(&run.files) {
+            let (outcome, files) = attempt.again(action);
+            problem = self.problem_again(outcome, files);
+        }
+        Ok((run, problem))
+    }
+
+    fn problem_of(&mut self, run: &FaultRun) -> Option<Problem> {
+        if let Outcome::Panicked(message) = &run.outcome {
+            return Some(Problem::Panics(message.clone()));
+        }
+        if run.left_open {
+            return Some(Problem::LeftOpen);
+        }
+        let Baseline { contents, before, after, .. } = &mut self.baseline;
+        let found = contents.find(&run.files);
+        if let ContentMatch::Corrupt(says) = found {
+            return Some(Problem::Corrupt(says));
+        }
+        let (is_before, is_after) = (found == ContentMatch::Known(*before), found == ContentMatch::Known(*after));
+        let while_writing = run.injected.as_ref().is_some_and(|injected| injected.while_writing);
+        let problem = match &run.outcome {
+            Outcome::Returned(()) if is_after || self.options.may_ignore_errors => None,
+            Outcome::Returned(()) => Some(Problem::OkAndNot),
+            _ if is_before => None,
+            // SQLite itself may return an error for a statement that has committed: one that is interrupted at its end, or one
+            // whose journal was truncated and then could not be synced.
+            _ if is_after && (run.fault.kind == Kind::Interrupt || while_writing) => None,
+            _ if is_after && self.options.may_fail_after_commit => None,
+            _ if is_after => Some(Problem::ErrorAndDone),
+            _ => Some(Problem::Part),
+        };
+        problem.or_else(|| self.invariants_in(&run.files).err().map(Problem::Invariant))
+    }
+
+    fn is_undone(&mut self, files: &Files) -> bool {
+        self.baseline.contents.find(files) == ContentMatch::Known(self.baseline.before)
+    }
+
+    /// Returns what is wrong with the second try after the fault, which has to do everything.
+    fn problem_again(&mut self, outcome: Outcome, files: Files) -> Option<Problem> {
+        if outcome != Outcome::Returned(()) {
+            return Some(Problem::NotAgain(outcome));
+        }
+        match self.baseline.contents.find(&files) {
+            ContentMatch::Corrupt(says) => Some(Problem::CorruptAgain(says)),
+            ContentMatch::Known(content) if content == self.baseline.after => None,
+            _ => (!self.options.may_ignore_errors).then_some(Problem::OtherwiseAgain(files)),
+        }
+    }
+
+    /// Returns an error if an invariant does not hold without a fault: then it says nothing about faults.
+    fn require_invariants(&mut self) -> Result<()> {
+        let Some(files) = self.baseline.contents.files(self.baseline.after) else { return Ok(()) };
+        self.invariants_in(&files).map_err(|says| {
+            Error::new(ErrorKind::Fault, "the invariant does not hold after the action, without any fault")
+                .evidence("it says", says)
+        })
+    }
+
+    fn invariants_in(&mut self, files: &Files) -> Result<(), String> {
+        if self.options.invariants.is_empty() {
+            return Ok(());
+        }
+        let opened = self.baseline.contents.open(files)?;
+        self.options.invariants.check(opened.main())
+    }
+}
+
+/// Returns true if rusqlite itself panicked, as it does where SQLite has no memory for a value or a name that is read. No app
+/// can avoid it, so that it counts as an error.
+fn is_a_panic_of_rusqlite(panic: &str) -> bool {
+    let of_a_value = panic.starts_with("unexpected SQLITE_") && panic.ends_with("with NULL data");
+    of_a_value || panic.starts_with("Null pointer from sqlite3_column_name")
 }

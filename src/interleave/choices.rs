@@ -1,6 +1,7 @@
-//! The choice of the next task: in serial order, as in an earlier run, at random, or as a failure printed it.
+//! The choices that make up a schedule, the token that repeats them, and all of them in turn.
 
 use crate::draw::Draw;
+use crate::env::Shard;
 
 /// The places at which a schedule may switch to another task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,4 +114,122 @@ pub(super) fn bits(mask: u8) -> impl Iterator<Item = usize> {
 /// Counts the switches from one task to another.
 pub(super) fn switches(steps: &[u8]) -> usize {
     steps.windows(2).filter(|pair| pair[0] != pair[1]).count()
+}
+
+/// The word with which the token of a schedule begins.
+pub(super) const WORD: &str = "schedule";
+const OF_LOCKS: &str = "locks:";
+
+/// Writes a schedule, as `schedule:a2b3a1`.
+pub(super) fn token(grain: Grain, steps: &[u8]) -> String {
+    let mut token = format!("{WORD}:");
+    if grain == Grain::Locks {
+        token.push_str(OF_LOCKS);
+    }
+    for run in steps.chunk_by(|one, other| one == other) {
+        token.push(char::from(b'a' + run[0]));
+        token.push_str(&run.len().to_string());
+    }
+    token
+}
+
+/// Reads what a failure has printed, without the word in front.
+pub(super) fn parse(text: &str) -> Option<(Grain, Vec<u8>)> {
+    let (grain, runs) = match text.strip_prefix(OF_LOCKS) {
+        Some(runs) => (Grain::Locks, runs),
+        None => (Grain::Statements, text),
+    };
+    let runs = runs.split_inclusive(|c: char| c.is_ascii_digit());
+    let mut steps = Vec::new();
+    let mut task = None;
+    let mut count = 0_usize;
+    let mut flush = |task: Option<u8>, count: usize| task.map(|task| steps.extend(std::iter::repeat_n(task, count)));
+    for part in runs {
+        let (letter, digit) = part.split_at(part.len() - 1);
+        match letter.as_bytes() {
+            [] => {}
+            [letter @ b'a'..=b'd'] => {
+                flush(task, count);
+                (task, count) = (Some(letter - b'a'), 0);
+            }
+            _ => return None,
+        }
+        match digit.parse::<usize>() {
+            Ok(digit) if task.is_some() && count < 1_000_000 => count = count * 10 + digit,
+            _ => return None,
+        }
+    }
+    flush(task, count);
+    (!steps.is_empty()).then_some((grain, steps))
+}
+
+/// Visits every schedule, depth first: each run shows its choices, and the next run changes the last one that has an
+/// alternative left.
+#[derive(Debug)]
+pub(super) struct EverySchedule {
+    frames: Vec<Frame>,
+    shard: Shard,
+    done: bool,
+}
+
+#[derive(Debug)]
+struct Frame {
+    able: u8,
+    chosen: u8,
+    tried: u8,
+}
+
+/// The number of choices that decide to which shard a schedule belongs. All schedules that share them are skipped together.
+const SHARD_CHOICES: usize = 6;
+
+impl EverySchedule {
+    pub(super) fn new(shard: Shard) -> EverySchedule {
+        EverySchedule { frames: Vec::new(), shard, done: false }
+    }
+
+    /// Returns the choices to follow next.
+    pub(super) fn next(&self) -> Option<Chooser> {
+        (!self.done).then(|| Chooser::Follow(self.frames.iter().map(|frame| frame.chosen).collect()))
+    }
+
+    /// Takes the decisions of the run, and returns true if it belongs to this shard.
+    pub(super) fn ran(&mut self, decisions: &[Decision]) -> bool {
+        for decision in &decisions[self.frames.len().min(decisions.len())..] {
+            let tried = bit(decision.chosen.into());
+            self.frames.push(Frame { able: decision.able, chosen: decision.chosen, tried });
+        }
+        let beginning = self.frames.iter().take(SHARD_CHOICES);
+        let number = beginning.fold(0, |key, frame| crate::draw::key(key, frame.chosen.into()));
+        let mine = self.shard.has(number);
+        if !mine {
+            self.frames.truncate(SHARD_CHOICES);
+        }
+        while let Some(frame) = self.frames.last_mut() {
+            let left = frame.able & !frame.tried;
+            if left != 0 {
+                frame.chosen = left.trailing_zeros() as u8;
+                frame.tried |= bit(frame.chosen.into());
+                return mine;
+            }
+            self.frames.pop();
+        }
+        self.done = true;
+        mine
+    }
+}
+
+/// Counts the orders of the steps of several tasks, where each task's own order is fixed.
+pub(super) fn orders(steps: &[u64]) -> u128 {
+    let mut placed = 0_u128;
+    let mut orders = 1_u128;
+    for &count in steps {
+        for step in 1..=u128::from(count) {
+            placed += 1;
+            orders = match orders.checked_mul(placed) {
+                Some(product) => product / step,
+                None => return u128::MAX,
+            };
+        }
+    }
+    orders
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::classify::Invariant;
 use super::diagnosis::Diagnosis;
 use super::explorer::{Explorer, Options, require_same_again};
-use super::problem::{Blocked, Problem};
+use super::problem::{Blocked, Invariant, Problem};
 use super::report::Report;
 use super::serial_runs::SerialRuns;
-use super::task::{Remedy, Task, TaskAction, TriedRemedy};
+use super::task::{self, Remedy, Task, TaskAction, TriedRemedy};
 use super::threads::TaskThreads;
-use super::{failure, scheduler, statement_list, token};
+use super::{choices, failure, scheduler};
 use crate::db::{Address, TestDb};
 use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result, or_panic};
@@ -72,7 +71,7 @@ impl<'a> Explore<'a> {
     /// assert!(explore("BEGIN IMMEDIATE").run().is_exhaustive());
     /// ```
     pub fn steps<S: AsRef<str>>(self, name: impl Into<String>, steps: impl IntoIterator<Item = S>) -> Self {
-        self.with(name.into(), statement_list::action(steps))
+        self.with(name.into(), task::statements(steps))
     }
 
     fn with(mut self, name: String, action: TaskAction) -> Self {
@@ -146,7 +145,7 @@ impl<'a> Explore<'a> {
     fn explored(self, fails: impl Fn(&Problem) -> bool) -> Result<Report, Box<Failure>> {
         let settings = env::settings()?;
         self.require_distinct_tasks()?;
-        let replay = explore::replay(token::WORD, token::parse, "schedule:a2b3a1")?;
+        let replay = explore::replay(choices::WORD, choices::parse, "schedule:a2b3a1")?;
         let base = self.db.memory_copy()?;
         let guard = OriginalGuard::against(self.db, |_| scheduler::task_of_this_thread());
         let names: Vec<&str> = self.tasks.iter().map(|task| task.name.as_str()).collect();

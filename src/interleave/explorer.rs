@@ -28,17 +28,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 
-use super::choices::{Chooser, Grain};
-use super::classify::{Classification, Invariant, classify, problem_by_itself};
+use super::choices::{Chooser, EverySchedule, Grain, orders};
 use super::diagnosis::RunDifference;
-use super::every_schedule::{EverySchedule, orders};
 use super::failure;
-use super::problem::FoundProblem;
-use super::report::{Report, Selection};
+use super::problem::{Classification, FoundProblem, Invariant, classify, problem_by_itself};
+use super::report::{self, Report, Selection};
 use super::run::Run;
 use super::serial_runs::SerialRuns;
 use super::task::{Task, TaskOutcome};
-use super::wording;
 use crate::draw::{self, Draw};
 use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
@@ -84,7 +81,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
     pub(super) fn run(mut self) -> Result<(Report, Vec<FoundProblem>)> {
         let (selection, of) = self.explore()?;
         let report = Report {
-            tasks: wording::names(self.tasks),
+            tasks: report::names(self.tasks),
             schedules: self.tally.schedules,
             statement_orders: of,
             selection,
@@ -214,7 +211,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
         for order in orders {
             let run = self.serial_runs.serial(order)?;
             if let Err(why) = invariant(&run.database.look()?) {
-                let names = wording::in_order(self.tasks, order);
+                let names = report::in_order(self.tasks, order);
                 return Err(Error::new(
                     ErrorKind::Schedule,
                     format!("the invariant does not hold after {names}, without any interleaving"),
@@ -282,7 +279,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
     }
 
     fn what(&self) -> String {
-        format!("interleaving {}", wording::names(self.tasks))
+        format!("interleaving {}", report::names(self.tasks))
     }
 
     /// Classifies a run and counts it. Returns `ControlFlow::Break` to stop.
@@ -290,12 +287,12 @@ impl<'a, 'r> Explorer<'a, 'r> {
         (self.options.works_on_copies)()?;
         self.tally.schedules += 1;
         if let Some((reader, writer)) = run.schedule.held_back {
-            *self.tally.notes.entry(wording::held_back(self.tasks, reader, writer)).or_default() += 1;
+            *self.tally.notes.entry(report::held_back(self.tasks, reader, writer)).or_default() += 1;
         }
         let classification = classify(self.serial_runs, &run, self.options.may_fail, self.options.invariant)?;
         let label = match &classification {
-            Classification::SerialOrder(order) => wording::as_if(self.tasks, order, &run),
-            Classification::Problem(problem) => wording::headline(self.tasks, problem),
+            Classification::SerialOrder(order) => report::as_if(self.tasks, order, &run),
+            Classification::Problem(problem) => report::headline(self.tasks, problem),
         };
         *self.tally.outcomes.entry(label).or_default() += 1;
         let Classification::Problem(problem) = classification else {

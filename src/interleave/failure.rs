@@ -1,13 +1,12 @@
 //! The text of a failure.
 
+use super::choices::token;
 use super::diagnosis::{Anomaly, Diagnosis, RunDifference};
 use super::locks::LockRefusal;
 use super::problem::Problem;
-use super::report::Report;
+use super::report::{Report, headline, in_order, names, short};
 use super::run::StatementLine;
 use super::task::{Remedy, Task, TaskOutcome, TriedRemedy};
-use super::token::token;
-use super::wording::{headline, in_order, names, short};
 use crate::error::{Error, ErrorKind};
 use crate::explore::replay_note;
 use crate::report::count;

@@ -79,28 +79,20 @@
 //! [`TestDb::connect`]: crate::TestDb::connect
 
 mod choices;
-mod classify;
 mod diagnosis;
-mod every_schedule;
 mod exploration;
 mod explorer;
 mod failure;
-mod hooks;
 mod locks;
 mod problem;
 mod report;
 mod run;
 mod scheduler;
-mod scheduler_state;
 mod serial_runs;
-mod stall;
-mod statement_list;
 mod task;
 #[cfg(test)]
 mod tests;
 mod threads;
-mod token;
-mod wording;
 
 pub use self::exploration::{Explore, explore};
 pub use self::report::Report;

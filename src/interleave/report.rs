@@ -1,7 +1,10 @@
-//! The result of an exploration.
+//! The report of an exploration, and the words for tasks, orders and problems.
 
 use std::fmt;
 
+use super::problem::{Blocked, Problem};
+use super::run::Run;
+use super::task::{Task, TaskOutcome};
 use crate::env::Shard;
 use crate::report::count;
 
@@ -95,5 +98,82 @@ impl fmt::Display for Report {
             write!(f, "\nnote: in {count} of them, {note}")?;
         }
         Ok(())
+    }
+}
+
+/// The number of characters of a statement or a value that are shown.
+const SHOWN: usize = 90;
+
+/// The names of the tasks: `alice, bob`.
+pub(super) fn names(tasks: &[Task]) -> String {
+    tasks.iter().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// `alice, then bob`.
+pub(super) fn in_order(tasks: &[Task], order: &[usize]) -> String {
+    match order {
+        [] => String::from("no task"),
+        [one] => format!("{} alone", tasks[*one].name),
+        _ => order.iter().map(|task| tasks[*task].name.as_str()).collect::<Vec<_>>().join(", then "),
+    }
+}
+
+/// The result of a schedule without a problem.
+pub(super) fn as_if(tasks: &[Task], order: &[usize], run: &Run) -> String {
+    let mut text = in_order(tasks, order);
+    for (number, outcome) in run.outcomes.iter().enumerate() {
+        if let (Some(TaskOutcome::Failed(error)), false) = (outcome, order.contains(&number)) {
+            text.push_str(&format!("; {} fails: {}", tasks[number].name, short(error)));
+        }
+    }
+    text
+}
+
+/// A problem in one line.
+pub(super) fn headline(tasks: &[Task], problem: &Problem) -> String {
+    let name = |task: &usize| &tasks[*task].name;
+    match problem {
+        Problem::Outside(task) => format!("{} waits for something outside of SQLite", name(task)),
+        Problem::Endless(task) => format!("{} retries without end", name(task)),
+        Problem::Panics(task) => format!("{} panics", name(task)),
+        Problem::LeavesOpen(task) => format!("{} leaves its transaction open", name(task)),
+        Problem::NoSerialOrder => format!("no serial order of {} gives this", names(tasks)),
+        Problem::Invariant(_) => String::from("the invariant does not hold"),
+        Problem::Fails(task, says) => {
+            format!("{} fails only because {} at the same time: {}", name(task), others_run(tasks, *task), short(says))
+        }
+        Problem::Busy(task, blocked) => format!("{} fails with {}", name(task), because(*blocked)),
+    }
+}
+
+/// `bob runs`, `bob and carol run`.
+fn others_run(tasks: &[Task], task: usize) -> String {
+    let others = tasks.iter().enumerate().filter(|(other, _)| *other != task);
+    let others: Vec<&str> = others.map(|(_, task)| task.name.as_str()).collect();
+    format!("{} {}", others.join(" and "), if others.len() == 1 { "runs" } else { "run" })
+}
+
+fn because(blocked: Blocked) -> &'static str {
+    match blocked {
+        Blocked::Deadlock => "SQLITE_BUSY: the tasks wait for each other until a busy_timeout expires",
+        Blocked::Starved => "SQLITE_BUSY: it waits for a lock that nobody releases",
+        Blocked::Snapshot => "SQLITE_BUSY_SNAPSHOT, and no busy_timeout helps: its snapshot is out of date",
+        Blocked::Upgrade => "SQLITE_BUSY, and no busy_timeout helps: it has read, and another task is writing",
+        Blocked::NoTimeout => "SQLITE_BUSY: its connection does not wait for locks",
+    }
+}
+
+/// A checkpoint that a reader holds back.
+pub(super) fn held_back(tasks: &[Task], reader: usize, writer: usize) -> String {
+    let (reader, writer) = (&tasks[reader].name, &tasks[writer].name);
+    format!("{reader} is still reading when {writer} runs a checkpoint, which stops there: the WAL cannot be reset")
+}
+
+/// Puts a text on one line and shortens it.
+pub(super) fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
     }
 }

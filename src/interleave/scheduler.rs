@@ -13,10 +13,9 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::choices::{Chooser, Grain};
-use super::run::{EndedTask, ScheduleRecord, Stuck};
-use super::scheduler_state::{Phase, SchedulerState, TaskState};
-use super::stall::StallDetector;
+use super::choices::{Choices, Chooser, Grain, bit};
+use super::locks::{LockRefusal, TaskLocks};
+use super::run::{EndedTask, ScheduleRecord, StatementLine, Stuck};
 use super::task::TaskOutcome;
 use crate::sim::Clock;
 
@@ -34,7 +33,7 @@ pub(super) struct Scheduler {
     pub(super) checkpoints: bool,
 }
 
-pub(super) type LockedState<'a> = MutexGuard<'a, SchedulerState>;
+type LockedState<'a> = MutexGuard<'a, SchedulerState>;
 
 /// The largest number of times that tasks which wait for each other try again: more than half an hour of SQLite's own busy
 /// handler.
@@ -212,4 +211,167 @@ impl Scheduler {
             }
         }
     }
+}
+
+pub(super) struct SchedulerState {
+    pub(super) tasks: Vec<TaskState>,
+    pub(super) turn: Option<usize>,
+    pub(super) choices: Choices,
+    /// The time that has passed on the disk's clock.
+    pub(super) time: Duration,
+    pub(super) lines: Vec<StatementLine>,
+    /// The tasks that waited for each other, a bit each.
+    pub(super) deadlocked: u8,
+    /// The number of times that the clock was moved for that.
+    clock_jumps: u32,
+    /// A task whose snapshot held back a checkpoint, and the task that made the checkpoint.
+    pub(super) held_back: Option<(usize, usize)>,
+    pub(super) checkpointed: bool,
+    pub(super) stuck: Option<Stuck>,
+}
+
+#[derive(Default)]
+pub(super) struct TaskState {
+    pub(super) phase: Phase,
+    pub(super) locks: TaskLocks,
+    /// The number of running statements.
+    pub(super) running: u32,
+    /// True if the running statement has touched nothing that others see.
+    pub(super) fresh: bool,
+    /// The number of statements that it has run, and of those that touched something.
+    pub(super) statements: u64,
+    pub(super) touches: u64,
+    /// The number of refusals since another task released a lock that may have blocked it.
+    pub(super) refused_attempts: u8,
+    pub(super) line: Option<usize>,
+    /// The number of its operations after the run was aborted.
+    operations_after_abort: u32,
+    pub(super) thread: Option<PathBuf>,
+    pub(super) ended: EndedTask,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It does not take part.
+    #[default]
+    Absent,
+    /// Its code has not begun.
+    Waiting,
+    Ready,
+    /// SQLite would try again at this time.
+    Asleep(Duration),
+    Done,
+}
+
+impl SchedulerState {
+    pub(super) fn new(tasks: usize, participants: &[usize], chooser: Chooser) -> SchedulerState {
+        let mut states: Vec<TaskState> = (0..tasks).map(|_| TaskState::default()).collect();
+        for task in participants {
+            states[*task].phase = Phase::Waiting;
+        }
+        SchedulerState {
+            tasks: states,
+            turn: None,
+            choices: Choices::new(chooser),
+            time: Duration::ZERO,
+            lines: Vec::new(),
+            deadlocked: 0,
+            clock_jumps: 0,
+            held_back: None,
+            checkpointed: false,
+            stuck: None,
+        }
+    }
+
+    pub(super) fn mask(&self, is: impl Fn(&TaskState) -> bool) -> u8 {
+        self.tasks
+            .iter()
+            .enumerate()
+            .fold(0, |mask, (task, task_state)| mask | if is(task_state) { bit(task) } else { 0 })
+    }
+
+    fn is_over(&self) -> bool {
+        self.tasks.iter().all(|task_state| matches!(task_state.phase, Phase::Done | Phase::Absent))
+    }
+
+    /// Notes how the last statement of a task ended.
+    pub(super) fn settle(&mut self, task: usize) {
+        let refusal = self.tasks[task].locks.settle();
+        self.note(task, refusal);
+    }
+
+    pub(super) fn note(&mut self, task: usize, refusal: Option<LockRefusal>) {
+        let task_state = &mut self.tasks[task];
+        if refusal.is_none() {
+            return;
+        }
+        task_state.refused_attempts = task_state.refused_attempts.saturating_add(1);
+        if let Some(line) = task_state.line {
+            self.lines[line].refusal = refusal;
+        }
+    }
+
+    pub(super) fn take(&mut self) -> (Vec<EndedTask>, ScheduleRecord) {
+        let ended = self.tasks.iter_mut().map(|task_state| task_state.ended.take()).collect();
+        let choices = std::mem::replace(&mut self.choices, Choices::new(Chooser::Steps(Vec::new())));
+        let schedule = ScheduleRecord {
+            refusals: self.tasks.iter().map(|task_state| task_state.locks.unsettled()).collect(),
+            statements: self.tasks.iter().map(|task_state| task_state.statements).collect(),
+            touches: self.tasks.iter().map(|task_state| task_state.touches).collect(),
+            fits: choices.fits,
+            complete: choices.are_complete(),
+            steps: choices.steps,
+            decisions: choices.decisions,
+            lines: std::mem::take(&mut self.lines),
+            deadlocked: self.deadlocked,
+            held_back: self.held_back,
+            checkpointed: self.checkpointed,
+            stuck: self.stuck,
+        };
+        (ended, schedule)
+    }
+}
+
+/// Tells a task that is stuck from a slow machine.
+#[derive(Default)]
+struct StallDetector {
+    pulse: u64,
+    checks: u32,
+    idle_checks: u32,
+}
+
+impl StallDetector {
+    const INTERVAL: Duration = Duration::from_millis(250);
+
+    /// Returns true if the task is stuck. To be called at each interval.
+    ///
+    /// A thread that computes has a minute. One that sleeps for a second, as the system says, waits for something; where
+    /// the system does not say, it has ten seconds.
+    fn is_stalled(&mut self, pulse: u64, thread: Option<PathBuf>) -> bool {
+        if pulse != self.pulse {
+            *self = StallDetector { pulse, ..StallDetector::default() };
+            return false;
+        }
+        self.checks += 1;
+        match thread.and_then(|thread| sleeps(&thread)) {
+            Some(true) => self.idle_checks += 1,
+            Some(false) => self.idle_checks = 0,
+            None => return self.checks >= 40,
+        }
+        self.idle_checks >= 4 || self.checks >= 240
+    }
+}
+
+/// Returns the file in which Linux describes this thread.
+pub(super) fn this_thread() -> Option<PathBuf> {
+    let link = std::fs::read_link("/proc/thread-self").ok()?;
+    Some(PathBuf::from("/proc").join(link).join("stat"))
+}
+
+/// Returns true if the thread sleeps, or `None` if the system does not say.
+fn sleeps(stat: &PathBuf) -> Option<bool> {
+    let text = std::fs::read_to_string(stat).ok()?;
+    // The name of the thread is in parentheses, and may contain some.
+    let (_, rest) = text.rsplit_once(')')?;
+    Some(rest.trim_start().starts_with('S'))
 }
