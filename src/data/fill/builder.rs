@@ -7,14 +7,12 @@ use rusqlite::{Connection, ToSql};
 
 use crate::data::fill::context::FillContext;
 use crate::data::fill::insert::tables::insert_tables;
-use crate::data::fill::insert::transaction::within;
 use crate::data::fill::options::{self, FillOptions, Given, Row};
 use crate::data::fill::plan::tables::plan_tables;
 use crate::data::fill::report::Filled;
-use crate::data::fill::request::fill_request::{FillRequest, RowsForEach};
-use crate::data::fill::request::tables::tables;
+use crate::data::fill::request::{FillRequest, RowsForEach, tables};
 use crate::data::fill::trigger_keys;
-use crate::data::script::Script;
+use crate::data::script::{Script, within};
 use crate::db::{TestDb, again_with};
 use crate::error::{Error, Result, or_panic};
 use crate::schema::Schema;

@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 
 use crate::data::fill::plan::table_plan::TablePlan;
-use crate::data::fill::rows::tables::FilledTable;
+use crate::data::fill::rows::values::FilledTable;
 use crate::sql::same_name;
 
 /// The rows that a fill has inserted.

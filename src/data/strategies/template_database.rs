@@ -6,10 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::types::Value;
 
 use crate::data::fill::Fill;
-use crate::data::fill::insert::transaction::within;
-use crate::data::fill::request::names::{find, no_tables};
+use crate::data::fill::request::{find, no_tables};
 use crate::data::relations::{self, Relation};
-use crate::data::script::Script;
+use crate::data::script::{Script, within};
 use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Committed, Template};
 use crate::error::{Error, ErrorKind, Result};

@@ -8,8 +8,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::shrink_tree::ShrinkTree;
-use crate::data::fill::insert::transaction::within;
-use crate::data::script::Script;
+use crate::data::script::{Script, within};
 use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Template, TestDb};
 use crate::error::{Result, or_panic};

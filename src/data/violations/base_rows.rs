@@ -4,8 +4,7 @@ use rusqlite::Connection;
 
 use super::constraint;
 use crate::data::fill::Fill;
-use crate::data::fill::insert::transaction::within;
-use crate::data::script::{Script, Target};
+use crate::data::script::{Script, Target, within};
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Schema, Table};

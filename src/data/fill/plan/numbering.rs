@@ -2,11 +2,9 @@
 
 use crate::data::constraints::group::{ColumnSource, Solution};
 use crate::data::fill::existing;
-use crate::data::fill::plan::distinct_parents::{DistinctParents, distinct_parents};
-use crate::data::fill::plan::place::Place;
+use crate::data::fill::plan::references::{DistinctParents, distinct_parents};
 use crate::data::fill::plan::shape::TableShape;
-use crate::data::fill::plan::table_plan::{How, Limit, Parent, TablePlan};
-use crate::data::fill::plan::unique_keys::UniqueKey;
+use crate::data::fill::plan::table_plan::{How, Limit, Parent, Place, TablePlan, UniqueKey};
 use crate::data::values::choose;
 use crate::data::values::domain::Domain;
 use crate::data::values::source::Source;

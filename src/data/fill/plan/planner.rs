@@ -8,22 +8,19 @@ use crate::data::constraints::group::{ColumnGroup, Solution};
 use crate::data::constraints::input::SolverInput;
 use crate::data::constraints::solver::{Unsolved, solve};
 use crate::data::fill::existing;
-use crate::data::fill::options::Given;
+use crate::data::fill::options::{FillOptions, Given};
 use crate::data::fill::plan::child_checks::{self, ChildChecks};
-use crate::data::fill::plan::default_source::default_source;
-use crate::data::fill::plan::finish::finish;
-use crate::data::fill::plan::parent_limits::limit_by_parents;
-use crate::data::fill::plan::per_parent::PerParentRows;
+use crate::data::fill::plan::numbering;
+use crate::data::fill::plan::references::{self, PerParentRows, limit_by_parents};
 use crate::data::fill::plan::shape::TableShape;
-use crate::data::fill::plan::table_plan::{ColumnPlan, How, Parent, Reference, TablePlan};
-use crate::data::fill::plan::unique_keys::{self, UniqueKey};
-use crate::data::fill::plan::{failure, numbering, references};
+use crate::data::fill::plan::table_plan::{self, ColumnPlan, How, Limit, Parent, Reference, TablePlan, UniqueKey};
+use crate::data::values::choose;
 use crate::data::values::domain::{Domain, Nullability};
 use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
-use crate::error::Result;
-use crate::schema::{Column, Name};
+use crate::error::{Error, ErrorKind, Refusal, Result};
+use crate::schema::{Column, Name, Table};
 
 /// Plans one table.
 pub(super) fn plan(shape: &TableShape<'_>) -> Result<TablePlan> {
@@ -104,7 +101,7 @@ impl Planner<'_, '_> {
             is_external,
             default_sources: shape.columns.iter().map(|column| default_source(column)).collect(),
             default_source,
-            is_in_key: shape.names.iter().map(|name| unique_keys::is_keyed(shape.table, name)).collect(),
+            is_in_key: shape.names.iter().map(|name| table_plan::is_keyed(shape.table, name)).collect(),
             seed: shape.seed,
         }
     }
@@ -161,7 +158,7 @@ impl Planner<'_, '_> {
                 Err(Unsolved { condition: index, tried }) => {
                     let unmet = &self.conditions[index];
                     let is_given = unmet.columns.iter().any(|column| self.shape.fixed[*column].is_some());
-                    return Err(failure::unsatisfied(self.shape.table, unmet, &input.names, &tried, is_given));
+                    return Err(unsatisfied(self.shape.table, unmet, &input.names, &tried, is_given));
                 }
             }
         }
@@ -261,4 +258,75 @@ fn unfold(plan: &mut TablePlan, shape: &TableShape<'_>) -> Result<()> {
     }
     plan.groups = kept;
     Ok(())
+}
+
+/// Decides which keys overrule others, and the number of rows to make.
+pub(super) fn finish(shape: &TableShape<'_>, plan: &mut TablePlan) {
+    for index in 0..plan.references.len() {
+        plan.references[index].overrules = may_overrule(plan, index);
+    }
+    limit_to_what_can_be_prepared(plan, shape);
+    if let Some(limit) = &plan.limit {
+        plan.count = plan.count.min(limit.rows);
+    }
+}
+
+/// Returns true if a row can copy all columns of a key from an earlier row of its table: the earlier row has satisfied
+/// the other keys on those columns, and rows need not differ by them.
+fn may_overrule(plan: &TablePlan, index: usize) -> bool {
+    let reference = &plan.references[index];
+    let is_free = |column: &usize| {
+        let of = &plan.columns[*column];
+        let others = plan.references.iter().enumerate().filter(|(other, _)| *other != index);
+        of.place.is_none()
+            && matches!(of.how, How::Source(_) | How::Reference)
+            && others.map(|(_, other)| other).filter(|other| other.columns.contains(column)).all(|other| {
+                other.place.is_none() && other.columns.iter().all(|column| reference.known.contains(column))
+            })
+    };
+    matches!(reference.parent, Parent::Own { .. })
+        && reference.place.is_none()
+        && !reference.known.is_empty()
+        && reference.known.iter().all(is_free)
+}
+
+/// Permits no rows if a foreign key refers to no table or to no key of it. SQLite refuses even NULL then.
+fn limit_to_what_can_be_prepared(plan: &mut TablePlan, shape: &TableShape<'_>) {
+    if let Err(error) = shape.context.connection.prepare(&plan.target().insert()) {
+        let refusal = Refusal::of(&error).filter(|refusal| refusal.code == 1);
+        let because = refusal.map_or_else(|| error.to_string(), |refusal| refusal.message);
+        plan.limit = Some(Limit { rows: 0, because, is_guess: false, parents: Vec::new() });
+    }
+}
+
+/// Returns the source of a column that no constraint restricts.
+pub(super) fn default_source(table: &Table, column: &Column, options: &FillOptions) -> Option<Source> {
+    #[cfg(feature = "data")]
+    if let Some(generator) =
+        crate::data::values::realistic::Generator::of(&table.name, column, table.strict, options.locale)
+    {
+        return Some(Source::Realistic(generator));
+    }
+    let _ = options;
+    choose::source(column, table.strict, &Domain::default())
+}
+
+/// Returns the error for a CHECK or trigger that no values satisfy.
+fn unsatisfied(table: &Table, condition: &Condition, names: &[String], tried: &[String], is_given: bool) -> Error {
+    let column = condition.columns.first().map_or("column", |column| names[*column].as_str());
+    let name = condition.name.as_ref().map_or(String::new(), |name| format!(" {name}"));
+    let (kind, table) = (condition.kind.as_str(), &table.name);
+    let label = if kind == "trigger" { "it refuses" } else { kind };
+    let what = if is_given { "the given value does not satisfy" } else { "no value satisfies" };
+    let mut error = Error::new(ErrorKind::Data, format!("cannot fill {table}: {what} {kind}{name}"))
+        .evidence(label, &condition.shown);
+    if !tried.is_empty() {
+        error = error.evidence("tried", tried.join("\n"));
+    }
+    if is_given {
+        return error;
+    }
+    error.help(format!(
+        "give it a value: .set(\"{table}\", \"{column}\", ..) or .set_with(\"{table}\", \"{column}\", |row| ..)"
+    ))
 }

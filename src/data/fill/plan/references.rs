@@ -1,15 +1,19 @@
-//! The rows to which the foreign keys of a table refer: rows of this fill, existing rows, or rows of the table itself.
+//! What the foreign keys of a table refer to: rows of this fill, existing rows, or the table itself; and how that limits the
+//! rows of the table.
 
 use std::cmp::Reverse;
 
+use crate::data::constraints::branch;
+use crate::data::constraints::condition::{Condition, ConditionKind};
+use crate::data::constraints::expression::Comparison;
+use crate::data::fill::context::FillContext;
 use crate::data::fill::existing;
 use crate::data::fill::plan::child_checks;
 use crate::data::fill::plan::shape::TableShape;
-use crate::data::fill::plan::shared_columns::shared_columns;
-use crate::data::fill::plan::table_plan::{How, Parent, Reference};
-use crate::data::relations::Relation;
+use crate::data::fill::plan::table_plan::{How, Limit, Parent, Reference, TablePlan};
+use crate::data::relations::{Relation, is_shared};
 use crate::data::values::value_buf::ValueBuf;
-use crate::draw::named;
+use crate::draw::{Draw, key, named};
 use crate::error::Result;
 use crate::schema::Name;
 
@@ -159,5 +163,160 @@ impl Draft<'_, '_> {
         let parent = &context.schema.tables[parent];
         let keys = existing::keys(context.connection, parent, std::slice::from_ref(theirs))?;
         child_checks::fitting(context.connection, (self.shape.table, own), (parent, theirs), keys)
+    }
+}
+
+/// Returns the columns of a table that its descendants share: they have to refer to few parents.
+fn shared_columns(context: &FillContext<'_>, table: usize) -> Vec<Name> {
+    let mut found: Vec<(usize, Name)> = Vec::new();
+    for (at, relations) in context.relations.iter().enumerate() {
+        for column in context.schema.tables[at].columns.iter().filter(|column| is_shared(relations, &column.name)) {
+            add_parents(context, at, &column.name, &mut found);
+        }
+    }
+    let mut at = 0;
+    while at < found.len() {
+        let (of, name) = found[at].clone();
+        add_parents(context, of, &name, &mut found);
+        at += 1;
+    }
+    found.into_iter().filter(|(of, _)| *of == table).map(|(_, name)| name).collect()
+}
+
+/// Adds the columns to which a column refers together with others.
+fn add_parents(context: &FillContext<'_>, table: usize, column: &str, found: &mut Vec<(usize, Name)>) {
+    for key in context.relations[table].iter().filter(|key| key.columns.len() > 1) {
+        let Some(parent) = key.parent.filter(|parent| *parent != table) else { continue };
+        let theirs = key.pairs().find(|(own, _)| *own == column);
+        let Some((_, name)) = theirs else { continue };
+        let declared = context.schema.tables[parent].column(name).map_or(name, |column| &column.name);
+        if !found.iter().any(|(of, name)| *of == parent && name == declared) {
+            found.push((parent, declared.clone()));
+        }
+    }
+}
+
+/// Two foreign keys to one table that must never refer to the same row: `CHECK (sender <> recipient)`.
+pub(super) struct DistinctParents {
+    pub(super) columns: [usize; 2],
+    /// The place of the parent's plan.
+    pub(super) parent: usize,
+    /// True if `<` or `>` always holds between them.
+    pub(super) ordered: bool,
+    pub(super) because: String,
+}
+
+/// Finds all such pairs in a plan.
+pub(super) fn distinct_parents(plan: &TablePlan) -> Vec<DistinctParents> {
+    let made = |reference: &Reference| match &reference.parent {
+        Parent::Made { plan, .. } => Some(*plan),
+        _ => None,
+    };
+    let mut found = Vec::new();
+    for (at, first) in plan.references.iter().enumerate() {
+        let Some(parent) = made(first) else { continue };
+        for second in plan.references[at + 1..].iter().filter(|other| made(other) == Some(parent)) {
+            // Keys of one tenant differ in the columns that they do not share.
+            let mut apart = first.columns.iter().zip(&second.columns).filter(|(one, two)| one != two);
+            let (Some((&one, &two)), None) = (apart.next(), apart.next()) else { continue };
+            if plan.columns[one].nulls > 0 || plan.columns[two].nulls > 0 {
+                continue;
+            }
+            found.extend(plan.conditions.iter().filter_map(|condition| {
+                let ordered = keeps_apart(condition, one, two)?;
+                Some(DistinctParents { columns: [one, two], parent, ordered, because: shown(condition) })
+            }));
+        }
+    }
+    found
+}
+
+/// Returns true if `<` or `>` always holds for two columns, false if they only differ, `None` if they may be equal.
+fn keeps_apart(condition: &Condition, one: usize, two: usize) -> Option<bool> {
+    let is_about = |relation: &&branch::Relation| [(one, two), (two, one)].contains(&(relation.left, relation.right));
+    let of_branches = condition.branches.iter().map(|branch| {
+        branch.relations.iter().filter(is_about).find_map(|relation| match relation.comparison {
+            Comparison::Unequal | Comparison::IsNot => Some(false),
+            Comparison::Less | Comparison::Greater => Some(true),
+            _ => None,
+        })
+    });
+    let ordered = of_branches.collect::<Option<Vec<bool>>>().filter(|ordered| !ordered.is_empty())?;
+    Some(ordered.iter().all(|ordered| *ordered))
+}
+
+fn shown(condition: &Condition) -> String {
+    match &condition.name {
+        Some(name) if condition.kind == ConditionKind::Trigger => format!("trigger {name}"),
+        _ => format!("CHECK ({})", condition.shown),
+    }
+}
+
+/// Permits no rows if they must refer to a table without rows, or to two different rows of a table with one.
+pub(super) fn limit_by_parents(shape: &TableShape<'_>, plan: &mut TablePlan) {
+    let pairs = distinct_parents(plan);
+    for index in 0..plan.references.len() {
+        let reference = &plan.references[index];
+        let is_required = |column: &usize| plan.columns[*column].nulls == 0 && !plan.columns[*column].may_be_null;
+        if matches!(reference.parent, Parent::Missing) && reference.columns.iter().all(is_required) {
+            let because = format!("{} (it has no rows)", reference.shown);
+            plan.narrow(Limit { rows: 0, because, is_guess: false, parents: Vec::new() });
+        }
+    }
+    for pair in pairs.iter().filter(|pair| shape.plans[pair.parent].count < 2) {
+        let parents = vec![shape.plans[pair.parent].table];
+        let because = format!("{}: there is only one parent", pair.because);
+        plan.narrow(Limit { rows: 0, because, is_guess: false, parents });
+    }
+}
+
+/// Rows for each of some parents, whose numbers are drawn from a range.
+#[derive(Debug)]
+pub(crate) struct PerParentRows {
+    parents: u64,
+    key: u64,
+    low: u64,
+    high: u64,
+    /// The parent of the next row, and the number of rows that it still gets.
+    parent: u64,
+    left: u64,
+}
+
+impl PerParentRows {
+    /// `None` if no foreign key says that rows are made for each parent. `rows_of` returns the number of rows of a table
+    /// of this fill, by the place of its plan.
+    pub(crate) fn of(references: &[Reference], rows_of: impl Fn(usize) -> u64) -> Option<PerParentRows> {
+        let reference = references.iter().find(|reference| reference.per_parent.is_some())?;
+        let (low, high) = reference.per_parent?;
+        let parents = match &reference.parent {
+            Parent::Made { plan, .. } => rows_of(*plan),
+            Parent::Existing { keys } => keys.len() as u64,
+            Parent::Missing | Parent::Later { .. } | Parent::Own { .. } => 0,
+        };
+        let mut rows = PerParentRows { parents, key: named(reference.key, "each"), low, high, parent: 0, left: 0 };
+        rows.left = rows.of_parent(0);
+        Some(rows)
+    }
+
+    /// Returns the number of rows of all parents together.
+    pub(super) fn count(&self) -> u64 {
+        (0..self.parents).fold(0, |sum: u64, parent| sum.saturating_add(self.of_parent(parent)))
+    }
+
+    /// Returns the parent of the next row. `None` if all parents have their rows.
+    pub(crate) fn next(&mut self) -> Option<u64> {
+        while self.left == 0 && self.parent + 1 < self.parents {
+            self.parent += 1;
+            self.left = self.of_parent(self.parent);
+        }
+        if self.left == 0 || self.parent >= self.parents {
+            return None;
+        }
+        self.left -= 1;
+        Some(self.parent)
+    }
+
+    fn of_parent(&self, parent: u64) -> u64 {
+        self.low + Draw::new(key(self.key, parent)).below((self.high - self.low).saturating_add(1))
     }
 }

@@ -4,7 +4,7 @@ use crate::data::fill::context::FillContext;
 use crate::data::fill::existing;
 use crate::data::fill::options::Given;
 use crate::data::fill::plan::table_plan::{How, TablePlan};
-use crate::data::fill::request::fill_request::TableRequest;
+use crate::data::fill::request::TableRequest;
 use crate::data::relations::Relation;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;

@@ -1,14 +1,13 @@
-//! The plan of a table.
+//! A table as it will be filled: its columns, its keys, and the part of a row's number that each of them takes.
 
 use crate::data::constraints::condition::Condition;
 use crate::data::constraints::derived::DerivedColumn;
+use crate::data::constraints::expression;
 use crate::data::constraints::group::ColumnGroup;
-use crate::data::fill::plan::place::Place;
-use crate::data::fill::plan::unique_keys::UniqueKey;
 use crate::data::script::Target;
 use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
-use crate::schema::{Column, Name};
+use crate::schema::{Column, IndexedColumn, IndexedExpr, Name, Table};
 
 /// The plan of a table.
 #[derive(Debug)]
@@ -174,4 +173,158 @@ impl TablePlan {
             self.limit = Some(limit);
         }
     }
+}
+
+/// The part of the row's number that a column takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    stride: u64,
+    /// The number of values of the column.
+    size: u64,
+    /// The number of combinations.
+    all: u64,
+    multiplier: u64,
+    /// True if rows beyond that have NULL here.
+    null_beyond: bool,
+    /// True if the number is taken unchanged.
+    plain: bool,
+}
+
+impl Place {
+    pub(super) fn new(stride: u64, size: u64, all: u64, null_beyond: bool) -> Place {
+        Place { stride, size, all, multiplier: multiplier(all) % all.max(2), null_beyond, plain: false }
+    }
+
+    /// Returns the whole number as a place, for a source with room for it. `counts` takes the number unchanged.
+    pub(super) fn whole(capacity: u64, counts: bool) -> Place {
+        // Texts that show their number are easier to read in order.
+        Place { plain: capacity > 1 << 40 || counts, ..Place::new(1, capacity, capacity, false) }
+    }
+
+    /// Returns true if rows differ by this column alone.
+    pub(super) fn is_whole(&self) -> bool {
+        self.size == self.all
+    }
+
+    /// Returns the column's part of a number. `None` is NULL.
+    #[inline]
+    pub(crate) fn of(&self, number: u64) -> Option<u64> {
+        if self.plain {
+            return Some(number);
+        }
+        if self.null_beyond && number >= self.all {
+            return None;
+        }
+        // Each number below `all` is used once, in an order that looks random.
+        let number = number % self.all;
+        let scattered = if self.all <= u64::from(u32::MAX) {
+            number * self.multiplier % self.all
+        } else {
+            (u128::from(number) * u128::from(self.multiplier) % u128::from(self.all)) as u64
+        };
+        Some(scattered / self.stride % self.size)
+    }
+}
+
+/// Returns a number that has no factor in common with `all`.
+fn multiplier(all: u64) -> u64 {
+    fn divisor(one: u64, two: u64) -> u64 {
+        if two == 0 { one } else { divisor(two, one % two) }
+    }
+    // About the golden section, so that neighbors end up far apart.
+    let mut candidate = (all as f64 * 0.618_033_988_75) as u64 | 1;
+    while divisor(candidate, all.max(1)) != 1 {
+        candidate += 1;
+    }
+    candidate.max(1)
+}
+
+/// Columns that must differ from row to row.
+#[derive(Clone, Debug)]
+pub(crate) struct UniqueKey {
+    /// The declaration as messages show it.
+    pub(crate) shown: String,
+    /// Its columns, by their places in the plan, including those within expressions.
+    pub(crate) columns: Vec<usize>,
+    /// The columns of the WHERE of a partial index.
+    pub(crate) under: Vec<usize>,
+    /// The name of its index, which SQLite's messages show if it has expressions.
+    pub(crate) index: Option<String>,
+    pub(super) partial: bool,
+    pub(super) has_expression: bool,
+}
+
+impl UniqueKey {
+    /// Returns the keys of a table whose columns have these names in the plan.
+    pub(super) fn of_table(table: &Table, names: &[String]) -> Vec<UniqueKey> {
+        let mut found = Vec::new();
+        if let Some(key) = &table.primary_key {
+            found
+                .push(UniqueKey { index: key.index.clone(), ..UniqueKey::of("PRIMARY KEY", &key.terms, table, names) });
+        }
+        for key in &table.unique {
+            found.push(UniqueKey { index: key.index.clone(), ..UniqueKey::of("UNIQUE", &key.terms, table, names) });
+        }
+        for index in table.indexes.iter().filter(|index| index.unique) {
+            let mut key = UniqueKey::of(&format!("UNIQUE INDEX {}", index.name), &index.terms, table, names);
+            key.index = Some(index.name.to_string());
+            if let Some(condition) = &index.partial {
+                expression::parse(condition, names).columns(&mut key.under);
+                key.shown.push_str(&format!(" WHERE {condition}"));
+                key.partial = true;
+            }
+            found.push(key);
+        }
+        found
+    }
+
+    fn of(what: &str, terms: &[IndexedColumn], table: &Table, names: &[String]) -> UniqueKey {
+        let mut columns = Vec::new();
+        let mut has_expression = false;
+        let mut shown: Vec<&str> = Vec::new();
+        let mut add_expression = |text: &str, columns: &mut Vec<usize>| {
+            has_expression = true;
+            expression::parse(text, names).columns(columns);
+        };
+        for term in terms {
+            match &term.what {
+                IndexedExpr::Column(name) => {
+                    shown.push(name);
+                    match names.iter().position(|own| name == own) {
+                        Some(column) => columns.push(column),
+                        // A generated column: the columns that it is made from have to differ.
+                        None => {
+                            let generated = table.column(name).and_then(|column| column.generated.as_ref());
+                            add_expression(generated.map_or("", |generated| &generated.expression), &mut columns);
+                        }
+                    }
+                }
+                IndexedExpr::Rowid => {}
+                IndexedExpr::Expression(text) => {
+                    shown.push(text);
+                    add_expression(text, &mut columns);
+                }
+            }
+        }
+        columns.dedup();
+        UniqueKey {
+            shown: format!("{what} ({})", shown.join(", ")),
+            columns,
+            under: Vec::new(),
+            index: None,
+            partial: false,
+            has_expression,
+        }
+    }
+}
+
+/// Returns true if a column is part of a key, or may be part of one within an expression.
+pub(super) fn is_keyed(table: &Table, name: &str) -> bool {
+    let keys = table.primary_key.iter().chain(&table.unique).flat_map(|key| &key.terms);
+    let indexes = table.indexes.iter().filter(|index| index.unique).flat_map(|index| &index.terms);
+    keys.chain(indexes).any(|term| match &term.what {
+        IndexedExpr::Column(column) => column == name,
+        IndexedExpr::Expression(_) => true,
+        IndexedExpr::Rowid => false,
+    })
 }

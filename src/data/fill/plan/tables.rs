@@ -1,13 +1,14 @@
-//! Plans all tables of a fill.
+//! Plans all tables of a fill, and the keys by which they refer to each other.
 
 use crate::data::fill::context::FillContext;
-use crate::data::fill::plan::parent_keys::{close_cycles, keep_keys};
 use crate::data::fill::plan::planner;
 use crate::data::fill::plan::shape::TableShape;
-use crate::data::fill::plan::table_plan::{Limit, TablePlan};
-use crate::data::fill::request::fill_request::TableRequest;
+use crate::data::fill::plan::table_plan::{Limit, Parent, TablePlan};
+use crate::data::fill::request::TableRequest;
+use crate::data::relations::Relation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::count;
+use crate::schema::Name;
 
 /// The number of times that tables that are made for their children get more rows.
 const ROUNDS: usize = 4;
@@ -95,4 +96,44 @@ fn full(table: &str, rows: u64, limit: &Limit) -> Error {
     }
     Error::new(ErrorKind::Data, format!("cannot fill {table} with {rows}: it has room for {most}"))
         .evidence("because", &limit.because)
+}
+
+/// Marks the columns to which children refer and that cannot be made again.
+fn keep_keys<'r>(plan: &mut TablePlan, relations: impl Iterator<Item = &'r Relation>) {
+    for name in relations.flat_map(|key| key.parent_columns.iter().flatten()) {
+        if let Some(column) = plan.column(name)
+            && !plan.is_formula(column)
+            && !plan.kept.contains(&column)
+        {
+            plan.kept.push(column);
+        }
+    }
+}
+
+/// Points foreign keys to a later table at its rows. Their keys are known before the rows are made if they follow from
+/// the rows' numbers.
+fn close_cycles(plans: &mut [TablePlan]) -> Result<()> {
+    for at in 0..plans.len() {
+        for index in 0..plans[at].references.len() {
+            let reference = &plans[at].references[index];
+            let Parent::Later { table } = reference.parent else { continue };
+            let later = plans.iter().position(|plan| plan.table == table && plan.count > 0);
+            let columns = later.and_then(|later| {
+                let place = |name: &Name| plans[later].column(name).filter(|column| plans[later].is_formula(*column));
+                reference.parent_columns.iter().map(place).collect::<Option<Vec<usize>>>()
+            });
+            let is_nullable = reference.columns.iter().any(|column| plans[at].columns[*column].may_be_null);
+            plans[at].references[index].parent = match (later, columns) {
+                (Some(plan), Some(columns)) => Parent::Made { plan, columns },
+                _ if is_nullable => Parent::Missing,
+                _ => return Err(cycle(&plans[at].name, &reference.shown)),
+            };
+        }
+    }
+    Ok(())
+}
+
+/// Returns the error for a key that may not be NULL and refers to later rows, whose keys are not known yet.
+fn cycle(table: &str, key: &str) -> Error {
+    Error::new(ErrorKind::Data, format!("cannot fill {table}: its foreign keys form a cycle")).evidence("NOT NULL", key)
 }

@@ -1,8 +1,9 @@
-//! Values that follow from the number of a row.
+//! The values that follow from the number of a row, and what has been inserted so far.
+
+use std::collections::HashMap;
 
 use crate::data::constraints::group::{ColumnGroup, Solution, satisfy};
 use crate::data::fill::plan::table_plan::{ColumnPlan, How, TablePlan};
-use crate::data::fill::rows::draft::Draft;
 use crate::data::values::domain::Nullability;
 use crate::data::values::edge_cases::edge_case;
 use crate::data::values::source::Source;
@@ -119,5 +120,103 @@ fn make_member(
         None => source.make(&mut draw, None, out),
         Some(Some(digit)) => source.make(&mut draw, Some(digit % source.capacity().max(1)), out),
         Some(None) => out.set_null(),
+    }
+}
+
+/// A row while it is made. Its buffers are reused from row to row.
+pub(crate) struct Draft {
+    pub(crate) values: Vec<ValueBuf>,
+    /// The nullability of each column, by the solution of its group.
+    pub(super) nulls: Vec<Nullability>,
+    /// The number of times that each column was made again.
+    pub(crate) attempts: Vec<u32>,
+    /// The error of a closure.
+    pub(crate) broken: Option<rusqlite::Error>,
+}
+
+impl Draft {
+    pub(super) fn new(columns: usize) -> Draft {
+        Draft {
+            values: vec![ValueBuf::default(); columns],
+            nulls: vec![Nullability::Allowed; columns],
+            attempts: vec![0; columns],
+            broken: None,
+        }
+    }
+
+    /// Returns the number of times that a group of columns was made again.
+    pub(super) fn attempts_of(&self, columns: &[usize]) -> u32 {
+        columns.iter().map(|column| self.attempts[*column]).max().unwrap_or(0)
+    }
+}
+
+/// The numbers of the row that is made.
+#[derive(Clone, Copy)]
+pub(crate) struct RowNumbers {
+    /// Its place among the rows of this fill.
+    pub(crate) row: u64,
+    /// The number from which its values follow.
+    pub(crate) number: u64,
+    /// The parent's place, if rows are made for each parent in turn.
+    pub(crate) parent: u64,
+}
+
+/// The tables of a fill, and the rows inserted so far.
+pub(crate) struct Tables<'a> {
+    pub(crate) plans: &'a [TablePlan],
+    /// The filled tables, in the order of the plans. The last one may not be complete.
+    pub(crate) filled: Vec<FilledTable>,
+}
+
+/// The rows that were inserted into one table.
+#[derive(Debug, Default)]
+pub(crate) struct FilledTable {
+    /// The number of rows. Zero until all of them are inserted.
+    pub(crate) rows: u64,
+    /// Pairs of a row and the number of row numbers left out from it on, because their values existed already.
+    pub(crate) skips: Vec<(u64, u64)>,
+    /// The number of times that each column was made again, for rows that were refused at first.
+    pub(crate) attempts: HashMap<u64, Vec<u32>>,
+    /// The values of columns that cannot be made again, row by row.
+    pub(crate) kept: Vec<ValueBuf>,
+    /// The keys of rows with a label.
+    pub(crate) labels: Vec<(String, ValueBuf)>,
+}
+
+impl FilledTable {
+    /// Returns the number of row numbers left out so far.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skips.last().map_or(0, |(_, skipped)| *skipped)
+    }
+
+    fn skipped_before(&self, row: u64) -> u64 {
+        match self.skips.partition_point(|(from, _)| *from <= row) {
+            0 => 0,
+            at => self.skips[at - 1].1,
+        }
+    }
+}
+
+impl Tables<'_> {
+    /// Returns the number of rows that a table has, or will have.
+    pub(crate) fn rows(&self, at: usize) -> u64 {
+        self.filled.get(at).map_or(self.plans[at].count, |filled| filled.rows)
+    }
+
+    /// Copies a column of a row, which is made again if it follows from the row's number.
+    pub(super) fn copy_value(&self, at: usize, column: usize, row: u64, out: &mut ValueBuf) {
+        let plan = &self.plans[at];
+        let filled = self.filled.get(at);
+        if plan.is_formula(column) {
+            let skipped = filled.map_or(0, |filled| filled.skipped_before(row));
+            let attempts = filled.and_then(|filled| filled.attempts.get(&row)).map_or(0, |attempts| attempts[column]);
+            make_value(plan, column, number_of(plan, row, skipped), attempts, out);
+        } else if let (Some(filled), Some(place)) = (filled, plan.kept.iter().position(|kept| *kept == column))
+            && let Some(value) = filled.kept.get(row as usize * plan.kept.len() + place)
+        {
+            out.clone_from(value);
+        } else {
+            out.set_null();
+        }
     }
 }

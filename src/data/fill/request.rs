@@ -1,14 +1,68 @@
-//! The names in a request: its tables, and the columns to which it gives values.
+//! From what a test asks for to the tables that are filled, and how many rows each of them gets.
 
 use rusqlite::types::Value;
 
 use crate::data::fill::context::FillContext;
+use crate::data::fill::existing;
 use crate::data::fill::options::Given;
-use crate::data::fill::request::fill_request::{FillRequest, PerParent, RowsForEach, TableRequest, TableRequests};
-use crate::data::relations::Relation;
+use crate::data::relations::{Relation, is_shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;
 use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
+use crate::sql::tokens;
+
+/// Resolves a request: checks its names and adds the parents that the rows need.
+pub(crate) fn tables(context: &FillContext<'_>, request: &FillRequest) -> Result<TableRequests> {
+    let mut tables = named_tables(context, request)?;
+    check_columns(context)?;
+    add_parents(context, &mut tables)?;
+    Ok(tables)
+}
+
+/// The tables and the numbers of rows that a test requests.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FillRequest {
+    pub(crate) rows: Vec<(String, u64)>,
+    pub(crate) every: Option<u64>,
+    pub(crate) each: Vec<RowsForEach>,
+    /// True if fewer rows are fine for a table that has no room for more.
+    pub(crate) may_be_fewer: bool,
+    /// Tables and labels of rows.
+    pub(crate) labels: Vec<(String, String)>,
+}
+
+/// Rows of a table for each row of a parent.
+#[derive(Clone, Debug)]
+pub(crate) struct RowsForEach {
+    pub(crate) parent: String,
+    pub(crate) child: String,
+    pub(crate) low: u64,
+    pub(crate) high: u64,
+}
+
+/// The request for one table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TableRequest {
+    pub(crate) rows: u64,
+    /// True if fewer rows are an error.
+    pub(crate) is_exact: bool,
+    /// True if the test gave the number, false if it follows from what the children need.
+    pub(crate) is_given: bool,
+    pub(crate) labels: Vec<String>,
+    pub(crate) per_parent: Option<PerParent>,
+}
+
+/// The request for each table of the schema. `None` if it is not filled.
+pub(crate) type TableRequests = Vec<Option<TableRequest>>;
+
+/// Rows for each row of a parent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PerParent {
+    /// The place of the parent in the schema.
+    pub(crate) parent: usize,
+    pub(crate) low: u64,
+    pub(crate) high: u64,
+}
 
 /// Finds the tables that a request names, and their numbers of rows.
 pub(super) fn named_tables(context: &FillContext<'_>, request: &FillRequest) -> Result<TableRequests> {
@@ -77,7 +131,7 @@ fn per_parent(schema: &Schema, relations: &[Vec<Relation>], each: &RowsForEach) 
 }
 
 /// Checks the columns to which values are given.
-pub(super) fn check_columns(context: &FillContext<'_>) -> Result<()> {
+fn check_columns(context: &FillContext<'_>) -> Result<()> {
     for (name, column, given) in &context.options.given {
         let table = context.schema.table(name).ok_or_else(|| no_table(context.schema, name))?;
         let Some(found) = table.column(column) else { return Err(no_column(table, column)) };
@@ -176,4 +230,99 @@ fn not_null(table: &Table, name: &str) -> Error {
 
 fn broken_value(table: &Table, name: &str, why: &str) -> Error {
     failure(format!("cannot set {}.{name}: the value cannot be bound", table.name)).evidence("it says", why)
+}
+
+/// Adds the parents that the rows need, and theirs.
+pub(super) fn add_parents(context: &FillContext<'_>, tables: &mut TableRequests) -> Result<()> {
+    let schema = context.schema;
+    let has_rows =
+        |table: usize| -> Result<bool> { Ok(existing::first_number(context.connection, &schema.tables[table])? > 0) };
+    let mut waiting: Vec<usize> = (0..schema.tables.len()).filter(|table| tables[*table].is_some()).collect();
+    let mut at = 0;
+    while let Some(&table) = waiting.get(at) {
+        at += 1;
+        let Some(child) = tables[table].clone() else { continue };
+        for (parent, rows) in needed_parents(&schema.tables[table], table, &context.relations[table], child.rows) {
+            let is_per_parent = child.per_parent.is_some_and(|per_parent| per_parent.parent == parent);
+            if is_per_parent && tables[parent].is_none() {
+                if !has_rows(parent)? {
+                    let (parent, child) = (schema.tables[parent].name.as_str(), &schema.tables[table].name);
+                    let what = format!("cannot fill {child} for each row of {parent}: it has no rows");
+                    let help = format!("make some: .rows({parent:?}, 50)");
+                    return Err(Error::new(ErrorKind::Data, what).help(help));
+                }
+                continue;
+            }
+            if context.options.reuse && tables[parent].is_none() && has_rows(parent)? {
+                continue;
+            }
+            let known = tables[parent].get_or_insert_default();
+            if !known.is_given && known.per_parent.is_none() && known.rows < rows {
+                known.rows = rows;
+                waiting.push(parent);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the parents, by their places in the schema, and the number of rows that `rows` rows of a table need of each.
+/// `at` is the place of the table.
+fn needed_parents(table: &Table, at: usize, relations: &[Relation], rows: u64) -> Vec<(usize, u64)> {
+    let refuses = table.triggers.iter().any(|trigger| tokens(&trigger.sql).iter().any(|token| token.is("RAISE")));
+    // Each gets a few children. A trigger may refuse some parents, such as a closed account.
+    let least = if refuses { 5 } else { rows.min(5) };
+    let usual = (rows / 4).clamp(least, 1_000.max(rows / 100));
+    let uniques = uniques(table);
+    let mut found = Vec::new();
+    for key in relations {
+        let Some(parent) = key.parent.filter(|parent| *parent != at) else { continue };
+        let by_keys = uniques.iter().filter_map(|unique| to_differ(relations, key, unique, rows));
+        let needed = by_keys.fold(usual, u64::max);
+        found.push((parent, needed.max(1)));
+    }
+    found
+}
+
+/// Returns the number of parents that are needed if rows differ by their parents alone.
+fn to_differ(relations: &[Relation], key: &Relation, unique: &[&str], rows: u64) -> Option<u64> {
+    let is_ours = unique.iter().any(|column| key.has_column(column));
+    let is_in_keys = |column: &&str| relations.iter().any(|key| key.has_column(column));
+    if !is_ours || !unique.iter().all(is_in_keys) {
+        return None;
+    }
+    let power = relations.iter().filter(|key| unique.iter().any(|column| key.has_column(column))).count() as u32;
+    // One more, for pairs of parents that must differ.
+    let needed = root(rows, power) + u64::from(power > 1);
+    // Parents are combined only within their tenant. The number of tenants is the root of the number of parents.
+    let is_by_tenant = power > 1 && key.columns.len() > 1 && key.columns.iter().any(|name| is_shared(relations, name));
+    let by_tenant = if is_by_tenant { 2 * root(rows.saturating_mul(rows), power + 1) } else { 0 };
+    Some(needed.max(by_tenant))
+}
+
+/// Returns the least number whose power is at least `number`.
+fn root(number: u64, power: u32) -> u64 {
+    if power <= 1 {
+        return number;
+    }
+    let mut root = (number as f64).powf(1.0 / f64::from(power)) as u64;
+    while root.saturating_pow(power) < number {
+        root += 1;
+    }
+    root.max(1)
+}
+
+/// The columns of each key of a table.
+fn uniques(table: &Table) -> Vec<Vec<&str>> {
+    let indexes = table.indexes.iter().filter(|index| index.unique && index.partial.is_none());
+    let keys = table.primary_key.iter().chain(&table.unique).map(|key| &key.terms);
+    keys.chain(indexes.map(|index| &index.terms))
+        .map(|terms| {
+            let names = terms.iter().filter_map(|term| match &term.what {
+                IndexedExpr::Column(name) => Some(name.as_str()),
+                _ => None,
+            });
+            names.collect()
+        })
+        .collect()
 }
