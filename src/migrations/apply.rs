@@ -3,8 +3,8 @@
 use rusqlite::Connection;
 
 use super::failure::{self, Cause};
-use super::format::Format;
 use super::ledger::Ledger;
+use super::migration::Format;
 use super::migration::{Migration, Script};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::{self, Statement};

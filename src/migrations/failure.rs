@@ -1,6 +1,6 @@
 //! The report of a migration that failed.
 
-use super::format::Format;
+use super::migration::Format;
 use super::migration::{Migration, Script};
 use crate::error::{Error, ErrorKind, Refusal};
 use crate::sql::Statement;

@@ -5,9 +5,9 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::apply::{self, Applied, Run};
-use super::format::Format;
 use super::ledger::Ledger;
 use super::load::{self, Loaded};
+use super::migration::Format;
 use super::migration::{Migration, index_of};
 use crate::error::{Error, ErrorKind, Result};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::format::Format;
+use super::migration::Format;
 use super::migration::{Migration, Script};
 use super::names::{self, Named, Role, Stray};
 use super::sections::{self, Marker, Problem, Section, Sections};

@@ -15,7 +15,6 @@
 
 mod apply;
 mod failure;
-mod format;
 mod history;
 mod ledger;
 mod load;
@@ -25,7 +24,6 @@ mod sections;
 mod source;
 
 pub use apply::Applied;
-pub use format::Format;
 pub use history::Migrations;
 pub use ledger::Ledger;
-pub use migration::Migration;
+pub use migration::{Format, Migration};

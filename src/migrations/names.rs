@@ -1,6 +1,6 @@
 //! Reads the name of a file: its format, version and direction.
 
-use super::format::Format;
+use super::migration::Format;
 
 /// The role of a file, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

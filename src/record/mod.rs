@@ -104,11 +104,9 @@
 //!   beside the file is what the processes wait for; delete it when no test runs.
 
 mod failure;
-mod group;
 mod ledger;
 mod queries;
 mod recorder;
-mod scans;
 mod tables;
 
 pub(crate) use self::ledger::write_ledger;

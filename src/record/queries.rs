@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
-use super::group::{Group, groups, list};
-use super::{failure, scans, tables};
+use super::failure::{self, Group, groups, list};
+use super::tables;
 use crate::db::Address;
 use crate::error::{Result, or_panic};
 use crate::sql;
@@ -162,7 +162,7 @@ impl<R> Queries<R> {
     /// If a query scans a table or cannot be explained.
     pub fn try_assert_no_scan(&self) -> Result<&Self> {
         self.check_complete()?;
-        scans::check(&groups(&self.queries), &self.address, &self.allowed.borrow())?;
+        tables::check_scans(&groups(&self.queries), &self.address, &self.allowed.borrow())?;
         Ok(self)
     }
 
@@ -185,7 +185,7 @@ impl<R> Queries<R> {
     /// If another table was read, or a query cannot be prepared.
     pub fn try_assert_only_reads(&self, tables: &[&str]) -> Result<&Self> {
         self.check_complete()?;
-        tables::check(&groups(&self.queries), &self.address, tables::Access::Reads, tables)?;
+        tables::check_access(&groups(&self.queries), &self.address, tables::Access::Reads, tables)?;
         Ok(self)
     }
 
@@ -205,7 +205,7 @@ impl<R> Queries<R> {
     /// If another table was written, or a query cannot be prepared.
     pub fn try_assert_only_writes(&self, tables: &[&str]) -> Result<&Self> {
         self.check_complete()?;
-        tables::check(&groups(&self.queries), &self.address, tables::Access::Writes, tables)?;
+        tables::check_access(&groups(&self.queries), &self.address, tables::Access::Writes, tables)?;
         Ok(self)
     }
 

@@ -1,5 +1,5 @@
-//! The tables that queries read and write. They are prepared once more with an authorizer, which SQLite calls for each
-//! table.
+//! The tables that queries read, write and scan. For reads and writes, a query is prepared once more with an authorizer, which
+//! SQLite calls for each table; for scans, it is explained.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
-use super::failure;
-use super::group::Group;
+use super::failure::{self, Group};
 use crate::db::Address;
-use crate::error::{Refusal, Result};
+use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::trace::Query;
+use crate::{plan, sql};
 
 const SCHEMA: &str = "sqlite_schema";
 
@@ -28,7 +28,7 @@ struct Touched {
     written: BTreeSet<String>,
 }
 
-pub(super) fn check(groups: &[Group<'_>], address: &Address, access: Access, allowed: &[&str]) -> Result<()> {
+pub(super) fn check_access(groups: &[Group<'_>], address: &Address, access: Access, allowed: &[&str]) -> Result<()> {
     let _own = crate::own::statements();
     let mut connection = None;
     for group in groups.iter().filter(|group| !group.queries[0].is_about_the_connection()) {
@@ -108,4 +108,49 @@ fn touched(connection: &mut Connection, sql: &str) -> rusqlite::Result<Touched> 
         }
     }
     Ok(touched)
+}
+
+pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[String]) -> Result<()> {
+    let mut connection = None;
+    let mut unneeded: Vec<&str> = allowed.iter().map(String::as_str).collect();
+    for group in groups.iter().filter(|group| sql::has_a_plan(&group.queries[0].keyword())) {
+        let connection = match &mut connection {
+            Some(connection) => connection,
+            none => none.insert(address.connect()?),
+        };
+        for (query, text) in group.texts() {
+            explain(connection, group, query, text, allowed, &mut unneeded)?;
+        }
+    }
+    match unneeded.first() {
+        None => Ok(()),
+        Some(table) => {
+            Err(Error::new(ErrorKind::Queries, format!("no query scans {table}: the allowance is not needed"))
+                .help(format!("remove .allow_scan({table:?})")))
+        }
+    }
+}
+
+fn explain(
+    connection: &Connection,
+    group: &Group<'_>,
+    query: &Query,
+    text: &str,
+    allowed: &[String],
+    unneeded: &mut Vec<&str>,
+) -> Result<()> {
+    let plan = plan::try_explain(connection, text).map_err(|error| {
+        let says = error.headline().to_owned();
+        failure::unknown(group, "a query cannot be explained", &says).because(error)
+    })?;
+    for table in allowed.iter().filter(|table| plan.scans(table)) {
+        plan.allow_scan(table);
+        unneeded.retain(|other| other != table);
+    }
+    let Err(error) = plan.try_assert_no_scan() else { return Ok(()) };
+    let error = error.note(match query.fullscan_steps() {
+        1 => "it stepped over 1 row of a full scan".to_owned(),
+        rows => format!("it stepped over {rows} rows of a full scan"),
+    });
+    Err(failure::ran_at(error, &group.queries))
 }

@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::events::{Counters, Finished, Started};
-use super::query::Query;
+use super::query::{Counters, Finished, Query, Started};
 
 /// A statement that is run where a recording begins and ends, to find out whether the hook is still ours. It is no
 /// query of the app.

@@ -19,10 +19,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, ffi};
 
 use super::capture::{Capture, STILL_HERE};
-use super::events::{Counters, Finished, Started};
 use super::gather::GatheredStatements;
+use super::query::{Counters, Finished, Started};
 use super::registry::{self, ListedCapture, ListedDatabase};
-use super::{listener, modules};
 use crate::sim::allocator;
 use crate::{env, own};
 
@@ -219,7 +218,7 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
         }
         // Last, and with nothing held: a listener may let other threads run first.
         drop(captures);
-        let Some(listener) = listener::of_this_thread() else { return };
+        let Some(listener) = registry::listener_of_this_thread() else { return };
         match kind {
             TRACE_STMT => {
                 let statement: *mut ffi::sqlite3_stmt = about.cast();
@@ -251,7 +250,7 @@ unsafe fn is_of_a_module(kind: c_uint, statement: *mut ffi::sqlite3_stmt, text: 
         return false;
     }
     // SAFETY: the text of a statement ends in NUL and lives as long as the statement.
-    modules::is_of_a_module(unsafe { CStr::from_ptr(own) }.to_bytes())
+    is_text_of_a_module(unsafe { CStr::from_ptr(own) }.to_bytes())
 }
 
 /// Notes for the ledger what the app or its test starts.
@@ -364,4 +363,24 @@ unsafe fn counters(statement: *mut ffi::sqlite3_stmt) -> Counters {
         autoindex_rows: status(STATUS_AUTOINDEX),
         reprepared: status(STATUS_REPREPARE),
     }
+}
+
+/// The beginnings and ends of statements that the modules of virtual tables run when a connection first uses a table of theirs.
+/// They run while the app's statement is prepared and nothing is running yet, so that SQLite reports them like statements of
+/// the app. Whether they run depends on what the connection has used before: they are no queries of the app.
+///
+/// They are, in all versions of SQLite: FTS5's settings, the size of an R-tree's
+/// nodes and rows, the size of a page (FTS4, R-tree), and whether another connection has written (FTS5). Only modules
+/// write the name of a database in single quotes.
+const OF_MODULES: [(&str, &str); 5] = [
+    ("SELECT k, v FROM '", "_config'"),
+    ("SELECT length(data) FROM '", "_node' WHERE nodeno = 1"),
+    ("SELECT stat FROM '", "_rowid'"),
+    ("PRAGMA '", "'.page_size"),
+    ("PRAGMA '", "'.data_version"),
+];
+
+/// Returns true if a module runs this statement for itself.
+fn is_text_of_a_module(sql: &[u8]) -> bool {
+    OF_MODULES.iter().any(|(begin, end)| sql.starts_with(begin.as_bytes()) && sql.ends_with(end.as_bytes()))
 }

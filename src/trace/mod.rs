@@ -10,17 +10,13 @@
 //! [`hook`] is the only file here with unsafe code: it calls SQLite's C interface and passes on plain values.
 
 mod capture;
-mod events;
 mod gather;
 mod hook;
-mod listener;
-mod modules;
 mod query;
 mod registry;
-mod site;
 
 pub(crate) use self::capture::Capture;
 pub(crate) use self::gather::{StatementText, TextsByForm};
 pub(crate) use self::hook::{RecordingGuard, TracedDatabase, total_changes};
-pub(crate) use self::listener::{Listener, listen};
 pub use self::query::Query;
+pub(crate) use self::registry::{Listener, listen};

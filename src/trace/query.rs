@@ -1,11 +1,10 @@
-//! A statement that was run.
+//! A statement that was run, and the events that the hook reports about it. Connections and statements are identified by their
+//! addresses.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::time::Duration;
 
-use super::events::{Counters, Started};
-use super::site;
 use crate::sql;
 
 /// One run of a statement. A prepared statement that is run three times is three queries.
@@ -157,7 +156,7 @@ impl Query {
     /// site.
     pub fn call_site(&self) -> Option<String> {
         match self.site.status() {
-            BacktraceStatus::Captured => site::of_the_app(&self.site.to_string()),
+            BacktraceStatus::Captured => line_of_the_app(&self.site.to_string()),
             _ => None,
         }
     }
@@ -190,5 +189,139 @@ impl fmt::Debug for Query {
             .field("rows_changed", &self.rows_changed())
             .field("steps", &self.steps())
             .finish_non_exhaustive()
+    }
+}
+
+/// SQLite's counters of a statement. They have 32 bits and may wrap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counters {
+    pub(super) steps: u32,
+    pub(super) fullscan_steps: u32,
+    pub(super) sorts: u32,
+    pub(super) autoindex_rows: u32,
+    pub(super) reprepared: u32,
+}
+
+impl Counters {
+    /// Returns what was counted after `before`. An app may reset its counters in between; the result is then what was
+    /// counted after the reset.
+    pub(super) fn since(self, before: Counters) -> Counters {
+        let since = |now: u32, before: u32| {
+            if now.wrapping_sub(before) > u32::MAX / 2 { now } else { now.wrapping_sub(before) }
+        };
+        Counters {
+            steps: since(self.steps, before.steps),
+            fullscan_steps: since(self.fullscan_steps, before.fullscan_steps),
+            sorts: since(self.sorts, before.sorts),
+            autoindex_rows: since(self.autoindex_rows, before.autoindex_rows),
+            reprepared: since(self.reprepared, before.reprepared),
+        }
+    }
+}
+
+/// A statement starts to run.
+pub(super) struct Started<'a> {
+    pub(super) connection: usize,
+    pub(super) statement: usize,
+    pub(super) sql: &'a str,
+    pub(super) expanded: Option<String>,
+    pub(super) has_parameters: bool,
+    pub(super) reads_only: bool,
+    pub(super) counters: Counters,
+    /// `sqlite3_total_changes` of the connection.
+    pub(super) changed: u32,
+}
+
+/// A statement has run to its end, or is about to be reset.
+pub(super) struct Finished {
+    pub(super) connection: usize,
+    pub(super) statement: usize,
+    pub(super) counters: Counters,
+    pub(super) changed: u32,
+    pub(super) reads_only: bool,
+    /// True if SQLite is done with the statement. If not, its changes are counted after this event.
+    pub(super) is_halted: bool,
+}
+
+/// Crates whose frames lie between SQLite and the app.
+const DRIVERS: [&str; 16] = [
+    "sqlitmus",
+    "rusqlite",
+    "libsqlite3_sys",
+    "diesel",
+    "sqlx",
+    "sqlx_core",
+    "sqlx_sqlite",
+    "sea_orm",
+    "sea_query",
+    "r2d2",
+    "tokio",
+    "futures_util",
+    "core",
+    "std",
+    "alloc",
+    "rstest",
+];
+
+/// The sources of this crate. With `debug = "line-tables-only"`, the symbol of a frame does not name the crate.
+const OURS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
+
+/// Returns the first frame that is neither in a driver nor in the standard library, as `file:line`.
+fn line_of_the_app(backtrace: &str) -> Option<String> {
+    let mut symbol = "";
+    for line in backtrace.lines().map(str::trim) {
+        let Some(place) = line.strip_prefix("at ") else {
+            symbol = line.split_once(": ").map_or(line, |(_number, symbol)| symbol);
+            continue;
+        };
+        let crate_name = symbol.trim_start_matches(['<', '&']).split("::").next().unwrap_or_default();
+        let foreign = DRIVERS.contains(&crate_name)
+            || is_ours(place)
+            || place.contains("/.cargo/registry/")
+            || place.contains("/.cargo/git/")
+            || place.starts_with("/rustc/")
+            || place.contains("/rustlib/src/");
+        // `file:line:column` of Rust. Frames of SQLite are C.
+        let (file_and_line, _column) = place.rsplit_once(':')?;
+        let (file, number) = file_and_line.rsplit_once(':')?;
+        if !foreign && file.ends_with(".rs") {
+            return Some(format!("{}:{number}", file.strip_prefix("./").unwrap_or(file)));
+        }
+    }
+    None
+}
+
+/// Backtraces show paths below the current folder without it.
+fn is_ours(place: &str) -> bool {
+    match place.strip_prefix("./") {
+        Some(below) => std::env::current_dir().is_ok_and(|folder| folder.join(below).starts_with(OURS)),
+        None => place.starts_with(OURS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line_of_the_app;
+
+    #[test]
+    fn a_frame_of_this_crate_is_known_by_its_file_too() {
+        let here = concat!(env!("CARGO_MANIFEST_DIR"), "/src/trace/hook.rs");
+        let backtrace = format!(
+            "   0: started\n             at {here}:9:5\n   1: capture\n             at ./src/trace/capture.rs:9:5\n   \
+             2: items\n             at ./tests/orders.rs:17:9"
+        );
+        assert_eq!(line_of_the_app(&backtrace).as_deref(), Some("tests/orders.rs:17"));
+    }
+
+    #[test]
+    fn the_first_line_of_neither_driver_nor_library_is_the_apps() {
+        let backtrace = "   0: sqlitmus::trace::hook::started\n             at /x/sqlitmus/src/trace/hook.rs:9:5\n   \
+                         1: sqlite3_step\n             at /x/sqlite3.c:94082:7\n   \
+                         2: <rusqlite::row::Rows as core::iter::Iterator>::next\n             at /x/row.rs:1:2\n   \
+                         3: core::ops::function::FnOnce::call_once\n             at /rustc/0f/library/core/src/ops.rs:1:2\n   \
+                         4: app::orders::items\n             at ./app/orders.rs:17:9\n   \
+                         5: app::main\n             at ./app/main.rs:3:1";
+        assert_eq!(line_of_the_app(backtrace).as_deref(), Some("app/orders.rs:17"));
+        assert_eq!(line_of_the_app("   0: sqlite3_step\n   1: app::run"), None);
     }
 }

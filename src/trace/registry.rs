@@ -1,9 +1,12 @@
-//! The hook's lookups by number: which file is a test's database, and which captures and listeners it has.
+//! What the hook looks up: by number, which file is a test's database, and who wants to know what runs on it; by thread, the
+//! listener that is called while a statement starts and ends.
 //!
 //! The hook's context is the number of the database and never a pointer. SQLite reports the close of a connection too
 //! early, or not at all; a number can be looked up at any time.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -113,4 +116,39 @@ impl Drop for ListedCapture {
         let mut captures = CAPTURES.write().unwrap_or_else(PoisonError::into_inner);
         captures.retain(|(_, capture)| !Arc::ptr_eq(capture, &self.capture));
     }
+}
+
+/// Is called for the statements that its own thread runs, while they run. It may block that thread.
+pub(crate) trait Listener {
+    /// A statement of the app starts. `text` returns its SQL with the bound values.
+    fn starts(&self, text: &dyn Fn() -> String);
+    /// A statement has run to its end, or is about to be reset.
+    fn ends(&self);
+}
+
+thread_local! {
+    static LISTENER: RefCell<Option<Arc<dyn Listener>>> = const { RefCell::new(None) };
+}
+
+/// Calls `listener` for this thread's statements on every connection that carries the hook, until the guard is dropped.
+pub(crate) fn listen(listener: Arc<dyn Listener>) -> ListenerGuard {
+    LISTENER.set(Some(listener));
+    ListenerGuard { _wanted: Wanted::new(), _of_this_thread: PhantomData }
+}
+
+/// Removes the listener of this thread when it is dropped.
+pub(crate) struct ListenerGuard {
+    _wanted: Wanted,
+    _of_this_thread: PhantomData<*const ()>,
+}
+
+impl Drop for ListenerGuard {
+    fn drop(&mut self) {
+        let _ = LISTENER.try_with(RefCell::take);
+    }
+}
+
+/// Returns the listener of this thread.
+pub(super) fn listener_of_this_thread() -> Option<Arc<dyn Listener>> {
+    LISTENER.try_with(|listener| listener.borrow().clone()).ok().flatten()
 }

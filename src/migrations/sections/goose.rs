@@ -1,7 +1,6 @@
 //! The files of goose.
 
-use super::marker::marker;
-use super::section::{Line, Problem, Section, Sections, lines};
+use super::section::{Line, Problem, Section, Sections, lines, marker};
 use crate::sql;
 
 /// Divides a goose file: `-- +goose Up`, then `-- +goose Down`, with blocks of `StatementBegin` and `StatementEnd`.

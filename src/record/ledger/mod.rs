@@ -19,9 +19,7 @@
 //! - A ledger that cannot be written fails the test. A statement that is missing without a word would be read as gone.
 
 mod diff;
-mod explain;
 mod format;
-mod parse;
 mod statements;
 #[cfg(test)]
 mod tests;

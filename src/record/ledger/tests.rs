@@ -1,6 +1,5 @@
 use super::format::{escaped, has_paragraph, unescaped};
-use super::parse::parse;
-use super::statements::StatementLedger;
+use super::statements::{StatementLedger, parse};
 
 #[test]
 fn every_statement_is_one_line_and_comes_back() {

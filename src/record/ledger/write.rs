@@ -1,21 +1,23 @@
-//! Writing a ledger: when a test's database is dropped, what no test of this process has written yet is merged into the
-//! file, under a lock that all processes of the run share.
+//! Writing a ledger: when a test's database is dropped, the statements that no test of this process has written yet are explained and
+//! merged into the file, under a lock that all processes of the run share.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use xxhash_rust::xxh64::xxh64;
+use rusqlite::Connection;
+use xxhash_rust::xxh64::{Xxh64, xxh64};
 
-use super::explain::Explainer;
-use super::statements::{LedgerStatement, StatementLedger};
-use super::{format, parse};
+use super::format;
+use super::statements::{LedgerPlan, LedgerStatement, StatementLedger, parse};
 use crate::db::TestDb;
-use crate::error::{Error, Result};
-use crate::{env, lock, own};
+use crate::error::{Error, Refusal, Result};
+use crate::sql::quote_identifier;
+use crate::trace::{StatementText, TextsByForm};
+use crate::{env, lock, own, plan};
 
 /// The plans that this process has put into the file, so that a test which runs the same statements as others costs next
 /// to nothing.
@@ -70,7 +72,7 @@ fn merge_into(path: &Path, found: &StatementLedger) -> Result<()> {
 fn read_if_there(path: &Path) -> Result<StatementLedger> {
     match fs::read_to_string(path) {
         Ok(text) if text.is_empty() => Ok(StatementLedger::default()),
-        Ok(text) => parse::parse(&text, &path.display().to_string()).map_err(|error| error.path(path)),
+        Ok(text) => parse(&text, &path.display().to_string()).map_err(|error| error.path(path)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(StatementLedger::default()),
         Err(error) => Err(Error::io("read the ledger", path, error)),
     }
@@ -81,3 +83,141 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     PathBuf::from(name)
 }
+
+/// The statements that this process has explained. The key is a hash of a text and all that its plan depends on except
+/// values. True if the plan depends on values.
+static EXPLAINED: Mutex<Option<HashMap<u64, bool>>> = Mutex::new(None);
+
+/// Explains the statements of one database.
+struct Explainer<'a> {
+    db: &'a TestDb,
+    /// A hash of all that plans depend on except values. `None` if it cannot be read.
+    environment: Option<u64>,
+    /// A connection that is set up as the profile says, whatever the test has done to its own.
+    another: Option<Result<Connection>>,
+    explained: Vec<(u64, bool)>,
+}
+
+impl<'a> Explainer<'a> {
+    pub(super) fn new(db: &'a TestDb) -> Explainer<'a> {
+        Explainer { db, environment: hash_of_environment(db), another: None, explained: Vec::new() }
+    }
+
+    /// Returns the plans of these statements that this process has not explained yet.
+    pub(super) fn ledger(&mut self, texts: &TextsByForm) -> StatementLedger {
+        let mut found = StatementLedger::default();
+        for (form, texts) in texts {
+            for text in texts {
+                self.add(&mut found, form, text);
+            }
+        }
+        found
+    }
+
+    /// Remembers what was explained, once it is in the file.
+    pub(super) fn remember(self) {
+        with_explained(|all| all.extend(self.explained));
+    }
+
+    fn add(&mut self, found: &mut StatementLedger, form: &str, text: &StatementText) {
+        let known = self.is_explained(&text.sql);
+        let mut without_values = None;
+        let depends_on_values = known.unwrap_or_else(|| {
+            let (plan, depends) = self.explain(&text.sql);
+            without_values = Some(plan);
+            depends
+        });
+        if !depends_on_values || text.with_values.is_empty() {
+            if let Some(plan) = without_values {
+                found.add(form, plan);
+            }
+            return;
+        }
+        // The plan without values is not the one that was run.
+        for with_values in &text.with_values {
+            if self.is_explained(with_values).is_none() {
+                let (plan, _) = self.explain(with_values);
+                found.add(form, plan);
+            }
+        }
+    }
+
+    fn explain(&mut self, sql: &str) -> (LedgerPlan, bool) {
+        let db = self.db;
+        let another = self.another.get_or_insert_with(|| db.address().connect());
+        let plan = match another {
+            Ok(another) => plan::try_explain(another, sql),
+            Err(_) => plan::try_explain(db, sql),
+        };
+        // The test's own connection has its temporary tables, and what it has not committed.
+        match plan.or_else(|error| plan::try_explain(db, sql).map_err(|_| error)) {
+            Ok(plan) => {
+                let depends = plan.depends_on_values();
+                if let Some(environment) = self.environment {
+                    self.explained.push((xxh64(sql.as_bytes(), environment), depends));
+                }
+                (LedgerPlan::of(&plan.marked_lines()), depends)
+            }
+            Err(error) => (LedgerPlan::unknown(&reason(&error)), false),
+        }
+    }
+
+    /// Returns whether the plan of this text depends on values, or `None` if it was not explained in the same environment.
+    fn is_explained(&self, sql: &str) -> Option<bool> {
+        let number = xxh64(sql.as_bytes(), self.environment?);
+        with_explained(|all| all.get(&number).copied())
+    }
+}
+
+fn with_explained<R>(f: impl FnOnce(&mut HashMap<u64, bool>) -> R) -> R {
+    f(EXPLAINED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+}
+
+/// Returns SQLite's message, without what differs between its versions.
+fn reason(error: &Error) -> String {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<rusqlite::Error>());
+    let refusal = source.and_then(Refusal::of).map(|refusal| refusal.message).filter(|message| !message.is_empty());
+    format!("not explained: {}", refusal.unwrap_or_else(|| error.headline().to_owned()))
+}
+
+/// Returns a hash of the profile, the schemas and the statistics of a database: all that its plans depend on, since SQLite
+/// does not look at rows to plan.
+fn hash_of_environment(db: &TestDb) -> Option<u64> {
+    // Other connections do not see, and do not plan with, what is not committed.
+    if !db.is_autocommit() {
+        return None;
+    }
+    let mut hash = Xxh64::new(0);
+    hash.update(format!("{:?}", db.profile()).as_bytes());
+    let mut read = |sql: &str| -> rusqlite::Result<()> {
+        let mut statement = db.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            hash.update(row.get_ref(0)?.as_bytes().unwrap_or_default());
+            hash.update(b"\0");
+        }
+        Ok(())
+    };
+    let mut read_all = || -> rusqlite::Result<()> {
+        let mut list = db.prepare("SELECT name FROM pragma_database_list")?;
+        let databases: Vec<String> = list.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        for database in databases.iter().map(|name| quote_identifier(name)) {
+            read(&format!("SELECT quote(name) || quote(sql) FROM {database}.sqlite_master"))?;
+            for (table, columns) in STATISTICS {
+                let is_there = format!("SELECT 1 FROM {database}.sqlite_master WHERE name = '{table}'");
+                if db.prepare(&is_there)?.exists([])? {
+                    read(&format!("SELECT {columns} FROM {database}.{table}"))?;
+                }
+            }
+        }
+        Ok(())
+    };
+    read_all().ok()?;
+    Some(hash.digest())
+}
+
+/// The tables that ANALYZE writes, and their columns.
+const STATISTICS: [(&str, &str); 2] = [
+    ("sqlite_stat1", "quote(tbl) || quote(idx) || quote(stat)"),
+    ("sqlite_stat4", "quote(tbl) || quote(idx) || quote(neq) || quote(nlt) || quote(ndlt) || quote(sample)"),
+];

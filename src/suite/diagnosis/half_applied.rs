@@ -281,7 +281,8 @@ impl FaultyMigration<'_> {
     }
 }
 
-/// A statement that interferes with the transaction of the runner.
+/// A statement that interferes with the transaction of the runner. It is reported, with its own code, by the case that shows
+/// the damage: `applies_to_an_empty_database` where nothing applies, else `failure_leaves_the_previous_version`.
 pub(crate) struct NestedTransaction {
     pub(crate) statement: usize,
     /// True for a BEGIN, which SQLite refuses; false for a COMMIT or ROLLBACK.
