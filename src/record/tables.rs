@@ -10,8 +10,9 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use super::failure::{self, Group};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Refusal, Result};
+use crate::plan::{self, Plan};
+use crate::sql;
 use crate::trace::Query;
-use crate::{plan, sql};
 
 const SCHEMA: &str = "sqlite_schema";
 
@@ -119,7 +120,15 @@ pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[St
             none => none.insert(address.connect()?),
         };
         for (query, text) in group.texts() {
-            explain(connection, group, query, text, allowed, &mut unneeded)?;
+            let plan = plan::try_explain(connection, text).map_err(|error| {
+                let says = error.headline().to_owned();
+                failure::unknown(group, "a query cannot be explained", &says).because(error)
+            })?;
+            for table in allowed.iter().filter(|table| plan.scans(table)) {
+                plan.allow_scan(table);
+                unneeded.retain(|other| other != table);
+            }
+            check_plan(&plan, query, group)?;
         }
     }
     match unneeded.first() {
@@ -131,22 +140,7 @@ pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[St
     }
 }
 
-fn explain(
-    connection: &Connection,
-    group: &Group<'_>,
-    query: &Query,
-    text: &str,
-    allowed: &[String],
-    unneeded: &mut Vec<&str>,
-) -> Result<()> {
-    let plan = plan::try_explain(connection, text).map_err(|error| {
-        let says = error.headline().to_owned();
-        failure::unknown(group, "a query cannot be explained", &says).because(error)
-    })?;
-    for table in allowed.iter().filter(|table| plan.scans(table)) {
-        plan.allow_scan(table);
-        unneeded.retain(|other| other != table);
-    }
+fn check_plan(plan: &Plan, query: &Query, group: &Group<'_>) -> Result<()> {
     let Err(error) = plan.try_assert_no_scan() else { return Ok(()) };
     let error = error.note(match query.fullscan_steps() {
         1 => "it stepped over 1 row of a full scan".to_owned(),

@@ -7,6 +7,7 @@ use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, Value};
 
 use crate::data::values::value_buf::ValueBuf;
+use crate::sql::same_name;
 
 /// The options of a fill.
 #[derive(Clone, Debug)]
@@ -96,7 +97,7 @@ impl Row<'_> {
     /// If the table has no such column.
     #[track_caller]
     pub fn get(&self, column: &str) -> Value {
-        match self.names.iter().position(|name| name.eq_ignore_ascii_case(column)) {
+        match self.names.iter().position(|name| same_name(name, column)) {
             Some(at) => self.made[at].to_value(),
             None => panic!("no column {column} in this row; it has {}", self.names.join(", ")),
         }

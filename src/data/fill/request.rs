@@ -158,7 +158,7 @@ fn failure(headline: String) -> Error {
 }
 
 fn no_table(schema: &Schema, name: &str) -> Error {
-    if schema.views.iter().any(|view| view.name.eq_ignore_ascii_case(name)) {
+    if schema.views.iter().any(|view| view.name == name) {
         return failure(format!("cannot fill {name}: it is a view")).help("fill the tables that it reads");
     }
     let error = failure(format!("no table to fill: {name}"));

@@ -8,6 +8,7 @@ use super::simpler_values::simpler_values;
 use super::template_database::{Replacements, TemplateDatabase};
 use crate::data::script::{Item, Script};
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
+use crate::sql::same_name;
 
 /// The number of rows that are inserted in total to find those that SQLite accepts.
 const ROW_BUDGET: usize = 200_000;
@@ -72,7 +73,7 @@ impl ShrinkTree {
         for link in database.links() {
             let (Some(child), Some(parent)) = (place(&link.child), place(&link.parent)) else { continue };
             let column = |table: usize, name: &str| {
-                script.tables[table].columns.iter().position(|column| column.eq_ignore_ascii_case(name))
+                script.tables[table].columns.iter().position(|column| same_name(column, name))
             };
             let columns = link.columns.iter().map(|(own, theirs)| Some((column(child, own)?, column(parent, theirs)?)));
             let Some(columns) = columns.collect::<Option<Vec<_>>>() else { continue };

@@ -14,7 +14,7 @@ use crate::db::{Committed, Template};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::count;
 use crate::schema::{Schema, Table, TableKind, is_ledger};
-use crate::sql::{plain_name, quote_text, tokens};
+use crate::sql::{plain_name, quote_text, same_name, tokens};
 
 /// A database of the template.
 pub(super) struct TemplateDatabase {
@@ -162,7 +162,7 @@ impl TemplateDatabase {
             let value: Value = database.query_row(&format!("SELECT {sql}"), [], |row| row.get(0)).ok()?;
             Some(ValueBuf::from(&value)).filter(|made| *made != ValueBuf::default())
         };
-        let is_name = |text: &str| text.eq_ignore_ascii_case(name) || text.trim_matches('"').eq_ignore_ascii_case(name);
+        let is_name = |text: &str| same_name(text, name) || same_name(text.trim_matches('"'), name);
         let about =
             table.checks.iter().filter(|check| tokens(&check.expression).iter().any(|token| is_name(token.text)));
         let literals = about.flat_map(|check| tokens(&check.expression)).filter_map(|token| match token.kind {
@@ -173,7 +173,7 @@ impl TemplateDatabase {
         Replacements {
             nullable: table.may_be_null(name),
             counts: table.primary_key.as_ref().is_some_and(|key| {
-                let is_it = |term: &crate::schema::IndexedColumn| matches!(&term.what, crate::schema::IndexedExpr::Column(other) if other.eq_ignore_ascii_case(name));
+                let is_it = |term: &crate::schema::IndexedColumn| matches!(&term.what, crate::schema::IndexedExpr::Column(other) if same_name(other, name));
                 key.is_rowid && key.terms.iter().any(is_it)
             }),
             // A DEFAULT that changes each time would be no simpler than the value that it replaces.

@@ -12,6 +12,7 @@ use crate::data::script::{Script, within};
 use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Template, TestDb};
 use crate::error::{Result, or_panic};
+use crate::sql::same_name;
 
 /// Rows of one table, and the parents that they need. `Debug` and `Display` show them as a script of INSERTs.
 #[derive(Clone)]
@@ -54,7 +55,7 @@ impl Rows {
     /// When there is no such row or column.
     #[track_caller]
     pub fn get(&self, row: usize, column: &str) -> Value {
-        let Some(at) = self.columns().position(|name| name.eq_ignore_ascii_case(column)) else {
+        let Some(at) = self.columns().position(|name| same_name(name, column)) else {
             let columns: Vec<&str> = self.columns().collect();
             panic!("no column {column} is given in {}; there are {}", self.table, columns.join(", "));
         };
@@ -129,7 +130,7 @@ impl Database<'_> {
     /// Returns the number of inserted rows of a table; 0 for one that gets none.
     pub fn rows(&self, table: &str) -> usize {
         let name = |place: usize| &self.script.tables[place].name;
-        self.script.rows.iter().filter(|row| name(row.table).eq_ignore_ascii_case(table)).count()
+        self.script.rows.iter().filter(|row| same_name(name(row.table), table)).count()
     }
 
     /// Returns the statements that insert them.

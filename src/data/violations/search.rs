@@ -8,6 +8,7 @@ use crate::data::script::Target;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::{Draw, named};
 use crate::schema::Table;
+use crate::sql::same_name;
 
 /// The number of rows that are tried for one constraint.
 const ATTEMPTS: usize = 3_000;
@@ -42,7 +43,7 @@ impl BreakingRow {
 
 impl SearchInput<'_> {
     fn place(&self, name: &str) -> Option<usize> {
-        self.target.columns.iter().position(|column| column.eq_ignore_ascii_case(name))
+        self.target.columns.iter().position(|column| same_name(column, name))
     }
 
     fn places(&self, names: &[String]) -> Vec<usize> {

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::progress::Progress;
 use crate::report::count;
 use crate::schema::{IndexedExpr, Schema, Table};
-use crate::sql::{TokenKind, quote_text, tokens};
+use crate::sql::{TokenKind, quote_text, same_name, tokens};
 
 /// The number of times that a row is made before its table cannot be filled. In 125 schemas no row needed more than 27
 /// attempts. A clock would make a slow machine fail where a fast one does not.
@@ -232,7 +232,7 @@ fn of_keys(plan: &TablePlan, subject: &str) -> Option<Vec<usize>> {
     let index = subject.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\''));
     let named: Vec<usize> = subject.split(", ").filter_map(|part| plan.column(column_name(part))).collect();
     let mut keys = plan.keys.iter().filter(|key| match index {
-        Some(index) => key.index.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(index)),
+        Some(index) => key.index.as_deref().is_some_and(|own| same_name(own, index)),
         None => key.columns.len() == named.len() && key.columns.iter().all(|column| named.contains(column)),
     });
     let first = keys.next()?;
@@ -243,7 +243,7 @@ fn of_keys(plan: &TablePlan, subject: &str) -> Option<Vec<usize>> {
 /// Returns the columns of the CHECKs that SQLite names, and those made with them. `None` if there is no such CHECK.
 fn of_checks(plan: &TablePlan, subject: &str) -> Option<Vec<usize>> {
     let is_named = |check: &&Condition| match &check.name {
-        Some(name) => name.eq_ignore_ascii_case(subject),
+        Some(name) => same_name(name, subject),
         None => name_in_sqlite_errors(&check.shown) == subject.trim(),
     };
     // SQLite calls two CHECKs that start with one name the same: the columns of both are made again.

@@ -20,7 +20,7 @@ use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::error::Result;
 use crate::schema::Table;
-use crate::sql::{TokenKind, quote_identifier, tokens};
+use crate::sql::{TokenKind, quote_identifier, same_name, tokens};
 
 /// The first rows get at most this many values.
 const MOST: u64 = 64;
@@ -51,12 +51,12 @@ pub(super) fn of_children(shape: &TableShape<'_>) -> Vec<ChildCheck> {
 /// Returns the CHECKs of a table on one column, with another name for it.
 fn checks_on(table: &Table, column: &str, other: &str) -> Vec<String> {
     let names_it =
-        |text: &str| tokens(text).iter().filter_map(|token| token.name()).any(|name| name.eq_ignore_ascii_case(column));
+        |text: &str| tokens(text).iter().filter_map(|token| token.name()).any(|name| same_name(&name, column));
     if !table.checks.iter().any(|check| names_it(&check.expression)) {
         return Vec::new();
     }
     let names: Vec<String> = table.columns.iter().map(|column| column.name.to_string()).collect();
-    let Some(at) = names.iter().position(|name| name.eq_ignore_ascii_case(column)) else { return Vec::new() };
+    let Some(at) = names.iter().position(|name| same_name(name, column)) else { return Vec::new() };
     let of_table = conditions::of_table(table, &names);
     let checks =
         of_table.iter().filter(|condition| condition.kind == ConditionKind::Check && condition.columns.contains(&at));
@@ -73,7 +73,7 @@ fn renamed(text: &str, column: &str, other: &str) -> String {
     for token in tokens(text) {
         renamed.push_str(&text[end..token.start]);
         let is_it = matches!(token.kind, TokenKind::Word | TokenKind::Quoted)
-            && token.name().is_some_and(|name| name.eq_ignore_ascii_case(column));
+            && token.name().is_some_and(|name| same_name(&name, column));
         if is_it {
             renamed.push_str(&quote_identifier(other));
         } else {
