@@ -1,6 +1,6 @@
 //! Reproducible random choices. Each is derived from a seed and the names of its purpose, never from earlier choices.
 //!
-//! So adding a choice does not change others, and the seed that a failure prints repeats all of them.
+//! Adding a choice does not change others, and the seed that a failure prints repeats all of them.
 
 /// A stream of random numbers, determined by its key.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@
 //!                           -> gather:   texts for the statement ledger
 //! ```
 //!
-//! [`hook`] is the only file here with unsafe code: it calls SQLite's C interface and passes on plain values.
+//! [`hook`] is the only file here that calls SQLite's C interface. It passes on plain values.
 
 mod capture;
 mod gather;

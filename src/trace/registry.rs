@@ -1,5 +1,5 @@
-//! What the hook looks up: by number, which file is a test's database, and who wants to know what runs on it; by thread, the
-//! listener that is called while a statement starts and ends.
+//! The tables in which the hook looks things up. By number: the file of a test's database, and what captures its statements.
+//! By thread: the listener that is called while a statement starts and ends.
 //!
 //! The hook's context is the number of the database and never a pointer. SQLite reports the close of a connection too
 //! early, or not at all; a number can be looked up at any time.

@@ -46,7 +46,10 @@ use crate::db::Template;
 /// )]);
 ///
 /// proptest! {
-///     # #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(8) })]
+///     # #![proptest_config(ProptestConfig {
+///     #     failure_persistence: None,
+///     #     ..ProptestConfig::with_cases(8)
+///     # })]
 ///     # /*
 ///     #[test]
 ///     # */

@@ -1,5 +1,5 @@
-//! What the foreign keys of a table refer to: rows of this fill, existing rows, or the table itself; and how that limits the
-//! rows of the table.
+//! Decides which rows the foreign keys of a table refer to: rows of this fill, existing rows, or the table itself. Limits the
+//! number of rows accordingly.
 
 use std::cmp::Reverse;
 
