@@ -4,10 +4,9 @@
 
 use rusqlite::types::Value;
 
-use crate::data::constraints::branch::{Branch, MAX_BRANCHES, Relation, best, product};
-use crate::data::constraints::domains::{as_glob, compared as domain_of, holds};
+use crate::data::constraints::condition::{Branch, MAX_BRANCHES, Relation, best, product};
 use crate::data::constraints::expression::{Comparison, Expression, MatchOperator};
-use crate::data::constraints::functions;
+use crate::data::constraints::functions::{self, as_glob, domain_of, holds};
 use crate::data::values::domain::{self, Domain, Nullability, Shape};
 use crate::data::values::pattern::character_set;
 use crate::data::values::words::LETTERS_AND_DIGITS;

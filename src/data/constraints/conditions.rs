@@ -1,16 +1,13 @@
 //! The conditions of a table: its CHECKs, what its triggers refuse, and the expressions that SQLite has to be able to
 //! calculate for generated columns and indexes.
 
-use crate::data::constraints::branch::Branch;
-use crate::data::constraints::condition::{Condition, ConditionKind};
+use crate::data::constraints::condition::{Branch, Condition, ConditionKind};
 use crate::data::constraints::derived::DerivedColumn;
-use crate::data::constraints::documents;
-use crate::data::constraints::evaluator;
-use crate::data::constraints::expression::{self, Expression};
-use crate::data::constraints::refusals;
+use crate::data::constraints::expression::{self, Expression, tokens_sql};
+use crate::data::constraints::{documents, trial};
 use crate::data::values::domain::{Domain, Nullability, Shape};
 use crate::schema::{Column, Generated, IndexedExpr, Table, Trigger, TriggerText};
-use crate::sql::{Token, tokens};
+use crate::sql::{Token, outside, tokens};
 
 /// Returns the conditions of a table, about columns of these names.
 pub(crate) fn of_table(table: &Table, names: &[String]) -> Vec<Condition> {
@@ -77,7 +74,7 @@ impl Reader<'_> {
     fn refused_by(&self, trigger: &Trigger) -> Vec<Condition> {
         let Some(text) = TriggerText::of(&trigger.sql) else { return Vec::new() };
         let mut found = Vec::new();
-        for refusal in refusals::of_trigger(&text) {
+        for refusal in refusals_of(&text) {
             // After the row is inserted, it would be among the rows that the expression reads.
             let is_before = text.timing == "BEFORE";
             let derived_by_trigger =
@@ -88,7 +85,7 @@ impl Reader<'_> {
             }
             let branches = documents::branches(&self.read(&refusal.tokens), false, self.names.len());
             let shown = refusal.text;
-            let sql = format!("(SELECT ({shown}\n) IS NOT TRUE FROM {} AS NEW)", evaluator::NAME);
+            let sql = format!("(SELECT ({shown}\n) IS NOT TRUE FROM {} AS NEW)", trial::NAME);
             let condition =
                 Condition::new(ConditionKind::Trigger, Some(trigger.name.to_string()), shown, sql, self.names);
             let condition = condition.understood(Expression::Opaque, branches);
@@ -145,4 +142,48 @@ fn json_columns(expression: &Expression, found: &mut Vec<usize>) {
     {
         first.columns(found);
     }
+}
+
+/// A condition under which a trigger on INSERT raises an error.
+pub(super) struct Refusal<'a> {
+    /// Empty if the condition has two parts, of WHEN and of the statement.
+    pub(super) tokens: Vec<Token<'a>>,
+    pub(super) text: String,
+    /// True if its part of the statement reads tables.
+    pub(super) reads_tables: bool,
+}
+
+/// Returns the conditions under which a trigger refuses a row, as far as they depend on the row alone.
+pub(super) fn refusals_of<'a>(trigger: &TriggerText<'a>) -> Vec<Refusal<'a>> {
+    let mut found = Vec::new();
+    if trigger.event != "INSERT" {
+        return found;
+    }
+    for statement in &trigger.statements {
+        let Some(raise) = statement.iter().position(|token| token.is("RAISE")) else { continue };
+        let place = |word: &str| outside(statement).find(|(_, token)| token.is(word)).map(|(at, _)| at);
+        let mut parts: Vec<&[Token<'a>]> = Vec::new();
+        let mut reads_tables = false;
+        if !trigger.when.is_empty() {
+            parts.push(&trigger.when);
+        }
+        if let Some(when) = statement[..raise].iter().rposition(|token| token.is("WHEN"))
+            && let Some(then) = statement[when..raise].iter().position(|token| token.is("THEN"))
+        {
+            parts.push(&statement[when + 1..when + then]);
+        } else if place("FROM").is_some() {
+            // The condition depends on other tables.
+            continue;
+        } else if let Some(at) = place("WHERE") {
+            reads_tables = statement.iter().any(|token| token.is("FROM"));
+            parts.push(&statement[at + 1..]);
+        }
+        if parts.is_empty() {
+            continue;
+        }
+        let text: Vec<String> = parts.iter().map(|part| format!("({})", tokens_sql(part))).collect();
+        let tokens = if let [only] = parts[..] { only.to_vec() } else { Vec::new() };
+        found.push(Refusal { tokens, text: text.join(" AND "), reads_tables });
+    }
+    found
 }

@@ -3,8 +3,8 @@
 
 use rusqlite::types::Value;
 
-use crate::data::constraints::branch::Branch;
 use crate::data::constraints::branches;
+use crate::data::constraints::condition::Branch;
 use crate::data::constraints::expression::Expression;
 use crate::data::values::domain::{Domain, Member, Nullability, Shape};
 

@@ -5,20 +5,14 @@
 //!                                                                          -> search: candidates, tried on SQLite
 //! ```
 
-pub(crate) mod branch;
 mod branches;
 pub(crate) mod candidates;
 pub(crate) mod condition;
 pub(crate) mod conditions;
 pub(crate) mod derived;
 mod documents;
-mod domains;
-pub(crate) mod evaluator;
 pub(crate) mod expression;
 mod functions;
 pub(crate) mod group;
-pub(crate) mod input;
-mod refusals;
-mod search;
 pub(crate) mod solver;
 pub(crate) mod trial;

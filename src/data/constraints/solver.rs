@@ -1,12 +1,8 @@
 //! Groups columns by the conditions that they share, and finds values for each group.
 
-use crate::data::constraints::branch::{self, Branch};
-use crate::data::constraints::condition::Condition;
-use crate::data::constraints::evaluator::Evaluator;
-use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution};
-use crate::data::constraints::input::SolverInput;
-use crate::data::constraints::search::search;
-use crate::data::constraints::trial::{Rejected, SAMPLES, Trial};
+use crate::data::constraints::condition::{Branch, Condition, product};
+use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution, SolverInput};
+use crate::data::constraints::trial::{Evaluator, Rejected, SAMPLES, Trial, search};
 use crate::data::values::choose;
 use crate::data::values::domain::{self, Domain, Member, Nullability, Shape};
 use crate::data::values::source::{Document, Source};
@@ -107,7 +103,7 @@ impl<'a> GroupSolver<'a> {
         let mut by_size = self.members.clone();
         by_size.sort_by_key(|index| self.conditions[*index].branches.len());
         for index in by_size {
-            let both = branch::product(&branches, &self.conditions[index].branches);
+            let both = product(&branches, &self.conditions[index].branches);
             // If nothing is left, a condition is not understood well enough, and SQLite decides.
             if !both.is_empty() {
                 branches = both;

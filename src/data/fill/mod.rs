@@ -6,7 +6,7 @@
 //!            is about -> report
 //! ```
 //!
-//! Each of these folders imports only those before it.
+//! Each of these imports only those before it.
 //!
 //! - **A value is a function** of (seed, table, number of the row, column, attempt). So adding a column or a table changes
 //!   nothing else, and a parent's key is made again from its row's number when a child needs it: memory does not grow with
@@ -32,14 +32,11 @@
 
 mod builder;
 mod context;
-mod existing;
-pub(crate) mod insert;
+mod insert;
 pub(crate) mod options;
 mod plan;
-mod report;
 pub(crate) mod request;
 mod rows;
 mod trigger_keys;
 
-pub use builder::Fill;
-pub use report::Filled;
+pub use builder::{Fill, Filled};

@@ -2,8 +2,7 @@
 
 use rusqlite::types::Value;
 
-use crate::data::fill::context::FillContext;
-use crate::data::fill::existing;
+use crate::data::fill::context::{FillContext, first_number};
 use crate::data::fill::options::Given;
 use crate::data::relations::{Relation, is_shared};
 use crate::error::{Error, ErrorKind, Result};
@@ -235,8 +234,7 @@ fn broken_value(table: &Table, name: &str, why: &str) -> Error {
 /// Adds the parents that the rows need, and theirs.
 pub(super) fn add_parents(context: &FillContext<'_>, tables: &mut TableRequests) -> Result<()> {
     let schema = context.schema;
-    let has_rows =
-        |table: usize| -> Result<bool> { Ok(existing::first_number(context.connection, &schema.tables[table])? > 0) };
+    let has_rows = |table: usize| -> Result<bool> { Ok(first_number(context.connection, &schema.tables[table])? > 0) };
     let mut waiting: Vec<usize> = (0..schema.tables.len()).filter(|table| tables[*table].is_some()).collect();
     let mut at = 0;
     while let Some(&table) = waiting.get(at) {

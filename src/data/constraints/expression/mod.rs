@@ -6,8 +6,6 @@ mod parse;
 #[cfg(test)]
 mod tests;
 mod tree;
-mod write;
 
 pub(crate) use parse::{parse, parse_tokens};
-pub(crate) use tree::{Comparison, Expression, MatchOperator};
-pub(crate) use write::{sql, tokens_sql};
+pub(crate) use tree::{Comparison, Expression, MatchOperator, sql, tokens_sql};

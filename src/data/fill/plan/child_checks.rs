@@ -8,12 +8,10 @@ use rusqlite::Connection;
 
 use crate::data::constraints::condition::{Condition, ConditionKind};
 use crate::data::constraints::conditions;
-use crate::data::constraints::evaluator::Evaluator;
-use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution};
-use crate::data::constraints::input::SolverInput;
+use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution, SolverInput};
 use crate::data::constraints::solver::solve;
-use crate::data::constraints::trial::Trial;
-use crate::data::fill::plan::shape::TableShape;
+use crate::data::constraints::trial::{Evaluator, Trial};
+use crate::data::fill::plan::table_plan::TableShape;
 use crate::data::relations::Relation;
 use crate::data::values::domain::Nullability;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};

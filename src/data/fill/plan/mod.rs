@@ -2,8 +2,6 @@
 
 mod child_checks;
 mod numbering;
-mod planner;
+pub(crate) mod planner;
 pub(crate) mod references;
-mod shape;
 pub(crate) mod table_plan;
-pub(crate) mod tables;

@@ -1,10 +1,9 @@
 //! Makes keys unique: one column of each key takes its values from the row's number, or several columns share it.
 
 use crate::data::constraints::group::{ColumnSource, Solution};
-use crate::data::fill::existing;
+use crate::data::fill::context::count_existing;
 use crate::data::fill::plan::references::{DistinctParents, distinct_parents};
-use crate::data::fill::plan::shape::TableShape;
-use crate::data::fill::plan::table_plan::{How, Limit, Parent, Place, TablePlan, UniqueKey};
+use crate::data::fill::plan::table_plan::{How, Limit, Parent, Place, TablePlan, TableShape, UniqueKey};
 use crate::data::values::choose;
 use crate::data::values::domain::Domain;
 use crate::data::values::source::Source;
@@ -242,7 +241,7 @@ impl Numbering<'_, '_> {
             How::Fixed(value) => Some((&self.plan.columns[*column].name, value)),
             _ => None,
         });
-        existing::count(self.shape.context.connection, self.shape.table, &set.collect::<Vec<_>>())
+        count_existing(self.shape.context.connection, self.shape.table, &set.collect::<Vec<_>>())
     }
 
     /// Returns the number of values of a part in words.

@@ -3,14 +3,11 @@
 
 use std::cmp::Reverse;
 
-use crate::data::constraints::branch;
-use crate::data::constraints::condition::{Condition, ConditionKind};
+use crate::data::constraints::condition::{Condition, ConditionKind, Relation as ColumnRelation};
 use crate::data::constraints::expression::Comparison;
-use crate::data::fill::context::FillContext;
-use crate::data::fill::existing;
+use crate::data::fill::context::{FillContext, existing_keys};
 use crate::data::fill::plan::child_checks;
-use crate::data::fill::plan::shape::TableShape;
-use crate::data::fill::plan::table_plan::{How, Limit, Parent, Reference, TablePlan};
+use crate::data::fill::plan::table_plan::{How, Limit, Parent, Reference, TablePlan, TableShape};
 use crate::data::relations::{Relation, is_shared};
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::{Draw, key, named};
@@ -132,7 +129,7 @@ impl Draft<'_, '_> {
             return Ok((Parent::Later { table: parent }, None));
         }
         let context = self.shape.context;
-        let keys = existing::keys(context.connection, &context.schema.tables[parent], names)?;
+        let keys = existing_keys(context.connection, &context.schema.tables[parent], names)?;
         Ok((if keys.is_empty() { Parent::Missing } else { Parent::Existing { keys } }, None))
     }
 
@@ -161,7 +158,7 @@ impl Draft<'_, '_> {
     fn fitting(&self, own: &Name, theirs: &Name, parent: usize) -> Result<Vec<Vec<ValueBuf>>> {
         let context = self.shape.context;
         let parent = &context.schema.tables[parent];
-        let keys = existing::keys(context.connection, parent, std::slice::from_ref(theirs))?;
+        let keys = existing_keys(context.connection, parent, std::slice::from_ref(theirs))?;
         child_checks::fitting(context.connection, (self.shape.table, own), (parent, theirs), keys)
     }
 }
@@ -233,7 +230,7 @@ pub(super) fn distinct_parents(plan: &TablePlan) -> Vec<DistinctParents> {
 
 /// Returns true if `<` or `>` always holds for two columns, false if they only differ, `None` if they may be equal.
 fn keeps_apart(condition: &Condition, one: usize, two: usize) -> Option<bool> {
-    let is_about = |relation: &&branch::Relation| [(one, two), (two, one)].contains(&(relation.left, relation.right));
+    let is_about = |relation: &&ColumnRelation| [(one, two), (two, one)].contains(&(relation.left, relation.right));
     let of_branches = condition.branches.iter().map(|branch| {
         branch.relations.iter().filter(is_about).find_map(|relation| match relation.comparison {
             Comparison::Unequal | Comparison::IsNot => Some(false),

@@ -1,4 +1,0 @@
-//! Inserts the rows.
-
-mod inserter;
-pub(crate) mod tables;
