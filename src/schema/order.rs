@@ -1,6 +1,7 @@
 //! The order of tables by their foreign keys.
 
 use super::facts::{ForeignKey, Schema, Table, TableKind};
+use super::runner_ledgers::is_ledger;
 
 impl Schema {
     /// Orders tables, given by their positions in the schema, so that parents come before children.
@@ -40,5 +41,16 @@ impl Table {
         let in_key =
             self.primary_key.as_ref().is_some_and(|key| key.terms.iter().any(|term| term.what.is_column(name)));
         !column.not_null && !in_key
+    }
+
+    /// Returns true if a column is the rowid.
+    pub(crate) fn is_rowid(&self, name: &str) -> bool {
+        let key = self.primary_key.as_ref();
+        key.is_some_and(|key| key.is_rowid && key.terms.iter().any(|term| term.what.is_column(name)))
+    }
+
+    /// Returns true for ordinary tables except ledgers: an app neither declares nor reads the ledger of a runner.
+    pub(crate) fn is_of_app(&self) -> bool {
+        self.kind == TableKind::Ordinary && !is_ledger(&self.name)
     }
 }

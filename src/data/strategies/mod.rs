@@ -16,16 +16,18 @@ mod shrink_tree;
 mod simpler_values;
 mod strategy;
 mod template_database;
-mod value;
 
-pub use value::{Database, Rows};
+pub use strategy::{Database, Rows};
+
+use std::sync::Arc;
 
 use proptest::collection::SizeRange;
 use proptest::strategy::Strategy;
 
-use self::strategy::{DatabaseOf, Drawn, RowsOf};
+use self::strategy::Scripts;
 use self::template_database::TemplateDatabase;
 use crate::db::Template;
+use crate::error::or_panic;
 
 /// Draws rows of a table, as many as `size` says, and the parents that they need, for a database of the template.
 ///
@@ -69,7 +71,9 @@ use crate::db::Template;
 /// When the template cannot be built, or has no such table.
 #[track_caller]
 pub fn rows(template: &Template, table: &str, size: impl Into<SizeRange>) -> impl Strategy<Value = Rows> + 'static {
-    RowsOf(Drawn::new(TemplateDatabase::of_table(template, table), size))
+    let database = Arc::new(or_panic(TemplateDatabase::of(template, Some(table))));
+    let table: Arc<str> = database.targets().next().unwrap_or_default().into();
+    Scripts { database, size: size.into() }.prop_map(move |script| Rows { table: Arc::clone(&table), script })
 }
 
 /// Draws one row of a table, and the parents that it needs. See [`rows`].
@@ -100,5 +104,6 @@ pub fn row(template: &Template, table: &str) -> impl Strategy<Value = Rows> + 's
 /// When the template cannot be built, or has no tables.
 #[track_caller]
 pub fn database<'t>(template: &'t Template, size: impl Into<SizeRange>) -> impl Strategy<Value = Database<'t>> + 't {
-    DatabaseOf { template, drawn: Drawn::new(TemplateDatabase::of_all(template), size) }
+    let database = Arc::new(or_panic(TemplateDatabase::of(template, None)));
+    Scripts { database, size: size.into() }.prop_map(move |script| Database { template, script })
 }

@@ -1,31 +1,35 @@
 //! Shrinks rows: first fewer of them, children before parents, then simpler values. Rows that SQLite refuses are not
 //! offered.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use proptest::strategy::ValueTree;
+
 use super::simpler_values::simpler_values;
 use super::template_database::{Replacements, TemplateDatabase};
-use crate::data::script::{Item, Script};
+use crate::data::relations::{self, Relation};
+use crate::data::script::{Item, Script, Target};
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
-use crate::sql::same_name;
+use crate::schema::{Name, Schema};
 
 /// The number of rows that are inserted in total to find those that SQLite accepts.
 const ROW_BUDGET: usize = 200_000;
 
 /// A script, and the state of its shrinking.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct ShrinkTree {
     database: Arc<TemplateDatabase>,
     script: Script,
     /// The rows before the last step, until the test has accepted or rejected it.
     before: Option<Vec<Item>>,
-    links: Arc<Vec<Link>>,
+    links: Vec<Link>,
     /// For each table the least number of rows, and true if the strategy is about it.
     least: Vec<(usize, bool)>,
     /// Simpler values, by table and column. Read once a test has failed.
-    replacements: Option<Arc<Vec<Vec<Replacements>>>>,
-    references: Option<Arc<Vec<RowReference>>>,
+    replacements: OnceCell<Vec<Vec<Replacements>>>,
+    references: OnceCell<Vec<RowReference>>,
     next: NextStep,
     /// True if the round has made anything simpler, so that another one may go further.
     progress: bool,
@@ -68,17 +72,6 @@ enum NextStep {
 
 impl ShrinkTree {
     pub(super) fn of(database: Arc<TemplateDatabase>, script: Script, least: usize) -> ShrinkTree {
-        let place = |name: &str| script.tables.iter().position(|target| target.name == name);
-        let mut links = Vec::new();
-        for link in database.links() {
-            let (Some(child), Some(parent)) = (place(&link.child), place(&link.parent)) else { continue };
-            let column = |table: usize, name: &str| {
-                script.tables[table].columns.iter().position(|column| same_name(column, name))
-            };
-            let columns = link.columns.iter().map(|(own, theirs)| Some((column(child, own)?, column(parent, theirs)?)));
-            let Some(columns) = columns.collect::<Option<Vec<_>>>() else { continue };
-            links.push(Link { child, parent, columns, nullable: link.nullable });
-        }
         let counted = |table: usize| script.rows.iter().filter(|row| row.table == table).count();
         let least = (0..script.tables.len()).map(|table| {
             let is_target = database.is_target(&script.tables[table].name);
@@ -86,55 +79,24 @@ impl ShrinkTree {
         });
         let mut tree = ShrinkTree {
             least: least.collect(),
+            links: links(&database.schema, &script.tables),
             database,
             before: None,
-            links: Arc::new(links),
-            replacements: None,
-            references: None,
+            replacements: OnceCell::new(),
+            references: OnceCell::new(),
             next: NextStep::Nothing,
             progress: false,
             budget: ROW_BUDGET,
             script,
         };
         // Parents to which no row refers are not needed.
-        let rows = tree.without(vec![false; tree.script.rows.len()]);
-        if let Some(rows) = rows {
-            let script = Script { rows, ..tree.script.clone() };
-            if tree.database.accepts(&script) {
-                tree.script = script;
-                tree.references = None;
-            }
+        if let Some(rows) = tree.without(vec![false; tree.script.rows.len()])
+            && tree.offer(rows).is_some()
+        {
+            tree.references.take();
         }
         tree.next = NextStep::Without { chunk: tree.script.rows.len(), end: tree.script.rows.len() };
         tree
-    }
-
-    pub(super) fn script(&self) -> Script {
-        self.script.clone()
-    }
-
-    /// The name of the first table of the strategy.
-    pub(super) fn table(&self) -> Arc<str> {
-        self.database.targets().next().unwrap_or_default().into()
-    }
-
-    pub(super) fn simplify(&mut self) -> bool {
-        if let Some(before) = self.before.take() {
-            self.progress = true;
-            self.references = None;
-            if let NextStep::Value { row, step, .. } = &mut self.next {
-                *step = 0;
-                *row = row.saturating_sub(before.len() - self.script.rows.len());
-            }
-        }
-        self.step()
-    }
-
-    /// Takes the last step back, and makes another one.
-    pub(super) fn complicate(&mut self) -> bool {
-        let Some(before) = self.before.take() else { return false };
-        self.script.rows = before;
-        self.step()
     }
 
     /// Moves to the next rows that SQLite accepts.
@@ -145,21 +107,21 @@ impl ShrinkTree {
             }
             let Some(rows) = self.candidate() else { continue };
             self.budget = self.budget.saturating_sub(rows.len() + 1);
-            let script = Script { rows, ..self.empty() };
-            if self.database.accepts(&script) {
-                self.before = Some(std::mem::replace(&mut self.script.rows, script.rows));
+            self.before = self.offer(rows);
+            if self.before.is_some() {
                 return true;
             }
         }
     }
 
-    fn empty(&self) -> Script {
-        Script {
-            tables: Arc::clone(&self.script.tables),
-            rows: Vec::new(),
-            deferred: self.script.deferred,
-            after: self.script.after.clone(),
+    /// Puts rows into the script if SQLite accepts them. Returns the previous ones then.
+    fn offer(&mut self, rows: Vec<Item>) -> Option<Vec<Item>> {
+        let before = std::mem::replace(&mut self.script.rows, rows);
+        if self.database.accepts(&self.script) {
+            return Some(before);
         }
+        self.script.rows = before;
+        None
     }
 
     /// Returns the rows of the next step, if they should be tried.
@@ -204,15 +166,12 @@ impl ShrinkTree {
         }
     }
 
-    fn references(&mut self) -> Arc<Vec<RowReference>> {
-        if self.references.is_none() {
-            self.references = Some(Arc::new(references(&self.script.rows, &self.links)));
-        }
-        self.references.clone().unwrap_or_default()
+    fn references(&self) -> &[RowReference] {
+        self.references.get_or_init(|| references(&self.script.rows, &self.links))
     }
 
     /// Removes rows of a part of the script, as far as each table keeps its least number.
-    fn without_these(&mut self, start: usize, end: usize) -> Option<Vec<Item>> {
+    fn without_these(&self, start: usize, end: usize) -> Option<Vec<Item>> {
         let mut spare: Vec<usize> = self.least.iter().map(|_| 0).collect();
         for row in &self.script.rows {
             spare[row.table] += 1;
@@ -230,7 +189,7 @@ impl ShrinkTree {
     }
 
     /// Removes these rows, those that refer to them, and parents to which nothing refers then.
-    fn without(&mut self, mut gone: Vec<bool>) -> Option<Vec<Item>> {
+    fn without(&self, mut gone: Vec<bool>) -> Option<Vec<Item>> {
         let references = self.references();
         let mut changed = true;
         while changed {
@@ -242,7 +201,7 @@ impl ShrinkTree {
                 }
             }
         }
-        self.prune(&references, &mut gone);
+        self.prune(references, &mut gone);
         if !gone.contains(&true) {
             return None;
         }
@@ -280,17 +239,15 @@ impl ShrinkTree {
 
     /// Returns the rows with a simpler value in a column. A key changes together with the rows that refer to it. A
     /// reference changes to an earlier parent, or to none.
-    fn with_another(&mut self, row: usize, column: usize, step: usize) -> Option<Vec<Item>> {
+    fn with_another(&self, row: usize, column: usize, step: usize) -> Option<Vec<Item>> {
         let references = self.references();
         let table = self.script.rows[row].table;
         let of_column = |link: &&Link| link.child == table && link.columns.iter().any(|(own, _)| *own == column);
         let Some(link) = self.links.iter().position(|link| of_column(&link)) else {
-            let replacements = self.replacements();
             let value = &self.script.rows[row].values[column];
-            let made =
-                simpler_values(value, &replacements[table][column], self.script.rows.len()).into_iter().nth(step)?;
+            let simpler = simpler_values(value, self.replacements(table, column), self.script.rows.len());
             let mut rows = self.script.rows.clone();
-            self.set(&references, &mut rows, (row, column), &made);
+            self.set(references, &mut rows, (row, column), simpler.get(step)?);
             return Some(rows);
         };
         let known = &self.links[link];
@@ -307,16 +264,14 @@ impl ShrinkTree {
             steps.extend(earlier.map(Some).take(4));
         }
         let to = *steps.get(step)?;
-        let replacements = self.replacements();
-        let known = &self.links[link];
         let mut rows = self.script.rows.clone();
         for &(own, theirs) in &known.columns {
             let made = match to {
                 Some(parent) => self.script.rows[parent].values[theirs].clone(),
-                None if replacements[table][own].nullable => ValueBuf::default(),
+                None if self.replacements(table, own).nullable => ValueBuf::default(),
                 None => continue,
             };
-            self.set(&references, &mut rows, (row, own), &made);
+            self.set(references, &mut rows, (row, own), &made);
         }
         // No row may refer to the previous parent anymore.
         let mut gone = vec![false; rows.len()];
@@ -343,41 +298,72 @@ impl ShrinkTree {
         }
     }
 
-    fn replacements(&mut self) -> Arc<Vec<Vec<Replacements>>> {
-        if self.replacements.is_none() {
-            let of_table = |target: &crate::data::script::Target| {
-                target.columns.iter().map(|column| self.database.replacements(&target.name, column)).collect()
-            };
-            self.replacements = Some(Arc::new(self.script.tables.iter().map(of_table).collect()));
-        }
-        self.replacements.clone().unwrap_or_default()
+    fn replacements(&self, table: usize, column: usize) -> &Replacements {
+        let of_table = |target: &Target| {
+            target.columns.iter().map(|column| self.database.replacements(&target.name, column)).collect()
+        };
+        &self.replacements.get_or_init(|| self.script.tables.iter().map(of_table).collect())[table][column]
     }
+}
+
+impl ValueTree for ShrinkTree {
+    type Value = Script;
+
+    fn current(&self) -> Script {
+        self.script.clone()
+    }
+
+    fn simplify(&mut self) -> bool {
+        if let Some(before) = self.before.take() {
+            self.progress = true;
+            self.references.take();
+            if let NextStep::Value { row, step, .. } = &mut self.next {
+                *step = 0;
+                *row = row.saturating_sub(before.len() - self.script.rows.len());
+            }
+        }
+        self.step()
+    }
+
+    /// Takes the last step back, and makes another one.
+    fn complicate(&mut self) -> bool {
+        let Some(before) = self.before.take() else { return false };
+        self.script.rows = before;
+        self.step()
+    }
+}
+
+/// Finds the foreign keys among the tables of a script.
+fn links(schema: &Schema, tables: &[Target]) -> Vec<Link> {
+    let place = |table: usize| tables.iter().position(|target| schema.tables[table].name == *target.name);
+    let link = |child: usize, key: &Relation| {
+        let (child, parent) = (place(child)?, place(key.parent?)?);
+        key.parent_columns.as_ref()?;
+        let column = |table: usize, name: &Name| tables[table].columns.iter().position(|column| name == column);
+        let columns = key.pairs().map(|(own, theirs)| Some((column(child, own)?, column(parent, theirs)?)));
+        Some(Link { child, parent, columns: columns.collect::<Option<_>>()?, nullable: key.is_nullable() })
+    };
+    let keys = relations::of_schema(schema);
+    keys.iter().enumerate().flat_map(|(child, keys)| keys.iter().filter_map(move |key| link(child, key))).collect()
 }
 
 /// Finds the rows that refer to others of the script. Values that SQLite compares as equal though they read differently are
 /// left out; SQLite then refuses the steps that would need them.
 fn references(rows: &[Item], links: &[Link]) -> Vec<RowReference> {
-    let key = |row: &Item, columns: &mut dyn Iterator<Item = usize>| -> Option<String> {
-        let mut text = String::new();
-        for column in columns {
-            if row.values[column].kind() == ValueKind::Null {
-                return None;
-            }
-            text.push_str(&row.values[column].sql_literal());
-            text.push('\n');
-        }
-        Some(text)
-    };
+    fn key(row: &Item, columns: impl Iterator<Item = usize>) -> Option<String> {
+        let values = columns.map(|column| &row.values[column]);
+        values.map(|value| (value.kind() != ValueKind::Null).then(|| value.sql_literal() + "\n")).collect()
+    }
     let mut found = Vec::new();
     for (at, link) in links.iter().enumerate() {
         let mut parents = HashMap::new();
         for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.table == link.parent) {
-            if let Some(key) = key(row, &mut link.columns.iter().map(|(_, theirs)| *theirs)) {
+            if let Some(key) = key(row, link.columns.iter().map(|(_, theirs)| *theirs)) {
                 parents.entry(key).or_insert(index);
             }
         }
         for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.table == link.child) {
-            let key = key(row, &mut link.columns.iter().map(|(own, _)| *own));
+            let key = key(row, link.columns.iter().map(|(own, _)| *own));
             if let Some(&parent) = key.and_then(|key| parents.get(&key)) {
                 found.push(RowReference { link: at, child: index, parent });
             }

@@ -1,5 +1,7 @@
 //! Simpler values: no value, the DEFAULT, small numbers, short texts of plain letters.
 
+use rusqlite::types::Value;
+
 use super::template_database::Replacements;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 
@@ -8,20 +10,18 @@ type Weight = (u8, u128, Vec<u32>);
 
 /// Returns values to try in place of this one, the simplest first.
 pub(super) fn simpler_values(value: &ValueBuf, replacements: &Replacements, rows: usize) -> Vec<ValueBuf> {
-    let mut found: Vec<ValueBuf> = Vec::new();
-    if replacements.nullable {
-        found.push(ValueBuf::default());
-    }
+    let mut found: Vec<ValueBuf> = replacements.nullable.then(ValueBuf::default).into_iter().collect();
     found.extend(replacements.default.clone());
     let mut named = replacements.named.clone();
     named.sort_by_key(|made| weight(made, replacements));
-    match value.kind() {
-        ValueKind::Null => {}
-        ValueKind::Integer(number) => integers(number, rows, &mut found),
-        ValueKind::Real(number) => reals(number, &mut found),
-        ValueKind::Text => texts(value.as_text().unwrap_or_default(), rows, &mut found),
-        ValueKind::Blob => blobs(value, &mut found),
-    }
+    let made_up: Vec<Value> = match value.kind() {
+        ValueKind::Null => Vec::new(),
+        ValueKind::Integer(number) => integers(number, rows).into_iter().map(Value::Integer).collect(),
+        ValueKind::Real(number) => reals(number).into_iter().map(Value::Real).collect(),
+        ValueKind::Text => texts(value.as_text().unwrap_or_default(), rows).into_iter().map(Value::Text).collect(),
+        ValueKind::Blob => blobs(value.as_bytes().unwrap_or_default()).into_iter().map(Value::Blob).collect(),
+    };
+    found.extend(made_up.iter().map(ValueBuf::from));
     // A value that a CHECK names is more likely to be accepted than a made-up one.
     let made_up = found.split_off(found.len().min(2));
     found.extend(named);
@@ -36,96 +36,75 @@ pub(super) fn simpler_values(value: &ValueBuf, replacements: &Replacements, rows
     distinct
 }
 
-fn integers(number: i64, rows: usize, found: &mut Vec<ValueBuf>) {
-    let mut add = |number: i64| {
-        let mut made = ValueBuf::default();
-        made.set_integer(number);
-        found.push(made);
-    };
+fn integers(number: i64, rows: usize) -> Vec<i64> {
     // One value for each row that has to differ.
-    (0..=i64::try_from(rows.min(8)).unwrap_or(8)).for_each(&mut add);
+    let mut found: Vec<i64> = (0..=i64::try_from(rows.min(8)).unwrap_or(8)).collect();
     if number < 0 {
-        add(number.saturating_neg());
+        found.push(number.saturating_neg());
     }
     let mut half = number / 2;
     while half != 0 {
-        add(number - half);
+        found.push(number - half);
         half /= 2;
     }
-    add(number.saturating_sub(number.signum()));
+    found.push(number.saturating_sub(number.signum()));
+    found
 }
 
-fn reals(number: f64, found: &mut Vec<ValueBuf>) {
-    let mut add = |number: f64| {
-        let mut made = ValueBuf::default();
-        made.set_real(number);
-        if number.is_finite() {
-            found.push(made);
-        }
-    };
-    [0.0, 1.0, -number, number.trunc()].into_iter().for_each(&mut add);
+fn reals(number: f64) -> Vec<f64> {
+    let mut found = vec![0.0, 1.0, -number, number.trunc()];
     let mut half = number / 2.0;
     // A double has 53 digits.
     for _ in 0..53 {
-        add((number - half).trunc());
+        found.push((number - half).trunc());
         half /= 2.0;
         if half.abs() < 1.0 {
             break;
         }
     }
-    add(number.trunc() - number.signum());
-    add(number / 2.0);
+    found.extend([number.trunc() - number.signum(), number / 2.0]);
+    found.retain(|number| number.is_finite());
+    found
 }
 
-fn texts(text: &str, rows: usize, found: &mut Vec<ValueBuf>) {
-    let mut add = |text: &str| {
-        let mut made = ValueBuf::default();
-        made.set_text(text);
-        found.push(made);
-    };
-    add("");
-    for letter in "abcdefgh".chars().take(rows.clamp(1, 8)) {
-        add(&letter.to_string());
-    }
+fn texts(text: &str, rows: usize) -> Vec<String> {
+    let mut found = vec![String::new()];
+    found.extend("abcdefgh".chars().take(rows.clamp(1, 8)).map(String::from));
     let letters: Vec<char> = text.chars().collect();
+    let without = |from: usize, to: usize| letters[..from].iter().chain(&letters[to..]).collect::<String>();
     let mut part = letters.len() / 2;
     while part > 0 {
         // Without its end, its beginning, its middle.
-        add(&letters[..letters.len() - part].iter().collect::<String>());
-        add(&letters[part..].iter().collect::<String>());
-        let at = letters.len() / 2 - part / 2;
-        add(&letters[..at].iter().chain(&letters[at + part..]).collect::<String>());
+        let middle = letters.len() / 2 - part / 2;
+        for at in [letters.len() - part, 0, middle] {
+            found.push(without(at, at + part));
+        }
         part /= 2;
     }
     if letters.len() > 64 {
-        return;
+        return found;
     }
-    add(&"a".repeat(letters.len()));
+    found.push("a".repeat(letters.len()));
     for at in 0..letters.len() {
         for plain in ['a', '0'] {
             let mut changed = letters.clone();
             changed[at] = plain;
-            add(&changed.iter().collect::<String>());
+            found.push(changed.iter().collect());
         }
-        add(&letters[..at].iter().chain(&letters[at + 1..]).collect::<String>());
+        found.push(without(at, at + 1));
     }
+    found
 }
 
-fn blobs(value: &ValueBuf, found: &mut Vec<ValueBuf>) {
-    let Some(bytes) = value.as_bytes() else { return };
-    let mut add = |bytes: &[u8]| {
-        let mut made = ValueBuf::default();
-        made.set_blob(bytes);
-        found.push(made);
-    };
-    add(&[]);
-    add(&[0]);
+fn blobs(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = vec![Vec::new(), vec![0]];
     let mut part = bytes.len() / 2;
     while part > 0 {
-        add(&bytes[..bytes.len() - part]);
+        found.push(bytes[..bytes.len() - part].to_vec());
         part /= 2;
     }
-    add(&vec![0; bytes.len()]);
+    found.push(vec![0; bytes.len()]);
+    found
 }
 
 fn weight(made: &ValueBuf, replacements: &Replacements) -> Weight {

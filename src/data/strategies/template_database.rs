@@ -7,14 +7,13 @@ use rusqlite::types::Value;
 
 use crate::data::fill::Fill;
 use crate::data::fill::request::{find, no_tables};
-use crate::data::relations::{self, Relation};
-use crate::data::script::{Script, within};
+use crate::data::script::{Script, Target, within};
 use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Committed, Template};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::count;
-use crate::schema::{Schema, Table, TableKind, is_ledger};
-use crate::sql::{plain_name, quote_text, same_name, tokens};
+use crate::schema::Schema;
+use crate::sql::{TokenKind, plain_name, quote_text, same_name, tokens};
 
 /// A database of the template.
 pub(super) struct TemplateDatabase {
@@ -38,44 +37,23 @@ pub(super) struct Replacements {
     pub(super) named: Vec<ValueBuf>,
 }
 
-/// A foreign key, by the names of its tables and columns.
-#[derive(Debug)]
-pub(super) struct Link {
-    pub(super) child: String,
-    pub(super) parent: String,
-    /// Pairs of columns.
-    pub(super) columns: Vec<(String, String)>,
-    /// True if a row need not refer to anything.
-    pub(super) nullable: bool,
-}
-
 impl TemplateDatabase {
-    pub(super) fn of_table(template: &Template, table: &str) -> Result<TemplateDatabase> {
-        let found = TemplateDatabase::of(template)?;
-        let at = find(&found.schema, table)?;
-        Ok(TemplateDatabase { targets: vec![at], ..found })
-    }
-
-    pub(super) fn of_all(template: &Template) -> Result<TemplateDatabase> {
-        let found = TemplateDatabase::of(template)?;
-        let is_target = |at: &usize| {
-            let table = &found.schema.tables[*at];
-            table.kind == TableKind::Ordinary && !is_ledger(&table.name)
-        };
-        let targets: Vec<usize> = (0..found.schema.tables.len()).filter(is_target).collect();
-        if targets.is_empty() {
-            return Err(no_tables());
-        }
-        Ok(TemplateDatabase { targets, ..found })
-    }
-
-    fn of(template: &Template) -> Result<TemplateDatabase> {
+    /// Opens the database of a strategy for a table, or for all tables of the app.
+    #[track_caller]
+    pub(super) fn of(template: &Template, table: Option<&str>) -> Result<TemplateDatabase> {
         let database = template.try_in_memory()?.unchecked().committed()?;
         let sql = "PRAGMA foreign_keys = ON";
         database.execute_batch(sql).map_err(|error| Error::sqlite("turn foreign keys on", error).sql(sql))?;
         let schema = Schema::read(&database)?;
+        let targets = match table {
+            Some(table) => vec![find(&schema, table)?],
+            None => (0..schema.tables.len()).filter(|at| schema.tables[*at].is_of_app()).collect(),
+        };
+        if targets.is_empty() {
+            return Err(no_tables());
+        }
         let late = schema.tables.iter().flat_map(|table| &table.foreign_keys).any(|key| key.deferred);
-        Ok(TemplateDatabase { database: Mutex::new(database), schema, targets: Vec::new(), late })
+        Ok(TemplateDatabase { database: Mutex::new(database), schema, targets, late })
     }
 
     pub(super) fn targets(&self) -> impl Iterator<Item = &str> {
@@ -120,37 +98,15 @@ impl TemplateDatabase {
     /// Returns true if SQLite accepts these rows.
     pub(super) fn accepts(&self, script: &Script) -> bool {
         let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        let judged = within(&database, false, || {
-            script.run(&database)?;
-            if !(self.late || script.deferred) {
-                return Ok(true);
-            }
-            let broken = script.tables.iter().try_fold(false, |broken, table| {
-                let sql = format!("PRAGMA main.foreign_key_check({})", plain_name(&table.name));
-                let here = database.prepare(&sql).and_then(|mut check| check.exists([]));
-                here.map(|here| broken || here).map_err(|error| Error::sqlite("check foreign keys", error).sql(&sql))
-            });
-            broken.map(|broken| !broken)
-        });
-        judged.unwrap_or(false)
-    }
-
-    /// Returns all foreign keys.
-    pub(super) fn links(&self) -> Vec<Link> {
-        let tables = &self.schema.tables;
-        let of_table = |(child, keys): (&Table, Vec<Relation>)| {
-            let link = |key: Relation| {
-                key.parent_columns.as_ref()?;
-                Some(Link {
-                    child: child.name.to_string(),
-                    parent: tables[key.parent?].name.to_string(),
-                    nullable: key.is_nullable(),
-                    columns: key.pairs().map(|(own, theirs)| (own.to_string(), theirs.to_string())).collect(),
-                })
-            };
-            keys.into_iter().filter_map(link).collect::<Vec<Link>>()
+        let is_sound = |table: &Target| {
+            let sql = format!("PRAGMA main.foreign_key_check({})", plain_name(&table.name));
+            database.prepare(&sql).and_then(|mut check| check.exists([])).is_ok_and(|is_broken| !is_broken)
         };
-        tables.iter().zip(relations::of_schema(&self.schema)).flat_map(of_table).collect()
+        let accepted = within(&database, false, || {
+            script.run(&database)?;
+            Ok(!(self.late || script.deferred) || script.tables.iter().all(is_sound))
+        });
+        accepted.unwrap_or(false)
     }
 
     /// Returns simpler values for a column.
@@ -166,16 +122,13 @@ impl TemplateDatabase {
         let about =
             table.checks.iter().filter(|check| tokens(&check.expression).iter().any(|token| is_name(token.text)));
         let literals = about.flat_map(|check| tokens(&check.expression)).filter_map(|token| match token.kind {
-            crate::sql::TokenKind::Text => token.name().and_then(|text| value(&quote_text(&text))),
-            crate::sql::TokenKind::Number => value(token.text),
+            TokenKind::Text => token.name().and_then(|text| value(&quote_text(&text))),
+            TokenKind::Number => value(token.text),
             _ => None,
         });
         Replacements {
             nullable: table.may_be_null(name),
-            counts: table.primary_key.as_ref().is_some_and(|key| {
-                let is_it = |term: &crate::schema::IndexedColumn| matches!(&term.what, crate::schema::IndexedExpr::Column(other) if same_name(other, name));
-                key.is_rowid && key.terms.iter().any(is_it)
-            }),
+            counts: table.is_rowid(name),
             // A DEFAULT that changes each time would be no simpler than the value that it replaces.
             default: column.default.as_ref().filter(|text| !text.contains('(')).and_then(|text| value(text)),
             named: literals.take(64).collect(),

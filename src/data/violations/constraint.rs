@@ -2,7 +2,7 @@
 
 use crate::data::constraints::conditions::name_in_sqlite_errors;
 use crate::data::relations::Relation;
-use crate::schema::{Column, ForeignKey, Index, IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
+use crate::schema::{Column, ForeignKey, Index, IndexedColumn, IndexedExpr, Schema, Table};
 use crate::sql::{Name, TokenKind, plain_name, plain_names, quote_identifier, tokens};
 
 /// The table that holds the row that is tried.
@@ -45,7 +45,7 @@ pub(super) enum ConstraintKind {
 
 /// Returns the tables whose constraints are tried.
 pub(super) fn tables(schema: &Schema) -> impl Iterator<Item = &Table> {
-    schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary && !is_ledger(&table.name))
+    schema.tables.iter().filter(|table| table.is_of_app())
 }
 
 /// Returns the constraints of a table.
@@ -124,14 +124,9 @@ fn sources(table: &Table, column: &Column) -> Vec<String> {
     }
 }
 
-fn is_rowid(table: &Table, column: &Column) -> bool {
-    let is_it = |term: &IndexedColumn| matches!(&term.what, IndexedExpr::Column(name) if name.eq_ignore_ascii_case(&column.name));
-    table.primary_key.as_ref().is_some_and(|key| key.is_rowid && key.terms.iter().any(is_it))
-}
-
 fn not_null(table: &Table, column: &Column) -> Option<Constraint> {
     // A rowid that is NULL gets the next number.
-    if !column.not_null || is_rowid(table, column) {
+    if !column.not_null || table.is_rowid(&column.name) {
         return None;
     }
     Some(Constraint {
@@ -155,7 +150,7 @@ fn strict(table: &Table, column: &Column) -> Option<Constraint> {
         _ => return None,
     };
     // A rowid that is no integer is refused with another code, in a STRICT table or not.
-    if !table.strict || column.generated.is_some() || is_rowid(table, column) {
+    if !table.strict || column.generated.is_some() || table.is_rowid(&column.name) {
         return None;
     }
     Some(Constraint {
