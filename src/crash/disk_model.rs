@@ -54,12 +54,8 @@ enum Change {
     Create(Arc<str>),
     Delete(Arc<str>),
     Truncate(usize),
-    /// `changed` has a bit for each of the first 64 sectors in which the write changed something.
-    Write {
-        offset: usize,
-        data: Arc<[u8]>,
-        changed: u64,
-    },
+    // `changed` has a bit for each of the first 64 sectors in which the write changed something.
+    Write { offset: usize, data: Arc<[u8]>, changed: u64 },
 }
 
 impl DiskModel {

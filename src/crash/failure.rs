@@ -10,15 +10,15 @@ use crate::sim::{Entry, Event};
 pub(super) enum Problem {
     Corrupt(String),
     HalfApplied,
-    /// Some of the action's transactions are there.
+    // Some of the action's transactions are there.
     HalfDone,
     Lost {
         acknowledged: bool,
-        /// The commit point that should be there.
+        // The commit point that should be there.
         wanted: usize,
     },
     Invariant(String),
-    /// A second power cut, while SQLite recovered the image, left something else.
+    // A second power cut, while SQLite recovered the image, left something else.
     SecondCut(ContentMatch),
 }
 

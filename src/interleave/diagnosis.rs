@@ -20,25 +20,19 @@ pub(super) struct Diagnosis<'a> {
 
 /// The kind of a result that no serial order gives, as far as the state shows it.
 pub(super) enum Anomaly {
-    /// The task failed, and the state is that of an order in which it did its work.
+    // The task failed, and the state is that of an order in which it did its work.
     NotRolledBack(usize),
-    /// The task failed, and no order gives this state.
+    // The task failed, and no order gives this state.
     FailedWithOtherState(usize),
-    /// An order gives this state, and every task that returns something else changes rows: it may say what it did.
+    // An order gives this state, and every task that returns something else changes rows: it may say what it did.
     SharedWork,
-    /// An order gives this state, and a task that changes nothing returns something else.
+    // An order gives this state, and a task that changes nothing returns something else.
     InconsistentRead,
-    /// The state is that of this task alone.
-    LostUpdate {
-        kept: usize,
-    },
-    /// Two tasks change the same row, which shows one of the changes.
-    OverwrittenRow {
-        one: usize,
-        other: usize,
-        table: String,
-    },
-    /// Each task changed the rows that it changes alone, and these are all changes.
+    // The state is that of this task alone.
+    LostUpdate { kept: usize },
+    // Two tasks change the same row, which shows one of the changes.
+    OverwrittenRow { one: usize, other: usize, table: String },
+    // Each task changed the rows that it changes alone, and these are all changes.
     WriteSkew,
     Other,
 }

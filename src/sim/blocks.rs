@@ -47,10 +47,8 @@ impl Blocks {
 
     /// Returns true if nothing was written to either since one was cloned from the other.
     pub(crate) fn are_shared_with(&self, other: &Blocks) -> bool {
-        let pairs = || self.blocks.iter().zip(&other.blocks);
-        self.len == other.len
-            && self.blocks.len() == other.blocks.len()
-            && pairs().all(|(one, two)| Arc::ptr_eq(one, two))
+        let mut pairs = self.blocks.iter().zip(&other.blocks);
+        self.len == other.len && pairs.all(|(one, two)| Arc::ptr_eq(one, two))
     }
 
     /// Returns the contents as slices, in order.
@@ -89,9 +87,15 @@ impl Blocks {
 
     /// Returns the `len` bytes at `offset`. `None` if they are not in one block.
     pub(crate) fn piece(&self, offset: usize, len: usize) -> Option<&[u8]> {
+        self.block_of(offset, len).map(|(block, within)| &block[within..within + len])
+    }
+
+    /// Returns the block with the `len` bytes at `offset`, and where they start in it. `None` if they are not in one
+    /// block. A clone of the block keeps the bytes of now: a write copies a block that is shared.
+    pub(super) fn block_of(&self, offset: usize, len: usize) -> Option<(&Arc<Block>, usize)> {
         let within = offset % BLOCK;
         let is_there = within + len <= BLOCK && offset + len <= self.len;
-        is_there.then(|| &self.blocks[offset / BLOCK][within..within + len])
+        is_there.then(|| (&self.blocks[offset / BLOCK], within))
     }
 
     /// Writes `data` at `offset`. Zeroes fill the gap between the end and `offset`.
@@ -110,14 +114,6 @@ impl Blocks {
             own[within..within + count].copy_from_slice(piece);
             done += count;
         }
-    }
-
-    /// Returns the block with the `len` bytes at `offset`, and where they start in it. `None` if they are not in one
-    /// block. The block keeps the bytes of now: a write copies a block that is shared.
-    pub(super) fn share(&self, offset: usize, len: usize) -> Option<(Arc<Block>, usize)> {
-        let within = offset % BLOCK;
-        let is_there = within + len <= BLOCK && offset + len <= self.len;
-        is_there.then(|| (Arc::clone(&self.blocks[offset / BLOCK]), within))
     }
 
     /// Shortens the contents to `len` bytes, if there are more.
@@ -140,10 +136,7 @@ impl Blocks {
         if len <= self.len {
             return;
         }
-        let count = len.div_ceil(BLOCK);
-        while self.blocks.len() < count {
-            self.blocks.push(Arc::clone(&ZEROES));
-        }
+        self.blocks.resize_with(len.div_ceil(BLOCK), || Arc::clone(&ZEROES));
         self.len = len;
     }
 }

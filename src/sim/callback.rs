@@ -75,3 +75,31 @@ pub(super) fn refuses(disk: &Arc<Disk>) {
 pub(super) fn last_refusing() -> Option<Arc<Disk>> {
     REFUSED.try_with(|disk| disk.borrow().upgrade()).ok().flatten()
 }
+
+/// The table of a file's methods, which are in scope under these names.
+macro_rules! io_methods {
+    ($version:expr) => {
+        ffi::sqlite3_io_methods {
+            iVersion: $version,
+            xClose: Some(close),
+            xRead: Some(read),
+            xWrite: Some(write),
+            xTruncate: Some(truncate),
+            xSync: Some(sync),
+            xFileSize: Some(file_size),
+            xLock: Some(lock),
+            xUnlock: Some(unlock),
+            xCheckReservedLock: Some(check_reserved_lock),
+            xFileControl: Some(file_control),
+            xSectorSize: Some(sector_size),
+            xDeviceCharacteristics: Some(device_characteristics),
+            xShmMap: Some(shm_map),
+            xShmLock: Some(shm_lock),
+            xShmBarrier: Some(shm_barrier),
+            xShmUnmap: Some(shm_unmap),
+            xFetch: Some(fetch),
+            xUnfetch: Some(unfetch),
+        }
+    };
+}
+pub(super) use io_methods;

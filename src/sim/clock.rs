@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 
 /// 1970-01-01 in the unit of `xCurrentTimeInt64`: milliseconds since noon of 24 November 4714 BC.
 const UNIX_EPOCH_IN_JULIAN_MS: i64 = 210_866_760_000_000;
@@ -56,9 +56,7 @@ impl Clock {
     /// If `time` is not a time.
     #[track_caller]
     pub fn set(&self, time: &str) {
-        if let Err(error) = self.try_set(time) {
-            panic!("{error}");
-        }
+        or_panic(self.try_set(time));
     }
 
     /// Like [`set`](Clock::set), but returns the error.
@@ -79,7 +77,16 @@ impl Clock {
 
     /// Moves the clock forward. A running clock keeps running from there.
     pub fn advance(&self, by: Duration) {
-        self.advance_us(i128::try_from(by.as_micros()).unwrap_or(i128::MAX / 2));
+        let by = i128::try_from(by.as_micros()).unwrap_or(i128::MAX / 2);
+        let mut time = self.lock();
+        let end = i128::from(LAST_JULIAN_MS) * 1000;
+        *time = match *time {
+            Time::Running { ahead } => {
+                let ahead = i128::from(ahead).saturating_add(by / 1000).min(i128::from(LAST_JULIAN_MS));
+                Time::Running { ahead: i64::try_from(ahead).unwrap_or(LAST_JULIAN_MS) }
+            }
+            Time::Stopped { julian_us } => Time::Stopped { julian_us: julian_us.saturating_add(by).min(end) },
+        };
     }
 
     /// Stops the clock at the time that it shows.
@@ -114,18 +121,6 @@ impl Clock {
             self.advance(by);
             std::thread::yield_now();
         }
-    }
-
-    fn advance_us(&self, by: i128) {
-        let mut time = self.lock();
-        let end = i128::from(LAST_JULIAN_MS) * 1000;
-        *time = match *time {
-            Time::Running { ahead } => {
-                let ahead = i128::from(ahead).saturating_add(by / 1000).min(i128::from(LAST_JULIAN_MS));
-                Time::Running { ahead: i64::try_from(ahead).unwrap_or(LAST_JULIAN_MS) }
-            }
-            Time::Stopped { julian_us } => Time::Stopped { julian_us: julian_us.saturating_add(by).min(end) },
-        };
     }
 
     fn lock(&self) -> MutexGuard<'_, Time> {

@@ -4,8 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::blocks::Blocks;
 use super::clock::Clock;
-use super::disk::{Disk, Medium};
-use super::file::{File, hold};
+use super::disk::{Disk, File, Medium, hold};
 use super::shm::Shm;
 use super::vfs;
 
@@ -50,8 +49,5 @@ impl Disk {
 }
 
 fn new(medium: Medium, clock: Clock, files: Vec<Arc<File>>) -> Arc<Disk> {
-    let mount = vfs::take_mount(medium);
-    let disk = Arc::new(Disk::on(mount, medium, clock, files));
-    mount.lead_to(&disk);
-    disk
+    Disk::on(vfs::take_mount(medium), medium, clock, files)
 }

@@ -9,15 +9,15 @@
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::blocks::Blocks;
 use super::clock::Clock;
-use super::file::{File, hold};
 use super::gate::Gate;
+use super::locks::Locks;
 use super::shm::Shm;
 
 /// Every path of a simulated disk starts with this. No real database lies there.
@@ -71,33 +71,23 @@ pub(crate) struct Disk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Medium {
     Memory,
-    /// Real files. Unless `sync` is set, nobody waits for the hardware: no test is about its own database after the
-    /// machine lost power.
-    Files {
-        sync: bool,
-    },
+    // Real files. Unless `sync` is set, nobody waits for the hardware: no test is about its own database after the
+    // machine lost power.
+    Files { sync: bool },
 }
 
 impl Disk {
     /// A disk that the mount is to lead to.
-    pub(super) fn on(mount: &'static Mount, medium: Medium, clock: Clock, files: Vec<Arc<File>>) -> Disk {
-        let home = format!("{ROOT}{}-{}/", mount.number, NEXT_ID.fetch_add(1, Ordering::Relaxed));
-        Disk { gate: Gate::default(), clock, medium, mount, home, files: Mutex::new(files), folder: OnceLock::new() }
-    }
-
-    /// The disk behind a VFS that every part of the process may name. It lives as long as the
-    /// process.
-    pub(super) fn permanent(medium: Medium, mount: &'static Mount) -> Arc<Disk> {
-        let home = format!("{ROOT}0/");
-        Arc::new(Disk {
-            gate: Gate::default(),
-            clock: Clock::new(),
-            medium,
-            mount,
-            home,
-            files: Mutex::default(),
-            folder: OnceLock::new(),
-        })
+    pub(super) fn on(mount: &'static Mount, medium: Medium, clock: Clock, files: Vec<Arc<File>>) -> Arc<Disk> {
+        // The mounts of shared names have the number 0. Their disks live as long as the process.
+        let home = match mount.number {
+            0 => format!("{ROOT}0/"),
+            number => format!("{ROOT}{number}-{}/", NEXT_ID.fetch_add(1, Ordering::Relaxed)),
+        };
+        let (gate, files) = (Gate::default(), Mutex::new(files));
+        let disk = Arc::new(Disk { gate, clock, medium, mount, home, files, folder: OnceLock::new() });
+        *hold(&mount.disk) = Arc::downgrade(&disk);
+        disk
     }
 
     /// Deletes a folder when the disk is gone: when nothing refers to it and the last of its files is closed.
@@ -279,10 +269,6 @@ impl Mount {
         Mount { name, number, pool, disk: Mutex::new(Weak::new()) }
     }
 
-    pub(super) fn lead_to(&self, disk: &Arc<Disk>) {
-        *hold(&self.disk) = Arc::downgrade(disk);
-    }
-
     pub(super) fn name(&self) -> &CStr {
         &self.name
     }
@@ -309,4 +295,29 @@ impl Mount {
             _ => Some(own),
         }
     }
+}
+
+/// A file in memory. As on unix, it outlives its name while somebody has it open.
+pub(super) struct File {
+    /// Its path below the disk's home; empty for a temporary file.
+    pub(super) name: String,
+    pub(super) bytes: RwLock<Blocks>,
+    pub(super) locks: Mutex<Locks>,
+    pub(super) shm: Mutex<Shm>,
+}
+
+impl File {
+    pub(super) fn new(name: &str, bytes: Blocks, shm: Shm) -> Arc<Self> {
+        Arc::new(File {
+            name: name.to_owned(),
+            bytes: RwLock::new(bytes),
+            locks: Mutex::new(Locks::default()),
+            shm: Mutex::new(shm),
+        })
+    }
+}
+
+/// Locks a mutex, poisoned or not: what the mutexes of this module guard is consistent after every statement.
+pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

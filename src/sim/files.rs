@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rusqlite::ffi;
 
-use super::callback::{default_vfs, disk_of, guard, path_text};
+use super::callback::{default_vfs, disk_of, guard, io_methods, path_text};
 use super::disk::{Disk, Medium};
 use super::gate::{Op, Refused};
 
@@ -26,31 +26,7 @@ struct Handle {
 
 /// The version of a file's methods tells SQLite what it may use: shared memory from 2, mapping from 3. The
 /// version is never higher than that of the real methods.
-static METHODS: [ffi::sqlite3_io_methods; 3] = [methods(1), methods(2), methods(3)];
-
-const fn methods(version: c_int) -> ffi::sqlite3_io_methods {
-    ffi::sqlite3_io_methods {
-        iVersion: version,
-        xClose: Some(close),
-        xRead: Some(read),
-        xWrite: Some(write),
-        xTruncate: Some(truncate),
-        xSync: Some(sync),
-        xFileSize: Some(file_size),
-        xLock: Some(lock),
-        xUnlock: Some(unlock),
-        xCheckReservedLock: Some(check_reserved_lock),
-        xFileControl: Some(file_control),
-        xSectorSize: Some(sector_size),
-        xDeviceCharacteristics: Some(device_characteristics),
-        xShmMap: Some(shm_map),
-        xShmLock: Some(shm_lock),
-        xShmBarrier: Some(shm_barrier),
-        xShmUnmap: Some(shm_unmap),
-        xFetch: Some(fetch),
-        xUnfetch: Some(unfetch),
-    }
-}
+static METHODS: [ffi::sqlite3_io_methods; 3] = [io_methods!(1), io_methods!(2), io_methods!(3)];
 
 /// Calls a method of the real file. Evaluates to `$missing` if the real VFS does not have it.
 ///

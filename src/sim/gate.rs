@@ -14,71 +14,24 @@ use rusqlite::ffi;
 /// An operation that SQLite asks of a disk. `file` is the name that it was opened by; it is empty for temporary files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op<'a> {
-    Open {
-        file: &'a str,
-    },
-    Close {
-        file: &'a str,
-    },
-    Read {
-        file: &'a str,
-        offset: u64,
-        len: usize,
-    },
-    Write {
-        file: &'a str,
-        offset: u64,
-        data: &'a [u8],
-    },
-    Truncate {
-        file: &'a str,
-        len: u64,
-    },
-    Sync {
-        file: &'a str,
-    },
-    /// `sync_dir` is true if SQLite asks to sync the directory, so that the file cannot come back.
-    Delete {
-        file: &'a str,
-        sync_dir: bool,
-    },
-    Exists {
-        file: &'a str,
-    },
-    /// `by` identifies the connection that has the file open.
-    Lock {
-        file: &'a str,
-        by: usize,
-        level: c_int,
-    },
-    Unlock {
-        file: &'a str,
-        by: usize,
-        level: c_int,
-    },
-    ShmMap {
-        file: &'a str,
-        region: usize,
-    },
-    /// The locks `first..first + count` of the WAL-index.
-    ShmLock {
-        file: &'a str,
-        by: usize,
-        first: usize,
-        count: usize,
-        exclusive: bool,
-    },
-    ShmUnlock {
-        file: &'a str,
-        by: usize,
-        first: usize,
-        count: usize,
-        exclusive: bool,
-    },
-    /// A busy handler waits.
-    Sleep {
-        time: Duration,
-    },
+    Open { file: &'a str },
+    Close { file: &'a str },
+    Read { file: &'a str, offset: u64, len: usize },
+    Write { file: &'a str, offset: u64, data: &'a [u8] },
+    Truncate { file: &'a str, len: u64 },
+    Sync { file: &'a str },
+    // `sync_dir` is true if SQLite asks to sync the directory, so that the file cannot come back.
+    Delete { file: &'a str, sync_dir: bool },
+    Exists { file: &'a str },
+    // `by` identifies the connection that has the file open.
+    Lock { file: &'a str, by: usize, level: c_int },
+    Unlock { file: &'a str, by: usize, level: c_int },
+    ShmMap { file: &'a str, region: usize },
+    // The locks `first..first + count` of the WAL-index.
+    ShmLock { file: &'a str, by: usize, first: usize, count: usize, exclusive: bool },
+    ShmUnlock { file: &'a str, by: usize, first: usize, count: usize, exclusive: bool },
+    // A busy handler waits.
+    Sleep { time: Duration },
 }
 
 impl<'a> Op<'a> {

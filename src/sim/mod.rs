@@ -24,7 +24,6 @@ mod callback;
 mod clock;
 mod create;
 mod disk;
-mod file;
 mod files;
 mod gate;
 mod locks;

@@ -10,29 +10,15 @@ use super::gate::{Op, Refused, Watch};
 /// Something that happened to the files of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    Write {
-        file: Arc<str>,
-        offset: u64,
-        data: Arc<[u8]>,
-    },
-    /// Shortened to this length, or extended with zeroes.
-    Truncate {
-        file: Arc<str>,
-        len: u64,
-    },
-    Sync {
-        file: Arc<str>,
-    },
-    Delete {
-        file: Arc<str>,
-        sync_dir: bool,
-    },
-    /// A connection released its write lock: its transaction has ended.
+    Write { file: Arc<str>, offset: u64, data: Arc<[u8]> },
+    // Shortened to this length, or extended with zeroes.
+    Truncate { file: Arc<str>, len: u64 },
+    Sync { file: Arc<str> },
+    Delete { file: Arc<str>, sync_dir: bool },
+    // A connection released its write lock: its transaction has ended.
     Released,
-    /// The app has told its user that it is done. `unfinished` is true if a transaction that has written was open.
-    Acknowledged {
-        unfinished: bool,
-    },
+    // The app has told its user that it is done. `unfinished` is true if a transaction that has written was open.
+    Acknowledged { unfinished: bool },
 }
 
 /// An event and the statement that was running, with its number, because one text may run many times.
@@ -64,34 +50,26 @@ pub(crate) struct WriteLocks {
     held: Vec<usize>,
 }
 
-/// The effect of an operation on a write lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LockChange {
-    Taken,
-    Released,
-}
-
 /// The lock of the WAL-index that a writer holds, see <https://www.sqlite.org/walformat.html#wal_locks>.
 const WAL_WRITE: usize = 0;
 
 impl WriteLocks {
-    /// Updates the locks by an operation that is about to happen. A lock that is not granted counts as held until it is
-    /// released, because SQLite releases it in either case.
-    pub(crate) fn follow(&mut self, op: Op<'_>) -> Option<LockChange> {
+    /// Updates the locks by an operation that is about to happen, and returns true if it releases one. A lock that is not
+    /// granted counts as held until it is released, because SQLite releases it in either case.
+    pub(crate) fn follow(&mut self, op: Op<'_>) -> bool {
         match op {
             // From RESERVED on, a connection intends to write.
             Op::Lock { by, level: 2.., .. } | Op::ShmLock { by, first: WAL_WRITE, exclusive: true, .. } => {
                 if !self.held.contains(&by) {
                     self.held.push(by);
                 }
-                Some(LockChange::Taken)
+                false
             }
             Op::Unlock { by, .. } | Op::ShmUnlock { by, first: WAL_WRITE, exclusive: true, .. } => {
-                let place = self.held.iter().position(|holder| *holder == by)?;
-                self.held.swap_remove(place);
-                Some(LockChange::Released)
+                let place = self.held.iter().position(|holder| *holder == by);
+                place.map(|place| self.held.swap_remove(place)).is_some()
             }
-            _ => None,
+            _ => false,
         }
     }
 
@@ -137,10 +115,8 @@ impl Watch for OpLog {
             Op::Truncate { file, len } if !file.is_empty() => Event::Truncate { file: log.name(file), len },
             Op::Sync { file } if !file.is_empty() => Event::Sync { file: log.name(file) },
             Op::Delete { file, sync_dir } => Event::Delete { file: log.name(file), sync_dir },
-            _ => match log.locks.follow(op) {
-                Some(LockChange::Released) => Event::Released,
-                Some(LockChange::Taken) | None => return Ok(()),
-            },
+            _ if log.locks.follow(op) => Event::Released,
+            _ => return Ok(()),
         };
         drop(log);
         // Called without the log's lock, because `running` takes locks of its own.

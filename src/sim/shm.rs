@@ -5,6 +5,8 @@
 
 use std::ptr::NonNull;
 
+use super::locks::Busy;
+
 pub(super) const LOCKS: usize = 8;
 
 /// The WAL-index of one database file, over all its connections.
@@ -29,10 +31,6 @@ pub(super) struct Held {
     shared: u8,
     exclusive: u8,
 }
-
-/// Another connection holds one of the locks.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Busy;
 
 impl Shm {
     pub(super) fn attach(&mut self) -> Held {
@@ -72,10 +70,9 @@ impl Shm {
     }
 
     pub(super) fn lock_exclusive(&mut self, held: &mut Held, first: usize, count: usize) -> Result<(), Busy> {
-        for index in first..first + count {
-            if held.exclusive & mask(index, 1) == 0 && self.slots[index] != Slot::default() {
-                return Err(Busy);
-            }
+        let is_taken = |index| held.exclusive & mask(index, 1) == 0 && self.slots[index] != Slot::default();
+        if (first..first + count).any(is_taken) {
+            return Err(Busy);
         }
         for slot in &mut self.slots[first..first + count] {
             slot.exclusive = true;

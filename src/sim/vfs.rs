@@ -17,6 +17,7 @@ use std::time::Duration;
 use rusqlite::ffi;
 
 use super::callback::{default_vfs, disk_of, guard, last_refusing, mount_of};
+use super::clock::Clock;
 use super::disk::{Disk, Medium, Mount, Pool};
 use super::gate::{Op, Refused};
 use super::{allocator, files, memory};
@@ -33,9 +34,7 @@ fn register_shared_names() {
         allocator::install();
         for medium in [Medium::Memory, Medium::Files { sync: false }] {
             let mount = register(medium, Pool::of(medium).shared());
-            let disk = Disk::permanent(medium, mount);
-            mount.lead_to(&disk);
-            std::mem::forget(disk);
+            std::mem::forget(Disk::on(mount, medium, Clock::new(), Vec::new()));
         }
     });
 }
@@ -119,50 +118,22 @@ unsafe extern "C" fn current_time(vfs: *mut ffi::sqlite3_vfs, now: *mut f64) -> 
     code
 }
 
-// Randomness and the loading of extensions have nothing to do with a disk: the default VFS does them.
-
-unsafe extern "C" fn randomness(_: *mut ffi::sqlite3_vfs, count: c_int, out: *mut c_char) -> c_int {
-    let real = default_vfs();
-    // SAFETY: the arguments are SQLite's, for another VFS of SQLite's; likewise in the callbacks below.
-    unsafe { (*real).xRandomness.map_or(0, |call| call(real, count, out)) }
-}
-
-unsafe extern "C" fn last_error(_: *mut ffi::sqlite3_vfs, count: c_int, out: *mut c_char) -> c_int {
-    let real = default_vfs();
-    // SAFETY: see `randomness`.
-    unsafe { (*real).xGetLastError.map_or(0, |call| call(real, count, out)) }
-}
-
-unsafe extern "C" fn dl_open(_: *mut ffi::sqlite3_vfs, path: *const c_char) -> *mut c_void {
-    let real = default_vfs();
-    // SAFETY: see `randomness`.
-    unsafe { (*real).xDlOpen.map_or(ptr::null_mut(), |call| call(real, path)) }
-}
-
-unsafe extern "C" fn dl_error(_: *mut ffi::sqlite3_vfs, count: c_int, out: *mut c_char) {
-    let real = default_vfs();
-    // SAFETY: see `randomness`.
-    unsafe {
-        if let Some(call) = (*real).xDlError {
-            call(real, count, out);
-        }
-    }
-}
-
 type Symbol = Option<unsafe extern "C" fn(*mut ffi::sqlite3_vfs, *mut c_void, *const c_char)>;
 
-unsafe extern "C" fn dl_sym(_: *mut ffi::sqlite3_vfs, library: *mut c_void, symbol: *const c_char) -> Symbol {
-    let real = default_vfs();
-    // SAFETY: see `randomness`.
-    unsafe { (*real).xDlSym.and_then(|call| call(real, library, symbol)) }
+/// Defines a callback that the default VFS answers, because it has nothing to do with a disk.
+macro_rules! passed_on {
+    ($name:ident = $method:ident($($argument:ident: $type:ty),*) -> $result:ty, $missing:expr) => {
+        unsafe extern "C" fn $name(_: *mut ffi::sqlite3_vfs, $($argument: $type),*) -> $result {
+            let real = default_vfs();
+            // SAFETY: the arguments are SQLite's, for another VFS of SQLite's.
+            unsafe { (*real).$method.map_or($missing, |call| call(real, $($argument),*)) }
+        }
+    };
 }
 
-unsafe extern "C" fn dl_close(_: *mut ffi::sqlite3_vfs, library: *mut c_void) {
-    let real = default_vfs();
-    // SAFETY: see `randomness`.
-    unsafe {
-        if let Some(call) = (*real).xDlClose {
-            call(real, library);
-        }
-    }
-}
+passed_on!(randomness = xRandomness(count: c_int, out: *mut c_char) -> c_int, 0);
+passed_on!(last_error = xGetLastError(count: c_int, out: *mut c_char) -> c_int, 0);
+passed_on!(dl_open = xDlOpen(path: *const c_char) -> *mut c_void, ptr::null_mut());
+passed_on!(dl_error = xDlError(count: c_int, out: *mut c_char) -> (), ());
+passed_on!(dl_sym = xDlSym(library: *mut c_void, symbol: *const c_char) -> Symbol, None);
+passed_on!(dl_close = xDlClose(library: *mut c_void) -> (), ());

@@ -6,8 +6,7 @@ use std::sync::{Arc, PoisonError};
 use rusqlite::ffi;
 
 use crate::sim::blocks::Block;
-use crate::sim::disk::Disk;
-use crate::sim::file::File;
+use crate::sim::disk::{Disk, File};
 use crate::sim::gate::{Op, Refused};
 use crate::sim::locks::Level;
 use crate::sim::shm::Held;

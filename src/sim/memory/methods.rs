@@ -1,20 +1,19 @@
-//! The methods of an open file, except for those of shared and mapped memory.
+//! The methods of an open file.
 //!
 //! `file` is what `open` filled, and every pointer is SQLite's own: its out parameters and buffers.
 
 use std::mem::MaybeUninit;
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr;
-use std::sync::PoisonError;
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, PoisonError};
 
 use rusqlite::ffi;
 
 use super::handle::{OpenFile, handle};
-use super::mapped::{fetch, unfetch};
-use super::shared::{shm_barrier, shm_lock, shm_map, shm_unmap};
-use crate::sim::callback::{guard, refuses};
-use crate::sim::file::hold;
-use crate::sim::gate::Op;
+use crate::sim::callback::{guard, io_methods, refuses};
+use crate::sim::disk::hold;
+use crate::sim::gate::{Op, Refused};
 use crate::sim::locks::Level;
 
 /// A write to a sector damages nothing around it. Nothing else is promised: ATOMIC, SEQUENTIAL and SAFE_APPEND would
@@ -23,27 +22,7 @@ const CHARACTERISTICS: c_int = ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 
 const SECTOR: c_int = 4096;
 
-pub(super) static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
-    iVersion: 3,
-    xClose: Some(close),
-    xRead: Some(read),
-    xWrite: Some(write),
-    xTruncate: Some(truncate),
-    xSync: Some(sync),
-    xFileSize: Some(file_size),
-    xLock: Some(lock),
-    xUnlock: Some(unlock),
-    xCheckReservedLock: Some(check_reserved_lock),
-    xFileControl: Some(file_control),
-    xSectorSize: Some(sector_size),
-    xDeviceCharacteristics: Some(device_characteristics),
-    xShmMap: Some(shm_map),
-    xShmLock: Some(shm_lock),
-    xShmBarrier: Some(shm_barrier),
-    xShmUnmap: Some(shm_unmap),
-    xFetch: Some(fetch),
-    xUnfetch: Some(unfetch),
-};
+pub(super) static METHODS: ffi::sqlite3_io_methods = io_methods!(3);
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     guard(ffi::SQLITE_IOERR_CLOSE, || {
@@ -224,5 +203,117 @@ unsafe extern "C" fn device_characteristics(file: *mut ffi::sqlite3_file) -> c_i
         // SAFETY: as the module says.
         let handle = unsafe { handle(file) };
         Ok(if handle.powersafe != 0 { CHARACTERISTICS } else { 0 })
+    })
+}
+
+unsafe extern "C" fn shm_map(
+    file: *mut ffi::sqlite3_file,
+    region: c_int,
+    size: c_int,
+    extend: c_int,
+    out: *mut *mut c_void,
+) -> c_int {
+    guard(ffi::SQLITE_IOERR_SHMMAP, || {
+        // SAFETY: as the module says.
+        let handle = unsafe { handle(file) };
+        let (region, size) = (region as usize, size as usize);
+        handle.disk.gate.pass(Op::ShmMap { file: &handle.file.name, region })?;
+        let mut shm = hold(&handle.file.shm);
+        if handle.shm.is_none() {
+            handle.shm = Some(shm.attach());
+        }
+        let start = shm.map(region, size, extend != 0);
+        // SAFETY: as the module says. The region stays where it is until `shm_unmap` or `close`.
+        unsafe { *out = start.map_or(ptr::null_mut(), |start| start.as_ptr().cast()) };
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count: c_int, flags: c_int) -> c_int {
+    guard(ffi::SQLITE_IOERR_SHMLOCK, || {
+        // SAFETY: as the module says.
+        let handle = unsafe { handle(file) };
+        let op = Op::shm_lock(&handle.file.name, file.addr(), first, count, flags);
+        handle.disk.gate.pass(op).inspect_err(|_| refuses(&handle.disk))?;
+        let held = handle.shm.as_mut().ok_or(Refused(ffi::SQLITE_IOERR_SHMLOCK))?;
+        let (first, count) = (first as usize, count as usize);
+        let mut shm = hold(&handle.file.shm);
+        if flags & ffi::SQLITE_SHM_UNLOCK != 0 {
+            shm.unlock(held, first, count);
+            return Ok(ffi::SQLITE_OK);
+        }
+        let answer = match flags & ffi::SQLITE_SHM_EXCLUSIVE {
+            0 => shm.lock_shared(held, first),
+            _ => shm.lock_exclusive(held, first, count),
+        };
+        drop(shm);
+        handle.disk.gate.answered(op, answer.is_ok());
+        if answer.is_err() {
+            refuses(&handle.disk);
+        }
+        Ok(answer.map_or(ffi::SQLITE_BUSY, |()| ffi::SQLITE_OK))
+    })
+}
+
+unsafe extern "C" fn shm_barrier(_: *mut ffi::sqlite3_file) {
+    fence(Ordering::SeqCst);
+}
+
+unsafe extern "C" fn shm_unmap(file: *mut ffi::sqlite3_file, _delete: c_int) -> c_int {
+    guard(ffi::SQLITE_IOERR_SHMMAP, || {
+        // SAFETY: as the module says.
+        let handle = unsafe { handle(file) };
+        if let Some(held) = handle.shm.take() {
+            hold(&handle.file.shm).detach(held);
+        }
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+unsafe extern "C" fn fetch(file: *mut ffi::sqlite3_file, offset: i64, len: c_int, out: *mut *mut c_void) -> c_int {
+    guard(ffi::SQLITE_IOERR_MMAP, || {
+        // SAFETY: as the module says. NULL means that this part is not mapped, and SQLite reads it.
+        let handle = unsafe {
+            *out = ptr::null_mut();
+            handle(file)
+        };
+        let (offset, len) = (offset as usize, len as usize);
+        if handle.map.limit == 0 {
+            return Ok(ffi::SQLITE_OK);
+        }
+        if handle.map.len == 0 {
+            handle.map.extend_to(handle.len());
+        }
+        // As in the unix VFS, a page at the very end is not mapped: SQLite may read a little further.
+        if offset + len + END > handle.map.len {
+            return Ok(ffi::SQLITE_OK);
+        }
+        let bytes = handle.file.bytes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((block, within)) = bytes.block_of(offset, len) {
+            // SAFETY: as the module says. The page lies inside the block, which stays as it is and where it is while it
+            // is in `fetched`: a write copies a block that is shared. SQLite only reads mapped pages.
+            unsafe { *out = block.as_ptr().add(within).cast_mut().cast() };
+            handle.map.fetched.push(Arc::clone(block));
+        }
+        Ok(ffi::SQLITE_OK)
+    })
+}
+
+/// A page has to end this many bytes before the end of the mapping.
+const END: usize = 256;
+
+unsafe extern "C" fn unfetch(file: *mut ffi::sqlite3_file, _offset: i64, page: *mut c_void) -> c_int {
+    guard(ffi::SQLITE_OK, || {
+        // SAFETY: as the module says.
+        let handle = unsafe { handle(file) };
+        let map = &mut handle.map;
+        if page.is_null() {
+            map.len = 0;
+        } else if let Some(index) =
+            map.fetched.iter().rposition(|block| block.as_ptr_range().contains(&page.cast_const().cast()))
+        {
+            map.fetched.swap_remove(index);
+        }
+        Ok(ffi::SQLITE_OK)
     })
 }

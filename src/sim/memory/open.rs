@@ -10,8 +10,7 @@ use super::handle::{Handle, OpenFile};
 use super::methods::METHODS;
 use crate::sim::blocks::Blocks;
 use crate::sim::callback::{disk_of, guard, path_text};
-use crate::sim::disk::Disk;
-use crate::sim::file::File;
+use crate::sim::disk::{Disk, File};
 use crate::sim::gate::{Op, Refused};
 use crate::sim::shm::Shm;
 
