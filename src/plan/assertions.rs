@@ -3,7 +3,7 @@
 use super::advice::{self, Goal};
 use super::failure;
 use super::query_plan::Plan;
-use super::tree::Node;
+use super::tree::{Node, distinct};
 use crate::error::{Error, Result, or_panic};
 
 impl Plan {
@@ -227,13 +227,8 @@ impl Plan {
 }
 
 fn scan_failure(plan: &Plan, is_flagged: impl Fn(&Node) -> bool) -> Error {
-    let mut tables: Vec<&str> = Vec::new();
-    for node in plan.all().filter(|node| is_flagged(node)) {
-        let table = node.table.as_deref().unwrap_or(&node.text);
-        if !tables.contains(&table) {
-            tables.push(table);
-        }
-    }
+    let flagged = plan.all().filter(|node| is_flagged(node));
+    let tables = distinct(flagged.map(|node| node.table.as_deref().unwrap_or(&node.text)));
     let goal = Goal::Scans(tables.iter().map(|&table| table.into()).collect());
     failure::scans(plan, &tables, &advice::remedies(plan, &goal), is_flagged)
 }

@@ -1,4 +1,4 @@
-//! Makes the plan of a statement.
+//! Makes the plan of a statement, and reports statements that have none.
 
 use std::cell::RefCell;
 
@@ -7,8 +7,9 @@ use rusqlite::{Connection, Params, Rows, Statement};
 
 use super::catalog::Catalog;
 use super::query_plan::{Plan, PlanSource};
-use super::{bytecode, loops, parse, refused};
-use crate::error::{Error, Result, or_panic};
+use super::{bytecode, loops, parse};
+use crate::error::{Error, ErrorKind, Refusal, Result, or_panic};
+use crate::sql::split;
 
 /// Returns the plan of a statement. Nothing is run, and parameters need no values.
 ///
@@ -87,9 +88,9 @@ pub(super) fn explain_again(connection: &Connection, known: &Plan) -> Result<Pla
 type Query<'q> = dyn for<'a> Fn(&'a mut Statement<'_>) -> rusqlite::Result<Rows<'a>> + 'q;
 
 fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
-    let sql = refused::only_statement(sql)?;
+    let sql = only_statement(sql)?;
     let _own = crate::own::statements();
-    let refuse = |prefix: &str, error| refused::by_sqlite(sql, prefix.len(), error);
+    let refuse = |prefix: &str, error| refused_by_sqlite(sql, prefix.len(), error);
     let prefix = "EXPLAIN QUERY PLAN ";
     let rows = lines(connection, &format!("{prefix}{sql}"), query).map_err(|error| refuse(prefix, error))?;
     let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("read the schema", error).sql(sql))?;
@@ -139,4 +140,79 @@ fn lines(connection: &Connection, sql: &str, query: &Query<'_>) -> rusqlite::Res
         lines.push(parse::Row { id: row.get(0)?, parent: row.get(1)?, detail: row.get(3)? });
     }
     Ok(lines)
+}
+
+/// Returns the one statement of `sql`, without blanks and comments around it.
+pub(crate) fn only_statement(sql: &str) -> Result<&str> {
+    let error = |headline: &str| Error::new(ErrorKind::Plan, headline);
+    let statements = split(sql);
+    let statement = match statements.as_slice() {
+        [] if sql.trim().is_empty() => return Err(error("there is no statement to explain")),
+        [] => return Err(error("there is no statement to explain").sql(sql)),
+        [statement] => statement,
+        [_, second, ..] => {
+            let headline = format!("there are {} statements to explain, but a plan is for one", statements.len());
+            let second = second.text.lines().next().unwrap_or_default();
+            return Err(error(&headline)
+                .sql(sql)
+                .evidence("the second", format!("> {second}"))
+                .help("explain them one at a time"));
+        }
+    };
+    if statement.starts_with("EXPLAIN") {
+        return Err(error("an EXPLAIN has no plan")
+            .sql(statement.text)
+            .help("leave out EXPLAIN QUERY PLAN: sqlitmus adds it"));
+    }
+    if statement.starts_with("PRAGMA") {
+        // SQLite runs some of them while it compiles them, even with EXPLAIN in front.
+        return Err(error("a PRAGMA has no plan").sql(statement.text));
+    }
+    Ok(statement.text)
+}
+
+/// Reports SQLite's refusal of `sql`, which had `prefix` bytes in front of it.
+fn refused_by_sqlite(sql: &str, prefix: usize, error: rusqlite::Error) -> Error {
+    let Some(refusal) = Refusal::of(&error) else {
+        return Error::new(ErrorKind::Plan, format!("the statement could not be explained: {error}"))
+            .sql(sql)
+            .because(error);
+    };
+    let headline = format!("the statement could not be explained: {}", refusal.message);
+    let offset = refusal.offset.and_then(|offset| offset.checked_sub(prefix)).filter(|&at| sql.is_char_boundary(at));
+    let shown = offset.map_or_else(|| sql.to_owned(), |offset| with_caret(sql, offset));
+    let mut report = Error::new(ErrorKind::Sqlite, headline).sql_excerpt(sql, &shown);
+    if let Some(advice) = advice(&refusal.message) {
+        report = report.help(advice);
+    }
+    report.because_sqlite(error)
+}
+
+/// Returns the statement with a caret below the character at `offset`.
+fn with_caret(sql: &str, offset: usize) -> String {
+    let start = sql[..offset].rfind('\n').map_or(0, |at| at + 1);
+    let end = sql[offset..].find('\n').map_or(sql.len(), |at| offset + at);
+    // Tabs are kept, so the caret is in the right column whatever their width.
+    let before = sql[start..offset].chars().map(|c| if c == '\t' { '\t' } else { ' ' });
+    format!("{}\n{}^{}", &sql[..end], before.collect::<String>(), &sql[end..])
+}
+
+fn advice(message: &str) -> Option<String> {
+    if let Some(function) = message.strip_prefix("no such function: ") {
+        return Some(format!("if the app registers {function}, register it with Template::functions"));
+    }
+    let collation = message.strip_prefix("no such collation sequence: ")?;
+    Some(format!("if the app registers the collation {collation}, register it with Template::functions"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_caret;
+
+    #[test]
+    fn the_caret_is_below_the_character() {
+        assert_eq!(with_caret("SELECT x\n\tFORM t\nWHERE y", 10), "SELECT x\n\tFORM t\n\t^\nWHERE y");
+        assert_eq!(with_caret("SELECT 'ü' x y", 14), "SELECT 'ü' x y\n             ^");
+        assert_eq!(with_caret("x", 1), "x\n ^");
+    }
 }

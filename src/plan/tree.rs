@@ -179,6 +179,22 @@ pub enum AccessPath {
     },
 }
 
+impl AccessPath {
+    /// Returns what a plan prints behind the name of the table, in words that are the same for all versions of SQLite.
+    pub(super) fn suffix(&self) -> String {
+        match self {
+            AccessPath::Table => String::new(),
+            AccessPath::Index { name, covering: true } => format!(" USING COVERING INDEX {name}"),
+            AccessPath::Index { name, covering: false } => format!(" USING INDEX {name}"),
+            AccessPath::Automatic { partial: true } => " USING AUTOMATIC PARTIAL COVERING INDEX".to_owned(),
+            AccessPath::Automatic { partial: false } => " USING AUTOMATIC COVERING INDEX".to_owned(),
+            AccessPath::PrimaryKey => " USING PRIMARY KEY".to_owned(),
+            AccessPath::Rowid => " USING INTEGER PRIMARY KEY".to_owned(),
+            AccessPath::Virtual { .. } => " VIRTUAL TABLE INDEX ?".to_owned(),
+        }
+    }
+}
+
 /// The object that a scan reads as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -243,4 +259,15 @@ pub(super) fn walk(nodes: &[Node]) -> Vec<(usize, &Node)> {
 /// Returns a line as it is shown: two spaces for each level, and on one line even if a name contains a line break.
 pub(super) fn line(depth: usize, text: &str) -> String {
     format!("{:width$}{}", "", text.replace('\n', "\\n"), width = 2 * depth)
+}
+
+/// Returns the elements in their order, without those that are there already.
+pub(super) fn distinct<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut found: Vec<T> = Vec::new();
+    for one in all {
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    found
 }

@@ -1,18 +1,17 @@
-//! Finds indexes that improve a plan.
+//! Finds indexes that improve a plan, and renders them in a report.
 
 use rusqlite::Connection;
 
-use super::advised::{Advice, Removed};
-use super::expensive::{ExpensiveSteps, surplus};
+use super::candidate::{self, Advice, Removed};
 use super::foreign_keys::{self, Retype};
-use super::goal::Goal;
-use super::naming;
 use super::search::Search;
-use super::trial::Trials;
-use crate::error::Result;
+use super::trial::{ExpensiveSteps, Goal, MAX_PLANS, Trials, surplus};
+use crate::error::{Error, Result};
 use crate::plan::explain::try_explain;
 use crate::plan::query_plan::Plan;
-use crate::sql::Name;
+use crate::plan::tree::distinct;
+use crate::schema::references::typed;
+use crate::sql::{Name, listed};
 
 /// Returns indexes that would remove scans of whole tables and sorts from the plan of a statement.
 ///
@@ -44,13 +43,13 @@ impl Plan {
 /// Everything that would reach a goal.
 #[derive(Debug)]
 pub(in crate::plan) struct Remedies {
-    pub(super) goal: Goal,
-    pub(super) advice: Vec<Advice>,
-    pub(super) retypes: Vec<Retype>,
+    goal: Goal,
+    advice: Vec<Advice>,
+    retypes: Vec<Retype>,
     /// The number of scans in the plan.
-    pub(super) scans: usize,
+    scans: usize,
     /// True if the search ended before all candidates were tried.
-    pub(super) is_cut_short: bool,
+    is_cut_short: bool,
 }
 
 pub(in crate::plan) fn remedies(plan: &Plan, goal: &Goal) -> Remedies {
@@ -71,7 +70,7 @@ fn indexes(plan: &Plan, goal: &Goal) -> (Vec<Advice>, bool) {
     let mut names: Vec<String> = Vec::new();
     let advice = sets.iter().map(|(set, left)| {
         let removes = removed(&trials.base.steps, left);
-        naming::advice(set, removes, &trials.schema, &mut names)
+        candidate::advice(set, removes, &trials.schema, &mut names)
     });
     (advice.collect(), trials.is_cut_short)
 }
@@ -84,4 +83,66 @@ fn removed(before: &ExpensiveSteps, after: &ExpensiveSteps) -> Vec<Removed> {
         removed.extend(surplus(&before.sorts, &after.sorts).into_iter().map(Removed::Sort));
     }
     removed
+}
+
+/// Adds the remedies to the report of a plan.
+pub(in crate::plan) fn offer(mut error: Error, remedies: &Remedies) -> Error {
+    for advice in &remedies.advice {
+        error = error.help(help(advice, remedies));
+    }
+    for retype in &remedies.retypes {
+        error = error.help(retype_help(retype));
+    }
+    if remedies.is_cut_short {
+        error = error.note(format!("the search for an index was cut short after {MAX_PLANS} plans"));
+    }
+    error
+}
+
+fn help(advice: &Advice, remedies: &Remedies) -> String {
+    let mut text = format!("{}   tried: {}", advice.sql, removed_steps(advice, remedies));
+    if advice.indexes.len() > 1 {
+        text.push_str(if advice.indexes.len() == 2 { ", with both" } else { ", with all of them" });
+    }
+    for index in &advice.indexes {
+        if let Some(old) = &index.replaces {
+            text.push_str(&format!("\nit can replace {old}, because it starts with the same columns"));
+        }
+        if !index.long.is_empty() {
+            text.push_str(&format!("\nit stores {} a second time for each row", index.long.join(", ")));
+        }
+    }
+    text
+}
+
+fn removed_steps(advice: &Advice, remedies: &Remedies) -> String {
+    let is_for_automatic_indexes = remedies.goal == Goal::AutomaticIndexes;
+    let parts = distinct(advice.removes.iter().filter_map(|removed| match removed {
+        // An automatic index is a scan too, and is mentioned once.
+        Removed::Scan(_) if is_for_automatic_indexes => None,
+        Removed::AutomaticIndex(_) => is_for_automatic_indexes.then(|| "the automatic index".to_owned()),
+        Removed::Scan(_) if remedies.scans == 1 => Some("the scan".to_owned()),
+        Removed::Scan(table) => Some(format!("the scan of {table}")),
+        Removed::Sort(purpose) if purpose.contains("ORDER BY") || purpose.is_empty() => Some("the sort".to_owned()),
+        Removed::Sort(purpose) => Some(format!("the b-tree for {purpose}")),
+    }));
+    let verb = if parts.len() > 1 { "are" } else { "is" };
+    match parts.split_last() {
+        Some((last, [])) => format!("{last} {verb} gone"),
+        Some((last, others)) => format!("{} and {last} {verb} gone", others.join(", ")),
+        None => "the plan is better".to_owned(),
+    }
+}
+
+fn retype_help(retype: &Retype) -> String {
+    let Retype { child, parent, column, parent_column, columns } = retype;
+    format!(
+        "declare {child}.{} like {parent}.{}, to which it refers: it is {}, the other is {}, so no index can find the children\n\
+         tried: with the same type and an index on {child}({}) the scan is gone",
+        column.name,
+        parent_column.name,
+        typed(column),
+        typed(parent_column),
+        listed(columns)
+    )
 }

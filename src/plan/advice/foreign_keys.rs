@@ -1,7 +1,6 @@
 //! Scans of children that no index can end, because the types of the child's and the parent's columns compare differently.
 
-use super::expensive::{ExpensiveSteps, surplus};
-use super::goal::Goal;
+use super::trial::{ExpensiveSteps, Goal, surplus};
 use crate::plan::catalog::Object;
 use crate::plan::explain::explain_again;
 use crate::plan::query_plan::Plan;

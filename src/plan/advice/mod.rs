@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! a plan that fails -> trial: an empty copy, settings and statistics as they were; is the plan the same there?
-//!   -> terms, reader: what the statement says about the table's columns   -> search: which of it SQLite uses
-//!   -> fewest indexes, fewest columns                                     -> naming -> Advice -> report
+//!   -> terms: what the statement says about the table's columns   -> search: which of it SQLite uses
+//!   -> fewest indexes, fewest columns                                     -> Advice -> report
 //! ```
 //!
 //! - Indexes are not derived but tried, with the settings, statistics and values of the failing plan. If the copy does not
@@ -16,21 +16,14 @@
 //! - There is no advice for a table with few rows in the statistics: SQLite scans it with or without an index.
 
 mod advise;
-mod advised;
 mod candidate;
-mod expensive;
 mod foreign_keys;
-mod goal;
-mod naming;
-mod reader;
-mod report;
 mod search;
 mod terms;
 mod trial;
 
 pub use advise::advise;
-pub(super) use advise::{Remedies, remedies};
-pub use advised::{Advice, AdvisedIndex, Removed};
-pub(crate) use expensive::is_worse;
-pub(super) use goal::Goal;
-pub(super) use report::offer;
+pub(super) use advise::{Remedies, offer, remedies};
+pub use candidate::{Advice, AdvisedIndex, Removed};
+pub(super) use trial::Goal;
+pub(crate) use trial::is_worse;

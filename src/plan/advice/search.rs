@@ -2,13 +2,10 @@
 
 use std::rc::Rc;
 
-use super::candidate::{Candidate, Term};
-use super::expensive::{ExpensiveSteps, comparisons};
-use super::goal::{Distance, Goal};
-use super::naming::replaced_index;
-use super::reader::is_rowid;
-use super::terms::{self, TableTerms};
-use super::trial::{Outcome, Trials};
+use super::candidate::{Candidate, Term, replaced_index};
+use super::terms::{self, TableTerms, is_rowid};
+use super::trial::{Distance, ExpensiveSteps, Goal, Outcome, Trials, comparisons};
+use crate::plan::tree::distinct;
 use crate::schema::IndexedColumn;
 use crate::sql::{Name, tokens};
 
@@ -68,16 +65,12 @@ impl<'a> Search<'a> {
     /// Returns those of all candidates among which SQLite chooses if all of them exist: a side of an OR uses an index only if
     /// the other side has one too.
     fn first_set(&mut self, goal: &Goal) -> Set {
-        let mut pool = Set::new();
-        for one in &self.tables {
+        let candidates = self.tables.iter().flat_map(|one| {
             let singles = one.singles.iter().map(|term| vec![term.clone()]);
-            for terms in singles.chain(one.orders.iter().cloned()) {
-                let candidate = Candidate { table: one.table.clone(), terms };
-                if !candidate.terms.is_empty() && !pool.contains(&candidate) {
-                    pool.push(candidate);
-                }
-            }
-        }
+            let orders = one.orders.iter().filter(|order| !order.is_empty()).cloned();
+            singles.chain(orders).map(|terms| Candidate { table: one.table.clone(), terms })
+        });
+        let pool = distinct(candidates);
         let Some((before, _)) = self.distance(&[], goal).filter(|_| !pool.is_empty()) else { return Set::new() };
         let mut found = Set::new();
         if let Some(outcome) = self.trials.with(&pool) {
@@ -196,14 +189,8 @@ impl<'a> Search<'a> {
         let searches = outcome.plan.all().filter(|node| node.is_of(&table.name));
         let constraints = searches.filter_map(|node| node.access()?.constraint.as_deref());
         let equal = constraints.flat_map(comparisons).filter_map(|part| table.column(part.strip_suffix("=?")?));
-        let mut found: Vec<Term> = Vec::new();
-        for term in equal.filter(|column| !is_rowid(table, column)).map(Term::column) {
-            // Several loops may compare it with one value.
-            if !found.contains(&term) {
-                found.push(term);
-            }
-        }
-        found
+        // Several loops may compare a column with one value.
+        distinct(equal.filter(|column| !is_rowid(table, column)).map(Term::column))
     }
 
     /// Returns these columns and those that SQLite would also compare with one value if they were in the same index.

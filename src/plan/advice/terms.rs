@@ -1,11 +1,12 @@
-//! The terms that are worth trying in an index, taken from the words of a statement.
+//! The terms that are worth trying in an index: what the words of a statement say about the columns of a table.
+//!
+//! There is no parser: a word that is misread costs a trial, and the plan decides.
 
 use super::candidate::Term;
-use super::reader::{Reader, is_rowid};
 use crate::plan::query_plan::Plan;
-use crate::plan::tree::Origin;
+use crate::plan::tree::{Origin, distinct};
 use crate::schema::{Affinity, Column, IndexedColumn, IndexedExpr, Schema, Table, TableKind};
-use crate::sql::{Name, Token, same_name, tokens};
+use crate::sql::{Name, Token, TokenKind, between_commas, end_of, same_name, start_of, tokens};
 
 /// The terms that are worth trying on a table.
 #[derive(Debug)]
@@ -22,15 +23,9 @@ pub(super) struct TableTerms {
 pub(super) fn of_plan(plan: &Plan, schema: &Schema) -> Vec<TableTerms> {
     let texts = texts(plan, schema);
     let texts: Vec<Vec<Token<'_>>> = texts.iter().map(|text| tokens(text)).collect();
-    let mut tables: Vec<&Table> = Vec::new();
-    for table in plan.all().filter_map(|node| schema.table(node.table.as_deref()?)) {
-        // Among few rows, SQLite scans for what it would search among many, with or without an index.
-        let has_few_rows = plan.catalog.few_rows(&table.name).is_some();
-        let is_known = tables.iter().any(|known| known.name == table.name);
-        if table.kind == TableKind::Ordinary && !has_few_rows && !is_known {
-            tables.push(table);
-        }
-    }
+    let mut tables = distinct(plan.all().filter_map(|node| schema.table(node.table.as_deref()?)));
+    // Among few rows, SQLite scans for what it would search among many, with or without an index.
+    tables.retain(|table| table.kind == TableKind::Ordinary && plan.catalog.few_rows(&table.name).is_none());
     let statement = Statement { writes: writes(&texts[0]), collations: collations(&texts, &tables), texts };
     tables.iter().map(|table| statement.terms_of(table)).collect()
 }
@@ -69,29 +64,22 @@ fn writes(statement: &[Token<'_>]) -> bool {
 /// Returns the collations in which the statement may compare texts.
 fn collations(texts: &[Vec<Token<'_>>], tables: &[&Table]) -> Vec<Name> {
     let mut found: Vec<Name> = Vec::new();
-    let mut add = |name: Name| {
-        if !found.contains(&name) {
-            found.push(name);
-        }
-    };
     for text in texts {
         for (at, token) in text.iter().enumerate() {
             if token.is("collate") {
-                text.get(at + 1).and_then(Token::name).into_iter().for_each(|name| add(name.into()));
+                found.extend(text.get(at + 1).and_then(Token::name).map(Name::from));
             } else if token.is("like") {
-                add("NOCASE".into());
+                found.push("NOCASE".into());
             } else if token.is("glob") {
-                add("BINARY".into());
+                found.push("BINARY".into());
             }
         }
     }
-    for column in tables.iter().flat_map(|table| &table.columns) {
-        if !same_name(&column.collation, "BINARY") {
-            add(Name::from(&column.collation));
-            add("BINARY".into());
-        }
+    let columns = tables.iter().flat_map(|table| &table.columns);
+    for column in columns.filter(|column| !same_name(&column.collation, "BINARY")) {
+        found.extend([Name::from(&column.collation), "BINARY".into()]);
     }
-    found
+    distinct(found)
 }
 
 /// The tokens of a statement, of its views and of its triggers.
@@ -105,7 +93,6 @@ impl Statement<'_> {
     fn terms_of(&self, table: &Table) -> TableTerms {
         let reader = Reader { table };
         let mut singles: Vec<Term> = Vec::new();
-        let mut orders: Vec<Vec<Term>> = Vec::new();
         let columns = self.columns_of(table).into_iter().flat_map(|column| self.terms_of_column(column));
         let operands = self.texts.iter().flat_map(|text| reader.operands(text));
         for term in columns.chain(operands) {
@@ -113,11 +100,7 @@ impl Statement<'_> {
                 singles.push(term);
             }
         }
-        for order in self.texts.iter().flat_map(|text| reader.orders(text)) {
-            if !orders.contains(&order) {
-                orders.push(order);
-            }
-        }
+        let orders = distinct(self.texts.iter().flat_map(|text| reader.orders(text)));
         TableTerms { table: table.name.clone(), singles, orders }
     }
 
@@ -160,4 +143,203 @@ fn starts_an_index(table: &Table, term: &Term) -> bool {
     let indexes = table.indexes.iter().filter(|index| index.partial.is_none()).map(|index| &index.terms);
     let keys = table.primary_key.iter().chain(&table.unique).map(|key| &key.terms);
     indexes.chain(keys).any(|terms| terms.first().is_some_and(is_it))
+}
+
+/// Words behind which an operand begins, or before which it ends.
+const BOUNDS: &str = "and or not where on having when case then else end select between in is like glob match regexp set by \
+     from escape using group order limit offset union except intersect window returning asc desc nulls filter isnull notnull \
+     as distinct all values";
+
+/// Words in front of or behind which an operand of a comparison is written.
+const COMPARISONS: &str = "between in is like glob isnull notnull";
+
+/// Words that end a list of terms or columns.
+const LIST_ENDS: &str = "limit having order group window union except intersect returning rows range groups from where";
+
+pub(super) fn is_rowid(table: &Table, column: &Column) -> bool {
+    table
+        .primary_key
+        .as_ref()
+        .is_some_and(|key| key.is_rowid && key.terms.iter().any(|term| term.what.is_column(&column.name)))
+}
+
+fn is_one_of(token: &Token<'_>, words: &str) -> bool {
+    words.split(' ').any(|word| token.is(word))
+}
+
+fn is_comparison(token: &Token<'_>) -> bool {
+    ["=", "==", "<", ">", "<=", ">=", "<>", "!="].iter().any(|symbol| token.is_symbol(symbol))
+}
+
+fn is_bound(token: &Token<'_>) -> bool {
+    is_comparison(token) || token.is_symbol(",") || token.is_symbol(";") || is_one_of(token, BOUNDS)
+}
+
+struct Reader<'a> {
+    table: &'a Table,
+}
+
+impl Reader<'_> {
+    /// Returns the expressions beside a comparison.
+    fn operands(&self, text: &[Token<'_>]) -> Vec<Term> {
+        let mut found = Vec::new();
+        for (at, token) in text.iter().enumerate() {
+            let is_symbol = is_comparison(token);
+            if !is_symbol && !is_one_of(token, COMPARISONS) {
+                continue;
+            }
+            // `x NOT IN (…)`, `x NOT LIKE y`
+            let end = if at > 0 && text[at - 1].is("not") { at - 1 } else { at };
+            found.extend(self.expression(&text[start_of(text, end, is_bound)..end]));
+            if is_symbol {
+                found.extend(self.expression(&text[at + 1..end_of(text, at + 1, is_bound)]));
+            }
+        }
+        found
+    }
+
+    /// Returns the terms of each ORDER BY, GROUP BY and DISTINCT, up to the first that is not of this table.
+    fn orders(&self, text: &[Token<'_>]) -> Vec<Vec<Term>> {
+        let mut found = Vec::new();
+        // The partition of a window comes before its order.
+        let mut partition: Vec<Term> = Vec::new();
+        for (at, token) in text.iter().enumerate() {
+            let is_by = text.get(at + 1).is_some_and(|next| next.is("by"));
+            if is_by && is_one_of(token, "order group partition") {
+                let mut list = self.list(text, at + 2);
+                found.push(list.clone());
+                if token.is("partition") {
+                    partition = list;
+                } else if token.is("order") && !partition.is_empty() {
+                    let mut both = std::mem::take(&mut partition);
+                    list.retain(|term| !both.iter().any(|own| own.is(term)));
+                    both.extend(list);
+                    found.push(both);
+                }
+            } else if token.is("distinct") {
+                found.push(self.list(text, at + 1));
+            }
+        }
+        // SQLite reads an index from either end, so its first term may as well be ascending; unless the query needs the rowid,
+        // with which every index ends, in the other direction.
+        let mut flipped = found.clone();
+        for list in flipped.iter_mut().filter(|list| list.first().is_some_and(|first| first.descending)) {
+            list.iter_mut().for_each(|term| term.descending = !term.descending);
+        }
+        flipped.extend(found);
+        flipped
+    }
+
+    fn list(&self, text: &[Token<'_>], start: usize) -> Vec<Term> {
+        let mut terms: Vec<Term> = Vec::new();
+        for mut part in list_parts(text, start) {
+            if let Some(at) = part.iter().position(|token| token.is("nulls")) {
+                part = &part[..at];
+            }
+            let descending = part.last().is_some_and(|last| last.is("desc"));
+            if part.last().is_some_and(|last| last.is("desc") || last.is("asc")) {
+                part = &part[..part.len() - 1];
+            }
+            let part = selected(text, start, part).unwrap_or(part);
+            let column = self.plain_column(part).filter(|column| !is_rowid(self.table, column)).map(Term::column);
+            match column.or_else(|| self.collated(part)).or_else(|| self.expression(part)) {
+                Some(term) if !terms.iter().any(|own| own.is(&term)) => terms.push(Term { descending, ..term }),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        terms
+    }
+
+    /// `x`, `t.x`, `main.t.x`.
+    fn plain_column(&self, part: &[Token<'_>]) -> Option<&Column> {
+        let name = match part {
+            [name] => name,
+            [_, dot, name] if dot.is_symbol(".") => name,
+            [_, dot, _, second, name] if dot.is_symbol(".") && second.is_symbol(".") => name,
+            _ => return None,
+        };
+        self.table.column(&name.name()?)
+    }
+
+    /// `x COLLATE y`.
+    fn collated(&self, part: &[Token<'_>]) -> Option<Term> {
+        let at = part.iter().position(|token| token.is("collate"))?;
+        let (column, collation) = (self.plain_column(&part[..at])?, part.get(at + 1)?.name()?);
+        let is_own = same_name(&collation, &column.collation) || part.len() != at + 2;
+        Some(if is_own { Term::column(column) } else { Term::collated(column, &collation) })
+    }
+
+    /// Returns an expression over columns of this table as an index has it: without the table's name. `None` for a column
+    /// alone.
+    fn expression(&self, part: &[Token<'_>]) -> Option<Term> {
+        if part.len() < 3 || self.plain_column(part).is_some() || self.collated(part).is_some() {
+            return None;
+        }
+        let mut sql = String::new();
+        let mut end = part[0].start;
+        let mut has_column = false;
+        for (at, token) in part.iter().enumerate() {
+            let next = part.get(at + 1);
+            let is_qualifier = next.is_some_and(|next| next.is_symbol("."));
+            if token.kind == TokenKind::Variable || token.is("select") {
+                return None;
+            }
+            has_column |= !is_qualifier
+                && matches!(token.kind, TokenKind::Word | TokenKind::Quoted)
+                && !next.is_some_and(|next| next.is_symbol("("))
+                && token.name().is_some_and(|name| self.table.column(&name).is_some());
+            if end < token.start && !sql.is_empty() && !sql.ends_with('(') {
+                sql.push(' ');
+            }
+            end = token.end();
+            if !is_qualifier && !token.is_symbol(".") {
+                sql.push_str(token.text);
+            }
+        }
+        has_column.then_some(Term { sql, column: None, descending: false })
+    }
+}
+
+/// Returns what is between the commas of a list that begins at `start`.
+fn list_parts<'t, 'a>(text: &'t [Token<'a>], start: usize) -> Vec<&'t [Token<'a>]> {
+    let end = end_of(text, start, |token| token.is_symbol(";") || is_one_of(token, LIST_ENDS));
+    let mut parts = between_commas(text.get(start..end).unwrap_or_default());
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+/// Returns the column of the SELECT in front that has this number or alias.
+fn selected<'t, 'a>(text: &'t [Token<'a>], before: usize, part: &[Token<'a>]) -> Option<&'t [Token<'a>]> {
+    let [wanted] = part else { return None };
+    let select = select_before(text, before)?;
+    let skip = usize::from(text.get(select + 1).is_some_and(|next| next.is("distinct") || next.is("all")));
+    let columns = list_parts(text, select + 1 + skip);
+    let without_alias = |part: &'t [Token<'a>]| match part {
+        [rest @ .., word, _] if word.is("as") => rest,
+        _ => part,
+    };
+    if wanted.kind == TokenKind::Number {
+        let number: usize = wanted.text.parse().ok()?;
+        return columns.get(number.checked_sub(1)?).map(|part| without_alias(part));
+    }
+    let name = wanted.name()?;
+    let has_alias = |part: &&&'t [Token<'a>]| match part {
+        [.., word, alias] if word.is("as") => alias.name().is_some_and(|alias| same_name(&alias, &name)),
+        _ => false,
+    };
+    columns.iter().find(has_alias).map(|part| without_alias(part))
+}
+
+/// Returns the index of the last SELECT before a position, in the same parentheses or in those around them.
+fn select_before(text: &[Token<'_>], before: usize) -> Option<usize> {
+    let mut end = before;
+    loop {
+        // The token in front is a SELECT, or opens the parentheses around this position.
+        let at = start_of(text, end, |token| token.is("select")).checked_sub(1)?;
+        if text[at].is("select") {
+            return Some(at);
+        }
+        end = at;
+    }
 }

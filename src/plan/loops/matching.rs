@@ -2,13 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::program::Loops;
-use super::scans::{is_schema_table, of_whole, reads_all};
-use super::unprinted;
+use super::program::{Loops, is_schema_table, of_whole, reads_all, scan_of};
 use crate::plan::bytecode::{self, CursorTarget, FILLS_AUTOMATIC_INDEX, FULL_SCAN, Op, Program};
 use crate::plan::catalog::{Catalog, Object};
 use crate::plan::parse::{self, Hints, Row};
-use crate::plan::tree::{Access, AccessPath, Effect, Node, Origin, Scan, Step};
+use crate::plan::tree::{Access, AccessPath, Effect, Node, Origin, Scan, Step, distinct};
 use crate::sql::{quote_identifier, same_name};
 
 /// The loop of a line.
@@ -40,15 +38,12 @@ pub(in crate::plan) fn annotate(
             Some(name) => Origin::Trigger(name.to_owned()),
             None => Origin::ForeignKeyAction,
         };
-        for node in unprinted::nodes(&Loops::of(program, catalog)) {
-            let effect = Effect { origin: origin.clone(), node };
-            // SQLite compiles a cascade once for each path that leads to it.
-            if !effects.contains(&effect) {
-                effects.push(effect);
-            }
-        }
+        effects.extend(
+            Loops::of(program, catalog).nodes().into_iter().map(|node| Effect { origin: origin.clone(), node }),
+        );
     }
-    effects
+    // SQLite compiles a cascade once for each path that leads to it.
+    distinct(effects)
 }
 
 /// Sets the table of a node, and reads its line again now that the name of the index is known.
@@ -196,10 +191,9 @@ impl<'a> Matcher<'a> {
     /// Returns true if this is the virtual table whose object is at an address of this process. The bytecode identifies the
     /// table by nothing else, and the address is the same for each statement of a connection.
     fn is_at(&self, table: &Object, address: &str) -> bool {
-        let sql = format!("EXPLAIN SELECT 1 FROM {}", quote_identifier(&table.name));
+        let sql = format!("SELECT 1 FROM {}", quote_identifier(&table.name));
         // A module that is not registered here cannot be the one that the statement reads.
-        let Ok(mut statement) = self.connection.prepare(&sql) else { return false };
-        let Ok(Some(programs)) = bytecode::read(&mut statement.raw_query()) else { return false };
+        let Ok(Some(programs)) = bytecode::list(self.connection, &sql) else { return false };
         let mut ops = programs.iter().flat_map(|program| &program.ops);
         ops.any(|op| op.code == "VOpen" && op.p4 == address)
     }
@@ -219,7 +213,7 @@ impl<'a> Matcher<'a> {
             }
             match owner {
                 Some(at) => nodes[at].scan = Some(of_whole(object)),
-                None => unprinted.push(Effect { origin: Origin::Statement, node: unprinted::scan_of(object) }),
+                None => unprinted.push(Effect { origin: Origin::Statement, node: scan_of(object) }),
             }
         }
         for (at, found) in loops.iter().enumerate() {

@@ -9,9 +9,7 @@
 
 mod matching;
 mod program;
-mod scans;
 mod text;
-mod unprinted;
 
 pub(super) use matching::annotate as annotate_from_bytecode;
 pub(super) use text::annotate as annotate_from_text;

@@ -1,6 +1,6 @@
 //! The tables and scans of a plan of which only the text is known.
 
-use super::scans::{is_schema_table, of_whole, reads_all};
+use super::program::{is_schema_table, of_whole, reads_all};
 use crate::plan::catalog::Catalog;
 use crate::plan::tree::{AccessPath, Node, Scan, Step};
 

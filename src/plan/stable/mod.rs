@@ -2,17 +2,13 @@
 
 mod cases;
 mod chosen;
-mod counted;
-mod cross_join;
-mod failure;
 
 use rusqlite::Connection;
 
 use crate::error::{Result, or_panic};
-use crate::plan::explain::try_explain;
-use crate::plan::refused;
+use crate::plan::explain::{only_statement, try_explain};
 use cases::cases;
-use chosen::{is_one_plan, plans};
+use chosen::{is_one_plan, plans, render, rewritten};
 
 /// Asserts that SQLite runs a statement by the same plan under different statistics: none; small tables; large tables with
 /// selective indexes; large tables with indexes whose first columns are unselective, all of them or one at a time; one
@@ -46,7 +42,7 @@ pub fn assert_plan_stable(connection: &Connection, sql: &str) {
 /// # Errors
 /// If there are several plans, or if the statement cannot be explained.
 pub fn try_assert_plan_stable(connection: &Connection, sql: &str) -> Result<()> {
-    let sql = refused::only_statement(sql)?;
+    let sql = only_statement(sql)?;
     // A statement that SQLite refuses is reported as the user's connection sees it.
     let catalog = try_explain(connection, sql)?.catalog;
     let cases = cases(&catalog, sql)?;
@@ -54,6 +50,6 @@ pub fn try_assert_plan_stable(connection: &Connection, sql: &str) -> Result<()> 
     if plans.len() == 1 {
         return Ok(());
     }
-    let rewritten = cross_join::rewritten(sql).filter(|sql| is_one_plan(&catalog, sql, &cases, &plans));
-    Err(failure::render(sql, cases.len(), &plans, rewritten.as_deref()))
+    let cross_joined = rewritten(sql).filter(|sql| is_one_plan(&catalog, sql, &cases, &plans));
+    Err(render(sql, cases.len(), &plans, cross_joined.as_deref()))
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
-use super::format;
-use super::statements::{LedgerPlan, LedgerStatement, StatementLedger};
+use super::statements::{LedgerPlan, LedgerStatement, SCAN, StatementLedger, escaped};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 
@@ -86,7 +85,7 @@ impl ChangedStatement {
     pub fn gains_scan(&self) -> bool {
         let scans = |statement: &LedgerStatement| -> BTreeSet<String> {
             let lines = statement.plans().flat_map(LedgerPlan::lines);
-            lines.filter_map(|line| line.strip_prefix(format::SCAN)).map(|line| line.trim_start().to_owned()).collect()
+            lines.filter_map(|line| line.strip_prefix(SCAN)).map(|line| line.trim_start().to_owned()).collect()
         };
         !scans(&self.new).is_subset(&scans(&self.old))
     }
@@ -135,9 +134,9 @@ impl LedgerDiff {
         let changed = self.changed.iter().map(changed_lines);
         let new = self.new.iter().map(|statement| {
             let mark = if statement.scans() { "> " } else { "" };
-            format!("{mark}{}{}", format::escaped(statement.sql()), plan_lines(statement.plans(), "  "))
+            format!("{mark}{}{}", escaped(statement.sql()), plan_lines(statement.plans(), "  "))
         });
-        let gone = self.gone.iter().map(|statement| format::escaped(statement.sql()));
+        let gone = self.gone.iter().map(|statement| escaped(statement.sql()));
         for (label, statements, apart) in
             [("changed", first(changed), "\n\n"), ("new", first(new), "\n\n"), ("gone", first(gone), "\n")]
         {
@@ -180,7 +179,7 @@ fn changed_lines(changed: &ChangedStatement) -> String {
     let mark = if changed.gains_scan() { "> " } else { "" };
     let only = |one: &LedgerStatement, other: &LedgerStatement, sign: &str| plan_lines(one.plans_not_in(other), sign);
     let (gone, come) = (only(&changed.old, &changed.new, "- "), only(&changed.new, &changed.old, "+ "));
-    format!("{mark}{}{gone}{come}", format::escaped(changed.new.sql()))
+    format!("{mark}{}{gone}{come}", escaped(changed.new.sql()))
 }
 
 /// Returns the lines of plans as written in the file, each behind a sign.

@@ -19,7 +19,6 @@
 //! - A ledger that cannot be written fails the test. A statement that is missing without a word would be read as gone.
 
 mod diff;
-mod format;
 mod statements;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,14 @@
-//! A ledger of statements as a value, and reading it from its file.
+//! A ledger of statements as a value, and the text of its file.
+//!
+//! The file is made for diffs: one line for each statement, one line for each step of its plan, and nothing that differs
+//! between two runs of the same tests. So it has no version of SQLite (plans are in their normal form), no counts and no
+//! times.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use super::format;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::has_a_plan;
@@ -121,7 +125,7 @@ fn is_known(plans: &BTreeSet<LedgerPlan>) -> bool {
 
 impl fmt::Display for StatementLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(format::HEADER)?;
+        f.write_str(HEADER)?;
         f.write_str("\n")?;
         for statement in self.iter() {
             write!(f, "\n{statement}")?;
@@ -153,7 +157,7 @@ impl LedgerStatement {
 
     /// Returns the text in the file: a paragraph for each plan.
     pub(super) fn paragraphs(&self) -> Vec<String> {
-        let sql = format::escaped(&self.sql);
+        let sql = escaped(&self.sql);
         let paragraph = |plan: &LedgerPlan| match plan.text.as_str() {
             "" => sql.clone(),
             plan => format!("{sql}\n{plan}"),
@@ -173,14 +177,14 @@ impl fmt::Display for LedgerStatement {
 }
 
 impl LedgerPlan {
-    /// Makes a plan of lines that begin with [`SCAN`](format::SCAN) or [`STEP`](format::STEP).
+    /// Makes a plan of lines that begin with [`SCAN`](SCAN) or [`STEP`](STEP).
     pub(super) fn of(lines: &[String]) -> LedgerPlan {
-        LedgerPlan { text: lines.iter().map(|line| format::visible(line)).collect::<Vec<_>>().join("\n") }
+        LedgerPlan { text: lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n") }
     }
 
     /// Makes what is written in place of a plan if the statement cannot be explained.
     pub(super) fn unknown(reason: &str) -> LedgerPlan {
-        LedgerPlan { text: format::visible(&format!("{}{reason}", format::NO_PLAN)) }
+        LedgerPlan { text: visible(&format!("{}{reason}", NO_PLAN)) }
     }
 
     /// Makes a plan of its lines in the file.
@@ -195,12 +199,12 @@ impl LedgerPlan {
     /// Returns true if the plan reads a whole table, in the sense of
     /// [`Plan::assert_no_scan`](crate::plan::Plan::assert_no_scan).
     pub fn scans(&self) -> bool {
-        self.text.lines().any(|line| line.starts_with(format::SCAN))
+        self.text.lines().any(|line| line.starts_with(SCAN))
     }
 
     /// Returns true if there is a plan. If not, `Display` says why the statement could not be explained.
     pub fn is_known(&self) -> bool {
-        !self.text.starts_with(format::NO_PLAN)
+        !self.text.starts_with(NO_PLAN)
     }
 }
 
@@ -237,12 +241,12 @@ impl StatementLedger {
 pub(super) fn parse(text: &str, name: &str) -> Result<StatementLedger> {
     let mut lines = text.lines().enumerate().peekable();
     let header = lines.next().map_or("", |(_, line)| line);
-    let Some(rest) = header.strip_prefix(format::BEFORE_NUMBER) else {
+    let Some(rest) = header.strip_prefix(BEFORE_NUMBER) else {
         return Err(Error::new(ErrorKind::Queries, format!("this is not a ledger of statements: {name}"))
             .evidence("line 1", format!("> {header}"))
-            .evidence("a ledger begins with", format::HEADER));
+            .evidence("a ledger begins with", HEADER));
     };
-    if rest.split(':').next() != Some(format::NUMBER) {
+    if rest.split(':').next() != Some(NUMBER) {
         return Err(Error::new(
             ErrorKind::Queries,
             format!("this ledger was written by another version of sqlitmus: {name}"),
@@ -256,10 +260,10 @@ pub(super) fn parse(text: &str, name: &str) -> Result<StatementLedger> {
             continue;
         }
         let word = line.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-        let sql = format::unescaped(line).filter(|_| has_a_plan(&word.to_ascii_uppercase()));
+        let sql = unescaped(line).filter(|_| has_a_plan(&word.to_ascii_uppercase()));
         let Some(sql) = sql else { return Err(unreadable(number + 1, line, name)) };
         let mut plan: Vec<&str> = Vec::new();
-        while let Some((_, step)) = lines.next_if(|(_, line)| format::is_step(line)) {
+        while let Some((_, step)) = lines.next_if(|(_, line)| is_step(line)) {
             plan.push(step);
         }
         ledger.add(&sql, LedgerPlan::from_file(&plan));
@@ -271,4 +275,102 @@ fn unreadable(number: usize, line: &str, name: &str) -> Error {
     Error::new(ErrorKind::Queries, format!("line {number} of the ledger cannot be read: {name}"))
         .evidence(format!("line {number}"), format!("> {line}"))
         .help("delete the file; the tests write a new one")
+}
+
+/// The first line of a ledger. Another layout gets another number.
+pub(super) const HEADER: &str = "# sqlitmus ledger 1: every statement of a test run, and its plans";
+pub(super) const BEFORE_NUMBER: &str = "# sqlitmus ledger ";
+pub(super) const NUMBER: &str = "1";
+
+/// The prefix of a plan line that scans a table, as in every report.
+pub(super) const SCAN: &str = "> ";
+/// The prefix of all other lines of a plan.
+pub(super) const STEP: &str = "  ";
+/// The prefix of the reason why there is no plan.
+pub(super) const NO_PLAN: &str = "! ";
+
+/// Returns true if the text of a ledger has this paragraph.
+///
+/// Reading all of a large ledger takes a test's process longer than everything else it does, so this is a binary search in
+/// the sorted paragraphs. In a file that was edited it may miss one.
+pub(super) fn has_paragraph(text: &str, paragraph: &str) -> bool {
+    let Some(body) = text.strip_prefix(HEADER) else { return false };
+    let body = body.trim_end().as_bytes();
+    let end_of =
+        |start: usize| body[start..].windows(2).position(|two| two == b"\n\n").map_or(body.len(), |at| start + at);
+    // `middle` is always in front of an empty line or at the end.
+    let (mut low, mut high) = (0, body.len());
+    while low < high {
+        let middle = end_of(low + (high - low) / 2).min(high);
+        // At the end of the half, compare its last paragraph.
+        let at = if middle == high { low } else { middle };
+        let start = (at + 2).min(body.len());
+        let end = end_of(start);
+        match body[start..end].cmp(paragraph.as_bytes()) {
+            Ordering::Equal => return true,
+            Ordering::Less => low = end,
+            Ordering::Greater => high = at,
+        }
+    }
+    false
+}
+
+/// Returns true if a line belongs to a plan.
+pub(super) fn is_step(line: &str) -> bool {
+    [SCAN, STEP, NO_PLAN].iter().any(|prefix| line.starts_with(prefix))
+}
+
+/// Returns a statement as one line. [`unescaped`] is the inverse.
+pub(super) fn escaped(sql: &str) -> String {
+    visible(&sql.replace('\\', "\\\\"))
+}
+
+/// Writes what would break the line, or make it look like something else, as `\n` or `\u{…}`.
+pub(super) fn visible(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for (index, part) in text.split('\n').enumerate() {
+        line.push_str(if index == 0 { "" } else { "\\n" });
+        if !part.contains(is_hidden) {
+            line.push_str(part);
+            continue;
+        }
+        for c in part.chars() {
+            if is_hidden(c) { line.extend(c.escape_unicode()) } else { line.push(c) }
+        }
+    }
+    line
+}
+
+/// Control characters, marks of writing direction, and Unicode's own line breaks.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Returns the statement of a line, or `None` if [`escaped`] has not made the line.
+pub(super) fn unescaped(line: &str) -> Option<String> {
+    let mut sql = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, behind)) = rest.split_once('\\') {
+        sql.push_str(before);
+        let mut letters = behind.chars();
+        rest = match letters.next()? {
+            '\\' => {
+                sql.push('\\');
+                letters.as_str()
+            }
+            'n' => {
+                sql.push('\n');
+                letters.as_str()
+            }
+            'u' => {
+                let (digits, behind) = letters.as_str().strip_prefix('{')?.split_once('}')?;
+                sql.push(char::from_u32(u32::from_str_radix(digits, 16).ok()?)?);
+                behind
+            }
+            _ => return None,
+        };
+    }
+    sql.push_str(rest);
+    Some(sql)
 }

@@ -1,5 +1,4 @@
-use super::format::{escaped, has_paragraph, unescaped};
-use super::statements::{StatementLedger, parse};
+use super::statements::{StatementLedger, escaped, has_paragraph, parse, unescaped};
 
 #[test]
 fn every_statement_is_one_line_and_comes_back() {

@@ -11,8 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::Connection;
 use xxhash_rust::xxh64::{Xxh64, xxh64};
 
-use super::format;
-use super::statements::{LedgerPlan, LedgerStatement, StatementLedger, parse};
+use super::statements::{LedgerPlan, LedgerStatement, StatementLedger, has_paragraph, parse};
 use crate::db::TestDb;
 use crate::error::{Error, Refusal, Result};
 use crate::sql::quote_identifier;
@@ -51,7 +50,7 @@ fn with_written<R>(f: impl FnOnce(&mut HashSet<u64>) -> R) -> R {
 /// is then renamed, so that neither a reader nor a process that dies sees half of one.
 fn merge_into(path: &Path, found: &StatementLedger) -> Result<()> {
     let paragraphs: Vec<String> = found.iter().flat_map(LedgerStatement::paragraphs).collect();
-    let has_all = |text: String| paragraphs.iter().all(|paragraph| format::has_paragraph(&text, paragraph));
+    let has_all = |text: String| paragraphs.iter().all(|paragraph| has_paragraph(&text, paragraph));
     if fs::read_to_string(path).is_ok_and(has_all) {
         return Ok(());
     }

@@ -1,11 +1,7 @@
 //! Counts how the work of a query grows with the database, in steps of SQLite's virtual machine and not in time.
 
-mod assertions;
-mod class;
-mod failure;
 mod measure;
 mod report;
 
-pub use class::Growth;
 pub use measure::{growth, growth_of, try_growth, try_growth_of};
-pub use report::GrowthReport;
+pub use report::{Growth, GrowthReport};

@@ -1,10 +1,96 @@
-//! The growth of a query's work as a value.
+//! The growth of a query's work as a value, the assertion on it, and its report.
 
 use std::cmp::Reverse;
 use std::fmt;
 
-use super::class::Growth;
-use crate::plan::Plan;
+use crate::error::{Error, ErrorKind, Result, or_panic};
+use crate::plan::{AccessPath, Node, Plan, Scan, Step};
+
+/// The growth of a query's work with `n`, the size of the database.
+///
+/// ```
+/// use sqlitmus::workload::Growth;
+///
+/// assert!(Growth::Logarithmic < Growth::Linear);
+/// assert_eq!(Growth::NLogN.to_string(), "n log n");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Growth {
+    /// The same for any number of rows: a search by a key or an index that finds equally many rows.
+    Constant,
+    /// By the same amount each time that n is multiplied. SQLite's own searches are [`Constant`](Growth::Constant), because
+    /// their path through a b-tree is inside one instruction.
+    Logarithmic,
+    /// Like n: a scan, a sort, or a result that has more rows.
+    Linear,
+    /// Like n log n. SQLite's own sorts are [`Linear`](Growth::Linear), because their comparisons are inside an instruction.
+    NLogN,
+    /// Like n²: a scan for each row of a scan.
+    Quadratic,
+    /// Faster than n².
+    Steeper,
+}
+
+/// A class and its function of n.
+type Class = (Growth, fn(f64) -> f64);
+
+impl Growth {
+    /// All but `Constant`, from slow to fast. n³ represents everything that is steeper.
+    const CLASSES: [Class; 5] = [
+        (Growth::Logarithmic, f64::ln),
+        (Growth::Linear, |n| n),
+        (Growth::NLogN, |n| n * n.ln()),
+        (Growth::Quadratic, |n| n * n),
+        (Growth::Steeper, |n| n * n * n),
+    ];
+
+    /// Returns the class of the steps at these sizes. Each size is at least twice the one before.
+    ///
+    /// Steps that are the same at every size cancel out in the difference between one size and the next. So the last
+    /// difference is compared with those before it, and the class wins whose own differences have the nearest ratio. This is
+    /// exact if the steps are a constant plus a multiple of n. It needs no clock, and only one tolerance: less than 1 % more
+    /// steps at the last size count as constant.
+    pub(super) fn of(sizes: &[u64], steps: &[u64]) -> Growth {
+        let x: Vec<f64> = sizes.iter().map(|&size| float(size)).collect();
+        let y: Vec<f64> = steps.iter().map(|&steps| float(steps)).collect();
+        let last = y.len() - 1;
+        let rise = |values: &[f64], at: usize| values[at] - values[at - 1];
+        if rise(&y, last) <= y[last - 1] / 100.0 {
+            return Growth::Constant;
+        }
+        let rises: Vec<usize> = (1..last).filter(|&at| rise(&y, at) > 0.0).collect();
+        let distance = |class: fn(f64) -> f64| -> f64 {
+            let of: Vec<f64> = x.iter().map(|&n| class(n)).collect();
+            let apart = |at: &usize| (rise(&y, last) / rise(&y, *at) / (rise(&of, last) / rise(&of, *at))).ln().abs();
+            match rises.as_slice() {
+                // It rises only at the end, so no part of it is taken for constant.
+                [] => (y[last] / y[last - 1].max(1.0) / (of[last] / of[last - 1])).ln().abs(),
+                rises => rises.iter().map(apart).sum(),
+            }
+        };
+        let nearest = Growth::CLASSES.iter().min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
+        nearest.map_or(Growth::Steeper, |(class, _)| *class)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the ratios of such large numbers do not need all their digits")]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Growth::Constant => "constant",
+            Growth::Logarithmic => "logarithmic",
+            Growth::Linear => "linear",
+            Growth::NLogN => "n log n",
+            Growth::Quadratic => "quadratic",
+            Growth::Steeper => "steeper than quadratic",
+        })
+    }
+}
 
 /// The steps of a query on databases of several sizes, and the class by which they grow. [`growth`](super::growth()) and
 /// [`growth_of`](super::growth_of) return one.
@@ -120,5 +206,137 @@ impl fmt::Display for GrowthReport {
             }
         }
         write!(f, "\ngrowth: {}", self.growth)
+    }
+}
+
+impl GrowthReport {
+    /// Asserts that the steps grow by this class, or by a slower one.
+    ///
+    /// # Panics
+    /// If they grow faster.
+    #[track_caller]
+    pub fn assert_at_most(&self, most: Growth) -> &Self {
+        or_panic(self.try_assert_at_most(most))
+    }
+
+    /// Like [`assert_at_most`](GrowthReport::assert_at_most), without the panic.
+    ///
+    /// # Errors
+    /// If they grow faster.
+    pub fn try_assert_at_most(&self, most: Growth) -> Result<&Self> {
+        if self.growth() <= most { Ok(self) } else { Err(too_fast(self, most)) }
+    }
+}
+
+/// The number of the code's queries that are listed.
+const SHOWN: usize = 5;
+
+fn too_fast(report: &GrowthReport, most: Growth) -> Error {
+    let subject = if report.sql.is_some() { "the query" } else { "what the code runs" };
+    let allowed = match most {
+        Growth::Constant => "but should stay constant".to_owned(),
+        most => format!("but should be at most {most}"),
+    };
+    let headline = format!("{subject} {} with the database, {allowed}", in_words(report.growth()));
+    let mut error = match (&report.plan, report.sql.as_deref()) {
+        (Some(plan), _) => plan.failure(headline, grows),
+        (None, Some(sql)) => Error::new(ErrorKind::Plan, headline).sql(sql),
+        (None, None) => Error::new(ErrorKind::Plan, headline),
+    };
+    error = error.evidence("steps of SQLite's virtual machine", report.to_string());
+    if !report.queries.is_empty() {
+        let size = report.sizes().last().copied().unwrap_or_default();
+        error = error.evidence(format!("most expensive at n = {size}"), queries(report, most));
+    }
+    if report.returned.first() < report.returned.last() {
+        error = error.note(format!("it returned {} rows, and each row takes steps", in_a_row(&report.returned)));
+    }
+    if let Some(first) = report.queries.first().filter(|first| first.times.first() < first.times.last()) {
+        error = error.note(format!("the most expensive query ran {} times", in_a_row(&first.times)));
+    }
+    if report.has_single_step_rows {
+        error = error
+            .note("count(*) and DELETE of a whole table are one instruction; each row of the table counts as a step");
+    }
+    error
+}
+
+/// Lists the most expensive queries, and marks those that grow faster than they may.
+fn queries(report: &GrowthReport, most: Growth) -> String {
+    let shown = report.queries.iter().take(SHOWN).map(|query| {
+        let last = |numbers: &[u64]| numbers.last().copied().unwrap_or_default();
+        let mark = if query.growth > most { "> " } else { "" };
+        let times = match last(&query.times) {
+            1 => String::new(),
+            times => format!("{times} times, "),
+        };
+        format!("{mark}{}   {times}{} steps", query.normalized, last(&query.steps))
+    });
+    let mut lines: Vec<String> = shown.collect();
+    if report.queries.len() > SHOWN {
+        lines.push(format!("and {} more", report.queries.len() - SHOWN));
+    }
+    lines.join("\n")
+}
+
+fn in_a_row(numbers: &[u64]) -> String {
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn in_words(growth: Growth) -> &'static str {
+    match growth {
+        Growth::Constant => "stays constant",
+        Growth::Logarithmic => "grows logarithmically",
+        Growth::Linear => "grows linearly",
+        Growth::NLogN => "grows as n log n",
+        Growth::Quadratic => "grows quadratically",
+        Growth::Steeper => "grows faster than quadratically",
+    }
+}
+
+/// Returns true if a line of a plan takes more steps with more rows.
+fn grows(node: &Node) -> bool {
+    let scans = matches!(node.scan, Some(Scan::Table | Scan::Index(_) | Scan::ForAutomaticIndex | Scan::VirtualTable));
+    let is_automatic = matches!(node.access().map(|access| &access.path), Some(AccessPath::Automatic { .. }));
+    scans || is_automatic || matches!(&node.step, Step::TempBTree(_) | Step::Subquery { correlated: true, .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Growth;
+
+    #[track_caller]
+    fn check(steps: impl Fn(f64) -> f64, expected: Growth) {
+        for sizes in [&[10, 100, 1000][..], &[16, 32, 64], &[5, 50, 500, 1000, 4000]] {
+            for overhead in [0.0, 20.0, 300.0] {
+                let counted: Vec<u64> = sizes.iter().map(|&n| (overhead + steps(n as f64)).round() as u64).collect();
+                assert_eq!(Growth::of(sizes, &counted), expected, "{sizes:?} {counted:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_class_is_found_beside_any_constant() {
+        check(|_| 17.0, Growth::Constant);
+        check(|n| 20.0 * n.log2(), Growth::Logarithmic);
+        check(|n| 3.0 * n, Growth::Linear);
+        check(|n| 9.0 * n, Growth::Linear);
+        check(|n| 9.0 * n * n.log2(), Growth::NLogN);
+        check(|n| 4.0 * n * n + 5.0 * n, Growth::Quadratic);
+        check(|n| n * n * n, Growth::Steeper);
+    }
+
+    #[test]
+    fn bounded_and_varying_steps_are_constant() {
+        assert_eq!(Growth::of(&[10, 100, 1000], &[90, 240, 240]), Growth::Constant, "a LIMIT of 30");
+        assert_eq!(Growth::of(&[10, 100, 1000], &[900, 1010, 905]), Growth::Constant);
+        assert_eq!(Growth::of(&[10, 100, 1000], &[1000, 1000, 1009]), Growth::Constant);
+        assert_eq!(Growth::of(&[10, 100, 1000], &[0, 0, 0]), Growth::Constant);
+    }
+
+    #[test]
+    fn late_growth_is_found() {
+        assert_eq!(Growth::of(&[10, 100, 1000], &[20, 20, 200]), Growth::Linear);
+        assert_eq!(Growth::of(&[10, 100, 1000], &[0, 0, 1000]), Growth::Steeper);
     }
 }
