@@ -5,6 +5,7 @@ mod frozen;
 mod histories;
 mod messages;
 mod options;
+mod population;
 mod random;
 mod release_databases;
 
