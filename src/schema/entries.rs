@@ -1,7 +1,9 @@
-//! The rows of `sqlite_schema`.
+//! The rows of `sqlite_schema`, and the names of tables that are no part of an app's schema.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
+
+use crate::sql::same_name;
 
 /// A row of `sqlite_schema`.
 #[derive(Clone, Debug)]
@@ -47,4 +49,20 @@ pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
         ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         _ => String::new(),
     })
+}
+
+/// The usual names of the tables in which migration runners record what they have applied.
+const OF_RUNNERS: [&str; 7] = [
+    "_migrations",
+    "schema_migrations",
+    "_sqlx_migrations",
+    "__diesel_schema_migrations",
+    "refinery_schema_history",
+    "goose_db_version",
+    "seaql_migrations",
+];
+
+/// Returns true if a table is a runner's ledger, and so no part of the app's schema and data.
+pub(crate) fn is_ledger(table: &str) -> bool {
+    OF_RUNNERS.iter().any(|ledger| same_name(ledger, table))
 }

@@ -19,10 +19,8 @@ pub(crate) mod declaration;
 mod diff;
 pub(crate) mod entries;
 mod facts;
-mod order;
 mod read;
 pub(crate) mod references;
-mod runner_ledgers;
 pub(crate) mod schema_copy;
 mod shape;
 mod statistics;
@@ -34,11 +32,11 @@ use crate::error::Result;
 pub use crate::sql::Name;
 pub(crate) use create::{TriggerText, VirtualTable};
 pub use diff::{Difference, SchemaDiff};
+pub(crate) use entries::is_ledger;
 pub use facts::{
     Affinity, Check, Column, ForeignKey, ForeignKeyAction, Generated, Index, IndexedColumn, IndexedExpr, Key, Schema,
     Table, TableKind, Trigger, View,
 };
-pub(crate) use runner_ledgers::is_ledger;
 pub(crate) use statistics::{Count, StatisticsRows};
 
 impl Schema {

@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use super::create::{self, TriggerText};
+use super::entries::is_ledger;
 use super::facts::{
     Column, ForeignKey, ForeignKeyAction, Index, IndexedColumn, IndexedExpr, Key, Schema, Table, TableKind, Trigger,
     View,
 };
-use super::runner_ledgers::is_ledger;
 use crate::sql::{
-    Name, Names, Token, TokenKind, normal, plain_name, quote_identifier, quote_text, same_name, tokens, unquoted,
+    Name, Names, Token, TokenKind, normal, on_one_line, plain_name, quote_identifier, quote_text, same_name, tokens,
+    unquoted,
 };
 
 /// A table.
@@ -107,7 +108,7 @@ fn table_shape(table: &Table, schema: &Schema, known: &BTreeSet<String>) -> Tabl
     };
     if let TableKind::Virtual { module, arguments } = &table.kind {
         // The module decides what the arguments mean, so only white space is normalized.
-        let arguments: Vec<String> = arguments.iter().map(|argument| spaced(argument)).collect();
+        let arguments: Vec<String> = arguments.iter().map(|argument| on_one_line(argument)).collect();
         shape.module = Some(format!("{}({})", module.to_ascii_lowercase(), arguments.join(", ")));
         return shape;
     }
@@ -355,18 +356,4 @@ fn with_bare_names<'a>(known: &BTreeSet<String>, tokens: impl Iterator<Item = &'
 fn list<T: AsRef<str>>(names: &[T]) -> String {
     let names: Vec<String> = names.iter().map(|name| plain_name(name.as_ref())).collect();
     format!("({})", names.join(", "))
-}
-
-/// Returns the tokens unchanged, with one space in place of any white space.
-fn spaced(text: &str) -> String {
-    let mut line = String::new();
-    let mut end = None;
-    for token in tokens(text) {
-        if end.is_some_and(|end| end < token.start) {
-            line.push(' ');
-        }
-        line.push_str(token.text);
-        end = Some(token.end());
-    }
-    line
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rusqlite::{Connection, params};
 
-use super::runner_ledgers::is_ledger;
+use super::entries::is_ledger;
 use crate::sql::{Token, TokenKind, quote_text, split, tokens, unquoted};
 
 /// The rows of sqlite_stat1 and sqlite_stat4.

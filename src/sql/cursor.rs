@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tokens::Token;
+use super::tokens::{Token, tokens};
 
 /// A position in a list of tokens.
 #[derive(Clone, Debug)]
@@ -150,6 +150,28 @@ pub(crate) fn between_commas<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<
     let starts = std::iter::once(0).chain(commas.iter().map(|at| at + 1));
     let ends = commas.iter().copied().chain(std::iter::once(tokens.len()));
     starts.zip(ends).map(|(start, end)| &tokens[start..end]).collect()
+}
+
+/// Returns true if a query orders its rows: if it has an `ORDER BY` outside all parentheses, which enclose subqueries,
+/// windows and the arguments of aggregates. Without quotes, ORDER is never a name.
+pub(crate) fn is_ordered(sql: &str) -> bool {
+    let tokens = tokens(sql);
+    let outer: Vec<&Token<'_>> = outside(&tokens).map(|(_, token)| token).collect();
+    outer.windows(2).any(|pair| pair[0].is("order") && pair[1].is("by"))
+}
+
+/// Returns the tokens unchanged, with one space in place of any white space and comments.
+pub(crate) fn on_one_line(sql: &str) -> String {
+    let mut line = String::with_capacity(sql.len());
+    let mut end = None;
+    for token in tokens(sql) {
+        if end.is_some_and(|end| end < token.start) {
+            line.push(' ');
+        }
+        line.push_str(token.text);
+        end = Some(token.end());
+    }
+    line
 }
 
 #[cfg(test)]

@@ -6,8 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::name::same_name;
-use super::quote::{quote_identifier, quote_text};
-use super::tokens::{Token, TokenKind, unquoted};
+use super::tokens::{Token, TokenKind, quote_identifier, quote_text, unquoted};
 
 /// The names that an expression may refer to.
 #[derive(Clone, Copy, Debug)]
@@ -274,4 +273,18 @@ fn is_separated(before: &Piece, piece: &Piece) -> bool {
         (Class::Keyword, Class::Open) => !matches!(before.text.as_str(), "CAST" | "RAISE"),
         _ => true,
     }
+}
+
+/// Writes an INSERT of one row of SQL expressions. `into` is the part up to the table: `INTO t`, `OR ABORT INTO main.t`.
+pub(crate) fn insert_values<C: AsRef<str>>(into: &str, columns: &[C], values: &[String]) -> String {
+    if columns.is_empty() {
+        return format!("INSERT {into} DEFAULT VALUES");
+    }
+    let columns = plain_names(columns.iter().map(AsRef::as_ref));
+    format!("INSERT {into}({columns}) VALUES ({})", values.join(", "))
+}
+
+/// Writes an INSERT of one row with a parameter for each column.
+pub(crate) fn insert_parameters<C: AsRef<str>>(into: &str, columns: &[C]) -> String {
+    insert_values(into, columns, &vec!["?".to_owned(); columns.len()])
 }

@@ -1,6 +1,6 @@
 use rusqlite::Connection;
 
-use super::{TokenKind, is_blank, plain_name, quote_identifier, quote_text, split, tokens};
+use super::{TokenKind, is_blank, is_ordered, on_one_line, plain_name, quote_identifier, quote_text, split, tokens};
 
 #[track_caller]
 fn check(script: &str, expected: &[&str]) {
@@ -284,4 +284,33 @@ fn names_are_quoted_only_where_they_must_be() {
 fn a_name_has_quotes_where_it_needs_them() {
     let names = ["a_1", "order", "1a", "a b", "key", ""];
     assert_eq!(names.map(super::plain_name), ["a_1", "\"order\"", "\"1a\"", "\"a b\"", "key", "\"\""]);
+}
+
+#[test]
+fn only_the_querys_own_order_counts() {
+    for sql in [
+        "SELECT 1 ORDER BY 1",
+        "select x from t order/* */by x limit 1",
+        "SELECT 1 UNION SELECT 2 ORDER\n--\nBY 1",
+        "WITH a AS (SELECT 1) SELECT * FROM a ORDER BY (SELECT 1)",
+    ] {
+        assert!(is_ordered(sql), "{sql}");
+    }
+    for sql in [
+        "SELECT 1",
+        "",
+        "SELECT * FROM (SELECT 1 ORDER BY 1)",
+        "SELECT sum(x) OVER (ORDER BY x) FROM t",
+        "SELECT group_concat(x ORDER BY x) FROM t",
+        "WITH a AS (SELECT 1 ORDER BY 1) SELECT * FROM a",
+        "SELECT 'ORDER BY 1' AS \"order\", [order] -- ORDER BY 1\n FROM t /* ORDER BY 1 */",
+        "SELECT x FROM t GROUP BY x",
+    ] {
+        assert!(!is_ordered(sql), "{sql}");
+    }
+}
+
+#[test]
+fn a_statement_on_one_line_means_the_same() {
+    assert_eq!(on_one_line("SELECT a.b, -- the\n    'x\n  y'\n\tFROM  t;"), "SELECT a.b, 'x\n  y' FROM t;");
 }

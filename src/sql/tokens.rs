@@ -1,4 +1,4 @@
-//! The tokens of a statement, with their offsets in its text.
+//! The tokens of a statement, with their offsets in its text, and quoting.
 //!
 //! sqlite3-parser is not used here either: its syntax tree keeps no offsets, so the text of an expression as it was
 //! written is lost, and it refuses a whole statement because of syntax that is newer than itself.
@@ -156,4 +156,27 @@ fn after_number(bytes: &[u8], start: usize) -> usize {
 fn symbol_length(rest: &[u8]) -> usize {
     const LONG: [&[u8]; 10] = [b"->>", b"->", b"||", b"<=", b"<>", b"<<", b">=", b">>", b"==", b"!="];
     LONG.iter().find(|symbol| rest.starts_with(symbol)).map_or(1, |symbol| symbol.len())
+}
+
+/// Returns a name as SQL, always in double quotes, so that it may be a keyword or contain any character.
+pub(crate) fn quote_identifier(name: &str) -> String {
+    quote(name, '"')
+}
+
+/// Returns a text as an SQL literal.
+pub(crate) fn quote_text(text: &str) -> String {
+    quote(text, '\'')
+}
+
+fn quote(text: &str, mark: char) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push(mark);
+    for part in text.split_inclusive(mark) {
+        quoted.push_str(part);
+        if part.ends_with(mark) {
+            quoted.push(mark);
+        }
+    }
+    quoted.push(mark);
+    quoted
 }

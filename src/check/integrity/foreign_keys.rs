@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::failure::failure;
-use super::names::{databases, in_database};
+use super::shared::{databases, failure, in_database};
 use crate::check::findings::{Finding, Findings};
 use crate::error::Refusal;
 use crate::report::count;

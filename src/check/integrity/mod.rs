@@ -3,13 +3,10 @@
 //! The checks run on the caller's connection, so that they see what the caller sees, uncommitted rows included. There they
 //! only read. A check that has to write (FTS needs an INSERT) and the trial of a remedy run on a copy in memory.
 
-mod copy;
-mod failure;
 mod foreign_keys;
-mod messages;
-mod names;
 mod pages;
 mod remedies;
+mod shared;
 mod virtual_tables;
 
 use std::path::Path;
@@ -17,15 +14,13 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::check::findings::Findings;
-use crate::db::Functions;
-use crate::db::TestDb;
+use crate::db::{Functions, TestDb};
 use crate::error::{Result, or_panic};
-use names::Names;
+use shared::{Names, UNREADABLE};
 
-pub(super) use failure::{failure, failure_of};
 pub(super) use foreign_keys::shown_value;
-pub(super) use names::file_of;
 pub(crate) use pages::integrity_lines;
+pub(super) use shared::{failure, failure_of, file_of};
 
 /// Runs every check that SQLite has: pages, indexes and constraints (`PRAGMA integrity_check`), references
 /// (`PRAGMA foreign_key_check`), full-text indexes against their content, R-trees.
@@ -81,10 +76,10 @@ pub(crate) fn integrity_with(connection: &Connection, functions: Option<Function
     let mut findings = Findings::default();
     let names = Names::read(connection);
     let (lines, failed) = pages::check(connection);
-    findings.extend(messages::findings(&lines, &names, file));
+    findings.extend(pages::findings(&lines, &names, file));
     if let Some(error) = failed {
         let finding = failure("PRAGMA integrity_check", file, &error);
-        let is_unreadable = finding.code() == failure::UNREADABLE;
+        let is_unreadable = finding.code() == UNREADABLE;
         findings.push(finding);
         if is_unreadable {
             return findings;

@@ -2,9 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::copy::copy_of;
-use super::messages;
-use super::names::Names;
+use super::shared::{Names, copy_of};
 use super::{pages, virtual_tables};
 use crate::check::findings::{Finding, Findings};
 use crate::db::Functions;
@@ -18,7 +16,7 @@ pub(super) fn add(connection: &Connection, functions: Option<Functions>, finding
         let name = sql::quote_identifier(finding.object());
         let remedy = match finding.code() {
             "index-mismatch" => format!("REINDEX {name}"),
-            messages::FTS => format!("INSERT INTO {name}({name}) VALUES('rebuild')"),
+            pages::FTS => format!("INSERT INTO {name}({name}) VALUES('rebuild')"),
             _ => return finding,
         };
         // One remedy for all findings about an index.
@@ -41,7 +39,7 @@ pub(super) fn add(connection: &Connection, functions: Option<Functions>, finding
 fn is_mended(copy: &Connection, what: &str) -> bool {
     let names = Names::read(copy);
     let (lines, failed) = pages::check(copy);
-    let mut findings = messages::findings(&lines, &names, "");
+    let mut findings = pages::findings(&lines, &names, "");
     findings.extend(virtual_tables::check_here(copy));
     failed.is_none() && !findings.iter().any(|finding| finding.what() == what)
 }

@@ -6,9 +6,8 @@
 
 use rusqlite::{Connection, OptionalExtension, ffi};
 
-use super::copy::copy_of;
-use super::failure::{NOT_CHECKED, failure};
-use super::messages::{FTS, FTS_COST, RTREE, RTREE_COST};
+use super::pages::{FTS, FTS_COST, RTREE, RTREE_COST};
+use super::shared::{NOT_CHECKED, copy_of, failure};
 use crate::check::findings::{Finding, Findings};
 use crate::db::Functions;
 use crate::error::Refusal;

@@ -2,8 +2,7 @@
 
 use rusqlite::types::Value;
 
-use super::finding::LintFinding;
-use super::input::{LintInput, is_nullable, object};
+use super::finding::{LintFinding, LintInput, is_nullable, object};
 use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Affinity, Check, Column, Table};
 use crate::sql::{TokenKind, plain_name, quote_identifier, tokens};

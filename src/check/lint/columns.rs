@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::checks;
-use super::finding::LintFinding;
-use super::input::{LintInput, object};
+use super::finding::{LintFinding, LintInput, object};
 use super::references::is_reference;
 use crate::schema::references::{class, typed};
 use crate::schema::{Affinity, Column, Name, Table};

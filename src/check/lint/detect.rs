@@ -1,14 +1,39 @@
-//! Runs all lints.
+//! The codes of the lints, and the run of all lints.
 
 use rusqlite::Connection;
 
-use super::codes::LINT_CODES;
-use super::finding::LintFinding;
-use super::input::LintInput;
+use super::finding::{LintFinding, LintInput};
 use super::{checks, columns, indexes, keys, objects, references};
 use crate::error::Result;
 use crate::schema::Schema;
 use crate::schema::schema_copy::{SchemaCopy, Triggers};
+
+/// Every code of [`lint`](crate::check::lint()), in the order in which findings are listed.
+pub const LINT_CODES: &[&str] = &[
+    "fk-parent-missing",
+    "fk-parent-not-unique",
+    "fk-type-mismatch",
+    "fk-composite-nullable",
+    "fk-unindexed",
+    "dangling-view",
+    "dangling-trigger",
+    "double-quoted-string",
+    "no-primary-key",
+    "pk-nullable",
+    "int-pk-not-rowid",
+    "autoincrement-unneeded",
+    "unique-with-nullable",
+    "check-passes-null",
+    "affinity-surprise",
+    "same-name-different-type",
+    "blob-in-hot-table",
+    "not-strict",
+    "index-duplicate",
+    "index-prefix-redundant",
+    "index-shadows-unique",
+    "index-low-value",
+    "index-collation-unusable",
+];
 
 /// Returns everything that the lints find in a database, in the order of the codes.
 pub(super) fn detect(connection: &Connection) -> Result<Vec<LintFinding>> {

@@ -1,8 +1,7 @@
 //! Indexes that cost every write and help no query.
 
 use super::checks;
-use super::finding::LintFinding;
-use super::input::LintInput;
+use super::finding::{LintFinding, LintInput};
 use crate::schema::references::column_names;
 use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Affinity, Column, Index, IndexedColumn, IndexedExpr, Table};

@@ -3,8 +3,7 @@
 use rusqlite::types::Value;
 
 use super::checks::{self, Verdict};
-use super::finding::LintFinding;
-use super::input::{LintInput, is_nullable, object};
+use super::finding::{LintFinding, LintInput, is_nullable, object};
 use crate::schema::references::column_names;
 use crate::schema::{Affinity, Column, IndexedColumn, Table};
 use crate::sql::{plain_name, plain_names};

@@ -5,12 +5,10 @@
 //! fix that is SQL has been run on such a copy, and the copy linted again.
 
 mod checks;
-mod codes;
 mod columns;
 mod detect;
 mod finding;
 mod indexes;
-mod input;
 mod keys;
 mod objects;
 mod references;
@@ -23,7 +21,7 @@ use crate::error::{Result, or_panic};
 use detect::detect;
 use finding::LintFinding;
 
-pub use codes::LINT_CODES;
+pub use detect::LINT_CODES;
 
 /// Returns what is questionable about the schema that `connection` has open as `main`.
 ///

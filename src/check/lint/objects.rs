@@ -1,7 +1,6 @@
 //! Views and triggers that name a missing object, and texts in double quotes.
 
-use super::finding::{Fix, LintFinding, new_name};
-use super::input::{LintInput, object};
+use super::finding::{Fix, LintFinding, LintInput, new_name, object};
 use crate::schema::declaration::{Declaration, with_text};
 use crate::schema::{Column, Trigger, View};
 use crate::sql::{Name, plain_name};

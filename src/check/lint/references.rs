@@ -3,8 +3,7 @@
 use rusqlite::types::Value;
 
 use super::checks::{self, Verdict};
-use super::finding::LintFinding;
-use super::input::{LintInput, is_nullable, object, same_names};
+use super::finding::{LintFinding, LintInput, is_nullable, object, same_names};
 use crate::schema::declaration::Declaration;
 use crate::schema::references::{Pair, class, column_names, defeated, is_textual, parent_columns, typed};
 use crate::schema::schema_copy::SchemaCopy;

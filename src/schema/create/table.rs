@@ -1,6 +1,6 @@
 //! `CREATE TABLE`.
 
-use super::walk::{head, names, text_of};
+use super::statements::{head, names, text_of};
 use crate::schema::facts::Check;
 use crate::sql::{Cursor, Name, Token, TokenKind, between_commas, tokens};
 

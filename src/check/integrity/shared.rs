@@ -1,9 +1,13 @@
-//! Names of databases, tables and indexes as findings show them.
+//! What the checks share: the names of objects, a copy to write on, and findings about checks that could not finish.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 
+use crate::check::findings::Finding;
+use crate::db::{Functions, back_up};
+use crate::error::{Error, Refusal};
 use crate::sql;
 
 /// Returns the path of the main database, by which findings name the file.
@@ -70,5 +74,46 @@ impl Names {
 
     pub(super) fn table_of_index(&self, index: &str) -> Option<&str> {
         self.tables.get(index).map(String::as_str)
+    }
+}
+
+/// Copies the main database into memory, as this connection sees it. SQLite refuses while the connection has a write
+/// transaction open.
+pub(super) fn copy_of(connection: &Connection, functions: Option<Functions>) -> rusqlite::Result<Connection> {
+    let mut copy = Connection::open_in_memory()?;
+    if let Some(functions) = functions {
+        // A function that could not be registered is named by the statement that needs it.
+        let _ = functions(&copy);
+    }
+    back_up(connection, &mut copy)?;
+    Ok(copy)
+}
+
+/// The code of a file that SQLite cannot read.
+pub(super) const UNREADABLE: &str = "unreadable";
+/// The code of something that could not be checked.
+pub(super) const NOT_CHECKED: &str = "not-checked";
+
+/// Returns the finding for a check that SQLite could not finish. Only some result codes blame the file. The others mean that
+/// this connection lacks something, such as a function of the app.
+pub(in crate::check) fn failure(check: &str, file: &str, error: &rusqlite::Error) -> Finding {
+    let (code, says) = match Refusal::of(error) {
+        Some(refusal) => (refusal.code, refusal.to_string()),
+        None => (ffi::SQLITE_ERROR, error.to_string()),
+    };
+    match code & 0xff {
+        ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB | ffi::SQLITE_CANTOPEN | ffi::SQLITE_IOERR => {
+            Finding::new(UNREADABLE, file, format!("SQLite cannot read {file}")).evidence("SQLite says", says)
+        }
+        _ => Finding::new(NOT_CHECKED, file, format!("{check} could not be finished on {file}"))
+            .evidence("SQLite says", says),
+    }
+}
+
+/// Like [`failure`], for an error that has already been described.
+pub(in crate::check) fn failure_of(check: &str, file: &str, error: &Error) -> Finding {
+    match error.source().and_then(|source| source.downcast_ref::<rusqlite::Error>()) {
+        Some(cause) => failure(check, file, cause),
+        None => Finding::new(NOT_CHECKED, file, error.headline()),
     }
 }
