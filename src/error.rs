@@ -146,8 +146,7 @@ impl Error {
 
     /// Adds SQLite's message and extended code, as evidence and as the source.
     pub(crate) fn because_sqlite(self, error: rusqlite::Error) -> Self {
-        let says = Refusal::of(&error).map_or_else(|| error.to_string(), |refusal| refusal.to_string());
-        self.evidence("SQLite says", says).because(error)
+        self.evidence("SQLite says", Refusal::text(&error)).because(error)
     }
 
     /// Adds an error of the app's own code and its causes, as evidence and as the source.
@@ -163,6 +162,14 @@ impl Error {
             cause = deeper.source();
         }
         self.evidence("it says", says).because(error)
+    }
+
+    /// Adds a value if there is one: `error.given(path, Error::path)`.
+    pub(crate) fn given<T>(self, value: Option<T>, add: impl FnOnce(Self, T) -> Self) -> Self {
+        match value {
+            Some(value) => add(self, value),
+            None => self,
+        }
     }
 
     fn with(mut self, change: impl FnOnce(Report) -> Report) -> Self {
@@ -232,9 +239,12 @@ impl Refusal {
         let offset = text.rsplit_once("offset: ").and_then(|(_, rest)| rest.trim_end_matches([' ', '}']).parse().ok());
         Some(Refusal { code, message, offset })
     }
-}
 
-impl Refusal {
+    /// Returns the message and the code of an error; rusqlite's text if the error is its own.
+    pub(crate) fn text(error: &rusqlite::Error) -> String {
+        Refusal::of(error).map_or_else(|| error.to_string(), |refusal| refusal.to_string())
+    }
+
     /// Returns SQLite's message and the code, without rusqlite's description of the code.
     pub(crate) fn message_or_code(&self) -> String {
         match self.message.as_str() {

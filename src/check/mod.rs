@@ -15,10 +15,8 @@ mod findings;
 mod health;
 mod integrity;
 mod lint;
-mod mounts;
-mod profile;
 mod same_schema;
-mod sqlite;
+mod settings;
 mod state;
 
 pub use backup::backup;
@@ -28,9 +26,9 @@ pub use health::{Health, health, try_health};
 pub use integrity::integrity;
 pub(crate) use integrity::{find_damage, integrity_lines};
 pub use lint::{LINT_CODES, lint, try_lint};
-pub use profile::profile;
+
 pub use same_schema::{assert_same_schema, try_assert_same_schema};
-pub use sqlite::{compile_option, sqlite_at_least};
+pub use settings::{compile_option, profile, sqlite_at_least};
 pub(crate) use state::{Cell, Snapshot, TableSet, content_digest, is_invisible, sequence, shown, tables};
 pub use state::{
     ChangedRow, Changes, Digest, QueryRows, Redact, TableChanges, TableDigest, UpdatedRow, assert_same_data,

@@ -4,8 +4,7 @@ use rusqlite::Connection;
 
 use super::failure::{self, Cause};
 use super::ledger::Ledger;
-use super::migration::Format;
-use super::migration::{Migration, Script};
+use super::migration::{Format, Migration, Script};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::{self, Statement};
 
@@ -201,17 +200,12 @@ impl Run<'_> {
                 self.script(migration).first_line - 1 + line
             )),
         };
-        let error = failure::report(self.format, self.undo, migration, self.script(migration), failure.cause);
-        let error = match left {
-            Some(left) => error.note(left),
-            None => error,
-        };
-        match rollback {
-            Err(refusal) if !self.conn.is_autocommit() => {
+        let refusal = rollback.err().filter(|_| !self.conn.is_autocommit());
+        failure::report(self.format, self.undo, migration, self.script(migration), failure.cause)
+            .given(left, Error::note)
+            .given(refusal, |error, refusal| {
                 error.note(format!("its transaction is still open, because ROLLBACK failed too: {refusal}"))
-            }
-            _ => error,
-        }
+            })
     }
 
     fn intact(&self, step: usize) -> String {

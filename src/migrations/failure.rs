@@ -1,7 +1,6 @@
 //! The report of a migration that failed.
 
-use super::migration::Format;
-use super::migration::{Migration, Script};
+use super::migration::{Format, Migration, Script};
 use crate::error::{Error, ErrorKind, Refusal};
 use crate::sql::Statement;
 
@@ -20,29 +19,23 @@ pub(super) fn report(format: Format, undo: bool, migration: &Migration, script: 
     let error = |says: &str| {
         let headline = format!("{what} {} {says}: {}", migration.version, script.file);
         let error = Error::new(ErrorKind::Migration, headline).migration(migration.name());
-        match &script.path {
-            Some(path) => error.path(path),
-            None => error,
-        }
+        error.given(script.path.as_deref(), Error::path)
     };
     match cause {
         Cause::Statement(statement, refusal) => {
             let offset = offset_in(&statement, &refusal);
             let error = error("failed").sql_excerpt(statement.text, &excerpt(statement.text, offset));
-            let error = match advice(format, &statement, &refusal) {
-                Some(advice) => error.help(advice),
-                None => error,
-            };
+            let error = error.given(advice(format, &statement, &refusal), Error::help);
             at(error, script, &statement, offset).because_sqlite(refusal)
         }
         Cause::Around(part, refusal) => error(&format!("failed at {part}")).because_sqlite(refusal),
         Cause::LeftOpen(statement) => {
             let error = error("leaves a transaction open").help("end it with COMMIT");
-            statement.iter().fold(error, |error, statement| at(error, script, statement, 0))
+            error.given(statement, |error, statement| at(error, script, &statement, 0))
         }
         Cause::Ended(statement) => {
             let error = error("ends the transaction that it runs in").help("leave COMMIT to the runner");
-            statement.iter().fold(error, |error, statement| at(error, script, statement, 0))
+            error.given(statement, |error, statement| at(error, script, &statement, 0))
         }
     }
 }

@@ -7,8 +7,7 @@ use rusqlite::Connection;
 use super::apply::{self, Applied, Run};
 use super::ledger::Ledger;
 use super::load::{self, Loaded};
-use super::migration::Format;
-use super::migration::{Migration, index_of};
+use super::migration::{Format, Migration, index_of};
 use crate::error::{Error, ErrorKind, Result};
 
 /// An ordered history of migrations.

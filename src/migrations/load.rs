@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::migration::Format;
-use super::migration::{Migration, Script};
+use super::migration::{Format, Migration, Script};
 use super::names::{self, Named, Role, Stray};
 use super::sections::{self, Marker, Problem, Section, Sections};
 use super::source::{self, Content, File};
@@ -288,11 +287,8 @@ impl Loader<'_> {
     }
 
     fn error(&self, headline: String) -> Error {
-        let error = Error::new(ErrorKind::History, headline);
-        match self.place {
-            Some(folder) => error.evidence("folder", folder.display().to_string()).path(folder),
-            None => error,
-        }
+        Error::new(ErrorKind::History, headline)
+            .given(self.place, |error, folder| error.evidence("folder", folder.display().to_string()).path(folder))
     }
 
     fn empty(&self, index: usize) -> Error {

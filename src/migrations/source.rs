@@ -54,22 +54,15 @@ impl File<'_> {
     }
 
     pub(super) fn error(&self, headline: impl Into<String>) -> Error {
-        let error = Error::new(ErrorKind::History, headline).migration(&self.name);
-        match self.path() {
-            Some(path) => error.path(path),
-            None => error,
-        }
+        Error::new(ErrorKind::History, headline).migration(&self.name).given(self.path(), Error::path)
     }
 
     fn not_utf8(&self, error: &std::string::FromUtf8Error) -> Error {
         let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
-        let report = self
-            .error(format!("migration is not UTF-8: {}", self.shown()))
-            .evidence("first invalid byte", format!("{:#04x} at byte {at}, line {}", bytes[at], line(bytes, at)));
-        match bytes {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => report.help("save it as UTF-8: it is UTF-16"),
-            _ => report.help("save it as UTF-8"),
-        }
+        let is_utf16 = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+        self.error(format!("migration is not UTF-8: {}", self.shown()))
+            .evidence("first invalid byte", format!("{:#04x} at byte {at}, line {}", bytes[at], line(bytes, at)))
+            .help(if is_utf16 { "save it as UTF-8: it is UTF-16" } else { "save it as UTF-8" })
     }
 
     /// SQLite reads SQL only up to a NUL byte.
@@ -93,16 +86,12 @@ pub(super) fn folder(path: &Path) -> Result<Option<Vec<File<'static>>>> {
         Err((_, error)) if error.kind() == io::ErrorKind::NotADirectory => return Ok(None),
         Err((folder, error)) if folder == path && error.kind() == io::ErrorKind::NotFound => {
             let what = if is_sql(path) { "no such migration" } else { "no such folder of migrations" };
-            let report = Error::new(ErrorKind::History, format!("{what}: {}", path.display()));
-            let report = match std::path::absolute(path) {
-                Ok(absolute) if path.is_relative() => report.note(format!("looked for at {}", absolute.display())),
-                _ => report,
-            };
-            let report = match beside(path) {
-                Some(near) => report.help(format!("did you mean {near}?")),
-                None => report,
-            };
-            return Err(report.path(path).because(error));
+            let absolute = std::path::absolute(path).ok().filter(|_| path.is_relative());
+            return Err(Error::new(ErrorKind::History, format!("{what}: {}", path.display()))
+                .given(absolute, |report, path| report.note(format!("looked for at {}", path.display())))
+                .given(beside(path), |report, near| report.help(format!("did you mean {near}?")))
+                .path(path)
+                .because(error));
         }
         Err((folder, error)) => {
             return Err(Error::new(

@@ -46,7 +46,7 @@ pub(super) fn check_access(groups: &[Group<'_>], address: &Address, access: Acce
                 none => none.insert(address.connect()?),
             };
             touched(connection, query.sql()).map_err(|error| {
-                let says = Refusal::of(&error).map_or_else(|| error.to_string(), |refusal| refusal.to_string());
+                let says = Refusal::text(&error);
                 failure::unknown(group, "a query cannot be prepared", &says).because(error)
             })?
         };

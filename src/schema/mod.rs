@@ -13,7 +13,6 @@
 //!
 //! Names are compared as SQLite compares them: ASCII letters match in either case.
 
-mod canonical;
 mod create;
 pub(crate) mod declaration;
 mod diff;
@@ -28,6 +27,7 @@ mod statistics;
 use rusqlite::Connection;
 
 use crate::error::Result;
+use shape::{TableShape, ViewShape};
 
 pub use crate::sql::Name;
 pub(crate) use create::{TriggerText, VirtualTable};
@@ -72,7 +72,9 @@ impl Schema {
     /// ");
     /// ```
     pub fn canonical(&self) -> String {
-        canonical::text(self)
+        let (tables, views) = shape::of(self, self.ledgers);
+        let texts = tables.iter().map(TableShape::text).chain(views.iter().map(ViewShape::text));
+        texts.collect::<Vec<_>>().join("\n")
     }
 
     /// Returns the differences from this schema to the other one, in words. There are no differences if and only if the

@@ -64,11 +64,7 @@ impl<'a> Pair<'a> {
 }
 
 fn is_rowid_of(columns: &[(&Column, &Column)], key: &Key) -> bool {
-    columns.len() == 1
-        && key.terms.iter().all(|term| match &term.what {
-            IndexedExpr::Column(name) => *name == columns[0].1.name,
-            _ => false,
-        })
+    columns.len() == 1 && key.terms.iter().all(|term| term.what.is_column(&columns[0].1.name))
 }
 
 /// Returns the referenced columns of the parent; none if it has no PRIMARY KEY and the key names no columns.
@@ -80,16 +76,12 @@ pub(crate) fn parent_columns<'a>(key: &'a ForeignKey, parent: &'a Table) -> Vec<
 }
 
 /// Returns the columns among the terms of an index.
-pub(crate) fn column_names(terms: &[IndexedColumn]) -> Vec<&str> {
-    let name = |term: &'_ IndexedColumn| match &term.what {
-        IndexedExpr::Column(_) => true,
-        IndexedExpr::Rowid | IndexedExpr::Expression(_) => false,
+pub(crate) fn column_names<'a>(terms: &'a [IndexedColumn]) -> Vec<&'a str> {
+    let name = |term: &'a IndexedColumn| match &term.what {
+        IndexedExpr::Column(name) => Some(name.as_str()),
+        IndexedExpr::Rowid | IndexedExpr::Expression(_) => None,
     };
-    terms
-        .iter()
-        .filter(|term| name(term))
-        .filter_map(|term| if let IndexedExpr::Column(name) = &term.what { Some(name.as_str()) } else { None })
-        .collect()
+    terms.iter().filter_map(name).collect()
 }
 
 /// Returns the class of a column's values: numbers compare as numbers whatever their type.

@@ -1,7 +1,8 @@
-//! The parts of a schema that matter to SQLite, each in one spelling. The canonical text prints them and the diff compares
-//! them, so neither sees something that the other does not.
+//! The parts of a schema that matter to SQLite, each in one spelling. The canonical text, also here, prints them and the diff
+//! compares them, so neither sees something that the other does not.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::create::{self, TriggerText};
 use super::entries::is_ledger;
@@ -356,4 +357,52 @@ fn with_bare_names<'a>(known: &BTreeSet<String>, tokens: impl Iterator<Item = &'
 fn list<T: AsRef<str>>(names: &[T]) -> String {
     let names: Vec<String> = names.iter().map(|name| plain_name(name.as_ref())).collect();
     format!("({})", names.join(", "))
+}
+
+impl TableShape {
+    /// Returns the canonical text of the table, its indexes and triggers.
+    pub(super) fn text(&self) -> String {
+        let name = &self.name;
+        let mut text = String::new();
+        if let Some(module) = &self.module {
+            let _ = writeln!(text, "CREATE VIRTUAL TABLE {name} USING {module};");
+        } else {
+            let columns = self.columns.iter().map(|column| {
+                let parts = column.parts.iter().filter(|part| !part.is_empty());
+                std::iter::once(&column.name).chain(parts).map(String::as_str).collect::<Vec<_>>().join(" ")
+            });
+            let constraints = self.constraints.iter().map(|constraint| constraint.text.clone());
+            let lines: Vec<String> = columns.chain(constraints).collect();
+            let options = if self.options.is_empty() { String::new() } else { format!(" {}", self.options.join(", ")) };
+            let _ = writeln!(text, "CREATE TABLE {name} (\n    {}\n){options};", lines.join(",\n    "));
+        }
+        for index in &self.indexes {
+            let unique = if index.unique { "UNIQUE " } else { "" };
+            let partial = index.partial.as_ref().map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
+            let _ = writeln!(text, "CREATE {unique}INDEX {} ON {name} {}{partial};", index.name, index.terms);
+        }
+        text.extend(self.triggers.iter().map(|trigger| trigger.text(name)));
+        text
+    }
+}
+
+impl ViewShape {
+    pub(super) fn text(&self) -> String {
+        let columns = if self.columns.is_empty() { String::new() } else { format!(" {}", self.columns) };
+        let mut text = format!("CREATE VIEW {}{columns} AS\n    {};\n", self.name, self.query);
+        text.extend(self.triggers.iter().map(|trigger| trigger.text(&self.name)));
+        text
+    }
+}
+
+impl TriggerShape {
+    fn text(&self, table: &str) -> String {
+        if self.event.is_empty() {
+            // The statement could not be read, and is shown as a whole.
+            return format!("{};\n", self.statements.join("; "));
+        }
+        let when = if self.when.is_empty() { String::new() } else { format!(" WHEN {}", self.when) };
+        let statements: String = self.statements.iter().map(|statement| format!("    {statement};\n")).collect();
+        format!("CREATE TRIGGER {} {} ON {table}{when} BEGIN\n{statements}END;\n", self.name, self.event)
+    }
 }

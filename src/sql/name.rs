@@ -106,40 +106,23 @@ impl PartialEq for Name {
 
 impl Eq for Name {}
 
-impl PartialEq<str> for Name {
-    fn eq(&self, other: &str) -> bool {
-        same_name(self, other)
-    }
+macro_rules! compare_as_names {
+    ($($one:ty, $other:ty;)*) => {
+        $(impl PartialEq<$other> for $one {
+            fn eq(&self, other: &$other) -> bool {
+                same_name(self, other)
+            }
+        })*
+    };
 }
 
-impl PartialEq<&str> for Name {
-    fn eq(&self, other: &&str) -> bool {
-        same_name(self, other)
-    }
-}
-
-impl PartialEq<String> for Name {
-    fn eq(&self, other: &String) -> bool {
-        same_name(self, other)
-    }
-}
-
-impl PartialEq<Name> for str {
-    fn eq(&self, other: &Name) -> bool {
-        same_name(self, other)
-    }
-}
-
-impl PartialEq<Name> for &str {
-    fn eq(&self, other: &Name) -> bool {
-        same_name(self, other)
-    }
-}
-
-impl PartialEq<Name> for String {
-    fn eq(&self, other: &Name) -> bool {
-        same_name(self, other)
-    }
+compare_as_names! {
+    Name, str;
+    Name, &str;
+    Name, String;
+    str, Name;
+    &str, Name;
+    String, Name;
 }
 
 fn folded(name: &str) -> impl Iterator<Item = u8> {

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 
 use crate::check::findings::Findings;
 use crate::db::{Functions, TestDb};
-use crate::error::{Result, or_panic};
+use crate::error::{Error, Result, or_panic};
 use shared::{Names, UNREADABLE};
 
 pub(super) use foreign_keys::shown_value;
@@ -121,8 +121,5 @@ impl TestDb {
 /// Returns an error that lists what is damaged in the database of a test.
 pub(crate) fn find_damage(db: &TestDb) -> Result<()> {
     let checked = integrity_with(db, db.functions(), &file_of(db)).try_assert_ok();
-    checked.map_err(|error| match Connection::path(db) {
-        Some(path) => error.path(Path::new(path)),
-        None => error,
-    })
+    checked.map_err(|error| error.given(Connection::path(db).map(Path::new), Error::path))
 }

@@ -95,9 +95,8 @@ impl Table {
     }
 
     fn not_checked(&self, why: &str, error: &rusqlite::Error) -> Finding {
-        let says = Refusal::of(error).map_or_else(|| error.to_string(), |refusal| refusal.to_string());
-        let finding = Finding::new(NOT_CHECKED, &self.name, format!("{} was not checked: {why}", self.name));
-        finding.evidence("SQLite says", says)
+        Finding::new(NOT_CHECKED, &self.name, format!("{} was not checked: {why}", self.name))
+            .evidence("SQLite says", Refusal::text(error))
     }
 
     /// Returns what the check of its module finds.

@@ -203,28 +203,10 @@ fn blob_in_hot_table(table: &Table, found: &mut Vec<LintFinding>) {
 fn is_content(column: &Column) -> bool {
     let declared = column.declared_type.to_ascii_uppercase();
     let name = column.name.to_ascii_lowercase();
+    #[rustfmt::skip]
     let content = [
-        "archive",
-        "args",
-        "attachment",
-        "avatar",
-        "body",
-        "content",
-        "data",
-        "document",
-        "file",
-        "html",
-        "image",
-        "json",
-        "page",
-        "payload",
-        "pdf",
-        "photo",
-        "picture",
-        "snapshot",
-        "source",
-        "text",
-        "thumbnail",
+        "archive", "args", "attachment", "avatar", "body", "content", "data", "document", "file", "html", "image",
+        "json", "page", "payload", "pdf", "photo", "picture", "snapshot", "source", "text", "thumbnail",
     ];
     declared.contains("LONG") || declared.contains("MEDIUM") || name.split('_').any(|word| content.contains(&word))
 }

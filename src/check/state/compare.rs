@@ -12,8 +12,7 @@ use rusqlite::Row;
 
 use super::cell::{self, Cell};
 use super::diff::{Layout, RowChange, Side, TableDiff};
-use super::snapshot::Snapshot;
-use super::tables::{Table, TableSet, tables};
+use super::tables::{Snapshot, Table, TableSet, tables};
 use crate::error::{Error, Result};
 use crate::sql::{Name, same_name};
 

@@ -1,15 +1,15 @@
-//! Digests of the rows of a database.
+//! Digests of the rows of a database, and what its file holds besides rows.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use xxhash_rust::xxh64::xxh64;
 
-use super::entries::{header_numbers, schema_entries};
-use super::snapshot::Snapshot;
-use super::tables::{Table, TableSet, sequence, tables};
+use super::tables::{Snapshot, Table, TableSet, sequence, tables};
 use crate::error::{Result, or_panic};
+use crate::schema::entries::{SchemaEntry, entries};
 use crate::sql::same_name;
 
 /// A digest of the rows of a database: equal for equal rows, in whatever order they were inserted. The names of tables and
@@ -184,4 +184,20 @@ fn put(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
 fn put_bytes(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
     bytes.extend_from_slice(part);
+}
+
+/// Returns the entries of the schema by kind and name.
+pub(crate) fn schema_entries(snapshot: &Snapshot<'_>) -> Result<BTreeMap<(String, String), SchemaEntry>> {
+    let entries = entries(snapshot.connection).map_err(|error| snapshot.refused("read the schema", error))?;
+    Ok(entries.into_iter().map(|entry| ((entry.kind.clone(), entry.name.clone()), entry)).collect())
+}
+
+/// Returns the numbers of the header that belong to the app, each with its PRAGMA.
+pub(crate) fn header_numbers(snapshot: &Snapshot<'_>) -> Result<[(&'static str, i64); 2]> {
+    let read = |name: &str| -> Result<i64> {
+        let number = snapshot.connection.query_row(&format!("PRAGMA main.{name}"), [], |row| row.get(0));
+        number.map_err(|error| snapshot.refused("read the header", error))
+    };
+    let [user_version, application_id] = ["user_version", "application_id"];
+    Ok([(user_version, read(user_version)?), (application_id, read(application_id)?)])
 }

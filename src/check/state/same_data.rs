@@ -8,8 +8,7 @@ use super::cell::shown_name;
 use super::compare::compare;
 use super::diff::{Side, TableDiff};
 use super::redact::{Redact, Redacting};
-use super::snapshot::Snapshot;
-use super::tables::TableSet;
+use super::tables::{Snapshot, TableSet};
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::report::count;
 

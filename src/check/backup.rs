@@ -1,20 +1,20 @@
 //! Checks that a copy of a database could take its place.
 
-mod differences;
-mod restored;
-
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+use tempfile::TempDir;
 
 use super::findings::{Finding, Findings};
 use super::health::wal_bytes;
-use super::integrity::{failure, failure_of, file_of, integrity_with};
+use super::integrity::{failure, failure_of, file_of, integrity_with, shown_value};
+use super::state::{self, RowChange, Snapshot, TableDiff, TableSet, header_numbers, schema_entries};
 use crate::db::percent_encoded;
+use crate::error::Result;
 use crate::report::count;
+use crate::schema::entries::SchemaEntry;
 use crate::sim::Disk;
-use differences::{Difference, differences};
-use restored::Restored;
 
 /// Checks that the database file at `copy` could take the place of `source`. It must open through SQLite's default VFS, be
 /// whole (as [`integrity`](super::integrity()) says), and have the same schema, the same `user_version` and
@@ -164,4 +164,143 @@ fn wal_not_copied(differences: &[Difference], copy: &str, left_in_wal: u64) -> F
         ))
         .evidence("compared with the source", all.join("\n"))
         .fix("copy with VACUUM INTO or SQLite's online backup, which read the WAL too")
+}
+
+/// The number of differences of a table that are searched for an example.
+const KEPT_ROWS: usize = 1000;
+
+/// The number of columns of the example that are shown.
+const SHOWN_COLUMNS: usize = 4;
+
+/// One difference between a source and its copy.
+#[derive(Debug, PartialEq, Eq)]
+enum Difference {
+    /// `object` is a table, index, trigger, view or PRAGMA; `what` says how it differs.
+    Schema {
+        object: String,
+        what: String,
+        is_missing: bool,
+    },
+    Rows {
+        table: String,
+        missing: usize,
+        extra: usize,
+        example: Option<String>,
+    },
+}
+
+/// Returns everything in which `copy` differs from `source`. The rows of a table are compared if both declare it alike.
+fn differences(source: &Connection, copy: &Connection) -> Result<Vec<Difference>> {
+    let (source, copy) = (Snapshot::begin(source)?, Snapshot::begin(copy)?);
+    let (ours, theirs) = (schema_entries(&source)?, schema_entries(&copy)?);
+    let mut found = schemas_differ(&ours, &theirs);
+    for ((name, source), (_, copy)) in header_numbers(&source)?.into_iter().zip(header_numbers(&copy)?) {
+        if source != copy {
+            let what = format!("PRAGMA {name} is {copy} in the copy and {source} in the source");
+            found.push(Difference::Schema { object: name.to_owned(), what, is_missing: false });
+        }
+    }
+    let is_same = |(key, entry): &(&(String, String), &SchemaEntry)| {
+        entry.kind == "table" && theirs.get(key).is_some_and(|other| other.sql == entry.sql)
+    };
+    let same_tables: BTreeSet<&str> = ours.iter().filter(is_same).map(|(_, entry)| entry.name.as_str()).collect();
+    let differing = state::compare(&source, &copy, TableSet::Stored, KEPT_ROWS)?;
+    found.extend(differing.iter().filter(|table| same_tables.contains(table.name.as_str())).map(rows_differ));
+    Ok(found)
+}
+
+type Entries = BTreeMap<(String, String), SchemaEntry>;
+
+/// Compares the declarations. If a table is missing on one side, its indexes and triggers are not mentioned.
+fn schemas_differ(ours: &Entries, theirs: &Entries) -> Vec<Difference> {
+    let has_table =
+        |entries: &Entries, table: &str| entries.values().any(|entry| entry.kind == "table" && entry.name == table);
+    let stands_alone = |entry: &SchemaEntry| entry.kind == "table" || entry.kind == "view";
+    let mut found = Vec::new();
+    for (key, entry) in ours {
+        let (kind, name) = (&entry.kind, &entry.name);
+        let (what, is_missing) = match theirs.get(key) {
+            None if !stands_alone(entry) && !has_table(theirs, &entry.table) => continue,
+            None => (format!("the copy lacks the {kind} {name}"), true),
+            Some(copied) if copied.sql != entry.sql => {
+                (format!("the {kind} {name} is declared differently in the copy"), false)
+            }
+            Some(_) => continue,
+        };
+        found.push(Difference::Schema { object: name.clone(), what, is_missing });
+    }
+    for (key, entry) in theirs {
+        if !ours.contains_key(key) && (stands_alone(entry) || has_table(ours, &entry.table)) {
+            let what = format!("the copy has a {} that the source lacks: {}", entry.kind, entry.name);
+            found.push(Difference::Schema { object: entry.name.clone(), what, is_missing: false });
+        }
+    }
+    found
+}
+
+fn rows_differ(table: &TableDiff) -> Difference {
+    let (missing, extra) = (table.deleted + table.updated, table.inserted + table.updated);
+    let is_missing = |change: &&RowChange| !matches!(change, RowChange::Inserted(_));
+    let example = table.changes.iter().find(|change| missing == 0 || is_missing(change)).map(|change| {
+        let pairs = table.columns().iter().zip(change.cells()).take(SHOWN_COLUMNS);
+        pairs.map(|(name, cell)| format!("{name} = {}", shown_value(cell.value()))).collect::<Vec<_>>().join(", ")
+    });
+    Difference::Rows { table: table.name.clone(), missing, extra, example }
+}
+
+/// The files of a copy in a folder where SQLite may write: it has to, to recover a WAL or to roll a journal back.
+struct Restored {
+    path: PathBuf,
+    /// True if there is no `-wal`, though the database is in WAL mode or had its first page only in the WAL.
+    lacks_wal: bool,
+    _folder: TempDir,
+}
+
+impl Restored {
+    fn new(source: &Connection, copy: &Path) -> Result<Restored, Box<Finding>> {
+        let shown = copy.display();
+        let unreadable = |what: String, error: std::io::Error| {
+            let finding = Finding::new("unreadable", shown.to_string(), what);
+            Box::new(finding.evidence("the system says", error.to_string()))
+        };
+        let folder = tempfile::Builder::new().prefix("sqlitmus-").tempdir();
+        let folder = folder.map_err(|error| unreadable(format!("there is no place to restore {shown} to"), error))?;
+        let path = folder.path().join("restored.db");
+        let mut lacks_wal = false;
+        for suffix in ["", "-wal", "-journal"] {
+            let mut from = copy.as_os_str().to_owned();
+            from.push(suffix);
+            match read_file(source, Path::new(&from)) {
+                Ok(bytes) => {
+                    match suffix {
+                        "" => lacks_wal = is_in_wal_mode(&bytes),
+                        "-wal" if !bytes.is_empty() => lacks_wal = false,
+                        _ => {}
+                    }
+                    let mut to = path.as_os_str().to_owned();
+                    to.push(suffix);
+                    let written = std::fs::write(to, bytes);
+                    written.map_err(|error| unreadable(format!("{shown} cannot be restored"), error))?;
+                }
+                Err(error) if suffix.is_empty() => return Err(unreadable(format!("{shown} cannot be read"), error)),
+                Err(_) => {}
+            }
+        }
+        Ok(Restored { path, lacks_wal, _folder: folder })
+    }
+}
+
+/// Reads a file of the copy, from the simulated disk of the source if it is there.
+fn read_file(source: &Connection, path: &Path) -> std::io::Result<Vec<u8>> {
+    let disk = source.path().and_then(Disk::of);
+    let file = disk.zip(path.to_str()).and_then(|(disk, path)| disk.read(Disk::name_of(path)));
+    match file {
+        Some(blocks) => Ok(blocks.chunks().flatten().copied().collect()),
+        None => std::fs::read(path),
+    }
+}
+
+/// Reads the file format versions in the header, see <https://www.sqlite.org/fileformat2.html>.
+fn is_in_wal_mode(bytes: &[u8]) -> bool {
+    bytes.is_empty() || bytes.get(18..20) == Some(&[2, 2])
 }
