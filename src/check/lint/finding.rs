@@ -3,7 +3,7 @@
 use crate::check::findings::Finding;
 use crate::schema::declaration::Declaration;
 use crate::schema::schema_copy::SchemaCopy;
-use crate::schema::{Column, Schema, Table, TableKind, is_ledger};
+use crate::schema::{Column, Schema, Table};
 use crate::sql::same_name;
 
 /// A finding of a lint, before its fix is tried.
@@ -108,13 +108,8 @@ pub(super) struct LintInput {
 impl LintInput {
     /// Iterates over the tables that are linted.
     pub(super) fn tables(&self) -> impl Iterator<Item = &Table> {
-        self.schema.tables.iter().filter(|table| is_linted(table))
+        self.schema.tables.iter().filter(|table| table.is_of_app())
     }
-}
-
-/// Returns true for ordinary tables but ledgers: an app neither declares nor reads the ledger of a runner.
-pub(super) fn is_linted(table: &Table) -> bool {
-    table.kind == TableKind::Ordinary && !is_ledger(&table.name)
 }
 
 /// Returns `table.column`, and `table.one,two` for several columns.
@@ -124,11 +119,7 @@ pub(super) fn object<'a>(table: &Table, columns: impl IntoIterator<Item = &'a st
 
 /// Returns true if a column can hold NULL. The rowid turns NULL into a number.
 pub(super) fn is_nullable(table: &Table, column: &Column) -> bool {
-    let is_rowid = table
-        .primary_key
-        .as_ref()
-        .is_some_and(|key| key.is_rowid && key.terms.iter().any(|term| term.what.is_column(&column.name)));
-    !column.not_null && !is_rowid && column.generated.is_none()
+    !column.not_null && !table.is_rowid(&column.name) && column.generated.is_none()
 }
 
 /// Returns true if both lists have the same names in the same order.
