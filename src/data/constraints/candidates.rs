@@ -81,15 +81,10 @@ fn literals(texts: &[&str]) -> Vec<Value> {
     let mut found = Vec::new();
     for text in texts {
         for token in tokens(text) {
-            let value = match token.kind {
-                TokenKind::Text | TokenKind::Number | TokenKind::Blob => expression::parse(token.text, &[]),
-                TokenKind::Quoted if token.text.starts_with('"') => expression::parse(token.text, &[]),
-                _ => continue,
-            };
-            if let Expression::Value(value) = value
-                && !found.contains(&value)
-            {
-                found.push(value);
+            let is_literal = matches!(token.kind, TokenKind::Text | TokenKind::Number | TokenKind::Blob)
+                || token.kind == TokenKind::Quoted && token.text.starts_with('"');
+            if is_literal && let Expression::Value(value) = expression::parse(token.text, &[]) {
+                add_new(&mut found, value);
             }
         }
     }
@@ -116,19 +111,26 @@ pub(crate) fn candidates(texts: &[&str], key_of: u64) -> Vec<ValueBuf> {
     values.extend([0, 1, -1, 2, 10, 100, 1000].map(Value::Integer));
     values.extend([0.5, -0.5].map(Value::Real));
     values.extend(["", "x", "X", "0", "1", "a b", "{}", "[]", "null"].map(|text| Value::Text(text.to_owned())));
-    let mut pool: Vec<ValueBuf> = values.iter().map(ValueBuf::from).collect();
+    let mut pool: Vec<ValueBuf> = Vec::new();
+    values.iter().for_each(|value| add_new(&mut pool, value.into()));
     for (index, source) in sources(texts).iter().enumerate() {
-        let mut value = ValueBuf::default();
-        source.make(&mut Draw::new(key(key_of, index as u64)), None, &mut value);
-        pool.push(value);
+        add_new(&mut pool, sample(source, key(key_of, index as u64)));
     }
-    let mut distinct: Vec<ValueBuf> = Vec::new();
-    for value in pool {
-        if !distinct.contains(&value) {
-            distinct.push(value);
-        }
+    pool
+}
+
+/// Returns the value that a source makes from a key.
+pub(super) fn sample(source: &Source, key: u64) -> ValueBuf {
+    let mut value = ValueBuf::default();
+    source.make(&mut Draw::new(key), None, &mut value);
+    value
+}
+
+/// Adds an item that is not in the list yet.
+pub(crate) fn add_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if !list.contains(&item) {
+        list.push(item);
     }
-    distinct
 }
 
 /// Adds values near a literal. Other literals of the expressions may be lengths, prefixes or suffixes.

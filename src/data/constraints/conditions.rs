@@ -72,26 +72,50 @@ impl Reader<'_> {
     }
 
     fn refused_by(&self, trigger: &Trigger) -> Vec<Condition> {
-        let Some(text) = TriggerText::of(&trigger.sql) else { return Vec::new() };
-        let mut found = Vec::new();
-        for refusal in refusals_of(&text) {
-            // After the row is inserted, it would be among the rows that the expression reads.
-            let is_before = text.timing == "BEFORE";
-            let derived_by_trigger =
-                if is_before { DerivedColumn::of_refusal(&refusal.tokens, self.names) } else { None };
-            if derived_by_trigger.is_none() && refusal.reads_tables {
-                // The condition depends on other tables.
-                continue;
-            }
-            let branches = documents::branches(&self.read(&refusal.tokens), false, self.names.len());
-            let shown = refusal.text;
-            let sql = format!("(SELECT ({shown}\n) IS NOT TRUE FROM {} AS NEW)", trial::NAME);
-            let condition =
-                Condition::new(ConditionKind::Trigger, Some(trigger.name.to_string()), shown, sql, self.names);
-            let condition = condition.understood(Expression::Opaque, branches);
-            found.push(Condition { derived_by_trigger, ..condition });
+        let text = TriggerText::of(&trigger.sql).filter(|text| text.event == "INSERT");
+        let refused = |text: &TriggerText<'_>| -> Vec<Condition> {
+            text.statements.iter().filter_map(|statement| self.refused_in(trigger, text, statement)).collect()
+        };
+        text.as_ref().map_or_else(Vec::new, refused)
+    }
+
+    /// Returns the condition that a statement of a trigger does not raise an error, as far as it depends on the row alone.
+    fn refused_in(&self, trigger: &Trigger, text: &TriggerText<'_>, statement: &[Token<'_>]) -> Option<Condition> {
+        let raise = statement.iter().position(|token| token.is("RAISE"))?;
+        let place = |word: &str| outside(statement).find(|(_, token)| token.is(word)).map(|(at, _)| at);
+        let mut parts: Vec<&[Token<'_>]> = Vec::new();
+        let mut reads_tables = false;
+        if !text.when.is_empty() {
+            parts.push(&text.when);
         }
-        found
+        if let Some(when) = statement[..raise].iter().rposition(|token| token.is("WHEN"))
+            && let Some(then) = statement[when..raise].iter().position(|token| token.is("THEN"))
+        {
+            parts.push(&statement[when + 1..when + then]);
+        } else if place("FROM").is_some() {
+            // The condition depends on other tables.
+            return None;
+        } else if let Some(at) = place("WHERE") {
+            reads_tables = statement.iter().any(|token| token.is("FROM"));
+            parts.push(&statement[at + 1..]);
+        }
+        let tokens = match parts[..] {
+            [] => return None,
+            [only] => only,
+            // A part of WHEN and one of the statement are left to SQLite.
+            _ => &[],
+        };
+        // After the row is inserted, it would be among the rows that the expression reads.
+        let is_before = text.timing == "BEFORE";
+        let derived_by_trigger = if is_before { DerivedColumn::of_refusal(tokens, self.names) } else { None };
+        if derived_by_trigger.is_none() && reads_tables {
+            return None;
+        }
+        let branches = documents::branches(&self.read(tokens), false, self.names.len());
+        let shown = parts.iter().map(|part| format!("({})", tokens_sql(part))).collect::<Vec<_>>().join(" AND ");
+        let sql = format!("(SELECT ({shown}\n) IS NOT TRUE FROM {} AS NEW)", trial::NAME);
+        let condition = Condition::new(ConditionKind::Trigger, Some(trigger.name.to_string()), shown, sql, self.names);
+        Some(Condition { derived_by_trigger, ..condition.understood(Expression::Opaque, branches) })
     }
 
     /// Returns the condition that SQLite can calculate an expression, whose documents have the members that it reads.
@@ -142,48 +166,4 @@ fn json_columns(expression: &Expression, found: &mut Vec<usize>) {
     {
         first.columns(found);
     }
-}
-
-/// A condition under which a trigger on INSERT raises an error.
-pub(super) struct Refusal<'a> {
-    /// Empty if the condition has two parts, of WHEN and of the statement.
-    pub(super) tokens: Vec<Token<'a>>,
-    pub(super) text: String,
-    /// True if its part of the statement reads tables.
-    pub(super) reads_tables: bool,
-}
-
-/// Returns the conditions under which a trigger refuses a row, as far as they depend on the row alone.
-pub(super) fn refusals_of<'a>(trigger: &TriggerText<'a>) -> Vec<Refusal<'a>> {
-    let mut found = Vec::new();
-    if trigger.event != "INSERT" {
-        return found;
-    }
-    for statement in &trigger.statements {
-        let Some(raise) = statement.iter().position(|token| token.is("RAISE")) else { continue };
-        let place = |word: &str| outside(statement).find(|(_, token)| token.is(word)).map(|(at, _)| at);
-        let mut parts: Vec<&[Token<'a>]> = Vec::new();
-        let mut reads_tables = false;
-        if !trigger.when.is_empty() {
-            parts.push(&trigger.when);
-        }
-        if let Some(when) = statement[..raise].iter().rposition(|token| token.is("WHEN"))
-            && let Some(then) = statement[when..raise].iter().position(|token| token.is("THEN"))
-        {
-            parts.push(&statement[when + 1..when + then]);
-        } else if place("FROM").is_some() {
-            // The condition depends on other tables.
-            continue;
-        } else if let Some(at) = place("WHERE") {
-            reads_tables = statement.iter().any(|token| token.is("FROM"));
-            parts.push(&statement[at + 1..]);
-        }
-        if parts.is_empty() {
-            continue;
-        }
-        let text: Vec<String> = parts.iter().map(|part| format!("({})", tokens_sql(part))).collect();
-        let tokens = if let [only] = parts[..] { only.to_vec() } else { Vec::new() };
-        found.push(Refusal { tokens, text: text.join(" AND "), reads_tables });
-    }
-    found
 }

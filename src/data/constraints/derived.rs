@@ -20,22 +20,14 @@ pub(crate) struct DerivedColumn {
 impl DerivedColumn {
     /// Returns the columns that a condition defines by others. `is_free` is true for the columns that may be calculated.
     pub(crate) fn of(condition: &Expression, names: &[String], is_free: &dyn Fn(usize) -> bool) -> Vec<DerivedColumn> {
-        let mut found = Vec::new();
+        let equal = |left, right| DerivedColumn::equal(left, right, names, is_free);
         match condition {
-            Expression::And(parts) => {
-                for part in parts {
-                    found.extend(DerivedColumn::of(part, names, is_free));
-                }
-            }
+            Expression::And(parts) => parts.iter().flat_map(|part| DerivedColumn::of(part, names, is_free)).collect(),
             Expression::Compare(Comparison::Equal | Comparison::Is, left, right) => {
-                found.extend(
-                    DerivedColumn::equal(left, right, names, is_free)
-                        .or_else(|| DerivedColumn::equal(right, left, names, is_free)),
-                );
+                equal(left, right).or_else(|| equal(right, left)).into_iter().collect()
             }
-            _ => {}
+            _ => Vec::new(),
         }
-        found
     }
 
     /// Returns the column that a trigger requires by refusing `NEW.column <> …`. The expression may read the rows before,

@@ -152,25 +152,25 @@ fn part_at(from: i64, part: &str) -> Option<String> {
 
 /// Returns the branch for `typeof(column)`.
 fn of_class(column: usize, class: &str, equal: bool) -> Option<Vec<Branch>> {
-    if class.eq_ignore_ascii_case("null") {
-        return Some(Branch::of(
-            column,
-            Domain::of_null(if equal { Nullability::Required } else { Nullability::Forbidden }),
-        ));
-    }
-    let bit = match class {
-        "integer" => INTEGER,
-        "real" => REAL,
-        "text" => TEXT,
-        "blob" => BLOB,
-        _ => return None,
-    };
-    let mut domain = Domain { classes: if equal { bit } else { domain::ANY & !bit }, ..Domain::default() };
-    if equal {
+    let domain = match (class, equal) {
+        ("null", true) => Domain::of_null(Nullability::Required),
+        ("null", false) => Domain::of_null(Nullability::Forbidden),
         // `typeof(NULL)` is not NULL.
-        domain.nullability = Nullability::Forbidden;
-    }
+        (_, true) => Domain { classes: storage_class(class)?, ..Domain::of_null(Nullability::Forbidden) },
+        (_, false) => Domain { classes: domain::ANY & !storage_class(class)?, ..Domain::default() },
+    };
     Some(Branch::of(column, domain))
+}
+
+/// Returns the storage class that `typeof` and `json_type` call by this name.
+pub(super) fn storage_class(name: &str) -> Option<u8> {
+    match name {
+        "integer" => Some(INTEGER),
+        "real" => Some(REAL),
+        "text" => Some(TEXT),
+        "blob" => Some(BLOB),
+        _ => None,
+    }
 }
 
 /// Returns the values that compare with `value` in this way.

@@ -79,40 +79,26 @@ pub(crate) fn satisfy(relations: &[Relation], row: &mut [ValueBuf]) {
 
 /// Returns true if it changed a value.
 fn satisfy_one(relation: Relation, row: &mut [ValueBuf]) -> bool {
-    let (left, right) = (relation.left, relation.right);
-    let is_null = |value: &ValueBuf| value.kind() == ValueKind::Null;
-    if left == right {
+    let Relation { mut left, mut comparison, mut right } = relation;
+    if matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual) {
+        (left, comparison, right) = (right, comparison.mirrored(), left);
+    }
+    let [left_is_null, right_is_null] = [left, right].map(|column| row[column].kind() == ValueKind::Null);
+    let is_one_null = comparison == Comparison::Is && left_is_null != right_is_null;
+    if left == right || (left_is_null || right_is_null) && !is_one_null {
         return false;
     }
-    match relation.comparison {
-        Comparison::Is if is_null(&row[left]) != is_null(&row[right]) => {}
-        _ if is_null(&row[left]) || is_null(&row[right]) => return false,
-        _ => {}
-    }
     let order = row[left].compare(&row[right]);
-    match relation.comparison {
-        Comparison::Equal | Comparison::Is => {
-            if order.is_ne() {
-                let copy = row[left].clone();
-                row[right].clone_from(&copy);
-                return true;
-            }
-            false
+    match comparison {
+        Comparison::Equal | Comparison::Is if order.is_ne() => {
+            row[right] = row[left].clone();
+            true
         }
-        Comparison::Unequal | Comparison::IsNot => order.is_eq() && row[right].increment(),
-        Comparison::Less | Comparison::LessOrEqual => {
-            if order.is_gt() {
-                row.swap(left, right);
-                return true;
-            }
-            relation.comparison == Comparison::Less && order.is_eq() && row[right].increment()
+        Comparison::Less | Comparison::LessOrEqual if order.is_gt() => {
+            row.swap(left, right);
+            true
         }
-        Comparison::Greater | Comparison::GreaterOrEqual => {
-            if order.is_lt() {
-                row.swap(left, right);
-                return true;
-            }
-            relation.comparison == Comparison::Greater && order.is_eq() && row[left].increment()
-        }
+        Comparison::Unequal | Comparison::IsNot | Comparison::Less => order.is_eq() && row[right].increment(),
+        _ => false,
     }
 }

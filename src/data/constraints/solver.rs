@@ -1,10 +1,11 @@
 //! Groups columns by the conditions that they share, and finds values for each group.
 
 use crate::data::constraints::condition::{Branch, Condition, product};
+use crate::data::constraints::functions::storage_class;
 use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution, SolverInput};
-use crate::data::constraints::trial::{Evaluator, Rejected, SAMPLES, Trial, search};
+use crate::data::constraints::trial::{Evaluator, SAMPLES, Trial, search, shown_row};
 use crate::data::values::choose;
-use crate::data::values::domain::{self, Domain, Member, Nullability, Shape};
+use crate::data::values::domain::{Domain, Member, Nullability, Shape};
 use crate::data::values::source::{Document, Source};
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
@@ -43,7 +44,11 @@ pub(crate) fn solve(
     groups
         .into_iter()
         .filter(|(columns, _)| !columns.is_empty())
-        .map(|(columns, members)| GroupSolver::new(input, conditions, evaluator, columns, members).solve())
+        .map(|(columns, members)| {
+            let name = columns.iter().map(|column| input.names[*column].as_str()).min().unwrap_or_default();
+            let key = named(named(input.seed, "way of"), name);
+            GroupSolver { input, conditions, evaluator, columns, members, key }.solve()
+        })
         .collect()
 }
 
@@ -58,19 +63,7 @@ struct GroupSolver<'a> {
     key: u64,
 }
 
-impl<'a> GroupSolver<'a> {
-    fn new(
-        input: &'a SolverInput<'a>,
-        conditions: &'a [Condition],
-        evaluator: &'a Evaluator<'a>,
-        columns: Vec<usize>,
-        members: Vec<usize>,
-    ) -> GroupSolver<'a> {
-        let name = columns.iter().map(|column| input.names[*column].as_str()).min().unwrap_or_default();
-        let key = named(named(input.seed, "way of"), name);
-        GroupSolver { input, conditions, evaluator, columns, members, key }
-    }
-
+impl GroupSolver<'_> {
     fn solve(&self) -> Result<ColumnGroup, Unsolved> {
         let branches = self.branches();
         // Values of parents and closures are not known yet, so conditions about them cannot be evaluated.
@@ -80,17 +73,16 @@ impl<'a> GroupSolver<'a> {
         };
         let evaluated = self.members.iter().filter(is_evaluated);
         let expressions: Vec<&str> = evaluated.map(|index| self.conditions[*index].sql.as_str()).collect();
-        let mut rejected = Rejected::default();
-        let trial = Trial::prepare(self.input, &self.columns, self.key, self.evaluator, &expressions);
-        let is_prepared = trial.is_some();
-        let solutions = match trial {
-            Some(mut trial) if !expressions.is_empty() => self.tried(&branches, &mut trial, &mut rejected),
+        let mut trial = Trial::prepare(self.input, &self.columns, self.key, self.evaluator, &expressions);
+        let solutions = match &mut trial {
+            Some(trial) if !expressions.is_empty() => self.tried(&branches, trial),
             _ => branches.iter().filter_map(|branch| self.solution(branch, false)).collect(),
         };
         if solutions.is_empty() {
             let names: Vec<&str> = self.columns.iter().map(|column| self.input.names[*column].as_str()).collect();
-            let condition = if is_prepared { self.unmet(&names, &rejected) } else { self.members[0] };
-            return Err(Unsolved { condition, tried: rejected.shown(&names) });
+            let rejected = trial.as_ref().map_or(&[][..], |trial| &trial.rejected);
+            let condition = if trial.is_some() { self.unmet(&names, rejected) } else { self.members[0] };
+            return Err(Unsolved { condition, tried: rejected.iter().map(|row| shown_row(&names, row)).collect() });
         }
         Ok(ColumnGroup { columns: self.columns.clone(), solutions, key: self.key })
     }
@@ -113,28 +105,24 @@ impl<'a> GroupSolver<'a> {
     }
 
     /// Returns the solutions of which samples pass. Searches for values if there are none.
-    fn tried(&self, branches: &[Branch], trial: &mut Trial<'_>, rejected: &mut Rejected) -> Vec<Solution> {
+    fn tried(&self, branches: &[Branch], trial: &mut Trial<'_>) -> Vec<Solution> {
         let mut rated: Vec<(u64, Solution)> = Vec::new();
         for branch in branches {
             // The values that a column has without conditions are more natural, if they pass.
             if let Some(natural) = self.solution(branch, true)
-                && trial.score(&natural).passed == SAMPLES
+                && trial.score(&natural, false) == SAMPLES
             {
                 rated.push((SAMPLES, natural));
             } else if let Some(solution) = self.solution(branch, false) {
-                let score = trial.score(&solution);
-                rejected.extend(score.rejected);
-                if score.passed > 0 {
-                    rated.push((score.passed, solution));
-                }
+                rated.push((trial.score(&solution, true), solution));
             }
         }
         let best = rated.iter().map(|(passed, _)| *passed).max().unwrap_or(0);
         // With less than half of the best, too many rows would be refused.
-        rated.retain(|(passed, _)| *passed * 2 >= best);
+        rated.retain(|(passed, _)| *passed > 0 && *passed * 2 >= best);
         if best < SAMPLES / 3 {
             let texts: Vec<&str> = self.members.iter().map(|index| self.conditions[*index].shown.as_str()).collect();
-            if let Some(found) = search(trial, &texts, rejected) {
+            if let Some(found) = search(trial, &texts) {
                 return vec![found];
             }
         }
@@ -142,12 +130,12 @@ impl<'a> GroupSolver<'a> {
     }
 
     /// Returns the index of the condition that refuses most of the rejected values.
-    fn unmet(&self, names: &[&str], rejected: &Rejected) -> usize {
+    fn unmet(&self, names: &[&str], rejected: &[Vec<ValueBuf>]) -> usize {
         let mut worst = (0, self.members[0]);
         for &index in &self.members {
             let Some(mut check) = self.evaluator.prepare(names, &[&self.conditions[index].sql]) else { return index };
-            let refused = rejected.rows.iter().filter(|row| !check.passes(&row.iter().collect::<Vec<&ValueBuf>>()));
-            worst = worst.max((refused.count(), index));
+            let refused = rejected.iter().filter(|row| !check.passes(*row)).count();
+            worst = worst.max((refused, index));
         }
         worst.1
     }
@@ -200,12 +188,7 @@ impl<'a> GroupSolver<'a> {
 /// Returns the domain of the values of a member. A JSON type is the storage class of a plain value if more is known of it.
 fn of_member(domain: &Domain) -> Domain {
     let Some(Shape::Json(Some(kind))) = &domain.shape else { return domain.clone() };
-    let class = match kind.as_str() {
-        "integer" => domain::INTEGER,
-        "real" => domain::REAL,
-        "text" => domain::TEXT,
-        _ => return domain.clone(),
-    };
+    let Some(class) = storage_class(kind) else { return domain.clone() };
     let plain = Domain { shape: None, ..domain.clone() };
     if plain.is_free() { domain.clone() } else { Domain { classes: plain.classes & class, ..plain } }
 }

@@ -3,9 +3,10 @@
 
 use rusqlite::{Connection, Statement};
 
-use crate::data::constraints::candidates::{candidates, sources};
+use crate::data::constraints::candidates::{add_new, candidates, sample, sources};
 use crate::data::constraints::group::{ColumnSource, Solution, SolverInput, satisfy};
 use crate::data::values::domain::{Domain, Nullability};
+use crate::data::values::source::Source;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::error::{Error, Result};
@@ -17,17 +18,12 @@ pub(super) const SAMPLES: u64 = 12;
 
 /// A check of values for some columns of a table.
 pub(crate) struct Trial<'a> {
-    pub(super) input: &'a SolverInput<'a>,
-    pub(super) columns: &'a [usize],
+    input: &'a SolverInput<'a>,
+    columns: &'a [usize],
     /// The key from which values are drawn.
-    pub(super) key: u64,
+    key: u64,
     check: PreparedCheck<'a>,
-}
-
-/// The result of trying a solution.
-#[derive(Default)]
-pub(super) struct Score {
-    pub(super) passed: u64,
+    /// A few of the rows that were rejected, for the report.
     pub(super) rejected: Vec<Vec<ValueBuf>>,
 }
 
@@ -41,26 +37,22 @@ impl<'a> Trial<'a> {
         expressions: &[&str],
     ) -> Option<Trial<'a>> {
         let names: Vec<&str> = columns.iter().map(|column| input.names[*column].as_str()).collect();
-        Some(Trial { input, columns, key, check: evaluator.prepare(&names, expressions)? })
-    }
-
-    /// Returns true if none of the expressions is false for these values.
-    pub(super) fn passes(&mut self, values: &[&ValueBuf]) -> bool {
-        self.check.passes(values)
+        Some(Trial { input, columns, key, check: evaluator.prepare(&names, expressions)?, rejected: Vec::new() })
     }
 
     /// Returns true if all rows of a solution pass, or all samples of generated ones.
     pub(crate) fn accepts(&mut self, solution: &Solution) -> bool {
         match solution {
-            Solution::Listed(rows) => rows.iter().all(|row| self.passes(&row.iter().collect::<Vec<_>>())),
-            Solution::Generated { .. } => self.score(solution).passed == SAMPLES,
+            Solution::Listed(rows) => rows.iter().all(|row| self.check.passes(row)),
+            Solution::Generated { .. } => self.score(solution, false) == SAMPLES,
         }
     }
 
-    /// Tries samples of a generated solution. Listed rows have passed already, and score nothing.
-    pub(super) fn score(&mut self, solution: &Solution) -> Score {
-        let mut score = Score::default();
-        let Solution::Generated { sources, relations } = solution else { return score };
+    /// Tries samples of a generated solution and returns how many pass. Keeps some of the others if `keeps` is true. Listed
+    /// rows have passed already, and score nothing.
+    pub(super) fn score(&mut self, solution: &Solution, keeps: bool) -> u64 {
+        let Solution::Generated { sources, relations } = solution else { return 0 };
+        let mut passed = 0;
         let mut row = vec![ValueBuf::default(); self.input.names.len()];
         for sample in 0..SAMPLES {
             let mut draw = Draw::new(key(self.key, sample));
@@ -74,38 +66,28 @@ impl<'a> Trial<'a> {
             }
             satisfy(relations, &mut row);
             let values: Vec<&ValueBuf> = self.columns.iter().map(|column| &row[*column]).collect();
-            if self.check.passes(&values) {
-                score.passed += 1;
-            } else {
-                score.rejected.push(values.into_iter().cloned().collect());
+            if self.check.passes(values.iter().copied()) {
+                passed += 1;
+            } else if keeps {
+                self.reject(values.into_iter().cloned().collect());
             }
         }
-        score
+        passed
     }
-}
 
-/// A few of the values that were rejected, for the report.
-#[derive(Default)]
-pub(super) struct Rejected {
-    pub(super) rows: Vec<Vec<ValueBuf>>,
-}
-
-impl Rejected {
-    pub(super) fn add(&mut self, row: Vec<ValueBuf>) {
-        if self.rows.len() < 6 && !self.rows.contains(&row) {
-            self.rows.push(row);
+    fn reject(&mut self, row: Vec<ValueBuf>) {
+        if self.rejected.len() < 6 {
+            add_new(&mut self.rejected, row);
         }
     }
+}
 
-    pub(super) fn extend(&mut self, rows: Vec<Vec<ValueBuf>>) {
-        rows.into_iter().for_each(|row| self.add(row));
-    }
-
-    /// Returns the values as text, one line for each row.
-    pub(super) fn shown(&self, names: &[&str]) -> Vec<String> {
-        let pair = |(name, value): (&&str, &ValueBuf)| format!("{name} = {}", value.short_sql_literal());
-        self.rows.iter().map(|row| names.iter().zip(row).map(pair).collect::<Vec<String>>().join(", ")).collect()
-    }
+/// Returns the values of a row as messages show them.
+pub(crate) fn shown_row(names: &[impl AsRef<str>], row: &[ValueBuf]) -> String {
+    let pairs = names.iter().zip(row);
+    let shown: Vec<String> =
+        pairs.map(|(name, value)| format!("{} = {}", name.as_ref(), value.short_sql_literal())).collect();
+    shown.join(", ")
 }
 
 /// The name of the temporary table.
@@ -172,11 +154,11 @@ pub(crate) struct PreparedCheck<'c> {
 
 impl PreparedCheck<'_> {
     /// Returns true if none of the expressions is false for these values. One that cannot be evaluated does not pass.
-    pub(crate) fn passes(&mut self, values: &[&ValueBuf]) -> bool {
-        let mut run = || -> rusqlite::Result<bool> {
+    pub(crate) fn passes<'v>(&mut self, values: impl IntoIterator<Item = &'v ValueBuf>) -> bool {
+        let run = || -> rusqlite::Result<bool> {
             self.clear.execute([])?;
-            for (index, value) in values.iter().enumerate() {
-                self.insert.raw_bind_parameter(index + 1, *value)?;
+            for (index, value) in values.into_iter().enumerate() {
+                self.insert.raw_bind_parameter(index + 1, value)?;
             }
             self.insert.raw_execute()?;
             self.select.query_row([], |row| row.get(0))
@@ -192,7 +174,7 @@ const MAX_ATTEMPTS: u64 = 4_000;
 const ENOUGH: usize = 64;
 
 /// Returns a source whose values pass, or a list of rows that pass. `texts` are the conditions.
-pub(super) fn search(trial: &mut Trial<'_>, texts: &[&str], rejected: &mut Rejected) -> Option<Solution> {
+pub(super) fn search(trial: &mut Trial<'_>, texts: &[&str]) -> Option<Solution> {
     let (input, columns) = (trial.input, trial.columns);
     let pools: Vec<Vec<ValueBuf>> = columns.iter().map(|column| pool(input, *column, texts, trial.key)).collect();
     // Values of the declared type come first. Otherwise a price could be a text, for every text is greater than any number.
@@ -200,7 +182,7 @@ pub(super) fn search(trial: &mut Trial<'_>, texts: &[&str], rejected: &mut Rejec
         if let [column] = columns
             && !input.is_external[*column]
             && input.domains[*column].choices.is_none()
-            && let Some(solution) = passing_source(trial, *column, texts, natural, rejected)
+            && let Some(solution) = passing_source(trial, *column, texts, natural)
         {
             return Some(solution);
         }
@@ -210,7 +192,7 @@ pub(super) fn search(trial: &mut Trial<'_>, texts: &[&str], rejected: &mut Rejec
             .zip(columns)
             .map(|(pool, column)| pool.iter().filter(|value| fits(value, *column)).cloned().collect())
             .collect();
-        let mut found = passing_rows(trial, &pools, rejected);
+        let mut found = passing_rows(trial, &pools);
         // A row with a value is better than one of NULLs.
         if found.iter().any(|row| has_value(row)) {
             found.retain(|row| has_value(row));
@@ -224,25 +206,14 @@ pub(super) fn search(trial: &mut Trial<'_>, texts: &[&str], rejected: &mut Rejec
 }
 
 /// Returns a source of which all samples pass. Unlike a list, it has values for any number of rows.
-fn passing_source(
-    trial: &mut Trial<'_>,
-    column: usize,
-    texts: &[&str],
-    natural: bool,
-    rejected: &mut Rejected,
-) -> Option<Solution> {
-    for source in sources(texts) {
-        let mut value = ValueBuf::default();
-        source.make(&mut Draw::new(trial.key), None, &mut value);
-        if is_natural(trial.input, column, &value) != natural {
-            continue;
-        }
+fn passing_source(trial: &mut Trial<'_>, column: usize, texts: &[&str], natural: bool) -> Option<Solution> {
+    let key = trial.key;
+    let fits = |source: &Source| is_natural(trial.input, column, &sample(source, key)) == natural;
+    for source in sources(texts).into_iter().filter(fits).collect::<Vec<_>>() {
         let nullability = trial.input.domains[column].nullability;
         let sources = vec![ColumnSource { column, source: Some(source), nullability }];
         let solution = Solution::Generated { sources, relations: Vec::new() };
-        let score = trial.score(&solution);
-        rejected.extend(score.rejected);
-        if score.passed == SAMPLES {
+        if trial.score(&solution, true) == SAMPLES {
             return Some(solution);
         }
     }
@@ -256,11 +227,7 @@ fn pool(input: &SolverInput<'_>, column: usize, texts: &[&str], key_of: u64) -> 
     }
     let mut pool = candidates(texts, key_of);
     if let Some(source) = &input.default_sources[column] {
-        for sample in 0..8 {
-            let mut value = ValueBuf::default();
-            source.make(&mut Draw::new(key(key_of, sample)), None, &mut value);
-            pool.push(value);
-        }
+        pool.extend((0..8).map(|number| sample(source, key(key_of, number))));
     }
     match &input.domains[column] {
         Domain { choices: Some(choices), .. } => pool = choices.iter().map(ValueBuf::from).collect(),
@@ -288,7 +255,7 @@ fn is_natural(input: &SolverInput<'_>, column: usize, value: &ValueBuf) -> bool 
 }
 
 /// Returns rows of values from the pools that pass. Pools of several columns are combined at random.
-fn passing_rows(trial: &mut Trial<'_>, pools: &[Vec<ValueBuf>], rejected: &mut Rejected) -> Vec<Vec<ValueBuf>> {
+fn passing_rows(trial: &mut Trial<'_>, pools: &[Vec<ValueBuf>]) -> Vec<Vec<ValueBuf>> {
     let mut found: Vec<Vec<ValueBuf>> = Vec::new();
     if pools.iter().any(Vec::is_empty) {
         return found;
@@ -304,16 +271,13 @@ fn passing_rows(trial: &mut Trial<'_>, pools: &[Vec<ValueBuf>], rejected: &mut R
                 &pool[at as usize]
             })
             .collect();
-        if trial.passes(&row) {
-            let row: Vec<ValueBuf> = row.into_iter().cloned().collect();
-            if !found.contains(&row) {
-                found.push(row);
-            }
+        if trial.check.passes(row.iter().copied()) {
+            add_new(&mut found, row.into_iter().cloned().collect());
             if found.len() == ENOUGH {
                 break;
             }
         } else if attempt % 37 == 0 {
-            rejected.add(row.into_iter().cloned().collect());
+            trial.reject(row.into_iter().cloned().collect());
         }
     }
     found

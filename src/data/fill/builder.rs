@@ -14,6 +14,7 @@ use crate::data::fill::plan::table_plan::TablePlan;
 use crate::data::fill::request::{FillRequest, RowsForEach, tables};
 use crate::data::fill::rows::FilledTable;
 use crate::data::fill::trigger_keys;
+use crate::data::relations;
 use crate::data::script::{Script, within};
 use crate::db::{TestDb, again_with};
 use crate::error::{Error, Result, or_panic};
@@ -60,19 +61,7 @@ impl Fill {
 
     /// Creates a fill with this seed. Other seeds give other rows. `SQLITMUS_SEED` overrides it.
     pub fn seed(seed: u64) -> Fill {
-        Fill {
-            request: FillRequest::default(),
-            options: FillOptions {
-                seed,
-                null_rate: 20,
-                skew: None,
-                reuse: false,
-                edge_cases: false,
-                #[cfg(feature = "data")]
-                locale: crate::data::values::realistic::Locale::default(),
-                given: Vec::new(),
-            },
-        }
+        Fill { request: FillRequest::default(), options: FillOptions { seed, null_rate: 20, ..FillOptions::default() } }
     }
 
     /// Inserts `rows` rows into a table. The fill fails if the table has no room for all of them.
@@ -251,7 +240,7 @@ fn run(
     wants_script: bool,
 ) -> Result<(Filled, Script)> {
     let schema = trigger_keys::with_references(schema);
-    let context = FillContext::new(connection, &schema, options);
+    let context = FillContext { connection, schema: &schema, relations: relations::of_schema(&schema), options };
     let plans = plan_tables(&context, tables(&context, request)?)?;
     let (filled, script) = insert_tables(&context, &plans, wants_script)?;
     Ok((Filled::of(&plans, filled, options.seed), script))

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use crate::data::fill::options::FillOptions;
-use crate::data::relations::{self, Relation};
+use crate::data::relations::Relation;
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Result};
 use crate::schema::{Name, Schema, Table};
@@ -16,12 +16,6 @@ pub(crate) struct FillContext<'a> {
     /// The foreign keys of each table, by its place in the schema.
     pub(crate) relations: Vec<Vec<Relation>>,
     pub(crate) options: &'a FillOptions,
-}
-
-impl<'a> FillContext<'a> {
-    pub(crate) fn new(connection: &'a Connection, schema: &'a Schema, options: &'a FillOptions) -> FillContext<'a> {
-        FillContext { connection, schema, relations: relations::of_schema(schema), options }
-    }
 }
 
 /// Keys of existing rows are read up to this number.
@@ -62,16 +56,10 @@ pub(super) fn existing_keys(connection: &Connection, parent: &Table, columns: &[
         plain_name(&parent.name),
         given.join(" AND ")
     );
-    let read = || -> rusqlite::Result<Vec<Vec<ValueBuf>>> {
-        let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query([])?;
-        let mut keys = Vec::new();
-        while let Some(row) = rows.next()? {
-            keys.push(row_values(row, columns.len())?);
-        }
-        Ok(keys)
-    };
-    read().map_err(|error| Error::sqlite(format!("read the keys of {}", parent.name), error).sql(&sql))
+    connection
+        .prepare(&sql)
+        .and_then(|mut statement| statement.query_map([], |row| row_values(row, columns.len()))?.collect())
+        .map_err(|error| Error::sqlite(format!("read the keys of {}", parent.name), error).sql(&sql))
 }
 
 /// Copies the first values of a row.

@@ -15,7 +15,8 @@ use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::progress::Progress;
 use crate::report::count;
-use crate::schema::{IndexedExpr, Schema, Table, TableKind, VirtualTable};
+use crate::schema::references::column_names;
+use crate::schema::{Schema, Table, TableKind, VirtualTable};
 use crate::sql::{Token, TokenKind, plain_name, quote_text, same_name, tokens};
 
 /// Inserts the rows of all tables. Returns the result of each, and the rows if `wants_script` is true.
@@ -52,7 +53,7 @@ pub(crate) fn insert_tables(
 }
 
 /// Returns the statements that rebuild the full-text indexes of filled tables, unless triggers update them.
-pub(super) fn rebuilds(schema: &Schema, plans: &[TablePlan]) -> Vec<String> {
+fn rebuilds(schema: &Schema, plans: &[TablePlan]) -> Vec<String> {
     let mut found = Vec::new();
     for table in &schema.tables {
         if !matches!(table.kind, TableKind::Virtual { .. }) {
@@ -99,13 +100,13 @@ fn check_references(connection: &Connection, table: &str) -> Result<()> {
 }
 
 /// Checks foreign keys when the transaction ends, until this value is dropped.
-pub(super) struct DeferredForeignKeys<'c> {
+struct DeferredForeignKeys<'c> {
     connection: &'c Connection,
     before: bool,
 }
 
 impl<'c> DeferredForeignKeys<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Result<DeferredForeignKeys<'c>> {
+    fn new(connection: &'c Connection) -> Result<DeferredForeignKeys<'c>> {
         let sql = "PRAGMA defer_foreign_keys";
         let before = connection
             .query_row(sql, [], |row| row.get(0))
@@ -129,13 +130,13 @@ impl Drop for DeferredForeignKeys<'_> {
 const MANY: u64 = 10_000;
 
 /// Gives the connection a page cache of at least 64 MB until this value is dropped.
-pub(super) struct CacheSizeGuard<'c> {
+struct CacheSizeGuard<'c> {
     connection: &'c Connection,
     before: i64,
 }
 
 impl<'c> CacheSizeGuard<'c> {
-    pub(super) fn new(connection: &'c Connection, rows: u64) -> Result<Option<CacheSizeGuard<'c>>> {
+    fn new(connection: &'c Connection, rows: u64) -> Result<Option<CacheSizeGuard<'c>>> {
         let sql = "PRAGMA main.cache_size";
         let refused = |error| Error::sqlite("read cache_size", error).sql(sql);
         let before: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(refused)?;
@@ -166,27 +167,28 @@ const ATTEMPTS_AFTER_ERRORS: u64 = 8;
 const NOT_ABOUT_ROWS: [i32; 11] = [5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26];
 
 /// Inserts the rows of one table after the other.
-pub(super) struct Inserter<'a> {
-    pub(super) context: &'a FillContext<'a>,
-    pub(super) tables: Tables<'a>,
+struct Inserter<'a> {
+    context: &'a FillContext<'a>,
+    tables: Tables<'a>,
     /// The inserted rows, if they are wanted.
-    pub(super) script: Option<Vec<Item>>,
+    script: Option<Vec<Item>>,
 }
 
 impl Inserter<'_> {
     /// Fills the table of the next plan.
-    pub(super) fn fill(&mut self, at: usize) -> Result<()> {
+    fn fill(&mut self, at: usize) -> Result<()> {
         let plan = &self.tables.plans[at];
         self.tables.filled.push(FilledTable::default());
         if plan.count == 0 {
             return Ok(());
         }
         let mut rows = RowInserter::new(self.context, plan, at)?;
-        let mut per_parent = PerParentRows::of(&plan.references, |plan| self.tables.rows(plan));
+        let mut per_parent =
+            PerParentRows::of(&plan.references, |plan| self.tables.rows(plan)).map(PerParentRows::of_rows);
         let mut progress = Progress::of(format!("filling {}", plan.name), Some(plan.count));
         let mut row = 0;
         while row < plan.count {
-            let Some(parent) = per_parent.as_mut().map_or(Some(0), PerParentRows::next) else { break };
+            let Some(parent) = per_parent.as_mut().map_or(Some(0), Iterator::next) else { break };
             match rows.insert(&self.tables, row, parent) {
                 Ok(skipped) => rows.note(&mut self.tables.filled[at], row, skipped),
                 Err(error) => {
@@ -294,10 +296,7 @@ impl<'a> RowInserter<'a> {
         filled.kept.extend(self.plan.kept.iter().map(|column| draft.values[*column].clone()));
         if let Some(label) = self.plan.labels.get(row as usize) {
             let table = &self.context.schema.tables[self.plan.table];
-            let key = table.primary_key.as_ref().and_then(|key| match &key.terms.first()?.what {
-                IndexedExpr::Column(name) => self.plan.column(name),
-                _ => None,
-            });
+            let key = table.primary_key.as_ref().and_then(|key| self.plan.column(column_names(&key.terms).first()?));
             let rowid = || rusqlite::types::Value::Integer(self.context.connection.last_insert_rowid());
             let id = key.map_or_else(|| ValueBuf::from(&rowid()), |column| draft.values[column].clone());
             filled.labels.push((label.clone(), id));
@@ -323,7 +322,7 @@ fn triggers_that_raise(schema: &Schema, message: &str) -> Vec<String> {
 }
 
 /// SQLite's primary code for every constraint.
-pub(super) const CONSTRAINT: i32 = 19;
+const CONSTRAINT: i32 = 19;
 
 /// SQLite's code if a trigger raises an error.
 const RAISED: i32 = 1811;
@@ -341,7 +340,7 @@ fn is_duplicate(code: Option<i32>) -> bool {
 }
 
 /// Marks the columns that are made again after a refusal. Returns true if the row needs another number.
-pub(super) fn mark(plan: &TablePlan, refusal: &Refusal, attempts: &mut [u32]) -> bool {
+fn mark(plan: &TablePlan, refusal: &Refusal, attempts: &mut [u32]) -> bool {
     let subject = refusal.message.split_once("failed: ").map_or("", |(_, subject)| subject);
     let is_unique = UNIQUE.contains(&refusal.code);
     let mut columns = match refusal.code {
@@ -406,18 +405,18 @@ fn is_moved(plan: &TablePlan, attempts: &[u32]) -> bool {
 
 /// A row that SQLite refused each time that it was made.
 #[derive(Default)]
-pub(super) struct RefusedRow {
-    pub(super) table: String,
-    pub(super) row: u64,
-    pub(super) attempts: u64,
+struct RefusedRow {
+    table: String,
+    row: u64,
+    attempts: u64,
     /// The first of the rows that were tried.
-    pub(super) tried: Vec<String>,
+    tried: Vec<String>,
     /// The triggers that refused it.
-    pub(super) triggers: Vec<String>,
+    triggers: Vec<String>,
 }
 
 impl RefusedRow {
-    pub(super) fn error(&self, error: rusqlite::Error) -> Error {
+    fn error(&self, error: rusqlite::Error) -> Error {
         let RefusedRow { table, row, attempts, tried, triggers } = self;
         let headline = format!("cannot fill {table}: row {} was refused {}", row + 1, count(*attempts, "time"));
         let mut failure =

@@ -10,7 +10,7 @@ use crate::data::values::value_buf::ValueBuf;
 use crate::sql::same_name;
 
 /// The options of a fill.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct FillOptions {
     pub(crate) seed: u64,
     /// Percentage of nullable values set to NULL.

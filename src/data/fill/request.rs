@@ -7,8 +7,9 @@ use crate::data::fill::options::Given;
 use crate::data::relations::{Relation, is_shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;
-use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table, TableKind, is_ledger};
-use crate::sql::tokens;
+use crate::schema::references::column_names;
+use crate::schema::{Key, Schema, Table, TableKind, is_ledger};
+use crate::sql::{same_name, tokens};
 
 /// Resolves a request: checks its names and adds the parents that the rows need.
 pub(crate) fn tables(context: &FillContext<'_>, request: &FillRequest) -> Result<TableRequests> {
@@ -64,11 +65,12 @@ pub(crate) struct PerParent {
 }
 
 /// Finds the tables that a request names, and their numbers of rows.
-pub(super) fn named_tables(context: &FillContext<'_>, request: &FillRequest) -> Result<TableRequests> {
+fn named_tables(context: &FillContext<'_>, request: &FillRequest) -> Result<TableRequests> {
     let schema = context.schema;
     let mut tables: TableRequests = vec![None; schema.tables.len()];
     if request.rows.is_empty() && request.every.is_none() && request.each.is_empty() && request.labels.is_empty() {
-        return Err(nothing_asked());
+        return Err(failure("nothing to fill: no table is named".to_owned())
+            .help("name one: .rows(\"users\", 50), or .every_table(20)"));
     }
     if let Some(rows) = request.every {
         for (at, table) in schema.tables.iter().enumerate() {
@@ -95,7 +97,9 @@ pub(super) fn named_tables(context: &FillContext<'_>, request: &FillRequest) -> 
         let (child, per_parent) = per_parent(schema, &context.relations, each)?;
         let table = tables[child].get_or_insert_default();
         if table.per_parent.is_some() {
-            return Err(each_twice(&schema.tables[child].name));
+            let child = &schema.tables[child].name;
+            return Err(failure(format!("cannot fill {child}: each(.., \"{child}\", ..) is called twice"))
+                .help("rows are made for each row of one parent; other parents are drawn"));
         }
         table.per_parent = Some(per_parent);
         table.is_exact = true;
@@ -119,14 +123,19 @@ pub(crate) fn find(schema: &Schema, name: &str) -> Result<usize> {
 /// Returns the child and the number of its rows for each parent.
 fn per_parent(schema: &Schema, relations: &[Vec<Relation>], each: &RowsForEach) -> Result<(usize, PerParent)> {
     let (parent, child) = (find(schema, &each.parent)?, find(schema, &each.child)?);
+    let (parent_name, child_name) = (schema.tables[parent].name.as_str(), schema.tables[child].name.as_str());
+    let RowsForEach { low, high, .. } = *each;
     let is_related = relations[child].iter().any(|key| key.parent == Some(parent));
     if !is_related || parent == child {
-        return Err(not_related(&schema.tables[parent].name, &schema.tables[child].name));
+        return Err(failure(format!("no foreign key of {child_name} refers to {parent_name}")).help(format!(
+            "each({parent_name:?}, {child_name:?}, ..) makes rows of the second for each row of the first"
+        )));
     }
-    if each.low > each.high {
-        return Err(empty_range(&schema.tables[child].name, each.low, each.high));
+    if low > high {
+        return Err(failure(format!("each(.., {child_name:?}, {low}..={high}) is an empty range"))
+            .help(format!("the smaller number comes first: {high}..={low}")));
     }
-    Ok((child, PerParent { parent, low: each.low, high: each.high }))
+    Ok((child, PerParent { parent, low, high }))
 }
 
 /// Checks the columns to which values are given.
@@ -134,22 +143,22 @@ fn check_columns(context: &FillContext<'_>) -> Result<()> {
     for (name, column, given) in &context.options.given {
         let table = context.schema.table(name).ok_or_else(|| no_table(context.schema, name))?;
         let Some(found) = table.column(column) else { return Err(no_column(table, column)) };
+        let refused = |why: &str| failure(format!("cannot set {}.{column}{why}", table.name));
         if found.generated.is_some() {
-            return Err(generated(table, column));
+            return Err(refused(": SQLite generates it"));
         }
         // A rowid that is NULL is the next one.
-        let is_rowid = table.primary_key.as_ref().is_some_and(|key| key.is_rowid && names_it(&key.terms, column));
+        let names_it = |key: &Key| column_names(&key.terms).iter().any(|name| same_name(name, column));
+        let is_rowid = table.primary_key.as_ref().is_some_and(|key| key.is_rowid && names_it(key));
         match given {
-            Given::Value(Value::Null) if found.not_null && !is_rowid => return Err(not_null(table, column)),
-            Given::Broken(why) => return Err(broken_value(table, column, why)),
+            Given::Value(Value::Null) if found.not_null && !is_rowid => {
+                return Err(refused(" to NULL: it is NOT NULL"));
+            }
+            Given::Broken(why) => return Err(refused(": the value cannot be bound").evidence("it says", why)),
             Given::Value(_) | Given::With(_) => {}
         }
     }
     Ok(())
-}
-
-fn names_it(terms: &[IndexedColumn], column: &str) -> bool {
-    terms.iter().any(|term| matches!(&term.what, IndexedExpr::Column(name) if name == column))
 }
 
 fn failure(headline: String) -> Error {
@@ -160,14 +169,18 @@ fn no_table(schema: &Schema, name: &str) -> Error {
     if schema.views.iter().any(|view| view.name == name) {
         return failure(format!("cannot fill {name}: it is a view")).help("fill the tables that it reads");
     }
-    let error = failure(format!("no table to fill: {name}"));
     let tables = schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary);
-    match nearest(name, tables.clone().map(|table| table.name.as_str())) {
+    let names: Vec<&str> = tables.map(|table| table.name.as_str()).collect();
+    unknown(format!("no table to fill: {name}"), name, "tables", &names)
+}
+
+/// Returns the error for an unknown name, with the nearest of the known names or all of them.
+fn unknown(headline: String, name: &str, what: &str, known: &[&str]) -> Error {
+    let error = failure(headline);
+    match nearest(name, known.iter().copied()) {
         Some(near) => error.help(format!("did you mean {near}?")),
-        None => {
-            let names: Vec<&str> = tables.map(|table| table.name.as_str()).collect();
-            if names.is_empty() { error } else { error.evidence("tables", names.join(", ")) }
-        }
+        None if known.is_empty() => error,
+        None => error.evidence(what, known.join(", ")),
     }
 }
 
@@ -185,54 +198,17 @@ fn no_rows(table: &str) -> Error {
     failure(format!("cannot fill {table} with 0 rows")).help("leave it out, or ask for 1 or more")
 }
 
-fn nothing_asked() -> Error {
-    failure("nothing to fill: no table is named".to_owned()).help("name one: .rows(\"users\", 50), or .every_table(20)")
-}
-
 pub(crate) fn no_tables() -> Error {
     failure("nothing to fill: the database has no tables".to_owned())
 }
 
-fn not_related(parent: &str, child: &str) -> Error {
-    failure(format!("no foreign key of {child} refers to {parent}"))
-        .help(format!("each({parent:?}, {child:?}, ..) makes rows of the second for each row of the first"))
-}
-
-fn each_twice(child: &str) -> Error {
-    failure(format!("cannot fill {child}: each(.., \"{child}\", ..) is called twice"))
-        .help("rows are made for each row of one parent; other parents are drawn")
-}
-
-fn empty_range(child: &str, low: u64, high: u64) -> Error {
-    failure(format!("each(.., {child:?}, {low}..={high}) is an empty range"))
-        .help(format!("the smaller number comes first: {high}..={low}"))
-}
-
 fn no_column(table: &Table, name: &str) -> Error {
-    let error = failure(format!("no column to set: {}.{name}", table.name));
-    match nearest(name, table.columns.iter().map(|column| column.name.as_str())) {
-        Some(near) => error.help(format!("did you mean {near}?")),
-        None => {
-            let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-            error.evidence("columns", names.join(", "))
-        }
-    }
-}
-
-fn generated(table: &Table, name: &str) -> Error {
-    failure(format!("cannot set {}.{name}: SQLite generates it", table.name))
-}
-
-fn not_null(table: &Table, name: &str) -> Error {
-    failure(format!("cannot set {}.{name} to NULL: it is NOT NULL", table.name))
-}
-
-fn broken_value(table: &Table, name: &str, why: &str) -> Error {
-    failure(format!("cannot set {}.{name}: the value cannot be bound", table.name)).evidence("it says", why)
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    unknown(format!("no column to set: {}.{name}", table.name), name, "columns", &names)
 }
 
 /// Adds the parents that the rows need, and theirs.
-pub(super) fn add_parents(context: &FillContext<'_>, tables: &mut TableRequests) -> Result<()> {
+fn add_parents(context: &FillContext<'_>, tables: &mut TableRequests) -> Result<()> {
     let schema = context.schema;
     let has_rows = |table: usize| -> Result<bool> { Ok(first_number(context.connection, &schema.tables[table])? > 0) };
     let mut waiting: Vec<usize> = (0..schema.tables.len()).filter(|table| tables[*table].is_some()).collect();
@@ -247,7 +223,7 @@ pub(super) fn add_parents(context: &FillContext<'_>, tables: &mut TableRequests)
                     let (parent, child) = (schema.tables[parent].name.as_str(), &schema.tables[table].name);
                     let what = format!("cannot fill {child} for each row of {parent}: it has no rows");
                     let help = format!("make some: .rows({parent:?}, 50)");
-                    return Err(Error::new(ErrorKind::Data, what).help(help));
+                    return Err(failure(what).help(help));
                 }
                 continue;
             }
@@ -314,13 +290,5 @@ fn root(number: u64, power: u32) -> u64 {
 fn uniques(table: &Table) -> Vec<Vec<&str>> {
     let indexes = table.indexes.iter().filter(|index| index.unique && index.partial.is_none());
     let keys = table.primary_key.iter().chain(&table.unique).map(|key| &key.terms);
-    keys.chain(indexes.map(|index| &index.terms))
-        .map(|terms| {
-            let names = terms.iter().filter_map(|term| match &term.what {
-                IndexedExpr::Column(name) => Some(name.as_str()),
-                _ => None,
-            });
-            names.collect()
-        })
-        .collect()
+    keys.chain(indexes.map(|index| &index.terms)).map(|terms| column_names(terms)).collect()
 }

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Statement};
 
-use crate::data::constraints::group::{ColumnGroup, Solution, satisfy};
+use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution, satisfy};
+use crate::data::constraints::trial::shown_row;
 use crate::data::fill::context::{FillContext, row_values};
 use crate::data::fill::options::{Given, Row};
-use crate::data::fill::plan::table_plan::{ColumnPlan, How, Parent, Reference, TablePlan};
+use crate::data::fill::plan::table_plan::{How, Parent, Reference, TablePlan};
 use crate::data::values::domain::Nullability;
 use crate::data::values::edge_cases::edge_case;
-use crate::data::values::source::Source;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::schema::Name;
@@ -32,12 +32,12 @@ pub(crate) fn number_of(plan: &TablePlan, row: u64, skipped: u64) -> u64 {
 }
 
 /// Returns the number as values show it.
-pub(super) fn shown(number: u64) -> u64 {
+fn shown(number: u64) -> u64 {
     number & (LABELLED - 1)
 }
 
 /// Returns the draws for a row, which differ for each attempt.
-pub(super) fn draws(key_of: u64, number: u64, attempts: u32) -> Draw {
+fn draws(key_of: u64, number: u64, attempts: u32) -> Draw {
     let mut draw = Draw::new(key(key_of, number));
     if attempts > 0 {
         draw = Draw::new(key(draw.next(), attempts.into()));
@@ -46,7 +46,7 @@ pub(super) fn draws(key_of: u64, number: u64, attempts: u32) -> Draw {
 }
 
 /// Makes the value of a column that follows from the row's number alone.
-pub(super) fn make_value(plan: &TablePlan, index: usize, number: u64, attempts: u32, out: &mut ValueBuf) {
+fn make_value(plan: &TablePlan, index: usize, number: u64, attempts: u32, out: &mut ValueBuf) {
     let column = &plan.columns[index];
     match &column.how {
         How::Rowid { .. } if number >= LABELLED => out.set_integer(shown(number).cast_signed()),
@@ -77,7 +77,7 @@ pub(super) fn make_value(plan: &TablePlan, index: usize, number: u64, attempts: 
 }
 
 /// Makes columns that conditions tie together, by one of the solutions.
-pub(super) fn make_group(plan: &TablePlan, group: &ColumnGroup, number: u64, draft: &mut Draft) {
+fn make_group(plan: &TablePlan, group: &ColumnGroup, number: u64, draft: &mut Draft) {
     let attempts = draft.attempts_of(&group.columns);
     let mut draw = draws(group.key, number, attempts);
     match &group.solutions[draw.below(group.solutions.len() as u64) as usize] {
@@ -94,18 +94,20 @@ pub(super) fn make_group(plan: &TablePlan, group: &ColumnGroup, number: u64, dra
             }
         }
         Solution::Generated { sources, relations } => {
-            for column_source in sources {
-                let column = &plan.columns[column_source.column];
-                draft.nulls[column_source.column] = column_source.nullability;
-                if let (How::Group, Some(source)) = (&column.how, &column_source.source) {
-                    let draw = draws(column.key, number, attempts);
-                    make_member(
-                        column,
-                        column_source.nullability,
-                        source,
-                        (draw, number),
-                        &mut draft.values[column_source.column],
-                    );
+            for ColumnSource { column: index, source, nullability } in sources {
+                let column = &plan.columns[*index];
+                draft.nulls[*index] = *nullability;
+                let (How::Group, Some(source)) = (&column.how, source) else { continue };
+                let mut draw = draws(column.key, number, attempts);
+                let out = &mut draft.values[*index];
+                if *nullability == Nullability::Allowed && column.nulls > 0 && draw.percent(column.nulls) {
+                    out.set_null();
+                    continue;
+                }
+                match column.place.as_ref().map(|place| place.of(shown(number))) {
+                    None => source.make(&mut draw, None, out),
+                    Some(Some(digit)) => source.make(&mut draw, Some(digit % source.capacity().max(1)), out),
+                    Some(None) => out.set_null(),
                 }
             }
             satisfy(relations, &mut draft.values);
@@ -113,28 +115,11 @@ pub(super) fn make_group(plan: &TablePlan, group: &ColumnGroup, number: u64, dra
     }
 }
 
-fn make_member(
-    column: &ColumnPlan,
-    nullability: Nullability,
-    source: &Source,
-    (mut draw, number): (Draw, u64),
-    out: &mut ValueBuf,
-) {
-    if nullability == Nullability::Allowed && column.nulls > 0 && draw.percent(column.nulls) {
-        return out.set_null();
-    }
-    match column.place.as_ref().map(|place| place.of(shown(number))) {
-        None => source.make(&mut draw, None, out),
-        Some(Some(digit)) => source.make(&mut draw, Some(digit % source.capacity().max(1)), out),
-        Some(None) => out.set_null(),
-    }
-}
-
 /// A row while it is made. Its buffers are reused from row to row.
 pub(crate) struct Draft {
     pub(crate) values: Vec<ValueBuf>,
     /// The nullability of each column, by the solution of its group.
-    pub(super) nulls: Vec<Nullability>,
+    nulls: Vec<Nullability>,
     /// The number of times that each column was made again.
     pub(crate) attempts: Vec<u32>,
     /// The error of a closure.
@@ -142,7 +127,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(columns: usize) -> Draft {
+    fn new(columns: usize) -> Draft {
         Draft {
             values: vec![ValueBuf::default(); columns],
             nulls: vec![Nullability::Allowed; columns],
@@ -152,7 +137,7 @@ impl Draft {
     }
 
     /// Returns the number of times that a group of columns was made again.
-    pub(super) fn attempts_of(&self, columns: &[usize]) -> u32 {
+    fn attempts_of(&self, columns: &[usize]) -> u32 {
         columns.iter().map(|column| self.attempts[*column]).max().unwrap_or(0)
     }
 }
@@ -211,7 +196,7 @@ impl Tables<'_> {
     }
 
     /// Copies a column of a row, which is made again if it follows from the row's number.
-    pub(super) fn copy_value(&self, at: usize, column: usize, row: u64, out: &mut ValueBuf) {
+    fn copy_value(&self, at: usize, column: usize, row: u64, out: &mut ValueBuf) {
         let plan = &self.plans[at];
         let filled = self.filled.get(at);
         if plan.is_formula(column) {
@@ -269,7 +254,7 @@ impl<'a> RowMaker<'a> {
         }
         for (reference, lookup) in plan.references.iter().zip(&mut self.lookups) {
             let skew = self.context.options.skew;
-            ParentChoice { tables, at: self.at, reference, numbers, skew }.make(draft, lookup.as_mut());
+            ParentChoice { tables, plan, at: self.at, reference, numbers, skew }.make(draft, lookup.as_mut());
         }
         for index in 0..plan.columns.len() {
             if let How::With(given) = plan.columns[index].how {
@@ -296,27 +281,25 @@ impl<'a> RowMaker<'a> {
 
     /// Returns the row as messages show it.
     pub(crate) fn shown(&self) -> String {
-        let pair = |(name, value): (&String, &crate::data::values::value_buf::ValueBuf)| {
-            format!("{name} = {}", value.short_sql_literal())
-        };
-        self.names.iter().zip(&self.draft.values).map(pair).collect::<Vec<_>>().join(", ")
+        shown_row(&self.names, &self.draft.values)
     }
 }
 
 /// A foreign key of a row that is made.
-pub(super) struct ParentChoice<'r> {
-    pub(super) tables: &'r Tables<'r>,
-    /// The place of the table's plan.
-    pub(super) at: usize,
-    pub(super) reference: &'r Reference,
-    pub(super) numbers: RowNumbers,
+struct ParentChoice<'r> {
+    tables: &'r Tables<'r>,
+    plan: &'r TablePlan,
+    /// The place of the plan.
+    at: usize,
+    reference: &'r Reference,
+    numbers: RowNumbers,
     /// The exponent of Zipf's law, by which some parents have more children than others.
-    pub(super) skew: Option<f64>,
+    skew: Option<f64>,
 }
 
 impl ParentChoice<'_> {
     /// Chooses a parent and copies its key.
-    pub(super) fn make(&self, draft: &mut Draft, lookup: Option<&mut Lookup<'_>>) {
+    fn make(&self, draft: &mut Draft, lookup: Option<&mut Lookup<'_>>) {
         let reference = self.reference;
         let attempts = draft.attempts_of(&reference.columns);
         let mut draw = draws(reference.key, self.numbers.number, attempts);
@@ -359,10 +342,6 @@ impl ParentChoice<'_> {
         }
     }
 
-    fn plan(&self) -> &TablePlan {
-        &self.tables.plans[self.at]
-    }
-
     /// Returns the number of the parent. `None` for a row that refers to nothing.
     fn parent(&self, count: u64, attempts: u32, draw: &mut Draw) -> Option<u64> {
         let reference = self.reference;
@@ -388,7 +367,7 @@ impl ParentChoice<'_> {
 
     fn take_key(&self, parent: u64, draft: &mut Draft) {
         for (position, &column) in self.reference.columns.iter().enumerate() {
-            if matches!(self.plan().columns[column].how, How::Fixed(_)) {
+            if matches!(self.plan.columns[column].how, How::Fixed(_)) {
                 continue;
             }
             match &self.reference.parent {
@@ -405,14 +384,14 @@ impl ParentChoice<'_> {
     fn refer_to_own(&self, columns: &[usize], draw: &mut Draw, draft: &mut Draft) {
         let (reference, row) = (self.reference, self.numbers.row);
         let nullable =
-            reference.columns.iter().any(|column| self.plan().columns[*column].nulls > 0) || reference.nulls > 0;
+            reference.columns.iter().any(|column| self.plan.columns[*column].nulls > 0) || reference.nulls > 0;
         let earlier = match (&reference.place, row) {
             (_, 0) => None,
             // Each row is referred to once: by the next one, or by itself.
             (Some(_), row) => nullable.then_some(row - 1),
             (None, row) => Some(draw.below(row)),
         };
-        let takes_earlier = |position: usize| nullable || self.plan().is_formula(columns[position]);
+        let takes_earlier = |position: usize| nullable || self.plan.is_formula(columns[position]);
         let is_own = earlier.is_none() || !(0..columns.len()).any(takes_earlier);
         // Without NULLs the first row refers to itself, unless it is refused for that: `CHECK (parent <> id)`.
         let is_refused = draft.attempts_of(&reference.columns) > 0;
@@ -448,13 +427,11 @@ fn skewed(draw: &mut Draw, count: u64, exponent: f64) -> u64 {
 }
 
 /// Finds the parents of a foreign key of which some columns are known.
-pub(super) struct Lookup<'c> {
-    statement: Statement<'c>,
-}
+struct Lookup<'c>(Statement<'c>);
 
 impl<'c> Lookup<'c> {
     /// `None` if no column is known, or if there is no such parent.
-    pub(super) fn of(connection: &'c Connection, reference: &Reference) -> Option<Lookup<'c>> {
+    fn of(connection: &'c Connection, reference: &Reference) -> Option<Lookup<'c>> {
         if reference.known.is_empty() || reference.overrules {
             return None;
         }
@@ -466,7 +443,7 @@ impl<'c> Lookup<'c> {
         let list = plain_names(reference.parent_columns.iter().map(Name::as_str));
         let parent = plain_name(&reference.parent_name);
         let sql = format!("SELECT {list} FROM main.{parent} WHERE {} LIMIT 16", known.join(" AND "));
-        Some(Lookup { statement: connection.prepare(&sql).ok()? })
+        connection.prepare(&sql).ok().map(Lookup)
     }
 
     /// Copies the key of one of the parents. Returns false if there is none.
@@ -487,13 +464,8 @@ impl<'c> Lookup<'c> {
     fn parents(&mut self, reference: &Reference, draft: &Draft) -> rusqlite::Result<Vec<Vec<ValueBuf>>> {
         let known = reference.columns.iter().filter(|column| reference.known.contains(column));
         for (index, column) in known.enumerate() {
-            self.statement.raw_bind_parameter(index + 1, &draft.values[*column])?;
+            self.0.raw_bind_parameter(index + 1, &draft.values[*column])?;
         }
-        let mut rows = self.statement.raw_query();
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(row_values(row, reference.columns.len())?);
-        }
-        Ok(found)
+        self.0.raw_query().mapped(|row| row_values(row, reference.columns.len())).collect()
     }
 }

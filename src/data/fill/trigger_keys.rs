@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::schema::{ForeignKey, ForeignKeyAction, Schema, TableKind, TriggerText};
-use crate::sql::Token;
+use crate::sql::{Cursor, Token};
 
 /// Returns the schema with the foreign keys of its triggers.
 pub(super) fn with_references(schema: &Schema) -> Cow<'_, Schema> {
@@ -42,26 +42,19 @@ pub(super) fn with_references(schema: &Schema) -> Cow<'_, Schema> {
 /// Returns the references that a trigger requires: `NOT EXISTS (…)`, `(…) IS NULL`, `NEW.x NOT IN (…)`.
 fn references(tokens: &[Token<'_>]) -> Vec<ForeignKey> {
     let mut found = Vec::new();
-    for open in (0..tokens.len()).filter(|at| tokens[*at].is_symbol("(")) {
-        let Some(close) = closing(tokens, open) else { continue };
-        let inside = &tokens[open + 1..close];
+    for open in 0..tokens.len() {
+        let mut cursor = Cursor::new(tokens);
+        cursor.seek(open);
+        let Some(inside) = cursor.group().map(|inside| &tokens[inside]) else { continue };
         if !inside.first().is_some_and(|token| token.is("SELECT")) {
             continue;
         }
-        let (before, behind) = (&tokens[..open], &tokens[close + 1..]);
-        let is = |tokens: &[Token<'_>], words: &[&str]| {
-            tokens.len() == words.len() && tokens.iter().zip(words).all(|(token, word)| token.is(word))
-        };
-        let is_missed = is(before.get(open.saturating_sub(2)..).unwrap_or_default(), &["NOT", "EXISTS"])
-            || is(behind.get(..2).unwrap_or_default(), &["IS", "NULL"])
-            || behind.first().is_some_and(|token| token.is("ISNULL"));
-        let is_not_in = is(before.get(open.saturating_sub(2)..).unwrap_or_default(), &["NOT", "IN"]);
-        let key = if is_missed {
-            equal(inside)
-        } else if is_not_in {
-            listed(inside, &before[..open - 2])
-        } else {
-            None
+        let key = match (&tokens[..open], cursor.rest()) {
+            ([.., not, exists], _) if not.is("NOT") && exists.is("EXISTS") => equal(inside),
+            (_, [is, null, ..]) if is.is("IS") && null.is("NULL") => equal(inside),
+            (_, [is_null, ..]) if is_null.is("ISNULL") => equal(inside),
+            ([before @ .., not, is_in], _) if not.is("NOT") && is_in.is("IN") => listed(inside, before),
+            _ => None,
         };
         found.extend(key.map(|(column, parent, theirs)| ForeignKey {
             name: None,
@@ -74,17 +67,6 @@ fn references(tokens: &[Token<'_>]) -> Vec<ForeignKey> {
         }));
     }
     found
-}
-
-fn closing(tokens: &[Token<'_>], open: usize) -> Option<usize> {
-    let mut depth = 0;
-    tokens[open..]
-        .iter()
-        .position(|token| {
-            depth += i32::from(token.is_symbol("(")) - i32::from(token.is_symbol(")"));
-            depth == 0
-        })
-        .map(|at| open + at)
 }
 
 /// Returns the position of FROM and the table behind it, if there is only one.

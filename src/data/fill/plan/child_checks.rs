@@ -6,6 +6,7 @@
 
 use rusqlite::Connection;
 
+use crate::data::constraints::candidates::add_new;
 use crate::data::constraints::condition::{Condition, ConditionKind};
 use crate::data::constraints::conditions;
 use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution, SolverInput};
@@ -157,11 +158,7 @@ impl ChildChecks<'_> {
         let lists: Vec<Vec<ValueBuf>> = by_child.iter().filter_map(of_child).collect();
         let mut found: Vec<ValueBuf> = Vec::new();
         for at in 0..lists.iter().map(Vec::len).max().unwrap_or(0) {
-            for value in lists.iter().filter_map(|list| list.get(at)) {
-                if !found.contains(value) {
-                    found.push(value.clone());
-                }
-            }
+            lists.iter().filter_map(|list| list.get(at)).for_each(|value| add_new(&mut found, value.clone()));
         }
         found
     }
@@ -198,8 +195,8 @@ fn room(group: &ColumnGroup) -> u64 {
 fn values(group: &ColumnGroup) -> Vec<ValueBuf> {
     let mut found: Vec<ValueBuf> = Vec::new();
     let mut add = |value: ValueBuf| {
-        if value.kind() != ValueKind::Null && !found.contains(&value) {
-            found.push(value);
+        if value.kind() != ValueKind::Null {
+            add_new(&mut found, value);
         }
     };
     for way in &group.solutions {
@@ -229,6 +226,6 @@ pub(super) fn fitting(
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let evaluator = Evaluator::of(connection, parent)?;
     let Some(mut check) = evaluator.prepare(&[parent_column], &texts) else { return Ok(Vec::new()) };
-    keys.retain(|key| check.passes(&[&key[0]]));
+    keys.retain(|key| check.passes(&key[..1]));
     Ok(keys)
 }

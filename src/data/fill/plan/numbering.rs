@@ -1,5 +1,6 @@
 //! Makes keys unique: one column of each key takes its values from the row's number, or several columns share it.
 
+use crate::data::constraints::candidates::add_new;
 use crate::data::constraints::group::{ColumnSource, Solution};
 use crate::data::fill::context::count_existing;
 use crate::data::fill::plan::references::{DistinctParents, distinct_parents};
@@ -217,7 +218,8 @@ impl Numbering<'_, '_> {
         let has_new_parents = references().any(|parent| matches!(parent, Parent::Made { .. } | Parent::Later { .. }));
         let taken = if has_new_parents { 0 } else { self.taken(key)? };
         if taken > 0 {
-            because.push_str(&format!(", {}", existing_rows(taken)));
+            let verb = if taken == 1 { "exists" } else { "exist" };
+            because.push_str(&format!(", {} already {verb}", count(taken, "row")));
         }
         let rows = all.saturating_sub(taken);
         if rows < self.plan.count {
@@ -264,11 +266,6 @@ impl Numbering<'_, '_> {
     }
 }
 
-/// Shows the number of existing rows.
-fn existing_rows(rows: u64) -> String {
-    format!("{} already {}", count(rows, "row"), if rows == 1 { "exists" } else { "exist" })
-}
-
 fn combinations(parts: &[Part]) -> u64 {
     parts.iter().fold(1_u64, |all, part| all.saturating_mul(part.size))
 }
@@ -313,18 +310,12 @@ fn capacity_of_solutions(plan: &TablePlan, column: usize) -> u64 {
         for way in &group.solutions {
             match way {
                 Solution::Generated { sources, .. } => match source_of(sources, column) {
-                    Some(Source::Choices(choices)) => listed.extend(choices),
+                    Some(Source::Choices(choices)) => choices.iter().for_each(|value| add_new(&mut listed, value)),
                     source => most = most.max(source.map_or(1, Source::capacity)),
                 },
-                Solution::Listed(rows) => listed.extend(rows.iter().map(|row| &row[at])),
+                Solution::Listed(rows) => rows.iter().for_each(|row| add_new(&mut listed, &row[at])),
             }
         }
     }
-    let mut distinct: Vec<&ValueBuf> = Vec::new();
-    for value in listed {
-        if !distinct.contains(&value) {
-            distinct.push(value);
-        }
-    }
-    most.max(distinct.len() as u64)
+    most.max(listed.len() as u64)
 }

@@ -268,15 +268,11 @@ pub(super) fn limit_by_parents(shape: &TableShape<'_>, plan: &mut TablePlan) {
 }
 
 /// Rows for each of some parents, whose numbers are drawn from a range.
-#[derive(Debug)]
 pub(crate) struct PerParentRows {
     parents: u64,
     key: u64,
     low: u64,
     high: u64,
-    /// The parent of the next row, and the number of rows that it still gets.
-    parent: u64,
-    left: u64,
 }
 
 impl PerParentRows {
@@ -290,9 +286,7 @@ impl PerParentRows {
             Parent::Existing { keys } => keys.len() as u64,
             Parent::Missing | Parent::Later { .. } | Parent::Own { .. } => 0,
         };
-        let mut rows = PerParentRows { parents, key: named(reference.key, "each"), low, high, parent: 0, left: 0 };
-        rows.left = rows.of_parent(0);
-        Some(rows)
+        Some(PerParentRows { parents, key: named(reference.key, "each"), low, high })
     }
 
     /// Returns the number of rows of all parents together.
@@ -300,17 +294,9 @@ impl PerParentRows {
         (0..self.parents).fold(0, |sum: u64, parent| sum.saturating_add(self.of_parent(parent)))
     }
 
-    /// Returns the parent of the next row. `None` if all parents have their rows.
-    pub(crate) fn next(&mut self) -> Option<u64> {
-        while self.left == 0 && self.parent + 1 < self.parents {
-            self.parent += 1;
-            self.left = self.of_parent(self.parent);
-        }
-        if self.left == 0 || self.parent >= self.parents {
-            return None;
-        }
-        self.left -= 1;
-        Some(self.parent)
+    /// Returns the parent of each row.
+    pub(crate) fn of_rows(self) -> impl Iterator<Item = u64> {
+        (0..self.parents).flat_map(move |parent| std::iter::repeat_n(parent, self.of_parent(parent) as usize))
     }
 
     fn of_parent(&self, parent: u64) -> u64 {

@@ -13,6 +13,7 @@ use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
 use crate::error::Result;
+use crate::schema::references::column_names;
 use crate::schema::{Column, IndexedColumn, IndexedExpr, Name, Table};
 
 /// The plan of a table.
@@ -372,13 +373,8 @@ impl<'p> TableShape<'p> {
         let is_inserted = |column: &&Column| column.generated.is_none() && !column.hidden;
         let columns: Vec<&Column> = table.columns.iter().filter(is_inserted).collect();
         let names: Vec<String> = columns.iter().map(|column| column.name.to_string()).collect();
-        let rowid = table.primary_key.as_ref().filter(|key| key.is_rowid).and_then(|key| match &key.terms[..] {
-            [term] => match &term.what {
-                IndexedExpr::Column(name) => columns.iter().position(|column| column.name == *name),
-                _ => None,
-            },
-            _ => None,
-        });
+        let rowid = table.primary_key.iter().filter(|key| key.is_rowid).flat_map(|key| column_names(&key.terms)).next();
+        let rowid = rowid.and_then(|name| columns.iter().position(|column| column.name == *name));
         let mut shape = TableShape {
             context,
             at,
