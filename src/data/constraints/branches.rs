@@ -22,7 +22,7 @@ pub(crate) fn branches(expression: &Expression, wanted: bool) -> Vec<Branch> {
         Expression::Value(value) => {
             Branch::constant(domain::number(value).is_none_or(|number| (number != 0.0) == wanted))
         }
-        Expression::Column(column) => Branch::of_value(*column, Value::Integer(i64::from(wanted))),
+        Expression::Column(column) => Branch::of(*column, Domain::of_choices(vec![Value::Integer(i64::from(wanted))])),
         Expression::Compare(comparison, left, right) => {
             compared(if wanted { *comparison } else { comparison.opposite() }, left, right)
         }
@@ -64,16 +64,9 @@ fn cases(arms: &[(Expression, Expression)], otherwise: Option<&Expression>, want
 
 /// Returns true if the expression has no values but true, false and NULL.
 fn is_boolean(expression: &Expression) -> bool {
-    match expression {
-        Expression::Not(_)
-        | Expression::And(_)
-        | Expression::Or(_)
-        | Expression::Compare(..)
-        | Expression::In(..)
-        | Expression::Match(..) => true,
-        Expression::Call(name, _) => name == "json_valid",
-        _ => false,
-    }
+    use Expression::{And, Call, Compare, In, Match, Not, Or};
+    matches!(expression, Not(_) | And(_) | Or(_) | Compare(..) | In(..) | Match(..))
+        || matches!(expression, Call(name, _) if name == "json_valid")
 }
 
 /// Returns the ways in which two expressions compare.

@@ -1,7 +1,5 @@
 //! A condition that every row has to satisfy, and its branches: the ways to satisfy it.
 
-use rusqlite::types::Value;
-
 use crate::data::constraints::derived::DerivedColumn;
 use crate::data::constraints::expression::{Comparison, Expression};
 use crate::data::values::domain::Domain;
@@ -113,11 +111,6 @@ impl Branch {
     /// Returns the one branch in which a column has this domain.
     pub(super) fn of(column: usize, domain: Domain) -> Vec<Branch> {
         vec![Branch { domains: vec![(column, domain)], ..Branch::default() }]
-    }
-
-    /// Returns the one branch in which a column has this value.
-    pub(super) fn of_value(column: usize, value: Value) -> Vec<Branch> {
-        Branch::of(column, Domain::of_choices(vec![value]))
     }
 
     /// Returns the one branch of an expression that is not understood.

@@ -11,8 +11,7 @@ use crate::schema::{Column, Table};
 pub(crate) struct SolverInput<'t> {
     pub(crate) table: &'t Table,
     pub(crate) names: Vec<String>,
-    /// The index of the column in the list of the table.
-    pub(crate) places: Vec<usize>,
+    pub(crate) columns: Vec<&'t Column>,
     /// The restrictions of the column alone: NOT NULL, a value that the test sets.
     pub(crate) domains: Vec<Domain>,
     /// True if the value comes from a parent or a closure.
@@ -24,13 +23,6 @@ pub(crate) struct SolverInput<'t> {
     /// True if the column is part of a key.
     pub(crate) is_in_key: Vec<bool>,
     pub(crate) seed: u64,
-}
-
-impl SolverInput<'_> {
-    /// Returns the declaration of a column.
-    pub(super) fn declaration(&self, column: usize) -> &Column {
-        &self.table.columns[self.places[column]]
-    }
 }
 
 /// Columns whose values are generated together.

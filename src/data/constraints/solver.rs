@@ -155,7 +155,7 @@ impl GroupSolver<'_> {
             } else if let (Some(source), true) = (&self.input.default_sources[column], may_be_default) {
                 Some(source.clone())
             } else {
-                Some(choose::source(self.input.declaration(column), self.input.table.strict, &domain)?)
+                Some(choose::source(self.input.columns[column], self.input.table.strict, &domain)?)
             };
             sources.push(ColumnSource { column, source, nullability: domain.nullability });
         }

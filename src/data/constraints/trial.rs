@@ -245,7 +245,7 @@ fn has_value(row: &[ValueBuf]) -> bool {
 /// Returns true if the column is declared for values of this kind.
 fn is_natural(input: &SolverInput<'_>, column: usize, value: &ValueBuf) -> bool {
     let kind = value.kind();
-    match input.declaration(column).affinity {
+    match input.columns[column].affinity {
         _ if kind == ValueKind::Null => true,
         Affinity::Integer => matches!(kind, ValueKind::Integer(_)),
         Affinity::Real => matches!(kind, ValueKind::Integer(_) | ValueKind::Real(_)),

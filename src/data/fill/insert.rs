@@ -26,12 +26,12 @@ pub(crate) fn insert_tables(
     wants_script: bool,
 ) -> Result<(Vec<FilledTable>, Script)> {
     let connection = context.connection;
-    let _cache = CacheSizeGuard::new(connection, plans.iter().map(|plan| plan.count).sum())?;
+    let _cache = raise_cache_size(connection, plans.iter().map(|plan| plan.count).sum())?;
     let mut inserter =
         Inserter { context, tables: Tables { plans, filled: Vec::new() }, script: wants_script.then(Vec::new) };
     let in_cycles = plans.iter().enumerate().filter(|(at, plan)| plan.refers_to_later(*at));
     let in_cycles: Vec<&str> = in_cycles.map(|(_, plan)| plan.name.as_str()).collect();
-    let deferred = if in_cycles.is_empty() { None } else { Some(DeferredForeignKeys::new(connection)?) };
+    let deferred = if in_cycles.is_empty() { None } else { defer_foreign_keys(connection)? };
     for at in 0..plans.len() {
         inserter.fill(at)?;
     }
@@ -55,26 +55,16 @@ pub(crate) fn insert_tables(
 /// Returns the statements that rebuild the full-text indexes of filled tables, unless triggers update them.
 fn rebuilds(schema: &Schema, plans: &[TablePlan]) -> Vec<String> {
     let mut found = Vec::new();
-    for table in &schema.tables {
-        if !matches!(table.kind, TableKind::Virtual { .. }) {
-            continue;
-        }
-        let of = VirtualTable::of(&table.sql);
-        if !of.module.starts_with("fts") {
-            continue;
-        }
-        let Some(content) = of.content.filter(|content| !content.is_empty()) else { continue };
-        if !plans.iter().any(|plan| plan.count > 0 && plan.name == content) {
-            continue;
-        }
+    for table in schema.tables.iter().filter(|table| matches!(table.kind, TableKind::Virtual { .. })) {
+        let VirtualTable { module, content: Some(content), .. } = VirtualTable::of(&table.sql) else { continue };
+        let is_filled = plans.iter().any(|plan| plan.count > 0 && plan.name == content);
         let names_it = |sql: &str| tokens(sql).iter().filter_map(Token::name).any(|name| name == table.name);
         let triggers = schema.table(&content).map_or(&[][..], |content| &content.triggers);
-        if triggers.iter().any(|trigger| names_it(&trigger.sql)) {
-            continue;
+        if module.starts_with("fts") && is_filled && !triggers.iter().any(|trigger| names_it(&trigger.sql)) {
+            let name = plain_name(&table.name);
+            // The column with the name of the full-text table takes commands.
+            found.push(format!("INSERT INTO main.{name}({name}) VALUES ('rebuild')"));
         }
-        let name = plain_name(&table.name);
-        // The column with the name of the full-text table takes commands.
-        found.push(format!("INSERT INTO main.{name}({name}) VALUES ({})", quote_text("rebuild")));
     }
     found
 }
@@ -99,61 +89,45 @@ fn check_references(connection: &Connection, table: &str) -> Result<()> {
         .help("existing rows may have the keys that were to be given"))
 }
 
-/// Checks foreign keys when the transaction ends, until this value is dropped.
-struct DeferredForeignKeys<'c> {
+/// Sets a PRAGMA back when it is dropped.
+struct Restore<'c> {
     connection: &'c Connection,
-    before: bool,
+    sql: String,
 }
 
-impl<'c> DeferredForeignKeys<'c> {
-    fn new(connection: &'c Connection) -> Result<DeferredForeignKeys<'c>> {
-        let sql = "PRAGMA defer_foreign_keys";
-        let before = connection
-            .query_row(sql, [], |row| row.get(0))
-            .and_then(|before| connection.execute_batch("PRAGMA defer_foreign_keys = ON").map(|()| before))
-            .map_err(|error| Error::sqlite("defer foreign keys", error).sql(sql))?;
-        Ok(DeferredForeignKeys { connection, before })
-    }
-}
-
-impl Drop for DeferredForeignKeys<'_> {
+impl Drop for Restore<'_> {
     fn drop(&mut self) {
-        // SQLite counts missing parents, so keys that were to be checked at the end are still checked then.
-        if !self.before {
-            let _ = self.connection.execute_batch("PRAGMA defer_foreign_keys = OFF");
-        }
+        let _ = self.connection.execute_batch(&self.sql);
     }
+}
+
+/// Checks foreign keys when the transaction ends, until the value is dropped. SQLite counts missing parents, so keys that
+/// were to be checked at the end are still checked then.
+fn defer_foreign_keys(connection: &Connection) -> Result<Option<Restore<'_>>> {
+    let sql = "PRAGMA defer_foreign_keys";
+    let before: bool = connection
+        .query_row(sql, [], |row| row.get(0))
+        .and_then(|before| connection.execute_batch("PRAGMA defer_foreign_keys = ON").map(|()| before))
+        .map_err(|error| Error::sqlite("defer foreign keys", error).sql(sql))?;
+    Ok((!before).then(|| Restore { connection, sql: "PRAGMA defer_foreign_keys = OFF".to_owned() }))
 }
 
 /// Fills of more rows than this get a larger page cache: if an index is larger than the cache, SQLite writes its pages
 /// again and again.
 const MANY: u64 = 10_000;
 
-/// Gives the connection a page cache of at least 64 MB until this value is dropped.
-struct CacheSizeGuard<'c> {
-    connection: &'c Connection,
-    before: i64,
-}
-
-impl<'c> CacheSizeGuard<'c> {
-    fn new(connection: &'c Connection, rows: u64) -> Result<Option<CacheSizeGuard<'c>>> {
-        let sql = "PRAGMA main.cache_size";
-        let refused = |error| Error::sqlite("read cache_size", error).sql(sql);
-        let before: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(refused)?;
-        // A negative size is in KB, a positive one in pages, of which few have more than 4 KB.
-        let size = if before < 0 { -before } else { before.saturating_mul(4) };
-        if rows <= MANY || size >= 64_000 {
-            return Ok(None);
-        }
-        connection.execute_batch("PRAGMA main.cache_size = -64000").map_err(refused)?;
-        Ok(Some(CacheSizeGuard { connection, before }))
+/// Gives the connection a page cache of at least 64 MB until the value is dropped.
+fn raise_cache_size(connection: &Connection, rows: u64) -> Result<Option<Restore<'_>>> {
+    let sql = "PRAGMA main.cache_size";
+    let refused = |error| Error::sqlite("read cache_size", error).sql(sql);
+    let before: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(refused)?;
+    // A negative size is in KB, a positive one in pages, of which few have more than 4 KB.
+    let size = if before < 0 { -before } else { before.saturating_mul(4) };
+    if rows <= MANY || size >= 64_000 {
+        return Ok(None);
     }
-}
-
-impl Drop for CacheSizeGuard<'_> {
-    fn drop(&mut self) {
-        let _ = self.connection.execute_batch(&format!("PRAGMA main.cache_size = {}", self.before));
-    }
+    connection.execute_batch("PRAGMA main.cache_size = -64000").map_err(refused)?;
+    Ok(Some(Restore { connection, sql: format!("{sql} = {before}") }))
 }
 
 /// The number of times that a row is made before its table cannot be filled. In 125 schemas no row needed more than 27
@@ -195,7 +169,7 @@ impl Inserter<'_> {
                     // Triggers of the parents may have inserted the rows already: a profile for each user.
                     let table = &self.context.schema.tables[plan.table];
                     let made = first_number(self.context.connection, table)?.saturating_sub(plan.start);
-                    if !is_duplicate(error.sqlite_code()) || made < plan.count {
+                    if !error.sqlite_code().is_some_and(|code| UNIQUE.contains(&code)) || made < plan.count {
                         return Err(error);
                     }
                     row = made;
@@ -333,11 +307,6 @@ const DATATYPE: i32 = 3091;
 
 /// SQLite's codes if a PRIMARY KEY, a UNIQUE or a rowid exists already.
 const UNIQUE: [i32; 3] = [1555, 2067, 2579];
-
-/// Returns true if SQLite refused a value that exists already.
-fn is_duplicate(code: Option<i32>) -> bool {
-    code.is_some_and(|code| UNIQUE.contains(&code))
-}
 
 /// Marks the columns that are made again after a refusal. Returns true if the row needs another number.
 fn mark(plan: &TablePlan, refusal: &Refusal, attempts: &mut [u32]) -> bool {

@@ -141,16 +141,15 @@ fn close_cycles(plans: &mut [TablePlan]) -> Result<()> {
             plans[at].references[index].parent = match (later, columns) {
                 (Some(plan), Some(columns)) => Parent::Made { plan, columns },
                 _ if is_nullable => Parent::Missing,
-                _ => return Err(cycle(&plans[at].name, &reference.shown)),
+                // The keys of the later rows are not known yet.
+                _ => {
+                    let headline = format!("cannot fill {}: its foreign keys form a cycle", plans[at].name);
+                    return Err(Error::new(ErrorKind::Data, headline).evidence("NOT NULL", &reference.shown));
+                }
             };
         }
     }
     Ok(())
-}
-
-/// Returns the error for a key that may not be NULL and refers to later rows, whose keys are not known yet.
-fn cycle(table: &str, key: &str) -> Error {
-    Error::new(ErrorKind::Data, format!("cannot fill {table}: its foreign keys form a cycle")).evidence("NOT NULL", key)
 }
 
 /// Plans one table.
@@ -172,7 +171,7 @@ fn plan_table(shape: &TableShape<'_>) -> Result<TablePlan> {
         checks: &child_checks::of_children(shape),
         needed: shape.start.saturating_add(shape.request.rows),
     };
-    let is_free = |column: usize| shape.fixed[column].is_none() && is_own(shape, &input, column);
+    let is_free = |column: usize| is_free(shape, &input, column);
     let first = checks.first_values(&is_free, &mut groups)?;
     let columns = planner.columns(&input, &groups, first)?;
     let mut plan = planner.into_plan(columns, groups);
@@ -223,11 +222,10 @@ impl Planner<'_, '_> {
                 }
             }
         }
-        let place = |column: &Column| shape.table.columns.iter().position(|own| own.name == column.name);
         SolverInput {
             table: shape.table,
             names: shape.names.clone(),
-            places: shape.columns.iter().filter_map(|column| place(column)).collect(),
+            columns: shape.columns.clone(),
             domains: own,
             is_external,
             default_sources: shape.columns.iter().map(|column| default_source(column)).collect(),
@@ -256,7 +254,7 @@ impl Planner<'_, '_> {
 
     /// Finds the columns that follow from others, so that their conditions leave nothing to choose.
     fn derive(&mut self, input: &SolverInput<'_>) {
-        let is_free = |column: usize| self.shape.fixed[column].is_none() && is_own(self.shape, input, column);
+        let is_free = |column: usize| is_free(self.shape, input, column);
         for condition in &mut self.conditions {
             let found = match condition.derived_by_trigger.take() {
                 Some(derived) if is_free(derived.column) => vec![derived],
@@ -359,9 +357,9 @@ impl Planner<'_, '_> {
     }
 }
 
-/// Returns true if the value of a column comes neither from a parent, a closure nor the rowid.
-fn is_own(shape: &TableShape<'_>, input: &SolverInput<'_>, column: usize) -> bool {
-    !input.is_external[column] && shape.rowid != Some(column)
+/// Returns true if the value of a column comes neither from the test, a parent nor the rowid.
+fn is_free(shape: &TableShape<'_>, input: &SolverInput<'_>, column: usize) -> bool {
+    shape.fixed[column].is_none() && !input.is_external[column] && shape.rowid != Some(column)
 }
 
 /// Turns a group of one column with one solution into a plain column, whose values follow from the row's number alone.
@@ -392,11 +390,16 @@ fn unfold(plan: &mut TablePlan, shape: &TableShape<'_>) -> Result<()> {
 }
 
 /// Decides which keys overrule others, and the number of rows to make.
-pub(super) fn finish(shape: &TableShape<'_>, plan: &mut TablePlan) {
+fn finish(shape: &TableShape<'_>, plan: &mut TablePlan) {
     for index in 0..plan.references.len() {
         plan.references[index].overrules = may_overrule(plan, index);
     }
-    limit_to_what_can_be_prepared(plan, shape);
+    // SQLite refuses even NULL if a foreign key refers to no table or to no key of it.
+    if let Err(error) = shape.context.connection.prepare(&plan.target().insert()) {
+        let refusal = Refusal::of(&error).filter(|refusal| refusal.code == 1);
+        let because = refusal.map_or_else(|| error.to_string(), |refusal| refusal.message);
+        plan.limit = Some(Limit { rows: 0, because, is_guess: false, parents: Vec::new() });
+    }
     if let Some(limit) = &plan.limit {
         plan.count = plan.count.min(limit.rows);
     }
@@ -421,17 +424,8 @@ fn may_overrule(plan: &TablePlan, index: usize) -> bool {
         && reference.known.iter().all(is_free)
 }
 
-/// Permits no rows if a foreign key refers to no table or to no key of it. SQLite refuses even NULL then.
-fn limit_to_what_can_be_prepared(plan: &mut TablePlan, shape: &TableShape<'_>) {
-    if let Err(error) = shape.context.connection.prepare(&plan.target().insert()) {
-        let refusal = Refusal::of(&error).filter(|refusal| refusal.code == 1);
-        let because = refusal.map_or_else(|| error.to_string(), |refusal| refusal.message);
-        plan.limit = Some(Limit { rows: 0, because, is_guess: false, parents: Vec::new() });
-    }
-}
-
 /// Returns the source of a column that no constraint restricts.
-pub(super) fn default_source(table: &Table, column: &Column, options: &FillOptions) -> Option<Source> {
+fn default_source(table: &Table, column: &Column, options: &FillOptions) -> Option<Source> {
     #[cfg(feature = "data")]
     if let Some(generator) =
         crate::data::values::realistic::Generator::of(&table.name, column, table.strict, options.locale)

@@ -265,12 +265,9 @@ impl UniqueKey {
     /// Returns the keys of a table whose columns have these names in the plan.
     pub(super) fn of_table(table: &Table, names: &[String]) -> Vec<UniqueKey> {
         let mut found = Vec::new();
-        if let Some(key) = &table.primary_key {
-            found
-                .push(UniqueKey { index: key.index.clone(), ..UniqueKey::of("PRIMARY KEY", &key.terms, table, names) });
-        }
-        for key in &table.unique {
-            found.push(UniqueKey { index: key.index.clone(), ..UniqueKey::of("UNIQUE", &key.terms, table, names) });
+        let primary = table.primary_key.iter().map(|key| ("PRIMARY KEY", key));
+        for (what, key) in primary.chain(table.unique.iter().map(|key| ("UNIQUE", key))) {
+            found.push(UniqueKey { index: key.index.clone(), ..UniqueKey::of(what, &key.terms, table, names) });
         }
         for index in table.indexes.iter().filter(|index| index.unique) {
             let mut key = UniqueKey::of(&format!("UNIQUE INDEX {}", index.name), &index.terms, table, names);
