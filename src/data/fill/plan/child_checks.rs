@@ -12,13 +12,14 @@ use crate::data::constraints::conditions;
 use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution, SolverInput};
 use crate::data::constraints::solver::solve;
 use crate::data::constraints::trial::{Evaluator, Trial};
+use crate::data::fill::context::existing_keys;
 use crate::data::fill::plan::table_plan::TableShape;
 use crate::data::relations::Relation;
 use crate::data::values::domain::Nullability;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::error::Result;
-use crate::schema::Table;
+use crate::schema::{Name, Table};
 use crate::sql::{TokenKind, quote_identifier, same_name, tokens};
 
 /// The first rows get at most this many values.
@@ -70,15 +71,13 @@ fn renamed(text: &str, column: &str, other: &str) -> String {
     let mut renamed = String::new();
     let mut end = 0;
     for token in tokens(text) {
-        renamed.push_str(&text[end..token.start]);
         let is_it = matches!(token.kind, TokenKind::Word | TokenKind::Quoted)
             && token.name().is_some_and(|name| same_name(&name, column));
         if is_it {
+            renamed.push_str(&text[end..token.start]);
             renamed.push_str(&quote_identifier(other));
-        } else {
-            renamed.push_str(token.text);
+            end = token.end();
         }
-        end = token.end();
     }
     renamed.push_str(&text[end..]);
     renamed
@@ -215,15 +214,15 @@ fn values(group: &ColumnGroup) -> Vec<ValueBuf> {
     found
 }
 
-/// Keeps the keys of a parent that satisfy the CHECKs of a child on a column that refers to them.
+/// Returns the existing keys of a parent that satisfy the CHECKs of a child on a column that refers to them.
 pub(super) fn fitting(
     connection: &Connection,
     (child, column): (&Table, &str),
-    (parent, parent_column): (&Table, &str),
-    mut keys: Vec<Vec<ValueBuf>>,
+    (parent, parent_column): (&Table, &Name),
 ) -> Result<Vec<Vec<ValueBuf>>> {
     let texts = checks_on(child, column, parent_column);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut keys = existing_keys(connection, parent, std::slice::from_ref(parent_column))?;
     let evaluator = Evaluator::of(connection, parent)?;
     let Some(mut check) = evaluator.prepare(&[parent_column], &texts) else { return Ok(Vec::new()) };
     keys.retain(|key| check.passes(&key[..1]));

@@ -9,7 +9,6 @@ use crate::data::fill::context::{FillContext, existing_keys};
 use crate::data::fill::plan::child_checks;
 use crate::data::fill::plan::table_plan::{How, Limit, Parent, Reference, TablePlan, TableShape};
 use crate::data::relations::{Relation, is_shared};
-use crate::data::values::value_buf::ValueBuf;
 use crate::draw::{Draw, key, named};
 use crate::error::Result;
 use crate::schema::Name;
@@ -145,21 +144,15 @@ impl Draft<'_, '_> {
             && first > 0
         {
             // Migrations may have inserted them: the rows of a table of kinds.
-            let fitting = self.fitting(own, &names[0], plan.table)?;
+            let context = self.shape.context;
+            let parent = (&context.schema.tables[plan.table], &names[0]);
+            let fitting = child_checks::fitting(context.connection, (self.shape.table, own), parent)?;
             if !fitting.is_empty() {
                 return Ok((Parent::Existing { keys: fitting }, None));
             }
         }
         let among = (first > 0).then_some(first as u64);
         Ok((columns.map_or(Parent::Missing, |columns| Parent::Made { plan: at, columns }), among))
-    }
-
-    /// Returns the existing keys of a parent that satisfy the CHECKs on a column.
-    fn fitting(&self, own: &Name, theirs: &Name, parent: usize) -> Result<Vec<Vec<ValueBuf>>> {
-        let context = self.shape.context;
-        let parent = &context.schema.tables[parent];
-        let keys = existing_keys(context.connection, parent, std::slice::from_ref(theirs))?;
-        child_checks::fitting(context.connection, (self.shape.table, own), (parent, theirs), keys)
     }
 }
 
