@@ -143,7 +143,10 @@ impl Domain {
         if !self.narrow_shape(other.shape.as_ref()) {
             return false;
         }
-        self.step = self.step.or(other.step);
+        self.step = match (self.step, other.step) {
+            (Some(one), Some(two)) => both_steps(one, two).or(Some(one)),
+            (one, two) => one.or(two),
+        };
         if let Some(choices) = &mut self.choices {
             let (low, high, except) = (&self.low, &self.high, &self.except);
             choices.retain(|value| {
@@ -214,6 +217,16 @@ fn narrow_list<T: Clone>(own: &mut Option<Vec<T>>, others: Option<&Vec<T>>, is_s
         (own @ None, Some(others)) => *own = Some(others.clone()),
         (_, None) => {}
     }
+}
+
+/// Returns the step of the numbers that satisfy two: `x % 4 = 1 AND x % 6 = 3`. `None` if there is none, or only a large one.
+fn both_steps((by, rest): (i64, i64), (other_by, other_rest): (i64, i64)) -> Option<(i64, i64)> {
+    const MOST: i64 = 10_000;
+    let multiples = |from| (from..MOST).map_while(|times| by.checked_mul(times));
+    let mut numbers = multiples(0).map_while(|multiple| multiple.checked_add(rest));
+    let first = numbers.find(|number| number.checked_rem(other_by) == Some(other_rest))?;
+    let both = multiples(1).find(|multiple| multiple.checked_rem(other_by) == Some(0))?;
+    Some((both, first))
 }
 
 /// Narrows members by others of the same document. Returns false if nothing is left for one of them.

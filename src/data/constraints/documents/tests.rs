@@ -25,3 +25,12 @@ fn restrictions_of_members_are_those_of_their_document() {
     assert_eq!(members[0].domain.choices.as_deref(), Some(&["y".to_owned().into()][..]));
     assert!(members[1].domain.low.is_some());
 }
+
+#[test]
+fn a_number_has_both_remainders() {
+    let step = |text: &str| branches(&parse(text, &["n".to_owned()]), true, 1)[0].domains[0].1.step;
+    assert_eq!(step("n % 4 = 1 AND n % 6 = 3"), Some((12, 9)));
+    assert_eq!(step("n % 5 = 2 AND n % 5 = 2"), Some((5, 2)));
+    // No number has both: SQLite says so.
+    assert_eq!(step("n % 4 = 1 AND n % 6 = 2"), Some((4, 1)));
+}
