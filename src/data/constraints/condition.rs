@@ -5,7 +5,6 @@ use crate::data::constraints::expression::{Comparison, Expression};
 use crate::data::values::domain::Domain;
 use crate::sql::{Token, TokenKind, same_name, tokens};
 
-/// A condition that every row has to satisfy.
 #[derive(Clone, Debug)]
 pub(crate) struct Condition {
     pub(crate) kind: ConditionKind,

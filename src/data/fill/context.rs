@@ -9,7 +9,6 @@ use crate::error::{Error, Result};
 use crate::schema::{Name, Schema, Table};
 use crate::sql::{plain_name, plain_names};
 
-/// The inputs of every phase of a fill.
 pub(crate) struct FillContext<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) schema: &'a Schema,

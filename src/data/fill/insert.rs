@@ -140,7 +140,6 @@ const ATTEMPTS_AFTER_ERRORS: u64 = 8;
 /// SQLite's primary codes of errors that are not about the row: a lock, memory, an unwritable file, a full disk.
 const NOT_ABOUT_ROWS: [i32; 11] = [5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26];
 
-/// Inserts the rows of one table after the other.
 struct Inserter<'a> {
     context: &'a FillContext<'a>,
     tables: Tables<'a>,
@@ -189,7 +188,6 @@ impl Inserter<'_> {
     }
 }
 
-/// Makes the rows of one table and inserts them.
 struct RowInserter<'a> {
     context: &'a FillContext<'a>,
     plan: &'a TablePlan,

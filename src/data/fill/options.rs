@@ -9,7 +9,6 @@ use rusqlite::types::{ToSqlOutput, Value};
 use crate::data::values::value_buf::ValueBuf;
 use crate::sql::same_name;
 
-/// The options of a fill.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FillOptions {
     pub(crate) seed: u64,

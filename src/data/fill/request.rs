@@ -138,7 +138,6 @@ fn per_parent(schema: &Schema, relations: &[Vec<Relation>], each: &RowsForEach) 
     Ok((child, PerParent { parent, low, high }))
 }
 
-/// Checks the columns to which values are given.
 fn check_columns(context: &FillContext<'_>) -> Result<()> {
     for (name, column, given) in &context.options.given {
         let table = context.schema.table(name).ok_or_else(|| no_table(context.schema, name))?;

@@ -240,7 +240,6 @@ impl<'a> RowMaker<'a> {
         }
     }
 
-    /// Makes all values of a row.
     pub(crate) fn make(&mut self, tables: &Tables<'_>, numbers: RowNumbers) {
         let (plan, draft) = (self.plan, &mut self.draft);
         for index in 0..plan.columns.len() {
@@ -279,7 +278,6 @@ impl<'a> RowMaker<'a> {
         }
     }
 
-    /// Returns the row as messages show it.
     pub(crate) fn shown(&self) -> String {
         shown_row(&self.names, &self.draft.values)
     }

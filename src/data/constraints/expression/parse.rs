@@ -87,7 +87,6 @@ impl<'a> Parser<'_, 'a> {
         })
     }
 
-    /// Parses the operator that is next and its right side.
     fn infix(&mut self, left: Expression, power: u8, operator: &str) -> Option<Expression> {
         if operator == "word" {
             return self.word(left);
@@ -112,7 +111,6 @@ impl<'a> Parser<'_, 'a> {
         })
     }
 
-    /// Parses an operator that is a word.
     fn word(&mut self, left: Expression) -> Option<Expression> {
         if self.cursor.take("ISNULL") {
             return Some(compare(Comparison::Is, left, NULL));

@@ -5,7 +5,6 @@ use rusqlite::types::Value;
 use crate::data::values::value_buf::ValueBuf;
 use crate::sql::{Token, quote_identifier};
 
-/// An expression.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Expression {
     /// A column, by its index in the list of names.

@@ -149,7 +149,6 @@ impl Numbering<'_, '_> {
         parts
     }
 
-    /// Returns the number of parents of a foreign key.
     fn parents(&self, reference: usize) -> u64 {
         let reference = &self.plan.references[reference];
         let parents = match &reference.parent {

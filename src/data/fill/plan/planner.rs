@@ -152,7 +152,6 @@ fn close_cycles(plans: &mut [TablePlan]) -> Result<()> {
     Ok(())
 }
 
-/// Plans one table.
 fn plan_table(shape: &TableShape<'_>) -> Result<TablePlan> {
     let default_source = |column: &Column| default_source(shape.table, column, shape.context.options);
     let mut planner = Planner {
@@ -186,7 +185,6 @@ fn plan_table(shape: &TableShape<'_>) -> Result<TablePlan> {
     Ok(plan)
 }
 
-/// A table while it is planned.
 struct Planner<'s, 'p> {
     shape: &'s TableShape<'p>,
     references: Vec<Reference>,

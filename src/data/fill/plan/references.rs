@@ -13,7 +13,6 @@ use crate::draw::{Draw, key, named};
 use crate::error::Result;
 use crate::schema::Name;
 
-/// Plans the foreign keys of a table.
 pub(super) fn references(shape: &TableShape<'_>) -> Result<Vec<Reference>> {
     let keys = in_order(shape);
     let gathering = shared_columns(shape.context, shape.at);
@@ -49,7 +48,6 @@ fn in_order<'p>(shape: &TableShape<'p>) -> Vec<&'p Relation> {
     keys
 }
 
-/// A foreign key while it is planned.
 struct Draft<'s, 'p> {
     shape: &'s TableShape<'p>,
     key: &'p Relation,
@@ -287,7 +285,6 @@ impl PerParentRows {
         (0..self.parents).fold(0, |sum: u64, parent| sum.saturating_add(self.of_parent(parent)))
     }
 
-    /// Returns the parent of each row.
     pub(crate) fn of_rows(self) -> impl Iterator<Item = u64> {
         (0..self.parents).flat_map(move |parent| std::iter::repeat_n(parent, self.of_parent(parent) as usize))
     }

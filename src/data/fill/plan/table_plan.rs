@@ -16,7 +16,6 @@ use crate::error::Result;
 use crate::schema::references::column_names;
 use crate::schema::{Column, IndexedColumn, IndexedExpr, Name, Table};
 
-/// The plan of a table.
 #[derive(Debug)]
 pub(crate) struct TablePlan {
     /// Its place in the schema.
@@ -54,13 +53,11 @@ pub(crate) struct Limit {
     pub(crate) parents: Vec<usize>,
 }
 
-/// The plan of a column.
 #[derive(Debug)]
 pub(crate) struct ColumnPlan {
     pub(crate) name: Name,
     /// The key of its draws, together with the number of the row.
     pub(crate) key: u64,
-    /// The percentage of NULLs.
     pub(crate) nulls: u64,
     pub(crate) may_be_null: bool,
     pub(crate) place: Option<Place>,
@@ -90,7 +87,6 @@ pub(crate) enum How {
     With(usize),
 }
 
-/// The plan of a foreign key.
 #[derive(Debug)]
 pub(crate) struct Reference {
     /// The columns here, by their places in the plan.
@@ -403,7 +399,6 @@ impl<'p> TableShape<'p> {
         of_table.filter_map(|(index, (_, column, given))| Some((self.column(column)?, index, given))).collect()
     }
 
-    /// Returns the foreign keys of the table.
     pub(super) fn relations(&self) -> &'p [Relation] {
         &self.context.relations[self.at]
     }
