@@ -18,17 +18,8 @@ const FEW_ROWS: u64 = 100;
 pub(super) struct Catalog {
     pub(super) objects: Vec<Object>,
     pub(super) statistics: StatisticsRows,
-    settings: Settings,
-}
-
-/// The settings of a connection that change plans.
-#[derive(Clone, Copy, Debug, Default)]
-struct Settings {
-    foreign_keys: bool,
-    automatic_index: bool,
-    recursive_triggers: bool,
-    /// Set by `PRAGMA case_sensitive_like`, which has no value to read.
-    case_sensitive_like: bool,
+    /// The PRAGMAs that set what else changes plans.
+    settings: String,
 }
 
 /// A row of sqlite_schema.
@@ -49,7 +40,7 @@ pub(super) struct Object {
 impl Catalog {
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         let _own = crate::own::statements();
-        let (settings, statistics) = (Settings::read(connection)?, StatisticsRows::read(connection)?);
+        let (settings, statistics) = (settings(connection)?, StatisticsRows::read(connection)?);
         let mut catalog = Catalog { objects: Vec::new(), statistics, settings };
         let mut list = connection.prepare("SELECT seq, name FROM pragma_database_list")?;
         let databases = list.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
@@ -80,9 +71,7 @@ impl Catalog {
                 partial: row.get::<_, Option<bool>>(5)?.unwrap_or(false),
             })
         })?;
-        for object in rows {
-            self.objects.push(object?);
-        }
+        self.objects.extend(rows.collect::<rusqlite::Result<Vec<Object>>>()?);
         Ok(())
     }
 
@@ -113,12 +102,7 @@ impl Catalog {
     fn copy_without_statistics(&self) -> Result<SchemaCopy> {
         let declared: Vec<SchemaEntry> = self.objects.iter().filter_map(Object::declared).collect();
         let copy = SchemaCopy::of(&declared, Triggers::Copied)?;
-        let Settings { foreign_keys, automatic_index, recursive_triggers, case_sensitive_like } = self.settings;
-        let settings = format!(
-            "PRAGMA foreign_keys = {foreign_keys}; PRAGMA automatic_index = {automatic_index};
-             PRAGMA recursive_triggers = {recursive_triggers}; PRAGMA case_sensitive_like = {case_sensitive_like}; BEGIN"
-        );
-        let set = copy.connection.execute_batch(&settings);
+        let set = copy.connection.execute_batch(&format!("{}; BEGIN", self.settings));
         set.map_err(|error| Error::sqlite("set up an empty copy of the schema", error))?;
         Ok(copy)
     }
@@ -164,22 +148,15 @@ pub(crate) fn empty_copy_of(connection: &Connection) -> Result<SchemaCopy> {
     catalog.empty_copy()
 }
 
-impl Settings {
-    fn read(connection: &Connection) -> rusqlite::Result<Settings> {
-        let sql = "SELECT (SELECT foreign_keys FROM pragma_foreign_keys),
-                          (SELECT automatic_index FROM pragma_automatic_index),
-                          (SELECT recursive_triggers FROM pragma_recursive_triggers)";
-        // The app may have replaced LIKE by a function that refuses these values.
-        let like = connection.query_row("SELECT 'a' LIKE 'A'", [], |row| row.get::<_, bool>(0));
-        connection.query_row(sql, [], |row| {
-            Ok(Settings {
-                foreign_keys: row.get(0)?,
-                automatic_index: row.get(1)?,
-                recursive_triggers: row.get(2)?,
-                case_sensitive_like: !like.unwrap_or(true),
-            })
-        })
-    }
+/// Returns the PRAGMAs that change plans as they are set on a connection.
+fn settings(connection: &Connection) -> rusqlite::Result<String> {
+    // PRAGMA case_sensitive_like has no value to read. The app may have replaced LIKE by a function that refuses these values.
+    let like = connection.query_row("SELECT 'a' LIKE 'A'", [], |row| row.get::<_, bool>(0)).unwrap_or(true);
+    let sql = "SELECT 'PRAGMA foreign_keys = ' || foreign_keys || '; PRAGMA automatic_index = ' || automatic_index ||
+                      '; PRAGMA recursive_triggers = ' || recursive_triggers
+               FROM pragma_foreign_keys, pragma_automatic_index, pragma_recursive_triggers";
+    let others: String = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(format!("{others}; PRAGMA case_sensitive_like = {}", !like))
 }
 
 impl Object {

@@ -106,11 +106,9 @@
 mod failure;
 mod ledger;
 mod queries;
-mod recorder;
 mod tables;
 
 pub(crate) use self::ledger::write_ledger;
 pub use self::ledger::{ChangedStatement, LedgerDiff, LedgerPlan, LedgerStatement, StatementLedger, compare_ledgers};
-pub use self::queries::Queries;
-pub use self::recorder::Recorder;
+pub use self::queries::{Queries, Recorder};
 pub use crate::trace::Query;

@@ -1,15 +1,111 @@
-//! The queries of a recording, and the assertions about them.
+//! Recordings, their queries, and the assertions about them.
 
 use std::cell::RefCell;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use rusqlite::Connection;
 
 use super::failure::{self, Group, groups, list};
 use super::tables;
-use crate::db::Address;
+use crate::db::{Address, TestDb};
 use crate::error::{Result, or_panic};
 use crate::sql;
-use crate::trace::Query;
+use crate::trace::{Capture, Query, RecordingGuard, total_changes};
+
+impl TestDb {
+    /// Runs `f` and returns what ran meanwhile on all connections to this database.
+    ///
+    /// `f` gets a connection of its own, set up like those of [`connect`](TestDb::connect) before the recording starts.
+    /// That connection does not see temporary tables or an open transaction of the first connection; use a
+    /// [`recorder`](TestDb::recorder) for those.
+    ///
+    /// ```
+    /// let db = sqlitmus::Template::empty().in_memory();
+    /// let queries = db.record(|db| {
+    ///     db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1), (2)")
+    /// });
+    /// assert!(queries.value.is_ok());
+    /// assert_eq!(queries.iter().nth(1).unwrap().rows_changed(), Some(2));
+    /// ```
+    ///
+    /// # Panics
+    /// If SQLite refuses the connection, or `f` panics.
+    #[track_caller]
+    pub fn record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Queries<R> {
+        or_panic(self.try_record(f))
+    }
+
+    /// Like [`record`](TestDb::record), but returns an error if SQLite refuses the connection.
+    ///
+    /// # Errors
+    /// If SQLite refuses the connection.
+    pub fn try_record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Result<Queries<R>> {
+        let mut connection = self.try_connect()?;
+        let recorder = Recorder::start(self);
+        let value = f(&mut connection);
+        Ok(recorder.end(&connection, value))
+    }
+
+    /// Starts a recording that ends with [`Recorder::stop`], for code that is no closure.
+    pub fn recorder(&self) -> Recorder<'_> {
+        Recorder::start(self)
+    }
+}
+
+/// A recording in progress.
+///
+/// ```
+/// let db = sqlitmus::Template::empty().in_memory();
+/// let recorder = db.recorder();
+/// db.execute_batch("CREATE TABLE t(x)").unwrap();
+/// recorder.stop().assert_count(1);
+/// ```
+#[must_use = "a recording ends when its recorder is dropped, and only `stop` tells what ran"]
+pub struct Recorder<'a> {
+    db: &'a TestDb,
+    address: Address,
+    capture: Arc<Capture>,
+    recorded: RecordingGuard<'a>,
+}
+
+impl<'a> Recorder<'a> {
+    /// Starts a recording of all connections to `db`.
+    pub fn start(db: &'a TestDb) -> Recorder<'a> {
+        let capture = Arc::new(Capture::default());
+        let recorded = db.traced().start(db, Arc::clone(&capture));
+        Recorder { db, address: db.address(), capture, recorded }
+    }
+
+    /// Makes each query from here on note where it is run, for [`Query::call_site`](crate::record::Query::call_site).
+    /// This costs four microseconds for each query.
+    pub fn with_call_sites(self) -> Recorder<'a> {
+        self.capture.note_call_sites();
+        self
+    }
+
+    /// Ends the recording. Queries that are still running are included as far as they have run.
+    pub fn stop(self) -> Queries<()> {
+        let db = self.db;
+        self.end(db, ())
+    }
+
+    fn end<R>(self, connection: &Connection, value: R) -> Queries<R> {
+        self.capture.settle(total_changes(connection));
+        self.capture.settle(total_changes(self.db));
+        let complete = self.recorded.hears(connection);
+        drop(self.recorded);
+        let queries = self.capture.take();
+        Queries { value, queries, complete, address: self.address, allowed: RefCell::default() }
+    }
+}
+
+impl fmt::Debug for Recorder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("db", &self.db).finish_non_exhaustive()
+    }
+}
 
 /// The queries that some code ran, and its return value.
 ///
@@ -26,10 +122,6 @@ pub struct Queries<R = ()> {
 }
 
 impl<R> Queries<R> {
-    pub(super) fn new(value: R, queries: Vec<Query>, complete: bool, address: Address) -> Self {
-        Queries { value, queries, complete, address, allowed: RefCell::default() }
-    }
-
     /// Returns the queries in the order in which they started.
     pub fn iter(&self) -> std::slice::Iter<'_, Query> {
         self.queries.iter()
@@ -233,7 +325,7 @@ impl<R> Queries<R> {
     }
 
     /// Opens a connection to the database as it is.
-    pub(crate) fn connect(&self) -> Result<rusqlite::Connection> {
+    pub(crate) fn connect(&self) -> Result<Connection> {
         self.address.connect()
     }
 

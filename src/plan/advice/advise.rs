@@ -3,15 +3,17 @@
 use rusqlite::Connection;
 
 use super::candidate::{self, Advice, Removed};
-use super::foreign_keys::{self, Retype};
 use super::search::Search;
 use super::trial::{ExpensiveSteps, Goal, MAX_PLANS, Trials, surplus};
 use crate::error::{Error, Result};
-use crate::plan::explain::try_explain;
+use crate::plan::catalog::Object;
+use crate::plan::explain::{explain_again, try_explain};
 use crate::plan::query_plan::Plan;
 use crate::plan::tree::distinct;
-use crate::schema::references::typed;
-use crate::sql::{Name, listed};
+use crate::schema::declaration::Declaration;
+use crate::schema::references::{Pair, class, typed};
+use crate::schema::{Column, Schema};
+use crate::sql::{Name, listed, plain_name};
 
 /// Returns indexes that would remove scans of whole tables and sorts from the plan of a statement.
 ///
@@ -55,7 +57,7 @@ pub(in crate::plan) struct Remedies {
 pub(in crate::plan) fn remedies(plan: &Plan, goal: &Goal) -> Remedies {
     let (advice, is_cut_short) = indexes(plan, goal);
     let retypes = match advice.is_empty() && !is_cut_short {
-        true => foreign_keys::retypes(plan, goal),
+        true => retypes(plan, goal),
         false => Vec::new(),
     };
     Remedies { goal: goal.clone(), advice, retypes, scans: ExpensiveSteps::of(plan).scans.len(), is_cut_short }
@@ -145,4 +147,66 @@ fn retype_help(retype: &Retype) -> String {
         typed(parent_column),
         listed(columns)
     )
+}
+
+/// A column of a foreign key that should have the type of the column to which it refers. Tried: with that type and an index
+/// on the key's columns the scan is gone.
+#[derive(Debug)]
+struct Retype {
+    child: Name,
+    parent: Name,
+    column: Column,
+    parent_column: Column,
+    /// All columns of the foreign key.
+    columns: Vec<Name>,
+}
+
+/// Returns the columns to declare differently, for each foreign key whose scan that would end.
+fn retypes(plan: &Plan, goal: &Goal) -> Vec<Retype> {
+    let Goal::Scans(scanned) = goal else { return Vec::new() };
+    let Ok(copy) = plan.catalog.empty_copy() else { return Vec::new() };
+    let Ok(schema) = Schema::read(&copy.connection) else { return Vec::new() };
+    let children = schema.tables.iter().filter(|table| scanned.contains(&table.name));
+    let keys = children.flat_map(|child| child.foreign_keys.iter().map(move |key| (child, key)));
+    let retype = |(child, key)| {
+        let pair = Pair::of(child, key, schema.table(&key.parent)?)?;
+        let differs = |pair: &&(&Column, &Column)| class(pair.0) != class(pair.1);
+        let (column, parent_column) = pair.columns.iter().find(differs)?;
+        ends_the_scan(plan, &pair)?.then(|| Retype {
+            child: child.name.clone(),
+            parent: pair.parent.name.clone(),
+            column: (*column).clone(),
+            parent_column: (*parent_column).clone(),
+            columns: key.columns.clone(),
+        })
+    };
+    keys.filter_map(retype).collect()
+}
+
+/// Returns true if the scan is gone with the parent's types and an index. `None` if that cannot be tried.
+fn ends_the_scan(plan: &Plan, pair: &Pair<'_>) -> Option<bool> {
+    let mut catalog = plan.catalog.clone();
+    let child = &pair.child.name;
+    let retyped =
+        pair.columns.iter().try_fold(Declaration::parse(&pair.child.sql)?, |sql, (column, parent_column)| {
+            sql.retype(&column.name, &parent_column.declared_type)
+        })?;
+    let is_child = |object: &&mut Object| object.database == 0 && object.kind == "table" && object.name == *child;
+    catalog.objects.iter_mut().find(is_child)?.sql = Some(retyped.named(child));
+    let columns: Vec<String> = pair.columns.iter().map(|(column, _)| plain_name(&column.name)).collect();
+    let name = "sqlitmus_trial";
+    catalog.objects.push(Object {
+        database: 0,
+        kind: "index".to_owned(),
+        name: name.into(),
+        table: child.clone(),
+        root: 0,
+        sql: Some(format!("CREATE INDEX {name} ON {}({})", plain_name(child), columns.join(", "))),
+        partial: false,
+    });
+    let copy = catalog.empty_copy().ok()?;
+    copy.prepare(&plan.sql).ok()?;
+    let again = explain_again(&copy.connection, plan).ok()?;
+    let (before, after) = (ExpensiveSteps::of(plan), ExpensiveSteps::of(&again));
+    Some(after.reads_no_more_than(&before) && surplus(&before.scans, &after.scans).contains(child))
 }

@@ -17,7 +17,6 @@
 
 mod advise;
 mod candidate;
-mod foreign_keys;
 mod search;
 mod terms;
 mod trial;

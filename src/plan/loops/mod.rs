@@ -9,7 +9,5 @@
 
 mod matching;
 mod program;
-mod text;
 
-pub(super) use matching::annotate as annotate_from_bytecode;
-pub(super) use text::annotate as annotate_from_text;
+pub(super) use matching::{annotate_from_bytecode, annotate_from_text};

@@ -91,36 +91,17 @@ impl StatementLedger {
         }
     }
 
-    /// Returns true if merging `other` would change nothing.
-    pub(super) fn has_all_of(&self, other: &StatementLedger) -> bool {
-        let has = |statement: &LedgerStatement| {
-            let mine = self.get(&statement.sql).map(|mine| &mine.plans);
-            mine.is_some_and(|mine| {
-                statement.plans.iter().all(|plan| mine.contains(plan) || is_known(mine) && !plan.is_known())
-            })
-        };
-        other.iter().all(has)
-    }
-
     /// Adds a plan. A known plan replaces those that are not known, so that the order of additions makes no difference.
     pub(super) fn add(&mut self, sql: &str, plan: LedgerPlan) {
-        if !self.statements.contains_key(sql) {
-            let statement = LedgerStatement { sql: sql.to_owned(), plans: BTreeSet::new() };
-            self.statements.insert(sql.to_owned(), statement);
+        let statement = || LedgerStatement { sql: sql.to_owned(), plans: BTreeSet::new() };
+        let plans = &mut self.statements.entry(sql.to_owned()).or_insert_with(statement).plans;
+        if plan.is_known() {
+            plans.retain(LedgerPlan::is_known);
+        } else if plans.iter().any(LedgerPlan::is_known) {
+            return;
         }
-        if let Some(LedgerStatement { plans, .. }) = self.statements.get_mut(sql) {
-            if plan.is_known() {
-                plans.retain(LedgerPlan::is_known);
-            } else if is_known(plans) {
-                return;
-            }
-            plans.insert(plan);
-        }
+        plans.insert(plan);
     }
-}
-
-fn is_known(plans: &BTreeSet<LedgerPlan>) -> bool {
-    plans.iter().any(LedgerPlan::is_known)
 }
 
 impl fmt::Display for StatementLedger {

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use xxhash_rust::xxh64::{Xxh64, xxh64};
@@ -20,7 +20,7 @@ use crate::{env, lock, own, plan};
 
 /// The plans that this process has put into the file, so that a test which runs the same statements as others costs next
 /// to nothing.
-static WRITTEN: Mutex<Option<HashSet<u64>>> = Mutex::new(None);
+static WRITTEN: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
 
 /// Adds what was run on this database to the ledger, if one is written.
 pub(crate) fn write_ledger(db: &TestDb) -> Result<()> {
@@ -29,21 +29,24 @@ pub(crate) fn write_ledger(db: &TestDb) -> Result<()> {
     };
     let Some(path) = &env::settings()?.ledger else { return Ok(()) };
     let _own = own::statements();
-    let mut explainer = Explainer::new(db);
+    let mut explainer = Explainer { db, environment: hash_of_environment(db), another: None, explained: Vec::new() };
     let found = explainer.ledger(&texts);
     let plans: Vec<u64> =
         found.iter().flat_map(LedgerStatement::paragraphs).map(|text| xxh64(text.as_bytes(), 0)).collect();
-    let is_written = with_written(|written| plans.iter().all(|plan| written.contains(plan)));
+    let is_written = {
+        let written = locked(&WRITTEN);
+        plans.iter().all(|plan| written.contains(plan))
+    };
     if !is_written {
         merge_into(&env::package_dir().join(path), &found)?;
     }
-    with_written(|written| written.extend(plans));
-    explainer.remember();
+    locked(&WRITTEN).extend(plans);
+    locked(&EXPLAINED).extend(explainer.explained);
     Ok(())
 }
 
-fn with_written<R>(f: impl FnOnce(&mut HashSet<u64>) -> R) -> R {
-    f(WRITTEN.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Adds `found` to the file. The file is written only if something is missing, and always as a whole: to another file that
@@ -59,10 +62,11 @@ fn merge_into(path: &Path, found: &StatementLedger) -> Result<()> {
     // Not a lock on the file itself, which is another file after each renaming.
     let _lock = lock::exclusive(&with_suffix(path, ".lock")).map_err(failed)?;
     let mut ledger = read_if_there(path)?;
-    if ledger.has_all_of(found) {
+    let before = ledger.clone();
+    ledger.merge(found);
+    if ledger == before {
         return Ok(());
     }
-    ledger.merge(found);
     let new = with_suffix(path, ".new");
     fs::write(&new, ledger.to_string()).and_then(|()| fs::rename(&new, path)).map_err(failed)
 }
@@ -85,7 +89,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 /// The statements that this process has explained. The key is a hash of a text and all that its plan depends on except
 /// values. True if the plan depends on values.
-static EXPLAINED: Mutex<Option<HashMap<u64, bool>>> = Mutex::new(None);
+static EXPLAINED: LazyLock<Mutex<HashMap<u64, bool>>> = LazyLock::new(Mutex::default);
 
 /// Explains the statements of one database.
 struct Explainer<'a> {
@@ -94,16 +98,13 @@ struct Explainer<'a> {
     environment: Option<u64>,
     /// A connection that is set up as the profile says, whatever the test has done to its own.
     another: Option<Result<Connection>>,
+    /// What is new in [`EXPLAINED`], once it is in the file.
     explained: Vec<(u64, bool)>,
 }
 
-impl<'a> Explainer<'a> {
-    pub(super) fn new(db: &'a TestDb) -> Explainer<'a> {
-        Explainer { db, environment: hash_of_environment(db), another: None, explained: Vec::new() }
-    }
-
+impl Explainer<'_> {
     /// Returns the plans of these statements that this process has not explained yet.
-    pub(super) fn ledger(&mut self, texts: &TextsByForm) -> StatementLedger {
+    fn ledger(&mut self, texts: &TextsByForm) -> StatementLedger {
         let mut found = StatementLedger::default();
         for (form, texts) in texts {
             for text in texts {
@@ -111,11 +112,6 @@ impl<'a> Explainer<'a> {
             }
         }
         found
-    }
-
-    /// Remembers what was explained, once it is in the file.
-    pub(super) fn remember(self) {
-        with_explained(|all| all.extend(self.explained));
     }
 
     fn add(&mut self, found: &mut StatementLedger, form: &str, text: &StatementText) {
@@ -164,12 +160,8 @@ impl<'a> Explainer<'a> {
     /// Returns whether the plan of this text depends on values, or `None` if it was not explained in the same environment.
     fn is_explained(&self, sql: &str) -> Option<bool> {
         let number = xxh64(sql.as_bytes(), self.environment?);
-        with_explained(|all| all.get(&number).copied())
+        locked(&EXPLAINED).get(&number).copied()
     }
-}
-
-fn with_explained<R>(f: impl FnOnce(&mut HashMap<u64, bool>) -> R) -> R {
-    f(EXPLAINED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
 }
 
 /// Returns SQLite's message, without what differs between its versions.
@@ -199,8 +191,8 @@ fn hash_of_environment(db: &TestDb) -> Option<u64> {
     };
     let mut read_all = || -> rusqlite::Result<()> {
         let mut list = db.prepare("SELECT name FROM pragma_database_list")?;
-        let databases: Vec<String> = list.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        for database in databases.iter().map(|name| quote_identifier(name)) {
+        for database in list.query_map([], |row| row.get::<_, String>(0))? {
+            let database = quote_identifier(&database?);
             read(&format!("SELECT quote(name) || quote(sql) FROM {database}.sqlite_master"))?;
             for (table, columns) in STATISTICS {
                 let is_there = format!("SELECT 1 FROM {database}.sqlite_master WHERE name = '{table}'");

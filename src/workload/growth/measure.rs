@@ -66,7 +66,10 @@ pub fn try_growth<T, E: Into<BoxError>>(
 ) -> Result<GrowthReport> {
     let sql = only_statement(sql)?;
     let mut fill = |db: &mut Connection, n| fill(db, n).map(drop).map_err(Into::into);
-    let samples = samples(template, sizes.as_ref(), &mut fill, &mut |db, tables| statement_sample(db, tables, sql))?;
+    let samples = samples(template, sizes.as_ref(), &mut fill, &mut |db, tables| {
+        let (sample, returned) = sample(db, tables, |connection| run(connection, sql))?;
+        Ok(Sample { returned: returned?, queries: Vec::new(), ..sample })
+    })?;
     Ok(GrowthReport::of(sizes.as_ref(), Some(sql), samples))
 }
 
@@ -111,8 +114,15 @@ pub fn try_growth_of<T, E: Into<BoxError>, R, F: Into<BoxError>>(
     mut work: impl FnMut(&mut Connection) -> Result<R, F>,
 ) -> Result<GrowthReport> {
     let mut fill = |db: &mut Connection, n| fill(db, n).map(drop).map_err(Into::into);
-    let mut work = |db: &mut Connection| work(db).map(drop).map_err(Into::into);
-    let samples = samples(template, sizes.as_ref(), &mut fill, &mut |db, tables| code_sample(db, tables, &mut work))?;
+    let samples = samples(template, sizes.as_ref(), &mut fill, &mut |db, tables| {
+        let (sample, result) = sample(db, tables, &mut work)?;
+        if sample.queries.is_empty() && result.is_ok() {
+            return Err(failed("the code ran no query on this database")
+                .help("it gets a connection to run queries on; queries on another database are not counted"));
+        }
+        result.map_err(|error| failed("the code failed").because_app(error.into()))?;
+        Ok(sample)
+    })?;
     Ok(GrowthReport::of(sizes.as_ref(), None, samples))
 }
 
@@ -154,22 +164,6 @@ fn samples(
     Ok(samples)
 }
 
-fn statement_sample(db: &TestDb, tables: &TableRows, sql: &str) -> Result<Sample> {
-    let queries = db.try_record(|connection| run(connection, sql))?;
-    // Fails if the recording is not complete.
-    queries.try_assert_at_most(usize::MAX)?;
-    let single_steps = SingleStepRows::of(db, sql, tables);
-    let rows: u64 = queries.iter().map(|query| single_steps.of_run(query.nested())).sum();
-    let steps: u64 = queries.iter().map(|query| query.steps()).sum();
-    Ok(Sample {
-        steps: steps + rows,
-        has_single_step_rows: rows > 0,
-        returned: queries.value?,
-        queries: Vec::new(),
-        plan: try_explain(db, sql).ok(),
-    })
-}
-
 /// Runs a statement to its last row.
 fn run(connection: &Connection, sql: &str) -> Result<u64> {
     let refuse = |error: rusqlite::Error| {
@@ -190,23 +184,20 @@ fn run(connection: &Connection, sql: &str) -> Result<u64> {
     Ok(returned)
 }
 
-fn code_sample(
+/// Runs some code and counts the steps of its queries. Returns the code's own result too.
+fn sample<R, E>(
     db: &TestDb,
     tables: &TableRows,
-    work: &mut dyn FnMut(&mut Connection) -> Result<(), BoxError>,
-) -> Result<Sample> {
+    work: impl FnOnce(&mut Connection) -> Result<R, E>,
+) -> Result<(Sample, Result<R, E>)> {
     struct Ran<'q> {
         sql: &'q str,
         single_steps: SingleStepRows,
         runs: QueryRuns,
     }
-    let queries = db.try_record(|connection| work(connection))?;
+    let queries = db.try_record(work)?;
     // Fails if the recording is not complete.
     queries.try_assert_at_most(usize::MAX)?;
-    if queries.is_empty() && queries.value.is_ok() {
-        return Err(failed("the code ran no query on this database")
-            .help("it gets a connection to run queries on; queries on another database are not counted"));
-    }
     let mut ran: Vec<Ran<'_>> = Vec::new();
     let mut has_single_step_rows = false;
     for query in &queries {
@@ -224,8 +215,8 @@ fn code_sample(
     let most_expensive = ran.iter().rev().max_by_key(|one| one.runs.steps);
     let plan = most_expensive.and_then(|one| try_explain(db, one.sql).ok());
     let runs: Vec<QueryRuns> = ran.into_iter().map(|one| one.runs).collect();
-    queries.value.map_err(|error| failed("the code failed").because_app(error))?;
-    Ok(Sample { steps: runs.iter().map(|one| one.steps).sum(), has_single_step_rows, returned: 0, queries: runs, plan })
+    let steps = runs.iter().map(|one| one.steps).sum();
+    Ok((Sample { steps, has_single_step_rows, returned: 0, queries: runs, plan }, queries.value))
 }
 
 fn failed(headline: impl Into<String>) -> Error {
