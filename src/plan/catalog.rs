@@ -177,22 +177,3 @@ impl Object {
         (!module.is_empty()).then_some(module)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::Object;
-    use crate::sql::Name;
-
-    #[test]
-    fn the_module_of_a_virtual_table_is_read_behind_its_name() {
-        let module = |sql: &str| {
-            let (kind, name) = ("table".to_owned(), Name::default());
-            let sql = Some(sql.to_owned());
-            Object { database: 0, kind, table: name.clone(), name, root: 0, sql, partial: false }.module()
-        };
-        assert_eq!(module("CREATE VIRTUAL TABLE f USING fts5(a)").as_deref(), Some("fts5"));
-        assert_eq!(module("CREATE VIRTUAL TABLE \"a \"\" using b\"using RTREE(a)").as_deref(), Some("rtree"));
-        assert_eq!(module("CREATE VIRTUAL TABLE [x] using y").as_deref(), Some("y"));
-        assert_eq!(module("CREATE TABLE t(x)"), None);
-    }
-}

@@ -189,7 +189,7 @@ fn refused_by_sqlite(sql: &str, prefix: usize, error: rusqlite::Error) -> Error 
 }
 
 /// Returns the statement with a caret below the character at `offset`.
-fn with_caret(sql: &str, offset: usize) -> String {
+pub(super) fn with_caret(sql: &str, offset: usize) -> String {
     let start = sql[..offset].rfind('\n').map_or(0, |at| at + 1);
     let end = sql[offset..].find('\n').map_or(sql.len(), |at| offset + at);
     // Tabs are kept, so the caret is in the right column whatever their width.
@@ -203,16 +203,4 @@ fn advice(message: &str) -> Option<String> {
     }
     let collation = message.strip_prefix("no such collation sequence: ")?;
     Some(format!("if the app registers the collation {collation}, register it with Template::functions"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_caret;
-
-    #[test]
-    fn the_caret_is_below_the_character() {
-        assert_eq!(with_caret("SELECT x\n\tFORM t\nWHERE y", 10), "SELECT x\n\tFORM t\n\t^\nWHERE y");
-        assert_eq!(with_caret("SELECT 'ü' x y", 14), "SELECT 'ü' x y\n             ^");
-        assert_eq!(with_caret("x", 1), "x\n ^");
-    }
 }

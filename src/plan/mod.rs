@@ -72,6 +72,8 @@ mod parse;
 mod query_plan;
 mod stable;
 mod statistics_file;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub(crate) use advice::is_worse;

@@ -177,7 +177,7 @@ impl Plan {
     }
 }
 
-fn normal(node: &Node, numbers: &mut Numbers) -> Option<String> {
+pub(super) fn normal(node: &Node, numbers: &mut Numbers) -> Option<String> {
     Some(match &node.step {
         Step::BloomFilter(_) => return None,
         Step::Scan(access) => format!("SCAN {}", normal_access(access, numbers)),
@@ -222,7 +222,7 @@ fn normal_purpose(purpose: &str) -> String {
 
 /// New numbers for subqueries. SQLite's own change with its optimizations.
 #[derive(Default)]
-struct Numbers {
+pub(super) struct Numbers {
     seen: Vec<String>,
 }
 
@@ -246,48 +246,5 @@ impl Numbers {
             }
         }
         name.to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Numbers, normal};
-    use crate::plan::parse::{Hints, step};
-    use crate::plan::tree::Node;
-
-    #[track_caller]
-    fn check(old: bool, lines: &[(&str, &str)]) {
-        let mut numbers = Numbers::default();
-        for (line, expected) in lines {
-            let node = Node::new(*line, step(line, Hints { indexes: &[], old }));
-            assert_eq!(normal(&node, &mut numbers).unwrap_or_default(), *expected);
-        }
-    }
-
-    #[test]
-    fn one_plan_reads_the_same_in_all_versions() {
-        check(
-            true,
-            &[
-                ("SCAN TABLE orders AS o", "SCAN o"),
-                ("SEARCH TABLE t USING INDEX i (a=?)", "SEARCH t USING INDEX i (a=?)"),
-            ],
-        );
-        check(
-            false,
-            &[
-                ("CO-ROUTINE (subquery-7)", "MATERIALIZE (subquery-1)"),
-                ("BLOOM FILTER ON t (a=?)", ""),
-                ("CORRELATED SCALAR SUBQUERY 3", "CORRELATED SCALAR SUBQUERY 2"),
-                ("SCAN (subquery-7)", "SCAN (subquery-1)"),
-                ("REUSE LIST SUBQUERY 3", "REUSE LIST SUBQUERY 2"),
-                ("SCAN f VIRTUAL TABLE INDEX 0:M1 LEFT-JOIN", "SCAN f VIRTUAL TABLE INDEX ? LEFT-JOIN"),
-                ("SCAN 3-ROW VALUES CLAUSE", "SCAN 3 CONSTANT ROWS"),
-                ("USE TEMP B-TREE FOR RIGHT PART OF ORDER BY", "USE TEMP B-TREE FOR LAST TERMS OF ORDER BY"),
-                ("USE TEMP B-TREE FOR LAST TERM OF ORDER BY", "USE TEMP B-TREE FOR LAST TERMS OF ORDER BY"),
-                ("USE TEMP B-TREE FOR LAST 2 TERMS OF ORDER BY", "USE TEMP B-TREE FOR LAST TERMS OF ORDER BY"),
-                ("SOMETHING NEW", "SOMETHING NEW"),
-            ],
-        );
     }
 }

@@ -14,6 +14,8 @@ mod gather;
 mod hook;
 mod query;
 mod registry;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::capture::Capture;
 pub(crate) use self::gather::{StatementText, TextsByForm};

@@ -2,6 +2,8 @@
 
 mod cases;
 mod chosen;
+#[cfg(test)]
+mod tests;
 
 use rusqlite::Connection;
 

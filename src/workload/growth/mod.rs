@@ -2,6 +2,8 @@
 
 mod measure;
 mod report;
+#[cfg(test)]
+mod tests;
 
 pub use measure::{growth, growth_of, try_growth, try_growth_of};
 pub use report::{Growth, GrowthReport};
