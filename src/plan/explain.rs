@@ -198,9 +198,8 @@ pub(super) fn with_caret(sql: &str, offset: usize) -> String {
 }
 
 fn advice(message: &str) -> Option<String> {
-    if let Some(function) = message.strip_prefix("no such function: ") {
-        return Some(format!("if the app registers {function}, register it with Template::functions"));
-    }
-    let collation = message.strip_prefix("no such collation sequence: ")?;
-    Some(format!("if the app registers the collation {collation}, register it with Template::functions"))
+    let function = message.strip_prefix("no such function: ").map(str::to_owned);
+    let collation = || Some(format!("the collation {}", message.strip_prefix("no such collation sequence: ")?));
+    let named = function.or_else(collation)?;
+    Some(format!("if the app registers {named}, register it with Template::functions"))
 }

@@ -159,21 +159,14 @@ fn keyed<'a>(rest: &'a str, word: &str, path: AccessPath) -> Option<Found<'a>> {
 }
 
 fn automatic(rest: &str) -> Option<Found<'_>> {
-    for (word, partial) in
-        [(" USING AUTOMATIC COVERING INDEX", false), (" USING AUTOMATIC PARTIAL COVERING INDEX", true)]
-    {
-        let Some((name, tail)) = rest.rsplit_once(word) else { continue };
+    let words = [(" USING AUTOMATIC COVERING INDEX", false), (" USING AUTOMATIC PARTIAL COVERING INDEX", true)];
+    words.into_iter().find_map(|(word, partial)| {
         let path = AccessPath::Automatic { partial };
-        if tail.is_empty() {
-            return Some((name, path, None));
+        match rest.strip_suffix(word) {
+            Some(name) => Some((name, path, None)),
+            None => keyed(rest, &format!("{word} ("), path),
         }
-        if let Some(constraint) = tail.strip_prefix(" (").and_then(|tail| tail.strip_suffix(')'))
-            && looks_like_a_constraint(constraint)
-        {
-            return Some((name, path, Some(constraint.to_owned())));
-        }
-    }
-    None
+    })
 }
 
 /// `x USING INDEX y (a=? AND b>?)`. If the line can be read in several ways, the one that names an existing index is right;
@@ -190,11 +183,7 @@ fn index<'a>(rest: &'a str, known: &[&str], only_known: bool) -> Option<Found<'a
                 }
                 // Without the name of an existing index, SQLite appended what is furthest to the right.
                 let weight = if exists { index.len() } else { at };
-                let better = match &best {
-                    None => true,
-                    Some((_, other, than)) => (exists, weight) > (*other, *than),
-                };
-                if better {
+                if best.as_ref().is_none_or(|(_, other, than)| (exists, weight) > (*other, *than)) {
                     let path = AccessPath::Index { name: index.to_owned(), covering };
                     best = Some(((name, path, constraint.map(str::to_owned)), exists, weight));
                 }
@@ -206,17 +195,10 @@ fn index<'a>(rest: &'a str, known: &[&str], only_known: bool) -> Option<Found<'a
 
 /// Returns the ways to split `y (a=?)` into the name of an index and a constraint, the likeliest first.
 fn index_and_constraint(tail: &str) -> Vec<(&str, Option<&str>)> {
-    let mut ways = Vec::new();
-    if let Some(inner) = tail.strip_suffix(')') {
-        for (at, _) in inner.match_indices(" (") {
-            let constraint = &inner[at + 2..];
-            if looks_like_a_constraint(constraint) {
-                ways.push((&tail[..at], Some(constraint)));
-            }
-        }
-    }
-    ways.push((tail, None));
-    ways
+    let inner = tail.strip_suffix(')').unwrap_or_default();
+    let splits = inner.match_indices(" (").map(|(at, _)| (&tail[..at], &inner[at + 2..]));
+    let constrained = splits.filter(|(_, constraint)| looks_like_a_constraint(constraint));
+    constrained.map(|(name, constraint)| (name, Some(constraint))).chain([(tail, None)]).collect()
 }
 
 /// `a=? AND (b,c)>(?,?)`, `ANY(a) AND b=?`.

@@ -238,9 +238,8 @@ impl Numbers {
     /// Renumbers `(subquery-7)` and `(join-7)`, which SQLite prints for subqueries and joins without a name.
     fn in_name(&mut self, name: &str) -> String {
         for kind in ["subquery", "join"] {
-            let number = name.strip_prefix('(').and_then(|rest| rest.strip_prefix(kind)).and_then(|rest| {
-                rest.strip_prefix('-')?.strip_suffix(')').filter(|number| number.chars().all(|c| c.is_ascii_digit()))
-            });
+            let number = name.strip_prefix(&*format!("({kind}-")).and_then(|rest| rest.strip_suffix(')'));
+            let number = number.filter(|number| number.chars().all(|c| c.is_ascii_digit()));
             if let Some(number) = number {
                 return format!("({kind}-{})", self.of(number));
             }

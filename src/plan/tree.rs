@@ -38,6 +38,10 @@ impl Node {
         self.access().map(|access| &access.path)
     }
 
+    pub(super) fn constraint(&self) -> Option<&str> {
+        self.access()?.constraint.as_deref()
+    }
+
     /// Returns true if `name` is the table of this line: its own name, or the one that the plan prints for it.
     pub(super) fn is_of(&self, name: &str) -> bool {
         let is_own = self.table.as_deref().is_some_and(|table| same_name(table, name));
@@ -45,7 +49,7 @@ impl Node {
     }
 
     /// Returns true if all rows of a table are read. A partial index does not have all rows.
-    pub(super) fn is_scan(&self) -> bool {
+    pub(crate) fn is_scan(&self) -> bool {
         !matches!(self.scan, None | Some(Scan::PartialIndex(_)))
     }
 
@@ -63,7 +67,7 @@ impl Node {
         matches!(self.path(), Some(AccessPath::Index { name, .. }) if same_name(name, index))
     }
 
-    pub(super) fn uses_automatic_index(&self) -> bool {
+    pub(crate) fn uses_automatic_index(&self) -> bool {
         matches!(self.path(), Some(AccessPath::Automatic { .. }))
     }
 

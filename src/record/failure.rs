@@ -132,8 +132,18 @@ pub(super) fn not_complete() -> Error {
     )
 }
 
-pub(super) fn table(group: &Group<'_>, verb: &str, table: &str, allowed: &[&str]) -> Error {
-    let participle = if verb == "reads" { "read" } else { "written" };
+/// The use of a table by a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Reads,
+    Writes,
+}
+
+pub(super) fn table(group: &Group<'_>, access: Access, table: &str, allowed: &[&str]) -> Error {
+    let (verb, participle) = match access {
+        Access::Reads => ("reads", "read"),
+        Access::Writes => ("writes", "written"),
+    };
     let allowed = if allowed.is_empty() { "no table".to_owned() } else { format!("only {}", allowed.join(", ")) };
     let error = Error::new(ErrorKind::Queries, format!("a query {verb} {table}, but {allowed} may be {participle}"))
         .sql(group.queries[0].sql());
@@ -161,11 +171,17 @@ pub(super) fn ran_at(error: Error, queries: &[&Query]) -> Error {
 }
 
 fn shortened(lines: &[String]) -> String {
-    let mut text = lines.iter().take(SHOWN).map(|line| one_line(line)).collect::<Vec<_>>().join("\n");
-    if lines.len() > SHOWN {
-        text.push_str(&format!("\n… and {} more", lines.len() - SHOWN));
+    first(lines.iter().map(|line| one_line(line)), SHOWN).join("\n")
+}
+
+/// Returns the first lines, and how many more there are.
+pub(super) fn first(lines: impl ExactSizeIterator<Item = String>, most: usize) -> Vec<String> {
+    let count = lines.len();
+    let mut shown: Vec<String> = lines.take(most).collect();
+    if count > most {
+        shown.push(format!("… and {} more", count - most));
     }
-    text
+    shown
 }
 
 /// Returns the text on one line, cut if it is long.

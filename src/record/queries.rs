@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::failure::{self, Group, groups, list};
+use super::failure::{self, Access, Group, groups, list};
 use super::tables;
 use crate::db::{Address, TestDb};
 use crate::error::{Result, or_panic};
@@ -277,7 +277,7 @@ impl<R> Queries<R> {
     /// If another table was read, or a query cannot be prepared.
     pub fn try_assert_only_reads(&self, tables: &[&str]) -> Result<&Self> {
         self.check_complete()?;
-        tables::check_access(&groups(&self.queries), &self.address, tables::Access::Reads, tables)?;
+        tables::check_access(&groups(&self.queries), &self.address, Access::Reads, tables)?;
         Ok(self)
     }
 
@@ -297,7 +297,7 @@ impl<R> Queries<R> {
     /// If another table was written, or a query cannot be prepared.
     pub fn try_assert_only_writes(&self, tables: &[&str]) -> Result<&Self> {
         self.check_complete()?;
-        tables::check_access(&groups(&self.queries), &self.address, tables::Access::Writes, tables)?;
+        tables::check_access(&groups(&self.queries), &self.address, Access::Writes, tables)?;
         Ok(self)
     }
 

@@ -7,27 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
-use super::failure::{self, Group};
+use super::failure::{self, Access, Group};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::plan::{self, Plan};
-use crate::sql;
+use crate::report::count;
+use crate::sql::{self, same_name};
 use crate::trace::Query;
 
 const SCHEMA: &str = "sqlite_schema";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Reads,
-    Writes,
-}
-
-/// The tables that a query uses, in the spelling of the schema.
-#[derive(Default)]
-struct Touched {
-    read: BTreeSet<String>,
-    written: BTreeSet<String>,
-}
 
 pub(super) fn check_access(groups: &[Group<'_>], address: &Address, access: Access, allowed: &[&str]) -> Result<()> {
     let _own = crate::own::statements();
@@ -37,26 +25,21 @@ pub(super) fn check_access(groups: &[Group<'_>], address: &Address, access: Acce
         if access == Access::Writes && query.reads_only() {
             continue;
         }
-        let touched = if changes_the_schema(query) {
-            let schema = || BTreeSet::from([SCHEMA.to_owned()]);
-            Touched { read: schema(), written: schema() }
+        let tables = if changes_the_schema(query) {
+            BTreeSet::from([SCHEMA.to_owned()])
         } else {
             let connection = match &mut connection {
                 Some(connection) => connection,
                 none => none.insert(address.connect()?),
             };
-            touched(connection, query.sql()).map_err(|error| {
+            touched(connection, query.sql(), access).map_err(|error| {
                 let says = Refusal::text(&error);
                 failure::unknown(group, "a query cannot be prepared", &says).because(error)
             })?
         };
-        let (tables, verb) = match access {
-            Access::Reads => (touched.read, "reads"),
-            Access::Writes => (touched.written, "writes"),
-        };
         let other = tables.iter().find(|table| !allowed.iter().any(|name| is_same_table(name, table)));
         if let Some(table) = other {
-            return Err(failure::table(group, verb, table, allowed));
+            return Err(failure::table(group, access, table, allowed));
         }
     }
     Ok(())
@@ -67,48 +50,44 @@ fn changes_the_schema(query: &Query) -> bool {
 }
 
 fn is_same_table(one: &str, other: &str) -> bool {
-    let other_name =
-        |name: &str| if name.eq_ignore_ascii_case("sqlite_master") { SCHEMA.to_owned() } else { name.to_lowercase() };
-    other_name(one) == other_name(other)
+    let name = |name| if same_name(name, "sqlite_master") { SCHEMA } else { name };
+    same_name(name(one), name(other))
 }
 
-fn touched(connection: &mut Connection, sql: &str) -> rusqlite::Result<Touched> {
+/// Returns the tables that a query reads or writes, in the spelling of the schema.
+fn touched(connection: &mut Connection, sql: &str, access: Access) -> rusqlite::Result<BTreeSet<String>> {
     // At its first use, the module of a virtual table prepares statements about tables of its own.
     connection.prepare(sql).map(drop)?;
-    let seen = Arc::new(Mutex::new(Touched::default()));
+    let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let noted = Arc::clone(&seen);
     let _ = connection.authorizer(Some(move |context: AuthContext<'_>| {
-        let mut seen = noted.lock().unwrap_or_else(PoisonError::into_inner);
-        match context.action {
-            AuthAction::Read { table_name, .. } => {
-                seen.read.insert(table_name.to_owned());
-            }
+        let (used_for, table) = match context.action {
+            AuthAction::Read { table_name, .. } => (Access::Reads, table_name),
             AuthAction::Insert { table_name }
             | AuthAction::Delete { table_name }
-            | AuthAction::Update { table_name, .. } => {
-                seen.written.insert(table_name.to_owned());
-            }
-            _ => {}
+            | AuthAction::Update { table_name, .. } => (Access::Writes, table_name),
+            _ => return Authorization::Allow,
+        };
+        if used_for == access {
+            noted.lock().unwrap_or_else(PoisonError::into_inner).insert(table.to_owned());
         }
         Authorization::Allow
     }));
     let prepared = connection.prepare(sql).map(drop);
     let _ = connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
     prepared?;
-    let mut touched = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
     // The authorizer is called for views and table-valued functions too. SQLite's own tables do not count.
     let mut is_table =
         connection.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE")?;
-    for tables in [&mut touched.read, &mut touched.written] {
-        for name in std::mem::take(tables) {
-            if is_same_table(&name, SCHEMA) {
-                tables.insert(SCHEMA.to_owned());
-            } else if name != "sqlite_sequence" && is_table.exists([&name])? {
-                tables.insert(name);
-            }
+    let mut tables = BTreeSet::new();
+    for name in std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner)) {
+        if is_same_table(&name, SCHEMA) {
+            tables.insert(SCHEMA.to_owned());
+        } else if name != "sqlite_sequence" && is_table.exists([&name])? {
+            tables.insert(name);
         }
     }
-    Ok(touched)
+    Ok(tables)
 }
 
 pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[String]) -> Result<()> {
@@ -142,9 +121,6 @@ pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[St
 
 fn check_plan(plan: &Plan, query: &Query, group: &Group<'_>) -> Result<()> {
     let Err(error) = plan.try_assert_no_scan() else { return Ok(()) };
-    let error = error.note(match query.fullscan_steps() {
-        1 => "it stepped over 1 row of a full scan".to_owned(),
-        rows => format!("it stepped over {rows} rows of a full scan"),
-    });
-    Err(failure::ran_at(error, &group.queries))
+    let rows = count(query.fullscan_steps(), "row");
+    Err(failure::ran_at(error.note(format!("it stepped over {rows} of a full scan")), &group.queries))
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::query::{Counters, Finished, Query, Started};
+use super::query::{Counter, Counters, Finished, Query, Started};
 
 /// A statement that is run where a recording begins and ends, to find out whether the hook is still ours. It is no
 /// query of the app.
@@ -111,7 +111,8 @@ impl Capture {
             // recording, or runs within another statement, which may be the one that goes on.
             None => {
                 let goes_on = |ended: &mut Running| {
-                    ended.statement == event.statement && event.counters.since(ended.counters).reprepared > 0
+                    ended.statement == event.statement
+                        && event.counters.since(ended.counters).of(Counter::Reprepared) > 0
                 };
                 let Some(ended) = seen.ended.take_if(goes_on) else { return };
                 ended

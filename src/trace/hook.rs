@@ -31,11 +31,6 @@ const TRACE_PROFILE: c_uint = 2;
 const TRACE_CLOSE: c_uint = 8;
 /// The events of a connection that only waits for a recording.
 const STARTS: c_uint = TRACE_STMT | TRACE_CLOSE;
-const STATUS_FULLSCAN_STEP: c_int = 1;
-const STATUS_SORT: c_int = 2;
-const STATUS_AUTOINDEX: c_int = 3;
-const STATUS_VM_STEP: c_int = 4;
-const STATUS_REPREPARE: c_int = 5;
 
 /// A database whose connections carry the hook, from its first connection on.
 pub(crate) struct TracedDatabase {
@@ -50,15 +45,14 @@ impl TracedDatabase {
         // it is added each time because an app may reset the list.
         let added = unsafe { ffi::sqlite3_auto_extension(Some(opened)) };
         debug_assert_eq!(added, ffi::SQLITE_OK, "SQLite takes an automatic extension");
-        let number = registry::next_number();
-        // SAFETY: the connection is open, and borrowed for longer than the name is looked at.
-        let file = unsafe {
-            let handle = first.handle();
-            trace(handle, number, STARTS);
-            file_of(handle).to_bytes().to_vec()
-        };
         let has_ledger = env::settings().is_ok_and(|settings| settings.ledger.is_some());
-        TracedDatabase { listed: ListedDatabase::new(number, file, has_ledger) }
+        // SAFETY: the connection is open, and borrowed for longer than the name is looked at.
+        unsafe {
+            let handle = first.handle();
+            let listed = ListedDatabase::new(file_of(handle).to_bytes().to_vec(), has_ledger);
+            trace(handle, listed.number, STARTS);
+            TracedDatabase { listed }
+        }
     }
 
     /// Returns what was run on the database so far, if a ledger is written.
@@ -355,14 +349,7 @@ unsafe fn finished<'a>(captures: impl Iterator<Item = &'a Capture>, statement: *
 /// `statement` is the statement of a callback.
 unsafe fn counters(statement: *mut ffi::sqlite3_stmt) -> Counters {
     // SAFETY: the caller's.
-    let status = |what| unsafe { ffi::sqlite3_stmt_status(statement, what, 0) }.cast_unsigned();
-    Counters {
-        steps: status(STATUS_VM_STEP),
-        fullscan_steps: status(STATUS_FULLSCAN_STEP),
-        sorts: status(STATUS_SORT),
-        autoindex_rows: status(STATUS_AUTOINDEX),
-        reprepared: status(STATUS_REPREPARE),
-    }
+    Counters::read(|number| unsafe { ffi::sqlite3_stmt_status(statement, number, 0) }.cast_unsigned())
 }
 
 /// The beginnings and ends of statements that the modules of virtual tables run when a connection first uses a table of theirs.

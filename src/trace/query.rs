@@ -118,23 +118,23 @@ impl Query {
 
     /// Returns the number of instructions of SQLite's virtual machine. Unlike time, it is the same on every machine.
     pub fn steps(&self) -> u64 {
-        u64::from(self.counters.steps)
+        self.counters.of(Counter::Steps).into()
     }
 
     /// Returns how many times it stepped to the next row of a full scan.
     pub fn fullscan_steps(&self) -> u64 {
-        u64::from(self.counters.fullscan_steps)
+        self.counters.of(Counter::FullscanSteps).into()
     }
 
     /// Returns how many times it sorted.
     pub fn sorts(&self) -> u64 {
-        u64::from(self.counters.sorts)
+        self.counters.of(Counter::Sorts).into()
     }
 
     /// Returns the number of rows in indexes that SQLite built for this query alone, because there was no suitable
     /// index.
     pub fn autoindex_rows(&self) -> u64 {
-        u64::from(self.counters.autoindex_rows)
+        self.counters.of(Counter::AutoindexRows).into()
     }
 
     /// Returns the number of the connection that ran it. Connections are numbered from 1 in the order of their first
@@ -194,12 +194,16 @@ impl fmt::Debug for Query {
 
 /// SQLite's counters of a statement. They have 32 bits and may wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counters {
-    pub(super) steps: u32,
-    pub(super) fullscan_steps: u32,
-    pub(super) sorts: u32,
-    pub(super) autoindex_rows: u32,
-    pub(super) reprepared: u32,
+pub(super) struct Counters([u32; 5]);
+
+/// A counter, by the number that SQLite gives it: `SQLITE_STMTSTATUS_…`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Counter {
+    FullscanSteps = 1,
+    Sorts,
+    AutoindexRows,
+    Steps,
+    Reprepared,
 }
 
 impl Counters {
@@ -209,13 +213,16 @@ impl Counters {
         let since = |now: u32, before: u32| {
             if now.wrapping_sub(before) > u32::MAX / 2 { now } else { now.wrapping_sub(before) }
         };
-        Counters {
-            steps: since(self.steps, before.steps),
-            fullscan_steps: since(self.fullscan_steps, before.fullscan_steps),
-            sorts: since(self.sorts, before.sorts),
-            autoindex_rows: since(self.autoindex_rows, before.autoindex_rows),
-            reprepared: since(self.reprepared, before.reprepared),
-        }
+        Counters(std::array::from_fn(|at| since(self.0[at], before.0[at])))
+    }
+
+    /// Reads each counter by its number.
+    pub(super) fn read(status: impl Fn(i32) -> u32) -> Counters {
+        Counters([1, 2, 3, 4, 5].map(status))
+    }
+
+    pub(super) fn of(self, counter: Counter) -> u32 {
+        self.0[counter as usize - 1]
     }
 }
 
@@ -244,24 +251,8 @@ pub(super) struct Finished {
 }
 
 /// Crates whose frames lie between SQLite and the app.
-const DRIVERS: [&str; 16] = [
-    "sqlitmus",
-    "rusqlite",
-    "libsqlite3_sys",
-    "diesel",
-    "sqlx",
-    "sqlx_core",
-    "sqlx_sqlite",
-    "sea_orm",
-    "sea_query",
-    "r2d2",
-    "tokio",
-    "futures_util",
-    "core",
-    "std",
-    "alloc",
-    "rstest",
-];
+const DRIVERS: &str = "sqlitmus rusqlite libsqlite3_sys diesel sqlx sqlx_core sqlx_sqlite sea_orm sea_query r2d2 tokio \
+     futures_util core std alloc rstest";
 
 /// The sources of this crate. With `debug = "line-tables-only"`, the symbol of a frame does not name the crate.
 const OURS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
@@ -275,7 +266,7 @@ pub(super) fn line_of_the_app(backtrace: &str) -> Option<String> {
             continue;
         };
         let crate_name = symbol.trim_start_matches(['<', '&']).split("::").next().unwrap_or_default();
-        let foreign = DRIVERS.contains(&crate_name)
+        let foreign = DRIVERS.split(' ').any(|driver| driver == crate_name)
             || is_ours(place)
             || place.contains("/.cargo/registry/")
             || place.contains("/.cargo/git/")

@@ -51,10 +51,6 @@ pub(super) fn number_of(file: &[u8]) -> Option<usize> {
     DATABASES.read().unwrap_or_else(PoisonError::into_inner).get(file).copied()
 }
 
-pub(super) fn next_number() -> usize {
-    NEXT_NUMBER.fetch_add(1, Ordering::Relaxed)
-}
-
 /// A database that is listed by its file until this is dropped.
 pub(super) struct ListedDatabase {
     pub(super) number: usize,
@@ -63,7 +59,8 @@ pub(super) struct ListedDatabase {
 }
 
 impl ListedDatabase {
-    pub(super) fn new(number: usize, file: Vec<u8>, gathers: bool) -> ListedDatabase {
+    pub(super) fn new(file: Vec<u8>, gathers: bool) -> ListedDatabase {
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
         DATABASES.write().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), number);
         let gathered = gathers.then(|| {
             let gathered = Arc::<GatheredStatements>::default();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::candidate::{Candidate, Term, replaced_index};
 use super::terms::{self, TableTerms, is_rowid};
 use super::trial::{Distance, ExpensiveSteps, Goal, Outcome, Trials, comparisons};
-use crate::plan::tree::distinct;
+use crate::plan::tree::{Node, distinct};
 use crate::schema::IndexedColumn;
 use crate::sql::{Name, tokens};
 
@@ -187,7 +187,7 @@ impl<'a> Search<'a> {
         }
         let Some(table) = self.trials.schema.table(table) else { return Vec::new() };
         let searches = outcome.plan.all().filter(|node| node.is_of(&table.name));
-        let constraints = searches.filter_map(|node| node.access()?.constraint.as_deref());
+        let constraints = searches.filter_map(Node::constraint);
         let equal = constraints.flat_map(comparisons).filter_map(|part| table.column(part.strip_suffix("=?")?));
         // Several loops may compare a column with one value.
         distinct(equal.filter(|column| !is_rowid(table, column)).map(Term::column))

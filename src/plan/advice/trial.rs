@@ -93,15 +93,8 @@ pub(super) fn comparisons(constraint: &str) -> Vec<&str> {
 /// where the other has a covering index.
 pub(crate) fn is_worse(after: &Plan, before: &Plan) -> bool {
     let (now, then) = (ExpensiveSteps::of(after), ExpensiveSteps::of(before));
-    let width = |plan: &Plan| -> usize {
-        let constraints = plan.all().filter_map(|node| node.access()?.constraint.as_deref());
-        constraints.map(|constraint| comparisons(constraint).len()).sum()
-    };
-    let covered = |plan: &Plan| {
-        let is_covered_search =
-            |node: &&Node| node.is_covered() && node.access().is_some_and(|access| access.constraint.is_some());
-        plan.all().filter(is_covered_search).count()
-    };
+    let width = |plan: &Plan| plan.all().filter_map(Node::constraint).flat_map(comparisons).count();
+    let covered = |plan: &Plan| plan.all().filter(|node| node.is_covered() && node.constraint().is_some()).count();
     // Reading all of a partial index is no scan, but what is read in its place is one.
     !surplus(&now.scans, &then.scans).is_empty()
         || now.sorts.len() > then.sorts.len()
@@ -164,13 +157,13 @@ impl Outcome {
     /// Returns the comparisons of each line that uses the candidate of this number.
     pub(super) fn uses(&self, number: usize) -> impl Iterator<Item = Vec<&str>> {
         let name = trial_name(number);
-        let uses = self.plan.all().filter(move |node| node.uses_index(&name)).filter_map(|node| node.access());
-        uses.map(|access| access.constraint.as_deref().map_or_else(Vec::new, comparisons))
+        let uses = self.plan.all().filter(move |node| node.uses_index(&name));
+        uses.map(|node| node.constraint().map_or_else(Vec::new, comparisons))
     }
 
     /// Returns the number of columns by which the tables of the plan are searched.
     pub(super) fn width(&self) -> usize {
-        let constraints = self.plan.all().filter_map(|node| node.access()?.constraint.as_deref());
+        let constraints = self.plan.all().filter_map(Node::constraint);
         constraints.map(|constraint| comparisons(constraint).len() + constraint.matches(",?").count()).sum()
     }
 }

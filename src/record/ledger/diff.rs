@@ -7,6 +7,7 @@ use std::path::Path;
 use super::statements::{LedgerPlan, LedgerStatement, SCAN, StatementLedger, escaped};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result, or_panic};
+use crate::record::failure::first;
 
 /// The number of statements of one kind that a report shows.
 const SHOWN: usize = 20;
@@ -137,9 +138,11 @@ impl LedgerDiff {
             format!("{mark}{}{}", escaped(statement.sql()), plan_lines(statement.plans(), "  "))
         });
         let gone = self.gone.iter().map(|statement| escaped(statement.sql()));
-        for (label, statements, apart) in
-            [("changed", first(changed), "\n\n"), ("new", first(new), "\n\n"), ("gone", first(gone), "\n")]
-        {
+        for (label, statements, apart) in [
+            ("changed", first(changed, SHOWN), "\n\n"),
+            ("new", first(new, SHOWN), "\n\n"),
+            ("gone", first(gone, SHOWN), "\n"),
+        ] {
             if !statements.is_empty() {
                 error = error.evidence(label, statements.join(apart));
             }
@@ -163,15 +166,6 @@ impl LedgerDiff {
         }
         headline
     }
-}
-
-fn first(statements: impl ExactSizeIterator<Item = String>) -> Vec<String> {
-    let count = statements.len();
-    let mut shown: Vec<String> = statements.take(SHOWN).collect();
-    if count > SHOWN {
-        shown.push(format!("… and {} more", count - SHOWN));
-    }
-    shown
 }
 
 /// Returns the statement and, as in a diff, the plans that only one side has.

@@ -335,22 +335,17 @@ pub(super) fn unescaped(line: &str) -> Option<String> {
     while let Some((before, behind)) = rest.split_once('\\') {
         sql.push_str(before);
         let mut letters = behind.chars();
-        rest = match letters.next()? {
-            '\\' => {
-                sql.push('\\');
-                letters.as_str()
-            }
-            'n' => {
-                sql.push('\n');
-                letters.as_str()
-            }
+        let (letter, behind) = match letters.next()? {
+            '\\' => ('\\', letters.as_str()),
+            'n' => ('\n', letters.as_str()),
             'u' => {
                 let (digits, behind) = letters.as_str().strip_prefix('{')?.split_once('}')?;
-                sql.push(char::from_u32(u32::from_str_radix(digits, 16).ok()?)?);
-                behind
+                (char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, behind)
             }
             _ => return None,
         };
+        sql.push(letter);
+        rest = behind;
     }
     sql.push_str(rest);
     Some(sql)

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result, or_panic};
-use crate::plan::{AccessPath, Node, Plan, Scan, Step};
+use crate::plan::{Node, Plan, Step};
 
 /// The growth of a query's work with `n`, the size of the database.
 ///
@@ -296,7 +296,7 @@ fn in_words(growth: Growth) -> &'static str {
 
 /// Returns true if a line of a plan takes more steps with more rows.
 fn grows(node: &Node) -> bool {
-    let scans = matches!(node.scan, Some(Scan::Table | Scan::Index(_) | Scan::ForAutomaticIndex | Scan::VirtualTable));
-    let is_automatic = matches!(node.access().map(|access| &access.path), Some(AccessPath::Automatic { .. }));
-    scans || is_automatic || matches!(&node.step, Step::TempBTree(_) | Step::Subquery { correlated: true, .. })
+    node.is_scan()
+        || node.uses_automatic_index()
+        || matches!(node.step, Step::TempBTree(_) | Step::Subquery { correlated: true, .. })
 }
