@@ -1,10 +1,8 @@
 //! Writes texts of digits and signs in a fixed order: addresses of machines, account numbers, hashes. Texts of a fixed length
 //! are put together on the stack and pushed at once.
 
-use crate::data::values::realistic::kind::Kind;
-use crate::data::values::realistic::numbers::scattered;
-use crate::data::values::realistic::phrases::phrase;
-use crate::data::values::realistic::spec::Spec;
+use crate::data::values::realistic::kind::{Kind, Spec};
+use crate::data::values::realistic::parts::{given_or_drawn, phrase, scattered_or_drawn};
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::Draw;
 
@@ -54,22 +52,21 @@ pub(super) fn code(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut 
         }
         Kind::Json => {
             out.push_str("{\"id\": ");
-            out.push_number(
-                match unique {
-                    Some(number) => number,
-                    None => 1 + draw.below(9999),
-                },
-                1,
-            );
+            let id = match unique {
+                Some(number) => number,
+                None => 1 + draw.below(9999),
+            };
+            out.push_number(id, 1);
             out.push_str(", \"name\": \"");
             phrase(" ", draw, out);
             out.push_str(if draw.percent(50) { "\", \"active\": true}" } else { "\", \"active\": false}" });
         }
         Kind::Sku => {
             let choice = draw.next();
-            let letters =
-                [b'A' + (choice % 26) as u8, b'A' + (choice / 26 % 26) as u8, b'A' + (choice / 676 % 26) as u8, b'-'];
-            out.push_bytes(&letters);
+            for place in [1, 26, 676] {
+                out.push_ascii(b'A' + (choice / place % 26) as u8);
+            }
+            out.push_ascii(b'-');
             match unique {
                 Some(number) => out.push_number(number, 5.min(spec.limit - 4)),
                 None => out.push_number(draw.below(100_000), 5),
@@ -80,13 +77,7 @@ pub(super) fn code(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut 
             out.push_ascii(b'.');
             out.push_number(draw.below(10), 1);
             out.push_ascii(b'.');
-            out.push_number(
-                match unique {
-                    Some(number) => number,
-                    None => draw.below(20),
-                },
-                1,
-            );
+            out.push_number(given_or_drawn(draw, unique, 20), 1);
         }
         // `write` writes all other kinds.
         _ => {}
@@ -94,10 +85,7 @@ pub(super) fn code(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut 
 }
 
 fn phone(short: bool, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
-    let number = match unique {
-        Some(number) => scattered(number, EXAMPLE_PHONES),
-        None => draw.below(EXAMPLE_PHONES),
-    };
+    let number = scattered_or_drawn(draw, unique, EXAMPLE_PHONES);
     if !short {
         out.push_str("+1 ");
     }
@@ -112,13 +100,9 @@ fn phone(short: bool, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) 
 
 fn postal_code(pattern: &[u8], draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let mut choice = draw.next();
-    let mut number = match unique {
-        Some(number) => number,
-        None => choice,
-    };
-    let mut at = 0;
-    while at < pattern.len() {
-        let letter = match pattern[at] {
+    let mut number = unique.unwrap_or(choice);
+    for sign in pattern {
+        out.push_ascii(match sign {
             b'#' => {
                 let digit = b'0' + (number % 10) as u8;
                 number /= 10;
@@ -129,10 +113,8 @@ fn postal_code(pattern: &[u8], draw: &mut Draw, unique: Option<u64>, out: &mut V
                 choice /= 26;
                 letter
             }
-            other => other,
-        };
-        out.push_ascii(letter);
-        at += 1;
+            other => *other,
+        });
     }
     if unique.is_some() && number > 0 {
         out.push_ascii(b'-');
@@ -142,10 +124,7 @@ fn postal_code(pattern: &[u8], draw: &mut Draw, unique: Option<u64>, out: &mut V
 
 /// Writes a German IBAN of a bank that does not exist.
 fn iban(draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
-    let account = match unique {
-        Some(number) => number,
-        None => draw.below(10_000_000_000),
-    };
+    let account = given_or_drawn(draw, unique, 10_000_000_000);
     // ISO 13616: the account is followed by D and E as 13 and 14 and by two zeros. The remainder by 97 has to become 1.
     let check = 98 - (account * 1_000_000 + 131_400) % 97;
     out.push_str("DE");
@@ -155,10 +134,7 @@ fn iban(draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
 }
 
 fn ip(draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
-    let number = match unique {
-        Some(number) => scattered(number, EXAMPLE_ADDRESSES),
-        None => draw.below(EXAMPLE_ADDRESSES),
-    };
+    let number = scattered_or_drawn(draw, unique, EXAMPLE_ADDRESSES);
     match number / 256 {
         0 => out.push_str("192.0.2."),
         1 => out.push_str("198.51.100."),
@@ -173,11 +149,9 @@ fn ip(draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
 fn ipv6(number: u64, out: &mut ValueBuf) {
     let digits = hexadecimal(number);
     out.push_str("2001:db8:0:0");
-    let mut at = 0;
-    while at < 16 {
+    for at in [0, 4, 8, 12] {
         out.push_ascii(b':');
         out.push_bytes(&digits[at..at + 4]);
-        at += 4;
     }
 }
 

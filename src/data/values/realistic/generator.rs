@@ -1,11 +1,9 @@
 //! The generator of the values of one column.
 
 use crate::data::values::realistic::codes;
-use crate::data::values::realistic::kind::{Kind, TimeFormat};
-use crate::data::values::realistic::lists::{self, Lists};
-use crate::data::values::realistic::locale::Locale;
+use crate::data::values::realistic::kind::{Kind, Spec, TimeFormat};
+use crate::data::values::realistic::lists::{Lists, Locale};
 use crate::data::values::realistic::names;
-use crate::data::values::realistic::spec::Spec;
 use crate::data::values::realistic::write;
 use crate::data::values::stored_type::{StoredType, declared_length};
 use crate::data::values::value_buf::ValueBuf;
@@ -68,10 +66,14 @@ fn capacity(spec: &Spec) -> Option<u64> {
         Kind::Bcrypt => (limit >= codes::BCRYPT_LENGTH).then_some(u64::MAX),
         Kind::Bool => Some(u64::MAX),
         Kind::City | Kind::FirstName | Kind::LastName | Kind::State | Kind::Country => open(2, 10, limit),
-        Kind::FullName | Kind::Company | Kind::Job | Kind::Product | Kind::Label | Kind::KeyName | Kind::Slug => {
-            open(2, 12, limit)
-        }
-        Kind::Street => open(2, 12, limit),
+        Kind::FullName
+        | Kind::Company
+        | Kind::Job
+        | Kind::Product
+        | Kind::Label
+        | Kind::KeyName
+        | Kind::Slug
+        | Kind::Street => open(2, 12, limit),
         Kind::Sentence | Kind::Title | Kind::Paragraph | Kind::UserAgent => open(3, 20, limit),
         Kind::Username => open(1, 8, limit),
         Kind::Email => open(14, 20, limit),
@@ -81,13 +83,16 @@ fn capacity(spec: &Spec) -> Option<u64> {
         Kind::FileName => open(6, 14, limit),
         Kind::Path => open(7, 16, limit),
         Kind::Color => (limit >= 7).then_some(1 << 24),
-        Kind::CountryCode => list(lists::COUNTRY_CODES, limit),
-        Kind::Currency => list(lists::CURRENCIES, limit),
-        Kind::Extension => list(lists::EXTENSIONS, limit),
-        Kind::Language => list(if limit < 5 { lists::LANGUAGES } else { lists::LOCALES }, limit),
-        Kind::Mime => list(lists::MIME_TYPES, limit),
-        Kind::StateCode => list(lists.state_codes, limit),
-        Kind::TimeZone => list(lists::TIME_ZONES, limit),
+        Kind::CountryCode
+        | Kind::Currency
+        | Kind::Extension
+        | Kind::Language
+        | Kind::Mime
+        | Kind::StateCode
+        | Kind::TimeZone => {
+            let codes = spec.codes()?;
+            closed(codes.iter().map(|code| code.len()).max()?, codes.len() as u64, limit)
+        }
         Kind::Hex(digits) => (limit >= usize::from(digits)).then_some(u64::MAX),
         Kind::Iban => (limit >= 22).then_some(ten_to(10)),
         Kind::Ip => closed(15, codes::EXAMPLE_ADDRESSES, limit),
@@ -111,13 +116,8 @@ fn capacity(spec: &Spec) -> Option<u64> {
             let values = number.high.abs_diff(number.low) + 1;
             if limit == usize::MAX { Some(1 << 50) } else { closed(11, values, limit) }
         }
-        Kind::Phone => {
-            if limit < 15 {
-                closed(12, codes::EXAMPLE_PHONES, limit)
-            } else {
-                closed(15, codes::EXAMPLE_PHONES, limit)
-            }
-        }
+        // Below 15 characters, a number has no country code.
+        Kind::Phone => closed(12, codes::EXAMPLE_PHONES, limit),
         Kind::PostalCode => {
             let digits = lists.postal_code.iter().filter(|letter| **letter == b'#').count();
             closed(lists.postal_code.len(), ten_to(digits), limit)
@@ -137,10 +137,6 @@ fn open(fixed: usize, least: usize, limit: usize) -> Option<u64> {
 /// Returns the capacity of texts of a greatest length: this many values, and more if there is no limit.
 fn closed(longest: usize, values: u64, limit: usize) -> Option<u64> {
     (limit >= longest).then_some(if limit == usize::MAX { u64::MAX } else { values })
-}
-
-fn list(list: &[&str], limit: usize) -> Option<u64> {
-    closed(list.iter().map(|word| word.len()).max().unwrap_or(0), list.len() as u64, limit)
 }
 
 fn ten_to(digits: usize) -> u64 {

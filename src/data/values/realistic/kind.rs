@@ -1,5 +1,10 @@
 //! The kinds of realistic values.
 
+use crate::data::values::realistic::lists::{
+    COUNTRY_CODES, CURRENCIES, EXTENSIONS, LANGUAGES, LOCALES, Lists, MIME_TYPES, TIME_ZONES, Words,
+};
+use crate::data::values::stored_type::StoredType;
+
 /// A kind of realistic values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -106,5 +111,32 @@ impl Period {
             Period::Middle => (1_767_225_600, 15_638_400),
             Period::Last => (1_782_864_000, 47_433_600),
         }
+    }
+}
+
+/// The kind of the values of a column, and the form in which they are stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spec {
+    pub(super) kind: Kind,
+    pub(super) stored_type: StoredType,
+    pub(super) lists: &'static Lists,
+    /// The greatest length of a text in characters.
+    pub(super) limit: usize,
+}
+
+impl Spec {
+    /// Returns the codes among which a kind chooses.
+    pub(super) fn codes(&self) -> Option<Words> {
+        Some(match self.kind {
+            Kind::CountryCode => COUNTRY_CODES,
+            Kind::Currency => CURRENCIES,
+            Kind::Extension => EXTENSIONS,
+            Kind::Language if self.limit < 5 => LANGUAGES,
+            Kind::Language => LOCALES,
+            Kind::Mime => MIME_TYPES,
+            Kind::StateCode => self.lists.state_codes,
+            Kind::TimeZone => TIME_ZONES,
+            _ => return None,
+        })
     }
 }

@@ -5,9 +5,42 @@ use fake::locales::{
     AR_SA, CY_GB, DE_DE, Data, EN, FA_IR, FR_FR, IT_IT, JA_JP, NL_NL, PT_BR, PT_PT, TR_TR, ZH_CN, ZH_TW,
 };
 
-use crate::data::values::realistic::locale::Locale;
+pub(super) type Words = &'static [&'static str];
 
-type Words = &'static [&'static str];
+/// The language of generated names, places and texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Locale {
+    /// English
+    #[default]
+    En,
+    /// Arabic
+    Ar,
+    /// Welsh
+    Cy,
+    /// German
+    De,
+    /// Persian
+    Fa,
+    /// French
+    Fr,
+    /// Italian
+    It,
+    /// Japanese
+    Ja,
+    /// Dutch
+    Nl,
+    /// Brazilian Portuguese
+    PtBr,
+    /// European Portuguese
+    PtPt,
+    /// Turkish
+    Tr,
+    /// Simplified Chinese
+    ZhCn,
+    /// Traditional Chinese
+    ZhTw,
+}
 
 /// The words of a locale.
 #[derive(Debug)]
@@ -72,8 +105,8 @@ impl Lists {
         }
     }
 
-    /// Returns the lists of `fake` for a locale, which are English where it has none.
-    const fn from_fake<L: Data>(cities: Words, postal_code: &'static [u8], sentences: Words) -> Lists {
+    /// Returns the lists of `fake` for a locale, which are English where it has none. It has neither cities nor sentences.
+    const fn from_fake<L: Data>() -> Lists {
         Lists {
             first_names: L::NAME_FIRST_NAME,
             last_names: L::NAME_LAST_NAME,
@@ -81,155 +114,129 @@ impl Lists {
             countries: L::ADDRESS_COUNTRY,
             states: L::ADDRESS_STATE,
             state_codes: L::ADDRESS_STATE_ABBR,
-            cities,
-            postal_code,
+            cities: &[],
+            postal_code: b"#####",
             street_suffixes: L::ADDRESS_STREET_SUFFIX,
             street_order: StreetOrder::NumberNameSuffix,
             company_suffixes: L::COMPANY_SUFFIX,
-            sentences,
+            sentences: &[],
         }
-    }
-
-    const fn named(mut self, order: NameOrder) -> Lists {
-        self.name_order = order;
-        self
-    }
-
-    const fn companies(mut self, suffixes: Words) -> Lists {
-        self.company_suffixes = suffixes;
-        self
-    }
-
-    const fn places(mut self, countries: Words, states: Words) -> Lists {
-        self.countries = countries;
-        self.states = states;
-        self
-    }
-
-    const fn street_suffixes(mut self, suffixes: Words) -> Lists {
-        self.street_suffixes = suffixes;
-        self
-    }
-
-    const fn streets(mut self, order: StreetOrder) -> Lists {
-        self.street_order = order;
-        self
     }
 }
 
-pub(super) static ENGLISH: Lists = Lists::from_fake::<EN>(
-    &[
+pub(super) static ENGLISH: Lists = Lists {
+    cities: &[
         "Austin", "Baltimore", "Birmingham", "Boston", "Bristol", "Chicago", "Cork", "Denver", "Edinburgh", "Halifax",
         "Houston", "Leeds", "London", "Manchester", "Melbourne", "Oakland", "Perth", "Portland", "Seattle", "Toronto",
     ],
-    b"#####",
-    &[],
-);
-static ARABIC: Lists = Lists::from_fake::<AR_SA>(
-    &["الرياض", "جدة", "مكة", "المدينة", "الدمام", "الطائف", "تبوك", "أبها", "بريدة", "حائل"],
-    b"#####",
-    &["وصل الطلب في الموعد.", "شكرا على سرعة الرد.", "يرجى الاتصال صباحا.", "المنتج كما في الوصف."],
-)
-.streets(StreetOrder::SuffixNameNumber)
-.street_suffixes(&["شارع", "طريق"])
-.companies(&["للتجارة", "وشركاه", "القابضة"])
-.places(
-    &["السعودية", "مصر", "المغرب", "الأردن", "الكويت", "عمان", "تونس", "اليابان", "ألمانيا", "الهند"],
-    &["الرياض", "القصيم", "عسير", "تبوك", "حائل", "نجران", "الجوف"],
-);
-static WELSH: Lists = Lists::from_fake::<CY_GB>(
-    &["Caerdydd", "Abertawe", "Casnewydd", "Bangor", "Aberystwyth", "Wrecsam", "Caernarfon", "Llanelli", "Dinbych"],
-    b"$$## #$$",
-    &["Cyrhaeddodd yr archeb mewn pryd.", "Diolch am yr ateb cyflym.", "Ffoniwch yn y bore.", "Mae popeth yn iawn."],
-)
-.companies(&["Cyf", "a'i Feibion", "a Phartneriaid"])
-.places(CY_GB::ADDRESS_COUNTRY, &["Ceredigion", "Clwyd", "Dyfed", "Gwent", "Gwynedd", "Morgannwg", "Powys"]);
-static GERMAN: Lists = Lists::from_fake::<DE_DE>(
-    &["Berlin", "Bremen", "Dresden", "Düsseldorf", "Frankfurt", "Hamburg", "Köln", "Leipzig", "München", "Nürnberg"],
-    b"#####",
-    &["Die Lieferung kam pünktlich.", "Danke für die schnelle Antwort.", "Bitte vormittags anrufen.", "Größe passt."],
-)
-.streets(StreetOrder::TogetherNumber)
-.places(&["Belgien", "Deutschland", "Dänemark", "Italien", "Japan", "Österreich", "Polen", "Schweden", "Schweiz"], DE_DE::ADDRESS_STATE);
-static PERSIAN: Lists = Lists::from_fake::<FA_IR>(
-    &["تهران", "مشهد", "اصفهان", "شیراز", "تبریز", "کرج", "اهواز", "رشت", "یزد", "همدان"],
-    b"##########",
-    &["سفارش به موقع رسید.", "از پاسخ سریع شما متشکرم.", "لطفا صبح تماس بگیرید.", "همه چیز درست است."],
-)
-.streets(StreetOrder::SuffixNameNumber);
-static FRENCH: Lists = Lists::from_fake::<FR_FR>(
-    &["Bordeaux", "Grenoble", "Lille", "Lyon", "Marseille", "Montréal", "Nantes", "Nice", "Orléans", "Paris", "Rennes"],
-    b"#####",
-    &["La commande est arrivée à l'heure.", "Merci pour la réponse.", "Appelez le matin.", "Très bonne qualité."],
-)
-.streets(StreetOrder::NumberSuffixName)
-.companies(&["SARL", "SAS", "SA", "et Fils", "et Associés"])
-.places(FR_FR::ADDRESS_COUNTRY, &["Bretagne", "Corse", "Île-de-France", "Normandie", "Occitanie", "Pays de la Loire"]);
-static ITALIAN: Lists = Lists::from_fake::<IT_IT>(
-    &["Bari", "Bologna", "Firenze", "Genova", "Milano", "Napoli", "Palermo", "Roma", "Torino", "Trieste", "Venezia"],
-    b"#####",
-    &["L'ordine è arrivato in tempo.", "Grazie per la risposta.", "Chiamare di mattina.", "La qualità è ottima."],
-)
-.streets(StreetOrder::SuffixNameNumber);
-static JAPANESE: Lists = Lists::from_fake::<JA_JP>(
-    &["東京", "大阪", "京都", "名古屋", "札幌", "福岡", "仙台", "広島", "神戸", "横浜"],
-    b"###-####",
-    &["商品は予定どおり届きました。", "早いお返事をありがとうございます。", "午前中にお電話ください。", "問題ありません。"],
-)
-.named(NameOrder::FamilyFirst)
-.streets(StreetOrder::TogetherNumber)
-.street_suffixes(&["通り", "町", "台"])
-.places(
-    &["日本", "韓国", "中国", "インド", "フランス", "ドイツ", "ブラジル", "カナダ", "エジプト", "ペルー"],
-    &["北海道", "青森県", "東京都", "京都府", "大阪府", "兵庫県", "福岡県", "沖縄県"],
-);
-static DUTCH: Lists = Lists::from_fake::<NL_NL>(
-    &["Amsterdam", "Arnhem", "Breda", "Delft", "Den Haag", "Eindhoven", "Groningen", "Leiden", "Rotterdam", "Utrecht"],
-    b"#### $$",
-    &["De bestelling kwam op tijd.", "Bedankt voor het snelle antwoord.", "Graag 's ochtends bellen.", "Alles in orde."],
-)
-.streets(StreetOrder::TogetherNumber);
-static BRAZILIAN: Lists = Lists::from_fake::<PT_BR>(
-    &["Belém", "Brasília", "Curitiba", "Fortaleza", "Manaus", "Natal", "Recife", "Salvador", "São Paulo", "Vitória"],
-    b"#####-###",
-    &["O pedido chegou no prazo.", "Obrigado pela resposta rápida.", "Ligue pela manhã.", "Ótima qualidade."],
-)
-.streets(StreetOrder::SuffixNameNumber)
-.places(PT_PT::ADDRESS_COUNTRY, PT_BR::ADDRESS_STATE);
-static PORTUGUESE: Lists = Lists::from_fake::<PT_PT>(
-    &["Aveiro", "Braga", "Coimbra", "Évora", "Faro", "Guimarães", "Lisboa", "Porto", "Setúbal", "Viseu"],
-    b"####-###",
-    &["A encomenda chegou a tempo.", "Obrigado pela resposta.", "Ligue de manhã.", "Está tudo em ordem."],
-)
-.streets(StreetOrder::SuffixNameNumber);
-static TURKISH: Lists = Lists::from_fake::<TR_TR>(
-    &["Adana", "Ankara", "Antalya", "Bursa", "Diyarbakır", "İstanbul", "İzmir", "Kayseri", "Muğla", "Trabzon"],
-    b"#####",
-    &["Sipariş zamanında geldi.", "Hızlı yanıt için teşekkürler.", "Lütfen sabah arayın.", "Ürün çok güzel."],
-)
-.streets(StreetOrder::NameSuffixNumber)
-.companies(&["A.Ş.", "Ltd. Şti.", "ve Oğulları"]);
-static CHINESE: Lists = Lists::from_fake::<ZH_CN>(
-    &["北京", "上海", "广州", "深圳", "成都", "杭州", "南京", "武汉", "西安", "重庆"],
-    b"######",
-    &["订单按时送达。", "感谢您的快速回复。", "请在上午来电。", "质量很好。"],
-)
-.named(NameOrder::FamilyFirstTogether)
-.streets(StreetOrder::TogetherNumber)
-.places(ZH_CN::ADDRESS_COUNTRY, &["四川", "山东", "广东", "江苏", "河北", "浙江", "湖南", "福建", "陕西"]);
-static TAIWANESE: Lists = Lists::from_fake::<ZH_TW>(
-    &["臺北", "新北", "桃園", "臺中", "臺南", "高雄", "基隆", "新竹", "嘉義", "花蓮"],
-    b"#####",
-    &["訂單準時送達。", "感謝您的快速回覆。", "請於上午來電。", "品質很好。"],
-)
-.named(NameOrder::FamilyFirstTogether)
-.streets(StreetOrder::TogetherNumber)
-.street_suffixes(&["路", "街", "大道"])
-.companies(&["有限公司", "股份有限公司"])
-.places(
-    &["臺灣", "日本", "韓國", "印度", "法國", "德國", "巴西", "加拿大", "埃及", "秘魯"],
-    &["新竹縣", "苗栗縣", "彰化縣", "南投縣", "雲林縣", "屏東縣", "花蓮縣"],
-);
+    ..Lists::from_fake::<EN>()
+};
+static ARABIC: Lists = Lists {
+    cities: &["الرياض", "جدة", "مكة", "المدينة", "الدمام", "الطائف", "تبوك", "أبها", "بريدة", "حائل"],
+    sentences: &["وصل الطلب في الموعد.", "شكرا على سرعة الرد.", "يرجى الاتصال صباحا.", "المنتج كما في الوصف."],
+    street_order: StreetOrder::SuffixNameNumber,
+    street_suffixes: &["شارع", "طريق"],
+    company_suffixes: &["للتجارة", "وشركاه", "القابضة"],
+    countries: &["السعودية", "مصر", "المغرب", "الأردن", "الكويت", "عمان", "تونس", "اليابان", "ألمانيا", "الهند"],
+    states: &["الرياض", "القصيم", "عسير", "تبوك", "حائل", "نجران", "الجوف"],
+    ..Lists::from_fake::<AR_SA>()
+};
+static WELSH: Lists = Lists {
+    cities: &["Caerdydd", "Abertawe", "Casnewydd", "Bangor", "Aberystwyth", "Wrecsam", "Caernarfon", "Llanelli", "Dinbych"],
+    postal_code: b"$$## #$$",
+    sentences: &["Cyrhaeddodd yr archeb mewn pryd.", "Diolch am yr ateb cyflym.", "Ffoniwch yn y bore.", "Mae popeth yn iawn."],
+    company_suffixes: &["Cyf", "a'i Feibion", "a Phartneriaid"],
+    states: &["Ceredigion", "Clwyd", "Dyfed", "Gwent", "Gwynedd", "Morgannwg", "Powys"],
+    ..Lists::from_fake::<CY_GB>()
+};
+static GERMAN: Lists = Lists {
+    cities: &["Berlin", "Bremen", "Dresden", "Düsseldorf", "Frankfurt", "Hamburg", "Köln", "Leipzig", "München", "Nürnberg"],
+    sentences: &["Die Lieferung kam pünktlich.", "Danke für die schnelle Antwort.", "Bitte vormittags anrufen.", "Größe passt."],
+    street_order: StreetOrder::TogetherNumber,
+    countries: &["Belgien", "Deutschland", "Dänemark", "Italien", "Japan", "Österreich", "Polen", "Schweden", "Schweiz"],
+    ..Lists::from_fake::<DE_DE>()
+};
+static PERSIAN: Lists = Lists {
+    cities: &["تهران", "مشهد", "اصفهان", "شیراز", "تبریز", "کرج", "اهواز", "رشت", "یزد", "همدان"],
+    postal_code: b"##########",
+    sentences: &["سفارش به موقع رسید.", "از پاسخ سریع شما متشکرم.", "لطفا صبح تماس بگیرید.", "همه چیز درست است."],
+    street_order: StreetOrder::SuffixNameNumber,
+    ..Lists::from_fake::<FA_IR>()
+};
+static FRENCH: Lists = Lists {
+    cities: &["Bordeaux", "Grenoble", "Lille", "Lyon", "Marseille", "Montréal", "Nantes", "Nice", "Orléans", "Paris", "Rennes"],
+    sentences: &["La commande est arrivée à l'heure.", "Merci pour la réponse.", "Appelez le matin.", "Très bonne qualité."],
+    street_order: StreetOrder::NumberSuffixName,
+    company_suffixes: &["SARL", "SAS", "SA", "et Fils", "et Associés"],
+    states: &["Bretagne", "Corse", "Île-de-France", "Normandie", "Occitanie", "Pays de la Loire"],
+    ..Lists::from_fake::<FR_FR>()
+};
+static ITALIAN: Lists = Lists {
+    cities: &["Bari", "Bologna", "Firenze", "Genova", "Milano", "Napoli", "Palermo", "Roma", "Torino", "Trieste", "Venezia"],
+    sentences: &["L'ordine è arrivato in tempo.", "Grazie per la risposta.", "Chiamare di mattina.", "La qualità è ottima."],
+    street_order: StreetOrder::SuffixNameNumber,
+    ..Lists::from_fake::<IT_IT>()
+};
+static JAPANESE: Lists = Lists {
+    cities: &["東京", "大阪", "京都", "名古屋", "札幌", "福岡", "仙台", "広島", "神戸", "横浜"],
+    postal_code: b"###-####",
+    sentences: &["商品は予定どおり届きました。", "早いお返事をありがとうございます。", "午前中にお電話ください。", "問題ありません。"],
+    name_order: NameOrder::FamilyFirst,
+    street_order: StreetOrder::TogetherNumber,
+    street_suffixes: &["通り", "町", "台"],
+    countries: &["日本", "韓国", "中国", "インド", "フランス", "ドイツ", "ブラジル", "カナダ", "エジプト", "ペルー"],
+    states: &["北海道", "青森県", "東京都", "京都府", "大阪府", "兵庫県", "福岡県", "沖縄県"],
+    ..Lists::from_fake::<JA_JP>()
+};
+static DUTCH: Lists = Lists {
+    cities: &["Amsterdam", "Arnhem", "Breda", "Delft", "Den Haag", "Eindhoven", "Groningen", "Leiden", "Rotterdam", "Utrecht"],
+    postal_code: b"#### $$",
+    sentences: &["De bestelling kwam op tijd.", "Bedankt voor het snelle antwoord.", "Graag 's ochtends bellen.", "Alles in orde."],
+    street_order: StreetOrder::TogetherNumber,
+    ..Lists::from_fake::<NL_NL>()
+};
+static BRAZILIAN: Lists = Lists {
+    cities: &["Belém", "Brasília", "Curitiba", "Fortaleza", "Manaus", "Natal", "Recife", "Salvador", "São Paulo", "Vitória"],
+    postal_code: b"#####-###",
+    sentences: &["O pedido chegou no prazo.", "Obrigado pela resposta rápida.", "Ligue pela manhã.", "Ótima qualidade."],
+    street_order: StreetOrder::SuffixNameNumber,
+    countries: PT_PT::ADDRESS_COUNTRY,
+    ..Lists::from_fake::<PT_BR>()
+};
+static PORTUGUESE: Lists = Lists {
+    cities: &["Aveiro", "Braga", "Coimbra", "Évora", "Faro", "Guimarães", "Lisboa", "Porto", "Setúbal", "Viseu"],
+    postal_code: b"####-###",
+    sentences: &["A encomenda chegou a tempo.", "Obrigado pela resposta.", "Ligue de manhã.", "Está tudo em ordem."],
+    street_order: StreetOrder::SuffixNameNumber,
+    ..Lists::from_fake::<PT_PT>()
+};
+static TURKISH: Lists = Lists {
+    cities: &["Adana", "Ankara", "Antalya", "Bursa", "Diyarbakır", "İstanbul", "İzmir", "Kayseri", "Muğla", "Trabzon"],
+    sentences: &["Sipariş zamanında geldi.", "Hızlı yanıt için teşekkürler.", "Lütfen sabah arayın.", "Ürün çok güzel."],
+    street_order: StreetOrder::NameSuffixNumber,
+    company_suffixes: &["A.Ş.", "Ltd. Şti.", "ve Oğulları"],
+    ..Lists::from_fake::<TR_TR>()
+};
+static CHINESE: Lists = Lists {
+    cities: &["北京", "上海", "广州", "深圳", "成都", "杭州", "南京", "武汉", "西安", "重庆"],
+    postal_code: b"######",
+    sentences: &["订单按时送达。", "感谢您的快速回复。", "请在上午来电。", "质量很好。"],
+    name_order: NameOrder::FamilyFirstTogether,
+    street_order: StreetOrder::TogetherNumber,
+    states: &["四川", "山东", "广东", "江苏", "河北", "浙江", "湖南", "福建", "陕西"],
+    ..Lists::from_fake::<ZH_CN>()
+};
+static TAIWANESE: Lists = Lists {
+    cities: &["臺北", "新北", "桃園", "臺中", "臺南", "高雄", "基隆", "新竹", "嘉義", "花蓮"],
+    sentences: &["訂單準時送達。", "感謝您的快速回覆。", "請於上午來電。", "品質很好。"],
+    name_order: NameOrder::FamilyFirstTogether,
+    street_order: StreetOrder::TogetherNumber,
+    street_suffixes: &["路", "街", "大道"],
+    company_suffixes: &["有限公司", "股份有限公司"],
+    countries: &["臺灣", "日本", "韓國", "印度", "法國", "德國", "巴西", "加拿大", "埃及", "秘魯"],
+    states: &["新竹縣", "苗栗縣", "彰化縣", "南投縣", "雲林縣", "屏東縣", "花蓮縣"],
+    ..Lists::from_fake::<ZH_TW>()
+};
 
 /// Codes of ISO 3166. The list of `fake` has one of them twice.
 pub(super) const COUNTRY_CODES: Words = &[

@@ -13,14 +13,11 @@ mod generator;
 mod kind;
 #[rustfmt::skip] // Words, many to a line.
 mod lists;
-mod locale;
 mod names;
-mod numbers;
-mod phrases;
-mod spec;
+mod parts;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub(crate) use generator::Generator;
-pub use locale::Locale;
+pub use lists::Locale;

@@ -2,14 +2,13 @@
 //! a fixed length are put together on the stack and pushed at once.
 
 use crate::data::values::realistic::codes::{code, hex, uuid};
-use crate::data::values::realistic::kind::Kind;
+use crate::data::values::realistic::kind::{Kind, Spec};
 use crate::data::values::realistic::lists::{
-    BEGINNINGS, COUNTRY_CODES, CURRENCIES, ENDINGS, ENGLISH, EXTENSIONS, GOODS, JOBS, LANGUAGES, LOCALES, MATERIALS,
-    MIDDLES, MIME_TYPES, NameOrder, StreetOrder, TIME_ZONES, USER_AGENTS,
+    BEGINNINGS, ENDINGS, ENGLISH, GOODS, JOBS, MATERIALS, MIDDLES, NameOrder, StreetOrder, USER_AGENTS, Words,
 };
-use crate::data::values::realistic::numbers::{a_number, moment, scattered};
-use crate::data::values::realistic::phrases::{adjective, capital, noun, phrase, pick, two};
-use crate::data::values::realistic::spec::Spec;
+use crate::data::values::realistic::parts::{
+    a_number, adjective, capital, given_or_drawn, moment, noun, phrase, pick, scattered, two,
+};
 use crate::data::values::stored_type::StoredType;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::Draw;
@@ -17,10 +16,7 @@ use crate::draw::Draw;
 /// Writes a value. `unique` is a number below the capacity.
 pub(super) fn value(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     match spec.kind {
-        Kind::Bool => match unique {
-            Some(number) => out.set_integer(number as i64),
-            None => out.set_integer(draw.below(2) as i64),
-        },
+        Kind::Bool => out.set_integer(given_or_drawn(draw, unique, 2) as i64),
         Kind::Number(number) => a_number(number, spec.stored_type, draw, unique, out),
         Kind::Moment(form, span) => moment(form, span, draw, unique, out),
         Kind::Uuid => uuid(spec.stored_type == StoredType::Blob, draw, unique, out),
@@ -38,9 +34,10 @@ fn text(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
         out.push_str(pick(words, draw));
         return end(spec, " ", unique, "", out);
     }
-    if let Some(words) = codes(spec) {
+    if let Some(words) = spec.codes() {
         return listed(words, draw, unique, out);
     }
+    let mut separator = " ";
     match spec.kind {
         Kind::FullName => {
             let (first, last) = (pick(lists.first_names, draw), pick(lists.last_names, draw));
@@ -49,41 +46,43 @@ fn text(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
                 NameOrder::FamilyFirst => two(last, " ", first, out),
                 NameOrder::FamilyFirstTogether => two(last, "", first, out),
             }
-            end(spec, " ", unique, "", out);
         }
         Kind::Company => {
             let together = lists.name_order == NameOrder::FamilyFirstTogether;
             two(pick(lists.last_names, draw), if together { "" } else { " " }, pick(lists.company_suffixes, draw), out);
-            end(spec, " ", unique, "", out);
         }
-        Kind::Product => {
-            two(pick(MATERIALS, draw), " ", pick(GOODS, draw), out);
-            end(spec, " ", unique, "", out);
-        }
+        Kind::Product => two(pick(MATERIALS, draw), " ", pick(GOODS, draw), out),
         Kind::Label => {
             let choice = draw.next();
             capital(adjective(choice), out);
             out.push_ascii(b' ');
             capital(noun(choice), out);
-            end(spec, " ", unique, "", out);
         }
         Kind::KeyName => {
             phrase("_", draw, out);
-            end(spec, "_", unique, "", out);
+            separator = "_";
         }
-        Kind::Street => street(spec, draw, unique, out),
-        Kind::Title | Kind::Sentence | Kind::Paragraph => prose(spec, draw, unique, out),
-        _ => address(spec, draw, unique, out),
+        Kind::Slug => {
+            phrase("-", draw, out);
+            separator = "-";
+        }
+        Kind::Username => {
+            two_names("_", draw, out);
+            separator = "";
+        }
+        Kind::Street => return street(spec, draw, unique, out),
+        Kind::Title | Kind::Sentence | Kind::Paragraph => {
+            prose(spec, draw, out);
+            separator = " #";
+        }
+        _ => return address(spec, draw, unique, out),
     }
+    end(spec, separator, unique, "", out);
 }
 
 /// Writes the address of a person, a machine or a file, or a code.
 fn address(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     match spec.kind {
-        Kind::Slug => {
-            phrase("-", draw, out);
-            end(spec, "-", unique, "", out);
-        }
         Kind::Host => {
             phrase("-", draw, out);
             end(spec, "-", unique, pick(&[".example.com", ".example.org", ".example.net"], draw), out);
@@ -108,23 +107,15 @@ fn address(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf
             end(spec, "-", unique, pick(&[".txt", ".pdf", ".png", ".jpg", ".csv", ".zip"], draw), out);
         }
         Kind::Email => {
-            letters(pick(ENGLISH.first_names, draw), out);
-            out.push_ascii(b'.');
-            letters(pick(ENGLISH.last_names, draw), out);
+            two_names(".", draw, out);
             end(spec, ".", unique, pick(&["@example.com", "@example.org", "@example.net"], draw), out);
-        }
-        Kind::Username => {
-            letters(pick(ENGLISH.first_names, draw), out);
-            out.push_ascii(b'_');
-            letters(pick(ENGLISH.last_names, draw), out);
-            end(spec, "", unique, "", out);
         }
         _ => code(spec, draw, unique, out),
     }
 }
 
 /// Writes a title, a sentence or two sentences.
-fn prose(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+fn prose(spec: &Spec, draw: &mut Draw, out: &mut ValueBuf) {
     let sentences = spec.lists.sentences;
     match spec.kind {
         Kind::Title if sentences.is_empty() => {
@@ -141,11 +132,10 @@ fn prose(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) 
         }
         _ => sentence(spec, draw, out),
     }
-    end(spec, " #", unique, "", out);
 }
 
 /// Returns the names among which a kind chooses.
-fn names(spec: &Spec) -> Option<&'static [&'static str]> {
+fn names(spec: &Spec) -> Option<Words> {
     let lists = spec.lists;
     Some(match spec.kind {
         Kind::FirstName => lists.first_names,
@@ -159,33 +149,22 @@ fn names(spec: &Spec) -> Option<&'static [&'static str]> {
     })
 }
 
-/// Returns the codes among which a kind chooses.
-fn codes(spec: &Spec) -> Option<&'static [&'static str]> {
-    Some(match spec.kind {
-        Kind::CountryCode => COUNTRY_CODES,
-        Kind::Currency => CURRENCIES,
-        Kind::Extension => EXTENSIONS,
-        Kind::Language if spec.limit < 5 => LANGUAGES,
-        Kind::Language => LOCALES,
-        Kind::Mime => MIME_TYPES,
-        Kind::StateCode => spec.lists.state_codes,
-        Kind::TimeZone => TIME_ZONES,
-        _ => return None,
-    })
+/// Appends a first and a last name in small letters.
+fn two_names(between: &str, draw: &mut Draw, out: &mut ValueBuf) {
+    letters(pick(ENGLISH.first_names, draw), out);
+    out.push_str(between);
+    letters(pick(ENGLISH.last_names, draw), out);
 }
 
 /// Appends the letters of a word in lower case: `oconnell` for `O'Connell`.
 fn letters(word: &str, out: &mut ValueBuf) {
-    let word = word.as_bytes();
     let mut small = [0; 32];
-    let (mut from, mut to) = (0, 0);
-    while from < word.len() && to < small.len() {
-        let byte = word[from] | 0x20;
-        if byte.is_ascii_lowercase() {
-            small[to] = byte;
+    let mut to = 0;
+    for byte in word.bytes() {
+        if (byte | 0x20).is_ascii_lowercase() && to < small.len() {
+            small[to] = byte | 0x20;
             to += 1;
         }
-        from += 1;
     }
     out.push_bytes(&small[..to]);
 }
@@ -233,7 +212,7 @@ fn digits_of(number: u64) -> usize {
     digits
 }
 
-fn listed(words: &'static [&'static str], draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
+fn listed(words: Words, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let Some(number) = unique else { return out.push_str(pick(words, draw)) };
     let length = words.len() as u64;
     out.push_str(words[(scattered(number, length) % length) as usize]);
@@ -263,24 +242,14 @@ fn street(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf)
         StreetOrder::NumberNameSuffix | StreetOrder::NumberSuffixName => {
             out.push_number(number, 1);
             out.push_ascii(b' ');
-            if lists.street_order == StreetOrder::NumberNameSuffix {
-                two(name, " ", suffix, out);
-            } else {
-                two(suffix, " ", name, out);
-            }
-            end(spec, "", None, "", out);
+            let is_name_first = lists.street_order == StreetOrder::NumberNameSuffix;
+            let (first, second) = if is_name_first { (name, suffix) } else { (suffix, name) };
+            two(first, " ", second, out);
+            return end(spec, "", None, "", out);
         }
-        StreetOrder::TogetherNumber => {
-            two(name, "", suffix, out);
-            end(spec, " ", Some(number), "", out);
-        }
-        StreetOrder::NameSuffixNumber => {
-            two(name, " ", suffix, out);
-            end(spec, " ", Some(number), "", out);
-        }
-        StreetOrder::SuffixNameNumber => {
-            two(suffix, " ", name, out);
-            end(spec, " ", Some(number), "", out);
-        }
+        StreetOrder::TogetherNumber => two(name, "", suffix, out),
+        StreetOrder::NameSuffixNumber => two(name, " ", suffix, out),
+        StreetOrder::SuffixNameNumber => two(suffix, " ", name, out),
     }
+    end(spec, " ", Some(number), "", out);
 }

@@ -8,7 +8,6 @@ mod texts;
 mod typed;
 #[rustfmt::skip] // Words, many to a line.
 mod vocabulary;
-mod words;
 
 use crate::data::values::realistic::kind::{Kind, TimeFormat};
 use crate::data::values::realistic::names::column_name::ColumnName;

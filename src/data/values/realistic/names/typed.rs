@@ -2,9 +2,30 @@
 
 use crate::data::values::realistic::codes::ARGON2_LENGTH;
 use crate::data::values::realistic::kind::{Kind, NumberRange, Period, TimeFormat};
-use crate::data::values::realistic::names::column_name::ColumnName;
-use crate::data::values::realistic::names::vocabulary::{DISQUALIFIERS, ENDS, STARTS};
+use crate::data::values::realistic::names::column_name::{ColumnName, Rule};
+use crate::data::values::realistic::names::vocabulary::{DISQUALIFIERS, ENDS, STARTS, TIMES};
 use crate::data::values::stored_type::StoredType;
+
+/// Ranges that the name alone tells.
+const RANGES: &[Rule<NumberRange>] = &[
+    (&["latitude"], &[], range(-90_000_000, 90_000_000, 6)),
+    (&["longitude"], &[], range(-180_000_000, 180_000_000, 6)),
+    (&["quantity", "stock"], &[], range(1, 20, 0)),
+    (&["percent", "percentage", "pct"], &[], range(0, 100, 0)),
+    (&[], &["age"], range(18, 90, 0)),
+    (&["release year", "birth year", "model year", "published year"], &["year"], range(1970, 2026, 0)),
+    (&[], &["month"], range(1, 12, 0)),
+    (&["port"], &[], range(1024, 65_535, 0)),
+    (&["rating", "stars"], &[], range(1, 5, 0)),
+    (&["bytes", "file size"], &[], range(1, 10_000_000, 0)),
+    (&["weight"], &[], range(10, 50_000, 2)),
+    (&["count"], &["views", "likes", "downloads", "votes", "retries", "attempts"], range(0, 100, 0)),
+    (&[], &["position", "ordinal", "sort order", "display order"], range(0, 100, 0)),
+];
+
+const fn range(low: i64, high: i64, decimals: u8) -> NumberRange {
+    NumberRange { low, high, decimals }
+}
 
 impl ColumnName {
     /// Returns the kind of a time or date, in the format that the column stores.
@@ -87,71 +108,27 @@ impl ColumnName {
     }
 
     fn range(&self) -> Option<NumberRange> {
-        let whole = |low, high| Some(NumberRange { low, high, decimals: 0 });
-        if self.words.len() > 1 && self.ends_with_any(&["cents", "pence", "sat", "sats", "msat", "msats"]) {
-            return whole(100, 99_999);
+        let has_several_words = self.words.len() > 1;
+        if has_several_words && self.ends_with_any(&["cents", "pence", "sat", "sats", "msat", "msats"]) {
+            return Some(range(100, 99_999, 0));
         }
         let spent = ["duration", "elapsed", "latency", "timeout", "ttl"];
         if self.ends_with_any(&spent) || (self.unit().is_some() && spent.contains(&self.qualifier())) {
-            return whole(1, 60_000);
+            return Some(range(1, 60_000, 0));
         }
-        if self.ends_with_any(&[
-            "price", "amount", "total", "subtotal", "cost", "fee", "tax", "balance", "salary", "revenue",
-        ]) {
+        let prices = ["price", "amount", "total", "subtotal", "cost", "fee", "tax", "balance", "salary", "revenue"];
+        if self.ends_with_any(&prices) {
             // `num_total` is a count, `is_total` a flag.
-            return if self.is_qualified(DISQUALIFIERS) {
-                None
-            } else {
-                Some(NumberRange { low: 100, high: 99_999, decimals: 2 })
-            };
-        }
-        if self.ends_with("latitude") {
-            return Some(NumberRange { low: -90_000_000, high: 90_000_000, decimals: 6 });
-        }
-        if self.ends_with("longitude") {
-            return Some(NumberRange { low: -180_000_000, high: 180_000_000, decimals: 6 });
-        }
-        if self.ends_with_any(&["quantity", "stock"]) {
-            return whole(1, 20);
-        }
-        if self.ends_with_any(&["percent", "percentage", "pct"]) {
-            return whole(0, 100);
-        }
-        if self.is("age") {
-            return whole(18, 90);
-        }
-        if self.is("year") || self.ends_with_any(&["release year", "birth year", "model year", "published year"]) {
-            return whole(1970, 2026);
-        }
-        if self.is("month") {
-            return whole(1, 12);
-        }
-        if self.ends_with("port") {
-            return whole(1024, 65_535);
-        }
-        if self.ends_with_any(&["rating", "stars"]) {
-            return whole(1, 5);
-        }
-        if self.ends_with_any(&["bytes", "file size"]) {
-            return whole(1, 10_000_000);
+            return (!self.is_qualified(DISQUALIFIERS)).then_some(range(100, 99_999, 2));
         }
         // The height of a block in a chain is not that of a picture.
         let picture =
-            self.words.len() == 1 || self.is_qualified(&["image", "photo", "picture", "screen", "thumbnail", "video"]);
+            !has_several_words || self.is_qualified(&["image", "photo", "picture", "screen", "thumbnail", "video"]);
         if picture && self.ends_with_any(&["width", "height"]) {
-            return whole(16, 4096);
+            return Some(range(16, 4096, 0));
         }
-        if self.ends_with("weight") {
-            return Some(NumberRange { low: 10, high: 50_000, decimals: 2 });
-        }
-        let count = self.ends_with("count") || (self.words.len() > 1 && self.words[0] == "num");
-        if count || self.is_any(&["views", "likes", "downloads", "votes", "retries", "attempts"]) {
-            return whole(0, 100);
-        }
-        if self.is_any(&["position", "ordinal", "sort order", "display order"]) {
-            return whole(0, 100);
-        }
-        None
+        let is_count = has_several_words && self.words[0] == "num";
+        self.find(RANGES).or(is_count.then_some(range(0, 100, 0)))
     }
 
     /// Returns the kind of bytes, which a text holds as hexadecimal digits.
@@ -165,14 +142,7 @@ impl ColumnName {
         if stored_type != StoredType::Blob && limit == Some(36) && self.ends_with_any(&["id", "identifier"]) {
             return Some(Kind::Uuid);
         }
-        if self.ends_with_any(&[
-            "password",
-            "password hash",
-            "password digest",
-            "passwd",
-            "hashed password",
-            "encrypted password",
-        ]) {
+        if self.ends_with_any(&["password", "password hash", "password digest", "passwd"]) {
             // A bcrypt hash has 60 characters. The length of an Argon2 hash depends on its parameters.
             let short = limit.is_some_and(|limit| limit < ARGON2_LENGTH);
             return (stored_type != StoredType::Blob).then_some(if short { Kind::Bcrypt } else { Kind::Argon2 });
@@ -181,17 +151,9 @@ impl ColumnName {
         if let Some((_, digits)) = known.iter().find(|(name, _)| self.ends_with(name)) {
             return Some(Kind::Hex(*digits));
         }
-        if self.ends_with_any(&[
-            "hash",
-            "digest",
-            "checksum",
-            "fingerprint",
-            "token",
-            "secret",
-            "nonce",
-            "salt",
-            "api key",
-        ]) && !self.is_qualified(&["is", "has", "num", "count", "next", "prev", "previous", "continuation"])
+        let random = ["hash", "digest", "checksum", "fingerprint", "token", "secret", "nonce", "salt", "api key"];
+        if self.ends_with_any(&random)
+            && !self.is_qualified(&["is", "has", "num", "count", "next", "prev", "previous", "continuation"])
         {
             let fits = |digits: u8| limit.is_none_or(|limit| usize::from(digits) <= limit);
             return [64, 40, 32].into_iter().find(|digits| fits(*digits)).map(Kind::Hex);
@@ -206,12 +168,7 @@ fn is_moment(words: &[String]) -> bool {
     let before = words.len().checked_sub(2).map_or("", |at| words[at].as_str());
     match last.as_str() {
         "at" => words.len() > 1 && !matches!(before, "look" | "looking" | "arrive" | "good"),
-        "time" => {
-            matches!(
-                before,
-                "created" | "updated" | "modified" | "changed" | "deleted" | "expires" | "expiration" | "expiry"
-            ) || matches!(before, "start" | "end" | "creation" | "login" | "access" | "accessed" | "signed" | "begin")
-        }
+        "time" => TIMES.contains(&before),
         "timestamp" | "ts" | "expiry" | "expires" | "expiration" | "dob" => true,
         "created" | "updated" | "modified" | "inserted" if words.len() == 1 => true,
         "until" | "from" | "to" => before == "valid",

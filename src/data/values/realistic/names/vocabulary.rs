@@ -50,3 +50,24 @@ pub(super) const ENDS: &[&str] = &[
     "deleted", "expiration", "expired", "expires", "expiry", "archived", "revoked", "cancelled", "canceled", "closed",
     "until", "due", "end", "ends", "ended", "to", "exp", "invalidated",
 ];
+/// Words before `time` in the name of a point in time.
+pub(super) const TIMES: &[&str] = &[
+    "created", "updated", "modified", "changed", "deleted", "expires", "expiration", "expiry", "start", "end", "creation",
+    "login", "access", "accessed", "signed", "begin",
+];
+/// Words that are often written as one.
+pub(super) const JOINED: &[(&str, &str)] = &[
+    ("emailaddress", "email address"), ("firstname", "first name"), ("forename", "first name"),
+    ("givenname", "first name"), ("lastname", "last name"), ("surname", "last name"), ("familyname", "last name"),
+    ("fullname", "full name"), ("displayname", "display name"), ("nickname", "nick name"), ("username", "user name"),
+    ("filename", "file name"), ("filepath", "file path"), ("filesize", "file size"), ("hostname", "host name"),
+    ("domainname", "domain name"), ("companyname", "company name"), ("productname", "product name"),
+    ("phonenumber", "phone number"), ("telephone", "phone"), ("cellphone", "phone"), ("zipcode", "zip code"),
+    ("postcode", "postal code"), ("postalcode", "postal code"), ("countrycode", "country code"),
+    ("ipaddress", "ip address"), ("ipaddr", "ip address"), ("macaddress", "mac address"), ("useragent", "user agent"),
+    ("mimetype", "mime type"), ("mediatype", "media type"), ("contenttype", "content type"), ("timezone", "time zone"),
+    ("datetime", "timestamp"), ("createdat", "created at"), ("updatedat", "updated at"), ("deletedat", "deleted at"),
+    ("expiresat", "expires at"), ("birthdate", "birth date"), ("birthday", "birth date"),
+    ("passwordhash", "password hash"), ("qty", "quantity"), ("lng", "longitude"), ("lon", "longitude"),
+    ("lat", "latitude"), ("addr", "address"),
+];
