@@ -1,6 +1,7 @@
 //! The foreign keys of a schema, each with its parent looked up.
 
-use crate::schema::{ForeignKey, IndexedColumn, IndexedExpr, Name, Schema, Table};
+use crate::schema::references::parent_columns;
+use crate::schema::{ForeignKey, Name, Schema, Table};
 
 /// A foreign key of a table.
 #[derive(Clone, Debug)]
@@ -20,12 +21,13 @@ impl Relation {
     /// Looks up the parent of a foreign key of a table.
     pub(super) fn of(schema: &Schema, table: &Table, key: &ForeignKey) -> Relation {
         let parent = schema.parent_of(key);
+        let theirs = parent.map_or(Vec::new(), |parent| parent_columns(key, &schema.tables[parent]));
         Relation {
             columns: key.columns.clone(),
             nullable: key.columns.iter().map(|name| table.may_be_null(name)).collect(),
             parent_name: key.parent.clone(),
             parent,
-            parent_columns: parent.and_then(|parent| parent_columns(&schema.tables[parent], key)),
+            parent_columns: (theirs.len() == key.columns.len()).then(|| theirs.into_iter().map(Name::from).collect()),
         }
     }
 
@@ -54,19 +56,6 @@ impl Relation {
 pub(super) fn of_schema(schema: &Schema) -> Vec<Vec<Relation>> {
     let of_table = |table: &Table| table.foreign_keys.iter().map(|key| Relation::of(schema, table, key)).collect();
     schema.tables.iter().map(of_table).collect()
-}
-
-fn parent_columns(parent: &Table, key: &ForeignKey) -> Option<Vec<Name>> {
-    if let Some(columns) = &key.parent_columns {
-        return Some(columns.clone());
-    }
-    let terms = &parent.primary_key.as_ref()?.terms;
-    let name = |term: &IndexedColumn| match &term.what {
-        IndexedExpr::Column(name) => Some(name.clone()),
-        _ => None,
-    };
-    let columns: Vec<Name> = terms.iter().filter_map(name).collect();
-    (columns.len() == key.columns.len()).then_some(columns)
 }
 
 /// Returns true if several foreign keys of a table have this column, each with others.

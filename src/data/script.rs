@@ -91,9 +91,7 @@ impl Script {
                     Some(statement) => statement,
                     None => statement.insert(connection.prepare(&table.insert())?),
                 };
-                for (index, made) in row.values.iter().enumerate() {
-                    statement.raw_bind_parameter(index + 1, made)?;
-                }
+                bind(statement, &row.values)?;
                 statement.raw_execute()
             };
             let inserted = run().and_then(|rows| match rows {
@@ -108,6 +106,14 @@ impl Script {
         }
         Ok(())
     }
+}
+
+/// Binds the values of a row to the parameters of a statement.
+pub(crate) fn bind(statement: &mut Statement<'_>, values: &[ValueBuf]) -> rusqlite::Result<()> {
+    for (index, value) in values.iter().enumerate() {
+        statement.raw_bind_parameter(index + 1, value)?;
+    }
+    Ok(())
 }
 
 /// Runs `work` in a transaction, or in a savepoint of the one that is open. An error rolls back its changes; so does success,

@@ -9,7 +9,7 @@ use crate::data::constraints::expression::{Comparison, Expression, MatchOperator
 use crate::data::constraints::functions::{self, as_glob, domain_of, holds};
 use crate::data::values::domain::{self, Domain, Nullability, Shape};
 use crate::data::values::pattern::character_set;
-use crate::data::values::words::LETTERS_AND_DIGITS;
+use crate::data::values::texts::LETTERS_AND_DIGITS;
 
 /// Returns the ways in which an expression is not false, or not true if it is not `wanted`. Empty if there is none.
 pub(crate) fn branches(expression: &Expression, wanted: bool) -> Vec<Branch> {

@@ -5,8 +5,8 @@ use rusqlite::types::Value;
 use crate::data::constraints::expression::{self, Expression};
 use crate::data::values::pattern::PatternPart;
 use crate::data::values::source::Source;
+use crate::data::values::texts::{LETTERS_AND_DIGITS, Letters};
 use crate::data::values::value_buf::ValueBuf;
-use crate::data::values::words::{LETTERS_AND_DIGITS, Letters};
 use crate::draw::{Draw, key};
 use crate::sql::{TokenKind, tokens};
 

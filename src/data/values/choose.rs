@@ -5,8 +5,8 @@ use rusqlite::types::Value;
 use crate::data::values::domain::{self, BLOB, Bound, Domain, INTEGER, Nullability, REAL, Shape, TEXT};
 use crate::data::values::pattern::{self, PatternPart};
 use crate::data::values::source::{Source, UNBOUNDED};
+use crate::data::values::texts::{LETTERS_AND_DIGITS, Letters};
 use crate::data::values::value_buf::ValueBuf;
-use crate::data::values::words::{LETTERS_AND_DIGITS, Letters};
 use crate::schema::{Affinity, Column};
 
 /// Returns the source for a column with this domain. `None` if no value is known to be in the domain.
@@ -233,17 +233,14 @@ fn texts(column: &Column, domain: &Domain) -> Option<Source> {
             return Some(Source::Pattern { parts, min_length });
         }
     }
-    let is = |part: &str| declared.contains(part);
     if domain.is_free() {
-        if is("DATETIME") || is("TIMESTAMP") {
-            return Some(Source::Time("%Y-%m-%d %H:%M:%S".to_owned()));
-        } else if is("DATE") {
-            return Some(Source::Time("%Y-%m-%d".to_owned()));
-        } else if is("TIME") {
-            return Some(Source::Time("%H:%M:%S".to_owned()));
-        } else if is("JSON") {
+        let moment = "%Y-%m-%d %H:%M:%S";
+        let formats = [("DATETIME", moment), ("TIMESTAMP", moment), ("DATE", "%Y-%m-%d"), ("TIME", "%H:%M:%S")];
+        if let Some((_, format)) = formats.iter().find(|(part, _)| declared.contains(part)) {
+            return Some(Source::Time((*format).to_owned()));
+        } else if declared.contains("JSON") {
             return Some(Source::Json(None));
-        } else if is("UUID") {
+        } else if declared.contains("UUID") {
             return Some(Source::Uuid);
         }
     }

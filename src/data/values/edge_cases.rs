@@ -25,84 +25,46 @@ pub(crate) fn edge_case(column: &Column, strict: bool, draw: &mut Draw, out: &mu
     }
 }
 
+#[rustfmt::skip] // One line for each kind.
 const INTEGERS: [i64; 18] = [
-    0,
-    1,
-    -1,
-    i64::MAX,
-    i64::MIN,
-    i64::MIN + 1,
+    0, 1, -1, i64::MAX, i64::MIN, i64::MIN + 1,
     // From here on, JavaScript and every other reader that has only doubles loses the last digit.
-    (1 << 53) + 1,
-    (1 << 53) - 1,
-    -(1 << 53) - 1,
-    1 << 31,
-    (1 << 31) - 1,
-    -(1 << 31),
-    -(1 << 31) - 1,
-    1 << 32,
-    (1 << 32) - 1,
+    (1 << 53) + 1, (1 << 53) - 1, -(1 << 53) - 1,
+    1 << 31, (1 << 31) - 1, -(1 << 31), -(1 << 31) - 1, 1 << 32, (1 << 32) - 1,
     // SQLite stores 127 in one byte and 128 in two.
-    127,
-    128,
-    65_536,
+    127, 128, 65_536,
 ];
 
+#[rustfmt::skip] // One line for each kind.
 const REALS: [f64; 12] = [
     // SQLite stores it as the integer 0 and gives back 0.0.
     -0.0,
-    f64::INFINITY,
-    f64::NEG_INFINITY,
+    f64::INFINITY, f64::NEG_INFINITY,
     // The smallest positive number, and the smallest with full precision.
-    f64::from_bits(1),
-    f64::MIN_POSITIVE,
-    f64::MAX,
-    f64::MIN,
-    0.1 + 0.2,
-    -1.5,
-    1e15 + 0.3,
+    f64::from_bits(1), f64::MIN_POSITIVE,
+    f64::MAX, f64::MIN,
+    0.1 + 0.2, -1.5, 1e15 + 0.3,
     // 2^63: one more than the largest i64.
     9_223_372_036_854_775_808.0,
     1e-7,
 ];
 
+#[rustfmt::skip] // One line for each kind.
 const TEXTS: [&str; 34] = [
-    "",
-    " ",
-    " leading",
-    "trailing ",
-    "007",
-    "1e5",
-    "-0",
-    "0x10",
-    "9223372036854775808",
-    "NULL",
-    "null",
-    "true",
-    "NaN",
-    "O'Brien",
-    "say \"hi\"",
-    "`[x]`",
-    "'; DROP TABLE users; --",
-    "%_",
-    "100%",
-    "a\\_b",
-    "a\0b",
-    "\0",
-    "line\nbreak",
-    "carriage\r\nreturn",
-    "tab\tbed",
+    "", " ", " leading", "trailing ",
+    "007", "1e5", "-0", "0x10", "9223372036854775808",
+    "NULL", "null", "true", "NaN",
+    "O'Brien", "say \"hi\"", "`[x]`", "'; DROP TABLE users; --",
+    "%_", "100%", "a\\_b",
+    "a\0b", "\0", "line\nbreak", "carriage\r\nreturn", "tab\tbed",
     // The same word twice: with one character, and with a letter and a combining mark.
-    "caf\u{e9}",
-    "cafe\u{301}",
+    "caf\u{e9}", "cafe\u{301}",
     "Z\u{351}\u{36b}\u{343}\u{32a}\u{302}\u{36b}\u{33d}a\u{34f}l\u{334}\u{321}go",
     // An emoji of five code points, and a flag of two.
-    "👩‍👩‍👧",
-    "🇩🇪",
+    "👩‍👩‍👧", "🇩🇪",
     "مرحبا بالعالم",
     // A right-to-left override, and a byte order mark.
-    "\u{202e}abc",
-    "\u{feff}bom",
+    "\u{202e}abc", "\u{feff}bom",
     // Upper case makes it longer. The Turkish I changes its length, too.
     "Straße İı",
 ];
@@ -119,10 +81,8 @@ fn text(limit: Option<usize>, draw: &mut Draw, out: &mut ValueBuf) {
             let piece = if kind.is_multiple_of(2) { "0123456789abcdef" } else { "añ漢🦀" };
             // A page of SQLite has 4096 bytes by default, so a text of that length needs a second one.
             let bytes = if kind < TEXTS.len() as u64 + 2 { 4096 } else { LONG };
-            let mut length = 0;
-            while length < bytes {
+            while out.len() < bytes {
                 out.push_str(piece);
-                length += piece.len();
             }
         }
     }
@@ -171,15 +131,7 @@ fn blob(draw: &mut Draw, out: &mut ValueBuf) {
         6 => out.set_blob(&[0xed, 0xa0, 0x80]),
         7 => out.set_blob(&[0; 16]),
         8 => out.set_blob(&[0]),
-        _ => {
-            out.start_blob();
-            let piece = [0xff_u8; 64];
-            let mut length = 0;
-            while length < LONG {
-                out.push_bytes(&piece);
-                length += piece.len();
-            }
-        }
+        _ => out.set_blob(&[0xff; LONG.next_multiple_of(64)]),
     }
 }
 

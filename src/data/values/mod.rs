@@ -14,12 +14,10 @@
 pub(crate) mod choose;
 pub(crate) mod domain;
 pub(crate) mod edge_cases;
-mod json;
 pub(crate) mod pattern;
 #[cfg(feature = "data")]
 pub(crate) mod realistic;
 pub(crate) mod source;
 pub(crate) mod stored_type;
-mod time;
+pub(crate) mod texts;
 pub(crate) mod value_buf;
-pub(crate) mod words;

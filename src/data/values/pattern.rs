@@ -3,8 +3,8 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+use crate::data::values::texts::{LETTERS_AND_DIGITS, word};
 use crate::data::values::value_buf::ValueBuf;
-use crate::data::values::words::{LETTERS_AND_DIGITS, word};
 use crate::draw::Draw;
 
 /// A part of a pattern.
@@ -33,11 +33,8 @@ pub(crate) fn parts(pattern: &str) -> Option<Vec<PatternPart>> {
     let mut chars = pattern.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            '*' => {
-                if found.last() != Some(&PatternPart::Run) {
-                    found.push(PatternPart::Run);
-                }
-            }
+            '*' if found.last() == Some(&PatternPart::Run) => {}
+            '*' => found.push(PatternPart::Run),
             '?' => found.push(PatternPart::OneOf(LETTERS_AND_DIGITS.to_vec())),
             '[' => match set(&mut chars)? {
                 PatternPart::Literal(text) => text.chars().for_each(|c| push_literal(&mut found, c)),
@@ -151,16 +148,11 @@ pub(crate) fn bounded(
     }
     let mut rest = max_length.min(least.max(fixed + 8)).saturating_sub(fixed);
     let letter = PatternPart::OneOf(letters.unwrap_or(LETTERS_AND_DIGITS).to_vec());
-    let mut bounded = Vec::new();
-    for part in parts {
-        match part {
-            PatternPart::Run => {
-                bounded.extend(std::iter::repeat_n(letter.clone(), std::mem::take(&mut rest) as usize));
-            }
-            other => bounded.push(other),
-        }
-    }
-    bounded
+    let bounded = parts.into_iter().flat_map(|part| match part {
+        PatternPart::Run => vec![letter.clone(); std::mem::take(&mut rest) as usize],
+        other => vec![other],
+    });
+    bounded.collect()
 }
 
 fn fixed_length(part: &PatternPart) -> u64 {

@@ -1,12 +1,12 @@
 //! Sources of the values of one column.
 
-use crate::data::values::json;
+use std::fmt::Write as _;
+
 use crate::data::values::pattern::{self, PatternPart};
 #[cfg(feature = "data")]
 use crate::data::values::realistic::Generator;
-use crate::data::values::time;
+use crate::data::values::texts::{self, LETTERS_AND_DIGITS, Letters};
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
-use crate::data::values::words::{self, LETTERS_AND_DIGITS, Letters};
 use crate::draw::{self, Draw};
 
 /// A way to generate values. A value follows from the draw and the number alone; generating one changes nothing here.
@@ -81,21 +81,18 @@ impl Source {
                 let at = number.unwrap_or_else(|| draw.below(*count));
                 out.set_real(low + step * at as f64);
             }
-            Source::Words { min_length, max_length } => words::words(draw, *min_length, *max_length, number, out),
+            Source::Words { min_length, max_length } => texts::words(draw, *min_length, *max_length, number, out),
             Source::Letters(letters) => letters.write(draw, number, out),
             Source::Pattern { parts, min_length } => pattern::write(draw, parts, *min_length, number, out),
             Source::Time(format) => {
                 let seconds = match number {
-                    Some(number) => {
-                        let (step, _) = time::steps(format);
-                        time::START + step * number.cast_signed()
-                    }
-                    None => time::START + draw.below(time::SPAN).cast_signed(),
+                    Some(number) => texts::time_steps(format).0 * number.cast_signed(),
+                    None => draw.below(texts::TIME_SPAN).cast_signed(),
                 };
-                time::write(seconds, format, out);
+                texts::write_time(texts::TIME_START + seconds, format, out);
             }
-            Source::Json(kind) => json::write(draw, kind.as_deref(), number, out),
-            Source::List(items) => json::write_list(draw, *items, number, out),
+            Source::Json(kind) => texts::write_json(draw, kind.as_deref(), number, out),
+            Source::List(items) => texts::write_list(draw, *items, number, out),
             Source::Document(document) => {
                 out.start_text();
                 document.write(draw, number, out);
@@ -119,19 +116,12 @@ impl Source {
             Source::Words { .. } | Source::Uuid | Source::List(_) => u64::MAX,
             Source::Letters(letters) => letters.capacity(),
             Source::Pattern { parts, .. } => pattern::capacity(parts),
-            Source::Time(format) => time::steps(format).1,
-            Source::Json(kind) => match kind.as_deref() {
-                Some("true" | "false" | "null") => 1,
-                _ => u64::MAX,
-            },
+            Source::Time(format) => texts::time_steps(format).1,
+            Source::Json(Some(kind)) if matches!(&kind[..], "true" | "false" | "null") => 1,
+            Source::Json(_) => u64::MAX,
             Source::Document(document) => document.capacity(),
-            Source::Blob { max_length, .. } => {
-                if *max_length >= 8 {
-                    u64::MAX
-                } else {
-                    1 << (8 * max_length)
-                }
-            }
+            Source::Blob { max_length: 8.., .. } => u64::MAX,
+            Source::Blob { max_length, .. } => 1 << (8 * max_length),
             #[cfg(feature = "data")]
             Source::Realistic(generator) => generator.distinct(),
         }
@@ -207,7 +197,7 @@ impl Document {
                     if index > 0 {
                         out.push_str(", ");
                     }
-                    json::push_string(key, out);
+                    texts::push_string(key, out);
                     out.push_str(": ");
                     member.write(draw, number, out);
                 }
@@ -218,7 +208,7 @@ impl Document {
                 source.make(draw, number.map(|number| number % source.capacity().max(1)), &mut value);
                 match (value.kind(), value.as_text()) {
                     (ValueKind::Text, Some(json)) if source.is_json() => out.push_str(json),
-                    (ValueKind::Text, Some(words)) => json::push_string(words, out),
+                    (ValueKind::Text, Some(words)) => texts::push_string(words, out),
                     (ValueKind::Integer(_) | ValueKind::Real(_), _) => out.push_str(&value.sql_literal()),
                     _ => out.push_str("null"),
                 }
@@ -239,31 +229,8 @@ fn uuid(draw: &mut Draw, number: Option<u64>, out: &mut ValueBuf) {
     out.start_text();
     let high = draw.next();
     let low = number.map_or_else(|| draw.next(), |number| draw::key(0, number));
-    let mut text = ValueBuf::default();
-    text.start_text();
-    hex(high, &mut text);
-    hex(low, &mut text);
-    let digits = text.as_text().unwrap_or_default();
-    for (from, to) in [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)] {
-        if from > 0 {
-            out.push_ascii(b'-');
-        }
-        match from {
-            12 => {
-                out.push_ascii(b'4');
-                out.push_str(&digits[13..16]);
-            }
-            _ => out.push_str(&digits[from..to]),
-        }
-    }
-}
-
-/// Appends sixteen hexadecimal digits.
-fn hex(number: u64, out: &mut ValueBuf) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for place in (0..16).rev() {
-        out.push_ascii(DIGITS[(number >> (place * 4) & 15) as usize]);
-    }
+    let (a, b, c) = (high >> 32, high >> 16 & 0xffff, high & 0xfff);
+    let _ = write!(out, "{a:08x}-{b:04x}-4{c:03x}-{:04x}-{:012x}", low >> 48, low & 0xffff_ffff_ffff);
 }
 
 fn blob(draw: &mut Draw, min_length: u64, max_length: u64, number: Option<u64>, out: &mut ValueBuf) {

@@ -56,16 +56,14 @@ pub(super) fn of(schema: &Schema, table: &Table) -> Vec<Constraint> {
         found.extend(strict(table, column));
     }
     if let Some(key) = &table.primary_key {
-        let key = DeclaredKey { kind: "PRIMARY KEY".to_owned(), terms: &key.terms, index: None, code: 1555 };
-        found.push(unique(table, key));
+        found.push(unique(table, "PRIMARY KEY", &key.terms, None));
     }
     for key in &table.unique {
-        let key = DeclaredKey { kind: "UNIQUE".to_owned(), terms: &key.terms, index: None, code: 2067 };
-        found.push(unique(table, key));
+        found.push(unique(table, "UNIQUE", &key.terms, None));
     }
     for index in table.indexes.iter().filter(|index| index.unique) {
         let kind = format!("UNIQUE INDEX {}", plain_name(&index.name));
-        found.push(unique(table, DeclaredKey { kind, terms: &index.terms, index: Some(index), code: 2067 }));
+        found.push(unique(table, &kind, &index.terms, Some(index)));
     }
     for check in &table.checks {
         let text = check.expression.trim();
@@ -168,16 +166,8 @@ fn strict(table: &Table, column: &Column) -> Option<Constraint> {
     })
 }
 
-/// A PRIMARY KEY, a UNIQUE or a unique index.
-struct DeclaredKey<'k> {
-    kind: String,
-    terms: &'k [IndexedColumn],
-    /// The index, if CREATE INDEX created it.
-    index: Option<&'k Index>,
-    code: i32,
-}
-
-fn unique(table: &Table, DeclaredKey { kind, terms, index, code }: DeclaredKey<'_>) -> Constraint {
+/// Returns a PRIMARY KEY, a UNIQUE or a unique index. The index is given if CREATE INDEX created it.
+fn unique(table: &Table, kind: &str, terms: &[IndexedColumn], index: Option<&Index>) -> Constraint {
     let partial = index.and_then(|index| index.partial.as_deref());
     let mut columns = Vec::new();
     let mut conditions = Vec::new();
@@ -185,18 +175,15 @@ fn unique(table: &Table, DeclaredKey { kind, terms, index, code }: DeclaredKey<'
     let mut by_columns = Vec::new();
     let row = row_of(table);
     for term in terms {
-        let text = match &term.what {
+        let (text, shown) = match &term.what {
             IndexedExpr::Column(name) => {
                 by_columns.push(format!("{}.{name}", table.name));
-                quote_identifier(name)
+                (quote_identifier(name), plain_name(name))
             }
-            IndexedExpr::Rowid => "rowid".to_owned(),
-            IndexedExpr::Expression(text) => text.trim().to_owned(),
+            IndexedExpr::Rowid => ("rowid".to_owned(), "rowid".to_owned()),
+            IndexedExpr::Expression(text) => (text.trim().to_owned(), text.trim().to_owned()),
         };
-        listed.push(match &term.what {
-            IndexedExpr::Column(name) => plain_name(name),
-            _ => text.clone(),
-        });
+        listed.push(shown);
         columns.extend(named_columns(table, &text));
         let collation = quote_identifier(&term.collation);
         conditions.push(format!("({text}\n) COLLATE {collation} = (SELECT ({text}\n) FROM {row})"));
@@ -216,7 +203,7 @@ fn unique(table: &Table, DeclaredKey { kind, terms, index, code }: DeclaredKey<'
     Constraint {
         shown: format!("{kind} ({}){given}", listed.join(", ")),
         object: if listed.len() == 1 { object(table, &columns) } else { table.name.to_string() },
-        code,
+        code: if kind == "PRIMARY KEY" { 1555 } else { 2067 },
         message,
         broken: format!("SELECT EXISTS (SELECT 1 FROM main.{name} WHERE {})", conditions.join(" AND ")),
         columns,
@@ -229,13 +216,9 @@ fn foreign(schema: &Schema, table: &Table, key: &ForeignKey) -> Constraint {
     let relation = Relation::of(schema, table, key);
     let given: Vec<String> = key.columns.iter().map(|name| format!("{} IS NOT NULL", quote_identifier(name))).collect();
     let mut missing = vec![format!("({})", given.join(" AND "))];
-    if let Some(theirs) = &relation.parent_columns {
-        let pairs: Vec<(String, String)> = key
-            .columns
-            .iter()
-            .zip(theirs)
-            .map(|(own, theirs)| (quote_identifier(own), quote_identifier(theirs)))
-            .collect();
+    if relation.parent_columns.is_some() {
+        let quoted = relation.pairs().map(|(own, theirs)| (quote_identifier(own), quote_identifier(theirs)));
+        let pairs: Vec<(String, String)> = quoted.collect();
         let found: Vec<String> =
             pairs.iter().map(|(own, theirs)| format!("{theirs} = (SELECT {own} FROM {row})")).collect();
         let name = quote_identifier(&key.parent);
@@ -246,10 +229,8 @@ fn foreign(schema: &Schema, table: &Table, key: &ForeignKey) -> Constraint {
         }
     }
     let listed = plain_names(key.columns.iter().map(Name::as_str));
-    let of_parent = key
-        .parent_columns
-        .as_ref()
-        .map_or(String::new(), |list| format!("({})", plain_names(list.iter().map(Name::as_str))));
+    let theirs = key.parent_columns.as_ref().map(|list| plain_names(list.iter().map(Name::as_str)));
+    let of_parent = theirs.map_or(String::new(), |list| format!("({list})"));
     Constraint {
         shown: format!("FOREIGN KEY ({listed}) REFERENCES {}{of_parent}", plain_name(&key.parent)),
         object: object(table, &key.columns),

@@ -5,17 +5,14 @@
 //! violation is one that SQLite refuses for another constraint, and `implied` says so: 4 of 1,418 constraints of 22 real
 //! schemas. A row that is accepted is rolled back by a savepoint, or, for keys that are checked at COMMIT, tried on a fork.
 
-mod base_rows;
 mod constraint;
 mod neighbors;
-mod report;
 mod scratch_table;
 mod search;
 mod trial;
 mod violation;
 
-pub use report::Violations;
-pub use violation::Violation;
+pub use violation::{Violation, Violations};
 
 use crate::db::Template;
 use crate::error::{Result, or_panic};

@@ -3,10 +3,10 @@
 use rusqlite::{Connection, Statement};
 
 use super::constraint::{self, Constraint, ROW};
-use crate::data::script::Target;
+use crate::data::script::{Target, bind};
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::{Error, Refusal, Result};
-use crate::schema::Table;
+use crate::schema::{Column, Table};
 use crate::sql::{insert_parameters, quote_identifier};
 
 /// The outcome of inserting a row.
@@ -45,24 +45,16 @@ impl<'c> ScratchTable<'c> {
         target: &Target,
         constraints: &[Constraint],
     ) -> Result<ScratchTable<'c>> {
-        let mut columns = Vec::new();
-        for column in &table.columns {
+        let column = |column: &Column| {
             // Outside of a STRICT table `ANY` would turn texts into numbers.
-            let declared = if table.strict && column.declared_type.eq_ignore_ascii_case("ANY") {
-                ""
-            } else {
-                &column.declared_type
-            };
-            let mut text = format!(
-                "{} {declared} COLLATE {}",
-                quote_identifier(&column.name),
-                quote_identifier(&column.collation)
-            );
-            if let Some(generated) = &column.generated {
-                text.push_str(&format!(" AS ({}\n)", generated.expression));
-            }
-            columns.push(text);
-        }
+            let is_any = table.strict && column.declared_type.eq_ignore_ascii_case("ANY");
+            let declared = if is_any { "" } else { &column.declared_type };
+            let generated = column.generated.as_ref();
+            let generated = generated.map_or(String::new(), |generated| format!(" AS ({}\n)", generated.expression));
+            let (name, collation) = (quote_identifier(&column.name), quote_identifier(&column.collation));
+            format!("{name} {declared} COLLATE {collation}{generated}")
+        };
+        let columns: Vec<String> = table.columns.iter().map(column).collect();
         let sql = format!("DROP TABLE IF EXISTS {ROW}; CREATE TABLE {ROW}({})", columns.join(", "));
         let refused = |error| Error::sqlite(format!("create a copy of {} to try rows on", table.name), error).sql(&sql);
         connection.execute_batch(&sql).map_err(refused)?;
@@ -154,13 +146,6 @@ fn attempt(
         let _ = connection.execute_batch(undo);
     }
     outcome
-}
-
-fn bind(statement: &mut Statement<'_>, values: &[ValueBuf]) -> rusqlite::Result<()> {
-    for (index, value) in values.iter().enumerate() {
-        statement.raw_bind_parameter(index + 1, value)?;
-    }
-    Ok(())
 }
 
 impl Drop for ScratchTable<'_> {

@@ -39,6 +39,11 @@ impl BreakingRow {
     pub(super) fn alone(values: Vec<ValueBuf>) -> BreakingRow {
         BreakingRow { values, before: Vec::new(), also: Vec::new() }
     }
+
+    /// Returns the statements that insert it and the rows before it.
+    pub(super) fn inserts(&self, target: &Target) -> Vec<String> {
+        self.before.iter().chain([&self.values]).map(|row| target.insert_of(row)).collect()
+    }
 }
 
 impl SearchInput<'_> {

@@ -1,18 +1,87 @@
-//! A constraint, the row that breaks it, and SQLite's response to that row.
+//! The constraints of a schema, the rows that break them, SQLite's responses to these rows, and the findings.
 
 use rusqlite::Connection;
 
 use super::constraint::{Constraint, ConstraintKind};
 use super::scratch_table::Outcome;
 use super::search::{BreakingRow, SearchInput};
-use crate::check::Finding;
+use crate::check::{Finding, Findings};
 use crate::data::script::Target;
-use crate::error::Error;
+use crate::error::{Error, Result, or_panic};
 use crate::schema::Table;
 use crate::sql::plain_name;
 
 /// SQLite's primary result code for every constraint.
 const CONSTRAINT: i32 = 19;
+
+/// The codes of the findings about constraints.
+const CODES: &[&str] = &["not-refused", "passes-null", "never-broken", "implied", "not-tried"];
+
+/// The declared constraints, each with a row that it refuses, tried on a database of the template.
+#[derive(Clone, Debug)]
+#[must_use = "violations say nothing unless they are looked at: .assert_refused()"]
+pub struct Violations {
+    pub(super) tried: Vec<Violation>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Violations {
+    /// Iterates over the constraints, each with the row that breaks it.
+    pub fn iter(&self) -> std::slice::Iter<'_, Violation> {
+        self.tried.iter()
+    }
+
+    /// Returns the number of constraints.
+    pub fn len(&self) -> usize {
+        self.tried.len()
+    }
+
+    /// Returns true if the schema declares no constraint.
+    pub fn is_empty(&self) -> bool {
+        self.tried.is_empty()
+    }
+
+    /// Returns the findings about the constraints:
+    ///
+    /// - `not-refused`: SQLite accepted a row that breaks the constraint. Foreign keys are off, or an ON CONFLICT clause
+    ///   deletes another row to make room.
+    /// - `passes-null`: SQLite accepted a row because of a NULL. A CHECK of NULL is neither true nor false, and UNIQUE treats
+    ///   every NULL as a different value.
+    /// - `never-broken`: no row was found that breaks the constraint. It is always true.
+    /// - `implied`: every row that breaks the constraint is refused by another one, which requires the same or more.
+    /// - `not-tried`: no row could be made for the table.
+    pub fn findings(&self) -> Findings {
+        self.findings.iter().cloned().collect::<Findings>().with_codes(CODES)
+    }
+
+    /// Asserts that each row is refused, with the code of its constraint. `passes-null` and `implied` do not fail it;
+    /// [`findings`](Violations::findings) returns those too.
+    ///
+    /// # Panics
+    /// If SQLite accepted a row, or if no row was found for a constraint.
+    #[track_caller]
+    pub fn assert_refused(&self) -> &Violations {
+        or_panic(self.try_assert_refused())
+    }
+
+    /// Like [`assert_refused`](Violations::assert_refused), without the panic.
+    ///
+    /// # Errors
+    /// If SQLite accepted a row, or if no row was found for a constraint.
+    pub fn try_assert_refused(&self) -> Result<&Violations> {
+        let hard = self.findings.iter().filter(|finding| !matches!(finding.code(), "passes-null" | "implied"));
+        hard.cloned().collect::<Findings>().try_assert_ok().map(|()| self)
+    }
+}
+
+impl<'a> IntoIterator for &'a Violations {
+    type Item = &'a Violation;
+    type IntoIter = std::slice::Iter<'a, Violation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
 
 /// A constraint, and a row that breaks it.
 #[derive(Clone, Debug)]
@@ -44,11 +113,9 @@ impl Violation {
 
     /// Records the row that breaks it, and SQLite's response.
     pub(super) fn note(&mut self, input: &SearchInput<'_>, at: usize, found: &BreakingRow, outcome: Outcome) {
-        let (target, constraints) = (input.target, input.constraints);
-        let rows = found.before.iter().chain([&found.values]);
-        self.rows = rows.map(|values| target.insert_of(values)).collect();
-        self.also = found.also.iter().map(|other| constraints[*other].shown.clone()).collect();
-        self.is_own = outcome.is_by(&constraints[at]);
+        self.rows = found.inserts(input.target);
+        self.also = found.also.iter().map(|other| input.constraints[*other].shown.clone()).collect();
+        self.is_own = outcome.is_by(&input.constraints[at]);
         self.outcome = Some(outcome);
     }
 
@@ -152,7 +219,6 @@ pub(super) fn passes_null(
 ) -> Finding {
     let (name, column) = (&table.name, &target.columns[column]);
     let what = format!("{name}: {} accepts a row whose {column} is NULL", constraint.shown);
-    let rows: Vec<String> = found.before.iter().chain([&found.values]).map(|row| target.insert_of(row)).collect();
     let cost = match constraint.kind {
         ConstraintKind::Key { .. } => {
             "UNIQUE treats every NULL as a different value, so a row with NULL is never a duplicate"
@@ -162,6 +228,6 @@ pub(super) fn passes_null(
     let object = format!("{name}.{column}");
     Finding::new("passes-null", object, what)
         .cost(cost)
-        .evidence("accepted", rows.join(";\n"))
+        .evidence("accepted", found.inserts(target).join(";\n"))
         .fix(format!("declare {} NOT NULL, or allow it", plain_name(column)))
 }

@@ -63,10 +63,9 @@ pub(super) fn code(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut 
         }
         Kind::Sku => {
             let choice = draw.next();
-            for place in [1, 26, 676] {
-                out.push_ascii(b'A' + (choice / place % 26) as u8);
-            }
-            out.push_ascii(b'-');
+            let letters =
+                [b'A' + (choice % 26) as u8, b'A' + (choice / 26 % 26) as u8, b'A' + (choice / 676 % 26) as u8, b'-'];
+            out.push_bytes(&letters);
             match unique {
                 Some(number) => out.push_number(number, 5.min(spec.limit - 4)),
                 None => out.push_number(draw.below(100_000), 5),
@@ -101,8 +100,9 @@ fn phone(short: bool, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) 
 fn postal_code(pattern: &[u8], draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     let mut choice = draw.next();
     let mut number = unique.unwrap_or(choice);
-    for sign in pattern {
-        out.push_ascii(match sign {
+    let mut at = 0;
+    while at < pattern.len() {
+        out.push_ascii(match pattern[at] {
             b'#' => {
                 let digit = b'0' + (number % 10) as u8;
                 number /= 10;
@@ -113,8 +113,9 @@ fn postal_code(pattern: &[u8], draw: &mut Draw, unique: Option<u64>, out: &mut V
                 choice /= 26;
                 letter
             }
-            other => *other,
+            other => other,
         });
+        at += 1;
     }
     if unique.is_some() && number > 0 {
         out.push_ascii(b'-');
@@ -149,9 +150,11 @@ fn ip(draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
 fn ipv6(number: u64, out: &mut ValueBuf) {
     let digits = hexadecimal(number);
     out.push_str("2001:db8:0:0");
-    for at in [0, 4, 8, 12] {
+    let mut at = 0;
+    while at < 16 {
         out.push_ascii(b':');
         out.push_bytes(&digits[at..at + 4]);
+        at += 4;
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::data::values::realistic::kind::{NumberRange, Period, TimeFormat};
 use crate::data::values::realistic::lists::{ADJECTIVES, NOUNS, Words};
 use crate::data::values::stored_type::StoredType;
-use crate::data::values::time::date as calendar;
+use crate::data::values::texts::date as calendar;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::Draw;
 

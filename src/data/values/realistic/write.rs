@@ -158,13 +158,16 @@ fn two_names(between: &str, draw: &mut Draw, out: &mut ValueBuf) {
 
 /// Appends the letters of a word in lower case: `oconnell` for `O'Connell`.
 fn letters(word: &str, out: &mut ValueBuf) {
+    let word = word.as_bytes();
     let mut small = [0; 32];
-    let mut to = 0;
-    for byte in word.bytes() {
-        if (byte | 0x20).is_ascii_lowercase() && to < small.len() {
-            small[to] = byte | 0x20;
+    let (mut from, mut to) = (0, 0);
+    while from < word.len() && to < small.len() {
+        let byte = word[from] | 0x20;
+        if byte.is_ascii_lowercase() {
+            small[to] = byte;
             to += 1;
         }
+        from += 1;
     }
     out.push_bytes(&small[..to]);
 }
