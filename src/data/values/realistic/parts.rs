@@ -85,7 +85,8 @@ pub(super) fn moment(format: TimeFormat, period: Period, draw: &mut Draw, unique
         _ => length,
     };
     let number = scattered_or_drawn(draw, unique, range);
-    let seconds = start + number as i64;
+    // The number of a time of day has no limit.
+    let seconds = start.wrapping_add_unsigned(number);
     match format {
         TimeFormat::Seconds => out.set_integer(seconds),
         TimeFormat::Milliseconds => out.set_integer(seconds * 1000 + draw.below(1000) as i64),
