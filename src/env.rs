@@ -107,11 +107,8 @@ fn parse(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Settin
                 settings.accept_migrations = choose(name, &value, &[("nothing", false), ("migrations", true)])?;
             }
             "SQLITMUS_KEEP" => {
-                settings.keep = choose(
-                    name,
-                    &value,
-                    &[("failure", Keep::OnFailure), ("always", Keep::Always), ("never", Keep::Never)],
-                )?;
+                let choices = [("failure", Keep::OnFailure), ("always", Keep::Always), ("never", Keep::Never)];
+                settings.keep = choose(name, &value, &choices)?;
             }
             "SQLITMUS_CACHE" => settings.cache = choose(name, &value, &[("on", true), ("off", false)])?,
             "SQLITMUS_CHECK" => {
@@ -141,13 +138,10 @@ fn choose<T: Copy>(name: &str, value: &OsString, choices: &[(&str, T)]) -> Resul
     if value.is_empty() {
         return Ok(choices[0].1);
     }
-    for (word, choice) in choices {
-        if value == word {
-            return Ok(*choice);
-        }
-    }
-    let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-    Err(unknown(name, value).help(format!("the known ones are {}", words.join(", "))))
+    choices.iter().find(|(word, _)| value == word).map(|(_, choice)| *choice).ok_or_else(|| {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        unknown(name, value).help(format!("the known ones are {}", words.join(", ")))
+    })
 }
 
 // An empty value is how shells and CI files unset a variable.
@@ -156,19 +150,14 @@ fn path(value: OsString) -> Option<PathBuf> {
     (!value.is_empty()).then(|| PathBuf::from(value))
 }
 
-fn text(name: &str, value: &OsString) -> Result<Option<String>> {
+fn read<T>(name: &str, value: &OsString, parse: fn(&str) -> Option<T>, known: &str) -> Result<Option<T>> {
     match value.to_str() {
         Some("") => Ok(None),
-        Some(text) => Ok(Some(text.to_owned())),
         None => Err(unknown(name, value)),
-    }
-}
-
-fn read<T>(name: &str, value: &OsString, parse: fn(&str) -> Option<T>, known: &str) -> Result<Option<T>> {
-    let Some(text) = text(name, value)? else { return Ok(None) };
-    match parse(&text) {
-        Some(value) => Ok(Some(value)),
-        None => Err(unknown(name, value).help(format!("it takes {known}"))),
+        Some(text) => match parse(text) {
+            None => Err(unknown(name, value).help(format!("it takes {known}"))),
+            found => Ok(found),
+        },
     }
 }
 

@@ -84,7 +84,7 @@ impl Error {
         Error {
             inner: Box::new(Inner {
                 kind,
-                report: Report::new(headline),
+                report: Report { headline: headline.into(), ..Report::default() },
                 sql: None,
                 path: None,
                 migration: None,
@@ -113,7 +113,7 @@ impl Error {
     /// Like `sql`, but shows only the relevant part of a long statement.
     pub(crate) fn sql_excerpt(mut self, sql: &str, excerpt: &str) -> Self {
         self.inner.sql = Some(sql.to_owned());
-        self.with(|report| report.sql(excerpt))
+        self.evidence("sql", excerpt.trim())
     }
 
     pub(crate) fn path(mut self, path: &Path) -> Self {
@@ -126,16 +126,19 @@ impl Error {
         self
     }
 
-    pub(crate) fn evidence(self, label: impl Into<String>, body: impl Into<String>) -> Self {
-        self.with(|report| report.evidence(label, body))
+    pub(crate) fn evidence(mut self, label: impl Into<String>, body: impl Into<String>) -> Self {
+        self.inner.report.evidence.push((label.into(), body.into()));
+        self
     }
 
-    pub(crate) fn help(self, text: impl Into<String>) -> Self {
-        self.with(|report| report.help(text))
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
+        self.inner.report.help.push(text.into());
+        self
     }
 
-    pub(crate) fn note(self, text: impl Into<String>) -> Self {
-        self.with(|report| report.note(text))
+    pub(crate) fn note(mut self, text: impl Into<String>) -> Self {
+        self.inner.report.notes.push(text.into());
+        self
     }
 
     /// Keeps `source` for `Error::source`, without adding it to the report.
@@ -152,14 +155,11 @@ impl Error {
     /// Adds an error of the app's own code and its causes, as evidence and as the source.
     pub(crate) fn because_app(self, error: BoxError) -> Self {
         let mut says = error.to_string();
-        let mut cause = error.source();
-        while let Some(deeper) = cause {
-            let text = deeper.to_string();
+        for cause in std::iter::successors(error.source(), |&cause| cause.source()) {
+            let text = cause.to_string();
             if !says.contains(&text) {
-                says.push_str("\ncaused by: ");
-                says.push_str(&text);
+                says.push_str(&format!("\ncaused by: {text}"));
             }
-            cause = deeper.source();
         }
         self.evidence("it says", says).because(error)
     }
@@ -172,11 +172,6 @@ impl Error {
         }
     }
 
-    fn with(mut self, change: impl FnOnce(Report) -> Report) -> Self {
-        self.inner.report = change(std::mem::take(&mut self.inner.report));
-        self
-    }
-
     /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
@@ -184,7 +179,7 @@ impl Error {
 
     /// Returns the first line of the report.
     pub fn headline(&self) -> &str {
-        self.inner.report.headline()
+        &self.inner.report.headline
     }
 
     /// Returns the statement that failed, if there is one.
@@ -204,14 +199,9 @@ impl Error {
 
     /// Returns SQLite's extended result code, if the error came from SQLite.
     pub fn sqlite_code(&self) -> Option<i32> {
-        let mut cause: Option<&(dyn StdError + 'static)> = self.source();
-        while let Some(error) = cause {
-            if let Some(sqlite) = error.downcast_ref::<rusqlite::Error>() {
-                return Refusal::of(sqlite).map(|refusal| refusal.code);
-            }
-            cause = error.source();
-        }
-        None
+        let mut causes = std::iter::successors(self.source(), |&error| error.source());
+        let sqlite = causes.find_map(|error| error.downcast_ref::<rusqlite::Error>())?;
+        Refusal::of(sqlite).map(|refusal| refusal.code)
     }
 }
 
@@ -293,10 +283,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.inner.source {
-            Some(source) => Some(&**source),
-            None => None,
-        }
+        self.inner.source.as_deref().map(|source| source as _)
     }
 }
 

@@ -176,7 +176,7 @@ pub mod __private {
     use rusqlite::Connection;
 
     use crate::check::{self, Changes, Redact};
-    use crate::error::{Result, or_panic};
+    use crate::error::or_panic;
 
     pub use insta;
 
@@ -188,7 +188,9 @@ pub mod __private {
     pub fn rows_text(connection: &Connection, sql: &str, redact: &[(&str, &str)]) -> String {
         let add = |all: Redact, (column, text): &(&str, &str)| all.column(column, text);
         let redact = redact.iter().fold(Redact::new(), add);
-        text(check::query_rows(connection, sql).and_then(|rows| rows.try_redacted(redact)).map(|rows| rows.to_string()))
+        or_panic(
+            check::query_rows(connection, sql).and_then(|rows| rows.try_redacted(redact)).map(|rows| rows.to_string()),
+        )
     }
 
     pub fn changes_text<R>(changes: &Changes<R>, redact: &[(&str, &str)]) -> String {
@@ -197,16 +199,11 @@ pub mod __private {
 
     #[track_caller]
     pub fn schema_text(connection: &Connection) -> String {
-        text(crate::schema::snapshot_text(connection))
+        or_panic(crate::schema::snapshot_text(connection))
     }
 
     #[track_caller]
     pub fn plan_text(connection: &Connection, sql: &str) -> String {
-        text(crate::plan::try_explain(connection, sql).map(|plan| plan.normalized()))
-    }
-
-    #[track_caller]
-    fn text(result: Result<String>) -> String {
-        or_panic(result)
+        or_panic(crate::plan::try_explain(connection, sql).map(|plan| plan.normalized()))
     }
 }

@@ -8,45 +8,14 @@ use std::fmt;
 /// The text of a failure, in parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
-    headline: String,
-    evidence: Vec<(String, String)>,
-    help: Vec<String>,
-    notes: Vec<String>,
-}
-
-impl Report {
-    /// `headline` says in one lowercase line what went wrong, with the name of the table, index or migration.
-    pub(crate) fn new(headline: impl Into<String>) -> Self {
-        Report { headline: headline.into(), ..Report::default() }
-    }
-
-    /// Adds the statement that failed.
-    pub(crate) fn sql(self, sql: &str) -> Self {
-        self.evidence("sql", sql.trim())
-    }
-
-    /// Adds a block of evidence under a label. Lines that start with `> ` are marked.
-    pub(crate) fn evidence(mut self, label: impl Into<String>, body: impl Into<String>) -> Self {
-        self.evidence.push((label.into(), body.into()));
-        self
-    }
-
-    /// Adds something to paste or to do that is known to help.
-    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
-        self.help.push(text.into());
-        self
-    }
-
-    /// Adds a note: how to repeat the failure, or where a database was kept.
-    pub(crate) fn note(mut self, text: impl Into<String>) -> Self {
-        self.notes.push(text.into());
-        self
-    }
-
-    /// Returns the first line.
-    pub(crate) fn headline(&self) -> &str {
-        &self.headline
-    }
+    /// One lowercase line that says what went wrong, with the name of the table, index or migration.
+    pub(crate) headline: String,
+    /// Blocks of evidence under labels. Lines that start with `> ` are marked.
+    pub(crate) evidence: Vec<(String, String)>,
+    /// What to paste or to do, known to help.
+    pub(crate) help: Vec<String>,
+    /// How to repeat the failure, or where a database was kept.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Returns a number with its noun: `1 row`, `2 rows`.
@@ -120,11 +89,15 @@ mod tests {
 
     #[test]
     fn a_report_reads_from_the_failure_to_the_remedy() {
-        let report = Report::new("migration 3 failed: 003_orders.sql")
-            .sql("CREATE TABLE orders(\n  id\n")
-            .evidence("plan", "> SCAN orders\nUSE TEMP B-TREE FOR ORDER BY")
-            .help("close the parenthesis\nin line 2")
-            .note("version 2 is intact");
+        let report = Report {
+            headline: "migration 3 failed: 003_orders.sql".into(),
+            evidence: vec![
+                ("sql".into(), "CREATE TABLE orders(\n  id".into()),
+                ("plan".into(), "> SCAN orders\nUSE TEMP B-TREE FOR ORDER BY".into()),
+            ],
+            help: vec!["close the parenthesis\nin line 2".into()],
+            notes: vec!["version 2 is intact".into()],
+        };
         assert_eq!(
             report.to_string(),
             "migration 3 failed: 003_orders.sql\n\
@@ -137,6 +110,7 @@ mod tests {
 
     #[test]
     fn a_headline_alone_is_a_report() {
-        assert_eq!(Report::new("nothing to see").to_string(), "nothing to see");
+        let report = Report { headline: "nothing to see".into(), ..Report::default() };
+        assert_eq!(report.to_string(), "nothing to see");
     }
 }

@@ -42,9 +42,9 @@ struct Inode {
 }
 
 #[derive(Clone)]
-struct Pending {
+pub(super) struct Pending {
     /// The place in the log.
-    at: usize,
+    pub(super) at: usize,
     inode: usize,
     change: Change,
 }
@@ -153,27 +153,22 @@ impl DiskModel {
         });
     }
 
-    /// Returns the place in the log of each operation that is not synced, and what a variant leaves of it.
-    pub(super) fn survivals(&self, variant: Variant) -> impl Iterator<Item = (usize, Survival)> {
+    /// Returns each operation that is not synced, and what a variant leaves of it.
+    pub(super) fn survivals(&self, variant: Variant) -> impl Iterator<Item = (&Pending, Survival)> {
         let mut rule = Rule::new(variant);
-        self.pending.iter().enumerate().map(move |(index, pending)| (pending.at, rule.survival(index, pending)))
+        self.pending.iter().enumerate().map(move |(index, pending)| (pending, rule.survival(index, pending)))
     }
 
     /// Returns the key of an image. Two images of a run with the same key are the same.
     pub(super) fn key(&self, variant: Variant) -> u64 {
-        let mut rule = Rule::new(variant);
-        let survivals =
-            self.pending.iter().enumerate().map(|(index, pending)| (pending, rule.survival(index, pending)));
-        survivals.fold(self.settled, |key, (pending, survival)| key.wrapping_add(pending.mark(survival)))
+        self.survivals(variant).fold(self.settled, |key, (pending, survival)| key.wrapping_add(pending.mark(survival)))
     }
 
     /// Returns the files that a power cut leaves.
     pub(super) fn image(&self, variant: Variant) -> Files {
-        let mut rule = Rule::new(variant);
         let mut names = self.synced_names.clone();
         let mut bytes: Vec<Blocks> = self.inodes.iter().map(|inode| inode.synced.clone()).collect();
-        for (index, pending) in self.pending.iter().enumerate() {
-            let survival = rule.survival(index, pending);
+        for (pending, survival) in self.survivals(variant) {
             if survival == Survival::Lost {
                 continue;
             }
@@ -272,11 +267,7 @@ fn sample(count: usize, most: usize, draw: &mut Draw) -> Vec<usize> {
 impl Pending {
     /// Returns a number for the operation and what is left of it: zero if nothing is.
     fn mark(&self, survival: Survival) -> u64 {
-        let part = match self.change {
-            Change::Create(_) => 1,
-            _ => 0,
-        };
-        let own = draw::key(self.at as u64, part);
+        let own = draw::key(self.at as u64, u64::from(matches!(self.change, Change::Create(_))));
         match survival {
             Survival::Lost => 0,
             Survival::Kept => own,

@@ -92,11 +92,8 @@ pub(super) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Option
     let (recovered, invariants) = (HashMap::new(), HashMap::new());
     let mut explorer = Explorer { recording, commits, contents, options, report, recovered, invariants };
     explorer.require_invariants()?;
-    let is_repeated = match replay {
-        Some(cut) => explorer.repeat(cut)?,
-        None => false,
-    };
-    if !is_repeated {
+    let is_repeated = replay.map(|cut| explorer.repeat(cut)).transpose()?;
+    if is_repeated != Some(true) {
         explorer.every_point(settings.shard, settings.seed.unwrap_or(SEED))?;
     }
     let mut report = explorer.report;
@@ -121,7 +118,7 @@ impl Explorer<'_, '_> {
         let all = self.options.every_operation || self.options.every_moment;
         let most = if all { points.len() as u64 } else { MAX_MOMENTS };
         let chosen = draw::spread(points.len() as u64, most, draw::key(seed, 0));
-        self.report.moments(points.len() as u64, chosen.len() as u64);
+        (self.report.moments, self.report.points) = (points.len() as u64, chosen.len() as u64);
         let each = match self.options.every_operation {
             true => MAX_SINGLE_OPERATIONS,
             false => (SINGLE_OPERATIONS_IN_ALL / chosen.len().max(1)).clamp(6, MAX_SINGLE_OPERATIONS),
@@ -172,7 +169,7 @@ impl Explorer<'_, '_> {
         if cut.point > self.recording.log.len() || !model.has(cut.variant) {
             return Ok(false);
         }
-        self.report.moments(1, 1);
+        (self.report.moments, self.report.points) = (1, 1);
         self.options.twice |= cut.again.is_some();
         self.look(&model, cut)?;
         Ok(true)
@@ -198,7 +195,8 @@ impl Explorer<'_, '_> {
             }
             (None, None) => return Ok(()),
         };
-        let image = Image { cut, files, survivals: model.survivals(cut.variant).collect() };
+        let survivals = model.survivals(cut.variant).map(|(pending, survival)| (pending.at, survival)).collect();
+        let image = Image { cut, files, survivals };
         let part = self.part_in(&image, &problem);
         let is_deterministic = self.report.deterministic;
         let diagnosis = Diagnosis { problem, image: &image, recording: &self.recording, part, is_deterministic };
@@ -237,7 +235,8 @@ impl Explorer<'_, '_> {
                 false => Problem::HalfDone,
             });
         };
-        self.report.count(index, there.saturating_sub(index));
+        self.report.outcomes[index] += 1;
+        self.report.most_lost = self.report.most_lost.max(there.saturating_sub(index));
         self.invariants_in(content).err().map(Problem::Invariant)
     }
 

@@ -19,20 +19,15 @@ pub(super) struct PowerCut {
 impl PowerCut {
     /// Reads what a failure has printed, without the word in front.
     pub(super) fn parse(text: &str) -> Option<PowerCut> {
-        let (first, again) = match text.split_once('+') {
-            Some((first, again)) => (first, Some(again)),
-            None => (text, None),
-        };
         let one = |text: &str| {
             let (point, variant) = text.split_once(':')?;
             Some((point.parse().ok()?, Variant::parse(variant)?))
         };
-        let (point, variant) = one(first)?;
-        let again = match again {
-            Some(again) => Some(one(again)?),
-            None => None,
+        let Some((first, again)) = text.split_once('+') else {
+            return one(text).map(|(point, variant)| PowerCut { point, variant, again: None });
         };
-        Some(PowerCut { point, variant, again })
+        let (point, variant) = one(first)?;
+        Some(PowerCut { point, variant, again: Some(one(again)?) })
     }
 }
 

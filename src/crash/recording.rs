@@ -46,9 +46,8 @@ impl Promise {
             2 => "FULL",
             _ => "EXTRA",
         };
-        let journal_mode = text("journal_mode")?.to_ascii_uppercase();
         Ok(Promise {
-            journal_mode,
+            journal_mode: text("journal_mode")?.to_ascii_uppercase(),
             synchronous,
             locks_are_kept: text("locking_mode")?.eq_ignore_ascii_case("exclusive"),
         })
@@ -142,23 +141,6 @@ pub fn acknowledge() {
     }
 }
 
-/// Lets [`acknowledge`] write to a log until this is dropped.
-struct AcknowledgingRun {
-    before: Option<Arc<OpLog>>,
-}
-
-impl AcknowledgingRun {
-    fn begin(log: &Arc<OpLog>) -> AcknowledgingRun {
-        AcknowledgingRun { before: RUNNING.with(|running| running.replace(Some(Arc::clone(log)))) }
-    }
-}
-
-impl Drop for AcknowledgingRun {
-    fn drop(&mut self) {
-        RUNNING.with(|running| running.replace(self.before.take()));
-    }
-}
-
 /// The disk operations of a run.
 pub(super) struct Recording {
     /// The files before it.
@@ -184,10 +166,9 @@ pub(super) fn record(base: &Address, action: &mut Action<'_>) -> Result<Recordin
     let mut promise = Promise::of(&connection)?;
     let traced = TracedDatabase::new(&connection);
     let start = log.len();
-    let outcome = {
-        let _running = AcknowledgingRun::begin(&log);
-        traced.recording(capture, &mut connection, |connection| explore::outcome_of(|| action(connection)))
-    };
+    let before = RUNNING.replace(Some(Arc::clone(&log)));
+    let outcome = traced.recording(capture, &mut connection, |connection| explore::outcome_of(|| action(connection)));
+    RUNNING.set(before);
     explore::require_success(ErrorKind::Crash, &outcome, &connection, "power cut")?;
     // The profile decides what is promised. The action may still change whether locks show its commits.
     promise.locks_are_kept |= Promise::of(&connection)?.locks_are_kept;

@@ -48,15 +48,6 @@ impl Report {
         }
     }
 
-    pub(super) fn moments(&mut self, all: u64, chosen: u64) {
-        (self.moments, self.points) = (all, chosen);
-    }
-
-    pub(super) fn count(&mut self, index: usize, lost: usize) {
-        self.outcomes[index] += 1;
-        self.most_lost = self.most_lost.max(lost);
-    }
-
     /// Returns what was found, as `WAL + NORMAL: the last 3 commits may be lost; none half-applied`.
     pub fn promise(&self) -> String {
         let mode = &self.mode;

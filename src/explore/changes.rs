@@ -28,16 +28,13 @@ enum DatabaseChange {
 
 impl ContentChanges {
     pub(crate) fn between(from: &OpenedFiles, to: &OpenedFiles) -> ContentChanges {
-        let of_name = |opened: &OpenedFiles, name: &str| opened.connections.iter().any(|(other, _)| other == name);
-        let mut databases = Vec::new();
-        for (name, after) in &to.connections {
-            let before = from.connections.iter().find(|(other, _)| other == name);
-            let change = before.map_or(DatabaseChange::Created, |(_, before)| DatabaseChange::between(before, after));
-            databases.push((name.clone(), change));
-        }
-        let gone = from.connections.iter().filter(|(name, _)| !of_name(to, name));
-        databases.extend(gone.map(|(name, _)| (name.clone(), DatabaseChange::Gone)));
-        ContentChanges { databases }
+        let changed = to.connections.iter().map(|(name, after)| match from.named(name) {
+            None => (name.clone(), DatabaseChange::Created),
+            Some(before) => (name.clone(), DatabaseChange::between(before, after)),
+        });
+        let gone = from.connections.iter().filter(|(name, _)| to.named(name).is_none());
+        let gone = gone.map(|(name, _)| (name.clone(), DatabaseChange::Gone));
+        ContentChanges { databases: changed.chain(gone).collect() }
     }
 
     /// Returns the tables that changed. Of another database than the test's own, each with its name; where all of that

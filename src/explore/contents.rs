@@ -205,6 +205,10 @@ impl OpenedFiles {
         &self.connections[0].1
     }
 
+    pub(super) fn named(&self, name: &str) -> Option<&Connection> {
+        self.connections.iter().find(|(other, _)| other == name).map(|(_, connection)| connection)
+    }
+
     fn complaints(&self) -> Vec<String> {
         self.connections.iter().flat_map(|(_, connection)| check::integrity_lines(connection)).collect()
     }

@@ -4,11 +4,10 @@
 mod action;
 mod changes;
 mod contents;
-mod failure;
 
 pub(crate) use self::action::{
-    Action, Invariants, OriginalGuard, Outcome, SeededRandom, action, outcome_of, require_success,
+    Action, Failure, Invariants, OriginalGuard, Outcome, SeededRandom, action, or_keep_and_panic, outcome_of, replay,
+    replay_note, require_success,
 };
 pub(crate) use self::changes::{ActionPart, ContentChanges, FILE_BY_FILE};
 pub(crate) use self::contents::{ContentMatch, Files, KnownContents, fold_disk};
-pub(crate) use self::failure::{Failure, or_keep_and_panic, replay, replay_note};

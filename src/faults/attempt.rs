@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::injector::FaultInjector;
-use super::kind::{Fault, Kind};
+use super::fault::{Fault, FaultInjector, Kind};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{self, Action, ContentChanges, Files, KnownContents, Outcome, SeededRandom, outcome_of};

@@ -1,7 +1,6 @@
 //! The diagnosis of a fault, and the text of its failure.
 
-use super::injector::InjectedFault;
-use super::kind::Fault;
+use super::fault::{Fault, InjectedFault};
 use crate::db::MAIN;
 use crate::error::{Error, ErrorKind};
 use crate::explore::{ActionPart, ContentChanges, FILE_BY_FILE, Files, Outcome, replay_note};

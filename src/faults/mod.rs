@@ -74,11 +74,10 @@
 
 mod attempt;
 mod failure;
-mod injector;
-mod kind;
+mod fault;
 mod report;
 mod sweep;
 
-pub use self::kind::Kind;
+pub use self::fault::Kind;
 pub use self::report::{Report, Tried};
 pub use self::sweep::{Sweep, sweep};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::kind::Kind;
+use super::fault::Kind;
 use crate::report::count;
 
 /// The faults that a [`Sweep`](super::Sweep) has tried.
@@ -41,25 +41,11 @@ impl Report {
     pub fn of(&self, kind: Kind) -> Option<&Tried> {
         self.kinds.iter().find(|tried| tried.kind == kind)
     }
+}
 
-    pub(super) fn places(&mut self, kind: Kind, places: u64, chosen: u64) {
-        let tried = self.tried(kind);
-        (tried.places, tried.chosen) = (places, chosen);
-    }
-
-    pub(super) fn ran(&mut self, kind: Kind, happened: bool, failed: bool) {
-        let tried = self.tried(kind);
-        tried.runs += 1;
-        tried.errors += u64::from(failed);
-        tried.missed += u64::from(!happened);
-    }
-
-    fn tried(&mut self, kind: Kind) -> &mut Tried {
-        let place = self.kinds.iter().position(|tried| tried.kind == kind).unwrap_or_else(|| {
-            self.kinds.push(Tried { kind, places: 0, chosen: 0, runs: 0, errors: 0, missed: 0 });
-            self.kinds.len() - 1
-        });
-        &mut self.kinds[place]
+impl Tried {
+    pub(super) fn new(kind: Kind, places: u64, chosen: u64) -> Tried {
+        Tried { kind, places, chosen, runs: 0, errors: 0, missed: 0 }
     }
 }
 

@@ -7,8 +7,8 @@ use rusqlite::Connection;
 
 use super::attempt::{Attempt, Baseline, require_failing_memory};
 use super::failure::{self, Diagnosis, FaultRun, Problem};
-use super::kind::{self, Fault, Kind};
-use super::report::Report;
+use super::fault::{self, Fault, Kind};
+use super::report::{Report, Tried};
 use crate::db::{Address, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{
@@ -79,7 +79,7 @@ impl<'a> Sweep<'a> {
     #[track_caller]
     pub fn run(self) -> Report {
         let db = self.db;
-        or_keep_and_panic(self.sweep(), db, "-after-the-fault")
+        or_keep_and_panic(sweep_all(self), db, "-after-the-fault")
     }
 
     /// Like [`run`](Sweep::run), without the panic. Keeps no database.
@@ -88,11 +88,7 @@ impl<'a> Sweep<'a> {
     /// If a run is not all or nothing; if the action fails without a fault, makes other changes each time, or uses the test's
     /// own database.
     pub fn try_run(self) -> Result<Report> {
-        self.sweep().map_err(|failed| failed.error)
-    }
-
-    fn sweep(mut self) -> Result<Report, Box<Failure>> {
-        sweep_all(self.db, &mut self.action, &mut self.options)
+        sweep_all(self).map_err(|failed| failed.error)
     }
 }
 
@@ -104,18 +100,18 @@ impl fmt::Debug for Sweep<'_> {
 
 #[derive(Default)]
 struct Options<'a> {
-    pub(super) may_ignore_errors: bool,
-    pub(super) may_fail_after_commit: bool,
+    may_ignore_errors: bool,
+    may_fail_after_commit: bool,
     every_point: bool,
     out_of_memory: bool,
     /// The kinds of faults to try; empty for all of them.
-    pub(super) only: Vec<Kind>,
+    only: Vec<Kind>,
     invariants: Invariants<'a>,
 }
 
 impl Options<'_> {
     /// Returns the kinds of faults to try.
-    pub(super) fn kinds(&self) -> Vec<Kind> {
+    fn kinds(&self) -> Vec<Kind> {
         let is_wanted = |kind: &Kind| {
             self.only.contains(kind)
                 || (self.only.is_empty() && !kind.is_of_memory())
@@ -131,16 +127,17 @@ const MAX_PLACES: u64 = 1000;
 /// The seed that chooses places where there are too many, unless the environment sets another.
 const SEED: u64 = 0x5eed;
 
-struct Sweeper<'a, 'o> {
+struct Sweeper<'a> {
+    action: Action<'a>,
+    options: Options<'a>,
     base: Address,
     baseline: Baseline,
-    options: &'o mut Options<'a>,
 }
 
 /// Runs the action once for each fault.
-fn sweep_all(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failure>> {
+fn sweep_all(Sweep { db, mut action, options }: Sweep<'_>) -> Result<Report, Box<Failure>> {
     let settings = env::settings()?;
-    let replay = explore::replay(kind::WORD, Fault::parse, "fault:full:12")?;
+    let replay = explore::replay(fault::WORD, Fault::parse, "fault:full:12")?;
     let base = db.memory_copy()?;
     let kinds = options.kinds();
     let of_memory = kinds.iter().chain(replay.as_ref().map(|fault| &fault.kind)).any(|kind| kind.is_of_memory());
@@ -148,17 +145,18 @@ fn sweep_all(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) ->
         require_failing_memory()?;
     }
     let guard = OriginalGuard::new(db);
-    let baseline = Baseline::learn(&base, action, of_memory);
+    let baseline = Baseline::learn(&base, &mut action, of_memory);
     guard.check(ErrorKind::Fault, &["the action"])?;
     drop(guard);
     let baseline = baseline?;
     baseline.require_places(&kinds)?;
-    let mut sweeper = Sweeper { base, baseline, options };
+    let mut sweeper = Sweeper { action, options, base, baseline };
     sweeper.require_invariants()?;
     let mut report = Report::default();
     if let Some(fault) = replay.filter(|fault| fault.at <= sweeper.baseline.places(fault.kind)) {
-        sweeper.look(action, fault, &mut report)?;
-        return Ok(report);
+        let mut tried = Tried::new(fault.kind, 0, 0);
+        sweeper.look(fault, &mut tried)?;
+        return Ok(Report { kinds: vec![tried] });
     }
     let seed = settings.seed.unwrap_or(SEED);
     let mut done = 0;
@@ -166,26 +164,29 @@ fn sweep_all(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) ->
         let places = sweeper.baseline.places(kind);
         let most = if sweeper.options.every_point { places } else { MAX_PLACES };
         let chosen = draw::spread(places, most, draw::key(seed, kind as u64));
-        report.places(kind, places, chosen.len() as u64);
-        let mut progress = Progress::of(format!("failing with {kind}"), Some(chosen.len() as u64));
+        let mut tried = Tried::new(kind, places, chosen.len() as u64);
+        let mut progress = Progress::of(format!("failing with {kind}"), Some(tried.chosen));
         for (index, place) in (0..).zip(chosen) {
             done += 1;
             if settings.shard.has(done - 1) {
-                sweeper.look(action, Fault { kind, at: place + 1 }, &mut report)?;
+                sweeper.look(Fault { kind, at: place + 1 }, &mut tried)?;
                 progress.at(index);
             }
         }
+        report.kinds.push(tried);
     }
     Ok(report)
 }
 
-impl Sweeper<'_, '_> {
-    fn look(&mut self, action: &mut Action<'_>, fault: Fault, report: &mut Report) -> Result<(), Box<Failure>> {
-        let (run, problem) = self.run(action, fault, None)?;
-        report.ran(fault.kind, run.injected.is_some(), run.outcome != Outcome::Returned(()));
+impl Sweeper<'_> {
+    fn look(&mut self, fault: Fault, tried: &mut Tried) -> Result<(), Box<Failure>> {
+        let (run, problem) = self.run(fault, None)?;
+        tried.runs += 1;
+        tried.errors += u64::from(run.outcome != Outcome::Returned(()));
+        tried.missed += u64::from(run.injected.is_none());
         let Some(problem) = problem else { return Ok(()) };
         // Once more, with a recording of its statements.
-        let (run, problem) = match self.run(action, fault, Some(Arc::default()))? {
+        let (run, problem) = match self.run(fault, Some(Arc::default()))? {
             (recorded, Some(problem)) => (recorded, problem),
             _ => (run, problem),
         };
@@ -209,14 +210,9 @@ impl Sweeper<'_, '_> {
         Diagnosis { run, problem, part, again }
     }
 
-    fn run(
-        &mut self,
-        action: &mut Action<'_>,
-        fault: Fault,
-        capture: Option<Arc<Capture>>,
-    ) -> Result<(FaultRun, Option<Problem>)> {
+    fn run(&mut self, fault: Fault, capture: Option<Arc<Capture>>) -> Result<(FaultRun, Option<Problem>)> {
         let of_memory = fault.kind.is_of_memory();
-        let mut attempt = Attempt::run(&self.base, action, Some(fault), of_memory, capture.clone())?;
+        let mut attempt = Attempt::run(&self.base, &mut self.action, Some(fault), of_memory, capture.clone())?;
         // A rollback takes memory. Without any, the connection can only be closed.
         if fault.kind == Kind::OutOfMemoryFromThenOn && !attempt.connection.is_autocommit() {
             attempt = attempt.reconnect()?;
@@ -235,8 +231,12 @@ impl Sweeper<'_, '_> {
             statements: recorded.iter().map(|query| query.sql().to_owned()).collect(),
         };
         let mut problem = self.problem_of(&run);
-        if problem.is_none() && matches!(run.outcome, Outcome::Failed(_)) && self.is_undone(&run.files) {
-            let (outcome, files) = attempt.again(action);
+        let before = ContentMatch::Known(self.baseline.before);
+        if problem.is_none()
+            && matches!(run.outcome, Outcome::Failed(_))
+            && self.baseline.contents.find(&run.files) == before
+        {
+            let (outcome, files) = attempt.again(&mut self.action);
             problem = self.problem_again(outcome, files);
         }
         Ok((run, problem))
@@ -268,10 +268,6 @@ impl Sweeper<'_, '_> {
             _ => Some(Problem::Part),
         };
         problem.or_else(|| self.invariants_in(&run.files).err().map(Problem::Invariant))
-    }
-
-    fn is_undone(&mut self, files: &Files) -> bool {
-        self.baseline.contents.find(files) == ContentMatch::Known(self.baseline.before)
     }
 
     /// Returns what is wrong with the second try after the fault, which has to do everything.
