@@ -122,45 +122,25 @@ const OF_LOCKS: &str = "locks:";
 
 /// Writes a schedule, as `schedule:a2b3a1`.
 pub(super) fn token(grain: Grain, steps: &[u8]) -> String {
-    let mut token = format!("{WORD}:");
-    if grain == Grain::Locks {
-        token.push_str(OF_LOCKS);
-    }
-    for run in steps.chunk_by(|one, other| one == other) {
-        token.push(char::from(b'a' + run[0]));
-        token.push_str(&run.len().to_string());
-    }
-    token
+    let runs = steps.chunk_by(|one, other| one == other);
+    let runs: String = runs.map(|run| format!("{}{}", char::from(b'a' + run[0]), run.len())).collect();
+    format!("{WORD}:{}{runs}", if grain == Grain::Locks { OF_LOCKS } else { "" })
 }
 
 /// Reads what a failure has printed, without the word in front.
 pub(super) fn parse(text: &str) -> Option<(Grain, Vec<u8>)> {
-    let (grain, runs) = match text.strip_prefix(OF_LOCKS) {
+    let (grain, mut rest) = match text.strip_prefix(OF_LOCKS) {
         Some(runs) => (Grain::Locks, runs),
         None => (Grain::Statements, text),
     };
-    let runs = runs.split_inclusive(|c: char| c.is_ascii_digit());
     let mut steps = Vec::new();
-    let mut task = None;
-    let mut count = 0_usize;
-    let mut flush = |task: Option<u8>, count: usize| task.map(|task| steps.extend(std::iter::repeat_n(task, count)));
-    for part in runs {
-        let (letter, digit) = part.split_at(part.len() - 1);
-        match letter.as_bytes() {
-            [] => {}
-            [letter @ b'a'..=b'd'] => {
-                flush(task, count);
-                (task, count) = (Some(letter - b'a'), 0);
-            }
-            _ => return None,
-        }
-        match digit.parse::<usize>() {
-            Ok(digit) if task.is_some() && count < 1_000_000 => count = count * 10 + digit,
-            _ => return None,
-        }
+    while let Some(letter @ b'a'..=b'd') = rest.bytes().next() {
+        let end = rest[1..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |end| end + 1);
+        let count = rest[1..end].parse::<usize>().ok().filter(|count| *count < 10_000_000)?;
+        steps.extend(std::iter::repeat_n(letter - b'a', count));
+        rest = &rest[end..];
     }
-    flush(task, count);
-    (!steps.is_empty()).then_some((grain, steps))
+    (rest.is_empty() && !steps.is_empty()).then_some((grain, steps))
 }
 
 /// Visits every schedule, depth first: each run shows its choices, and the next run changes the last one that has an

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::problem::{FoundProblem, Problem};
-use super::run::Run;
+use super::run::{Run, TaskOutcome, TriedRemedy};
 use super::serial_runs::SerialRuns;
-use super::task::{TaskOutcome, TriedRemedy};
 use crate::check::{Cell, ChangedRow, Changes, TableChanges, changes_between};
 use crate::error::Result;
 

@@ -9,8 +9,8 @@ use super::diagnosis::Diagnosis;
 use super::explorer::{Explorer, Options, require_same_again};
 use super::problem::{Blocked, Invariant, Problem};
 use super::report::Report;
+use super::run::{self, Remedy, Task, TaskAction, TriedRemedy};
 use super::serial_runs::SerialRuns;
-use super::task::{self, Remedy, Task, TaskAction, TriedRemedy};
 use super::threads::TaskThreads;
 use super::{choices, failure, scheduler};
 use crate::db::{Address, TestDb};
@@ -71,7 +71,7 @@ impl<'a> Explore<'a> {
     /// assert!(explore("BEGIN IMMEDIATE").run().is_exhaustive());
     /// ```
     pub fn steps<S: AsRef<str>>(self, name: impl Into<String>, steps: impl IntoIterator<Item = S>) -> Self {
-        self.with(name.into(), task::statements(steps))
+        self.with(name.into(), run::statements(steps))
     }
 
     fn with(mut self, name: String, action: TaskAction) -> Self {

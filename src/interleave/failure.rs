@@ -5,8 +5,7 @@ use super::diagnosis::{Anomaly, Diagnosis, RunDifference};
 use super::locks::LockRefusal;
 use super::problem::Problem;
 use super::report::{Report, headline, in_order, names, short};
-use super::run::StatementLine;
-use super::task::{Remedy, Task, TaskOutcome, TriedRemedy};
+use super::run::{Remedy, StatementLine, Task, TaskOutcome, TriedRemedy};
 use crate::error::{Error, ErrorKind};
 use crate::explore::replay_note;
 use crate::report::count;
@@ -135,9 +134,8 @@ fn schedule(tasks: &[Task], lines: &[StatementLine], problem: &Problem) -> Strin
 
 fn refused(refusal: LockRefusal) -> &'static str {
     match refusal {
-        LockRefusal::Upgrade => "   SQLITE_BUSY at once",
+        LockRefusal::Upgrade | LockRefusal::NoTimeout => "   SQLITE_BUSY at once",
         LockRefusal::Snapshot => "   SQLITE_BUSY_SNAPSHOT at once",
-        LockRefusal::NoTimeout => "   SQLITE_BUSY at once",
         LockRefusal::TimedOut => ", then SQLITE_BUSY",
     }
 }
@@ -159,44 +157,36 @@ fn results(tasks: &[Task], outcomes: &[Option<TaskOutcome>]) -> String {
 const HANDLED: &str = "if the caller handles the error, say so: .may_fail()";
 
 fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
-    let mut helps: Vec<String> = tried
-        .into_iter()
-        .map(|tried| {
-            let what = match tried.remedy {
-                Remedy::Immediate => {
-                    "begin the transaction with BEGIN IMMEDIATE (rusqlite: TransactionBehavior::Immediate)"
-                }
-                Remedy::OneTransaction => "read and write within one transaction that begins with BEGIN IMMEDIATE",
-                Remedy::Timeout => "PRAGMA busy_timeout = 5000",
-                Remedy::None => "",
-            };
-            format!("{what}   tried: all {} schedules are fine", tried.schedules)
-        })
-        .collect();
+    let mut helps = Vec::new();
+    if let Some(TriedRemedy { remedy, schedules }) = tried {
+        let what = match remedy {
+            Remedy::Immediate => {
+                "begin the transaction with BEGIN IMMEDIATE (rusqlite: TransactionBehavior::Immediate)"
+            }
+            Remedy::OneTransaction => "read and write within one transaction that begins with BEGIN IMMEDIATE",
+            Remedy::Timeout => "PRAGMA busy_timeout = 5000",
+            Remedy::None => "",
+        };
+        helps.push(format!("{what}   tried: all {schedules} schedules are fine"));
+    }
     match problem {
         Problem::Busy(_, blocked) => {
             if blocked.is_upgrade() && helps.is_empty() {
-                helps.push(String::from("begin a transaction that is going to write with BEGIN IMMEDIATE"));
+                helps.push("begin a transaction that is going to write with BEGIN IMMEDIATE".into());
             }
-            helps.push(String::from(HANDLED));
+            helps.push(HANDLED.into());
         }
         Problem::Fails(..) => {
             if helps.is_empty() {
-                helps.push(String::from(
-                    "read and write within one transaction, begun with BEGIN IMMEDIATE, so that no other task writes in between",
-                ));
+                helps.push("read and write within one transaction, begun with BEGIN IMMEDIATE, so that no other task writes in between".into());
             }
-            helps.push(String::from(HANDLED));
+            helps.push(HANDLED.into());
         }
-        Problem::Outside(_) => helps.push(String::from(
-            "look for a mutex, a channel or a sleep around a statement: tasks run one at a time here, and one that holds \
-             something waits for its turn",
-        )),
-        Problem::Endless(_) => helps.push(String::from(
-            "after SQLITE_BUSY in a transaction, roll back before the next try: until then the snapshot stays the same",
-        )),
+        Problem::Outside(_) => helps.push("look for a mutex, a channel or a sleep around a statement: tasks run one at a time here, and one that holds \
+             something waits for its turn".into()),
+        Problem::Endless(_) => helps.push("after SQLITE_BUSY in a transaction, roll back before the next try: until then the snapshot stays the same".into()),
         Problem::LeavesOpen(_) => {
-            helps.push(String::from("COMMIT or ROLLBACK on every path: until then no other task can write"));
+            helps.push("COMMIT or ROLLBACK on every path: until then no other task can write".into());
         }
         Problem::Panics(_) | Problem::NoSerialOrder | Problem::Invariant(_) => {}
     }

@@ -38,8 +38,8 @@ struct WantedLock {
 /// The locks that one task holds and waits for.
 #[derive(Debug, Default)]
 pub(super) struct TaskLocks {
-    reading: bool,
-    writing: bool,
+    pub(super) reading: bool,
+    pub(super) writing: bool,
     checkpointing: bool,
     /// True if it was reading before the running statement began.
     read_before: bool,
@@ -53,9 +53,9 @@ pub(super) struct TaskLocks {
     /// True if the operation before granted the write lock.
     just_granted: bool,
     /// The refusal after which no lock was granted, which explains an error of the task.
-    unsettled: Option<LockRefusal>,
-    /// True if a snapshot in use held back a checkpoint.
-    held_back: bool,
+    pub(super) unsettled: Option<LockRefusal>,
+    /// True if a snapshot in use held back a checkpoint that was not reported yet.
+    pub(super) held_back: bool,
 }
 
 impl TaskLocks {
@@ -74,24 +74,6 @@ impl TaskLocks {
         let refusal = self.pending.take();
         self.unsettled = refusal.or(self.unsettled);
         refusal
-    }
-
-    /// Returns the refusal that the task ended with.
-    pub(super) fn unsettled(&self) -> Option<LockRefusal> {
-        self.unsettled
-    }
-
-    pub(super) fn is_reading(&self) -> bool {
-        self.reading
-    }
-
-    pub(super) fn is_writing(&self) -> bool {
-        self.writing
-    }
-
-    /// Returns true if a checkpoint of this task was held back since the last call.
-    pub(super) fn take_held_back(&mut self) -> bool {
-        std::mem::take(&mut self.held_back)
     }
 
     /// Notes that the busy handler waits, so that the last refusal does not count.

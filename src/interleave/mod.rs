@@ -89,7 +89,6 @@ mod report;
 mod run;
 mod scheduler;
 mod serial_runs;
-mod task;
 #[cfg(test)]
 mod tests;
 mod threads;

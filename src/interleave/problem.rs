@@ -4,9 +4,8 @@ use rusqlite::Connection;
 
 use super::choices::{Grain, bits};
 use super::locks::LockRefusal;
-use super::run::{Run, Stuck};
+use super::run::{Run, Stuck, TaskOutcome};
 use super::serial_runs::SerialRuns;
-use super::task::TaskOutcome;
 use crate::error::Result;
 
 /// A problem of a run. The worst comes first.

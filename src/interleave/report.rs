@@ -3,8 +3,7 @@
 use std::fmt;
 
 use super::problem::{Blocked, Problem};
-use super::run::Run;
-use super::task::{Task, TaskOutcome};
+use super::run::{Run, Task, TaskOutcome};
 use crate::env::Shard;
 use crate::report::count;
 

@@ -1,13 +1,45 @@
-//! One run of the tasks: how they ended, what is in the database, and the schedule that was followed.
+//! The tasks of an exploration, and one run of them: how they ended, what is in the database, and the schedule.
+
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::choices::{Decision, bit, switches};
 use super::locks::LockRefusal;
-use super::task::TaskOutcome;
-use crate::check::{Digest, try_digest};
+use crate::check::{Digest, shown, try_digest};
 use crate::db::Address;
 use crate::error::Result;
+use crate::explore::Outcome;
+
+/// The code of a task. Returns, as text, what the app's code returns.
+pub(super) type TaskAction = Arc<dyn Fn(&mut Connection, Remedy) -> Result<String, String> + Send + Sync>;
+
+#[derive(Clone)]
+pub(super) struct Task {
+    pub(super) name: String,
+    pub(super) action: TaskAction,
+}
+
+/// The outcome of a task. Its value is text, as `Debug` shows it.
+pub(super) type TaskOutcome = Outcome<String>;
+
+/// A change that may help, tried on the tasks without changing their code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    None,
+    /// Transactions that do not say how they begin, begin IMMEDIATE.
+    Immediate,
+    /// Everything that a task does is one transaction that begins IMMEDIATE.
+    OneTransaction,
+    /// Connections wait for locks.
+    Timeout,
+}
+
+/// A remedy with which all of so many schedules were fine.
+pub(super) struct TriedRemedy {
+    pub(super) remedy: Remedy,
+    pub(super) schedules: u64,
+}
 
 /// The outcome of a task that took part, and its connection.
 pub(super) type EndedTask = Option<(TaskOutcome, Connection)>;
@@ -24,6 +56,7 @@ pub(super) struct Run {
 }
 
 /// The schedule that a run has followed.
+#[derive(Default)]
 pub(super) struct ScheduleRecord {
     /// The refusal of a lock that each task ended with.
     pub(super) refusals: Vec<Option<LockRefusal>>,
@@ -73,10 +106,7 @@ impl Run {
             }
         }
         // While the connections are open: closing the last of them would write a checkpoint first.
-        let digest = match schedule.stuck {
-            None => Some(try_digest(&database.look()?)?),
-            Some(_) => None,
-        };
+        let digest = if schedule.stuck.is_none() { Some(try_digest(&database.look()?)?) } else { None };
         let outcomes = ended.into_iter().map(|ended| ended.map(|(outcome, _)| outcome)).collect();
         Ok(Run { outcomes, digest, database, left_open, schedule })
     }
@@ -92,4 +122,55 @@ impl Run {
             && self.digest == other.digest
             && self.schedule.steps.len() == other.schedule.steps.len()
     }
+}
+
+/// Returns a task that runs these statements in order. At the first one that SQLite refuses, it rolls back and stops.
+pub(super) fn statements<S: AsRef<str>>(steps: impl IntoIterator<Item = S>) -> TaskAction {
+    // Split once, not in each schedule.
+    let mut statements: Vec<String> = Vec::new();
+    for step in steps {
+        statements.extend(crate::sql::split(step.as_ref()).iter().map(|statement| statement.text.to_owned()));
+    }
+    Arc::new(move |connection, remedy| {
+        let mut read = String::new();
+        for statement in &statements {
+            let sql = if remedy == Remedy::Immediate { immediate(statement) } else { statement };
+            if let Err(error) = run(connection, sql, &mut read) {
+                if !connection.is_autocommit() {
+                    let _ = connection.execute_batch("ROLLBACK");
+                }
+                return Err(error.to_string());
+            }
+        }
+        Ok(read)
+    })
+}
+
+/// Turns a statement that begins a deferred transaction into one that begins an immediate transaction.
+fn immediate(sql: &str) -> &str {
+    let words: Vec<&str> = sql.trim().trim_end_matches(';').split_whitespace().collect();
+    let is = |text: &[&str]| {
+        words.len() == text.len() && words.iter().zip(text).all(|(word, other)| word.eq_ignore_ascii_case(other))
+    };
+    let begins: [&[&str]; 4] =
+        [&["BEGIN"], &["BEGIN", "DEFERRED"], &["BEGIN", "TRANSACTION"], &["BEGIN", "DEFERRED", "TRANSACTION"]];
+    if begins.into_iter().any(is) { "BEGIN IMMEDIATE" } else { sql }
+}
+
+/// Runs a statement and appends the rows that it returns, as `1, 'Ada'; 2, NULL` and a line break.
+fn run(connection: &Connection, sql: &str, read: &mut String) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(sql)?;
+    let columns = statement.column_count();
+    if columns == 0 {
+        return statement.raw_execute().map(drop);
+    }
+    let mut rows = statement.raw_query();
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        let cells = (0..columns).map(|column| row.get_ref(column).map(shown)).collect::<rusqlite::Result<Vec<_>>>()?;
+        lines.push(cells.join(", "));
+    }
+    read.push_str(&if lines.is_empty() { String::from("no rows") } else { lines.join("; ") });
+    read.push('\n');
+    Ok(())
 }

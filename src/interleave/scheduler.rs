@@ -15,8 +15,7 @@ use rusqlite::Connection;
 
 use super::choices::{Choices, Chooser, Grain, bit};
 use super::locks::{LockRefusal, TaskLocks};
-use super::run::{EndedTask, ScheduleRecord, StatementLine, Stuck};
-use super::task::TaskOutcome;
+use super::run::{EndedTask, ScheduleRecord, Stuck, TaskOutcome};
 use crate::sim::Clock;
 
 pub(super) struct Scheduler {
@@ -27,10 +26,7 @@ pub(super) struct Scheduler {
     /// Counts the steps of all tasks. It stops growing when a task is stuck.
     pub(super) pulse: AtomicU64,
     clock: Clock,
-    pub(super) grain: Grain,
-    /// The number of statements that a task may run.
-    pub(super) max_statements: u64,
-    pub(super) checkpoints: bool,
+    pub(super) options: RunOptions,
 }
 
 type LockedState<'a> = MutexGuard<'a, SchedulerState>;
@@ -47,6 +43,7 @@ const MAX_OPERATIONS_AFTER_ABORT: u32 = 10_000;
 pub(super) struct RunOptions {
     pub(super) chooser: Chooser,
     pub(super) grain: Grain,
+    /// The number of statements that a task may run.
     pub(super) max_statements: u64,
     /// True if a task may make a checkpoint. Only a checkpoint depends on when a snapshot is released.
     pub(super) checkpoints: bool,
@@ -66,14 +63,12 @@ impl Scheduler {
     /// Schedules `participants`, some of so many tasks.
     pub(super) fn new(tasks: usize, participants: &[usize], clock: Clock, options: RunOptions) -> Arc<Scheduler> {
         Arc::new(Scheduler {
-            state: Mutex::new(SchedulerState::new(tasks, participants, options.chooser)),
+            state: Mutex::new(SchedulerState::new(tasks, participants, options.chooser.clone())),
             turns: (0..tasks).map(|_| Condvar::new()).collect(),
             over: Condvar::new(),
             pulse: AtomicU64::new(0),
             clock,
-            grain: options.grain,
-            max_statements: options.max_statements,
-            checkpoints: options.checkpoints,
+            options,
         })
     }
 
@@ -171,7 +166,7 @@ impl Scheduler {
                 self.abort(state, Stuck::Endless(task));
                 return None;
             }
-            state.deadlocked |= state.mask(|task_state| matches!(task_state.phase, Phase::Asleep(_)));
+            state.record.deadlocked |= state.mask(|task_state| matches!(task_state.phase, Phase::Asleep(_)));
             self.clock.advance(until.saturating_sub(state.time));
             state.time = state.time.max(until);
             state.tasks[task].phase = Phase::Ready;
@@ -195,7 +190,7 @@ impl Scheduler {
         let task_state = &mut state.tasks[task];
         task_state.locks.sleeps();
         if let Some(line) = task_state.line {
-            state.lines[line].waited = true;
+            state.record.lines[line].waited = true;
         }
         self.step(state, task, Phase::Asleep(until))
     }
@@ -219,14 +214,10 @@ pub(super) struct SchedulerState {
     pub(super) choices: Choices,
     /// The time that has passed on the disk's clock.
     pub(super) time: Duration,
-    pub(super) lines: Vec<StatementLine>,
-    /// The tasks that waited for each other, a bit each.
-    pub(super) deadlocked: u8,
-    /// The number of times that the clock was moved for that.
+    /// The number of times that the clock was moved because all tasks waited for each other.
     clock_jumps: u32,
-    /// A task whose snapshot held back a checkpoint, and the task that made the checkpoint.
-    pub(super) held_back: Option<(usize, usize)>,
-    pub(super) checkpointed: bool,
+    /// What is known of the schedule before it ends.
+    pub(super) record: ScheduleRecord,
     pub(super) stuck: Option<Stuck>,
 }
 
@@ -274,20 +265,15 @@ impl SchedulerState {
             turn: None,
             choices: Choices::new(chooser),
             time: Duration::ZERO,
-            lines: Vec::new(),
-            deadlocked: 0,
             clock_jumps: 0,
-            held_back: None,
-            checkpointed: false,
+            record: ScheduleRecord::default(),
             stuck: None,
         }
     }
 
     pub(super) fn mask(&self, is: impl Fn(&TaskState) -> bool) -> u8 {
-        self.tasks
-            .iter()
-            .enumerate()
-            .fold(0, |mask, (task, task_state)| mask | if is(task_state) { bit(task) } else { 0 })
+        let tasks = self.tasks.iter().enumerate().filter(|(_, task_state)| is(task_state));
+        tasks.fold(0, |mask, (task, _)| mask | bit(task))
     }
 
     fn is_over(&self) -> bool {
@@ -301,13 +287,13 @@ impl SchedulerState {
     }
 
     pub(super) fn note(&mut self, task: usize, refusal: Option<LockRefusal>) {
-        let task_state = &mut self.tasks[task];
         if refusal.is_none() {
             return;
         }
+        let task_state = &mut self.tasks[task];
         task_state.refused_attempts = task_state.refused_attempts.saturating_add(1);
         if let Some(line) = task_state.line {
-            self.lines[line].refusal = refusal;
+            self.record.lines[line].refusal = refusal;
         }
     }
 
@@ -315,18 +301,15 @@ impl SchedulerState {
         let ended = self.tasks.iter_mut().map(|task_state| task_state.ended.take()).collect();
         let choices = std::mem::replace(&mut self.choices, Choices::new(Chooser::Steps(Vec::new())));
         let schedule = ScheduleRecord {
-            refusals: self.tasks.iter().map(|task_state| task_state.locks.unsettled()).collect(),
+            refusals: self.tasks.iter().map(|task_state| task_state.locks.unsettled).collect(),
             statements: self.tasks.iter().map(|task_state| task_state.statements).collect(),
             touches: self.tasks.iter().map(|task_state| task_state.touches).collect(),
             fits: choices.fits,
             complete: choices.are_complete(),
             steps: choices.steps,
             decisions: choices.decisions,
-            lines: std::mem::take(&mut self.lines),
-            deadlocked: self.deadlocked,
-            held_back: self.held_back,
-            checkpointed: self.checkpointed,
             stuck: self.stuck,
+            ..std::mem::take(&mut self.record)
         };
         (ended, schedule)
     }

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::choices::{Chooser, Grain, bit, bits};
-use super::run::Run;
+use super::run::{Remedy, Run, TaskOutcome};
 use super::scheduler::RunOptions;
-use super::task::{Remedy, TaskOutcome};
 use super::threads::TaskThreads;
 use crate::db::Address;
 use crate::error::Result;
@@ -68,14 +67,10 @@ impl<'a> SerialRuns<'a> {
     /// Returns the order with the same result as `run`. It may leave out a task that failed, which must have done nothing
     /// then.
     pub(super) fn order_of(&mut self, run: &Run) -> Result<Option<Vec<usize>>> {
-        for participants in participant_sets(&run.outcomes) {
-            for order in permutations(&participants) {
-                let serial = self.serial(&order)?;
-                if serial.digest == run.digest
-                    && participants.iter().all(|task| serial.outcomes[*task] == run.outcomes[*task])
-                {
-                    return Ok(Some(order));
-                }
+        for order in SerialRuns::candidates(run) {
+            let serial = self.serial(&order)?;
+            if serial.digest == run.digest && order.iter().all(|task| serial.outcomes[*task] == run.outcomes[*task]) {
+                return Ok(Some(order));
             }
         }
         Ok(None)
@@ -125,12 +120,9 @@ pub(super) fn permutations(items: &[usize]) -> Vec<Vec<usize>> {
     }
     let mut found = Vec::new();
     for (place, first) in items.iter().enumerate() {
-        let rest: Vec<usize> =
-            items.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, item)| *item).collect();
-        for mut order in permutations(&rest) {
-            order.insert(0, *first);
-            found.push(order);
-        }
+        let mut rest = items.to_vec();
+        rest.remove(place);
+        found.extend(permutations(&rest).into_iter().map(|order| [vec![*first], order].concat()));
     }
     found
 }

@@ -1,8 +1,8 @@
 //! The choices of a schedule, and the orders that it is compared with.
 
 use super::choices::{Choices, Chooser, Decision, EverySchedule, Grain, bit, orders, parse, token};
+use super::run::TaskOutcome;
 use super::serial_runs::{is_the_same_error, participant_sets, permutations};
-use super::task::TaskOutcome;
 use crate::env::Shard;
 
 /// The schedules of tasks that make so many steps each, in the order in which they are visited.

@@ -1,6 +1,5 @@
 //! The threads of the tasks, the hooks that stop them, and one run on them.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
@@ -10,9 +9,8 @@ use rusqlite::{Connection, TransactionBehavior, ffi};
 
 use super::choices::{Grain, bits};
 use super::locks;
-use super::run::{Run, StatementLine, Stuck};
+use super::run::{Remedy, Run, StatementLine, Stuck, Task, TaskAction, TaskOutcome};
 use super::scheduler::{Phase, RunOptions, Scheduler, this_thread};
-use super::task::{Remedy, Task, TaskAction, TaskOutcome};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{SeededRandom, outcome_of};
@@ -32,9 +30,8 @@ struct Job {
 
 impl TaskThreads {
     pub(super) fn new(tasks: &[Task]) -> Result<TaskThreads> {
-        let threads =
-            tasks.iter().enumerate().map(|(number, task)| TaskThreads::thread(number, task)).collect::<Result<_>>()?;
-        Ok(TaskThreads { threads })
+        let threads = tasks.iter().enumerate().map(|(number, task)| TaskThreads::thread(number, task));
+        Ok(TaskThreads { threads: threads.collect::<Result<_>>()? })
     }
 
     fn thread(number: usize, task: &Task) -> Result<Sender<Job>> {
@@ -43,18 +40,16 @@ impl TaskThreads {
         // A panic names the thread. The thread is detached: one that is stuck must not keep the process from ending.
         let thread = std::thread::Builder::new().name(task.name.clone()).spawn(move || {
             let here = this_thread();
-            for Job { scheduler, connection, remedy } in jobs {
-                let code = |connection: &mut Connection| outcome_with(remedy, &action, connection);
-                run_task(&scheduler, number, here.clone(), connection, code);
+            for Job { scheduler, mut connection, remedy } in jobs {
+                scheduler.begin(number, here.clone());
+                let listening = listen(Arc::new(StatementListener { scheduler: Arc::clone(&scheduler), task: number }));
+                let outcome = outcome_with(remedy, &action, &mut connection);
+                drop(listening);
+                scheduler.end(number, outcome, connection);
             }
         });
-        match thread {
-            Ok(_) => Ok(sender),
-            Err(error) => {
-                Err(Error::new(ErrorKind::Io, format!("cannot start a thread for the task {}", task.name))
-                    .because(error))
-            }
-        }
+        let cannot = || format!("cannot start a thread for the task {}", task.name);
+        thread.map(|_| sender).map_err(|error| Error::new(ErrorKind::Io, cannot()).because(error))
     }
 
     /// Runs the tasks in `participants` on a fork of the database at `base`.
@@ -127,21 +122,6 @@ struct StatementListener {
     task: usize,
 }
 
-/// Runs a task on its own thread, which is `thread` to the system.
-fn run_task(
-    scheduler: &Arc<Scheduler>,
-    task: usize,
-    thread: Option<PathBuf>,
-    mut connection: Connection,
-    action: impl FnOnce(&mut Connection) -> TaskOutcome,
-) {
-    scheduler.begin(task, thread);
-    let listening = listen(Arc::new(StatementListener { scheduler: Arc::clone(scheduler), task }));
-    let outcome = action(&mut connection);
-    drop(listening);
-    scheduler.end(task, outcome, connection);
-}
-
 impl Listener for StatementListener {
     fn starts(&self, text: &dyn Fn() -> String) {
         let scheduler = &*self.scheduler;
@@ -152,20 +132,20 @@ impl Listener for StatementListener {
         }
         let refusal = state.tasks[self.task].locks.statement_starts();
         state.note(self.task, refusal);
-        if scheduler.grain == Grain::Statements {
+        if scheduler.options.grain == Grain::Statements {
             state = scheduler.step(state, self.task, Phase::Ready);
         }
         if state.stuck.is_some() {
             return;
         }
-        let place = state.lines.len();
+        let place = state.record.lines.len();
         let task_state = &mut state.tasks[self.task];
         task_state.running += 1;
         task_state.statements += 1;
         task_state.fresh = true;
         task_state.line = Some(place);
-        let is_endless = task_state.statements > scheduler.max_statements;
-        state.lines.push(StatementLine { task: self.task, text: text(), waited: false, refusal: None });
+        let is_endless = task_state.statements > scheduler.options.max_statements;
+        state.record.lines.push(StatementLine { task: self.task, text: text(), waited: false, refusal: None });
         if is_endless {
             scheduler.abort(&mut state, Stuck::Endless(self.task));
             scheduler.drain_after_abort(state, self.task);
@@ -199,21 +179,21 @@ impl Watch for Scheduler {
         if state.tasks[task].locks.tries_again(op) {
             state = self.sleep(state, task, Duration::from_millis(1));
         }
-        state.checkpointed |= locks::is_checkpoint(op);
-        if let Some(acquires) = touches(op).filter(|_| self.checkpoints || !locks::is_end_of_read(op)) {
+        state.record.checkpointed |= locks::is_checkpoint(op);
+        if let Some(acquires) = touches(op).filter(|_| self.options.checkpoints || !locks::is_end_of_read(op)) {
             let task_state = &mut state.tasks[task];
             // A lock outside of an announced statement: SQLite reads the schema, or the app has its own trace hook.
             let unannounced = acquires && task_state.running == 0;
             let first = std::mem::take(&mut task_state.fresh);
             task_state.touches += u64::from(first || unannounced);
-            if unannounced || first && self.grain == Grain::Locks {
+            if unannounced || first && self.options.grain == Grain::Locks {
                 state = self.step(state, task, Phase::Ready);
                 if state.stuck.is_some() {
                     return Err(Refused(ffi::SQLITE_IOERR));
                 }
             }
         }
-        let wrote = state.tasks[task].locks.is_writing();
+        let wrote = state.tasks[task].locks.writing;
         state.tasks[task].locks.before(op);
         if matches!(op, Op::Unlock { .. } | Op::ShmUnlock { .. } | Op::Close { .. }) {
             for (other, task_state) in state.tasks.iter_mut().enumerate() {
@@ -221,7 +201,7 @@ impl Watch for Scheduler {
                     task_state.phase = Phase::Ready;
                 }
                 // A writer blocks everybody, a reader only a writer: two tasks that keep trying do not block each other.
-                if other != task && (wrote || task_state.locks.is_writing()) {
+                if other != task && (wrote || task_state.locks.writing) {
                     task_state.refused_attempts = 0;
                 }
             }
@@ -233,9 +213,9 @@ impl Watch for Scheduler {
         let Some(task) = self.task() else { return };
         let mut state = self.lock();
         state.tasks[task].locks.locked(op, granted);
-        if state.tasks[task].locks.take_held_back() {
-            let reader = bits(state.mask(|task_state| task_state.locks.is_reading())).find(|reader| *reader != task);
-            state.held_back = state.held_back.or(reader.map(|reader| (reader, task)));
+        if std::mem::take(&mut state.tasks[task].locks.held_back) {
+            let reader = bits(state.mask(|task_state| task_state.locks.reading)).find(|reader| *reader != task);
+            state.record.held_back = state.record.held_back.or(reader.map(|reader| (reader, task)));
         }
     }
 }
