@@ -65,17 +65,15 @@ impl KnownContents {
 
     /// Returns what these files hold after SQLite has recovered them.
     pub(crate) fn find(&mut self, files: &Files) -> ContentMatch {
-        let folded = match fold(files) {
-            Ok(folded) => folded,
-            Err(says) => return ContentMatch::Corrupt(says),
-        };
+        self.recover(files).unwrap_or_else(ContentMatch::Corrupt)
+    }
+
+    fn recover(&mut self, files: &Files) -> Result<ContentMatch, String> {
+        let folded = fold(files)?;
         if let Some(number) = self.in_these_bytes(&folded) {
-            return ContentMatch::Known(number);
+            return Ok(ContentMatch::Known(number));
         }
-        let opened = match OpenedFiles::of(&folded, self.functions) {
-            Ok(opened) => opened,
-            Err(says) => return ContentMatch::Corrupt(says),
-        };
+        let opened = OpenedFiles::of(&folded, self.functions)?;
         let complaints = opened.complaints();
         // A complaint about both is not new.
         let same = |known: &OpenedFiles| {
@@ -83,13 +81,13 @@ impl KnownContents {
         };
         if let Some(number) = self.among_known(same) {
             self.remember(folded, number);
-            return ContentMatch::Known(number);
+            return Ok(ContentMatch::Known(number));
         }
         match complaints.first() {
             Some(first) if self.among_known(|known| complaints == known.complaints()).is_none() => {
-                ContentMatch::Corrupt(first_line(first))
+                Err(first_line(first))
             }
-            _ => ContentMatch::Unknown,
+            _ => Ok(ContentMatch::Unknown),
         }
     }
 
@@ -153,8 +151,7 @@ fn is_database(name: &str) -> bool {
 
 /// Returns the databases of a disk, each recovered by SQLite and folded into one file, or what SQLite says.
 fn fold(files: &Files) -> Result<Files, String> {
-    let disk = Disk::with_files(files.iter().cloned());
-    fold_disk(&disk)
+    fold_disk(&Disk::with_files(files.iter().cloned()))
 }
 
 /// Like [`fold`], for a disk that nobody else has open.

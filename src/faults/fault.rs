@@ -114,6 +114,7 @@ pub(super) struct InjectedFault {
 }
 
 /// Makes one fault happen. Without a fault, it counts the places at which each kind could happen.
+#[derive(Default)]
 pub(super) struct FaultInjector {
     fault: Option<Fault>,
     armed: AtomicBool,
@@ -141,14 +142,7 @@ impl FaultInjector {
     ) -> Arc<FaultInjector> {
         let lengths = files.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
         let state = Mutex::new(InjectorState { lengths, ..InjectorState::default() });
-        Arc::new(FaultInjector {
-            fault,
-            armed: AtomicBool::new(false),
-            capture,
-            steps: AtomicU64::new(0),
-            allocations: AtomicU64::new(0),
-            state,
-        })
+        Arc::new(FaultInjector { fault, capture, state, ..FaultInjector::default() })
     }
 
     /// Lets the fault happen from here on. `connection` is the one to interrupt.

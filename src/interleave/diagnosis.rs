@@ -167,17 +167,3 @@ fn overwritten_row(by_task: &[BTreeSet<RowChange>], all: &BTreeSet<RowChange>) -
     }
     None
 }
-
-/// The difference of two runs of the same order.
-pub(super) struct RunDifference<'a> {
-    pub(super) changes: Changes,
-    pub(super) first: &'a [Option<TaskOutcome>],
-    pub(super) again: &'a [Option<TaskOutcome>],
-}
-
-impl<'a> RunDifference<'a> {
-    pub(super) fn between(first: &'a Run, again: &'a Run) -> Result<RunDifference<'a>> {
-        let changes = changes_between(&first.database.look()?, &again.database.look()?)?;
-        Ok(RunDifference { changes, first: &first.outcomes, again: &again.outcomes })
-    }
-}

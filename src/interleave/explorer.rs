@@ -29,12 +29,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 
 use super::choices::{Chooser, EverySchedule, Grain, orders};
-use super::diagnosis::RunDifference;
 use super::failure;
 use super::problem::{Classification, FoundProblem, Invariant, classify, problem_by_itself};
 use super::report::{self, Report, Selection};
 use super::run::{Run, Task, TaskOutcome};
 use super::serial_runs::SerialRuns;
+use crate::check::changes_between;
 use crate::draw::{self, Draw};
 use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
@@ -294,9 +294,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             Classification::Problem(problem) => report::headline(self.tasks, problem),
         };
         *self.tally.outcomes.entry(label).or_default() += 1;
-        let Classification::Problem(problem) = classification else {
-            return Ok(ControlFlow::Continue(()));
-        };
+        let Classification::Problem(problem) = classification else { return Ok(ControlFlow::Continue(())) };
         let stop = problem.stops_exploration();
         match self.tally.found.iter_mut().find(|found| found.problem.is_like(&problem)) {
             None => self.tally.found.push(FoundProblem { problem, grain, run, count: 1 }),
@@ -324,7 +322,8 @@ pub(super) fn require_same_again(
         let again = serial_runs.fresh_serial(order)?;
         let first = serial_runs.serial(order)?;
         if !again.agrees(first) {
-            return Err(failure::not_deterministic(tasks, &RunDifference::between(first, &again)?));
+            let changes = changes_between(&first.database.look()?, &again.database.look()?)?;
+            return Err(failure::not_deterministic(tasks, &changes, first, &again));
         }
     }
     Ok(())

@@ -1,11 +1,12 @@
 //! The text of a failure.
 
 use super::choices::token;
-use super::diagnosis::{Anomaly, Diagnosis, RunDifference};
+use super::diagnosis::{Anomaly, Diagnosis};
 use super::locks::LockRefusal;
 use super::problem::Problem;
 use super::report::{Report, headline, in_order, names, short};
-use super::run::{Remedy, StatementLine, Task, TaskOutcome, TriedRemedy};
+use super::run::{Remedy, Run, StatementLine, Task, TaskOutcome, TriedRemedy};
+use crate::check::Changes;
 use crate::error::{Error, ErrorKind};
 use crate::explore::replay_note;
 use crate::report::count;
@@ -193,18 +194,18 @@ fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
     helps
 }
 
-/// Two runs of the same order that gave different results.
-pub(super) fn not_deterministic(tasks: &[Task], difference: &RunDifference<'_>) -> Error {
+/// Two runs of the same order that gave different results, and the changes from one to the other.
+pub(super) fn not_deterministic(tasks: &[Task], changes: &Changes, first: &Run, again: &Run) -> Error {
     let mut error = Error::new(
         ErrorKind::Schedule,
         format!("{} give different results when they run again, one after another", names(tasks)),
     );
-    if !difference.changes.is_empty() {
-        error = error.evidence("state (- first, + again, ~ both)", difference.changes.to_string().trim_end());
+    if !changes.is_empty() {
+        error = error.evidence("state (- first, + again, ~ both)", changes.to_string().trim_end());
     }
-    if difference.first != difference.again {
-        error = error.evidence("results, first", results(tasks, difference.first));
-        error = error.evidence("results, again", results(tasks, difference.again));
+    if first.outcomes != again.outcomes {
+        error = error.evidence("results, first", results(tasks, &first.outcomes));
+        error = error.evidence("results, again", results(tasks, &again.outcomes));
     }
     error.help("schedules can only be compared if nothing but the order matters: pass ids and times as arguments, or take them from SQLite")
 }

@@ -123,9 +123,7 @@ impl Disk {
 
     /// Returns the contents of a file. Sharing blocks, this copies nothing.
     pub(crate) fn read(&self, name: &str) -> Option<Blocks> {
-        let file = self.find(name)?;
-        let bytes = file.bytes.read().unwrap_or_else(PoisonError::into_inner);
-        Some(bytes.clone())
+        self.find(name).map(|file| file.bytes.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// Returns the files of the disk that have a name, ordered by it.
@@ -152,10 +150,7 @@ impl Disk {
     /// Returns the name of a path below the home of any disk: a journal that was forked names its super-journal by the
     /// path that it had on the original.
     pub(crate) fn name_of(path: &str) -> &str {
-        match path.strip_prefix(ROOT).and_then(|rest| rest.split_once('/')) {
-            Some((_home, name)) => name,
-            None => path,
-        }
+        path.strip_prefix(ROOT).and_then(|rest| rest.split_once('/')).map_or(path, |(_home, name)| name)
     }
 
     /// Returns true if a path may be opened here. A path below the home of another disk means a database that is gone,

@@ -3,7 +3,6 @@
 //! A watch that is set here sees each operation before it happens and may refuse it with an SQLite error code. Logs,
 //! faults and schedules are watches. Without one, passing costs one relaxed load.
 
-use std::fmt;
 use std::os::raw::c_int;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -97,11 +96,5 @@ impl Gate {
         let mut place = self.watch.write().unwrap_or_else(PoisonError::into_inner);
         self.watched.store(watch.is_some(), Ordering::Relaxed);
         std::mem::replace(&mut place, watch)
-    }
-}
-
-impl fmt::Debug for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("watched", &self.watched).finish()
     }
 }

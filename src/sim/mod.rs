@@ -22,7 +22,6 @@ pub(crate) mod allocator;
 mod blocks;
 mod callback;
 mod clock;
-mod create;
 mod disk;
 mod files;
 mod gate;

@@ -148,12 +148,6 @@ impl Drop for Region {
     }
 }
 
-impl std::fmt::Debug for Shm {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shm").field("regions", &self.regions.len()).field("users", &self.users).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Busy, LOCKS, Shm};

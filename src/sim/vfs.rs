@@ -1,4 +1,4 @@
-//! The VFS objects, by which SQLite finds a disk.
+//! The VFS objects, by which SQLite finds a disk, and the creation of disks.
 //!
 //! SQLite asks a VFS, not a file, for the time and for sleep. So every disk has a VFS object of its own, or two tests
 //! could not have two clocks. The objects are registered once, under names like `sqlitmus-7`, and never unregistered,
@@ -11,19 +11,65 @@
 
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr;
-use std::sync::Once;
+use std::sync::{Arc, Once, PoisonError};
 use std::time::Duration;
 
 use rusqlite::ffi;
 
+use super::blocks::Blocks;
 use super::callback::{default_vfs, disk_of, guard, last_refusing, mount_of};
 use super::clock::Clock;
-use super::disk::{Disk, Medium, Mount, Pool};
+use super::disk::{Disk, File, Medium, Mount, Pool, hold};
 use super::gate::{Op, Refused};
+use super::shm::Shm;
 use super::{allocator, files, memory};
 
+impl Disk {
+    /// Creates an empty disk in memory.
+    pub(crate) fn in_memory() -> Arc<Disk> {
+        Disk::new(Medium::Memory, Clock::new(), Vec::new())
+    }
+
+    /// Creates a disk in memory with one file.
+    pub(crate) fn holding(name: &str, bytes: Blocks) -> Arc<Disk> {
+        Disk::new(Medium::Memory, Clock::new(), vec![File::new(name, bytes, Shm::default())])
+    }
+
+    /// Creates a disk in memory with these files.
+    pub(crate) fn with_files(files: impl IntoIterator<Item = (String, Blocks)>) -> Arc<Disk> {
+        let files = files.into_iter().map(|(name, bytes)| File::new(&name, bytes, Shm::default()));
+        Disk::new(Medium::Memory, Clock::new(), files.collect())
+    }
+
+    /// Creates a gate and a clock over real files.
+    pub(crate) fn over_files(sync: bool) -> Arc<Disk> {
+        Disk::new(Medium::Files { sync }, Clock::new(), Vec::new())
+    }
+
+    /// Creates a disk in memory with the same contents. What is in the files counts, as after a crash of the process: a
+    /// transaction that is open on this disk is not on the fork.
+    pub(crate) fn fork(&self) -> Arc<Disk> {
+        let files = hold(&self.files);
+        // All files are held at once, in one order, so that the fork shows one instant. Nobody who holds one of them
+        // waits for another.
+        let shms: Vec<_> = files.iter().map(|file| hold(&file.shm)).collect();
+        let bytes: Vec<_> =
+            files.iter().map(|file| file.bytes.read().unwrap_or_else(PoisonError::into_inner)).collect();
+        let copies = files
+            .iter()
+            .zip(shms.iter().zip(&bytes))
+            .map(|(file, (shm, bytes))| File::new(&file.name, Blocks::clone(bytes), shm.fork().unwrap_or_default()))
+            .collect();
+        Disk::new(Medium::Memory, self.clock().fork(), copies)
+    }
+
+    fn new(medium: Medium, clock: Clock, files: Vec<Arc<File>>) -> Arc<Disk> {
+        Disk::on(take_mount(medium), medium, clock, files)
+    }
+}
+
 /// Returns a registered VFS that leads to no live disk.
-pub(super) fn take_mount(medium: Medium) -> &'static Mount {
+fn take_mount(medium: Medium) -> &'static Mount {
     register_shared_names();
     Pool::of(medium).take(|mount| register(medium, mount))
 }

@@ -61,10 +61,8 @@ unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, into: *mut c_void, len: 
 
 unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, data: *const c_void, len: c_int, offset: i64) -> c_int {
     guard(ffi::SQLITE_IOERR_WRITE, || {
-        // SAFETY: as the module says.
-        let handle = unsafe { handle(file) };
-        // SAFETY: SQLite's buffer of `len` bytes.
-        let data = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len as usize) };
+        // SAFETY: as the module says; the buffer has `len` bytes.
+        let (handle, data) = unsafe { (handle(file), std::slice::from_raw_parts(data.cast::<u8>(), len as usize)) };
         handle.disk.gate.pass(Op::Write { file: &handle.file.name, offset: offset as u64, data })?;
         handle.for_writing(ffi::SQLITE_IOERR_WRITE)?;
         let mut bytes = handle.file.bytes.write().unwrap_or_else(PoisonError::into_inner);
@@ -95,9 +93,7 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int 
 unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, out: *mut i64) -> c_int {
     guard(ffi::SQLITE_IOERR_FSTAT, || {
         // SAFETY: as the module says.
-        let handle = unsafe { handle(file) };
-        // SAFETY: as the module says.
-        unsafe { *out = handle.len() as i64 };
+        unsafe { *out = handle(file).len() as i64 };
         Ok(ffi::SQLITE_OK)
     })
 }
@@ -133,10 +129,7 @@ unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int
 unsafe extern "C" fn check_reserved_lock(file: *mut ffi::sqlite3_file, out: *mut c_int) -> c_int {
     guard(ffi::SQLITE_IOERR_CHECKRESERVEDLOCK, || {
         // SAFETY: as the module says.
-        let handle = unsafe { handle(file) };
-        let reserved = hold(&handle.file.locks).is_reserved();
-        // SAFETY: as the module says.
-        unsafe { *out = c_int::from(reserved) };
+        unsafe { *out = c_int::from(hold(&handle(file).file.locks).is_reserved()) };
         Ok(ffi::SQLITE_OK)
     })
 }

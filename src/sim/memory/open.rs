@@ -25,9 +25,7 @@ pub(crate) unsafe extern "C" fn open(
     unsafe { (*file).pMethods = ptr::null() };
     guard(ffi::SQLITE_CANTOPEN, || {
         // SAFETY: SQLite's own arguments.
-        let path = unsafe { path_text(path) }.ok_or(Refused(ffi::SQLITE_CANTOPEN))?;
-        // SAFETY: SQLite's own arguments.
-        let disk = unsafe { disk_of(vfs, path) }.ok_or(Refused(ffi::SQLITE_CANTOPEN))?;
+        let (disk, path) = unsafe { place(vfs, path, ffi::SQLITE_CANTOPEN)? };
         let name = Disk::name_of(path);
         disk.gate.pass(Op::Open { file: name })?;
         let opened =
