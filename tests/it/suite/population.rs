@@ -6,6 +6,7 @@
 //! | header | meaning |
 //! | --- | --- |
 //! | `-- finds: <test> <code> version <n> <object>` | the test fails with this finding; `broken` is the code of a test that gives none |
+//! | `-- review: <code> version <n> <object>` | a test finds this for review, and does not fail |
 //! | `-- at line: <words>` | that finding shows a line of the migration that begins with these words |
 //! | `-- allows refusal: <n> <object>` | `Suite::allow_refusal` |
 //! | `-- allows loss: <n> <object>` | `Suite::allow_loss` |
@@ -101,7 +102,9 @@ impl Case {
             (version.parse().unwrap(), object.to_owned())
         };
         match key {
-            "finds" => {
+            "finds" | "review" => {
+                let test = if key == "review" { "review " } else { "" };
+                let value = format!("{test}{value}");
                 let words: Vec<&str> = value.splitn(5, ' ').collect();
                 let [test, code, "version", version, object] = words[..] else { panic!("no finding: {value}") };
                 self.expected.push(Found {
@@ -248,8 +251,8 @@ macro_rules! classes {
 }
 
 classes! {
-    bad: deletes updates copies;
-    good: deletes updates rebuilds;
+    bad: deletes updates copies rebuilds moves merges splits json full_text triggers generated cascades downs transactions refusals;
+    good: deletes updates copies rebuilds moves merges splits json full_text triggers generated cascades downs transactions refusals;
 }
 
 #[test]
