@@ -161,14 +161,9 @@ impl Health {
     /// | `small-pages` | pages have 512 or 1024 bytes |
     pub fn red_flags(&self) -> Findings {
         let file = self.path.as_deref().map_or(String::from("the database"), |path| path.display().to_string());
-        let flags = [
-            self.freelist(&file),
-            self.wal_size(&file),
-            self.checkpoints(&file),
-            self.journal(&file),
-            self.network(&file),
-        ];
-        flags.into_iter().chain([self.pages(&file)]).flatten().collect()
+        let checks =
+            [Health::freelist, Health::wal_size, Health::checkpoints, Health::journal, Health::network, Health::pages];
+        checks.iter().filter_map(|check| check(self, &file)).collect()
     }
 
     fn freelist(&self, file: &str) -> Option<Finding> {
@@ -187,7 +182,8 @@ impl Health {
     fn wal_size(&self, file: &str) -> Option<Finding> {
         let bytes = self.wal_bytes?;
         let limit = u64::try_from(self.journal_size_limit).ok();
-        let by_checkpoints = (self.wal_autocheckpoint > 0).then(|| self.wal_autocheckpoint * 4 * self.frame());
+        // In the WAL, each page has a header of 24 bytes.
+        let by_checkpoints = (self.wal_autocheckpoint > 0).then(|| self.wal_autocheckpoint * 4 * (self.page_size + 24));
         let (limit, whose) = match (limit, by_checkpoints) {
             (Some(limit), _) if bytes > limit => (limit, "journal_size_limit"),
             (_, Some(due)) if bytes > due => (due, "four times wal_autocheckpoint"),
@@ -197,11 +193,6 @@ impl Health {
         let cost = "a long read or a very large transaction kept it from restarting; reads search all of it";
         let fix = "end the longest reads, then PRAGMA wal_checkpoint(TRUNCATE)";
         Some(Finding::new("wal-too-large", file, what).cost(cost).fix(fix))
-    }
-
-    /// Returns the size in the WAL of a page and its header.
-    fn frame(&self) -> u64 {
-        self.page_size + 24
     }
 
     fn checkpoints(&self, file: &str) -> Option<Finding> {

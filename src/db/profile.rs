@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -147,11 +148,8 @@ impl Profile {
     /// # Errors
     /// If a PRAGMA did not take. The error names it, the value that was set and SQLite's answer.
     pub fn apply(&self, connection: &mut Connection) -> Result<()> {
-        for pragma in &self.pragmas[..self.len] {
-            if pragma.is_of_the_database() {
-                pragma.set(connection)?;
-            }
-        }
+        let mut of_the_database = self.pragmas[..self.len].iter().filter(|pragma| pragma.is_of_the_database());
+        of_the_database.try_for_each(|pragma| pragma.set(connection))?;
         self.apply_to_copy(connection)
     }
 
@@ -163,11 +161,8 @@ impl Profile {
     /// Sets the PRAGMAs of the connection. The database is a copy of one to which the whole profile was applied, and
     /// has the rest.
     pub(crate) fn apply_to_copy(&self, connection: &mut Connection) -> Result<()> {
-        for pragma in &self.pragmas[..self.len] {
-            if !pragma.is_of_the_database() {
-                pragma.set(connection)?;
-            }
-        }
+        let mut of_the_connection = self.pragmas[..self.len].iter().filter(|pragma| !pragma.is_of_the_database());
+        of_the_connection.try_for_each(|pragma| pragma.set(connection))?;
         if self.begin_immediate {
             connection.set_transaction_behavior(TransactionBehavior::Immediate);
         }
@@ -223,10 +218,7 @@ impl Pragma {
     }
 
     fn difference(&self, connection: &Connection) -> Option<Difference> {
-        let answer = match self.does_something() {
-            true => Ok(None),
-            false => ask(connection, &self.question()),
-        };
+        let answer = if self.does_something() { Ok(None) } else { ask(connection, &self.question()) };
         if matches!(&answer, Ok(Some(answer)) if self.accepts(answer)) {
             return None;
         }
@@ -239,7 +231,7 @@ impl Pragma {
     }
 
     fn setting(&self) -> String {
-        format!("PRAGMA {} = {}", self.name_in_sql(), self.value_in_sql())
+        format!("PRAGMA {} = {}", self.name_in_sql(), word_or(sql::quote_text)(self.value))
     }
 
     fn question(&self) -> String {
@@ -253,10 +245,6 @@ impl Pragma {
     /// Returns the name with the schema in front of it, if the PRAGMA is meant for an attached database.
     fn name_in_sql(&self) -> String {
         self.name.split('.').map(word_or(sql::quote_identifier)).collect::<Vec<_>>().join(".")
-    }
-
-    fn value_in_sql(&self) -> String {
-        word_or(sql::quote_text)(self.value)
     }
 
     /// Returns true if `answer` is what SQLite answers after the value took. Many keywords are read back as numbers.
@@ -356,17 +344,13 @@ fn word_or(quote: fn(&str) -> String) -> impl Fn(&str) -> String {
 fn ask(connection: &Connection, sql: &str) -> rusqlite::Result<Option<String>> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
-    match rows.next()? {
-        Some(row) => Ok(Some(match row.get_ref(0)? {
-            rusqlite::types::ValueRef::Null => String::from("NULL"),
-            rusqlite::types::ValueRef::Integer(number) => number.to_string(),
-            rusqlite::types::ValueRef::Real(number) => number.to_string(),
-            rusqlite::types::ValueRef::Text(text) | rusqlite::types::ValueRef::Blob(text) => {
-                String::from_utf8_lossy(text).into_owned()
-            }
-        })),
-        None => Ok(None),
-    }
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(match row.get_ref(0)? {
+        ValueRef::Null => String::from("NULL"),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(text) | ValueRef::Blob(text) => String::from_utf8_lossy(text).into_owned(),
+    }))
 }
 
 /// Compares names in constants: ASCII letters match in either case.

@@ -42,7 +42,7 @@ impl Migrations {
     /// If the folder is missing, empty or of mixed formats; if two migrations have the same version; if a file is
     /// empty, unreadable, not UTF-8, or would be ignored. The error names the file.
     pub fn load(path: impl AsRef<Path>) -> Result<Migrations> {
-        load::path(path.as_ref()).map(Migrations::from)
+        load::path(path.as_ref()).map(Migrations::of)
     }
 
     /// Returns a history of files that are compiled in: name (or path, as in `2026-01-31_users/up.sql`) and content.
@@ -53,7 +53,7 @@ impl Migrations {
     /// # Errors
     /// The same as those of [`load`](Migrations::load).
     pub fn embedded(files: &[(&str, &str)]) -> Result<Migrations> {
-        load::list(files).map(Migrations::from)
+        load::list(files).map(Migrations::of)
     }
 
     /// Returns the format of the files.
@@ -171,6 +171,10 @@ impl Migrations {
         Ok(self.indexes_of_pending(conn)?.into_iter().map(|index| &self.migrations[index]).collect())
     }
 
+    fn of((format, migrations): Loaded) -> Migrations {
+        Migrations { format, ledger: Ledger::None, migrations }
+    }
+
     fn run<'a>(&'a self, conn: &'a mut Connection, undo: bool) -> Run<'a> {
         Run { format: self.format, ledger: self.ledger, migrations: &self.migrations, conn, undo }
     }
@@ -244,11 +248,5 @@ impl Migrations {
                 field(script.sql.as_bytes());
             }
         }
-    }
-}
-
-impl From<Loaded> for Migrations {
-    fn from(loaded: Loaded) -> Migrations {
-        Migrations { format: loaded.format, ledger: Ledger::None, migrations: loaded.migrations }
     }
 }

@@ -9,12 +9,8 @@ use super::source::{self, Content, File};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql;
 
-/// The result of loading.
-pub(super) struct Loaded {
-    pub(super) format: Format,
-    /// Ascending by version, each version once, never empty.
-    pub(super) migrations: Vec<Migration>,
-}
+/// The format of a history, and its migrations: ascending by version, each version once, never empty.
+pub(super) type Loaded = (Format, Vec<Migration>);
 
 /// The files of one migration, as indexes.
 #[derive(Clone, Copy)]
@@ -47,13 +43,8 @@ pub(super) fn list(entries: &[(&str, &str)]) -> Result<Loaded> {
     let files = entries
         .iter()
         .map(|&(name, content)| {
-            let parts = if name.ends_with("/up.sql") || name.ends_with("/down.sql") || name.ends_with("/metadata.toml")
-            {
-                2
-            } else {
-                1
-            };
-            let start = name.rmatch_indices('/').nth(parts - 1).map_or(0, |(at, _)| at + 1);
+            let has_folder = ["/up.sql", "/down.sql", "/metadata.toml"].iter().any(|end| name.ends_with(end));
+            let start = name.rmatch_indices('/').nth(usize::from(has_folder)).map_or(0, |(at, _)| at + 1);
             File { name: name[start..].to_owned(), content: Content::Given(content) }
         })
         .collect();
@@ -128,7 +119,7 @@ impl Loader<'_> {
             };
             migrations.push(Migration { version: step.version, up, down });
         }
-        Ok(Loaded { format: self.format, migrations })
+        Ok((self.format, migrations))
     }
 
     /// Puts up and down scripts of one version together.
@@ -245,12 +236,11 @@ impl Loader<'_> {
 
     /// Fails if there are Go programs among the SQL files: goose runs them, and the history is incomplete without them.
     fn check_go_programs(&self) -> Result<()> {
-        match self.files.iter().find(|file| names::role(&file.name) == Role::GoProgram) {
-            None => Ok(()),
-            Some(file) => Err(file
-                .error(format!("migration in Go: {}", file.shown()))
-                .help("goose would run it here, and sqlitmus cannot: let goose create the database, by Template::migrate_path")),
-        }
+        let is_go = |file: &&File<'_>| names::role(&file.name) == Role::GoProgram;
+        let Some(file) = self.files.iter().find(is_go) else { return Ok(()) };
+        Err(file.error(format!("migration in Go: {}", file.shown())).help(
+            "goose would run it here, and sqlitmus cannot: let goose create the database, by Template::migrate_path",
+        ))
     }
 
     fn check_consecutive(&self, steps: &[Step]) -> Result<()> {

@@ -34,7 +34,10 @@ pub(crate) fn normal(tokens: &[Token<'_>], names: Names<'_>) -> String {
 pub(crate) fn plain_name(name: &str) -> String {
     let is_plain = |(index, c): (usize, char)| c == '_' || c.is_alphanumeric() && !(index == 0 && c.is_ascii_digit());
     let upper = name.to_ascii_uppercase();
-    if !name.is_empty() && name.chars().enumerate().all(is_plain) && !is_reserved(&upper) && !VALUES.contains(&&*upper)
+    if !name.is_empty()
+        && name.chars().enumerate().all(is_plain)
+        && !RESERVED.contains(&&*upper)
+        && !VALUES.contains(&&*upper)
     {
         name.to_owned()
     } else {
@@ -72,10 +75,6 @@ const EITHER: [&str; 58] = [
 ];
 
 const JOINS: [&str; 7] = ["CROSS", "FULL", "INNER", "LEFT", "NATURAL", "OUTER", "RIGHT"];
-
-fn is_reserved(upper: &str) -> bool {
-    RESERVED.contains(&upper)
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
@@ -143,7 +142,7 @@ impl Line {
                 let upper = token.text.to_ascii_uppercase();
                 let is_keyword = !in_path
                     && (VALUES.contains(&upper.as_str())
-                        || is_reserved(&upper)
+                        || RESERVED.contains(&&*upper)
                         || EITHER.contains(&upper.as_str()) && self.can_be_keyword(&upper, next, second));
                 if is_keyword { Piece { class: Class::Keyword, text: upper } } else { self.name(token.text, names) }
             }

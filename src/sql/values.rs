@@ -3,25 +3,7 @@
 //! The normal form keeps the case of words. To upper-case keywords, one would have to know which of them are names, and
 //! a line of an app's code always spells them in the same way.
 
-use super::tokens::{TokenKind, tokens};
-
-/// A token, with the classes that comparing needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Piece<'a> {
-    class: Class,
-    text: &'a str,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    Word,
-    /// A name in any kind of quotes.
-    Quoted,
-    /// A text, a number or a blob.
-    Literal,
-    Parameter,
-    Punctuation,
-}
+use super::tokens::{Token, TokenKind, tokens};
 
 /// Words before a parenthesis that opens a list or an expression, not the arguments of a function or the columns of a
 /// table.
@@ -35,15 +17,14 @@ const BEFORE_PARENTHESIS: [&str; 33] = [
 /// Returns the statement with `?` for every value and parameter, lists of values after `IN` as `(?)`, one space in
 /// place of white space or a comment, and without its semicolon.
 pub(crate) fn normalized(sql: &str) -> String {
-    let pieces = pieces(sql);
+    let pieces = tokens(sql);
     let mut text = String::with_capacity(sql.len());
-    let mut before: Option<Piece<'_>> = None;
+    let mut before: Option<Token<'_>> = None;
     let mut at = 0;
     while at < pieces.len() {
         let mut piece = pieces[at];
         at += 1;
-        if piece.text == "-" && is_sign_after(before) && pieces.get(at).is_some_and(|next| next.class == Class::Literal)
-        {
+        if piece.text == "-" && is_sign_after(before) && pieces.get(at).is_some_and(is_literal) {
             piece = pieces[at];
             at += 1;
         }
@@ -53,13 +34,9 @@ pub(crate) fn normalized(sql: &str) -> String {
         if before.is_some_and(|before| is_spaced(before, piece)) {
             text.push(' ');
         }
-        match piece.class {
-            Class::Literal | Class::Parameter => text.push('?'),
-            Class::Word | Class::Quoted | Class::Punctuation => text.push_str(piece.text),
-        }
-        let is_after_in =
-            before.is_some_and(|before| before.class == Class::Word && before.text.eq_ignore_ascii_case("IN"));
-        if is_after_in
+        let is_value = is_literal(&piece) || piece.kind == TokenKind::Variable;
+        text.push_str(if is_value { "?" } else { piece.text });
+        if before.is_some_and(|before| before.is("IN"))
             && piece.text == "("
             && let Some(end) = end_of_values(&pieces, at)
         {
@@ -74,11 +51,11 @@ pub(crate) fn normalized(sql: &str) -> String {
 
 /// Returns the values that `expanded` has in place of the parameters of `sql`, in order, as SQL literals.
 pub(crate) fn bound_values(sql: &str, expanded: &str) -> Vec<String> {
-    let (pattern, filled) = (pieces(sql), pieces(expanded));
+    let (pattern, filled) = (tokens(sql), tokens(expanded));
     let mut filled = filled.iter().peekable();
     let mut values = Vec::new();
     for piece in pattern {
-        if piece.class != Class::Parameter {
+        if piece.kind != TokenKind::Variable {
             // The texts differ only in their values. If they do not, the rest cannot be matched.
             if filled.next().is_none_or(|other| other.text != piece.text) {
                 break;
@@ -98,13 +75,13 @@ pub(crate) fn bound_values(sql: &str, expanded: &str) -> Vec<String> {
 }
 
 /// Returns the end of a list that has only values, if `from` is the index after the parenthesis that opens one.
-fn end_of_values(pieces: &[Piece<'_>], from: usize) -> Option<usize> {
+fn end_of_values(pieces: &[Token<'_>], from: usize) -> Option<usize> {
     let mut values = 0;
     for (index, piece) in pieces.iter().enumerate().skip(from) {
-        match (piece.class, piece.text) {
-            (Class::Literal | Class::Parameter, _) => values += 1,
-            (_, "," | "-") => {}
-            (_, ")") if values > 0 => return Some(index),
+        match piece.text {
+            _ if is_literal(piece) || piece.kind == TokenKind::Variable => values += 1,
+            "," | "-" => {}
+            ")" if values > 0 => return Some(index),
             _ => return None,
         }
     }
@@ -112,39 +89,30 @@ fn end_of_values(pieces: &[Piece<'_>], from: usize) -> Option<usize> {
 }
 
 /// Returns true if a minus here is the sign of a number and not a subtraction.
-fn is_sign_after(before: Option<Piece<'_>>) -> bool {
+fn is_sign_after(before: Option<Token<'_>>) -> bool {
     match before {
         None => true,
-        Some(before) if before.class == Class::Punctuation => before.text != ")",
-        Some(before) => {
-            before.class == Class::Word && BEFORE_PARENTHESIS.iter().any(|word| before.text.eq_ignore_ascii_case(word))
-        }
+        Some(before) if before.kind == TokenKind::Symbol => before.text != ")",
+        Some(before) => BEFORE_PARENTHESIS.iter().any(|word| before.is(word)),
     }
 }
 
-fn is_spaced(before: Piece<'_>, piece: Piece<'_>) -> bool {
+fn is_spaced(before: Token<'_>, piece: Token<'_>) -> bool {
     if matches!(piece.text, "," | ")" | "." | ";") || matches!(before.text, "(" | "." | "~") {
         return false;
     }
     if piece.text != "(" {
         return true;
     }
-    match before.class {
-        Class::Word => BEFORE_PARENTHESIS.iter().any(|word| before.text.eq_ignore_ascii_case(word)),
-        Class::Quoted => false,
-        Class::Literal | Class::Parameter | Class::Punctuation => true,
+    match before.kind {
+        TokenKind::Word => BEFORE_PARENTHESIS.iter().any(|word| before.is(word)),
+        kind => kind != TokenKind::Quoted,
     }
 }
 
-fn pieces(sql: &str) -> Vec<Piece<'_>> {
-    let class = |kind| match kind {
-        TokenKind::Word => Class::Word,
-        TokenKind::Quoted => Class::Quoted,
-        TokenKind::Text | TokenKind::Blob | TokenKind::Number => Class::Literal,
-        TokenKind::Variable => Class::Parameter,
-        TokenKind::Symbol => Class::Punctuation,
-    };
-    tokens(sql).into_iter().map(|token| Piece { class: class(token.kind), text: token.text }).collect()
+/// Returns true for a text, a number or a blob.
+fn is_literal(token: &Token<'_>) -> bool {
+    matches!(token.kind, TokenKind::Text | TokenKind::Blob | TokenKind::Number)
 }
 
 #[cfg(test)]

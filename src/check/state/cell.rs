@@ -59,13 +59,8 @@ impl PartialOrd for Cell {
 /// SQLite's order, then the type and the bits: equal cells are the same value.
 impl Ord for Cell {
     fn cmp(&self, other: &Cell) -> Ordering {
-        order(self.value(), other.value()).then_with(|| {
-            let last = |cell: &Cell| match cell {
-                Cell::Real(number) => (1, number.to_bits()),
-                _ => (0, 0),
-            };
-            last(self).cmp(&last(other))
-        })
+        let bits = |cell: &Cell| if let Cell::Real(number) = cell { (1, number.to_bits()) } else { (0, 0) };
+        order(self.value(), other.value()).then_with(|| bits(self).cmp(&bits(other)))
     }
 }
 

@@ -99,10 +99,18 @@ impl GooseFile<'_> {
     }
 
     fn check_finished(&self) -> Result<(), Problem> {
-        if let Some(line) = self.block {
-            return Err(unclosed_block(line));
-        }
-        self.unfinished.map_or(Ok(()), |line| Err(unfinished_statement(line)))
+        let (what, line, help) = match (self.block, self.unfinished) {
+            (Some(line), _) => {
+                ("goose block without an end", line, "write `-- +goose StatementEnd` below the statement")
+            }
+            (None, Some(line)) => (
+                "statement whose end goose does not find",
+                line,
+                "goose refuses the file: end the statement with a semicolon at the end of a line",
+            ),
+            (None, None) => return Ok(()),
+        };
+        Err(Problem::new(what, line, help))
     }
 
     fn finish(mut self) -> Result<Sections, Problem> {
@@ -122,18 +130,6 @@ const NO_UP: Problem = Problem {
     line: None,
     help: "write `-- +goose Up` on a line of its own above its first statement",
 };
-
-fn unclosed_block(line: usize) -> Problem {
-    Problem::new("goose block without an end", line, "write `-- +goose StatementEnd` below the statement")
-}
-
-fn unfinished_statement(line: usize) -> Problem {
-    Problem::new(
-        "statement whose end goose does not find",
-        line,
-        "goose refuses the file: end the statement with a semicolon at the end of a line",
-    )
-}
 
 /// Returns true if the last word of a line, before a comment, ends with a semicolon.
 fn ends_with_semicolon(line: &str) -> bool {
