@@ -115,7 +115,7 @@ impl Profile {
     pub const fn pragma(mut self, name: &'static str, value: &'static str) -> Profile {
         let mut index = 0;
         while index < self.len {
-            if same_text(self.pragmas[index].name, name) {
+            if self.pragmas[index].name.eq_ignore_ascii_case(name) {
                 break;
             }
             index += 1;
@@ -351,20 +351,4 @@ fn ask(connection: &Connection, sql: &str) -> rusqlite::Result<Option<String>> {
         ValueRef::Real(number) => number.to_string(),
         ValueRef::Text(text) | ValueRef::Blob(text) => String::from_utf8_lossy(text).into_owned(),
     }))
-}
-
-/// Compares names in constants: ASCII letters match in either case.
-const fn same_text(one: &str, two: &str) -> bool {
-    let (one, two) = (one.as_bytes(), two.as_bytes());
-    if one.len() != two.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < one.len() {
-        if !one[index].eq_ignore_ascii_case(&two[index]) {
-            return false;
-        }
-        index += 1;
-    }
-    true
 }

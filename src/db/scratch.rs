@@ -104,13 +104,8 @@ impl Scratch {
             // A new connection would find nothing to roll back.
             return self.image();
         }
-        self.reopened()?.image()
-    }
-
-    /// Closes the database and opens it again.
-    fn reopened(self) -> Result<Scratch> {
         self.connection.close().map_err(|(_, error)| Error::sqlite("close a database", error))?;
-        self.workshop.on(self.disk)
+        self.workshop.on(self.disk)?.image()
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use rusqlite::{Connection, params};
 
 use super::entries::is_ledger;
-use crate::sql::{Token, TokenKind, quote_text, split, tokens, unquoted};
+use crate::sql::{Cursor, Token, TokenKind, between_commas, quote_text, split, tokens, unquoted};
 
 /// The rows of sqlite_stat1 and sqlite_stat4.
 #[derive(Clone, Debug, Default)]
@@ -107,34 +107,33 @@ impl StatisticsRows {
     }
 
     fn insert(&mut self, statement: &[Token<'_>], line: usize) -> Option<()> {
-        let mut rest = statement.iter().peekable();
-        if !(rest.next()?.is("INSERT") && rest.next()?.is("INTO")) {
+        let mut rest = Cursor::new(statement);
+        if !(rest.take("INSERT") && rest.take("INTO")) {
             return None;
         }
-        let target = rest.next()?.name()?.to_ascii_lowercase();
-        let columns: &[&str] = match target.as_str() {
+        let columns: &[&str] = match rest.name()?.to_ascii_lowercase().as_str() {
             "sqlite_stat1" => &["tbl", "idx", "stat"],
             "sqlite_stat4" => &["tbl", "idx", "neq", "nlt", "ndlt", "sample"],
             _ => return None,
         };
-        if rest.peek()?.is_symbol("(") {
-            let names = list(&mut rest)?;
+        if rest.sees_symbol("(") {
+            let names = list(&mut rest, statement)?;
             if !names.iter().map(|token| token.name()).eq(columns.iter().map(|name| Some((*name).to_owned()))) {
                 return None;
             }
         }
-        if !rest.next()?.is("VALUES") {
+        if !rest.take("VALUES") {
             return None;
         }
         loop {
-            let values = list(&mut rest)?;
+            let values = list(&mut rest, statement)?;
             let text = |at: usize| values.get(at).and_then(|token| literal(token));
-            match columns.len() {
-                3 if values.len() == 3 => {
+            match (columns.len(), values.len()) {
+                (3, 3) => {
                     let index = if values[1].is("NULL") { None } else { Some(text(1)?) };
                     self.counts.push(Count { table: text(0)?, index, stat: text(2)?, line });
                 }
-                6 if values.len() == 6 => self.samples.push(Sample {
+                (6, 6) => self.samples.push(Sample {
                     table: text(0)?,
                     index: text(1)?,
                     equal: text(2)?,
@@ -145,11 +144,9 @@ impl StatisticsRows {
                 }),
                 _ => return None,
             }
-            match rest.next() {
-                Some(token) if token.is_symbol(",") => {}
-                Some(token) if token.is_symbol(";") => return rest.next().is_none().then_some(()),
-                Some(_) => return None,
-                None => return Some(()),
+            if !rest.take_symbol(",") {
+                rest.take_symbol(";");
+                return rest.is_at_end().then_some(());
             }
         }
     }
@@ -238,22 +235,10 @@ fn has(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     connection.query_row(sql, [table], |row| row.get(0))
 }
 
-/// Returns the tokens between two parentheses, without the commas.
-fn list<'a, 't: 'a>(rest: &mut impl Iterator<Item = &'a Token<'t>>) -> Option<Vec<&'a Token<'t>>> {
-    let mut items = Vec::new();
-    if !rest.next()?.is_symbol("(") {
-        return None;
-    }
-    loop {
-        items.push(rest.next()?);
-        let next = rest.next()?;
-        if next.is_symbol(")") {
-            return Some(items);
-        }
-        if !next.is_symbol(",") {
-            return None;
-        }
-    }
+/// Moves past a list of single tokens in parentheses and returns them.
+fn list<'t, 'a>(rest: &mut Cursor<'t, 'a>, statement: &'t [Token<'a>]) -> Option<Vec<&'t Token<'a>>> {
+    let single = |part: &'t [Token<'a>]| if let [only] = part { Some(only) } else { None };
+    between_commas(&statement[rest.group()?]).into_iter().map(single).collect()
 }
 
 fn literal(token: &Token<'_>) -> Option<String> {

@@ -3,6 +3,7 @@
 use rusqlite::types::Value;
 
 use super::finding::{LintFinding, LintInput, is_nullable, object};
+use crate::check::state;
 use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Affinity, Check, Column, Table};
 use crate::sql::{TokenKind, plain_name, quote_identifier, tokens};
@@ -141,11 +142,8 @@ fn of_check(table: &Table, check: &Check, columns: &[&Column]) -> String {
 
 fn shown(value: &Value) -> String {
     match value {
-        Value::Null => "NULL".to_owned(),
-        Value::Integer(number) => number.to_string(),
-        Value::Real(number) => number.to_string(),
-        Value::Text(text) => crate::sql::quote_text(text),
         Value::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
+        value => state::shown(value.into()),
     }
 }
 

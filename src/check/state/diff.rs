@@ -6,7 +6,7 @@ use super::cell::{Cell, shown_both, shown_name};
 use super::redact::Redacting;
 
 /// The columns of the rows of a [`TableDiff`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Layout {
     pub(super) columns: Vec<String>,
     /// The positions of the columns that identify a row; empty if all of them are needed.
@@ -46,7 +46,7 @@ impl RowChange {
 }
 
 /// The difference of a table.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct TableDiff {
     pub(crate) name: String,
     pub(super) layout: Arc<Layout>,
@@ -63,17 +63,7 @@ pub(crate) struct TableDiff {
 
 impl TableDiff {
     pub(super) fn new(name: String, layout: Layout) -> TableDiff {
-        TableDiff {
-            name,
-            layout: Arc::new(layout),
-            only_on: None,
-            lost_columns: Vec::new(),
-            new_columns: Vec::new(),
-            deleted: 0,
-            inserted: 0,
-            updated: 0,
-            changes: Vec::new(),
-        }
+        TableDiff { name, layout: Arc::new(layout), ..TableDiff::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -110,19 +110,15 @@ impl Reader<'_, '_> {
             } else if self.cursor.take("PRIMARY") {
                 self.cursor.take("KEY");
                 let _ = self.cursor.take("ASC") || self.cursor.take("DESC");
-                let on_conflict = self.on_conflict();
+                self.key(true, constraint.clone(), vec![(name.clone(), None)]);
                 self.text.autoincrement |= self.cursor.take("AUTOINCREMENT");
-                let terms = vec![(name.clone(), None)];
-                self.text.keys.push(KeyText { primary: true, name: constraint.clone(), terms, on_conflict });
             } else if self.cursor.take("UNIQUE") {
-                let terms = vec![(name.clone(), None)];
-                let on_conflict = self.on_conflict();
-                self.text.keys.push(KeyText { primary: false, name: constraint.clone(), terms, on_conflict });
+                self.key(false, constraint.clone(), vec![(name.clone(), None)]);
             } else if self.cursor.take("NOT") {
                 if self.cursor.take("NULL") {
                     self.text.columns[index].not_null_conflict = self.on_conflict();
-                } else {
-                    self.not_deferrable();
+                } else if self.cursor.take("DEFERRABLE") {
+                    self.deferrable(false);
                 }
             } else if self.cursor.take("CHECK") {
                 let expression = self.expression()?;
@@ -139,7 +135,7 @@ impl Reader<'_, '_> {
             } else if self.cursor.take("REFERENCES") {
                 self.references(constraint.clone(), vec![name.clone()])?;
             } else if self.cursor.take("DEFERRABLE") {
-                self.deferrable();
+                self.deferrable(true);
             } else if self.cursor.take("AS") {
                 self.text.columns[index].generated = Some(self.expression()?);
             } else if self.cursor.sees_symbol("(") {
@@ -169,8 +165,7 @@ impl Reader<'_, '_> {
                     terms.push((Name::from(part.first()?.name()?), collation.and_then(Token::name)));
                     self.text.autoincrement |= part.last().is_some_and(|token| token.is("AUTOINCREMENT"));
                 }
-                let on_conflict = self.on_conflict();
-                self.text.keys.push(KeyText { primary, name: constraint.clone(), terms, on_conflict });
+                self.key(primary, constraint.clone(), terms);
             } else if self.cursor.take("CHECK") {
                 let expression = self.expression()?;
                 self.text.checks.push(Check { name: constraint.clone(), expression, column: None });
@@ -187,11 +182,15 @@ impl Reader<'_, '_> {
         }
     }
 
+    fn key(&mut self, primary: bool, name: Option<String>, terms: Vec<(Name, Option<String>)>) {
+        let on_conflict = self.on_conflict();
+        self.text.keys.push(KeyText { primary, name, terms, on_conflict });
+    }
+
     fn on_conflict(&mut self) -> Option<String> {
-        if !self.cursor.sees("ON") {
+        if !self.cursor.take("ON") {
             return None;
         }
-        self.cursor.next();
         self.cursor.next();
         let action = self.cursor.next()?.text.to_ascii_uppercase();
         (action != "ABORT").then_some(action)
@@ -213,34 +212,22 @@ impl Reader<'_, '_> {
                 self.cursor.next()?;
             } else if matches!(self.cursor.rest(), [not, next, ..] if not.is("NOT") && next.is("DEFERRABLE")) {
                 self.cursor.next();
-                self.not_deferrable();
+                self.cursor.next();
+                self.deferrable(false);
             } else if self.cursor.take("DEFERRABLE") {
-                self.deferrable();
+                self.deferrable(true);
             } else {
                 return Some(());
             }
         }
     }
 
-    /// Reads on after DEFERRABLE. It applies to the last foreign key, in whichever column that is declared.
-    fn deferrable(&mut self) {
-        let deferred = self.initially();
+    /// Reads on after DEFERRABLE. It applies to the last foreign key, in whichever column that is declared. After NOT, a key
+    /// is immediate, whatever follows INITIALLY.
+    fn deferrable(&mut self, can_be: bool) {
+        let deferred = self.cursor.take("INITIALLY") && self.cursor.next().is_some_and(|token| token.is("DEFERRED"));
         if let Some(key) = self.text.foreign_keys.last_mut() {
-            key.deferred = deferred;
+            key.deferred = deferred && can_be;
         }
-    }
-
-    /// Reads on after NOT. Such a key is immediate, whatever follows INITIALLY.
-    fn not_deferrable(&mut self) {
-        if self.cursor.take("DEFERRABLE") {
-            self.initially();
-            if let Some(key) = self.text.foreign_keys.last_mut() {
-                key.deferred = false;
-            }
-        }
-    }
-
-    fn initially(&mut self) -> bool {
-        self.cursor.take("INITIALLY") && self.cursor.next().is_some_and(|token| token.is("DEFERRED"))
     }
 }
