@@ -10,7 +10,7 @@ use super::findings::{Finding, Findings};
 use super::health::wal_bytes;
 use super::integrity::{failure, failure_of, file_of, integrity_with, shown_value};
 use super::state::{self, RowChange, Snapshot, TableDiff, TableSet, header_numbers, schema_entries};
-use crate::db::percent_encoded;
+use crate::db::{percent_encoded, with_suffix};
 use crate::error::Result;
 use crate::report::count;
 use crate::schema::entries::SchemaEntry;
@@ -268,18 +268,14 @@ impl Restored {
         let path = folder.path().join("restored.db");
         let mut lacks_wal = false;
         for suffix in ["", "-wal", "-journal"] {
-            let mut from = copy.as_os_str().to_owned();
-            from.push(suffix);
-            match read_file(source, Path::new(&from)) {
+            match read_file(source, &with_suffix(copy, suffix)) {
                 Ok(bytes) => {
                     match suffix {
                         "" => lacks_wal = is_in_wal_mode(&bytes),
                         "-wal" if !bytes.is_empty() => lacks_wal = false,
                         _ => {}
                     }
-                    let mut to = path.as_os_str().to_owned();
-                    to.push(suffix);
-                    let written = std::fs::write(to, bytes);
+                    let written = std::fs::write(with_suffix(&path, suffix), bytes);
                     written.map_err(|error| unreadable(format!("{shown} cannot be restored"), error))?;
                 }
                 Err(error) if suffix.is_empty() => return Err(unreadable(format!("{shown} cannot be read"), error)),

@@ -1,14 +1,6 @@
 //! Checks of a database: what is wrong with it, as findings.
 //!
 //! Each check returns [`Findings`]: look at them, allow what is intended, and assert that nothing is left.
-//!
-//! ```
-//! use sqlitmus::check::{Finding, Findings};
-//!
-//! let findings = Findings::default();
-//! assert!(findings.is_empty());
-//! findings.assert_ok();
-//! ```
 
 mod backup;
 mod findings;

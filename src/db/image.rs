@@ -1,6 +1,6 @@
 //! A database that is ready to be copied: one file, with everything checkpointed into it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -83,6 +83,13 @@ impl Image {
     }
 }
 
+/// Returns the path of a file beside a database: `-wal`, `-journal`.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
 /// Opens the database at `path` of a disk and registers the app's functions.
 pub(super) fn open(disk: &Disk, path: &Path, functions: Option<Functions>) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -101,10 +108,7 @@ pub(super) fn open(disk: &Disk, path: &Path, functions: Option<Functions>) -> Re
 pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
     connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-        .and_then(|busy: i64| match busy {
-            0 => Ok(()),
-            _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
-        })
+        .and_then(|busy: i64| if busy == 0 { Ok(()) } else { Err(busy_error()) })
         .map_err(|error| Error::sqlite("checkpoint the database", error))
 }
 
@@ -112,6 +116,10 @@ pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
 pub(crate) fn back_up(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
     match Backup::new(source, target)?.step(-1)? {
         StepResult::Done => Ok(()),
-        _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
+        _ => Err(busy_error()),
     }
+}
+
+fn busy_error() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)
 }

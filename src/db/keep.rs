@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::image::{self, Image, MAIN};
+use super::image::{self, Image, MAIN, with_suffix};
 use crate::env::{self, Keep};
 use crate::error::{Error, Result};
 use crate::sim::Disk;
@@ -149,12 +149,6 @@ fn file_name(part: &str) -> String {
         name.pop();
     }
     if name.is_empty() { String::from("_") } else { name }
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(suffix);
-    PathBuf::from(path)
 }
 
 /// Returns the path relative to the current folder if it is below it.

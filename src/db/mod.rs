@@ -11,7 +11,7 @@ mod template;
 mod testdb;
 
 pub(crate) use address::{Address, open_as_it_is, percent_encoded};
-pub(crate) use image::{Functions, Image, MAIN, back_up};
+pub(crate) use image::{Functions, Image, MAIN, back_up, with_suffix};
 pub(crate) use keep::again_with;
 pub(crate) use profile::Difference;
 pub use profile::Profile;

@@ -45,11 +45,9 @@ impl Workshop {
     pub(crate) fn read(self, path: &Path) -> Result<Scratch> {
         let mut files = vec![(MAIN.to_owned(), Image::read(path)?.blocks)];
         for suffix in ["-wal", "-journal"] {
-            let mut beside = path.as_os_str().to_owned();
-            beside.push(suffix);
-            let beside = Path::new(&beside);
+            let beside = image::with_suffix(path, suffix);
             if beside.exists() {
-                files.push((format!("{MAIN}{suffix}"), Image::read(beside)?.blocks));
+                files.push((format!("{MAIN}{suffix}"), Image::read(&beside)?.blocks));
             }
         }
         self.on(Disk::with_files(files))

@@ -305,9 +305,7 @@ impl TestDb {
         }
         let mut files = Vec::new();
         for suffix in ["", "-wal", "-journal"] {
-            let mut path = self.path.clone().into_os_string();
-            path.push(suffix);
-            match std::fs::read(path) {
+            match std::fs::read(image::with_suffix(&self.path, suffix)) {
                 Ok(bytes) => files.push((format!("{MAIN}{suffix}"), Blocks::from_bytes(&bytes))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),

@@ -8,13 +8,7 @@ use crate::sql::{insert_parameters, quote_identifier};
 
 /// The place where it is recorded which migrations are applied.
 ///
-/// An entry is written in the transaction of its migration.
-///
-/// ```
-/// use sqlitmus::migrations::Ledger;
-///
-/// const LEDGER: Ledger = Ledger::Table("_migrations");
-/// ```
+/// An entry is written in the transaction of its migration. [`Migrations::ledger`](super::Migrations::ledger) has an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ledger {

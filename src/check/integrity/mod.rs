@@ -95,13 +95,6 @@ impl TestDb {
     ///
     /// [`Template::checked`](crate::Template::checked) does this for every database of a template at the end of its test.
     ///
-    /// ```
-    /// let db = sqlitmus::Template::new("fixtures/shop/migrations").in_memory();
-    /// db.execute("INSERT INTO categories(slug, name) VALUES ('tea', 'Tea')", [])
-    ///     .unwrap();
-    /// db.check();
-    /// ```
-    ///
     /// # Panics
     /// If the database is not whole.
     #[track_caller]

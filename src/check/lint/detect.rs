@@ -30,6 +30,6 @@ pub(super) fn detect(connection: &Connection) -> Result<Vec<LintFinding>> {
     checks::lint(&input, &mut found);
     columns::lint(&input, &mut found);
     indexes::lint(&input, &mut found);
-    found.sort_by_key(|one| LINT_CODES.iter().position(|code| *code == one.code));
+    found.sort_by_key(|one| LINT_CODES.iter().position(|code| *code == one.finding.code()));
     Ok(found)
 }

@@ -1,21 +1,18 @@
 //! The input and the findings of the lints, and helpers for several of them.
 
+use rusqlite::types::Value;
+
 use crate::check::findings::Finding;
 use crate::schema::declaration::Declaration;
 use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Column, Schema, Table};
-use crate::sql::same_name;
 
 /// A finding of a lint, before its fix is tried.
 #[derive(Debug)]
 pub(super) struct LintFinding {
-    pub(super) code: &'static str,
-    pub(super) object: String,
+    pub(super) finding: Finding,
     /// The name of the table it is about; empty if there is none.
     pub(super) table: String,
-    pub(super) what: String,
-    pub(super) cost: &'static str,
-    pub(super) evidence: Vec<(&'static str, String)>,
     pub(super) fix: Fix,
 }
 
@@ -41,8 +38,8 @@ impl LintFinding {
         what: impl Into<String>,
         cost: &'static str,
     ) -> LintFinding {
-        let (object, table, what) = (object.into(), String::new(), what.into());
-        LintFinding { code, object, table, what, cost, evidence: Vec::new(), fix: Fix::Nothing }
+        let finding = Finding::new(code, object, what).cost(cost);
+        LintFinding { finding, table: String::new(), fix: Fix::Nothing }
     }
 
     pub(super) fn on(mut self, table: &Table) -> LintFinding {
@@ -51,7 +48,7 @@ impl LintFinding {
     }
 
     pub(super) fn evidence(mut self, label: &'static str, body: impl Into<String>) -> LintFinding {
-        self.evidence.push((label, body.into()));
+        self.finding = self.finding.evidence(label, body);
         self
     }
 
@@ -79,17 +76,13 @@ impl LintFinding {
     }
 
     pub(super) fn is_same(&self, other: &LintFinding) -> bool {
-        self.code == other.code && self.object == other.object
+        self.finding.code() == other.finding.code() && self.finding.object() == other.finding.object()
     }
 
     pub(super) fn into_finding(self) -> Finding {
-        let mut finding = Finding::new(self.code, self.object, self.what).cost(self.cost);
-        for (label, body) in self.evidence {
-            finding = finding.evidence(label, body);
-        }
         match self.fix {
-            Fix::Text(text) | Fix::Sql(text) => finding.fix(text),
-            Fix::Nothing | Fix::Rebuild { .. } => finding,
+            Fix::Text(text) | Fix::Sql(text) => self.finding.fix(text),
+            Fix::Nothing | Fix::Rebuild { .. } => self.finding,
         }
     }
 }
@@ -122,7 +115,8 @@ pub(super) fn is_nullable(table: &Table, column: &Column) -> bool {
     !column.not_null && !table.is_rowid(&column.name) && column.generated.is_none()
 }
 
-/// Returns true if both lists have the same names in the same order.
-pub(super) fn same_names(one: &[&str], two: &[&str]) -> bool {
-    one.len() == two.len() && one.iter().zip(two).all(|(one, two)| same_name(one, two))
+/// Returns a row of a table with NULL in one column and 1 in the others.
+pub(super) fn row_with_null<'a>(table: &'a Table, null: &Column) -> Vec<(&'a str, Value)> {
+    let value = |column: &Column| if column.name == null.name { Value::Null } else { Value::Integer(1) };
+    table.columns.iter().map(|column| (column.name.as_str(), value(column))).collect()
 }

@@ -1,9 +1,7 @@
 //! PRIMARY KEY and UNIQUE constraints.
 
-use rusqlite::types::Value;
-
 use super::checks::{self, Verdict};
-use super::finding::{LintFinding, LintInput, is_nullable, object};
+use super::finding::{LintFinding, LintInput, is_nullable, object, row_with_null};
 use crate::schema::references::column_names;
 use crate::schema::{Affinity, Column, IndexedColumn, Table};
 use crate::sql::{plain_name, plain_names};
@@ -166,11 +164,6 @@ fn is_guarded(input: &LintInput, table: &Table, columns: &[&Column], column: &Co
         let Some(condition) = &index.partial else { return false };
         let same = index.terms.len() == others.len()
             && others.iter().all(|other| index.terms.iter().any(|term| term.what.is_column(&other.name)));
-        let row: Vec<(&str, Value)> = table
-            .columns
-            .iter()
-            .map(|other| (other.name.as_str(), if other.name == column.name { Value::Null } else { Value::Integer(1) }))
-            .collect();
-        same && checks::evaluate(&input.copy, condition, &row) == Verdict::True
+        same && checks::evaluate(&input.copy, condition, &row_with_null(table, column)) == Verdict::True
     })
 }

@@ -1,9 +1,7 @@
 //! Foreign keys: mistakes in their declaration, and the cost of deleting a parent.
 
-use rusqlite::types::Value;
-
 use super::checks::{self, Verdict};
-use super::finding::{LintFinding, LintInput, is_nullable, object, same_names};
+use super::finding::{LintFinding, LintInput, is_nullable, object, row_with_null};
 use crate::schema::declaration::Declaration;
 use crate::schema::references::{Pair, class, column_names, defeated, is_textual, parent_columns, typed};
 use crate::schema::schema_copy::SchemaCopy;
@@ -166,17 +164,8 @@ fn half_is_refused(input: &LintInput, table: &Table, nullable: &[&Column], colum
     if nullable.len() < 2 {
         return false;
     }
-    table.checks.iter().any(|check| {
-        let row: Vec<(&str, Value)> = table
-            .columns
-            .iter()
-            .map(|other| {
-                let null = other.name == column.name;
-                (other.name.as_str(), if null { Value::Null } else { Value::Integer(1) })
-            })
-            .collect();
-        checks::evaluate(&input.copy, &check.expression, &row) == Verdict::False
-    })
+    let row = row_with_null(table, column);
+    table.checks.iter().any(|check| checks::evaluate(&input.copy, &check.expression, &row) == Verdict::False)
 }
 
 fn unindexed(input: &LintInput, pair: &Pair<'_>, found: &mut Vec<LintFinding>) {
@@ -262,5 +251,5 @@ fn with_foreign_keys<T>(copy: &SchemaCopy, run: impl FnOnce(&SchemaCopy) -> T) -
 
 /// Returns true if a foreign key of the table has this column.
 pub(super) fn is_reference(table: &Table, column: &str) -> bool {
-    table.foreign_keys.iter().any(|key| key.columns.iter().any(|name| same_names(&[name], &[column])))
+    table.foreign_keys.iter().any(|key| key.columns.iter().any(|name| name == column))
 }

@@ -69,10 +69,12 @@ fn attempt(declared: &[SchemaEntry], schema: &Schema, found: &[LintFinding], rou
     let left = detect(&copy.connection)?;
     let is_new = |one: &&LintFinding| {
         // This lint compares tables, which differ until all of them are fixed.
-        one.code != "same-name-different-type"
+        one.finding.code() != "same-name-different-type"
             && !found.iter().any(|known| known.is_same(one))
             // A foreign key is linted further only once it has a parent.
-            && !round.iter().any(|at| found[*at].code.starts_with("fk-parent-") && found[*at].object == one.object)
+            && !round.iter().map(|at| &found[*at].finding).any(|fixed| {
+                fixed.code().starts_with("fk-parent-") && fixed.object() == one.finding.object()
+            })
     };
     if !left.iter().any(|one| is_new(&one)) {
         ran.retain(|at| !left.iter().any(|one| one.is_same(&found[*at])));
