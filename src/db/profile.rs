@@ -196,7 +196,7 @@ impl Pragma {
         if self.does_something() {
             let headline = format!("PRAGMA {} is no setting: it has no value to read back", self.name);
             return Err(Error::new(ErrorKind::Profile, headline).sql(&setting).help(
-                "run it where the app does; what the app runs on every connection that it opens stands in \
+                "run it where the app does; what the app runs on every connection that it opens belongs in \
                  Template::functions",
             ));
         }

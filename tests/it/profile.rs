@@ -133,7 +133,7 @@ fn a_pragma_without_a_value_to_read_back_is_an_error() {
   sql:
     PRAGMA {name} = {value}
 
-  help: run it where the app does; what the app runs on every connection that it opens stands in Template::functions"
+  help: run it where the app does; what the app runs on every connection that it opens belongs in Template::functions"
         );
         assert_eq!(error, expected);
     }
