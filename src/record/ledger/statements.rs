@@ -165,7 +165,7 @@ impl LedgerPlan {
 
     /// Makes what is written in place of a plan if the statement cannot be explained.
     pub(super) fn unknown(reason: &str) -> LedgerPlan {
-        LedgerPlan { text: visible(&format!("{}{reason}", NO_PLAN)) }
+        LedgerPlan { text: visible(&format!("{NO_PLAN}{reason}")) }
     }
 
     /// Makes a plan of its lines in the file.
