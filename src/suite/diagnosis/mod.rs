@@ -10,4 +10,4 @@ mod shrink;
 pub(crate) use adversarial_rows::{accepted_rows, refused_rows};
 pub(crate) use half_applied::{FaultKind, HalfApplied, NestedTransaction, half_applied, nested_transaction};
 pub(crate) use loss::{LossDiagnosis, Mechanism, losses};
-pub(crate) use refusal::{MigrationRefusal, Rebuild, refused_object};
+pub(crate) use refusal::{MigrationRefusal, Rebuild};

@@ -2,11 +2,11 @@
 
 use super::shrink::smallest_data;
 use crate::db::{Image, Scratch};
-use crate::error::{Error, Refusal, Result};
+use crate::error::{Error, Result};
 use crate::migrations::{Format, Migration};
 use crate::sql::Name;
-use crate::suite::statements::{Effect, Renames, StatementEffect, renamed_before_drop};
-use crate::suite::versions::{UpgradeStep, VersionedDatabases};
+use crate::suite::statements::{Effect, Renames, renamed_before_drop};
+use crate::suite::versions::{UpgradeStep, VersionedDatabases, refused_object};
 
 /// A migration that fails on rows, and why.
 pub(crate) struct MigrationRefusal<'a> {
@@ -28,13 +28,14 @@ impl<'a> MigrationRefusal<'a> {
         error: &'a Error,
         image: &Image,
     ) -> Result<Self> {
-        let (code, effects) = (error.sqlite_code(), databases.effects(step.index));
-        let refused = refused_object(error, effects);
+        let code = error.sqlite_code();
+        let object_of = |error: &Error| refused_object(databases, step.index, error);
+        let refused = object_of(error);
         // With fewer rows another statement may be the first to fail, for the same kind of reason.
         let mut fails = |mut database: Scratch| {
             databases
                 .migrate(&mut database, step.index)
-                .is_err_and(|error| error.sqlite_code() == code && refused_object(&error, effects) == refused)
+                .is_err_and(|error| error.sqlite_code() == code && object_of(&error) == refused)
         };
         Ok(MigrationRefusal {
             migration: databases.migration(step.index),
@@ -45,33 +46,6 @@ impl<'a> MigrationRefusal<'a> {
             smallest_data: smallest_data(databases.workshop, image, &mut fails)?,
         })
     }
-}
-
-/// Returns the columns that a row violates as SQLite names them, `table.column` or `table.one, other`, or `*` if SQLite names
-/// none.
-pub(crate) fn refused_object(error: &Error, effects: &[StatementEffect]) -> String {
-    violated(error, effects).unwrap_or_else(|| String::from("*"))
-}
-
-fn violated(error: &Error, effects: &[StatementEffect]) -> Option<String> {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if let Some(refusal) = error.downcast_ref::<rusqlite::Error>().and_then(Refusal::of) {
-            let (_, objects) = refusal.message.split_once(" constraint failed: ")?;
-            let (table, column) = objects.split(", ").next()?.split_once('.')?;
-            // A key of several columns has all of them: `t.a, t.b`.
-            let others = objects.split(", ").skip(1).filter_map(|object| object.split_once('.'));
-            let columns: Vec<&str> = std::iter::once(column).chain(others.map(|(_, column)| column)).collect();
-            // A table that is being rebuilt has a name of its own for a while.
-            let final_name = effects.iter().find_map(|effect| match &effect.effect {
-                Effect::RenameTable { table: new, to } if new == table => Some(to.as_str()),
-                _ => None,
-            });
-            return Some(format!("{}.{}", final_name.unwrap_or(table), columns.join(", ")));
-        }
-        cause = error.source();
-    }
-    None
 }
 
 /// Finds the table that the migration drops to rebuild it while the rows of another one refer to it. Foreign keys refuse

@@ -109,10 +109,18 @@ pub(crate) fn self_references(table: &Table) -> Vec<(&str, &str)> {
     .collect()
 }
 
+/// Returns the columns by which SQLite finds a row, between commas.
+pub(crate) fn key_of_rows(table: &Table) -> String {
+    match table.without_rowid {
+        true => primary_key_columns(table).into_iter().map(quote_identifier).collect::<Vec<_>>().join(", "),
+        false => String::from("rowid"),
+    }
+}
+
 /// Returns a condition that is true of the row at this place only.
 pub(crate) fn row_at(connection: &Connection, table: &Table, place: usize) -> Option<String> {
     let name = quote_identifier(&table.name);
-    let (condition, order) = if table.without_rowid {
+    let condition = if table.without_rowid {
         let terms: Vec<String> = primary_key_columns(table)
             .into_iter()
             .map(|column| {
@@ -120,11 +128,11 @@ pub(crate) fn row_at(connection: &Connection, table: &Table, place: usize) -> Op
                 format!("'{} IS ' || {}", column.replace('\'', "''"), literal(&column))
             })
             .collect();
-        (terms.join(" || ' AND ' || "), "")
+        terms.join(" || ' AND ' || ")
     } else {
-        ("'rowid = ' || rowid".to_owned(), "ORDER BY rowid ")
+        "'rowid = ' || rowid".to_owned()
     };
-    let sql = format!("SELECT {condition} FROM {name} {order}LIMIT 1 OFFSET {place}");
+    let sql = format!("SELECT {condition} FROM {name} ORDER BY {} LIMIT 1 OFFSET {place}", key_of_rows(table));
     connection.query_row(&sql, [], |row| row.get(0)).ok()
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::contents::{count, primary_key_columns, row_at, self_references, unique_keys};
+use super::contents::{count, key_of_rows, primary_key_columns, row_at, self_references, unique_keys};
 use crate::data::Fill;
 use crate::error::Error;
 use crate::schema::{IndexedColumn, Schema, Table, TableKind, is_ledger};
@@ -49,16 +49,19 @@ impl Default for RowPlan {
 }
 
 impl RowPlan {
-    /// Inserts rows into every table that is new or changed since the schema `known`: with and without NULLs, ordinary
-    /// values and edge cases, the same value twice. Returns the tables that stay empty.
+    /// Inserts rows into every table that is new or changed since the schema `known`, or empty unless `may_be_empty`: with
+    /// and without NULLs, ordinary values and edge cases, the same value twice. Returns the tables that stay empty.
     pub(crate) fn fill(
         &self,
         connection: &Connection,
         schema: &Schema,
         known: Option<&Schema>,
+        may_be_empty: impl Fn(&str) -> bool,
     ) -> Vec<(String, Error)> {
-        let is_new = |table: &&Table| known.is_none_or(|known| known.table(&table.name) != Some(*table));
-        let new: Vec<&Table> = schema.tables.iter().filter(|table| self.is_filled(table)).filter(is_new).collect();
+        let is_new = |table: &Table| known.is_none_or(|known| known.table(&table.name) != Some(table));
+        let is_empty = |table: &Table| !may_be_empty(&table.name) && count(connection, table) == Some(0);
+        let filled = schema.tables.iter().filter(|table| self.is_filled(table));
+        let new: Vec<&Table> = filled.filter(|table| is_new(table) || is_empty(table)).collect();
         let plain = || self.with_given(Fill::seed(self.seed).null_rate(30), schema);
         let mut failed = Vec::new();
         if known.is_some() || plain().every_table(self.rows).insert_into(connection, schema).is_err() {
@@ -79,23 +82,13 @@ impl RowPlan {
             let edges = self.with_given(Fill::seed(self.seed ^ 1).reuse().edge_cases(), schema);
             let _ = edges.rows(&table.name, EDGES).insert_into(connection, schema);
         }
-        gaps(connection, schema, known);
+        gaps(connection, schema, &new);
         for table in &new {
             nulls(connection, table, |column| self.is_given(table, column));
             repeats(connection, table);
             add_self_reference(connection, table);
         }
         failed
-    }
-
-    /// Inserts rows that no migration should refuse into every table: no NULL where a value is possible, no duplicates.
-    pub(crate) fn fill_plain(&self, connection: &Connection, schema: &Schema) {
-        for table in schema.tables.iter().filter(|table| self.is_filled(table)) {
-            let fill = self.with_given(Fill::seed(self.seed).null_rate(0).reuse(), schema);
-            let filled = fill.clone().rows(&table.name, self.rows).insert_into(connection, schema);
-            // A table that stays empty has been reported where rows of every kind were tried.
-            let _ = filled.or_else(|_| fill.rows(&table.name, 1).insert_into(connection, schema));
-        }
     }
 
     /// Returns true if the user sets this column, or the history reads it as JSON.
@@ -126,7 +119,7 @@ impl RowPlan {
     }
 
     /// Returns true if it is a table of the app.
-    fn is_filled(&self, table: &Table) -> bool {
+    pub(crate) fn is_filled(&self, table: &Table) -> bool {
         let is_ledger = is_ledger(&table.name) || self.ledger.is_some_and(|ledger| same_name(ledger, &table.name));
         table.kind == TableKind::Ordinary && !is_ledger
     }
@@ -152,12 +145,11 @@ pub(crate) fn nulls(connection: &Connection, table: &Table, is_given: impl Fn(&s
 }
 
 /// Deletes a row here and there, so that keys have gaps and AUTOINCREMENT is ahead of them, as in the field.
-pub(crate) fn gaps(connection: &Connection, schema: &Schema, known: Option<&Schema>) {
+pub(crate) fn gaps(connection: &Connection, schema: &Schema, new: &[&Table]) {
     let counts = || -> Vec<Option<i64>> { schema.tables.iter().map(|table| count(connection, table)).collect() };
-    for table in schema.tables.iter().filter(|table| known.is_none_or(|known| known.table(&table.name) != Some(*table)))
-    {
+    for table in new {
         let by_rowid = table.primary_key.as_ref().is_some_and(|key| key.is_rowid);
-        if table.kind != TableKind::Ordinary || !by_rowid || count(connection, table).is_none_or(|rows| rows < 3) {
+        if !by_rowid || count(connection, table).is_none_or(|rows| rows < 3) {
             continue;
         }
         let name = quote_identifier(&table.name);
@@ -184,11 +176,7 @@ pub(crate) fn gaps(connection: &Connection, schema: &Schema, known: Option<&Sche
 /// Gives two rows the same value, column by column, wherever no constraint forbids it: an app that does not look for
 /// duplicates has some. Each column takes another pair of rows, so that hardly any two rows are the same.
 pub(crate) fn repeats(connection: &Connection, table: &Table) {
-    let key: Vec<String> = match &table.primary_key {
-        Some(_) if table.without_rowid => primary_key_columns(table).into_iter().map(quote_identifier).collect(),
-        _ => vec![String::from("rowid")],
-    };
-    let key = key.join(", ");
+    let key = key_of_rows(table);
     let name = quote_identifier(&table.name);
     let alone: Vec<&IndexedColumn> =
         unique_keys(table).filter_map(|terms| terms.first().filter(|_| terms.len() == 1)).collect();

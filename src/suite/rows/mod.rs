@@ -5,6 +5,8 @@
 
 mod contents;
 mod fill;
+mod removal;
 
-pub(crate) use contents::{Contents, Row, TableRows, literal, printable, row_at, self_references, unique_keys};
+pub(crate) use contents::{Contents, Row, TableRows, count, literal, printable, row_at, self_references, unique_keys};
 pub(crate) use fill::{GivenValue, JsonColumn, RowPlan};
+pub(crate) use removal::{Dangling, RowRange, dangling, take_away};

@@ -3,11 +3,14 @@
 //!
 //! The upgrade run is what happens to a database in the field: at each version it gets rows in every table that is new or
 //! was changed, and is migrated one step with the rows of all versions before. So it has rows as old as each version, at
-//! the cost of one pass. Where a step refuses the rows, the run goes on with plain rows, or starts again at the next
-//! version: otherwise a refusal would hide what is lost. All cases share the images of the run.
+//! the cost of one pass. Where a step refuses rows, those are taken away, and the run goes on with all others: otherwise a
+//! refusal would hide what is lost. All cases share the images of the run.
 
 mod databases;
+mod salvage;
+mod stop;
 mod upgrade_run;
 
 pub(crate) use databases::{Summary, VersionState, VersionedDatabases};
+pub(crate) use stop::refused_object;
 pub(crate) use upgrade_run::{ReleaseDatabase, Unfilled, UpgradeRun, UpgradeStep, read_release_databases};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::databases::{VersionState, VersionedDatabases};
+use super::salvage::Salvage;
 use crate::db::{Image, Scratch};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
@@ -50,8 +51,10 @@ impl UpgradeRun {
                 }
             };
             let filled = databases.open(&start.image)?;
-            for (table, error) in databases.plan.fill(&filled, &start.schema, known.as_deref()) {
-                // Once is enough: it stays empty at the later versions.
+            // Once is enough: it stays empty at the later versions.
+            let is_unfilled = |table: &str| run.unfilled.iter().any(|known| known.table == table);
+            let failed = databases.plan.fill(&filled, &start.schema, known.as_deref(), is_unfilled);
+            for (table, error) in failed {
                 if !run.unfilled.iter().any(|known| known.table == table) {
                     run.unfilled.push(Unfilled { version: databases.version(index), table, error });
                 }
@@ -59,14 +62,10 @@ impl UpgradeRun {
             // No migration follows the last version, but it has to take rows too.
             if index < applicable {
                 known = Some(Arc::clone(&start.schema));
-                let step = UpgradeStep::over(databases, index, VersionState { image: filled.image()?, ..start })?;
-                let is_refused = step.after.is_none();
-                upgraded.clone_from(&step.after);
-                run.steps.push(step);
-                if is_refused && let Some(step) = UpgradeStep::over_plain_rows(databases, index)? {
-                    upgraded.clone_from(&step.after);
-                    run.steps.push(step);
-                }
+                let before = VersionState { image: filled.image()?, ..start };
+                let steps = UpgradeStep::with_rest(databases, index, &before)?;
+                upgraded = steps.last().and_then(|step| step.after.clone());
+                run.steps.extend(steps);
             }
         }
         Ok(run)
@@ -74,7 +73,7 @@ impl UpgradeRun {
 }
 
 impl UpgradeStep {
-    pub(crate) fn over(databases: &VersionedDatabases, index: usize, before: VersionState) -> Result<UpgradeStep> {
+    fn over(databases: &VersionedDatabases, index: usize, before: VersionState) -> Result<UpgradeStep> {
         let after = databases.migrated(&before, index)?;
         Ok(UpgradeStep { index, before, after })
     }
@@ -84,26 +83,25 @@ impl UpgradeStep {
         UpgradeStep::over(databases, self.index, VersionState { image, ..self.before.clone() })
     }
 
-    /// Runs a step that refused some rows with plain rows, so that its other effects are seen too.
-    fn over_plain_rows(databases: &VersionedDatabases, index: usize) -> Result<Option<UpgradeStep>> {
-        let mut start = VersionState::of(databases.empty(index)?)?;
-        let filled = databases.open(&start.image)?;
-        databases.plan.fill_plain(&filled, &start.schema);
-        start.image = filled.image()?;
-        let step = UpgradeStep::over(databases, index, start)?;
-        Ok(step.after.is_some().then_some(step))
+    /// Runs a step on these rows, and where it refuses some, on the rest of them: one step for each reason to refuse rows,
+    /// then one that passes. The last one is refused only if no row is to blame.
+    fn with_rest(databases: &VersionedDatabases, index: usize, before: &VersionState) -> Result<Vec<UpgradeStep>> {
+        let trials = Salvage::of(databases, index, before).run()?;
+        let steps = trials.into_iter().map(|trial| {
+            let after = trial.after.ok().map(|database| before.followed_by(database)).transpose()?;
+            Ok(UpgradeStep { index, before: VersionState { image: trial.before, ..before.clone() }, after })
+        });
+        steps.collect()
     }
 
-    /// Runs the steps of a database from the field, up to the one that refuses it. None if its schema matches no version.
+    /// Runs all steps of a database from the field. None if its schema matches no version.
     pub(crate) fn all_of(databases: &VersionedDatabases, database: Scratch) -> Result<Option<Vec<UpgradeStep>>> {
         let mut before = VersionState::of(database)?;
         let Some(first) = databases.applied_to(&before.schema)? else { return Ok(None) };
         let mut steps = Vec::new();
         for index in first..databases.applicable() {
-            let step = UpgradeStep::over(databases, index, before)?;
-            let after = step.after.clone();
-            steps.push(step);
-            match after {
+            steps.extend(UpgradeStep::with_rest(databases, index, &before)?);
+            match steps.last().and_then(|step: &UpgradeStep| step.after.clone()) {
                 Some(state) => before = state,
                 None => break,
             }
