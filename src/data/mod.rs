@@ -53,6 +53,7 @@ mod strategies;
 mod values;
 mod violations;
 
+pub(crate) use constraints::candidates::candidate_values;
 pub(crate) use values::stored_type::{StoredType, declared_length, type_word};
 
 pub use fill::options::Row;

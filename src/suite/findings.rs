@@ -264,11 +264,3 @@ pub(crate) fn at_statement(finding: Finding, migration: &Migration, statement: u
     let line = statement.text.lines().next().unwrap_or_default();
     finding.evidence(format!("at {}", migration.place(statement)), format!("> {line}"))
 }
-
-/// Adds the name of the database, if it is one of a past release.
-pub(crate) fn with_release(finding: Finding, release: Option<&str>) -> Finding {
-    match release {
-        Some(name) => finding.evidence("database", name),
-        None => finding,
-    }
-}

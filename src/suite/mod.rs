@@ -57,6 +57,7 @@ mod rows;
 mod run;
 mod statements;
 mod subject;
+mod targeted;
 mod versions;
 
 pub use builder::Suite;

@@ -13,6 +13,7 @@ use crate::db::{Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::Migrations;
 use crate::suite::rows::RowPlan;
+use crate::suite::targeted::targeted_rows;
 use crate::suite::versions::{ReleaseDatabase, UpgradeRun, UpgradeStep, VersionedDatabases, read_release_databases};
 
 /// Cuts the power at each moment of a migration on this database. Returns an error if a cut leaves a state that no
@@ -27,6 +28,7 @@ pub(crate) struct Subject {
     pub(crate) power_cuts: Option<PowerCuts>,
     databases: OnceCell<VersionedDatabases>,
     upgrade_run: OnceCell<UpgradeRun>,
+    targeted: OnceCell<Vec<UpgradeStep>>,
     releases: OnceCell<Vec<ReleaseDatabase>>,
 }
 
@@ -38,6 +40,7 @@ impl Subject {
             options: Options::default(),
             databases: OnceCell::new(),
             upgrade_run: OnceCell::new(),
+            targeted: OnceCell::new(),
             releases: OnceCell::new(),
         }
     }
@@ -61,14 +64,25 @@ impl Subject {
         self.upgrade_run.get_or_try_init(|| UpgradeRun::of(databases))
     }
 
-    /// Returns the steps of the upgrade run, and those of the databases of past releases, each with the name of its file.
-    pub(crate) fn steps(&self, databases: &VersionedDatabases) -> Result<Vec<(&UpgradeStep, Option<&str>)>> {
-        let generated = self.upgrade_run(databases)?.steps.iter().map(|step| (step, None));
-        let Some(folder) = &self.options.release_databases else { return Ok(generated.collect()) };
+    /// Returns the steps of the upgrade run, each followed by the same step with rows for its statements, then those of the
+    /// databases of past releases.
+    pub(crate) fn steps(&self, databases: &VersionedDatabases) -> Result<Vec<(&UpgradeStep, RowOrigin<'_>)>> {
+        let generated = &self.upgrade_run(databases)?.steps;
+        let targeted = self.targeted.get_or_try_init(|| targeted_steps(databases, generated))?;
+        let mut found = Vec::new();
+        for (at, step) in generated.iter().enumerate() {
+            found.push((step, RowOrigin::Schema));
+            if is_last_of_its_index(generated, at) {
+                let of_step = targeted.iter().filter(|other| other.index == step.index);
+                found.extend(of_step.map(|step| (step, RowOrigin::Statements)));
+            }
+        }
+        let Some(folder) = &self.options.release_databases else { return Ok(found) };
         let releases = self.releases.get_or_try_init(|| read_release_databases(databases, folder))?;
-        let released =
-            releases.iter().flat_map(|release| release.steps.iter().map(|step| (step, Some(&*release.name))));
-        Ok(generated.chain(released).collect())
+        for release in releases {
+            found.extend(release.steps.iter().map(|step| (step, RowOrigin::Release(&release.name))));
+        }
+        Ok(found)
     }
 
     fn history(&self) -> Result<Option<Migrations>> {
@@ -77,6 +91,35 @@ impl Subject {
             None => self.template.migrations(),
         }
     }
+}
+
+/// What the rows of a step are made from.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum RowOrigin<'a> {
+    /// The schema before the step.
+    Schema,
+    /// The statements of the step.
+    Statements,
+    /// A database of a past release, by the name of its file.
+    Release(&'a str),
+}
+
+/// Returns the steps whose statements ask for rows of their own, with such rows.
+fn targeted_steps(databases: &VersionedDatabases, generated: &[UpgradeStep]) -> Result<Vec<UpgradeStep>> {
+    let mut found = Vec::new();
+    for (at, step) in generated.iter().enumerate() {
+        if is_last_of_its_index(generated, at)
+            && let Some(image) = targeted_rows(databases, step)?
+        {
+            found.extend(UpgradeStep::with_rest(databases, step.index, &step.with_image(image))?);
+        }
+    }
+    Ok(found)
+}
+
+/// Returns true if the step is not followed by the same one without the rows that it refused.
+fn is_last_of_its_index(steps: &[UpgradeStep], at: usize) -> bool {
+    steps.get(at + 1).is_none_or(|next| next.index != steps[at].index)
 }
 
 /// Returns how many migrations a database of this version has.

@@ -133,6 +133,18 @@ pub(crate) fn add_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
     }
 }
 
+/// Returns the same values for the suite, which has statements in place of constraints. Longer than any literal of them is a
+/// text with it inside.
+pub(crate) fn candidate_values(text: &str) -> Vec<Value> {
+    let mut values: Vec<Value> = candidates(&[text], 0).iter().map(ValueBuf::to_value).collect();
+    for literal in literals(&[text]) {
+        if let Value::Text(literal) = literal {
+            values.push(Value::Text(format!("x{literal}y")));
+        }
+    }
+    values
+}
+
 /// Adds values near a literal. Other literals of the expressions may be lengths, prefixes or suffixes.
 fn add_neighbors(literal: &Value, literals: &[Value], values: &mut Vec<Value>) {
     match literal {

@@ -5,9 +5,9 @@ use crate::db::Image;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
 use crate::suite::diagnosis::{LossDiagnosis, MigrationRefusal, accepted_rows, losses, refused_rows};
-use crate::suite::findings::{loss_finding, refusal_finding, with_release};
+use crate::suite::findings::{loss_finding, refusal_finding};
 use crate::suite::losses::Loss;
-use crate::suite::subject::{Subject, UsedAllowances};
+use crate::suite::subject::{RowOrigin, Subject, UsedAllowances};
 use crate::suite::versions::{Unfilled, UpgradeStep, VersionedDatabases, refused_object};
 
 /// Checks that no migration refuses rows that the version before it accepts.
@@ -24,7 +24,7 @@ pub(crate) fn every_version_upgrades_with_data(
     };
     // The same statement may refuse other rows for the same reason, under another name.
     let mut known: Vec<String> = Vec::new();
-    for (step, release) in subject.steps(databases)? {
+    for (step, origin) in subject.steps(databases)? {
         let version = databases.version(step.index + 1);
         if step.after.is_none() {
             let mut database = databases.open(&step.before.image)?;
@@ -32,11 +32,11 @@ pub(crate) fn every_version_upgrades_with_data(
                 known.push(error.to_string());
                 let object = refused_object(databases, step.index, &error);
                 if !allowances.allow(version, &object) {
-                    found.push(with_release(refusal(step, &object, &error, &step.before.image)?, release));
+                    found.push(with_origin(refusal(step, &object, &error, &step.before.image)?, origin));
                 }
             }
         }
-        if release.is_some() {
+        if origin != RowOrigin::Schema {
             continue;
         }
         for refused in refused_rows(databases, step)? {
@@ -56,6 +56,14 @@ fn not_filled(unfilled: &Unfilled) -> Finding {
         .cost("a test without rows proves nothing")
         .evidence("why", unfilled.error.to_string())
         .fix(format!("set a column to a value that fits: Suite::set({:?}, column, value)", unfilled.table))
+}
+
+/// Adds the name of the database, if it is one of a past release.
+fn with_origin(finding: Finding, origin: RowOrigin<'_>) -> Finding {
+    match origin {
+        RowOrigin::Release(name) => finding.evidence("database", name),
+        RowOrigin::Schema | RowOrigin::Statements => finding,
+    }
 }
 
 /// Returns an error for a given column that no version has: it is misspelt, or was renamed.
@@ -94,29 +102,26 @@ pub(crate) fn every_row_survives(subject: &Subject, databases: &VersionedDatabas
     let finding = |step: &UpgradeStep, loss: &Loss| {
         LossDiagnosis::of(databases, step, loss).map(|diagnosis| loss_finding(&diagnosis))
     };
-    for (step, release) in subject.steps(databases)? {
-        let Some(after) = &step.after else { continue };
-        let version = databases.version(step.index + 1);
-        let mut known = losses(databases, step, after)?;
-        for loss in &known {
-            if !allowances.allow(version, &loss.object()) {
-                found.push(with_release(finding(step, loss)?, release));
-            }
-        }
-        if release.is_some() {
-            continue;
-        }
-        for step in accepted_rows(databases, step)? {
-            let Some(after) = &step.after else { continue };
-            for loss in losses(databases, &step, after)? {
-                if known.iter().any(|known| known.is_like(&loss)) {
+    let mut known: Vec<(usize, Loss)> = Vec::new();
+    for (step, origin) in subject.steps(databases)? {
+        let mut report = |step: &UpgradeStep| -> Result<()> {
+            let Some(after) = &step.after else { return Ok(()) };
+            for loss in losses(databases, step, after)? {
+                // A database of the field shows each of its losses.
+                let is_release = matches!(origin, RowOrigin::Release(_));
+                if !is_release && known.iter().any(|(index, known)| *index == step.index && known.is_like(&loss)) {
                     continue;
                 }
-                if !allowances.allow(version, &loss.object()) {
-                    found.push(finding(&step, &loss)?);
+                if !allowances.allow(databases.version(step.index + 1), &loss.object()) {
+                    found.push(with_origin(finding(step, &loss)?, origin));
                 }
-                known.push(loss);
+                known.push((step.index, loss));
             }
+            Ok(())
+        };
+        report(step)?;
+        if origin == RowOrigin::Schema && step.after.is_some() {
+            accepted_rows(databases, step)?.iter().try_for_each(report)?;
         }
     }
     found.try_assert_ok()?;

@@ -62,7 +62,7 @@ impl RowPlan {
         let is_empty = |table: &Table| !may_be_empty(&table.name) && count(connection, table) == Some(0);
         let filled = schema.tables.iter().filter(|table| self.is_filled(table));
         let new: Vec<&Table> = filled.filter(|table| is_new(table) || is_empty(table)).collect();
-        let plain = || self.with_given(Fill::seed(self.seed).null_rate(30), schema);
+        let plain = || self.with_given(Fill::seed(self.seed).null_rate(30), schema, |_, _| false);
         let mut failed = Vec::new();
         if known.is_some() || plain().every_table(self.rows).insert_into(connection, schema).is_err() {
             for table in &new {
@@ -79,7 +79,7 @@ impl RowPlan {
         }
         for table in &new {
             // Where the constraints leave no room for edge cases, there are none.
-            let edges = self.with_given(Fill::seed(self.seed ^ 1).reuse().edge_cases(), schema);
+            let edges = self.with_given(Fill::seed(self.seed ^ 1).reuse().edge_cases(), schema, |_, _| false);
             let _ = edges.rows(&table.name, EDGES).insert_into(connection, schema);
         }
         gaps(connection, schema, &new);
@@ -100,12 +100,12 @@ impl RowPlan {
         self.given.iter().any(|given| given.table == table.name && given.column == column)
     }
 
-    /// Adds the given values of the columns that this schema has.
-    fn with_given(&self, mut fill: Fill, schema: &Schema) -> Fill {
+    /// Adds the given values of the columns that this schema has, but of JSON only where the column gets no other value.
+    pub(crate) fn with_given(&self, mut fill: Fill, schema: &Schema, is_other: impl Fn(&Table, &str) -> bool) -> Fill {
         for table in &schema.tables {
             let columns: BTreeSet<&str> = self.json.iter().filter_map(|json| json.column_in(table)).collect();
             for column in columns {
-                if table.kind == TableKind::Ordinary && !self.is_set(table, column) {
+                if table.kind == TableKind::Ordinary && !self.is_set(table, column) && !is_other(table, column) {
                     fill = fill.set(&table.name, column, "{}");
                 }
             }

@@ -80,12 +80,21 @@ impl UpgradeStep {
 
     /// Runs the same step on a database of the same schema with other rows.
     pub(crate) fn with_rows(&self, databases: &VersionedDatabases, image: Image) -> Result<UpgradeStep> {
-        UpgradeStep::over(databases, self.index, VersionState { image, ..self.before.clone() })
+        UpgradeStep::over(databases, self.index, self.with_image(image))
+    }
+
+    /// Returns the state before the step with other rows.
+    pub(crate) fn with_image(&self, image: Image) -> VersionState {
+        VersionState { image, ..self.before.clone() }
     }
 
     /// Runs a step on these rows, and where it refuses some, on the rest of them: one step for each reason to refuse rows,
     /// then one that passes. The last one is refused only if no row is to blame.
-    fn with_rest(databases: &VersionedDatabases, index: usize, before: &VersionState) -> Result<Vec<UpgradeStep>> {
+    pub(crate) fn with_rest(
+        databases: &VersionedDatabases,
+        index: usize,
+        before: &VersionState,
+    ) -> Result<Vec<UpgradeStep>> {
         let trials = Salvage::of(databases, index, before).run()?;
         let steps = trials.into_iter().map(|trial| {
             let after = trial.after.ok().map(|database| before.followed_by(database)).transpose()?;

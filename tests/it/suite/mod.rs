@@ -9,6 +9,7 @@ mod population;
 mod random;
 mod release_databases;
 mod salvage;
+mod targeted;
 
 use std::path::Path;
 

@@ -315,7 +315,7 @@ const HISTORIES: [(&str, History); 24] = [
                 "DELETE FROM mails WHERE person IN (SELECT id FROM people WHERE name IS NULL)",
             ],
             refused: &[(2, "mails.mail")],
-            lost: &[(4, "mails")],
+            lost: &[(3, "people"), (4, "mails")],
         },
     ),
 ];

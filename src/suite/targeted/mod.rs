@@ -1,0 +1,20 @@
+//! Rows for the statements of a migration. A row that a constraint accepts says nothing about `DELETE .. WHERE kind = 'old'`
+//! unless its `kind` is `old`. So each statement gets rows on both sides of its conditions:
+//!
+//! ```text
+//! statement -> scopes: queries, their sources, conditions and expressions
+//!           -> resolve: columns as they are named before the migration
+//!           -> demands: conditions true, false and NULL; partners of a join: none, one, two; values that a function changes
+//!           -> rows: data::Fill, with the conditions as CHECKs
+//! ```
+//!
+//! The rows are added to a copy of the database before the migration. Whether something is lost is decided by comparing rows,
+//! never by this reading of the text.
+
+mod candidates;
+mod demands;
+mod resolve;
+mod rows;
+mod scopes;
+
+pub(crate) use demands::targeted_rows;

@@ -1,0 +1,123 @@
+//! Makes rows that satisfy conditions.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use crate::data::Fill;
+use crate::schema::{Check, Schema, Table};
+use crate::sql::{Name, quote_identifier};
+use crate::suite::rows::RowPlan;
+
+/// The most rows that are made for one migration, not counting those of a LIMIT.
+const MOST: u64 = 150;
+
+/// Makes rows in a copy of the database before a migration.
+pub(super) struct RowMaker<'a> {
+    pub(super) connection: &'a Connection,
+    /// The schema before the migration. The conditions of a row are added as CHECKs while it is made.
+    schema: Schema,
+    plan: &'a RowPlan,
+    attempts: u64,
+    pub(super) made: u64,
+}
+
+/// A row to make: conditions that are true of it, and values that it has.
+#[derive(Clone, Default)]
+pub(super) struct RowRequest {
+    pub(super) conditions: Vec<String>,
+    pub(super) values: Vec<(Name, Value)>,
+}
+
+impl RowRequest {
+    pub(super) fn of(conditions: &[String]) -> RowRequest {
+        RowRequest { conditions: conditions.to_vec(), values: Vec::new() }
+    }
+
+    pub(super) fn and(&self, condition: String) -> RowRequest {
+        let mut request = self.clone();
+        request.conditions.push(condition);
+        request
+    }
+
+    pub(super) fn with(&self, column: &Name, value: Value) -> RowRequest {
+        let mut request = self.clone();
+        request.values.push((column.clone(), value));
+        request
+    }
+
+    /// Returns the condition of WHERE. The values are its parameters.
+    fn filter(&self) -> String {
+        let values = self.values.iter().enumerate();
+        let values = values.map(|(at, (column, _))| format!("{} IS ?{}", quote_identifier(column), at + 1));
+        let all: Vec<String> = self.conditions.iter().map(|it| format!("({it})")).chain(values).collect();
+        if all.is_empty() { String::from("1") } else { all.join(" AND ") }
+    }
+}
+
+impl<'a> RowMaker<'a> {
+    pub(super) fn new(connection: &'a Connection, schema: &Schema, plan: &'a RowPlan) -> RowMaker<'a> {
+        RowMaker { connection, schema: schema.clone(), plan, attempts: 0, made: 0 }
+    }
+
+    /// Makes rows until there are `rows` of them. Returns true if there are.
+    pub(super) fn ensure(&mut self, table: &Table, request: &RowRequest, rows: u64) -> bool {
+        let known = self.count(table, request, rows);
+        let Some(known) = known else { return false };
+        known >= rows || self.make(table, request, rows - known)
+    }
+
+    /// Returns the number of rows, at most `most`. `None` if SQLite cannot evaluate the conditions.
+    fn count(&self, table: &Table, request: &RowRequest, most: u64) -> Option<u64> {
+        let (name, filter) = (quote_identifier(&table.name), request.filter());
+        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {name} WHERE {filter} LIMIT {most})");
+        let values = request.values.iter().map(|(_, value)| value);
+        let count = self.connection.query_row(&sql, params_from_iter(values), |row| row.get::<_, i64>(0));
+        count.ok().and_then(|count| u64::try_from(count).ok())
+    }
+
+    /// Returns the values of columns in a row that satisfies the conditions and has a value in each. `None` if there is none.
+    pub(super) fn values(&self, table: &Table, request: &RowRequest, columns: &[Name]) -> Option<Vec<Value>> {
+        let quoted: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
+        let (list, name, filter) = (quoted.join(", "), quote_identifier(&table.name), request.filter());
+        let all = quoted.iter().map(|column| format!(" AND {column} IS NOT NULL")).collect::<String>();
+        let sql = format!("SELECT {list} FROM {name} WHERE {filter}{all} LIMIT 1");
+        let values = params_from_iter(request.values.iter().map(|(_, value)| value));
+        self.connection.query_row(&sql, values, |row| (0..columns.len()).map(|at| row.get(at)).collect()).ok()
+    }
+
+    /// Returns the value of an expression in a row that satisfies the conditions. `None` if there is no row.
+    pub(super) fn value(&self, table: &Table, request: &RowRequest, expression: &str) -> Option<Value> {
+        let (name, filter) = (quote_identifier(&table.name), request.filter());
+        let sql = format!("SELECT {expression} FROM {name} WHERE {filter} AND ({expression}) IS NOT NULL LIMIT 1");
+        let values = request.values.iter().map(|(_, value)| value);
+        self.connection.query_row(&sql, params_from_iter(values), |row| row.get(0)).ok()
+    }
+
+    /// Inserts rows, with their parents.
+    pub(super) fn make(&mut self, table: &Table, request: &RowRequest, rows: u64) -> bool {
+        let Some(at) = self.schema.tables.iter().position(|known| known.name == table.name) else { return false };
+        if self.attempts >= MOST {
+            return false;
+        }
+        self.attempts += 1;
+        let declared = self.schema.tables[at].checks.len();
+        let check = |condition: &String| Check { name: None, expression: condition.clone(), column: None };
+        self.schema.tables[at].checks.extend(request.conditions.iter().map(check));
+        let is_named = |column: &str| {
+            let names =
+                |text: &String| crate::sql::tokens(text).iter().any(|it| it.name().is_some_and(|it| *column == it));
+            request.conditions.iter().any(names) || request.values.iter().any(|(name, _)| name == column)
+        };
+        let seed = self.plan.seed.wrapping_add(self.attempts << 32);
+        let mut fill = self.plan.with_given(Fill::seed(seed).null_rate(0).reuse(), &self.schema, |other, column| {
+            other.name == table.name && is_named(column)
+        });
+        for (column, value) in &request.values {
+            fill = fill.set(&table.name, column, value.clone());
+        }
+        let filled = fill.rows(&table.name, rows).insert_into(self.connection, &self.schema);
+        self.schema.tables[at].checks.truncate(declared);
+        self.made += u64::from(filled.is_ok());
+        filled.is_ok()
+    }
+}

@@ -1,0 +1,609 @@
+//! A statement, read as queries: their sources, conditions, and the expressions that they store.
+//!
+//! Text that is not understood is left out: no rows are made for it, and the rows that are there decide.
+
+use crate::sql::{Cursor, Name, Token, TokenKind, between_commas, end_of, outside};
+
+/// The tokens of an expression.
+pub(super) type Tokens<'a> = Vec<Token<'a>>;
+
+/// A SELECT, UPDATE or DELETE, or a query within one.
+#[derive(Default)]
+pub(super) struct Scope<'a> {
+    /// The query around this one, whose columns it can read.
+    pub(super) outer: Option<usize>,
+    pub(super) sources: Vec<Source>,
+    /// The conditions of WHERE and ON, which all have to be true.
+    pub(super) conditions: Vec<Tokens<'a>>,
+    /// The conditions of CASE.
+    pub(super) arms: Vec<Tokens<'a>>,
+    /// The results of a SELECT.
+    pub(super) results: Vec<Tokens<'a>>,
+    /// The columns that an UPDATE sets, with their expressions.
+    pub(super) assignments: Vec<(Name, Tokens<'a>)>,
+    /// The expressions of GROUP BY, PARTITION BY and DISTINCT: of rows that are alike in them, one may be left.
+    pub(super) alike: Vec<Vec<Tokens<'a>>>,
+    /// Columns of USING, each with the place of the source on its right.
+    pub(super) shared: Vec<(usize, Name)>,
+    /// `columns IN (SELECT ..)`, with the query.
+    pub(super) contained: Vec<(Vec<Tokens<'a>>, usize)>,
+    pub(super) limit: Option<u64>,
+    /// The table that an INSERT or CREATE TABLE .. AS writes to.
+    pub(super) target: Option<Target>,
+    /// True if a row that violates a key is left out, or replaces another one.
+    pub(super) has_conflict_clause: bool,
+}
+
+/// The table that a query is copied into.
+pub(super) struct Target {
+    pub(super) table: Name,
+    /// Empty if the statement lists no columns.
+    pub(super) columns: Vec<Name>,
+}
+
+/// A table or query in FROM, or the table of an UPDATE or DELETE.
+pub(super) struct Source {
+    pub(super) from: From,
+    /// The names by which its columns can be qualified.
+    pub(super) names: Vec<Name>,
+}
+
+pub(super) enum From {
+    Table(Name),
+    /// A query, by its place.
+    Query(usize),
+}
+
+/// Returns the queries of a statement.
+pub(super) fn of_statement<'a>(statement: &[Token<'a>]) -> Vec<Scope<'a>> {
+    let statement = match statement {
+        [statement @ .., end] if end.is_symbol(";") => statement,
+        _ => statement,
+    };
+    let mut reader = Reader { scopes: Vec::new(), queries: Vec::new() };
+    reader.statement(statement, None);
+    reader.scopes
+}
+
+/// Returns the queries of a trigger of a table. `NEW` and `OLD` are rows of it.
+pub(super) fn of_trigger<'a>(table: &Name, when: &[Token<'a>], statements: &[Tokens<'a>]) -> Vec<Scope<'a>> {
+    let row = Source { from: From::Table(table.clone()), names: vec![Name::from("NEW"), Name::from("OLD")] };
+    let mut reader = Reader { scopes: Vec::new(), queries: Vec::new() };
+    let around = reader.push(Scope { sources: vec![row], ..Scope::default() });
+    reader.condition(around, when);
+    for statement in statements {
+        reader.statement(statement, Some(around));
+    }
+    reader.scopes
+}
+
+struct Reader<'a> {
+    scopes: Vec<Scope<'a>>,
+    /// The queries of WITH, by their names.
+    queries: Vec<(Name, usize)>,
+}
+
+impl<'a> Reader<'a> {
+    fn push(&mut self, scope: Scope<'a>) -> usize {
+        self.scopes.push(scope);
+        self.scopes.len() - 1
+    }
+
+    fn statement(&mut self, tokens: &[Token<'a>], outer: Option<usize>) {
+        let mut cursor = Cursor::new(tokens);
+        self.with(&mut cursor, outer);
+        if cursor.sees("select") {
+            self.select(cursor.rest(), outer);
+        } else if cursor.sees("insert") || cursor.sees("replace") {
+            let has_conflict_clause = cursor.sees("replace");
+            cursor.next();
+            self.insert(&mut cursor, has_conflict_clause, outer);
+        } else if cursor.take("update") {
+            self.update(&mut cursor, outer);
+        } else if cursor.take("delete") {
+            cursor.take("from");
+            if let Some(source) = self.source(&mut cursor, outer) {
+                let scope = self.push(Scope { outer, sources: vec![source], ..Scope::default() });
+                self.clauses(scope, cursor.rest());
+            }
+        } else if cursor.take("create") {
+            take_all(&mut cursor, &["temp", "temporary"]);
+            if cursor.take("table") {
+                take_all(&mut cursor, &["if", "not", "exists"]);
+                let table = cursor.object_name();
+                if cursor.take("as")
+                    && let Some(table) = table
+                {
+                    let target = Target { table: table.into(), columns: Vec::new() };
+                    self.copy(cursor.rest(), target, false, outer);
+                }
+            }
+        }
+    }
+
+    fn with(&mut self, cursor: &mut Cursor<'_, 'a>, outer: Option<usize>) {
+        if !cursor.take("with") {
+            return;
+        }
+        cursor.take("recursive");
+        while let Some(name) = cursor.name() {
+            cursor.group();
+            take_all(cursor, &["as", "not", "materialized"]);
+            let Some(query) = group(cursor) else { return };
+            if let Some(query) = self.select(query, outer) {
+                self.queries.push((Name::from(name), query));
+            }
+            if !cursor.take_symbol(",") {
+                return;
+            }
+        }
+    }
+
+    fn insert(&mut self, cursor: &mut Cursor<'_, 'a>, replaces: bool, outer: Option<usize>) {
+        let ignores = take_conflict_clause(cursor);
+        cursor.take("into");
+        let Some(table) = cursor.object_name() else { return };
+        if cursor.take("as") {
+            cursor.next();
+        }
+        let columns = group(cursor).map(|list| between_commas(list).into_iter().filter_map(name_of).collect());
+        let target = Target { table: table.into(), columns: columns.unwrap_or_default() };
+        let query = cursor.rest();
+        let upsert = outside(query)
+            .find(|(at, token)| token.is("on") && query.get(at + 1).is_some_and(|next| next.is("conflict")));
+        let (query, is_upsert) = upsert.map_or((query, false), |(at, _)| (&query[..at], true));
+        self.copy(query, target, replaces || ignores || is_upsert, outer);
+    }
+
+    fn copy(&mut self, query: &[Token<'a>], target: Target, has_conflict_clause: bool, outer: Option<usize>) {
+        let mut cursor = Cursor::new(query);
+        self.with(&mut cursor, outer);
+        if let Some(scope) = self.select(cursor.rest(), outer) {
+            self.scopes[scope].target = Some(target);
+            self.scopes[scope].has_conflict_clause = has_conflict_clause;
+        }
+    }
+
+    fn update(&mut self, cursor: &mut Cursor<'_, 'a>, outer: Option<usize>) {
+        let has_conflict_clause = take_conflict_clause(cursor);
+        let Some(source) = self.source(cursor, outer) else { return };
+        let scope = self.push(Scope { outer, sources: vec![source], has_conflict_clause, ..Scope::default() });
+        if !cursor.take("set") {
+            return;
+        }
+        let rest = cursor.rest();
+        let set =
+            cursor.skip_to(|token| ["from", "where", "returning", "order", "limit"].iter().any(|word| token.is(word)));
+        for assignment in between_commas(set) {
+            let Some(equals) = assignment.iter().position(|token| token.is_symbol("=")) else { continue };
+            let value = &assignment[equals + 1..];
+            self.expression(scope, value);
+            if let Some(column) = name_of(&assignment[..equals]) {
+                self.scopes[scope].assignments.push((column, value.to_vec()));
+            }
+        }
+        self.clauses(scope, &rest[set.len()..]);
+    }
+
+    /// Reads a query. Returns the first of its SELECTs.
+    fn select(&mut self, tokens: &[Token<'a>], outer: Option<usize>) -> Option<usize> {
+        let is_compound = |token: &Token<'_>| ["union", "except", "intersect"].iter().any(|word| token.is(word));
+        let mut first = None;
+        let mut cursor = Cursor::new(tokens);
+        loop {
+            let part = cursor.skip_to(is_compound);
+            if part.first().is_some_and(|token| token.is("select")) {
+                let scope = self.core(&part[1..], outer);
+                first = first.or(Some(scope));
+            }
+            if cursor.next().is_none() || cursor.is_at_end() {
+                return first;
+            }
+            cursor.take("all");
+        }
+    }
+
+    /// Reads what follows SELECT.
+    fn core(&mut self, tokens: &[Token<'a>], outer: Option<usize>) -> usize {
+        let scope = self.push(Scope { outer, ..Scope::default() });
+        let mut cursor = Cursor::new(tokens);
+        let is_distinct = cursor.take("distinct");
+        cursor.take("all");
+        let start = cursor.at();
+        let end = clause_after(tokens, start);
+        let results: Vec<Tokens<'a>> = between_commas(&tokens[start..end]).into_iter().map(<[_]>::to_vec).collect();
+        self.clauses(scope, &tokens[end..]);
+        for result in &results {
+            self.expression(scope, result);
+        }
+        if is_distinct {
+            self.scopes[scope].alike.push(results.clone());
+        }
+        self.scopes[scope].results = results;
+        scope
+    }
+
+    /// Reads the clauses from FROM or WHERE on.
+    fn clauses(&mut self, scope: usize, tokens: &[Token<'a>]) {
+        let mut start = 0;
+        while start < tokens.len() {
+            let end = clause_after(tokens, start + 1);
+            let clause = &tokens[start + 1..end];
+            match tokens[start].text.to_ascii_lowercase().as_str() {
+                "from" => self.from(scope, clause),
+                "where" => self.condition(scope, clause),
+                "group" => {
+                    let keys = clause.get(1..).unwrap_or_default();
+                    let keys = between_commas(keys).into_iter().map(<[_]>::to_vec).collect();
+                    self.scopes[scope].alike.push(keys);
+                }
+                "limit" => {
+                    self.scopes[scope].limit = clause.first().and_then(|token| token.text.parse().ok());
+                }
+                "having" | "order" => self.expression(scope, clause),
+                _ => {}
+            }
+            start = end;
+        }
+    }
+
+    fn from(&mut self, scope: usize, tokens: &[Token<'a>]) {
+        const JOINS: [&str; 8] = ["natural", "left", "right", "full", "outer", "inner", "cross", "join"];
+        let mut cursor = Cursor::new(tokens);
+        loop {
+            let outer = self.scopes[scope].outer;
+            let Some(source) = self.source(&mut cursor, outer) else { return };
+            self.scopes[scope].sources.push(source);
+            if cursor.take("using")
+                && let Some(columns) = group(&mut cursor)
+            {
+                let right = self.scopes[scope].sources.len() - 1;
+                let columns = between_commas(columns).into_iter().filter_map(name_of).map(|column| (right, column));
+                self.scopes[scope].shared.extend(columns);
+            }
+            if cursor.take("on") {
+                let is_next = |token: &Token<'_>| token.is_symbol(",") || JOINS.iter().any(|word| token.is(word));
+                let condition = cursor.skip_to(is_next).to_vec();
+                self.condition(scope, &condition);
+            }
+            let at = cursor.at();
+            cursor.take_symbol(",");
+            take_all(&mut cursor, &JOINS);
+            if cursor.at() == at {
+                return;
+            }
+        }
+    }
+
+    /// Reads a table, or a query in parentheses, with its alias.
+    fn source(&mut self, cursor: &mut Cursor<'_, 'a>, outer: Option<usize>) -> Option<Source> {
+        let (from, own_name) = match group(cursor) {
+            Some(query) => (From::Query(self.select(query, outer)?), None),
+            None => {
+                let name = Name::from(cursor.object_name()?);
+                let known = self.queries.iter().find(|(known, _)| *known == name).map(|(_, query)| *query);
+                // A function that returns rows.
+                cursor.group();
+                (known.map_or_else(|| From::Table(name.clone()), From::Query), Some(name))
+            }
+        };
+        const NO_ALIAS: [&str; 24] = [
+            "set",
+            "from",
+            "where",
+            "on",
+            "using",
+            "natural",
+            "left",
+            "right",
+            "full",
+            "outer",
+            "inner",
+            "cross",
+            "join",
+            "group",
+            "having",
+            "window",
+            "order",
+            "limit",
+            "returning",
+            "indexed",
+            "not",
+            "union",
+            "except",
+            "intersect",
+        ];
+        let has_as = cursor.take("as");
+        let may_be_alias =
+            cursor.peek().is_some_and(|token| token.name().is_some() && !NO_ALIAS.iter().any(|word| token.is(word)));
+        let alias = if has_as || may_be_alias { cursor.name().map(Name::from) } else { None };
+        if cursor.take("indexed") {
+            cursor.take("by");
+            cursor.next();
+        } else if cursor.take("not") {
+            cursor.take("indexed");
+        }
+        Some(Source { from, names: alias.or(own_name).into_iter().collect() })
+    }
+
+    fn condition(&mut self, scope: usize, tokens: &[Token<'a>]) {
+        self.expression(scope, tokens);
+        conjuncts(tokens, &mut self.scopes[scope].conditions);
+    }
+
+    /// Reads the queries, the conditions of CASE and the partitions within an expression.
+    fn expression(&mut self, scope: usize, tokens: &[Token<'a>]) {
+        let mut cursor = Cursor::new(tokens);
+        while let Some(token) = cursor.peek() {
+            let at = cursor.at();
+            if token.is("case") {
+                self.case(scope, &tokens[at + 1..]);
+            }
+            if token.is("partition") {
+                let rest = tokens.get(at + 2..).unwrap_or_default();
+                let keys = &rest
+                    [..end_of(rest, 0, |token| ["order", "rows", "range", "groups"].iter().any(|word| token.is(word)))];
+                let keys = between_commas(keys).into_iter().map(<[_]>::to_vec).collect();
+                self.scopes[scope].alike.push(keys);
+            }
+            match cursor.group() {
+                Some(inside) => {
+                    let inner = &tokens[inside];
+                    let is_query = inner.first().is_some_and(|token| token.is("select") || token.is("with"));
+                    if is_query {
+                        let mut query = Cursor::new(inner);
+                        self.with(&mut query, Some(scope));
+                        let query = self.select(query.rest(), Some(scope));
+                        let is_list = at > 0 && tokens[at - 1].is("in");
+                        if let Some(query) = query.filter(|_| is_list) {
+                            let left = contained(&tokens[..at - 1]);
+                            self.scopes[scope].contained.push((left, query));
+                        }
+                    } else {
+                        self.expression(scope, inner);
+                    }
+                }
+                None => drop(cursor.next()),
+            }
+        }
+    }
+
+    /// Reads the conditions of the CASE that begins here.
+    fn case(&mut self, scope: usize, tokens: &[Token<'a>]) {
+        let mut depth = 0;
+        let mut start = 0;
+        let mut base: Option<Tokens<'a>> = None;
+        for (at, token) in outside(tokens) {
+            if token.is("case") {
+                depth += 1;
+            } else if token.is("end") && depth > 0 {
+                depth -= 1;
+            } else if depth > 0 {
+                continue;
+            } else if token.is("when") {
+                if base.is_none() {
+                    base = Some(tokens[..at].to_vec());
+                }
+                start = at + 1;
+            } else if token.is("then") {
+                let mut arm = base.clone().unwrap_or_default();
+                if !arm.is_empty() {
+                    arm.push(Token { kind: TokenKind::Symbol, text: "=", start: 0 });
+                }
+                arm.extend_from_slice(&tokens[start..at]);
+                self.scopes[scope].arms.push(arm);
+            } else if token.is("end") {
+                return;
+            }
+        }
+    }
+}
+
+/// Returns the tokens between the parentheses that open here, and moves past them.
+fn group<'t, 'a>(cursor: &mut Cursor<'t, 'a>) -> Option<&'t [Token<'a>]> {
+    let rest = cursor.rest();
+    let start = cursor.at();
+    let inside = cursor.group()?;
+    Some(&rest[inside.start - start..inside.end - start])
+}
+
+fn take_all(cursor: &mut Cursor<'_, '_>, words: &[&str]) {
+    while words.iter().any(|word| cursor.take(word)) {}
+}
+
+/// Moves past `OR IGNORE` and the like. Returns true if rows may be left out or replaced.
+fn take_conflict_clause(cursor: &mut Cursor<'_, '_>) -> bool {
+    cursor.take("or") && cursor.next().is_some_and(|token| token.is("ignore") || token.is("replace"))
+}
+
+/// Returns the name, if the tokens are one name.
+pub(super) fn name_of(tokens: &[Token<'_>]) -> Option<Name> {
+    match tokens {
+        [one] => one.name().map(Name::from),
+        _ => None,
+    }
+}
+
+/// Returns the place of the next clause of a SELECT, UPDATE or DELETE.
+fn clause_after(tokens: &[Token<'_>], start: usize) -> usize {
+    const CLAUSES: [&str; 8] = ["from", "where", "group", "having", "window", "order", "limit", "returning"];
+    let start = start.min(tokens.len());
+    let mut previous = "";
+    end_of(&tokens[start..], 0, |token| {
+        // `IS DISTINCT FROM`.
+        let is_clause = CLAUSES.iter().any(|word| token.is(word)) && !previous.eq_ignore_ascii_case("distinct");
+        previous = token.text;
+        is_clause
+    }) + start
+}
+
+/// Returns the expressions before IN: one, or those of a row.
+fn contained<'a>(before: &[Token<'a>]) -> Vec<Tokens<'a>> {
+    let before = match before {
+        [rest @ .., not] if not.is("not") => rest,
+        _ => before,
+    };
+    if before.last().is_some_and(|token| token.is_symbol(")")) {
+        let start = crate::sql::start_of(before, before.len() - 1, |_| false);
+        return between_commas(&before[start..before.len() - 1]).into_iter().map(<[_]>::to_vec).collect();
+    }
+    let start = match before {
+        [.., _, dot, _] if dot.is_symbol(".") => before.len() - 3,
+        _ => before.len().saturating_sub(1),
+    };
+    vec![before[start..].to_vec()]
+}
+
+/// Adds the conditions that an expression joins by AND.
+pub(super) fn conjuncts<'a>(tokens: &[Token<'a>], found: &mut Vec<Tokens<'a>>) {
+    split(tokens, "and", |part| match inside_of(part) {
+        Some(inner) => conjuncts(inner, found),
+        None => found.push(part.to_vec()),
+    });
+}
+
+/// Returns the conditions that an expression joins by OR, or nothing if there is but one.
+pub(super) fn alternatives<'a>(tokens: &[Token<'a>]) -> Vec<Tokens<'a>> {
+    let mut found = Vec::new();
+    split(tokens, "or", |part| found.push(part.to_vec()));
+    if found.len() < 2 { Vec::new() } else { found }
+}
+
+/// Returns what is in the parentheses around an expression, unless they are those of a query.
+fn inside_of<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<&'t [Token<'a>]> {
+    let mut cursor = Cursor::new(tokens);
+    let inside = group(&mut cursor).filter(|_| cursor.is_at_end())?;
+    let is_query = inside.first().is_some_and(|token| token.is("select") || token.is("with"));
+    (!is_query).then_some(inside)
+}
+
+/// Calls `part` with the parts between the words AND, or OR, outside CASE and BETWEEN. An expression with an OR has only one
+/// part between ANDs.
+fn split<'a>(tokens: &[Token<'a>], word: &str, mut part: impl FnMut(&[Token<'a>])) {
+    if tokens.is_empty() {
+        return;
+    }
+    let (mut cases, mut betweens) = (0, 0);
+    let mut ends = Vec::new();
+    let mut has_or = false;
+    for (at, token) in outside(tokens) {
+        if token.is("case") {
+            cases += 1;
+        } else if token.is("end") {
+            cases -= 1;
+        } else if cases > 0 {
+            continue;
+        } else if token.is("between") {
+            betweens += 1;
+        } else if token.is("and") && betweens > 0 {
+            betweens -= 1;
+        } else if token.is(word) {
+            ends.push(at);
+        } else {
+            has_or |= token.is("or");
+        }
+    }
+    if word == "and" && has_or {
+        ends.clear();
+    }
+    let mut start = 0;
+    for end in ends.into_iter().chain([tokens.len()]) {
+        part(&tokens[start..end]);
+        start = end + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{From, Scope, Tokens, of_statement};
+    use crate::sql::tokens;
+
+    fn text(tokens: &Tokens<'_>) -> String {
+        tokens.iter().map(|token| token.text).collect::<Vec<_>>().join(" ")
+    }
+
+    fn shown(scope: &Scope<'_>) -> String {
+        let source = |source: &super::Source| {
+            let from = match &source.from {
+                From::Table(name) => name.to_string(),
+                From::Query(at) => format!("#{at}"),
+            };
+            format!("{from} {}", source.names.iter().map(ToString::to_string).collect::<Vec<_>>().join("/"))
+        };
+        let list = |list: &[Tokens<'_>]| list.iter().map(text).collect::<Vec<_>>().join("; ");
+        let mut lines = vec![format!("from {}", scope.sources.iter().map(source).collect::<Vec<_>>().join(", "))];
+        let mut add = |label: &str, text: String| {
+            if !text.is_empty() {
+                lines.push(format!("{label} {text}"));
+            }
+        };
+        add("outer", scope.outer.map(|at| at.to_string()).unwrap_or_default());
+        add("where", list(&scope.conditions));
+        add("case", list(&scope.arms));
+        add("results", list(&scope.results));
+        let set = scope.assignments.iter().map(|(name, value)| format!("{name} = {}", text(value)));
+        add("set", set.collect::<Vec<_>>().join("; "));
+        add("alike", scope.alike.iter().map(|keys| list(keys)).collect::<Vec<_>>().join(" | "));
+        let contained = scope.contained.iter().map(|(left, query)| format!("{} in #{query}", list(left)));
+        add("contained", contained.collect::<Vec<_>>().join("; "));
+        add("limit", scope.limit.map(|limit| limit.to_string()).unwrap_or_default());
+        add("into", scope.target.as_ref().map(|target| target.table.to_string()).unwrap_or_default());
+        lines.join("\n")
+    }
+
+    #[track_caller]
+    fn check(statement: &str, expected: &[&str]) {
+        let tokens = tokens(statement);
+        let found: Vec<String> = of_statement(&tokens).iter().map(shown).collect();
+        assert_eq!(found, expected, "{statement}");
+    }
+
+    #[test]
+    fn a_delete_has_conditions_and_queries() {
+        check(
+            "DELETE FROM a AS x WHERE kind IN ('old', 'gone') AND (n < 0 AND n BETWEEN 1 AND 2) AND NOT EXISTS \
+             (SELECT 1 FROM b LEFT JOIN c ON c.id = b.c WHERE b.a = x.id) AND id NOT IN (SELECT min(id) FROM a GROUP BY k, l)",
+            &[
+                "from a x\nwhere kind IN ( 'old' , 'gone' ); n < 0; n BETWEEN 1 AND 2; NOT EXISTS ( SELECT 1 FROM b LEFT \
+                 JOIN c ON c . id = b . c WHERE b . a = x . id ); id NOT IN ( SELECT min ( id ) FROM a GROUP BY k , l )\
+                 \ncontained id in #2",
+                "from b b, c c\nouter 0\nwhere c . id = b . c; b . a = x . id\nresults 1",
+                "from a a\nouter 0\nresults min ( id )\nalike k; l",
+            ],
+        );
+        check("DELETE FROM t WHERE a = 1 OR b = 2 AND c = 3", &["from t t\nwhere a = 1 OR b = 2 AND c = 3"]);
+    }
+
+    #[test]
+    fn an_update_has_assignments_and_the_conditions_of_case() {
+        check(
+            "UPDATE OR REPLACE t SET a = trim(a), b = CASE kind WHEN 'x' THEN 1 WHEN 'y' THEN CASE WHEN n IS NULL THEN 2 END \
+             END FROM u WHERE u.id = t.u AND u.v IS DISTINCT FROM 2",
+            &[
+                "from t t, u u\nwhere u . id = t . u; u . v IS DISTINCT FROM 2\ncase kind = 'x'; kind = 'y'; n IS NULL\n\
+               set a = trim ( a ); b = CASE kind WHEN 'x' THEN 1 WHEN 'y' THEN CASE WHEN n IS NULL THEN 2 END END",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_copy_has_results_and_a_limit() {
+        check(
+            "WITH d(x) AS (SELECT DISTINCT a FROM t) INSERT OR IGNORE INTO n(x, y) SELECT d.x, u.y FROM d JOIN \
+             (SELECT * FROM u) AS u ON u.x = d.x WHERE length(u.y) < 9 ORDER BY 1 LIMIT 1000",
+            &[
+                "from t t\nresults a\nalike a",
+                "from #0 d, #2 u\nwhere u . x = d . x; length ( u . y ) < 9\nresults d . x; u . y\nlimit 1000\ninto n",
+                "from u u\nresults *",
+            ],
+        );
+        check(
+            "CREATE TABLE n AS SELECT * FROM t UNION SELECT * FROM u",
+            &["from t t\nresults *\ninto n", "from u u\nresults *"],
+        );
+        check(
+            "INSERT INTO n SELECT a, row_number() OVER (PARTITION BY b ORDER BY c) FROM t WHERE 1 ON CONFLICT (a) DO NOTHING",
+            &["from t t\nwhere 1\nresults a; row_number ( ) OVER ( PARTITION BY b ORDER BY c )\nalike b\ninto n"],
+        );
+    }
+}
