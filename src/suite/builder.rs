@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use rusqlite::ToSql;
 
+use super::released::Released;
 use super::rows::GivenValue;
 use super::subject::{Allowance, PowerCuts, Subject};
 use crate::data::owned;
@@ -66,6 +67,37 @@ impl Suite {
     #[must_use]
     pub fn from(mut self, version: i64) -> Suite {
         self.subject.options.from = Some(version);
+        self
+    }
+
+    /// Names the versions that were released. Rows are made at those and at the last version only, and go through the
+    /// migrations between them, as in the field: what only these migrations create and drop again is no loss.
+    ///
+    /// ```
+    /// use sqlitmus::Template;
+    /// use sqlitmus::suite::Suite;
+    ///
+    /// static APP: Template = Template::embedded(&[
+    ///     ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT)"),
+    ///     ("2_draft.sql", "ALTER TABLE notes ADD COLUMN draft TEXT"),
+    ///     ("3_no_draft.sql", "ALTER TABLE notes DROP COLUMN draft"),
+    /// ]);
+    ///
+    /// assert!(Suite::new(&APP).try_test("every_row_survives").is_err());
+    /// assert!(Suite::new(&APP).released(&[1, 3]).try_test("every_row_survives").is_ok());
+    /// ```
+    #[must_use]
+    pub fn released(mut self, versions: &[i64]) -> Suite {
+        self.subject.options.released.push(Released::Versions(versions.to_vec()));
+        self
+    }
+
+    /// Like [`released`](Suite::released), with the versions that the tags of git have: of each tag that matches, such as
+    /// `"v*"`, the newest migration in the folder. All tests fail if there is no git or no such tag: a shallow clone has
+    /// none.
+    #[must_use]
+    pub fn released_tags(mut self, pattern: &str) -> Suite {
+        self.subject.options.released.push(Released::Tags(pattern.to_owned()));
         self
     }
 

@@ -6,7 +6,7 @@ use rusqlite::StatementStatus;
 
 use super::builder::Suite;
 use super::rows::RowPlan;
-use super::versions::{UpgradeRun, UpgradeStep, VersionedDatabases};
+use super::versions::{FilledVersions, UpgradeRun, UpgradeStep, VersionedDatabases};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The numbers of rows per table: few, and enough that a rewritten table stands out.
@@ -106,7 +106,8 @@ impl Suite {
             .collect();
         for (at, rows) in ROWS.into_iter().enumerate() {
             let plan = RowPlan { rows, ..self.subject.options.plan.clone() };
-            let large = VersionedDatabases::new(databases.history.clone(), databases.workshop, plan, 0);
+            let large =
+                VersionedDatabases::new(databases.history.clone(), databases.workshop, plan, FilledVersions::default());
             for step in &UpgradeRun::of(&large)?.steps {
                 let cost = &mut costs[step.index];
                 (cost.pages[at], cost.steps[at]) = measured(&large, step)?;

@@ -40,6 +40,7 @@
 //   rows         rows of one database, written and read
 //   losses       what is gone between two databases, by their rows
 //   versions     an empty database at each version; one upgrade run with rows; databases of past releases
+//   released     which versions were released, by numbers or by git's tags
 //   subject      a template, its options and its databases, built at first use
 //   diagnosis    why rows are lost or refused: blame, shrinking, adversarial rows; only for what is reported
 //   findings     diagnoses as text; nothing here runs anything
@@ -53,6 +54,7 @@ mod diagnosis;
 mod findings;
 mod losses;
 mod macros;
+mod released;
 mod rows;
 mod run;
 mod statements;

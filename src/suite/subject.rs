@@ -3,6 +3,7 @@
 //! An allowance accepts a loss, a refusal or the like. Each has a reason, and one that is not needed is an error: the next
 //! accident would hide behind it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use once_cell::sync::OnceCell;
@@ -12,9 +13,12 @@ use crate::check::covers;
 use crate::db::{Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::Migrations;
+use crate::suite::released::{Released, count_at};
 use crate::suite::rows::RowPlan;
 use crate::suite::targeted::targeted_rows;
-use crate::suite::versions::{ReleaseDatabase, UpgradeRun, UpgradeStep, VersionedDatabases, read_release_databases};
+use crate::suite::versions::{
+    FilledVersions, ReleaseDatabase, UpgradeRun, UpgradeStep, VersionedDatabases, read_release_databases,
+};
 
 /// Cuts the power at each moment of a migration on this database. Returns an error if a cut leaves a state that no
 /// transaction has committed.
@@ -51,10 +55,15 @@ impl Subject {
             let Some(history) = self.history()? else { return Ok(None) };
             let first = match self.options.from {
                 None => 0,
-                Some(version) => applied_at(&history, version)?,
+                Some(version) => count_at(&history, version, ".from")?,
             };
+            let mut released = BTreeSet::new();
+            for named in &self.options.released {
+                released.extend(named.counts(&history, self.folder().as_deref())?);
+            }
+            let versions = FilledVersions { first, released };
             let databases =
-                VersionedDatabases::new(history, self.template.workshop(), self.options.plan.clone(), first);
+                VersionedDatabases::new(history, self.template.workshop(), self.options.plan.clone(), versions);
             return Ok(Some(self.databases.get_or_init(|| databases)));
         }
         Ok(self.databases.get())
@@ -91,6 +100,12 @@ impl Subject {
             None => self.template.migrations(),
         }
     }
+
+    /// Returns the folder of the history, if it is in one.
+    fn folder(&self) -> Option<PathBuf> {
+        let given = self.options.history.as_ref().map(|folder| crate::env::package_dir().join(folder));
+        given.or_else(|| self.template.folder())
+    }
 }
 
 /// What the rows of a step are made from.
@@ -109,9 +124,11 @@ fn targeted_steps(databases: &VersionedDatabases, generated: &[UpgradeStep]) -> 
     let mut found = Vec::new();
     for (at, step) in generated.iter().enumerate() {
         if is_last_of_its_index(generated, at)
-            && let Some(image) = targeted_rows(databases, step)?
+            && let Some((_, source)) = step.source()
+            && let Some(image) = targeted_rows(databases, step, source)?
+            && let Some((before, since)) = step.carried(databases, image)?
         {
-            found.extend(UpgradeStep::with_rest(databases, step.index, &step.with_image(image))?);
+            found.extend(UpgradeStep::with_rest(databases, step.index, &before, &since)?);
         }
     }
     Ok(found)
@@ -120,14 +137,6 @@ fn targeted_steps(databases: &VersionedDatabases, generated: &[UpgradeStep]) -> 
 /// Returns true if the step is not followed by the same one without the rows that it refused.
 fn is_last_of_its_index(steps: &[UpgradeStep], at: usize) -> bool {
     steps.get(at + 1).is_none_or(|next| next.index != steps[at].index)
-}
-
-/// Returns how many migrations a database of this version has.
-fn applied_at(history: &Migrations, version: i64) -> Result<usize> {
-    match history.iter().position(|migration| migration.version() == version) {
-        Some(index) => Ok(index + 1),
-        None => Err(Error::new(ErrorKind::Suite, format!("no migration has version {version}: .from({version})"))),
-    }
 }
 
 /// The options, as the methods of `Suite` set them.
@@ -140,6 +149,7 @@ pub(crate) struct Options {
     pub(crate) bad_value: Option<String>,
     pub(crate) history: Option<PathBuf>,
     pub(crate) from: Option<i64>,
+    pub(crate) released: Vec<Released>,
     pub(crate) plan: RowPlan,
     pub(crate) losses: Vec<Allowance>,
     pub(crate) refusals: Vec<Allowance>,

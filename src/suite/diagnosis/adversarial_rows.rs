@@ -6,11 +6,11 @@ use crate::data::{StoredType, declared_length, type_word};
 use crate::db::Image;
 use crate::error::{Error, Result};
 use crate::schema::references::column_names;
-use crate::schema::{Column, Table, TableKind};
+use crate::schema::{Column, Schema, Table, TableKind};
 use crate::sql::{Token, quote_identifier, quote_text, same_name, tokens};
 use crate::suite::rows::{row_at, unique_keys};
 use crate::suite::statements::Renames;
-use crate::suite::versions::{UpgradeStep, VersionedDatabases};
+use crate::suite::versions::{RowsSince, UpgradeStep, VersionState, VersionedDatabases};
 
 /// Rows that made a migration fail.
 pub(crate) struct RefusedRows {
@@ -23,13 +23,13 @@ pub(crate) struct RefusedRows {
 /// Returns rows that the version before a migration accepts and that make the migration fail, one set for each object.
 pub(crate) fn refused_rows(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<RefusedRows>> {
     let mut found: Vec<RefusedRows> = Vec::new();
-    for (change, image) in changed_databases(databases, step, |table| table.refusable())? {
+    for (change, before, _) in changed_databases(databases, step, |table| table.refusable())? {
         if found.iter().any(|refused| refused.object == change.object) {
             continue;
         }
-        let mut database = databases.open(&image)?;
+        let mut database = databases.open(&before.image)?;
         if let Err(error) = databases.migrate(&mut database, step.index) {
-            found.push(RefusedRows { object: change.object, image, error });
+            found.push(RefusedRows { object: change.object, image: before.image, error });
         }
     }
     Ok(found)
@@ -44,8 +44,8 @@ pub(crate) fn accepted_rows(databases: &VersionedDatabases, step: &UpgradeStep) 
         changes
     };
     let mut accepted = Vec::new();
-    for (_, image) in changed_databases(databases, step, changes)? {
-        let step = step.with_rows(databases, image)?;
+    for (_, before, since) in changed_databases(databases, step, changes)? {
+        let step = step.with_rows(databases, before, since)?;
         if step.after.is_some() {
             accepted.push(step);
         }
@@ -53,36 +53,47 @@ pub(crate) fn accepted_rows(databases: &VersionedDatabases, step: &UpgradeStep) 
     Ok(accepted)
 }
 
-/// Changes rows of each table that the migration changes, and returns those databases that the schema before it accepts.
+/// Changes rows of each table that the migration changes, and returns those databases before it whose schema accepts them.
 fn changed_databases(
     databases: &VersionedDatabases,
     step: &UpgradeStep,
     changes: impl Fn(&ChangedTable<'_>) -> Vec<RowChange>,
-) -> Result<Vec<(RowChange, Image)>> {
+) -> Result<Vec<(RowChange, VersionState, RowsSince)>> {
     // Where plain rows are refused already, one reason cannot be told from another.
     let Some(after) = &step.after else { return Ok(Vec::new()) };
-    let (old, new) = (&step.before.schema, &after.schema);
-    let renames = Renames::of_schema(old, databases.effects(step.index));
+    let Some((count, source)) = step.source() else { return Ok(Vec::new()) };
+    let (old, middle, new) = (&source.schema, &step.before.schema, &after.schema);
+    let carried = Renames::of_schema(old, &databases.effects_between(count, step.index));
+    let renames = Renames::of_schema(old, &databases.effects_between(count, step.index + 1));
     let mut accepted = Vec::new();
     let mut opened = None;
     for table in old.tables.iter().filter(|table| table.kind == TableKind::Ordinary) {
-        let name = renames.successor(&table.name).map_or(table.name.as_str(), |table| table.name.as_str());
-        let Some(twin) = new.table(name).filter(|twin| twin.sql != table.sql || twin.indexes != table.indexes) else {
+        let Some(twin) = successor(table, &renames, new) else { continue };
+        let is_changed = |was: &Table| twin.sql != was.sql || twin.indexes != was.indexes;
+        if !successor(table, &carried, middle).is_some_and(is_changed) {
             continue;
-        };
+        }
         let before = match &opened {
             Some(before) => before,
-            None => opened.insert(databases.open(&step.before.image)?),
+            None => opened.insert(databases.open(&source.image)?),
         };
         let Some(table) = ChangedTable::new(table, twin, before) else { continue };
         for change in changes(&table) {
             let database = before.copy()?;
-            if change.sql.iter().all(|sql| database.execute_batch(sql).is_ok()) {
-                accepted.push((change, database.image()?));
+            if !change.sql.iter().all(|sql| database.execute_batch(sql).is_ok()) {
+                continue;
+            }
+            if let Some((before, since)) = step.carried(databases, database.image()?)? {
+                accepted.push((change, before, since));
             }
         }
     }
     Ok(accepted)
+}
+
+/// Returns the table that has the place of this one in a later schema.
+fn successor<'s>(table: &Table, renames: &Renames, schema: &'s Schema) -> Option<&'s Table> {
+    schema.table(renames.successor(&table.name).map_or(&*table.name, |table| table.name))
 }
 
 /// A change of a row.

@@ -9,9 +9,9 @@ use crate::error::Result;
 use crate::migrations::Migration;
 use crate::sql::{Name, quote_identifier, quote_text};
 use crate::suite::losses::{Comparison, Loss, LossKind};
-use crate::suite::rows::literal;
+use crate::suite::rows::{Contents, literal};
 use crate::suite::statements::{Effect, Renames, StatementEffect};
-use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
+use crate::suite::versions::{RowsSince, UpgradeStep, VersionState, VersionedDatabases};
 
 /// A loss, and why it happens.
 pub(crate) struct LossDiagnosis<'a> {
@@ -49,12 +49,36 @@ impl<'a> LossDiagnosis<'a> {
     }
 }
 
-/// Returns the losses of a step.
+/// Returns the losses of a step: of those rows that a released version had, if released versions are named.
 pub(crate) fn losses(databases: &VersionedDatabases, step: &UpgradeStep, after: &VersionState) -> Result<Vec<Loss>> {
     let before = databases.rows(&step.before)?;
     let database = databases.open(&after.image)?;
     let rows = databases.rows_in(&database)?;
-    Ok(Comparison::of(&before, &rows, databases.effects(step.index), &database).losses())
+    let found = Comparison::of(&before, &rows, databases.effects(step.index), &database).losses();
+    match &step.since {
+        RowsSince::ThisVersion => Ok(found),
+        RowsSince::Never => Ok(Vec::new()),
+        RowsSince::Release(_) if found.is_empty() => Ok(found),
+        RowsSince::Release(released) => {
+            let rows_then = databases.rows(&released.state)?;
+            let lost = |rows: &Contents, end: usize, connection: &Connection| {
+                let effects = databases.effects_between(released.count, end);
+                Comparison::of(&rows_then, rows, &effects, connection).losses()
+            };
+            let known = lost(&before, step.index, &*databases.open(&step.before.image)?);
+            let mut new = lost(&rows, step.index + 1, &database);
+            new.retain(|loss| !known.iter().any(|known| known.is_same(loss)));
+            let effects = databases.effects_between(released.count, step.index);
+            let renames = Renames::of_schema(&released.state.schema, &effects);
+            let is_of_release = |found: &Loss| {
+                let mut tables = released.state.schema.tables.iter().map(|table| &table.name);
+                let then = tables.find(|then| renames.successor(then).is_some_and(|now| *now.name == found.table));
+                // What a table holds that was not there then, comes from others.
+                new.iter().any(|loss| then.is_none_or(|then| loss.table == *then))
+            };
+            Ok(found.into_iter().filter(is_of_release).collect())
+        }
+    }
 }
 
 fn data(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Result<String> {

@@ -149,6 +149,11 @@ impl Loss {
         }
     }
 
+    /// Returns true if the other loss is the same, whatever its examples.
+    pub(crate) fn is_same(&self, other: &Loss) -> bool {
+        self.kind == other.kind && self.table == other.table && self.column == other.column
+    }
+
     /// Returns true if the other loss is of the same kind in the same table and column, whatever its rows.
     pub(crate) fn is_like(&self, other: &Loss) -> bool {
         std::mem::discriminant(&self.kind) == std::mem::discriminant(&other.kind)

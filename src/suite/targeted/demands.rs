@@ -13,24 +13,28 @@ use crate::schema::{Schema, Table, TriggerText};
 use crate::sql::{Name, Token, TokenKind, between_commas, outside, quote_identifier, tokens};
 use crate::suite::rows::unique_keys;
 use crate::suite::statements::Effect;
-use crate::suite::versions::{UpgradeStep, VersionedDatabases};
+use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
 /// A LIMIT beyond this is not reached.
 const MOST_OF_LIMIT: u64 = 5_000;
 
-/// Returns the database before a migration with rows for its statements, or nothing if they ask for none.
-pub(crate) fn targeted_rows(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Option<Image>> {
+/// Returns a database from before a migration with rows for its statements, or nothing if they ask for none.
+pub(crate) fn targeted_rows(
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+    source: &VersionState,
+) -> Result<Option<Image>> {
     let effects = databases.effects(step.index);
     let is_change = |effect: &Effect| matches!(effect, Effect::Insert(_) | Effect::Update(_) | Effect::Delete(_));
     if !effects.iter().any(|effect| is_change(&effect.effect)) {
         return Ok(None);
     }
-    let before: &Schema = &step.before.schema;
+    let before: &Schema = &source.schema;
     let after = match &step.after {
         Some(after) => (*after.schema).clone(),
         None => Schema::read(&*databases.empty(step.index + 1)?)?,
     };
-    let database = databases.open(&step.before.image)?;
+    let database = databases.open(&source.image)?;
     let mut maker = RowMaker::new(&database, before, &databases.plan);
     let mut known = KnownTables::of(before);
     for (at, statement) in databases.migration(step.index).statements().iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Databases at each version of a history, with nothing in them but what the migrations put there; the state of a database,
 //! and summaries that can be compared.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
@@ -19,10 +20,18 @@ pub(crate) struct VersionedDatabases {
     pub(crate) history: Migrations,
     pub(crate) workshop: Workshop,
     pub(crate) plan: RowPlan,
-    /// The first step for which there are databases in the field.
-    pub(crate) first: usize,
+    pub(crate) versions: FilledVersions,
     empty: Mutex<Vec<Empty>>,
     effects: Vec<OnceCell<Vec<StatementEffect>>>,
+}
+
+/// The versions of which there are databases in the field, by how many migrations they have.
+#[derive(Default)]
+pub(crate) struct FilledVersions {
+    /// The first one.
+    pub(crate) first: usize,
+    /// Those that were released. All, if none is named.
+    pub(crate) released: BTreeSet<usize>,
 }
 
 /// A database with nothing in it but what its migrations put there.
@@ -38,16 +47,27 @@ impl Empty {
 }
 
 impl VersionedDatabases {
-    pub(crate) fn new(history: Migrations, workshop: Workshop, plan: RowPlan, first: usize) -> VersionedDatabases {
+    pub(crate) fn new(
+        history: Migrations,
+        workshop: Workshop,
+        plan: RowPlan,
+        versions: FilledVersions,
+    ) -> VersionedDatabases {
         let statements = || history.iter().flat_map(Migration::statements);
         let json = statements().flat_map(|statement| JsonColumn::read(statement.text)).collect();
         let plan = RowPlan { json, ledger: history.ledger_table(), ..plan };
         let effects = history.iter().map(|_| OnceCell::new()).collect();
-        VersionedDatabases { history, workshop, plan, first, empty: Mutex::default(), effects }
+        VersionedDatabases { history, workshop, plan, versions, empty: Mutex::default(), effects }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.history.len()
+    }
+
+    /// Returns true if there are databases in the field with this many migrations.
+    pub(crate) fn is_filled(&self, count: usize) -> bool {
+        let FilledVersions { first, released } = &self.versions;
+        count >= *first && (released.is_empty() || released.contains(&count) || count == self.applicable())
     }
 
     pub(crate) fn migration(&self, step: usize) -> &Migration {
@@ -58,6 +78,11 @@ impl VersionedDatabases {
     /// Returns true if the runner puts a transaction around this migration.
     pub(crate) fn is_wrapped(&self, step: usize) -> bool {
         self.history.is_wrapped(self.migration(step))
+    }
+
+    /// Returns the effects of all migrations from one to before another one.
+    pub(crate) fn effects_between(&self, first: usize, end: usize) -> Vec<StatementEffect> {
+        (first..end).flat_map(|step| self.effects(step)).cloned().collect()
     }
 
     pub(crate) fn effects(&self, step: usize) -> &[StatementEffect] {

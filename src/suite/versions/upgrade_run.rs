@@ -25,6 +25,39 @@ pub(crate) struct UpgradeStep {
     pub(crate) before: VersionState,
     /// None if it refuses the rows.
     pub(crate) after: Option<VersionState>,
+    pub(crate) since: RowsSince,
+}
+
+/// The version at which the rows before a migration were made.
+#[derive(Clone)]
+pub(crate) enum RowsSince {
+    /// Any database in the field could have them.
+    ThisVersion,
+    /// They come from a version that was released earlier.
+    Release(Arc<ReleasedState>),
+    /// No version was released before.
+    Never,
+}
+
+/// A database of a released version.
+pub(crate) struct ReleasedState {
+    /// The number of migrations that are applied to it.
+    pub(crate) count: usize,
+    pub(crate) state: VersionState,
+}
+
+impl RowsSince {
+    fn release(count: usize, state: VersionState) -> RowsSince {
+        RowsSince::Release(Arc::new(ReleasedState { count, state }))
+    }
+
+    /// Returns the version as seen from a later one.
+    fn at(&self, index: usize) -> RowsSince {
+        match self {
+            RowsSince::Release(released) if released.count == index => RowsSince::ThisVersion,
+            other => other.clone(),
+        }
+    }
 }
 
 /// A table that could not be filled.
@@ -40,52 +73,95 @@ impl UpgradeRun {
         let mut run = UpgradeRun { steps: Vec::new(), unfilled: Vec::new() };
         let mut upgraded: Option<VersionState> = None;
         let mut known: Option<Arc<Schema>> = None;
+        let mut since = RowsSince::Never;
         let mut progress = Progress::of("migrating data, version by version", u64::try_from(applicable).ok());
-        for index in databases.first..=applicable {
+        for index in databases.versions.first..=applicable {
             progress.at(index as u64);
-            let start = match upgraded.take() {
+            let mut start = match upgraded.take() {
                 Some(state) => state,
                 None => {
-                    known = None;
+                    (known, since) = (None, RowsSince::Never);
                     VersionState::of(databases.empty(index)?)?
                 }
             };
-            let filled = databases.open(&start.image)?;
-            // Once is enough: it stays empty at the later versions.
-            let is_unfilled = |table: &str| run.unfilled.iter().any(|known| known.table == table);
-            let failed = databases.plan.fill(&filled, &start.schema, known.as_deref(), is_unfilled);
-            for (table, error) in failed {
-                if !run.unfilled.iter().any(|known| known.table == table) {
-                    run.unfilled.push(Unfilled { version: databases.version(index), table, error });
-                }
+            if databases.is_filled(index) {
+                start.image = run.fill(databases, index, &start, known.as_deref())?;
+                known = Some(Arc::clone(&start.schema));
+                since = RowsSince::release(index, start.clone());
             }
             // No migration follows the last version, but it has to take rows too.
             if index < applicable {
-                known = Some(Arc::clone(&start.schema));
-                let before = VersionState { image: filled.image()?, ..start };
-                let steps = UpgradeStep::with_rest(databases, index, &before)?;
+                let steps = UpgradeStep::with_rest(databases, index, &start, &since.at(index))?;
                 upgraded = steps.last().and_then(|step| step.after.clone());
                 run.steps.extend(steps);
             }
         }
         Ok(run)
     }
+
+    /// Fills the tables of a version. Returns the database with the rows.
+    fn fill(
+        &mut self,
+        databases: &VersionedDatabases,
+        index: usize,
+        start: &VersionState,
+        known: Option<&Schema>,
+    ) -> Result<Image> {
+        let filled = databases.open(&start.image)?;
+        let is_unfilled = |table: &str| self.unfilled.iter().any(|known| known.table == table);
+        for (table, error) in databases.plan.fill(&filled, &start.schema, known, is_unfilled) {
+            // Once is enough: it stays empty at the later versions.
+            if !self.unfilled.iter().any(|known| known.table == table) {
+                self.unfilled.push(Unfilled { version: databases.version(index), table, error });
+            }
+        }
+        filled.image()
+    }
 }
 
 impl UpgradeStep {
-    fn over(databases: &VersionedDatabases, index: usize, before: VersionState) -> Result<UpgradeStep> {
-        let after = databases.migrated(&before, index)?;
-        Ok(UpgradeStep { index, before, after })
+    /// Runs the same step on other rows.
+    pub(crate) fn with_rows(
+        &self,
+        databases: &VersionedDatabases,
+        before: VersionState,
+        since: RowsSince,
+    ) -> Result<UpgradeStep> {
+        let after = databases.migrated(&before, self.index)?;
+        Ok(UpgradeStep { index: self.index, before, after, since })
     }
 
-    /// Runs the same step on a database of the same schema with other rows.
-    pub(crate) fn with_rows(&self, databases: &VersionedDatabases, image: Image) -> Result<UpgradeStep> {
-        UpgradeStep::over(databases, self.index, self.with_image(image))
+    /// Returns the database in which further rows for this step can be made, and the number of migrations that it has.
+    pub(crate) fn source(&self) -> Option<(usize, &VersionState)> {
+        match &self.since {
+            RowsSince::ThisVersion => Some((self.index, &self.before)),
+            RowsSince::Release(released) => Some((released.count, &released.state)),
+            RowsSince::Never => None,
+        }
     }
 
-    /// Returns the state before the step with other rows.
-    pub(crate) fn with_image(&self, image: Image) -> VersionState {
-        VersionState { image, ..self.before.clone() }
+    /// Returns the database just before this step whose source has the rows of `image`, without those that a migration
+    /// between them refuses.
+    pub(crate) fn carried(
+        &self,
+        databases: &VersionedDatabases,
+        image: Image,
+    ) -> Result<Option<(VersionState, RowsSince)>> {
+        let before = |image| VersionState { image, ..self.before.clone() };
+        let RowsSince::Release(released) = &self.since else { return Ok(Some((before(image), self.since.clone()))) };
+        let indexes = released.count..self.index;
+        let mut state = VersionState { image, ..released.state.clone() };
+        let since = RowsSince::release(released.count, state.clone());
+        let mut database = databases.open(&state.image)?;
+        if indexes.clone().all(|index| databases.migrate(&mut database, index).is_ok()) {
+            return Ok(Some((before(database.image()?), since)));
+        }
+        for index in indexes {
+            let last = UpgradeStep::with_rest(databases, index, &state, &since)?.pop();
+            let Some(after) = last.and_then(|step| step.after) else { return Ok(None) };
+            state = after;
+        }
+        Ok(Some((state, since)))
     }
 
     /// Runs a step on these rows, and where it refuses some, on the rest of them: one step for each reason to refuse rows,
@@ -94,11 +170,13 @@ impl UpgradeStep {
         databases: &VersionedDatabases,
         index: usize,
         before: &VersionState,
+        since: &RowsSince,
     ) -> Result<Vec<UpgradeStep>> {
         let trials = Salvage::of(databases, index, before).run()?;
         let steps = trials.into_iter().map(|trial| {
             let after = trial.after.ok().map(|database| before.followed_by(database)).transpose()?;
-            Ok(UpgradeStep { index, before: VersionState { image: trial.before, ..before.clone() }, after })
+            let before = VersionState { image: trial.before, ..before.clone() };
+            Ok(UpgradeStep { index, before, after, since: since.clone() })
         });
         steps.collect()
     }
@@ -107,9 +185,13 @@ impl UpgradeStep {
     pub(crate) fn all_of(databases: &VersionedDatabases, database: Scratch) -> Result<Option<Vec<UpgradeStep>>> {
         let mut before = VersionState::of(database)?;
         let Some(first) = databases.applied_to(&before.schema)? else { return Ok(None) };
+        let since = match databases.versions.released.is_empty() {
+            true => RowsSince::ThisVersion,
+            false => RowsSince::release(first, before.clone()),
+        };
         let mut steps = Vec::new();
         for index in first..databases.applicable() {
-            steps.extend(UpgradeStep::with_rest(databases, index, &before)?);
+            steps.extend(UpgradeStep::with_rest(databases, index, &before, &since.at(index))?);
             match steps.last().and_then(|step: &UpgradeStep| step.after.clone()) {
                 Some(state) => before = state,
                 None => break,

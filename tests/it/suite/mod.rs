@@ -8,6 +8,7 @@ mod options;
 mod population;
 mod random;
 mod release_databases;
+mod released;
 mod salvage;
 mod targeted;
 
