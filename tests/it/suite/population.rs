@@ -255,6 +255,28 @@ classes! {
     good: deletes updates copies rebuilds moves merges splits json full_text triggers generated cascades downs transactions refusals;
 }
 
+/// Returns the table of the classes, as ARCHITECTURE.md has it.
+fn table() -> String {
+    let text = |kind: &str, class: &str, file: &str| fs::read_to_string(folder().join(kind).join(class).join(file));
+    let mut lines =
+        String::from("| class | defects | of these behind a refusal | correct |\n| --- | ---: | ---: | ---: |\n");
+    let mut sums = [0; 3];
+    for class in names(folder().join("bad")) {
+        let bad = names(folder().join("bad").join(&class));
+        let is_behind = |file: &&String| text("bad", &class, file).unwrap().contains("\n-- allows refusal: ");
+        let counts = [bad.len(), bad.iter().filter(is_behind).count(), names(folder().join("good").join(&class)).len()];
+        lines.push_str(&format!("| {} | {} | {} | {} |\n", class.replace('_', " "), counts[0], counts[1], counts[2]));
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    lines + &format!("| all | {} | {} | {} |\n", sums[0], sums[1], sums[2])
+}
+
+#[test]
+fn the_architecture_has_the_counts() {
+    let architecture = include_str!("../../../ARCHITECTURE.md");
+    assert!(architecture.contains(&table()), "the table in ARCHITECTURE.md should be\n{}", table());
+}
+
 #[test]
 fn every_class_has_its_test_and_every_known_case_its_file() {
     for (kind, classes) in CLASSES {
