@@ -66,8 +66,7 @@ impl Run<'_> {
             return Err(Error::new(ErrorKind::Migration, "the connection is within a transaction")
                 .help("end it before migrations are applied or undone"));
         }
-        // rusqlite_migration runs all pending migrations in one transaction: a failure undoes all of them.
-        let together = self.format == Format::RusqliteMigration;
+        let together = self.format.applies_together();
         let mut versions = Vec::with_capacity(steps.len());
         if together {
             self.execute("BEGIN").map_err(|failure| self.fail(first, first, failure))?;

@@ -8,6 +8,7 @@ use super::apply::{self, Applied, Run};
 use super::ledger::Ledger;
 use super::load::{self, Loaded};
 use super::migration::{Format, Migration, index_of};
+use super::oddity::Oddity;
 use crate::error::{Error, ErrorKind, Result};
 
 /// An ordered history of migrations.
@@ -29,8 +30,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Migrations {
     format: Format,
     ledger: Ledger,
-    /// Ascending by version, each version once, never empty.
+    /// In the order of the runner, each version once, never empty.
     migrations: Vec<Migration>,
+    oddities: Vec<Oddity>,
 }
 
 impl Migrations {
@@ -39,8 +41,8 @@ impl Migrations {
     /// A relative path starts at the current directory.
     ///
     /// # Errors
-    /// If the folder is missing, empty or of mixed formats; if two migrations have the same version; if a file is
-    /// empty, unreadable, not UTF-8, or would be ignored. The error names the file.
+    /// If the folder is missing or has no migration; if its runner would fail: two migrations have the same version, a file
+    /// is unreadable, not UTF-8 or not in the runner's format. The error names all such files.
     pub fn load(path: impl AsRef<Path>) -> Result<Migrations> {
         load::path(path.as_ref()).map(Migrations::of)
     }
@@ -64,6 +66,21 @@ impl Migrations {
     /// Returns the migrations in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Migration> + ExactSizeIterator {
         self.migrations.iter()
+    }
+
+    /// Returns what the runner does with the files although their author may expect something else.
+    ///
+    /// ```
+    /// use sqlitmus::migrations::{Migrations, OddityKind};
+    ///
+    /// let history = Migrations::embedded(&[("10_b/up.sql", "SELECT 10;"), ("2_a/up.sql", "SELECT 2;")])?;
+    /// let oddity = &history.oddities()[0];
+    /// assert_eq!(oddity.kind(), OddityKind::Order);
+    /// assert_eq!(oddity.to_string(), "diesel runs 10_b before 2_a, because it compares versions as text");
+    /// # Ok::<(), sqlitmus::BoxError>(())
+    /// ```
+    pub fn oddities(&self) -> &[Oddity] {
+        &self.oddities
     }
 
     /// Returns the number of migrations.
@@ -148,7 +165,7 @@ impl Migrations {
         let start = self.count_up_to(version)?;
         let known = self.ledger.read(conn, &self.migrations)?;
         let steps: Vec<usize> =
-            (start..self.len()).rev().filter(|&index| known.may_be_applied(self.migrations[index].version)).collect();
+            (start..self.len()).rev().filter(|&index| known.may_be_applied(index, &self.migrations)).collect();
         self.run(conn, true).all(&steps)
     }
 
@@ -171,8 +188,8 @@ impl Migrations {
         Ok(self.indexes_of_pending(conn)?.into_iter().map(|index| &self.migrations[index]).collect())
     }
 
-    fn of((format, migrations): Loaded) -> Migrations {
-        Migrations { format, ledger: Ledger::None, migrations }
+    fn of((format, migrations, oddities): Loaded) -> Migrations {
+        Migrations { format, ledger: Ledger::None, migrations, oddities }
     }
 
     fn run<'a>(&'a self, conn: &'a mut Connection, undo: bool) -> Run<'a> {
@@ -181,7 +198,7 @@ impl Migrations {
 
     fn indexes_of_pending(&self, conn: &Connection) -> Result<Vec<usize>> {
         let known = self.ledger.read(conn, &self.migrations)?;
-        Ok((0..self.len()).filter(|&index| !known.is_applied(self.migrations[index].version)).collect())
+        Ok((0..self.len()).filter(|&index| !known.is_applied(index, &self.migrations)).collect())
     }
 
     fn index_of(&self, version: i64) -> Option<usize> {
@@ -196,7 +213,7 @@ impl Migrations {
         if version == 0 || version == -1 {
             return Ok(0);
         }
-        let above = self.migrations.partition_point(|migration| migration.version < version);
+        let above = self.migrations.iter().take_while(|migration| migration.version < version).count();
         let nearest: Vec<String> = self.migrations[above.saturating_sub(1)..self.len().min(above + 1)]
             .iter()
             .map(|migration| format!("{}  {}", migration.version, migration.name()))
@@ -213,7 +230,7 @@ impl Migrations {
     /// Returns true if the migration runs in one transaction that its runner begins and commits.
     pub(crate) fn is_wrapped(&self, migration: &Migration) -> bool {
         let statements = migration.statements();
-        self.format == Format::RusqliteMigration
+        self.format.applies_together()
             || (migration.up.transaction && !apply::manages_its_transaction(self.format, &statements))
     }
 

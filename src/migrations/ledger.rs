@@ -27,22 +27,23 @@ pub enum Ledger {
 pub(super) enum Known {
     /// There is no ledger.
     Nothing,
-    UpTo(i64),
+    /// The number of migrations.
+    UpTo(usize),
     /// Ascending.
     Exactly(Vec<i64>),
 }
 
 impl Known {
-    pub(super) fn is_applied(&self, version: i64) -> bool {
+    pub(super) fn is_applied(&self, index: usize, migrations: &[Migration]) -> bool {
         match self {
             Known::Nothing => false,
-            Known::UpTo(last) => version <= *last,
-            Known::Exactly(versions) => versions.binary_search(&version).is_ok(),
+            Known::UpTo(count) => index < *count,
+            Known::Exactly(versions) => versions.binary_search(&migrations[index].version()).is_ok(),
         }
     }
 
-    pub(super) fn may_be_applied(&self, version: i64) -> bool {
-        matches!(self, Known::Nothing) || self.is_applied(version)
+    pub(super) fn may_be_applied(&self, index: usize, migrations: &[Migration]) -> bool {
+        matches!(self, Known::Nothing) || self.is_applied(index, migrations)
     }
 }
 
@@ -55,10 +56,10 @@ impl Ledger {
                 let version: i64 = conn
                     .query_row("PRAGMA main.user_version", [], |row| row.get(0))
                     .map_err(|error| Error::sqlite("read user_version", error))?;
-                match version {
-                    0 => Ok(Known::UpTo(0)),
-                    _ => check_known(migrations, version, "user_version").map(|()| Known::UpTo(version)),
+                if version != 0 {
+                    check_known(migrations, version, "user_version")?;
                 }
+                Ok(Known::UpTo(index_of(migrations, version).map_or(0, |last| last + 1)))
             }
             Ledger::Table(table) => {
                 let versions =

@@ -1,29 +1,28 @@
-//! Builds a history from files: recognizes the format, orders the migrations and refuses what a runner would.
+//! Builds a history from files, as their runner would: its format, the order of the migrations, their scripts.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::journal;
 use super::migration::{Format, Migration, Script};
-use super::names::{self, Named, Role, Stray};
+use super::names::{self, Named, Role};
+use super::oddity::{Oddity, OddityKind};
+use super::recognize::{self, Recognized, passed_over};
 use super::sections::{self, Marker, Problem, Section, Sections};
 use super::source::{self, Content, File};
+use super::unreadable::{self, Unreadable, of_folder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql;
 
-/// The format of a history, and its migrations: ascending by version, each version once, never empty.
-pub(super) type Loaded = (Format, Vec<Migration>);
+/// The format of a history; its migrations in order, each version once, never empty; its oddities.
+pub(super) type Loaded = (Format, Vec<Migration>, Vec<Oddity>);
 
 /// The files of one migration, as indexes.
 #[derive(Clone, Copy)]
 struct Step {
-    version: i64,
+    version: Option<i64>,
     up: usize,
     down: Option<usize>,
-}
-
-/// The contents of the files of one migration.
-struct Texts {
-    up: String,
-    down: Option<String>,
 }
 
 pub(super) fn path(path: &Path) -> Result<Loaded> {
@@ -40,10 +39,11 @@ pub(super) fn path(path: &Path) -> Result<Loaded> {
 
 /// Builds a history from a list. Folders above a migration are ignored: they only tell where it was included from.
 pub(super) fn list(entries: &[(&str, &str)]) -> Result<Loaded> {
+    let with_folder = ["/up.sql", "/down.sql", "/metadata.toml", "/migration.sql", "/snapshot.json", "/_journal.json"];
     let files = entries
         .iter()
         .map(|&(name, content)| {
-            let has_folder = ["/up.sql", "/down.sql", "/metadata.toml"].iter().any(|end| name.ends_with(end));
+            let has_folder = with_folder.iter().any(|end| name.ends_with(end));
             let start = name.rmatch_indices('/').nth(usize::from(has_folder)).map_or(0, |(at, _)| at + 1);
             File { name: name[start..].to_owned(), content: Content::Given(content) }
         })
@@ -54,37 +54,17 @@ pub(super) fn list(entries: &[(&str, &str)]) -> Result<Loaded> {
 fn single(path: &Path) -> Result<Loaded> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let file = File { name, content: Content::OnDisk(path.to_owned()) };
-    let mut loader = Loader { place: None, format: Format::Plain, files: vec![file] };
-    let numbered = [(0, Named { format: Format::Plain, version: 1, down: false })];
-    loader.history(&numbered, &[])
+    let named = Named { format: Format::Plain, version: Some(1), down: false };
+    let recognized =
+        Recognized { format: Format::Plain, scripts: vec![(0, named)], strays: Vec::new(), oddities: Vec::new() };
+    Loader::new(None, vec![file], recognized.format).history(recognized)
 }
 
 fn build(mut files: Vec<File<'_>>, place: Option<&Path>) -> Result<Loaded> {
     // A folder lists its files in any order, which must not decide what is reported first.
     files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    let mut scripts = Vec::with_capacity(files.len());
-    let mut metadata = Vec::new();
-    let mut strays = Vec::new();
-    for (index, file) in files.iter().enumerate() {
-        match names::role(&file.name) {
-            Role::Script(named) => scripts.push((index, named)),
-            Role::Metadata => metadata.push(index),
-            Role::Stray(stray) => strays.push((index, stray)),
-            Role::Foreign if place.is_none() => strays.push((index, Stray::Ending)),
-            Role::GoProgram | Role::Companion | Role::Foreign => {}
-        }
-    }
-    let mut loader = Loader { place, format: Format::Plain, files };
-    if let Some(&(index, stray)) = strays.first() {
-        return Err(loader.stray(index, stray, scripts.is_empty() && strays.len() == 1));
-    }
-    let Some((_, first)) = scripts.first() else { return Err(loader.nothing()) };
-    loader.format = first.format;
-    if let Some((index, other)) = scripts.iter().find(|(_, named)| named.format != first.format) {
-        return Err(loader.mixed((scripts[0].0, first.format), (*index, other.format)));
-    }
-    scripts.sort_by_key(|(_, named)| (named.version, named.down));
-    loader.history(&scripts, &metadata)
+    let recognized = recognize::recognize(&files, place)?;
+    Loader::new(place, files, recognized.format).history(recognized)
 }
 
 struct Loader<'a> {
@@ -92,106 +72,221 @@ struct Loader<'a> {
     place: Option<&'a Path>,
     format: Format,
     files: Vec<File<'a>>,
+    /// The text of each script that was read.
+    texts: Vec<Option<String>>,
+    oddities: Vec<Oddity>,
+    problems: Vec<Unreadable>,
 }
 
-impl Loader<'_> {
-    /// `scripts` are sorted by version, the up script before the down script.
-    fn history(&mut self, scripts: &[(usize, Named)], metadata: &[usize]) -> Result<Loaded> {
-        let steps = self.steps(scripts)?;
+impl<'a> Loader<'a> {
+    fn new(place: Option<&'a Path>, files: Vec<File<'a>>, format: Format) -> Self {
+        let texts = files.iter().map(|_| None).collect();
+        Loader { place, format, files, texts, oddities: Vec::new(), problems: Vec::new() }
+    }
+
+    fn history(mut self, recognized: Recognized) -> Result<Loaded> {
+        let Recognized { mut scripts, strays, oddities, .. } = recognized;
+        self.oddities = oddities;
+        self.check_programs()?;
+        self.check_provider()?;
+        for &(index, _) in &scripts {
+            self.texts[index] = Some(self.files[index].read()?);
+        }
+        if self.format == Format::Plain {
+            self.format = self.by_content(&scripts)?;
+            self.choose_by_runner(&mut scripts, &strays)?;
+        }
+        let steps = match self.files.iter().find(|file| file.name == recognize::JOURNAL) {
+            Some(journal) if self.format == Format::Drizzle => self.journaled(&scripts, &journal.read()?)?,
+            _ => self.steps(scripts),
+        };
         if self.format == Format::RusqliteMigration {
             self.check_consecutive(&steps)?;
         }
-        let texts = self.read(&steps)?;
-        if self.format == Format::Plain {
-            self.format = self.by_content(&steps, &texts)?;
-        }
-        self.check_textual_order(&steps)?;
+        self.report_order(&steps);
+        let numbers: BTreeSet<i64> = steps.iter().filter_map(|step| step.version).collect();
+        let has_numbers = numbers.len() == steps.len();
         let mut migrations = Vec::with_capacity(steps.len());
-        for (step, texts) in steps.into_iter().zip(texts) {
-            let (up, down) = match self.format {
-                Format::Goose => self.divide(step.up, &texts.up, sections::goose)?,
-                Format::Dbmate => self.divide(step.up, &texts.up, sections::dbmate)?,
-                _ => {
-                    let transaction = self.metadata_of(step.up, metadata)?;
-                    let down = step.down.zip(texts.down).map(|(down, text)| self.script(down, text, transaction));
-                    (self.script(step.up, texts.up, transaction), down)
-                }
-            };
-            migrations.push(Migration { version: step.version, up, down });
+        for (step, position) in steps.into_iter().zip(1..) {
+            let version = step.version.filter(|_| has_numbers).unwrap_or(position);
+            let scripts = self.scripts(step)?;
+            migrations.extend(scripts.map(|(up, down)| Migration { version, up, down }));
         }
-        Ok((self.format, migrations))
+        match unreadable::error(self.place, self.problems) {
+            Some(error) => Err(error),
+            None => Ok((self.format, migrations, self.oddities)),
+        }
     }
 
-    /// Puts up and down scripts of one version together.
-    fn steps(&self, scripts: &[(usize, Named)]) -> Result<Vec<Step>> {
+    /// Puts up and down scripts of one version together, in the order of the runner.
+    fn steps(&mut self, mut scripts: Vec<(usize, Named)>) -> Vec<Step> {
+        let identity = |index: usize| names::identity(self.format, &self.files[index].name);
+        scripts.sort_by_cached_key(|&(index, named)| {
+            let name = &self.files[index].name;
+            (names::order(self.format, name), identity(index), named.down)
+        });
         let mut steps: Vec<Step> = Vec::with_capacity(scripts.len());
-        for &(index, Named { version, down, .. }) in scripts {
-            match steps.last_mut().filter(|step| step.version == version) {
-                None if down => return Err(self.down_without_up(version, index)),
+        let mut problems = Vec::new();
+        let mut without_up = Vec::new();
+        let mut repeated: Vec<&str> = Vec::new();
+        for (index, Named { version, down, .. }) in scripts {
+            let twice = |other: usize| {
+                let number = version.map_or_else(|| identity(index), |version| version.to_string());
+                let what = format!("two migrations have version {number}");
+                Unreadable::between(self.place, what, [&self.files[other], &self.files[index]])
+            };
+            match steps.last_mut().filter(|step| identity(step.up) == identity(index)) {
+                // golang-migrate applies nothing, sqlx passes over the file.
+                None if down && matches!(self.format, Format::Paired | Format::Flyway) => {
+                    without_up.push((self.files[index].name.as_str(), "there is no file that applies it".to_owned()));
+                }
+                None if down => problems.push(self.down_without_up(version, index)),
                 None => steps.push(Step { version, up: index, down: None }),
-                Some(step) if !down => return Err(self.twice(version, step.up, index)),
-                Some(Step { down: Some(other), .. }) => return Err(self.twice(version, *other, index)),
+                // A runner that is written by hand may not mind.
+                Some(Step { up: other, .. }) if self.format == Format::Plain => {
+                    repeated.extend([*other, index].map(|index| self.files[index].name.as_str()));
+                    steps.push(Step { version, up: index, down: None });
+                }
+                Some(step) if !down => problems.push(twice(step.up)),
+                Some(Step { down: Some(other), .. }) => problems.push(twice(*other)),
                 Some(step) => step.down = Some(index),
             }
+        }
+        let oddity = (!without_up.is_empty()).then(|| passed_over(None, &without_up, self.format));
+        self.oddities.extend(oddity);
+        repeated.dedup();
+        if let Some(first) = repeated.first() {
+            let oddity = Oddity {
+                kind: OddityKind::SameVersion,
+                file: (*first).to_owned(),
+                what: format!("{} migrations share their versions with others: {first}", repeated.len()),
+                evidence: repeated.join("\n"),
+                fix: "give a new migration a version of its own\n\
+                      if they are shipped, say so: .skip(\"history_is_linear\", \"why\")"
+                    .to_owned(),
+            };
+            self.oddities.push(oddity);
+        }
+        self.problems.append(&mut problems);
+        steps
+    }
+
+    /// Returns the steps of drizzle's journal, and reports the files that it does not name.
+    fn journaled(&mut self, scripts: &[(usize, Named)], journal: &str) -> Result<Vec<Step>> {
+        let mut steps = Vec::new();
+        let entries = journal::entries(journal);
+        for (tag, _) in &entries {
+            let file = format!("{tag}.sql");
+            let Some(index) = self.files.iter().position(|other| other.name == file) else {
+                return Err(of_folder(self.place, format!("drizzle finds no file of a migration: {file}"))
+                    .help("restore it, or remove its entry from meta/_journal.json"));
+            };
+            let version = scripts.iter().find(|(other, _)| *other == index).and_then(|(_, named)| named.version);
+            self.texts[index] = Some(self.files[index].read()?);
+            steps.push(Step { version, up: index, down: None });
+        }
+        for pair in entries.windows(2).filter(|pair| pair[1].1 < pair[0].1).take(1) {
+            let (before, after) = (&pair[0].0, &pair[1].0);
+            self.oddities.push(Oddity {
+                kind: OddityKind::Order,
+                file: format!("{after}.sql"),
+                what: format!("drizzle skips {after} in databases that have {before}, because its `when` is earlier"),
+                evidence: format!("{before}  {}\n{after}  {}", pair[0].1, pair[1].1),
+                fix: "give it a `when` in meta/_journal.json that is later than that of the migration before it"
+                    .to_owned(),
+            });
+        }
+        let unnamed: Vec<(&str, String)> = scripts
+            .iter()
+            .filter(|(index, _)| !steps.iter().any(|step| step.up == *index))
+            .map(|(index, _)| (self.files[*index].name.as_str(), "not in meta/_journal.json".to_owned()))
+            .collect();
+        if !unnamed.is_empty() {
+            self.oddities.push(passed_over(Some("drizzle"), &unnamed, self.format));
         }
         Ok(steps)
     }
 
-    fn read(&self, steps: &[Step]) -> Result<Vec<Texts>> {
-        let mut texts = Vec::with_capacity(steps.len());
-        for step in steps {
-            let up = self.files[step.up].read()?;
-            if sql::is_blank(&up) {
-                return Err(self.empty(step.up).help("if there is nothing to do, write: SELECT 1;"));
-            }
-            let down = step.down.map(|down| self.files[down].read()).transpose()?;
-            // A down script may be just a comment that says why there is nothing to undo. An empty file was forgotten.
-            if let (Some(index), Some("")) = (step.down, down.as_deref().map(|text| text.trim_matches(is_space))) {
-                return Err(self.empty(index).help("if there is nothing to undo, write a comment that says why"));
-            }
-            texts.push(Texts { up, down });
-        }
-        Ok(texts)
+    fn text(&self, index: usize) -> &str {
+        self.texts[index].as_deref().unwrap_or_default()
     }
 
-    fn script(&self, index: usize, mut sql: String, transaction: Option<bool>) -> Script {
-        let file = &self.files[index];
-        let transaction = match self.format {
-            // sqlx looks for it only at the first byte.
-            Format::Plain | Format::Paired => !sql.starts_with("-- no-transaction"),
-            _ => transaction.unwrap_or(true),
-        };
-        if sql.starts_with(BYTE_ORDER_MARK) {
-            sql.drain(..BYTE_ORDER_MARK.len_utf8());
+    /// Returns the scripts of a migration. `None` if its runner would fail at them.
+    fn scripts(&mut self, step: Step) -> Result<Option<(Script, Option<Script>)>> {
+        match self.format {
+            Format::Goose => Ok(self.divide(step.up, sections::goose)),
+            Format::Dbmate => Ok(self.divide(step.up, sections::dbmate)),
+            _ => {
+                let transaction = self.transaction(step.up)?;
+                let script = |index: usize| self.script(index, transaction && self.has_transaction(index));
+                Ok(Some((script(step.up), step.down.map(script))))
+            }
         }
+    }
+
+    fn script(&self, index: usize, transaction: bool) -> Script {
+        let file = &self.files[index];
+        let sql = without_mark(self.text(index)).to_owned();
         Script { file: file.name.clone(), path: file.path().map(Path::to_owned), sql, first_line: 1, transaction }
     }
 
-    /// Reads from the `metadata.toml` beside a script if it runs in a transaction.
-    fn metadata_of(&self, script: usize, metadata: &[usize]) -> Result<Option<bool>> {
-        let Some((folder, _)) = self.files[script].name.rsplit_once('/') else { return Ok(None) };
-        let beside = metadata
-            .iter()
-            .map(|&index| &self.files[index])
-            .find(|file| file.name.strip_prefix(folder).is_some_and(|rest| rest == "/metadata.toml"));
-        match beside {
-            Some(file) if self.format == Format::Diesel => {
-                sections::run_in_transaction(&file.read()?).map(Some).map_err(|problem| problem_of(file, &problem))
+    /// Returns true if the runner puts a transaction around a file with this text.
+    fn has_transaction(&self, index: usize) -> bool {
+        let text = self.text(index);
+        match self.format {
+            // sqlx looks for it only at the first byte, pop in the name.
+            Format::Plain | Format::Paired => {
+                !text.starts_with("-- no-transaction") && !self.files[index].name.contains(".autocommit.")
             }
-            _ => Ok(None),
+            Format::Flyway => !sql::split(text).iter().any(|statement| is_foreign_keys_pragma(statement.text)),
+            _ => true,
+        }
+    }
+
+    /// Returns true if the runner puts transactions around files, as far as this is not decided by their texts.
+    fn transaction(&mut self, script: usize) -> Result<bool> {
+        let Some((folder, _)) = self.files[script].name.rsplit_once('/') else { return Ok(true) };
+        let metadata = format!("{folder}/metadata.toml");
+        let beside = self.files.iter().find(|file| file.name == metadata);
+        match (self.format, beside) {
+            (Format::Prisma, _) => Ok(false),
+            (Format::Diesel, Some(file)) => {
+                let (transaction, problem) = sections::run_in_transaction(&file.read()?);
+                let oddity = problem.map(|problem| self.ignored_option(file, &problem));
+                self.oddities.extend(oddity);
+                Ok(transaction)
+            }
+            _ => Ok(true),
+        }
+    }
+
+    fn ignored_option(&self, file: &File<'_>, problem: &Problem) -> Oddity {
+        let place = problem.line.map_or_else(|| file.name.clone(), |line| format!("{}:{line}", file.name));
+        Oddity {
+            kind: OddityKind::IgnoredOption,
+            file: file.name.clone(),
+            what: format!("{} ignores an option: {place}", self.format),
+            evidence: problem.what.to_owned(),
+            fix: problem.help.to_owned(),
         }
     }
 
     /// Divides a file into its up and down sections.
     fn divide(
-        &self,
+        &mut self,
         index: usize,
-        text: &str,
         divide: fn(&str) -> Result<Sections, Problem>,
-    ) -> Result<(Script, Option<Script>)> {
+    ) -> Option<(Script, Option<Script>)> {
         let file = &self.files[index];
-        let text = without_mark(text);
-        let sections = divide(text).map_err(|problem| problem_of(file, &problem))?;
+        let text = without_mark(self.text(index));
+        let sections = match divide(text) {
+            Ok(sections) => sections,
+            Err(problem) => {
+                let problem = Unreadable::of(file, problem.what, problem.line, Some(problem.help));
+                self.problems.push(problem);
+                return None;
+            }
+        };
         let script = |section: Section| Script {
             file: file.name.clone(),
             path: file.path().map(Path::to_owned),
@@ -200,18 +295,17 @@ impl Loader<'_> {
             transaction: section.transaction,
         };
         let up = script(sections.up);
-        if sql::is_blank(&up.sql) {
-            return Err(file.error(format!("migration with an empty Up section: {}", file.shown())));
-        }
-        let down = sections.down.map(script).filter(|down| !down.sql.trim_matches(is_space).is_empty());
-        Ok((up, down))
+        let down = sections.down.map(script);
+        let oddity = sections.ignored.map(|problem| self.ignored_option(file, &problem));
+        self.oddities.extend(oddity);
+        Some((up, down))
     }
 
     /// Tells goose and dbmate files from plain ones. All files that have markers must have those of one format.
-    fn by_content(&self, steps: &[Step], texts: &[Texts]) -> Result<Format> {
+    fn by_content(&self, scripts: &[(usize, Named)]) -> Result<Format> {
         let mut found: Option<(usize, Format)> = None;
-        for (&Step { up: index, .. }, text) in steps.iter().zip(texts) {
-            let format = match sections::marker(without_mark(&text.up)) {
+        for &(index, _) in scripts {
+            let format = match sections::marker(without_mark(self.text(index))) {
                 None => continue,
                 Some(Marker::Known(format)) => format,
                 Some(Marker::Unknown(tool)) => {
@@ -222,36 +316,103 @@ impl Loader<'_> {
                 }
             };
             match found {
-                Some((other, of)) if of != format => return Err(self.mixed((other, of), (index, format))),
+                Some((other, of)) if of != format => {
+                    return Err(unreadable::mixed(&self.files, self.place, (other, of), (index, format)));
+                }
                 Some(_) => {}
                 None => found = Some((index, format)),
             }
         }
-        let format = found.map_or(Format::Plain, |(_, format)| format);
-        if format == Format::Goose {
-            self.check_go_programs()?;
+        Ok(found.map_or(Format::Plain, |(_, format)| format))
+    }
+
+    /// Leaves out the files that the runner of a format passes over by their names, and adds those that only it reads.
+    fn choose_by_runner(&mut self, scripts: &mut Vec<(usize, Named)>, strays: &[usize]) -> Result<()> {
+        if scripts.len() == 1 && self.place.is_none() {
+            return Ok(());
         }
-        Ok(format)
+        let name = |index: usize| self.files[index].name.as_str();
+        let (runner, reason, is_read): (_, _, fn(&str) -> bool) = match self.format {
+            Format::Goose => {
+                self.check_go_programs()?;
+                ("goose", "no number above 0 with an underscore behind it", names::is_of_goose)
+            }
+            Format::Dbmate => {
+                for &index in strays {
+                    if let Some(named) = names::dbmate(name(index)) {
+                        self.texts[index] = Some(self.files[index].read()?);
+                        scripts.push((index, named));
+                    }
+                }
+                ("dbmate", "no digit at the start of its name", |name| names::dbmate(name).is_some())
+            }
+            _ => ("sqlx", "not <VERSION>_<DESCRIPTION>.sql; run here", names::is_of_sqlx),
+        };
+        let unread: Vec<(&str, String)> = scripts
+            .iter()
+            .map(|(index, _)| self.files[*index].name.as_str())
+            .filter(|name| !is_read(name))
+            .map(|name| (name, reason.to_owned()))
+            .collect();
+        let names: Vec<String> = unread.iter().map(|(name, _)| (*name).to_owned()).collect();
+        // A plain folder has its own runner if few of its names are those of sqlx.
+        if names.is_empty() || names.len() == scripts.len() || runner == "sqlx" && names.len() * 2 >= scripts.len() {
+            return Ok(());
+        }
+        let oddity = passed_over(Some(runner), &unread, self.format);
+        self.oddities.push(oddity);
+        if runner != "sqlx" {
+            scripts.retain(|(index, _)| !names.contains(&self.files[*index].name));
+        }
+        Ok(())
     }
 
     /// Fails if there are Go programs among the SQL files: goose runs them, and the history is incomplete without them.
     fn check_go_programs(&self) -> Result<()> {
-        let is_go = |file: &&File<'_>| names::role(&file.name) == Role::GoProgram;
+        let is_go = |file: &&File<'_>| names::role(&file.name) == Role::GoProgram && !file.name.ends_with("_test.go");
         let Some(file) = self.files.iter().find(is_go) else { return Ok(()) };
         Err(file.error(format!("migration in Go: {}", file.shown())).help(
             "goose would run it here, and sqlitmus cannot: let goose create the database, by Template::migrate_path",
         ))
     }
 
+    /// Fails if there are Rust programs among the SQL files of refinery.
+    fn check_programs(&self) -> Result<()> {
+        let is_rust = |file: &&File<'_>| names::role(&file.name) == Role::RustProgram;
+        match self.files.iter().find(is_rust) {
+            Some(file) if self.format == Format::Refinery => {
+                Err(file.error(format!("migration in Rust: {}", file.shown())).help(
+                    "refinery would run it here, and sqlitmus cannot: let refinery create the database, by \
+                     Template::migrate_with",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails if Prisma's migrations are for another database.
+    fn check_provider(&self) -> Result<()> {
+        let lock = self.files.iter().find(|file| file.name == "migration_lock.toml");
+        let Some(file) = lock.filter(|_| self.format == Format::Prisma) else { return Ok(()) };
+        let text = file.read()?;
+        let provider = text.lines().find_map(|line| line.trim().strip_prefix("provider")?.trim().strip_prefix('='));
+        match provider.map(|provider| provider.trim().trim_matches('"')) {
+            Some(provider) if provider != "sqlite" => Err(file
+                .error(format!("migrations for {provider}: {}", file.shown()))
+                .help("SQLite cannot run them: load the folder whose provider is sqlite")),
+            _ => Ok(()),
+        }
+    }
+
     fn check_consecutive(&self, steps: &[Step]) -> Result<()> {
-        for (expected, &Step { version, up: index, .. }) in (1..).zip(steps) {
-            if version != expected {
-                let after = match expected {
-                    1 => "there is none before".to_owned(),
-                    _ => format!("before it comes  {}", self.files[steps[expected as usize - 2].up].name),
-                };
-                return Err(self
-                    .error(format!("rusqlite_migration finds no migration {expected}: {}", self.files[index].name))
+        for (expected, step) in (1..).zip(steps) {
+            if step.version != Some(expected) {
+                let name = |step: &Step| self.files[step.up].name.as_str();
+                let before = usize::try_from(expected - 2).ok().map(|before| name(&steps[before]));
+                let after =
+                    before.map_or_else(|| "there is none before".to_owned(), |name| format!("before it comes  {name}"));
+                let headline = format!("rusqlite_migration finds no migration {expected}: {}", name(step));
+                return Err(of_folder(self.place, headline)
                     .evidence("order", after)
                     .help("number the folders from 1 without a gap"));
             }
@@ -259,106 +420,50 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// diesel and dbmate compare versions as text. A history whose order as text differs from that of the numbers is
-    /// refused, because either order would surprise somebody.
-    fn check_textual_order(&self, steps: &[Step]) -> Result<()> {
-        let mut before: Option<(String, usize)> = None;
-        for &Step { up: index, .. } in steps {
-            let Some(text) = names::textual_version(self.format, &self.files[index].name) else { return Ok(()) };
-            if let Some((_, other)) = before.filter(|(other, _)| *other > text) {
-                let (first, second) = (&self.files[index].name, &self.files[other].name);
-                return Err(self
-                    .error(format!("{} runs {first} before {second}", self.format))
-                    .help("it compares versions as text: give them the same number of digits"));
-            }
-            before = Some((text, index));
+    /// Reports versions whose order as texts is not that of their numbers: diesel and dbmate compare them as texts.
+    fn report_order(&mut self, steps: &[Step]) {
+        if !matches!(self.format, Format::Diesel | Format::Dbmate) {
+            return;
         }
-        Ok(())
-    }
-
-    fn error(&self, headline: String) -> Error {
-        Error::new(ErrorKind::History, headline)
-            .given(self.place, |error, folder| error.evidence("folder", folder.display().to_string()).path(folder))
-    }
-
-    fn empty(&self, index: usize) -> Error {
-        let file = &self.files[index];
-        file.error(format!("migration without a statement: {}", file.shown()))
-    }
-
-    fn nothing(&self) -> Error {
-        let Some(folder) = self.place else {
-            return Error::new(ErrorKind::History, "no migration in the list");
-        };
-        let error = Error::new(ErrorKind::History, format!("no migration in the folder: {}", folder.display()));
-        let mut names: Vec<&str> = self.files.iter().take(5).map(|file| file.name.as_str()).collect();
-        if self.files.len() > names.len() {
-            names.push("...");
-        }
-        let error = if names.is_empty() { error } else { error.evidence("what is there", names.join("\n")) };
-        error
-            .path(folder)
-            .help("a migration is a file such as 001_users.sql, or a folder such as 001_users with an up.sql")
-    }
-
-    fn mixed(&self, (one, of): (usize, Format), (other, of_other): (usize, Format)) -> Error {
-        let line = |index: usize, format: Format| {
-            format!("{}  looks like {format} ({})", self.files[index].name, format.example())
-        };
-        self.error(format!("migrations of two formats: {of} and {of_other}"))
-            .evidence("files", format!("{}\n{}", line(one, of), line(other, of_other)))
-            .help("a runner of one format ignores the files of the other: keep one format")
-    }
-
-    fn twice(&self, version: i64, one: usize, other: usize) -> Error {
-        self.error(format!("two migrations have version {version}"))
-            .evidence("files", format!("{}\n{}", self.files[one].name, self.files[other].name))
-    }
-
-    fn down_without_up(&self, version: i64, index: usize) -> Error {
-        let file = &self.files[index];
-        file.error(format!("migration {version} can be undone, but not applied: {}", file.shown()))
-            .help("add the file that applies it, or remove this one")
-    }
-
-    fn stray(&self, index: usize, stray: Stray, alone: bool) -> Error {
-        let file = &self.files[index];
-        let (what, help) = match stray {
-            Stray::NoVersion if alone && self.place.is_some() => {
-                ("migration without a version", "if it is the whole schema, load the file instead of its folder")
-            }
-            Stray::NoVersion => ("migration without a version", "start its name with one, as in 001_users.sql"),
-            Stray::VersionTooLarge => ("migration with a version beyond 9223372036854775807", "shorten its number"),
-            Stray::Ending => ("migration whose name does not end with .sql", "rename it"),
-            Stray::Subfolder => ("migration in a subfolder", "move it up, next to the others, or out of the folder"),
-            Stray::NeitherUpNorDown => (
-                "neither up.sql nor down.sql in the folder of a migration",
-                "diesel and rusqlite_migration read no other files",
+        let names: Vec<&str> = steps.iter().map(|step| self.files[step.up].name.as_str()).collect();
+        let shown: Vec<&str> = names.iter().map(|name| names::shown(name)).collect();
+        let Some(at) = names.windows(2).position(|pair| names::is_out_of_order(pair[0], pair[1])) else { return };
+        let oddity = Oddity {
+            kind: OddityKind::Order,
+            file: names[at].to_owned(),
+            what: format!(
+                "{} runs {} before {}, because it compares versions as text",
+                self.format,
+                shown[at],
+                shown[at + 1]
             ),
-            Stray::RustProgram => (
-                "migration in Rust",
-                "refinery would run it here, and sqlitmus cannot: let refinery create the database, by \
-                 Template::migrate_with",
+            evidence: shown[at.saturating_sub(2)..shown.len().min(at + 4)].join("\n"),
+            fix: format!(
+                "leave shipped versions as they are, and give a new migration a version that comes after {} as text\n\
+                 if the order is known, say so: .skip(\"history_is_linear\", \"why\")",
+                shown[shown.len() - 1]
             ),
         };
-        file.error(format!("{what}: {}", file.shown())).help(help)
+        self.oddities.push(oddity);
     }
+
+    fn down_without_up(&self, version: Option<i64>, index: usize) -> Unreadable {
+        let what = match version {
+            Some(version) => format!("migration {version} can be undone, but not applied"),
+            None => "a migration can be undone, but not applied".to_owned(),
+        };
+        Unreadable::of(&self.files[index], what, None, Some("add the file that applies it, or remove this one"))
+    }
+}
+
+/// Returns true for `PRAGMA foreign_keys`, before which Flyway begins no transaction.
+fn is_foreign_keys_pragma(sql: &str) -> bool {
+    let tokens = sql::tokens(sql);
+    matches!(tokens.as_slice(), [pragma, name, ..] if pragma.is("PRAGMA") && name.is("foreign_keys"))
 }
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 fn without_mark(text: &str) -> &str {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
-}
-
-fn is_space(letter: char) -> bool {
-    letter.is_whitespace() || letter == BYTE_ORDER_MARK
-}
-
-fn problem_of(file: &File<'_>, problem: &Problem) -> Error {
-    let place = match problem.line {
-        Some(line) => format!("{}:{line}", file.shown()),
-        None => file.shown(),
-    };
-    file.error(format!("{}: {place}", problem.what)).help(problem.help)
 }

@@ -14,7 +14,8 @@ pub struct Migration {
 }
 
 impl Migration {
-    /// Returns its number in the history.
+    /// Returns its version: the number in its name. It is its position in the history, counted from 1, if the versions are
+    /// no numbers of 64 bits, each another one.
     pub fn version(&self) -> i64 {
         self.version
     }
@@ -29,9 +30,9 @@ impl Migration {
         &self.up.sql
     }
 
-    /// Returns the SQL that undoes it, if there is any.
+    /// Returns the SQL that undoes it. `None` if its down script has no statement.
     pub fn down_sql(&self) -> Option<&str> {
-        self.down.as_ref().map(|script| script.sql.as_str())
+        self.down.as_ref().map(|script| script.sql.as_str()).filter(|sql| !sql::is_blank(sql))
     }
 
     /// Returns the statements that apply it.
@@ -70,9 +71,9 @@ impl Script {
     }
 }
 
-/// Returns the index of the migration with this version. `migrations` are in order.
+/// Returns the index of the migration with this version. Not every runner orders versions by number.
 pub(super) fn index_of(migrations: &[Migration], version: i64) -> Option<usize> {
-    migrations.binary_search_by_key(&version, Migration::version).ok()
+    migrations.iter().position(|migration| migration.version == version)
 }
 
 /// The format of a history: how its files are named and divided.
@@ -93,6 +94,12 @@ pub enum Format {
     Goose,
     /// Sections after `-- migrate:up` and `-- migrate:down`.
     Dbmate,
+    /// `V1.2__users.sql`, `U1.2__users.sql` and `R__views.sql`.
+    Flyway,
+    /// `20260131120000_users/migration.sql`.
+    Prisma,
+    /// `0001_users.sql`, in the order of `meta/_journal.json`.
+    Drizzle,
 }
 
 impl Format {
@@ -106,6 +113,9 @@ impl Format {
             Format::RusqliteMigration => "01-users/up.sql",
             Format::Goose => "-- +goose Up",
             Format::Dbmate => "-- migrate:up",
+            Format::Flyway => "V1.2__users.sql",
+            Format::Prisma => "20260131120000_users/migration.sql",
+            Format::Drizzle => "0001_users.sql",
         }
     }
 
@@ -120,8 +130,14 @@ impl Format {
             }
             Format::Goose => Some("to run the file without a transaction, add `-- +goose NO TRANSACTION`"),
             Format::Dbmate => Some("to run the section without a transaction, write `-- migrate:up transaction:false`"),
-            Format::Refinery | Format::RusqliteMigration => None,
+            Format::Flyway => Some("Flyway begins no transaction before a file with `PRAGMA foreign_keys`"),
+            Format::Refinery | Format::RusqliteMigration | Format::Prisma | Format::Drizzle => None,
         }
+    }
+
+    /// Returns true if its runner applies all pending migrations in one transaction: a failure undoes all of them.
+    pub(super) fn applies_together(self) -> bool {
+        matches!(self, Format::RusqliteMigration | Format::Drizzle)
     }
 }
 
@@ -135,6 +151,9 @@ impl fmt::Display for Format {
             Format::RusqliteMigration => "rusqlite_migration",
             Format::Goose => "goose",
             Format::Dbmate => "dbmate",
+            Format::Flyway => "flyway",
+            Format::Prisma => "prisma",
+            Format::Drizzle => "drizzle",
         })
     }
 }

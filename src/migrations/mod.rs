@@ -9,21 +9,30 @@
 //! | rusqlite_migration | `01-users/up.sql`, `down.sql` | one for all that is pending |
 //! | goose | `001_users.sql` with `-- +goose Up` | one for each; `-- +goose NO TRANSACTION`: none |
 //! | dbmate | `001_users.sql` with `-- migrate:up` | one for each; `-- migrate:up transaction:false`: none |
+//! | Flyway | `V1.2__users.sql`, `U1.2__users.sql`, `R__views.sql` | one for each; none for a file with `PRAGMA foreign_keys` |
+//! | Prisma | `20260131120000_users/migration.sql` | none |
+//! | drizzle | `0001_users.sql`, `meta/_journal.json` | one for all that is pending |
 //!
-//! The format is recognized by the files. Migrations are ordered by number, never by name. A file that a runner would
-//! silently ignore is an error here, because the tests would run on another schema than its author believes.
+//! The format is recognized by the files. The order is that of the runner: diesel and dbmate compare versions as text,
+//! drizzle has a journal, all others compare numbers. What may surprise the author of a file is an [`Oddity`]: it is passed
+//! over, or run earlier than its number says. Only what the runner itself would fail at is an error.
 
 mod apply;
 mod failure;
 mod history;
+mod journal;
 mod ledger;
 mod load;
 mod migration;
 mod names;
+mod oddity;
+mod recognize;
 mod sections;
 mod source;
+mod unreadable;
 
 pub use apply::Applied;
 pub use history::Migrations;
 pub use ledger::Ledger;
 pub use migration::{Format, Migration};
+pub use oddity::{Oddity, OddityKind};

@@ -1,4 +1,4 @@
-//! Reads the name of a file: its format, version and direction.
+//! Reads the name of a file: its format, version and direction, by the pattern of each runner.
 
 use super::migration::Format;
 
@@ -10,7 +10,9 @@ pub(super) enum Role {
     Metadata,
     /// A Go program with a version, which only goose runs.
     GoProgram,
-    /// A migration for some runner, which would be ignored here.
+    /// A Rust program with a version, which only refinery runs.
+    RustProgram,
+    /// SQL that no runner takes for a migration.
     Stray(Stray),
     /// A file that is known not to be a migration: `README.md`, `.gitkeep`, `mod.rs`.
     Companion,
@@ -22,110 +24,139 @@ pub(super) enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Named {
     pub(super) format: Format,
-    pub(super) version: i64,
+    /// `None` if it is no number, or one of more than 64 bits.
+    pub(super) version: Option<i64>,
     pub(super) down: bool,
 }
 
-/// The reason why a file that looks like a migration is not one.
+/// The reason why a file of SQL is not a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stray {
     NoVersion,
-    VersionTooLarge,
     /// Its extension is not `.sql` in lowercase, which is what runners look for.
     Ending,
     /// In a subfolder, where the runner of its format does not look.
     Subfolder,
-    /// In the folder of a migration, but neither `up.sql` nor `down.sql`.
-    NeitherUpNorDown,
-    /// A migration in Rust.
-    RustProgram,
 }
 
 /// Returns what a file is. `name` is the path within the folder, with `/` as separator.
 pub(super) fn role(name: &str) -> Role {
-    let (folder, file) = match name.rsplit_once('/') {
-        Some((folder, file)) => (Some(folder), file),
-        None => (None, name),
-    };
+    let (folder, file) = parts(name);
     if file.starts_with('.') || file.starts_with("README") {
         return Role::Companion;
     }
     let (stem, ending) = file.rsplit_once('.').unwrap_or((file, ""));
     match ending {
         "sql" => {}
-        "rs" if refinery(stem).is_some() => return Role::Stray(Stray::RustProgram),
-        "go" if matches!(version(stem), Version::Number(..)) => return Role::GoProgram,
+        "rs" if refinery(stem) => return Role::RustProgram,
+        "go" if version(stem).is_some() => return Role::GoProgram,
         "toml" if folder.is_some() && stem == "metadata" => return Role::Metadata,
         "md" | "toml" | "lock" | "go" | "rs" => return Role::Companion,
         _ if ending.eq_ignore_ascii_case("sql") => return Role::Stray(Stray::Ending),
         _ => return Role::Foreign,
     }
+    let script = |format, text, down| Role::Script(Named { format, version: number(text), down });
     match (folder, stem) {
-        (Some(folder), "up" | "down") if !folder.contains('/') => in_folder(folder, stem == "down"),
-        _ => match (refinery(stem), folder) {
-            (Some(digits), _) => numbered(Format::Refinery, version(digits), false),
-            (None, None) => flat(stem),
-            (None, Some(folder)) if folder.contains('/') || version(folder) == Version::None => {
-                Role::Stray(Stray::Subfolder)
-            }
-            (None, Some(_)) => Role::Stray(Stray::NeitherUpNorDown),
+        (Some(folder), "up" | "down") if !folder.contains('/') => script(by_folder(folder), folder, stem == "down"),
+        (Some(folder), "migration") if !folder.contains('/') => script(Format::Prisma, folder, false),
+        _ if refinery(stem) => script(Format::Refinery, stem, false),
+        (Some(_), _) => Role::Stray(Stray::Subfolder),
+        (None, _) => match direction(stem) {
+            Some(down) if version(stem).is_some() => script(Format::Paired, stem, down),
+            _ if flyway(stem).is_some() => script(Format::Flyway, stem, stem.starts_with('U')),
+            _ if version(stem).is_some() => script(Format::Plain, stem, false),
+            _ => Role::Stray(Stray::NoVersion),
         },
     }
 }
 
-fn flat(stem: &str) -> Role {
-    if let Some(stem) = stem.strip_suffix(".up") {
-        numbered(Format::Paired, version(stem), false)
-    } else if let Some(stem) = stem.strip_suffix(".down") {
-        numbered(Format::Paired, version(stem), true)
-    } else {
-        numbered(Format::Plain, version(stem), false)
+/// Divides a name into its folder and the name of the file.
+pub(super) fn parts(name: &str) -> (Option<&str>, &str) {
+    name.rsplit_once('/').map_or((None, name), |(folder, file)| (Some(folder), file))
+}
+
+/// Returns the folder that a migration of one or more files is in, or the name of its file.
+pub(super) fn shown(name: &str) -> &str {
+    let (folder, file) = parts(name);
+    folder.filter(|_| matches!(file, "up.sql" | "down.sql" | "migration.sql")).unwrap_or(name)
+}
+
+/// Returns true for `.down`, false for `.up`, as golang-migrate looks for them: the last one, with anything behind it.
+fn direction(stem: &str) -> Option<bool> {
+    stem.split('.').skip(1).filter(|part| ["up", "down"].contains(part)).last().map(|part| part == "down")
+}
+
+/// Returns true for `_down`, false for `_up` at the end of a name, which no runner but a hand-written one reads.
+pub(super) fn misspelled_direction(name: &str) -> Option<bool> {
+    let stem = name.strip_suffix(".sql")?;
+    [("_up", false), ("-up", false), ("_down", true), ("-down", true)]
+        .into_iter()
+        .find_map(|(end, down)| stem.ends_with(end).then_some(down))
+}
+
+/// Returns true if sqlx reads the direction of a paired file as golang-migrate does.
+pub(super) fn has_exact_direction(name: &str) -> bool {
+    name.ends_with(".up.sql") || name.ends_with(".down.sql")
+}
+
+/// Returns the database that a name is for, as in `2_users.postgres.up.sql`: true if it is SQLite.
+pub(super) fn dialect(name: &str) -> Option<bool> {
+    parts(name).1.split('.').skip(1).find_map(is_dialect)
+}
+
+/// Returns true for the name of SQLite, and false for that of another database.
+pub(super) fn is_dialect(word: &str) -> Option<bool> {
+    match word {
+        "sqlite" | "sqlite3" => Some(true),
+        "postgres" | "postgresql" | "pg" | "mysql" | "mariadb" | "cockroach" | "cockroachdb" | "mssql"
+        | "sqlserver" => Some(false),
+        _ => None,
     }
 }
 
-/// rusqlite_migration counts from 1 and has a dash after the number. diesel's version is the text before the first
-/// underscore, without dashes.
-fn in_folder(folder: &str, down: bool) -> Role {
-    let version = version(folder);
-    let format = match version {
-        Version::Number(_, length) if length <= 5 && folder.as_bytes().get(length) == Some(&b'-') => {
+/// rusqlite_migration counts from 1 and has a dash after the number.
+fn by_folder(folder: &str) -> Format {
+    match version(folder) {
+        Some((digits, end)) if digits.len() <= 5 && folder.as_bytes().get(end) == Some(&b'-') => {
             Format::RusqliteMigration
         }
         _ => Format::Diesel,
-    };
-    numbered(format, version, down)
-}
-
-fn numbered(format: Format, version: Version, down: bool) -> Role {
-    match version {
-        Version::Number(version, _) => Role::Script(Named { format, version, down }),
-        Version::None => Role::Stray(Stray::NoVersion),
-        Version::TooLarge => Role::Stray(Stray::VersionTooLarge),
     }
 }
 
-/// Returns the digits of refinery's `V1__name` or `U1__name`. Refinery ignores names with anything but letters, digits
-/// and underscores after the number.
-fn refinery(stem: &str) -> Option<&str> {
-    let (digits, name) = stem.strip_prefix(['V', 'U'])?.split_once("__")?;
-    let fits = !digits.is_empty()
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && !name.is_empty()
-        && name.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
-    fits.then_some(digits)
+/// Returns true for refinery's `V1__name` or `U1__name`. Refinery passes over names with anything but letters, digits and
+/// underscores after the number.
+fn refinery(stem: &str) -> bool {
+    let Some((digits, name)) = stem.strip_prefix(['V', 'U']).and_then(|rest| rest.split_once("__")) else {
+        return false;
+    };
+    is_number(digits) && !name.is_empty() && name.chars().all(|letter| letter == '_' || letter.is_alphanumeric())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Version {
-    None,
-    TooLarge,
-    /// With the length of its text.
-    Number(i64, usize),
+/// Returns the version of Flyway's `V1.2__name`, `V1_2__name` or `U1__name`, and the empty text for `R__name`.
+fn flyway(stem: &str) -> Option<&str> {
+    let (version, _) = stem.get(1..)?.split_once("__").filter(|(_, name)| !name.is_empty())?;
+    let fits = match stem.as_bytes()[0] {
+        b'V' | b'U' => version.split(['.', '_']).all(is_number),
+        b'R' => version.is_empty(),
+        _ => false,
+    };
+    fits.then_some(version)
 }
 
-/// Reads the version at the start of a name: `12`, `V12`, `2026-01-31`, `2026-01-31-120000`. A separator or the end
-/// follows it.
-fn version(name: &str) -> Version {
+/// Returns true if only Flyway would give a file this name.
+pub(super) fn is_surely_flyway(name: &str) -> bool {
+    let stem = name.strip_suffix(".sql").unwrap_or(name);
+    flyway(stem).is_some_and(|version| !is_number(version))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns the digits of the version at the start of a name, and where it ends: `12`, `V12`, `2026-01-31`,
+/// `2026-01-31-120000`. A separator or the end follows it.
+fn version(name: &str) -> Option<(String, usize)> {
     let bytes = name.as_bytes();
     let start = usize::from(matches!(bytes, [b'V' | b'v', b'0'..=b'9', ..]));
     let mut end = start + digits(&bytes[start..]);
@@ -140,18 +171,12 @@ fn version(name: &str) -> Version {
             end += 1 + length;
         }
     }
-    if end == start || !is_boundary(bytes.get(end)) {
-        return Version::None;
-    }
-    let mut number = 0_i64;
-    for &byte in bytes[start..end].iter().filter(|&&byte| byte != b'-') {
-        let next = number.checked_mul(10).and_then(|number| number.checked_add(i64::from(byte - b'0')));
-        match next {
-            Some(next) => number = next,
-            None => return Version::TooLarge,
-        }
-    }
-    Version::Number(number, end)
+    (end > start && is_boundary(bytes.get(end))).then(|| (name[start..end].replace('-', ""), end))
+}
+
+fn number(name: &str) -> Option<i64> {
+    // refinery's unversioned migrations and Flyway's undo.
+    version(name.strip_prefix('U').unwrap_or(name)).and_then(|(digits, _)| digits.parse().ok())
 }
 
 fn digits(bytes: &[u8]) -> usize {
@@ -170,120 +195,76 @@ fn is_boundary(byte: Option<&u8>) -> bool {
     matches!(byte, None | Some(b'_' | b'-' | b'.' | b' '))
 }
 
-/// Returns the text that diesel and dbmate order by, where other runners compare numbers.
-pub(super) fn textual_version(format: Format, name: &str) -> Option<String> {
+/// Returns the number of a file in a subfolder, by the name of the file or of the subfolder.
+pub(super) fn version_in_subfolder(name: &str) -> Option<i64> {
+    let (folder, file) = parts(name);
+    number(file).or_else(|| number(parts(folder?).1).filter(|_| matches!(file, "up.sql" | "migration.sql")))
+}
+
+/// Returns the number that dbmate reads at the start of a name: any digits, whatever follows them.
+pub(super) fn dbmate(name: &str) -> Option<Named> {
+    let digits = &name[..digits(name.as_bytes())];
+    (!digits.is_empty() && name.ends_with(".sql")).then(|| Named {
+        format: Format::Plain,
+        version: digits.parse().ok(),
+        down: false,
+    })
+}
+
+/// Returns true if sqlx reads a file of this name: `<VERSION>_<DESCRIPTION>.sql`.
+pub(super) fn is_of_sqlx(name: &str) -> bool {
+    name.split_once('_').is_some_and(|(number, rest)| number.parse::<i64>().is_ok() && rest.ends_with(".sql"))
+}
+
+/// Returns true if goose reads a file of this name: it passes over those without a number above 0 and an underscore.
+pub(super) fn is_of_goose(name: &str) -> bool {
+    name.split_once('_').is_some_and(|(number, _)| number.parse::<i64>().is_ok_and(|number| number > 0))
+}
+
+/// Returns true if the order of two versions as texts may surprise: they are counted, not dates.
+pub(super) fn is_out_of_order(before: &str, after: &str) -> bool {
+    let is_date = |digits: &str| digits.len() >= 8 && (digits.starts_with("19") || digits.starts_with("20"));
+    let digits = |name: &str| version(shown(name)).map(|(digits, _)| digits);
+    match (digits(before), digits(after)) {
+        (Some(before), Some(after)) => padded(&before) > padded(&after) && !(is_date(&before) && is_date(&after)),
+        _ => false,
+    }
+}
+
+/// Returns the text by which the runner of a format tells versions apart.
+pub(super) fn identity(format: Format, name: &str) -> String {
+    let (folder, file) = parts(name);
     match format {
-        Format::Diesel => {
-            let folder = name.rsplit('/').nth(1)?;
-            Some(folder.split('_').next()?.replace('-', ""))
-        }
-        Format::Dbmate => Some(name.rsplit('/').next()?.to_owned()),
-        _ => None,
+        Format::Diesel => folder.and_then(|folder| folder.split('_').next()).unwrap_or(name).replace('-', ""),
+        Format::Prisma | Format::Drizzle => folder.unwrap_or(name).to_owned(),
+        Format::Dbmate => file[..digits(file.as_bytes())].to_owned(),
+        Format::Flyway => match flyway(file.strip_suffix(".sql").unwrap_or(file)) {
+            // Repeatable migrations run after all others, in the order of their names.
+            Some("") | None => format!("~{file}"),
+            Some(version) => {
+                let parts: Vec<String> = version.split(['.', '_']).map(padded).collect();
+                let length =
+                    parts.iter().rposition(|part| part.bytes().any(|byte| byte != b'0')).map_or(1, |at| at + 1);
+                parts[..length].join(".")
+            }
+        },
+        Format::RusqliteMigration => padded(&version(folder.unwrap_or(file)).unwrap_or_default().0),
+        _ => padded(&version(file.strip_prefix('U').unwrap_or(file)).unwrap_or_default().0),
+    }
+}
+
+/// Returns a number as a text that has the order of numbers.
+fn padded(digits: &str) -> String {
+    format!("{digits:0>40}")
+}
+
+/// Returns the text by which the runner of a format orders its migrations.
+pub(super) fn order(format: Format, name: &str) -> String {
+    match format {
+        Format::Dbmate => name.to_owned(),
+        _ => identity(format, name),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Format, Named, Role, Stray, role};
-
-    #[track_caller]
-    fn check(name: &str, format: Format, version: i64) {
-        assert_eq!(role(name), Role::Script(Named { format, version, down: false }), "{name}");
-    }
-
-    #[track_caller]
-    fn check_down(name: &str, format: Format, version: i64) {
-        assert_eq!(role(name), Role::Script(Named { format, version, down: true }), "{name}");
-    }
-
-    #[track_caller]
-    fn check_stray(name: &str, stray: Stray) {
-        assert_eq!(role(name), Role::Stray(stray), "{name}");
-    }
-
-    #[test]
-    fn a_number_and_a_name_are_plain() {
-        check("001_users.sql", Format::Plain, 1);
-        check("1.sql", Format::Plain, 1);
-        check("00000000.sql", Format::Plain, 0);
-        check("20260131120000-users.sql", Format::Plain, 20_260_131_120_000);
-        check("12.users.sql", Format::Plain, 12);
-        check("V0003.Users.sql", Format::Plain, 3);
-        check("v3_users.sql", Format::Plain, 3);
-        check("7 users ? # % ü.sql", Format::Plain, 7);
-        check("1__users.sql", Format::Plain, 1);
-        check("9223372036854775807_last.sql", Format::Plain, i64::MAX);
-    }
-
-    #[test]
-    fn a_date_is_a_number() {
-        check("2026-01-31_users.sql", Format::Plain, 20_260_131);
-        check("2026-01-31-120000_users.sql", Format::Plain, 20_260_131_120_000);
-        check("2026-01-31-2fa.sql", Format::Plain, 20_260_131);
-        check("2026-users.sql", Format::Plain, 2026);
-        check("2026-01-3x.sql", Format::Plain, 2026);
-    }
-
-    #[test]
-    fn up_and_down_are_paired() {
-        check("000001_users.up.sql", Format::Paired, 1);
-        check_down("000001_users.down.sql", Format::Paired, 1);
-        check("V0001.Initial_Schema.up.sql", Format::Paired, 1);
-        check("3_users..up.sql", Format::Paired, 3);
-        check("V1__users.up.sql", Format::Paired, 1);
-        check_down("4.down.sql", Format::Paired, 4);
-    }
-
-    #[test]
-    fn a_capital_and_two_underscores_are_refinery() {
-        check("V1__users.sql", Format::Refinery, 1);
-        check("U20__users_2.sql", Format::Refinery, 20);
-        check("2026/V1__users.sql", Format::Refinery, 1);
-        check("v1__users.sql", Format::Plain, 1);
-        check("V1__add-users.sql", Format::Plain, 1);
-        check_stray("U1_users.sql", Stray::NoVersion);
-    }
-
-    #[test]
-    fn folders_are_diesel_or_rusqlite_migration() {
-        check("2020-02-18-111430_users/up.sql", Format::Diesel, 20_200_218_111_430);
-        check("2020-02-18-111430-0000_users/up.sql", Format::Diesel, 202_002_181_114_300_000);
-        check("00000000000000_diesel_initial_setup/up.sql", Format::Diesel, 0);
-        check_down("20151219180527_users/down.sql", Format::Diesel, 20_151_219_180_527);
-        check("1_users/up.sql", Format::Diesel, 1);
-        check("0001/up.sql", Format::Diesel, 1);
-        check("20260131-users/up.sql", Format::Diesel, 20_260_131);
-        check("1-users/up.sql", Format::RusqliteMigration, 1);
-        check("00012-2fa_users/up.sql", Format::RusqliteMigration, 12);
-        check_down("02-users/down.sql", Format::RusqliteMigration, 2);
-    }
-
-    #[test]
-    fn a_file_that_would_be_ignored_is_a_stray() {
-        check_stray("schema.sql", Stray::NoVersion);
-        check_stray("up.sql", Stray::NoVersion);
-        check_stray("2fa.sql", Stray::NoVersion);
-        check_stray("users/up.sql", Stray::NoVersion);
-        check_stray("9223372036854775808_users.sql", Stray::VersionTooLarge);
-        check_stray("1_users.SQL", Stray::Ending);
-        check_stray("old/001_users.sql", Stray::Subfolder);
-        check_stray("a/1_b/up.sql", Stray::Subfolder);
-        check_stray("20260131_users/migration.sql", Stray::NeitherUpNorDown);
-        check_stray("V2__users.rs", Stray::RustProgram);
-    }
-
-    #[test]
-    fn files_that_are_no_migrations_are_ignored() {
-        for name in ["README.md", "README", "README.sql", "notes.md", ".keep", ".gitkeep", "mod.rs", "migrations.lock"]
-        {
-            assert_eq!(role(name), Role::Companion, "{name}");
-        }
-        for name in ["refinery.toml", "embed.go", "1_users/.keep", ".001_users.sql.swp", "m20220101_users.rs"] {
-            assert_eq!(role(name), Role::Companion, "{name}");
-        }
-        assert_eq!(role("1_users/metadata.toml"), Role::Metadata);
-        assert_eq!(role("00002_users.go"), Role::GoProgram);
-        assert_eq!(role("001_users.sql.bak"), Role::Foreign);
-        assert_eq!(role("001_users"), Role::Foreign);
-    }
-}
+mod tests;

@@ -19,9 +19,11 @@ pub(crate) struct Section {
 pub(crate) struct Sections {
     pub(crate) up: Section,
     pub(crate) down: Option<Section>,
+    /// An option that the runner does not read.
+    pub(crate) ignored: Option<Problem>,
 }
 
-/// A reason why the runner of a file would refuse it.
+/// A reason why the runner of a file would refuse it, or ignore an option in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     /// The headline, which the file and the line follow.
@@ -105,25 +107,35 @@ fn is_start_of_comment(text: &str) -> bool {
     line.starts_with("--") && line.trim_start_matches('-').trim().is_empty()
 }
 
-/// Divides a dbmate file: `-- migrate:up`, then `-- migrate:down`, each with options such as `transaction:false`.
+/// Divides a dbmate file: `-- migrate:up`, then `-- migrate:down`, each with options such as `transaction:false`. Only the
+/// first of each counts.
 pub(crate) fn dbmate(sql: &str) -> Result<Sections, Problem> {
     let mut up: Option<Section> = None;
     let mut down: Option<Section> = None;
+    let mut ignored = None;
+    let mut statement_before = None;
     for line in lines(sql) {
         let directive = line.text.strip_prefix("--").map(str::trim_start);
         let (section, options) = match directive.and_then(|text| text.strip_prefix("migrate:")) {
             Some(text) if is_word(text, "up") => (&mut up, &text["up".len()..]),
             Some(text) if is_word(text, "down") => (&mut down, &text["down".len()..]),
-            _ => continue,
+            _ => {
+                let is_statement = !line.text.trim().is_empty() && !line.text.trim_start().starts_with("--");
+                statement_before = statement_before.or((is_statement && up.is_none()).then_some(line.number));
+                continue;
+            }
         };
         if section.is_some() {
-            return Err(Problem::new(
-                "duplicate dbmate section",
+            continue;
+        }
+        let transaction = dbmate_transaction(options);
+        if transaction && options.contains("transaction") && !options.contains("transaction:true") {
+            ignored = Some(Problem::new(
+                "dbmate reads options as pairs without a space",
                 line.number,
-                "keep one `-- migrate:up` and one `-- migrate:down`",
+                "write `transaction:false` behind `-- migrate:up`",
             ));
         }
-        let transaction = !options.split_whitespace().any(|option| option == "transaction:false");
         *section = Some(Section { range: line.end..sql.len(), line: line.number + 1, transaction });
     }
     let Some(mut up) = up else {
@@ -143,15 +155,23 @@ pub(crate) fn dbmate(sql: &str) -> Result<Sections, Problem> {
         }
         up.range.end = start_of_line_before(sql, down.range.start);
     }
-    let preamble = start_of_line_before(sql, up.range.start);
-    match sql::split(&sql[..preamble]).first() {
-        Some(statement) => Err(Problem::new(
+    match statement_before {
+        Some(line) => Err(Problem::new(
             "SQL before `-- migrate:up`",
-            statement.line,
+            line,
             "dbmate refuses the file: move the statement below `-- migrate:up`",
         )),
-        None => Ok(Sections { up, down }),
+        None => Ok(Sections { up, down, ignored }),
     }
+}
+
+/// Returns false if the last `transaction` among the options is `false`. An option is a pair with one colon.
+fn dbmate_transaction(options: &str) -> bool {
+    let pairs = options.split_whitespace().filter_map(|option| option.split_once(':'));
+    pairs
+        .filter(|(key, value)| *key == "transaction" && !value.contains(':'))
+        .last()
+        .is_none_or(|(_, value)| value != "false")
 }
 
 /// Returns the start of the line that ends at `end`.
@@ -160,8 +180,9 @@ fn start_of_line_before(sql: &str, end: usize) -> usize {
     line.rfind('\n').map_or(0, |at| at + 1)
 }
 
-/// Returns true if diesel runs a migration with this `metadata.toml` in a transaction. Without the key it does not.
-pub(crate) fn run_in_transaction(toml: &str) -> Result<bool, Problem> {
+/// Returns true if diesel runs a migration with this `metadata.toml` in a transaction: not without the key, and always if
+/// the file cannot be read.
+pub(crate) fn run_in_transaction(toml: &str) -> (bool, Option<Problem>) {
     for line in lines(toml) {
         let text = line.text.split('#').next().unwrap_or_default().trim();
         if text.starts_with('[') {
@@ -170,17 +191,17 @@ pub(crate) fn run_in_transaction(toml: &str) -> Result<bool, Problem> {
         let Some((key, value)) = text.split_once('=') else { continue };
         if key.trim().trim_matches(['"', '\'']) == "run_in_transaction" {
             return match value.trim() {
-                "true" => Ok(true),
-                "false" => Ok(false),
-                _ => Err(Problem::new(
-                    "run_in_transaction is neither true nor false",
-                    line.number,
-                    "diesel then silently ignores the whole file: write `run_in_transaction = false`",
-                )),
+                "true" => (true, None),
+                "false" => (false, None),
+                _ => {
+                    let help = "write `run_in_transaction = false`, or remove the file: diesel ignores it, and runs the \
+                                migration in a transaction";
+                    (true, Some(Problem::new("run_in_transaction is neither true nor false", line.number, help)))
+                }
             };
         }
     }
-    Ok(false)
+    (false, None)
 }
 
 /// Divides a goose file: `-- +goose Up`, then `-- +goose Down`, with blocks of `StatementBegin` and `StatementEnd`.
@@ -213,25 +234,38 @@ struct GooseFile<'a> {
 }
 
 impl GooseFile<'_> {
-    /// Reads a line that tells goose something. Returns false if it is another line.
+    /// Reads a line that tells goose something, in upper or lower case. Returns false if it is another line.
     fn read_directive(&mut self, line: &Line<'_>) -> Result<bool, Problem> {
-        match line.text.strip_prefix("--").map(str::trim) {
-            Some("+goose Up") => self.start_section(line, true)?,
-            Some("+goose Down") => self.start_section(line, false)?,
-            Some("+goose StatementBegin") => self.block = Some(line.number),
-            Some("+goose StatementEnd") => {
+        let Some((dashes, annotation)) = line.text.split_once("+goose").filter(|_| line.text.starts_with("--")) else {
+            return Ok(false);
+        };
+        if !dashes.trim_matches('-').trim().is_empty() {
+            return Ok(false);
+        }
+        match annotation.trim().to_ascii_lowercase().as_str() {
+            "up" => self.start_section(line, true)?,
+            "down" => self.start_section(line, false)?,
+            "statementbegin" => self.block = Some(line.number),
+            "statementend" => {
                 self.block = None;
                 self.unfinished = None;
             }
-            Some("+goose NO TRANSACTION") => self.without_transaction = true,
-            Some("+goose ENVSUBST ON") => {
+            "no transaction" => self.without_transaction = true,
+            "envsub on" if self.sql.contains('$') => {
                 return Err(Problem::new(
                     "goose file with environment variables",
                     line.number,
-                    "write the values into the SQL: sqlitmus does not support goose's ENVSUBST",
+                    "write the values into the SQL: sqlitmus does not support goose's ENVSUB",
                 ));
             }
-            _ => return Ok(false),
+            "envsub on" | "envsub off" => {}
+            _ => {
+                return Err(Problem::new(
+                    "unknown goose annotation",
+                    line.number,
+                    "goose refuses the file: it knows Up, Down, StatementBegin, StatementEnd, NO TRANSACTION and ENVSUB",
+                ));
+            }
         }
         Ok(true)
     }
@@ -301,7 +335,7 @@ impl GooseFile<'_> {
         }
         up.transaction = !self.without_transaction;
         let down = self.down.map(|down| Section { transaction: up.transaction, ..down });
-        Ok(Sections { up, down })
+        Ok(Sections { up, down, ignored: None })
     }
 }
 

@@ -17,7 +17,7 @@
 //!
 //! | test | fails when |
 //! | --- | --- |
-//! | `history_is_linear` | a version number is missing, or the files are not a history |
+//! | `history_is_linear` | a version number is missing, the runner passes over a file or orders otherwise, or the files are not a history |
 //! | `applies_to_an_empty_database` | a statement fails; the report names the file and line |
 //! | `stepwise_equals_at_once` | a new install differs from one that was upgraded step by step |
 //! | `rerun_changes_nothing` | a second run of the migrations changes anything |

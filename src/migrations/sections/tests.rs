@@ -24,6 +24,11 @@ fn check_problem(cut: fn(&str) -> Result<Sections, Problem>, sql: &str, what: &s
 fn goose_files_are_cut() {
     check(goose, "-- +goose Up\nA;\n-- +goose Down\nB;\n", &[("A;\n", 2, true), ("B;\n", 4, true)]);
     check(goose, "\n-- why\n--+goose Up  \r\nA;\r\n", &[("A;\r\n", 4, true)]);
+    check(
+        goose,
+        "-- +goose up\n-- +goose no transaction\nA;\n-- +goose DOWN",
+        &[("-- +goose no transaction\nA;\n", 2, false), ("", 5, false)],
+    );
     check(goose, "-- +goose NO TRANSACTION\n-- +goose Up\nA;\n-- +goose Down", &[("A;\n", 3, false), ("", 5, false)]);
 }
 
@@ -31,7 +36,7 @@ fn goose_files_are_cut() {
 fn goose_files_without_an_up_section_are_refused() {
     let what = "goose file without an Up section";
     check_problem(goose, "-- +goose Down\nA;\n", what, None);
-    check_problem(goose, "-- +goose up\n", what, None);
+    check_problem(goose, "-- +goose\nUp\n", "unknown goose annotation", Some(1));
     check_problem(goose, "A;\n", what, None);
     check_problem(goose, "A;\n-- +goose Up\nB;\n", "SQL before `-- +goose Up`", Some(1));
 }
@@ -70,7 +75,7 @@ fn goose_wants_every_statement_to_end() {
 
 #[test]
 fn goose_does_not_substitute_variables_here() {
-    let sql = "-- +goose Up\n-- +goose ENVSUBST ON\nSELECT '${HOME}';\n";
+    let sql = "-- +goose Up\n-- +goose ENVSUB ON\nSELECT '${HOME}';\n";
     check_problem(goose, sql, "goose file with environment variables", Some(2));
 }
 
@@ -83,6 +88,30 @@ fn dbmate_files_are_cut() {
 }
 
 #[test]
+fn dbmate_options_are_pairs() {
+    let is_wrapped = |options: &str| dbmate(&format!("-- migrate:up {options}\nA;")).unwrap();
+    for (options, transaction, is_ignored) in [
+        ("transaction:false", false, false),
+        ("foo:bar  transaction:false", false, false),
+        ("transaction:false transaction:true", true, false),
+        ("transaction: false", true, true),
+        ("transaction:false:", true, true),
+        ("transaction:FALSE", true, true),
+        ("notransaction", true, true),
+        ("foo", true, false),
+    ] {
+        let sections = is_wrapped(options);
+        assert_eq!((sections.up.transaction, sections.ignored.is_some()), (transaction, is_ignored), "{options}");
+    }
+}
+
+#[test]
+fn dbmate_reads_the_first_of_each_directive() {
+    let sql = "-- migrate:up\nA;\n-- migrate:up\nB;\n-- migrate:down\nC;\n-- migrate:up\nD;\n";
+    check(dbmate, sql, &[("A;\n-- migrate:up\nB;\n", 2, true), ("C;\n-- migrate:up\nD;\n", 6, true)]);
+}
+
+#[test]
 fn files_that_dbmate_refuses_are_refused() {
     check_problem(dbmate, "-- migrate:down\nA;\n", "dbmate file without an Up section", None);
     check_problem(
@@ -92,7 +121,7 @@ fn files_that_dbmate_refuses_are_refused() {
         Some(1),
     );
     check_problem(dbmate, "-- why\nA;\n-- migrate:up\nB;\n", "SQL before `-- migrate:up`", Some(2));
-    check_problem(dbmate, "-- migrate:up\nA;\n-- migrate:up\nB;\n", "duplicate dbmate section", Some(3));
+    check_problem(dbmate, "/* why */\n-- migrate:up\nB;\n", "SQL before `-- migrate:up`", Some(1));
 }
 
 #[test]
@@ -120,12 +149,14 @@ fn a_marker_is_a_comment_of_its_own() {
 
 #[test]
 fn diesel_reads_one_key() {
-    assert_eq!(run_in_transaction("run_in_transaction = true"), Ok(true));
-    assert_eq!(run_in_transaction("# VACUUM\nrun_in_transaction=false # it\r\n"), Ok(false));
-    assert_eq!(run_in_transaction("\"run_in_transaction\" = true\n"), Ok(true));
-    assert_eq!(run_in_transaction(""), Ok(false));
-    assert_eq!(run_in_transaction("name = 'run_in_transaction = true'"), Ok(false));
-    assert_eq!(run_in_transaction("[table]\nrun_in_transaction = true"), Ok(false));
-    let problem = run_in_transaction("\nrun_in_transaction = yes").unwrap_err();
+    assert_eq!(run_in_transaction("run_in_transaction = true"), (true, None));
+    assert_eq!(run_in_transaction("# VACUUM\nrun_in_transaction=false # it\r\n"), (false, None));
+    assert_eq!(run_in_transaction("\"run_in_transaction\" = true\n"), (true, None));
+    assert_eq!(run_in_transaction(""), (false, None));
+    assert_eq!(run_in_transaction("name = 'run_in_transaction = true'"), (false, None));
+    assert_eq!(run_in_transaction("[table]\nrun_in_transaction = true"), (false, None));
+    let (transaction, problem) = run_in_transaction("\nrun_in_transaction = yes");
+    let problem = problem.unwrap();
+    assert!(transaction, "diesel ignores the file");
     assert_eq!((problem.what, problem.line), ("run_in_transaction is neither true nor false", Some(2)));
 }

@@ -12,12 +12,21 @@ use crate::migrations::{Format, Migration, Migrations};
 use crate::suite::subject::Subject;
 use crate::suite::versions::VersionedDatabases;
 
-/// Finds numbers that are left out where versions are counted up by one. Timestamps and tens are not counted.
+/// Finds what the runner does otherwise than the files suggest, and numbers that are left out where versions are counted up
+/// by one. Timestamps and tens are not counted.
 pub(crate) fn history_is_linear(_: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     let migrations: Vec<_> = databases.history.iter().collect();
     let steps: Vec<i64> = migrations.windows(2).map(|pair| pair[1].version() - pair[0].version()).collect();
     let is_counted = steps.iter().filter(|step| **step == 1).count() * 2 > steps.len();
     let mut found = Findings::default();
+    for oddity in databases.history.oddities() {
+        found.push(
+            Finding::new(oddity.kind().code(), oddity.file(), oddity.to_string())
+                .cost(oddity.kind().cost())
+                .evidence(oddity.kind().label(), oddity.evidence())
+                .fix(oddity.fix()),
+        );
+    }
     for pair in migrations.windows(2).filter(|pair| is_counted && pair[1].version() - pair[0].version() > 1) {
         let (before, after) = (pair[0], pair[1]);
         let missing = match after.version() - before.version() {

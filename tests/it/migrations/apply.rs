@@ -1,7 +1,7 @@
 //! Applying and undoing: transactions, steps and directions.
 
 use rstest::rstest;
-use sqlitmus::migrations::{Applied, Migrations};
+use sqlitmus::migrations::{Applied, Ledger, Migrations};
 
 use super::{column, embedded, folder, memory, number, objects};
 
@@ -127,6 +127,14 @@ const SWITCH: &str = "PRAGMA foreign_keys = OFF;";
 #[case::goose_without(&[("1_a.sql", "-- +goose NO TRANSACTION\n-- +goose Up\nPRAGMA foreign_keys = OFF;")], false)]
 #[case::dbmate(&[("1_a.sql", "-- migrate:up\nPRAGMA foreign_keys = OFF;")], true)]
 #[case::dbmate_without(&[("1_a.sql", "-- migrate:up transaction:false\nPRAGMA foreign_keys = OFF;")], false)]
+#[case::goose_without_in_lower_case(&[("1_a.sql", "-- +goose up\n-- +goose no transaction\nPRAGMA foreign_keys = OFF;")], false)]
+#[case::diesel_metadata_that_is_no_toml(&[("1_a/up.sql", SWITCH), ("1_a/metadata.toml", "run_in_transaction = no")], true)]
+#[case::dbmate_misspelled(&[("1_a.sql", "-- migrate:up transaction: false\nPRAGMA foreign_keys = OFF;")], true)]
+#[case::autocommit_of_pop(&[("1_a.autocommit.up.sql", SWITCH)], false)]
+#[case::prisma(&[("1_a/migration.sql", SWITCH)], false)]
+#[case::flyway(&[("V1__add-a.sql", SWITCH)], false)]
+#[case::flyway_in_a_comment(&[("V1__add-a.sql", "-- PRAGMA foreign_keys\nSELECT 1;")], true)]
+#[case::drizzle(&[("1_a.sql", SWITCH), ("meta/_journal.json", r#"{"entries": [{"tag": "1_a", "when": 1}]}"#)], true)]
 #[case::own(&[("1_a.sql", "PRAGMA foreign_keys = OFF; BEGIN; SELECT 1; COMMIT;")], false)]
 fn a_migration_runs_in_a_transaction(#[case] files: &[(&str, &str)], #[case] wrapped: bool) {
     let mut conn = memory();
@@ -157,6 +165,64 @@ fn rusqlite_migration_applies_all_or_nothing() {
     history.apply(&mut conn).unwrap_err();
     assert!(objects(&conn).is_empty());
     assert!(conn.is_autocommit());
+}
+
+#[test]
+fn drizzle_applies_all_or_nothing() {
+    let history = embedded(&[
+        ("0000_a.sql", "CREATE TABLE a(x);\n--> statement-breakpoint\nCREATE TABLE b(x);"),
+        ("0001_b.sql", "CREATE TABLE a(x);"),
+        ("meta/_journal.json", r#"{"entries": [{"when": 1, "tag": "0000_a"}, {"when": 2, "tag": "0001_b"}]}"#),
+    ]);
+    let mut conn = memory();
+    history.apply(&mut conn).unwrap_err();
+    assert!(objects(&conn).is_empty());
+    assert_eq!(history.up_to(&mut conn, 0).unwrap().len(), 1);
+    assert_eq!(objects(&conn), ["table a", "table b"]);
+}
+
+/// diesel compares versions as text, so the order is not that of the numbers.
+#[rstest]
+#[case(Ledger::None)]
+#[case(Ledger::UserVersion)]
+#[case(Ledger::Table("_migrations"))]
+fn versions_need_not_ascend(#[case] ledger: Ledger) {
+    let history = embedded(&[
+        ("2_c/up.sql", "ALTER TABLE b RENAME TO c;"),
+        ("2_c/down.sql", "ALTER TABLE c RENAME TO b;"),
+        ("1_a/up.sql", "CREATE TABLE a(x);"),
+        ("1_a/down.sql", "DROP TABLE a;"),
+        ("10_b/up.sql", "ALTER TABLE a RENAME TO b;"),
+        ("10_b/down.sql", "ALTER TABLE b RENAME TO a;"),
+    ])
+    .ledger(ledger);
+    let mut conn = memory();
+    assert_eq!(list(&history.up_to(&mut conn, 10).unwrap()), [1, 10]);
+    let rest = if ledger == Ledger::None { history.up_from(&mut conn, 10, 2) } else { history.apply(&mut conn) };
+    assert_eq!(list(&rest.unwrap()), [2]);
+    assert!(objects(&conn).contains(&"table c".to_owned()));
+    assert_eq!(list(&history.down_to(&mut conn, 10).unwrap()), [2]);
+    assert_eq!(list(&history.down_from(&mut conn, 10, 0).unwrap()), [10, 1]);
+}
+
+/// An empty script is a step that changes nothing.
+#[rstest]
+#[case("")]
+#[case(" \r\n\t")]
+#[case("-- later\n/* or never */ ;")]
+#[case("\u{feff}")]
+fn a_script_may_have_no_statement(#[case] blank: &str) {
+    let history = embedded(&[
+        ("1_a/up.sql", "CREATE TABLE a(x);"),
+        ("1_a/down.sql", blank),
+        ("2_b/up.sql", blank),
+        ("2_b/down.sql", blank),
+    ]);
+    let mut conn = memory();
+    assert_eq!(list(&history.apply(&mut conn).unwrap()), [1, 2]);
+    assert_eq!(list(&history.down_to(&mut conn, 0).unwrap()), [2, 1]);
+    assert_eq!(objects(&conn), ["table a"]);
+    assert!(history.iter().all(|migration| migration.down_sql().is_none()));
 }
 
 #[test]

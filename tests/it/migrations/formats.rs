@@ -15,6 +15,9 @@ use super::{embedded, fixture, folder, memory, names, objects, versions, write};
 #[case("rusqlite_migration", Format::RusqliteMigration)]
 #[case("goose", Format::Goose)]
 #[case("dbmate", Format::Dbmate)]
+#[case("flyway", Format::Flyway)]
+#[case("prisma", Format::Prisma)]
+#[case("drizzle", Format::Drizzle)]
 fn a_fixture_of_each_format_applies(#[case] name: &str, #[case] format: Format) {
     let history = Migrations::load(fixture("formats").join(name)).unwrap();
     assert_eq!(history.format(), format);
@@ -211,9 +214,23 @@ fn formats_have_names() {
         Format::RusqliteMigration,
         Format::Goose,
         Format::Dbmate,
+        Format::Flyway,
+        Format::Prisma,
+        Format::Drizzle,
     ];
     assert_eq!(
         formats.map(|format| format.to_string()),
-        ["plain", "paired", "diesel", "refinery", "rusqlite_migration", "goose", "dbmate"]
+        [
+            "plain",
+            "paired",
+            "diesel",
+            "refinery",
+            "rusqlite_migration",
+            "goose",
+            "dbmate",
+            "flyway",
+            "prisma",
+            "drizzle"
+        ]
     );
 }

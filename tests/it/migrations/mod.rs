@@ -5,6 +5,7 @@ mod failures;
 mod formats;
 mod ledgers;
 mod refused;
+mod runners;
 
 use std::fs;
 use std::path::{Path, PathBuf};

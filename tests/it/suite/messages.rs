@@ -340,3 +340,49 @@ fn a_table_of_results() {
     let error = suite().try_run().unwrap_err();
     assert_eq!(error.headline(), "1 of 14 migration tests fails");
 }
+
+#[test]
+fn files_that_the_runner_reads_otherwise() {
+    let suite = Suite::new(super::embedded(&[
+        ("1_a/up.sql", "CREATE TABLE a(x);"),
+        ("2_b/up.sql", "CREATE TABLE b(x);"),
+        ("2_b/metadata.toml", "run_in_transaction = no"),
+        ("10_c/up.sql", "CREATE TABLE c(x);"),
+        ("3_d.sql", "CREATE TABLE d(x);"),
+        ("add_e.sql", "CREATE TABLE e(x);"),
+    ]));
+    let report = says(&suite, "history_is_linear");
+    let expected = "\
+3 findings, the first: passed-over: diesel passes over 2 files: 3_d.sql
+
+  passed-over (3_d.sql):
+    diesel passes over 2 files: 3_d.sql
+    databases that a runner made do not have what it passed over
+
+  files:
+    3_d.sql  looks like plain (001_users.sql)
+    add_e.sql  no version at the start of its name
+
+  out-of-order (10_c/up.sql):
+    diesel runs 10_c before 2_b, because it compares versions as text
+    a migration can run earlier than its author expects
+
+  order:
+    1_a
+    10_c
+    2_b
+
+  ignored-option (2_b/metadata.toml):
+    diesel ignores an option: 2_b/metadata.toml:1
+    the migration runs without the option
+
+  why:
+    run_in_transaction is neither true nor false
+
+  help: if a file is a migration, add what it does as a new one, named like 2026-01-31-120000_users/up.sql: an old number may never run
+        if it is none, move it out of the folder, or say so: .skip(\"history_is_linear\", \"why\")
+  help: leave shipped versions as they are, and give a new migration a version that comes after 2_b as text
+        if the order is known, say so: .skip(\"history_is_linear\", \"why\")
+  help: write `run_in_transaction = false`, or remove the file: diesel ignores it, and runs the migration in a transaction";
+    assert_eq!(report, expected, "\n--- is:\n{report}\n--- should be:\n{expected}\n");
+}

@@ -68,6 +68,10 @@ const FOUND: [&str; 11] = [
 /// | code | test | what |
 /// | --- | --- | --- |
 /// | `gap` | `history_is_linear` | a number is missing |
+/// | `out-of-order` | `history_is_linear` | the runner's order is not that of the numbers |
+/// | `same-version` | `history_is_linear` | two migrations have the same number |
+/// | `passed-over` | `history_is_linear` | the runner passes over a file |
+/// | `ignored-option` | `history_is_linear` | the runner does not read an option of a file |
 /// | `not-filled` | `every_version_upgrades_with_data` | a table could not be filled |
 /// | `fails-on-data` | `every_version_upgrades_with_data` | the migration fails on rows that the version before it accepts |
 /// | `rebuild-fires-fk-actions` | `every_row_survives` | DROP TABLE of a parent deletes the rows that refer to it, or sets their references to NULL |
@@ -90,6 +94,10 @@ const FOUND: [&str; 11] = [
 /// `fk-parent-not-unique`, `dangling-view`, `dangling-trigger`, `double-quoted-string`.
 pub const MIGRATION_CODES: &[&str] = &[
     "gap",
+    "out-of-order",
+    "same-version",
+    "passed-over",
+    "ignored-option",
     "not-filled",
     "fails-on-data",
     "rebuild-fires-fk-actions",
