@@ -7,6 +7,7 @@ use rusqlite::types::Value;
 use crate::data::constraints::condition::{Branch, MAX_BRANCHES, Relation, best, product};
 use crate::data::constraints::expression::{Comparison, Expression, MatchOperator};
 use crate::data::constraints::functions::{self, as_glob, domain_of, holds};
+use crate::data::constraints::{integers, nulls, times};
 use crate::data::values::domain::{self, Domain, Nullability, Shape};
 use crate::data::values::pattern::character_set;
 use crate::data::values::texts::LETTERS_AND_DIGITS;
@@ -70,8 +71,11 @@ fn is_boolean(expression: &Expression) -> bool {
 }
 
 /// Returns the ways in which two expressions compare.
-fn compared(comparison: Comparison, left: &Expression, right: &Expression) -> Vec<Branch> {
+pub(super) fn compared(comparison: Comparison, left: &Expression, right: &Expression) -> Vec<Branch> {
     if let (Expression::Column(left), Expression::Column(right)) = (left, right) {
+        if left == right {
+            return with_itself(*left, comparison);
+        }
         let relations = vec![Relation { left: *left, comparison, right: *right }];
         return vec![Branch { relations, ..Branch::default() }];
     }
@@ -81,11 +85,26 @@ fn compared(comparison: Comparison, left: &Expression, right: &Expression) -> Ve
     compared_with(comparison, left, right)
 }
 
+/// Returns the ways in which a column compares with itself.
+fn with_itself(column: usize, comparison: Comparison) -> Vec<Branch> {
+    use Comparison::{Equal, GreaterOrEqual, Is, IsNot, LessOrEqual};
+    match comparison {
+        Equal | Is | LessOrEqual | GreaterOrEqual => Branch::constant(true),
+        IsNot => Branch::constant(false),
+        // Only the comparison of two NULLs is not false.
+        _ => Branch::of(column, Domain::of_null(Nullability::Required)),
+    }
+}
+
 fn compared_with(comparison: Comparison, left: &Expression, right: &Expression) -> Vec<Branch> {
     let equal = matches!(comparison, Comparison::Equal | Comparison::Is);
     let unequal = matches!(comparison, Comparison::Unequal | Comparison::IsNot);
     if (equal || unequal) && is_boolean(left) {
         match right {
+            // `IS TRUE` and `IS FALSE` are false for NULL.
+            Expression::Value(Value::Integer(truth @ (0 | 1))) if comparison == Comparison::Is => {
+                return nulls::excluded(branches(left, *truth == 1), left);
+            }
             Expression::Value(Value::Integer(truth @ (0 | 1))) => return branches(left, (*truth == 1) == equal),
             right if is_boolean(right) => {
                 // Both hold or neither does. If they differ, one of them holds.
@@ -95,6 +114,9 @@ fn compared_with(comparison: Comparison, left: &Expression, right: &Expression) 
             }
             _ => {}
         }
+    }
+    if let Some((comparison, moment)) = times::from_now(comparison, right) {
+        return compared_with(comparison, left, &Expression::Value(moment));
     }
     match (left, right) {
         (Expression::Value(one), Expression::Value(two)) => Branch::constant(holds(comparison, one, two)),
@@ -119,24 +141,22 @@ fn compared_with(comparison: Comparison, left: &Expression, right: &Expression) 
 
 /// Returns the ways in which `function(…)` compares with a value.
 fn of_call(comparison: Comparison, name: &str, arguments: &[Expression], value: &Value) -> Option<Vec<Branch>> {
-    let first = arguments.first()?;
     match name {
         "json_valid" => {
             let Value::Integer(truth) = value else { return None };
             Some(called(name, arguments, (*truth != 0) == matches!(comparison, Comparison::Equal | Comparison::Is)))
         }
         "coalesce" | "ifnull" => Some(coalesced(comparison, arguments, value)),
-        "+" | "-" | "*" => {
-            let [_, Expression::Value(Value::Integer(by))] = arguments else { return None };
+        _ if integers::is_operator(name) => {
             let Value::Integer(number) = value else { return None };
-            let moved = match name {
-                "+" => number.checked_sub(*by)?,
-                "-" => number.checked_add(*by)?,
-                _ if !matches!(comparison, Comparison::Equal | Comparison::Is) => return None,
-                _ if number.checked_rem(*by)? != 0 => return None,
-                _ => number / by,
+            let (operand, by) = match arguments {
+                [operand, Expression::Value(Value::Integer(by))] => (operand, *by),
+                [Expression::Value(Value::Integer(by)), operand] if matches!(name, "+" | "*" | "&" | "|") => {
+                    (operand, *by)
+                }
+                _ => return None,
             };
-            Some(compared(comparison, first, &Expression::Value(Value::Integer(moved))))
+            integers::compared(comparison, name, operand, by, *number)
         }
         _ => functions::compared(comparison, name, arguments, value),
     }
@@ -258,6 +278,10 @@ fn called(name: &str, arguments: &[Expression], wanted: bool) -> Vec<Branch> {
                 }
             }
             found
+        }
+        _ if integers::is_operator(name) => {
+            let comparison = if wanted { Comparison::Unequal } else { Comparison::Equal };
+            of_call(comparison, name, arguments, &Value::Integer(0)).unwrap_or_else(Branch::opaque)
         }
         ("instr" | "length" | "octet_length", _) if wanted => {
             of_call(Comparison::Greater, name, arguments, &Value::Integer(0)).unwrap_or_else(Branch::opaque)

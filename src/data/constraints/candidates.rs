@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use crate::data::constraints::expression::{self, Expression};
 use crate::data::values::pattern::PatternPart;
 use crate::data::values::source::Source;
-use crate::data::values::texts::{LETTERS_AND_DIGITS, Letters};
+use crate::data::values::texts::{LETTERS_AND_DIGITS, Letters, Times};
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::{Draw, key};
 use crate::sql::{TokenKind, tokens};
@@ -22,7 +22,7 @@ pub(super) fn sources(texts: &[&str]) -> Vec<Source> {
     let literal = |text: &str| PatternPart::Literal(text.to_owned());
     let integers = |low, step, count| Source::Integer { low, step, count, max_distinct: count };
     let reals = |low, step, count| Source::Real { low, step, count, max_distinct: count };
-    let time = |format: &str| Source::Time(format.to_owned());
+    let time = |format: &str| Source::Time(Times::of(format));
     let json = |kind: &str| Source::Json(Some(kind.to_owned()));
     let mut found = Vec::new();
     if texts.iter().any(|text| text.contains("json") || text.contains("->")) {
@@ -62,6 +62,12 @@ pub(super) fn sources(texts: &[&str]) -> Vec<Source> {
         Source::Uuid,
         pattern(vec![PatternPart::Run, literal("@example.com")]),
         pattern(vec![literal("https://example.com/"), PatternPart::Run]),
+        // Texts that functions change: `trim`, `lower`, `length` of bytes, `substr`, `round`.
+        pattern(vec![literal(" "), PatternPart::Run, literal(" ")]),
+        pattern(vec![literal("Q"), PatternPart::Run]),
+        pattern(vec![literal("é"), PatternPart::Run]),
+        Source::Words { min_length: 300, max_length: 400 },
+        reals(0.001, 0.001, 999),
     ]);
     for length in [1, 4, 16, 20, 32, 64] {
         found.push(Source::Blob { min_length: length, max_length: length });

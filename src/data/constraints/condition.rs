@@ -2,7 +2,7 @@
 
 use crate::data::constraints::derived::DerivedColumn;
 use crate::data::constraints::expression::{Comparison, Expression};
-use crate::data::values::domain::Domain;
+use crate::data::values::domain::{Domain, Nullability};
 use crate::sql::{Token, TokenKind, same_name, tokens};
 
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Condition {
     pub(crate) branches: Vec<Branch>,
     /// The expression, as far as it is understood.
     pub(crate) expression: Expression,
+    /// True if its branches are all ways to satisfy it, so that no others need to be searched.
+    pub(crate) is_exact: bool,
     /// True if columns that are calculated from others satisfy it, so that there is nothing to choose.
     pub(crate) is_derived: bool,
     /// The column that a trigger compares with the rows before: `WHEN NEW.version <> 1 + (SELECT max(version) …)`.
@@ -70,6 +72,7 @@ impl Condition {
             columns,
             branches: Vec::new(),
             expression: Expression::Opaque,
+            is_exact: false,
             is_derived: false,
             derived_by_trigger: None,
             reads_tables,
@@ -101,6 +104,24 @@ pub(crate) struct Relation {
     pub(crate) left: usize,
     pub(crate) comparison: Comparison,
     pub(crate) right: usize,
+}
+
+impl Relation {
+    /// Returns true if no two values other than NULL are in both relations.
+    fn excludes(self, other: Relation) -> bool {
+        let orders = |comparison| match comparison {
+            Comparison::Equal | Comparison::Is => 0b010,
+            Comparison::Unequal | Comparison::IsNot => 0b101,
+            Comparison::Less => 0b001,
+            Comparison::LessOrEqual => 0b011,
+            Comparison::Greater => 0b100,
+            Comparison::GreaterOrEqual => 0b110,
+        };
+        let same = self.left == other.left && self.right == other.right;
+        let mirrored = self.left == other.right && self.right == other.left;
+        same && orders(self.comparison) & orders(other.comparison) == 0
+            || mirrored && orders(self.comparison) & orders(other.comparison.mirrored()) == 0
+    }
 }
 
 /// The number of branches that are kept. One is enough to fill a table.
@@ -136,6 +157,16 @@ impl Branch {
             }
         }
         both.relations.extend(&other.relations);
+        let may_be_null = |column| {
+            let domain = both.domains.iter().find(|(own, _)| *own == column);
+            domain.is_none_or(|(_, domain)| domain.nullability != Nullability::Forbidden)
+        };
+        let relations = both.relations.iter().enumerate();
+        for (at, one) in relations.filter(|(_, one)| !may_be_null(one.left) && !may_be_null(one.right)) {
+            if both.relations[..at].iter().any(|other| one.excludes(*other)) {
+                return None;
+            }
+        }
         both.is_opaque |= other.is_opaque;
         Some(both)
     }

@@ -1,12 +1,14 @@
 //! The conditions of a table: its CHECKs, what its triggers refuse, and the expressions that SQLite has to be able to
 //! calculate for generated columns and indexes.
 
-use crate::data::constraints::condition::{Branch, Condition, ConditionKind};
+use rusqlite::types::Value;
+
+use crate::data::constraints::condition::{Branch, Condition, ConditionKind, MAX_BRANCHES};
 use crate::data::constraints::derived::DerivedColumn;
-use crate::data::constraints::expression::{self, Expression, tokens_sql};
+use crate::data::constraints::expression::{self, Comparison, Expression, tokens_sql};
 use crate::data::constraints::{documents, trial};
-use crate::data::values::domain::{Domain, Nullability, Shape};
-use crate::schema::{Column, Generated, IndexedExpr, Table, Trigger, TriggerText};
+use crate::data::values::domain::{self, Domain, Nullability, Shape};
+use crate::schema::{Affinity, Column, Generated, IndexedExpr, Table, Trigger, TriggerText};
 use crate::sql::{Token, outside, tokens};
 
 /// Returns the conditions of a table, about columns of these names.
@@ -68,7 +70,47 @@ impl Reader<'_> {
         let shown = text.trim().to_owned();
         let expression = self.read(&tokens(&shown));
         let branches = documents::branches(&expression, true, self.names.len());
-        Condition::new(ConditionKind::Check, name, shown.clone(), shown, self.names).understood(expression, branches)
+        let is_exact = branches.len() < MAX_BRANCHES
+            && !shown.to_ascii_uppercase().contains("COLLATE")
+            && self.is_exact(&expression);
+        let condition = Condition::new(ConditionKind::Check, name, shown.clone(), shown, self.names);
+        Condition { is_exact, ..condition.understood(expression, branches) }
+    }
+
+    /// Returns true if the branches of an expression are all ways to satisfy it: it compares columns with values of their own
+    /// types.
+    fn is_exact(&self, expression: &Expression) -> bool {
+        let column = |at: usize| self.names.get(at).and_then(|name| self.table.column(name));
+        let is_plain = |column: &Column| column.collation.eq_ignore_ascii_case("BINARY");
+        let fits = |at: usize, value: &Expression| {
+            let (Some(column), Expression::Value(value)) = (column(at), value) else { return false };
+            match (column.affinity, value) {
+                (_, Value::Null) => true,
+                (Affinity::Integer | Affinity::Real | Affinity::Numeric, value) => domain::number(value).is_some(),
+                (Affinity::Text, Value::Text(_)) | (Affinity::Blob, _) => is_plain(column),
+                _ => false,
+            }
+        };
+        match expression {
+            Expression::Value(_) => true,
+            Expression::Not(inner) => self.is_exact(inner),
+            Expression::And(parts) | Expression::Or(parts) => parts.iter().all(|part| self.is_exact(part)),
+            Expression::In(left, list) => {
+                matches!(&**left, Expression::Column(at) if list.iter().all(|value| fits(*at, value)))
+            }
+            Expression::Compare(comparison, left, right) => match (&**left, &**right) {
+                (Expression::Column(at), value @ Expression::Value(_)) => fits(*at, value),
+                (Expression::Column(one), Expression::Column(two)) => match (column(*one), column(*two)) {
+                    (Some(one), Some(two)) => one.affinity == two.affinity && is_plain(one) && is_plain(two),
+                    _ => false,
+                },
+                (inner, Expression::Value(Value::Integer(0 | 1))) if *comparison == Comparison::Is => {
+                    !matches!(inner, Expression::Value(_)) && self.is_exact(inner)
+                }
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     fn refused_by(&self, trigger: &Trigger) -> Vec<Condition> {

@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 
 use crate::data::constraints::condition::Branch;
 use crate::data::constraints::expression::{Comparison, Expression, MatchOperator};
+use crate::data::constraints::times;
 use crate::data::values::domain::{self, BLOB, Bound, Domain, INTEGER, Nullability, REAL, Shape, TEXT};
 use crate::data::values::value_buf::compare;
 
@@ -79,6 +80,12 @@ pub(super) fn compared(
             let items = lengths.min_length.max(2).min(lengths.max_length);
             Some(Branch::of(*column, Domain::of_shape(Shape::List(items))))
         }
+        ("hex", Expression::Column(column), Value::Text(digits)) if equal => {
+            let byte = |at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+            let bytes = (0..digits.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>()?;
+            let text = String::from_utf8(bytes.clone()).ok().filter(|text| !text.contains('\0')).map(Value::Text);
+            Some(Branch::of(*column, Domain::of_choices(text.into_iter().chain([Value::Blob(bytes)]).collect())))
+        }
         ("instr", Expression::Column(column), Value::Integer(place)) => {
             let Some(Expression::Value(Value::Text(part))) = arguments.get(1) else { return None };
             let pattern = match (comparison, place) {
@@ -94,9 +101,13 @@ pub(super) fn compared(
             let Some(Expression::Value(Value::Integer(from))) = arguments.get(1) else { return None };
             Some(Branch::of(*column, Domain::of_pattern(part_at(*from, part)?)))
         }
-        ("%", Expression::Column(column), Value::Integer(rest)) if equal => {
-            let Some(Expression::Value(Value::Integer(step))) = arguments.get(1) else { return None };
-            Some(Branch::of(*column, Domain { step: Some((*step, *rest)), ..Domain::default() }))
+        ("strftime", Expression::Value(Value::Text(format)), Value::Text(text)) => {
+            let [_, Expression::Column(column), modifiers @ ..] = arguments else { return None };
+            Some(Branch::of(*column, times::formatted(comparison, format, modifiers, text)?))
+        }
+        ("date" | "datetime", Expression::Column(column), Value::Text(text)) => {
+            let format = if name == "date" { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M:%S" };
+            Some(Branch::of(*column, times::formatted(comparison, format, &arguments[1..], text)?))
         }
         ("abs", Expression::Column(column), _) => {
             let mut domain = domain_of(comparison, value.clone());
@@ -104,8 +115,7 @@ pub(super) fn compared(
             Some(Branch::of(*column, domain))
         }
         (
-            "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "cast:text" | "cast:integer" | "cast:real" | "date"
-            | "datetime" | "round",
+            "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "cast:text" | "cast:integer" | "cast:real" | "round",
             Expression::Column(column),
             _,
         ) if arguments.len() == 1 => Some(Branch::of(*column, domain_of(comparison, value.clone()))),

@@ -1,9 +1,10 @@
 //! Groups columns by the conditions that they share, and finds values for each group.
 
-use crate::data::constraints::condition::{Branch, Condition, product};
+use crate::data::constraints::condition::{Branch, Condition, MAX_BRANCHES, product};
 use crate::data::constraints::functions::storage_class;
 use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution, SolverInput};
-use crate::data::constraints::trial::{Evaluator, SAMPLES, Trial, search, shown_row};
+use crate::data::constraints::search::search;
+use crate::data::constraints::trial::{Evaluator, SAMPLES, Trial, shown_row};
 use crate::data::values::choose;
 use crate::data::values::domain::{Domain, Member, Nullability, Shape};
 use crate::data::values::source::{Document, Source};
@@ -65,6 +66,9 @@ struct GroupSolver<'a> {
 
 impl GroupSolver<'_> {
     fn solve(&self) -> Result<ColumnGroup, Unsolved> {
+        if let Some(condition) = self.contradiction() {
+            return Err(Unsolved { condition, tried: Vec::new() });
+        }
         let branches = self.branches();
         // Values of parents and closures are not known yet, so conditions about them cannot be evaluated.
         let is_evaluated = |index: &&usize| {
@@ -87,10 +91,33 @@ impl GroupSolver<'_> {
         Ok(ColumnGroup { columns: self.columns.clone(), solutions, key: self.key })
     }
 
+    /// Returns a condition that excludes those before it. They have to be understood completely. A value that the test gives
+    /// is tried, so that the report can show it.
+    fn contradiction(&self) -> Option<usize> {
+        let mut branches = self.own();
+        if branches[0].domains.iter().any(|(_, domain)| domain.choices.is_some()) {
+            return None;
+        }
+        for &index in self.members.iter().filter(|index| self.conditions[**index].is_exact) {
+            branches = product(&branches, &self.conditions[index].branches);
+            match branches.len() {
+                0 => return Some(index),
+                MAX_BRANCHES => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Returns the branch of the columns alone.
+    fn own(&self) -> Vec<Branch> {
+        let own = self.columns.iter().map(|column| (*column, self.input.domains[*column].clone()));
+        vec![Branch { domains: own.collect(), ..Branch::default() }]
+    }
+
     /// Returns the branches in which all conditions hold, as far as they are understood.
     fn branches(&self) -> Vec<Branch> {
-        let own = self.columns.iter().map(|column| (*column, self.input.domains[*column].clone()));
-        let mut branches = vec![Branch { domains: own.collect(), ..Branch::default() }];
+        let mut branches = self.own();
         // Conditions with few branches come first, so that a cut leaves out little.
         let mut by_size = self.members.clone();
         by_size.sort_by_key(|index| self.conditions[*index].branches.len());
@@ -110,11 +137,11 @@ impl GroupSolver<'_> {
         for branch in branches {
             // The values that a column has without conditions are more natural, if they pass.
             if let Some(natural) = self.solution(branch, true)
-                && trial.score(&natural, false) == SAMPLES
+                && trial.passes_all(&natural, false)
             {
                 rated.push((SAMPLES, natural));
             } else if let Some(solution) = self.solution(branch, false) {
-                rated.push((trial.score(&solution, true), solution));
+                rated.push((trial.score(&solution), solution));
             }
         }
         let best = rated.iter().map(|(passed, _)| *passed).max().unwrap_or(0);
@@ -126,7 +153,9 @@ impl GroupSolver<'_> {
                 return vec![found];
             }
         }
-        rated.into_iter().map(|(_, solution)| solution).collect()
+        let mut solutions: Vec<Solution> = rated.into_iter().map(|(_, solution)| solution).collect();
+        solutions.iter_mut().for_each(|solution| trial.forbid_nulls(solution));
+        solutions
     }
 
     /// Returns the index of the condition that refuses most of the rejected values.

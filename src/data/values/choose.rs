@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use crate::data::values::domain::{self, BLOB, Bound, Domain, INTEGER, Nullability, REAL, Shape, TEXT};
 use crate::data::values::pattern::{self, PatternPart};
 use crate::data::values::source::{Source, UNBOUNDED};
-use crate::data::values::texts::{LETTERS_AND_DIGITS, Letters};
+use crate::data::values::texts::{self, LETTERS_AND_DIGITS, Letters, Times};
 use crate::data::values::value_buf::ValueBuf;
 use crate::schema::{Affinity, Column};
 
@@ -22,7 +22,7 @@ pub(crate) fn source(column: &Column, strict: bool, domain: &Domain) -> Option<S
     match class(column, strict, domain)? {
         INTEGER => integers(column, domain),
         REAL => reals(column, domain),
-        TEXT => texts(column, domain),
+        TEXT => text(column, domain),
         _ => {
             let max_length = domain.max_length.min(domain.min_length.max(16));
             Some(Source::Blob { min_length: domain.min_length, max_length })
@@ -192,7 +192,7 @@ fn reals(column: &Column, domain: &Domain) -> Option<Source> {
     })
 }
 
-fn texts(column: &Column, domain: &Domain) -> Option<Source> {
+fn text(column: &Column, domain: &Domain) -> Option<Source> {
     let declared = column.declared_type.to_ascii_uppercase();
     let max_length = domain.max_length.min(declared_length(&declared).unwrap_or(u64::MAX).max(domain.min_length));
     let min_length = domain.min_length;
@@ -204,7 +204,7 @@ fn texts(column: &Column, domain: &Domain) -> Option<Source> {
         match shape {
             Shape::Json(kind) => return Some(Source::Json(kind.clone())),
             Shape::List(items) => return Some(Source::List(*items)),
-            Shape::Time(format) => return Some(Source::Time(format.clone())),
+            Shape::Time(format) => return times(format, domain),
             Shape::Upper => return letters(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
             // The solver makes documents with members.
             Shape::Document(_) => return Some(Source::Json(Some("object".to_owned()))),
@@ -226,7 +226,7 @@ fn texts(column: &Column, domain: &Domain) -> Option<Source> {
         && let Value::Text(bound) = &bound.value
     {
         if let Some(format) = time_format_of(bound) {
-            return Some(Source::Time(format.to_owned()));
+            return times(format, domain);
         }
         if domain.low.is_some() {
             let parts = vec![PatternPart::Literal(bound.clone()), PatternPart::Run];
@@ -237,7 +237,7 @@ fn texts(column: &Column, domain: &Domain) -> Option<Source> {
         let moment = "%Y-%m-%d %H:%M:%S";
         let formats = [("DATETIME", moment), ("TIMESTAMP", moment), ("DATE", "%Y-%m-%d"), ("TIME", "%H:%M:%S")];
         if let Some((_, format)) = formats.iter().find(|(part, _)| declared.contains(part)) {
-            return Some(Source::Time((*format).to_owned()));
+            return Some(Source::Time(Times::of(format)));
         } else if declared.contains("JSON") {
             return Some(Source::Json(None));
         } else if declared.contains("UUID") {
@@ -258,6 +258,15 @@ fn letters_of_runs(domain: &Domain) -> Option<&[u8]> {
         // `CAST(isbn AS INTEGER) > 0`
         None => domain.low.iter().chain(&domain.high).any(is_number).then_some(b"0123456789"),
     }
+}
+
+/// Returns the times in a format that are between the bounds, as far as these are times.
+fn times(format: &str, domain: &Domain) -> Option<Source> {
+    let end = |bound: &Option<Bound>, next: i64| match bound.as_ref().map(|bound| (&bound.value, bound.is_open)) {
+        Some((Value::Text(text), is_open)) => texts::seconds(text).map(|at| at + if is_open { next } else { 0 }),
+        _ => None,
+    };
+    Times::between(format, end(&domain.low, 1), end(&domain.high, -1)).map(Source::Time)
 }
 
 /// Returns the format of a text that is a time.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::data::values::pattern::{self, PatternPart};
 #[cfg(feature = "data")]
 use crate::data::values::realistic::Generator;
-use crate::data::values::texts::{self, LETTERS_AND_DIGITS, Letters};
+use crate::data::values::texts::{self, LETTERS_AND_DIGITS, Letters, Times};
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{self, Draw};
 
@@ -38,8 +38,7 @@ pub(crate) enum Source {
         parts: Vec<PatternPart>,
         min_length: u64,
     },
-    /// A time in a format of `strftime`.
-    Time(String),
+    Time(Times),
     /// JSON of a type as `json_type` names it, or an object.
     Json(Option<String>),
     /// A JSON array of this length.
@@ -84,13 +83,7 @@ impl Source {
             Source::Words { min_length, max_length } => texts::words(draw, *min_length, *max_length, number, out),
             Source::Letters(letters) => letters.write(draw, number, out),
             Source::Pattern { parts, min_length } => pattern::write(draw, parts, *min_length, number, out),
-            Source::Time(format) => {
-                let seconds = match number {
-                    Some(number) => texts::time_steps(format).0 * number.cast_signed(),
-                    None => draw.below(texts::TIME_SPAN).cast_signed(),
-                };
-                texts::write_time(texts::TIME_START + seconds, format, out);
-            }
+            Source::Time(times) => times.write(draw, number, out),
             Source::Json(kind) => texts::write_json(draw, kind.as_deref(), number, out),
             Source::List(items) => texts::write_list(draw, *items, number, out),
             Source::Document(document) => {
@@ -116,7 +109,7 @@ impl Source {
             Source::Words { .. } | Source::Uuid | Source::List(_) => u64::MAX,
             Source::Letters(letters) => letters.capacity(),
             Source::Pattern { parts, .. } => pattern::capacity(parts),
-            Source::Time(format) => texts::time_steps(format).1,
+            Source::Time(times) => times.capacity(),
             Source::Json(Some(kind)) if matches!(&kind[..], "true" | "false" | "null") => 1,
             Source::Json(_) => u64::MAX,
             Source::Document(document) => document.capacity(),

@@ -157,14 +157,91 @@ pub(crate) fn push_string(text: &str, out: &mut ValueBuf) {
     out.push_ascii(b'"');
 }
 
-/// The first second of the times: 2020-01-01, in seconds since 1970.
-pub(crate) const TIME_START: i64 = 1_577_836_800;
+/// Times in a format of `strftime`.
+#[derive(Clone, Debug)]
+pub(crate) struct Times {
+    pub(crate) format: String,
+    /// The first of them, in seconds since 1970.
+    start: i64,
+    /// The number of seconds among which they are drawn.
+    span: u64,
+    /// True if none comes after those.
+    has_end: bool,
+}
+
+/// 2020-01-01, in seconds since 1970.
+const TIME_START: i64 = 1_577_836_800;
 
 /// The number of seconds of the years 2020 to 2025.
-pub(crate) const TIME_SPAN: u64 = 189_388_800;
+const TIME_SPAN: u64 = 189_388_800;
+
+impl Times {
+    /// Returns times from 2020 on.
+    pub(crate) fn of(format: &str) -> Times {
+        Times { format: format.to_owned(), start: TIME_START, span: TIME_SPAN, has_end: false }
+    }
+
+    /// Returns times between two seconds. `None` if there are none.
+    pub(crate) fn between(format: &str, low: Option<i64>, high: Option<i64>) -> Option<Times> {
+        let step = time_steps(format).0;
+        // A day begins at midnight.
+        let up = |low: i64| low.checked_add((-low).rem_euclid(step));
+        let start = match (low, high) {
+            (Some(low), _) => up(low)?,
+            (None, Some(high)) => up(high.checked_sub(TIME_SPAN.cast_signed())?)?,
+            (None, None) => TIME_START,
+        };
+        let span = match high {
+            Some(high) => u64::try_from(high.checked_sub(start)?.checked_add(1)?).ok().filter(|span| *span > 0)?,
+            None => TIME_SPAN,
+        };
+        Some(Times { format: format.to_owned(), start, span, has_end: high.is_some() })
+    }
+
+    pub(crate) fn write(&self, draw: &mut Draw, number: Option<u64>, out: &mut ValueBuf) {
+        let seconds = match number {
+            Some(number) => time_steps(&self.format).0 * number.cast_signed(),
+            None => draw.below(self.span).cast_signed(),
+        };
+        write_time(self.start + seconds, &self.format, out);
+    }
+
+    /// Returns the number of different times that numbers make.
+    pub(crate) fn capacity(&self) -> u64 {
+        let (step, count) = time_steps(&self.format);
+        if self.has_end { self.span.div_ceil(step.unsigned_abs()).min(count) } else { count }
+    }
+}
+
+/// Returns the seconds since 1970 of a text like `2026-03-01`, `2026-03-01 12:34` or `2026-03-01T12:34:56Z`.
+pub(crate) fn seconds(text: &str) -> Option<i64> {
+    let part = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let of_day = match text.len() {
+        10 => 0,
+        _ => part(11, 13)? * 3600 + part(14, 16)? * 60 + if text.len() > 16 { part(17, 19)? } else { 0 },
+    };
+    // The inverse of `date`.
+    let shifted = (month + 9) % 12;
+    let year = year - i64::from(month <= 2);
+    let of_year = (153 * shifted + 2) / 5 + day - 1;
+    let of_era = year.rem_euclid(400);
+    let days = year.div_euclid(400) * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    Some(days * 86_400 + of_day)
+}
+
+/// Returns a time as `datetime` writes it.
+pub(crate) fn moment(seconds: i64) -> String {
+    let mut text = ValueBuf::default();
+    write_time(seconds, "%Y-%m-%d %H:%M:%S", &mut text);
+    text.as_text().unwrap_or_default().to_owned()
+}
 
 /// Writes a time in a format of `strftime`.
-pub(crate) fn write_time(seconds: i64, format: &str, out: &mut ValueBuf) {
+fn write_time(seconds: i64, format: &str, out: &mut ValueBuf) {
     out.start_text();
     push_time(seconds, format, out);
 }
@@ -197,7 +274,7 @@ fn push_time(seconds: i64, format: &str, out: &mut ValueBuf) {
 
 /// Returns the number of seconds from one time to the next that reads differently in this format, and the number of such
 /// steps in about a century, or in a day if the format has no date.
-pub(crate) fn time_steps(format: &str) -> (i64, u64) {
+fn time_steps(format: &str) -> (i64, u64) {
     let has = |parts: &[&str]| parts.iter().any(|part| format.contains(part));
     let has_date = has(&["%d", "%F", "%j"]);
     if has(&["%S", "%T", "%f", "%s"]) {
@@ -232,7 +309,7 @@ pub(crate) fn date(days: i64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::write_time;
+    use super::{moment, write_time};
     use crate::data::values::value_buf::ValueBuf;
 
     #[test]
@@ -246,7 +323,9 @@ mod tests {
         ] {
             write_time(seconds, "%Y-%m-%d %H:%M:%S", &mut value);
             assert_eq!(value.as_text(), Some(text));
+            assert_eq!((super::seconds(text), moment(seconds)), (Some(seconds), text.to_owned()));
         }
+        assert_eq!(super::seconds("2020-02-29"), Some(1_582_934_400));
         write_time(951_782_461, "%FT%TZ", &mut value);
         assert_eq!(value.as_text(), Some("2000-02-29T00:01:01Z"));
     }

@@ -8,4 +8,4 @@ mod tests;
 mod tree;
 
 pub(crate) use parse::{parse, parse_tokens};
-pub(crate) use tree::{Comparison, Expression, MatchOperator, sql, tokens_sql};
+pub(crate) use tree::{Comparison, Expression, MatchOperator, conjuncts, sql, tokens_sql};

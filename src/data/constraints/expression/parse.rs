@@ -152,8 +152,13 @@ impl<'a> Parser<'_, 'a> {
             let operator = if token.is("LIKE") { MatchOperator::Like } else { MatchOperator::Glob };
             let pattern = self.expression(ESCAPE)?;
             if self.cursor.take("ESCAPE") {
-                self.expression(ESCAPE)?;
-                Expression::Opaque
+                match (pattern, self.expression(ESCAPE)?) {
+                    (Expression::Value(Value::Text(pattern)), Expression::Value(Value::Text(escape))) => {
+                        let glob = Expression::Value(Value::Text(escaped(&pattern, escape.chars().next()?)));
+                        Expression::Match(MatchOperator::Glob, Box::new(left), Box::new(glob))
+                    }
+                    _ => Expression::Opaque,
+                }
             } else {
                 Expression::Match(operator, Box::new(left), Box::new(pattern))
             }
@@ -201,7 +206,10 @@ impl<'a> Parser<'_, 'a> {
                     other => Expression::Call("-".to_owned(), vec![other]),
                 }),
                 "+" => self.expression(PREFIX),
-                "~" => Some(Expression::Call("~".to_owned(), vec![self.expression(PREFIX)?])),
+                "~" => Some(match self.expression(PREFIX)? {
+                    Expression::Value(Value::Integer(number)) => Expression::Value(Value::Integer(!number)),
+                    other => Expression::Call("~".to_owned(), vec![other]),
+                }),
                 _ => None,
             },
             TokenKind::Word => self.keyword(token.text),
@@ -232,7 +240,9 @@ impl<'a> Parser<'_, 'a> {
             "NULL" => Some(NULL),
             "TRUE" if !self.is_column(word) => integer(1),
             "FALSE" if !self.is_column(word) => integer(0),
-            "CURRENT_DATE" | "CURRENT_TIME" | "CURRENT_TIMESTAMP" => Some(Expression::Opaque),
+            "CURRENT_DATE" => Some(now("date")),
+            "CURRENT_TIMESTAMP" => Some(now("datetime")),
+            "CURRENT_TIME" => Some(Expression::Opaque),
             "EXISTS" => {
                 self.cursor.take("EXISTS");
                 self.cursor.group();
@@ -314,6 +324,31 @@ impl<'a> Parser<'_, 'a> {
 
 fn compare(comparison: Comparison, left: Expression, right: Expression) -> Expression {
     Expression::Compare(comparison, Box::new(left), Box::new(right))
+}
+
+fn now(function: &str) -> Expression {
+    Expression::Call(function.to_owned(), vec![Expression::Value(Value::Text("now".to_owned()))])
+}
+
+/// Returns the pattern of a LIKE with an escape character as one of GLOB.
+fn escaped(pattern: &str, escape: char) -> String {
+    let mut glob = String::new();
+    let mut characters = pattern.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '%' => glob.push('*'),
+            '_' => glob.push('?'),
+            _ => {
+                let literal = if c == escape { characters.next().unwrap_or(c) } else { c };
+                if matches!(literal, '*' | '?' | '[') {
+                    glob.extend(['[', literal, ']']);
+                } else {
+                    glob.push(literal);
+                }
+            }
+        }
+    }
+    glob
 }
 
 /// Joins two sides so that `a AND b AND c` becomes one list.

@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 
 use crate::data::values::value_buf::ValueBuf;
-use crate::sql::{Token, quote_identifier};
+use crate::sql::{Cursor, Token, outside, quote_identifier, tokens};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Expression {
@@ -190,4 +190,44 @@ pub(crate) fn tokens_sql(tokens: &[Token<'_>]) -> String {
         end = Some(token.end());
     }
     text
+}
+
+/// Returns the parts of a condition that AND joins, as SQL: `(a AND b) IS TRUE` is `a IS TRUE` and `b IS TRUE`.
+pub(crate) fn conjuncts(text: &str) -> Vec<String> {
+    let all = tokens(text);
+    let whole = || vec![text.to_owned()];
+    let inside = |length: usize| {
+        let mut cursor = Cursor::new(&all);
+        let inside = cursor.group()?;
+        (cursor.rest().len() == length).then(|| tokens_sql(&all[inside]))
+    };
+    if let Some(inside) = inside(0).filter(|inside| !inside.is_empty()) {
+        let is_query = ["SELECT", "WITH", "VALUES"].iter().any(|word| all[1].is(word));
+        return if is_query { whole() } else { conjuncts(&inside) };
+    }
+    if let [.., is, truth] = &all[..]
+        && is.is("IS")
+        && truth.is("TRUE")
+        && let Some(inside) = inside(2).filter(|inside| !inside.is_empty())
+    {
+        return conjuncts(&inside).iter().map(|part| format!("({part}\n) IS TRUE")).collect();
+    }
+    let mut parts = Vec::new();
+    let (mut from, mut is_between) = (0, false);
+    for (at, token) in outside(&all) {
+        if token.is("OR") || token.is("CASE") {
+            return whole();
+        }
+        if token.is("BETWEEN") {
+            is_between = true;
+        } else if token.is("AND") && !std::mem::take(&mut is_between) {
+            parts.push(tokens_sql(&all[from..at]));
+            from = at + 1;
+        }
+    }
+    if parts.is_empty() {
+        return whole();
+    }
+    parts.push(tokens_sql(&all[from..]));
+    parts
 }

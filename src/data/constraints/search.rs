@@ -1,0 +1,158 @@
+//! Searches values for conditions that are not understood: those that the expressions name, those near to them, texts of
+//! many kinds.
+
+use crate::data::constraints::candidates::{add_new, candidates, sample, sources};
+use crate::data::constraints::group::{ColumnSource, Solution, SolverInput};
+use crate::data::constraints::trial::Trial;
+use crate::data::values::domain::{Domain, Nullability};
+use crate::data::values::source::Source;
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
+use crate::draw::{Draw, key, named};
+use crate::schema::Affinity;
+
+/// The number of rows that are tried for each column.
+const ATTEMPTS: u64 = 250;
+
+/// The number of attempts without a better row after which a search begins anew.
+const PATIENCE: u64 = 60;
+
+/// The number of rows at which a search has found enough.
+const ENOUGH: usize = 64;
+
+/// Returns a source whose values pass, or a list of rows that pass. `texts` are the conditions.
+pub(super) fn search(trial: &mut Trial<'_>, texts: &[&str]) -> Option<Solution> {
+    let (input, columns) = (trial.input, trial.columns);
+    let pools: Vec<Vec<ValueBuf>> = columns.iter().map(|column| pool(input, *column, texts, trial.key)).collect();
+    // Values of the declared type come first. Otherwise a price could be a text, for every text is greater than any number.
+    for natural in [true, false] {
+        if let [column] = columns
+            && !input.is_external[*column]
+            && input.domains[*column].choices.is_none()
+            && let Some(solution) = passing_source(trial, *column, texts, natural)
+        {
+            return Some(solution);
+        }
+        // A single value is tried once.
+        let is_single = columns.len() == 1;
+        let fits = |value: &&ValueBuf, column: usize| match is_natural(input, column, value) {
+            true => natural || !is_single,
+            false => !natural,
+        };
+        let pools: Vec<Vec<ValueBuf>> = pools
+            .iter()
+            .zip(columns)
+            .map(|(pool, column)| pool.iter().filter(|value| fits(value, *column)).cloned().collect())
+            .collect();
+        let mut found = passing_rows(trial, &pools);
+        // A row with a value is better than one of NULLs.
+        if found.iter().any(|row| has_value(row)) {
+            found.retain(|row| has_value(row));
+            return Some(Solution::Listed(found));
+        }
+        if !natural && !found.is_empty() {
+            return Some(Solution::Listed(found));
+        }
+    }
+    None
+}
+
+/// Returns a source of which all samples pass. Unlike a list, it has values for any number of rows.
+fn passing_source(trial: &mut Trial<'_>, column: usize, texts: &[&str], natural: bool) -> Option<Solution> {
+    let key = trial.key;
+    let fits = |source: &Source| is_natural(trial.input, column, &sample(source, key)) == natural;
+    for source in sources(texts).into_iter().filter(fits).collect::<Vec<_>>() {
+        let nullability = trial.input.domains[column].nullability;
+        let sources = vec![ColumnSource { column, source: Some(source), nullability }];
+        let mut solution = Solution::Generated { sources, relations: Vec::new() };
+        if trial.passes_all(&solution, true) {
+            trial.forbid_nulls(&mut solution);
+            return Some(solution);
+        }
+    }
+    None
+}
+
+/// Returns the values to try in a column.
+fn pool(input: &SolverInput<'_>, column: usize, texts: &[&str], key_of: u64) -> Vec<ValueBuf> {
+    if input.is_external[column] {
+        return vec![ValueBuf::default()];
+    }
+    let mut pool = candidates(texts, key_of);
+    if let Some(source) = &input.default_sources[column] {
+        pool.extend((0..8).map(|number| sample(source, key(key_of, number))));
+    }
+    match &input.domains[column] {
+        Domain { choices: Some(choices), .. } => pool = choices.iter().map(ValueBuf::from).collect(),
+        Domain { nullability: Nullability::Required, .. } => pool = vec![ValueBuf::default()],
+        Domain { nullability: Nullability::Forbidden, .. } => pool.retain(|value| value.kind() != ValueKind::Null),
+        _ => {}
+    }
+    pool
+}
+
+fn has_value(row: &[ValueBuf]) -> bool {
+    row.iter().any(|value| value.kind() != ValueKind::Null)
+}
+
+/// Returns true if the column is declared for values of this kind.
+fn is_natural(input: &SolverInput<'_>, column: usize, value: &ValueBuf) -> bool {
+    let kind = value.kind();
+    match input.columns[column].affinity {
+        _ if kind == ValueKind::Null => true,
+        Affinity::Integer => matches!(kind, ValueKind::Integer(_)),
+        Affinity::Real => matches!(kind, ValueKind::Integer(_) | ValueKind::Real(_)),
+        Affinity::Text => kind == ValueKind::Text,
+        _ => true,
+    }
+}
+
+/// Returns rows of values from the pools that pass. A row that passes more parts of the conditions than the last one takes
+/// its place, and one or two of its values are changed.
+fn passing_rows(trial: &mut Trial<'_>, pools: &[Vec<ValueBuf>]) -> Vec<Vec<ValueBuf>> {
+    let mut found: Vec<Vec<ValueBuf>> = Vec::new();
+    if pools.iter().any(Vec::is_empty) {
+        return found;
+    }
+    if let [pool] = pools {
+        for (at, value) in pool.iter().enumerate() {
+            if trial.check.passes([value]) {
+                add_new(&mut found, vec![value.clone()]);
+            } else if at % 37 == 0 {
+                trial.reject(vec![value.clone()]);
+            }
+        }
+        found.truncate(ENOUGH);
+        return found;
+    }
+    let mut draw = Draw::new(named(trial.key, "search"));
+    let mut places: Vec<usize> = Vec::new();
+    let (mut best, mut since) = (0, PATIENCE);
+    let combinations = pools.iter().fold(1_u64, |all, pool| all.saturating_mul(pool.len() as u64));
+    for attempt in 0..(ATTEMPTS * pools.len() as u64).min(combinations.saturating_mul(4)) {
+        let mut next = places.clone();
+        if since == PATIENCE {
+            next = pools.iter().map(|pool| draw.below(pool.len() as u64) as usize).collect();
+            (best, since) = (0, 0);
+        } else {
+            for _ in 0..1 + draw.below(2) {
+                let column = draw.below(pools.len() as u64) as usize;
+                next[column] = draw.below(pools[column].len() as u64) as usize;
+            }
+        }
+        let row = || next.iter().zip(pools).map(|(place, pool)| &pool[*place]);
+        let passed = trial.check.count(row()).unwrap_or(0);
+        if passed == trial.check.parts {
+            add_new(&mut found, row().cloned().collect());
+            if found.len() == ENOUGH {
+                break;
+            }
+        } else if attempt % 37 == 0 {
+            trial.reject(row().cloned().collect());
+        }
+        since = if passed > best { 0 } else { since + 1 };
+        if passed >= best {
+            (best, places) = (passed, next);
+        }
+    }
+    found
+}
