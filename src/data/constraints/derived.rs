@@ -23,17 +23,24 @@ impl DerivedColumn {
         let equal = |left, right| DerivedColumn::equal(left, right, names, is_free);
         match condition {
             Expression::And(parts) => parts.iter().flat_map(|part| DerivedColumn::of(part, names, is_free)).collect(),
+            Expression::Compare(Comparison::Is, inner, truth)
+                if **truth == Expression::Value(Value::Integer(1)) && matches!(**inner, Expression::Compare(..)) =>
+            {
+                DerivedColumn::of(inner, names, is_free)
+            }
             Expression::Compare(Comparison::Equal | Comparison::Is, left, right) => {
-                equal(left, right).or_else(|| equal(right, left)).into_iter().collect()
+                let inverse = |left, right| DerivedColumn::inverse(left, right, names, is_free);
+                let found = equal(left, right).or_else(|| equal(right, left));
+                found.or_else(|| inverse(left, right)).or_else(|| inverse(right, left)).into_iter().collect()
             }
             _ => Vec::new(),
         }
     }
 
-    /// Returns the column that a trigger requires by refusing `NEW.column <> …`. The expression may read the rows before,
-    /// because SQLite calculates it when they are there.
+    /// Returns the column that a trigger requires by refusing `NEW.column <> …`, or `NEW.column > (SELECT …)`. The expression
+    /// may read the rows before, because SQLite calculates it when they are there.
     pub(crate) fn of_refusal(condition: &[Token<'_>], names: &[String]) -> Option<DerivedColumn> {
-        let (left, right) = sides_of_unequal(condition)?;
+        let (left, operator, right) = refused_comparison(condition)?;
         let place = |name: &Token<'_>| {
             let name = name.name()?;
             names.iter().position(|own| same_name(own, &name))
@@ -42,10 +49,10 @@ impl DerivedColumn {
             [new, dot, name] if new.is("NEW") && dot.is_symbol(".") => place(name),
             _ => None,
         };
-        let (column, other) = match (of_new(left), of_new(right)) {
+        let (column, operator, other) = match (of_new(left), of_new(right)) {
             (Some(_), Some(_)) | (None, None) => return None,
-            (Some(column), None) => (column, right),
-            (None, Some(column)) => (column, left),
+            (Some(column), None) => (column, operator, right),
+            (None, Some(column)) => (column, operator.mirrored(), left),
         };
         let mut from = Vec::new();
         for window in other.windows(3).filter(|window| of_new(window).is_some() || window[0].is("NEW")) {
@@ -58,9 +65,21 @@ impl DerivedColumn {
         if from.contains(&column) || from.is_empty() && !reads_tables {
             return None;
         }
+        let (own, other) = (format!("NEW.{}", quote_identifier(&names[column])), tokens_sql(other));
+        let value = match operator {
+            Comparison::Unequal | Comparison::IsNot => other,
+            // The value stays if it is on the right side of the bound.
+            _ if !reads_tables => return None,
+            Comparison::Greater => format!("min({own}, ({other}\n))"),
+            Comparison::GreaterOrEqual => format!("min({own}, ({other}\n) - 1)"),
+            Comparison::Less => format!("max({own}, ({other}\n))"),
+            _ => format!("max({own}, ({other}\n) + 1)"),
+        };
+        let is_bound = !matches!(operator, Comparison::Unequal | Comparison::IsNot);
+        let value = if is_bound { format!("coalesce({value}, {own})") } else { format!("({value}\n)") };
+        from.extend(is_bound.then_some(column));
         let columns = if from.is_empty() { "NULL".to_owned() } else { parameters(&from, names) };
-        let sql = format!("SELECT ({}\n) FROM (SELECT {columns}) AS NEW", tokens_sql(other));
-        Some(DerivedColumn { column, from, sql })
+        Some(DerivedColumn { column, sql: format!("SELECT {value} FROM (SELECT {columns}) AS NEW"), from })
     }
 
     fn equal(
@@ -92,6 +111,27 @@ impl DerivedColumn {
         Some(DerivedColumn { column: *column, from, sql })
     }
 
+    /// Returns the column that an operation on it and an equal expression define: `id >> 32 = stream`. The bits that the
+    /// operation loses are those that the column has.
+    fn inverse(
+        left: &Expression,
+        right: &Expression,
+        names: &[String],
+        is_free: &dyn Fn(usize) -> bool,
+    ) -> Option<DerivedColumn> {
+        let mut from = Vec::new();
+        left.columns(&mut from);
+        let column = *from.first().filter(|column| is_free(**column))?;
+        let mut others = Vec::new();
+        right.columns(&mut others);
+        if from.len() > 1 || others.is_empty() || others.contains(&column) || matches!(left, Expression::Column(_)) {
+            return None;
+        }
+        let value = solved(left, sql(right, names)?, names)?;
+        from.extend(others);
+        Some(DerivedColumn { column, sql: query(&value, &from, names), from })
+    }
+
     pub(crate) fn prepare<'c>(&self, connection: &'c Connection) -> Option<Statement<'c>> {
         connection.prepare(&self.sql).ok()
     }
@@ -112,24 +152,56 @@ impl DerivedColumn {
     }
 }
 
-/// Returns the sides of a condition that is a single `<>` or `IS NOT`.
-fn sides_of_unequal<'t, 'a>(condition: &'t [Token<'a>]) -> Option<(&'t [Token<'a>], &'t [Token<'a>])> {
-    const OTHERS: [&str; 12] = ["AND", "OR", "CASE", "=", "==", "<", ">", "<=", ">=", "IN", "LIKE", "BETWEEN"];
+/// Returns the value of the column within operations, so that their result is `target`.
+fn solved(operations: &Expression, target: String, names: &[String]) -> Option<String> {
+    let Expression::Call(operator, arguments) = operations else {
+        return matches!(operations, Expression::Column(_)).then_some(target);
+    };
+    let (operand, by) = match &arguments[..] {
+        [operand, Expression::Value(Value::Integer(by))] => (operand, *by),
+        [Expression::Value(Value::Integer(by)), operand] if matches!(operator.as_str(), "+" | "*" | "&" | "|") => {
+            (operand, *by)
+        }
+        _ => return None,
+    };
+    let old = sql(operand, names)?;
+    let target = match operator.as_str() {
+        "+" => format!("(({target}) - {by})"),
+        "-" => format!("(({target}) + {by})"),
+        "*" if by != 0 => format!("(({target}) / {by})"),
+        "/" if by > 0 => format!("(({target}) * {by} + ({old}) % {by})"),
+        "%" if by > 0 => format!("(({old}) / {by} * {by} + ({target}))"),
+        ">>" if (0..63).contains(&by) => format!("((({target}) << {by}) | (({old}) & {}))", (1_i64 << by) - 1),
+        "<<" => format!("(({target}) >> {by})"),
+        "&" => format!("((({old}) & ~{by}) | ({target}))"),
+        "|" => target,
+        _ => return None,
+    };
+    solved(operand, target, names)
+}
+
+/// Returns the sides and the operator of a condition that is a single comparison other than `=`.
+fn refused_comparison<'t, 'a>(condition: &'t [Token<'a>]) -> Option<(&'t [Token<'a>], Comparison, &'t [Token<'a>])> {
+    const OTHERS: [&str; 8] = ["AND", "OR", "CASE", "=", "==", "IN", "LIKE", "BETWEEN"];
     let mut operators = Vec::new();
     for (at, token) in outside(condition) {
         if OTHERS.iter().any(|word| token.is(word) || token.is_symbol(word)) {
             return None;
         }
-        if token.is_symbol("<>") || token.is_symbol("!=") {
-            operators.push((at, 1));
-        } else if token.is("IS") && condition.get(at + 1).is_some_and(|token| token.is("NOT")) {
-            operators.push((at, 2));
-        } else if token.is("IS") {
-            return None;
-        }
+        let comparison = match token.text {
+            "<>" | "!=" => Some((Comparison::Unequal, 1)),
+            "<" => Some((Comparison::Less, 1)),
+            "<=" => Some((Comparison::LessOrEqual, 1)),
+            ">" => Some((Comparison::Greater, 1)),
+            ">=" => Some((Comparison::GreaterOrEqual, 1)),
+            _ if !token.is("IS") => None,
+            _ if condition.get(at + 1).is_some_and(|token| token.is("NOT")) => Some((Comparison::IsNot, 2)),
+            _ => return None,
+        };
+        operators.extend(comparison.map(|(comparison, length)| (at, comparison, length)));
     }
-    let [(at, length)] = operators[..] else { return None };
-    Some((&condition[..at], &condition[at + length..]))
+    let [(at, comparison, length)] = operators[..] else { return None };
+    Some((&condition[..at], comparison, &condition[at + length..]))
 }
 
 fn query(expression: &str, from: &[usize], names: &[String]) -> String {

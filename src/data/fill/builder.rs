@@ -13,6 +13,7 @@ use crate::data::fill::plan::planner::plan_tables;
 use crate::data::fill::plan::table_plan::TablePlan;
 use crate::data::fill::request::{FillRequest, RowsForEach, tables};
 use crate::data::fill::rows::FilledTable;
+use crate::data::fill::shared_keys;
 use crate::data::fill::trigger_keys;
 use crate::data::relations;
 use crate::data::script::{Script, within};
@@ -240,8 +241,14 @@ fn run(
     wants_script: bool,
 ) -> Result<(Filled, Script)> {
     let schema = trigger_keys::with_references(schema);
-    let context = FillContext { connection, schema: &schema, relations: relations::of_schema(&schema), options };
-    let plans = plan_tables(&context, tables(&context, request)?)?;
+    let mut context = FillContext { connection, schema: &schema, relations: relations::of_schema(&schema), options };
+    let requests = tables(&context, request)?;
+    let is_filled = |table: usize| requests[table].is_some();
+    let shared = shared_keys::with_references(&schema, &context.relations, &is_filled);
+    if let Some(schema) = &shared {
+        context = FillContext { schema, relations: relations::of_schema(schema), ..context };
+    }
+    let plans = plan_tables(&context, requests)?;
     let (filled, script) = insert_tables(&context, &plans, wants_script)?;
     Ok((Filled::of(&plans, filled, options.seed), script))
 }

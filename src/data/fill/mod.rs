@@ -37,6 +37,7 @@ pub(crate) mod options;
 mod plan;
 pub(crate) mod request;
 mod rows;
+mod shared_keys;
 mod trigger_keys;
 
 pub use builder::{Fill, Filled};

@@ -16,7 +16,28 @@ pub(crate) fn tables(context: &FillContext<'_>, request: &FillRequest) -> Result
     let mut tables = named_tables(context, request)?;
     check_columns(context)?;
     add_parents(context, &mut tables)?;
+    pair(context, &mut tables);
     Ok(tables)
+}
+
+/// Gives two tables that must refer to each other the same number of rows.
+fn pair(context: &FillContext<'_>, tables: &mut TableRequests) {
+    let refers =
+        |from: usize, to: usize| context.relations[from].iter().any(|key| key.parent == Some(to) && !key.is_nullable());
+    for one in 0..tables.len() {
+        for other in one + 1..tables.len() {
+            let (Some(first), Some(second)) = (&tables[one], &tables[other]) else { continue };
+            if refers(one, other) && refers(other, one) {
+                let rows = first.rows.max(second.rows);
+                for table in [one, other] {
+                    tables[table]
+                        .iter_mut()
+                        .filter(|request| !request.is_given)
+                        .for_each(|request| request.rows = rows);
+                }
+            }
+        }
+    }
 }
 
 /// The tables and the numbers of rows that a test requests.

@@ -346,6 +346,9 @@ impl ParentChoice<'_> {
         if reference.per_parent.is_some() {
             return Some(self.numbers.parent);
         }
+        if reference.is_paired {
+            return Some(self.numbers.row % count);
+        }
         if let Some(place) = &reference.place {
             return place.of(shown(self.numbers.number)).map(|index| index.min(count - 1));
         }

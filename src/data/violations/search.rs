@@ -5,13 +5,16 @@ use super::neighbors::{near, strangers, taking_over, with_near};
 use super::scratch_table::{Outcome, ScratchTable};
 use crate::data::constraints::candidates::candidates;
 use crate::data::script::Target;
-use crate::data::values::value_buf::ValueBuf;
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, named};
 use crate::schema::Table;
 use crate::sql::same_name;
 
 /// The number of rows that are tried for one constraint.
 const ATTEMPTS: usize = 3_000;
+
+/// From this number of columns on, a condition hardly compares one with each other.
+const MANY: usize = 6;
 
 /// The facts about a table on which rows are tried.
 #[derive(Clone, Copy)]
@@ -150,6 +153,12 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         }
         let is_alone = also.is_empty();
         let row = BreakingRow { also, ..BreakingRow::alone(values.to_vec()) };
+        // A rowid that is NULL gets a number before it is checked.
+        let is_null =
+            |(name, value): (&String, &ValueBuf)| value.kind() == ValueKind::Null && self.input.table.is_rowid(name);
+        if self.input.target.columns.iter().zip(values).any(is_null) {
+            return false;
+        }
         // A row may break a constraint that SQLite checks first; a trigger may come before all of them.
         if !matches!(self.constraint.kind, ConstraintKind::Foreign { deferred: true })
             && let outcome @ Outcome::Refused(..) = self.scratch.insert(&[], values)
@@ -181,8 +190,16 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
     fn check(&mut self, columns: Vec<usize>, text: &str) {
         let input = self.input;
         let pool = candidates(&[text], named(0, text));
+        let base = &input.base[0];
         let pools = |columns: &[usize]| {
-            columns.iter().map(|column| with_near(&input.base[0][*column], &pool)).collect::<Vec<_>>()
+            let of_column = |column: &usize| {
+                // Some conditions compare columns: the values of the others come first.
+                let others = columns.iter().filter(|other| *other != column && columns.len() < MANY);
+                let mut found: Vec<ValueBuf> = others.map(|other| base[*other].clone()).collect();
+                found.extend(with_near(&base[*column], &pool));
+                found
+            };
+            columns.iter().map(of_column).collect::<Vec<_>>()
         };
         self.values(&input, &columns, pools(&columns));
         // Another CHECK on the same columns may require other values in further ones.
@@ -210,7 +227,15 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         }
         // No row is in the index, so one is added first. The second row of a tree may be a child of the first.
         let ([first, second, ..], Some(partial)) = (input.base, partial) else { return };
-        for base in [[first.clone(), second.clone()], [second.clone(), first.clone()]] {
+        let mut pairs = vec![[first.clone(), second.clone()], [second.clone(), first.clone()]];
+        // A NULL in the key is never repeated, and a new parent does not exist yet.
+        let is_whole = |row: &&Vec<ValueBuf>| columns.iter().all(|column| row[*column].kind() != ValueKind::Null);
+        for row in input.existing.iter().filter(is_whole).take(2) {
+            let mut taken = second.clone();
+            columns.iter().for_each(|column| taken[*column].clone_from(&row[*column]));
+            pairs.push([first.clone(), taken]);
+        }
+        for base in pairs {
             self.found = self.under_index(&SearchInput { base: &base, ..input }, columns, &others, partial);
             if self.found.is_some() {
                 return;

@@ -20,7 +20,7 @@ use crate::data::values::choose;
 use crate::data::values::domain::{Domain, Nullability};
 use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
-use crate::draw::named;
+use crate::draw::{Draw, key, named};
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::report::count;
 use crate::schema::{Column, Name, Table};
@@ -180,6 +180,7 @@ fn plan_table(shape: &TableShape<'_>) -> Result<TablePlan> {
         reference.nulls = if nullable { shape.context.options.null_rate } else { 0 };
     }
     limit_by_parents(shape, &mut plan);
+    gather(shape, &mut plan);
     numbering::arrange(shape, &mut plan, UniqueKey::of_table(shape.table, &shape.names))?;
     finish(shape, &mut plan);
     Ok(plan)
@@ -253,13 +254,26 @@ impl Planner<'_, '_> {
     /// Finds the columns that follow from others, so that their conditions leave nothing to choose.
     fn derive(&mut self, input: &SolverInput<'_>) {
         let is_free = |column: usize| is_free(self.shape, input, column);
+        // The rowid counts up, unless nothing else can be calculated.
+        let or_rowid = |column: usize| {
+            let is_rowid = self.shape.rowid == Some(column) && self.shape.fixed[column].is_none();
+            is_free(column) || is_rowid && !input.is_external[column]
+        };
         for condition in &mut self.conditions {
             let found = match condition.derived_by_trigger.take() {
                 Some(derived) if is_free(derived.column) => vec![derived],
                 Some(_) => Vec::new(),
-                None => DerivedColumn::of(&condition.expression, &input.names, &is_free),
+                None => {
+                    let found = DerivedColumn::of(&condition.expression, &input.names, &is_free);
+                    if found.is_empty() {
+                        DerivedColumn::of(&condition.expression, &input.names, &or_rowid)
+                    } else {
+                        found
+                    }
+                }
             };
-            condition.is_derived = !found.is_empty();
+            // A condition on other rows cannot be evaluated before they exist.
+            condition.is_derived = !found.is_empty() || condition.reads_tables;
             for derived in found {
                 if !self.derived.iter().any(|other| other.column == derived.column) {
                     self.derived.push(derived);
@@ -269,26 +283,16 @@ impl Planner<'_, '_> {
     }
 
     /// Groups columns that conditions tie together, and finds values for them.
-    fn groups(&mut self, input: &SolverInput<'_>) -> Result<Vec<ColumnGroup>> {
+    fn groups(&self, input: &SolverInput<'_>) -> Result<Vec<ColumnGroup>> {
         if self.conditions.is_empty() {
             return Ok(Vec::new());
         }
         let evaluator = Evaluator::of(self.shape.context.connection, self.shape.table)?;
-        loop {
-            match solve(input, &self.conditions, &evaluator) {
-                Ok(groups) => return Ok(groups),
-                // A condition on other rows cannot be evaluated before they exist. It is checked with each row.
-                Err(Unsolved { condition: index, .. }) if self.conditions[index].reads_tables => {
-                    self.conditions[index].reads_tables = false;
-                    self.conditions[index].is_derived = true;
-                }
-                Err(Unsolved { condition: index, tried }) => {
-                    let unmet = &self.conditions[index];
-                    let is_given = unmet.columns.iter().any(|column| self.shape.fixed[*column].is_some());
-                    return Err(unsatisfied(self.shape.table, unmet, &input.names, &tried, is_given));
-                }
-            }
-        }
+        solve(input, &self.conditions, &evaluator).map_err(|Unsolved { condition, tried }| {
+            let unmet = &self.conditions[condition];
+            let is_given = unmet.columns.iter().any(|column| self.shape.fixed[*column].is_some());
+            unsatisfied(self.shape.table, unmet, &input.names, &tried, is_given)
+        })
     }
 
     fn columns(
@@ -385,6 +389,32 @@ fn unfold(plan: &mut TablePlan, shape: &TableShape<'_>) -> Result<()> {
     }
     plan.groups = kept;
     Ok(())
+}
+
+/// Gives few values to columns that the keys of children share and that no table lists, so that rows belong together.
+fn gather(shape: &TableShape<'_>, plan: &mut TablePlan) {
+    if shape.context.relations.iter().all(|keys| keys.iter().all(|key| key.columns.len() < 2)) {
+        return;
+    }
+    let shared = references::shared_columns(shape.context, shape.at);
+    let keys = UniqueKey::of_table(shape.table, &shape.names);
+    for (index, column) in plan.columns.iter_mut().enumerate() {
+        let is_key = keys.iter().any(|key| key.columns == [index]);
+        let is_constrained = plan.conditions.iter().any(|condition| condition.columns.contains(&index));
+        if let How::Source(source) = &column.how
+            && shared.contains(&column.name)
+            && !is_key
+            && !is_constrained
+        {
+            let values = (0..shape.request.rows.isqrt().clamp(1, 64)).map(|number| {
+                let mut value = ValueBuf::default();
+                let number = Some(number).filter(|number| *number < source.capacity());
+                source.make(&mut Draw::new(key(column.key, number.unwrap_or(0))), number, &mut value);
+                value
+            });
+            column.how = How::Source(Source::Choices(values.collect()));
+        }
+    }
 }
 
 /// Decides which keys overrule others, and the number of rows to make.

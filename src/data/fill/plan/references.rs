@@ -41,9 +41,11 @@ fn in_order<'p>(shape: &TableShape<'p>) -> Vec<&'p Relation> {
     let nullable = trees.flat_map(|key| key.columns.iter().zip(&key.nullable)).filter(|(_, nullable)| **nullable);
     let of_trees: Vec<&Name> = nullable.map(|(name, _)| name).collect();
     let mut keys: Vec<&Relation> = shape.relations().iter().collect();
+    let filled = |key: &Relation| shape.plans.iter().position(|plan| Some(plan.table) == key.parent);
     keys.sort_by_key(|key| {
         let is_within = key.columns.iter().any(|name| of_trees.contains(&name));
-        (is_tree(key) || is_within, !is_tree(key), Reverse(key.columns.len()))
+        // A parent that is filled later may have taken what both have in common from the other one.
+        (is_tree(key) || is_within, !is_tree(key), Reverse(key.columns.len()), Reverse(filled(key)))
     });
     keys
 }
@@ -64,6 +66,15 @@ impl Draft<'_, '_> {
         let may_be_null = |column: &usize| shape.may_be_null[*column];
         let mut loose: Vec<usize> = self.columns.iter().copied().filter(may_be_null).collect();
         let is_partly_null = !loose.is_empty() && loose.len() < self.columns.len();
+        let is_paired = match &parent {
+            Parent::Later { table } if loose.is_empty() => self.leave_to_later(*table, &mut parent_columns),
+            Parent::Made { plan, .. } => {
+                let refers_here =
+                    |other: &Reference| matches!(other.parent, Parent::Later { table } if table == shape.at);
+                shape.plans[*plan].references.iter().any(|other| other.is_paired && refers_here(other))
+            }
+            _ => false,
+        };
         match &parent {
             // There is no parent: the other columns are made like any column.
             Parent::Missing | Parent::Later { .. } if is_partly_null => {
@@ -108,7 +119,31 @@ impl Draft<'_, '_> {
             overrules: false,
             among,
             gathered,
+            is_paired,
         })
+    }
+
+    /// Drops the columns that a later table takes from this one: in a circle of keys, `(lock, token)` refers to a row that
+    /// refers to `lock` here. Returns true if there are such columns, so that the rows of both tables belong together in pairs.
+    fn leave_to_later(&mut self, later: usize, parent_columns: &mut Option<Vec<Name>>) -> bool {
+        let context = self.shape.context;
+        let back: Vec<&Relation> =
+            context.relations[later].iter().filter(|key| key.parent == Some(self.shape.at)).collect();
+        let is_taken = |own: &Name, theirs: &Name| {
+            back.iter().any(|key| key.pairs().any(|(child, parent)| child == theirs && parent == own))
+        };
+        let pairs = self.key.pairs().zip(&self.columns);
+        let left: Vec<(usize, Name)> = pairs
+            .filter(|((own, theirs), _)| !is_taken(own, theirs))
+            .map(|((_, theirs), column)| (*column, theirs.clone()))
+            .collect();
+        if left.is_empty() || left.len() == self.columns.len() {
+            return false;
+        }
+        self.known.clear();
+        self.columns = left.iter().map(|(column, _)| *column).collect();
+        *parent_columns = Some(left.into_iter().map(|(_, name)| name).collect());
+        true
     }
 
     /// Returns the rows to which the key refers, and the number of first ones that a CHECK accepts, if not all.
@@ -155,7 +190,7 @@ impl Draft<'_, '_> {
 }
 
 /// Returns the columns of a table that its descendants share: they have to refer to few parents.
-fn shared_columns(context: &FillContext<'_>, table: usize) -> Vec<Name> {
+pub(super) fn shared_columns(context: &FillContext<'_>, table: usize) -> Vec<Name> {
     let mut found: Vec<(usize, Name)> = Vec::new();
     for (at, relations) in context.relations.iter().enumerate() {
         for column in context.schema.tables[at].columns.iter().filter(|column| is_shared(relations, &column.name)) {

@@ -117,6 +117,8 @@ pub(crate) struct Reference {
     pub(crate) among: Option<u64>,
     /// The number of first parents that are used, so that rows belong together: products and orders of one tenant.
     pub(crate) gathered: Option<u64>,
+    /// True if each row refers to the one with its own place, which refers to it.
+    pub(crate) is_paired: bool,
 }
 
 /// The rows to which a foreign key refers.
