@@ -99,6 +99,7 @@ pub(crate) struct TriggerText<'a> {
     pub(crate) event: String,
     /// The columns of `UPDATE OF`.
     pub(in crate::schema) columns: Vec<String>,
+    pub(crate) table: String,
     pub(crate) when: Vec<Token<'a>>,
     pub(crate) statements: Vec<Vec<Token<'a>>>,
 }
@@ -128,7 +129,7 @@ impl<'a> TriggerText<'a> {
         if !cursor.take("ON") {
             return None;
         }
-        cursor.name()?;
+        let table = cursor.name()?;
         // FOR EACH ROW is the default.
         if cursor.take("FOR") {
             cursor.next()?;
@@ -148,7 +149,7 @@ impl<'a> TriggerText<'a> {
         if !cursor.take("BEGIN") {
             return None;
         }
-        Some(TriggerText { timing, event, columns, when, statements: statements(&mut cursor)? })
+        Some(TriggerText { timing, event, columns, table, when, statements: statements(&mut cursor)? })
     }
 }
 

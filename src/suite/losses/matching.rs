@@ -241,9 +241,12 @@ fn same_json(before: &Cell, after: &Cell, connection: &Connection) -> bool {
         return false;
     }
     let values = [before.value(), after.value()].map(rusqlite::types::ToSqlOutput::Borrowed);
-    // Merging into an object what it already has changes nothing: https://www.rfc-editor.org/rfc/rfc7396
-    let sql = "SELECT json(?1) = json(?2) OR (json_type(?1) = 'object' AND json_patch(?2, ?1) = json(?2))";
-    connection.query_row(sql, values, |row| row.get(0)).unwrap_or(false)
+    // An object may get members. An array is one value.
+    let members = |of: &str| {
+        format!("SELECT fullkey, type, CASE type WHEN 'array' THEN value ELSE atom END FROM json_tree({of})")
+    };
+    let sql = format!("SELECT NOT EXISTS ({} EXCEPT {})", members("?1"), members("?2"));
+    connection.query_row(&sql, values, |row| row.get(0)).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -290,6 +293,10 @@ mod tests {
             ("'{\"a\": 1}'", "'{\"b\":2, \"a\":1}'", true),
             ("'{\"a\": 1, \"b\": 2}'", "'{\"a\":1}'", false),
             ("'{\"a\": [1]}'", "'{\"a\":[1,2]}'", false),
+            ("'{\"a\": null, \"b\": {\"c\": 1}}'", "'{\"b\":{\"c\":1,\"d\":2},\"a\":null}'", true),
+            ("'{\"a\": null}'", "'{}'", false),
+            ("'[1, 2]'", "'[1,2]'", true),
+            ("'[1, 2]'", "'[2,1]'", false),
         ] {
             assert_eq!(is_equivalent(&cell(before), &cell(after), &connection), same, "{before} -> {after}");
         }

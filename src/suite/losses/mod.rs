@@ -13,3 +13,4 @@ mod comparison;
 mod matching;
 
 pub(crate) use comparison::{Comparison, Loss, LossKind};
+pub(crate) use matching::is_equivalent;

@@ -13,10 +13,11 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::contents::{count, key_of_rows, primary_key_columns, row_at, self_references, unique_keys};
+use super::full_text::{insert_texts, is_full_text};
 use crate::data::Fill;
 use crate::error::Error;
 use crate::schema::{IndexedColumn, Schema, Table, TableKind, is_ledger};
-use crate::sql::{Name, Token, TokenKind, quote_identifier, quote_text, same_name, tokens};
+use crate::sql::{Name, Token, TokenKind, quote_identifier, same_name, tokens};
 
 /// Rows per table with values at the ends of what their types hold.
 const EDGES: u64 = 2;
@@ -30,6 +31,8 @@ pub(crate) struct RowPlan {
     pub(crate) given: Vec<GivenValue>,
     /// Columns that the history reads as JSON.
     pub(crate) json: Vec<JsonColumn>,
+    /// Full-text tables that the history fills from other tables.
+    pub(crate) refilled: Vec<Name>,
     /// The table of the migrations' runner, which gets no rows.
     pub(crate) ledger: Option<&'static str>,
 }
@@ -44,7 +47,7 @@ pub(crate) struct GivenValue {
 
 impl Default for RowPlan {
     fn default() -> RowPlan {
-        RowPlan { rows: 5, seed: 7, given: Vec::new(), json: Vec::new(), ledger: None }
+        RowPlan { rows: 5, seed: 7, given: Vec::new(), json: Vec::new(), refilled: Vec::new(), ledger: None }
     }
 }
 
@@ -88,24 +91,14 @@ impl RowPlan {
             repeats(connection, table);
             add_self_reference(connection, table);
         }
-        let full_text = schema.tables.iter().filter(|table| holds_texts(table) && !may_be_empty(&table.name));
-        for table in full_text.filter(|table| count(connection, table) == Some(0)) {
-            self.texts(connection, table);
+        let full_text =
+            schema.tables.iter().filter(|table| is_full_text(table) && !self.refilled.contains(&table.name));
+        // Triggers have filled the others.
+        let empty = full_text.filter(|table| !may_be_empty(&table.name) && count(connection, table) == Some(0));
+        for table in empty {
+            insert_texts(connection, table, self.rows);
         }
         failed
-    }
-
-    /// Inserts rows into a full-text table. What it refuses is left out.
-    fn texts(&self, connection: &Connection, table: &Table) {
-        const TEXTS: [&str; 5] = ["Night train to the sea", " River  ", "", "HARBOR lights, again and again", "Snow"];
-        let columns: Vec<&Name> = table.columns.iter().filter(|it| !it.hidden).map(|column| &column.name).collect();
-        let names: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
-        for row in 0..usize::try_from(self.rows).unwrap_or(TEXTS.len()) {
-            let values = (0..columns.len()).map(|column| quote_text(TEXTS[(row + column * 2) % TEXTS.len()]));
-            let values: Vec<String> = values.collect();
-            let (name, names, values) = (quote_identifier(&table.name), names.join(", "), values.join(", "));
-            let _ = connection.execute(&format!("INSERT INTO {name} ({names}) VALUES ({values})"), []);
-        }
     }
 
     /// Returns true if the user sets this column, or the history reads it as JSON.
@@ -140,13 +133,6 @@ impl RowPlan {
         let is_ledger = is_ledger(&table.name) || self.ledger.is_some_and(|ledger| same_name(ledger, &table.name));
         table.kind == TableKind::Ordinary && !is_ledger
     }
-}
-
-/// Returns true if it is a full-text table that holds its rows itself.
-fn holds_texts(table: &Table) -> bool {
-    let TableKind::Virtual { module, arguments } = &table.kind else { return false };
-    let is_option = |argument: &String| argument.split_once('=').is_some_and(|(name, _)| name.trim() == "content");
-    ["fts3", "fts4", "fts5"].iter().any(|it| same_name(it, module)) && !arguments.iter().any(is_option)
 }
 
 /// Sets one value to NULL in each nullable column of which all rows have a value.

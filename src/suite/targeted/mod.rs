@@ -4,17 +4,23 @@
 //! ```text
 //! statement -> scopes: queries, their sources, conditions and expressions
 //!           -> resolve: columns as they are named before the migration
-//!           -> demands: conditions true, false and NULL; partners of a join: none, one, two; values that a function changes
+//!           -> demands: conditions true, false and NULL; links: partners of a join, none, one, two; values that a function
+//!              changes
 //!           -> rows: data::Fill, with the conditions as CHECKs
 //! ```
 //!
 //! The rows are added to a copy of the database before the migration. Whether something is lost is decided by comparing rows,
 //! never by this reading of the text.
 
-mod candidates;
+mod conditions;
 mod demands;
+mod links;
 mod resolve;
 mod rows;
 mod scopes;
+mod step;
+#[cfg(test)]
+mod tests;
+mod values;
 
-pub(crate) use demands::targeted_rows;
+pub(crate) use step::targeted_rows;

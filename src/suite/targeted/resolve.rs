@@ -1,8 +1,10 @@
 //! The columns of a migration's statements, as columns of the schema before it.
 
-use super::scopes::{From, Scope, Target, Tokens, name_of};
+use super::conditions::Tokens;
+use super::scopes::{From, Scope, Target, name_of};
 use crate::schema::{Schema, Table, TableKind};
 use crate::sql::{Cursor, Name, Token, TokenKind, quote_identifier};
+use crate::suite::rows::is_full_text;
 use crate::suite::statements::Effect;
 
 /// A table in a query: the places of the query and of the source.
@@ -41,19 +43,15 @@ struct KnownTable<'s> {
 
 impl<'s> KnownTables<'s> {
     pub(super) fn of(schema: &'s Schema) -> KnownTables<'s> {
-        let ordinary = schema.tables.iter().filter(|table| table.kind == TableKind::Ordinary);
+        let with_rows = |table: &&Table| table.kind == TableKind::Ordinary || is_full_text(table);
+        let tables = schema.tables.iter().filter(with_rows);
         let columns = |table: &Table| table.columns.iter().map(|it| (it.name.clone(), it.name.clone())).collect();
         let known = |table: &'s Table| KnownTable { name: Name::clone(&table.name), table, columns: columns(table) };
-        KnownTables { tables: ordinary.map(known).collect() }
+        KnownTables { tables: tables.map(known).collect() }
     }
 
-    /// Takes over the effects of a statement. `scopes` are its queries, `after` the schema after the migration.
-    pub(super) fn apply<'e>(
-        &mut self,
-        effects: impl Iterator<Item = &'e Effect>,
-        scopes: &[Scope<'_>],
-        after: &Schema,
-    ) {
+    /// Adds the new tables that a statement copies rows into. `after` is the schema after the migration.
+    pub(super) fn add_copies(&mut self, scopes: &[Scope<'_>], after: &Schema) {
         for scope in 0..scopes.len() {
             if let Some(target) = &scopes[scope].target
                 && let Some(copy) = self.copied(scopes, scope, target, after)
@@ -61,6 +59,10 @@ impl<'s> KnownTables<'s> {
                 self.tables.push(copy);
             }
         }
+    }
+
+    /// Follows the renames of a statement.
+    pub(super) fn apply<'e>(&mut self, effects: impl Iterator<Item = &'e Effect>) {
         for effect in effects {
             match effect {
                 Effect::DropTable(table) => self.tables.retain(|known| known.name != *table),
@@ -137,10 +139,15 @@ impl<'s> KnownTables<'s> {
         found
     }
 
+    /// Returns the table of this name.
+    pub(super) fn table(&self, name: &Name) -> Option<&'s Table> {
+        self.tables.iter().find(|known| known.name == *name).map(|known| known.table)
+    }
+
     /// Returns the table of a source.
     pub(super) fn table_of(&self, scopes: &[Scope<'_>], (scope, source): SourceId) -> Option<&'s Table> {
         match &scopes[scope].sources[source].from {
-            From::Table(name) => self.tables.iter().find(|known| known.name == *name).map(|known| known.table),
+            From::Table(name) => self.table(name),
             From::Query(_) => None,
         }
     }

@@ -3,10 +3,12 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
+use super::links::is_unique;
+use super::values::search;
 use crate::data::Fill;
 use crate::schema::{Check, Schema, Table};
 use crate::sql::{Name, quote_identifier};
-use crate::suite::rows::RowPlan;
+use crate::suite::rows::{RowPlan, insert_texts, is_full_text};
 
 /// The most rows that are made for one migration, not counting those of a LIMIT.
 const MOST: u64 = 150;
@@ -45,6 +47,11 @@ impl RowRequest {
         request
     }
 
+    /// Returns the conditions as one.
+    pub(super) fn all_conditions(&self) -> String {
+        if self.conditions.is_empty() { String::from("1") } else { self.conditions.join(" AND ") }
+    }
+
     /// Returns the condition of WHERE. The values are its parameters.
     fn filter(&self) -> String {
         let values = self.values.iter().enumerate();
@@ -63,7 +70,16 @@ impl<'a> RowMaker<'a> {
     pub(super) fn ensure(&mut self, table: &Table, request: &RowRequest, rows: u64) -> bool {
         let known = self.count(table, request, rows);
         let Some(known) = known else { return false };
-        known >= rows || self.make(table, request, rows - known)
+        if known >= rows || self.make(table, request, rows - known) {
+            return true;
+        }
+        // What the solver does not understand may be simple.
+        let Some(values) = search(table, &request.conditions, self.connection) else { return false };
+        let is_free = |(column, _): &(Name, Value)| !is_unique(table, std::slice::from_ref(column));
+        let fixed = values.into_iter().filter(|value| rows - known == 1 || is_free(value));
+        let given = request.values.iter().cloned().chain(fixed).collect();
+        let found = RowRequest { conditions: Vec::new(), values: given };
+        self.make(table, &found, rows - known) && self.count(table, request, rows).is_some_and(|count| count >= rows)
     }
 
     /// Returns the number of rows, at most `most`. `None` if SQLite cannot evaluate the conditions.
@@ -100,6 +116,11 @@ impl<'a> RowMaker<'a> {
             return false;
         }
         self.attempts += 1;
+        if is_full_text(table) {
+            let is_made = request.conditions.is_empty() && insert_texts(self.connection, table, rows);
+            self.made += u64::from(is_made);
+            return is_made;
+        }
         let declared = self.schema.tables[at].checks.len();
         let check = |condition: &String| Check { name: None, expression: condition.clone(), column: None };
         self.schema.tables[at].checks.extend(request.conditions.iter().map(check));

@@ -2,10 +2,8 @@
 //!
 //! Text that is not understood is left out: no rows are made for it, and the rows that are there decide.
 
+use super::conditions::{Tokens, conjuncts, contained, group};
 use crate::sql::{Cursor, Name, Token, TokenKind, between_commas, end_of, outside};
-
-/// The tokens of an expression.
-pub(super) type Tokens<'a> = Vec<Token<'a>>;
 
 /// A SELECT, UPDATE or DELETE, or a query within one.
 #[derive(Default)]
@@ -21,8 +19,12 @@ pub(super) struct Scope<'a> {
     pub(super) results: Vec<Tokens<'a>>,
     /// The columns that an UPDATE sets, with their expressions.
     pub(super) assignments: Vec<(Name, Tokens<'a>)>,
-    /// The expressions of GROUP BY, PARTITION BY and DISTINCT: of rows that are alike in them, one may be left.
+    /// The rows of VALUES.
+    pub(super) rows: Vec<Vec<Tokens<'a>>>,
+    /// The expressions of GROUP BY and PARTITION BY: of rows that are alike in them, one may be left.
     pub(super) alike: Vec<Vec<Tokens<'a>>>,
+    /// True if of rows with the same results one is left, by DISTINCT or UNION.
+    pub(super) is_distinct: bool,
     /// Columns of USING, each with the place of the source on its right.
     pub(super) shared: Vec<(usize, Name)>,
     /// `columns IN (SELECT ..)`, with the query.
@@ -54,13 +56,25 @@ pub(super) enum From {
     Query(usize),
 }
 
-/// Returns the queries of a statement.
-pub(super) fn of_statement<'a>(statement: &[Token<'a>]) -> Vec<Scope<'a>> {
+/// A view, and the query behind it.
+pub(super) struct View<'a> {
+    pub(super) name: Name,
+    pub(super) query: Tokens<'a>,
+}
+
+/// Returns the queries of a statement, and of the views that it names.
+pub(super) fn of_statement<'a>(statement: &[Token<'a>], views: &[View<'a>]) -> Vec<Scope<'a>> {
     let statement = match statement {
         [statement @ .., end] if end.is_symbol(";") => statement,
         _ => statement,
     };
     let mut reader = Reader { scopes: Vec::new(), queries: Vec::new() };
+    for view in views {
+        let is_named = statement.iter().any(|token| token.name().is_some_and(|name| view.name == name));
+        if is_named && let Some(query) = reader.select(&view.query, None) {
+            reader.queries.push((view.name.clone(), query));
+        }
+    }
     reader.statement(statement, None);
     reader.scopes
 }
@@ -79,7 +93,7 @@ pub(super) fn of_trigger<'a>(table: &Name, when: &[Token<'a>], statements: &[Tok
 
 struct Reader<'a> {
     scopes: Vec<Scope<'a>>,
-    /// The queries of WITH, by their names.
+    /// The queries of WITH and of views, by their names.
     queries: Vec<(Name, usize)>,
 }
 
@@ -158,7 +172,17 @@ impl<'a> Reader<'a> {
     fn copy(&mut self, query: &[Token<'a>], target: Target, has_conflict_clause: bool, outer: Option<usize>) {
         let mut cursor = Cursor::new(query);
         self.with(&mut cursor, outer);
-        if let Some(scope) = self.select(cursor.rest(), outer) {
+        let scope = if cursor.take("values") {
+            let mut rows = Vec::new();
+            while let Some(row) = group(&mut cursor) {
+                rows.push(between_commas(row).into_iter().map(<[_]>::to_vec).collect());
+                cursor.take_symbol(",");
+            }
+            Some(self.push(Scope { outer, rows, ..Scope::default() }))
+        } else {
+            self.select(cursor.rest(), outer)
+        };
+        if let Some(scope) = scope {
             self.scopes[scope].target = Some(target);
             self.scopes[scope].has_conflict_clause = has_conflict_clause;
         }
@@ -188,19 +212,21 @@ impl<'a> Reader<'a> {
     /// Reads a query. Returns the first of its SELECTs.
     fn select(&mut self, tokens: &[Token<'a>], outer: Option<usize>) -> Option<usize> {
         let is_compound = |token: &Token<'_>| ["union", "except", "intersect"].iter().any(|word| token.is(word));
-        let mut first = None;
+        let mut parts = Vec::new();
+        let mut is_union = false;
         let mut cursor = Cursor::new(tokens);
         loop {
             let part = cursor.skip_to(is_compound);
             if part.first().is_some_and(|token| token.is("select")) {
-                let scope = self.core(&part[1..], outer);
-                first = first.or(Some(scope));
+                parts.push(self.core(&part[1..], outer));
             }
-            if cursor.next().is_none() || cursor.is_at_end() {
-                return first;
-            }
-            cursor.take("all");
+            let Some(operator) = cursor.next() else { break };
+            is_union |= operator.is("union") && !cursor.take("all");
         }
+        for part in &parts {
+            self.scopes[*part].is_distinct |= is_union;
+        }
+        parts.first().copied()
     }
 
     /// Reads what follows SELECT.
@@ -216,9 +242,7 @@ impl<'a> Reader<'a> {
         for result in &results {
             self.expression(scope, result);
         }
-        if is_distinct {
-            self.scopes[scope].alike.push(results.clone());
-        }
+        self.scopes[scope].is_distinct = is_distinct;
         self.scopes[scope].results = results;
         scope
     }
@@ -399,14 +423,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns the tokens between the parentheses that open here, and moves past them.
-fn group<'t, 'a>(cursor: &mut Cursor<'t, 'a>) -> Option<&'t [Token<'a>]> {
-    let rest = cursor.rest();
-    let start = cursor.at();
-    let inside = cursor.group()?;
-    Some(&rest[inside.start - start..inside.end - start])
-}
-
 fn take_all(cursor: &mut Cursor<'_, '_>, words: &[&str]) {
     while words.iter().any(|word| cursor.take(word)) {}
 }
@@ -435,175 +451,4 @@ fn clause_after(tokens: &[Token<'_>], start: usize) -> usize {
         previous = token.text;
         is_clause
     }) + start
-}
-
-/// Returns the expressions before IN: one, or those of a row.
-fn contained<'a>(before: &[Token<'a>]) -> Vec<Tokens<'a>> {
-    let before = match before {
-        [rest @ .., not] if not.is("not") => rest,
-        _ => before,
-    };
-    if before.last().is_some_and(|token| token.is_symbol(")")) {
-        let start = crate::sql::start_of(before, before.len() - 1, |_| false);
-        return between_commas(&before[start..before.len() - 1]).into_iter().map(<[_]>::to_vec).collect();
-    }
-    let start = match before {
-        [.., _, dot, _] if dot.is_symbol(".") => before.len() - 3,
-        _ => before.len().saturating_sub(1),
-    };
-    vec![before[start..].to_vec()]
-}
-
-/// Adds the conditions that an expression joins by AND.
-pub(super) fn conjuncts<'a>(tokens: &[Token<'a>], found: &mut Vec<Tokens<'a>>) {
-    split(tokens, "and", |part| match inside_of(part) {
-        Some(inner) => conjuncts(inner, found),
-        None => found.push(part.to_vec()),
-    });
-}
-
-/// Returns the conditions that an expression joins by OR, or nothing if there is but one.
-pub(super) fn alternatives<'a>(tokens: &[Token<'a>]) -> Vec<Tokens<'a>> {
-    let mut found = Vec::new();
-    split(tokens, "or", |part| found.push(part.to_vec()));
-    if found.len() < 2 { Vec::new() } else { found }
-}
-
-/// Returns what is in the parentheses around an expression, unless they are those of a query.
-fn inside_of<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<&'t [Token<'a>]> {
-    let mut cursor = Cursor::new(tokens);
-    let inside = group(&mut cursor).filter(|_| cursor.is_at_end())?;
-    let is_query = inside.first().is_some_and(|token| token.is("select") || token.is("with"));
-    (!is_query).then_some(inside)
-}
-
-/// Calls `part` with the parts between the words AND, or OR, outside CASE and BETWEEN. An expression with an OR has only one
-/// part between ANDs.
-fn split<'a>(tokens: &[Token<'a>], word: &str, mut part: impl FnMut(&[Token<'a>])) {
-    if tokens.is_empty() {
-        return;
-    }
-    let (mut cases, mut betweens) = (0, 0);
-    let mut ends = Vec::new();
-    let mut has_or = false;
-    for (at, token) in outside(tokens) {
-        if token.is("case") {
-            cases += 1;
-        } else if token.is("end") {
-            cases -= 1;
-        } else if cases > 0 {
-            continue;
-        } else if token.is("between") {
-            betweens += 1;
-        } else if token.is("and") && betweens > 0 {
-            betweens -= 1;
-        } else if token.is(word) {
-            ends.push(at);
-        } else {
-            has_or |= token.is("or");
-        }
-    }
-    if word == "and" && has_or {
-        ends.clear();
-    }
-    let mut start = 0;
-    for end in ends.into_iter().chain([tokens.len()]) {
-        part(&tokens[start..end]);
-        start = end + 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{From, Scope, Tokens, of_statement};
-    use crate::sql::tokens;
-
-    fn text(tokens: &Tokens<'_>) -> String {
-        tokens.iter().map(|token| token.text).collect::<Vec<_>>().join(" ")
-    }
-
-    fn shown(scope: &Scope<'_>) -> String {
-        let source = |source: &super::Source| {
-            let from = match &source.from {
-                From::Table(name) => name.to_string(),
-                From::Query(at) => format!("#{at}"),
-            };
-            format!("{from} {}", source.names.iter().map(ToString::to_string).collect::<Vec<_>>().join("/"))
-        };
-        let list = |list: &[Tokens<'_>]| list.iter().map(text).collect::<Vec<_>>().join("; ");
-        let mut lines = vec![format!("from {}", scope.sources.iter().map(source).collect::<Vec<_>>().join(", "))];
-        let mut add = |label: &str, text: String| {
-            if !text.is_empty() {
-                lines.push(format!("{label} {text}"));
-            }
-        };
-        add("outer", scope.outer.map(|at| at.to_string()).unwrap_or_default());
-        add("where", list(&scope.conditions));
-        add("case", list(&scope.arms));
-        add("results", list(&scope.results));
-        let set = scope.assignments.iter().map(|(name, value)| format!("{name} = {}", text(value)));
-        add("set", set.collect::<Vec<_>>().join("; "));
-        add("alike", scope.alike.iter().map(|keys| list(keys)).collect::<Vec<_>>().join(" | "));
-        let contained = scope.contained.iter().map(|(left, query)| format!("{} in #{query}", list(left)));
-        add("contained", contained.collect::<Vec<_>>().join("; "));
-        add("limit", scope.limit.map(|limit| limit.to_string()).unwrap_or_default());
-        add("into", scope.target.as_ref().map(|target| target.table.to_string()).unwrap_or_default());
-        lines.join("\n")
-    }
-
-    #[track_caller]
-    fn check(statement: &str, expected: &[&str]) {
-        let tokens = tokens(statement);
-        let found: Vec<String> = of_statement(&tokens).iter().map(shown).collect();
-        assert_eq!(found, expected, "{statement}");
-    }
-
-    #[test]
-    fn a_delete_has_conditions_and_queries() {
-        check(
-            "DELETE FROM a AS x WHERE kind IN ('old', 'gone') AND (n < 0 AND n BETWEEN 1 AND 2) AND NOT EXISTS \
-             (SELECT 1 FROM b LEFT JOIN c ON c.id = b.c WHERE b.a = x.id) AND id NOT IN (SELECT min(id) FROM a GROUP BY k, l)",
-            &[
-                "from a x\nwhere kind IN ( 'old' , 'gone' ); n < 0; n BETWEEN 1 AND 2; NOT EXISTS ( SELECT 1 FROM b LEFT \
-                 JOIN c ON c . id = b . c WHERE b . a = x . id ); id NOT IN ( SELECT min ( id ) FROM a GROUP BY k , l )\
-                 \ncontained id in #2",
-                "from b b, c c\nouter 0\nwhere c . id = b . c; b . a = x . id\nresults 1",
-                "from a a\nouter 0\nresults min ( id )\nalike k; l",
-            ],
-        );
-        check("DELETE FROM t WHERE a = 1 OR b = 2 AND c = 3", &["from t t\nwhere a = 1 OR b = 2 AND c = 3"]);
-    }
-
-    #[test]
-    fn an_update_has_assignments_and_the_conditions_of_case() {
-        check(
-            "UPDATE OR REPLACE t SET a = trim(a), b = CASE kind WHEN 'x' THEN 1 WHEN 'y' THEN CASE WHEN n IS NULL THEN 2 END \
-             END FROM u WHERE u.id = t.u AND u.v IS DISTINCT FROM 2",
-            &[
-                "from t t, u u\nwhere u . id = t . u; u . v IS DISTINCT FROM 2\ncase kind = 'x'; kind = 'y'; n IS NULL\n\
-               set a = trim ( a ); b = CASE kind WHEN 'x' THEN 1 WHEN 'y' THEN CASE WHEN n IS NULL THEN 2 END END",
-            ],
-        );
-    }
-
-    #[test]
-    fn a_copy_has_results_and_a_limit() {
-        check(
-            "WITH d(x) AS (SELECT DISTINCT a FROM t) INSERT OR IGNORE INTO n(x, y) SELECT d.x, u.y FROM d JOIN \
-             (SELECT * FROM u) AS u ON u.x = d.x WHERE length(u.y) < 9 ORDER BY 1 LIMIT 1000",
-            &[
-                "from t t\nresults a\nalike a",
-                "from #0 d, #2 u\nwhere u . x = d . x; length ( u . y ) < 9\nresults d . x; u . y\nlimit 1000\ninto n",
-                "from u u\nresults *",
-            ],
-        );
-        check(
-            "CREATE TABLE n AS SELECT * FROM t UNION SELECT * FROM u",
-            &["from t t\nresults *\ninto n", "from u u\nresults *"],
-        );
-        check(
-            "INSERT INTO n SELECT a, row_number() OVER (PARTITION BY b ORDER BY c) FROM t WHERE 1 ON CONFLICT (a) DO NOTHING",
-            &["from t t\nwhere 1\nresults a; row_number ( ) OVER ( PARTITION BY b ORDER BY c )\nalike b\ninto n"],
-        );
-    }
 }

@@ -12,7 +12,7 @@ use crate::db::{Image, Scratch, Workshop};
 use crate::error::{Error, Result};
 use crate::migrations::{Migration, Migrations};
 use crate::schema::Schema;
-use crate::suite::rows::{Contents, JsonColumn, RowPlan};
+use crate::suite::rows::{Contents, JsonColumn, RowPlan, refilled};
 use crate::suite::statements::{StatementEffect, statement_effects};
 
 /// A history, and the databases that its migrations make.
@@ -55,7 +55,8 @@ impl VersionedDatabases {
     ) -> VersionedDatabases {
         let statements = || history.iter().flat_map(Migration::statements);
         let json = statements().flat_map(|statement| JsonColumn::read(statement.text)).collect();
-        let plan = RowPlan { json, ledger: history.ledger_table(), ..plan };
+        let refilled = refilled(&statements().map(|statement| statement.text).collect::<Vec<_>>());
+        let plan = RowPlan { json, refilled, ledger: history.ledger_table(), ..plan };
         let effects = history.iter().map(|_| OnceCell::new()).collect();
         VersionedDatabases { history, workshop, plan, versions, empty: Mutex::default(), effects }
     }

@@ -11,7 +11,7 @@ use super::{embedded, failures, says};
 const FILES: [(&str, &str); 3] = [
     ("1_people.sql", "CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT"),
     ("2_phone.sql", "ALTER TABLE people ADD COLUMN phone TEXT"),
-    ("3_admin.sql", "UPDATE people SET name = 'Admin' || name WHERE id = 4711"),
+    ("3_admin.sql", "UPDATE people SET name = 'Admin' || name WHERE id * 7919 % 100003 = 5290"),
 ];
 
 const DUMP: &str = "\
@@ -48,7 +48,7 @@ undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql
     the old values cannot be recovered
 
   at 3_admin.sql:1:
-  > UPDATE people SET name = 'Admin' || name WHERE id = 4711
+  > UPDATE people SET name = 'Admin' || name WHERE id * 7919 % 100003 = 5290
 
   values:
     'Grace' became 'AdminGrace'

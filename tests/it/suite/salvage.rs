@@ -221,7 +221,7 @@ const HISTORIES: [(&str, History); 24] = [
         History {
             migrations: &[AB, "UPDATE a SET z = z || json_extract(trim(x), '$.name') WHERE id < 0 OR json(trim(x)) = ''", LOSS_IN_B],
             refused: &[(2, "*")],
-            lost: B,
+            lost: &[(2, "a.z"), (3, "b")],
         },
     ),
     (

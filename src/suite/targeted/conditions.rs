@@ -1,0 +1,107 @@
+//! Conditions, taken apart: what AND and OR join, and the sides of IN.
+
+use crate::sql::{Cursor, Token, TokenKind, between_commas, outside, start_of};
+
+/// The tokens of an expression.
+pub(super) type Tokens<'a> = Vec<Token<'a>>;
+
+/// Returns the tokens between the parentheses that open here, and moves past them.
+pub(super) fn group<'t, 'a>(cursor: &mut Cursor<'t, 'a>) -> Option<&'t [Token<'a>]> {
+    let rest = cursor.rest();
+    let start = cursor.at();
+    let inside = cursor.group()?;
+    Some(&rest[inside.start - start..inside.end - start])
+}
+
+/// Returns the expressions before IN: one, or those of a row.
+pub(super) fn contained<'a>(before: &[Token<'a>]) -> Vec<Tokens<'a>> {
+    let before = match before {
+        [rest @ .., not] if not.is("not") => rest,
+        _ => before,
+    };
+    if before.last().is_some_and(|token| token.is_symbol(")")) {
+        let start = start_of(before, before.len() - 1, |_| false);
+        return between_commas(&before[start..before.len() - 1]).into_iter().map(<[_]>::to_vec).collect();
+    }
+    let start = match before {
+        [.., _, dot, _] if dot.is_symbol(".") => before.len() - 3,
+        _ => before.len().saturating_sub(1),
+    };
+    vec![before[start..].to_vec()]
+}
+
+/// Adds the conditions that an expression joins by AND.
+pub(super) fn conjuncts<'a>(tokens: &[Token<'a>], found: &mut Vec<Tokens<'a>>) {
+    split(tokens, "and", |part| match inside_of(part) {
+        Some(inner) => conjuncts(inner, found),
+        None => found.push(part.to_vec()),
+    });
+}
+
+/// Returns the conditions that an expression joins by OR, or nothing if there is but one.
+fn alternatives<'a>(tokens: &[Token<'a>]) -> Vec<Tokens<'a>> {
+    let mut found = Vec::new();
+    split(tokens, "or", |part| found.push(part.to_vec()));
+    if found.len() < 2 { Vec::new() } else { found }
+}
+
+/// Returns what is in the parentheses around an expression, unless they are those of a query.
+fn inside_of<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<&'t [Token<'a>]> {
+    let mut cursor = Cursor::new(tokens);
+    let inside = group(&mut cursor).filter(|_| cursor.is_at_end())?;
+    let is_query = inside.first().is_some_and(|token| token.is("select") || token.is("with"));
+    (!is_query).then_some(inside)
+}
+
+/// Calls `part` with the parts between the words AND, or OR, outside CASE and BETWEEN. An expression with an OR has only one
+/// part between ANDs.
+fn split<'a>(tokens: &[Token<'a>], word: &str, mut part: impl FnMut(&[Token<'a>])) {
+    if tokens.is_empty() {
+        return;
+    }
+    let (mut cases, mut betweens) = (0, 0);
+    let mut ends = Vec::new();
+    let mut has_or = false;
+    for (at, token) in outside(tokens) {
+        if token.is("case") {
+            cases += 1;
+        } else if token.is("end") {
+            cases -= 1;
+        } else if cases > 0 {
+            continue;
+        } else if token.is("between") {
+            betweens += 1;
+        } else if token.is("and") && betweens > 0 {
+            betweens -= 1;
+        } else if token.is(word) {
+            ends.push(at);
+        } else {
+            has_or |= token.is("or");
+        }
+    }
+    if word == "and" && has_or {
+        ends.clear();
+    }
+    let mut start = 0;
+    for end in ends.into_iter().chain([tokens.len()]) {
+        part(&tokens[start..end]);
+        start = end + 1;
+    }
+}
+
+/// Returns the single ways in which a condition is true: the sides of OR, the values of IN.
+pub(super) fn ways<'a>(condition: &Tokens<'a>) -> Vec<Tokens<'a>> {
+    let alternatives = alternatives(condition);
+    let list = outside(condition).find(|(at, token)| {
+        token.is("in")
+            && condition.get(at + 1).is_some_and(|open| open.is_symbol("("))
+            && condition.last().is_some_and(|end| end.is_symbol(")"))
+    });
+    let Some((at, _)) = list.filter(|(at, _)| alternatives.is_empty() && !condition[at.saturating_sub(1)].is("not"))
+    else {
+        return alternatives;
+    };
+    let equals = Token { kind: TokenKind::Symbol, text: "=", start: 0 };
+    let values = between_commas(&condition[at + 2..condition.len() - 1]).into_iter();
+    values.take(8).map(|value| [&condition[..at], &[equals], value].concat()).collect()
+}

@@ -1,0 +1,86 @@
+//! The statements of a migration, one after the other.
+
+use super::demands::Reading;
+use super::resolve::KnownTables;
+use super::rows::RowMaker;
+use super::scopes::{self, View};
+use crate::db::Image;
+use crate::error::Result;
+use crate::schema::{Schema, TriggerText};
+use crate::sql::{Cursor, Name, Token, tokens};
+use crate::suite::statements::Effect;
+use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
+
+/// Returns a database from before a migration with rows for its statements, or nothing if they ask for none.
+pub(crate) fn targeted_rows(
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+    source: &VersionState,
+) -> Result<Option<Image>> {
+    let effects = databases.effects(step.index);
+    let is_change = |effect: &Effect| matches!(effect, Effect::Insert(_) | Effect::Update(_) | Effect::Delete(_));
+    if !effects.iter().any(|effect| is_change(&effect.effect)) {
+        return Ok(None);
+    }
+    let before: &Schema = &source.schema;
+    let after = match &step.after {
+        Some(after) => (*after.schema).clone(),
+        None => Schema::read(&*databases.empty(step.index + 1)?)?,
+    };
+    let database = databases.open(&source.image)?;
+    let mut maker = RowMaker::new(&database, before, &databases.plan);
+    let mut known = KnownTables::of(before);
+    let mut views: Vec<View<'_>> = before.views.iter().filter_map(|view| view_of(&tokens(&view.sql))).collect();
+    let triggers = before.tables.iter().flat_map(|table| &table.triggers);
+    let mut triggers: Vec<&str> = triggers.map(|trigger| trigger.sql.as_str()).collect();
+    let statements = databases.migration(step.index).statements();
+    for (at, statement) in statements.iter().enumerate() {
+        let tokens = tokens(statement.text);
+        let scopes = scopes::of_statement(&tokens, &views);
+        Reading { known: &known, scopes: &scopes }.make(&mut maker);
+        known.add_copies(&scopes, &after);
+        let of_statement = || effects.iter().filter(|effect| effect.statement == at).map(|effect| &effect.effect);
+        for effect in of_statement() {
+            fired(effect, &triggers, &known, &mut maker);
+        }
+        known.apply(of_statement());
+        if statement.starts_with("CREATE") {
+            views.extend(view_of(&tokens));
+            triggers.push(statement.text);
+        }
+    }
+    let is_made = maker.made > 0;
+    drop(maker);
+    if is_made { database.image().map(Some) } else { Ok(None) }
+}
+
+/// Makes rows for the triggers that a change fires.
+fn fired(effect: &Effect, triggers: &[&str], known: &KnownTables<'_>, maker: &mut RowMaker<'_>) {
+    let (table, event) = match effect {
+        Effect::Insert(table) => (table, "INSERT"),
+        Effect::Delete(table) => (table, "DELETE"),
+        Effect::Update(assignment) => (&assignment.table, "UPDATE"),
+        _ => return,
+    };
+    for text in triggers.iter().filter_map(|trigger| TriggerText::of(trigger)) {
+        if *table == text.table && text.event == event {
+            let scopes = scopes::of_trigger(table, &text.when, &text.statements);
+            Reading { known, scopes: &scopes }.make(maker);
+        }
+    }
+}
+
+/// Reads `CREATE VIEW name AS query`.
+fn view_of<'a>(statement: &[Token<'a>]) -> Option<View<'a>> {
+    let mut cursor = Cursor::new(statement);
+    cursor.take("create");
+    while cursor.take("temp") || cursor.take("temporary") {}
+    if !cursor.take("view") {
+        return None;
+    }
+    while cursor.take("if") || cursor.take("not") || cursor.take("exists") {}
+    let name = Name::from(cursor.object_name()?);
+    cursor.group();
+    let query = if cursor.take("as") { cursor.rest() } else { return None };
+    Some(View { name, query: query.iter().filter(|token| !token.is_symbol(";")).copied().collect() })
+}

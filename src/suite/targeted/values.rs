@@ -1,0 +1,207 @@
+//! Values that an expression changes, and pairs that it makes equal; values of which conditions are true.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use super::resolve::LocalExpression;
+use super::rows::{RowMaker, RowRequest};
+use crate::check::Cell;
+use crate::data::{StoredType, candidate_values, type_word};
+use crate::schema::{Column, Table};
+use crate::sql::{Name, quote_identifier, tokens};
+use crate::suite::losses::is_equivalent;
+
+/// Texts that functions on texts change: blanks, case, lengths, numbers with zeros, marks between parts.
+const TEXTS: [&str; 14] = [
+    "  spaces  ",
+    "MiXed Case",
+    "mixed case",
+    "MIXED CASE",
+    "\tline\r\nbreak ",
+    "007",
+    "1.50",
+    "a, b; c/d-e_f",
+    "it's",
+    "Ünïcode",
+    "http://www.example.com/a b/?q=1",
+    "-7",
+    "",
+    "x",
+];
+const INTEGERS: [i64; 8] = [-7, 7, 0, 1, 1_000_003, 1_772_368_496, 1_772_368_496_789, 9_007_199_254_740_993];
+const REALS: [f64; 6] = [1234.567_89, -0.125, 2.5, -2.5, 1e10, 1_772_368_496.25];
+/// Times with what `date` and the like leave out: a fraction, a zone, a time of day.
+const TIMES: [&str; 8] = [
+    "2026-03-01 12:34:56.789",
+    "2026-03-01T12:34:56+05:30",
+    "2026-03-01 12:34:56",
+    "2026-03-01T12:34:56.789Z",
+    "2026-03-01 23:59",
+    "2026-03-01",
+    "1970-01-02 03:04:05",
+    "2099-12-31T23:59:59Z",
+];
+const DOCUMENTS: [&str; 3] = ["{\"a\": 1, \"b\": [1, 2], \"c\": null}", "[1, \"two\", 3]", "{}"];
+
+/// A value, and what the expression makes of it.
+struct Candidate {
+    value: Value,
+    result: Value,
+    is_changed: bool,
+}
+
+/// Makes rows with values that an expression changes, and with two values that it makes equal. If there are rows with
+/// values that it changes, and none can get in the way of another, those do.
+pub(super) fn changed_by(
+    expression: &LocalExpression<'_>,
+    stored: &Name,
+    rows: &RowRequest,
+    is_merged: bool,
+    maker: &mut RowMaker<'_>,
+) {
+    let table = expression.table;
+    if !maker.ensure(table, rows, 1) || (!is_merged && changes_any(expression, stored, rows, maker)) {
+        return;
+    }
+    let found: Vec<Candidate> = candidates(expression, stored, rows, maker);
+    let make = |value: &Value, maker: &mut RowMaker<'_>| maker.ensure(table, &rows.with(stored, value.clone()), 1);
+    let mut equal = found.iter().enumerate().filter_map(|(at, one)| {
+        let twin = found[at + 1..].iter().find(|other| other.result == one.result && other.value != one.value)?;
+        Some((one, twin))
+    });
+    let pair = equal.find(|(one, other)| make(&one.value, maker) && make(&other.value, maker));
+    // Those of the pair may be in each other's way.
+    let in_pair = |it: &Candidate| pair.is_some_and(|(one, other)| it.value == one.value || it.value == other.value);
+    let mut changed = found.iter().filter(|candidate| candidate.is_changed && !in_pair(candidate));
+    let _ = changed.find(|candidate| make(&candidate.value, maker));
+}
+
+/// Returns true if the expression changes a value that is there.
+fn changes_any(expression: &LocalExpression<'_>, stored: &Name, rows: &RowRequest, maker: &RowMaker<'_>) -> bool {
+    let (name, filter) = (quote_identifier(&expression.table.name), rows.all_conditions());
+    let sql = format!("SELECT {}, {} FROM {name} WHERE {filter} LIMIT 100", quote_identifier(stored), expression.sql);
+    let found = || -> rusqlite::Result<bool> {
+        let mut statement = maker.connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (before, after) = (Cell::of(row.get_ref(0)?), Cell::of(row.get_ref(1)?));
+            if !is_equivalent(&before, &after, maker.connection) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    found().unwrap_or(false)
+}
+
+/// Evaluates an expression for values of a column that an app could have stored there.
+fn candidates(
+    expression: &LocalExpression<'_>,
+    stored: &Name,
+    rows: &RowRequest,
+    maker: &RowMaker<'_>,
+) -> Vec<Candidate> {
+    let table = expression.table;
+    let Some(column) = table.column(stored).filter(|column| column.generated.is_none()) else { return Vec::new() };
+    let others = expression.columns.iter().filter(|other| *other != stored).map(|other| quote_identifier(other));
+    let value = format!("?1 AS {}", quote_identifier(stored));
+    let columns: Vec<String> = others.chain([value]).collect();
+    let sql = format!(
+        "SELECT {} FROM (SELECT {} FROM {} WHERE {} LIMIT 1)",
+        expression.sql,
+        columns.join(", "),
+        quote_identifier(&table.name),
+        rows.all_conditions()
+    );
+    let Ok(mut statement) = maker.connection.prepare(&sql) else { return Vec::new() };
+    let mut evaluated = |value: Value| {
+        let result: Value = statement.query_row([&value], |row| row.get(0)).ok()?;
+        let (before, after) = (Cell::of((&value).into()), Cell::of((&result).into()));
+        let is_changed = !is_equivalent(&before, &after, maker.connection);
+        Some(Candidate { value, result, is_changed })
+    };
+    let pool = pool(column, table.strict, &expression.sql);
+    let mut found: Vec<Candidate> = pool.into_iter().filter_map(&mut evaluated).collect();
+    // What becomes of a value may have been there before, beside it.
+    let results: Vec<Value> = found.iter().filter(|it| it.is_changed).map(|it| it.result.clone()).collect();
+    found.extend(results.into_iter().filter(|result| *result != Value::Null).filter_map(&mut evaluated));
+    found
+}
+
+/// Searches for values of which all conditions are true, column by column from those of a row that is there. Unlike the solver
+/// of `data`, it needs not understand the conditions.
+pub(super) fn search(table: &Table, conditions: &[String], connection: &Connection) -> Option<Vec<(Name, Value)>> {
+    let text = conditions.join(" AND ");
+    let tokens = tokens(&text);
+    let is_named = |column: &&Column| tokens.iter().any(|token| token.name().is_some_and(|name| column.name == name));
+    let columns: Vec<&Column> = table.columns.iter().filter(is_named).collect();
+    if columns.is_empty() || columns.iter().any(|column| column.generated.is_some()) {
+        return None;
+    }
+    let quoted: Vec<String> = columns.iter().map(|column| quote_identifier(&column.name)).collect();
+    let sql = format!("SELECT {} FROM {} LIMIT 1", quoted.join(", "), quote_identifier(&table.name));
+    let read = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|at| row.get(at)).collect();
+    let mut row: Vec<Value> = connection.query_row(&sql, [], read).ok()?;
+    let score: Vec<String> = conditions.iter().map(|condition| format!("(({condition}) IS TRUE)")).collect();
+    let row_of = quoted.iter().enumerate().map(|(at, column)| format!("?{} AS {column}", at + 1));
+    let sql = format!("SELECT {} FROM (SELECT {})", score.join(" + "), row_of.collect::<Vec<_>>().join(", "));
+    let mut statement = connection.prepare(&sql).ok()?;
+    let mut rate =
+        |row: &[Value]| -> i64 { statement.query_row(params_from_iter(row), |row| row.get(0)).unwrap_or(-1) };
+    let all = i64::try_from(conditions.len()).ok()?;
+    let mut best = rate(&row);
+    let refers = |column: &Column| table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+    // A second pass may find what the first one had no chance to.
+    for at in (0..columns.len()).chain(0..columns.len()).filter(|at| !refers(columns[*at])) {
+        let own = pool(columns[at], table.strict, &text);
+        // One column may be compared with another.
+        let others: Vec<Value> =
+            row.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, it)| it.clone()).collect();
+        for value in own.into_iter().chain(others) {
+            let previous = std::mem::replace(&mut row[at], value);
+            let rating = rate(&row);
+            if rating > best {
+                best = rating;
+            } else {
+                row[at] = previous;
+            }
+            if best == all {
+                return Some(columns.iter().map(|column| column.name.clone()).zip(row).collect());
+            }
+        }
+    }
+    None
+}
+
+/// Returns values of the kind that the column is declared for, and of the format that the expression reads.
+fn pool(column: &Column, strict: bool, expression: &str) -> Vec<Value> {
+    let names: Vec<String> = tokens(expression).iter().map(|token| token.text.to_ascii_lowercase()).collect();
+    let reads = |words: &[&str]| names.iter().any(|name| words.iter().any(|word| name.starts_with(word)));
+    let reads_time = reads(&["date", "time", "julianday", "strftime", "unixepoch"])
+        || ["DATE", "TIME"].iter().any(|word| type_word(column).starts_with(word));
+    let reads_json = reads(&["json", "->"]) || type_word(column).starts_with("JSON");
+    let texts = |list: &[&str]| list.iter().map(|text| Value::Text((*text).to_owned())).collect::<Vec<_>>();
+    let kind = StoredType::of(column, strict);
+    let holds_text = matches!(kind, StoredType::Text | StoredType::Any | StoredType::Numeric);
+    let mut pool = match kind {
+        _ if holds_text && reads_json => texts(&DOCUMENTS),
+        _ if holds_text && reads_time => texts(&TIMES),
+        StoredType::Text | StoredType::Any => texts(&TEXTS),
+        StoredType::Integer => INTEGERS.into_iter().map(Value::Integer).collect(),
+        StoredType::Real | StoredType::Numeric => REALS.into_iter().map(Value::Real).collect(),
+        StoredType::Blob => vec![Value::Blob(b"\0\xff\x61".to_vec()), Value::Blob(Vec::new())],
+    };
+    let fits = |value: &Value| match (kind, value) {
+        (StoredType::Text | StoredType::Any, Value::Text(text)) => {
+            !reads_time && (!reads_json || text.starts_with(['{', '[']))
+        }
+        (StoredType::Integer | StoredType::Numeric, Value::Integer(_)) => true,
+        (StoredType::Real, Value::Integer(_) | Value::Real(_)) | (StoredType::Numeric, Value::Real(_)) => true,
+        (StoredType::Blob, Value::Blob(_)) => true,
+        _ => false,
+    };
+    // Those that the expression names come first.
+    let mut named: Vec<Value> = candidate_values(expression).into_iter().filter(fits).collect();
+    named.append(&mut pool);
+    named
+}
