@@ -87,15 +87,21 @@ impl<'a> Loader<'a> {
     fn history(mut self, recognized: Recognized) -> Result<Loaded> {
         let Recognized { mut scripts, strays, oddities, .. } = recognized;
         self.oddities = oddities;
-        self.check_programs()?;
         self.check_provider()?;
         for &(index, _) in &scripts {
-            self.texts[index] = Some(self.files[index].read()?);
+            match self.files[index].read() {
+                Ok(text) => self.texts[index] = Some(text),
+                Err(error) => self.problems.push(Unreadable::because(&self.files[index], error)),
+            }
+        }
+        if let Some(error) = unreadable::error(self.place, std::mem::take(&mut self.problems)) {
+            return Err(error);
         }
         if self.format == Format::Plain {
             self.format = self.by_content(&scripts)?;
             self.choose_by_runner(&mut scripts, &strays)?;
         }
+        self.check_programs();
         let steps = match self.files.iter().find(|file| file.name == recognize::JOURNAL) {
             Some(journal) if self.format == Format::Drizzle => self.journaled(&scripts, &journal.read()?)?,
             _ => self.steps(scripts),
@@ -333,10 +339,7 @@ impl<'a> Loader<'a> {
         }
         let name = |index: usize| self.files[index].name.as_str();
         let (runner, reason, is_read): (_, _, fn(&str) -> bool) = match self.format {
-            Format::Goose => {
-                self.check_go_programs()?;
-                ("goose", "no number above 0 with an underscore behind it", names::is_of_goose)
-            }
+            Format::Goose => ("goose", "no number above 0 with an underscore behind it", names::is_of_goose),
             Format::Dbmate => {
                 for &index in strays {
                     if let Some(named) = names::dbmate(name(index)) {
@@ -367,27 +370,32 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// Fails if there are Go programs among the SQL files: goose runs them, and the history is incomplete without them.
-    fn check_go_programs(&self) -> Result<()> {
-        let is_go = |file: &&File<'_>| names::role(&file.name) == Role::GoProgram && !file.name.ends_with("_test.go");
-        let Some(file) = self.files.iter().find(is_go) else { return Ok(()) };
-        Err(file.error(format!("migration in Go: {}", file.shown())).help(
-            "goose would run it here, and sqlitmus cannot: let goose create the database, by Template::migrate_path",
-        ))
-    }
-
-    /// Fails if there are Rust programs among the SQL files of refinery.
-    fn check_programs(&self) -> Result<()> {
-        let is_rust = |file: &&File<'_>| names::role(&file.name) == Role::RustProgram;
-        match self.files.iter().find(is_rust) {
-            Some(file) if self.format == Format::Refinery => {
-                Err(file.error(format!("migration in Rust: {}", file.shown())).help(
-                    "refinery would run it here, and sqlitmus cannot: let refinery create the database, by \
-                     Template::migrate_with",
-                ))
-            }
-            _ => Ok(()),
-        }
+    /// Fails if goose, refinery or Flyway would run programs too: the history is incomplete without them.
+    fn check_programs(&mut self) {
+        let (role, what, help) = match self.format {
+            Format::Goose => (
+                Role::GoProgram,
+                "migration in Go",
+                "goose would run it here, and sqlitmus cannot: let goose create the database, by \
+                 Template::migrate_path",
+            ),
+            Format::Refinery => (
+                Role::RustProgram,
+                "migration in Rust",
+                "refinery would run it here, and sqlitmus cannot: let refinery create the database, by \
+                 Template::migrate_with",
+            ),
+            Format::Flyway => (
+                Role::JavaProgram,
+                "migration in Java",
+                "Flyway would run it here, and sqlitmus cannot: let Flyway create the database, by \
+                 Template::migrate_path",
+            ),
+            _ => return,
+        };
+        let is_program = |file: &&File<'_>| names::role(&file.name) == role && !file.name.ends_with("_test.go");
+        let programs = self.files.iter().filter(is_program);
+        self.problems.extend(programs.map(|file| Unreadable::of(file, what, None, Some(help))));
     }
 
     /// Fails if Prisma's migrations are for another database.

@@ -12,6 +12,8 @@ pub(super) enum Role {
     GoProgram,
     /// A Rust program with a version, which only refinery runs.
     RustProgram,
+    /// A Java or Kotlin program with a version, which only Flyway runs.
+    JavaProgram,
     /// SQL that no runner takes for a migration.
     Stray(Stray),
     /// A file that is known not to be a migration: `README.md`, `.gitkeep`, `mod.rs`.
@@ -49,6 +51,7 @@ pub(super) fn role(name: &str) -> Role {
     match ending {
         "sql" => {}
         "rs" if refinery(stem) => return Role::RustProgram,
+        "java" | "kt" if flyway(stem).is_some() => return Role::JavaProgram,
         "go" if version(stem).is_some() => return Role::GoProgram,
         "toml" if folder.is_some() && stem == "metadata" => return Role::Metadata,
         "md" | "toml" | "lock" | "go" | "rs" => return Role::Companion,
@@ -195,6 +198,12 @@ fn is_boundary(byte: Option<&u8>) -> bool {
     matches!(byte, None | Some(b'_' | b'-' | b'.' | b' '))
 }
 
+/// Returns true for SQL in a folder of a version, such as `0.22/01_users.sql`.
+pub(super) fn is_in_version(name: &str) -> bool {
+    let (folder, file) = parts(name);
+    folder.is_some_and(|folder| folder.trim_start_matches('v').split('.').all(is_number)) && file.ends_with(".sql")
+}
+
 /// Returns the number of a file in a subfolder, by the name of the file or of the subfolder.
 pub(super) fn version_in_subfolder(name: &str) -> Option<i64> {
     let (folder, file) = parts(name);
@@ -249,6 +258,10 @@ pub(super) fn identity(format: Format, name: &str) -> String {
             }
         },
         Format::RusqliteMigration => padded(&version(folder.unwrap_or(file)).unwrap_or_default().0),
+        _ if is_in_version(name) => {
+            let parts = folder.unwrap_or_default().trim_start_matches('v').split('.').map(padded);
+            format!("{}/{file}", parts.collect::<Vec<_>>().join("."))
+        }
         _ => padded(&version(file.strip_prefix('U').unwrap_or(file)).unwrap_or_default().0),
     }
 }

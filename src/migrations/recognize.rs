@@ -34,6 +34,13 @@ pub(super) fn recognize(files: &[File<'_>], place: Option<&Path>) -> Result<Reco
             _ => {}
         }
     }
+    let in_versions = |index: &usize| is_meant(&files[*index].name) || names::is_in_version(&files[*index].name);
+    if scripts.is_empty() && strays.iter().all(in_versions) {
+        let (in_versions, others) = strays.into_iter().partition(|&index| !is_meant(&files[index].name));
+        let named = Named { format: Format::Plain, version: None, down: false };
+        scripts = Vec::into_iter(in_versions).map(|index| (index, named)).collect();
+        strays = others;
+    }
     if scripts.is_empty() || is_by_dialect(files, &scripts) {
         return Err(unreadable::nothing(files, place));
     }
@@ -124,7 +131,8 @@ impl Folder<'_> {
         };
         let is_flyway = self.scripts.iter().any(|(index, _)| names::is_surely_flyway(&self.files[*index].name))
             || self.scripts.iter().any(undone)
-            || of(Format::Flyway).count() > of(Format::Refinery).count();
+            || of(Format::Flyway).count() > of(Format::Refinery).count()
+            || self.is_in_java();
         if is_flyway {
             for (index, named) in &mut self.scripts {
                 named.down = self.files[*index].name.starts_with('U');
@@ -208,6 +216,15 @@ impl Folder<'_> {
             || self.place.is_some_and(|place| place.ancestors().find_map(is_project) == Some(true))
     }
 
+    /// Returns true if the folder is where Flyway looks by default, or is beside programs in Java or Kotlin.
+    fn is_in_java(&self) -> bool {
+        let is_resource = |place: &Path| {
+            place.ends_with("db/migration") || place.iter().any(|part| part == "resources" || part == "flyway")
+        };
+        self.files.iter().any(|file| file.name.ends_with(".java") || file.name.ends_with(".kt"))
+            || self.place.is_some_and(is_resource)
+    }
+
     /// Reports the files that look like migrations and are not read.
     fn report_unread(&mut self, format: Format, strays: &[usize]) {
         let versions: BTreeSet<Option<i64>> = self.scripts.iter().map(|(_, named)| named.version).collect();
@@ -268,7 +285,7 @@ const FAMILIES: [&[Format]; 4] = [
 fn is_meant(name: &str) -> bool {
     let words =
         ["readme", "seed", "seeds", "schema", "structure", "dump", "test", "tests", "testdata", "fixtures", "sample"];
-    let whole = ["down", "undo", "rollback", "revert", "reset", "drop", "init", "pragma"];
+    let whole = ["down", "undo", "rollback", "revert", "reset", "drop", "init", "pragma", "latest"];
     name.to_lowercase().split('/').any(|part| {
         let stem = part.strip_suffix(".sql").unwrap_or(part);
         whole.contains(&stem) || words.contains(&stem.split(['_', '-', '.']).next().unwrap_or(stem))

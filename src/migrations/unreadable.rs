@@ -31,6 +31,13 @@ impl Unreadable {
         Unreadable { what, place, help, error }
     }
 
+    /// A file that cannot be read.
+    pub(super) fn because(file: &File<'_>, error: Error) -> Unreadable {
+        let place = file.shown();
+        let what = error.headline().strip_suffix(&format!(": {place}")).unwrap_or(error.headline()).to_owned();
+        Unreadable { what, place, help: None, error }
+    }
+
     /// A problem of two files.
     pub(super) fn between(folder: Option<&Path>, what: String, [one, other]: [&File<'_>; 2]) -> Unreadable {
         let place = format!("{}\n{}", one.name, other.name);
@@ -73,7 +80,9 @@ pub(super) fn of_folder(folder: Option<&Path>, headline: String) -> Error {
 }
 
 /// Tools whose migrations are programs, by the extension of their files.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 9] = [
+    ("fizz", "fizz (pop)"),
+    ("xml", "XML (Liquibase)"),
     ("py", "Python (Alembic, Django)"),
     ("rb", "Ruby (Rails)"),
     ("js", "JavaScript (Knex, Sequelize)"),
@@ -130,7 +139,7 @@ pub(super) fn nothing(files: &[File<'_>], folder: Option<&Path>) -> Error {
 fn subfolders<'f>(files: &'f [File<'_>]) -> Option<(Vec<&'f str>, &'f str)> {
     let mut found: BTreeMap<&str, ()> = BTreeMap::new();
     for (first, rest) in files.iter().filter_map(|file| file.name.split_once('/')) {
-        if let Role::Script(_) = names::role(rest) {
+        if matches!(names::role(rest), Role::Script(_)) || names::is_in_version(rest) {
             found.insert(first, ());
         }
     }

@@ -177,6 +177,18 @@ fn paired(#[case] files: &[&str], #[case] expected: &[&str]) {
     &["016_a.sql", "017_c.sql", "017_b.sql", "018_d.sql"],
     &["plain", "1 016_a.sql", "2 017_b.sql", "3 017_c.sql", "4 018_d.sql", "? 2 migrations share their versions with others: 017_b.sql"]
 )]
+#[case::a_folder_for_each_version(
+    &["0.9/00__a.sql", "0.10/00__b.sql", "0.10/01__c.sql", "1.0/d.sql", "LATEST.sql", "seed/1.sql"],
+    &["plain", "1 0.9/00__a.sql", "2 0.10/00__b.sql", "3 0.10/01__c.sql", "4 1.0/d.sql"]
+)]
+#[case::goose_with_programs(
+    &["1_a.sql = -- +goose Up", "2_b.go", "3_c.go", "3_c_test.go"],
+    &[
+        "error: 2 problems in the migrations: <dir>\n",
+        "  migration in Go:\n    <dir>/2_b.go\n    <dir>/3_c.go\n",
+        "  help: goose would run it here, and sqlitmus cannot: let goose create the database, by Template::migrate_path",
+    ]
+)]
 #[case::blank(&["001_a.sql = ", "002_b.sql = -- reverted"], &["plain", "1 001_a.sql", "2 002_b.sql"])]
 #[case::a_list_of_files_that_cannot_be_read(
     &["1_a.sql = -- +goose Up\nSELECT 1;", "2_b.sql", "3_c.sql = -- +goose Up\nSELECT 1"],
@@ -228,6 +240,10 @@ fn sections(#[case] files: &[&str], #[case] expected: &[&str]) {
 #[case::flyway(
     &["V1__a.sql", "V1.2__b.sql", "V1_10__c.sql", "U1__a.sql", "R__views.sql", "V2__add-d.sql"],
     &["flyway", "1 V1__a.sql and down", "2 V1.2__b.sql", "3 V1_10__c.sql", "4 V2__add-d.sql", "5 R__views.sql"]
+)]
+#[case::flyway_by_its_neighbors(
+    &["V1__a.sql", "V2__b.sql", "Names.kt"],
+    &["flyway", "1 V1__a.sql", "2 V2__b.sql"]
 )]
 #[case::dialects(
     &["sqlite/V1__a.sql", "postgres/V1__a.sql"],
