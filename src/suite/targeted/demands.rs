@@ -1,9 +1,9 @@
 //! The rows that the queries of a statement ask for.
 
 use super::conditions::{Tokens, ways};
-use super::links::{End, duplicates, link, nullable};
+use super::links::{End, children, duplicates, link, nullable};
 use super::resolve::{KnownTables, LocalExpression, SourceColumn, SourceId, sides, without_alias};
-use super::rows::{RowMaker, RowRequest};
+use super::rows::{Partner, RowMaker, RowRequest};
 use super::scopes::Scope;
 use super::values::changed_by;
 use crate::schema::Table;
@@ -36,6 +36,12 @@ impl<'s> Reading<'_, 's, '_> {
             self.alike(scope, maker);
             self.values(scope, maker);
             self.beyond_limit(scope, maker);
+            self.unique(scope, maker);
+            if self.scopes[scope].is_delete
+                && let Some(table) = self.known.table_of(self.scopes, (scope, 0))
+            {
+                children(table, &self.matching((scope, 0)), maker);
+            }
         }
     }
 
@@ -47,10 +53,32 @@ impl<'s> Reading<'_, 's, '_> {
         local.filter(|(local, _)| local.source == source).collect()
     }
 
-    /// Returns the request for a row of which all conditions about its source are true.
+    /// Returns the request for a row of which all conditions about its source are true, and that finds such rows in the
+    /// sources with which it is joined.
     fn matching(&self, source: SourceId) -> RowRequest {
-        let all: Vec<String> = self.conditions_of(source).iter().map(|(local, _)| is_true(&local.sql)).collect();
-        RowRequest::of(&all)
+        self.joined(source, &mut vec![source])
+    }
+
+    fn joined(&self, source: SourceId, done: &mut Vec<SourceId>) -> RowRequest {
+        let mut request = RowRequest::of(&self.true_of(source));
+        let compared = self.compared(source.0, false);
+        for (one, other) in compared.iter().flat_map(|(left, right)| [(left, right), (right, left)]) {
+            let is_optional = self.scopes[other.source.0].sources[other.source.1].is_optional;
+            if one.source != source || other.source.0 != source.0 || is_optional || done.contains(&other.source) {
+                continue;
+            }
+            done.push(other.source);
+            let both = compared.iter().flat_map(|(left, right)| [(left, right), (right, left)]);
+            let of_pair = both.filter(|(left, right)| left.source == source && right.source == other.source);
+            let (columns, of) = of_pair.map(|(left, right)| (left.column.clone(), right.column.clone())).unzip();
+            let rows = self.joined(other.source, done);
+            request.partners.push(Partner { columns, table: other.table.name.clone(), of, rows });
+        }
+        request
+    }
+
+    fn true_of(&self, source: SourceId) -> Vec<String> {
+        self.conditions_of(source).iter().map(|(local, _)| is_true(&local.sql)).collect()
     }
 
     /// Makes a row of which all conditions are true, and rows of which one is false or NULL.
@@ -99,7 +127,7 @@ impl<'s> Reading<'_, 's, '_> {
 
     /// Makes partners for the rows that a query joins or looks up.
     fn links(&self, scope: usize, maker: &mut RowMaker<'_>) {
-        let compared = self.compared(scope);
+        let compared = self.compared(scope, true);
         let mut done: Vec<(SourceId, SourceId)> = Vec::new();
         for (one, other) in &compared {
             let pair = (one.source, other.source);
@@ -114,13 +142,14 @@ impl<'s> Reading<'_, 's, '_> {
             if one.table.name == other.table.name && left == right {
                 duplicates(one.table, &left, &self.matching(one.source), maker);
             } else {
-                link(&self.end(one, left), &self.end(other, right), maker);
+                let (one, other) = (self.end(one, left, other.source), self.end(other, right, one.source));
+                link(&one, &other, maker);
             }
         }
     }
 
-    /// Returns the pairs of columns that have to be equal.
-    fn compared(&self, scope: usize) -> Vec<(SourceColumn<'s>, SourceColumn<'s>)> {
+    /// Returns the pairs of columns that are compared, also with the results of queries.
+    fn compared(&self, scope: usize, with_queries: bool) -> Vec<(SourceColumn<'s>, SourceColumn<'s>)> {
         let it = &self.scopes[scope];
         let column = |tokens: &[_]| self.known.column(self.scopes, scope, tokens);
         let mut found: Vec<(SourceColumn<'s>, SourceColumn<'s>)> = Vec::new();
@@ -129,7 +158,7 @@ impl<'s> Reading<'_, 's, '_> {
                 found.extend(column(left).zip(column(right)));
             }
         }
-        for (left, query) in &it.contained {
+        for (left, query) in it.contained.iter().filter(|_| with_queries) {
             let results = self.known.results(self.scopes, *query);
             found.extend(left.iter().zip(results).filter_map(|(left, right)| column(left).zip(right)));
         }
@@ -140,8 +169,9 @@ impl<'s> Reading<'_, 's, '_> {
         found
     }
 
-    fn end(&self, column: &SourceColumn<'s>, columns: Vec<Name>) -> End<'s> {
-        End { table: column.table, columns, rows: self.matching(column.source) }
+    /// Returns one side of a comparison with another source. Its rows need no partner there.
+    fn end(&self, column: &SourceColumn<'s>, columns: Vec<Name>, other: SourceId) -> End<'s> {
+        End { table: column.table, columns, rows: self.joined(column.source, &mut vec![column.source, other]) }
     }
 
     /// Makes rows that have the keys of the rows which are written, where those are left out or replace the others.
@@ -165,12 +195,15 @@ impl<'s> Reading<'_, 's, '_> {
                 let Some(values) = values.collect::<Option<Vec<String>>>() else { continue };
                 let equal =
                     names.iter().zip(values).map(|(name, value)| format!("{} IS {value}", quote_identifier(name)));
-                maker.ensure(table, &RowRequest::of(&equal.collect::<Vec<_>>()), 1);
+                let rows = RowRequest::of(&equal.collect::<Vec<_>>());
+                maker.ensure(table, &rows, 1);
+                children(table, &rows, maker);
             }
             let copied = places.iter().map(|place| results.get(*place).cloned().flatten());
             let Some(copied) = copied.collect::<Option<Vec<SourceColumn<'s>>>>() else { continue };
             if let Some(first) = copied.first().filter(|first| copied.iter().all(|it| it.source == first.source)) {
-                let one = self.end(first, copied.iter().map(|column| column.column.clone()).collect());
+                let names_before = copied.iter().map(|column| column.column.clone()).collect();
+                let one = self.end(first, names_before, first.source);
                 let columns = names.iter().map(|name| Name::from(*name)).collect();
                 link(&one, &End { table, columns, rows: RowRequest::of(&[]) }, maker);
             }
@@ -210,6 +243,23 @@ impl<'s> Reading<'_, 's, '_> {
                 let is_merged = it.has_conflict_clause || (column.is_some() && unique_keys(local.table).any(in_key));
                 changed_by(&local, stored, &self.matching(local.source), is_merged, maker);
             }
+        }
+    }
+
+    /// Makes rows that a unique index does not tell apart.
+    fn unique(&self, scope: usize, maker: &mut RowMaker<'_>) {
+        let terms = &self.scopes[scope].unique;
+        let columns = terms.iter().map(|term| self.known.column(self.scopes, scope, term));
+        if let Some(columns) = columns.collect::<Option<Vec<SourceColumn<'s>>>>() {
+            let Some(first) = columns.first() else { return };
+            let names: Vec<Name> = columns.iter().map(|column| column.column.clone()).collect();
+            return duplicates(first.table, &names, &self.matching(first.source), maker);
+        }
+        if let [term] = terms.as_slice()
+            && let Some(local) = self.known.local(self.scopes, scope, term)
+            && let Some(stored) = local.columns.first()
+        {
+            changed_by(&local, stored, &self.matching(local.source), true, maker);
         }
     }
 

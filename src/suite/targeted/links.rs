@@ -2,9 +2,9 @@
 
 use rusqlite::types::Value;
 
-use super::rows::{RowMaker, RowRequest};
+use super::rows::{Partner, RowMaker, RowRequest};
 use crate::schema::Table;
-use crate::schema::references::column_names;
+use crate::schema::references::{column_names, parent_columns};
 use crate::sql::{Name, quote_identifier};
 use crate::suite::rows::unique_keys;
 
@@ -90,6 +90,17 @@ fn alone(end: &End<'_>, twin: &End<'_>, maker: &mut RowMaker<'_>) {
     }
     for column in nullable(end.table, &end.columns) {
         maker.ensure(end.table, &end.rows.and(format!("{} IS NULL", quote_identifier(column))), 1);
+    }
+}
+
+/// Makes rows that refer to a row which satisfies the conditions.
+pub(super) fn children(table: &Table, rows: &RowRequest, maker: &mut RowMaker<'_>) {
+    for child in maker.referring(table) {
+        for key in child.foreign_keys.iter().filter(|key| table.name == key.parent) {
+            let of: Vec<Name> = parent_columns(key, table).into_iter().map(Name::from).collect();
+            let partner = Partner { columns: key.columns.clone(), table: table.name.clone(), of, rows: rows.clone() };
+            maker.ensure(&child, &RowRequest { partners: vec![partner], ..RowRequest::default() }, 1);
+        }
     }
 }
 

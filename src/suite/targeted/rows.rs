@@ -28,11 +28,23 @@ pub(super) struct RowMaker<'a> {
 pub(super) struct RowRequest {
     pub(super) conditions: Vec<String>,
     pub(super) values: Vec<(Name, Value)>,
+    /// Rows of other tables that it has to find by these columns.
+    pub(super) partners: Vec<Partner>,
+}
+
+/// A row of another table that a row is joined with.
+#[derive(Clone)]
+pub(super) struct Partner {
+    pub(super) columns: Vec<Name>,
+    pub(super) table: Name,
+    /// The columns of the other table.
+    pub(super) of: Vec<Name>,
+    pub(super) rows: RowRequest,
 }
 
 impl RowRequest {
     pub(super) fn of(conditions: &[String]) -> RowRequest {
-        RowRequest { conditions: conditions.to_vec(), values: Vec::new() }
+        RowRequest { conditions: conditions.to_vec(), ..RowRequest::default() }
     }
 
     pub(super) fn and(&self, condition: String) -> RowRequest {
@@ -49,15 +61,24 @@ impl RowRequest {
 
     /// Returns the conditions as one.
     pub(super) fn all_conditions(&self) -> String {
-        if self.conditions.is_empty() { String::from("1") } else { self.conditions.join(" AND ") }
+        let own = self.conditions.iter().map(|it| format!("({it})"));
+        let all: Vec<String> = own.chain(self.partners.iter().map(Partner::condition)).collect();
+        if all.is_empty() { String::from("1") } else { all.join(" AND ") }
     }
 
     /// Returns the condition of WHERE. The values are its parameters.
     fn filter(&self) -> String {
         let values = self.values.iter().enumerate();
         let values = values.map(|(at, (column, _))| format!("{} IS ?{}", quote_identifier(column), at + 1));
-        let all: Vec<String> = self.conditions.iter().map(|it| format!("({it})")).chain(values).collect();
-        if all.is_empty() { String::from("1") } else { all.join(" AND ") }
+        std::iter::once(self.all_conditions()).chain(values).collect::<Vec<_>>().join(" AND ")
+    }
+}
+
+impl Partner {
+    fn condition(&self) -> String {
+        let list = |names: &[Name]| names.iter().map(|name| quote_identifier(name)).collect::<Vec<_>>().join(", ");
+        let (columns, of, table) = (list(&self.columns), list(&self.of), quote_identifier(&self.table));
+        format!("({columns}) IN (SELECT {of} FROM {table} WHERE {})", self.rows.all_conditions())
     }
 }
 
@@ -78,7 +99,7 @@ impl<'a> RowMaker<'a> {
         let is_free = |(column, _): &(Name, Value)| !is_unique(table, std::slice::from_ref(column));
         let fixed = values.into_iter().filter(|value| rows - known == 1 || is_free(value));
         let given = request.values.iter().cloned().chain(fixed).collect();
-        let found = RowRequest { conditions: Vec::new(), values: given };
+        let found = RowRequest { conditions: Vec::new(), values: given, partners: request.partners.clone() };
         self.make(table, &found, rows - known) && self.count(table, request, rows).is_some_and(|count| count >= rows)
     }
 
@@ -109,8 +130,30 @@ impl<'a> RowMaker<'a> {
         self.connection.query_row(&sql, params_from_iter(values), |row| row.get(0)).ok()
     }
 
+    /// Returns the other tables that refer to this one.
+    pub(super) fn referring(&self, table: &Table) -> Vec<Table> {
+        let refers =
+            |other: &&Table| other.name != table.name && other.foreign_keys.iter().any(|key| table.name == key.parent);
+        self.schema.tables.iter().filter(refers).cloned().collect()
+    }
+
+    /// Returns the values by which a row finds its partners, which are made if there are none.
+    fn found_by(&mut self, partners: &[Partner]) -> Option<Vec<(Name, Value)>> {
+        let mut found = Vec::new();
+        for partner in partners {
+            let table = self.schema.table(&partner.table)?.clone();
+            if !self.ensure(&table, &partner.rows, 1) {
+                return None;
+            }
+            let values = self.values(&table, &partner.rows, &partner.of)?;
+            found.extend(partner.columns.iter().cloned().zip(values));
+        }
+        Some(found)
+    }
+
     /// Inserts rows, with their parents.
     pub(super) fn make(&mut self, table: &Table, request: &RowRequest, rows: u64) -> bool {
+        let Some(found) = self.found_by(&request.partners) else { return false };
         let Some(at) = self.schema.tables.iter().position(|known| known.name == table.name) else { return false };
         if self.attempts >= MOST {
             return false;
@@ -133,7 +176,8 @@ impl<'a> RowMaker<'a> {
         let mut fill = self.plan.with_given(Fill::seed(seed).null_rate(0).reuse(), &self.schema, |other, column| {
             other.name == table.name && is_named(column)
         });
-        for (column, value) in &request.values {
+        let is_given = |column: &Name| request.values.iter().any(|(name, _)| name == column);
+        for (column, value) in request.values.iter().chain(found.iter().filter(|(column, _)| !is_given(column))) {
             fill = fill.set(&table.name, column, value.clone());
         }
         let filled = fill.rows(&table.name, rows).insert_into(self.connection, &self.schema);

@@ -34,6 +34,10 @@ pub(super) struct Scope<'a> {
     pub(super) target: Option<Target>,
     /// True if a row that violates a key is left out, or replaces another one.
     pub(super) has_conflict_clause: bool,
+    /// True if the rows of the first source are deleted.
+    pub(super) is_delete: bool,
+    /// The columns and expressions of a unique index.
+    pub(super) unique: Vec<Tokens<'a>>,
 }
 
 /// The table that a query is copied into.
@@ -48,6 +52,8 @@ pub(super) struct Source {
     pub(super) from: From,
     /// The names by which its columns can be qualified.
     pub(super) names: Vec<Name>,
+    /// True if a row without a partner in it is kept, as by a LEFT JOIN.
+    pub(super) is_optional: bool,
 }
 
 pub(super) enum From {
@@ -81,7 +87,8 @@ pub(super) fn of_statement<'a>(statement: &[Token<'a>], views: &[View<'a>]) -> V
 
 /// Returns the queries of a trigger of a table. `NEW` and `OLD` are rows of it.
 pub(super) fn of_trigger<'a>(table: &Name, when: &[Token<'a>], statements: &[Tokens<'a>]) -> Vec<Scope<'a>> {
-    let row = Source { from: From::Table(table.clone()), names: vec![Name::from("NEW"), Name::from("OLD")] };
+    let names = vec![Name::from("NEW"), Name::from("OLD")];
+    let row = Source { from: From::Table(table.clone()), names, is_optional: false };
     let mut reader = Reader { scopes: Vec::new(), queries: Vec::new() };
     let around = reader.push(Scope { sources: vec![row], ..Scope::default() });
     reader.condition(around, when);
@@ -117,12 +124,14 @@ impl<'a> Reader<'a> {
         } else if cursor.take("delete") {
             cursor.take("from");
             if let Some(source) = self.source(&mut cursor, outer) {
-                let scope = self.push(Scope { outer, sources: vec![source], ..Scope::default() });
+                let scope = self.push(Scope { outer, sources: vec![source], is_delete: true, ..Scope::default() });
                 self.clauses(scope, cursor.rest());
             }
         } else if cursor.take("create") {
             take_all(&mut cursor, &["temp", "temporary"]);
-            if cursor.take("table") {
+            if cursor.take("unique") {
+                self.unique_index(&mut cursor);
+            } else if cursor.take("table") {
                 take_all(&mut cursor, &["if", "not", "exists"]);
                 let table = cursor.object_name();
                 if cursor.take("as")
@@ -133,6 +142,24 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+    }
+
+    /// Reads `INDEX name ON table(terms) WHERE ..`.
+    fn unique_index(&mut self, cursor: &mut Cursor<'_, 'a>) {
+        cursor.take("index");
+        take_all(cursor, &["if", "not", "exists"]);
+        cursor.object_name();
+        cursor.take("on");
+        let Some(table) = cursor.name().map(Name::from) else { return };
+        let Some(terms) = group(cursor) else { return };
+        let plain = |term: &[Token<'a>]| -> Tokens<'a> {
+            let end = term.iter().position(|it| it.is("collate") || it.is("asc") || it.is("desc"));
+            term[..end.unwrap_or(term.len())].to_vec()
+        };
+        let unique = between_commas(terms).into_iter().map(plain).collect();
+        let source = Source { from: From::Table(table.clone()), names: vec![table], is_optional: false };
+        let scope = self.push(Scope { sources: vec![source], unique, ..Scope::default() });
+        self.clauses(scope, cursor.rest());
     }
 
     fn with(&mut self, cursor: &mut Cursor<'_, 'a>, outer: Option<usize>) {
@@ -212,15 +239,22 @@ impl<'a> Reader<'a> {
     /// Reads a query. Returns the first of its SELECTs.
     fn select(&mut self, tokens: &[Token<'a>], outer: Option<usize>) -> Option<usize> {
         let is_compound = |token: &Token<'_>| ["union", "except", "intersect"].iter().any(|word| token.is(word));
-        let mut parts = Vec::new();
-        let mut is_union = false;
+        let mut parts: Vec<usize> = Vec::new();
+        let (mut is_union, mut is_compared) = (false, false);
         let mut cursor = Cursor::new(tokens);
         loop {
             let part = cursor.skip_to(is_compound);
             if part.first().is_some_and(|token| token.is("select")) {
-                parts.push(self.core(&part[1..], outer));
+                let query = self.core(&part[1..], outer);
+                // The rows of EXCEPT and INTERSECT are those of the first query that are in the second one, or not.
+                if let Some(first) = parts.first().copied().filter(|_| is_compared) {
+                    let results = self.scopes[first].results.clone();
+                    self.scopes[first].contained.push((results, query));
+                }
+                parts.push(query);
             }
             let Some(operator) = cursor.next() else { break };
+            is_compared = !operator.is("union");
             is_union |= operator.is("union") && !cursor.take("all");
         }
         for part in &parts {
@@ -274,10 +308,11 @@ impl<'a> Reader<'a> {
     fn from(&mut self, scope: usize, tokens: &[Token<'a>]) {
         const JOINS: [&str; 8] = ["natural", "left", "right", "full", "outer", "inner", "cross", "join"];
         let mut cursor = Cursor::new(tokens);
+        let mut is_optional = false;
         loop {
             let outer = self.scopes[scope].outer;
             let Some(source) = self.source(&mut cursor, outer) else { return };
-            self.scopes[scope].sources.push(source);
+            self.scopes[scope].sources.push(Source { is_optional, ..source });
             if cursor.take("using")
                 && let Some(columns) = group(&mut cursor)
             {
@@ -292,6 +327,7 @@ impl<'a> Reader<'a> {
             }
             let at = cursor.at();
             cursor.take_symbol(",");
+            is_optional = cursor.rest().iter().take(2).any(|token| token.is("left") || token.is("full"));
             take_all(&mut cursor, &JOINS);
             if cursor.at() == at {
                 return;
@@ -347,7 +383,7 @@ impl<'a> Reader<'a> {
         } else if cursor.take("not") {
             cursor.take("indexed");
         }
-        Some(Source { from, names: alias.or(own_name).into_iter().collect() })
+        Some(Source { from, names: alias.or(own_name).into_iter().collect(), is_optional: false })
     }
 
     fn condition(&mut self, scope: usize, tokens: &[Token<'a>]) {

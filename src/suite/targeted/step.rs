@@ -19,7 +19,9 @@ pub(crate) fn targeted_rows(
 ) -> Result<Option<Image>> {
     let effects = databases.effects(step.index);
     let is_change = |effect: &Effect| matches!(effect, Effect::Insert(_) | Effect::Update(_) | Effect::Delete(_));
-    if !effects.iter().any(|effect| is_change(&effect.effect)) {
+    let statements = databases.migration(step.index).statements();
+    let is_unique = |text: &str| tokens(text).get(1).is_some_and(|token| token.is("unique"));
+    if !effects.iter().any(|effect| is_change(&effect.effect)) && !statements.iter().any(|it| is_unique(it.text)) {
         return Ok(None);
     }
     let before: &Schema = &source.schema;
@@ -33,7 +35,6 @@ pub(crate) fn targeted_rows(
     let mut views: Vec<View<'_>> = before.views.iter().filter_map(|view| view_of(&tokens(&view.sql))).collect();
     let triggers = before.tables.iter().flat_map(|table| &table.triggers);
     let mut triggers: Vec<&str> = triggers.map(|trigger| trigger.sql.as_str()).collect();
-    let statements = databases.migration(step.index).statements();
     for (at, statement) in statements.iter().enumerate() {
         let tokens = tokens(statement.text);
         let scopes = scopes::of_statement(&tokens, &views);

@@ -200,8 +200,13 @@ fn pool(column: &Column, strict: bool, expression: &str) -> Vec<Value> {
         (StoredType::Blob, Value::Blob(_)) => true,
         _ => false,
     };
-    // Those that the expression names come first.
-    let mut named: Vec<Value> = candidate_values(expression).into_iter().filter(fits).collect();
+    // Those that the expression names come first; a pattern without its wildcards and escapes is one of them.
+    let named = candidate_values(expression);
+    let plain = named.iter().filter_map(|value| match value {
+        Value::Text(text) if text.contains('\\') => Some(Value::Text(text.replace(['%', '\\'], ""))),
+        _ => None,
+    });
+    let mut named: Vec<Value> = plain.collect::<Vec<_>>().into_iter().chain(named).filter(fits).collect();
     named.append(&mut pool);
     named
 }
