@@ -173,40 +173,79 @@ pub(super) fn search(table: &Table, conditions: &[String], connection: &Connecti
     None
 }
 
-/// Returns values of the kind that the column is declared for, and of the format that the expression reads.
-fn pool(column: &Column, strict: bool, expression: &str) -> Vec<Value> {
-    let names: Vec<String> = tokens(expression).iter().map(|token| token.text.to_ascii_lowercase()).collect();
-    let reads = |words: &[&str]| names.iter().any(|name| words.iter().any(|word| name.starts_with(word)));
-    let reads_time = reads(&["date", "time", "julianday", "strftime", "unixepoch"])
-        || ["DATE", "TIME"].iter().any(|word| type_word(column).starts_with(word));
-    let reads_json = reads(&["json", "->"]) || type_word(column).starts_with("JSON");
-    let texts = |list: &[&str]| list.iter().map(|text| Value::Text((*text).to_owned())).collect::<Vec<_>>();
-    let kind = StoredType::of(column, strict);
-    let holds_text = matches!(kind, StoredType::Text | StoredType::Any | StoredType::Numeric);
-    let mut pool = match kind {
-        _ if holds_text && reads_json => texts(&DOCUMENTS),
-        _ if holds_text && reads_time => texts(&TIMES),
-        StoredType::Text | StoredType::Any => texts(&TEXTS),
-        StoredType::Integer => INTEGERS.into_iter().map(Value::Integer).collect(),
-        StoredType::Real | StoredType::Numeric => REALS.into_iter().map(Value::Real).collect(),
-        StoredType::Blob => vec![Value::Blob(b"\0\xff\x61".to_vec()), Value::Blob(Vec::new())],
-    };
-    let fits = |value: &Value| match (kind, value) {
-        (StoredType::Text | StoredType::Any, Value::Text(text)) => {
-            !reads_time && (!reads_json || text.starts_with(['{', '[']))
+/// What an app stores in a column.
+#[derive(Clone, Copy, PartialEq)]
+enum Content {
+    Texts,
+    Times,
+    Documents,
+    Flags,
+    Integers,
+    Reals,
+    Blobs,
+}
+
+impl Content {
+    /// Returns the content that the column is declared for, or that an expression reads in it.
+    fn of(column: &Column, strict: bool, expression: &str) -> Content {
+        let tokens = tokens(expression);
+        let calls = |is_it: &dyn Fn(&str) -> bool| {
+            let is_open = |at: usize| tokens.get(at + 1).is_some_and(|next| next.is_symbol("("));
+            tokens.iter().enumerate().any(|(at, token)| is_open(at) && is_it(&token.text.to_ascii_lowercase()))
+        };
+        let is_time = |name: &str| ["date", "time", "datetime", "julianday", "strftime", "unixepoch"].contains(&name);
+        let word = type_word(column);
+        let kind = StoredType::of(column, strict);
+        let holds_text = matches!(kind, StoredType::Text | StoredType::Any | StoredType::Numeric);
+        let reads_json =
+            calls(&|name| name.starts_with("json")) || tokens.iter().any(|token| token.text.starts_with("->"));
+        match kind {
+            _ if word.starts_with("BOOL") => Content::Flags,
+            _ if holds_text && (reads_json || word.starts_with("JSON")) => Content::Documents,
+            _ if holds_text && (calls(&is_time) || word.starts_with("DATE") || word.starts_with("TIME")) => {
+                Content::Times
+            }
+            StoredType::Text | StoredType::Any => Content::Texts,
+            StoredType::Integer => Content::Integers,
+            StoredType::Real | StoredType::Numeric => Content::Reals,
+            StoredType::Blob => Content::Blobs,
         }
-        (StoredType::Integer | StoredType::Numeric, Value::Integer(_)) => true,
-        (StoredType::Real, Value::Integer(_) | Value::Real(_)) | (StoredType::Numeric, Value::Real(_)) => true,
-        (StoredType::Blob, Value::Blob(_)) => true,
-        _ => false,
-    };
-    // Those that the expression names come first; a pattern without its wildcards and escapes is one of them.
+    }
+
+    fn values(self) -> Vec<Value> {
+        let texts = |list: &[&str]| list.iter().map(|text| Value::Text((*text).to_owned())).collect::<Vec<_>>();
+        match self {
+            Content::Texts => texts(&TEXTS),
+            Content::Times => texts(&TIMES),
+            Content::Documents => texts(&DOCUMENTS),
+            Content::Flags => vec![Value::Integer(0), Value::Integer(1)],
+            Content::Integers => INTEGERS.into_iter().map(Value::Integer).collect(),
+            Content::Reals => REALS.into_iter().map(Value::Real).collect(),
+            Content::Blobs => vec![Value::Blob(b"\0\xff\x61".to_vec()), Value::Blob(Vec::new())],
+        }
+    }
+
+    fn holds(self, value: &Value) -> bool {
+        match (self, value) {
+            (Content::Texts, Value::Text(_)) | (Content::Blobs, Value::Blob(_)) => true,
+            (Content::Times, Value::Text(text)) => text.len() >= 8 && text.as_bytes()[4] == b'-',
+            (Content::Documents, Value::Text(text)) => text.starts_with(['{', '[']),
+            (Content::Integers | Content::Reals, Value::Integer(_)) | (Content::Reals, Value::Real(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Returns values that the column could hold: first those that an expression names, then typical ones.
+fn pool(column: &Column, strict: bool, expression: &str) -> Vec<Value> {
+    let content = Content::of(column, strict, expression);
     let named = candidate_values(expression);
+    // A pattern without its wildcards and escapes.
     let plain = named.iter().filter_map(|value| match value {
         Value::Text(text) if text.contains('\\') => Some(Value::Text(text.replace(['%', '\\'], ""))),
         _ => None,
     });
-    let mut named: Vec<Value> = plain.collect::<Vec<_>>().into_iter().chain(named).filter(fits).collect();
-    named.append(&mut pool);
-    named
+    let plain: Vec<Value> = plain.collect();
+    let named = plain.into_iter().chain(named).filter(|value| content.holds(value));
+    named.chain(content.values()).collect()
 }

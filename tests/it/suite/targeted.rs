@@ -17,7 +17,8 @@ const SCHEMA: &str = "
         data TEXT,
         key TEXT UNIQUE
     );
-    CREATE TABLE log(id INTEGER PRIMARY KEY, t_id INTEGER, what TEXT);";
+    CREATE TABLE log(id INTEGER PRIMARY KEY, t_id INTEGER, what TEXT);
+    CREATE TABLE visits(id INTEGER PRIMARY KEY, seen DATETIME, done BOOLEAN NOT NULL);";
 
 /// Returns the first lines of what `every_row_survives` finds, and of refused rows.
 fn findings(statements: &str) -> Vec<String> {
@@ -156,6 +157,11 @@ fn statements_that_lose_nothing_pass() {
             "INSERT INTO u(name) SELECT DISTINCT kind FROM t WHERE u_id IS NULL",
             "UPDATE t SET u_id = (SELECT min(id) FROM u) WHERE u_id IS NULL",
             "CREATE TABLE kinds(kind TEXT PRIMARY KEY); INSERT OR IGNORE INTO kinds SELECT kind FROM t",
+            "UPDATE visits SET seen = strftime('%s', seen)",
+            "UPDATE visits SET done = CASE WHEN done THEN 1 ELSE 0 END",
+            "UPDATE t SET data = json_set(data, '$.version', 2) WHERE json_type(data) = 'object' \
+             AND json_type(data, '$.version') IS NULL",
+            "INSERT OR IGNORE INTO u(id, name) VALUES (1, 'admin')",
         ],
     );
 }
