@@ -33,6 +33,19 @@
 //! | `lints_clean` | a migration has silent side effects or leaves something broken, see [`MIGRATION_CODES`] |
 //!
 //! All databases have the template's profile and functions. A test that cannot fill a table fails.
+//!
+//! # The rows
+//!
+//! At each version, every new or changed table gets rows from the schema: with and without NULLs, edge cases, the same value
+//! twice. They are upgraded along with the rows of all versions before. Rows that a migration refuses are reported and taken
+//! away; the others go on.
+//!
+//! The statements of a migration get rows of their own, on a copy: for `DELETE .. WHERE kind = 'old'` a row whose `kind` is
+//! `old`, one of another kind and one without; for a join or subquery rows without a partner, with one and with two; for
+//! `GROUP BY`, `DISTINCT`, `OR IGNORE` and unique indexes rows that are alike; for `trim(x)`, `round(x, 2)` or `date(x)` a value
+//! that the function changes, and two that it makes equal; for `LIMIT 100` 101 rows, up to a limit of 2,000. What an
+//! expression compares with the current time, and what only the app's own functions know, may still be missed:
+//! [`Suite::set`] and [`Suite::release_databases`] bring such rows.
 
 // The way through this folder, each part importing only from those before it:
 //
@@ -40,6 +53,7 @@
 //   rows         rows of one database, written and read
 //   losses       what is gone between two databases, by their rows
 //   versions     an empty database at each version; one upgrade run with rows; databases of past releases
+//   targeted     rows for the statements of one step: both sides of conditions, partners of joins, values functions change
 //   released     which versions were released, by numbers or by git's tags
 //   subject      a template, its options and its databases, built at first use
 //   diagnosis    why rows are lost or refused: blame, shrinking, adversarial rows; only for what is reported
