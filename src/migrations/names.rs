@@ -158,23 +158,26 @@ fn is_number(text: &str) -> bool {
 }
 
 /// Returns the digits of the version at the start of a name, and where it ends: `12`, `V12`, `2026-01-31`,
-/// `2026-01-31-120000`. A separator or the end follows it.
+/// `2026-01-31-120000`, `20260131_120000`. A separator or the end follows it.
 fn version(name: &str) -> Option<(String, usize)> {
     let bytes = name.as_bytes();
     let start = usize::from(matches!(bytes, [b'V' | b'v', b'0'..=b'9', ..]));
     let mut end = start + digits(&bytes[start..]);
-    if end == start + 4 && is_date(&bytes[start..]) {
+    let has_dashes = end == start + 4 && is_date(&bytes[start..]);
+    if has_dashes {
         end = start + "2026-01-31".len();
-        // The time of day, and the counter that newer diesel tools add.
-        while bytes.get(end) == Some(&b'-') {
-            let length = digits(&bytes[end + 1..]);
-            if length == 0 || !is_boundary(bytes.get(end + 1 + length)) {
-                break;
-            }
-            end += 1 + length;
-        }
     }
-    (end > start && is_boundary(bytes.get(end))).then(|| (name[start..end].replace('-', ""), end))
+    // The time of day, and the counter that newer diesel tools add.
+    let is_date = has_dashes || end == start + "20260131".len();
+    while is_date && matches!(bytes.get(end), Some(b'-' | b'_')) {
+        let length = digits(&bytes[end + 1..]);
+        let least = if has_dashes && bytes[end] == b'-' { 1 } else { 4 };
+        if length < least || !is_boundary(bytes.get(end + 1 + length)) {
+            break;
+        }
+        end += 1 + length;
+    }
+    (end > start && is_boundary(bytes.get(end))).then(|| (name[start..end].replace(['-', '_'], ""), end))
 }
 
 fn number(name: &str) -> Option<i64> {

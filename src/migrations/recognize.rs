@@ -201,10 +201,18 @@ impl Folder<'_> {
             .filter(|(index, _)| names::dialect(file(*index)) == Some(true))
             .map(|(index, named)| (names::identity(Format::Plain, file(*index)), named.down))
             .collect();
+        let ups = |scripts: &[(usize, Named)]| -> BTreeSet<String> {
+            let ups = scripts.iter().filter(|(_, named)| !named.down);
+            ups.map(|(index, _)| names::identity(Format::Plain, file(*index))).collect()
+        };
+        let before = ups(&self.scripts);
         self.scripts.retain(|(index, named)| match names::dialect(file(*index)) {
             Some(is_sqlite) => is_sqlite,
             None => !special.contains(&(names::identity(Format::Plain, file(*index)), named.down)),
         });
+        // What only other databases have cannot be undone either.
+        let gone: BTreeSet<String> = before.difference(&ups(&self.scripts)).cloned().collect();
+        self.scripts.retain(|(index, _)| !gone.contains(&names::identity(Format::Plain, file(*index))));
     }
 
     /// Returns true if the folder belongs to a program in Go, where sqlx cannot be the runner.

@@ -35,6 +35,10 @@ fn a_date_is_a_number() {
     check("2026-01-31-120000_users.sql", Format::Plain, 20_260_131_120_000);
     check("2026-01-31-2fa.sql", Format::Plain, 20_260_131);
     check("2026-users.sql", Format::Plain, 2026);
+    check("20260131-120000.sql", Format::Plain, 20_260_131_120_000);
+    check("20260131_120000_users.sql", Format::Plain, 20_260_131_120_000);
+    check("20260131_2_users.sql", Format::Plain, 20_260_131);
+    check("20260131_users_2.sql", Format::Plain, 20_260_131);
     check("2026-01-3x.sql", Format::Plain, 2026);
 }
 

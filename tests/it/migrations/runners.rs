@@ -128,7 +128,7 @@ fn diesel(#[case] files: &[&str], #[case] expected: &[&str]) {
     &["paired", "1 1_a_up.sql and down", "2 2_b_up.sql and down"]
 )]
 #[case::dialects_in_the_name(
-    &["1_a.up.sql", "1_a.down.sql", "2_b.sqlite3.up.sql", "2_b.postgres.up.sql", "2_b.up.sql", "3_c.mysql.up.sql"],
+    &["1_a.up.sql", "1_a.down.sql", "2_b.sqlite3.up.sql", "2_b.postgres.up.sql", "2_b.up.sql", "3_c.mysql.up.sql", "3_c.down.sql"],
     &["paired", "1 1_a.up.sql and down", "2 2_b.sqlite3.up.sql"]
 )]
 #[case::versions_of_20_digits(
@@ -159,6 +159,10 @@ fn paired(#[case] files: &[&str], #[case] expected: &[&str]) {
 #[case::no_underscore(
     &["001_a.sql", "002_b.sql", "003.sql"],
     &["plain", "1 001_a.sql", "2 002_b.sql", "3 003.sql", "? sqlx passes over 003.sql"]
+)]
+#[case::two_on_a_day(
+    &["20220329-083000.sql", "20220329-091000.sql", "20220401_080000_c.sql"],
+    &["plain", "20220329083000 20220329-083000.sql", "20220329091000 20220329-091000.sql", "20220401080000 20220401_080000_c.sql"]
 )]
 #[case::never_an_underscore(&["001.sql", "002.sql"], &["plain", "1 001.sql", "2 002.sql"])]
 #[case::forgotten(
