@@ -21,7 +21,7 @@ pub use lint::{LINT_CODES, lint, try_lint};
 
 pub use same_schema::{assert_same_schema, try_assert_same_schema};
 pub use settings::{compile_option, profile, sqlite_at_least};
-pub(crate) use state::{Cell, Snapshot, TableSet, content_digest, is_invisible, sequence, shown, tables};
+pub(crate) use state::{Cell, Snapshot, Table, TableSet, content_digest, is_invisible, sequence, shown, tables};
 pub use state::{
     ChangedRow, Changes, Digest, QueryRows, Redact, TableChanges, TableDigest, UpdatedRow, assert_same_data,
     changes_between, digest, query_rows, try_assert_same_data, try_digest,

@@ -158,6 +158,17 @@ impl Profile {
         self.pragmas[..self.len].iter().filter_map(|pragma| pragma.difference(connection)).collect()
     }
 
+    /// Sets the PRAGMAs of the connection without reading them back: they took on another one.
+    pub(crate) fn apply_again(&self, connection: &mut Connection) -> Result<()> {
+        let of_the_connection = self.pragmas[..self.len].iter().filter(|pragma| !pragma.is_of_the_database());
+        let settings: String = of_the_connection.map(|pragma| pragma.setting() + ";").collect();
+        connection.execute_batch(&settings).map_err(|error| Error::sqlite("set the PRAGMAs", error).sql(&settings))?;
+        if self.begin_immediate {
+            connection.set_transaction_behavior(TransactionBehavior::Immediate);
+        }
+        Ok(())
+    }
+
     /// Sets the PRAGMAs of the connection. The database is a copy of one to which the whole profile was applied, and
     /// has the rest.
     pub(crate) fn apply_to_copy(&self, connection: &mut Connection) -> Result<()> {

@@ -63,7 +63,7 @@ impl Workshop {
     fn on(self, disk: Arc<Disk>) -> Result<Scratch> {
         disk.clock().stop_at(NOON);
         let mut connection = image::open(&disk, Path::new(&disk.path_of(MAIN)), self.functions)?;
-        self.profile.apply_to_copy(&mut connection)?;
+        self.profile.apply_again(&mut connection)?;
         Ok(Scratch { connection, disk, workshop: self })
     }
 }

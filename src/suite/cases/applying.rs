@@ -18,7 +18,7 @@ pub(crate) fn applies_to_an_empty_database(subject: &Subject) -> Result<()> {
     }
     // Where a template and a folder are named, both have to work.
     if subject.options.history.is_some() {
-        let ours = Schema::read(&*databases.empty(databases.len())?)?;
+        let ours = databases.schema(databases.len())?;
         let theirs = Schema::read(&*subject.template.scratch()?)?;
         let diff = theirs.diff(&ours);
         if !diff.is_empty() {
@@ -135,10 +135,10 @@ fn unchanged(before: &Summary, after: &Summary) -> Result<()> {
 pub(crate) fn upgraded_equals_fresh(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     for (step, _) in subject.steps(databases)? {
         let Some(after) = &step.after else { continue };
-        if databases.has_text_of_empty(step.index + 1, after)? {
+        if databases.has_text_of_empty(step.index + 1, &after.schema_text)? {
             continue;
         }
-        let fresh = Schema::read(&*databases.empty(step.index + 1)?)?;
+        let fresh = databases.schema(step.index + 1)?;
         let diff = fresh.diff(&after.schema);
         if !diff.is_empty() {
             let migration = databases.migration(step.index);

@@ -1,10 +1,13 @@
 //! Cases about the rows of a database in the field: a migration accepts them, keeps them and leaves them sound.
 
+use std::collections::BTreeSet;
+
 use crate::check::{Finding, Findings, integrity};
-use crate::db::Image;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
-use crate::suite::diagnosis::{LossDiagnosis, MigrationRefusal, accepted_rows, losses, refused_rows};
+use crate::suite::diagnosis::{
+    LossDiagnosis, MigrationRefusal, RefusedRows, ShrinkBudget, accepted_rows, losses, refused_rows,
+};
 use crate::suite::findings::{loss_finding, refusal_finding};
 use crate::suite::losses::Loss;
 use crate::suite::subject::{RowOrigin, Subject, UsedAllowances};
@@ -19,34 +22,32 @@ pub(crate) fn every_version_upgrades_with_data(
     given_columns_exist(subject, databases)?;
     let mut allowances = UsedAllowances::of(&subject.options.refusals);
     let mut found: Findings = run.unfilled.iter().map(not_filled).collect();
-    let refusal = |step: &UpgradeStep, object: &str, error: &Error, image: &Image| {
-        MigrationRefusal::of(databases, step, object, error, image).map(|refusal| refusal_finding(&refusal))
-    };
-    // The same statement may refuse other rows for the same reason, under another name.
-    let mut known: Vec<String> = Vec::new();
-    for (step, origin) in subject.steps(databases)? {
+    let budget = ShrinkBudget::new();
+    // Several rows may show the same, and the same statement may refuse other rows for the same reason, under another name.
+    let (mut known, mut reasons) = (BTreeSet::new(), BTreeSet::new());
+    let mut report = |step: &UpgradeStep, origin: RowOrigin<'_>, refused: &RefusedRows| -> Result<()> {
         let version = databases.version(step.index + 1);
-        if step.after.is_none() {
-            let mut database = databases.open(&step.before.image)?;
-            if let Err(error) = databases.migrate(&mut database, step.index) {
-                known.push(error.to_string());
-                let object = refused_object(databases, step.index, &error);
-                if !allowances.allow(version, &object) {
-                    found.push(with_origin(refusal(step, &object, &error, &step.before.image)?, origin));
-                }
-            }
+        let is_new = reasons.insert(refused.error.to_string()) || step.after.is_none();
+        let is_allowed = allowances.allow(version, &refused.object);
+        if is_new && !is_allowed && known.insert((version, refused.object.clone())) {
+            let refusal = MigrationRefusal::of(databases, step, refused, &budget)?;
+            found.push(with_origin(refusal_finding(&refusal), origin));
         }
-        if origin != RowOrigin::Schema {
-            continue;
+        Ok(())
+    };
+    for (step, origin) in subject.steps(databases)? {
+        let mut database = databases.open(&step.before.image)?;
+        if step.after.is_none()
+            && let Err(error) = databases.migrate(&mut database, step.index)
+        {
+            let object = refused_object(databases, step.index, &error);
+            report(step, origin, &RefusedRows { object, image: step.before.image.clone(), error })?;
         }
-        for refused in refused_rows(databases, step)? {
-            let is_known = known.contains(&refused.error.to_string());
-            if !allowances.allow(version, &refused.object) && !is_known {
-                found.push(refusal(step, &refused.object, &refused.error, &refused.image)?);
-            }
+        if origin == RowOrigin::Schema {
+            refused_rows(databases, step)?.iter().try_for_each(|refused| report(step, origin, refused))?;
         }
     }
-    once_each(found).try_assert_ok()?;
+    found.try_assert_ok()?;
     allowances.require_all_used(".allow_refusal").map(|()| None)
 }
 
@@ -71,7 +72,7 @@ fn given_columns_exist(subject: &Subject, databases: &VersionedDatabases) -> Res
     if databases.applicable() < databases.len() {
         return Ok(());
     }
-    let last = Schema::read(&*databases.empty(databases.len())?)?;
+    let last = databases.schema(databases.len())?;
     let steps = &subject.upgrade_run(databases)?.steps;
     for given in &subject.options.plan.given {
         let (table, column) = (&given.table, &given.column);
@@ -84,23 +85,13 @@ fn given_columns_exist(subject: &Subject, databases: &VersionedDatabases) -> Res
     Ok(())
 }
 
-/// Keeps one finding for each object of a migration, even if several rows show it.
-fn once_each(found: Findings) -> Findings {
-    let mut kept: Vec<Finding> = Vec::new();
-    for finding in found {
-        if !kept.iter().any(|other| other.object() == finding.object() && other.what() == finding.what()) {
-            kept.push(finding);
-        }
-    }
-    kept.into_iter().collect()
-}
-
 /// Checks that no row or value is lost unless the user allows it.
 pub(crate) fn every_row_survives(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     let mut allowances = UsedAllowances::of(&subject.options.losses);
     let mut found = Findings::default();
+    let budget = ShrinkBudget::new();
     let finding = |step: &UpgradeStep, loss: &Loss| {
-        LossDiagnosis::of(databases, step, loss).map(|diagnosis| loss_finding(&diagnosis))
+        LossDiagnosis::of(databases, step, loss, &budget).map(|diagnosis| loss_finding(&diagnosis))
     };
     let mut known: Vec<(usize, Loss)> = Vec::new();
     for (step, origin) in subject.steps(databases)? {

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::refusal::Rebuild;
-use super::shrink::smallest_data;
+use super::shrink::{ShrinkBudget, Shrinkable};
 use crate::db::Scratch;
 use crate::error::Result;
 use crate::migrations::Migration;
@@ -27,7 +27,12 @@ pub(crate) struct LossDiagnosis<'a> {
 }
 
 impl<'a> LossDiagnosis<'a> {
-    pub(crate) fn of(databases: &'a VersionedDatabases, step: &UpgradeStep, loss: &'a Loss) -> Result<Self> {
+    pub(crate) fn of(
+        databases: &'a VersionedDatabases,
+        step: &UpgradeStep,
+        loss: &'a Loss,
+        budget: &ShrinkBudget,
+    ) -> Result<Self> {
         let blame = blame(databases, step, loss);
         let rebuild = blame.as_ref().and_then(|blame| match &blame.mechanism {
             Mechanism::ForeignKeyActions { parent, .. } => {
@@ -36,7 +41,7 @@ impl<'a> LossDiagnosis<'a> {
             _ => None,
         });
         let has_rows = !matches!(loss.kind, LossKind::Table | LossKind::Column | LossKind::Sequence { .. });
-        let smallest_data = if has_rows { Some(data(databases, step, loss)?) } else { None };
+        let smallest_data = if has_rows { Some(data(databases, step, loss, budget)?) } else { None };
         Ok(LossDiagnosis {
             loss,
             migration: databases.migration(step.index),
@@ -81,7 +86,7 @@ pub(crate) fn losses(databases: &VersionedDatabases, step: &UpgradeStep, after: 
     }
 }
 
-fn data(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Result<String> {
+fn data(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss, budget: &ShrinkBudget) -> Result<String> {
     let mut fails = |mut database: Scratch| {
         let Ok(before) = databases.rows_in(&database) else { return false };
         if databases.migrate(&mut database, step.index).is_err() {
@@ -89,9 +94,10 @@ fn data(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Resu
         }
         let Ok(after) = databases.rows_in(&database) else { return false };
         let comparison = Comparison::of(&before, &after, databases.effects(step.index), &database);
-        comparison.losses().iter().any(|other| loss.is_like(other))
+        comparison.losses_in(&loss.table).iter().any(|other| loss.is_like(other))
     };
-    smallest_data(databases.workshop, &step.before.image, &mut fails)
+    Shrinkable { workshop: databases.workshop, image: &step.before.image, table: &loss.table }
+        .smallest_data(budget, &mut fails)
 }
 
 fn sets_foreign_keys(databases: &VersionedDatabases, step: usize) -> bool {

@@ -7,7 +7,8 @@ mod loss;
 mod refusal;
 mod shrink;
 
-pub(crate) use adversarial_rows::{accepted_rows, refused_rows};
+pub(crate) use adversarial_rows::{RefusedRows, accepted_rows, refused_rows};
 pub(crate) use half_applied::{FaultKind, HalfApplied, NestedTransaction, half_applied, nested_transaction};
 pub(crate) use loss::{LossDiagnosis, Mechanism, losses};
 pub(crate) use refusal::{MigrationRefusal, Rebuild};
+pub(crate) use shrink::ShrinkBudget;

@@ -1,7 +1,8 @@
 //! A migration that refuses rows which the version before it accepts, and the rebuild of a table that others refer to.
 
-use super::shrink::smallest_data;
-use crate::db::{Image, Scratch};
+use super::adversarial_rows::RefusedRows;
+use super::shrink::{ShrinkBudget, Shrinkable};
+use crate::db::Scratch;
 use crate::error::{Error, Result};
 use crate::migrations::{Format, Migration};
 use crate::sql::Name;
@@ -24,26 +25,28 @@ impl<'a> MigrationRefusal<'a> {
     pub(crate) fn of(
         databases: &'a VersionedDatabases,
         step: &UpgradeStep,
-        object: &'a str,
-        error: &'a Error,
-        image: &Image,
+        refused: &'a RefusedRows,
+        budget: &ShrinkBudget,
     ) -> Result<Self> {
+        let RefusedRows { object, image, error } = refused;
         let code = error.sqlite_code();
         let object_of = |error: &Error| refused_object(databases, step.index, error);
-        let refused = object_of(error);
+        let violated = object_of(error);
         // With fewer rows another statement may be the first to fail, for the same kind of reason.
         let mut fails = |mut database: Scratch| {
             databases
                 .migrate(&mut database, step.index)
-                .is_err_and(|error| error.sqlite_code() == code && object_of(&error) == refused)
+                .is_err_and(|error| error.sqlite_code() == code && object_of(&error) == violated)
         };
+        let table = object.split('.').next().unwrap_or_default();
+        let shrinkable = Shrinkable { workshop: databases.workshop, image, table };
         Ok(MigrationRefusal {
             migration: databases.migration(step.index),
             version_before: databases.version(step.index),
             object,
             error,
             rebuild: refused_rebuild(databases, step, error),
-            smallest_data: smallest_data(databases.workshop, image, &mut fails)?,
+            smallest_data: shrinkable.smallest_data(budget, &mut fails)?,
         })
     }
 }

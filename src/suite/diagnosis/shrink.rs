@@ -1,102 +1,193 @@
 //! The smallest data that shows a failure, as INSERTs that can be pasted.
 
+use std::cell::Cell;
+
 use rusqlite::Connection;
 
 use crate::db::{Image, Scratch, Workshop};
 use crate::error::{Error, Result};
 use crate::schema::{Column, Schema, Table, TableKind};
 use crate::sql::{Name, insert_values, plain_name, quote_identifier};
-use crate::suite::rows::{literal, printable, row_at, self_references};
+use crate::suite::rows::{count, key_of_rows, literal, printable, self_references};
 
-/// The most attempts to take something away: a failure is a reason to spend time, but not all of it.
-const TRIES: usize = 600;
+/// The work that the shrinking of all findings of a test may take, in rows and tables that are read. A failure is a reason to
+/// spend time, but not all of it.
+const WORK: u64 = 150_000;
+/// The work of an attempt on a database without tables.
+const ATTEMPT: u64 = 20;
 /// Values of more characters than this are cut, if the rest still shows the failure.
 const LONG: usize = 40;
 
-/// Takes rows and values away as long as `fails` holds, and returns what is left as INSERTs.
-pub(crate) fn smallest_data(
-    workshop: Workshop,
-    image: &Image,
-    fails: &mut dyn FnMut(Scratch) -> bool,
-) -> Result<String> {
-    let database = workshop.over(image.clone())?;
-    let schema = Schema::read(&database)?;
-    // Foreign keys are off, so that a row can go before the rows that refer to it. What is left has to be as valid as before.
-    database.execute_batch("PRAGMA foreign_keys = OFF").map_err(refused)?;
-    let dangling = dangling(&database);
-    let mut shrinker = Shrinker { database, dangling, tries: TRIES, fails };
-    // Children first: a row that others refer to cannot go before them.
-    let tables: Vec<&Table> = parents_first(&schema).into_iter().rev().collect();
-    for table in &tables {
-        shrinker.delete_all(table)?;
+/// The work that is left for the findings of a test.
+pub(crate) struct ShrinkBudget {
+    left: Cell<u64>,
+}
+
+impl ShrinkBudget {
+    pub(crate) fn new() -> ShrinkBudget {
+        ShrinkBudget { left: Cell::new(WORK) }
     }
-    for table in &tables {
-        shrinker.delete_rows(table)?;
+
+    /// Returns the work that one finding may take: a part, so that the others get some too.
+    fn of_one(&self) -> u64 {
+        self.left.get() / 4
     }
-    for table in &tables {
-        shrinker.simplify_values(table)?;
+}
+
+/// A failure that some rows show.
+pub(crate) struct Shrinkable<'a> {
+    pub(crate) workshop: Workshop,
+    pub(crate) image: &'a Image,
+    /// The table that it is about.
+    pub(crate) table: &'a str,
+}
+
+impl Shrinkable<'_> {
+    /// Takes rows and values away as long as `fails` holds, and returns what is left as INSERTs.
+    pub(crate) fn smallest_data(
+        &self,
+        budget: &ShrinkBudget,
+        fails: &mut dyn FnMut(Scratch) -> bool,
+    ) -> Result<String> {
+        let database = self.workshop.over(self.image.clone())?;
+        let schema = Schema::read(&database)?;
+        let enforces = number(&database, "PRAGMA foreign_keys") != 0;
+        // Foreign keys are off, so that a row can go before the rows that refer to it. What is left has to be as valid as
+        // before.
+        database.execute_batch("PRAGMA foreign_keys = OFF").map_err(refused)?;
+        let dangling = dangling(&database);
+        let work = budget.of_one();
+        let mut shrinker = Shrinker { database, schema: &schema, enforces, dangling, work, weight: 0, fails };
+        shrinker.weigh();
+        // Children first: a row that others refer to cannot go before them.
+        let tables: Vec<&Table> = parents_first(&schema).into_iter().rev().collect();
+        let (own, others): (Vec<&Table>, Vec<&Table>) = tables.iter().partition(|table| table.name == *self.table);
+        shrinker.empty(&others)?;
+        shrinker.empty(&own)?;
+        shrinker.weigh();
+        for table in &tables {
+            shrinker.delete_rows(table)?;
+        }
+        shrinker.weigh();
+        for table in &tables {
+            shrinker.simplify_values(table)?;
+        }
+        budget.left.set(budget.left.get() - (work - shrinker.work));
+        inserts(&shrinker.database, &schema).map_err(|error| Error::sqlite("read the rows", error))
     }
-    inserts(&shrinker.database, &schema).map_err(|error| Error::sqlite("read the rows", error))
 }
 
 struct Shrinker<'a> {
     database: Scratch,
+    schema: &'a Schema,
+    /// True if the app's connections enforce foreign keys.
+    enforces: bool,
     /// The number of references that dangle from the start.
     dangling: i64,
-    tries: usize,
+    /// The work that is left, and that of one attempt.
+    work: u64,
+    weight: u64,
     fails: &'a mut dyn FnMut(Scratch) -> bool,
 }
 
 impl Shrinker<'_> {
-    fn delete_all(&mut self, table: &Table) -> Result<()> {
-        let name = quote_identifier(&table.name);
-        if self.has_rows(table) {
-            self.attempt(&format!("DELETE FROM {name}"))?;
+    /// Estimates the work of an attempt.
+    fn weigh(&mut self) {
+        let rows: i64 = self.schema.tables.iter().filter_map(|table| count(&self.database, table)).sum();
+        self.weight = ATTEMPT + self.schema.tables.len() as u64 + rows.unsigned_abs();
+    }
+
+    /// Deletes all rows of these tables, or of as many as possible.
+    fn empty(&mut self, tables: &[&Table]) -> Result<()> {
+        let filled: Vec<&Table> = tables.iter().copied().filter(|table| self.rows(table) > 0).collect();
+        let sql: Vec<String> =
+            filled.iter().map(|table| format!("DELETE FROM {}", quote_identifier(&table.name))).collect();
+        if !filled.is_empty() && !self.attempt(&sql.join("; "))? && filled.len() > 1 {
+            let (first, second) = filled.split_at(filled.len() / 2);
+            self.empty(first)?;
+            self.empty(second)?;
         }
         Ok(())
     }
 
-    /// Tries each row once, and steps over one that has to stay.
     fn delete_rows(&mut self, table: &Table) -> Result<()> {
-        let name = quote_identifier(&table.name);
-        let mut kept = 0;
-        while let Some(row) = row_at(&self.database, table, kept) {
-            if !self.attempt(&format!("DELETE FROM {name} WHERE {row}"))? {
-                kept += 1;
-            }
+        let rows = self.rows(table);
+        // Most failures need one row.
+        if rows > 1 && !self.delete_range(table, 0, rows - 1)? {
+            let deleted = self.delete_part(table, 0, rows / 2)?;
+            self.delete_part(table, rows / 2 - deleted, rows - deleted)?;
         }
         Ok(())
+    }
+
+    /// Deletes the rows at these places, or as many of them as possible. Returns how many.
+    fn delete_part(&mut self, table: &Table, start: usize, end: usize) -> Result<usize> {
+        if start == end || self.delete_range(table, start, end)? {
+            return Ok(end - start);
+        }
+        if end - start == 1 {
+            return Ok(0);
+        }
+        let middle = start.midpoint(end);
+        let deleted = self.delete_part(table, start, middle)?;
+        Ok(deleted + self.delete_part(table, middle - deleted, end - deleted)?)
+    }
+
+    fn delete_range(&mut self, table: &Table, start: usize, end: usize) -> Result<bool> {
+        let (name, key, limit) = (quote_identifier(&table.name), key_of_rows(table), end - start);
+        self.attempt(&format!(
+            "DELETE FROM {name} WHERE ({key}) IN (SELECT {key} FROM {name} ORDER BY {key} LIMIT {limit} OFFSET {start})"
+        ))
     }
 
     fn simplify_values(&mut self, table: &Table) -> Result<()> {
-        let name = quote_identifier(&table.name);
-        if !self.has_rows(table) {
+        if self.rows(table) == 0 {
             return Ok(());
         }
-        for column in table.columns.iter().filter(|column| column.generated.is_none()) {
-            let column = quote_identifier(&column.name);
-            let is_long = format!("SELECT count(*) FROM {name} WHERE length({column}) > {LONG}");
-            if !self.attempt(&format!("UPDATE {name} SET {column} = NULL"))? && number(&self.database, &is_long) > 0 {
+        let name = quote_identifier(&table.name);
+        let has = |shrinker: &Self, condition: &str| {
+            number(&shrinker.database, &format!("SELECT EXISTS (SELECT 1 FROM {name} WHERE {condition})")) > 0
+        };
+        let stored = table.columns.iter().filter(|column| column.generated.is_none() && !column.hidden);
+        let columns: Vec<String> = stored.clone().map(|column| quote_identifier(&column.name)).collect();
+        let nullable = stored.filter(|column| !column.not_null).map(|column| quote_identifier(&column.name));
+        let filled: Vec<String> = nullable.filter(|column| has(self, &format!("{column} IS NOT NULL"))).collect();
+        self.set_null(&name, &filled)?;
+        for column in &columns {
+            if has(self, &format!("length({column}) > {LONG}")) {
                 self.attempt(&format!("UPDATE {name} SET {column} = substr({column}, 1, {LONG})"))?;
             }
         }
         Ok(())
     }
 
-    fn has_rows(&self, table: &Table) -> bool {
-        number(&self.database, &format!("SELECT count(*) FROM {}", quote_identifier(&table.name))) > 0
+    /// Sets these columns to NULL, or as many as possible.
+    fn set_null(&mut self, table: &str, columns: &[String]) -> Result<()> {
+        let sets: Vec<String> = columns.iter().map(|column| format!("{column} = NULL")).collect();
+        if !columns.is_empty()
+            && !self.attempt(&format!("UPDATE {table} SET {}", sets.join(", ")))?
+            && columns.len() > 1
+        {
+            let (first, second) = columns.split_at(columns.len() / 2);
+            self.set_null(table, first)?;
+            self.set_null(table, second)?;
+        }
+        Ok(())
     }
 
-    /// Runs the statement if the failure is still there afterwards. Returns true if it is.
+    fn rows(&self, table: &Table) -> usize {
+        count(&self.database, table).and_then(|rows| usize::try_from(rows).ok()).unwrap_or(0)
+    }
+
+    /// Runs the statements if the failure is still there afterwards. Returns true if it is.
     fn attempt(&mut self, sql: &str) -> Result<bool> {
-        if self.tries == 0 {
-            return Ok(false);
-        }
-        self.tries -= 1;
+        let Some(work) = self.work.checked_sub(self.weight) else { return Ok(false) };
+        self.work = work;
         let trial = self.database.copy()?;
         let _ = trial.execute_batch("PRAGMA foreign_keys = OFF");
         let is_valid = trial.execute_batch(sql).is_ok() && dangling(&trial) <= self.dangling;
-        if !is_valid || !(self.fails)(trial.copy()?) {
+        let is_ready = !self.enforces || trial.execute_batch("PRAGMA foreign_keys = ON").is_ok();
+        if !is_valid || !is_ready || !(self.fails)(trial) {
             return Ok(false);
         }
         self.database.execute_batch(sql).map_err(refused)?;

@@ -37,6 +37,11 @@ impl<'a> Comparison<'a> {
         self.before.tables.iter().flat_map(|table| self.losses_of(table)).collect()
     }
 
+    /// Like `losses`, of one table.
+    pub(crate) fn losses_in(&self, table: &str) -> Vec<Loss> {
+        self.before.table(table).map(|table| self.losses_of(table)).unwrap_or_default()
+    }
+
     /// Returns the tables that are gone, and those into which all their rows were copied.
     pub(crate) fn renamed_by_hand(&self) -> Vec<(Name, Name)> {
         let is_gone = |table: &&TableRows| {

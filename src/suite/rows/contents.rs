@@ -35,14 +35,18 @@ pub(crate) struct Row {
 }
 
 impl Contents {
-    /// Reads all tables but `ledger`, the one of the migrations' runner.
-    pub(crate) fn read(connection: &Connection, ledger: Option<&str>) -> Result<Contents> {
+    /// Returns all tables but `ledger`, the one of the migrations' runner.
+    pub(crate) fn tables(connection: &Connection, ledger: Option<&str>) -> Result<Vec<check::Table>> {
+        let mut tables = check::tables(&Snapshot::begin(connection)?, TableSet::Written)?;
+        tables.retain(|table| ledger.is_none_or(|ledger| !same_name(ledger, &table.name)));
+        Ok(tables)
+    }
+
+    /// Reads these tables.
+    pub(crate) fn read(connection: &Connection, declared: &[check::Table]) -> Result<Contents> {
         let snapshot = Snapshot::begin(connection)?;
         let mut tables = Vec::new();
-        for table in check::tables(&snapshot, TableSet::Written)? {
-            if ledger.is_some_and(|ledger| same_name(ledger, &table.name)) {
-                continue;
-            }
+        for table in declared {
             let refused = |error| table.refused(&snapshot, error);
             let columns: Vec<&str> = table.columns.iter().map(|column| &**column).collect();
             let by_rowid = table.rowid.is_some();
@@ -60,8 +64,8 @@ impl Contents {
                 }
                 rows.push(Row { rowid, cells });
             }
-            let columns = table.columns.into_iter().map(Name::from).collect();
-            tables.push(TableRows { name: Name::from(table.name), columns, key: table.key, rows });
+            let columns = table.columns.iter().map(|column| Name::from(column.as_str())).collect();
+            tables.push(TableRows { name: Name::from(table.name.as_str()), columns, key: table.key.clone(), rows });
         }
         let sequence = match check::sequence(&snapshot)? {
             Some(_) => sequence(connection).map_err(|error| Error::sqlite("read sqlite_sequence", error))?,

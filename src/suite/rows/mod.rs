@@ -8,7 +8,9 @@ mod fill;
 mod full_text;
 mod removal;
 
-pub(crate) use contents::{Contents, Row, TableRows, count, literal, printable, row_at, self_references, unique_keys};
+pub(crate) use contents::{
+    Contents, Row, TableRows, count, key_of_rows, literal, printable, row_at, self_references, unique_keys,
+};
 pub(crate) use fill::{GivenValue, JsonColumn, RowPlan};
 pub(crate) use full_text::{insert_texts, is_full_text, refilled};
 pub(crate) use removal::{Dangling, RowRange, dangling, take_away};

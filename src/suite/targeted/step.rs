@@ -27,7 +27,7 @@ pub(crate) fn targeted_rows(
     let before: &Schema = &source.schema;
     let after = match &step.after {
         Some(after) => (*after.schema).clone(),
-        None => Schema::read(&*databases.empty(step.index + 1)?)?,
+        None => (*databases.schema(step.index + 1)?).clone(),
     };
     let database = databases.open(&source.image)?;
     let mut maker = RowMaker::new(&database, before, &databases.plan);

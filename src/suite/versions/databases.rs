@@ -1,13 +1,13 @@
 //! Databases at each version of a history, with nothing in them but what the migrations put there; the state of a database,
 //! and summaries that can be compared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
 use rusqlite::Connection;
 
-use crate::check::{Digest, try_digest};
+use crate::check::{Digest, Table, try_digest};
 use crate::db::{Image, Scratch, Workshop};
 use crate::error::{Error, Result};
 use crate::migrations::{Migration, Migrations};
@@ -23,6 +23,8 @@ pub(crate) struct VersionedDatabases {
     pub(crate) versions: FilledVersions,
     empty: Mutex<Vec<Empty>>,
     effects: Vec<OnceCell<Vec<StatementEffect>>>,
+    /// The tables by the schema's text: listing them takes longer than reading their rows.
+    tables: Mutex<BTreeMap<SchemaText, Arc<Vec<Table>>>>,
 }
 
 /// The versions of which there are databases in the field, by how many migrations they have.
@@ -38,11 +40,12 @@ pub(crate) struct FilledVersions {
 struct Empty {
     image: Image,
     schema_text: SchemaText,
+    schema: OnceCell<Arc<Schema>>,
 }
 
 impl Empty {
     fn of(database: Scratch) -> Result<Empty> {
-        Ok(Empty { schema_text: SchemaText::read(&database)?, image: database.image()? })
+        Ok(Empty { schema_text: SchemaText::read(&database)?, image: database.image()?, schema: OnceCell::new() })
     }
 }
 
@@ -58,7 +61,15 @@ impl VersionedDatabases {
         let refilled = refilled(&statements().map(|statement| statement.text).collect::<Vec<_>>());
         let plan = RowPlan { json, refilled, ledger: history.ledger_table(), ..plan };
         let effects = history.iter().map(|_| OnceCell::new()).collect();
-        VersionedDatabases { history, workshop, plan, versions, empty: Mutex::default(), effects }
+        VersionedDatabases {
+            history,
+            workshop,
+            plan,
+            versions,
+            empty: Mutex::default(),
+            effects,
+            tables: Mutex::default(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -123,12 +134,28 @@ impl VersionedDatabases {
         self.open(&images[count].image)
     }
 
-    /// Returns true if a database has the schema text of an empty one with this many migrations. If it has not, the
-    /// schemas may still be the same.
-    pub(crate) fn has_text_of_empty(&self, count: usize, state: &VersionState) -> Result<bool> {
+    /// Returns the schema of a database to which this many migrations are applied.
+    pub(crate) fn schema(&self, count: usize) -> Result<Arc<Schema>> {
         let mut images = self.images();
         self.build(&mut images, count)?;
-        Ok(images[count].schema_text == state.schema_text)
+        let Empty { image, schema, .. } = &images[count];
+        schema.get_or_try_init(|| Schema::read(&*self.open(image)?).map(Arc::new)).cloned()
+    }
+
+    /// Returns an empty database to which this many migrations are applied.
+    pub(crate) fn empty_state(&self, count: usize) -> Result<VersionState> {
+        let schema = self.schema(count)?;
+        let images = self.images();
+        let Empty { image, schema_text, .. } = &images[count];
+        Ok(VersionState { image: image.clone(), schema, schema_text: schema_text.clone() })
+    }
+
+    /// Returns true if a database has the schema text of an empty one with this many migrations. If it has not, the
+    /// schemas may still be the same.
+    pub(crate) fn has_text_of_empty(&self, count: usize, text: &SchemaText) -> Result<bool> {
+        let mut images = self.images();
+        self.build(&mut images, count)?;
+        Ok(images[count].schema_text == *text)
     }
 
     /// Returns how many migrations apply to an empty database: all of them, where nothing is wrong.
@@ -141,7 +168,7 @@ impl VersionedDatabases {
     /// Returns how many migrations a database has, by its schema, or nothing if it has the schema of no version.
     pub(crate) fn applied_to(&self, schema: &Schema) -> Result<Option<usize>> {
         for count in (0..=self.applicable()).rev() {
-            if Schema::read(&*self.empty(count)?)?.diff(schema).is_empty() {
+            if self.schema(count)?.diff(schema).is_empty() {
                 return Ok(Some(count));
             }
         }
@@ -155,7 +182,18 @@ impl VersionedDatabases {
 
     /// Reads the rows on a connection.
     pub(crate) fn rows_in(&self, database: &Connection) -> Result<Contents> {
-        Contents::read(database, self.plan.ledger)
+        let text = SchemaText::read(database)?;
+        let known = self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(&text).cloned();
+        let tables = match known {
+            Some(tables) => tables,
+            None => {
+                let tables = Arc::new(Contents::tables(database, self.plan.ledger)?);
+                let mut known = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+                known.insert(text, Arc::clone(&tables));
+                tables
+            }
+        };
+        Contents::read(database, &tables)
     }
 
     fn images(&self) -> MutexGuard<'_, Vec<Empty>> {
@@ -203,7 +241,7 @@ impl VersionState {
 }
 
 /// The whole text of `sqlite_schema`. Where it is the same, the schemas are; where it differs, they may still be.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SchemaText(Arc<str>);
 
 impl SchemaText {

@@ -11,6 +11,6 @@ mod salvage;
 mod stop;
 mod upgrade_run;
 
-pub(crate) use databases::{FilledVersions, Summary, VersionState, VersionedDatabases};
+pub(crate) use databases::{FilledVersions, SchemaText, Summary, VersionState, VersionedDatabases};
 pub(crate) use stop::refused_object;
 pub(crate) use upgrade_run::{ReleaseDatabase, RowsSince, Unfilled, UpgradeRun, UpgradeStep, read_release_databases};

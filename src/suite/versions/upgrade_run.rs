@@ -81,7 +81,7 @@ impl UpgradeRun {
                 Some(state) => state,
                 None => {
                     (known, since) = (None, RowsSince::Never);
-                    VersionState::of(databases.empty(index)?)?
+                    databases.empty_state(index)?
                 }
             };
             if databases.is_filled(index) {
