@@ -91,3 +91,23 @@ fn a_copy_has_results_and_a_limit() {
         &["from t t\nwhere 1\nresults a; row_number ( ) OVER ( PARTITION BY b ORDER BY c )\nalike b\ninto n"],
     );
 }
+
+#[test]
+fn text_that_is_no_statement_is_read_without_a_panic() {
+    let statement = "WITH a(x) AS (SELECT 1 UNION SELECT y FROM t WHERE (p, q) IN (SELECT r, s FROM u)), b AS (VALUES (1), (2)) INSERT OR \
+                     REPLACE INTO main.n AS m(x, y) SELECT CASE WHEN a.x BETWEEN 1 AND 2 THEN (SELECT max(z) FROM v) ELSE 'end' END, \
+                     sum(b) OVER (PARTITION BY c ORDER BY d) FROM a LEFT JOIN (SELECT * FROM w) AS w USING (x, y), v ON v.a = w.b OR NOT \
+                     v.c IN ('x', 'y') WHERE f IS NOT DISTINCT FROM g GROUP BY 1, h HAVING count(*) > 1 ORDER BY 2 LIMIT 10 OFFSET 5 ON \
+                     CONFLICT (x) DO UPDATE SET y = excluded.y; CREATE UNIQUE INDEX i ON t(lower(a) DESC, b COLLATE NOCASE) WHERE c";
+    let tokens = tokens(statement);
+    for start in 0..tokens.len() {
+        for end in start..=tokens.len() {
+            of_statement(&tokens[start..end], &[]);
+        }
+        let mut without = tokens.clone();
+        without.remove(start);
+        of_statement(&without, &[]);
+        without.insert(start, tokens[tokens.len() - 1 - start]);
+        of_statement(&without, &[]);
+    }
+}
