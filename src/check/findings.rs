@@ -6,11 +6,22 @@ use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::report::nearest;
 use crate::sql::same_name;
 
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Level {
+    /// A decision that somebody should look at once: [`Findings::assert_ok`] passes over it.
+    Review,
+    /// A fault: [`Findings::assert_ok`] fails.
+    Error,
+}
+
 /// One problem that a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
     code: &'static str,
+    level: Level,
     object: String,
     what: String,
     cost: String,
@@ -21,7 +32,13 @@ pub struct Finding {
 impl Finding {
     /// `object` is the table, index, trigger, PRAGMA or file; `what` is one line that names it.
     pub(crate) fn new(code: &'static str, object: impl Into<String>, what: impl Into<String>) -> Finding {
-        Finding { code, object: object.into(), what: what.into(), cost: String::new(), evidence: Vec::new(), fix: None }
+        let (object, what) = (object.into(), what.into());
+        Finding { code, level: Level::Error, object, what, cost: String::new(), evidence: Vec::new(), fix: None }
+    }
+
+    pub(crate) fn level_of(mut self, level: Level) -> Finding {
+        self.level = level;
+        self
     }
 
     pub(crate) fn cost(mut self, cost: impl Into<String>) -> Finding {
@@ -48,6 +65,11 @@ impl Finding {
     /// Returns the kind of finding as one word, such as `fk-unindexed`.
     pub fn code(&self) -> &'static str {
         self.code
+    }
+
+    /// Returns how much the finding matters.
+    pub fn level(&self) -> Level {
+        self.level
     }
 
     /// Returns what the finding is about: a table, `table.column`, an index, a trigger, a PRAGMA or a file.
@@ -137,10 +159,10 @@ impl Findings {
         self
     }
 
-    /// Panics with all findings if there are any.
+    /// Panics with all findings of [`Level::Error`] if there are any.
     ///
     /// # Panics
-    /// If there are findings.
+    /// If there are such findings.
     #[track_caller]
     pub fn assert_ok(&self) {
         or_panic(self.try_assert_ok());
@@ -149,15 +171,16 @@ impl Findings {
     /// Like [`assert_ok`](Findings::assert_ok), without the panic.
     ///
     /// # Errors
-    /// If there are findings.
+    /// If there are such findings.
     pub fn try_assert_ok(&self) -> Result<()> {
-        let Some(first) = self.found.first() else { return Ok(()) };
-        let headline = match self.found.len() {
+        let errors: Vec<&Finding> = self.found.iter().filter(|finding| finding.level == Level::Error).collect();
+        let Some(first) = errors.first() else { return Ok(()) };
+        let headline = match errors.len() {
             1 => format!("{}: {}", first.code, first.what),
             count => format!("{count} findings, the first: {}: {}", first.code, first.what),
         };
         let mut error = Error::new(ErrorKind::Check, headline);
-        for (index, finding) in self.found.iter().enumerate() {
+        for (index, finding) in errors.iter().enumerate() {
             if index > 0 || !finding.cost.is_empty() {
                 error = error.evidence(format!("{} ({})", finding.code, finding.object), finding.body());
             }
@@ -165,37 +188,12 @@ impl Findings {
                 error = error.evidence(label.clone(), body.clone());
             }
         }
-        error = self.with_remedies(error);
+        error = with_remedies(error, &errors);
         // Broken pages are never meant; those checks give no codes.
-        if let Some(Finding { code, object, .. }) = self.found.iter().find(|finding| self.codes.contains(&finding.code))
-        {
+        if let Some(Finding { code, object, .. }) = errors.iter().find(|finding| self.codes.contains(&finding.code)) {
             error = error.help(format!("if it is meant, say so: .allow({code:?}, {object:?}, \"why\")"));
         }
         Err(error)
-    }
-
-    /// Adds each remedy once, up to `MAX_LINES`.
-    fn with_remedies(&self, mut error: Error) -> Error {
-        let mut fixes: Vec<&str> = Vec::new();
-        for fix in self.found.iter().filter_map(Finding::help) {
-            if !fixes.contains(&fix) {
-                fixes.push(fix);
-            }
-        }
-        let mut lines = 0;
-        let fits = |fix: &&&str| {
-            lines += fix.lines().count();
-            lines <= MAX_LINES
-        };
-        let shown = fixes.iter().take_while(fits).count().max(1);
-        for fix in fixes.iter().take(shown) {
-            error = error.help(*fix);
-        }
-        if fixes.len() > shown {
-            let left = fixes.len() - shown;
-            error = error.help(format!("remedies of {left} more are left out here: Finding::help has each"));
-        }
-        error
     }
 
     /// Makes [`allow`](Findings::allow) refuse all codes but these.
@@ -207,6 +205,30 @@ impl Findings {
     pub(crate) fn push(&mut self, finding: Finding) {
         self.found.push(finding);
     }
+}
+
+/// Adds each remedy once, up to `MAX_LINES`.
+fn with_remedies(mut error: Error, findings: &[&Finding]) -> Error {
+    let mut fixes: Vec<&str> = Vec::new();
+    for fix in findings.iter().filter_map(|finding| finding.help()) {
+        if !fixes.contains(&fix) {
+            fixes.push(fix);
+        }
+    }
+    let mut lines = 0;
+    let fits = |fix: &&&str| {
+        lines += fix.lines().count();
+        lines <= MAX_LINES
+    };
+    let shown = fixes.iter().take_while(fits).count().max(1);
+    for fix in fixes.iter().take(shown) {
+        error = error.help(*fix);
+    }
+    if fixes.len() > shown {
+        let left = fixes.len() - shown;
+        error = error.help(format!("remedies of {left} more are left out here: Finding::help has each"));
+    }
+    error
 }
 
 /// The number of lines of remedies in a report: nobody reads fifty rebuilt tables.

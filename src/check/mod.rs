@@ -13,7 +13,7 @@ mod state;
 
 pub use backup::backup;
 pub(crate) use findings::covers;
-pub use findings::{Finding, Findings};
+pub use findings::{Finding, Findings, Level};
 pub use health::{Health, health, try_health};
 pub use integrity::integrity;
 pub(crate) use integrity::{find_damage, integrity_lines};

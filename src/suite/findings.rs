@@ -2,9 +2,9 @@
 
 use crate::check::Finding;
 use crate::migrations::{Format, Migration};
-use crate::sql::plain_name;
+use crate::sql::{plain_name, quote_text};
 use crate::suite::diagnosis::{
-    FaultKind, HalfApplied, LossDiagnosis, Mechanism, MigrationRefusal, NestedTransaction, Rebuild,
+    DeletedParents, FaultKind, HalfApplied, LossDiagnosis, Mechanism, MigrationRefusal, NestedTransaction, Rebuild,
 };
 use crate::suite::losses::LossKind;
 use crate::suite::versions::Summary;
@@ -47,9 +47,17 @@ fn does(diagnosis: &LossDiagnosis<'_>) -> String {
         LossKind::Multiplied => format!("duplicates rows of {object}"),
         LossKind::Values { changed, of, to_null: true } => format!("sets {changed} of {of} values of {object} to NULL"),
         LossKind::Values { changed, of, .. } => format!("changes {changed} of {of} values of {object}"),
+        LossKind::Moved { from } if !is_copied(diagnosis) => {
+            format!("overwrites {object} with the values of {}", plain_name(from))
+        }
         LossKind::Moved { from } => format!("moves the values of {} into {object}", plain_name(from)),
         LossKind::Sequence { was, is } => format!("resets the AUTOINCREMENT of {object} from {was} to {is}"),
     }
+}
+
+/// Returns true if an INSERT that copies the rows is to blame.
+fn is_copied(diagnosis: &LossDiagnosis<'_>) -> bool {
+    diagnosis.blame.as_ref().is_some_and(|blame| blame.mechanism == Mechanism::Copy)
 }
 
 /// The code of a loss, why it happens, and how to avoid it. An empty `fix` offers no way.
@@ -87,7 +95,7 @@ fn explanation(diagnosis: &LossDiagnosis<'_>) -> Explanation {
             "the copy omits rows: by a join, a WHERE, OR IGNORE or OR REPLACE",
             "copy with a plain SELECT of the old table, and look up the rest in subqueries",
         ),
-        (LossKind::Moved { .. }, _) => Explanation::new(
+        (LossKind::Moved { .. }, _) if is_copied(diagnosis) => Explanation::new(
             "values-moved",
             "INSERT .. SELECT matches columns by position, not by name",
             "name the columns on both sides: INSERT INTO new(a, b) SELECT a, b FROM old",
@@ -106,8 +114,10 @@ fn explanation(diagnosis: &LossDiagnosis<'_>) -> Explanation {
             "rebuild-loses-objects",
             "numbers of deleted rows are handed out again, and an old reference finds a new row",
             format!(
-                "after the rename: UPDATE sqlite_sequence SET seq = <the old seq> WHERE name = '{}', read before the DROP into a temporary table",
-                loss.table
+                "keep the number:\nCREATE TEMP TABLE kept AS SELECT seq FROM sqlite_sequence WHERE name = {name};\n-- the rebuild\n\
+                 DELETE FROM sqlite_sequence WHERE name = {name};\nINSERT INTO sqlite_sequence (name, seq) SELECT {name}, seq FROM kept;\n\
+                 DROP TABLE kept;",
+                name = quote_text(&loss.table)
             ),
         ),
         (LossKind::Values { to_null: false, .. }, _) => Explanation::new(
@@ -124,7 +134,8 @@ fn foreign_key_actions(diagnosis: &LossDiagnosis<'_>, rebuild: &Rebuild, is_drop
     let parent = plain_name(&rebuild.dropped);
     let action = match diagnosis.loss.kind {
         LossKind::Rows { .. } => "ON DELETE CASCADE",
-        _ => "ON DELETE SET NULL",
+        LossKind::Values { to_null: true, .. } => "ON DELETE SET NULL",
+        _ => "ON DELETE SET DEFAULT",
     };
     let how = match is_dropped {
         true if rebuild.is_of_itself() => {
@@ -140,7 +151,33 @@ fn foreign_key_actions(diagnosis: &LossDiagnosis<'_>, rebuild: &Rebuild, is_drop
         false => "",
     };
     let code = if is_dropped { "rebuild-fires-fk-actions" } else { "undeclared-loss" };
-    Explanation::new(code, format!("{how}{ignored}"), safe_rebuild(rebuild))
+    let fix = match &diagnosis.deleted {
+        Some(deleted) => references_first(deleted),
+        None if is_dropped => safe_rebuild(rebuild),
+        None => format!("before the DELETE, let the rows of {table} refer to rows of {parent} that stay"),
+    };
+    let ignored = if is_dropped { ignored } else { "" };
+    Explanation::new(code, format!("{how}{ignored}"), fix)
+}
+
+/// Returns how the rows that refer to deleted rows are kept.
+fn references_first(deleted: &DeletedParents) -> String {
+    let [parent, key, child, column] =
+        [&deleted.parent, &deleted.parent_column, &deleted.child, &deleted.child_column].map(|name| plain_name(name));
+    let before = format!("before the DELETE, let the rows of {child} refer to rows of {parent} that stay:");
+    let Some(kept) = &deleted.kept else {
+        return format!(
+            "{before}\nUPDATE {child} SET {column} = <the {key} of the row that stays> WHERE {column} = <the {key} of the row that goes>"
+        );
+    };
+    let same: Vec<String> =
+        kept.columns.iter().map(|name| plain_name(name)).map(|name| format!("kept.{name} IS gone.{name}")).collect();
+    format!(
+        "{before}\nUPDATE {child} SET {column} = (\n    SELECT {}(kept.{key}) FROM {parent} AS gone JOIN {parent} AS kept ON {}\n    \
+         WHERE gone.{key} = {child}.{column}\n) WHERE {column} IN (SELECT {key} FROM {parent});",
+        kept.pick,
+        same.join(" AND ")
+    )
 }
 
 pub(crate) fn refusal_finding(refusal: &MigrationRefusal<'_>) -> Finding {

@@ -99,9 +99,18 @@ pub mod __private {
     }
 
     #[track_caller]
-    #[expect(clippy::print_stderr, reason = "without this line, a skipped test looks like one that passed")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "a test that was skipped or found something for review looks like one that passed"
+    )]
     pub fn check(suite: &Suite, test: &str) {
-        match suite.try_test(test) {
+        let tested = suite.try_test_and_review(test);
+        if let Ok((_, review)) = &tested {
+            for finding in review {
+                eprintln!("review: {}", finding.what());
+            }
+        }
+        match tested.map(|(skipped, _)| skipped) {
             Ok(None) => {}
             Ok(Some(reason)) => eprintln!("note: {test} was skipped: {reason}"),
             Err(error) => panic!("{error}"),

@@ -49,7 +49,7 @@
 
 // The way through this folder, each part importing only from those before it:
 //
-//   statements   what the SQL of a migration says: effects, renames
+//   statements   what the SQL of a migration says: effects, renames, values that it names
 //   rows         rows of one database, written and read
 //   losses       what is gone between two databases, by their rows
 //   versions     an empty database at each version; one upgrade run with rows; databases of past releases

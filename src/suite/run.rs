@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::builder::Suite;
 use super::cases::all::{ALL, APPLIES, Case, Check, FIRST, unknown};
 use super::versions::VersionedDatabases;
+use crate::check::{Finding, Findings};
 use crate::error::{Error, ErrorKind, Result, or_panic};
 
 const NO_HISTORY: &str = "the template has no history: name the folder of the migrations with Suite::history";
@@ -39,15 +40,26 @@ impl Suite {
     /// # Errors
     /// When the test fails, and when there is no test of this name.
     pub fn try_test(&self, name: &str) -> Result<Option<String>> {
+        self.try_test_and_review(name).map(|(skipped, _)| skipped)
+    }
+
+    /// Like [`try_test`](Suite::try_test), with what the test found for review.
+    pub(crate) fn try_test_and_review(&self, name: &str) -> Result<(Option<String>, Findings)> {
         let Some(case) = ALL.iter().find(|case| case.name == name) else { return Err(unknown(name)) };
         match self.outcome(case) {
-            Outcome::Passed => Ok(None),
-            Outcome::Skipped(reason) => Ok(Some(reason)),
-            Outcome::Failed(error) => Err(error),
+            (Outcome::Passed, review) => Ok((None, review)),
+            (Outcome::Skipped(reason), review) => Ok((Some(reason), review)),
+            (Outcome::Failed(error), _) => Err(error),
         }
     }
 
-    fn outcome(&self, case: &Case) -> Outcome {
+    /// Runs a case. Returns what it found for review, too.
+    fn outcome(&self, case: &Case) -> (Outcome, Findings) {
+        let mut review = Findings::default();
+        (self.outcome_and_review(case, &mut review), review)
+    }
+
+    fn outcome_and_review(&self, case: &Case, review: &mut Findings) -> Outcome {
         if let Some(error) = self.problem() {
             return Outcome::Failed(error);
         }
@@ -62,7 +74,7 @@ impl Suite {
             }
             Err(error) => return Outcome::Failed(error),
         };
-        match self.check(case, databases) {
+        match self.check(case, databases, review) {
             Ok(Some(reason)) => Outcome::Skipped(reason),
             Ok(None) => {
                 let applied = databases.filter(|_| !matches!(case.check, Check::Files(_)));
@@ -77,7 +89,12 @@ impl Suite {
     }
 
     /// Runs a case. Returns the reason if there is nothing to run it on.
-    fn check(&self, case: &Case, databases: Option<&VersionedDatabases>) -> Result<Option<String>> {
+    fn check(
+        &self,
+        case: &Case,
+        databases: Option<&VersionedDatabases>,
+        review: &mut Findings,
+    ) -> Result<Option<String>> {
         let skipped = |reason: &str| Ok(Some(reason.to_owned()));
         match (case.check, databases) {
             (Check::Files(check) | Check::History(check), Some(databases)) => check(&self.subject, databases),
@@ -86,6 +103,7 @@ impl Suite {
                 skipped("the template's migrations run on a path, where they cannot run twice")
             }
             (Check::Template(check) | Check::Runner(check), _) => check(&self.subject).map(|()| None),
+            (Check::Lints(check), _) => check(&self.subject, review).map(|()| None),
             (Check::Snapshot, _) => skipped("only migration_suite! compares the snapshot, which is beside its test"),
         }
     }
@@ -143,6 +161,8 @@ pub struct TestResult {
     pub name: &'static str,
     /// The outcome of the test.
     pub outcome: Outcome,
+    /// What it found for review, at [`Level::Review`](crate::check::Level::Review). It does not fail a test.
+    pub review: Vec<Finding>,
     /// The time that it took. The first test that needs databases builds them for all tests.
     pub took: Duration,
 }
@@ -215,13 +235,16 @@ impl fmt::Display for Report {
                 Outcome::Skipped(reason) => writeln!(f, "{name:width$}  skipped: {reason}")?,
                 Outcome::Failed(error) => writeln!(f, "{name:width$}  FAILED: {}", error.headline())?,
             }
+            for finding in &result.review {
+                writeln!(f, "{:width$}  review: {}", "", finding.what())?;
+            }
         }
         Ok(())
     }
 }
 
-pub(crate) fn timed(name: &'static str, run: impl FnOnce() -> Outcome) -> TestResult {
+fn timed(name: &'static str, run: impl FnOnce() -> (Outcome, Findings)) -> TestResult {
     let start = Instant::now();
-    let outcome = run();
-    TestResult { name, outcome, took: start.elapsed() }
+    let (outcome, review) = run();
+    TestResult { name, outcome, review: review.into_iter().collect(), took: start.elapsed() }
 }

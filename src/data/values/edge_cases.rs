@@ -1,6 +1,6 @@
 //! Edge cases: valid values that often break apps.
 
-use crate::data::values::stored_type::{StoredType, declared_length, type_word};
+use crate::data::values::stored_type::{StoredType, declared_digits, declared_length, type_word};
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::Draw;
 use crate::schema::Column;
@@ -14,7 +14,7 @@ pub(crate) fn edge_case(column: &Column, strict: bool, draw: &mut Draw, out: &mu
         StoredType::Text => text(declared_length(column), draw, out),
         StoredType::Integer => out.set_integer(INTEGERS[draw.below(INTEGERS.len() as u64) as usize]),
         StoredType::Real => out.set_real(REALS[draw.below(REALS.len() as u64) as usize]),
-        StoredType::Numeric => numeric(&type_word(column), draw, out),
+        StoredType::Numeric => numeric(column, draw, out),
         StoredType::Blob => blob(draw, out),
         StoredType::Any => match draw.below(8) {
             0 => out.set_integer(INTEGERS[draw.below(INTEGERS.len() as u64) as usize]),
@@ -91,7 +91,7 @@ fn text(limit: Option<usize>, draw: &mut Draw, out: &mut ValueBuf) {
     }
 }
 
-fn numeric(declared: &str, draw: &mut Draw, out: &mut ValueBuf) {
+fn numeric(column: &Column, draw: &mut Draw, out: &mut ValueBuf) {
     const TIMES: [&str; 6] = [
         "0000-01-01 00:00:00",
         "1969-12-31 23:59:59",
@@ -101,18 +101,21 @@ fn numeric(declared: &str, draw: &mut Draw, out: &mut ValueBuf) {
         "9999-12-31 23:59:59",
     ];
     let time = TIMES[draw.below(TIMES.len() as u64) as usize];
-    match declared {
+    match &*type_word(column) {
         "DATE" => out.set_text(&time[..10]),
         "TIME" => out.set_text(&time[11..]),
         "DATETIME" | "TIMESTAMP" | "TIMESTAMPTZ" => out.set_text(time),
         "BOOL" | "BOOLEAN" => out.set_integer(draw.below(2) as i64),
         _ => {
             let real = REALS[draw.below(REALS.len() as u64) as usize];
-            // NUMERIC converts a real that is a 64-bit integer, and nothing else.
-            if draw.percent(50) || (real.fract() == 0.0 && real.abs() < 9.3e18) {
-                out.set_integer(INTEGERS[draw.below(INTEGERS.len() as u64) as usize]);
-            } else {
-                out.set_real(real);
+            let is_integer = draw.percent(50);
+            let integer = INTEGERS[draw.below(INTEGERS.len() as u64) as usize];
+            match declared_digits(column) {
+                Some(digits) if is_integer => out.set_integer(integer % 10_i64.pow(digits)),
+                Some(_) => out.set_real(-1.5),
+                // NUMERIC converts a real that is a 64-bit integer, and nothing else.
+                None if is_integer || (real.fract() == 0.0 && real.abs() < 9.3e18) => out.set_integer(integer),
+                None => out.set_real(real),
             }
         }
     }

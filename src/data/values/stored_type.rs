@@ -50,3 +50,14 @@ pub(crate) fn declared_length(column: &Column) -> Option<usize> {
     let (number, _) = rest.split_once([')', ','])?;
     number.trim().parse().ok()
 }
+
+/// Returns the number of digits before the point of a `DECIMAL(10, 2)` that a float holds exactly.
+pub(crate) fn declared_digits(column: &Column) -> Option<u32> {
+    if column.affinity != Affinity::Numeric {
+        return None;
+    }
+    let (_, rest) = column.declared_type.split_once('(')?;
+    let mut numbers = rest.trim_end().trim_end_matches(')').split(',').map(|number| number.trim().parse::<u32>().ok());
+    let (digits, scale) = (numbers.next()??, numbers.next().unwrap_or(Some(0))?);
+    (digits <= 15).then(|| digits.checked_sub(scale)).flatten()
+}

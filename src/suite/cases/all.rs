@@ -7,6 +7,7 @@ use super::files::{history_is_linear, shipped_migrations_are_frozen};
 use super::lints::lints_clean;
 use super::reverting::{down_undoes_up, failure_leaves_the_previous_version, survives_power_loss};
 use super::rows::{every_row_survives, every_version_upgrades_with_data, integrity_holds};
+use crate::check::Findings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;
 use crate::suite::subject::Subject;
@@ -32,6 +33,8 @@ pub(crate) enum Check {
     Runner(fn(&Subject) -> Result<()>),
     /// A template, in whatever way it is migrated.
     Template(fn(&Subject) -> Result<()>),
+    /// The same, with what it finds for review.
+    Lints(fn(&Subject, &mut Findings) -> Result<()>),
     /// The file of the test that calls the macro.
     Snapshot,
 }
@@ -58,7 +61,7 @@ pub(crate) const ALL: [Case; 14] = [
     Case { name: "survives_power_loss", check: Check::History(survives_power_loss) },
     Case { name: "integrity_holds", check: Check::Template(integrity_holds) },
     Case { name: "schema_is_as_reviewed", check: Check::Snapshot },
-    Case { name: "lints_clean", check: Check::Template(lints_clean) },
+    Case { name: "lints_clean", check: Check::Lints(lints_clean) },
 ];
 
 /// The names of the tests.

@@ -4,6 +4,7 @@ use crate::check::{Finding, Findings};
 use crate::error::Result;
 use crate::migrations::{Ledger, Migration};
 use crate::schema::Schema;
+use crate::sql::plain_name;
 use crate::suite::diagnosis::half_applied;
 use crate::suite::findings::half_applied_finding;
 use crate::suite::subject::{PowerCuts, Subject, UsedAllowances};
@@ -91,9 +92,13 @@ fn down_failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &Vers
     }
     let mut left: Vec<String> = Vec::new();
     if !databases.has_text_of_empty(step.index, &SchemaText::read(&database)?)? {
-        let diff = databases.schema(step.index)?.diff(&Schema::read(&database)?);
+        let (was, is) = (databases.schema(step.index)?, Schema::read(&database)?);
+        let diff = was.diff(&is);
         // A column that comes back comes last: ALTER TABLE knows no other place.
-        let changes = diff.iter().filter(|difference| !difference.what().starts_with("columns ("));
+        let changes = diff.iter().filter(|difference| {
+            !difference.what().starts_with("columns (")
+                && !(difference.what().starts_with("type ") && is_same_type(&was, &is, difference.object()))
+        });
         left.extend(changes.map(ToString::to_string));
     }
     if !left.is_empty() {
@@ -107,6 +112,19 @@ fn down_failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &Vers
         let what = format!("migration {version} cannot be applied again after its down script");
         irreversible(migration, what).evidence("error", error.to_string())
     }))
+}
+
+/// Returns true if a column, `table.column`, stores the same values in both schemas: `INT` and `INTEGER`, but not as a key,
+/// where only `INTEGER` is the rowid.
+fn is_same_type(was: &Schema, is: &Schema, column: &str) -> bool {
+    let find = |schema: &Schema| {
+        let table = schema.tables.iter().find(|table| column.starts_with(&format!("{}.", plain_name(&table.name))))?;
+        let is_rowid = table.primary_key.as_ref().is_some_and(|key| key.is_rowid);
+        let name = |name: &str| column.ends_with(&format!(".{}", plain_name(name)));
+        let affinity = table.columns.iter().find(|column| name(&column.name))?.affinity;
+        Some((affinity, is_rowid, table.strict))
+    };
+    find(was).is_some_and(|was| find(is) == Some(was))
 }
 
 fn irreversible(migration: &Migration, what: String) -> Finding {

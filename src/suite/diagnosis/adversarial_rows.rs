@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::data::{StoredType, declared_length, type_word};
+use crate::data::{StoredType, declared_digits, declared_length, type_word};
 use crate::db::Image;
 use crate::error::{Error, Result};
 use crate::schema::references::column_names;
@@ -250,7 +250,9 @@ fn changed_silently((was, was_strict): (&Column, bool), (is, is_strict): (&Colum
         (StoredType::Text | StoredType::Any, StoredType::Numeric) if !has_format(is) => &["'07'"],
         // Beyond 2^53 a float is no longer exact.
         (StoredType::Integer, StoredType::Real) => &["9007199254740993"],
-        (StoredType::Numeric, StoredType::Real) if is_number(was) => &["9007199254740993"],
+        (StoredType::Numeric, StoredType::Real) if is_number(was) && declared_digits(was).is_none() => {
+            &["9007199254740993"]
+        }
         // A fraction, and a number beyond 64 bits.
         (StoredType::Real, StoredType::Integer) => &["0.5", "1e19"],
         (StoredType::Numeric, StoredType::Integer) if is_number(was) => &["0.5", "1e19"],

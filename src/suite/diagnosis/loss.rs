@@ -2,13 +2,15 @@
 
 use rusqlite::Connection;
 
+use super::merge::DeletedParents;
 use super::refusal::Rebuild;
 use super::shrink::{ShrinkBudget, Shrinkable};
 use crate::db::Scratch;
 use crate::error::Result;
 use crate::migrations::Migration;
+use crate::schema::Schema;
 use crate::sql::{Name, quote_identifier, quote_text};
-use crate::suite::losses::{Comparison, Loss, LossKind};
+use crate::suite::losses::{Comparison, Loss, LossKind, Migrated};
 use crate::suite::rows::{Contents, literal};
 use crate::suite::statements::{Effect, Renames, StatementEffect};
 use crate::suite::versions::{RowsSince, UpgradeStep, VersionState, VersionedDatabases};
@@ -21,6 +23,8 @@ pub(crate) struct LossDiagnosis<'a> {
     pub(crate) blame: Option<Blame>,
     /// The rebuild whose DROP TABLE fires foreign-key actions.
     pub(crate) rebuild: Option<Rebuild>,
+    /// The DELETE that fires foreign-key actions.
+    pub(crate) deleted: Option<DeletedParents>,
     /// True if the migration sets `PRAGMA foreign_keys` where SQLite ignores it.
     pub(crate) has_ignored_pragma: bool,
     pub(crate) smallest_data: Option<String>,
@@ -40,6 +44,14 @@ impl<'a> LossDiagnosis<'a> {
             }
             _ => None,
         });
+        let deleted = blame.as_ref().and_then(|blame| match &blame.mechanism {
+            Mechanism::ForeignKeyActions { parent, is_dropped: false } => {
+                let statements = databases.migration(step.index).statements();
+                let statement = statements.get(blame.statement)?.text;
+                DeletedParents::of(&step.before.schema, parent, &loss.table, statement)
+            }
+            _ => None,
+        });
         let has_rows = !matches!(loss.kind, LossKind::Table | LossKind::Column | LossKind::Sequence { .. });
         let smallest_data = if has_rows { Some(data(databases, step, loss, budget)?) } else { None };
         Ok(LossDiagnosis {
@@ -48,6 +60,7 @@ impl<'a> LossDiagnosis<'a> {
             version_before: databases.version(step.index),
             blame,
             rebuild,
+            deleted,
             has_ignored_pragma: databases.is_wrapped(step.index) && sets_foreign_keys(databases, step.index),
             smallest_data: smallest_data.filter(|data| !data.is_empty()),
         })
@@ -59,19 +72,23 @@ pub(crate) fn losses(databases: &VersionedDatabases, step: &UpgradeStep, after: 
     let before = databases.rows(&step.before)?;
     let database = databases.open(&after.image)?;
     let rows = databases.rows_in(&database)?;
-    let found = Comparison::of(&before, &rows, databases.effects(step.index), &database).losses();
+    let (old, new) = (&step.before.schema, &after.schema);
+    let migrated = Migrated { before: &before, after: &rows, old, new, connection: &database };
+    let found = Comparison::of(migrated, databases.effects(step.index)).losses();
     match &step.since {
         RowsSince::ThisVersion => Ok(found),
         RowsSince::Never => Ok(Vec::new()),
         RowsSince::Release(_) if found.is_empty() => Ok(found),
         RowsSince::Release(released) => {
             let rows_then = databases.rows(&released.state)?;
-            let lost = |rows: &Contents, end: usize, connection: &Connection| {
+            let lost = |after: (&Contents, &Schema), end: usize, connection: &Connection| {
                 let effects = databases.effects_between(released.count, end);
-                Comparison::of(&rows_then, rows, &effects, connection).losses()
+                let (before, old) = (&rows_then, &released.state.schema);
+                let migrated = Migrated { before, after: after.0, old, new: after.1, connection };
+                Comparison::of(migrated, &effects).losses()
             };
-            let known = lost(&before, step.index, &*databases.open(&step.before.image)?);
-            let mut new = lost(&rows, step.index + 1, &database);
+            let known = lost((&before, old), step.index, &*databases.open(&step.before.image)?);
+            let mut new = lost((&rows, new), step.index + 1, &database);
             new.retain(|loss| !known.iter().any(|known| known.is_same(loss)));
             let effects = databases.effects_between(released.count, step.index);
             let renames = Renames::of_schema(&released.state.schema, &effects);
@@ -87,13 +104,16 @@ pub(crate) fn losses(databases: &VersionedDatabases, step: &UpgradeStep, after: 
 }
 
 fn data(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss, budget: &ShrinkBudget) -> Result<String> {
+    let old = &step.before.schema;
+    let new = step.after.as_ref().map_or(old, |after| &after.schema);
     let mut fails = |mut database: Scratch| {
         let Ok(before) = databases.rows_in(&database) else { return false };
         if databases.migrate(&mut database, step.index).is_err() {
             return false;
         }
         let Ok(after) = databases.rows_in(&database) else { return false };
-        let comparison = Comparison::of(&before, &after, databases.effects(step.index), &database);
+        let migrated = Migrated { before: &before, after: &after, old, new, connection: &database };
+        let comparison = Comparison::of(migrated, databases.effects(step.index));
         comparison.losses_in(&loss.table).iter().any(|other| loss.is_like(other))
     };
     Shrinkable { workshop: databases.workshop, image: &step.before.image, table: &loss.table }
@@ -102,7 +122,7 @@ fn data(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss, budget:
 
 fn sets_foreign_keys(databases: &VersionedDatabases, step: usize) -> bool {
     let mut effects = databases.effects(step).iter().map(|effect| &effect.effect);
-    effects.any(|effect| matches!(effect, Effect::Pragma { name, is_set: true } if name == "foreign_keys"))
+    effects.any(|effect| matches!(effect, Effect::Pragma { name, is_set: true, .. } if name == "foreign_keys"))
 }
 
 /// The statement that lost something.

@@ -2,56 +2,55 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::Connection;
+use rusqlite::types::ToSqlOutput;
 
-use super::matching::{Matching, NewRows, Places, as_key, distinct_rows, is_equivalent, kept};
+use super::elsewhere::{Elsewhere, Subject, Wanted};
+use super::loss::{Loss, LossKind};
+use super::matching::{as_key, kept};
+use super::migrated::Migrated;
+use super::moved::GoneRows;
+use super::pairs::PairedRows;
+use super::references::References;
 use crate::check::{Cell, shown};
-use crate::sql::Name;
-use crate::suite::rows::{Contents, Row, TableRows};
+use crate::schema::{Check, Schema, TableKind};
+use crate::sql::{Name, quote_identifier};
+use crate::suite::rows::{Contents, Row, TableRows, unique_keys};
 use crate::suite::statements::{Renames, StatementEffect};
 
 /// The rows of a database before and after a migration.
 pub(crate) struct Comparison<'a> {
-    before: &'a Contents,
-    after: &'a Contents,
+    migrated: Migrated<'a>,
     renames: Renames,
-    new_rows: NewRows<'a>,
-    connection: &'a Connection,
+    elsewhere: Elsewhere<'a>,
+    references: References<'a>,
 }
 
 impl<'a> Comparison<'a> {
-    /// `connection` is to the database after the migration.
-    pub(crate) fn of(
-        before: &'a Contents,
-        after: &'a Contents,
-        effects: &[StatementEffect],
-        connection: &'a Connection,
-    ) -> Comparison<'a> {
-        let renames = Renames::of(before.tables.iter().map(|table| table.name.as_str()), effects);
-        let new_rows = NewRows::between(before, after, connection);
-        Comparison { before, after, renames, new_rows, connection }
+    pub(crate) fn of(migrated: Migrated<'a>, effects: &[StatementEffect]) -> Comparison<'a> {
+        let renames = Renames::of(migrated.before.tables.iter().map(|table| table.name.as_str()), effects);
+        Comparison { migrated, renames, elsewhere: Elsewhere::new(migrated), references: References::new(migrated) }
     }
 
     /// Returns everything that was there before and is not there afterwards.
     pub(crate) fn losses(&self) -> Vec<Loss> {
-        self.before.tables.iter().flat_map(|table| self.losses_of(table)).collect()
+        self.migrated.before.tables.iter().flat_map(|table| self.losses_of(table)).collect()
     }
 
     /// Like `losses`, of one table.
     pub(crate) fn losses_in(&self, table: &str) -> Vec<Loss> {
-        self.before.table(table).map(|table| self.losses_of(table)).unwrap_or_default()
+        self.migrated.before.table(table).map(|table| self.losses_of(table)).unwrap_or_default()
     }
 
     /// Returns the tables that are gone, and those into which all their rows were copied.
     pub(crate) fn renamed_by_hand(&self) -> Vec<(Name, Name)> {
         let is_gone = |table: &&TableRows| {
-            self.renames.successor(&table.name).is_none() && self.after.table(&table.name).is_none()
+            self.renames.successor(&table.name).is_none() && self.migrated.after.table(&table.name).is_none()
         };
-        let copied = |table: &TableRows| Some((table.name.clone(), self.copied_into(table)?.name.clone()));
-        self.before.tables.iter().filter(is_gone).filter_map(copied).collect()
+        let copied = |table: &'a TableRows| Some((table.name.clone(), self.copied_into(table)?.name.clone()));
+        self.migrated.before.tables.iter().filter(is_gone).filter_map(copied).collect()
     }
 
-    fn losses_of(&self, table: &TableRows) -> Vec<Loss> {
+    fn losses_of(&self, table: &'a TableRows) -> Vec<Loss> {
         let loss = |kind: LossKind, is_rebuilt: bool| Loss {
             kind,
             table: table.name.clone(),
@@ -59,18 +58,25 @@ impl<'a> Comparison<'a> {
             is_rebuilt,
             examples: Vec::new(),
         };
+        let is_index = self.is_index_of_words(table, self.migrated.before);
         let Some((after, is_rebuilt)) = self.counterpart(table) else {
-            let is_moved = !table.rows.is_empty() && table.rows.iter().all(|row| self.new_rows.contain(table, row));
-            return if is_moved { Vec::new() } else { vec![loss(LossKind::Table, false)] };
+            return if is_index || self.is_moved(table) { Vec::new() } else { vec![loss(LossKind::Table, false)] };
         };
+        if is_index {
+            let is_emptied = !table.rows.is_empty() && after.rows.is_empty();
+            let kind = LossKind::Rows { gone: table.rows.len(), of: table.rows.len() };
+            if is_emptied || self.is_index_of_words(after, self.migrated.after) {
+                return if is_emptied { vec![loss(kind, is_rebuilt)] } else { Vec::new() };
+            }
+        }
         let mut lost = self.pair(table, after, is_rebuilt).losses();
         if is_rebuilt && lost.iter().any(|loss| loss.kind.is_all_rows()) {
             // Without a row, there is nothing to say about its columns and numbers.
             lost.retain(|loss| matches!(loss.kind, LossKind::Rows { .. }));
             return lost;
         }
-        if let Some(was) = self.before.sequence.get(&table.name) {
-            let is = self.after.sequence.get(&after.name).copied().unwrap_or(0);
+        if let Some(was) = self.migrated.before.sequence.get(&table.name) {
+            let is = self.migrated.after.sequence.get(&after.name).copied().unwrap_or(0);
             if is < *was {
                 lost.push(loss(LossKind::Sequence { was: *was, is }, is_rebuilt));
             }
@@ -79,18 +85,19 @@ impl<'a> Comparison<'a> {
     }
 
     /// Returns the table that holds the rows of this one afterwards, and whether it is another table.
-    fn counterpart(&self, table: &TableRows) -> Option<(&'a TableRows, bool)> {
+    fn counterpart(&self, table: &'a TableRows) -> Option<(&'a TableRows, bool)> {
+        let after = self.migrated.after;
         let successor = self.renames.successor(&table.name);
-        let by_text = successor.and_then(|new| Some((self.after.table(new.name)?, new.is_recreated)));
-        let by_name = || self.after.table(&table.name).map(|same| (same, true));
+        let by_text = successor.and_then(|new| Some((after.table(new.name)?, new.is_recreated)));
+        let by_name = || after.table(&table.name).map(|same| (same, true));
         let by_rows = || self.copied_into(table).map(|copy| (copy, true));
         by_text.or_else(by_name).or_else(by_rows)
     }
 
     /// Returns the table into which all rows of one that is gone were copied: a rename by hand.
-    fn copied_into(&self, table: &TableRows) -> Option<&'a TableRows> {
-        let is_new = |after: &&TableRows| self.before.table(&after.name).is_none();
-        let mut candidates = self.after.tables.iter().filter(is_new);
+    fn copied_into(&self, table: &'a TableRows) -> Option<&'a TableRows> {
+        let is_new = |after: &&TableRows| self.migrated.before.table(&after.name).is_none();
+        let mut candidates = self.migrated.after.tables.iter().filter(is_new);
         candidates.find(|after| {
             !table.rows.is_empty()
                 && after.rows.len() >= table.rows.len()
@@ -98,72 +105,62 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    fn pair<'p>(&'p self, before: &'p TableRows, after: &'p TableRows, is_rebuilt: bool) -> TablePair<'p, 'a> {
-        let (renames, new_rows, connection) = (&self.renames, &self.new_rows, self.connection);
-        TablePair { before, after, is_rebuilt, renames, new_rows, connection }
-    }
-}
-
-/// Something that a migration lost.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Loss {
-    pub(crate) kind: LossKind,
-    /// The name before the migration.
-    pub(crate) table: Name,
-    pub(crate) column: Option<Name>,
-    /// True if the migration drops the table and creates it again.
-    pub(crate) is_rebuilt: bool,
-    /// A few of the rows or values, as text.
-    pub(crate) examples: Vec<String>,
-}
-
-/// The kind of a loss.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum LossKind {
-    /// The table is gone.
-    Table,
-    /// The column is gone.
-    Column,
-    /// `gone` of the `of` rows are gone.
-    Rows { gone: usize, of: usize },
-    /// The rows are there, under other keys.
-    Renumbered,
-    /// Rows are there several times.
-    Multiplied,
-    /// `changed` of the `of` values have changed.
-    Values { changed: usize, of: usize, to_null: bool },
-    /// The column has the values of this other column.
-    Moved { from: Name },
-    /// AUTOINCREMENT hands out numbers again that were in use.
-    Sequence { was: i64, is: i64 },
-}
-
-impl LossKind {
-    /// Returns true if all rows are gone.
-    pub(crate) fn is_all_rows(&self) -> bool {
-        matches!(self, LossKind::Rows { gone, of } if gone == of)
-    }
-}
-
-impl Loss {
-    /// Returns what an allowance has to name.
-    pub(crate) fn object(&self) -> String {
-        match &self.column {
-            Some(column) => format!("{}.{column}", self.table),
-            None => self.table.to_string(),
+    /// Returns true if all rows of a table that is gone are in other tables: as they were, or each column in its own place.
+    fn is_moved(&self, table: &'a TableRows) -> bool {
+        if table.rows.is_empty() {
+            return false;
         }
+        let not_needed = self.not_needed(table);
+        if self.not_found((0..table.rows.len()).collect(), table).is_empty() {
+            return true;
+        }
+        let subjects: Vec<Subject<'_>> = table.rows.iter().map(|before| Subject { before, after: None }).collect();
+        (0..table.columns.len()).all(|at| {
+            let is_null = table.rows.iter().all(|row| row.cells[at] == Cell::Null);
+            let column = &table.columns[at];
+            let is_cut = self.renames.is_cut(column);
+            let wanted = Wanted { column, at, subjects: &subjects, origins: &[], table: (table, None), is_cut };
+            is_null || not_needed.contains(&at) || self.elsewhere.has(&wanted)
+        })
     }
 
-    /// Returns true if the other loss is the same, whatever its examples.
-    pub(crate) fn is_same(&self, other: &Loss) -> bool {
-        self.kind == other.kind && self.table == other.table && self.column == other.column
+    /// Returns those of these rows that no other table has.
+    fn not_found(&self, rows: Vec<usize>, table: &'a TableRows) -> Vec<usize> {
+        if rows.is_empty() {
+            return rows;
+        }
+        let is_chosen_by = |at: usize, cell: &Cell| self.renames.is_chosen_by(&table.columns[at], cell);
+        GoneRows { table, not_needed: self.not_needed(table), is_chosen_by: &is_chosen_by }
+            .not_found(rows, &self.elsewhere)
     }
 
-    /// Returns true if the other loss is of the same kind in the same table and column, whatever its rows.
-    pub(crate) fn is_like(&self, other: &Loss) -> bool {
-        std::mem::discriminant(&self.kind) == std::mem::discriminant(&other.kind)
-            && self.table == other.table
-            && self.column == other.column
+    /// Returns the key that SQLite hands out, if nothing refers to it.
+    fn not_needed(&self, table: &TableRows) -> BTreeSet<usize> {
+        let old = self.migrated.old.table(&table.name).and_then(|table| table.primary_key.as_ref());
+        let is_handed_out = old.is_some_and(|key| key.is_rowid) && !self.references.is_referred_to(&table.name);
+        if is_handed_out { table.key.iter().copied().collect() } else { BTreeSet::new() }
+    }
+
+    /// Returns true for a full-text table whose words are those of another table: it can be filled again.
+    fn is_index_of_words(&self, table: &TableRows, contents: &Contents) -> bool {
+        let Migrated { old, new, .. } = self.migrated;
+        let kind = old.table(&table.name).or_else(|| new.table(&table.name)).map(|table| &table.kind);
+        if !matches!(kind, Some(TableKind::Virtual { .. })) {
+            return false;
+        }
+        let values = |table: &TableRows, at: usize| table.rows.iter().map(|row| as_key(&row.cells[at])).collect();
+        let others = || contents.tables.iter().filter(|other| other.name != table.name);
+        // Without a trigger for each change, some words are older than the rows.
+        let has_most = |known: BTreeSet<String>, at: usize| {
+            table.rows.iter().filter(|row| known.contains(&as_key(&row.cells[at]))).count() * 2 > table.rows.len()
+        };
+        (0..table.columns.len())
+            .all(|at| others().any(|other| (0..other.columns.len()).any(|column| has_most(values(other, column), at))))
+    }
+
+    fn pair(&self, before: &'a TableRows, after: &'a TableRows, is_rebuilt: bool) -> TablePair<'_, 'a> {
+        let rows = PairedRows::of((before, after), is_rebuilt, &self.renames, self.migrated.connection);
+        TablePair { comparison: self, rows }
     }
 }
 
@@ -171,159 +168,202 @@ impl Loss {
 const EXAMPLES: usize = 3;
 
 /// A table before and after a migration.
-pub(crate) struct TablePair<'p, 'a> {
-    pub(crate) before: &'p TableRows,
-    pub(crate) after: &'p TableRows,
-    pub(crate) is_rebuilt: bool,
-    pub(crate) renames: &'p Renames,
-    pub(crate) new_rows: &'p NewRows<'a>,
-    pub(crate) connection: &'a Connection,
+struct TablePair<'c, 'a> {
+    comparison: &'c Comparison<'a>,
+    rows: PairedRows<'a>,
 }
 
-impl TablePair<'_, '_> {
-    pub(crate) fn losses(&self) -> Vec<Loss> {
-        let mut places = self.places_by_name();
-        let mut matching = Matching::of(self.before, self.after, &places);
+impl<'a> TablePair<'_, 'a> {
+    fn losses(&self) -> Vec<Loss> {
+        let rows = &self.rows;
         let mut found = Vec::new();
-        if let Some((renumbered, by_values)) = self.renumbered(&places, &matching) {
-            found.push(renumbered);
-            matching = by_values;
-        }
-        self.find_renamed(&mut places, &matching);
-        matching.missing.retain(|&row| !self.new_rows.contain(self.before, &self.before.rows[row]));
-        if !matching.missing.is_empty() {
-            let kind = LossKind::Rows { gone: matching.missing.len(), of: self.before.rows.len() };
-            let missing = matching.missing.iter().take(EXAMPLES);
-            let examples = missing.map(|&at| row_text(self.before, &self.before.rows[at])).collect();
+        found.extend(self.renumbered());
+        let mut places = rows.places.clone();
+        self.find_renamed(&mut places);
+        let mut missing = self.comparison.not_found(rows.matching.missing.clone(), rows.before);
+        self.leave_out_duplicates(&mut missing);
+        if !missing.is_empty() {
+            let kind = LossKind::Rows { gone: missing.len(), of: rows.before.rows.len() };
+            let missing = missing.iter().take(EXAMPLES);
+            let examples = missing.map(|&at| row_text(rows.before, &rows.before.rows[at])).collect();
             found.push(self.loss(kind, None, examples));
         }
+        let is_renumbered = rows.renumbered.is_some();
         for (at, place) in places.iter().enumerate() {
             match place {
+                None if self.is_elsewhere(at, &places, &rows.matching.pairs) => {}
                 None => found.push(self.loss(LossKind::Column, Some(at), Vec::new())),
-                Some(place) if !self.before.key.contains(&at) || found.is_empty() => {
-                    found.extend(self.changed((at, *place), &matching));
+                Some(place) if !rows.before.key.contains(&at) || (found.is_empty() && !is_renumbered) => {
+                    found.extend(self.changed((at, *place), &places));
                 }
                 Some(_) => {}
             }
         }
-        found.extend(self.multiplied(&places, &matching));
+        found.extend(self.multiplied(&places));
         found
     }
 
     fn loss(&self, kind: LossKind, column: Option<usize>, examples: Vec<String>) -> Loss {
-        let column = column.map(|at| self.before.columns[at].clone());
-        Loss { kind, table: self.before.name.clone(), column, is_rebuilt: self.is_rebuilt, examples }
+        let column = column.map(|at| self.rows.before.columns[at].clone());
+        Loss { kind, table: self.rows.before.name.clone(), column, is_rebuilt: self.rows.is_rebuilt, examples }
     }
 
-    fn places_by_name(&self) -> Vec<Option<usize>> {
-        let columns = self.before.columns.iter();
-        columns.map(|column| self.after.place_of(self.renames.column_after(&self.before.name, column))).collect()
+    /// Finds rows that are there under other keys, unless all references follow them, or the old keys are still there.
+    fn renumbered(&self) -> Option<Loss> {
+        let (rows, column) = (&self.rows, self.rows.renumbered?);
+        let changed: Vec<(usize, usize)> =
+            rows.matching.pairs.iter().filter(|pair| rows.is_changed(column, pair)).copied().collect();
+        let is_kept = self.is_elsewhere(column.0, &rows.places, &changed)
+            || self.comparison.references.all_follow(&self.comparison.renames, rows.before);
+        let examples = changed.iter().take(EXAMPLES).map(|pair| change_text(rows.cells(column, pair))).collect();
+        (!is_kept).then(|| self.loss(LossKind::Renumbered, Some(column.0), examples))
     }
 
-    /// Finds rows that are there under other keys. Returns how rows are matched without their keys.
-    fn renumbered(&self, places: &Places, matching: &Matching) -> Option<(Loss, Matching)> {
-        // A copy that leaves the key to SQLite may by chance hand out the same keys, to other rows.
-        let is_doubted = !matching.missing.is_empty() || (self.is_rebuilt && self.is_any_changed(places, matching));
-        let key = *self.before.key.first().filter(|_| is_doubted)?;
-        let without_key: Vec<Option<usize>> =
-            (0..places.len()).map(|at| places[at].filter(|_| !self.before.key.contains(&at))).collect();
-        let by_values = Matching::by_values(self.before, self.after, &without_key);
-        let distinct = distinct_rows(self.before, &without_key);
-        if !by_values.missing.is_empty() || distinct.len() < 2 {
-            return None;
+    /// Leaves out rows that are the same as one that is kept, where a new UNIQUE allows no second one.
+    fn leave_out_duplicates(&self, missing: &mut Vec<usize>) {
+        let (rows, Migrated { old, new, .. }) = (&self.rows, self.comparison.migrated);
+        let keys = |schema: &Schema, name: &Name| schema.table(name).map_or(0, |table| unique_keys(table).count());
+        if missing.is_empty() || keys(new, &rows.after.name) <= keys(old, &rows.before.name) {
+            return;
         }
-        let column = (key, places[key]?);
-        let pairs = by_values.pairs.iter().filter(|(row, _)| distinct.contains(row));
-        let changes = pairs.map(|pair| self.cells(column, pair)).filter(|(before, after)| !self.same(before, after));
-        let examples: Vec<String> = changes.take(EXAMPLES).map(change_text).collect();
-        (!examples.is_empty()).then(|| (self.loss(LossKind::Renumbered, Some(key), examples), by_values))
+        let not_needed = self.comparison.not_needed(rows.before);
+        if not_needed.is_empty() && !rows.before.key.is_empty() {
+            return;
+        }
+        let values = |row: usize| -> Vec<String> {
+            let cells = rows.before.rows[row].cells.iter().enumerate();
+            cells.filter(|(at, _)| !not_needed.contains(at)).map(|(_, cell)| as_key(cell)).collect()
+        };
+        let kept: BTreeSet<Vec<String>> = rows.matching.pairs.iter().map(|(row, _)| values(*row)).collect();
+        missing.retain(|&row| !kept.contains(&values(row)));
     }
 
-    fn is_any_changed(&self, places: &Places, matching: &Matching) -> bool {
-        matching.pairs.iter().any(|pair| {
-            kept(places).any(|column| {
-                let (before, after) = self.cells(column, pair);
-                !self.same(before, after)
+    /// Returns true if the values of a column are somewhere else after the migration, for all of these pairs of rows.
+    fn is_elsewhere(&self, at: usize, places: &[Option<usize>], pairs: &[(usize, usize)]) -> bool {
+        let rows = &self.rows;
+        let subject = |&(row, row_after): &(usize, usize)| Subject {
+            before: &rows.before.rows[row],
+            after: Some(&rows.after.rows[row_after]),
+        };
+        let subjects: Vec<Subject<'a>> = pairs.iter().map(subject).collect();
+        let origin = |place: usize| places.iter().position(|it| *it == Some(place));
+        let origins: Vec<Option<usize>> = (0..rows.after.columns.len()).map(origin).collect();
+        let column = &rows.before.columns[at];
+        let values = || subjects.iter().map(|subject| &subject.before.cells[at]);
+        let is_mapped = || {
+            values().any(|value| *value != Cell::Null)
+                && self.comparison.renames.is_mapped(&rows.after.name, column, values())
+        };
+        let follows = |place: usize| {
+            let renames = &self.comparison.renames;
+            pairs.iter().all(|pair| {
+                let cells = rows.cells((at, place), pair);
+                *cells.0 == Cell::Null || self.comparison.references.follow(renames, (rows.before, at), cells)
             })
-        })
+        };
+        let is_followed =
+            || !pairs.is_empty() && (0..origins.len()).filter(|&place| origins[place].is_none()).any(follows);
+        let table = (rows.before, Some(rows.after));
+        let is_cut = self.comparison.renames.is_cut(column);
+        let wanted = Wanted { column, at, subjects: &subjects, origins: &origins, table, is_cut };
+        self.comparison.elsewhere.has(&wanted) || is_mapped() || (places[at].is_none() && is_followed())
     }
 
     /// Finds columns that are gone where a new one holds the same: a rename by hand. One value alone could be a default.
-    fn find_renamed(&self, places: &mut Places, matching: &Matching) {
+    fn find_renamed(&self, places: &mut [Option<usize>]) {
+        let rows = &self.rows;
         for at in 0..places.len() {
             if places[at].is_some() {
                 continue;
             }
             let values: BTreeSet<String> =
-                matching.pairs.iter().map(|&(row, _)| as_key(&self.before.rows[row].cells[at])).collect();
+                rows.matching.pairs.iter().map(|&(row, _)| as_key(&rows.before.rows[row].cells[at])).collect();
             if values.iter().filter(|value| !value.is_empty()).count() < 2 {
                 continue;
             }
             let is_new = |place: &usize| !places.contains(&Some(*place));
-            let holds_the_same = |place: &usize| {
-                matching.pairs.iter().all(|pair| {
-                    let (before, after) = self.cells((at, *place), pair);
-                    self.same(before, after)
-                })
-            };
-            places[at] = (0..self.after.columns.len()).filter(is_new).find(holds_the_same);
+            let holds_the_same =
+                |place: &usize| rows.matching.pairs.iter().all(|pair| !rows.is_changed((at, *place), pair));
+            places[at] = (0..rows.after.columns.len()).filter(is_new).find(holds_the_same);
         }
     }
 
     /// Finds values of a column that are others now.
-    fn changed(&self, column: (usize, usize), matching: &Matching) -> Option<Loss> {
-        let (at, place) = column;
-        let is_changed = |pair: &&(usize, usize)| {
-            let (before, after) = self.cells(column, pair);
-            !self.same(before, after)
+    fn changed(&self, column: (usize, usize), places: &[Option<usize>]) -> Option<Loss> {
+        let (rows, (at, place)) = (&self.rows, column);
+        let Comparison { renames, references, .. } = self.comparison;
+        let is_lost = |pair: &&(usize, usize)| {
+            let cells = rows.cells(column, pair);
+            rows.is_changed(column, pair)
+                && !renames.is_replaced(&rows.after.name, &rows.after.columns[place], cells.0)
+                && !references.follow(renames, (rows.before, at), cells)
+                && !self.is_mended(place, cells.0)
         };
-        let changed: Vec<(usize, usize)> = matching.pairs.iter().filter(is_changed).copied().collect();
-        if changed.is_empty() || self.renames.is_replaced(&self.after.name, &self.after.columns[place]) {
+        let changed: Vec<(usize, usize)> = rows.matching.pairs.iter().filter(is_lost).copied().collect();
+        if changed.is_empty() || self.is_elsewhere(at, places, &changed) {
             return None;
         }
         // A key counts up, and so do many values: it says little that they are equal.
-        let others = (0..self.before.columns.len()).filter(|other| *other != at && !self.before.key.contains(other));
+        let others = (0..rows.before.columns.len()).filter(|other| *other != at && !rows.before.key.contains(other));
         let source = others.into_iter().find(|&other| {
             changed.iter().all(|pair| {
-                let (before, after) = self.cells((other, place), pair);
+                let (before, after) = rows.cells((other, place), pair);
                 before == after
             })
         });
-        let to_null = changed.iter().all(|pair| *self.cells(column, pair).1 == Cell::Null);
+        let to_null = changed.iter().all(|pair| *rows.cells(column, pair).1 == Cell::Null);
         let kind = match source {
-            Some(other) if !to_null => LossKind::Moved { from: self.before.columns[other].clone() },
-            _ => LossKind::Values { changed: changed.len(), of: self.before.rows.len(), to_null },
+            Some(other) if !to_null => LossKind::Moved { from: rows.before.columns[other].clone() },
+            _ => LossKind::Values { changed: changed.len(), of: rows.before.rows.len(), to_null },
         };
-        let examples = changed.iter().take(EXAMPLES).map(|pair| change_text(self.cells(column, pair)));
+        let examples = changed.iter().take(EXAMPLES).map(|pair| change_text(rows.cells(column, pair)));
         Some(self.loss(kind, Some(at), examples.collect()))
     }
 
+    /// Returns true if an UPDATE .. WHERE replaces values which the new schema refuses, and this is one: by a CHECK of this
+    /// column alone, or as a duplicate of a row that has it still.
+    fn is_mended(&self, place: usize, value: &Cell) -> bool {
+        if !self.comparison.renames.is_mended(&self.rows.after.name, &self.rows.after.columns[place]) {
+            return false;
+        }
+        let (rows, Migrated { old, new, connection, .. }) = (&self.rows, self.comparison.migrated);
+        let column = &rows.after.columns[place];
+        let keys = |schema: &Schema, name: &Name| {
+            let keys = schema.table(name).into_iter().flat_map(unique_keys);
+            keys.filter(|terms| terms.iter().any(|term| term.what.is_column(column))).count()
+        };
+        let is_there = || rows.after.rows.iter().any(|row| as_key(&row.cells[place]) == as_key(value));
+        if keys(new, &rows.after.name) > keys(old, &rows.before.name) && is_there() {
+            return true;
+        }
+        let checks = |schema: &'a Schema, name: &Name| schema.table(name).map_or(&[][..], |table| &table.checks);
+        let known = checks(old, &rows.before.name);
+        let is_new = |check: &&Check| !known.iter().any(|known| known.expression == check.expression);
+        checks(new, &rows.after.name).iter().filter(is_new).any(|check| {
+            let column = quote_identifier(column);
+            let sql = format!("SELECT ({}) = 0 FROM (SELECT ?1 AS {column})", check.expression);
+            let value = ToSqlOutput::Borrowed(value.value());
+            connection.query_row(&sql, [value], |row| row.get(0)).unwrap_or(false)
+        })
+    }
+
     /// Finds new rows that are copies of old ones, except for their key.
-    fn multiplied(&self, places: &Places, matching: &Matching) -> Option<Loss> {
-        if matching.extra.is_empty() || !self.is_rebuilt {
+    fn multiplied(&self, places: &[Option<usize>]) -> Option<Loss> {
+        let PairedRows { before, after, is_rebuilt, matching, .. } = &self.rows;
+        if matching.extra.is_empty() || !is_rebuilt {
             return None;
         }
-        let columns: Vec<(usize, usize)> = kept(places).filter(|(at, _)| !self.before.key.contains(at)).collect();
+        let columns: Vec<(usize, usize)> = kept(places).filter(|(at, _)| !before.key.contains(at)).collect();
         if columns.is_empty() {
             return None;
         }
         let is_copy = |extra: &&usize| {
-            let extra = &self.after.rows[**extra];
-            let mut rows = self.before.rows.iter();
-            rows.any(|row| columns.iter().all(|&(at, place)| row.cells[at] == extra.cells[place]))
+            let extra = &after.rows[**extra];
+            before.rows.iter().any(|row| columns.iter().all(|&(at, place)| row.cells[at] == extra.cells[place]))
         };
         let copies = matching.extra.iter().filter(is_copy).take(EXAMPLES);
-        let examples: Vec<String> = copies.map(|&at| row_text(self.after, &self.after.rows[at])).collect();
+        let examples: Vec<String> = copies.map(|&at| row_text(after, &after.rows[at])).collect();
         (!examples.is_empty()).then(|| self.loss(LossKind::Multiplied, None, examples))
-    }
-
-    /// The values of a column in a pair of rows, by their places before and after.
-    fn cells(&self, (at, place): (usize, usize), (row, row_after): &(usize, usize)) -> (&Cell, &Cell) {
-        (&self.before.rows[*row].cells[at], &self.after.rows[*row_after].cells[place])
-    }
-
-    fn same(&self, before: &Cell, after: &Cell) -> bool {
-        is_equivalent(before, after, self.connection)
     }
 }
 

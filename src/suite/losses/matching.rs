@@ -1,13 +1,12 @@
 //! Rows before a migration that are there after it too: in their table, in another one, or with equivalent values, which may
 //! be stored as other types.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::Connection;
 
 use crate::check::Cell;
-use crate::suite::rows::{Contents, Row, TableRows};
+use crate::suite::rows::{Row, TableRows};
 
 /// The place of each column after the migration.
 pub(crate) type Places = [Option<usize>];
@@ -99,48 +98,6 @@ pub(crate) fn kept(places: &Places) -> impl Iterator<Item = (usize, usize)> {
     places.iter().enumerate().filter_map(|(at, place)| Some((at, (*place)?)))
 }
 
-/// The rows of the tables after a migration that were not there before.
-pub(crate) struct NewRows<'a> {
-    before: &'a Contents,
-    after: &'a Contents,
-    /// Computed only if something is gone.
-    found: OnceCell<Vec<(&'a TableRows, Vec<&'a Row>)>>,
-    connection: &'a Connection,
-}
-
-impl<'a> NewRows<'a> {
-    pub(crate) fn between(before: &'a Contents, after: &'a Contents, connection: &'a Connection) -> NewRows<'a> {
-        NewRows { before, after, found: OnceCell::new(), connection }
-    }
-
-    /// Returns true if another table than `table` has a new row with the same values under the same names.
-    pub(crate) fn contain(&self, table: &TableRows, row: &Row) -> bool {
-        let found =
-            self.found.get_or_init(|| self.after.tables.iter().map(|table| (table, self.of_table(table))).collect());
-        found.iter().filter(|(other, _)| other.name != table.name).any(|(other, rows)| {
-            let Some(places) = places_in(other, table) else { return false };
-            rows.iter().any(|other| {
-                let mut pairs = row.cells.iter().zip(&places);
-                pairs.all(|(cell, &place)| is_equivalent(cell, &other.cells[place], self.connection))
-            })
-        })
-    }
-
-    fn of_table(&self, table: &'a TableRows) -> Vec<&'a Row> {
-        let Some(old) = self.before.table(&table.name) else { return table.rows.iter().collect() };
-        let Some(places) = places_in(old, table) else { return table.rows.iter().collect() };
-        let texts = |row: &Row| places.iter().map(|&at| as_key(&row.cells[at])).collect();
-        let known: BTreeSet<Vec<String>> = old.rows.iter().map(texts).collect();
-        let is_new = |row: &&Row| !known.contains(&row.cells.iter().map(as_key).collect::<Vec<_>>());
-        table.rows.iter().filter(is_new).collect()
-    }
-}
-
-/// Returns where `other` has the columns of `table`, or nothing if it has not all of them.
-fn places_in(other: &TableRows, table: &TableRows) -> Option<Vec<usize>> {
-    table.columns.iter().map(|column| other.place_of(column)).collect()
-}
-
 /// Returns true if nothing is lost from `before` to `after`: the same value, the same number or flag as another type, the
 /// same instant, the same JSON, or a JSON object with more members. A NULL may become anything.
 pub(crate) fn is_equivalent(before: &Cell, after: &Cell, connection: &Connection) -> bool {
@@ -174,14 +131,12 @@ pub(crate) fn as_key(cell: &Cell) -> String {
     }
 }
 
+/// Compares exactly: beyond 2^53 the neighbors of an integer would pass for it.
 fn same_number(integer: i64, real: f64) -> bool {
-    // Beyond 2^53 a float is no longer exact, and the neighbors of an integer would pass for it.
-    integer.unsigned_abs() <= 1 << 53 && real == exactly(integer)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "only called for integers that a float holds exactly")]
-fn exactly(integer: i64) -> f64 {
-    integer as f64
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    #[expect(clippy::cast_possible_truncation, reason = "within the range")]
+    let is_same = |real: f64| real.trunc().to_bits() == real.to_bits() && real as i64 == integer;
+    (-BEYOND..BEYOND).contains(&real) && is_same(real)
 }
 
 /// Returns true if a text is this number. `007` is not 7, and `1.50` is 1.5.
@@ -283,6 +238,9 @@ mod tests {
             ("x'61'", "'a'", true),
             ("x'61ff'", "CAST(x'61ff' AS TEXT)", false),
             ("9007199254740993", "9007199254740992.0", false),
+            ("9007199254740994", "9007199254740994.0", true),
+            ("9007199254740994.0", "9007199254740994", true),
+            ("9223372036854775807", "9223372036854775807.0", false),
             ("'2026-03-01 12:00:00'", "1772366400", true),
             ("'2026-03-01 12:00:00'", "'1772366400'", true),
             ("'2026-03-01 12:00:00'", "1772366400000", true),

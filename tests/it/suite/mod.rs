@@ -3,6 +3,7 @@
 mod cost;
 mod frozen;
 mod histories;
+mod losses;
 mod messages;
 mod options;
 mod population;

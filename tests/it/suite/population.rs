@@ -146,7 +146,14 @@ impl Case {
     fn wrong(&self) -> Vec<String> {
         let report = self.suite().report();
         let reports: Vec<(&str, String)> = report.failures().map(|(test, error)| (test, error.to_string())).collect();
-        let found = reports.iter().flat_map(|(test, text)| read_report(test, text)).collect();
+        let review = report.iter().flat_map(|result| &result.review).map(|finding| Found {
+            test: String::from("review"),
+            code: finding.code().to_owned(),
+            version: version(finding.what()),
+            object: finding.object().to_owned(),
+            lines: Vec::new(),
+        });
+        let found = reports.iter().flat_map(|(test, text)| read_report(test, text)).chain(review).collect();
         let mut wrong = self.compare(found);
         if wrong.is_empty() && !reports.is_empty() {
             wrong = self.wrong_after_its_allowances(&reports);

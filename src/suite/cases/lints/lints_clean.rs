@@ -1,7 +1,7 @@
 //! The case `lints_clean`, and the codes of the suite's findings.
 
 use super::{statement_lints, step_lints};
-use crate::check::{self, Finding, Findings, try_lint};
+use crate::check::{self, Finding, Findings, Level, try_lint};
 use crate::error::Result;
 use crate::suite::subject::Subject;
 
@@ -9,12 +9,12 @@ use crate::suite::subject::Subject;
 use crate::suite::builder::Suite;
 
 /// Checks that migrations have no silent side effects and leave nothing broken.
-pub(crate) fn lints_clean(subject: &Subject) -> Result<()> {
+pub(crate) fn lints_clean(subject: &Subject, review: &mut Findings) -> Result<()> {
     let mut found: Vec<Finding> = Vec::new();
     let schema = match subject.databases()? {
         Some(databases) => {
             for step in &subject.upgrade_run(databases)?.steps {
-                for finding in statement_lints::of_effects(&subject.options, databases, step) {
+                for finding in statement_lints::of_effects(&subject.options, databases, step)? {
                     // `OFF` and `ON` of a PRAGMA are one mistake.
                     if !found.iter().any(|known| known.what() == finding.what()) {
                         found.push(finding);
@@ -40,6 +40,7 @@ pub(crate) fn lints_clean(subject: &Subject) -> Result<()> {
         findings = if is_known { findings } else { findings.with_codes(&FOUND) };
         findings = findings.allow(code, object, reason);
     }
+    review.extend(findings.iter().filter(|finding| finding.level() == Level::Review).cloned());
     findings.try_assert_ok()
 }
 

@@ -1,8 +1,9 @@
 //! Constraints that a rebuild leaves out without saying so.
 //!
-//! A rebuild that does nothing but drop a constraint was made to drop it. Losing NOT NULL is never a finding: that is what
-//! most rebuilds are for.
+//! A rebuild that does nothing but drop constraints was made to drop them: that is for review. So is an expression that it
+//! changes. Losing NOT NULL is never a finding: that is what most rebuilds are for.
 
+use crate::check::Level;
 use crate::schema::{Column, Difference, ForeignKey, ForeignKeyAction, IndexedColumn, IndexedExpr, SchemaDiff, Table};
 use crate::sql::{Token, listed, plain_name, tokens};
 
@@ -10,34 +11,123 @@ use crate::sql::{Token, listed, plain_name, tokens};
 const CONSTRAINTS: [&str; 8] =
     ["CHECK", "CONSTRAINT", "UNIQUE", "FOREIGN KEY", "REFERENCES", "COLLATE", "AUTOINCREMENT", "STRICT"];
 
-/// A constraint that is gone after a rebuild.
+/// A constraint that is gone or another one after a rebuild.
 pub(crate) struct LostConstraint {
     pub(crate) code: &'static str,
+    pub(crate) level: Level,
     pub(crate) object: String,
+    /// What the rebuild does: `loses UNIQUE (title)`.
     pub(crate) what: String,
     pub(crate) cost: String,
 }
 
-/// Finds the constraints that a table lost in its rebuild. `diff` is that of the whole schema.
-pub(crate) fn between(before: &Table, after: &Table, diff: &SchemaDiff) -> Vec<LostConstraint> {
-    let of_table = format!("table {}", before.name);
-    let of_column = format!("{}.", before.name);
-    let is_of_it =
-        |difference: &&Difference| difference.object() == of_table || difference.object().starts_with(&of_column);
-    let differences: Vec<&Difference> = diff.iter().filter(is_of_it).collect();
-    if differences.len() < 2 {
-        return Vec::new();
+/// The differences of a table before and after its rebuild.
+pub(crate) struct RebuildDiff<'a> {
+    before: &'a Table,
+    after: &'a Table,
+    differences: Vec<&'a Difference>,
+}
+
+impl<'a> RebuildDiff<'a> {
+    /// `diff` is that of the whole schema.
+    pub(crate) fn of(before: &'a Table, after: &'a Table, diff: &'a SchemaDiff) -> RebuildDiff<'a> {
+        let of_table = format!("table {}", before.name);
+        let of_column = format!("{}.", before.name);
+        let is_of_it =
+            |difference: &&Difference| difference.object() == of_table || difference.object().starts_with(&of_column);
+        RebuildDiff { before, after, differences: diff.iter().filter(is_of_it).collect() }
     }
-    let mut found = lost_actions(before, after);
-    for difference in differences {
-        let Some(what) = difference.what().strip_suffix(" dropped") else { continue };
-        let column = difference.object().strip_prefix(&of_column);
-        found.extend(lost_default(before, after, column, what));
-        if is_lost(before, after, what) {
-            found.push(lost_constraint(difference.object(), what));
+
+    /// Returns the level of a loss: a rebuild that does nothing else is meant to do it.
+    pub(crate) fn level(&self) -> Level {
+        let lost = lost_actions(self.before, self.after);
+        let is_weaker = |difference: &&Difference| match difference.what().split_once(" became ") {
+            Some((was, _)) => is_reference(was) && !lost.is_empty(),
+            None => difference.what().strip_suffix(" dropped").is_some_and(|what| {
+                what.starts_with("DEFAULT") || CONSTRAINTS.iter().any(|constraint| what.starts_with(constraint))
+            }),
+        };
+        if self.differences.iter().all(is_weaker) { Level::Review } else { Level::Error }
+    }
+
+    /// Finds the constraints that the table lost in its rebuild, and the expressions that changed.
+    pub(crate) fn lost(&self) -> Vec<LostConstraint> {
+        let mut found = lost_actions(self.before, self.after);
+        for difference in &self.differences {
+            let Some(what) = difference.what().strip_suffix(" dropped") else { continue };
+            if is_lost(self.before, self.after, what) {
+                found.push(lost_constraint(difference.object(), what));
+            }
+        }
+        found.extend(self.differences.iter().filter_map(|difference| self.lost_default(difference)));
+        let level = self.level();
+        for lost in &mut found {
+            lost.level = lost.level.min(level);
+        }
+        found.extend(self.differences.iter().filter_map(|difference| self.changed(difference)));
+        found
+    }
+
+    /// Finds the DEFAULT of a column that is gone. Without NOT NULL, an INSERT that omits the column still works.
+    fn lost_default(&self, difference: &Difference) -> Option<LostConstraint> {
+        let what = difference.what().strip_suffix(" dropped").filter(|what| what.starts_with("DEFAULT"))?;
+        let (column, is) = self.column(difference)?;
+        let (level, cost) = match column.not_null && is.not_null {
+            true => (Level::Error, "an INSERT that omits the column fails from now on"),
+            false => (Level::Review, "an INSERT that omits the column stores NULL from now on"),
+        };
+        Some(self.of_column(column, level, &format!("loses {what} of {}", plain_name(&column.name)), cost))
+    }
+
+    /// Finds an expression of a column that is another one.
+    fn changed(&self, difference: &Difference) -> Option<LostConstraint> {
+        let (was, is) = match difference.what().split_once(" became ") {
+            Some(both) => both,
+            None => (difference.what().strip_suffix(" dropped").filter(|was| was.starts_with("GENERATED"))?, "plain"),
+        };
+        let (column, _) = self.column(difference)?;
+        let cost = if was.starts_with("DEFAULT") && plain_default(was) != plain_default(is) {
+            "an INSERT that omits the column stores another value from now on"
+        } else if was.starts_with("GENERATED") {
+            "the column has other values from now on"
+        } else {
+            return None;
+        };
+        let what = format!("changes {was} of {} to {is}", plain_name(&column.name));
+        Some(self.of_column(column, Level::Review, &what, cost))
+    }
+
+    /// Returns the column that differs, before and after, if its type is the same.
+    fn column(&self, difference: &Difference) -> Option<(&'a Column, &'a Column)> {
+        let name = difference.object().strip_prefix(&format!("{}.", self.before.name))?;
+        let column = self.before.columns.iter().find(|column| plain_name(&column.name) == name)?;
+        let is = self.after.column(&column.name).filter(|is| is.declared_type == column.declared_type)?;
+        Some((column, is))
+    }
+
+    fn of_column(&self, column: &Column, level: Level, what: &str, cost: &str) -> LostConstraint {
+        LostConstraint {
+            code: "rebuild-loses-objects",
+            level,
+            object: format!("{}.{}", self.before.name, column.name),
+            what: what.to_owned(),
+            cost: cost.to_owned(),
         }
     }
-    found
+}
+
+/// Returns a DEFAULT in one of the spellings that mean the same.
+fn plain_default(text: &str) -> String {
+    let mut text = text.trim_start_matches("DEFAULT").trim().to_owned();
+    while let Some(inner) = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) {
+        text = inner.trim().to_owned();
+    }
+    match text.to_ascii_lowercase().as_str() {
+        "true" => String::from("1"),
+        "false" => String::from("0"),
+        "datetime('now')" | "datetime ('now')" => String::from("CURRENT_TIMESTAMP"),
+        _ => text,
+    }
 }
 
 fn lost_constraint(object: &str, what: &str) -> LostConstraint {
@@ -49,21 +139,7 @@ fn lost_constraint(object: &str, what: &str) -> LostConstraint {
         ),
     };
     let object = object.strip_prefix("table ").unwrap_or(object).to_owned();
-    LostConstraint { code, object, what: what.to_owned(), cost: cost.to_owned() }
-}
-
-/// Finds the DEFAULT of a NOT NULL column that is gone.
-fn lost_default(before: &Table, after: &Table, column: Option<&str>, what: &str) -> Option<LostConstraint> {
-    let column = before.columns.iter().find(|it| column == Some(plain_name(&it.name).as_str()))?;
-    let is = after.column(&column.name)?;
-    let is_lost =
-        what.starts_with("DEFAULT") && column.not_null && is.not_null && is.declared_type == column.declared_type;
-    is_lost.then(|| LostConstraint {
-        code: "rebuild-loses-objects",
-        object: format!("{}.{}", before.name, column.name),
-        what: format!("{what} of {}", plain_name(&column.name)),
-        cost: String::from("an INSERT that omits the column fails from now on"),
-    })
+    LostConstraint { code, level: Level::Error, object, what: format!("loses {what}"), cost: cost.to_owned() }
 }
 
 /// Returns true if nothing in the new table does what this constraint did.
@@ -100,8 +176,9 @@ fn lost_actions(before: &Table, after: &Table) -> Vec<LostConstraint> {
         let mut push = |what: String, cost: String| {
             lost.push(LostConstraint {
                 code: "fk-dropped",
+                level: Level::Error,
                 object: format!("{}.{columns}", before.name),
-                what: format!("{what} of {columns}"),
+                what: format!("loses {what} of {columns}"),
                 cost,
             });
         };

@@ -10,11 +10,16 @@ use crate::suite::subject::Options;
 use crate::suite::versions::{UpgradeStep, VersionedDatabases};
 
 /// Finds PRAGMAs without effect, and changes that break the old version of the app while it runs.
-pub(crate) fn of_effects(options: &Options, databases: &VersionedDatabases, step: &UpgradeStep) -> Vec<Finding> {
+pub(crate) fn of_effects(
+    options: &Options,
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+) -> Result<Vec<Finding>> {
     let migration = databases.migration(step.index);
     let effects = databases.effects(step.index);
     let is_known = |table: &str| step.before.schema.table(table).is_some();
     let mut is_in_transaction = databases.is_wrapped(step.index);
+    let mut pragma = ForeignKeysPragma::of(databases, step)?;
     let mut found = Vec::new();
     for StatementEffect { statement, effect } in effects {
         let finding = match effect {
@@ -26,7 +31,10 @@ pub(crate) fn of_effects(options: &Options, databases: &VersionedDatabases, step
                 is_in_transaction = databases.is_wrapped(step.index);
                 continue;
             }
-            Effect::Pragma { name, is_set: true } if is_in_transaction && name == "foreign_keys" => {
+            Effect::Pragma { name, is_set: true, is_on } if name == "foreign_keys" => {
+                if !pragma.is_ignored(*is_on, is_in_transaction) {
+                    continue;
+                }
                 ignored_pragma(migration)
             }
             _ if !options.old_code_runs => continue,
@@ -41,7 +49,38 @@ pub(crate) fn of_effects(options: &Options, databases: &VersionedDatabases, step
         };
         found.push(at_statement(finding, migration, *statement));
     }
-    found
+    Ok(found)
+}
+
+/// Whether foreign keys are enforced while a migration runs.
+struct ForeignKeysPragma {
+    is_on: bool,
+    /// True if the migration wanted to switch them off where they were off.
+    is_left_off: bool,
+}
+
+impl ForeignKeysPragma {
+    fn of(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<ForeignKeysPragma> {
+        let sets_it =
+            |effect: &StatementEffect| matches!(&effect.effect, Effect::Pragma { name, .. } if name == "foreign_keys");
+        let is_on = databases.effects(step.index).iter().any(sets_it) && {
+            let database = databases.open(&step.before.image)?;
+            let is_on = database.query_row("PRAGMA foreign_keys", [], |row| row.get(0));
+            is_on.map_err(|error| Error::sqlite("read PRAGMA foreign_keys", error))?
+        };
+        Ok(ForeignKeysPragma { is_on, is_left_off: false })
+    }
+
+    /// Follows a PRAGMA that sets them. Returns true if it should change something and SQLite ignores it.
+    fn is_ignored(&mut self, is_on: bool, is_in_transaction: bool) -> bool {
+        if !is_in_transaction {
+            self.is_on = is_on;
+            return false;
+        }
+        self.is_left_off |= !is_on && !self.is_on;
+        // Whoever left them off switches them on again.
+        self.is_on != is_on && !(is_on && self.is_left_off)
+    }
 }
 
 /// Finds SQL that the oldest SQLite of the app does not know.
@@ -87,14 +126,14 @@ fn backfill(migration: &Migration, assignment: &Assignment) -> Finding {
 
 fn changes_schema(effects: &[StatementEffect]) -> bool {
     effects.iter().any(|effect| {
-        !matches!(
+        matches!(
             effect.effect,
-            Effect::Update(_)
-                | Effect::Insert(_)
-                | Effect::Delete(_)
-                | Effect::Pragma { .. }
-                | Effect::Begin
-                | Effect::End
+            Effect::CreateTable(_)
+                | Effect::DropTable(_)
+                | Effect::RenameTable { .. }
+                | Effect::RenameColumn { .. }
+                | Effect::DropColumn { .. }
+                | Effect::DropObject(_)
         )
     })
 }

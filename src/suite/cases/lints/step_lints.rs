@@ -1,14 +1,14 @@
 //! Lints of the schema after a migration, against the one before it: indexes, triggers and constraints that a rebuilt table
 //! has lost without a statement that drops them, and views that dangle.
 
-use super::lost_constraints::{self, LostConstraint};
-use crate::check::Finding;
+use super::lost_constraints::{LostConstraint, RebuildDiff};
+use crate::check::{Finding, Level};
 use crate::error::Result;
 use crate::migrations::Migration;
 use crate::schema::references::column_names;
-use crate::schema::{Index, IndexedColumn, Schema, Table, View};
-use crate::sql::{Name, plain_name};
-use crate::suite::losses::Comparison;
+use crate::schema::{Column, Index, IndexedColumn, Schema, Table, View};
+use crate::sql::{Name, TokenKind, plain_name, tokens};
+use crate::suite::losses::{Comparison, Migrated};
 use crate::suite::statements::{Effect, Renames, StatementEffect};
 use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
@@ -23,7 +23,13 @@ pub(crate) fn findings(databases: &VersionedDatabases, step: &UpgradeStep) -> Re
     let mut found = Vec::new();
     for table in &old.tables {
         let name = match renames.successor(&table.name) {
-            Some(successor) if !successor.is_recreated => continue,
+            Some(successor) if !successor.is_recreated => {
+                if let Some(twin) = new.table(successor.name) {
+                    let table = RebuiltTable { migration, effects, before: table, after: twin, old, new };
+                    found.extend(table.indexes_remade_plainly());
+                }
+                continue;
+            }
             Some(successor) => successor.name,
             None => {
                 let renamed = match renamed_by_hand.take() {
@@ -62,7 +68,9 @@ fn tables_renamed_by_hand(
     let before = databases.rows(&step.before)?;
     let database = databases.open(&after.image)?;
     let rows = databases.rows_in(&database)?;
-    Ok(Comparison::of(&before, &rows, databases.effects(step.index), &database).renamed_by_hand())
+    let (old, new) = (&step.before.schema, &after.schema);
+    let migrated = Migrated { before: &before, after: &rows, old, new, connection: &database };
+    Ok(Comparison::of(migrated, databases.effects(step.index)).renamed_by_hand())
 }
 
 /// A table before and after its rebuild.
@@ -77,38 +85,83 @@ pub(crate) struct RebuiltTable<'a> {
 
 impl RebuiltTable<'_> {
     pub(crate) fn findings(&self) -> Vec<Finding> {
-        let mut found = self.lost_indexes();
+        let diff = self.old.diff(self.new);
+        let rebuild = RebuildDiff::of(self.before, self.after, &diff);
+        let mut found = self.lost_indexes(rebuild.level());
+        found.extend(self.indexes_remade_plainly());
         found.extend(self.lost_triggers());
         found.extend(self.lost_primary_key());
-        let lost = lost_constraints::between(self.before, self.after, &self.old.diff(self.new));
-        found.extend(lost.into_iter().map(|lost| self.lost_constraint(lost)));
+        found.extend(rebuild.lost().into_iter().map(|lost| self.lost_constraint(lost)));
         found
     }
 
-    fn lost_indexes(&self) -> Vec<Finding> {
+    /// Finds indexes that went with the old table. `level` is that of a UNIQUE which the new index has not.
+    fn lost_indexes(&self, level: Level) -> Vec<Finding> {
         let candidates = self.before.indexes.iter();
         let candidates = candidates.filter(|index| !self.is_dropped(&index.name) && self.has_columns(&index.terms));
-        candidates
-            .filter_map(|index| {
-                let mut alike = self.after.indexes.iter().filter(|twin| twin.terms == index.terms);
-                let is_as_strict =
-                    |twin: &Index| twin.unique && (twin.partial.is_none() || twin.partial == index.partial);
-                let what = if is_unique(self.after, &index.terms) || alike.clone().any(is_as_strict) {
-                    return None;
-                } else if alike.next().is_none() {
-                    format!("the index {}", index.name)
-                } else if index.unique {
-                    format!("the UNIQUE of the index {}", index.name)
-                } else {
-                    return None;
-                };
-                Some(
-                    Finding::new("rebuild-loses-objects", index.name.as_str(), self.loses(&what))
-                        .cost("DROP TABLE drops its indexes: queries scan, and UNIQUE is not enforced any more")
-                        .fix(self.create_again(&index.sql)),
-                )
+        let lost = candidates.filter_map(|index| {
+            let has_twin = |is_it: &dyn Fn(&Index) -> bool| self.twins(index).any(is_it);
+            let holds_as_many = |twin: &Index| twin.partial.is_none() || is_same_predicate(twin, index);
+            let is_kept = match index.unique {
+                true => has_twin(&|twin| twin.unique && holds_as_many(twin)),
+                false => has_twin(&holds_as_many),
+            };
+            if is_kept || is_unique(self.after, &index.terms) {
+                return None;
+            }
+            Some(if !has_twin(&|_| true) {
+                self.lost_index(index, Level::Error, &self.loses(&format!("the index {}", index.name)))
+            } else if index.unique && !has_twin(&|twin| twin.unique) {
+                self.lost_index(index, level, &self.loses(&format!("the UNIQUE of the index {}", index.name)))
+            } else {
+                let what = self.does(&format!("changes the predicate of the index {}", index.name));
+                self.lost_index(index, Level::Review, &what)
+            })
+        });
+        lost.collect()
+    }
+
+    fn lost_index(&self, index: &Index, level: Level, what: &str) -> Finding {
+        Finding::new("rebuild-loses-objects", index.name.as_str(), what)
+            .level_of(level)
+            .cost("DROP TABLE drops its indexes: queries scan, and UNIQUE is not enforced any more")
+            .fix(self.create_again(&index.sql))
+    }
+
+    /// Finds unique indexes that the migration drops by name, and creates again without UNIQUE.
+    pub(crate) fn indexes_remade_plainly(&self) -> Vec<Finding> {
+        let dropped = self.before.indexes.iter().filter(|index| index.unique && self.is_dropped(&index.name));
+        let remade = dropped.filter(|index| {
+            self.twins(index).next().is_some()
+                && !self.twins(index).any(|twin| twin.unique)
+                && !is_unique(self.after, &index.terms)
+        });
+        remade
+            .map(|index| {
+                let (version, file) = (self.migration.version(), self.migration.name());
+                let what = format!("migration {version} loses the UNIQUE of the index {}: {file}", index.name);
+                Finding::new("rebuild-loses-objects", index.name.as_str(), what)
+                    .level_of(Level::Review)
+                    .cost("duplicates are accepted from now on")
+                    .fix(self.create_again(&index.sql))
             })
             .collect()
+    }
+
+    /// Returns the indexes of the new table on the same terms.
+    fn twins<'i>(&'i self, index: &'i Index) -> impl Iterator<Item = &'i Index> {
+        let is_own = |table: &Table, term: &IndexedColumn| {
+            let of_column = |column: &Column| term.what.is_column(&column.name) && term.collation == column.collation;
+            table.columns.iter().any(of_column)
+        };
+        // A term has the collation of its column, which may have changed.
+        let is_same = move |(one, other): (&IndexedColumn, &IndexedColumn)| {
+            (&one.what, one.descending) == (&other.what, other.descending)
+                && (one.collation == other.collation || (is_own(self.before, one) && is_own(self.after, other)))
+        };
+        self.after.indexes.iter().filter(move |twin| {
+            twin.terms.len() == index.terms.len() && index.terms.iter().zip(&twin.terms).all(is_same)
+        })
     }
 
     fn lost_triggers(&self) -> Vec<Finding> {
@@ -138,8 +191,8 @@ impl RebuiltTable<'_> {
     }
 
     fn lost_constraint(&self, lost: LostConstraint) -> Finding {
-        let LostConstraint { code, object, what, cost } = lost;
-        Finding::new(code, &object, self.loses(&what)).cost(cost).fix(declare_or_allow(code, &object))
+        let LostConstraint { code, level, object, what, cost } = lost;
+        Finding::new(code, &object, self.does(&what)).level_of(level).cost(cost).fix(declare_or_allow(code, &object))
     }
 
     /// Returns true if the migration drops this index or trigger.
@@ -152,8 +205,12 @@ impl RebuiltTable<'_> {
     }
 
     fn loses(&self, what: &str) -> String {
+        self.does(&format!("loses {what}"))
+    }
+
+    fn does(&self, what: &str) -> String {
         let (version, file) = (self.migration.version(), self.migration.name());
-        format!("migration {version} loses {what} in the rebuild of {}: {file}", self.before.name)
+        format!("migration {version} {what} in the rebuild of {}: {file}", self.before.name)
     }
 
     fn create_again(&self, sql: &str) -> String {
@@ -166,6 +223,19 @@ impl RebuiltTable<'_> {
 
 fn declare_or_allow(code: &str, object: &str) -> String {
     format!("declare it in the new table too; if it is meant, say so: .allow({code:?}, {object:?}, \"why\")")
+}
+
+/// Returns true if two indexes hold the same rows.
+fn is_same_predicate(one: &Index, other: &Index) -> bool {
+    let words = |index: &Index| -> Vec<String> {
+        let text = index.partial.as_deref().unwrap_or_default();
+        let word = |(kind, text): (TokenKind, &str)| match kind {
+            TokenKind::Word => text.to_ascii_lowercase(),
+            _ => text.to_owned(),
+        };
+        tokens(text).iter().map(|token| word((token.kind, token.text))).collect()
+    };
+    words(one) == words(other)
 }
 
 /// Returns true if no two rows can be the same in these terms.

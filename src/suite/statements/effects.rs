@@ -1,11 +1,7 @@
-//! The SQL of a migration, read: the effects of its statements, and the renames among them.
-//!
-//! The text decides what is declared and which line is to blame, never whether something was lost: the rows decide that.
+//! The effects of a migration's statements.
 
-use std::collections::BTreeMap;
-
-use crate::schema::{Schema, Table};
-use crate::sql::{Cursor, Name, Statement, Token, TokenKind, between_commas, outside, tokens};
+use super::named_values::{NamedValues, cut_columns, is_constant, mentions, whole_columns};
+use crate::sql::{Cursor, Name, Statement, Token, between_commas, outside, tokens, unquoted};
 
 /// An effect, and the place of its statement in the migration.
 #[derive(Clone, Debug)]
@@ -36,10 +32,27 @@ pub(crate) enum Effect {
     DropObject(Name),
     Delete(Name),
     Insert(Name),
+    /// A copy that names these values with CASE.
+    Map {
+        table: Name,
+        named: NamedValues,
+    },
+    /// An INSERT .. SELECT or DELETE that chooses rows by these values.
+    Choose {
+        columns: Vec<Name>,
+        named: NamedValues,
+    },
     Update(Assignment),
+    /// Columns that are passed to functions that may cut a value, and those that are taken as they are.
+    Read {
+        cut: Vec<Name>,
+        whole: Vec<Name>,
+    },
     Pragma {
         name: Name,
         is_set: bool,
+        /// True if it sets `on`, `yes`, `true` or another number than 0.
+        is_on: bool,
     },
     Begin,
     End,
@@ -54,6 +67,23 @@ pub(crate) struct Assignment {
     pub(crate) reads_itself: bool,
     /// True if there is no WHERE.
     pub(crate) all_rows: bool,
+    /// Why it replaces values on purpose.
+    pub(crate) purpose: Purpose,
+    /// The values of the column that the statement names.
+    pub(crate) named: NamedValues,
+    /// The names in its value.
+    pub(crate) sources: Vec<Name>,
+}
+
+/// What an assignment does with the values that it replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Sets a constant, not NULL, in rows that other columns choose: a new state.
+    State,
+    /// Replaces the values that it names.
+    Mapping,
+    /// Destroys values that nothing names.
+    None,
 }
 
 /// Returns all effects of the statements, in order.
@@ -94,7 +124,14 @@ impl Reader<'_, '_> {
         } else if self.take("pragma") {
             if let Some(name) = self.object_name() {
                 let is_set = self.cursor.sees_symbol("=") || self.cursor.sees_symbol("(");
-                self.found.push(Effect::Pragma { name, is_set });
+                self.cursor.next();
+                let is_on = self.cursor.peek().is_some_and(|value| {
+                    let text = unquoted(value.text).to_ascii_lowercase();
+                    is_set
+                        && (["on", "yes", "true"].contains(&&*text)
+                            || text.parse().is_ok_and(|number: i64| number != 0))
+                });
+                self.found.push(Effect::Pragma { name, is_set, is_on });
             }
         } else if self.take_one_of(&["begin", "savepoint"]) {
             self.found.push(Effect::Begin);
@@ -157,11 +194,13 @@ impl Reader<'_, '_> {
         self.found.push(Effect::CreateTable(table.clone()));
         if self.take("as") {
             self.found.push(Effect::Insert(table));
+            self.columns_read();
         }
     }
 
     /// Reads INSERT, UPDATE or DELETE, which may follow WITH.
     fn change(&mut self) {
+        self.columns_read();
         if self.cursor.sees("with") {
             let verbs = ["insert", "replace", "update", "delete"];
             let is_verb = |token: &Token<'_>| verbs.iter().any(|verb| token.is(verb));
@@ -171,12 +210,18 @@ impl Reader<'_, '_> {
         if self.take_one_of(&["insert", "replace"]) {
             self.conflict_clause();
             self.take("into");
-            let table = self.object_name();
-            self.found.extend(table.map(Effect::Insert));
+            let Some(table) = self.object_name() else { return };
+            self.found.push(Effect::Insert(table.clone()));
+            self.chosen();
+            let named = NamedValues::of_cases(self.tokens);
+            if !named.is_empty() {
+                self.found.push(Effect::Map { table, named });
+            }
         } else if self.take("delete") {
             self.take("from");
             let table = self.object_name();
             self.found.extend(table.map(Effect::Delete));
+            self.chosen();
         } else if self.take("update") {
             self.conflict_clause();
             if let Some(table) = self.object_name() {
@@ -194,7 +239,7 @@ impl Reader<'_, '_> {
         if !self.take("set") {
             return;
         }
-        let rest = self.cursor.rest();
+        let (rest, start) = (self.cursor.rest(), self.cursor.at());
         let mut end = rest.len();
         let mut all_rows = true;
         for (at, token) in outside(rest) {
@@ -203,13 +248,33 @@ impl Reader<'_, '_> {
                 all_rows &= token.is("returning");
             }
         }
+        let around = (&self.tokens[..start], &rest[end..]);
         for assignment in between_commas(&rest[..end]) {
             let Some(equals) = assignment.iter().position(|token| token.is_symbol("=")) else { continue };
             let (targets, value) = (&assignment[..equals], &assignment[equals + 1..]);
             for column in targets.iter().filter_map(Token::name).map(Name::from) {
-                let reads_itself = mentions(value, &column, &names);
-                self.found.push(Effect::Update(Assignment { table: table.clone(), column, reads_itself, all_rows }));
+                let mut assignment = assignment_of((&column, &names), value, around);
+                assignment.all_rows = all_rows;
+                self.found.push(Effect::Update(assignment));
             }
+        }
+    }
+
+    fn columns_read(&mut self) {
+        let (cut, whole) = (cut_columns(self.tokens), whole_columns(self.tokens));
+        if !cut.is_empty() || !whole.is_empty() {
+            self.found.push(Effect::Read { cut, whole });
+        }
+    }
+
+    /// Reads by which values rows are chosen.
+    fn chosen(&mut self) {
+        let Some(start) = self.tokens.iter().position(|token| token.is("where")) else { return };
+        let condition = &self.tokens[start..];
+        let named = NamedValues::of(condition);
+        if !named.is_empty() {
+            let columns = condition.iter().filter_map(Token::name).map(Name::from).collect();
+            self.found.push(Effect::Choose { columns, named });
         }
     }
 
@@ -233,137 +298,32 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Returns true if an expression reads this column of the row, by its bare name or qualified with one of the row's names.
-fn mentions(expression: &[Token<'_>], column: &Name, row: &[Name]) -> bool {
-    expression.iter().enumerate().any(|(at, token)| {
-        let is_name = token.kind != TokenKind::Text && token.name().is_some_and(|name| name == *column);
-        if !is_name {
-            return false;
-        }
-        match at.checked_sub(2).filter(|_| expression[at - 1].is_symbol(".")) {
-            Some(owner) => expression[owner].name().is_some_and(|owner| row.iter().any(|name| *name == owner)),
-            // `count (` is a function.
-            None => !expression.get(at + 1).is_some_and(|next| next.is_symbol("(")),
-        }
-    })
-}
-
-/// The tables of a database, followed through the renames of a migration.
-pub(crate) struct Renames {
-    tables: Vec<TrackedTable>,
-}
-
-/// The table that has the place of another one after the migration.
-pub(crate) struct Successor<'a> {
-    pub(crate) name: &'a Name,
-    /// True if the old table was dropped and this one created under its name.
-    pub(crate) is_recreated: bool,
-}
-
-struct TrackedTable {
-    /// The name before the migration, unless the migration creates it.
-    origin: Option<Name>,
-    name: Name,
-    is_dropped: bool,
-    /// Columns by their old names, and their names at this moment.
-    columns: BTreeMap<Name, Name>,
-    assignments: Vec<Assignment>,
-}
-
-impl TrackedTable {
-    fn new(origin: Option<&str>, name: &str) -> TrackedTable {
-        TrackedTable {
-            origin: origin.map(Name::from),
-            name: Name::from(name),
-            is_dropped: false,
-            columns: BTreeMap::new(),
-            assignments: Vec::new(),
-        }
-    }
-
-    fn apply(&mut self, effect: &Effect) {
-        match effect {
-            Effect::DropTable(_) => self.is_dropped = true,
-            Effect::RenameTable { to, .. } => self.name.clone_from(to),
-            Effect::RenameColumn { column, to, .. } => match self.columns.values_mut().find(|name| *name == column) {
-                Some(name) => name.clone_from(to),
-                None => drop(self.columns.insert(column.clone(), to.clone())),
-            },
-            Effect::Update(assignment) => self.assignments.push(assignment.clone()),
-            _ => {}
-        }
-    }
-}
-
-impl Renames {
-    /// Follows the tables of a schema.
-    pub(crate) fn of_schema(schema: &Schema, effects: &[StatementEffect]) -> Renames {
-        Renames::of(schema.tables.iter().map(|table: &Table| table.name.as_str()), effects)
-    }
-
-    /// Follows the tables of these names.
-    pub(crate) fn of<'a>(tables: impl IntoIterator<Item = &'a str>, effects: &[StatementEffect]) -> Renames {
-        let tables = tables.into_iter().map(|name| TrackedTable::new(Some(name), name)).collect();
-        let mut renames = Renames { tables };
-        for StatementEffect { effect, .. } in effects {
-            let table = match effect {
-                Effect::CreateTable(table)
-                | Effect::DropTable(table)
-                | Effect::RenameTable { table, .. }
-                | Effect::RenameColumn { table, .. }
-                | Effect::Update(Assignment { table, .. }) => table,
-                _ => continue,
-            };
-            match renames.tables.iter_mut().find(|tracked| !tracked.is_dropped && tracked.name == *table) {
-                Some(tracked) => tracked.apply(effect),
-                None if matches!(effect, Effect::CreateTable(_)) => {
-                    renames.tables.push(TrackedTable::new(None, table));
-                }
-                None => {}
-            }
-        }
-        renames
-    }
-
-    fn tracked(&self, origin: &str) -> Option<&TrackedTable> {
-        self.tables.iter().find(|table| table.origin.as_ref().is_some_and(|name| name == origin))
-    }
-
-    /// Returns the table that has the place of this one after the migration.
-    pub(crate) fn successor(&self, origin: &str) -> Option<Successor<'_>> {
-        match self.tracked(origin) {
-            Some(table) if !table.is_dropped => Some(Successor { name: &table.name, is_recreated: false }),
-            _ => self.recreated(origin).map(|table| Successor { name: &table.name, is_recreated: true }),
-        }
-    }
-
-    fn recreated(&self, origin: &str) -> Option<&TrackedTable> {
-        self.tables.iter().find(|table| table.origin.is_none() && !table.is_dropped && table.name == origin)
-    }
-
-    /// Returns true if the table is dropped and another one has its name.
-    pub(crate) fn is_recreated(&self, origin: &str) -> bool {
-        self.tracked(origin).is_some_and(|table| table.is_dropped) && self.recreated(origin).is_some()
-    }
-
-    /// Returns the name of a column after the migration, as far as statements rename it.
-    pub(crate) fn column_after<'a>(&'a self, origin: &str, column: &'a Name) -> &'a Name {
-        self.tracked(origin).and_then(|table| table.columns.get(column)).unwrap_or(column)
-    }
-
-    /// Returns true if UPDATEs put other values in place of some of the column's, and none computed from them. The column
-    /// has its name after the migration.
-    pub(crate) fn is_replaced(&self, table: &str, column: &str) -> bool {
-        let assignments =
-            self.tables.iter().filter(|tracked| tracked.name == table).flat_map(|tracked| &tracked.assignments);
-        let mut of_column = assignments.filter(|assignment| assignment.column == column).peekable();
-        of_column.peek().is_some() && of_column.all(|assignment| !assignment.reads_itself && !assignment.all_rows)
-    }
+/// Reads an assignment to a column of a row with these names. `around` is the statement before and after its assignments.
+fn assignment_of(
+    (column, row): (&Name, &[Name]),
+    value: &[Token<'_>],
+    (before, after): (&[Token<'_>], &[Token<'_>]),
+) -> Assignment {
+    let reads_itself = mentions(value, column, row);
+    let mut named = NamedValues::of(value);
+    named.add(&NamedValues::of(before));
+    named.add(&NamedValues::of(after));
+    let is_null = matches!(value, [only] if only.is("null"));
+    let is_chosen_by_others = || after.split_first().is_some_and(|(_, condition)| !is_constant(condition));
+    let purpose = if mentions(after, column, row) {
+        if reads_itself || named.is_empty() { Purpose::None } else { Purpose::Mapping }
+    } else if is_constant(value) && !is_null && is_chosen_by_others() {
+        Purpose::State
+    } else {
+        Purpose::None
+    };
+    let sources = value.iter().filter_map(Token::name).map(Name::from).collect();
+    Assignment { table: row[0].clone(), column: column.clone(), reads_itself, all_rows: false, purpose, named, sources }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Assignment, Effect, statement_effects};
+    use super::{Effect, Purpose, statement_effects};
     use crate::sql::{self, Name};
 
     #[track_caller]
@@ -372,8 +332,18 @@ mod tests {
         assert_eq!(found, expected, "{text}");
     }
 
-    fn assigned(column: &str, reads_itself: bool, all_rows: bool) -> Effect {
-        Effect::Update(Assignment { table: Name::from("t"), column: Name::from(column), reads_itself, all_rows })
+    /// Checks column, `reads_itself`, `all_rows` and purpose of the assignments.
+    #[track_caller]
+    fn assigned(text: &str, expected: &[(&str, bool, bool, Purpose)]) {
+        let effects = statement_effects(&sql::split(text));
+        let found: Vec<_> = effects
+            .iter()
+            .filter_map(|effect| match &effect.effect {
+                Effect::Update(is) => Some((is.column.as_str(), is.reads_itself, is.all_rows, is.purpose)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(found, expected, "{text}");
     }
 
     #[test]
@@ -389,20 +359,29 @@ mod tests {
         check("ALTER TABLE t RENAME a TO b; ALTER TABLE t RENAME COLUMN a TO b", &[renamed.clone(), renamed]);
         check("INSERT OR IGNORE INTO t SELECT 1; REPLACE INTO t VALUES (1)", &vec![Effect::Insert(table()); 2]);
         check("WITH t AS (SELECT 1) DELETE FROM t", &[Effect::Delete(table())]);
-        check("PRAGMA foreign_keys", &[Effect::Pragma { name: Name::from("foreign_keys"), is_set: false }]);
+        check(
+            "PRAGMA foreign_keys",
+            &[Effect::Pragma { name: Name::from("foreign_keys"), is_set: false, is_on: false }],
+        );
     }
 
     #[test]
     fn assignments_tell_what_they_are_made_of() {
-        check(
+        use Purpose::{Mapping, None, State};
+        assigned(
             "UPDATE t SET a = 1, b = trim(b) WHERE c = 2",
-            &[assigned("a", false, false), assigned("b", true, false)],
+            &[("a", false, false, State), ("b", true, false, None)],
         );
-        check("UPDATE t SET a = max(a, (SELECT 1 WHERE 1))", &[assigned("a", true, true)]);
-        check(
+        assigned("UPDATE t SET a = max(a, (SELECT 1 WHERE 1))", &[("a", true, true, None)]);
+        assigned(
             "UPDATE t AS x SET a = x.a || 1, b = y.b FROM y",
-            &[assigned("a", true, false), assigned("b", false, false)],
+            &[("a", true, false, None), ("b", false, false, None)],
         );
-        check("UPDATE OR IGNORE t SET a = 'a', b = a(1)", &[assigned("a", false, true), assigned("b", false, true)]);
+        assigned("UPDATE OR IGNORE t SET a = 'a', b = a(1)", &[("a", false, true, None), ("b", false, true, None)]);
+        assigned("UPDATE t SET a = 1 WHERE a IS NOT NULL", &[("a", false, false, None)]);
+        assigned("UPDATE t SET a = 1 WHERE a = 2", &[("a", false, false, Mapping)]);
+        assigned("UPDATE t SET a = 1 WHERE a IN (SELECT b FROM y)", &[("a", false, false, None)]);
+        assigned("UPDATE t SET a = NULL WHERE b = 2", &[("a", false, false, None)]);
+        assigned("UPDATE t SET a = 1 WHERE 1 = 1", &[("a", false, false, None)]);
     }
 }

@@ -1,0 +1,312 @@
+//! Values that are gone from their column and found again elsewhere: in another column of the row, in a row of another table
+//! that a key links to it, as a member of a JSON value, as a part of a text, in several pieces.
+//!
+//! Equal values may be chance. So the place has to be new: a table, column or row that the migration made, or a value that it
+//! changed, and it has to hold the values of all rows.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap};
+
+use rusqlite::Connection;
+use rusqlite::types::ToSqlOutput;
+
+use super::matching::{as_key, is_equivalent};
+use super::migrated::Migrated;
+use crate::check::Cell;
+use crate::schema::{IndexedColumn, Schema};
+use crate::sql::Name;
+use crate::suite::rows::{Contents, Row, TableRows, unique_keys};
+
+/// A row that lost a value: before, and after the migration if it is still there.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) before: &'a Row,
+    pub(crate) after: Option<&'a Row>,
+}
+
+/// What is searched: a column of these rows.
+pub(crate) struct Wanted<'s, 'a> {
+    pub(crate) column: &'s Name,
+    /// Its place in the rows before.
+    pub(crate) at: usize,
+    pub(crate) subjects: &'s [Subject<'a>],
+    /// For each column of the rows after, the place that it had before.
+    pub(crate) origins: &'s [Option<usize>],
+    /// The table of the rows, before and after.
+    pub(crate) table: (&'s TableRows, Option<&'s TableRows>),
+    /// True if statements pass the column to a function that may cut it: a part of a value may be the whole by chance.
+    pub(crate) is_cut: bool,
+}
+
+/// The tables after a migration, where values are searched.
+pub(crate) struct Elsewhere<'a> {
+    tables: OnceCell<Vec<Place<'a>>>,
+    migrated: Migrated<'a>,
+}
+
+/// A table after a migration.
+pub(crate) struct Place<'a> {
+    pub(crate) table: &'a TableRows,
+    /// The rows that hold each value, by column.
+    rows: Vec<HashMap<String, Vec<usize>>>,
+    /// Columns that the table did not have.
+    new_columns: BTreeSet<usize>,
+    /// Rows that the table did not have.
+    pub(crate) new_rows: BTreeSet<usize>,
+}
+
+impl<'a> Elsewhere<'a> {
+    pub(crate) fn new(migrated: Migrated<'a>) -> Elsewhere<'a> {
+        Elsewhere { tables: OnceCell::new(), migrated }
+    }
+
+    pub(crate) fn places(&self) -> &[Place<'a>] {
+        let Migrated { before, after, .. } = self.migrated;
+        self.tables.get_or_init(|| after.tables.iter().map(|table| Place::of(table, before)).collect())
+    }
+
+    /// Returns true if all values of the column are found.
+    pub(crate) fn has(&self, wanted: &Wanted<'_, 'a>) -> bool {
+        let values: BTreeSet<String> = wanted.subjects.iter().map(|subject| as_key(wanted.value(subject))).collect();
+        match values.iter().filter(|value| !value.is_empty()).count() {
+            0 => false,
+            count => {
+                self.has_in_row(wanted, count > 1) || self.has_in_pieces(wanted) || self.has_linked(wanted, count > 1)
+            }
+        }
+    }
+
+    /// Searches one new or changed column of the same rows.
+    fn has_in_row(&self, wanted: &Wanted<'_, 'a>, is_telling: bool) -> bool {
+        is_telling
+            && !wanted.is_cut
+            && (0..wanted.origins.len()).any(|place| {
+                wanted.origins[place] != Some(wanted.at)
+                    && wanted.holders().all(|subject| {
+                        self.new_cell(wanted, subject, place)
+                            .is_some_and(|cell| self.holds(cell, wanted.value(subject)))
+                    })
+            })
+    }
+
+    /// Searches the new and changed columns of the same rows for the parts of a text.
+    fn has_in_pieces(&self, wanted: &Wanted<'_, 'a>) -> bool {
+        let mut most = 0;
+        let all = wanted.is_long()
+            && wanted.holders().all(|subject| {
+                let places = (0..wanted.origins.len()).filter(|&place| wanted.origins[place] != Some(wanted.at));
+                let cells: Vec<&Cell> = places.filter_map(|place| self.new_cell(wanted, subject, place)).collect();
+                let pieces = pieces_of(wanted.value(subject), &cells);
+                most = most.max(pieces.unwrap_or(0));
+                pieces.is_some()
+            });
+        all && most > 1
+    }
+
+    /// Returns the value of a column after the migration, if it is new there, and holds what the column held before.
+    fn new_cell(&self, wanted: &Wanted<'_, 'a>, subject: &Subject<'a>, place: usize) -> Option<&'a Cell> {
+        let cell = wanted.changed_cell(subject, place)?;
+        let was = wanted.origins[place].map(|at| &subject.before.cells[at]);
+        was.is_none_or(|was| *was == Cell::Null || self.holds(cell, was)).then_some(cell)
+    }
+
+    /// Searches the rows of any table that a value of the rows links to them.
+    fn has_linked(&self, wanted: &Wanted<'_, 'a>, is_telling: bool) -> bool {
+        self.places().iter().any(|place| {
+            (0..place.table.columns.len()).any(|link| {
+                wanted
+                    .links()
+                    .any(|(cell_of, is_new)| self.has_at(wanted, (place, link), cell_of, (is_new, is_telling)))
+            })
+        })
+    }
+
+    /// Searches the rows of one table that one column links.
+    fn has_at(
+        &self,
+        wanted: &Wanted<'_, 'a>,
+        (place, link): (&Place<'a>, usize),
+        cell_of: Link,
+        (is_new, is_telling): (bool, bool),
+    ) -> bool {
+        let mut linked: Vec<(&Subject<'a>, &[usize])> = Vec::new();
+        for subject in wanted.holders() {
+            let Some(key) = wanted.linking(subject, cell_of).map(as_key).filter(|key| !key.is_empty()) else {
+                return false;
+            };
+            match place.rows[link].get(&key) {
+                // A reference refers to one row.
+                Some(rows) if rows.len() == 1 || !is_new => linked.push((subject, rows)),
+                None if wanted.is_long() && pieces_of(wanted.value(subject), &[]).is_some() => {}
+                _ => return false,
+            }
+        }
+        if !is_new && !self.has_room((place.table, link), wanted, cell_of) {
+            return false;
+        }
+        (0..place.table.columns.len()).filter(|&column| column != link).any(|column| {
+            if !is_telling && place.table.columns[column] != *wanted.column {
+                return false;
+            }
+            let is_fresh = |row: usize| is_new || place.new_columns.contains(&column) || place.new_rows.contains(&row);
+            let mut most = 0;
+            let all = linked.iter().all(|(subject, rows)| {
+                let value = wanted.value(subject);
+                let cells: Vec<&Cell> = rows
+                    .iter()
+                    .filter(|&&row| is_fresh(row))
+                    .map(|&row| &place.table.rows[row].cells[column])
+                    .collect();
+                if !wanted.is_cut && cells.iter().any(|cell| self.holds(cell, value)) {
+                    return true;
+                }
+                let pieces = pieces_of(value, &cells).filter(|_| wanted.is_long());
+                most = most.max(pieces.unwrap_or(0));
+                pieces.is_some()
+            });
+            all && (!wanted.is_cut || most > 1)
+        })
+    }
+
+    /// Returns true if the rows that a column links have room for the values of all rows. A table may hold one row for a
+    /// key that several rows share.
+    fn has_room(&self, (table, link): (&TableRows, usize), wanted: &Wanted<'_, 'a>, cell_of: Link) -> bool {
+        let Link::Before(at) = cell_of else { return true };
+        let (home, home_after) = wanted.table;
+        let is_unique = |schema: &Schema, table: &TableRows, at: usize| {
+            let column = &table.columns[at];
+            let is_it = |terms: &[IndexedColumn]| matches!(terms, [term] if term.what.is_column(column));
+            schema.table(&table.name).is_some_and(|table| unique_keys(table).any(|terms| is_it(terms)))
+        };
+        // A row of the own table would be the row itself.
+        home_after.is_none_or(|home| home.name != table.name)
+            && (is_unique(self.migrated.old, home, at) || !is_unique(self.migrated.new, table, link))
+    }
+
+    /// Returns true if a value is this one, or has it in it.
+    pub(crate) fn holds(&self, cell: &Cell, value: &Cell) -> bool {
+        if *cell == Cell::Null {
+            return false;
+        }
+        let connection = self.migrated.connection;
+        is_equivalent(value, cell, connection) || has_member(cell, value, connection) || has_part(cell, value)
+    }
+}
+
+impl<'a> Place<'a> {
+    fn of(table: &'a TableRows, before: &Contents) -> Place<'a> {
+        let mut rows: Vec<HashMap<String, Vec<usize>>> = vec![HashMap::new(); table.columns.len()];
+        for (at, row) in table.rows.iter().enumerate() {
+            for (column, cell) in row.cells.iter().enumerate() {
+                rows[column].entry(as_key(cell)).or_default().push(at);
+            }
+        }
+        let all_rows = || (0..table.rows.len()).collect();
+        let Some(old) = before.table(&table.name) else {
+            return Place { table, rows, new_columns: (0..table.columns.len()).collect(), new_rows: all_rows() };
+        };
+        let places: Vec<Option<usize>> = table.columns.iter().map(|column| old.place_of(column)).collect();
+        let new_columns: BTreeSet<usize> = (0..places.len()).filter(|&at| places[at].is_none()).collect();
+        let kept = |row: &Row, places: &[Option<usize>]| -> Vec<String> {
+            places.iter().flatten().map(|&at| as_key(&row.cells[at])).collect()
+        };
+        let known: BTreeSet<Vec<String>> = old.rows.iter().map(|row| kept(row, &places)).collect();
+        let own: Vec<Option<usize>> = (0..places.len()).map(|at| places[at].map(|_| at)).collect();
+        let is_new = |&at: &usize| !known.contains(&kept(&table.rows[at], &own));
+        Place { table, rows, new_columns, new_rows: (0..table.rows.len()).filter(is_new).collect() }
+    }
+
+    /// Returns true if something in this row is new.
+    pub(crate) fn is_fresh(&self, row: usize) -> bool {
+        !self.new_columns.is_empty() || self.new_rows.contains(&row)
+    }
+}
+
+/// A value of a row, before or after the migration, that may be a key of other rows.
+#[derive(Clone, Copy)]
+enum Link {
+    Before(usize),
+    After(usize),
+}
+
+impl<'s, 'a> Wanted<'s, 'a> {
+    fn value(&self, subject: &Subject<'a>) -> &'a Cell {
+        &subject.before.cells[self.at]
+    }
+
+    /// Returns the rows that have a value.
+    fn holders(&self) -> impl Iterator<Item = &'s Subject<'a>> {
+        self.subjects.iter().filter(|subject| *self.value(subject) != Cell::Null)
+    }
+
+    /// Returns true if some of the values are texts that are not found by chance.
+    fn is_long(&self) -> bool {
+        let is_long = |cell: &Cell| matches!(cell, Cell::Text(text) if text.len() > 3);
+        self.subjects.iter().filter(|subject| is_long(self.value(subject))).count() > 1
+    }
+
+    /// Returns the value of a column after the migration, if it is another one than before.
+    fn changed_cell(&self, subject: &Subject<'a>, place: usize) -> Option<&'a Cell> {
+        let cell = &subject.after?.cells[place];
+        let was = self.origins[place].map(|at| &subject.before.cells[at]);
+        (was != Some(cell)).then_some(cell)
+    }
+
+    fn linking(&self, subject: &Subject<'a>, link: Link) -> Option<&'a Cell> {
+        match link {
+            Link::Before(at) => Some(&subject.before.cells[at]),
+            Link::After(place) => Some(&subject.after?.cells[place]),
+        }
+    }
+
+    /// Returns the columns that may link other rows, and whether they are new.
+    fn links(&self) -> impl Iterator<Item = (Link, bool)> {
+        let columns = self.subjects.first().map_or(0, |subject| subject.before.cells.len());
+        let before = (0..columns).filter(|&at| at != self.at).map(|at| (Link::Before(at), false));
+        let is_new = |place: &usize| {
+            self.origins[*place].is_none_or(|at| at == self.at)
+                && self.holders().all(|subject| self.changed_cell(subject, *place).is_some())
+        };
+        before.chain((0..self.origins.len()).filter(is_new).map(|place| (Link::After(place), true)))
+    }
+}
+
+/// Returns true if a JSON value has this value in it.
+fn has_member(cell: &Cell, value: &Cell, connection: &Connection) -> bool {
+    let is_compound = matches!(cell, Cell::Text(text) if matches!(text.first(), Some(b'{' | b'[')));
+    if !is_compound || matches!(value, Cell::Blob(_)) {
+        return false;
+    }
+    let values = [cell.value(), value.value()].map(ToSqlOutput::Borrowed);
+    let sql = "SELECT EXISTS (SELECT 1 FROM json_tree(?1) WHERE atom IS ?2 OR (atom IS NULL AND value = ?2))";
+    connection.query_row(sql, values, |row| row.get(0)).unwrap_or(false)
+}
+
+/// Returns true if a text has this text in it, and something else.
+fn has_part(cell: &Cell, value: &Cell) -> bool {
+    let (Cell::Text(cell), Cell::Text(value)) = (cell, value) else { return false };
+    let (cell, value) = (String::from_utf8_lossy(cell), String::from_utf8_lossy(value));
+    let value = value.trim();
+    cell.len() > value.len() && cell.contains(value)
+}
+
+/// Returns in how many of these values the words of a text are, or nothing if some are nowhere.
+fn pieces_of(value: &Cell, pieces: &[&Cell]) -> Option<usize> {
+    let Cell::Text(value) = value else { return None };
+    let mut left = String::from_utf8_lossy(value).into_owned();
+    let text = |piece: &&'_ &Cell| match piece {
+        Cell::Text(text) => String::from_utf8_lossy(text).trim().to_owned(),
+        _ => String::new(),
+    };
+    let mut texts: Vec<String> = pieces.iter().map(|piece| text(&piece)).filter(|text| !text.is_empty()).collect();
+    // A longer one may contain a shorter one.
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    let mut count = 0;
+    for text in texts {
+        if let Some(at) = left.find(&text) {
+            left.replace_range(at..at + text.len(), " ");
+            count += 1;
+        }
+    }
+    (!left.chars().any(char::is_alphanumeric)).then_some(count)
+}

@@ -1,0 +1,66 @@
+//! Something that a migration lost.
+
+use crate::sql::Name;
+
+/// Something that a migration lost.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Loss {
+    pub(crate) kind: LossKind,
+    /// The name before the migration.
+    pub(crate) table: Name,
+    pub(crate) column: Option<Name>,
+    /// True if the migration drops the table and creates it again.
+    pub(crate) is_rebuilt: bool,
+    /// A few of the rows or values, as text.
+    pub(crate) examples: Vec<String>,
+}
+
+/// The kind of a loss.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum LossKind {
+    /// The table is gone.
+    Table,
+    /// The column is gone.
+    Column,
+    /// `gone` of the `of` rows are gone.
+    Rows { gone: usize, of: usize },
+    /// The rows are there, under other keys.
+    Renumbered,
+    /// Rows are there several times.
+    Multiplied,
+    /// `changed` of the `of` values have changed.
+    Values { changed: usize, of: usize, to_null: bool },
+    /// The column has the values of this other column.
+    Moved { from: Name },
+    /// AUTOINCREMENT hands out numbers again that were in use.
+    Sequence { was: i64, is: i64 },
+}
+
+impl LossKind {
+    /// Returns true if all rows are gone.
+    pub(crate) fn is_all_rows(&self) -> bool {
+        matches!(self, LossKind::Rows { gone, of } if gone == of)
+    }
+}
+
+impl Loss {
+    /// Returns what an allowance has to name.
+    pub(crate) fn object(&self) -> String {
+        match &self.column {
+            Some(column) => format!("{}.{column}", self.table),
+            None => self.table.to_string(),
+        }
+    }
+
+    /// Returns true if the other loss is the same, whatever its examples.
+    pub(crate) fn is_same(&self, other: &Loss) -> bool {
+        self.kind == other.kind && self.table == other.table && self.column == other.column
+    }
+
+    /// Returns true if the other loss is of the same kind in the same table and column, whatever its rows.
+    pub(crate) fn is_like(&self, other: &Loss) -> bool {
+        std::mem::discriminant(&self.kind) == std::mem::discriminant(&other.kind)
+            && self.table == other.table
+            && self.column == other.column
+    }
+}

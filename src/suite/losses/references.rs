@@ -1,0 +1,149 @@
+//! References between rows, across a migration that gives rows other keys: a reference that follows its row is kept.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
+
+use super::matching::as_key;
+use super::migrated::Migrated;
+use super::pairs::PairedRows;
+use crate::check::Cell;
+use crate::schema::references::parent_columns;
+use crate::sql::Name;
+use crate::suite::rows::TableRows;
+use crate::suite::statements::Renames;
+
+/// Foreign keys of single columns, and what became of the rows that they refer to.
+pub(crate) struct References<'a> {
+    migrated: Migrated<'a>,
+    /// The tables that foreign keys refer to, by their names before.
+    parents: OnceCell<BTreeMap<Name, Parent<'a>>>,
+}
+
+/// A table that foreign keys refer to.
+struct Parent<'a> {
+    rows: PairedRows<'a>,
+    /// The place of each row after the migration.
+    row_after: HashMap<usize, usize>,
+}
+
+/// What became of the row that a value refers to.
+enum Referred<'a> {
+    /// There was none.
+    Dangling,
+    /// It is gone. These are the keys of those that are left.
+    Gone(Vec<&'a Cell>),
+    Kept(&'a Cell),
+}
+
+impl<'a> References<'a> {
+    pub(crate) fn new(migrated: Migrated<'a>) -> References<'a> {
+        References { migrated, parents: OnceCell::new() }
+    }
+
+    /// Returns true if a value of a column that refers to rows is this one now because the row has another key, because it
+    /// is gone and another one took its place, or because there was none.
+    pub(crate) fn follow(&self, renames: &Renames, (table, at): (&TableRows, usize), cells: (&Cell, &Cell)) -> bool {
+        self.parents_of(table, at).iter().any(|(parent, column)| {
+            match self.referred(renames, parent, column, cells.0) {
+                Some(Referred::Dangling) => *cells.1 == Cell::Null,
+                Some(Referred::Gone(others)) if renames.is_written(&table.name, &table.columns[at]) => {
+                    others.iter().any(|other| as_key(other) == as_key(cells.1))
+                }
+                Some(Referred::Kept(key)) => as_key(key) == as_key(cells.1),
+                _ => false,
+            }
+        })
+    }
+
+    /// Returns true if columns refer to the table, and all their values follow its rows to their new keys.
+    pub(crate) fn all_follow(&self, renames: &Renames, table: &TableRows) -> bool {
+        let mut followed = 0;
+        for child in &self.migrated.before.tables {
+            for at in 0..child.columns.len() {
+                if !self.parents_of(child, at).iter().any(|(parent, _)| *parent == table.name) {
+                    continue;
+                }
+                let Some((after, is_rebuilt)) = self.twin(renames, child) else { return false };
+                let rows = PairedRows::of((child, after), is_rebuilt, renames, self.migrated.connection);
+                let places: Vec<usize> = match rows.places[at] {
+                    Some(place) => vec![place],
+                    None => (0..after.columns.len()).filter(|place| !rows.places.contains(&Some(*place))).collect(),
+                };
+                let mut pairs = rows.matching.pairs.iter().filter(|(row, _)| child.rows[*row].cells[at] != Cell::Null);
+                let follows = |place: usize| {
+                    let mut pairs = pairs.clone();
+                    pairs.all(|pair| self.follow(renames, (child, at), rows.cells((at, place), pair)))
+                };
+                if !places.into_iter().any(follows) {
+                    return false;
+                }
+                followed += usize::from(pairs.next().is_some());
+            }
+        }
+        followed > 0
+    }
+
+    /// Returns true if a foreign key refers to the table.
+    pub(crate) fn is_referred_to(&self, table: &str) -> bool {
+        self.migrated.old.tables.iter().any(|child| child.foreign_keys.iter().any(|key| key.parent == table))
+    }
+
+    /// Returns the tables and columns that a column refers to, before the migration or after it.
+    fn parents_of(&self, table: &TableRows, at: usize) -> Vec<(Name, Name)> {
+        let mut found = Vec::new();
+        let column = &table.columns[at];
+        for schema in [self.migrated.old, self.migrated.new] {
+            let keys = schema.table(&table.name).into_iter().flat_map(|table| &table.foreign_keys);
+            for key in keys.filter(|key| key.columns.len() == 1 && key.columns[0] == *column) {
+                let parent = self.migrated.old.table(&key.parent);
+                let referred = parent.and_then(|parent| Some((parent, *parent_columns(key, parent).first()?)));
+                found.extend(referred.map(|(parent, column)| (parent.name.clone(), Name::from(column))));
+            }
+        }
+        found
+    }
+
+    fn referred(&self, renames: &Renames, parent: &Name, column: &Name, value: &Cell) -> Option<Referred<'a>> {
+        let Parent { rows, row_after } = self.parents(renames).get(parent)?;
+        let at = rows.before.place_of(column)?;
+        let Some(row) = rows.before.rows.iter().position(|row| as_key(&row.cells[at]) == as_key(value)) else {
+            return Some(Referred::Dangling);
+        };
+        let place = rows.places[at].or_else(|| rows.after.key.first().copied())?;
+        Some(match row_after.get(&row) {
+            Some(&row) => Referred::Kept(&rows.after.rows[row].cells[place]),
+            None => Referred::Gone(rows.after.rows.iter().map(|row| &row.cells[place]).collect()),
+        })
+    }
+
+    fn parents(&self, renames: &Renames) -> &BTreeMap<Name, Parent<'a>> {
+        self.parents.get_or_init(|| {
+            let tables = self.migrated.before.tables.iter();
+            let parents = tables.filter_map(|table| {
+                let (after, is_rebuilt) = self.twin(renames, table)?;
+                let rows = PairedRows::of((table, after), is_rebuilt, renames, self.migrated.connection);
+                let row_after = rows.matching.pairs.iter().copied().collect();
+                Some((table.name.clone(), Parent { rows, row_after }))
+            });
+            parents.collect()
+        })
+    }
+
+    /// Returns the table that holds the rows of this one afterwards, and whether it is another table.
+    pub(crate) fn twin(&self, renames: &Renames, table: &TableRows) -> Option<(&'a TableRows, bool)> {
+        let Migrated { before, after, connection, .. } = self.migrated;
+        let before_table = before.table(&table.name)?;
+        let successor = renames.successor(&table.name);
+        let by_text = successor.and_then(|new| Some((after.table(new.name)?, new.is_recreated)));
+        let by_name = || after.table(&table.name).map(|same| (same, true));
+        let is_new = |after: &&TableRows| before.table(&after.name).is_none();
+        let has_all = |after: &&'a TableRows| {
+            let rows = PairedRows::of((before_table, after), true, renames, connection);
+            !table.rows.is_empty()
+                && rows.matching.missing.is_empty()
+                && rows.places.iter().filter(|place| place.is_some()).count() > 1
+        };
+        let by_rows = || after.tables.iter().filter(is_new).find(has_all).map(|copy| (copy, true));
+        by_text.or_else(by_name).or_else(by_rows)
+    }
+}

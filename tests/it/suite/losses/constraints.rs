@@ -1,0 +1,114 @@
+//! Constraints that a rebuild loses, at the level that they deserve.
+
+use sqlitmus::check::Level;
+
+use super::{History, each_is_found, history};
+
+const NOTES: &str = "CREATE TABLE notes(id INTEGER PRIMARY KEY, title TEXT NOT NULL UNIQUE CHECK (title <> ''), kind TEXT NOT NULL DEFAULT 'note' COLLATE NOCASE,
+    pinned INTEGER NOT NULL DEFAULT 0, deleted_at TEXT, length INTEGER GENERATED ALWAYS AS (length(title))) STRICT;
+    CREATE UNIQUE INDEX notes_live ON notes(pinned, title) WHERE deleted_at IS NULL;
+    CREATE UNIQUE INDEX notes_kind ON notes(kind, title);";
+
+/// Returns what is only reported for review, if the suite passes.
+fn review(history: &History) -> Vec<String> {
+    let report = history.suite().only("lints_clean").report();
+    let failures: Vec<String> = report.failures().map(|(_, error)| error.to_string()).collect();
+    assert!(failures.is_empty(), "{}: {}", history.name, failures.join("\n"));
+    let found: Vec<String> = report
+        .iter()
+        .flat_map(|result| &result.review)
+        .map(|finding| {
+            assert_eq!(finding.level(), Level::Review);
+            finding.what().to_owned()
+        })
+        .collect();
+    let text = report.to_string();
+    assert!(found.iter().all(|what| text.contains(what.as_str())), "{text}");
+    found
+}
+
+fn rebuilt(change: impl Fn(&str) -> String) -> History {
+    let (table, indexes) = NOTES.split_once(";").unwrap();
+    let new = format!(
+        "{}; INSERT INTO new(id, title, kind, pinned, deleted_at) SELECT id, title, kind, pinned, deleted_at FROM notes;
+         DROP TABLE notes; ALTER TABLE new RENAME TO notes;{indexes}",
+        table.replace("notes(", "new(")
+    );
+    let changed = change(&new);
+    assert_ne!(changed, new);
+    history("rebuilt", NOTES, Box::leak(changed.into_boxed_str()))
+}
+
+#[track_caller]
+fn check(change: impl Fn(&str) -> String, expected: &[&str]) {
+    let history = rebuilt(change);
+    let found = review(&history);
+    let is_there = |text: &&str| found.iter().any(|what| what.contains(text));
+    assert!(found.len() == expected.len() && expected.iter().all(is_there), "{}\n{found:#?}", history.change);
+}
+
+#[test]
+fn what_a_rebuild_does_alone_is_reviewed() {
+    check(|new| new.replace(" CHECK (title <> '')", ""), &["loses CHECK (title <> '')"]);
+    check(|new| new.replace(" UNIQUE CHECK", " CHECK"), &["loses UNIQUE (title)"]);
+    check(|new| new.replace(" COLLATE NOCASE", ""), &["loses COLLATE NOCASE"]);
+    check(|new| new.replace(" STRICT", ""), &["loses STRICT"]);
+    check(|new| new.replace(" DEFAULT 'note'", ""), &["loses DEFAULT 'note' of kind"]);
+    check(|new| new.replace(" UNIQUE CHECK (title <> '')", ""), &["loses UNIQUE (title)", "loses CHECK (title <> '')"]);
+}
+
+#[test]
+fn what_a_rebuild_changes_is_reviewed() {
+    check(|new| new.replace("DEFAULT 'note'", "DEFAULT 'memo'"), &["changes DEFAULT 'note' of kind to DEFAULT 'memo'"]);
+    check(
+        |new| new.replace("deleted_at TEXT,", "deleted_at TEXT, author TEXT,").replace("DEFAULT 0", "DEFAULT 1"),
+        &["changes DEFAULT 0 of pinned to DEFAULT 1"],
+    );
+    check(
+        |new| new.replace("AS (length(title))", "AS (length(title) + 1)"),
+        &["(length(title)) VIRTUAL of length to GENERATED"],
+    );
+    check(|new| new.replace("deleted_at IS NULL", "deleted_at IS NOT NULL"), &["predicate of the index notes_live"]);
+    check(
+        |new| new.replace("CREATE UNIQUE INDEX notes_kind", "CREATE INDEX notes_kind"),
+        &["UNIQUE of the index notes_kind"],
+    );
+}
+
+#[test]
+fn what_says_the_same_is_nothing() {
+    check(|new| new.replace("DEFAULT 0", "DEFAULT (0)"), &[]);
+    check(|new| new.replace("DEFAULT 0", "DEFAULT FALSE"), &[]);
+    check(|new| new.replace("AS (length(title))", "AS (LENGTH( title )) VIRTUAL"), &[]);
+    check(|new| new.replace("title TEXT NOT NULL", "title TEXT"), &[]);
+    check(|new| new.replace("deleted_at TEXT,", "deleted_at TEXT, author TEXT,"), &[]);
+}
+
+#[test]
+fn what_is_dropped_by_name_is_reviewed() {
+    let dropped = history(
+        "an index remade plainly",
+        NOTES,
+        "DROP INDEX notes_kind; CREATE INDEX notes_kind ON notes(kind, title);",
+    );
+    let found = review(&dropped);
+    assert!(found.len() == 1 && found[0].contains("UNIQUE of the index notes_kind"), "{found:#?}");
+    assert_eq!(review(&history("an index dropped", NOTES, "DROP INDEX notes_kind;")), [""; 0]);
+}
+
+#[test]
+fn what_is_lost_on_the_side_is_an_error() {
+    let with = |change: fn(&str) -> String| {
+        rebuilt(move |new| change(&new.replace("deleted_at TEXT,", "deleted_at TEXT, author TEXT,")))
+    };
+    each_is_found(&[
+        (with(|new| new.replace(" CHECK (title <> '')", "")), "loses CHECK (title <> '')"),
+        (with(|new| new.replace(" COLLATE NOCASE", "")), "loses COLLATE NOCASE"),
+        (with(|new| new.replace(" STRICT", "")), "loses STRICT"),
+        (with(|new| new.replace(" DEFAULT 'note'", "")), "loses DEFAULT 'note' of kind"),
+        (
+            with(|new| new.replace("CREATE UNIQUE INDEX notes_kind", "CREATE INDEX notes_kind")),
+            "UNIQUE of the index notes_kind",
+        ),
+    ]);
+}
