@@ -55,8 +55,8 @@
 //   versions     an empty database at each version; one upgrade run with rows; databases of past releases
 //   targeted     rows for the statements of one step: both sides of conditions, partners of joins, values functions change
 //   released     which versions were released, by numbers or by git's tags
+//   diagnosis    adversarial rows; why rows are lost or refused: blame, shrinking; only for what is reported
 //   subject      a template, its options and its databases, built at first use
-//   diagnosis    why rows are lost or refused: blame, shrinking, adversarial rows; only for what is reported
 //   findings     diagnoses as text; nothing here runs anything
 //   cases        the tests, and the list of all
 //   builder, run, costs, macros   what users call

@@ -13,6 +13,7 @@ use crate::check::covers;
 use crate::db::{Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::Migrations;
+use crate::suite::diagnosis::accepted_rows;
 use crate::suite::released::{Released, count_at};
 use crate::suite::rows::RowPlan;
 use crate::suite::targeted::targeted_rows;
@@ -32,7 +33,8 @@ pub(crate) struct Subject {
     pub(crate) power_cuts: Option<PowerCuts>,
     databases: OnceCell<VersionedDatabases>,
     upgrade_run: OnceCell<UpgradeRun>,
-    targeted: OnceCell<Vec<UpgradeStep>>,
+    /// For each step of the upgrade run the same step with further rows.
+    further: OnceCell<Vec<Vec<(UpgradeStep, RowOrigin<'static>)>>>,
     releases: OnceCell<Vec<ReleaseDatabase>>,
 }
 
@@ -44,7 +46,7 @@ impl Subject {
             options: Options::default(),
             databases: OnceCell::new(),
             upgrade_run: OnceCell::new(),
-            targeted: OnceCell::new(),
+            further: OnceCell::new(),
             releases: OnceCell::new(),
         }
     }
@@ -73,18 +75,17 @@ impl Subject {
         self.upgrade_run.get_or_try_init(|| UpgradeRun::of(databases))
     }
 
-    /// Returns the steps of the upgrade run, each followed by the same step with rows for its statements, then those of the
-    /// databases of past releases.
+    /// Returns the steps of the upgrade run, each followed by the same step with further rows, then those of the databases of
+    /// past releases.
     pub(crate) fn steps(&self, databases: &VersionedDatabases) -> Result<Vec<(&UpgradeStep, RowOrigin<'_>)>> {
         let generated = &self.upgrade_run(databases)?.steps;
-        let targeted = self.targeted.get_or_try_init(|| targeted_steps(databases, generated))?;
+        let further = self.further.get_or_try_init(|| {
+            (0..generated.len()).map(|at| further_steps(databases, generated, at)).collect::<Result<Vec<_>>>()
+        })?;
         let mut found = Vec::new();
-        for (at, step) in generated.iter().enumerate() {
+        for (step, further) in generated.iter().zip(further) {
             found.push((step, RowOrigin::Schema));
-            if is_last_of_its_index(generated, at) {
-                let of_step = targeted.iter().filter(|other| other.index == step.index);
-                found.extend(of_step.map(|step| (step, RowOrigin::Statements)));
-            }
+            found.extend(further.iter().map(|(step, origin)| (step, *origin)));
         }
         let Some(folder) = &self.options.release_databases else { return Ok(found) };
         let releases = self.releases.get_or_try_init(|| read_release_databases(databases, folder))?;
@@ -113,23 +114,30 @@ impl Subject {
 pub(crate) enum RowOrigin<'a> {
     /// The schema before the step.
     Schema,
+    /// A row of those, changed to what the step may lose.
+    Change,
     /// The statements of the step.
     Statements,
     /// A database of a past release, by the name of its file.
     Release(&'a str),
 }
 
-/// Returns the steps whose statements ask for rows of their own, with such rows.
-fn targeted_steps(databases: &VersionedDatabases, generated: &[UpgradeStep]) -> Result<Vec<UpgradeStep>> {
-    let mut found = Vec::new();
-    for (at, step) in generated.iter().enumerate() {
-        if is_last_of_its_index(generated, at)
-            && let Some((_, source)) = step.source()
-            && let Some(image) = targeted_rows(databases, step, source)?
-            && let Some((before, since)) = step.carried(databases, image)?
-        {
-            found.extend(UpgradeStep::with_rest(databases, step.index, &before, &since)?);
-        }
+/// Returns the same step with further rows.
+fn further_steps(
+    databases: &VersionedDatabases,
+    generated: &[UpgradeStep],
+    at: usize,
+) -> Result<Vec<(UpgradeStep, RowOrigin<'static>)>> {
+    let step = &generated[at];
+    let accepted = accepted_rows(databases, step)?;
+    let mut found: Vec<_> = accepted.into_iter().map(|step| (step, RowOrigin::Change)).collect();
+    if is_last_of_its_index(generated, at)
+        && let Some((_, source)) = step.source()
+        && let Some(image) = targeted_rows(databases, step, source)?
+        && let Some((before, since)) = step.carried(databases, image)?
+    {
+        let targeted = UpgradeStep::with_rest(databases, step.index, &before, &since)?;
+        found.extend(targeted.into_iter().map(|step| (step, RowOrigin::Statements)));
     }
     Ok(found)
 }

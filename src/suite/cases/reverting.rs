@@ -7,6 +7,7 @@ use crate::schema::Schema;
 use crate::sql::plain_name;
 use crate::suite::diagnosis::half_applied;
 use crate::suite::findings::half_applied_finding;
+use crate::suite::rows::dangling;
 use crate::suite::subject::{PowerCuts, Subject, UsedAllowances};
 use crate::suite::versions::{SchemaText, UpgradeStep, VersionState, VersionedDatabases};
 
@@ -107,6 +108,14 @@ fn down_failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &Vers
                 .cost("the previous version of the app meets a schema that it does not know")
                 .evidence(format!("from version {before} to what is left"), left.join("\n")),
         ));
+    }
+    let references = dangling(&database, &*databases.schema(step.index)?);
+    if !references.is_empty() {
+        let known = dangling(&*databases.open(&after.image)?, &after.schema);
+        if let Some(((table, ..), _)) = references.iter().find(|(reference, _)| !known.contains_key(*reference)) {
+            let what = format!("the down script of migration {version} leaves references of {table} that lead nowhere");
+            return Ok(Some(irreversible(migration, what)));
+        }
     }
     Ok(databases.migrate(&mut database, step.index).err().map(|error| {
         let what = format!("migration {version} cannot be applied again after its down script");

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use crate::check::{Finding, Findings, integrity};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
-use crate::suite::diagnosis::{
-    LossDiagnosis, MigrationRefusal, RefusedRows, ShrinkBudget, accepted_rows, losses, refused_rows,
-};
+use crate::suite::diagnosis::{LossDiagnosis, MigrationRefusal, RefusedRows, ShrinkBudget, losses, refused_rows};
 use crate::suite::findings::{loss_finding, refusal_finding};
 use crate::suite::losses::Loss;
 use crate::suite::subject::{RowOrigin, Subject, UsedAllowances};
@@ -63,7 +61,7 @@ fn not_filled(unfilled: &Unfilled) -> Finding {
 fn with_origin(finding: Finding, origin: RowOrigin<'_>) -> Finding {
     match origin {
         RowOrigin::Release(name) => finding.evidence("database", name),
-        RowOrigin::Schema | RowOrigin::Statements => finding,
+        RowOrigin::Schema | RowOrigin::Change | RowOrigin::Statements => finding,
     }
 }
 
@@ -95,24 +93,17 @@ pub(crate) fn every_row_survives(subject: &Subject, databases: &VersionedDatabas
     };
     let mut known: Vec<(usize, Loss)> = Vec::new();
     for (step, origin) in subject.steps(databases)? {
-        let mut report = |step: &UpgradeStep| -> Result<()> {
-            let Some(after) = &step.after else { return Ok(()) };
-            for loss in losses(databases, step, after)? {
-                // A database of the field shows each of its losses.
-                let is_release = matches!(origin, RowOrigin::Release(_));
-                if !is_release && known.iter().any(|(index, known)| *index == step.index && known.is_like(&loss)) {
-                    continue;
-                }
-                if !allowances.allow(databases.version(step.index + 1), &loss.object()) {
-                    found.push(with_origin(finding(step, &loss)?, origin));
-                }
-                known.push((step.index, loss));
+        let Some(after) = &step.after else { continue };
+        for loss in losses(databases, step, after)? {
+            // A database of the field shows each of its losses.
+            let is_release = matches!(origin, RowOrigin::Release(_));
+            if !is_release && known.iter().any(|(index, known)| *index == step.index && known.is_like(&loss)) {
+                continue;
             }
-            Ok(())
-        };
-        report(step)?;
-        if origin == RowOrigin::Schema && step.after.is_some() {
-            accepted_rows(databases, step)?.iter().try_for_each(report)?;
+            if !allowances.allow(databases.version(step.index + 1), &loss.object()) {
+                found.push(with_origin(finding(step, &loss)?, origin));
+            }
+            known.push((step.index, loss));
         }
     }
     found.try_assert_ok()?;

@@ -382,3 +382,30 @@ fn the_rest_of_a_past_release_is_upgraded_too() {
     let error = suite(&lossy).release_databases(folder.path()).try_test("every_row_survives").unwrap_err();
     assert!(error.to_string().contains("migration 3 loses 1 of 2 rows of a"), "{error}");
 }
+
+#[test]
+fn references_are_checked_in_every_database() {
+    // Only in another case do two rows have the same name.
+    let tables = "CREATE TABLE p(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+                  CREATE TABLE c(id INTEGER PRIMARY KEY, p INTEGER NOT NULL REFERENCES p(id) ON DELETE CASCADE);";
+    let merge = "-- no-transaction\nPRAGMA foreign_keys = OFF; BEGIN;
+                 DELETE FROM p WHERE id NOT IN (SELECT min(id) FROM p GROUP BY lower(name));
+                 CREATE UNIQUE INDEX p_name ON p(name COLLATE NOCASE); COMMIT; PRAGMA foreign_keys = ON;";
+    let clean: &str =
+        Box::leak(merge.replace("CREATE", "DELETE FROM c WHERE p NOT IN (SELECT id FROM p); CREATE").into_boxed_str());
+    let suite = |sql| Suite::new(embedded(&[("1_tables.sql", tables), ("2_merge.sql", sql)]));
+    let error = suite(merge).try_test("integrity_holds").unwrap_err();
+    assert_eq!(error.headline(), "migration 2 leaves the database broken: 2_merge.sql");
+    assert!(suite(clean).try_test("integrity_holds").is_ok());
+
+    let down = "-- no-transaction\nPRAGMA foreign_keys = OFF; BEGIN; DROP INDEX n; DELETE FROM p; COMMIT;";
+    let keeps = "DROP INDEX n";
+    let paired = |down| {
+        let up = "CREATE INDEX n ON c(p)";
+        Suite::new(embedded(&[("1_tables.up.sql", tables), ("2_n.up.sql", up), ("2_n.down.sql", down)]))
+    };
+    let error = paired(down).try_test("down_undoes_up").unwrap_err();
+    let expected = "irreversible-down: the down script of migration 2 leaves references of c that lead nowhere";
+    assert_eq!(error.headline(), expected);
+    assert!(paired(keeps).try_test("down_undoes_up").is_ok());
+}
