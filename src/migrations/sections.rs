@@ -167,11 +167,9 @@ pub(crate) fn dbmate(sql: &str) -> Result<Sections, Problem> {
 
 /// Returns false if the last `transaction` among the options is `false`. An option is a pair with one colon.
 fn dbmate_transaction(options: &str) -> bool {
-    let pairs = options.split_whitespace().filter_map(|option| option.split_once(':'));
-    pairs
-        .filter(|(key, value)| *key == "transaction" && !value.contains(':'))
-        .last()
-        .is_none_or(|(_, value)| value != "false")
+    let mut pairs = options.split_whitespace().filter_map(|option| option.split_once(':'));
+    let last = pairs.rfind(|(key, value)| *key == "transaction" && !value.contains(':'));
+    last.is_none_or(|(_, value)| value != "false")
 }
 
 /// Returns the start of the line that ends at `end`.
