@@ -12,6 +12,8 @@ use crate::data::fill::options::{Given, Row};
 use crate::data::fill::plan::table_plan::{How, Parent, Reference, TablePlan};
 use crate::data::values::domain::Nullability;
 use crate::data::values::edge_cases::edge_case;
+#[cfg(feature = "data")]
+use crate::data::values::source::Source;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, key, named};
 use crate::schema::Name;
@@ -62,6 +64,21 @@ fn make_value(plan: &TablePlan, index: usize, number: u64, attempts: u32, out: &
             let mut draw = draws(column.key, number, attempts);
             if column.nulls > 0 && draw.percent(column.nulls) {
                 return out.set_null();
+            }
+            #[cfg(feature = "data")]
+            if let (Some([first, last]), Source::Realistic(generator)) = (column.names, source) {
+                let drawn = |at: usize| {
+                    let name = &plan.columns[at];
+                    let mut draw = draws(name.key, number, 0);
+                    if name.nulls > 0 {
+                        draw.percent(name.nulls);
+                    }
+                    draw
+                };
+                let unique = column.place.as_ref().map(|place| place.of(shown(number)));
+                let Some(unique) = unique.map_or(Some(None), |digit| digit.map(Some)) else { return out.set_null() };
+                let names = (drawn(first), (first != last).then(|| drawn(last)));
+                return generator.make_email(names, &mut draw, unique, out);
             }
             match (&column.place, &column.edge) {
                 (None, Some(declared)) if draw.percent(EDGES) => edge_case(declared, column.strict, &mut draw, out),

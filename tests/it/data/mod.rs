@@ -1,5 +1,7 @@
 //! Filling tables: constraints that rows satisfy, failures, and repeatability.
 
+mod agreements;
+mod conditions;
 mod documents;
 mod hardships;
 mod options;

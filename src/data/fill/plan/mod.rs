@@ -4,4 +4,5 @@ mod child_checks;
 mod numbering;
 pub(crate) mod planner;
 pub(crate) mod references;
+mod related_values;
 pub(crate) mod table_plan;

@@ -11,6 +11,7 @@ use crate::data::fill::options::{FillOptions, Given};
 use crate::data::fill::plan::child_checks::{self, ChildChecks};
 use crate::data::fill::plan::numbering;
 use crate::data::fill::plan::references::{self, PerParentRows, limit_by_parents};
+use crate::data::fill::plan::related_values;
 use crate::data::fill::plan::table_plan::{
     self, ColumnPlan, How, Limit, Parent, Reference, TablePlan, TableShape, UniqueKey,
 };
@@ -20,7 +21,7 @@ use crate::data::values::choose;
 use crate::data::values::domain::{Domain, Nullability};
 use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
-use crate::draw::{Draw, key, named};
+use crate::draw::named;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::report::count;
 use crate::schema::{Column, Name, Table};
@@ -180,9 +181,13 @@ fn plan_table(shape: &TableShape<'_>) -> Result<TablePlan> {
         reference.nulls = if nullable { shape.context.options.null_rate } else { 0 };
     }
     limit_by_parents(shape, &mut plan);
-    gather(shape, &mut plan);
+    related_values::gather(shape, &mut plan);
     numbering::arrange(shape, &mut plan, UniqueKey::of_table(shape.table, &shape.names))?;
     finish(shape, &mut plan);
+    #[cfg(feature = "data")]
+    if shape.context.options.locale == crate::data::values::realistic::Locale::En {
+        related_values::name_addresses(&mut plan);
+    }
     Ok(plan)
 }
 
@@ -316,6 +321,7 @@ impl Planner<'_, '_> {
                 first,
                 edge: (options.edge_cases && !is_constrained).then(|| shape.columns[index].clone()),
                 strict: shape.table.strict,
+                names: None,
             })
         };
         first.into_iter().enumerate().map(column).collect()
@@ -389,32 +395,6 @@ fn unfold(plan: &mut TablePlan, shape: &TableShape<'_>) -> Result<()> {
     }
     plan.groups = kept;
     Ok(())
-}
-
-/// Gives few values to columns that the keys of children share and that no table lists, so that rows belong together.
-fn gather(shape: &TableShape<'_>, plan: &mut TablePlan) {
-    if shape.context.relations.iter().all(|keys| keys.iter().all(|key| key.columns.len() < 2)) {
-        return;
-    }
-    let shared = references::shared_columns(shape.context, shape.at);
-    let keys = UniqueKey::of_table(shape.table, &shape.names);
-    for (index, column) in plan.columns.iter_mut().enumerate() {
-        let is_key = keys.iter().any(|key| key.columns == [index]);
-        let is_constrained = plan.conditions.iter().any(|condition| condition.columns.contains(&index));
-        if let How::Source(source) = &column.how
-            && shared.contains(&column.name)
-            && !is_key
-            && !is_constrained
-        {
-            let values = (0..shape.request.rows.isqrt().clamp(1, 64)).map(|number| {
-                let mut value = ValueBuf::default();
-                let number = Some(number).filter(|number| *number < source.capacity());
-                source.make(&mut Draw::new(key(column.key, number.unwrap_or(0))), number, &mut value);
-                value
-            });
-            column.how = How::Source(Source::Choices(values.collect()));
-        }
-    }
 }
 
 /// Decides which keys overrule others, and the number of rows to make.

@@ -67,6 +67,8 @@ pub(crate) struct ColumnPlan {
     /// The column's declaration, if edge cases are wanted and no constraint forbids them.
     pub(crate) edge: Option<Column>,
     pub(crate) strict: bool,
+    /// The columns of the first and the last name of the person whose address this is. They may be one.
+    pub(crate) names: Option<[usize; 2]>,
 }
 
 /// The origin of the values of a column.

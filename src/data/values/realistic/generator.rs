@@ -18,6 +18,15 @@ pub(crate) struct Generator {
     distinct: u64,
 }
 
+/// A part of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Person {
+    Email,
+    FullName,
+    FirstName,
+    LastName,
+}
+
 impl Generator {
     /// Returns the generator for a column. `None` if its name does not tell its kind, or if its type cannot hold the
     /// values.
@@ -26,7 +35,7 @@ impl Generator {
         let limit = declared_length(column);
         let kind = names::kind(table, column, stored_type, limit)?;
         let is_kept = match kind {
-            Kind::Bool => matches!(stored_type, StoredType::Integer | StoredType::Numeric),
+            Kind::Bool | Kind::StatusCode => matches!(stored_type, StoredType::Integer | StoredType::Numeric),
             Kind::Uuid | Kind::Hex(_) => !matches!(stored_type, StoredType::Integer | StoredType::Real),
             // Without a type, the version may be a number that counts up.
             Kind::Version => stored_type == StoredType::Text,
@@ -50,6 +59,29 @@ impl Generator {
         write::value(&self.spec, draw, unique, out);
     }
 
+    /// Returns the part of a person that the values are.
+    pub(crate) fn person(&self) -> Option<Person> {
+        match self.spec.kind {
+            Kind::Email => Some(Person::Email),
+            Kind::FullName => Some(Person::FullName),
+            Kind::FirstName => Some(Person::FirstName),
+            Kind::LastName => Some(Person::LastName),
+            _ => None,
+        }
+    }
+
+    /// Generates the address of the person whose names have these draws.
+    pub(crate) fn make_email(
+        &self,
+        mut names: (Draw, Option<Draw>),
+        draw: &mut Draw,
+        unique: Option<u64>,
+        out: &mut ValueBuf,
+    ) {
+        let unique = unique.map(|number| number % self.distinct.max(1));
+        write::email(&self.spec, &mut names, draw, unique, out);
+    }
+
     /// Returns the number of values that differ. It is low if a declared length leaves no room for a number. The column may
     /// hold more values that are not realistic.
     pub(crate) fn distinct(&self) -> u64 {
@@ -64,7 +96,7 @@ fn capacity(spec: &Spec) -> Option<u64> {
     match spec.kind {
         Kind::Argon2 => (limit >= codes::ARGON2_LENGTH).then_some(u64::MAX),
         Kind::Bcrypt => (limit >= codes::BCRYPT_LENGTH).then_some(u64::MAX),
-        Kind::Bool => Some(u64::MAX),
+        Kind::Bool | Kind::StatusCode => Some(u64::MAX),
         Kind::City | Kind::FirstName | Kind::LastName | Kind::State | Kind::Country => open(2, 10, limit),
         Kind::FullName
         | Kind::Company
@@ -86,9 +118,11 @@ fn capacity(spec: &Spec) -> Option<u64> {
         Kind::CountryCode
         | Kind::Currency
         | Kind::Extension
+        | Kind::Flag
         | Kind::Language
         | Kind::Mime
         | Kind::StateCode
+        | Kind::Status
         | Kind::TimeZone => {
             let codes = spec.codes()?;
             closed(codes.iter().map(|code| code.len()).max()?, codes.len() as u64, limit)

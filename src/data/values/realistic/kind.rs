@@ -1,7 +1,7 @@
 //! The kinds of realistic values.
 
 use crate::data::values::realistic::lists::{
-    COUNTRY_CODES, CURRENCIES, EXTENSIONS, LANGUAGES, LOCALES, Lists, MIME_TYPES, TIME_ZONES, Words,
+    COUNTRY_CODES, CURRENCIES, EXTENSIONS, FLAGS, LANGUAGES, LOCALES, Lists, MIME_TYPES, STATUSES, TIME_ZONES, Words,
 };
 use crate::data::values::stored_type::StoredType;
 
@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Email,
     Extension,
     FileName,
+    /// `true` or `false`, as a text.
+    Flag,
     FirstName,
     FullName,
     /// This number of hexadecimal digits, or half as many bytes.
@@ -49,6 +51,9 @@ pub(super) enum Kind {
     Slug,
     State,
     StateCode,
+    Status,
+    /// A status of HTTP, as a number.
+    StatusCode,
     Street,
     TimeZone,
     Title,
@@ -89,7 +94,8 @@ pub(super) enum TimeFormat {
     Julian,
 }
 
-/// A period of time. The last three do not overlap, so that every row is created before it is changed.
+/// A period of time. What is created comes before what is changed, and what is planned comes after July 1, 2026, which is now
+/// for all rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Period {
     /// Births of people who are adults in 2024.
@@ -98,6 +104,8 @@ pub(super) enum Period {
     First,
     /// The first half of 2026.
     Middle,
+    /// June 2026: no time of something that has ended is in the future.
+    Closed,
     /// From July 2026 to the end of 2027.
     Last,
 }
@@ -109,6 +117,7 @@ impl Period {
             Period::Births => (-631_152_000, 1_767_225_600),
             Period::First => (1_704_067_200, 63_158_400),
             Period::Middle => (1_767_225_600, 15_638_400),
+            Period::Closed => (1_780_272_000, 2_592_000),
             Period::Last => (1_782_864_000, 47_433_600),
         }
     }
@@ -131,6 +140,8 @@ impl Spec {
             Kind::CountryCode => COUNTRY_CODES,
             Kind::Currency => CURRENCIES,
             Kind::Extension => EXTENSIONS,
+            Kind::Flag => FLAGS,
+            Kind::Status => STATUSES,
             Kind::Language if self.limit < 5 => LANGUAGES,
             Kind::Language => LOCALES,
             Kind::Mime => MIME_TYPES,

@@ -262,6 +262,10 @@ pub(super) const MIME_TYPES: Words = &[
     "text/plain", "text/html", "text/csv", "image/png", "image/jpeg", "image/webp", "application/pdf", "application/json",
     "application/zip", "audio/mpeg", "video/mp4", "application/octet-stream",
 ];
+pub(super) const FLAGS: Words = &["true", "false"];
+pub(super) const STATUSES: Words = &["new", "active", "pending", "done", "failed", "paused", "closed", "archived"];
+/// Statuses of HTTP.
+pub(super) const STATUS_CODES: &[u16] = &[200, 201, 204, 301, 304, 400, 401, 403, 404, 409, 429, 500, 502, 503];
 pub(super) const EXTENSIONS: Words = &["txt", "pdf", "png", "jpg", "csv", "json", "zip", "mp3", "md", "docx", "xml", "svg"];
 pub(super) const JOBS: Words = &[
     "Accountant", "Architect", "Baker", "Carpenter", "Chemist", "Designer", "Editor", "Electrician", "Engineer", "Gardener",

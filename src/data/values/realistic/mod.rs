@@ -19,5 +19,5 @@ mod parts;
 mod tests;
 mod write;
 
-pub(crate) use generator::Generator;
+pub(crate) use generator::{Generator, Person};
 pub use lists::Locale;

@@ -4,7 +4,8 @@
 use crate::data::values::realistic::codes::{code, hex, uuid};
 use crate::data::values::realistic::kind::{Kind, Spec};
 use crate::data::values::realistic::lists::{
-    BEGINNINGS, ENDINGS, ENGLISH, GOODS, JOBS, MATERIALS, MIDDLES, NameOrder, StreetOrder, USER_AGENTS, Words,
+    BEGINNINGS, ENDINGS, ENGLISH, GOODS, JOBS, MATERIALS, MIDDLES, NameOrder, STATUS_CODES, StreetOrder, USER_AGENTS,
+    Words,
 };
 use crate::data::values::realistic::parts::{
     a_number, adjective, capital, given_or_drawn, moment, noun, phrase, pick, scattered, two,
@@ -17,6 +18,11 @@ use crate::draw::Draw;
 pub(super) fn value(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf) {
     match spec.kind {
         Kind::Bool => out.set_integer(given_or_drawn(draw, unique, 2) as i64),
+        Kind::StatusCode => {
+            let codes = STATUS_CODES.len() as u64;
+            let at = given_or_drawn(draw, unique, codes);
+            out.set_integer(if at < codes { i64::from(STATUS_CODES[at as usize]) } else { 600 + at as i64 });
+        }
         Kind::Number(number) => a_number(number, spec.stored_type, draw, unique, out),
         Kind::Moment(form, span) => moment(form, span, draw, unique, out),
         Kind::Uuid => uuid(spec.stored_type == StoredType::Blob, draw, unique, out),
@@ -112,6 +118,21 @@ fn address(spec: &Spec, draw: &mut Draw, unique: Option<u64>, out: &mut ValueBuf
         }
         _ => code(spec, draw, unique, out),
     }
+}
+
+/// Writes the address of a person. The first draw chooses the first name, the second one, or the rest of the first, the last name.
+pub(super) fn email(
+    spec: &Spec,
+    (first, last): &mut (Draw, Option<Draw>),
+    draw: &mut Draw,
+    unique: Option<u64>,
+    out: &mut ValueBuf,
+) {
+    out.start_text();
+    letters(pick(ENGLISH.first_names, first), out);
+    out.push_str(".");
+    letters(pick(ENGLISH.last_names, last.as_mut().unwrap_or(first)), out);
+    end(spec, ".", unique, pick(&["@example.com", "@example.org", "@example.net"], draw), out);
 }
 
 /// Writes a title, a sentence or two sentences.

@@ -1,6 +1,6 @@
 //! The name of a column in its words, in any spelling: `user_email`, `userEmail`, `UserEMail`, `E_MAIL`.
 
-use crate::data::values::realistic::names::vocabulary::JOINED;
+use crate::data::values::realistic::names::vocabulary::{JOINED, QUESTIONS, VARIANTS};
 
 /// The name of a column, and that of its table.
 pub(super) struct ColumnName {
@@ -21,6 +21,12 @@ impl ColumnName {
         while words.len() > 1
             && words[words.len() - 1].chars().all(char::is_numeric)
             && !matches!(words[words.len() - 2].as_str(), "sha" | "md" | "ip" | "ipv" | "last")
+        {
+            words.pop();
+        }
+        while let [.., before, last] = &words[..]
+            && VARIANTS.contains(&last.as_str())
+            && !QUESTIONS.contains(&before.as_str())
         {
             words.pop();
         }

@@ -31,6 +31,7 @@ pub(super) fn kind(table: &str, column: &Column, stored_type: StoredType, limit:
         .time(&declared, stored_type)
         .or_else(by_default)
         .or_else(|| column.flag(stored_type))
+        .or_else(|| column.status(stored_type))
         .or_else(|| column.number(stored_type))
         .or_else(|| column.bytes(stored_type, limit))
         .or_else(|| if takes_text(&declared, stored_type) { column.text(limit) } else { None })

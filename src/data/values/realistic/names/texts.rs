@@ -21,7 +21,7 @@ const TEXTS: &[Rule<Kind>] = &[
     (&["file path", "image path"], &["path"], Kind::Path),
     (&["file extension", "extension"], &[], Kind::Extension),
     (&["iban"], &[], Kind::Iban),
-    (&["currency", "currency code"], &[], Kind::Currency),
+    (&["currency", "currency code", "fiat", "fiat code"], &[], Kind::Currency),
     (&[], &["language", "lang", "language code", "locale"], Kind::Language),
     (&["time zone", "tz"], &[], Kind::TimeZone),
     (&["app version", "application version", "client version"], &["version"], Kind::Version),
@@ -137,6 +137,8 @@ impl ColumnName {
             "title" if is_of(&["employee", "staff"]) => Kind::Job,
             "title" if !is_of(PEOPLE) => Kind::Title,
             "subject" if is_one_word && is_of(&["email", "message", "ticket"]) => Kind::Title,
+            "status" => Kind::Status,
+            "state" if is_one_word && !is_of(&["oauth", "auth"]) => Kind::Status,
             "login" | "handle" if is_one_word && is_of(PEOPLE) => Kind::Username,
             "mac" if is_one_word && is_of(&["device", "host", "interface"]) => Kind::Mac,
             _ if self.is_any(&["body", "content", "body text"]) && !is_of(&["event", "request", "response"]) => {

@@ -3,7 +3,9 @@
 use crate::data::values::realistic::codes::ARGON2_LENGTH;
 use crate::data::values::realistic::kind::{Kind, NumberRange, Period, TimeFormat};
 use crate::data::values::realistic::names::column_name::{ColumnName, Rule};
-use crate::data::values::realistic::names::vocabulary::{DISQUALIFIERS, ENDS, STARTS, TIMES};
+use crate::data::values::realistic::names::vocabulary::{
+    AMOUNTS, CLOSINGS, DISQUALIFIERS, ENDS, FLAGS, QUESTIONS, QUOTES, STARTS, TIMES,
+};
 use crate::data::values::stored_type::StoredType;
 
 /// Ranges that the name alone tells.
@@ -78,6 +80,8 @@ impl ColumnName {
             Period::Births
         } else if has(ENDS) {
             Period::Last
+        } else if has(CLOSINGS) {
+            Period::Closed
         } else if has(STARTS) {
             Period::First
         } else {
@@ -87,15 +91,29 @@ impl ColumnName {
 
     pub(super) fn flag(&self, stored_type: StoredType) -> Option<Kind> {
         let first = self.words.first()?.as_str();
-        let is_question = self.words.len() > 1
-            && matches!(first, "is" | "has" | "can" | "should" | "was")
-            && !self.ends_with_any(&["id", "count"]);
-        let is_flag = is_question || self.is_any(&["enabled", "disabled", "active"]);
-        (is_flag && matches!(stored_type, StoredType::Integer | StoredType::Numeric)).then_some(Kind::Bool)
+        let is_question = self.words.len() > 1 && QUESTIONS.contains(&first) && !self.ends_with_any(&["id", "count"]);
+        let is_flag =
+            is_question || self.is("active") || self.ends_with_any(FLAGS) && !self.is_qualified(&["last", "num"]);
+        match stored_type {
+            StoredType::Integer | StoredType::Numeric if is_flag => Some(Kind::Bool),
+            StoredType::Text if is_flag => Some(Kind::Flag),
+            _ => None,
+        }
+    }
+
+    /// Returns the kind of a number that stands for a status.
+    pub(super) fn status(&self, stored_type: StoredType) -> Option<Kind> {
+        if !matches!(stored_type, StoredType::Integer | StoredType::Numeric) {
+            return None;
+        }
+        if self.ends_with_any(&["status code", "http status", "response status", "response code", "http code"]) {
+            return Some(Kind::StatusCode);
+        }
+        (self.ends_with("status") || self.is("state")).then_some(Kind::Number(range(0, 5, 0)))
     }
 
     pub(super) fn number(&self, stored_type: StoredType) -> Option<Kind> {
-        let number = self.range()?;
+        let number = self.quote(stored_type).or_else(|| self.range())?;
         let number = match stored_type {
             StoredType::Integer if number.decimals > 2 => return None,
             StoredType::Integer => NumberRange { decimals: 0, ..number },
@@ -107,6 +125,18 @@ impl ColumnName {
         Some(Kind::Number(number))
     }
 
+    /// Returns the range of the prices of a day. Without a table of prices, `open` may be a flag or a time.
+    fn quote(&self, stored_type: StoredType) -> Option<NumberRange> {
+        let is_of_prices = self.table_words.iter().any(|word| QUOTES.contains(&word.as_str()));
+        let is_number = matches!(stored_type, StoredType::Real | StoredType::Numeric);
+        let is_price =
+            self.is_any(&["open", "high", "low", "close", "adjclose", "adj close", "adjusted close", "vwap"]);
+        if is_price && (is_of_prices || is_number) || is_of_prices && self.is_any(&["bid", "ask", "last"]) {
+            return Some(range(100, 99_999, 2));
+        }
+        (is_of_prices && self.is("volume")).then_some(range(0, 10_000_000, 2))
+    }
+
     fn range(&self) -> Option<NumberRange> {
         let has_several_words = self.words.len() > 1;
         if has_several_words && self.ends_with_any(&["cents", "pence", "sat", "sats", "msat", "msats"]) {
@@ -116,7 +146,24 @@ impl ColumnName {
         if self.ends_with_any(&spent) || (self.unit().is_some() && spent.contains(&self.qualifier())) {
             return Some(range(1, 60_000, 0));
         }
-        let prices = ["price", "amount", "total", "subtotal", "cost", "fee", "tax", "balance", "salary", "revenue"];
+        let prices = [
+            "price",
+            "amount",
+            "total",
+            "subtotal",
+            "cost",
+            "cost basis",
+            "fee",
+            "tax",
+            "balance",
+            "salary",
+            "revenue",
+            "market value",
+            "book value",
+        ];
+        if self.ends_with("currency") && self.is_qualified(AMOUNTS) {
+            return Some(range(100, 99_999, 2));
+        }
         if self.ends_with_any(&prices) {
             // `num_total` is a count, `is_total` a flag.
             return (!self.is_qualified(DISQUALIFIERS)).then_some(range(100, 99_999, 2));

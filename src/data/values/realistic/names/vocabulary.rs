@@ -47,8 +47,32 @@ pub(super) const STARTS: &[&str] = &[
 ];
 /// Words of times at which something ends.
 pub(super) const ENDS: &[&str] = &[
-    "deleted", "expiration", "expired", "expires", "expiry", "archived", "revoked", "cancelled", "canceled", "closed",
-    "until", "due", "end", "ends", "ended", "to", "exp", "invalidated",
+    "expiration", "expires", "expiry", "until", "due", "end", "ends", "to", "exp",
+];
+/// Words of times at which something has ended.
+pub(super) const CLOSINGS: &[&str] = &[
+    "deleted", "expired", "archived", "revoked", "cancelled", "canceled", "closed", "ended", "invalidated",
+    "trashed",
+];
+/// Last words that do not change what a value is: `email_new`.
+pub(super) const VARIANTS: &[&str] = &[
+    "new", "old", "primary", "secondary", "backup", "alternate", "alt", "previous", "pending", "original",
+];
+/// First words of questions, whose answers are flags.
+pub(super) const QUESTIONS: &[&str] = &["is", "has", "can", "should", "was"];
+/// Last words of flags.
+pub(super) const FLAGS: &[&str] = &[
+    "enabled", "disabled", "archived", "hidden", "verified", "locked", "favorite", "starred", "pinned", "muted", "blocked",
+    "visible", "explicit", "tombstone",
+];
+/// Words before `currency` of an amount in it: `cash_total_base_currency`.
+pub(super) const AMOUNTS: &[&str] = &[
+    "total", "amount", "value", "cash", "cost", "balance", "price", "fee", "sum", "basis", "gain", "income", "profit",
+];
+/// Tables of prices in the course of time.
+pub(super) const QUOTES: &[&str] = &[
+    "quote", "quotes", "candle", "candles", "candlestick", "candlesticks", "ohlc", "ohlcv", "kline", "klines", "bars",
+    "ticker", "tickers", "prices",
 ];
 /// Words before `time` in the name of a point in time.
 pub(super) const TIMES: &[&str] = &[

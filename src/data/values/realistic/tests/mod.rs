@@ -26,7 +26,7 @@ const LOCALES: [Locale; 14] = [
 ];
 
 /// A declaration of a column for every kind of value.
-const COLUMNS: [&str; 68] = [
+const COLUMNS: [&str; 71] = [
     "email TEXT",
     "username TEXT",
     "first_name TEXT",
@@ -94,6 +94,9 @@ const COLUMNS: [&str; 68] = [
     "due_date TEXT",
     "opens TIME",
     "is_admin BOOLEAN",
+    "status TEXT",
+    "sync_enabled TEXT",
+    "response_status_code INTEGER",
     "email",
 ];
 

@@ -119,8 +119,9 @@ fn a_time_has_the_format_that_the_column_stores() {
     check("t", &["created_at_us INTEGER"], "Moment(Microseconds, First)");
     check("t", &["updated_at REAL", "last_seen REAL"], "Moment(SecondsReal, Middle)");
     check("t", &["updated_at_julian REAL"], "Moment(Julian, Middle)");
-    check("t", &["expires_at TIMESTAMP", "revoked DATETIME"], "Moment(DateTime, Last)");
-    check("t", &["due_on TEXT", "end_date TEXT", "deleted_on DATE"], "Moment(Date, Last)");
+    check("t", &["expires_at TIMESTAMP", "valid_until DATETIME"], "Moment(DateTime, Last)");
+    check("t", &["deleted_at TIMESTAMP", "revoked DATETIME"], "Moment(DateTime, Closed)");
+    check("t", &["due_on TEXT", "end_date TEXT"], "Moment(Date, Last)");
     check("t", &["dob TEXT", "birthday TEXT", "birth_date DATE", "date_of_birth TEXT"], "Moment(Date, Births)");
     check("t", &["date_joined TEXT", "order_date TEXT"], "Moment(Date, First)");
     check("t", &["opens TIME"], "Moment(TimeOfDay, Middle)");
@@ -196,4 +197,34 @@ fn a_declared_length_that_is_too_short_gets_no_kind() {
     check("t", &["email VARCHAR(19)", "uuid CHAR(32)", "iban CHAR(20)", "user_agent CHAR(10)", "slug CHAR(4)"], "-");
     check("t", &["email VARCHAR(20)"], "Email");
     check("t", &["country CHAR(2)"], "CountryCode");
+}
+
+#[test]
+fn a_flag_and_a_status_are_no_plain_words() {
+    check(
+        "t",
+        &["sync_enabled INTEGER", "autoDeleteEnabled INTEGER", "email_verified INT", "tombstone INTEGER"],
+        "Bool",
+    );
+    check("t", &["pushEnabled TEXT", "is_draft TEXT"], "Flag");
+    check("t", &["status TEXT", "payment_status TEXT", "state TEXT"], "Status");
+    check("t", &["response_status_code INTEGER", "http_status INT", "last_status_code INTEGER"], "StatusCode");
+    check("t", &["status INTEGER"], "Number(NumberRange { low: 0, high: 5, decimals: 0 })");
+    check("t", &["enabled_at_version TEXT", "last_verified BLOB", "status_id TEXT", "num_locked TEXT"], "-");
+}
+
+#[test]
+fn prices_and_amounts_are_no_words_and_no_codes() {
+    let price = "Number(NumberRange { low: 100, high: 99999, decimals: 2 })";
+    check("quotes", &["open TEXT", "high TEXT", "close REAL", "adjclose NUMERIC"], price);
+    check("t", &["open REAL", "cash_total_base_currency REAL", "cost_basis NUMERIC"], price);
+    check("t", &["cash_total_account_currency TEXT", "market_value REAL"], price);
+    check("t", &["base_currency TEXT", "fiat_code TEXT"], "Currency");
+    check("t", &["open TEXT", "base_currency REAL", "base_currency INTEGER"], "-");
+}
+
+#[test]
+fn a_variant_is_of_the_same_kind() {
+    check("t", &["email_new TEXT", "email_backup TEXT", "email_primary TEXT"], "Email");
+    check("t", &["is_new INTEGER", "is_primary INTEGER"], "Bool");
 }

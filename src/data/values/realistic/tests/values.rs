@@ -211,7 +211,9 @@ fn times_are_as_sqlite_writes_them() {
     check_sql(&["updated_at_ms INTEGER"], "datetime(v / 1000, 'unixepoch') BETWEEN '2026' AND '2026-07'");
     check_sql(&["updated_at_ns INTEGER"], "datetime(v / 1000000000, 'unixepoch') BETWEEN '2026' AND '2026-07'");
     check_sql(&["created_at_julian REAL"], "datetime(v) BETWEEN '2024' AND '2026'");
-    check_sql(&["expires_at TEXT", "deleted_at TEXT"], "v BETWEEN '2026-07' AND '2028'");
+    check_sql(&["expires_at TEXT"], "v BETWEEN '2026-07' AND '2028'");
+    check_sql(&["deleted_at TEXT", "closed_at TEXT"], "v BETWEEN '2026-06' AND '2026-07'");
+    check_sql(&["status_code INTEGER"], "v BETWEEN 200 AND 1699");
 }
 
 #[test]
