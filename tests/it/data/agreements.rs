@@ -151,7 +151,6 @@ static BREAKABLE: Template = Template::embedded(&[(
     "CREATE TABLE spaces(
          id INTEGER PRIMARY KEY, parent INTEGER REFERENCES spaces CHECK (id IS NOT parent), uid TEXT NOT NULL, deleted INTEGER
      );
-     CREATE UNIQUE INDEX of_parent ON spaces(parent, lower(uid)) WHERE deleted IS NULL;
      CREATE TABLE events(
          id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('play', 'seek')), a INTEGER NOT NULL, b INTEGER NOT NULL,
          CHECK (kind <> 'seek' OR a <> b)
