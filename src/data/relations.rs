@@ -1,5 +1,8 @@
 //! The foreign keys of a schema, each with its parent looked up.
 
+use rusqlite::Connection;
+
+use crate::error::{Error, ErrorKind};
 use crate::schema::references::parent_columns;
 use crate::schema::{ForeignKey, Name, Schema, Table};
 
@@ -56,6 +59,21 @@ impl Relation {
 pub(super) fn of_schema(schema: &Schema) -> Vec<Vec<Relation>> {
     let of_table = |table: &Table| table.foreign_keys.iter().map(|key| Relation::of(schema, table, key)).collect();
     schema.tables.iter().map(of_table).collect()
+}
+
+/// Returns the name of a table to which another refers and that does not exist. Nothing can be inserted then, not even NULL, while
+/// foreign keys are checked.
+pub(super) fn missing_parent<'s>(connection: &Connection, schema: &'s Schema, table: &'s Table) -> Option<&'s Name> {
+    let exists = |name: &Name| schema.tables.iter().any(|table| table.name == *name);
+    let missing = table.foreign_keys.iter().map(|key| &key.parent).find(|name| !exists(name))?;
+    let is_on = connection.query_row("PRAGMA foreign_keys", [], |row| row.get(0)).unwrap_or(true);
+    is_on.then_some(missing)
+}
+
+/// Returns the error for such a table.
+pub(super) fn without_parent(table: &Table, missing: &Name) -> Error {
+    let headline = format!("cannot fill {}: it refers to a table that does not exist: {missing}", table.name);
+    Error::new(ErrorKind::Data, headline).help("create that table, or remove the foreign key")
 }
 
 /// Returns true if several foreign keys of a table have this column, each with others.

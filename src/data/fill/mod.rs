@@ -25,6 +25,8 @@
 //!   So is one that a trigger compares with the rows before (`version = 1 + max(version)`).
 //! - **CHECKs of children hold for parents**: a CHECK on a foreign key is solved for the key that it refers to. Foreign keys
 //!   that only a trigger knows are read from it.
+//! - **Parents agree on what a child shares**: if two composite keys of a child have a column in common that no table lists, one
+//!   parent takes its values from the other, as by a foreign key.
 //! - **Cycles of foreign keys that may not be NULL** are closed with keys of later rows, which are known before they are made,
 //!   under `defer_foreign_keys`.
 //! - **A row with a label is numbered by its label**: it does not depend on the other rows, nor they on it.

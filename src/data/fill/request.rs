@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 
 use crate::data::fill::context::{FillContext, first_number};
 use crate::data::fill::options::Given;
-use crate::data::relations::{Relation, is_shared};
+use crate::data::relations::{Relation, is_shared, missing_parent, without_parent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;
 use crate::schema::references::column_names;
@@ -15,6 +15,13 @@ use crate::sql::{same_name, tokens};
 pub(crate) fn tables(context: &FillContext<'_>, request: &FillRequest) -> Result<TableRequests> {
     let mut tables = named_tables(context, request)?;
     check_columns(context)?;
+    let exact =
+        tables.iter().zip(&context.schema.tables).filter(|(request, _)| request.as_ref().is_some_and(|of| of.is_exact));
+    for (_, table) in exact {
+        if let Some(missing) = missing_parent(context.connection, context.schema, table) {
+            return Err(without_parent(table, missing));
+        }
+    }
     add_parents(context, &mut tables)?;
     pair(context, &mut tables);
     Ok(tables)

@@ -9,6 +9,7 @@ use super::scratch_table::{Outcome, ScratchTable, insert_and_commit};
 use super::search::{BreakingRow, Search, SearchInput};
 use super::violation::{Violation, Violations, not_tried, passes_null};
 use crate::data::fill::Fill;
+use crate::data::relations::{missing_parent, without_parent};
 use crate::data::script::{Item, Script, Target, within};
 use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Template, TestDb};
@@ -49,6 +50,9 @@ struct TableTrial<'t> {
 impl TableTrial<'_> {
     fn run(&mut self, template: &Template, db: &TestDb) -> Result<()> {
         let (schema, table) = (self.schema, self.table);
+        if let Some(missing) = missing_parent(db, schema, table) {
+            return Err(without_parent(table, missing));
+        }
         let rows = |db: &TestDb, seed: u64, rows: u64| {
             draft(db, schema, table, Fill::seed(seed).reuse().rows(&table.name, rows))
         };

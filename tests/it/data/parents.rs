@@ -313,6 +313,8 @@ fn parents_that_are_missing() {
         filled.full().collect::<Vec<_>>(),
         [("t", 0, "no such table: main.gone"), ("u", 0, "no such table: main.gone")]
     );
+    let error = Fill::seed(1).rows("t", 1).try_insert(&connection).unwrap_err();
+    assert_eq!(error.headline(), "cannot fill t: it refers to a table that does not exist: gone");
     connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     Fill::seed(1).every_table(10).insert(&connection);
     assert_eq!((count(&connection, "t"), count(&connection, "u")), (10, 10));
