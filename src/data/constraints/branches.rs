@@ -71,7 +71,7 @@ fn is_boolean(expression: &Expression) -> bool {
 }
 
 /// Returns the ways in which two expressions compare.
-pub(super) fn compared(comparison: Comparison, left: &Expression, right: &Expression) -> Vec<Branch> {
+fn compared(comparison: Comparison, left: &Expression, right: &Expression) -> Vec<Branch> {
     if let (Expression::Column(left), Expression::Column(right)) = (left, right) {
         if left == right {
             return with_itself(*left, comparison);
@@ -156,7 +156,9 @@ fn of_call(comparison: Comparison, name: &str, arguments: &[Expression], value: 
                 }
                 _ => return None,
             };
-            integers::compared(comparison, name, operand, by, *number)
+            let column = if let Expression::Column(column) = operand { Some(*column) } else { None };
+            let of = |comparison, number| compared(comparison, operand, &Expression::Value(Value::Integer(number)));
+            integers::compared(comparison, (name, by), *number, column, &of)
         }
         _ => functions::compared(comparison, name, arguments, value),
     }

@@ -103,11 +103,11 @@ pub(super) fn compared(
         }
         ("strftime", Expression::Value(Value::Text(format)), Value::Text(text)) => {
             let [_, Expression::Column(column), modifiers @ ..] = arguments else { return None };
-            Some(Branch::of(*column, times::formatted(comparison, format, modifiers, text)?))
+            of_time(*column, times::formatted(comparison, format, modifiers, text)?)
         }
         ("date" | "datetime", Expression::Column(column), Value::Text(text)) => {
             let format = if name == "date" { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M:%S" };
-            Some(Branch::of(*column, times::formatted(comparison, format, &arguments[1..], text)?))
+            of_time(*column, times::formatted(comparison, format, &arguments[1..], text)?)
         }
         ("abs", Expression::Column(column), _) => {
             let mut domain = domain_of(comparison, value.clone());
@@ -121,6 +121,13 @@ pub(super) fn compared(
         ) if arguments.len() == 1 => Some(Branch::of(*column, domain_of(comparison, value.clone()))),
         _ => None,
     }
+}
+
+/// Returns the branch in which a column compares in all of these ways.
+fn of_time(column: usize, comparisons: Vec<(Comparison, Value)>) -> Option<Vec<Branch>> {
+    let mut domain = Domain::default();
+    let holds = comparisons.into_iter().all(|(comparison, value)| domain.narrow(&domain_of(comparison, value)));
+    holds.then(|| Branch::of(column, domain))
 }
 
 /// Returns the branch for a time function that is NULL, or that is not.

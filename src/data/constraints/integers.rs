@@ -2,9 +2,8 @@
 
 use rusqlite::types::Value;
 
-use crate::data::constraints::branches;
 use crate::data::constraints::condition::Branch;
-use crate::data::constraints::expression::{Comparison, Expression};
+use crate::data::constraints::expression::Comparison;
 use crate::data::values::domain::Domain;
 
 /// The number of values that are listed of those that have some bits.
@@ -18,36 +17,37 @@ pub(super) fn is_operator(name: &str) -> bool {
     matches!(name, "+" | "-" | "*" | "/" | "%" | "&" | "|" | "<<" | ">>")
 }
 
-/// Returns the ways in which `operand operator by` compares with `number`.
+/// Returns the ways in which an operation on two numbers, of which the second is `by`, compares with `number`. `column` is the
+/// first one, if that is a column. `of` returns the ways in which it compares with a number.
 pub(super) fn compared(
     comparison: Comparison,
-    operator: &str,
-    operand: &Expression,
-    by: i64,
+    (operator, by): (&str, i64),
     number: i64,
+    column: Option<usize>,
+    of: &dyn Fn(Comparison, i64) -> Vec<Branch>,
 ) -> Option<Vec<Branch>> {
-    let of = |comparison, number| branches::compared(comparison, operand, &Expression::Value(Value::Integer(number)));
+    let operand = Operand { column, of };
     let of_shift = || 1_i64.checked_shl(u32::try_from(by).ok()?).filter(|factor| *factor > 0);
     match operator {
         "+" => Some(of(comparison, number.checked_sub(by)?)),
         "-" => Some(of(comparison, number.checked_add(by)?)),
         "*" => multiplied(comparison, by, number).map(|(comparison, number)| of(comparison, number)),
         "<<" => multiplied(comparison, of_shift()?, number).map(|(comparison, number)| of(comparison, number)),
-        "/" if by > 0 && number >= 0 => divided(comparison, by, number, &of),
-        ">>" if number >= 0 => divided(comparison, of_shift()?, number, &of),
+        "/" if by > 0 && number >= 0 => divided(comparison, by, number, of),
+        ">>" if number >= 0 => divided(comparison, of_shift()?, number, of),
         "%" => {
             let by = by.checked_abs().filter(|by| *by > 0)?;
             let rest = matching(comparison, number, &[number, 0, number.checked_add(1)?, by - 1])
                 .filter(|rest| (0..by).contains(rest))?;
-            Some(stepped(operand, by, &[rest]))
+            Some(operand.stepped(by, &[rest]))
         }
         "&" => {
             let value = matching(comparison, number, &[number, 0, by, by & by.wrapping_neg()])?;
-            if value & !by != 0 { Some(Vec::new()) } else { Some(with_bits(operand, by, value)) }
+            if value & !by != 0 { Some(Vec::new()) } else { Some(operand.with_bits(by, value)) }
         }
         "|" if matches!(comparison, Comparison::Equal | Comparison::Is) => {
             let values = (0..MOST.min(1 << by.count_ones().min(6))).map(|at| number & !by | deposited(at, by));
-            if number & by == by { Some(one_of(operand, values.collect())) } else { Some(Vec::new()) }
+            if number & by == by { Some(operand.one_of(values.collect())) } else { Some(Vec::new()) }
         }
         _ => None,
     }
@@ -104,39 +104,46 @@ fn divided(
     })
 }
 
-/// Returns the ways in which the bits of a mask have this value.
-fn with_bits(operand: &Expression, mask: i64, value: i64) -> Vec<Branch> {
-    let free = !mask & i64::from(i32::MAX);
-    // Numbers below a power of two repeat: the mask 4 leaves the remainders 4 to 7 of a division by 8.
-    if (0..1 << 32).contains(&mask) {
-        let by = i64::from(mask != 0).max((mask + 1).cast_unsigned().next_power_of_two().cast_signed());
-        let free = free & (by - 1);
-        let rests: Vec<i64> =
-            (0..REMAINDERS.min(1 << free.count_ones())).map(|at| value | deposited(at, free)).collect();
-        return stepped(operand, by, &rests);
-    }
-    one_of(operand, (0..MOST.min(1 << free.count_ones().min(6))).map(|at| value | deposited(at, free)).collect())
+/// The number on which an operation works.
+struct Operand<'o> {
+    column: Option<usize>,
+    of: &'o dyn Fn(Comparison, i64) -> Vec<Branch>,
 }
 
-/// Returns the ways in which a division leaves one of these remainders.
-fn stepped(operand: &Expression, by: i64, rests: &[i64]) -> Vec<Branch> {
-    match operand {
-        Expression::Column(column) => {
-            let of_rest = |rest: &i64| Branch::of(*column, Domain { step: Some((by, *rest)), ..Domain::default() });
-            rests.iter().flat_map(of_rest).collect()
+impl Operand<'_> {
+    /// Returns the ways in which the bits of a mask have this value.
+    fn with_bits(&self, mask: i64, value: i64) -> Vec<Branch> {
+        let free = !mask & i64::from(i32::MAX);
+        // Numbers below a power of two repeat: the mask 4 leaves the remainders 4 to 7 of a division by 8.
+        if (0..1 << 32).contains(&mask) {
+            let by = (mask + 1).cast_unsigned().next_power_of_two().cast_signed();
+            let free = free & (by - 1);
+            let rests = (0..REMAINDERS.min(1 << free.count_ones())).map(|at| value | deposited(at, free));
+            return self.stepped(by, &rests.collect::<Vec<i64>>());
         }
-        _ => one_of(operand, rests.iter().flat_map(|rest| [*rest, rest + by]).collect()),
+        self.one_of((0..MOST.min(1 << free.count_ones().min(6))).map(|at| value | deposited(at, free)).collect())
     }
-}
 
-fn one_of(operand: &Expression, values: Vec<i64>) -> Vec<Branch> {
-    let values = values.into_iter().map(Value::Integer);
-    match operand {
-        Expression::Column(column) => Branch::of(*column, Domain::of_choices(values.collect())),
-        _ => values
-            .take(REMAINDERS as usize)
-            .flat_map(|value| branches::compared(Comparison::Equal, operand, &Expression::Value(value)))
-            .collect(),
+    /// Returns the ways in which a division leaves one of these remainders.
+    fn stepped(&self, by: i64, rests: &[i64]) -> Vec<Branch> {
+        match self.column {
+            Some(column) => {
+                let of_rest = |rest: &i64| Branch::of(column, Domain { step: Some((by, *rest)), ..Domain::default() });
+                rests.iter().flat_map(of_rest).collect()
+            }
+            None => self.one_of(rests.iter().flat_map(|rest| [*rest, rest + by]).collect()),
+        }
+    }
+
+    fn one_of(&self, values: Vec<i64>) -> Vec<Branch> {
+        match self.column {
+            Some(column) => Branch::of(column, Domain::of_choices(values.into_iter().map(Value::Integer).collect())),
+            None => values
+                .into_iter()
+                .take(REMAINDERS as usize)
+                .flat_map(|value| (self.of)(Comparison::Equal, value))
+                .collect(),
+        }
     }
 }
 

@@ -3,9 +3,7 @@
 use rusqlite::types::Value;
 
 use crate::data::constraints::expression::{Comparison, Expression};
-use crate::data::constraints::functions::domain_of;
-use crate::data::values::domain::Domain;
-use crate::data::values::texts::seconds;
+use crate::data::values::texts::{moment, seconds};
 
 /// Points in time long before and long after now, as `datetime` writes them.
 const PAST: &str = "2000-01-01 00:00:00";
@@ -50,8 +48,14 @@ fn at(moment: &Expression, bound: &str) -> Option<Value> {
     }
 }
 
-/// Returns the times for which a time function compares with a text in this way. `arguments` are those behind the column.
-pub(super) fn formatted(comparison: Comparison, format: &str, modifiers: &[Expression], text: &str) -> Option<Domain> {
+/// Returns the comparisons of times that hold if a time function compares with a text in this way. `modifiers` are its
+/// arguments behind the column.
+pub(super) fn formatted(
+    comparison: Comparison,
+    format: &str,
+    modifiers: &[Expression],
+    text: &str,
+) -> Option<Vec<(Comparison, Value)>> {
     let is_unix = match modifiers {
         [] => false,
         [Expression::Value(Value::Text(modifier))] => modifier.eq_ignore_ascii_case("unixepoch"),
@@ -67,20 +71,15 @@ pub(super) fn formatted(comparison: Comparison, format: &str, modifiers: &[Expre
     };
     let start = seconds(&format!("{text}{rest}"))?;
     let end = start.checked_add(unit)?;
-    let next = |text: String| text[..text.len() - rest.len()].to_owned() + rest;
-    let end = seconds(&next(crate::data::values::texts::moment(end)))?;
-    let of = |comparison, at: i64| {
-        let value = if is_unix { Value::Integer(at) } else { Value::Text(crate::data::values::texts::moment(at)) };
-        domain_of(comparison, value)
-    };
-    let mut domain = match comparison {
-        Comparison::Equal | Comparison::Is | Comparison::GreaterOrEqual => of(Comparison::GreaterOrEqual, start),
-        Comparison::Less => of(Comparison::Less, start),
-        Comparison::LessOrEqual => of(Comparison::Less, end),
-        Comparison::Greater | Comparison::Unequal | Comparison::IsNot => of(Comparison::GreaterOrEqual, end),
-    };
-    if matches!(comparison, Comparison::Equal | Comparison::Is) {
-        domain.narrow(&of(Comparison::Less, end));
-    }
-    Some(domain)
+    let next = moment(end);
+    let end = seconds(&(next[..next.len() - rest.len()].to_owned() + rest))?;
+    let value = |at: i64| if is_unix { Value::Integer(at) } else { Value::Text(moment(at)) };
+    let (from, before) = (Comparison::GreaterOrEqual, Comparison::Less);
+    Some(match comparison {
+        Comparison::Equal | Comparison::Is => vec![(from, value(start)), (before, value(end))],
+        Comparison::GreaterOrEqual => vec![(from, value(start))],
+        Comparison::Less => vec![(before, value(start))],
+        Comparison::LessOrEqual => vec![(before, value(end))],
+        Comparison::Greater | Comparison::Unequal | Comparison::IsNot => vec![(from, value(end))],
+    })
 }
