@@ -111,7 +111,7 @@ impl<'a> Comparison<'a> {
             return false;
         }
         let not_needed = self.not_needed(table);
-        if self.not_found((0..table.rows.len()).collect(), table).is_empty() {
+        if self.not_found((0..table.rows.len()).collect(), table, &table.name).is_empty() {
             return true;
         }
         let subjects: Vec<Subject<'_>> = table.rows.iter().map(|before| Subject { before, after: None }).collect();
@@ -125,12 +125,12 @@ impl<'a> Comparison<'a> {
     }
 
     /// Returns those of these rows that no other table has.
-    fn not_found(&self, rows: Vec<usize>, table: &'a TableRows) -> Vec<usize> {
+    fn not_found(&self, rows: Vec<usize>, table: &'a TableRows, name_after: &Name) -> Vec<usize> {
         if rows.is_empty() {
             return rows;
         }
         let is_chosen_by = |at: usize, cell: &Cell| self.renames.is_chosen_by(&table.columns[at], cell);
-        GoneRows { table, not_needed: self.not_needed(table), is_chosen_by: &is_chosen_by }
+        GoneRows { table, name_after, not_needed: self.not_needed(table), is_chosen_by: &is_chosen_by }
             .not_found(rows, &self.elsewhere)
     }
 
@@ -180,7 +180,7 @@ impl<'a> TablePair<'_, 'a> {
         found.extend(self.renumbered());
         let mut places = rows.places.clone();
         self.find_renamed(&mut places);
-        let mut missing = self.comparison.not_found(rows.matching.missing.clone(), rows.before);
+        let mut missing = self.comparison.not_found(rows.matching.missing.clone(), rows.before, &rows.after.name);
         self.leave_out_duplicates(&mut missing);
         if !missing.is_empty() {
             let kind = LossKind::Rows { gone: missing.len(), of: rows.before.rows.len() };

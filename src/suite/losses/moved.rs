@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use super::elsewhere::{Elsewhere, Place};
 use crate::check::Cell;
+use crate::sql::Name;
 use crate::suite::rows::{Row, TableRows};
 
 /// Rows that are gone from a table.
 pub(crate) struct GoneRows<'s, 'a> {
     pub(crate) table: &'a TableRows,
+    /// The name of the table after the migration: the rows that it kept are others.
+    pub(crate) name_after: &'s Name,
     /// The columns without which a row is still the same: a key that nothing refers to.
     pub(crate) not_needed: BTreeSet<usize>,
     /// Returns true if the statements that move rows choose them by this value: in the table where they are now, it is
@@ -22,7 +25,7 @@ type Held = Vec<Option<BTreeSet<usize>>>;
 impl<'a> GoneRows<'_, 'a> {
     /// Returns the rows that are not found.
     pub(crate) fn not_found(&self, mut rows: Vec<usize>, elsewhere: &Elsewhere<'a>) -> Vec<usize> {
-        for place in elsewhere.places().iter().filter(|place| place.table.name != self.table.name) {
+        for place in elsewhere.places().iter().filter(|place| place.table.name != *self.name_after) {
             let fresh: Vec<&Row> =
                 (0..place.table.rows.len()).filter(|&at| place.is_fresh(at)).map(|at| &place.table.rows[at]).collect();
             if fresh.is_empty() {
