@@ -16,7 +16,7 @@ pub(crate) use findings::covers;
 pub use findings::{Finding, Findings, Level};
 pub use health::{Health, health, try_health};
 pub use integrity::integrity;
-pub(crate) use integrity::{find_damage, integrity_lines};
+pub(crate) use integrity::{dangling_references, find_damage, integrity_lines};
 pub use lint::{LINT_CODES, lint, try_lint};
 
 pub use same_schema::{assert_same_schema, try_assert_same_schema};

@@ -1,6 +1,7 @@
 //! The databases of tests: the template they are made from, the profile of their connections, and one of them.
 
 mod address;
+mod app_code;
 mod cache;
 mod image;
 mod keep;

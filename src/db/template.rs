@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use once_cell::sync::OnceCell;
 use rusqlite::Connection;
 
+use super::app_code::{Change, failed, on_a_thread, run};
 use super::cache::{self, KeyBuilder};
 use super::image::{Functions, Image, MAIN};
 use super::profile::Profile;
@@ -17,10 +18,8 @@ use super::statistics::StatisticsFile;
 use super::testdb::TestDb;
 use crate::env;
 use crate::error::{BoxError, Error, ErrorKind, Result, or_panic};
-use crate::migrations::{Ledger, Migrations};
+use crate::migrations::{Ledger, Migrations, Runner};
 use crate::sim::Disk;
-
-type Change = fn(&mut Connection) -> Result<(), BoxError>;
 
 /// The template that an app's databases are made from.
 ///
@@ -51,6 +50,7 @@ pub struct Template {
     seed: Option<Change>,
     stats: Option<&'static str>,
     ledger: Ledger,
+    runner: Runner,
     key: Option<Key>,
     fsync: bool,
     checked: Option<bool>,
@@ -138,6 +138,7 @@ impl Template {
             seed: None,
             stats: None,
             ledger: Ledger::None,
+            runner: Runner::DEFAULT,
             key: None,
             fsync: false,
             checked: None,
@@ -199,6 +200,34 @@ impl Template {
     #[must_use]
     pub const fn ledger(mut self, ledger: Ledger) -> Template {
         self.ledger = ledger;
+        self
+    }
+
+    /// States that the app switches foreign keys off while it migrates, and on again afterwards. Migrations run here, in
+    /// [`at`](Template::at) and in the [`suite`](crate::suite) in the same way, and the suite looks for references that they
+    /// leave dangling. Code of [`migrate_with`](Template::migrate_with) gets a connection with foreign keys off.
+    ///
+    /// Among the tools, drizzle's migrator on libSQL, atlas, TypeORM and Django do so.
+    ///
+    /// ```
+    /// use sqlitmus::Template;
+    ///
+    /// static APP: Template = Template::new("fixtures/shop/migrations")
+    ///     .migrate_with_foreign_keys_off();
+    /// # APP.in_memory();
+    /// ```
+    #[must_use]
+    pub const fn migrate_with_foreign_keys_off(mut self) -> Template {
+        self.runner.foreign_keys_off = true;
+        self
+    }
+
+    /// States that the app's runner puts no transaction around a migration, whatever the format of the files says, as
+    /// golang-migrate with `x-no-tx-wrap`, or a loop over `execute_batch`. A PRAGMA in a file then takes effect, and a
+    /// migration that fails is half applied unless its file has a transaction.
+    #[must_use]
+    pub const fn migrate_without_transaction(mut self) -> Template {
+        self.runner.no_transaction = true;
         self
     }
 
@@ -353,7 +382,7 @@ impl Template {
     }
 
     fn fingerprint(&self, version: Option<i64>) -> Result<KeyBuilder> {
-        let mut key = KeyBuilder::new()?.add(&format!("{:?} {version:?}", self.profile));
+        let mut key = KeyBuilder::new()?.add(&format!("{:?} {version:?} {:?}", self.profile, self.runner));
         if let Some(Key { text, place }) = self.key {
             key = key.add(text).add(&place.to_string());
             // The place is relative to a workspace, and several workspaces may share a target folder.
@@ -373,7 +402,9 @@ impl Template {
     /// Returns the app's own runner on a connection, if there is one.
     pub(crate) fn runner(&self) -> Option<impl Fn(&mut Connection) -> Result<()>> {
         match self.source {
-            Source::With(migrate) => Some(move |connection: &mut Connection| run(migrate, connection, "migrations")),
+            Source::With(migrate) => Some(move |connection: &mut Connection| {
+                self.runner.run(connection, |connection| run(migrate, connection, "migrations"))
+            }),
             _ => None,
         }
     }
@@ -398,7 +429,12 @@ impl Template {
             Source::Embedded(files) => Migrations::embedded(files)?,
             Source::Empty | Source::With(_) | Source::Path(_) => return Ok(None),
         };
-        Ok(Some(migrations.ledger(self.ledger)))
+        Ok(Some(self.as_run(migrations).ledger(self.ledger)))
+    }
+
+    /// Returns a history as the app's runner runs it.
+    pub(crate) fn as_run(&self, migrations: Migrations) -> Migrations {
+        migrations.run_by(self.runner)
     }
 
     fn build(&self, version: Option<i64>) -> Result<Image> {
@@ -413,13 +449,11 @@ impl Template {
         if let Source::Path(migrate) = self.source {
             return self.build_at_path(migrate);
         }
-        Image::build(&self.profile, self.functions, |connection| match (self.source, &migrations) {
-            (Source::With(migrate), _) => run(migrate, connection, "migrations"),
-            (_, Some(migrations)) => match version {
-                Some(version) => migrations.up_to(connection, version).map(drop),
-                None => migrations.apply(connection).map(drop),
-            },
-            _ => Ok(()),
+        Image::build(&self.profile, self.functions, |connection| match (self.runner(), &migrations, version) {
+            (Some(run), ..) => run(connection),
+            (None, Some(migrations), Some(version)) => migrations.up_to(connection, version).map(drop),
+            (None, Some(migrations), None) => migrations.apply(connection).map(drop),
+            (None, None, _) => Ok(()),
         })
     }
 
@@ -441,36 +475,6 @@ impl Template {
     }
 }
 
-/// Runs code of the app, which must not leave a transaction open.
-fn run(code: Change, connection: &mut Connection, what: &str) -> Result<()> {
-    code(connection).map_err(|error| failed(what, error))?;
-    if connection.is_autocommit() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Template, format!("the template's {what} left a transaction open"))
-        .help("commit it: copies of the template do not have what is not committed"))
-}
-
-/// Runs code on a thread that belongs to no async runtime.
-fn on_a_thread(code: impl FnOnce() -> Result<(), BoxError> + Send) -> Result<(), BoxError> {
-    let mut thread = std::thread::Builder::new();
-    if let Some(name) = std::thread::current().name() {
-        thread = thread.name(name.to_owned());
-    }
-    std::thread::scope(|scope| match thread.spawn_scoped(scope, code)?.join() {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic),
-    })
-}
-
-fn failed(what: &str, error: BoxError) -> Error {
-    // An error of ours says more than any wrapping could.
-    match error.downcast::<Error>() {
-        Ok(error) => *error,
-        Err(error) => Error::new(ErrorKind::Template, format!("the template's {what} failed")).because_app(error),
-    }
-}
-
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = match self.source {
@@ -484,6 +488,7 @@ impl fmt::Debug for Template {
             .field("source", &source)
             .field("profile", &self.profile)
             .field("ledger", &self.ledger)
+            .field("runner", &self.runner)
             .field("key", &self.key.map(|key| key.text))
             .finish_non_exhaustive()
     }

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use super::failure::{self, Cause};
 use super::ledger::Ledger;
 use super::migration::{Format, Migration, Script};
+use super::runner::Runner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::{self, Statement};
 
@@ -35,6 +36,7 @@ impl Applied {
 pub(super) struct Run<'a> {
     pub(super) format: Format,
     pub(super) ledger: Ledger,
+    pub(super) runner: Runner,
     /// All migrations of the history, in order.
     pub(super) migrations: &'a [Migration],
     pub(super) conn: &'a Connection,
@@ -66,16 +68,16 @@ impl Run<'_> {
             return Err(Error::new(ErrorKind::Migration, "the connection is within a transaction")
                 .help("end it before migrations are applied or undone"));
         }
-        let together = self.format.applies_together();
+        let together = runs_all_in_one(self.format, self.runner);
         let mut versions = Vec::with_capacity(steps.len());
         if together {
             self.execute("BEGIN").map_err(|failure| self.fail(first, first, failure))?;
         }
         for &step in steps {
             let migration = &self.migrations[step];
-            let statements = sql::split(&self.script(migration).sql);
-            let wrapped = self.script(migration).transaction && !manages_its_transaction(self.format, &statements);
-            let done = match (together, wrapped) {
+            let script = self.script(migration);
+            let statements = sql::split(&script.sql);
+            let done = match (together, is_wrapped(self.format, self.runner, script, &statements)) {
                 (true, _) => self.within(step, &statements),
                 (false, true) => self.in_transaction(step, &statements),
                 (false, false) => self.without_transaction(step, &statements),
@@ -216,10 +218,21 @@ impl Run<'_> {
     }
 }
 
+/// Returns true if a script runs in a transaction of its runner.
+pub(super) fn is_wrapped(format: Format, runner: Runner, script: &Script, statements: &[Statement<'_>]) -> bool {
+    runs_all_in_one(format, runner)
+        || (script.transaction && !runner.no_transaction && !manages_its_transaction(format, statements))
+}
+
+/// Returns true if all pending migrations run in one transaction.
+fn runs_all_in_one(format: Format, runner: Runner) -> bool {
+    format.applies_together() && !runner.no_transaction
+}
+
 /// Returns true if a script begins its transaction by itself. The runners of plain and paired files treat such a script
 /// differently, and the file was written for one that leaves transactions to it. Every other format has one runner,
 /// which puts a transaction around any script.
-pub(super) fn manages_its_transaction(format: Format, statements: &[Statement<'_>]) -> bool {
+fn manages_its_transaction(format: Format, statements: &[Statement<'_>]) -> bool {
     if !matches!(format, Format::Plain | Format::Paired) {
         return false;
     }

@@ -9,6 +9,7 @@ use super::ledger::Ledger;
 use super::load::{self, Loaded};
 use super::migration::{Format, Migration, index_of};
 use super::oddity::Oddity;
+use super::runner::Runner;
 use crate::error::{Error, ErrorKind, Result};
 
 /// An ordered history of migrations.
@@ -30,6 +31,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Migrations {
     format: Format,
     ledger: Ledger,
+    runner: Runner,
     /// In the order of the runner, each version once, never empty.
     migrations: Vec<Migration>,
     oddities: Vec<Oddity>,
@@ -116,6 +118,39 @@ impl Migrations {
         self
     }
 
+    /// Switches foreign keys off while migrations are applied or undone, as the app's runner does around them. Afterwards
+    /// they are as before.
+    ///
+    /// ```
+    /// use sqlitmus::migrations::Migrations;
+    /// # use sqlitmus::rusqlite::Connection;
+    ///
+    /// let history = Migrations::embedded(&[
+    ///     ("1.sql", "CREATE TABLE a(id INTEGER PRIMARY KEY);
+    ///                CREATE TABLE b(a REFERENCES a ON DELETE CASCADE);
+    ///                INSERT INTO a VALUES (1); INSERT INTO b VALUES (1);"),
+    ///     ("2.sql", "CREATE TABLE c(id INTEGER PRIMARY KEY, name);
+    ///                INSERT INTO c(id) SELECT id FROM a;
+    ///                DROP TABLE a; ALTER TABLE c RENAME TO a;"),
+    /// ])?;
+    /// # let mut conn = Connection::open_in_memory()?;
+    /// conn.execute_batch("PRAGMA foreign_keys = ON")?;
+    /// history.with_foreign_keys_off().apply(&mut conn)?;
+    /// let kept: i64 = conn.query_row("SELECT count(*) FROM b", [], |row| row.get(0))?;
+    /// assert_eq!(kept, 1);
+    /// # Ok::<(), sqlitmus::BoxError>(())
+    /// ```
+    pub fn with_foreign_keys_off(mut self) -> Self {
+        self.runner.foreign_keys_off = true;
+        self
+    }
+
+    /// Applies and undoes each migration without a transaction around it, whatever its format says.
+    pub fn without_transaction(mut self) -> Self {
+        self.runner.no_transaction = true;
+        self
+    }
+
     /// Applies the migrations that the ledger does not have, oldest first. Without a ledger, these are all of them.
     ///
     /// A pending migration is applied even if a newer one has been applied already, as sqlx, diesel and dbmate do.
@@ -127,7 +162,7 @@ impl Migrations {
     /// history does not have.
     pub fn apply(&self, conn: &mut Connection) -> Result<Applied> {
         let pending = self.indexes_of_pending(conn)?;
-        self.run(conn, false).all(&pending)
+        self.run(conn, false, &pending)
     }
 
     /// Like [`apply`](Migrations::apply), but stops after `version`. 0 means the empty database (-1 if 0 is a version).
@@ -138,7 +173,7 @@ impl Migrations {
         let end = self.count_up_to(version)?;
         let mut pending = self.indexes_of_pending(conn)?;
         pending.retain(|&index| index < end);
-        self.run(conn, false).all(&pending)
+        self.run(conn, false, &pending)
     }
 
     /// Applies the migrations above `from`, up to and including `to`, to a database that is at `from`.
@@ -149,7 +184,7 @@ impl Migrations {
     /// Those of [`up_to`](Migrations::up_to).
     pub fn up_from(&self, conn: &mut Connection, from: i64, to: i64) -> Result<Applied> {
         let steps: Vec<usize> = (self.count_up_to(from)?..self.count_up_to(to)?).collect();
-        self.run(conn, false).all(&steps)
+        self.run(conn, false, &steps)
     }
 
     /// Undoes every migration above `version`, newest first. 0 means the empty database (-1 if 0 is a version).
@@ -166,7 +201,7 @@ impl Migrations {
         let known = self.ledger.read(conn, &self.migrations)?;
         let steps: Vec<usize> =
             (start..self.len()).rev().filter(|&index| known.may_be_applied(index, &self.migrations)).collect();
-        self.run(conn, true).all(&steps)
+        self.run(conn, true, &steps)
     }
 
     /// Undoes the migrations above `to`, newest first, in a database that is at `from`.
@@ -177,7 +212,7 @@ impl Migrations {
     /// Those of [`down_to`](Migrations::down_to).
     pub fn down_from(&self, conn: &mut Connection, from: i64, to: i64) -> Result<Applied> {
         let steps: Vec<usize> = (self.count_up_to(to)?..self.count_up_to(from)?).rev().collect();
-        self.run(conn, true).all(&steps)
+        self.run(conn, true, &steps)
     }
 
     /// Returns the migrations that [`apply`](Migrations::apply) would apply. Without a ledger, these are all of them.
@@ -189,11 +224,12 @@ impl Migrations {
     }
 
     fn of((format, migrations, oddities): Loaded) -> Migrations {
-        Migrations { format, ledger: Ledger::None, migrations, oddities }
+        Migrations { format, ledger: Ledger::None, runner: Runner::DEFAULT, migrations, oddities }
     }
 
-    fn run<'a>(&'a self, conn: &'a mut Connection, undo: bool) -> Run<'a> {
-        Run { format: self.format, ledger: self.ledger, migrations: &self.migrations, conn, undo }
+    fn run(&self, conn: &mut Connection, undo: bool, steps: &[usize]) -> Result<Applied> {
+        let Migrations { format, ledger, runner, ref migrations, .. } = *self;
+        runner.run(conn, |conn| Run { format, ledger, runner, migrations, conn, undo }.all(steps))
     }
 
     fn indexes_of_pending(&self, conn: &Connection) -> Result<Vec<usize>> {
@@ -227,11 +263,25 @@ impl Migrations {
         if self.index_of(0).is_some() { -1 } else { 0 }
     }
 
+    /// Adds what the app's runner does around its migrations.
+    pub(crate) fn run_by(mut self, runner: Runner) -> Self {
+        self.runner = self.runner.and(runner);
+        self
+    }
+
+    /// Returns what the runner does around the migrations.
+    pub(crate) fn runner(&self) -> Runner {
+        self.runner
+    }
+
     /// Returns true if the migration runs in one transaction that its runner begins and commits.
     pub(crate) fn is_wrapped(&self, migration: &Migration) -> bool {
-        let statements = migration.statements();
-        self.format.applies_together()
-            || (migration.up.transaction && !apply::manages_its_transaction(self.format, &statements))
+        apply::is_wrapped(self.format, self.runner, &migration.up, &migration.statements())
+    }
+
+    /// Returns true if the runner puts a transaction around any migration that has none in its file.
+    pub(crate) fn has_transactions(&self) -> bool {
+        !self.runner.no_transaction && self.iter().any(|migration| migration.up.transaction)
     }
 
     /// Returns the table that records which migrations are applied, if there is one.
@@ -255,7 +305,7 @@ impl Migrations {
             add(bytes);
         };
         field(self.format.to_string().as_bytes());
-        field(format!("{:?}", self.ledger).as_bytes());
+        field(format!("{:?} {:?}", self.ledger, self.runner).as_bytes());
         for migration in &self.migrations {
             field(&migration.version.to_le_bytes());
             field(&[migration.down.is_some().into()]);

@@ -16,6 +16,9 @@
 //! The format is recognized by the files. The order is that of the runner: diesel and dbmate compare versions as text,
 //! drizzle has a journal, all others compare numbers. What may surprise the author of a file is an [`Oddity`]: it is passed
 //! over, or run earlier than its number says. Only what the runner itself would fail at is an error.
+//!
+//! None of these runners sets `PRAGMA foreign_keys`, except drizzle's on libSQL. Where the app does, or where it leaves out
+//! the transactions, see [`Migrations::with_foreign_keys_off`] and [`Migrations::without_transaction`].
 
 mod apply;
 mod failure;
@@ -27,6 +30,7 @@ mod migration;
 mod names;
 mod oddity;
 mod recognize;
+mod runner;
 mod sections;
 mod source;
 mod unreadable;
@@ -36,3 +40,4 @@ pub use history::Migrations;
 pub use ledger::Ledger;
 pub use migration::{Format, Migration};
 pub use oddity::{Oddity, OddityKind};
+pub(crate) use runner::Runner;

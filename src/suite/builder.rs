@@ -63,6 +63,27 @@ impl Suite {
         self
     }
 
+    /// States that the app switches foreign keys off while it migrates, and on again afterwards. All tests of the suite run
+    /// the migrations so. Dropping a parent then fires no actions and is not refused, and `integrity_holds` looks for rows
+    /// whose parent a migration has taken away.
+    ///
+    /// [`Template::migrate_with_foreign_keys_off`] says it for the template's own databases too, and the suite follows it.
+    /// This method is for a history that the template does not run itself, see [`history`](Suite::history).
+    #[must_use]
+    pub fn migrate_with_foreign_keys_off(mut self) -> Suite {
+        self.subject.options.runner.foreign_keys_off = true;
+        self
+    }
+
+    /// States that the app's runner puts no transaction around a migration, whatever the format of the files says.
+    ///
+    /// [`Template::migrate_without_transaction`] says it for the template's own databases too, and the suite follows it.
+    #[must_use]
+    pub fn migrate_without_transaction(mut self) -> Suite {
+        self.subject.options.runner.no_transaction = true;
+        self
+    }
+
     /// Sets the oldest version that is still in the field. Older versions have no data to lose.
     #[must_use]
     pub fn from(mut self, version: i64) -> Suite {

@@ -123,9 +123,7 @@ fn measured(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<(u64, 
     let refused = |error| Error::sqlite("measure a migration", error);
     // Whatever the profile sets, the pages of a transaction are counted in a WAL that is never checkpointed.
     database.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").map_err(refused)?;
-    if databases.is_wrapped(step.index) {
-        database.execute_batch("BEGIN").map_err(refused)?;
-    }
+    databases.prepare(&database, step.index)?;
     let mut steps = 0;
     for statement in databases.migration(step.index).statements() {
         let Ok(mut statement) = database.prepare(statement.text) else { break };

@@ -4,9 +4,11 @@ use crate::check::Finding;
 use crate::migrations::{Format, Migration};
 use crate::sql::{plain_name, quote_text};
 use crate::suite::diagnosis::{
-    DeletedParents, FaultKind, HalfApplied, LossDiagnosis, Mechanism, MigrationRefusal, NestedTransaction, Rebuild,
+    DeletedParents, FaultKind, HalfApplied, LossDiagnosis, Mechanism, MigrationRefusal, NestedTransaction, Orphans,
+    Rebuild,
 };
 use crate::suite::losses::LossKind;
+use crate::suite::subject::RowOrigin;
 use crate::suite::versions::Summary;
 
 pub(crate) fn loss_finding(diagnosis: &LossDiagnosis<'_>) -> Finding {
@@ -204,6 +206,31 @@ pub(crate) fn refusal_finding(refusal: &MigrationRefusal<'_>) -> Finding {
         .fix(fix)
 }
 
+pub(crate) fn orphans_finding(orphans: &Orphans<'_>) -> Finding {
+    let Orphans { migration, reference, .. } = orphans;
+    let (version, object) = (migration.version(), reference.object());
+    let table = object.rsplit_once('.').map_or(object, |(table, _)| table);
+    let what = format!("migration {version} leaves orphans in {table}: {}", migration.name());
+    let cost =
+        format!("{}\nforeign keys are off while it runs: nothing is refused, and no action is fired", reference.what());
+    let mut finding = Finding::new("leaves-orphans", object, what).cost(cost);
+    if let Some(statement) = orphans.statement {
+        finding = at_statement(finding, migration, statement);
+    }
+    let fix = match &orphans.delete {
+        Some(delete) => format!("delete such rows or give them a parent, in the same migration:\n{delete};"),
+        None => format!("rebuild {table} without the foreign key, in the same migration"),
+    };
+    finding
+        .evidence(
+            format!("smallest data that shows it, at version {}", orphans.version_before),
+            orphans.smallest_data.as_str(),
+        )
+        .fix(format!(
+            "{fix}\nif the app has never written such rows, say so: .allow_refusal({version}, {object:?}, \"why\")"
+        ))
+}
+
 /// Returns a way that the runner of this format allows.
 fn safe_rebuild(rebuild: &Rebuild) -> String {
     if let Some(temporary_name) = rebuild.temporary_name.as_ref().filter(|_| rebuild.is_of_itself()) {
@@ -231,11 +258,30 @@ fn safe_rebuild(rebuild: &Rebuild) -> String {
             plain_name(&rebuild.dropped)
         ));
     }
-    way
+    format!(
+        "{way}\nif the app switches foreign keys off around its migrations, say so: .migrate_with_foreign_keys_off()"
+    )
+}
+
+/// Says once for a history whose runner has no transaction what happens to each migration that fails.
+pub(crate) fn without_transaction_finding(half: &HalfApplied, migration: &Migration) -> Finding {
+    let (version, file) = (migration.version(), migration.name());
+    let what =
+        format!("the runner has no transaction: migration {version}, for one, is half applied when it fails: {file}");
+    let finding = Finding::new("half-applied", file, what)
+        .cost(
+            "the next start runs it again, on a schema that no version has\n\
+             so it is with each migration of several statements whose file has no transaction",
+        )
+        .fix(
+            "put everything into one transaction: BEGIN at the start of a file, COMMIT at its end\n\
+             if such a database is mended by hand, say so: .skip(\"failure_leaves_the_previous_version\", \"why\")",
+        );
+    with_remains(finding, half)
 }
 
 pub(crate) fn half_applied_finding(half: &HalfApplied, migration: &Migration, format: Format) -> Finding {
-    let mut finding = match &half.nested {
+    let finding = match &half.nested {
         Some(nested) => nested_transaction_finding(nested, migration, format),
         None => {
             let (version, file) = (migration.version(), migration.name());
@@ -249,13 +295,17 @@ pub(crate) fn half_applied_finding(half: &HalfApplied, migration: &Migration, fo
                 .fix("put everything into one transaction: BEGIN at the start, COMMIT at the end, nothing after it")
         }
     };
-    finding = finding.evidence("changes that remain", changes(&half.before, &half.left));
+    with_remains(finding, half)
+}
+
+fn with_remains(finding: Finding, half: &HalfApplied) -> Finding {
+    let finding = finding.evidence("changes that remain", changes(&half.before, &half.left));
     if let Some(error) = &half.error {
         let label = match half.kind {
             FaultKind::Refusal => String::from("the statement that was made to fail"),
             FaultKind::Interrupt => format!("interrupted at step {} of {}", half.at, half.points),
         };
-        finding = finding.evidence(label, error.to_string());
+        return finding.evidence(label, error.to_string());
     }
     finding
 }
@@ -300,4 +350,12 @@ pub(crate) fn at_statement(finding: Finding, migration: &Migration, statement: u
     let Some(statement) = statements.get(statement) else { return finding };
     let line = statement.text.lines().next().unwrap_or_default();
     finding.evidence(format!("at {}", migration.place(statement)), format!("> {line}"))
+}
+
+/// Adds the name of the database, if it is one of a past release.
+pub(crate) fn with_origin(finding: Finding, origin: RowOrigin<'_>) -> Finding {
+    match origin {
+        RowOrigin::Release(name) => finding.evidence("database", name),
+        RowOrigin::Schema | RowOrigin::Change | RowOrigin::Statements => finding,
+    }
 }

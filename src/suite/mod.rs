@@ -32,6 +32,19 @@
 //! | `schema_is_as_reviewed` | the schema differs from its snapshot (needs the feature `snapshots` and the macro) |
 //! | `lints_clean` | a migration has silent side effects or leaves something broken, see [`MIGRATION_CODES`] |
 //!
+//! # Runners
+//!
+//! A suite runs migrations as the app does. What the files do not say, the template does:
+//! [`Template::migrate_with_foreign_keys_off`](crate::Template::migrate_with_foreign_keys_off) and
+//! [`migrate_without_transaction`](crate::Template::migrate_without_transaction).
+//!
+//! | foreign keys while a migration runs | DROP TABLE or DELETE of a parent | what is checked |
+//! | --- | --- | --- |
+//! | on | fires the actions of its children, or is refused | that no child is lost, and no row refused |
+//! | off, by the runner or by a PRAGMA outside of a transaction | leaves the children alone | that each child still has its parent |
+//!
+//! Runners of these formats leave foreign keys as the connection has them. sqlx switches them on unless told otherwise.
+//!
 //! All databases have the template's profile and functions. A test that cannot fill a table fails.
 //!
 //! # The rows

@@ -12,11 +12,11 @@ use rusqlite::Connection;
 use crate::check::covers;
 use crate::db::{Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
-use crate::migrations::Migrations;
+use crate::migrations::{Migrations, Runner};
 use crate::suite::diagnosis::accepted_rows;
 use crate::suite::released::{Released, count_at};
 use crate::suite::rows::RowPlan;
-use crate::suite::targeted::targeted_rows;
+use crate::suite::targeted::{children_of_the_gone, targeted_rows};
 use crate::suite::versions::{
     FilledVersions, ReleaseDatabase, UpgradeRun, UpgradeStep, VersionedDatabases, read_release_databases,
 };
@@ -96,10 +96,11 @@ impl Subject {
     }
 
     fn history(&self) -> Result<Option<Migrations>> {
-        match &self.options.history {
-            Some(folder) => Migrations::load(crate::env::package_dir().join(folder)).map(Some),
-            None => self.template.migrations(),
-        }
+        let history = match &self.options.history {
+            Some(folder) => Some(self.template.as_run(Migrations::load(crate::env::package_dir().join(folder))?)),
+            None => self.template.migrations()?,
+        };
+        Ok(history.map(|history| history.run_by(self.options.runner)))
     }
 
     /// Returns the folder of the history, if it is in one.
@@ -131,14 +132,28 @@ fn further_steps(
     let step = &generated[at];
     let accepted = accepted_rows(databases, step)?;
     let mut found: Vec<_> = accepted.into_iter().map(|step| (step, RowOrigin::Change)).collect();
-    if is_last_of_its_index(generated, at)
-        && let Some((_, source)) = step.source()
-        && let Some(image) = targeted_rows(databases, step, source)?
-        && let Some((before, since)) = step.carried(databases, image)?
-    {
-        let targeted = UpgradeStep::with_rest(databases, step.index, &before, &since)?;
-        found.extend(targeted.into_iter().map(|step| (step, RowOrigin::Statements)));
+    if !is_last_of_its_index(generated, at) {
+        return Ok(found);
     }
+    let with_rows = |image| -> Result<Vec<UpgradeStep>> {
+        match step.carried(databases, image)? {
+            Some((before, since)) => UpgradeStep::with_rest(databases, step.index, &before, &since),
+            None => Ok(Vec::new()),
+        }
+    };
+    let mut targeted = Vec::new();
+    if let Some((_, source)) = step.source()
+        && let Some(image) = targeted_rows(databases, step, source)?
+    {
+        targeted = with_rows(image)?;
+    }
+    let last = targeted.last().filter(|last| last.after.is_some()).unwrap_or(step);
+    if let Some(source) = last.source()
+        && let Some(image) = children_of_the_gone(databases, last, source)?
+    {
+        targeted.extend(with_rows(image)?);
+    }
+    found.extend(targeted.into_iter().map(|step| (step, RowOrigin::Statements)));
     Ok(found)
 }
 
@@ -156,6 +171,8 @@ pub(crate) struct Options {
     /// The error of a value that `Suite::set` could not take.
     pub(crate) bad_value: Option<String>,
     pub(crate) history: Option<PathBuf>,
+    /// What the runner does besides what the template says.
+    pub(crate) runner: Runner,
     pub(crate) from: Option<i64>,
     pub(crate) released: Vec<Released>,
     pub(crate) plan: RowPlan,

@@ -11,6 +11,9 @@ use crate::error::Refusal;
 use crate::report::count;
 use crate::sql::{quote_identifier, quote_text};
 
+/// The code of rows whose parent does not exist.
+pub(super) const VIOLATED: &str = "fk-violated";
+
 /// The number of rows shown for one foreign key.
 const SHOWN: usize = 10;
 
@@ -61,7 +64,7 @@ impl Child<'_> {
             Ok(violations) => findings.extend(violations.into_iter().map(|(id, rows)| {
                 self.describe(id, &rows).unwrap_or_else(|error| {
                     let what = format!("{} of {shown} {} to nothing", count(rows.len(), "row"), verb(rows.len()));
-                    Finding::new("fk-violated", &shown, what).evidence("SQLite does not show them", error.to_string())
+                    Finding::new(VIOLATED, &shown, what).evidence("SQLite does not show them", error.to_string())
                 })
             })),
             Err(error) => findings.push(match Refusal::of(&error) {
@@ -102,7 +105,7 @@ impl Child<'_> {
         if rows.len() > lines.len() {
             lines.push(format!("and {} more", rows.len() - lines.len()));
         }
-        Ok(Finding::new("fk-violated", format!("{object}.{}", key.from.join(",")), what)
+        Ok(Finding::new(VIOLATED, format!("{object}.{}", key.from.join(",")), what)
             .cost("joins lose such rows; with foreign_keys ON they could not have been committed")
             .evidence(format!("rows of {object}"), lines.join("\n")))
     }

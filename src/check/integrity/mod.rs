@@ -90,6 +90,14 @@ pub(crate) fn integrity_with(connection: &Connection, functions: Option<Function
     remedies::add(connection, functions, findings)
 }
 
+/// Returns the foreign keys that rows violate.
+pub(crate) fn dangling_references(connection: &Connection) -> Findings {
+    let _own = crate::own::statements();
+    let mut findings = Findings::default();
+    foreign_keys::check(connection, "", &mut findings);
+    findings.into_iter().filter(|finding| finding.code() == foreign_keys::VIOLATED).collect()
+}
+
 impl TestDb {
     /// Checks that this database is whole, as [`check::integrity`](integrity) does, and panics with what is wrong.
     ///

@@ -4,9 +4,10 @@ use super::applying::{
     applies_to_an_empty_database, rerun_changes_nothing, stepwise_equals_at_once, upgraded_equals_fresh,
 };
 use super::files::{history_is_linear, shipped_migrations_are_frozen};
+use super::integrity::integrity_holds;
 use super::lints::lints_clean;
 use super::reverting::{down_undoes_up, failure_leaves_the_previous_version, survives_power_loss};
-use super::rows::{every_row_survives, every_version_upgrades_with_data, integrity_holds};
+use super::rows::{every_row_survives, every_version_upgrades_with_data};
 use crate::check::Findings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;

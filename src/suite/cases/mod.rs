@@ -3,6 +3,7 @@
 pub(crate) mod all;
 mod applying;
 mod files;
+mod integrity;
 pub(crate) mod lints;
 mod reverting;
 mod rows;

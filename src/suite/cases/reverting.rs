@@ -6,7 +6,7 @@ use crate::migrations::{Ledger, Migration};
 use crate::schema::Schema;
 use crate::sql::plain_name;
 use crate::suite::diagnosis::half_applied;
-use crate::suite::findings::half_applied_finding;
+use crate::suite::findings::{half_applied_finding, without_transaction_finding};
 use crate::suite::rows::dangling;
 use crate::suite::subject::{PowerCuts, Subject, UsedAllowances};
 use crate::suite::versions::{SchemaText, UpgradeStep, VersionState, VersionedDatabases};
@@ -22,6 +22,10 @@ pub(crate) fn failure_leaves_the_previous_version(
     for step in subject.upgrade_run(databases)?.steps.iter().filter(|step| step.after.is_some()) {
         if let Some(half) = half_applied(databases, &history, step)? {
             let migration = databases.migration(step.index);
+            if half.nested.is_none() && !databases.history.has_transactions() {
+                found.push(without_transaction_finding(&half, migration));
+                break;
+            }
             found.push(half_applied_finding(&half, migration, databases.history.format()));
         }
     }

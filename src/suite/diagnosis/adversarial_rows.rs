@@ -43,6 +43,20 @@ pub(crate) fn accepted_rows(databases: &VersionedDatabases, step: &UpgradeStep) 
         changes.extend(table.edge_values(|column| databases.plan.is_given(table.before, column)));
         changes
     };
+    accepted(databases, step, changes)
+}
+
+/// Returns the step on databases with a duplicate of what becomes unique, or with a value that a new foreign key forbids,
+/// where the migration accepts them.
+pub(crate) fn referring_rows(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<UpgradeStep>> {
+    accepted(databases, step, |table| table.duplicates().into_iter().chain(table.orphans()).collect())
+}
+
+fn accepted(
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+    changes: impl Fn(&ChangedTable<'_>) -> Vec<RowChange>,
+) -> Result<Vec<UpgradeStep>> {
     let mut accepted = Vec::new();
     for (_, before, since) in changed_databases(databases, step, changes)? {
         let step = step.with_rows(databases, before, since)?;

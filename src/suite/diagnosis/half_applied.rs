@@ -298,7 +298,7 @@ pub(crate) fn nested_transaction(
     if !databases.is_wrapped(step) {
         return Ok(None);
     }
-    database.execute_batch("BEGIN").map_err(|error| Error::sqlite("begin a transaction", error))?;
+    databases.prepare(database, step)?;
     for (index, statement) in databases.migration(step).statements().iter().enumerate() {
         let is_begin = match database.execute_batch(statement.text) {
             Err(_) if statement.starts_with("BEGIN") && !database.is_autocommit() => true,

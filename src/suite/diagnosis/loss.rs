@@ -253,7 +253,7 @@ impl<'a> Investigation<'a> {
     /// Runs the statements one by one as their runner would, until `is_enough`. Their changes are thrown away.
     fn run(&self, mut is_enough: impl FnMut(&Connection, usize) -> bool) {
         let Ok(database) = self.databases.open(&self.step.before.image) else { return };
-        if self.databases.is_wrapped(self.step.index) && database.execute_batch("BEGIN").is_err() {
+        if self.databases.prepare(&database, self.step.index).is_err() {
             return;
         }
         for (index, statement) in self.databases.migration(self.step.index).statements().iter().enumerate() {

@@ -5,12 +5,14 @@ mod adversarial_rows;
 mod half_applied;
 mod loss;
 mod merge;
+mod orphans;
 mod refusal;
 mod shrink;
 
-pub(crate) use adversarial_rows::{RefusedRows, accepted_rows, refused_rows};
+pub(crate) use adversarial_rows::{RefusedRows, accepted_rows, referring_rows, refused_rows};
 pub(crate) use half_applied::{FaultKind, HalfApplied, NestedTransaction, half_applied, nested_transaction};
 pub(crate) use loss::{LossDiagnosis, Mechanism, losses};
 pub(crate) use merge::DeletedParents;
+pub(crate) use orphans::{Orphans, is_orphan, orphans};
 pub(crate) use refusal::{MigrationRefusal, Rebuild};
 pub(crate) use shrink::ShrinkBudget;

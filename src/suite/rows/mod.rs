@@ -13,4 +13,4 @@ pub(crate) use contents::{
 };
 pub(crate) use fill::{GivenValue, JsonColumn, RowPlan};
 pub(crate) use full_text::{insert_texts, is_full_text, refilled};
-pub(crate) use removal::{Dangling, RowRange, dangling, take_away};
+pub(crate) use removal::{Dangling, RowRange, dangling, delete_orphans, take_away};

@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use super::contents::key_of_rows;
 use crate::schema::references::parent_columns;
 use crate::schema::{ForeignKey, Schema, Table};
-use crate::sql::quote_identifier;
+use crate::sql::{plain_name, quote_identifier};
 
 /// Rows of a table, by their places in the order of its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ fn delete(connection: &Connection, schema: &Schema, rows: &[RowRange], known: &D
                 Some(rowid) => connection.execute(&format!("DELETE FROM {name} WHERE rowid = ?1"), [rowid])?,
                 None => {
                     let mut deleted = 0;
-                    for orphans in table.foreign_keys.iter().filter_map(|key| orphans(schema, table, key)) {
+                    for orphans in table.foreign_keys.iter().filter_map(|key| delete_orphans(schema, table, key)) {
                         deleted += connection.execute(&orphans, [])?;
                     }
                     deleted
@@ -105,17 +105,17 @@ fn delete(connection: &Connection, schema: &Schema, rows: &[RowRange], known: &D
 }
 
 /// Returns the DELETE of all rows whose reference leads nowhere.
-fn orphans(schema: &Schema, table: &Table, key: &ForeignKey) -> Option<String> {
+pub(crate) fn delete_orphans(schema: &Schema, table: &Table, key: &ForeignKey) -> Option<String> {
     let parent = schema.table(&key.parent)?;
-    let name = quote_identifier(&table.name);
-    let own: Vec<String> = key.columns.iter().map(|column| format!("{name}.{}", quote_identifier(column))).collect();
+    let name = plain_name(&table.name);
+    let own: Vec<String> = key.columns.iter().map(|column| format!("{name}.{}", plain_name(column))).collect();
     let pairs = parent_columns(key, parent).into_iter().zip(&own);
-    let same: Vec<String> = pairs.map(|(parent, own)| format!("parent.{} = {own}", quote_identifier(parent))).collect();
+    let same: Vec<String> = pairs.map(|(parent, own)| format!("parent.{} = {own}", plain_name(parent))).collect();
     let is_set: Vec<String> = own.iter().map(|column| format!("{column} IS NOT NULL")).collect();
     Some(format!(
         "DELETE FROM {name} WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS parent WHERE {})",
         is_set.join(" AND "),
-        quote_identifier(&parent.name),
+        plain_name(&parent.name),
         same.join(" AND ")
     ))
 }

@@ -9,9 +9,10 @@
 //!           -> rows: data::Fill, with the conditions as CHECKs
 //! ```
 //!
-//! The rows are added to a copy of the database before the migration. Whether something is lost is decided by comparing rows,
-//! never by this reading of the text.
+//! Then `children` refer to the rows that the migration takes away, in whatever way. The rows are added to a copy of the
+//! database before the migration. Whether something is lost is decided by comparing rows, never by this reading of the text.
 
+mod children;
 mod conditions;
 mod demands;
 mod links;
@@ -23,4 +24,5 @@ mod step;
 mod tests;
 mod values;
 
+pub(crate) use children::children_of_the_gone;
 pub(crate) use step::targeted_rows;

@@ -12,8 +12,8 @@ use crate::db::{Image, Scratch, Workshop};
 use crate::error::{Error, Result};
 use crate::migrations::{Migration, Migrations};
 use crate::schema::Schema;
-use crate::suite::rows::{Contents, JsonColumn, RowPlan, refilled};
-use crate::suite::statements::{StatementEffect, statement_effects};
+use crate::suite::rows::{Contents, Dangling, JsonColumn, RowPlan, dangling, refilled, take_away};
+use crate::suite::statements::{Effect, StatementEffect, statement_effects};
 
 /// A history, and the databases that its migrations make.
 pub(crate) struct VersionedDatabases {
@@ -109,9 +109,34 @@ impl VersionedDatabases {
         }
     }
 
+    /// Prepares a connection for the statements of a migration as the runner does.
+    pub(crate) fn prepare(&self, database: &Connection, step: usize) -> Result<()> {
+        self.history.runner().prepare(database, self.is_wrapped(step))
+    }
+
     /// Applies one migration.
     pub(crate) fn migrate(&self, database: &mut Connection, step: usize) -> Result<()> {
         self.history.up_from(database, self.version(step), self.version(step + 1)).map(drop)
+    }
+
+    /// Returns true if foreign keys may be off while a migration runs, though the app enforces them otherwise.
+    pub(crate) fn may_run_without_keys(&self, step: usize) -> bool {
+        let is_pragma =
+            |effect: &StatementEffect| matches!(&effect.effect, Effect::Pragma { name, .. } if name == "foreign_keys");
+        self.history.runner().foreign_keys_off || (!self.is_wrapped(step) && self.effects(step).iter().any(is_pragma))
+    }
+
+    /// Deletes the orphans that a migration has left, and what refers to them: the next version has rows that it accepts.
+    pub(crate) fn without_orphans(&self, step: usize, state: VersionState) -> Result<VersionState> {
+        if !self.may_run_without_keys(step) {
+            return Ok(state);
+        }
+        let database = self.open(&state.image)?;
+        if dangling(&database, &state.schema).is_empty() || !take_away(&database, &state.schema, &[], &Dangling::new())
+        {
+            return Ok(state);
+        }
+        Ok(VersionState { image: database.image()?, ..state })
     }
 
     /// Returns the state that a migration makes of a database, or nothing if it refuses it.

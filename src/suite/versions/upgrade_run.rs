@@ -19,6 +19,7 @@ pub(crate) struct UpgradeRun {
 }
 
 /// A migration, and what it makes of rows.
+#[derive(Clone)]
 pub(crate) struct UpgradeStep {
     /// Its place in the history.
     pub(crate) index: usize,
@@ -92,7 +93,8 @@ impl UpgradeRun {
             // No migration follows the last version, but it has to take rows too.
             if index < applicable {
                 let steps = UpgradeStep::with_rest(databases, index, &start, &since.at(index))?;
-                upgraded = steps.last().and_then(|step| step.after.clone());
+                let after = steps.last().and_then(|step| step.after.clone());
+                upgraded = after.map(|after| databases.without_orphans(index, after)).transpose()?;
                 run.steps.extend(steps);
             }
         }

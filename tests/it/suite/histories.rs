@@ -163,9 +163,6 @@ histories! {
     parent_with_children_dropped: [
         ("every_version_upgrades_with_data", "fails-on-data: migration 2 fails on rows that version 1 accepts: V2__change.sql"),
     ]
-    pragma_without_effect: [
-        ("lints_clean", "pragma-noop-in-transaction: PRAGMA foreign_keys has no effect in migration 2: 002_change.sql"),
-    ]
     primary_key_lost_in_a_copy: [
         ("lints_clean", "rebuild-loses-objects: migration 2 loses the PRIMARY KEY in the rebuild of notes: 002_change.sql"),
     ]
@@ -250,6 +247,7 @@ histories! {
     full_text_index_rebuilt: []
     json_indexed: []
     not_null_after_a_backfill: []
+    pragma_that_changes_nothing: []
     rebuild_with_all_that_belongs_to_it: []
     rebuild_with_children_kept: []
     rebuild_with_keys_off: []

@@ -5,7 +5,7 @@ use sqlitmus::suite::Suite;
 use super::{says, template};
 
 /// Masks the values, which depend on the generated data.
-fn without_values(report: &str) -> String {
+pub(super) fn without_values(report: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut masked = false;
     for line in report.lines() {
@@ -57,6 +57,7 @@ rebuild-fires-fk-actions: migration 2 empties items: 002_change.sql
         -- the rebuild
         COMMIT;
         PRAGMA foreign_keys = ON;
+        if the app switches foreign keys off around its migrations, say so: .migrate_with_foreign_keys_off()
         if it is meant, say so: .allow_loss(2, \"items\", \"why\")",
     );
 }
@@ -121,7 +122,8 @@ fails-on-data: migration 2 fails on rows that version 1 accepts: V2__change.sql
         DELETE FROM items;
         -- the rebuild
         INSERT INTO items SELECT * FROM kept;
-        DROP TABLE kept;",
+        DROP TABLE kept;
+        if the app switches foreign keys off around its migrations, say so: .migrate_with_foreign_keys_off()",
     );
 }
 

@@ -10,6 +10,7 @@ mod population;
 mod random;
 mod release_databases;
 mod released;
+mod runners;
 mod salvage;
 mod targeted;
 

@@ -83,9 +83,10 @@ const FOUND: [&str; 11] = [
 /// | `nested-transaction` | `applies_to_an_empty_database` | BEGIN or COMMIT in a migration that its runner wraps in a transaction |
 /// | `nested-transaction` | `failure_leaves_the_previous_version` | a COMMIT in the middle, so that a failure leaves the changes before it |
 /// | `half-applied` | `failure_leaves_the_previous_version` | a failure leaves some of the changes |
+/// | `leaves-orphans` | `integrity_holds` | rows refer to nothing afterwards, because foreign keys were off |
 /// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | a rebuild loses an index, a trigger, a key, a constraint, a DEFAULT, or the AUTOINCREMENT of a table |
 /// | `fk-dropped` | `lints_clean` | a rebuild loses a foreign key, or its ON DELETE or ON UPDATE action |
-/// | `pragma-noop-in-transaction` | `lints_clean` | `PRAGMA foreign_keys` where SQLite ignores it |
+/// | `pragma-noop-in-transaction` | `lints_clean` | `PRAGMA foreign_keys = OFF` where SQLite ignores it, and the migration needs it |
 /// | `dangling-view` | `lints_clean` | a view names a table or column that is gone |
 /// | `rename-breaks-old-code` | `lints_clean`, with [`Suite::old_code_runs`] | a table or column is renamed under the running app |
 /// | `backfill-with-ddl` | `lints_clean`, with [`Suite::old_code_runs`] | all rows are written in the transaction that changes the schema |
@@ -108,6 +109,7 @@ pub const MIGRATION_CODES: &[&str] = &[
     "irreversible-down",
     "nested-transaction",
     "half-applied",
+    "leaves-orphans",
     "rebuild-loses-objects",
     "fk-dropped",
     "pragma-noop-in-transaction",

@@ -7,7 +7,7 @@ use crate::sql::{Token, tokens};
 use crate::suite::findings::at_statement;
 use crate::suite::statements::{Assignment, Effect, StatementEffect};
 use crate::suite::subject::Options;
-use crate::suite::versions::{UpgradeStep, VersionedDatabases};
+use crate::suite::versions::{Summary, UpgradeStep, VersionState, VersionedDatabases};
 
 /// Finds PRAGMAs without effect, and changes that break the old version of the app while it runs.
 pub(crate) fn of_effects(
@@ -19,7 +19,6 @@ pub(crate) fn of_effects(
     let effects = databases.effects(step.index);
     let is_known = |table: &str| step.before.schema.table(table).is_some();
     let mut is_in_transaction = databases.is_wrapped(step.index);
-    let mut pragma = ForeignKeysPragma::of(databases, step)?;
     let mut found = Vec::new();
     for StatementEffect { statement, effect } in effects {
         let finding = match effect {
@@ -31,10 +30,9 @@ pub(crate) fn of_effects(
                 is_in_transaction = databases.is_wrapped(step.index);
                 continue;
             }
-            Effect::Pragma { name, is_set: true, is_on } if name == "foreign_keys" => {
-                if !pragma.is_ignored(*is_on, is_in_transaction) {
-                    continue;
-                }
+            Effect::Pragma { name, is_set: true, is_on: false }
+                if is_in_transaction && name == "foreign_keys" && needs_foreign_keys_off(databases, step)? =>
+            {
                 ignored_pragma(migration)
             }
             _ if !options.old_code_runs => continue,
@@ -52,35 +50,20 @@ pub(crate) fn of_effects(
     Ok(found)
 }
 
-/// Whether foreign keys are enforced while a migration runs.
-struct ForeignKeysPragma {
-    is_on: bool,
-    /// True if the migration wanted to switch them off where they were off.
-    is_left_off: bool,
-}
-
-impl ForeignKeysPragma {
-    fn of(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<ForeignKeysPragma> {
-        let sets_it =
-            |effect: &StatementEffect| matches!(&effect.effect, Effect::Pragma { name, .. } if name == "foreign_keys");
-        let is_on = databases.effects(step.index).iter().any(sets_it) && {
-            let database = databases.open(&step.before.image)?;
-            let is_on = database.query_row("PRAGMA foreign_keys", [], |row| row.get(0));
-            is_on.map_err(|error| Error::sqlite("read PRAGMA foreign_keys", error))?
-        };
-        Ok(ForeignKeysPragma { is_on, is_left_off: false })
-    }
-
-    /// Follows a PRAGMA that sets them. Returns true if it should change something and SQLite ignores it.
-    fn is_ignored(&mut self, is_on: bool, is_in_transaction: bool) -> bool {
-        if !is_in_transaction {
-            self.is_on = is_on;
-            return false;
-        }
-        self.is_left_off |= !is_on && !self.is_on;
-        // Whoever left them off switches them on again.
-        self.is_on != is_on && !(is_on && self.is_left_off)
-    }
+/// Returns true if a migration does something else where foreign keys are off.
+fn needs_foreign_keys_off(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<bool> {
+    let mut without_keys = databases.open(&step.before.image)?;
+    without_keys
+        .execute_batch("PRAGMA foreign_keys = OFF")
+        .map_err(|error| Error::sqlite("switch foreign keys off", error))?;
+    let is_refused = databases.migrate(&mut without_keys, step.index).is_err();
+    let Some(after) = step.after.as_ref().filter(|_| !is_refused) else {
+        return Ok(is_refused == step.after.is_some());
+    };
+    let twin = step.with_rows(databases, step.before.clone(), step.since.clone())?;
+    let Some(twin) = twin.after else { return Ok(true) };
+    let summary = |state: &VersionState| Summary::of(&*databases.open(&state.image)?);
+    Ok(!Summary::of(&without_keys)?.is_equal_but_for_chance(&summary(after)?, &summary(&twin)?))
 }
 
 /// Finds SQL that the oldest SQLite of the app does not know.
@@ -104,7 +87,10 @@ fn ignored_pragma(migration: &Migration) -> Finding {
     let what = format!("PRAGMA foreign_keys has no effect in migration {version}: {file}");
     Finding::new("pragma-noop-in-transaction", file, what)
         .cost("SQLite ignores it inside a transaction: foreign keys stay enforced, and DROP TABLE fires their actions")
-        .fix("remove it, or run the file without its runner's transaction and BEGIN after it")
+        .fix(
+            "remove it, or run the file without its runner's transaction and BEGIN after it\n\
+             if the app switches foreign keys off around its migrations, say so: .migrate_with_foreign_keys_off()",
+        )
 }
 
 fn renamed(migration: &Migration, from: &str, to: &str) -> Finding {
