@@ -1,5 +1,6 @@
 //! Runs the migration suite on any folder of migrations, without a test: `cargo run --example migration_report -- DIR`.
-//! The default is the folder of the sample shop.
+//! The default is the folder of the sample shop. `--foreign-keys-off` and `--without-transaction` after it say what the app's
+//! runner does around the migrations.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Instant;
@@ -13,7 +14,14 @@ fn main() {
     let template: &'static Template = Box::leak(Box::new(Template::new(Box::leak(folder.clone().into_boxed_str()))));
 
     let start = Instant::now();
-    let suite = Suite::new(template);
+    let mut suite = Suite::new(template);
+    for option in std::env::args().skip(2) {
+        suite = match option.as_str() {
+            "--foreign-keys-off" => suite.migrate_with_foreign_keys_off(),
+            "--without-transaction" => suite.migrate_without_transaction(),
+            _ => panic!("no option {option}"),
+        };
+    }
     let report = suite.report();
     for (test, error) in report.failures() {
         println!("--- {test}\n\n{error}\n");
