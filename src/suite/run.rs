@@ -98,7 +98,8 @@ impl Suite {
         let skipped = |reason: &str| Ok(Some(reason.to_owned()));
         match (case.check, databases) {
             (Check::Files(check) | Check::History(check), Some(databases)) => check(&self.subject, databases),
-            (Check::Files(_) | Check::History(_), None) => skipped(NO_HISTORY),
+            (Check::Losses(check), Some(databases)) => check(&self.subject, databases, review),
+            (Check::Files(_) | Check::History(_) | Check::Losses(_), None) => skipped(NO_HISTORY),
             (Check::Runner(_), None) if self.subject.template.runner().is_none() => {
                 skipped("the template's migrations run on a path, where they cannot run twice")
             }

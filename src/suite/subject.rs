@@ -34,7 +34,7 @@ pub(crate) struct Subject {
     databases: OnceCell<VersionedDatabases>,
     upgrade_run: OnceCell<UpgradeRun>,
     /// For each step of the upgrade run the same step with further rows.
-    further: OnceCell<Vec<Vec<(UpgradeStep, RowOrigin<'static>)>>>,
+    further: OnceCell<Vec<FurtherSteps>>,
     releases: OnceCell<Vec<ReleaseDatabase>>,
 }
 
@@ -79,13 +79,11 @@ impl Subject {
     /// past releases.
     pub(crate) fn steps(&self, databases: &VersionedDatabases) -> Result<Vec<(&UpgradeStep, RowOrigin<'_>)>> {
         let generated = &self.upgrade_run(databases)?.steps;
-        let further = self.further.get_or_try_init(|| {
-            (0..generated.len()).map(|at| further_steps(databases, generated, at)).collect::<Result<Vec<_>>>()
-        })?;
+        let further = self.further(databases)?;
         let mut found = Vec::new();
         for (step, further) in generated.iter().zip(further) {
             found.push((step, RowOrigin::Schema));
-            found.extend(further.iter().map(|(step, origin)| (step, *origin)));
+            found.extend(further.steps.iter().map(|(step, origin)| (step, *origin)));
         }
         let Some(folder) = &self.options.release_databases else { return Ok(found) };
         let releases = self.releases.get_or_try_init(|| read_release_databases(databases, folder))?;
@@ -93,6 +91,17 @@ impl Subject {
             found.extend(release.steps.iter().map(|step| (step, RowOrigin::Release(&release.name))));
         }
         Ok(found)
+    }
+
+    /// Returns the statements for which no rows could be made.
+    pub(crate) fn unmet(&self, databases: &VersionedDatabases) -> Result<impl Iterator<Item = &UnmetStatement>> {
+        Ok(self.further(databases)?.iter().flat_map(|further| &further.unmet))
+    }
+
+    fn further(&self, databases: &VersionedDatabases) -> Result<&Vec<FurtherSteps>> {
+        let generated = &self.upgrade_run(databases)?.steps;
+        let all = || (0..generated.len()).map(|at| FurtherSteps::of(databases, generated, at)).collect();
+        self.further.get_or_try_init(all)
     }
 
     fn history(&self) -> Result<Option<Migrations>> {
@@ -123,38 +132,61 @@ pub(crate) enum RowOrigin<'a> {
     Release(&'a str),
 }
 
-/// Returns the same step with further rows.
-fn further_steps(
-    databases: &VersionedDatabases,
-    generated: &[UpgradeStep],
-    at: usize,
-) -> Result<Vec<(UpgradeStep, RowOrigin<'static>)>> {
-    let step = &generated[at];
-    let accepted = accepted_rows(databases, step)?;
-    let mut found: Vec<_> = accepted.into_iter().map(|step| (step, RowOrigin::Change)).collect();
-    if !is_last_of_its_index(generated, at) {
-        return Ok(found);
-    }
-    let with_rows = |image| -> Result<Vec<UpgradeStep>> {
-        match step.carried(databases, image)? {
-            Some((before, since)) => UpgradeStep::with_rest(databases, step.index, &before, &since),
-            None => Ok(Vec::new()),
+/// A step of the upgrade run with further rows.
+#[derive(Default)]
+struct FurtherSteps {
+    steps: Vec<(UpgradeStep, RowOrigin<'static>)>,
+    unmet: Vec<UnmetStatement>,
+}
+
+/// A statement for which no rows could be made.
+pub(crate) struct UnmetStatement {
+    /// Its file and line.
+    pub(crate) place: String,
+    pub(crate) what: String,
+}
+
+impl FurtherSteps {
+    fn of(databases: &VersionedDatabases, generated: &[UpgradeStep], at: usize) -> Result<FurtherSteps> {
+        let step = &generated[at];
+        let accepted = accepted_rows(databases, step)?;
+        let mut further = FurtherSteps::default();
+        further.steps.extend(accepted.into_iter().map(|step| (step, RowOrigin::Change)));
+        if !is_last_of_its_index(generated, at) {
+            return Ok(further);
         }
-    };
-    let mut targeted = Vec::new();
-    if let Some((_, source)) = step.source()
-        && let Some(image) = targeted_rows(databases, step, source)?
-    {
-        targeted = with_rows(image)?;
+        let with_rows = |image| -> Result<Vec<UpgradeStep>> {
+            match step.carried(databases, image)? {
+                Some((before, since)) => UpgradeStep::with_rest(databases, step.index, &before, &since),
+                None => Ok(Vec::new()),
+            }
+        };
+        let mut targeted = Vec::new();
+        if let Some((_, source)) = step.source() {
+            let rows = targeted_rows(databases, step, source)?;
+            further.unmet = rows.unmet.into_iter().map(|it| UnmetStatement::of(databases, step, it)).collect();
+            if let Some(image) = rows.image {
+                targeted = with_rows(image)?;
+            }
+        }
+        let last = targeted.last().filter(|last| last.after.is_some()).unwrap_or(step);
+        if let Some(source) = last.source()
+            && let Some(image) = children_of_the_gone(databases, last, source)?
+        {
+            targeted.extend(with_rows(image)?);
+        }
+        further.steps.extend(targeted.into_iter().map(|step| (step, RowOrigin::Statements)));
+        Ok(further)
     }
-    let last = targeted.last().filter(|last| last.after.is_some()).unwrap_or(step);
-    if let Some(source) = last.source()
-        && let Some(image) = children_of_the_gone(databases, last, source)?
-    {
-        targeted.extend(with_rows(image)?);
+}
+
+impl UnmetStatement {
+    fn of(databases: &VersionedDatabases, step: &UpgradeStep, (at, rows): (usize, String)) -> UnmetStatement {
+        let migration = databases.migration(step.index);
+        let place = migration.place(&migration.statements()[at]);
+        let what = format!("migration {} is not tried with rows of {rows}: {place}", migration.version());
+        UnmetStatement { place, what }
     }
-    found.extend(targeted.into_iter().map(|step| (step, RowOrigin::Statements)));
-    Ok(found)
 }
 
 /// Returns true if the step is not followed by the same one without the rows that it refused.

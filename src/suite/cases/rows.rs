@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::integrity::all_orphans;
-use crate::check::{Finding, Findings};
+use crate::check::{Finding, Findings, Level};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
 use crate::suite::diagnosis::{LossDiagnosis, MigrationRefusal, RefusedRows, ShrinkBudget, losses, refused_rows};
@@ -83,7 +83,14 @@ fn given_columns_exist(subject: &Subject, databases: &VersionedDatabases) -> Res
 }
 
 /// Checks that no row or value is lost unless the user allows it.
-pub(crate) fn every_row_survives(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+pub(crate) fn every_row_survives(
+    subject: &Subject,
+    databases: &VersionedDatabases,
+    review: &mut Findings,
+) -> Result<Option<String>> {
+    for unmet in subject.unmet(databases)? {
+        review.push(Finding::new("not-tried", &unmet.place, unmet.what.as_str()).level_of(Level::Review));
+    }
     let mut allowances = UsedAllowances::of(&subject.options.losses);
     let mut found = Findings::default();
     let budget = ShrinkBudget::new();

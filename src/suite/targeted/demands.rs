@@ -12,7 +12,7 @@ use crate::sql::{Name, quote_identifier};
 use crate::suite::rows::unique_keys;
 
 /// A LIMIT beyond this is not reached.
-const MOST_OF_LIMIT: u64 = 2_000;
+const MOST_OF_LIMIT: u64 = 1_000;
 
 /// The queries of a statement, and the tables that they read.
 pub(super) struct Reading<'r, 's, 'a> {
@@ -88,7 +88,10 @@ impl<'s> Reading<'_, 's, '_> {
             return;
         }
         let texts: Vec<String> = conditions.iter().map(|(local, _)| is_true(&local.sql)).collect();
-        maker.ensure(table, &RowRequest::of(&texts), 1);
+        if !maker.ensure(table, &RowRequest::of(&texts), 1) {
+            let all: Vec<&str> = conditions.iter().map(|(local, _)| local.sql.as_str()).collect();
+            maker.unmet.push(format!("{} where {}", table.name, all.join(" AND ")));
+        }
         for (at, (local, tokens)) in conditions.iter().enumerate() {
             let mut others = texts.clone();
             others.remove(at);
@@ -265,10 +268,12 @@ impl<'s> Reading<'_, 's, '_> {
 
     /// Makes one row more than a LIMIT takes.
     fn beyond_limit(&self, scope: usize, maker: &mut RowMaker<'_>) {
-        let Some(limit) = self.scopes[scope].limit.filter(|limit| *limit <= MOST_OF_LIMIT) else { return };
+        let Some(limit) = self.scopes[scope].limit else { return };
         let table = self.scopes[scope].sources.first().and_then(|_| self.known.table_of(self.scopes, (scope, 0)));
-        if let Some(table) = table {
-            maker.ensure(table, &self.matching((scope, 0)), limit + 1);
+        let Some(table) = table else { return };
+        let is_met = limit <= MOST_OF_LIMIT && maker.ensure(table, &self.matching((scope, 0)), limit + 1);
+        if !is_met && limit > 1 {
+            maker.unmet.push(format!("{} beyond LIMIT {limit}", table.name));
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct RowMaker<'a> {
     plan: &'a RowPlan,
     attempts: u64,
     pub(super) made: u64,
+    /// Conditions that no row was found for.
+    pub(super) unmet: Vec<String>,
 }
 
 /// A row to make: conditions that are true of it, and values that it has.
@@ -84,7 +86,7 @@ impl Partner {
 
 impl<'a> RowMaker<'a> {
     pub(super) fn new(connection: &'a Connection, schema: &Schema, plan: &'a RowPlan) -> RowMaker<'a> {
-        RowMaker { connection, schema: schema.clone(), plan, attempts: 0, made: 0 }
+        RowMaker { connection, schema: schema.clone(), plan, attempts: 0, made: 0, unmet: Vec::new() }
     }
 
     /// Makes rows until there are `rows` of them. Returns true if there are.

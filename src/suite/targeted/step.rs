@@ -11,18 +11,27 @@ use crate::sql::{Cursor, Name, Token, tokens};
 use crate::suite::statements::Effect;
 use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
-/// Returns a database from before a migration with rows for its statements, or nothing if they ask for none.
+/// A database from before a migration with rows for its statements.
+#[derive(Default)]
+pub(crate) struct TargetedRows {
+    /// None if the statements ask for no rows.
+    pub(crate) image: Option<Image>,
+    /// The statements that got no rows, by their places, and the rows that they ask for.
+    pub(crate) unmet: Vec<(usize, String)>,
+}
+
+/// Makes rows for the statements of a migration in a database from before it.
 pub(crate) fn targeted_rows(
     databases: &VersionedDatabases,
     step: &UpgradeStep,
     source: &VersionState,
-) -> Result<Option<Image>> {
+) -> Result<TargetedRows> {
     let effects = databases.effects(step.index);
     let is_change = |effect: &Effect| matches!(effect, Effect::Insert(_) | Effect::Update(_) | Effect::Delete(_));
     let statements = databases.migration(step.index).statements();
     let is_unique = |text: &str| tokens(text).get(1).is_some_and(|token| token.is("unique"));
     if !effects.iter().any(|effect| is_change(&effect.effect)) && !statements.iter().any(|it| is_unique(it.text)) {
-        return Ok(None);
+        return Ok(TargetedRows::default());
     }
     let before: &Schema = &source.schema;
     let after = match &step.after {
@@ -32,6 +41,7 @@ pub(crate) fn targeted_rows(
     let database = databases.open(&source.image)?;
     let mut maker = RowMaker::new(&database, before, &databases.plan);
     let mut known = KnownTables::of(before);
+    let mut unmet = Vec::new();
     let mut views: Vec<View<'_>> = before.views.iter().filter_map(|view| view_of(&tokens(&view.sql))).collect();
     let triggers = before.tables.iter().flat_map(|table| &table.triggers);
     let mut triggers: Vec<&str> = triggers.map(|trigger| trigger.sql.as_str()).collect();
@@ -45,6 +55,7 @@ pub(crate) fn targeted_rows(
             fired(effect, &triggers, &known, &mut maker);
         }
         known.apply(of_statement());
+        unmet.extend(maker.unmet.drain(..).map(|rows| (at, rows)));
         if statement.starts_with("CREATE") {
             views.extend(view_of(&tokens));
             triggers.push(statement.text);
@@ -52,7 +63,7 @@ pub(crate) fn targeted_rows(
     }
     let is_made = maker.made > 0;
     drop(maker);
-    if is_made { database.image().map(Some) } else { Ok(None) }
+    Ok(TargetedRows { image: if is_made { Some(database.image()?) } else { None }, unmet })
 }
 
 /// Makes rows for the triggers that a change fires.

@@ -1,6 +1,6 @@
 //! Losses that only some rows show: those that a condition, a join or a function of the migration is about.
 
-use sqlitmus::suite::Suite;
+use sqlitmus::suite::{Outcome, Suite};
 
 use super::embedded;
 
@@ -164,4 +164,41 @@ fn statements_that_lose_nothing_pass() {
             "INSERT OR IGNORE INTO u(id, name) VALUES (1, 'admin')",
         ],
     );
+}
+
+#[test]
+fn what_was_not_tried_is_told_by_a_run_that_passes() {
+    let told = |statement: &'static str| -> Vec<String> {
+        let suite =
+            Suite::new(embedded(&[("1_schema.sql", SCHEMA), ("2_change.sql", statement)])).only("every_row_survives");
+        let report = suite.report();
+        let result = report.iter().next().unwrap();
+        assert!(matches!(result.outcome, Outcome::Passed), "{report}");
+        result.review.iter().map(|finding| finding.what().to_owned()).collect()
+    };
+    assert_eq!(
+        told("DELETE FROM t WHERE kind IS NULL"),
+        ["migration 2 is not tried with rows of t where \"kind\" IS NULL: 2_change.sql:1"]
+    );
+    assert_eq!(
+        told("INSERT INTO log(t_id) SELECT id FROM t LIMIT 50000"),
+        ["migration 2 is not tried with rows of t beyond LIMIT 50000: 2_change.sql:1"]
+    );
+    assert_eq!(told("INSERT INTO log(t_id) SELECT id FROM t WHERE kind = 'x'"), [""; 0]);
+}
+
+#[test]
+fn a_conversion_by_the_time_zone_of_the_machine_is_found() {
+    let found = |statement: &'static str| {
+        let suite = Suite::new(embedded(&[("1_schema.sql", SCHEMA), ("2_change.sql", statement)]));
+        suite.try_test("lints_clean").err().map(|error| error.headline().to_owned())
+    };
+    let expected =
+        "depends-on-time-zone: migration 2 converts times by the time zone of the machine that runs it: 2_change.sql";
+    assert_eq!(found("UPDATE t SET at = datetime(at, 'localtime')").as_deref(), Some(expected));
+    assert_eq!(found("UPDATE t SET n = strftime('%s', at, 'utc') WHERE n IS NULL").as_deref(), Some(expected));
+    assert_eq!(found("UPDATE t SET at = datetime(at, '+02:00')"), None);
+    assert_eq!(found("UPDATE t SET kind = 'utc' WHERE kind = 'localtime'"), None);
+    assert_eq!(found("CREATE VIEW local AS SELECT datetime(at, 'localtime') AS at FROM t"), None);
+    assert_eq!(found("INSERT INTO u(name, code) VALUES ('x', 'utc')"), None);
 }

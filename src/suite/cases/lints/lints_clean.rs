@@ -20,6 +20,7 @@ pub(crate) fn lints_clean(subject: &Subject, review: &mut Findings) -> Result<()
                         found.push(finding);
                     }
                 }
+                found.extend(statement_lints::of_time_zone(databases, step));
                 found.extend(statement_lints::of_syntax(&subject.options, databases, step)?);
                 found.extend(step_lints::findings(databases, step)?);
             }
@@ -50,10 +51,11 @@ const BROKEN: [&str; 5] =
     ["fk-parent-missing", "fk-parent-not-unique", "dangling-view", "dangling-trigger", "double-quoted-string"];
 
 /// Everything that `lints_clean` finds.
-const FOUND: [&str; 11] = [
+const FOUND: [&str; 12] = [
     "rebuild-loses-objects",
     "fk-dropped",
     "pragma-noop-in-transaction",
+    "depends-on-time-zone",
     "rename-breaks-old-code",
     "backfill-with-ddl",
     "needs-sqlite",
@@ -76,6 +78,7 @@ const FOUND: [&str; 11] = [
 /// | `not-filled` | `every_version_upgrades_with_data` | a table could not be filled |
 /// | `fails-on-data` | `every_version_upgrades_with_data` | the migration fails on rows that the version before it accepts |
 /// | `rebuild-fires-fk-actions` | `every_row_survives` | DROP TABLE of a parent deletes the rows that refer to it, or sets their references to NULL |
+/// | `not-tried` | `every_row_survives` | for review: no row could be made for a condition or a LIMIT of a migration |
 /// | `undeclared-loss` | `every_row_survives` | rows or values are lost or changed |
 /// | `values-moved` | `every_row_survives` | values of one column are in another |
 /// | `destructive` | `every_row_survives` | a table, a column or all rows are dropped |
@@ -87,6 +90,7 @@ const FOUND: [&str; 11] = [
 /// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | a rebuild loses an index, a trigger, a key, a constraint, a DEFAULT, or the AUTOINCREMENT of a table |
 /// | `fk-dropped` | `lints_clean` | a rebuild loses a foreign key, or its ON DELETE or ON UPDATE action |
 /// | `pragma-noop-in-transaction` | `lints_clean` | `PRAGMA foreign_keys = OFF` where SQLite ignores it, and the migration needs it |
+/// | `depends-on-time-zone` | `lints_clean` | rows are changed by `'localtime'` or `'utc'` |
 /// | `dangling-view` | `lints_clean` | a view names a table or column that is gone |
 /// | `rename-breaks-old-code` | `lints_clean`, with [`Suite::old_code_runs`] | a table or column is renamed under the running app |
 /// | `backfill-with-ddl` | `lints_clean`, with [`Suite::old_code_runs`] | all rows are written in the transaction that changes the schema |
@@ -103,6 +107,7 @@ pub const MIGRATION_CODES: &[&str] = &[
     "not-filled",
     "fails-on-data",
     "rebuild-fires-fk-actions",
+    "not-tried",
     "undeclared-loss",
     "values-moved",
     "destructive",
@@ -113,6 +118,7 @@ pub const MIGRATION_CODES: &[&str] = &[
     "rebuild-loses-objects",
     "fk-dropped",
     "pragma-noop-in-transaction",
+    "depends-on-time-zone",
     "dangling-view",
     "rename-breaks-old-code",
     "backfill-with-ddl",

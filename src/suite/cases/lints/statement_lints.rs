@@ -66,6 +66,31 @@ fn needs_foreign_keys_off(databases: &VersionedDatabases, step: &UpgradeStep) ->
     Ok(!Summary::of(&without_keys)?.is_equal_but_for_chance(&summary(after)?, &summary(&twin)?))
 }
 
+/// Finds changes of rows whose result depends on where they run.
+pub(crate) fn of_time_zone(databases: &VersionedDatabases, step: &UpgradeStep) -> Vec<Finding> {
+    let migration = databases.migration(step.index);
+    let is_change = |effect: &Effect| matches!(effect, Effect::Insert(_) | Effect::Update(_) | Effect::Delete(_));
+    let mut found = Vec::new();
+    for (index, statement) in migration.statements().iter().enumerate() {
+        let changes = databases.effects(step.index).iter().any(|it| it.statement == index && is_change(&it.effect));
+        let modifiers = ["'localtime'", "'utc'"];
+        let is_local = |token: &Token<'_>| modifiers.iter().any(|it| token.text.eq_ignore_ascii_case(it));
+        let tokens = tokens(statement.text);
+        // `kind = 'utc'` is no modifier: that follows a comma.
+        let modifies = tokens.windows(2).any(|pair| pair[0].is_symbol(",") && is_local(&pair[1]));
+        if changes && modifies && !tokens.iter().any(|token| token.is("values")) {
+            let (version, file) = (migration.version(), migration.name());
+            let what =
+                format!("migration {version} converts times by the time zone of the machine that runs it: {file}");
+            let finding = Finding::new("depends-on-time-zone", file, what)
+                .cost("the same database becomes another one in another country, or in summer")
+                .fix("state the shift, as in datetime(at, '+02:00'), or store UTC and convert when the app shows it");
+            found.push(at_statement(finding, migration, index));
+        }
+    }
+    found
+}
+
 /// Finds SQL that the oldest SQLite of the app does not know.
 pub(crate) fn of_syntax(options: &Options, databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<Finding>> {
     let Some(lowest) = &options.lowest_sqlite else { return Ok(Vec::new()) };
