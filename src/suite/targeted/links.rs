@@ -2,11 +2,10 @@
 
 use rusqlite::types::Value;
 
-use super::rows::{Partner, RowMaker, RowRequest};
+use super::rows::{Partner, RowMaker, RowRequest, is_unique};
 use crate::schema::Table;
-use crate::schema::references::{column_names, parent_columns};
+use crate::schema::references::parent_columns;
 use crate::sql::{Name, quote_identifier};
-use crate::suite::rows::unique_keys;
 
 /// One side of a comparison of columns, and the request for rows of its source.
 pub(super) struct End<'s> {
@@ -121,12 +120,4 @@ pub(super) fn duplicates(table: &Table, columns: &[Name], rows: &RowRequest, mak
 /// Returns the columns that may be NULL.
 pub(super) fn nullable<'c>(table: &Table, columns: &'c [Name]) -> impl Iterator<Item = &'c Name> {
     columns.iter().filter(|column| table.column(column).is_some_and(|it| !it.not_null && it.generated.is_none()))
-}
-
-/// Returns true if no two rows can be equal in these columns.
-pub(super) fn is_unique(table: &Table, columns: &[Name]) -> bool {
-    unique_keys(table).any(|terms| {
-        let names = column_names(terms);
-        names.len() == terms.len() && names.iter().all(|name| columns.iter().any(|column| column == name))
-    })
 }

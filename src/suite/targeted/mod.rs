@@ -16,6 +16,7 @@ mod children;
 mod conditions;
 mod demands;
 mod links;
+mod pool;
 mod resolve;
 mod rows;
 mod scopes;

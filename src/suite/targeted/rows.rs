@@ -3,12 +3,12 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::links::is_unique;
-use super::values::search;
+use super::pool::search;
 use crate::data::Fill;
+use crate::schema::references::column_names;
 use crate::schema::{Check, Schema, Table};
 use crate::sql::{Name, quote_identifier};
-use crate::suite::rows::{RowPlan, insert_texts, is_full_text};
+use crate::suite::rows::{RowPlan, insert_texts, is_full_text, unique_keys};
 
 /// The most rows that are made for one migration, not counting those of a LIMIT.
 const MOST: u64 = 150;
@@ -187,4 +187,12 @@ impl<'a> RowMaker<'a> {
         self.made += u64::from(filled.is_ok());
         filled.is_ok()
     }
+}
+
+/// Returns true if no two rows can be equal in these columns.
+pub(super) fn is_unique(table: &Table, columns: &[Name]) -> bool {
+    unique_keys(table).any(|terms| {
+        let names = column_names(terms);
+        names.len() == terms.len() && names.iter().all(|name| columns.iter().any(|column| column == name))
+    })
 }

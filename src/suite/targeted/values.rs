@@ -1,47 +1,13 @@
-//! Values that an expression changes, and pairs that it makes equal; values of which conditions are true.
+//! Values that an expression changes, and pairs that it makes equal.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
 
+use super::pool::pool;
 use super::resolve::LocalExpression;
 use super::rows::{RowMaker, RowRequest};
 use crate::check::Cell;
-use crate::data::{StoredType, candidate_values, type_word};
-use crate::schema::{Column, Table};
-use crate::sql::{Name, quote_identifier, tokens};
+use crate::sql::{Name, quote_identifier};
 use crate::suite::losses::is_equivalent;
-
-/// Texts that functions on texts change: blanks, case, lengths, numbers with zeros, marks between parts.
-const TEXTS: [&str; 14] = [
-    "  spaces  ",
-    "MiXed Case",
-    "mixed case",
-    "MIXED CASE",
-    "\tline\r\nbreak ",
-    "007",
-    "1.50",
-    "a, b; c/d-e_f",
-    "it's",
-    "Ünïcode",
-    "http://www.example.com/a b/?q=1",
-    "-7",
-    "",
-    "x",
-];
-const INTEGERS: [i64; 8] = [-7, 7, 0, 1, 1_000_003, 1_772_368_496, 1_772_368_496_789, 9_007_199_254_740_993];
-const REALS: [f64; 6] = [1234.567_89, -0.125, 2.5, -2.5, 1e10, 1_772_368_496.25];
-/// Times with what `date` and the like leave out: a fraction, a zone, a time of day.
-const TIMES: [&str; 8] = [
-    "2026-03-01 12:34:56.789",
-    "2026-03-01T12:34:56+05:30",
-    "2026-03-01 12:34:56",
-    "2026-03-01T12:34:56.789Z",
-    "2026-03-01 23:59",
-    "2026-03-01",
-    "1970-01-02 03:04:05",
-    "2099-12-31T23:59:59Z",
-];
-const DOCUMENTS: [&str; 3] = ["{\"a\": 1, \"b\": [1, 2], \"c\": null}", "[1, \"two\", 3]", "{}"];
 
 /// A value, and what the expression makes of it.
 struct Candidate {
@@ -126,126 +92,4 @@ fn candidates(
     let results: Vec<Value> = found.iter().filter(|it| it.is_changed).map(|it| it.result.clone()).collect();
     found.extend(results.into_iter().filter(|result| *result != Value::Null).filter_map(&mut evaluated));
     found
-}
-
-/// Searches for values of which all conditions are true, column by column from those of a row that is there. Unlike the solver
-/// of `data`, it needs not understand the conditions.
-pub(super) fn search(table: &Table, conditions: &[String], connection: &Connection) -> Option<Vec<(Name, Value)>> {
-    let text = conditions.join(" AND ");
-    let tokens = tokens(&text);
-    let is_named = |column: &&Column| tokens.iter().any(|token| token.name().is_some_and(|name| column.name == name));
-    let columns: Vec<&Column> = table.columns.iter().filter(is_named).collect();
-    if columns.is_empty() || columns.iter().any(|column| column.generated.is_some()) {
-        return None;
-    }
-    let quoted: Vec<String> = columns.iter().map(|column| quote_identifier(&column.name)).collect();
-    let sql = format!("SELECT {} FROM {} LIMIT 1", quoted.join(", "), quote_identifier(&table.name));
-    let read = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|at| row.get(at)).collect();
-    let mut row: Vec<Value> = connection.query_row(&sql, [], read).ok()?;
-    let score: Vec<String> = conditions.iter().map(|condition| format!("(({condition}) IS TRUE)")).collect();
-    let row_of = quoted.iter().enumerate().map(|(at, column)| format!("?{} AS {column}", at + 1));
-    let sql = format!("SELECT {} FROM (SELECT {})", score.join(" + "), row_of.collect::<Vec<_>>().join(", "));
-    let mut statement = connection.prepare(&sql).ok()?;
-    let mut rate =
-        |row: &[Value]| -> i64 { statement.query_row(params_from_iter(row), |row| row.get(0)).unwrap_or(-1) };
-    let all = i64::try_from(conditions.len()).ok()?;
-    let mut best = rate(&row);
-    let refers = |column: &Column| table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
-    // A second pass may find what the first one had no chance to.
-    for at in (0..columns.len()).chain(0..columns.len()).filter(|at| !refers(columns[*at])) {
-        let own = pool(columns[at], table.strict, &text);
-        // One column may be compared with another.
-        let others: Vec<Value> =
-            row.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, it)| it.clone()).collect();
-        for value in own.into_iter().chain(others) {
-            let previous = std::mem::replace(&mut row[at], value);
-            let rating = rate(&row);
-            if rating > best {
-                best = rating;
-            } else {
-                row[at] = previous;
-            }
-            if best == all {
-                return Some(columns.iter().map(|column| column.name.clone()).zip(row).collect());
-            }
-        }
-    }
-    None
-}
-
-/// What an app stores in a column.
-#[derive(Clone, Copy, PartialEq)]
-enum Content {
-    Texts,
-    Times,
-    Documents,
-    Flags,
-    Integers,
-    Reals,
-    Blobs,
-}
-
-impl Content {
-    /// Returns the content that the column is declared for, or that an expression reads in it.
-    fn of(column: &Column, strict: bool, expression: &str) -> Content {
-        let tokens = tokens(expression);
-        let calls = |is_it: &dyn Fn(&str) -> bool| {
-            let is_open = |at: usize| tokens.get(at + 1).is_some_and(|next| next.is_symbol("("));
-            tokens.iter().enumerate().any(|(at, token)| is_open(at) && is_it(&token.text.to_ascii_lowercase()))
-        };
-        let is_time = |name: &str| ["date", "time", "datetime", "julianday", "strftime", "unixepoch"].contains(&name);
-        let word = type_word(column);
-        let kind = StoredType::of(column, strict);
-        let holds_text = matches!(kind, StoredType::Text | StoredType::Any | StoredType::Numeric);
-        let reads_json =
-            calls(&|name| name.starts_with("json")) || tokens.iter().any(|token| token.text.starts_with("->"));
-        match kind {
-            _ if word.starts_with("BOOL") => Content::Flags,
-            _ if holds_text && (reads_json || word.starts_with("JSON")) => Content::Documents,
-            _ if holds_text && (calls(&is_time) || word.starts_with("DATE") || word.starts_with("TIME")) => {
-                Content::Times
-            }
-            StoredType::Text | StoredType::Any => Content::Texts,
-            StoredType::Integer => Content::Integers,
-            StoredType::Real | StoredType::Numeric => Content::Reals,
-            StoredType::Blob => Content::Blobs,
-        }
-    }
-
-    fn values(self) -> Vec<Value> {
-        let texts = |list: &[&str]| list.iter().map(|text| Value::Text((*text).to_owned())).collect::<Vec<_>>();
-        match self {
-            Content::Texts => texts(&TEXTS),
-            Content::Times => texts(&TIMES),
-            Content::Documents => texts(&DOCUMENTS),
-            Content::Flags => vec![Value::Integer(0), Value::Integer(1)],
-            Content::Integers => INTEGERS.into_iter().map(Value::Integer).collect(),
-            Content::Reals => REALS.into_iter().map(Value::Real).collect(),
-            Content::Blobs => vec![Value::Blob(b"\0\xff\x61".to_vec()), Value::Blob(Vec::new())],
-        }
-    }
-
-    fn holds(self, value: &Value) -> bool {
-        match (self, value) {
-            (Content::Texts, Value::Text(_)) | (Content::Blobs, Value::Blob(_)) => true,
-            (Content::Times, Value::Text(text)) => text.len() >= 8 && text.as_bytes()[4] == b'-',
-            (Content::Documents, Value::Text(text)) => text.starts_with(['{', '[']),
-            (Content::Integers | Content::Reals, Value::Integer(_)) | (Content::Reals, Value::Real(_)) => true,
-            _ => false,
-        }
-    }
-}
-
-/// Returns values that the column could hold: first those that an expression names, then typical ones.
-fn pool(column: &Column, strict: bool, expression: &str) -> Vec<Value> {
-    let content = Content::of(column, strict, expression);
-    let named = candidate_values(expression);
-    // A pattern without its wildcards and escapes.
-    let plain = named.iter().filter_map(|value| match value {
-        Value::Text(text) if text.contains('\\') => Some(Value::Text(text.replace(['%', '\\'], ""))),
-        _ => None,
-    });
-    let plain: Vec<Value> = plain.collect();
-    let named = plain.into_iter().chain(named).filter(|value| content.holds(value));
-    named.chain(content.values()).collect()
 }
