@@ -101,8 +101,8 @@ fn down_failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &Vers
         let diff = was.diff(&is);
         // A column that comes back comes last: ALTER TABLE knows no other place.
         let changes = diff.iter().filter(|difference| {
-            !difference.what().starts_with("columns (")
-                && !(difference.what().starts_with("type ") && is_same_type(&was, &is, difference.object()))
+            let is_same = difference.what().starts_with("type ") && is_same_type(&was, &is, difference.object());
+            !is_same && !difference.what().starts_with("columns (")
         });
         left.extend(changes.map(ToString::to_string));
     }

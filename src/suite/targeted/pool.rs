@@ -25,7 +25,7 @@ const TEXTS: [&str; 14] = [
     "x",
 ];
 const INTEGERS: [i64; 8] = [-7, 7, 0, 1, 1_000_003, 1_772_368_496, 1_772_368_496_789, 9_007_199_254_740_993];
-const REALS: [f64; 6] = [1234.567_89, -0.125, 2.5, -2.5, 1e10, 1_772_368_496.25];
+const REALS: [f64; 6] = [1_234.567_89, -0.125, 2.5, -2.5, 1e10, 1_772_368_496.25];
 /// Times with what `date` and the like leave out: a fraction, a zone, a time of day.
 const TIMES: [&str; 8] = [
     "2026-03-01 12:34:56.789",

@@ -17,8 +17,11 @@ fn suite(rest: &[&'static str]) -> Suite {
     Suite::new(embedded(&files)).skip("shipped_migrations_are_frozen", "not shipped")
 }
 
+/// A name, migrations, and the tests that fail with a part of their headlines.
+type History = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+
 /// Migrations after version 1, of which all but the first and last were never released.
-const HISTORIES: [(&str, &[&str], &[(&str, &str)]); 11] = [
+const HISTORIES: [History; 11] = [
     (
         "a column that came and went",
         &["ALTER TABLE notes ADD COLUMN draft TEXT", "ALTER TABLE notes DROP COLUMN draft"],
