@@ -96,7 +96,9 @@ fn capacity(spec: &Spec) -> Option<u64> {
     match spec.kind {
         Kind::Argon2 => (limit >= codes::ARGON2_LENGTH).then_some(u64::MAX),
         Kind::Bcrypt => (limit >= codes::BCRYPT_LENGTH).then_some(u64::MAX),
-        Kind::Bool | Kind::StatusCode => Some(u64::MAX),
+        Kind::Bool => Some(u64::MAX),
+        // Numbers behind the known statuses start at 600 and fit an i64.
+        Kind::StatusCode => Some(i64::MAX as u64 - 600),
         Kind::City | Kind::FirstName | Kind::LastName | Kind::State | Kind::Country => open(2, 10, limit),
         Kind::FullName
         | Kind::Company
