@@ -112,8 +112,8 @@ fn more_rows_than_there_is_room_for() {
     says(
         "CREATE TABLE t(id INTEGER PRIMARY KEY, x INTEGER NOT NULL REFERENCES gone)",
         &Fill::seed(7).rows("t", 5),
-        "cannot fill t with 5 rows: it has room for 0 rows\n\n  \
-         because:\n    no such table: main.gone",
+        "cannot fill t: it refers to a table that does not exist: gone\n\n  \
+         help: create that table, or remove the foreign key",
     );
 }
 
