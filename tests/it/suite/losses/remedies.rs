@@ -13,13 +13,15 @@ fn suite(names: [&'static str; 2], before: &'static str, change: &str) -> Suite 
     Suite::new(embedded(&[(names[0], before), (names[1], change)]))
 }
 
-/// Returns the SQL of the remedy that a test prints: the lines of the first help after its heading, if they are SQL.
+/// Returns the SQL of the remedy that a test prints: the lines of the first help between its heading and its exceptions.
 #[track_caller]
 fn remedy(suite: &Suite, test: &str) -> String {
     let report = suite.try_test(test).unwrap_err().to_string();
     let (_, help) = report.split_once("help: ").unwrap_or_else(|| panic!("no help: {report}"));
     let first = help.lines().next().unwrap();
-    let rest = help.lines().skip(1).map(str::trim).take_while(|line| !line.starts_with("if it is meant"));
+    let exceptions = ["if it is meant, say so:", "if the app switches foreign keys off around its migrations, say so:"];
+    let rest = help.lines().skip(1).map(str::trim);
+    let rest = rest.take_while(|line| !exceptions.iter().any(|exception| line.starts_with(exception)));
     let is_sql = ["CREATE", "UPDATE", "INSERT"].iter().any(|verb| first.starts_with(verb));
     first_if(is_sql, first)
         .into_iter()
