@@ -169,11 +169,15 @@ impl FurtherSteps {
                 targeted = with_rows(image)?;
             }
         }
-        let last = targeted.last().filter(|last| last.after.is_some()).unwrap_or(step);
-        if let Some(source) = last.source()
-            && let Some(image) = children_of_the_gone(databases, last, source)?
-        {
-            targeted.extend(with_rows(image)?);
+        // Rows for a NOT EXISTS may keep a statement from taking keys away: the rows without them are tried too.
+        let last = targeted.last().filter(|last| last.after.is_some()).cloned();
+        for step in last.iter().chain([step]) {
+            if let Some(source) = step.source()
+                && let Some(image) = children_of_the_gone(databases, step, source)?
+            {
+                targeted.extend(with_rows(image)?);
+                break;
+            }
         }
         further.steps.extend(targeted.into_iter().map(|step| (step, RowOrigin::Statements)));
         Ok(further)
