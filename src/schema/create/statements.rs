@@ -98,7 +98,7 @@ pub(crate) struct TriggerText<'a> {
     /// `DELETE`, `INSERT` or `UPDATE`.
     pub(crate) event: String,
     /// The columns of `UPDATE OF`.
-    pub(in crate::schema) columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     pub(crate) table: String,
     pub(crate) when: Vec<Token<'a>>,
     pub(crate) statements: Vec<Vec<Token<'a>>>,

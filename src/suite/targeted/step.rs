@@ -75,7 +75,11 @@ fn fired(effect: &Effect, triggers: &[&str], known: &KnownTables<'_>, maker: &mu
         _ => return,
     };
     for text in triggers.iter().filter_map(|trigger| TriggerText::of(trigger)) {
-        if *table == text.table && text.event == event {
+        let is_of_column = match effect {
+            Effect::Update(it) => text.columns.is_empty() || text.columns.iter().any(|column| it.column == *column),
+            _ => true,
+        };
+        if *table == text.table && text.event == event && is_of_column {
             let scopes = scopes::of_trigger(table, &text.when, &text.statements);
             Reading { known, scopes: &scopes }.make(maker);
         }
