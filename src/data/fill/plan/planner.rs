@@ -321,6 +321,7 @@ impl Planner<'_, '_> {
                 first,
                 edge: (options.edge_cases && !is_constrained).then(|| shape.columns[index].clone()),
                 strict: shape.table.strict,
+                #[cfg(feature = "data")]
                 names: None,
             })
         };
