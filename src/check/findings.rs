@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::report::nearest;
 use crate::sql::same_name;
 
-/// How much a finding matters.
+/// The weight of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Level {

@@ -216,7 +216,7 @@ pub(super) struct SchedulerState {
     pub(super) time: Duration,
     /// The number of times that the clock was moved because all tasks waited for each other.
     clock_jumps: u32,
-    /// What is known of the schedule before it ends.
+    /// The record of the schedule up to now.
     pub(super) record: ScheduleRecord,
     pub(super) stuck: Option<Stuck>,
 }

@@ -75,10 +75,17 @@ impl Migrations {
     /// ```
     /// use sqlitmus::migrations::{Migrations, OddityKind};
     ///
-    /// let history = Migrations::embedded(&[("10_b/up.sql", "SELECT 10;"), ("2_a/up.sql", "SELECT 2;")])?;
+    /// let history = Migrations::embedded(&[
+    ///     ("10_b/up.sql", "SELECT 10;"),
+    ///     ("2_a/up.sql", "SELECT 2;"),
+    /// ])?;
     /// let oddity = &history.oddities()[0];
     /// assert_eq!(oddity.kind(), OddityKind::Order);
-    /// assert_eq!(oddity.to_string(), "diesel runs 10_b before 2_a, because it compares versions as text");
+    /// assert_eq!(
+    ///     oddity.to_string(),
+    ///     "diesel runs 10_b before 2_a, because it compares versions \
+    ///      as text"
+    /// );
     /// # Ok::<(), sqlitmus::BoxError>(())
     /// ```
     pub fn oddities(&self) -> &[Oddity] {

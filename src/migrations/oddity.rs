@@ -1,4 +1,4 @@
-//! What the runner of a history does with its files, where their author may expect something else.
+//! Oddities: a runner treats files of a history otherwise than their author may expect.
 
 use std::fmt;
 

@@ -1,10 +1,10 @@
-//! What a runner does around its migrations.
+//! The habits of a runner around its migrations: foreign keys and transactions.
 
 use rusqlite::Connection;
 
 use crate::error::{Error, Result};
 
-/// What an app's runner does around its migrations that their files do not say.
+/// The habits of an app's runner around its migrations, which their files do not show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Runner {
     /// True if it switches foreign keys off before the first migration and on again after the last one.

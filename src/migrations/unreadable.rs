@@ -8,7 +8,7 @@ use super::names::{self, Role};
 use super::source::File;
 use crate::error::{Error, ErrorKind};
 
-/// What a runner would fail at: a headline, the place, and a remedy.
+/// A problem at which a runner would fail: a headline, the place, and a remedy.
 pub(super) struct Unreadable {
     pub(super) what: String,
     /// A file, with a line where there is one; or some files, one a line.

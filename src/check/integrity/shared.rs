@@ -1,4 +1,4 @@
-//! What the checks share: the names of objects, a copy to write on, and findings about checks that could not finish.
+//! Shared by the checks: the names of objects, a copy to write on, and findings about checks that could not finish.
 
 use std::collections::HashMap;
 use std::error::Error as _;

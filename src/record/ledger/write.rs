@@ -98,7 +98,7 @@ struct Explainer<'a> {
     environment: Option<u64>,
     /// A connection that is set up as the profile says, whatever the test has done to its own.
     another: Option<Result<Connection>>,
-    /// What is new in [`EXPLAINED`], once it is in the file.
+    /// The entries to add to [`EXPLAINED`] once they are in the file.
     explained: Vec<(u64, bool)>,
 }
 

@@ -4,8 +4,8 @@
 //! ```text
 //! statement -> scopes: queries, their sources, conditions and expressions
 //!           -> resolve: columns as they are named before the migration
-//!           -> demands: conditions true, false and NULL; links: partners of a join, none, one, two; values that a function
-//!              changes
+//!           -> demands: conditions true, false and NULL; values that a function changes
+//!           -> links: partners of a join, none, one and two
 //!           -> rows: data::Fill, with the conditions as CHECKs
 //! ```
 //!
