@@ -37,11 +37,6 @@ impl<'s> Reading<'_, 's, '_> {
             self.values(scope, maker);
             self.beyond_limit(scope, maker);
             self.unique(scope, maker);
-            if self.scopes[scope].is_delete
-                && let Some(table) = self.known.table_of(self.scopes, (scope, 0))
-            {
-                children(table, &self.matching((scope, 0)), maker);
-            }
         }
     }
 

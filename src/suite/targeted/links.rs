@@ -48,7 +48,7 @@ pub(super) fn link(one: &End<'_>, other: &End<'_>, maker: &mut RowMaker<'_>) {
 }
 
 /// Makes a row whose partner satisfies its conditions too. Returns the values that they share.
-pub(super) fn partner(one: &End<'_>, other: &End<'_>, maker: &mut RowMaker<'_>) -> Option<Vec<Value>> {
+fn partner(one: &End<'_>, other: &End<'_>, maker: &mut RowMaker<'_>) -> Option<Vec<Value>> {
     maker.ensure(one.table, &one.rows, 1);
     let partners = format!(
         "({}) IN (SELECT {} FROM {} WHERE {})",
@@ -92,7 +92,8 @@ fn alone(end: &End<'_>, twin: &End<'_>, maker: &mut RowMaker<'_>) {
     }
 }
 
-/// Makes rows that refer to a row which satisfies the conditions.
+/// Makes rows that refer to a row which satisfies the conditions and is replaced: its key is there afterwards, but ON DELETE
+/// has fired. Children of a key that goes away are in `children`.
 pub(super) fn children(table: &Table, rows: &RowRequest, maker: &mut RowMaker<'_>) {
     for child in maker.referring(table) {
         for key in child.foreign_keys.iter().filter(|key| table.name == key.parent) {

@@ -34,8 +34,6 @@ pub(super) struct Scope<'a> {
     pub(super) target: Option<Target>,
     /// True if a row that violates a key is left out, or replaces another one.
     pub(super) has_conflict_clause: bool,
-    /// True if the rows of the first source are deleted.
-    pub(super) is_delete: bool,
     /// The columns and expressions of a unique index.
     pub(super) unique: Vec<Tokens<'a>>,
 }
@@ -124,7 +122,7 @@ impl<'a> Reader<'a> {
         } else if cursor.take("delete") {
             cursor.take("from");
             if let Some(source) = self.source(&mut cursor, outer) {
-                let scope = self.push(Scope { outer, sources: vec![source], is_delete: true, ..Scope::default() });
+                let scope = self.push(Scope { outer, sources: vec![source], ..Scope::default() });
                 self.clauses(scope, cursor.rest());
             }
         } else if cursor.take("create") {

@@ -1,5 +1,7 @@
 //! The statements of a migration, one after the other.
 
+use std::sync::Arc;
+
 use super::demands::Reading;
 use super::resolve::KnownTables;
 use super::rows::RowMaker;
@@ -35,8 +37,8 @@ pub(crate) fn targeted_rows(
     }
     let before: &Schema = &source.schema;
     let after = match &step.after {
-        Some(after) => (*after.schema).clone(),
-        None => (*databases.schema(step.index + 1)?).clone(),
+        Some(after) => Arc::clone(&after.schema),
+        None => databases.schema(step.index + 1)?,
     };
     let database = databases.open(&source.image)?;
     let mut maker = RowMaker::new(&database, before, &databases.plan);
