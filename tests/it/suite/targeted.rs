@@ -200,5 +200,17 @@ fn a_conversion_by_the_time_zone_of_the_machine_is_found() {
     assert_eq!(found("UPDATE t SET at = datetime(at, '+02:00')"), None);
     assert_eq!(found("UPDATE t SET kind = 'utc' WHERE kind = 'localtime'"), None);
     assert_eq!(found("CREATE VIEW local AS SELECT datetime(at, 'localtime') AS at FROM t"), None);
-    assert_eq!(found("INSERT INTO u(name, code) VALUES ('x', 'utc')"), None);
+    let cases: [(&str, bool); 8] = [
+        ("INSERT INTO u(name, code) VALUES ('x', datetime('now', 'LOCALTIME'))", true),
+        ("CREATE TABLE old AS SELECT id, date(coalesce(at, '2000-01-01'), '+1 day', 'localtime') AS at FROM t", true),
+        ("DELETE FROM t WHERE time(at, 'utc') < '12:00'", true),
+        ("INSERT INTO u(name, code) VALUES ('x', 'utc')", false),
+        ("UPDATE t SET n = 1 WHERE kind IN ('x', 'utc', 'localtime')", false),
+        ("UPDATE t SET at = date(at), kind = 'utc'", false),
+        ("UPDATE t SET body = replace(body, 'localtime', 'utc')", false),
+        ("UPDATE t SET at = date(replace(at, 'x', 'utc'))", false),
+    ];
+    for (statement, is_found) in cases {
+        assert_eq!(found(statement).is_some(), is_found, "{statement}");
+    }
 }

@@ -3,7 +3,7 @@
 use crate::check::Finding;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::Migration;
-use crate::sql::{Token, tokens};
+use crate::sql::{Cursor, Token, between_commas, tokens};
 use crate::suite::findings::at_statement;
 use crate::suite::statements::{Assignment, Effect, StatementEffect};
 use crate::suite::subject::Options;
@@ -73,12 +73,7 @@ pub(crate) fn of_time_zone(databases: &VersionedDatabases, step: &UpgradeStep) -
     let mut found = Vec::new();
     for (index, statement) in migration.statements().iter().enumerate() {
         let changes = databases.effects(step.index).iter().any(|it| it.statement == index && is_change(&it.effect));
-        let modifiers = ["'localtime'", "'utc'"];
-        let is_local = |token: &Token<'_>| modifiers.iter().any(|it| token.text.eq_ignore_ascii_case(it));
-        let tokens = tokens(statement.text);
-        // `kind = 'utc'` is no modifier: that follows a comma.
-        let modifies = tokens.windows(2).any(|pair| pair[0].is_symbol(",") && is_local(&pair[1]));
-        if changes && modifies && !tokens.iter().any(|token| token.is("values")) {
+        if changes && shifts_by_zone(&tokens(statement.text)) {
             let (version, file) = (migration.version(), migration.name());
             let what =
                 format!("migration {version} converts times by the time zone of the machine that runs it: {file}");
@@ -89,6 +84,21 @@ pub(crate) fn of_time_zone(databases: &VersionedDatabases, step: &UpgradeStep) -
         }
     }
     found
+}
+
+/// Returns true if a function on times has the modifier 'localtime' or 'utc'.
+fn shifts_by_zone(tokens: &[Token<'_>]) -> bool {
+    const FUNCTIONS: [&str; 6] = ["date", "time", "datetime", "julianday", "strftime", "unixepoch"];
+    let is_modifier = |argument: &&[Token<'_>]| match argument {
+        [only] => ["'localtime'", "'utc'"].iter().any(|modifier| only.text.eq_ignore_ascii_case(modifier)),
+        _ => false,
+    };
+    let is_call = |at: &usize| FUNCTIONS.iter().any(|name| tokens[*at].is(name));
+    (0..tokens.len()).filter(is_call).any(|at| {
+        let rest = &tokens[at + 1..];
+        let arguments = Cursor::new(rest).group().map(|inside| between_commas(&rest[inside]));
+        arguments.is_some_and(|arguments| arguments.iter().any(is_modifier))
+    })
 }
 
 /// Finds SQL that the oldest SQLite of the app does not know.
