@@ -207,7 +207,7 @@ impl Template {
     /// [`at`](Template::at) and in the [`suite`](crate::suite) in the same way, and the suite looks for references that they
     /// leave dangling. Code of [`migrate_with`](Template::migrate_with) gets a connection with foreign keys off.
     ///
-    /// Among the tools, drizzle's migrator on libSQL, atlas, TypeORM and Django do so.
+    /// Among the tools, atlas and libSQL's own `migrate` do so.
     ///
     /// ```
     /// use sqlitmus::Template;

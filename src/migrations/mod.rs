@@ -17,8 +17,8 @@
 //! drizzle has a journal, all others compare numbers. What may surprise the author of a file is an [`Oddity`]: it is passed
 //! over, or run earlier than its number says. Only what the runner itself would fail at is an error.
 //!
-//! None of these runners sets `PRAGMA foreign_keys`, except drizzle's on libSQL. Where the app does, or where it leaves out
-//! the transactions, see [`Migrations::with_foreign_keys_off`] and [`Migrations::without_transaction`].
+//! The files do not say whether foreign keys are on while they run. Where the app switches them off, or leaves out the
+//! transactions, see [`Migrations::with_foreign_keys_off`] and [`Migrations::without_transaction`].
 
 mod apply;
 mod failure;

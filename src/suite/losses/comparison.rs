@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::types::ToSqlOutput;
 
-use super::elsewhere::{Elsewhere, Subject, Wanted};
+use super::elsewhere::{Elsewhere, RowWithLoss, Wanted};
 use super::loss::{Loss, LossKind};
 use super::matching::{as_key, kept};
 use super::migrated::Migrated;
@@ -114,7 +114,8 @@ impl<'a> Comparison<'a> {
         if self.not_found((0..table.rows.len()).collect(), table, &table.name).is_empty() {
             return true;
         }
-        let subjects: Vec<Subject<'_>> = table.rows.iter().map(|before| Subject { before, after: None }).collect();
+        let subjects: Vec<RowWithLoss<'_>> =
+            table.rows.iter().map(|before| RowWithLoss { before, after: None }).collect();
         (0..table.columns.len()).all(|at| {
             let is_null = table.rows.iter().all(|row| row.cells[at] == Cell::Null);
             let column = &table.columns[at];
@@ -241,11 +242,11 @@ impl<'a> TablePair<'_, 'a> {
     /// Returns true if the values of a column are somewhere else after the migration, for all of these pairs of rows.
     fn is_elsewhere(&self, at: usize, places: &[Option<usize>], pairs: &[(usize, usize)]) -> bool {
         let rows = &self.rows;
-        let subject = |&(row, row_after): &(usize, usize)| Subject {
+        let subject = |&(row, row_after): &(usize, usize)| RowWithLoss {
             before: &rows.before.rows[row],
             after: Some(&rows.after.rows[row_after]),
         };
-        let subjects: Vec<Subject<'a>> = pairs.iter().map(subject).collect();
+        let subjects: Vec<RowWithLoss<'a>> = pairs.iter().map(subject).collect();
         let origin = |place: usize| places.iter().position(|it| *it == Some(place));
         let origins: Vec<Option<usize>> = (0..rows.after.columns.len()).map(origin).collect();
         let column = &rows.before.columns[at];

@@ -17,9 +17,9 @@ use crate::schema::{IndexedColumn, Schema};
 use crate::sql::Name;
 use crate::suite::rows::{Contents, Row, TableRows, unique_keys};
 
-/// A row that lost a value: before, and after the migration if it is still there.
+/// A row that lost a value, before the migration, and after it if it is still there.
 #[derive(Clone, Copy)]
-pub(crate) struct Subject<'a> {
+pub(crate) struct RowWithLoss<'a> {
     pub(crate) before: &'a Row,
     pub(crate) after: Option<&'a Row>,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Wanted<'s, 'a> {
     pub(crate) column: &'s Name,
     /// Its place in the rows before.
     pub(crate) at: usize,
-    pub(crate) subjects: &'s [Subject<'a>],
+    pub(crate) subjects: &'s [RowWithLoss<'a>],
     /// For each column of the rows after, the place that it had before.
     pub(crate) origins: &'s [Option<usize>],
     /// The table of the rows, before and after.
@@ -104,7 +104,7 @@ impl<'a> Elsewhere<'a> {
     }
 
     /// Returns the value of a column after the migration, if it is new there, and holds what the column held before.
-    fn new_cell(&self, wanted: &Wanted<'_, 'a>, subject: &Subject<'a>, place: usize) -> Option<&'a Cell> {
+    fn new_cell(&self, wanted: &Wanted<'_, 'a>, subject: &RowWithLoss<'a>, place: usize) -> Option<&'a Cell> {
         let cell = wanted.changed_cell(subject, place)?;
         let was = wanted.origins[place].map(|at| &subject.before.cells[at]);
         was.is_none_or(|was| *was == Cell::Null || self.holds(cell, was)).then_some(cell)
@@ -129,7 +129,7 @@ impl<'a> Elsewhere<'a> {
         cell_of: Link,
         (is_new, is_telling): (bool, bool),
     ) -> bool {
-        let mut linked: Vec<(&Subject<'a>, &[usize])> = Vec::new();
+        let mut linked: Vec<(&RowWithLoss<'a>, &[usize])> = Vec::new();
         for subject in wanted.holders() {
             let Some(key) = wanted.linking(subject, cell_of).map(as_key).filter(|key| !key.is_empty()) else {
                 return false;
@@ -230,12 +230,12 @@ enum Link {
 }
 
 impl<'s, 'a> Wanted<'s, 'a> {
-    fn value(&self, subject: &Subject<'a>) -> &'a Cell {
+    fn value(&self, subject: &RowWithLoss<'a>) -> &'a Cell {
         &subject.before.cells[self.at]
     }
 
     /// Returns the rows that have a value.
-    fn holders(&self) -> impl Iterator<Item = &'s Subject<'a>> {
+    fn holders(&self) -> impl Iterator<Item = &'s RowWithLoss<'a>> {
         self.subjects.iter().filter(|subject| *self.value(subject) != Cell::Null)
     }
 
@@ -246,13 +246,13 @@ impl<'s, 'a> Wanted<'s, 'a> {
     }
 
     /// Returns the value of a column after the migration, if it is another one than before.
-    fn changed_cell(&self, subject: &Subject<'a>, place: usize) -> Option<&'a Cell> {
+    fn changed_cell(&self, subject: &RowWithLoss<'a>, place: usize) -> Option<&'a Cell> {
         let cell = &subject.after?.cells[place];
         let was = self.origins[place].map(|at| &subject.before.cells[at]);
         (was != Some(cell)).then_some(cell)
     }
 
-    fn linking(&self, subject: &Subject<'a>, link: Link) -> Option<&'a Cell> {
+    fn linking(&self, subject: &RowWithLoss<'a>, link: Link) -> Option<&'a Cell> {
         match link {
             Link::Before(at) => Some(&subject.before.cells[at]),
             Link::After(place) => Some(&subject.after?.cells[place]),
