@@ -35,6 +35,7 @@ impl Address {
     /// Opens a connection that is set up as the profile says.
     pub(crate) fn connect(&self) -> Result<Connection> {
         let mut connection = self.look()?;
+        let _own = crate::own::statements();
         self.profile.apply_to_copy(&mut connection)?;
         Ok(connection)
     }

@@ -1,5 +1,5 @@
 //! The tables that queries read, write and scan. For reads and writes, a query is prepared once more with an authorizer, which
-//! SQLite calls for each table; for scans, it is explained.
+//! SQLite calls for each table; for scans and repeats, it is explained.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::db::Address;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::plan::{self, Plan};
 use crate::report::count;
-use crate::sql::{self, same_name};
+use crate::sql::{self, same_name, tokens};
 use crate::trace::Query;
 
 const SCHEMA: &str = "sqlite_schema";
@@ -88,6 +88,38 @@ fn touched(connection: &mut Connection, sql: &str, access: Access) -> rusqlite::
         }
     }
     Ok(tables)
+}
+
+/// Fails if a query that reads rows, or changes rows that are there, ran more than `most` times.
+pub(super) fn check_repeats(mut groups: Vec<Group<'_>>, address: &Address, most: usize) -> Result<()> {
+    groups.retain(|group| group.queries.len() > most && !group.queries[0].is_about_the_connection());
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let connection = address.connect()?;
+    groups.retain(|group| works_on_rows(&connection, group));
+    groups.sort_by_key(|group| std::cmp::Reverse(group.queries.len()));
+    if groups.is_empty() { Ok(()) } else { Err(failure::repeats(&groups, most)) }
+}
+
+/// Returns false if the query reads no table, so that one query for all rows would save nothing: an INSERT of values, or a
+/// SELECT of an expression. What triggers and foreign keys read does not count.
+fn works_on_rows(connection: &Connection, group: &Group<'_>) -> bool {
+    let query = group.queries[0];
+    let keyword = query.keyword();
+    // A DELETE of all rows has no loop, and so no plan.
+    if !sql::has_a_plan(&keyword) || keyword == "DELETE" {
+        return true;
+    }
+    match plan::try_explain(connection, group.texts()[0].1) {
+        Ok(plan) => {
+            // AUTOINCREMENT reads it for each INSERT.
+            let is_of_the_app = |table: &str| !same_name(table, "sqlite_sequence");
+            plan.lines().any(|node| node.table.as_deref().is_some_and(is_of_the_app))
+        }
+        // It uses something that only the connection of the app has.
+        Err(_) => keyword == "UPDATE" || tokens(query.sql()).iter().any(|token| token.is("FROM")),
+    }
 }
 
 pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[String]) -> Result<()> {

@@ -4,6 +4,7 @@ mod assertions;
 mod costs;
 mod differential;
 mod ledger;
+mod repeats;
 mod seen;
 
 use sqlitmus::record::Queries;
