@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::image::{self, Functions, MAIN};
 use super::profile::Profile;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sim::Disk;
 
 /// Where a database is and how it is opened. A database in memory lives as long as one of its addresses.
@@ -48,6 +48,17 @@ impl Address {
     /// Copies a database in memory.
     pub(crate) fn fork(&self) -> Address {
         Address::in_memory(self.disk.fork(), self.profile, self.functions)
+    }
+
+    /// Copies the database into memory as it is committed.
+    pub(crate) fn committed(&self) -> Result<Address> {
+        if self.file.to_str().is_some_and(Disk::is_simulated) {
+            return Ok(self.fork());
+        }
+        let copy = Address::in_memory(Disk::in_memory(), self.profile, self.functions);
+        image::back_up(&self.look()?, &mut copy.look()?).map_err(|error| Error::sqlite("copy the database", error))?;
+        copy.disk.clock().show(self.disk.clock());
+        Ok(copy)
     }
 
     pub(crate) fn disk(&self) -> &Arc<Disk> {

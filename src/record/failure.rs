@@ -2,7 +2,12 @@
 
 use std::collections::HashMap;
 
+use rusqlite::Connection;
+
+use super::selective::RowCounts;
 use crate::error::{Error, ErrorKind};
+use crate::plan;
+use crate::report::count as counted;
 use crate::trace::Query;
 
 /// The number of texts of a group that are explained, because `LIKE` and partial indexes are planned by values.
@@ -114,6 +119,33 @@ pub(super) fn steps(queries: &[Query], steps: u64, most: u64) -> Error {
         costliest.iter().map(|query| format!("{} steps: {}", query.steps(), query.normalized())).collect();
     Error::new(ErrorKind::Queries, format!("the queries took {steps} steps, but at most {most} are allowed"))
         .evidence("queries", shortened(&lines))
+}
+
+/// Returns the report of queries that examine more than `most` rows for each one that they use, the worst first.
+pub(super) fn unselective(found: &[(Group<'_>, RowCounts)], connection: &Connection, most: f64) -> Error {
+    let (worst, counts) = &found[0];
+    let ratio = counts.ratio();
+    let headline = match found.len() {
+        1 => format!("a query examines {ratio:.0} rows for each one that it uses, more than {most}"),
+        number => {
+            format!("{number} queries examine more than {most} rows for each one that they use, the worst {ratio:.0}")
+        }
+    };
+    let (_, text) = worst.texts()[0];
+    let error = match plan::try_explain(connection, text) {
+        Ok(plan) => plan.failure(headline, |_| false),
+        Err(_) => Error::new(ErrorKind::Queries, headline).sql(text),
+    };
+    let lines: Vec<String> = found
+        .iter()
+        .map(|(group, counts)| {
+            let RowCounts { examined, used, .. } = counts;
+            format!("{} examined, {used} used: {}", counted(*examined, "row"), group.normalized)
+        })
+        .collect();
+    let error = error.evidence("rows", shortened(&lines));
+    ran_at(error, &worst.queries)
+        .help(format!("if so many are meant, allow them: .assert_selective({:.1})", (ratio * 10.0).ceil() / 10.0))
 }
 
 pub(super) fn still_running(query: &Query) -> Error {

@@ -106,6 +106,7 @@
 mod failure;
 mod ledger;
 mod queries;
+mod selective;
 mod tables;
 
 pub(crate) use self::ledger::write_ledger;

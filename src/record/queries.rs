@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::failure::{self, Access, Group, groups, list};
-use super::tables;
+use super::{selective, tables};
 use crate::db::{Address, TestDb};
 use crate::error::{Result, or_panic};
 use crate::sql;
@@ -298,6 +298,56 @@ impl<R> Queries<R> {
     pub fn try_assert_only_writes(&self, tables: &[&str]) -> Result<&Self> {
         self.check_complete()?;
         tables::check_access(&groups(&self.queries), &self.address, Access::Writes, tables)?;
+        Ok(self)
+    }
+
+    /// Asserts that no query goes through more than `most` rows for each one that it uses, summed over its runs.
+    ///
+    /// This finds a search that is no better than a scan, which its plan does not show: `SEARCH notes USING INDEX
+    /// notes_deleted (is_deleted=?)` goes through half of the table, to return the few rows of one owner. Fill the database
+    /// with as many rows as tell the difference, a few hundred.
+    ///
+    /// - Examined are [`Query::rows_examined`].
+    /// - Used are the rows that are returned, inserted, updated or deleted, and those that an aggregate, GROUP BY or
+    ///   DISTINCT is given: `count(*)` of 1,000 rows that an index finds uses 1,000. To find out, such a query runs once
+    ///   more, on a copy of the database as it is at the time of this call.
+    /// - A query that finds nothing may examine as many rows as one that finds one.
+    /// - Rows that `LIMIT` or `OFFSET` leaves out are examined and not used.
+    ///
+    /// ```
+    /// let db = sqlitmus::Template::empty().in_memory();
+    /// db.execute_batch(
+    ///     "CREATE TABLE notes(id INTEGER PRIMARY KEY, owner INT, deleted INT);
+    ///      CREATE INDEX notes_deleted ON notes(deleted);
+    ///      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 400)
+    ///      INSERT INTO notes(owner, deleted) SELECT i % 100, 0 FROM n;",
+    /// )
+    /// .unwrap();
+    /// let of_one = "SELECT id FROM notes WHERE deleted = 0 AND owner = 3";
+    /// let queries = db.record(|db| db.execute_batch(of_one));
+    /// // The plan is a search, so this holds.
+    /// queries.assert_no_scan();
+    /// let error = queries.try_assert_selective(10.0).unwrap_err();
+    /// assert_eq!(
+    ///     error.headline(),
+    ///     "a query examines 100 rows for each one that it uses, more than 10"
+    /// );
+    /// ```
+    ///
+    /// # Panics
+    /// If a query examines more rows, or if one with an aggregate cannot be run again.
+    #[track_caller]
+    pub fn assert_selective(&self, most: f64) -> &Self {
+        or_panic(self.try_assert_selective(most))
+    }
+
+    /// Like [`assert_selective`](Queries::assert_selective), but returns an error.
+    ///
+    /// # Errors
+    /// If a query examines more rows, or if one with an aggregate cannot be run again.
+    pub fn try_assert_selective(&self, most: f64) -> Result<&Self> {
+        self.check_complete()?;
+        selective::check(groups(&self.queries), &self.address, most)?;
         Ok(self)
     }
 

@@ -129,7 +129,7 @@ impl Capture {
         if let Some(earlier) = uncounted.filter(|earlier| *earlier != query) {
             state.queries[earlier].add_changes(std::mem::take(&mut changes));
         }
-        state.queries[query].finished(since.elapsed(), counted, changes, event.is_halted);
+        state.queries[query].finished(event, since.elapsed(), counted, changes);
     }
 
     pub(super) fn closed(&self, connection: usize, changed: u32) {

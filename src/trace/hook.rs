@@ -22,15 +22,18 @@ use super::capture::{Capture, STILL_HERE};
 use super::gather::GatheredStatements;
 use super::query::{Counters, Finished, Started};
 use super::registry::{self, ListedCapture, ListedDatabase};
+use super::returned_rows;
 use crate::sim::allocator;
 use crate::{env, own};
 
 // Of the C interface and stable. The constants of the bindings change their type from version to version.
 const TRACE_STMT: c_uint = 1;
 const TRACE_PROFILE: c_uint = 2;
+const TRACE_ROW: c_uint = 4;
 const TRACE_CLOSE: c_uint = 8;
 /// The events of a connection that only waits for a recording.
 const STARTS: c_uint = TRACE_STMT | TRACE_CLOSE;
+const ALL: c_uint = STARTS | TRACE_PROFILE | TRACE_ROW;
 
 /// A database whose connections carry the hook, from its first connection on.
 pub(crate) struct TracedDatabase {
@@ -80,14 +83,14 @@ impl TracedDatabase {
 
     fn report_ends(&self, first: &Connection) {
         // SAFETY: the connection is open and borrowed, so that no other thread has it.
-        unsafe { trace(first.handle(), self.listed.number, STARTS | TRACE_PROFILE) };
+        unsafe { trace(first.handle(), self.listed.number, ALL) };
     }
 
     /// Records into `capture` until the guard is dropped.
     pub(crate) fn start<'a>(&self, first: &'a Connection, capture: Arc<Capture>) -> RecordingGuard<'a> {
         let number = self.listed.number;
         let guard = RecordingGuard { number, first, listed: ListedCapture::new(number, capture) };
-        guard.report(STARTS | TRACE_PROFILE);
+        guard.report(ALL);
         guard
     }
 }
@@ -171,7 +174,7 @@ unsafe extern "C" fn opened(
         }
         if let Some(number) = registry::number_of(file) {
             // SAFETY: as above.
-            unsafe { trace(db, number, STARTS | TRACE_PROFILE) };
+            unsafe { trace(db, number, ALL) };
         }
     };
     // Whatever happens here, an app's connection opens as it would without us.
@@ -179,12 +182,16 @@ unsafe extern "C" fn opened(
     ffi::SQLITE_OK
 }
 
-/// Called by SQLite when a statement starts, when it ends, and when a connection closes.
+/// Called by SQLite when a statement starts, returns a row, and ends, and when a connection closes.
 unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_void, more: *mut c_void) -> c_int {
     if !registry::is_anything_wanted() {
         return 0;
     }
     let number = context.addr();
+    if kind == TRACE_ROW {
+        returned_rows::add(about.addr());
+        return 0;
+    }
     let _ = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: for these two events SQLite hands over the statement, and for the first its text.
         if matches!(kind, TRACE_STMT | TRACE_PROFILE) && unsafe { is_of_a_module(kind, about.cast(), more.cast()) } {
@@ -194,6 +201,7 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
             // SAFETY: for this event SQLite hands over the statement and its text.
             unsafe { gather(number, about.cast(), more.cast()) };
         }
+        let returned = if kind == TRACE_PROFILE { returned_rows::take(about.addr()) } else { 0 };
         let captures = registry::captures();
         let mut mine = captures.iter().filter(|(of, _)| *of == number).map(|(_, capture)| &**capture).peekable();
         match kind {
@@ -201,7 +209,7 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
             // SAFETY: for these two events SQLite hands over the statement, and for the first its text.
             TRACE_STMT => unsafe { started(mine, about.cast(), more.cast()) },
             // SAFETY: see above.
-            TRACE_PROFILE => unsafe { finished(mine, about.cast()) },
+            TRACE_PROFILE => unsafe { finished(mine, about.cast(), returned) },
             TRACE_CLOSE => {
                 let db: *mut ffi::sqlite3 = about.cast();
                 // SAFETY: for this event SQLite hands over the connection, which is still open.
@@ -305,6 +313,8 @@ unsafe fn started<'a>(
         captures.for_each(|capture| capture.nested(db.addr(), &sql));
         return;
     }
+    // Rows that are left of a statement whose end was not reported.
+    returned_rows::take(statement.addr());
     // SAFETY: the caller's.
     let (has_parameters, reads_only) =
         unsafe { (ffi::sqlite3_bind_parameter_count(statement) > 0, ffi::sqlite3_stmt_readonly(statement) != 0) };
@@ -326,7 +336,7 @@ unsafe fn started<'a>(
 
 /// # Safety
 /// `statement` is the statement of a callback.
-unsafe fn finished<'a>(captures: impl Iterator<Item = &'a Capture>, statement: *mut ffi::sqlite3_stmt) {
+unsafe fn finished<'a>(captures: impl Iterator<Item = &'a Capture>, statement: *mut ffi::sqlite3_stmt, returned: u64) {
     // SAFETY: the caller's.
     let finished = unsafe {
         let db = ffi::sqlite3_db_handle(statement);
@@ -334,6 +344,7 @@ unsafe fn finished<'a>(captures: impl Iterator<Item = &'a Capture>, statement: *
             connection: db.addr(),
             statement: statement.addr(),
             counters: counters(statement),
+            returned,
             changed: ffi::sqlite3_total_changes(db).cast_unsigned(),
             reads_only: ffi::sqlite3_stmt_readonly(statement) != 0,
             is_halted: ffi::sqlite3_stmt_busy(statement) == 0,

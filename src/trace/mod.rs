@@ -14,6 +14,7 @@ mod gather;
 mod hook;
 mod query;
 mod registry;
+mod returned_rows;
 #[cfg(test)]
 mod tests;
 

@@ -6,6 +6,7 @@ mod differential;
 mod ledger;
 mod repeats;
 mod seen;
+mod selective;
 
 use sqlitmus::record::Queries;
 use sqlitmus::{Template, TestDb};

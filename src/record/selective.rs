@@ -1,0 +1,241 @@
+//! Which queries go through many rows for each one that they use.
+//!
+//! An aggregate returns one row by design, so what counts is how many rows it is given. No counter tells. Such a query
+//! therefore runs once more, on a copy, with a function around the argument of each aggregate that counts its calls.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::Value;
+
+use super::failure::{self, Group};
+use crate::db::Address;
+use crate::error::{Error, Refusal, Result};
+use crate::sql::{self, Name, Token, end_of, tokens};
+use crate::trace::{Capture, Query, TracedDatabase};
+
+/// The work of a query, in all its runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RowCounts {
+    pub(super) examined: u64,
+    pub(super) used: u64,
+    /// The rows used, and one for each run that used none: it may examine as many as one that finds a row.
+    divisor: u64,
+}
+
+impl RowCounts {
+    /// Returns the work of one run. `given` is the number of rows that its aggregates were given.
+    fn of(query: &Query, given: u64) -> RowCounts {
+        let used = query.rows_returned().max(query.rows_changed().unwrap_or(0)).max(given);
+        RowCounts { examined: query.rows_examined(), used, divisor: used.max(1) }
+    }
+
+    fn sum(all: impl Iterator<Item = RowCounts>) -> RowCounts {
+        all.fold(RowCounts::default(), |sum, one| RowCounts {
+            examined: sum.examined + one.examined,
+            used: sum.used + one.used,
+            divisor: sum.divisor + one.divisor,
+        })
+    }
+
+    /// Returns the number of rows examined for each one that is used.
+    pub(super) fn ratio(&self) -> f64 {
+        self.examined as f64 / self.divisor.max(1) as f64
+    }
+}
+
+/// Fails if a query examines more than `most` rows for each one that it uses.
+pub(super) fn check(groups: Vec<Group<'_>>, address: &Address, most: f64) -> Result<()> {
+    let mut found: Vec<(Group<'_>, RowCounts)> = Vec::new();
+    let mut recount = None;
+    for group in groups {
+        let mut counts = RowCounts::sum(group.queries.iter().map(|query| RowCounts::of(query, 0)));
+        if !sql::has_a_plan(&group.queries[0].keyword()) || counts.ratio() <= most {
+            continue;
+        }
+        let recount = match &mut recount {
+            Some(recount) => recount,
+            none => none.insert(Recount::on_a_copy(address)?),
+        };
+        match recount.of(&group) {
+            Ok(None) => {}
+            Ok(Some(again)) => counts = again,
+            Err(error) => {
+                let says = Refusal::text(&error);
+                return Err(
+                    failure::unknown(&group, "a query with an aggregate cannot be run again", &says).because(error)
+                );
+            }
+        }
+        if counts.ratio() > most {
+            found.push((group, counts));
+        }
+    }
+    found.sort_by(|(_, one), (_, other)| other.ratio().total_cmp(&one.ratio()));
+    if found.is_empty() { Ok(()) } else { Err(failure::unselective(&found, &address.connect()?, most)) }
+}
+
+/// The name of the function that counts the rows of aggregates. It returns its argument.
+const COUNTING: &str = "sqlitmus_used";
+
+/// Runs queries once more, on a copy of the database.
+struct Recount {
+    connection: Connection,
+    traced: TracedDatabase,
+    /// The aggregates of SQLite and of the app.
+    aggregates: Vec<Name>,
+    calls: Arc<AtomicU64>,
+}
+
+impl Recount {
+    fn on_a_copy(address: &Address) -> Result<Recount> {
+        let connection = address.committed()?.connect()?;
+        let calls = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&calls);
+        let prepare = || -> rusqlite::Result<Vec<Name>> {
+            // Not deterministic, so that SQLite calls it for each row.
+            connection.create_scalar_function(COUNTING, 1, FunctionFlags::SQLITE_UTF8, move |context| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                context.get::<Value>(0)
+            })?;
+            let mut names = connection.prepare("SELECT DISTINCT name FROM pragma_function_list WHERE type <> 's'")?;
+            names.query_map([], |row| Ok(row.get::<_, String>(0)?.into()))?.collect()
+        };
+        let aggregates = prepare().map_err(|error| Error::sqlite("list the aggregates", error))?;
+        let traced = TracedDatabase::new(&connection);
+        Ok(Recount { connection, traced, aggregates, calls })
+    }
+
+    /// Returns the work of the runs with different values. `None` if the rows that the queries returned or changed are all
+    /// that they used.
+    fn of(&mut self, group: &Group<'_>) -> rusqlite::Result<Option<RowCounts>> {
+        let mut sum = RowCounts::default();
+        for (_, text) in group.texts() {
+            let Some(counting) = with_counting_calls(text, &self.aggregates) else { return Ok(None) };
+            sum = RowCounts::sum([sum, self.run(&counting)?].into_iter());
+        }
+        Ok(Some(sum))
+    }
+
+    fn run(&mut self, sql: &str) -> rusqlite::Result<RowCounts> {
+        let capture = Arc::<Capture>::default();
+        self.calls.store(0, Ordering::Relaxed);
+        self.connection.execute_batch("BEGIN")?;
+        let ran: rusqlite::Result<()> =
+            self.traced.recording(Arc::clone(&capture), &mut self.connection, |connection| {
+                let mut statement = connection.prepare(sql)?;
+                let mut rows = statement.raw_query();
+                while rows.next()?.is_some() {}
+                Ok(())
+            });
+        self.connection.execute_batch("ROLLBACK")?;
+        ran?;
+        let given = self.calls.load(Ordering::Relaxed);
+        Ok(RowCounts::sum(capture.take().iter().take(1).map(|query| RowCounts::of(query, given))))
+    }
+}
+
+/// Returns the statement with calls that count the rows which each SELECT aggregates, or makes distinct. `None` if it has
+/// no such SELECT.
+fn with_counting_calls(sql: &str, aggregates: &[Name]) -> Option<String> {
+    let tokens = tokens(sql);
+    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    for at in (0..tokens.len()).filter(|&at| tokens[at].is("SELECT")) {
+        let is_distinct = tokens.get(at + 1).is_some_and(|token| token.is("DISTINCT"));
+        if is_distinct {
+            edits.push((tokens[at + 1].start..tokens[at + 1].end(), String::new()));
+        }
+        let Some(argument) = aggregated(&tokens, at + 1, aggregates).or_else(|| grouped(&tokens, at + 1)) else {
+            continue;
+        };
+        match &tokens[argument] {
+            [] => {}
+            [all] if all.is_symbol("*") => edits.push((all.start..all.end(), format!("{COUNTING}(1)"))),
+            [first, .., last] | [first @ last] => {
+                edits.push((first.start..first.start, format!("{COUNTING}(")));
+                edits.push((last.end()..last.end(), ")".to_owned()));
+            }
+        }
+    }
+    if edits.is_empty() {
+        return None;
+    }
+    edits.sort_by_key(|(range, _)| range.start);
+    let mut text = String::new();
+    let mut at = 0;
+    for (range, new) in edits {
+        text.push_str(&sql[at..range.start]);
+        text.push_str(&new);
+        at = range.end;
+    }
+    text.push_str(&sql[at..]);
+    Some(text)
+}
+
+/// The words behind the columns of a SELECT.
+const AFTER_COLUMNS: [&str; 8] = ["FROM", "WHERE", "GROUP", "ORDER", "LIMIT", "UNION", "INTERSECT", "EXCEPT"];
+/// The words behind GROUP BY and its first term.
+const AFTER_TERM: [&str; 7] = ["HAVING", "WINDOW", "ORDER", "LIMIT", "UNION", "INTERSECT", "EXCEPT"];
+
+fn is_one_of(token: &Token<'_>, words: &[&str]) -> bool {
+    words.iter().any(|word| token.is(word))
+}
+
+/// Returns what the first aggregate of the columns from `start` on is computed from: its argument, or the condition of its
+/// FILTER. All rows of the SELECT reach it.
+fn aggregated(tokens: &[Token<'_>], start: usize, aggregates: &[Name]) -> Option<Range<usize>> {
+    let end = end_of(tokens, start, |token| is_one_of(token, &AFTER_COLUMNS));
+    let mut at = start;
+    while at < end {
+        let inside = at + 1..end_of(tokens, at + 1, |_| false);
+        let is_open = tokens[at].is_symbol("(");
+        if is_open && tokens.get(inside.start).is_some_and(|token| is_one_of(token, &["SELECT", "WITH", "VALUES"])) {
+            // A subquery counts its own rows.
+            at = inside.end;
+            continue;
+        }
+        let called = at.checked_sub(1).and_then(|before| tokens[before].name()).filter(|_| is_open && at > start);
+        if called.is_some_and(|name| aggregates.iter().any(|known| *known == *name))
+            && let Some(argument) = argument(tokens, inside)
+        {
+            return Some(argument);
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Returns the first argument of the call with these tokens in its parentheses, or the condition of its FILTER. `None` for a
+/// window function, which returns a row for each, and for `max(a, b)`, which is no aggregate.
+fn argument(tokens: &[Token<'_>], inside: Range<usize>) -> Option<Range<usize>> {
+    let mut behind = inside.end + 1;
+    let mut condition = None;
+    if tokens.get(behind).is_some_and(|token| token.is("FILTER")) {
+        let end = end_of(tokens, behind + 2, |_| false);
+        condition = Some(behind + 3..end);
+        behind = end + 1;
+    }
+    let first_end = end_of(tokens, inside.start, |token| token.is_symbol(",") || token.is("ORDER"));
+    let is_scalar =
+        first_end < inside.end && tokens[first_end].is_symbol(",") && is_min_or_max(&tokens[inside.start - 2]);
+    if is_scalar || tokens.get(behind).is_some_and(|token| token.is("OVER")) {
+        return None;
+    }
+    let start = inside.start + usize::from(tokens[inside.start].is("DISTINCT"));
+    Some(condition.unwrap_or(start..first_end))
+}
+
+fn is_min_or_max(token: &Token<'_>) -> bool {
+    is_one_of(token, &["min", "max"])
+}
+
+/// Returns the first term of the GROUP BY of the SELECT whose columns start at `start`.
+fn grouped(tokens: &[Token<'_>], start: usize) -> Option<Range<usize>> {
+    let group = end_of(tokens, start, |token| is_one_of(token, &["GROUP", "UNION", "INTERSECT", "EXCEPT"]));
+    let is_group = tokens.get(group).is_some_and(|token| token.is("GROUP"));
+    let first = group + 2;
+    is_group.then(|| first..end_of(tokens, first, |token| token.is_symbol(",") || is_one_of(token, &AFTER_TERM)))
+}
