@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
-use rusqlite::types::Value;
+use rusqlite::types::ValueRef;
 
 use super::catalog::Catalog;
 use crate::sql::quote_identifier;
@@ -56,15 +56,11 @@ pub(super) fn read(rows: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<Vec
         }
         let number = |column| -> rusqlite::Result<i64> { Ok(row.get::<_, Option<i64>>(column)?.unwrap_or(0)) };
         let op = Op {
-            code: row.get(1)?,
+            code: text(row.get_ref(1)?),
             p1: number(2)?,
             p2: number(3)?,
             p3: number(4)?,
-            p4: match row.get(5)? {
-                Value::Text(text) => text,
-                Value::Integer(number) => number.to_string(),
-                _ => String::new(),
-            },
+            p4: text(row.get_ref(5)?),
             p5: number(6)?,
         };
         // Each program starts with `Init`, which is found nowhere else.
@@ -76,6 +72,15 @@ pub(super) fn read(rows: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<Vec
         }
     }
     Ok(Some(programs))
+}
+
+/// Returns a value of a listing as text. That of a blob literal has the bytes of the blob, which may be no UTF-8.
+fn text(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        ValueRef::Integer(number) => number.to_string(),
+        _ => String::new(),
+    }
 }
 
 /// Returns true if this SQLite lists the scan of a table that every database has in the known form.
@@ -134,6 +139,14 @@ impl Program {
     /// Returns true if the instruction starts at the first or the last row and searches for nothing.
     pub(super) fn starts_at_an_end(&self, address: usize) -> bool {
         matches!(self.ops[address].code.as_str(), "Rewind" | "Last" | "Count")
+    }
+
+    /// Returns true if the loop that starts here only counts the rows whose foreign key refers to a row that is written.
+    pub(super) fn checks_foreign_key(&self, start: usize) -> bool {
+        let Ok(end) = usize::try_from(self.ops[start].p2) else { return false };
+        let body = self.ops.get(start + 1..end).unwrap_or_default();
+        let does_more = |op: &Op| matches!(op.code.as_str(), "ResultRow" | "Insert" | "Delete" | "Yield" | "Program");
+        body.iter().any(|op| op.code == "FkCounter") && !body.iter().any(does_more)
     }
 
     /// Returns the ends of the loops whose `p5` is `mark`.

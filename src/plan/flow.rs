@@ -47,8 +47,8 @@ impl<'a> Flow<'a> {
     /// Returns true if the loop that ends at `end` is left after a number of rows that the statement fixes, or never
     /// starts.
     ///
-    /// A LIMIT is such a number, also as a parameter. An OFFSET is one only if it is written as a number, since the rows
-    /// that `OFFSET ?` skips grow with the table.
+    /// A LIMIT is such a number, also as a parameter. An OFFSET is one only if it is written as a small number: the rows
+    /// that `OFFSET ?` skips grow with the table, and those that `OFFSET 1000` skips are read for nothing.
     pub(super) fn is_bounded(&self, end: usize) -> bool {
         let Ok(body) = usize::try_from(self.ops[end].p2) else { return false };
         !self.leads(body, end) || !self.reachable().get(body).is_some_and(|reachable| *reachable)
@@ -108,6 +108,55 @@ impl<'a> Flow<'a> {
         false
     }
 
+    /// Returns true if the loop that ends at `end` passes over rows: if a path leads from its body to its end on which
+    /// nothing is done with the row. `inner` are the starts of the loops within it that join another table: a row that gets
+    /// there is not passed over, whatever is found for it.
+    pub(super) fn leaves_out_rows(&self, end: usize, inner: &[usize]) -> bool {
+        let Ok(body) = usize::try_from(self.ops[end].p2) else { return false };
+        let mut seen = vec![false; self.ops.len()];
+        let mut open = vec![body];
+        while let Some(address) = open.pop() {
+            if address == end {
+                return true;
+            }
+            let Some(op) = self.ops.get(address) else { continue };
+            if std::mem::replace(&mut seen[address], true) || inner.contains(&address) || self.takes_row(address) {
+                continue;
+            }
+            match op.code.as_str() {
+                // No row is found for NULL in the inner loop.
+                "IsNull" | "MustBeInt" if !inner.is_empty() => open.push(address + 1),
+                _ => self.successors(address, RowCounters::Ignored, &mut open),
+            }
+        }
+        false
+    }
+
+    /// Returns true if an instruction does something with a row that has passed the conditions of its loop.
+    fn takes_row(&self, address: usize) -> bool {
+        let op = &self.ops[address];
+        let next = |number: usize| self.ops.get(address + number);
+        let inserts = |op: &&Op| matches!(op.code.as_str(), "MakeRecord" | "IdxInsert");
+        match op.code.as_str() {
+            "AggInverse" | "AggStep" | "AggStep1" | "Compare" | "Delete" | "Filter" | "FkCounter" | "Gosub"
+            | "IdxDelete" | "IdxInsert" | "Insert" | "MakeRecord" | "Program" | "ResultRow" | "RowSetAdd"
+            | "SorterInsert" | "VUpdate" | "Yield" => true,
+            // The counter of an OFFSET.
+            "IfPos" => op.p3 > 0,
+            // A row that DISTINCT has seen before: among those that it keeps, or in the row before.
+            "Found" => next(1).filter(inserts).and_then(|_| next(2)).filter(inserts).is_some_and(|to| to.p1 == op.p1),
+            "Eq" => next(1).is_some_and(|copy| copy.code == "Copy" && (copy.p2..=copy.p2 + copy.p3).contains(&op.p3)),
+            // The greatest row that ORDER BY and LIMIT have kept so far, and the rows of a subquery.
+            "Last" | "Rewind" | "SeekGE" | "SeekGT" | "SeekLE" | "SeekLT" => self.is_on_temporary_rows(op.p1),
+            _ => false,
+        }
+    }
+
+    fn is_on_temporary_rows(&self, cursor: i64) -> bool {
+        let opens = |op: &Op| op.p1 == cursor && matches!(op.code.as_str(), "OpenEphemeral" | "OpenPseudo" | "OpenDup");
+        self.ops.iter().any(opens)
+    }
+
     /// Adds the addresses to which the program can go from `address`.
     fn successors(&self, address: usize, counters: RowCounters, open: &mut Vec<usize>) {
         let op = &self.ops[address];
@@ -123,7 +172,7 @@ impl<'a> Flow<'a> {
             // Counts down, and leaves the loop at zero.
             "DecrJumpZero" if counters == RowCounters::Followed && self.starts_at_zero_or_more(op) => jump(op.p2),
             // Counts down while it skips a row.
-            "IfPos" if counters == RowCounters::Followed && op.p3 > 0 && self.is_literal(op) => jump(next),
+            "IfPos" if counters == RowCounters::Followed && op.p3 > 0 && self.skips_few_rows(op) => jump(next),
             // Goes back to the caller, and `Gosub` leads there already.
             "Return" if op.p3 == 0 => {}
             // One that is missing here would hide a path. SQLite 3.34 to 3.54 have no others.
@@ -173,10 +222,13 @@ impl<'a> Flow<'a> {
         !self.ops.iter().any(|op| op.code == "Integer" && op.p2 == counts.p1 && op.p1 < 0)
     }
 
-    fn is_literal(&self, counts: &Op) -> bool {
-        self.ops.iter().any(|op| op.code == "Integer" && op.p2 == counts.p1)
+    fn skips_few_rows(&self, counts: &Op) -> bool {
+        self.ops.iter().any(|op| op.code == "Integer" && op.p2 == counts.p1 && op.p1 <= MAX_SKIPPED_ROWS)
     }
 }
+
+/// The rows that an OFFSET may skip.
+const MAX_SKIPPED_ROWS: i64 = 100;
 
 /// The number of outer joins that are followed. Each multiplies the states that a program can be in.
 const MAX_MATCH_FLAGS: usize = 8;

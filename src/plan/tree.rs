@@ -17,13 +17,16 @@ pub struct Node {
     pub table: Option<String>,
     /// Set if all of the table, or all of one of its indexes, is read.
     pub scan: Option<Scan>,
+    /// True if the line looks up rows whose foreign key refers to a row that the statement writes. SQLite prints these among
+    /// the statement's own lines.
+    pub checks_foreign_key: bool,
     /// The lines below.
     pub children: Vec<Node>,
 }
 
 impl Node {
     pub(super) fn new(text: impl Into<String>, step: Step) -> Node {
-        Node { text: text.into(), step, table: None, scan: None, children: Vec::new() }
+        Node { text: text.into(), step, table: None, scan: None, checks_foreign_key: false, children: Vec::new() }
     }
 
     /// Returns the table that this line reads, and how its rows are found. `None` if the line reads none.
@@ -48,7 +51,7 @@ impl Node {
         is_own || (self.table.is_some() && self.access().is_some_and(|access| same_name(&access.name, name)))
     }
 
-    /// Returns true if all rows of a table are read. A partial index does not have all rows.
+    /// Returns true if all rows of a table are read, or all of a partial index to find some of its rows.
     pub(crate) fn is_scan(&self) -> bool {
         !matches!(self.scan, None | Some(Scan::PartialIndex(_)))
     }
@@ -207,8 +210,11 @@ pub enum Scan {
     Table,
     /// An index that has all rows of the table.
     Index(String),
-    /// A partial index. It holds only the rows of its WHERE, and no assertion counts it as a scan.
+    /// A partial index, all of whose rows are used. It holds only the rows of its WHERE, and no assertion counts it as a
+    /// scan.
     PartialIndex(String),
+    /// A partial index, read to find those of its rows that another condition holds for.
+    FilteredPartialIndex(String),
     /// The table, to build an automatic index of it.
     ForAutomaticIndex,
     /// A virtual table whose module was given nothing to search by.

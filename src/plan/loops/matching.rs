@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::program::{Loops, is_schema_table, of_whole, reads_all, scan_of};
+use super::program::{Loops, is_own_table, of_whole, reads_all, scan_of};
 use crate::plan::bytecode::{self, CursorTarget, FILLS_AUTOMATIC_INDEX, FULL_SCAN, Op, Program};
 use crate::plan::catalog::{Catalog, Object};
 use crate::plan::parse::{self, Hints, Row};
@@ -25,12 +25,13 @@ pub(in crate::plan) fn annotate_from_bytecode(
     programs: &[Program],
 ) -> Vec<Effect> {
     let Some((main, others)) = programs.split_first() else { return Vec::new() };
-    let matcher = Matcher { connection, loops: Loops::of(main, catalog) };
-    let loops = matcher.loops_of(rows, nodes);
+    let matcher = Matcher { connection, rows, loops: Loops::of(main, catalog) };
+    let loops = matcher.loops_of(nodes);
     for (node, found) in nodes.iter_mut().zip(&loops) {
         if let Some(Loop { object: Some(object), .. }) = found {
             set_table(node, object);
         }
+        node.checks_foreign_key = found.as_ref().is_some_and(|found| main.checks_foreign_key(found.start));
     }
     let mut effects = matcher.set_scans(nodes, &loops);
     for program in others {
@@ -77,17 +78,19 @@ fn is_printed_for(printed: &str, table: &str) -> bool {
 
 struct Matcher<'a> {
     connection: &'a Connection,
+    /// The lines of the plan.
+    rows: &'a [Row],
     loops: Loops<'a>,
 }
 
 impl<'a> Matcher<'a> {
     /// Returns the loop of each node.
-    fn loops_of(&self, rows: &[Row], nodes: &[Node]) -> Vec<Option<Loop<'a>>> {
+    fn loops_of(&self, nodes: &[Node]) -> Vec<Option<Loop<'a>>> {
         let program = self.loops.program;
-        let addresses = self.addresses(rows, nodes);
+        let addresses = self.addresses(nodes);
         let mut loops: Vec<Option<Loop<'a>>> = nodes.iter().map(|_| None).collect();
         for start in 0..program.ops.len() {
-            if !program.starts_loop(start) || self.loops.fills_automatic_index(start) {
+            if !program.starts_loop(start) || self.loops.is_added(start) {
                 continue;
             }
             let cursor = program.ops[start].p1;
@@ -109,22 +112,41 @@ impl<'a> Matcher<'a> {
     }
 
     /// Returns the address of each line in the program.
-    fn addresses(&self, rows: &[Row], nodes: &[Node]) -> Vec<usize> {
+    fn addresses(&self, nodes: &[Node]) -> Vec<usize> {
         let mut before = 0;
         let mut addresses: Vec<usize> = Vec::new();
-        for (at, row) in rows.iter().enumerate() {
+        for (at, row) in self.rows.iter().enumerate() {
             let mut address = usize::try_from(row.id - before).unwrap_or(0);
             address -= self.lines_taken_back(address).min(address);
             let stays = self.loops.program.ops.get(address).is_some_and(|op| op.code == "Explain");
             before += i64::from(!stays);
             // A side of an OR has its line behind the start of its loop, and the line `INDEX n` in front of it.
-            let parent = rows[..at].iter().rposition(|above| above.id == row.parent);
+            let parent = self.parent(at);
             if let Some(parent) = parent.filter(|&parent| matches!(nodes[parent].step, Step::OrTerm(_))) {
                 address = addresses[parent];
             }
             addresses.push(address);
         }
         addresses
+    }
+
+    /// Returns the line above a line, at the next lower level.
+    fn parent(&self, at: usize) -> Option<usize> {
+        self.rows[..at].iter().rposition(|above| above.id == self.rows[at].parent)
+    }
+
+    /// Returns the starts of the loops within the loop of a line that join another table to it: those of the lines behind it
+    /// at the same level, each side of an OR by itself. An EXISTS that runs as a join is a condition.
+    fn inner_loops(&self, at: usize, nodes: &[Node], loops: &[Option<Loop<'a>>]) -> Vec<usize> {
+        let is_inner = |&other: &usize| {
+            let mut above = self.parent(other);
+            while let Some(or) = above.filter(|&or| matches!(nodes[or].step, Step::OrTerm(_) | Step::MultiIndexOr)) {
+                above = self.parent(or);
+            }
+            above == self.parent(at) && !nodes[other].access().is_some_and(|access| access.exists)
+        };
+        let inner = (at + 1..loops.len()).filter(is_inner);
+        inner.filter_map(|other| loops[other].as_ref().map(|inner| inner.start)).collect()
     }
 
     /// Returns the number of lines for `count(DISTINCT x)` above an address that SQLite has taken back. In place of opening
@@ -211,9 +233,11 @@ impl<'a> Matcher<'a> {
             if flow.is_bounded(end) {
                 continue;
             }
+            let inner = owner.map_or_else(Vec::new, |at| self.inner_loops(at, nodes, loops));
+            let scan = self.loops.scan_to(end, object, &inner);
             match owner {
-                Some(at) => nodes[at].scan = Some(of_whole(object)),
-                None => unprinted.push(Effect { origin: Origin::Statement, node: scan_of(object) }),
+                Some(at) => nodes[at].scan = Some(scan),
+                None => unprinted.push(Effect { origin: Origin::Statement, node: scan_of(object, scan) }),
             }
         }
         for (at, found) in loops.iter().enumerate() {
@@ -232,7 +256,7 @@ impl<'a> Matcher<'a> {
             };
         }
         for node in nodes {
-            if node.table.as_deref().is_some_and(is_schema_table) {
+            if node.table.as_deref().is_some_and(is_own_table) {
                 node.scan = None;
             }
         }
@@ -267,7 +291,7 @@ pub(in crate::plan) fn annotate_from_text(catalog: &Catalog, nodes: &mut [Node])
         let is_scan = matches!(node.step, Step::Scan(_)) || access.path == AccessPath::Table;
         let scan = match (&access.path, &table) {
             (_, None) => None,
-            (_, Some(table)) if is_schema_table(table) => None,
+            (_, Some(table)) if is_own_table(table) => None,
             (AccessPath::Automatic { .. }, _) => Some(Scan::ForAutomaticIndex),
             (AccessPath::Virtual { number, payload }, Some(table)) => {
                 let object = catalog.table(table);

@@ -31,9 +31,32 @@ impl<'a> Loops<'a> {
     }
 
     /// Returns true if the loop that starts here reads a table to build an automatic index.
-    pub(super) fn fills_automatic_index(&self, start: usize) -> bool {
+    fn fills_automatic_index(&self, start: usize) -> bool {
         let (cursor, body) = (self.program.ops[start].p1, start as i64 + 1);
         self.program.ends(FILLS_AUTOMATIC_INDEX).any(|(_, op)| op.p1 == cursor && op.p2 == body)
+    }
+
+    /// Returns the scan of the loop that ends at `end` and reads all of a table or an index. `inner` are the starts of the
+    /// loops that join another table to it.
+    pub(super) fn scan_to(&self, end: usize, object: &Object, inner: &[usize]) -> Scan {
+        match of_whole(object) {
+            Scan::PartialIndex(index) if self.flow.leaves_out_rows(end, inner) => Scan::FilteredPartialIndex(index),
+            scan => scan,
+        }
+    }
+
+    /// Returns true if the loop that starts here looks up the last key of a table with AUTOINCREMENT. It has no line.
+    fn reads_last_key(&self, start: usize) -> bool {
+        let op = &self.program.ops[start];
+        let is_counted = || self.program.ends(FULL_SCAN).any(|(_, end)| end.p1 == op.p1 && end.p2 == start as i64 + 1);
+        op.code == "Rewind"
+            && self.object_of(op.p1, start).is_some_and(|object| object.name == "sqlite_sequence")
+            && !is_counted()
+    }
+
+    /// Returns true if the loop that starts here is one that SQLite adds and has no line.
+    pub(super) fn is_added(&self, start: usize) -> bool {
+        self.fills_automatic_index(start) || self.reads_last_key(start)
     }
 
     /// Returns the loops of a trigger or a foreign-key action, which SQLite does not print, in the words of a plan.
@@ -48,15 +71,20 @@ impl<'a> Loops<'a> {
             if op.code == "SorterOpen" {
                 return Some(Node::new("USE TEMP B-TREE", Step::TempBTree(String::new())));
             }
-            if !program.starts_loop(at) || self.fills_automatic_index(at) {
+            if !program.starts_loop(at) || self.is_added(at) {
                 return None;
             }
             let object = self.object_of(op.p1, at)?;
             if program.starts_at_an_end(at) {
                 let body = at as i64 + 1;
                 let end = program.ends(FULL_SCAN).find(|(_, end)| end.p1 == op.p1 && end.p2 == body);
-                let reads_all = op.code == "Count" || end.is_some_and(|(end, _)| !self.flow.is_bounded(end));
-                return reads_all.then(|| scan_of(object));
+                if op.code == "Count" {
+                    return Some(scan_of(object, of_whole(object)));
+                }
+                let (end, _) = end.filter(|(end, _)| !self.flow.is_bounded(*end))?;
+                let is_inner = |start: &usize| program.starts_loop(*start) && program.ops[*start].p1 != op.p1;
+                let inner: Vec<usize> = (at + 1..end).filter(is_inner).collect();
+                return Some(scan_of(object, self.scan_to(end, object, &inner)));
             }
             let key = if program.is_keyed(op.p1, at) { AccessPath::PrimaryKey } else { AccessPath::Rowid };
             let is_search = object.kind == "index" || !is_searched_by_index(&object.table);
@@ -71,7 +99,7 @@ impl<'a> Loops<'a> {
     }
 }
 
-/// Returns the scan that reads all of a table or an index.
+/// Returns the scan that reads all of a table or an index, and uses all of its rows.
 pub(super) fn of_whole(object: &Object) -> Scan {
     match (object.kind.as_str(), object.partial) {
         ("index", true) => Scan::PartialIndex(object.name.to_string()),
@@ -80,9 +108,10 @@ pub(super) fn of_whole(object: &Object) -> Scan {
     }
 }
 
-/// Returns true for the tables in which SQLite keeps the schema. They cannot have an index.
-pub(super) fn is_schema_table(name: &str) -> bool {
-    matches!(name, "sqlite_master" | "sqlite_schema" | "sqlite_temp_master" | "sqlite_temp_schema")
+/// Returns true for SQLite's own tables: the schema, statistics, and the last keys of AUTOINCREMENT. They cannot have an
+/// index.
+pub(super) fn is_own_table(name: &str) -> bool {
+    name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"))
 }
 
 /// Returns true if the module of a virtual table was given nothing to search by. FTS and R-tree say so in known ways; for
@@ -102,8 +131,8 @@ pub(super) fn reads_all(table: &Object, number: &str, payload: &str) -> bool {
 }
 
 /// Returns the scan of all of a table or an index, in the words of a plan.
-pub(super) fn scan_of(object: &Object) -> Node {
-    let scan = Some(of_whole(object)).filter(|_| !is_schema_table(&object.table));
+pub(super) fn scan_of(object: &Object, scan: Scan) -> Node {
+    let scan = Some(scan).filter(|_| !is_own_table(&object.table));
     Node { scan, ..node("SCAN", Step::Scan, object, path_of(object, AccessPath::Table)) }
 }
 

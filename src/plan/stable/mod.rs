@@ -22,7 +22,7 @@ use chosen::{is_one_plan, plans, render, rewritten};
 ///
 /// Two indexes that are searched by the same columns count as one plan. Plans are made on an empty copy of the schema, where
 /// functions of the app are unknown and parameters have no values. Only the statement's own plan counts, not those of
-/// triggers and foreign keys.
+/// triggers and foreign keys, whether SQLite prints them or not.
 ///
 /// ```
 /// use sqlitmus::{Template, plan::assert_plan_stable};

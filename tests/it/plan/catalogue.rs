@@ -135,6 +135,7 @@ fn facts(node: &Node) -> String {
         Some(Scan::Table) => ", all of it".to_owned(),
         Some(Scan::Index(name)) => format!(", all of {name}"),
         Some(Scan::PartialIndex(name)) => format!(", the part in {name}"),
+        Some(Scan::FilteredPartialIndex(name)) => format!(", the part in {name}, filtered"),
         Some(Scan::ForAutomaticIndex) => ", all of it for an index".to_owned(),
         Some(Scan::VirtualTable) => ", all of its module".to_owned(),
         other => format!("{other:?}"),
