@@ -4,6 +4,7 @@ use super::advice::{self, Goal};
 use super::failure;
 use super::query_plan::Plan;
 use super::tree::{Node, distinct};
+use super::why_not::{self, WhyNot};
 use crate::error::{Error, Result, or_panic};
 
 impl Plan {
@@ -85,8 +86,43 @@ impl Plan {
         if self.uses_index(name) {
             return Ok(self);
         }
-        let is_of_table = |node: &Node| node.is_of(&index.table);
-        Err(self.failure(format!("query plan does not use the index {}", index.name), is_of_table))
+        Err(failure::not_used(self, why_not::why_not(self, &index.name, &index.table)))
+    }
+
+    /// Returns why SQLite does not use an index for the statement: each reason is what the statement, planned without it, would
+    /// use the index.
+    ///
+    /// ```
+    /// # let db = sqlitmus::Template::empty().in_memory();
+    /// # db.execute_batch("CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT); CREATE INDEX users_email ON users(email)").unwrap();
+    /// let by_email = "SELECT id FROM users WHERE lower(email) = ?1";
+    /// let why = sqlitmus::plan::explain(&db, by_email).why_not("users_email");
+    /// assert_eq!(
+    ///     why.to_string(),
+    ///     "users_email is not used: the statement has lower(email), the index \
+    ///      has email; tried: CREATE INDEX users_lower_email ON users(lower(email))"
+    /// );
+    /// ```
+    ///
+    /// The failed [`assert_no_scan`](Plan::assert_no_scan) has the same line below the scan, for each index of the table that
+    /// has a column which the statement compares or sorts by.
+    ///
+    /// # Panics
+    /// If there is no such index.
+    #[track_caller]
+    pub fn why_not(&self, index: &str) -> WhyNot {
+        or_panic(self.try_why_not(index))
+    }
+
+    /// Like [`why_not`](Plan::why_not), without the panic.
+    ///
+    /// # Errors
+    /// If there is no such index.
+    pub fn try_why_not(&self, index: &str) -> Result<WhyNot> {
+        match self.catalog.index(index) {
+            Some(object) => Ok(why_not::why_not(self, &object.name, &object.table)),
+            None => Err(failure::unknown(self, "index", index)),
+        }
     }
 
     /// Asserts that rows of `table` are found by an index or a key at least once. An automatic index does not count, and

@@ -3,16 +3,27 @@
 use super::advice::{self, Remedies};
 use super::query_plan::{Plan, PlanSource};
 use super::tree::{self, Node, Scan, Step};
+use super::why_not::{self, WhyNot};
 use crate::error::{Error, ErrorKind};
 use crate::report::count;
 
 impl Plan {
     /// Returns a report with this plan, in which the flagged lines are marked and explained.
     pub(crate) fn failure(&self, headline: impl Into<String>, is_flagged: impl Fn(&Node) -> bool) -> Error {
+        self.report(headline.into(), why_not::of_scans(self, &is_flagged), is_flagged)
+    }
+
+    /// Writes each reason that an index is not used below the first flagged line of its table.
+    fn report(&self, headline: String, mut reasons: Vec<WhyNot>, is_flagged: impl Fn(&Node) -> bool) -> Error {
         let mark = |node: &Node| if is_flagged(node) { "> " } else { "" };
-        let lines = tree::walk(&self.nodes).into_iter();
-        let mut lines: Vec<String> =
-            lines.map(|(depth, node)| format!("{}{}", mark(node), tree::line(depth, &node.text))).collect();
+        let mut lines: Vec<String> = Vec::new();
+        for (depth, node) in tree::walk(&self.nodes) {
+            lines.push(format!("{}{}", mark(node), tree::line(depth, &node.text)));
+            if is_flagged(node) {
+                let of_node = reasons.extract_if(.., |why| node.is_of(&why.table));
+                lines.extend(of_node.map(|why| tree::line(depth + 1, &format!("{why:#}"))));
+            }
+        }
         if lines.is_empty() {
             lines.push("(the statement itself reads no table)".to_owned());
         }
@@ -41,6 +52,13 @@ pub(super) fn scans(plan: &Plan, tables: &[&str], remedies: &Remedies, is_flagge
     tables
         .iter()
         .fold(error, |error, table| error.help(format!("if the scan is meant, say so: .allow_scan({table:?})")))
+}
+
+/// Returns the report of an index that is not used.
+pub(super) fn not_used(plan: &Plan, why: WhyNot) -> Error {
+    let (headline, table) = (format!("query plan does not use the index {}", why.index), why.table.clone());
+    let known = if why.reasons.is_empty() { Vec::new() } else { vec![why] };
+    plan.report(headline, known, |node| node.is_of(&table))
 }
 
 /// Adds to the report of a plan without statistics that it has one under those of few rows.
@@ -89,6 +107,9 @@ fn notes(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<String> {
             Some(Scan::Index(index)) => {
                 notes.push(format!("the scan reads the index {index}, which has all rows of {table}"));
             }
+            Some(Scan::FilteredPartialIndex(index)) => notes.push(format!(
+                "the scan reads all of the partial index {index}, and a condition that is not in its WHERE leaves out rows of it"
+            )),
             Some(Scan::ForAutomaticIndex) => notes
                 .push(format!("SQLite reads all of {table} to build an automatic index, each time the statement runs")),
             Some(Scan::VirtualTable) => {

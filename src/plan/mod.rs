@@ -23,12 +23,20 @@
 //! Not a scan:
 //!
 //! - a loop over a subquery, a common table expression, a table-valued function or rows written in the statement;
-//! - a partial index, which holds only the rows of its WHERE;
+//! - a partial index all of whose rows are used, such as that of a queue: it holds only the rows of its WHERE;
 //! - a loop that a LIMIT ends and no filter or sort prolongs (an inner join is a filter, a LEFT JOIN is not);
-//! - `max(id)`, and the schema table;
+//! - `max(id)`, and SQLite's own tables, which cannot have an index;
 //! - a loop that never starts: behind `WHERE 0`, or over the children of a row that is inserted.
 //!
-//! `LIMIT ?1 OFFSET ?2` is a scan, because it reads all rows that it skips.
+//! A partial index is scanned if the loop leaves out rows of it, by a condition that is not in its WHERE. With an index
+//! `ON notes(at) WHERE deleted_at IS NULL`, `count(*)` and `ORDER BY at` of the notes that are not deleted are what it was made
+//! for; `deleted_at IS NULL AND tenant = ?1` reads all of them to find a few. A join to another table leaves out none in this
+//! sense, and neither do DISTINCT and GROUP BY.
+//!
+//! `LIMIT ?1 OFFSET ?2` is a scan, because it reads all rows that it skips. So is an offset that is written as a number
+//! above 100. A page that is found by its first key (`WHERE id > ?1 ORDER BY id LIMIT 10`) skips nothing.
+//!
+//! Whatever is meant to be read as a whole is named by [`allow_scan`](Plan::allow_scan).
 //!
 //! # Where this is known from
 //!
@@ -75,6 +83,7 @@ mod statistics_file;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod why_not;
 
 pub(crate) use advice::is_worse;
 pub use advice::{Advice, AdvisedIndex, Removed, advise};
@@ -86,3 +95,4 @@ pub use query_plan::{Plan, PlanSource, Statistics};
 pub use stable::{assert_plan_stable, try_assert_plan_stable};
 pub use statistics_file::{write_statistics, write_statistics_with_samples};
 pub use tree::{Access, AccessPath, Effect, Node, Origin, Scan, Step};
+pub use why_not::{Obstacle, PatternProblem, Reason, Remedy, WhyNot};

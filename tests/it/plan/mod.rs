@@ -7,6 +7,8 @@ mod refused;
 #[cfg(feature = "snapshots")]
 mod snapshot;
 mod statistics;
+mod walks;
+mod why_not;
 
 use sqlitmus::Template;
 use sqlitmus::TestDb;

@@ -47,6 +47,7 @@ query plan scans a whole table: orders
 
   plan (SQLite VERSION):
   > SCAN orders
+      orders_kind_total is not used: its first column is kind, and the statement compares only total
 
   plan under the statistics of this database:
     SEARCH orders USING INDEX orders_kind_total (ANY(kind) AND total=?)

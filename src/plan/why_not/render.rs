@@ -1,0 +1,97 @@
+//! Writes down why an index is not used.
+
+use std::fmt;
+
+use super::reason::{Obstacle, PatternProblem, Remedy, WhyNot};
+use crate::sql::on_one_line;
+
+/// Writes one line, such as `users_num is not used: num is TEXT, k.n is compared as a number; tried: CAST(k.n AS TEXT) in place
+/// of k.n`. The alternate form has no CREATE INDEX, for reports that offer indexes elsewhere.
+impl fmt::Display for WhyNot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let index = &self.index;
+        if self.is_used {
+            return write!(f, "{index} is used");
+        }
+        if self.reasons.is_empty() {
+            return write!(f, "{index} is not used, and no single reason was found");
+        }
+        let obstacles: Vec<String> = self.reasons.iter().map(|reason| reason.obstacle.to_string()).collect();
+        write!(f, "{index} is not used: {}", obstacles.join("; and "))?;
+        let is_shown = |remedy: &&Remedy| !f.alternate() || !matches!(remedy, Remedy::Index(_));
+        let remedies = self.reasons.iter().filter_map(|reason| reason.remedy.as_ref()).filter(is_shown);
+        let remedies: Vec<String> = remedies.map(ToString::to_string).collect();
+        if remedies.is_empty() { Ok(()) } else { write!(f, "; tried: {}", remedies.join(", and ")) }
+    }
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Remedy::Write { old, new } if new.is_empty() => write!(f, "without {old}"),
+            Remedy::Write { old, new } => write!(f, "{new} in place of {old}"),
+            Remedy::Condition(condition) => write!(f, "with {} in the WHERE", on_one_line(condition)),
+            Remedy::Index(sql) => f.write_str(sql),
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Obstacle::Affinity { column, declared, other } => {
+                let declared = if declared.is_empty() { "has no type" } else { &format!("is {declared}") };
+                write!(f, "{column} {declared}, and {other} is compared with it as another type")
+            }
+            Obstacle::Collation { column, index, statement } => {
+                write!(f, "the statement compares {column} in the collation {statement}, the index is in {index}")
+            }
+            Obstacle::Case { column, needed } if needed.eq_ignore_ascii_case("NOCASE") => {
+                write!(f, "LIKE ignores case, the index on {column} does not")
+            }
+            Obstacle::Case { column, .. } => write!(f, "the pattern respects case, the index on {column} does not"),
+            Obstacle::Expression { indexed, expression } => {
+                write!(f, "the statement has {}, the index has {}", on_one_line(expression), on_one_line(indexed))
+            }
+            Obstacle::UnaryPlus { column } => write!(f, "the + in front of {column} hides it from indexes"),
+            Obstacle::Operator { operator, column } => {
+                write!(f, "{operator} leaves out values of {column} and names none to search for")
+            }
+            Obstacle::Truth { column } => write!(f, "{column} is a condition by itself and compared with nothing"),
+            Obstacle::Pattern { condition, problem } => {
+                let problem = match problem {
+                    PatternProblem::Unknown => "the pattern is not known while SQLite plans",
+                    PatternProblem::Wildcard => "the pattern begins with a wildcard",
+                    PatternProblem::Escape => "ESCAPE keeps SQLite from reading the pattern",
+                };
+                write!(f, "{problem}: {}", on_one_line(condition))
+            }
+            Obstacle::Or { side } => {
+                write!(f, "no index finds the rows of the other side of the OR: {}", on_one_line(side))
+            }
+            Obstacle::Partial { predicate } => {
+                write!(f, "it has only the rows WHERE {}, and the statement does not say so", on_one_line(predicate))
+            }
+            Obstacle::PartialParameter { predicate, condition } => write!(
+                f,
+                "it has only the rows WHERE {}, and the value in {} is not known while SQLite plans",
+                on_one_line(predicate),
+                on_one_line(condition)
+            ),
+            Obstacle::FirstColumn { column, compared: Some(compared) } => {
+                write!(f, "its first column is {column}, and the statement compares only {compared}")
+            }
+            Obstacle::FirstColumn { column, compared: None } => {
+                write!(f, "the statement says nothing about its first column, {column}")
+            }
+            Obstacle::Order { statement, index } => {
+                write!(f, "the statement sorts by {}, the index by {index}", on_one_line(statement))
+            }
+            Obstacle::Nulls { order } => write!(f, "{order} is not the order of an index"),
+            Obstacle::NotIndexed => f.write_str("the statement says NOT INDEXED"),
+            Obstacle::IndexedBy(other) => write!(f, "the statement says INDEXED BY {other}"),
+            Obstacle::Statistics => f.write_str("the statistics of ANALYZE speak against it"),
+            Obstacle::Preferred(line) => write!(f, "SQLite could use it, and prefers {line}"),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Finds what keeps SQLite from using an index: the changes without which it does not, and with which it does.
+
+use super::question::{Change, Question, Removal};
+use super::reason::{Obstacle, Reason, Remedy, WhyNot};
+use super::statement::{Occurrence, Statement};
+use super::trial::{Edit, IndexShape, TRIAL, Trials, Usage, edited};
+use crate::plan::query_plan::Plan;
+use crate::plan::tree::{Node, distinct};
+use crate::schema::Table;
+
+/// The number of plans that one question may cost.
+const MAX_PLANS: usize = 60;
+
+/// The number of plans that the reasons in the report of a failed assertion may cost.
+const MAX_PLANS_OF_REPORT: usize = 100;
+
+/// The number of indexes of a table that a report has a line for.
+const MAX_INDEXES_OF_REPORT: usize = 3;
+
+/// Returns why a plan does not use an index of a table.
+pub(in crate::plan) fn why_not(plan: &Plan, index: &str, table: &str) -> WhyNot {
+    let mut found = WhyNot { index: index.to_owned(), table: table.to_owned(), is_used: false, reasons: Vec::new() };
+    let usage = Usage::of(plan.all(), &[index]);
+    if usage.is_use() {
+        found.is_used = true;
+        return found;
+    }
+    if let Some(trials) = Trials::of(plan, MAX_PLANS) {
+        let statement = Statement::read(&plan.sql, &trials.schema);
+        if let Some(search) = Search::of(plan, &trials, &statement, index, table) {
+            found.reasons = search.reasons().unwrap_or_default();
+        }
+    }
+    let is_about_choice = |reason: &Reason| {
+        matches!(reason.obstacle, Obstacle::Preferred(_) | Obstacle::FirstColumn { compared: None, .. })
+    };
+    // An index that is read for its order, or because it is small, is used if nothing keeps SQLite from searching by it.
+    if plan.uses_index(index) && found.reasons.iter().all(is_about_choice) {
+        (found.is_used, found.reasons) = (true, Vec::new());
+    }
+    found
+}
+
+/// Returns why flagged scans use none of the indexes that are about the statement, for a report.
+pub(in crate::plan) fn of_scans<'p>(plan: &'p Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<WhyNot> {
+    let has_index = |table: &&str| plan.catalog.objects.iter().any(|one| one.kind == "index" && one.table == **table);
+    let scanned = plan.lines().filter(|node| node.scan.is_some() && is_flagged(node));
+    let tables: Vec<&'p str> = distinct(scanned.filter_map(|node| node.table.as_deref()).filter(has_index));
+    if tables.is_empty() {
+        return Vec::new();
+    }
+    let Some(trials) = Trials::of(plan, MAX_PLANS_OF_REPORT) else { return Vec::new() };
+    let statement = Statement::read(&plan.sql, &trials.schema);
+    let mut found = Vec::new();
+    for name in tables {
+        let Some(table) = trials.schema.table(name) else { continue };
+        let searches = index_names(table).into_iter().filter_map(|index| {
+            let search = Search::of(plan, &trials, &statement, index, name)?;
+            search.question.is_about_index().then_some(search)
+        });
+        let is_told_elsewhere = |reason: &Reason| match &reason.obstacle {
+            // Of two tables that are joined, one is scanned.
+            Obstacle::Preferred(_) => true,
+            Obstacle::FirstColumn { compared, .. } => compared.is_none(),
+            Obstacle::Statistics => plan.catalog.few_rows(name).is_some(),
+            _ => false,
+        };
+        let why = searches.filter_map(|search| {
+            let reasons =
+                search.reasons().filter(|reasons| !reasons.is_empty() && !reasons.iter().any(is_told_elsewhere))?;
+            let index = search.question.index.to_owned();
+            Some(WhyNot { index, table: name.to_owned(), is_used: false, reasons })
+        });
+        found.extend(why.take(MAX_INDEXES_OF_REPORT));
+    }
+    found
+}
+
+fn index_names(table: &Table) -> Vec<&str> {
+    let keys = table.primary_key.iter().chain(&table.unique).filter_map(|key| key.index.as_deref());
+    table.indexes.iter().map(|index| index.name.as_str()).chain(keys).collect()
+}
+
+struct Search<'a> {
+    plan: &'a Plan,
+    trials: &'a Trials<'a>,
+    question: Question<'a>,
+}
+
+impl<'a> Search<'a> {
+    fn of(
+        plan: &'a Plan,
+        trials: &'a Trials<'a>,
+        statement: &'a Statement<'a>,
+        index: &'a str,
+        table: &str,
+    ) -> Option<Search<'a>> {
+        let table = trials.schema.table(table)?;
+        let shape = IndexShape::of(table, index)?;
+        Some(Search { plan, trials, question: Question { statement, schema: &trials.schema, table, index, shape } })
+    }
+
+    /// Returns the reasons. `None` if the copy does not plan the statement as it was planned.
+    fn reasons(&self) -> Option<Vec<Reason>> {
+        let index = self.question.index;
+        let base = self.trials.usage(&self.plan.sql, index, None)?;
+        if base != Usage::of(self.plan.lines(), &[index]) {
+            return None;
+        }
+        let without = self.trials.usage_without_statistics(&self.plan.sql, index);
+        if without.is_some_and(|usage| usage.is_more_than(&base)) {
+            return Some(vec![Reason { obstacle: Obstacle::Statistics, remedy: None }]);
+        }
+        let removals = self.removals();
+        let removals: Vec<&Removal> = removals.iter().collect();
+        let found = self.one_of(&removals, &base).or_else(|| self.several_of(&removals, &base));
+        if let Some(found) = found {
+            return Some(self.with_remedies(&found, &base));
+        }
+        let line = self.plan.lines().find(|node| node.is_of(&self.question.table.name));
+        let mut last = self.question.preferred(line.map_or("another way", |node| &node.text));
+        last.extend(self.question.not_compared());
+        let last: Vec<&Removal> = last.iter().collect();
+        let found = self.one_of(&last, &base).unwrap_or_default();
+        Some(found.iter().map(|one| Reason { obstacle: one.obstacle.clone(), remedy: None }).collect())
+    }
+
+    /// Returns everything that may keep SQLite from using the index, the likeliest first.
+    fn removals(&self) -> Vec<Removal> {
+        let question = &self.question;
+        let mut found = question.of_hints();
+        let terms = &question.shape.terms;
+        let occurrences: Vec<Vec<Occurrence>> = terms.iter().map(|term| question.occurrences(term)).collect();
+        for (number, (term, occurrences)) in terms.iter().zip(&occurrences).enumerate() {
+            for occurrence in occurrences {
+                found.extend(question.of_occurrence(number, term, occurrence));
+            }
+        }
+        found.extend(question.of_predicate());
+        for occurrence in occurrences.iter().flatten() {
+            found.extend(question.of_or(occurrence));
+        }
+        found.extend(question.of_first_column(&occurrences));
+        found.extend(question.of_order());
+        let mut distinct: Vec<Removal> = Vec::new();
+        for one in found {
+            if !distinct.iter().any(|known| known.obstacle == one.obstacle) {
+                distinct.push(one);
+            }
+        }
+        distinct
+    }
+
+    /// Returns the first change that is enough by itself.
+    fn one_of<'r>(&self, removals: &[&'r Removal], base: &Usage) -> Option<Vec<&'r Removal>> {
+        removals.iter().find(|one| self.serves(&[**one], base)).map(|one| vec![*one])
+    }
+
+    /// Returns the fewest changes that are enough together.
+    fn several_of<'r>(&self, removals: &[&'r Removal], base: &Usage) -> Option<Vec<&'r Removal>> {
+        let mut set: Vec<&Removal> = Vec::new();
+        for one in removals {
+            if !set.iter().any(|other| is_same_place(&one.change, &other.change)) {
+                set.push(one);
+            }
+        }
+        if set.len() < 2 || !self.serves(&set, base) {
+            return None;
+        }
+        for at in (0..set.len()).rev() {
+            let mut fewer = set.clone();
+            fewer.remove(at);
+            if self.serves(&fewer, base) {
+                set = fewer;
+            }
+        }
+        (set.len() <= MAX_REASONS).then_some(set)
+    }
+
+    /// Returns true if SQLite uses the index, or the one in its place, after these changes.
+    fn serves(&self, set: &[&Removal], base: &Usage) -> bool {
+        let Some((sql, shape)) = self.changed(set) else { return false };
+        let create = (shape != self.question.shape).then(|| shape.create(TRIAL, self.question.table));
+        let usage = self.trials.usage(&sql, self.question.index, create.as_deref());
+        usage.is_some_and(|usage| usage.is_more_than(base))
+    }
+
+    /// Returns the statement and the index after these changes.
+    fn changed(&self, set: &[&Removal]) -> Option<(String, IndexShape)> {
+        let mut shape = self.question.shape.clone();
+        let mut edits: Vec<Edit> = Vec::new();
+        for one in set {
+            one.change.apply(&mut shape);
+            if let Change::Text(more) = &one.change {
+                edits.extend(more.iter().cloned());
+            }
+        }
+        Some((edited(&self.plan.sql, &edits)?, shape))
+    }
+
+    fn with_remedies(&self, set: &[&Removal], base: &Usage) -> Vec<Reason> {
+        let (table, schema) = (self.question.table, self.question.schema);
+        let shape = self.changed(set).map(|(_, shape)| shape).filter(|shape| *shape != self.question.shape);
+        let mut create = shape.map(|shape| shape.advice(table, schema));
+        let remedy = |one: &&Removal| match (&one.change, &one.remedy) {
+            (_, Some(remedy)) => Some(remedy.clone()),
+            // All changes of the index are in one statement.
+            (Change::Text(_), None) => {
+                let alternative = one.alternative.as_ref()?;
+                let others: Vec<&Removal> = set.iter().filter(|other| !std::ptr::eq(**other, *one)).copied().collect();
+                let (sql, _) = self.changed(&others)?;
+                let trial = alternative.create(TRIAL, table);
+                let usage = self.trials.usage(&sql, self.question.index, Some(&trial))?;
+                usage.is_more_than(base).then(|| Remedy::Index(alternative.advice(table, schema)))
+            }
+            (_, None) => create.take().map(Remedy::Index),
+        };
+        let remedies: Vec<Option<Remedy>> = set.iter().map(remedy).collect();
+        set.iter().zip(remedies).map(|(one, remedy)| Reason { obstacle: one.obstacle.clone(), remedy }).collect()
+    }
+}
+
+/// The number of reasons that one line can name.
+const MAX_REASONS: usize = 3;
+
+/// Returns true if two changes cannot be made together.
+fn is_same_place(a: &Change, b: &Change) -> bool {
+    match (a, b) {
+        (Change::Text(a), Change::Text(b)) => {
+            let meet = |(a, b): (&Edit, &Edit)| a.at.start < b.at.end && b.at.start < a.at.end;
+            a.iter().any(|one| b.iter().any(|other| meet((one, other)))) || a == b
+        }
+        (Change::Collation(a, _), Change::Collation(b, _)) => a == b,
+        (Change::WithoutFirst(_) | Change::Terms(_), Change::WithoutFirst(_) | Change::Terms(_)) => true,
+        _ => false,
+    }
+}
