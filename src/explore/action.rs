@@ -1,7 +1,7 @@
 //! The app's code, run on copies of the database: with the same random values, and away from the original. How a failure
 //! is kept, and how `SQLITMUS_REPLAY` repeats one step.
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +15,20 @@ use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sim::{Disk, Op, Refused, Watch};
 
-/// The app's code, to be run any number of times. Its error is kept as text, and its value is dropped.
-pub(crate) type Action<'a> = Box<dyn FnMut(&mut Connection) -> Result<(), String> + 'a>;
+/// The app's code, to be run any number of times. Its error is kept as text.
+pub(crate) type Action<'a, T = ()> = Box<dyn FnMut(&mut Connection) -> Result<T, String> + 'a>;
+
+/// Returns the app's code, whose value is dropped.
 
 pub(crate) fn action<'a, T, E: Display>(mut f: impl FnMut(&mut Connection) -> Result<T, E> + 'a) -> Action<'a> {
     Box::new(move |connection| f(connection).map(drop).map_err(|error| error.to_string()))
+}
+
+/// Returns the app's code, whose value becomes text, as `Debug` shows it.
+pub(crate) fn action_with_value<'a, T: Debug, E: Display>(
+    mut f: impl FnMut(&mut Connection) -> Result<T, E> + 'a,
+) -> Action<'a, String> {
+    Box::new(move |connection| f(connection).map(|value| format!("{value:?}")).map_err(|error| error.to_string()))
 }
 
 /// The outcome of a run of the app's code.
@@ -67,7 +76,12 @@ impl<'a> Invariants<'a> {
 }
 
 /// Returns an error unless the app's code has succeeded without any `fault`.
-pub(crate) fn require_success(kind: ErrorKind, outcome: &Outcome, connection: &Connection, fault: &str) -> Result<()> {
+pub(crate) fn require_success<T>(
+    kind: ErrorKind,
+    outcome: &Outcome<T>,
+    connection: &Connection,
+    fault: &str,
+) -> Result<()> {
     match outcome {
         Outcome::Failed(error) => Err(Error::new(kind, format!("the action fails without any {fault}"))
             .evidence("it says", error)
@@ -75,11 +89,11 @@ pub(crate) fn require_success(kind: ErrorKind, outcome: &Outcome, connection: &C
         Outcome::Panicked(message) => {
             Err(Error::new(kind, format!("the action panics without any {fault}")).evidence("it says", message))
         }
-        Outcome::Returned(()) if !connection.is_autocommit() => {
+        Outcome::Returned(_) if !connection.is_autocommit() => {
             Err(Error::new(kind, "the action leaves a transaction open: what it wrote is rolled back")
                 .help("commit it: transaction.commit()?"))
         }
-        Outcome::Returned(()) => Ok(()),
+        Outcome::Returned(_) => Ok(()),
     }
 }
 

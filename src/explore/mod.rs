@@ -6,8 +6,8 @@ mod changes;
 mod contents;
 
 pub(crate) use self::action::{
-    Action, Failure, Invariants, OriginalGuard, Outcome, SeededRandom, action, or_keep_and_panic, outcome_of, replay,
-    replay_note, require_success,
+    Action, Failure, Invariants, OriginalGuard, Outcome, SeededRandom, action, action_with_value, or_keep_and_panic,
+    outcome_of, replay, replay_note, require_success,
 };
 pub(crate) use self::changes::{ActionPart, ContentChanges, FILE_BY_FILE};
 pub(crate) use self::contents::{ContentMatch, Files, KnownContents, fold_disk};

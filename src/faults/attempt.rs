@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::fault::{Fault, FaultInjector, Kind};
+use super::session::Session;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{self, Action, ContentChanges, Files, KnownContents, Outcome, SeededRandom, outcome_of};
@@ -16,20 +17,24 @@ pub(super) struct Attempt {
     pub(super) connection: Connection,
     random: SeededRandom,
     pub(super) injector: Arc<FaultInjector>,
-    pub(super) outcome: Outcome,
+    /// What the action returned; its value is text, as `Debug` shows it.
+    pub(super) outcome: Outcome<String>,
+    /// The state in which the action found the connection.
+    found: Session,
 }
 
 impl Attempt {
     /// Runs the action with a fault, or counts the places of all faults. Records its statements if there is a capture.
     pub(super) fn run(
         base: &Address,
-        action: &mut Action<'_>,
+        action: &mut Action<'_, String>,
         fault: Option<Fault>,
         of_memory: bool,
         capture: Option<Arc<Capture>>,
     ) -> Result<Attempt> {
         let copy = base.fork();
         let (mut connection, random) = connect(&copy, of_memory)?;
+        let found = Session::of(&connection);
         let injector = FaultInjector::new(fault, &copy.disk().files(), capture.clone());
         copy.disk().gate().set(Some(Arc::clone(&injector) as Arc<dyn Watch>));
         injector.arm(&mut connection);
@@ -39,7 +44,7 @@ impl Attempt {
             None => run(&mut connection),
         };
         injector.disarm(&mut connection);
-        Ok(Attempt { copy, connection, random, injector, outcome })
+        Ok(Attempt { copy, connection, random, injector, outcome, found })
     }
 
     /// Returns the files as they are committed now.
@@ -49,26 +54,40 @@ impl Attempt {
 
     /// Replaces the connection by a new one.
     pub(super) fn reconnect(self) -> Result<Attempt> {
-        let Attempt { copy, connection, injector, outcome, .. } = self;
+        let Attempt { copy, connection, injector, outcome, found, .. } = self;
         drop(connection);
         let (connection, random) = connect(&copy, true)?;
-        Ok(Attempt { copy, connection, random, injector, outcome })
+        Ok(Attempt { copy, connection, random, injector, outcome, found })
     }
 
-    /// Runs the action again without the fault, first on the same connection and then on a new one.
-    pub(super) fn again(self, action: &mut Action<'_>) -> (Outcome, Files) {
-        let Attempt { copy, mut connection, random, .. } = self;
+    /// Runs the action again without the fault, on the same connection. If that fails, also returns the outcome on a new one.
+    ///
+    /// An action that sets its connection up, and leaves it so, is made for a new one.
+    pub(super) fn again(self, action: &mut Action<'_, String>) -> SecondTry {
+        let Attempt { copy, mut connection, random, found, .. } = self;
+        let is_as_found = Session::of(&connection) == found;
         random.restart();
-        let mut outcome = outcome_of(|| action(&mut connection));
+        let outcome = is_as_found.then(|| outcome_of(|| action(&mut connection)));
         drop(connection);
-        if let Outcome::Failed(_) = outcome {
-            outcome = match connect(&copy, false) {
-                Ok((mut fresh, _)) => outcome_of(|| action(&mut fresh)),
-                Err(error) => Outcome::Failed(error.to_string()),
-            };
-        }
-        (outcome, copy.disk().fork().files())
+        let mut on_a_new_one = || match connect(&copy, false) {
+            Ok((mut fresh, _)) => outcome_of(|| action(&mut fresh)),
+            Err(error) => Outcome::Failed(error.to_string()),
+        };
+        let (outcome, reconnected) = match outcome {
+            None => (on_a_new_one(), None),
+            Some(Outcome::Failed(says)) => (Outcome::Failed(says), Some(on_a_new_one())),
+            Some(outcome) => (outcome, None),
+        };
+        SecondTry { outcome, reconnected, files: copy.disk().fork().files() }
     }
+}
+
+/// The same call again, when the fault is over.
+pub(super) struct SecondTry {
+    pub(super) outcome: Outcome<String>,
+    /// The outcome on a new connection, where it failed on the old one.
+    pub(super) reconnected: Option<Outcome<String>>,
+    pub(super) files: Files,
 }
 
 /// Returns a connection for the action, and the random values that SQLite draws on it.
@@ -88,28 +107,37 @@ pub(super) struct Baseline {
     /// The numbers of the contents before and after the action.
     pub(super) before: usize,
     pub(super) after: usize,
+    /// What the action returns, unless that differs between two runs.
+    pub(super) value: Option<String>,
+    /// The state of the connection before and after the action.
+    pub(super) sessions: (Session, Session),
     counter: Arc<FaultInjector>,
 }
 
 impl Baseline {
     /// Runs the action twice. Both runs have to do the same, or runs with a fault could not be compared with them.
-    pub(super) fn learn(base: &Address, action: &mut Action<'_>, of_memory: bool) -> Result<Baseline> {
+    pub(super) fn learn(base: &Address, action: &mut Action<'_, String>, of_memory: bool) -> Result<Baseline> {
         let unreadable =
             |says: String| Error::new(ErrorKind::Fault, "the database cannot be read").evidence("SQLite says", says);
         let mut contents = KnownContents::new(base.functions());
         let before = contents.learn(&base.disk().files()).map_err(unreadable)?;
-        let mut once = |contents: &mut KnownContents| -> Result<(usize, Arc<FaultInjector>)> {
+        let mut once = |contents: &mut KnownContents| -> Result<(usize, Attempt)> {
             let attempt = Attempt::run(base, action, None, of_memory, None)?;
             explore::require_success(ErrorKind::Fault, &attempt.outcome, &attempt.connection, "fault")?;
             let content = contents.learn(&attempt.files()).map_err(unreadable)?;
-            Ok((content, attempt.injector))
+            Ok((content, attempt))
         };
-        let (after, counter) = once(&mut contents)?;
-        let (again, _) = once(&mut contents)?;
+        let (after, first) = once(&mut contents)?;
+        let (again, second) = once(&mut contents)?;
         if after != again {
             return Err(not_repeatable(&contents, after, again));
         }
-        Ok(Baseline { contents, before, after, counter })
+        let value = match (first.outcome, second.outcome) {
+            (Outcome::Returned(first), Outcome::Returned(second)) if first == second => Some(first),
+            _ => None,
+        };
+        let sessions = (first.found, Session::of(&first.connection));
+        Ok(Baseline { contents, before, after, value, sessions, counter: first.injector })
     }
 
     /// Returns the number of places at which a fault of this kind can happen.

@@ -1,16 +1,22 @@
 //! The diagnosis of a fault, and the text of its failure.
 
+use std::collections::BTreeMap;
+
 use super::fault::{Fault, InjectedFault};
+use super::session::Session;
 use crate::db::MAIN;
 use crate::error::{Error, ErrorKind};
 use crate::explore::{ActionPart, ContentChanges, FILE_BY_FILE, Files, Outcome, replay_note};
+use crate::report::count;
 
 /// A run of the action with a fault.
 pub(super) struct FaultRun {
     pub(super) fault: Fault,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: Outcome<String>,
     pub(super) injected: Option<InjectedFault>,
     pub(super) left_open: bool,
+    /// The state in which the action left the connection.
+    pub(super) session: Session,
     /// The files as they are committed afterwards.
     pub(super) files: Files,
     /// The statements, if they were recorded.
@@ -28,8 +34,14 @@ pub(super) enum Problem {
     ErrorAndDone,
     /// It returned `Ok` and had done nothing, or something else.
     OkAndNot,
-    /// It cannot be done any more, with what the action says.
-    NotAgain(Outcome),
+    /// It did everything and returned something else, with what it returns without a fault.
+    OtherValue(String),
+    /// It left the connection otherwise than it found it, with what is different.
+    Session(Vec<String>),
+    /// It ran a statement again and again until the fault was over.
+    Repeats,
+    /// It cannot be done any more on the same connection, with the outcome there and on a new one.
+    NotAgain(Outcome<String>, Option<Outcome<String>>),
     /// Tried again, it damaged the database, with what SQLite says.
     CorruptAgain(String),
     /// Tried again, it did something else, and left these files.
@@ -54,6 +66,15 @@ impl FaultRun {
         begins_with("BEGIN", statement) || begins_with("SAVEPOINT", statement)
     }
 
+    /// Returns the statement that was recorded most often, and how often.
+    fn most_repeated(&self) -> Option<(&str, usize)> {
+        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+        for sql in &self.statements {
+            *times.entry(sql).or_default() += 1;
+        }
+        times.into_iter().max_by_key(|(_, times)| *times)
+    }
+
     /// Returns true if a statement with RETURNING was recorded.
     fn has_returning(&self) -> bool {
         self.statements.iter().any(|sql| sql.to_ascii_uppercase().contains("RETURNING"))
@@ -72,6 +93,14 @@ impl FaultRun {
     }
 }
 
+/// Returns a value as the report shows it.
+fn ok(value: &str) -> String {
+    match value {
+        "()" => String::from("Ok"),
+        value => format!("Ok({value})"),
+    }
+}
+
 fn begins_with(word: &str, statement: &str) -> bool {
     statement.split_whitespace().next().is_some_and(|first| first.eq_ignore_ascii_case(word))
 }
@@ -86,14 +115,24 @@ pub(super) fn render(diagnosis: &Diagnosis<'_>) -> Error {
         error = error.evidence("the fault", &injected.what);
     }
     error = match &run.outcome {
-        Outcome::Returned(()) => error.evidence("the action returned", "Ok"),
+        Outcome::Returned(value) => error.evidence("the action returned", ok(value)),
         Outcome::Failed(says) => error.evidence("the action returned", says),
         Outcome::Panicked(_) => error,
     };
     error = match problem {
         Problem::Panics(says) | Problem::Invariant(says) => error.evidence("it says", says),
-        Problem::NotAgain(Outcome::Failed(says) | Outcome::Panicked(says)) => {
-            error.evidence("the second run ended with", says)
+        Problem::OtherValue(expected) => error.evidence("without a fault it returns", ok(expected)),
+        Problem::Session(left) => error.evidence("the connection afterwards", left.join("\n")),
+        Problem::Repeats => match run.most_repeated() {
+            Some((sql, times)) => error.evidence("it has run", format!("{} {sql}", count(times as u64, "time"))),
+            None => error,
+        },
+        Problem::NotAgain(Outcome::Failed(says) | Outcome::Panicked(says), reconnected) => {
+            error = error.evidence("the second run ended with", says);
+            match reconnected {
+                Some(Outcome::Returned(_)) => error.evidence("on a new connection it ended with", "Ok"),
+                _ => error,
+            }
         }
         _ => error,
     };
@@ -136,8 +175,14 @@ fn headline(diagnosis: &Diagnosis<'_>) -> String {
                 part.one_without_other()
             )
         }
-        Problem::NotAgain(Outcome::Panicked(_)) => format!("the action panics when it is run again after {kind}"),
-        Problem::NotAgain(_) => format!("the action still fails when {kind} is over"),
+        Problem::OtherValue(_) => format!("the action returns Ok with another value after {kind}"),
+        Problem::Session(_) => format!("the action leaves the connection changed after {kind}"),
+        Problem::Repeats => format!("the action does not end while there is {kind}"),
+        Problem::NotAgain(Outcome::Panicked(_), _) => format!("the action panics when it is run again after {kind}"),
+        Problem::NotAgain(_, Some(Outcome::Returned(_))) => {
+            format!("the action still fails on the same connection when {kind} is over")
+        }
+        Problem::NotAgain(..) => format!("the action still fails when {kind} is over"),
         Problem::CorruptAgain(says) => {
             let says = says.lines().next().unwrap_or_default();
             format!("the database is corrupt when the action is run again after {kind}: {says}")
@@ -184,6 +229,18 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
                 "return the error of every statement with `?`; after some errors SQLite has already rolled the transaction back",
             );
             helps.push("if errors are ignored on purpose, say so: .may_ignore_errors()");
+        }
+        Problem::OtherValue(_) => {
+            helps.push(
+                "return the error of every statement with `?`: unwrap_or, ok() and filter_map(Result::ok) hide it",
+            );
+            helps.push("if this value is meant where nothing can be read, say so: .may_return(value)");
+        }
+        Problem::Session(_) => {
+            helps.push("set it back on the way of every error, before the error is returned");
+        }
+        Problem::Repeats => {
+            helps.push("try again a few times, and only after SQLITE_BUSY; then return the error");
         }
         _ => {}
     }

@@ -28,7 +28,10 @@ pub enum Kind {
     FullFromThenOn,
     /// Another connection holds a lock once. With a busy timeout, SQLite tries again.
     Busy,
-    /// Another connection holds all locks from one on, for longer than any busy timeout.
+    /// Another connection holds a lock until SQLite has given up: the busy timeout runs out, and the next try succeeds.
+    BusyTimeout,
+    /// Another connection holds all locks from one on, for longer than any busy timeout. Code that tries again without an end
+    /// gets them after ten tries.
     BusyFromThenOn,
     /// A statement is interrupted, as by `InterruptHandle::interrupt`.
     Interrupt,
@@ -39,12 +42,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 9] = [
+    pub(super) const ALL: [Kind; 10] = [
         Kind::Io,
         Kind::IoFromThenOn,
         Kind::Full,
         Kind::FullFromThenOn,
         Kind::Busy,
+        Kind::BusyTimeout,
         Kind::BusyFromThenOn,
         Kind::Interrupt,
         Kind::OutOfMemory,
@@ -59,6 +63,7 @@ impl Kind {
             Kind::Full => ("full", "a full disk"),
             Kind::FullFromThenOn => ("full-on", "a disk that stays full"),
             Kind::Busy => ("busy", "a busy database"),
+            Kind::BusyTimeout => ("busy-timeout", "a busy timeout that runs out"),
             Kind::BusyFromThenOn => ("busy-on", "a database that stays busy"),
             Kind::Interrupt => ("interrupt", "an interrupt"),
             Kind::OutOfMemory => ("memory", "a failed allocation"),
@@ -111,7 +116,18 @@ pub(super) struct InjectedFault {
     pub(super) statement: Option<Arc<str>>,
     /// True if a transaction was open that had written.
     pub(super) while_writing: bool,
+    /// True if the fault ended because the action tried again and again.
+    pub(super) outlasted: bool,
 }
+
+/// The number of tries after which a database that stays busy is free. Code may wait for a lock for as long as it likes.
+const BUSY_TRIES: u64 = 10;
+
+/// The number of operations that fail before a disk works again, so that code which repeats them without an end returns.
+const FAILED_OPERATIONS: u64 = 2000;
+
+/// The same for allocations.
+const FAILED_ALLOCATIONS: u64 = 100_000;
 
 /// Makes one fault happen. Without a fault, it counts the places at which each kind could happen.
 #[derive(Default)]
@@ -130,6 +146,12 @@ struct InjectorState {
     counts: HashMap<Kind, u64>,
     injected: Option<InjectedFault>,
     locks: WriteLocks,
+    /// True if a busy handler has waited since the last operation that a fault could refuse.
+    waited: bool,
+    /// True while a lock is held until the busy timeout has run out.
+    is_locked: bool,
+    /// The number of operations that were refused. Of locks, only those that SQLite did not wait for.
+    refused: u64,
     /// The lengths of the files, which show the writes that make them longer.
     lengths: HashMap<String, u64>,
 }
@@ -156,11 +178,16 @@ impl FaultInjector {
         let (from, to) = match self.fault {
             None => (0, 0),
             Some(fault) if !fault.kind.is_of_memory() => return,
-            Some(fault) if fault.kind.goes_on() => (fault.at, u64::MAX),
+            Some(fault) if fault.kind.goes_on() => (fault.at, fault.at + FAILED_ALLOCATIONS),
             Some(fault) => (fault.at, fault.at),
         };
         let injector = Arc::clone(self);
-        allocator::count(from, to, move |number| injector.note_injected(format!("allocation {number} fails")));
+        allocator::count(from, to, move |number| {
+            injector.note_injected(format!("allocation {number} fails"));
+            if number == from + FAILED_ALLOCATIONS {
+                injector.note_outlasted();
+            }
+        });
     }
 
     pub(super) fn disarm(&self, connection: &mut Connection) {
@@ -199,7 +226,13 @@ impl FaultInjector {
         let statement = self.capture.as_ref().and_then(|capture| capture.running()).map(|(_, sql)| sql);
         let mut state = self.lock();
         let while_writing = state.locks.are_held();
-        state.injected.get_or_insert(InjectedFault { what, statement, while_writing });
+        state.injected.get_or_insert(InjectedFault { what, statement, while_writing, outlasted: false });
+    }
+
+    fn note_outlasted(&self) {
+        if let Some(injected) = &mut self.lock().injected {
+            injected.outlasted = true;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, InjectorState> {
@@ -212,11 +245,12 @@ impl Watch for FaultInjector {
         if !self.armed.load(Ordering::Relaxed) {
             return Ok(());
         }
+        let mut state = self.lock();
         if let Op::Sleep { .. } = op {
+            state.waited = true;
             // No time passes: a wait must not change the timestamps that the action writes.
             return Err(Refused(ffi::SQLITE_BUSY));
         }
-        let mut state = self.lock();
         state.locks.follow(op);
         let grows = state.grows(op);
         for kind in Kind::ALL {
@@ -228,7 +262,7 @@ impl Watch for FaultInjector {
             *count += 1;
             let count = *count;
             if let Some(fault) = self.fault
-                && (count == fault.at || (count > fault.at && kind.goes_on()))
+                && state.refuses(fault, count)
             {
                 drop(state);
                 self.note_injected(format!("{kind} at {} (code {code})", shown(op)));
@@ -241,6 +275,29 @@ impl Watch for FaultInjector {
 }
 
 impl InjectorState {
+    /// Returns true if the fault makes the operation fail that is number `count` of those that it could.
+    fn refuses(&mut self, fault: Fault, count: u64) -> bool {
+        let waited = std::mem::take(&mut self.waited);
+        match fault.kind {
+            Kind::BusyTimeout => {
+                self.is_locked = count == fault.at || (self.is_locked && waited);
+                self.is_locked
+            }
+            kind if kind.goes_on() && count >= fault.at => {
+                let is_busy = kind == Kind::BusyFromThenOn;
+                self.refused += u64::from(!(is_busy && waited));
+                let most = if is_busy { BUSY_TRIES } else { FAILED_OPERATIONS };
+                if self.refused > most
+                    && let Some(injected) = &mut self.injected
+                {
+                    injected.outlasted = !is_busy;
+                }
+                self.refused <= most
+            }
+            _ => count == fault.at,
+        }
+    }
+
     /// Returns true if the operation makes a file longer.
     fn grows(&self, op: Op<'_>) -> bool {
         let length = |file: &str| self.lengths.get(file).copied().unwrap_or(0);
@@ -284,7 +341,7 @@ fn code(kind: Kind, op: Op<'_>, grows: bool) -> Option<c_int> {
         Kind::Full => matches!(op, Op::Write { .. }).then_some(ffi::SQLITE_FULL),
         Kind::FullFromThenOn => grows.then_some(ffi::SQLITE_FULL),
         // Nobody holds the locks of a WAL's readers against them for long.
-        Kind::Busy | Kind::BusyFromThenOn => {
+        Kind::Busy | Kind::BusyTimeout | Kind::BusyFromThenOn => {
             matches!(op, Op::Lock { .. } | Op::ShmLock { exclusive: true, .. }).then_some(ffi::SQLITE_BUSY)
         }
         Kind::Interrupt | Kind::OutOfMemory | Kind::OutOfMemoryFromThenOn => None,

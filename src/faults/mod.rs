@@ -40,8 +40,10 @@
 //! read, at its second, and so on. In each run
 //!
 //! - after an error nothing may have changed, and after `Ok` everything;
+//! - `Ok` has to be the `Ok` of a run without a fault: a read that fails is not an empty list;
 //! - no transaction may be left open, and nothing may panic;
-//! - when the fault is over, the same call has to succeed, on the same connection or on a new one.
+//! - the connection is left as it was: its settings, attached databases and temporary tables;
+//! - when the fault is over, the same call has to succeed on the same connection.
 //!
 //! A caller that gets an error assumes that nothing happened, and tries again. Some exceptions are SQLite's own and pass: an
 //! interrupted statement may have committed, an interrupted `BEGIN` may have begun, and with journal_mode TRUNCATE or
@@ -76,6 +78,7 @@ mod attempt;
 mod failure;
 mod fault;
 mod report;
+mod session;
 mod sweep;
 
 pub use self::fault::Kind;

@@ -11,6 +11,8 @@ use crate::report::count;
 pub struct Report {
     /// The kinds of faults, in the order in which they were tried.
     pub kinds: Vec<Tried>,
+    /// True if the action returned something else each time, so that its value was not compared.
+    pub ignores_value: bool,
 }
 
 /// The runs with one kind of fault.
@@ -64,6 +66,9 @@ impl fmt::Display for Report {
             if tried.missed > 0 {
                 write!(f, ", {} without the fault", tried.missed)?;
             }
+        }
+        if self.ignores_value {
+            f.write_str("\n  not compared: what the action returns, because it differs from run to run")?;
         }
         Ok(())
     }

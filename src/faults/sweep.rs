@@ -1,14 +1,15 @@
 //! [`Sweep`]: an action in which one operation after another fails.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Debug, Display};
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::attempt::{Attempt, Baseline, require_failing_memory};
+use super::attempt::{Attempt, Baseline, SecondTry, require_failing_memory};
 use super::failure::{self, Diagnosis, FaultRun, Problem};
 use super::fault::{self, Fault, Kind};
 use super::report::{Report, Tried};
+use super::session::Session;
 use crate::db::{Address, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{
@@ -24,19 +25,29 @@ use crate::{draw, env};
 #[must_use = "nothing happens before `run`"]
 pub struct Sweep<'a> {
     db: &'a TestDb,
-    action: Action<'a>,
+    action: Action<'a, String>,
     options: Options<'a>,
 }
 
 /// Lets each operation of `action`, code of the app, fail in turn on a copy of `db`; see the [module](super).
-pub fn sweep<'a, T, E: Display>(db: &'a TestDb, action: impl FnMut(&mut Connection) -> Result<T, E> + 'a) -> Sweep<'a> {
-    Sweep { db, action: explore::action(action), options: Options::default() }
+pub fn sweep<'a, T: Debug, E: Display>(
+    db: &'a TestDb,
+    action: impl FnMut(&mut Connection) -> Result<T, E> + 'a,
+) -> Sweep<'a> {
+    Sweep { db, action: explore::action_with_value(action), options: Options::default() }
 }
 
 impl<'a> Sweep<'a> {
     /// Allows the action to return `Ok` although it has done less, as code for a cache or a statistic may do.
     pub fn may_ignore_errors(mut self) -> Self {
         self.options.may_ignore_errors = true;
+        self
+    }
+
+    /// Allows the action to return `Ok` with this value after a fault, whatever it returns without one: a default in place of
+    /// what could not be read. Values are compared as `Debug` shows them.
+    pub fn may_return(mut self, value: impl Debug) -> Self {
+        self.options.may_return.push(format!("{value:?}"));
         self
     }
 
@@ -102,6 +113,8 @@ impl fmt::Debug for Sweep<'_> {
 struct Options<'a> {
     may_ignore_errors: bool,
     may_fail_after_commit: bool,
+    /// Values that it may return besides the one that it returns without a fault.
+    may_return: Vec<String>,
     every_point: bool,
     out_of_memory: bool,
     /// The kinds of faults to try; empty for all of them.
@@ -128,7 +141,7 @@ const MAX_PLACES: u64 = 1000;
 const SEED: u64 = 0x5eed;
 
 struct Sweeper<'a> {
-    action: Action<'a>,
+    action: Action<'a, String>,
     options: Options<'a>,
     base: Address,
     baseline: Baseline,
@@ -152,11 +165,12 @@ fn sweep_all(Sweep { db, mut action, options }: Sweep<'_>) -> Result<Report, Box
     baseline.require_places(&kinds)?;
     let mut sweeper = Sweeper { action, options, base, baseline };
     sweeper.require_invariants()?;
-    let mut report = Report::default();
+    let mut report = Report { ignores_value: sweeper.baseline.value.is_none(), ..Report::default() };
     if let Some(fault) = replay.filter(|fault| fault.at <= sweeper.baseline.places(fault.kind)) {
         let mut tried = Tried::new(fault.kind, 0, 0);
         sweeper.look(fault, &mut tried)?;
-        return Ok(Report { kinds: vec![tried] });
+        report.kinds.push(tried);
+        return Ok(report);
     }
     let seed = settings.seed.unwrap_or(SEED);
     let mut done = 0;
@@ -182,7 +196,7 @@ impl Sweeper<'_> {
     fn look(&mut self, fault: Fault, tried: &mut Tried) -> Result<(), Box<Failure>> {
         let (run, problem) = self.run(fault, None)?;
         tried.runs += 1;
-        tried.errors += u64::from(run.outcome != Outcome::Returned(()));
+        tried.errors += u64::from(!matches!(run.outcome, Outcome::Returned(_)));
         tried.missed += u64::from(run.injected.is_none());
         let Some(problem) = problem else { return Ok(()) };
         // Once more, with a recording of its statements.
@@ -213,7 +227,7 @@ impl Sweeper<'_> {
     fn run(&mut self, fault: Fault, capture: Option<Arc<Capture>>) -> Result<(FaultRun, Option<Problem>)> {
         let of_memory = fault.kind.is_of_memory();
         let mut attempt = Attempt::run(&self.base, &mut self.action, Some(fault), of_memory, capture.clone())?;
-        // A rollback takes memory. Without any, the connection can only be closed.
+        // A rollback takes memory, and so does setting something back. Without any, the connection can only be closed.
         if fault.kind == Kind::OutOfMemoryFromThenOn && !attempt.connection.is_autocommit() {
             attempt = attempt.reconnect()?;
         }
@@ -227,6 +241,7 @@ impl Sweeper<'_> {
             outcome,
             injected: attempt.injector.injected(),
             left_open: !attempt.connection.is_autocommit(),
+            session: Session::of(&attempt.connection),
             files: attempt.files(),
             statements: recorded.iter().map(|query| query.sql().to_owned()).collect(),
         };
@@ -236,8 +251,8 @@ impl Sweeper<'_> {
             && matches!(run.outcome, Outcome::Failed(_))
             && self.baseline.contents.find(&run.files) == before
         {
-            let (outcome, files) = attempt.again(&mut self.action);
-            problem = self.problem_again(outcome, files);
+            let again = attempt.again(&mut self.action);
+            problem = self.problem_again(again);
         }
         Ok((run, problem))
     }
@@ -257,8 +272,9 @@ impl Sweeper<'_> {
         let (is_before, is_after) = (found == ContentMatch::Known(*before), found == ContentMatch::Known(*after));
         let while_writing = run.injected.as_ref().is_some_and(|injected| injected.while_writing);
         let problem = match &run.outcome {
-            Outcome::Returned(()) if is_after || self.options.may_ignore_errors => None,
-            Outcome::Returned(()) => Some(Problem::OkAndNot),
+            _ if self.options.may_ignore_errors && matches!(run.outcome, Outcome::Returned(_)) => None,
+            Outcome::Returned(value) if is_after => self.other_value(value),
+            Outcome::Returned(_) => Some(Problem::OkAndNot),
             _ if is_before => None,
             // SQLite itself may return an error for a statement that has committed: one that is interrupted at its end, or one
             // whose journal was truncated and then could not be synced.
@@ -267,18 +283,35 @@ impl Sweeper<'_> {
             _ if is_after => Some(Problem::ErrorAndDone),
             _ => Some(Problem::Part),
         };
-        problem.or_else(|| self.invariants_in(&run.files).err().map(Problem::Invariant))
+        problem
+            .or_else(|| self.invariants_in(&run.files).err().map(Problem::Invariant))
+            .or_else(|| self.session_left(run))
+            .or_else(|| run.injected.as_ref()?.outlasted.then_some(Problem::Repeats))
+    }
+
+    fn other_value(&self, value: &str) -> Option<Problem> {
+        let expected = self.baseline.value.as_deref().filter(|expected| *expected != value)?;
+        let may = self.options.may_return.iter().any(|allowed| allowed == value);
+        (!may).then(|| Problem::OtherValue(expected.to_owned()))
+    }
+
+    fn session_left(&self, run: &FaultRun) -> Option<Problem> {
+        let (before, after) = &self.baseline.sessions;
+        let left = run.session.differs_from(before, after);
+        // Without memory, nothing can be set back.
+        (!left.is_empty() && !run.fault.kind.is_of_memory()).then_some(Problem::Session(left))
     }
 
     /// Returns what is wrong with the second try after the fault, which has to do everything.
-    fn problem_again(&mut self, outcome: Outcome, files: Files) -> Option<Problem> {
-        if outcome != Outcome::Returned(()) {
-            return Some(Problem::NotAgain(outcome));
-        }
-        match self.baseline.contents.find(&files) {
+    fn problem_again(&mut self, again: SecondTry) -> Option<Problem> {
+        let Outcome::Returned(value) = &again.outcome else {
+            return Some(Problem::NotAgain(again.outcome, again.reconnected));
+        };
+        match self.baseline.contents.find(&again.files) {
             ContentMatch::Corrupt(says) => Some(Problem::CorruptAgain(says)),
-            ContentMatch::Known(content) if content == self.baseline.after => None,
-            _ => (!self.options.may_ignore_errors).then_some(Problem::OtherwiseAgain(files)),
+            _ if self.options.may_ignore_errors => None,
+            ContentMatch::Known(content) if content == self.baseline.after => self.other_value(value),
+            _ => Some(Problem::OtherwiseAgain(again.files)),
         }
     }
 

@@ -89,6 +89,7 @@ fn the_report_of_a_passing_sweep() {
             Kind::Full,
             Kind::FullFromThenOn,
             Kind::Busy,
+            Kind::BusyTimeout,
             Kind::BusyFromThenOn,
             Kind::Interrupt
         ]

@@ -2,5 +2,6 @@
 
 mod bugs;
 mod messages;
+mod results;
 
 use crate::crash::{SHOP, db};

@@ -39,7 +39,7 @@ fn correct_code_passes() {
     for template in [&WAL, &JOURNAL] {
         let db = template.in_memory();
         let report = faults::sweep(&db, place_order).out_of_memory().run();
-        assert_eq!(report.kinds.len(), 9, "{report}");
+        assert_eq!(report.kinds.len(), 10, "{report}");
         for kind in [Kind::OutOfMemory, Kind::OutOfMemoryFromThenOn] {
             let tried = report.of(kind).unwrap();
             assert!(tried.places > 100 && tried.runs == tried.places, "{report}");
@@ -47,7 +47,7 @@ fn correct_code_passes() {
             assert_eq!(tried.missed, 0, "{report}");
         }
         // Without `out_of_memory()`, allocations do not fail.
-        assert_eq!(faults::sweep(&db, place_order).run().kinds.len(), 7);
+        assert_eq!(faults::sweep(&db, place_order).run().kinds.len(), 8);
     }
 }
 
@@ -193,5 +193,5 @@ SQLite cannot be made to run out of memory
   help: or open the database of a template before any other connection"
     );
     // All other kinds are tried as usual.
-    assert_eq!(faults::sweep(&db, place_order).run().kinds.len(), 7);
+    assert_eq!(faults::sweep(&db, place_order).run().kinds.len(), 8);
 }
