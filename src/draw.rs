@@ -67,9 +67,30 @@ pub(crate) fn spread(count: u64, most: u64, seed: u64) -> Vec<u64> {
     (0..most).map(one).collect()
 }
 
+/// Divides `all` among groups of these sizes. No group gets more than it has or than `most`; each gets at least one if it has
+/// one, and what a small group leaves goes to the larger ones.
+pub(crate) fn shares(sizes: &[u64], all: u64, most: u64) -> Vec<u64> {
+    let mut smallest_first: Vec<usize> = (0..sizes.len()).collect();
+    smallest_first.sort_by_key(|at| sizes[*at]);
+    let (mut left, mut shares) = (all, vec![0; sizes.len()]);
+    for (done, at) in smallest_first.into_iter().enumerate() {
+        let fair = left / (sizes.len() - done) as u64;
+        shares[at] = sizes[at].min(most).min(fair.max(1));
+        left = left.saturating_sub(shares[at]);
+    }
+    shares
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Draw, key, named};
+    use super::{Draw, key, named, shares};
+
+    #[test]
+    fn what_a_small_group_leaves_goes_to_the_larger_ones() {
+        assert_eq!(shares(&[2, 500, 0, 90], 300, 1000), [2, 208, 0, 90]);
+        assert_eq!(shares(&[2, 500, 0, 90], 3, 1000), [1, 1, 0, 1]);
+        assert_eq!(shares(&[2000, 3000], 100_000, 1000), [1000, 1000]);
+    }
 
     #[test]
     fn a_choice_depends_on_its_key_alone() {

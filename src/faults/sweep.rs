@@ -57,7 +57,7 @@ impl<'a> Sweep<'a> {
         self
     }
 
-    /// Tries every place of each kind, instead of a sample of 1000 where there are more.
+    /// Tries every place of each kind, instead of a sample: at most 1000 of each kind, and fewer if the action takes long.
     pub fn every_point(mut self) -> Self {
         self.options.every_point = true;
         self
@@ -137,6 +137,10 @@ impl Options<'_> {
 /// The largest number of places of each kind, unless all are to be tried.
 const MAX_PLACES: u64 = 1000;
 
+/// The work of a whole sweep, unless all places are to be tried: about ten seconds without optimization. It is counted in steps
+/// of SQLite's virtual machine, so that every machine tries the same places.
+const MAX_WORK: u64 = 12_000_000;
+
 /// The seed that chooses places where there are too many, unless the environment sets another.
 const SEED: u64 = 0x5eed;
 
@@ -174,9 +178,10 @@ fn sweep_all(Sweep { db, mut action, options }: Sweep<'_>) -> Result<Report, Box
     }
     let seed = settings.seed.unwrap_or(SEED);
     let mut done = 0;
-    for kind in kinds {
-        let places = sweeper.baseline.places(kind);
-        let most = if sweeper.options.every_point { places } else { MAX_PLACES };
+    let places: Vec<u64> = kinds.iter().map(|kind| sweeper.baseline.places(*kind)).collect();
+    let runs = (MAX_WORK / sweeper.baseline.work()).max(kinds.len() as u64);
+    let shares = if sweeper.options.every_point { places.clone() } else { draw::shares(&places, runs, MAX_PLACES) };
+    for ((kind, places), most) in kinds.into_iter().zip(places).zip(shares) {
         let chosen = draw::spread(places, most, draw::key(seed, kind as u64));
         let mut tried = Tried::new(kind, places, chosen.len() as u64);
         let mut progress = Progress::of(format!("failing with {kind}"), Some(tried.chosen));
