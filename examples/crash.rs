@@ -125,7 +125,7 @@ fn orders(db: &mut Connection) -> Result<()> {
 fn row(journal: &'static str, synchronous: &'static str) {
     let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", journal).pragma("synchronous", synchronous);
     let db = Template::embedded(SCHEMA).profile(profile).in_memory();
-    let (images, outcome) = match crash::test(&db, orders).each_transaction().try_run() {
+    let (images, outcome) = match crash::test(&db, orders).independent_transactions().try_run() {
         Ok(report) if report.most_lost == 0 => (report.distinct.to_string(), String::from("nothing is lost")),
         Ok(report) => (report.distinct.to_string(), format!("{} of 10 orders may be lost", report.most_lost)),
         Err(error) if error.headline().contains("corrupt") => (String::from("-"), String::from("CORRUPT")),

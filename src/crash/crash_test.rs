@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use rusqlite::Connection;
 
-use super::explorer::{self, Options};
+use super::explorer::{self, MostWork, Options};
 use super::report::Report;
 use crate::db::TestDb;
 use crate::error::Result;
@@ -27,9 +27,18 @@ pub fn test<'a, T, E: Display>(
 }
 
 impl<'a> CrashTest<'a> {
-    /// Allows a power cut between two transactions of the action: for a batch, or a job that resumes where it stopped.
+    /// Allows a power cut between two transactions of the action, for a job that resumes where it stopped: run again on what
+    /// the power cut left, it has to end as without one.
     pub fn each_transaction(mut self) -> Self {
         self.options.each_transaction = true;
+        self.options.resumes = true;
+        self
+    }
+
+    /// Allows a power cut between two transactions of the action that have nothing to do with each other. It is not run again.
+    pub fn independent_transactions(mut self) -> Self {
+        self.options.each_transaction = true;
+        self.options.resumes = false;
         self
     }
 
@@ -44,6 +53,12 @@ impl<'a> CrashTest<'a> {
     /// instead of a sample of 150.
     pub fn every_operation(mut self) -> Self {
         self.options.every_operation = true;
+        self
+    }
+
+    /// Looks at every image, however long that takes. By default about ten seconds' worth of them are looked at.
+    pub fn exhaustive(mut self) -> Self {
+        self.options.most_work = MostWork(u64::MAX);
         self
     }
 

@@ -20,22 +20,24 @@
 //!   directions. `src/crash/tests.rs` gives images to the default VFS on real files and expects the same results.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::disk_model::{DiskModel, MAX_SINGLE_OPERATIONS};
 use super::failure::{self, Diagnosis, Image, Problem};
 use super::power_cut::{self, PowerCut, Variant};
-use super::recording::{CommitPoints, Loss, Recording, record};
+use super::recording::{CommitPoints, Loss, Recording, SecondRun, record, run_again};
 use super::report::Report;
 use crate::db::{Address, TestDb};
 use crate::draw;
 use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{
-    self, Action, ActionPart, ContentMatch, Failure, Files, Invariants, KnownContents, OriginalGuard,
+    self, Action, ActionPart, ContentChanges, ContentMatch, Failure, Files, Invariants, KnownContents, OriginalGuard,
+    Outcome,
 };
 use crate::progress::Progress;
-use crate::sim::{Disk, Entry, Event, OpLog, Watch};
+use crate::sim::{Blocks, Disk, Entry, Event, OpLog, Watch};
 
 /// The largest number of moments, unless every operation is to be tried.
 const MAX_MOMENTS: u64 = 150;
@@ -43,10 +45,24 @@ const MAX_MOMENTS: u64 = 150;
 /// The number of unsynced operations taken by themselves over all moments, unless every operation is to be tried.
 const SINGLE_OPERATIONS_IN_ALL: usize = 1000;
 
+/// The largest number of states from which the action is run again.
+const MAX_SECOND_RUNS: u64 = 50;
+
+/// The work of recovering an image of no size, in the same unit.
+const LEAST_WORK: u64 = 700;
+
+/// The work of a KB of a WAL or journal: SQLite checks it and copies it into the database.
+const WORK_OF_LOGS: u64 = 5;
+
+/// The smallest number of moments, if there are that many.
+const LEAST_MOMENTS: u64 = 8;
+
 /// The seed that chooses variants where there are too many, unless the environment sets another.
 const SEED: u64 = 0x5eed;
 
 struct Explorer<'a, 'o> {
+    base: Address,
+    action: &'o mut Action<'a>,
     recording: Recording,
     commits: CommitPoints,
     contents: KnownContents,
@@ -56,6 +72,9 @@ struct Explorer<'a, 'o> {
     recovered: HashMap<u64, Recovered>,
     /// The results of the invariants, by the number of the content.
     invariants: HashMap<usize, Result<(), String>>,
+    /// The commit points from which the action is run again, and the runs so far.
+    resumable: HashSet<usize>,
+    second_runs: HashMap<usize, Rc<SecondRun>>,
 }
 
 #[derive(Clone)]
@@ -73,7 +92,11 @@ struct SecondCut {
 }
 
 /// Runs the action on a copy of the database and looks at everything that a power cut may leave of it.
-pub(super) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Options<'_>) -> Result<Report, Box<Failure>> {
+pub(super) fn explore<'a>(
+    db: &TestDb,
+    action: &mut Action<'a>,
+    options: &mut Options<'a>,
+) -> Result<Report, Box<Failure>> {
     let settings = env::settings()?;
     let replay = explore::replay(power_cut::WORD, PowerCut::parse, "crash:17:torn:3.1")?;
     let base = db.memory_copy()?;
@@ -89,8 +112,21 @@ pub(super) fn explore(db: &TestDb, action: &mut Action<'_>, options: &mut Option
             .help("prepare the database so that it has something to do")
             .into());
     }
-    let (recovered, invariants) = (HashMap::new(), HashMap::new());
-    let mut explorer = Explorer { recording, commits, contents, options, report, recovered, invariants };
+    let resumable = draw::spread(commits.commits() as u64 - 1, MAX_SECOND_RUNS, SEED);
+    let resumable = resumable.into_iter().filter_map(|index| usize::try_from(index + 1).ok());
+    let mut explorer = Explorer {
+        base,
+        action,
+        resumable: resumable.chain([commits.commits()]).collect(),
+        recording,
+        commits,
+        contents,
+        options,
+        report,
+        recovered: HashMap::new(),
+        invariants: HashMap::new(),
+        second_runs: HashMap::new(),
+    };
     explorer.require_invariants()?;
     let is_repeated = replay.map(|cut| explorer.repeat(cut)).transpose()?;
     if is_repeated != Some(true) {
@@ -116,7 +152,12 @@ impl Explorer<'_, '_> {
     fn every_point(&mut self, shard: Shard, seed: u64) -> Result<(), Box<Failure>> {
         let points: Vec<usize> = (0..=self.recording.log.len()).filter(|point| self.is_point(*point)).collect();
         let all = self.options.every_operation || self.options.every_moment;
-        let most = if all { points.len() as u64 } else { MAX_MOMENTS };
+        let MostWork(most_work) = self.options.most_work;
+        let most = match all {
+            true => points.len() as u64,
+            // At each moment at least two images are looked at.
+            false => (most_work / (2 * self.work_at_end())).clamp(LEAST_MOMENTS, MAX_MOMENTS),
+        };
         let chosen = draw::spread(points.len() as u64, most, draw::key(seed, 0));
         (self.report.moments, self.report.points) = (points.len() as u64, chosen.len() as u64);
         let each = match self.options.every_operation {
@@ -125,6 +166,8 @@ impl Explorer<'_, '_> {
         };
         let mut model = DiskModel::new(&self.recording.files);
         let mut progress = Progress::of("cutting the power", Some(chosen.len() as u64));
+        let mut work_left = most_work;
+        let count = chosen.len() as u64;
         for (index, place) in (0..).zip(chosen) {
             // Moments are alike in their cost, so that each part takes one in so many.
             if !shard.has(index) {
@@ -132,16 +175,38 @@ impl Explorer<'_, '_> {
             }
             let point = points[usize::try_from(place).unwrap_or(0)];
             model.replay_to(&self.recording.log, point);
-            let variants = match self.options.process_kill {
+            let mut variants = match self.options.process_kill {
                 true => vec![Variant::All],
                 false => model.variants(each, draw::key(seed, point as u64)),
             };
-            for variant in variants {
+            let (work, most_here) = (work_of(&model.live()), work_left / (count - index));
+            if variants.len() as u64 * work > most_here && variants.len() > 2 {
+                // Of those after the first two, any may be left out.
+                variants[2..].sort_by_key(|variant| draw::key(seed, model.key(*variant)));
+            }
+            let mut done = 0;
+            for (number, variant) in variants.into_iter().enumerate() {
+                let is_new = !self.recovered.contains_key(&model.key(variant));
+                if is_new && number >= 2 && done + work > most_here {
+                    self.report.left_out += 1;
+                    continue;
+                }
+                done += if is_new { work } else { 0 };
                 self.look(&model, PowerCut { point, variant, again: None })?;
             }
+            work_left = work_left.saturating_sub(done);
             progress.at(index);
         }
         Ok(())
+    }
+
+    /// Returns the work of recovering an image with everything that the action writes.
+    fn work_at_end(&self) -> u64 {
+        let written = self.recording.log.iter().map(|entry| match &entry.event {
+            Event::Write { data, .. } => data.len() as u64,
+            _ => 0,
+        });
+        work_of(&self.recording.files) + WORK_OF_LOGS * written.sum::<u64>() / 1024
     }
 
     /// Returns true if the power is cut when the first `point` events have happened.
@@ -188,7 +253,7 @@ impl Explorer<'_, '_> {
             self.recovered.insert(key, Recovered { found, second });
         }
         let Recovered { found, second } = self.recovered[&key].clone();
-        let (cut, files, problem) = match (self.problem_of(cut, &found), second) {
+        let (cut, files, problem) = match (self.problem_of(cut, &found)?, second) {
             (Some(problem), _) => (cut, model.image(cut.variant), problem),
             (None, Some(second)) => {
                 (PowerCut { again: Some(second.at), ..cut }, second.files, Problem::SecondCut(second.found))
@@ -203,11 +268,11 @@ impl Explorer<'_, '_> {
         Err(Box::new(Failure { error: failure::render(&diagnosis), left: Some(Disk::with_files(image.files)) }))
     }
 
-    fn problem_of(&mut self, cut: PowerCut, found: &ContentMatch) -> Option<Problem> {
+    fn problem_of(&mut self, cut: PowerCut, found: &ContentMatch) -> Result<Option<Problem>> {
         let content = match found {
             ContentMatch::Known(content) => *content,
-            ContentMatch::Unknown => return Some(Problem::HalfApplied),
-            ContentMatch::Corrupt(says) => return Some(Problem::Corrupt(says.clone())),
+            ContentMatch::Unknown => return Ok(Some(Problem::HalfApplied)),
+            ContentMatch::Corrupt(says) => return Ok(Some(Problem::Corrupt(says.clone()))),
         };
         let committed = self.commits.committed(cut.point);
         let told = self.commits.acknowledged_by(cut.point);
@@ -222,22 +287,60 @@ impl Explorer<'_, '_> {
         };
         let most = committed + 1;
         let (mut best, mut is_too_old) = (None, false);
-        for (index, commit) in self.commits.all.iter().enumerate().filter(|(_, commit)| commit.content == content) {
+        for (index, _) in self.commits.all.iter().enumerate().filter(|(_, commit)| commit.content == content) {
             is_too_old |= index < least;
-            if index >= least && index <= most && (self.options.each_transaction || commit.may_stop) {
+            let may_stop = self.options.each_transaction || index == 0 || index == self.commits.commits();
+            if index >= least && index <= most && may_stop {
                 best = Some(index);
             }
         }
         let Some(index) = best else {
             let acknowledged = told > committed || (told == there && told > 0);
-            return Some(match is_too_old {
+            return Ok(Some(match is_too_old {
                 true => Problem::Lost { acknowledged, wanted: there },
                 false => Problem::HalfDone,
-            });
+            }));
         };
         self.report.outcomes[index] += 1;
         self.report.most_lost = self.report.most_lost.max(there.saturating_sub(index));
-        self.invariants_in(content).err().map(Problem::Invariant)
+        self.report.may_lose_acknowledged |= index < told;
+        if let Err(says) = self.invariants_in(content) {
+            return Ok(Some(Problem::Invariant(says)));
+        }
+        self.problem_of_second_run(cut.point, index)
+    }
+
+    /// Runs the action again from a commit point, and returns what is wrong with that.
+    fn problem_of_second_run(&mut self, point: usize, index: usize) -> Result<Option<Problem>> {
+        let (last, calls) = (self.commits.commits(), self.commits.acknowledged.len());
+        let is_between = self.options.resumes && index > 0 && index < last;
+        let is_silent = index == last && self.commits.acknowledgements_by(point) < calls;
+        if !(is_between || is_silent) || !self.resumable.contains(&index) {
+            return Ok(None);
+        }
+        let again = self.second_run(index)?;
+        let end = self.commits.all[last].content;
+        let found = self.contents.find(&again.files);
+        if is_between && (again.outcome != Outcome::Returned(()) || found != ContentMatch::Known(end)) {
+            let ends = self.contents.opened(end).zip(self.contents.open(&again.files).ok());
+            let changes = ends.map(|(end, again)| ContentChanges::between(&end, &again)).unwrap_or_default();
+            return Ok(Some(Problem::NotResumed { commits: index, of: last, outcome: again.outcome.clone(), changes }));
+        }
+        // An error would tell the caller that something is wrong.
+        let is_done = again.outcome == Outcome::Returned(()) && found == ContentMatch::Known(end);
+        let told = self.commits.acknowledgements_by(point) + again.acknowledged;
+        Ok((is_done && told < calls).then_some(Problem::NeverAcknowledged))
+    }
+
+    fn second_run(&mut self, index: usize) -> Result<Rc<SecondRun>> {
+        if let Some(known) = self.second_runs.get(&index) {
+            return Ok(Rc::clone(known));
+        }
+        let files = self.contents.files(self.commits.all[index].content).unwrap_or_default();
+        let run = Rc::new(run_again(&self.base, files, self.action)?);
+        self.report.resumed += usize::from(index < self.commits.commits());
+        self.second_runs.insert(index, Rc::clone(&run));
+        Ok(run)
     }
 
     /// Compares an image with the contents between which its power cut falls: those before and after the action, or before
@@ -310,10 +413,23 @@ impl Explorer<'_, '_> {
     }
 }
 
+/// Returns the work of recovering these files.
+fn work_of(files: &Files) -> u64 {
+    let work = |(name, bytes): &(String, Blocks)| match name.ends_with("-wal") || name.ends_with("-journal") {
+        true => WORK_OF_LOGS * bytes.len() as u64 / 1024,
+        false => bytes.len() as u64 / 1024,
+    };
+    LEAST_WORK + files.iter().map(work).sum::<u64>()
+}
+
 #[derive(Default)]
 pub(super) struct Options<'a> {
     /// True if each transaction of the action may be left alone.
     pub(super) each_transaction: bool,
+    /// True if the action, run again on what a power cut left, has to end as without one.
+    pub(super) resumes: bool,
+    /// The work after which images are left out.
+    pub(super) most_work: MostWork,
     /// True if every commit has to survive, whatever the profile promises.
     pub(super) durable: bool,
     pub(super) every_operation: bool,
@@ -324,6 +440,17 @@ pub(super) struct Options<'a> {
     pub(super) may_change_nothing: bool,
     pub(super) recovery: Recovery,
     pub(super) invariants: Invariants<'a>,
+}
+
+/// The work of a whole test. It is counted in KB that SQLite reads to recover an image, so that every machine looks at the same
+/// images.
+pub(super) struct MostWork(pub(super) u64);
+
+impl Default for MostWork {
+    /// About ten seconds without optimization.
+    fn default() -> MostWork {
+        MostWork(20_000_000)
+    }
 }
 
 /// Returns what SQLite does to the disk while it recovers an image, or `None` where it cannot.

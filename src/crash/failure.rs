@@ -3,7 +3,8 @@
 use super::power_cut::{PowerCut, Survival, Variant};
 use super::recording::{Loss, Recording};
 use crate::error::{Error, ErrorKind};
-use crate::explore::{ActionPart, ContentMatch, FILE_BY_FILE, Files, replay_note};
+use crate::explore::{ActionPart, ContentChanges, ContentMatch, FILE_BY_FILE, Files, Outcome, replay_note};
+use crate::report::count;
 use crate::sim::{Entry, Event};
 
 /// A problem of an image.
@@ -18,6 +19,16 @@ pub(super) enum Problem {
         wanted: usize,
     },
     Invariant(String),
+    // The action, run again after so many of its commits, fails or ends with other data.
+    NotResumed {
+        commits: usize,
+        of: usize,
+        outcome: Outcome,
+        // From the end without a power cut to the end of the second run.
+        changes: ContentChanges,
+    },
+    // Run again, the action finds everything done, and nobody is ever told.
+    NeverAcknowledged,
     // A second power cut, while SQLite recovered the image, left something else.
     SecondCut(ContentMatch),
 }
@@ -48,9 +59,17 @@ pub(super) fn render(diagnosis: &Diagnosis<'_>) -> Error {
     if let Problem::Invariant(says) = &diagnosis.problem {
         error = error.evidence("it says", says);
     }
-    if let Some(ActionPart { done, missing }) = &diagnosis.part {
-        error =
-            error.evidence("changes that survived", done.to_string()).evidence("changes missing", missing.to_string());
+    match (&diagnosis.problem, &diagnosis.part) {
+        (Problem::NotResumed { outcome, changes, .. }, _) => {
+            error = error.evidence("the second run ended with", said(outcome));
+            error = error.evidence("changes from the end without a power cut to this one", changes.to_string());
+        }
+        (Problem::NeverAcknowledged, _) => error = error.evidence("the second run ended with", "Ok"),
+        (_, Some(ActionPart { done, missing })) => {
+            error = error.evidence("changes that survived", done.to_string());
+            error = error.evidence("changes missing", missing.to_string());
+        }
+        _ => {}
     }
     error =
         error.evidence("the disk (+ survived, - lost, ~ torn)", operations(&diagnosis.recording.log, diagnosis.image));
@@ -79,6 +98,17 @@ fn headline(diagnosis: &Diagnosis<'_>) -> String {
         Problem::Lost { acknowledged: true, .. } => format!("{at} loses acknowledged changes"),
         Problem::Lost { .. } => format!("{at} loses committed changes{}", tables(ActionPart::tables_missing)),
         Problem::Invariant(_) => format!("{at} breaks an invariant"),
+        Problem::NotResumed { commits, of, outcome, .. } => {
+            let cut = format!("{what} after {commits} of {}", count(*of as u64, "commit"));
+            match outcome {
+                Outcome::Returned(()) => format!("the action ends with other data when it is run again: {cut}"),
+                Outcome::Failed(_) => format!("the action fails when it is run again: {cut}"),
+                Outcome::Panicked(_) => format!("the action panics when it is run again: {cut}"),
+            }
+        }
+        Problem::NeverAcknowledged => {
+            format!("{at} is never made up for: nothing is acknowledged when it is run again")
+        }
         Problem::SecondCut(ContentMatch::Corrupt(says)) => format!("{second}, leaves the database corrupt: {says}"),
         Problem::SecondCut(_) => format!("{second}, leaves other data"),
     }
@@ -106,7 +136,8 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<String> {
         },
         Problem::HalfDone => vec![
             String::from("put all of its statements into one transaction"),
-            String::from("if its transactions are independent of each other, say so: .each_transaction()"),
+            String::from("if it goes on where it stopped when it is run again, say so: .each_transaction()"),
+            String::from("if its transactions are independent of each other, say so: .independent_transactions()"),
         ],
         Problem::Lost { acknowledged: true, .. } => {
             vec![String::from("tell the user after the commit has returned, not before")]
@@ -116,6 +147,20 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<String> {
         }
         Problem::Lost { .. } => vec![format!("{promise} keeps every commit: {OTHERWISE}")],
         Problem::Invariant(_) => Vec::new(),
+        Problem::NotResumed { .. } => vec![
+            String::from("write what is done in the transaction that does it, and skip that in the next run"),
+            String::from("if its transactions are independent of each other, say so: .independent_transactions()"),
+        ],
+        Problem::NeverAcknowledged => vec![String::from(
+            "mark as done after it was sent, not before: whoever must not get it twice can be given a key",
+        )],
+    }
+}
+
+fn said(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Returned(()) => "Ok",
+        Outcome::Failed(says) | Outcome::Panicked(says) => says,
     }
 }
 

@@ -39,11 +39,17 @@
 //! alone, torn sectors, mixes, and names that are not in their directory yet. SQLite recovers each new image. The database
 //! then has to be
 //!
-//! - all or nothing: as before the action or as after it. If its transactions are independent, allow the states
-//!   between them with [`each_transaction`](CrashTest::each_transaction). Where the action calls [`acknowledge`], it may also stop;
+//! - all or nothing: as before the action or as after it. [`each_transaction`](CrashTest::each_transaction) allows the states
+//!   between its transactions, and runs it again on each of them: it has to end as without a power cut.
+//!   [`independent_transactions`](CrashTest::independent_transactions) allows them without that;
 //! - durable: it has every commit that had returned to the app, as far as journal mode and synchronous promise. WAL with
 //!   NORMAL, the setting of most apps, may lose commits after a power cut, but none when the process is killed;
-//! - intact: SQLite's own integrity check passes.
+//! - intact: SQLite's own integrity check passes;
+//! - made up for: if all is done and the action was cut off before it called [`acknowledge`], it has to call it when it is run
+//!   again, or to return an error. An action that marks a mail as sent and then sends it does neither.
+//!
+//! About ten seconds' worth of images are looked at, counted in work, so that every machine looks at the same ones. The
+//! report says how many were left out; [`exhaustive`](CrashTest::exhaustive) leaves out none.
 //!
 //! | journal mode | synchronous | what a power cut may take |
 //! | --- | --- | --- |

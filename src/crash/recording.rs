@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::disk_model::DiskModel;
 use crate::db::{Address, MAIN};
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, Files, KnownContents, SeededRandom};
+use crate::explore::{self, Action, Files, KnownContents, Outcome, SeededRandom};
 use crate::sim::{Entry, Event, OpLog, Watch};
 use crate::trace::{Capture, TracedDatabase};
 
@@ -177,6 +177,28 @@ pub(super) fn record(base: &Address, action: &mut Action<'_>) -> Result<Recordin
     Ok(Recording { files, log: log.take(), start, promise })
 }
 
+/// The action run again on what a power cut left.
+pub(super) struct SecondRun {
+    pub(super) outcome: Outcome,
+    /// The files afterwards.
+    pub(super) files: Files,
+    /// The number of calls of `acknowledge`.
+    pub(super) acknowledged: usize,
+}
+
+/// Runs the action on a copy of `base` that holds these files.
+pub(super) fn run_again(base: &Address, files: Files, action: &mut Action<'_>) -> Result<SecondRun> {
+    let copy = base.holding(files);
+    let mut connection = copy.connect()?;
+    SeededRandom::on(&connection, 0)?;
+    let calls = OpLog::new(|| None);
+    let before = RUNNING.replace(Some(Arc::clone(&calls)));
+    let outcome = explore::outcome_of(|| action(&mut connection));
+    RUNNING.set(before);
+    drop(connection);
+    Ok(SecondRun { outcome, files: copy.disk().files(), acknowledged: calls.take().len() })
+}
+
 impl Recording {
     /// Returns true if both runs made the same operations. Their bytes may differ, as those of WAL salts and nonces do.
     pub(super) fn has_same_operations(&self, other: &Recording) -> bool {
@@ -222,8 +244,6 @@ pub(super) struct CommitPoint {
     pub(super) at: usize,
     /// The number of the content.
     pub(super) content: usize,
-    /// True if the action may stop here: before it, after it, and wherever the app has told its user.
-    pub(super) may_stop: bool,
 }
 
 pub(super) struct CommitPoints {
@@ -242,7 +262,7 @@ impl CommitPoints {
         let log = &recording.log;
         let mut model = DiskModel::new(&recording.files);
         let content = contents.learn(&recording.files).map_err(unreadable)?;
-        let mut all = vec![CommitPoint { at: 0, content, may_stop: true }];
+        let mut all = vec![CommitPoint { at: 0, content }];
         let mut acknowledged = Vec::new();
         // With locking_mode=EXCLUSIVE no lock shows a commit. If there is a journal, what SQLite recovers at each moment does.
         let each = recording.promise.locks_are_kept && recording.promise.has_journal();
@@ -256,14 +276,8 @@ impl CommitPoints {
                 let content = contents.learn(&model.live()).map_err(unreadable)?;
                 if all.last().is_some_and(|last| last.content != content) {
                     let at = if each { end_of_statement(log, at) } else { at };
-                    all.push(CommitPoint { at, content, may_stop: false });
+                    all.push(CommitPoint { at, content });
                 }
-            }
-        }
-        let last = all.len() - 1;
-        for index in acknowledged.iter().map(|(_, index)| *index).chain([last]) {
-            if let Some(point) = all.get_mut(index) {
-                point.may_stop = true;
             }
         }
         Ok(CommitPoints { all, acknowledged })
@@ -277,6 +291,11 @@ impl CommitPoints {
     /// Returns the last commit point whose transaction had returned to the app when the first `point` events had happened.
     pub(super) fn committed(&self, point: usize) -> usize {
         self.all.iter().skip(1).take_while(|commit| commit.at < point).count()
+    }
+
+    /// Returns the number of calls of `acknowledge` that had happened by then.
+    pub(super) fn acknowledgements_by(&self, point: usize) -> usize {
+        self.acknowledged.iter().filter(|(at, _)| *at < point).count()
     }
 
     /// Returns the last commit point of which the app had told its user by then.

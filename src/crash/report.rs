@@ -23,6 +23,12 @@ pub struct Report {
     pub outcomes: Vec<u64>,
     /// The largest number of commits that had returned to the app and were lost.
     pub most_lost: usize,
+    /// The number of images that were left out because of the time that they would take.
+    pub left_out: u64,
+    /// The number of states between two transactions from which the action was run again.
+    pub resumed: usize,
+    /// True if a change that the app had acknowledged may be lost, as the profile allows.
+    pub may_lose_acknowledged: bool,
     /// True if the action made the same disk operations when it was run again. If not, a failure may not repeat.
     pub deterministic: bool,
     /// The number of calls of `acknowledge` before the first change.
@@ -41,6 +47,9 @@ impl Report {
             commits: commits.commits(),
             outcomes: vec![0; commits.all.len()],
             most_lost: 0,
+            left_out: 0,
+            resumed: 0,
+            may_lose_acknowledged: false,
             deterministic,
             early: commits.acknowledged.iter().filter(|(_, index)| *index == 0).count(),
             mode: promise.to_string(),
@@ -63,12 +72,23 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (points, images) = (count(self.points, "moment"), count(self.images, "image"));
         let of = if self.points < self.moments { format!(" of {}", self.moments) } else { String::new() };
-        writeln!(f, "power cut at {points}{of}: {images}, {} different", self.distinct)?;
+        write!(f, "power cut at {points}{of}: {images}, {} different", self.distinct)?;
+        if self.left_out > 0 {
+            write!(f, "; {} more left out, all with .exhaustive()", self.left_out)?;
+        }
+        writeln!(f)?;
         writeln!(f, "  {}", self.promise())?;
         write!(f, "  {} promises: {}", self.mode, self.loss)?;
         let of = self.commits;
         for (commits, images) in self.outcomes.iter().enumerate().filter(|(_, images)| **images > 0) {
             write!(f, "\n  {} of {} survived: {}", commits, count(of as u64, "commit"), count(*images, "image"))?;
+        }
+        if self.resumed > 0 {
+            let times = count(self.resumed as u64, "state");
+            write!(f, "\n  run again from {times} between its transactions: the same end each time")?;
+        }
+        if self.may_lose_acknowledged {
+            f.write_str("\n  what was acknowledged may be lost: .durable() does not accept that")?;
         }
         if self.early > 0 {
             let times = count(self.early as u64, "time");

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::disk_model::DiskModel;
-use super::explorer::{self, Options, Recovery};
+use super::explorer::{self, MostWork, Options, Recovery};
 use super::power_cut::Variant;
 use super::recording::{CommitPoints, record};
 use crate::check;
@@ -176,4 +176,28 @@ fn a_second_cut_is_found_where_recovery_is_not_synced() {
     // The kept disk is the one that the second cut left.
     let mut contents = KnownContents::new(None);
     assert_eq!(contents.find(&failure.left.unwrap().files()), ContentMatch::Unknown);
+}
+
+/// With less time, fewer images are looked at, the same ones each time, and the report says how many were left out.
+#[test]
+fn images_are_left_out_by_their_work() {
+    let explore = |most_work: u64| {
+        let db = Template::empty().profile(Profile::PRODUCTION).in_memory();
+        db.execute_batch("CREATE TABLE t(x)").unwrap();
+        let mut action = explore::action(|db: &mut Connection| {
+            db.execute_batch(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+                 INSERT INTO t SELECT printf('%04d', i) || hex(zeroblob(300)) FROM n",
+            )
+        });
+        let mut options = Options { most_work: MostWork(most_work), ..Options::default() };
+        explorer::explore(&db, &mut action, &mut options).map_err(|failed| failed.error).unwrap()
+    };
+    let (all, some) = (explore(u64::MAX), explore(100_000));
+    assert_eq!(all.left_out, 0, "{all}");
+    assert_eq!((some.points, some.images + some.left_out), (all.points, all.images), "{some}");
+    assert!(some.left_out > 0 && some.images >= 2 * some.points, "{some}");
+    let text = some.to_string();
+    assert!(text.contains(&format!("; {} more left out, all with .exhaustive()\n", some.left_out)), "{text}");
+    assert_eq!(explore(100_000), some);
 }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::image::{self, Functions, MAIN};
 use super::profile::Profile;
 use crate::error::{Error, Result};
-use crate::sim::Disk;
+use crate::sim::{Blocks, Disk};
 
 /// Where a database is and how it is opened. A database in memory lives as long as one of its addresses.
 #[derive(Clone)]
@@ -59,6 +59,13 @@ impl Address {
         image::back_up(&self.look()?, &mut copy.look()?).map_err(|error| Error::sqlite("copy the database", error))?;
         copy.disk.clock().show(self.disk.clock());
         Ok(copy)
+    }
+
+    /// Returns the address of these files, with the profile, functions and clock of this one.
+    pub(crate) fn holding(&self, files: impl IntoIterator<Item = (String, Blocks)>) -> Address {
+        let disk = Disk::with_files(files);
+        disk.clock().show(self.disk.clock());
+        Address::in_memory(disk, self.profile, self.functions)
     }
 
     pub(crate) fn disk(&self) -> &Arc<Disk> {

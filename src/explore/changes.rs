@@ -124,8 +124,8 @@ pub(crate) struct ActionPart {
 impl ActionPart {
     /// Compares `opened` with the known contents before and after the action.
     pub(crate) fn of(contents: &KnownContents, before: usize, opened: &OpenedFiles, after: usize) -> ActionPart {
-        let done = contents.opened(before).map(|before| ContentChanges::between(before, opened));
-        let missing = contents.opened(after).map(|after| ContentChanges::between(opened, after));
+        let done = contents.opened(before).map(|before| ContentChanges::between(&before, opened));
+        let missing = contents.opened(after).map(|after| ContentChanges::between(opened, &after));
         ActionPart { done: done.unwrap_or_default(), missing: missing.unwrap_or_default() }
     }
 

@@ -22,10 +22,21 @@ pub(crate) struct KnownContents {
     others: Vec<(Files, usize)>,
 }
 
+/// A content. It is opened where it is looked at, and never kept open: an action may commit thousands of times.
 struct Known {
     files: Files,
-    opened: OnceCell<OpenedFiles>,
+    /// `None` if SQLite cannot read it.
+    summary: OnceCell<Option<Summary>>,
 }
+
+/// What is compared of a content.
+struct Summary {
+    digests: Digests,
+    complaints: OnceCell<Vec<String>>,
+}
+
+/// The name of each database and a digest of its content.
+type Digests = Vec<(String, u64)>;
 
 /// The number of other forms that are kept. Any further one is compared again each time.
 const MAX_OTHERS: usize = 64;
@@ -55,11 +66,13 @@ impl KnownContents {
         }
         let opened = OpenedFiles::of(&folded, self.functions)?;
         // No integrity check: whatever the app has committed is the content.
-        if let Some(number) = self.among_known(|known| opened.holds_the_same(known)) {
+        let digests = opened.digests();
+        if let Some(number) = digests.as_ref().and_then(|digests| self.among_known(|known| known.digests == *digests)) {
             self.remember(folded, number);
             return Ok(number);
         }
-        self.known.push(Known { files: folded, opened: OnceCell::from(opened) });
+        let summary = digests.map(|digests| Summary { digests, complaints: OnceCell::new() });
+        self.known.push(Known { files: folded, summary: OnceCell::from(summary) });
         Ok(self.known.len() - 1)
     }
 
@@ -76,15 +89,15 @@ impl KnownContents {
         let opened = OpenedFiles::of(&folded, self.functions)?;
         let complaints = opened.complaints();
         // A complaint about both is not new.
-        let same = |known: &OpenedFiles| {
-            opened.holds_the_same(known) && (complaints.is_empty() || complaints == known.complaints())
-        };
-        if let Some(number) = self.among_known(same) {
+        if let Some(digests) = opened.digests()
+            && let Some(number) = self.among_known(|known| known.digests == digests)
+            && (complaints.is_empty() || *self.complaints(number) == complaints)
+        {
             self.remember(folded, number);
             return Ok(ContentMatch::Known(number));
         }
         match complaints.first() {
-            Some(first) if self.among_known(|known| complaints == known.complaints()).is_none() => {
+            Some(first) if !(0..self.known.len()).any(|number| *self.complaints(number) == complaints) => {
                 Err(first_line(first))
             }
             _ => Ok(ContentMatch::Unknown),
@@ -97,8 +110,22 @@ impl KnownContents {
     }
 
     /// Returns the last known content that matches: the latest is the likeliest.
-    fn among_known(&self, same: impl Fn(&OpenedFiles) -> bool) -> Option<usize> {
-        self.known.iter().rposition(|known| known.opened(self.functions).is_some_and(&same))
+    fn among_known(&self, same: impl Fn(&Summary) -> bool) -> Option<usize> {
+        (0..self.known.len()).rev().find(|number| self.summary(*number).is_some_and(&same))
+    }
+
+    fn summary(&self, number: usize) -> Option<&Summary> {
+        let read = || {
+            let digests = self.opened(number)?.digests()?;
+            Some(Summary { digests, complaints: OnceCell::new() })
+        };
+        self.known[number].summary.get_or_init(read).as_ref()
+    }
+
+    /// Returns what SQLite complains about in a known content.
+    fn complaints(&self, number: usize) -> &[String] {
+        let read = || self.opened(number).map(|opened| opened.complaints()).unwrap_or_default();
+        self.summary(number).map_or(&[], |summary| summary.complaints.get_or_init(read))
     }
 
     fn remember(&mut self, folded: Files, number: usize) {
@@ -112,20 +139,14 @@ impl KnownContents {
         self.known.get(number).map(|known| known.files.clone())
     }
 
-    /// Returns the databases of a known content, unless SQLite cannot read them.
-    pub(crate) fn opened(&self, number: usize) -> Option<&OpenedFiles> {
-        self.known[number].opened(self.functions)
+    /// Opens the databases of a known content, unless SQLite cannot read them.
+    pub(crate) fn opened(&self, number: usize) -> Option<OpenedFiles> {
+        OpenedFiles::of(&self.known.get(number)?.files, self.functions).ok()
     }
 
     /// Opens these files as SQLite recovers them.
     pub(crate) fn open(&self, files: &Files) -> Result<OpenedFiles, String> {
         OpenedFiles::of(&fold(files)?, self.functions)
-    }
-}
-
-impl Known {
-    fn opened(&self, functions: Option<Functions>) -> Option<&OpenedFiles> {
-        self.opened.get_or_try_init(|| OpenedFiles::of(&self.files, functions)).ok()
     }
 }
 
@@ -179,7 +200,6 @@ pub(super) fn says(error: &rusqlite::Error) -> String {
 /// The open databases of a content.
 pub(crate) struct OpenedFiles {
     pub(super) connections: Vec<(String, Connection)>,
-    digests: OnceCell<Option<Vec<(String, u64)>>>,
     _disk: Arc<Disk>,
 }
 
@@ -195,7 +215,7 @@ impl OpenedFiles {
         }
         // The test's own database always exists. The others are identified by their names.
         connections.sort_by_key(|(name, _)| name != MAIN);
-        Ok(OpenedFiles { connections, digests: OnceCell::new(), _disk: disk })
+        Ok(OpenedFiles { connections, _disk: disk })
     }
 
     pub(crate) fn main(&self) -> &Connection {
@@ -210,16 +230,10 @@ impl OpenedFiles {
         self.connections.iter().flat_map(|(_, connection)| check::integrity_lines(connection)).collect()
     }
 
-    /// Returns true if rows, objects and the numbers of the headers are equal. A content that cannot be read equals no
-    /// other.
-    fn holds_the_same(&self, other: &OpenedFiles) -> bool {
-        self.digests().is_some_and(|digests| other.digests() == Some(digests))
-    }
-
-    /// Returns the name of each database and a digest of its content.
-    fn digests(&self) -> Option<&[(String, u64)]> {
+    /// Returns a digest of the rows, objects and numbers of the headers, for each database. A content that cannot be read has none.
+    fn digests(&self) -> Option<Digests> {
         let read =
             |(name, connection): &(String, Connection)| Some((name.clone(), check::content_digest(connection).ok()?));
-        self.digests.get_or_init(|| self.connections.iter().map(read).collect()).as_deref()
+        self.connections.iter().map(read).collect()
     }
 }

@@ -177,7 +177,7 @@ impl Baseline {
 
 fn not_repeatable(contents: &KnownContents, first: usize, again: usize) -> Error {
     let changes = contents.opened(first).zip(contents.opened(again));
-    let changes = changes.map(|(first, again)| ContentChanges::between(first, again)).unwrap_or_default();
+    let changes = changes.map(|(first, again)| ContentChanges::between(&first, &again)).unwrap_or_default();
     Error::new(ErrorKind::Fault, "the action makes other changes each time, so its runs cannot be compared")
         .evidence("from the first run to the second", changes.to_string())
         .help("pass random values and times as arguments, or take them from SQLite, whose clock stands still here")

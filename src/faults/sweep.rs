@@ -225,7 +225,7 @@ impl Sweeper<'_> {
             Problem::OtherwiseAgain(files) => contents.opened(*after).zip(contents.open(files).ok()),
             _ => None,
         };
-        let again = again.map(|(after, again)| ContentChanges::between(after, &again));
+        let again = again.map(|(after, again)| ContentChanges::between(&after, &again));
         Diagnosis { run, problem, part, again }
     }
 

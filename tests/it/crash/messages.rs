@@ -53,7 +53,8 @@ killing the process after operation 10 leaves the action half done: orders witho
         // With one test thread, the name of the test is unknown.
         unnumbered(end).trim_end_matches(" crash::messages::half_done"),
         "  help: put all of its statements into one transaction
-  help: if its transactions are independent of each other, say so: .each_transaction()
+  help: if it goes on where it stopped when it is run again, say so: .each_transaction()
+  help: if its transactions are independent of each other, say so: .independent_transactions()
 note: SQLITMUS_REPLAY=crash:N:all cargo test"
     );
 }
@@ -189,7 +190,7 @@ fn a_second_connection_to_the_same_copy() {
         drop(second);
         db.execute(ITEMS, [])
     })
-    .each_transaction()
+    .independent_transactions()
     .run();
     assert_eq!(report.commits, 2, "{report}");
 }

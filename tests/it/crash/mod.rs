@@ -3,6 +3,7 @@
 mod bugs;
 mod messages;
 mod modes;
+mod resume;
 mod shop;
 
 use sqlitmus::{Profile, Template, TestDb};

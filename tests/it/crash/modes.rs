@@ -26,7 +26,7 @@ fn transactions(db: &mut Connection) -> Result<()> {
 
 fn test(journal_mode: &'static str, synchronous: &'static str) -> sqlitmus::Result<crash::Report> {
     let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", journal_mode).pragma("synchronous", synchronous);
-    crash::test(&super::db(profile, SCHEMA), transactions).each_transaction().try_run()
+    crash::test(&super::db(profile, SCHEMA), transactions).independent_transactions().try_run()
 }
 
 /// Expects that exactly `most_lost` commits are lost in the worst case, and that nothing else happens.
@@ -94,12 +94,12 @@ fn process_kill() {
     for mode in ["WAL", "DELETE", "TRUNCATE", "PERSIST"] {
         let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", mode).pragma("synchronous", "OFF");
         let db = super::db(profile, SCHEMA);
-        let report = crash::test(&db, transactions).each_transaction().process_kill().run();
+        let report = crash::test(&db, transactions).independent_transactions().process_kill().run();
         assert_eq!(report.most_lost, 0, "{mode}: {report}");
         assert!(report.points > 100 && report.images == report.points, "{mode}: {report}");
     }
     let db = super::db(Profile::SQLITE_DEFAULTS.pragma("journal_mode", "OFF"), SCHEMA);
-    let error = crash::test(&db, transactions).each_transaction().process_kill().try_run().unwrap_err();
+    let error = crash::test(&db, transactions).independent_transactions().process_kill().try_run().unwrap_err();
     assert!(error.headline().starts_with("killing the process after operation"), "{error}");
 }
 
@@ -112,7 +112,7 @@ fn exclusive_locking() {
             db.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = EXTRA")?;
             transactions(db)
         };
-        let report = crash::test(&db, keep_locks).each_transaction().run();
+        let report = crash::test(&db, keep_locks).independent_transactions().run();
         assert_eq!(report.commits, 20, "{mode}: {report}");
     }
 }
@@ -131,7 +131,7 @@ fn another_connection_opens_and_closes_within_a_transaction() {
             db.execute_batch("BEGIN; INSERT INTO a VALUES (2, NULL); UPDATE b SET x = 2; COMMIT;")
         };
         let db = super::db(profile, SCHEMA);
-        let report = crash::test(&db, action).each_transaction().every_operation().run();
+        let report = crash::test(&db, action).independent_transactions().every_operation().run();
         assert_eq!((report.commits, report.most_lost), (2, 0), "{mode}: {report}");
     }
 }
@@ -185,7 +185,7 @@ fn statistics_are_not_compared() {
 fn many_moments_are_sampled_by_default() {
     let db = super::db(Profile::MINIMAL.pragma("page_size", "512"), SCHEMA);
     let action = |db: &mut Connection| (0..160).try_for_each(|id| db.execute("UPDATE b SET x = ?1", [id]).map(drop));
-    let report = crash::test(&db, action).each_transaction().run();
+    let report = crash::test(&db, action).independent_transactions().run();
     assert!(report.points == 150 && report.moments > 160, "{report}");
     assert!(report.to_string().starts_with(&format!("power cut at 150 moments of {}: ", report.moments)), "{report}");
     assert!(report.most_lost > 150, "{report}");
