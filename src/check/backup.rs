@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-use super::findings::{Finding, Findings};
+use super::finding::Finding;
+use super::findings::Findings;
 use super::health::wal_bytes;
 use super::integrity::{failure, failure_of, file_of, integrity_with, shown_value};
 use super::state::{self, RowChange, Snapshot, TableDiff, TableSet, header_numbers, schema_entries};

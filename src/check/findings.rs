@@ -1,118 +1,26 @@
-//! The result of a check: [`Finding`] and [`Findings`].
+//! The result of a check.
 
-use std::fmt;
-
-use crate::error::{Error, ErrorKind, Result, or_panic};
+use super::finding::{Finding, Level};
+use super::report;
+use crate::error::{Result, or_panic};
 use crate::report::nearest;
 use crate::sql::same_name;
 
-/// The weight of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Level {
-    /// A decision that somebody should look at once: [`Findings::assert_ok`] passes over it.
-    Review,
-    /// A fault: [`Findings::assert_ok`] fails.
-    Error,
-}
-
-/// One problem that a check found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Finding {
-    code: &'static str,
-    level: Level,
-    object: String,
-    what: String,
-    cost: String,
-    evidence: Vec<(String, String)>,
-    fix: Option<String>,
-}
-
-impl Finding {
-    /// `object` is the table, index, trigger, PRAGMA or file; `what` is one line that names it.
-    pub(crate) fn new(code: &'static str, object: impl Into<String>, what: impl Into<String>) -> Finding {
-        let (object, what) = (object.into(), what.into());
-        Finding { code, level: Level::Error, object, what, cost: String::new(), evidence: Vec::new(), fix: None }
-    }
-
-    pub(crate) fn level_of(mut self, level: Level) -> Finding {
-        self.level = level;
-        self
-    }
-
-    pub(crate) fn cost(mut self, cost: impl Into<String>) -> Finding {
-        self.cost = cost.into();
-        self
-    }
-
-    pub(crate) fn evidence(mut self, label: impl Into<String>, body: impl Into<String>) -> Finding {
-        self.evidence.push((label.into(), body.into()));
-        self
-    }
-
-    pub(crate) fn fix(mut self, fix: impl Into<String>) -> Finding {
-        self.fix = Some(fix.into());
-        self
-    }
-
-    /// Adds to the line that says what is wrong.
-    pub(crate) fn append(mut self, text: &str) -> Finding {
-        self.what.push_str(text);
-        self
-    }
-
-    /// Returns the kind of finding as one word, such as `fk-unindexed`.
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
-
-    /// Returns how much the finding matters.
-    pub fn level(&self) -> Level {
-        self.level
-    }
-
-    /// Returns what the finding is about: a table, `table.column`, an index, a trigger, a PRAGMA or a file.
-    pub fn object(&self) -> &str {
-        &self.object
-    }
-
-    /// Returns one line that says what is wrong.
-    pub fn what(&self) -> &str {
-        &self.what
-    }
-
-    /// Returns what it costs to leave the finding as it is.
-    pub fn why(&self) -> &str {
-        &self.cost
-    }
-
-    /// Returns the remedy, as SQL where SQL can do it.
-    pub fn help(&self) -> Option<&str> {
-        self.fix.as_deref()
-    }
-
-    fn body(&self) -> String {
-        match self.cost.as_str() {
-            "" => self.what.clone(),
-            cost => format!("{}\n{cost}", self.what),
-        }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}", self.code, self.object, self.what)
-    }
-}
-
 /// The findings of a check.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "findings say nothing unless they are looked at: .assert_ok()"]
 pub struct Findings {
     found: Vec<Finding>,
     /// Every code that the check knows; empty where any code is accepted.
     codes: &'static [&'static str],
+    /// The lowest level at which a finding fails.
+    fails_at: Level,
+}
+
+impl Default for Findings {
+    fn default() -> Findings {
+        Findings { found: Vec::new(), codes: &[], fails_at: Level::Warning }
+    }
 }
 
 impl Findings {
@@ -147,7 +55,7 @@ impl Findings {
             return self;
         }
         let before = self.found.len();
-        self.found.retain(|finding| !(finding.code == code && covers(object, &finding.object)));
+        self.found.retain(|finding| !(finding.code() == code && covers(object, finding.object())));
         if self.found.len() == before {
             let what = format!("nothing to allow: {code} of {object}");
             self.found.push(
@@ -159,7 +67,25 @@ impl Findings {
         self
     }
 
-    /// Panics with all findings of [`Level::Error`] if there are any.
+    /// Makes [`assert_ok`](Findings::assert_ok) fail on findings of this level and above. Default [`Level::Warning`].
+    ///
+    /// ```
+    /// use sqlitmus::check::{self, Level};
+    /// # let db = sqlitmus::Template::empty().in_memory();
+    /// # db.execute_batch("CREATE TABLE t(id INTEGER PRIMARY KEY)").unwrap();
+    /// check::lint(&db).assert_ok();
+    ///
+    /// let strictly = check::lint(&db).fail_at(Level::Style);
+    /// let error = strictly.try_assert_ok().unwrap_err();
+    /// assert_eq!(error.headline(), "not-strict: t is not STRICT");
+    /// ```
+    pub fn fail_at(mut self, level: Level) -> Findings {
+        self.fails_at = level;
+        self
+    }
+
+    /// Panics if there are errors or warnings, with all of them. Other findings are counted; see
+    /// [`fail_at`](Findings::fail_at).
     ///
     /// # Panics
     /// If there are such findings.
@@ -173,27 +99,9 @@ impl Findings {
     /// # Errors
     /// If there are such findings.
     pub fn try_assert_ok(&self) -> Result<()> {
-        let errors: Vec<&Finding> = self.found.iter().filter(|finding| finding.level == Level::Error).collect();
-        let Some(first) = errors.first() else { return Ok(()) };
-        let headline = match errors.len() {
-            1 => format!("{}: {}", first.code, first.what),
-            count => format!("{count} findings, the first: {}: {}", first.code, first.what),
-        };
-        let mut error = Error::new(ErrorKind::Check, headline);
-        for (index, finding) in errors.iter().enumerate() {
-            if index > 0 || !finding.cost.is_empty() {
-                error = error.evidence(format!("{} ({})", finding.code, finding.object), finding.body());
-            }
-            for (label, body) in &finding.evidence {
-                error = error.evidence(label.clone(), body.clone());
-            }
-        }
-        error = with_remedies(error, &errors);
-        // Broken pages are never meant; those checks give no codes.
-        if let Some(Finding { code, object, .. }) = errors.iter().find(|finding| self.codes.contains(&finding.code)) {
-            error = error.help(format!("if it is meant, say so: .allow({code:?}, {object:?}, \"why\")"));
-        }
-        Err(error)
+        let (failing, passing): (Vec<&Finding>, Vec<&Finding>) =
+            self.found.iter().partition(|finding| finding.level() >= self.fails_at);
+        if failing.is_empty() { Ok(()) } else { Err(report::failure(&failing, &passing, self.codes)) }
     }
 
     /// Makes [`allow`](Findings::allow) refuse all codes but these.
@@ -206,33 +114,6 @@ impl Findings {
         self.found.push(finding);
     }
 }
-
-/// Adds each remedy once, up to `MAX_LINES`.
-fn with_remedies(mut error: Error, findings: &[&Finding]) -> Error {
-    let mut fixes: Vec<&str> = Vec::new();
-    for fix in findings.iter().filter_map(|finding| finding.help()) {
-        if !fixes.contains(&fix) {
-            fixes.push(fix);
-        }
-    }
-    let mut lines = 0;
-    let fits = |fix: &&&str| {
-        lines += fix.lines().count();
-        lines <= MAX_LINES
-    };
-    let shown = fixes.iter().take_while(fits).count().max(1);
-    for fix in fixes.iter().take(shown) {
-        error = error.help(*fix);
-    }
-    if fixes.len() > shown {
-        let left = fixes.len() - shown;
-        error = error.help(format!("remedies of {left} more are left out here: Finding::help has each"));
-    }
-    error
-}
-
-/// The number of lines of remedies in a report: nobody reads fifty rebuilt tables.
-const MAX_LINES: usize = 100;
 
 /// Returns true if an allowance for `object` covers the object `found`: a table covers its columns, `*` everything.
 pub(crate) fn covers(object: &str, found: &str) -> bool {
@@ -249,7 +130,7 @@ impl Extend<Finding> for Findings {
 
 impl FromIterator<Finding> for Findings {
     fn from_iter<T: IntoIterator<Item = Finding>>(findings: T) -> Findings {
-        Findings { found: findings.into_iter().collect(), codes: &[] }
+        Findings { found: findings.into_iter().collect(), ..Findings::default() }
     }
 }
 

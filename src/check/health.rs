@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::types::FromSql;
 
-use super::findings::{Finding, Findings};
+use super::finding::{Finding, Level};
+use super::findings::Findings;
 
 use crate::error::{Error, Result, or_panic};
 use crate::sim::Disk;
@@ -77,9 +78,9 @@ pub fn health(connection: &Connection) -> Health {
 pub fn try_health(connection: &Connection) -> Result<Health> {
     let _own = crate::own::statements();
     let path = connection.path().filter(|path| !path.is_empty());
-    let number = |name: &str| ask::<i64>(connection, name).map(|number| u64::try_from(number).unwrap_or(0));
+    let number = |name: &str| pragma::<i64>(connection, name).map(|number| u64::try_from(number).unwrap_or(0));
     let (page_size, page_count) = (number("page_size")?, number("page_count")?);
-    let vacuum: i64 = ask(connection, "auto_vacuum")?;
+    let vacuum: i64 = pragma(connection, "auto_vacuum")?;
     Ok(Health {
         path: path.map(PathBuf::from),
         page_size,
@@ -89,22 +90,23 @@ pub fn try_health(connection: &Connection) -> Result<Health> {
         wal_bytes: path.and_then(wal_bytes),
         wal_frames_left: frames_left(connection),
         wal_autocheckpoint: number("wal_autocheckpoint")?,
-        journal_size_limit: ask(connection, "journal_size_limit")?,
-        schema_version: ask(connection, "schema_version")?,
-        user_version: ask(connection, "user_version")?,
-        application_id: ask(connection, "application_id")?,
-        journal_mode: ask(connection, "journal_mode")?,
+        journal_size_limit: pragma(connection, "journal_size_limit")?,
+        schema_version: pragma(connection, "schema_version")?,
+        user_version: pragma(connection, "user_version")?,
+        application_id: pragma(connection, "application_id")?,
+        journal_mode: pragma(connection, "journal_mode")?,
         auto_vacuum: match vacuum {
             1 => "FULL",
             2 => "INCREMENTAL",
             _ => "NONE",
         },
-        encoding: ask(connection, "encoding")?,
-        network_file_system: path.and_then(network_file_system),
+        encoding: pragma(connection, "encoding")?,
+        network_file_system: path.and_then(|path| file_system(Path::new(path))).filter(|kind| is_network(kind)),
     })
 }
 
-fn ask<T: FromSql>(connection: &Connection, name: &str) -> Result<T> {
+/// Returns the value of a PRAGMA.
+pub(super) fn pragma<T: FromSql>(connection: &Connection, name: &str) -> Result<T> {
     let sql = format!("PRAGMA {name}");
     connection.query_row(&sql, [], |row| row.get(0)).map_err(|error| {
         let path = connection.path().filter(|path| !path.is_empty());
@@ -136,14 +138,18 @@ fn frames_left(connection: &Connection) -> Option<u64> {
     u64::try_from(frames.checked_sub(done)?).ok().filter(|_| frames >= 0)
 }
 
-fn network_file_system(path: &str) -> Option<String> {
-    if Disk::is_simulated(path) {
+/// Returns the type of the file system that holds a file, such as `ext4`. Known only on Linux.
+pub(super) fn file_system(path: &Path) -> Option<String> {
+    if path.to_str().is_some_and(Disk::is_simulated) {
         return None;
     }
     let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     let path = std::fs::canonicalize(path).ok()?;
-    network_mount(&mountinfo, &path).map(str::to_owned)
+    mounted(&mountinfo, &path).map(str::to_owned)
 }
+
+/// The size at which SQLite checkpoints by default: 1000 pages of 4096 bytes, each with a header of 24.
+const USUAL_WAL_BYTES: u64 = 1000 * (4096 + 24);
 
 /// With fewer free pages than this, their percentage means nothing.
 const MANY_FREE_PAGES: u64 = 100;
@@ -155,6 +161,7 @@ impl Health {
     /// | --- | --- |
     /// | `freelist` | at least 100 pages, and more than a fifth of all, are free |
     /// | `wal-too-large` | the WAL is larger than `journal_size_limit`, or than four times `wal_autocheckpoint` |
+    /// | `wal-unbounded` | the WAL is larger than SQLite lets it grow by default, and this connection neither checkpoints nor limits it |
     /// | `wal-not-checkpointed` | more pages than `wal_autocheckpoint` wait in the WAL: something prevents a checkpoint |
     /// | `not-wal` | the file has another journal mode than WAL |
     /// | `network-file-system` | the file is on another machine |
@@ -182,6 +189,9 @@ impl Health {
     fn wal_size(&self, file: &str) -> Option<Finding> {
         let bytes = self.wal_bytes?;
         let limit = u64::try_from(self.journal_size_limit).ok();
+        if limit.is_none() && self.wal_autocheckpoint == 0 {
+            return self.wal_without_bound(file, bytes);
+        }
         // In the WAL, each page has a header of 24 bytes.
         let by_checkpoints = (self.wal_autocheckpoint > 0).then(|| self.wal_autocheckpoint * 4 * (self.page_size + 24));
         let (limit, whose) = match (limit, by_checkpoints) {
@@ -193,6 +203,19 @@ impl Health {
         let cost = "a long read or a very large transaction kept it from restarting; reads search all of it";
         let fix = "end the longest reads, then PRAGMA wal_checkpoint(TRUNCATE)";
         Some(Finding::new("wal-too-large", file, what).cost(cost).fix(fix))
+    }
+
+    /// A replicator turns automatic checkpoints off and runs its own: then few pages wait, where SQLite tells their number.
+    fn wal_without_bound(&self, file: &str, bytes: u64) -> Option<Finding> {
+        let waiting = self.wal_frames_left.map_or(bytes, |left| left * (self.page_size + 24));
+        if bytes <= USUAL_WAL_BYTES || waiting <= USUAL_WAL_BYTES {
+            return None;
+        }
+        let what = format!("the WAL of {file} has {bytes} bytes, and nothing on this connection bounds it");
+        let cost = "wal_autocheckpoint is 0 and journal_size_limit is not set: without another process that checkpoints, the \
+                    WAL grows with each commit, reads search all of it, and a crash has to recover it";
+        let fix = "PRAGMA wal_autocheckpoint = 1000, or let the replicator checkpoint: PRAGMA wal_checkpoint(TRUNCATE)";
+        Some(Finding::new("wal-unbounded", file, what).level_of(Level::Warning).cost(cost).fix(fix))
     }
 
     fn checkpoints(&self, file: &str) -> Option<Finding> {
@@ -269,8 +292,12 @@ const NETWORK: [&str; 22] = [
     "nfs", "nfs4", "smb3", "smbfs",
 ];
 
-/// Returns the network file system that holds `path`, by the text of `/proc/self/mountinfo`. `path` must be canonical.
-fn network_mount<'a>(mountinfo: &'a str, path: &Path) -> Option<&'a str> {
+fn is_network(kind: &str) -> bool {
+    NETWORK.contains(&kind)
+}
+
+/// Returns the file system that holds `path`, by the text of `/proc/self/mountinfo`. `path` must be canonical.
+fn mounted<'a>(mountinfo: &'a str, path: &Path) -> Option<&'a str> {
     let mut deepest = None;
     let mut depth = 0;
     for (place, kind) in mountinfo.lines().filter_map(mount) {
@@ -280,7 +307,7 @@ fn network_mount<'a>(mountinfo: &'a str, path: &Path) -> Option<&'a str> {
             deepest = Some(kind);
         }
     }
-    deepest.filter(|kind| NETWORK.contains(kind))
+    deepest
 }
 
 /// Returns the mount point and the type in a line, see proc_pid_mountinfo(5).
@@ -302,7 +329,7 @@ fn unescaped(place: &str) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::network_mount;
+    use super::{is_network, mounted};
 
     const MOUNTS: &str = "\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -316,7 +343,7 @@ mod tests {
 
     #[track_caller]
     fn check(path: &str, expected: Option<&str>) {
-        assert_eq!(network_mount(MOUNTS, Path::new(path)), expected, "{path}");
+        assert_eq!(mounted(MOUNTS, Path::new(path)).filter(|kind| is_network(kind)), expected, "{path}");
     }
 
     #[test]
@@ -337,6 +364,6 @@ mod tests {
 
     #[test]
     fn malformed_lines_are_skipped() {
-        assert_eq!(network_mount("nonsense\n1 2 - nfs\n\n", Path::new("/a")), None);
+        assert_eq!(mounted("nonsense\n1 2 - nfs\n\n", Path::new("/a")), None);
     }
 }

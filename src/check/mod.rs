@@ -3,17 +3,20 @@
 //! Each check returns [`Findings`]: look at them, allow what is intended, and assert that nothing is left.
 
 mod backup;
+mod finding;
 mod findings;
 mod health;
 mod integrity;
 mod lint;
+mod report;
 mod same_schema;
 mod settings;
 mod state;
 
 pub use backup::backup;
+pub use finding::{Finding, Level};
+pub use findings::Findings;
 pub(crate) use findings::covers;
-pub use findings::{Finding, Findings, Level};
 pub use health::{Health, health, try_health};
 pub use integrity::integrity;
 pub(crate) use integrity::{dangling_references, find_damage, integrity_lines};

@@ -2,7 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::findings::{Finding, Findings};
+use super::finding::Finding;
+use super::findings::Findings;
 use crate::db::{Difference, Profile};
 use crate::error::Refusal;
 

@@ -147,11 +147,32 @@ fn a_wal_over_its_own_limit() {
 }
 
 #[test]
-fn a_large_wal_is_no_flag_without_automatic_checkpoints() {
-    // A replicator turns automatic checkpoints off and runs its own.
+fn a_wal_that_nothing_bounds() {
+    let db = APP.in_memory();
+    db.execute_batch("PRAGMA wal_autocheckpoint = 0").unwrap();
+    rows(&db, 900);
+    assert_eq!(codes(&db), [""; 0], "smaller than SQLite lets it grow by default");
+    rows(&db, 600);
+    let health = check::health(&db);
+    assert!((6_000_000..7_000_000).contains(&health.wal_bytes.unwrap()), "{health:?}");
+    assert_eq!(flags(&health), ["wal-unbounded"]);
+    assert!(health.red_flags().try_assert_ok().is_err());
+    // A limit is another finding, and so is a checkpoint that is due.
+    db.execute_batch("PRAGMA journal_size_limit = 1000000").unwrap();
+    assert_eq!(codes(&db), ["wal-too-large"]);
+    db.execute_batch("PRAGMA journal_size_limit = 10000000").unwrap();
+    assert_eq!(codes(&db), [""; 0]);
+}
+
+#[test]
+fn a_replicator_checkpoints_by_itself() {
     let db = APP.in_memory();
     db.execute_batch("PRAGMA wal_autocheckpoint = 0").unwrap();
     rows(&db, 2000);
+    db.execute_batch("PRAGMA wal_checkpoint(PASSIVE)").unwrap();
+    let expected: &[&str] = if tells_frames() { &[] } else { &["wal-unbounded"] };
+    assert_eq!(codes(&db), expected);
+    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     assert_eq!(codes(&db), [""; 0]);
 }
 

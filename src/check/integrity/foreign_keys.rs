@@ -6,7 +6,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::shared::{databases, failure, in_database};
-use crate::check::findings::{Finding, Findings};
+use crate::check::finding::Finding;
+use crate::check::findings::Findings;
 use crate::error::Refusal;
 use crate::report::count;
 use crate::sql::{quote_identifier, quote_text};

@@ -6,7 +6,7 @@
 use rusqlite::Connection;
 
 use super::shared::{Names, in_database};
-use crate::check::findings::Finding;
+use crate::check::finding::Finding;
 
 /// Returns the complaints of `PRAGMA integrity_check` in SQLite's words; none if all is well.
 pub(crate) fn integrity_lines(connection: &Connection) -> Vec<String> {

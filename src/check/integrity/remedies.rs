@@ -4,7 +4,8 @@ use rusqlite::Connection;
 
 use super::shared::{Names, copy_of};
 use super::{pages, virtual_tables};
-use crate::check::findings::{Finding, Findings};
+use crate::check::finding::Finding;
+use crate::check::findings::Findings;
 use crate::db::Functions;
 use crate::sql;
 

@@ -5,7 +5,7 @@ use std::error::Error as _;
 
 use rusqlite::{Connection, ffi};
 
-use crate::check::findings::Finding;
+use crate::check::finding::Finding;
 use crate::db::{Functions, back_up};
 use crate::error::{Error, Refusal};
 use crate::sql;

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension, ffi};
 
 use super::pages::{FTS, FTS_COST, RTREE, RTREE_COST};
 use super::shared::{NOT_CHECKED, copy_of, failure};
-use crate::check::findings::{Finding, Findings};
+use crate::check::finding::Finding;
+use crate::check::findings::Findings;
 use crate::db::Functions;
 use crate::error::Refusal;
 use crate::schema::VirtualTable;

@@ -3,10 +3,11 @@
 use rusqlite::types::Value;
 
 use super::finding::{LintFinding, LintInput, is_nullable, object};
+use crate::check::finding::Level;
 use crate::check::state;
 use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Affinity, Check, Column, Table};
-use crate::sql::{TokenKind, plain_name, quote_identifier, tokens};
+use crate::sql::{Token, TokenKind, plain_name, quote_identifier, tokens};
 
 pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
     for table in input.tables() {
@@ -43,6 +44,51 @@ pub(super) fn evaluate(copy: &SchemaCopy, expression: &str, row: &[(&str, Value)
         Some(2) => Verdict::Null,
         _ => Verdict::Unknown,
     }
+}
+
+/// The names and values of some columns.
+type Row<'a> = Vec<(&'a str, Value)>;
+
+/// The number of other columns of a CHECK with which values for them are tried.
+const MOST_OTHERS: usize = 2;
+
+/// Returns true if some row can have NULL in a column: neither the declaration nor a CHECK keeps NULL out, whatever is in the
+/// other columns.
+pub(super) fn accepts_null(input: &LintInput, table: &Table, column: &Column) -> bool {
+    is_nullable(table, column) && !table.checks.iter().any(|check| refuses_null(input, table, check, column))
+}
+
+/// Returns true if a CHECK is true for no row with NULL in a column. A CHECK that only the app can evaluate is taken for one.
+fn refuses_null<'a>(input: &LintInput, table: &'a Table, check: &Check, column: &'a Column) -> bool {
+    let (own, others): (Vec<&Column>, Vec<&Column>) =
+        named_columns(table, &check.expression).into_iter().partition(|named| named.name == column.name);
+    if own.is_empty() || others.len() > MOST_OTHERS {
+        return false;
+    }
+    let mut rows: Vec<Row<'a>> = vec![vec![(column.name.as_str(), Value::Null)]];
+    for other in others {
+        let mut values = vec![Value::Null];
+        values.extend(samples(other));
+        values.extend(literals(&check.expression));
+        let with = |row: &Row<'a>| -> Vec<Row<'a>> {
+            let next = |value: &Value| row.iter().cloned().chain([(other.name.as_str(), value.clone())]).collect();
+            values.iter().map(next).collect()
+        };
+        rows = rows.iter().flat_map(with).collect();
+    }
+    let refuses =
+        |row: &Row<'_>| matches!(evaluate(&input.copy, &check.expression, row), Verdict::False | Verdict::Unknown);
+    rows.iter().all(refuses)
+}
+
+/// Returns the texts and numbers in an expression.
+fn literals(expression: &str) -> Vec<Value> {
+    let value = |token: &Token<'_>| match token.kind {
+        TokenKind::Text => Some(Value::Text(token.name().unwrap_or_default())),
+        TokenKind::Number => token.text.parse().ok().map(Value::Integer),
+        _ => None,
+    };
+    tokens(expression).iter().filter_map(value).collect()
 }
 
 /// Returns the columns of the table that an expression names.
@@ -125,6 +171,7 @@ fn null_beside_default(input: &LintInput, table: &Table, check: &Check, found: &
     let cost = "the DEFAULT fills the column only where an INSERT leaves it out; an explicit NULL passes the CHECK, for which it is neither true nor false";
     found.push(
         LintFinding::new("check-passes-null", object, what, cost)
+            .level_of(Level::Review)
             .rebuild(table, |sql| sql.constrain(&column.name, "NOT NULL")),
     );
 }
@@ -176,15 +223,7 @@ fn candidates(column: &Column, expression: &str) -> Vec<Value> {
     if !matches!(column.affinity, Affinity::Integer | Affinity::Real | Affinity::Numeric) {
         values = ["", "x", "sqlitmus", "0", "1", "2024-01-31"].map(|text| Value::Text(text.to_owned())).to_vec();
     }
-    for token in tokens(expression) {
-        let value = match token.kind {
-            TokenKind::Text => Value::Text(token.name().unwrap_or_default()),
-            TokenKind::Number => match token.text.parse() {
-                Ok(number) => Value::Integer(number),
-                Err(_) => continue,
-            },
-            _ => continue,
-        };
+    for value in literals(expression) {
         if !values.contains(&value) {
             values.push(value);
         }

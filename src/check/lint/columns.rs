@@ -1,12 +1,16 @@
 //! The types of columns, and their order in the row.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::checks;
-use super::finding::{LintFinding, LintInput, object};
+use super::finding::{Fix, LintFinding, LintInput, new_name, object, rebuild_as};
 use super::references::is_reference;
+use crate::check::finding::Level;
+use crate::schema::declaration::Declaration;
 use crate::schema::references::{class, typed};
 use crate::schema::{Affinity, Column, Name, Table};
+use crate::sql::{TokenKind, tokens};
 
 pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
     for table in input.tables() {
@@ -27,6 +31,8 @@ struct Promise {
     instead: &'static str,
     /// A type of STRICT tables that does what a reader expects.
     better: &'static str,
+    /// A warning where values are changed, or have another meaning than they seem to have.
+    level: Level,
 }
 
 fn promise(table: &Table, column: &Column) -> Option<Promise> {
@@ -37,36 +43,63 @@ fn promise(table: &Table, column: &Column) -> Option<Promise> {
     let number = "a text that looks like a number becomes one: '007' is stored as 7";
     match column.affinity {
         Affinity::Integer if !words.iter().any(|word| is_integer(word)) => {
-            let better = match () {
-                () if has(&["FLOATING", "DOUBLE", "REAL"]) => "REAL",
-                () if declared.contains("CHAR") || has(&["STRING", "INTERVAL", "POINT", "LINT"]) => "TEXT",
-                () => "ANY",
+            let (better, level) = match () {
+                () if has(&["FLOATING", "DOUBLE", "REAL"]) => ("REAL", Level::Style),
+                () if declared.contains("CHAR") || has(&["STRING"]) => ("TEXT", Level::Warning),
+                () if has(&["INTERVAL", "POINT", "LINT"]) => ("TEXT", Level::Review),
+                () => ("ANY", Level::Review),
             };
             let instead = "SQLite finds INT in the name and treats it as an integer: 1.0 is stored as 1, '007' as 7";
-            Some(Promise { expected: "something other than an integer", instead, better })
+            Some(Promise { expected: "something other than an integer", instead, better, level })
         }
-        Affinity::Numeric
-            if has(&["STRING", "STR", "UUID", "GUID", "ULID", "JSON", "JSONB", "ENUM", "XML", "INET", "CIDR"]) =>
-        {
-            Some(Promise { expected: "a text", instead: number, better: "TEXT" })
+        Affinity::Numeric if has(&["STRING", "STR"]) => {
+            Some(Promise { expected: "a text", instead: number, better: "TEXT", level: Level::Warning })
+        }
+        // A UUID without hyphens may have digits only, or an E among them: a number.
+        Affinity::Numeric if has(&["UUID", "GUID", "ULID"]) => {
+            Some(Promise { expected: "a text", instead: number, better: "TEXT", level: Level::Review })
+        }
+        Affinity::Numeric if has(&["JSON", "JSONB", "ENUM", "XML", "INET", "CIDR"]) => {
+            Some(Promise { expected: "a text", instead: number, better: "TEXT", level: Level::Style })
         }
         Affinity::Numeric if has(&["BYTES", "BYTEA", "BINARY", "VARBINARY"]) => {
-            Some(Promise { expected: "bytes", instead: number, better: "BLOB" })
+            Some(Promise { expected: "bytes", instead: number, better: "BLOB", level: Level::Style })
         }
         Affinity::Numeric if has(&["DATETIME", "DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "DATETIME2"]) => {
             let default = column.default.as_deref().unwrap_or_default().to_ascii_lowercase();
             let seconds = default.contains("unixepoch") || default.contains("%s");
             let instead = "SQLite has no such type: it stores any value, text or number, and the two are never equal";
-            Some(Promise { expected: "a time", instead, better: if seconds { "INTEGER" } else { "TEXT" } })
+            let level = if is_in_key(table, column) { Level::Review } else { Level::Style };
+            Some(Promise { expected: "a time", instead, better: if seconds { "INTEGER" } else { "TEXT" }, level })
+        }
+        Affinity::Numeric if has(&["BOOL", "BOOLEAN"]) && is_text_default(column) => {
+            let instead =
+                "SQLite has no such type: the DEFAULT stores a text, which is false in a WHERE, whatever it says";
+            Some(Promise { expected: "true or false", instead, better: "INTEGER", level: Level::Warning })
         }
         // With a CHECK, the column holds what the CHECK allows.
         Affinity::Numeric if has(&["BOOL", "BOOLEAN"]) && !checks::has_check(table, column) => {
             let instead =
                 "SQLite has no such type: it stores any value, even 'true' as a text, which is false in a WHERE";
-            Some(Promise { expected: "true or false", instead, better: "INTEGER" })
+            Some(Promise { expected: "true or false", instead, better: "INTEGER", level: Level::Style })
         }
         _ => None,
     }
+}
+
+/// Returns true if rows are told apart or found by this column.
+fn is_in_key(table: &Table, column: &Column) -> bool {
+    let keys = table.primary_key.iter().chain(&table.unique).map(|key| &key.terms);
+    let unique = table.indexes.iter().filter(|index| index.unique).map(|index| &index.terms);
+    keys.chain(unique).flatten().any(|term| term.what.is_column(&column.name)) || is_reference(table, &column.name)
+}
+
+/// Returns true for `DEFAULT 'true'`, but not for `DEFAULT TRUE`, which is 1, or `DEFAULT '0'`, which becomes 0.
+fn is_text_default(column: &Column) -> bool {
+    let default = tokens(column.default.as_deref().unwrap_or_default());
+    let [token] = default.as_slice() else { return false };
+    matches!(token.kind, TokenKind::Text | TokenKind::Quoted)
+        && token.name().is_some_and(|text| text.trim().parse::<f64>().is_err())
 }
 
 /// Returns true for `INT`, `BIGINT`, `UINT8`, `INTEGER` and other names of integers.
@@ -79,19 +112,23 @@ fn is_integer(word: &str) -> bool {
 }
 
 fn affinity_surprise(table: &Table, found: &mut Vec<LintFinding>) {
-    for column in &table.columns {
-        let Some(told) = promise(table, column) else { continue };
-        let object = object(table, [column.name.as_str()]);
+    let surprising = |column: &Column| promise(table, column).map(|told| (column.name.clone(), told));
+    let all: Vec<(Name, Promise)> = table.columns.iter().filter_map(surprising).collect();
+    // One rebuild changes all such columns.
+    let declaration = OnceCell::new();
+    for (name, told) in &all {
+        let Some(column) = table.column(name) else { continue };
+        let object = object(table, [name.as_str()]);
         let what = format!("{object} is declared {}, as if it held {}", typed(column), told.expected);
-        // One rebuild changes all such columns.
-        found.push(LintFinding::new("affinity-surprise", object, what, told.instead).rebuild(table, |mut sql| {
-            for column in &table.columns {
-                if let Some(told) = promise(table, column) {
-                    sql = sql.retype(&column.name, told.better)?;
-                }
-            }
-            Some(sql)
-        }));
+        let mut finding =
+            LintFinding::new("affinity-surprise", object, what, told.instead).level_of(told.level).on(table);
+        let retyped = || {
+            let sql = Declaration::parse(&table.sql)?;
+            let sql = all.iter().try_fold(sql, |sql, (name, told)| sql.retype(name, told.better))?;
+            Some(rebuild_as(table, sql.named(&new_name(&table.name))))
+        };
+        finding.fix = declaration.get_or_init(retyped).clone().unwrap_or(Fix::Nothing);
+        found.push(finding);
     }
 }
 

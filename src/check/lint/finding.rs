@@ -2,7 +2,7 @@
 
 use rusqlite::types::Value;
 
-use crate::check::findings::Finding;
+use crate::check::finding::{Finding, Level};
 use crate::schema::declaration::Declaration;
 use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Column, Schema, Table};
@@ -17,18 +17,35 @@ pub(super) struct LintFinding {
 }
 
 /// A way to remove a finding.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fix {
     Nothing,
     /// Statements to run.
     Sql(String),
-    /// Another declaration of the table, under the name of [`new_name`], for which the table has to be rebuilt.
+    /// Another declaration of the table, under the name of [`new_name`], for which the table has to be rebuilt, and
+    /// statements to run afterwards.
     Rebuild {
         table: String,
         declaration: String,
+        then: String,
     },
-    /// A fix that has been tried, or advice where there is no SQL.
+    /// Advice where there is no SQL.
     Text(String),
+}
+
+/// Returns the level of the findings of a code, unless the lint knows better.
+fn usual_level(code: &str) -> Level {
+    match code {
+        "fk-parent-missing" | "fk-parent-not-unique" | "dangling-view" | "dangling-trigger" => Level::Error,
+        "fk-undeclared"
+        | "pk-nullable"
+        | "unique-with-nullable"
+        | "same-name-different-type"
+        | "blob-in-hot-table"
+        | "index-low-value" => Level::Review,
+        "autoincrement-unneeded" | "affinity-surprise" | "not-strict" => Level::Style,
+        _ => Level::Warning,
+    }
 }
 
 impl LintFinding {
@@ -38,8 +55,13 @@ impl LintFinding {
         what: impl Into<String>,
         cost: &'static str,
     ) -> LintFinding {
-        let finding = Finding::new(code, object, what).cost(cost);
+        let finding = Finding::new(code, object, what).cost(cost).level_of(usual_level(code));
         LintFinding { finding, table: String::new(), fix: Fix::Nothing }
+    }
+
+    pub(super) fn level_of(mut self, level: Level) -> LintFinding {
+        self.finding = self.finding.level_of(level);
+        self
     }
 
     pub(super) fn on(mut self, table: &Table) -> LintFinding {
@@ -69,22 +91,23 @@ impl LintFinding {
         change: impl FnOnce(Declaration<'a>) -> Option<Declaration<'a>>,
     ) -> LintFinding {
         if let Some(changed) = Declaration::parse(&table.sql).and_then(change) {
-            let declaration = changed.named(&new_name(&table.name));
-            self.fix = Fix::Rebuild { table: table.name.to_string(), declaration };
+            self.fix = rebuild_as(table, changed.named(&new_name(&table.name)));
         }
         self.on(table)
     }
 
-    pub(super) fn is_same(&self, other: &LintFinding) -> bool {
-        self.finding.code() == other.finding.code() && self.finding.object() == other.finding.object()
-    }
-
-    pub(super) fn into_finding(self) -> Finding {
-        match self.fix {
-            Fix::Text(text) | Fix::Sql(text) => self.finding.fix(text),
-            Fix::Nothing | Fix::Rebuild { .. } => self.finding,
+    /// Adds a statement to run after the rebuild.
+    pub(super) fn then(mut self, sql: &str) -> LintFinding {
+        if let Fix::Rebuild { then, .. } = &mut self.fix {
+            then.push_str(sql);
         }
+        self
     }
+}
+
+/// Returns the rebuild of a table with another declaration, which is of [`new_name`].
+pub(super) fn rebuild_as(table: &Table, declaration: String) -> Fix {
+    Fix::Rebuild { table: table.name.to_string(), declaration, then: String::new() }
 }
 
 /// Returns the name under which a table is rebuilt.
@@ -103,6 +126,14 @@ impl LintInput {
     pub(super) fn tables(&self) -> impl Iterator<Item = &Table> {
         self.schema.tables.iter().filter(|table| table.is_of_app())
     }
+
+    /// Runs something on the copy while it enforces foreign keys.
+    pub(super) fn with_foreign_keys<T>(&self, run: impl FnOnce(&SchemaCopy) -> T) -> T {
+        let _ = self.copy.run("PRAGMA foreign_keys = ON");
+        let result = run(&self.copy);
+        let _ = self.copy.run("PRAGMA foreign_keys = OFF");
+        result
+    }
 }
 
 /// Returns `table.column`, and `table.one,two` for several columns.
@@ -110,7 +141,7 @@ pub(super) fn object<'a>(table: &Table, columns: impl IntoIterator<Item = &'a st
     format!("{}.{}", table.name, columns.into_iter().collect::<Vec<_>>().join(","))
 }
 
-/// Returns true if a column can hold NULL. The rowid turns NULL into a number.
+/// Returns true if the declaration of a column allows NULL; see `checks::accepts_null`. The rowid turns NULL into a number.
 pub(super) fn is_nullable(table: &Table, column: &Column) -> bool {
     !column.not_null && !table.is_rowid(&column.name) && column.generated.is_none()
 }

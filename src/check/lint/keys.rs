@@ -1,15 +1,17 @@
 //! PRIMARY KEY and UNIQUE constraints.
 
 use super::checks::{self, Verdict};
-use super::finding::{LintFinding, LintInput, is_nullable, object, row_with_null};
+use super::finding::{LintFinding, LintInput, object, row_with_null};
+use super::references::is_reference;
+use crate::check::finding::Level;
 use crate::schema::references::column_names;
 use crate::schema::{Affinity, Column, IndexedColumn, Table};
 use crate::sql::{plain_name, plain_names};
 
 pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
     for table in input.tables() {
-        no_primary_key(table, found);
-        pk_nullable(table, found);
+        no_primary_key(input, table, found);
+        pk_nullable(input, table, found);
         int_pk_not_rowid(table, found);
         autoincrement(table, found);
         for key in &table.unique {
@@ -25,10 +27,10 @@ fn columns_of<'a>(table: &'a Table, terms: &[IndexedColumn]) -> Vec<&'a Column> 
     column_names(terms).into_iter().filter_map(|name| table.column(name)).collect()
 }
 
-fn no_primary_key(table: &Table, found: &mut Vec<LintFinding>) {
+fn no_primary_key(input: &LintInput, table: &Table, found: &mut Vec<LintFinding>) {
     let identifies = |terms: &[IndexedColumn]| {
         let columns = columns_of(table, terms);
-        columns.len() == terms.len() && columns.iter().all(|column| !is_nullable(table, column))
+        columns.len() == terms.len() && columns.iter().all(|column| !checks::accepts_null(input, table, column))
     };
     let by_index = table.indexes.iter().filter(|index| index.unique && index.partial.is_none());
     if table.primary_key.is_some()
@@ -39,7 +41,10 @@ fn no_primary_key(table: &Table, found: &mut Vec<LintFinding>) {
     }
     let what = format!("{} has no PRIMARY KEY, and no other key of columns that are NOT NULL", table.name);
     let cost = "identical rows differ only in their rowid, which VACUUM may change if no column declares it; foreign keys, upserts and sync have nothing to refer to";
-    let finding = LintFinding::new("no-primary-key", &table.name, what, cost);
+    // A UNIQUE that accepts NULL is meant to identify the rows, and nearly does.
+    let has_unique = !table.unique.is_empty() || table.indexes.iter().any(|index| index.unique);
+    let level = if has_unique { Level::Review } else { Level::Warning };
+    let finding = LintFinding::new("no-primary-key", &table.name, what, cost).level_of(level);
     found.push(match table.column("id") {
         None => finding.rebuild(table, |sql| sql.lead_with("id INTEGER PRIMARY KEY")),
         Some(_) => finding.text(format!("rebuild {} with a PRIMARY KEY", table.name)),
@@ -70,11 +75,14 @@ fn int_pk_not_rowid(table: &Table, found: &mut Vec<LintFinding>) {
     );
 }
 
-fn pk_nullable(table: &Table, found: &mut Vec<LintFinding>) {
+fn pk_nullable(input: &LintInput, table: &Table, found: &mut Vec<LintFinding>) {
     let Some(key) = table.primary_key.as_ref().filter(|key| !key.is_rowid && !table.without_rowid) else { return };
     let columns = columns_of(table, &key.terms);
-    let nullable: Vec<&str> =
-        columns.iter().filter(|column| is_nullable(table, column)).map(|column| column.name.as_str()).collect();
+    let nullable: Vec<&str> = columns
+        .iter()
+        .filter(|column| checks::accepts_null(input, table, column))
+        .map(|column| column.name.as_str())
+        .collect();
     // The fix of int-pk-not-rowid fixes this too.
     if nullable.is_empty() || lone_integer(table).is_some() {
         return;
@@ -120,7 +128,7 @@ fn unique_with_nullable(
     let unguarded: Vec<&Column> = columns
         .iter()
         .copied()
-        .filter(|column| is_nullable(table, column) && !is_guarded(input, table, &columns, column))
+        .filter(|column| checks::accepts_null(input, table, column) && !is_guarded(input, table, &columns, column))
         .collect();
     if unguarded.is_empty() {
         return;
@@ -138,23 +146,56 @@ fn unique_with_nullable(
     );
     let cost =
         "for UNIQUE, NULL differs from NULL: where one of the columns is NULL, nothing keeps the others from repeating";
-    let finding = LintFinding::new("unique-with-nullable", object, what, cost).on(table);
-    let rest = |column: &Column| -> Vec<&str> {
-        columns.iter().map(|other| other.name.as_str()).filter(|other| *other != column.name).collect()
+    let ends = unguarded.iter().any(|column| is_end(column));
+    let level = if ends { Level::Warning } else { Level::Review };
+    let finding = LintFinding::new("unique-with-nullable", object, what, cost).level_of(level).on(table);
+    let rest = |column: &Column| -> Vec<&Column> {
+        columns.iter().copied().filter(|other| other.name != column.name).collect()
     };
-    let guards: Vec<String> = unguarded
-        .iter()
-        .map(|column| {
-            format!(
-                "CREATE UNIQUE INDEX {} ON {}({}) WHERE {} IS NULL;",
-                plain_name(&input.schema.free_name(&table.name, &rest(column), &[])),
-                plain_name(&table.name),
-                plain_names(rest(column)),
-                plain_name(&column.name)
-            )
-        })
-        .collect();
-    found.push(finding.sql(guards.join("\n")));
+    if let Some(column) = unguarded.iter().find(|column| !is_end(column) && !is_scope(table, column, &columns)) {
+        found.push(finding.text(format!(
+            "declare {} NOT NULL if every row has one. UNIQUE ({}) WHERE {0} IS NULL would forbid a second row without one \
+             for the same {1}",
+            column.name,
+            list(&rest(column))
+        )));
+        return;
+    }
+    let guard = |column: &&Column| {
+        let names: Vec<&str> = rest(column).iter().map(|column| column.name.as_str()).collect();
+        format!(
+            "CREATE UNIQUE INDEX {} ON {}({}) WHERE {} IS NULL; -- forbids two rows with the same {} where {} is NULL",
+            plain_name(&input.schema.free_name(&table.name, &names, &[])),
+            plain_name(&table.name),
+            plain_names(names.iter().copied()),
+            plain_name(&column.name),
+            names.join(", "),
+            column.name
+        )
+    };
+    found.push(finding.sql(unguarded.iter().map(guard).collect::<Vec<_>>().join("\n")));
+}
+
+/// Returns true if a column tells that a row is no longer valid, so that NULL means one that is.
+fn is_end(column: &Column) -> bool {
+    let name = column.name.to_ascii_lowercase();
+    #[rustfmt::skip]
+    let words = [
+        "archived", "cancelled", "canceled", "closed", "deactivated", "deleted", "deletedat", "deletion", "disabled",
+        "dismissed", "ended", "expired", "finished", "gone", "left", "removed", "replaced", "resolved", "retired",
+        "revoked", "superseded", "terminated", "unlinked", "withdrawn",
+    ];
+    name.split('_').any(|word| words.contains(&word)) || name == "valid_to" || name == "valid_until"
+}
+
+/// Returns true if a column says within what the others are unique: the parent of a folder, before its name.
+/// `(tenant, number)` has it the other way round: there NULL is a row without a number, of which a tenant has many.
+fn is_scope(table: &Table, column: &Column, columns: &[&Column]) -> bool {
+    let refers =
+        |column: &Column| is_reference(table, &column.name) || column.name.to_ascii_lowercase().ends_with("_id");
+    let is_tree = table.foreign_keys.iter().any(|key| key.parent == table.name && key.columns == [column.name.clone()]);
+    let is_first = columns.first().is_some_and(|first| first.name == column.name) && refers(column);
+    (is_tree || is_first) && columns.iter().any(|other| !refers(other))
 }
 
 /// Returns true if a partial UNIQUE index keeps the other columns unique where this one is NULL.

@@ -2,7 +2,8 @@
 //!
 //! A lint relies on what SQLite says: on the facts of [`Schema`](crate::schema::Schema), on query plans, on whether a
 //! statement can be prepared, on the value of a CHECK. Plans and statements run on an empty copy of the schema in memory. Every
-//! fix that is SQL has been run on such a copy, and the copy linted again.
+//! fix that is SQL is run on such a copy before it is shown, and the copy linted again. That takes longer than to find what is
+//! wrong, so it is done when somebody asks for the fix.
 
 mod checks;
 mod columns;
@@ -13,13 +14,18 @@ mod keys;
 mod objects;
 mod references;
 mod trial;
+mod undeclared;
+mod unindexed;
+
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::findings::Findings;
 use crate::error::{Result, or_panic};
-use detect::detect;
-use finding::LintFinding;
+use crate::schema::schema_copy::declared;
+use detect::{Linted, detect};
+use trial::Trials;
 
 pub use detect::LINT_CODES;
 
@@ -60,6 +66,8 @@ pub fn lint(connection: &Connection) -> Findings {
 /// If SQLite cannot read the schema.
 pub fn try_lint(connection: &Connection) -> Result<Findings> {
     let _own = crate::own::statements();
-    let found = trial::try_fixes(connection, detect(connection)?)?;
-    Ok(found.into_iter().map(LintFinding::into_finding).collect::<Findings>().with_codes(LINT_CODES))
+    let Linted { schema, found } = detect(connection)?;
+    let trials = Arc::new(Trials::new(schema, declared(connection)?));
+    let offered = found.into_iter().map(|one| trials.offer(one));
+    Ok(offered.collect::<Findings>().with_codes(LINT_CODES))
 }

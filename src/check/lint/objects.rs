@@ -1,6 +1,7 @@
 //! Views and triggers that name a missing object, and texts in double quotes.
 
-use super::finding::{Fix, LintFinding, LintInput, new_name, object};
+use super::finding::{LintFinding, LintInput, new_name, object, rebuild_as};
+use crate::check::finding::Level;
 use crate::schema::declaration::{Declaration, with_text};
 use crate::schema::{Column, Trigger, View};
 use crate::sql::{Name, plain_name};
@@ -111,7 +112,7 @@ fn tables_and_indexes(input: &LintInput, found: &mut Vec<LintFinding>) {
                 let declaration = Declaration::parse(&table.sql).map(|sql| sql.named(&new_name(&table.name)));
                 let mended = declaration.and_then(|sql| quoted(&sql, &|sql| strictly(input, sql, &[])));
                 if let Some((_, Some(declaration))) = mended {
-                    finding.fix = Fix::Rebuild { table: table.name.to_string(), declaration };
+                    finding.fix = rebuild_as(table, declaration);
                 }
                 found.push(finding);
             }
@@ -139,10 +140,10 @@ fn defaults(input: &LintInput, found: &mut Vec<LintFinding>) {
             }
             let text = crate::sql::tokens(default).first().and_then(crate::sql::Token::name).unwrap_or_default();
             let object = object(table, [column.name.as_str()]);
-            let mut finding = string_finding("default of", &object, &object, format!("DEFAULT {default}")).on(table);
+            let as_name = format!("DEFAULT {default}");
+            let mut finding = string_finding("default of", &object, &object, as_name).level_of(Level::Style).on(table);
             if let Some(declaration) = Declaration::parse(&table.sql).map(|sql| sql.named(&new_name(&table.name))) {
-                finding.fix =
-                    Fix::Rebuild { table: table.name.to_string(), declaration: with_text(&declaration, &text) };
+                finding.fix = rebuild_as(table, with_text(&declaration, &text));
             }
             found.push(finding);
         }

@@ -1,14 +1,14 @@
-//! Foreign keys: mistakes in their declaration, and the cost of deleting a parent.
+//! Foreign keys: mistakes in their declaration.
 
 use super::checks::{self, Verdict};
-use super::finding::{LintFinding, LintInput, is_nullable, object, row_with_null};
-use crate::schema::declaration::Declaration;
-use crate::schema::references::{Pair, class, column_names, defeated, is_textual, parent_columns, typed};
-use crate::schema::schema_copy::SchemaCopy;
+use super::finding::{LintFinding, LintInput, object, row_with_null};
+use super::unindexed::{ForeignKeyIndexes, aligned};
+use crate::schema::references::{Pair, class, is_textual, parent_columns, typed};
 use crate::schema::{Affinity, Column, ForeignKey, Table, TableKind};
 use crate::sql::{Name, plain_name, plain_names, same_name};
 
 pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
+    let mut indexes = ForeignKeyIndexes::new(input);
     for table in input.tables() {
         for key in &table.foreign_keys {
             composite_nullable(input, table, key, found);
@@ -25,7 +25,7 @@ pub(super) fn lint(input: &LintInput, found: &mut Vec<LintFinding>) {
                 continue;
             }
             type_mismatch(&pair, found);
-            unindexed(input, &pair, found);
+            found.extend(indexes.lint(&pair));
         }
     }
 }
@@ -56,7 +56,7 @@ fn not_unique(input: &LintInput, table: &Table, key: &ForeignKey, parent: &Table
     // SQLite reports it when it prepares a statement that looks up the parent.
     let insert = format!("INSERT INTO {} DEFAULT VALUES", plain_name(&table.name));
     let delete = format!("DELETE FROM {}", plain_name(&parent.name));
-    let refusal = with_foreign_keys(&input.copy, |copy| {
+    let refusal = input.with_foreign_keys(|copy| {
         copy.prepare(&insert).err().or_else(|| copy.prepare(&delete).err()).unwrap_or_default()
     });
     if !refusal.contains("foreign key mismatch") {
@@ -111,21 +111,11 @@ fn type_mismatch(pair: &Pair<'_>, found: &mut Vec<LintFinding>) {
     }
 }
 
-/// Declares the child's column like the parent's.
-fn aligned<'a>(mut sql: Declaration<'a>, child: &Column, parent: &Column) -> Option<Declaration<'a>> {
-    if class(child) != class(parent) {
-        sql = sql.retype(&child.name, &parent.declared_type)?;
-    }
-    if !same_name(&child.collation, &parent.collation) {
-        sql = sql.collate(&child.name, &plain_name(&parent.collation))?;
-    }
-    Some(sql)
-}
-
 /// Finds composite keys with nullable columns: if one of them is NULL, the others are not checked.
 fn composite_nullable(input: &LintInput, table: &Table, key: &ForeignKey, found: &mut Vec<LintFinding>) {
     let columns: Vec<&Column> = key.columns.iter().filter_map(|name| table.column(name)).collect();
-    let (nullable, fixed): (Vec<&Column>, Vec<&Column>) = columns.iter().partition(|column| is_nullable(table, column));
+    let (nullable, fixed): (Vec<&Column>, Vec<&Column>) =
+        columns.iter().partition(|column| checks::accepts_null(input, table, column));
     if columns.len() < 2 || nullable.is_empty() {
         return;
     }
@@ -166,87 +156,6 @@ fn half_is_refused(input: &LintInput, table: &Table, nullable: &[&Column], colum
     }
     let row = row_with_null(table, column);
     table.checks.iter().any(|check| checks::evaluate(&input.copy, &check.expression, &row) == Verdict::False)
-}
-
-fn unindexed(input: &LintInput, pair: &Pair<'_>, found: &mut Vec<LintFinding>) {
-    let copy = &input.copy;
-    let (child, parent) = (pair.child, pair.parent);
-    if copy.is_missing(&child.name) || copy.is_missing(&parent.name) {
-        return;
-    }
-    let Some(plan) = copy.plan(&pair.lookup()) else { return };
-    if !SchemaCopy::scans(&plan, "child") {
-        return;
-    }
-    // The proof: deleting one row of the parent reads all of the child.
-    let by: Vec<String> = match parent.without_rowid {
-        true => parent_key(parent).iter().map(|column| format!("{} = ?", plain_name(column))).collect(),
-        false => vec!["rowid = ?".to_owned()],
-    };
-    let delete = format!("DELETE FROM {} WHERE {}", plain_name(&parent.name), by.join(" AND "));
-    let Some(proof) = with_foreign_keys(copy, |copy| copy.plan(&delete)) else { return };
-    if !SchemaCopy::scans(&proof, &child.name) {
-        return;
-    }
-    let key = object(child, pair.key.columns.iter().map(Name::as_str));
-    let columns: Vec<&str> = pair.key.columns.iter().map(Name::as_str).collect();
-    let guilty = |line: &String| {
-        let mark = if SchemaCopy::scans(std::slice::from_ref(line), &child.name) { "> " } else { "" };
-        format!("{mark}{line}")
-    };
-    let shown: Vec<String> = proof.iter().map(guilty).collect();
-    let cause = defeated(pair);
-    let what = match &cause {
-        Some((index, why)) => {
-            format!("deleting a row of {} reads all of {}: {index} has {key}, but {why}", parent.name, child.name)
-        }
-        None => format!(
-            "deleting a row of {} reads all of {}: no index starts with {}",
-            parent.name,
-            child.name,
-            columns.join(", ")
-        ),
-    };
-    let cost = "with foreign_keys on, SQLite looks for children whenever a parent is deleted or its key changes; without an index, each time in every row";
-    let mut finding = LintFinding::new("fk-unindexed", key, what, cost)
-        .on(child)
-        .evidence("plan", format!("{delete}\n{}", shown.join("\n")));
-    let differs = pair.columns.iter().find(|(child, parent)| class(child) != class(parent));
-    let terms: Vec<String> = pair
-        .columns
-        .iter()
-        .map(|(mine, theirs)| match same_name(&mine.collation, &theirs.collation) {
-            true => plain_name(&mine.name),
-            false => format!("{} COLLATE {}", plain_name(&mine.name), plain_name(&theirs.collation)),
-        })
-        .collect();
-    let index = format!(
-        "CREATE INDEX {} ON {}({});",
-        plain_name(&input.schema.free_name(&child.name, &columns, &[])),
-        plain_name(&child.name),
-        terms.join(", ")
-    );
-    finding = match (&cause, differs) {
-        (Some(_), Some((mine, theirs))) => finding.rebuild(child, |sql| aligned(sql, mine, theirs)),
-        // SQLite would not use an index on a column of another type.
-        (None, Some((mine, _))) => finding.text(format!(
-            "declare {} as the column to which it refers (fk-type-mismatch), then {index}",
-            object(child, [mine.name.as_str()])
-        )),
-        _ => finding.sql(index),
-    };
-    found.push(finding);
-}
-
-fn parent_key(parent: &Table) -> Vec<&str> {
-    parent.primary_key.iter().flat_map(|key| column_names(&key.terms)).collect()
-}
-
-fn with_foreign_keys<T>(copy: &SchemaCopy, run: impl FnOnce(&SchemaCopy) -> T) -> T {
-    let _ = copy.run("PRAGMA foreign_keys = ON");
-    let result = run(copy);
-    let _ = copy.run("PRAGMA foreign_keys = OFF");
-    result
 }
 
 /// Returns true if a foreign key of the table has this column.

@@ -1,132 +1,142 @@
 //! Tries fixes before they are shown, on a copy of the schema that is then linted again.
 
-use rusqlite::Connection;
+use std::sync::Arc;
 
 use super::detect::detect;
 use super::finding::{Fix, LintFinding, new_name};
+use crate::check::finding::Finding;
 use crate::error::Result;
 use crate::schema::entries::SchemaEntry;
-use crate::schema::schema_copy::{SchemaCopy, Triggers, declared};
+use crate::schema::schema_copy::{SchemaCopy, Triggers};
 use crate::schema::{Schema, Table};
-use crate::sql::{plain_name, plain_names, same_name};
+use crate::sql::{Token, plain_name, plain_names, same_name, tokens};
 
-/// Runs every fix that is SQL, and keeps those that remove their finding and cause no other.
-///
-/// Fixes share a copy, unless one of them rebuilds the table of another.
-pub(super) fn try_fixes(source: &Connection, mut found: Vec<LintFinding>) -> Result<Vec<LintFinding>> {
-    let (schema, declared) = (Schema::read(source)?, declared(source)?);
-    let mut waiting: Vec<usize> =
-        (0..found.len()).filter(|at| matches!(found[*at].fix, Fix::Sql(_) | Fix::Rebuild { .. })).collect();
-    while !waiting.is_empty() {
-        let (mut round, mut later): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
-        for at in waiting {
-            if round.iter().any(|other| clash(&found[*other], &found[at])) { later.push(at) } else { round.push(at) }
-        }
-        let mut works = attempt(&declared, &schema, &found, &round)?;
-        if round.len() > 1 {
-            // For example two that create an index with the same name.
-            for at in round.iter().filter(|at| !works.contains(at)).copied().collect::<Vec<_>>() {
-                works.extend(attempt(&declared, &schema, &found, &[at])?);
-            }
-        }
-        for at in round {
-            let fix = std::mem::replace(&mut found[at].fix, Fix::Nothing);
-            if works.contains(&at) {
-                found[at].fix = Fix::Text(script(&schema, &fix));
-            }
-        }
-        waiting = later;
-    }
-    Ok(found)
+/// The schema that was linted. Fixes are tried on copies of it, when somebody wants to see them.
+#[derive(Debug)]
+pub(super) struct Trials {
+    schema: Schema,
+    declared: Vec<SchemaEntry>,
 }
 
-/// Returns those of the fixes that work.
-fn attempt(declared: &[SchemaEntry], schema: &Schema, found: &[LintFinding], round: &[usize]) -> Result<Vec<usize>> {
-    let mut changed = declared.to_vec();
-    let mut ran: Vec<usize> = Vec::new();
-    // Several findings may have one remedy.
-    let has_run = |ran: &[usize], at: &usize| ran.iter().any(|other| found[*other].fix == found[*at].fix);
-    for at in round {
-        let Fix::Rebuild { table, .. } = &found[*at].fix else { continue };
-        if has_run(&ran, at) || rebuild_alone(&mut changed, table, &body(schema, &found[*at].fix))? {
-            ran.push(*at);
+impl Trials {
+    pub(super) fn new(schema: Schema, declared: Vec<SchemaEntry>) -> Trials {
+        Trials { schema, declared }
+    }
+
+    /// Returns a finding whose fix is tried when it is needed first.
+    pub(super) fn offer(self: &Arc<Self>, found: LintFinding) -> Finding {
+        let LintFinding { finding, table, fix } = found;
+        let is_rebuild = matches!(fix, Fix::Rebuild { .. });
+        match fix {
+            Fix::Nothing => finding,
+            Fix::Text(text) => finding.fix(text),
+            Fix::Sql(_) | Fix::Rebuild { .. } => {
+                let trials = Arc::clone(self);
+                let wanted = Wanted { code: finding.code(), object: finding.object().to_owned(), table, fix };
+                finding.fix_when_needed(is_rebuild, move || trials.fix_that_works(&wanted))
+            }
         }
     }
-    let copy = SchemaCopy::of(&changed, Triggers::Copied)?;
-    for at in round {
-        let Fix::Sql(sql) = &found[*at].fix else { continue };
-        if has_run(&ran, at) {
-            ran.push(*at);
-            continue;
+
+    /// Returns the fix as it is shown, if it removes its finding and causes no other.
+    fn fix_that_works(&self, wanted: &Wanted) -> Option<String> {
+        let _own = crate::own::statements();
+        if let Fix::Rebuild { table, .. } = &wanted.fix {
+            let new = new_name(table);
+            if self.declared.iter().any(|entry| same_name(&entry.name, &new)) {
+                return None;
+            }
         }
-        let _ = copy.run("SAVEPOINT fix");
-        match copy.run(sql) {
-            Ok(()) => ran.push(*at),
-            Err(_) => drop(copy.run("ROLLBACK TO fix")),
-        }
-        let _ = copy.run("RELEASE fix");
+        let sql = body(&self.schema, &wanted.fix);
+        // What is found about a table depends on the tables that it has foreign keys with, and nearly never on others.
+        let near =
+            if wanted.table.is_empty() { None } else { mends(&self.around(&wanted.table, &sql), wanted, &sql).ok()? };
+        let works = match near {
+            Some(works) => works,
+            None => mends(&self.declared, wanted, &sql).ok()?.unwrap_or(false),
+        };
+        works.then(|| script(&wanted.fix, sql))
     }
-    let left = detect(&copy.connection)?;
-    let is_new = |one: &&LintFinding| {
-        // This lint compares tables, which differ until all of them are fixed.
-        one.finding.code() != "same-name-different-type"
-            && !found.iter().any(|known| known.is_same(one))
-            // A foreign key is linted further only once it has a parent.
-            && !round.iter().map(|at| &found[*at].finding).any(|fixed| {
-                fixed.code().starts_with("fk-parent-") && fixed.object() == one.finding.object()
-            })
+
+    /// Returns the declarations of a table, of those that it has foreign keys with, and of those that the fix names.
+    fn around(&self, table: &str, fix: &str) -> Vec<SchemaEntry> {
+        let named: Vec<String> = tokens(fix).iter().filter_map(Token::name).collect();
+        let has_key_to = |one: &Table, other: &str| one.foreign_keys.iter().any(|key| key.parent == other);
+        let is_near = |one: &Table| {
+            one.name == table
+                || has_key_to(one, table)
+                || self.schema.table(table).is_some_and(|table| has_key_to(table, &one.name))
+                || named.iter().any(|name| one.name == *name)
+        };
+        let mut near: Vec<&Table> = self.schema.tables.iter().filter(|one| is_near(one)).collect();
+        // SQLite deletes nothing from a table that refers to one which is not there.
+        let mut at = 0;
+        while let Some(child) = near.get(at) {
+            let parents = child.foreign_keys.iter().filter_map(|key| self.schema.table(&key.parent));
+            let missing: Vec<&Table> = parents.filter(|one| near.iter().all(|known| known.name != one.name)).collect();
+            near.extend(missing);
+            at += 1;
+        }
+        let is_wanted = |entry: &&SchemaEntry| match entry.kind.as_str() {
+            "table" | "index" => near.iter().any(|table| table.name == entry.table),
+            "trigger" => same_name(&entry.table, table),
+            _ => false,
+        };
+        self.declared.iter().filter(is_wanted).cloned().collect()
+    }
+}
+
+/// A fix that somebody wants to see, and what it has to remove.
+#[derive(Debug)]
+struct Wanted {
+    code: &'static str,
+    object: String,
+    table: String,
+    fix: Fix,
+}
+
+impl Wanted {
+    fn is_for(&self, found: &LintFinding) -> bool {
+        self.code == found.finding.code() && self.object == found.finding.object()
+    }
+}
+
+/// Returns true if a fix removes its finding from this schema and causes no other; `None` if the finding is not there.
+fn mends(declared: &[SchemaEntry], wanted: &Wanted, fix: &str) -> Result<Option<bool>> {
+    let copy = SchemaCopy::of(declared, Triggers::Copied)?;
+    let before = detect(&copy.connection)?.found;
+    if !before.iter().any(|one| wanted.is_for(one)) {
+        return Ok(None);
+    }
+    if copy.run(fix).is_err() {
+        return Ok(Some(false));
+    }
+    let after = detect(&copy.connection)?.found;
+    let is_known = |code: &str, object: &str| {
+        before.iter().any(|known| (known.finding.code(), known.finding.object()) == (code, object))
     };
-    if !left.iter().any(|one| is_new(&one)) {
-        ran.retain(|at| !left.iter().any(|one| one.is_same(&found[*at])));
-        return Ok(ran);
-    }
-    // Some fix causes a new finding. Halving the list tells which one.
-    if round.len() == 1 {
-        return Ok(Vec::new());
-    }
-    let (one, two) = round.split_at(round.len() / 2);
-    let mut works = attempt(declared, schema, found, one)?;
-    works.extend(attempt(declared, schema, found, two)?);
-    Ok(works)
-}
-
-/// Rebuilds a table on a copy that has nothing else, and puts the result in `changed`. Returns true if that worked.
-///
-/// In the whole schema, the renaming would make SQLite parse everything once for each table. With legacy_alter_table it looks
-/// at nothing else, so the result is the same.
-fn rebuild_alone(changed: &mut Vec<SchemaEntry>, table: &str, sql: &str) -> Result<bool> {
-    let is_its = |one: &SchemaEntry| same_name(&one.table, table);
-    let new = new_name(table);
-    if changed.iter().any(|one| same_name(&one.name, &new)) {
-        return Ok(false);
-    }
-    let own: Vec<SchemaEntry> = changed.iter().filter(|one| is_its(one)).cloned().collect();
-    let copy = SchemaCopy::of(&own, Triggers::Copied)?;
-    if copy.run(sql).is_err() {
-        return Ok(false);
-    }
-    let rebuilt = declared(&copy.connection)?;
-    changed.retain(|one| !is_its(one));
-    changed.extend(rebuilt);
-    Ok(true)
-}
-
-/// Returns true if two fixes cannot be tried together. A rebuild recreates the indexes of its table as they were.
-fn clash(one: &LintFinding, two: &LintFinding) -> bool {
-    let is_rebuild = |found: &LintFinding| matches!(found.fix, Fix::Rebuild { .. });
-    one.fix != two.fix && one.table == two.table && (is_rebuild(one) || is_rebuild(two))
+    let is_new = |one: &LintFinding| {
+        let (code, object) = (one.finding.code(), one.finding.object());
+        // This lint compares tables, which differ until all of them are fixed.
+        code != "same-name-different-type"
+            // An index for one foreign key may be half of one for another.
+            && !(code == "fk-partly-indexed" && is_known("fk-unindexed", object))
+            && !is_known(code, object)
+            // A foreign key is linted further only once it has a parent.
+            && !(wanted.code.starts_with("fk-parent-") && wanted.object == object)
+    };
+    Ok(Some(!after.iter().any(|one| wanted.is_for(one) || is_new(one))))
 }
 
 /// Returns a fix as it is shown.
-fn script(schema: &Schema, fix: &Fix) -> String {
+fn script(fix: &Fix, body: String) -> String {
     match fix {
         // The PRAGMA is outside the transaction, because inside it does nothing, and then DROP TABLE deletes the rows that
         // refer to the table, see https://www.sqlite.org/lang_altertable.html#otheralter.
         Fix::Rebuild { .. } => format!(
-            "PRAGMA foreign_keys = OFF;\nBEGIN;\n{}\nPRAGMA foreign_key_check;\nCOMMIT;\nPRAGMA foreign_keys = ON;",
-            body(schema, fix)
+            "PRAGMA foreign_keys = OFF;\nBEGIN;\n{body}\nPRAGMA foreign_key_check;\nCOMMIT;\nPRAGMA foreign_keys = ON;"
         ),
-        _ => body(schema, fix),
+        _ => body,
     }
 }
 
@@ -135,14 +145,14 @@ fn body(schema: &Schema, fix: &Fix) -> String {
     match fix {
         Fix::Sql(sql) | Fix::Text(sql) => sql.clone(),
         Fix::Nothing => String::new(),
-        Fix::Rebuild { table, declaration } => match schema.table(table) {
-            Some(table) => rebuild(table, declaration),
+        Fix::Rebuild { table, declaration, then } => match schema.table(table) {
+            Some(table) => rebuild(table, declaration, then),
             None => String::new(),
         },
     }
 }
 
-fn rebuild(table: &Table, declaration: &str) -> String {
+fn rebuild(table: &Table, declaration: &str, then: &str) -> String {
     let (old, new) = (plain_name(&table.name), plain_name(&new_name(&table.name)));
     let columns = plain_names(
         table.columns.iter().filter(|column| column.generated.is_none()).map(|column| column.name.as_str()),
@@ -157,6 +167,10 @@ fn rebuild(table: &Table, declaration: &str) -> String {
         sql.push('\n');
         sql.push_str(statement);
         sql.push(';');
+    }
+    if !then.is_empty() {
+        sql.push('\n');
+        sql.push_str(then);
     }
     sql
 }

@@ -1,3 +1,5 @@
+use sqlitmus::check::Level;
+
 use super::{check, check_words, silent};
 
 #[test]
@@ -57,37 +59,112 @@ fn autoincrement() {
     silent("autoincrement-unneeded", "CREATE TABLE t(id INTEGER PRIMARY KEY, \"autoincrement\" TEXT) STRICT");
 }
 
+const ACCOUNTS: &str = "CREATE TABLE t(id INTEGER PRIMARY KEY, email TEXT NOT NULL, gone_at TEXT";
+
 #[test]
-fn unique_columns_of_which_one_may_be_null() {
-    let table = "CREATE TABLE t(id INTEGER PRIMARY KEY, email TEXT NOT NULL, gone_at TEXT";
-    check(
+fn unique_columns_of_which_one_says_when_a_row_ended() {
+    let finding = check(
         "unique-with-nullable",
-        &format!("{table}, UNIQUE (email, gone_at)) STRICT"),
+        &format!("{ACCOUNTS}, UNIQUE (email, gone_at)) STRICT"),
         "t.email,gone_at",
-        "CREATE UNIQUE INDEX t_email ON t(email) WHERE gone_at IS NULL;",
+        "CREATE UNIQUE INDEX t_email ON t(email) WHERE gone_at IS NULL; \
+         -- forbids two rows with the same email where gone_at is NULL",
     );
+    assert_eq!(finding.level(), Level::Warning);
     check(
         "unique-with-nullable",
-        &format!("{table}) STRICT; CREATE UNIQUE INDEX i ON t(gone_at, email)"),
+        &format!("{ACCOUNTS}) STRICT; CREATE UNIQUE INDEX i ON t(gone_at, email)"),
         "i",
         "CREATE UNIQUE INDEX t_email ON t(email) WHERE gone_at IS NULL;",
     );
-    check(
-        "unique-with-nullable",
-        "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b TEXT, UNIQUE (a, b)) STRICT",
-        "t.a,b",
-        "CREATE UNIQUE INDEX t_b ON t(b) WHERE a IS NULL;\nCREATE UNIQUE INDEX t_a ON t(a) WHERE b IS NULL;",
-    );
+    for column in ["deleted_at", "is_deleted", "revoked_on", "valid_to", "archived"] {
+        let schema = format!("{}, UNIQUE (email, {column})) STRICT", ACCOUNTS.replace("gone_at", column));
+        let fix = format!("ON t(email) WHERE {column} IS NULL;");
+        check("unique-with-nullable", &schema, &format!("t.email,{column}"), &fix);
+    }
+}
+
+#[test]
+fn unique_names_below_a_parent_that_may_be_missing() {
+    for schema in [
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES t, name TEXT NOT NULL, UNIQUE (parent_id, name)) STRICT",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t(id), name TEXT NOT NULL, UNIQUE (parent, name)) STRICT",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, folder_id INTEGER, name TEXT NOT NULL, UNIQUE (folder_id, name)) STRICT",
+    ] {
+        let found = super::found(&super::database(schema), "unique-with-nullable");
+        assert_eq!(found[0].level(), Level::Review);
+        assert!(found[0].help().unwrap().starts_with("CREATE UNIQUE INDEX t_name ON t(name) WHERE "), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_remedy_that_would_leave_one_row_to_a_tenant_is_not_offered() {
+    for (columns, harm) in [
+        ("tenant TEXT NOT NULL, optional_id INTEGER", "a second row without one for the same tenant"),
+        ("tenant_id INTEGER NOT NULL, optional_id INTEGER", "a second row without one for the same tenant_id"),
+        ("tenant_id INTEGER NOT NULL, number TEXT", "a second row without one for the same tenant_id"),
+        ("user_id INTEGER NOT NULL, sent_at TEXT", "a second row without one for the same user_id"),
+        ("kind TEXT NOT NULL, external_id TEXT", "a second row without one for the same kind"),
+        ("a TEXT, b TEXT", "a second row without one for the same b"),
+    ] {
+        let names: Vec<&str> = columns.split(", ").map(|column| column.split(' ').next().unwrap()).collect();
+        let unique = names.join(", ");
+        let schema = format!("CREATE TABLE t(id INTEGER PRIMARY KEY, {columns}, UNIQUE ({unique})) STRICT");
+        let found = super::found(&super::database(&schema), "unique-with-nullable");
+        let help = found[0].help().unwrap();
+        assert!(help.contains(harm) && !help.contains("CREATE"), "{help}");
+        assert_eq!(found[0].level(), Level::Review);
+    }
+}
+
+#[test]
+fn unique_columns_that_are_never_null() {
     silent(
         "unique-with-nullable",
-        &format!("{}, UNIQUE (email, gone_at)) STRICT", table.replace("gone_at TEXT", "gone_at TEXT NOT NULL")),
+        &format!("{}, UNIQUE (email, gone_at)) STRICT", ACCOUNTS.replace("gone_at TEXT", "gone_at TEXT NOT NULL")),
     );
     // A nullable column alone has to be unique only where it is not NULL.
-    silent("unique-with-nullable", &format!("{table} UNIQUE) STRICT"));
+    silent("unique-with-nullable", &format!("{ACCOUNTS} UNIQUE) STRICT"));
     silent(
         "unique-with-nullable",
-        &format!("{table}) STRICT; CREATE UNIQUE INDEX i ON t(email, gone_at) WHERE gone_at IS NOT NULL"),
+        &format!("{ACCOUNTS}) STRICT; CREATE UNIQUE INDEX i ON t(email, gone_at) WHERE gone_at IS NOT NULL"),
     );
+    let table = |check: &str| {
+        format!(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, c TEXT NOT NULL, n INTEGER, kind TEXT, x INTEGER, UNIQUE (c, n), CHECK ({check})) STRICT"
+        )
+    };
+    for quiet in [
+        "n IS NOT NULL",
+        "n NOT NULL",
+        "n IS NOT NULL AND n > 0",
+        "NOT n IS NULL",
+        "coalesce(n, -1) >= 0",
+        "typeof(n) = 'integer'",
+        "n IS NOT NULL AND kind IN ('a', 'b')",
+        "n IS NOT NULL AND (kind = 'a' OR x = 3)",
+    ] {
+        silent("unique-with-nullable", &table(quiet));
+    }
+    for accepts in [
+        "n > 0",
+        "n IS NULL OR n > 0",
+        "kind = 'a' OR n IS NOT NULL",
+        "(kind = 'special') = (n IS NULL)",
+        "(n IS NULL) <> (x IS NULL)",
+        "x = 4711 OR n IS NOT NULL",
+        "kind IS NOT NULL",
+    ] {
+        let found = super::found(&super::database(&table(accepts)), "unique-with-nullable");
+        assert_eq!(found.len(), 1, "{accepts}");
+    }
+}
+
+#[test]
+fn a_check_keeps_null_out_of_other_keys_too() {
+    silent("pk-nullable", "CREATE TABLE t(x TEXT PRIMARY KEY CHECK (x IS NOT NULL))");
+    silent("no-primary-key", "CREATE TABLE t(x TEXT UNIQUE CHECK (x IS NOT NULL)) STRICT");
+    check("pk-nullable", "CREATE TABLE t(x TEXT PRIMARY KEY CHECK (x <> ''))", "t.x", "NOT NULL");
 }
 
 #[test]

@@ -4,9 +4,12 @@ mod clean;
 mod columns;
 mod indexes;
 mod keys;
+mod levels;
 mod objects;
+mod partly_indexed;
 mod references;
 mod report;
+mod undeclared;
 
 use sqlitmus::check::{self, Finding, Findings};
 use sqlitmus::rusqlite::Connection;
