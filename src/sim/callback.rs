@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::sync::{Arc, Weak};
 
 use rusqlite::ffi;
@@ -12,13 +11,13 @@ use rusqlite::ffi;
 use super::disk::{Disk, Mount};
 use super::gate::Refused;
 
-/// The VFS that SQLite would use without us.
-pub(super) fn default_vfs() -> *mut ffi::sqlite3_vfs {
-    // SAFETY: `sqlite3_vfs_find` initializes SQLite if need be, and returns NULL for the default VFS only where SQLite
-    // was built without any.
-    let vfs = unsafe { ffi::sqlite3_vfs_find(ptr::null()) };
-    assert!(!vfs.is_null(), "this SQLite was built without a VFS");
-    vfs
+/// Returns the VFS to which one of ours passes calls on.
+///
+/// # Safety
+/// The same as for `mount_of`.
+pub(super) unsafe fn real_vfs(vfs: *mut ffi::sqlite3_vfs) -> *mut ffi::sqlite3_vfs {
+    // SAFETY: the caller's.
+    unsafe { mount_of(vfs) }.real().get()
 }
 
 /// Runs the body of a callback. No panic may cross into C: it becomes the result code `on_panic`.

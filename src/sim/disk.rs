@@ -18,6 +18,7 @@ use super::blocks::Blocks;
 use super::clock::Clock;
 use super::gate::Gate;
 use super::locks::Locks;
+use super::real::RealVfs;
 use super::shm::Shm;
 
 /// Every path of a simulated disk starts with this. No real database lies there.
@@ -210,6 +211,8 @@ pub(super) struct Mount {
     /// Counted from 1 in its pool. 0 is a shared name.
     number: usize,
     pool: &'static Pool,
+    /// The VFS that reaches the hardware. It stays the same: its files have the size that SQLite was told.
+    real: RealVfs,
     disk: Mutex<Weak<Disk>>,
 }
 
@@ -240,11 +243,13 @@ impl Pool {
         }
     }
 
-    /// Returns a mount that leads to no live disk: a free one, or a new one that `register` registers.
+    /// Returns a mount that leads to no live disk: a free one, or a new one that `register` registers. An app may have made
+    /// another VFS the default since a free one was registered.
     pub(super) fn take(&'static self, register: impl FnOnce(Mount) -> &'static Mount) -> &'static Mount {
         let mut mounts = hold(&self.mounts);
-        if let Some(mount) = mounts.free.pop() {
-            return mount;
+        let real = RealVfs::current();
+        if let Some(place) = mounts.free.iter().rposition(|mount| mount.real == real) {
+            return mounts.free.swap_remove(place);
         }
         let number = mounts.all.len() + 1;
         let mount = register(Mount::new(self, format!("{}-{number}", self.name), number));
@@ -261,7 +266,11 @@ impl Pool {
 impl Mount {
     fn new(pool: &'static Pool, name: String, number: usize) -> Mount {
         let name = CString::new(name).expect("the names of mounts have no NUL");
-        Mount { name, number, pool, disk: Mutex::new(Weak::new()) }
+        Mount { name, number, pool, real: RealVfs::current(), disk: Mutex::new(Weak::new()) }
+    }
+
+    pub(super) fn real(&self) -> RealVfs {
+        self.real
     }
 
     pub(super) fn name(&self) -> &CStr {

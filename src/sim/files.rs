@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rusqlite::ffi;
 
-use super::callback::{default_vfs, disk_of, guard, io_methods, path_text};
+use super::callback::{disk_of, guard, io_methods, path_text, real_vfs};
 use super::disk::{Disk, Medium};
 use super::gate::{Op, Refused};
 
@@ -71,7 +71,8 @@ pub(super) unsafe extern "C" fn open(
         // SAFETY: SQLite's own arguments.
         let (disk, name) = unsafe { place(vfs, path, ffi::SQLITE_CANTOPEN)? };
         disk.gate.pass(Op::Open { file: name })?;
-        let real = default_vfs();
+        // SAFETY: SQLite calls with the object that it was registered with.
+        let real = unsafe { real_vfs(vfs) };
         // SAFETY: the object for the real file has the size that the real VFS asks for. `path` is passed
         // on as a pointer, because the URI parameters of a database follow its NUL.
         let version = unsafe {
@@ -102,7 +103,8 @@ pub(super) unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, path: *const 
         let (disk, name) = unsafe { place(vfs, path, ffi::SQLITE_IOERR_DELETE)? };
         disk.gate.pass(Op::Delete { file: name, sync_dir: sync_dir & 1 != 0 })?;
         let sync_dir = if waits(&disk) { sync_dir } else { 0 };
-        let real = default_vfs();
+        // SAFETY: SQLite calls with the object that it was registered with.
+        let real = unsafe { real_vfs(vfs) };
         // SAFETY: SQLite's own arguments, for another VFS of SQLite's.
         Ok(unsafe { (*real).xDelete.map_or(ffi::SQLITE_IOERR_DELETE, |call| call(real, path, sync_dir)) })
     })
@@ -118,20 +120,22 @@ pub(super) unsafe extern "C" fn access(
         // SAFETY: SQLite's own arguments.
         let (disk, name) = unsafe { place(vfs, path, ffi::SQLITE_IOERR_ACCESS)? };
         disk.gate.pass(Op::Exists { file: name })?;
-        let real = default_vfs();
+        // SAFETY: SQLite calls with the object that it was registered with.
+        let real = unsafe { real_vfs(vfs) };
         // SAFETY: SQLite's own arguments, for another VFS of SQLite's.
         Ok(unsafe { (*real).xAccess.map_or(ffi::SQLITE_IOERR_ACCESS, |call| call(real, path, flags, out)) })
     })
 }
 
 pub(super) unsafe extern "C" fn full_pathname(
-    _: *mut ffi::sqlite3_vfs,
+    vfs: *mut ffi::sqlite3_vfs,
     path: *const c_char,
     size: c_int,
     out: *mut c_char,
 ) -> c_int {
     guard(ffi::SQLITE_CANTOPEN, || {
-        let real = default_vfs();
+        // SAFETY: SQLite calls with the object that it was registered with.
+        let real = unsafe { real_vfs(vfs) };
         // SAFETY: SQLite's own arguments, for another VFS of SQLite's.
         Ok(unsafe { (*real).xFullPathname.map_or(ffi::SQLITE_CANTOPEN, |call| call(real, path, size, out)) })
     })

@@ -28,6 +28,7 @@ mod gate;
 mod locks;
 mod memory;
 mod oplog;
+mod real;
 mod shm;
 #[cfg(test)]
 mod tests;

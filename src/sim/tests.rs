@@ -459,3 +459,102 @@ fn syncs_reach_the_hardware_only_if_requested() {
         assert_eq!((counted::syncs() > 0, seen), (sync, 2));
     }
 }
+
+/// Runs an ignored test of this module in a process of its own, because it changes the default VFS.
+fn runs_alone(name: &str) {
+    let test = format!("sim::tests::{name}");
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let output = command.args([test.as_str(), "--exact", "--ignored"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Writes and reads a database on real files, through a disk that is made now.
+fn real_files_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("real.db");
+    let disk = Disk::over_files(true);
+    let connection = Connection::open_with_flags_and_vfs(&path, OpenFlags::default(), disk.vfs_name()).unwrap();
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t(x); INSERT INTO t VALUES (randomblob(9))")
+        .unwrap();
+    assert_eq!(count(&connection), 1);
+    assert_eq!(count(&Connection::open(&path).unwrap()), 1);
+}
+
+#[test]
+fn an_app_may_change_the_default_vfs() {
+    runs_alone("files_of_another_default_vfs_have_their_size");
+    for name in ["our_files_are_the_default", "our_memory_is_the_default"] {
+        runs_alone(name);
+    }
+}
+
+/// A file of the unix VFS, and bytes behind it that are this VFS's own.
+const OWN_BYTES: usize = 4096;
+
+static OWN_FILES: AtomicUsize = AtomicUsize::new(0);
+
+unsafe extern "C" fn open_with_own_bytes(
+    vfs: *mut ffi::sqlite3_vfs,
+    path: *const std::os::raw::c_char,
+    file: *mut ffi::sqlite3_file,
+    flags: std::os::raw::c_int,
+    out: *mut std::os::raw::c_int,
+) -> std::os::raw::c_int {
+    OWN_FILES.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: SQLite's arguments; the VFS is a copy of the real one, to which `pAppData` leads, and its files are larger.
+    unsafe {
+        let size = usize::try_from((*vfs).szOsFile).unwrap();
+        file.cast::<u8>().add(size - OWN_BYTES).write_bytes(0xaa, OWN_BYTES);
+        let real = ffi::sqlite3_vfs_find(c"unix".as_ptr());
+        (*real).xOpen.unwrap()(real, path, file, flags, out)
+    }
+}
+
+#[test]
+#[ignore = "changes the default VFS of the process"]
+fn files_of_another_default_vfs_have_their_size() {
+    real_files_work();
+    // SAFETY: a copy of the VFS `unix`, with larger files; it is leaked.
+    let size = unsafe {
+        let mut larger = *ffi::sqlite3_vfs_find(c"unix".as_ptr());
+        larger.szOsFile += i32::try_from(OWN_BYTES).unwrap();
+        larger.zName = c"larger".as_ptr();
+        larger.xOpen = Some(open_with_own_bytes);
+        assert_eq!(ffi::sqlite3_vfs_register(Box::leak(Box::new(larger)), 1), ffi::SQLITE_OK);
+        larger.szOsFile
+    };
+    real_files_work();
+    assert!(OWN_FILES.load(Ordering::Relaxed) > 2);
+    let disk = Disk::over_files(true);
+    // SAFETY: SQLite looks the name up and returns a registered VFS.
+    let ours = unsafe { (*ffi::sqlite3_vfs_find(std::ffi::CString::new(disk.vfs_name()).unwrap().as_ptr())).szOsFile };
+    assert!(ours > size, "SQLite allocates {ours} bytes for a file, and the real one takes {size}");
+}
+
+fn with_our_default(name: &std::ffi::CStr, then: fn()) {
+    let _registered = Disk::in_memory();
+    // SAFETY: the shared names are registered for good; registering again only makes one the default.
+    let code = unsafe { ffi::sqlite3_vfs_register(ffi::sqlite3_vfs_find(name.as_ptr()), 1) };
+    assert_eq!(code, ffi::SQLITE_OK);
+    then();
+}
+
+#[test]
+#[ignore = "changes the default VFS of the process"]
+fn our_files_are_the_default() {
+    with_our_default(c"sqlitmus-files", real_files_work);
+}
+
+#[test]
+#[ignore = "changes the default VFS of the process"]
+fn our_memory_is_the_default() {
+    with_our_default(c"sqlitmus", || {
+        let connection = Connection::open("in_memory.db").unwrap();
+        connection.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (randomblob(9))").unwrap();
+        assert_eq!(count(&Connection::open("in_memory.db").unwrap()), 1);
+        assert!(!std::path::Path::new("in_memory.db").exists());
+        wal(&Disk::in_memory());
+    });
+}

@@ -17,7 +17,7 @@ use std::time::Duration;
 use rusqlite::ffi;
 
 use super::blocks::Blocks;
-use super::callback::{default_vfs, disk_of, guard, last_refusing, mount_of};
+use super::callback::{disk_of, guard, last_refusing, mount_of, real_vfs};
 use super::clock::Clock;
 use super::disk::{Disk, File, Medium, Mount, Pool, hold};
 use super::gate::{Op, Refused};
@@ -87,9 +87,8 @@ fn register_shared_names() {
 
 fn register(medium: Medium, mount: Mount) -> &'static Mount {
     let mount: &'static Mount = Box::leak(Box::new(mount));
-    let real = default_vfs();
-    // SAFETY: `real` is the default VFS, which SQLite keeps registered for the life of the process; its numbers are
-    // set before it is registered.
+    let real = mount.real().get();
+    // SAFETY: SQLite has just found `real`; its numbers are set before it is registered.
     let (real_file, real_path) = unsafe { ((*real).szOsFile, (*real).mxPathname) };
     let (file_size, path_size) = match medium {
         Medium::Memory => (size_of::<memory::OpenFile>(), 1024),
@@ -166,13 +165,16 @@ unsafe extern "C" fn current_time(vfs: *mut ffi::sqlite3_vfs, now: *mut f64) -> 
 
 type Symbol = Option<unsafe extern "C" fn(*mut ffi::sqlite3_vfs, *mut c_void, *const c_char)>;
 
-/// Defines a callback that the default VFS answers, because it has nothing to do with a disk.
+/// Defines a callback that the real VFS answers, because it has nothing to do with a disk.
 macro_rules! passed_on {
     ($name:ident = $method:ident($($argument:ident: $type:ty),*) -> $result:ty, $missing:expr) => {
-        unsafe extern "C" fn $name(_: *mut ffi::sqlite3_vfs, $($argument: $type),*) -> $result {
-            let real = default_vfs();
-            // SAFETY: the arguments are SQLite's, for another VFS of SQLite's.
-            unsafe { (*real).$method.map_or($missing, |call| call(real, $($argument),*)) }
+        unsafe extern "C" fn $name(vfs: *mut ffi::sqlite3_vfs, $($argument: $type),*) -> $result {
+            // SAFETY: SQLite calls with the object that it was registered with; the arguments are its own, for another VFS
+            // of SQLite's.
+            unsafe {
+                let real = real_vfs(vfs);
+                (*real).$method.map_or($missing, |call| call(real, $($argument),*))
+            }
         }
     };
 }
