@@ -3,7 +3,71 @@
 //! The order is fixed: one line that says what went wrong, the SQL, the evidence, the help, and how to repeat it. It is
 //! plain text, because it ends up in a test's captured output, in CI logs and in issue trackers.
 
-use std::fmt;
+use std::fmt::{self, Write};
+
+/// A text with names, SQL or values that may hold characters which a terminal obeys. [`printable!`] makes it a `Display`, in
+/// which they are visible.
+pub(crate) trait Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+/// Implements `Display` for types that are [`Raw`].
+macro_rules! printable {
+    ($(#[$doc:meta])* $type:ident $(<$parameter:ident>)?) => {
+        $(#[$doc])*
+        impl $(<$parameter>)? std::fmt::Display for $type $(<$parameter>)? {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::report::write_printable(f, self)
+            }
+        }
+    };
+}
+pub(crate) use printable;
+
+pub(crate) fn write_printable(f: &mut fmt::Formatter<'_>, raw: &impl Raw) -> fmt::Result {
+    struct Text<'a, R>(&'a R);
+    impl<R: Raw> fmt::Display for Text<'_, R> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+    match f.alternate() {
+        true => write!(Printable(f), "{:#}", Text(raw)),
+        false => write!(Printable(f), "{}", Text(raw)),
+    }
+}
+
+/// Returns a text in which everything that a terminal would obey is visible.
+pub(crate) fn visible(text: &str) -> String {
+    let mut visible = String::new();
+    let _ = Printable(&mut visible).write_str(text);
+    visible
+}
+
+/// Writes what a terminal would obey as `\x1b` or `\u{202e}`: control characters, and those that change the direction of a text.
+struct Printable<W>(W);
+
+impl<W: Write> Write for Printable<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(at) = rest.find(is_obeyed) {
+            self.0.write_str(&rest[..at])?;
+            let c = rest[at..].chars().next().unwrap_or_default();
+            match u32::from(c) {
+                code @ ..=0xff => write!(self.0, "\\x{code:02x}")?,
+                code => write!(self.0, "\\u{{{code:x}}}")?,
+            }
+            rest = &rest[at + c.len_utf8()..];
+        }
+        self.0.write_str(rest)
+    }
+}
+
+fn is_obeyed(c: char) -> bool {
+    let is_of_direction =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    (c.is_control() && !matches!(c, '\n' | '\t')) || is_of_direction || matches!(c, '\u{2028}' | '\u{2029}')
+}
 
 /// The text of a failure, in parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +110,9 @@ fn distance(one: &str, two: &str) -> usize {
     last[two.len()]
 }
 
-impl fmt::Display for Report {
+printable!(Report);
+
+impl Raw for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.headline)?;
         for (label, body) in &self.evidence {
@@ -105,6 +171,19 @@ mod tests {
              \n  plan:\n  > SCAN orders\n    USE TEMP B-TREE FOR ORDER BY\n\
              \n  help: close the parenthesis\n        in line 2\
              \nnote: version 2 is intact"
+        );
+    }
+
+    #[test]
+    fn a_report_shows_what_a_terminal_would_obey() {
+        let report = Report {
+            headline: "no index on a\u{1b}[2Jb\rc\u{7}".into(),
+            evidence: vec![("sql".into(), "SELECT 1\r\n\tFROM \u{202e}x\u{9b}31m".into())],
+            ..Report::default()
+        };
+        assert_eq!(
+            report.to_string(),
+            "no index on a\\x1b[2Jb\\x0dc\\x07\n\n  sql:\n    SELECT 1\n    \tFROM \\u{202e}x\\x9b31m"
         );
     }
 

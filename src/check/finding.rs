@@ -1,6 +1,8 @@
 //! One problem that a check found, and its remedy.
 
 use std::fmt;
+
+use crate::report::{Raw, printable};
 use std::panic::UnwindSafe;
 use std::sync::{Arc, LazyLock};
 
@@ -165,7 +167,9 @@ impl Finding {
     }
 }
 
-impl fmt::Display for Finding {
+printable!(Finding);
+
+impl Raw for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}): {}", self.code, self.object, self.what)
     }

@@ -10,6 +10,7 @@ use super::finding::{Finding, Level};
 use super::findings::Findings;
 
 use crate::error::{Error, Result, or_panic};
+use crate::report::{Raw, printable};
 use crate::sim::Disk;
 
 /// The numbers of a database at one moment.
@@ -258,7 +259,9 @@ impl Health {
     }
 }
 
-impl fmt::Display for Health {
+printable!(Health);
+
+impl Raw for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let wal = match (self.wal_bytes, self.wal_frames_left) {
             (None, _) => String::from("none"),

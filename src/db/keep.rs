@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::image::{self, Image, MAIN, with_suffix};
 use crate::env::{self, Keep};
 use crate::error::{Error, Result};
+use crate::report::visible;
 use crate::sim::Disk;
 
 /// Where a database would be kept: under the name of its test, with a number if the test has several at once.
@@ -154,7 +155,7 @@ fn file_name(part: &str) -> String {
 /// Returns the path relative to the current folder if it is below it.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+    visible(&path.strip_prefix(here).unwrap_or(path).to_string_lossy())
 }
 
 #[cfg(test)]

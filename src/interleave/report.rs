@@ -5,7 +5,7 @@ use std::fmt;
 use super::problem::{Blocked, Problem};
 use super::run::{Run, Task, TaskOutcome};
 use crate::env::Shard;
-use crate::report::count;
+use crate::report::{Raw, count, printable};
 
 /// The way in which schedules were chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,9 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+printable!(Report);
+
+impl Raw for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.extent())?;
         for line in self.lines().lines() {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::report::{Raw, printable};
+
 /// Something that the runner of a history does with its files although their author may expect something else.
 ///
 /// A history with oddities is loaded as its runner would load it. The test `history_is_linear` of the migration suite reports them.
@@ -37,7 +39,9 @@ impl Oddity {
     }
 }
 
-impl fmt::Display for Oddity {
+printable!(Oddity);
+
+impl Raw for Oddity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)
     }

@@ -7,6 +7,7 @@ use rusqlite::types::Value;
 
 use super::catalog::Catalog;
 use super::tree::{self, Access, Effect, Node, Step, distinct};
+use crate::report::{Raw, printable};
 use crate::sql::{Name, tokens};
 
 /// The plan by which SQLite would run a statement. [`explain`](super::explain()) returns one.
@@ -112,8 +113,12 @@ impl Plan {
     }
 }
 
-/// Writes the plan as SQLite prints it, indented by two spaces for each level.
-impl fmt::Display for Plan {
+printable!(
+    /// Writes the plan as SQLite prints it, indented by two spaces for each level.
+    Plan
+);
+
+impl Raw for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (depth, node)) in tree::walk(&self.nodes).into_iter().enumerate() {
             let end = if index == 0 { "" } else { "\n" };

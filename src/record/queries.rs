@@ -11,6 +11,7 @@ use super::failure::{self, Access, Group, groups, list};
 use super::{selective, tables};
 use crate::db::{Address, TestDb};
 use crate::error::{Result, or_panic};
+use crate::report::{Raw, printable};
 use crate::sql;
 use crate::trace::{Capture, Query, RecordingGuard, total_changes};
 
@@ -401,7 +402,9 @@ impl<'a, R> IntoIterator for &'a Queries<R> {
     }
 }
 
-impl<R> fmt::Display for Queries<R> {
+printable!(Queries<R>);
+
+impl<R> Raw for Queries<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&list(&self.queries))
     }

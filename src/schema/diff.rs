@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::facts::Schema;
 use super::shape::{self, ColumnShape, Constraint, IndexShape, TableShape, TriggerShape, ViewShape};
+use crate::report::{Raw, printable};
 use crate::sql::same_name;
 
 /// The differences between two schemas, see [`Schema::diff`](super::Schema::diff).
@@ -60,13 +61,15 @@ impl fmt::Display for Difference {
     }
 }
 
-impl fmt::Display for SchemaDiff {
+printable!(SchemaDiff);
+
+impl Raw for SchemaDiff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, difference) in self.differences.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
-            difference.fmt(f)?;
+            write!(f, "{difference}")?;
         }
         Ok(())
     }

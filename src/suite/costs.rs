@@ -8,6 +8,7 @@ use super::builder::Suite;
 use super::rows::RowPlan;
 use super::versions::{FilledVersions, UpgradeRun, UpgradeStep, VersionedDatabases};
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::{Raw, printable};
 
 /// The numbers of rows per table: few, and enough that a rewritten table stands out.
 const ROWS: [u64; 2] = [10, 1_000];
@@ -75,7 +76,9 @@ impl<'a> IntoIterator for &'a Costs {
     }
 }
 
-impl fmt::Display for Costs {
+printable!(Costs);
+
+impl Raw for Costs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.costs.iter().map(|cost| cost.migration.len()).max().unwrap_or(0).max(9);
         writeln!(f, "{:width$}  pages at {} and {} rows  steps", "migration", ROWS[0], ROWS[1])?;

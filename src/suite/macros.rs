@@ -107,12 +107,12 @@ pub mod __private {
         let tested = suite.try_test_and_review(test);
         if let Ok((_, review)) = &tested {
             for finding in review {
-                eprintln!("review: {}", finding.what());
+                eprintln!("review: {}", crate::report::visible(finding.what()));
             }
         }
         match tested.map(|(skipped, _)| skipped) {
             Ok(None) => {}
-            Ok(Some(reason)) => eprintln!("note: {test} was skipped: {reason}"),
+            Ok(Some(reason)) => eprintln!("note: {test} was skipped: {}", crate::report::visible(&reason)),
             Err(error) => panic!("{error}"),
         }
     }

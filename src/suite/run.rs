@@ -8,6 +8,7 @@ use super::cases::all::{ALL, APPLIES, Case, Check, FIRST, unknown};
 use super::versions::VersionedDatabases;
 use crate::check::{Finding, Findings};
 use crate::error::{Error, ErrorKind, Result, or_panic};
+use crate::report::{Raw, printable};
 
 const NO_HISTORY: &str = "the template has no history: name the folder of the migrations with Suite::history";
 
@@ -226,7 +227,9 @@ impl FromIterator<TestResult> for Report {
     }
 }
 
-impl fmt::Display for Report {
+printable!(Report);
+
+impl Raw for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.results.iter().map(|result| result.name.len()).max().unwrap_or(0);
         for result in &self.results {

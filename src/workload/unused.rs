@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, empty_copy_of, is_worse, try_explain};
 use crate::record::Queries;
+use crate::report::{Raw, printable};
 use crate::schema::references::Pair;
 use crate::schema::{Index, Schema, Table, TableKind};
 use crate::sql::{Name, Token, plain_name, tokens};
@@ -39,7 +40,9 @@ pub struct UnusedIndexes {
     pub unplanned: Vec<String>,
 }
 
-impl fmt::Display for UnusedIndexes {
+printable!(UnusedIndexes);
+
+impl Raw for UnusedIndexes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = self.indexes.iter().map(|index| format!("{}   {}", index.sql, index.reason));
         let unsure =

@@ -15,6 +15,7 @@ mod differential;
 mod faults;
 #[cfg(feature = "fixtures")]
 mod fixtures;
+mod hostile;
 mod interleave;
 mod lint;
 mod migrations;

@@ -14,6 +14,7 @@ use super::redact::{Redact, Redacting};
 use super::tables::{Snapshot, TableSet};
 use crate::db::TestDb;
 use crate::error::{Error, ErrorKind, Result, or_panic};
+use crate::report::{Raw, printable};
 use crate::sql::same_name;
 
 /// The number of rows of a table that `Display` shows.
@@ -336,7 +337,9 @@ impl UpdatedRow {
     }
 }
 
-impl<R> fmt::Display for Changes<R> {
+printable!(Changes<R>);
+
+impl<R> Raw for Changes<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text(&self.redact))
     }
@@ -357,7 +360,9 @@ impl<'a, R> IntoIterator for &'a Changes<R> {
     }
 }
 
-impl fmt::Display for TableChanges {
+printable!(TableChanges);
+
+impl Raw for TableChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let redact = Redact::new();
         let mut text = String::new();
@@ -372,7 +377,9 @@ impl fmt::Debug for TableChanges {
     }
 }
 
-impl fmt::Display for ChangedRow {
+printable!(ChangedRow);
+
+impl Raw for ChangedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (column, value)) in self.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };

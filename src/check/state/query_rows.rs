@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use super::cell::{Cell, shown_name};
 use super::redact::{Redact, Redacting};
 use crate::error::{Error, ErrorKind, Result, or_panic};
+use crate::report::{Raw, printable};
 use crate::sql;
 
 /// The rows of a query.
@@ -154,7 +155,9 @@ impl QueryRows {
     }
 }
 
-impl fmt::Display for QueryRows {
+printable!(QueryRows);
+
+impl Raw for QueryRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut redacting = Redacting::new(&self.redact);
         let names: Vec<String> = self.columns.iter().map(|name| shown_name(name)).collect();

@@ -3,11 +3,16 @@
 use std::fmt;
 
 use super::reason::{Obstacle, PatternProblem, Remedy, WhyNot};
+use crate::report::{Raw, printable};
 use crate::sql::on_one_line;
 
-/// Writes one line, such as `users_num is not used: num is TEXT, k.n is compared as a number; tried: CAST(k.n AS TEXT) in place
-/// of k.n`. The alternate form has no CREATE INDEX, for reports that offer indexes elsewhere.
-impl fmt::Display for WhyNot {
+printable!(
+    /// Writes one line, such as `users_num is not used: num is TEXT, k.n is compared as a number; tried: CAST(k.n AS TEXT) in place
+    /// of k.n`. The alternate form has no CREATE INDEX, for reports that offer indexes elsewhere.
+    WhyNot
+);
+
+impl Raw for WhyNot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let index = &self.index;
         if self.is_used {
@@ -25,7 +30,9 @@ impl fmt::Display for WhyNot {
     }
 }
 
-impl fmt::Display for Remedy {
+printable!(Remedy);
+
+impl Raw for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Remedy::Write { old, new } if new.is_empty() => write!(f, "without {old}"),
@@ -36,7 +43,9 @@ impl fmt::Display for Remedy {
     }
 }
 
-impl fmt::Display for Obstacle {
+printable!(Obstacle);
+
+impl Raw for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Obstacle::Affinity { column, declared, other } => {

@@ -8,6 +8,7 @@ use super::statements::{LedgerPlan, LedgerStatement, SCAN, StatementLedger, esca
 use crate::env;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::record::failure::first;
+use crate::report::{Raw, printable};
 
 /// The number of statements of one kind that a report shows.
 const SHOWN: usize = 20;
@@ -191,8 +192,10 @@ fn plan_lines<'a>(plans: impl Iterator<Item = &'a LedgerPlan>, sign: &str) -> St
     lines
 }
 
-impl fmt::Display for LedgerDiff {
+printable!(LedgerDiff);
+
+impl Raw for LedgerDiff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() { f.write_str("nothing differs") } else { self.report().fmt(f) }
+        if self.is_empty() { f.write_str("nothing differs") } else { write!(f, "{}", self.report()) }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::plan::{Node, Plan, Step};
+use crate::report::{Raw, printable};
 
 /// The growth of a query's work with `n`, the size of the database.
 ///
@@ -188,7 +189,9 @@ impl QueryGrowth {
     }
 }
 
-impl fmt::Display for GrowthReport {
+printable!(GrowthReport);
+
+impl Raw for GrowthReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = |numbers: &[String], name: &str| numbers.iter().map(String::len).max().unwrap_or(0).max(name.len());
         let sizes: Vec<String> = self.sizes.iter().map(ToString::to_string).collect();
