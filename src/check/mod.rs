@@ -8,6 +8,7 @@ mod findings;
 mod health;
 mod integrity;
 mod lint;
+mod production;
 mod report;
 mod same_schema;
 mod settings;
@@ -21,6 +22,7 @@ pub use health::{Health, health, try_health};
 pub use integrity::integrity;
 pub(crate) use integrity::{dangling_references, find_damage, integrity_lines};
 pub use lint::{LINT_CODES, lint, try_lint};
+pub use production::{Point, Production, Status, production, try_production};
 
 pub use same_schema::{assert_same_schema, try_assert_same_schema};
 pub use settings::{compile_option, profile, sqlite_at_least};

@@ -2,12 +2,15 @@
 //!
 //! Both need [`plan`](crate::plan) and [`record`](crate::record):
 //!
+//! - [`production`](production()) answers the production checklist, with what a recording shows.
 //! - [`unused_indexes`] lists the indexes that no recorded query needs.
 //! - [`growth`](growth()) runs a query on databases of several sizes and counts what SQLite does; [`growth_of`] does the same for a
 //!   function of the app.
 
 mod growth;
+mod production;
 mod unused;
 
 pub use growth::{Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
+pub use production::{production, try_production};
 pub use unused::{UnusedIndex, UnusedIndexes, unused_indexes};

@@ -21,6 +21,7 @@ mod lint;
 mod migrations;
 mod plan;
 mod plan_statistics;
+mod production;
 mod profile;
 mod record;
 mod schema;
