@@ -1,12 +1,14 @@
 //! The objects of a connection's databases with their root pages, its statistics, and the settings that change plans.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::entries::{SchemaEntry, is_internal};
 use crate::schema::schema_copy::{SchemaCopy, Triggers};
 use crate::schema::{StatisticsRows, VirtualTable};
-use crate::sql::{Name, quote_identifier, same_name};
+use crate::sql::{Name, Token, quote_identifier, same_name, tokens};
 
 /// Statistics of fewer rows than this are those of a fixture. By numbers of rows alone SQLite 3.46 and 3.54 scan for a list
 /// of ten values below 36 rows, and for one value that half of the rows share below 40 (3.46) or 9 (3.54). What else they
@@ -73,6 +75,42 @@ impl Catalog {
         })?;
         self.objects.extend(rows.collect::<rusqlite::Result<Vec<Object>>>()?);
         Ok(())
+    }
+
+    /// Returns the objects that a statement may need: the tables and views that it names, those that its views, triggers and
+    /// foreign keys lead to, and the parents of these tables. A copy of the others would cost more than all plans on it.
+    pub(super) fn around(&self, sql: &str) -> Catalog {
+        let names = |sql: &str| tokens(sql).iter().filter_map(Token::name).map(Name::from).collect::<Vec<Name>>();
+        let is_writing = ["delete", "update", "replace", "insert"];
+        let is_writing = tokens(sql).iter().any(|token| is_writing.iter().any(|word| token.is(word)));
+        let relations = || self.objects.iter().filter(|object| object.kind == "table" || object.kind == "view");
+        let (mut kept, mut left): (BTreeSet<Name>, Vec<Name>) = (BTreeSet::new(), names(sql));
+        let mut parents: BTreeSet<Name> = BTreeSet::new();
+        while let Some(name) = left.pop() {
+            let Some(object) = relations().find(|object| object.name == name) else { continue };
+            if !kept.insert(name) {
+                continue;
+            }
+            let declared = names(object.sql.as_deref().unwrap_or_default());
+            if object.kind == "view" {
+                left.extend(declared);
+            } else {
+                parents.extend(declared);
+            }
+            if is_writing {
+                let is_trigger = |other: &&Object| other.kind == "trigger" && other.table == object.name;
+                let triggers = self.objects.iter().filter(is_trigger).filter_map(|trigger| trigger.sql.as_deref());
+                left.extend(triggers.flat_map(names));
+                let refers = |other: &&Object| names(other.sql.as_deref().unwrap_or_default()).contains(&object.name);
+                left.extend(relations().filter(refers).filter(|child| child.kind == "table").map(|child| child.name.clone()));
+            }
+        }
+        // The shadow tables of a virtual table are made by its module.
+        let is_kept = |name: &Name| kept.contains(name) || parents.contains(name);
+        let objects = self.objects.iter().filter(|object| is_kept(&object.table) || is_kept(&object.name));
+        let mut statistics = self.statistics.clone();
+        statistics.counts.retain(|row| is_kept(&Name::from(&row.table)));
+        Catalog { objects: objects.cloned().collect(), statistics, settings: self.settings.clone() }
     }
 
     /// Returns an empty copy of the main database with its settings and statistics, on which SQLite plans as it does here.

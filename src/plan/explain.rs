@@ -116,6 +116,7 @@ fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
     };
     let mut found = Plan {
         sql: sql.to_owned(),
+        written: None,
         values: Vec::new(),
         nodes: parse::tree(&rows, nodes),
         effects,

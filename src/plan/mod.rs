@@ -78,6 +78,7 @@ mod flow;
 mod loops;
 mod parse;
 mod query_plan;
+pub(crate) mod sample;
 mod stable;
 mod statistics_file;
 #[cfg(test)]

@@ -16,6 +16,8 @@ use crate::sql::{Name, tokens};
 #[derive(Clone)]
 pub struct Plan {
     pub(super) sql: String,
+    /// The statement with its parameters, if `sql` has their values in their place.
+    pub(super) written: Option<String>,
     /// The values of its parameters, by their numbers; empty if it was planned without values.
     pub(super) values: Vec<Value>,
     pub(super) nodes: Vec<Node>,
@@ -54,6 +56,18 @@ impl Plan {
     /// Returns the statement.
     pub fn sql(&self) -> &str {
         &self.sql
+    }
+
+    /// Notes that the app has written `sql` with parameters, and has bound to them what the planned statement has in their
+    /// place. Advice is for all values.
+    pub(crate) fn written_as(mut self, sql: &str) -> Plan {
+        self.written = Some(sql.to_owned());
+        self
+    }
+
+    /// Returns the statement as the app has written it.
+    pub(super) fn written(&self) -> &str {
+        self.written.as_deref().unwrap_or(&self.sql)
     }
 
     /// Returns the outermost lines of the plan, each with the lines below it. Most statements that only insert have none.

@@ -139,7 +139,7 @@ pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[St
                 plan.allow_scan(table);
                 unneeded.retain(|other| other != table);
             }
-            check_plan(&plan, query, group)?;
+            check_plan(&plan.written_as(query.sql()), query, group)?;
         }
     }
     match unneeded.first() {

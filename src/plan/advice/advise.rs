@@ -66,15 +66,17 @@ pub(in crate::plan) fn remedies(plan: &Plan, goal: &Goal) -> Remedies {
 /// Returns the advice, and true if the search for it was cut short.
 fn indexes(plan: &Plan, goal: &Goal) -> (Vec<Advice>, bool) {
     let Some(trials) = Trials::of(plan) else { return (Vec::new(), false) };
-    let mut search = Search::new(trials, goal.clone());
-    let sets = search.run();
-    let trials = search.into_trials();
-    let mut names: Vec<String> = Vec::new();
-    let advice = sets.iter().map(|(set, left)| {
-        let removes = removed(&trials.base.steps, left);
-        candidate::advice(set, removes, &trials.schema, &mut names)
-    });
-    (advice.collect(), trials.is_cut_short)
+    let mut search = Search::new(trials);
+    let sets = search.run(goal);
+    let mut names: Vec<String> = plan.catalog.objects.iter().map(|object| object.name.to_string()).collect();
+    let mut found = Vec::new();
+    for (set, left) in &sets {
+        let removes = removed(&search.trials.base.steps, left);
+        let advice = candidate::advice(set, removes, &search.trials.schema, &mut names);
+        let dearer = search.measure().map_or_else(Vec::new, |rows| rows.dearer_lookups(set));
+        found.push(Advice { dearer, ..advice });
+    }
+    (found, search.trials.is_cut_short)
 }
 
 fn removed(before: &ExpensiveSteps, after: &ExpensiveSteps) -> Vec<Removed> {
@@ -113,6 +115,9 @@ fn help(advice: &Advice, remedies: &Remedies) -> String {
         if !index.long.is_empty() {
             text.push_str(&format!("\nit stores {} a second time for each row", index.long.join(", ")));
         }
+    }
+    for sql in &advice.dearer {
+        text.push_str(&format!("\nbut then this takes more steps: {sql}"));
     }
     text
 }

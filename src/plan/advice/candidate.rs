@@ -13,6 +13,9 @@ pub struct Advice {
     pub indexes: Vec<AdvisedIndex>,
     /// The steps that are gone from the plan with them.
     pub removes: Vec<Removed>,
+    /// Lookups that would take more steps, because SQLite would search by a new index where an existing one is better:
+    /// `SELECT * FROM orders WHERE customer_id = ? AND status = ?`.
+    pub dearer: Vec<String>,
 }
 
 /// An index that does not exist yet.
@@ -27,6 +30,8 @@ pub struct AdvisedIndex {
     pub columns: Vec<String>,
     /// An index that can be dropped, because this one starts with all of its columns.
     pub replaces: Option<String>,
+    /// The expression of its WHERE, if it is to hold only some of the rows.
+    pub partial: Option<String>,
     /// Those of its columns that may hold long values, which the index stores a second time.
     pub long: Vec<String>,
 }
@@ -47,6 +52,8 @@ pub enum Removed {
 pub(super) struct Candidate {
     pub(super) table: Name,
     pub(super) terms: Vec<Term>,
+    /// The expression of its WHERE.
+    pub(super) partial: Option<String>,
 }
 
 /// A column or expression of an index.
@@ -60,9 +67,14 @@ pub(super) struct Term {
 }
 
 impl Candidate {
+    pub(super) fn new(table: &Name, terms: Vec<Term>) -> Candidate {
+        Candidate { table: table.clone(), terms, partial: None }
+    }
+
     pub(super) fn create(&self, name: &str) -> String {
         let terms: Vec<String> = self.terms.iter().map(Term::to_sql).collect();
-        format!("CREATE INDEX {} ON {}({});", plain_name(name), plain_name(&self.table), terms.join(", "))
+        let partial = self.partial.as_ref().map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
+        format!("CREATE INDEX {} ON {}({}){partial};", plain_name(name), plain_name(&self.table), terms.join(", "))
     }
 
     pub(super) fn with(&self, term: &Term) -> Candidate {
@@ -109,7 +121,7 @@ impl Term {
 pub(super) fn advice(set: &[Candidate], removes: Vec<Removed>, schema: &Schema, names: &mut Vec<String>) -> Advice {
     let indexes: Vec<AdvisedIndex> = set.iter().map(|one| advised_index(one, schema, names)).collect();
     let sql: Vec<String> = set.iter().zip(&indexes).map(|(one, index)| one.create(&index.name)).collect();
-    Advice { sql: sql.join("\n"), indexes, removes }
+    Advice { sql: sql.join("\n"), indexes, removes, dearer: Vec::new() }
 }
 
 fn advised_index(one: &Candidate, schema: &Schema, names: &mut Vec<String>) -> AdvisedIndex {
@@ -124,7 +136,7 @@ fn advised_index(one: &Candidate, schema: &Schema, names: &mut Vec<String>) -> A
     });
     let columns = one.terms.iter().map(Term::to_sql).collect();
     let replaces = table.and_then(|table| replaced_index(table, one));
-    AdvisedIndex { name, table: one.table.to_string(), columns, replaces, long }
+    AdvisedIndex { name, table: one.table.to_string(), columns, replaces, partial: one.partial.clone(), long }
 }
 
 /// Returns the part of an index name for a term: `lower_email` for `lower(email)`.
@@ -154,7 +166,8 @@ pub(super) fn replaced_index(table: &Table, one: &Candidate) -> Option<String> {
             _ => false,
         };
         let shorter = index.terms.len() < one.terms.len();
-        !index.unique && index.partial.is_none() && shorter && index.terms.iter().zip(&one.terms).all(same)
+        let all_rows = one.partial.is_none() && index.partial.is_none();
+        !index.unique && all_rows && shorter && index.terms.iter().zip(&one.terms).all(same)
     })?;
     Some(found.name.to_string())
 }

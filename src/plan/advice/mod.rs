@@ -17,6 +17,8 @@
 
 mod advise;
 mod candidate;
+mod measure;
+mod refine;
 mod search;
 mod terms;
 mod trial;

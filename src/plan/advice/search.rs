@@ -2,59 +2,81 @@
 
 use std::rc::Rc;
 
-use super::candidate::{Candidate, Term, replaced_index};
+use super::candidate::{Candidate, Term};
+use super::measure::Measure;
 use super::terms::{self, TableTerms, is_rowid};
 use super::trial::{Distance, ExpensiveSteps, Goal, Outcome, Trials, comparisons};
+use crate::plan::sample::{self, Comparisons, Reach, Spread};
 use crate::plan::tree::{Node, distinct};
-use crate::schema::IndexedColumn;
+use crate::schema::Schema;
 use crate::sql::{Name, tokens};
 
 pub(super) type Set = Vec<Candidate>;
 
 pub(super) struct Search<'a> {
-    trials: Trials<'a>,
-    goal: Goal,
-    tables: Vec<TableTerms>,
+    pub(super) trials: Trials<'a>,
+    pub(super) tables: Vec<TableTerms>,
+    pub(super) comparisons: Comparisons,
+    measure: Option<Option<Measure>>,
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(trials: Trials<'a>, goal: Goal) -> Search<'a> {
-        let mut tables = terms::of_plan(trials.plan, &trials.schema);
+    pub(super) fn new(trials: Trials<'a>) -> Search<'a> {
+        // Constants that the app has bound to parameters say nothing about the next run.
+        let reach = Reach::of(&trials.schema, trials.plan.written());
+        let mut comparisons = Comparisons::default();
+        reach.texts.iter().for_each(|text| comparisons.extend(Comparisons::of(text)));
+        let mut tables = terms::of_plan(trials.plan, &trials.schema, &reach.texts);
         for one in &mut tables {
             let is_accepted = |term: &Term| {
                 let is_of_the_app = tokens(&term.sql).iter().any(|token| trials.is_app_function(token.text));
-                let alone = Candidate { table: one.table.clone(), terms: vec![term.clone()] };
+                let alone = Candidate::new(&one.table, vec![term.clone()]);
                 term.column.is_some() || (!is_of_the_app && trials.accepts(&alone))
             };
             one.singles.retain(is_accepted);
             one.orders.retain(|order| order.iter().all(is_accepted));
+            // A column that tells rows apart comes before one that has few values.
+            let spread = |term: &Term| spread_of(&trials.schema, &comparisons, &one.table, term);
+            one.singles.sort_by_key(spread);
         }
-        Search { trials, goal, tables }
+        Search { trials, tables, comparisons, measure: None }
     }
 
-    pub(super) fn into_trials(self) -> Trials<'a> {
-        self.trials
+    /// Returns the sampled rows, which are made when they are first needed.
+    pub(super) fn measure(&mut self) -> Option<&Measure> {
+        let trials = &self.trials;
+        let measure = self.measure.get_or_insert_with(|| Measure::of(&trials.catalog, trials.plan, &trials.schema));
+        measure.as_ref()
     }
 
-    /// Returns the sets of indexes to advise, each with the steps that are left in the plan with it.
-    pub(super) fn run(&mut self) -> Vec<(Set, ExpensiveSteps)> {
-        let goal = self.goal.clone();
+    pub(super) fn spread_of(&self, candidate: &Candidate, term: &Term) -> Spread {
+        spread_of(&self.trials.schema, &self.comparisons, &candidate.table, term)
+    }
+
+    /// Returns the sets of indexes to advise, each with the steps that are left in the plan with it. The indexes of a statement
+    /// are the same for every goal: those that serve all of it. A goal selects among them.
+    pub(super) fn run(&mut self, goal: &Goal) -> Vec<(Set, ExpensiveSteps)> {
         if goal.left(&self.trials.base.steps) == 0 {
             return Vec::new();
         }
-        // The columns that rows are searched by decide which sorts can be avoided, so they come first.
-        let first = if goal.needs_order() { Goal::All } else { goal.clone() };
-        let mut set = self.first_set(&first);
-        self.extend(&mut set, &first);
-        self.put_in_order(&mut set, &first);
-        self.minimize(&mut set, &goal);
-        self.simplify(&mut set, &goal);
-        self.arrange(&mut set, &goal);
-        self.split(set, &goal)
+        let all = Goal::All;
+        let mut set = self.first_set(&all);
+        self.extend(&mut set, &all);
+        self.put_in_order(&mut set, &all);
+        self.lead_with_equalities(&mut set, &all);
+        self.minimize(&mut set, &all);
+        self.simplify(&mut set, &all);
+        self.arrange(&mut set, &all);
+        self.prefer_partial(&mut set, &all);
+        self.serve_extremes(&mut set, &all);
+        self.remove_unneeded(&mut set, goal);
+        let mut found = self.split(set, goal);
+        found.retain(|(set, _)| self.measure().is_none_or(|rows| rows.is_cheaper(set)));
+        found
     }
 
     /// Returns the distance of the goal with these indexes. `None` if they make something else worse.
-    fn distance(&mut self, set: &[Candidate], goal: &Goal) -> Option<(Distance, Rc<Outcome>)> {
+    pub(super) fn distance(&mut self, set: &[Candidate], goal: &Goal) -> Option<(Distance, Rc<Outcome>)> {
         let base = Rc::clone(&self.trials.base);
         let outcome = if set.is_empty() { Rc::clone(&base) } else { self.trials.with(set)? };
         let new_sorts = outcome.steps.sorts.len().saturating_sub(base.steps.sorts.len());
@@ -62,13 +84,26 @@ impl<'a> Search<'a> {
         outcome.steps.reads_no_more_than(&base.steps).then_some((distance, outcome))
     }
 
+    /// Returns the candidates to begin with. Those that begin with a flag are tried only if the others do not reach the goal.
+    fn first_set(&mut self, goal: &Goal) -> Set {
+        let first = self.first_of(goal, Spread::Few);
+        let reached = self.distance(&first, goal).map(|(reached, _)| reached);
+        if reached.is_some_and(|reached| reached.left == 0) {
+            return first;
+        }
+        let with_flags = self.first_of(goal, Spread::Flag);
+        let is_better = self.distance(&with_flags, goal).is_some_and(|(with, _)| reached.is_none_or(|first| with < first));
+        if is_better { with_flags } else { first }
+    }
+
     /// Returns those of all candidates among which SQLite chooses if all of them exist: a side of an OR uses an index only if
     /// the other side has one too.
-    fn first_set(&mut self, goal: &Goal) -> Set {
+    fn first_of(&mut self, goal: &Goal, most: Spread) -> Set {
         let candidates = self.tables.iter().flat_map(|one| {
-            let singles = one.singles.iter().map(|term| vec![term.clone()]);
+            let may_lead = |term: &&Term| spread_of(&self.trials.schema, &self.comparisons, &one.table, term) <= most;
+            let singles = one.singles.iter().filter(may_lead).map(|term| vec![term.clone()]);
             let orders = one.orders.iter().filter(|order| !order.is_empty()).cloned();
-            singles.chain(orders).map(|terms| Candidate { table: one.table.clone(), terms })
+            singles.chain(orders).map(|terms| Candidate::new(&one.table, terms))
         });
         let pool = distinct(candidates);
         let Some((before, _)) = self.distance(&[], goal).filter(|_| !pool.is_empty()) else { return Set::new() };
@@ -90,7 +125,9 @@ impl<'a> Search<'a> {
             let mut next = None;
             for one in &pool {
                 let larger: Set = set.iter().chain([one]).cloned().collect();
-                if let Some((after, _)) = self.distance(&larger, goal).filter(|(after, _)| *after < best) {
+                let is_used = |outcome: &Outcome| outcome.uses(larger.len() - 1).next().is_some();
+                let found = self.distance(&larger, goal).filter(|(after, with)| *after < best && is_used(with));
+                if let Some((after, _)) = found {
                     (next, best) = (Some(larger), after);
                 }
             }
@@ -102,7 +139,7 @@ impl<'a> Search<'a> {
         if best < reached { set } else { found }
     }
 
-    fn singles_of(&self, table: &Name) -> Vec<Term> {
+    pub(super) fn singles_of(&self, table: &Name) -> Vec<Term> {
         self.tables.iter().find(|one| one.table == *table).map_or_else(Vec::new, |one| one.singles.clone())
     }
 
@@ -151,9 +188,6 @@ impl<'a> Search<'a> {
         let orders =
             self.tables.iter().flat_map(|one| one.orders.iter().map(|order| (one.table.clone(), order.clone())));
         for (table, order) in orders.collect::<Vec<_>>() {
-            if !goal.needs_order() && best.new_sorts == 0 {
-                return;
-            }
             let equal = self.equalities(&outcome, set, &table);
             let more = self.more_equalities(&equal, set, &table);
             let mut prefixes = vec![more, equal, Vec::new()];
@@ -164,7 +198,7 @@ impl<'a> Search<'a> {
                 if terms.is_empty() {
                     continue;
                 }
-                let candidate = Candidate { table: table.clone(), terms };
+                let candidate = Candidate::new(&table, terms);
                 let without: Set = set.iter().filter(|other| other.table != table).cloned().collect();
                 for base in [without, set.clone()] {
                     let mut larger = base;
@@ -173,6 +207,25 @@ impl<'a> Search<'a> {
                         (best, outcome, *set) = (after, with, larger);
                     }
                 }
+            }
+        }
+    }
+
+    /// Puts the columns that have to be equal in front of an index that SQLite reads for its order, or for a range.
+    fn lead_with_equalities(&mut self, set: &mut Set, goal: &Goal) {
+        for at in 0..set.len() {
+            let Some((before, outcome)) = self.distance(set, goal) else { return };
+            if searched_by(&outcome, at).0 > 0 {
+                continue;
+            }
+            let mut terms = self.more_equalities(&[], set, &set[at].table.clone());
+            let behind: Vec<Term> = set[at].terms.iter().filter(|own| !terms.iter().any(|term| term.is(own))).cloned().collect();
+            terms.extend(behind);
+            let mut longer = set.clone();
+            longer[at].terms = terms;
+            let found = self.distance(&longer, goal);
+            if found.is_some_and(|(after, with)| after <= before && with.width() > outcome.width()) {
+                *set = longer;
             }
         }
     }
@@ -195,7 +248,7 @@ impl<'a> Search<'a> {
 
     /// Returns these columns and those that SQLite would also compare with one value if they were in the same index.
     fn more_equalities(&mut self, equal: &[Term], set: &Set, table: &Name) -> Vec<Term> {
-        let mut own = Candidate { table: table.clone(), terms: equal.to_vec() };
+        let mut own = Candidate::new(table, equal.to_vec());
         for term in self.singles_of(table) {
             let mut larger: Set = set.iter().filter(|other| other.table != *table).cloned().collect();
             larger.push(own.with(&term));
@@ -207,82 +260,7 @@ impl<'a> Search<'a> {
         own.terms
     }
 
-    /// Puts columns that have to be equal in the order of an existing index, which can then be dropped, or else in that of the
-    /// statement.
-    fn arrange(&mut self, set: &mut Set, goal: &Goal) {
-        for at in 0..set.len() {
-            let Some((_, outcome)) = self.distance(set, goal) else { return };
-            let (equal, _) = searched_by(&outcome, at);
-            let equal = equal.min(set[at].terms.len());
-            let singles = self.singles_of(&set[at].table);
-            let place = |term: &Term| singles.iter().position(|single| single.is(term)).unwrap_or(0);
-            let mut arranged = set.clone();
-            arranged[at].terms[..equal].sort_by_key(place);
-            let mut alternatives = vec![arranged.clone()];
-            if let Some(table) = self.trials.schema.table(&set[at].table) {
-                for index in &table.indexes {
-                    let mut terms = arranged[at].terms[..equal].to_vec();
-                    let in_index = |term: &Term| {
-                        let is = |own: &IndexedColumn| {
-                            term.column.as_deref().is_some_and(|column| own.what.is_column(column))
-                        };
-                        index.terms.iter().position(is).unwrap_or(usize::MAX)
-                    };
-                    terms.sort_by_key(in_index);
-                    let mut reordered = arranged.clone();
-                    reordered[at].terms[..equal].clone_from_slice(&terms);
-                    if replaced_index(table, &reordered[at]).is_some() {
-                        alternatives.insert(0, reordered);
-                    }
-                }
-            }
-            for alternative in alternatives {
-                if self.replace_if_as_good(set, alternative, goal) {
-                    break;
-                }
-            }
-        }
-    }
-
-    fn replace_if_as_good(&mut self, set: &mut Set, other: Set, goal: &Goal) -> bool {
-        let (Some((before, outcome)), Some((after, with))) = (self.distance(set, goal), self.distance(&other, goal))
-        else {
-            return false;
-        };
-        let is_as_good = after <= before && with.width() >= outcome.width();
-        if is_as_good {
-            *set = other;
-        }
-        is_as_good
-    }
-
-    /// Prefers the shorter of two equally good indexes: one in the column's own collation (NULL is NULL in all of them), and one
-    /// in ascending order, which SQLite also reads from its end.
-    fn simplify(&mut self, set: &mut Set, goal: &Goal) {
-        let simplifications: [fn(&Self, &Candidate) -> Candidate; 2] =
-            [Self::in_own_collation, |_, one| one.ascending()];
-        for at in 0..set.len() {
-            for simplify in simplifications {
-                let mut simpler = set.clone();
-                simpler[at] = simplify(self, &set[at]);
-                self.replace_if_as_good(set, simpler, goal);
-            }
-        }
-    }
-
-    fn in_own_collation(&self, candidate: &Candidate) -> Candidate {
-        let mut plain = candidate.clone();
-        let Some(table) = self.trials.schema.table(&candidate.table) else { return plain };
-        for term in &mut plain.terms {
-            if let Some(column) = term.column.as_deref().and_then(|name| table.column(name)) {
-                *term = Term { descending: term.descending, ..Term::column(column) };
-            }
-        }
-        plain
-    }
-
-    /// Removes what is not needed: indexes, then columns.
-    fn minimize(&mut self, set: &mut Set, goal: &Goal) {
+    fn remove_unneeded(&mut self, set: &mut Set, goal: &Goal) {
         let Some((best, _)) = self.distance(set, goal) else { return set.clear() };
         for at in (0..set.len()).rev() {
             let mut fewer = set.clone();
@@ -291,6 +269,12 @@ impl<'a> Search<'a> {
                 *set = fewer;
             }
         }
+    }
+
+    /// Removes what is not needed: indexes, then columns.
+    fn minimize(&mut self, set: &mut Set, goal: &Goal) {
+        self.remove_unneeded(set, goal);
+        let Some((best, _)) = self.distance(set, goal) else { return set.clear() };
         for at in 0..set.len() {
             for column in (0..set[at].terms.len()).rev() {
                 if set[at].terms.len() == 1 {
@@ -313,7 +297,8 @@ impl<'a> Search<'a> {
         let helps = |after: &Distance| after.left < before && after.new_sorts == 0;
         let mut helpful = |set: &[Candidate]| {
             let (after, outcome) = self.distance(set, goal)?;
-            helps(&after).then(|| (set.to_vec(), outcome.steps.clone()))
+            let is_used = |at: usize| outcome.uses(at).next().is_some();
+            (helps(&after) && (0..set.len()).all(is_used)).then(|| (set.to_vec(), outcome.steps.clone()))
         };
         let mut found: Vec<(Set, ExpensiveSteps)> = Vec::new();
         let mut others = Set::new();
@@ -334,9 +319,15 @@ impl<'a> Search<'a> {
     }
 }
 
+fn spread_of(schema: &Schema, comparisons: &Comparisons, table: &Name, term: &Term) -> Spread {
+    let table = schema.table(table);
+    let column = table.zip(term.column.as_deref()).and_then(|(table, name)| Some((table, table.column(name)?)));
+    column.map_or(Spread::Wide, |(table, column)| sample::spread(table, column, comparisons))
+}
+
 /// Returns the number of columns of a candidate that have to be equal to a value in a loop that uses it, and the number of
 /// columns by which it is searched. SQLite appends the rowid or key to each index, so they may be more than the candidate has.
-fn searched_by(outcome: &Outcome, number: usize) -> (usize, usize) {
+pub(super) fn searched_by(outcome: &Outcome, number: usize) -> (usize, usize) {
     let widths = outcome.uses(number).map(|parts| {
         let equal = parts.iter().take_while(|part| part.ends_with("=?")).count();
         let compared = |part: &&str| part.matches(",?").count() + 1;

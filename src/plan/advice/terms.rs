@@ -4,7 +4,7 @@
 
 use super::candidate::Term;
 use crate::plan::query_plan::Plan;
-use crate::plan::tree::{Origin, distinct};
+use crate::plan::tree::distinct;
 use crate::schema::{Affinity, Column, IndexedColumn, IndexedExpr, Schema, Table, TableKind};
 use crate::sql::{Name, Token, TokenKind, between_commas, end_of, same_name, start_of, tokens};
 
@@ -17,44 +17,18 @@ pub(super) struct TableTerms {
     /// Orders in which the statement may need the rows. Empty for the order of the rowid, which is that of the rows that an
     /// index finds for one value.
     pub(super) orders: Vec<Vec<Term>>,
+    /// Terms of which the statement wants the smallest or the largest value.
+    pub(super) extremes: Vec<Term>,
 }
 
-/// Returns the terms of each table of a plan.
-pub(super) fn of_plan(plan: &Plan, schema: &Schema) -> Vec<TableTerms> {
-    let texts = texts(plan, schema);
+/// Returns the terms of each table of a plan. `texts` are the statement, its views and its triggers.
+pub(super) fn of_plan(plan: &Plan, schema: &Schema, texts: &[String]) -> Vec<TableTerms> {
     let texts: Vec<Vec<Token<'_>>> = texts.iter().map(|text| tokens(text)).collect();
     let mut tables = distinct(plan.all().filter_map(|node| schema.table(node.table.as_deref()?)));
     // Among few rows, SQLite scans for what it would search among many, with or without an index.
     tables.retain(|table| table.kind == TableKind::Ordinary && plan.catalog.few_rows(&table.name).is_none());
     let statement = Statement { writes: writes(&texts[0]), collations: collations(&texts, &tables), texts };
     tables.iter().map(|table| statement.terms_of(table)).collect()
-}
-
-/// Returns the statement, the views that it reads, and the triggers that it sets off.
-fn texts<'a>(plan: &'a Plan, schema: &'a Schema) -> Vec<&'a str> {
-    let mut texts = vec![plan.sql()];
-    let mut at = 0;
-    while at < texts.len() {
-        let names: Vec<Name> = tokens(texts[at]).iter().filter_map(Token::name).map(Name::from).collect();
-        for view in schema.views.iter().filter(|view| names.contains(&view.name)) {
-            if !texts.contains(&view.sql.as_str()) {
-                texts.push(&view.sql);
-            }
-        }
-        if at == 0 {
-            let triggers = plan.effects().iter().filter_map(|effect| match &effect.origin {
-                Origin::Trigger(name) => plan.catalog.objects.iter().find(|o| o.kind == "trigger" && o.name == *name),
-                _ => None,
-            });
-            for sql in triggers.filter_map(|trigger| trigger.sql.as_deref()) {
-                if !texts.contains(&sql) {
-                    texts.push(sql);
-                }
-            }
-        }
-        at += 1;
-    }
-    texts
 }
 
 fn writes(statement: &[Token<'_>]) -> bool {
@@ -101,7 +75,8 @@ impl Statement<'_> {
             }
         }
         let orders = distinct(self.texts.iter().flat_map(|text| reader.orders(text)));
-        TableTerms { table: table.name.clone(), singles, orders }
+        let extremes = self.texts.iter().flat_map(|text| reader.extremes(text)).collect();
+        TableTerms { table: table.name.clone(), singles, orders, extremes }
     }
 
     /// Returns the columns of a table that the statement names, or looks up for a foreign key.
@@ -193,6 +168,18 @@ impl Reader<'_> {
             found.extend(self.expression(&text[start_of(text, end, is_bound)..end]));
             if is_symbol {
                 found.extend(self.expression(&text[at + 1..end_of(text, at + 1, is_bound)]));
+            }
+        }
+        found
+    }
+
+    /// Returns the columns x of `min(x)` and `max(x)`.
+    fn extremes(&self, text: &[Token<'_>]) -> Vec<Term> {
+        let mut found = Vec::new();
+        for (at, pair) in text.windows(2).enumerate() {
+            if (pair[0].is("min") || pair[0].is("max")) && pair[1].is_symbol("(") {
+                let list = self.list(text, at + 2);
+                found.extend(<[Term; 1]>::try_from(list).into_iter().flatten());
             }
         }
         found

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::candidate::Candidate;
+use crate::plan::catalog::Catalog;
 use crate::plan::explain::explain_again;
 use crate::plan::query_plan::{Plan, PlanSource};
 use crate::plan::tree::{Node, Step};
@@ -132,11 +133,6 @@ impl Goal {
             Goal::All => 100 * steps.scans.len() + steps.sorts.len(),
         }
     }
-
-    /// Returns true if the search has to look at the order of rows.
-    pub(super) fn needs_order(&self) -> bool {
-        matches!(self, Goal::Sorts | Goal::All)
-    }
 }
 
 /// The number of plans that one search may make. Most need about ten.
@@ -168,13 +164,15 @@ impl Outcome {
     }
 }
 
-fn trial_name(number: usize) -> String {
+pub(super) fn trial_name(number: usize) -> String {
     format!("sqlitmus_trial_{number}")
 }
 
 /// An empty copy of the schema, and the plans that were made on it so far.
 pub(super) struct Trials<'a> {
     pub(super) plan: &'a Plan,
+    /// What the statement needs of the database.
+    pub(super) catalog: Catalog,
     pub(super) schema: Schema,
     pub(super) base: Rc<Outcome>,
     copy: SchemaCopy,
@@ -185,7 +183,7 @@ pub(super) struct Trials<'a> {
 impl<'a> Trials<'a> {
     /// Returns `None` if the copy does not plan the statement as it was planned, so that trials there would show nothing.
     pub(super) fn of(plan: &'a Plan) -> Option<Trials<'a>> {
-        let catalog = &plan.catalog;
+        let catalog = plan.catalog.around(&plan.sql);
         let is_elsewhere = |node: &Node| {
             let object = node.table.as_deref().and_then(|table| catalog.table(table));
             object.is_some_and(|object| object.database != 0)
@@ -200,7 +198,7 @@ impl<'a> Trials<'a> {
             return None;
         }
         let schema = Schema::read(&copy.connection).ok()?;
-        Some(Trials { plan, schema, base, copy, known: Vec::new(), is_cut_short: false })
+        Some(Trials { plan, catalog, schema, base, copy, known: Vec::new(), is_cut_short: false })
     }
 
     /// Returns the plan that SQLite makes when these indexes exist. `None` if SQLite refuses one of them.

@@ -74,6 +74,7 @@ const BLOG: &str = "
 
 #[test]
 fn every_kind_of_statement() {
+    let mut wrong = Vec::new();
     for (sql, expected) in [
         ("SELECT title FROM freshest WHERE user_id = ?1", "CREATE INDEX posts_user_id_state ON posts(user_id, state);"),
         (
@@ -90,7 +91,7 @@ fn every_kind_of_statement() {
         ),
         (
             "SELECT (SELECT max(at) FROM posts WHERE user_id = u.id) FROM users AS u WHERE u.id = ?1",
-            "CREATE INDEX posts_user_id ON posts(user_id);",
+            "CREATE INDEX posts_user_id_at ON posts(user_id, at);",
         ),
         ("UPDATE posts SET state = 'old' WHERE at < ?1", "CREATE INDEX posts_at ON posts(at);"),
         ("DELETE FROM posts WHERE id = ?1", "CREATE INDEX log_what ON log(what);"),
@@ -111,10 +112,9 @@ fn every_kind_of_statement() {
             "SELECT id FROM users WHERE email = ?1 COLLATE BINARY",
             "CREATE INDEX users_email ON users(email COLLATE BINARY);",
         ),
-        // NULL is NULL in every collation.
         (
             "SELECT id FROM users WHERE name IS NULL AND email > 'x'",
-            "CREATE INDEX users_name_email ON users(name, email);",
+            "CREATE INDEX users_email ON users(email) WHERE name IS NULL;",
         ),
         ("SELECT id FROM users WHERE email = ?1", "CREATE INDEX users_email ON users(email);"),
         ("SELECT min(name) FROM users", "CREATE INDEX users_name ON users(name);"),
@@ -138,6 +138,10 @@ fn every_kind_of_statement() {
         ),
         ("SELECT u.name FROM users AS u JOIN posts AS p ON p.user_id = u.id WHERE p.id = ?1 AND u.name = ?2", ""),
     ] {
-        assert_eq!(advised(&database(BLOG), sql), expected, "{sql}");
+        let found = advised(&database(BLOG), sql);
+        if found != expected {
+            wrong.push(format!("{sql}\n  {found}\n  not {expected}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

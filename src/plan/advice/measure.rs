@@ -1,0 +1,121 @@
+//! The work of a statement and of its neighbors with indexes that do not exist, on sampled rows.
+
+use super::candidate::Candidate;
+use super::trial::trial_name;
+use crate::plan::catalog::Catalog;
+use crate::plan::query_plan::Plan;
+use crate::plan::sample::{self, MeasuredStatement};
+use crate::schema::schema_copy::SchemaCopy;
+use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table};
+use crate::sql::{Name, plain_name};
+
+/// The steps that a few rows more take, which nobody would notice.
+const A_FEW_ROWS: u64 = 50;
+
+/// A copy of the schema with sampled rows.
+pub(super) struct Measure {
+    copy: SchemaCopy,
+    schema: Schema,
+    statement: MeasuredStatement,
+    /// The steps of the statement without a new index.
+    base: Option<u64>,
+}
+
+impl Measure {
+    pub(super) fn of(catalog: &Catalog, plan: &Plan, schema: &Schema) -> Option<Measure> {
+        let mut copy = catalog.empty_copy().ok()?;
+        copy.prepare(&plan.sql).ok()?;
+        // A statement that was planned for its values runs with them.
+        let sql = if plan.depends_on_values() { &plan.sql } else { plan.written() };
+        let statement = sample::fill(&mut copy.connection, schema, [sql]).ok()?.pop()?;
+        let statement = statement.with_values(&plan.values);
+        let base = statement.steps(&copy.connection);
+        Some(Measure { copy, schema: schema.clone(), statement, base })
+    }
+
+    /// Returns the steps of the statement if these indexes exist. `None` if it cannot be run.
+    pub(super) fn steps(&self, set: &[Candidate]) -> Option<u64> {
+        self.with(set, || self.statement.steps(&self.copy.connection))
+    }
+
+    /// Returns true if the statement takes fewer steps with these indexes, or if that cannot be measured.
+    pub(super) fn is_cheaper(&self, set: &[Candidate]) -> bool {
+        match (self.base, self.steps(set)) {
+            (Some(before), _) if before >= sample::MOST_STEPS => true,
+            (Some(before), after) => after.is_some_and(|after| after < before),
+            (None, _) => true,
+        }
+    }
+
+    /// Returns the lookups that these indexes make dearer: those by a foreign key or an existing index, and those by one of
+    /// them and the first column of a new index. SQLite may search by the new index where it searched by the better one.
+    pub(super) fn dearer_lookups(&self, set: &[Candidate]) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut tables: Vec<&Name> = set.iter().map(|one| &one.table).collect();
+        tables.dedup();
+        for table in tables.into_iter().filter_map(|name| self.schema.table(name)) {
+            let leads = set.iter().filter(|one| one.table == table.name).filter_map(|one| one.terms.first());
+            let lookups = lookups(table, &leads.map(|lead| lead.sql.as_str()).collect::<Vec<_>>());
+            found.extend(lookups.into_iter().filter(|sql| self.makes_dearer(set, sql)));
+        }
+        found
+    }
+
+    fn makes_dearer(&self, set: &[Candidate], sql: &str) -> bool {
+        let is_new = |line: &String| (0..set.len()).any(|number| line.contains(&trial_name(number)));
+        let plan = self.with(set, || self.copy.plan(sql));
+        if !plan.is_some_and(|plan| plan.iter().any(is_new)) {
+            return false;
+        }
+        let lookup = sample::measured(&self.copy.connection, &self.schema, sql);
+        let before = lookup.steps(&self.copy.connection);
+        let after = self.with(set, || lookup.steps(&self.copy.connection));
+        before.zip(after).is_some_and(|(before, after)| after > before + before / 10 + A_FEW_ROWS)
+    }
+
+    /// Runs `f` while the indexes exist.
+    fn with<T>(&self, set: &[Candidate], f: impl FnOnce() -> Option<T>) -> Option<T> {
+        if set.is_empty() {
+            return f();
+        }
+        let _own = crate::own::statements();
+        let create: Vec<String> = set.iter().enumerate().map(|(at, one)| one.create(&trial_name(at))).collect();
+        let connection = &self.copy.connection;
+        connection.execute_batch("SAVEPOINT sqlitmus_indexes").ok()?;
+        let found = connection.execute_batch(&create.join("\n")).ok().and_then(|()| f());
+        let undone = connection.execute_batch("ROLLBACK TO sqlitmus_indexes; RELEASE sqlitmus_indexes");
+        found.filter(|_| undone.is_ok())
+    }
+}
+
+/// Returns the lookups that a table was made for: by its foreign keys, by its keys and by its indexes, each alone and with
+/// the first column of a new index beside it.
+fn lookups(table: &Table, leads: &[&str]) -> Vec<String> {
+    let columns = |terms: &[IndexedColumn]| -> Vec<String> {
+        let sql = |term: &IndexedColumn| match &term.what {
+            IndexedExpr::Column(name) => plain_name(name),
+            IndexedExpr::Rowid => "rowid".to_owned(),
+            IndexedExpr::Expression(sql) => format!("({sql})"),
+        };
+        terms.iter().map(sql).collect()
+    };
+    let foreign_keys =
+        table.foreign_keys.iter().map(|key| (key.columns.iter().map(|name| plain_name(name)).collect(), None));
+    let keys = table.primary_key.iter().chain(&table.unique).map(|key| (columns(&key.terms), None));
+    let indexes = table.indexes.iter().map(|index| (columns(&index.terms), index.partial.as_deref()));
+    let mut found: Vec<String> = Vec::new();
+    for (compared, condition) in foreign_keys.chain(keys).chain(indexes) {
+        let compared: Vec<String> = compared;
+        let others = leads.iter().filter(|lead| !compared.iter().any(|column| column.eq_ignore_ascii_case(lead)));
+        for other in std::iter::once(None).chain(others.map(Some)) {
+            let equal = compared.iter().map(String::as_str).chain(other.copied());
+            let mut filters: Vec<String> = equal.map(|column| format!("{column} = ?")).collect();
+            filters.extend(condition.map(|condition| format!("({condition})")));
+            let sql = format!("SELECT * FROM {} WHERE {}", plain_name(&table.name), filters.join(" AND "));
+            if !found.contains(&sql) {
+                found.push(sql);
+            }
+        }
+    }
+    found
+}

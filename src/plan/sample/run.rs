@@ -1,0 +1,131 @@
+//! Runs statements on sampled rows and counts SQLite's steps.
+
+use std::ffi::c_int;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, StatementStatus, params_from_iter};
+
+use super::comparisons::{Comparison, Comparisons, Other, Relation};
+use super::values::ROWS;
+use crate::schema::{Column, Table};
+use crate::sql::{plain_name, tokens};
+
+/// The steps after which a run is stopped. A join without an index takes millions.
+pub(in crate::plan) const MOST_STEPS: u64 = 300_000;
+
+/// Makes a connection stop each statement after so many steps.
+pub(super) fn limit_steps(connection: &mut Connection) {
+    let _ = connection.progress_handler(c_int::try_from(MOST_STEPS).unwrap_or(c_int::MAX), Some(|| true));
+}
+
+/// A statement with values for its parameters, which can be run on sampled rows.
+#[derive(Clone, Debug)]
+pub(crate) struct MeasuredStatement {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl MeasuredStatement {
+    /// Binds the parameters to values that the rows of `tables` have.
+    pub(super) fn new(
+        connection: &Connection,
+        sql: &str,
+        comparisons: &Comparisons,
+        tables: &[&Table],
+    ) -> MeasuredStatement {
+        let count = connection.prepare(sql).map_or(0, |statement| statement.parameter_count());
+        let value = |number: usize| {
+            if comparisons.limits.contains(&number) {
+                return Value::Integer(10);
+            }
+            let mut uses = comparisons.all.iter().filter(|one| one.other == Other::Parameter(number));
+            let value = |one: &Comparison| existing(connection, one, tables, is_one_of_two_ends(one, comparisons));
+            uses.find_map(value).unwrap_or(Value::Integer(500))
+        };
+        MeasuredStatement { sql: sql.to_owned(), values: (1..=count).map(value).collect() }
+    }
+
+    /// Replaces the values of the parameters.
+    pub(in crate::plan) fn with_values(mut self, values: &[Value]) -> MeasuredStatement {
+        if !values.is_empty() {
+            self.values = values.to_vec();
+        }
+        self
+    }
+
+    /// Runs the statement, rolls it back, and returns the steps that SQLite took, at most about 300,000. `None` if SQLite
+    /// refuses it, so that there is nothing to compare.
+    pub(crate) fn steps(&self, connection: &Connection) -> Option<u64> {
+        let _own = crate::own::statements();
+        connection.execute_batch("SAVEPOINT sqlitmus_steps").ok()?;
+        let steps = self.run(connection);
+        let undone = connection.execute_batch("ROLLBACK TO sqlitmus_steps; RELEASE sqlitmus_steps");
+        steps.filter(|_| undone.is_ok())
+    }
+
+    fn run(&self, connection: &Connection) -> Option<u64> {
+        let mut statement = connection.prepare(&self.sql).ok()?;
+        let mut rows = statement.query(params_from_iter(&self.values)).ok()?;
+        let done = loop {
+            match rows.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => break true,
+                Err(error) => break error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted),
+            }
+        };
+        drop(rows);
+        done.then(|| u64::try_from(statement.get_status(StatementStatus::VmStep)).unwrap_or(0))
+    }
+}
+
+/// Returns true if the operand is compared with a value above and a value below.
+fn is_one_of_two_ends(one: &Comparison, comparisons: &Comparisons) -> bool {
+    let is_end = |relation| move |other: &Comparison| other.operand == one.operand && other.relation == relation;
+    comparisons.all.iter().any(is_end(Relation::Above)) && comparisons.all.iter().any(is_end(Relation::Below))
+}
+
+/// Returns a value for a parameter that is compared with an operand or assigned to it. A range has a third of the rows.
+fn existing(connection: &Connection, one: &Comparison, tables: &[&Table], is_one_of_two_ends: bool) -> Option<Value> {
+    if one.relation == Relation::Pattern {
+        return Some(Value::Text("ab%".to_owned()));
+    }
+    let names: Vec<String> = tokens(&one.operand).iter().filter_map(|token| token.name()).collect();
+    let has_a_column = |table: &&&Table| names.iter().any(|name| table.column(name).is_some());
+    tables.iter().filter(has_a_column).find_map(|table| {
+        let (from, operand) = (plain_name(&table.name), &one.operand);
+        let third = match (one.relation, is_one_of_two_ends) {
+            (Relation::Above, true) | (Relation::Below, false) => Some(1),
+            (Relation::Above, false) | (Relation::Below, true) => Some(2),
+            _ => None,
+        };
+        let place = match third {
+            Some(third) => format!("ORDER BY {operand} LIMIT 1 OFFSET {}", third * ROWS / 3),
+            None => format!("LIMIT 1 OFFSET {}", ROWS / 2),
+        };
+        // NOT INDEXED: the values of all equalities are those of one row.
+        let value = |place: &str| -> rusqlite::Result<Value> {
+            let sql = format!("SELECT {operand} FROM main.{from} NOT INDEXED WHERE {operand} IS NOT NULL {place}");
+            connection.query_row(&sql, [], |row| row.get(0))
+        };
+        let value = value(&place).or_else(|_| value("LIMIT 1")).ok()?;
+        Some(if is_new(one, table) { renewed(value) } else { value })
+    })
+}
+
+/// Returns true if the parameter is a new value of a column that has each value once.
+fn is_new(one: &Comparison, table: &Table) -> bool {
+    let column = one.column.as_deref().and_then(|name| table.column(name));
+    one.relation == Relation::Assigned && column.is_some_and(|column: &Column| !refers(table, &column.name))
+}
+
+fn refers(table: &Table, name: &str) -> bool {
+    table.foreign_keys.iter().any(|key| key.columns.iter().any(|column| column == name))
+}
+
+fn renewed(value: Value) -> Value {
+    match value {
+        Value::Integer(number) if number > 1 => Value::Integer(number + 1_000_000),
+        Value::Text(text) => Value::Text(format!("{text} new")),
+        other => other,
+    }
+}
