@@ -77,6 +77,29 @@ impl Catalog {
         Ok(())
     }
 
+    /// Returns this catalog with an index that was created since, which is cheaper than reading all of it again.
+    pub(super) fn with_index(
+        mut self,
+        connection: &Connection,
+        name: &str,
+        partial: bool,
+    ) -> rusqlite::Result<Catalog> {
+        let sql = "SELECT tbl_name, rootpage, sql FROM main.sqlite_master WHERE type = 'index' AND name = ?1";
+        let index = connection.query_row(sql, [name], |row| {
+            Ok(Object {
+                database: 0,
+                kind: "index".to_owned(),
+                name: name.into(),
+                table: row.get::<_, String>(0)?.into(),
+                root: row.get(1)?,
+                sql: row.get(2)?,
+                partial,
+            })
+        })?;
+        self.objects.push(index);
+        Ok(self)
+    }
+
     /// Returns the objects that a statement may need: the tables and views that it names, those that its views, triggers and
     /// foreign keys lead to, and the parents of these tables. A copy of the others would cost more than all plans on it.
     pub(super) fn around(&self, sql: &str) -> Catalog {
@@ -102,7 +125,9 @@ impl Catalog {
                 let triggers = self.objects.iter().filter(is_trigger).filter_map(|trigger| trigger.sql.as_deref());
                 left.extend(triggers.flat_map(names));
                 let refers = |other: &&Object| names(other.sql.as_deref().unwrap_or_default()).contains(&object.name);
-                left.extend(relations().filter(refers).filter(|child| child.kind == "table").map(|child| child.name.clone()));
+                left.extend(
+                    relations().filter(refers).filter(|child| child.kind == "table").map(|child| child.name.clone()),
+                );
             }
         }
         // The shadow tables of a virtual table are made by its module.

@@ -84,20 +84,42 @@ pub(super) fn explain_again(connection: &Connection, known: &Plan) -> Result<Pla
     }
 }
 
+/// Like [`explain_again`], on a connection whose catalog is known, and on which bytecode is understood.
+pub(super) fn explain_in(connection: &Connection, known: &Plan, catalog: Catalog) -> Result<Plan> {
+    let _own = crate::own::statements();
+    match known.values.as_slice() {
+        [] => plan_in(connection, &known.sql, &|statement| Ok(statement.raw_query()), catalog, true),
+        values => {
+            let query: &Query<'_> = &|statement| statement.query(rusqlite::params_from_iter(values));
+            plan_in(connection, &known.sql, query, catalog, true)
+        }
+    }
+}
+
 /// Runs a statement with the values of its parameters.
 type Query<'q> = dyn for<'a> Fn(&'a mut Statement<'_>) -> rusqlite::Result<Rows<'a>> + 'q;
 
 fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
     let sql = only_statement(sql)?;
     let _own = crate::own::statements();
+    let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("read the schema", error).sql(sql))?;
+    plan_in(connection, sql, query, catalog, bytecode::is_understood(connection))
+}
+
+fn plan_in(
+    connection: &Connection,
+    sql: &str,
+    query: &Query<'_>,
+    catalog: Catalog,
+    is_understood: bool,
+) -> Result<Plan> {
     let refuse = |prefix: &str, error| refused_by_sqlite(sql, prefix.len(), error);
     let prefix = "EXPLAIN QUERY PLAN ";
     let rows = lines(connection, &format!("{prefix}{sql}"), query).map_err(|error| refuse(prefix, error))?;
-    let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("read the schema", error).sql(sql))?;
     let indexes = catalog.names("index");
     let mut nodes = parse::nodes(&rows, parse::Hints { indexes: &indexes, old: parse::is_old_sqlite() });
 
-    let programs = if bytecode::is_understood(connection) {
+    let programs = if is_understood {
         let prefix = "EXPLAIN ";
         let listing = || bytecode::read(&mut query(&mut connection.prepare(&format!("{prefix}{sql}"))?)?);
         listing().map_err(|error| refuse(prefix, error))?

@@ -86,8 +86,9 @@ mod tests;
 mod tree;
 mod why_not;
 
-pub(crate) use advice::is_worse;
 pub use advice::{Advice, AdvisedIndex, Removed, advise};
+pub(crate) use advice::{KnownStatement, is_worse, together};
+pub use advice::{LeftOver, SharedAdvice, SharedIndex};
 pub(crate) use bytecode::{SingleStepRows, TableRows, count_table_rows};
 pub(crate) use catalog::empty_copy_of;
 pub(crate) use explain::only_statement;

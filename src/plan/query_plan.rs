@@ -70,6 +70,11 @@ impl Plan {
         self.written.as_deref().unwrap_or(&self.sql)
     }
 
+    /// Returns the statement to measure: with parameters, unless it was planned for its values.
+    pub(super) fn measured_sql(&self) -> &str {
+        if self.depends_on_values() { &self.sql } else { self.written() }
+    }
+
     /// Returns the outermost lines of the plan, each with the lines below it. Most statements that only insert have none.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes

@@ -388,6 +388,15 @@ impl<R> Queries<R> {
         Ok(planned.flat_map(Group::texts).map(|(_, text)| text.to_owned()).collect())
     }
 
+    /// Returns the statements that have plans: each with its values, and as it was written.
+    pub(crate) fn planned_and_written(&self) -> Result<Vec<(String, String)>> {
+        self.check_complete()?;
+        let groups = groups(&self.queries);
+        let planned = groups.iter().filter(|group| sql::has_a_plan(&group.queries[0].keyword()));
+        let texts = planned.flat_map(Group::texts);
+        Ok(texts.map(|(query, text)| (text.to_owned(), query.sql().to_owned())).collect())
+    }
+
     fn check_complete(&self) -> Result<()> {
         if self.complete { Ok(()) } else { Err(failure::not_complete()) }
     }

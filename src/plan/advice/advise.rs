@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::candidate::{self, Advice, Removed};
-use super::search::Search;
+use super::search::{Search, Set};
 use super::trial::{ExpensiveSteps, Goal, MAX_PLANS, Trials, surplus};
 use crate::error::{Error, Result};
 use crate::plan::catalog::Object;
@@ -77,6 +77,12 @@ fn indexes(plan: &Plan, goal: &Goal) -> (Vec<Advice>, bool) {
         found.push(Advice { dearer, ..advice });
     }
     (found, search.trials.is_cut_short)
+}
+
+/// Returns the sets of indexes that are advised for a plan.
+pub(super) fn sets_of(plan: &Plan) -> Vec<Set> {
+    let sets = Trials::of(plan).map(|trials| Search::new(trials).run(&Goal::All));
+    sets.unwrap_or_default().into_iter().map(|(set, _)| set).collect()
 }
 
 fn removed(before: &ExpensiveSteps, after: &ExpensiveSteps) -> Vec<Removed> {
@@ -169,7 +175,7 @@ struct Retype {
 /// Returns the columns to declare differently, for each foreign key whose scan that would end.
 fn retypes(plan: &Plan, goal: &Goal) -> Vec<Retype> {
     let Goal::Scans(scanned) = goal else { return Vec::new() };
-    let Ok(copy) = plan.catalog.empty_copy() else { return Vec::new() };
+    let Ok(copy) = plan.catalog.around(&plan.sql).empty_copy() else { return Vec::new() };
     let Ok(schema) = Schema::read(&copy.connection) else { return Vec::new() };
     let children = schema.tables.iter().filter(|table| scanned.contains(&table.name));
     let keys = children.flat_map(|child| child.foreign_keys.iter().map(move |key| (child, key)));
@@ -190,7 +196,7 @@ fn retypes(plan: &Plan, goal: &Goal) -> Vec<Retype> {
 
 /// Returns true if the scan is gone with the parent's types and an index. `None` if that cannot be tried.
 fn ends_the_scan(plan: &Plan, pair: &Pair<'_>) -> Option<bool> {
-    let mut catalog = plan.catalog.clone();
+    let mut catalog = plan.catalog.around(&plan.sql);
     let child = &pair.child.name;
     let retyped =
         pair.columns.iter().try_fold(Declaration::parse(&pair.child.sql)?, |sql, (column, parent_column)| {

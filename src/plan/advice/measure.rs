@@ -1,5 +1,7 @@
 //! The work of a statement and of its neighbors with indexes that do not exist, on sampled rows.
 
+use std::cell::RefCell;
+
 use super::candidate::Candidate;
 use super::trial::trial_name;
 use crate::plan::catalog::Catalog;
@@ -19,23 +21,30 @@ pub(super) struct Measure {
     statement: MeasuredStatement,
     /// The steps of the statement without a new index.
     base: Option<u64>,
+    known: RefCell<Vec<(Vec<Candidate>, Option<u64>)>>,
 }
 
 impl Measure {
     pub(super) fn of(catalog: &Catalog, plan: &Plan, schema: &Schema) -> Option<Measure> {
         let mut copy = catalog.empty_copy().ok()?;
         copy.prepare(&plan.sql).ok()?;
-        // A statement that was planned for its values runs with them.
-        let sql = if plan.depends_on_values() { &plan.sql } else { plan.written() };
-        let statement = sample::fill(&mut copy.connection, schema, [sql]).ok()?.pop()?;
+        let statement = sample::fill(&mut copy.connection, schema, [plan.measured_sql()]).ok()?.pop()?;
         let statement = statement.with_values(&plan.values);
         let base = statement.steps(&copy.connection);
-        Some(Measure { copy, schema: schema.clone(), statement, base })
+        Some(Measure { copy, schema: schema.clone(), statement, base, known: RefCell::default() })
     }
 
     /// Returns the steps of the statement if these indexes exist. `None` if it cannot be run.
     pub(super) fn steps(&self, set: &[Candidate]) -> Option<u64> {
-        self.with(set, || self.statement.steps(&self.copy.connection))
+        if set.is_empty() {
+            return self.base;
+        }
+        if let Some((_, steps)) = self.known.borrow().iter().find(|(known, _)| known == set) {
+            return *steps;
+        }
+        let steps = self.with(set, || self.statement.steps(&self.copy.connection));
+        self.known.borrow_mut().push((set.to_vec(), steps));
+        steps
     }
 
     /// Returns true if the statement takes fewer steps with these indexes, or if that cannot be measured.
@@ -50,34 +59,35 @@ impl Measure {
     /// Returns the lookups that these indexes make dearer: those by a foreign key or an existing index, and those by one of
     /// them and the first column of a new index. SQLite may search by the new index where it searched by the better one.
     pub(super) fn dearer_lookups(&self, set: &[Candidate]) -> Vec<String> {
-        let mut found = Vec::new();
         let mut tables: Vec<&Name> = set.iter().map(|one| &one.table).collect();
         tables.dedup();
-        for table in tables.into_iter().filter_map(|name| self.schema.table(name)) {
-            let leads = set.iter().filter(|one| one.table == table.name).filter_map(|one| one.terms.first());
-            let lookups = lookups(table, &leads.map(|lead| lead.sql.as_str()).collect::<Vec<_>>());
-            found.extend(lookups.into_iter().filter(|sql| self.makes_dearer(set, sql)));
-        }
-        found
-    }
-
-    fn makes_dearer(&self, set: &[Candidate], sql: &str) -> bool {
+        let tables = tables.into_iter().filter_map(|name| self.schema.table(name));
+        let lookups: Vec<String> = tables
+            .flat_map(|table| {
+                let leads = set.iter().filter(|one| one.table == table.name).filter_map(|one| one.terms.first());
+                lookups(table, &leads.map(|lead| lead.sql.as_str()).collect::<Vec<_>>())
+            })
+            .collect();
         let is_new = |line: &String| (0..set.len()).any(|number| line.contains(&trial_name(number)));
-        let plan = self.with(set, || self.copy.plan(sql));
-        if !plan.is_some_and(|plan| plan.iter().any(is_new)) {
-            return false;
-        }
-        let lookup = sample::measured(&self.copy.connection, &self.schema, sql);
-        let before = lookup.steps(&self.copy.connection);
-        let after = self.with(set, || lookup.steps(&self.copy.connection));
-        before.zip(after).is_some_and(|(before, after)| after > before + before / 10 + A_FEW_ROWS)
+        let connection = &self.copy.connection;
+        let changed = self.with(set, || {
+            let uses_new = |sql: &&String| self.copy.plan(sql).is_some_and(|plan| plan.iter().any(is_new));
+            let measured = lookups.iter().filter(uses_new).map(|sql| {
+                let lookup = sample::measured(connection, &self.schema, sql);
+                let after = lookup.steps(connection);
+                (sql, lookup, after)
+            });
+            Some(measured.collect::<Vec<_>>())
+        });
+        let is_dearer = |(sql, lookup, after): (&String, MeasuredStatement, Option<u64>)| {
+            let before = lookup.steps(connection)?;
+            (after? > before + before / 10 + A_FEW_ROWS).then(|| sql.clone())
+        };
+        changed.unwrap_or_default().into_iter().filter_map(is_dearer).collect()
     }
 
     /// Runs `f` while the indexes exist.
     fn with<T>(&self, set: &[Candidate], f: impl FnOnce() -> Option<T>) -> Option<T> {
-        if set.is_empty() {
-            return f();
-        }
         let _own = crate::own::statements();
         let create: Vec<String> = set.iter().enumerate().map(|(at, one)| one.create(&trial_name(at))).collect();
         let connection = &self.copy.connection;

@@ -20,11 +20,15 @@ mod candidate;
 mod measure;
 mod refine;
 mod search;
+mod shared;
 mod terms;
+mod together;
 mod trial;
 
 pub use advise::advise;
 pub(super) use advise::{Remedies, offer, remedies};
 pub use candidate::{Advice, AdvisedIndex, Removed};
+pub use shared::{LeftOver, SharedAdvice, SharedIndex};
+pub(crate) use together::{KnownStatement, together};
 pub(super) use trial::Goal;
 pub(crate) use trial::is_worse;

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::candidate::{Candidate, Term, replaced_index};
 use super::search::{Search, Set, searched_by};
 use super::trial::{Distance, Goal, Outcome};
-use crate::schema::IndexedColumn;
 use crate::plan::sample::{Other, Relation, Spread};
+use crate::schema::IndexedColumn;
 use crate::sql::plain_name;
 
 impl Search<'_> {
@@ -97,7 +97,8 @@ impl Search<'_> {
                 let is_as_good = before.zip(after).is_some_and(|((before, _), (after, _))| after <= before);
                 // Most of the rows are read faster without an index.
                 let is_of_flags = other[at].terms.iter().all(|term| self.spread_of(&other[at], term) == Spread::Flag);
-                if is_as_good && self.takes_no_more_steps(&other, set) && !(is_of_flags && self.takes_over_half(&other)) {
+                if is_as_good && self.takes_no_more_steps(&other, set) && !(is_of_flags && self.takes_over_half(&other))
+                {
                     *set = other;
                 }
             }
@@ -156,7 +157,11 @@ impl Search<'_> {
                     continue;
                 }
                 let mut longer = set.clone();
-                longer[at] = set[at].with(&Term { descending: false, ..term });
+                let is_of_flags = set[at].terms.iter().all(|own| self.spread_of(&set[at], own) == Spread::Flag);
+                if set[at].partial.is_some() && is_of_flags {
+                    longer[at].terms.clear();
+                }
+                longer[at] = longer[at].with(&Term { descending: false, ..term });
                 let is_as_good = self.distance(&longer, goal).is_some_and(|(after, _)| after <= before);
                 let Some(measure) = self.measure().filter(|_| is_as_good) else { continue };
                 if measure.steps(&longer).zip(measure.steps(set)).is_some_and(|(with, without)| with < without) {

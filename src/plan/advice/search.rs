@@ -92,7 +92,8 @@ impl<'a> Search<'a> {
             return first;
         }
         let with_flags = self.first_of(goal, Spread::Flag);
-        let is_better = self.distance(&with_flags, goal).is_some_and(|(with, _)| reached.is_none_or(|first| with < first));
+        let is_better =
+            self.distance(&with_flags, goal).is_some_and(|(with, _)| reached.is_none_or(|first| with < first));
         if is_better { with_flags } else { first }
     }
 
@@ -219,7 +220,8 @@ impl<'a> Search<'a> {
                 continue;
             }
             let mut terms = self.more_equalities(&[], set, &set[at].table.clone());
-            let behind: Vec<Term> = set[at].terms.iter().filter(|own| !terms.iter().any(|term| term.is(own))).cloned().collect();
+            let behind: Vec<Term> =
+                set[at].terms.iter().filter(|own| !terms.iter().any(|term| term.is(own))).cloned().collect();
             terms.extend(behind);
             let mut longer = set.clone();
             longer[at].terms = terms;

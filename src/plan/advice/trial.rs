@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::candidate::Candidate;
 use crate::plan::catalog::Catalog;
-use crate::plan::explain::explain_again;
+use crate::plan::explain::{explain_again, explain_in};
 use crate::plan::query_plan::{Plan, PlanSource};
 use crate::plan::tree::{Node, Step};
 use crate::schema::Schema;
@@ -176,6 +176,8 @@ pub(super) struct Trials<'a> {
     pub(super) schema: Schema,
     pub(super) base: Rc<Outcome>,
     copy: SchemaCopy,
+    /// The catalog of the copy.
+    copied: Catalog,
     known: Vec<(Vec<Candidate>, Option<Rc<Outcome>>)>,
     pub(super) is_cut_short: bool,
 }
@@ -193,12 +195,14 @@ impl<'a> Trials<'a> {
         }
         let copy = catalog.empty_copy().ok()?;
         copy.prepare(&plan.sql).ok()?;
-        let base = Rc::new(Outcome::of(explain_again(&copy.connection, plan).ok()?));
+        let again = explain_again(&copy.connection, plan).ok()?;
+        let copied = again.catalog.clone();
+        let base = Rc::new(Outcome::of(again));
         if base.steps != ExpensiveSteps::of(plan) {
             return None;
         }
         let schema = Schema::read(&copy.connection).ok()?;
-        Some(Trials { plan, catalog, schema, base, copy, known: Vec::new(), is_cut_short: false })
+        Some(Trials { plan, catalog, schema, base, copy, copied, known: Vec::new(), is_cut_short: false })
     }
 
     /// Returns the plan that SQLite makes when these indexes exist. `None` if SQLite refuses one of them.
@@ -215,12 +219,21 @@ impl<'a> Trials<'a> {
             .iter()
             .enumerate()
             .all(|(number, candidate)| connection.execute_batch(&candidate.create(&trial_name(number))).is_ok());
-        let plan = created.then(|| explain_again(connection, self.plan).ok()).flatten();
+        let plan = created.then(|| self.plan_with(candidates)).flatten();
         let drop = (0..candidates.len()).map(|number| format!("DROP INDEX IF EXISTS {};", trial_name(number)));
         let dropped = connection.execute_batch(&drop.collect::<String>());
         let outcome = plan.filter(|_| dropped.is_ok()).map(|plan| Rc::new(Outcome::of(plan)));
         self.known.push((candidates.to_vec(), outcome.clone()));
         outcome
+    }
+
+    fn plan_with(&self, candidates: &[Candidate]) -> Option<Plan> {
+        let connection = &self.copy.connection;
+        let mut catalog = self.copied.clone();
+        for (number, one) in candidates.iter().enumerate() {
+            catalog = catalog.with_index(connection, &trial_name(number), one.partial.is_some()).ok()?;
+        }
+        explain_in(connection, self.plan, catalog).ok()
     }
 
     /// Returns true if SQLite accepts such an index. There are expressions that it does not index.

@@ -65,8 +65,12 @@ impl Comparison {
 impl Comparisons {
     pub(in crate::plan) fn of(sql: &str) -> Comparisons {
         let tokens = tokens(sql);
-        let mut reader =
-            Reader { parameters: numbered(&tokens), tokens: &tokens, assigned: Vec::new(), found: Comparisons::default() };
+        let mut reader = Reader {
+            parameters: numbered(&tokens),
+            tokens: &tokens,
+            assigned: Vec::new(),
+            found: Comparisons::default(),
+        };
         reader.read_assignments();
         reader.read_comparisons();
         reader.read_the_rest();
@@ -281,7 +285,8 @@ impl Reader<'_, '_> {
         for (at, pair) in self.tokens.windows(2).enumerate() {
             if pair[0].is("limit") || pair[0].is("offset") {
                 self.found.limits.extend(self.parameters[at + 1]);
-            } else if (pair[0].is_symbol("->") || pair[0].is_symbol("->>")) && pair[1].kind == TokenKind::Text && at > 0 {
+            } else if (pair[0].is_symbol("->") || pair[0].is_symbol("->>")) && pair[1].kind == TokenKind::Text && at > 0
+            {
                 self.add_json(at - 1, at + 1);
             } else if pair[0].is("json_extract") && self.tokens.len() > at + 4 {
                 let end = end_of(self.tokens, at + 2, |token| token.is_symbol(","));

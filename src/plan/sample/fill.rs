@@ -1,5 +1,7 @@
 //! Fills the tables of an empty copy.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -8,7 +10,7 @@ use super::reach::Reach;
 use super::run::{MeasuredStatement, limit_steps};
 use super::values::{ROWS, Values};
 use crate::schema::{Column, Schema, Table};
-use crate::sql::{Name, plain_name, plain_names};
+use crate::sql::{Name, Token, plain_name, plain_names, tokens};
 
 /// Fills the tables that these statements read or write, and returns the statements as they can be measured there. The rows
 /// of a table depend on its declaration and on what all of the statements compare its columns with.
@@ -23,10 +25,14 @@ pub(crate) fn fill<'s>(
     let _own = crate::own::statements();
     let mut all = Comparisons::default();
     let mut tables: Vec<&Table> = Vec::new();
+    let mut named: BTreeSet<Name> = BTreeSet::new();
     let mut read: Vec<(&str, Comparisons, Vec<Name>)> = Vec::new();
     for sql in statements {
         let reach = Reach::of(schema, sql);
-        reach.texts.iter().for_each(|text| all.extend(Comparisons::of(text)));
+        for text in &reach.texts {
+            all.extend(Comparisons::of(text));
+            named.extend(tokens(text).iter().filter_map(Token::name).map(Name::from));
+        }
         read.push((sql, Comparisons::of(sql), reach.tables.iter().map(|table| table.name.clone()).collect()));
         for table in reach.tables {
             if !tables.iter().any(|known| known.name == table.name) {
@@ -37,7 +43,7 @@ pub(crate) fn fill<'s>(
     let conditions = tables.iter().flat_map(|table| &table.indexes).filter_map(|index| index.partial.as_deref());
     conditions.for_each(|condition| all.extend(Comparisons::of(condition)));
 
-    let values = Values { schema, comparisons: &all };
+    let values = Values { schema, comparisons: &all, named };
     let foreign_keys = without_constraints(connection)?;
     for table in &tables {
         // A table that refuses its rows, because it calls a function of the app, stays empty.

@@ -108,38 +108,50 @@ fn comparisons_are_read_from_words() {
     let literal = |text: &str| Other::Literal(text.to_owned());
     let of = |operand: &str, relation, other| (operand.to_owned(), relation, other);
     for (sql, expected) in [
-        ("SELECT a FROM t AS x WHERE x.a = ? AND ?3 < t.b", vec![
-            of("a", Relation::Equal, Other::Parameter(1)),
-            of("b", Relation::Above, Other::Parameter(3)),
-        ]),
-        ("SELECT 1 FROM t WHERE a IS NOT NULL AND b IS NULL AND c ISNULL", vec![
-            of("a", Relation::Different, Other::Null),
-            of("b", Relation::Equal, Other::Null),
-            of("c", Relation::Equal, Other::Null),
-        ]),
-        ("SELECT 1 FROM t WHERE a IN (1, 'x', :n) AND b NOT IN (2) AND c BETWEEN 3 AND :n", vec![
-            of("a", Relation::Equal, literal("1")),
-            of("a", Relation::Equal, literal("'x'")),
-            of("a", Relation::Equal, Other::Parameter(1)),
-            of("b", Relation::Different, literal("2")),
-            of("c", Relation::Above, literal("3")),
-            of("c", Relation::Below, Other::Parameter(1)),
-        ]),
-        ("UPDATE t SET a = 1, b = ? WHERE c = ?", vec![
-            of("a", Relation::Assigned, literal("1")),
-            of("b", Relation::Assigned, Other::Parameter(1)),
-            of("c", Relation::Equal, Other::Parameter(2)),
-        ]),
-        ("INSERT INTO t(a, b) VALUES (?, NULL), (2, ?)", vec![
-            of("a", Relation::Assigned, Other::Parameter(1)),
-            of("b", Relation::Assigned, Other::Null),
-            of("a", Relation::Assigned, literal("2")),
-            of("b", Relation::Assigned, Other::Parameter(2)),
-        ]),
-        ("SELECT 1 FROM t WHERE lower(t.a) = 'x' AND b LIKE ?", vec![
-            of("lower ( a )", Relation::Equal, literal("'x'")),
-            of("b", Relation::Pattern, Other::Parameter(1)),
-        ]),
+        (
+            "SELECT a FROM t AS x WHERE x.a = ? AND ?3 < t.b",
+            vec![of("a", Relation::Equal, Other::Parameter(1)), of("b", Relation::Above, Other::Parameter(3))],
+        ),
+        (
+            "SELECT 1 FROM t WHERE a IS NOT NULL AND b IS NULL AND c ISNULL",
+            vec![
+                of("a", Relation::Different, Other::Null),
+                of("b", Relation::Equal, Other::Null),
+                of("c", Relation::Equal, Other::Null),
+            ],
+        ),
+        (
+            "SELECT 1 FROM t WHERE a IN (1, 'x', :n) AND b NOT IN (2) AND c BETWEEN 3 AND :n",
+            vec![
+                of("a", Relation::Equal, literal("1")),
+                of("a", Relation::Equal, literal("'x'")),
+                of("a", Relation::Equal, Other::Parameter(1)),
+                of("b", Relation::Different, literal("2")),
+                of("c", Relation::Above, literal("3")),
+                of("c", Relation::Below, Other::Parameter(1)),
+            ],
+        ),
+        (
+            "UPDATE t SET a = 1, b = ? WHERE c = ?",
+            vec![
+                of("a", Relation::Assigned, literal("1")),
+                of("b", Relation::Assigned, Other::Parameter(1)),
+                of("c", Relation::Equal, Other::Parameter(2)),
+            ],
+        ),
+        (
+            "INSERT INTO t(a, b) VALUES (?, NULL), (2, ?)",
+            vec![
+                of("a", Relation::Assigned, Other::Parameter(1)),
+                of("b", Relation::Assigned, Other::Null),
+                of("a", Relation::Assigned, literal("2")),
+                of("b", Relation::Assigned, Other::Parameter(2)),
+            ],
+        ),
+        (
+            "SELECT 1 FROM t WHERE lower(t.a) = 'x' AND b LIKE ?",
+            vec![of("lower ( a )", Relation::Equal, literal("'x'")), of("b", Relation::Pattern, Other::Parameter(1))],
+        ),
         ("SELECT 1 FROM t JOIN u ON t.a = u.a WHERE t.b = u.b + 1", vec![]),
     ] {
         assert_eq!(read(sql), expected, "{sql}");

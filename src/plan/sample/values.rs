@@ -1,9 +1,11 @@
 //! SQL expressions for the values of columns, by declaration and by what statements compare the columns with.
 
+use std::collections::BTreeSet;
+
 use super::comparisons::{Comparison, Comparisons, Other, Relation, of_checks};
-use crate::schema::{Affinity, Column, ForeignKey, Schema, Table};
 use crate::schema::references::Pair;
-use crate::sql::{Name, quote_text, same_name};
+use crate::schema::{Affinity, Column, ForeignKey, Index, IndexedColumn, IndexedExpr, Schema, Table};
+use crate::sql::{Name, quote_text, same_name, tokens};
 
 /// The rows of a table, less than [`MODULUS`].
 pub(super) const ROWS: usize = 1_000;
@@ -68,7 +70,8 @@ fn has_text_default(column: &Column) -> bool {
 
 fn is_unique(table: &Table, name: &str) -> bool {
     let keys = table.primary_key.iter().chain(&table.unique).map(|key| &key.terms);
-    let indexes = table.indexes.iter().filter(|index| index.unique && index.partial.is_none()).map(|index| &index.terms);
+    let indexes =
+        table.indexes.iter().filter(|index| index.unique && index.partial.is_none()).map(|index| &index.terms);
     keys.chain(indexes).any(|terms| matches!(terms.as_slice(), [only] if only.what.is_column(name)))
 }
 
@@ -76,6 +79,8 @@ fn is_unique(table: &Table, name: &str) -> bool {
 pub(super) struct Values<'a> {
     pub(super) schema: &'a Schema,
     pub(super) comparisons: &'a Comparisons,
+    /// The names in the statements.
+    pub(super) named: BTreeSet<Name>,
 }
 
 /// The longest chain of foreign keys that is followed.
@@ -84,7 +89,37 @@ const MAX_DEPTH: usize = 5;
 impl Values<'_> {
     /// Returns the value of a column in a row, both as SQL. `row` is a number from 1 to [`ROWS`].
     pub(super) fn of(&self, table: &Table, column: &Column, row: &str) -> String {
-        self.at_depth(table, column, row, 0)
+        if self.is_searched(table, column) {
+            return self.at_depth(table, column, row, 0);
+        }
+        // Nothing looks at it, and one value is made faster than many.
+        match column.affinity {
+            Affinity::Text | Affinity::Any => "'x'".to_owned(),
+            Affinity::Blob => "x'00'".to_owned(),
+            Affinity::Real => "0.5".to_owned(),
+            Affinity::Integer | Affinity::Numeric => "0".to_owned(),
+        }
+    }
+
+    /// Returns true if a statement names the column, or a key or an index has it.
+    fn is_searched(&self, table: &Table, column: &Column) -> bool {
+        let is_it = |term: &IndexedColumn| match &term.what {
+            IndexedExpr::Column(name) => *name == column.name,
+            IndexedExpr::Expression(sql) => {
+                tokens(sql).iter().any(|token| token.name().is_some_and(|name| column.name == name))
+            }
+            IndexedExpr::Rowid => false,
+        };
+        let keys = table.primary_key.iter().chain(&table.unique).flat_map(|key| &key.terms);
+        let in_condition = |index: &Index| {
+            let condition = tokens(index.partial.as_deref().unwrap_or_default());
+            condition.iter().any(|token| token.name().is_some_and(|name| column.name == name))
+        };
+        self.named.contains(&column.name)
+            || self.named.contains(&Name::from("natural"))
+            || refers(table, column)
+            || keys.chain(table.indexes.iter().flat_map(|index| &index.terms)).any(is_it)
+            || table.indexes.iter().any(in_condition)
     }
 
     fn at_depth(&self, table: &Table, column: &Column, row: &str, depth: usize) -> String {
@@ -99,7 +134,9 @@ impl Values<'_> {
                 match spread(table, column, self.comparisons) {
                     Spread::Flag => return self.flag(table, column, &order),
                     Spread::Few => return self.one_of_few(table, column, &order),
-                    Spread::Wide => (if is_unique { row.to_owned() } else { order.clone() }, self.plain(column, &order, is_unique)),
+                    Spread::Wide => {
+                        (if is_unique { row.to_owned() } else { order.clone() }, self.plain(column, &order, is_unique))
+                    }
                 }
             }
         };
@@ -263,5 +300,7 @@ fn kind(column: &Column) -> Kind {
 
 fn is_time(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["at", "date", "time", "day"].iter().any(|word| name.strip_suffix(word).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')))
+    ["at", "date", "time", "day"]
+        .iter()
+        .any(|word| name.strip_suffix(word).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')))
 }

@@ -113,7 +113,10 @@ fn one_answer() {
             "SELECT id FROM msgs WHERE sender = ?1 AND type = ?2 AND timestamp >= ?3 ORDER BY timestamp DESC LIMIT 1",
             "msgs(sender, type, timestamp)",
         ),
-        ("SELECT max(timestamp) FROM msgs WHERE hidden = 0 AND sender = ?1", "msgs(sender, timestamp) WHERE hidden = 0"),
+        (
+            "SELECT max(timestamp) FROM msgs WHERE hidden = 0 AND sender = ?1",
+            "msgs(sender, timestamp) WHERE hidden = 0",
+        ),
         ("SELECT max(timestamp) FROM msgs", "msgs(timestamp)"),
         ("SELECT count(*), max(timestamp) FROM msgs WHERE sender = ?1", "msgs(sender, timestamp)"),
         ("SELECT id FROM msgs WHERE sender = ?1 AND timestamp < ?2", "msgs(sender, timestamp)"),

@@ -1,0 +1,86 @@
+//! Indexes for several statements, as values and as text.
+
+use std::fmt;
+
+use super::candidate::AdvisedIndex;
+use crate::report::count;
+use crate::sql::on_one_line;
+
+/// An index for several statements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedIndex {
+    /// The `CREATE INDEX`.
+    pub sql: String,
+    /// The index.
+    pub index: AdvisedIndex,
+    /// The statements whose plans use it.
+    pub statements: Vec<String>,
+}
+
+/// What no index of a [`SharedAdvice`] removes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOver {
+    /// The statement.
+    pub sql: String,
+    /// The tables that it still scans, with a name for each scan.
+    pub scans: Vec<String>,
+    /// True if it still sorts.
+    pub sorts: bool,
+    /// True if an index would help it, and would make another statement dearer.
+    pub is_refused: bool,
+}
+
+/// The smallest set of indexes for several statements.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedAdvice {
+    /// The indexes. None of them makes any of the statements dearer by more than a tenth, in steps on sampled rows.
+    pub indexes: Vec<SharedIndex>,
+    /// The statements that still scan or sort.
+    pub left: Vec<LeftOver>,
+    /// The statements that could not be planned.
+    pub unplanned: Vec<String>,
+    /// The number of indexes that were tried.
+    pub tried: usize,
+    /// A lower bound: so many of the statements need an index, and none of the tried ones serves two of these.
+    pub least: usize,
+}
+
+/// A line for each index, with the number of statements that use it; then the bound, and what is left.
+impl fmt::Display for SharedAdvice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines: Vec<String> = self.indexes.iter().map(SharedIndex::line).collect();
+        if !self.indexes.is_empty() {
+            let chosen = self.indexes.len();
+            let bound = match self.least {
+                least if least == chosen => "fewer cannot serve the same statements".to_owned(),
+                least => format!("fewer than {least} cannot serve the same statements"),
+            };
+            let indexes = if chosen == 1 { "index".to_owned() } else { "indexes".to_owned() };
+            lines.push(format!("{chosen} {indexes}, of {} that were tried: {bound}", self.tried));
+        }
+        lines.extend(self.left.iter().map(LeftOver::line));
+        lines.extend(self.unplanned.iter().map(|sql| format!("not planned: {}", on_one_line(sql))));
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl SharedIndex {
+    fn line(&self) -> String {
+        format!("{}   for {}", self.sql, count(self.statements.len(), "statement"))
+    }
+}
+
+impl LeftOver {
+    fn line(&self) -> String {
+        let scans = self.scans.iter().map(|table| format!("scans {table}"));
+        let what: Vec<String> = scans.chain(self.sorts.then(|| "sorts".to_owned())).collect();
+        let why = match self.is_refused {
+            true => "an index for it would make another statement dearer",
+            false => "no index helps",
+        };
+        format!("still {}, because {why}: {}", what.join(" and "), on_one_line(&self.sql))
+    }
+}
