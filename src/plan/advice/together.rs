@@ -74,6 +74,8 @@ struct Workload {
     schema: Schema,
     measured: Vec<MeasuredStatement>,
     pool: Vec<Candidate>,
+    /// The candidates that exist on the copy.
+    created: Vec<usize>,
     /// The runs without a new index.
     base: Vec<Run>,
     /// The runs by statement and plan.
@@ -89,8 +91,8 @@ impl Workload {
         let schema = Schema::read(&copy.connection)?;
         let measured = sample::fill(&mut copy.connection, &schema, plans.iter().map(Plan::measured_sql))
             .map_err(|error| Error::sqlite("fill a copy of the schema", error))?;
-        let (base, known) = (Vec::new(), HashMap::new());
-        let mut workload = Workload { plans, copy, schema, measured, pool, base, known };
+        let (created, base, known) = (Vec::new(), Vec::new(), HashMap::new());
+        let mut workload = Workload { plans, copy, schema, measured, pool, created, base, known };
         workload.base = workload.runs(&[]).unwrap_or_default();
         Ok(workload)
     }
@@ -98,12 +100,27 @@ impl Workload {
     /// Returns the runs of all statements with these candidates. `None` if SQLite refuses one of them.
     fn runs(&mut self, set: &[usize]) -> Option<Vec<Run>> {
         let _own = crate::own::statements();
-        let create: Vec<String> = set.iter().map(|&number| self.pool[number].create(&trial_name(number))).collect();
         self.copy.connection.execute_batch("SAVEPOINT sqlitmus_indexes").ok()?;
-        let created = self.copy.connection.execute_batch(&create.join("\n"));
-        let runs = created.ok().map(|()| (0..self.plans.len()).map(|at| self.run(at, set)).collect());
+        let changed = self.copy.connection.execute_batch(&self.change_to(set));
+        let runs = changed.ok().map(|()| (0..self.plans.len()).map(|at| self.run(at, set)).collect());
         self.copy.connection.execute_batch("ROLLBACK TO sqlitmus_indexes; RELEASE sqlitmus_indexes").ok()?;
         runs
+    }
+
+    /// Returns the statements that create and drop candidates until these exist.
+    fn change_to(&self, set: &[usize]) -> String {
+        let gone = self.created.iter().filter(|number| !set.contains(number));
+        let new = set.iter().filter(|number| !self.created.contains(number));
+        let drop = gone.map(|&number| format!("DROP INDEX {};", trial_name(number)));
+        drop.chain(new.map(|&number| self.pool[number].create(&trial_name(number)))).collect()
+    }
+
+    /// Keeps these candidates on the copy, so that the next sets, which differ little, cost little.
+    fn keep(&mut self, set: &[usize]) {
+        let _own = crate::own::statements();
+        if self.copy.connection.execute_batch(&self.change_to(set)).is_ok() {
+            self.created = set.to_vec();
+        }
     }
 
     fn run(&mut self, at: usize, set: &[usize]) -> Run {
@@ -149,16 +166,19 @@ impl Workload {
         set
     }
 
-    /// Leaves out the indexes without which the plans are as good, the widest first.
+    /// Leaves out the indexes without which the plans are as good. Of two that can replace each other the wider one stays, which
+    /// finds fewer rows.
     fn leave_out(&mut self, set: &mut Vec<usize>) {
+        self.keep(set);
         let Some(mut best) = self.runs(set).map(|runs| self.cost(&runs)) else { return };
         let mut order = set.clone();
-        order.sort_by_key(|&number| std::cmp::Reverse(self.pool[number].terms.len()));
+        order.sort_by_key(|&number| self.pool[number].terms.len());
         for number in order {
             let fewer: Vec<usize> = set.iter().copied().filter(|&other| other != number).collect();
             let cost = self.runs(&fewer).map(|runs| self.cost(&runs));
             if let Some(cost) = cost.filter(|cost| *cost <= best) {
                 (best, *set) = (cost, fewer);
+                self.keep(set);
             }
         }
     }
@@ -189,6 +209,7 @@ impl Workload {
             fewer.push(number);
             if self.runs(&fewer).is_some_and(|runs| self.cost(&runs) <= best) {
                 *set = fewer;
+                self.keep(set);
             }
         }
     }
@@ -204,6 +225,7 @@ impl Workload {
 
     /// Returns the largest number of statements that the search found of which no two are served by the same candidate.
     fn least(&mut self, runs: &[Run]) -> usize {
+        self.keep(&[]);
         let mut serving: Vec<Vec<usize>> = vec![Vec::new(); self.plans.len()];
         for number in 0..self.pool.len() {
             let Some(alone) = self.runs(&[number]) else { continue };
@@ -232,8 +254,9 @@ impl Workload {
         advice.least = self.least(&runs);
         for &number in set {
             let index = candidate::advice(&self.pool[number..=number], Vec::new(), &self.schema, &mut taken);
-            let uses = (0..runs.len()).filter(|&at| runs[at].uses.contains(&number));
-            let statements = distinct(uses.map(|at| self.plans[at].written().to_owned()));
+            let is_served = |at: &usize| runs[*at].uses.contains(&number) && runs[*at].left() < self.base[*at].left();
+            let served = (0..runs.len()).filter(is_served);
+            let statements = distinct(served.map(|at| self.plans[at].written().to_owned()));
             advice.indexes.extend(index.indexes.into_iter().map(|one| SharedIndex {
                 sql: index.sql.clone(),
                 index: one,

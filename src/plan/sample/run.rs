@@ -100,7 +100,8 @@ fn existing(connection: &Connection, one: &Comparison, tables: &[&Table], is_one
         };
         let place = match third {
             Some(third) => format!("ORDER BY {operand} LIMIT 1 OFFSET {}", third * ROWS / 3),
-            None => format!("LIMIT 1 OFFSET {}", ROWS / 2),
+            // One of the rows that children refer to.
+            None => format!("LIMIT 1 OFFSET {}", ROWS / 8),
         };
         // NOT INDEXED: the values of all equalities are those of one row.
         let value = |place: &str| -> rusqlite::Result<Value> {
