@@ -10,6 +10,7 @@ mod scratch;
 mod statistics;
 mod template;
 mod testdb;
+mod tree;
 
 pub(crate) use address::{Address, open_as_it_is, percent_encoded};
 pub(crate) use image::{Functions, Image, MAIN, back_up, with_suffix};
@@ -21,3 +22,4 @@ pub use template::Template;
 #[cfg(feature = "property")]
 pub(crate) use testdb::Committed;
 pub use testdb::TestDb;
+pub(crate) use tree::Tree;

@@ -74,6 +74,12 @@ impl Scratch {
         Image::of(self.connection, &self.disk)
     }
 
+    /// Returns what is committed. The connection stays open.
+    pub(crate) fn current_image(&self) -> Result<Image> {
+        image::checkpoint(&self.connection)?;
+        Ok(Image { blocks: self.disk.read(MAIN).unwrap_or_default() })
+    }
+
     /// Copies what is committed.
     pub(crate) fn copy(&self) -> Result<Scratch> {
         self.workshop.on(self.disk.fork())

@@ -46,7 +46,13 @@ impl Schema {
     /// If SQLite refuses: a file that is no database, or a schema that cannot be parsed.
     pub fn read(connection: &Connection) -> Result<Schema> {
         let _own = crate::own::statements();
-        read::schema(connection)
+        read::schema(connection, None)
+    }
+
+    /// Like [`read`](Schema::read). Tables that are the same as in `known` are copied from there, which takes less time.
+    pub(crate) fn read_after(connection: &Connection, known: Option<&Schema>) -> Result<Schema> {
+        let _own = crate::own::statements();
+        read::schema(connection, known)
     }
 
     /// Returns the schema as text. Two databases have the same text if and only if SQLite treats their data alike.

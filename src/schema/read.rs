@@ -12,8 +12,9 @@ use super::facts::{
 use crate::error::{Error, Refusal, Result};
 use crate::sql::{Name, same_name};
 
-pub(super) fn schema(connection: &Connection) -> Result<Schema> {
-    Reader::new(connection).and_then(|mut reader| reader.schema(connection)).map_err(|error| {
+/// Reads a schema. Tables that are declared as in `known` are copied from there.
+pub(super) fn schema(connection: &Connection, known: Option<&Schema>) -> Result<Schema> {
+    Reader::new(connection).and_then(|mut reader| reader.schema(connection, known)).map_err(|error| {
         Error::sqlite("read the schema", error).note("facts are read by PRAGMA table_list, of SQLite 3.37")
     })
 }
@@ -63,7 +64,7 @@ impl<'c> Reader<'c> {
         })
     }
 
-    fn schema(&mut self, connection: &Connection) -> Result<Schema, Refused> {
+    fn schema(&mut self, connection: &Connection, known: Option<&Schema>) -> Result<Schema, Refused> {
         // A statement that is not finished keeps its snapshot, so that everything is read from one state.
         let mut first = connection.prepare("SELECT name FROM main.sqlite_master")?;
         let mut snapshot = first.raw_query();
@@ -87,7 +88,12 @@ impl<'c> Reader<'c> {
             match entry.kind.as_str() {
                 "table" => {
                     let facts = listed.iter().find(|listed| listed.name == entry.name);
-                    schema.tables.push(self.table(entry, facts, &entries)?);
+                    let known = known.filter(|_| facts.is_some_and(|facts| facts.kind == "table"));
+                    let known = known.and_then(|known| known.table(&entry.name));
+                    schema.tables.push(match known.filter(|table| is_declared_as(table, entry, &entries)) {
+                        Some(known) => known.clone(),
+                        None => self.table(entry, facts, &entries)?,
+                    });
                 }
                 "view" => schema.views.push(self.view(entry, &entries)?),
                 _ => {}
@@ -226,6 +232,17 @@ impl<'c> Reader<'c> {
         }
         Ok(keys)
     }
+}
+
+/// Returns true if an ordinary table has this declaration, and these indexes and triggers: all else follows from them.
+fn is_declared_as(table: &Table, entry: &SchemaEntry, entries: &[SchemaEntry]) -> bool {
+    let is_index = |it: &&SchemaEntry| it.kind == "index" && it.sql.is_some() && same_name(&it.table, &entry.name);
+    let is_known = |it: &SchemaEntry| table.indexes.iter().any(|index| it.sql.as_ref() == Some(&index.sql));
+    table.kind == TableKind::Ordinary
+        && entry.sql.as_ref() == Some(&table.sql)
+        && entries.iter().filter(is_index).count() == table.indexes.len()
+        && entries.iter().filter(is_index).all(is_known)
+        && triggers(entry, entries) == table.triggers
 }
 
 /// Returns all rows of `statement`, with `name` as its parameter if it has one.

@@ -3,6 +3,8 @@
 //! Cloning copies one pointer per block. This makes a copy of a template or a fork of a live database cost next to
 //! nothing.
 
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
@@ -90,6 +92,11 @@ impl Blocks {
         self.block_of(offset, len).map(|(block, within)| &block[within..within + len])
     }
 
+    /// Returns the `len` bytes at `offset`, as they are now. `None` if they are not in one block.
+    pub(crate) fn shared_piece(&self, offset: usize, len: usize) -> Option<Piece> {
+        self.block_of(offset, len).map(|(block, start)| Piece { block: Arc::clone(block), start, len })
+    }
+
     /// Returns the block with the `len` bytes at `offset`, and where they start in it. `None` if they are not in one
     /// block. A clone of the block keeps the bytes of now: a write copies a block that is shared.
     pub(super) fn block_of(&self, offset: usize, len: usize) -> Option<(&Arc<Block>, usize)> {
@@ -138,6 +145,45 @@ impl Blocks {
         }
         self.blocks.resize_with(len.div_ceil(BLOCK), || Arc::clone(&ZEROES));
         self.len = len;
+    }
+}
+
+/// Bytes of one block that stay as they are: a write to the file copies the block first. Two are equal if they are the same
+/// ones in memory.
+#[derive(Clone)]
+pub(crate) struct Piece {
+    block: Arc<Block>,
+    start: usize,
+    len: usize,
+}
+
+impl Piece {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.block[self.start..self.start + self.len]
+    }
+
+    fn place(&self) -> (usize, usize) {
+        (self.bytes().as_ptr().addr(), self.len)
+    }
+}
+
+impl PartialEq for Piece {
+    fn eq(&self, other: &Piece) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for Piece {}
+
+impl Hash for Piece {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.place().hash(state);
+    }
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.place())
     }
 }
 

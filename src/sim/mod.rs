@@ -34,7 +34,7 @@ mod shm;
 mod tests;
 mod vfs;
 
-pub(crate) use blocks::Blocks;
+pub(crate) use blocks::{Blocks, Piece};
 pub use clock::Clock;
 pub(crate) use disk::Disk;
 pub use disk::uri;

@@ -18,7 +18,7 @@ use crate::suite::released::{Released, count_at};
 use crate::suite::rows::RowPlan;
 use crate::suite::targeted::{children_of_the_gone, targeted_rows};
 use crate::suite::versions::{
-    FilledVersions, ReleaseDatabase, UpgradeRun, UpgradeStep, VersionedDatabases, read_release_databases,
+    Carried, FilledVersions, ReleaseDatabase, UpgradeRun, UpgradeStep, VersionedDatabases, read_release_databases,
 };
 
 /// Cuts the power at each moment of a migration on this database. Returns an error if a cut leaves a state that no
@@ -155,27 +155,27 @@ impl FurtherSteps {
         if !is_last_of_its_index(generated, at) {
             return Ok(further);
         }
-        let with_rows = |image| -> Result<Vec<UpgradeStep>> {
-            match step.carried(databases, image)? {
-                Some((before, since)) => UpgradeStep::with_rest(databases, step.index, &before, &since),
-                None => Ok(Vec::new()),
-            }
+        let with_rows = |database| -> Result<Vec<UpgradeStep>> {
+            let Some(Carried { before, database, since }) = step.carried(databases, database)? else {
+                return Ok(Vec::new());
+            };
+            UpgradeStep::on(databases, step.index, (&before, Some(database)), &since).map(|(steps, _)| steps)
         };
         let mut targeted = Vec::new();
         if let Some((_, source)) = step.source() {
             let rows = targeted_rows(databases, step, source)?;
             further.unmet = rows.unmet.into_iter().map(|it| UnmetStatement::of(databases, step, it)).collect();
-            if let Some(image) = rows.image {
-                targeted = with_rows(image)?;
+            if let Some(database) = rows.database {
+                targeted = with_rows(database)?;
             }
         }
         // Rows for a NOT EXISTS may keep a statement from taking keys away: the rows without them are tried too.
         let last = targeted.last().filter(|last| last.after.is_some()).cloned();
         for step in last.iter().chain([step]) {
             if let Some(source) = step.source()
-                && let Some(image) = children_of_the_gone(databases, step, source)?
+                && let Some(database) = children_of_the_gone(databases, step, source)?
             {
-                targeted.extend(with_rows(image)?);
+                targeted.extend(with_rows(database)?);
                 break;
             }
         }

@@ -74,9 +74,10 @@ pub fn integrity(connection: &Connection) -> Findings {
 pub(crate) fn integrity_with(connection: &Connection, functions: Option<Functions>, file: &str) -> Findings {
     let _own = crate::own::statements();
     let mut findings = Findings::default();
-    let names = Names::read(connection);
     let (lines, failed) = pages::check(connection);
-    findings.extend(pages::findings(&lines, &names, file));
+    if lines.iter().any(|line| line != "ok") {
+        findings.extend(pages::findings(&lines, &Names::read(connection), file));
+    }
     if let Some(error) = failed {
         let finding = failure("PRAGMA integrity_check", file, &error);
         let is_unreadable = finding.code() == UNREADABLE;

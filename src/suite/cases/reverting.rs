@@ -48,7 +48,7 @@ pub(crate) fn survives_power_loss(subject: &Subject, databases: &VersionedDataba
 fn power_loss(cut_power: PowerCuts, databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Option<Finding>> {
     let migration = databases.migration(step.index);
     let db = databases.workshop.test_db(&step.before.image)?;
-    let Err(error) = cut_power(&db, &|connection| databases.migrate(connection, step.index)) else {
+    let Err(error) = cut_power(&db, &|connection| databases.migrate(connection, step.index).map(drop)) else {
         return Ok(None);
     };
     let what = format!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::integrity::all_orphans;
+use super::integrity::{all_orphans, references_after};
 use crate::check::{Finding, Findings, Level};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
@@ -35,9 +35,8 @@ pub(crate) fn every_version_upgrades_with_data(
         Ok(())
     };
     for (step, origin) in subject.steps(databases)? {
-        let mut database = databases.open(&step.before.image)?;
         if step.after.is_none()
-            && let Err(error) = databases.migrate(&mut database, step.index)
+            && let Err(error) = databases.migrate(&mut *databases.open(&step.before.image)?, step.index)
         {
             let object = refused_object(databases, step.index, &error);
             report(step, origin, &RefusedRows { object, image: step.before.image.clone(), error })?;
@@ -49,7 +48,7 @@ pub(crate) fn every_version_upgrades_with_data(
     found.try_assert_ok()?;
     if allowances.require_all_used(".allow_refusal").is_err() {
         // Where foreign keys are off, rows are not refused, but may be orphans afterwards.
-        for (step, _, orphan) in all_orphans(subject, databases)? {
+        for (step, _, orphan) in all_orphans(subject, databases, &mut |_, after| references_after(databases, after))? {
             allowances.allow(databases.version(step.index + 1), orphan.object());
         }
     }

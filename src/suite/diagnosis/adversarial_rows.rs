@@ -10,7 +10,7 @@ use crate::schema::{Column, Schema, Table, TableKind};
 use crate::sql::{Token, quote_identifier, quote_text, same_name, tokens};
 use crate::suite::rows::{row_at, unique_keys};
 use crate::suite::statements::Renames;
-use crate::suite::versions::{RowsSince, UpgradeStep, VersionState, VersionedDatabases};
+use crate::suite::versions::{Carried, UpgradeStep, VersionedDatabases};
 
 /// Rows that made a migration fail.
 pub(crate) struct RefusedRows {
@@ -23,15 +23,15 @@ pub(crate) struct RefusedRows {
 /// Returns rows that the version before a migration accepts and that make the migration fail, one set for each object.
 pub(crate) fn refused_rows(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<RefusedRows>> {
     let mut found: Vec<RefusedRows> = Vec::new();
-    for (change, before, _) in changed_databases(databases, step, |table| table.refusable())? {
-        if found.iter().any(|refused| refused.object == change.object) {
-            continue;
-        }
-        let mut database = databases.open(&before.image)?;
-        if let Err(error) = databases.migrate(&mut database, step.index) {
+    let mut is_refused = |change: RowChange, Carried { before, mut database, .. }: Carried| {
+        if !found.iter().any(|refused| refused.object == change.object)
+            && let Err(error) = databases.migrate(&mut database, step.index)
+        {
             found.push(RefusedRows { object: change.object, image: before.image, error });
         }
-    }
+        Ok(())
+    };
+    with_changes(databases, step, |table| table.refusable(), &mut is_refused)?;
     Ok(found)
 }
 
@@ -58,28 +58,27 @@ fn accepted(
     changes: impl Fn(&ChangedTable<'_>) -> Vec<RowChange>,
 ) -> Result<Vec<UpgradeStep>> {
     let mut accepted = Vec::new();
-    for (_, before, since) in changed_databases(databases, step, changes)? {
-        let step = step.with_rows(databases, before, since)?;
-        if step.after.is_some() {
-            accepted.push(step);
-        }
-    }
+    with_changes(databases, step, changes, &mut |_, Carried { before, database, since }| {
+        let step = step.with_rows(databases, (before, database), since)?;
+        accepted.extend(Some(step).filter(|step| step.after.is_some()));
+        Ok(())
+    })?;
     Ok(accepted)
 }
 
-/// Changes rows of each table that the migration changes, and returns those databases before it whose schema accepts them.
-fn changed_databases(
+/// Changes rows of each table that the migration changes, and passes on those databases before it whose schema accepts them.
+fn with_changes(
     databases: &VersionedDatabases,
     step: &UpgradeStep,
     changes: impl Fn(&ChangedTable<'_>) -> Vec<RowChange>,
-) -> Result<Vec<(RowChange, VersionState, RowsSince)>> {
+    accept: &mut dyn FnMut(RowChange, Carried) -> Result<()>,
+) -> Result<()> {
     // Where plain rows are refused already, one reason cannot be told from another.
-    let Some(after) = &step.after else { return Ok(Vec::new()) };
-    let Some((count, source)) = step.source() else { return Ok(Vec::new()) };
+    let Some(after) = &step.after else { return Ok(()) };
+    let Some((count, source)) = step.source() else { return Ok(()) };
     let (old, middle, new) = (&source.schema, &step.before.schema, &after.schema);
     let carried = Renames::of_schema(old, &databases.effects_between(count, step.index));
     let renames = Renames::of_schema(old, &databases.effects_between(count, step.index + 1));
-    let mut accepted = Vec::new();
     let mut opened = None;
     for table in old.tables.iter().filter(|table| table.kind == TableKind::Ordinary) {
         let Some(twin) = successor(table, &renames, new) else { continue };
@@ -97,12 +96,12 @@ fn changed_databases(
             if !change.sql.iter().all(|sql| database.execute_batch(sql).is_ok()) {
                 continue;
             }
-            if let Some((before, since)) = step.carried(databases, database.image()?)? {
-                accepted.push((change, before, since));
+            if let Some(carried) = step.carried(databases, database)? {
+                accept(change, carried)?;
             }
         }
     }
-    Ok(accepted)
+    Ok(())
 }
 
 /// Returns the table that has the place of this one in a later schema.

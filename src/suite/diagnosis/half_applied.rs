@@ -1,11 +1,11 @@
 //! A migration that leaves a part of its changes when it fails, perhaps because of a BEGIN or COMMIT inside its runner's
 //! transaction.
 //!
-//! Its statements are made to fail, and it is interrupted at SQLite's steps. Up to a point both runs are the same, so what is
-//! not written at one point is not written at any point before it. The last point at which the files are untouched stands for
-//! all before it, and those after it are tried: each, up to 200, and beyond that the places between two that differ. So a
-//! migration in one transaction costs three runs, and every step and statement of it is proven. Files that are those of a
-//! complete run to the byte are not read.
+//! A migration that commits one transaction leaves nothing or all of it. The statements of any other are made to fail, and it
+//! is interrupted at SQLite's steps. Up to a point both runs are the same, so what is not written at one point is not written
+//! at any point before it. The last point at which the files are untouched stands for all before it, and those after it are
+//! tried: each, up to 200, and beyond that the places between two that differ. Files that are those of a complete run to the
+//! byte are not read.
 //!
 //! A statement fails by SQLite's authorizer, which sees the runner's COMMIT and a virtual table's own statements too.
 
@@ -53,6 +53,9 @@ pub(crate) fn half_applied(
     history: &Migrations,
     step: &UpgradeStep,
 ) -> Result<Option<HalfApplied>> {
+    if step.commits < 2 {
+        return Ok(None);
+    }
     let migration = FaultyMigration { databases, history, index: step.index };
     let mut whole = databases.open(&step.before.image)?;
     let points = migration.run(&mut whole)?;

@@ -69,11 +69,10 @@ impl<'a> LossDiagnosis<'a> {
 
 /// Returns the losses of a step: of those rows that a released version had, if released versions are named.
 pub(crate) fn losses(databases: &VersionedDatabases, step: &UpgradeStep, after: &VersionState) -> Result<Vec<Loss>> {
-    let before = databases.rows(&step.before)?;
-    let database = databases.open(&after.image)?;
-    let rows = databases.rows_in(&database)?;
+    let (before, rows) = (databases.rows(&step.before)?, databases.rows(after)?);
+    let connection = databases.evaluator()?;
     let (old, new) = (&step.before.schema, &after.schema);
-    let migrated = Migrated { before: &before, after: &rows, old, new, connection: &database };
+    let migrated = Migrated { before: &before, after: &rows, old, new, connection: &connection };
     let found = Comparison::of(migrated, databases.effects(step.index)).losses();
     match &step.since {
         RowsSince::ThisVersion => Ok(found),
@@ -81,14 +80,14 @@ pub(crate) fn losses(databases: &VersionedDatabases, step: &UpgradeStep, after: 
         RowsSince::Release(_) if found.is_empty() => Ok(found),
         RowsSince::Release(released) => {
             let rows_then = databases.rows(&released.state)?;
-            let lost = |after: (&Contents, &Schema), end: usize, connection: &Connection| {
+            let lost = |after: (&Contents, &Schema), end: usize| {
                 let effects = databases.effects_between(released.count, end);
                 let (before, old) = (&rows_then, &released.state.schema);
-                let migrated = Migrated { before, after: after.0, old, new: after.1, connection };
+                let migrated = Migrated { before, after: after.0, old, new: after.1, connection: &connection };
                 Comparison::of(migrated, &effects).losses()
             };
-            let known = lost((&before, old), step.index, &*databases.open(&step.before.image)?);
-            let mut new = lost((&rows, new), step.index + 1, &database);
+            let known = lost((&before, old), step.index);
+            let mut new = lost((&rows, new), step.index + 1);
             new.retain(|loss| !known.iter().any(|known| known.is_same(loss)));
             let effects = databases.effects_between(released.count, step.index);
             let renames = Renames::of_schema(&released.state.schema, &effects);
@@ -107,16 +106,23 @@ fn data(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss, budget:
     let old = &step.before.schema;
     let new = step.after.as_ref().map_or(old, |after| &after.schema);
     let mut fails = |mut database: Scratch| {
-        let Ok(before) = databases.rows_in(&database) else { return false };
+        let Ok(before) =
+            database.current_image().and_then(|image| databases.rows_at(&step.before.with_image(image), &database))
+        else {
+            return false;
+        };
         if databases.migrate(&mut database, step.index).is_err() {
             return false;
         }
-        let Ok(after) = databases.rows_in(&database) else { return false };
+        let Ok(after) = databases.state(&database).and_then(|after| databases.rows_at(&after, &database)) else {
+            return false;
+        };
         let migrated = Migrated { before: &before, after: &after, old, new, connection: &database };
         let comparison = Comparison::of(migrated, databases.effects(step.index));
         comparison.losses_in(&loss.table).iter().any(|other| loss.is_like(other))
     };
-    Shrinkable { workshop: databases.workshop, image: &step.before.image, table: &loss.table }
+    let image = &step.before.image;
+    Shrinkable { workshop: databases.workshop, image, schema: old, table: &loss.table }
         .smallest_data(budget, &mut fails)
 }
 
@@ -179,8 +185,7 @@ struct Investigation<'a> {
 impl<'a> Investigation<'a> {
     fn new(databases: &'a VersionedDatabases, step: &'a UpgradeStep, loss: &'a Loss) -> Option<Investigation<'a>> {
         let database = databases.open(&step.before.image).ok()?;
-        let contents = databases.rows_in(&database).ok()?;
-        let tables = contents.tables.into_iter().map(|table| table.name).collect();
+        let tables = databases.rows(&step.before).ok()?.tables.iter().map(|table| table.name.clone()).collect();
         let before = observed(&database, &loss.table, loss);
         Some(Investigation { databases, step, loss, effects: databases.effects(step.index), tables, before })
     }

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 
 use super::shrink::{ShrinkBudget, Shrinkable};
-use crate::check::{Finding, dangling_references};
+use crate::check::{Finding, Findings, dangling_references};
 use crate::db::Scratch;
 use crate::error::Result;
 use crate::migrations::Migration;
 use crate::sql::Name;
 use crate::suite::rows::delete_orphans;
 use crate::suite::statements::{Effect, Renames, StatementEffect};
-use crate::suite::versions::{UpgradeStep, VersionedDatabases};
+use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
 /// Rows of one table that refer to nothing after a migration.
 pub(crate) struct Orphans<'a> {
@@ -39,8 +39,9 @@ impl<'a> Orphans<'a> {
                 && !known.contains(reference.object())
                 && references(&database).contains(reference.object())
         };
-        let smallest_data = Shrinkable { workshop: databases.workshop, image: &step.before.image, table }
-            .smallest_data(budget, &mut fails)?;
+        let VersionState { image, schema, .. } = &step.before;
+        let shrinkable = Shrinkable { workshop: databases.workshop, image, schema, table };
+        let smallest_data = shrinkable.smallest_data(budget, &mut fails)?;
         let schema = step.after.as_ref().map(|after| &after.schema);
         let delete = schema.and_then(|schema| {
             let table = schema.table(table)?;
@@ -64,10 +65,8 @@ pub(crate) fn is_orphan(finding: &Finding) -> bool {
     finding.code() == "fk-violated"
 }
 
-/// Returns the references that lead nowhere after a step, and did not before it.
-pub(crate) fn orphans(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<Finding>> {
-    let Some(after) = &step.after else { return Ok(Vec::new()) };
-    let found = dangling_references(&*databases.open(&after.image)?);
+/// Returns those of the references that lead nowhere after a step which did not before it.
+pub(crate) fn orphans(databases: &VersionedDatabases, step: &UpgradeStep, found: Findings) -> Result<Vec<Finding>> {
     if found.is_empty() {
         return Ok(Vec::new());
     }

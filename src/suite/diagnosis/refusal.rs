@@ -39,7 +39,8 @@ impl<'a> MigrationRefusal<'a> {
                 .is_err_and(|error| error.sqlite_code() == code && object_of(&error) == violated)
         };
         let table = object.split('.').next().unwrap_or_default();
-        let shrinkable = Shrinkable { workshop: databases.workshop, image, table };
+        let schema = &step.before.schema;
+        let shrinkable = Shrinkable { workshop: databases.workshop, image, schema, table };
         Ok(MigrationRefusal {
             migration: databases.migration(step.index),
             version_before: databases.version(step.index),

@@ -38,6 +38,7 @@ impl ShrinkBudget {
 pub(crate) struct Shrinkable<'a> {
     pub(crate) workshop: Workshop,
     pub(crate) image: &'a Image,
+    pub(crate) schema: &'a Schema,
     /// The table that it is about.
     pub(crate) table: &'a str,
 }
@@ -50,17 +51,17 @@ impl Shrinkable<'_> {
         fails: &mut dyn FnMut(Scratch) -> bool,
     ) -> Result<String> {
         let database = self.workshop.over(self.image.clone())?;
-        let schema = Schema::read(&database)?;
+        let schema = self.schema;
         let enforces = number(&database, "PRAGMA foreign_keys") != 0;
         // Foreign keys are off, so that a row can go before the rows that refer to it. What is left has to be as valid as
         // before.
         database.execute_batch("PRAGMA foreign_keys = OFF").map_err(refused)?;
         let dangling = dangling(&database);
         let work = budget.of_one();
-        let mut shrinker = Shrinker { database, schema: &schema, enforces, dangling, work, weight: 0, fails };
+        let mut shrinker = Shrinker { database, schema, enforces, dangling, work, weight: 0, fails };
         shrinker.weigh();
         // Children first: a row that others refer to cannot go before them.
-        let tables: Vec<&Table> = parents_first(&schema).into_iter().rev().collect();
+        let tables: Vec<&Table> = parents_first(schema).into_iter().rev().collect();
         let (own, others): (Vec<&Table>, Vec<&Table>) = tables.iter().partition(|table| table.name == *self.table);
         shrinker.empty(&others)?;
         shrinker.empty(&own)?;
@@ -73,7 +74,7 @@ impl Shrinkable<'_> {
             shrinker.simplify_values(table)?;
         }
         budget.left.set(budget.left.get() - (work - shrinker.work));
-        inserts(&shrinker.database, &schema).map_err(|error| Error::sqlite("read the rows", error))
+        inserts(&shrinker.database, schema).map_err(|error| Error::sqlite("read the rows", error))
     }
 }
 

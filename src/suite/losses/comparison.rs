@@ -1,6 +1,7 @@
 //! The losses of a migration: the rows of each table are compared with those of the table that takes its place.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rusqlite::types::ToSqlOutput;
 
@@ -43,10 +44,10 @@ impl<'a> Comparison<'a> {
 
     /// Returns the tables that are gone, and those into which all their rows were copied.
     pub(crate) fn renamed_by_hand(&self) -> Vec<(Name, Name)> {
-        let is_gone = |table: &&TableRows| {
+        let is_gone = |table: &&Arc<TableRows>| {
             self.renames.successor(&table.name).is_none() && self.migrated.after.table(&table.name).is_none()
         };
-        let copied = |table: &'a TableRows| Some((table.name.clone(), self.copied_into(table)?.name.clone()));
+        let copied = |table: &'a Arc<TableRows>| Some((table.name.clone(), self.copied_into(table)?.name.clone()));
         self.migrated.before.tables.iter().filter(is_gone).filter_map(copied).collect()
     }
 
@@ -69,7 +70,9 @@ impl<'a> Comparison<'a> {
                 return if is_emptied { vec![loss(kind, is_rebuilt)] } else { Vec::new() };
             }
         }
-        let mut lost = self.pair(table, after, is_rebuilt).losses();
+        // Tables whose pages are the same are read once.
+        let is_same = std::ptr::eq(table, after);
+        let mut lost = if is_same { Vec::new() } else { self.pair(table, after, is_rebuilt).losses() };
         if is_rebuilt && lost.iter().any(|loss| loss.kind.is_all_rows()) {
             // Without a row, there is nothing to say about its columns and numbers.
             lost.retain(|loss| matches!(loss.kind, LossKind::Rows { .. }));
@@ -97,7 +100,7 @@ impl<'a> Comparison<'a> {
     /// Returns the table into which all rows of one that is gone were copied: a rename by hand.
     fn copied_into(&self, table: &'a TableRows) -> Option<&'a TableRows> {
         let is_new = |after: &&TableRows| self.migrated.before.table(&after.name).is_none();
-        let mut candidates = self.migrated.after.tables.iter().filter(is_new);
+        let mut candidates = self.migrated.after.tables.iter().map(|table| &**table).filter(is_new);
         candidates.find(|after| {
             !table.rows.is_empty()
                 && after.rows.len() >= table.rows.len()
@@ -333,7 +336,8 @@ impl<'a> TablePair<'_, 'a> {
             let keys = schema.table(name).into_iter().flat_map(unique_keys);
             keys.filter(|terms| terms.iter().any(|term| term.what.is_column(column))).count()
         };
-        let is_there = || rows.after.rows.iter().any(|row| as_key(&row.cells[place]) == as_key(value));
+        let after = || self.comparison.elsewhere.places().iter().find(|table| table.table.name == rows.after.name);
+        let is_there = || after().is_some_and(|table| table.rows_with(place, &as_key(value)).is_some());
         if keys(new, &rows.after.name) > keys(old, &rows.before.name) && is_there() {
             return true;
         }
@@ -358,9 +362,11 @@ impl<'a> TablePair<'_, 'a> {
         if columns.is_empty() {
             return None;
         }
+        let values = |row: &'a Row| columns.iter().map(|&(at, _)| &row.cells[at]).collect();
+        let known: BTreeSet<Vec<&Cell>> = before.rows.iter().map(values).collect();
         let is_copy = |extra: &&usize| {
-            let extra = &after.rows[**extra];
-            before.rows.iter().any(|row| columns.iter().all(|&(at, place)| row.cells[at] == extra.cells[place]))
+            let cells = &after.rows[**extra].cells;
+            known.contains(&columns.iter().map(|&(_, place)| &cells[place]).collect::<Vec<_>>())
         };
         let copies = matching.extra.iter().filter(is_copy).take(EXAMPLES);
         let examples: Vec<String> = copies.map(|&at| row_text(after, &after.rows[at])).collect();

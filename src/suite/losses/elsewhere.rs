@@ -47,12 +47,14 @@ pub(crate) struct Elsewhere<'a> {
 /// A table after a migration.
 pub(crate) struct Place<'a> {
     pub(crate) table: &'a TableRows,
+    /// The table of this name before the migration.
+    before: Option<&'a TableRows>,
     /// The rows that hold each value, by column.
-    rows: Vec<HashMap<String, Vec<usize>>>,
+    rows: Vec<OnceCell<HashMap<String, Vec<usize>>>>,
     /// Columns that the table did not have.
     new_columns: BTreeSet<usize>,
     /// Rows that the table did not have.
-    pub(crate) new_rows: BTreeSet<usize>,
+    new_rows: OnceCell<BTreeSet<usize>>,
 }
 
 impl<'a> Elsewhere<'a> {
@@ -134,7 +136,7 @@ impl<'a> Elsewhere<'a> {
             let Some(key) = wanted.linking(subject, cell_of).map(as_key).filter(|key| !key.is_empty()) else {
                 return false;
             };
-            match place.rows[link].get(&key) {
+            match place.rows_with(link, &key) {
                 // A reference refers to one row.
                 Some(rows) if rows.len() == 1 || !is_new => linked.push((subject, rows)),
                 None if wanted.is_long() && pieces_of(wanted.value(subject), &[]).is_some() => {}
@@ -148,7 +150,8 @@ impl<'a> Elsewhere<'a> {
             if !is_telling && place.table.columns[column] != *wanted.column {
                 return false;
             }
-            let is_fresh = |row: usize| is_new || place.new_columns.contains(&column) || place.new_rows.contains(&row);
+            let is_fresh =
+                |row: usize| is_new || place.new_columns.contains(&column) || place.new_rows().contains(&row);
             let mut most = 0;
             let all = linked.iter().all(|(subject, rows)| {
                 let value = wanted.value(subject);
@@ -194,31 +197,47 @@ impl<'a> Elsewhere<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn of(table: &'a TableRows, before: &Contents) -> Place<'a> {
-        let mut rows: Vec<HashMap<String, Vec<usize>>> = vec![HashMap::new(); table.columns.len()];
-        for (at, row) in table.rows.iter().enumerate() {
-            for (column, cell) in row.cells.iter().enumerate() {
-                rows[column].entry(as_key(cell)).or_default().push(at);
+    fn of(table: &'a TableRows, before: &'a Contents) -> Place<'a> {
+        let before = before.table(&table.name);
+        let is_new = |column: &Name| before.is_none_or(|before| before.place_of(column).is_none());
+        let new_columns = (0..table.columns.len()).filter(|&at| is_new(&table.columns[at])).collect();
+        let rows = table.columns.iter().map(|_| OnceCell::new()).collect();
+        Place { table, before, rows, new_columns, new_rows: OnceCell::new() }
+    }
+
+    fn new_rows(&self) -> &BTreeSet<usize> {
+        self.new_rows.get_or_init(|| {
+            let table = self.table;
+            let Some(before) = self.before else { return (0..table.rows.len()).collect() };
+            if std::ptr::eq(before, table) {
+                return BTreeSet::new();
             }
-        }
-        let all_rows = || (0..table.rows.len()).collect();
-        let Some(old) = before.table(&table.name) else {
-            return Place { table, rows, new_columns: (0..table.columns.len()).collect(), new_rows: all_rows() };
+            let kept = (0..table.columns.len()).filter_map(|at| Some((before.place_of(&table.columns[at])?, at)));
+            let kept: Vec<(usize, usize)> = kept.collect();
+            let values = |row: &Row, at: &dyn Fn(&(usize, usize)) -> usize| -> Vec<String> {
+                kept.iter().map(|column| as_key(&row.cells[at(column)])).collect()
+            };
+            let known: BTreeSet<Vec<String>> = before.rows.iter().map(|row| values(row, &|column| column.0)).collect();
+            let is_new = |&at: &usize| !known.contains(&values(&table.rows[at], &|column| column.1));
+            (0..table.rows.len()).filter(is_new).collect()
+        })
+    }
+
+    /// Returns the rows that have this value in a column.
+    pub(crate) fn rows_with(&self, column: usize, value: &str) -> Option<&Vec<usize>> {
+        let by_value = || {
+            let mut rows: HashMap<String, Vec<usize>> = HashMap::new();
+            for (at, row) in self.table.rows.iter().enumerate() {
+                rows.entry(as_key(&row.cells[column])).or_default().push(at);
+            }
+            rows
         };
-        let places: Vec<Option<usize>> = table.columns.iter().map(|column| old.place_of(column)).collect();
-        let new_columns: BTreeSet<usize> = (0..places.len()).filter(|&at| places[at].is_none()).collect();
-        let kept = |row: &Row, places: &[Option<usize>]| -> Vec<String> {
-            places.iter().flatten().map(|&at| as_key(&row.cells[at])).collect()
-        };
-        let known: BTreeSet<Vec<String>> = old.rows.iter().map(|row| kept(row, &places)).collect();
-        let own: Vec<Option<usize>> = (0..places.len()).map(|at| places[at].map(|_| at)).collect();
-        let is_new = |&at: &usize| !known.contains(&kept(&table.rows[at], &own));
-        Place { table, rows, new_columns, new_rows: (0..table.rows.len()).filter(is_new).collect() }
+        self.rows[column].get_or_init(by_value).get(value)
     }
 
     /// Returns true if something in this row is new.
     pub(crate) fn is_fresh(&self, row: usize) -> bool {
-        !self.new_columns.is_empty() || self.new_rows.contains(&row)
+        !self.new_columns.is_empty() || self.new_rows().contains(&row)
     }
 }
 

@@ -12,6 +12,6 @@ pub(crate) struct Migrated<'a> {
     pub(crate) after: &'a Contents,
     pub(crate) old: &'a Schema,
     pub(crate) new: &'a Schema,
-    /// To the database after the migration.
+    /// Evaluates expressions with the app's functions. Its database does not matter.
     pub(crate) connection: &'a Connection,
 }

@@ -1,9 +1,11 @@
 //! Rows that are gone from their table and found again as rows of another one, perhaps under other names.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use super::elsewhere::{Elsewhere, Place};
-use crate::check::Cell;
+use super::matching::as_key;
+use crate::check;
 use crate::sql::Name;
 use crate::suite::rows::{Row, TableRows};
 
@@ -16,63 +18,35 @@ pub(crate) struct GoneRows<'s, 'a> {
     pub(crate) not_needed: BTreeSet<usize>,
     /// Returns true if the statements that move rows choose them by this value: in the table where they are now, it is
     /// known.
-    pub(crate) is_chosen_by: &'s dyn Fn(usize, &Cell) -> bool,
+    pub(crate) is_chosen_by: &'s dyn Fn(usize, &check::Cell) -> bool,
 }
 
 /// For each column of a row, the columns of another table that hold its value.
 type Held = Vec<Option<BTreeSet<usize>>>;
 
+/// The rows that may be searched in a table by looking at each of its new rows, in comparisons of two rows.
+const COMPARISONS: usize = 300_000;
+
 impl<'a> GoneRows<'_, 'a> {
     /// Returns the rows that are not found.
     pub(crate) fn not_found(&self, mut rows: Vec<usize>, elsewhere: &Elsewhere<'a>) -> Vec<usize> {
         for place in elsewhere.places().iter().filter(|place| place.table.name != *self.name_after) {
-            let fresh: Vec<&Row> =
-                (0..place.table.rows.len()).filter(|&at| place.is_fresh(at)).map(|at| &place.table.rows[at]).collect();
+            let fresh: Vec<usize> = (0..place.table.rows.len()).filter(|&at| place.is_fresh(at)).collect();
             if fresh.is_empty() {
                 continue;
             }
-            while let Some(found) = self.group_in(place, &fresh, &rows, elsewhere) {
+            let search = Search { gone: self, place, fresh, elsewhere, comparisons: Cell::new(0) };
+            while let Some(found) = search.first_group(&rows) {
                 rows.retain(|row| !found.contains(row));
             }
         }
         rows
     }
 
-    /// Returns rows that the new rows of a table hold, each value in the same column for all of them.
-    fn group_in(
-        &self,
-        place: &Place<'a>,
-        fresh: &[&Row],
-        rows: &[usize],
-        elsewhere: &Elsewhere<'a>,
-    ) -> Option<BTreeSet<usize>> {
-        let held = |row: usize, other: &Row| self.held(&self.table.rows[row], other, elsewhere);
-        let mut best: Option<BTreeSet<usize>> = None;
-        for other in fresh {
-            let Some(mut columns) = held(*rows.first()?, other).filter(|held| self.is_telling(rows[0], held, place))
-            else {
-                continue;
-            };
-            let mut found = BTreeSet::from([rows[0]]);
-            for &row in &rows[1..] {
-                let narrowed = fresh.iter().find_map(|other| narrowed(&columns, &held(row, other)?));
-                if let Some(narrowed) = narrowed {
-                    columns = narrowed;
-                    found.insert(row);
-                }
-            }
-            if best.as_ref().is_none_or(|best| best.len() < found.len()) {
-                best = Some(found);
-            }
-        }
-        // The first row may be the only one that is not there.
-        best.or_else(|| (rows.len() > 1).then(|| self.group_in(place, fresh, &rows[1..], elsewhere)).flatten())
-    }
-
     /// Returns where another row holds the values of this one, or nothing if it lacks one.
     fn held(&self, row: &Row, other: &Row, elsewhere: &Elsewhere<'a>) -> Option<Held> {
         let columns = row.cells.iter().enumerate().map(|(at, cell)| {
-            if *cell == Cell::Null {
+            if *cell == check::Cell::Null {
                 return Some(None);
             }
             let holding: BTreeSet<usize> =
@@ -90,12 +64,78 @@ impl<'a> GoneRows<'_, 'a> {
         let cells = &self.table.rows[row].cells;
         let found = || (0..cells.len()).filter(|&at| held[at].is_some() && !self.not_needed.contains(&at));
         let is_long = |at: usize| match &cells[at] {
-            Cell::Text(text) | Cell::Blob(text) => text.len() > 3,
-            Cell::Real(_) => true,
+            check::Cell::Text(text) | check::Cell::Blob(text) => text.len() > 3,
+            check::Cell::Real(_) => true,
             _ => false,
         };
         let has_names = || found().all(|at| place.table.place_of(&self.table.columns[at]).is_some());
         found().any(is_long) || found().count() > 1 || (found().count() == 1 && has_names())
+    }
+}
+
+/// A search in one table.
+struct Search<'s, 'a> {
+    gone: &'s GoneRows<'s, 'a>,
+    place: &'s Place<'a>,
+    /// The new rows of the table.
+    fresh: Vec<usize>,
+    elsewhere: &'s Elsewhere<'a>,
+    /// The comparisons of two rows so far.
+    comparisons: Cell<usize>,
+}
+
+impl Search<'_, '_> {
+    /// Returns rows that the new rows of the table hold, each value in the same column for all of them.
+    fn first_group(&self, rows: &[usize]) -> Option<BTreeSet<usize>> {
+        // The first rows may be the only ones that are not there.
+        (0..rows.len()).find_map(|first| self.group(rows[first], &rows[first + 1..]))
+    }
+
+    /// Returns the largest group of `first` and some of the others.
+    fn group(&self, first: usize, others: &[usize]) -> Option<BTreeSet<usize>> {
+        let mut best: Option<BTreeSet<usize>> = None;
+        for candidate in self.candidates(first) {
+            let held = self.held(first, candidate).filter(|held| self.gone.is_telling(first, held, self.place));
+            let Some(mut columns) = held else { continue };
+            let mut found = BTreeSet::from([first]);
+            for &row in others {
+                let narrowed =
+                    self.candidates(row).find_map(|candidate| narrowed(&columns, &self.held(row, candidate)?));
+                if let Some(narrowed) = narrowed {
+                    columns = narrowed;
+                    found.insert(row);
+                }
+            }
+            let is_whole = found.len() > others.len();
+            if best.as_ref().is_none_or(|best| best.len() < found.len()) {
+                best = Some(found);
+            }
+            if is_whole {
+                break;
+            }
+        }
+        best
+    }
+
+    /// Returns the new rows that may hold a row: those that have its rarest value, then the others, as long as there are not
+    /// too many of them. Values may be there in another form.
+    fn candidates(&self, row: usize) -> impl Iterator<Item = usize> {
+        let cells = &self.gone.table.rows[row].cells;
+        let values = cells.iter().filter(|cell| **cell != check::Cell::Null).map(as_key);
+        let columns = 0..self.place.table.columns.len();
+        let holders = values.map(|value| -> Vec<&Vec<usize>> {
+            columns.clone().filter_map(|column| self.place.rows_with(column, &value)).collect()
+        });
+        let rarest =
+            holders.filter(|rows| !rows.is_empty()).min_by_key(|rows| rows.iter().map(|it| it.len()).sum::<usize>());
+        let rarest = rarest.unwrap_or_default().into_iter().flatten().copied();
+        let others = self.fresh.iter().copied().take_while(|_| self.comparisons.get() < COMPARISONS);
+        rarest.filter(|at| self.place.is_fresh(*at)).chain(others)
+    }
+
+    fn held(&self, row: usize, candidate: usize) -> Option<Held> {
+        self.comparisons.set(self.comparisons.get() + 1);
+        self.gone.held(&self.gone.table.rows[row], &self.place.table.rows[candidate], self.elsewhere)
     }
 }
 

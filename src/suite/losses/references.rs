@@ -1,7 +1,7 @@
 //! References between rows, across a migration that gives rows other keys: a reference that follows its row is kept.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::matching::as_key;
 use super::migrated::Migrated;
@@ -24,14 +24,33 @@ struct Parent<'a> {
     rows: PairedRows<'a>,
     /// The place of each row after the migration.
     row_after: HashMap<usize, usize>,
+    /// For each column before, the first row that has a value.
+    row_of: Vec<OnceCell<HashMap<String, usize>>>,
+    /// The values of each column after.
+    values_after: Vec<OnceCell<HashSet<String>>>,
+}
+
+impl Parent<'_> {
+    fn row_of(&self, at: usize, value: &Cell) -> Option<usize> {
+        let index = || {
+            let rows = self.rows.before.rows.iter().enumerate().rev();
+            rows.map(|(row, it)| (as_key(&it.cells[at]), row)).collect()
+        };
+        self.row_of[at].get_or_init(index).get(&as_key(value)).copied()
+    }
+
+    fn values_after(&self, place: usize) -> &HashSet<String> {
+        let values = || self.rows.after.rows.iter().map(|row| as_key(&row.cells[place])).collect();
+        self.values_after[place].get_or_init(values)
+    }
 }
 
 /// What became of the row that a value refers to.
-enum Referred<'a> {
+enum Referred<'p, 'a> {
     /// There was none.
     Dangling,
     /// It is gone. These are the keys of those that are left.
-    Gone(Vec<&'a Cell>),
+    Gone(&'p HashSet<String>),
     Kept(&'a Cell),
 }
 
@@ -47,7 +66,7 @@ impl<'a> References<'a> {
             match self.referred(renames, parent, column, cells.0) {
                 Some(Referred::Dangling) => *cells.1 == Cell::Null,
                 Some(Referred::Gone(others)) if renames.is_written(&table.name, &table.columns[at]) => {
-                    others.iter().any(|other| as_key(other) == as_key(cells.1))
+                    others.contains(&as_key(cells.1))
                 }
                 Some(Referred::Kept(key)) => as_key(key) == as_key(cells.1),
                 _ => false,
@@ -103,16 +122,15 @@ impl<'a> References<'a> {
         found
     }
 
-    fn referred(&self, renames: &Renames, parent: &Name, column: &Name, value: &Cell) -> Option<Referred<'a>> {
-        let Parent { rows, row_after } = self.parents(renames).get(parent)?;
+    fn referred(&self, renames: &Renames, parent: &Name, column: &Name, value: &Cell) -> Option<Referred<'_, 'a>> {
+        let parent = self.parents(renames).get(parent)?;
+        let rows = &parent.rows;
         let at = rows.before.place_of(column)?;
-        let Some(row) = rows.before.rows.iter().position(|row| as_key(&row.cells[at]) == as_key(value)) else {
-            return Some(Referred::Dangling);
-        };
+        let Some(row) = parent.row_of(at, value) else { return Some(Referred::Dangling) };
         let place = rows.places[at].or_else(|| rows.after.key.first().copied())?;
-        Some(match row_after.get(&row) {
+        Some(match parent.row_after.get(&row) {
             Some(&row) => Referred::Kept(&rows.after.rows[row].cells[place]),
-            None => Referred::Gone(rows.after.rows.iter().map(|row| &row.cells[place]).collect()),
+            None => Referred::Gone(parent.values_after(place)),
         })
     }
 
@@ -123,7 +141,9 @@ impl<'a> References<'a> {
                 let (after, is_rebuilt) = self.twin(renames, table)?;
                 let rows = PairedRows::of((table, after), is_rebuilt, renames, self.migrated.connection);
                 let row_after = rows.matching.pairs.iter().copied().collect();
-                Some((table.name.clone(), Parent { rows, row_after }))
+                let row_of = table.columns.iter().map(|_| OnceCell::new()).collect();
+                let values_after = after.columns.iter().map(|_| OnceCell::new()).collect();
+                Some((table.name.clone(), Parent { rows, row_after, row_of, values_after }))
             });
             parents.collect()
         })
@@ -143,7 +163,8 @@ impl<'a> References<'a> {
                 && rows.matching.missing.is_empty()
                 && rows.places.iter().filter(|place| place.is_some()).count() > 1
         };
-        let by_rows = || after.tables.iter().filter(is_new).find(has_all).map(|copy| (copy, true));
+        let by_rows =
+            || after.tables.iter().map(|table| &**table).filter(is_new).find(has_all).map(|copy| (copy, true));
         by_text.or_else(by_name).or_else(by_rows)
     }
 }

@@ -1,11 +1,12 @@
 //! The rows of a database, read whole, because the databases of the suite are small; and SQL that names one row or value.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use crate::check::{self, Cell, Snapshot, TableSet, is_invisible};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::schema::references::{column_names, parent_columns};
 use crate::schema::{IndexedColumn, Table};
 use crate::sql::{Name, quote_identifier, same_name};
@@ -13,7 +14,7 @@ use crate::sql::{Name, quote_identifier, same_name};
 /// Everything that a migration has to keep.
 #[derive(Debug)]
 pub(crate) struct Contents {
-    pub(crate) tables: Vec<TableRows>,
+    pub(crate) tables: Vec<Arc<TableRows>>,
     /// The largest number that AUTOINCREMENT has handed out, by table.
     pub(crate) sequence: BTreeMap<Name, i64>,
 }
@@ -35,61 +36,74 @@ pub(crate) struct Row {
 }
 
 impl Contents {
-    /// Returns all tables but `ledger`, the one of the migrations' runner.
+    /// Returns all tables but `ledger`, the one of the migrations' runner, and `sqlite_sequence`, if it is there.
     pub(crate) fn tables(connection: &Connection, ledger: Option<&str>) -> Result<Vec<check::Table>> {
-        let mut tables = check::tables(&Snapshot::begin(connection)?, TableSet::Written)?;
+        let snapshot = Snapshot::begin(connection)?;
+        let mut tables = check::tables(&snapshot, TableSet::Written)?;
         tables.retain(|table| ledger.is_none_or(|ledger| !same_name(ledger, &table.name)));
+        tables.extend(check::sequence(&snapshot)?);
         Ok(tables)
     }
 
     /// Reads these tables.
     pub(crate) fn read(connection: &Connection, declared: &[check::Table]) -> Result<Contents> {
         let snapshot = Snapshot::begin(connection)?;
-        let mut tables = Vec::new();
-        for table in declared {
-            let refused = |error| table.refused(&snapshot, error);
-            let columns: Vec<&str> = table.columns.iter().map(|column| &**column).collect();
-            let by_rowid = table.rowid.is_some();
-            let select =
-                if by_rowid { table.select_by_rowid(&columns) } else { table.select(&snapshot, &columns, &[]) };
-            let mut statement = connection.prepare(&select).map_err(refused)?;
-            let mut found = statement.query([]).map_err(refused)?;
-            let mut rows = Vec::new();
-            while let Some(row) = found.next().map_err(refused)? {
-                let first = usize::from(by_rowid);
-                let rowid = if by_rowid { Some(row.get(0).map_err(refused)?) } else { None };
-                let mut cells = Vec::with_capacity(columns.len());
-                for at in first..columns.len() + first {
-                    cells.push(Cell::of(row.get_ref(at).map_err(refused)?));
-                }
-                rows.push(Row { rowid, cells });
-            }
-            let columns = table.columns.iter().map(|column| Name::from(column.as_str())).collect();
-            tables.push(TableRows { name: Name::from(table.name.as_str()), columns, key: table.key.clone(), rows });
-        }
-        let sequence = match check::sequence(&snapshot)? {
-            Some(_) => sequence(connection).map_err(|error| Error::sqlite("read sqlite_sequence", error))?,
-            None => BTreeMap::new(),
+        let read = declared.iter().map(|table| TableRows::read(&snapshot, table).map(Arc::new));
+        read.collect::<Result<Vec<_>>>().map(Contents::of)
+    }
+
+    pub(crate) fn of(mut tables: Vec<Arc<TableRows>>) -> Contents {
+        let sequence = tables.pop_if(|last| last.name == *"sqlite_sequence");
+        let number = |row: &Row| match row.cells.as_slice() {
+            [Cell::Text(name), Cell::Integer(number)] => Some((Name::from(&*String::from_utf8_lossy(name)), *number)),
+            _ => None,
         };
-        Ok(Contents { tables, sequence })
+        let sequence = sequence.iter().flat_map(|table| &table.rows).filter_map(number).collect();
+        Contents { tables, sequence }
     }
 
     pub(crate) fn table(&self, name: &str) -> Option<&TableRows> {
-        self.tables.iter().find(|table| table.name == name)
+        self.tables.iter().find(|table| table.name == name).map(|table| &**table)
     }
 }
 
 impl TableRows {
+    /// Reads the rows of a table.
+    pub(crate) fn read(snapshot: &Snapshot<'_>, table: &check::Table) -> Result<TableRows> {
+        let refused = |error| table.refused(snapshot, error);
+        let columns: Vec<&str> = table.columns.iter().map(|column| &**column).collect();
+        let by_rowid = table.rowid.is_some();
+        let select = if by_rowid { table.select_by_rowid(&columns) } else { table.select(snapshot, &columns, &[]) };
+        let mut statement = snapshot.connection.prepare(&select).map_err(refused)?;
+        let mut found = statement.query([]).map_err(refused)?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next().map_err(refused)? {
+            let first = usize::from(by_rowid);
+            let rowid = if by_rowid { Some(row.get(0).map_err(refused)?) } else { None };
+            let mut cells = Vec::with_capacity(columns.len());
+            for at in first..columns.len() + first {
+                cells.push(Cell::of(row.get_ref(at).map_err(refused)?));
+            }
+            rows.push(Row { rowid, cells });
+        }
+        Ok(TableRows { rows, ..TableRows::none(table) })
+    }
+
+    /// Returns a table without rows.
+    pub(crate) fn none(table: &check::Table) -> TableRows {
+        let columns = table.columns.iter().map(|column| Name::from(column.as_str())).collect();
+        TableRows { name: Name::from(table.name.as_str()), columns, key: table.key.clone(), rows: Vec::new() }
+    }
+
+    /// Returns true if these are the columns and the key of a table.
+    pub(crate) fn is_of(&self, table: &check::Table) -> bool {
+        self.name == *table.name && self.key == table.key && self.columns.iter().eq(&table.columns)
+    }
+
     /// Returns the place of a column.
     pub(crate) fn place_of(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|name| name == column)
     }
-}
-
-fn sequence(connection: &Connection) -> rusqlite::Result<BTreeMap<Name, i64>> {
-    let mut query = connection.prepare("SELECT name, seq FROM main.sqlite_sequence WHERE typeof(seq) = 'integer'")?;
-    let rows = query.query_map([], |row| Ok((Name::from(row.get::<_, String>(0)?), row.get(1)?)))?;
-    rows.collect()
 }
 
 /// Returns the terms of the PRIMARY KEY and of each UNIQUE constraint and unique index, partial ones too.
@@ -142,8 +156,11 @@ pub(crate) fn row_at(connection: &Connection, table: &Table, place: usize) -> Op
 
 /// Returns the number of rows of a table.
 pub(crate) fn count(connection: &Connection, table: &Table) -> Option<i64> {
-    let sql = format!("SELECT count(*) FROM {}", quote_identifier(&table.name));
-    connection.query_row(&sql, [], |row| row.get(0)).ok()
+    connection.query_row(&select_count(table), [], |row| row.get(0)).ok()
+}
+
+pub(super) fn select_count(table: &Table) -> String {
+    format!("SELECT count(*) FROM {}", quote_identifier(&table.name))
 }
 
 /// Returns an SQL expression that makes a literal of a column's value. `quote` alone ends at a NUL:

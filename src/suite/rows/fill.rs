@@ -9,10 +9,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rusqlite::Connection;
 use rusqlite::types::Value;
+use rusqlite::{Connection, Statement};
 
-use super::contents::{count, key_of_rows, primary_key_columns, row_at, self_references, unique_keys};
+use super::contents::{count, key_of_rows, primary_key_columns, row_at, select_count, self_references, unique_keys};
 use super::full_text::{insert_texts, is_full_text};
 use crate::data::Fill;
 use crate::error::Error;
@@ -52,17 +52,16 @@ impl Default for RowPlan {
 }
 
 impl RowPlan {
-    /// Inserts rows into every table that is new or changed since the schema `known`, or empty unless `may_be_empty`: with
-    /// and without NULLs, ordinary values and edge cases, the same value twice. Returns the tables that stay empty.
+    /// Inserts rows into every table that is new or changed since the schema `known`, or empty: with and without NULLs,
+    /// ordinary values and edge cases, the same value twice. Returns the tables that stay empty.
     pub(crate) fn fill(
         &self,
         connection: &Connection,
         schema: &Schema,
         known: Option<&Schema>,
-        may_be_empty: impl Fn(&str) -> bool,
+        is_empty: impl Fn(&Table) -> bool,
     ) -> Vec<(String, Error)> {
         let is_new = |table: &Table| known.is_none_or(|known| known.table(&table.name) != Some(table));
-        let is_empty = |table: &Table| !may_be_empty(&table.name) && count(connection, table) == Some(0);
         let filled = schema.tables.iter().filter(|table| self.is_filled(table));
         let new: Vec<&Table> = filled.filter(|table| is_new(table) || is_empty(table)).collect();
         let plain = || self.with_given(Fill::seed(self.seed).null_rate(30), schema, |_, _| false);
@@ -94,7 +93,7 @@ impl RowPlan {
         let full_text =
             schema.tables.iter().filter(|table| is_full_text(table) && !self.refilled.contains(&table.name));
         // Triggers have filled the others.
-        let empty = full_text.filter(|table| !may_be_empty(&table.name) && count(connection, table) == Some(0));
+        let empty = full_text.filter(|table| is_empty(table) && count(connection, table) == Some(0));
         for table in empty {
             insert_texts(connection, table, self.rows);
         }
@@ -135,19 +134,25 @@ impl RowPlan {
     }
 }
 
+/// Returns the values of aggregates over a table.
+fn numbers(connection: &Connection, table: &str, aggregates: impl Iterator<Item = String>) -> Option<Vec<usize>> {
+    let aggregates: Vec<String> = aggregates.collect();
+    let sql = format!("SELECT {} FROM {table}", aggregates.join(", "));
+    let number = |row: &rusqlite::Row<'_>, at| Ok(usize::try_from(row.get::<_, i64>(at)?).unwrap_or(0));
+    connection.query_row(&sql, [], |row| (0..aggregates.len()).map(|at| number(row, at)).collect()).ok()
+}
+
 /// Sets one value to NULL in each nullable column of which all rows have a value.
 pub(crate) fn nulls(connection: &Connection, table: &Table, is_given: impl Fn(&str) -> bool) {
     let name = quote_identifier(&table.name);
     let is_key = |column: &str| primary_key_columns(table).contains(&column);
     let columns = table.columns.iter().filter(|column| !column.not_null && column.generated.is_none());
     let free = columns.filter(|column| !is_key(&column.name) && !is_given(&column.name));
-    for (nth, column) in free.enumerate() {
-        let column = quote_identifier(&column.name);
-        let none = format!("SELECT count(*) > 1 AND count({column}) = count(*) FROM {name}");
-        if !connection.query_row(&none, [], |row| row.get(0)).unwrap_or(false) {
-            continue;
-        }
-        let rows = usize::try_from(count(connection, table).unwrap_or(1)).unwrap_or(1).max(1);
+    let free: Vec<String> = free.map(|column| quote_identifier(&column.name)).collect();
+    let counts = std::iter::once(String::from("count(*)")).chain(free.iter().map(|column| format!("count({column})")));
+    let Some(counts) = numbers(connection, &name, counts) else { return };
+    let rows = counts[0];
+    for (nth, column) in free.iter().enumerate().filter(|(nth, _)| rows > 1 && counts[nth + 1] == rows) {
         if let Some(row) = row_at(connection, table, nth % rows) {
             let _ = connection.execute(&format!("UPDATE {name} SET {column} = NULL WHERE {row}"), []);
         }
@@ -156,8 +161,18 @@ pub(crate) fn nulls(connection: &Connection, table: &Table, is_given: impl Fn(&s
 
 /// Deletes a row here and there, so that keys have gaps and AUTOINCREMENT is ahead of them, as in the field.
 pub(crate) fn gaps(connection: &Connection, schema: &Schema, new: &[&Table]) {
-    let counts = || -> Vec<Option<i64>> { schema.tables.iter().map(|table| count(connection, table)).collect() };
+    let parents: BTreeSet<&Name> =
+        schema.tables.iter().flat_map(|it| &it.foreign_keys).map(|key| &key.parent).collect();
+    let mut counters: Vec<Option<Statement<'_>>> = Vec::new();
+    let mut counts = || -> Vec<Option<i64>> {
+        if counters.is_empty() {
+            counters.extend(schema.tables.iter().map(|table| connection.prepare(&select_count(table)).ok()));
+        }
+        counters.iter_mut().map(|it| it.as_mut()?.query_row([], |row| row.get(0)).ok()).collect()
+    };
     for table in new {
+        // Without triggers and children, no other table has fewer rows afterwards.
+        let is_alone = table.triggers.is_empty() && !parents.contains(&table.name);
         let by_rowid = table.primary_key.as_ref().is_some_and(|key| key.is_rowid);
         if !by_rowid || count(connection, table).is_none_or(|rows| rows < 3) {
             continue;
@@ -169,14 +184,14 @@ pub(crate) fn gaps(connection: &Connection, schema: &Schema, new: &[&Table]) {
             &["rowid LIMIT 1 OFFSET 1"]
         };
         for place in places {
-            let before = counts();
+            let before = if is_alone { Vec::new() } else { counts() };
             if connection.execute_batch("SAVEPOINT gap").is_err() {
                 return;
             }
             let sql = format!("DELETE FROM {name} WHERE rowid = (SELECT rowid FROM {name} ORDER BY {place})");
             let is_deleted = connection.execute_batch(&sql).is_ok();
-            let emptied = counts().iter().zip(&before).any(|(now, was)| *now == Some(0) && *was != Some(0));
-            if !is_deleted || emptied || connection.execute_batch("RELEASE gap").is_err() {
+            let mut emptied = || counts().iter().zip(&before).any(|(now, was)| *now == Some(0) && *was != Some(0));
+            if !is_deleted || (!is_alone && emptied()) || connection.execute_batch("RELEASE gap").is_err() {
                 let _ = connection.execute_batch("ROLLBACK TO gap; RELEASE gap");
             }
         }
@@ -193,13 +208,12 @@ pub(crate) fn repeats(connection: &Connection, table: &Table) {
     let is_unique = |column: &str| alone.iter().any(|term| term.what.is_column(column));
     let refers = |column: &str| table.foreign_keys.iter().any(|key| key.columns.iter().any(|name| name == column));
     let columns = table.columns.iter().filter(|column| column.generated.is_none() && !column.hidden);
-    for (nth, column) in columns.filter(|column| !is_unique(&column.name) && !refers(&column.name)).enumerate() {
-        let column = quote_identifier(&column.name);
-        let all_differ =
-            format!("SELECT count({column}) > 2 AND count({column}) = count(DISTINCT {column}) FROM {name}");
-        if !connection.query_row(&all_differ, [], |row| row.get(0)).unwrap_or(false) {
-            continue;
-        }
+    let free = columns.filter(|column| !is_unique(&column.name) && !refers(&column.name));
+    let free: Vec<String> = free.map(|column| quote_identifier(&column.name)).collect();
+    let counts = free.iter().flat_map(|column| [format!("count({column})"), format!("count(DISTINCT {column})")]);
+    let Some(counts) = numbers(connection, &name, counts) else { return };
+    let all_differ = |nth: usize| counts[2 * nth] > 2 && counts[2 * nth] == counts[2 * nth + 1];
+    for (nth, column) in free.iter().enumerate().filter(|(nth, _)| all_differ(*nth)) {
         let row = |place: usize| {
             format!(
                 "(SELECT {key} FROM {name} WHERE {column} IS NOT NULL ORDER BY {key} LIMIT 1 OFFSET \

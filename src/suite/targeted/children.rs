@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use crate::db::Image;
+use crate::db::Scratch;
 use crate::error::Result;
 use crate::schema::references::Pair;
-use crate::schema::{Schema, Table};
+use crate::schema::{ForeignKey, Schema, Table};
 use crate::sql::{Name, quote_identifier};
 use crate::suite::rows::{literal, row_at};
 use crate::suite::statements::Renames;
@@ -23,12 +23,17 @@ pub(crate) fn children_of_the_gone(
     databases: &VersionedDatabases,
     step: &UpgradeStep,
     (count, source): (usize, &VersionState),
-) -> Result<Option<Image>> {
+) -> Result<Option<Scratch>> {
     let Some(after) = &step.after else { return Ok(None) };
     let schema: &Schema = &source.schema;
     let keys = schema.tables.iter().flat_map(|child| child.foreign_keys.iter().map(move |key| (child, key)));
-    let pairs: Vec<Pair<'_>> =
-        keys.filter_map(|(child, key)| Pair::of(child, key, schema.table(&key.parent)?)).collect();
+    let (rows, rows_after) = (databases.rows(source)?, databases.rows(after)?);
+    let is_kept = |parent: &Table| match (rows.table(&parent.name), rows_after.table(&parent.name)) {
+        (Some(rows), rows_after) => rows.rows.is_empty() || rows_after.is_some_and(|after| std::ptr::eq(rows, after)),
+        _ => false,
+    };
+    let parent = |key: &ForeignKey| schema.table(&key.parent).filter(|parent| !is_kept(parent));
+    let pairs: Vec<Pair<'_>> = keys.filter_map(|(child, key)| Pair::of(child, key, parent(key)?)).collect();
     if pairs.is_empty() {
         return Ok(None);
     }
@@ -38,7 +43,7 @@ pub(crate) fn children_of_the_gone(
     for pair in pairs.iter().filter(|pair| databases.plan.is_filled(pair.child)) {
         is_changed |= refer_to_the_gone(&database, &migrated, pair, &renames) == Some(true);
     }
-    if is_changed { database.image().map(Some) } else { Ok(None) }
+    Ok(is_changed.then_some(database))
 }
 
 /// Lets a row of the child refer to a key that is gone. None if no key is, or if a row does already.

@@ -6,7 +6,7 @@ use super::demands::Reading;
 use super::resolve::KnownTables;
 use super::rows::RowMaker;
 use super::scopes::{self, View};
-use crate::db::Image;
+use crate::db::Scratch;
 use crate::error::Result;
 use crate::schema::{Schema, TriggerText};
 use crate::sql::{Cursor, Name, Token, tokens};
@@ -17,7 +17,7 @@ use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 #[derive(Default)]
 pub(crate) struct TargetedRows {
     /// None if the statements ask for no rows.
-    pub(crate) image: Option<Image>,
+    pub(crate) database: Option<Scratch>,
     /// The statements that got no rows, by their places, and the rows that they ask for.
     pub(crate) unmet: Vec<(usize, String)>,
 }
@@ -65,7 +65,7 @@ pub(crate) fn targeted_rows(
     }
     let is_made = maker.made > 0;
     drop(maker);
-    Ok(TargetedRows { image: if is_made { Some(database.image()?) } else { None }, unmet })
+    Ok(TargetedRows { database: is_made.then_some(database), unmet })
 }
 
 /// Makes rows for the triggers that a change fires.

@@ -1,17 +1,20 @@
-//! Databases at each version of a history, with nothing in them but what the migrations put there; the state of a database,
-//! and summaries that can be compared.
+//! Databases at each version of a history, with nothing in them but what the migrations put there, and summaries that can be
+//! compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
 use rusqlite::Connection;
 
-use crate::check::{Digest, Table, try_digest};
+use super::state::{KnownStates, SchemaText, VersionState};
+use crate::check::{Digest, try_digest};
 use crate::db::{Image, Scratch, Workshop};
 use crate::error::{Error, Result};
-use crate::migrations::{Migration, Migrations};
+use crate::migrations::{Ledger, Migration, Migrations};
 use crate::schema::Schema;
+use crate::sql::tokens;
 use crate::suite::rows::{Contents, Dangling, JsonColumn, RowPlan, dangling, refilled, take_away};
 use crate::suite::statements::{Effect, StatementEffect, statement_effects};
 
@@ -21,10 +24,17 @@ pub(crate) struct VersionedDatabases {
     pub(crate) workshop: Workshop,
     pub(crate) plan: RowPlan,
     pub(crate) versions: FilledVersions,
-    empty: Mutex<Vec<Empty>>,
+    empty: Mutex<Vec<VersionState>>,
     effects: Vec<OnceCell<Vec<StatementEffect>>>,
-    /// The tables by the schema's text: listing them takes longer than reading their rows.
-    tables: Mutex<BTreeMap<SchemaText, Arc<Vec<Table>>>>,
+    known: KnownStates,
+    evaluator: OnceCell<Mutex<Scratch>>,
+    recorded: OnceCell<Recorded>,
+}
+
+/// A history that records which migrations are applied, and a database to which it has applied all that apply, at once.
+pub(crate) struct Recorded {
+    pub(crate) history: Migrations,
+    pub(crate) state: VersionState,
 }
 
 /// The versions of which there are databases in the field, by how many migrations they have.
@@ -34,19 +44,6 @@ pub(crate) struct FilledVersions {
     pub(crate) first: usize,
     /// Those that were released. All, if none is named.
     pub(crate) released: BTreeSet<usize>,
-}
-
-/// A database with nothing in it but what its migrations put there.
-struct Empty {
-    image: Image,
-    schema_text: SchemaText,
-    schema: OnceCell<Arc<Schema>>,
-}
-
-impl Empty {
-    fn of(database: Scratch) -> Result<Empty> {
-        Ok(Empty { schema_text: SchemaText::read(&database)?, image: database.image()?, schema: OnceCell::new() })
-    }
 }
 
 impl VersionedDatabases {
@@ -68,7 +65,9 @@ impl VersionedDatabases {
             versions,
             empty: Mutex::default(),
             effects,
-            tables: Mutex::default(),
+            known: KnownStates::default(),
+            evaluator: OnceCell::new(),
+            recorded: OnceCell::new(),
         }
     }
 
@@ -114,9 +113,30 @@ impl VersionedDatabases {
         self.history.runner().prepare(database, self.is_wrapped(step))
     }
 
-    /// Applies one migration.
-    pub(crate) fn migrate(&self, database: &mut Connection, step: usize) -> Result<()> {
-        self.history.up_from(database, self.version(step), self.version(step + 1)).map(drop)
+    /// Applies one migration. Returns the number of transactions that it committed.
+    pub(crate) fn migrate(&self, database: &mut Connection, step: usize) -> Result<usize> {
+        let commits = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&commits);
+        let count = move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        let _ = database.commit_hook(Some(count));
+        let applied = self.history.up_from(database, self.version(step), self.version(step + 1));
+        let _ = database.commit_hook(None::<fn() -> bool>);
+        applied.map(|_| commits.load(Ordering::Relaxed))
+    }
+
+    /// Returns true if a connection is as good as a new one after a migration: nothing in it outlives a transaction, as a PRAGMA
+    /// or a temporary table would.
+    pub(crate) fn keeps_connection(&self, step: usize) -> bool {
+        const KINDS: [&str; 10] =
+            ["ALTER", "BEGIN", "COMMIT", "CREATE", "DELETE", "DROP", "INSERT", "REPLACE", "UPDATE", "WITH"];
+        let is_temporary = |text: &str| tokens(text).iter().any(|token| token.is("TEMP") || token.is("TEMPORARY"));
+        self.migration(step).statements().iter().all(|statement| {
+            KINDS.iter().any(|kind| statement.starts_with(kind))
+                && !(statement.starts_with("CREATE") && is_temporary(statement.text))
+        })
     }
 
     /// Returns true if foreign keys may be off while a migration runs, though the app enforces them otherwise.
@@ -127,25 +147,17 @@ impl VersionedDatabases {
     }
 
     /// Deletes the orphans that a migration has left, and what refers to them: the next version has rows that it accepts.
-    pub(crate) fn without_orphans(&self, step: usize, state: VersionState) -> Result<VersionState> {
+    /// None if there are none.
+    pub(crate) fn without_orphans(&self, step: usize, state: &VersionState) -> Result<Option<VersionState>> {
         if !self.may_run_without_keys(step) {
-            return Ok(state);
+            return Ok(None);
         }
         let database = self.open(&state.image)?;
         if dangling(&database, &state.schema).is_empty() || !take_away(&database, &state.schema, &[], &Dangling::new())
         {
-            return Ok(state);
-        }
-        Ok(VersionState { image: database.image()?, ..state })
-    }
-
-    /// Returns the state that a migration makes of a database, or nothing if it refuses it.
-    pub(crate) fn migrated(&self, before: &VersionState, step: usize) -> Result<Option<VersionState>> {
-        let mut database = self.open(&before.image)?;
-        if self.migrate(&mut database, step).is_err() {
             return Ok(None);
         }
-        before.followed_by(database).map(Some)
+        Ok(Some(state.with_image(database.image()?)))
     }
 
     pub(crate) fn open(&self, image: &Image) -> Result<Scratch> {
@@ -154,40 +166,47 @@ impl VersionedDatabases {
 
     /// Opens a database to which this many migrations are applied, with nothing in it but what they put there.
     pub(crate) fn empty(&self, count: usize) -> Result<Scratch> {
-        let mut images = self.images();
-        self.build(&mut images, count)?;
-        self.open(&images[count].image)
+        self.open(&self.empty_state(count)?.image)
     }
 
     /// Returns the schema of a database to which this many migrations are applied.
     pub(crate) fn schema(&self, count: usize) -> Result<Arc<Schema>> {
-        let mut images = self.images();
-        self.build(&mut images, count)?;
-        let Empty { image, schema, .. } = &images[count];
-        schema.get_or_try_init(|| Schema::read(&*self.open(image)?).map(Arc::new)).cloned()
+        self.empty_state(count).map(|state| state.schema)
     }
 
     /// Returns an empty database to which this many migrations are applied.
     pub(crate) fn empty_state(&self, count: usize) -> Result<VersionState> {
-        let schema = self.schema(count)?;
-        let images = self.images();
-        let Empty { image, schema_text, .. } = &images[count];
-        Ok(VersionState { image: image.clone(), schema, schema_text: schema_text.clone() })
+        let mut states = self.empty_states();
+        self.build(&mut states, count)?;
+        Ok(states[count].clone())
+    }
+
+    /// Returns the state of a database.
+    pub(crate) fn state(&self, database: &Scratch) -> Result<VersionState> {
+        self.known.state(database)
+    }
+
+    /// Reads the rows of a state while its database is open, and remembers them.
+    pub(crate) fn read_rows(&self, state: &VersionState, database: &Scratch) -> Result<()> {
+        self.known.rows(state, self.plan.ledger, || Ok(&**database)).map(drop)
+    }
+
+    /// Returns the rows of a state whose database is open, one of many.
+    pub(crate) fn rows_at(&self, state: &VersionState, database: &Scratch) -> Result<Contents> {
+        self.known.read_rows(state, self.plan.ledger, || Ok(&**database), false)
     }
 
     /// Returns true if a database has the schema text of an empty one with this many migrations. If it has not, the
     /// schemas may still be the same.
     pub(crate) fn has_text_of_empty(&self, count: usize, text: &SchemaText) -> Result<bool> {
-        let mut images = self.images();
-        self.build(&mut images, count)?;
-        Ok(images[count].schema_text == *text)
+        Ok(self.empty_state(count)?.schema_text == *text)
     }
 
     /// Returns how many migrations apply to an empty database: all of them, where nothing is wrong.
     pub(crate) fn applicable(&self) -> usize {
-        let mut images = self.images();
-        let _ = self.build(&mut images, self.len());
-        images.len().saturating_sub(1)
+        let mut states = self.empty_states();
+        let _ = self.build(&mut states, self.len());
+        states.len().saturating_sub(1)
     }
 
     /// Returns how many migrations a database has, by its schema, or nothing if it has the schema of no version.
@@ -201,81 +220,54 @@ impl VersionedDatabases {
     }
 
     /// Reads the rows of a database.
-    pub(crate) fn rows(&self, state: &VersionState) -> Result<Contents> {
-        self.rows_in(&*self.open(&state.image)?)
+    pub(crate) fn rows(&self, state: &VersionState) -> Result<Arc<Contents>> {
+        self.known.rows(state, self.plan.ledger, || self.open(&state.image))
+    }
+
+    /// Returns the database of a new install: with the history's ledger, else with a table, as most runners have.
+    pub(crate) fn recorded(&self) -> Result<&Recorded> {
+        self.recorded.get_or_try_init(|| {
+            let history = match self.history.has_ledger() {
+                true => self.history.clone(),
+                false => self.history.clone().ledger(Ledger::Table("_migrations")),
+            };
+            let mut database = self.workshop.empty()?;
+            history.up_to(&mut database, self.version(self.applicable()))?;
+            let state = self.state(&database)?;
+            self.read_rows(&state, &database)?;
+            Ok(Recorded { history, state })
+        })
+    }
+
+    /// Returns a connection that evaluates expressions without tables.
+    pub(crate) fn evaluator(&self) -> Result<MutexGuard<'_, Scratch>> {
+        let evaluator = self.evaluator.get_or_try_init(|| self.workshop.empty().map(Mutex::new))?;
+        Ok(evaluator.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads the rows on a connection.
     pub(crate) fn rows_in(&self, database: &Connection) -> Result<Contents> {
-        let text = SchemaText::read(database)?;
-        let known = self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(&text).cloned();
-        let tables = match known {
-            Some(tables) => tables,
-            None => {
-                let tables = Arc::new(Contents::tables(database, self.plan.ledger)?);
-                let mut known = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-                known.insert(text, Arc::clone(&tables));
-                tables
-            }
-        };
+        let tables = self.known.tables(&SchemaText::read(database)?, database, self.plan.ledger)?;
         Contents::read(database, &tables)
     }
 
-    fn images(&self) -> MutexGuard<'_, Vec<Empty>> {
+    fn empty_states(&self) -> MutexGuard<'_, Vec<VersionState>> {
         self.empty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn build(&self, images: &mut Vec<Empty>, count: usize) -> Result<()> {
-        if images.is_empty() {
-            images.push(Empty::of(self.workshop.empty()?)?);
+    fn build(&self, states: &mut Vec<VersionState>, count: usize) -> Result<()> {
+        if states.is_empty() {
+            states.push(self.state(&self.workshop.empty()?)?);
         }
-        while images.len() <= count {
-            let step = images.len() - 1;
-            let mut database = self.open(&images[step].image)?;
+        let mut ready = None;
+        while states.len() <= count {
+            let step = states.len() - 1;
+            let mut database = ready.take().map_or_else(|| self.open(&states[step].image), Ok)?;
             self.migrate(&mut database, step)?;
-            images.push(Empty::of(database)?);
+            states.push(self.state(&database)?);
+            ready = self.keeps_connection(step).then_some(database);
         }
         Ok(())
-    }
-}
-
-/// A database at a version, and its schema, which costs more to read than the rows.
-#[derive(Clone)]
-pub(crate) struct VersionState {
-    pub(crate) image: Image,
-    pub(crate) schema: Arc<Schema>,
-    pub(crate) schema_text: SchemaText,
-}
-
-impl VersionState {
-    pub(crate) fn of(database: Scratch) -> Result<VersionState> {
-        let schema = Arc::new(Schema::read(&database)?);
-        let schema_text = SchemaText::read(&database)?;
-        Ok(VersionState { image: database.image()?, schema, schema_text })
-    }
-
-    /// Returns the state of a database that was this one before a migration.
-    pub(crate) fn followed_by(&self, database: Scratch) -> Result<VersionState> {
-        let schema_text = SchemaText::read(&database)?;
-        let schema = match schema_text == self.schema_text {
-            true => Arc::clone(&self.schema),
-            false => Arc::new(Schema::read(&database)?),
-        };
-        Ok(VersionState { image: database.image()?, schema, schema_text })
-    }
-}
-
-/// The whole text of `sqlite_schema`. Where it is the same, the schemas are; where it differs, they may still be.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SchemaText(Arc<str>);
-
-impl SchemaText {
-    pub(crate) fn read(connection: &Connection) -> Result<SchemaText> {
-        // Quoted, so that no text runs into the next one.
-        let sql = "SELECT ifnull(group_concat(quote(type) || quote(name) || quote(tbl_name) || quote(sql)), '')
-                   FROM main.sqlite_schema";
-        let text = connection.query_row(sql, [], |row| row.get::<_, String>(0));
-        text.map(|text| SchemaText(text.into())).map_err(|error| Error::sqlite("read the schema", error))
     }
 }
 

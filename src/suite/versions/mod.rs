@@ -8,9 +8,13 @@
 
 mod databases;
 mod salvage;
+mod state;
 mod stop;
 mod upgrade_run;
 
-pub(crate) use databases::{FilledVersions, SchemaText, Summary, VersionState, VersionedDatabases};
+pub(crate) use databases::{FilledVersions, Recorded, Summary, VersionedDatabases};
+pub(crate) use state::{SchemaText, VersionState};
 pub(crate) use stop::refused_object;
-pub(crate) use upgrade_run::{ReleaseDatabase, RowsSince, Unfilled, UpgradeRun, UpgradeStep, read_release_databases};
+pub(crate) use upgrade_run::{
+    Carried, ReleaseDatabase, RowsSince, Unfilled, UpgradeRun, UpgradeStep, read_release_databases,
+};

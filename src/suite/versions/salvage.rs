@@ -1,6 +1,7 @@
 //! The rows that a migration takes where it refuses others: the refused ones are taken away, with what refers to them.
 
-use super::databases::{VersionState, VersionedDatabases};
+use super::databases::VersionedDatabases;
+use super::state::VersionState;
 use super::stop::Stop;
 use crate::db::{Image, Scratch};
 use crate::error::Result;
@@ -18,8 +19,15 @@ const GIVEN_UP: usize = 6;
 /// Rows before a migration, and what it makes of them.
 pub(super) struct Trial {
     pub(super) before: Image,
-    /// The database after the migration, or where it stopped.
-    pub(super) after: Result<Scratch, Stop>,
+    /// What the migration made of them, or where it stopped.
+    pub(super) after: Result<Applied, Stop>,
+}
+
+/// A database after a migration.
+pub(super) struct Applied {
+    pub(super) database: Scratch,
+    /// The number of transactions that the migration committed.
+    pub(super) commits: usize,
 }
 
 impl Trial {
@@ -53,8 +61,9 @@ impl<'a> Salvage<'a> {
 
     /// Runs the migration, and as long as it refuses rows, runs it again without them. Returns one trial for each reason
     /// for which it refuses some. The last one passes, unless no row is to blame.
-    pub(super) fn run(mut self) -> Result<Vec<Trial>> {
-        let mut trials = vec![self.over(self.before.image.clone())?];
+    /// The first run is on `ready`, if there is such a connection.
+    pub(super) fn run(mut self, ready: Option<Scratch>) -> Result<Vec<Trial>> {
+        let mut trials = vec![self.over(self.before.image.clone(), ready)?];
         while trials.len() <= REASONS
             && let Some(Trial { before, after: Err(stop) }) = trials.last()
             && let Some(kept) = self.without_refused(before, stop)?
@@ -64,10 +73,10 @@ impl<'a> Salvage<'a> {
         Ok(trials)
     }
 
-    fn over(&self, before: Image) -> Result<Trial> {
-        let mut database = self.databases.open(&before)?;
+    fn over(&self, before: Image, ready: Option<Scratch>) -> Result<Trial> {
+        let mut database = ready.map_or_else(|| self.databases.open(&before), Ok)?;
         let after = match self.databases.migrate(&mut database, self.index) {
-            Ok(()) => Ok(database),
+            Ok(commits) => Ok(Applied { database, commits }),
             Err(error) => Err(Stop::of(&error, &self.statements)),
         };
         Ok(Trial { before, after })
@@ -126,7 +135,8 @@ impl<'a> Salvage<'a> {
         if !take_away(&database, &self.before.schema, rows, &refused.dangling) {
             return Ok(None);
         }
-        self.over(database.image()?).map(Some)
+        // Foreign keys are off on this connection.
+        self.over(database.image()?, None).map(Some)
     }
 }
 

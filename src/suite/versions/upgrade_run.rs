@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::databases::{VersionState, VersionedDatabases};
-use super::salvage::Salvage;
-use crate::db::{Image, Scratch};
+use super::databases::VersionedDatabases;
+use super::salvage::{Salvage, Trial};
+use super::state::VersionState;
+use crate::db::Scratch;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
-use crate::schema::Schema;
+use crate::schema::{Schema, Table};
 
 /// The steps of one pass.
 pub(crate) struct UpgradeRun {
@@ -26,6 +27,8 @@ pub(crate) struct UpgradeStep {
     pub(crate) before: VersionState,
     /// None if it refuses the rows.
     pub(crate) after: Option<VersionState>,
+    /// The number of transactions that it committed.
+    pub(crate) commits: usize,
     pub(crate) since: RowsSince,
 }
 
@@ -61,6 +64,13 @@ impl RowsSince {
     }
 }
 
+/// A database just before a migration.
+pub(crate) struct Carried {
+    pub(crate) before: VersionState,
+    pub(crate) database: Scratch,
+    pub(crate) since: RowsSince,
+}
+
 /// A table that could not be filled.
 pub(crate) struct Unfilled {
     pub(crate) version: i64,
@@ -73,6 +83,8 @@ impl UpgradeRun {
         let applicable = databases.applicable();
         let mut run = UpgradeRun { steps: Vec::new(), unfilled: Vec::new() };
         let mut upgraded: Option<VersionState> = None;
+        // A connection that has parsed the schema. Opening another one takes as long as many migrations.
+        let mut ready: Option<Scratch> = None;
         let mut known: Option<Arc<Schema>> = None;
         let mut since = RowsSince::Never;
         let mut progress = Progress::of("migrating data, version by version", u64::try_from(applicable).ok());
@@ -81,56 +93,71 @@ impl UpgradeRun {
             let mut start = match upgraded.take() {
                 Some(state) => state,
                 None => {
-                    (known, since) = (None, RowsSince::Never);
+                    (known, since, ready) = (None, RowsSince::Never, None);
                     databases.empty_state(index)?
                 }
             };
             if databases.is_filled(index) {
-                start.image = run.fill(databases, index, &start, known.as_deref())?;
+                let database = ready.take().map_or_else(|| databases.open(&start.image), Ok)?;
+                start = run.fill(databases, index, (&start, &database), known.as_deref())?;
+                ready = Some(database);
                 known = Some(Arc::clone(&start.schema));
                 since = RowsSince::release(index, start.clone());
             }
             // No migration follows the last version, but it has to take rows too.
             if index < applicable {
-                let steps = UpgradeStep::with_rest(databases, index, &start, &since.at(index))?;
-                let after = steps.last().and_then(|step| step.after.clone());
-                upgraded = after.map(|after| databases.without_orphans(index, after)).transpose()?;
+                let before = (&start, ready.take());
+                let (steps, after) = UpgradeStep::on(databases, index, before, &since.at(index))?;
                 run.steps.extend(steps);
+                if let Some((state, database)) = after {
+                    databases.read_rows(&state, &database)?;
+                    let kept = databases.keeps_connection(index).then_some(database);
+                    (upgraded, ready) = match databases.without_orphans(index, &state)? {
+                        Some(sound) => (Some(sound), None),
+                        None => (Some(state), kept),
+                    };
+                }
             }
         }
         Ok(run)
     }
 
-    /// Fills the tables of a version. Returns the database with the rows.
+    /// Fills the tables of a version. Returns the state with the rows.
     fn fill(
         &mut self,
         databases: &VersionedDatabases,
         index: usize,
-        start: &VersionState,
+        (start, database): (&VersionState, &Scratch),
         known: Option<&Schema>,
-    ) -> Result<Image> {
-        let filled = databases.open(&start.image)?;
-        let is_unfilled = |table: &str| self.unfilled.iter().any(|known| known.table == table);
-        for (table, error) in databases.plan.fill(&filled, &start.schema, known, is_unfilled) {
+    ) -> Result<VersionState> {
+        let rows = databases.rows(start)?;
+        let is_empty = |table: &Table| {
+            let is_unfilled = self.unfilled.iter().any(|known| table.name == known.table);
+            !is_unfilled && rows.table(&table.name).is_none_or(|table| table.rows.is_empty())
+        };
+        for (table, error) in databases.plan.fill(database, &start.schema, known, is_empty) {
             // Once is enough: it stays empty at the later versions.
             if !self.unfilled.iter().any(|known| known.table == table) {
                 self.unfilled.push(Unfilled { version: databases.version(index), table, error });
             }
         }
-        filled.image()
+        let filled = start.with_image(database.current_image()?);
+        databases.read_rows(&filled, database)?;
+        Ok(filled)
     }
 }
 
 impl UpgradeStep {
-    /// Runs the same step on other rows.
+    /// Runs the same step on other rows, those of this database.
     pub(crate) fn with_rows(
         &self,
         databases: &VersionedDatabases,
-        before: VersionState,
+        (before, mut database): (VersionState, Scratch),
         since: RowsSince,
     ) -> Result<UpgradeStep> {
-        let after = databases.migrated(&before, self.index)?;
-        Ok(UpgradeStep { index: self.index, before, after, since })
+        let commits = databases.migrate(&mut database, self.index).ok();
+        let after = commits.map(|_| databases.state(&database)).transpose()?;
+        Ok(UpgradeStep { index: self.index, before, after, commits: commits.unwrap_or(0), since })
     }
 
     /// Returns the database in which further rows for this step can be made, and the number of migrations that it has.
@@ -142,28 +169,27 @@ impl UpgradeStep {
         }
     }
 
-    /// Returns the database just before this step whose source has the rows of `image`, without those that a migration
+    /// Returns the database just before this step that comes of this one of its source, without the rows that a migration
     /// between them refuses.
-    pub(crate) fn carried(
-        &self,
-        databases: &VersionedDatabases,
-        image: Image,
-    ) -> Result<Option<(VersionState, RowsSince)>> {
-        let before = |image| VersionState { image, ..self.before.clone() };
-        let RowsSince::Release(released) = &self.since else { return Ok(Some((before(image), self.since.clone()))) };
+    pub(crate) fn carried(&self, databases: &VersionedDatabases, mut database: Scratch) -> Result<Option<Carried>> {
+        let image = database.current_image()?;
+        let RowsSince::Release(released) = &self.since else {
+            let before = self.before.with_image(image);
+            return Ok(Some(Carried { before, database, since: self.since.clone() }));
+        };
         let indexes = released.count..self.index;
-        let mut state = VersionState { image, ..released.state.clone() };
+        let mut state = released.state.with_image(image);
         let since = RowsSince::release(released.count, state.clone());
-        let mut database = databases.open(&state.image)?;
         if indexes.clone().all(|index| databases.migrate(&mut database, index).is_ok()) {
-            return Ok(Some((before(database.image()?), since)));
+            let before = self.before.with_image(database.image()?);
+            return Ok(Some(Carried { database: databases.open(&before.image)?, before, since }));
         }
         for index in indexes {
             let last = UpgradeStep::with_rest(databases, index, &state, &since)?.pop();
             let Some(after) = last.and_then(|step| step.after) else { return Ok(None) };
             state = after;
         }
-        Ok(Some((state, since)))
+        Ok(Some(Carried { database: databases.open(&state.image)?, before: state, since }))
     }
 
     /// Runs a step on these rows, and where it refuses some, on the rest of them: one step for each reason to refuse rows,
@@ -174,18 +200,33 @@ impl UpgradeStep {
         before: &VersionState,
         since: &RowsSince,
     ) -> Result<Vec<UpgradeStep>> {
-        let trials = Salvage::of(databases, index, before).run()?;
-        let steps = trials.into_iter().map(|trial| {
-            let after = trial.after.ok().map(|database| before.followed_by(database)).transpose()?;
-            let before = VersionState { image: trial.before, ..before.clone() };
-            Ok(UpgradeStep { index, before, after, since: since.clone() })
-        });
-        steps.collect()
+        UpgradeStep::on(databases, index, (before, None), since).map(|(steps, _)| steps)
+    }
+
+    /// Like `with_rest`, on a connection that is as good as new, if there is one. Returns the database after the last step
+    /// too, if it passes.
+    pub(crate) fn on(
+        databases: &VersionedDatabases,
+        index: usize,
+        (before, ready): (&VersionState, Option<Scratch>),
+        since: &RowsSince,
+    ) -> Result<(Vec<UpgradeStep>, Option<(VersionState, Scratch)>)> {
+        let mut last = None;
+        let mut steps = Vec::new();
+        for Trial { before: image, after } in Salvage::of(databases, index, before).run(ready)? {
+            let applied = after.ok();
+            let commits = applied.as_ref().map_or(0, |applied| applied.commits);
+            let after = applied.as_ref().map(|applied| databases.state(&applied.database)).transpose()?;
+            let before = before.with_image(image);
+            last = after.clone().zip(applied.map(|applied| applied.database));
+            steps.push(UpgradeStep { index, before, after, commits, since: since.clone() });
+        }
+        Ok((steps, last))
     }
 
     /// Runs all steps of a database from the field. None if its schema matches no version.
     pub(crate) fn all_of(databases: &VersionedDatabases, database: Scratch) -> Result<Option<Vec<UpgradeStep>>> {
-        let mut before = VersionState::of(database)?;
+        let mut before = databases.state(&database)?;
         let Some(first) = databases.applied_to(&before.schema)? else { return Ok(None) };
         let since = match databases.versions.released.is_empty() {
             true => RowsSince::ThisVersion,

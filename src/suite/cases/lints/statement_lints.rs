@@ -60,7 +60,8 @@ fn needs_foreign_keys_off(databases: &VersionedDatabases, step: &UpgradeStep) ->
     let Some(after) = step.after.as_ref().filter(|_| !is_refused) else {
         return Ok(is_refused == step.after.is_some());
     };
-    let twin = step.with_rows(databases, step.before.clone(), step.since.clone())?;
+    let twin =
+        step.with_rows(databases, (step.before.clone(), databases.open(&step.before.image)?), step.since.clone())?;
     let Some(twin) = twin.after else { return Ok(true) };
     let summary = |state: &VersionState| Summary::of(&*databases.open(&state.image)?);
     Ok(!Summary::of(&without_keys)?.is_equal_but_for_chance(&summary(after)?, &summary(&twin)?))

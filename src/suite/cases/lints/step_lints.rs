@@ -65,11 +65,10 @@ fn tables_renamed_by_hand(
     step: &UpgradeStep,
     after: &VersionState,
 ) -> Result<Vec<(Name, Name)>> {
-    let before = databases.rows(&step.before)?;
-    let database = databases.open(&after.image)?;
-    let rows = databases.rows_in(&database)?;
+    let (before, rows) = (databases.rows(&step.before)?, databases.rows(after)?);
+    let connection = databases.evaluator()?;
     let (old, new) = (&step.before.schema, &after.schema);
-    let migrated = Migrated { before: &before, after: &rows, old, new, connection: &database };
+    let migrated = Migrated { before: &before, after: &rows, old, new, connection: &connection };
     Ok(Comparison::of(migrated, databases.effects(step.index)).renamed_by_hand())
 }
 

@@ -1,0 +1,172 @@
+//! The state of a database at a version, and what was read of such states before: schemas and lists of tables by the schema's
+//! text, rows by the pages that hold them. Most migrations change few tables, and all others are there already.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use once_cell::sync::OnceCell;
+use rusqlite::Connection;
+
+use crate::check::{Snapshot, Table};
+use crate::db::{Image, Scratch, Tree};
+use crate::error::{Error, Result};
+use crate::schema::Schema;
+use crate::suite::rows::{Contents, TableRows};
+
+/// A database at a version, and its schema, which costs more to read than the rows.
+#[derive(Clone)]
+pub(crate) struct VersionState {
+    pub(crate) image: Image,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) schema_text: SchemaText,
+    /// The tables that have pages.
+    roots: Arc<[TableRoot]>,
+    rows: OnceCell<Arc<Contents>>,
+}
+
+/// The root page of a table.
+struct TableRoot {
+    name: String,
+    page: u32,
+    sql: String,
+}
+
+impl VersionState {
+    /// Returns the state of a database in which nothing but rows is different.
+    pub(crate) fn with_image(&self, image: Image) -> VersionState {
+        VersionState { image, rows: OnceCell::new(), ..self.clone() }
+    }
+
+    /// Returns the pages of a table, and its CREATE statement.
+    fn place_of(&self, table: &Table) -> Option<(Tree, &str)> {
+        let root = self.roots.iter().find(|root| root.name == table.name)?;
+        Some((self.image.tree(root.page)?, &root.sql))
+    }
+}
+
+/// The whole text of `sqlite_schema`. Where it is the same, the schemas are; where it differs, they may still be.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SchemaText(Arc<str>);
+
+impl SchemaText {
+    pub(crate) fn read(connection: &Connection) -> Result<SchemaText> {
+        // Quoted, so that no text runs into the next one.
+        let sql = "SELECT ifnull(group_concat(quote(type) || quote(name) || quote(tbl_name) || quote(sql)), '')
+                   FROM main.sqlite_schema";
+        let text = connection.query_row(sql, [], |row| row.get::<_, String>(0));
+        text.map(|text| SchemaText(text.into())).map_err(|error| Error::sqlite("read the schema", error))
+    }
+}
+
+/// What was read of the databases of a history.
+#[derive(Default)]
+pub(super) struct KnownStates {
+    schemas: Mutex<BTreeMap<SchemaText, Arc<Schema>>>,
+    /// The schema that was read last.
+    last: Mutex<Option<Arc<Schema>>>,
+    tables: Mutex<BTreeMap<SchemaText, Arc<Vec<Table>>>>,
+    /// The rows of tables, each with its CREATE statement, by their pages. A page is kept as it is for as long as it is here.
+    rows: Mutex<HashMap<Tree, Vec<(String, Arc<TableRows>)>>>,
+}
+
+impl KnownStates {
+    /// Returns the state of a database.
+    pub(super) fn state(&self, database: &Scratch) -> Result<VersionState> {
+        let schema_text = SchemaText::read(database)?;
+        let schema = self.schema(&schema_text, database)?;
+        let roots = roots(database).map_err(|error| Error::sqlite("read the schema", error))?;
+        Ok(VersionState { image: database.current_image()?, schema, schema_text, roots, rows: OnceCell::new() })
+    }
+
+    /// Returns the schema with this text, read on the connection if it is new.
+    pub(super) fn schema(&self, text: &SchemaText, connection: &Connection) -> Result<Arc<Schema>> {
+        if let Some(known) = hold(&self.schemas).get(text) {
+            return Ok(Arc::clone(known));
+        }
+        let last = hold(&self.last).take();
+        let schema = Arc::new(Schema::read_after(connection, last.as_deref())?);
+        hold(&self.last).replace(Arc::clone(&schema));
+        hold(&self.schemas).insert(text.clone(), Arc::clone(&schema));
+        Ok(schema)
+    }
+
+    /// Returns the tables that hold rows, listed on the connection if the schema is new: that takes longer than reading the
+    /// rows. `ledger` is the table of the migrations' runner, which is none of them.
+    pub(super) fn tables(
+        &self,
+        text: &SchemaText,
+        connection: &Connection,
+        ledger: Option<&str>,
+    ) -> Result<Arc<Vec<Table>>> {
+        if let Some(known) = hold(&self.tables).get(text) {
+            return Ok(Arc::clone(known));
+        }
+        let tables = Arc::new(Contents::tables(connection, ledger)?);
+        hold(&self.tables).insert(text.clone(), Arc::clone(&tables));
+        Ok(tables)
+    }
+
+    /// Returns the rows of a state, and remembers them. `open` opens its database, if that is necessary.
+    pub(super) fn rows<D: Deref<Target = Connection>>(
+        &self,
+        state: &VersionState,
+        ledger: Option<&str>,
+        open: impl Fn() -> Result<D>,
+    ) -> Result<Arc<Contents>> {
+        state.rows.get_or_try_init(|| self.read_rows(state, ledger, open, true).map(Arc::new)).cloned()
+    }
+
+    /// Reads the rows of a state.
+    pub(super) fn read_rows<D: Deref<Target = Connection>>(
+        &self,
+        state: &VersionState,
+        ledger: Option<&str>,
+        open: impl Fn() -> Result<D>,
+        remembers: bool,
+    ) -> Result<Contents> {
+        let listed = hold(&self.tables).get(&state.schema_text).cloned();
+        let (tables, database) = match listed {
+            Some(tables) => (tables, None),
+            None => {
+                let database = open()?;
+                (self.tables(&state.schema_text, &database, ledger)?, Some(database))
+            }
+        };
+        let places: Vec<Option<(Tree, &str)>> = tables.iter().map(|table| state.place_of(table)).collect();
+        let known = tables.iter().zip(&places).map(|(table, place)| self.known_rows(table, place.as_ref()?));
+        let mut rows: Vec<Option<Arc<TableRows>>> = known.collect();
+        if rows.iter().any(Option::is_none) {
+            let database = database.map_or_else(&open, Ok)?;
+            let snapshot = Snapshot::begin(&database)?;
+            let all = tables.iter().zip(places).zip(&mut rows);
+            for ((table, place), rows) in all.filter(|(_, rows)| rows.is_none()) {
+                let read = rows.insert(Arc::new(TableRows::read(&snapshot, table)?));
+                if let Some((tree, sql)) = place.filter(|_| remembers) {
+                    hold(&self.rows).entry(tree).or_default().push((sql.to_owned(), Arc::clone(read)));
+                }
+            }
+        }
+        Ok(Contents::of(rows.into_iter().flatten().collect()))
+    }
+
+    fn known_rows(&self, table: &Table, (tree, sql): &(Tree, &str)) -> Option<Arc<TableRows>> {
+        if tree.is_empty() {
+            return Some(Arc::new(TableRows::none(table)));
+        }
+        let rows = hold(&self.rows);
+        let is_it = |(known, rows): &&(String, Arc<TableRows>)| known == sql && rows.is_of(table);
+        rows.get(tree)?.iter().find(is_it).map(|(_, rows)| Arc::clone(rows))
+    }
+}
+
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn roots(connection: &Connection) -> rusqlite::Result<Arc<[TableRoot]>> {
+    let mut query = connection
+        .prepare("SELECT name, rootpage, sql FROM main.sqlite_schema WHERE type = 'table' AND rootpage > 0")?;
+    let root = |row: &rusqlite::Row<'_>| Ok(TableRoot { name: row.get(0)?, page: row.get(1)?, sql: row.get(2)? });
+    query.query_map([], root)?.collect()
+}
