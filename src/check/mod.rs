@@ -26,7 +26,7 @@ pub use production::{Point, Production, Status, production, try_production};
 
 pub use same_schema::{assert_same_schema, try_assert_same_schema};
 pub use settings::{compile_option, profile, sqlite_at_least};
-pub(crate) use state::{Cell, Snapshot, Table, TableSet, content_digest, is_invisible, sequence, shown, tables};
+pub(crate) use state::{Cell, Snapshot, Table, content_digest, is_invisible, sequence_table, shown};
 pub use state::{
     ChangedRow, Changes, Digest, QueryRows, Redact, TableChanges, TableDigest, UpdatedRow, assert_same_data,
     changes_between, digest, query_rows, try_assert_same_data, try_digest,

@@ -28,4 +28,5 @@ pub(super) use digest::{header_numbers, schema_entries};
 pub use query_rows::{QueryRows, query_rows};
 pub use redact::Redact;
 pub use same_data::{assert_same_data, try_assert_same_data};
-pub(crate) use tables::{Snapshot, Table, TableSet, sequence, tables};
+pub(super) use tables::TableSet;
+pub(crate) use tables::{Snapshot, Table, sequence_table};

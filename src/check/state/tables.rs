@@ -6,7 +6,8 @@ use rusqlite::Connection;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::own::{self, Own};
-use crate::schema::{VirtualTable, is_ledger};
+use crate::schema::references::column_names;
+use crate::schema::{self, IndexedColumn, TableKind, VirtualTable, is_ledger};
 use crate::sql;
 
 /// A collation that compares texts by their UTF-8, for databases that store them in UTF-16: there, BINARY compares the
@@ -76,8 +77,6 @@ pub(crate) enum TableSet {
     /// The data of an app: ordinary tables, and virtual ones that hold rows of their own. SQLite's own tables, shadow tables
     /// and ledgers of migration runners are left out.
     Data,
-    /// Like `Data`, without generated columns.
-    Written,
     /// Everything that the file stores: ordinary tables, SQLite's own, shadow tables and ledgers. Generated columns are left
     /// out, because they may call a function that only the app's connections have.
     Stored,
@@ -101,6 +100,33 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Returns a table of [`TableSet::Data`] by its facts, without asking SQLite, and without its generated columns. `None` if
+    /// it is not in that set.
+    pub(crate) fn written(table: &schema::Table) -> Option<Table> {
+        let module = match &table.kind {
+            TableKind::Ordinary => None,
+            TableKind::Virtual { .. } => Some(VirtualTable::of(&table.sql)),
+            TableKind::Shadow { .. } => return None,
+        };
+        let written = table.columns.iter().filter(|column| !column.hidden && column.generated.is_none());
+        let written: Vec<&schema::Column> = written.collect();
+        let key: Vec<&str> = table.primary_key.iter().flat_map(|key| column_names(&key.terms)).collect();
+        let column = |column: &&schema::Column| Column {
+            name: column.name.to_string(),
+            declared_type: column.declared_type.clone(),
+            place_in_key: key.iter().position(|name| column.name == *name).map_or(0, |at| at + 1),
+            not_null: column.not_null,
+        };
+        let indexes = table.indexes.iter().filter(|index| index.unique && index.partial.is_none());
+        let keys = table.unique.iter().map(|key| &key.terms).chain(indexes.map(|index| &index.terms));
+        let place = |term: &IndexedColumn| written.iter().position(|it| it.not_null && term.what.is_column(&it.name));
+        let keys = keys.filter_map(|terms| terms.iter().map(place).collect()).collect();
+        let columns = written.iter().map(column).collect();
+        let (name, without_rowid) = (table.name.to_string(), table.without_rowid);
+        let is_ledger = is_ledger(&name);
+        Declared { name, module, without_rowid, columns }.into_table(keys).filter(|_| !is_ledger)
+    }
+
     /// Returns the names of the key's columns.
     pub(crate) fn key_columns(&self) -> Vec<&str> {
         self.key.iter().map(|&at| self.columns[at].as_str()).collect()
@@ -149,10 +175,14 @@ pub(crate) fn sequence(snapshot: &Snapshot<'_>) -> Result<Option<Table>> {
         .connection
         .query_row(sql, [], |row| row.get(0))
         .map_err(|error| snapshot.refused("list the tables", error))?;
+    Ok((found > 0).then(sequence_table))
+}
+
+/// Returns `sqlite_sequence`.
+pub(crate) fn sequence_table() -> Table {
     let columns = ["name", "seq"].map(str::to_owned).to_vec();
     let name = String::from("sqlite_sequence");
-    let table = Table { name, columns, key: Vec::new(), scans_in_order: false, rowid: None, key_may_be_null: false };
-    Ok((found > 0).then_some(table))
+    Table { name, columns, key: Vec::new(), scans_in_order: false, rowid: None, key_may_be_null: false }
 }
 
 fn read(connection: &Connection, set: TableSet) -> rusqlite::Result<Vec<Table>> {
@@ -161,7 +191,6 @@ fn read(connection: &Connection, set: TableSet) -> rusqlite::Result<Vec<Table>> 
     let of_app = "l.type IN ('table', 'virtual') AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
     let condition = match set {
         TableSet::Data => format!("{of_app} AND c.hidden <> 1"),
-        TableSet::Written => format!("{of_app} AND c.hidden = 0"),
         TableSet::Stored => String::from("l.type IN ('table', 'shadow') AND c.hidden = 0"),
     };
     let mut statement = connection.prepare(&format!(
@@ -195,7 +224,11 @@ fn read(connection: &Connection, set: TableSet) -> rusqlite::Result<Vec<Table>> 
             });
         }
     }
-    tables.into_iter().filter_map(|table| table.into_table(connection).transpose()).collect()
+    let known = |table: Declared| {
+        let keys = if table.has_key() { Vec::new() } else { table.unique_keys(connection)? };
+        Ok(table.into_table(keys))
+    };
+    tables.into_iter().filter_map(|table| known(table).transpose()).collect()
 }
 
 /// Returns a column as SQL. `rowid` stays a word: in quotes it would be a text where the table has none.
@@ -206,7 +239,7 @@ fn quoted(column: &str) -> String {
 /// The name under which the rowid of a full-text table is read.
 const ROWID: &str = "rowid";
 
-/// A table as SQLite's PRAGMAs list it.
+/// A table as SQLite's PRAGMAs or its facts list it.
 struct Declared {
     name: String,
     module: Option<VirtualTable>,
@@ -223,25 +256,30 @@ struct Column {
 }
 
 impl Declared {
-    /// Returns `None` for a virtual table without rows of its own.
-    fn into_table(self, connection: &Connection) -> rusqlite::Result<Option<Table>> {
+    fn has_key(&self) -> bool {
+        self.module.is_some() || self.columns.iter().any(|column| column.place_in_key > 0)
+    }
+
+    /// `unique` are the UNIQUE keys by the positions of their columns, which are NOT NULL. Returns `None` for a virtual table
+    /// without rows of its own.
+    fn into_table(self, unique: Vec<Vec<usize>>) -> Option<Table> {
         let mut columns: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
         if let Some(module) = self.module {
             if !has_rows(&module) {
-                return Ok(None);
+                return None;
             }
             if module.module.starts_with("fts") {
                 columns.insert(0, ROWID.to_owned());
             }
             // The first column of an R*Tree is its rowid.
-            return Ok(Some(Table {
+            return Some(Table {
                 name: self.name,
                 columns,
                 key: vec![0],
                 scans_in_order: false,
                 rowid: None,
                 key_may_be_null: false,
-            }));
+            });
         }
         let mut key: Vec<usize> = (0..columns.len()).filter(|&at| self.columns[at].place_in_key > 0).collect();
         key.sort_by_key(|&at| self.columns[at].place_in_key);
@@ -250,14 +288,15 @@ impl Declared {
         let key_may_be_null =
             !scans_in_order && !self.without_rowid && key.iter().any(|&at| !self.columns[at].not_null);
         if key.is_empty() {
-            key = self.unique_key(connection)?;
+            // Not the first index: indexes are listed in the order of creation, which differs between histories.
+            key = unique.into_iter().min_by_key(|key| (key.len(), key.clone())).unwrap_or_default();
         }
         let is_free = |name: &&str| !columns.iter().any(|column| sql::same_name(column, name));
         let rowid = ["rowid", "_rowid_", "oid"].into_iter().find(is_free).filter(|_| !self.without_rowid);
-        Ok(Some(Table { name: self.name, columns, key, scans_in_order, rowid, key_may_be_null }))
+        Some(Table { name: self.name, columns, key, scans_in_order, rowid, key_may_be_null })
     }
 
-    fn unique_key(&self, connection: &Connection) -> rusqlite::Result<Vec<usize>> {
+    fn unique_keys(&self, connection: &Connection) -> rusqlite::Result<Vec<Vec<usize>>> {
         let mut statement = connection.prepare(
             "SELECT l.seq, i.name
              FROM pragma_index_list(?1, 'main') AS l JOIN pragma_index_info(l.name, 'main') AS i
@@ -283,9 +322,7 @@ impl Declared {
                 };
             }
         }
-        // Not the first index: indexes are listed in the order of creation, which differs between histories.
-        let keys = keys.into_iter().filter_map(|(_, key)| key);
-        Ok(keys.min_by_key(|key| (key.len(), key.clone())).unwrap_or_default())
+        Ok(keys.into_iter().filter_map(|(_, key)| key).collect())
     }
 }
 
@@ -293,4 +330,30 @@ impl Declared {
 /// none.
 fn has_rows(module: &VirtualTable) -> bool {
     MODULES_WITH_ROWS.contains(&module.module.as_str()) && module.content.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::{Snapshot, Table, TableSet, tables};
+    use crate::schema::Schema;
+
+    #[test]
+    fn facts_and_pragmas_list_the_same_tables() {
+        let connection = Connection::open_in_memory().unwrap();
+        let sql = "CREATE TABLE a(id INTEGER PRIMARY KEY, x, rowid);
+            CREATE TABLE b(y TEXT, x INT, PRIMARY KEY (x, y)); CREATE TABLE c(y TEXT, x INT, PRIMARY KEY (y)) WITHOUT ROWID;
+            CREATE TABLE d(x NOT NULL, y NOT NULL, z, UNIQUE (x, z), UNIQUE (y, x)); CREATE UNIQUE INDEX d2 ON d(y DESC);
+            CREATE TABLE e(x NOT NULL, y); CREATE UNIQUE INDEX e1 ON e(lower(x)); CREATE UNIQUE INDEX e2 ON e(x) WHERE y;
+            CREATE TABLE E2(id INTEGER PRIMARY KEY DESC, x); CREATE TABLE _migrations(version); CREATE TABLE f(x UNIQUE);
+            CREATE VIRTUAL TABLE g USING fts5(x, y); CREATE VIRTUAL TABLE h USING fts5(x, content='e');
+            CREATE VIRTUAL TABLE i USING rtree(id, x, y); CREATE VIEW j AS SELECT 1;
+            CREATE TABLE k(id INTEGER PRIMARY KEY AUTOINCREMENT, x NOT NULL UNIQUE)";
+        connection.execute_batch(sql).unwrap();
+        let schema = Schema::read(&connection).unwrap();
+        let by_facts: Vec<Table> = schema.tables.iter().filter_map(Table::written).collect();
+        let by_pragmas = tables(&Snapshot::begin(&connection).unwrap(), TableSet::Data).unwrap();
+        assert_eq!(format!("{by_facts:#?}"), format!("{by_pragmas:#?}"));
+    }
 }

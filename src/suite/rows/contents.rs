@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::check::{self, Cell, Snapshot, TableSet, is_invisible};
+use crate::check::{self, Cell, Snapshot, is_invisible};
 use crate::error::Result;
 use crate::schema::references::{column_names, parent_columns};
-use crate::schema::{IndexedColumn, Table};
-use crate::sql::{Name, quote_identifier, same_name};
+use crate::schema::{IndexedColumn, Schema, Table};
+use crate::sql::{Name, quote_identifier};
 
 /// Everything that a migration has to keep.
 #[derive(Debug)]
@@ -37,19 +37,10 @@ pub(crate) struct Row {
 
 impl Contents {
     /// Returns all tables but `ledger`, the one of the migrations' runner, and `sqlite_sequence`, if it is there.
-    pub(crate) fn tables(connection: &Connection, ledger: Option<&str>) -> Result<Vec<check::Table>> {
-        let snapshot = Snapshot::begin(connection)?;
-        let mut tables = check::tables(&snapshot, TableSet::Written)?;
-        tables.retain(|table| ledger.is_none_or(|ledger| !same_name(ledger, &table.name)));
-        tables.extend(check::sequence(&snapshot)?);
-        Ok(tables)
-    }
-
-    /// Reads these tables.
-    pub(crate) fn read(connection: &Connection, declared: &[check::Table]) -> Result<Contents> {
-        let snapshot = Snapshot::begin(connection)?;
-        let read = declared.iter().map(|table| TableRows::read(&snapshot, table).map(Arc::new));
-        read.collect::<Result<Vec<_>>>().map(Contents::of)
+    pub(crate) fn tables(schema: &Schema, ledger: Option<&str>, has_sequence: bool) -> Vec<check::Table> {
+        let is_app = |table: &&Table| ledger.is_none_or(|ledger| table.name != *ledger);
+        let tables = schema.tables.iter().filter(is_app).filter_map(check::Table::written);
+        tables.chain(has_sequence.then(check::sequence_table)).collect()
     }
 
     pub(crate) fn of(mut tables: Vec<Arc<TableRows>>) -> Contents {

@@ -245,12 +245,6 @@ impl VersionedDatabases {
         Ok(evaluator.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the rows on a connection.
-    pub(crate) fn rows_in(&self, database: &Connection) -> Result<Contents> {
-        let tables = self.known.tables(&SchemaText::read(database)?, database, self.plan.ledger)?;
-        Contents::read(database, &tables)
-    }
-
     fn empty_states(&self) -> MutexGuard<'_, Vec<VersionState>> {
         self.empty.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -91,20 +91,14 @@ impl KnownStates {
         Ok(schema)
     }
 
-    /// Returns the tables that hold rows, listed on the connection if the schema is new: that takes longer than reading the
-    /// rows. `ledger` is the table of the migrations' runner, which is none of them.
-    pub(super) fn tables(
-        &self,
-        text: &SchemaText,
-        connection: &Connection,
-        ledger: Option<&str>,
-    ) -> Result<Arc<Vec<Table>>> {
-        if let Some(known) = hold(&self.tables).get(text) {
-            return Ok(Arc::clone(known));
-        }
-        let tables = Arc::new(Contents::tables(connection, ledger)?);
-        hold(&self.tables).insert(text.clone(), Arc::clone(&tables));
-        Ok(tables)
+    /// Returns the tables that hold rows. `ledger` is the table of the migrations' runner, which is none of them.
+    fn tables(&self, state: &VersionState, ledger: Option<&str>) -> Arc<Vec<Table>> {
+        let mut known = hold(&self.tables);
+        let tables = known.entry(state.schema_text.clone()).or_insert_with(|| {
+            let has_sequence = state.roots.iter().any(|root| root.name == "sqlite_sequence");
+            Arc::new(Contents::tables(&state.schema, ledger, has_sequence))
+        });
+        Arc::clone(tables)
     }
 
     /// Returns the rows of a state, and remembers them. `open` opens its database, if that is necessary.
@@ -112,7 +106,7 @@ impl KnownStates {
         &self,
         state: &VersionState,
         ledger: Option<&str>,
-        open: impl Fn() -> Result<D>,
+        open: impl FnOnce() -> Result<D>,
     ) -> Result<Arc<Contents>> {
         state.rows.get_or_try_init(|| self.read_rows(state, ledger, open, true).map(Arc::new)).cloned()
     }
@@ -122,22 +116,15 @@ impl KnownStates {
         &self,
         state: &VersionState,
         ledger: Option<&str>,
-        open: impl Fn() -> Result<D>,
+        open: impl FnOnce() -> Result<D>,
         remembers: bool,
     ) -> Result<Contents> {
-        let listed = hold(&self.tables).get(&state.schema_text).cloned();
-        let (tables, database) = match listed {
-            Some(tables) => (tables, None),
-            None => {
-                let database = open()?;
-                (self.tables(&state.schema_text, &database, ledger)?, Some(database))
-            }
-        };
+        let tables = self.tables(state, ledger);
         let places: Vec<Option<(Tree, &str)>> = tables.iter().map(|table| state.place_of(table)).collect();
         let known = tables.iter().zip(&places).map(|(table, place)| self.known_rows(table, place.as_ref()?));
         let mut rows: Vec<Option<Arc<TableRows>>> = known.collect();
         if rows.iter().any(Option::is_none) {
-            let database = database.map_or_else(&open, Ok)?;
+            let database = open()?;
             let snapshot = Snapshot::begin(&database)?;
             let all = tables.iter().zip(places).zip(&mut rows);
             for ((table, place), rows) in all.filter(|(_, rows)| rows.is_none()) {

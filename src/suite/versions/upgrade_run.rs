@@ -283,7 +283,8 @@ fn read(databases: &VersionedDatabases, file: &Path) -> Result<ReleaseDatabase> 
         false => databases.workshop.read(file).map_err(|error| unreadable(file, &name, error))?,
     };
     // A broken page would be blamed on the migration that reads it first.
-    let contents = databases.rows_in(&database).map_err(|error| unreadable(file, &name, error))?;
+    let contents = databases.state(&database).and_then(|state| databases.rows_at(&state, &database));
+    let contents = contents.map_err(|error| unreadable(file, &name, error))?;
     if contents.tables.is_empty() {
         return Err(Error::new(ErrorKind::Suite, format!("{name} has no tables"))
             .path(file)
