@@ -22,7 +22,8 @@ const ENOUGH: usize = 64;
 /// Returns a source whose values pass, or a list of rows that pass. `texts` are the conditions.
 pub(super) fn search(trial: &mut Trial<'_>, texts: &[&str]) -> Option<Solution> {
     let (input, columns) = (trial.input, trial.columns);
-    let pools: Vec<Vec<ValueBuf>> = columns.iter().map(|column| pool(input, *column, texts, trial.key)).collect();
+    let named = candidates(texts, trial.key);
+    let pools: Vec<Vec<ValueBuf>> = columns.iter().map(|column| pool(input, *column, &named, trial.key)).collect();
     // Values of the declared type come first. Otherwise a price could be a text, for every text is greater than any number.
     for natural in [true, false] {
         if let [column] = columns
@@ -72,12 +73,12 @@ fn passing_source(trial: &mut Trial<'_>, column: usize, texts: &[&str], natural:
     None
 }
 
-/// Returns the values to try in a column.
-fn pool(input: &SolverInput<'_>, column: usize, texts: &[&str], key_of: u64) -> Vec<ValueBuf> {
+/// Returns the values to try in a column. `named` are those that the conditions name.
+fn pool(input: &SolverInput<'_>, column: usize, named: &[ValueBuf], key_of: u64) -> Vec<ValueBuf> {
     if input.is_external[column] {
         return vec![ValueBuf::default()];
     }
-    let mut pool = candidates(texts, key_of);
+    let mut pool = named.to_vec();
     if let Some(source) = &input.default_sources[column] {
         pool.extend((0..8).map(|number| sample(source, key(key_of, number))));
     }

@@ -97,7 +97,7 @@ fn down_failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &Vers
     }
     let mut left: Vec<String> = Vec::new();
     if !databases.has_text_of_empty(step.index, &SchemaText::read(&database)?)? {
-        let (was, is) = (databases.schema(step.index)?, Schema::read(&database)?);
+        let (was, is) = (databases.schema(step.index)?, databases.schema_of(&database)?);
         let diff = was.diff(&is);
         // A column that comes back comes last: ALTER TABLE knows no other place.
         let changes = diff.iter().filter(|difference| {

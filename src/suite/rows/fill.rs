@@ -214,17 +214,12 @@ pub(crate) fn repeats(connection: &Connection, table: &Table) {
     let Some(counts) = numbers(connection, &name, counts) else { return };
     let all_differ = |nth: usize| counts[2 * nth] > 2 && counts[2 * nth] == counts[2 * nth + 1];
     for (nth, column) in free.iter().enumerate().filter(|(nth, _)| all_differ(*nth)) {
-        let row = |place: usize| {
-            format!(
-                "(SELECT {key} FROM {name} WHERE {column} IS NOT NULL ORDER BY {key} LIMIT 1 OFFSET \
-                 {place} % (SELECT count({column}) FROM {name}))"
-            )
+        let of_row = |what: &str, place: usize| {
+            let offset = place % counts[2 * nth];
+            format!("(SELECT {what} FROM {name} WHERE {column} IS NOT NULL ORDER BY {key} LIMIT 1 OFFSET {offset})")
         };
-        let (one, other) = (row(nth), row(nth + 1));
-        let sql = format!(
-            "UPDATE {name} SET {column} = (SELECT {column} FROM {name} WHERE ({key}) = {one}) WHERE ({key}) = {other}"
-        );
-        let _ = connection.execute(&sql, []);
+        let (value, other) = (of_row(column, nth), of_row(&key, nth + 1));
+        let _ = connection.execute(&format!("UPDATE {name} SET {column} = {value} WHERE ({key}) = {other}"), []);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::sql::{Name, quote_identifier};
 use crate::suite::rows::unique_keys;
 
 /// A LIMIT beyond this is not reached.
-const MOST_OF_LIMIT: u64 = 1_000;
+const MOST_OF_LIMIT: u64 = 10_000;
 
 /// The queries of a statement, and the tables that they read.
 pub(super) struct Reading<'r, 's, 'a> {

@@ -61,10 +61,11 @@ pub(super) fn search(table: &Table, conditions: &[String], connection: &Connecti
         |row: &[Value]| -> i64 { statement.query_row(params_from_iter(row), |row| row.get(0)).unwrap_or(-1) };
     let all = i64::try_from(conditions.len()).ok()?;
     let mut best = rate(&row);
+    let named = named_values(&text);
     let refers = |column: &Column| table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
     // A second pass may find what the first one had no chance to.
     for at in (0..columns.len()).chain(0..columns.len()).filter(|at| !refers(columns[*at])) {
-        let own = pool(columns[at], table.strict, &text);
+        let own = pool_with(columns[at], table.strict, &text, &named);
         // One column may be compared with another.
         let others: Vec<Value> =
             row.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, it)| it.clone()).collect();
@@ -149,7 +150,16 @@ impl Content {
 
 /// Returns values that the column could hold: first those that an expression names, then typical ones.
 pub(super) fn pool(column: &Column, strict: bool, expression: &str) -> Vec<Value> {
+    pool_with(column, strict, expression, &named_values(expression))
+}
+
+fn pool_with(column: &Column, strict: bool, expression: &str, named: &[Value]) -> Vec<Value> {
     let content = Content::of(column, strict, expression);
+    named.iter().filter(|value| content.holds(value)).cloned().chain(content.values()).collect()
+}
+
+/// Returns values that an expression names.
+fn named_values(expression: &str) -> Vec<Value> {
     let named = candidate_values(expression);
     // A pattern without its wildcards and escapes.
     let plain = named.iter().filter_map(|value| match value {
@@ -157,6 +167,5 @@ pub(super) fn pool(column: &Column, strict: bool, expression: &str) -> Vec<Value
         _ => None,
     });
     let plain: Vec<Value> = plain.collect();
-    let named = plain.into_iter().chain(named).filter(|value| content.holds(value));
-    named.chain(content.values()).collect()
+    plain.into_iter().chain(named).collect()
 }

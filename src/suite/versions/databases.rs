@@ -147,17 +147,19 @@ impl VersionedDatabases {
     }
 
     /// Deletes the orphans that a migration has left, and what refers to them: the next version has rows that it accepts.
-    /// None if there are none.
-    pub(crate) fn without_orphans(&self, step: usize, state: &VersionState) -> Result<Option<VersionState>> {
-        if !self.may_run_without_keys(step) {
+    /// None if there are none. `database` is open on the state.
+    pub(crate) fn without_orphans(
+        &self,
+        step: usize,
+        state: &VersionState,
+        database: &Connection,
+    ) -> Result<Option<VersionState>> {
+        if !self.may_run_without_keys(step) || dangling(database, &state.schema).is_empty() {
             return Ok(None);
         }
         let database = self.open(&state.image)?;
-        if dangling(&database, &state.schema).is_empty() || !take_away(&database, &state.schema, &[], &Dangling::new())
-        {
-            return Ok(None);
-        }
-        Ok(Some(state.with_image(database.image()?)))
+        let is_sound = take_away(&database, &state.schema, &[], &Dangling::new());
+        is_sound.then(|| Ok(state.with_image(database.image()?))).transpose()
     }
 
     pub(crate) fn open(&self, image: &Image) -> Result<Scratch> {
@@ -179,6 +181,11 @@ impl VersionedDatabases {
         let mut states = self.empty_states();
         self.build(&mut states, count)?;
         Ok(states[count].clone())
+    }
+
+    /// Returns the schema of a database.
+    pub(crate) fn schema_of(&self, database: &Connection) -> Result<Arc<Schema>> {
+        self.known.schema(&SchemaText::read(database)?, database)
     }
 
     /// Returns the state of a database.

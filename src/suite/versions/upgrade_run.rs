@@ -111,10 +111,9 @@ impl UpgradeRun {
                 run.steps.extend(steps);
                 if let Some((state, database)) = after {
                     databases.read_rows(&state, &database)?;
-                    let kept = databases.keeps_connection(index).then_some(database);
-                    (upgraded, ready) = match databases.without_orphans(index, &state)? {
+                    (upgraded, ready) = match databases.without_orphans(index, &state, &database)? {
                         Some(sound) => (Some(sound), None),
-                        None => (Some(state), kept),
+                        None => (Some(state), databases.keeps_connection(index).then_some(database)),
                     };
                 }
             }
