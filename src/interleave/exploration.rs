@@ -20,7 +20,7 @@ use crate::explore::{self, Failure, OriginalGuard, or_keep_and_panic};
 
 /// Explores the schedules of tasks that begin with the state of `db`; see the [module](super).
 pub fn explore(db: &TestDb) -> Explore<'_> {
-    Explore { db, tasks: Vec::new(), may_fail: false, invariant: None, limit: 1000, seed: 0 }
+    Explore { db, tasks: Vec::new(), may_fail: false, each_transaction: false, invariant: None, limit: 1000, seed: 0 }
 }
 
 /// An exploration of the schedules of some tasks; see [`explore`].
@@ -29,6 +29,7 @@ pub struct Explore<'a> {
     db: &'a TestDb,
     tasks: Vec<Task>,
     may_fail: bool,
+    each_transaction: bool,
     invariant: Option<Invariant<'a>>,
     limit: u64,
     seed: u64,
@@ -85,6 +86,31 @@ impl<'a> Explore<'a> {
     /// code whose callers handle these errors.
     pub fn may_fail(mut self) -> Self {
         self.may_fail = true;
+        self
+    }
+
+    /// Compares with the transactions of the tasks in any order, not with whole tasks one after another: for tasks that promise
+    /// no more than each of their transactions does, such as workers that take one job after another, or a list that is read
+    /// page by page. A statement outside of a transaction is one of its own, so that a value that is read in one transaction
+    /// and written in another may be out of date.
+    ///
+    /// ```
+    /// use sqlitmus::{Profile, Template, interleave};
+    ///
+    /// let db = Template::empty().profile(Profile::PRODUCTION).in_memory();
+    /// let schema = "CREATE TABLE items(id INTEGER PRIMARY KEY, by TEXT)";
+    /// db.execute_batch(schema).unwrap();
+    ///
+    /// let add = |by| [format!("INSERT INTO items(by) VALUES ('{by}')"); 2];
+    /// let explore =
+    ///     || interleave::explore(&db).steps("a", add("a")).steps("b", add("b"));
+    ///
+    /// // The ids of the rows depend on the order of the INSERTs.
+    /// assert!(explore().try_run().is_err());
+    /// explore().each_transaction().run();
+    /// ```
+    pub fn each_transaction(mut self) -> Self {
+        self.each_transaction = true;
         self
     }
 
@@ -161,6 +187,7 @@ impl<'a> Explore<'a> {
             works_on_copies: &works_on_copies,
         };
         let mut serial_runs = SerialRuns::new(&threads, &base, self.tasks.len(), Remedy::None);
+        serial_runs.each_transaction = self.each_transaction;
         let (report, found) = Explorer::new(&mut serial_runs, &self.tasks, &options).run()?;
         let failing = found.into_iter().filter(|found| fails(&found.problem));
         let Some(worst) = failing.min_by(|one, other| one.problem.cmp(&other.problem)) else { return Ok(report) };
@@ -182,6 +209,7 @@ impl<'a> Explore<'a> {
             // On threads of their own: a remedy for one problem may get a task stuck.
             let threads = TaskThreads::new(&self.tasks)?;
             let mut serial_runs = SerialRuns::new(&threads, base, self.tasks.len(), *remedy);
+            serial_runs.each_transaction = self.each_transaction;
             // An error only means that the remedy does not fit these tasks.
             if let Ok((report, found)) = Explorer::new(&mut serial_runs, &self.tasks, &options).run()
                 && found.is_empty()

@@ -9,9 +9,8 @@
 //!   SQLite starts it anew with a fresh snapshot where it may, and where it may not, the cause lies between statements.
 //!   Locks outside of an announced statement (the app has its own trace hook; a commit at `sqlite3_reset`) are steps too,
 //!   so that hidden statements hide no schedule.
-//! - **Where there are too many statements, only those that lock or write count.** No other connection can see when the
-//!   others run. The end of a read counts only if a task makes checkpoints. 34,650 orders of three deferred transactions
-//!   become 384, with the same outcomes.
+//! - **One schedule of each class.** Steps that touch different rows, or that no other connection can see, may be exchanged:
+//!   see `effect`. Of 34,650 orders of three deferred transactions 78 make a difference.
 //! - **Waiting takes no time.** A task that sleeps is woken by the release of the lock that refused it. Only when all tasks
 //!   sleep, the clock moves. An error because of a lock therefore means that no timeout helps, or that there is none. The
 //!   app's own busy handler is recognized by SQLite's second request for the same lock.
@@ -25,15 +24,18 @@
 //!   than half of a schedule's time goes into its connections and the digest of its state. Lists are split once, not in
 //!   each schedule.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::choices::{Chooser, EverySchedule, Grain, orders};
-use super::failure;
+use super::choices::{Chooser, orders};
+use super::effect::{Caution, Step};
+use super::footprint::Footprints;
 use super::problem::{Classification, FoundProblem, Invariant, classify, problem_by_itself};
+use super::reduction::{Classes, Reduction};
 use super::report::{self, Report, Selection};
 use super::run::{Run, Task, TaskOutcome};
 use super::serial_runs::SerialRuns;
+use super::{effect, failure};
 use crate::check::changes_between;
 use crate::draw::{self, Draw};
 use crate::env::Shard;
@@ -45,15 +47,15 @@ pub(super) struct Options<'a> {
     pub(super) limit: u64,
     pub(super) seed: u64,
     pub(super) shard: Shard,
-    pub(super) replay: Option<(Grain, Vec<u8>)>,
+    pub(super) replay: Option<Vec<u8>>,
     pub(super) may_fail: bool,
     pub(super) invariant: Option<&'a Invariant<'a>>,
     /// Returns an error if a task has used the database of which it is given copies.
     pub(super) works_on_copies: &'a dyn Fn() -> Result<()>,
 }
 
-/// The number of schedules that are run to estimate how many there are.
-const ESTIMATES: u32 = 64;
+/// The number of schedules that are run at most for each class that may be counted. Few are run twice.
+const RUNS_OF_A_CLASS: u64 = 4;
 
 pub(super) struct Explorer<'a, 'r> {
     serial_runs: &'a mut SerialRuns<'r>,
@@ -96,59 +98,22 @@ impl<'a, 'r> Explorer<'a, 'r> {
         if self.run_serial_orders()?.is_break() {
             return Ok((Selection::OneAfterAnother, None));
         }
-        let (statements, touches) = self.sizes();
-        let (all, of_locks) = (orders(&statements), orders(&touches));
-        if let Some((grain, steps)) = &self.options.replay {
-            let run = self.serial_runs.run(Chooser::Steps(steps.clone()), *grain)?;
+        let all = orders(&self.sizes());
+        if let Some(steps) = &self.options.replay {
+            let run = self.serial_runs.run(Chooser::Follow { steps: steps.clone(), avoid: 0 })?;
             if run.schedule.complete || run.schedule.stuck.is_some() {
-                let _ = self.count(run, *grain)?;
+                let _ = self.count(run)?;
                 return Ok((Selection::Replayed, Some(all)));
             }
         }
-        let sampled = Selection::Sampled(self.options.seed);
-        let limit = u128::from(self.options.limit);
-        // Code that tries again may have more schedules than its serial runs show. Then the next coarser grain is taken. A
-        // task that is refused a lock ends early, so that there are fewer schedules than orders of all steps.
-        let grains = [
-            (Grain::Statements, all, limit, Selection::EveryStatement),
-            (Grain::Locks, of_locks, limit * 4, Selection::EveryLock),
-        ];
-        for (grain, orders, most, selection) in grains {
-            if orders > most {
-                continue;
-            }
-            match self.estimate(grain)? {
-                ControlFlow::Break(()) => return Ok((sampled, Some(all))),
-                ControlFlow::Continue(schedules) if schedules > limit => {}
-                ControlFlow::Continue(_) if self.every(grain, orders)? => return Ok((selection, Some(all))),
-                ControlFlow::Continue(_) => {}
-            }
+        let caution = if self.serial_runs.checkpoints { Caution::Locks } else { Caution::Rows };
+        let mut footprints = Footprints::new(self.serial_runs.base)?;
+        let mut steps = |run: &Run| effect::steps(&run.schedule, &mut footprints, caution);
+        if self.every(&mut steps)? {
+            return Ok((Selection::All, Some(all)));
         }
-        self.sample(of_locks)?;
-        Ok((sampled, Some(all)))
-    }
-
-    /// Estimates how many schedules there are, for a shard. Returns `ControlFlow::Break` to stop.
-    ///
-    /// A shard must not decide by the number of its own schedules: the others have other numbers, and their reports would
-    /// not add up. All shards therefore run the same few schedules, in which each choice has equal probability. The product
-    /// of the numbers of choices in one of them is the number of all schedules, on average.
-    fn estimate(&mut self, grain: Grain) -> Result<ControlFlow<(), u128>> {
-        self.tally = Tally::default();
-        if self.options.shard.of == 1 {
-            return Ok(ControlFlow::Continue(0));
-        }
-        let key = draw::named(0, "how many schedules");
-        let mut sum = 0_u128;
-        for number in 0..ESTIMATES {
-            let run = self.serial_runs.run(Chooser::Evenly(Draw::new(draw::key(key, number.into()))), grain)?;
-            let choices = run.schedule.decisions.iter().map(|decision| u128::from(decision.able.count_ones()));
-            sum = sum.saturating_add(choices.fold(1, u128::saturating_mul));
-            if problem_by_itself(&run).is_some_and(|problem| problem.stops_exploration()) {
-                return Ok(self.count(run, grain)?.map_continue(|()| 0));
-            }
-        }
-        Ok(ControlFlow::Continue(sum / u128::from(ESTIMATES)))
+        self.sample(&mut steps)?;
+        Ok((Selection::Sampled(self.options.seed), Some(all)))
     }
 
     /// Runs the tasks one after another, in every order. Returns `ControlFlow::Break` to stop.
@@ -160,7 +125,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             // A problem without a second writer needs no schedule.
             if let Some(problem) = problem_by_itself(self.serial_runs.serial(order)?) {
                 let run = self.serial_runs.take(order);
-                self.tally.found.push(FoundProblem { problem, grain: Grain::Statements, run, count: 1 });
+                self.tally.found.push(FoundProblem { problem, run, count: 1 });
                 self.tally.schedules = 1;
                 return Ok(ControlFlow::Break(()));
             }
@@ -173,7 +138,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             checkpoints |= self.serial_runs.serial(order)?.schedule.checkpointed;
         }
         self.serial_runs.checkpoints = checkpoints;
-        let (statements, _) = self.sizes();
+        let statements = self.sizes();
         self.serial_runs.max_statements = statements.iter().max().map_or(0, |most| most * 20 + 200);
         Ok(ControlFlow::Continue(()))
     }
@@ -221,37 +186,39 @@ impl<'a, 'r> Explorer<'a, 'r> {
         Ok(())
     }
 
-    /// Returns the most statements that each task runs in any order, and the most that touch a lock.
-    fn sizes(&mut self) -> (Vec<u64>, Vec<u64>) {
-        let mut sizes = (vec![0; self.tasks.len()], vec![0; self.tasks.len()]);
+    /// Returns the most statements that each task runs in any order.
+    fn sizes(&mut self) -> Vec<u64> {
+        let mut sizes = vec![0; self.tasks.len()];
         for order in self.serial_runs.orders() {
             let Ok(run) = self.serial_runs.serial(&order) else { continue };
-            for task in 0..self.tasks.len() {
-                sizes.0[task] = sizes.0[task].max(run.schedule.statements[task]);
-                sizes.1[task] = sizes.1[task].max(run.schedule.touches[task]);
+            for (size, statements) in sizes.iter_mut().zip(&run.schedule.statements) {
+                *size = *statements.max(size);
             }
         }
         sizes
     }
 
-    /// Runs every schedule. Returns false if there are many more than were expected.
-    fn every(&mut self, grain: Grain, expected: u128) -> Result<bool> {
-        self.tally = Tally::default();
-        let mut every = EverySchedule::new(self.options.shard);
-        let mut progress = Progress::of(self.what(), u64::try_from(expected).ok());
-        let mut ran = 0;
-        // For a shard, the number was estimated.
-        let most = if self.options.shard.of == 1 { self.options.limit } else { self.options.limit.saturating_mul(10) };
-        while let Some(chooser) = every.next() {
-            if ran >= most {
-                return Ok(false);
-            }
-            let run = self.serial_runs.run(chooser, grain)?;
-            if !run.schedule.fits {
+    /// Runs one schedule of each class. Returns false if there are more classes than the limit.
+    ///
+    /// Each shard runs all of them, since only runs tell which others there are, and counts its own.
+    fn every(&mut self, steps: &mut dyn FnMut(&Run) -> Vec<Step>) -> Result<bool> {
+        let mut reduction = Reduction::default();
+        let mut classes = Classes::default();
+        let mut progress = Progress::of(self.what(), None);
+        let most = self.options.limit.saturating_mul(RUNS_OF_A_CLASS);
+        for ran in 0.. {
+            let Some(chooser) = reduction.next() else { break };
+            let run = self.serial_runs.run(chooser)?;
+            let steps = steps(&run);
+            // A task that is stuck makes no further steps, and ends the exploration.
+            if run.schedule.stuck.is_none() && !(run.schedule.fits && reduction.ran(&steps)) {
                 return Err(failure::not_repeatable(self.tasks));
             }
-            ran += 1;
-            if every.ran(&run.schedule.decisions) && self.count(run, grain)?.is_break() {
+            let class = classes.add(&steps);
+            if classes.len() > self.options.limit || ran > most {
+                return Ok(false);
+            }
+            if class.is_some_and(|class| self.options.shard.has(class)) && self.count(run)?.is_break() {
                 break;
             }
             progress.at(ran);
@@ -259,20 +226,24 @@ impl<'a, 'r> Explorer<'a, 'r> {
         Ok(true)
     }
 
-    fn sample(&mut self, of: u128) -> Result<()> {
+    /// Draws schedules of different classes.
+    fn sample(&mut self, steps: &mut dyn FnMut(&Run) -> Vec<Step>) -> Result<()> {
         self.tally = Tally::default();
-        let limit = self.options.limit;
-        let mut progress = Progress::of(self.what(), Some(limit.min(u64::try_from(of).unwrap_or(limit))));
-        let mut seen = HashSet::new();
-        for index in (0..limit).filter(|index| self.options.shard.has(*index)) {
+        let mut progress = Progress::of(self.what(), Some(self.options.limit));
+        let mut classes = Classes::default();
+        for index in 0..self.options.limit.saturating_mul(RUNS_OF_A_CLASS) {
+            if classes.len() >= self.options.limit {
+                break;
+            }
             let draw = Draw::new(draw::key(draw::named(self.options.seed, "interleave"), index));
             // Few switches find what needs a long run without interruption. Many find the rest.
             let percent = [8, 20, 50, 70][(index % 4) as usize];
-            let run = self.serial_runs.run(Chooser::Chance(draw, percent), Grain::Locks)?;
-            if seen.insert(run.schedule.steps.clone()) && self.count(run, Grain::Locks)?.is_break() {
+            let run = self.serial_runs.run(Chooser::Chance(draw, percent))?;
+            let class = classes.add(&steps(&run));
+            if class.is_some_and(|class| self.options.shard.has(class)) && self.count(run)?.is_break() {
                 break;
             }
-            progress.at(index);
+            progress.at(classes.len());
         }
         Ok(())
     }
@@ -282,7 +253,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
     }
 
     /// Classifies a run and counts it. Returns `ControlFlow::Break` to stop.
-    fn count(&mut self, run: Run, grain: Grain) -> Result<ControlFlow<()>> {
+    fn count(&mut self, run: Run) -> Result<ControlFlow<()>> {
         (self.options.works_on_copies)()?;
         self.tally.schedules += 1;
         if let Some((reader, writer)) = run.schedule.held_back {
@@ -291,13 +262,14 @@ impl<'a, 'r> Explorer<'a, 'r> {
         let classification = classify(self.serial_runs, &run, self.options.may_fail, self.options.invariant)?;
         let label = match &classification {
             Classification::SerialOrder(order) => report::as_if(self.tasks, order, &run),
+            Classification::OrderOfTransactions => String::from("an order of their transactions"),
             Classification::Problem(problem) => report::headline(self.tasks, problem),
         };
         *self.tally.outcomes.entry(label).or_default() += 1;
         let Classification::Problem(problem) = classification else { return Ok(ControlFlow::Continue(())) };
         let stop = problem.stops_exploration();
         match self.tally.found.iter_mut().find(|found| found.problem.is_like(&problem)) {
-            None => self.tally.found.push(FoundProblem { problem, grain, run, count: 1 }),
+            None => self.tally.found.push(FoundProblem { problem, run, count: 1 }),
             Some(found) => {
                 found.count += 1;
                 if run.length() < found.run.length() {

@@ -70,7 +70,7 @@ pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report)
     for (note, number) in &report.notes {
         error = error.note(format!("in {}, {note}", count(*number, "schedule")));
     }
-    error.note(replay_note(token(found.grain, &run.schedule.steps)))
+    error.note(replay_note(token(&run.schedule.steps)))
 }
 
 fn no_serial_order(tasks: &[Task], anomaly: &Anomaly) -> String {
@@ -185,6 +185,11 @@ fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
         }
         Problem::Outside(_) => helps.push("look for a mutex, a channel or a sleep around a statement: tasks run one at a time here, and one that holds \
              something waits for its turn".into()),
+        Problem::OtherThread(_) => helps.push(
+            "only statements on the task's own thread can be scheduled: use the connection that is given as an argument, and \
+             no thread::spawn, pool of threads or async driver"
+                .into(),
+        ),
         Problem::Endless(_) => helps.push("after SQLITE_BUSY in a transaction, roll back before the next try: until then the snapshot stays the same".into()),
         Problem::LeavesOpen(_) => {
             helps.push("COMMIT or ROLLBACK on every path: until then no other task can write".into());

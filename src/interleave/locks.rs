@@ -6,6 +6,7 @@
 
 use rusqlite::ffi;
 
+use super::run::HeldLocks;
 use crate::sim::Op;
 
 /// The locks of the WAL-index: of the writer, of the checkpointer, and from index 3 on one for each snapshot in use.
@@ -49,7 +50,7 @@ pub(super) struct TaskLocks {
     /// The lock that this statement was refused, if it has not waited since.
     refused: Option<WantedLock>,
     /// The last refusal, until SQLite is seen to go on.
-    pending: Option<LockRefusal>,
+    pub(super) pending: Option<LockRefusal>,
     /// True if the operation before granted the write lock.
     just_granted: bool,
     /// The refusal after which no lock was granted, which explains an error of the task.
@@ -157,6 +158,10 @@ impl TaskLocks {
         self.unsettled = None;
     }
 
+    pub(super) fn held(&self) -> HeldLocks {
+        HeldLocks { reading: self.reading, writing: self.writing }
+    }
+
     /// Returns true if an operation of another task releases the lock that this one waits for.
     pub(super) fn waits_for(&self, op: Op<'_>) -> bool {
         let Some(wanted) = &self.wanted else { return true };
@@ -172,6 +177,11 @@ impl TaskLocks {
 /// Returns true if the operation begins a checkpoint.
 pub(super) fn is_checkpoint(op: Op<'_>) -> bool {
     matches!(op, Op::ShmLock { first: CHECKPOINTER, .. })
+}
+
+/// Returns true if the operation requests the write lock of a WAL.
+pub(super) fn is_of_writer(op: Op<'_>) -> bool {
+    matches!(op, Op::ShmLock { first: WRITER, .. })
 }
 
 /// Returns true if the operation only releases a snapshot of the WAL.

@@ -65,11 +65,13 @@
 //! no time.
 //!
 //! Code that does not take a rusqlite connection opens the fork by [`sim::uri`](crate::sim::uri). Its statements have to run
-//! on the task's thread, as diesel's do. sqlx has its own thread for each connection and cannot be explored.
+//! on the task's thread, as diesel's do. sqlx has its own thread for each connection and cannot be explored: the exploration
+//! fails.
 //!
-//! If there are more than [a thousand](Explore::limit) orders of the statements, those of statements that touch no lock are
-//! not told apart: no other connection can see when they run. If there are still too many, schedules are drawn with
-//! `SQLITMUS_SEED`. The [`Report`] says which were run. `SQLITMUS_SHARD=2/4` runs the second quarter of them, and
+//! Orders that differ only in statements that may be exchanged are not told apart: those that no other connection can see, that
+//! read and write different tables, or rows of different constant rowids. Readers have a single schedule. This relies on tasks
+//! that share nothing but the database. If there are more than [a thousand](Explore::limit) schedules left, different ones
+//! are drawn with `SQLITMUS_SEED`. The [`Report`] says which were run. `SQLITMUS_SHARD=2/4` runs the second quarter of them, and
 //! `SQLITMUS_REPLAY=schedule:a2b3` the one that a failure has printed.
 //!
 //! Tasks have to do the same each time they run. Ids and times that SQLite makes are fine, and so are `random()` and
@@ -80,11 +82,14 @@
 
 mod choices;
 mod diagnosis;
+mod effect;
 mod exploration;
 mod explorer;
 mod failure;
+mod footprint;
 mod locks;
 mod problem;
+mod reduction;
 mod report;
 mod run;
 mod scheduler;
@@ -92,6 +97,7 @@ mod serial_runs;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod transactions;
 
 pub use self::exploration::{Explore, explore};
 pub use self::report::Report;

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::choices::{Grain, bits};
+use super::choices::bits;
 use super::locks::LockRefusal;
 use super::run::{Run, Stuck, TaskOutcome};
 use super::serial_runs::SerialRuns;
@@ -11,6 +11,8 @@ use crate::error::Result;
 /// A problem of a run. The worst comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Problem {
+    /// Statements of the task ran on another thread, where nothing is scheduled.
+    OtherThread(usize),
     /// The task waits for something outside of SQLite.
     Outside(usize),
     /// The task tries again without end.
@@ -55,7 +57,7 @@ impl Problem {
 
     /// Returns true if no more schedules are worth running.
     pub(super) fn stops_exploration(&self) -> bool {
-        matches!(self, Problem::Outside(_) | Problem::Endless(_) | Problem::Panics(_))
+        matches!(self, Problem::OtherThread(_) | Problem::Outside(_) | Problem::Endless(_) | Problem::Panics(_))
     }
 }
 
@@ -69,7 +71,6 @@ impl Blocked {
 /// A problem, and the run that shows it.
 pub(super) struct FoundProblem {
     pub(super) problem: Problem,
-    pub(super) grain: Grain,
     /// The run with the shortest schedule.
     pub(super) run: Run,
     /// The number of schedules with this problem.
@@ -83,6 +84,8 @@ pub(super) type Invariant<'a> = Box<dyn Fn(&Connection) -> Result<(), String> + 
 pub(super) enum Classification {
     /// The result of these tasks in this order.
     SerialOrder(Vec<usize>),
+    /// The result of the transactions in an order that is none of whole tasks.
+    OrderOfTransactions,
     Problem(Problem),
 }
 
@@ -96,7 +99,10 @@ pub(super) fn classify(
     if let Some(problem) = problem_by_itself(run) {
         return Ok(Classification::Problem(problem));
     }
-    let Some(order) = serial_runs.order_of(run)? else { return Ok(Classification::Problem(Problem::NoSerialOrder)) };
+    let order = serial_runs.order_of(run)?;
+    if order.is_none() && !(serial_runs.each_transaction && serial_runs.agrees_by_transaction(run)?) {
+        return Ok(Classification::Problem(Problem::NoSerialOrder));
+    }
     if let Some(invariant) = invariant
         && let Err(why) = invariant(&run.database.look()?)
     {
@@ -106,6 +112,7 @@ pub(super) fn classify(
         if let Some((task, blocked)) = blocked(run) {
             return Ok(Classification::Problem(Problem::Busy(task, blocked)));
         }
+        let Some(order) = &order else { return Ok(Classification::OrderOfTransactions) };
         for (task, outcome) in run.outcomes.iter().enumerate().filter(|(task, _)| !order.contains(task)) {
             if let Some(TaskOutcome::Failed(says)) = outcome
                 && !serial_runs.fails_like(task, says)?
@@ -114,11 +121,14 @@ pub(super) fn classify(
             }
         }
     }
-    Ok(Classification::SerialOrder(order))
+    Ok(order.map_or(Classification::OrderOfTransactions, Classification::SerialOrder))
 }
 
 /// Returns what is wrong with a run, if that shows without a comparison.
 pub(super) fn problem_by_itself(run: &Run) -> Option<Problem> {
+    if let Some(task) = run.schedule.elsewhere {
+        return Some(Problem::OtherThread(task));
+    }
     let panicked = |outcome: &Option<TaskOutcome>| matches!(outcome, Some(TaskOutcome::Panicked(_)));
     match run.schedule.stuck {
         Some(Stuck::Outside(task)) => Some(Problem::Outside(task)),

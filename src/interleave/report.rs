@@ -11,8 +11,8 @@ use crate::report::{Raw, count, printable};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Selection {
     OneAfterAnother,
-    EveryStatement,
-    EveryLock,
+    /// Every schedule that makes a difference.
+    All,
     Sampled(u64),
     Replayed,
 }
@@ -36,10 +36,9 @@ impl Report {
         self.schedules
     }
 
-    /// Returns true if every schedule that makes a difference was run: every order of the statements, or every order of those
-    /// that touch a lock.
+    /// Returns true if every schedule that makes a difference was run.
     pub fn is_exhaustive(&self) -> bool {
-        matches!(self.selection, Selection::EveryStatement | Selection::EveryLock) && self.shard.of == 1
+        self.selection == Selection::All && self.shard.of == 1
     }
 
     /// Returns the outcomes, each with its number of schedules.
@@ -55,21 +54,23 @@ impl Report {
     /// Returns how many schedules were run and which, in one line.
     pub(super) fn extent(&self) -> String {
         let schedules = count(self.schedules, "schedule");
-        let of = match self.statement_orders {
+        let orders = match self.statement_orders {
             Some(u128::MAX) => String::from("more than can be counted"),
-            Some(orders) => orders.to_string(),
-            None => String::from("all"),
+            // Tasks that try again have more than they show one after another.
+            Some(orders) if orders > self.schedules.into() => orders.to_string(),
+            _ => String::new(),
         };
-        let how = match self.selection {
-            Selection::OneAfterAnother => String::from("one after another"),
-            Selection::EveryStatement => String::from("every order of their statements"),
-            Selection::EveryLock => {
-                format!("every order of the statements that touch a lock; of all statements there would be {of}")
+        let how = match (self.selection, orders.as_str()) {
+            (Selection::OneAfterAnother, _) => String::from("one after another"),
+            (Selection::All, "") => String::from("every order of their statements"),
+            (Selection::All, orders) => {
+                format!("every order of their statements that makes a difference, of {orders}")
             }
-            Selection::Sampled(seed) => {
-                format!("drawn with seed {seed:#x}; there are {of} orders of their statements")
+            (Selection::Sampled(seed), "") => format!("a sample, drawn with seed {seed:#x}"),
+            (Selection::Sampled(seed), orders) => {
+                format!("a sample, drawn with seed {seed:#x}, of {orders} orders of their statements")
             }
-            Selection::Replayed => String::from("that of SQLITMUS_REPLAY"),
+            (Selection::Replayed, _) => String::from("that of SQLITMUS_REPLAY"),
         };
         let shard = match self.shard {
             Shard { of: 1, .. } => String::new(),
@@ -134,6 +135,7 @@ pub(super) fn as_if(tasks: &[Task], order: &[usize], run: &Run) -> String {
 pub(super) fn headline(tasks: &[Task], problem: &Problem) -> String {
     let name = |task: &usize| &tasks[*task].name;
     match problem {
+        Problem::OtherThread(task) => format!("statements of {} ran on another thread", name(task)),
         Problem::Outside(task) => format!("{} waits for something outside of SQLite", name(task)),
         Problem::Endless(task) => format!("{} retries without end", name(task)),
         Problem::Panics(task) => format!("{} panics", name(task)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::choices::{Decision, bit, switches};
+use super::choices::{bit, switches};
 use super::locks::LockRefusal;
 use crate::check::{Digest, shown, try_digest};
 use crate::db::Address;
@@ -65,7 +65,7 @@ pub(super) struct ScheduleRecord {
     pub(super) touches: Vec<u64>,
     /// The task of each step.
     pub(super) steps: Vec<u8>,
-    pub(super) decisions: Vec<Decision>,
+    pub(super) events: Vec<Event>,
     /// True if the choices that were to be followed could be.
     pub(super) fits: bool,
     pub(super) complete: bool,
@@ -77,6 +77,64 @@ pub(super) struct ScheduleRecord {
     /// True if a task made a checkpoint.
     pub(super) checkpointed: bool,
     pub(super) stuck: Option<Stuck>,
+    /// A task whose turn it was when another thread used the database.
+    pub(super) elsewhere: Option<usize>,
+    /// True if a task has used a second connection or file.
+    pub(super) has_second_connection: bool,
+}
+
+/// What a task did from one turn to the next.
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    pub(super) task: usize,
+    /// The tasks that could go on, a bit each. None if the clock was moved because all tasks waited.
+    pub(super) able: u8,
+    /// The statement that ran, by its place in [`ScheduleRecord::lines`].
+    pub(super) line: Option<usize>,
+    pub(super) from: HeldLocks,
+    pub(super) to: HeldLocks,
+    /// True if it did something that others may see.
+    pub(super) touches: bool,
+    /// True if it locked the file itself, as without a WAL.
+    pub(super) locks_file: bool,
+    pub(super) took_write_lock: bool,
+    pub(super) is_refused: bool,
+    /// True if it did something outside of a statement that SQLite has announced, or was refused another lock than the
+    /// writer's.
+    pub(super) is_hidden: bool,
+    /// True if it ended because SQLite waits for a lock.
+    pub(super) waits: bool,
+}
+
+/// The locks that a task holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct HeldLocks {
+    pub(super) reading: bool,
+    pub(super) writing: bool,
+}
+
+impl Event {
+    pub(super) fn new(task: usize, able: u8, line: Option<usize>, from: HeldLocks) -> Event {
+        Event {
+            task,
+            able,
+            line,
+            from,
+            to: from,
+            touches: false,
+            locks_file: false,
+            took_write_lock: false,
+            is_refused: false,
+            is_hidden: false,
+            waits: false,
+        }
+    }
+
+    /// Returns true if it waits for a lock, holds none, and has done nothing.
+    pub(super) fn waits_for_nothing_done(&self) -> bool {
+        let none = HeldLocks::default();
+        self.waits && self.able != 0 && (self.from, self.to) == (none, none)
+    }
 }
 
 /// A statement that a task has run.
@@ -84,6 +142,8 @@ pub(super) struct ScheduleRecord {
 pub(super) struct StatementLine {
     pub(super) task: usize,
     pub(super) text: String,
+    /// True if the task was in a transaction when it started.
+    pub(super) in_transaction: bool,
     pub(super) waited: bool,
     pub(super) refusal: Option<LockRefusal>,
 }

@@ -1,7 +1,6 @@
 //! The scheduler: one thread runs at a time, and the turn is passed from task to task.
 //!
-//! A task passes its turn on before a statement or before the statement's first lock, as the [`Grain`] says, and where
-//! SQLite would wait for a lock. It then waits until another task releases that lock, and no time passes meanwhile. Only
+//! A task passes its turn on before a statement and where SQLite would wait for a lock. It then waits until another task releases that lock, and no time passes meanwhile. Only
 //! when all tasks wait for each other, the disk's clock moves to the moment at which the first of them would try again: a
 //! busy timeout of five seconds is over at once.
 
@@ -13,9 +12,9 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::choices::{Choices, Chooser, Grain, bit};
+use super::choices::{Choices, Chooser, bit};
 use super::locks::{LockRefusal, TaskLocks};
-use super::run::{EndedTask, ScheduleRecord, Stuck, TaskOutcome};
+use super::run::{EndedTask, Event, ScheduleRecord, Stuck, TaskOutcome};
 use crate::sim::Clock;
 
 pub(super) struct Scheduler {
@@ -42,11 +41,13 @@ const MAX_OPERATIONS_AFTER_ABORT: u32 = 10_000;
 #[derive(Clone, Debug)]
 pub(super) struct RunOptions {
     pub(super) chooser: Chooser,
-    pub(super) grain: Grain,
     /// The number of statements that a task may run.
     pub(super) max_statements: u64,
     /// True if a task may make a checkpoint. Only a checkpoint depends on when a snapshot is released.
     pub(super) checkpoints: bool,
+    /// If a task keeps its turn until its transaction is over: the number of transactions that each task may begin. The next one
+    /// is refused.
+    pub(super) transactions: Option<Vec<Option<u64>>>,
 }
 
 thread_local! {
@@ -141,6 +142,12 @@ impl Scheduler {
         if state.stuck.is_some() {
             return;
         }
+        if let Some(task) = current {
+            let held = state.tasks[task].locks.held();
+            if let Some(event) = state.event(task) {
+                event.to = held;
+            }
+        }
         state.turn = self.choose(state, current);
         match state.turn {
             Some(next) if Some(next) == current => {}
@@ -170,11 +177,15 @@ impl Scheduler {
             self.clock.advance(until.saturating_sub(state.time));
             state.time = state.time.max(until);
             state.tasks[task].phase = Phase::Ready;
+            state.push_event(task, 0);
             return Some(task);
         }
         // A task that was refused twice would be refused again, unless another one releases a lock.
         let hopeful = able & state.mask(|task_state| task_state.refused_attempts < 2);
-        Some(state.choices.next(current, if hopeful == 0 { able } else { hopeful }))
+        let able = if hopeful == 0 { able } else { hopeful };
+        let task = state.choices.next(current, able);
+        state.push_event(task, able);
+        Some(task)
     }
 
     /// Passes the turn on before the task does something that others may see, and waits for the next turn.
@@ -191,6 +202,9 @@ impl Scheduler {
         task_state.locks.sleeps();
         if let Some(line) = task_state.line {
             state.record.lines[line].waited = true;
+        }
+        if let Some(event) = state.event(task) {
+            event.waits = true;
         }
         self.step(state, task, Phase::Asleep(until))
     }
@@ -235,6 +249,10 @@ pub(super) struct TaskState {
     /// The number of refusals since another task released a lock that may have blocked it.
     pub(super) refused_attempts: u8,
     pub(super) line: Option<usize>,
+    /// The number of transactions that it has begun.
+    pub(super) transactions: u64,
+    /// The connection whose locks are known.
+    pub(super) connection: Option<usize>,
     /// The number of its operations after the run was aborted.
     operations_after_abort: u32,
     pub(super) thread: Option<PathBuf>,
@@ -276,6 +294,18 @@ impl SchedulerState {
         tasks.fold(0, |mask, (task, _)| mask | bit(task))
     }
 
+    fn push_event(&mut self, task: usize, able: u8) {
+        let task_state = &self.tasks[task];
+        // A task that goes on within a statement has waited in it.
+        let line = task_state.line.filter(|_| task_state.running > 0);
+        self.record.events.push(Event::new(task, able, line, task_state.locks.held()));
+    }
+
+    /// Returns what this task is doing, if it had a turn.
+    pub(super) fn event(&mut self, task: usize) -> Option<&mut Event> {
+        self.record.events.last_mut().filter(|event| event.task == task)
+    }
+
     fn is_over(&self) -> bool {
         self.tasks.iter().all(|task_state| matches!(task_state.phase, Phase::Done | Phase::Absent))
     }
@@ -299,7 +329,7 @@ impl SchedulerState {
 
     pub(super) fn take(&mut self) -> (Vec<EndedTask>, ScheduleRecord) {
         let ended = self.tasks.iter_mut().map(|task_state| task_state.ended.take()).collect();
-        let choices = std::mem::replace(&mut self.choices, Choices::new(Chooser::Steps(Vec::new())));
+        let choices = std::mem::replace(&mut self.choices, Choices::new(Chooser::Serial(Vec::new())));
         let schedule = ScheduleRecord {
             refusals: self.tasks.iter().map(|task_state| task_state.locks.unsettled).collect(),
             statements: self.tasks.iter().map(|task_state| task_state.statements).collect(),
@@ -307,7 +337,6 @@ impl SchedulerState {
             fits: choices.fits,
             complete: choices.are_complete(),
             steps: choices.steps,
-            decisions: choices.decisions,
             stuck: self.stuck,
             ..std::mem::take(&mut self.record)
         };

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::choices::{Chooser, Grain, bit, bits};
+use super::choices::{Chooser, bit, bits};
 use super::run::{Remedy, Run, TaskOutcome};
 use super::scheduler::RunOptions;
 use super::threads::TaskThreads;
+use super::transactions;
 use crate::db::Address;
 use crate::error::Result;
 
@@ -19,23 +20,39 @@ pub(super) struct SerialRuns<'a> {
     pub(super) max_statements: u64,
     /// True if a task may make a checkpoint.
     pub(super) checkpoints: bool,
+    /// True if the tasks promise no more than their transactions do.
+    pub(super) each_transaction: bool,
     serial: BTreeMap<Vec<usize>, Run>,
+    by_transaction: BTreeMap<(Vec<u8>, Vec<Option<u64>>), Run>,
 }
 
 impl<'a> SerialRuns<'a> {
     pub(super) fn new(threads: &'a TaskThreads, base: &'a Address, tasks: usize, remedy: Remedy) -> SerialRuns<'a> {
-        SerialRuns { threads, base, tasks, remedy, max_statements: 100_000, checkpoints: true, serial: BTreeMap::new() }
+        SerialRuns {
+            threads,
+            base,
+            tasks,
+            remedy,
+            max_statements: 100_000,
+            checkpoints: true,
+            each_transaction: false,
+            serial: BTreeMap::new(),
+            by_transaction: BTreeMap::new(),
+        }
     }
 
     /// Runs all tasks.
-    pub(super) fn run(&self, chooser: Chooser, grain: Grain) -> Result<Run> {
+    pub(super) fn run(&self, chooser: Chooser) -> Result<Run> {
         let participants: Vec<usize> = (0..self.tasks).collect();
-        self.run_some(&participants, chooser, grain)
+        self.run_some(&participants, chooser)
     }
 
-    fn run_some(&self, participants: &[usize], chooser: Chooser, grain: Grain) -> Result<Run> {
-        let options = RunOptions { chooser, grain, max_statements: self.max_statements, checkpoints: self.checkpoints };
-        self.threads.run(self.base, participants, self.remedy, options)
+    fn run_some(&self, participants: &[usize], chooser: Chooser) -> Result<Run> {
+        self.threads.run(self.base, participants, self.remedy, self.options(chooser))
+    }
+
+    fn options(&self, chooser: Chooser) -> RunOptions {
+        RunOptions { chooser, max_statements: self.max_statements, checkpoints: self.checkpoints, transactions: None }
     }
 
     /// Returns the run of these tasks one after another. Runs them the first time.
@@ -51,7 +68,7 @@ impl<'a> SerialRuns<'a> {
     pub(super) fn fresh_serial(&self, order: &[usize]) -> Result<Run> {
         let mut participants = order.to_vec();
         participants.sort_unstable();
-        self.run_some(&participants, Chooser::Serial(order.to_vec()), Grain::Statements)
+        self.run_some(&participants, Chooser::Serial(order.to_vec()))
     }
 
     /// Removes and returns the run of an order.
@@ -74,6 +91,26 @@ impl<'a> SerialRuns<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// Returns true if the transactions of a run give the same one after another.
+    pub(super) fn agrees_by_transaction(&mut self, run: &Run) -> Result<bool> {
+        let order = transactions::in_order(&run.schedule);
+        let has_failed = |task: usize| matches!(run.outcomes[task], Some(TaskOutcome::Failed(_)));
+        // A task that has failed goes no further than it did.
+        let count = |task: usize| order.iter().filter(|other| usize::from(**other) == task).count() as u64;
+        let most: Vec<_> = (0..self.tasks).map(|task| has_failed(task).then(|| count(task))).collect();
+        let key = (order, most);
+        if !self.by_transaction.contains_key(&key) {
+            let chooser = Chooser::Follow { steps: key.0.clone(), avoid: 0 };
+            let options = RunOptions { transactions: Some(key.1.clone()), ..self.options(chooser) };
+            let participants: Vec<usize> = (0..self.tasks).collect();
+            let run = self.threads.run(self.base, &participants, self.remedy, options)?;
+            self.by_transaction.insert(key.clone(), run);
+        }
+        let serial = &self.by_transaction[&key];
+        let is_same = |task: usize| serial.outcomes[task] == run.outcomes[task] || has_failed(task);
+        Ok(serial.digest == run.digest && (0..self.tasks).all(is_same))
     }
 
     /// Returns true if a task fails like this in any order of all tasks.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior, ffi};
 
-use super::choices::{Grain, bits};
+use super::choices::bits;
 use super::locks;
 use super::run::{Remedy, Run, StatementLine, Stuck, Task, TaskAction, TaskOutcome};
-use super::scheduler::{Phase, RunOptions, Scheduler, this_thread};
+use super::scheduler::{Phase, RunOptions, Scheduler, SchedulerState, TaskState, this_thread};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{SeededRandom, outcome_of};
@@ -123,7 +123,7 @@ struct StatementListener {
 }
 
 impl Listener for StatementListener {
-    fn starts(&self, text: &dyn Fn() -> String) {
+    fn starts(&self, text: &dyn Fn() -> String, in_transaction: bool) {
         let scheduler = &*self.scheduler;
         scheduler.pulse.fetch_add(1, Ordering::Relaxed);
         let mut state = scheduler.lock();
@@ -132,8 +132,9 @@ impl Listener for StatementListener {
         }
         let refusal = state.tasks[self.task].locks.statement_starts();
         state.note(self.task, refusal);
-        if scheduler.options.grain == Grain::Statements {
+        if !(in_transaction && scheduler.options.transactions.is_some()) {
             state = scheduler.step(state, self.task, Phase::Ready);
+            state.tasks[self.task].transactions += 1;
         }
         if state.stuck.is_some() {
             return;
@@ -144,8 +145,18 @@ impl Listener for StatementListener {
         task_state.statements += 1;
         task_state.fresh = true;
         task_state.line = Some(place);
+        if let Some(event) = state.event(self.task) {
+            event.line = Some(place);
+        }
+        let task_state = &mut state.tasks[self.task];
         let is_endless = task_state.statements > scheduler.options.max_statements;
-        state.record.lines.push(StatementLine { task: self.task, text: text(), waited: false, refusal: None });
+        state.record.lines.push(StatementLine {
+            task: self.task,
+            text: text(),
+            in_transaction,
+            waited: false,
+            refusal: None,
+        });
         if is_endless {
             scheduler.abort(&mut state, Stuck::Endless(self.task));
             scheduler.drain_after_abort(state, self.task);
@@ -163,8 +174,10 @@ impl Listener for StatementListener {
 
 impl Watch for Scheduler {
     fn before(&self, op: Op<'_>) -> Result<(), Refused> {
-        // The app's own threads are not scheduled.
-        let Some(task) = self.task() else { return Ok(()) };
+        let Some(task) = self.task() else {
+            self.note_other_thread(op);
+            return Ok(());
+        };
         self.pulse.fetch_add(1, Ordering::Relaxed);
         let mut state = self.lock();
         if state.stuck.is_some() {
@@ -179,19 +192,32 @@ impl Watch for Scheduler {
         if state.tasks[task].locks.tries_again(op) {
             state = self.sleep(state, task, Duration::from_millis(1));
         }
+        let mut hidden = false;
+        state.note_connection(task, op);
+        if touches(op) == Some(true) && self.has_begun_too_many(&state.tasks[task], task) {
+            return Err(Refused(ffi::SQLITE_BUSY));
+        }
         state.record.checkpointed |= locks::is_checkpoint(op);
         if let Some(acquires) = touches(op).filter(|_| self.options.checkpoints || !locks::is_end_of_read(op)) {
             let task_state = &mut state.tasks[task];
             // A lock outside of an announced statement: SQLite reads the schema, or the app has its own trace hook.
             let unannounced = acquires && task_state.running == 0;
+            hidden = unannounced;
             let first = std::mem::take(&mut task_state.fresh);
             task_state.touches += u64::from(first || unannounced);
-            if unannounced || first && self.options.grain == Grain::Locks {
+            if unannounced {
                 state = self.step(state, task, Phase::Ready);
                 if state.stuck.is_some() {
                     return Err(Refused(ffi::SQLITE_IOERR));
                 }
             }
+        }
+        if touches(op).is_some()
+            && let Some(event) = state.event(task)
+        {
+            event.touches = true;
+            event.locks_file |= matches!(op, Op::Lock { .. } | Op::Unlock { .. });
+            event.is_hidden |= hidden;
         }
         let wrote = state.tasks[task].locks.writing;
         state.tasks[task].locks.before(op);
@@ -212,10 +238,42 @@ impl Watch for Scheduler {
     fn locked(&self, op: Op<'_>, granted: bool) {
         let Some(task) = self.task() else { return };
         let mut state = self.lock();
-        state.tasks[task].locks.locked(op, granted);
+        let locks = &mut state.tasks[task].locks;
+        locks.locked(op, granted);
+        let (writing, is_refused) = (locks.writing, !granted && locks.pending.is_some());
+        if let Some(event) = state.event(task) {
+            event.took_write_lock |= writing && !event.from.writing;
+            event.is_refused |= is_refused;
+            event.is_hidden |= is_refused && !locks::is_of_writer(op);
+        }
         if std::mem::take(&mut state.tasks[task].locks.held_back) {
             let reader = bits(state.mask(|task_state| task_state.locks.reading)).find(|reader| *reader != task);
             state.record.held_back = state.record.held_back.or(reader.map(|reader| (reader, task)));
+        }
+    }
+}
+
+impl Scheduler {
+    /// Returns true if a task that has failed goes on further than it did.
+    fn has_begun_too_many(&self, task_state: &TaskState, task: usize) -> bool {
+        let most = self.options.transactions.as_ref().and_then(|most| most[task]);
+        most.is_some_and(|most| task_state.transactions > most)
+    }
+
+    /// Notes that a thread of the app, which cannot be scheduled, uses the database.
+    fn note_other_thread(&self, op: Op<'_>) {
+        if touches(op) == Some(true) {
+            let mut state = self.lock();
+            state.record.elsewhere = state.record.elsewhere.or(state.turn);
+        }
+    }
+}
+
+impl SchedulerState {
+    fn note_connection(&mut self, task: usize, op: Op<'_>) {
+        if let Op::Lock { by, .. } | Op::Unlock { by, .. } | Op::ShmLock { by, .. } | Op::ShmUnlock { by, .. } = op {
+            let first = *self.tasks[task].connection.get_or_insert(by);
+            self.record.has_second_connection |= first != by;
         }
     }
 }

@@ -226,11 +226,14 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
                 let statement: *mut ffi::sqlite3_stmt = about.cast();
                 // SAFETY: as above. A text that is not the statement's own tells of a trigger.
                 if ptr::eq(unsafe { ffi::sqlite3_sql(statement) }, more.cast()) {
+                    // SAFETY: as above.
+                    let in_transaction = unsafe { ffi::sqlite3_get_autocommit(ffi::sqlite3_db_handle(statement)) == 0 };
                     // SAFETY: as above; the statement outlives the call.
-                    listener.starts(&|| unsafe {
+                    let text = || unsafe {
                         expanded(statement)
                             .unwrap_or_else(|| CStr::from_ptr(more.cast()).to_string_lossy().into_owned())
-                    });
+                    };
+                    listener.starts(&text, in_transaction);
                 }
             }
             TRACE_PROFILE => listener.ends(),

@@ -117,8 +117,8 @@ impl Drop for ListedCapture {
 
 /// Is called for the statements that its own thread runs, while they run. It may block that thread.
 pub(crate) trait Listener {
-    /// A statement of the app starts. `text` returns its SQL with the bound values.
-    fn starts(&self, text: &dyn Fn() -> String);
+    /// A statement of the app starts, within a transaction or outside of one. `text` returns its SQL with the bound values.
+    fn starts(&self, text: &dyn Fn() -> String, in_transaction: bool);
     /// A statement has run to its end, or is about to be reset.
     fn ends(&self);
 }

@@ -3,9 +3,11 @@
 mod anomalies;
 mod bad_input;
 mod bugs;
+mod classes;
 mod facts;
 mod messages;
 mod scheduler;
+mod transactions;
 
 use sqlitmus::interleave::Explore;
 use sqlitmus::rusqlite::{Connection, Result};

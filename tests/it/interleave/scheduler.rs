@@ -201,8 +201,27 @@ fn code_that_writes_from_a_thread_of_its_own() {
         Ok(())
     };
     let report = explore(&wal()).task("alice", task).task("bob", sell).try_run();
-    // The statements of that thread are not seen, so nothing is explored between them. This has to be an error.
-    assert_eq!(report.unwrap_err().headline(), "alice runs no statement");
+    assert_eq!(report.unwrap_err().headline(), "statements of alice ran on another thread");
+    // One statement on the given connection, and the lost update elsewhere.
+    let second = |db: &mut Connection| -> Result<(), BoxError> {
+        let uri = sim::uri(db).ok_or("no simulated disk")?;
+        count(db, 1)?;
+        let update = move || -> Result<()> {
+            let db = Connection::open(uri)?;
+            let left = count(&db, 1)?;
+            db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - 1]).map(drop)
+        };
+        std::thread::spawn(update).join().map_err(|_| "panicked")??;
+        Ok(())
+    };
+    let error = explore(&wal()).task("alice", sell).task("bob", second).try_run().unwrap_err();
+    assert_eq!(error.headline(), "statements of bob ran on another thread", "{error}");
+    // A thread that does something else is no matter.
+    let other = |db: &mut Connection| -> Result<(), BoxError> {
+        std::thread::spawn(|| 1 + 1).join().map_err(|_| "panicked")?;
+        Ok(sell(db)?)
+    };
+    explore(&wal()).task("alice", sell).task("bob", other).run();
 }
 
 /// SQLite's ids and times are the same in each run, and no two tasks get the same ids.
