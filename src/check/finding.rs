@@ -161,6 +161,11 @@ impl Finding {
         matches!(self.remedy, Remedy::Tried { is_rebuild: true, .. })
     }
 
+    /// Returns true if the remedy is tried when it is needed first.
+    pub(super) fn is_tried_when_needed(&self) -> bool {
+        matches!(self.remedy, Remedy::Tried { .. })
+    }
+
     /// Returns the labels and texts of what proves the finding.
     pub(super) fn proofs(&self) -> &[(String, String)] {
         &self.evidence

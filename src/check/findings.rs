@@ -15,11 +15,13 @@ pub struct Findings {
     codes: &'static [&'static str],
     /// The lowest level at which a finding fails.
     fails_at: Level,
+    /// Whether a report has one paragraph for each code, not for each finding with its own evidence.
+    by_code: bool,
 }
 
 impl Default for Findings {
     fn default() -> Findings {
-        Findings { found: Vec::new(), codes: &[], fails_at: Level::Warning }
+        Findings { found: Vec::new(), codes: &[], fails_at: Level::Warning, by_code: false }
     }
 }
 
@@ -101,12 +103,23 @@ impl Findings {
     pub fn try_assert_ok(&self) -> Result<()> {
         let (failing, passing): (Vec<&Finding>, Vec<&Finding>) =
             self.found.iter().partition(|finding| finding.level() >= self.fails_at);
-        if failing.is_empty() { Ok(()) } else { Err(report::failure(&failing, &passing, self.codes)) }
+        if failing.is_empty() {
+            return Ok(());
+        }
+        let groups =
+            if self.by_code { report::alike(&failing) } else { failing.iter().map(|one| vec![*one]).collect() };
+        Err(report::failure(&groups, &passing, self.codes))
     }
 
     /// Makes [`allow`](Findings::allow) refuse all codes but these.
     pub(crate) fn with_codes(mut self, codes: &'static [&'static str]) -> Findings {
         self.codes = codes;
+        self
+    }
+
+    /// Makes a report have one paragraph for each code.
+    pub(super) fn grouped_by_code(mut self) -> Findings {
+        self.by_code = true;
         self
     }
 

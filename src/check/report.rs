@@ -4,21 +4,25 @@ use super::finding::{Finding, Level};
 use crate::error::{Error, ErrorKind};
 use crate::report::count;
 
-/// The number of remedies of one line in a report. Each is tried first, in about twenty milliseconds of unoptimized code.
-const MOST_REMEDIES: usize = 10;
+/// The number of remedies in a report.
+const MOST_REMEDIES: usize = 50;
 
-/// Returns an error that lists `failing`, by their codes. `passing` are the findings that do not fail the check.
-pub(super) fn failure(failing: &[&Finding], passing: &[&Finding], codes: &[&str]) -> Error {
+/// The number of remedies in a report that are tried first, each in about twenty milliseconds of unoptimized code.
+const MOST_TRIED: usize = 10;
+
+/// Returns an error that lists the groups of findings that fail. `passing` are the findings that do not.
+pub(super) fn failure(groups: &[Vec<&Finding>], passing: &[&Finding], codes: &[&str]) -> Error {
+    let failing: Vec<&Finding> = groups.concat();
     let first = failing[0];
     let headline = match failing.len() {
         1 => format!("{}: {}", first.code(), first.what()),
         count => format!("{count} findings, the first: {}: {}", first.code(), first.what()),
     };
     let mut error = Error::new(ErrorKind::Check, headline);
-    for (at, group) in alike(failing).iter().enumerate() {
+    for (at, group) in groups.iter().enumerate() {
         error = with_group(error, group, at == 0);
     }
-    error = with_remedies(error, failing);
+    error = with_remedies(error, &failing);
     // Broken pages are never meant; those checks give no codes.
     if let Some(finding) = failing.iter().find(|finding| codes.contains(&finding.code())) {
         let (code, object) = (finding.code(), finding.object());
@@ -28,7 +32,7 @@ pub(super) fn failure(failing: &[&Finding], passing: &[&Finding], codes: &[&str]
 }
 
 /// Returns the findings of each code that have the same reason, in the order of the first of each.
-fn alike<'f>(findings: &[&'f Finding]) -> Vec<Vec<&'f Finding>> {
+pub(super) fn alike<'f>(findings: &[&'f Finding]) -> Vec<Vec<&'f Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {
         let is_alike = |other: &Finding| (other.code(), other.why()) == (finding.code(), finding.why());
@@ -80,7 +84,8 @@ fn with_remedies(mut error: Error, findings: &[&Finding]) -> Error {
     let mut shown: Vec<&str> = Vec::new();
     let mut left = 0;
     for finding in plain {
-        if shown.len() >= MOST_REMEDIES {
+        let most = if finding.is_tried_when_needed() { MOST_TRIED } else { MOST_REMEDIES };
+        if shown.len() >= most {
             left += 1;
         } else if let Some(remedy) = finding.help().filter(|remedy| !shown.contains(remedy)) {
             shown.push(remedy);
@@ -94,8 +99,8 @@ fn with_remedies(mut error: Error, findings: &[&Finding]) -> Error {
     }
     match left {
         0 => error,
-        1 => error.help("Finding::help has the remedy of one more"),
-        more => error.help(format!("Finding::help has the remedies of {more} more")),
+        1 => error.help("the remedy of one more is left out here: Finding::help has it"),
+        more => error.help(format!("remedies of {more} more are left out here: Finding::help has each")),
     }
 }
 

@@ -129,9 +129,11 @@ fn an_index_that_does_not_match_its_table() {
     assert_eq!(
         report(&findings),
         "2 findings, the first: index-mismatch: row 1 missing from index orders_status (table orders)\n\
-         \n  index-mismatch (2 findings):\
-         \n    orders_status: row 1 missing from index orders_status (table orders)\
-         \n    orders_status: row 2 missing from index orders_status (table orders)\
+         \n  index-mismatch (orders_status):\
+         \n    row 1 missing from index orders_status (table orders)\
+         \n    queries by this index miss rows, or find rows that are gone\n\
+         \n  index-mismatch (orders_status):\
+         \n    row 2 missing from index orders_status (table orders)\
          \n    queries by this index miss rows, or find rows that are gone\n\
          \n  help: REINDEX \"orders_status\";   tried on a copy: it helps"
     );

@@ -69,5 +69,5 @@ pub fn try_lint(connection: &Connection) -> Result<Findings> {
     let Linted { schema, found } = detect(connection)?;
     let trials = Arc::new(Trials::new(schema, declared(connection)?));
     let offered = found.into_iter().map(|one| trials.offer(one));
-    Ok(offered.collect::<Findings>().with_codes(LINT_CODES))
+    Ok(offered.collect::<Findings>().with_codes(LINT_CODES).grouped_by_code())
 }
