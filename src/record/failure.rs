@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::selective::RowCounts;
+use super::row_counts::RowCounts;
 use crate::error::{Error, ErrorKind};
 use crate::plan;
 use crate::report::count as counted;
-use crate::trace::Query;
+use crate::trace::{Query, SITES_SHOWN};
 
 /// The number of texts of a group that are explained, because `LIKE` and partial indexes are planned by values.
 const MOST_TEXTS: usize = 10;
@@ -191,7 +191,7 @@ pub(super) fn unknown(group: &Group<'_>, what: &str, says: &str) -> Error {
 /// Adds the lines of the app that ran these queries, if they are known.
 pub(super) fn ran_at(error: Error, queries: &[&Query]) -> Error {
     let mut sites: Vec<String> = Vec::new();
-    for site in queries.iter().take(SHOWN).filter_map(|query| query.call_site()) {
+    for site in queries.iter().take(SITES_SHOWN).filter_map(|query| query.call_site()) {
         if !sites.contains(&site) {
             sites.push(site);
         }

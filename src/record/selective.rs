@@ -12,40 +12,11 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 
 use super::failure::{self, Group};
+use super::row_counts::RowCounts;
 use crate::db::Address;
 use crate::error::{Error, Refusal, Result};
 use crate::sql::{self, Name, Token, end_of, tokens};
-use crate::trace::{Capture, Query, TracedDatabase};
-
-/// The work of a query, in all its runs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RowCounts {
-    pub(super) examined: u64,
-    pub(super) used: u64,
-    /// The rows used, and one for each run that used none: it may examine as many as one that finds a row.
-    divisor: u64,
-}
-
-impl RowCounts {
-    /// Returns the work of one run. `given` is the number of rows that its aggregates were given.
-    fn of(query: &Query, given: u64) -> RowCounts {
-        let used = query.rows_returned().max(query.rows_changed().unwrap_or(0)).max(given);
-        RowCounts { examined: query.rows_examined(), used, divisor: used.max(1) }
-    }
-
-    fn sum(all: impl Iterator<Item = RowCounts>) -> RowCounts {
-        all.fold(RowCounts::default(), |sum, one| RowCounts {
-            examined: sum.examined + one.examined,
-            used: sum.used + one.used,
-            divisor: sum.divisor + one.divisor,
-        })
-    }
-
-    /// Returns the number of rows examined for each one that is used.
-    pub(super) fn ratio(&self) -> f64 {
-        self.examined as f64 / self.divisor.max(1) as f64
-    }
-}
+use crate::trace::{Capture, TracedDatabase};
 
 /// Fails if a query examines more than `most` rows for each one that it uses.
 pub(super) fn check(groups: Vec<Group<'_>>, address: &Address, most: f64) -> Result<()> {

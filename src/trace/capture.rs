@@ -5,7 +5,8 @@
 //! its changes only after its end is reported. And the program of a trigger or a foreign-key action is reported as a
 //! start of the statement within which it runs.
 
-use std::backtrace::Backtrace;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -15,6 +16,9 @@ use super::query::{Counter, Counters, Finished, Query, Started};
 /// A statement that is run where a recording begins and ends, to find out whether the hook is still ours. It is no
 /// query of the app.
 pub(super) const STILL_HERE: &str = "SELECT 'is sqlitmus still listening?'";
+
+/// The number of call sites of a statement that a report shows.
+pub(crate) const SITES_SHOWN: usize = 10;
 
 /// A recording in progress.
 #[derive(Default)]
@@ -31,6 +35,31 @@ struct CaptureState {
     connections: Vec<Seen>,
     /// The number of connections so far, including those that were closed and are no longer in the list.
     numbered: usize,
+    backtraces: Backtraces,
+}
+
+/// The backtraces of `RUST_BACKTRACE`. One takes an unoptimized build 50 microseconds, so that only the first runs of each
+/// statement have one; a report shows no more of them. Names are looked up when it is shown.
+#[derive(Default)]
+struct Backtraces {
+    are_off: bool,
+    runs: HashMap<String, usize>,
+}
+
+impl Backtraces {
+    fn capture(&mut self, sql: &str) -> Backtrace {
+        if self.are_off {
+            return Backtrace::disabled();
+        }
+        match self.runs.get_mut(sql) {
+            Some(runs) if *runs == SITES_SHOWN => return Backtrace::disabled(),
+            Some(runs) => *runs += 1,
+            None => drop(self.runs.insert(sql.to_owned(), 1)),
+        }
+        let site = Backtrace::capture();
+        self.are_off = site.status() == BacktraceStatus::Disabled;
+        site
+    }
 }
 
 /// A connection that has run something.
@@ -63,11 +92,11 @@ impl Capture {
             self.heard.store(true, Ordering::Relaxed);
             return;
         }
-        // Without call sites this costs an atomic load. A backtrace captures addresses; names are looked up when it is
-        // shown.
-        let site =
-            if self.call_sites.load(Ordering::Relaxed) { Backtrace::force_capture() } else { Backtrace::capture() };
         let mut state = self.lock();
+        let site = match self.call_sites.load(Ordering::Relaxed) {
+            true => Backtrace::force_capture(),
+            false => state.backtraces.capture(event.sql),
+        };
         let query = state.queries.len();
         let seen = state.connection(event.connection, event.changed);
         if let Some(running) = seen.running.iter().find(|running| running.statement == event.statement) {

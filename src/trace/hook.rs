@@ -21,7 +21,7 @@ use rusqlite::{Connection, ffi};
 use super::capture::{Capture, STILL_HERE};
 use super::gather::GatheredStatements;
 use super::query::{Counters, Finished, Started};
-use super::registry::{self, ListedCapture, ListedDatabase};
+use super::registry::{self, ListedCapture, ListedDatabase, Use};
 use super::returned_rows;
 use crate::sim::allocator;
 use crate::{env, own};
@@ -184,7 +184,7 @@ unsafe extern "C" fn opened(
 
 /// Called by SQLite when a statement starts, returns a row, and ends, and when a connection closes.
 unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_void, more: *mut c_void) -> c_int {
-    if !registry::is_anything_wanted() {
+    if !Use::is_any_wanted() {
         return 0;
     }
     let number = context.addr();
@@ -197,50 +197,68 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
         if matches!(kind, TRACE_STMT | TRACE_PROFILE) && unsafe { is_of_a_module(kind, about.cast(), more.cast()) } {
             return;
         }
-        if kind == TRACE_STMT {
+        if kind == TRACE_STMT && Use::Ledger.is_wanted() {
             // SAFETY: for this event SQLite hands over the statement and its text.
             unsafe { gather(number, about.cast(), more.cast()) };
         }
-        let returned = if kind == TRACE_PROFILE { returned_rows::take(about.addr()) } else { 0 };
-        let captures = registry::captures();
-        let mut mine = captures.iter().filter(|(of, _)| *of == number).map(|(_, capture)| &**capture).peekable();
-        match kind {
-            _ if mine.peek().is_none() => {}
-            // SAFETY: for these two events SQLite hands over the statement, and for the first its text.
-            TRACE_STMT => unsafe { started(mine, about.cast(), more.cast()) },
-            // SAFETY: see above.
-            TRACE_PROFILE => unsafe { finished(mine, about.cast(), returned) },
-            TRACE_CLOSE => {
-                let db: *mut ffi::sqlite3 = about.cast();
-                // SAFETY: for this event SQLite hands over the connection, which is still open.
-                let changed = unsafe { ffi::sqlite3_total_changes(db) }.cast_unsigned();
-                mine.for_each(|capture| capture.closed(db.addr(), changed));
-            }
-            _ => {}
+        if Use::Capture.is_wanted() {
+            // SAFETY: SQLite hands over what belongs to the event.
+            unsafe { capture(number, kind, about, more.cast()) };
         }
         // Last, and with nothing held: a listener may let other threads run first.
-        drop(captures);
-        let Some(listener) = registry::listener_of_this_thread() else { return };
-        match kind {
-            TRACE_STMT => {
-                let statement: *mut ffi::sqlite3_stmt = about.cast();
-                // SAFETY: as above. A text that is not the statement's own tells of a trigger.
-                if ptr::eq(unsafe { ffi::sqlite3_sql(statement) }, more.cast()) {
-                    // SAFETY: as above.
-                    let in_transaction = unsafe { ffi::sqlite3_get_autocommit(ffi::sqlite3_db_handle(statement)) == 0 };
-                    // SAFETY: as above; the statement outlives the call.
-                    let text = || unsafe {
-                        expanded(statement)
-                            .unwrap_or_else(|| CStr::from_ptr(more.cast()).to_string_lossy().into_owned())
-                    };
-                    listener.starts(&text, in_transaction);
-                }
-            }
-            TRACE_PROFILE => listener.ends(),
-            _ => {}
+        if Use::Listener.is_wanted() {
+            // SAFETY: as above.
+            unsafe { tell_listener(kind, about.cast(), more.cast()) };
         }
     }));
     0
+}
+
+/// Passes an event on to the captures of a database.
+///
+/// # Safety
+/// The arguments are those of an event: a statement, and for a start its text, or a connection.
+unsafe fn capture(number: usize, kind: c_uint, about: *mut c_void, text: *const c_char) {
+    let returned = if kind == TRACE_PROFILE { returned_rows::take(about.addr()) } else { 0 };
+    let captures = registry::captures();
+    let is_mine = |one: &&(usize, Arc<Capture>)| one.0 == number;
+    if captures.iter().find(is_mine).is_none() {
+        return;
+    }
+    let mine = || captures.iter().filter(is_mine).map(|(_, capture)| &**capture);
+    match kind {
+        // SAFETY: the caller's.
+        TRACE_STMT => unsafe { started(mine(), about.cast(), text) },
+        // SAFETY: the caller's.
+        TRACE_PROFILE => unsafe { finished(mine(), about.cast(), returned) },
+        TRACE_CLOSE => {
+            let db: *mut ffi::sqlite3 = about.cast();
+            // SAFETY: for this event SQLite hands over the connection, which is still open.
+            let changed = unsafe { ffi::sqlite3_total_changes(db) }.cast_unsigned();
+            mine().for_each(|capture| capture.closed(db.addr(), changed));
+        }
+        _ => {}
+    }
+}
+
+/// # Safety
+/// The arguments are those of an event: for a start, a statement and its text.
+unsafe fn tell_listener(kind: c_uint, statement: *mut ffi::sqlite3_stmt, text: *const c_char) {
+    let Some(listener) = registry::listener_of_this_thread() else { return };
+    match kind {
+        // SAFETY: the caller's. A text that is not the statement's own tells of a trigger.
+        TRACE_STMT if ptr::eq(unsafe { ffi::sqlite3_sql(statement) }, text) => {
+            // SAFETY: the caller's.
+            let in_transaction = unsafe { ffi::sqlite3_get_autocommit(ffi::sqlite3_db_handle(statement)) == 0 };
+            // SAFETY: the caller's; the statement outlives the call.
+            let text = || unsafe {
+                expanded(statement).unwrap_or_else(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+            };
+            listener.starts(&text, in_transaction);
+        }
+        TRACE_PROFILE => listener.ends(),
+        _ => {}
+    }
 }
 
 /// Returns true if the module of a virtual table runs this for itself. Statements that a module runs within a statement
@@ -383,5 +401,9 @@ const OF_MODULES: [(&str, &str); 5] = [
 
 /// Returns true if a module runs this statement for itself.
 fn is_text_of_a_module(sql: &[u8]) -> bool {
+    // The last bytes of those below: nearly all statements end differently, or begin differently.
+    if !matches!(sql, [b'S' | b'P', .., b'\'' | b'1' | b'e' | b'n']) {
+        return false;
+    }
     OF_MODULES.iter().any(|(begin, end)| sql.starts_with(begin.as_bytes()) && sql.ends_with(end.as_bytes()))
 }

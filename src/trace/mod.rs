@@ -18,7 +18,7 @@ mod returned_rows;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::capture::Capture;
+pub(crate) use self::capture::{Capture, SITES_SHOWN};
 pub(crate) use self::gather::{StatementText, TextsByForm};
 pub(crate) use self::hook::{RecordingGuard, TracedDatabase, total_changes};
 pub use self::query::Query;

@@ -20,29 +20,44 @@ static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
 static CAPTURES: RwLock<Captures> = RwLock::new(Vec::new());
 /// The statements gathered for a ledger, by the number of their database.
 static GATHERED: RwLock<BTreeMap<usize, Arc<GatheredStatements>>> = RwLock::new(BTreeMap::new());
-/// The number of captures, gathered databases and listeners. Zero is the hook's fast path.
-static WANTED: AtomicUsize = AtomicUsize::new(0);
 
 pub(super) type Captures = Vec<(usize, Arc<Capture>)>;
 
-/// Returns true if there is a capture, a gathered database or a listener. Costs a relaxed load.
-pub(super) fn is_anything_wanted() -> bool {
-    WANTED.load(Ordering::Relaxed) != 0
+/// What the hook's events are wanted for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Use {
+    Capture,
+    Ledger,
+    Listener,
 }
 
-/// Takes the hook off its fast path while it lives.
-pub(super) struct Wanted(());
+/// The number of captures, gathered databases and listeners. The hook leaves out what nobody wants.
+static WANTED: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
+
+impl Use {
+    /// Returns true if this is wanted on any database. Costs a relaxed load.
+    pub(super) fn is_wanted(self) -> bool {
+        WANTED[self as usize].load(Ordering::Relaxed) != 0
+    }
+
+    pub(super) fn is_any_wanted() -> bool {
+        Use::Capture.is_wanted() || Use::Ledger.is_wanted() || Use::Listener.is_wanted()
+    }
+}
+
+/// Makes the hook report events for a use while it lives.
+pub(super) struct Wanted(Use);
 
 impl Wanted {
-    pub(super) fn new() -> Wanted {
-        WANTED.fetch_add(1, Ordering::SeqCst);
-        Wanted(())
+    pub(super) fn new(by: Use) -> Wanted {
+        WANTED[by as usize].fetch_add(1, Ordering::SeqCst);
+        Wanted(by)
     }
 }
 
 impl Drop for Wanted {
     fn drop(&mut self) {
-        WANTED.fetch_sub(1, Ordering::SeqCst);
+        WANTED[self.0 as usize].fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -65,7 +80,7 @@ impl ListedDatabase {
         let gathered = gathers.then(|| {
             let gathered = Arc::<GatheredStatements>::default();
             GATHERED.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&gathered));
-            (gathered, Wanted::new())
+            (gathered, Wanted::new(Use::Ledger))
         });
         ListedDatabase { number, file, gathered }
     }
@@ -104,7 +119,7 @@ pub(super) struct ListedCapture {
 impl ListedCapture {
     pub(super) fn new(number: usize, capture: Arc<Capture>) -> ListedCapture {
         CAPTURES.write().unwrap_or_else(PoisonError::into_inner).push((number, Arc::clone(&capture)));
-        ListedCapture { capture, _wanted: Wanted::new() }
+        ListedCapture { capture, _wanted: Wanted::new(Use::Capture) }
     }
 }
 
@@ -130,7 +145,7 @@ thread_local! {
 /// Calls `listener` for this thread's statements on every connection that carries the hook, until the guard is dropped.
 pub(crate) fn listen(listener: Arc<dyn Listener>) -> ListenerGuard {
     LISTENER.set(Some(listener));
-    ListenerGuard { _wanted: Wanted::new(), _of_this_thread: PhantomData }
+    ListenerGuard { _wanted: Wanted::new(Use::Listener), _of_this_thread: PhantomData }
 }
 
 /// Removes the listener of this thread when it is dropped.

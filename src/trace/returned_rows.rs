@@ -26,6 +26,9 @@ pub(super) fn add(statement: usize) {
 pub(super) fn take(statement: usize) -> u64 {
     let taken = RETURNED.try_with(|returned| {
         let mut returned = returned.try_borrow_mut().ok()?;
+        if returned.is_empty() {
+            return None;
+        }
         let place = returned.iter().rposition(|(known, _)| *known == statement)?;
         Some(returned.remove(place).1)
     });
