@@ -49,9 +49,9 @@ pub(super) fn scans(plan: &Plan, tables: &[&str], remedies: &Remedies, is_flagge
         tables => format!("query plan scans whole tables: {}", tables.join(", ")),
     };
     let error = advice::offer(plan.failure(headline, is_flagged), remedies);
-    tables
-        .iter()
-        .fold(error, |error, table| error.help(format!("if the scan is meant, say so: .allow_scan({table:?})")))
+    tables.iter().fold(error, |error, table| {
+        error.help(format!("if the scan is meant, say so before: .allow_scan({table:?}).assert_no_scan()"))
+    })
 }
 
 /// Returns the report of an index that is not used.

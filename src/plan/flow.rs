@@ -44,6 +44,11 @@ impl<'a> Flow<'a> {
         Flow { ops, constants, match_flags, reachable: OnceCell::new() }
     }
 
+    /// Returns true if the program can get to an instruction.
+    pub(super) fn is_reachable(&self, at: usize) -> bool {
+        self.reachable().get(at).is_some_and(|reachable| *reachable)
+    }
+
     /// Returns true if the loop that ends at `end` is left after a number of rows that the statement fixes, or never
     /// starts.
     ///
@@ -51,7 +56,7 @@ impl<'a> Flow<'a> {
     /// that `OFFSET ?` skips grow with the table, and those that `OFFSET 1000` skips are read for nothing.
     pub(super) fn is_bounded(&self, end: usize) -> bool {
         let Ok(body) = usize::try_from(self.ops[end].p2) else { return false };
-        !self.leads(body, end) || !self.reachable().get(body).is_some_and(|reachable| *reachable)
+        !self.leads(body, end) || !self.is_reachable(body)
     }
 
     fn reachable(&self) -> &[bool] {

@@ -71,7 +71,7 @@ impl Plan {
     }
 
     /// Returns the statement to measure: with parameters, unless it was planned for its values.
-    pub(super) fn measured_sql(&self) -> &str {
+    pub(crate) fn measured_sql(&self) -> &str {
         if self.depends_on_values() { &self.sql } else { self.written() }
     }
 
@@ -123,6 +123,15 @@ impl Plan {
     /// Returns true if any loop uses the index.
     pub(crate) fn uses_index(&self, index: &str) -> bool {
         self.all().any(|node| node.uses_index(index))
+    }
+
+    /// Returns the tables that are read as a whole, with or without the statistics, except those named.
+    pub(crate) fn scanned_tables(&self, allowed: &[String]) -> Vec<Name> {
+        let of = |plan: &Plan| -> Vec<Name> {
+            let scans = plan.all().filter(|node| node.is_scan() && !allowed.iter().any(|table| node.is_of(table)));
+            scans.map(|node| node.table.as_deref().unwrap_or(&node.text).into()).collect()
+        };
+        distinct(of(self).into_iter().chain(self.without_statistics.as_deref().map(of).unwrap_or_default()))
     }
 
     /// Returns true if `table` is read as a whole, with or without the statistics. False if there is no such table.

@@ -1,38 +1,14 @@
-//! Queries with the same normal form, and the texts of failed assertions about queries.
-
-use std::collections::HashMap;
+//! The texts of failed assertions about queries.
 
 use rusqlite::Connection;
 
+use super::group::{Group, ScanningQuery, groups};
 use super::row_counts::RowCounts;
 use crate::error::{Error, ErrorKind};
-use crate::plan;
+use crate::plan::{self, SharedAdvice};
 use crate::report::count as counted;
+use crate::sql::Name;
 use crate::trace::{Query, SITES_SHOWN};
-
-/// The number of texts of a group that are explained, because `LIKE` and partial indexes are planned by values.
-const MOST_TEXTS: usize = 10;
-
-/// Queries with the same normal form.
-pub(super) struct Group<'a> {
-    pub(super) normalized: String,
-    pub(super) queries: Vec<&'a Query>,
-}
-
-/// Groups queries by their normal form, in the order of their first runs.
-pub(super) fn groups(queries: &[Query]) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut places = HashMap::new();
-    for query in queries {
-        let normalized = query.normalized();
-        let place = *places.entry(normalized).or_insert_with_key(|normalized| {
-            groups.push(Group { normalized: normalized.clone(), queries: Vec::new() });
-            groups.len() - 1
-        });
-        groups[place].queries.push(query);
-    }
-    groups
-}
 
 /// Returns each query once in its normal form, in the order of their first runs, with how many times it ran.
 pub(super) fn list(queries: &[Query]) -> String {
@@ -41,22 +17,6 @@ pub(super) fn list(queries: &[Query]) -> String {
         count => format!("{}  -- {count} times", group.normalized),
     });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-impl<'a> Group<'a> {
-    /// Returns the runs with different values, ten at most. A run with an infinity is returned without values, because SQL
-    /// has no literal for it.
-    pub(super) fn texts(&self) -> Vec<(&'a Query, &'a str)> {
-        let mut found: Vec<(&Query, &str)> = Vec::new();
-        for &query in &self.queries {
-            let has_infinity = || query.values().iter().any(|value| matches!(value.as_str(), "Inf" | "-Inf"));
-            let text = query.expanded().filter(|_| !has_infinity()).unwrap_or(query.sql());
-            if found.len() < MOST_TEXTS && !found.iter().any(|(_, known)| *known == text) {
-                found.push((query, text));
-            }
-        }
-        found
-    }
 }
 
 /// The number of lines of one kind that a failure shows.
@@ -110,6 +70,67 @@ pub(super) fn repeats(groups: &[Group<'_>], most: usize) -> Error {
 
 fn often(most: usize) -> String {
     if most == 1 { "once".to_owned() } else { format!("{most} times") }
+}
+
+/// Adds to the report of a plan what a recording knows of its query.
+pub(super) fn scan(error: Error, scan: &ScanningQuery<'_>) -> Error {
+    ran_at(error.note(format!("it {}", stepped_over(scan.query))), &scan.group.queries)
+}
+
+fn stepped_over(query: &Query) -> String {
+    format!("stepped over {} of a full scan", counted(query.fullscan_steps(), "row"))
+}
+
+/// The number of plans that a report shows.
+const PLANS_SHOWN: usize = 5;
+
+/// Returns the report of several queries that scan tables: one line for each, the plans, and the indexes that end the scans.
+pub(super) fn scans(scans: &[ScanningQuery<'_>], advice: &SharedAdvice) -> Error {
+    let mut tables: Vec<&Name> = Vec::new();
+    scans.iter().flat_map(|scan| &scan.tables).for_each(|table| match tables.contains(&table) {
+        true => {}
+        false => tables.push(table),
+    });
+    let names: Vec<&str> = tables.iter().map(|table| table.as_str()).collect();
+    let headline = format!("{} queries scan whole tables: {}", scans.len(), names.join(", "));
+    let lines = scans.iter().map(|scan| {
+        let tables: Vec<&str> = scan.tables.iter().map(Name::as_str).collect();
+        format!("{}: {}", tables.join(", "), one_line(&scan.group.normalized))
+    });
+    let mut error = Error::new(ErrorKind::Queries, headline).evidence("queries", lines.collect::<Vec<_>>().join("\n"));
+    for scan in scans.iter().take(PLANS_SHOWN) {
+        let plan: Vec<String> =
+            scan.plan.marked_lines().iter().map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned()).collect();
+        let label = format!("{}, which {}", one_line(scan.plan.sql()), stepped_over(scan.query));
+        error = error.evidence(label, plan.join("\n"));
+    }
+    if scans.len() > PLANS_SHOWN {
+        error = error.note(format!("the plans of the first {PLANS_SHOWN} are shown"));
+    }
+    for index in &advice.indexes {
+        let mended = count_of(index.statements.len(), "query", "queries");
+        error = error.help(format!("{}   tried: {mended} {} it", index.sql, uses(index.statements.len())));
+    }
+    let left = advice.left.iter().filter(|left| !left.scans.is_empty()).count() + advice.unplanned.len();
+    if left > 0 && !advice.indexes.is_empty() {
+        error = error.note(format!(
+            "{} still {}",
+            count_of(left, "query", "queries"),
+            if left == 1 { "scans" } else { "scan" }
+        ));
+    }
+    let allowed: String = names.iter().map(|table| format!(".allow_scan({table:?})")).collect();
+    error = error.help(format!("if the scans are meant, say so before: {allowed}.assert_no_scan()"));
+    let queries: Vec<&Query> = scans.iter().map(|scan| scan.query).collect();
+    ran_at(error, &queries)
+}
+
+fn count_of(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+fn uses(queries: usize) -> &'static str {
+    if queries == 1 { "uses" } else { "use" }
 }
 
 pub(super) fn steps(queries: &[Query], steps: u64, most: u64) -> Error {

@@ -104,6 +104,7 @@
 //!   beside the file is what the processes wait for; delete it when no test runs.
 
 mod failure;
+mod group;
 mod ledger;
 mod queries;
 mod row_counts;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::failure::{self, Access, Group, groups, list};
+use super::failure::{self, Access, list};
+use super::group::{Group, groups};
 use super::{selective, tables};
 use crate::db::{Address, TestDb};
 use crate::error::{Result, or_panic};
@@ -230,14 +231,23 @@ impl<R> Queries<R> {
         Ok(self)
     }
 
-    /// Allows queries to read all of this table, for the [`assert_no_scan`](Queries::assert_no_scan) that follows. That
-    /// assertion then fails if no query does so, because the allowance is not needed.
+    /// Allows queries to read all of this table, for the [`assert_no_scan`](Queries::assert_no_scan) that follows; behind it,
+    /// an allowance comes too late. That assertion then fails if no query does so, because the allowance is not needed.
+    ///
+    /// ```
+    /// let db = sqlitmus::Template::empty().in_memory();
+    /// db.execute_batch("CREATE TABLE countries(code TEXT, name TEXT)").unwrap();
+    /// let queries = db.record(|db| db.execute_batch("SELECT name FROM countries"));
+    /// queries.allow_scan("countries").assert_no_scan();
+    /// ```
     pub fn allow_scan(&self, table: &str) -> &Self {
         self.allowed.borrow_mut().push(table.to_owned());
         self
     }
 
     /// Asserts that no query reads a whole table where an index could be used.
+    ///
+    /// A report of several queries has a line for each, their plans, and the fewest indexes with which none of them scans.
     ///
     /// Plans are made on the database as it is at the time of this call. A query that cannot be explained there, because it
     /// uses a temporary table, an attached database or a function of the app's connection, fails the assertion too.

@@ -11,7 +11,8 @@ use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 
-use super::failure::{self, Group};
+use super::failure;
+use super::group::Group;
 use super::row_counts::RowCounts;
 use crate::db::Address;
 use crate::error::{Error, Refusal, Result};

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
-use super::failure::{self, Access, Group};
+use super::failure::{self, Access};
+use super::group::{Group, ScanningQuery};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Refusal, Result};
-use crate::plan::{self, Plan};
-use crate::report::count;
+use crate::plan::{self, KnownStatement};
 use crate::sql::{self, same_name, tokens};
 use crate::trace::Query;
 
@@ -111,48 +111,63 @@ fn works_on_rows(connection: &Connection, group: &Group<'_>) -> bool {
     if !sql::has_a_plan(&keyword) || keyword == "DELETE" {
         return true;
     }
-    match plan::try_explain(connection, group.texts()[0].1) {
+    let text = group.texts()[0].1;
+    match plan::try_explain(connection, text) {
+        // What REPLACE looks up for foreign keys is in the program, and no line of the plan.
         Ok(plan) => {
-            // AUTOINCREMENT reads it for each INSERT.
-            let is_of_the_app = |table: &str| !same_name(table, "sqlite_sequence");
-            plan.lines().any(|node| node.table.as_deref().is_some_and(is_of_the_app))
+            let opened = plan::opened_tables(connection, text);
+            plan.lines().filter_map(|node| node.table.as_deref()).any(|table| opened.has_own_loop_over(table))
         }
         // It uses something that only the connection of the app has.
         Err(_) => keyword == "UPDATE" || tokens(query.sql()).iter().any(|token| token.is("FROM")),
     }
 }
 
+/// Fails if a query scans a table that is not allowed, or if an allowance is not needed.
 pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[String]) -> Result<()> {
     let mut connection = None;
     let mut unneeded: Vec<&str> = allowed.iter().map(String::as_str).collect();
+    let mut scans: Vec<ScanningQuery<'_>> = Vec::new();
     for group in groups.iter().filter(|group| sql::has_a_plan(&group.queries[0].keyword())) {
         let connection = match &mut connection {
             Some(connection) => connection,
             none => none.insert(address.connect()?),
         };
+        let mut first = None;
         for (query, text) in group.texts() {
             let plan = plan::try_explain(connection, text).map_err(|error| {
                 let says = error.headline().to_owned();
                 failure::unknown(group, "a query cannot be explained", &says).because(error)
             })?;
-            for table in allowed.iter().filter(|table| plan.scans(table)) {
-                plan.allow_scan(table);
-                unneeded.retain(|other| other != table);
+            unneeded.retain(|table| !plan.scans(table));
+            let tables = plan.scanned_tables(allowed);
+            if first.is_none() && !tables.is_empty() {
+                first = Some(ScanningQuery { group, query, plan: plan.written_as(query.sql()), tables });
             }
-            check_plan(&plan.written_as(query.sql()), query, group)?;
         }
+        scans.extend(first);
     }
-    match unneeded.first() {
-        None => Ok(()),
-        Some(table) => {
+    match (scans.as_slice(), unneeded.first()) {
+        ([], None) => Ok(()),
+        ([], Some(table)) => {
             Err(Error::new(ErrorKind::Queries, format!("no query scans {table}: the allowance is not needed"))
                 .help(format!("remove .allow_scan({table:?})")))
         }
+        ([scan], _) => {
+            for table in allowed.iter().filter(|table| scan.plan.scans(table)) {
+                scan.plan.allow_scan(table);
+            }
+            scan.plan.try_assert_no_scan().map_err(|error| failure::scan(error, scan)).map(drop)
+        }
+        (scans, _) => {
+            let known = |scan: &ScanningQuery<'_>| KnownStatement {
+                planned: scan.plan.sql().to_owned(),
+                written: scan.query.sql().to_owned(),
+            };
+            let known: Vec<KnownStatement> = scans.iter().map(known).collect();
+            let mut advice = plan::together(&address.connect()?, &known)?;
+            advice.indexes.retain(|shared| !allowed.iter().any(|table| same_name(table, &shared.index.table)));
+            Err(failure::scans(scans, &advice))
+        }
     }
-}
-
-fn check_plan(plan: &Plan, query: &Query, group: &Group<'_>) -> Result<()> {
-    let Err(error) = plan.try_assert_no_scan() else { return Ok(()) };
-    let rows = count(query.fullscan_steps(), "row");
-    Err(failure::ran_at(error.note(format!("it stepped over {rows} of a full scan")), &group.queries))
 }

@@ -1,4 +1,4 @@
-//! Indexes that no recorded statement needs, found by dropping each on an empty copy of the schema.
+//! Indexes that no recorded statement needs, found by dropping each on a copy of the schema with sampled rows.
 //!
 //! The widest is dropped first, and stays dropped if no plan needs it: of two that can replace each other one stays. A
 //! foreign key's lookup of its children counts as a query, recorded or not, and so does the loss of a covering index.
@@ -9,6 +9,7 @@ use std::fmt;
 use rusqlite::Connection;
 
 use crate::error::{Error, Result};
+use crate::plan::sample::{self, MeasuredStatement};
 use crate::plan::{Plan, empty_copy_of, is_worse, try_explain};
 use crate::record::Queries;
 use crate::report::{Raw, printable};
@@ -67,29 +68,38 @@ impl Raw for UnusedIndexes {
 /// ```
 ///
 /// An index is needed if a plan without it scans, sorts, searches by fewer columns, or reads a table that it need not read
-/// with the index; or if a foreign key would look for its children in all rows. Unique indexes enforce a rule, and are never
+/// with the index; if a query takes more steps without it, on about a thousand rows of each table, made for the purpose; or if a foreign key would look for its children in all rows. Unique indexes enforce a rule, and are never
 /// listed.
 ///
 /// # Errors
 /// If the recording is not complete, or if SQLite refuses a connection.
 pub fn unused_indexes<R>(queries: &Queries<R>) -> Result<UnusedIndexes> {
-    find(&queries.connect()?, &queries.statements()?)
+    find(&queries.connect()?, &queries.planned_and_written()?)
 }
 
-fn find(connection: &Connection, statements: &[String]) -> Result<UnusedIndexes> {
-    let copy = empty_copy_of(connection)?;
+/// Returns the indexes that none of the statements needs. Each is given with its values, and as it was written.
+fn find(connection: &Connection, statements: &[(String, String)]) -> Result<UnusedIndexes> {
+    let mut copy = empty_copy_of(connection)?;
     let schema = Schema::read(&copy.connection)?;
     let mut found = UnusedIndexes::default();
     let mut plans = Vec::new();
-    for sql in statements {
+    for (sql, written) in statements {
         // Registers stubs for functions and collations of the app.
         let _ = copy.prepare(sql);
         match try_explain(&copy.connection, sql) {
-            Ok(plan) => plans.push(PlannedStatement { plan, is_recorded: true }),
+            Ok(plan) => plans.push(plan.written_as(written)),
             Err(_) => found.unplanned.push(sql.clone()),
         }
     }
+    let recorded = plans.len();
     plans.extend(lookups_of_children(&copy.connection, &schema));
+    let measured = sample::fill(&mut copy.connection, &schema, plans.iter().map(Plan::measured_sql))
+        .map_err(|error| Error::sqlite("fill a copy of the schema", error))?;
+    let planned = plans.into_iter().zip(measured).enumerate().map(|(at, (plan, measured))| {
+        let steps = measured.steps(&copy.connection);
+        PlannedStatement { plan, measured, steps, is_recorded: at < recorded }
+    });
+    let mut plans: Vec<PlannedStatement> = planned.collect();
     let unsure = named_tables(&found.unplanned, &schema);
     for (table, index) in candidates(&schema, &unsure) {
         let dropped = drop_if_unused(&copy.connection, index, &mut plans);
@@ -106,14 +116,16 @@ fn find(connection: &Connection, statements: &[String]) -> Result<UnusedIndexes>
 /// A statement with its plan under the indexes that are left.
 struct PlannedStatement {
     plan: Plan,
+    measured: MeasuredStatement,
+    /// Its steps on sampled rows. `None` if it cannot be run there.
+    steps: Option<u64>,
     is_recorded: bool,
 }
 
-fn lookups_of_children(connection: &Connection, schema: &Schema) -> Vec<PlannedStatement> {
+fn lookups_of_children(connection: &Connection, schema: &Schema) -> Vec<Plan> {
     let keys = schema.tables.iter().flat_map(|child| child.foreign_keys.iter().map(move |key| (child, key)));
     let pairs = keys.filter_map(|(child, key)| Pair::of(child, key, schema.table(&key.parent)?));
-    let plans = pairs.filter_map(|pair| try_explain(connection, &pair.lookup()).ok());
-    plans.map(|plan| PlannedStatement { plan, is_recorded: false }).collect()
+    pairs.filter_map(|pair| try_explain(connection, &pair.lookup()).ok()).collect()
 }
 
 /// Returns the indexes that may be dropped, except those of tables of which it is not known how they are used.
@@ -138,10 +150,11 @@ fn drop_if_unused(
     connection.execute_batch(&format!("SAVEPOINT trial; DROP INDEX main.{}", plain_name(&index.name)))?;
     // The other plans stay the same: an index that SQLite does not choose does not change its choice.
     let using = plans.iter().enumerate().filter(|(_, known)| known.plan.uses_index(&index.name));
-    let without: Option<Vec<(usize, Plan)>> = using
+    let without: Option<Vec<(usize, Plan, Option<u64>)>> = using
         .map(|(at, known)| {
             let plan = try_explain(connection, known.plan.sql()).ok()?;
-            (!is_worse(&plan, &known.plan)).then_some((at, plan))
+            let steps = known.measured.steps(connection);
+            (!is_worse(&plan, &known.plan) && !is_dearer(steps, known.steps)).then_some((at, plan, steps))
         })
         .collect();
     let Some(without) = without else {
@@ -149,15 +162,21 @@ fn drop_if_unused(
         return Ok(None);
     };
     connection.execute_batch("RELEASE trial")?;
-    let recorded = without.iter().filter(|(at, _)| plans[*at].is_recorded).count();
-    for (at, plan) in without {
-        plans[at].plan = plan;
+    let recorded = without.iter().filter(|(at, ..)| plans[*at].is_recorded).count();
+    for (at, plan, steps) in without {
+        (plans[at].plan, plans[at].steps) = (plan, steps);
     }
     Ok(Some(match recorded {
         0 => "no recorded query uses it".to_owned(),
         1 => "the one recorded query that uses it has an equally good plan without it".to_owned(),
         count => format!("the {count} recorded queries that use it have equally good plans without it"),
     }))
+}
+
+/// Returns true if a statement takes more steps than before by a tenth, and by more than a few rows take.
+fn is_dearer(now: Option<u64>, before: Option<u64>) -> bool {
+    const A_FEW_ROWS: u64 = 50;
+    matches!((now, before), (Some(now), Some(before)) if now > before + before / 10 + A_FEW_ROWS)
 }
 
 /// Returns the names in statements, and in the views and triggers that they lead to.

@@ -2,10 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::report::{GrowthReport, QueryRuns, Sample};
+use super::report::GrowthReport;
+use super::sample::{QueryRuns, Sample};
 use crate::db::{Template, TestDb};
 use crate::error::{BoxError, Error, ErrorKind, Refusal, Result, or_panic};
-use crate::plan::{SingleStepRows, TableRows, count_table_rows, only_statement, try_explain};
+use crate::plan::{SingleStepRows, TableRows, count_table_rows, only_statement, opened_tables, try_explain};
 use crate::progress::Progress;
 
 /// Runs a statement on databases of several sizes and returns how its work grows.
@@ -21,6 +22,9 @@ use crate::progress::Progress;
 /// - `count(*)` of a whole table, and a DELETE of all its rows, are one instruction that goes over every page. There, each row
 ///   counts as a step.
 /// - The work inside functions and virtual tables is not counted.
+/// - What does not grow with n shows nothing: if `fill` makes more users for more bookmarks, those of one user stay as many.
+///   The report then says so, and an assertion of [`Growth::Linear`](super::Growth) or more fails. So does every assertion
+///   if no table that is read or written grows at all.
 ///
 /// ```
 /// use sqlitmus::rusqlite::Connection;
@@ -68,7 +72,7 @@ pub fn try_growth<T, E: Into<BoxError>>(
     let mut fill = |db: &mut Connection, n| fill(db, n).map(drop).map_err(Into::into);
     let samples = samples(template, sizes.as_ref(), &mut fill, &mut |db, tables| {
         let (sample, returned) = sample(db, tables, |connection| run(connection, sql))?;
-        Ok(Sample { returned: returned?, queries: Vec::new(), ..sample })
+        Ok(Sample { returned: returned?, ..sample })
     })?;
     Ok(GrowthReport::of(sizes.as_ref(), Some(sql), samples))
 }
@@ -204,19 +208,23 @@ fn sample<R, E>(
         let normalized = query.normalized();
         let at = ran.iter().position(|one| one.runs.normalized == normalized).unwrap_or_else(|| {
             let single_steps = SingleStepRows::of(db, query.sql(), tables);
-            ran.push(Ran { sql: query.sql(), single_steps, runs: QueryRuns { normalized, times: 0, steps: 0 } });
+            let opened = opened_tables(db, query.sql());
+            let runs = QueryRuns { normalized, times: 0, steps: 0, examined: 0, opened };
+            ran.push(Ran { sql: query.sql(), single_steps, runs });
             ran.len() - 1
         });
         let rows = ran[at].single_steps.of_run(query.nested());
         has_single_step_rows |= rows > 0;
         ran[at].runs.times += 1;
         ran[at].runs.steps += query.steps() + rows;
+        ran[at].runs.examined += query.rows_examined() + rows;
     }
     let most_expensive = ran.iter().rev().max_by_key(|one| one.runs.steps);
     let plan = most_expensive.and_then(|one| try_explain(db, one.sql).ok());
     let runs: Vec<QueryRuns> = ran.into_iter().map(|one| one.runs).collect();
     let steps = runs.iter().map(|one| one.steps).sum();
-    Ok((Sample { steps, has_single_step_rows, returned: 0, queries: runs, plan }, queries.value))
+    let tables = tables.clone();
+    Ok((Sample { steps, has_single_step_rows, returned: 0, queries: runs, plan, tables }, queries.value))
 }
 
 fn failed(headline: impl Into<String>) -> Error {

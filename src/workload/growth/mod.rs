@@ -2,6 +2,8 @@
 
 mod measure;
 mod report;
+mod sample;
+mod standstill;
 #[cfg(test)]
 mod tests;
 

@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::fmt;
 
+use super::sample::{QueryRuns, Sample};
+use super::standstill::Standstill;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::plan::{Node, Plan, Step};
 use crate::report::{Raw, printable};
@@ -112,24 +114,7 @@ pub struct GrowthReport {
     pub(super) has_single_step_rows: bool,
     /// The plan of the statement, or of the code's most expensive query, at the largest size.
     pub(super) plan: Option<Plan>,
-}
-
-/// The work at one size.
-pub(super) struct Sample {
-    pub(super) steps: u64,
-    pub(super) has_single_step_rows: bool,
-    /// The number of rows that the statement returned.
-    pub(super) returned: u64,
-    /// The queries that the code ran, in the order of their first runs.
-    pub(super) queries: Vec<QueryRuns>,
-    pub(super) plan: Option<Plan>,
-}
-
-/// The runs of one query at one size.
-pub(super) struct QueryRuns {
-    pub(super) normalized: String,
-    pub(super) times: u64,
-    pub(super) steps: u64,
+    standstill: Standstill,
 }
 
 /// The runs of one query at each size; zero where it did not run.
@@ -157,6 +142,7 @@ impl GrowthReport {
             returned: samples.iter().map(|sample| sample.returned).collect(),
             queries,
             has_single_step_rows: samples.iter().any(|sample| sample.has_single_step_rows),
+            standstill: Standstill::of(&samples),
             plan: samples.pop().and_then(|last| last.plan),
         }
     }
@@ -208,7 +194,11 @@ impl Raw for GrowthReport {
                 write!(f, "  {sign}{}.{}", tenths.abs() / 10, tenths.abs() % 10)?;
             }
         }
-        write!(f, "\ngrowth: {}", self.growth)
+        write!(f, "\ngrowth: {}", self.growth)?;
+        if let Some(words) = self.standstill.in_words() {
+            write!(f, "\n{words}")?;
+        }
+        Ok(())
     }
 }
 
@@ -216,7 +206,7 @@ impl GrowthReport {
     /// Asserts that the steps grow by this class, or by a slower one.
     ///
     /// # Panics
-    /// If they grow faster.
+    /// If they grow faster, or if what is read does not grow with n, so that the assertion shows nothing.
     #[track_caller]
     pub fn assert_at_most(&self, most: Growth) -> &Self {
         or_panic(self.try_assert_at_most(most))
@@ -225,14 +215,40 @@ impl GrowthReport {
     /// Like [`assert_at_most`](GrowthReport::assert_at_most), without the panic.
     ///
     /// # Errors
-    /// If they grow faster.
+    /// If they grow faster, or if what is read does not grow with n, so that the assertion shows nothing.
     pub fn try_assert_at_most(&self, most: Growth) -> Result<&Self> {
-        if self.growth() <= most { Ok(self) } else { Err(too_fast(self, most)) }
+        if self.growth() > most {
+            return Err(too_fast(self, most));
+        }
+        match &self.standstill {
+            Standstill::None => Ok(self),
+            Standstill::Rows(_) if most < Growth::Linear => Ok(self),
+            standstill => Err(shows_nothing(self, standstill, most)),
+        }
     }
 }
 
 /// The number of the code's queries that are listed.
 const SHOWN: usize = 5;
+
+fn shows_nothing(report: &GrowthReport, standstill: &Standstill, most: Growth) -> Error {
+    let what = match (standstill, report.sql.is_some()) {
+        (Standstill::Tables(_), true) => "no table that the query uses grows with n",
+        (Standstill::Tables(_), false) => "no table that the code uses grows with n",
+        (_, true) => "the rows that the query reads do not grow with n",
+        (_, false) => "the rows that the code reads do not grow with n",
+    };
+    let error = Error::new(ErrorKind::Plan, format!("{what}, so that {most} growth would not show"))
+        .evidence("steps of SQLite's virtual machine", report.to_string());
+    match standstill {
+        Standstill::Tables(_) => error.help("fill the tables that it uses with n rows"),
+        _ => error
+            .help("fill the database so that it finds n rows: one parent for all of them, and not one for each few")
+            .help(
+                "if it is meant to find as many in a larger database, assert that: .assert_at_most(Growth::Constant)",
+            ),
+    }
+}
 
 fn too_fast(report: &GrowthReport, most: Growth) -> Error {
     let subject = if report.sql.is_some() { "the query" } else { "what the code runs" };
@@ -247,14 +263,16 @@ fn too_fast(report: &GrowthReport, most: Growth) -> Error {
         (None, None) => Error::new(ErrorKind::Plan, headline),
     };
     error = error.evidence("steps of SQLite's virtual machine", report.to_string());
-    if !report.queries.is_empty() {
+    if report.sql.is_none() && !report.queries.is_empty() {
         let size = report.sizes().last().copied().unwrap_or_default();
         error = error.evidence(format!("most expensive at n = {size}"), queries(report, most));
     }
     if report.returned.first() < report.returned.last() {
         error = error.note(format!("it returned {} rows, and each row takes steps", in_a_row(&report.returned)));
     }
-    if let Some(first) = report.queries.first().filter(|first| first.times.first() < first.times.last()) {
+    if let Some(first) =
+        report.queries.first().filter(|first| report.sql.is_none() && first.times.first() < first.times.last())
+    {
         error = error.note(format!("the most expensive query ran {} times", in_a_row(&first.times)));
     }
     if report.has_single_step_rows {

@@ -26,14 +26,14 @@ fn an_index_and_its_cost() {
     let connection = database(SCHEMA);
     let expected = "\
 CREATE INDEX orders_status_at ON orders(status, at);   tried: the scan is gone
-  help: if the scan is meant, say so: .allow_scan(\"orders\")";
+  help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()";
     let sql = "SELECT id FROM orders WHERE at > ?1 AND status = ?2";
     help(&connection, sql, Plan::try_assert_no_scan, expected);
     help(&connection, sql, |plan| plan.try_assert_no_scan_of("orders"), expected);
     let expected = "\
 CREATE INDEX orders_note ON orders(note);   tried: the scan is gone
         it stores note a second time for each row
-  help: if the scan is meant, say so: .allow_scan(\"orders\")";
+  help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()";
     help(&connection, "SELECT id FROM orders WHERE note = ?1", Plan::try_assert_no_scan, expected);
 }
 
@@ -51,7 +51,7 @@ CREATE INDEX orders_person_id_at ON orders(person_id, at);   tried: the sort is 
 fn no_index_that_ends_a_scan_by_another() {
     let connection = database("CREATE TABLE a(k INT, w INT); CREATE TABLE b(k INT, v INT); CREATE INDEX b_k ON b(k);");
     let sql = "SELECT v, w FROM b JOIN a ON a.k = b.k";
-    let expected = "if the scan is meant, say so: .allow_scan(\"a\")";
+    let expected = "if the scan is meant, say so before: .allow_scan(\"a\").assert_no_scan()";
     help(&connection, sql, |plan| plan.try_assert_no_scan_of("a"), expected);
 }
 
@@ -67,7 +67,7 @@ fn indexes_that_help_together() {
     let expected = "\
 CREATE INDEX orders_status ON orders(status);
         CREATE INDEX orders_at ON orders(at);   tried: the scan is gone, with both
-  help: if the scan is meant, say so: .allow_scan(\"orders\")";
+  help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()";
     let sql = "SELECT id FROM orders WHERE status = ?1 OR at = ?2";
     help(&database(SCHEMA), sql, Plan::try_assert_no_scan, expected);
 }
@@ -80,8 +80,8 @@ fn no_index_that_ends_a_scan_by_many() {
     let expected = "\
 CREATE INDEX orders_status ON orders(status);
         CREATE INDEX cards_number ON cards(number);   tried: the scan of cards and the scan of orders are gone, with both
-  help: if the scan is meant, say so: .allow_scan(\"orders\")
-  help: if the scan is meant, say so: .allow_scan(\"cards\")";
+  help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()
+  help: if the scan is meant, say so before: .allow_scan(\"cards\").assert_no_scan()";
     let sql = "SELECT o.id FROM orders AS o JOIN cards AS c ON c.number = o.at WHERE o.status = ?1";
     help(&connection, sql, Plan::try_assert_no_scan, expected);
     let expected = "\
@@ -94,9 +94,9 @@ fn scans_of_several_tables() {
     let expected = "\
 CREATE INDEX orders_status ON orders(status);   tried: the scan of orders is gone
   help: CREATE INDEX people_name ON people(name);   tried: the scan of people is gone
-  help: if the scan is meant, say so: .allow_scan(\"orders\")
-  help: if the scan is meant, say so: .allow_scan(\"people\")
-  help: if the scan is meant, say so: .allow_scan(\"cards\")";
+  help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()
+  help: if the scan is meant, say so before: .allow_scan(\"people\").assert_no_scan()
+  help: if the scan is meant, say so before: .allow_scan(\"cards\").assert_no_scan()";
     let sql = "SELECT id FROM orders WHERE status = ?1 UNION ALL SELECT id FROM people WHERE name = ?1
                UNION ALL SELECT count(*) + 1 FROM cards WHERE number LIKE '%x'";
     help(&database(SCHEMA), sql, Plan::try_assert_no_scan, expected);
@@ -125,12 +125,17 @@ fn a_foreign_key_whose_type_defeats_its_index() {
 declare cards.person like people.id, to which it refers: it is TEXT, the other is INTEGER, so no index can find \
 the children
         tried: with the same type and an index on cards(person) the scan is gone
-  help: if the scan is meant, say so: .allow_scan(\"cards\")";
+  help: if the scan is meant, say so before: .allow_scan(\"cards\").assert_no_scan()";
     let connection = database(cards);
     help(&connection, "DELETE FROM people WHERE id = ?1", Plan::try_assert_no_scan, expected);
     // A scan of the child for another reason is not due to the foreign key.
     let other = "SELECT id FROM cards WHERE person <> ?1";
-    help(&connection, other, Plan::try_assert_no_scan, "if the scan is meant, say so: .allow_scan(\"cards\")");
+    help(
+        &connection,
+        other,
+        Plan::try_assert_no_scan,
+        "if the scan is meant, say so before: .allow_scan(\"cards\").assert_no_scan()",
+    );
 }
 
 #[test]
@@ -140,7 +145,7 @@ fn a_foreign_key_whose_collation_defeats_its_index() {
                   CREATE INDEX badges_person ON badges(person);";
     let expected = "\
 CREATE INDEX badges_person_2 ON badges(person COLLATE BINARY);   tried: the scan is gone
-  help: if the scan is meant, say so: .allow_scan(\"badges\")";
+  help: if the scan is meant, say so before: .allow_scan(\"badges\").assert_no_scan()";
     help(&database(badges), "DELETE FROM people WHERE id = ?1", Plan::try_assert_no_scan, expected);
 }
 

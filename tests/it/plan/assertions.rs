@@ -53,7 +53,7 @@ SQLite plans; tried: 'open' in place of ?1
     USE TEMP B-TREE FOR ORDER BY
 
   help: CREATE INDEX orders_status_total ON orders(status, total);   tried: the scan and the sort are gone
-  help: if the scan is meant, say so: .allow_scan(\"orders\")";
+  help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()";
     fires("SELECT id, total FROM orders WHERE status = ?1 ORDER BY total", Plan::try_assert_no_scan, expected);
     plan("SELECT id, total FROM orders WHERE customer_id = ?1").assert_no_scan();
 }
@@ -70,8 +70,8 @@ query plan scans whole tables: log, orders
   > SCAN l
   > SCAN o
 
-  help: if the scan is meant, say so: .allow_scan(\"log\")
-  help: if the scan is meant, say so: .allow_scan(\"orders\")";
+  help: if the scan is meant, say so before: .allow_scan(\"log\").assert_no_scan()
+  help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()";
     let sql = "SELECT * FROM log AS l, orders AS o WHERE o.status = l.what || o.id";
     fires(sql, Plan::try_assert_no_scan, expected);
     plan(sql).allow_scan("LOG").allow_scan("o").assert_no_scan();
@@ -88,7 +88,7 @@ query plan scans a whole table: orders
   plan (SQLite VERSION):
   > SCAN orders USING COVERING INDEX orders_customer
 
-  help: if the scan is meant, say so: .allow_scan(\"orders\")
+  help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()
 note: the scan reads the index orders_customer, which has all rows of orders";
     fires("SELECT customer_id FROM orders", Plan::try_assert_no_scan, expected);
 }
@@ -128,7 +128,7 @@ query plan scans a whole table: items
   > SEARCH i USING AUTOMATIC COVERING INDEX (product=?)
 
   help: CREATE INDEX items_product ON items(product);   tried: the scan is gone
-  help: if the scan is meant, say so: .allow_scan(\"items\")
+  help: if the scan is meant, say so before: .allow_scan(\"items\").assert_no_scan()
 note: SQLite reads all of items to build an automatic index, each time the statement runs";
     let sql = "SELECT * FROM customers AS c JOIN items AS i ON i.product = c.name WHERE c.id < 5";
     fires(sql, Plan::try_assert_no_scan, expected);
@@ -146,7 +146,7 @@ query plan scans a whole table: items
   > SEARCH items
 
   help: CREATE INDEX items_count ON items(count);   tried: the scan is gone
-  help: if the scan is meant, say so: .allow_scan(\"items\")
+  help: if the scan is meant, say so before: .allow_scan(\"items\").assert_no_scan()
 note: SQLite prints SEARCH for a min() or max() of items, but reads all of it";
     fires("SELECT min(count) FROM items", Plan::try_assert_no_scan, expected);
     assert!(plan("SELECT min(count) FROM items").try_assert_searches("items").is_err());
@@ -170,7 +170,7 @@ query plan scans a whole table: orders
   > SCAN orders   in trigger items_logged
 
   help: CREATE INDEX orders_status ON orders(status);   tried: the scan is gone
-  help: if the scan is meant, say so: .allow_scan(\"orders\")";
+  help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()";
     fires("INSERT INTO items VALUES (?1, ?2, ?3)", Plan::try_assert_no_scan, expected);
     let expected = "\
 query plan scans a whole table: items
@@ -187,7 +187,7 @@ query plan scans a whole table: items
   > SCAN items   in foreign-key action
 
   help: CREATE INDEX items_order_id ON items(order_id);   tried: the scan is gone
-  help: if the scan is meant, say so: .allow_scan(\"items\")";
+  help: if the scan is meant, say so before: .allow_scan(\"items\").assert_no_scan()";
     fires("DELETE FROM customers WHERE id = ?1", Plan::try_assert_no_scan, expected);
     let off = db(SCHEMA);
     off.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
@@ -205,7 +205,7 @@ query plan scans a whole table: texts
   plan (SQLite VERSION):
   > SCAN t VIRTUAL TABLE INDEX 0:
 
-  help: if the scan is meant, say so: .allow_scan(\"texts\")
+  help: if the scan is meant, say so before: .allow_scan(\"texts\").assert_no_scan()
 note: the module of texts was given nothing to search by";
     fires("SELECT * FROM texts AS t WHERE t.body = ?1", Plan::try_assert_no_scan, expected);
     plan("SELECT * FROM texts WHERE texts MATCH ?1").assert_no_scan().assert_searches("texts");

@@ -35,7 +35,7 @@ query plan scans a whole table: kinds
   plan (SQLite {}):
   > SCAN kinds
 
-  help: if the scan is meant, say so: .allow_scan(\"kinds\")
+  help: if the scan is meant, say so before: .allow_scan(\"kinds\").assert_no_scan()
 note: statistics were gathered on 3 rows of kinds, and the plan without them is different (SEARCH kinds USING INDEX kinds_flag \
 (flag=?)): run no ANALYZE and no PRAGMA optimize on the test's database (to undo them: DELETE FROM sqlite_stat1, then \
 reopen it), or plan with production's statistics: Template::stats",

@@ -19,7 +19,7 @@ query plan scans a whole table: orders
   plan (SQLite VERSION):
   > SCAN orders
 
-  help: if the scan is meant, say so: .allow_scan(\"orders\")
+  help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()
 note: statistics were gathered on 60 rows of orders, and the plan without them is different (SEARCH orders USING INDEX \
 orders_kind_total (kind=?)): run no ANALYZE and no PRAGMA optimize on the test's database (to undo them: DELETE FROM \
 sqlite_stat1, then reopen it), or plan with production's statistics: Template::stats";
@@ -53,7 +53,7 @@ query plan scans a whole table: orders
     SEARCH orders USING INDEX orders_kind_total (ANY(kind) AND total=?)
 
   help: CREATE INDEX orders_total ON orders(total);   tried: the scan is gone
-  help: if the scan is meant, say so: .allow_scan(\"orders\")
+  help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()
 note: the scan is avoided only by statistics of 60 rows of orders, and production has other statistics: run no ANALYZE and \
 no PRAGMA optimize on the test's database (to undo them: DELETE FROM sqlite_stat1, then reopen it), or plan with production's \
 statistics: Template::stats";

@@ -5,6 +5,7 @@ mod costs;
 mod differential;
 mod ledger;
 mod repeats;
+mod scans;
 mod seen;
 mod selective;
 

@@ -67,6 +67,7 @@ fn a_statement_that_reads_no_table_may_repeat() {
         "INSERT INTO log SELECT 'line ' || ?1",
         "REPLACE INTO tags(name) VALUES (?1)",
         "INSERT INTO tags(name) VALUES ('a') ON CONFLICT(name) DO UPDATE SET uses = uses + 1",
+        "WITH new(name) AS (VALUES ('user ' || ?1)) INSERT INTO users(name) SELECT name FROM new",
         "WITH new(total) AS (SELECT ?1 UNION ALL SELECT 5) INSERT INTO orders(total) SELECT total FROM new",
         "INSERT INTO log SELECT value FROM json_each('[1, 2]')",
         "INSERT INTO notes(body) VALUES ('text ' || ?1)",

@@ -36,6 +36,20 @@ fn grows(sql: &str, expected: Growth) {
     assert_eq!((report.sizes(), report.steps().len()), (&SIZES[..], 3));
 }
 
+/// Checks a query that finds as many rows for each n: it is constant, and says nothing about more rows.
+#[track_caller]
+fn stands_still(sql: &str) {
+    let report = growth(&APP, SIZES, fill, sql);
+    report.assert_at_most(Growth::Constant).assert_at_most(Growth::Logarithmic);
+    let error = report.try_assert_at_most(Growth::Linear).map(drop).unwrap_err();
+    assert_eq!(
+        error.headline(),
+        "the rows that the query reads do not grow with n, so that linear growth would not show",
+        "{sql}"
+    );
+    assert!(report.to_string().contains("\nthe rows that it reads do not grow with n, they are "), "{sql}\n{report}");
+}
+
 /// Returns the table of a report as a failure shows it, with the numbers of the linked SQLite.
 fn table(report: &GrowthReport) -> String {
     report.to_string().lines().collect::<Vec<_>>().join("\n    ")
@@ -45,7 +59,7 @@ fn table(report: &GrowthReport) -> String {
 fn searches_are_constant() {
     grows("SELECT name FROM users WHERE id = 7", Growth::Constant);
     grows("SELECT name FROM users WHERE email = '7@example.com'", Growth::Constant);
-    grows("SELECT total FROM orders WHERE user_id = 7", Growth::Constant);
+    stands_still("SELECT total FROM orders WHERE user_id = 7");
     grows("SELECT name FROM users ORDER BY id DESC LIMIT 5", Growth::Constant);
     grows("SELECT max(id) FROM users", Growth::Constant);
     grows("SELECT 1", Growth::Constant);
@@ -208,7 +222,7 @@ fn code_may_write() {
     growth_of(&APP, SIZES, fill, insert).assert_at_most(Growth::Constant);
     let update = growth_of(&APP, SIZES, fill, |db| db.execute("UPDATE orders SET total = total + 1", []));
     assert_eq!(update.growth(), Growth::Linear);
-    grows("DELETE FROM orders WHERE user_id = 3", Growth::Constant);
+    stands_still("DELETE FROM orders WHERE user_id = 3");
     grows("INSERT INTO orders(total) SELECT id FROM users", Growth::Linear);
 }
 
@@ -306,4 +320,106 @@ fn code_that_cannot_be_counted() {
 fn the_panic_is_the_report() {
     growth(&APP, SIZES, fill, "SELECT count(*) FROM users AS a JOIN users AS b ON b.name < a.name")
         .assert_at_most(Growth::Linear);
+}
+
+static BOOKMARKS: Template = Template::embedded(&[(
+    "1.sql",
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+     CREATE TABLE bookmarks(id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users(id), url TEXT NOT NULL);
+     CREATE INDEX bookmarks_user ON bookmarks(user_id);
+     CREATE TABLE settings(key TEXT PRIMARY KEY, value TEXT);
+     INSERT INTO settings VALUES ('theme', 'dark'), ('page', '50');",
+)]);
+
+fn urls(db: &mut Connection) -> rusqlite::Result<Vec<String>> {
+    let mut of_one = db.prepare("SELECT url FROM bookmarks WHERE user_id = (SELECT min(id) FROM users)")?;
+    let rows = of_one.query_map([], |row| row.get(0))?;
+    rows.collect()
+}
+
+/// `Fill` makes a user for four bookmarks, so those of one user stay as many.
+#[cfg(feature = "data")]
+#[test]
+fn rows_of_one_parent_that_do_not_grow_are_noticed() {
+    use sqlitmus::data::Fill;
+    let many = |db: &mut Connection, n| Fill::new().rows("bookmarks", n).try_insert(db);
+    let report = growth_of(&BOOKMARKS, [16, 64, 256], many, urls);
+    let error = report.try_assert_at_most(Growth::Linear).map(drop).unwrap_err();
+    assert_eq!(
+        error.headline(),
+        "the rows that the code reads do not grow with n, so that linear growth would not show"
+    );
+    let line = ": SELECT url FROM bookmarks WHERE user_id = (SELECT min(id) FROM users)";
+    assert!(report.to_string().contains("the rows that it reads do not grow with n, they are "), "{report}");
+    assert!(report.to_string().ends_with(line), "{report}");
+
+    let of_one = |db: &mut Connection, n| Fill::new().rows("users", 1).rows("bookmarks", n).try_insert(db);
+    let report = growth_of(&BOOKMARKS, [16, 64, 256], of_one, urls);
+    report.assert_at_most(Growth::Linear);
+    assert_eq!(report.growth(), Growth::Linear, "{report}");
+}
+
+fn bookmarks(db: &mut Connection, n: u64) -> rusqlite::Result<()> {
+    let sql = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < ?1)
+               INSERT INTO bookmarks(user_id, url) SELECT 1 + i % max(1, ?1 / 4), i FROM c";
+    let users = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < ?1)
+                 INSERT INTO users(name) SELECT 'user ' || i FROM c LIMIT max(1, ?1 / 4)";
+    db.execute(users, [n as i64])?;
+    db.execute(sql, [n as i64]).map(drop)
+}
+
+/// Returns what is said about rows that do not grow, for growth that is asserted to be constant and to be linear.
+fn noticed(sql: &str) -> [bool; 2] {
+    let report = growth_of(&BOOKMARKS, [16, 64, 256], bookmarks, |db| -> rusqlite::Result<()> {
+        for sql in sql.split(';') {
+            let mut statement = db.prepare(sql)?;
+            let mut rows = statement.raw_query();
+            while rows.next()?.is_some() {}
+        }
+        Ok(())
+    });
+    [Growth::Constant, Growth::Linear].map(|most| {
+        let error = report.try_assert_at_most(most).map(drop).err();
+        error.is_some_and(|error| error.headline().contains("with n, so that"))
+    })
+}
+
+#[test]
+fn what_does_not_grow_is_told_from_what_is_fixed() {
+    let mut wrong = Vec::new();
+    for (sql, expected) in [
+        // As many rows as there are of one user.
+        ("SELECT url FROM bookmarks WHERE user_id = 2", [false, true]),
+        ("SELECT count(*) FROM bookmarks WHERE user_id = 2", [false, true]),
+        ("SELECT url FROM bookmarks WHERE user_id IN (1, 2) ORDER BY url", [false, true]),
+        ("SELECT url FROM users JOIN bookmarks ON user_id = users.id WHERE name = 'user 2'", [false, true]),
+        ("UPDATE bookmarks SET url = 'x' WHERE user_id = 2", [false, true]),
+        ("DELETE FROM bookmarks WHERE user_id = 2", [false, true]),
+        ("SELECT url FROM bookmarks WHERE user_id = 100000", [false, true]),
+        ("SELECT 1 FROM users WHERE name = 'user 2'; SELECT url FROM bookmarks WHERE user_id = 2", [false, true]),
+        // No table that is used grows.
+        ("SELECT value FROM settings WHERE key = 'page'", [true, true]),
+        ("SELECT value FROM settings", [true, true]),
+        ("UPDATE settings SET value = 'x'", [true, true]),
+        // Fixed by the statement.
+        ("SELECT url FROM bookmarks WHERE id = 2", [false, false]),
+        ("SELECT name FROM users WHERE name = 'user 2'", [false, false]),
+        ("SELECT url FROM bookmarks ORDER BY id DESC LIMIT 10", [false, false]),
+        ("SELECT url FROM bookmarks WHERE id IN (1, 2, 3)", [false, false]),
+        ("SELECT max(id) FROM bookmarks", [false, false]),
+        ("INSERT INTO bookmarks(user_id, url) VALUES (1, 'x')", [false, false]),
+        ("SELECT value FROM settings; INSERT INTO bookmarks(user_id, url) VALUES (1, 'x')", [false, true]),
+        ("SELECT 1", [false, false]),
+        // They grow.
+        ("SELECT url FROM bookmarks WHERE url = 'x'", [false, false]),
+        ("SELECT url FROM bookmarks WHERE user_id > 2", [false, false]),
+        ("SELECT count(*) FROM bookmarks", [false, false]),
+        ("SELECT url FROM bookmarks WHERE user_id = 2; SELECT count(*) FROM users", [false, false]),
+    ] {
+        let found = noticed(sql);
+        if found != expected {
+            wrong.push(format!("{found:?}: {sql}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

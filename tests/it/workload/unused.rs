@@ -91,3 +91,59 @@ fn all_listed_indexes_can_be_dropped_together() {
         sqlitmus::plan::explain(&shop, query.sql()).assert_no_scan().assert_no_temp_btree();
     }
 }
+
+/// Returns the indexes of these that are not needed for the queries.
+fn unneeded(indexes: &str, queries: &str) -> Vec<String> {
+    let db = Template::empty().in_memory();
+    db.execute_batch("CREATE TABLE m(id INTEGER PRIMARY KEY, chat INT, hidden INT, at INT, kind TEXT, body TEXT)")
+        .unwrap();
+    db.execute_batch(indexes).unwrap();
+    let queries = db.record(|db| db.execute_batch(queries));
+    assert!(queries.value.is_ok(), "{:?}", queries.value);
+    unused_indexes(&queries).unwrap().indexes.into_iter().map(|index| index.name).collect()
+}
+
+#[test]
+fn an_index_that_finds_fewer_rows_than_what_is_left_is_needed() {
+    let mut wrong = Vec::new();
+    for (indexes, queries, expected) in [
+        // An equality is not replaced by a range.
+        (
+            "CREATE INDEX c ON m(chat); CREATE INDEX a ON m(at)",
+            "SELECT body FROM m WHERE chat = 1 AND at > 5",
+            &["a"][..],
+        ),
+        (
+            "CREATE INDEX c ON m(chat, at); CREATE INDEX a ON m(at, chat)",
+            "SELECT body FROM m WHERE chat = 1 AND at > 5",
+            &["a"],
+        ),
+        (
+            "CREATE INDEX c ON m(chat); CREATE INDEX a ON m(at)",
+            "SELECT body FROM m WHERE chat = 1 AND at BETWEEN 3 AND 9",
+            &["a"],
+        ),
+        ("CREATE INDEX c ON m(chat); CREATE INDEX a ON m(at)", "DELETE FROM m WHERE chat = 1 AND at < 5", &["a"]),
+        // Two columns are not replaced by one.
+        (
+            "CREATE INDEX c ON m(chat); CREATE INDEX k ON m(chat, kind)",
+            "SELECT body FROM m WHERE chat = 1 AND kind = 'x'",
+            &["c"],
+        ),
+        // One of two that do the same goes.
+        ("CREATE INDEX c ON m(chat); CREATE INDEX d ON m(chat, kind)", "SELECT body FROM m WHERE chat = 1", &["d"]),
+        ("CREATE INDEX c ON m(chat); CREATE INDEX d ON m(chat DESC)", "SELECT body FROM m WHERE chat = 1", &["c"]),
+        // What is not used goes.
+        ("CREATE INDEX k ON m(kind)", "SELECT body FROM m WHERE id = 1 AND kind = 'x'", &["k"]),
+        ("CREATE INDEX k ON m(kind); CREATE INDEX a ON m(at)", "SELECT body FROM m WHERE kind = 'x'", &["a"]),
+        ("CREATE INDEX a ON m(at)", "SELECT body FROM m ORDER BY at LIMIT 5", &[]),
+        ("CREATE INDEX a ON m(at)", "SELECT max(at) FROM m", &[]),
+        ("CREATE INDEX a ON m(at)", "INSERT INTO m(at) VALUES (1)", &["a"]),
+    ] {
+        let found = unneeded(indexes, queries);
+        if found != expected {
+            wrong.push(format!("{found:?}, not {expected:?}: {indexes}: {queries}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
