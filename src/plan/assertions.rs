@@ -2,6 +2,7 @@
 
 use super::advice::{self, Goal};
 use super::failure;
+use super::offset;
 use super::query_plan::Plan;
 use super::tree::{Node, distinct};
 use super::why_not::{self, WhyNot};
@@ -266,5 +267,7 @@ fn scan_failure(plan: &Plan, is_flagged: impl Fn(&Node) -> bool) -> Error {
     let flagged = plan.all().filter(|node| is_flagged(node));
     let tables = distinct(flagged.map(|node| node.table.as_deref().unwrap_or(&node.text)));
     let goal = Goal::Scans(tables.iter().map(|&table| table.into()).collect());
-    failure::scans(plan, &tables, &advice::remedies(plan, &goal), is_flagged)
+    let is_offset = offset::causes(plan, &is_flagged);
+    let error = failure::scans(plan, &tables, &advice::remedies(plan, &goal), is_flagged);
+    if is_offset { error.note(failure::OFFSET) } else { error }
 }

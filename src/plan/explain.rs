@@ -7,6 +7,7 @@ use rusqlite::{Connection, Params, Rows, Statement};
 
 use super::catalog::Catalog;
 use super::query_plan::{Plan, PlanSource};
+use super::tree::{Node, Scan};
 use super::{bytecode, loops, parse};
 use crate::error::{Error, ErrorKind, Refusal, Result, or_panic};
 use crate::sql::split;
@@ -61,7 +62,28 @@ pub fn try_explain_with<P: Params + Clone>(connection: &Connection, sql: &str, p
     let mut plan = plan(connection, sql, &|statement| statement.query(params.clone()))?;
     // If the values cannot be read back, there is no advice for a plan that depends on them.
     plan.values = values(connection, &plan.sql, params).unwrap_or_default();
+    plan_by_literals(connection, &mut plan);
     Ok(plan)
+}
+
+/// Takes the scans from the same plan with values in place of parameters, if a partial index seems to be filtered. SQLite sees
+/// that a condition is the WHERE of the index, and still tests it if its value is a parameter's.
+fn plan_by_literals(connection: &Connection, known: &mut Plan) {
+    let is_filtered = |node: &Node| matches!(node.scan, Some(Scan::FilteredPartialIndex(_)));
+    if known.values.is_empty() || !known.all().any(is_filtered) {
+        return;
+    }
+    let literals = || -> rusqlite::Result<Option<String>> {
+        let mut statement = connection.prepare(&known.sql)?;
+        for (number, value) in (1..).zip(&known.values) {
+            statement.raw_bind_parameter(number, value)?;
+        }
+        Ok(statement.expanded_sql())
+    };
+    let again = literals().ok().flatten().and_then(|sql| try_explain(connection, &sql).ok());
+    if let Some(again) = again.filter(|again| again.to_string() == known.to_string()) {
+        (known.nodes, known.effects) = (again.nodes, again.effects);
+    }
 }
 
 /// Returns the values that `params` gives to the parameters of a statement.
@@ -80,7 +102,13 @@ fn values<P: Params>(connection: &Connection, sql: &str, params: P) -> rusqlite:
 pub(super) fn explain_again(connection: &Connection, known: &Plan) -> Result<Plan> {
     match known.values.as_slice() {
         [] => try_explain(connection, &known.sql),
-        values => plan(connection, &known.sql, &|statement| statement.query(rusqlite::params_from_iter(values))),
+        values => {
+            let mut again =
+                plan(connection, &known.sql, &|statement| statement.query(rusqlite::params_from_iter(values)))?;
+            again.values.clone_from(&known.values);
+            plan_by_literals(connection, &mut again);
+            Ok(again)
+        }
     }
 }
 

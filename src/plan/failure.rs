@@ -10,17 +10,17 @@ use crate::report::count;
 impl Plan {
     /// Returns a report with this plan, in which the flagged lines are marked and explained.
     pub(crate) fn failure(&self, headline: impl Into<String>, is_flagged: impl Fn(&Node) -> bool) -> Error {
-        self.report(headline.into(), why_not::of_scans(self, &is_flagged), is_flagged)
+        self.report(headline.into(), why_not::of_flagged(self, &is_flagged), is_flagged)
     }
 
-    /// Writes each reason that an index is not used below the first flagged line of its table.
+    /// Writes each reason that an index is not used below the first flagged line of its table, or of a sort.
     fn report(&self, headline: String, mut reasons: Vec<WhyNot>, is_flagged: impl Fn(&Node) -> bool) -> Error {
         let mark = |node: &Node| if is_flagged(node) { "> " } else { "" };
         let mut lines: Vec<String> = Vec::new();
         for (depth, node) in tree::walk(&self.nodes) {
             lines.push(format!("{}{}", mark(node), tree::line(depth, &node.text)));
             if is_flagged(node) {
-                let of_node = reasons.extract_if(.., |why| node.is_of(&why.table));
+                let of_node = reasons.extract_if(.., |why| node.is_of(&why.table) || node.sort_purpose().is_some());
                 lines.extend(of_node.map(|why| tree::line(depth + 1, &format!("{why:#}"))));
             }
         }
@@ -148,3 +148,6 @@ fn note_on_few_rows(plan: &Plan, node: &Node, is_flagged: impl Fn(&Node) -> bool
 
 /// Advice against a fixture's statistics.
 const PLAN_OTHERWISE: &str = "run no ANALYZE and no PRAGMA optimize on the test's database (to undo them: DELETE FROM sqlite_stat1, then reopen it), or plan with production's statistics: Template::stats";
+
+/// The note on a scan that is gone without the OFFSET of the statement.
+pub(super) const OFFSET: &str = "OFFSET reads all rows that it skips, and without it nothing is scanned (tried); a page that begins behind the last row of the page before skips none, such as WHERE id > ?1 ORDER BY id LIMIT 10";

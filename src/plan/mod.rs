@@ -77,6 +77,7 @@ mod failure;
 mod flow;
 mod loops;
 mod opened;
+mod offset;
 mod parse;
 mod query_plan;
 pub(crate) mod sample;

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::question::{Change, Question, Removal, columns_of};
 use super::reason::{Obstacle, PatternProblem};
-use super::statement::{Comparison, Occurrence, Role, is_one_of};
+use super::statement::{Comparison, Occurrence, Reference, Role, is_one_of};
 use super::trial::expression;
 use crate::schema::{Affinity, Column, IndexedColumn, IndexedExpr};
-use crate::sql::{Token, TokenKind, end_of, plain_name, same_name, tokens};
+use crate::sql::{Cursor, Token, TokenKind, end_of, plain_name, same_name, tokens};
 
 impl Question<'_> {
     /// Returns what may be in the way where the statement has the column of a term, the likeliest first.
@@ -229,14 +229,47 @@ impl Question<'_> {
             return None;
         }
         let text = self.text(&other);
-        let new = match column.affinity {
-            Affinity::Text => format!("CAST({text} AS TEXT)"),
-            Affinity::Blob | Affinity::Any if other.len() <= 3 => format!("+{text}"),
-            Affinity::Blob | Affinity::Any => format!("+({text})"),
-            _ => return None,
-        };
+        let new = converted(column, &text)?;
         let declared = column.declared_type.clone();
         Some(self.rewrite(Obstacle::Affinity { column: plain_name(name), declared, other: text }, &other, new))
+    }
+
+    /// `USING (x)`, which compares two columns of the same name.
+    pub(super) fn of_using(&self) -> Vec<Removal> {
+        let all = &self.statement.tokens;
+        let mut found = Vec::new();
+        for at in (0..all.len()).filter(|&at| all[at].is("using")) {
+            let mut cursor = Cursor::new(all);
+            cursor.seek(at + 1);
+            let Some(list) = cursor.group() else { continue };
+            let names: Vec<String> = all[list.clone()].iter().filter_map(Token::name).collect();
+            let before = |reference: &&Reference| reference.end <= at;
+            let Some(right) = self.statement.references.iter().rfind(before) else { continue };
+            for left in self.statement.references.iter().take_while(|reference| reference.end < right.end) {
+                let (own, other) = if right.table == self.table.name { (right, left) } else { (left, right) };
+                if own.table == self.table.name {
+                    found.extend(self.of_columns(&(at..list.end + 1), &names, own, other));
+                }
+            }
+        }
+        found
+    }
+
+    /// Writes USING as ON, in which the columns of the other table have the affinity of the index's columns.
+    fn of_columns(&self, using: &Range<usize>, names: &[String], own: &Reference, other: &Reference) -> Option<Removal> {
+        let of = |reference: &Reference, name: &str| format!("{}.{}", plain_name(&reference.name), plain_name(name));
+        let is_first = |name: &&String| self.shape.terms.iter().any(|term| term.what.is_column(name));
+        let name = names.iter().find(is_first)?;
+        let column = self.table.column(name)?;
+        self.schema.table(&other.table)?.column(name)?;
+        let compared = names.iter().map(|name| {
+            let text = of(other, name);
+            let other = self.table.column(name).and_then(|column| converted(column, &text)).unwrap_or(text);
+            format!("{} = {other}", of(own, name))
+        });
+        let new = format!("ON {}", compared.collect::<Vec<_>>().join(" AND "));
+        let (column, declared) = (plain_name(name), column.declared_type.clone());
+        Some(self.rewrite(Obstacle::Affinity { column, declared, other: of(other, name) }, using, new))
     }
 
     fn of_nulls(&self, occurrence: &Occurrence) -> Option<Removal> {
@@ -255,6 +288,18 @@ impl Question<'_> {
             self.replace(Obstacle::Or { side: self.text(&side) }, &with_or, "")
         };
         sides.into_iter().map(removal).collect()
+    }
+}
+
+/// Returns a value that is compared with a column as the column stores it. `None` for a column of numbers, whose index SQLite can
+/// always use.
+fn converted(column: &Column, text: &str) -> Option<String> {
+    let is_plain = text.chars().all(|c| c.is_alphanumeric() || "_.".contains(c));
+    match column.affinity {
+        Affinity::Text => Some(format!("CAST({text} AS TEXT)")),
+        Affinity::Blob | Affinity::Any if is_plain => Some(format!("+{text}")),
+        Affinity::Blob | Affinity::Any => Some(format!("+({text})")),
+        _ => None,
     }
 }
 

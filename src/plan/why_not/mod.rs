@@ -20,4 +20,4 @@ mod statement;
 mod trial;
 
 pub use reason::{Obstacle, PatternProblem, Reason, Remedy, WhyNot};
-pub(super) use search::{of_scans, why_not};
+pub(super) use search::{of_flagged, why_not};

@@ -78,7 +78,7 @@ impl Question<'_> {
 
     /// Returns true if the statement compares or sorts by any term of the index.
     pub(super) fn is_about_index(&self) -> bool {
-        self.shape.terms.iter().any(|term| !self.occurrences(term).is_empty())
+        self.shape.terms.iter().any(|term| !self.occurrences(term).is_empty()) || !self.of_using().is_empty()
     }
 
     pub(super) fn edit(&self, tokens: &Range<usize>, text: impl Into<String>) -> Edit {

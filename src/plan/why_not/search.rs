@@ -3,7 +3,7 @@
 use super::question::{Change, Question, Removal};
 use super::reason::{Obstacle, Reason, Remedy, WhyNot};
 use super::statement::{Occurrence, Statement};
-use super::trial::{Edit, IndexShape, TRIAL, Trials, Usage, edited};
+use super::trial::{Edit, IndexShape, KEY, TRIAL, Target, Trials, Usage, edited};
 use crate::plan::query_plan::Plan;
 use crate::plan::tree::{Node, distinct};
 use crate::schema::Table;
@@ -20,7 +20,7 @@ const MAX_INDEXES_OF_REPORT: usize = 3;
 /// Returns why a plan does not use an index of a table.
 pub(in crate::plan) fn why_not(plan: &Plan, index: &str, table: &str) -> WhyNot {
     let mut found = WhyNot { index: index.to_owned(), table: table.to_owned(), is_used: false, reasons: Vec::new() };
-    let usage = Usage::of(plan.all(), &[index]);
+    let usage = Usage::of(plan.all(), &Target { index, key_of: &[] });
     if usage.is_use() {
         found.is_used = true;
         return found;
@@ -41,35 +41,32 @@ pub(in crate::plan) fn why_not(plan: &Plan, index: &str, table: &str) -> WhyNot 
     found
 }
 
-/// Returns why flagged scans use none of the indexes that are about the statement, for a report.
-pub(in crate::plan) fn of_scans<'p>(plan: &'p Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<WhyNot> {
-    let has_index = |table: &&str| plan.catalog.objects.iter().any(|one| one.kind == "index" && one.table == **table);
-    let scanned = plan.lines().filter(|node| node.scan.is_some() && is_flagged(node));
-    let tables: Vec<&'p str> = distinct(scanned.filter_map(|node| node.table.as_deref()).filter(has_index));
-    if tables.is_empty() {
-        return Vec::new();
-    }
-    let Some(trials) = Trials::of(plan, MAX_PLANS_OF_REPORT) else { return Vec::new() };
+/// Returns why flagged scans and sorts use none of the indexes that are about the statement, for a report.
+pub(in crate::plan) fn of_flagged(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<WhyNot> {
+    let is_sort = plan.lines().any(|node| node.sort_purpose().is_some() && is_flagged(node));
+    let lines = plan.lines().filter(|node| is_sort || (node.scan.is_some() && is_flagged(node)));
+    let tables: Vec<&str> = distinct(lines.filter_map(|node| node.table.as_deref()));
+    let trials = if tables.is_empty() { None } else { Trials::of(plan, MAX_PLANS_OF_REPORT) };
+    let Some(trials) = trials else { return Vec::new() };
     let statement = Statement::read(&plan.sql, &trials.schema);
+    let is_shown = |table: &str, reason: &Reason| match &reason.obstacle {
+        Obstacle::Order { .. } | Obstacle::Nulls { .. } | Obstacle::Collation { .. } | Obstacle::Expression { .. } => true,
+        _ if is_sort => false,
+        // Of two tables that are joined, one is scanned.
+        Obstacle::Preferred(_) => false,
+        Obstacle::FirstColumn { compared, .. } => compared.is_some(),
+        // A note says so.
+        Obstacle::Statistics => plan.catalog.few_rows(table).is_none(),
+        _ => true,
+    };
     let mut found = Vec::new();
-    for name in tables {
-        let Some(table) = trials.schema.table(name) else { continue };
-        let searches = index_names(table).into_iter().filter_map(|index| {
-            let search = Search::of(plan, &trials, &statement, index, name)?;
-            search.question.is_about_index().then_some(search)
-        });
-        let is_told_elsewhere = |reason: &Reason| match &reason.obstacle {
-            // Of two tables that are joined, one is scanned.
-            Obstacle::Preferred(_) => true,
-            Obstacle::FirstColumn { compared, .. } => compared.is_none(),
-            Obstacle::Statistics => plan.catalog.few_rows(name).is_some(),
-            _ => false,
-        };
-        let why = searches.filter_map(|search| {
-            let reasons =
-                search.reasons().filter(|reasons| !reasons.is_empty() && !reasons.iter().any(is_told_elsewhere))?;
-            let index = search.question.index.to_owned();
-            Some(WhyNot { index, table: name.to_owned(), is_used: false, reasons })
+    for table in tables {
+        let names = trials.schema.table(table).map_or_else(Vec::new, index_names);
+        let why = names.into_iter().filter_map(|index| {
+            let search = Search::of(plan, &trials, &statement, index, table)?;
+            let reasons = if search.question.is_about_index() { search.reasons()? } else { Vec::new() };
+            let is_told = !reasons.is_empty() && reasons.iter().all(|reason| is_shown(table, reason));
+            is_told.then(|| WhyNot { index: index.to_owned(), table: table.to_owned(), is_used: false, reasons })
         });
         found.extend(why.take(MAX_INDEXES_OF_REPORT));
     }
@@ -77,7 +74,7 @@ pub(in crate::plan) fn of_scans<'p>(plan: &'p Plan, is_flagged: &impl Fn(&Node) 
 }
 
 fn index_names(table: &Table) -> Vec<&str> {
-    let keys = table.primary_key.iter().chain(&table.unique).filter_map(|key| key.index.as_deref());
+    let keys = table.primary_key.iter().chain(&table.unique).map(|key| key.index.as_deref().unwrap_or(KEY));
     table.indexes.iter().map(|index| index.name.as_str()).chain(keys).collect()
 }
 
@@ -85,6 +82,8 @@ struct Search<'a> {
     plan: &'a Plan,
     trials: &'a Trials<'a>,
     question: Question<'a>,
+    /// The names by which a plan prints the table, if the question is about its key.
+    key_of: Vec<String>,
 }
 
 impl<'a> Search<'a> {
@@ -97,17 +96,27 @@ impl<'a> Search<'a> {
     ) -> Option<Search<'a>> {
         let table = trials.schema.table(table)?;
         let shape = IndexShape::of(table, index)?;
-        Some(Search { plan, trials, question: Question { statement, schema: &trials.schema, table, index, shape } })
+        let mut key_of = Vec::new();
+        if index == KEY {
+            key_of.extend(statement.references_to(&table.name).map(|reference| reference.name.clone()));
+            key_of.push(table.name.to_string());
+        }
+        let question = Question { statement, schema: &trials.schema, table, index, shape };
+        Some(Search { plan, trials, question, key_of })
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target { index: self.question.index, key_of: &self.key_of }
     }
 
     /// Returns the reasons. `None` if the copy does not plan the statement as it was planned.
     fn reasons(&self) -> Option<Vec<Reason>> {
-        let index = self.question.index;
-        let base = self.trials.usage(&self.plan.sql, index, None)?;
-        if base != Usage::of(self.plan.lines(), &[index]) {
+        let target = self.target();
+        let base = self.trials.usage(&self.plan.sql, &target, None)?;
+        if base != Usage::of(self.plan.lines(), &target) {
             return None;
         }
-        let without = self.trials.usage_without_statistics(&self.plan.sql, index);
+        let without = self.trials.usage_without_statistics(&self.plan.sql, &target);
         if without.is_some_and(|usage| usage.is_more_than(&base)) {
             return Some(vec![Reason { obstacle: Obstacle::Statistics, remedy: None }]);
         }
@@ -136,6 +145,7 @@ impl<'a> Search<'a> {
                 found.extend(question.of_occurrence(number, term, occurrence));
             }
         }
+        found.extend(question.of_using());
         found.extend(question.of_predicate());
         for occurrence in occurrences.iter().flatten() {
             found.extend(question.of_or(occurrence));
@@ -181,7 +191,7 @@ impl<'a> Search<'a> {
     fn serves(&self, set: &[&Removal], base: &Usage) -> bool {
         let Some((sql, shape)) = self.changed(set) else { return false };
         let create = (shape != self.question.shape).then(|| shape.create(TRIAL, self.question.table));
-        let usage = self.trials.usage(&sql, self.question.index, create.as_deref());
+        let usage = self.trials.usage(&sql, &self.target(), create.as_deref());
         usage.is_some_and(|usage| usage.is_more_than(base))
     }
 
@@ -210,7 +220,7 @@ impl<'a> Search<'a> {
                 let others: Vec<&Removal> = set.iter().filter(|other| !std::ptr::eq(**other, *one)).copied().collect();
                 let (sql, _) = self.changed(&others)?;
                 let trial = alternative.create(TRIAL, table);
-                let usage = self.trials.usage(&sql, self.question.index, Some(&trial))?;
+                let usage = self.trials.usage(&sql, &self.target(), Some(&trial))?;
                 usage.is_more_than(base).then(|| Remedy::Index(alternative.advice(table, schema)))
             }
             (_, None) => create.take().map(Remedy::Index),

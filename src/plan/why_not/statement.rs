@@ -12,12 +12,13 @@ pub(super) struct Statement<'a> {
     pub(super) sql: &'a str,
     pub(super) tokens: Vec<Token<'a>>,
     /// The tables that it names: the index of the token, the table, and the name that it goes by.
-    references: Vec<Reference>,
+    pub(super) references: Vec<Reference>,
 }
 
 /// A table in the FROM of a statement, or one that it writes to.
 pub(super) struct Reference {
-    table: Name,
+    pub(super) table: Name,
+    is_view: bool,
     /// The alias, or the name of the table.
     pub(super) name: String,
     /// The index behind its last token.
@@ -147,7 +148,8 @@ impl<'a> Statement<'a> {
         if start < at {
             let qualifier = self.tokens[at - 2].name()?;
             let mut named = self.references.iter().filter(|reference| same_name(&reference.name, &qualifier));
-            if named.next().is_some_and(|reference| reference.table != table.name) {
+            // A column of a view may be one of a table in it.
+            if named.next().is_some_and(|reference| reference.table != table.name && !reference.is_view) {
                 return None;
             }
         }
@@ -315,7 +317,8 @@ fn references(tokens: &[Token<'_>], schema: &Schema) -> Vec<Reference> {
     let mut found: Vec<Reference> = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         let Some(name) = token.name().filter(|_| token.kind != TokenKind::Text) else { continue };
-        let is_object = schema.table(&name).is_some() || schema.views.iter().any(|view| view.name == *name);
+        let is_view = schema.views.iter().any(|view| view.name == *name);
+        let is_object = is_view || schema.table(&name).is_some();
         let mut before = at;
         while before >= 2 && tokens[before - 1].is_symbol(".") {
             before -= 2;
@@ -344,7 +347,7 @@ fn references(tokens: &[Token<'_>], schema: &Schema) -> Vec<Reference> {
             alias = tokens[end].name().unwrap_or(alias);
             end += 1;
         }
-        found.push(Reference { table: name.into(), name: alias, end });
+        found.push(Reference { table: name.into(), is_view, name: alias, end });
     }
     found
 }

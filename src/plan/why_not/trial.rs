@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use crate::plan::catalog::Catalog;
 use crate::plan::parse::{self, Hints, Row};
 use crate::plan::query_plan::Plan;
-use crate::plan::tree::{AccessPath, Node};
+use crate::plan::tree::{Access, AccessPath, Node};
 use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table};
 use crate::sql::{Name, Token, plain_name, same_name, tokens};
@@ -49,6 +49,7 @@ impl IndexShape {
         let mut keys = table.primary_key.iter().chain(&table.unique);
         let terms = match declared {
             Some(one) => &one.terms,
+            None if index == KEY => &table.primary_key.as_ref()?.terms,
             None => &keys.find(|key| key.index.as_deref().is_some_and(|name| same_name(name, index)))?.terms,
         };
         let partial = declared.and_then(|one| one.partial.clone());
@@ -116,12 +117,11 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    pub(super) fn of<'n>(nodes: impl Iterator<Item = &'n Node>, names: &[&str]) -> Usage {
+    pub(super) fn of<'n>(nodes: impl Iterator<Item = &'n Node>, target: &Target<'_>) -> Usage {
         let mut usage = Usage::default();
         for node in nodes {
             usage.sorts += usize::from(node.sort_purpose().is_some());
-            let is_used = matches!(node.path(), Some(AccessPath::Index { name, .. })
-                if names.iter().any(|known| same_name(known, name)));
+            let is_used = node.access().is_some_and(|access| target.is_used_by(access));
             usage.uses += usize::from(is_used);
             usage.searches += usize::from(is_used && node.constraint().is_some());
         }
@@ -138,6 +138,28 @@ impl Usage {
         self.searches > base.searches || (self.uses > 0 && self.sorts < base.sorts)
     }
 }
+
+/// What a plan is to use: an index, or the key that is the table itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    pub(super) index: &'a str,
+    /// The names by which a plan prints the table. Empty for an index.
+    pub(super) key_of: &'a [String],
+}
+
+impl Target<'_> {
+    fn is_used_by(&self, access: &Access) -> bool {
+        let printed = access.alias.as_deref().unwrap_or(&access.name);
+        match &access.path {
+            AccessPath::Index { name, .. } => same_name(name, self.index) || name == TRIAL,
+            AccessPath::Rowid | AccessPath::PrimaryKey => self.key_of.iter().any(|name| same_name(name, printed)),
+            _ => false,
+        }
+    }
+}
+
+/// The name of a key that has no index, because it is the order of the table itself.
+pub(super) const KEY: &str = "the primary key";
 
 /// The name of an index that is tried.
 pub(super) const TRIAL: &str = "sqlitmus_trial";
@@ -171,24 +193,24 @@ impl<'p> Trials<'p> {
     }
 
     /// Returns the use that a statement makes of an index, or of another that is created in its place.
-    pub(super) fn usage(&self, sql: &str, index: &str, create: Option<&str>) -> Option<Usage> {
+    pub(super) fn usage(&self, sql: &str, target: &Target<'_>, create: Option<&str>) -> Option<Usage> {
         self.left.set(self.left.get().checked_sub(1)?);
         let connection = &self.copy.connection;
-        let Some(create) = create else { return usage_on(&self.copy, sql, self.values, &[index]) };
+        let Some(create) = create else { return usage_on(&self.copy, sql, self.values, target) };
         connection.execute_batch("SAVEPOINT trial").ok()?;
         let created = connection.execute_batch(create).is_ok();
-        let usage = created.then(|| usage_on(&self.copy, sql, self.values, &[index, TRIAL])).flatten();
+        let usage = created.then(|| usage_on(&self.copy, sql, self.values, target)).flatten();
         connection.execute_batch("ROLLBACK TO trial; RELEASE trial").ok()?;
         usage
     }
 
     /// Returns the use that the statement makes of the index without statistics. `None` if there are none.
-    pub(super) fn usage_without_statistics(&self, sql: &str, index: &str) -> Option<Usage> {
-        usage_on(self.without_statistics.as_ref()?, sql, self.values, &[index])
+    pub(super) fn usage_without_statistics(&self, sql: &str, target: &Target<'_>) -> Option<Usage> {
+        usage_on(self.without_statistics.as_ref()?, sql, self.values, target)
     }
 }
 
-fn usage_on(copy: &SchemaCopy, sql: &str, values: &[Value], names: &[&str]) -> Option<Usage> {
+fn usage_on(copy: &SchemaCopy, sql: &str, values: &[Value], target: &Target<'_>) -> Option<Usage> {
     let mut statement = copy.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).ok()?;
     for (number, value) in (1..=statement.parameter_count()).zip(values) {
         statement.raw_bind_parameter(number, value).ok()?;
@@ -198,8 +220,8 @@ fn usage_on(copy: &SchemaCopy, sql: &str, values: &[Value], names: &[&str]) -> O
     while let Some(row) = rows.next().ok()? {
         lines.push(Row { id: row.get(0).ok()?, parent: row.get(1).ok()?, detail: row.get(3).ok()? });
     }
-    let nodes = parse::nodes(&lines, Hints { indexes: names, old: parse::is_old_sqlite() });
-    Some(Usage::of(nodes.iter(), names))
+    let nodes = parse::nodes(&lines, Hints { indexes: &[target.index, TRIAL], old: parse::is_old_sqlite() });
+    Some(Usage::of(nodes.iter(), target))
 }
 
 /// Returns the part of the catalog that a statement names: tables with their indexes, and views with what they name.

@@ -256,6 +256,46 @@ fn a_scan_that_is_meant_has_no_reason() {
     }
 }
 
+/// USING, views, the key of the table, and orders that an index does not have.
+#[test]
+fn what_has_no_condition_of_its_own() {
+    let db = db("
+        CREATE TABLE a(id INTEGER PRIMARY KEY, num TEXT, kind INT, x INT, y INT);
+        CREATE INDEX a_num ON a(num); CREATE INDEX a_xy ON a(x, y);
+        CREATE TABLE b(id INTEGER PRIMARY KEY, num INT, other TEXT);
+        CREATE INDEX b_num ON b(num);
+        CREATE TABLE codes(code TEXT PRIMARY KEY, title TEXT) WITHOUT ROWID;
+        CREATE VIEW v AS SELECT id, num, kind FROM a WHERE kind > 0;");
+    let report = |sql: &str| explain(&db, sql).try_assert_no_scan().map(|_| ()).unwrap_err().to_string();
+    for (sql, line) in [
+        (
+            "SELECT kind FROM b JOIN a USING (num) WHERE b.id = ?1",
+            "a_num is not used: num is TEXT, and b.num is compared with it as another type; tried: ON a.num = CAST(b.num AS TEXT) in \
+             place of USING (num)",
+        ),
+        ("SELECT kind FROM v WHERE lower(num) = ?1", "a_num is not used: the statement has lower(num), the index has num"),
+        ("SELECT kind FROM v AS w WHERE +w.num = ?1", "a_num is not used: the + in front of num hides it from indexes"),
+        (
+            "SELECT kind FROM a WHERE id = ?1 OR kind = ?2",
+            "the primary key is not used: no index finds the rows of the other side of the OR: kind = ?2",
+        ),
+        ("SELECT kind FROM a WHERE id + 0 = ?1", "the primary key is not used: the statement has id + 0, the index has id"),
+        ("SELECT title FROM codes WHERE lower(code) = ?1", "the primary key is not used: the statement has lower(code)"),
+        ("SELECT title FROM codes WHERE code LIKE 'a%'", "the primary key is not used: LIKE ignores case"),
+        ("DELETE FROM a WHERE id <> ?1", "the primary key is not used: <> leaves out values of id and names none to search for"),
+        (
+            "UPDATE a SET kind = 1 WHERE lower(num) = ?1",
+            "a_num is not used: the statement has lower(num), the index has num",
+        ),
+    ] {
+        let text = report(sql);
+        assert!(text.contains(line), "{sql}\n{text}");
+    }
+    let sorted = explain(&db, "SELECT * FROM a ORDER BY x, y DESC LIMIT 10").try_assert_no_temp_btree().map(|_| ()).unwrap_err();
+    let line = "a_xy is not used: the statement sorts by x, y DESC, the index by x, y\n";
+    assert!(sorted.to_string().contains(line), "{sorted}");
+}
+
 #[test]
 fn an_unknown_index_is_an_error() {
     let error = explain(&db(SCHEMA), "SELECT 1").try_why_not("nothing").unwrap_err();
