@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::question::{Change, Question, Removal, columns_of};
 use super::reason::{Obstacle, PatternProblem};
 use super::statement::{Comparison, Occurrence, Reference, Role, is_one_of};
-use super::trial::expression;
-use crate::schema::{Affinity, Column, IndexedColumn, IndexedExpr};
+use super::trial::{IndexShape, expression};
+use crate::schema::{Affinity, Column, IndexedColumn, IndexedExpr, Table};
 use crate::sql::{Cursor, Token, TokenKind, end_of, plain_name, same_name, tokens};
 
 impl Question<'_> {
@@ -53,7 +53,8 @@ impl Question<'_> {
                 return None;
             }
             let obstacle = Obstacle::Expression { indexed: indexed.clone(), expression: self.text(&operand) };
-            return Some(self.rewrite(obstacle, &occurrence.operand, indexed.clone()));
+            let removal = self.replace(obstacle, &occurrence.operand, indexed.clone());
+            return Some(Removal { alternative: self.with_expression(term, &operand), ..removal });
         }
         if operand == occurrence.column
             || all[occurrence.column.end..operand.end].first().is_some_and(|t| t.is("collate"))
@@ -65,14 +66,16 @@ impl Question<'_> {
             return Some(self.rewrite(obstacle, &occurrence.operand, column));
         }
         let obstacle = Obstacle::Expression { indexed: expression(term), expression: self.text(&operand) };
-        let mut removal = self.replace(obstacle, &occurrence.operand, column);
-        if let Some(sql) = self.unqualified(&operand) {
-            let mut shape = self.shape.clone();
-            let number = shape.terms.iter().position(|one| one == term)?;
-            shape.terms[number].what = IndexedExpr::Expression(sql);
-            removal.alternative = Some(shape);
-        }
-        Some(removal)
+        let removal = self.replace(obstacle, &occurrence.operand, column);
+        Some(Removal { alternative: self.with_expression(term, &operand), ..removal })
+    }
+
+    /// Returns the index with an expression of the statement in place of a term.
+    fn with_expression(&self, term: &IndexedColumn, operand: &Range<usize>) -> Option<IndexShape> {
+        let mut shape = self.shape.clone();
+        let number = shape.terms.iter().position(|one| one == term)?;
+        shape.terms[number].what = IndexedExpr::Expression(self.unqualified(operand)?);
+        Some(shape)
     }
 
     /// Returns an expression without the table in front of its columns, as an index has it. `None` if it has a parameter or a
@@ -230,46 +233,112 @@ impl Question<'_> {
         }
         let text = self.text(&other);
         let new = converted(column, &text)?;
-        let declared = column.declared_type.clone();
-        Some(self.rewrite(Obstacle::Affinity { column: plain_name(name), declared, other: text }, &other, new))
+        let other_declared = self.type_of(&other);
+        let (column, declared) = (plain_name(name), column.declared_type.clone());
+        Some(self.rewrite(Obstacle::Affinity { column, declared, other: text, other_declared }, &other, new))
     }
 
-    /// `USING (x)`, which compares two columns of the same name.
+    /// Returns the declared type of a column of the statement. `None` if it is another expression, or in no table that the
+    /// statement names.
+    fn type_of(&self, range: &Range<usize>) -> Option<String> {
+        let (qualifier, name) = match &self.statement.tokens[range.clone()] {
+            [name] => (None, name.name()?),
+            [qualifier, _, name] => (qualifier.name(), name.name()?),
+            _ => return None,
+        };
+        let is_meant =
+            |reference: &&Reference| qualifier.as_ref().is_none_or(|qualifier| same_name(qualifier, &reference.name));
+        let tables = self.statement.references.iter().filter(is_meant);
+        let mut columns = tables.filter_map(|reference| self.schema.table(&reference.table)?.column(&name));
+        columns.next().map(|column| column.declared_type.clone())
+    }
+
+    /// The other side is not known when the row is looked for.
+    pub(super) fn of_unknown(&self, term: &IndexedColumn, occurrence: &Occurrence) -> Option<Removal> {
+        let Role::Compared(comparison) = &occurrence.role else { return None };
+        let (column, other) = (expression(term), self.text(&comparison.other));
+        let is_own = |table: &Table| {
+            comparison.other.clone().any(|at| {
+                let name =
+                    self.statement.tokens[at].name().filter(|_| !self.statement.tokens[at].text.starts_with('\''));
+                name.is_some_and(|name| table.column(&name).is_some())
+                    && at.checked_sub(2).and_then(|at| self.statement.tokens[at].name()).is_none_or(|qualifier| {
+                        !self.statement.tokens[at - 1].is_symbol(".")
+                            || self.statement.references_to(&table.name).any(|one| same_name(&one.name, &qualifier))
+                    })
+            })
+        };
+        let is_read_later = self.schema.tables.iter().any(is_own);
+        let obstacle = match is_own(self.table) {
+            true => Obstacle::SameRow { column, other },
+            false if is_read_later => Obstacle::ReadLater { column, other },
+            false => return None,
+        };
+        Some(self.replace(obstacle, &comparison.other, "1"))
+    }
+
+    /// `USING (x)` and NATURAL JOIN, which compare columns of the same name.
     pub(super) fn of_using(&self) -> Vec<Removal> {
         let all = &self.statement.tokens;
+        let references = &self.statement.references;
         let mut found = Vec::new();
-        for at in (0..all.len()).filter(|&at| all[at].is("using")) {
+        for (at, token) in all.iter().enumerate() {
             let mut cursor = Cursor::new(all);
             cursor.seek(at + 1);
-            let Some(list) = cursor.group() else { continue };
-            let names: Vec<String> = all[list.clone()].iter().filter_map(Token::name).collect();
-            let before = |reference: &&Reference| reference.end <= at;
-            let Some(right) = self.statement.references.iter().rfind(before) else { continue };
-            for left in self.statement.references.iter().take_while(|reference| reference.end < right.end) {
+            let (right, list) = match token {
+                token if token.is("using") => (references.iter().rfind(|one| one.end <= at), cursor.group()),
+                token if token.is("natural") => (references.iter().find(|one| one.end > at), None),
+                _ => continue,
+            };
+            let Some(right) = right else { continue };
+            for left in references.iter().take_while(|reference| reference.end < right.end) {
                 let (own, other) = if right.table == self.table.name { (right, left) } else { (left, right) };
-                if own.table == self.table.name {
-                    found.extend(self.of_columns(&(at..list.end + 1), &names, own, other));
+                if own.table != self.table.name {
+                    continue;
                 }
+                let (old, join, names) = match &list {
+                    Some(list) => {
+                        (at..list.end + 1, String::new(), all[list.clone()].iter().filter_map(Token::name).collect())
+                    }
+                    None => {
+                        let join = at + 1..right.end;
+                        (at..right.end, format!("{} ", self.text(&join)), self.common_columns(other))
+                    }
+                };
+                found.extend(self.of_columns(&old, &join, &names, (own, other)));
             }
         }
         found
     }
 
-    /// Writes USING as ON, in which the columns of the other table have the affinity of the index's columns.
-    fn of_columns(&self, using: &Range<usize>, names: &[String], own: &Reference, other: &Reference) -> Option<Removal> {
+    fn common_columns(&self, other: &Reference) -> Vec<String> {
+        let other = self.schema.table(&other.table);
+        let is_common = |column: &&Column| other.is_some_and(|other| other.column(&column.name).is_some());
+        self.table.columns.iter().filter(is_common).map(|column| column.name.to_string()).collect()
+    }
+
+    /// Writes a join by names as one by ON, in which the columns of the other table have the affinity of the index's columns.
+    fn of_columns(
+        &self,
+        old: &Range<usize>,
+        join: &str,
+        names: &[String],
+        (own, other): (&Reference, &Reference),
+    ) -> Option<Removal> {
         let of = |reference: &Reference, name: &str| format!("{}.{}", plain_name(&reference.name), plain_name(name));
-        let is_first = |name: &&String| self.shape.terms.iter().any(|term| term.what.is_column(name));
-        let name = names.iter().find(is_first)?;
+        let is_indexed = |name: &&String| self.shape.terms.iter().any(|term| term.what.is_column(name));
+        let name = names.iter().find(is_indexed)?;
         let column = self.table.column(name)?;
-        self.schema.table(&other.table)?.column(name)?;
+        let other_declared = Some(self.schema.table(&other.table)?.column(name)?.declared_type.clone());
         let compared = names.iter().map(|name| {
             let text = of(other, name);
             let other = self.table.column(name).and_then(|column| converted(column, &text)).unwrap_or(text);
             format!("{} = {other}", of(own, name))
         });
-        let new = format!("ON {}", compared.collect::<Vec<_>>().join(" AND "));
+        let new = format!("{join}ON {}", compared.collect::<Vec<_>>().join(" AND "));
         let (column, declared) = (plain_name(name), column.declared_type.clone());
-        Some(self.rewrite(Obstacle::Affinity { column, declared, other: of(other, name) }, using, new))
+        let obstacle = Obstacle::Affinity { column, declared, other: of(other, name), other_declared };
+        Some(self.rewrite(obstacle, old, new))
     }
 
     fn of_nulls(&self, occurrence: &Occurrence) -> Option<Removal> {

@@ -77,7 +77,8 @@ impl Question<'_> {
 
     /// Returns the obstacle that the statement says nothing about the index, with a condition on its first column.
     pub(super) fn not_compared(&self) -> Vec<Removal> {
-        let Some(first) = self.shape.terms.first() else { return Vec::new() };
+        let first = self.shape.terms.first().filter(|first| self.occurrences(first).is_empty());
+        let Some(first) = first.filter(|_| self.of_using().is_empty()) else { return Vec::new() };
         let column = expression(first);
         let mut found = Vec::new();
         for reference in self.statement.references_to(&self.table.name) {
@@ -113,7 +114,8 @@ impl Question<'_> {
         let column = expression(self.shape.terms.first()?);
         let compared = self.shape.terms.get(missing).filter(|_| missing > 0)?;
         let obstacle = Obstacle::FirstColumn { column, compared: Some(expression(compared)) };
-        Some(Removal::of_index(obstacle, Change::WithoutFirst(missing)))
+        let named = self.shape.terms.iter().zip(occurrences).filter(|(_, found)| !found.is_empty());
+        Some(Removal::of_index(obstacle, Change::Terms(named.map(|(term, _)| term.clone()).collect())))
     }
 
     /// An ORDER BY with the columns of the index in another order or direction.
@@ -134,6 +136,9 @@ impl Question<'_> {
                     let descending = tokens.iter().any(|token| token.is("desc"));
                     sorted.push(IndexedColumn { descending, ..term.clone() });
                 }
+            }
+            if sorted.iter().all(|term| term.descending) {
+                sorted.iter_mut().for_each(|term| term.descending = false);
             }
             let before = self.shape.terms.iter().filter(|term| !sorted.iter().any(|one| one.what == term.what));
             let terms: Vec<IndexedColumn> = before.cloned().chain(sorted.iter().cloned()).collect();

@@ -33,8 +33,6 @@ pub(super) enum Change {
     Collation(usize, String),
     /// No WHERE.
     NoWhere,
-    /// Without this many terms at the beginning.
-    WithoutFirst(usize),
     /// These terms in place of its own.
     Terms(Vec<IndexedColumn>),
 }
@@ -49,9 +47,6 @@ impl Change {
                 }
             }
             Change::NoWhere => shape.partial = None,
-            Change::WithoutFirst(count) => {
-                shape.terms.drain(..(*count).min(shape.terms.len()));
-            }
             Change::Terms(terms) => shape.terms.clone_from(terms),
         }
     }
@@ -70,15 +65,18 @@ impl Question<'_> {
     /// Returns the places where the statement has the columns of a term.
     pub(super) fn occurrences(&self, term: &IndexedColumn) -> Vec<Occurrence> {
         let columns = columns_of(self.table, term);
-        let found = columns.iter().flat_map(|column| self.statement.occurrences(self.table, column));
-        // A column alone is compared for its own sake, not for that of an expression of it.
-        let is_alone = |one: &Occurrence| self.statement.without_parentheses(&one.operand) == one.column;
-        found.filter(|one| matches!(term.what, IndexedExpr::Column(_)) || !is_alone(one)).collect()
+        columns.iter().flat_map(|column| self.statement.occurrences(self.table, column)).collect()
     }
 
     /// Returns true if the statement compares or sorts by any term of the index.
     pub(super) fn is_about_index(&self) -> bool {
-        self.shape.terms.iter().any(|term| !self.occurrences(term).is_empty()) || !self.of_using().is_empty()
+        // A column alone is compared for its own sake, not for that of an expression of it.
+        let is_alone = |one: &Occurrence| self.statement.without_parentheses(&one.operand) == one.column;
+        let is_named = |term: &IndexedColumn| {
+            let is_column = matches!(term.what, IndexedExpr::Column(_));
+            self.occurrences(term).iter().any(|one| is_column || !is_alone(one))
+        };
+        self.shape.terms.iter().any(is_named) || !self.of_using().is_empty()
     }
 
     pub(super) fn edit(&self, tokens: &Range<usize>, text: impl Into<String>) -> Edit {

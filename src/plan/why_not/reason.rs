@@ -40,6 +40,8 @@ pub enum Obstacle {
         declared: String,
         /// What it is compared with.
         other: String,
+        /// The type of that, if it is a column.
+        other_declared: Option<String>,
     },
     /// The statement compares or sorts in another collation.
     Collation {
@@ -80,6 +82,21 @@ pub enum Obstacle {
     Truth {
         /// The column of the index.
         column: String,
+    },
+    /// The column is compared with another value of the same row, which is not known before the row is read.
+    SameRow {
+        /// The column of the index.
+        column: String,
+        /// The other value.
+        other: String,
+    },
+    /// The column is compared with a value of another table, which the statement reads later: a join that keeps its order, or a
+    /// subquery.
+    ReadLater {
+        /// The column of the index.
+        column: String,
+        /// The other value.
+        other: String,
     },
     /// The pattern of LIKE or GLOB is not known while SQLite plans, begins with a wildcard, or has an ESCAPE.
     Pattern {

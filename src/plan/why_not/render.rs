@@ -7,7 +7,7 @@ use crate::report::{Raw, printable};
 use crate::sql::on_one_line;
 
 printable!(
-    /// Writes one line, such as `users_num is not used: num is TEXT, k.n is compared as a number; tried: CAST(k.n AS TEXT) in place
+    /// Writes one line, such as `users_num is not used: num is TEXT and k.n is INTEGER, ..; tried: CAST(k.n AS TEXT) in place
     /// of k.n`. The alternate form has no CREATE INDEX, for reports that offer indexes elsewhere.
     WhyNot
 );
@@ -48,9 +48,17 @@ printable!(Obstacle);
 impl Raw for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Obstacle::Affinity { column, declared, other } => {
-                let declared = if declared.is_empty() { "has no type" } else { &format!("is {declared}") };
-                write!(f, "{column} {declared}, and {other} is compared with it as another type")
+            Obstacle::Affinity { column, declared, other, other_declared } => {
+                let kind = |declared: &str| match declared {
+                    "" => "has no type".to_owned(),
+                    declared => format!("is {declared}"),
+                };
+                let other_kind = other_declared.as_deref().map_or_else(|| "is not".to_owned(), kind);
+                let declared = kind(declared);
+                write!(
+                    f,
+                    "{column} {declared} and {other} {other_kind}, so they are not compared in the order of the index"
+                )
             }
             Obstacle::Collation { column, index, statement } => {
                 write!(f, "the statement compares {column} in the collation {statement}, the index is in {index}")
@@ -67,6 +75,12 @@ impl Raw for Obstacle {
                 write!(f, "{operator} leaves out values of {column} and names none to search for")
             }
             Obstacle::Truth { column } => write!(f, "{column} is a condition by itself and compared with nothing"),
+            Obstacle::SameRow { column, other } => {
+                write!(f, "{column} is compared with a value of the same row: {}", on_one_line(other))
+            }
+            Obstacle::ReadLater { column, other } => {
+                write!(f, "{column} is compared with what is read after it: {}", on_one_line(other))
+            }
             Obstacle::Pattern { condition, problem } => {
                 let problem = match problem {
                     PatternProblem::Unknown => "the pattern is not known while SQLite plans",
@@ -88,7 +102,7 @@ impl Raw for Obstacle {
                 on_one_line(condition)
             ),
             Obstacle::FirstColumn { column, compared: Some(compared) } => {
-                write!(f, "its first column is {column}, and the statement compares only {compared}")
+                write!(f, "the statement says nothing about its first column, {column}, only about {compared}")
             }
             Obstacle::FirstColumn { column, compared: None } => {
                 write!(f, "the statement says nothing about its first column, {column}")

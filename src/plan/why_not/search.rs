@@ -50,10 +50,12 @@ pub(in crate::plan) fn of_flagged(plan: &Plan, is_flagged: &impl Fn(&Node) -> bo
     let Some(trials) = trials else { return Vec::new() };
     let statement = Statement::read(&plan.sql, &trials.schema);
     let is_shown = |table: &str, reason: &Reason| match &reason.obstacle {
-        Obstacle::Order { .. } | Obstacle::Nulls { .. } | Obstacle::Collation { .. } | Obstacle::Expression { .. } => true,
+        Obstacle::Order { .. } | Obstacle::Nulls { .. } | Obstacle::Collation { .. } | Obstacle::Expression { .. } => {
+            true
+        }
         _ if is_sort => false,
         // Of two tables that are joined, one is scanned.
-        Obstacle::Preferred(_) => false,
+        Obstacle::Preferred(_) | Obstacle::ReadLater { .. } => false,
         Obstacle::FirstColumn { compared, .. } => compared.is_some(),
         // A note says so.
         Obstacle::Statistics => plan.catalog.few_rows(table).is_none(),
@@ -68,7 +70,12 @@ pub(in crate::plan) fn of_flagged(plan: &Plan, is_flagged: &impl Fn(&Node) -> bo
             let is_told = !reasons.is_empty() && reasons.iter().all(|reason| is_shown(table, reason));
             is_told.then(|| WhyNot { index: index.to_owned(), table: table.to_owned(), is_used: false, reasons })
         });
-        found.extend(why.take(MAX_INDEXES_OF_REPORT));
+        let mut why: Vec<WhyNot> = why.collect();
+        // An index that more stands in the way of is not the one that was meant.
+        let fewest = why.iter().map(|one| one.reasons.len()).min();
+        why.retain(|one| Some(one.reasons.len()) == fewest);
+        why.truncate(MAX_INDEXES_OF_REPORT);
+        found.extend(why);
     }
     found
 }
@@ -128,6 +135,10 @@ impl<'a> Search<'a> {
         }
         let line = self.plan.lines().find(|node| node.is_of(&self.question.table.name));
         let mut last = self.question.preferred(line.map_or("another way", |node| &node.text));
+        for term in &self.question.shape.terms {
+            let occurrences = self.question.occurrences(term);
+            last.extend(occurrences.iter().filter_map(|one| self.question.of_unknown(term, one)));
+        }
         last.extend(self.question.not_compared());
         let last: Vec<&Removal> = last.iter().collect();
         let found = self.one_of(&last, &base).unwrap_or_default();
@@ -241,7 +252,7 @@ fn is_same_place(a: &Change, b: &Change) -> bool {
             a.iter().any(|one| b.iter().any(|other| meet((one, other)))) || a == b
         }
         (Change::Collation(a, _), Change::Collation(b, _)) => a == b,
-        (Change::WithoutFirst(_) | Change::Terms(_), Change::WithoutFirst(_) | Change::Terms(_)) => true,
+        (Change::Terms(_), Change::Terms(_)) => true,
         _ => false,
     }
 }

@@ -5,13 +5,12 @@ use std::ops::Range;
 
 use rusqlite::types::Value;
 
-use crate::plan::catalog::Catalog;
 use crate::plan::parse::{self, Hints, Row};
 use crate::plan::query_plan::Plan;
 use crate::plan::tree::{Access, AccessPath, Node};
 use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table};
-use crate::sql::{Name, Token, plain_name, same_name, tokens};
+use crate::sql::{plain_name, same_name};
 
 /// A change to the text of a statement. The range is of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,7 +177,7 @@ pub(super) struct Trials<'p> {
 impl<'p> Trials<'p> {
     /// Returns `None` if the statement cannot be planned on a copy.
     pub(super) fn of(plan: &'p Plan, budget: usize) -> Option<Trials<'p>> {
-        let mut catalog = named_by(plan);
+        let mut catalog = plan.catalog.around(&plan.sql);
         let copy = catalog.empty_copy().ok()?;
         copy.prepare(&plan.sql).ok()?;
         let schema = Schema::read(&copy.connection).ok()?;
@@ -222,32 +221,4 @@ fn usage_on(copy: &SchemaCopy, sql: &str, values: &[Value], target: &Target<'_>)
     }
     let nodes = parse::nodes(&lines, Hints { indexes: &[target.index, TRIAL], old: parse::is_old_sqlite() });
     Some(Usage::of(nodes.iter(), target))
-}
-
-/// Returns the part of the catalog that a statement names: tables with their indexes, and views with what they name.
-fn named_by(plan: &Plan) -> Catalog {
-    let mut catalog = plan.catalog.clone();
-    let mut names = names_in(&plan.sql);
-    let mut at = 0;
-    while at < names.len() {
-        let name = names[at].clone();
-        let is_view = |object: &&crate::plan::catalog::Object| object.kind == "view" && object.name == name;
-        for sql in catalog.objects.iter().filter(is_view).filter_map(|view| view.sql.as_deref()) {
-            for other in names_in(sql) {
-                if !names.contains(&other) {
-                    names.push(other);
-                }
-            }
-        }
-        at += 1;
-    }
-    catalog.objects.retain(|object| object.kind != "trigger" && names.contains(&object.table));
-    catalog
-}
-
-fn names_in(sql: &str) -> Vec<Name> {
-    let mut names: Vec<Name> = tokens(sql).iter().filter_map(Token::name).map(Name::from).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }

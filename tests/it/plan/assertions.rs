@@ -47,7 +47,7 @@ query plan scans a whole table: orders
 
   plan (SQLite VERSION):
   > SCAN orders
-      orders_customer is not used: its first column is customer_id, and the statement compares only status
+      orders_customer is not used: the statement says nothing about its first column, customer_id, only about status
       orders_open is not used: it has only the rows WHERE status = 'open', and the value in status = ?1 is not known while \
 SQLite plans; tried: 'open' in place of ?1
     USE TEMP B-TREE FOR ORDER BY
@@ -105,7 +105,7 @@ query plan does not search the table orders
 
   plan (SQLite VERSION):
   > SCAN orders USING INDEX orders_open
-      orders_customer is not used: its first column is customer_id, and the statement compares only status
+      orders_customer is not used: the statement says nothing about its first column, customer_id, only about status
 note: reading all of orders_open does not count as a scan of orders: it is a partial index, and has only the rows of its \
 WHERE";
     let expected = match explain(&db(SCHEMA), all_open).to_string().contains("COVERING") {

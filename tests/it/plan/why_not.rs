@@ -39,6 +39,8 @@ fn kind(obstacle: &Obstacle) -> &'static str {
         Obstacle::UnaryPlus { .. } => "plus",
         Obstacle::Operator { .. } => "operator",
         Obstacle::Truth { .. } => "truth",
+        Obstacle::SameRow { .. } => "same row",
+        Obstacle::ReadLater { .. } => "read later",
         Obstacle::Pattern { problem: PatternProblem::Unknown, .. } => "unknown pattern",
         Obstacle::Pattern { problem: PatternProblem::Wildcard, .. } => "wildcard",
         Obstacle::Pattern { .. } => "escape",
@@ -65,6 +67,9 @@ const CASES: &[(&str, &str, &str)] = &[
     ("SELECT id FROM u WHERE num = (SELECT n FROM k WHERE id = 1)", "num_n", "affinity"),
     ("SELECT u.id FROM k JOIN u ON u.untyped = k.n WHERE k.id = ?1", "u_untyped", "affinity"),
     ("SELECT id FROM u WHERE num = CAST(?1 AS INTEGER)", "num_n", "affinity"),
+    ("SELECT born FROM u WHERE num = coalesce(?1, num)", "num_n", "same row"),
+    ("SELECT born FROM u WHERE active = born", "u_active", "same row"),
+    ("SELECT u.data FROM u CROSS JOIN k WHERE k.name = u.num AND k.id = ?1", "num_n", "read later"),
     ("SELECT id FROM u WHERE name = ?1 COLLATE RTRIM", "u_name", "collation"),
     ("SELECT id FROM u WHERE email = ?1 COLLATE BINARY", "u_email", "collation"),
     ("SELECT k.id FROM u JOIN k ON u.email = k.name WHERE u.id = ?1", "k_name", "collation"),
@@ -221,7 +226,7 @@ fn the_reason_is_below_the_scan() {
     let expected = "\
     SEARCH k USING INTEGER PRIMARY KEY (rowid=?)
   > SCAN u
-      num_n is not used: num is TEXT, and k.n is compared with it as another type; tried: CAST(k.n AS TEXT) in place of k.n
+      num_n is not used: num is TEXT and k.n is INTEGER, so they are not compared in the order of the index; tried: CAST(k.n AS TEXT) in place of k.n
 ";
     assert!(error.contains(expected), "{error}");
 }
@@ -270,19 +275,35 @@ fn what_has_no_condition_of_its_own() {
     for (sql, line) in [
         (
             "SELECT kind FROM b JOIN a USING (num) WHERE b.id = ?1",
-            "a_num is not used: num is TEXT, and b.num is compared with it as another type; tried: ON a.num = CAST(b.num AS TEXT) in \
-             place of USING (num)",
+            "a_num is not used: num is TEXT and b.num is INT, so they are not compared in the order of the index; tried: ON a.num = \
+             CAST(b.num AS TEXT) in place of USING (num)",
         ),
-        ("SELECT kind FROM v WHERE lower(num) = ?1", "a_num is not used: the statement has lower(num), the index has num"),
+        (
+            "SELECT kind FROM a WHERE num = coalesce(?1, num)",
+            "a_num is not used: num is compared with a value of the same row",
+        ),
+        (
+            "SELECT kind FROM v WHERE lower(num) = ?1",
+            "a_num is not used: the statement has lower(num), the index has num",
+        ),
         ("SELECT kind FROM v AS w WHERE +w.num = ?1", "a_num is not used: the + in front of num hides it from indexes"),
         (
             "SELECT kind FROM a WHERE id = ?1 OR kind = ?2",
             "the primary key is not used: no index finds the rows of the other side of the OR: kind = ?2",
         ),
-        ("SELECT kind FROM a WHERE id + 0 = ?1", "the primary key is not used: the statement has id + 0, the index has id"),
-        ("SELECT title FROM codes WHERE lower(code) = ?1", "the primary key is not used: the statement has lower(code)"),
+        (
+            "SELECT kind FROM a WHERE id + 0 = ?1",
+            "the primary key is not used: the statement has id + 0, the index has id",
+        ),
+        (
+            "SELECT title FROM codes WHERE lower(code) = ?1",
+            "the primary key is not used: the statement has lower(code)",
+        ),
         ("SELECT title FROM codes WHERE code LIKE 'a%'", "the primary key is not used: LIKE ignores case"),
-        ("DELETE FROM a WHERE id <> ?1", "the primary key is not used: <> leaves out values of id and names none to search for"),
+        (
+            "DELETE FROM a WHERE id <> ?1",
+            "the primary key is not used: <> leaves out values of id and names none to search for",
+        ),
         (
             "UPDATE a SET kind = 1 WHERE lower(num) = ?1",
             "a_num is not used: the statement has lower(num), the index has num",
@@ -291,7 +312,8 @@ fn what_has_no_condition_of_its_own() {
         let text = report(sql);
         assert!(text.contains(line), "{sql}\n{text}");
     }
-    let sorted = explain(&db, "SELECT * FROM a ORDER BY x, y DESC LIMIT 10").try_assert_no_temp_btree().map(|_| ()).unwrap_err();
+    let sorted =
+        explain(&db, "SELECT * FROM a ORDER BY x, y DESC LIMIT 10").try_assert_no_temp_btree().map(|_| ()).unwrap_err();
     let line = "a_xy is not used: the statement sorts by x, y DESC, the index by x, y\n";
     assert!(sorted.to_string().contains(line), "{sorted}");
 }

@@ -47,7 +47,7 @@ query plan scans a whole table: orders
 
   plan (SQLite VERSION):
   > SCAN orders
-      orders_kind_total is not used: its first column is kind, and the statement compares only total
+      orders_kind_total is not used: the statement says nothing about its first column, kind, only about total
 
   plan under the statistics of this database:
     SEARCH orders USING INDEX orders_kind_total (ANY(kind) AND total=?)
