@@ -86,11 +86,17 @@ fn with_changes(
         if !successor(table, &carried, middle).is_some_and(is_changed) {
             continue;
         }
+        let mut table = ChangedTable::new(table, twin);
+        if changes(&table).is_empty() {
+            continue;
+        }
         let before = match &opened {
             Some(before) => before,
             None => opened.insert(databases.open(&source.image)?),
         };
-        let Some(table) = ChangedTable::new(table, twin, before) else { continue };
+        if !table.find_rows(before) {
+            continue;
+        }
         for change in changes(&table) {
             let database = before.copy()?;
             if !change.sql.iter().all(|sql| database.execute_batch(sql).is_ok()) {
@@ -122,16 +128,21 @@ pub(crate) struct ChangedTable<'a> {
     after: &'a Table,
     /// The table as SQL.
     name: String,
-    /// Conditions that are true of one row each.
+    /// Conditions that are true of one row each. Empty until they are chosen.
     rows: [String; 2],
 }
 
 impl<'a> ChangedTable<'a> {
-    /// None if the table has no rows.
-    pub(crate) fn new(before: &'a Table, after: &'a Table, connection: &Connection) -> Option<ChangedTable<'a>> {
-        let first = row_at(connection, before, 0)?;
-        let second = row_at(connection, before, 1).unwrap_or_else(|| first.clone());
-        Some(ChangedTable { before, after, name: quote_identifier(&before.name), rows: [first, second] })
+    pub(crate) fn new(before: &'a Table, after: &'a Table) -> ChangedTable<'a> {
+        ChangedTable { before, after, name: quote_identifier(&before.name), rows: [String::new(), String::new()] }
+    }
+
+    /// Chooses the rows to change. Returns false if the table has none.
+    fn find_rows(&mut self, connection: &Connection) -> bool {
+        let Some(first) = row_at(connection, self.before, 0) else { return false };
+        let second = row_at(connection, self.before, 1).unwrap_or_else(|| first.clone());
+        self.rows = [first, second];
+        true
     }
 
     /// Returns changes that the new schema may refuse.

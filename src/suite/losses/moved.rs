@@ -24,8 +24,8 @@ pub(crate) struct GoneRows<'s, 'a> {
 /// For each column of a row, the columns of another table that hold its value.
 type Held = Vec<Option<BTreeSet<usize>>>;
 
-/// The rows that may be searched in a table by looking at each of its new rows, in comparisons of two rows.
-const COMPARISONS: usize = 300_000;
+/// After so many comparisons of two rows, rows are looked for in a table by their values only, not in each of its new rows.
+const COMPARISONS: usize = 100_000;
 
 impl<'a> GoneRows<'_, 'a> {
     /// Returns the rows that are not found.

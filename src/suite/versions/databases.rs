@@ -193,6 +193,13 @@ impl VersionedDatabases {
         self.known.state(database)
     }
 
+    /// Returns the state of a database, and reads its rows while it is open.
+    pub(crate) fn state_and_rows(&self, database: &Scratch) -> Result<VersionState> {
+        let state = self.state(database)?;
+        self.read_rows(&state, database)?;
+        Ok(state)
+    }
+
     /// Reads the rows of a state while its database is open, and remembers them.
     pub(crate) fn read_rows(&self, state: &VersionState, database: &Scratch) -> Result<()> {
         self.known.rows(state, self.plan.ledger, || Ok(&**database)).map(drop)
@@ -240,9 +247,7 @@ impl VersionedDatabases {
             };
             let mut database = self.workshop.empty()?;
             history.up_to(&mut database, self.version(self.applicable()))?;
-            let state = self.state(&database)?;
-            self.read_rows(&state, &database)?;
-            Ok(Recorded { history, state })
+            Ok(Recorded { history, state: self.state_and_rows(&database)? })
         })
     }
 

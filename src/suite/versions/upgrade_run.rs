@@ -110,7 +110,6 @@ impl UpgradeRun {
                 let (steps, after) = UpgradeStep::on(databases, index, before, &since.at(index))?;
                 run.steps.extend(steps);
                 if let Some((state, database)) = after {
-                    databases.read_rows(&state, &database)?;
                     (upgraded, ready) = match databases.without_orphans(index, &state, &database)? {
                         Some(sound) => (Some(sound), None),
                         None => (Some(state), databases.keeps_connection(index).then_some(database)),
@@ -155,7 +154,7 @@ impl UpgradeStep {
         since: RowsSince,
     ) -> Result<UpgradeStep> {
         let commits = databases.migrate(&mut database, self.index).ok();
-        let after = commits.map(|_| databases.state(&database)).transpose()?;
+        let after = commits.map(|_| databases.state_and_rows(&database)).transpose()?;
         Ok(UpgradeStep { index: self.index, before, after, commits: commits.unwrap_or(0), since })
     }
 
@@ -215,7 +214,7 @@ impl UpgradeStep {
         for Trial { before: image, after } in Salvage::of(databases, index, before).run(ready)? {
             let applied = after.ok();
             let commits = applied.as_ref().map_or(0, |applied| applied.commits);
-            let after = applied.as_ref().map(|applied| databases.state(&applied.database)).transpose()?;
+            let after = applied.as_ref().map(|applied| databases.state_and_rows(&applied.database)).transpose()?;
             let before = before.with_image(image);
             last = after.clone().zip(applied.map(|applied| applied.database));
             steps.push(UpgradeStep { index, before, after, commits, since: since.clone() });

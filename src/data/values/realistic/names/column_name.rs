@@ -35,6 +35,10 @@ impl ColumnName {
 
     /// Returns true if the name ends in these words.
     pub(super) fn ends_with(&self, pattern: &str) -> bool {
+        // Most patterns end otherwise, which is seen without splitting them.
+        if !self.words.last().is_some_and(|last| pattern.as_bytes().ends_with(last.as_bytes())) {
+            return false;
+        }
         let mut words = self.words.iter().rev();
         pattern.rsplit(' ').all(|word| words.next().is_some_and(|own| own == word))
     }
