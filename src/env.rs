@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use once_cell::sync::OnceCell;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::real_file;
 
 /// The policy for keeping a test's database as a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,17 +203,33 @@ pub(crate) fn nextest_test() -> Option<String> {
 }
 
 /// Returns the folder for kept databases and cached templates: `SQLITMUS_DIR`, else the folder `sqlitmus` in the target
-/// folder of the running binary, else in the folder for temporary files.
+/// folder of the running binary, else a folder of this user's in the folder for temporary files.
 pub(crate) fn output_dir() -> Result<PathBuf> {
     if let Some(dir) = &settings()?.dir {
         return Ok(dir.clone());
     }
-    static FOUND: OnceCell<PathBuf> = OnceCell::new();
+    static FOUND: OnceCell<Option<PathBuf>> = OnceCell::new();
     let target = FOUND.get_or_init(|| {
         let executable = std::env::current_exe().ok();
-        executable.as_deref().and_then(target_dir).unwrap_or_else(std::env::temp_dir)
+        executable.as_deref().and_then(target_dir)
     });
-    Ok(target.join("sqlitmus"))
+    match target {
+        Some(target) => Ok(target.join("sqlitmus")),
+        None => own_temporary_folder(),
+    }
+}
+
+/// Returns a folder among the temporary files that belongs to this user alone. Others could put links or databases of theirs into
+/// one that is shared.
+fn own_temporary_folder() -> Result<PathBuf> {
+    let user =
+        ["USER", "USERNAME", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+    let user: String = user.chars().filter(char::is_ascii_alphanumeric).collect();
+    let folder = std::env::temp_dir().join(format!("sqlitmus-{user}"));
+    real_file::private_folder(&folder).map_err(|error| {
+        Error::io("use the folder", &folder, error).help("set SQLITMUS_DIR to a folder of your own")
+    })?;
+    Ok(folder)
 }
 
 /// Returns the target folder of a test binary. cargo marks it with CACHEDIR.TAG. An archive of nextest is unpacked

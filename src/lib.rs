@@ -133,6 +133,7 @@ mod own;
 pub mod plan;
 mod power_cuts;
 mod progress;
+mod real_file;
 pub mod record;
 mod report;
 pub mod schema;

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::building;
 use crate::error::{BoxError, Error, ErrorKind, Result};
 
 pub(super) type Change = fn(&mut Connection) -> Result<(), BoxError>;
@@ -22,6 +23,11 @@ pub(super) fn on_a_thread(code: impl FnOnce() -> Result<(), BoxError> + Send) ->
     if let Some(name) = std::thread::current().name() {
         thread = thread.name(name.to_owned());
     }
+    let for_this = building::this_thread();
+    let code = || {
+        building::work_for(for_this);
+        code()
+    };
     std::thread::scope(|scope| match thread.spawn_scoped(scope, code)?.join() {
         Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic),

@@ -10,7 +10,7 @@
 
 use std::cmp::Reverse;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +22,7 @@ use super::image::Image;
 use crate::env;
 use crate::error::{Error, Result};
 use crate::lock;
+use crate::real_file;
 use crate::sim::{Blocks, allocator};
 
 /// The first bytes of every entry; another layout gets another number. They are followed by the digest of the rest, the
@@ -36,6 +37,9 @@ const SECTOR: usize = 512;
 /// The limits of the folder. The entries that were not used for longest are deleted first.
 const MOST_ENTRIES: usize = 64;
 const MOST_BYTES: u64 = 256 << 20;
+
+/// The largest database of an entry.
+const MOST_UNPACKED: usize = 4 << 30;
 
 /// Hashes what an entry is made of.
 pub(super) struct KeyBuilder(Xxh64);
@@ -89,7 +93,8 @@ pub(super) fn get_or_build(key: &Key, build: impl FnOnce() -> Result<Image>) -> 
     if !env::settings()?.cache {
         return build();
     }
-    let cache = Cache { folder: env::output_dir()?.join("cache") };
+    let Ok(folder) = env::output_dir() else { return build() };
+    let cache = Cache { folder: folder.join("cache") };
     if let Some(image) = cache.read(key) {
         return Ok(image);
     }
@@ -116,7 +121,7 @@ impl Cache {
 
     fn read(&self, key: &Key) -> Option<Image> {
         let path = self.path(key);
-        let bytes = fs::read(&path).ok()?;
+        let bytes = real_file::read_own(&path).ok()?;
         let (header, contents) = bytes.split_at_checked(HEADER)?;
         let (magic, digest) = header.split_at(MAGIC.len());
         if magic != MAGIC || digest != xxh64(contents, 0).to_le_bytes() {
@@ -129,15 +134,7 @@ impl Cache {
 
     fn write(&self, key: &Key, image: &Image) -> io::Result<()> {
         let contents = pack(&image.blocks);
-        let aside = self.folder.join(format!("{:016x}.{}.new", key.0, std::process::id()));
-        let write = || {
-            let mut file = File::create(&aside)?;
-            file.write_all(MAGIC)?;
-            file.write_all(&xxh64(&contents, 0).to_le_bytes())?;
-            file.write_all(&contents)?;
-            fs::rename(&aside, self.path(key))
-        };
-        write().inspect_err(|_| drop(fs::remove_file(&aside)))
+        real_file::replace(&self.path(key), &[MAGIC, &xxh64(&contents, 0).to_le_bytes(), &contents])
     }
 
     /// Waits until no other process builds the entry of `key`.
@@ -164,8 +161,9 @@ impl Cache {
         entries.sort_by_key(|(used, ..)| Reverse(*used));
         let mut bytes = 0;
         for (index, (_, len, path)) in entries.iter().enumerate() {
-            bytes += len;
-            if index >= most_entries || bytes > most_bytes {
+            // One that is too large by itself does not take the others with it.
+            bytes += if *len > most_bytes { 0 } else { *len };
+            if *len > most_bytes || index >= most_entries || bytes > most_bytes {
                 let _ = fs::remove_file(path);
             }
         }
@@ -203,7 +201,7 @@ fn pack(blocks: &Blocks) -> Vec<u8> {
 /// Returns `None` if the parts do not fit together.
 fn unpack(contents: &[u8]) -> Option<Blocks> {
     let (len, rest) = contents.split_first_chunk()?;
-    let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
+    let len = usize::try_from(u64::from_le_bytes(*len)).ok().filter(|len| *len <= MOST_UNPACKED)?;
     let (bits, mut sectors) = rest.split_at_checked(len.div_ceil(SECTOR).div_ceil(8))?;
     let mut blocks = Blocks::zeroes(len);
     for index in 0..len.div_ceil(SECTOR) {

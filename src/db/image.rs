@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::profile::Profile;
 use crate::error::{BoxError, Error, Result};
+use crate::real_file;
 use crate::sim::{Blocks, Disk};
 
 /// The name of every test's database on its disk.
@@ -66,14 +67,14 @@ impl Image {
     }
 
     pub(super) fn read(path: &Path) -> Result<Image> {
-        let bytes = std::fs::read(path).map_err(|error| Error::io("read the database", path, error))?;
+        let bytes = real_file::read(path).map_err(|error| Error::io("read the database", path, error))?;
         Ok(Image { blocks: Blocks::from_bytes(&bytes) })
     }
 
     /// Writes the database as a file, and overwrites what is there.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let write = || -> std::io::Result<()> {
-            let mut file = std::fs::File::create(path)?;
+            let mut file = real_file::create_private(path)?;
             for chunk in self.blocks.chunks() {
                 std::io::Write::write_all(&mut file, chunk)?;
             }

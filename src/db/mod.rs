@@ -2,6 +2,7 @@
 
 mod address;
 mod app_code;
+mod building;
 mod cache;
 mod image;
 mod keep;

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
+use crate::real_file;
 use crate::schema::StatisticsRows;
 
 /// A file of statistics.
@@ -19,7 +20,7 @@ impl StatisticsFile {
     /// Reads a file. `name` is relative to the package under test.
     pub(super) fn read(name: &'static str) -> Result<StatisticsFile> {
         let path = env::package_dir().join(name);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        let text = real_file::read_to_string(&path).map_err(|error| {
             Error::io("read the statistics", &path, error).help(format!(
                 "write them from production's database, or from a copy: sqlitmus::plan::write_statistics(&connection, {name:?})"
             ))

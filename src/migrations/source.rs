@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::real_file;
 use crate::report::nearest;
 
 /// A file that may be a migration.
@@ -36,7 +37,7 @@ impl File<'_> {
 
     pub(super) fn read(&self) -> Result<String> {
         let text = match &self.content {
-            Content::OnDisk(path) => match fs::read(path) {
+            Content::OnDisk(path) => match real_file::read(path) {
                 Ok(bytes) => String::from_utf8(bytes).map_err(|error| self.not_utf8(&error))?,
                 Err(error) => {
                     return Err(self

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
+use crate::real_file;
 use crate::schema::StatisticsRows;
 
 /// Writes the statistics of a production database to a file for [`Template::stats`](crate::Template::stats): the number of
@@ -73,5 +74,5 @@ fn read(connection: &Connection) -> Result<StatisticsRows> {
 fn write(rows: &StatisticsRows, file: &Path, what: &str) -> Result<()> {
     let path = env::package_dir().join(file);
     let text = format!("-- Statistics of ANALYZE, for sqlitmus::Template::stats. {what}\n{rows}");
-    std::fs::write(&path, text).map_err(|error| Error::io("write the statistics", &path, error))
+    real_file::replace(&path, &[text.as_bytes()]).map_err(|error| Error::io("write the statistics", &path, error))
 }

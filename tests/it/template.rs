@@ -239,3 +239,61 @@ fn the_panicking_form_panics_with_the_report() {
     let text = panic.downcast_ref::<String>().unwrap();
     assert!(text.contains("no/such/folder"), "{text}");
 }
+
+/// Nobody waits for ever: of templates that need each other, one says so.
+#[test]
+fn a_template_that_needs_itself_is_an_error() {
+    static BY_CODE: Template = Template::migrate_with(|_| {
+        BY_CODE.try_in_memory()?;
+        Ok(())
+    });
+    static BY_PATH: Template = Template::migrate_path(|_| {
+        BY_PATH.try_in_memory()?;
+        Ok(())
+    });
+    static BY_SEED: Template = Template::embedded(FILES).seed(|_| {
+        OTHER.try_in_memory()?;
+        Ok(())
+    });
+    static OTHER: Template = Template::migrate_with(|_| {
+        BY_SEED.try_in_memory()?;
+        Ok(())
+    });
+    for template in [&BY_CODE, &BY_PATH] {
+        let error = template.try_in_memory().unwrap_err();
+        assert_eq!(error.headline(), "the template needs itself while it is built");
+        assert!(error.to_string().contains("use another template there"), "{error}");
+    }
+    assert_eq!(OTHER.try_in_memory().unwrap_err().headline(), "the template needs itself while it is built");
+}
+
+#[test]
+fn two_templates_that_need_each_other_on_two_threads() {
+    static BARRIER: std::sync::Barrier = std::sync::Barrier::new(2);
+    static STARTED: AtomicUsize = AtomicUsize::new(0);
+    fn both_start() {
+        // When one has failed, the other thread tries to build it too.
+        if STARTED.fetch_add(1, Ordering::SeqCst) < 2 {
+            BARRIER.wait();
+        }
+    }
+    static ONE: Template = Template::migrate_with(|_| {
+        both_start();
+        TWO.try_in_memory()?;
+        Ok(())
+    });
+    static TWO: Template = Template::migrate_with(|_| {
+        both_start();
+        ONE.try_in_memory()?;
+        Ok(())
+    });
+    let errors: Vec<String> = std::thread::scope(|scope| {
+        let other = scope.spawn(|| TWO.try_in_memory().map(drop));
+        let results = [ONE.try_in_memory().map(drop), other.join().unwrap()];
+        results.into_iter().filter_map(Result::err).map(|error| error.headline().to_owned()).collect()
+    });
+    assert!(
+        errors.contains(&String::from("the template needs another one that needs it while it is built")),
+        "{errors:?}"
+    );
+}

@@ -204,3 +204,27 @@ fn a_file_that_is_no_ledger_is_not_written_over() {
     assert_eq!(output.status.code(), Some(101));
     assert!(text(&output).contains("the ledger: /dev/null/ledger.txt"), "{}", text(&output));
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_ordinary_file_is_not_replaced() {
+    use std::os::unix::fs::FileTypeExt;
+    let output = process("runs_once").env("SQLITMUS_LEDGER", "/dev/null").run();
+    assert_eq!(output.status.code(), Some(101));
+    assert!(text(&output).contains("cannot write the ledger: /dev/null"), "{}", text(&output));
+    assert!(text(&output).contains("it is a device"), "{}", text(&output));
+    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    assert!(!fs::exists("/dev/null.lock").unwrap());
+}
+
+/// Reading a named pipe would wait for somebody who writes into it.
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_not_waited_for() {
+    let mut process = process("runs_once");
+    let path = process.path("ledger.txt");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let output = process.run();
+    assert_eq!(output.status.code(), Some(101));
+    assert!(text(&output).contains("it is a named pipe"), "{}", text(&output));
+}

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
+use crate::real_file;
 use crate::sql::has_a_plan;
 
 /// The statements of a test run in their normal forms, and how SQLite ran them.
@@ -202,7 +203,7 @@ impl StatementLedger {
     /// If the file cannot be read or is no ledger. The error names the line.
     pub fn read(path: impl AsRef<Path>) -> Result<StatementLedger> {
         let path = env::package_dir().join(path);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        let text = real_file::read_to_string(&path).map_err(|error| {
             let error = Error::io("read the ledger", &path, error);
             error.help(format!("create one: SQLITMUS_LEDGER={} cargo test", path.display()))
         })?;

@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -16,7 +15,7 @@ use crate::db::TestDb;
 use crate::error::{Error, Refusal, Result};
 use crate::sql::quote_identifier;
 use crate::trace::{StatementText, TextsByForm};
-use crate::{env, lock, own, plan};
+use crate::{env, lock, own, plan, real_file};
 
 /// The plans that this process has put into the file, so that a test which runs the same statements as others costs next
 /// to nothing.
@@ -54,11 +53,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn merge_into(path: &Path, found: &StatementLedger) -> Result<()> {
     let paragraphs: Vec<String> = found.iter().flat_map(LedgerStatement::paragraphs).collect();
     let has_all = |text: String| paragraphs.iter().all(|paragraph| has_paragraph(&text, paragraph));
-    if fs::read_to_string(path).is_ok_and(has_all) {
+    if real_file::read_to_string(path).is_ok_and(has_all) {
         return Ok(());
     }
     let failed =
         |error| Error::io("write the ledger", path, error).help("set SQLITMUS_LEDGER to a file in a writable folder");
+    real_file::require_replaceable(path).map_err(failed)?;
     // Not a lock on the file itself, which is another file after each renaming.
     let _lock = lock::exclusive(&with_suffix(path, ".lock")).map_err(failed)?;
     let mut ledger = read_if_there(path)?;
@@ -67,13 +67,12 @@ fn merge_into(path: &Path, found: &StatementLedger) -> Result<()> {
     if ledger == before {
         return Ok(());
     }
-    let new = with_suffix(path, ".new");
-    fs::write(&new, ledger.to_string()).and_then(|()| fs::rename(&new, path)).map_err(failed)
+    real_file::replace(path, &[ledger.to_string().as_bytes()]).map_err(failed)
 }
 
 /// Reads the ledger so far. A file that is no ledger is an error, so that it is not overwritten.
 fn read_if_there(path: &Path) -> Result<StatementLedger> {
-    match fs::read_to_string(path) {
+    match real_file::read_to_string(path) {
         Ok(text) if text.is_empty() => Ok(StatementLedger::default()),
         Ok(text) => parse(&text, &path.display().to_string()).map_err(|error| error.path(path)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(StatementLedger::default()),

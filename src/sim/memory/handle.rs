@@ -64,6 +64,14 @@ pub(super) unsafe fn handle<'a>(file: *mut ffi::sqlite3_file) -> &'a mut Handle 
     unsafe { &mut (*file.cast::<OpenFile>()).handle }
 }
 
+/// The size that a file can have. A test that goes wild finds its disk full before the machine is out of memory.
+const MAX_FILE_SIZE: usize = 4 << 30;
+
+/// Fails if a file cannot become this long.
+pub(super) fn has_room(len: usize) -> Result<(), Refused> {
+    if len <= MAX_FILE_SIZE { Ok(()) } else { Err(Refused(ffi::SQLITE_FULL)) }
+}
+
 impl Handle {
     pub(super) fn new(disk: Arc<Disk>, file: Arc<File>, flags: c_int) -> Handle {
         Handle {
@@ -94,6 +102,7 @@ impl Handle {
     pub(super) fn resize(&self, len: usize) -> Result<(), Refused> {
         self.disk.gate.pass(Op::Truncate { file: &self.file.name, len: len as u64 })?;
         self.for_writing(ffi::SQLITE_IOERR_TRUNCATE)?;
+        has_room(len)?;
         let mut bytes = self.file.bytes.write().unwrap_or_else(PoisonError::into_inner);
         bytes.truncate(len);
         bytes.grow(len);

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError};
 
 use rusqlite::ffi;
 
-use super::handle::{OpenFile, handle};
+use super::handle::{OpenFile, handle, has_room};
 use crate::sim::callback::{guard, io_methods, refuses};
 use crate::sim::disk::hold;
 use crate::sim::gate::{Op, Refused};
@@ -65,6 +65,7 @@ unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, data: *const c_void, le
         let (handle, data) = unsafe { (handle(file), std::slice::from_raw_parts(data.cast::<u8>(), len as usize)) };
         handle.disk.gate.pass(Op::Write { file: &handle.file.name, offset: offset as u64, data })?;
         handle.for_writing(ffi::SQLITE_IOERR_WRITE)?;
+        has_room((offset as usize).saturating_add(data.len()))?;
         let mut bytes = handle.file.bytes.write().unwrap_or_else(PoisonError::into_inner);
         bytes.write(offset as usize, data);
         Ok(ffi::SQLITE_OK)

@@ -9,6 +9,7 @@ use crate::check::{Finding, Findings};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{Format, Migration, Migrations};
+use crate::real_file;
 use crate::suite::subject::Subject;
 use crate::suite::versions::VersionedDatabases;
 
@@ -128,7 +129,7 @@ fn frozen(history: &Migrations, migration: &Migration) -> Frozen {
 }
 
 fn read(lock: &Path) -> Result<Option<Vec<Frozen>>> {
-    let text = match std::fs::read_to_string(lock) {
+    let text = match real_file::read_to_string(lock) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("read the frozen migrations", lock, error)),
@@ -153,7 +154,7 @@ fn write(lock: &Path, files: &[Frozen]) -> Result<()> {
     for Frozen { version, hash, name } in files {
         let _ = writeln!(text, "{version} {hash} {name}");
     }
-    std::fs::write(lock, text).map_err(|error| Error::io("write the frozen migrations", lock, error))
+    real_file::replace(lock, &[text.as_bytes()]).map_err(|error| Error::io("write the frozen migrations", lock, error))
 }
 
 /// Returns an error unless the shipped migrations are the first ones of the files, unchanged.

@@ -11,6 +11,7 @@ use crate::db::Scratch;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
+use crate::real_file;
 use crate::schema::{Schema, Table};
 
 /// The steps of one pass.
@@ -269,7 +270,7 @@ fn read(databases: &VersionedDatabases, file: &Path) -> Result<ReleaseDatabase> 
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let database: Scratch = match file.extension().is_some_and(|kind| kind == "sql") {
         true => {
-            let script = std::fs::read_to_string(file).map_err(|error| Error::io("read the dump", file, error))?;
+            let script = real_file::read_to_string(file).map_err(|error| Error::io("read the dump", file, error))?;
             let database = databases.workshop.empty()?;
             // A dump has its tables in any order.
             database

@@ -1,0 +1,97 @@
+//! Finds templates that wait for each other: code that builds one may make databases of another.
+//!
+//! A template is built once, and other threads wait for it. Without a look at who waits for whom, a template whose code needs
+//! itself, or two that need each other, would wait for ever.
+
+use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A template, by the address of what it builds.
+type Which = usize;
+
+struct Threads {
+    building: Vec<(Which, ThreadId)>,
+    waiting: Vec<(ThreadId, Which)>,
+}
+
+static THREADS: Mutex<Threads> = Mutex::new(Threads { building: Vec::new(), waiting: Vec::new() });
+
+thread_local! {
+    /// The thread that waits for this one, if it was started to run a template's code.
+    static STARTED_BY: Cell<Option<ThreadId>> = const { Cell::new(None) };
+}
+
+fn threads() -> MutexGuard<'static, Threads> {
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns the thread for which this one works.
+pub(super) fn this_thread() -> ThreadId {
+    STARTED_BY.get().unwrap_or_else(|| std::thread::current().id())
+}
+
+/// Makes the current thread work for another, which waits for it.
+pub(super) fn work_for(thread: ThreadId) {
+    STARTED_BY.set(Some(thread));
+}
+
+/// Lasts while a thread waits for a template or builds it.
+pub(super) struct Turn {
+    which: Which,
+    thread: ThreadId,
+}
+
+impl Turn {
+    /// Called before a thread waits for a template that is not built yet.
+    ///
+    /// # Errors
+    /// If that template waits for this thread.
+    pub(super) fn wait_for<T>(template: &T) -> Result<Turn> {
+        let turn = Turn { which: std::ptr::from_ref(template).addr(), thread: this_thread() };
+        let mut threads = threads();
+        let mut which = turn.which;
+        while let Some((_, builder)) = threads.building.iter().find(|(of, _)| *of == which) {
+            if *builder == turn.thread {
+                return Err(needs_itself(which == turn.which));
+            }
+            match threads.waiting.iter().find(|(thread, _)| thread == builder) {
+                Some((_, next)) => which = *next,
+                None => break,
+            }
+        }
+        threads.waiting.push((turn.thread, turn.which));
+        Ok(turn)
+    }
+
+    /// Called when it is this thread that builds the template.
+    pub(super) fn builds(&self) {
+        let mut threads = threads();
+        threads.stop_waiting(self);
+        threads.building.push((self.which, self.thread));
+    }
+}
+
+impl Threads {
+    fn stop_waiting(&mut self, turn: &Turn) {
+        if let Some(place) = self.waiting.iter().rposition(|one| *one == (turn.thread, turn.which)) {
+            self.waiting.remove(place);
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut threads = threads();
+        threads.stop_waiting(self);
+        threads.building.retain(|one| *one != (self.which, self.thread));
+    }
+}
+
+fn needs_itself(directly: bool) -> Error {
+    let what = if directly { "itself" } else { "another one that needs it" };
+    Error::new(ErrorKind::Template, format!("the template needs {what} while it is built"))
+        .help("its migrations, functions or seed must not make databases of it: use another template there")
+}
