@@ -141,6 +141,7 @@ pub mod sim;
 mod sql;
 pub mod suite;
 mod teardown;
+mod temp_folder;
 mod trace;
 pub mod workload;
 

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tempfile::TempDir;
 
 use super::address::{Address, percent_encoded};
 use super::image::{self, Functions, Image, MAIN};
@@ -18,6 +17,7 @@ use super::keep::Place;
 use super::profile::Profile;
 use crate::error::{Error, Result, or_panic};
 use crate::sim::{Blocks, Clock, Disk};
+use crate::temp_folder::Folder;
 use crate::trace::TracedDatabase;
 
 /// A database that belongs to one test, and its first connection, to which it dereferences.
@@ -33,7 +33,7 @@ pub struct TestDb {
     path: PathBuf,
     place: Place,
     /// The folder of a database on disk. Declared after the connection, so that it is deleted after that is closed.
-    folder: Option<TempDir>,
+    folder: Option<Folder>,
     fsync: bool,
     /// True if it is checked when it is dropped. `None` leaves the decision to the environment.
     checked: Option<bool>,
@@ -77,7 +77,7 @@ impl TestDb {
         TestDb::open(address, path, place, Some(folder), fsync)
     }
 
-    fn open(address: Address, path: PathBuf, place: Place, folder: Option<TempDir>, fsync: bool) -> Result<TestDb> {
+    fn open(address: Address, path: PathBuf, place: Place, folder: Option<Folder>, fsync: bool) -> Result<TestDb> {
         let connection = address.connect()?;
         let traced = TracedDatabase::new(&connection);
         Ok(TestDb { connection: Some(connection), traced, address, path, place, folder, fsync, checked: None })
@@ -361,8 +361,8 @@ impl Deref for Committed {
     }
 }
 
-pub(super) fn temporary_folder() -> Result<TempDir> {
-    tempfile::Builder::new().prefix("sqlitmus-").tempdir().map_err(|error| {
+pub(super) fn temporary_folder() -> Result<Folder> {
+    Folder::create().map_err(|error| {
         Error::io("create a temporary folder", &std::env::temp_dir(), error)
             .help("TMPDIR names the folder for temporary files; Template::in_memory() needs none")
     })

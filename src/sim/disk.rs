@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 
 use rusqlite::Connection;
-use tempfile::TempDir;
 
 use super::blocks::Blocks;
 use super::clock::Clock;
@@ -20,6 +19,7 @@ use super::gate::Gate;
 use super::locks::Locks;
 use super::real::RealVfs;
 use super::shm::Shm;
+use crate::temp_folder::Folder;
 
 /// Every path of a simulated disk starts with this. No real database lies there.
 const ROOT: &str = "/sqlitmus/";
@@ -65,7 +65,7 @@ pub(crate) struct Disk {
     home: String,
     pub(super) files: Mutex<Vec<Arc<File>>>,
     /// Deleted with the disk.
-    folder: OnceLock<TempDir>,
+    folder: OnceLock<Folder>,
 }
 
 /// The place of the bytes.
@@ -92,7 +92,7 @@ impl Disk {
     }
 
     /// Deletes a folder when the disk is gone: when nothing refers to it and the last of its files is closed.
-    pub(crate) fn delete_at_end(&self, folder: TempDir) {
+    pub(crate) fn delete_at_end(&self, folder: Folder) {
         let _ = self.folder.set(folder);
     }
 
