@@ -155,5 +155,27 @@ fn passing_rows(trial: &mut Trial<'_>, pools: &[Vec<ValueBuf>]) -> Vec<Vec<Value
             (best, places) = (passed, next);
         }
     }
+    add_neighbors(trial, &mut draw, &mut found);
     found
+}
+
+/// Adds rows that differ from those found by a number, if they pass: keys need more rows than the expressions name.
+fn add_neighbors(trial: &mut Trial<'_>, draw: &mut Draw, found: &mut Vec<Vec<ValueBuf>>) {
+    if found.is_empty() || !trial.columns.iter().any(|column| trial.input.is_in_key[*column]) {
+        return;
+    }
+    for _ in 0..ATTEMPTS * trial.columns.len() as u64 {
+        let mut row = found[draw.below(found.len() as u64) as usize].clone();
+        let column = draw.below(row.len() as u64) as usize;
+        let ValueKind::Integer(number) = row[column].kind() else { continue };
+        let within = draw.below(number.unsigned_abs().saturating_add(1)).cast_signed();
+        let near = [number.saturating_add(1), number.saturating_sub(1), within * number.signum()];
+        row[column].set_integer(near[draw.below(3) as usize]);
+        if trial.check.passes(&row) {
+            add_new(found, row);
+        }
+        if found.len() == ENOUGH {
+            break;
+        }
+    }
 }

@@ -406,14 +406,14 @@ impl ParentChoice<'_> {
         let earlier = match (&reference.place, row) {
             (_, 0) => None,
             // Each row is referred to once: by the next one, or by itself.
-            (Some(_), row) => nullable.then_some(row - 1),
+            (Some(_), row) => reference.may_be_null.then_some(row - 1),
             (None, row) => Some(draw.below(row)),
         };
-        let takes_earlier = |position: usize| nullable || self.plan.is_formula(columns[position]);
+        let takes_earlier = |position: usize| reference.may_be_null || self.plan.is_formula(columns[position]);
         let is_own = earlier.is_none() || !(0..columns.len()).any(takes_earlier);
         // Without NULLs the first row refers to itself, unless it is refused for that: `CHECK (parent <> id)`.
         let is_refused = draft.attempts_of(&reference.columns) > 0;
-        if earlier.is_none() && nullable || is_own && is_refused && reference.may_be_null {
+        if earlier.is_none() && nullable || is_refused && reference.may_be_null && (is_own || draw.percent(50)) {
             return self.set_null(draft);
         }
         for (position, &column) in reference.columns.iter().enumerate() {

@@ -17,8 +17,8 @@ pub(super) fn with_references(
 ) -> Option<Schema> {
     let mut found: Vec<(usize, ForeignKey)> = Vec::new();
     for at in (0..schema.tables.len()).filter(|at| is_filled(*at)) {
-        let keys: Vec<&Relation> = relations[at].iter().filter(|key| key.columns.len() > 1).collect();
-        if keys.len() < 2 {
+        let keys: Vec<&Relation> = relations[at].iter().collect();
+        if keys.len() < 2 || keys.iter().all(|key| key.columns.len() < 2) {
             continue;
         }
         for (one, other) in shared(&schema.tables[at], &keys) {
@@ -66,6 +66,9 @@ fn shared<'k>(table: &Table, keys: &[&'k Relation]) -> Vec<(Shared<'k>, Shared<'
     };
     for (at, first) in keys.iter().enumerate() {
         for second in &keys[at + 1..] {
+            if first.columns.len() < 2 && second.columns.len() < 2 {
+                continue;
+            }
             for one in &first.columns {
                 let other = second.columns.iter().find(|other| are_equal(one, other));
                 found.extend(other.map(|other| ((one.clone(), *first), (other.clone(), *second))));

@@ -41,7 +41,19 @@ pub(super) fn with_references(schema: &Schema) -> Cow<'_, Schema> {
 
 /// Returns the references that a trigger requires: `NOT EXISTS (…)`, `(…) IS NULL`, `NEW.x NOT IN (…)`.
 fn references(tokens: &[Token<'_>]) -> Vec<ForeignKey> {
-    let mut found = Vec::new();
+    let mut found: Vec<ForeignKey> = Vec::new();
+    let key_of = |pairs: Vec<(String, String)>, parent: String| {
+        let (columns, theirs) = pairs.into_iter().map(|(own, theirs)| (own.into(), theirs.into())).unzip();
+        ForeignKey {
+            name: None,
+            columns,
+            parent: parent.into(),
+            parent_columns: Some(theirs),
+            on_delete: ForeignKeyAction::NoAction,
+            on_update: ForeignKeyAction::NoAction,
+            deferred: false,
+        }
+    };
     for open in 0..tokens.len() {
         let mut cursor = Cursor::new(tokens);
         cursor.seek(open);
@@ -56,15 +68,14 @@ fn references(tokens: &[Token<'_>]) -> Vec<ForeignKey> {
             ([before @ .., not, is_in], _) if not.is("NOT") && is_in.is("IN") => listed(inside, before),
             _ => None,
         };
-        found.extend(key.map(|(column, parent, theirs)| ForeignKey {
-            name: None,
-            columns: vec![column.into()],
-            parent: parent.into(),
-            parent_columns: Some(vec![theirs.into()]),
-            on_delete: ForeignKeyAction::NoAction,
-            on_update: ForeignKeyAction::NoAction,
-            deferred: false,
-        }));
+        found.extend(key.map(|(column, parent, theirs)| key_of(vec![(column, theirs)], parent)));
+        let differs = match (&tokens[..open], cursor.rest()) {
+            ([before @ .., exists], _) if exists.is("EXISTS") && !before.last().is_some_and(|token| token.is("NOT")) => {
+                differing(inside)
+            }
+            (before, rest) => compared(inside, before, rest),
+        };
+        found.extend(differs.map(|(pairs, parent)| key_of(pairs.to_vec(), parent)));
     }
     found
 }
@@ -95,6 +106,45 @@ fn equal(query: &[Token<'_>]) -> Option<(String, String, String)> {
         found = Some((own, parent.clone(), theirs));
     }
     found
+}
+
+/// A pair of columns, the own one first.
+type Pair = (String, String);
+
+/// Returns the sides of a comparison with a column of the new row.
+fn pair(left: &[Token<'_>], right: &[Token<'_>]) -> Option<Pair> {
+    let behind = new_behind(right).zip(left.last().and_then(Token::name));
+    behind.or_else(|| new_before(left).zip(last_name(right)))
+}
+
+/// Reads `EXISTS (SELECT … FROM parent WHERE column = NEW.own AND other <> NEW.other)`: both have to be in one row.
+fn differing(query: &[Token<'_>]) -> Option<([Pair; 2], String)> {
+    let (from, parent) = table(query)?;
+    let at = from + query[from..].iter().position(|token| token.is("WHERE"))?;
+    let condition = &query[at + 1..];
+    let place = |symbols: [&str; 2]| {
+        let mut found =
+            (0..condition.len()).filter(|at| symbols.iter().any(|symbol| condition[*at].is_symbol(symbol)));
+        found.next().filter(|_| found.next().is_none())
+    };
+    let of = |at: usize| pair(&condition[..at], &condition[at + 1..]);
+    Some(([of(place(["=", "=="])?)?, of(place(["<>", "!="])?)?], parent))
+}
+
+/// Reads `(SELECT other FROM parent WHERE column = NEW.own) <> NEW.other`, or IS NOT, or the other way round.
+fn compared(query: &[Token<'_>], before: &[Token<'_>], behind: &[Token<'_>]) -> Option<([Pair; 2], String)> {
+    let (from, _) = table(query)?;
+    let other = (from <= 4).then(|| query.get(from.checked_sub(1)?)?.name()).flatten()?;
+    let is_unequal = |token: &Token<'_>| token.is_symbol("<>") || token.is_symbol("!=");
+    let own = match (before, behind) {
+        (_, [unequal, rest @ ..]) if is_unequal(unequal) => new_behind(rest),
+        (_, [is, not, rest @ ..]) if is.is("IS") && not.is("NOT") => new_behind(rest),
+        ([rest @ .., unequal], _) if is_unequal(unequal) => new_before(rest),
+        ([rest @ .., is, not], _) if is.is("IS") && not.is("NOT") => new_before(rest),
+        _ => None,
+    }?;
+    let (column, parent, theirs) = equal(query)?;
+    Some(([(column, theirs), (own, other)], parent))
 }
 
 /// Reads `NEW.own NOT IN (SELECT column FROM parent)`.

@@ -1,6 +1,6 @@
 //! Plans each table, phase by phase, and the keys by which the tables refer to each other.
 
-use crate::data::constraints::condition::Condition;
+use crate::data::constraints::condition::{Branch, Condition};
 use crate::data::constraints::conditions;
 use crate::data::constraints::derived::DerivedColumn;
 use crate::data::constraints::group::{ColumnGroup, Solution, SolverInput};
@@ -334,13 +334,27 @@ impl Planner<'_, '_> {
             how.clone()
         } else if self.references.iter().any(|reference| reference.makes(index)) {
             How::Reference
-        } else if groups.iter().any(|group| group.columns.contains(&index)) {
+        } else if groups.iter().any(|group| group.columns.contains(&index)) && !self.counts_up(index, input) {
             How::Group
         } else if shape.rowid == Some(index) {
             How::Rowid { first: first_rowid(shape.context.connection, shape.table, shape.start)? }
         } else {
             How::Source(input.default_sources[index].clone().unwrap_or(Source::Words { min_length: 0, max_length: 40 }))
         })
+    }
+
+    /// Returns true for a rowid that conditions only compare with parents: `CHECK (boss <> id)`. The parents are chosen again
+    /// where they break it, so that the rowid is known before.
+    fn counts_up(&self, index: usize, input: &SolverInput<'_>) -> bool {
+        let compares = |condition: &Condition| {
+            let others = condition.columns.iter().filter(|column| **column != index);
+            let names_it = |branch: &Branch| branch.domains.iter().any(|(column, _)| *column == index);
+            condition.columns.len() > 1
+                && others.clone().all(|column| input.is_external[*column])
+                && !condition.branches.iter().any(|branch| branch.is_opaque || names_it(branch))
+        };
+        let mut on_it = self.conditions.iter().filter(|condition| condition.columns.contains(&index));
+        self.shape.rowid == Some(index) && on_it.all(compares)
     }
 
     fn into_plan(self, columns: Vec<ColumnPlan>, groups: Vec<ColumnGroup>) -> TablePlan {

@@ -16,7 +16,9 @@ pub(super) fn gather(shape: &TableShape<'_>, plan: &mut TablePlan) {
     let shared = references::shared_columns(shape.context, shape.at);
     let keys = UniqueKey::of_table(shape.table, &shape.names);
     for (index, column) in plan.columns.iter_mut().enumerate() {
-        let is_key = keys.iter().any(|key| key.columns == [index]);
+        // Rows that differ by nothing else need more values.
+        let is_shared = |column: &usize| shared.iter().any(|name| *name == *shape.names[*column]);
+        let is_key = keys.iter().any(|key| key.columns.contains(&index) && key.columns.iter().all(is_shared));
         let is_constrained = plan.conditions.iter().any(|condition| condition.columns.contains(&index));
         if let How::Source(source) = &column.how
             && shared.contains(&column.name)
