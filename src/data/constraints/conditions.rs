@@ -49,6 +49,11 @@ pub(crate) fn of_check(name: Option<String>, text: &str, table: &Table, names: &
     Reader { table, names }.check(name, text)
 }
 
+/// Returns the ways to break a CHECK, as far as it is understood.
+pub(crate) fn ways_to_break(text: &str, table: &Table, names: &[String]) -> Vec<Branch> {
+    documents::branches(&Reader { table, names }.read(&tokens(text)), false, names.len())
+}
+
 /// Returns the name under which SQLite reports a CHECK without a name: its text, or the name at its start if that is
 /// quoted.
 pub(crate) fn name_in_sqlite_errors(text: &str) -> String {

@@ -9,9 +9,9 @@ use rusqlite::{Connection, ToSql};
 use crate::data::fill::context::FillContext;
 use crate::data::fill::insert::insert_tables;
 use crate::data::fill::options::{self, FillOptions, Given, Row};
-use crate::data::fill::plan::planner::plan_tables;
+use crate::data::fill::plan::planner::{full, plan_tables};
 use crate::data::fill::plan::table_plan::TablePlan;
-use crate::data::fill::request::{FillRequest, RowsForEach, tables};
+use crate::data::fill::request::{FillRequest, RowsForEach, TableRequest, TableRequests, tables};
 use crate::data::fill::rows::FilledTable;
 use crate::data::fill::shared_keys;
 use crate::data::fill::trigger_keys;
@@ -242,15 +242,45 @@ fn run(
 ) -> Result<(Filled, Script)> {
     let schema = trigger_keys::with_references(schema);
     let mut context = FillContext { connection, schema: &schema, relations: relations::of_schema(&schema), options };
-    let requests = tables(&context, request)?;
+    let mut requests = tables(&context, request)?;
     let is_filled = |table: usize| requests[table].is_some();
     let shared = shared_keys::with_references(&schema, &context.relations, &is_filled);
     if let Some(schema) = &shared {
         context = FillContext { schema, relations: relations::of_schema(schema), ..context };
     }
-    let plans = plan_tables(&context, requests)?;
-    let (filled, script) = insert_tables(&context, &plans, wants_script)?;
-    Ok((Filled::of(&plans, filled, options.seed), script))
+    for round in 0.. {
+        let mut growing = Vec::new();
+        let filled = within(connection, true, || {
+            let plans = plan_tables(&context, requests.clone())?;
+            let (filled, script) = insert_tables(&context, &plans, wants_script)?;
+            for (plan, table) in plans.iter().zip(&filled) {
+                let Some(limit) = table.limit(plan, &plans) else { continue };
+                growing = growable(&requests, &limit.parents);
+                if !growing.is_empty() && round < GROWTHS || requests[plan.table].as_ref().is_some_and(|of| of.is_exact)
+                {
+                    return Err(full(&plan.name, plan.wanted, &limit));
+                }
+            }
+            Ok((Filled::of(&plans, filled, options.seed), script))
+        });
+        match filled {
+            Err(_) if !growing.is_empty() && round < GROWTHS => {
+                growing.into_iter().for_each(|table| requests[table].iter_mut().for_each(|request| request.rows *= 4));
+            }
+            filled => return filled,
+        }
+    }
+    unreachable!("the last round returns")
+}
+
+/// The number of times that tables get more rows because those that refer to them found too few that agree.
+const GROWTHS: u32 = 2;
+
+/// Returns those of some tables that are made for their children only.
+fn growable(requests: &TableRequests, tables: &[usize]) -> Vec<usize> {
+    let is_growable = |request: &TableRequest| !request.is_given && request.per_parent.is_none();
+    let places = 0..requests.len();
+    places.filter(|at| tables.contains(at) && requests[*at].as_ref().is_some_and(is_growable)).collect()
 }
 
 fn with_seed(error: Error, seed: u64) -> Error {
@@ -290,8 +320,8 @@ impl Filled {
         let mut filled = Filled { seed, tables: Vec::new(), full: Vec::new(), labels: Vec::new() };
         for (plan, table) in plans.iter().zip(tables) {
             filled.tables.push((plan.name.to_string(), table.rows));
-            if let Some(limit) = &plan.limit {
-                filled.full.push((plan.name.to_string(), limit.rows, limit.because.clone()));
+            if let Some(limit) = table.limit(plan, plans).or_else(|| plan.limit.clone()) {
+                filled.full.push((plan.name.to_string(), limit.rows, limit.because));
             }
             filled.labels.extend(table.labels.into_iter().map(|(label, id)| (label, id.to_value())));
         }

@@ -47,7 +47,11 @@ pub(super) fn first_rowid(connection: &Connection, table: &Table, start: u64) ->
 }
 
 /// Returns the keys of existing rows that have no NULL in them.
-pub(super) fn existing_keys(connection: &Connection, parent: &Table, columns: &[Name]) -> Result<Vec<Vec<ValueBuf>>> {
+pub(in crate::data) fn existing_keys(
+    connection: &Connection,
+    parent: &Table,
+    columns: &[Name],
+) -> Result<Vec<Vec<ValueBuf>>> {
     let list = plain_names(columns.iter().map(Name::as_str));
     let given: Vec<String> = columns.iter().map(|name| format!("{} IS NOT NULL", plain_name(name))).collect();
     let sql = format!(

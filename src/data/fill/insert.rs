@@ -7,11 +7,13 @@ use rusqlite::{Connection, Row, Statement};
 use crate::data::constraints::condition::{Condition, ConditionKind};
 use crate::data::constraints::conditions::name_in_sqlite_errors;
 use crate::data::fill::context::{FillContext, first_number};
+use crate::data::fill::parent_join::ParentJoin;
 use crate::data::fill::plan::references::PerParentRows;
 use crate::data::fill::plan::table_plan::TablePlan;
 use crate::data::fill::rows::{FilledTable, RowMaker, RowNumbers, Tables, number_of};
 use crate::data::script::{Item, Script};
 use crate::data::values::value_buf::ValueBuf;
+use crate::draw::Draw;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::progress::Progress;
 use crate::report::count;
@@ -166,15 +168,18 @@ impl Inserter<'_> {
         while row < plan.count {
             let Some(parent) = per_parent.as_mut().map_or(Some(0), Iterator::next) else { break };
             match rows.insert(&self.tables, row, parent) {
-                Ok(skipped) => rows.note(&mut self.tables.filled[at], row, skipped),
-                Err(error) => {
-                    // Triggers of the parents may have inserted the rows already: a profile for each user.
-                    let table = &self.context.schema.tables[plan.table];
-                    let made = first_number(self.context.connection, table)?.saturating_sub(plan.start);
-                    if !error.sqlite_code().is_some_and(|code| UNIQUE.contains(&code)) || made < plan.count {
-                        return Err(error);
+                Ok(Inserted::Row { skipped }) => rows.note(&mut self.tables.filled[at], row, skipped),
+                Ok(Inserted::NoRoom { keys }) => {
+                    match self.made_by_triggers(plan)? {
+                        Some(made) => row = made,
+                        None => self.tables.filled[at].no_room = Some(keys),
                     }
-                    row = made;
+                    break;
+                }
+                Err(error) => {
+                    let made = self.made_by_triggers(plan)?;
+                    let is_unique = error.sqlite_code().is_some_and(|code| UNIQUE.contains(&code));
+                    row = made.filter(|_| is_unique).ok_or(error)?;
                     break;
                 }
             }
@@ -189,6 +194,21 @@ impl Inserter<'_> {
         self.tables.filled[at].rows = row;
         Ok(())
     }
+
+    /// Returns the number of rows of a table, if triggers of its parents have inserted all of them: a profile for each user.
+    fn made_by_triggers(&self, plan: &TablePlan) -> Result<Option<u64>> {
+        let table = &self.context.schema.tables[plan.table];
+        let made = first_number(self.context.connection, table)?.saturating_sub(plan.start);
+        Ok((made >= plan.count).then_some(made))
+    }
+}
+
+/// The outcome of a row.
+enum Inserted {
+    /// It is there. Some row numbers were left out before.
+    Row { skipped: u64 },
+    /// There are no further parents that differ in these keys.
+    NoRoom { keys: String },
 }
 
 struct RowInserter<'a> {
@@ -208,8 +228,8 @@ impl<'a> RowInserter<'a> {
         Ok(RowInserter { context, plan, maker: RowMaker::new(context, plan, at), statement })
     }
 
-    /// Makes one row again until SQLite accepts it. Returns the number of row numbers left out by then.
-    fn insert(&mut self, tables: &Tables<'_>, row: u64, parent: u64) -> Result<u64> {
+    /// Makes one row again until SQLite accepts it.
+    fn insert(&mut self, tables: &Tables<'_>, row: u64, parent: u64) -> Result<Inserted> {
         let plan = self.plan;
         let mut skipped = tables.filled.last().map_or(0, FilledTable::skipped);
         let mut refused = RefusedRow { table: plan.name.to_string(), row, ..RefusedRow::default() };
@@ -219,7 +239,7 @@ impl<'a> RowInserter<'a> {
                 let tried = vec![self.maker.shown()];
                 return Err(RefusedRow { attempts: 1, tried, ..refused }.error(error));
             }
-            let Some(error) = self.run() else { return Ok(skipped) };
+            let Some(error) = self.run() else { return Ok(Inserted::Row { skipped }) };
             let code = error.sqlite_error().map_or(0, |error| error.extended_code & 0xff);
             if NOT_ABOUT_ROWS.contains(&code) {
                 return Err(Error::sqlite(format!("insert into {}", plan.name), error));
@@ -241,10 +261,26 @@ impl<'a> RowInserter<'a> {
                 // What SQLite names depends on the rest of the row: two members of a tenant that has only one.
                 attempts.iter_mut().for_each(|attempts| *attempts += 1);
                 skipped += 1;
+                if let Some(keys) = self.join_parents(tables, refused.attempts) {
+                    return Ok(Inserted::NoRoom { keys });
+                }
             } else if mark(plan, &refusal, attempts) {
                 skipped += 1;
             }
         }
+    }
+
+    /// Takes parents that agree from a query, every second time. Returns the keys that have no room for more rows of them.
+    fn join_parents(&mut self, tables: &Tables<'_>, attempts: u64) -> Option<String> {
+        let draft = &mut self.maker.draft;
+        draft.joined.clear();
+        if attempts / STUCK % 2 == 1 {
+            return None;
+        }
+        let join = ParentJoin::of(self.plan, tables.plans)?;
+        let joined = join.row(self.context.connection, &mut Draw::new(attempts))?;
+        draft.joined = joined;
+        if draft.joined.is_empty() { join.keys } else { None }
     }
 
     /// Inserts the row that was made. Returns the error if SQLite refuses it.
@@ -272,6 +308,7 @@ impl<'a> RowInserter<'a> {
         if draft.attempts.iter().any(|attempts| *attempts > 0) {
             filled.attempts.insert(row, draft.attempts.clone());
             draft.attempts.fill(0);
+            draft.joined.clear();
         }
         filled.kept.extend(self.plan.kept.iter().map(|column| draft.values[*column].clone()));
         if let Some(label) = self.plan.labels.get(row as usize) {

@@ -33,9 +33,11 @@
 //! - The inner loop is plain matches over small enums, into one buffer for each column, because tests run unoptimized.
 
 mod builder;
-mod context;
+pub(super) mod context;
 mod insert;
+mod lookup;
 pub(crate) mod options;
+mod parent_join;
 mod plan;
 pub(crate) mod request;
 mod rows;

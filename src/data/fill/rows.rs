@@ -3,21 +3,20 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Statement};
+use rusqlite::Statement;
 
 use crate::data::constraints::group::{ColumnGroup, ColumnSource, Solution, satisfy};
 use crate::data::constraints::trial::shown_row;
-use crate::data::fill::context::{FillContext, row_values};
+use crate::data::fill::context::FillContext;
+use crate::data::fill::lookup::Lookup;
 use crate::data::fill::options::{Given, Row};
-use crate::data::fill::plan::table_plan::{How, Parent, Reference, TablePlan};
+use crate::data::fill::plan::table_plan::{How, Limit, Parent, Reference, TablePlan};
 use crate::data::values::domain::Nullability;
 use crate::data::values::edge_cases::edge_case;
 #[cfg(feature = "data")]
 use crate::data::values::source::Source;
-use crate::data::values::value_buf::{ValueBuf, ValueKind};
+use crate::data::values::value_buf::ValueBuf;
 use crate::draw::{Draw, key, named};
-use crate::schema::Name;
-use crate::sql::{plain_name, plain_names};
 
 /// The percentage of edge cases, if they are wanted.
 const EDGES: u64 = 50;
@@ -139,6 +138,8 @@ pub(crate) struct Draft {
     nulls: Vec<Nullability>,
     /// The number of times that each column was made again.
     pub(crate) attempts: Vec<u32>,
+    /// Values of parents that agree, for a row that was refused again and again.
+    pub(crate) joined: Vec<(usize, ValueBuf)>,
     /// The error of a closure.
     pub(crate) broken: Option<rusqlite::Error>,
 }
@@ -149,8 +150,21 @@ impl Draft {
             values: vec![ValueBuf::default(); columns],
             nulls: vec![Nullability::Allowed; columns],
             attempts: vec![0; columns],
+            joined: Vec::new(),
             broken: None,
         }
+    }
+
+    /// Takes the values of parents that agree. Keys that share a column with them and may be NULL refer to nothing.
+    fn take_joined(&mut self, plan: &TablePlan) {
+        let is_joined = |column: &usize| self.joined.iter().any(|(joined, _)| joined == column);
+        for reference in plan.references.iter().filter(|reference| reference.may_be_null) {
+            if reference.columns.iter().any(is_joined) {
+                let own = reference.loose.iter().filter(|column| !is_joined(column));
+                own.for_each(|column| self.values[*column].set_null());
+            }
+        }
+        self.joined.iter().for_each(|(column, value)| self.values[*column].clone_from(value));
     }
 
     /// Returns the number of times that a group of columns was made again.
@@ -188,6 +202,8 @@ pub(crate) struct FilledTable {
     pub(crate) attempts: HashMap<u64, Vec<u32>>,
     /// The values of columns that cannot be made again, row by row.
     pub(crate) kept: Vec<ValueBuf>,
+    /// The keys that leave no room for more rows of these parents.
+    pub(crate) no_room: Option<String>,
     /// The keys of rows with a label.
     pub(crate) labels: Vec<(String, ValueBuf)>,
 }
@@ -196,6 +212,16 @@ impl FilledTable {
     /// Returns the number of row numbers left out so far.
     pub(crate) fn skipped(&self) -> u64 {
         self.skips.last().map_or(0, |(_, skipped)| *skipped)
+    }
+
+    /// Returns the limit that was found while rows were inserted.
+    pub(crate) fn limit(&self, plan: &TablePlan, plans: &[TablePlan]) -> Option<Limit> {
+        let parents = plan.references.iter().filter_map(|reference| match reference.parent {
+            Parent::Made { plan, .. } => Some(plans[plan].table),
+            _ => None,
+        });
+        let because = format!("{}: no other parents agree", self.no_room.as_ref()?);
+        Some(Limit { rows: self.rows, because, is_guess: false, parents: parents.collect() })
     }
 
     fn skipped_before(&self, row: u64) -> u64 {
@@ -272,6 +298,9 @@ impl<'a> RowMaker<'a> {
             let skew = self.context.options.skew;
             ParentChoice { tables, plan, at: self.at, reference, numbers, skew }.make(draft, lookup.as_mut());
         }
+        if !draft.joined.is_empty() {
+            draft.take_joined(plan);
+        }
         for index in 0..plan.columns.len() {
             if let How::With(given) = plan.columns[index].how {
                 self.run_closure(index, given, numbers);
@@ -344,7 +373,7 @@ impl ParentChoice<'_> {
             return self.set_null(draft);
         }
         if let Some(lookup) = lookup {
-            if lookup.take_one(reference, &mut draw, draft) {
+            if lookup.take_one(reference, &mut draw, &mut draft.values) {
                 return;
             }
             if reference.is_partly_null() {
@@ -442,48 +471,4 @@ fn skewed(draw: &mut Draw, count: u64, exponent: f64) -> u64 {
         ((all.powf(power) - 1.0) * uniform + 1.0).powf(1.0 / power)
     };
     ((at - 1.0).max(0.0) as u64).min(count - 1)
-}
-
-/// Finds the parents of a foreign key of which some columns are known.
-struct Lookup<'c>(Statement<'c>);
-
-impl<'c> Lookup<'c> {
-    /// `None` if no column is known, or if there is no such parent.
-    fn of(connection: &'c Connection, reference: &Reference) -> Option<Lookup<'c>> {
-        if reference.known.is_empty() || reference.overrules {
-            return None;
-        }
-        let pairs = reference.columns.iter().zip(&reference.parent_columns);
-        let known: Vec<String> = pairs
-            .filter(|(column, _)| reference.known.contains(column))
-            .map(|(_, name)| format!("{} = ?", plain_name(name)))
-            .collect();
-        let list = plain_names(reference.parent_columns.iter().map(Name::as_str));
-        let parent = plain_name(&reference.parent_name);
-        let sql = format!("SELECT {list} FROM main.{parent} WHERE {} LIMIT 16", known.join(" AND "));
-        connection.prepare(&sql).ok().map(Lookup)
-    }
-
-    /// Copies the key of one of the parents. Returns false if there is none.
-    fn take_one(&mut self, reference: &Reference, draw: &mut Draw, draft: &mut Draft) -> bool {
-        let parents = self.parents(reference, draft).unwrap_or_default();
-        if parents.is_empty() {
-            return false;
-        }
-        let parent = &parents[draw.below(parents.len() as u64) as usize];
-        for (column, value) in reference.columns.iter().zip(parent) {
-            if value.kind() != ValueKind::Null {
-                draft.values[*column].clone_from(value);
-            }
-        }
-        true
-    }
-
-    fn parents(&mut self, reference: &Reference, draft: &Draft) -> rusqlite::Result<Vec<Vec<ValueBuf>>> {
-        let known = reference.columns.iter().filter(|column| reference.known.contains(column));
-        for (index, column) in known.enumerate() {
-            self.0.raw_bind_parameter(index + 1, &draft.values[*column])?;
-        }
-        self.0.raw_query().mapped(|row| row_values(row, reference.columns.len())).collect()
-    }
 }

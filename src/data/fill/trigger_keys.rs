@@ -70,7 +70,9 @@ fn references(tokens: &[Token<'_>]) -> Vec<ForeignKey> {
         };
         found.extend(key.map(|(column, parent, theirs)| key_of(vec![(column, theirs)], parent)));
         let differs = match (&tokens[..open], cursor.rest()) {
-            ([before @ .., exists], _) if exists.is("EXISTS") && !before.last().is_some_and(|token| token.is("NOT")) => {
+            ([before @ .., exists], _)
+                if exists.is("EXISTS") && !before.last().is_some_and(|token| token.is("NOT")) =>
+            {
                 differing(inside)
             }
             (before, rest) => compared(inside, before, rest),
@@ -123,8 +125,7 @@ fn differing(query: &[Token<'_>]) -> Option<([Pair; 2], String)> {
     let at = from + query[from..].iter().position(|token| token.is("WHERE"))?;
     let condition = &query[at + 1..];
     let place = |symbols: [&str; 2]| {
-        let mut found =
-            (0..condition.len()).filter(|at| symbols.iter().any(|symbol| condition[*at].is_symbol(symbol)));
+        let mut found = (0..condition.len()).filter(|at| symbols.iter().any(|symbol| condition[*at].is_symbol(symbol)));
         found.next().filter(|_| found.next().is_none())
     };
     let of = |at: usize| pair(&condition[..at], &condition[at + 1..]);

@@ -97,3 +97,25 @@ pub(super) fn taking_over(value: &ValueBuf, old: &ValueBuf, new: &ValueBuf) -> O
         _ => ValueBuf::from(&Value::Text(replaced)),
     })
 }
+
+/// Keys of existing parents.
+pub(super) struct ParentKeys {
+    /// The columns that refer to them, by their places in the row.
+    pub(super) columns: Vec<usize>,
+    pub(super) rows: Vec<Vec<ValueBuf>>,
+}
+
+impl ParentKeys {
+    /// Returns copies of a row that refer to each of the parents, as far as `kept` columns do not change.
+    pub(super) fn referring(&self, row: &[ValueBuf], kept: &[usize]) -> Vec<Vec<ValueBuf>> {
+        let fits = |key: &&Vec<ValueBuf>| {
+            self.columns.iter().zip(*key).all(|(column, value)| !kept.contains(column) || row[*column] == *value)
+        };
+        let with = |key: &Vec<ValueBuf>| {
+            let mut row = row.to_vec();
+            self.columns.iter().zip(key).for_each(|(column, value)| row[*column].clone_from(value));
+            row
+        };
+        self.rows.iter().filter(fits).map(with).collect()
+    }
+}

@@ -1,17 +1,23 @@
 //! Looks for a row that breaks one constraint and no other: an acceptable row, with as few columns changed as possible.
 
 use super::constraint::{Constraint, ConstraintKind, named_columns};
-use super::neighbors::{near, strangers, taking_over, with_near};
+use super::neighbors::{ParentKeys, near, strangers, taking_over, with_near};
 use super::scratch_table::{Outcome, ScratchTable};
 use crate::data::constraints::candidates::candidates;
+use crate::data::constraints::conditions;
+use crate::data::constraints::group::satisfy;
 use crate::data::script::Target;
+use crate::data::values::choose;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, named};
 use crate::schema::Table;
-use crate::sql::same_name;
+use crate::sql::{quote_identifier, same_name};
 
 /// The number of rows that are tried for one constraint.
 const ATTEMPTS: usize = 3_000;
+
+/// The number of rows that are tried for each way to break a CHECK.
+const SAMPLES: usize = 4;
 
 /// From this number of columns on, a condition hardly compares one with each other.
 const MANY: usize = 6;
@@ -26,6 +32,8 @@ pub(super) struct SearchInput<'s> {
     pub(super) base: &'s [Vec<ValueBuf>],
     /// Existing rows, without generated columns.
     pub(super) existing: &'s [Vec<ValueBuf>],
+    /// The keys of parents, for each foreign key.
+    pub(super) parents: &'s [ParentKeys],
 }
 
 /// A row that breaks a constraint.
@@ -201,7 +209,10 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
             };
             columns.iter().map(of_column).collect::<Vec<_>>()
         };
-        self.values(&input, &columns, pools(&columns));
+        let of_columns = pools(&columns);
+        if !self.single_values(&input, &columns, &of_columns) && !self.understood(text) {
+            self.several_values(&input, &columns, &of_columns);
+        }
         // Another CHECK on the same columns may require other values in further ones.
         let others = self.found.as_ref().or(self.implied.as_ref()).map(|found| found.also.clone());
         let mut more = columns.clone();
@@ -226,7 +237,18 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
             }
         }
         // No row is in the index, so one is added first. The second row of a tree may be a child of the first.
-        let ([first, second, ..], Some(partial)) = (input.base, partial) else { return };
+        if self.found.is_some() || self.implied.is_some() && partial.is_none() {
+            return;
+        }
+        let is_given = |column: &usize| format!("{} IS NOT NULL", quote_identifier(&input.target.columns[*column]));
+        let whole = columns.iter().map(is_given).collect::<Vec<String>>().join(" AND ");
+        let partial = partial.unwrap_or(&whole);
+        let first = &input.base[0];
+        let mut changed = first.clone();
+        for column in &others {
+            near(&first[*column]).into_iter().nth(1).into_iter().for_each(|value| changed[*column] = value);
+        }
+        let second = input.base.get(1).unwrap_or(&changed);
         let mut pairs = vec![[first.clone(), second.clone()], [second.clone(), first.clone()]];
         // A NULL in the key is never repeated, and a new parent does not exist yet.
         let is_whole = |row: &&Vec<ValueBuf>| columns.iter().all(|column| row[*column].kind() != ValueKind::Null);
@@ -251,14 +273,28 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         others: &[usize],
         partial: &str,
     ) -> Option<BreakingRow> {
-        let pool = candidates(&[partial], named(0, partial));
-        let of_partial = input.places(&named_columns(input.table, partial));
+        let mut pool = candidates(&[partial], named(0, partial));
+        let mut of_partial = input.places(&named_columns(input.table, partial));
         let mut draw = Draw::new(named(1, partial));
-        let single = pool.len() * of_partial.len();
-        let attempts = if of_partial.len() == 1 { single } else { single.max(ATTEMPTS / 2) };
+        // Parents of these columns, and other columns of their CHECKs, may have to change with them.
+        let is_of_partial = |column: &usize| of_partial.contains(column);
+        let checks = input.constraints.iter().filter(|of| matches!(of.kind, ConstraintKind::Check(_)));
+        let related =
+            checks.map(|check| input.places(&check.columns)).filter(|places| places.iter().any(is_of_partial));
+        let related: Vec<usize> = related.flatten().collect();
+        for parents in input.parents.iter().filter(|parents| parents.columns.iter().any(is_of_partial)) {
+            pool.splice(0..0, parents.rows.iter().flatten().cloned());
+        }
+        of_partial.extend(related);
+        of_partial.sort_unstable();
+        of_partial.dedup();
+        let single = (pool.len() * of_partial.len()).max(1);
+        let attempts = if of_partial.len() < 2 { single } else { single.max(ATTEMPTS / 2) };
         for attempt in 0..attempts {
             let mut row = input.base[1].clone();
-            if attempt < single {
+            if of_partial.is_empty() {
+                // The row is repeated as it is.
+            } else if attempt < single {
                 row[of_partial[attempt / pool.len()]].clone_from(&pool[attempt % pool.len()]);
             } else {
                 // Some columns keep their values, and some are NULL.
@@ -284,13 +320,46 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         None
     }
 
-    /// Tries other values: in one column, then in several.
-    fn values(&mut self, input: &SearchInput<'_>, columns: &[usize], pools: Vec<Vec<ValueBuf>>) {
-        for (column, pool) in columns.iter().zip(&pools) {
-            if pool.iter().any(|value| self.offer(&input.with(&[(*column, value)]))) {
-                return;
+    /// Tries values by which a CHECK is understood to be false. Returns true if they break nothing else.
+    fn understood(&mut self, text: &str) -> bool {
+        let input = self.input;
+        let mut draw = Draw::new(named(3, text));
+        for branch in conditions::ways_to_break(text, input.table, &input.target.columns) {
+            for _ in 0..SAMPLES {
+                let mut row = input.base[0].clone();
+                for (at, domain) in &branch.domains {
+                    let column = input.table.column(&input.target.columns[*at]);
+                    let source = column.and_then(|column| choose::source(column, input.table.strict, domain));
+                    if let Some(source) = source {
+                        source.make(&mut draw, None, &mut row[*at]);
+                    }
+                }
+                satisfy(&branch.relations, &mut row);
+                if self.offer(&row) {
+                    return true;
+                }
             }
         }
+        false
+    }
+
+    /// Tries other values: in one column, then in several.
+    fn values(&mut self, input: &SearchInput<'_>, columns: &[usize], pools: Vec<Vec<ValueBuf>>) {
+        if !self.single_values(input, columns, &pools) {
+            self.several_values(input, columns, &pools);
+        }
+    }
+
+    /// Tries other values in one column. Returns true if one of them breaks nothing else.
+    fn single_values(&mut self, input: &SearchInput<'_>, columns: &[usize], pools: &[Vec<ValueBuf>]) -> bool {
+        columns
+            .iter()
+            .zip(pools)
+            .any(|(column, pool)| pool.iter().any(|value| self.offer(&input.with(&[(*column, value)]))))
+    }
+
+    /// Tries other values in several columns.
+    fn several_values(&mut self, input: &SearchInput<'_>, columns: &[usize], pools: &[Vec<ValueBuf>]) {
         if columns.len() < 2 {
             return;
         }
@@ -302,7 +371,7 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         let mut draw = Draw::new(named(2, &self.constraint.shown));
         while self.tried < ATTEMPTS {
             let mut changes = Vec::new();
-            for (column, pool) in columns.iter().zip(&pools) {
+            for (column, pool) in columns.iter().zip(pools) {
                 if columns.len() == 2 || draw.percent(60) {
                     changes.push((*column, likely(&mut draw, pool)));
                 }
@@ -319,6 +388,9 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         let Some(broken) = broken.filter(|found| !found.also.is_empty() && found.before.is_empty()) else { return };
         let (row, also) = (broken.values.clone(), broken.also.clone());
         let input = self.input;
+        if self.other_parents(&row, columns) {
+            return;
+        }
         let mut free: Vec<usize> =
             also.iter().flat_map(|other| input.places(&input.constraints[*other].columns)).collect();
         free.sort_unstable();
@@ -327,6 +399,28 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         let pools = free.iter().map(|column| self.pool(&row, columns, *column)).collect();
         self.tried = 0;
         self.values(&SearchInput { base: std::slice::from_ref(&row), ..input }, &free, pools);
+    }
+
+    /// Makes a row acceptable to other constraints by other parents. Returns true if it breaks nothing else then.
+    fn other_parents(&mut self, row: &[ValueBuf], columns: &[usize]) -> bool {
+        let parents = self.input.parents;
+        self.tried = 0;
+        for (at, first) in parents.iter().enumerate() {
+            for row in first.referring(row, columns) {
+                if self.tried > ATTEMPTS {
+                    return false;
+                }
+                if self.offer(&row) {
+                    return true;
+                }
+                let kept: Vec<usize> = columns.iter().chain(&first.columns).copied().collect();
+                let mut others = parents.iter().enumerate().filter(|(other, _)| *other != at);
+                if others.any(|(_, second)| second.referring(&row, &kept).iter().any(|row| self.offer(row))) {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// Returns values that may make a column of a row acceptable, after others have changed.

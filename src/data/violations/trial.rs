@@ -5,17 +5,22 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::constraint::{self, Constraint, ConstraintKind};
+use super::neighbors::ParentKeys;
 use super::scratch_table::{Outcome, ScratchTable, insert_and_commit};
 use super::search::{BreakingRow, Search, SearchInput};
 use super::violation::{Violation, Violations, not_tried, passes_null};
 use crate::data::fill::Fill;
-use crate::data::relations::{missing_parent, without_parent};
+use crate::data::fill::context::existing_keys;
+use crate::data::relations::{Relation, missing_parent, without_parent};
 use crate::data::script::{Item, Script, Target, within};
 use crate::data::values::value_buf::ValueBuf;
 use crate::db::{Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Schema, Table};
+use crate::schema::{Name, Schema, Table};
 use crate::sql::{plain_name, plain_names};
+
+/// The number of parents of each key that are tried.
+const PARENTS: usize = 12;
 
 /// Tries all constraints of a template's schema.
 #[track_caller]
@@ -83,7 +88,8 @@ impl TableTrial<'_> {
             let what = format!("the row that was made for {} was refused", table.name);
             return Err(Error::new(ErrorKind::Data, what));
         }
-        let input = SearchInput { table, target, constraints, base, existing: &existing };
+        let parents = parents(db, self.schema, table, target);
+        let input = SearchInput { table, target, constraints, base, existing: &existing, parents: &parents };
         for (at, constraint) in constraints.iter().enumerate() {
             let is_key = matches!(constraint.kind, ConstraintKind::Key { .. });
             let mut found = Search::new(input, &mut scratch, at).row();
@@ -176,6 +182,19 @@ fn taken_out(db: &Connection, schema: &Schema, table: &Table) -> Result<Option<(
     };
     let deleted = delete().map_err(|error| Error::sqlite("delete a row from its table", error).sql(&sql))?;
     Ok((deleted > 0).then_some((target, vec![row])))
+}
+
+/// Returns keys of existing parents, for each foreign key.
+fn parents(connection: &Connection, schema: &Schema, table: &Table, target: &Target) -> Vec<ParentKeys> {
+    let place = |name: &Name| target.columns.iter().position(|column| name == column);
+    let keys = table.foreign_keys.iter().filter_map(|key| {
+        let relation = Relation::of(schema, table, key);
+        let columns = relation.columns.iter().map(place).collect::<Option<Vec<usize>>>()?;
+        let names = relation.parent_columns.as_ref()?;
+        let rows = existing_keys(connection, &schema.tables[relation.parent?], names).ok()?;
+        Some(ParentKeys { columns, rows: rows.into_iter().take(PARENTS).collect() })
+    });
+    keys.collect()
 }
 
 /// Returns existing rows.

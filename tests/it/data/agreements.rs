@@ -2,7 +2,8 @@
 //! columns that are bits of others.
 
 use super::{count, database, fills, fills_by, one, whole};
-use sqlitmus::data::Fill;
+use sqlitmus::Template;
+use sqlitmus::data::{self, Fill};
 
 /// Fills every table of each schema, and requires rows in all of them.
 #[track_caller]
@@ -143,4 +144,66 @@ fn an_address_is_that_of_the_person_in_its_row() {
     assert_eq!(one(&connection, &of_both), one(&connection, "SELECT count(email || last_name) FROM contacts"));
     let order = "SELECT count(*) FROM users WHERE created_at > updated_at OR created_at > deleted_at OR deleted_at >= '2026-07-01'";
     assert_eq!(one(&connection, order), 0);
+}
+
+static BREAKABLE: Template = Template::embedded(&[(
+    "1.sql",
+    "CREATE TABLE spaces(
+         id INTEGER PRIMARY KEY, parent INTEGER REFERENCES spaces CHECK (id IS NOT parent), uid TEXT NOT NULL, deleted INTEGER
+     );
+     CREATE TABLE events(
+         id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('play', 'seek')), a INTEGER NOT NULL, b INTEGER NOT NULL,
+         CHECK (kind <> 'seek' OR a <> b)
+     );
+     CREATE TABLE room(hotel INTEGER NOT NULL, no INTEGER NOT NULL, PRIMARY KEY (hotel, no));
+     CREATE TABLE guest(hotel INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (hotel, id));
+     CREATE TABLE booking(
+         hotel INTEGER NOT NULL, guest INTEGER NOT NULL, room INTEGER NOT NULL, day TEXT NOT NULL, PRIMARY KEY (hotel, room, day),
+         FOREIGN KEY (hotel, guest) REFERENCES guest, FOREIGN KEY (hotel, room) REFERENCES room
+     );",
+)]);
+
+#[test]
+fn constraints_on_shared_columns_and_trees_are_broken() {
+    data::violations(&BREAKABLE).assert_refused();
+}
+
+#[test]
+fn triggers_that_require_the_same_value_in_another_row() {
+    let schema =
+        "CREATE TABLE rooms(id TEXT PRIMARY KEY); CREATE TABLE events(id TEXT PRIMARY KEY, room TEXT NOT NULL);
+         CREATE TABLE partial(room TEXT NOT NULL REFERENCES rooms, event TEXT NOT NULL UNIQUE REFERENCES events);";
+    for refused in [
+        "EXISTS (SELECT 1 FROM events WHERE events.id = NEW.event AND events.room <> NEW.room)",
+        "(SELECT room FROM events WHERE id = NEW.event) <> NEW.room",
+        "NEW.room IS NOT (SELECT room FROM events WHERE id = NEW.event)",
+    ] {
+        let body = format!("BEGIN SELECT RAISE(ABORT, 'no') WHERE {refused}; END");
+        let connection = fills(&format!("{schema} CREATE TRIGGER r BEFORE INSERT ON partial {body}"), "partial", 12);
+        assert_eq!(
+            one(&connection, "SELECT count(*) FROM partial JOIN events ON id = event AND events.room = partial.room"),
+            12
+        );
+    }
+}
+
+#[test]
+fn rows_that_depend_on_each_other_are_made_anew_as_a_whole() {
+    all_have_rows(&[
+        // A circle and a rowid that a CHECK compares with a parent.
+        "CREATE TABLE department(code TEXT PRIMARY KEY, head INTEGER NOT NULL REFERENCES employee DEFERRABLE INITIALLY DEFERRED);
+         CREATE TABLE employee(no INTEGER PRIMARY KEY, dept TEXT NOT NULL REFERENCES department, boss INTEGER REFERENCES employee CHECK (boss <> no))",
+        // A bound that depends on another column of the key.
+        "CREATE TABLE tile(z INTEGER NOT NULL, x INTEGER NOT NULL, y INTEGER NOT NULL, UNIQUE (z, x, y),
+             CHECK (z BETWEEN 0 AND 18), CHECK (x >= 0 AND y >= 0 AND x < (1 << z) AND y < (1 << z)))",
+        // The descendants share the whole key of a parent.
+        "CREATE TABLE tenant(id TEXT PRIMARY KEY);
+         CREATE TABLE channel(tenant TEXT NOT NULL REFERENCES tenant, id INTEGER NOT NULL, PRIMARY KEY (tenant, id));
+         CREATE TABLE message(tenant TEXT NOT NULL, channel INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (tenant, channel, seq),
+             FOREIGN KEY (tenant, channel) REFERENCES channel);
+         CREATE TABLE member(tenant TEXT NOT NULL, channel INTEGER NOT NULL, nick TEXT NOT NULL, PRIMARY KEY (tenant, channel, nick),
+             FOREIGN KEY (tenant, channel) REFERENCES channel);
+         CREATE TABLE seen(tenant TEXT NOT NULL, channel INTEGER NOT NULL, seq INTEGER NOT NULL, nick TEXT NOT NULL,
+             FOREIGN KEY (tenant, channel, seq) REFERENCES message, FOREIGN KEY (tenant, channel, nick) REFERENCES member)",
+    ]);
 }

@@ -19,8 +19,23 @@ pub(super) fn arrange(shape: &TableShape<'_>, plan: &mut TablePlan, mut keys: Ve
     for key in keys.iter().filter(|key| !key.columns.is_empty()) {
         numbering.arrange(key)?;
     }
+    keep_apart(plan);
     plan.keys = keys;
     Ok(())
+}
+
+/// Shifts the second of two keys that go through the same parents and must never refer to the same one.
+fn keep_apart(plan: &mut TablePlan) {
+    for pair in distinct_parents(plan) {
+        let [first, second] =
+            pair.columns.map(|column| plan.references.iter().position(|reference| reference.makes(column)));
+        if let (Some(first), Some(second)) = (first, second)
+            && plan.references[first].place == plan.references[second].place
+            && let Some(place) = &mut plan.references[second].place
+        {
+            place.shift = 1;
+        }
+    }
 }
 
 /// Gives the columns of keys their parts of the row's number.

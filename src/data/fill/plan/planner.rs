@@ -100,7 +100,7 @@ impl Round<'_> {
 }
 
 /// Returns the error for a request of more rows than a table can hold.
-fn full(table: &str, rows: u64, limit: &Limit) -> Error {
+pub(crate) fn full(table: &str, rows: u64, limit: &Limit) -> Error {
     let (rows, most) = (count(rows, "row"), count(limit.rows, "row"));
     if limit.is_guess {
         return Error::new(

@@ -196,11 +196,13 @@ pub(crate) struct Place {
     null_beyond: bool,
     /// True if the number is taken unchanged.
     plain: bool,
+    /// Added to the number, for a second column that must never have the value of the first.
+    pub(super) shift: u64,
 }
 
 impl Place {
     pub(super) fn new(stride: u64, size: u64, all: u64, null_beyond: bool) -> Place {
-        Place { stride, size, all, multiplier: multiplier(all) % all.max(2), null_beyond, plain: false }
+        Place { stride, size, all, multiplier: multiplier(all) % all.max(2), null_beyond, plain: false, shift: 0 }
     }
 
     /// Returns the whole number as a place, for a source with room for it. `counts` takes the number unchanged.
@@ -224,7 +226,7 @@ impl Place {
             return None;
         }
         // Each number below `all` is used once, in an order that looks random.
-        let number = number % self.all;
+        let number = number.wrapping_add(self.shift) % self.all;
         let scattered = if self.all <= u64::from(u32::MAX) {
             number * self.multiplier % self.all
         } else {
@@ -263,6 +265,11 @@ pub(crate) struct UniqueKey {
 }
 
 impl UniqueKey {
+    /// Returns true if rows with other values in its columns never clash.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.partial && !self.has_expression && !self.columns.is_empty()
+    }
+
     /// Returns the keys of a table whose columns have these names in the plan.
     pub(super) fn of_table(table: &Table, names: &[String]) -> Vec<UniqueKey> {
         let mut found = Vec::new();
