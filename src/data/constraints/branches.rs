@@ -25,7 +25,16 @@ pub(crate) fn branches(expression: &Expression, wanted: bool) -> Vec<Branch> {
         }
         Expression::Column(column) => Branch::of(*column, Domain::of_choices(vec![Value::Integer(i64::from(wanted))])),
         Expression::Compare(comparison, left, right) => {
-            compared(if wanted { *comparison } else { comparison.opposite() }, left, right)
+            let mut found = compared(if wanted { *comparison } else { comparison.opposite() }, left, right);
+            // What time functions read is a time, even if the comparison is not understood.
+            if let [only] = &mut found[..]
+                && only.is_opaque
+                && only.domains.is_empty()
+            {
+                functions::add_times(left, &mut only.domains);
+                functions::add_times(right, &mut only.domains);
+            }
+            found
         }
         Expression::In(left, list) => contained(left, list, wanted),
         Expression::Match(operator, text, pattern) => matched(*operator, text, pattern, wanted),

@@ -42,6 +42,18 @@ pub(super) fn time_format(function: &str) -> Option<&'static str> {
     }
 }
 
+/// Adds the columns that time functions of an expression read.
+pub(super) fn add_times(expression: &Expression, found: &mut Vec<(usize, Domain)>) {
+    let Expression::Call(name, arguments) = expression else { return };
+    let read = arguments.get(usize::from(name == "strftime"));
+    match (time_format(name), read) {
+        (Some(format), Some(Expression::Column(column))) if !found.iter().any(|(other, _)| other == column) => {
+            found.push((*column, Domain::of_shape(Shape::Time(format.to_owned()))));
+        }
+        _ => arguments.iter().for_each(|argument| add_times(argument, found)),
+    }
+}
+
 /// Returns the column within functions that do not make it longer.
 pub(super) fn measured(expression: &Expression) -> Option<usize> {
     match expression {

@@ -248,7 +248,8 @@ fn run(
     if let Some(schema) = &shared {
         context = FillContext { schema, relations: relations::of_schema(schema), ..context };
     }
-    for round in 0.. {
+    let mut round = 0;
+    loop {
         let mut growing = Vec::new();
         let filled = within(connection, true, || {
             let plans = plan_tables(&context, requests.clone())?;
@@ -269,8 +270,8 @@ fn run(
             }
             filled => return filled,
         }
+        round += 1;
     }
-    unreachable!("the last round returns")
 }
 
 /// The number of times that tables get more rows because those that refer to them found too few that agree.
