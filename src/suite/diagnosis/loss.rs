@@ -12,7 +12,7 @@ use crate::schema::Schema;
 use crate::sql::{Name, quote_identifier, quote_text};
 use crate::suite::losses::{Comparison, Loss, LossKind, Migrated};
 use crate::suite::rows::{Contents, literal};
-use crate::suite::statements::{Effect, Renames, StatementEffect};
+use crate::suite::statements::{Effect, Renames, StatementEffect, renamed_before_drop};
 use crate::suite::versions::{RowsSince, UpgradeStep, VersionState, VersionedDatabases};
 
 /// A loss, and why it happens.
@@ -158,7 +158,10 @@ pub(crate) fn blame(databases: &VersionedDatabases, step: &UpgradeStep, loss: &L
     let effects = databases.effects(step.index);
     match loss.kind {
         LossKind::Table => {
-            return explicit(effects, |effect| matches!(effect, Effect::DropTable(table) if *table == loss.table));
+            return explicit(effects, |effect| match effect {
+                Effect::DropTable(table) => *renamed_before_drop(effects, table).unwrap_or(table) == loss.table,
+                _ => false,
+            });
         }
         LossKind::Column => {
             let column = loss.column.as_ref()?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::types::ToSqlOutput;
 
+use super::converted::is_converted;
 use super::elsewhere::{Elsewhere, RowWithLoss, Wanted};
 use super::loss::{Loss, LossKind};
 use super::matching::{as_key, kept};
@@ -92,7 +93,8 @@ impl<'a> Comparison<'a> {
         let after = self.migrated.after;
         let successor = self.renames.successor(&table.name);
         let by_text = successor.and_then(|new| Some((after.table(new.name)?, new.is_recreated)));
-        let by_name = || after.table(&table.name).map(|same| (same, true));
+        let is_its_own = || !self.renames.is_name_of_another(&table.name);
+        let by_name = || after.table(&table.name).filter(|_| is_its_own()).map(|same| (same, true));
         let by_rows = || self.copied_into(table).map(|copy| (copy, true));
         by_text.or_else(by_name).or_else(by_rows)
     }
@@ -114,8 +116,14 @@ impl<'a> Comparison<'a> {
             return false;
         }
         let not_needed = self.not_needed(table);
-        if self.not_found((0..table.rows.len()).collect(), table, &table.name).is_empty() {
-            return true;
+        let missing = self.not_found((0..table.rows.len()).collect(), table, &table.name);
+        let is_twin = |&row: &usize| {
+            (0..table.rows.len())
+                .any(|other| !missing.contains(&other) && table.rows[other].cells == table.rows[row].cells)
+        };
+        // Of rows that are the same, as many are needed.
+        if missing.iter().all(is_twin) {
+            return missing.is_empty();
         }
         let subjects: Vec<RowWithLoss<'_>> =
             table.rows.iter().map(|before| RowWithLoss { before, after: None }).collect();
@@ -134,7 +142,9 @@ impl<'a> Comparison<'a> {
             return rows;
         }
         let is_chosen_by = |at: usize, cell: &Cell| self.renames.is_chosen_by(&table.columns[at], cell);
-        GoneRows { table, name_after, not_needed: self.not_needed(table), is_chosen_by: &is_chosen_by }
+        let is_filled = |table: &Name| self.renames.is_filled(table);
+        let not_needed = self.not_needed(table);
+        GoneRows { table, name_after, not_needed, is_chosen_by: &is_chosen_by, is_filled: &is_filled }
             .not_found(rows, &self.elsewhere)
     }
 
@@ -163,8 +173,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn pair(&self, before: &'a TableRows, after: &'a TableRows, is_rebuilt: bool) -> TablePair<'_, 'a> {
-        let rows = PairedRows::of((before, after), is_rebuilt, &self.renames, self.migrated.connection);
-        TablePair { comparison: self, rows }
+        TablePair { comparison: self, rows: self.references.pair(&self.renames, (before, after), is_rebuilt) }
     }
 }
 
@@ -215,10 +224,25 @@ impl<'a> TablePair<'_, 'a> {
     /// Finds rows that are there under other keys, unless all references follow them, or the old keys are still there.
     fn renumbered(&self) -> Option<Loss> {
         let (rows, column) = (&self.rows, self.rows.renumbered?);
-        let changed: Vec<(usize, usize)> =
-            rows.matching.pairs.iter().filter(|pair| rows.is_changed(column, pair)).copied().collect();
-        let is_kept = self.is_elsewhere(column.0, &rows.places, &changed)
-            || self.comparison.references.all_follow(&self.comparison.renames, rows.before);
+        let Comparison { renames, references, .. } = self.comparison;
+        let (name, key) = (&rows.after.name, &rows.after.columns[column.1]);
+        let is_changed = |pair: &&(usize, usize)| {
+            let cells = rows.cells(column, pair);
+            rows.is_changed(column, pair)
+                && !renames.is_replaced(name, key, cells.0)
+                && !references.follow(renames, (rows.before, column.0), cells)
+        };
+        let changed: Vec<(usize, usize)> = rows.matching.pairs.iter().filter(is_changed).copied().collect();
+        // A number that SQLite handed out is no key of another row, where keys are texts now.
+        let is_of_another_kind = || {
+            let mut cells = changed.iter().map(|pair| rows.cells(column, pair));
+            self.comparison.not_needed(rows.before).contains(&column.0)
+                && cells.all(|cells| matches!(cells, (Cell::Integer(_), Cell::Text(_) | Cell::Blob(_))))
+        };
+        let is_kept = changed.is_empty()
+            || is_of_another_kind()
+            || self.is_elsewhere(column.0, &rows.places, &changed)
+            || references.all_follow(renames, rows.before);
         let examples = changed.iter().take(EXAMPLES).map(|pair| change_text(rows.cells(column, pair))).collect();
         (!is_kept).then(|| self.loss(LossKind::Renumbered, Some(column.0), examples))
     }
@@ -270,7 +294,10 @@ impl<'a> TablePair<'_, 'a> {
         let table = (rows.before, Some(rows.after));
         let is_cut = self.comparison.renames.is_cut(column);
         let wanted = Wanted { column, at, subjects: &subjects, origins: &origins, table, is_cut };
-        self.comparison.elsewhere.has(&wanted) || is_mapped() || (places[at].is_none() && is_followed())
+        self.comparison.elsewhere.has(&wanted)
+            || is_converted(&wanted, self.comparison.migrated)
+            || is_mapped()
+            || (places[at].is_none() && is_followed())
     }
 
     /// Finds columns that are gone where a new one holds the same: a rename by hand. One value alone could be a default.

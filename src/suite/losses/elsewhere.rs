@@ -116,9 +116,8 @@ impl<'a> Elsewhere<'a> {
     fn has_linked(&self, wanted: &Wanted<'_, 'a>, is_telling: bool) -> bool {
         self.places().iter().any(|place| {
             (0..place.table.columns.len()).any(|link| {
-                wanted
-                    .links()
-                    .any(|(cell_of, is_new)| self.has_at(wanted, (place, link), cell_of, (is_new, is_telling)))
+                let mut links = wanted.links().filter(|(cell_of, _)| !wanted.is_itself((place.table, link), *cell_of));
+                links.any(|(cell_of, is_new)| self.has_at(wanted, (place, link), cell_of, (is_new, is_telling)))
             })
         })
     }
@@ -205,7 +204,8 @@ impl<'a> Place<'a> {
         Place { table, before, rows, new_columns, new_rows: OnceCell::new() }
     }
 
-    fn new_rows(&self) -> &BTreeSet<usize> {
+    /// Returns the rows that the table did not have.
+    pub(crate) fn new_rows(&self) -> &BTreeSet<usize> {
         self.new_rows.get_or_init(|| {
             let table = self.table;
             let Some(before) = self.before else { return (0..table.rows.len()).collect() };
@@ -249,12 +249,12 @@ enum Link {
 }
 
 impl<'s, 'a> Wanted<'s, 'a> {
-    fn value(&self, subject: &RowWithLoss<'a>) -> &'a Cell {
+    pub(crate) fn value(&self, subject: &RowWithLoss<'a>) -> &'a Cell {
         &subject.before.cells[self.at]
     }
 
     /// Returns the rows that have a value.
-    fn holders(&self) -> impl Iterator<Item = &'s RowWithLoss<'a>> {
+    pub(crate) fn holders(&self) -> impl Iterator<Item = &'s RowWithLoss<'a>> {
         self.subjects.iter().filter(|subject| *self.value(subject) != Cell::Null)
     }
 
@@ -276,6 +276,12 @@ impl<'s, 'a> Wanted<'s, 'a> {
             Link::Before(at) => Some(&subject.before.cells[at]),
             Link::After(place) => Some(&subject.after?.cells[place]),
         }
+    }
+
+    /// Returns true if a column would link each row to itself.
+    fn is_itself(&self, (table, link): (&TableRows, usize), cell_of: Link) -> bool {
+        let is_own = self.table.1.is_some_and(|own| own.name == table.name);
+        matches!(cell_of, Link::After(place) if is_own && place == link)
     }
 
     /// Returns the columns that may link other rows, and whether they are new.

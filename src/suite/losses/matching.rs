@@ -2,11 +2,12 @@
 //! be stored as other types.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 
 use rusqlite::Connection;
 
 use crate::check::Cell;
-use crate::suite::rows::{Row, TableRows};
+use crate::suite::rows::TableRows;
 
 /// The place of each column after the migration.
 pub(crate) type Places = [Option<usize>];
@@ -33,10 +34,16 @@ impl Matching {
         if by_values.missing.is_empty() || !has_rowid(before) || !has_rowid(after) {
             return by_values;
         }
-        let rowid = |row: &Row| vec![row.rowid.unwrap_or_default().to_string()];
-        let by_rowid = Matching::by(before, after, rowid, rowid);
-        // Values that changed leave the rows in their places; without a row in its place there is nothing to compare.
-        if by_rowid.missing.is_empty() { by_rowid } else { by_values }
+        let by_rowid = Matching::by(before, after, |row| before.rows[row].rowid, |row| after.rows[row].rowid);
+        // Values that changed leave the other rows in their places. Without a row in its place there is nothing to compare.
+        let columns = identifying(before, places);
+        let is_same = |(row, row_after): &&(usize, usize)| {
+            let cells =
+                columns.iter().map(|&(at, place)| (&before.rows[*row].cells[at], &after.rows[*row_after].cells[place]));
+            cells.into_iter().all(|(was, is)| as_key(was) == as_key(is))
+        };
+        let is_in_place = by_rowid.pairs.iter().filter(is_same).count() >= by_values.pairs.len();
+        if by_rowid.missing.is_empty() && is_in_place { by_rowid } else { by_values }
     }
 
     /// Matches rows by the values that identify them.
@@ -48,24 +55,25 @@ impl Matching {
         Matching::by(
             before,
             after,
-            |row| columns.iter().map(|&(at, _)| as_key(&row.cells[at])).collect(),
-            |row| columns.iter().map(|&(_, at)| as_key(&row.cells[at])).collect(),
+            |row| columns.iter().map(|&(at, _)| as_key(&before.rows[row].cells[at])).collect::<Vec<String>>(),
+            |row| columns.iter().map(|&(_, at)| as_key(&after.rows[row].cells[at])).collect(),
         )
     }
 
-    fn by(
+    /// Matches rows by any keys.
+    pub(crate) fn by<K: Eq + Hash>(
         before: &TableRows,
         after: &TableRows,
-        key_before: impl Fn(&Row) -> Vec<String>,
-        key_after: impl Fn(&Row) -> Vec<String>,
+        key_before: impl Fn(usize) -> K,
+        key_after: impl Fn(usize) -> K,
     ) -> Matching {
-        let mut places: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
-        for (at, row) in after.rows.iter().enumerate().rev() {
-            places.entry(key_after(row)).or_default().push(at);
+        let mut places: HashMap<K, Vec<usize>> = HashMap::new();
+        for at in (0..after.rows.len()).rev() {
+            places.entry(key_after(at)).or_default().push(at);
         }
         let mut matching = Matching { pairs: Vec::new(), missing: Vec::new(), extra: Vec::new() };
-        for (at, row) in before.rows.iter().enumerate() {
-            match places.get_mut(&key_before(row)).and_then(Vec::pop) {
+        for at in 0..before.rows.len() {
+            match places.get_mut(&key_before(at)).and_then(Vec::pop) {
                 Some(place) => matching.pairs.push((at, place)),
                 None => matching.missing.push(at),
             }
@@ -161,28 +169,31 @@ fn is_number(text: &[u8], number: &Cell) -> bool {
     }
 }
 
-/// Compares instants. A date as text has a dash in it: without one, SQLite would read any number as a day.
+/// Compares instants: texts to the millisecond, a number of seconds or milliseconds with a text. A date as text has a dash in
+/// it: without one, SQLite would read any number as a day.
 fn same_instant(before: &Cell, after: &Cell, connection: &Connection) -> bool {
-    let is_date = |cell: &Cell| matches!(cell, Cell::Text(text) if text.len() >= 8 && text[1..].contains(&b'-'));
-    let seconds = |cell: &Cell| -> Option<i64> {
-        match cell {
-            Cell::Integer(seconds) => Some(*seconds),
-            Cell::Text(text) if is_date(cell) => {
-                let text = std::str::from_utf8(text).ok()?;
-                connection.query_row("SELECT CAST(strftime('%s', ?1) AS INTEGER)", [text], |row| row.get(0)).ok()?
-            }
-            Cell::Text(text) => std::str::from_utf8(text).ok()?.parse().ok(),
-            _ => None,
-        }
+    let text = |cell: &Cell| match cell {
+        Cell::Text(text) => std::str::from_utf8(text).ok().map(ToOwned::to_owned),
+        _ => None,
     };
-    if !is_date(before) && !is_date(after) {
-        return false;
-    }
-    match (seconds(before), seconds(after)) {
-        (Some(one), Some(other)) => {
-            one == other || one.checked_mul(1000) == Some(other) || other.checked_mul(1000) == Some(one)
+    let milliseconds = |cell: &Cell| -> Option<i64> {
+        let text = text(cell).filter(|text| text.len() >= 8 && text.as_bytes()[1..].contains(&b'-'))?;
+        let sql = "SELECT CAST(round((julianday(?1) - 2440587.5) * 86400000) AS INTEGER)";
+        connection.query_row(sql, [text], |row| row.get(0)).ok()?
+    };
+    let number = |cell: &Cell| match cell {
+        Cell::Integer(number) => Some(*number),
+        _ => text(cell)?.parse().ok(),
+    };
+    match (milliseconds(before), milliseconds(after)) {
+        (Some(one), Some(other)) => one == other,
+        (Some(instant), None) => {
+            number(after).is_some_and(|number| [instant, instant.div_euclid(1000)].contains(&number))
         }
-        _ => false,
+        (None, Some(instant)) => {
+            number(before).is_some_and(|number| [instant, instant.div_euclid(1000)].contains(&number))
+        }
+        (None, None) => false,
     }
 }
 
@@ -246,6 +257,12 @@ mod tests {
             ("'2026-03-01 12:00:00'", "1772366400000", true),
             ("'2026-03-01 12:00:00'", "'2026-03-01T12:00:00Z'", true),
             ("'2026-03-01 12:00:00'", "'2026-03-01 13:00:00'", false),
+            ("'2026-03-01T12:00:00+05:30'", "'2026-03-01 06:30:00'", true),
+            ("'2026-03-01 12:00:00.250'", "'2026-03-01 12:00:00.25Z'", true),
+            ("'2026-03-01 12:00:00.250'", "1772366400250", true),
+            ("'2026-03-01 12:00:00.250'", "'2026-03-01 12:00:00'", false),
+            ("'2026-03-01 12:00:00.250'", "1772366400", true),
+            ("'2026-03-01 12:00:00.250'", "1772366401", false),
             ("'{\"a\": 1}'", "'{\"a\":1}'", true),
             ("'{\"a\": 1}'", "'{\"a\":2}'", false),
             ("'{\"a\": 1}'", "'{\"b\":2, \"a\":1}'", true),

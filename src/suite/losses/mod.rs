@@ -9,14 +9,15 @@
 //! - an equivalent value of another type (number, flag, instant, JSON), a JSON object with more members, a NULL that is filled;
 //! - a value that a statement names (`WHERE status = 'old'`, `CASE status WHEN 'old'`), or that an UPDATE replaces by a
 //!   constant in rows which other columns choose;
-//! - a value or row that is found elsewhere, see `elsewhere` and `moved`;
-//! - a key that all references follow, and a reference that follows its row;
+//! - a value or row that is found elsewhere, see `elsewhere` and `moved`, or in another form, see `converted`;
+//! - a key that all references follow, and a reference that follows its row, see `rekeyed`;
 //! - what a full-text index holds, if it is filled again.
 //!
 //! Anything else, `trim` and `CAST` too, needs an `allow_loss` with a reason: whether a change of people's data is meant
 //! cannot be guessed.
 
 mod comparison;
+mod converted;
 mod elsewhere;
 mod loss;
 mod matching;
@@ -24,6 +25,7 @@ mod migrated;
 mod moved;
 mod pairs;
 mod references;
+mod rekeyed;
 
 pub(crate) use comparison::Comparison;
 pub(crate) use loss::{Loss, LossKind};

@@ -1,7 +1,7 @@
 //! Rows that are gone from their table and found again as rows of another one, perhaps under other names.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::elsewhere::{Elsewhere, Place};
 use super::matching::as_key;
@@ -19,7 +19,12 @@ pub(crate) struct GoneRows<'s, 'a> {
     /// Returns true if the statements that move rows choose them by this value: in the table where they are now, it is
     /// known.
     pub(crate) is_chosen_by: &'s dyn Fn(usize, &check::Cell) -> bool,
+    /// Returns true if statements insert rows into a table.
+    pub(crate) is_filled: &'s dyn Fn(&Name) -> bool,
 }
+
+/// New rows of another table, by their places, each with the places of the rows that it holds.
+type FoundRows = HashMap<usize, Vec<usize>>;
 
 /// For each column of a row, the columns of another table that hold its value.
 type Held = Vec<Option<BTreeSet<usize>>>;
@@ -32,15 +37,31 @@ impl<'a> GoneRows<'_, 'a> {
     pub(crate) fn not_found(&self, mut rows: Vec<usize>, elsewhere: &Elsewhere<'a>) -> Vec<usize> {
         for place in elsewhere.places().iter().filter(|place| place.table.name != *self.name_after) {
             let fresh: Vec<usize> = (0..place.table.rows.len()).filter(|&at| place.is_fresh(at)).collect();
-            if fresh.is_empty() {
-                continue;
+            let mut search =
+                Search { gone: self, place, fresh, elsewhere, comparisons: Cell::new(0), found: FoundRows::new() };
+            while !search.fresh.is_empty()
+                && let Some(group) = search.first_group(&rows)
+            {
+                let places: BTreeSet<usize> = group.values().flatten().copied().collect();
+                rows.retain(|row| !places.contains(row));
+                for (holder, held) in group {
+                    search.found.entry(holder).or_default().extend(held);
+                }
             }
-            let search = Search { gone: self, place, fresh, elsewhere, comparisons: Cell::new(0) };
-            while let Some(found) = search.first_group(&rows) {
-                rows.retain(|row| !found.contains(row));
+            if (self.is_filled)(&place.table.name) {
+                rows.retain(|row| !self.was_there(&self.table.rows[*row], place));
             }
         }
         rows
+    }
+
+    /// Returns true if the table that rows are moved into had the same row already, by the names of several columns.
+    fn was_there(&self, row: &Row, place: &Place<'a>) -> bool {
+        let columns: Option<Vec<usize>> =
+            self.table.columns.iter().map(|column| place.table.place_of(column)).collect();
+        let Some(columns) = columns.filter(|columns| columns.len() > 1) else { return false };
+        let mut old = (0..place.table.rows.len()).filter(|at| !place.new_rows().contains(at));
+        old.any(|at| columns.iter().zip(&row.cells).all(|(&column, cell)| place.table.rows[at].cells[column] == *cell))
     }
 
     /// Returns where another row holds the values of this one, or nothing if it lacks one.
@@ -82,39 +103,56 @@ struct Search<'s, 'a> {
     elsewhere: &'s Elsewhere<'a>,
     /// The comparisons of two rows so far.
     comparisons: Cell<usize>,
+    found: FoundRows,
 }
 
 impl Search<'_, '_> {
     /// Returns rows that the new rows of the table hold, each value in the same column for all of them.
-    fn first_group(&self, rows: &[usize]) -> Option<BTreeSet<usize>> {
+    fn first_group(&self, rows: &[usize]) -> Option<FoundRows> {
         // The first rows may be the only ones that are not there.
         (0..rows.len()).find_map(|first| self.group(rows[first], &rows[first + 1..]))
     }
 
     /// Returns the largest group of `first` and some of the others.
-    fn group(&self, first: usize, others: &[usize]) -> Option<BTreeSet<usize>> {
-        let mut best: Option<BTreeSet<usize>> = None;
+    fn group(&self, first: usize, others: &[usize]) -> Option<FoundRows> {
+        let mut best: Option<(usize, FoundRows)> = None;
         for candidate in self.candidates(first) {
             let held = self.held(first, candidate).filter(|held| self.gone.is_telling(first, held, self.place));
             let Some(mut columns) = held else { continue };
-            let mut found = BTreeSet::from([first]);
+            let key = &self.place.table.key;
+            let is_in_key = |at: &usize| columns.iter().flatten().any(|places| places.contains(at));
+            let is_keyed = !key.is_empty() && key.iter().all(is_in_key);
+            if !is_keyed && self.is_taken(first, candidate, &FoundRows::new()) {
+                continue;
+            }
+            let mut found = FoundRows::from([(candidate, vec![first])]);
+            let mut count = 1;
             for &row in others {
-                let narrowed =
-                    self.candidates(row).find_map(|candidate| narrowed(&columns, &self.held(row, candidate)?));
-                if let Some(narrowed) = narrowed {
+                let mut free = self.candidates(row).filter(|it| is_keyed || !self.is_taken(row, *it, &found));
+                let holder = free.find_map(|it| Some((it, narrowed(&columns, &self.held(row, it)?)?)));
+                drop(free);
+                if let Some((holder, narrowed)) = holder {
                     columns = narrowed;
-                    found.insert(row);
+                    found.entry(holder).or_default().push(row);
+                    count += 1;
                 }
             }
-            let is_whole = found.len() > others.len();
-            if best.as_ref().is_none_or(|best| best.len() < found.len()) {
-                best = Some(found);
+            if best.as_ref().is_none_or(|(most, _)| *most < count) {
+                best = Some((count, found));
             }
-            if is_whole {
+            if count > others.len() {
                 break;
             }
         }
-        best
+        best.map(|(_, found)| found)
+    }
+
+    /// Returns true if a new row holds a row that is the same as this one. Such rows need a new one each, unless their values
+    /// are its key.
+    fn is_taken(&self, row: usize, candidate: usize, further: &FoundRows) -> bool {
+        let rows = &self.gone.table.rows;
+        let held = [&self.found, further].into_iter().filter_map(|found| found.get(&candidate)).flatten();
+        held.into_iter().any(|twin| rows[*twin].cells == rows[row].cells)
     }
 
     /// Returns the new rows that may hold a row: those that have its rarest value, then the others, as long as there are not

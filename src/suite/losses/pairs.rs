@@ -54,6 +54,18 @@ impl<'a> PairedRows<'a> {
         pairs.any(|pair| self.is_changed(column, pair)).then_some((column, by_values))
     }
 
+    /// Matches rows that are there under other keys, and refer to rows under other keys, with those that refer to the same.
+    pub(crate) fn or_rekeyed(mut self, matching: impl FnOnce() -> Option<Matching>) -> PairedRows<'a> {
+        let key = self.before.key.first().and_then(|&at| Some((at, self.places[at]?)));
+        if let Some(key) = key.filter(|_| self.renumbered.is_none() && !self.matching.missing.is_empty())
+            && let Some(matching) = matching().filter(|matching| matching.missing.is_empty())
+        {
+            self.renumbered = Some(key);
+            self.matching = matching;
+        }
+        self
+    }
+
     fn is_any_changed(&self) -> bool {
         self.matching.pairs.iter().any(|pair| kept(&self.places).any(|column| self.is_changed(column, pair)))
     }
@@ -74,7 +86,7 @@ impl<'a> PairedRows<'a> {
 }
 
 /// Returns where the columns are afterwards. Where a renamed column has the name of one that is gone, that one is nowhere.
-fn places_by_name(before: &TableRows, after: &TableRows, renames: &Renames) -> Vec<Option<usize>> {
+pub(crate) fn places_by_name(before: &TableRows, after: &TableRows, renames: &Renames) -> Vec<Option<usize>> {
     let name_after = |at: usize| renames.column_after(&before.name, &before.columns[at]);
     let is_renamed = |at: usize| *name_after(at) != before.columns[at];
     let taken: Vec<usize> = (0..before.columns.len())

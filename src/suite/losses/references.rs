@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::matching::as_key;
 use super::migrated::Migrated;
 use super::pairs::PairedRows;
+use super::rekeyed::Rekeyed;
 use crate::check::Cell;
 use crate::schema::references::parent_columns;
 use crate::sql::Name;
@@ -15,6 +16,7 @@ use crate::suite::statements::Renames;
 /// Foreign keys of single columns, and what became of the rows that they refer to.
 pub(crate) struct References<'a> {
     migrated: Migrated<'a>,
+    rekeyed: Rekeyed<'a>,
     /// The tables that foreign keys refer to, by their names before.
     parents: OnceCell<BTreeMap<Name, Parent<'a>>>,
 }
@@ -51,12 +53,16 @@ enum Referred<'p, 'a> {
     Dangling,
     /// It is gone. These are the keys of those that are left.
     Gone(&'p HashSet<String>),
-    Kept(&'a Cell),
+    Kept {
+        row: usize,
+        place: usize,
+        key: &'a Cell,
+    },
 }
 
 impl<'a> References<'a> {
     pub(crate) fn new(migrated: Migrated<'a>) -> References<'a> {
-        References { migrated, parents: OnceCell::new() }
+        References { migrated, rekeyed: Rekeyed::new(migrated), parents: OnceCell::new() }
     }
 
     /// Returns true if a value of a column that refers to rows is this one now because the row has another key, because it
@@ -68,7 +74,9 @@ impl<'a> References<'a> {
                 Some(Referred::Gone(others)) if renames.is_written(&table.name, &table.columns[at]) => {
                     others.contains(&as_key(cells.1))
                 }
-                Some(Referred::Kept(key)) => as_key(key) == as_key(cells.1),
+                Some(Referred::Kept { row, place, key }) => {
+                    as_key(key) == as_key(cells.1) || self.rekeyed.is_same(renames, (parent, row), place, cells.1)
+                }
                 _ => false,
             }
         })
@@ -83,7 +91,7 @@ impl<'a> References<'a> {
                     continue;
                 }
                 let Some((after, is_rebuilt)) = self.twin(renames, child) else { return false };
-                let rows = PairedRows::of((child, after), is_rebuilt, renames, self.migrated.connection);
+                let rows = self.pair(renames, (child, after), is_rebuilt);
                 let places: Vec<usize> = match rows.places[at] {
                     Some(place) => vec![place],
                     None => (0..after.columns.len()).filter(|place| !rows.places.contains(&Some(*place))).collect(),
@@ -100,6 +108,17 @@ impl<'a> References<'a> {
             }
         }
         followed > 0
+    }
+
+    /// Matches the rows of a table with those of the table that takes its place.
+    pub(crate) fn pair(
+        &self,
+        renames: &Renames,
+        (before, after): (&'a TableRows, &'a TableRows),
+        is_rebuilt: bool,
+    ) -> PairedRows<'a> {
+        PairedRows::of((before, after), is_rebuilt, renames, self.migrated.connection)
+            .or_rekeyed(|| self.rekeyed.matching(renames, before, after))
     }
 
     /// Returns true if a foreign key refers to the table.
@@ -129,7 +148,7 @@ impl<'a> References<'a> {
         let Some(row) = parent.row_of(at, value) else { return Some(Referred::Dangling) };
         let place = rows.places[at].or_else(|| rows.after.key.first().copied())?;
         Some(match parent.row_after.get(&row) {
-            Some(&row) => Referred::Kept(&rows.after.rows[row].cells[place]),
+            Some(&later) => Referred::Kept { row, place, key: &rows.after.rows[later].cells[place] },
             None => Referred::Gone(parent.values_after(place)),
         })
     }
@@ -139,7 +158,7 @@ impl<'a> References<'a> {
             let tables = self.migrated.before.tables.iter();
             let parents = tables.filter_map(|table| {
                 let (after, is_rebuilt) = self.twin(renames, table)?;
-                let rows = PairedRows::of((table, after), is_rebuilt, renames, self.migrated.connection);
+                let rows = self.pair(renames, (table, after), is_rebuilt);
                 let row_after = rows.matching.pairs.iter().copied().collect();
                 let row_of = table.columns.iter().map(|_| OnceCell::new()).collect();
                 let values_after = after.columns.iter().map(|_| OnceCell::new()).collect();

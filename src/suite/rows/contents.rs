@@ -9,7 +9,7 @@ use crate::check::{self, Cell, Snapshot, is_invisible};
 use crate::error::Result;
 use crate::schema::references::{column_names, parent_columns};
 use crate::schema::{IndexedColumn, Schema, Table};
-use crate::sql::{Name, quote_identifier};
+use crate::sql::{Name, Token, between_commas, quote_identifier, tokens};
 
 /// Everything that a migration has to keep.
 #[derive(Debug)]
@@ -101,6 +101,19 @@ impl TableRows {
 pub(crate) fn unique_keys(table: &Table) -> impl Iterator<Item = &Vec<IndexedColumn>> {
     let of_indexes = table.indexes.iter().filter(|index| index.unique).map(|index| &index.terms);
     table.unique.iter().chain(&table.primary_key).map(|key| &key.terms).chain(of_indexes)
+}
+
+/// Returns the values that a CHECK lists for a column, as SQL: `kind IN ('a', 'b')`.
+pub(crate) fn listed_values(table: &Table, column: &Name) -> Option<Vec<String>> {
+    table.checks.iter().find_map(|check| {
+        let tokens = tokens(&check.expression);
+        let [name, word, open, list @ .., close] = tokens.as_slice() else { return None };
+        let is_list = word.is("in") && open.is_symbol("(") && close.is_symbol(")");
+        let is_query = list.first().is_none_or(|first| first.is("select"));
+        let text = |value: &[Token<'_>]| value.iter().map(|token| token.text).collect::<String>();
+        (is_list && !is_query && name.name().is_some_and(|name| *column == name))
+            .then(|| between_commas(list).into_iter().map(text).collect())
+    })
 }
 
 /// Returns the columns of the PRIMARY KEY.

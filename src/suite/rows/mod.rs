@@ -9,7 +9,8 @@ mod full_text;
 mod removal;
 
 pub(crate) use contents::{
-    Contents, Row, TableRows, count, key_of_rows, literal, printable, row_at, self_references, unique_keys,
+    Contents, Row, TableRows, count, key_of_rows, listed_values, literal, printable, row_at, self_references,
+    unique_keys,
 };
 pub(crate) use fill::{GivenValue, JsonColumn, RowPlan};
 pub(crate) use full_text::{insert_texts, is_full_text, refilled};

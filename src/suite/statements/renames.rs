@@ -17,6 +17,8 @@ pub(crate) struct Renames {
     cut: BTreeSet<Name>,
     /// The columns that statements take as they are.
     whole: BTreeSet<Name>,
+    /// The tables that statements insert rows into, by their names at that moment.
+    filled: BTreeSet<Name>,
 }
 
 /// The table that has the place of another one after the migration.
@@ -74,7 +76,8 @@ impl Renames {
     /// Follows the tables of these names.
     pub(crate) fn of<'a>(tables: impl IntoIterator<Item = &'a str>, effects: &[StatementEffect]) -> Renames {
         let tables = tables.into_iter().map(|name| TrackedTable::new(Some(name), name)).collect();
-        let mut renames = Renames { tables, chosen: Vec::new(), cut: BTreeSet::new(), whole: BTreeSet::new() };
+        let (cut, whole, filled) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut renames = Renames { tables, chosen: Vec::new(), cut, whole, filled };
         for StatementEffect { effect, .. } in effects {
             let table = match effect {
                 Effect::CreateTable(table)
@@ -85,6 +88,10 @@ impl Renames {
                 | Effect::Update(Assignment { table, .. }) => table,
                 Effect::Choose { columns, named } => {
                     renames.chosen.push((columns.clone(), named.clone()));
+                    continue;
+                }
+                Effect::Insert(table) => {
+                    renames.filled.insert(table.clone());
                     continue;
                 }
                 Effect::Read { cut, whole } => {
@@ -124,6 +131,13 @@ impl Renames {
     /// Returns true if the table is dropped and another one has its name.
     pub(crate) fn is_recreated(&self, origin: &str) -> bool {
         self.tracked(origin).is_some_and(|table| table.is_dropped) && self.recreated(origin).is_some()
+    }
+
+    /// Returns true if another table of before the migration has this name after it.
+    pub(crate) fn is_name_of_another(&self, name: &Name) -> bool {
+        self.tables.iter().any(|table| {
+            !table.is_dropped && table.name == *name && table.origin.as_ref().is_some_and(|origin| origin != name)
+        })
     }
 
     /// Returns the name of a column after the migration, as far as statements rename it.
@@ -173,6 +187,11 @@ impl Renames {
         let is_assigned =
             |table: &TrackedTable| table.assignments.iter().any(|assignment| assignment.column == *column);
         self.tracked(origin).is_some_and(|table| table.is_dropped || is_assigned(table))
+    }
+
+    /// Returns true if a statement inserts rows into a table of this name.
+    pub(crate) fn is_filled(&self, table: &Name) -> bool {
+        self.filled.contains(table)
     }
 
     /// Returns true if functions may have cut the values of the column, and no statement takes them as they are.

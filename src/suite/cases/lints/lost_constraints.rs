@@ -5,7 +5,7 @@
 
 use crate::check::Level;
 use crate::schema::{Column, Difference, ForeignKey, ForeignKeyAction, IndexedColumn, IndexedExpr, SchemaDiff, Table};
-use crate::sql::{Token, listed, plain_name, tokens};
+use crate::sql::{Token, listed, plain_name, tokens, unquoted};
 
 /// Constraints as [`SchemaDiff`] calls them.
 const CONSTRAINTS: [&str; 8] =
@@ -88,7 +88,7 @@ impl<'a> RebuildDiff<'a> {
         let (column, _) = self.column(difference)?;
         let cost = if was.starts_with("DEFAULT") && plain_default(was) != plain_default(is) {
             "an INSERT that omits the column stores another value from now on"
-        } else if was.starts_with("GENERATED") {
+        } else if was.starts_with("GENERATED") && plain_generated(was) != plain_generated(is) {
             "the column has other values from now on"
         } else {
             return None;
@@ -114,6 +114,11 @@ impl<'a> RebuildDiff<'a> {
             cost: cost.to_owned(),
         }
     }
+}
+
+/// Returns a generated expression without where its values are kept.
+fn plain_generated(text: &str) -> &str {
+    text.trim_end_matches(" STORED").trim_end_matches(" VIRTUAL")
 }
 
 /// Returns a DEFAULT in one of the spellings that mean the same.
@@ -197,8 +202,22 @@ fn lost_actions(before: &Table, after: &Table) -> Vec<LostConstraint> {
 /// Returns true if it is a CHECK that is there under another name.
 fn check_is_kept(what: &str, before: &Table, after: &Table) -> bool {
     let is_it = |expression: &str| what.contains("CHECK") && what.ends_with(&format!("({expression})"));
-    let is_kept = |expression: &str| after.checks.iter().any(|check| check.expression == expression);
+    let is_kept = |expression: &str| {
+        after.checks.iter().any(|check| check.expression == expression) || is_of_strict(expression, after)
+    };
     before.checks.iter().any(|check| is_it(&check.expression) && is_kept(&check.expression))
+}
+
+/// Returns true if a CHECK allows the one type that the columns of a STRICT table have anyway: `typeof(n) = 'integer'`.
+fn is_of_strict(expression: &str, table: &Table) -> bool {
+    let tokens = tokens(expression);
+    let [call, open, column, close, equals, kind] = tokens.as_slice() else { return false };
+    let is_typeof = call.is("typeof") && open.is_symbol("(") && close.is_symbol(")") && equals.text.starts_with('=');
+    let column = column.name().and_then(|name| table.column(&name)).filter(|_| is_typeof && table.strict);
+    column.is_some_and(|column| {
+        let declared = column.declared_type.to_ascii_lowercase();
+        unquoted(kind.text) == if declared == "int" { "integer" } else { &declared }
+    })
 }
 
 /// Returns true if all foreign keys are there, perhaps with their columns in another order.

@@ -212,7 +212,7 @@ fn columns_that_are_not_all_moved_are_lost() {
         (
             history(
                 "a mapping that forgets a word",
-                "CREATE TABLE jobs(id INTEGER PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('new', 'done', 'failed')));",
+                "CREATE TABLE jobs(id INTEGER PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('new', 'done', 'failed', 'lost')));",
                 "ALTER TABLE jobs ADD COLUMN code INTEGER;
                  UPDATE jobs SET code = CASE state WHEN 'new' THEN 0 WHEN 'done' THEN 1 ELSE 2 END;
                  ALTER TABLE jobs DROP COLUMN state;",

@@ -1,0 +1,69 @@
+//! Values that new columns of the same rows hold in another form: each in one of several columns, as a code, in another unit.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rusqlite::Connection;
+
+use super::elsewhere::{RowWithLoss, Wanted};
+use super::matching::{as_key, is_equivalent};
+use super::migrated::Migrated;
+use crate::check::Cell;
+use crate::suite::rows::listed_values;
+
+/// Returns true if all values of the column can be told from new columns of their rows.
+pub(crate) fn is_converted(wanted: &Wanted<'_, '_>, migrated: Migrated<'_>) -> bool {
+    let values: BTreeSet<String> = wanted.holders().map(|subject| as_key(wanted.value(subject))).collect();
+    let new: Vec<usize> = (0..wanted.origins.len()).filter(|&place| wanted.origins[place].is_none()).collect();
+    if values.len() < 2 || wanted.subjects.iter().any(|subject| subject.after.is_none()) {
+        return false;
+    }
+    // Of values that no CHECK lists, some may have the same code.
+    let table = migrated.old.table(&wanted.table.0.name);
+    let is_listed = table.is_some_and(|table| listed_values(table, wanted.column).is_some());
+    let is_any = |is_it: &dyn Fn(usize) -> bool| new.iter().any(|&place| is_it(place));
+    is_divided(wanted, &new, migrated.connection)
+        || is_any(&|place| is_scaled(wanted, place))
+        || (is_listed && is_any(&|place| is_coded(wanted, place)))
+}
+
+fn cell_after<'a>(subject: &RowWithLoss<'a>, place: usize) -> &'a Cell {
+    subject.after.map_or(&Cell::Null, |row| &row.cells[place])
+}
+
+/// Returns true if each value is in one of several columns, which hold nothing else: `CASE kind WHEN 'phone' THEN value END`.
+fn is_divided(wanted: &Wanted<'_, '_>, new: &[usize], connection: &Connection) -> bool {
+    let holds_only_those = |place: &&usize| {
+        wanted.subjects.iter().all(|subject| {
+            let (value, cell) = (wanted.value(subject), cell_after(subject, **place));
+            *cell == Cell::Null || (*value != Cell::Null && is_equivalent(value, cell, connection))
+        })
+    };
+    let parts: Vec<usize> = new.iter().filter(holds_only_those).copied().collect();
+    let is_in_part = |subject: &RowWithLoss<'_>| parts.iter().any(|&place| *cell_after(subject, place) != Cell::Null);
+    !wanted.is_cut && wanted.holders().all(is_in_part)
+}
+
+/// Returns true if a column has the same multiple of each integer: seconds as milliseconds, euros as cents.
+fn is_scaled(wanted: &Wanted<'_, '_>, place: usize) -> bool {
+    let mut factor = None;
+    let is_multiple = |subject: &RowWithLoss<'_>| match (wanted.value(subject), cell_after(subject, place)) {
+        (Cell::Integer(0), Cell::Integer(0)) => true,
+        (Cell::Integer(was), Cell::Integer(is)) => {
+            let quotient = is.checked_div(*was).filter(|factor| *factor > 1 && was.checked_mul(*factor) == Some(*is));
+            quotient.is_some_and(|quotient| *factor.get_or_insert(quotient) == quotient)
+        }
+        _ => false,
+    };
+    wanted.holders().all(is_multiple)
+}
+
+/// Returns true if a column has another value for each value.
+fn is_coded(wanted: &Wanted<'_, '_>, place: usize) -> bool {
+    let mut meanings: HashMap<String, String> = HashMap::new();
+    wanted.holders().all(|subject| {
+        let value = as_key(wanted.value(subject));
+        // A NULL is what a mapping leaves that forgets a value.
+        *cell_after(subject, place) != Cell::Null
+            && *meanings.entry(as_key(cell_after(subject, place))).or_insert_with(|| value.clone()) == value
+    })
+}
