@@ -1,18 +1,26 @@
 //! The rows that the queries of a statement ask for.
 
-use super::conditions::{Tokens, ways};
+use rusqlite::types::Value;
+
+use super::conditions::{Tokens, group, ways};
 use super::links::{End, children, duplicates, link, nullable};
+use super::pool::is_ruled_out;
 use super::resolve::{KnownTables, LocalExpression, SourceColumn, SourceId, sides, without_alias};
 use super::rows::{Partner, RowMaker, RowRequest};
-use super::scopes::Scope;
+use super::scope::{From, Scope};
 use super::values::changed_by;
-use crate::schema::Table;
 use crate::schema::references::column_names;
-use crate::sql::{Name, quote_identifier};
-use crate::suite::rows::unique_keys;
+use crate::schema::{Affinity, Column, Table};
+use crate::sql::{Cursor, Name, quote_identifier};
+use crate::suite::rows::{listed_values, unique_keys};
 
 /// A LIMIT beyond this is not reached.
 const MOST_OF_LIMIT: u64 = 10_000;
+/// The same for rows that a statement counts.
+const MOST_COUNTED: u64 = 100;
+
+/// How far an extreme value is from the others.
+const FAR: i64 = 1_000_003;
 
 /// The queries of a statement, and the tables that they read.
 pub(super) struct Reading<'r, 's, 'a> {
@@ -36,6 +44,7 @@ impl<'s> Reading<'_, 's, '_> {
             self.alike(scope, maker);
             self.values(scope, maker);
             self.beyond_limit(scope, maker);
+            self.extremes(scope, maker);
             self.unique(scope, maker);
         }
     }
@@ -83,7 +92,7 @@ impl<'s> Reading<'_, 's, '_> {
             return;
         }
         let texts: Vec<String> = conditions.iter().map(|(local, _)| is_true(&local.sql)).collect();
-        if !maker.ensure(table, &RowRequest::of(&texts), 1) {
+        if !maker.ensure(table, &RowRequest::of(&texts), 1) && !is_ruled_out(table, &texts, maker.connection) {
             let all: Vec<&str> = conditions.iter().map(|(local, _)| local.sql.as_str()).collect();
             maker.unmet.push(format!("{} where {}", table.name, all.join(" AND ")));
         }
@@ -96,6 +105,7 @@ impl<'s> Reading<'_, 's, '_> {
                     maker.ensure(table, &others.and(is_true(&way.sql)), 1);
                 }
             }
+            each_listed(local, &others, maker);
             maker.ensure(table, &others.and(format!("({}) IS FALSE", local.sql)), 1);
             for column in nullable(table, &local.columns) {
                 maker.ensure(table, &others.and(format!("{} IS NULL", quote_identifier(column))), 1);
@@ -110,6 +120,7 @@ impl<'s> Reading<'_, 's, '_> {
             let Some(local) = self.known.local(self.scopes, scope, arm) else { continue };
             let matching = self.matching(local.source);
             maker.ensure(local.table, &matching.and(is_true(&local.sql)), 1);
+            each_listed(&local, &matching, maker);
             for column in nullable(local.table, &local.columns) {
                 maker.ensure(local.table, &matching.and(format!("{} IS NULL", quote_identifier(column))), 1);
             }
@@ -138,12 +149,37 @@ impl<'s> Reading<'_, 's, '_> {
             let (left, right): (Vec<Name>, Vec<Name>) =
                 together.map(|(left, right)| (left.column.clone(), right.column.clone())).unzip();
             if one.table.name == other.table.name && left == right {
-                duplicates(one.table, &left, &self.matching(one.source), maker);
+                duplicates(one.table, &left, &self.matching(one.source), self.more_than_counted(), maker);
             } else {
                 let (one, other) = (self.end(one, left, other.source), self.end(other, right, one.source));
-                link(&one, &other, maker);
+                link(&one, &other, self.more_than_counted(), maker);
             }
         }
+    }
+
+    /// Returns more rows than the statement counts: `HAVING count(*) > 2`, `row_number() OVER (..) AS n .. n > 20`.
+    fn more_than_counted(&self) -> u64 {
+        const COUNTS: [&str; 4] = ["count", "row_number", "rank", "dense_rank"];
+        let counts = |tokens: &Tokens<'_>| tokens.iter().any(|token| COUNTS.iter().any(|word| token.is(word)));
+        let mut most = 2;
+        if !self.scopes.iter().any(|it| it.results.iter().chain(&it.conditions).chain(&it.having).any(counts)) {
+            return most;
+        }
+        for (scope, it) in self.scopes.iter().enumerate() {
+            let is_local = |condition: &&Tokens<'_>| self.known.local(self.scopes, scope, condition).is_some();
+            for condition in it.conditions.iter().filter(|it| !is_local(it)).chain(&it.having) {
+                let is_compared =
+                    |at: usize| condition.get(at).is_some_and(|it| it.text.starts_with(['<', '>', '=', '!']));
+                for (at, token) in condition.iter().enumerate() {
+                    let number: u64 = token.text.parse().unwrap_or(0);
+                    if number <= MOST_COUNTED && (is_compared(at + 1) || (at > 0 && is_compared(at - 1))) {
+                        // Two of them may have the same rank.
+                        most = most.max(number + 2);
+                    }
+                }
+            }
+        }
+        most
     }
 
     /// Returns the pairs of columns that are compared, also with the results of queries.
@@ -203,7 +239,13 @@ impl<'s> Reading<'_, 's, '_> {
                 let names_before = copied.iter().map(|column| column.column.clone()).collect();
                 let one = self.end(first, names_before, first.source);
                 let columns = names.iter().map(|name| Name::from(*name)).collect();
-                link(&one, &End { table, columns, rows: RowRequest::of(&[]) }, maker);
+                let other = End { table, columns, rows: RowRequest::of(&[]) };
+                link(&one, &other, 2, maker);
+                let mut numbers =
+                    results.iter().flatten().filter(|it| it.source == first.source && !copied.contains(it));
+                if let Some(number) = numbers.find(|it| it.table.column(&it.column).is_some_and(is_integer)) {
+                    far_twin(&one, &other, &number.column, maker);
+                }
             }
         }
     }
@@ -211,16 +253,28 @@ impl<'s> Reading<'_, 's, '_> {
     /// Makes rows that are alike where a query leaves one of them.
     fn alike(&self, scope: usize, maker: &mut RowMaker<'_>) {
         let it = &self.scopes[scope];
-        let keys = it.alike.iter().map(|keys| {
-            keys.iter().map(|key| self.known.column(self.scopes, scope, without_alias(key))).collect::<Vec<_>>()
-        });
-        let results = it.is_distinct.then(|| self.known.results(self.scopes, scope));
-        for columns in keys.chain(results) {
-            let Some(columns) = columns.into_iter().collect::<Option<Vec<SourceColumn<'s>>>>() else { continue };
-            let Some(first) = columns.first() else { continue };
-            if columns.iter().all(|column| column.source == first.source) {
-                let names: Vec<Name> = columns.iter().map(|column| column.column.clone()).collect();
-                duplicates(first.table, &names, &self.matching(first.source), maker);
+        let keys = it.alike.iter().map(|keys| (keys.as_slice(), true));
+        let results = it.is_distinct.then_some((it.results.as_slice(), false));
+        for terms in keys.chain(results) {
+            let Some((columns, expressions)) = self.known.alike(self.scopes, scope, terms) else { continue };
+            let of_columns = columns.iter().map(|column| (column.source, column.table));
+            let mut sources = of_columns.chain(expressions.iter().map(|local| (local.source, local.table)));
+            let Some((source, table)) = sources.next() else { continue };
+            if sources.any(|(other, _)| other != source) {
+                continue;
+            }
+            let mut names: Vec<Name> = columns.into_iter().map(|column| column.column).collect();
+            let mut rows = self.matching(source);
+            let equal = names.clone();
+            names.extend(expressions.iter().flat_map(|local| local.columns.iter().cloned()));
+            duplicates(table, &names, &rows, self.more_than_counted(), maker);
+            if let Some(values) = maker.values(table, &rows, &equal).filter(|_| !equal.is_empty()) {
+                rows = equal.iter().zip(values).fold(rows, |rows, (column, value)| rows.with(column, value));
+            }
+            for local in &expressions {
+                if let Some(stored) = local.columns.first() {
+                    changed_by(local, stored, &rows, true, maker);
+                }
             }
         }
     }
@@ -228,6 +282,7 @@ impl<'s> Reading<'_, 's, '_> {
     /// Makes rows with values that an expression changes.
     fn values(&self, scope: usize, maker: &mut RowMaker<'_>) {
         let it = &self.scopes[scope];
+        self.converted(scope, maker);
         let set = it.assignments.iter().map(|(column, value)| (Some(column), value.as_slice()));
         let copied = it.results.iter().filter(|_| it.target.is_some()).map(|result| (None, without_alias(result)));
         for (column, value) in set.chain(copied) {
@@ -244,6 +299,35 @@ impl<'s> Reading<'_, 's, '_> {
         }
     }
 
+    /// Makes rows with values that a column of another type stores as others.
+    fn converted(&self, scope: usize, maker: &mut RowMaker<'_>) {
+        let it = &self.scopes[scope];
+        let column = |value: &[_]| self.known.column(self.scopes, scope, value);
+        let mut pairs: Vec<(Name, &Name, SourceColumn<'s>)> = Vec::new();
+        for (name, value) in &it.assignments {
+            if let Some(From::Table(table)) = it.sources.first().map(|source| &source.from) {
+                pairs.extend(column(value).map(|source| (name.clone(), table, source)));
+            }
+        }
+        if let Some(target) = &it.target {
+            let results = target.columns.iter().zip(&it.results);
+            let copied = results.filter_map(|(name, value)| Some((name, column(without_alias(value))?)));
+            // Where a column keeps its name, values for its new type are tried anyway.
+            let copied = copied.filter(|(name, source)| **name != source.column);
+            pairs.extend(copied.map(|(name, source)| (name.clone(), &target.table, source)));
+        }
+        for (name, table, source) in pairs {
+            let stored = self.known.written(table, source.table).and_then(|table| table.column(&name));
+            let read = source.table.column(&source.column);
+            let sql = read.zip(stored).and_then(|(read, stored)| stored_as(read, stored));
+            if let Some(sql) = sql {
+                let (columns, rows) = (vec![source.column.clone()], self.matching(source.source));
+                let local = LocalExpression { source: source.source, table: source.table, columns, sql };
+                changed_by(&local, &source.column, &rows, false, maker);
+            }
+        }
+    }
+
     /// Makes rows that a unique index does not tell apart.
     fn unique(&self, scope: usize, maker: &mut RowMaker<'_>) {
         let terms = &self.scopes[scope].unique;
@@ -251,13 +335,31 @@ impl<'s> Reading<'_, 's, '_> {
         if let Some(columns) = columns.collect::<Option<Vec<SourceColumn<'s>>>>() {
             let Some(first) = columns.first() else { return };
             let names: Vec<Name> = columns.iter().map(|column| column.column.clone()).collect();
-            return duplicates(first.table, &names, &self.matching(first.source), maker);
+            return duplicates(first.table, &names, &self.matching(first.source), 2, maker);
         }
         if let [term] = terms.as_slice()
             && let Some(local) = self.known.local(self.scopes, scope, term)
             && let Some(stored) = local.columns.first()
         {
             changed_by(&local, stored, &self.matching(local.source), true, maker);
+        }
+    }
+
+    /// Makes a row far from all others in a column of which a query takes the largest or smallest value.
+    fn extremes(&self, scope: usize, maker: &mut RowMaker<'_>) {
+        for result in &self.scopes[scope].results {
+            for (at, function) in result.iter().enumerate() {
+                let inside = result.get(at + 1..).map(Cursor::new).and_then(|mut cursor| group(&mut cursor));
+                let column = inside.and_then(|inside| self.known.column(self.scopes, scope, inside));
+                let Some(column) = column.filter(|_| function.is("max") || function.is("min")) else { continue };
+                let (table, name) = (column.table, &column.column);
+                let integers = RowRequest::of(&[format!("typeof({}) = 'integer'", quote_identifier(name))]);
+                let (function, sign) = if function.is("max") { ("max", 1) } else { ("min", -1) };
+                let extreme = maker.extreme(table, &integers, &format!("{function}({})", quote_identifier(name)));
+                if let Some(number) = extreme.and_then(|number| number.checked_add(sign * FAR)) {
+                    maker.make(table, &self.matching(column.source).with(name, Value::Integer(number)), 1);
+                }
+            }
         }
     }
 
@@ -270,6 +372,42 @@ impl<'s> Reading<'_, 's, '_> {
         if !is_met && limit > 1 {
             maker.unmet.push(format!("{} beyond LIMIT {limit}", table.name));
         }
+    }
+}
+
+fn is_integer(column: &Column) -> bool {
+    column.affinity == Affinity::Integer
+}
+
+/// Makes a row that has the key of a row which it may replace, and a larger number: the larger one may win.
+fn far_twin(one: &End<'_>, other: &End<'_>, number: &Name, maker: &mut RowMaker<'_>) {
+    let largest = maker.extreme(one.table, &one.rows, &format!("max({})", quote_identifier(number)));
+    let Some(far) = largest.and_then(|largest| largest.checked_add(FAR)) else { return };
+    let free = other.rows.and(format!("({}) NOT IN {}", other.list(), one.query()));
+    if maker.ensure(other.table, &free, 1)
+        && let Some(values) = maker.values(other.table, &free, &other.columns)
+    {
+        maker.make(one.table, &one.with(&values).with(number, Value::Integer(far)), 1);
+    }
+}
+
+/// Makes a row with each value that a CHECK lists: two of them may become the same.
+fn each_listed(local: &LocalExpression<'_>, rows: &RowRequest, maker: &mut RowMaker<'_>) {
+    let [column] = local.columns.as_slice() else { return };
+    for value in listed_values(local.table, column).into_iter().flatten().take(8) {
+        maker.ensure(local.table, &rows.and(format!("{} = {value}", quote_identifier(column))), 1);
+    }
+}
+
+/// Returns what a column stores of the values of another one, if that may be other values.
+fn stored_as(read: &Column, stored: &Column) -> Option<String> {
+    let name = quote_identifier(&read.name);
+    match (read.affinity, stored.affinity) {
+        (Affinity::Text, Affinity::Integer | Affinity::Real | Affinity::Numeric) => Some(format!(
+            "CASE WHEN {name} GLOB '*[^0-9.+-]*' OR {name} = '' THEN {name} ELSE CAST({name} AS NUMERIC) END"
+        )),
+        (Affinity::Integer, Affinity::Real) => Some(format!("CAST({name} AS REAL)")),
+        _ => None,
     }
 }
 

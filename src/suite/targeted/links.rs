@@ -16,8 +16,13 @@ pub(super) struct End<'s> {
 
 impl End<'_> {
     /// Returns the columns as SQL, as a row value if there are several.
-    fn list(&self) -> String {
+    pub(super) fn list(&self) -> String {
         self.columns.iter().map(|column| quote_identifier(column)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns a query of the values of all rows without NULLs.
+    pub(super) fn query(&self) -> String {
+        format!("(SELECT {} FROM {} WHERE {})", self.list(), quote_identifier(&self.table.name), self.has_values())
     }
 
     /// Returns the condition that no column is NULL.
@@ -26,7 +31,7 @@ impl End<'_> {
         all.collect::<Vec<_>>().join(" AND ")
     }
 
-    fn with(&self, values: &[Value]) -> RowRequest {
+    pub(super) fn with(&self, values: &[Value]) -> RowRequest {
         self.columns
             .iter()
             .zip(values)
@@ -34,14 +39,14 @@ impl End<'_> {
     }
 }
 
-/// Makes rows of both sides with and without partners, and rows that share one.
-pub(super) fn link(one: &End<'_>, other: &End<'_>, maker: &mut RowMaker<'_>) {
+/// Makes rows of both sides with and without partners, and `sharing` rows that share one.
+pub(super) fn link(one: &End<'_>, other: &End<'_>, sharing: u64, maker: &mut RowMaker<'_>) {
     let shared = partner(one, other, maker).or_else(|| partner(other, one, maker));
     for (end, twin) in [(one, other), (other, one)] {
         if let Some(values) = &shared
             && !is_unique(end.table, &end.columns)
         {
-            maker.ensure(end.table, &end.with(values), 2);
+            maker.ensure(end.table, &end.with(values), sharing);
         }
         alone(end, twin, maker);
     }
@@ -66,13 +71,7 @@ fn partner(one: &End<'_>, other: &End<'_>, maker: &mut RowMaker<'_>) -> Option<V
 
 /// Makes a row without a partner, and rows with a NULL.
 fn alone(end: &End<'_>, twin: &End<'_>, maker: &mut RowMaker<'_>) {
-    let is_alone = end.rows.and(end.has_values()).and(format!(
-        "({}) NOT IN (SELECT {} FROM {} WHERE {})",
-        end.list(),
-        twin.list(),
-        quote_identifier(&twin.table.name),
-        twin.has_values()
-    ));
+    let is_alone = end.rows.and(end.has_values()).and(format!("({}) NOT IN {}", end.list(), twin.query()));
     let is_there = |maker: &RowMaker<'_>| maker.value(end.table, &is_alone, "1").is_some();
     if !is_there(maker) {
         maker.make(end.table, &end.rows, 1);
@@ -104,8 +103,8 @@ pub(super) fn children(table: &Table, rows: &RowRequest, maker: &mut RowMaker<'_
     }
 }
 
-/// Makes two rows that are equal in these columns.
-pub(super) fn duplicates(table: &Table, columns: &[Name], rows: &RowRequest, maker: &mut RowMaker<'_>) {
+/// Makes `equal` rows that are equal in these columns.
+pub(super) fn duplicates(table: &Table, columns: &[Name], rows: &RowRequest, equal: u64, maker: &mut RowMaker<'_>) {
     if columns.is_empty() || is_unique(table, columns) || !maker.ensure(table, rows, 1) {
         return;
     }
@@ -115,7 +114,7 @@ pub(super) fn duplicates(table: &Table, columns: &[Name], rows: &RowRequest, mak
     }
     let Some(values) = maker.values(table, rows, columns) else { return };
     let twins = columns.iter().zip(values).fold(rows.clone(), |rows, (column, value)| rows.with(column, value));
-    maker.ensure(table, &twins, 2);
+    maker.ensure(table, &twins, equal);
 }
 
 /// Returns the columns that may be NULL.

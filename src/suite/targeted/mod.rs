@@ -19,6 +19,7 @@ mod links;
 mod pool;
 mod resolve;
 mod rows;
+mod scope;
 mod scopes;
 mod step;
 #[cfg(test)]

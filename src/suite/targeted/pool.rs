@@ -4,8 +4,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use crate::data::{StoredType, candidate_values, type_word};
-use crate::schema::{Column, Table};
-use crate::sql::{Name, quote_identifier, tokens};
+use crate::schema::{Check, Column, Table};
+use crate::sql::{Name, Token, quote_identifier, same_name, tokens};
 
 /// Texts that functions on texts change: blanks, case, lengths, numbers with zeros, marks between parts.
 const TEXTS: [&str; 14] = [
@@ -42,10 +42,49 @@ const DOCUMENTS: [&str; 3] = ["{\"a\": 1, \"b\": [1, 2], \"c\": null}", "[1, \"t
 /// Searches for values of which all conditions are true, column by column from those of a row that is there. Unlike the solver
 /// of `data`, it needs not understand the conditions.
 pub(super) fn search(table: &Table, conditions: &[String], connection: &Connection) -> Option<Vec<(Name, Value)>> {
+    search_for((table, &with_constraints(table, conditions)), &[], connection)
+}
+
+/// Adds NOT NULL and the CHECKs of the columns that conditions name.
+fn with_constraints(table: &Table, conditions: &[String]) -> Vec<String> {
+    let columns = named(table, conditions);
+    let not_null = columns.iter().filter(|column| column.not_null);
+    let not_null = not_null.map(|column| format!("{} IS NOT NULL", quote_identifier(&column.name)));
+    let names: Vec<String> = table.columns.iter().map(|column| column.name.to_string()).collect();
+    let is_about_others = |check: &&Check| {
+        let mut mentioned = tokens(&check.expression).iter().filter_map(Token::name).collect::<Vec<_>>().into_iter();
+        mentioned.any(|name| {
+            names.iter().any(|known| same_name(known, &name)) && !columns.iter().any(|column| column.name == name)
+        })
+    };
+    let checks = table.checks.iter().filter(|check| !is_about_others(check));
+    // A CHECK is satisfied by NULL.
+    let checks = checks.map(|check| format!("({}) IS NOT FALSE", check.expression));
+    conditions.iter().cloned().chain(not_null).chain(checks).collect()
+}
+
+/// Returns true if the conditions can be true, but not of a row that NOT NULL and the CHECKs of the table accept.
+pub(super) fn is_ruled_out(table: &Table, conditions: &[String], connection: &Connection) -> bool {
+    let is_met = |conditions: &[String]| search_for((table, conditions), &[Value::Null], connection).is_some();
+    !is_met(&with_constraints(table, conditions)) && is_met(conditions)
+}
+
+/// Returns the columns that conditions name.
+fn named<'t>(table: &'t Table, conditions: &[String]) -> Vec<&'t Column> {
     let text = conditions.join(" AND ");
     let tokens = tokens(&text);
     let is_named = |column: &&Column| tokens.iter().any(|token| token.name().is_some_and(|name| column.name == name));
-    let columns: Vec<&Column> = table.columns.iter().filter(is_named).collect();
+    table.columns.iter().filter(is_named).collect()
+}
+
+/// Searches also among these values.
+fn search_for(
+    (table, conditions): (&Table, &[String]),
+    further: &[Value],
+    connection: &Connection,
+) -> Option<Vec<(Name, Value)>> {
+    let text = conditions.join(" AND ");
+    let columns = named(table, conditions);
     if columns.is_empty() || columns.iter().any(|column| column.generated.is_some()) {
         return None;
     }
@@ -69,7 +108,7 @@ pub(super) fn search(table: &Table, conditions: &[String], connection: &Connecti
         // One column may be compared with another.
         let others: Vec<Value> =
             row.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, it)| it.clone()).collect();
-        for value in own.into_iter().chain(others) {
+        for value in own.into_iter().chain(others).chain(further.iter().cloned()) {
             let previous = std::mem::replace(&mut row[at], value);
             let rating = rate(&row);
             if rating > best {
@@ -140,7 +179,9 @@ impl Content {
     fn holds(self, value: &Value) -> bool {
         match (self, value) {
             (Content::Texts, Value::Text(_)) | (Content::Blobs, Value::Blob(_)) => true,
-            (Content::Times, Value::Text(text)) => text.len() >= 8 && text.as_bytes()[4] == b'-',
+            (Content::Times, Value::Text(text)) => {
+                text.len() >= 8 && text.as_bytes()[4] == b'-' && text.as_bytes()[..4].iter().all(u8::is_ascii_digit)
+            }
             (Content::Documents, Value::Text(text)) => text.starts_with(['{', '[']),
             (Content::Integers | Content::Reals, Value::Integer(_)) | (Content::Reals, Value::Real(_)) => true,
             _ => false,

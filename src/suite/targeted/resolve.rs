@@ -1,7 +1,8 @@
 //! The columns of a migration's statements, as columns of the schema before it.
 
 use super::conditions::Tokens;
-use super::scopes::{From, Scope, Target, name_of};
+use super::scope::{From, Scope, Target};
+use super::scopes::name_of;
 use crate::schema::{Schema, Table, TableKind};
 use crate::sql::{Cursor, Name, Token, TokenKind, quote_identifier};
 use crate::suite::rows::is_full_text;
@@ -32,6 +33,8 @@ pub(super) struct LocalExpression<'s> {
 /// The tables that hold rows from before the migration, by the names that they have at one of its statements.
 pub(super) struct KnownTables<'s> {
     tables: Vec<KnownTable<'s>>,
+    /// The schema after the migration.
+    after: &'s Schema,
 }
 
 struct KnownTable<'s> {
@@ -42,19 +45,19 @@ struct KnownTable<'s> {
 }
 
 impl<'s> KnownTables<'s> {
-    pub(super) fn of(schema: &'s Schema) -> KnownTables<'s> {
+    pub(super) fn of(schema: &'s Schema, after: &'s Schema) -> KnownTables<'s> {
         let with_rows = |table: &&Table| table.kind == TableKind::Ordinary || is_full_text(table);
         let tables = schema.tables.iter().filter(with_rows);
         let columns = |table: &Table| table.columns.iter().map(|it| (it.name.clone(), it.name.clone())).collect();
         let known = |table: &'s Table| KnownTable { name: Name::clone(&table.name), table, columns: columns(table) };
-        KnownTables { tables: tables.map(known).collect() }
+        KnownTables { tables: tables.map(known).collect(), after }
     }
 
-    /// Adds the new tables that a statement copies rows into. `after` is the schema after the migration.
-    pub(super) fn add_copies(&mut self, scopes: &[Scope<'_>], after: &Schema) {
+    /// Adds the new tables that a statement copies rows into.
+    pub(super) fn add_copies(&mut self, scopes: &[Scope<'_>]) {
         for scope in 0..scopes.len() {
             if let Some(target) = &scopes[scope].target
-                && let Some(copy) = self.copied(scopes, scope, target, after)
+                && let Some(copy) = self.copied(scopes, scope, target)
             {
                 self.tables.push(copy);
             }
@@ -83,7 +86,7 @@ impl<'s> KnownTables<'s> {
     }
 
     /// Returns the table that a copy fills, if it is new and its columns are columns of one source.
-    fn copied(&self, scopes: &[Scope<'_>], scope: usize, target: &Target, after: &Schema) -> Option<KnownTable<'s>> {
+    fn copied(&self, scopes: &[Scope<'_>], scope: usize, target: &Target) -> Option<KnownTable<'s>> {
         if self.tables.iter().any(|known| known.name == target.table) {
             return None;
         }
@@ -91,10 +94,12 @@ impl<'s> KnownTables<'s> {
         let source = results.iter().flatten().next()?.clone();
         let names: Vec<Name> = match target.columns.is_empty() {
             false => target.columns.clone(),
-            // By the end of the migration it may have the name of the table that it replaces.
             true => {
-                let twin = after.table(&target.table).or_else(|| after.table(&source.table.name));
-                let stored = twin?.columns.iter().filter(|column| column.generated.is_none());
+                let stored = self
+                    .written(&target.table, source.table)?
+                    .columns
+                    .iter()
+                    .filter(|column| column.generated.is_none());
                 stored.map(|column| column.name.clone()).collect()
             }
         };
@@ -102,6 +107,12 @@ impl<'s> KnownTables<'s> {
             result.filter(|result| result.source == source.source).map(|result| (name, result.column))
         });
         Some(KnownTable { name: target.table.clone(), table: source.table, columns: pairs.collect() })
+    }
+
+    /// Returns the table that has this name at the moment, as it is after the migration. By then it may have the name of the
+    /// table that it replaces.
+    pub(super) fn written(&self, name: &Name, replaced: &Table) -> Option<&'s Table> {
+        self.after.table(name).or_else(|| self.after.table(&replaced.name))
     }
 
     /// Returns the columns that a query returns. `None` stands for any other expression.
@@ -116,6 +127,49 @@ impl<'s> KnownTables<'s> {
             }
         }
         found
+    }
+
+    /// Returns the columns and other expressions in which rows are alike: keys of GROUP BY, or results of DISTINCT, where a
+    /// number is a constant. None if one is not understood.
+    pub(super) fn alike(
+        &self,
+        scopes: &[Scope<'_>],
+        scope: usize,
+        (terms, are_keys): (&[Tokens<'_>], bool),
+    ) -> Option<(Vec<SourceColumn<'s>>, Vec<LocalExpression<'s>>)> {
+        let results = &scopes[scope].results;
+        let (mut columns, mut expressions) = (Vec::new(), Vec::new());
+        for term in terms {
+            let place = match term.as_slice() {
+                [number] if are_keys && number.kind == TokenKind::Number => number.text.parse().ok(),
+                _ => None,
+            };
+            let term = place.and_then(|place: usize| results.get(place.checked_sub(1)?)).unwrap_or(term);
+            let of = |term: &Tokens<'_>| {
+                let term = without_alias(term);
+                (self.column(scopes, scope, term), self.local(scopes, scope, term))
+            };
+            let alias = || {
+                let name = name_of(term)?;
+                results
+                    .iter()
+                    .find(|result| result.len() > 1 && result.last().and_then(Token::name).is_some_and(|it| name == it))
+            };
+            match of(term) {
+                (Some(column), _) => columns.push(column),
+                (None, Some(expression)) => expressions.push(expression),
+                _ if term.last().is_some_and(|token| token.is_symbol("*")) && term.len() != 2 => {
+                    let of = term.first().filter(|_| term.len() == 3).and_then(Token::name);
+                    columns.extend(self.all_columns(scopes, scope, of.as_deref()));
+                }
+                _ if is_literal(without_alias(term)) => {}
+                _ => match alias().map(of)? {
+                    (Some(column), _) => columns.push(column),
+                    (None, expression) => expressions.push(expression?),
+                },
+            }
+        }
+        Some((columns, expressions))
     }
 
     fn all_columns(&self, scopes: &[Scope<'_>], scope: usize, of: Option<&str>) -> Vec<SourceColumn<'s>> {
@@ -274,6 +328,14 @@ pub(super) fn without_alias<'t, 'a>(result: &'t [Token<'a>]) -> &'t [Token<'a>] 
         }
         _ => result,
     }
+}
+
+fn is_literal(expression: &[Token<'_>]) -> bool {
+    expression.iter().all(|token| match token.kind {
+        TokenKind::Word => token.is("null") || token.is("true") || token.is("false"),
+        TokenKind::Quoted => false,
+        _ => true,
+    })
 }
 
 fn is_keyword(token: &Token<'_>) -> bool {

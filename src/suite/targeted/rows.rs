@@ -132,6 +132,13 @@ impl<'a> RowMaker<'a> {
         self.connection.query_row(&sql, params_from_iter(values), |row| row.get(0)).ok()
     }
 
+    /// Returns the result of an aggregate function over the rows that satisfy the conditions.
+    pub(super) fn extreme(&self, table: &Table, request: &RowRequest, aggregate: &str) -> Option<i64> {
+        let sql =
+            format!("SELECT {aggregate} FROM {} WHERE {}", quote_identifier(&table.name), request.all_conditions());
+        self.connection.query_row(&sql, [], |row| row.get(0)).ok().flatten()
+    }
+
     /// Returns the other tables that refer to this one.
     pub(super) fn referring(&self, table: &Table) -> Vec<Table> {
         let refers =

@@ -3,68 +3,9 @@
 //! Text that is not understood is left out: no rows are made for it, and the rows that are there decide.
 
 use super::conditions::{Tokens, conjuncts, contained, group};
+use super::scope::{From, Scope, Source, Target, View};
+use crate::schema::TriggerText;
 use crate::sql::{Cursor, Name, Token, TokenKind, between_commas, end_of, outside};
-
-/// A SELECT, UPDATE or DELETE, or a query within one.
-#[derive(Default)]
-pub(super) struct Scope<'a> {
-    /// The query around this one, whose columns it can read.
-    pub(super) outer: Option<usize>,
-    pub(super) sources: Vec<Source>,
-    /// The conditions of WHERE and ON, which all have to be true.
-    pub(super) conditions: Vec<Tokens<'a>>,
-    /// The conditions of CASE.
-    pub(super) arms: Vec<Tokens<'a>>,
-    /// The results of a SELECT.
-    pub(super) results: Vec<Tokens<'a>>,
-    /// The columns that an UPDATE sets, with their expressions.
-    pub(super) assignments: Vec<(Name, Tokens<'a>)>,
-    /// The rows of VALUES.
-    pub(super) rows: Vec<Vec<Tokens<'a>>>,
-    /// The expressions of GROUP BY and PARTITION BY: of rows that are alike in them, one may be left.
-    pub(super) alike: Vec<Vec<Tokens<'a>>>,
-    /// True if of rows with the same results one is left, by DISTINCT or UNION.
-    pub(super) is_distinct: bool,
-    /// Columns of USING, each with the place of the source on its right.
-    pub(super) shared: Vec<(usize, Name)>,
-    /// `columns IN (SELECT ..)`, with the query.
-    pub(super) contained: Vec<(Vec<Tokens<'a>>, usize)>,
-    pub(super) limit: Option<u64>,
-    /// The table that an INSERT or CREATE TABLE .. AS writes to.
-    pub(super) target: Option<Target>,
-    /// True if a row that violates a key is left out, or replaces another one.
-    pub(super) has_conflict_clause: bool,
-    /// The columns and expressions of a unique index.
-    pub(super) unique: Vec<Tokens<'a>>,
-}
-
-/// The table that a query is copied into.
-pub(super) struct Target {
-    pub(super) table: Name,
-    /// Empty if the statement lists no columns.
-    pub(super) columns: Vec<Name>,
-}
-
-/// A table or query in FROM, or the table of an UPDATE or DELETE.
-pub(super) struct Source {
-    pub(super) from: From,
-    /// The names by which its columns can be qualified.
-    pub(super) names: Vec<Name>,
-    /// True if a row without a partner in it is kept, as by a LEFT JOIN.
-    pub(super) is_optional: bool,
-}
-
-pub(super) enum From {
-    Table(Name),
-    /// A query, by its place.
-    Query(usize),
-}
-
-/// A view, and the query behind it.
-pub(super) struct View<'a> {
-    pub(super) name: Name,
-    pub(super) query: Tokens<'a>,
-}
 
 /// Returns the queries of a statement, and of the views that it names.
 pub(super) fn of_statement<'a>(statement: &[Token<'a>], views: &[View<'a>]) -> Vec<Scope<'a>> {
@@ -83,17 +24,46 @@ pub(super) fn of_statement<'a>(statement: &[Token<'a>], views: &[View<'a>]) -> V
     reader.scopes
 }
 
-/// Returns the queries of a trigger of a table. `NEW` and `OLD` are rows of it.
-pub(super) fn of_trigger<'a>(table: &Name, when: &[Token<'a>], statements: &[Tokens<'a>]) -> Vec<Scope<'a>> {
-    let names = vec![Name::from("NEW"), Name::from("OLD")];
+/// Returns the queries of a trigger of a table. `NEW` and `OLD` are the same row of it, one that the UPDATE or DELETE changes,
+/// but `NEW` has what the UPDATE assigns.
+pub(super) fn of_trigger<'a>(table: &Name, trigger: &TriggerText<'a>, change: Option<&Scope<'a>>) -> Vec<Scope<'a>> {
+    let mut names = vec![Name::from("NEW"), Name::from("OLD")];
+    names.extend(change.and_then(|change| change.sources.first()).into_iter().flat_map(|row| row.names.clone()));
+    let assigned = change.map_or(&[][..], |change| &change.assignments);
     let row = Source { from: From::Table(table.clone()), names, is_optional: false };
     let mut reader = Reader { scopes: Vec::new(), queries: Vec::new() };
-    let around = reader.push(Scope { sources: vec![row], ..Scope::default() });
-    reader.condition(around, when);
-    for statement in statements {
-        reader.statement(statement, Some(around));
+    let conditions = change.map(|change| change.conditions.clone()).unwrap_or_default();
+    let around = reader.push(Scope { sources: vec![row], conditions, ..Scope::default() });
+    reader.condition(around, &with_assigned(&trigger.when, assigned));
+    for statement in &trigger.statements {
+        reader.statement(&with_assigned(statement, assigned), Some(around));
     }
     reader.scopes
+}
+
+/// Puts the values that an UPDATE assigns in place of `NEW.column`.
+fn with_assigned<'a>(tokens: &[Token<'a>], assigned: &[(Name, Tokens<'a>)]) -> Tokens<'a> {
+    let symbol = |text| Token { kind: TokenKind::Symbol, text, start: 0 };
+    let mut found = Tokens::new();
+    let mut rest = tokens;
+    while let Some(first) = rest.first() {
+        let value = match rest {
+            [row, dot, column, ..] if row.is("new") && dot.is_symbol(".") => {
+                column.name().and_then(|column| assigned.iter().find(|(name, _)| *name == column))
+            }
+            _ => None,
+        };
+        match value {
+            Some((_, value)) => {
+                found.push(symbol("("));
+                found.extend_from_slice(value);
+                found.push(symbol(")"));
+            }
+            None => found.push(*first),
+        }
+        rest = &rest[if value.is_some() { 3 } else { 1 }..];
+    }
+    found
 }
 
 struct Reader<'a> {
@@ -122,7 +92,8 @@ impl<'a> Reader<'a> {
         } else if cursor.take("delete") {
             cursor.take("from");
             if let Some(source) = self.source(&mut cursor, outer) {
-                let scope = self.push(Scope { outer, sources: vec![source], ..Scope::default() });
+                let changes = source.table();
+                let scope = self.push(Scope { outer, sources: vec![source], changes, ..Scope::default() });
                 self.clauses(scope, cursor.rest());
             }
         } else if cursor.take("create") {
@@ -216,7 +187,8 @@ impl<'a> Reader<'a> {
     fn update(&mut self, cursor: &mut Cursor<'_, 'a>, outer: Option<usize>) {
         let has_conflict_clause = take_conflict_clause(cursor);
         let Some(source) = self.source(cursor, outer) else { return };
-        let scope = self.push(Scope { outer, sources: vec![source], has_conflict_clause, ..Scope::default() });
+        let changes = source.table();
+        let scope = self.push(Scope { outer, sources: vec![source], has_conflict_clause, changes, ..Scope::default() });
         if !cursor.take("set") {
             return;
         }
@@ -296,7 +268,11 @@ impl<'a> Reader<'a> {
                 "limit" => {
                     self.scopes[scope].limit = clause.first().and_then(|token| token.text.parse().ok());
                 }
-                "having" | "order" => self.expression(scope, clause),
+                "having" => {
+                    self.expression(scope, clause);
+                    conjuncts(clause, &mut self.scopes[scope].having);
+                }
+                "order" => self.expression(scope, clause),
                 _ => {}
             }
             start = end;

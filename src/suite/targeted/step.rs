@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::demands::Reading;
 use super::resolve::KnownTables;
 use super::rows::RowMaker;
-use super::scopes::{self, View};
+use super::scope::{Scope, View};
+use super::scopes;
 use crate::db::Scratch;
 use crate::error::Result;
 use crate::schema::{Schema, TriggerText};
@@ -42,7 +43,7 @@ pub(crate) fn targeted_rows(
     };
     let database = databases.open(&source.image)?;
     let mut maker = RowMaker::new(&database, before, &databases.plan);
-    let mut known = KnownTables::of(before);
+    let mut known = KnownTables::of(before, &after);
     let mut unmet = Vec::new();
     let mut views: Vec<View<'_>> = before.views.iter().filter_map(|view| view_of(&tokens(&view.sql))).collect();
     let triggers = before.tables.iter().flat_map(|table| &table.triggers);
@@ -51,10 +52,10 @@ pub(crate) fn targeted_rows(
         let tokens = tokens(statement.text);
         let scopes = scopes::of_statement(&tokens, &views);
         Reading { known: &known, scopes: &scopes }.make(&mut maker);
-        known.add_copies(&scopes, &after);
+        known.add_copies(&scopes);
         let of_statement = || effects.iter().filter(|effect| effect.statement == at).map(|effect| &effect.effect);
         for effect in of_statement() {
-            fired(effect, &triggers, &known, &mut maker);
+            fired((effect, &scopes), &triggers, &known, &mut maker);
         }
         known.apply(of_statement());
         unmet.extend(maker.unmet.drain(..).map(|rows| (at, rows)));
@@ -68,8 +69,13 @@ pub(crate) fn targeted_rows(
     Ok(TargetedRows { database: is_made.then_some(database), unmet })
 }
 
-/// Makes rows for the triggers that a change fires.
-fn fired(effect: &Effect, triggers: &[&str], known: &KnownTables<'_>, maker: &mut RowMaker<'_>) {
+/// Makes rows for the triggers that a change fires. `scopes` are the queries of the statement that makes it.
+fn fired(
+    (effect, scopes): (&Effect, &[Scope<'_>]),
+    triggers: &[&str],
+    known: &KnownTables<'_>,
+    maker: &mut RowMaker<'_>,
+) {
     let (table, event) = match effect {
         Effect::Insert(table) => (table, "INSERT"),
         Effect::Delete(table) => (table, "DELETE"),
@@ -82,11 +88,14 @@ fn fired(effect: &Effect, triggers: &[&str], known: &KnownTables<'_>, maker: &mu
             _ => true,
         };
         if *table == text.table && text.event == event && is_of_column {
-            let scopes = scopes::of_trigger(table, &text.when, &text.statements);
+            let is_of_table = |scope: &&Scope<'_>| scope.changes.as_ref().is_some_and(|changed| changed == table);
+            let scopes = scopes::of_trigger(table, &text, scopes.iter().find(is_of_table));
             let unmet = maker.unmet.len();
             Reading { known, scopes: &scopes }.make(maker);
-            // NEW and OLD are read as one row, so a condition that compares them is never met.
-            maker.unmet.truncate(unmet);
+            // A column that no statement sets is the same in NEW and OLD: a condition that compares them is never met.
+            if ["new", "old"].iter().all(|row| text.when.iter().any(|token| token.is(row))) {
+                maker.unmet.truncate(unmet);
+            }
         }
     }
 }

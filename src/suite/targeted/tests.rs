@@ -1,7 +1,8 @@
 //! The queries of statements.
 
 use super::conditions::Tokens;
-use super::scopes::{From, Scope, Source, of_statement};
+use super::scope::{From, Scope, Source};
+use super::scopes::of_statement;
 use crate::sql::tokens;
 
 fn text(tokens: &Tokens<'_>) -> String {
