@@ -3,8 +3,8 @@
 use super::databases::VersionedDatabases;
 use crate::error::{Error, Refusal};
 use crate::schema::Schema;
-use crate::sql::{Statement, Token, tokens};
-use crate::suite::statements::{Effect, StatementEffect};
+use crate::sql::{Cursor, Statement, Token, tokens};
+use crate::suite::statements::{Effect, StatementEffect, renamed_before_drop};
 
 /// The place at which a migration stops, and the reason.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,18 +63,65 @@ fn failed_statement(error: &Error, statements: &[Statement<'_>]) -> usize {
     place.unwrap_or(statements.len())
 }
 
-/// Returns the columns that a row violates as SQLite names them, `table.column` or `table.one, other`, or `*` if SQLite names
-/// none. The table has its name after the migration.
+/// Returns the columns that a row violates as SQLite names them, `table.column` or `table.one, other`. If SQLite names none,
+/// returns the table that the statement changes; at the COMMIT, one that the migration drops; `*` if there is none. The table
+/// has its name after the migration.
 pub(crate) fn refused_object(databases: &VersionedDatabases, index: usize, error: &Error) -> String {
-    let Some((table, columns)) = violated(error) else { return String::from("*") };
-    let failed = failed_statement(error, &databases.migration(index).statements());
+    let statements = databases.migration(index).statements();
+    let failed = failed_statement(error, &statements);
+    let effects = databases.effects(index);
+    let dropped = |effect: &StatementEffect| match &effect.effect {
+        Effect::DropTable(table) => Some(renamed_before_drop(effects, table).unwrap_or(table).to_string()),
+        _ => None,
+    };
+    let of_statement = || match statements.get(failed) {
+        Some(statement) => changed_table(statement.text),
+        None => effects.iter().find_map(dropped),
+    };
+    let (table, columns) = match violated(error) {
+        Some((table, columns)) => (table, Some(columns)),
+        None => match of_statement() {
+            Some(table) => (table, None),
+            None => return String::from("*"),
+        },
+    };
     let renames = databases.effects(index).iter().filter(|effect| effect.statement > failed);
     // A table that is being rebuilt has a name of its own for a while.
     let last = renames.fold(table.as_str(), |name, effect| match &effect.effect {
         Effect::RenameTable { table, to } if table == name => to,
         _ => name,
     });
-    format!("{last}.{columns}")
+    match columns {
+        Some(columns) => format!("{last}.{columns}"),
+        None => last.to_owned(),
+    }
+}
+
+/// Returns the table that a statement changes.
+fn changed_table(statement: &str) -> Option<String> {
+    let tokens = tokens(statement);
+    let mut cursor = Cursor::new(&tokens);
+    let is_verb = |token: &Token<'_>| {
+        ["alter", "create", "drop", "insert", "replace", "update", "delete"].iter().any(|verb| token.is(verb))
+    };
+    cursor.skip_to(is_verb);
+    let verb = cursor.next()?;
+    let is_before_name = |token: &Token<'_>| match verb.text.to_ascii_lowercase().as_str() {
+        "create" => token.is("on"),
+        "insert" | "replace" => token.is("into"),
+        "delete" => token.is("from"),
+        _ => token.is("table"),
+    };
+    if verb.is("update") {
+        if cursor.take("or") {
+            cursor.next();
+        }
+        return cursor.object_name();
+    }
+    cursor.skip_to(is_before_name);
+    cursor.next();
+    while cursor.take("if") || cursor.take("exists") {}
+    cursor.object_name()
 }
 
 /// Returns the table and the columns that SQLite names.

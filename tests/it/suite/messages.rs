@@ -96,7 +96,7 @@ fn a_rebuild_that_foreign_keys_refuse() {
         "\
 fails-on-data: migration 2 fails on rows that version 1 accepts: V2__change.sql
 
-  fails-on-data (*):
+  fails-on-data (orders):
     migration 2 fails on rows that version 1 accepts: V2__change.sql
     DROP TABLE orders deletes its rows first, and items refers to them
 

@@ -177,9 +177,11 @@ fn what_was_not_tried_is_told_by_a_run_that_passes() {
         result.review.iter().map(|finding| finding.what().to_owned()).collect()
     };
     assert_eq!(
-        told("DELETE FROM t WHERE kind IS NULL"),
-        ["migration 2 is not tried with rows of t where \"kind\" IS NULL: 2_change.sql:1"]
+        told("DELETE FROM t WHERE kind = 'x' AND kind = 'y'"),
+        ["migration 2 is not tried with rows of t where \"kind\" = 'x' AND \"kind\" = 'y': 2_change.sql:1"]
     );
+    // No row can be one of these.
+    assert_eq!(told("DELETE FROM t WHERE kind IS NULL"), [""; 0]);
     assert_eq!(
         told("INSERT INTO log(t_id) SELECT id FROM t LIMIT 50000"),
         ["migration 2 is not tried with rows of t beyond LIMIT 50000: 2_change.sql:1"]
