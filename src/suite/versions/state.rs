@@ -66,8 +66,14 @@ pub(super) struct KnownStates {
     /// The schema that was read last.
     last: Mutex<Option<Arc<Schema>>>,
     tables: Mutex<BTreeMap<SchemaText, Arc<Vec<Table>>>>,
-    /// The rows of tables, each with its CREATE statement, by their pages. A page is kept as it is for as long as it is here.
-    rows: Mutex<HashMap<Tree, Vec<(String, Arc<TableRows>)>>>,
+    /// The rows of tables, by their pages. A page is kept as it is for as long as it is here.
+    rows: Mutex<HashMap<Tree, Vec<KnownRows>>>,
+}
+
+/// The rows of a table with this CREATE statement.
+struct KnownRows {
+    sql: String,
+    rows: Arc<TableRows>,
 }
 
 impl KnownStates {
@@ -130,7 +136,10 @@ impl KnownStates {
             for ((table, place), rows) in all.filter(|(_, rows)| rows.is_none()) {
                 let read = rows.insert(Arc::new(TableRows::read(&snapshot, table)?));
                 if let Some((tree, sql)) = place.filter(|_| remembers) {
-                    hold(&self.rows).entry(tree).or_default().push((sql.to_owned(), Arc::clone(read)));
+                    hold(&self.rows)
+                        .entry(tree)
+                        .or_default()
+                        .push(KnownRows { sql: sql.to_owned(), rows: Arc::clone(read) });
                 }
             }
         }
@@ -142,8 +151,8 @@ impl KnownStates {
             return Some(Arc::new(TableRows::none(table)));
         }
         let rows = hold(&self.rows);
-        let is_it = |(known, rows): &&(String, Arc<TableRows>)| known == sql && rows.is_of(table);
-        rows.get(tree)?.iter().find(is_it).map(|(_, rows)| Arc::clone(rows))
+        let is_it = |known: &&KnownRows| known.sql == *sql && known.rows.is_of(table);
+        rows.get(tree)?.iter().find(is_it).map(|known| Arc::clone(&known.rows))
     }
 }
 

@@ -65,6 +65,9 @@ impl RowsSince {
     }
 }
 
+/// The state of a database that is open.
+pub(crate) type OpenState = (VersionState, Scratch);
+
 /// A database just before a migration.
 pub(crate) struct Carried {
     pub(crate) before: VersionState,
@@ -209,7 +212,7 @@ impl UpgradeStep {
         index: usize,
         (before, ready): (&VersionState, Option<Scratch>),
         since: &RowsSince,
-    ) -> Result<(Vec<UpgradeStep>, Option<(VersionState, Scratch)>)> {
+    ) -> Result<(Vec<UpgradeStep>, Option<OpenState>)> {
         let mut last = None;
         let mut steps = Vec::new();
         for Trial { before: image, after } in Salvage::of(databases, index, before).run(ready)? {
