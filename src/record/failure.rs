@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::group::{Group, ScanningQuery, groups};
-use super::row_counts::RowCounts;
+use super::row_counts::{RowCounts, UnselectiveQuery};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{self, SharedAdvice};
 use crate::report::count as counted;
@@ -143,8 +143,8 @@ pub(super) fn steps(queries: &[Query], steps: u64, most: u64) -> Error {
 }
 
 /// Returns the report of queries that examine more than `most` rows for each one that they use, the worst first.
-pub(super) fn unselective(found: &[(Group<'_>, RowCounts)], connection: &Connection, most: f64) -> Error {
-    let (worst, counts) = &found[0];
+pub(super) fn unselective(found: &[UnselectiveQuery<'_>], connection: &Connection, most: f64) -> Error {
+    let UnselectiveQuery { group: worst, counts, .. } = &found[0];
     let ratio = counts.ratio();
     let headline = match found.len() {
         1 => format!("a query examines {ratio:.0} rows for each one that it uses, more than {most}"),
@@ -159,14 +159,22 @@ pub(super) fn unselective(found: &[(Group<'_>, RowCounts)], connection: &Connect
     };
     let lines: Vec<String> = found
         .iter()
-        .map(|(group, counts)| {
+        .map(|UnselectiveQuery { group, counts, .. }| {
             let RowCounts { examined, used, .. } = counts;
             format!("{} examined, {used} used: {}", counted(*examined, "row"), group.normalized)
         })
         .collect();
-    let error = error.evidence("rows", shortened(&lines));
-    ran_at(error, &worst.queries)
-        .help(format!("if so many are meant, allow them: .assert_selective({:.1})", (ratio * 10.0).ceil() / 10.0))
+    let mut error = ran_at(error.evidence("rows", shortened(&lines)), &worst.queries);
+    let mut offered: Vec<&str> = Vec::new();
+    for index in found.iter().filter_map(|query| query.index.as_ref()) {
+        if !offered.contains(&index.create.as_str()) {
+            let RowCounts { examined, used, .. } = index.counts;
+            let rows = counted(examined, "row");
+            error = error.help(format!("{}   tried: {rows} examined, {used} used", index.create));
+            offered.push(&index.create);
+        }
+    }
+    error.help(format!("if so many are meant, allow them: .assert_selective({:.1})", (ratio * 10.0).ceil() / 10.0))
 }
 
 pub(super) fn still_running(query: &Query) -> Error {

@@ -107,6 +107,7 @@ mod failure;
 mod group;
 mod ledger;
 mod queries;
+mod recount;
 mod row_counts;
 mod selective;
 mod tables;

@@ -1,5 +1,6 @@
 //! How many rows a query examines and uses.
 
+use super::group::Group;
 use crate::trace::Query;
 
 /// The work of a query, in all its runs.
@@ -30,4 +31,18 @@ impl RowCounts {
     pub(super) fn ratio(&self) -> f64 {
         self.examined as f64 / self.divisor.max(1) as f64
     }
+}
+
+/// A query that examines many rows for each one that it uses.
+pub(super) struct UnselectiveQuery<'a> {
+    pub(super) group: Group<'a>,
+    pub(super) counts: RowCounts,
+    pub(super) index: Option<TriedIndex>,
+}
+
+/// An index that was tried, and the work of one run with it.
+pub(super) struct TriedIndex {
+    /// The `CREATE INDEX`.
+    pub(super) create: String,
+    pub(super) counts: RowCounts,
 }

@@ -3,25 +3,19 @@
 //! An aggregate returns one row by design, so what counts is how many rows it is given. No counter tells. Such a query
 //! therefore runs once more, on a copy, with a function around the argument of each aggregate that counts its calls.
 
-use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use rusqlite::Connection;
-use rusqlite::functions::FunctionFlags;
-use rusqlite::types::Value;
-
 use super::failure;
 use super::group::Group;
-use super::row_counts::RowCounts;
+use super::recount::Recount;
+use super::row_counts::{RowCounts, TriedIndex, UnselectiveQuery};
 use crate::db::Address;
-use crate::error::{Error, Refusal, Result};
-use crate::sql::{self, Name, Token, end_of, tokens};
-use crate::trace::{Capture, TracedDatabase};
+use crate::error::{Refusal, Result};
+use crate::plan::try_explain;
+use crate::schema::{Schema, Table};
+use crate::sql::{self, Name, Token, plain_name, plain_names, tokens};
 
 /// Fails if a query examines more than `most` rows for each one that it uses.
 pub(super) fn check(groups: Vec<Group<'_>>, address: &Address, most: f64) -> Result<()> {
-    let mut found: Vec<(Group<'_>, RowCounts)> = Vec::new();
+    let mut found: Vec<UnselectiveQuery<'_>> = Vec::new();
     let mut recount = None;
     for group in groups {
         let mut counts = RowCounts::sum(group.queries.iter().map(|query| RowCounts::of(query, 0)));
@@ -43,171 +37,71 @@ pub(super) fn check(groups: Vec<Group<'_>>, address: &Address, most: f64) -> Res
             }
         }
         if counts.ratio() > most {
-            found.push((group, counts));
+            let index = tried_index(recount, group.texts()[0].1, most);
+            found.push(UnselectiveQuery { group, counts, index });
         }
     }
-    found.sort_by(|(_, one), (_, other)| other.ratio().total_cmp(&one.ratio()));
+    found.sort_by(|one, other| other.counts.ratio().total_cmp(&one.counts.ratio()));
     if found.is_empty() { Ok(()) } else { Err(failure::unselective(&found, &address.connect()?, most)) }
 }
 
-/// The name of the function that counts the rows of aggregates. It returns its argument.
-const COUNTING: &str = "sqlitmus_used";
+/// The number of indexes that are tried for a query.
+const MOST_TRIED: usize = 16;
 
-/// Runs queries once more, on a copy of the database.
-struct Recount {
-    connection: Connection,
-    traced: TracedDatabase,
-    /// The aggregates of SQLite and of the app.
-    aggregates: Vec<Name>,
-    calls: Arc<AtomicU64>,
+/// Returns the index with which the query examines the fewest rows on the copy, if they are few enough.
+fn tried_index(recount: &mut Recount, sql: &str, most: f64) -> Option<TriedIndex> {
+    let schema = Schema::read(&recount.connection).ok()?;
+    let mut best: Option<TriedIndex> = None;
+    for (table, columns) in candidates(recount, &schema, sql).into_iter().take(MOST_TRIED) {
+        let names: Vec<&str> = columns.iter().map(Name::as_str).collect();
+        let name = schema.free_name(&table, &names, &[]);
+        let create = format!(
+            "CREATE INDEX {} ON {}({});",
+            plain_name(&name),
+            plain_name(&table),
+            plain_names(names.into_iter())
+        );
+        if recount.connection.execute_batch(&format!("SAVEPOINT sqlitmus_index; {create}")).is_err() {
+            continue;
+        }
+        let counts = recount.of_text(sql).ok();
+        let _ = recount.connection.execute_batch("ROLLBACK TO sqlitmus_index; RELEASE sqlitmus_index");
+        let Some(counts) = counts.filter(|counts| counts.ratio() <= most) else { continue };
+        if best.as_ref().is_none_or(|best| counts.examined < best.counts.examined) {
+            best = Some(TriedIndex { create, counts });
+        }
+    }
+    best
 }
 
-impl Recount {
-    fn on_a_copy(address: &Address) -> Result<Recount> {
-        let connection = address.committed()?.connect()?;
-        let calls = Arc::<AtomicU64>::default();
-        let counted = Arc::clone(&calls);
-        let prepare = || -> rusqlite::Result<Vec<Name>> {
-            // Not deterministic, so that SQLite calls it for each row.
-            connection.create_scalar_function(COUNTING, 1, FunctionFlags::SQLITE_UTF8, move |context| {
-                counted.fetch_add(1, Ordering::Relaxed);
-                context.get::<Value>(0)
-            })?;
-            let mut names = connection.prepare("SELECT DISTINCT name FROM pragma_function_list WHERE type <> 's'")?;
-            names.query_map([], |row| Ok(row.get::<_, String>(0)?.into()))?.collect()
-        };
-        let aggregates = prepare().map_err(|error| Error::sqlite("list the aggregates", error))?;
-        let traced = TracedDatabase::new(&connection);
-        Ok(Recount { connection, traced, aggregates, calls })
-    }
-
-    /// Returns the work of the runs with different values. `None` if the rows that the queries returned or changed are all
-    /// that they used.
-    fn of(&mut self, group: &Group<'_>) -> rusqlite::Result<Option<RowCounts>> {
-        let mut sum = RowCounts::default();
-        for (_, text) in group.texts() {
-            let Some(counting) = with_counting_calls(text, &self.aggregates) else { return Ok(None) };
-            sum = RowCounts::sum([sum, self.run(&counting)?].into_iter());
-        }
-        Ok(Some(sum))
-    }
-
-    fn run(&mut self, sql: &str) -> rusqlite::Result<RowCounts> {
-        let capture = Arc::<Capture>::default();
-        self.calls.store(0, Ordering::Relaxed);
-        self.connection.execute_batch("BEGIN")?;
-        let ran: rusqlite::Result<()> =
-            self.traced.recording(Arc::clone(&capture), &mut self.connection, |connection| {
-                let mut statement = connection.prepare(sql)?;
-                let mut rows = statement.raw_query();
-                while rows.next()?.is_some() {}
-                Ok(())
-            });
-        self.connection.execute_batch("ROLLBACK")?;
-        ran?;
-        let given = self.calls.load(Ordering::Relaxed);
-        Ok(RowCounts::sum(capture.take().iter().take(1).map(|query| RowCounts::of(query, given))))
-    }
-}
-
-/// Returns the statement with calls that count the rows which each SELECT aggregates, or makes distinct. `None` if it has
-/// no such SELECT.
-fn with_counting_calls(sql: &str, aggregates: &[Name]) -> Option<String> {
-    let tokens = tokens(sql);
-    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-    for at in (0..tokens.len()).filter(|&at| tokens[at].is("SELECT")) {
-        let is_distinct = tokens.get(at + 1).is_some_and(|token| token.is("DISTINCT"));
-        if is_distinct {
-            edits.push((tokens[at + 1].start..tokens[at + 1].end(), String::new()));
-        }
-        let Some(argument) = aggregated(&tokens, at + 1, aggregates).or_else(|| grouped(&tokens, at + 1)) else {
+/// Returns the columns that the statement names of each table that it reads: each alone, and each behind those that the
+/// table is searched by now.
+fn candidates(recount: &Recount, schema: &Schema, sql: &str) -> Vec<(Name, Vec<Name>)> {
+    let Ok(plan) = try_explain(&recount.connection, sql) else { return Vec::new() };
+    let named: Vec<Name> = tokens(sql).iter().filter_map(Token::name).map(Name::from).collect();
+    let mut found: Vec<(Name, Vec<Name>)> = Vec::new();
+    for node in plan.lines() {
+        let Some((table, access)) = node.table.as_deref().and_then(|name| schema.table(name)).zip(node.access()) else {
             continue;
         };
-        match &tokens[argument] {
-            [] => {}
-            [all] if all.is_symbol("*") => edits.push((all.start..all.end(), format!("{COUNTING}(1)"))),
-            [first, .., last] | [first @ last] => {
-                edits.push((first.start..first.start, format!("{COUNTING}(")));
-                edits.push((last.end()..last.end(), ")".to_owned()));
+        let searched = searched_columns(access.constraint.as_deref().unwrap_or_default(), table);
+        for column in table.columns.iter().map(|column| &column.name).filter(|name| named.contains(name)) {
+            let alone = vec![column.clone()];
+            let behind: Vec<Name> = searched.iter().filter(|name| *name != column).chain([column]).cloned().collect();
+            for columns in [alone, behind] {
+                if !found.iter().any(|(of, known)| *of == table.name && *known == columns) {
+                    found.push((table.name.clone(), columns));
+                }
             }
         }
     }
-    if edits.is_empty() {
-        return None;
-    }
-    edits.sort_by_key(|(range, _)| range.start);
-    let mut text = String::new();
-    let mut at = 0;
-    for (range, new) in edits {
-        text.push_str(&sql[at..range.start]);
-        text.push_str(&new);
-        at = range.end;
-    }
-    text.push_str(&sql[at..]);
-    Some(text)
+    // The shorter an index, the less it costs.
+    found.sort_by_key(|(_, columns)| columns.len());
+    found
 }
 
-/// The words behind the columns of a SELECT.
-const AFTER_COLUMNS: [&str; 8] = ["FROM", "WHERE", "GROUP", "ORDER", "LIMIT", "UNION", "INTERSECT", "EXCEPT"];
-/// The words behind GROUP BY and its first term.
-const AFTER_TERM: [&str; 7] = ["HAVING", "WINDOW", "ORDER", "LIMIT", "UNION", "INTERSECT", "EXCEPT"];
-
-fn is_one_of(token: &Token<'_>, words: &[&str]) -> bool {
-    words.iter().any(|word| token.is(word))
-}
-
-/// Returns what the first aggregate of the columns from `start` on is computed from: its argument, or the condition of its
-/// FILTER. All rows of the SELECT reach it.
-fn aggregated(tokens: &[Token<'_>], start: usize, aggregates: &[Name]) -> Option<Range<usize>> {
-    let end = end_of(tokens, start, |token| is_one_of(token, &AFTER_COLUMNS));
-    let mut at = start;
-    while at < end {
-        let inside = at + 1..end_of(tokens, at + 1, |_| false);
-        let is_open = tokens[at].is_symbol("(");
-        if is_open && tokens.get(inside.start).is_some_and(|token| is_one_of(token, &["SELECT", "WITH", "VALUES"])) {
-            // A subquery counts its own rows.
-            at = inside.end;
-            continue;
-        }
-        let called = at.checked_sub(1).and_then(|before| tokens[before].name()).filter(|_| is_open && at > start);
-        if called.is_some_and(|name| aggregates.iter().any(|known| *known == *name))
-            && let Some(argument) = argument(tokens, inside)
-        {
-            return Some(argument);
-        }
-        at += 1;
-    }
-    None
-}
-
-/// Returns the first argument of the call with these tokens in its parentheses, or the condition of its FILTER. `None` for a
-/// window function, which returns a row for each, and for `max(a, b)`, which is no aggregate.
-fn argument(tokens: &[Token<'_>], inside: Range<usize>) -> Option<Range<usize>> {
-    let mut behind = inside.end + 1;
-    let mut condition = None;
-    if tokens.get(behind).is_some_and(|token| token.is("FILTER")) {
-        let end = end_of(tokens, behind + 2, |_| false);
-        condition = Some(behind + 3..end);
-        behind = end + 1;
-    }
-    let first_end = end_of(tokens, inside.start, |token| token.is_symbol(",") || token.is("ORDER"));
-    let is_scalar =
-        first_end < inside.end && tokens[first_end].is_symbol(",") && is_min_or_max(&tokens[inside.start - 2]);
-    if is_scalar || tokens.get(behind).is_some_and(|token| token.is("OVER")) {
-        return None;
-    }
-    let start = inside.start + usize::from(tokens[inside.start].is("DISTINCT"));
-    Some(condition.unwrap_or(start..first_end))
-}
-
-fn is_min_or_max(token: &Token<'_>) -> bool {
-    is_one_of(token, &["min", "max"])
-}
-
-/// Returns the first term of the GROUP BY of the SELECT whose columns start at `start`.
-fn grouped(tokens: &[Token<'_>], start: usize) -> Option<Range<usize>> {
-    let group = end_of(tokens, start, |token| is_one_of(token, &["GROUP", "UNION", "INTERSECT", "EXCEPT"]));
-    let is_group = tokens.get(group).is_some_and(|token| token.is("GROUP"));
-    let first = group + 2;
-    is_group.then(|| first..end_of(tokens, first, |token| token.is_symbol(",") || is_one_of(token, &AFTER_TERM)))
+/// Returns the columns that a table is searched by for one value, from `a=? AND b>?`.
+fn searched_columns(constraint: &str, table: &Table) -> Vec<Name> {
+    let names = constraint.split(" AND ").filter_map(|part| part.strip_suffix("=?"));
+    names.filter_map(|name| table.column(name)).map(|column| column.name.clone()).collect()
 }

@@ -173,3 +173,25 @@ fn a_query_that_uses_what_it_reads_is_selective() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_report_offers_an_index_with_which_the_query_is_selective() {
+    let sql = "SELECT body FROM notes WHERE is_deleted = 0 AND body = 'note 77'";
+    let (db, queries) = recorded(sql);
+    let text = queries.try_assert_selective(10.0).map(drop).unwrap_err().to_string();
+    let expected = "\
+a query examines 991 rows for each one that it uses, more than 10
+
+  sql:
+    SELECT body FROM notes WHERE is_deleted = 0 AND body = 'note 77'
+";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.contains("    SEARCH notes USING INDEX notes_deleted (is_deleted=?)\n"), "{text}");
+    assert!(text.contains("  rows:\n    991 rows examined, 1 used: SELECT body FROM notes WHERE"), "{text}");
+    let help = text.lines().find_map(|line| line.trim().strip_prefix("help: CREATE INDEX ")).unwrap_or_default();
+    let (index, tried) = help.split_once(';').unwrap_or_default();
+    assert_eq!(tried, "   tried: 2 rows examined, 1 used", "{text}");
+    assert!(text.contains("  help: if so many are meant, allow them: .assert_selective(991.0)"), "{text}");
+    db.execute_batch(&format!("CREATE INDEX {index}")).unwrap();
+    db.record(|db| run(db, sql)).assert_selective(10.0);
+}
