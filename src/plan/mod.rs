@@ -48,8 +48,16 @@
 //!
 //! A failed [`assert_no_scan`](Plan::assert_no_scan), [`assert_no_temp_btree`](Plan::assert_no_temp_btree) or
 //! [`assert_no_automatic_index`](Plan::assert_no_automatic_index) offers indexes that were created on an empty copy of the
-//! schema and used there by SQLite: the fewest that satisfy the assertion, with the fewest columns that SQLite searches by.
-//! [`advise`] returns the same as values, and [`unused_indexes`](crate::workload::unused_indexes) the indexes that can go.
+//! schema and used there by SQLite. A statement has one answer, whichever assertion fails: the index that serves its filter
+//! and its order. [`advise`] returns the same as values.
+//!
+//! An index that is offered makes the statement take fewer steps on a thousand made rows. It begins with a column that tells
+//! rows apart: for `hidden = 0 AND sender = ?` it is `ON msgs(sender) WHERE hidden = 0`. There is none for `hidden = 0` alone,
+//! because half of a table is read faster without. If SQLite would then search by the new index where it has a better one, the
+//! report says so.
+//!
+//! [`advise_all`](crate::workload::advise_all) returns the fewest indexes for a whole recording, and
+//! [`unused_indexes`](crate::workload::unused_indexes) those that can go.
 //!
 //! Parameters need no values. [`explain_with`] takes values, for statements that SQLite plans by them, such as `LIKE ?1`.
 //!

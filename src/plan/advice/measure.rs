@@ -21,6 +21,8 @@ pub(super) struct Measure {
     statement: MeasuredStatement,
     /// The steps of the statement without a new index.
     base: Option<u64>,
+    /// True if triggers or foreign keys do some of the work.
+    has_effects: bool,
     known: RefCell<Vec<(Vec<Candidate>, Option<u64>)>>,
 }
 
@@ -31,7 +33,8 @@ impl Measure {
         let statement = sample::fill(&mut copy.connection, schema, [plan.measured_sql()]).ok()?.pop()?;
         let statement = statement.with_values(&plan.values);
         let base = statement.steps(&copy.connection);
-        Some(Measure { copy, schema: schema.clone(), statement, base, known: RefCell::default() })
+        let (schema, has_effects) = (schema.clone(), !plan.effects.is_empty());
+        Some(Measure { copy, schema, statement, base, has_effects, known: RefCell::default() })
     }
 
     /// Returns the steps of the statement if these indexes exist. `None` if it cannot be run.
@@ -47,11 +50,12 @@ impl Measure {
         steps
     }
 
-    /// Returns true if the statement takes fewer steps with these indexes, or if that cannot be measured.
+    /// Returns true if the statement takes fewer steps with these indexes, or if that cannot be measured. What a trigger or a
+    /// foreign key would do is measured only if the rows make it happen.
     pub(super) fn is_cheaper(&self, set: &[Candidate]) -> bool {
         match (self.base, self.steps(set)) {
             (Some(before), _) if before >= sample::MOST_STEPS => true,
-            (Some(before), after) => after.is_some_and(|after| after < before),
+            (Some(before), after) => after.is_some_and(|after| after < before || after == before && self.has_effects),
             (None, _) => true,
         }
     }

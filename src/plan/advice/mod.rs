@@ -9,10 +9,15 @@
 //! - Indexes are not derived but tried, with the settings, statistics and values of the failing plan. If the copy does not
 //!   plan the statement as it was planned, there is no advice.
 //! - The words of the statement give the candidates: columns, collations, expressions beside a comparison, ORDER BY, GROUP
-//!   BY, DISTINCT, foreign keys. All are created at once and SQLite chooses, because a side of an OR uses an index only if the
-//!   other side has one. Then each index is checked by itself: unneeded indexes go, columns that are searched by are added,
-//!   unneeded columns go. A word that is misread costs a trial, because only the plan decides, by the code that found it
-//!   wanting. No scan and no sort may appear that was not there before.
+//!   BY, DISTINCT, min and max, foreign keys. All are created at once and SQLite chooses, because a side of an OR uses an index
+//!   only if the other side has one. Then each index is checked by itself: unneeded indexes go, columns that are searched by
+//!   are added, unneeded columns go. A word that is misread costs a trial, because only the plan decides, by the code that
+//!   found it wanting. No scan and no sort may appear that was not there before.
+//! - A plan does not say how many rows it reads. So the last word has a copy with a thousand rows: a flag becomes the WHERE of
+//!   the index if that reads no more, and what saves no steps is not shown.
+//! - A statement has one answer. An assertion shows the part of it that mends what was asserted.
+//! - Lookups by foreign keys and by existing indexes are planned with the new index too. If SQLite then takes the wrong one,
+//!   the report names the lookup.
 //! - There is no advice for a table with few rows in the statistics: SQLite scans it with or without an index.
 
 mod advise;

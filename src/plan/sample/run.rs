@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 
+use rusqlite::ffi::{SQLITE_CONSTRAINT_FOREIGNKEY, SQLITE_INTERRUPT};
 use rusqlite::types::Value;
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 
@@ -70,7 +71,12 @@ impl MeasuredStatement {
             match rows.next() {
                 Ok(Some(_)) => {}
                 Ok(None) => break true,
-                Err(error) => break error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted),
+                // What a child forbids has taken its steps.
+                Err(error) => {
+                    break error.sqlite_error().is_some_and(|error| {
+                        [SQLITE_INTERRUPT, SQLITE_CONSTRAINT_FOREIGNKEY].contains(&error.extended_code)
+                    });
+                }
             }
         };
         drop(rows);

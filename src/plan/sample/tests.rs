@@ -46,7 +46,7 @@ fn a_comparison_selects_as_many_rows_as_in_an_app() {
     selects("SELECT count(*) FROM orders WHERE status = 'paid'", 200, 300);
     selects("SELECT count(*) FROM orders WHERE kind = 3", 150, 250);
     selects("SELECT count(*) FROM orders WHERE kind > 30", 400, 600);
-    selects("SELECT count(*) FROM orders WHERE user_id = 90", 3, 6);
+    selects("SELECT count(*) FROM orders WHERE user_id = 90", 3, 10);
     selects("SELECT count(*) FROM orders WHERE user_id = 900000", 3, 6);
     selects("SELECT count(*) FROM orders WHERE thread_id = 77", 3, 6);
     selects("SELECT count(*) FROM orders WHERE deleted_at IS NULL", 700, 800);

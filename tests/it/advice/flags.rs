@@ -41,6 +41,39 @@ fn an_index_has_only_the_rows_of_a_flag() {
     }
 }
 
+/// A test writes some key where the app has a parameter.
+#[test]
+fn a_key_is_no_flag() {
+    for (sql, expected) in [
+        ("SELECT id FROM visits WHERE user_id = 1 AND at > 3", "visits(user_id, at)"),
+        ("SELECT id FROM visits WHERE place = 1 AND user_id = 0", "visits(place, user_id)"),
+        ("SELECT id FROM visits WHERE user_id IS NULL AND at = ?1", "visits(at) WHERE user_id IS NULL"),
+    ] {
+        let schema = "CREATE TABLE users(id INTEGER PRIMARY KEY);
+                      CREATE TABLE visits(id INTEGER PRIMARY KEY, user_id INT, place INT REFERENCES users(id), at INT);";
+        let create = advised(&database(schema), sql);
+        assert_eq!(create.split(" ON ").nth(1), Some(format!("{expected};").as_str()), "{sql}");
+    }
+}
+
+/// SQLite would search by the new index where it has a better one. That is said if the index is worth it.
+#[test]
+fn an_index_that_makes_a_lookup_dearer() {
+    let schema = "CREATE TABLE users(id INTEGER PRIMARY KEY);
+                  CREATE TABLE orders(id INTEGER PRIMARY KEY, user_id INT REFERENCES users(id), at INT, total INT,
+                                      status TEXT CHECK (status IN ('new', 'paid', 'sent', 'gone')));
+                  CREATE INDEX orders_user ON orders(user_id);";
+    let connection = database(schema);
+    let dearer = |sql: &str| advise(&connection, sql).unwrap().remove(0).dearer;
+    assert_eq!(dearer("SELECT id FROM orders WHERE at = ?1"), [""; 0]);
+    let by_status = dearer("SELECT id FROM orders WHERE status = ?1 ORDER BY at");
+    let known = ["SELECT * FROM orders WHERE user_id = ? AND status = ?".to_owned()];
+    assert!(by_status.is_empty() || by_status == known, "{by_status:?}");
+    connection.execute_batch("CREATE INDEX orders_status ON orders(status, at)").unwrap();
+    let plan = explain(&connection, &known[0]);
+    assert_eq!(plan.try_assert_uses_index("orders_status").is_ok(), !by_status.is_empty(), "{plan}");
+}
+
 /// The value is not known, so the index has all rows.
 #[test]
 fn a_flag_comes_behind_other_columns() {

@@ -40,6 +40,9 @@ pub(super) fn holds(connection: &Connection, sql: &str, advice: &[Advice]) {
         let sorts = one.removes.iter().filter(|gone| matches!(gone, Removed::Sort(_))).count();
         assert!(after.sorts + usize::from(sorts > 0) <= before.sorts, "{sql}\n{one:?}\n{plan}");
         assert!(!one.removes.is_empty(), "{sql}\n{one:?}");
+        let is_used =
+            |name: &str| plan.lines().chain(plan.effects().iter().map(|e| &e.node)).any(|n| n.text.contains(name));
+        assert!(one.indexes.iter().all(|index| is_used(&index.name)), "{sql}\n{one:?}\n{plan}");
         connection.execute_batch("ROLLBACK TO advice; RELEASE advice").unwrap();
     }
 }
