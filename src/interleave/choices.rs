@@ -13,6 +13,16 @@ pub(super) enum Chooser {
     Chance(Draw, u64),
 }
 
+impl Chooser {
+    /// Returns the number of steps that are to be followed.
+    pub(super) fn steps(&self) -> usize {
+        match self {
+            Chooser::Follow { steps, .. } => steps.len(),
+            Chooser::Serial(_) | Chooser::Chance(..) => 0,
+        }
+    }
+}
+
 /// The choices of one run.
 #[derive(Debug)]
 pub(super) struct Choices {

@@ -98,6 +98,8 @@ pub(super) enum Caution {
 pub(super) fn steps(record: &ScheduleRecord, footprints: &mut Footprints, caution: Caution) -> Vec<Step> {
     let text = |event: &Event| event.line.map(|line| record.lines[line].text.as_str());
     let caution = match caution {
+        // The lock that the scheduler keeps is not in the effects.
+        _ if record.kept_lock => Caution::Everything,
         Caution::Rows if record.has_second_connection => Caution::Locks,
         Caution::Rows if record.lines.iter().any(|line| footprints.of(&line.text).changes_meaning) => Caution::Locks,
         other => other,

@@ -1,6 +1,7 @@
 //! [`Explore`]: an exploration of the schedules of some tasks.
 
 use std::fmt::{self, Debug, Display};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -9,7 +10,7 @@ use super::diagnosis::Diagnosis;
 use super::explorer::{Explorer, Options, require_same_again};
 use super::problem::{Blocked, Invariant, Problem};
 use super::report::Report;
-use super::run::{self, Remedy, Task, TaskAction, TriedRemedy};
+use super::run::{self, Remedy, Setup, Shared, Task, TaskAction, TriedRemedy};
 use super::serial_runs::SerialRuns;
 use super::threads::TaskThreads;
 use super::{choices, failure, scheduler};
@@ -20,14 +21,26 @@ use crate::explore::{self, Failure, OriginalGuard, or_keep_and_panic};
 
 /// Explores the schedules of tasks that begin with the state of `db`; see the [module](super).
 pub fn explore(db: &TestDb) -> Explore<'_> {
-    Explore { db, tasks: Vec::new(), may_fail: false, each_transaction: false, invariant: None, limit: 1000, seed: 0 }
+    Explore {
+        db,
+        tasks: Vec::new(),
+        setup: None,
+        shared: PhantomData,
+        may_fail: false,
+        each_transaction: false,
+        invariant: None,
+        limit: 1000,
+        seed: 0,
+    }
 }
 
 /// An exploration of the schedules of some tasks; see [`explore`].
 #[must_use = "nothing is explored before `run`"]
-pub struct Explore<'a> {
+pub struct Explore<'a, S = ()> {
     db: &'a TestDb,
     tasks: Vec<Task>,
+    setup: Option<Setup>,
+    shared: PhantomData<fn() -> S>,
     may_fail: bool,
     each_transaction: bool,
     invariant: Option<Invariant<'a>>,
@@ -43,13 +56,64 @@ impl<'a> Explore<'a> {
         name: impl Into<String>,
         action: impl Fn(&mut Connection) -> Result<T, E> + Send + Sync + 'static,
     ) -> Self {
-        let action = move |connection: &mut Connection, _| match action(connection) {
-            Ok(value) => Ok(format!("{value:?}")),
-            Err(error) => Err(error.to_string()),
+        self.with(name.into(), Arc::new(move |connection, _, _| in_text(action(connection))))
+    }
+
+    /// Makes a value for each schedule that the tasks share, such as an app with its cache: a new one, so that no schedule sees
+    /// what an earlier one has left in memory. Then all orders of the statements are told apart, since those that SQLite could
+    /// exchange may matter to the value.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicI64, Ordering};
+    ///
+    /// use sqlitmus::rusqlite::{Connection, Result};
+    /// use sqlitmus::{Profile, Template, interleave};
+    ///
+    /// let db = Template::empty().profile(Profile::PRODUCTION).in_memory();
+    /// let schema = "CREATE TABLE orders(number INTEGER)";
+    /// db.execute_batch(schema).unwrap();
+    ///
+    /// fn order(db: &Connection, next: &AtomicI64) -> Result<()> {
+    ///     let number = next.fetch_add(1, Ordering::Relaxed);
+    ///     db.execute("INSERT INTO orders VALUES (?1)", [number]).map(drop)
+    /// }
+    ///
+    /// interleave::explore(&db)
+    ///     .setup(|| AtomicI64::new(1))
+    ///     .task("alice", |db, next| order(db, next))
+    ///     .task("bob", |db, next| order(db, next))
+    ///     .run();
+    /// ```
+    pub fn setup<S: Send + Sync + 'static>(self, setup: impl Fn() -> S + 'static) -> Explore<'a, Arc<S>> {
+        Explore {
+            db: self.db,
+            tasks: self.tasks,
+            setup: Some(Arc::new(move || Arc::new(setup()))),
+            shared: PhantomData,
+            may_fail: self.may_fail,
+            each_transaction: self.each_transaction,
+            invariant: self.invariant,
+            limit: self.limit,
+            seed: self.seed,
+        }
+    }
+}
+
+impl<'a, S: Send + Sync + 'static> Explore<'a, Arc<S>> {
+    /// Adds a task: code of the app, with its own connection and what [`setup`](Explore::setup) has made for this schedule.
+    pub fn task<T: Debug, E: Display>(
+        self,
+        name: impl Into<String>,
+        action: impl Fn(&mut Connection, &S) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Self {
+        let action = move |connection: &mut Connection, _, shared: &Shared| {
+            in_text(action(connection, shared.downcast_ref().expect("it was made by `setup`")))
         };
         self.with(name.into(), Arc::new(action))
     }
+}
 
+impl<'a, S> Explore<'a, S> {
     /// Adds a task that is a list of statements. The rows that they read are its result. It stops at the first statement that
     /// SQLite refuses, and rolls back.
     ///
@@ -71,7 +135,7 @@ impl<'a> Explore<'a> {
     /// assert!(error.headline().contains("no busy_timeout helps"));
     /// assert!(explore("BEGIN IMMEDIATE").run().is_exhaustive());
     /// ```
-    pub fn steps<S: AsRef<str>>(self, name: impl Into<String>, steps: impl IntoIterator<Item = S>) -> Self {
+    pub fn steps<Q: AsRef<str>>(self, name: impl Into<String>, steps: impl IntoIterator<Item = Q>) -> Self {
         self.with(name.into(), run::statements(steps))
     }
 
@@ -176,7 +240,7 @@ impl<'a> Explore<'a> {
         let guard = OriginalGuard::against(self.db, |_| scheduler::task_of_this_thread());
         let names: Vec<&str> = self.tasks.iter().map(|task| task.name.as_str()).collect();
         let works_on_copies = || guard.check(ErrorKind::Schedule, &names);
-        let threads = TaskThreads::new(&self.tasks)?;
+        let threads = TaskThreads::new(&self.tasks, self.setup.clone())?;
         let options = Options {
             limit: self.limit,
             seed: settings.seed.unwrap_or(self.seed),
@@ -207,7 +271,7 @@ impl<'a> Explore<'a> {
         let options = Options { replay: None, shard: Shard::ALL, limit: options.limit.min(300), ..options };
         for remedy in remedies(problem) {
             // On threads of their own: a remedy for one problem may get a task stuck.
-            let threads = TaskThreads::new(&self.tasks)?;
+            let threads = TaskThreads::new(&self.tasks, self.setup.clone())?;
             let mut serial_runs = SerialRuns::new(&threads, base, self.tasks.len(), *remedy);
             serial_runs.each_transaction = self.each_transaction;
             // An error only means that the remedy does not fit these tasks.
@@ -242,13 +306,18 @@ fn remedies(problem: &Problem) -> &'static [Remedy] {
     match problem {
         Problem::Busy(_, Blocked::NoTimeout) => &[Remedy::Timeout],
         Problem::Busy(..) | Problem::Fails(..) | Problem::NoSerialOrder | Problem::Invariant(_) => {
-            &[Remedy::Immediate, Remedy::OneTransaction]
+            &[Remedy::Immediate, Remedy::OneTransaction, Remedy::WiderTransaction]
         }
         _ => &[],
     }
 }
 
-impl Debug for Explore<'_> {
+/// Returns what a task returns, as text.
+fn in_text<T: Debug, E: Display>(result: Result<T, E>) -> Result<String, String> {
+    result.map(|value| format!("{value:?}")).map_err(|error| error.to_string())
+}
+
+impl<S> Debug for Explore<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tasks: Vec<&str> = self.tasks.iter().map(|task| task.name.as_str()).collect();
         f.debug_struct("Explore").field("db", &self.db).field("tasks", &tasks).finish_non_exhaustive()

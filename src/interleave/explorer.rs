@@ -106,14 +106,24 @@ impl<'a, 'r> Explorer<'a, 'r> {
                 return Ok((Selection::Replayed, Some(all)));
             }
         }
-        let caution = if self.serial_runs.checkpoints { Caution::Locks } else { Caution::Rows };
+        let caution = match self.serial_runs.checkpoints {
+            _ if self.serial_runs.threads.share_memory() => Caution::Everything,
+            true => Caution::Locks,
+            false => Caution::Rows,
+        };
         let mut footprints = Footprints::new(self.serial_runs.base)?;
         let mut steps = |run: &Run| effect::steps(&run.schedule, &mut footprints, caution);
-        if self.every(&mut steps)? {
-            return Ok((Selection::All, Some(all)));
+        let mut selection = Selection::All;
+        if !self.every(&mut steps)? {
+            selection = Selection::Sampled(self.options.seed);
+            self.sample(&mut steps)?;
         }
-        self.sample(&mut steps)?;
-        Ok((Selection::Sampled(self.options.seed), Some(all)))
+        if self.tally.found.is_empty() {
+            // What the schedules have left in memory may show only now.
+            let orders = self.serial_runs.orders();
+            require_same_again(self.serial_runs, self.tasks, &orders[..1])?;
+        }
+        Ok((selection, Some(all)))
     }
 
     /// Runs the tasks one after another, in every order. Returns `ControlFlow::Break` to stop.
@@ -204,16 +214,20 @@ impl<'a, 'r> Explorer<'a, 'r> {
     fn every(&mut self, steps: &mut dyn FnMut(&Run) -> Vec<Step>) -> Result<bool> {
         let mut reduction = Reduction::default();
         let mut classes = Classes::default();
+        let mut last = Vec::new();
         let mut progress = Progress::of(self.what(), None);
         let most = self.options.limit.saturating_mul(RUNS_OF_A_CLASS);
         for ran in 0.. {
             let Some(chooser) = reduction.next() else { break };
+            // Up to the last choice, it repeats the run before.
+            let repeated = chooser.steps().saturating_sub(1);
             let run = self.serial_runs.run(chooser)?;
             let steps = steps(&run);
             // A task that is stuck makes no further steps, and ends the exploration.
             if run.schedule.stuck.is_none() && !(run.schedule.fits && reduction.ran(&steps)) {
-                return Err(failure::not_repeatable(self.tasks));
+                return Err(failure::not_repeatable(self.tasks, &last, &run.schedule.lines, repeated));
             }
+            last.clone_from(&run.schedule.lines);
             let class = classes.add(&steps);
             if classes.len() > self.options.limit || ran > most {
                 return Ok(false);

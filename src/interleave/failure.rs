@@ -70,7 +70,10 @@ pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report)
     for (note, number) in &report.notes {
         error = error.note(format!("in {}, {note}", count(*number, "schedule")));
     }
-    error.note(replay_note(token(&run.schedule.steps)))
+    match run.schedule.steps.as_slice() {
+        [] => error,
+        steps => error.note(replay_note(token(steps))),
+    }
 }
 
 fn no_serial_order(tasks: &[Task], anomaly: &Anomaly) -> String {
@@ -164,6 +167,9 @@ fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
             Remedy::Immediate => {
                 "begin the transaction with BEGIN IMMEDIATE (rusqlite: TransactionBehavior::Immediate)"
             }
+            Remedy::WiderTransaction => {
+                "begin the transaction with BEGIN IMMEDIATE before the first read, and commit after the last write"
+            }
             Remedy::OneTransaction => "read and write within one transaction that begins with BEGIN IMMEDIATE",
             Remedy::Timeout => "PRAGMA busy_timeout = 5000",
             Remedy::None => "",
@@ -183,8 +189,8 @@ fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
             }
             helps.push(HANDLED.into());
         }
-        Problem::Outside(_) => helps.push("look for a mutex, a channel or a sleep around a statement: tasks run one at a time here, and one that holds \
-             something waits for its turn".into()),
+        Problem::Outside(_) => helps.push("no other task can go on and end its wait: look for a channel, a barrier, or a mutex that is held over a statement that \
+             waits for a lock".into()),
         Problem::OtherThread(_) => helps.push(
             "only statements on the task's own thread can be scheduled: use the connection that is given as an argument, and \
              no thread::spawn, pool of threads or async driver"
@@ -212,10 +218,41 @@ pub(super) fn not_deterministic(tasks: &[Task], changes: &Changes, first: &Run, 
         error = error.evidence("results, first", results(tasks, &first.outcomes));
         error = error.evidence("results, again", results(tasks, &again.outcomes));
     }
-    error.help("schedules can only be compared if nothing but the order matters: pass ids and times as arguments, or take them from SQLite")
+    let only_statements = changes.is_empty() && first.outcomes == again.outcomes;
+    if only_statements {
+        error = other_statement(error, tasks, &first.schedule.lines, &again.schedule.lines);
+    }
+    error = error.help("schedules can only be compared if nothing but the order matters: pass ids and times as arguments, or take them from SQLite");
+    if only_statements { error.help(SHARED) } else { error }
 }
 
-pub(super) fn not_repeatable(tasks: &[Task]) -> Error {
-    Error::new(ErrorKind::Schedule, format!("{} behave differently when a schedule is repeated", names(tasks)))
+pub(super) fn not_repeatable(
+    tasks: &[Task],
+    first: &[StatementLine],
+    again: &[StatementLine],
+    repeated: usize,
+) -> Error {
+    let headline = format!("{} behave differently when a schedule is repeated", names(tasks));
+    let (first, again) = (&first[..first.len().min(repeated)], &again[..again.len().min(repeated)]);
+    other_statement(Error::new(ErrorKind::Schedule, headline), tasks, first, again)
         .help("a task may depend on its arguments and on the database, and not on what an earlier run has left")
+        .help(SHARED)
+}
+
+const SHARED: &str = "what tasks share in memory is made anew for each schedule by .setup(|| ..)";
+
+/// Shows the first statement that is another one in the second run.
+fn other_statement(error: Error, tasks: &[Task], first: &[StatementLine], again: &[StatementLine]) -> Error {
+    let line = |lines: &[StatementLine], at: usize| match lines.get(at) {
+        Some(line) => format!("{}  {}", tasks[line.task].name, short(&line.text)),
+        None => String::from("no statement"),
+    };
+    let is_other = |at: &usize| line(first, *at) != line(again, *at);
+    match (0..first.len().max(again.len())).find(is_other) {
+        Some(at) => error.evidence(
+            "the first statement that is another one",
+            format!("first  {}\nagain  {}", line(first, at), line(again, at)),
+        ),
+        None => error,
+    }
 }

@@ -6,7 +6,6 @@
 
 use rusqlite::ffi;
 
-use super::run::HeldLocks;
 use crate::sim::Op;
 
 /// The locks of the WAL-index: of the writer, of the checkpointer, and from index 3 on one for each snapshot in use.
@@ -34,6 +33,13 @@ pub(super) enum LockRefusal {
 struct WantedLock {
     file: String,
     mask: u16,
+}
+
+/// The locks that a task holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct HeldLocks {
+    pub(super) reading: bool,
+    pub(super) writing: bool,
 }
 
 /// The locks that one task holds and waits for.
@@ -177,6 +183,11 @@ impl TaskLocks {
 /// Returns true if the operation begins a checkpoint.
 pub(super) fn is_checkpoint(op: Op<'_>) -> bool {
     matches!(op, Op::ShmLock { first: CHECKPOINTER, .. })
+}
+
+/// Returns true if the operation requests a lock to write.
+pub(super) fn asks_to_write(op: Op<'_>) -> bool {
+    is_of_writer(op) || matches!(op, Op::Lock { level: ffi::SQLITE_LOCK_RESERVED.., .. })
 }
 
 /// Returns true if the operation requests the write lock of a WAL.

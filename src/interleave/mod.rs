@@ -53,7 +53,7 @@
 //! - a task that fails because of a lock. With the busy timeout of the profile, that is `SQLITE_BUSY` or
 //!   `SQLITE_BUSY_SNAPSHOT` in a transaction that reads first and then writes, which no timeout cures; tasks that wait for
 //!   each other; or a connection without a timeout;
-//! - a panic, a transaction that is left open, a retry without end, and a task that waits for another one outside of SQLite.
+//! - a panic, a transaction that is left open, a retry without end, and a wait outside of SQLite that no task ends.
 //!
 //! [`Explore::may_fail`] is for code whose callers handle the errors.
 //!
@@ -61,7 +61,7 @@
 //!
 //! Each schedule runs on a [fork](crate::TestDb::fork) in memory, also of a database on disk. The test's own database does not
 //! change. Each task has its own thread and its own connection, set up as by [`TestDb::connect`]. The tasks run one at a
-//! time: a task stops before each statement, and where SQLite would wait. The clock stands still, and a busy timeout takes
+//! time: a task stops before each statement, and where SQLite would wait. Where it waits for a mutex, the others go on. The clock stands still, and a busy timeout takes
 //! no time.
 //!
 //! Code that does not take a rusqlite connection opens the fork by [`sim::uri`](crate::sim::uri). Its statements have to run
@@ -94,6 +94,7 @@ mod report;
 mod run;
 mod scheduler;
 mod serial_runs;
+mod stall;
 #[cfg(test)]
 mod tests;
 mod threads;

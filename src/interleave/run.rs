@@ -1,18 +1,25 @@
 //! The tasks of an exploration, and one run of them: how they ended, what is in the database, and the schedule.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::choices::{bit, switches};
-use super::locks::LockRefusal;
+use super::locks::{HeldLocks, LockRefusal};
 use crate::check::{Digest, shown, try_digest};
 use crate::db::Address;
 use crate::error::Result;
 use crate::explore::Outcome;
 
+/// The value that the tasks of a run share.
+pub(super) type Shared = Arc<dyn Any + Send + Sync>;
+
+/// Makes the shared value of a run.
+pub(super) type Setup = Arc<dyn Fn() -> Shared>;
+
 /// The code of a task. Returns, as text, what the app's code returns.
-pub(super) type TaskAction = Arc<dyn Fn(&mut Connection, Remedy) -> Result<String, String> + Send + Sync>;
+pub(super) type TaskAction = Arc<dyn Fn(&mut Connection, Remedy, &Shared) -> Result<String, String> + Send + Sync>;
 
 #[derive(Clone)]
 pub(super) struct Task {
@@ -31,6 +38,8 @@ pub(super) enum Remedy {
     Immediate,
     /// Everything that a task does is one transaction that begins IMMEDIATE.
     OneTransaction,
+    /// The same for tasks that begin transactions of their own: the scheduler keeps the write lock for them.
+    WiderTransaction,
     /// Connections wait for locks.
     Timeout,
 }
@@ -81,6 +90,8 @@ pub(super) struct ScheduleRecord {
     pub(super) elsewhere: Option<usize>,
     /// True if a task has used a second connection or file.
     pub(super) has_second_connection: bool,
+    /// True if the scheduler kept the write lock for a task.
+    pub(super) kept_lock: bool,
 }
 
 /// What a task did from one turn to the next.
@@ -104,13 +115,6 @@ pub(super) struct Event {
     pub(super) is_hidden: bool,
     /// True if it ended because SQLite waits for a lock.
     pub(super) waits: bool,
-}
-
-/// The locks that a task holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct HeldLocks {
-    pub(super) reading: bool,
-    pub(super) writing: bool,
 }
 
 impl Event {
@@ -191,7 +195,7 @@ pub(super) fn statements<S: AsRef<str>>(steps: impl IntoIterator<Item = S>) -> T
     for step in steps {
         statements.extend(crate::sql::split(step.as_ref()).iter().map(|statement| statement.text.to_owned()));
     }
-    Arc::new(move |connection, remedy| {
+    Arc::new(move |connection, remedy, _| {
         let mut read = String::new();
         for statement in &statements {
             let sql = if remedy == Remedy::Immediate { immediate(statement) } else { statement };
@@ -204,6 +208,11 @@ pub(super) fn statements<S: AsRef<str>>(steps: impl IntoIterator<Item = S>) -> T
         }
         Ok(read)
     })
+}
+
+/// Returns true for a statement that begins a deferred transaction.
+pub(super) fn begins_deferred(sql: &str) -> bool {
+    immediate(sql) != sql
 }
 
 /// Turns a statement that begins a deferred transaction into one that begins an immediate transaction.

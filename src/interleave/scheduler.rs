@@ -14,7 +14,8 @@ use rusqlite::Connection;
 
 use super::choices::{Choices, Chooser, bit};
 use super::locks::{LockRefusal, TaskLocks};
-use super::run::{EndedTask, Event, ScheduleRecord, Stuck, TaskOutcome};
+use super::run::{EndedTask, Event, Remedy, ScheduleRecord, Stuck, TaskOutcome, begins_deferred};
+use super::stall::{StallDetector, waits};
 use crate::sim::Clock;
 
 pub(super) struct Scheduler {
@@ -48,6 +49,9 @@ pub(super) struct RunOptions {
     /// If a task keeps its turn until its transaction is over: the number of transactions that each task may begin. The next one
     /// is refused.
     pub(super) transactions: Option<Vec<Option<u64>>>,
+    pub(super) remedy: Remedy,
+    /// True if tasks may see what another one does between its statements.
+    pub(super) share_memory: bool,
 }
 
 thread_local! {
@@ -83,12 +87,14 @@ impl Scheduler {
 
     /// Ends the task of this thread, and passes its turn on.
     pub(super) fn end(&self, task: usize, outcome: TaskOutcome, connection: Connection) {
+        let mut state = self.enter(task);
         CURRENT_TASK.set(None);
-        let mut state = self.lock();
         state.settle(task);
+        state.give_up_lock(task);
         let task_state = &mut state.tasks[task];
         task_state.ended = Some((outcome, connection));
         task_state.phase = Phase::Done;
+        let mut state = self.await_outside(state);
         self.pass_turn(&mut state, Some(task));
     }
 
@@ -104,10 +110,20 @@ impl Scheduler {
             if !timeout.timed_out() {
                 continue;
             }
-            let Some(turn) = state.turn else { continue };
-            let thread = state.tasks[turn].thread.clone();
-            if stall.is_stalled(self.pulse.load(Ordering::Relaxed), thread) && !state.is_over() {
-                self.abort(&mut state, Stuck::Outside(turn));
+            let outside = state.tasks.iter().position(|task_state| task_state.phase == Phase::Outside);
+            let Some(task) = state.turn.or(outside) else { continue };
+            let thread = state.tasks[task].thread.clone();
+            let is_stalled = stall.is_stalled(self.pulse.load(Ordering::Relaxed), thread);
+            if state.is_over() {
+                continue;
+            }
+            if stall.waits_for_others() && state.turn == Some(task) && state.has_others(task) {
+                // Another task may end its wait.
+                state.tasks[task].phase = Phase::Outside;
+                stall = StallDetector::default();
+                self.pass_turn(&mut state, Some(task));
+            } else if is_stalled {
+                self.abort(&mut state, Stuck::Outside(task));
             }
         }
         state.take()
@@ -130,7 +146,38 @@ impl Scheduler {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait_for_turn<'a>(&self, mut state: LockedState<'a>, task: usize) -> LockedState<'a> {
+    /// Lets a task that has waited outside of SQLite take part again, and waits for its turn. To be called before it does
+    /// anything.
+    pub(super) fn enter(&self, task: usize) -> LockedState<'_> {
+        let mut state = self.lock();
+        if state.tasks[task].phase != Phase::Outside || state.stuck.is_some() {
+            return state;
+        }
+        state.tasks[task].phase = Phase::Ready;
+        if state.turn.is_none() {
+            self.pass_turn(&mut state, None);
+        }
+        self.wait_for_turn(state, task)
+    }
+
+    /// Waits until each task that has waited outside of SQLite takes part again or is seen to wait still, so that the same
+    /// tasks have the choice in each run.
+    fn await_outside<'a>(&'a self, mut state: LockedState<'a>) -> LockedState<'a> {
+        let mut seen = 0;
+        loop {
+            let outside = state.tasks.iter().filter(|task_state| task_state.phase == Phase::Outside);
+            let threads: Vec<PathBuf> = outside.filter_map(|task_state| task_state.thread.clone()).collect();
+            if threads.is_empty() || state.stuck.is_some() || seen > 1 {
+                return state;
+            }
+            drop(state);
+            std::thread::sleep(Duration::from_millis(1));
+            seen = if threads.iter().all(|thread| waits(thread) == Some(true)) { seen + 1 } else { 0 };
+            state = self.lock();
+        }
+    }
+
+    fn wait_for_turn<'a>(&'a self, mut state: LockedState<'a>, task: usize) -> LockedState<'a> {
         while state.turn != Some(task) && state.stuck.is_none() {
             state = self.turns[task].wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -157,11 +204,14 @@ impl Scheduler {
     }
 
     fn choose(&self, state: &mut SchedulerState, current: Option<usize>) -> Option<usize> {
-        // No other connection can see what a task does before its first statement.
-        if let Some(task) = state.tasks.iter().position(|task_state| task_state.phase == Phase::Waiting) {
-            return Some(task);
+        let waiting = state.mask(|task_state| task_state.phase == Phase::Waiting);
+        // No other connection can see what a task does before its first statement. But one after another, it may wait for a
+        // mutex that another one would have.
+        let is_serial = matches!(self.options.chooser, Chooser::Serial(_));
+        if waiting != 0 && !self.options.share_memory && !is_serial {
+            return Some(waiting.trailing_zeros() as usize);
         }
-        let able = state.mask(|task_state| task_state.phase == Phase::Ready);
+        let able = waiting | state.mask(|task_state| task_state.phase == Phase::Ready);
         if able == 0 {
             let wakes_at = |(task, task_state): (usize, &TaskState)| match task_state.phase {
                 Phase::Asleep(until) => Some((until, task)),
@@ -189,14 +239,15 @@ impl Scheduler {
     }
 
     /// Passes the turn on before the task does something that others may see, and waits for the next turn.
-    pub(super) fn step<'a>(&self, mut state: LockedState<'a>, task: usize, phase: Phase) -> LockedState<'a> {
+    pub(super) fn step<'a>(&'a self, mut state: LockedState<'a>, task: usize, phase: Phase) -> LockedState<'a> {
         state.tasks[task].phase = phase;
+        let mut state = self.await_outside(state);
         self.pass_turn(&mut state, Some(task));
         self.wait_for_turn(state, task)
     }
 
     /// Passes the turn on because SQLite waits for a lock.
-    pub(super) fn sleep<'a>(&self, mut state: LockedState<'a>, task: usize, time: Duration) -> LockedState<'a> {
+    pub(super) fn sleep<'a>(&'a self, mut state: LockedState<'a>, task: usize, time: Duration) -> LockedState<'a> {
         let until = state.time + time;
         let task_state = &mut state.tasks[task];
         task_state.locks.sleeps();
@@ -207,6 +258,34 @@ impl Scheduler {
             event.waits = true;
         }
         self.step(state, task, Phase::Asleep(until))
+    }
+
+    /// Keeps the write lock for a task whose transaction is to begin IMMEDIATE although its own statement does not say so, or
+    /// for all that the task does.
+    pub(super) fn keep_lock<'a>(&'a self, mut state: LockedState<'a>, task: usize, sql: &str) -> LockedState<'a> {
+        let keeps = match self.options.remedy {
+            Remedy::Immediate => begins_deferred(sql),
+            Remedy::WiderTransaction => true,
+            Remedy::None | Remedy::OneTransaction | Remedy::Timeout => false,
+        };
+        if keeps {
+            state = self.wait_for_lock(state, task);
+            state.lock_keeper = Some(task);
+            state.record.kept_lock = true;
+        }
+        state
+    }
+
+    /// Waits until the write lock is kept for no other task and no other task has it.
+    pub(super) fn wait_for_lock<'a>(&'a self, mut state: LockedState<'a>, task: usize) -> LockedState<'a> {
+        loop {
+            let is_kept = state.lock_keeper.is_some_and(|keeper| keeper != task);
+            let others = state.mask(|task_state| task_state.locks.writing) & !bit(task);
+            if state.stuck.is_some() || !is_kept && others == 0 {
+                return state;
+            }
+            state = self.sleep(state, task, Duration::from_millis(100));
+        }
     }
 
     /// Counts an operation after the run was aborted. A task that still does not end stops here for good.
@@ -233,6 +312,8 @@ pub(super) struct SchedulerState {
     /// The record of the schedule up to now.
     pub(super) record: ScheduleRecord,
     pub(super) stuck: Option<Stuck>,
+    /// The task for which the write lock is kept.
+    pub(super) lock_keeper: Option<usize>,
 }
 
 #[derive(Default)]
@@ -269,6 +350,8 @@ pub(super) enum Phase {
     Ready,
     /// SQLite would try again at this time.
     Asleep(Duration),
+    /// It waits for something outside of SQLite that another task may end, such as a mutex.
+    Outside,
     Done,
 }
 
@@ -286,12 +369,25 @@ impl SchedulerState {
             clock_jumps: 0,
             record: ScheduleRecord::default(),
             stuck: None,
+            lock_keeper: None,
         }
     }
 
     pub(super) fn mask(&self, is: impl Fn(&TaskState) -> bool) -> u8 {
         let tasks = self.tasks.iter().enumerate().filter(|(_, task_state)| is(task_state));
         tasks.fold(0, |mask, (task, _)| mask | bit(task))
+    }
+
+    /// Gives up the write lock that was kept for a task. Those that wait for it try again.
+    pub(super) fn give_up_lock(&mut self, task: usize) {
+        if self.lock_keeper == Some(task) {
+            self.lock_keeper = None;
+            for task_state in &mut self.tasks {
+                if matches!(task_state.phase, Phase::Asleep(_)) {
+                    task_state.phase = Phase::Ready;
+                }
+            }
+        }
     }
 
     fn push_event(&mut self, task: usize, able: u8) {
@@ -304,6 +400,12 @@ impl SchedulerState {
     /// Returns what this task is doing, if it had a turn.
     pub(super) fn event(&mut self, task: usize) -> Option<&mut Event> {
         self.record.events.last_mut().filter(|event| event.task == task)
+    }
+
+    /// Returns true if another task can go on.
+    fn has_others(&self, task: usize) -> bool {
+        let goes_on = |phase| matches!(phase, Phase::Ready | Phase::Waiting);
+        self.mask(|task_state| goes_on(task_state.phase)) & !bit(task) != 0
     }
 
     fn is_over(&self) -> bool {
@@ -342,48 +444,4 @@ impl SchedulerState {
         };
         (ended, schedule)
     }
-}
-
-/// Tells a task that is stuck from a slow machine.
-#[derive(Default)]
-struct StallDetector {
-    pulse: u64,
-    checks: u32,
-    idle_checks: u32,
-}
-
-impl StallDetector {
-    const INTERVAL: Duration = Duration::from_millis(250);
-
-    /// Returns true if the task is stuck. To be called at each interval.
-    ///
-    /// A thread that computes has a minute. One that sleeps for a second, as the system says, waits for something; where
-    /// the system does not say, it has ten seconds.
-    fn is_stalled(&mut self, pulse: u64, thread: Option<PathBuf>) -> bool {
-        if pulse != self.pulse {
-            *self = StallDetector { pulse, ..StallDetector::default() };
-            return false;
-        }
-        self.checks += 1;
-        match thread.and_then(|thread| sleeps(&thread)) {
-            Some(true) => self.idle_checks += 1,
-            Some(false) => self.idle_checks = 0,
-            None => return self.checks >= 40,
-        }
-        self.idle_checks >= 4 || self.checks >= 240
-    }
-}
-
-/// Returns the file in which Linux describes this thread.
-pub(super) fn this_thread() -> Option<PathBuf> {
-    let link = std::fs::read_link("/proc/thread-self").ok()?;
-    Some(PathBuf::from("/proc").join(link).join("stat"))
-}
-
-/// Returns true if the thread sleeps, or `None` if the system does not say.
-fn sleeps(stat: &PathBuf) -> Option<bool> {
-    let text = std::fs::read_to_string(stat).ok()?;
-    // The name of the thread is in parentheses, and may contain some.
-    let (_, rest) = text.rsplit_once(')')?;
-    Some(rest.trim_start().starts_with('S'))
 }

@@ -52,7 +52,14 @@ impl<'a> SerialRuns<'a> {
     }
 
     fn options(&self, chooser: Chooser) -> RunOptions {
-        RunOptions { chooser, max_statements: self.max_statements, checkpoints: self.checkpoints, transactions: None }
+        RunOptions {
+            chooser,
+            max_statements: self.max_statements,
+            checkpoints: self.checkpoints,
+            transactions: None,
+            remedy: self.remedy,
+            share_memory: self.threads.share_memory(),
+        }
     }
 
     /// Returns the run of these tasks one after another. Runs them the first time.

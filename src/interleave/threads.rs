@@ -9,8 +9,9 @@ use rusqlite::{Connection, TransactionBehavior, ffi};
 
 use super::choices::bits;
 use super::locks;
-use super::run::{Remedy, Run, StatementLine, Stuck, Task, TaskAction, TaskOutcome};
-use super::scheduler::{Phase, RunOptions, Scheduler, SchedulerState, TaskState, this_thread};
+use super::run::{Remedy, Run, Setup, Shared, StatementLine, Stuck, Task, TaskAction, TaskOutcome};
+use super::scheduler::{Phase, RunOptions, Scheduler, SchedulerState, TaskState};
+use super::stall::this_thread;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{SeededRandom, outcome_of};
@@ -20,18 +21,20 @@ use crate::trace::{Listener, TracedDatabase, listen};
 /// A thread for each task. The threads end when this is dropped, unless a task is stuck in one.
 pub(super) struct TaskThreads {
     threads: Vec<Sender<Job>>,
+    setup: Option<Setup>,
 }
 
 struct Job {
     scheduler: Arc<Scheduler>,
     connection: Connection,
     remedy: Remedy,
+    shared: Shared,
 }
 
 impl TaskThreads {
-    pub(super) fn new(tasks: &[Task]) -> Result<TaskThreads> {
+    pub(super) fn new(tasks: &[Task], setup: Option<Setup>) -> Result<TaskThreads> {
         let threads = tasks.iter().enumerate().map(|(number, task)| TaskThreads::thread(number, task));
-        Ok(TaskThreads { threads: threads.collect::<Result<_>>()? })
+        Ok(TaskThreads { threads: threads.collect::<Result<_>>()?, setup })
     }
 
     fn thread(number: usize, task: &Task) -> Result<Sender<Job>> {
@@ -40,16 +43,22 @@ impl TaskThreads {
         // A panic names the thread. The thread is detached: one that is stuck must not keep the process from ending.
         let thread = std::thread::Builder::new().name(task.name.clone()).spawn(move || {
             let here = this_thread();
-            for Job { scheduler, mut connection, remedy } in jobs {
+            for Job { scheduler, mut connection, remedy, shared } in jobs {
                 scheduler.begin(number, here.clone());
                 let listening = listen(Arc::new(StatementListener { scheduler: Arc::clone(&scheduler), task: number }));
-                let outcome = outcome_with(remedy, &action, &mut connection);
+                let outcome = outcome_with(remedy, &action, &mut connection, &shared);
+                drop(shared);
                 drop(listening);
                 scheduler.end(number, outcome, connection);
             }
         });
         let cannot = || format!("cannot start a thread for the task {}", task.name);
         thread.map(|_| sender).map_err(|error| Error::new(ErrorKind::Io, cannot()).because(error))
+    }
+
+    /// Returns true if the tasks share memory.
+    pub(super) fn share_memory(&self) -> bool {
+        self.setup.is_some()
     }
 
     /// Runs the tasks in `participants` on a fork of the database at `base`.
@@ -73,8 +82,9 @@ impl TaskThreads {
         }
         let scheduler = Scheduler::new(self.threads.len(), participants, database.disk().clock().clone(), options);
         database.disk().gate().set(Some(Arc::clone(&scheduler) as Arc<_>));
+        let shared: Shared = self.setup.as_ref().map_or_else(|| Arc::new(()) as Shared, |setup| setup());
         for (task, connection) in participants.iter().zip(connections) {
-            let job = Job { scheduler: Arc::clone(&scheduler), connection, remedy };
+            let job = Job { scheduler: Arc::clone(&scheduler), connection, remedy, shared: Arc::clone(&shared) };
             self.threads[*task].send(job).expect("the threads take jobs until they are dropped");
         }
         let (ended, schedule) = scheduler.run_to_end();
@@ -94,24 +104,24 @@ fn prepare(connection: &mut Connection, task: usize, remedy: Remedy) -> Result<(
         Remedy::Timeout => connection
             .busy_timeout(Duration::from_secs(5))
             .map_err(|error| Error::sqlite("set a busy timeout", error))?,
-        Remedy::None | Remedy::OneTransaction => {}
+        Remedy::None | Remedy::OneTransaction | Remedy::WiderTransaction => {}
     }
     connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
         .map_err(|error| Error::sqlite("read the schema", error))
 }
 
-fn outcome_with(remedy: Remedy, action: &TaskAction, connection: &mut Connection) -> TaskOutcome {
+fn outcome_with(remedy: Remedy, action: &TaskAction, connection: &mut Connection, shared: &Shared) -> TaskOutcome {
     outcome_of(|| match remedy {
-        Remedy::OneTransaction => in_one_transaction(action, connection),
-        _ => action(connection, remedy),
+        Remedy::OneTransaction => in_one_transaction(action, connection, shared),
+        _ => action(connection, remedy, shared),
     })
 }
 
-fn in_one_transaction(action: &TaskAction, connection: &mut Connection) -> Result<String, String> {
+fn in_one_transaction(action: &TaskAction, connection: &mut Connection, shared: &Shared) -> Result<String, String> {
     let run = |connection: &Connection, sql| connection.execute_batch(sql).map_err(|error| error.to_string());
     run(connection, "BEGIN IMMEDIATE")?;
-    let result = action(connection, Remedy::None);
+    let result = action(connection, Remedy::None, shared);
     run(connection, if result.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     result
 }
@@ -126,7 +136,7 @@ impl Listener for StatementListener {
     fn starts(&self, text: &dyn Fn() -> String, in_transaction: bool) {
         let scheduler = &*self.scheduler;
         scheduler.pulse.fetch_add(1, Ordering::Relaxed);
-        let mut state = scheduler.lock();
+        let mut state = scheduler.enter(self.task);
         if state.stuck.is_some() {
             return scheduler.drain_after_abort(state, self.task);
         }
@@ -135,6 +145,13 @@ impl Listener for StatementListener {
         if !(in_transaction && scheduler.options.transactions.is_some()) {
             state = scheduler.step(state, self.task, Phase::Ready);
             state.tasks[self.task].transactions += 1;
+        }
+        let text = text();
+        if !in_transaction && state.stuck.is_none() {
+            if scheduler.options.remedy == Remedy::Immediate {
+                state.give_up_lock(self.task);
+            }
+            state = scheduler.keep_lock(state, self.task, &text);
         }
         if state.stuck.is_some() {
             return;
@@ -150,13 +167,7 @@ impl Listener for StatementListener {
         }
         let task_state = &mut state.tasks[self.task];
         let is_endless = task_state.statements > scheduler.options.max_statements;
-        state.record.lines.push(StatementLine {
-            task: self.task,
-            text: text(),
-            in_transaction,
-            waited: false,
-            refusal: None,
-        });
+        state.record.lines.push(StatementLine { task: self.task, text, in_transaction, waited: false, refusal: None });
         if is_endless {
             scheduler.abort(&mut state, Stuck::Endless(self.task));
             scheduler.drain_after_abort(state, self.task);
@@ -164,7 +175,7 @@ impl Listener for StatementListener {
     }
 
     fn ends(&self) {
-        let mut state = self.scheduler.lock();
+        let mut state = self.scheduler.enter(self.task);
         state.settle(self.task);
         let task_state = &mut state.tasks[self.task];
         // A statement whose schema has changed has one start and two ends.
@@ -179,7 +190,7 @@ impl Watch for Scheduler {
             return Ok(());
         };
         self.pulse.fetch_add(1, Ordering::Relaxed);
-        let mut state = self.lock();
+        let mut state = self.enter(task);
         if state.stuck.is_some() {
             self.drain_after_abort(state, task);
             return Err(Refused(ffi::SQLITE_IOERR));
@@ -194,6 +205,9 @@ impl Watch for Scheduler {
         }
         let mut hidden = false;
         state.note_connection(task, op);
+        if state.lock_keeper.is_some_and(|keeper| keeper != task) && locks::asks_to_write(op) {
+            state = self.wait_for_lock(state, task);
+        }
         if touches(op) == Some(true) && self.has_begun_too_many(&state.tasks[task], task) {
             return Err(Refused(ffi::SQLITE_BUSY));
         }

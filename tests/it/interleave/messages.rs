@@ -77,7 +77,7 @@ one fails with SQLITE_BUSY, and no busy_timeout helps: it has read, and another 
 
 #[test]
 fn an_error_of_no_serial_order() {
-    // Each task begins its own transaction, so that a transaction around all of it cannot be tried.
+    // Each task begins its own transaction, which is widened.
     fn migrate(db: &mut Connection) -> Result<()> {
         if db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))? == 0 {
             db.execute_batch("BEGIN IMMEDIATE")?;
@@ -112,7 +112,8 @@ bob fails only because alice runs at the same time: table settings already exist
     2  alice, then bob
     3  bob fails only because alice runs at the same time: table settings already exists
 
-  help: read and write within one transaction, begun with BEGIN IMMEDIATE, so that no other task writes in between
+  help: begin the transaction with BEGIN IMMEDIATE before the first read, and commit after the last write   tried: all 2 \
+                    schedules are fine
   help: if the caller handles the error, say so: .may_fail()";
     assert_eq!(failure(explore(&wal()).task("alice", migrate).task("bob", migrate)), expected);
 }

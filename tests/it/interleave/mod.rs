@@ -5,7 +5,9 @@ mod bad_input;
 mod bugs;
 mod classes;
 mod facts;
+mod memory;
 mod messages;
+mod remedies;
 mod scheduler;
 mod transactions;
 

@@ -17,51 +17,72 @@ fn sell(db: &mut Connection) -> Result<()> {
 }
 
 #[test]
-fn a_mutex_that_is_held_over_a_statement_is_named() {
+fn a_mutex_around_a_write_is_stepped_over() {
     let mutex = Arc::new(Mutex::new(()));
     let other = Arc::clone(&mutex);
-    let text = failure(
-        explore(&wal())
-            .task("alice", move |db| -> Result<()> {
-                let _held = mutex.lock().unwrap();
-                sell(db)
-            })
-            .task("bob", move |db| -> Result<()> {
-                count(db, 2)?;
-                let _held = other.lock().unwrap();
-                sell(db)
-            }),
-    );
-    assert_eq!(
-        text,
-        "bob waits for something outside of SQLite
+    let report = explore(&wal())
+        .task("alice", move |db| -> Result<()> {
+            let _held = mutex.lock().unwrap();
+            sell(db)
+        })
+        .task("bob", move |db| -> Result<()> {
+            count(db, 2)?;
+            let _held = other.lock().unwrap();
+            sell(db)
+        })
+        .run();
+    assert!(report.is_exhaustive(), "{report}");
+}
 
-  schedule:
-    bob    SELECT count FROM stock WHERE item = 2
-
-  help: look for a mutex, a channel or a sleep around a statement: tasks run one at a time here, and one that holds \
-        something waits for its turn"
-    );
+/// The mutex protects one task from the other, and it is too short.
+#[test]
+fn a_mutex_that_is_given_up_between_read_and_write() {
+    let mutex = Arc::new(Mutex::new(()));
+    let task = |mutex: Arc<Mutex<()>>, is_short: bool| {
+        move |db: &mut Connection| -> Result<()> {
+            let held = mutex.lock().unwrap();
+            let left = count(db, 1)?;
+            let held = (!is_short).then_some(held);
+            db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - 1])?;
+            drop(held);
+            Ok(())
+        }
+    };
+    let db = wal();
+    let both = |is_short| {
+        explore(&db)
+            .task("alice", task(Arc::clone(&mutex), is_short))
+            .task("bob", task(Arc::clone(&mutex), is_short))
+            .try_run()
+    };
+    assert!(both(true).unwrap_err().headline().starts_with("lost update"));
+    both(false).unwrap();
 }
 
 #[test]
 fn tasks_that_wait_for_each_other_outside_of_sqlite() {
-    let barrier = Arc::new(Barrier::new(2));
-    let other = Arc::clone(&barrier);
-    let error = explore(&wal())
-        .task("alice", move |db| -> Result<()> {
-            sell(db)?;
-            barrier.wait();
-            sell(db)
-        })
-        .task("bob", move |db| -> Result<()> {
-            sell(db)?;
-            other.wait();
-            sell(db)
-        })
-        .try_run()
-        .unwrap_err();
-    assert_eq!(error.headline(), "alice waits for something outside of SQLite");
+    let db = wal();
+    let meet = |of: usize| {
+        let barrier = Arc::new(Barrier::new(of));
+        let other = Arc::clone(&barrier);
+        explore(&db)
+            .task("alice", move |db| -> Result<()> {
+                sell(db)?;
+                barrier.wait();
+                sell(db)
+            })
+            .task("bob", move |db| -> Result<()> {
+                sell(db)?;
+                other.wait();
+                sell(db)
+            })
+            .try_run()
+    };
+    meet(2).unwrap();
+    // Nobody else comes.
+    let error = meet(3).unwrap_err();
+    assert!(error.headline().ends_with(" waits for something outside of SQLite"), "{error}");
+    assert!(error.to_string().contains("SQLITMUS_REPLAY=schedule:"), "{error}");
 }
 
 /// The busy timeout passes on SQLite's clock, and the test does not wait for it.
