@@ -80,7 +80,7 @@ fn settings_of_the_file() {
     is(&point(&rollback, "synchronous"), Status::Not, "outside of WAL mode");
 
     let plain = Template::embedded(&[("1.sql", "CREATE TABLE t(id INTEGER PRIMARY KEY)")]);
-    is(&point(&APP.in_memory(), "page-size"), Status::Ok, "page_size is 8192: it was set before the first table");
+    is(&point(&APP.in_memory(), "page-size"), Status::Ok, "page_size is 8192: it took, before the first table");
     is(&point(&rollback, "page-size"), Status::Ok, "4096, SQLite's default; if the app sets another one");
     let small = plain.profile(Profile::MINIMAL.pragma("page_size", "1024")).in_memory();
     is(&point(&small, "page-size"), Status::Not, "page_size is 1024");

@@ -65,10 +65,10 @@ fn page_size(health: &Health) -> Point {
         0..DEFAULT_PAGE => Point::not("page-size", format!("page_size is {size}"), help),
         DEFAULT_PAGE => {
             let seen =
-                "page_size is 4096, SQLite's default; if the app sets another one, that came after the first table";
+                "page_size is 4096, SQLite's default; if the app sets another one, it came too late, after the first table";
             Point::ok("page-size", seen)
         }
-        _ => Point::ok("page-size", format!("page_size is {size}: it was set before the first table")),
+        _ => Point::ok("page-size", format!("page_size is {size}: it took, before the first table or by a VACUUM")),
     }
 }
 
