@@ -262,15 +262,24 @@ fn constraints_that_others_imply_are_reported() {
         all.findings().try_assert_ok().unwrap_err().to_string(),
         "2 findings, the first: implied: t: NOT NULL of c is never the constraint that refuses a row
 
-  implied (2 findings):
-    t.c: t: NOT NULL of c is never the constraint that refuses a row
-    t.a: t: CHECK (a IS NOT NULL) is never the constraint that refuses a row
+  implied (t.c):
+    t: NOT NULL of c is never the constraint that refuses a row
     every row that was found to break it also breaks a constraint that SQLite checks earlier
 
-  this row breaks it (t.c):
+  this row breaks it:
     INSERT INTO t(id, a, b) VALUES (4, NULL, 5)
 
-  SQLite says (t.c):
+  SQLite says:
+    NOT NULL constraint failed: t.a (code 1299)
+
+  implied (t.a):
+    t: CHECK (a IS NOT NULL) is never the constraint that refuses a row
+    every row that was found to break it also breaks a constraint that SQLite checks earlier
+
+  this row breaks it:
+    INSERT INTO t(id, a, b) VALUES (4, NULL, 5)
+
+  SQLite says:
     NOT NULL constraint failed: t.a (code 1299)
 
   help: if it is meant, say so: .allow(\"implied\", \"t.c\", \"why\")"

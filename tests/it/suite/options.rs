@@ -117,8 +117,9 @@ fn lints_for_an_app_that_keeps_running() {
     for code in [
         "migration 2 renames notes.body to text: 2_change.sql",
         "backfill-with-ddl (notes.title)",
-        "2_change.sql: migration 2 needs SQLite 3.25: RENAME COLUMN",
-        "1_notes.sql: migration 1 needs SQLite 3.37: STRICT",
+        "needs-sqlite (2_change.sql)",
+        "needs SQLite 3.25: RENAME COLUMN",
+        "needs SQLite 3.37: STRICT",
     ] {
         assert!(report.contains(code), "{code} in {report}");
     }
