@@ -64,8 +64,7 @@ fn page_size(health: &Health) -> Point {
     match size {
         0..DEFAULT_PAGE => Point::not("page-size", format!("page_size is {size}"), help),
         DEFAULT_PAGE => {
-            let seen =
-                "page_size is 4096, SQLite's default; if the app sets another one, it came too late, after the first table";
+            let seen = "page_size is 4096, SQLite's default; if the app sets another one, it came too late, after the first table";
             Point::ok("page-size", seen)
         }
         _ => Point::ok("page-size", format!("page_size is {size}: it took, before the first table or by a VACUUM")),
