@@ -16,5 +16,5 @@ impl Suite {
 
 /// Cuts the power wherever a migration writes. Each of its transactions may be the last one.
 fn cut_power(db: &TestDb, migrate: &dyn Fn(&mut Connection) -> Result<()>) -> Result<()> {
-    crash::test(db, migrate).each_transaction().may_change_nothing().every_moment().try_run().map(drop)
+    crash::test(db, migrate).independent_transactions().may_change_nothing().every_moment().try_run().map(drop)
 }
