@@ -323,7 +323,8 @@ fn power_is_cut_in_parts() {
     if folder().is_none() {
         return;
     }
-    let report = sqlitmus::crash::test(&PLAIN.in_memory(), two_autocommits).independent_transactions().every_operation().run();
+    let report =
+        sqlitmus::crash::test(&PLAIN.in_memory(), two_autocommits).independent_transactions().every_operation().run();
     note(&format!("{} of {} moments", report.images, report.points));
 }
 
