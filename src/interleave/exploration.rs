@@ -165,7 +165,7 @@ impl<'a, S> Explore<'a, S> {
     /// let schema = "CREATE TABLE items(id INTEGER PRIMARY KEY, by TEXT)";
     /// db.execute_batch(schema).unwrap();
     ///
-    /// let add = |by| [format!("INSERT INTO items(by) VALUES ('{by}')"); 2];
+    /// let add = |by| vec![format!("INSERT INTO items(by) VALUES ('{by}')"); 2];
     /// let explore =
     ///     || interleave::explore(&db).steps("a", add("a")).steps("b", add("b"));
     ///

@@ -7,7 +7,7 @@ use sqlitmus::interleave::explore;
 use sqlitmus::rusqlite::{Connection, ErrorCode, Result, TransactionBehavior, ffi};
 use sqlitmus::{BoxError, sim};
 
-use super::{ROLLBACK, WAL, count, failure, wal};
+use super::{ROLLBACK, WAL, count, wal};
 
 fn sell(db: &mut Connection) -> Result<()> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
