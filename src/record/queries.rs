@@ -335,7 +335,10 @@ impl<R> Queries<R> {
     /// )
     /// .unwrap();
     /// let of_one = "SELECT id FROM notes WHERE deleted = 0 AND owner = 3";
-    /// let queries = db.record(|db| db.execute_batch(of_one));
+    /// let queries = db.record(|db| {
+    ///     let mut ids = db.prepare(of_one).unwrap();
+    ///     ids.query_map([], |row| row.get::<_, i64>(0)).unwrap().count()
+    /// });
     /// // The plan is a search, so this holds.
     /// queries.assert_no_scan();
     /// let error = queries.try_assert_selective(10.0).unwrap_err();

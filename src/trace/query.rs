@@ -133,7 +133,10 @@ impl Query {
     /// )
     /// .unwrap();
     /// let sql = "SELECT id FROM notes WHERE deleted = 0 AND owner = 3";
-    /// let queries = db.record(|db| db.execute_batch(sql));
+    /// let queries = db.record(|db| {
+    ///     let mut ids = db.prepare(sql).unwrap();
+    ///     ids.query_map([], |row| row.get::<_, i64>(0)).unwrap().count()
+    /// });
     /// let query = queries.iter().next().unwrap();
     /// assert_eq!((query.rows_examined(), query.rows_returned()), (6, 1));
     /// ```
