@@ -72,11 +72,22 @@ pub(super) fn sources(texts: &[&str]) -> Vec<Source> {
     for length in [1, 4, 16, 20, 32, 64] {
         found.push(Source::Blob { min_length: length, max_length: length });
     }
-    for value in literals(texts) {
+    let literals = literals(texts);
+    for value in &literals {
         if let Value::Text(text) = value {
-            found.push(pattern(vec![literal(&text), PatternPart::Run]));
-            found.push(pattern(vec![PatternPart::Run, literal(&text)]));
-            found.push(pattern(vec![PatternPart::Run, literal(&text), PatternPart::Run]));
+            // As often as a number says: `length(x) - length(replace(x, ' ', '')) = 4`.
+            let counts = literals.iter().filter_map(|value| match value {
+                Value::Integer(times @ 2..=8) if (1..=2).contains(&text.len()) => Some(*times as usize),
+                _ => None,
+            });
+            for times in counts {
+                let mut parts = vec![PatternPart::Run];
+                (0..times).for_each(|_| parts.extend([literal(text), PatternPart::Run]));
+                found.push(pattern(parts));
+            }
+            found.push(pattern(vec![literal(text), PatternPart::Run]));
+            found.push(pattern(vec![PatternPart::Run, literal(text)]));
+            found.push(pattern(vec![PatternPart::Run, literal(text), PatternPart::Run]));
         }
     }
     found

@@ -33,6 +33,20 @@ impl DerivedColumn {
                 let found = equal(left, right).or_else(|| equal(right, left));
                 found.or_else(|| inverse(left, right)).or_else(|| inverse(right, left)).into_iter().collect()
             }
+            // One of the values that parents give.
+            Expression::In(left, list) => {
+                let given = list.iter().find_map(|value| match value {
+                    Expression::Column(other) if !is_free(*other) => Some(*other),
+                    _ => None,
+                });
+                match (&**left, given) {
+                    (Expression::Column(column), Some(other)) if is_free(*column) => {
+                        let sql = query(&quote_identifier(&names[other]), &[other], names);
+                        vec![DerivedColumn { column: *column, from: vec![other], sql }]
+                    }
+                    _ => Vec::new(),
+                }
+            }
             _ => Vec::new(),
         }
     }

@@ -257,8 +257,8 @@ fn run(
             for (plan, table) in plans.iter().zip(&filled) {
                 let Some(limit) = table.limit(plan, &plans) else { continue };
                 growing = growable(&requests, &limit.parents);
-                if !growing.is_empty() && round < GROWTHS || requests[plan.table].as_ref().is_some_and(|of| of.is_exact)
-                {
+                let is_exact = requests[plan.table].as_ref().is_some_and(|of| of.is_exact);
+                if !growing.is_empty() && round < GROWTHS || is_exact || limit.rows == 0 {
                     return Err(full(&plan.name, plan.wanted, &limit));
                 }
             }

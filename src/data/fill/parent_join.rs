@@ -14,7 +14,7 @@ use crate::sql::{plain_name, quote_identifier};
 pub(crate) struct ParentJoin {
     columns: Vec<usize>,
     sql: String,
-    /// The keys whose columns all come from parents, if all parents are joined: without a row, they leave no room.
+    /// The keys whose columns all come from parents, or all foreign keys, if all parents are joined: without a row, they leave no room.
     pub(crate) keys: Option<String>,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct ParentJoin {
 const PARENTS: usize = 400;
 
 /// The number of rows among which one is drawn.
-const ROWS: usize = 16;
+const ROWS: usize = 64;
 
 impl ParentJoin {
     /// `None` if no parents are chosen freely.
@@ -90,7 +90,7 @@ impl ParentJoin {
                 "SELECT * FROM (SELECT {list} FROM {parents} WHERE {inner}) AS {table} WHERE {outer} LIMIT {ROWS}"
             ),
             columns: sources.into_iter().map(|(column, _)| column).collect(),
-            keys: (is_whole && !keys.is_empty()).then(|| shown.join(", ")),
+            keys: is_whole.then(|| if shown.is_empty() { "its foreign keys".to_owned() } else { shown.join(", ") }),
         })
     }
 

@@ -242,7 +242,9 @@ impl Tables<'_> {
     fn copy_value(&self, at: usize, column: usize, row: u64, out: &mut ValueBuf) {
         let plan = &self.plans[at];
         let filled = self.filled.get(at);
-        if plan.is_formula(column) {
+        if plan.awaited.contains(&column) {
+            make_value(plan, column, number_of(plan, row, 0), 0, out);
+        } else if plan.is_formula(column) {
             let skipped = filled.map_or(0, |filled| filled.skipped_before(row));
             let attempts = filled.and_then(|filled| filled.attempts.get(&row)).map_or(0, |attempts| attempts[column]);
             make_value(plan, column, number_of(plan, row, skipped), attempts, out);
@@ -286,7 +288,11 @@ impl<'a> RowMaker<'a> {
     pub(crate) fn make(&mut self, tables: &Tables<'_>, numbers: RowNumbers) {
         let (plan, draft) = (self.plan, &mut self.draft);
         for index in 0..plan.columns.len() {
-            make_value(plan, index, numbers.number, draft.attempts[index], &mut draft.values[index]);
+            let (number, attempts) = match plan.awaited.contains(&index) {
+                true => (number_of(plan, numbers.row, 0), 0),
+                false => (numbers.number, draft.attempts[index]),
+            };
+            make_value(plan, index, number, attempts, &mut draft.values[index]);
         }
         if !plan.groups.is_empty() {
             draft.nulls.fill(Nullability::Allowed);

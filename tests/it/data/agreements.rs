@@ -196,6 +196,14 @@ fn rows_that_depend_on_each_other_are_made_anew_as_a_whole() {
         // A bound that depends on another column of the key.
         "CREATE TABLE tile(z INTEGER NOT NULL, x INTEGER NOT NULL, y INTEGER NOT NULL, UNIQUE (z, x, y),
              CHECK (z BETWEEN 0 AND 18), CHECK (x >= 0 AND y >= 0 AND x < (1 << z) AND y < (1 << z)))",
+        // A value that is one of two parents, and a text with a number of blanks.
+        "CREATE TABLE person(id INTEGER PRIMARY KEY);
+         CREATE TABLE duel(a INTEGER NOT NULL REFERENCES person, b INTEGER NOT NULL REFERENCES person, winner INTEGER NOT NULL,
+             CHECK (a <> b), CHECK (winner IN (a, b)));
+         CREATE TABLE cron(schedule TEXT NOT NULL CHECK (length(schedule) - length(replace(schedule, ' ', '')) = 4))",
+        // Days between two times.
+        "CREATE TABLE leave(from_day TEXT NOT NULL, to_day TEXT NOT NULL, days REAL NOT NULL,
+             CHECK (julianday(to_day) - julianday(from_day) = days))",
         // The descendants share the whole key of a parent.
         "CREATE TABLE tenant(id TEXT PRIMARY KEY);
          CREATE TABLE channel(tenant TEXT NOT NULL REFERENCES tenant, id INTEGER NOT NULL, PRIMARY KEY (tenant, id));

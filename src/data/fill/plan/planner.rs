@@ -140,7 +140,10 @@ fn close_cycles(plans: &mut [TablePlan]) -> Result<()> {
             });
             let is_nullable = reference.columns.iter().any(|column| plans[at].columns[*column].may_be_null);
             plans[at].references[index].parent = match (later, columns) {
-                (Some(plan), Some(columns)) => Parent::Made { plan, columns },
+                (Some(plan), Some(columns)) => {
+                    plans[plan].awaited.extend(&columns);
+                    Parent::Made { plan, columns }
+                }
                 _ if is_nullable => Parent::Missing,
                 // The keys of the later rows are not known yet.
                 _ => {
@@ -374,6 +377,7 @@ impl Planner<'_, '_> {
             conditions: self.conditions,
             derived: self.derived,
             kept: Vec::new(),
+            awaited: Vec::new(),
             labels: shape.request.labels.clone(),
             keys: Vec::new(),
         }

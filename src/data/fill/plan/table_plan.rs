@@ -37,6 +37,9 @@ pub(crate) struct TablePlan {
     pub(crate) derived: Vec<DerivedColumn>,
     /// Columns to which others refer and that cannot be made again from the row's number.
     pub(crate) kept: Vec<usize>,
+    /// Columns to which earlier tables refer in a circle. Their values follow from the place of the row alone, whatever is
+    /// refused.
+    pub(crate) awaited: Vec<usize>,
     /// Labels, in the order of their rows, which come first.
     pub(crate) labels: Vec<String>,
     pub(crate) keys: Vec<UniqueKey>,
