@@ -117,11 +117,11 @@ fn mends(declared: &[SchemaEntry], wanted: &Wanted, fix: &str) -> Result<Option<
     };
     let is_new = |one: &LintFinding| {
         let (code, object) = (one.finding.code(), one.finding.object());
+        // An index for one foreign key may be half of one for another.
+        let is_half = code == "fk-partly-indexed" && is_known("fk-unindexed", object);
         // This lint compares tables, which differ until all of them are fixed.
-        code != "same-name-different-type"
-            // An index for one foreign key may be half of one for another.
-            && !(code == "fk-partly-indexed" && is_known("fk-unindexed", object))
-            && !is_known(code, object)
+        let compares_tables = code == "same-name-different-type";
+        !(is_half || compares_tables || is_known(code, object))
             // A foreign key is linted further only once it has a parent.
             && !(wanted.code.starts_with("fk-parent-") && wanted.object == object)
     };
