@@ -88,7 +88,7 @@ pub(crate) fn require_replaceable(path: &Path) -> io::Result<()> {
 
 fn require_ordinary(file: FileType) -> io::Result<()> {
     match () {
-        () if file.is_file() => return Ok(()),
+        () if file.is_file() => Ok(()),
         () if file.is_dir() => Err(ErrorKind::IsADirectory.into()),
         () if file.is_symlink() => Err(io::Error::other("it is a symbolic link")),
         () => Err(io::Error::other(special(file))),

@@ -19,7 +19,6 @@ use crate::sim::{Disk, Op, Refused, Watch};
 pub(crate) type Action<'a, T = ()> = Box<dyn FnMut(&mut Connection) -> Result<T, String> + 'a>;
 
 /// Returns the app's code, whose value is dropped.
-
 pub(crate) fn action<'a, T, E: Display>(mut f: impl FnMut(&mut Connection) -> Result<T, E> + 'a) -> Action<'a> {
     Box::new(move |connection| f(connection).map(drop).map_err(|error| error.to_string()))
 }

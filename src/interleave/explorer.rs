@@ -71,6 +71,7 @@ struct Tally {
     outcomes: BTreeMap<String, u64>,
     notes: BTreeMap<String, u64>,
     schedules: u64,
+    of_all_shards: u64,
 }
 
 impl<'a, 'r> Explorer<'a, 'r> {
@@ -84,6 +85,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
         let report = Report {
             tasks: report::names(self.tasks),
             schedules: self.tally.schedules,
+            of_all_shards: self.tally.of_all_shards.max(self.tally.schedules),
             statement_orders: of,
             selection,
             shard: self.options.shard,
@@ -229,6 +231,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             }
             last.clone_from(&run.schedule.lines);
             let class = classes.add(&steps);
+            self.tally.of_all_shards = classes.len();
             if classes.len() > self.options.limit || ran > most {
                 return Ok(false);
             }
@@ -254,6 +257,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             let percent = [8, 20, 50, 70][(index % 4) as usize];
             let run = self.serial_runs.run(Chooser::Chance(draw, percent))?;
             let class = classes.add(&steps(&run));
+            self.tally.of_all_shards = classes.len();
             if class.is_some_and(|class| self.options.shard.has(class)) && self.count(run)?.is_break() {
                 break;
             }

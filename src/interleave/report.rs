@@ -22,6 +22,8 @@ pub(super) enum Selection {
 pub struct Report {
     pub(super) tasks: String,
     pub(super) schedules: u64,
+    /// The number of schedules of all shards together.
+    pub(super) of_all_shards: u64,
     /// The number of orders of all statements, if it is known.
     pub(super) statement_orders: Option<u128>,
     pub(super) selection: Selection,
@@ -57,7 +59,7 @@ impl Report {
         let orders = match self.statement_orders {
             Some(u128::MAX) => String::from("more than can be counted"),
             // Tasks that try again have more than they show one after another.
-            Some(orders) if orders > self.schedules.into() => orders.to_string(),
+            Some(orders) if orders > self.of_all_shards.into() => orders.to_string(),
             _ => String::new(),
         };
         let how = match (self.selection, orders.as_str()) {

@@ -121,9 +121,9 @@ fn mends(declared: &[SchemaEntry], wanted: &Wanted, fix: &str) -> Result<Option<
         let is_half = code == "fk-partly-indexed" && is_known("fk-unindexed", object);
         // This lint compares tables, which differ until all of them are fixed.
         let compares_tables = code == "same-name-different-type";
-        !(is_half || compares_tables || is_known(code, object))
-            // A foreign key is linted further only once it has a parent.
-            && !(wanted.code.starts_with("fk-parent-") && wanted.object == object)
+        // A foreign key is linted further only once it has a parent.
+        let is_further = wanted.code.starts_with("fk-parent-") && wanted.object == object;
+        !(is_half || compares_tables || is_further || is_known(code, object))
     };
     Ok(Some(!after.iter().any(|one| wanted.is_for(one) || is_new(one))))
 }

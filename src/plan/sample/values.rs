@@ -39,7 +39,7 @@ pub(in crate::plan) fn spread(table: &Table, column: &Column, comparisons: &Comp
     let is_declared = ["BOOL", "BOOLEAN"].iter().any(|name| column.declared_type.eq_ignore_ascii_case(name));
     // The 1 of `user_id = 1` is a key.
     let is_flag = |one: &&&Comparison| one.is_with_a_flag() && (one.other == Other::Null || !refers(table, column));
-    let is_flag = !equal.is_empty() && equal.iter().all(|one| is_flag(&one));
+    let is_flag = !equal.is_empty() && equal.iter().all(is_flag);
     // Between 0 and 1.
     let is_bit = |one: &Comparison| match (&one.other, one.relation) {
         (Other::Literal(text), Relation::Above) => text == "0",

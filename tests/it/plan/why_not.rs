@@ -1,7 +1,5 @@
 //! Why an index is not used: each reason, and statements for which there is none.
 
-use std::time::Instant;
-
 use sqlitmus::TestDb;
 use sqlitmus::plan::{Obstacle, PatternProblem, Remedy, explain, explain_with};
 use sqlitmus::rusqlite::params;
@@ -186,7 +184,8 @@ fn what_is_offered_helps() {
                 let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
                 let is_whole = |at: usize| {
                     let (before, after) = (&sql[..at], &sql[at + old.len()..]);
-                    !before.ends_with(is_word) && !(old.ends_with(is_word) && after.starts_with(is_word))
+                    let goes_on = old.ends_with(is_word) && after.starts_with(is_word);
+                    !(goes_on || before.ends_with(is_word))
                 };
                 let (at, _) = sql.match_indices(old).filter(|(at, _)| is_whole(*at)).last().unwrap();
                 let plan = explain(&db, &format!("{}{new}{}", &sql[..at], &sql[at + old.len()..]));
@@ -326,7 +325,7 @@ fn an_unknown_index_is_an_error() {
 }
 
 #[test]
-fn a_failed_assertion_takes_no_time() {
+fn a_scan_has_its_reasons_in_a_schema_of_many_tables() {
     let mut schema = SCHEMA.to_owned();
     for number in 0..60 {
         schema.push_str(&format!(
@@ -339,9 +338,6 @@ fn a_failed_assertion_takes_no_time() {
         &db,
         "SELECT u.id FROM k JOIN u ON u.num = k.n AND lower(u.city) = k.name OR u.email LIKE ?2 WHERE k.id = ?1",
     );
-    let start = Instant::now();
     let error = plan.try_assert_no_scan().map(|_| ()).unwrap_err().to_string();
-    let taken = start.elapsed();
     assert!(error.contains("SCAN u"), "{error}");
-    println!("{taken:?}\n{error}");
 }
