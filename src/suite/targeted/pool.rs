@@ -102,13 +102,14 @@ fn search_for(
     let mut best = rate(&row);
     let named = named_values(&text);
     let refers = |column: &Column| table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+    let free: Vec<usize> = (0..columns.len()).filter(|at| !refers(columns[*at])).collect();
+    let pools: Vec<Vec<Value>> = columns.iter().map(|column| pool_with(column, table.strict, &text, &named)).collect();
     // A second pass may find what the first one had no chance to.
-    for at in (0..columns.len()).chain(0..columns.len()).filter(|at| !refers(columns[*at])) {
-        let own = pool_with(columns[at], table.strict, &text, &named);
+    for &at in free.iter().chain(&free) {
         // One column may be compared with another.
         let others: Vec<Value> =
             row.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, it)| it.clone()).collect();
-        for value in own.into_iter().chain(others).chain(further.iter().cloned()) {
+        for value in pools[at].iter().cloned().chain(others).chain(further.iter().cloned()) {
             let previous = std::mem::replace(&mut row[at], value);
             let rating = rate(&row);
             if rating > best {
@@ -121,8 +122,27 @@ fn search_for(
             }
         }
     }
+    // Neither of two columns that a function reads may be of use without the other.
+    let pairs = free.iter().flat_map(|one| free.iter().map(move |two| (*one, *two))).filter(|(one, two)| one < two);
+    for (one, two) in pairs.take(MOST_PAIRS) {
+        for (first, second) in pools[one].iter().flat_map(|first| pools[two].iter().map(move |second| (first, second)))
+        {
+            let mut both = row.clone();
+            (both[one], both[two]) = (first.clone(), second.clone());
+            let rating = rate(&both);
+            if rating > best {
+                (best, row) = (rating, both);
+            }
+            if best == all {
+                return Some(columns.iter().map(|column| column.name.clone()).zip(row).collect());
+            }
+        }
+    }
     None
 }
+
+/// The number of pairs of columns that are tried together.
+const MOST_PAIRS: usize = 3;
 
 /// What an app stores in a column.
 #[derive(Clone, Copy, PartialEq)]

@@ -93,16 +93,18 @@ impl<'a> RowMaker<'a> {
     pub(super) fn ensure(&mut self, table: &Table, request: &RowRequest, rows: u64) -> bool {
         let known = self.count(table, request, rows);
         let Some(known) = known else { return false };
-        if known >= rows || self.make(table, request, rows - known) {
+        let has_all = |maker: &RowMaker<'_>| maker.count(table, request, rows).is_some_and(|count| count >= rows);
+        // A condition that the solver does not understand may be false of the rows, which only SQLite knows.
+        if known >= rows || (self.make(table, request, rows - known) && has_all(self)) {
             return true;
         }
-        // What the solver does not understand may be simple.
+        // It may be simple nevertheless.
         let Some(values) = search(table, &request.conditions, self.connection) else { return false };
         let is_free = |(column, _): &(Name, Value)| !is_unique(table, std::slice::from_ref(column));
         let fixed = values.into_iter().filter(|value| rows - known == 1 || is_free(value));
         let given = request.values.iter().cloned().chain(fixed).collect();
         let found = RowRequest { conditions: Vec::new(), values: given, partners: request.partners.clone() };
-        self.make(table, &found, rows - known) && self.count(table, request, rows).is_some_and(|count| count >= rows)
+        self.make(table, &found, rows - known) && has_all(self)
     }
 
     /// Returns the number of rows, at most `most`. `None` if SQLite cannot evaluate the conditions.
