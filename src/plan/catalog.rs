@@ -101,8 +101,9 @@ impl Catalog {
     }
 
     /// Returns the objects that a statement may need: the tables and views that it names, those that its views, triggers and
-    /// foreign keys lead to, and the parents of these tables. A copy of the others would cost more than all plans on it.
-    pub(super) fn around(&self, sql: &str) -> Catalog {
+    /// foreign keys lead to, and the parents of these tables. Of the tables that refer to one of them, only those are returned
+    /// that `reads_child` accepts. A copy of the others would cost more than all plans on it.
+    pub(super) fn around(&self, sql: &str, reads_child: impl Fn(&Name) -> bool) -> Catalog {
         let names = |sql: &str| tokens(sql).iter().filter_map(Token::name).map(Name::from).collect::<Vec<Name>>();
         let is_writing = ["delete", "update", "replace", "insert"];
         let is_writing = tokens(sql).iter().any(|token| is_writing.iter().any(|word| token.is(word)));
@@ -124,10 +125,9 @@ impl Catalog {
                 let is_trigger = |other: &&Object| other.kind == "trigger" && other.table == object.name;
                 let triggers = self.objects.iter().filter(is_trigger).filter_map(|trigger| trigger.sql.as_deref());
                 left.extend(triggers.flat_map(names));
+                let children = relations().filter(|child| child.kind == "table" && reads_child(&child.name));
                 let refers = |other: &&Object| names(other.sql.as_deref().unwrap_or_default()).contains(&object.name);
-                left.extend(
-                    relations().filter(refers).filter(|child| child.kind == "table").map(|child| child.name.clone()),
-                );
+                left.extend(children.filter(refers).map(|child| child.name.clone()));
             }
         }
         // The shadow tables of a virtual table are made by its module.

@@ -1,6 +1,7 @@
 //! A query plan as a value, and in words that are the same for all versions of SQLite, for snapshots.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use rusqlite::types::Value;
@@ -107,6 +108,12 @@ impl Plan {
             (false, true) => Statistics::Counts,
             (true, true) => Statistics::None,
         }
+    }
+
+    /// Returns the objects on which SQLite plans the statement as it did. A child table that the plan does not read is none.
+    pub(super) fn surroundings(&self) -> Catalog {
+        let read: BTreeSet<Name> = self.all().filter_map(|node| node.table.as_deref().map(Name::from)).collect();
+        self.catalog.around(&self.sql, |child| read.contains(child))
     }
 
     /// Returns the lines of the plan, then the loops that SQLite does not print.

@@ -175,7 +175,7 @@ struct Retype {
 /// Returns the columns to declare differently, for each foreign key whose scan that would end.
 fn retypes(plan: &Plan, goal: &Goal) -> Vec<Retype> {
     let Goal::Scans(scanned) = goal else { return Vec::new() };
-    let Ok(copy) = plan.catalog.around(&plan.sql).empty_copy() else { return Vec::new() };
+    let Ok(copy) = plan.surroundings().empty_copy() else { return Vec::new() };
     let Ok(schema) = Schema::read(&copy.connection) else { return Vec::new() };
     let children = schema.tables.iter().filter(|table| scanned.contains(&table.name));
     let keys = children.flat_map(|child| child.foreign_keys.iter().map(move |key| (child, key)));
@@ -196,7 +196,7 @@ fn retypes(plan: &Plan, goal: &Goal) -> Vec<Retype> {
 
 /// Returns true if the scan is gone with the parent's types and an index. `None` if that cannot be tried.
 fn ends_the_scan(plan: &Plan, pair: &Pair<'_>) -> Option<bool> {
-    let mut catalog = plan.catalog.around(&plan.sql);
+    let mut catalog = plan.surroundings();
     let child = &pair.child.name;
     let retyped =
         pair.columns.iter().try_fold(Declaration::parse(&pair.child.sql)?, |sql, (column, parent_column)| {

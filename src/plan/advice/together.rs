@@ -85,7 +85,8 @@ struct Workload {
 impl Workload {
     fn new(plans: Vec<Plan>, pool: Vec<Candidate>) -> Result<Workload> {
         let all: Vec<&str> = plans.iter().map(|plan| plan.sql.as_str()).collect();
-        let catalog = plans.first().map_or_else(Catalog::default, |plan| plan.catalog.around(&all.join(";\n")));
+        let catalog =
+            plans.first().map_or_else(Catalog::default, |plan| plan.catalog.around(&all.join(";\n"), |_| true));
         let mut copy = catalog.empty_copy()?;
         all.iter().for_each(|sql| drop(copy.prepare(sql)));
         let schema = Schema::read(&copy.connection)?;

@@ -185,7 +185,7 @@ pub(super) struct Trials<'a> {
 impl<'a> Trials<'a> {
     /// Returns `None` if the copy does not plan the statement as it was planned, so that trials there would show nothing.
     pub(super) fn of(plan: &'a Plan) -> Option<Trials<'a>> {
-        let catalog = plan.catalog.around(&plan.sql);
+        let catalog = plan.surroundings();
         let is_elsewhere = |node: &Node| {
             let object = node.table.as_deref().and_then(|table| catalog.table(table));
             object.is_some_and(|object| object.database != 0)

@@ -177,7 +177,7 @@ pub(super) struct Trials<'p> {
 impl<'p> Trials<'p> {
     /// Returns `None` if the statement cannot be planned on a copy.
     pub(super) fn of(plan: &'p Plan, budget: usize) -> Option<Trials<'p>> {
-        let mut catalog = plan.catalog.around(&plan.sql);
+        let mut catalog = plan.surroundings();
         let copy = catalog.empty_copy().ok()?;
         copy.prepare(&plan.sql).ok()?;
         let schema = Schema::read(&copy.connection).ok()?;
