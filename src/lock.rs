@@ -31,7 +31,7 @@ pub(crate) fn exclusive(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// How long a process waits for another.
+/// The time that a process waits for another.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn held(path: &Path) -> io::Error {

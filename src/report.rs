@@ -76,9 +76,9 @@ pub(crate) struct Report {
     pub(crate) headline: String,
     /// Blocks of evidence under labels. Lines that start with `> ` are marked.
     pub(crate) evidence: Vec<(String, String)>,
-    /// What to paste or to do, known to help.
+    /// Things to paste or to do, known to help.
     pub(crate) help: Vec<String>,
-    /// How to repeat the failure, or where a database was kept.
+    /// Ways to repeat the failure, and places where a database was kept.
     pub(crate) notes: Vec<String>,
 }
 

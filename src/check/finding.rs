@@ -14,7 +14,7 @@ pub enum Level {
     Style,
     /// A decision that somebody should look at once.
     Review,
-    /// What an expert would change: [`Findings::assert_ok`](crate::check::Findings::assert_ok) fails.
+    /// A mistake that an expert would change: [`Findings::assert_ok`](crate::check::Findings::assert_ok) fails.
     Warning,
     /// A fault: [`Findings::assert_ok`](crate::check::Findings::assert_ok) fails.
     Error,
@@ -44,7 +44,7 @@ pub struct Finding {
     remedy: Remedy,
 }
 
-/// What removes a finding.
+/// The SQL or the step that removes a finding.
 #[derive(Clone)]
 enum Remedy {
     None,

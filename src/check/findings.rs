@@ -15,7 +15,7 @@ pub struct Findings {
     codes: &'static [&'static str],
     /// The lowest level at which a finding fails.
     fails_at: Level,
-    /// Whether a report has one paragraph for each code, not for each finding with its own evidence.
+    /// True if a report has one paragraph for each code, false if each finding has its own evidence.
     by_code: bool,
 }
 

@@ -29,7 +29,7 @@ struct Known {
     summary: OnceCell<Option<Summary>>,
 }
 
-/// What is compared of a content.
+/// The part of a content that is compared.
 struct Summary {
     digests: Digests,
     complaints: OnceCell<Vec<String>>,

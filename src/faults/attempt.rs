@@ -17,7 +17,7 @@ pub(super) struct Attempt {
     pub(super) connection: Connection,
     random: SeededRandom,
     pub(super) injector: Arc<FaultInjector>,
-    /// What the action returned; its value is text, as `Debug` shows it.
+    /// The outcome of the action; its value is text, as `Debug` shows it.
     pub(super) outcome: Outcome<String>,
     /// The state in which the action found the connection.
     found: Session,
@@ -107,7 +107,7 @@ pub(super) struct Baseline {
     /// The numbers of the contents before and after the action.
     pub(super) before: usize,
     pub(super) after: usize,
-    /// What the action returns, unless that differs between two runs.
+    /// The value that the action returns, unless that differs between two runs.
     pub(super) value: Option<String>,
     /// The state of the connection before and after the action.
     pub(super) sessions: (Session, Session),

@@ -19,7 +19,7 @@ const SETTINGS: [&str; 10] = [
 /// The state of a connection, in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Session {
-    /// What is set or present, and its value.
+    /// Settings and objects, each with its value.
     parts: Vec<(String, String)>,
 }
 

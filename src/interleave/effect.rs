@@ -83,7 +83,7 @@ pub(super) struct Step {
     pub(super) effect: Effect,
 }
 
-/// How much the effects of a run are relied on.
+/// The degree to which the effects of a run are relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caution {
     /// Steps depend on each other by the rows and locks that they touch.

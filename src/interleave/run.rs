@@ -94,7 +94,7 @@ pub(super) struct ScheduleRecord {
     pub(super) kept_lock: bool,
 }
 
-/// What a task did from one turn to the next.
+/// The work of a task from one turn to the next.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
     pub(super) task: usize,

@@ -8,7 +8,7 @@ use super::flow::Flow;
 use super::tree::distinct;
 use crate::sql::Name;
 
-/// What a statement opens, including its triggers and foreign-key actions.
+/// The tables and indexes that a statement opens, including its triggers and foreign-key actions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OpenedTables {
     pub(crate) tables: Vec<Name>,

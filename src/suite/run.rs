@@ -163,7 +163,7 @@ pub struct TestResult {
     pub name: &'static str,
     /// The outcome of the test.
     pub outcome: Outcome,
-    /// What it found for review, at [`Level::Review`](crate::check::Level::Review). It does not fail a test.
+    /// The findings for review, at [`Level::Review`](crate::check::Level::Review). They do not fail a test.
     pub review: Vec<Finding>,
     /// The time that it took. The first test that needs databases builds them for all tests.
     pub took: Duration,

@@ -119,7 +119,7 @@ impl Subject {
     }
 }
 
-/// What the rows of a step are made from.
+/// The sources of the rows of a step.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum RowOrigin<'a> {
     /// The schema before the step.
@@ -207,7 +207,7 @@ pub(crate) struct Options {
     /// The error of a value that `Suite::set` could not take.
     pub(crate) bad_value: Option<String>,
     pub(crate) history: Option<PathBuf>,
-    /// What the runner does besides what the template says.
+    /// The habits of the runner besides those that the template names.
     pub(crate) runner: Runner,
     pub(crate) from: Option<i64>,
     pub(crate) released: Vec<Released>,

@@ -23,7 +23,7 @@ static GATHERED: RwLock<BTreeMap<usize, Arc<GatheredStatements>>> = RwLock::new(
 
 pub(super) type Captures = Vec<(usize, Arc<Capture>)>;
 
-/// What the hook's events are wanted for.
+/// The use of the hook's events.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Use {
     Capture,

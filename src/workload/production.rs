@@ -98,7 +98,7 @@ fn searched_columns(connection: &Connection, statements: &[String]) -> Option<Po
 struct Transaction {
     has_begun: bool,
     savepoints: Vec<String>,
-    /// Whether it has written.
+    /// True if it has written.
     wrote: bool,
 }
 

@@ -45,11 +45,11 @@ pub struct Point {
     pub name: &'static str,
     /// The answer.
     pub status: Status,
-    /// What was seen, with its numbers.
+    /// The evidence, with its numbers.
     pub seen: String,
-    /// What would be better, where the answer is [`Status::Not`].
+    /// A better setting or way, where the answer is [`Status::Not`].
     pub help: Option<String>,
-    /// Who recommends what, where guides to SQLite in production and its own documentation disagree.
+    /// The opinions, where guides to SQLite in production and its own documentation disagree.
     pub opinions: &'static [(&'static str, &'static str)],
 }
 

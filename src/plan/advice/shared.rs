@@ -18,7 +18,7 @@ pub struct SharedIndex {
     pub statements: Vec<String>,
 }
 
-/// What no index of a [`SharedAdvice`] removes.
+/// A step that no index of a [`SharedAdvice`] removes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeftOver {

@@ -171,7 +171,7 @@ pub(super) fn trial_name(number: usize) -> String {
 /// An empty copy of the schema, and the plans that were made on it so far.
 pub(super) struct Trials<'a> {
     pub(super) plan: &'a Plan,
-    /// What the statement needs of the database.
+    /// The part of the database that the statement needs.
     pub(super) catalog: Catalog,
     pub(super) schema: Schema,
     pub(super) base: Rc<Outcome>,

@@ -3,7 +3,7 @@
 use crate::schema::{ForeignKey, Schema, Table, TableKind};
 use crate::sql::{Name, Token, tokens};
 
-/// What a statement may read or write, and the texts that say so: its own, those of its views and of triggers.
+/// The objects that a statement may read or write, and the texts that say so: its own, those of its views and of triggers.
 #[derive(Debug, Default)]
 pub(in crate::plan) struct Reach<'a> {
     pub(in crate::plan) tables: Vec<&'a Table>,

@@ -16,7 +16,7 @@ const MODULUS: usize = 1_009;
 /// The numbers that the rows are multiplied with, one for each column, so that no two columns are alike.
 const FACTORS: [usize; 13] = [389, 571, 227, 733, 101, 643, 827, 467, 281, 907, 601, 157, 353];
 
-/// How the rows of a table are spread over the values of a column.
+/// The spread of the rows of a table over the values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::plan) enum Spread {
     /// Few rows for each value.

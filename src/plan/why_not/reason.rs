@@ -12,7 +12,7 @@ pub struct WhyNot {
     pub table: String,
     /// True if the plan does use the index.
     pub is_used: bool,
-    /// What keeps SQLite from using it: planned without all of these, the statement uses the index. Empty if the index is
+    /// The obstacles to its use: planned without all of these, the statement uses the index. Empty if the index is
     /// used, or if the reason was not found.
     pub reasons: Vec<Reason>,
 }
@@ -21,9 +21,9 @@ pub struct WhyNot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reason {
-    /// What it is.
+    /// The obstacle.
     pub obstacle: Obstacle,
-    /// What lets SQLite use the index, or one like it. Tried.
+    /// A change with which SQLite uses the index, or one like it. Tried.
     pub remedy: Option<Remedy>,
 }
 
@@ -38,7 +38,7 @@ pub enum Obstacle {
         column: String,
         /// Its type.
         declared: String,
-        /// What it is compared with.
+        /// The other side of the comparison.
         other: String,
         /// The type of that, if it is a column.
         other_declared: Option<String>,
@@ -61,9 +61,9 @@ pub enum Obstacle {
     },
     /// The index has one expression, or a column, and the statement has another expression of it.
     Expression {
-        /// What the index has.
+        /// The index's own.
         indexed: String,
-        /// What the statement has.
+        /// The words of the statement.
         expression: String,
     },
     /// A `+` in front of the column hides it from the index.
@@ -102,7 +102,7 @@ pub enum Obstacle {
     Pattern {
         /// The condition.
         condition: String,
-        /// What is wrong with its pattern.
+        /// The problem of its pattern.
         problem: PatternProblem,
     },
     /// Rows that this side of an OR holds for cannot be found by an index.
@@ -152,7 +152,7 @@ pub enum Obstacle {
     Preferred(String),
 }
 
-/// What keeps SQLite from searching by the beginning of a pattern.
+/// A reason that SQLite does not search by the beginning of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PatternProblem {
@@ -164,15 +164,15 @@ pub enum PatternProblem {
     Escape,
 }
 
-/// What lets SQLite use an index, or one like it.
+/// A change with which SQLite uses an index, or one like it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
     /// Another text in the statement.
     Write {
-        /// What the statement has.
+        /// The words of the statement.
         old: String,
-        /// What it should have.
+        /// The words in their place.
         new: String,
     },
     /// One more condition in the WHERE of the statement.

@@ -352,7 +352,7 @@ fn references(tokens: &[Token<'_>], schema: &Schema) -> Vec<Reference> {
     found
 }
 
-/// How many parentheses around a column are looked at.
+/// The number of parentheses around a column that are looked at.
 const MAX_DEPTH: usize = 5;
 
 /// The words of the longest operator, `IS NOT DISTINCT FROM`.

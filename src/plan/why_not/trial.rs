@@ -104,7 +104,7 @@ fn term(one: &IndexedColumn, table: &Table) -> String {
     format!("{}{collation}{}", expression(one), if one.descending { " DESC" } else { "" })
 }
 
-/// How often a plan uses an index.
+/// The number of times that a plan uses an index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     /// The lines that search by it.
@@ -138,7 +138,7 @@ impl Usage {
     }
 }
 
-/// What a plan is to use: an index, or the key that is the table itself.
+/// The way that a plan is to take: an index, or the key that is the table itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'a> {
     pub(super) index: &'a str,

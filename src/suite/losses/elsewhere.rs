@@ -24,7 +24,7 @@ pub(crate) struct RowWithLoss<'a> {
     pub(crate) after: Option<&'a Row>,
 }
 
-/// What is searched: a column of these rows.
+/// The values to search for: a column of these rows.
 pub(crate) struct Wanted<'s, 'a> {
     pub(crate) column: &'s Name,
     /// Its place in the rows before.

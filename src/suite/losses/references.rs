@@ -47,7 +47,7 @@ impl Parent<'_> {
     }
 }
 
-/// What became of the row that a value refers to.
+/// The fate of the row that a value refers to.
 enum Referred<'p, 'a> {
     /// There was none.
     Dangling,

@@ -75,7 +75,7 @@ pub(crate) struct Assignment {
     pub(crate) sources: Vec<Name>,
 }
 
-/// What an assignment does with the values that it replaces.
+/// The use that an assignment makes of the values that it replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Sets a constant, not NULL, in rows that other columns choose: a new state.

@@ -19,7 +19,7 @@ const MOST_OF_LIMIT: u64 = 10_000;
 /// The same for rows that a statement counts.
 const MOST_COUNTED: u64 = 100;
 
-/// How far an extreme value is from the others.
+/// The distance of an extreme value from the others.
 const FAR: i64 = 1_000_003;
 
 /// The queries of a statement, and the tables that they read.

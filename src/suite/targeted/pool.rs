@@ -144,7 +144,7 @@ fn search_for(
 /// The number of pairs of columns that are tried together.
 const MOST_PAIRS: usize = 3;
 
-/// What an app stores in a column.
+/// The kind of values that an app stores in a column.
 #[derive(Clone, Copy, PartialEq)]
 enum Content {
     Texts,

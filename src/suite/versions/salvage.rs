@@ -19,7 +19,7 @@ const GIVEN_UP: usize = 6;
 /// Rows before a migration, and what it makes of them.
 pub(super) struct Trial {
     pub(super) before: Image,
-    /// What the migration made of them, or where it stopped.
+    /// The result of the migration, or the place where it stopped.
     pub(super) after: Result<Applied, Stop>,
 }
 

@@ -59,7 +59,7 @@ impl SchemaText {
     }
 }
 
-/// What was read of the databases of a history.
+/// The parts of the databases of a history that were read.
 #[derive(Default)]
 pub(super) struct KnownStates {
     schemas: Mutex<BTreeMap<SchemaText, Arc<Schema>>>,

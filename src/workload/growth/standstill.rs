@@ -4,10 +4,10 @@ use super::sample::{QueryRuns, Sample};
 use crate::report::count;
 use crate::sql::Name;
 
-/// What does not grow with n.
+/// The tables and results that do not grow with n.
 #[derive(Debug)]
 pub(super) enum Standstill {
-    /// What is read grows, or is fixed by the query itself: a row by its key, a LIMIT.
+    /// Everything that is read grows, or is fixed by the query itself: a row by its key, a LIMIT.
     None,
     /// No table that is used has more rows for a larger n. The tables, and the rows of all of them.
     Tables(Vec<(Name, u64)>),

@@ -16,7 +16,7 @@ pub(crate) struct LostConstraint {
     pub(crate) code: &'static str,
     pub(crate) level: Level,
     pub(crate) object: String,
-    /// What the rebuild does: `loses UNIQUE (title)`.
+    /// The change by the rebuild: `loses UNIQUE (title)`.
     pub(crate) what: String,
     pub(crate) cost: String,
 }
