@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
-use rusqlite::types::Value;
 
 use super::group::Group;
 use super::row_counts::RowCounts;
 use crate::db::Address;
 use crate::error::{Error, Result};
-use crate::sql::{Name, Token, end_of, tokens};
+use crate::sql::{Name, Token, end_of, owned, tokens};
 use crate::trace::{Capture, TracedDatabase};
 
 /// The name of the function that counts the rows of aggregates. It returns its argument.
@@ -36,7 +35,7 @@ impl Recount {
             // Not deterministic, so that SQLite calls it for each row.
             connection.create_scalar_function(COUNTING, 1, FunctionFlags::SQLITE_UTF8, move |context| {
                 counted.fetch_add(1, Ordering::Relaxed);
-                context.get::<Value>(0)
+                Ok(owned(context.get_raw(0)))
             })?;
             let mut names = connection.prepare("SELECT DISTINCT name FROM pragma_function_list WHERE type <> 's'")?;
             names.query_map([], |row| Ok(row.get::<_, String>(0)?.into()))?.collect()

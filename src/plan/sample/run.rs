@@ -9,7 +9,7 @@ use rusqlite::{Connection, StatementStatus, params_from_iter};
 use super::comparisons::{Comparison, Comparisons, Other, Relation};
 use super::values::ROWS;
 use crate::schema::{Column, Table};
-use crate::sql::{plain_name, tokens};
+use crate::sql::{owned, plain_name, tokens};
 
 /// The steps after which a run is stopped. A join without an index takes millions.
 pub(in crate::plan) const MOST_STEPS: u64 = 300_000;
@@ -112,7 +112,7 @@ fn existing(connection: &Connection, one: &Comparison, tables: &[&Table], is_one
         // NOT INDEXED: the values of all equalities are those of one row.
         let value = |place: &str| -> rusqlite::Result<Value> {
             let sql = format!("SELECT {operand} FROM main.{from} NOT INDEXED WHERE {operand} IS NOT NULL {place}");
-            connection.query_row(&sql, [], |row| row.get(0))
+            connection.query_row(&sql, [], |row| row.get_ref(0).map(owned))
         };
         let value = value(&place).or_else(|_| value("LIMIT 1")).ok()?;
         Some(if is_new(one, table) { renewed(value) } else { value })

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use crate::data::{StoredType, candidate_values, type_word};
 use crate::schema::{Check, Column, Table};
-use crate::sql::{Name, Token, quote_identifier, same_name, tokens};
+use crate::sql::{Name, Token, owned, quote_identifier, same_name, tokens};
 
 /// Texts that functions on texts change: blanks, case, lengths, numbers with zeros, marks between parts.
 const TEXTS: [&str; 14] = [
@@ -90,7 +90,7 @@ fn search_for(
     }
     let quoted: Vec<String> = columns.iter().map(|column| quote_identifier(&column.name)).collect();
     let sql = format!("SELECT {} FROM {} LIMIT 1", quoted.join(", "), quote_identifier(&table.name));
-    let read = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|at| row.get(at)).collect();
+    let read = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|at| row.get_ref(at).map(owned)).collect();
     let mut row: Vec<Value> = connection.query_row(&sql, [], read).ok()?;
     let score: Vec<String> = conditions.iter().map(|condition| format!("(({condition}) IS TRUE)")).collect();
     let row_of = quoted.iter().enumerate().map(|(at, column)| format!("?{} AS {column}", at + 1));

@@ -7,7 +7,7 @@ use super::pool::search;
 use crate::data::Fill;
 use crate::schema::references::column_names;
 use crate::schema::{Check, Schema, Table};
-use crate::sql::{Name, quote_identifier};
+use crate::sql::{Name, owned, quote_identifier};
 use crate::suite::rows::{RowPlan, insert_texts, is_full_text, unique_keys};
 
 /// The most rows that are made for one migration, not counting those of a LIMIT.
@@ -123,7 +123,9 @@ impl<'a> RowMaker<'a> {
         let all = quoted.iter().map(|column| format!(" AND {column} IS NOT NULL")).collect::<String>();
         let sql = format!("SELECT {list} FROM {name} WHERE {filter}{all} LIMIT 1");
         let values = params_from_iter(request.values.iter().map(|(_, value)| value));
-        self.connection.query_row(&sql, values, |row| (0..columns.len()).map(|at| row.get(at)).collect()).ok()
+        self.connection
+            .query_row(&sql, values, |row| (0..columns.len()).map(|at| row.get_ref(at).map(owned)).collect())
+            .ok()
     }
 
     /// Returns the value of an expression in a row that satisfies the conditions. `None` if there is no row.
@@ -131,7 +133,7 @@ impl<'a> RowMaker<'a> {
         let (name, filter) = (quote_identifier(&table.name), request.filter());
         let sql = format!("SELECT {expression} FROM {name} WHERE {filter} AND ({expression}) IS NOT NULL LIMIT 1");
         let values = request.values.iter().map(|(_, value)| value);
-        self.connection.query_row(&sql, params_from_iter(values), |row| row.get(0)).ok()
+        self.connection.query_row(&sql, params_from_iter(values), |row| row.get_ref(0).map(owned)).ok()
     }
 
     /// Returns the result of an aggregate function over the rows that satisfy the conditions.

@@ -6,7 +6,7 @@ use super::pool::pool;
 use super::resolve::LocalExpression;
 use super::rows::{RowMaker, RowRequest};
 use crate::check::Cell;
-use crate::sql::{Name, quote_identifier};
+use crate::sql::{Name, owned, quote_identifier};
 use crate::suite::losses::is_equivalent;
 
 /// A value, and what the expression makes of it.
@@ -81,7 +81,7 @@ fn candidates(
     );
     let Ok(mut statement) = maker.connection.prepare(&sql) else { return Vec::new() };
     let mut evaluated = |value: Value| {
-        let result: Value = statement.query_row([&value], |row| row.get(0)).ok()?;
+        let result: Value = statement.query_row([&value], |row| row.get_ref(0).map(owned)).ok()?;
         let (before, after) = (Cell::of((&value).into()), Cell::of((&result).into()));
         let is_changed = !is_equivalent(&before, &after, maker.connection);
         Some(Candidate { value, result, is_changed })
