@@ -189,7 +189,10 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
     }
     let number = context.addr();
     if kind == TRACE_ROW {
-        returned_rows::add(about.addr());
+        // Only a capture takes the numbers again, at the end of a statement.
+        if Use::Capture.is_wanted() {
+            returned_rows::add(about.addr());
+        }
         return 0;
     }
     let _ = catch_unwind(AssertUnwindSafe(|| {
