@@ -59,8 +59,9 @@ pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 /// # Errors
 /// If what is there is no ordinary file.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    require_replaceable(path)?;
-    let _ = fs::remove_file(path);
+    if is_replaceable(path)? {
+        fs::remove_file(path)?;
+    }
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -79,9 +80,14 @@ fn create(path: &Path) -> io::Result<File> {
 /// # Errors
 /// See above.
 pub(crate) fn require_replaceable(path: &Path) -> io::Result<()> {
+    is_replaceable(path).map(drop)
+}
+
+/// Returns true if there is an ordinary file, and false if there is nothing.
+fn is_replaceable(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
-        Ok(data) => require_ordinary(data.file_type()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Ok(data) => require_ordinary(data.file_type()).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }

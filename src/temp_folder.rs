@@ -1,7 +1,7 @@
 //! The folder of a database on disk: deleted with it, by the process that made it, or else by a later one.
 
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 use std::{fs, io};
 
 use tempfile::TempDir;
@@ -12,7 +12,7 @@ const PREFIX: &str = "sqlitmus-db-";
 /// A temporary folder that is deleted when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Folder {
-    /// `None` once it is dropped.
+    /// `None` only while it is dropped.
     dir: Option<TempDir>,
     process: u32,
 }
@@ -24,9 +24,7 @@ impl Folder {
         let parent = std::env::temp_dir();
         ONCE.call_once(|| sweep(&parent));
         let process = std::process::id();
-        // A number is used again, but not with the same start.
-        let start = start_of(process).unwrap_or_default();
-        let dir = tempfile::Builder::new().prefix(&format!("{PREFIX}{process}-{start}-")).tempdir_in(&parent)?;
+        let dir = tempfile::Builder::new().prefix(&prefix_of(process)).tempdir_in(&parent)?;
         Ok(Folder { dir: Some(dir), process })
     }
 
@@ -42,6 +40,15 @@ impl Drop for Folder {
             self.dir.take().map(TempDir::keep);
         }
     }
+}
+
+/// Returns the beginning of the names of a process's folders, which is looked up once. A forked child has another.
+fn prefix_of(process: u32) -> String {
+    static FIRST: OnceLock<(u32, String)> = OnceLock::new();
+    // A number is used again, but not with the same start.
+    let look_up = || format!("{PREFIX}{process}-{}-", start_of(process).unwrap_or_default());
+    let (first, prefix) = FIRST.get_or_init(|| (process, look_up()));
+    if *first == process { prefix.clone() } else { look_up() }
 }
 
 /// Deletes the folders of processes that do not run any more. Those of other users cannot be deleted, and stay.
