@@ -1,4 +1,4 @@
-//! Whether the thread of a task runs, sleeps, or waits for another one, as Linux says.
+//! Tells a thread of a task that runs from one that sleeps or waits for another one, as Linux says.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How many rows a query examines and uses.
+//! Counts the rows that a query examines and uses.
 
 use super::group::Group;
 use crate::trace::Query;

@@ -1,4 +1,4 @@
-//! Which queries go through many rows for each one that they use.
+//! Finds the queries that go through many rows for each one that they use.
 //!
 //! An aggregate returns one row by design, so what counts is how many rows it is given. No counter tells. Such a query
 //! therefore runs once more, on a copy, with a function around the argument of each aggregate that counts its calls.

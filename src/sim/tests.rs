@@ -503,7 +503,7 @@ unsafe extern "C" fn open_with_own_bytes(
     out: *mut std::os::raw::c_int,
 ) -> std::os::raw::c_int {
     OWN_FILES.fetch_add(1, Ordering::Relaxed);
-    // SAFETY: SQLite's arguments; the VFS is a copy of the real one, to which `pAppData` leads, and its files are larger.
+    // SAFETY: SQLite's arguments. The VFS is a copy of `unix` with larger files, whose last bytes are its own.
     unsafe {
         let size = usize::try_from((*vfs).szOsFile).unwrap();
         file.cast::<u8>().add(size - OWN_BYTES).write_bytes(0xaa, OWN_BYTES);

@@ -48,8 +48,8 @@ pub use point::{Point, Production, Status};
 /// | `file-system` | a disk of this machine | [`health`](crate::check::health()) |
 /// | `full-disk` | an app that survives a full disk | a sweep of faults |
 ///
-/// What a connection cannot tell is [`Status::Unseen`], with the call that shows it. [`Production::answer`] puts the result of
-/// that call in its place, and [`workload::production`](crate::workload::production()) answers the three points that a
+/// A point that a connection cannot tell is [`Status::Unseen`], with the call that shows it. [`Production::answer`] puts the
+/// result of that call in its place, and [`workload::production`](crate::workload::production()) answers the three points that a
 /// recording shows. Where guides and SQLite's own documentation disagree, the point has both opinions.
 ///
 /// The database is only read. `integrity` reads all of it, which takes a while for a large one.

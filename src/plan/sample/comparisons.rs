@@ -1,4 +1,4 @@
-//! What statements compare with constants and parameters, read from their words.
+//! Finds the comparisons of statements with constants and parameters, in their words.
 //!
 //! There is no parser. A comparison that is misread makes rows that are less typical, and nothing else.
 

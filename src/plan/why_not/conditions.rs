@@ -1,4 +1,4 @@
-//! What in the conditions of a statement may keep SQLite from using an index.
+//! Finds the obstacles to the use of an index in the conditions of a statement.
 
 use std::ops::Range;
 

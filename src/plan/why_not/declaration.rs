@@ -1,4 +1,4 @@
-//! What in the declaration of an index, in hints and in the order of rows may keep SQLite from using the index.
+//! Finds the obstacles to the use of an index in its declaration, in hints and in the order of rows.
 
 use std::ops::Range;
 

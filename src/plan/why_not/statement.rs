@@ -1,4 +1,4 @@
-//! What the words of a statement say about a column: the conditions that it is in, and the order that it is sorted by.
+//! Finds a column in the words of a statement: the conditions that it is in, and the order that it is sorted by.
 //!
 //! There is no parser: what is misread leads to a text that is planned and helps nothing.
 
