@@ -7,6 +7,8 @@ use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
+use once_cell::sync::OnceCell;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// A template, by the address of what it builds.
@@ -38,8 +40,23 @@ pub(super) fn work_for(thread: ThreadId) {
     STARTED_BY.set(Some(thread));
 }
 
+/// Returns what is in the cell, and builds it first if it is not there. Other threads wait meanwhile.
+///
+/// # Errors
+/// If `build` fails, or if it needs the cell itself.
+pub(super) fn once<T>(cell: &OnceCell<T>, build: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(built) = cell.get() {
+        return Ok(built);
+    }
+    let turn = Turn::wait_for(cell)?;
+    cell.get_or_try_init(|| {
+        turn.builds();
+        build()
+    })
+}
+
 /// Lasts while a thread waits for a template or builds it.
-pub(super) struct Turn {
+struct Turn {
     which: Which,
     thread: ThreadId,
 }
@@ -49,7 +66,7 @@ impl Turn {
     ///
     /// # Errors
     /// If that template waits for this thread.
-    pub(super) fn wait_for<T>(template: &T) -> Result<Turn> {
+    fn wait_for<T>(template: &T) -> Result<Turn> {
         let turn = Turn { which: std::ptr::from_ref(template).addr(), thread: this_thread() };
         let mut threads = threads();
         let mut which = turn.which;
@@ -67,7 +84,7 @@ impl Turn {
     }
 
     /// Called when it is this thread that builds the template.
-    pub(super) fn builds(&self) {
+    fn builds(&self) {
         let mut threads = threads();
         threads.stop_waiting(self);
         threads.building.push((self.which, self.thread));

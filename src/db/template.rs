@@ -10,7 +10,7 @@ use once_cell::sync::OnceCell;
 use rusqlite::Connection;
 
 use super::app_code::{Change, failed, on_a_thread, run};
-use super::building::Turn;
+use super::building;
 use super::cache::{self, KeyBuilder};
 use super::image::{Functions, Image, MAIN};
 use super::profile::Profile;
@@ -336,12 +336,7 @@ impl Template {
     }
 
     fn image(&self) -> Result<&Image> {
-        if let Some(image) = self.image.get() {
-            return Ok(image);
-        }
-        let turn = Turn::wait_for(&self.image)?;
-        self.image.get_or_try_init(|| {
-            turn.builds();
+        building::once(&self.image, || {
             let statistics = self.stats.map(StatisticsFile::read).transpose()?;
             if self.seed.is_none() && statistics.is_none() {
                 return self.migrated(None);
