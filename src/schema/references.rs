@@ -1,5 +1,7 @@
 //! Foreign keys with the columns on both sides, the indexes that serve them, and the order of tables by them.
 
+use std::cmp::Reverse;
+
 use super::entries::is_ledger;
 use super::facts::{Affinity, Column, ForeignKey, IndexedColumn, IndexedExpr, Key, Schema, Table, TableKind};
 use crate::sql::{Name, plain_name, same_name};
@@ -185,11 +187,38 @@ impl Schema {
             let next = left
                 .iter()
                 .position(|table| !is_waiting(*table, false))
-                .or_else(|| left.iter().position(|table| !is_waiting(*table, true)))
-                .unwrap_or(0);
+                .unwrap_or_else(|| self.first_of_circle(&left, &|table| is_waiting(table, true)));
             ordered.push(left.remove(next));
         }
         ordered
+    }
+
+    /// Returns the place of the table that comes first in a circle of keys that waits for no other table: one whose keys may
+    /// be NULL, or one with the key of most columns, some of which the others may take from it.
+    fn first_of_circle(&self, left: &[usize], is_waiting: &dyn Fn(usize) -> bool) -> usize {
+        let parents = |table: usize| {
+            let of_keys = self.tables[table].foreign_keys.iter().filter_map(|key| self.parent_of(key));
+            of_keys.filter(move |parent| *parent != table && left.contains(parent))
+        };
+        let reached = |from: usize| {
+            let mut found: Vec<usize> = parents(from).collect();
+            let mut at = 0;
+            while let Some(&table) = found.get(at) {
+                at += 1;
+                let new: Vec<usize> = parents(table).filter(|parent| !found.contains(parent)).collect();
+                found.extend(new);
+            }
+            found
+        };
+        let is_in_circle = |table: &usize| reached(*table).into_iter().all(|other| reached(other).contains(table));
+        let width = |table: usize| {
+            let keys = self.tables[table].foreign_keys.iter();
+            keys.filter(|key| self.parent_of(key).is_some_and(|parent| parent != table && left.contains(&parent)))
+                .map(|key| key.columns.len())
+                .max()
+        };
+        let places = (0..left.len()).filter(|at| is_in_circle(&left[*at]));
+        places.min_by_key(|at| (is_waiting(left[*at]), Reverse(width(left[*at])))).unwrap_or(0)
     }
 
     /// Returns the position of the table that a foreign key refers to, if rows can be inserted into it.

@@ -184,10 +184,13 @@ fn coalesced(comparison: Comparison, arguments: &[Expression], value: &Value) ->
         .iter()
         .filter_map(|branch| branch.and(&not_null))
         .collect();
-    if let (Expression::Column(column), Some(Expression::Value(instead))) = (first, arguments.get(1))
-        && holds(comparison, instead, value)
-    {
-        found.extend(Branch::of(*column, Domain::of_null(Nullability::Required)));
+    if let (Expression::Column(column), [_, rest @ ..]) = (first, arguments) {
+        let instead = match rest {
+            [] => Vec::new(),
+            [only] => compared(comparison, only, &Expression::Value(value.clone())),
+            several => coalesced(comparison, several, value),
+        };
+        found.extend(product(&Branch::of(*column, Domain::of_null(Nullability::Required)), &instead));
     }
     found
 }

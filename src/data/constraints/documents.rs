@@ -125,7 +125,12 @@ fn of_documents(branch: &Branch, columns: usize, reads: &[Read]) -> Option<Branc
         }
     }
     for (at, (document, path)) in reads.iter().enumerate() {
-        let said = branch.domains.iter().find(|(column, _)| *column == columns + at);
+        let domain_of = |wanted: usize| branch.domains.iter().find(|(column, _)| *column == wanted);
+        let said = domain_of(columns + at);
+        if said.is_none() && domain_of(*document).is_some_and(|(_, domain)| domain.nullability == Nullability::Required)
+        {
+            continue;
+        }
         let domain = said.map_or_else(Domain::default, |(_, domain)| domain.clone());
         let member = Member { path: path.clone(), declared_type: String::new(), domain };
         plain = plain.and(&Branch { domains: vec![(*document, document_with(member))], ..Branch::default() })?;

@@ -56,12 +56,12 @@ pub(crate) struct ColumnSource {
 }
 
 /// Changes the values of a row so that they satisfy relations between two columns, as far as possible: one value replaces
-/// the other, or the two are swapped, or a number is increased.
-pub(crate) fn satisfy(relations: &[Relation], row: &mut [ValueBuf]) {
+/// the other, or the two are swapped, or a number is moved by one. `may_change` is true for the columns that may change.
+pub(crate) fn satisfy(relations: &[Relation], row: &mut [ValueBuf], may_change: &dyn Fn(usize) -> bool) {
     for _ in 0..=relations.len() {
         let mut changed = false;
         for relation in relations {
-            changed |= satisfy_one(*relation, row);
+            changed |= satisfy_one(*relation, row, may_change);
         }
         if !changed {
             return;
@@ -70,7 +70,7 @@ pub(crate) fn satisfy(relations: &[Relation], row: &mut [ValueBuf]) {
 }
 
 /// Returns true if it changed a value.
-fn satisfy_one(relation: Relation, row: &mut [ValueBuf]) -> bool {
+fn satisfy_one(relation: Relation, row: &mut [ValueBuf], may_change: &dyn Fn(usize) -> bool) -> bool {
     let Relation { mut left, mut comparison, mut right } = relation;
     if matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual) {
         (left, comparison, right) = (right, comparison.mirrored(), left);
@@ -81,16 +81,25 @@ fn satisfy_one(relation: Relation, row: &mut [ValueBuf]) -> bool {
         return false;
     }
     let order = row[left].compare(&row[right]);
+    let (from, to, step) = match (may_change(left), may_change(right)) {
+        (_, true) => (left, right, 1),
+        (true, false) => (right, left, -1),
+        (false, false) => return false,
+    };
     match comparison {
-        Comparison::Equal | Comparison::Is if order.is_ne() => {
-            row[right] = row[left].clone();
-            true
-        }
-        Comparison::Less | Comparison::LessOrEqual if order.is_gt() => {
+        Comparison::Less | Comparison::LessOrEqual if order.is_gt() && may_change(left) && may_change(right) => {
             row.swap(left, right);
             true
         }
-        Comparison::Unequal | Comparison::IsNot | Comparison::Less => order.is_eq() && row[right].increment(),
+        Comparison::Equal | Comparison::Is if order.is_ne() => {
+            row[to] = row[from].clone();
+            true
+        }
+        Comparison::Less | Comparison::LessOrEqual if order.is_gt() => {
+            row[to] = row[from].clone();
+            true
+        }
+        Comparison::Unequal | Comparison::IsNot | Comparison::Less => order.is_eq() && row[to].add(step),
         _ => false,
     }
 }

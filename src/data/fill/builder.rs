@@ -12,7 +12,7 @@ use crate::data::fill::options::{self, FillOptions, Given, Row};
 use crate::data::fill::plan::planner::{full, plan_tables};
 use crate::data::fill::plan::table_plan::TablePlan;
 use crate::data::fill::request::{FillRequest, RowsForEach, TableRequest, TableRequests, tables};
-use crate::data::fill::rows::FilledTable;
+use crate::data::fill::row_values::FilledTable;
 use crate::data::fill::shared_keys;
 use crate::data::fill::trigger_keys;
 use crate::data::relations;

@@ -7,10 +7,12 @@ use rusqlite::{Connection, Row, Statement};
 use crate::data::constraints::condition::{Condition, ConditionKind};
 use crate::data::constraints::conditions::name_in_sqlite_errors;
 use crate::data::fill::context::{FillContext, first_number};
+use crate::data::fill::lookup::KnownParents;
 use crate::data::fill::parent_join::ParentJoin;
 use crate::data::fill::plan::references::PerParentRows;
 use crate::data::fill::plan::table_plan::TablePlan;
-use crate::data::fill::rows::{FilledTable, RowMaker, RowNumbers, Tables, number_of};
+use crate::data::fill::row_values::{FilledTable, RowNumbers, Tables, number_of};
+use crate::data::fill::rows::RowMaker;
 use crate::data::script::{Item, Script};
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::Draw;
@@ -33,14 +35,14 @@ pub(crate) fn insert_tables(
         Inserter { context, tables: Tables { plans, filled: Vec::new() }, script: wants_script.then(Vec::new) };
     let in_cycles = plans.iter().enumerate().filter(|(at, plan)| plan.refers_to_later(*at));
     let in_cycles: Vec<&str> = in_cycles.map(|(_, plan)| plan.name.as_str()).collect();
-    let deferred = if in_cycles.is_empty() { None } else { defer_foreign_keys(connection)? };
-    for at in 0..plans.len() {
+    for (at, plan) in plans.iter().enumerate() {
+        // Rows of the others are made again if their parents are missing.
+        let _deferred = if plan.refers_to_later(at) { defer_foreign_keys(connection)? } else { None };
         inserter.fill(at)?;
     }
     for table in &in_cycles {
         check_references(connection, table)?;
     }
-    drop(deferred);
     let after = rebuilds(context.schema, plans);
     for sql in &after {
         connection.execute_batch(sql).map_err(|error| Error::sqlite("rebuild the full-text index", error).sql(sql))?;
@@ -216,6 +218,7 @@ struct RowInserter<'a> {
     plan: &'a TablePlan,
     maker: RowMaker<'a>,
     statement: Statement<'a>,
+    parents: KnownParents<'a>,
 }
 
 impl<'a> RowInserter<'a> {
@@ -225,7 +228,12 @@ impl<'a> RowInserter<'a> {
             .connection
             .prepare(&sql)
             .map_err(|error| Error::sqlite(format!("insert into {}", plan.name), error).sql(&sql))?;
-        Ok(RowInserter { context, plan, maker: RowMaker::new(context, plan, at), statement })
+        let is_deferred = context.schema.tables[plan.table].foreign_keys.iter().any(|key| key.deferred);
+        let parents = match is_deferred || plan.refers_to_later(at) {
+            true => KnownParents::of(context.connection, plan, at),
+            false => KnownParents::default(),
+        };
+        Ok(RowInserter { context, plan, maker: RowMaker::new(context, plan, at), statement, parents })
     }
 
     /// Makes one row again until SQLite accepts it.
@@ -286,6 +294,7 @@ impl<'a> RowInserter<'a> {
     /// Inserts the row that was made. Returns the error if SQLite refuses it.
     fn run(&mut self) -> Option<rusqlite::Error> {
         let mut run = || {
+            self.parents.check(&self.maker.draft.values)?;
             for (index, value) in self.maker.draft.values.iter().enumerate() {
                 self.statement.raw_bind_parameter(index + 1, value)?;
             }

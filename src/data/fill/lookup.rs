@@ -1,9 +1,9 @@
-//! Parents of a row that has some columns of its key already: those of its tenant.
+//! Finds parents of a row that has some columns of its key already: those of its tenant.
 
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, Error, Statement, ffi};
 
 use crate::data::fill::context::row_values;
-use crate::data::fill::plan::table_plan::Reference;
+use crate::data::fill::plan::table_plan::{Parent, Reference, TablePlan};
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::Draw;
 use crate::schema::Name;
@@ -50,5 +50,50 @@ impl<'c> Lookup<'c> {
             self.0.raw_bind_parameter(index + 1, &values[*column])?;
         }
         self.0.raw_query().mapped(|row| row_values(row, reference.columns.len())).collect()
+    }
+}
+
+/// Checks the keys that share columns with others while SQLite defers foreign keys: it would refuse their rows too late.
+#[derive(Default)]
+pub(super) struct KnownParents<'c>(Vec<(Vec<usize>, Statement<'c>)>);
+
+impl<'c> KnownParents<'c> {
+    /// Looks up the keys of a plan that refer to existing rows. `at` is its place.
+    pub(super) fn of(connection: &'c Connection, plan: &TablePlan, at: usize) -> KnownParents<'c> {
+        let is_there = |parent: &Parent| match parent {
+            Parent::Made { plan, .. } => *plan < at,
+            Parent::Existing { .. } => true,
+            Parent::Missing | Parent::Own { .. } | Parent::Later { .. } => false,
+        };
+        let shares = |reference: &&Reference| {
+            !reference.known.is_empty()
+                && reference.columns.len() == reference.parent_columns.len()
+                && is_there(&reference.parent)
+        };
+        let check = |reference: &Reference| {
+            let equal: Vec<String> =
+                reference.parent_columns.iter().map(|name| format!("{} = ?", plain_name(name))).collect();
+            let (parent, equal) = (plain_name(&reference.parent_name), equal.join(" AND "));
+            let statement = connection.prepare(&format!("SELECT 1 FROM main.{parent} WHERE {equal}")).ok()?;
+            Some((reference.columns.clone(), statement))
+        };
+        KnownParents(plan.references.iter().filter(shares).filter_map(check).collect())
+    }
+
+    /// Fails as SQLite does if a parent is missing.
+    pub(super) fn check(&mut self, values: &[ValueBuf]) -> rusqlite::Result<()> {
+        for (columns, statement) in &mut self.0 {
+            if columns.iter().any(|column| values[*column].kind() == ValueKind::Null) {
+                continue;
+            }
+            for (index, column) in columns.iter().enumerate() {
+                statement.raw_bind_parameter(index + 1, &values[*column])?;
+            }
+            if statement.raw_query().next()?.is_none() {
+                let code = ffi::Error::new(ffi::SQLITE_CONSTRAINT_FOREIGNKEY);
+                return Err(Error::SqliteFailure(code, Some("FOREIGN KEY constraint failed".to_owned())));
+            }
+        }
+        Ok(())
     }
 }

@@ -27,8 +27,9 @@
 //!   that only a trigger knows are read from it.
 //! - **Parents agree on what a child shares**: if two composite keys of a child have a column in common that no table lists, one
 //!   parent takes its values from the other, as by a foreign key.
-//! - **Cycles of foreign keys that may not be NULL** are closed with keys of later rows, which are known before they are made,
-//!   under `defer_foreign_keys`.
+//! - **Cycles of foreign keys** are closed with keys of later rows, which are known before they are made, under
+//!   `defer_foreign_keys`: rows of both tables belong together in pairs. A key that is not known so is taken from a third table
+//!   by both rows (the leader of a team). What SQLite would refuse only at the end, because a key is deferred, is looked up.
 //! - **A row with a label is numbered by its label**: it does not depend on the other rows, nor they on it.
 //! - The inner loop is plain matches over small enums, into one buffer for each column, because tests run unoptimized.
 
@@ -37,9 +38,11 @@ pub(super) mod context;
 mod insert;
 mod lookup;
 pub(crate) mod options;
+mod parent_choice;
 mod parent_join;
 mod plan;
 pub(crate) mod request;
+mod row_values;
 mod rows;
 mod shared_keys;
 mod trigger_keys;

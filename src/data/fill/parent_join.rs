@@ -30,7 +30,7 @@ impl ParentJoin {
         let is_joined = |reference: &&Reference| {
             matches!(reference.parent, Parent::Made { .. } | Parent::Existing { .. })
                 && !reference.may_be_null
-                && !reference.is_paired
+                && reference.pairs == 0
                 && reference.columns.len() == reference.parent_columns.len()
         };
         if plan.references.iter().any(|reference| reference.per_parent.is_some()) {

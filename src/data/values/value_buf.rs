@@ -160,11 +160,11 @@ impl ValueBuf {
         compare(self.value_ref(), other.value_ref())
     }
 
-    /// Adds one to a number. Returns false for other values.
-    pub(crate) fn increment(&mut self) -> bool {
+    /// Adds one, or minus one, to a number. Returns false for other values.
+    pub(crate) fn add(&mut self, step: i8) -> bool {
         match &mut self.kind {
-            ValueKind::Integer(number) => *number = number.saturating_add(1),
-            ValueKind::Real(number) => *number += 1.0,
+            ValueKind::Integer(number) => *number = number.saturating_add(step.into()),
+            ValueKind::Real(number) => *number += f64::from(step),
             _ => return false,
         }
         true

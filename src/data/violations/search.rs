@@ -334,7 +334,7 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
                         source.make(&mut draw, None, &mut row[*at]);
                     }
                 }
-                satisfy(&branch.relations, &mut row);
+                satisfy(&branch.relations, &mut row, &|_| true);
                 if self.offer(&row) {
                     return true;
                 }

@@ -1,6 +1,7 @@
 //! Filling tables: constraints that rows satisfy, failures, and repeatability.
 
 mod agreements;
+mod circles;
 mod conditions;
 mod documents;
 mod hardships;

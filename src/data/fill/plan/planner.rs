@@ -9,6 +9,7 @@ use crate::data::constraints::trial::Evaluator;
 use crate::data::fill::context::{FillContext, first_rowid};
 use crate::data::fill::options::{FillOptions, Given};
 use crate::data::fill::plan::child_checks::{self, ChildChecks};
+use crate::data::fill::plan::cycles::close_cycles;
 use crate::data::fill::plan::numbering;
 use crate::data::fill::plan::references::{self, PerParentRows, limit_by_parents};
 use crate::data::fill::plan::related_values;
@@ -124,36 +125,6 @@ fn keep_keys<'r>(plan: &mut TablePlan, relations: impl Iterator<Item = &'r Relat
             plan.kept.push(column);
         }
     }
-}
-
-/// Points foreign keys to a later table at its rows. Their keys are known before the rows are made if they follow from
-/// the rows' numbers.
-fn close_cycles(plans: &mut [TablePlan]) -> Result<()> {
-    for at in 0..plans.len() {
-        for index in 0..plans[at].references.len() {
-            let reference = &plans[at].references[index];
-            let Parent::Later { table } = reference.parent else { continue };
-            let later = plans.iter().position(|plan| plan.table == table && plan.count > 0);
-            let columns = later.and_then(|later| {
-                let place = |name: &Name| plans[later].column(name).filter(|column| plans[later].is_formula(*column));
-                reference.parent_columns.iter().map(place).collect::<Option<Vec<usize>>>()
-            });
-            let is_nullable = reference.columns.iter().any(|column| plans[at].columns[*column].may_be_null);
-            plans[at].references[index].parent = match (later, columns) {
-                (Some(plan), Some(columns)) => {
-                    plans[plan].awaited.extend(&columns);
-                    Parent::Made { plan, columns }
-                }
-                _ if is_nullable => Parent::Missing,
-                // The keys of the later rows are not known yet.
-                _ => {
-                    let headline = format!("cannot fill {}: its foreign keys form a cycle", plans[at].name);
-                    return Err(Error::new(ErrorKind::Data, headline).evidence("NOT NULL", &reference.shown));
-                }
-            };
-        }
-    }
-    Ok(())
 }
 
 fn plan_table(shape: &TableShape<'_>) -> Result<TablePlan> {

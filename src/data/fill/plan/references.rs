@@ -44,8 +44,9 @@ fn in_order<'p>(shape: &TableShape<'p>) -> Vec<&'p Relation> {
     let filled = |key: &Relation| shape.plans.iter().position(|plan| Some(plan.table) == key.parent);
     keys.sort_by_key(|key| {
         let is_within = key.columns.iter().any(|name| of_trees.contains(&name));
+        let is_pair = filled(key).is_some_and(|plan| shape.plans[plan].pairs_with(shape.at) > 0);
         // A parent that is filled later may have taken what both have in common from the other one.
-        (is_tree(key) || is_within, !is_tree(key), Reverse(key.columns.len()), Reverse(filled(key)))
+        (!is_pair, is_tree(key) || is_within, !is_tree(key), Reverse(key.columns.len()), Reverse(filled(key)))
     });
     keys
 }
@@ -65,15 +66,17 @@ impl Draft<'_, '_> {
         let mut parent_columns = key.parent_columns.clone();
         let may_be_null = |column: &usize| shape.may_be_null[*column];
         let mut loose: Vec<usize> = self.columns.iter().copied().filter(may_be_null).collect();
-        let is_partly_null = !loose.is_empty() && loose.len() < self.columns.len();
-        let is_paired = match &parent {
-            Parent::Later { table } if loose.is_empty() => self.leave_to_later(*table, &mut parent_columns),
-            Parent::Made { plan, .. } => {
-                let refers_here =
-                    |other: &Reference| matches!(other.parent, Parent::Later { table } if table == shape.at);
-                shape.plans[*plan].references.iter().any(|other| other.is_paired && refers_here(other))
+        let mut is_partly_null = !loose.is_empty() && loose.len() < self.columns.len();
+        let pairs = match &parent {
+            Parent::Later { table } if loose.is_empty() || is_partly_null => {
+                let is_left = self.leave_to_later(*table, &loose, &mut parent_columns);
+                let rows = shape.request.rows;
+                let pairs = if is_partly_null { rows.isqrt().max(1) } else { rows };
+                is_partly_null &= !is_left;
+                if is_left { pairs } else { 0 }
             }
-            _ => false,
+            Parent::Made { plan, .. } => shape.plans[*plan].pairs_with(shape.at),
+            _ => 0,
         };
         match &parent {
             // There is no parent: the other columns are made like any column.
@@ -119,13 +122,14 @@ impl Draft<'_, '_> {
             overrules: false,
             among,
             gathered,
-            is_paired,
+            pairs,
         })
     }
 
     /// Drops the columns that a later table takes from this one: in a circle of keys, `(lock, token)` refers to a row that
     /// refers to `lock` here. Returns true if there are such columns, so that the rows of both tables belong together in pairs.
-    fn leave_to_later(&mut self, later: usize, parent_columns: &mut Option<Vec<Name>>) -> bool {
+    /// If some columns of the key may be NULL, the others are those to drop.
+    fn leave_to_later(&mut self, later: usize, loose: &[usize], parent_columns: &mut Option<Vec<Name>>) -> bool {
         let context = self.shape.context;
         let back: Vec<&Relation> =
             context.relations[later].iter().filter(|key| key.parent == Some(self.shape.at)).collect();
@@ -137,7 +141,8 @@ impl Draft<'_, '_> {
             .filter(|((own, theirs), _)| !is_taken(own, theirs))
             .map(|((_, theirs), column)| (*column, theirs.clone()))
             .collect();
-        if left.is_empty() || left.len() == self.columns.len() {
+        let is_loose = loose.is_empty() || left.len() == loose.len() && left.iter().all(|(own, _)| loose.contains(own));
+        if left.is_empty() || left.len() == self.columns.len() || !is_loose {
             return false;
         }
         self.known.clear();

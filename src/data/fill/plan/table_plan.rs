@@ -93,7 +93,7 @@ pub(crate) enum How {
     With(usize),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reference {
     /// The columns here, by their places in the plan.
     pub(crate) columns: Vec<usize>,
@@ -117,18 +117,20 @@ pub(crate) struct Reference {
     /// The columns that have their values before a parent is chosen: those of an earlier key, those that are given, and the
     /// tenant in a tree within each tenant.
     pub(crate) known: Vec<usize>,
-    /// True if the parent's values replace those that are known: everything known follows from them.
+    /// True if the parent's values replace those that are known, because everything known follows from them, or those of
+    /// other keys, because the rows are a pair.
     pub(crate) overrules: bool,
     /// The number of first parents that satisfy a CHECK, if not all parents do.
     pub(crate) among: Option<u64>,
     /// The number of first parents that are used, so that rows belong together: products and orders of one tenant.
     pub(crate) gathered: Option<u64>,
-    /// True if each row refers to the one with its own place, which refers to it.
-    pub(crate) is_paired: bool,
+    /// The number of first rows that refer to the one with their own place, which refers to them. Rows beyond those refer to
+    /// nothing if they may.
+    pub(crate) pairs: u64,
 }
 
 /// The rows to which a foreign key refers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Parent {
     /// There are none.
     Missing,
@@ -146,6 +148,11 @@ impl Reference {
     /// Returns true if a row that refers to nothing has values in some of the columns.
     pub(crate) fn is_partly_null(&self) -> bool {
         self.loose.len() < self.columns.len()
+    }
+
+    /// Returns true if each row refers to the row of an earlier plan with its own place.
+    pub(super) fn is_pair_of(&self, earlier: usize) -> bool {
+        self.pairs > 0 && matches!(self.parent, Parent::Made { plan, .. } if plan == earlier)
     }
 
     /// Returns true if a column gets its value from this key alone.
@@ -169,6 +176,12 @@ impl TablePlan {
     /// Returns true if rows refer to rows that come later. `at` is the place of this plan.
     pub(crate) fn refers_to_later(&self, at: usize) -> bool {
         self.references.iter().any(|reference| matches!(reference.parent, Parent::Made { plan, .. } if plan > at))
+    }
+
+    /// Returns the number of first rows that belong together in pairs with those of a later table, by its place in the schema.
+    pub(super) fn pairs_with(&self, later: usize) -> u64 {
+        let refers_there = |of: &&Reference| matches!(of.parent, Parent::Later { table } if table == later);
+        self.references.iter().filter(refers_there).map(|reference| reference.pairs).max().unwrap_or(0)
     }
 
     /// Returns true if a column of any row can be made again from the row's number alone.
