@@ -90,6 +90,11 @@ pub(crate) fn open_as_it_is(disk: &Disk, name: &str, functions: Option<Functions
     image::open(disk, Path::new(&disk.path_of(name)), functions)
 }
 
+/// Returns the URL by which sqlx and sea-orm open the database of a URI.
+pub(crate) fn url_of(uri: &str) -> String {
+    uri.replacen("file:", "sqlite:", 1)
+}
+
 /// Returns a path as SQLite reads it in a URI, see <https://www.sqlite.org/uri.html>.
 pub(crate) fn percent_encoded(path: &Path) -> String {
     let mut text = String::new();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::address::{Address, percent_encoded};
+use super::address::{Address, percent_encoded, url_of};
 use super::image::{self, Functions, Image, MAIN};
 use super::keep::Place;
 use super::profile::Profile;
@@ -185,20 +185,31 @@ impl TestDb {
         &self.path
     }
 
-    /// Returns the URI by which every driver that is linked to the same SQLite opens this database. sqlx takes `sqlite:` in
-    /// place of `file:`.
+    /// Returns the URI by which every driver that is linked to the same SQLite opens this database. Drivers that know
+    /// databases by URLs, such as sqlx and sea-orm, take the [`url`](TestDb::url).
     ///
     /// ```
+    /// use sqlitmus::rusqlite::Connection;
+    ///
     /// let db = sqlitmus::Template::empty().in_memory();
-    /// // For SqlitePool::connect(&url):
-    /// let url = db.uri().replacen("file:", "sqlite:", 1);
-    /// # assert!(url.starts_with("sqlite:/sqlitmus/"));
+    /// assert!(db.uri().starts_with("file:/sqlitmus/"));
+    /// let of_the_app = Connection::open(db.uri()).unwrap();
     /// ```
     pub fn uri(&self) -> String {
         match &self.folder {
             Some(_) => format!("file:{}?vfs={}", percent_encoded(&self.path), self.disk().vfs_name()),
             None => self.path.to_string_lossy().into_owned(),
         }
+    }
+
+    /// Returns the URL of this database for sqlx and sea-orm: `SqlitePool::connect(&db.url())`.
+    ///
+    /// ```
+    /// let db = sqlitmus::Template::empty().in_memory();
+    /// assert!(db.url().starts_with("sqlite:/sqlitmus/"));
+    /// ```
+    pub fn url(&self) -> String {
+        url_of(&self.uri())
     }
 
     /// Returns the clock of this database. All connections that were opened through this value or by the

@@ -98,7 +98,7 @@ pub(crate) unsafe extern "C" fn full_pathname(
     guard(ffi::SQLITE_CANTOPEN, || {
         // SAFETY: SQLite's own arguments.
         let (disk, path) = unsafe { place(vfs, path, ffi::SQLITE_CANTOPEN)? };
-        let full = in_full(disk.home(), path);
+        let full = in_full(disk.home(), as_written(path));
         if full.len() >= usize::try_from(size).unwrap_or(0) {
             return Err(Refused(ffi::SQLITE_CANTOPEN));
         }
@@ -109,6 +109,12 @@ pub(crate) unsafe extern "C" fn full_pathname(
         }
         Ok(ffi::SQLITE_OK)
     })
+}
+
+/// Returns the path in a URI that a driver has taken for a path, as sqlx does with `sqlite:file:/sqlitmus/..`. It would
+/// open another, empty database.
+fn as_written(path: &str) -> &str {
+    path.strip_prefix("file:").filter(|rest| Disk::is_simulated(rest)).unwrap_or(path)
 }
 
 /// Returns the absolute path of a file. As with the unix VFS, a file has one path: `./other.db` is `other.db`.
