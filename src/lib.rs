@@ -147,6 +147,7 @@ pub mod workload;
 
 pub use db::{Profile, Template, TestDb};
 pub use error::{BoxError, Error, ErrorKind, Result};
+pub use explore::{DbCopy, Finish, Later, Now};
 #[cfg(feature = "snapshots")]
 #[doc(hidden)]
 pub use macros::__private;

@@ -8,7 +8,7 @@ use super::explorer::{self, MostWork, Options};
 use super::report::Report;
 use crate::db::TestDb;
 use crate::error::Result;
-use crate::explore::{self, Action, Failure, or_keep_and_panic};
+use crate::explore::{self, Action, DbCopy, Failure, Finish, or_keep_and_panic};
 
 /// A test of one action under power cuts; see [`test()`].
 #[must_use = "nothing happens before `run`"]
@@ -24,6 +24,18 @@ pub fn test<'a, T, E: Display>(
     action: impl FnMut(&mut Connection) -> Result<T, E> + 'a,
 ) -> CrashTest<'a> {
     CrashTest { db, action: explore::action(action), options: Options::default() }
+}
+
+/// Like [`test()`], for code that opens its connections itself, by the path or URL of the copy that it is given: an app with
+/// a pool. The code may be async; the template says on which runtime it runs ([`Template::block_on`]).
+///
+/// [`Template::block_on`]: crate::Template::block_on
+pub fn test_with<'a, K, R: Finish<K> + 'a>(
+    db: &'a TestDb,
+    action: impl FnMut(DbCopy) -> R + Send + 'a,
+) -> CrashTest<'a> {
+    let mut action = explore::action_on_copies(db, action);
+    CrashTest { db, action: Box::new(move |copy| action(copy).map(drop)), options: Options::default() }
 }
 
 impl<'a> CrashTest<'a> {

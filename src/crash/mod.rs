@@ -67,8 +67,8 @@
 //! databases on the same disk (`ATTACH`) are compared too. Files beside the database are not on that disk:
 //! [`faults`](crate::faults) stops the action where the power would.
 //!
-//! Code that does not take a rusqlite connection, such as diesel, sqlx or a pool, opens the copy by
-//! [`sim::uri`](crate::sim::uri), and has to close it before it returns.
+//! Code that does not take a rusqlite connection, such as diesel, sqlx or a pool, opens the copy that [`test_with`] hands to it,
+//! and has to close it before it returns.
 //!
 //! `SQLITMUS_SHARD=2/4` looks at every fourth moment, `SQLITMUS_SEED` chooses other images where there are too many, and
 //! `SQLITMUS_REPLAY` repeats the one image that a failure has printed.
@@ -83,6 +83,6 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use self::crash_test::{CrashTest, test};
+pub use self::crash_test::{CrashTest, test, test_with};
 pub use self::recording::acknowledge;
 pub use self::report::Report;

@@ -50,6 +50,11 @@ impl Address {
         Address::in_memory(self.disk.fork(), self.profile, self.functions)
     }
 
+    /// Returns another address of this database in memory. What is opened by it passes a gate of its own.
+    pub(crate) fn view(&self) -> Address {
+        Address::in_memory(self.disk.view(), self.profile, self.functions)
+    }
+
     /// Copies the database into memory as it is committed.
     pub(crate) fn committed(&self) -> Result<Address> {
         if self.file.to_str().is_some_and(Disk::is_simulated) {

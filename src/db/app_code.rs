@@ -1,9 +1,15 @@
 //! Runs code of the app that migrates or seeds a template.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use rusqlite::Connection;
 
 use super::building;
 use crate::error::{BoxError, Error, ErrorKind, Result};
+
+/// The app's runtime: runs a future to its end.
+pub(crate) type BlockOn = fn(Pin<Box<dyn Future<Output = ()> + '_>>);
 
 pub(super) type Change = fn(&mut Connection) -> Result<(), BoxError>;
 

@@ -7,13 +7,15 @@ mod cache;
 mod image;
 mod keep;
 mod profile;
+mod runtime;
 mod scratch;
 mod statistics;
 mod template;
 mod testdb;
 mod tree;
 
-pub(crate) use address::{Address, open_as_it_is, percent_encoded};
+pub(crate) use address::{Address, open_as_it_is, percent_encoded, url_of};
+pub(crate) use app_code::BlockOn;
 pub(crate) use image::{Functions, Image, MAIN, back_up, with_suffix};
 pub(crate) use keep::again_with;
 pub(crate) use profile::Difference;

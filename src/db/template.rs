@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use once_cell::sync::OnceCell;
 use rusqlite::Connection;
 
-use super::app_code::{Change, failed, on_a_thread, run};
+use super::app_code::{BlockOn, Change, failed, on_a_thread, run};
 use super::building;
 use super::cache::{self, KeyBuilder};
 use super::image::{Functions, Image, MAIN};
@@ -55,6 +55,7 @@ pub struct Template {
     key: Option<Key>,
     fsync: bool,
     checked: Option<bool>,
+    pub(super) block_on: Option<BlockOn>,
     image: OnceCell<Image>,
     /// The images of `at`, by version.
     versions: Mutex<BTreeMap<i64, Image>>,
@@ -143,6 +144,7 @@ impl Template {
             key: None,
             fsync: false,
             checked: None,
+            block_on: None,
             image: OnceCell::new(),
             versions: Mutex::new(BTreeMap::new()),
         }
@@ -286,7 +288,9 @@ impl Template {
     /// If the template cannot be built or a PRAGMA of its profile does not take.
     #[track_caller]
     pub fn try_in_memory(&self) -> Result<TestDb> {
-        Ok(TestDb::in_memory(self.image()?, self.profile, self.functions)?.checked(self.checked))
+        Ok(TestDb::in_memory(self.image()?, self.profile, self.functions)?
+            .checked(self.checked)
+            .running_on(self.block_on))
     }
 
     /// Makes a database in a temporary folder, for code that needs real files. The folder is deleted with the database.
@@ -304,7 +308,9 @@ impl Template {
     /// If the template cannot be built, a PRAGMA of its profile does not take, or a file cannot be written.
     #[track_caller]
     pub fn try_on_disk(&self) -> Result<TestDb> {
-        Ok(TestDb::on_disk(self.image()?, self.profile, self.functions, self.fsync)?.checked(self.checked))
+        Ok(TestDb::on_disk(self.image()?, self.profile, self.functions, self.fsync)?
+            .checked(self.checked)
+            .running_on(self.block_on))
     }
 
     /// Makes a database in memory as it was after the migration `version`; 0 is before the first one. The seed is not
@@ -332,7 +338,7 @@ impl Template {
                 versions.entry(version).or_insert(image).clone()
             }
         };
-        Ok(TestDb::in_memory(&image, self.profile, self.functions)?.checked(self.checked))
+        Ok(TestDb::in_memory(&image, self.profile, self.functions)?.checked(self.checked).running_on(self.block_on))
     }
 
     fn image(&self) -> Result<&Image> {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::address::{Address, percent_encoded, url_of};
+use super::app_code::BlockOn;
 use super::image::{self, Functions, Image, MAIN};
 use super::keep::Place;
 use super::profile::Profile;
@@ -37,6 +38,8 @@ pub struct TestDb {
     fsync: bool,
     /// True if it is checked when it is dropped. `None` leaves the decision to the environment.
     checked: Option<bool>,
+    /// The app's runtime.
+    block_on: Option<BlockOn>,
 }
 
 impl TestDb {
@@ -80,7 +83,17 @@ impl TestDb {
     fn open(address: Address, path: PathBuf, place: Place, folder: Option<Folder>, fsync: bool) -> Result<TestDb> {
         let connection = address.connect()?;
         let traced = TracedDatabase::new(&connection);
-        Ok(TestDb { connection: Some(connection), traced, address, path, place, folder, fsync, checked: None })
+        Ok(TestDb {
+            connection: Some(connection),
+            traced,
+            address,
+            path,
+            place,
+            folder,
+            fsync,
+            checked: None,
+            block_on: None,
+        })
     }
 
     /// Opens another connection to this database, set up like the first.
@@ -129,12 +142,14 @@ impl TestDb {
     pub fn try_fork(&self) -> Result<TestDb> {
         let caller = Location::caller();
         if self.folder.is_none() {
-            return Ok(TestDb::over_memory(self.address.fork(), caller)?.checked(self.checked));
+            return Ok(TestDb::over_memory(self.address.fork(), caller)?
+                .checked(self.checked)
+                .running_on(self.block_on));
         }
         let (profile, functions) = (*self.profile(), self.functions());
         let fork = TestDb::over_files(profile, functions, self.fsync, caller, |path| self.back_up(path))?;
         fork.clock().show(self.clock());
-        Ok(fork.checked(self.checked))
+        Ok(fork.checked(self.checked).running_on(self.block_on))
     }
 
     /// Copies the database as it is committed now, for reading. The copy is not a [`TestDb`], so that it is not kept beside
@@ -238,6 +253,15 @@ impl TestDb {
     pub(super) fn checked(mut self, checked: Option<bool>) -> TestDb {
         self.checked = checked;
         self
+    }
+
+    pub(super) fn running_on(mut self, block_on: Option<BlockOn>) -> TestDb {
+        self.block_on = block_on;
+        self
+    }
+
+    pub(crate) fn block_on(&self) -> Option<BlockOn> {
+        self.block_on
     }
 
     /// Takes the first connection, after which the database cannot be used through this value. The connection keeps the

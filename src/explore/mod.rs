@@ -4,6 +4,7 @@
 mod action;
 mod changes;
 mod contents;
+mod own_connections;
 
 pub(crate) use self::action::{
     Action, Failure, Invariants, OriginalGuard, Outcome, SeededRandom, action, action_with_value, or_keep_and_panic,
@@ -11,3 +12,5 @@ pub(crate) use self::action::{
 };
 pub(crate) use self::changes::{ActionPart, ContentChanges, FILE_BY_FILE};
 pub(crate) use self::contents::{ContentMatch, Files, KnownContents, fold_disk};
+pub(crate) use self::own_connections::action_on_copies;
+pub use self::own_connections::{DbCopy, Finish, Later, Now};

@@ -56,8 +56,8 @@
 //!
 //! The test's own database does not change. The clock of the copies stands still, a busy timeout takes no time, and
 //! `random()` and `randomblob()` return the same values in each run.
-//! Code that does not take a rusqlite connection, such as diesel, sqlx or a pool, opens the copy by
-//! [`sim::uri`](crate::sim::uri). Its statements are not interrupted: only those on the given connection are.
+//! Code that does not take a rusqlite connection, such as diesel, sqlx or a pool, opens the copy that [`sweep_with`] hands to
+//! it. Its statements are not interrupted: only those on the connection that [`sweep`] hands over are.
 //!
 //! # Out of memory
 //!
@@ -83,4 +83,4 @@ mod sweep;
 
 pub use self::fault::Kind;
 pub use self::report::{Report, Tried};
-pub use self::sweep::{Sweep, sweep};
+pub use self::sweep::{Sweep, sweep, sweep_with};

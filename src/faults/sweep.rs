@@ -13,8 +13,8 @@ use super::session::Session;
 use crate::db::{Address, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{
-    self, Action, ActionPart, ContentChanges, ContentMatch, Failure, Files, Invariants, OriginalGuard, Outcome,
-    or_keep_and_panic,
+    self, Action, ActionPart, ContentChanges, ContentMatch, DbCopy, Failure, Files, Finish, Invariants, OriginalGuard,
+    Outcome, or_keep_and_panic,
 };
 use crate::progress::Progress;
 use crate::sim::Disk;
@@ -35,6 +35,14 @@ pub fn sweep<'a, T: Debug, E: Display>(
     action: impl FnMut(&mut Connection) -> Result<T, E> + 'a,
 ) -> Sweep<'a> {
     Sweep { db, action: explore::action_with_value(action), options: Options::default() }
+}
+
+/// Like [`sweep`], for code that opens its connections itself, by the path or URL of the copy that it is given: an app with a
+/// pool. The code may be async; the template says on which runtime it runs ([`Template::block_on`]).
+///
+/// [`Template::block_on`]: crate::Template::block_on
+pub fn sweep_with<'a, K, R: Finish<K> + 'a>(db: &'a TestDb, action: impl FnMut(DbCopy) -> R + Send + 'a) -> Sweep<'a> {
+    Sweep { db, action: explore::action_on_copies(db, action), options: Options::default() }
 }
 
 impl<'a> Sweep<'a> {

@@ -14,10 +14,10 @@ use super::run::{self, Remedy, Setup, Shared, Task, TaskAction, TriedRemedy};
 use super::serial_runs::SerialRuns;
 use super::threads::TaskThreads;
 use super::{choices, failure, scheduler};
-use crate::db::{Address, TestDb};
+use crate::db::{Address, BlockOn, TestDb};
 use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result, or_panic};
-use crate::explore::{self, Failure, OriginalGuard, or_keep_and_panic};
+use crate::explore::{self, DbCopy, Failure, Finish, OriginalGuard, or_keep_and_panic};
 
 /// Explores the schedules of tasks that begin with the state of `db`; see the [module](super).
 pub fn explore(db: &TestDb) -> Explore<'_> {
@@ -57,6 +57,43 @@ impl<'a> Explore<'a> {
         action: impl Fn(&mut Connection) -> Result<T, E> + Send + Sync + 'static,
     ) -> Self {
         self.with(name.into(), Arc::new(move |connection, _, _| in_text(action(connection))))
+    }
+
+    /// Adds a task that opens its connections itself, by the path or URL of the copy that it is given: an app with a pool. Its
+    /// statements are scheduled on whatever thread they run. It may be async; the template says on which runtime it runs
+    /// ([`Template::block_on`](crate::Template::block_on)). What it opens has to be closed when it returns.
+    ///
+    /// ```
+    /// use sqlitmus::rusqlite::{Connection, Result};
+    /// use sqlitmus::{DbCopy, Profile, Template, interleave};
+    ///
+    /// static APP: Template = Template::embedded(&[
+    ///     ("1.sql", "CREATE TABLE n(n); INSERT INTO n VALUES (0);"),
+    /// ])
+    /// .profile(Profile::PRODUCTION);
+    ///
+    /// fn count(copy: DbCopy) -> Result<()> {
+    ///     let of_the_app = Connection::open(copy.path())?;
+    ///     let n: i64 =
+    ///         of_the_app.query_row("SELECT n FROM n", [], |row| row.get(0))?;
+    ///     of_the_app.execute("UPDATE n SET n = ?1", [n + 1]).map(drop)
+    /// }
+    ///
+    /// let db = APP.in_memory();
+    /// let error = interleave::explore(&db)
+    ///     .task_with("alice", count)
+    ///     .task_with("bob", count)
+    ///     .try_run()
+    ///     .unwrap_err();
+    /// assert!(error.headline().starts_with("lost update"));
+    /// ```
+    pub fn task_with<K, R: Finish<K>>(
+        self,
+        name: impl Into<String>,
+        action: impl Fn(DbCopy) -> R + Send + Sync + 'static,
+    ) -> Self {
+        let block_on = self.db.block_on();
+        self.owning(name.into(), Arc::new(move |copy, _, _| finished(action(DbCopy::of(copy)), block_on)))
     }
 
     /// Makes a value for each schedule that the tasks share, such as an app with its cache: a new one, so that no schedule sees
@@ -111,6 +148,21 @@ impl<'a, S: Send + Sync + 'static> Explore<'a, Arc<S>> {
         };
         self.with(name.into(), Arc::new(action))
     }
+
+    /// Adds a task that opens its connections itself, with what [`setup`](Explore::setup) has made for this schedule; see
+    /// [`task_with`](Explore::task_with).
+    pub fn task_with<K, R: Finish<K>>(
+        self,
+        name: impl Into<String>,
+        action: impl Fn(DbCopy, Arc<S>) -> R + Send + Sync + 'static,
+    ) -> Self {
+        let block_on = self.db.block_on();
+        let action = move |copy: &mut Connection, _, shared: &Shared| {
+            let shared = Arc::clone(shared).downcast().expect("it was made by `setup`");
+            finished(action(DbCopy::of(copy), shared), block_on)
+        };
+        self.owning(name.into(), Arc::new(action))
+    }
 }
 
 impl<'a, S> Explore<'a, S> {
@@ -139,10 +191,19 @@ impl<'a, S> Explore<'a, S> {
         self.with(name.into(), run::statements(steps))
     }
 
+    fn owning(self, name: String, action: TaskAction) -> Self {
+        let mut explore = self.with(name, action);
+        if let Some(task) = explore.tasks.last_mut() {
+            task.owns_connections = true;
+        }
+        explore
+    }
+
     fn with(mut self, name: String, action: TaskAction) -> Self {
         // Escaped if it would be invisible or break the lines of a report.
         let is_plain = !name.trim().is_empty() && !name.contains(char::is_control);
-        self.tasks.push(Task { name: if is_plain { name } else { format!("{name:?}") }, action });
+        let name = if is_plain { name } else { format!("{name:?}") };
+        self.tasks.push(Task { name, action, owns_connections: false });
         self
     }
 
@@ -269,7 +330,9 @@ impl<'a, S> Explore<'a, S> {
     fn remedy(&self, base: &Address, options: Options<'_>, problem: &Problem) -> Result<Option<TriedRemedy>> {
         // All schedules, not only the one that was repeated or those of a shard; few enough to keep a failure fast.
         let options = Options { replay: None, shard: Shard::ALL, limit: options.limit.min(300), ..options };
-        for remedy in remedies(problem) {
+        let fits =
+            |remedy: &&Remedy| !remedy.needs_given_connection() || self.tasks.iter().all(|task| !task.owns_connections);
+        for remedy in remedies(problem).iter().filter(fits) {
             // On threads of their own: a remedy for one problem may get a task stuck.
             let threads = TaskThreads::new(&self.tasks, self.setup.clone())?;
             let mut serial_runs = SerialRuns::new(&threads, base, self.tasks.len(), *remedy);
@@ -315,6 +378,11 @@ fn remedies(problem: &Problem) -> &'static [Remedy] {
 /// Returns what a task returns, as text.
 fn in_text<T: Debug, E: Display>(result: Result<T, E>) -> Result<String, String> {
     result.map(|value| format!("{value:?}")).map_err(|error| error.to_string())
+}
+
+/// Returns what a task that may be a future returns, as text.
+fn finished<K, R: Finish<K>>(result: R, block_on: Option<BlockOn>) -> Result<String, String> {
+    result.finish(block_on).map(|value| format!("{value:?}"))
 }
 
 impl<S> Debug for Explore<'_, S> {

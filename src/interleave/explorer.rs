@@ -18,6 +18,9 @@
 //!   is released at once is `SQLITE_BUSY_SNAPSHOT`.
 //! - **No invariant is needed.** State and results must equal those of a serial order of the tasks, which may leave out a
 //!   task that failed. Each serial order is run first, one of them twice: what is not deterministic cannot be compared.
+//! - **A path for each task.** Each task has its own view of the copy, with a gate and a trace hook of its own. They say whose a
+//!   statement is, which its thread cannot: an async driver has a thread for each connection. Of the threads of one task
+//!   that stop at the same time, the one whose connection was opened first goes on.
 //! - **Threads are detached**, and closures are `'static`: a task that is stuck must not keep the process from ending. A
 //!   task is stuck when the system says that its thread sleeps. A slow machine is no deadlock.
 //! - **Lists of statements use the same scheduler.** Another way to wait for locks would be another set of rules, and more

@@ -191,10 +191,11 @@ fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
         }
         Problem::Outside(_) => helps.push("no other task can go on and end its wait: look for a channel, a barrier, or a mutex that is held over a statement that \
              waits for a lock".into()),
-        Problem::OtherThread(_) => helps.push(
-            "only statements on the task's own thread can be scheduled: use the connection that is given as an argument, and \
-             no thread::spawn, pool of threads or async driver"
-                .into(),
+        Problem::Outlives(_) => helps.push(
+            "wait for what the task has started before it returns: join its threads, await its futures, close its pool".into(),
+        ),
+        Problem::KeepsOpen(_) => helps.push(
+            "close what it has opened before it returns (pool.close().await), and keep no pool in a static".into(),
         ),
         Problem::Endless(_) => helps.push("after SQLITE_BUSY in a transaction, roll back before the next try: until then the snapshot stays the same".into()),
         Problem::LeavesOpen(_) => {

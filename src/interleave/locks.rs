@@ -42,14 +42,21 @@ pub(super) struct HeldLocks {
     pub(super) writing: bool,
 }
 
-/// The locks that one task holds and waits for.
+/// The locks of one connection.
 #[derive(Debug, Default)]
-pub(super) struct TaskLocks {
-    pub(super) reading: bool,
-    pub(super) writing: bool,
+struct ConnectionLocks {
+    by: usize,
+    reading: bool,
+    writing: bool,
     checkpointing: bool,
     /// True if it was reading before the running statement began.
     read_before: bool,
+}
+
+/// The locks that one task holds and waits for, on all its connections.
+#[derive(Debug, Default)]
+pub(super) struct TaskLocks {
+    connections: Vec<ConnectionLocks>,
     /// True if the running statement has waited.
     slept: bool,
     wanted: Option<WantedLock>,
@@ -66,10 +73,29 @@ pub(super) struct TaskLocks {
 }
 
 impl TaskLocks {
+    /// Returns true if a connection of the task has a snapshot.
+    pub(super) fn reading(&self) -> bool {
+        self.connections.iter().any(|connection| connection.reading)
+    }
+
+    /// Returns true if a connection of the task may write.
+    pub(super) fn writing(&self) -> bool {
+        self.connections.iter().any(|connection| connection.writing)
+    }
+
+    /// Returns the locks of a connection.
+    fn of(&mut self, by: usize) -> &mut ConnectionLocks {
+        let place = self.connections.iter().position(|connection| connection.by == by).unwrap_or_else(|| {
+            self.connections.push(ConnectionLocks { by, ..ConnectionLocks::default() });
+            self.connections.len() - 1
+        });
+        &mut self.connections[place]
+    }
+
     /// Notes that a statement begins, and returns the refusal of the one before.
     pub(super) fn statement_starts(&mut self) -> Option<LockRefusal> {
         let refusal = self.settle();
-        self.read_before = self.reading;
+        self.connections.iter_mut().for_each(|connection| connection.read_before = connection.reading);
         refusal
     }
 
@@ -98,23 +124,23 @@ impl TaskLocks {
     /// Notes an operation that is about to happen.
     pub(super) fn before(&mut self, op: Op<'_>) {
         match op {
-            Op::ShmUnlock { first, count, exclusive, .. } => {
+            Op::ShmUnlock { by, first, count, exclusive, .. } => {
                 let mask = mask(first, count);
-                if mask & (1 << WRITER) != 0 {
-                    // SQLite got the lock, compared the snapshot with the newest, and releases the lock.
-                    if self.just_granted && self.read_before {
-                        self.pending = Some(LockRefusal::Snapshot);
-                    }
-                    self.writing = false;
-                }
-                self.reading &= exclusive || mask >> READERS == 0;
-                if mask & (1 << CHECKPOINTER) != 0 {
-                    self.checkpointing = false;
+                let just_granted = self.just_granted;
+                let connection = self.of(by);
+                // SQLite got the lock, compared the snapshot with the newest, and releases the lock.
+                let is_outdated = mask & (1 << WRITER) != 0 && just_granted && connection.read_before;
+                connection.writing &= mask & (1 << WRITER) == 0;
+                connection.reading &= exclusive || mask >> READERS == 0;
+                connection.checkpointing &= mask & (1 << CHECKPOINTER) == 0;
+                if is_outdated {
+                    self.pending = Some(LockRefusal::Snapshot);
                 }
             }
-            Op::Unlock { level, .. } => {
-                self.writing = false;
-                self.reading &= level >= ffi::SQLITE_LOCK_SHARED;
+            Op::Unlock { by, level, .. } => {
+                let connection = self.of(by);
+                connection.writing = false;
+                connection.reading &= level >= ffi::SQLITE_LOCK_SHARED;
             }
             Op::Sleep { .. } | Op::Lock { .. } | Op::ShmLock { .. } => return,
             _ => {}
@@ -127,29 +153,35 @@ impl TaskLocks {
         let Some(wanted) = wanted(op) else { return };
         let mask = wanted.mask;
         match op {
-            Op::ShmLock { first, exclusive, .. } if granted => {
+            Op::ShmLock { by, first, exclusive, .. } if granted => {
                 self.just_granted = first == WRITER && exclusive;
-                self.writing |= self.just_granted;
-                self.reading |= first >= READERS && !exclusive;
-                self.checkpointing |= first == CHECKPOINTER;
+                let just_granted = self.just_granted;
+                let connection = self.of(by);
+                connection.writing |= just_granted;
+                connection.reading |= first >= READERS && !exclusive;
+                connection.checkpointing |= first == CHECKPOINTER;
             }
-            Op::Lock { level, .. } if granted => {
-                self.writing |= level >= ffi::SQLITE_LOCK_RESERVED;
-                self.reading = true;
+            Op::Lock { by, level, .. } if granted => {
+                let connection = self.of(by);
+                connection.writing |= level >= ffi::SQLITE_LOCK_RESERVED;
+                connection.reading = true;
             }
             // A checkpoint that cannot finish does not fail the statement.
-            Op::ShmLock { first, exclusive, .. } if first != WRITER && exclusive => {
-                self.held_back |= self.checkpointing && mask >> READERS != 0;
+            Op::ShmLock { by, first, exclusive, .. } if first != WRITER && exclusive => {
+                let is_held_back = self.of(by).checkpointing && mask >> READERS != 0;
+                self.held_back |= is_held_back;
                 self.wanted = Some(wanted);
                 return;
             }
             _ => {
-                let upgrade = match op {
-                    Op::ShmLock { first, .. } => first == WRITER,
-                    Op::Lock { level, .. } => level == ffi::SQLITE_LOCK_RESERVED,
-                    _ => false,
+                let (by, upgrade) = match op {
+                    Op::ShmLock { by, first, .. } => (by, first == WRITER),
+                    Op::Lock { by, level, .. } => (by, level == ffi::SQLITE_LOCK_RESERVED),
+                    _ => return,
                 };
-                self.pending = Some(match (self.slept, upgrade && self.read_before && !self.writing) {
+                let connection = self.of(by);
+                let upgrade = upgrade && connection.read_before && !connection.writing;
+                self.pending = Some(match (self.slept, upgrade) {
                     (true, _) => LockRefusal::TimedOut,
                     (false, true) => LockRefusal::Upgrade,
                     (false, false) => LockRefusal::NoTimeout,
@@ -165,7 +197,7 @@ impl TaskLocks {
     }
 
     pub(super) fn held(&self) -> HeldLocks {
-        HeldLocks { reading: self.reading, writing: self.writing }
+        HeldLocks { reading: self.reading(), writing: self.writing() }
     }
 
     /// Returns true if an operation of another task releases the lock that this one waits for.

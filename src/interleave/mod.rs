@@ -61,12 +61,15 @@
 //!
 //! Each schedule runs on a [fork](crate::TestDb::fork) in memory, also of a database on disk. The test's own database does not
 //! change. Each task has its own thread and its own connection, set up as by [`TestDb::connect`]. The tasks run one at a
-//! time: a task stops before each statement, and where SQLite would wait. Where it waits for a mutex, the others go on. The clock stands still, and a busy timeout takes
-//! no time.
+//! time: a task stops before each statement, and where SQLite would wait. Where it waits for a mutex, the others go on. The
+//! clock stands still, and a busy timeout takes no time.
 //!
-//! Code that does not take a rusqlite connection opens the fork by [`sim::uri`](crate::sim::uri). Its statements have to run
-//! on the task's thread, as diesel's do. sqlx has its own thread for each connection and cannot be explored: the exploration
-//! fails.
+//! Code that opens its connections itself is a task by [`task_with`](Explore::task_with): it opens the copy that it is given,
+//! by a path that is the task's own. So its statements are scheduled on whatever thread they run: those of sqlx's workers, a
+//! pool, `spawn_blocking`. Two connections of one task that work at the same time take turns, the one that was opened first
+//! goes first; this order is not explored. What a task opens has to be closed when it returns, because a connection that it
+//! keeps would be one of the next schedule's too. Each task has its own pool: statements of a pool that tasks share belong to
+//! the task by whose path it was opened.
 //!
 //! Orders that differ only in statements that may be exchanged are not told apart: those that no other connection can see, that
 //! read and write different tables, or rows of different constant rowids. Readers have a single schedule. This relies on tasks
@@ -95,6 +98,7 @@ mod run;
 mod scheduler;
 mod serial_runs;
 mod stall;
+mod task_state;
 #[cfg(test)]
 mod tests;
 mod threads;

@@ -11,8 +11,10 @@ use crate::error::Result;
 /// A problem of a run. The worst comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Problem {
-    /// Statements of the task ran on another thread, where nothing is scheduled.
-    OtherThread(usize),
+    /// The task used the database after it had returned.
+    Outlives(usize),
+    /// The task returned and kept connections of its own open.
+    KeepsOpen(usize),
     /// The task waits for something outside of SQLite.
     Outside(usize),
     /// The task tries again without end.
@@ -57,7 +59,14 @@ impl Problem {
 
     /// Returns true if no more schedules are worth running.
     pub(super) fn stops_exploration(&self) -> bool {
-        matches!(self, Problem::OtherThread(_) | Problem::Outside(_) | Problem::Endless(_) | Problem::Panics(_))
+        matches!(
+            self,
+            Problem::Outlives(_)
+                | Problem::KeepsOpen(_)
+                | Problem::Outside(_)
+                | Problem::Endless(_)
+                | Problem::Panics(_)
+        )
     }
 }
 
@@ -126,8 +135,11 @@ pub(super) fn classify(
 
 /// Returns what is wrong with a run, if that shows without a comparison.
 pub(super) fn problem_by_itself(run: &Run) -> Option<Problem> {
-    if let Some(task) = run.schedule.elsewhere {
-        return Some(Problem::OtherThread(task));
+    if let Some(task) = run.schedule.outlives {
+        return Some(Problem::Outlives(task));
+    }
+    if let Some(task) = run.schedule.kept_open {
+        return Some(Problem::KeepsOpen(task));
     }
     let panicked = |outcome: &Option<TaskOutcome>| matches!(outcome, Some(TaskOutcome::Panicked(_)));
     match run.schedule.stuck {

@@ -137,7 +137,8 @@ pub(super) fn as_if(tasks: &[Task], order: &[usize], run: &Run) -> String {
 pub(super) fn headline(tasks: &[Task], problem: &Problem) -> String {
     let name = |task: &usize| &tasks[*task].name;
     match problem {
-        Problem::OtherThread(task) => format!("statements of {} ran on another thread", name(task)),
+        Problem::Outlives(task) => format!("{} goes on after it has returned", name(task)),
+        Problem::KeepsOpen(task) => format!("{} returns and leaves connections open", name(task)),
         Problem::Outside(task) => format!("{} waits for something outside of SQLite", name(task)),
         Problem::Endless(task) => format!("{} retries without end", name(task)),
         Problem::Panics(task) => format!("{} panics", name(task)),

@@ -25,6 +25,8 @@ pub(super) type TaskAction = Arc<dyn Fn(&mut Connection, Remedy, &Shared) -> Res
 pub(super) struct Task {
     pub(super) name: String,
     pub(super) action: TaskAction,
+    /// True if it opens its connections itself, and closes them before it returns.
+    pub(super) owns_connections: bool,
 }
 
 /// The outcome of a task. Its value is text, as `Debug` shows it.
@@ -42,6 +44,13 @@ pub(super) enum Remedy {
     WiderTransaction,
     /// Connections wait for locks.
     Timeout,
+}
+
+impl Remedy {
+    /// Returns true if it is tried on the connection that a task is given.
+    pub(super) fn needs_given_connection(self) -> bool {
+        matches!(self, Remedy::OneTransaction | Remedy::Timeout)
+    }
 }
 
 /// A remedy with which all of so many schedules were fine.
@@ -86,8 +95,10 @@ pub(super) struct ScheduleRecord {
     /// True if a task made a checkpoint.
     pub(super) checkpointed: bool,
     pub(super) stuck: Option<Stuck>,
-    /// A task whose turn it was when another thread used the database.
-    pub(super) elsewhere: Option<usize>,
+    /// A task that used the database after it had returned.
+    pub(super) outlives: Option<usize>,
+    /// A task that kept connections of its own open when it returned.
+    pub(super) kept_open: Option<usize>,
     /// True if a task has used a second connection or file.
     pub(super) has_second_connection: bool,
     /// True if the scheduler kept the write lock for a task.

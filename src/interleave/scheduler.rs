@@ -5,25 +5,25 @@
 //! busy timeout of five seconds is over at once.
 
 use std::cell::Cell;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::choices::{Choices, Chooser, bit};
-use super::locks::{LockRefusal, TaskLocks};
+use super::choices::{Choices, Chooser, bit, bits};
+use super::locks::LockRefusal;
 use super::run::{EndedTask, Event, Remedy, ScheduleRecord, Stuck, TaskOutcome, begins_deferred};
-use super::stall::{StallDetector, waits};
+use super::stall::StallDetector;
+use super::task_state::{Phase, TaskState};
 use crate::sim::Clock;
 
 pub(super) struct Scheduler {
     state: Mutex<SchedulerState>,
     /// Wakes each task for its turn.
     turns: Vec<Condvar>,
-    over: Condvar,
-    /// Counts the steps of all tasks. It stops growing when a task is stuck.
+    pub(super) over: Condvar,
+    /// Counts what happens: operations, statements and turns. It stops growing when a task is stuck.
     pub(super) pulse: AtomicU64,
     clock: Clock,
     pub(super) options: RunOptions,
@@ -52,16 +52,18 @@ pub(super) struct RunOptions {
     pub(super) remedy: Remedy,
     /// True if tasks may see what another one does between its statements.
     pub(super) share_memory: bool,
+    /// True if tasks open connections themselves, and have to close them before they end.
+    pub(super) owns_connections: bool,
 }
 
 thread_local! {
-    /// The address of the scheduler of this thread, and the task that it runs.
-    static CURRENT_TASK: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
+    /// The task that this thread runs.
+    static CURRENT_TASK: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// Returns the task that this thread runs for any scheduler.
 pub(super) fn task_of_this_thread() -> Option<usize> {
-    CURRENT_TASK.try_with(Cell::get).ok().flatten().map(|(_, task)| task)
+    CURRENT_TASK.try_with(Cell::get).ok().flatten()
 }
 
 impl Scheduler {
@@ -78,17 +80,20 @@ impl Scheduler {
     }
 
     /// Makes this thread run a task, and waits for its turn.
-    pub(super) fn begin(self: &Arc<Scheduler>, task: usize, thread: Option<PathBuf>) {
-        CURRENT_TASK.set(Some((Arc::as_ptr(self).addr(), task)));
+    pub(super) fn begin(&self, task: usize) {
+        CURRENT_TASK.set(Some(task));
         let mut state = self.lock();
-        state.tasks[task].thread = thread;
-        drop(self.wait_for_turn(state, task));
+        state.tasks[task].this_thread();
+        while state.turn != Some(task) && state.stuck.is_none() {
+            state = self.turns[task].wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Ends the task of this thread, and passes its turn on.
     pub(super) fn end(&self, task: usize, outcome: TaskOutcome, connection: Connection) {
         let mut state = self.enter(task);
         CURRENT_TASK.set(None);
+        state = self.await_closed(state, task);
         state.settle(task);
         state.give_up_lock(task);
         let task_state = &mut state.tasks[task];
@@ -112,12 +117,15 @@ impl Scheduler {
             }
             let outside = state.tasks.iter().position(|task_state| task_state.phase == Phase::Outside);
             let Some(task) = state.turn.or(outside) else { continue };
-            let thread = state.tasks[task].thread.clone();
-            let is_stalled = stall.is_stalled(self.pulse.load(Ordering::Relaxed), thread);
-            if state.is_over() {
+            let waits;
+            (state, waits) = self.is_quiet(state, task, None);
+            let is_stalled = stall.is_stalled(self.pulse.load(Ordering::Relaxed), waits);
+            if waits == Some(true) && state.turn == Some(task) && state.tasks[task].has_parked() {
+                // One thread of the task waits until another one has had its turn.
+                self.pass_turn(&mut state, Some(task));
+            } else if state.is_over() || state.tasks[task].is_closing {
                 continue;
-            }
-            if stall.waits_for_others() && state.turn == Some(task) && state.has_others(task) {
+            } else if stall.waits_for_others() && state.turn == Some(task) && state.has_others(task) {
                 // Another task may end its wait.
                 state.tasks[task].phase = Phase::Outside;
                 stall = StallDetector::default();
@@ -136,12 +144,6 @@ impl Scheduler {
         self.over.notify_all();
     }
 
-    /// Returns the task that this thread runs for this scheduler.
-    pub(super) fn task(&self) -> Option<usize> {
-        let (scheduler, task) = CURRENT_TASK.try_with(Cell::get).ok().flatten()?;
-        (scheduler == std::ptr::from_ref(self).addr()).then_some(task)
-    }
-
     pub(super) fn lock(&self) -> LockedState<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,32 +155,91 @@ impl Scheduler {
         if state.tasks[task].phase != Phase::Outside || state.stuck.is_some() {
             return state;
         }
-        state.tasks[task].phase = Phase::Ready;
+        let thread = state.tasks[task].this_thread();
+        state.tasks[task].park(thread, None);
         if state.turn.is_none() {
             self.pass_turn(&mut state, None);
         }
-        self.wait_for_turn(state, task)
+        self.wait_for_turn(state, task, thread)
     }
 
     /// Waits until each task that has waited outside of SQLite takes part again or is seen to wait still, so that the same
     /// tasks have the choice in each run.
     fn await_outside<'a>(&'a self, mut state: LockedState<'a>) -> LockedState<'a> {
+        let outside = |state: &SchedulerState| state.mask(|task_state| task_state.phase == Phase::Outside);
         let mut seen = 0;
-        loop {
-            let outside = state.tasks.iter().filter(|task_state| task_state.phase == Phase::Outside);
-            let threads: Vec<PathBuf> = outside.filter_map(|task_state| task_state.thread.clone()).collect();
-            if threads.is_empty() || state.stuck.is_some() || seen > 1 {
-                return state;
-            }
+        while outside(&state) != 0 && state.stuck.is_none() && seen < 2 {
             drop(state);
             std::thread::sleep(Duration::from_millis(1));
-            seen = if threads.iter().all(|thread| waits(thread) == Some(true)) { seen + 1 } else { 0 };
             state = self.lock();
+            seen += 1;
+            for task in bits(outside(&state)) {
+                let waits;
+                (state, waits) = self.is_quiet(state, task, None);
+                if waits != Some(true) {
+                    seen = 0;
+                }
+            }
         }
+        state
     }
 
-    fn wait_for_turn<'a>(&'a self, mut state: LockedState<'a>, task: usize) -> LockedState<'a> {
-        while state.turn != Some(task) && state.stuck.is_none() {
+    /// Waits until the other threads of a task wait too, so that those that run statements side by side have one order.
+    fn await_other_threads<'a>(&'a self, mut state: LockedState<'a>, task: usize, thread: usize) -> LockedState<'a> {
+        while state.turn == Some(task) && state.tasks[task].is_parked(thread) && state.stuck.is_none() {
+            let waits;
+            (state, waits) = self.is_quiet(state, task, Some(thread));
+            if waits != Some(false) {
+                break;
+            }
+            drop(state);
+            std::thread::sleep(Duration::from_micros(50));
+            state = self.lock();
+        }
+        state
+    }
+
+    /// Returns true if all threads of a task but `except` wait, and not for a time to pass. `None` if the system does not say.
+    fn is_quiet<'a>(
+        &'a self,
+        state: LockedState<'a>,
+        task: usize,
+        except: Option<usize>,
+    ) -> (LockedState<'a>, Option<bool>) {
+        let Some(threads) = state.tasks[task].running_threads(except) else { return (state, Some(false)) };
+        if threads.is_empty() {
+            return (state, Some(true));
+        }
+        let pulse = self.pulse.load(Ordering::Relaxed);
+        // A thread must not seem to wait because this one has the lock.
+        drop(state);
+        let all_wait = || threads.iter().try_fold(true, |all, thread| Some(all && thread.waits()?));
+        let waits = all_wait().and_then(|first| Some(first && all_wait()?));
+        let state = self.lock();
+        let is_same = pulse == self.pulse.load(Ordering::Relaxed);
+        (state, waits.map(|waits| waits && is_same))
+    }
+
+    /// Waits until the connections that a task has opened itself are closed, as a pool does in threads of its own.
+    fn await_closed<'a>(&'a self, mut state: LockedState<'a>, task: usize) -> LockedState<'a> {
+        let mut stall = StallDetector::default();
+        let here = state.tasks[task].this_thread();
+        state.tasks[task].is_closing = true;
+        while self.options.owns_connections && state.tasks[task].open > 0 && state.stuck.is_none() {
+            let waits;
+            (state, waits) = self.is_quiet(state, task, Some(here));
+            if stall.is_stalled(self.pulse.load(Ordering::Relaxed), waits) {
+                state.record.kept_open = state.record.kept_open.or(Some(task));
+                break;
+            }
+            state = self.over.wait_timeout(state, StallDetector::INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
+    }
+
+    fn wait_for_turn<'a>(&'a self, mut state: LockedState<'a>, task: usize, thread: usize) -> LockedState<'a> {
+        state.tasks[task].has_arrived(thread);
+        while !(state.turn == Some(task) && state.tasks[task].takes_turn(thread)) && state.stuck.is_none() {
             state = self.turns[task].wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state
@@ -189,6 +250,7 @@ impl Scheduler {
         if state.stuck.is_some() {
             return;
         }
+        self.pulse.fetch_add(1, Ordering::Relaxed);
         if let Some(task) = current {
             let held = state.tasks[task].locks.held();
             if let Some(event) = state.event(task) {
@@ -197,8 +259,10 @@ impl Scheduler {
         }
         state.turn = self.choose(state, current);
         match state.turn {
-            Some(next) if Some(next) == current => {}
-            Some(next) => self.turns[next].notify_one(),
+            Some(next) => {
+                state.tasks[next].release();
+                self.turns[next].notify_all();
+            }
             None => self.over.notify_all(),
         }
     }
@@ -226,7 +290,6 @@ impl Scheduler {
             state.record.deadlocked |= state.mask(|task_state| matches!(task_state.phase, Phase::Asleep(_)));
             self.clock.advance(until.saturating_sub(state.time));
             state.time = state.time.max(until);
-            state.tasks[task].phase = Phase::Ready;
             state.push_event(task, 0);
             return Some(task);
         }
@@ -239,11 +302,19 @@ impl Scheduler {
     }
 
     /// Passes the turn on before the task does something that others may see, and waits for the next turn.
-    pub(super) fn step<'a>(&'a self, mut state: LockedState<'a>, task: usize, phase: Phase) -> LockedState<'a> {
-        state.tasks[task].phase = phase;
-        let mut state = self.await_outside(state);
-        self.pass_turn(&mut state, Some(task));
-        self.wait_for_turn(state, task)
+    pub(super) fn step<'a>(&'a self, state: LockedState<'a>, task: usize) -> LockedState<'a> {
+        self.wait_until(state, task, None)
+    }
+
+    fn wait_until<'a>(&'a self, mut state: LockedState<'a>, task: usize, until: Option<Duration>) -> LockedState<'a> {
+        let thread = state.tasks[task].this_thread();
+        state.tasks[task].park(thread, until);
+        let mut state = self.await_outside(self.await_other_threads(state, task, thread));
+        // Another thread of the task may have passed it on, and this one may have it again.
+        if state.turn == Some(task) && state.tasks[task].is_parked(thread) {
+            self.pass_turn(&mut state, Some(task));
+        }
+        self.wait_for_turn(state, task, thread)
     }
 
     /// Passes the turn on because SQLite waits for a lock.
@@ -251,13 +322,13 @@ impl Scheduler {
         let until = state.time + time;
         let task_state = &mut state.tasks[task];
         task_state.locks.sleeps();
-        if let Some(line) = task_state.line {
-            state.record.lines[line].waited = true;
+        if let Some(line) = task_state.line.and_then(|line| state.record.lines.get_mut(line)) {
+            line.waited = true;
         }
         if let Some(event) = state.event(task) {
             event.waits = true;
         }
-        self.step(state, task, Phase::Asleep(until))
+        self.wait_until(state, task, Some(until))
     }
 
     /// Keeps the write lock for a task whose transaction is to begin IMMEDIATE although its own statement does not say so, or
@@ -280,7 +351,7 @@ impl Scheduler {
     pub(super) fn wait_for_lock<'a>(&'a self, mut state: LockedState<'a>, task: usize) -> LockedState<'a> {
         loop {
             let is_kept = state.lock_keeper.is_some_and(|keeper| keeper != task);
-            let others = state.mask(|task_state| task_state.locks.writing) & !bit(task);
+            let others = state.mask(|task_state| task_state.locks.writing()) & !bit(task);
             if state.stuck.is_some() || !is_kept && others == 0 {
                 return state;
             }
@@ -316,45 +387,6 @@ pub(super) struct SchedulerState {
     pub(super) lock_keeper: Option<usize>,
 }
 
-#[derive(Default)]
-pub(super) struct TaskState {
-    pub(super) phase: Phase,
-    pub(super) locks: TaskLocks,
-    /// The number of running statements.
-    pub(super) running: u32,
-    /// True if the running statement has touched nothing that others see.
-    pub(super) fresh: bool,
-    /// The number of statements that it has run, and of those that touched something.
-    pub(super) statements: u64,
-    pub(super) touches: u64,
-    /// The number of refusals since another task released a lock that may have blocked it.
-    pub(super) refused_attempts: u8,
-    pub(super) line: Option<usize>,
-    /// The number of transactions that it has begun.
-    pub(super) transactions: u64,
-    /// The connection whose locks are known.
-    pub(super) connection: Option<usize>,
-    /// The number of its operations after the run was aborted.
-    operations_after_abort: u32,
-    pub(super) thread: Option<PathBuf>,
-    pub(super) ended: EndedTask,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// It does not take part.
-    #[default]
-    Absent,
-    /// Its code has not begun.
-    Waiting,
-    Ready,
-    /// SQLite would try again at this time.
-    Asleep(Duration),
-    /// It waits for something outside of SQLite that another task may end, such as a mutex.
-    Outside,
-    Done,
-}
-
 impl SchedulerState {
     pub(super) fn new(tasks: usize, participants: &[usize], chooser: Chooser) -> SchedulerState {
         let mut states: Vec<TaskState> = (0..tasks).map(|_| TaskState::default()).collect();
@@ -382,11 +414,7 @@ impl SchedulerState {
     pub(super) fn give_up_lock(&mut self, task: usize) {
         if self.lock_keeper == Some(task) {
             self.lock_keeper = None;
-            for task_state in &mut self.tasks {
-                if matches!(task_state.phase, Phase::Asleep(_)) {
-                    task_state.phase = Phase::Ready;
-                }
-            }
+            self.tasks.iter_mut().for_each(|task_state| task_state.wake(None));
         }
     }
 
@@ -424,8 +452,9 @@ impl SchedulerState {
         }
         let task_state = &mut self.tasks[task];
         task_state.refused_attempts = task_state.refused_attempts.saturating_add(1);
-        if let Some(line) = task_state.line {
-            self.record.lines[line].refusal = refusal;
+        // None is left when the record of an aborted run was taken.
+        if let Some(line) = task_state.line.and_then(|line| self.record.lines.get_mut(line)) {
+            line.refusal = refusal;
         }
     }
 

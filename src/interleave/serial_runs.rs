@@ -59,6 +59,7 @@ impl<'a> SerialRuns<'a> {
             transactions: None,
             remedy: self.remedy,
             share_memory: self.threads.share_memory(),
+            owns_connections: self.threads.own_connections(),
         }
     }
 

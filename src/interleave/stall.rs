@@ -1,7 +1,48 @@
 //! Tells a thread of a task that runs from one that sleeps or waits for another one, as Linux says.
 
 use std::path::PathBuf;
+use std::thread::ThreadId;
 use std::time::Duration;
+
+/// A thread that runs something for a task.
+#[derive(Clone, Debug)]
+pub(super) struct TaskThread {
+    id: ThreadId,
+    /// The file in which Linux describes it.
+    stat: Option<PathBuf>,
+}
+
+thread_local! {
+    static HERE: TaskThread = TaskThread::look();
+}
+
+impl TaskThread {
+    /// Returns this thread.
+    pub(super) fn here() -> TaskThread {
+        HERE.try_with(Clone::clone).unwrap_or_else(|_| TaskThread::look())
+    }
+
+    fn look() -> TaskThread {
+        let link = std::fs::read_link("/proc/thread-self").ok();
+        let stat = link.map(|link| PathBuf::from("/proc").join(link).join("stat"));
+        TaskThread { id: std::thread::current().id(), stat }
+    }
+
+    pub(super) fn is(&self, other: &TaskThread) -> bool {
+        self.id == other.id
+    }
+
+    /// Returns true if the thread waits, but not for a time to pass, or is over. `None` if the system does not say.
+    pub(super) fn waits(&self) -> Option<bool> {
+        let stat = self.stat.as_ref()?;
+        let Ok(text) = std::fs::read_to_string(stat) else { return Some(true) };
+        // The name of the thread is in parentheses, and may contain some.
+        let (_, rest) = text.rsplit_once(')')?;
+        let call = std::fs::read_to_string(stat.with_file_name("syscall")).unwrap_or_default();
+        let number = call.split_whitespace().next().and_then(|number| number.parse().ok());
+        Some(rest.trim_start().starts_with('S') && !number.is_some_and(is_sleep))
+    }
+}
 
 /// Tells a task that is stuck from a slow machine.
 #[derive(Default)]
@@ -14,17 +55,17 @@ pub(super) struct StallDetector {
 impl StallDetector {
     pub(super) const INTERVAL: Duration = Duration::from_millis(10);
 
-    /// Returns true if the task is stuck. To be called at each interval.
+    /// Returns true if the task is stuck. To be called at each interval, with true if all its threads wait for others.
     ///
-    /// A thread that computes or sleeps for a time has a minute. One that waits for another one for a second, as the system
+    /// A thread that computes or sleeps for a time has a minute. A task that waits for others for a second, as the system
     /// says, is stuck; where the system does not say, it has ten seconds.
-    pub(super) fn is_stalled(&mut self, pulse: u64, thread: Option<PathBuf>) -> bool {
+    pub(super) fn is_stalled(&mut self, pulse: u64, waits: Option<bool>) -> bool {
         if pulse != self.pulse {
             *self = StallDetector { pulse, ..StallDetector::default() };
             return false;
         }
         self.checks += 1;
-        match thread.and_then(|thread| waits(&thread)) {
+        match waits {
             Some(true) => self.idle_checks += 1,
             Some(false) => self.idle_checks = 0,
             None => return self.checks >= 1_000,
@@ -38,12 +79,6 @@ impl StallDetector {
     }
 }
 
-/// Returns the file in which Linux describes this thread.
-pub(super) fn this_thread() -> Option<PathBuf> {
-    let link = std::fs::read_link("/proc/thread-self").ok()?;
-    Some(PathBuf::from("/proc").join(link).join("stat"))
-}
-
 /// Returns true for the system calls of `std::thread::sleep`.
 fn is_sleep(call: u32) -> bool {
     let calls: &[u32] = match std::env::consts::ARCH {
@@ -52,14 +87,4 @@ fn is_sleep(call: u32) -> bool {
         _ => &[],
     };
     calls.contains(&call)
-}
-
-/// Returns true if the thread waits, but not for a time to pass, or `None` if the system does not say.
-pub(super) fn waits(stat: &PathBuf) -> Option<bool> {
-    let text = std::fs::read_to_string(stat).ok()?;
-    // The name of the thread is in parentheses, and may contain some.
-    let (_, rest) = text.rsplit_once(')')?;
-    let call = std::fs::read_to_string(stat.with_file_name("syscall")).unwrap_or_default();
-    let number = call.split_whitespace().next().and_then(|number| number.parse().ok());
-    Some(rest.trim_start().starts_with('S') && !number.is_some_and(is_sleep))
 }

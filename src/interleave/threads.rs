@@ -10,23 +10,26 @@ use rusqlite::{Connection, TransactionBehavior, ffi};
 use super::choices::bits;
 use super::locks;
 use super::run::{Remedy, Run, Setup, Shared, StatementLine, Stuck, Task, TaskAction, TaskOutcome};
-use super::scheduler::{Phase, RunOptions, Scheduler, SchedulerState, TaskState};
-use super::stall::this_thread;
-use crate::db::Address;
+use super::scheduler::{RunOptions, Scheduler, SchedulerState};
+use super::task_state::{Phase, TaskState};
+use crate::db::{Address, MAIN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{SeededRandom, outcome_of};
 use crate::sim::{Op, Refused, Watch};
-use crate::trace::{Listener, TracedDatabase, listen};
+use crate::trace::{Listener, ListenerGuard, TracedDatabase};
 
 /// A thread for each task. The threads end when this is dropped, unless a task is stuck in one.
 pub(super) struct TaskThreads {
     threads: Vec<Sender<Job>>,
     setup: Option<Setup>,
+    own_connections: bool,
 }
 
 struct Job {
     scheduler: Arc<Scheduler>,
     connection: Connection,
+    /// Until the task ends, also if it is stuck.
+    listening: ListenerGuard,
     remedy: Remedy,
     shared: Shared,
 }
@@ -34,7 +37,13 @@ struct Job {
 impl TaskThreads {
     pub(super) fn new(tasks: &[Task], setup: Option<Setup>) -> Result<TaskThreads> {
         let threads = tasks.iter().enumerate().map(|(number, task)| TaskThreads::thread(number, task));
-        Ok(TaskThreads { threads: threads.collect::<Result<_>>()?, setup })
+        let own_connections = tasks.iter().any(|task| task.owns_connections);
+        Ok(TaskThreads { threads: threads.collect::<Result<_>>()?, setup, own_connections })
+    }
+
+    /// Returns true if a task opens its connections itself.
+    pub(super) fn own_connections(&self) -> bool {
+        self.own_connections
     }
 
     fn thread(number: usize, task: &Task) -> Result<Sender<Job>> {
@@ -42,14 +51,12 @@ impl TaskThreads {
         let action = Arc::clone(&task.action);
         // A panic names the thread. The thread is detached: one that is stuck must not keep the process from ending.
         let thread = std::thread::Builder::new().name(task.name.clone()).spawn(move || {
-            let here = this_thread();
-            for Job { scheduler, mut connection, remedy, shared } in jobs {
-                scheduler.begin(number, here.clone());
-                let listening = listen(Arc::new(StatementListener { scheduler: Arc::clone(&scheduler), task: number }));
+            for Job { scheduler, mut connection, listening, remedy, shared } in jobs {
+                scheduler.begin(number);
                 let outcome = outcome_with(remedy, &action, &mut connection, &shared);
                 drop(shared);
-                drop(listening);
                 scheduler.end(number, outcome, connection);
+                drop(listening);
             }
         });
         let cannot = || format!("cannot start a thread for the task {}", task.name);
@@ -70,27 +77,30 @@ impl TaskThreads {
         options: RunOptions,
     ) -> Result<Run> {
         let database = base.fork();
-        let mut connections = Vec::new();
-        let mut traced = None;
-        for task in participants {
-            let mut connection = database.connect()?;
-            if traced.is_none() {
-                traced = Some(TracedDatabase::new(&connection).with_ends(&connection));
-            }
-            prepare(&mut connection, *task, remedy)?;
-            connections.push(connection);
-        }
         let scheduler = Scheduler::new(self.threads.len(), participants, database.disk().clock().clone(), options);
-        database.disk().gate().set(Some(Arc::clone(&scheduler) as Arc<_>));
         let shared: Shared = self.setup.as_ref().map_or_else(|| Arc::new(()) as Shared, |setup| setup());
-        for (task, connection) in participants.iter().zip(connections) {
-            let job = Job { scheduler: Arc::clone(&scheduler), connection, remedy, shared: Arc::clone(&shared) };
+        let mut jobs = Vec::new();
+        // The path by which a connection was opened says whose it is, on whatever thread it is used.
+        let views: Vec<Address> = participants.iter().map(|_| database.view()).collect();
+        let mut traced = Vec::new();
+        for (task, view) in participants.iter().zip(&views) {
+            let mut connection = view.connect()?;
+            let database = TracedDatabase::new(&connection).with_ends(&connection);
+            prepare(&mut connection, *task, remedy)?;
+            let eyes = Arc::new(TaskEyes { scheduler: Arc::clone(&scheduler), task: *task });
+            view.disk().gate().set(Some(Arc::clone(&eyes) as Arc<_>));
+            let listening = database.listen(eyes);
+            traced.push(database);
+            let scheduler = Arc::clone(&scheduler);
+            jobs.push(Job { scheduler, connection, listening, remedy, shared: Arc::clone(&shared) });
+        }
+        for (task, job) in participants.iter().zip(jobs) {
             self.threads[*task].send(job).expect("the threads take jobs until they are dropped");
         }
         let (ended, schedule) = scheduler.run_to_end();
         if schedule.stuck.is_none() {
             // A stuck task has to meet the scheduler on every operation until it ends.
-            database.disk().gate().set(None);
+            views.iter().for_each(|view| drop(view.disk().gate().set(None)));
         }
         Run::of(database, ended, schedule)
     }
@@ -126,24 +136,28 @@ fn in_one_transaction(action: &TaskAction, connection: &mut Connection, shared: 
     result
 }
 
-/// Listens to the statements of one task.
-struct StatementListener {
+/// Sees the statements and the operations of one task, on all its connections and threads.
+struct TaskEyes {
     scheduler: Arc<Scheduler>,
     task: usize,
 }
 
-impl Listener for StatementListener {
-    fn starts(&self, text: &dyn Fn() -> String, in_transaction: bool) {
+impl Listener for TaskEyes {
+    fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) {
         let scheduler = &*self.scheduler;
         scheduler.pulse.fetch_add(1, Ordering::Relaxed);
         let mut state = scheduler.enter(self.task);
+        state.tasks[self.task].uses(connection);
         if state.stuck.is_some() {
             return scheduler.drain_after_abort(state, self.task);
+        }
+        if state.outlives(self.task) {
+            return;
         }
         let refusal = state.tasks[self.task].locks.statement_starts();
         state.note(self.task, refusal);
         if !(in_transaction && scheduler.options.transactions.is_some()) {
-            state = scheduler.step(state, self.task, Phase::Ready);
+            state = scheduler.step(state, self.task);
             state.tasks[self.task].transactions += 1;
         }
         let text = text();
@@ -183,17 +197,30 @@ impl Listener for StatementListener {
     }
 }
 
-impl Watch for Scheduler {
+impl Watch for TaskEyes {
     fn before(&self, op: Op<'_>) -> Result<(), Refused> {
-        let Some(task) = self.task() else {
-            self.note_other_thread(op);
-            return Ok(());
-        };
+        self.scheduler.before(self.task, op)
+    }
+
+    fn locked(&self, op: Op<'_>, granted: bool) {
+        self.scheduler.locked(self.task, op, granted);
+    }
+}
+
+impl Scheduler {
+    fn before(&self, task: usize, op: Op<'_>) -> Result<(), Refused> {
         self.pulse.fetch_add(1, Ordering::Relaxed);
         let mut state = self.enter(task);
         if state.stuck.is_some() {
             self.drain_after_abort(state, task);
             return Err(Refused(ffi::SQLITE_IOERR));
+        }
+        if matches!(op, Op::Open { file: MAIN } | Op::Close { file: MAIN }) {
+            state.tasks[task].counts_connection(op);
+            self.over.notify_all();
+        }
+        if touches(op) == Some(true) && state.outlives(task) {
+            return Ok(());
         }
         if let Op::Sleep { time } = op {
             drop(self.sleep(state, task, time));
@@ -220,7 +247,7 @@ impl Watch for Scheduler {
             let first = std::mem::take(&mut task_state.fresh);
             task_state.touches += u64::from(first || unannounced);
             if unannounced {
-                state = self.step(state, task, Phase::Ready);
+                state = self.step(state, task);
                 if state.stuck.is_some() {
                     return Err(Refused(ffi::SQLITE_IOERR));
                 }
@@ -233,15 +260,13 @@ impl Watch for Scheduler {
             event.locks_file |= matches!(op, Op::Lock { .. } | Op::Unlock { .. });
             event.is_hidden |= hidden;
         }
-        let wrote = state.tasks[task].locks.writing;
+        let wrote = state.tasks[task].locks.writing();
         state.tasks[task].locks.before(op);
         if matches!(op, Op::Unlock { .. } | Op::ShmUnlock { .. } | Op::Close { .. }) {
             for (other, task_state) in state.tasks.iter_mut().enumerate() {
-                if matches!(task_state.phase, Phase::Asleep(_)) && task_state.locks.waits_for(op) {
-                    task_state.phase = Phase::Ready;
-                }
+                task_state.wake(Some(op));
                 // A writer blocks everybody, a reader only a writer: two tasks that keep trying do not block each other.
-                if other != task && (wrote || task_state.locks.writing) {
+                if other != task && (wrote || task_state.locks.writing()) {
                     task_state.refused_attempts = 0;
                 }
             }
@@ -249,41 +274,39 @@ impl Watch for Scheduler {
         Ok(())
     }
 
-    fn locked(&self, op: Op<'_>, granted: bool) {
-        let Some(task) = self.task() else { return };
+    fn locked(&self, task: usize, op: Op<'_>, granted: bool) {
         let mut state = self.lock();
         let locks = &mut state.tasks[task].locks;
         locks.locked(op, granted);
-        let (writing, is_refused) = (locks.writing, !granted && locks.pending.is_some());
+        let (writing, is_refused) = (locks.writing(), !granted && locks.pending.is_some());
         if let Some(event) = state.event(task) {
             event.took_write_lock |= writing && !event.from.writing;
             event.is_refused |= is_refused;
             event.is_hidden |= is_refused && !locks::is_of_writer(op);
         }
         if std::mem::take(&mut state.tasks[task].locks.held_back) {
-            let reader = bits(state.mask(|task_state| task_state.locks.reading)).find(|reader| *reader != task);
+            let reader = bits(state.mask(|task_state| task_state.locks.reading())).find(|reader| *reader != task);
             state.record.held_back = state.record.held_back.or(reader.map(|reader| (reader, task)));
         }
     }
-}
 
-impl Scheduler {
     /// Returns true if a task that has failed goes on further than it did.
     fn has_begun_too_many(&self, task_state: &TaskState, task: usize) -> bool {
         let most = self.options.transactions.as_ref().and_then(|most| most[task]);
         most.is_some_and(|most| task_state.transactions > most)
     }
-
-    /// Notes that a thread of the app, which cannot be scheduled, uses the database.
-    fn note_other_thread(&self, op: Op<'_>) {
-        if touches(op) == Some(true) {
-            let mut state = self.lock();
-            state.record.elsewhere = state.record.elsewhere.or(state.turn);
-        }
-    }
 }
 
 impl SchedulerState {
+    /// Returns true for what a task does after it has returned, which is noted.
+    fn outlives(&mut self, task: usize) -> bool {
+        let is_over = self.tasks[task].phase == Phase::Done;
+        if is_over {
+            self.record.outlives = self.record.outlives.or(Some(task));
+        }
+        is_over
+    }
+
     fn note_connection(&mut self, task: usize, op: Op<'_>) {
         if let Op::Lock { by, .. } | Op::Unlock { by, .. } | Op::ShmLock { by, .. } | Op::ShmUnlock { by, .. } = op {
             let first = *self.tasks[task].connection.get_or_insert(by);

@@ -50,6 +50,19 @@ impl TestDb {
         Ok(recorder.end(&connection, value))
     }
 
+    /// Runs a future and returns what ran meanwhile on all connections to this database, such as those of a pool that was
+    /// opened before.
+    ///
+    /// ```ignore
+    /// let queries = db.record_async(app::dashboard(&pool, 7)).await;
+    /// queries.assert_no_scan().assert_at_most(3);
+    /// ```
+    pub async fn record_async<F: Future>(&self, future: F) -> Queries<F::Output> {
+        let recorder = Recorder::start(self);
+        let value = future.await;
+        recorder.end(self, value)
+    }
+
     /// Starts a recording that ends with [`Recorder::stop`], for code that is no closure.
     pub fn recorder(&self) -> Recorder<'_> {
         Recorder::start(self)

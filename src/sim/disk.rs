@@ -63,10 +63,14 @@ pub(crate) struct Disk {
     mount: &'static Mount,
     /// The folder of the disk's files, unique in the process: `/sqlitmus/<mount>-<id>/`.
     home: String,
-    pub(super) files: Mutex<Vec<Arc<File>>>,
+    /// Shared with the disk's views.
+    pub(super) files: Files,
     /// Deleted with the disk.
     folder: OnceLock<Folder>,
 }
+
+/// The files of a disk in memory.
+pub(super) type Files = Arc<Mutex<Vec<Arc<File>>>>;
 
 /// The place of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,14 +83,13 @@ pub(crate) enum Medium {
 
 impl Disk {
     /// A disk that the mount is to lead to.
-    pub(super) fn on(mount: &'static Mount, medium: Medium, clock: Clock, files: Vec<Arc<File>>) -> Arc<Disk> {
+    pub(super) fn on(mount: &'static Mount, medium: Medium, clock: Clock, files: Files) -> Arc<Disk> {
         // The mounts of shared names have the number 0. Their disks live as long as the process.
         let home = match mount.number {
             0 => format!("{ROOT}0/"),
             number => format!("{ROOT}{number}-{}/", NEXT_ID.fetch_add(1, Ordering::Relaxed)),
         };
-        let (gate, files) = (Gate::default(), Mutex::new(files));
-        let disk = Arc::new(Disk { gate, clock, medium, mount, home, files, folder: OnceLock::new() });
+        let disk = Arc::new(Disk { gate: Gate::default(), clock, medium, mount, home, files, folder: OnceLock::new() });
         *hold(&mount.disk) = Arc::downgrade(&disk);
         disk
     }
@@ -120,6 +123,12 @@ impl Disk {
     /// Returns the full path of `name` on this disk.
     pub(crate) fn path_of(&self, name: &str) -> String {
         format!("{}{name}", self.home)
+    }
+
+    /// Returns the number of connections of all views that have a file open.
+    pub(crate) fn openers(&self, name: &str) -> usize {
+        // One is the disk's own, and one that which is found here.
+        self.find(name).map_or(0, |file| Arc::strong_count(&file).saturating_sub(2))
     }
 
     /// Returns the contents of a file. Sharing blocks, this copies nothing.

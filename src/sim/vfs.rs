@@ -11,7 +11,7 @@
 
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr;
-use std::sync::{Arc, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use rusqlite::ffi;
@@ -19,7 +19,7 @@ use rusqlite::ffi;
 use super::blocks::Blocks;
 use super::callback::{disk_of, guard, last_refusing, mount_of, real_vfs};
 use super::clock::Clock;
-use super::disk::{Disk, File, Medium, Mount, Pool, hold};
+use super::disk::{Disk, File, Files, Medium, Mount, Pool, hold};
 use super::gate::{Op, Refused};
 use super::shm::Shm;
 use super::{allocator, files, memory};
@@ -63,8 +63,14 @@ impl Disk {
         Disk::new(Medium::Memory, self.clock().fork(), copies)
     }
 
+    /// Returns another way to the files and the clock of this disk in memory: with a path and a gate of its own, so that a
+    /// watch knows who opened a connection, on whatever thread it is used.
+    pub(crate) fn view(&self) -> Arc<Disk> {
+        Disk::on(take_mount(Medium::Memory), Medium::Memory, self.clock().clone(), Arc::clone(&self.files))
+    }
+
     fn new(medium: Medium, clock: Clock, files: Vec<Arc<File>>) -> Arc<Disk> {
-        Disk::on(take_mount(medium), medium, clock, files)
+        Disk::on(take_mount(medium), medium, clock, Arc::new(Mutex::new(files)))
     }
 }
 
@@ -80,7 +86,7 @@ fn register_shared_names() {
         allocator::install();
         for medium in [Medium::Memory, Medium::Files { sync: false }] {
             let mount = register(medium, Pool::of(medium).shared());
-            std::mem::forget(Disk::on(mount, medium, Clock::new(), Vec::new()));
+            std::mem::forget(Disk::on(mount, medium, Clock::new(), Files::default()));
         }
     });
 }

@@ -21,7 +21,7 @@ use rusqlite::{Connection, ffi};
 use super::capture::{Capture, STILL_HERE};
 use super::gather::GatheredStatements;
 use super::query::{Counters, Finished, Started};
-use super::registry::{self, ListedCapture, ListedDatabase, Use};
+use super::registry::{self, ListedCapture, ListedDatabase, Listener, ListenerGuard, Use};
 use super::returned_rows;
 use crate::sim::allocator;
 use crate::{env, own};
@@ -79,6 +79,11 @@ impl TracedDatabase {
     pub(crate) fn with_ends(self, first: &Connection) -> TracedDatabase {
         self.report_ends(first);
         self
+    }
+
+    /// Calls `listener` for the statements of all connections to the database, until the guard is dropped.
+    pub(crate) fn listen(&self, listener: Arc<dyn Listener>) -> ListenerGuard {
+        ListenerGuard::new(self.listed.number, listener)
     }
 
     fn report_ends(&self, first: &Connection) {
@@ -175,6 +180,7 @@ unsafe extern "C" fn opened(
         if let Some(number) = registry::number_of(file) {
             // SAFETY: as above.
             unsafe { trace(db, number, ALL) };
+            registry::count_connection(number, db.addr());
         }
     };
     // Whatever happens here, an app's connection opens as it would without us.
@@ -211,7 +217,7 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
         // Last, and with nothing held: a listener may let other threads run first.
         if Use::Listener.is_wanted() {
             // SAFETY: as above.
-            unsafe { tell_listener(kind, about.cast(), more.cast()) };
+            unsafe { tell_listener(number, kind, about.cast(), more.cast()) };
         }
     }));
     0
@@ -246,21 +252,23 @@ unsafe fn capture(number: usize, kind: c_uint, about: *mut c_void, text: *const 
 
 /// # Safety
 /// The arguments are those of an event: for a start, a statement and its text.
-unsafe fn tell_listener(kind: c_uint, statement: *mut ffi::sqlite3_stmt, text: *const c_char) {
-    let Some(listener) = registry::listener_of_this_thread() else { return };
-    match kind {
-        // SAFETY: the caller's. A text that is not the statement's own tells of a trigger.
-        TRACE_STMT if ptr::eq(unsafe { ffi::sqlite3_sql(statement) }, text) => {
-            // SAFETY: the caller's.
-            let in_transaction = unsafe { ffi::sqlite3_get_autocommit(ffi::sqlite3_db_handle(statement)) == 0 };
-            // SAFETY: the caller's; the statement outlives the call.
-            let text = || unsafe {
-                expanded(statement).unwrap_or_else(|| CStr::from_ptr(text).to_string_lossy().into_owned())
-            };
-            listener.starts(&text, in_transaction);
-        }
-        TRACE_PROFILE => listener.ends(),
-        _ => {}
+unsafe fn tell_listener(number: usize, kind: c_uint, statement: *mut ffi::sqlite3_stmt, text: *const c_char) {
+    if !matches!(kind, TRACE_STMT | TRACE_PROFILE) {
+        return;
+    }
+    // SAFETY: the caller's.
+    let db = unsafe { ffi::sqlite3_db_handle(statement) };
+    let Some((listener, connection)) = registry::listener_of(number, db.addr()) else { return };
+    // SAFETY: the caller's. A text that is not the statement's own tells of a trigger.
+    if kind == TRACE_STMT && ptr::eq(unsafe { ffi::sqlite3_sql(statement) }, text) {
+        // SAFETY: the connection of a statement that runs is open.
+        let in_transaction = unsafe { ffi::sqlite3_get_autocommit(db) == 0 };
+        // SAFETY: the caller's; the statement outlives the call.
+        let text =
+            || unsafe { expanded(statement).unwrap_or_else(|| CStr::from_ptr(text).to_string_lossy().into_owned()) };
+        listener.starts(connection, &text, in_transaction);
+    } else if kind == TRACE_PROFILE {
+        listener.ends();
     }
 }
 

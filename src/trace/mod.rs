@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! open (any driver) -> auto-extension: a test's file? -> trace hook (context: the database's number)
-//! statement         -> hook -> listener: this thread waits, or not
+//! statement         -> hook -> listener: the thread waits, or not
 //!                           -> capture:  queries of a recording
 //!                           -> gather:   texts for the statement ledger
 //! ```
@@ -22,4 +22,4 @@ pub(crate) use self::capture::{Capture, SITES_SHOWN};
 pub(crate) use self::gather::{StatementText, TextsByForm};
 pub(crate) use self::hook::{RecordingGuard, TracedDatabase, total_changes};
 pub use self::query::Query;
-pub(crate) use self::registry::{Listener, listen};
+pub(crate) use self::registry::{Listener, ListenerGuard};

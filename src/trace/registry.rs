@@ -1,12 +1,10 @@
-//! The tables in which the hook looks things up. By number: the file of a test's database, and what captures its statements.
-//! By thread: the listener that is called while a statement starts and ends.
+//! The tables in which the hook looks things up by the number of a test's database: its file, what captures its statements,
+//! and the listener that is called while a statement starts and ends.
 //!
 //! The hook's context is the number of the database and never a pointer. SQLite reports the close of a connection too
 //! early, or not at all; a number can be looked up at any time.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -130,37 +128,59 @@ impl Drop for ListedCapture {
     }
 }
 
-/// Is called for the statements that its own thread runs, while they run. It may block that thread.
-pub(crate) trait Listener {
-    /// A statement of the app starts, within a transaction or outside of one. `text` returns its SQL with the bound values.
-    fn starts(&self, text: &dyn Fn() -> String, in_transaction: bool);
+/// Is called for the statements of the connections to a database, on whatever thread, while they run. It may block that
+/// thread.
+pub(crate) trait Listener: Send + Sync {
+    /// A statement of the app starts on a connection, within a transaction or outside of one. `text` returns its SQL with the
+    /// bound values. Connections are counted as they are opened.
+    fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool);
     /// A statement has run to its end, or is about to be reset.
     fn ends(&self);
 }
 
-thread_local! {
-    static LISTENER: RefCell<Option<Arc<dyn Listener>>> = const { RefCell::new(None) };
+/// A listener, and what it listens to.
+struct Listening {
+    number: usize,
+    listener: Arc<dyn Listener>,
+    /// The connections that were opened since, by their address, which may be that of one that is closed.
+    connections: Vec<usize>,
 }
 
-/// Calls `listener` for this thread's statements on every connection that carries the hook, until the guard is dropped.
-pub(crate) fn listen(listener: Arc<dyn Listener>) -> ListenerGuard {
-    LISTENER.set(Some(listener));
-    ListenerGuard { _wanted: Wanted::new(Use::Listener), _of_this_thread: PhantomData }
-}
+static LISTENERS: RwLock<Vec<Listening>> = RwLock::new(Vec::new());
 
-/// Removes the listener of this thread when it is dropped.
+/// A listener that is called until this is dropped.
 pub(crate) struct ListenerGuard {
+    number: usize,
     _wanted: Wanted,
-    _of_this_thread: PhantomData<*const ()>,
+}
+
+impl ListenerGuard {
+    pub(super) fn new(number: usize, listener: Arc<dyn Listener>) -> ListenerGuard {
+        let listening = Listening { number, listener, connections: Vec::new() };
+        LISTENERS.write().unwrap_or_else(PoisonError::into_inner).push(listening);
+        ListenerGuard { number, _wanted: Wanted::new(Use::Listener) }
+    }
 }
 
 impl Drop for ListenerGuard {
     fn drop(&mut self) {
-        let _ = LISTENER.try_with(RefCell::take);
+        LISTENERS.write().unwrap_or_else(PoisonError::into_inner).retain(|listening| listening.number != self.number);
     }
 }
 
-/// Returns the listener of this thread.
-pub(super) fn listener_of_this_thread() -> Option<Arc<dyn Listener>> {
-    LISTENER.try_with(|listener| listener.borrow().clone()).ok().flatten()
+/// Notes a connection that was opened to a database with a listener.
+pub(super) fn count_connection(number: usize, connection: usize) {
+    if Use::Listener.is_wanted() {
+        let mut listeners = LISTENERS.write().unwrap_or_else(PoisonError::into_inner);
+        let listening = listeners.iter_mut().find(|listening| listening.number == number);
+        listening.into_iter().for_each(|listening| listening.connections.push(connection));
+    }
+}
+
+/// Returns the listener of a database, and the place of a connection among those that were opened.
+pub(super) fn listener_of(number: usize, connection: usize) -> Option<(Arc<dyn Listener>, usize)> {
+    let listeners = LISTENERS.read().unwrap_or_else(PoisonError::into_inner);
+    let listening = listeners.iter().find(|listening| listening.number == number)?;
+    let place = listening.connections.iter().rposition(|opened| *opened == connection);
+    Some((Arc::clone(&listening.listener), place.map_or(0, |place| place + 1)))
 }

@@ -9,7 +9,7 @@ use sqlitmus::{BoxError, sim};
 
 use super::{ROLLBACK, WAL, count, wal};
 
-fn sell(db: &mut Connection) -> Result<()> {
+pub(super) fn sell(db: &mut Connection) -> Result<()> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let left = count(&transaction, 1)?;
     transaction.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - 1])?;
@@ -213,36 +213,6 @@ fn the_database_stays_as_it_is_and_nothing_is_left() {
         explore(&db).task("alice", sell).task("bob", sell).task("carol", sell).run();
         assert_eq!(count(&db, 1).unwrap(), 10);
     }
-}
-
-#[test]
-fn code_that_writes_from_a_thread_of_its_own() {
-    let task = |db: &mut Connection| -> Result<(), BoxError> {
-        std::thread::scope(|scope| scope.spawn(|| sell(db)).join().map_err(|_| "panicked"))??;
-        Ok(())
-    };
-    let report = explore(&wal()).task("alice", task).task("bob", sell).try_run();
-    assert_eq!(report.unwrap_err().headline(), "statements of alice ran on another thread");
-    // One statement on the given connection, and the lost update elsewhere.
-    let second = |db: &mut Connection| -> Result<(), BoxError> {
-        let uri = sim::uri(db).ok_or("no simulated disk")?;
-        count(db, 1)?;
-        let update = move || -> Result<()> {
-            let db = Connection::open(uri)?;
-            let left = count(&db, 1)?;
-            db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - 1]).map(drop)
-        };
-        std::thread::spawn(update).join().map_err(|_| "panicked")??;
-        Ok(())
-    };
-    let error = explore(&wal()).task("alice", sell).task("bob", second).try_run().unwrap_err();
-    assert_eq!(error.headline(), "statements of bob ran on another thread", "{error}");
-    // A thread that does something else is no matter.
-    let other = |db: &mut Connection| -> Result<(), BoxError> {
-        std::thread::spawn(|| 1 + 1).join().map_err(|_| "panicked")?;
-        Ok(sell(db)?)
-    };
-    explore(&wal()).task("alice", sell).task("bob", other).run();
 }
 
 /// SQLite's ids and times are the same in each run, and no two tasks get the same ids.

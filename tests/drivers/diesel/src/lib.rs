@@ -26,7 +26,7 @@ mod tests {
     use diesel::Connection;
     use diesel::sqlite::SqliteConnection;
     use diesel_migrations::{FileBasedMigrations, MigrationHarness};
-    use sqlitmus::{BoxError, Template, TestDb, crash, faults, interleave, sim};
+    use sqlitmus::{BoxError, DbCopy, Template, TestDb, crash, faults, interleave};
 
     const MIGRATIONS: &str = "../../../fixtures/formats/diesel";
 
@@ -86,17 +86,18 @@ mod tests {
         assert_eq!(schema(&READ.in_memory()), schema(&RUN.in_memory()));
     }
 
-    /// Each of the three opens the copy that it is run on.
+    /// Each of the three hands the copy to the app.
     #[test]
     fn what_if_takes_code_on_diesel() {
-        fn add_one(copy: &mut sqlitmus::rusqlite::Connection) -> Result<(), BoxError> {
-            let mut connection = SqliteConnection::establish(&sim::uri(copy).ok_or("no copy")?)?;
+        fn add_one(copy: DbCopy) -> Result<(), BoxError> {
+            let mut connection = SqliteConnection::establish(copy.uri())?;
             super::add(&mut connection, "from diesel")?;
             Ok(())
         }
         let db = READ.in_memory();
-        crash::test(&db, add_one).run();
-        faults::sweep(&db, add_one).run();
-        assert!(interleave::explore(&db).task("one", add_one).task("two", add_one).run().is_exhaustive());
+        crash::test_with(&db, add_one).run();
+        faults::sweep_with(&db, add_one).run();
+        let report = interleave::explore(&db).task_with("one", add_one).task_with("two", add_one).run();
+        assert!(report.is_exhaustive());
     }
 }

@@ -16,19 +16,24 @@ pub async fn count(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::pin::Pin;
     use std::str::FromStr;
 
-    use sqlitmus::{BoxError, Template, TestDb, crash, faults, sim};
-    use sqlx::sqlite::SqliteConnectOptions;
-    use sqlx::{ConnectOptions, Connection, SqliteConnection};
+    use sqlitmus::{BoxError, DbCopy, Profile, Template, TestDb, crash, faults, interleave};
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+    use sqlx::{ConnectOptions, Row, SqliteConnection, SqlitePool};
 
     const MIGRATIONS: &str = "../../../fixtures/formats/sqlx";
 
     /// sqlitmus applies sqlx's folder.
-    static READ: Template = Template::new(MIGRATIONS);
+    static READ: Template = Template::new(MIGRATIONS).profile(Profile::PRODUCTION).block_on(run);
 
     /// sqlx applies it.
     static RUN: Template = Template::migrate_path(migrate);
+
+    fn run(future: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future);
+    }
 
     fn migrate(path: &Path) -> Result<(), BoxError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -41,8 +46,7 @@ mod tests {
     }
 
     async fn open(db: &TestDb) -> SqliteConnection {
-        let url = db.uri().replacen("file:", "sqlite:", 1);
-        SqliteConnectOptions::from_str(&url).unwrap().connect().await.unwrap()
+        SqliteConnectOptions::from_str(&db.url()).unwrap().connect().await.unwrap()
     }
 
     #[tokio::test]
@@ -61,11 +65,13 @@ mod tests {
     async fn what_sqlx_runs_is_recorded() {
         for db in [READ.in_memory(), READ.on_disk()] {
             let mut before = open(&db).await;
-            let recorder = db.recorder();
-            super::add(&mut before, "one").await.unwrap();
-            super::add(&mut open(&db).await, "two").await.unwrap();
-            super::count(&mut before).await.unwrap();
-            let queries = recorder.stop();
+            let run = async {
+                super::add(&mut before, "one").await.unwrap();
+                super::add(&mut open(&db).await, "two").await.unwrap();
+                super::count(&mut before).await.unwrap()
+            };
+            let queries = db.record_async(run).await;
+            assert_eq!(queries.value, 2);
             let inserts: Vec<_> = queries.iter().filter(|query| query.sql().starts_with("INSERT")).collect();
             assert_eq!(inserts.iter().map(|query| query.values()).collect::<Vec<_>>(), [["'one'"], ["'two'"]]);
             assert_eq!(queries.iter().filter(|query| query.sql() == "SELECT count(*) FROM notes").count(), 1);
@@ -85,29 +91,68 @@ mod tests {
         assert_eq!(applied, 3);
     }
 
-    /// Each opens the copy that it is run on. Schedules need code that runs its statements on its own thread.
-    #[test]
-    fn what_if_takes_code_on_sqlx() {
-        fn add_one(copy: &mut sqlitmus::rusqlite::Connection) -> Result<(), BoxError> {
-            let url = sim::uri(copy).ok_or("no copy")?.replacen("file:", "sqlite:", 1);
-            tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-                let mut connection = SqliteConnectOptions::from_str(&url)?.connect().await?;
-                let added = async {
-                    // Without a transaction, an INSERT with RETURNING is `Ok` although its commit fails: sqlx stops at
-                    // the first row.
-                    let mut transaction = connection.begin().await?;
-                    super::add(&mut transaction, "from sqlx").await?;
-                    transaction.commit().await
-                };
-                let added = added.await;
-                // Its thread would continue after the action has returned.
-                connection.close().await?;
-                added?;
-                Ok(())
-            })
-        }
+    /// The app with a pool, as it would be written for production.
+    async fn pool(url: &str) -> sqlx::Result<SqlitePool> {
+        SqlitePoolOptions::new().max_connections(2).connect(url).await
+    }
+
+    async fn add_one(copy: DbCopy) -> sqlx::Result<()> {
+        let pool = pool(&copy.url()).await?;
+        let mut transaction = pool.begin().await?;
+        super::add(&mut transaction, "from sqlx").await?;
+        transaction.commit().await?;
+        pool.close().await;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_if_takes_code_on_sqlx() {
         let db = READ.in_memory();
-        crash::test(&db, add_one).run();
-        faults::sweep(&db, add_one).run();
+        crash::test_with(&db, add_one).run();
+        faults::sweep_with(&db, add_one).run();
+    }
+
+    async fn edit(pool: &SqlitePool, what: &str) -> sqlx::Result<()> {
+        let body: String = sqlx::query("SELECT body FROM notes WHERE id = 1").fetch_one(pool).await?.try_get(0)?;
+        let sql = "UPDATE notes SET body = ?1 WHERE id = 1";
+        sqlx::query(sql).bind(format!("{body} {what}")).execute(pool).await?;
+        Ok(())
+    }
+
+    /// Two statements of a pool, each on the connection that is free.
+    #[tokio::test]
+    async fn a_lost_update_is_found() {
+        let db = READ.in_memory();
+        db.execute("INSERT INTO notes(id, body) VALUES (1, 'note:')", []).unwrap();
+        let task = |what: &'static str| {
+            move |copy: DbCopy| async move {
+                let pool = pool(&copy.url()).await?;
+                edit(&pool, what).await?;
+                pool.close().await;
+                Ok::<_, sqlx::Error>(())
+            }
+        };
+        let error = interleave::explore(&db).task_with("alice", task("a")).task_with("bob", task("b")).try_run();
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("lost update: the state is as if"), "{error}");
+    }
+
+    /// The mended code, and two statements of one task at once.
+    #[tokio::test]
+    async fn a_mended_update_passes() {
+        let db = READ.in_memory();
+        db.execute("INSERT INTO notes(id, body) VALUES (1, 'note:'), (2, 'other')", []).unwrap();
+        let task = |copy: DbCopy| async move {
+            let pool = pool(&copy.url()).await?;
+            let update = |id: i64| {
+                let sql = "UPDATE notes SET body = body || 'x' WHERE id = ?1";
+                sqlx::query(sql).bind(id).execute(&pool)
+            };
+            let (one, two) = tokio::join!(update(1), update(2));
+            let changed = one?.rows_affected() + two?.rows_affected();
+            pool.close().await;
+            Ok::<_, sqlx::Error>(changed)
+        };
+        interleave::explore(&db).task_with("alice", task).task_with("bob", task).limit(50).run();
     }
 }

@@ -1,0 +1,116 @@
+//! Code that opens its connections itself, on threads of its own.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use sqlitmus::interleave::explore;
+use sqlitmus::rusqlite::{Connection, Result, TransactionBehavior};
+use sqlitmus::{BoxError, DbCopy, sim};
+
+use super::scheduler::sell;
+use super::{count, wal};
+
+#[test]
+fn statements_on_other_threads_are_scheduled() {
+    let task = |db: &mut Connection| -> Result<(), BoxError> {
+        std::thread::scope(|scope| scope.spawn(|| sell(db)).join().map_err(|_| "panicked"))??;
+        Ok(())
+    };
+    assert!(explore(&wal()).task("alice", task).task("bob", sell).run().schedules() > 1);
+    // One statement on the given connection, and the lost update elsewhere.
+    let second = |db: &mut Connection| -> Result<(), BoxError> {
+        let uri = sim::uri(db).ok_or("no simulated disk")?;
+        count(db, 1)?;
+        let update = move || -> Result<()> {
+            let db = Connection::open(uri)?;
+            let left = count(&db, 1)?;
+            db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - 1]).map(drop)
+        };
+        std::thread::spawn(update).join().map_err(|_| "panicked")??;
+        Ok(())
+    };
+    let error = explore(&wal()).task("alice", sell).task("bob", second).try_run().unwrap_err();
+    assert_eq!(error.headline(), "lost update: the state is as if bob had not run", "{error}");
+    // A thread that does something else is no matter.
+    let other = |db: &mut Connection| -> Result<(), BoxError> {
+        std::thread::spawn(|| 1 + 1).join().map_err(|_| "panicked")?;
+        Ok(sell(db)?)
+    };
+    explore(&wal()).task("alice", sell).task("bob", other).run();
+}
+
+/// A connection on a thread of its own, as async drivers have them.
+struct Worker {
+    jobs: Sender<i64>,
+    done: Receiver<Result<()>>,
+}
+
+impl Worker {
+    fn new(copy: &DbCopy) -> Worker {
+        let ((jobs, receiver), (sender, done)) = (channel(), channel());
+        let path = copy.path().to_owned();
+        std::thread::spawn(move || {
+            let mut db = Connection::open(path).unwrap();
+            sender.send(db.execute_batch("PRAGMA foreign_keys = ON")).unwrap();
+            for item in receiver {
+                let _ = sender.send(sell_item(&mut db, item));
+            }
+        });
+        done.recv().unwrap().unwrap();
+        Worker { jobs, done }
+    }
+}
+
+fn sell_item(db: &mut Connection, item: i64) -> Result<()> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute("UPDATE stock SET count = count - 1 WHERE item = ?1", [item])?;
+    transaction.commit()
+}
+
+/// Two connections of one task that work at the same time take their turns in the same order in each run.
+#[test]
+fn two_statements_of_one_task_at_once() {
+    fn task(copy: DbCopy) -> Result<()> {
+        let pool = [Worker::new(&copy), Worker::new(&copy)];
+        for (worker, item) in pool.iter().zip([1, 2]) {
+            worker.jobs.send(item).unwrap();
+        }
+        pool.iter().try_for_each(|worker| worker.done.recv().unwrap())
+    }
+    for _ in 0..5 {
+        let report = explore(&wal()).task_with("alice", task).task("bob", sell).run();
+        assert!(report.is_exhaustive(), "{report}");
+    }
+}
+
+#[test]
+fn a_thread_that_outlives_its_task() {
+    let task = |db: &mut Connection| -> Result<(), BoxError> {
+        let uri = sim::uri(db).ok_or("no simulated disk")?;
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            Connection::open(uri).map(|mut db| sell(&mut db).is_ok())
+        });
+        count(db, 1)?;
+        Ok(())
+    };
+    let slow = |db: &mut Connection| -> Result<(), BoxError> {
+        std::thread::sleep(Duration::from_millis(200));
+        Ok(sell(db)?)
+    };
+    let error = explore(&wal()).task("alice", task).task("bob", slow).try_run().unwrap_err();
+    assert_eq!(error.headline(), "alice goes on after it has returned", "{error}");
+}
+
+/// A connection that the app keeps is one that the next schedule would share.
+#[test]
+fn a_connection_that_is_kept_open() {
+    fn task(copy: DbCopy) -> Result<()> {
+        let mut db = Connection::open(copy.path())?;
+        sell(&mut db)?;
+        std::mem::forget(db);
+        Ok(())
+    }
+    let error = explore(&wal()).task_with("alice", task).task("bob", sell).try_run().unwrap_err();
+    assert_eq!(error.headline(), "alice returns and leaves connections open", "{error}");
+}
