@@ -107,27 +107,35 @@ impl Catalog {
         let names = |sql: &str| tokens(sql).iter().filter_map(Token::name).map(Name::from).collect::<Vec<Name>>();
         let is_writing = ["delete", "update", "replace", "insert"];
         let is_writing = tokens(sql).iter().any(|token| is_writing.iter().any(|word| token.is(word)));
-        let relations = || self.objects.iter().filter(|object| object.kind == "table" || object.kind == "view");
+        let relations = self.objects.iter().filter(|object| object.kind == "table" || object.kind == "view");
+        let known: BTreeSet<&Name> = relations.clone().map(|object| &object.name).collect();
+        // The tables and views that each of them names.
+        let named = |object: &Object| {
+            let mut named = names(object.sql.as_deref().unwrap_or_default());
+            named.retain(|name| known.contains(name));
+            named
+        };
+        let relations: Vec<(&Object, Vec<Name>)> = relations.map(|object| (object, named(object))).collect();
+        let children = relations.iter().filter(|(child, _)| child.kind == "table" && reads_child(&child.name));
+        let children: Vec<&(&Object, Vec<Name>)> = children.collect();
         let (mut kept, mut left): (BTreeSet<Name>, Vec<Name>) = (BTreeSet::new(), names(sql));
         let mut parents: BTreeSet<Name> = BTreeSet::new();
         while let Some(name) = left.pop() {
-            let Some(object) = relations().find(|object| object.name == name) else { continue };
+            let Some((object, declared)) = relations.iter().find(|(object, _)| object.name == name) else { continue };
             if !kept.insert(name) {
                 continue;
             }
-            let declared = names(object.sql.as_deref().unwrap_or_default());
             if object.kind == "view" {
-                left.extend(declared);
+                left.extend(declared.iter().cloned());
             } else {
-                parents.extend(declared);
+                parents.extend(declared.iter().cloned());
             }
             if is_writing {
                 let is_trigger = |other: &&Object| other.kind == "trigger" && other.table == object.name;
                 let triggers = self.objects.iter().filter(is_trigger).filter_map(|trigger| trigger.sql.as_deref());
                 left.extend(triggers.flat_map(names));
-                let children = relations().filter(|child| child.kind == "table" && reads_child(&child.name));
-                let refers = |other: &&Object| names(other.sql.as_deref().unwrap_or_default()).contains(&object.name);
-                left.extend(children.filter(refers).map(|child| child.name.clone()));
+                let children = children.iter().filter(|(_, named)| named.contains(&object.name));
+                left.extend(children.map(|(child, _)| child.name.clone()).filter(|child| !kept.contains(child)));
             }
         }
         // The shadow tables of a virtual table are made by its module.

@@ -112,8 +112,13 @@ impl Plan {
 
     /// Returns the objects on which SQLite plans the statement as it did. A child table that the plan does not read is none.
     pub(super) fn surroundings(&self) -> Catalog {
+        self.surroundings_without(&BTreeSet::new())
+    }
+
+    /// Returns the [`surroundings`](Plan::surroundings) without children that only foreign keys lead to.
+    pub(super) fn surroundings_without(&self, children: &BTreeSet<Name>) -> Catalog {
         let read: BTreeSet<Name> = self.all().filter_map(|node| node.table.as_deref().map(Name::from)).collect();
-        self.catalog.around(&self.sql, |child| read.contains(child))
+        self.catalog.around(&self.sql, |child| read.contains(child) && !children.contains(child))
     }
 
     /// Returns the lines of the plan, then the loops that SQLite does not print.

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::candidate::{self, Advice, Removed};
+use super::children::Lookups;
 use super::search::{Search, Set};
 use super::trial::{ExpensiveSteps, Goal, MAX_PLANS, Trials, surplus};
 use crate::error::{Error, Result};
@@ -65,11 +66,19 @@ pub(in crate::plan) fn remedies(plan: &Plan, goal: &Goal) -> Remedies {
 
 /// Returns the advice, and true if the search for it was cut short.
 fn indexes(plan: &Plan, goal: &Goal) -> (Vec<Advice>, bool) {
-    let Some(trials) = Trials::of(plan) else { return (Vec::new(), false) };
-    let mut search = Search::new(trials);
-    let sets = search.run(goal);
     let mut names: Vec<String> = plan.catalog.objects.iter().map(|object| object.name.to_string()).collect();
     let mut found = Vec::new();
+    let lookups = Lookups::of(plan);
+    for (set, scans) in
+        lookups.iter().flat_map(|lookups| &lookups.found).filter(|(set, _)| goal.is_about(&set[0].table))
+    {
+        let removes = vec![Removed::Scan(set[0].table.to_string()); *scans];
+        found.extend(lookups.as_ref().map(|known| candidate::advice(set, removes, &known.schema, &mut names)));
+    }
+    let rest = lookups.as_ref().map_or(Some(plan), |lookups| lookups.rest.as_ref());
+    let Some(trials) = rest.and_then(Trials::of) else { return (found, false) };
+    let mut search = Search::new(trials);
+    let sets = search.run(goal);
     for (set, left) in &sets {
         let removes = removed(&search.trials.base.steps, left);
         let advice = candidate::advice(set, removes, &search.trials.schema, &mut names);
@@ -81,8 +90,11 @@ fn indexes(plan: &Plan, goal: &Goal) -> (Vec<Advice>, bool) {
 
 /// Returns the sets of indexes that are advised for a plan.
 pub(super) fn sets_of(plan: &Plan) -> Vec<Set> {
-    let sets = Trials::of(plan).map(|trials| Search::new(trials).run(&Goal::All));
-    sets.unwrap_or_default().into_iter().map(|(set, _)| set).collect()
+    let lookups = Lookups::of(plan);
+    let rest = lookups.as_ref().map_or(Some(plan), |lookups| lookups.rest.as_ref());
+    let sets = rest.and_then(Trials::of).map(|trials| Search::new(trials).run(&Goal::All)).unwrap_or_default();
+    let children = lookups.iter().flat_map(|lookups| &lookups.found).map(|(set, _)| set.clone());
+    children.chain(sets.into_iter().map(|(set, _)| set)).collect()
 }
 
 fn removed(before: &ExpensiveSteps, after: &ExpensiveSteps) -> Vec<Removed> {

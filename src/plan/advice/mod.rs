@@ -22,6 +22,7 @@
 
 mod advise;
 mod candidate;
+mod children;
 mod measure;
 mod refine;
 mod search;

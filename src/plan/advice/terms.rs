@@ -106,7 +106,7 @@ impl Statement<'_> {
 }
 
 /// Returns true if an index or a key starts with the term already, so that another would be of no more use.
-fn starts_an_index(table: &Table, term: &Term) -> bool {
+pub(super) fn starts_an_index(table: &Table, term: &Term) -> bool {
     let Some(column) = term.column.as_deref().and_then(|name| table.column(name)) else { return false };
     let is_it = |first: &IndexedColumn| {
         let same = match same_name(&first.collation, &column.collation) {

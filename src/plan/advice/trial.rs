@@ -123,6 +123,15 @@ pub(super) struct Distance {
 }
 
 impl Goal {
+    /// Returns true if the scan of a table has to go.
+    pub(super) fn is_about(&self, table: &Name) -> bool {
+        match self {
+            Goal::Scans(tables) => tables.contains(table),
+            Goal::Sorts | Goal::AutomaticIndexes => false,
+            Goal::All => true,
+        }
+    }
+
     /// Returns the number of steps that are left to remove.
     pub(super) fn left(&self, steps: &ExpensiveSteps) -> usize {
         match self {
