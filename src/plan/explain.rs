@@ -167,6 +167,7 @@ fn plan_in(
     let mut found = Plan {
         sql: sql.to_owned(),
         written: None,
+        others: Vec::new(),
         values: Vec::new(),
         nodes: parse::tree(&rows, nodes),
         effects,

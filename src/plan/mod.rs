@@ -97,13 +97,14 @@ mod tree;
 mod why_not;
 
 pub use advice::{Advice, AdvisedIndex, Removed, advise};
-pub(crate) use advice::{KnownStatement, is_worse, together};
 pub use advice::{LeftOver, SharedAdvice, SharedIndex};
+pub(crate) use advice::{is_worse, together};
 pub(crate) use bytecode::{SingleStepRows, TableRows, count_table_rows};
 pub(crate) use catalog::empty_copy_of;
 pub(crate) use explain::only_statement;
 pub use explain::{explain, explain_with, try_explain, try_explain_with};
 pub(crate) use opened::{OpenedTables, opened_tables};
+pub(crate) use query_plan::KnownStatement;
 pub use query_plan::{Plan, PlanSource, Statistics};
 pub use stable::{assert_plan_stable, try_assert_plan_stable};
 pub use statistics_file::{write_statistics, write_statistics_with_samples};

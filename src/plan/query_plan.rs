@@ -21,6 +21,8 @@ pub struct Plan {
     pub(super) written: Option<String>,
     /// The values of its parameters, by their numbers; empty if it was planned without values.
     pub(super) values: Vec<Value>,
+    /// Other statements of the app, which an index for this one is not to make dearer.
+    pub(super) others: Vec<KnownStatement>,
     pub(super) nodes: Vec<Node>,
     pub(super) effects: Vec<Effect>,
     pub(super) source: PlanSource,
@@ -29,6 +31,13 @@ pub struct Plan {
     pub(super) allowed: RefCell<Vec<String>>,
     /// The plan without statistics, if the plan was made with those of few rows and the statement can be planned without.
     pub(super) without_statistics: Option<Box<Plan>>,
+}
+
+/// A statement as it was planned, and as the app has written it: with parameters where the other has values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KnownStatement {
+    pub(crate) planned: String,
+    pub(crate) written: String,
 }
 
 /// The source of what a plan says about its loops.
@@ -63,6 +72,12 @@ impl Plan {
     /// place. Advice is for all values.
     pub(crate) fn written_as(mut self, sql: &str) -> Plan {
         self.written = Some(sql.to_owned());
+        self
+    }
+
+    /// Notes other statements of the app, on the same database.
+    pub(crate) fn among(mut self, others: Vec<KnownStatement>) -> Plan {
+        self.others = others;
         self
     }
 

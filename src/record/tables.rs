@@ -128,6 +128,7 @@ pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[St
     let mut connection = None;
     let mut unneeded: Vec<&str> = allowed.iter().map(String::as_str).collect();
     let mut scans: Vec<ScanningQuery<'_>> = Vec::new();
+    let mut others: Vec<KnownStatement> = Vec::new();
     for group in groups.iter().filter(|group| sql::has_a_plan(&group.queries[0].keyword())) {
         let connection = match &mut connection {
             Some(connection) => connection,
@@ -141,7 +142,9 @@ pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[St
             })?;
             unneeded.retain(|table| !plan.scans(table));
             let tables = plan.scanned_tables(allowed);
-            if first.is_none() && !tables.is_empty() {
+            if tables.is_empty() {
+                others.push(known(text, query));
+            } else if first.is_none() {
                 first = Some(ScanningQuery { group, query, plan: plan.written_as(query.sql()), tables });
             }
         }
@@ -154,20 +157,21 @@ pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[St
                 .help(format!("remove .allow_scan({table:?})")))
         }
         ([scan], _) => {
-            for table in allowed.iter().filter(|table| scan.plan.scans(table)) {
-                scan.plan.allow_scan(table);
+            let plan = scan.plan.clone().among(others);
+            for table in allowed.iter().filter(|table| plan.scans(table)) {
+                plan.allow_scan(table);
             }
-            scan.plan.try_assert_no_scan().map_err(|error| failure::scan(error, scan)).map(drop)
+            plan.try_assert_no_scan().map_err(|error| failure::scan(error, scan)).map(drop)
         }
         (scans, _) => {
-            let known = |scan: &ScanningQuery<'_>| KnownStatement {
-                planned: scan.plan.sql().to_owned(),
-                written: scan.query.sql().to_owned(),
-            };
-            let known: Vec<KnownStatement> = scans.iter().map(known).collect();
-            let mut advice = plan::together(&address.connect()?, &known)?;
+            let scanning: Vec<_> = scans.iter().map(|scan| known(scan.plan.sql(), scan.query)).collect();
+            let mut advice = plan::together(&address.connect()?, &scanning, &others)?;
             advice.indexes.retain(|shared| !allowed.iter().any(|table| same_name(table, &shared.index.table)));
             Err(failure::scans(scans, &advice))
         }
     }
+}
+
+fn known(planned: &str, query: &Query) -> KnownStatement {
+    KnownStatement { planned: planned.to_owned(), written: query.sql().to_owned() }
 }

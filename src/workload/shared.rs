@@ -33,7 +33,7 @@ use crate::record::{Queries, StatementLedger};
 /// If the recording is not complete, or if SQLite refuses a connection.
 pub fn advise_all<R>(queries: &Queries<R>) -> Result<SharedAdvice> {
     let known = |(planned, written)| KnownStatement { planned, written };
-    together(&queries.connect()?, &queries.planned_and_written()?.into_iter().map(known).collect::<Vec<_>>())
+    together(&queries.connect()?, &queries.planned_and_written()?.into_iter().map(known).collect::<Vec<_>>(), &[])
 }
 
 /// Like [`advise_all`], for the statements of a ledger on the schema of `connection`. A ledger has `?` for every value, so no
@@ -43,5 +43,5 @@ pub fn advise_all<R>(queries: &Queries<R>) -> Result<SharedAdvice> {
 /// If SQLite refuses to read the schema.
 pub fn advise_ledger(connection: &Connection, ledger: &StatementLedger) -> Result<SharedAdvice> {
     let known = |sql: &str| KnownStatement { planned: sql.to_owned(), written: sql.to_owned() };
-    together(connection, &ledger.iter().map(|statement| known(statement.sql())).collect::<Vec<_>>())
+    together(connection, &ledger.iter().map(|statement| known(statement.sql())).collect::<Vec<_>>(), &[])
 }

@@ -147,21 +147,21 @@ fn drop_if_unused(
     index: &Index,
     plans: &mut [PlannedStatement],
 ) -> rusqlite::Result<Option<String>> {
-    connection.execute_batch(&format!("SAVEPOINT trial; DROP INDEX main.{}", plain_name(&index.name)))?;
+    let drop = format!("DROP INDEX main.{}", plain_name(&index.name));
     // The other plans stay the same: an index that SQLite does not choose does not change its choice.
     let using = plans.iter().enumerate().filter(|(_, known)| known.plan.uses_index(&index.name));
     let without: Option<Vec<(usize, Plan, Option<u64>)>> = using
         .map(|(at, known)| {
-            let plan = try_explain(connection, known.plan.sql()).ok()?;
-            let steps = known.measured.steps(connection);
+            let measured = sample::changed(connection, &drop, || {
+                let plan = try_explain(connection, known.plan.sql()).ok()?;
+                Some((plan, known.measured.steps(connection)))
+            });
+            let (plan, steps) = measured?;
             (!is_worse(&plan, &known.plan) && !is_dearer(steps, known.steps)).then_some((at, plan, steps))
         })
         .collect();
-    let Some(without) = without else {
-        connection.execute_batch("ROLLBACK TO trial; RELEASE trial")?;
-        return Ok(None);
-    };
-    connection.execute_batch("RELEASE trial")?;
+    let Some(without) = without else { return Ok(None) };
+    connection.execute_batch(&drop)?;
     let recorded = without.iter().filter(|(at, ..)| plans[*at].is_recorded).count();
     for (at, plan, steps) in without {
         (plans[at].plan, plans[at].steps) = (plan, steps);

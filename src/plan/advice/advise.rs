@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use super::candidate::{self, Advice, Removed};
 use super::children::Lookups;
 use super::search::{Search, Set};
+use super::together::made_dearer;
 use super::trial::{ExpensiveSteps, Goal, MAX_PLANS, Trials, surplus};
 use crate::error::{Error, Result};
 use crate::plan::catalog::Object;
@@ -14,7 +15,7 @@ use crate::plan::tree::distinct;
 use crate::schema::declaration::Declaration;
 use crate::schema::references::{Pair, class, typed};
 use crate::schema::{Column, Schema};
-use crate::sql::{Name, listed, plain_name};
+use crate::sql::{Name, listed, on_one_line, plain_name};
 
 /// Returns indexes that would remove scans of whole tables and sorts from the plan of a statement.
 ///
@@ -39,7 +40,7 @@ pub fn advise(connection: &Connection, sql: &str) -> Result<Vec<Advice>> {
 impl Plan {
     /// Returns indexes that would remove scans of whole tables and sorts. See [`advise`].
     pub fn advice(&self) -> Vec<Advice> {
-        indexes(self, &Goal::All).0
+        indexes(self, &Goal::All).advice
     }
 }
 
@@ -51,50 +52,58 @@ pub(in crate::plan) struct Remedies {
     retypes: Vec<Retype>,
     /// The number of scans in the plan.
     scans: usize,
+    /// What would reach the goal and makes another statement dearer, with that statement.
+    refused: Vec<(Advice, String)>,
     /// True if the search ended before all candidates were tried.
     is_cut_short: bool,
 }
 
 pub(in crate::plan) fn remedies(plan: &Plan, goal: &Goal) -> Remedies {
-    let (advice, is_cut_short) = indexes(plan, goal);
-    let retypes = match advice.is_empty() && !is_cut_short {
+    let found = indexes(plan, goal);
+    let retypes = match found.advice.is_empty() && found.refused.is_empty() && !found.is_cut_short {
         true => retypes(plan, goal),
         false => Vec::new(),
     };
-    Remedies { goal: goal.clone(), advice, retypes, scans: ExpensiveSteps::of(plan).scans.len(), is_cut_short }
+    Remedies { goal: goal.clone(), retypes, scans: ExpensiveSteps::of(plan).scans.len(), ..found }
 }
 
-/// Returns the advice, and true if the search for it was cut short.
-fn indexes(plan: &Plan, goal: &Goal) -> (Vec<Advice>, bool) {
+/// Returns the indexes that reach a goal.
+fn indexes(plan: &Plan, goal: &Goal) -> Remedies {
     let mut names: Vec<String> = plan.catalog.objects.iter().map(|object| object.name.to_string()).collect();
-    let mut found = Vec::new();
+    let mut found: Vec<(Set, Advice)> = Vec::new();
     let lookups = Lookups::of(plan);
-    for (set, scans) in
-        lookups.iter().flat_map(|lookups| &lookups.found).filter(|(set, _)| goal.is_about(&set[0].table))
-    {
-        let removes = vec![Removed::Scan(set[0].table.to_string()); *scans];
-        found.extend(lookups.as_ref().map(|known| candidate::advice(set, removes, &known.schema, &mut names)));
+    if let Some(lookups) = &lookups {
+        for (set, scans) in lookups.found.iter().filter(|(set, _)| goal.is_about(&set[0].table)) {
+            let removes = vec![Removed::Scan(set[0].table.to_string()); *scans];
+            found.push((set.clone(), candidate::advice(set, removes, &lookups.schema, &mut names)));
+        }
     }
     let rest = lookups.as_ref().map_or(Some(plan), |lookups| lookups.rest.as_ref());
-    let Some(trials) = rest.and_then(Trials::of) else { return (found, false) };
-    let mut search = Search::new(trials);
-    let sets = search.run(goal);
-    for (set, left) in &sets {
-        let removes = removed(&search.trials.base.steps, left);
-        let advice = candidate::advice(set, removes, &search.trials.schema, &mut names);
-        let dearer = search.measure().map_or_else(Vec::new, |rows| rows.dearer_lookups(set));
-        found.push(Advice { dearer, ..advice });
+    let mut is_cut_short = false;
+    if let Some(trials) = rest.and_then(Trials::of) {
+        let mut search = Search::new(trials);
+        for (set, left) in search.run(goal) {
+            let removes = removed(&search.trials.base.steps, &left);
+            let advice = candidate::advice(&set, removes, &search.trials.schema, &mut names);
+            let dearer = search.measure().map_or_else(Vec::new, |rows| rows.dearer_lookups(&set));
+            found.push((set, Advice { dearer, ..advice }));
+        }
+        is_cut_short = search.trials.is_cut_short;
     }
-    (found, search.trials.is_cut_short)
-}
-
-/// Returns the sets of indexes that are advised for a plan.
-pub(super) fn sets_of(plan: &Plan) -> Vec<Set> {
-    let lookups = Lookups::of(plan);
-    let rest = lookups.as_ref().map_or(Some(plan), |lookups| lookups.rest.as_ref());
-    let sets = rest.and_then(Trials::of).map(|trials| Search::new(trials).run(&Goal::All)).unwrap_or_default();
-    let children = lookups.iter().flat_map(|lookups| &lookups.found).map(|(set, _)| set.clone());
-    children.chain(sets.into_iter().map(|(set, _)| set)).collect()
+    let sets: Vec<Set> = found.iter().map(|(set, _)| set.clone()).collect();
+    let dearer = match plan.others.is_empty() || sets.is_empty() {
+        true => Vec::new(),
+        false => made_dearer(plan, &sets).unwrap_or_default(),
+    };
+    let (mut advice, mut refused) = (Vec::new(), Vec::new());
+    let dearer = dearer.into_iter().chain(std::iter::repeat(None));
+    for ((_, one), other) in found.into_iter().zip(dearer) {
+        match other {
+            Some(other) => refused.push((one, other)),
+            None => advice.push(one),
+        }
+    }
+    Remedies { goal: goal.clone(), advice, retypes: Vec::new(), scans: 0, refused, is_cut_short }
 }
 
 fn removed(before: &ExpensiveSteps, after: &ExpensiveSteps) -> Vec<Removed> {
@@ -114,6 +123,13 @@ pub(in crate::plan) fn offer(mut error: Error, remedies: &Remedies) -> Error {
     }
     for retype in &remedies.retypes {
         error = error.help(retype_help(retype));
+    }
+    for (advice, other) in &remedies.refused {
+        let create = advice.sql.lines().collect::<Vec<_>>().join(" ");
+        error = error.note(format!(
+            "not offered, because another recorded query then takes more steps: {create}\n{}",
+            on_one_line(other)
+        ));
     }
     if remedies.is_cut_short {
         error = error.note(format!("the search for an index was cut short after {MAX_PLANS} plans"));

@@ -92,13 +92,8 @@ impl Measure {
 
     /// Runs `f` while the indexes exist.
     fn with<T>(&self, set: &[Candidate], f: impl FnOnce() -> Option<T>) -> Option<T> {
-        let _own = crate::own::statements();
         let create: Vec<String> = set.iter().enumerate().map(|(at, one)| one.create(&trial_name(at))).collect();
-        let connection = &self.copy.connection;
-        connection.execute_batch("SAVEPOINT sqlitmus_indexes").ok()?;
-        let found = connection.execute_batch(&create.join("\n")).ok().and_then(|()| f());
-        let undone = connection.execute_batch("ROLLBACK TO sqlitmus_indexes; RELEASE sqlitmus_indexes");
-        found.filter(|_| undone.is_ok())
+        sample::changed(&self.copy.connection, &create.join("\n"), f)
     }
 }
 

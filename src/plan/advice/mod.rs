@@ -35,6 +35,6 @@ pub use advise::advise;
 pub(super) use advise::{Remedies, offer, remedies};
 pub use candidate::{Advice, AdvisedIndex, Removed};
 pub use shared::{LeftOver, SharedAdvice, SharedIndex};
-pub(crate) use together::{KnownStatement, together};
+pub(crate) use together::together;
 pub(super) use trial::Goal;
 pub(crate) use trial::is_worse;

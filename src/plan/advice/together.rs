@@ -10,28 +10,28 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::advise::sets_of;
 use super::candidate::{self, Candidate};
+use super::children::Lookups;
+use super::search::{Search, Set};
 use super::shared::{LeftOver, SharedAdvice, SharedIndex};
-use super::trial::{ExpensiveSteps, Goal, trial_name};
+use super::trial::{ExpensiveSteps, Goal, Trials, trial_name};
 use crate::error::{Error, Result};
 use crate::plan::catalog::Catalog;
 use crate::plan::explain::try_explain;
-use crate::plan::query_plan::Plan;
-use crate::plan::sample::{self, MeasuredStatement};
+use crate::plan::query_plan::{KnownStatement, Plan};
+use crate::plan::sample::{self, MeasuredStatement, Reach, Work};
 use crate::plan::tree::distinct;
-use crate::schema::Schema;
 use crate::schema::schema_copy::SchemaCopy;
+use crate::schema::{Schema, Table};
+use crate::sql::{Name, tokens};
 
-/// A statement as it was planned, and as the app has written it: with parameters where the other has values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KnownStatement {
-    pub(crate) planned: String,
-    pub(crate) written: String,
-}
-
-/// Returns the smallest set of indexes that removes what indexes can remove from the plans of these statements.
-pub(crate) fn together(connection: &Connection, statements: &[KnownStatement]) -> Result<SharedAdvice> {
+/// Returns the smallest set of indexes that removes what indexes can remove from the plans of these statements, and that makes
+/// neither them nor the others dearer.
+pub(crate) fn together(
+    connection: &Connection,
+    statements: &[KnownStatement],
+    others: &[KnownStatement],
+) -> Result<SharedAdvice> {
     let mut advice = SharedAdvice::default();
     let mut plans = Vec::new();
     for known in statements {
@@ -46,19 +46,61 @@ pub(crate) fn together(connection: &Connection, statements: &[KnownStatement]) -
     }
     let Some(first) = plans.first() else { return Ok(advice) };
     let taken = first.catalog.objects.iter().map(|object| object.name.to_string()).collect();
-    let mut bench = Workload::new(plans, distinct(pool))?;
-    let chosen = bench.choose();
-    bench.report(&chosen, taken, &mut advice);
+    let served = plans.len();
+    plans.extend(planned(connection, others));
+    let mut workload = Workload::new(plans, served, distinct(pool))?;
+    let chosen = workload.choose();
+    workload.report(&chosen, taken, &mut advice);
     Ok(advice)
 }
 
-/// The plan of a statement with some indexes, and its steps.
+/// Returns for each set of indexes the statement among the others of a plan that it makes dearer, if there is one.
+pub(super) fn made_dearer(plan: &Plan, sets: &[Set]) -> Result<Vec<Option<String>>> {
+    let pool = distinct(sets.iter().flatten().cloned());
+    let texts: Vec<&str> = plan.others.iter().map(|other| other.planned.as_str()).collect();
+    let copy = plan.catalog.around(&texts.join(";\n"), |_| true).empty_copy()?;
+    texts.iter().for_each(|sql| drop(copy.prepare(sql)));
+    let schema = Schema::read(&copy.connection)?;
+    let mut plans = planned(&copy.connection, &plan.others);
+    let is_near = |table: &&Table| pool.iter().any(|one| one.table == table.name);
+    plans.retain(|other| Reach::of(&schema, &other.sql).tables.iter().any(is_near));
+    if plans.is_empty() {
+        return Ok(vec![None; sets.len()]);
+    }
+    let number = |one: &Candidate| pool.iter().position(|known| known == one);
+    let sets: Vec<Vec<usize>> = sets.iter().map(|set| set.iter().filter_map(number).collect()).collect();
+    let mut workload = Workload::new(plans, 0, pool)?;
+    let dearer = |set: Vec<usize>| {
+        let runs = workload.runs(&set)?;
+        let at = (0..runs.len()).find(|&at| workload.is_dearer(at, &runs))?;
+        Some(workload.plans[at].written().to_owned())
+    };
+    Ok(sets.into_iter().map(dearer).collect())
+}
+
+/// Returns the sets of indexes that are advised for a plan.
+fn sets_of(plan: &Plan) -> Vec<Set> {
+    let lookups = Lookups::of(plan);
+    let rest = lookups.as_ref().map_or(Some(plan), |lookups| lookups.rest.as_ref());
+    let sets = rest.and_then(Trials::of).map(|trials| Search::new(trials).run(&Goal::All)).unwrap_or_default();
+    let children = lookups.iter().flat_map(|lookups| &lookups.found).map(|(set, _)| set.clone());
+    children.chain(sets.into_iter().map(|(set, _)| set)).collect()
+}
+
+fn planned(connection: &Connection, statements: &[KnownStatement]) -> Vec<Plan> {
+    let plan = |known: &KnownStatement| Some(try_explain(connection, &known.planned).ok()?.written_as(&known.written));
+    statements.iter().filter_map(plan).collect()
+}
+
+/// The plan of a statement with some indexes, and its work.
 #[derive(Clone, Debug)]
 struct Run {
     /// The numbers of the candidates that it uses.
     uses: Vec<usize>,
     expensive: ExpensiveSteps,
-    steps: Option<u64>,
+    work: Option<Work>,
+    /// The number of new indexes on the tables that the statement reads or writes.
+    new_indexes: usize,
 }
 
 impl Run {
@@ -70,6 +112,10 @@ impl Run {
 /// The statements on one copy with rows, and the indexes that may be created there.
 struct Workload {
     plans: Vec<Plan>,
+    /// The number of the first plans, which the indexes are for. The others are only not to become dearer.
+    served: usize,
+    /// The tables that each statement reads or writes.
+    tables: Vec<Vec<Name>>,
     copy: SchemaCopy,
     schema: Schema,
     measured: Vec<MeasuredStatement>,
@@ -78,34 +124,63 @@ struct Workload {
     created: Vec<usize>,
     /// The runs without a new index.
     base: Vec<Run>,
+    /// The runs by statement and the candidates on its tables.
+    known: HashMap<(usize, Vec<usize>), Run>,
     /// The runs by statement and plan.
-    known: HashMap<(usize, String), Run>,
+    by_plan: HashMap<(usize, String), Run>,
 }
 
 impl Workload {
-    fn new(plans: Vec<Plan>, pool: Vec<Candidate>) -> Result<Workload> {
+    fn new(plans: Vec<Plan>, served: usize, pool: Vec<Candidate>) -> Result<Workload> {
         let all: Vec<&str> = plans.iter().map(|plan| plan.sql.as_str()).collect();
         let catalog =
             plans.first().map_or_else(Catalog::default, |plan| plan.catalog.around(&all.join(";\n"), |_| true));
         let mut copy = catalog.empty_copy()?;
         all.iter().for_each(|sql| drop(copy.prepare(sql)));
         let schema = Schema::read(&copy.connection)?;
+        let reached = |sql: &&str| Reach::of(&schema, sql).tables.iter().map(|table| table.name.clone()).collect();
+        let tables = all.iter().map(reached).collect();
         let measured = sample::fill(&mut copy.connection, &schema, plans.iter().map(Plan::measured_sql))
             .map_err(|error| Error::sqlite("fill a copy of the schema", error))?;
-        let (created, base, known) = (Vec::new(), Vec::new(), HashMap::new());
-        let mut workload = Workload { plans, copy, schema, measured, pool, created, base, known };
+        let (created, base) = (Vec::new(), Vec::new());
+        let (known, by_plan) = (HashMap::new(), HashMap::new());
+        let mut workload =
+            Workload { plans, served, tables, copy, schema, measured, pool, created, base, known, by_plan };
         workload.base = workload.runs(&[]).unwrap_or_default();
         Ok(workload)
     }
 
     /// Returns the runs of all statements with these candidates. `None` if SQLite refuses one of them.
     fn runs(&mut self, set: &[usize]) -> Option<Vec<Run>> {
-        let _own = crate::own::statements();
-        self.copy.connection.execute_batch("SAVEPOINT sqlitmus_indexes").ok()?;
-        let changed = self.copy.connection.execute_batch(&self.change_to(set));
-        let runs = changed.ok().map(|()| (0..self.plans.len()).map(|at| self.run(at, set)).collect());
-        self.copy.connection.execute_batch("ROLLBACK TO sqlitmus_indexes; RELEASE sqlitmus_indexes").ok()?;
-        runs
+        let mut keys: Vec<(usize, Vec<usize>)> = Vec::new();
+        for at in 0..self.plans.len() {
+            let mut near: Vec<usize> = set.iter().copied().filter(|&number| self.is_near(at, number)).collect();
+            near.sort_unstable();
+            keys.push((at, near));
+        }
+        // What is stopped while it writes takes the candidates back, so they are created again for the rest.
+        while keys.iter().any(|key| !self.known.contains_key(key)) {
+            let missing: Vec<_> = keys.iter().filter(|key| !self.known.contains_key(*key)).cloned().collect();
+            let (connection, change) = (&self.copy.connection, self.change_to(set));
+            let (plans, measured, by_plan) = (&self.plans, &self.measured, &mut self.by_plan);
+            let runs = sample::changed(connection, &change, || {
+                let mut runs = Vec::new();
+                for key in missing {
+                    runs.push((key.clone(), run(&self.copy, &plans[key.0], &measured[key.0], &key, by_plan)));
+                    if connection.is_autocommit() {
+                        break;
+                    }
+                }
+                Some(runs)
+            });
+            self.known.extend(runs?);
+        }
+        keys.iter().map(|key| self.known.get(key).cloned()).collect()
+    }
+
+    /// Returns true if a candidate is of a table that the statement reads or writes.
+    fn is_near(&self, at: usize, number: usize) -> bool {
+        self.tables[at].contains(&self.pool[number].table)
     }
 
     /// Returns the statements that create and drop candidates until these exist.
@@ -124,38 +199,17 @@ impl Workload {
         }
     }
 
-    fn run(&mut self, at: usize, set: &[usize]) -> Run {
-        let sql = &self.plans[at].sql;
-        // What triggers and foreign keys read is not in the text of a plan.
-        let lines = self.copy.plan(sql).unwrap_or_default().join("\n");
-        let key = match self.plans[at].effects.is_empty() {
-            true => (at, lines),
-            false => (at, format!("{lines}\n{set:?}")),
-        };
-        if let Some(run) = self.known.get(&key) {
-            return run.clone();
-        }
-        let plan = try_explain(&self.copy.connection, sql);
-        let uses = |number: &usize| plan.as_ref().is_ok_and(|plan| plan.uses_index(&trial_name(*number)));
-        let run = Run {
-            uses: set.iter().copied().filter(uses).collect(),
-            expensive: plan.as_ref().map(ExpensiveSteps::of).unwrap_or_default(),
-            steps: self.measured[at].steps(&self.copy.connection),
-        };
-        self.known.insert(key, run.clone());
-        run
-    }
-
     /// Returns the steps of scans and sorts that are left in all plans, and the number of statements that take more steps than
     /// without new indexes.
     fn cost(&self, runs: &[Run]) -> (usize, usize) {
         let dearer = (0..runs.len()).filter(|&at| self.is_dearer(at, runs)).count();
-        (runs.iter().map(Run::left).sum(), dearer)
+        (runs[..self.served].iter().map(Run::left).sum(), dearer)
     }
 
     fn is_dearer(&self, at: usize, runs: &[Run]) -> bool {
-        let steps = self.base[at].steps.zip(runs[at].steps);
-        steps.is_some_and(|(before, after)| after > before + before / 10)
+        let (before, after) = (self.base.get(at).and_then(|run| run.work), &runs[at]);
+        let work = before.zip(after.work);
+        work.is_some_and(|(before, now)| now.is_dearer_than(&before, after.new_indexes))
     }
 
     fn choose(&mut self) -> Vec<usize> {
@@ -227,15 +281,15 @@ impl Workload {
     /// Returns the largest number of statements that the search found of which no two are served by the same candidate.
     fn least(&mut self, runs: &[Run]) -> usize {
         self.keep(&[]);
-        let mut serving: Vec<Vec<usize>> = vec![Vec::new(); self.plans.len()];
+        let mut serving: Vec<Vec<usize>> = vec![Vec::new(); self.served];
         for number in 0..self.pool.len() {
             let Some(alone) = self.runs(&[number]) else { continue };
-            for at in (0..alone.len()).filter(|&at| alone[at].left() < self.base[at].left()) {
+            for at in (0..self.served).filter(|&at| alone[at].left() < self.base[at].left()) {
                 serving[at].push(number);
             }
         }
         let is_served = |at: &usize| runs[*at].left() < self.base[*at].left() && !serving[*at].is_empty();
-        let mut served: Vec<usize> = (0..runs.len()).filter(is_served).collect();
+        let mut served: Vec<usize> = (0..self.served).filter(is_served).collect();
         served.sort_by_key(|&at| serving[at].len());
         let (mut taken, mut count): (Vec<usize>, usize) = (Vec::new(), 0);
         for at in served {
@@ -256,7 +310,7 @@ impl Workload {
         for &number in set {
             let index = candidate::advice(&self.pool[number..=number], Vec::new(), &self.schema, &mut taken);
             let is_served = |at: &usize| runs[*at].uses.contains(&number) && runs[*at].left() < self.base[*at].left();
-            let served = (0..runs.len()).filter(is_served);
+            let served = (0..self.served).filter(is_served);
             let statements = distinct(served.map(|at| self.plans[at].written().to_owned()));
             advice.indexes.extend(index.indexes.into_iter().map(|one| SharedIndex {
                 sql: index.sql.clone(),
@@ -264,7 +318,7 @@ impl Workload {
                 statements: statements.clone(),
             }));
         }
-        let left = (0..runs.len()).filter(|&at| runs[at].left() > 0).map(|at| LeftOver {
+        let left = (0..self.served).filter(|&at| runs[at].left() > 0).map(|at| LeftOver {
             sql: self.plans[at].written().to_owned(),
             scans: runs[at].expensive.scans.iter().map(String::from).collect(),
             sorts: !runs[at].expensive.sorts.is_empty(),
@@ -272,4 +326,39 @@ impl Workload {
         });
         advice.left = distinct(left);
     }
+}
+
+/// Runs a statement, or finds the same plan of it among the runs before.
+fn run(
+    copy: &SchemaCopy,
+    plan: &Plan,
+    measured: &MeasuredStatement,
+    (at, set): &(usize, Vec<usize>),
+    by_plan: &mut HashMap<(usize, String), Run>,
+) -> Run {
+    let lines = copy.plan(&plan.sql).unwrap_or_default().join("\n");
+    // What triggers and foreign keys read is not in the text of a plan, and neither are the entries that a write changes.
+    let key = match plan.effects.is_empty() && is_reading(plan) {
+        true => (*at, lines),
+        false => (*at, format!("{lines}\n{set:?}")),
+    };
+    if let Some(run) = by_plan.get(&key) {
+        return run.clone();
+    }
+    let again = try_explain(&copy.connection, &plan.sql);
+    let uses = |number: &usize| again.as_ref().is_ok_and(|plan| plan.uses_index(&trial_name(*number)));
+    let run = Run {
+        uses: set.iter().copied().filter(uses).collect(),
+        expensive: again.as_ref().map(ExpensiveSteps::of).unwrap_or_default(),
+        work: measured.work(&copy.connection),
+        new_indexes: set.len(),
+    };
+    by_plan.insert(key, run.clone());
+    run
+}
+
+/// Returns true for a statement that writes nothing.
+fn is_reading(plan: &Plan) -> bool {
+    let words = ["delete", "update", "replace", "insert"];
+    !tokens(&plan.sql).iter().any(|token| words.iter().any(|word| token.is(word)))
 }

@@ -15,7 +15,7 @@ use crate::sql::{Name, Token, plain_name, plain_names, tokens};
 /// Fills the tables that these statements read or write, and returns the statements as they can be measured there. The rows
 /// of a table depend on its declaration and on what all of the statements compare its columns with.
 ///
-/// The connection has no rows, and may have a transaction open. Afterwards one is, and the connection stops each statement
+/// The connection has no rows, and may have a transaction open. Afterwards none is, and the connection stops each statement
 /// after about 300,000 steps.
 pub(crate) fn fill<'s>(
     connection: &mut Connection,
@@ -77,7 +77,7 @@ fn without_constraints(connection: &Connection) -> rusqlite::Result<bool> {
 
 fn with_constraints(connection: &Connection, foreign_keys: bool) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, true)?;
-    connection.execute_batch(&format!("COMMIT; PRAGMA foreign_keys = {}; BEGIN", i32::from(foreign_keys)))
+    connection.execute_batch(&format!("COMMIT; PRAGMA foreign_keys = {}", i32::from(foreign_keys)))
 }
 
 /// Returns the INSERT of all rows of a table. A row that would break a UNIQUE is left out.

@@ -22,7 +22,7 @@ pub(in crate::plan) use comparisons::{Comparisons, Other, Relation};
 pub(crate) use fill::{fill, measured};
 pub(in crate::plan) use reach::Reach;
 pub(in crate::plan) use run::MOST_STEPS;
-pub(crate) use run::MeasuredStatement;
+pub(crate) use run::{MeasuredStatement, Work, changed};
 pub(in crate::plan) use values::{Spread, spread};
 
 #[cfg(test)]

@@ -19,6 +19,25 @@ pub(super) fn limit_steps(connection: &mut Connection) {
     let _ = connection.progress_handler(c_int::try_from(MOST_STEPS).unwrap_or(c_int::MAX), Some(|| true));
 }
 
+/// The work of one run of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Work {
+    pub(crate) steps: u64,
+    pub(crate) rows_written: u64,
+}
+
+impl Work {
+    /// Returns true if this takes more steps than before by a tenth. What it takes to write the entries of new indexes does not
+    /// count: that is the price of every index.
+    pub(crate) fn is_dearer_than(&self, before: &Work, new_indexes: usize) -> bool {
+        let entries = u64::try_from(new_indexes).unwrap_or(0) * self.rows_written.max(before.rows_written);
+        self.steps > before.steps + before.steps / 10 + STEPS_OF_AN_ENTRY * entries
+    }
+}
+
+/// The steps for the entry of a row in an index that an UPDATE changes: for each column and the rowid, twice.
+const STEPS_OF_AN_ENTRY: u64 = 12;
+
 /// A statement with values for its parameters, which can be run on sampled rows.
 #[derive(Clone, Debug)]
 pub(crate) struct MeasuredStatement {
@@ -57,11 +76,16 @@ impl MeasuredStatement {
     /// Runs the statement, rolls it back, and returns the steps that SQLite took, at most about 300,000. `None` if SQLite
     /// refuses it, so that there is nothing to compare.
     pub(crate) fn steps(&self, connection: &Connection) -> Option<u64> {
-        let _own = crate::own::statements();
-        connection.execute_batch("SAVEPOINT sqlitmus_steps").ok()?;
-        let steps = self.run(connection);
-        let undone = connection.execute_batch("ROLLBACK TO sqlitmus_steps; RELEASE sqlitmus_steps");
-        steps.filter(|_| undone.is_ok())
+        Some(self.work(connection)?.steps)
+    }
+
+    /// Like [`steps`](MeasuredStatement::steps), with the number of rows that the statement has written.
+    pub(crate) fn work(&self, connection: &Connection) -> Option<Work> {
+        changed(connection, "", || {
+            let before = connection.total_changes();
+            let steps = self.run(connection)?;
+            Some(Work { steps, rows_written: connection.total_changes() - before })
+        })
     }
 
     fn run(&self, connection: &Connection) -> Option<u64> {
@@ -82,6 +106,20 @@ impl MeasuredStatement {
         drop(rows);
         done.then(|| u64::try_from(statement.get_status(StatementStatus::VmStep)).unwrap_or(0))
     }
+}
+
+/// Runs `f` after a change of the schema, which is taken back.
+///
+/// If a statement is stopped while it writes, SQLite rolls back all that is not committed, and the change is gone before `f`
+/// ends: then no transaction is open.
+pub(crate) fn changed<T>(connection: &Connection, change: &str, f: impl FnOnce() -> Option<T>) -> Option<T> {
+    let _own = crate::own::statements();
+    // Several may be within each other.
+    connection.execute_batch("SAVEPOINT sqlitmus_change").ok()?;
+    let found = connection.execute_batch(change).ok().and_then(|()| f());
+    let is_undone = connection.is_autocommit()
+        || connection.execute_batch("ROLLBACK TO sqlitmus_change; RELEASE sqlitmus_change").is_ok();
+    found.filter(|_| is_undone)
 }
 
 /// Returns true if the operand is compared with a value above and a value below.

@@ -6,6 +6,7 @@ mod flags;
 mod names;
 mod none;
 mod random;
+mod recorded;
 mod reports;
 
 use sqlitmus::plan::advise;
