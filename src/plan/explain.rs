@@ -10,7 +10,7 @@ use super::query_plan::{Plan, PlanSource};
 use super::tree::{Node, Scan};
 use super::{bytecode, loops, parse};
 use crate::error::{Error, ErrorKind, Refusal, Result, or_panic};
-use crate::sql::split;
+use crate::sql::{Cursor, split, tokens};
 
 /// Returns the plan of a statement. Nothing is run, and parameters need no values.
 ///
@@ -69,7 +69,6 @@ pub fn try_explain_with<P: Params + Clone>(connection: &Connection, sql: &str, p
 /// Takes the scans from the same plan with values in place of parameters, if a partial index seems to be filtered. SQLite sees
 /// that a condition is the WHERE of the index, and still tests it if its value is a parameter's.
 fn plan_by_literals(connection: &Connection, known: &mut Plan) {
-    let is_filtered = |node: &Node| matches!(node.scan, Some(Scan::FilteredPartialIndex(_)));
     if known.values.is_empty() || !known.all().any(is_filtered) {
         return;
     }
@@ -134,7 +133,51 @@ fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
     plan_in(connection, sql, query, catalog, bytecode::is_understood(connection))
 }
 
+/// Makes the plan. The scans of a partial index come from the same plan with aggregates that are given every row: FILTER leaves
+/// out rows for an aggregate, and its code is that of a WHERE.
 fn plan_in(
+    connection: &Connection,
+    sql: &str,
+    query: &Query<'_>,
+    catalog: Catalog,
+    is_understood: bool,
+) -> Result<Plan> {
+    let mut known = plan_as_written(connection, sql, query, catalog, is_understood)?;
+    if known.all().any(is_filtered)
+        && let Some(every_row) = with_every_row(sql)
+        && let Ok(again) = plan_as_written(connection, &every_row, query, known.catalog.clone(), is_understood)
+        && again.to_string() == known.to_string()
+    {
+        (known.nodes, known.effects) = (again.nodes, again.effects);
+    }
+    Ok(known)
+}
+
+fn is_filtered(node: &Node) -> bool {
+    matches!(node.scan, Some(Scan::FilteredPartialIndex(_)))
+}
+
+/// Returns a statement whose `FILTER (WHERE x)` holds for every row. `None` if it has none.
+fn with_every_row(sql: &str) -> Option<String> {
+    let tokens = tokens(sql);
+    let mut edited = String::new();
+    let mut copied = 0;
+    for at in 0..tokens.len() {
+        let mut cursor = Cursor::new(&tokens);
+        cursor.seek(at);
+        let Some(inside) = cursor.take("filter").then(|| cursor.group()).flatten() else { continue };
+        let Some([first, second, .., last]) = tokens.get(inside).filter(|inside| inside[0].is("where")) else {
+            continue;
+        };
+        if first.end() > copied {
+            edited.push_str(&format!("{} ({}) OR 1", &sql[copied..first.end()], &sql[second.start..last.end()]));
+            copied = last.end();
+        }
+    }
+    (copied > 0).then(|| edited + &sql[copied..])
+}
+
+fn plan_as_written(
     connection: &Connection,
     sql: &str,
     query: &Query<'_>,

@@ -2,25 +2,35 @@
 
 use super::advice::{self, Remedies};
 use super::query_plan::{Plan, PlanSource};
-use super::tree::{self, Node, Scan, Step};
+use super::tree::{self, Effect, Node, Origin, Scan, Step};
 use super::why_not::{self, WhyNot};
 use crate::error::{Error, ErrorKind};
 use crate::report::count;
 
+/// The reasons that indexes are not used: for lines of the plan, and for those that triggers run.
+#[derive(Default)]
+struct Reasons {
+    of_lines: Vec<WhyNot>,
+    of_triggers: Vec<WhyNot>,
+}
+
 impl Plan {
     /// Returns a report with this plan, in which the flagged lines are marked and explained.
     pub(crate) fn failure(&self, headline: impl Into<String>, is_flagged: impl Fn(&Node) -> bool) -> Error {
-        self.report(headline.into(), why_not::of_flagged(self, &is_flagged), is_flagged)
+        let of_lines = why_not::of_flagged(self, &is_flagged);
+        let reasons = Reasons { of_lines, of_triggers: why_not::of_triggers(self, &is_flagged) };
+        self.report(headline.into(), reasons, is_flagged)
     }
 
     /// Writes each reason that an index is not used below the first flagged line of its table, or of a sort.
-    fn report(&self, headline: String, mut reasons: Vec<WhyNot>, is_flagged: impl Fn(&Node) -> bool) -> Error {
+    fn report(&self, headline: String, mut reasons: Reasons, is_flagged: impl Fn(&Node) -> bool) -> Error {
         let mark = |node: &Node| if is_flagged(node) { "> " } else { "" };
         let mut lines: Vec<String> = Vec::new();
         for (depth, node) in tree::walk(&self.nodes) {
             lines.push(format!("{}{}", mark(node), tree::line(depth, &node.text)));
             if is_flagged(node) {
-                let of_node = reasons.extract_if(.., |why| node.is_of(&why.table) || node.sort_purpose().is_some());
+                let of_node =
+                    reasons.of_lines.extract_if(.., |why| node.is_of(&why.table) || node.sort_purpose().is_some());
                 lines.extend(of_node.map(|why| tree::line(depth + 1, &format!("{why:#}"))));
             }
         }
@@ -32,11 +42,15 @@ impl Plan {
             .sql(&self.sql)
             .evidence(format!("plan (SQLite {version})"), lines.join("\n"));
         if !self.effects.is_empty() {
-            let lines = self.effects.iter().map(|effect| {
-                let node = &effect.node;
-                format!("{}{}   in {}", mark(node), tree::line(0, &node.text), effect.origin)
-            });
-            error = error.evidence("also runs", lines.collect::<Vec<_>>().join("\n"));
+            let mut lines: Vec<String> = Vec::new();
+            for Effect { node, origin } in &self.effects {
+                lines.push(format!("{}{}   in {origin}", mark(node), tree::line(0, &node.text)));
+                if is_flagged(node) && matches!(origin, Origin::Trigger(_)) {
+                    let of_node = reasons.of_triggers.extract_if(.., |why| node.is_of(&why.table));
+                    lines.extend(of_node.map(|why| tree::line(1, &format!("{why:#}"))));
+                }
+            }
+            error = error.evidence("also runs", lines.join("\n"));
         }
         notes(self, &is_flagged).into_iter().fold(error, Error::note)
     }
@@ -57,8 +71,9 @@ pub(super) fn scans(plan: &Plan, tables: &[&str], remedies: &Remedies, is_flagge
 /// Returns the report of an index that is not used.
 pub(super) fn not_used(plan: &Plan, why: WhyNot) -> Error {
     let (headline, table) = (format!("query plan does not use the index {}", why.index), why.table.clone());
-    let known = if why.reasons.is_empty() { Vec::new() } else { vec![why] };
-    plan.report(headline, known, |node| node.is_of(&table))
+    let mut reasons = Reasons::default();
+    reasons.of_lines.extend(Some(why).filter(|why| !why.reasons.is_empty()));
+    plan.report(headline, reasons, |node| node.is_of(&table))
 }
 
 /// Adds to the report of a plan without statistics that it has one under those of few rows.

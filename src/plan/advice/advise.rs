@@ -86,7 +86,8 @@ fn indexes(plan: &Plan, goal: &Goal) -> Remedies {
             let removes = removed(&search.trials.base.steps, &left);
             let advice = candidate::advice(&set, removes, &search.trials.schema, &mut names);
             let dearer = search.measure().map_or_else(Vec::new, |rows| rows.dearer_lookups(&set));
-            found.push((set, Advice { dearer, ..advice }));
+            let adds_sort = left.sorts.len() > search.trials.base.steps.sorts.len();
+            found.push((set, Advice { dearer, adds_sort, ..advice }));
         }
         is_cut_short = search.trials.is_cut_short;
     }
@@ -141,6 +142,9 @@ fn help(advice: &Advice, remedies: &Remedies) -> String {
     let mut text = format!("{}   tried: {}", advice.sql, removed_steps(advice, remedies));
     if advice.indexes.len() > 1 {
         text.push_str(if advice.indexes.len() == 2 { ", with both" } else { ", with all of them" });
+    }
+    if advice.adds_sort {
+        text.push_str(", and the few rows that are left are sorted");
     }
     for index in &advice.indexes {
         if let Some(old) = &index.replaces {

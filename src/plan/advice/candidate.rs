@@ -13,6 +13,8 @@ pub struct Advice {
     pub indexes: Vec<AdvisedIndex>,
     /// The steps that are gone from the plan with them.
     pub removes: Vec<Removed>,
+    /// True if the rows that they find are then sorted, which takes fewer steps than reading all rows in order.
+    pub adds_sort: bool,
     /// Lookups that would take more steps, because SQLite would search by a new index where an existing one is better:
     /// `SELECT * FROM orders WHERE customer_id = ? AND status = ?`.
     pub dearer: Vec<String>,
@@ -121,7 +123,7 @@ impl Term {
 pub(super) fn advice(set: &[Candidate], removes: Vec<Removed>, schema: &Schema, names: &mut Vec<String>) -> Advice {
     let indexes: Vec<AdvisedIndex> = set.iter().map(|one| advised_index(one, schema, names)).collect();
     let sql: Vec<String> = set.iter().zip(&indexes).map(|(one, index)| one.create(&index.name)).collect();
-    Advice { sql: sql.join("\n"), indexes, removes, dearer: Vec::new() }
+    Advice { sql: sql.join("\n"), indexes, removes, adds_sort: false, dearer: Vec::new() }
 }
 
 fn advised_index(one: &Candidate, schema: &Schema, names: &mut Vec<String>) -> AdvisedIndex {

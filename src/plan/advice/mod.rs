@@ -12,7 +12,7 @@
 //!   BY, DISTINCT, min and max, foreign keys. All are created at once and SQLite chooses, because a side of an OR uses an index
 //!   only if the other side has one. Then each index is checked by itself: unneeded indexes go, columns that are searched by
 //!   are added, unneeded columns go. A word that is misread costs a trial, because only the plan decides, by the code that
-//!   found it wanting. No scan and no sort may appear that was not there before.
+//!   found it wanting. No scan may appear that was not there before, and no sort unless that halves the steps.
 //! - A plan does not say how many rows it reads. So the last word has a copy with a thousand rows: a flag becomes the WHERE of
 //!   the index if that reads no more, and what saves no steps is not shown.
 //! - A statement has one answer. An assertion shows the part of it that mends what was asserted.

@@ -7,7 +7,10 @@ use super::search::{Search, Set, searched_by};
 use super::trial::{Distance, Goal, Outcome};
 use crate::plan::sample::{Other, Relation, Spread};
 use crate::schema::IndexedColumn;
-use crate::sql::plain_name;
+use crate::sql::{Token, end_of, plain_name, tokens};
+
+/// More steps than it takes to read a page of rows, and fewer than to read those of a flag: most of a thousand.
+const STEPS_OF_A_PAGE: u64 = 1_000;
 
 impl Search<'_> {
     /// Puts columns that have to be equal in the order of an existing index, which can then be dropped, or else in that of the
@@ -96,9 +99,9 @@ impl Search<'_> {
                 let (before, after) = (self.distance(set, goal), self.distance(&other, goal).filter(uses));
                 let is_as_good = before.zip(after).is_some_and(|((before, _), (after, _))| after <= before);
                 // Most of the rows are read faster without an index.
-                let is_of_flags = other[at].terms.iter().all(|term| self.spread_of(&other[at], term) == Spread::Flag);
-                if is_as_good && self.takes_no_more_steps(&other, set) && !(is_of_flags && self.takes_over_half(&other))
-                {
+                let is_of_flags = self.is_of_flags(&other[at]);
+                let is_of_most_rows = is_of_flags && self.takes_over_half(&other) && !self.stops_early(&other, goal);
+                if is_as_good && self.takes_no_more_steps(&other, set) && !is_of_most_rows {
                     *set = other;
                 }
             }
@@ -157,8 +160,7 @@ impl Search<'_> {
                     continue;
                 }
                 let mut longer = set.clone();
-                let is_of_flags = set[at].terms.iter().all(|own| self.spread_of(&set[at], own) == Spread::Flag);
-                if set[at].partial.is_some() && is_of_flags {
+                if self.is_of_flags(&set[at]) {
                     longer[at].terms.clear();
                 }
                 longer[at] = longer[at].with(&Term { descending: false, ..term });
@@ -175,6 +177,24 @@ impl Search<'_> {
     fn takes_over_half(&mut self, set: &Set) -> bool {
         let Some(measure) = self.measure() else { return false };
         measure.steps(set).zip(measure.steps(&[])).is_some_and(|(with, without)| with > without / 2)
+    }
+
+    /// Returns true if an index holds the rows of some flags, and has no other column.
+    pub(super) fn is_of_flags(&self, one: &Candidate) -> bool {
+        one.partial.is_some() && one.terms.iter().all(|term| self.spread_of(one, term) == Spread::Flag)
+    }
+
+    /// Returns true if the statement reads no more rows of these indexes than its LIMIT, so that it does not matter how many rows
+    /// have the value of a flag: one that looks for the few that are not done yet would read all others.
+    pub(super) fn stops_early(&mut self, set: &Set, goal: &Goal) -> bool {
+        let tokens = tokens(self.trials.plan.written());
+        let limit = end_of(&tokens, 0, |token| token.is("limit"));
+        let skips = |token: &Token<'_>| token.is("offset") || token.is_symbol(",");
+        let is_limited = limit < tokens.len() && !tokens[limit..].iter().any(skips);
+        let is_in_order = |(_, outcome): &(Distance, Rc<Outcome>)| outcome.steps.sorts.is_empty();
+        is_limited
+            && self.distance(set, goal).as_ref().is_some_and(is_in_order)
+            && self.measure().and_then(|measure| measure.steps(set)).is_some_and(|steps| steps < STEPS_OF_A_PAGE)
     }
 
     /// Returns true if the statement takes about as many steps with these indexes as with the others, or fewer.

@@ -69,7 +69,8 @@ impl Statement<'_> {
         let mut singles: Vec<Term> = Vec::new();
         let columns = self.columns_of(table).into_iter().flat_map(|column| self.terms_of_column(column));
         let operands = self.texts.iter().flat_map(|text| reader.operands(text));
-        for term in columns.chain(operands) {
+        let named = self.texts.iter().flat_map(|text| reader.named_operands(text, &self.texts));
+        for term in columns.chain(operands).chain(named) {
             if !singles.iter().any(|known| known.is(&term)) && !starts_an_index(table, &term) {
                 singles.push(term);
             }
@@ -171,6 +172,24 @@ impl Reader<'_> {
             }
         }
         found
+    }
+
+    /// Returns the expressions of a SELECT, such as that of a view, that are compared by the name that they are given.
+    fn named_operands(&self, text: &[Token<'_>], texts: &[Vec<Token<'_>>]) -> Vec<Term> {
+        let is_operator = |token: Option<&Token<'_>>| {
+            token.is_some_and(|token| is_comparison(token) || is_one_of(token, COMPARISONS))
+        };
+        let is_compared = |name: &str| {
+            texts.iter().any(|text| {
+                let is_it = |at: &usize| text[*at].name().is_some_and(|own| same_name(&own, name));
+                (0..text.len())
+                    .filter(is_it)
+                    .any(|at| is_operator(text.get(at + 1)) || at > 0 && is_comparison(&text[at - 1]))
+            })
+        };
+        let named = text.windows(2).enumerate().filter(|(_, pair)| pair[0].is("as"));
+        let compared = named.filter(|(_, pair)| pair[1].name().is_some_and(|name| is_compared(&name)));
+        compared.filter_map(|(at, _)| self.expression(&text[start_of(text, at, is_bound)..at])).collect()
     }
 
     /// Returns the columns x of `min(x)` and `max(x)`.

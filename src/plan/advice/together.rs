@@ -244,7 +244,9 @@ impl Workload {
         for &one in set.iter() {
             let is_partner = |other: &&usize| {
                 let (one, other) = (&self.pool[one], &self.pool[**other]);
-                one.table == other.table && one.partial == other.partial && one != other
+                // The statements of the other are searched by the first column too, or it could not stand in front.
+                let has_first = one.terms.first().is_some_and(|first| other.has(first));
+                one.table == other.table && one.partial == other.partial && one != other && has_first
             };
             pairs.extend(set.iter().filter(is_partner).map(|&other| (one, other)));
         }

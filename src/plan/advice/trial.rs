@@ -115,7 +115,7 @@ pub(in crate::plan) enum Goal {
 }
 
 /// The distance of a plan from a goal: first the steps that are left, then sorts that were not there before. A set of
-/// indexes that brings a new sort may be improved by another column; it is never advised.
+/// indexes that brings a new sort may be improved by another column; if not, it is advised only if few rows are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Distance {
     pub(super) left: usize,

@@ -37,8 +37,9 @@ pub(in crate::plan) fn spread(table: &Table, column: &Column, comparisons: &Comp
     let of_checks = of_checks(table, &column.name);
     let listed = of_checks.iter().filter(|one| one.relation == Relation::Equal && one.other != Other::Null).count();
     let is_declared = ["BOOL", "BOOLEAN"].iter().any(|name| column.declared_type.eq_ignore_ascii_case(name));
-    // The 1 of `user_id = 1` is a key.
-    let is_flag = |one: &&&Comparison| one.is_with_a_flag() && (one.other == Other::Null || !refers(table, column));
+    // The 1 of `user_id = 1` is a key, and that of `rating = 1` one of several values.
+    let is_zero_or_one = !refers(table, column) && of_checks.is_empty() && has_two_values(table, column);
+    let is_flag = |one: &&&Comparison| one.is_with_a_flag() && (one.other == Other::Null || is_zero_or_one);
     let is_flag = !equal.is_empty() && equal.iter().all(is_flag);
     // Between 0 and 1.
     let is_bit = |one: &Comparison| match (&one.other, one.relation) {
@@ -53,6 +54,20 @@ pub(in crate::plan) fn spread(table: &Table, column: &Column, comparisons: &Comp
     let has_constant = equal.iter().any(|one| matches!(one.other, Other::Literal(_)));
     let is_status = !refers(table, column) && (has_constant || has_text_default(column));
     if listed > 2 || is_status { Spread::Few } else { Spread::Wide }
+}
+
+/// Returns true if the schema suggests that a column has the values 0 and 1: by its default, by its name, or by the WHERE of
+/// an index.
+fn has_two_values(table: &Table, column: &Column) -> bool {
+    let default = column.default.as_deref().unwrap_or_default().trim();
+    let has_flag_default = column.not_null && ["0", "1", "TRUE", "FALSE"].iter().any(|flag| same_name(default, flag));
+    let name = column.name.to_ascii_lowercase();
+    let has_flag_name = ["is_", "has_", "can_"].iter().any(|start| name.starts_with(start));
+    let in_condition = |index: &Index| {
+        let conditions = Comparisons::of(index.partial.as_deref().unwrap_or_default());
+        conditions.of_column(&column.name).any(|one| one.is_with_a_flag() && one.other != Other::Null)
+    };
+    has_flag_default || has_flag_name || table.indexes.iter().any(in_condition)
 }
 
 /// Returns true for a column of a foreign key, declared or by its name.

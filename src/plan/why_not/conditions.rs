@@ -257,13 +257,15 @@ impl Question<'_> {
     pub(super) fn of_unknown(&self, term: &IndexedColumn, occurrence: &Occurrence) -> Option<Removal> {
         let Role::Compared(comparison) = &occurrence.role else { return None };
         let (column, other) = (expression(term), self.text(&comparison.other));
+        // A name in a subquery is most likely of a table there, unless it says which.
+        let has_select = self.statement.tokens[comparison.other.clone()].iter().any(|token| token.is("select"));
         let is_own = |table: &Table| {
             comparison.other.clone().any(|at| {
                 let name =
                     self.statement.tokens[at].name().filter(|_| !self.statement.tokens[at].text.starts_with('\''));
                 name.is_some_and(|name| table.column(&name).is_some())
                     && at.checked_sub(2).and_then(|at| self.statement.tokens[at].name()).is_none_or(|qualifier| {
-                        !self.statement.tokens[at - 1].is_symbol(".")
+                        !has_select && !self.statement.tokens[at - 1].is_symbol(".")
                             || self.statement.references_to(&table.name).any(|one| same_name(&one.name, &qualifier))
                     })
             })

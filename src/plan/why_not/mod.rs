@@ -17,7 +17,8 @@ mod reason;
 mod render;
 mod search;
 mod statement;
+mod texts;
 mod trial;
 
 pub use reason::{Obstacle, PatternProblem, Reason, Remedy, WhyNot};
-pub(super) use search::{of_flagged, why_not};
+pub(super) use search::{of_flagged, of_triggers, why_not};

@@ -3,6 +3,7 @@
 use super::question::{Change, Question, Removal};
 use super::reason::{Obstacle, Reason, Remedy, WhyNot};
 use super::statement::{Occurrence, Statement};
+use super::texts;
 use super::trial::{Edit, IndexShape, KEY, TRIAL, Target, Trials, Usage, edited};
 use crate::plan::query_plan::Plan;
 use crate::plan::tree::{Node, distinct};
@@ -25,6 +26,11 @@ pub(in crate::plan) fn why_not(plan: &Plan, index: &str, table: &str) -> WhyNot 
         found.is_used = true;
         return found;
     }
+    // A table that only a trigger reads is read by a statement of the trigger.
+    let is_read = plan.lines().any(|node| node.is_of(table));
+    let of_trigger = texts::of_triggers(plan, &|node| node.is_of(table)).into_iter().next().filter(|_| !is_read);
+    let expanded = of_trigger.or_else(|| texts::with_views(plan));
+    let plan = expanded.as_ref().unwrap_or(plan);
     if let Some(trials) = Trials::of(plan, MAX_PLANS) {
         let statement = Statement::read(&plan.sql, &trials.schema);
         if let Some(search) = Search::of(plan, &trials, &statement, index, table) {
@@ -41,13 +47,21 @@ pub(in crate::plan) fn why_not(plan: &Plan, index: &str, table: &str) -> WhyNot 
     found
 }
 
+/// Returns why flagged scans in triggers use none of the indexes that are about the statements there.
+pub(in crate::plan) fn of_triggers(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<WhyNot> {
+    let found = texts::of_triggers(plan, is_flagged);
+    distinct(found.iter().flat_map(|statement| of_flagged(statement, is_flagged)))
+}
+
 /// Returns why flagged scans and sorts use none of the indexes that are about the statement, for a report.
 pub(in crate::plan) fn of_flagged(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<WhyNot> {
     let is_sort = plan.lines().any(|node| node.sort_purpose().is_some() && is_flagged(node));
     // The statement says nothing about the children that its foreign keys look for.
     let lines = plan.lines().filter(|node| !node.checks_foreign_key);
     let lines = lines.filter(|node| is_sort || (node.scan.is_some() && is_flagged(node)));
-    let tables: Vec<&str> = distinct(lines.filter_map(|node| node.table.as_deref()));
+    let tables: Vec<String> = distinct(lines.filter_map(|node| node.table.clone()));
+    let expanded = if tables.is_empty() { None } else { texts::with_views(plan) };
+    let plan = expanded.as_ref().unwrap_or(plan);
     let trials = if tables.is_empty() { None } else { Trials::of(plan, MAX_PLANS_OF_REPORT) };
     let Some(trials) = trials else { return Vec::new() };
     let statement = Statement::read(&plan.sql, &trials.schema);
@@ -64,7 +78,7 @@ pub(in crate::plan) fn of_flagged(plan: &Plan, is_flagged: &impl Fn(&Node) -> bo
         _ => true,
     };
     let mut found = Vec::new();
-    for table in tables {
+    for table in &tables {
         let names = trials.schema.table(table).map_or_else(Vec::new, index_names);
         let why = names.into_iter().filter_map(|index| {
             let search = Search::of(plan, &trials, &statement, index, table)?;

@@ -41,6 +41,97 @@ fn an_index_has_only_the_rows_of_a_flag() {
     }
 }
 
+const QUEUE: &str = "
+    CREATE TABLE mails(id INTEGER PRIMARY KEY, account_id INT NOT NULL, subject TEXT, sent_at INT, size INT NOT NULL,
+                       rating INT, stars INT NOT NULL CHECK (stars BETWEEN 0 AND 5), tries INT NOT NULL DEFAULT 0,
+                       version INT NOT NULL DEFAULT 1 CHECK (version > 0), is_draft INT, done BOOLEAN NOT NULL DEFAULT 0,
+                       level INT CHECK (level IN (0, 1, 2)), kind INT CHECK (kind IN (0, 1)), spam INT, seen INT DEFAULT 0);
+    CREATE INDEX mails_spam ON mails(size) WHERE spam = 1;";
+
+/// The schema says which columns have two values.
+#[test]
+fn a_number_is_no_flag() {
+    let mut wrong = Vec::new();
+    for (sql, expected) in [
+        ("SELECT subject FROM mails WHERE rating = 1", "mails(rating)"),
+        ("SELECT subject FROM mails WHERE rating = 0", "mails(rating)"),
+        ("SELECT subject FROM mails WHERE rating = 1 AND subject = ?1", "mails(subject, rating)"),
+        ("SELECT subject FROM mails WHERE rating = 1 ORDER BY size", "mails(rating, size)"),
+        ("SELECT subject FROM mails WHERE stars = 1", "mails(stars)"),
+        ("SELECT subject FROM mails WHERE version = 1 AND subject = ?1", "mails(subject, version)"),
+        ("SELECT subject FROM mails WHERE level = 1 AND subject = ?1", "mails(subject, level)"),
+        ("SELECT subject FROM mails WHERE seen = 1 AND subject = ?1", "mails(subject, seen)"),
+        ("SELECT id FROM mails WHERE is_draft = 1 AND subject = ?1", "mails(subject) WHERE is_draft = 1"),
+        ("SELECT id FROM mails WHERE done = 0 AND subject = ?1", "mails(subject) WHERE done = 0"),
+        ("SELECT id FROM mails WHERE kind = 1 AND subject = ?1", "mails(subject) WHERE kind = 1"),
+        ("SELECT id FROM mails WHERE spam = 0 AND subject = ?1", "mails(subject) WHERE spam = 0"),
+        ("SELECT id FROM mails WHERE tries = 0 AND subject = ?1", "mails(subject) WHERE tries = 0"),
+        ("SELECT id FROM mails WHERE rating IS NULL AND subject = ?1", "mails(subject) WHERE rating IS NULL"),
+    ] {
+        let create = advised(&database(QUEUE), sql);
+        if create.split(" ON ").nth(1) != Some(format!("{expected};").as_str()) {
+            wrong.push(format!("{sql}\n  {create}\n  not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The few that are left come first, whatever their number is; to count or to skip them takes them all.
+#[test]
+fn a_queue() {
+    let mut wrong = Vec::new();
+    for (sql, expected) in [
+        ("SELECT id FROM mails WHERE sent_at IS NULL ORDER BY id LIMIT 10", "mails(sent_at) WHERE sent_at IS NULL"),
+        ("SELECT * FROM mails WHERE sent_at IS NULL ORDER BY id LIMIT ?1", "mails(sent_at) WHERE sent_at IS NULL"),
+        ("SELECT * FROM mails WHERE sent_at IS NULL LIMIT 1", "mails(sent_at) WHERE sent_at IS NULL"),
+        ("SELECT * FROM mails WHERE done = 0 ORDER BY id LIMIT 10", "mails(done) WHERE done = 0"),
+        ("SELECT * FROM mails WHERE sent_at IS NULL ORDER BY size LIMIT 10", "mails(size) WHERE sent_at IS NULL"),
+        (
+            "SELECT * FROM mails WHERE sent_at IS NULL AND done = 0 ORDER BY id LIMIT 5",
+            "mails(sent_at) WHERE sent_at IS NULL AND done = 0",
+        ),
+        ("SELECT * FROM mails WHERE sent_at IS NULL", ""),
+        ("SELECT * FROM mails WHERE sent_at IS NULL ORDER BY id", ""),
+        ("SELECT * FROM mails WHERE sent_at IS NULL ORDER BY id LIMIT 10 OFFSET ?1", ""),
+        ("SELECT * FROM mails WHERE sent_at IS NULL ORDER BY id LIMIT ?1, 10", ""),
+        ("SELECT sum(size) FROM mails WHERE sent_at IS NULL LIMIT 1", ""),
+    ] {
+        let create = advised(&database(QUEUE), sql);
+        let found = create.split(" ON ").nth(1).unwrap_or_default().trim_end_matches(';');
+        if found != expected {
+            wrong.push(format!("{sql}\n  {found}\n  not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// An index may bring a sort of the few rows that it finds, where the rows came in order before.
+#[test]
+fn a_sort_of_few_rows() {
+    let schema = "CREATE TABLE logs(id INTEGER PRIMARY KEY, host TEXT, at INT, text TEXT, level INT);
+                  CREATE INDEX logs_at ON logs(at);";
+    for (sql, expected, adds_sort) in [
+        ("SELECT * FROM logs WHERE host IN (?1, ?2) ORDER BY id", "logs(host)", true),
+        ("SELECT * FROM logs WHERE lower(text) IN (?1, ?2) ORDER BY at", "logs(lower(text))", true),
+        ("SELECT * FROM logs WHERE host = ?1 ORDER BY id", "logs(host)", false),
+        ("SELECT * FROM logs WHERE host = ?1 ORDER BY at", "logs(host, at)", false),
+        // A third of the rows would be sorted.
+        ("SELECT * FROM logs WHERE level > ?1 ORDER BY id", "", false),
+        ("SELECT * FROM logs WHERE level > ?1 ORDER BY at LIMIT 10", "", false),
+    ] {
+        let connection = database(schema);
+        let create = advised(&connection, sql);
+        assert_eq!(create.split(" ON ").nth(1).unwrap_or_default().trim_end_matches(';'), expected, "{sql}");
+        let advice = advise(&connection, sql).unwrap();
+        assert!(advice.iter().all(|one| one.adds_sort == adds_sort), "{sql}");
+        if adds_sort {
+            let report = explain(&connection, sql).try_assert_no_scan().map(drop).unwrap_err().to_string();
+            let help = format!("{create}   tried: the scan is gone, and the few rows that are left are sorted\n");
+            assert!(report.contains(&help), "{report}");
+        }
+    }
+}
+
 /// A test writes some key where the app has a parameter.
 #[test]
 fn a_key_is_no_flag() {

@@ -168,6 +168,7 @@ query plan scans a whole table: orders
 
   also runs:
   > SCAN orders   in trigger items_logged
+      orders_customer is not used: the statement says nothing about its first column, customer_id, only about status
 
   help: CREATE INDEX orders_status ON orders(status);   tried: the scan is gone
   help: if the scan is meant, say so before: .allow_scan(\"orders\").assert_no_scan()";

@@ -9,6 +9,7 @@ mod snapshot;
 mod statistics;
 mod walks;
 mod why_not;
+mod why_not_texts;
 
 use sqlitmus::Template;
 use sqlitmus::TestDb;
