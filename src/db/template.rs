@@ -12,15 +12,15 @@ use rusqlite::Connection;
 use super::app_code::{BlockOn, Change, failed, on_a_thread, run};
 use super::building;
 use super::cache::{self, KeyBuilder};
-use super::image::{Functions, Image, MAIN};
+use super::image::{Functions, Image};
 use super::profile::Profile;
 use super::scratch::{Scratch, Workshop};
+use super::source::{self, RealFile, Source};
 use super::statistics::StatisticsFile;
 use super::testdb::TestDb;
 use crate::env;
 use crate::error::{BoxError, Error, ErrorKind, Result, or_panic};
 use crate::migrations::{Ledger, Migrations, Runner};
-use crate::sim::Disk;
 
 /// The template that an app's databases are made from.
 ///
@@ -45,7 +45,7 @@ use crate::sim::Disk;
 /// assert_eq!(mode, "wal");
 /// ```
 pub struct Template {
-    source: Source,
+    pub(super) source: Source,
     profile: Profile,
     functions: Option<Functions>,
     seed: Option<Change>,
@@ -68,15 +68,6 @@ struct Key {
     place: &'static Location<'static>,
 }
 
-#[derive(Clone, Copy)]
-enum Source {
-    Empty,
-    Folder(&'static str),
-    Embedded(&'static [(&'static str, &'static str)]),
-    With(Change),
-    Path(fn(&Path) -> Result<(), BoxError>),
-}
-
 impl Template {
     /// Takes migrations from a folder, or the schema from one `.sql` file, relative to the package under test. They are read at
     /// run time, so that a new migration needs no new build.
@@ -96,43 +87,7 @@ impl Template {
         Template::of(Source::Empty)
     }
 
-    /// Runs the app's own migration code on a connection: `rusqlite_migration`, refinery, or code written by hand.
-    ///
-    /// ```
-    /// use sqlitmus::{Template, rusqlite::{self, Connection}};
-    ///
-    /// fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
-    ///     db.execute_batch("CREATE TABLE users(name TEXT NOT NULL) STRICT")
-    /// }
-    ///
-    /// // `Ok(..?)` takes errors of any type.
-    /// static APP: Template = Template::migrate_with(|db| Ok(migrate(db)?));
-    /// # assert!(APP.in_memory().prepare("SELECT name FROM users").is_ok());
-    /// ```
-    pub const fn migrate_with(migrate: fn(&mut Connection) -> Result<(), BoxError>) -> Template {
-        Template::of(Source::With(migrate))
-    }
-
-    /// Runs the app's own migration code on the path of a database file: diesel, sqlx, an external tool. The file
-    /// exists, with the page size and the journal mode of the profile, and has no table. The code runs on a thread of
-    /// its own, so that it may block on a runtime even if the test is async.
-    ///
-    /// ```ignore
-    /// static APP: Template = Template::migrate_path(|path| {
-    ///     tokio::runtime::Runtime::new()?.block_on(async {
-    ///         let url = format!("sqlite:{}", path.display());
-    ///         let pool = SqlitePool::connect(&url).await?;
-    ///         sqlx::migrate!().run(&pool).await?;
-    ///         pool.close().await;
-    ///         Ok(())
-    ///     })
-    /// });
-    /// ```
-    pub const fn migrate_path(migrate: fn(&Path) -> Result<(), BoxError>) -> Template {
-        Template::of(Source::Path(migrate))
-    }
-
-    const fn of(source: Source) -> Template {
+    pub(super) const fn of(source: Source) -> Template {
         Template {
             source,
             profile: Profile::PRODUCTION,
@@ -381,7 +336,7 @@ impl Template {
 
     /// Returns true if the schema is made by code, which cannot be hashed.
     fn is_code(&self) -> bool {
-        matches!(self.source, Source::With(_) | Source::Path(_)) || self.functions.is_some()
+        self.source.is_code() || self.functions.is_some()
     }
 
     fn cached(&self, key: KeyBuilder, build: impl FnOnce() -> Result<Image>) -> Result<Image> {
@@ -431,12 +386,11 @@ impl Template {
 
     /// Returns the history, if the template has one.
     pub(crate) fn migrations(&self) -> Result<Option<Migrations>> {
-        let migrations = match self.source {
-            Source::Folder(folder) => Migrations::load(env::package_dir().join(folder))?,
-            Source::Embedded(files) => Migrations::embedded(files)?,
-            Source::Empty | Source::With(_) | Source::Path(_) => return Ok(None),
-        };
-        Ok(Some(self.as_run(migrations).ledger(self.ledger)))
+        let Some(migrations) = self.source.migrations()? else { return Ok(None) };
+        Ok(Some(match migrations.code() {
+            Some(_) => self.as_run(migrations),
+            None => self.as_run(migrations).ledger(self.ledger),
+        }))
     }
 
     /// Returns a history as the app's runner runs it.
@@ -451,48 +405,41 @@ impl Template {
                 ErrorKind::Template,
                 format!("there is no version {version}: this template has no migrations of its own"),
             )
-            .help("Template::new and Template::embedded know the versions of a history; the app's own runner does not expose them"));
+            .help("Template::new and Template::embedded know the versions of a history; Template::migrate_to names those of the app's own runner"));
         }
         if let Source::Path(migrate) = self.source {
             return self.build_at_path(migrate);
         }
-        Image::build(&self.profile, self.functions, |connection| match (self.runner(), &migrations, version) {
-            (Some(run), ..) => run(connection),
-            (None, Some(migrations), Some(version)) => migrations.up_to(connection, version).map(drop),
-            (None, Some(migrations), None) => migrations.apply(connection).map(drop),
-            (None, None, _) => Ok(()),
+        Image::build(&self.profile, self.functions, |connection| match (self.runner(), &migrations) {
+            (Some(run), _) => run(connection),
+            (None, None) => Ok(()),
+            (None, Some(migrations)) => {
+                match version {
+                    Some(version) => migrations.up_to(connection, version)?,
+                    None => migrations.apply(connection)?,
+                };
+                source::check_reached(migrations, version, connection, || self.workshop().empty())
+            }
         })
     }
 
     /// Builds the image with code that takes a path. It gets a real file, because it may run in another process.
     fn build_at_path(&self, migrate: fn(&Path) -> Result<(), BoxError>) -> Result<Image> {
-        let folder = super::testdb::temporary_folder()?;
-        let path = folder.path().join(MAIN);
-        let disk = Disk::over_files(false);
-        let open = || super::image::open(&disk, &path, self.functions);
-        let mut connection = open()?;
-        self.profile.apply(&mut connection)?;
-        drop(connection);
-        on_a_thread(|| migrate(&path)).map_err(|error| failed("migrations", error))?;
-        let mut connection = open()?;
+        let file = RealFile::new(self.functions)?;
+        self.profile.apply(&mut file.open()?)?;
+        on_a_thread(|| migrate(&file.path)).map_err(|error| failed("migrations", error))?;
+        let mut connection = file.open()?;
         self.profile.apply(&mut connection)?;
         super::image::checkpoint(&connection)?;
         drop(connection);
-        Image::read(&path)
+        Image::read(&file.path)
     }
 }
 
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let source = match self.source {
-            Source::Empty => String::from("empty"),
-            Source::Folder(folder) => folder.to_owned(),
-            Source::Embedded(files) => format!("{} embedded files", files.len()),
-            Source::With(_) => String::from("code on a connection"),
-            Source::Path(_) => String::from("code on a path"),
-        };
         f.debug_struct("Template")
-            .field("source", &source)
+            .field("source", &self.source)
             .field("profile", &self.profile)
             .field("ledger", &self.ledger)
             .field("runner", &self.runner)

@@ -16,6 +16,10 @@ pub struct Applied {
 }
 
 impl Applied {
+    pub(super) fn of(versions: impl Iterator<Item = i64>) -> Applied {
+        Applied { versions: versions.collect() }
+    }
+
     /// Returns the versions.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = i64> + ExactSizeIterator {
         self.versions.iter().copied()

@@ -5,12 +5,14 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::apply::{self, Applied, Run};
+use super::code::Code;
 use super::ledger::Ledger;
 use super::load::{self, Loaded};
 use super::migration::{Format, Migration, index_of};
 use super::oddity::Oddity;
 use super::runner::Runner;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sql::Name;
 
 /// An ordered history of migrations.
 ///
@@ -35,6 +37,8 @@ pub struct Migrations {
     /// In the order of the runner, each version once, never empty.
     migrations: Vec<Migration>,
     oddities: Vec<Oddity>,
+    /// The app's own runner, which applies them.
+    code: Option<Code>,
 }
 
 impl Migrations {
@@ -231,11 +235,62 @@ impl Migrations {
     }
 
     fn of((format, migrations, oddities): Loaded) -> Migrations {
-        Migrations { format, ledger: Ledger::None, runner: Runner::DEFAULT, migrations, oddities }
+        Migrations { format, ledger: Ledger::None, runner: Runner::DEFAULT, migrations, oddities, code: None }
+    }
+
+    /// Returns the history of the app's own runner. What its migrations run is not known before they are recorded.
+    pub(crate) fn of_code(versions: &[i64], code: Code) -> Result<Migrations> {
+        let migrations = code.migrations(versions)?;
+        Ok(Migrations { code: Some(code), ..Migrations::of((Format::Code, migrations, Vec::new())) })
+    }
+
+    /// Returns the app's own runner, if it applies the migrations.
+    pub(crate) fn code(&self) -> Option<&Code> {
+        self.code.as_ref()
+    }
+
+    /// Checks that a runner that counts its versions in `user_version` is at the version `to`, with `now` in it. `at` returns
+    /// what the first or the last version has there: that of neither is its number where an app counts otherwise.
+    pub(crate) fn check_user_version(&self, to: i64, now: i64, at: impl Fn(i64) -> Result<i64>) -> Result<()> {
+        let (Some(first), Some(last)) = (self.iter().next(), self.last_version()) else { return Ok(()) };
+        if now == to || self.index_of(now).is_none() {
+            return Ok(());
+        }
+        if at(last)? != last && at(first.version())? != first.version() {
+            return Ok(());
+        }
+        let name = self.index_of(to).map(|index| self.migrations[index].name().to_owned()).unwrap_or_default();
+        let headline = match now > to {
+            true => format!("the app's runner goes beyond {to} when it is asked for {to}"),
+            false => format!("the app's runner does not reach {to} when it is asked for {to}"),
+        };
+        Err(Error::new(ErrorKind::History, headline)
+            .migration(name)
+            .evidence("user_version", now.to_string())
+            .help("it gets the version to stop at, and has to take all steps up to there"))
+    }
+
+    /// Returns the same history of the app's runner with these migrations in place of the first ones, and with the tables
+    /// by which the runner knows what it has applied.
+    pub(crate) fn with_recorded(mut self, recorded: Vec<Migration>, ledgers: Vec<Name>) -> Migrations {
+        for (migration, recorded) in self.migrations.iter_mut().zip(recorded) {
+            *migration = recorded;
+        }
+        if let Some(code) = &mut self.code {
+            code.ledgers = ledgers;
+        }
+        self
     }
 
     fn run(&self, conn: &mut Connection, undo: bool, steps: &[usize]) -> Result<Applied> {
         let Migrations { format, ledger, runner, ref migrations, .. } = *self;
+        if let Some(code) = &self.code {
+            let Some(&last) = steps.last() else { return Ok(Applied::default()) };
+            let before = || last.checked_sub(1).map_or(self.base(), |before| migrations[before].version);
+            let to = if undo { before() } else { migrations[last].version };
+            runner.run(conn, |conn| code.run(conn, undo, (&migrations[last], to)))?;
+            return Ok(Applied::of(steps.iter().map(|step| migrations[*step].version)));
+        }
         runner.run(conn, |conn| Run { format, ledger, runner, migrations, conn, undo }.all(steps))
     }
 
@@ -286,22 +341,23 @@ impl Migrations {
         apply::is_wrapped(self.format, self.runner, &migration.up, &migration.statements())
     }
 
-    /// Returns true if the runner puts a transaction around any migration that has none in its file.
+    /// Returns true if the runner puts a transaction around any migration that has none in its file. The app's own runner may.
     pub(crate) fn has_transactions(&self) -> bool {
-        !self.runner.no_transaction && self.iter().any(|migration| migration.up.transaction)
+        self.code.is_some() || !self.runner.no_transaction && self.iter().any(|migration| migration.up.transaction)
     }
 
-    /// Returns the table that records which migrations are applied, if there is one.
-    pub(crate) fn ledger_table(&self) -> Option<&'static str> {
-        match self.ledger {
-            Ledger::Table(table) => Some(table),
-            Ledger::None | Ledger::UserVersion => None,
+    /// Returns the tables that record which migrations are applied.
+    pub(crate) fn ledger_tables(&self) -> Vec<Name> {
+        match (&self.code, self.ledger) {
+            (Some(code), _) => code.ledgers.clone(),
+            (None, Ledger::Table(table)) => vec![Name::from(table)],
+            (None, Ledger::None | Ledger::UserVersion) => Vec::new(),
         }
     }
 
-    /// Returns true if it is recorded anywhere which migrations are applied.
+    /// Returns true if it is recorded anywhere which migrations are applied. The app's runner is asked to know.
     pub(crate) fn has_ledger(&self) -> bool {
-        self.ledger != Ledger::None
+        self.ledger != Ledger::None || self.code.is_some()
     }
 
     /// Passes everything that affects the resulting database to `add`: equal bytes, equal databases. The folder that

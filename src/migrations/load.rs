@@ -233,7 +233,8 @@ impl<'a> Loader<'a> {
     fn script(&self, index: usize, transaction: bool) -> Script {
         let file = &self.files[index];
         let sql = without_mark(self.text(index)).to_owned();
-        Script { file: file.name.clone(), path: file.path().map(Path::to_owned), sql, first_line: 1, transaction }
+        let path = file.path().map(Path::to_owned);
+        Script { file: file.name.clone(), path, sql, first_line: 1, transaction, recorded: None }
     }
 
     /// Returns true if the runner puts a transaction around a file with this text.
@@ -299,6 +300,7 @@ impl<'a> Loader<'a> {
             sql: text[section.range].to_owned(),
             first_line: section.line,
             transaction: section.transaction,
+            recorded: None,
         };
         let up = script(sections.up);
         let down = sections.down.map(script);

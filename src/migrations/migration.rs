@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::sql::{self, Statement};
 
@@ -20,7 +21,8 @@ impl Migration {
         self.version
     }
 
-    /// Returns the name of its file in the folder: `002_orders.sql`, `2026-01-31-120000_orders/up.sql`.
+    /// Returns the name of its file in the folder: `002_orders.sql`, `2026-01-31-120000_orders/up.sql`. If the app's own
+    /// runner has it, `version 2`.
     pub fn name(&self) -> &str {
         &self.up.file
     }
@@ -40,8 +42,60 @@ impl Migration {
         sql::split(&self.up.sql)
     }
 
-    /// Returns the file and line of one of its statements.
+    /// Returns true if it can be undone.
+    pub(crate) fn has_down(&self) -> bool {
+        self.down.as_ref().is_some_and(|script| script.recorded.is_some() || !sql::is_blank(&script.sql))
+    }
+
+    /// Returns the same migration of the app's runner, with the statements that it ran.
+    pub(crate) fn recorded(&self, ran: RecordedStep) -> Migration {
+        let mut sql = String::new();
+        for statement in &ran.statements {
+            sql.push_str(statement);
+            // The last line may be a comment.
+            sql.push_str("\n;\n");
+        }
+        let up = Script { sql, recorded: Some(Arc::new(ran)), ..self.up.clone() };
+        Migration { up, ..self.clone() }
+    }
+
+    /// Returns the same migration with each statement once, and without values if it was run with several. `empty` is its
+    /// run without rows.
+    pub(crate) fn without_repeats(&self, empty: &Migration) -> Migration {
+        let (Some(ran), Some(empty)) = (&self.up.recorded, empty.prepared()) else { return self.clone() };
+        let mut step = RecordedStep { on_empty: Some(empty.to_vec()), ..RecordedStep::default() };
+        let mut numbers = Vec::new();
+        for (at, (statement, prepared)) in ran.statements.iter().zip(&ran.prepared).enumerate() {
+            if statement == prepared || !step.prepared.contains(prepared) {
+                let is_repeated = ran.prepared.iter().filter(|other| *other == prepared).count() > 1;
+                step.statements.push(if is_repeated { prepared.clone() } else { statement.clone() });
+                step.prepared.push(prepared.clone());
+                numbers.push(at);
+            }
+        }
+        let ran = Arc::clone(ran);
+        step.sites = Some(Box::new(move |number| ran.sites.as_ref()?(*numbers.get(number)?)));
+        self.recorded(step)
+    }
+
+    /// Returns the statements of the app's runner on an empty database, as they were prepared. None if it is a file.
+    pub(crate) fn prepared(&self) -> Option<&[String]> {
+        self.up.recorded.as_ref().map(|ran| ran.on_empty.as_ref().unwrap_or(&ran.prepared).as_slice())
+    }
+
+    /// Returns the statement of the app's runner that was prepared from this text.
+    pub(crate) fn statement_of(&self, prepared: &str) -> Option<Statement<'_>> {
+        let number = self.up.recorded.as_ref()?.prepared.iter().position(|text| text == prepared)?;
+        self.statements().get(number).copied()
+    }
+
+    /// Returns the file and line of one of its statements; of the app's runner, the line that ran it or its number.
     pub(crate) fn place(&self, statement: &Statement<'_>) -> String {
+        if let Some(ran) = &self.up.recorded {
+            let number = self.statements().iter().take_while(|other| other.offset < statement.offset).count();
+            let site = ran.sites.as_ref().and_then(|sites| sites(number)).map(|site| format!("{site}, "));
+            return format!("{}statement {} of {}", site.unwrap_or_default(), number + 1, self.name());
+        }
         format!("{}:{}", self.up.shown(), self.up.first_line - 1 + statement.line)
     }
 
@@ -62,9 +116,45 @@ pub(super) struct Script {
     pub(super) first_line: usize,
     /// True if its format runs it in a transaction.
     pub(super) transaction: bool,
+    /// The statements that the app's runner ran. None if it is a file.
+    pub(super) recorded: Option<Arc<RecordedStep>>,
+}
+
+/// The statements that a step of the app's runner ran.
+#[derive(Default)]
+pub(crate) struct RecordedStep {
+    /// The statements with their values.
+    pub(crate) statements: Vec<String>,
+    /// The same as they were prepared.
+    pub(crate) prepared: Vec<String>,
+    /// Those that it prepares on an empty database, if these are of one with rows.
+    pub(crate) on_empty: Option<Vec<String>>,
+    /// Finds the line of the app's code that ran a statement.
+    pub(crate) sites: Option<Box<FindSite>>,
+}
+
+/// Returns the line of the app's code that ran the statement of this number.
+type FindSite = dyn Fn(usize) -> Option<String> + Send + Sync;
+
+impl fmt::Debug for RecordedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.statements).finish()
+    }
 }
 
 impl Script {
+    /// Returns the script of a version of the app's runner, which is not recorded yet.
+    pub(super) fn of_code(version: i64) -> Script {
+        Script {
+            file: format!("version {version}"),
+            path: None,
+            sql: String::new(),
+            first_line: 1,
+            transaction: false,
+            recorded: Some(Arc::default()),
+        }
+    }
+
     /// Returns the name of its file for a message: the path, so that it can be opened from there.
     pub(super) fn shown(&self) -> String {
         self.path.as_ref().map_or_else(|| self.file.clone(), |path| path.display().to_string())
@@ -100,6 +190,8 @@ pub enum Format {
     Prisma,
     /// `0001_users.sql`, in the order of `meta/_journal.json`.
     Drizzle,
+    /// The app's own runner, [`Template::migrate_to`](crate::Template::migrate_to).
+    Code,
 }
 
 impl Format {
@@ -116,6 +208,7 @@ impl Format {
             Format::Flyway => "V1.2__users.sql",
             Format::Prisma => "20260131120000_users/migration.sql",
             Format::Drizzle => "0001_users.sql",
+            Format::Code => "version 1",
         }
     }
 
@@ -131,7 +224,7 @@ impl Format {
             Format::Goose => Some("to run the file without a transaction, add `-- +goose NO TRANSACTION`"),
             Format::Dbmate => Some("to run the section without a transaction, write `-- migrate:up transaction:false`"),
             Format::Flyway => Some("Flyway begins no transaction before a file with `PRAGMA foreign_keys`"),
-            Format::Refinery | Format::RusqliteMigration | Format::Prisma | Format::Drizzle => None,
+            Format::Refinery | Format::RusqliteMigration | Format::Prisma | Format::Drizzle | Format::Code => None,
         }
     }
 
@@ -154,6 +247,7 @@ impl fmt::Display for Format {
             Format::Flyway => "flyway",
             Format::Prisma => "prisma",
             Format::Drizzle => "drizzle",
+            Format::Code => "the app's runner",
         })
     }
 }

@@ -21,6 +21,7 @@
 //! transactions, see [`Migrations::with_foreign_keys_off`] and [`Migrations::without_transaction`].
 
 mod apply;
+mod code;
 mod failure;
 mod history;
 mod journal;
@@ -36,8 +37,10 @@ mod source;
 mod unreadable;
 
 pub use apply::Applied;
+pub(crate) use code::{Code, MigrateTo};
 pub use history::Migrations;
 pub use ledger::Ledger;
+pub(crate) use migration::RecordedStep;
 pub use migration::{Format, Migration};
 pub use oddity::{Oddity, OddityKind};
 pub(crate) use runner::Runner;

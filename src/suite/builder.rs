@@ -84,6 +84,14 @@ impl Suite {
         self
     }
 
+    /// Sets the file with the hashes of shipped migrations, relative to the package. The default is `migrations.lock` beside
+    /// the folder of the migrations, or in the package, if the app's own runner has them.
+    #[must_use]
+    pub fn lock_file(mut self, file: impl Into<PathBuf>) -> Suite {
+        self.subject.options.lock_file = Some(file.into());
+        self
+    }
+
     /// Sets the oldest version that is still in the field. Older versions have no data to lose.
     #[must_use]
     pub fn from(mut self, version: i64) -> Suite {

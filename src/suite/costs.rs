@@ -128,7 +128,8 @@ fn measured(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<(u64, 
     database.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").map_err(refused)?;
     databases.prepare(&database, step.index)?;
     let mut steps = 0;
-    for statement in databases.migration(step.index).statements() {
+    let (migration, _) = databases.migration_on(step.index, &step.before.image)?;
+    for statement in migration.statements() {
         let Ok(mut statement) = database.prepare(statement.text) else { break };
         let mut rows = statement.raw_query();
         let done = loop {

@@ -4,8 +4,8 @@ use crate::check::Finding;
 use crate::migrations::{Format, Migration};
 use crate::sql::{plain_name, quote_text};
 use crate::suite::diagnosis::{
-    DeletedParents, FaultKind, HalfApplied, LossDiagnosis, Mechanism, MigrationRefusal, NestedTransaction, Orphans,
-    Rebuild,
+    DeletedParents, FaultKind, HalfApplied, Interrupted, LossDiagnosis, Mechanism, MigrationRefusal, NestedTransaction,
+    Orphans, Rebuild,
 };
 use crate::suite::losses::LossKind;
 use crate::suite::subject::RowOrigin;
@@ -310,8 +310,20 @@ fn with_remains(finding: Finding, half: &HalfApplied) -> Finding {
     finding
 }
 
+pub(crate) fn interrupted_finding(interrupted: &Interrupted, to: i64) -> Finding {
+    let Interrupted { from, committed, of, next, whole } = interrupted;
+    let what = format!("an upgrade from {from} to {to} that stops halfway is not finished by the next one");
+    let finding = Finding::new("half-applied", format!("version {to}"), what)
+        .cost(format!("it was stopped after {committed} of {of} transactions, and the app was started again"))
+        .fix("note in the transaction of each step which version it makes, and not the one that is asked for");
+    match next {
+        Ok(end) => finding.evidence("from a whole upgrade to this one", changes(whole, end)),
+        Err(error) => finding.evidence("the next upgrade", error.to_string()),
+    }
+}
+
 /// Returns the differences in words.
-fn changes(before: &Summary, left: &Summary) -> String {
+pub(crate) fn changes(before: &Summary, left: &Summary) -> String {
     let diff = before.schema.diff(&left.schema);
     let mut text = diff.to_string();
     if before.user_version != left.user_version {

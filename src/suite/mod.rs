@@ -17,7 +17,7 @@
 //!
 //! | test | fails when |
 //! | --- | --- |
-//! | `history_is_linear` | a version number is missing, the runner passes over a file or orders otherwise, or the files are not a history |
+//! | `history_is_linear` | a version number is missing, the runner passes over a file or orders otherwise, or the files are not a history; the app's own runner does not stop at the version that it is asked for |
 //! | `applies_to_an_empty_database` | a statement fails; the report names the file and line |
 //! | `stepwise_equals_at_once` | a new install differs from one that was upgraded step by step |
 //! | `rerun_changes_nothing` | a second run of the migrations changes anything |
@@ -37,6 +37,12 @@
 //! A suite runs migrations as the app does. What the files do not say, the template does:
 //! [`Template::migrate_with_foreign_keys_off`](crate::Template::migrate_with_foreign_keys_off) and
 //! [`migrate_without_transaction`](crate::Template::migrate_without_transaction).
+//!
+//! [`Template::migrate_to`](crate::Template::migrate_to) makes the app's own runner the history. All tests run it. A finding shows the
+//! statement that ran, its number within the step and, with `RUST_BACKTRACE=1`, the line of the app's code. Code that opens its own
+//! connections, [`migrate_path_to`](crate::Template::migrate_path_to), cannot be made to fail halfway. What an app computes in Rust is
+//! judged by the rows that come out, and the text of such a step does not tell which rows are worth having: they are those of the
+//! schema.
 //!
 //! | foreign keys while a migration runs | DROP TABLE or DELETE of a parent | what is checked |
 //! | --- | --- | --- |

@@ -10,7 +10,8 @@ use crate::check::{Finding, Findings};
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::report::{Raw, printable};
 
-const NO_HISTORY: &str = "the template has no history: name the folder of the migrations with Suite::history";
+const NO_HISTORY: &str = "the template has no history: run the app's own runner by Template::migrate_to, \
+                          or name the folder of the migrations with Suite::history";
 
 impl Suite {
     /// Runs the tests, one after the other.

@@ -19,6 +19,7 @@ use crate::suite::rows::RowPlan;
 use crate::suite::targeted::{children_of_the_gone, targeted_rows};
 use crate::suite::versions::{
     Carried, FilledVersions, ReleaseDatabase, UpgradeRun, UpgradeStep, VersionedDatabases, read_release_databases,
+    with_recorded_steps,
 };
 
 /// Cuts the power at each moment of a migration on this database. Returns an error if a cut leaves a state that no
@@ -109,7 +110,8 @@ impl Subject {
             Some(folder) => Some(self.template.as_run(Migrations::load(crate::env::package_dir().join(folder))?)),
             None => self.template.migrations()?,
         };
-        Ok(history.map(|history| history.run_by(self.options.runner)))
+        let history = history.map(|history| history.run_by(self.options.runner));
+        history.map(|history| with_recorded_steps(history, self.template.workshop(), &self.options.plan)).transpose()
     }
 
     /// Returns the folder of the history, if it is in one.
@@ -220,6 +222,7 @@ pub(crate) struct Options {
     pub(crate) lowest_sqlite: Option<String>,
     pub(crate) old_code_runs: bool,
     pub(crate) release_databases: Option<PathBuf>,
+    pub(crate) lock_file: Option<PathBuf>,
 }
 
 impl Options {

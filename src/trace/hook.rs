@@ -75,6 +75,12 @@ impl TracedDatabase {
         f(first)
     }
 
+    /// Records into `capture` what other connections than the first one run meanwhile.
+    pub(crate) fn recording_others<R>(&self, capture: Arc<Capture>, run: impl FnOnce() -> R) -> R {
+        let _listed = ListedCapture::new(self.listed.number, capture);
+        run()
+    }
+
     /// Makes the first connection report the ends of statements too, as all others do.
     pub(crate) fn with_ends(self, first: &Connection) -> TracedDatabase {
         self.report_ends(first);

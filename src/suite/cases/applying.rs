@@ -5,7 +5,7 @@ use crate::db::Scratch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
 use crate::suite::diagnosis::nested_transaction;
-use crate::suite::findings::nested_transaction_finding;
+use crate::suite::findings::{changes, nested_transaction_finding};
 use crate::suite::subject::Subject;
 use crate::suite::versions::{Recorded, Summary, VersionState, VersionedDatabases};
 
@@ -44,6 +44,9 @@ fn explained(databases: &VersionedDatabases, error: Error) -> Error {
 
 /// Checks that a new install, which runs all migrations at once, equals one that was upgraded step by step.
 pub(crate) fn stepwise_equals_at_once(_: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
+    if databases.history.code().is_some() {
+        return every_way_to_a_version(databases).map(|()| None);
+    }
     let applicable = databases.applicable();
     let stepwise = databases.empty_state(applicable)?;
     let at_once = || -> Result<Scratch> {
@@ -91,6 +94,40 @@ pub(crate) fn stepwise_equals_at_once(_: &Subject, databases: &VersionedDatabase
     }
 }
 
+/// Checks that the app's own runner makes the same database of a version in one go as step by step, and the same last version
+/// from every other one.
+fn every_way_to_a_version(databases: &VersionedDatabases) -> Result<()> {
+    let applicable = databases.applicable();
+    let last = applicable.saturating_sub(1);
+    let to_last = (1..last).map(|from| (from, applicable));
+    for (from, to) in (2..=applicable).map(|to| (0, to)).chain(to_last) {
+        let run = || -> Result<Scratch> {
+            let mut database = databases.empty(from)?;
+            databases.history.up_from(&mut database, databases.version(from), databases.version(to))?;
+            Ok(database)
+        };
+        let [start, end] = [from, to].map(|count| databases.version(count));
+        let error =
+            |headline: String| Error::new(ErrorKind::Suite, headline).migration(databases.migration(to - 1).name());
+        let at_once = run().map_err(|failure| {
+            error(format!("the app's runner fails from {start} to {end} in one go, and not step by step"))
+                .evidence("in one go", failure.to_string())
+                .because(failure)
+        })?;
+        let stepwise = databases.empty_state(to)?;
+        if at_once.current_image()?.has_the_bytes_of(&stepwise.image) {
+            continue;
+        }
+        let (at_once, stepwise) = (Summary::of(&at_once)?, Summary::of(&*databases.open(&stepwise.image)?)?);
+        if at_once != stepwise && !at_once.is_equal_but_for_chance(&stepwise, &Summary::of(&*run()?)?) {
+            let headline =
+                format!("the app's runner makes another database from {start} to {end} in one go than step by step");
+            return Err(error(headline).evidence("from step by step to in one go", changes(&stepwise, &at_once)));
+        }
+    }
+    Ok(())
+}
+
 /// Runs the app's own runner twice, or the history: with its ledger, else with a table, as most runners have.
 pub(crate) fn rerun_changes_nothing(subject: &Subject) -> Result<()> {
     if let Some(run) = subject.template.runner() {
@@ -100,6 +137,9 @@ pub(crate) fn rerun_changes_nothing(subject: &Subject) -> Result<()> {
         return unchanged(&before, &Summary::of(&database)?);
     }
     let Some(databases) = subject.databases()? else { return Ok(()) };
+    if databases.history.code().is_some() {
+        return (1..=databases.applicable()).try_for_each(|count| rerun_at(databases, count));
+    }
     let Recorded { history, state } = databases.recorded()?;
     let mut database = databases.open(&state.image)?;
     let last = databases.version(databases.applicable());
@@ -107,6 +147,18 @@ pub(crate) fn rerun_changes_nothing(subject: &Subject) -> Result<()> {
     if !applied.is_empty() {
         return Err(runs_again(None));
     }
+    if database.is_untouched(&state.image) {
+        return Ok(());
+    }
+    unchanged(&Summary::of(&*databases.open(&state.image)?)?, &Summary::of(&database)?)
+}
+
+/// Runs the app's own runner at a version that is already there.
+fn rerun_at(databases: &VersionedDatabases, count: usize) -> Result<()> {
+    let state = databases.empty_state(count)?;
+    let mut database = databases.open(&state.image)?;
+    let again = databases.history.up_to(&mut database, databases.version(count));
+    again.map_err(|error| runs_again(Some(error)))?;
     if database.is_untouched(&state.image) {
         return Ok(());
     }

@@ -28,6 +28,8 @@ pub(crate) fn history_is_linear(_: &Subject, databases: &VersionedDatabases) -> 
                 .fix(oddity.fix()),
         );
     }
+    // The versions of an app's runner are those that the template names.
+    let is_counted = is_counted && databases.history.code().is_none();
     for pair in migrations.windows(2).filter(|pair| is_counted && pair[1].version() - pair[0].version() > 1) {
         let (before, after) = (pair[0], pair[1]);
         let missing = match after.version() - before.version() {
@@ -66,15 +68,10 @@ pub(crate) fn shipped_migrations_are_frozen(
     subject: &Subject,
     databases: &VersionedDatabases,
 ) -> Result<Option<String>> {
-    let folder = match &subject.options.history {
-        Some(folder) => Some(env::package_dir().join(folder)),
-        None => subject.template.folder(),
-    };
     // Embedded migrations have no folder beside which the file could be.
-    let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
+    let Some(lock) = lock(subject, &databases.history) else {
         return Ok(Some(String::from("the migrations are not in a folder")));
     };
-    let lock = lock_of(&folder);
     let settings = env::settings()?;
     let files: Vec<Frozen> = databases.history.iter().map(|migration| frozen(&databases.history, migration)).collect();
     let shipped = read(&lock)?;
@@ -105,6 +102,18 @@ pub(crate) fn shipped_migrations_are_frozen(
     )))
 }
 
+/// Returns the path of the file with the hashes: beside the folder; of code, in the package.
+fn lock(subject: &Subject, history: &Migrations) -> Option<PathBuf> {
+    let in_package = |path: &PathBuf| env::package_dir().join(path);
+    let folder = match &subject.options.history {
+        Some(folder) => Some(in_package(folder)),
+        None => subject.template.folder(),
+    };
+    let named = subject.options.lock_file.as_ref().map(in_package);
+    let of_code = || history.code().map(|_| in_package(&PathBuf::from("migrations.lock")));
+    named.or_else(|| folder.filter(|folder| folder.is_dir()).map(|folder| lock_of(&folder))).or_else(of_code)
+}
+
 /// Returns the path of `migrations.lock` beside `migrations`.
 fn lock_of(folder: &Path) -> PathBuf {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
@@ -114,7 +123,8 @@ fn lock_of(folder: &Path) -> PathBuf {
 
 fn frozen(history: &Migrations, migration: &Migration) -> Frozen {
     // Git may convert line ends to those of the system.
-    let mut text = migration.sql().replace("\r\n", "\n");
+    let sql = migration.prepared().map_or_else(|| migration.sql().to_owned(), |statements| statements.join(";\n"));
+    let mut text = sql.replace("\r\n", "\n");
     if let Some(down) = migration.down_sql() {
         text.push_str("\n-- down\n");
         text.push_str(&down.replace("\r\n", "\n"));

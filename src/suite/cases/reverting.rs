@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::migrations::{Ledger, Migration};
 use crate::schema::Schema;
 use crate::sql::plain_name;
-use crate::suite::diagnosis::half_applied;
-use crate::suite::findings::{half_applied_finding, without_transaction_finding};
+use crate::suite::diagnosis::{half_applied, interrupted};
+use crate::suite::findings::{half_applied_finding, interrupted_finding, without_transaction_finding};
 use crate::suite::rows::dangling;
 use crate::suite::subject::{PowerCuts, Subject, UsedAllowances};
 use crate::suite::versions::{SchemaText, UpgradeStep, VersionState, VersionedDatabases};
@@ -16,6 +16,10 @@ pub(crate) fn failure_leaves_the_previous_version(
     subject: &Subject,
     databases: &VersionedDatabases,
 ) -> Result<Option<String>> {
+    if databases.history.code().is_some_and(|code| code.is_on_a_path) {
+        let reason = "the app's runner opens its own connections, which cannot be made to fail";
+        return Ok(Some(reason.to_owned()));
+    }
     // A ledger is written by the runner, in a transaction of its own where the migration has none.
     let history = databases.history.clone().ledger(Ledger::None);
     let mut found = Findings::default();
@@ -29,7 +33,23 @@ pub(crate) fn failure_leaves_the_previous_version(
             found.push(half_applied_finding(&half, migration, databases.history.format()));
         }
     }
+    if found.is_empty() && databases.history.code().is_some() {
+        found.extend(interrupted_upgrade(subject, databases)?);
+    }
     found.try_assert_ok().map(|()| None)
+}
+
+/// Stops upgrades of the app's own runner to the last version: of an empty database, and of the first one with rows.
+fn interrupted_upgrade(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<Finding>> {
+    let to = databases.version(databases.applicable());
+    let filled = subject.upgrade_run(databases)?.steps.iter().find(|step| step.index > 0);
+    let filled = filled.map(|step| (step.index, step.before.clone()));
+    for (from, before) in std::iter::once((0, databases.empty_state(0)?)).chain(filled) {
+        if let Some(interrupted) = interrupted(databases, from, &before)? {
+            return Ok(Some(interrupted_finding(&interrupted, to)));
+        }
+    }
+    Ok(None)
 }
 
 /// Cuts the power in each migration. A state between two transactions of a migration is accepted here:
@@ -48,7 +68,8 @@ pub(crate) fn survives_power_loss(subject: &Subject, databases: &VersionedDataba
 fn power_loss(cut_power: PowerCuts, databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Option<Finding>> {
     let migration = databases.migration(step.index);
     let db = databases.workshop.test_db(&step.before.image)?;
-    let Err(error) = cut_power(&db, &|connection| databases.migrate(connection, step.index).map(drop)) else {
+    let Err(error) = cut_power(&db, &|connection| databases.migrate_unrecorded(connection, step.index).map(drop))
+    else {
         return Ok(None);
     };
     let what = format!(
@@ -71,7 +92,7 @@ pub(crate) fn down_undoes_up(subject: &Subject, databases: &VersionedDatabases) 
     let mut found = Findings::default();
     for step in &subject.upgrade_run(databases)?.steps {
         let migration = databases.migration(step.index);
-        let Some(after) = step.after.as_ref().filter(|_| migration.down_sql().is_some()) else { continue };
+        let Some(after) = step.after.as_ref().filter(|_| migration.has_down()) else { continue };
         if let Some(finding) = down_failure(databases, step, after)?
             && !allowances.allow(migration.version(), "*")
         {
@@ -81,7 +102,7 @@ pub(crate) fn down_undoes_up(subject: &Subject, databases: &VersionedDatabases) 
     }
     found.try_assert_ok()?;
     allowances.require_all_used(".irreversible")?;
-    let has_downs = databases.history.iter().any(|migration| migration.down_sql().is_some());
+    let has_downs = databases.history.iter().any(|migration| migration.has_down());
     Ok((!has_downs).then(|| String::from("there are no down scripts")))
 }
 

@@ -6,29 +6,14 @@
 //! at any point before it. The last point at which the files are untouched stands for all before it, and those after it are
 //! tried: each, up to 200, and beyond that the places between two that differ. Files that are those of a complete run to the
 //! byte are not read.
-//!
-//! A statement fails by SQLite's authorizer, which sees the runner's COMMIT and a virtual table's own statements too.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
-use rusqlite::hooks::{AuthContext, Authorization};
-
+use super::fault::{Fault, FaultKind, FaultyUpgrade};
 use crate::db::{Image, Scratch};
 use crate::error::{Error, Result};
 use crate::migrations::Migrations;
 use crate::suite::versions::{Summary, UpgradeStep, VersionedDatabases};
-
-/// The way in which a migration is made to fail.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum FaultKind {
-    /// SQLite refuses to prepare a statement: one of the migration, of its runner, or of a virtual table.
-    Refusal,
-    /// As by `sqlite3_interrupt`.
-    Interrupt,
-}
 
 /// A failure, and what it left.
 pub(crate) struct HalfApplied {
@@ -56,10 +41,11 @@ pub(crate) fn half_applied(
     if step.commits < 2 {
         return Ok(None);
     }
-    let migration = FaultyMigration { databases, history, index: step.index };
+    let versions = (databases.version(step.index), databases.version(step.index + 1));
+    let migration = FaultyUpgrade { history, versions };
     let mut whole = databases.open(&step.before.image)?;
     let points = migration.run(&mut whole)?;
-    let mut sweep = Sweep { migration, before: &step.before.image, whole: whole.image()?, known: None };
+    let mut sweep = Sweep { databases, migration, before: &step.before.image, whole: whole.image()?, known: None };
     let (writes, tried) = sweep.first_that_writes(points.steps)?;
     let statements = points.statements.partition_point(|steps| *steps < writes) as u64 + 1;
     // The report of a statement that fails is plainer than that of an interrupt.
@@ -110,7 +96,8 @@ struct Known {
 }
 
 struct Sweep<'a> {
-    migration: FaultyMigration<'a>,
+    databases: &'a VersionedDatabases,
+    migration: FaultyUpgrade<'a>,
     before: &'a Image,
     whole: Image,
     known: Option<Known>,
@@ -173,7 +160,7 @@ impl Sweep<'_> {
     }
 
     fn failed(&self, fault: Fault) -> Result<(Scratch, Option<Error>)> {
-        let mut database = self.migration.databases.open(self.before)?;
+        let mut database = self.databases.open(self.before)?;
         let error = self.migration.fail(&mut database, fault);
         Ok((database, error))
     }
@@ -194,6 +181,8 @@ impl Sweep<'_> {
         };
         let left = if state == known.before {
             Leftover::Before
+        } else if self.migration.history.code().is_some() {
+            self.left_by_code(&image, state, &known.after)?
         } else if state == known.after {
             Leftover::After
         } else {
@@ -209,78 +198,32 @@ impl Sweep<'_> {
         Ok((left, error))
     }
 
+    /// Returns what the next start of the app makes of a state that is not the one before. The runner may note what it has
+    /// done where no summary looks; or it repeats what it has not noted, and that does no harm.
+    fn left_by_code(&self, image: &Image, state: Summary, after: &Summary) -> Result<Leftover> {
+        let mut database = self.databases.open(image)?;
+        let ends_well = match self.migration.run(&mut database) {
+            Ok(_) => {
+                let end = Summary::of(&database)?;
+                end == *after || end.is_equal_but_for_chance(after, &self.second_run()?)
+            }
+            Err(_) => false,
+        };
+        Ok(match ends_well {
+            true if state == *after => Leftover::After,
+            true => Leftover::Before,
+            false => Leftover::Half(state),
+        })
+    }
+
     fn second_run(&self) -> Result<Summary> {
-        let mut database = self.migration.databases.open(self.before)?;
+        let mut database = self.databases.open(self.before)?;
         self.migration.run(&mut database)?;
         Summary::of(&database)
     }
 
     fn summary(&self, image: &Image) -> Result<Summary> {
-        Summary::of(&*self.migration.databases.open(image)?)
-    }
-}
-
-/// A point at which a migration fails, counted from 1.
-#[derive(Clone, Copy)]
-pub(crate) struct Fault {
-    pub(crate) kind: FaultKind,
-    pub(crate) at: u64,
-}
-
-/// The points at which a migration can be made to fail.
-pub(crate) struct FaultPoints {
-    /// The number of steps before each statement.
-    pub(crate) statements: Vec<u64>,
-    pub(crate) steps: u64,
-}
-
-/// A migration of a history that keeps no ledger.
-pub(crate) struct FaultyMigration<'a> {
-    pub(crate) databases: &'a VersionedDatabases,
-    pub(crate) history: &'a Migrations,
-    pub(crate) index: usize,
-}
-
-impl FaultyMigration<'_> {
-    /// Runs the migration without a fault and counts the points at which it can be made to fail.
-    pub(crate) fn run(&self, connection: &mut Connection) -> Result<FaultPoints> {
-        let (result, points) = self.observed(connection, None);
-        result.map(|()| points)
-    }
-
-    /// Makes the migration fail, and returns its error. None if it succeeds nevertheless.
-    pub(crate) fn fail(&self, connection: &mut Connection, fault: Fault) -> Option<Error> {
-        self.observed(connection, Some(fault)).0.err()
-    }
-
-    fn observed(&self, connection: &mut Connection, fault: Option<Fault>) -> (Result<()>, FaultPoints) {
-        let point = |kind: FaultKind| fault.filter(|fault| fault.kind == kind).map(|fault| fault.at);
-        let (steps, statements) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let ran = Arc::new(AtomicBool::new(true));
-        let (seen, has_run, interrupt) = (Arc::clone(&steps), Arc::clone(&ran), point(FaultKind::Interrupt));
-        let _ = connection.progress_handler(
-            1,
-            Some(move || {
-                has_run.store(true, Ordering::Relaxed);
-                interrupt == Some(seen.fetch_add(1, Ordering::Relaxed) + 1)
-            }),
-        );
-        let (seen, now, refusal) = (Arc::clone(&statements), Arc::clone(&steps), point(FaultKind::Refusal));
-        // SQLite calls it several times while it prepares a statement. A new one has begun if steps ran since the last call.
-        let _ = connection.authorizer(Some(move |_: AuthContext<'_>| {
-            if !ran.swap(false, Ordering::Relaxed) {
-                return Authorization::Allow;
-            }
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.push(now.load(Ordering::Relaxed));
-            if refusal == Some(seen.len() as u64) { Authorization::Deny } else { Authorization::Allow }
-        }));
-        let (from, to) = (self.databases.version(self.index), self.databases.version(self.index + 1));
-        let done = self.history.up_from(connection, from, to);
-        let _ = connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
-        let _ = connection.progress_handler(0, None::<fn() -> bool>);
-        let statements = std::mem::take(&mut *statements.lock().unwrap_or_else(PoisonError::into_inner));
-        (done.map(drop), FaultPoints { statements, steps: steps.load(Ordering::Relaxed) })
+        Summary::of(&*self.databases.open(image)?)
     }
 }
 

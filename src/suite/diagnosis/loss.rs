@@ -1,5 +1,7 @@
 //! The diagnosis of a loss: the statement to blame, the mechanism, and the smallest data that shows it.
 
+use std::borrow::Cow;
+
 use rusqlite::Connection;
 
 use super::merge::DeletedParents;
@@ -18,7 +20,7 @@ use crate::suite::versions::{RowsSince, UpgradeStep, VersionState, VersionedData
 /// A loss, and why it happens.
 pub(crate) struct LossDiagnosis<'a> {
     pub(crate) loss: &'a Loss,
-    pub(crate) migration: &'a Migration,
+    pub(crate) migration: Cow<'a, Migration>,
     pub(crate) version_before: i64,
     pub(crate) blame: Option<Blame>,
     /// The rebuild whose DROP TABLE fires foreign-key actions.
@@ -37,7 +39,8 @@ impl<'a> LossDiagnosis<'a> {
         loss: &'a Loss,
         budget: &ShrinkBudget,
     ) -> Result<Self> {
-        let blame = blame(databases, step, loss);
+        let (migration, effects) = databases.migration_on(step.index, &step.before.image)?;
+        let blame = blame(databases, step, loss, (&migration, &effects));
         let rebuild = blame.as_ref().and_then(|blame| match &blame.mechanism {
             Mechanism::ForeignKeyActions { parent, .. } => {
                 Some(Rebuild::of(databases, step.index, parent, &loss.table))
@@ -46,7 +49,7 @@ impl<'a> LossDiagnosis<'a> {
         });
         let deleted = blame.as_ref().and_then(|blame| match &blame.mechanism {
             Mechanism::ForeignKeyActions { parent, is_dropped: false } => {
-                let statements = databases.migration(step.index).statements();
+                let statements = migration.statements();
                 let statement = statements.get(blame.statement)?.text;
                 DeletedParents::of(&step.before.schema, parent, &loss.table, statement)
             }
@@ -56,13 +59,13 @@ impl<'a> LossDiagnosis<'a> {
         let smallest_data = if has_rows { Some(data(databases, step, loss, budget)?) } else { None };
         Ok(LossDiagnosis {
             loss,
-            migration: databases.migration(step.index),
             version_before: databases.version(step.index),
             blame,
             rebuild,
             deleted,
-            has_ignored_pragma: databases.is_wrapped(step.index) && sets_foreign_keys(databases, step.index),
+            has_ignored_pragma: ignores_foreign_keys(databases, step.index),
             smallest_data: smallest_data.filter(|data| !data.is_empty()),
+            migration,
         })
     }
 }
@@ -126,9 +129,17 @@ fn data(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss, budget:
         .smallest_data(budget, &mut fails)
 }
 
-fn sets_foreign_keys(databases: &VersionedDatabases, step: usize) -> bool {
-    let mut effects = databases.effects(step).iter().map(|effect| &effect.effect);
-    effects.any(|effect| matches!(effect, Effect::Pragma { name, is_set: true, .. } if name == "foreign_keys"))
+/// Returns true if a migration sets foreign keys inside a transaction, where SQLite ignores it.
+fn ignores_foreign_keys(databases: &VersionedDatabases, step: usize) -> bool {
+    let mut is_in_transaction = databases.is_wrapped(step);
+    databases.effects(step).iter().any(|effect| match &effect.effect {
+        Effect::Pragma { name, is_set: true, .. } => is_in_transaction && name == "foreign_keys",
+        Effect::Begin | Effect::End => {
+            is_in_transaction = databases.is_wrapped(step) || matches!(effect.effect, Effect::Begin);
+            false
+        }
+        _ => false,
+    })
 }
 
 /// The statement that lost something.
@@ -154,8 +165,12 @@ pub(crate) enum Mechanism {
 }
 
 /// Returns the statement to blame for a loss, if one can be named.
-pub(crate) fn blame(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss) -> Option<Blame> {
-    let effects = databases.effects(step.index);
+fn blame(
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+    loss: &Loss,
+    (migration, effects): (&Migration, &[StatementEffect]),
+) -> Option<Blame> {
     match loss.kind {
         LossKind::Table => {
             return explicit(effects, |effect| match effect {
@@ -171,7 +186,7 @@ pub(crate) fn blame(databases: &VersionedDatabases, step: &UpgradeStep, loss: &L
         }
         _ => {}
     }
-    Investigation::new(databases, step, loss)?.blame()
+    Investigation::new(databases, step, loss, (migration, effects))?.blame()
 }
 
 /// A migration that is run statement by statement, to see which one changes what was lost.
@@ -179,6 +194,7 @@ struct Investigation<'a> {
     databases: &'a VersionedDatabases,
     step: &'a UpgradeStep,
     loss: &'a Loss,
+    migration: &'a Migration,
     effects: &'a [StatementEffect],
     /// The tables before the migration.
     tables: Vec<Name>,
@@ -186,11 +202,16 @@ struct Investigation<'a> {
 }
 
 impl<'a> Investigation<'a> {
-    fn new(databases: &'a VersionedDatabases, step: &'a UpgradeStep, loss: &'a Loss) -> Option<Investigation<'a>> {
+    fn new(
+        databases: &'a VersionedDatabases,
+        step: &'a UpgradeStep,
+        loss: &'a Loss,
+        (migration, effects): (&'a Migration, &'a [StatementEffect]),
+    ) -> Option<Investigation<'a>> {
         let database = databases.open(&step.before.image).ok()?;
         let tables = databases.rows(&step.before).ok()?.tables.iter().map(|table| table.name.clone()).collect();
         let before = observed(&database, &loss.table, loss);
-        Some(Investigation { databases, step, loss, effects: databases.effects(step.index), tables, before })
+        Some(Investigation { databases, step, loss, migration, effects, tables, before })
     }
 
     fn blame(&self) -> Option<Blame> {
@@ -264,7 +285,7 @@ impl<'a> Investigation<'a> {
         if self.databases.prepare(&database, self.step.index).is_err() {
             return;
         }
-        for (index, statement) in self.databases.migration(self.step.index).statements().iter().enumerate() {
+        for (index, statement) in self.migration.statements().iter().enumerate() {
             if database.execute_batch(statement.text).is_err() || is_enough(&database, index) {
                 return;
             }

@@ -2,7 +2,9 @@
 //! that provoke it.
 
 mod adversarial_rows;
+mod fault;
 mod half_applied;
+mod interrupted;
 mod loss;
 mod merge;
 mod orphans;
@@ -10,7 +12,9 @@ mod refusal;
 mod shrink;
 
 pub(crate) use adversarial_rows::{RefusedRows, accepted_rows, referring_rows, refused_rows};
-pub(crate) use half_applied::{FaultKind, HalfApplied, NestedTransaction, half_applied, nested_transaction};
+pub(crate) use fault::FaultKind;
+pub(crate) use half_applied::{HalfApplied, NestedTransaction, half_applied, nested_transaction};
+pub(crate) use interrupted::{Interrupted, interrupted};
 pub(crate) use loss::{LossDiagnosis, Mechanism, losses};
 pub(crate) use merge::DeletedParents;
 pub(crate) use orphans::{Orphans, is_orphan, orphans};

@@ -1,6 +1,7 @@
 //! References that a migration leaves dangling: foreign keys were off while it ran, so SQLite has refused nothing and fired no
 //! action.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::shrink::{ShrinkBudget, Shrinkable};
@@ -15,7 +16,7 @@ use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
 /// Rows of one table that refer to nothing after a migration.
 pub(crate) struct Orphans<'a> {
-    pub(crate) migration: &'a Migration,
+    pub(crate) migration: Cow<'a, Migration>,
     pub(crate) version_before: i64,
     /// The finding of the check of foreign keys.
     pub(crate) reference: &'a Finding,
@@ -49,11 +50,12 @@ impl<'a> Orphans<'a> {
                 table.foreign_keys.iter().find(|key| key.columns.iter().map(Name::as_str).eq(columns.split(',')))?;
             delete_orphans(schema, table, key)
         });
+        let (migration, effects) = databases.migration_on(step.index, &step.before.image)?;
         Ok(Orphans {
-            migration: databases.migration(step.index),
+            statement: statement(databases, step, table, (&migration, &effects)),
+            migration,
             version_before: databases.version(step.index),
             reference,
-            statement: statement(databases, step, table),
             delete,
             smallest_data,
         })
@@ -95,8 +97,12 @@ fn table_and_columns(reference: &Finding) -> (&str, &str) {
 }
 
 /// Returns the statement since which rows of a table refer to nothing.
-fn statement(databases: &VersionedDatabases, step: &UpgradeStep, table: &str) -> Option<usize> {
-    let effects = databases.effects(step.index);
+fn statement(
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+    table: &str,
+    (migration, effects): (&Migration, &[StatementEffect]),
+) -> Option<usize> {
     let names = names(effects, table);
     let database = databases.open(&step.before.image).ok()?;
     let count = || {
@@ -106,7 +112,7 @@ fn statement(databases: &VersionedDatabases, step: &UpgradeStep, table: &str) ->
     let before = count();
     databases.prepare(&database, step.index).ok()?;
     let mut first = None;
-    for (index, statement) in databases.migration(step.index).statements().iter().enumerate() {
+    for (index, statement) in migration.statements().iter().enumerate() {
         database.execute_batch(statement.text).ok()?;
         first = if count() > before { first.or(Some(index)) } else { None };
     }

@@ -36,9 +36,9 @@ pub(crate) struct Row {
 }
 
 impl Contents {
-    /// Returns all tables but `ledger`, the one of the migrations' runner, and `sqlite_sequence`, if it is there.
-    pub(crate) fn tables(schema: &Schema, ledger: Option<&str>, has_sequence: bool) -> Vec<check::Table> {
-        let is_app = |table: &&Table| ledger.is_none_or(|ledger| table.name != *ledger);
+    /// Returns all tables but those of the migrations' runner, and `sqlite_sequence`, if it is there.
+    pub(crate) fn tables(schema: &Schema, ledgers: &[Name], has_sequence: bool) -> Vec<check::Table> {
+        let is_app = |table: &&Table| !ledgers.contains(&table.name);
         let tables = schema.tables.iter().filter(is_app).filter_map(check::Table::written);
         tables.chain(has_sequence.then(check::sequence_table)).collect()
     }

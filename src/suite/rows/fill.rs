@@ -17,7 +17,7 @@ use super::full_text::{insert_texts, is_full_text};
 use crate::data::Fill;
 use crate::error::Error;
 use crate::schema::{IndexedColumn, Schema, Table, TableKind, is_ledger};
-use crate::sql::{Name, Token, TokenKind, quote_identifier, same_name, tokens};
+use crate::sql::{Name, Token, TokenKind, quote_identifier, tokens};
 
 /// Rows per table with values at the ends of what their types hold.
 const EDGES: u64 = 2;
@@ -33,8 +33,8 @@ pub(crate) struct RowPlan {
     pub(crate) json: Vec<JsonColumn>,
     /// Full-text tables that the history fills from other tables.
     pub(crate) refilled: Vec<Name>,
-    /// The table of the migrations' runner, which gets no rows.
-    pub(crate) ledger: Option<&'static str>,
+    /// The tables of the migrations' runner, which get no rows.
+    pub(crate) ledgers: Vec<Name>,
 }
 
 /// One value for a column in all rows.
@@ -47,7 +47,7 @@ pub(crate) struct GivenValue {
 
 impl Default for RowPlan {
     fn default() -> RowPlan {
-        RowPlan { rows: 5, seed: 7, given: Vec::new(), json: Vec::new(), refilled: Vec::new(), ledger: None }
+        RowPlan { rows: 5, seed: 7, given: Vec::new(), json: Vec::new(), refilled: Vec::new(), ledgers: Vec::new() }
     }
 }
 
@@ -129,7 +129,7 @@ impl RowPlan {
 
     /// Returns true if it is a table of the app.
     pub(crate) fn is_filled(&self, table: &Table) -> bool {
-        let is_ledger = is_ledger(&table.name) || self.ledger.is_some_and(|ledger| same_name(ledger, &table.name));
+        let is_ledger = is_ledger(&table.name) || self.ledgers.contains(&table.name);
         table.kind == TableKind::Ordinary && !is_ledger
     }
 }

@@ -189,7 +189,7 @@ pub(crate) fn is_constant(expression: &[Token<'_>]) -> bool {
     const CONSTANTS: [&str; 9] =
         ["null", "true", "false", "current_timestamp", "current_date", "current_time", "not", "cast", "as"];
     expression.iter().enumerate().all(|(at, token)| match token.kind {
-        TokenKind::Quoted => false,
+        TokenKind::Quoted | TokenKind::Variable => false,
         TokenKind::Word => {
             let is_call = expression.get(at + 1).is_some_and(|next| next.is_symbol("("));
             let is_type = at > 0 && expression[at - 1].is("as");

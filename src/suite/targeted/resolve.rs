@@ -3,9 +3,9 @@
 use super::conditions::Tokens;
 use super::scope::{From, Scope, Target};
 use super::scopes::name_of;
-use crate::schema::{Schema, Table, TableKind};
+use crate::schema::{Schema, Table};
 use crate::sql::{Cursor, Name, Token, TokenKind, quote_identifier};
-use crate::suite::rows::is_full_text;
+use crate::suite::rows::{RowPlan, is_full_text};
 use crate::suite::statements::Effect;
 
 /// A table in a query: the places of the query and of the source.
@@ -45,8 +45,8 @@ struct KnownTable<'s> {
 }
 
 impl<'s> KnownTables<'s> {
-    pub(super) fn of(schema: &'s Schema, after: &'s Schema) -> KnownTables<'s> {
-        let with_rows = |table: &&Table| table.kind == TableKind::Ordinary || is_full_text(table);
+    pub(super) fn of(schema: &'s Schema, after: &'s Schema, plan: &RowPlan) -> KnownTables<'s> {
+        let with_rows = |table: &&Table| plan.is_filled(table) || is_full_text(table);
         let tables = schema.tables.iter().filter(with_rows);
         let columns = |table: &Table| table.columns.iter().map(|it| (it.name.clone(), it.name.clone())).collect();
         let known = |table: &'s Table| KnownTable { name: Name::clone(&table.name), table, columns: columns(table) };

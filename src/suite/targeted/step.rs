@@ -43,7 +43,7 @@ pub(crate) fn targeted_rows(
     };
     let database = databases.open(&source.image)?;
     let mut maker = RowMaker::new(&database, before, &databases.plan);
-    let mut known = KnownTables::of(before, &after);
+    let mut known = KnownTables::of(before, &after, &databases.plan);
     let mut unmet = Vec::new();
     let mut views: Vec<View<'_>> = before.views.iter().filter_map(|view| view_of(&tokens(&view.sql))).collect();
     let triggers = before.tables.iter().flat_map(|table| &table.triggers);

@@ -1,6 +1,7 @@
 //! Databases at each version of a history, with nothing in them but what the migrations put there, and summaries that can be
 //! compared.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,15 +9,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use once_cell::sync::OnceCell;
 use rusqlite::Connection;
 
+use super::runner::{recorded_on, step_of};
 use super::state::{KnownStates, SchemaText, VersionState};
 use crate::check::{Digest, try_digest};
-use crate::db::{Image, Scratch, Workshop};
+use crate::db::{Image, Scratch, Workshop, recorded};
 use crate::error::{Error, Result};
 use crate::migrations::{Ledger, Migration, Migrations};
 use crate::schema::Schema;
 use crate::sql::tokens;
 use crate::suite::rows::{Contents, Dangling, JsonColumn, RowPlan, dangling, refilled, take_away};
 use crate::suite::statements::{Effect, StatementEffect, statement_effects};
+use crate::trace::Query;
 
 /// A history, and the databases that its migrations make.
 pub(crate) struct VersionedDatabases {
@@ -56,7 +59,7 @@ impl VersionedDatabases {
         let statements = || history.iter().flat_map(Migration::statements);
         let json = statements().flat_map(|statement| JsonColumn::read(statement.text)).collect();
         let refilled = refilled(&statements().map(|statement| statement.text).collect::<Vec<_>>());
-        let plan = RowPlan { json, refilled, ledger: history.ledger_table(), ..plan };
+        let plan = RowPlan { json, refilled, ledgers: history.ledger_tables(), ..plan };
         let effects = history.iter().map(|_| OnceCell::new()).collect();
         VersionedDatabases {
             history,
@@ -91,6 +94,22 @@ impl VersionedDatabases {
         self.history.is_wrapped(self.migration(step))
     }
 
+    /// Returns a migration of the app's runner with all statements that it runs on these rows; any other as it is.
+    pub(crate) fn migration_on(
+        &self,
+        step: usize,
+        rows: &Image,
+    ) -> Result<(Cow<'_, Migration>, Cow<'_, [StatementEffect]>)> {
+        let migration = self.migration(step);
+        if self.history.code().is_none() {
+            return Ok((Cow::Borrowed(migration), Cow::Borrowed(self.effects(step))));
+        }
+        let mut database = self.open(rows)?;
+        let (_, ran) = recorded_on(&self.history, migration, &mut database, self.version(step));
+        let effects = statement_effects(&ran.statements());
+        Ok((Cow::Owned(ran), Cow::Owned(effects)))
+    }
+
     /// Returns the effects of all migrations from one to before another one.
     pub(crate) fn effects_between(&self, first: usize, end: usize) -> Vec<StatementEffect> {
         (first..end).flat_map(|step| self.effects(step)).cloned().collect()
@@ -115,6 +134,35 @@ impl VersionedDatabases {
 
     /// Applies one migration. Returns the number of transactions that it committed.
     pub(crate) fn migrate(&self, database: &mut Connection, step: usize) -> Result<usize> {
+        let Some(code) = self.history.code() else { return self.migrate_unrecorded(database, step) };
+        let (applied, queries) = recorded(database, |database| self.migrate_unrecorded(database, step));
+        match applied {
+            // The commit hook is not on a connection of the runner's own.
+            Ok(_) if code.is_on_a_path => Ok(queries.iter().filter(|query| query.keyword() == "COMMIT").count()),
+            Ok(commits) => Ok(commits),
+            Err(error) => Err(self.at_statement(error, step, queries)),
+        }
+    }
+
+    /// Adds to the error of the app's runner the statement that failed: the last one that it ran, but for a ROLLBACK.
+    fn at_statement(&self, error: Error, step: usize, ran: Vec<Query>) -> Error {
+        let Some(failed) = ran.iter().rposition(|query| query.keyword() != "ROLLBACK") else { return error };
+        let (prepared, text) = (ran[failed].sql().to_owned(), ran[failed].expanded().map(str::to_owned));
+        let text = text.unwrap_or_else(|| prepared.clone());
+        let known = self.migration(step).statement_of(&prepared).map_or(&*text, |known| known.text);
+        let error = error.sql_excerpt(known, &text);
+        let ran = self.migration(step).recorded(step_of(ran));
+        match ran.statements().get(failed) {
+            Some(statement) => {
+                let line = statement.text.lines().next().unwrap_or_default();
+                error.evidence(format!("at {}", ran.place(statement)), format!("> {line}"))
+            }
+            None => error,
+        }
+    }
+
+    /// Like `migrate`. The error of the app's runner does not name a statement.
+    pub(crate) fn migrate_unrecorded(&self, database: &mut Connection, step: usize) -> Result<usize> {
         let commits = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&commits);
         let count = move || {
@@ -202,12 +250,12 @@ impl VersionedDatabases {
 
     /// Reads the rows of a state while its database is open, and remembers them.
     pub(crate) fn read_rows(&self, state: &VersionState, database: &Scratch) -> Result<()> {
-        self.known.rows(state, self.plan.ledger, || Ok(&**database)).map(drop)
+        self.known.rows(state, &self.plan.ledgers, || Ok(&**database)).map(drop)
     }
 
     /// Returns the rows of a state whose database is open, one of many.
     pub(crate) fn rows_at(&self, state: &VersionState, database: &Scratch) -> Result<Contents> {
-        self.known.read_rows(state, self.plan.ledger, || Ok(&**database), false)
+        self.known.read_rows(state, &self.plan.ledgers, || Ok(&**database), false)
     }
 
     /// Returns true if a database has the schema text of an empty one with this many migrations. If it has not, the
@@ -235,7 +283,7 @@ impl VersionedDatabases {
 
     /// Reads the rows of a database.
     pub(crate) fn rows(&self, state: &VersionState) -> Result<Arc<Contents>> {
-        self.known.rows(state, self.plan.ledger, || self.open(&state.image))
+        self.known.rows(state, &self.plan.ledgers, || self.open(&state.image))
     }
 
     /// Returns the database of a new install: with the history's ledger, else with a table, as most runners have.

@@ -7,12 +7,14 @@
 //! refusal would hide what is lost. All cases share the images of the run.
 
 mod databases;
+mod runner;
 mod salvage;
 mod state;
 mod stop;
 mod upgrade_run;
 
 pub(crate) use databases::{FilledVersions, Recorded, Summary, VersionedDatabases};
+pub(crate) use runner::with_recorded_steps;
 pub(crate) use state::{SchemaText, VersionState};
 pub(crate) use stop::refused_object;
 pub(crate) use upgrade_run::{

@@ -12,6 +12,7 @@ use crate::check::{Snapshot, Table};
 use crate::db::{Image, Scratch, Tree};
 use crate::error::{Error, Result};
 use crate::schema::Schema;
+use crate::sql::Name;
 use crate::suite::rows::{Contents, TableRows};
 
 /// A database at a version, and its schema, which costs more to read than the rows.
@@ -97,12 +98,12 @@ impl KnownStates {
         Ok(schema)
     }
 
-    /// Returns the tables that hold rows. `ledger` is the table of the migrations' runner, which is none of them.
-    fn tables(&self, state: &VersionState, ledger: Option<&str>) -> Arc<Vec<Table>> {
+    /// Returns the tables that hold rows. `ledgers` are the tables of the migrations' runner, which are none of them.
+    fn tables(&self, state: &VersionState, ledgers: &[Name]) -> Arc<Vec<Table>> {
         let mut known = hold(&self.tables);
         let tables = known.entry(state.schema_text.clone()).or_insert_with(|| {
             let has_sequence = state.roots.iter().any(|root| root.name == "sqlite_sequence");
-            Arc::new(Contents::tables(&state.schema, ledger, has_sequence))
+            Arc::new(Contents::tables(&state.schema, ledgers, has_sequence))
         });
         Arc::clone(tables)
     }
@@ -111,21 +112,21 @@ impl KnownStates {
     pub(super) fn rows<D: Deref<Target = Connection>>(
         &self,
         state: &VersionState,
-        ledger: Option<&str>,
+        ledgers: &[Name],
         open: impl FnOnce() -> Result<D>,
     ) -> Result<Arc<Contents>> {
-        state.rows.get_or_try_init(|| self.read_rows(state, ledger, open, true).map(Arc::new)).cloned()
+        state.rows.get_or_try_init(|| self.read_rows(state, ledgers, open, true).map(Arc::new)).cloned()
     }
 
     /// Reads the rows of a state.
     pub(super) fn read_rows<D: Deref<Target = Connection>>(
         &self,
         state: &VersionState,
-        ledger: Option<&str>,
+        ledgers: &[Name],
         open: impl FnOnce() -> Result<D>,
         remembers: bool,
     ) -> Result<Contents> {
-        let tables = self.tables(state, ledger);
+        let tables = self.tables(state, ledgers);
         let places: Vec<Option<(Tree, &str)>> = tables.iter().map(|table| state.place_of(table)).collect();
         let known = tables.iter().zip(&places).map(|(table, place)| self.known_rows(table, place.as_ref()?));
         let mut rows: Vec<Option<Arc<TableRows>>> = known.collect();

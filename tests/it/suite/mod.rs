@@ -1,5 +1,6 @@
 //! The migration suite.
 
+mod code;
 mod cost;
 mod frozen;
 mod histories;

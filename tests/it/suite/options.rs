@@ -152,7 +152,8 @@ fn an_app_with_its_own_runner_is_tested_as_far_as_possible() {
     }
     assert_eq!(
         outcome(&report, "every_row_survives"),
-        "skipped: the template has no history: name the folder of the migrations with Suite::history"
+        "skipped: the template has no history: run the app's own runner by Template::migrate_to, or name the folder of \
+         the migrations with Suite::history"
     );
     static TWICE: Template = Template::migrate_with(again_and_again);
     assert_eq!(

@@ -24,7 +24,7 @@ use sqlitmus::suite::Suite;
 
 use super::embedded;
 
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories/population")
 }
 
@@ -128,6 +128,21 @@ impl Case {
     pub(super) fn files(&self) -> &'static [(&'static str, &'static str)] {
         let leaked = |text: &String| -> &'static str { Box::leak(text.clone().into_boxed_str()) };
         self.files.iter().map(|(name, script)| (leaked(name), leaked(script))).collect::<Vec<_>>().leak()
+    }
+
+    /// Returns true if the runner puts a transaction around every file.
+    pub(super) fn is_refinery(&self) -> bool {
+        self.format == "refinery"
+    }
+
+    /// Returns the case for a runner that has no files: findings name the version.
+    pub(super) fn without_files(mut self) -> Case {
+        for expected in &mut self.expected {
+            if self.files.iter().any(|(name, _)| *name == expected.object) {
+                expected.object = format!("version {}", expected.version);
+            }
+        }
+        self
     }
 
     fn suite(&self, suite: Suite) -> Suite {
@@ -264,13 +279,13 @@ fn version(what: &str) -> i64 {
 }
 
 /// Returns the cases that are known to come out wrong, with their reasons.
-fn known() -> BTreeMap<String, String> {
+pub(super) fn known() -> BTreeMap<String, String> {
     let text = fs::read_to_string(folder().join("known.txt")).unwrap_or_default();
     let entries = text.lines().filter(|line| !line.is_empty());
     entries.map(|line| line.split_once(' ').map(|(name, why)| (name.to_owned(), why.to_owned())).unwrap()).collect()
 }
 
-fn names(folder: PathBuf) -> Vec<String> {
+pub(super) fn names(folder: PathBuf) -> Vec<String> {
     let mut names: Vec<String> =
         folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
