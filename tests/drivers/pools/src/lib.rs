@@ -1,0 +1,114 @@
+//! An app on rusqlite behind a pool (r2d2, deadpool), or on a thread of its own (tokio-rusqlite).
+
+use rusqlite::{Connection, Result};
+
+/// Takes one from the stock. Reads and writes in two transactions, so that another sale may come between.
+pub fn sell(db: &Connection) -> Result<i64> {
+    let left: i64 = db.query_row("SELECT count FROM stock WHERE item = 1", [], |row| row.get(0))?;
+    db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - 1])?;
+    Ok(left - 1)
+}
+
+/// Takes one from the stock, in one statement. It commits when all its rows are read.
+pub fn sell_at_once(db: &Connection) -> Result<i64> {
+    let sql = "UPDATE stock SET count = count - 1 WHERE item = 1 RETURNING count";
+    let left: Vec<i64> = db.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
+    left.into_iter().next().ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+    use std::pin::Pin;
+
+    use deadpool_sqlite::{Config, Runtime};
+    use r2d2_sqlite::SqliteConnectionManager;
+    use rusqlite::Connection;
+    use sqlitmus::{BoxError, DbCopy, Finish, Profile, Template, TestDb, crash, faults, interleave};
+
+    static STOCK: Template = Template::embedded(&[(
+        "1.sql",
+        "CREATE TABLE stock(item INTEGER PRIMARY KEY, count INTEGER NOT NULL); INSERT INTO stock VALUES (1, 10);",
+    )])
+    .profile(Profile::PRODUCTION)
+    .block_on(run);
+
+    type Sale = fn(&Connection) -> rusqlite::Result<i64>;
+
+    fn run(future: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future);
+    }
+
+    fn by_r2d2(copy: DbCopy, sale: Sale) -> Result<i64, BoxError> {
+        let pool = r2d2::Pool::builder().max_size(2).build(SqliteConnectionManager::file(copy.path()))?;
+        Ok(sale(&*pool.get()?)?)
+    }
+
+    async fn by_deadpool(copy: DbCopy, sale: Sale) -> Result<i64, BoxError> {
+        let pool = Config::new(copy.path()).create_pool(Runtime::Tokio1)?;
+        let sold = pool.get().await?.interact(move |db| sale(db)).await.map_err(|error| error.to_string())?;
+        pool.close();
+        Ok(sold?)
+    }
+
+    async fn by_tokio_rusqlite(copy: DbCopy, sale: Sale) -> Result<i64, BoxError> {
+        let db = tokio_rusqlite::Connection::open(copy.path()).await?;
+        let sold = db.call(move |db| sale(db)).await?;
+        db.close().await?;
+        Ok(sold)
+    }
+
+    /// Two sales by the driver: the update that is lost is found, and the mended sale passes all that there is.
+    fn tried<K: 'static, R: Finish<K> + 'static>(by: fn(DbCopy, Sale) -> R)
+    where
+        R::Value: Debug,
+    {
+        let db: TestDb = STOCK.in_memory();
+        let sales = |sale: Sale| {
+            let task = move |copy| by(copy, sale);
+            interleave::explore(&db).task_with("alice", task).task_with("bob", task)
+        };
+        let error = sales(super::sell).try_run().unwrap_err();
+        assert!(error.headline().starts_with("lost update"), "{error}");
+        let report = sales(super::sell_at_once).run();
+        assert!(report.is_exhaustive(), "{report}");
+    }
+
+    #[test]
+    fn r2d2() {
+        tried(by_r2d2);
+    }
+
+    #[tokio::test]
+    async fn deadpool() {
+        tried(by_deadpool);
+    }
+
+    #[tokio::test]
+    async fn tokio_rusqlite() {
+        tried(by_tokio_rusqlite);
+        let db = STOCK.in_memory();
+        crash::test_with(&db, |copy| by_tokio_rusqlite(copy, super::sell_at_once)).run();
+        faults::sweep_with(&db, |copy| by_tokio_rusqlite(copy, super::sell_at_once)).run();
+    }
+
+    /// A pool that outlives the test's database, and connections that write at the same time.
+    #[test]
+    fn life_with_a_pool() {
+        let db = STOCK.in_memory();
+        let pool = r2d2::Pool::builder().max_size(5).build(SqliteConnectionManager::file(db.path())).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..5 {
+                scope.spawn(|| {
+                    let connection = pool.get().unwrap();
+                    connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+                    super::sell_at_once(&connection).unwrap()
+                });
+            }
+        });
+        let left: i64 = db.query_row("SELECT count FROM stock", [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 5);
+        drop(db);
+        assert_eq!(super::sell_at_once(&pool.get().unwrap()).unwrap(), 4);
+    }
+}
