@@ -16,6 +16,7 @@ mod statistics;
 mod template;
 mod testdb;
 mod tree;
+mod watched;
 
 pub(crate) use address::{Address, open_as_it_is, percent_encoded, url_of};
 pub(crate) use app_code::BlockOn;

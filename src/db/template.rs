@@ -18,6 +18,7 @@ use super::scratch::{Scratch, Workshop};
 use super::source::{self, RealFile, Source};
 use super::statistics::StatisticsFile;
 use super::testdb::TestDb;
+use super::watched;
 use crate::env;
 use crate::error::{BoxError, Error, ErrorKind, Result, or_panic};
 use crate::migrations::{Ledger, Migrations, Runner};
@@ -53,6 +54,7 @@ pub struct Template {
     ledger: Ledger,
     runner: Runner,
     key: Option<Key>,
+    watches: Option<&'static str>,
     fsync: bool,
     checked: Option<bool>,
     pub(super) block_on: Option<BlockOn>,
@@ -97,6 +99,7 @@ impl Template {
             ledger: Ledger::None,
             runner: Runner::DEFAULT,
             key: None,
+            watches: None,
             fsync: false,
             checked: None,
             block_on: None,
@@ -197,6 +200,14 @@ impl Template {
     #[track_caller]
     pub const fn key(mut self, key: &'static str) -> Template {
         self.key = Some(Key { text: key, place: Location::caller() });
+        self
+    }
+
+    /// Makes the files in a folder, relative to the package, a part of the [`key`](Template::key): for a runner of the app that
+    /// reads its migrations there. A migration that is added or edited is then applied, without a new key.
+    #[must_use]
+    pub const fn watches(mut self, folder: &'static str) -> Template {
+        self.watches = Some(folder);
         self
     }
 
@@ -349,6 +360,9 @@ impl Template {
             key = key.add(text).add(&place.to_string());
             // The place is relative to a workspace, and several workspaces may share a target folder.
             key.bytes(env::package_dir().as_os_str().as_encoded_bytes());
+        }
+        if let Some(folder) = self.watches {
+            watched::add_files(&mut key, folder)?;
         }
         if let Some(migrations) = self.migrations()? {
             migrations.fingerprint(&mut |part| key.bytes(part));

@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sqlitmus::migrations::Ledger;
@@ -296,4 +297,29 @@ fn two_templates_that_need_each_other_on_two_threads() {
         errors.contains(&String::from("the template needs another one that needs it while it is built")),
         "{errors:?}"
     );
+}
+
+/// The runner is code, which cannot be hashed; the files that it reads can.
+#[test]
+fn a_file_that_the_runner_reads_is_a_part_of_its_key() {
+    static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+    fn migrate(db: &mut Connection) -> Result<(), BoxError> {
+        let mut files: Vec<_> = std::fs::read_dir(FOLDER.path())?.collect::<Result<_, _>>()?;
+        files.sort_by_key(|file| file.file_name());
+        files.iter().try_for_each(|file| Ok(db.execute_batch(&std::fs::read_to_string(file.path())?)?))
+    }
+    let add = |name: &str, sql: &str| std::fs::write(FOLDER.path().join(name), sql).unwrap();
+    let tables = || -> i64 {
+        let folder = FOLDER.path().to_str().unwrap().to_owned().leak();
+        let template = Template::migrate_with(migrate).key("1").watches(folder);
+        template.in_memory().query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap()
+    };
+    add("1.sql", "CREATE TABLE a(x);");
+    assert_eq!(tables(), 1);
+    add("2.sql", "CREATE TABLE b(x);");
+    assert_eq!(tables(), 2);
+    add("2.sql", "CREATE TABLE b(x); CREATE TABLE c(x);");
+    assert_eq!(tables(), 3);
+    let error = Template::migrate_with(migrate).key("1").watches("no/such/folder").try_in_memory().unwrap_err();
+    assert!(error.headline().starts_with("cannot read what the template watches"), "{error}");
 }
