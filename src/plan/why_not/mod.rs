@@ -1,7 +1,8 @@
 //! Why an index is not used.
 //!
 //! ```text
-//! statement: where the words of the statement have the columns of the index
+//! texts: views and triggers as statements
+//!   -> statement: where the words of the statement have the columns of the index
 //!   -> conditions, declaration: what may stand in the way, and the statement or the index without it
 //!   -> trial: planned on an empty copy of the tables that the statement names   -> search: the fewest removals that help
 //!   -> WhyNot -> render: one line

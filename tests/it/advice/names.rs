@@ -145,3 +145,24 @@ fn every_kind_of_statement() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A view gives an expression a name, and the statement compares that.
+#[test]
+fn a_name_for_an_expression() {
+    let schema = "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, at TEXT, n INT);
+                  CREATE VIEW shouted AS SELECT id, upper(name) AS loud, date(at) AS \"day of it\", n + 1 AS next FROM t;";
+    for (sql, expected) in [
+        ("SELECT id FROM shouted WHERE loud = ?1", "CREATE INDEX t_upper_name ON t(upper(name));"),
+        ("SELECT id FROM shouted WHERE \"day of it\" BETWEEN ?1 AND ?2", "CREATE INDEX t_date_at ON t(date(at));"),
+        ("SELECT id FROM shouted AS s WHERE s.loud IN (?1, ?2)", "CREATE INDEX t_upper_name ON t(upper(name));"),
+        (
+            "WITH c AS (SELECT id, lower(name) AS low FROM t) SELECT id FROM c WHERE low = ?1",
+            "CREATE INDEX t_lower_name ON t(lower(name));",
+        ),
+        ("SELECT loud FROM shouted WHERE id = ?1", ""),
+        ("SELECT loud FROM shouted", ""),
+        ("SELECT id FROM shouted WHERE next <> ?1", ""),
+    ] {
+        check(schema, sql, expected);
+    }
+}
