@@ -359,3 +359,25 @@ fn a_schema_without_constraints_has_none_to_break() {
     none.assert_refused();
     assert!(violations(&Template::empty()).is_empty());
 }
+
+#[test]
+fn the_key_of_a_row_that_only_one_kind_has_is_repeated() {
+    // Few rows have the value, and other columns have to be NULL with it.
+    let tables = [
+        "CREATE TABLE label(
+             id INTEGER PRIMARY KEY, repo INTEGER, org INTEGER, name TEXT NOT NULL, CHECK ((repo IS NULL) <> (org IS NULL))
+         );
+         CREATE UNIQUE INDEX of_repo ON label(repo, lower(name)) WHERE repo IS NOT NULL;
+         CREATE UNIQUE INDEX of_org ON label(org, lower(name)) WHERE org IS NOT NULL",
+        "CREATE TABLE monitor(
+             id INTEGER PRIMARY KEY, type TEXT NOT NULL CHECK (type IN ('http', 'tcp', 'ping', 'dns', 'push')), url TEXT,
+             method TEXT CHECK (method IN ('GET', 'HEAD', 'POST')), port INTEGER, body TEXT,
+             token TEXT UNIQUE CHECK (length(token) = 32), CHECK ((type = 'http') = (url IS NOT NULL)),
+             CHECK ((type = 'http') = (method IS NOT NULL)), CHECK (type NOT IN ('tcp', 'dns') OR port IS NOT NULL),
+             CHECK (body IS NULL OR method = 'POST'), CHECK ((type = 'push') = (token IS NOT NULL))
+         )",
+    ];
+    for sql in tables {
+        of(sql).assert_refused();
+    }
+}

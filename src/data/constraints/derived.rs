@@ -22,7 +22,10 @@ impl DerivedColumn {
     pub(crate) fn of(condition: &Expression, names: &[String], is_free: &dyn Fn(usize) -> bool) -> Vec<DerivedColumn> {
         let equal = |left, right| DerivedColumn::equal(left, right, names, is_free);
         match condition {
-            Expression::And(parts) => parts.iter().flat_map(|part| DerivedColumn::of(part, names, is_free)).collect(),
+            Expression::And(parts) => match DerivedColumn::within(parts, names, is_free) {
+                Some(found) => vec![found],
+                None => parts.iter().flat_map(|part| DerivedColumn::of(part, names, is_free)).collect(),
+            },
             Expression::Compare(Comparison::Is, inner, truth)
                 if **truth == Expression::Value(Value::Integer(1)) && matches!(**inner, Expression::Compare(..)) =>
             {
@@ -94,6 +97,27 @@ impl DerivedColumn {
         from.extend(is_bound.then_some(column));
         let columns = if from.is_empty() { "NULL".to_owned() } else { parameters(&from, names) };
         Some(DerivedColumn { column, sql: format!("SELECT {value} FROM (SELECT {columns}) AS NEW"), from })
+    }
+
+    /// Returns the column whose distance from another one has to be within a range: `stop - start BETWEEN 300 AND 900`.
+    fn within(parts: &[Expression], names: &[String], is_free: &dyn Fn(usize) -> bool) -> Option<DerivedColumn> {
+        let [Expression::Compare(from, one, low), Expression::Compare(to, two, high)] = parts else { return None };
+        let (Expression::Value(Value::Integer(low)), Expression::Value(Value::Integer(high))) = (&**low, &**high)
+        else {
+            return None;
+        };
+        let Expression::Call(name, arguments) = &**one else { return None };
+        let [Expression::Column(column), Expression::Column(other)] = arguments[..] else { return None };
+        let is_range =
+            one == two && (*from, *to) == (Comparison::GreaterOrEqual, Comparison::LessOrEqual) && low <= high;
+        if name != "-" || !is_range || column == other || !is_free(column) {
+            return None;
+        }
+        let (own, base) = (quote_identifier(&names[column]), quote_identifier(&names[other]));
+        let size = i128::from(*high) - i128::from(*low) + 1;
+        let from = vec![column, other];
+        let sql = query(&format!("{base} + {low} + abs(CAST({own} AS INTEGER)) % {size}"), &from, names);
+        Some(DerivedColumn { column, from, sql })
     }
 
     fn equal(

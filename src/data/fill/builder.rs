@@ -10,7 +10,7 @@ use crate::data::fill::context::FillContext;
 use crate::data::fill::insert::insert_tables;
 use crate::data::fill::options::{self, FillOptions, Given, Row};
 use crate::data::fill::plan::planner::{full, plan_tables};
-use crate::data::fill::plan::table_plan::TablePlan;
+use crate::data::fill::plan::table_plan::{Limit, TablePlan};
 use crate::data::fill::request::{FillRequest, RowsForEach, TableRequest, TableRequests, tables};
 use crate::data::fill::row_values::FilledTable;
 use crate::data::fill::shared_keys;
@@ -253,13 +253,12 @@ fn run(
         let mut growing = Vec::new();
         let filled = within(connection, true, || {
             let plans = plan_tables(&context, requests.clone())?;
-            let (filled, script) = insert_tables(&context, &plans, wants_script)?;
-            for (plan, table) in plans.iter().zip(&filled) {
+            let (mut filled, script) = insert_tables(&context, &plans, wants_script)?;
+            for (plan, table) in plans.iter().zip(&mut filled) {
                 let Some(limit) = table.limit(plan, &plans) else { continue };
-                growing = growable(&requests, &limit.parents);
-                let is_exact = requests[plan.table].as_ref().is_some_and(|of| of.is_exact);
-                if !growing.is_empty() && round < GROWTHS || is_exact || limit.rows == 0 {
-                    return Err(full(&plan.name, plan.wanted, &limit));
+                growing = growable(&requests, &limit);
+                if !growing.is_empty() && round < GROWTHS || plan.is_exact || limit.rows == 0 {
+                    return Err(table.failure.take().unwrap_or_else(|| full(&plan.name, plan.wanted, &limit)));
                 }
             }
             Ok((Filled::of(&plans, filled, options.seed), script))
@@ -277,11 +276,15 @@ fn run(
 /// The number of times that tables get more rows because those that refer to them found too few that agree.
 const GROWTHS: u32 = 2;
 
-/// Returns those of some tables that are made for their children only.
-fn growable(requests: &TableRequests, tables: &[usize]) -> Vec<usize> {
-    let is_growable = |request: &TableRequest| !request.is_given && request.per_parent.is_none();
+/// Returns those of the limiting tables that are made for their children only, or whose number of rows need not be exact if
+/// there is no row otherwise.
+fn growable(requests: &TableRequests, limit: &Limit) -> Vec<usize> {
+    let is_growable = |request: &TableRequest| {
+        let is_free = if limit.rows == 0 { !request.is_exact } else { !request.is_given };
+        is_free && request.per_parent.is_none()
+    };
     let places = 0..requests.len();
-    places.filter(|at| tables.contains(at) && requests[*at].as_ref().is_some_and(is_growable)).collect()
+    places.filter(|at| limit.parents.contains(at) && requests[*at].as_ref().is_some_and(is_growable)).collect()
 }
 
 fn with_seed(error: Error, seed: u64) -> Error {

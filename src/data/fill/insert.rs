@@ -39,6 +39,11 @@ pub(crate) fn insert_tables(
         // Rows of the others are made again if their parents are missing.
         let _deferred = if plan.refers_to_later(at) { defer_foreign_keys(connection)? } else { None };
         inserter.fill(at)?;
+        // The caller asks for more parents, or reports it.
+        let filled = &inserter.tables.filled[at];
+        if filled.failure.is_some() && (plan.is_exact || filled.rows == 0) {
+            return Ok((inserter.tables.filled, Script::default()));
+        }
     }
     for table in &in_cycles {
         check_references(connection, table)?;
@@ -174,14 +179,24 @@ impl Inserter<'_> {
                 Ok(Inserted::NoRoom { keys }) => {
                     match self.made_by_triggers(plan)? {
                         Some(made) => row = made,
-                        None => self.tables.filled[at].no_room = Some(keys),
+                        None => self.tables.filled[at].no_room = Some(format!("{keys}: no other parents agree")),
                     }
                     break;
                 }
                 Err(error) => {
                     let made = self.made_by_triggers(plan)?;
-                    let is_unique = error.sqlite_code().is_some_and(|code| UNIQUE.contains(&code));
-                    row = made.filter(|_| is_unique).ok_or(error)?;
+                    let code = error.sqlite_code().unwrap_or_default();
+                    if code & 0xff != CONSTRAINT || self.context.connection.is_autocommit() {
+                        return Err(error);
+                    }
+                    match made.filter(|_| UNIQUE.contains(&code)) {
+                        Some(made) => row = made,
+                        None => {
+                            let filled = &mut self.tables.filled[at];
+                            filled.no_room = Some(format!("every further row was refused (code {code})"));
+                            filled.failure = Some(error);
+                        }
+                    }
                     break;
                 }
             }

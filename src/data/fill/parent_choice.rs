@@ -73,10 +73,10 @@ impl ParentChoice<'_> {
         if reference.per_parent.is_some() {
             return Some(self.numbers.parent);
         }
-        if self.numbers.row < reference.pairs.min(count) {
+        if self.numbers.row < reference.pairs.min(count) && !reference.leads {
             return Some(self.numbers.row);
         }
-        if reference.pairs > 0 && reference.may_be_null {
+        if self.numbers.row >= reference.pairs && reference.pairs > 0 && reference.may_be_null {
             return None;
         }
         if let Some(place) = &reference.place {

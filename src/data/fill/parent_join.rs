@@ -22,7 +22,7 @@ pub(crate) struct ParentJoin {
 const PARENTS: usize = 400;
 
 /// The number of rows among which one is drawn.
-const ROWS: usize = 64;
+const ROWS: usize = 512;
 
 impl ParentJoin {
     /// `None` if no parents are chosen freely.

@@ -9,6 +9,7 @@ use crate::data::values::edge_cases::edge_case;
 use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::{Draw, key, named};
+use crate::error::Error;
 
 /// The percentage of edge cases, if they are wanted.
 const EDGES: u64 = 50;
@@ -155,8 +156,10 @@ pub(crate) struct FilledTable {
     pub(crate) attempts: HashMap<u64, Vec<u32>>,
     /// The values of columns that cannot be made again, row by row.
     pub(crate) kept: Vec<ValueBuf>,
-    /// The keys that leave no room for more rows of these parents.
+    /// What leaves no room for more rows of these parents.
     pub(crate) no_room: Option<String>,
+    /// The error of the first row that was refused again and again.
+    pub(crate) failure: Option<Error>,
     /// The keys of rows with a label.
     pub(crate) labels: Vec<(String, ValueBuf)>,
 }
@@ -173,7 +176,7 @@ impl FilledTable {
             Parent::Made { plan, .. } => Some(plans[plan].table),
             _ => None,
         });
-        let because = format!("{}: no other parents agree", self.no_room.as_ref()?);
+        let because = self.no_room.clone()?;
         Some(Limit { rows: self.rows, because, is_guess: false, parents: parents.collect() })
     }
 

@@ -220,7 +220,9 @@ fn text(column: &Column, domain: &Domain) -> Option<Source> {
         return Some(Source::Pattern { parts, min_length });
     }
     if let Some(alphabet) = &domain.alphabet {
-        return letters(alphabet);
+        // Where there are enough letters and digits, no text begins or ends with another character.
+        let plain: Vec<u8> = alphabet.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
+        return letters(if plain.len() >= 10 { &plain } else { alphabet });
     }
     if let Some(bound) = domain.low.as_ref().or(domain.high.as_ref())
         && let Value::Text(bound) = &bound.value

@@ -6,6 +6,7 @@
 //! schemas. A row that is accepted is rolled back by a savepoint, or, for keys that are checked at COMMIT, tried on a fork.
 
 mod constraint;
+mod keys;
 mod neighbors;
 mod scratch_table;
 mod search;

@@ -101,9 +101,37 @@ impl<'c> ScratchTable<'c> {
     }
 }
 
-/// Inserts a row and commits, on a copy of the database that is thrown away.
-pub(super) fn insert_and_commit(copy: &Connection, target: &Target, values: &[ValueBuf]) -> Result<Outcome> {
+/// Inserts a row and commits, on a copy of the database that is thrown away. If other rows refer to the row, which was taken
+/// out, SQLite would count them as mended by any row with its key, so that row is put back and changed to the other.
+pub(super) fn insert_and_commit(
+    copy: &Connection,
+    target: &Target,
+    base: &[ValueBuf],
+    values: &[ValueBuf],
+) -> Result<Outcome> {
     let sql = target.insert_as_declared();
+    let is = |sql: &str| copy.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap_or(false);
+    if is("PRAGMA foreign_keys") && is("SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check)") {
+        let changed: Vec<usize> = (0..values.len()).filter(|column| values[*column] != base[*column]).collect();
+        let set = changed.iter().map(|column| format!("{} = ?", quote_identifier(&target.columns[*column])));
+        let same = target.columns.iter().map(|name| format!("{} IS ?", quote_identifier(name)));
+        let update = format!(
+            "UPDATE main.{} SET {} WHERE {}",
+            quote_identifier(&target.name),
+            set.collect::<Vec<String>>().join(", "),
+            same.collect::<Vec<String>>().join(" AND ")
+        );
+        let run = || -> rusqlite::Result<usize> {
+            copy.execute_batch("PRAGMA foreign_keys = OFF")?;
+            copy.execute(&sql, rusqlite::params_from_iter(base))?;
+            copy.execute_batch("PRAGMA foreign_keys = ON; BEGIN")?;
+            let parameters = changed.iter().map(|column| &values[*column]).chain(base);
+            let rows = copy.execute(&update, rusqlite::params_from_iter(parameters))?;
+            copy.execute_batch("COMMIT")?;
+            Ok(rows)
+        };
+        return Ok(outcome_of(run()));
+    }
     let mut statement =
         copy.prepare(&sql).map_err(|error| Error::sqlite(format!("insert into {}", target.name), error).sql(&sql))?;
     Ok(attempt(copy, &mut statement, &[], values, true))
@@ -129,7 +157,17 @@ fn attempt(
         }
         Ok(rows)
     };
-    let outcome = match run() {
+    let outcome = outcome_of(run());
+    // ON CONFLICT ROLLBACK has rolled everything back already.
+    if !connection.is_autocommit() {
+        let undo = if commit { "ROLLBACK" } else { "ROLLBACK TO sqlitmus_try; RELEASE sqlitmus_try" };
+        let _ = connection.execute_batch(undo);
+    }
+    outcome
+}
+
+fn outcome_of(result: rusqlite::Result<usize>) -> Outcome {
+    match result {
         Ok(0) => Outcome::LeftOut,
         Ok(_) => Outcome::Accepted,
         Err(error) => {
@@ -139,13 +177,7 @@ fn attempt(
                 |refusal| Outcome::Refused(refusal.code, refusal.message),
             )
         }
-    };
-    // ON CONFLICT ROLLBACK has rolled everything back already.
-    if !connection.is_autocommit() {
-        let undo = if commit { "ROLLBACK" } else { "ROLLBACK TO sqlitmus_try; RELEASE sqlitmus_try" };
-        let _ = connection.execute_batch(undo);
     }
-    outcome
 }
 
 impl Drop for ScratchTable<'_> {

@@ -1,6 +1,6 @@
 //! Looks for a row that breaks one constraint and no other: an acceptable row, with as few columns changed as possible.
 
-use super::constraint::{Constraint, ConstraintKind, named_columns};
+use super::constraint::{Constraint, ConstraintKind};
 use super::neighbors::{ParentKeys, near, strangers, taking_over, with_near};
 use super::scratch_table::{Outcome, ScratchTable};
 use crate::data::constraints::candidates::candidates;
@@ -11,10 +11,10 @@ use crate::data::values::choose;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, named};
 use crate::schema::Table;
-use crate::sql::{quote_identifier, same_name};
+use crate::sql::same_name;
 
 /// The number of rows that are tried for one constraint.
-const ATTEMPTS: usize = 3_000;
+pub(super) const ATTEMPTS: usize = 3_000;
 
 /// The number of rows that are tried for each way to break a CHECK.
 const SAMPLES: usize = 4;
@@ -62,12 +62,12 @@ impl SearchInput<'_> {
         self.target.columns.iter().position(|column| same_name(column, name))
     }
 
-    fn places(&self, names: &[String]) -> Vec<usize> {
+    pub(super) fn places(&self, names: &[String]) -> Vec<usize> {
         names.iter().filter_map(|name| self.place(name)).collect()
     }
 
     /// Returns the row that can be inserted, with other values.
-    fn with(&self, changes: &[(usize, &ValueBuf)]) -> Vec<ValueBuf> {
+    pub(super) fn with(&self, changes: &[(usize, &ValueBuf)]) -> Vec<ValueBuf> {
         let mut row = self.base[0].clone();
         for (column, value) in changes {
             row[*column].clone_from(value);
@@ -76,7 +76,7 @@ impl SearchInput<'_> {
     }
 
     /// Returns the columns of all other keys that are not in this one.
-    fn of_other_keys(&self, constraint: usize, columns: &[usize]) -> Vec<usize> {
+    pub(super) fn of_other_keys(&self, constraint: usize, columns: &[usize]) -> Vec<usize> {
         let others = self.constraints.iter().enumerate().filter(|(at, _)| *at != constraint);
         let keys = others.filter(|(_, other)| matches!(other.kind, ConstraintKind::Key { .. }));
         let places = keys.flat_map(|(_, other)| self.places(&other.columns));
@@ -84,24 +84,26 @@ impl SearchInput<'_> {
     }
 
     /// Returns rows with the key of another one: with nothing else of it, with all but other keys, with all.
-    fn copies(&self, columns: &[usize], others: &[usize], row: &[ValueBuf]) -> [Vec<ValueBuf>; 3] {
+    pub(super) fn copies(&self, columns: &[usize], others: &[usize], row: &[ValueBuf]) -> [Vec<ValueBuf>; 3] {
         let own: Vec<(usize, &ValueBuf)> = columns.iter().map(|column| (*column, &row[*column])).collect();
-        let most = (0..row.len()).filter(|column| !others.contains(column)).map(|column| (column, &row[column]));
+        // One of two columns of which only one may have a value.
+        let is_copied = |column: &usize| !others.contains(column) || row[*column].kind() == ValueKind::Null;
+        let most = (0..row.len()).filter(is_copied).map(|column| (column, &row[column]));
         [self.with(&own), self.with(&most.collect::<Vec<_>>()), row.to_vec()]
     }
 }
 
 /// The search for a row that breaks one constraint.
 pub(super) struct Search<'s, 't, 'c> {
-    input: SearchInput<'s>,
-    scratch: &'t mut ScratchTable<'c>,
+    pub(super) input: SearchInput<'s>,
+    pub(super) scratch: &'t mut ScratchTable<'c>,
     /// The place of the constraint.
-    at: usize,
-    constraint: &'s Constraint,
+    pub(super) at: usize,
+    pub(super) constraint: &'s Constraint,
     /// The best row so far.
-    found: Option<BreakingRow>,
+    pub(super) found: Option<BreakingRow>,
     /// A row that SQLite refuses for another reason.
-    implied: Option<BreakingRow>,
+    pub(super) implied: Option<BreakingRow>,
     /// The number of rows that were tried.
     tried: usize,
 }
@@ -150,7 +152,7 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
     }
 
     /// Tries a row. Returns true if no better one is needed.
-    fn offer(&mut self, values: &[ValueBuf]) -> bool {
+    pub(super) fn offer(&mut self, values: &[ValueBuf]) -> bool {
         self.tried += 1;
         if !self.scratch.put(values) || !self.scratch.breaks(self.at) {
             return false;
@@ -225,99 +227,6 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
             self.tried = 0;
             self.values(&input, &more, pools(&more));
         }
-    }
-
-    /// Tries keys that exist already.
-    fn keys(&mut self, columns: &[usize], partial: Option<&str>) {
-        let input = self.input;
-        let others = input.of_other_keys(self.at, columns);
-        for row in input.existing {
-            if input.copies(columns, &others, row).iter().any(|values| self.offer(values)) {
-                return;
-            }
-        }
-        // No row is in the index, so one is added first. The second row of a tree may be a child of the first.
-        if self.found.is_some() || self.implied.is_some() && partial.is_none() {
-            return;
-        }
-        let is_given = |column: &usize| format!("{} IS NOT NULL", quote_identifier(&input.target.columns[*column]));
-        let whole = columns.iter().map(is_given).collect::<Vec<String>>().join(" AND ");
-        let partial = partial.unwrap_or(&whole);
-        let first = &input.base[0];
-        let mut changed = first.clone();
-        for column in &others {
-            near(&first[*column]).into_iter().nth(1).into_iter().for_each(|value| changed[*column] = value);
-        }
-        let second = input.base.get(1).unwrap_or(&changed);
-        let mut pairs = vec![[first.clone(), second.clone()], [second.clone(), first.clone()]];
-        // A NULL in the key is never repeated, and a new parent does not exist yet.
-        let is_whole = |row: &&Vec<ValueBuf>| columns.iter().all(|column| row[*column].kind() != ValueKind::Null);
-        for row in input.existing.iter().filter(is_whole).take(2) {
-            let mut taken = second.clone();
-            columns.iter().for_each(|column| taken[*column].clone_from(&row[*column]));
-            pairs.push([first.clone(), taken]);
-        }
-        for base in pairs {
-            self.found = self.under_index(&SearchInput { base: &base, ..input }, columns, &others, partial);
-            if self.found.is_some() {
-                return;
-            }
-        }
-    }
-
-    /// Brings the second row under a partial index, and repeats it.
-    fn under_index(
-        &mut self,
-        input: &SearchInput<'_>,
-        columns: &[usize],
-        others: &[usize],
-        partial: &str,
-    ) -> Option<BreakingRow> {
-        let mut pool = candidates(&[partial], named(0, partial));
-        let mut of_partial = input.places(&named_columns(input.table, partial));
-        let mut draw = Draw::new(named(1, partial));
-        // Parents of these columns, and other columns of their CHECKs, may have to change with them.
-        let is_of_partial = |column: &usize| of_partial.contains(column);
-        let checks = input.constraints.iter().filter(|of| matches!(of.kind, ConstraintKind::Check(_)));
-        let related =
-            checks.map(|check| input.places(&check.columns)).filter(|places| places.iter().any(is_of_partial));
-        let related: Vec<usize> = related.flatten().collect();
-        for parents in input.parents.iter().filter(|parents| parents.columns.iter().any(is_of_partial)) {
-            pool.splice(0..0, parents.rows.iter().flatten().cloned());
-        }
-        of_partial.extend(related);
-        of_partial.sort_unstable();
-        of_partial.dedup();
-        let single = (pool.len() * of_partial.len()).max(1);
-        let attempts = if of_partial.len() < 2 { single } else { single.max(ATTEMPTS / 2) };
-        for attempt in 0..attempts {
-            let mut row = input.base[1].clone();
-            if of_partial.is_empty() {
-                // The row is repeated as it is.
-            } else if attempt < single {
-                row[of_partial[attempt / pool.len()]].clone_from(&pool[attempt % pool.len()]);
-            } else {
-                // Some columns keep their values, and some are NULL.
-                for column in &of_partial {
-                    match draw.below(5) {
-                        0 | 1 => {}
-                        2 => row[*column].set_null(),
-                        _ => row[*column].clone_from(likely(&mut draw, &pool)),
-                    }
-                }
-            }
-            let is_under = self.scratch.put(&row) && self.scratch.is(input.table, partial, "TRUE");
-            if !is_under || self.scratch.insert(&[], &row) != Outcome::Accepted {
-                continue;
-            }
-            // Without the first row, the second one breaks nothing, so only SQLite can check it.
-            for values in input.copies(columns, others, &row) {
-                if self.scratch.insert(std::slice::from_ref(&row), &values).is_by(self.constraint) {
-                    return Some(BreakingRow { before: vec![row], ..BreakingRow::alone(values) });
-                }
-            }
-        }
-        None
     }
 
     /// Tries values by which a CHECK is understood to be false. Returns true if they break nothing else.
@@ -478,23 +387,10 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
             && self.scratch.insert(&[], &values) == Outcome::Accepted;
         passes.then(|| BreakingRow::alone(values))
     }
-
-    fn key_with_null(&mut self, column: usize, partial: Option<&str>) -> Option<BreakingRow> {
-        let input = self.input;
-        let mut row = input.base.get(1)?.clone();
-        row[column].set_null();
-        let columns = input.places(&self.constraint.columns);
-        let same: Vec<(usize, &ValueBuf)> = columns.iter().map(|column| (*column, &row[*column])).collect();
-        let values = input.with(&same);
-        let is_under =
-            partial.is_none_or(|partial| self.scratch.put(&values) && self.scratch.is(input.table, partial, "TRUE"));
-        let passes = is_under && self.scratch.insert(std::slice::from_ref(&row), &values) == Outcome::Accepted;
-        passes.then(|| BreakingRow { before: vec![row], ..BreakingRow::alone(values) })
-    }
 }
 
 /// Draws a value. Those that an expression names come first and are likelier.
-fn likely<'p>(draw: &mut Draw, pool: &'p [ValueBuf]) -> &'p ValueBuf {
+pub(super) fn likely<'p>(draw: &mut Draw, pool: &'p [ValueBuf]) -> &'p ValueBuf {
     let end = draw.below(pool.len() as u64) + 1;
     &pool[draw.below(end) as usize]
 }

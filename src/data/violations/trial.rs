@@ -19,6 +19,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Name, Schema, Table};
 use crate::sql::{plain_name, plain_names};
 
+/// The number of rows that are made for the trials of a table. The first two are changed, the others may be repeated.
+const BASES: u64 = 12;
+
 /// The number of parents of each key that are tried.
 const PARENTS: usize = 12;
 
@@ -61,7 +64,7 @@ impl TableTrial<'_> {
         let rows = |db: &TestDb, seed: u64, rows: u64| {
             draft(db, schema, table, Fill::seed(seed).reuse().rows(&table.name, rows))
         };
-        if let Ok((target, base)) = rows(db, 1, 2).or_else(|_| rows(db, 1, 1)) {
+        if let Ok((target, base)) = rows(db, 1, BASES).or_else(|_| rows(db, 1, 1)) {
             return self.constraints(db, &target, &base);
         }
         // The table is full. In a separate database, where it has room for two rows, the first one is inserted. A single
@@ -101,7 +104,7 @@ impl TableTrial<'_> {
             if let Some(found) = &found {
                 let outcome = match constraint.kind {
                     ConstraintKind::Foreign { deferred: true } => {
-                        insert_and_commit(&db.try_fork()?.unchecked(), target, &found.values)?
+                        insert_and_commit(&db.try_fork()?.unchecked(), target, &base[0], &found.values)?
                     }
                     _ => scratch.insert(&found.before, &found.values),
                 };

@@ -215,3 +215,23 @@ fn rows_that_depend_on_each_other_are_made_anew_as_a_whole() {
              FOREIGN KEY (tenant, channel, seq) REFERENCES message, FOREIGN KEY (tenant, channel, nick) REFERENCES member)",
     ]);
 }
+
+#[test]
+fn parents_that_a_trigger_refuses_are_too_few() {
+    let sql = "CREATE TABLE monitor(id INTEGER PRIMARY KEY, type TEXT NOT NULL CHECK (type IN ('http', 'tcp', 'ping', 'dns')));
+        CREATE TABLE certificate(monitor INTEGER PRIMARY KEY REFERENCES monitor, issuer TEXT NOT NULL);
+        CREATE TRIGGER of_http BEFORE INSERT ON certificate WHEN (SELECT type FROM monitor WHERE id = NEW.monitor) NOT IN ('http', 'tcp')
+            BEGIN SELECT RAISE(ABORT, 'no certificate there'); END";
+    // Parents that are made for the child become more.
+    fills(sql, "certificate", 20);
+    // The others do not, unless there would be no row at all; the report says why there are fewer.
+    let database = database(sql);
+    let filled = Fill::seed(1).every_table(20).insert(&database);
+    whole(&database);
+    assert!((1..20).contains(&filled.rows("certificate")), "{filled:?}");
+    assert!(filled.full().any(|(table, ..)| table == "certificate"), "{filled:?}");
+    // An exact number is an error.
+    let error =
+        Fill::seed(1).rows("monitor", 20).rows("certificate", 20).try_insert(&database).unwrap_err().to_string();
+    assert!(error.contains("no certificate there") || error.contains("room for"), "{error}");
+}

@@ -117,3 +117,10 @@ fn each_of_two_columns_of_which_one_must_be_null_has_values() {
         assert!(one(&database, &format!("SELECT count(*) FROM {column}")) > 0, "{column}");
     }
 }
+
+#[test]
+fn a_deferred_key_within_a_circle_is_broken_although_other_rows_refer_to_the_row() {
+    const STACKS: &str = "CREATE TABLE stack(id INTEGER PRIMARY KEY, first INTEGER NOT NULL UNIQUE REFERENCES asset(id) DEFERRABLE INITIALLY DEFERRED);
+        CREATE TABLE asset(id INTEGER PRIMARY KEY, stack INTEGER NOT NULL REFERENCES stack(id) DEFERRABLE INITIALLY DEFERRED)";
+    data::violations(Box::leak(Box::new(Template::embedded(&[("1.sql", STACKS)])))).assert_refused();
+}

@@ -26,6 +26,12 @@ const SATISFIABLE: &[(&str, &str)] = &[
     ("x TEXT NOT NULL", "x GLOB '[0-9]*'"),
     ("x TEXT NOT NULL", "x NOT GLOB '[0-9]*'"),
     ("x TEXT NOT NULL", "x NOT LIKE '%@%'"),
+    (
+        "x TEXT NOT NULL",
+        "x NOT GLOB '*[^A-Za-z0-9-]*' AND x NOT GLOB '-*' AND x NOT GLOB '*-' AND length(x) BETWEEN 1 AND 39",
+    ),
+    ("x TEXT NOT NULL", "strftime('%w', x) = '1' AND x IS date(x)"),
+    ("a INTEGER NOT NULL UNIQUE, b INTEGER NOT NULL", "b - a BETWEEN 300 AND 86400"),
     ("x TEXT NOT NULL", r"x LIKE 'a\_b%' ESCAPE '\'"),
     ("x TEXT NOT NULL", "x LIKE '%' || 'foo' || '%'"),
     ("x TEXT NOT NULL", "substr(x, 1, 255) <> x"),

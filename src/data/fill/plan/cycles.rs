@@ -8,9 +8,13 @@ use crate::schema::Name;
 /// the rows' numbers, or if they come from a third table.
 pub(super) fn close_cycles(plans: &mut [TablePlan]) -> Result<()> {
     for at in 0..plans.len() {
-        for index in 0..plans[at].references.len() {
+        let mut index = 0;
+        while index < plans[at].references.len() {
             let reference = &plans[at].references[index];
-            let Parent::Later { table } = reference.parent else { continue };
+            let Parent::Later { table } = reference.parent else {
+                index += 1;
+                continue;
+            };
             let later = plans.iter().position(|plan| plan.table == table && plan.count > 0);
             let columns = later.and_then(|later| {
                 let place = |name: &Name| plans[later].column(name).filter(|column| plans[later].is_formula(*column));
@@ -46,17 +50,25 @@ fn lead(plans: &mut [TablePlan], (at, index): (usize, usize), later: usize) -> b
     let Some(columns) = columns.filter(|_| leading.pairs > 0) else { return false };
     let makes_all = |reference: &&Reference| columns.iter().all(|column| reference.makes(*column));
     let Some(third) = plans[later].references.iter().find(makes_all) else { return false };
-    let Parent::Made { plan, columns: theirs } = &third.parent else { return false };
-    let places = columns.iter().filter_map(|column| third.columns.iter().position(|own| own == column));
-    let (theirs, names): (Vec<usize>, Vec<Name>) =
-        places.map(|place| (theirs[place], third.parent_columns[place].clone())).unzip();
+    let (Parent::Made { plan, columns: theirs }, Parent::Made { columns: of_pair, .. }) = (&third.parent, &pair.parent)
+    else {
+        return false;
+    };
+    // What both parents of the later row have in common, such as a tenant, is known before.
+    let mut known = Vec::new();
+    let own = third.columns.iter().map(|column| {
+        let led = columns.iter().position(|other| other == column).map(|place| leading.columns[place]);
+        let shared = pair.columns.iter().position(|other| other == column).map(|place| of_pair[place]);
+        known.extend(shared);
+        led.or(shared)
+    });
+    let Some(own) = own.collect::<Option<Vec<usize>>>() else { return false };
     let plan = *plan;
-    let is_known = |column: &usize| plans[plan].is_formula(*column);
-    if theirs.len() < columns.len() || plan >= at && !theirs.iter().all(is_known) {
+    let is_formula = |column: &usize| plans[plan].is_formula(*column);
+    if plan >= at && !(known.is_empty() && theirs.iter().all(is_formula)) {
         return false;
     }
     let both = |first: &[usize], second: &[usize]| first.iter().chain(second).copied().collect::<Vec<usize>>();
-    let Parent::Made { columns: of_pair, .. } = &pair.parent else { return false };
     let follower = Reference {
         columns: both(&pair.columns, &columns),
         parent: Parent::Made { plan: at, columns: both(of_pair, &leading.columns) },
@@ -64,16 +76,25 @@ fn lead(plans: &mut [TablePlan], (at, index): (usize, usize), later: usize) -> b
         overrules: true,
         ..pair.clone()
     };
-    let parent_name = third.parent_name.clone();
-    plans[later].references.push(follower);
-    let leading = &mut plans[at].references[index];
-    (leading.parent_name, leading.parent_columns, leading.pairs) = (parent_name, names, 0);
-    leading.parent = Parent::Made { plan, columns: theirs.clone() };
-    let mut kept = leading.columns.clone();
-    kept.retain(|column| !plans[at].kept.contains(column));
-    plans[at].kept.extend(kept);
+    let kept: Vec<usize> = leading.columns.iter().copied().filter(|column| !plans[at].kept.contains(column)).collect();
+    let leading = Reference {
+        columns: own,
+        parent_name: third.parent_name.clone(),
+        parent_columns: third.parent_columns.clone(),
+        parent: third.parent.clone(),
+        loose: leading.columns.clone(),
+        known,
+        leads: true,
+        ..leading.clone()
+    };
     if plan >= at {
+        let theirs = theirs.clone();
         plans[plan].awaited.extend(theirs);
     }
+    plans[later].references.push(follower);
+    plans[at].kept.extend(kept);
+    // Behind the others, which make what is known.
+    plans[at].references.remove(index);
+    plans[at].references.push(leading);
     true
 }

@@ -340,6 +340,7 @@ impl Planner<'_, '_> {
             name: shape.table.name.clone(),
             count: wanted,
             wanted,
+            is_exact: shape.request.is_exact,
             limit: None,
             start: shape.start,
             columns,

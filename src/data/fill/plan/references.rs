@@ -123,6 +123,7 @@ impl Draft<'_, '_> {
             among,
             gathered,
             pairs,
+            leads: false,
         })
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct TablePlan {
     pub(crate) count: u64,
     /// The number of rows that were requested.
     pub(crate) wanted: u64,
+    /// True if fewer rows are an error.
+    pub(crate) is_exact: bool,
     pub(crate) limit: Option<Limit>,
     /// The number of the first row, behind the existing rows.
     pub(crate) start: u64,
@@ -127,6 +129,8 @@ pub(crate) struct Reference {
     /// The number of first rows that refer to the one with their own place, which refers to them. Rows beyond those refer to
     /// nothing if they may.
     pub(crate) pairs: u64,
+    /// True if the other row of the pair takes this value from here, and not the other way round.
+    pub(crate) leads: bool,
 }
 
 /// The rows to which a foreign key refers.
@@ -175,7 +179,8 @@ impl TablePlan {
 
     /// Returns true if rows refer to rows that come later. `at` is the place of this plan.
     pub(crate) fn refers_to_later(&self, at: usize) -> bool {
-        self.references.iter().any(|reference| matches!(reference.parent, Parent::Made { plan, .. } if plan > at))
+        let is_later = |parent: &Parent| matches!(parent, Parent::Made { plan, .. } if *plan > at);
+        self.references.iter().any(|reference| reference.leads || is_later(&reference.parent))
     }
 
     /// Returns the number of first rows that belong together in pairs with those of a later table, by its place in the schema.
