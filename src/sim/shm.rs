@@ -3,6 +3,7 @@
 //!
 //! <https://www.sqlite.org/walformat.html> describes what SQLite keeps in it. Nothing here reads that.
 
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
 use super::locks::Busy;
@@ -125,9 +126,16 @@ unsafe impl Send for Region {}
 
 impl Region {
     fn zeroed(size: usize) -> Self {
-        let bytes: Box<[u8]> = vec![0; size].into_boxed_slice();
-        let start = NonNull::from(Box::leak(bytes)).cast();
-        Region { start, size }
+        let layout = Region::layout(size);
+        // SAFETY: the layout is of at least one byte.
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) });
+        Region { start: start.unwrap_or_else(|| handle_alloc_error(layout)), size }
+    }
+
+    /// SQLite uses atomic operations on words of the memory, so that it is aligned, as mapped memory would be: to a line of the
+    /// processor's cache.
+    fn layout(size: usize) -> Layout {
+        Layout::from_size_align(size.max(1), 64).expect("SQLite asks for 32 KB at a time")
     }
 
     fn copy(&self) -> Self {
@@ -141,10 +149,9 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        let bytes = std::ptr::slice_from_raw_parts_mut(self.start.as_ptr(), self.size);
-        // SAFETY: `zeroed` leaked exactly this slice from a `Box`, and it is dropped once. SQLite has unmapped it:
-        // regions are dropped with the last user, or with the disk, which every connection keeps alive.
-        drop(unsafe { Box::from_raw(bytes) });
+        // SAFETY: `zeroed` allocated it with this layout, and it is dropped once. SQLite has unmapped it: regions are dropped
+        // with the last user, or with the disk, which every connection keeps alive.
+        unsafe { dealloc(self.start.as_ptr(), Region::layout(self.size)) };
     }
 }
 
@@ -188,6 +195,15 @@ mod tests {
         assert_eq!(shm.map(0, 32, false), Some(region));
         shm.detach(two);
         assert_eq!(shm.map(0, 32, false), None);
+    }
+
+    #[test]
+    fn regions_are_aligned_for_atomic_words() {
+        let mut shm = Shm::default();
+        let _user = shm.attach();
+        // Of any size: SQLite asks for 32 KB at a time.
+        let regions: Vec<_> = (0..16).map(|index| shm.map(index, 24 + 40 * index, true).unwrap()).collect();
+        assert!(regions.iter().all(|start| start.as_ptr().addr().is_multiple_of(64)), "{regions:?}");
     }
 
     #[test]

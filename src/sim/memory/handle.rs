@@ -30,6 +30,8 @@ pub(super) struct Handle {
     pub(super) delete_on_close: bool,
     pub(super) persist_wal: c_int,
     pub(super) powersafe: c_int,
+    /// What SQLite may rely on. It stays as it was when the file was opened, as on unix.
+    pub(super) characteristics: c_int,
     /// The file grows and shrinks by multiples of this many bytes. 0 if SQLite did not ask for it.
     pub(super) chunk: usize,
     pub(super) map: Map,
@@ -72,8 +74,15 @@ pub(super) fn has_room(len: usize) -> Result<(), Refused> {
     if len <= MAX_FILE_SIZE { Ok(()) } else { Err(Refused(ffi::SQLITE_FULL)) }
 }
 
+/// Any part of a page may be read, so that SQLite reads overflow pages past its cache. Bindings from before SQLite 3.48 do
+/// not name it, and SQLite does not ask for it.
+///
+/// Besides this, a write to a sector damages nothing around it, unless the URI says `psow=0`. Nothing else is promised:
+/// ATOMIC, SEQUENTIAL and SAFE_APPEND would make SQLite leave out its own protections.
+const SUBPAGE_READ: c_int = 0x8000;
+
 impl Handle {
-    pub(super) fn new(disk: Arc<Disk>, file: Arc<File>, flags: c_int) -> Handle {
+    pub(super) fn new(disk: Arc<Disk>, file: Arc<File>, flags: c_int, is_powersafe: bool) -> Handle {
         Handle {
             disk,
             file,
@@ -82,7 +91,8 @@ impl Handle {
             read_only: flags & ffi::SQLITE_OPEN_READONLY != 0,
             delete_on_close: flags & ffi::SQLITE_OPEN_DELETEONCLOSE != 0,
             persist_wal: 0,
-            powersafe: 1,
+            powersafe: c_int::from(is_powersafe),
+            characteristics: SUBPAGE_READ | if is_powersafe { ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE } else { 0 },
             chunk: 0,
             map: Map::default(),
         }

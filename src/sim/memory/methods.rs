@@ -2,6 +2,7 @@
 //!
 //! `file` is what `open` filled, and every pointer is SQLite's own: its out parameters and buffers.
 
+use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr;
@@ -15,10 +16,6 @@ use crate::sim::callback::{guard, io_methods, refuses};
 use crate::sim::disk::hold;
 use crate::sim::gate::{Op, Refused};
 use crate::sim::locks::Level;
-
-/// A write to a sector damages nothing around it. Nothing else is promised: ATOMIC, SEQUENTIAL and SAFE_APPEND would
-/// make SQLite leave out its own protections.
-const CHARACTERISTICS: c_int = ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 
 const SECTOR: c_int = 4096;
 
@@ -105,10 +102,16 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
         let handle = unsafe { handle(file) };
         let op = Op::Lock { file: &handle.file.name, by: file.addr(), level };
         handle.disk.gate.pass(op).inspect_err(|_| refuses(&handle.disk))?;
-        if level > ffi::SQLITE_LOCK_SHARED {
-            handle.for_writing(ffi::SQLITE_IOERR_LOCK)?;
+        let mut locks = hold(&handle.file.locks);
+        let answer = locks.lock(&mut handle.level, Level::from_code(level));
+        // As on unix: a conflict with another connection of the process is found first, and then the operating system
+        // refuses to lock for writing what is open for reading.
+        if answer.is_ok() && handle.level > Level::Shared && handle.read_only {
+            locks.unlock(&mut handle.level, Level::Shared);
+            handle.disk.gate.answered(op, false);
+            return Err(Refused(ffi::SQLITE_IOERR_LOCK));
         }
-        let answer = hold(&handle.file.locks).lock(&mut handle.level, Level::from_code(level));
+        drop(locks);
         handle.disk.gate.answered(op, answer.is_ok());
         if answer.is_err() {
             refuses(&handle.disk);
@@ -147,7 +150,15 @@ unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argum
                 ffi::SQLITE_FCNTL_LOCKSTATE => *number = handle.level as c_int,
                 ffi::SQLITE_FCNTL_PERSIST_WAL => mode_bit(&mut handle.persist_wal, number),
                 ffi::SQLITE_FCNTL_POWERSAFE_OVERWRITE => mode_bit(&mut handle.powersafe, number),
-                ffi::SQLITE_FCNTL_HAS_MOVED => *number = 0,
+                // No other process can have the file open.
+                ffi::SQLITE_FCNTL_HAS_MOVED | ffi::SQLITE_FCNTL_EXTERNAL_READER => *number = 0,
+                ffi::SQLITE_FCNTL_TEMPFILENAME => {
+                    let mut random = [0_u8; 8];
+                    ffi::sqlite3_randomness(8, random.as_mut_ptr().cast());
+                    let name = handle.disk.path_of(&format!("etilqs_{:x}", u64::from_ne_bytes(random)));
+                    let name = CString::new(name).map_err(|_| Refused(ffi::SQLITE_ERROR))?;
+                    *argument.cast::<*mut c_char>() = ffi::sqlite3_mprintf(c"%s".as_ptr(), name.as_ptr());
+                }
                 ffi::SQLITE_FCNTL_CHUNK_SIZE => handle.chunk = usize::try_from(*number).unwrap_or(0),
                 ffi::SQLITE_FCNTL_SIZE_HINT => handle.expect(usize::try_from(*argument.cast::<i64>()).unwrap_or(0))?,
                 ffi::SQLITE_FCNTL_VFSNAME => {
@@ -195,8 +206,7 @@ unsafe extern "C" fn sector_size(_: *mut ffi::sqlite3_file) -> c_int {
 unsafe extern "C" fn device_characteristics(file: *mut ffi::sqlite3_file) -> c_int {
     guard(0, || {
         // SAFETY: as the module says.
-        let handle = unsafe { handle(file) };
-        Ok(if handle.powersafe != 0 { CHARACTERISTICS } else { 0 })
+        Ok(unsafe { handle(file) }.characteristics)
     })
 }
 

@@ -1,6 +1,7 @@
 //! The methods of the VFS that take a path: open, delete, access, full path.
 
 use std::os::raw::{c_char, c_int};
+use std::path::Path;
 use std::ptr;
 use std::sync::{Arc, PoisonError};
 
@@ -16,7 +17,7 @@ use crate::sim::shm::Shm;
 
 pub(crate) unsafe extern "C" fn open(
     vfs: *mut ffi::sqlite3_vfs,
-    path: *const c_char,
+    c_path: *const c_char,
     file: *mut ffi::sqlite3_file,
     flags: c_int,
     out_flags: *mut c_int,
@@ -25,12 +26,15 @@ pub(crate) unsafe extern "C" fn open(
     unsafe { (*file).pMethods = ptr::null() };
     guard(ffi::SQLITE_CANTOPEN, || {
         // SAFETY: SQLite's own arguments.
-        let (disk, path) = unsafe { place(vfs, path, ffi::SQLITE_CANTOPEN)? };
+        let (disk, path) = unsafe { place(vfs, c_path, ffi::SQLITE_CANTOPEN)? };
         let name = Disk::name_of(path);
         disk.gate.pass(Op::Open { file: name })?;
         let opened =
             if path.is_empty() { File::new("", Blocks::default(), Shm::default()) } else { find(&disk, path, flags)? };
-        let handle = Handle::new(disk, opened, flags);
+        let by_uri = flags & ffi::SQLITE_OPEN_URI != 0;
+        // SAFETY: the flag says that the parameters of a URI follow the path.
+        let is_powersafe = !by_uri || unsafe { ffi::sqlite3_uri_boolean(c_path, c"psow".as_ptr(), 1) } != 0;
+        let handle = Handle::new(disk, opened, flags, is_powersafe);
         // SAFETY: `file` has room for an `OpenFile`, as `szOsFile` says, is aligned as every allocation of SQLite's,
         // and holds none yet. `close` drops it.
         unsafe { file.cast::<OpenFile>().write(OpenFile { methods: &raw const METHODS, handle }) };
@@ -48,7 +52,7 @@ fn find(disk: &Disk, path: &str, flags: c_int) -> Result<Arc<File>, Refused> {
     if flags & ffi::SQLITE_OPEN_MAIN_DB != 0 && !disk.is_at_home(path) {
         return Err(Refused(ffi::SQLITE_CANTOPEN));
     }
-    if flags & ffi::SQLITE_OPEN_CREATE == 0 {
+    if flags & ffi::SQLITE_OPEN_CREATE == 0 || !can_hold(name) {
         return disk.find(name).ok_or(Refused(ffi::SQLITE_CANTOPEN));
     }
     let (file, existed) = disk.find_or_create(name);
@@ -56,6 +60,18 @@ fn find(disk: &Disk, path: &str, flags: c_int) -> Result<Arc<File>, Refused> {
         return Err(Refused(ffi::SQLITE_CANTOPEN));
     }
     Ok(file)
+}
+
+/// Returns true if a file of this name could be created. A disk has one folder of its own, and else the folders of the real
+/// file system, where an app makes them.
+fn can_hold(name: &str) -> bool {
+    match name.rsplit_once('/') {
+        None => true,
+        Some((folder, _)) => {
+            let folder = if folder.is_empty() { "/" } else { folder };
+            name.starts_with('/') && Path::new(folder).is_dir() && !Path::new(name).is_dir()
+        }
+    }
 }
 
 pub(crate) unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, path: *const c_char, sync_dir: c_int) -> c_int {
