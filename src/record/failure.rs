@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::plan::{self, SharedAdvice};
 use crate::report::count as counted;
 use crate::sql::Name;
-use crate::trace::{Query, SITES_SHOWN};
+use crate::trace::{Query, SITES_SHOWN, other_databases};
 
 /// Returns each query once in its normal form, in the order of their first runs, with how many times it ran.
 pub(super) fn list(queries: &[Query]) -> String {
@@ -183,14 +183,51 @@ pub(super) fn still_running(query: &Query) -> Error {
         .help("drop the statement or its rows before the recording ends")
 }
 
-pub(super) fn not_complete() -> Error {
-    Error::new(
-        ErrorKind::Queries,
-        "the recording is incomplete: a trace hook of the app has replaced the recorder's",
-    )
-    .help(
-        "SQLite has one trace hook per connection: do not set the app's own (Connection::trace, trace_v2) in this test",
-    )
+/// Why a recording may have missed statements.
+#[derive(Clone, Debug)]
+pub(super) enum Missed {
+    /// The hook of a connection is not the recorder's any more, and did not report this statement.
+    Hook(Option<String>),
+    /// SQLite's list of automatic extensions was reset, and this statement ran on a connection without a hook.
+    Reset(Option<String>),
+}
+
+pub(super) fn not_complete(missed: &Missed) -> Error {
+    let headline = match missed {
+        Missed::Hook(_) => "the recording is incomplete: a trace hook of the app has replaced the recorder's",
+        Missed::Reset(_) => "the recording is incomplete: sqlite3_reset_auto_extension was called",
+    };
+    let mut error = Error::new(ErrorKind::Queries, headline);
+    let (Missed::Hook(sql) | Missed::Reset(sql)) = missed;
+    if let Some(sql) = sql {
+        error = error.evidence("a statement that was not reported", one_line(sql));
+    }
+    error.help(match missed {
+        Missed::Hook(_) => {
+            "SQLite has one trace hook per connection: do not set the app's own (Connection::trace, trace_v2) in this test"
+        }
+        Missed::Reset(_) => {
+            "connections that are opened after it have no trace hook: do not call it while a test's database exists"
+        }
+    })
+}
+
+pub(super) fn empty(uri: &str) -> Error {
+    let error = Error::new(ErrorKind::Queries, "the recording is empty: no statement ran on the test's database");
+    why_empty(error, uri).help("if nothing has to run, say so before: .allow_none()")
+}
+
+/// Adds what the likely causes of an empty recording are.
+pub(super) fn why_empty(error: Error, uri: &str) -> Error {
+    let error = error.evidence("the test's database", uri);
+    let others = other_databases();
+    let error = match others.is_empty() {
+        true => error,
+        false => error.evidence("other databases that this process opened last", others.join("\n")),
+    };
+    error
+        .help("let the code open this database, by TestDb::uri or TestDb::path: another one, or `:memory:`, is not recorded")
+        .help("let the code run while the recording does: what ran before it began, or on a thread after it ended, is not in it")
 }
 
 /// The use of a table by a query.

@@ -46,11 +46,19 @@
 //! nothing on the database's first connection and a tenth of a microsecond on others, for which SQLite reads the clock.
 //!
 //! The recorder uses SQLite's trace hook, of which each connection has one. If the app sets its own on a connection
-//! (`Connection::trace`, `trace_v2`), it replaces the recorder's, and what the connection runs from then on is not
-//! seen. For the connection that [`TestDb::record`](crate::TestDb::record) passes to the closure, and the database's
-//! first one with a [`Recorder`], this is noticed when the recording ends (by a `SELECT` without a table, which the
-//! app's hook sees): [`Queries::is_complete`] is false and every assertion fails. On a connection that the app opens
-//! itself, it cannot be noticed.
+//! (`Connection::trace`, `trace_v2`), it replaces the recorder's, and what the connection runs from then on is not seen.
+//! SQLite does not return a hook that is set, so the recorder cannot call both. It watches the locks of the database's file
+//! instead: if a statement takes one that the hook has not reported, [`Queries::is_complete`] is false and every assertion
+//! fails. The same holds after `sqlite3_reset_auto_extension`, without which new connections have no hook. For the connection
+//! that [`TestDb::record`](crate::TestDb::record) passes to the closure, and the database's first one with a [`Recorder`], the
+//! hook is also tried when the recording ends, by a `SELECT` without a table, which the app's hook sees.
+//!
+//! Not noticed, where the app has its own hook: statements that take no lock, because they read no table, run in a transaction
+//! that was open before the recording, or under `locking_mode = EXCLUSIVE`. A hook that an automatic extension of the app sets
+//! is replaced by the recorder's if the app registered it before the first test's database was opened; later, it replaces
+//! the recorder's, which is noticed.
+//!
+//! An assertion on a recording without queries fails, unless [`Queries::allow_none`] says that nothing has to run.
 //!
 //! # A ledger of a whole run
 //!

@@ -1,17 +1,17 @@
 //! Recordings, their queries, and the assertions about them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::failure::{self, Access, list};
+use super::failure::{self, Access, Missed, list};
 use super::group::{Group, groups};
 use super::{selective, tables};
 use crate::db::{Address, TestDb};
-use crate::error::{Result, or_panic};
+use crate::error::{Error, Result, or_panic};
 use crate::report::{Raw, printable};
 use crate::sql;
 use crate::trace::{Capture, Query, RecordingGuard, total_changes};
@@ -109,10 +109,19 @@ impl<'a> Recorder<'a> {
     fn end<R>(self, connection: &Connection, value: R) -> Queries<R> {
         self.capture.settle(total_changes(connection));
         self.capture.settle(total_changes(self.db));
-        let complete = self.recorded.hears(connection);
+        let missed = self.missed(connection);
+        let uri = self.db.uri();
         drop(self.recorded);
-        let queries = self.capture.take();
-        Queries { value, queries, complete, address: self.address, allowed: RefCell::default() }
+        let (queries, none_allowed, allowed) = (self.capture.take(), Cell::default(), RefCell::default());
+        Queries { value, queries, missed, address: self.address, uri, none_allowed, allowed }
+    }
+
+    fn missed(&self, connection: &Connection) -> Option<Missed> {
+        let sql = self.capture.missed().map(str::to_owned);
+        if (sql.is_some() || self.recorded.is_real()) && self.recorded.is_reset() {
+            return Some(Missed::Reset(sql));
+        }
+        if sql.is_none() && self.recorded.hears(connection) { None } else { Some(Missed::Hook(sql)) }
     }
 }
 
@@ -131,8 +140,10 @@ pub struct Queries<R = ()> {
     /// The return value of the code.
     pub value: R,
     queries: Vec<Query>,
-    complete: bool,
+    missed: Option<Missed>,
     address: Address,
+    uri: String,
+    none_allowed: Cell<bool>,
     allowed: RefCell<Vec<String>>,
 }
 
@@ -152,10 +163,10 @@ impl<R> Queries<R> {
         self.queries.is_empty()
     }
 
-    /// Returns true if the recorder was still listening at the end of the recording. See
+    /// Returns true if nothing suggests that a statement was missed, and the recorder was still listening at the end. See
     /// [what a recording changes](crate::record#what-it-costs-and-what-it-changes).
     pub fn is_complete(&self) -> bool {
-        self.complete
+        self.missed.is_none()
     }
 
     /// Returns the queries that took longer than `limit`, the slowest first.
@@ -180,7 +191,7 @@ impl<R> Queries<R> {
     /// If more or fewer queries ran.
     pub fn try_assert_count(&self, count: usize) -> Result<&Self> {
         self.check_complete()?;
-        if self.len() == count { Ok(self) } else { Err(failure::count(&self.queries, count, false)) }
+        if self.len() == count { Ok(self) } else { Err(self.wrong_count(count, false)) }
     }
 
     /// Asserts that at most `most` queries ran.
@@ -197,8 +208,17 @@ impl<R> Queries<R> {
     /// # Errors
     /// If more than `most` queries ran.
     pub fn try_assert_at_most(&self, most: usize) -> Result<&Self> {
-        self.check_complete()?;
-        if self.len() <= most { Ok(self) } else { Err(failure::count(&self.queries, most, true)) }
+        if most == 0 {
+            self.check_complete()?;
+        } else {
+            self.check()?;
+        }
+        if self.len() <= most { Ok(self) } else { Err(self.wrong_count(most, true)) }
+    }
+
+    fn wrong_count(&self, expected: usize, or_fewer: bool) -> Error {
+        let error = failure::count(&self.queries, expected, or_fewer);
+        if self.is_empty() { failure::why_empty(error, &self.uri) } else { error }
     }
 
     /// Asserts that no query ran more than once with the same normal form.
@@ -239,9 +259,27 @@ impl<R> Queries<R> {
     /// # Errors
     /// If a query ran more than `most` times.
     pub fn try_assert_repeats_at_most(&self, most: usize) -> Result<&Self> {
-        self.check_complete()?;
+        self.check()?;
         tables::check_repeats(groups(&self.queries), &self.address, most)?;
         Ok(self)
+    }
+
+    /// Allows the recording to be empty, for the assertions that follow. Without it they fail then, for they would hold
+    /// whatever the code does: it may have used another database. [`assert_count(0)`](Queries::assert_count) and
+    /// `assert_at_most(0)` say so themselves.
+    ///
+    /// ```
+    /// let db = sqlitmus::Template::empty().in_memory();
+    /// let queries = db.record(|_db| ());
+    /// assert_eq!(
+    ///     queries.try_assert_no_scan().unwrap_err().headline(),
+    ///     "the recording is empty: no statement ran on the test's database"
+    /// );
+    /// queries.allow_none().assert_no_scan();
+    /// ```
+    pub fn allow_none(&self) -> &Self {
+        self.none_allowed.set(true);
+        self
     }
 
     /// Allows queries to read all of this table, for the [`assert_no_scan`](Queries::assert_no_scan) that follows; behind it,
@@ -277,7 +315,7 @@ impl<R> Queries<R> {
     /// # Errors
     /// If a query scans a table or cannot be explained.
     pub fn try_assert_no_scan(&self) -> Result<&Self> {
-        self.check_complete()?;
+        self.check()?;
         tables::check_scans(&groups(&self.queries), &self.address, &self.allowed.borrow())?;
         Ok(self)
     }
@@ -300,7 +338,7 @@ impl<R> Queries<R> {
     /// # Errors
     /// If another table was read, or a query cannot be prepared.
     pub fn try_assert_only_reads(&self, tables: &[&str]) -> Result<&Self> {
-        self.check_complete()?;
+        self.check()?;
         tables::check_access(&groups(&self.queries), &self.address, Access::Reads, tables)?;
         Ok(self)
     }
@@ -320,7 +358,7 @@ impl<R> Queries<R> {
     /// # Errors
     /// If another table was written, or a query cannot be prepared.
     pub fn try_assert_only_writes(&self, tables: &[&str]) -> Result<&Self> {
-        self.check_complete()?;
+        self.check()?;
         tables::check_access(&groups(&self.queries), &self.address, Access::Writes, tables)?;
         Ok(self)
     }
@@ -373,7 +411,7 @@ impl<R> Queries<R> {
     /// # Errors
     /// If a query examines more rows, or if one with an aggregate cannot be run again.
     pub fn try_assert_selective(&self, most: f64) -> Result<&Self> {
-        self.check_complete()?;
+        self.check()?;
         selective::check(groups(&self.queries), &self.address, most)?;
         Ok(self)
     }
@@ -393,7 +431,7 @@ impl<R> Queries<R> {
     /// # Errors
     /// If they took more, or one was still running.
     pub fn try_assert_steps_at_most(&self, most: u64) -> Result<&Self> {
-        self.check_complete()?;
+        self.check()?;
         if let Some(running) = self.iter().find(|query| !query.is_finished()) {
             return Err(failure::still_running(running));
         }
@@ -424,7 +462,13 @@ impl<R> Queries<R> {
     }
 
     fn check_complete(&self) -> Result<()> {
-        if self.complete { Ok(()) } else { Err(failure::not_complete()) }
+        self.missed.as_ref().map_or(Ok(()), |missed| Err(failure::not_complete(missed)))
+    }
+
+    /// Fails if the recording is incomplete, or if it is empty and that was not allowed.
+    fn check(&self) -> Result<()> {
+        self.check_complete()?;
+        if self.is_empty() && !self.none_allowed.get() { Err(failure::empty(&self.uri)) } else { Ok(()) }
     }
 }
 

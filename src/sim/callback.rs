@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::ffi::CStr;
-use std::os::raw::{c_char, c_int};
+use std::os::raw::{c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use rusqlite::ffi;
 
+use super::begins::{OnConnect, main_file};
 use super::disk::{Disk, Mount};
 use super::gate::Refused;
 
@@ -56,6 +57,29 @@ pub(super) unsafe fn path_text<'a>(path: *const c_char) -> Option<&'a str> {
     }
     // SAFETY: the caller's.
     unsafe { CStr::from_ptr(path) }.to_str().ok()
+}
+
+static ON_CONNECT: OnceLock<OnConnect> = OnceLock::new();
+
+/// Sets what is called for each connection that is opened through one of our VFSs. The first call counts.
+pub(crate) fn on_connect(call: OnConnect) {
+    ON_CONNECT.get_or_init(|| call);
+}
+
+/// Tells that a connection is opening its main database, if that is what the file is for.
+///
+/// # Safety
+/// `argument` is that of `SQLITE_FCNTL_PDB` for this file, whose full path is `path`.
+pub(super) unsafe fn connects(file: *mut ffi::sqlite3_file, argument: *mut c_void, path: impl FnOnce() -> String) {
+    let Some(call) = ON_CONNECT.get() else { return };
+    // SAFETY: the caller's; this thread is opening the connection, or another database that is attached to it.
+    unsafe {
+        let db = *argument.cast::<*mut ffi::sqlite3>();
+        let main = main_file(db);
+        if main.is_null() || main == file {
+            call(db, file, path().as_bytes());
+        }
+    }
 }
 
 thread_local! {

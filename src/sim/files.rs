@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rusqlite::ffi;
 
-use super::callback::{disk_of, guard, io_methods, path_text, real_vfs};
+use super::callback::{connects, disk_of, guard, io_methods, path_text, real_vfs};
 use super::disk::{Disk, Medium};
 use super::gate::{Op, Refused};
 
@@ -248,6 +248,10 @@ unsafe extern "C" fn check_reserved_lock(file: *mut ffi::sqlite3_file, out: *mut
 unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argument: *mut c_void) -> c_int {
     guard(ffi::SQLITE_ERROR, || {
         let code = real!(file, xFileControl(op, argument), ffi::SQLITE_NOTFOUND);
+        if op == ffi::SQLITE_FCNTL_PDB {
+            // SAFETY: `file` is what `open` filled, and the argument is that of the operation.
+            unsafe { connects(file, argument, || handle(file).name.clone()) };
+        }
         if op == ffi::SQLITE_FCNTL_VFSNAME && code == ffi::SQLITE_OK {
             let name = argument.cast::<*mut c_char>();
             // SAFETY: the argument of this operation is the place for a string of SQLite's allocator, which the real

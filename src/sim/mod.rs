@@ -19,6 +19,7 @@
 )]
 
 pub(crate) mod allocator;
+pub(crate) mod begins;
 mod blocks;
 mod callback;
 mod clock;
@@ -35,6 +36,7 @@ mod tests;
 mod vfs;
 
 pub(crate) use blocks::{Blocks, Piece};
+pub(crate) use callback::on_connect;
 pub use clock::Clock;
 pub(crate) use disk::Disk;
 pub use disk::uri;

@@ -7,8 +7,9 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use super::query::{Counter, Counters, Finished, Query, Started};
@@ -27,6 +28,8 @@ pub(crate) struct Capture {
     /// True if each query notes where it was run, whatever `RUST_BACKTRACE` says.
     call_sites: AtomicBool,
     heard: AtomicBool,
+    /// The first statement that ran without being reported.
+    missed: OnceLock<String>,
 }
 
 #[derive(Default)]
@@ -80,6 +83,13 @@ struct Running {
     query: usize,
     since: Instant,
     counters: Counters,
+}
+
+impl Running {
+    /// Returns true if this statement, which has ended, was prepared again by SQLite and goes on.
+    fn goes_on(&self, statement: usize, counters: Counters) -> bool {
+        self.statement == statement && counters.since(self.counters).of(Counter::Reprepared) > 0
+    }
 }
 
 impl Capture {
@@ -139,10 +149,7 @@ impl Capture {
             // An end without a start: the statement was prepared again and went on, or was running before the
             // recording, or runs within another statement, which may be the one that goes on.
             None => {
-                let goes_on = |ended: &mut Running| {
-                    ended.statement == event.statement
-                        && event.counters.since(ended.counters).of(Counter::Reprepared) > 0
-                };
+                let goes_on = |ended: &mut Running| ended.goes_on(event.statement, event.counters);
                 let Some(ended) = seen.ended.take_if(goes_on) else { return };
                 ended
             }
@@ -166,6 +173,32 @@ impl Capture {
         state.settle(connection, changed);
         // The next connection may get the same address. One that still has statements running lives on as a zombie.
         state.connections.retain(|seen| seen.address != connection || !seen.running.is_empty());
+    }
+
+    /// Called when a connection begins a transaction, with the statements that it is running: their addresses, counters and
+    /// texts. One of them has begun it. If none was reported, the hook is not ours any more.
+    pub(super) fn begins(&self, connection: usize, running: &[(usize, Counters, &CStr)]) {
+        let Some((_, _, text)) = running.first() else { return };
+        let state = self.lock();
+        let seen = state.connections.iter().find(|seen| seen.address == connection);
+        let is_known = |statement: usize, counters: Counters| {
+            seen.is_some_and(|seen| {
+                seen.running.iter().any(|running| running.statement == statement)
+                    || seen.ended.as_ref().is_some_and(|ended| {
+                        // One that is reset before its last row commits after its end.
+                        let commits = seen.uncounted.is_some() && ended.statement == statement;
+                        commits || ended.goes_on(statement, counters)
+                    })
+            })
+        };
+        if !running.iter().any(|(statement, counters, _)| is_known(*statement, *counters)) {
+            self.missed.get_or_init(|| text.to_string_lossy().into_owned());
+        }
+    }
+
+    /// Returns the first statement that ran without being reported.
+    pub(crate) fn missed(&self) -> Option<&str> {
+        self.missed.get().map(String::as_str)
     }
 
     /// Assigns the changes that a connection has counted by the end of the recording.

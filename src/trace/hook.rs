@@ -10,6 +10,8 @@
 //! report starts and ends from the beginning: they may be on other threads by then, where nobody else may set their hook.
 #![allow(unsafe_code, reason = "the hooks that rusqlite offers see only rusqlite's own connections, one at a time")]
 
+mod extension;
+
 use std::ffi::{CStr, c_void};
 use std::os::raw::{c_char, c_int, c_uint};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +25,8 @@ use super::gather::GatheredStatements;
 use super::query::{Counters, Finished, Started};
 use super::registry::{self, ListedCapture, ListedDatabase, Listener, ListenerGuard, Use};
 use super::returned_rows;
-use crate::sim::allocator;
+use crate::sim::begins::{main_file, watch};
+use crate::sim::{Disk, allocator, on_connect};
 use crate::{env, own};
 
 // Of the C interface and stable. The constants of the bindings change their type from version to version.
@@ -38,23 +41,28 @@ const ALL: c_uint = STARTS | TRACE_PROFILE | TRACE_ROW;
 /// A database whose connections carry the hook, from its first connection on.
 pub(crate) struct TracedDatabase {
     listed: ListedDatabase,
+    /// True for a real file, which is also opened through SQLite's own VFS.
+    is_real: bool,
+    /// How often the automatic extensions had been reset when it was opened.
+    resets: usize,
 }
 
 impl TracedDatabase {
     /// Sets the hook on the first connection of a database, and on all connections to the same file that are opened while
     /// this lives.
     pub(crate) fn new(first: &Connection) -> TracedDatabase {
-        // SAFETY: the entry point stays valid for the life of the process. SQLite keeps it once however often it is added;
-        // it is added each time because an app may reset the list.
-        let added = unsafe { ffi::sqlite3_auto_extension(Some(opened)) };
-        debug_assert_eq!(added, ffi::SQLITE_OK, "SQLite takes an automatic extension");
+        extension::add(opened, first);
+        on_connect(connecting);
         let has_ledger = env::settings().is_ok_and(|settings| settings.ledger.is_some());
         // SAFETY: the connection is open, and borrowed for longer than the name is looked at.
         unsafe {
             let handle = first.handle();
-            let listed = ListedDatabase::new(file_of(handle).to_bytes().to_vec(), has_ledger);
+            let file = file_of(handle).to_bytes().to_vec();
+            let is_real = !std::str::from_utf8(&file).is_ok_and(Disk::is_simulated);
+            let listed = ListedDatabase::new(file, has_ledger);
             trace(handle, listed.number, STARTS);
-            TracedDatabase { listed }
+            watch(handle, main_file(handle), listed.number, begins);
+            TracedDatabase { listed, is_real, resets: extension::resets() }
         }
     }
 
@@ -100,7 +108,8 @@ impl TracedDatabase {
     /// Records into `capture` until the guard is dropped.
     pub(crate) fn start<'a>(&self, first: &'a Connection, capture: Arc<Capture>) -> RecordingGuard<'a> {
         let number = self.listed.number;
-        let guard = RecordingGuard { number, first, listed: ListedCapture::new(number, capture) };
+        let listed = ListedCapture::new(number, capture);
+        let guard = RecordingGuard { number, first, listed, is_real: self.is_real, resets: self.resets };
         guard.report(ALL);
         guard
     }
@@ -112,6 +121,8 @@ pub(crate) struct RecordingGuard<'a> {
     /// The first connection of the database.
     first: &'a Connection,
     listed: ListedCapture,
+    is_real: bool,
+    resets: usize,
 }
 
 impl RecordingGuard<'_> {
@@ -120,6 +131,17 @@ impl RecordingGuard<'_> {
     pub(crate) fn hears(&self, connection: &Connection) -> bool {
         let _own = own::statements();
         self.listed.capture.hears(|| connection.query_row(STILL_HERE, [], |_| Ok(())).is_ok())
+    }
+
+    /// Returns true if connections were opened without the hook, because the app has reset SQLite's list of automatic
+    /// extensions since the database was opened.
+    pub(crate) fn is_reset(&self) -> bool {
+        extension::is_gone() || extension::resets() != self.resets
+    }
+
+    /// Returns true if connections through SQLite's own VFS can reach the database. Without the hook, nothing tells of them.
+    pub(crate) fn is_real(&self) -> bool {
+        self.is_real
     }
 
     /// Sets which events the first connection reports, unless the app has replaced the hook there.
@@ -157,6 +179,46 @@ unsafe fn trace(db: *mut ffi::sqlite3, number: usize, mask: c_uint) {
     unsafe { ffi::sqlite3_trace_v2(db, mask, Some(event), ptr::without_provenance_mut(number)) };
 }
 
+/// Called while a connection is opened through one of our VFSs, whether `opened` is called later or not.
+fn connecting(db: *mut ffi::sqlite3, file: *mut ffi::sqlite3_file, path: &[u8]) {
+    let Some(number) = registry::number_of(path) else { return };
+    // SAFETY: SQLite is opening the connection on this thread, and its file is open.
+    unsafe { watch(db, file, number, begins) };
+}
+
+/// Called when a connection begins to read or write. A statement of the app that runs now has been reported, or the recording
+/// misses it.
+fn begins(db: *mut ffi::sqlite3, number: usize) {
+    if !Use::Capture.is_wanted() || own::are_running() {
+        return;
+    }
+    let captures = registry::captures();
+    let is_mine = |one: &&(usize, Arc<Capture>)| one.0 == number;
+    if captures.iter().find(is_mine).is_none() {
+        return;
+    }
+    let mut running = Vec::new();
+    let mut statement: *mut ffi::sqlite3_stmt = ptr::null_mut();
+    loop {
+        // SAFETY: this thread is inside a call of SQLite's for the connection, which so lists its statements.
+        statement = unsafe { ffi::sqlite3_next_stmt(db, statement) };
+        if statement.is_null() {
+            break;
+        }
+        // SAFETY: a statement of the list. One without a text is SQLite's own: it reads the schema, or a blob.
+        unsafe {
+            let text = ffi::sqlite3_sql(statement);
+            if ffi::sqlite3_stmt_busy(statement) != 0 && !text.is_null() {
+                let text = CStr::from_ptr(text);
+                if !is_text_of_a_module(text.to_bytes()) {
+                    running.push((statement.addr(), counters(statement), text));
+                }
+            }
+        }
+    }
+    captures.iter().filter(is_mine).for_each(|(_, capture)| capture.begins(db.addr(), &running));
+}
+
 /// Returns the name that SQLite has for the main file. It is empty for a database without a file.
 ///
 /// # Safety
@@ -183,12 +245,18 @@ unsafe extern "C" fn opened(
         if file.is_empty() {
             return;
         }
-        if let Some(number) = registry::number_of(file) {
+        match registry::number_of(file) {
             // SAFETY: as above.
-            unsafe { trace(db, number, ALL) };
-            registry::count_connection(number, db.addr());
+            Some(number) => unsafe {
+                trace(db, number, ALL);
+                watch(db, main_file(db), number, begins);
+                registry::count_connection(number, db.addr());
+            },
+            // SAFETY: as above.
+            None => unsafe { extension::note_other(db, file) },
         }
     };
+    extension::has_run(db);
     // Whatever happens here, an app's connection opens as it would without us.
     let _ = catch_unwind(AssertUnwindSafe(set));
     ffi::SQLITE_OK

@@ -4,9 +4,9 @@
 //! The hook's context is the number of the database and never a pointer. SQLite reports the close of a connection too
 //! early, or not at all; a number can be looked up at any time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::capture::Capture;
 use super::gather::GatheredStatements;
@@ -62,6 +62,25 @@ impl Drop for Wanted {
 /// Returns the number of the database in a file, if the file is a test's database.
 pub(super) fn number_of(file: &[u8]) -> Option<usize> {
     DATABASES.read().unwrap_or_else(PoisonError::into_inner).get(file).copied()
+}
+
+/// The files of other databases that were opened, the last ones.
+static OTHERS: Mutex<VecDeque<Vec<u8>>> = Mutex::new(VecDeque::new());
+const OTHERS_KEPT: usize = 3;
+
+pub(super) fn note_other(file: &[u8]) {
+    let mut others = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    others.retain(|known| known != file);
+    others.push_back(file.to_vec());
+    if others.len() > OTHERS_KEPT {
+        others.pop_front();
+    }
+}
+
+/// Returns the files of the databases that this process opened last and that are no test's.
+pub(crate) fn other_databases() -> Vec<String> {
+    let others = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    others.iter().map(|file| String::from_utf8_lossy(file).into_owned()).collect()
 }
 
 /// A database that is listed by its file until this is dropped.

@@ -1,6 +1,7 @@
 //! Everything that can run side by side in one process.
 
 mod advice;
+mod arbitrary_input;
 mod architecture;
 mod check_backup;
 mod check_health;

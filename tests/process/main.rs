@@ -3,6 +3,7 @@
 //! Each test starts this binary again in another environment, to run one of the tests in `child`.
 
 mod child;
+mod extensions;
 mod frozen;
 mod ledger;
 #[cfg(feature = "out-of-memory")]

@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError};
 use rusqlite::ffi;
 
 use super::handle::{OpenFile, handle, has_room};
-use crate::sim::callback::{guard, io_methods, refuses};
+use crate::sim::callback::{connects, guard, io_methods, refuses};
 use crate::sim::disk::hold;
 use crate::sim::gate::{Op, Refused};
 use crate::sim::locks::Level;
@@ -151,7 +151,7 @@ unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argum
                 ffi::SQLITE_FCNTL_PERSIST_WAL => mode_bit(&mut handle.persist_wal, number),
                 ffi::SQLITE_FCNTL_POWERSAFE_OVERWRITE => mode_bit(&mut handle.powersafe, number),
                 // No other process can have the file open.
-                ffi::SQLITE_FCNTL_HAS_MOVED | ffi::SQLITE_FCNTL_EXTERNAL_READER => *number = 0,
+                ffi::SQLITE_FCNTL_HAS_MOVED | EXTERNAL_READER => *number = 0,
                 ffi::SQLITE_FCNTL_TEMPFILENAME => {
                     let mut random = [0_u8; 8];
                     ffi::sqlite3_randomness(8, random.as_mut_ptr().cast());
@@ -161,6 +161,10 @@ unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argum
                 }
                 ffi::SQLITE_FCNTL_CHUNK_SIZE => handle.chunk = usize::try_from(*number).unwrap_or(0),
                 ffi::SQLITE_FCNTL_SIZE_HINT => handle.expect(usize::try_from(*argument.cast::<i64>()).unwrap_or(0))?,
+                ffi::SQLITE_FCNTL_PDB if !handle.file.name.is_empty() => {
+                    connects(file, argument, || handle.disk.path_of(&handle.file.name));
+                    return Ok(ffi::SQLITE_NOTFOUND);
+                }
                 ffi::SQLITE_FCNTL_VFSNAME => {
                     *argument.cast::<*mut c_char>() =
                         ffi::sqlite3_mprintf(c"%s".as_ptr(), handle.disk.vfs_c_name().as_ptr());
@@ -181,6 +185,9 @@ unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argum
         Ok(ffi::SQLITE_OK)
     })
 }
+
+/// `SQLITE_FCNTL_EXTERNAL_READER`, which the bindings to a system's SQLite do not name.
+const EXTERNAL_READER: c_int = 40;
 
 /// SQLITE_MAX_MMAP_SIZE, the limit that SQLite is built with by default.
 const MAX_MMAP_SIZE: usize = 0x7fff_0000;

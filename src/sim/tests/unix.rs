@@ -82,6 +82,7 @@ fn a_read_only_connection_is_busy_where_another_holds_a_lock() {
         let file = file(connection);
         (*(*file).pMethods).xLock.unwrap()(file, level)
     };
+    // SAFETY: as above.
     let unlock = |connection: &Connection| unsafe {
         let file = file(connection);
         (*(*file).pMethods).xUnlock.unwrap()(file, ffi::SQLITE_LOCK_NONE)

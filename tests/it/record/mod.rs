@@ -4,6 +4,7 @@ mod assertions;
 mod costs;
 mod differential;
 mod ledger;
+mod missed;
 mod repeats;
 mod scans;
 mod seen;

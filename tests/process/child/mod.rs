@@ -1,5 +1,6 @@
 //! The tests that the processes run. Without a folder to work in, they do nothing.
 
+mod extensions;
 pub(crate) mod ledger;
 #[cfg(feature = "out-of-memory")]
 mod out_of_memory;

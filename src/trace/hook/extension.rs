@@ -1,0 +1,71 @@
+//! SQLite's list of automatic extensions: whether ours is still in it, which an app can reset.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::os::raw::{c_char, c_int};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use rusqlite::{Connection, ffi};
+
+use crate::trace::registry;
+
+/// The entry point of an automatic extension.
+pub(super) type Entry =
+    unsafe extern "C" fn(*mut ffi::sqlite3, *mut *mut c_char, *const ffi::sqlite3_api_routines) -> c_int;
+
+static WAS_ADDED: AtomicBool = AtomicBool::new(false);
+/// How often the list was found without our extension.
+static RESETS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The address of the connection for which our extension was last called on this thread.
+    static LAST: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Adds our extension to the list. SQLite keeps it once however often it is added; it is added each time because an app may
+/// reset the list. `newest` is a connection that was just opened.
+pub(super) fn add(entry: Entry, newest: &Connection) {
+    // SAFETY: the handle is only compared.
+    let newest = unsafe { newest.handle() }.addr();
+    if WAS_ADDED.load(Ordering::Relaxed) && LAST.get() != newest && is_gone() {
+        RESETS.fetch_add(1, Ordering::Relaxed);
+    }
+    // SAFETY: the entry point stays valid for the life of the process.
+    let added = unsafe { ffi::sqlite3_auto_extension(Some(entry)) };
+    debug_assert_eq!(added, ffi::SQLITE_OK, "SQLite takes an automatic extension");
+    WAS_ADDED.store(true, Ordering::Relaxed);
+}
+
+/// Notes that our extension is called for a connection.
+pub(super) fn has_run(db: *mut ffi::sqlite3) {
+    let _ = LAST.try_with(|last| last.set(db.addr()));
+}
+
+/// Returns true if our extension is not called for new connections, which is tried.
+pub(super) fn is_gone() -> bool {
+    LAST.set(0);
+    let probe = Connection::open_in_memory();
+    probe.is_ok() && LAST.get() == 0
+}
+
+/// Returns how often the list was found without our extension so far.
+pub(super) fn resets() -> usize {
+    RESETS.load(Ordering::Relaxed)
+}
+
+/// Notes a database that is no test's, for the report of a recording that has seen nothing.
+///
+/// # Safety
+/// `db` is an open connection that no other thread uses.
+pub(super) unsafe fn note_other(db: *mut ffi::sqlite3, file: &[u8]) {
+    let mut vfs: *mut ffi::sqlite3_vfs = ptr::null_mut();
+    // SAFETY: the caller's; SQLite itself answers this operation, with a VFS that has a name.
+    let is_ours = unsafe {
+        ffi::sqlite3_file_control(db, c"main".as_ptr(), ffi::SQLITE_FCNTL_VFS_POINTER, (&raw mut vfs).cast());
+        vfs.is_null() || CStr::from_ptr((*vfs).zName).to_bytes().starts_with(b"sqlitmus")
+    };
+    if !is_ours {
+        registry::note_other(file);
+    }
+}
