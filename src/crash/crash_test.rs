@@ -4,7 +4,8 @@ use std::fmt::{self, Display};
 
 use rusqlite::Connection;
 
-use super::explorer::{self, MostWork, Options};
+use super::explorer;
+use super::options::{MostWork, Options};
 use super::report::Report;
 use crate::db::TestDb;
 use crate::error::Result;

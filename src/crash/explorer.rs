@@ -21,10 +21,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::disk_model::{DiskModel, MAX_SINGLE_OPERATIONS};
 use super::failure::{self, Diagnosis, Image, Problem};
+use super::options::{MostWork, Options};
 use super::power_cut::{self, PowerCut, Variant};
 use super::recording::{CommitPoints, Loss, Recording, SecondRun, record, run_again};
 use super::report::Report;
@@ -33,11 +33,10 @@ use crate::draw;
 use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{
-    self, Action, ActionPart, ContentChanges, ContentMatch, Failure, Files, Invariants, KnownContents, OriginalGuard,
-    Outcome,
+    self, Action, ActionPart, ContentChanges, ContentMatch, Failure, Files, KnownContents, OriginalGuard, Outcome,
 };
 use crate::progress::Progress;
-use crate::sim::{Blocks, Disk, Entry, Event, OpLog, Watch};
+use crate::sim::{Blocks, Disk, Entry, Event};
 
 /// The largest number of moments, unless every operation is to be tried.
 const MAX_MOMENTS: u64 = 150;
@@ -47,6 +46,9 @@ const SINGLE_OPERATIONS_IN_ALL: usize = 1000;
 
 /// The largest number of states from which the action is run again.
 const MAX_SECOND_RUNS: u64 = 50;
+
+/// The largest number of runs after which a job is expected to have nothing left to do.
+const MAX_RUNS_OF_A_JOB: usize = 5;
 
 /// The work of recovering an image of no size, in the same unit.
 const LEAST_WORK: u64 = 700;
@@ -75,6 +77,8 @@ struct Explorer<'a, 'o> {
     /// The commit points from which the action is run again, and the runs so far.
     resumable: HashSet<usize>,
     second_runs: HashMap<usize, Rc<SecondRun>>,
+    /// The calls of `acknowledge` of a run that has nothing left to do, once they are known.
+    answers: Option<Option<usize>>,
 }
 
 #[derive(Clone)]
@@ -100,10 +104,13 @@ pub(super) fn explore<'a>(
     let settings = env::settings()?;
     let replay = explore::replay(power_cut::WORD, PowerCut::parse, "crash:17:torn:3.1")?;
     let base = db.memory_copy()?;
-    let (recording, is_deterministic) = record_twice(db, &base, action)?;
+    let (recording, again) = record_twice(db, &base, action)?;
+    let is_deterministic = recording.has_same_operations(&again);
     let mut contents = KnownContents::new(base.functions());
+    recording.hide_what_differs(&mut contents, &again);
     let commits = CommitPoints::find(&recording, &mut contents)?;
-    let report = Report::new(&recording.promise, &commits, is_deterministic);
+    let mut report = Report::new(&recording.promise, &commits, is_deterministic);
+    report.masked = contents.masked();
     if commits.commits() == 0 {
         if options.may_change_nothing {
             return Ok(report);
@@ -126,6 +133,7 @@ pub(super) fn explore<'a>(
         recovered: HashMap::new(),
         invariants: HashMap::new(),
         second_runs: HashMap::new(),
+        answers: None,
     };
     explorer.require_invariants()?;
     let is_repeated = replay.map(|cut| explorer.repeat(cut)).transpose()?;
@@ -138,14 +146,12 @@ pub(super) fn explore<'a>(
 }
 
 /// Runs the action twice. The second run shows whether a failure can be repeated.
-fn record_twice(db: &TestDb, base: &Address, action: &mut Action<'_>) -> Result<(Recording, bool)> {
+fn record_twice(db: &TestDb, base: &Address, action: &mut Action<'_>) -> Result<(Recording, Recording)> {
     let guard = OriginalGuard::new(db);
     let recorded = record(base, action).and_then(|recording| Ok((recording, record(base, action)?)));
     // Checked first: any other error may follow from it.
     guard.check(ErrorKind::Crash, &["the action"])?;
-    let (recording, again) = recorded?;
-    let is_deterministic = recording.has_same_operations(&again);
-    Ok((recording, is_deterministic))
+    recorded
 }
 
 impl Explorer<'_, '_> {
@@ -320,16 +326,45 @@ impl Explorer<'_, '_> {
         }
         let again = self.second_run(index)?;
         let end = self.commits.all[last].content;
-        let found = self.contents.find(&again.files);
+        let mut found = self.contents.find(&again.files);
+        if is_between && found != ContentMatch::Known(end) {
+            // A time in seconds differs only later.
+            let now = record(&self.base, self.action)?;
+            self.recording.hide_what_differs(&mut self.contents, &now);
+            self.report.masked = self.contents.masked();
+            found = self.contents.find(&again.files);
+        }
         if is_between && (again.outcome != Outcome::Returned(()) || found != ContentMatch::Known(end)) {
             let ends = self.contents.opened(end).zip(self.contents.open(&again.files).ok());
             let changes = ends.map(|(end, again)| ContentChanges::between(&end, &again)).unwrap_or_default();
             return Ok(Some(Problem::NotResumed { commits: index, of: last, outcome: again.outcome.clone(), changes }));
         }
-        // An error would tell the caller that something is wrong.
-        let is_done = again.outcome == Outcome::Returned(()) && found == ContentMatch::Known(end);
-        let told = self.commits.acknowledgements_by(point) + again.acknowledged;
-        Ok((is_done && told < calls).then_some(Problem::NeverAcknowledged))
+        let told = self.commits.acknowledgements_by(point);
+        if self.answers.is_none() {
+            self.answers = Some(self.answers_when_done(again)?);
+        }
+        let is_silent = self.answers.flatten().is_some_and(|answers| told + answers < calls);
+        Ok(is_silent.then_some(Problem::NeverAcknowledged))
+    }
+
+    /// Returns the number of calls of `acknowledge` of a run that has nothing to do, or `None` if each run does something or
+    /// one fails, which would tell the caller that something is wrong.
+    ///
+    /// A job does the rest of its work in further runs. What it tells about that is no answer to what it did before.
+    fn answers_when_done(&mut self, mut run: Rc<SecondRun>) -> Result<Option<usize>> {
+        let mut content = self.commits.all[self.commits.commits()].content;
+        for _ in 0..MAX_RUNS_OF_A_JOB {
+            let Ok(next) = self.contents.learn(&run.files) else { return Ok(None) };
+            if run.outcome != Outcome::Returned(()) {
+                return Ok(None);
+            }
+            if next == content {
+                return Ok(Some(run.acknowledged));
+            }
+            content = next;
+            run = Rc::new(run_again(&self.base, run.files.clone(), self.action)?);
+        }
+        Ok(None)
     }
 
     fn second_run(&mut self, index: usize) -> Result<Rc<SecondRun>> {
@@ -420,53 +455,4 @@ fn work_of(files: &Files) -> u64 {
         false => bytes.len() as u64 / 1024,
     };
     LEAST_WORK + files.iter().map(work).sum::<u64>()
-}
-
-#[derive(Default)]
-pub(super) struct Options<'a> {
-    /// True if each transaction of the action may be left alone.
-    pub(super) each_transaction: bool,
-    /// True if the action, run again on what a power cut left, has to end as without one.
-    pub(super) resumes: bool,
-    /// The work after which images are left out.
-    pub(super) most_work: MostWork,
-    /// True if every commit has to survive, whatever the profile promises.
-    pub(super) durable: bool,
-    pub(super) every_operation: bool,
-    /// True for the moments of `every_operation` with no more images in total than without it.
-    pub(super) every_moment: bool,
-    pub(super) process_kill: bool,
-    pub(super) twice: bool,
-    pub(super) may_change_nothing: bool,
-    pub(super) recovery: Recovery,
-    pub(super) invariants: Invariants<'a>,
-}
-
-/// The work of a whole test. It is counted in KB that SQLite reads to recover an image, so that every machine looks at the same
-/// images.
-pub(super) struct MostWork(pub(super) u64);
-
-impl Default for MostWork {
-    /// About ten seconds without optimization.
-    fn default() -> MostWork {
-        MostWork(20_000_000)
-    }
-}
-
-/// Returns what SQLite does to the disk while it recovers an image, or `None` where it cannot.
-///
-/// A default connection recovers: SQLite does so when it first reads, and also a `PRAGMA synchronous` reads before it sets.
-pub(super) struct Recovery(pub(super) fn(&Files) -> Option<Vec<Entry>>);
-
-impl Default for Recovery {
-    fn default() -> Recovery {
-        Recovery(|files| {
-            let disk = Disk::with_files(files.iter().cloned());
-            let log = OpLog::new(|| None);
-            disk.gate().set(Some(log.clone() as Arc<dyn Watch>));
-            explore::fold_disk(&disk).ok()?;
-            disk.gate().set(None);
-            Some(log.take())
-        })
-    }
 }

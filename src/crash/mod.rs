@@ -46,7 +46,8 @@
 //!   NORMAL, the setting of most apps, may lose commits after a power cut, but none when the process is killed;
 //! - intact: SQLite's own integrity check passes;
 //! - made up for: if all is done and the action was cut off before it called [`acknowledge`], it has to call it when it is run
-//!   again, or to return an error. An action that marks a mail as sent and then sends it does neither.
+//!   again, or to return an error. An action that marks a mail as sent and then sends it does neither. A job is run until it
+//!   has nothing left to do.
 //!
 //! About ten seconds' worth of images are looked at, counted in work, so that every machine looks at the same ones. The
 //! report says how many were left out; [`exhaustive`](CrashTest::exhaustive) leaves out none.
@@ -63,7 +64,7 @@
 //! | MEMORY, OFF | any | the database |
 //!
 //! The test's own database does not change. The action runs twice, to find out whether it makes the same disk operations
-//! again. The clock of its copies stands still, and `random()` returns the same values. It gets its own connection. Other
+//! again. Columns in which the two runs differ, such as times that the app makes, are not compared, and the report names them. The clock of its copies stands still, and `random()` returns the same values. It gets its own connection. Other
 //! databases on the same disk (`ATTACH`) are compared too. Files beside the database are not on that disk:
 //! [`faults`](crate::faults) stops the action where the power would.
 //!
@@ -77,6 +78,7 @@ mod crash_test;
 mod disk_model;
 mod explorer;
 mod failure;
+mod options;
 mod power_cut;
 mod recording;
 mod report;

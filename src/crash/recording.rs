@@ -205,6 +205,23 @@ impl Recording {
         self.log.iter().map(shape).eq(other.log.iter().map(shape))
     }
 
+    /// Hides the columns in which another run differs. What else differs shows when the action is run again after a power cut.
+    pub(super) fn hide_what_differs(&self, contents: &mut KnownContents, again: &Recording) {
+        let ends = (contents.learn(&self.files), contents.learn(&self.end()), contents.learn(&again.end()));
+        if let (Ok(before), Ok(first), Ok(again)) = ends
+            && first != again
+        {
+            contents.unify(before, first, again);
+        }
+    }
+
+    /// Returns the files after it.
+    fn end(&self) -> Files {
+        let mut model = DiskModel::new(&self.files);
+        model.replay_to(&self.log, self.log.len());
+        model.live()
+    }
+
     /// Returns the statement that was running when the first `point` events had happened.
     pub(super) fn statement_at(&self, point: usize) -> Option<&str> {
         let entry = self.log.get(point).or(self.log.last())?;

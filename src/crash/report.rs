@@ -31,6 +31,8 @@ pub struct Report {
     pub may_lose_acknowledged: bool,
     /// True if the action made the same disk operations when it was run again. If not, a failure may not repeat.
     pub deterministic: bool,
+    /// The columns in which two runs differed, such as times that the app makes. New values in them were not compared.
+    pub masked: Vec<String>,
     /// The number of calls of `acknowledge` before the first change.
     early: usize,
     mode: String,
@@ -51,6 +53,7 @@ impl Report {
             resumed: 0,
             may_lose_acknowledged: false,
             deterministic,
+            masked: Vec::new(),
             early: commits.acknowledged.iter().filter(|(_, index)| *index == 0).count(),
             mode: promise.to_string(),
             loss: promise.loss(),
@@ -93,6 +96,13 @@ impl fmt::Display for Report {
         if self.early > 0 {
             let times = count(self.early as u64, "time");
             write!(f, "\n  acknowledged {times} before the first change: this says nothing about later changes")?;
+        }
+        if !self.masked.is_empty() {
+            write!(
+                f,
+                "\n  not compared: new values of {}, because they differ from run to run",
+                self.masked.join(", ")
+            )?;
         }
         if !self.deterministic {
             f.write_str("\n  the action made other disk operations when it was run again")?;

@@ -5,7 +5,8 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::disk_model::DiskModel;
-use super::explorer::{self, MostWork, Options, Recovery};
+use super::explorer;
+use super::options::{MostWork, Options, Recovery};
 use super::power_cut::Variant;
 use super::recording::{CommitPoints, record};
 use crate::check;
@@ -31,8 +32,10 @@ fn found_in_files(files: &Files, contents: &KnownContents, count: usize) -> Opti
     if read.ok()? != "ok" {
         return None;
     }
-    let digest = check::content_digest(&connection).ok()?;
-    (0..count).find(|number| check::content_digest(contents.opened(*number).unwrap().main()).unwrap() == digest)
+    let digest = check::content_digest(&connection, &check::Mask::default()).ok()?;
+    (0..count).find(|number| {
+        check::content_digest(contents.opened(*number).unwrap().main(), &check::Mask::default()).unwrap() == digest
+    })
 }
 
 #[track_caller]

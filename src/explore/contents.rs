@@ -4,12 +4,13 @@
 //! blocks is a comparison of addresses. Only files that differ byte for byte (free pages keep their old bytes) are compared
 //! row by row.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use once_cell::unsync::OnceCell;
 use rusqlite::Connection;
 
-use crate::check;
+use crate::check::{self, Mask};
 use crate::db::{Functions, MAIN, open_as_it_is};
 use crate::error::Refusal;
 use crate::sim::{Blocks, Disk};
@@ -20,6 +21,8 @@ pub(crate) struct KnownContents {
     known: Vec<Known>,
     /// Files that hold a known content in other bytes, with its number.
     others: Vec<(Files, usize)>,
+    /// The columns that differ in each run, by database.
+    masks: BTreeMap<String, Mask>,
 }
 
 /// A content. It is opened where it is looked at, and never kept open: an action may commit thousands of times.
@@ -54,7 +57,7 @@ pub(crate) enum ContentMatch {
 
 impl KnownContents {
     pub(crate) fn new(functions: Option<Functions>) -> KnownContents {
-        KnownContents { functions, known: Vec::new(), others: Vec::new() }
+        KnownContents { functions, known: Vec::new(), others: Vec::new(), masks: BTreeMap::new() }
     }
 
     /// Returns the number of what these files hold, a new one if it is not known yet, or what SQLite says of files that
@@ -66,7 +69,7 @@ impl KnownContents {
         }
         let opened = OpenedFiles::of(&folded, self.functions)?;
         // No integrity check: whatever the app has committed is the content.
-        let digests = opened.digests();
+        let digests = opened.digests(&self.masks);
         if let Some(number) = digests.as_ref().and_then(|digests| self.among_known(|known| known.digests == *digests)) {
             self.remember(folded, number);
             return Ok(number);
@@ -89,7 +92,7 @@ impl KnownContents {
         let opened = OpenedFiles::of(&folded, self.functions)?;
         let complaints = opened.complaints();
         // A complaint about both is not new.
-        if let Some(digests) = opened.digests()
+        if let Some(digests) = opened.digests(&self.masks)
             && let Some(number) = self.among_known(|known| known.digests == digests)
             && (complaints.is_empty() || *self.complaints(number) == complaints)
         {
@@ -104,6 +107,40 @@ impl KnownContents {
         }
     }
 
+    /// Takes two contents for one, both left by the same code that began with `before`: masks the columns in which they
+    /// differ. Returns false if they differ in more than that. `again` is the content that was learned last.
+    pub(crate) fn unify(&mut self, before: usize, first: usize, again: usize) -> bool {
+        let opened = (self.opened(before), self.opened(first), self.opened(again));
+        let (Some(from), Some(one), Some(other)) = opened else { return false };
+        let masks = self.masks.clone();
+        for (name, from) in &from.connections {
+            let (Some(one), Some(other)) = (one.named(name), other.named(name)) else { continue };
+            match Mask::between(from, one, other) {
+                Ok(mask) if !mask.is_empty() => {
+                    let known = self.masks.remove(name).unwrap_or_default();
+                    self.masks.insert(name.clone(), known.and(mask));
+                }
+                _ => {}
+            }
+        }
+        self.known.iter_mut().for_each(|known| known.summary = OnceCell::new());
+        let digests = |number: usize| self.summary(number).map(|summary| &summary.digests);
+        let are_one = digests(first).is_some() && digests(first) == digests(again);
+        match are_one {
+            true => self.known.truncate(again),
+            false => {
+                self.masks = masks;
+                self.known.iter_mut().for_each(|known| known.summary = OnceCell::new());
+            }
+        }
+        are_one
+    }
+
+    /// Returns the columns that are not compared, because they differ in each run.
+    pub(crate) fn masked(&self) -> Vec<String> {
+        self.masks.values().flat_map(Mask::names).collect()
+    }
+
     fn in_these_bytes(&self, folded: &Files) -> Option<usize> {
         let known = self.known.iter().rposition(|known| same_files(&known.files, folded));
         known.or_else(|| self.others.iter().find(|(files, _)| same_files(files, folded)).map(|(_, number)| *number))
@@ -116,7 +153,7 @@ impl KnownContents {
 
     fn summary(&self, number: usize) -> Option<&Summary> {
         let read = || {
-            let digests = self.opened(number)?.digests()?;
+            let digests = self.opened(number)?.digests(&self.masks)?;
             Some(Summary { digests, complaints: OnceCell::new() })
         };
         self.known[number].summary.get_or_init(read).as_ref()
@@ -231,9 +268,12 @@ impl OpenedFiles {
     }
 
     /// Returns a digest of the rows, objects and numbers of the headers, for each database. A content that cannot be read has none.
-    fn digests(&self) -> Option<Digests> {
-        let read =
-            |(name, connection): &(String, Connection)| Some((name.clone(), check::content_digest(connection).ok()?));
+    fn digests(&self, masks: &BTreeMap<String, Mask>) -> Option<Digests> {
+        let none = Mask::default();
+        let read = |(name, connection): &(String, Connection)| {
+            let digest = check::content_digest(connection, masks.get(name).unwrap_or(&none));
+            Some((name.clone(), digest.ok()?))
+        };
         self.connections.iter().map(read).collect()
     }
 }

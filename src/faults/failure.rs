@@ -60,10 +60,10 @@ pub(super) struct Diagnosis<'a> {
 }
 
 impl FaultRun {
-    /// Returns true if the fault happened to a statement that begins a transaction.
-    pub(super) fn was_beginning(&self) -> bool {
+    /// Returns true if the fault happened to a statement that begins a transaction or rolls it back.
+    pub(super) fn was_beginning_or_rolling_back(&self) -> bool {
         let statement = self.injected.as_ref().and_then(|injected| injected.statement.as_deref()).unwrap_or_default();
-        begins_with("BEGIN", statement) || begins_with("SAVEPOINT", statement)
+        ["BEGIN", "SAVEPOINT", "ROLLBACK"].iter().any(|word| begins_with(word, statement))
     }
 
     /// Returns the statement that was recorded most often, and how often.
@@ -200,6 +200,8 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
                 helps.push(FILE_BY_FILE);
             }
             helps.push("put all of its statements into one transaction and roll it back on an error");
+            helps.push("if it goes on where it stopped when it is called again, say so: .each_transaction()");
+            helps.push("if its transactions are independent of each other, say so: .independent_transactions()");
         }
         Problem::LeftOpen => {
             if diagnosis.run.has_only_savepoints() {

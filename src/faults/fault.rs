@@ -116,6 +116,8 @@ pub(super) struct InjectedFault {
     pub(super) statement: Option<Arc<str>>,
     /// True if a transaction was open that had written.
     pub(super) while_writing: bool,
+    /// True if the statement had committed already. It is known only of a recorded run.
+    pub(super) is_committed: bool,
     /// True if the fault ended because the action tried again and again.
     pub(super) outlasted: bool,
 }
@@ -146,6 +148,8 @@ struct InjectorState {
     counts: HashMap<Kind, u64>,
     injected: Option<InjectedFault>,
     locks: WriteLocks,
+    /// The number of the statement that was running when a write lock was last released.
+    released_by: Option<usize>,
     /// True if a busy handler has waited since the last operation that a fault could refuse.
     waited: bool,
     /// True while a lock is held until the busy timeout has run out.
@@ -223,10 +227,16 @@ impl FaultInjector {
     }
 
     fn note_injected(&self, what: String) {
-        let statement = self.capture.as_ref().and_then(|capture| capture.running()).map(|(_, sql)| sql);
+        let (number, statement) = self.running().unzip();
         let mut state = self.lock();
         let while_writing = state.locks.are_held();
-        state.injected.get_or_insert(InjectedFault { what, statement, while_writing, outlasted: false });
+        let is_committed = number.is_some() && number == state.released_by;
+        state.injected.get_or_insert(InjectedFault { what, statement, while_writing, is_committed, outlasted: false });
+    }
+
+    /// Returns the number and the text of the running statement, if the run is recorded.
+    fn running(&self) -> Option<(usize, Arc<str>)> {
+        self.capture.as_ref().and_then(|capture| capture.running())
     }
 
     fn note_outlasted(&self) {
@@ -245,13 +255,17 @@ impl Watch for FaultInjector {
         if !self.armed.load(Ordering::Relaxed) {
             return Ok(());
         }
+        let ends_lock = matches!(op, Op::Unlock { .. } | Op::ShmUnlock { .. });
+        let running = ends_lock.then(|| self.running()).flatten();
         let mut state = self.lock();
         if let Op::Sleep { .. } = op {
             state.waited = true;
             // No time passes: a wait must not change the timestamps that the action writes.
             return Err(Refused(ffi::SQLITE_BUSY));
         }
-        state.locks.follow(op);
+        if state.locks.follow(op) {
+            state.released_by = running.map(|(number, _)| number);
+        }
         let grows = state.grows(op);
         for kind in Kind::ALL {
             if self.fault.is_some_and(|fault| fault.kind != kind) {

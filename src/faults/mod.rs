@@ -45,8 +45,13 @@
 //! - the connection is left as it was: its settings, attached databases and temporary tables;
 //! - when the fault is over, the same call has to succeed on the same connection.
 //!
+//! A job of several transactions that resumes where it stopped says [`each_transaction`](Sweep::each_transaction): after an
+//! error some of them may be there, and the same call then has to end as without a fault. Transactions that have nothing to do
+//! with each other are [`independent_transactions`](Sweep::independent_transactions).
+//!
 //! A caller that gets an error assumes that nothing happened, and tries again. Some exceptions are SQLite's own and pass: an
-//! interrupted statement may have committed, an interrupted `BEGIN` may have begun, and with journal_mode TRUNCATE or
+//! interrupted statement may have committed, an interrupted `BEGIN` may have begun, an interrupted `ROLLBACK` may have left its
+//! transaction open, and with journal_mode TRUNCATE or
 //! PERSIST a commit may fail after it was made. Code that reads after its commit needs
 //! [`may_fail_after_commit`](Sweep::may_fail_after_commit).
 //!
@@ -56,6 +61,7 @@
 //!
 //! The test's own database does not change. The clock of the copies stands still, a busy timeout takes no time, and
 //! `random()` and `randomblob()` return the same values in each run.
+//! Times and ids that the app makes differ in each run: new values in such columns are not compared, and the report names them.
 //! Code that does not take a rusqlite connection, such as diesel, sqlx or a pool, opens the copy that [`sweep_with`] hands to
 //! it. Its statements are not interrupted: only those on the connection that [`sweep`] hands over are.
 //!
@@ -75,6 +81,7 @@
 //! `SQLITMUS_SHARD=2/4` does every fourth run, and `SQLITMUS_REPLAY` repeats the one run that a failure has printed.
 
 mod attempt;
+mod commits;
 mod failure;
 mod fault;
 mod report;

@@ -13,6 +13,8 @@ pub struct Report {
     pub kinds: Vec<Tried>,
     /// True if the action returned something else each time, so that its value was not compared.
     pub ignores_value: bool,
+    /// The columns in which two runs differed, such as times that the app makes. New values in them were not compared.
+    pub masked: Vec<String>,
 }
 
 /// The runs with one kind of fault.
@@ -69,6 +71,13 @@ impl fmt::Display for Report {
         }
         if self.ignores_value {
             f.write_str("\n  not compared: what the action returns, because it differs from run to run")?;
+        }
+        if !self.masked.is_empty() {
+            write!(
+                f,
+                "\n  not compared: new values of {}, because they differ from run to run",
+                self.masked.join(", ")
+            )?;
         }
         Ok(())
     }

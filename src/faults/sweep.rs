@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::attempt::{Attempt, Baseline, SecondTry, require_failing_memory};
+use super::commits;
 use super::failure::{self, Diagnosis, FaultRun, Problem};
 use super::fault::{self, Fault, Kind};
 use super::report::{Report, Tried};
@@ -65,6 +66,39 @@ impl<'a> Sweep<'a> {
         self
     }
 
+    /// Allows the action to stop between two of its transactions, for a job that resumes: the same call after the fault has to
+    /// end as without one.
+    ///
+    /// ```
+    /// use sqlitmus::rusqlite::{Connection, Result};
+    /// use sqlitmus::{Template, faults};
+    ///
+    /// let db = Template::empty().in_memory();
+    /// let schema = "CREATE TABLE users(name TEXT, mail TEXT);
+    ///               INSERT INTO users(name) VALUES ('Ada'), ('Bob');";
+    /// db.execute_batch(schema).unwrap();
+    ///
+    /// fn fill_in(db: &mut Connection) -> Result<()> {
+    ///     let next = "SELECT rowid FROM users WHERE mail IS NULL LIMIT 1";
+    ///     let sql = "UPDATE users SET mail = lower(name) || '@example.org'";
+    ///     while db.execute(&format!("{sql} WHERE rowid = ({next})"), [])? > 0 {}
+    ///     Ok(())
+    /// }
+    ///
+    /// assert!(faults::sweep(&db, fill_in).try_run().is_err());
+    /// faults::sweep(&db, fill_in).each_transaction().run();
+    /// ```
+    pub fn each_transaction(mut self) -> Self {
+        self.options.resumes = true;
+        self
+    }
+
+    /// Allows the action to stop between two of its transactions that have nothing to do with each other.
+    pub fn independent_transactions(mut self) -> Self {
+        self.options.independent = true;
+        self
+    }
+
     /// Tries every place of each kind, instead of a sample: at most 1000 of each kind, and fewer if the action takes long.
     pub fn every_point(mut self) -> Self {
         self.options.every_point = true;
@@ -121,6 +155,10 @@ impl fmt::Debug for Sweep<'_> {
 struct Options<'a> {
     may_ignore_errors: bool,
     may_fail_after_commit: bool,
+    /// True if the action may stop after any of its transactions and goes on where it stopped.
+    resumes: bool,
+    /// True if each transaction of the action may be left alone.
+    independent: bool,
     /// Values that it may return besides the one that it returns without a fault.
     may_return: Vec<String>,
     every_point: bool,
@@ -170,19 +208,24 @@ fn sweep_all(Sweep { db, mut action, options }: Sweep<'_>) -> Result<Report, Box
         require_failing_memory()?;
     }
     let guard = OriginalGuard::new(db);
-    let baseline = Baseline::learn(&base, &mut action, of_memory);
+    let mut baseline = Baseline::learn(&base, &mut action, of_memory);
+    if options.independent
+        && let Ok(baseline) = &mut baseline
+    {
+        baseline.commits = commits::commits(&base, &mut action, &mut baseline.contents)?;
+    }
     guard.check(ErrorKind::Fault, &["the action"])?;
     drop(guard);
     let baseline = baseline?;
     baseline.require_places(&kinds)?;
     let mut sweeper = Sweeper { action, options, base, baseline };
     sweeper.require_invariants()?;
-    let mut report = Report { ignores_value: sweeper.baseline.value.is_none(), ..Report::default() };
+    let mut report = Report::default();
     if let Some(fault) = replay.filter(|fault| fault.at <= sweeper.baseline.places(fault.kind)) {
         let mut tried = Tried::new(fault.kind, 0, 0);
         sweeper.look(fault, &mut tried)?;
         report.kinds.push(tried);
-        return Ok(report);
+        return Ok(sweeper.with_hidden(report));
     }
     let seed = settings.seed.unwrap_or(SEED);
     let mut done = 0;
@@ -202,23 +245,37 @@ fn sweep_all(Sweep { db, mut action, options }: Sweep<'_>) -> Result<Report, Box
         }
         report.kinds.push(tried);
     }
-    Ok(report)
+    Ok(sweeper.with_hidden(report))
 }
 
 impl Sweeper<'_> {
+    /// Returns the report with what was not compared.
+    fn with_hidden(&self, report: Report) -> Report {
+        let masked = self.baseline.contents.masked();
+        Report { ignores_value: self.baseline.value.is_none(), masked, ..report }
+    }
+
     fn look(&mut self, fault: Fault, tried: &mut Tried) -> Result<(), Box<Failure>> {
         let (run, problem) = self.run(fault, None)?;
         tried.runs += 1;
         tried.errors += u64::from(!matches!(run.outcome, Outcome::Returned(_)));
         tried.missed += u64::from(run.injected.is_none());
         let Some(problem) = problem else { return Ok(()) };
+        // A time in seconds differs only later.
+        if self.baseline.hide_what_differs(&self.base, &mut self.action)? {
+            return self.look(fault, tried);
+        }
         // Once more, with a recording of its statements.
         let (run, problem) = match self.run(fault, Some(Arc::default()))? {
             (recorded, Some(problem)) => (recorded, problem),
             _ => (run, problem),
         };
-        // SQLite may have begun a transaction although its BEGIN was interrupted. No app expects that, and few could tell.
-        if matches!(problem, Problem::LeftOpen) && fault.kind == Kind::Interrupt && run.was_beginning() {
+        // SQLite may have begun a transaction although its BEGIN was interrupted, and rusqlite ignores that a ROLLBACK was. No
+        // app expects that, and few could tell.
+        // Nor that a statement has committed and is interrupted then.
+        let is_of_sqlite = run.injected.as_ref().is_some_and(|injected| injected.is_committed)
+            || (matches!(problem, Problem::LeftOpen) && run.was_beginning_or_rolling_back());
+        if fault.kind == Kind::Interrupt && is_of_sqlite {
             return Ok(());
         }
         let error = failure::render(&self.diagnose(&run, problem));
@@ -260,12 +317,12 @@ impl Sweeper<'_> {
         };
         let mut problem = self.problem_of(&run);
         let before = ContentMatch::Known(self.baseline.before);
-        if problem.is_none()
-            && matches!(run.outcome, Outcome::Failed(_))
-            && self.baseline.contents.find(&run.files) == before
-        {
-            let again = attempt.again(&mut self.action);
-            problem = self.problem_again(again);
+        if problem.is_none() && matches!(run.outcome, Outcome::Failed(_)) {
+            let starts_anew = self.baseline.contents.find(&run.files) == before;
+            if starts_anew || self.options.resumes {
+                let again = attempt.again(&mut self.action);
+                problem = self.problem_again(again, starts_anew);
+            }
         }
         Ok((run, problem))
     }
@@ -288,7 +345,9 @@ impl Sweeper<'_> {
             _ if self.options.may_ignore_errors && matches!(run.outcome, Outcome::Returned(_)) => None,
             Outcome::Returned(value) if is_after => self.other_value(value),
             Outcome::Returned(_) => Some(Problem::OkAndNot),
-            _ if is_before => None,
+            // The second try shows whether it goes on where it stopped.
+            _ if is_before || self.options.resumes => None,
+            _ if self.baseline.is_after_a_transaction(&found) && !is_after => None,
             // SQLite itself may return an error for a statement that has committed: one that is interrupted at its end, or one
             // whose journal was truncated and then could not be synced.
             _ if is_after && (run.fault.kind == Kind::Interrupt || while_writing) => None,
@@ -315,15 +374,17 @@ impl Sweeper<'_> {
         (!left.is_empty() && !run.fault.kind.is_of_memory()).then_some(Problem::Session(left))
     }
 
-    /// Returns what is wrong with the second try after the fault, which has to do everything.
-    fn problem_again(&mut self, again: SecondTry) -> Option<Problem> {
+    /// Returns what is wrong with the second try after the fault, which has to do everything that is left to do.
+    fn problem_again(&mut self, again: SecondTry, starts_anew: bool) -> Option<Problem> {
         let Outcome::Returned(value) = &again.outcome else {
             return Some(Problem::NotAgain(again.outcome, again.reconnected));
         };
         match self.baseline.contents.find(&again.files) {
             ContentMatch::Corrupt(says) => Some(Problem::CorruptAgain(says)),
             _ if self.options.may_ignore_errors => None,
-            ContentMatch::Known(content) if content == self.baseline.after => self.other_value(value),
+            ContentMatch::Known(content) if content == self.baseline.after => {
+                starts_anew.then(|| self.other_value(value)).flatten()
+            }
             _ => Some(Problem::OtherwiseAgain(again.files)),
         }
     }

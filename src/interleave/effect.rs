@@ -58,6 +58,19 @@ impl Effect {
         }
     }
 
+    /// Returns true if the step writes what `other` reads.
+    pub(super) fn writes_what_is_read_by(&self, other: &Effect) -> bool {
+        self.writes.overlap(&other.reads)
+    }
+
+    pub(super) fn writes_rows(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    pub(super) fn only_reads(&self) -> bool {
+        self.writes.is_empty() && !self.reads.is_empty()
+    }
+
     /// Takes in the effect of the same step in another run. It takes its place if the step was not run before.
     pub(super) fn merge(&mut self, other: &Effect, is_first: bool) {
         if is_first {

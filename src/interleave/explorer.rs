@@ -30,13 +30,13 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::choices::{Chooser, orders};
+use super::choices::{Chooser, bits, orders};
 use super::effect::{Caution, Step};
 use super::footprint::Footprints;
 use super::problem::{Classification, FoundProblem, Invariant, classify, problem_by_itself};
 use super::reduction::{Classes, Reduction};
 use super::report::{self, Report, Selection};
-use super::run::{Run, Task, TaskOutcome};
+use super::run::{Hidden, Run, Task, TaskOutcome};
 use super::serial_runs::SerialRuns;
 use super::{effect, failure};
 use crate::check::changes_between;
@@ -94,6 +94,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             shard: self.options.shard,
             outcomes: self.tally.outcomes.into_iter().collect(),
             notes: self.tally.notes.into_iter().collect(),
+            hidden: hidden(self.tasks, &self.serial_runs.hidden),
         };
         Ok((report, self.tally.found))
     }
@@ -145,6 +146,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
                 return Ok(ControlFlow::Break(()));
             }
         }
+        self.serial_runs.hide_what_differs(&orders[0])?;
         require_same_again(self.serial_runs, self.tasks, &orders[..1])?;
         self.require_effects(&orders)?;
         self.require_invariant(&orders)?;
@@ -302,6 +304,12 @@ impl<'a, 'r> Explorer<'a, 'r> {
     }
 }
 
+/// Returns what is not compared, in words.
+fn hidden(tasks: &[Task], hidden: &Hidden) -> Vec<String> {
+    let columns = hidden.mask.names().into_iter().map(|name| format!("new values of {name}"));
+    columns.chain(bits(hidden.values).map(|task| format!("what {} returns", tasks[task].name))).collect()
+}
+
 /// Returns an error unless these orders give the same again.
 ///
 /// Before the schedules one order is enough. Before a failure is reported all are run: a later task may overwrite what an
@@ -312,6 +320,7 @@ pub(super) fn require_same_again(
     orders: &[Vec<usize>],
 ) -> Result<()> {
     for order in orders {
+        serial_runs.serial(order)?;
         let again = serial_runs.fresh_serial(order)?;
         let first = serial_runs.serial(order)?;
         if !again.agrees(first) {

@@ -1,7 +1,8 @@
 //! The text of a failure.
 
+use super::anomaly::Anomaly;
 use super::choices::token;
-use super::diagnosis::{Anomaly, Diagnosis};
+use super::diagnosis::Diagnosis;
 use super::locks::LockRefusal;
 use super::problem::Problem;
 use super::report::{Report, headline, in_order, names, short};
@@ -67,6 +68,9 @@ pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report)
              such as ()",
         );
     }
+    if let Some(hidden) = report.not_compared() {
+        error = error.note(hidden);
+    }
     for (note, number) in &report.notes {
         error = error.note(format!("in {}, {note}", count(*number, "schedule")));
     }
@@ -87,8 +91,14 @@ fn no_serial_order(tasks: &[Task], anomaly: &Anomaly) -> String {
             format!("{} returns an error, and no serial order without it gives this state", name(task))
         }
         Anomaly::SharedWork => format!("no serial order of {all} returns these results, though one gives this state"),
-        Anomaly::InconsistentRead => {
-            format!("no serial order of {all} returns these results: they read an inconsistent snapshot")
+        Anomaly::ReadSkew { reader } => {
+            let others: Vec<&str> =
+                tasks.iter().enumerate().filter(|(task, _)| task != reader).map(|(_, task)| &*task.name).collect();
+            format!(
+                "read skew: {} reads some data before and some after a change by {}",
+                name(reader),
+                others.join(", ")
+            )
         }
         Anomaly::LostUpdate { kept } => {
             let others = tasks.iter().enumerate().filter(|(task, _)| task != kept);
@@ -100,6 +110,10 @@ fn no_serial_order(tasks: &[Task], anomaly: &Anomaly) -> String {
             format!("lost update: {one} and {other} change the same row of {table}, and one change is gone")
         }
         Anomaly::WriteSkew => format!("write skew: {all} each change data that another one relied on"),
+        Anomaly::StaleRead { reader, writer } => {
+            let (reader, writer) = (name(reader), name(writer));
+            format!("stale read: {reader} writes after {writer} has changed what {reader} had read")
+        }
         Anomaly::Other => format!("no serial order of {all} gives this state"),
     }
 }

@@ -54,6 +54,8 @@ impl Rows {
 pub(super) struct Footprint {
     pub(super) reads: Rows,
     pub(super) writes: Rows,
+    /// The tables for whose rows it takes new rowids.
+    pub(super) new_ids: BTreeSet<String>,
     /// True if later statements may mean something else: the schema or a setting changes.
     pub(super) changes_meaning: bool,
 }
@@ -132,7 +134,12 @@ impl Footprints {
 
     fn read(&self, sql: &str) -> Footprint {
         let word = keyword(sql);
-        let all = |changes_meaning| Footprint { reads: Rows::All, writes: Rows::All, changes_meaning };
+        let all = |changes_meaning| Footprint {
+            reads: Rows::All,
+            writes: Rows::All,
+            changes_meaning,
+            ..Footprint::default()
+        };
         if word == "RELEASE" {
             return Footprint::default();
         }
@@ -176,6 +183,10 @@ impl Footprints {
             let rows = cursor.and_then(|cursor| rowids(ops, cursor)).unwrap_or_else(|| vec![None]);
             let rows = Rows::Some(rows.into_iter().map(|row| (table.clone(), row)).collect());
             footprint.reads.add(&rows);
+            let takes_id = |Op(code, [of, ..]): &Op| code == "NewRowid" && Some(*of) == cursor;
+            if code == "OpenWrite" && ops.iter().any(takes_id) {
+                footprint.new_ids.insert(table.clone());
+            }
             if matches!(code.as_str(), "OpenWrite" | "Clear") {
                 footprint.writes.add(&rows);
             }

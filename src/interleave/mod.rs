@@ -46,7 +46,7 @@
 //! The final state, and what each task returned, must equal those of the tasks run one after another, in some order. A task
 //! that only reads returns what it has read, so that reads are compared too. These are failures:
 //!
-//! - a result that no serial order has: a lost update, write skew, an inconsistent read;
+//! - a result that no serial order has: a lost update, write skew, a stale read, read skew;
 //! - a task that returns an error and leaves changes behind;
 //! - a task that returns an error which it returns in no serial order, apart from numbers in it, such as the UNIQUE
 //!   violation of two tasks that look for a name and then insert it;
@@ -78,11 +78,16 @@
 //! `SQLITMUS_REPLAY=schedule:a2b3` the one that a failure has printed.
 //!
 //! Tasks have to do the same each time they run. Ids and times that SQLite makes are fine, and so are `random()` and
-//! `randomblob()`, which return the same values to a task in each schedule. Ids and times that the app makes have to be
-//! arguments.
+//! `randomblob()`, which return the same values to a task in each schedule. Ids and times that the app makes differ in each run:
+//! new values in such columns are not compared, nor is what a task returns if it differs. The report names them. Pass them as
+//! arguments to have them compared.
+//!
+//! Rowids that SQLite chooses depend on the order of the INSERTs and on nothing else. States that differ only in them are the same,
+//! together with the columns that refer to them and the results that name them.
 //!
 //! [`TestDb::connect`]: crate::TestDb::connect
 
+mod anomaly;
 mod choices;
 mod diagnosis;
 mod effect;
@@ -91,6 +96,7 @@ mod explorer;
 mod failure;
 mod footprint;
 mod locks;
+mod new_ids;
 mod problem;
 mod reduction;
 mod report;

@@ -30,6 +30,8 @@ pub struct Report {
     pub(super) shard: Shard,
     pub(super) outcomes: Vec<(String, u64)>,
     pub(super) notes: Vec<(String, u64)>,
+    /// What differed from run to run, and was not compared.
+    pub(super) hidden: Vec<String>,
 }
 
 impl Report {
@@ -81,6 +83,12 @@ impl Report {
         format!("{schedules} of {}: {how}{shard}", self.tasks)
     }
 
+    /// Returns what was not compared, in a line.
+    pub(super) fn not_compared(&self) -> Option<String> {
+        let hidden = self.hidden.join(", ");
+        (!hidden.is_empty()).then(|| format!("not compared: {hidden}, because they differ from run to run"))
+    }
+
     /// Returns the outcomes, one line each.
     pub(super) fn lines(&self) -> String {
         let width = self.outcomes.iter().map(|(_, count)| count.to_string().len()).max().unwrap_or(0);
@@ -97,6 +105,9 @@ impl Raw for Report {
         write!(f, "{}", self.extent())?;
         for line in self.lines().lines() {
             write!(f, "\n  {line}")?;
+        }
+        if let Some(hidden) = self.not_compared() {
+            write!(f, "\n  {hidden}")?;
         }
         for (note, count) in &self.notes {
             write!(f, "\nnote: in {count} of them, {note}")?;

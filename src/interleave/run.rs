@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::choices::{bit, switches};
 use super::locks::{HeldLocks, LockRefusal};
-use crate::check::{Digest, shown, try_digest};
+use crate::check::{Digest, Mask, masked_digest, shown};
 use crate::db::Address;
 use crate::error::Result;
 use crate::explore::Outcome;
@@ -61,6 +61,14 @@ pub(super) struct TriedRemedy {
 
 /// The outcome of a task that took part, and its connection.
 pub(super) type EndedTask = Option<(TaskOutcome, Connection)>;
+
+/// What differs when the tasks run again, one after another, such as times that the app makes. It is not compared.
+#[derive(Debug, Default)]
+pub(super) struct Hidden {
+    pub(super) mask: Mask,
+    /// The tasks that return another value each time, a bit each.
+    pub(super) values: u8,
+}
 
 pub(super) struct Run {
     /// The outcome of each task that took part.
@@ -173,7 +181,12 @@ pub(super) enum Stuck {
 }
 
 impl Run {
-    pub(super) fn of(database: Address, ended: Vec<EndedTask>, schedule: ScheduleRecord) -> Result<Run> {
+    pub(super) fn of(
+        database: Address,
+        ended: Vec<EndedTask>,
+        schedule: ScheduleRecord,
+        hidden: &Hidden,
+    ) -> Result<Run> {
         let mut left_open = 0;
         for (task, ended) in ended.iter().enumerate() {
             if ended.as_ref().is_some_and(|(_, connection)| !connection.is_autocommit()) {
@@ -181,8 +194,15 @@ impl Run {
             }
         }
         // While the connections are open: closing the last of them would write a checkpoint first.
-        let digest = if schedule.stuck.is_none() { Some(try_digest(&database.look()?)?) } else { None };
-        let outcomes = ended.into_iter().map(|ended| ended.map(|(outcome, _)| outcome)).collect();
+        let digest =
+            if schedule.stuck.is_none() { Some(masked_digest(&database.look()?, &hidden.mask)?) } else { None };
+        let shown = |(task, ended): (usize, EndedTask)| match ended?.0 {
+            Outcome::Returned(_) if hidden.values & bit(task) != 0 => {
+                Some(Outcome::Returned(String::from("another value")))
+            }
+            outcome => Some(outcome),
+        };
+        let outcomes = ended.into_iter().enumerate().map(shown).collect();
         Ok(Run { outcomes, digest, database, left_open, schedule })
     }
 

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 
 use super::choices::{Choices, Chooser, bit, bits};
 use super::locks::LockRefusal;
-use super::run::{EndedTask, Event, Remedy, ScheduleRecord, Stuck, TaskOutcome, begins_deferred};
+use super::run::{EndedTask, Event, Hidden, Remedy, ScheduleRecord, Stuck, TaskOutcome, begins_deferred};
 use super::stall::StallDetector;
 use super::task_state::{Phase, TaskState};
 use crate::sim::Clock;
@@ -50,6 +50,7 @@ pub(super) struct RunOptions {
     /// is refused.
     pub(super) transactions: Option<Vec<Option<u64>>>,
     pub(super) remedy: Remedy,
+    pub(super) hidden: Arc<Hidden>,
     /// True if tasks may see what another one does between its statements.
     pub(super) share_memory: bool,
     /// True if tasks open connections themselves, and have to close them before they end.

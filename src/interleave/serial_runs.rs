@@ -1,12 +1,15 @@
 //! Runs of the tasks one after another, with which every schedule is compared.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::choices::{Chooser, bit, bits};
-use super::run::{Remedy, Run, TaskOutcome};
+use super::new_ids::NewIds;
+use super::run::{Hidden, Remedy, Run, TaskOutcome};
 use super::scheduler::RunOptions;
 use super::threads::TaskThreads;
 use super::transactions;
+use crate::check::Mask;
 use crate::db::Address;
 use crate::error::Result;
 
@@ -22,7 +25,12 @@ pub(super) struct SerialRuns<'a> {
     pub(super) checkpoints: bool,
     /// True if the tasks promise no more than their transactions do.
     pub(super) each_transaction: bool,
+    /// What differs when the tasks run again.
+    pub(super) hidden: Arc<Hidden>,
+    new_ids: Option<NewIds>,
     serial: BTreeMap<Vec<usize>, Run>,
+    /// The orders of runs that differ from them in the ids of new rows, by digest and results.
+    renamed: BTreeMap<(u64, String), Option<Vec<usize>>>,
     by_transaction: BTreeMap<(Vec<u8>, Vec<Option<u64>>), Run>,
 }
 
@@ -36,7 +44,10 @@ impl<'a> SerialRuns<'a> {
             max_statements: 100_000,
             checkpoints: true,
             each_transaction: false,
+            hidden: Arc::default(),
+            new_ids: None,
             serial: BTreeMap::new(),
+            renamed: BTreeMap::new(),
             by_transaction: BTreeMap::new(),
         }
     }
@@ -58,6 +69,7 @@ impl<'a> SerialRuns<'a> {
             checkpoints: self.checkpoints,
             transactions: None,
             remedy: self.remedy,
+            hidden: Arc::clone(&self.hidden),
             share_memory: self.threads.share_memory(),
             owns_connections: self.threads.own_connections(),
         }
@@ -79,6 +91,33 @@ impl<'a> SerialRuns<'a> {
         self.run_some(&participants, Chooser::Serial(order.to_vec()))
     }
 
+    /// Hides what differs when these tasks run again: columns of the database and values of tasks. Returns false if that is
+    /// nothing new.
+    pub(super) fn hide_what_differs(&mut self, order: &[usize]) -> Result<bool> {
+        let again = self.fresh_serial(order)?;
+        self.serial(order)?;
+        let first = &self.serial[order];
+        if again.agrees(first) {
+            return Ok(false);
+        }
+        let mask = Mask::between(&self.base.look()?, &first.database.look()?, &again.database.look()?)?;
+        let differs = |task: &usize| match (&first.outcomes[*task], &again.outcomes[*task]) {
+            (Some(TaskOutcome::Returned(first)), Some(TaskOutcome::Returned(again))) => first != again,
+            _ => false,
+        };
+        let values = order.iter().copied().filter(differs).fold(self.hidden.values, |mask, task| mask | bit(task));
+        let is_new = values != self.hidden.values || !mask.is_empty();
+        if !is_new {
+            return Ok(false);
+        }
+        let mask = self.hidden.mask.clone().and(mask);
+        self.hidden = Arc::new(Hidden { mask, values });
+        self.serial.clear();
+        self.by_transaction.clear();
+        self.renamed.clear();
+        Ok(true)
+    }
+
     /// Removes and returns the run of an order.
     pub(super) fn take(&mut self, order: &[usize]) -> Run {
         self.serial.remove(order).expect("it has been run")
@@ -95,6 +134,26 @@ impl<'a> SerialRuns<'a> {
         for order in SerialRuns::candidates(run) {
             let serial = self.serial(&order)?;
             if serial.digest == run.digest && order.iter().all(|task| serial.outcomes[*task] == run.outcomes[*task]) {
+                return Ok(Some(order));
+            }
+        }
+        let Some(digest) = &run.digest else { return Ok(None) };
+        let key = (digest.value(), format!("{:?}", run.outcomes));
+        if !self.renamed.contains_key(&key) {
+            let order = self.order_of_renamed(run)?;
+            self.renamed.insert(key.clone(), order);
+        }
+        Ok(self.renamed[&key].clone())
+    }
+
+    /// Returns the order with the same result as `run`, but for the ids of new rows.
+    fn order_of_renamed(&mut self, run: &Run) -> Result<Option<Vec<usize>>> {
+        for order in SerialRuns::candidates(run) {
+            self.serial(&order)?;
+            let mut new_ids = self.new_ids.take().map_or_else(|| NewIds::new(self.base), Ok)?;
+            let is_same = new_ids.are_all_that_differs(self.base, (&self.serial[&order], run), &order)?;
+            self.new_ids = Some(new_ids);
+            if is_same {
                 return Ok(Some(order));
             }
         }

@@ -77,6 +77,7 @@ impl TaskThreads {
         options: RunOptions,
     ) -> Result<Run> {
         let database = base.fork();
+        let hidden = Arc::clone(&options.hidden);
         let scheduler = Scheduler::new(self.threads.len(), participants, database.disk().clock().clone(), options);
         let shared: Shared = self.setup.as_ref().map_or_else(|| Arc::new(()) as Shared, |setup| setup());
         let mut jobs = Vec::new();
@@ -102,7 +103,7 @@ impl TaskThreads {
             // A stuck task has to meet the scheduler on every operation until it ends.
             views.iter().for_each(|view| drop(view.disk().gate().set(None)));
         }
-        Run::of(database, ended, schedule)
+        Run::of(database, ended, schedule, &hidden)
     }
 }
 

@@ -30,4 +30,5 @@ mod state;
 mod suite;
 mod template;
 mod testdb;
+mod what_if;
 mod workload;

@@ -31,6 +31,13 @@ impl Cell {
         }
     }
 
+    /// Returns a digest of the type and the value.
+    pub(super) fn digest(&self) -> u64 {
+        let mut bytes = Vec::new();
+        put(&mut bytes, self.value());
+        xxh64(&bytes, 0)
+    }
+
     pub(crate) fn value(&self) -> ValueRef<'_> {
         match self {
             Cell::Null => ValueRef::Null,
@@ -40,6 +47,34 @@ impl Cell {
             Cell::Blob(bytes) => ValueRef::Blob(bytes),
         }
     }
+}
+
+/// Appends the type and the value. The length is fixed by what precedes it, so different rows never give the same bytes.
+pub(super) fn put(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
+    match value {
+        ValueRef::Null => bytes.push(0),
+        ValueRef::Integer(number) => {
+            bytes.push(1);
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        ValueRef::Real(number) => {
+            bytes.push(2);
+            bytes.extend_from_slice(&number.to_bits().to_le_bytes());
+        }
+        ValueRef::Text(text) => {
+            bytes.push(3);
+            put_bytes(bytes, text);
+        }
+        ValueRef::Blob(blob) => {
+            bytes.push(4);
+            put_bytes(bytes, blob);
+        }
+    }
+}
+
+pub(super) fn put_bytes(bytes: &mut Vec<u8>, part: &[u8]) {
+    bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(part);
 }
 
 impl PartialEq for Cell {

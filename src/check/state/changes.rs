@@ -321,6 +321,14 @@ impl ChangedRow {
         Some(self.cells[at].value())
     }
 
+    /// Returns the values that identify the row; all of them if the table has no key.
+    pub(crate) fn key(&self) -> Vec<Cell> {
+        match self.layout.key.as_slice() {
+            [] => self.cells.clone(),
+            key => key.iter().map(|at| self.cells[*at].clone()).collect(),
+        }
+    }
+
     /// Iterates over the columns and their values, in the order of declaration.
     pub fn iter(&self) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
         self.layout.columns.iter().map(String::as_str).zip(self.cells.iter().map(Cell::value))

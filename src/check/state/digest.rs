@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rusqlite::Connection;
-use rusqlite::types::ValueRef;
 use xxhash_rust::xxh64::xxh64;
 
+use super::cell::{Cell, put, put_bytes};
+use super::mask::Mask;
 use super::tables::{Snapshot, Table, TableSet, sequence, tables};
 use crate::error::{Result, or_panic};
 use crate::schema::entries::{SchemaEntry, entries};
@@ -59,15 +60,21 @@ pub fn digest(connection: &Connection) -> Digest {
 /// # Errors
 /// If SQLite refuses to read.
 pub fn try_digest(connection: &Connection) -> Result<Digest> {
+    masked_digest(connection, &Mask::default())
+}
+
+/// Like [`try_digest`], with masked columns.
+pub(crate) fn masked_digest(connection: &Connection, mask: &Mask) -> Result<Digest> {
     let snapshot = Snapshot::begin(connection)?;
-    let tables = digests(&snapshot, TableSet::Data)?;
-    let sequence = sequence(&snapshot)?.map(|table| digest_of(&snapshot, &table)).transpose()?;
+    let digest = |table: &Table| digest_of(&snapshot, table, mask);
+    let tables = tables(&snapshot, TableSet::Data)?.iter().map(digest).collect::<Result<_>>()?;
+    let sequence = sequence(&snapshot)?.as_ref().map(digest).transpose()?;
     Ok(Digest { tables, sequence })
 }
 
 /// Returns a digest of everything that a database file holds: the schema as it is declared, the rows of all tables, and the
 /// numbers of the header. The statistics of ANALYZE are left out.
-pub(crate) fn content_digest(connection: &Connection) -> Result<u64> {
+pub(crate) fn content_digest(connection: &Connection, mask: &Mask) -> Result<u64> {
     let snapshot = Snapshot::begin(connection)?;
     let is_statistics = |name: &str| name.starts_with("sqlite_stat");
     let mut bytes = Vec::new();
@@ -77,16 +84,12 @@ pub(crate) fn content_digest(connection: &Connection) -> Result<u64> {
         }
     }
     for table in tables(&snapshot, TableSet::Stored)?.iter().filter(|table| !is_statistics(&table.name)) {
-        bytes.extend_from_slice(&digest_of(&snapshot, table)?.value.to_le_bytes());
+        bytes.extend_from_slice(&digest_of(&snapshot, table, mask)?.value.to_le_bytes());
     }
     for (_, number) in header_numbers(&snapshot)? {
         bytes.extend_from_slice(&number.to_le_bytes());
     }
     Ok(xxh64(&bytes, 0))
-}
-
-fn digests(snapshot: &Snapshot<'_>, set: TableSet) -> Result<Vec<TableDigest>> {
-    tables(snapshot, set)?.iter().map(|table| digest_of(snapshot, table)).collect()
 }
 
 impl Digest {
@@ -132,10 +135,11 @@ impl fmt::Display for Digest {
 }
 
 /// Adds up the digests of the rows. The sum does not depend on their order, and counts duplicate rows.
-fn digest_of(snapshot: &Snapshot<'_>, table: &Table) -> Result<TableDigest> {
+fn digest_of(snapshot: &Snapshot<'_>, table: &Table, mask: &Mask) -> Result<TableDigest> {
     let refused = |error| table.refused(snapshot, error);
     let mut columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
     columns.sort_by_key(|name| name.to_ascii_lowercase());
+    let masked: Vec<_> = columns.iter().map(|column| mask.of(&table.name, column)).collect();
     let select = table.select(snapshot, &columns, &[]);
     let mut statement = snapshot.connection.prepare(&select).map_err(refused)?;
     let mut rows = statement.query([]).map_err(refused)?;
@@ -143,8 +147,12 @@ fn digest_of(snapshot: &Snapshot<'_>, table: &Table) -> Result<TableDigest> {
     let mut bytes = Vec::new();
     while let Some(row) = rows.next().map_err(refused)? {
         bytes.clear();
-        for at in 0..columns.len() {
-            put(&mut bytes, row.get_ref(at).map_err(refused)?);
+        for (at, before) in masked.iter().enumerate() {
+            let value = row.get_ref(at).map_err(refused)?;
+            match before {
+                Some(before) if !before.contains(&Cell::of(value).digest()) => bytes.push(MASKED),
+                _ => put(&mut bytes, value),
+            }
         }
         sum = sum.wrapping_add(xxh64(&bytes, 0));
         count += 1;
@@ -158,33 +166,8 @@ fn digest_of(snapshot: &Snapshot<'_>, table: &Table) -> Result<TableDigest> {
     Ok(TableDigest { name: table.name.clone(), rows: count, value: xxh64(&bytes, 0) })
 }
 
-/// Appends the type and the value. The length is fixed by what precedes it, so different rows never give the same bytes.
-fn put(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
-    match value {
-        ValueRef::Null => bytes.push(0),
-        ValueRef::Integer(number) => {
-            bytes.push(1);
-            bytes.extend_from_slice(&number.to_le_bytes());
-        }
-        ValueRef::Real(number) => {
-            bytes.push(2);
-            bytes.extend_from_slice(&number.to_bits().to_le_bytes());
-        }
-        ValueRef::Text(text) => {
-            bytes.push(3);
-            put_bytes(bytes, text);
-        }
-        ValueRef::Blob(blob) => {
-            bytes.push(4);
-            put_bytes(bytes, blob);
-        }
-    }
-}
-
-fn put_bytes(bytes: &mut Vec<u8>, part: &[u8]) {
-    bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(part);
-}
+/// The type of a masked value.
+const MASKED: u8 = 5;
 
 /// Returns the entries of the schema by kind and name.
 pub(crate) fn schema_entries(snapshot: &Snapshot<'_>) -> Result<BTreeMap<(String, String), SchemaEntry>> {

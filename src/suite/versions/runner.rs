@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-use crate::check::{Digest, content_digest, try_digest};
+use crate::check::{Digest, Mask, content_digest, try_digest};
 use crate::db::{Image, Scratch, Workshop, recorded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{Code, Migration, Migrations, RecordedStep};
@@ -87,7 +87,7 @@ impl Version {
             schema: Arc::new(Schema::read(database)?),
             user_version,
             digest: try_digest(database)?,
-            content: content_digest(database)?,
+            content: content_digest(database, &Mask::default())?,
         })
     }
 }

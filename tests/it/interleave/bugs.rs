@@ -95,7 +95,7 @@ fn a_number_counted_in_the_app() {
     }
     let db = sqlitmus::Template::empty().profile(sqlitmus::Profile::PRODUCTION).in_memory();
     db.execute_batch("CREATE TABLE names(id INTEGER PRIMARY KEY, name INTEGER NOT NULL)").unwrap();
-    pair(&db, "no serial order of alice, bob gives this state", bug, fix);
+    pair(&db, "write skew: alice, bob each change data that another one relied on", bug, fix);
 }
 
 #[test]
@@ -112,7 +112,10 @@ fn check_then_insert() {
         Ok(())
     }
     let db = wal();
-    found(explore(&db).task("alice", bug).task("bob", bug), "no serial order of alice, bob gives this state");
+    found(
+        explore(&db).task("alice", bug).task("bob", bug),
+        "write skew: alice, bob each change data that another one relied on",
+    );
     db.execute_batch("CREATE UNIQUE INDEX names_name ON names(name)").unwrap();
     explore(&db).task("alice", fix).task("bob", fix).run();
     // With only the index, one task fails and changes nothing. In a serial order no task fails.
@@ -364,7 +367,7 @@ fn a_report_of_two_reads() {
     let db = wal();
     found(
         explore(&db).task("report", bug).task("writer", transfer),
-        "no serial order of report, writer returns these results: they read an inconsistent snapshot",
+        "read skew: report reads some data before and some after a change by writer",
     );
     explore(&db).task("report", fix).task("writer", transfer).run();
 }

@@ -7,6 +7,7 @@ mod classes;
 mod facts;
 mod memory;
 mod messages;
+mod new_ids;
 mod own_connections;
 mod remedies;
 mod scheduler;
