@@ -1,6 +1,7 @@
 //! [`CrashTest`]: a test of one action.
 
 use std::fmt::{self, Display};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -35,7 +36,7 @@ pub fn test_with<'a, K, R: Finish<K> + 'a>(
     db: &'a TestDb,
     action: impl FnMut(DbCopy) -> R + Send + 'a,
 ) -> CrashTest<'a> {
-    let mut action = explore::action_on_copies(db, action);
+    let mut action = explore::action_on_copies(db, Arc::default(), action);
     CrashTest { db, action: Box::new(move |copy| action(copy).map(drop)), options: Options::default() }
 }
 

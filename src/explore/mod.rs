@@ -2,6 +2,7 @@
 //! database and compare what is in them afterwards.
 
 mod action;
+mod cancellation;
 mod changes;
 mod contents;
 mod own_connections;
@@ -10,6 +11,7 @@ pub(crate) use self::action::{
     Action, Failure, Invariants, OriginalGuard, Outcome, SeededRandom, action, action_with_value, or_keep_and_panic,
     outcome_of, replay, replay_note, require_success,
 };
+pub(crate) use self::cancellation::Cancellation;
 pub(crate) use self::changes::{ActionPart, ContentChanges, FILE_BY_FILE};
 pub(crate) use self::contents::{ContentMatch, Files, KnownContents, fold_disk};
 pub(crate) use self::own_connections::action_on_copies;

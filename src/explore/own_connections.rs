@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::action::Action;
+use super::cancellation::Cancellation;
 use crate::db::{BlockOn, MAIN, TestDb, url_of};
 use crate::sim::{self, Disk};
 
@@ -65,9 +66,13 @@ pub trait Finish<Kind> {
     /// The value of an `Ok`.
     type Value: Debug;
 
-    /// Returns the result, whose error becomes text. A future is run to its end.
+    /// True for a future, which may be dropped before its end.
     #[doc(hidden)]
-    fn finish(self, block_on: Option<BlockOn>) -> Result<Self::Value, String>;
+    const IS_FUTURE: bool;
+
+    /// Returns the result, whose error becomes text. A future is run to its end, or until it is cancelled.
+    #[doc(hidden)]
+    fn finish(self, block_on: Option<BlockOn>, cancellation: Arc<Cancellation>) -> Result<Self::Value, String>;
 }
 
 /// Marks a `Result`.
@@ -81,7 +86,9 @@ pub enum Later {}
 impl<T: Debug, E: Display> Finish<Now> for Result<T, E> {
     type Value = T;
 
-    fn finish(self, _: Option<BlockOn>) -> Result<T, String> {
+    const IS_FUTURE: bool = false;
+
+    fn finish(self, _: Option<BlockOn>, _: Arc<Cancellation>) -> Result<T, String> {
         self.map_err(|error| error.to_string())
     }
 }
@@ -89,15 +96,17 @@ impl<T: Debug, E: Display> Finish<Now> for Result<T, E> {
 impl<F: Future<Output = Result<T, E>>, T: Debug, E: Display> Finish<Later> for F {
     type Value = T;
 
-    fn finish(self, block_on: Option<BlockOn>) -> Result<T, String> {
+    const IS_FUTURE: bool = true;
+
+    fn finish(self, block_on: Option<BlockOn>, cancellation: Arc<Cancellation>) -> Result<T, String> {
         let mut result = None;
-        let done = Box::pin(async { result = Some(self.await) });
+        let done = Box::pin(async { result = Some(cancellation.run(self).await) });
         match block_on {
             Some(block_on) => block_on(done),
             None => poll_here(done),
         }
         let result = result.ok_or("the template's `block_on` returned before the future was done")?;
-        result.map_err(|error| error.to_string())
+        result.ok_or("cancelled")?.map_err(|error| error.to_string())
     }
 }
 
@@ -120,13 +129,15 @@ fn poll_here(future: Pin<Box<dyn Future<Output = ()> + '_>>) {
 /// has opened is closed.
 pub(crate) fn action_on_copies<'a, K, R: Finish<K>>(
     db: &TestDb,
+    cancellation: Arc<Cancellation>,
     mut code: impl FnMut(DbCopy) -> R + Send + 'a,
 ) -> Action<'a, String> {
     let block_on = db.block_on();
     Box::new(move |connection| {
         let copy = DbCopy::of(connection);
         let disk = Disk::of(connection.path().unwrap_or_default());
-        let run = || code(copy).finish(block_on).map(|value| format!("{value:?}"));
+        let cancellation = Arc::clone(&cancellation);
+        let run = || code(copy).finish(block_on, cancellation).map(|value| format!("{value:?}"));
         let result = std::thread::scope(|scope| match scope.spawn(run).join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),

@@ -9,10 +9,17 @@ use super::session::Session;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{
-    self, Action, ContentChanges, ContentMatch, Files, KnownContents, Outcome, SeededRandom, outcome_of,
+    self, Action, Cancellation, ContentChanges, ContentMatch, Files, KnownContents, Outcome, SeededRandom, outcome_of,
 };
 use crate::sim::{Watch, allocator};
 use crate::trace::{Capture, TracedDatabase};
+
+/// The app's code.
+pub(super) struct SweptAction<'a> {
+    pub(super) run: Action<'a, String>,
+    /// What drops its future, if it is one.
+    pub(super) cancellation: Option<Arc<Cancellation>>,
+}
 
 pub(super) struct Attempt {
     copy: Address,
@@ -29,7 +36,7 @@ impl Attempt {
     /// Runs the action with a fault, or counts the places of all faults. Records its statements if there is a capture.
     pub(super) fn run(
         base: &Address,
-        action: &mut Action<'_, String>,
+        action: &mut SweptAction<'_>,
         fault: Option<Fault>,
         of_memory: bool,
         capture: Option<Arc<Capture>>,
@@ -40,12 +47,21 @@ impl Attempt {
         let injector = FaultInjector::new(fault, &copy.disk().files(), capture.clone());
         copy.disk().gate().set(Some(Arc::clone(&injector) as Arc<dyn Watch>));
         injector.arm(&mut connection);
-        let mut run = |connection: &mut Connection| outcome_of(|| action(connection));
+        let traced = TracedDatabase::new(&connection);
+        let _listening = action.cancellation.as_ref().map(|cancellation| {
+            cancellation.set(fault.filter(|fault| fault.kind == Kind::Cancel).map(|fault| fault.at));
+            traced.listen(Arc::clone(cancellation) as Arc<_>)
+        });
+        let mut run = |connection: &mut Connection| outcome_of(|| (action.run)(connection));
         let outcome = match capture {
-            Some(capture) => TracedDatabase::new(&connection).recording(capture, &mut connection, run),
+            Some(capture) => traced.recording(capture, &mut connection, run),
             None => run(&mut connection),
         };
         injector.disarm(&mut connection);
+        if let Some(cancellation) = &action.cancellation {
+            injector.note_cancellation(cancellation);
+            cancellation.set(None);
+        }
         Ok(Attempt { copy, connection, random, injector, outcome, found })
     }
 
@@ -65,14 +81,14 @@ impl Attempt {
     /// Runs the action again without the fault, on the same connection. If that fails, also returns the outcome on a new one.
     ///
     /// An action that sets its connection up, and leaves it so, is made for a new one.
-    pub(super) fn again(self, action: &mut Action<'_, String>) -> SecondTry {
+    pub(super) fn again(self, action: &mut SweptAction<'_>) -> SecondTry {
         let Attempt { copy, mut connection, random, found, .. } = self;
         let is_as_found = Session::of(&connection) == found;
         random.restart();
-        let outcome = is_as_found.then(|| outcome_of(|| action(&mut connection)));
+        let outcome = is_as_found.then(|| outcome_of(|| (action.run)(&mut connection)));
         drop(connection);
         let mut on_a_new_one = || match connect(&copy, false) {
-            Ok((mut fresh, _)) => outcome_of(|| action(&mut fresh)),
+            Ok((mut fresh, _)) => outcome_of(|| (action.run)(&mut fresh)),
             Err(error) => Outcome::Failed(error.to_string()),
         };
         let (outcome, reconnected) = match outcome {
@@ -120,7 +136,7 @@ pub(super) struct Baseline {
 
 impl Baseline {
     /// Runs the action twice. Both runs have to do the same, or runs with a fault could not be compared with them.
-    pub(super) fn learn(base: &Address, action: &mut Action<'_, String>, of_memory: bool) -> Result<Baseline> {
+    pub(super) fn learn(base: &Address, action: &mut SweptAction<'_>, of_memory: bool) -> Result<Baseline> {
         let unreadable =
             |says: String| Error::new(ErrorKind::Fault, "the database cannot be read").evidence("SQLite says", says);
         let mut contents = KnownContents::new(base.functions());
@@ -146,7 +162,7 @@ impl Baseline {
 
     /// Runs the action once more without a fault, and hides what differs from the first run by now. Returns false if that is
     /// nothing new.
-    pub(super) fn hide_what_differs(&mut self, base: &Address, action: &mut Action<'_, String>) -> Result<bool> {
+    pub(super) fn hide_what_differs(&mut self, base: &Address, action: &mut SweptAction<'_>) -> Result<bool> {
         let attempt = Attempt::run(base, action, None, false, None)?;
         let Ok(content) = self.contents.learn(&attempt.files()) else { return Ok(false) };
         let is_new = content != self.after && self.contents.unify(self.before, self.after, content);

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::attempt::connect;
+use super::attempt::{SweptAction, connect};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{Action, Files, KnownContents, outcome_of};
+use crate::explore::{Files, KnownContents, outcome_of};
 use crate::sim::{Disk, Op, Refused, Watch, WriteLocks};
 
 /// Copies the files wherever a connection releases its write lock: there a commit is complete.
@@ -30,7 +30,7 @@ impl Watch for CommitWatch {
 /// Runs the action once more without a fault and returns the numbers of the contents after each of its transactions.
 pub(super) fn commits(
     base: &Address,
-    action: &mut Action<'_, String>,
+    action: &mut SweptAction<'_>,
     contents: &mut KnownContents,
 ) -> Result<Vec<usize>> {
     let copy = base.fork();
@@ -38,7 +38,7 @@ pub(super) fn commits(
     let watch = Arc::new(CommitWatch { disk: Arc::downgrade(copy.disk()), commits: Mutex::default() });
     copy.disk().gate().set(Some(Arc::clone(&watch) as Arc<dyn Watch>));
     // Its outcome is known from the runs before.
-    let _ = outcome_of(|| action(&mut connection));
+    let _ = outcome_of(|| (action.run)(&mut connection));
     copy.disk().gate().set(None);
     let mut commits = watch.commits.lock().unwrap_or_else(PoisonError::into_inner);
     let unreadable = |says: String| {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ffi};
 
+use crate::explore::Cancellation;
 use crate::sim::{Blocks, Op, Refused, Watch, WriteLocks, allocator};
 use crate::trace::Capture;
 
@@ -35,6 +36,9 @@ pub enum Kind {
     BusyFromThenOn,
     /// A statement is interrupted, as by `InterruptHandle::interrupt`.
     Interrupt,
+    /// The action's future is dropped while a statement runs, as by a timeout or a client that hangs up. Only of an action that
+    /// is async: [`sweep_with`](super::sweep_with).
+    Cancel,
     /// One of SQLite's allocations fails. Tried only with [`out_of_memory`](super::Sweep::out_of_memory).
     OutOfMemory,
     /// All allocations fail from one on. Tried only with [`out_of_memory`](super::Sweep::out_of_memory).
@@ -42,7 +46,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 10] = [
+    pub(super) const ALL: [Kind; 11] = [
         Kind::Io,
         Kind::IoFromThenOn,
         Kind::Full,
@@ -51,6 +55,7 @@ impl Kind {
         Kind::BusyTimeout,
         Kind::BusyFromThenOn,
         Kind::Interrupt,
+        Kind::Cancel,
         Kind::OutOfMemory,
         Kind::OutOfMemoryFromThenOn,
     ];
@@ -66,6 +71,7 @@ impl Kind {
             Kind::BusyTimeout => ("busy-timeout", "a busy timeout that runs out"),
             Kind::BusyFromThenOn => ("busy-on", "a database that stays busy"),
             Kind::Interrupt => ("interrupt", "an interrupt"),
+            Kind::Cancel => ("cancel", "a cancelled future"),
             Kind::OutOfMemory => ("memory", "a failed allocation"),
             Kind::OutOfMemoryFromThenOn => ("memory-on", "a lack of memory"),
         }
@@ -226,6 +232,14 @@ impl FaultInjector {
         now
     }
 
+    /// Notes where the future was dropped, or how many statements it has run.
+    pub(super) fn note_cancellation(&self, cancellation: &Cancellation) {
+        self.lock().counts.insert(Kind::Cancel, cancellation.statements());
+        if let Some(statement) = cancellation.cancelled_at() {
+            self.note_injected(format!("the future is dropped while a statement runs: {statement}"));
+        }
+    }
+
     fn note_injected(&self, what: String) {
         let (number, statement) = self.running().unzip();
         let mut state = self.lock();
@@ -358,7 +372,7 @@ fn code(kind: Kind, op: Op<'_>, grows: bool) -> Option<c_int> {
         Kind::Busy | Kind::BusyTimeout | Kind::BusyFromThenOn => {
             matches!(op, Op::Lock { .. } | Op::ShmLock { exclusive: true, .. }).then_some(ffi::SQLITE_BUSY)
         }
-        Kind::Interrupt | Kind::OutOfMemory | Kind::OutOfMemoryFromThenOn => None,
+        Kind::Interrupt | Kind::Cancel | Kind::OutOfMemory | Kind::OutOfMemoryFromThenOn => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::attempt::{Attempt, Baseline, SecondTry, require_failing_memory};
+use super::attempt::{Attempt, Baseline, SecondTry, SweptAction, require_failing_memory};
 use super::commits;
 use super::failure::{self, Diagnosis, FaultRun, Problem};
 use super::fault::{self, Fault, Kind};
@@ -14,8 +14,8 @@ use super::session::Session;
 use crate::db::{Address, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{
-    self, Action, ActionPart, ContentChanges, ContentMatch, DbCopy, Failure, Files, Finish, Invariants, OriginalGuard,
-    Outcome, or_keep_and_panic,
+    self, ActionPart, Cancellation, ContentChanges, ContentMatch, DbCopy, Failure, Files, Finish, Invariants,
+    OriginalGuard, Outcome, or_keep_and_panic,
 };
 use crate::progress::Progress;
 use crate::sim::Disk;
@@ -26,7 +26,7 @@ use crate::{draw, env};
 #[must_use = "nothing happens before `run`"]
 pub struct Sweep<'a> {
     db: &'a TestDb,
-    action: Action<'a, String>,
+    action: SweptAction<'a>,
     options: Options<'a>,
 }
 
@@ -35,7 +35,8 @@ pub fn sweep<'a, T: Debug, E: Display>(
     db: &'a TestDb,
     action: impl FnMut(&mut Connection) -> Result<T, E> + 'a,
 ) -> Sweep<'a> {
-    Sweep { db, action: explore::action_with_value(action), options: Options::default() }
+    let action = SweptAction { run: explore::action_with_value(action), cancellation: None };
+    Sweep { db, action, options: Options::default() }
 }
 
 /// Like [`sweep`], for code that opens its connections itself, by the path or URL of the copy that it is given: an app with a
@@ -43,7 +44,10 @@ pub fn sweep<'a, T: Debug, E: Display>(
 ///
 /// [`Template::block_on`]: crate::Template::block_on
 pub fn sweep_with<'a, K, R: Finish<K> + 'a>(db: &'a TestDb, action: impl FnMut(DbCopy) -> R + Send + 'a) -> Sweep<'a> {
-    Sweep { db, action: explore::action_on_copies(db, action), options: Options::default() }
+    let cancellation = Arc::<Cancellation>::default();
+    let run = explore::action_on_copies(db, Arc::clone(&cancellation), action);
+    let action = SweptAction { run, cancellation: R::IS_FUTURE.then_some(cancellation) };
+    Sweep { db, action, options: Options::default() }
 }
 
 impl<'a> Sweep<'a> {
@@ -191,7 +195,7 @@ const MAX_WORK: u64 = 12_000_000;
 const SEED: u64 = 0x5eed;
 
 struct Sweeper<'a> {
-    action: Action<'a, String>,
+    action: SweptAction<'a>,
     options: Options<'a>,
     base: Address,
     baseline: Baseline,
@@ -202,7 +206,8 @@ fn sweep_all(Sweep { db, mut action, options }: Sweep<'_>) -> Result<Report, Box
     let settings = env::settings()?;
     let replay = explore::replay(fault::WORD, Fault::parse, "fault:full:12")?;
     let base = db.memory_copy()?;
-    let kinds = options.kinds();
+    let mut kinds = options.kinds();
+    kinds.retain(|kind| *kind != Kind::Cancel || action.cancellation.is_some());
     let of_memory = kinds.iter().chain(replay.as_ref().map(|fault| &fault.kind)).any(|kind| kind.is_of_memory());
     if of_memory {
         require_failing_memory()?;
@@ -349,8 +354,8 @@ impl Sweeper<'_> {
             _ if is_before || self.options.resumes => None,
             _ if self.baseline.is_after_a_transaction(&found) && !is_after => None,
             // SQLite itself may return an error for a statement that has committed: one that is interrupted at its end, or one
-            // whose journal was truncated and then could not be synced.
-            _ if is_after && (run.fault.kind == Kind::Interrupt || while_writing) => None,
+            // whose journal was truncated and then could not be synced. Nobody hears of what a dropped future has done.
+            _ if is_after && (matches!(run.fault.kind, Kind::Interrupt | Kind::Cancel) || while_writing) => None,
             _ if is_after && self.options.may_fail_after_commit => None,
             _ if is_after => Some(Problem::ErrorAndDone),
             _ => Some(Problem::Part),

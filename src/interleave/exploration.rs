@@ -398,7 +398,7 @@ fn in_text<T: Debug, E: Display>(result: Result<T, E>) -> Result<String, String>
 
 /// Returns what a task that may be a future returns, as text.
 fn finished<K, R: Finish<K>>(result: R, block_on: Option<BlockOn>) -> Result<String, String> {
-    result.finish(block_on).map(|value| format!("{value:?}"))
+    result.finish(block_on, Arc::default()).map(|value| format!("{value:?}"))
 }
 
 impl<S> Debug for Explore<'_, S> {

@@ -1,6 +1,7 @@
 //! Faults: bugs of apps that they find, and the texts of failures and reports.
 
 mod bugs;
+mod cancelled;
 mod messages;
 mod results;
 
