@@ -101,7 +101,7 @@ struct Alone {
 
 impl Alone {
     fn of(serial_runs: &mut SerialRuns<'_>, run: &Run) -> Result<Alone> {
-        let base = serial_runs.base.look()?;
+        let base = serial_runs.base.fork().look()?;
         let mut before = Rows::new();
         let mut changes_of = |run: &Run| -> Result<Rows> {
             let changes = changes_between(&base, &run.database.look()?)?;

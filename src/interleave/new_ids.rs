@@ -22,6 +22,9 @@ use crate::schema::{Name, Schema, Table};
 
 /// The ids of a schema, and the statements after which SQLite has chosen some.
 pub(super) struct NewIds {
+    /// A copy of the state before: the last connection that closes makes a checkpoint, and the next schedule would begin
+    /// differently.
+    base: Address,
     footprints: Footprints,
     /// The column of each table that is its rowid.
     columns: BTreeMap<Name, Name>,
@@ -31,6 +34,7 @@ pub(super) struct NewIds {
 
 impl NewIds {
     pub(super) fn new(base: &Address) -> Result<NewIds> {
+        let base = base.fork();
         let schema = Schema::read(&base.look()?)?;
         let rowid = |table: &Table| {
             let column = table.columns.iter().find(|column| table.is_rowid(&column.name))?;
@@ -48,23 +52,18 @@ impl NewIds {
                 }
             }
         }
-        Ok(NewIds { footprints: Footprints::new(base)?, columns, references })
+        Ok(NewIds { footprints: Footprints::new(&base)?, base, columns, references })
     }
 
     /// Returns true if two runs have the same state and these tasks the same results, but for the ids of new rows.
-    pub(super) fn are_all_that_differs(
-        &mut self,
-        base: &Address,
-        (one, other): (&Run, &Run),
-        tasks: &[usize],
-    ) -> Result<bool> {
+    pub(super) fn are_all_that_differs(&mut self, (one, other): (&Run, &Run), tasks: &[usize]) -> Result<bool> {
         let lines = one.schedule.lines.iter().chain(&other.schedule.lines);
         let tables: BTreeSet<Name> =
             lines.flat_map(|line| self.footprints.of(&line.text).new_ids.clone()).map(Name::from).collect();
         if tables.is_empty() {
             return Ok(false);
         }
-        let rows = |run: &Run| self.new_rows(base, run, &tables);
+        let rows = |run: &Run| self.new_rows(run, &tables);
         let (mut one_rows, mut other_rows) = (rows(one)?, rows(other)?);
         for guesses in [false, true] {
             let references = |rows: &[NewRow]| match guesses {
@@ -85,8 +84,8 @@ impl NewIds {
         Ok(false)
     }
 
-    fn new_rows(&self, base: &Address, run: &Run, tables: &BTreeSet<Name>) -> Result<Vec<NewRow>> {
-        let changes = changes_between(&base.look()?, &run.database.look()?)?;
+    fn new_rows(&self, run: &Run, tables: &BTreeSet<Name>) -> Result<Vec<NewRow>> {
+        let changes = changes_between(&self.base.look()?, &run.database.look()?)?;
         let mut rows = Vec::new();
         for table in changes.iter() {
             let name = Name::from(table.name());

@@ -100,7 +100,7 @@ impl<'a> SerialRuns<'a> {
         if again.agrees(first) {
             return Ok(false);
         }
-        let mask = Mask::between(&self.base.look()?, &first.database.look()?, &again.database.look()?)?;
+        let mask = Mask::between(&self.base.fork().look()?, &first.database.look()?, &again.database.look()?)?;
         let differs = |task: &usize| match (&first.outcomes[*task], &again.outcomes[*task]) {
             (Some(TaskOutcome::Returned(first)), Some(TaskOutcome::Returned(again))) => first != again,
             _ => false,
@@ -151,7 +151,7 @@ impl<'a> SerialRuns<'a> {
         for order in SerialRuns::candidates(run) {
             self.serial(&order)?;
             let mut new_ids = self.new_ids.take().map_or_else(|| NewIds::new(self.base), Ok)?;
-            let is_same = new_ids.are_all_that_differs(self.base, (&self.serial[&order], run), &order)?;
+            let is_same = new_ids.are_all_that_differs((&self.serial[&order], run), &order)?;
             self.new_ids = Some(new_ids);
             if is_same {
                 return Ok(Some(order));
