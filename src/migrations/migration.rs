@@ -42,6 +42,13 @@ impl Migration {
         sql::split(&self.up.sql)
     }
 
+    /// Returns the statements that apply it, then those that undo it.
+    pub(crate) fn round_trip(&self) -> Vec<Statement<'_>> {
+        let mut statements = self.statements();
+        statements.extend(self.down_sql().map(sql::split).unwrap_or_default());
+        statements
+    }
+
     /// Returns true if it can be undone.
     pub(crate) fn has_down(&self) -> bool {
         self.down.as_ref().is_some_and(|script| script.recorded.is_some() || !sql::is_blank(&script.sql))

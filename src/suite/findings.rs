@@ -7,7 +7,7 @@ use crate::suite::diagnosis::{
     DeletedParents, FaultKind, HalfApplied, Interrupted, LossDiagnosis, Mechanism, MigrationRefusal, NestedTransaction,
     Orphans, Rebuild,
 };
-use crate::suite::losses::LossKind;
+use crate::suite::losses::{Loss, LossKind};
 use crate::suite::subject::RowOrigin;
 use crate::suite::versions::Summary;
 
@@ -15,7 +15,7 @@ pub(crate) fn loss_finding(diagnosis: &LossDiagnosis<'_>) -> Finding {
     let LossDiagnosis { loss, migration, .. } = diagnosis;
     let object = loss.object();
     let Explanation { code, cost, fix } = explanation(diagnosis);
-    let what = format!("migration {} {}: {}", migration.version(), does(diagnosis), migration.name());
+    let what = format!("migration {} {}: {}", migration.version(), does(loss, is_copied(diagnosis)), migration.name());
     let mut finding = Finding::new(code, &object, what).cost(cost);
     if let Some(blame) = &diagnosis.blame {
         finding = at_statement(finding, migration, blame.statement);
@@ -36,9 +36,22 @@ pub(crate) fn loss_finding(diagnosis: &LossDiagnosis<'_>) -> Finding {
     finding.fix(if fix.is_empty() { allow } else { format!("{fix}\n{allow}") })
 }
 
+/// The losses of a down script.
+pub(crate) fn down_loss_finding(losses: &[Loss], migration: &Migration, version_before: i64) -> Finding {
+    let version = migration.version();
+    let first = losses.first().map(|loss| does(loss, false)).unwrap_or_default();
+    let what = format!("the down script of migration {version} {first}");
+    let lines = losses.iter().flat_map(|loss| {
+        let examples = loss.examples.iter().map(|example| format!("  {example}"));
+        std::iter::once(format!("it {}", does(loss, false))).chain(examples).collect::<Vec<_>>()
+    });
+    Finding::new("irreversible-down", migration.name(), what)
+        .cost("a rollback loses what the upgrade has kept: copy it back before the table or column that holds it is dropped")
+        .evidence(format!("from version {version_before} up and down again"), lines.collect::<Vec<_>>().join("\n"))
+}
+
 /// Returns the predicate of the headline.
-fn does(diagnosis: &LossDiagnosis<'_>) -> String {
-    let loss = diagnosis.loss;
+fn does(loss: &Loss, is_copied: bool) -> String {
     let object = loss.object();
     match &loss.kind {
         LossKind::Table => format!("drops the table {object}"),
@@ -49,7 +62,7 @@ fn does(diagnosis: &LossDiagnosis<'_>) -> String {
         LossKind::Multiplied => format!("duplicates rows of {object}"),
         LossKind::Values { changed, of, to_null: true } => format!("sets {changed} of {of} values of {object} to NULL"),
         LossKind::Values { changed, of, .. } => format!("changes {changed} of {of} values of {object}"),
-        LossKind::Moved { from } if !is_copied(diagnosis) => {
+        LossKind::Moved { from } if !is_copied => {
             format!("overwrites {object} with the values of {}", plain_name(from))
         }
         LossKind::Moved { from } => format!("moves the values of {} into {object}", plain_name(from)),
@@ -125,7 +138,7 @@ fn explanation(diagnosis: &LossDiagnosis<'_>) -> Explanation {
         (LossKind::Values { to_null: false, .. }, _) => Explanation::new(
             "undeclared-loss",
             "the old values cannot be recovered",
-            "a lossless mapping, such as names to numbers or bytes to hex, looks like this too",
+            "a lossless mapping, such as names to numbers, looks like this too",
         ),
         _ => Explanation::new("undeclared-loss", "the old values cannot be recovered", ""),
     }

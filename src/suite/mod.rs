@@ -25,7 +25,7 @@
 //! | `every_row_survives` | a migration loses a row or value that [`Suite::allow_loss`] does not name |
 //! | `upgraded_equals_fresh` | the resulting schema depends on the rows |
 //! | `shipped_migrations_are_frozen` | a file was changed after it was shipped, see [`Suite`] |
-//! | `down_undoes_up` | a down script fails, or does not restore the schema |
+//! | `down_undoes_up` | a down script fails, does not restore the schema, or loses what its up has kept |
 //! | `failure_leaves_the_previous_version` | a migration that fails or is interrupted leaves some of its changes |
 //! | `survives_power_loss` | a power cut during a migration leaves a state between two versions |
 //! | `integrity_holds` | a migration leaves a broken reference, index, CHECK or full-text index |

@@ -5,10 +5,14 @@ use crate::error::Result;
 use crate::migrations::{Ledger, Migration};
 use crate::schema::Schema;
 use crate::sql::plain_name;
-use crate::suite::diagnosis::{half_applied, interrupted};
-use crate::suite::findings::{half_applied_finding, interrupted_finding, without_transaction_finding};
+use crate::suite::diagnosis::{half_applied, interrupted, losses_of_down};
+use crate::suite::findings::{
+    down_loss_finding, half_applied_finding, interrupted_finding, without_transaction_finding,
+};
+use crate::suite::losses::Loss;
 use crate::suite::rows::dangling;
 use crate::suite::subject::{PowerCuts, Subject, UsedAllowances};
+use crate::suite::targeted::rows_for_down;
 use crate::suite::versions::{SchemaText, UpgradeStep, VersionState, VersionedDatabases};
 
 /// Checks that a migration that fails halfway leaves the version before it, or all of itself.
@@ -86,7 +90,7 @@ fn power_loss(cut_power: PowerCuts, databases: &VersionedDatabases, step: &Upgra
 }
 
 /// Runs each down script on a database with rows. It has to leave the schema that was there before its up, so that the up
-/// can run again. A migration need not have a down script.
+/// can run again, and all rows that the up kept. A migration need not have a down script.
 pub(crate) fn down_undoes_up(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     let mut allowances = UsedAllowances::of(&subject.options.irreversible);
     let mut found = Findings::default();
@@ -142,10 +146,30 @@ fn down_failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &Vers
             return Ok(Some(irreversible(migration, what)));
         }
     }
+    let mut losses = losses_of_down(databases, step, &database)?;
+    if losses.is_empty() {
+        losses = losses_of_its_rows(databases, step)?;
+    }
+    if !losses.is_empty() {
+        return Ok(Some(down_loss_finding(&losses, migration, before)));
+    }
     Ok(databases.migrate(&mut database, step.index).err().map(|error| {
         let what = format!("migration {version} cannot be applied again after its down script");
         irreversible(migration, what).evidence("error", error.to_string())
     }))
+}
+
+/// Returns what a down script loses of rows that are made for its statements.
+fn losses_of_its_rows(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Vec<Loss>> {
+    let Some(database) = rows_for_down(databases, step)? else { return Ok(Vec::new()) };
+    let before = step.before.with_image(database.current_image()?);
+    let (steps, last) = UpgradeStep::on(databases, step.index, (&before, Some(database)), &step.since)?;
+    let Some((step, (_, mut database))) = steps.last().zip(last) else { return Ok(Vec::new()) };
+    let (version, before) = (databases.version(step.index + 1), databases.version(step.index));
+    match databases.history.down_from(&mut database, version, before) {
+        Ok(_) => losses_of_down(databases, step, &database),
+        Err(_) => Ok(Vec::new()),
+    }
 }
 
 /// Returns true if a column, `table.column`, stores the same values in both schemas: `INT` and `INTEGER`, but not as a key,

@@ -11,10 +11,10 @@ use crate::db::Scratch;
 use crate::error::Result;
 use crate::migrations::Migration;
 use crate::schema::Schema;
-use crate::sql::{Name, quote_identifier, quote_text};
+use crate::sql::{Name, quote_identifier, quote_text, split};
 use crate::suite::losses::{Comparison, Loss, LossKind, Migrated};
 use crate::suite::rows::{Contents, literal};
-use crate::suite::statements::{Effect, Renames, StatementEffect, renamed_before_drop};
+use crate::suite::statements::{Effect, Renames, StatementEffect, renamed_before_drop, statement_effects};
 use crate::suite::versions::{RowsSince, UpgradeStep, VersionState, VersionedDatabases};
 
 /// A loss, and why it happens.
@@ -103,6 +103,37 @@ pub(crate) fn losses(databases: &VersionedDatabases, step: &UpgradeStep, after: 
             Ok(found.into_iter().filter(is_of_release).collect())
         }
     }
+}
+
+/// Returns what the down script of a step has lost of the rows before its up, besides what the up loses. The database is as the
+/// down script has left it.
+pub(crate) fn losses_of_down(
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+    undone: &Scratch,
+) -> Result<Vec<Loss>> {
+    let migration = databases.migration(step.index);
+    // What the code of an app does on the way down is not known.
+    if migration.down_sql().is_none() {
+        return Ok(Vec::new());
+    }
+    let undone_state = databases.state(undone)?;
+    let (before, rows) = (databases.rows(&step.before)?, databases.rows_at(&undone_state, undone)?);
+    let effects = statement_effects(&migration.round_trip());
+    let (old, new) = (&step.before.schema, &undone_state.schema);
+    let migrated = Migrated { before: &before, after: &rows, old, new, connection: undone };
+    let mut found = Comparison::of(migrated, &effects).losses();
+    // A number that was handed out is no data.
+    found.retain(|loss| !matches!(loss.kind, LossKind::Sequence { .. }));
+    let Some(after) = step.after.as_ref().filter(|_| !found.is_empty()) else { return Ok(found) };
+    let known = losses(databases, step, after)?;
+    found.retain(|loss| !known.iter().any(|known| known.covers(loss)));
+    // A value that comes back in another form may have had another one in between.
+    let between = databases.rows(after)?;
+    let down = statement_effects(&migration.down_sql().map(split).unwrap_or_default());
+    let migrated = Migrated { before: &between, old: &after.schema, ..migrated };
+    let is_kept = Comparison::of(migrated, &down).losses().is_empty();
+    Ok(if is_kept { Vec::new() } else { found })
 }
 
 fn data(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss, budget: &ShrinkBudget) -> Result<String> {

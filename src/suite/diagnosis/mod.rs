@@ -15,7 +15,7 @@ pub(crate) use adversarial_rows::{RefusedRows, accepted_rows, referring_rows, re
 pub(crate) use fault::FaultKind;
 pub(crate) use half_applied::{HalfApplied, NestedTransaction, half_applied, nested_transaction};
 pub(crate) use interrupted::{Interrupted, interrupted};
-pub(crate) use loss::{LossDiagnosis, Mechanism, losses};
+pub(crate) use loss::{LossDiagnosis, Mechanism, losses, losses_of_down};
 pub(crate) use merge::DeletedParents;
 pub(crate) use orphans::{Orphans, is_orphan, orphans};
 pub(crate) use refusal::{MigrationRefusal, Rebuild};

@@ -14,9 +14,9 @@ use super::moved::GoneRows;
 use super::pairs::PairedRows;
 use super::references::References;
 use crate::check::{Cell, shown};
-use crate::schema::{Check, Schema, TableKind};
-use crate::sql::{Name, quote_identifier};
-use crate::suite::rows::{Contents, Row, TableRows, unique_keys};
+use crate::schema::{Check, Schema, TableKind, Trigger};
+use crate::sql::{Name, quote_identifier, tokens};
+use crate::suite::rows::{Contents, Row, TableRows, index_triggers, unique_keys};
 use crate::suite::statements::{Renames, StatementEffect};
 
 /// The rows of a database before and after a migration.
@@ -66,9 +66,12 @@ impl<'a> Comparison<'a> {
         };
         if is_index {
             let is_emptied = !table.rows.is_empty() && after.rows.is_empty();
-            let kind = LossKind::Rows { gone: table.rows.len(), of: table.rows.len() };
             if is_emptied || self.is_index_of_words(after, self.migrated.after) {
-                return if is_emptied { vec![loss(kind, is_rebuilt)] } else { Vec::new() };
+                let gone = if is_emptied { (0..table.rows.len()).collect() } else { self.not_indexed(table, after) };
+                let kind = LossKind::Rows { gone: gone.len(), of: table.rows.len() };
+                let examples = gone.iter().take(EXAMPLES).map(|&at| row_text(table, &table.rows[at])).collect();
+                let lost = Loss { examples, ..loss(kind, is_rebuilt) };
+                return if gone.is_empty() { Vec::new() } else { vec![lost] };
             }
         }
         // Tables whose pages are the same are read once.
@@ -170,6 +173,32 @@ impl<'a> Comparison<'a> {
         };
         (0..table.columns.len())
             .all(|at| others().any(|other| (0..other.columns.len()).any(|column| has_most(values(other, column), at))))
+    }
+
+    /// Returns the rows of a full-text table that are not found any more, though the row of another table with their words is
+    /// still there. Without a trigger for each change, the index may have been older than those rows.
+    fn not_indexed(&self, table: &TableRows, after: &TableRows) -> Vec<usize> {
+        let is_of_update = |trigger: &Trigger| tokens(&trigger.sql).iter().any(|token| token.is("update"));
+        let mut of_updates = index_triggers(self.migrated.old, &table.name).map(is_of_update).peekable();
+        let columns = table.columns.iter().enumerate().filter(|(_, name)| **name != *"rowid");
+        let columns: Vec<(usize, usize)> = columns.filter_map(|(at, name)| Some((at, after.place_of(name)?))).collect();
+        if columns.is_empty() || (of_updates.peek().is_some() && !of_updates.any(|is_it| is_it)) {
+            return Vec::new();
+        }
+        let words = |cells: &[Cell], at: &dyn Fn(&(usize, usize)) -> usize| -> Vec<String> {
+            columns.iter().map(|column| as_key(&cells[at(column)])).filter(|word| word.len() > 1).collect()
+        };
+        let known: BTreeSet<Vec<String>> = after.rows.iter().map(|row| words(&row.cells, &|column| column.1)).collect();
+        let others = || self.migrated.after.tables.iter().filter(|other| other.name != after.name);
+        let has_source = |words: &[String]| {
+            let has = |row: &Row| words.iter().all(|word| row.cells.iter().any(|cell| as_key(cell) == *word));
+            others().any(|other| other.rows.iter().any(has))
+        };
+        let is_gone = |row: &usize| {
+            let words = words(&table.rows[*row].cells, &|column| column.0);
+            !words.is_empty() && !known.contains(&words) && has_source(&words)
+        };
+        (0..table.rows.len()).filter(is_gone).collect()
     }
 
     fn pair(&self, before: &'a TableRows, after: &'a TableRows, is_rebuilt: bool) -> TablePair<'_, 'a> {
@@ -331,7 +360,8 @@ impl<'a> TablePair<'_, 'a> {
                 && !self.is_mended(place, cells.0)
         };
         let changed: Vec<(usize, usize)> = rows.matching.pairs.iter().filter(is_lost).copied().collect();
-        if changed.is_empty() || self.is_elsewhere(at, places, &changed) {
+        if changed.is_empty() || self.is_elsewhere(at, places, &changed) || self.is_exchanged(column, places, &changed)
+        {
             return None;
         }
         // A key counts up, and so do many values: it says little that they are equal.
@@ -349,6 +379,18 @@ impl<'a> TablePair<'_, 'a> {
         };
         let examples = changed.iter().take(EXAMPLES).map(|pair| change_text(rows.cells(column, pair)));
         Some(self.loss(kind, Some(at), examples.collect()))
+    }
+
+    /// Returns true if UPDATEs write the values of a column into another one, whatever that held: `SET a = b, b = a`. With a
+    /// WHERE, nobody knows in which rows.
+    fn is_exchanged(&self, column: (usize, usize), places: &[Option<usize>], pairs: &[(usize, usize)]) -> bool {
+        let rows = &self.rows;
+        let name = &rows.after.columns[column.1];
+        places.iter().flatten().filter(|&&place| place != column.1).any(|&place| {
+            let (renames, other) = (&self.comparison.renames, &rows.after.columns[place]);
+            renames.is_assigned_from(&rows.after.name, other, name)
+                && pairs.iter().all(|pair| !rows.is_changed((column.0, place), pair))
+        })
     }
 
     /// Returns true if an UPDATE .. WHERE replaces values which the new schema refuses, and this is one: by a CHECK of this

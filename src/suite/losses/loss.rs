@@ -63,4 +63,15 @@ impl Loss {
             && self.table == other.table
             && self.column == other.column
     }
+
+    /// Returns true if the other loss is a part of this one, or follows from it.
+    pub(crate) fn covers(&self, other: &Loss) -> bool {
+        let is_here = self.table == other.table && (self.column.is_none() || self.column == other.column);
+        is_here
+            && match (&self.kind, &other.kind) {
+                (LossKind::Rows { gone, .. }, LossKind::Rows { gone: others, .. }) => others <= gone,
+                (LossKind::Rows { .. } | LossKind::Multiplied, _) => self.is_like(other),
+                _ => true,
+            }
+    }
 }

@@ -119,6 +119,9 @@ pub(crate) fn is_equivalent(before: &Cell, after: &Cell, connection: &Connection
         (Cell::Text(one), Cell::Blob(other)) if one == other => true,
         // SQLite stores any bytes as text, but a program reads only UTF-8.
         (Cell::Blob(one), Cell::Text(other)) if one == other => std::str::from_utf8(one).is_ok(),
+        (Cell::Blob(bytes), Cell::Text(digits)) | (Cell::Text(digits), Cell::Blob(bytes)) if is_hex(digits, bytes) => {
+            true
+        }
         (Cell::Text(text), Cell::Integer(_) | Cell::Real(_)) if is_number(text, after) => true,
         (Cell::Integer(_) | Cell::Real(_), Cell::Text(text)) if is_number(text, before) => true,
         (Cell::Text(_), _) | (_, Cell::Text(_)) => {
@@ -137,6 +140,14 @@ pub(crate) fn as_key(cell: &Cell) -> String {
         Cell::Real(number) => format!("={number:?}"),
         Cell::Text(bytes) | Cell::Blob(bytes) => format!("={}", String::from_utf8_lossy(bytes)),
     }
+}
+
+/// Returns true if a text has the digits of these bytes, all in one case, or is a UUID of them.
+fn is_hex(text: &[u8], bytes: &[u8]) -> bool {
+    let is_uuid = bytes.len() == 16 && text.len() == 36;
+    let digits: Vec<u8> = text.iter().copied().filter(|digit| !(is_uuid && *digit == b'-')).collect();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    !bytes.is_empty() && (digits == hex.as_bytes() || digits == hex.to_ascii_uppercase().as_bytes())
 }
 
 /// Compares exactly: beyond 2^53 the neighbors of an integer would pass for it.
@@ -248,6 +259,13 @@ mod tests {
             ("'a'", "x'61'", true),
             ("x'61'", "'a'", true),
             ("x'61ff'", "CAST(x'61ff' AS TEXT)", false),
+            ("x'61ff'", "'61ff'", true),
+            ("x'61ff'", "'61FF'", true),
+            ("'61FF'", "x'61ff'", true),
+            ("'61Ff'", "x'61ff'", false),
+            ("x'61ff'", "'61fe'", false),
+            ("x'61ff'", "'61ff0'", false),
+            ("x'00112233445566778899aabbccddeeff'", "'00112233-4455-6677-8899-aabbccddeeff'", true),
             ("9007199254740993", "9007199254740992.0", false),
             ("9007199254740994", "9007199254740994.0", true),
             ("9007199254740994.0", "9007199254740994", true),

@@ -6,12 +6,14 @@
 //!
 //! These are no losses:
 //!
-//! - an equivalent value of another type (number, flag, instant, JSON), a JSON object with more members, a NULL that is filled;
+//! - an equivalent value of another type (number, flag, instant, JSON, bytes and their hex digits), a JSON object with more
+//!   members, a NULL that is filled;
 //! - a value that a statement names (`WHERE status = 'old'`, `CASE status WHEN 'old'`), or that an UPDATE replaces by a
 //!   constant in rows which other columns choose;
 //! - a value or row that is found elsewhere, see `elsewhere` and `moved`, or in another form, see `converted`;
 //! - a key that all references follow, and a reference that follows its row, see `rekeyed`;
-//! - what a full-text index holds, if it is filled again.
+//! - what an UPDATE of all rows writes into another column by name;
+//! - what a full-text index holds, if it is filled again with all rows that it had.
 //!
 //! Anything else, `trim` and `CAST` too, needs an `allow_loss` with a reason: whether a change of people's data is meant
 //! cannot be guessed.

@@ -13,7 +13,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Statement};
 
 use super::contents::{count, key_of_rows, primary_key_columns, row_at, select_count, self_references, unique_keys};
-use super::full_text::{insert_texts, is_full_text};
+use super::full_text::{Refill, insert_texts, is_full_text};
 use crate::data::Fill;
 use crate::error::Error;
 use crate::schema::{IndexedColumn, Schema, Table, TableKind, is_ledger};
@@ -32,7 +32,7 @@ pub(crate) struct RowPlan {
     /// Columns that the history reads as JSON.
     pub(crate) json: Vec<JsonColumn>,
     /// Full-text tables that the history fills from other tables.
-    pub(crate) refilled: Vec<Name>,
+    pub(crate) refilled: Vec<Refill>,
     /// The tables of the migrations' runner, which get no rows.
     pub(crate) ledgers: Vec<Name>,
 }
@@ -90,12 +90,13 @@ impl RowPlan {
             repeats(connection, table);
             add_self_reference(connection, table);
         }
-        let full_text =
-            schema.tables.iter().filter(|table| is_full_text(table) && !self.refilled.contains(&table.name));
+        let full_text = schema.tables.iter().filter(|table| is_full_text(table));
         // Triggers have filled the others.
-        let empty = full_text.filter(|table| is_empty(table) && count(connection, table) == Some(0));
-        for table in empty {
-            insert_texts(connection, table, self.rows);
+        for table in full_text.filter(|table| is_empty(table) && count(connection, table) == Some(0)) {
+            match self.refilled.iter().find(|refill| refill.table == table.name) {
+                Some(refill) => refill.run(connection, schema),
+                None => drop(insert_texts(connection, table, self.rows)),
+            }
         }
         failed
     }

@@ -13,5 +13,5 @@ pub(crate) use contents::{
     unique_keys,
 };
 pub(crate) use fill::{GivenValue, JsonColumn, RowPlan};
-pub(crate) use full_text::{insert_texts, is_full_text, refilled};
+pub(crate) use full_text::{Refill, index_triggers, insert_texts, is_full_text};
 pub(crate) use removal::{Dangling, RowRange, dangling, delete_orphans, take_away};

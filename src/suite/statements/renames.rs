@@ -162,6 +162,11 @@ impl Renames {
         of_column.peek().is_some() && of_column.all(|assignment| !assignment.reads_itself && !assignment.all_rows)
     }
 
+    /// Returns true if UPDATEs compute a column from another one in all rows. Both have their names after the migration.
+    pub(crate) fn is_assigned_from(&self, table: &str, column: &str, source: &Name) -> bool {
+        self.assignments(table, column).any(|it| it.all_rows && it.sources.contains(source))
+    }
+
     /// Returns what is assigned to a column, by the names after the migration. A table that was dropped counts, too.
     fn assignments<'s>(&'s self, table: &'s str, column: &'s str) -> impl Iterator<Item = &'s Assignment> {
         let of_table = self.tables.iter().filter(move |tracked| tracked.name == table);

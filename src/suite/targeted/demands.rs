@@ -214,14 +214,14 @@ impl<'s> Reading<'_, 's, '_> {
         let Some(target) = it.target.as_ref().filter(|_| it.has_conflict_clause) else { return };
         let Some(table) = self.known.table(&target.table) else { return };
         let stored = table.columns.iter().filter(|column| column.generated.is_none());
-        let columns: Vec<Name> = match target.columns.is_empty() {
+        let columns_of_target: Vec<Name> = match target.columns.is_empty() {
             true => stored.map(|column| column.name.clone()).collect(),
             false => target.columns.clone(),
         };
         let results = self.known.results(self.scopes, scope);
         for key in unique_keys(table) {
             let names = column_names(key);
-            let places = names.iter().map(|name| columns.iter().position(|column| column == name));
+            let places = names.iter().map(|name| columns_of_target.iter().position(|column| column == name));
             let Some(places) = places.collect::<Option<Vec<usize>>>() else { continue };
             for row in &it.rows {
                 let text = |tokens: &Tokens<'_>| tokens.iter().map(|token| token.text).collect::<Vec<_>>().join(" ");
@@ -242,9 +242,13 @@ impl<'s> Reading<'_, 's, '_> {
                 let other = End { table, columns, rows: RowRequest::of(&[]) };
                 link(&one, &other, 2, maker);
                 let mut numbers =
-                    results.iter().flatten().filter(|it| it.source == first.source && !copied.contains(it));
-                if let Some(number) = numbers.find(|it| it.table.column(&it.column).is_some_and(is_integer)) {
-                    far_twin(&one, &other, &number.column, maker);
+                    results.iter().zip(&columns_of_target).filter_map(|(it, own)| Some((it.as_ref()?, own)));
+                let is_number = |(it, _): &(&SourceColumn<'s>, &Name)| {
+                    let is_other = it.source == first.source && !copied.contains(it);
+                    is_other && it.table.column(&it.column).is_some_and(is_integer)
+                };
+                if let Some((number, own)) = numbers.find(is_number) {
+                    far_twin((&one, &number.column), (&other, own), maker);
                 }
             }
         }
@@ -380,10 +384,13 @@ fn is_integer(column: &Column) -> bool {
 }
 
 /// Makes a row that has the key of a row which it may replace, and a larger number: the larger one may win.
-fn far_twin(one: &End<'_>, other: &End<'_>, number: &Name, maker: &mut RowMaker<'_>) {
-    let largest = maker.extreme(one.table, &one.rows, &format!("max({})", quote_identifier(number)));
-    let Some(far) = largest.and_then(|largest| largest.checked_add(FAR)) else { return };
+fn far_twin((one, number): (&End<'_>, &Name), (other, own): (&End<'_>, &Name), maker: &mut RowMaker<'_>) {
+    const EDGE: i64 = 1 << 53;
+    let number_then = quote_identifier(number);
+    let largest = format!("max(CASE WHEN {number_then} < {EDGE} THEN {number_then} ELSE 0 END)");
+    let far = maker.extreme(one.table, &one.rows, &largest).unwrap_or(0) + FAR;
     let free = other.rows.and(format!("({}) NOT IN {}", other.list(), one.query()));
+    let free = free.and(format!("{} < {far}", quote_identifier(own)));
     if maker.ensure(other.table, &free, 1)
         && let Some(values) = maker.values(other.table, &free, &other.columns)
     {

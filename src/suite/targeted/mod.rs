@@ -27,4 +27,4 @@ mod tests;
 mod values;
 
 pub(crate) use children::children_of_the_gone;
-pub(crate) use step::targeted_rows;
+pub(crate) use step::{rows_for_down, targeted_rows};

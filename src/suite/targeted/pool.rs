@@ -93,13 +93,9 @@ fn search_for(
     let read = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|at| row.get_ref(at).map(owned)).collect();
     let mut row: Vec<Value> = connection.query_row(&sql, [], read).ok()?;
     let score: Vec<String> = conditions.iter().map(|condition| format!("(({condition}) IS TRUE)")).collect();
-    let row_of = quoted.iter().enumerate().map(|(at, column)| format!("?{} AS {column}", at + 1));
-    let sql = format!("SELECT {} FROM (SELECT {})", score.join(" + "), row_of.collect::<Vec<_>>().join(", "));
-    let mut statement = connection.prepare(&sql).ok()?;
-    let mut rate =
-        |row: &[Value]| -> i64 { statement.query_row(params_from_iter(row), |row| row.get(0)).unwrap_or(-1) };
+    let rating = Rating { connection, columns: quoted, score: score.join(" + ") };
     let all = i64::try_from(conditions.len()).ok()?;
-    let mut best = rate(&row);
+    let mut best = rating.best(&row, &[]).map_or(-1, |(rate, _)| rate);
     let named = named_values(&text);
     let refers = |column: &Column| table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
     let free: Vec<usize> = (0..columns.len()).filter(|at| !refers(columns[*at])).collect();
@@ -107,38 +103,94 @@ fn search_for(
     // A second pass may find what the first one had no chance to.
     for &at in free.iter().chain(&free) {
         // One column may be compared with another.
-        let others: Vec<Value> =
-            row.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, it)| it.clone()).collect();
-        for value in pools[at].iter().cloned().chain(others).chain(further.iter().cloned()) {
-            let previous = std::mem::replace(&mut row[at], value);
-            let rating = rate(&row);
-            if rating > best {
-                best = rating;
-            } else {
-                row[at] = previous;
-            }
-            if best == all {
-                return Some(columns.iter().map(|column| column.name.clone()).zip(row).collect());
-            }
+        let others = row.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, it)| it);
+        let values: Vec<Value> = pools[at].iter().chain(others).chain(further).cloned().collect();
+        if let Some((rate, places)) = rating.best(&row, &[(at, &values)])
+            && rate > best
+        {
+            (best, row[at]) = (rate, values[places[0]].clone());
+        }
+        if best == all {
+            break;
         }
     }
     // Neither of two columns that a function reads may be of use without the other.
     let pairs = free.iter().flat_map(|one| free.iter().map(move |two| (*one, *two))).filter(|(one, two)| one < two);
     for (one, two) in pairs.take(MOST_PAIRS) {
-        for (first, second) in pools[one].iter().flat_map(|first| pools[two].iter().map(move |second| (first, second)))
+        if best == all {
+            break;
+        }
+        if let Some((rate, places)) = rating.best(&row, &[(one, &pools[one]), (two, &pools[two])])
+            && rate > best
         {
-            let mut both = row.clone();
-            (both[one], both[two]) = (first.clone(), second.clone());
-            let rating = rate(&both);
-            if rating > best {
-                (best, row) = (rating, both);
-            }
-            if best == all {
-                return Some(columns.iter().map(|column| column.name.clone()).zip(row).collect());
-            }
+            (best, row[one], row[two]) = (rate, pools[one][places[0]].clone(), pools[two][places[1]].clone());
         }
     }
-    None
+    (best == all).then(|| columns.iter().map(|column| column.name.clone()).zip(row).collect())
+}
+
+/// Evaluates of how many conditions a row is true.
+struct Rating<'c> {
+    connection: &'c Connection,
+    /// The columns, quoted.
+    columns: Vec<String>,
+    score: String,
+}
+
+impl Rating<'_> {
+    /// Returns the highest rating of a row that has one of these values in each free column, and their places. All rows are
+    /// rated by one statement, since SQLite takes longer to start it than to rate a row.
+    fn best(&self, row: &[Value], free: &[(usize, &[Value])]) -> Option<(i64, Vec<usize>)> {
+        if let Ok(best) = self.try_best(row, free) {
+            return Some(best);
+        }
+        // A value that a function refuses hides the others.
+        let axis = free.iter().position(|(_, values)| values.len() > 1)?;
+        let half = free[axis].1.len() / 2;
+        let part = |values, first: usize| {
+            let mut free = free.to_vec();
+            free[axis].1 = values;
+            let (rate, mut places) = self.best(row, &free)?;
+            places[axis] += first;
+            Some((rate, places))
+        };
+        let (left, right) = free[axis].1.split_at(half);
+        match (part(left, 0), part(right, half)) {
+            (Some(left), Some(right)) => Some(if right.0 > left.0 { right } else { left }),
+            (left, right) => left.or(right),
+        }
+    }
+
+    fn try_best(&self, row: &[Value], free: &[(usize, &[Value])]) -> rusqlite::Result<(i64, Vec<usize>)> {
+        let mut values: Vec<&Value> = Vec::new();
+        let mut parameter = |value| {
+            values.push(value);
+            format!("?{}", values.len())
+        };
+        let cell = |(at, column): (usize, &String)| match free.iter().position(|(of, _)| *of == at) {
+            Some(axis) => format!("v{axis}.column2 AS {column}"),
+            None => format!("{} AS {column}", parameter(&row[at])),
+        };
+        let mut cells: Vec<String> = self.columns.iter().enumerate().map(cell).collect();
+        let mut sources: Vec<String> = Vec::new();
+        for (axis, (_, of)) in free.iter().enumerate() {
+            let list = of.iter().enumerate().map(|(place, value)| format!("({place}, {})", parameter(value)));
+            sources.push(format!("(VALUES {}) AS v{axis}", list.collect::<Vec<_>>().join(", ")));
+            cells.push(format!("v{axis}.column1 AS \"place {axis}\""));
+        }
+        let places: String = (0..free.len()).map(|axis| format!(", \"place {axis}\"")).collect();
+        let from = if sources.is_empty() { String::new() } else { format!(" FROM {}", sources.join(", ")) };
+        let sql = format!(
+            "SELECT {} AS \"rating of it\"{places} FROM (SELECT {}{from}) ORDER BY 1 DESC{places} LIMIT 1",
+            self.score,
+            cells.join(", ")
+        );
+        self.connection.query_row(&sql, params_from_iter(values), |row| {
+            let places =
+                (0..free.len()).map(|axis| row.get::<_, i64>(axis + 1).map(|place| place.unsigned_abs() as usize));
+            Ok((row.get(0)?, places.collect::<rusqlite::Result<_>>()?))
+        })
+    }
 }
 
 /// The number of pairs of columns that are tried together.

@@ -10,8 +10,8 @@ use super::scopes;
 use crate::db::Scratch;
 use crate::error::Result;
 use crate::schema::{Schema, TriggerText};
-use crate::sql::{Cursor, Name, Token, tokens};
-use crate::suite::statements::Effect;
+use crate::sql::{Cursor, Name, Statement, Token, tokens};
+use crate::suite::statements::{Effect, StatementEffect, statement_effects};
 use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
 /// A database from before a migration with rows for its statements.
@@ -29,21 +29,45 @@ pub(crate) fn targeted_rows(
     step: &UpgradeStep,
     source: &VersionState,
 ) -> Result<TargetedRows> {
-    let effects = databases.effects(step.index);
-    let is_change = |effect: &Effect| matches!(effect, Effect::Insert(_) | Effect::Update(_) | Effect::Delete(_));
     let statements = databases.migration(step.index).statements();
+    let after = match &step.after {
+        Some(after) => Arc::clone(&after.schema),
+        None => databases.schema(step.index + 1)?,
+    };
+    rows_for(databases, (&statements, databases.effects(step.index), 0), source, &after)
+}
+
+/// Makes rows for the down script of a migration in a database from before its up.
+pub(crate) fn rows_for_down(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Option<Scratch>> {
+    let statements = databases.migration(step.index).round_trip();
+    let effects = statement_effects(&statements);
+    let first = databases.migration(step.index).statements().len();
+    if !effects.iter().any(|effect| effect.statement >= first && is_change(&effect.effect)) {
+        return Ok(None);
+    }
+    let rows = rows_for(databases, (&statements, &effects, first), &step.before, &step.before.schema)?;
+    Ok(rows.database)
+}
+
+fn is_change(effect: &Effect) -> bool {
+    matches!(effect, Effect::Insert(_) | Effect::Update(_) | Effect::Delete(_))
+}
+
+/// Makes rows for the statements from `first` on. Those before them only rename things.
+fn rows_for(
+    databases: &VersionedDatabases,
+    (statements, effects, first): (&[Statement<'_>], &[StatementEffect], usize),
+    source: &VersionState,
+    after: &Schema,
+) -> Result<TargetedRows> {
     let is_unique = |text: &str| tokens(text).get(1).is_some_and(|token| token.is("unique"));
     if !effects.iter().any(|effect| is_change(&effect.effect)) && !statements.iter().any(|it| is_unique(it.text)) {
         return Ok(TargetedRows::default());
     }
     let before: &Schema = &source.schema;
-    let after = match &step.after {
-        Some(after) => Arc::clone(&after.schema),
-        None => databases.schema(step.index + 1)?,
-    };
     let database = databases.open(&source.image)?;
     let mut maker = RowMaker::new(&database, before, &databases.plan);
-    let mut known = KnownTables::of(before, &after, &databases.plan);
+    let mut known = KnownTables::of(before, after, &databases.plan);
     let mut unmet = Vec::new();
     let mut views: Vec<View<'_>> = before.views.iter().filter_map(|view| view_of(&tokens(&view.sql))).collect();
     let triggers = before.tables.iter().flat_map(|table| &table.triggers);
@@ -51,10 +75,12 @@ pub(crate) fn targeted_rows(
     for (at, statement) in statements.iter().enumerate() {
         let tokens = tokens(statement.text);
         let scopes = scopes::of_statement(&tokens, &views);
-        Reading { known: &known, scopes: &scopes }.make(&mut maker);
+        if at >= first {
+            Reading { known: &known, scopes: &scopes }.make(&mut maker);
+        }
         known.add_copies(&scopes);
         let of_statement = || effects.iter().filter(|effect| effect.statement == at).map(|effect| &effect.effect);
-        for effect in of_statement() {
+        for effect in of_statement().filter(|_| at >= first) {
             fired((effect, &scopes), &triggers, &known, &mut maker);
         }
         known.apply(of_statement());

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::migrations::{Ledger, Migration, Migrations};
 use crate::schema::Schema;
 use crate::sql::tokens;
-use crate::suite::rows::{Contents, Dangling, JsonColumn, RowPlan, dangling, refilled, take_away};
+use crate::suite::rows::{Contents, Dangling, JsonColumn, Refill, RowPlan, dangling, take_away};
 use crate::suite::statements::{Effect, StatementEffect, statement_effects};
 use crate::trace::Query;
 
@@ -58,7 +58,7 @@ impl VersionedDatabases {
     ) -> VersionedDatabases {
         let statements = || history.iter().flat_map(Migration::statements);
         let json = statements().flat_map(|statement| JsonColumn::read(statement.text)).collect();
-        let refilled = refilled(&statements().map(|statement| statement.text).collect::<Vec<_>>());
+        let refilled = Refill::all(&statements().map(|statement| statement.text).collect::<Vec<_>>());
         let plan = RowPlan { json, refilled, ledgers: history.ledger_tables(), ..plan };
         let effects = history.iter().map(|_| OnceCell::new()).collect();
         VersionedDatabases {

@@ -108,6 +108,9 @@ histories! {
     down_fails: [
         ("down_undoes_up", "irreversible-down: the down script of migration 2 fails"),
     ]
+    down_forgets_values: [
+        ("down_undoes_up", "irreversible-down: the down script of migration 2 drops books.name"),
+    ]
     down_is_refused_by_rows: [
         ("down_undoes_up", "irreversible-down: the down script of migration 2 fails"),
     ]

@@ -180,7 +180,7 @@ undeclared-loss: migration 2 changes 6 of 6 values of prices.amount: 002_change.
   smallest data that shows it, at version 1:
     INSERT INTO prices(id, amount) VALUES (..);
 
-  help: a lossless mapping, such as names to numbers or bytes to hex, looks like this too
+  help: a lossless mapping, such as names to numbers, looks like this too
         if it is meant, say so: .allow_loss(2, \"prices.amount\", \"why\")",
     );
 }
@@ -285,6 +285,25 @@ irreversible-down: the down script of migration 2 does not undo it
 
   from version 1 to what is left:
     people.phone: new TEXT
+
+  help: if it cannot be undone, say so: .irreversible(2, \"why\")",
+    );
+}
+
+#[test]
+fn a_down_script_that_forgets_values() {
+    check(
+        "bad/down_forgets_values",
+        "down_undoes_up",
+        "\
+irreversible-down: the down script of migration 2 drops books.name
+
+  irreversible-down (002_title.up.sql):
+    the down script of migration 2 drops books.name
+    a rollback loses what the upgrade has kept: copy it back before the table or column that holds it is dropped
+
+  from version 1 up and down again:
+    it drops books.name
 
   help: if it cannot be undone, say so: .irreversible(2, \"why\")",
     );

@@ -59,7 +59,7 @@ undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql
   database:
     {name}
 
-  help: a lossless mapping, such as names to numbers or bytes to hex, looks like this too
+  help: a lossless mapping, such as names to numbers, looks like this too
         if it is meant, say so: .allow_loss(3, \"people.name\", \"why\")"
             )
         );

@@ -82,7 +82,7 @@ const FOUND: [&str; 12] = [
 /// | `undeclared-loss` | `every_row_survives` | rows or values are lost or changed |
 /// | `values-moved` | `every_row_survives` | values of one column are in another |
 /// | `destructive` | `every_row_survives` | a table, a column or all rows are dropped |
-/// | `irreversible-down` | `down_undoes_up` | a down script fails, or does not restore the schema |
+/// | `irreversible-down` | `down_undoes_up` | a down script fails, or does not restore the schema and the rows |
 /// | `nested-transaction` | `applies_to_an_empty_database` | BEGIN or COMMIT in a migration that its runner wraps in a transaction |
 /// | `nested-transaction` | `failure_leaves_the_previous_version` | a COMMIT in the middle, so that a failure leaves the changes before it |
 /// | `half-applied` | `failure_leaves_the_previous_version` | a failure leaves some of the changes |
