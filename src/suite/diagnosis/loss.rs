@@ -113,10 +113,6 @@ pub(crate) fn losses_of_down(
     undone: &Scratch,
 ) -> Result<Vec<Loss>> {
     let migration = databases.migration(step.index);
-    // What the code of an app does on the way down is not known.
-    if migration.down_sql().is_none() {
-        return Ok(Vec::new());
-    }
     let undone_state = databases.state(undone)?;
     let (before, rows) = (databases.rows(&step.before)?, databases.rows_at(&undone_state, undone)?);
     let effects = statement_effects(&migration.round_trip());
