@@ -15,14 +15,19 @@ use crate::suite::subject::{PowerCuts, Subject, UsedAllowances};
 use crate::suite::targeted::rows_for_down;
 use crate::suite::versions::{SchemaText, UpgradeStep, VersionState, VersionedDatabases};
 
+/// Returns why a runner that takes a path cannot be made to fail: it works on a file, which is no simulated disk.
+fn unreachable_connections(databases: &VersionedDatabases) -> Option<String> {
+    let is_on_a_path = databases.history.code().is_some_and(|code| code.is_on_a_path);
+    is_on_a_path.then(|| String::from("the app's runner opens its own connections, which cannot be made to fail"))
+}
+
 /// Checks that a migration that fails halfway leaves the version before it, or all of itself.
 pub(crate) fn failure_leaves_the_previous_version(
     subject: &Subject,
     databases: &VersionedDatabases,
 ) -> Result<Option<String>> {
-    if databases.history.code().is_some_and(|code| code.is_on_a_path) {
-        let reason = "the app's runner opens its own connections, which cannot be made to fail";
-        return Ok(Some(reason.to_owned()));
+    if let Some(reason) = unreachable_connections(databases) {
+        return Ok(Some(reason));
     }
     // A ledger is written by the runner, in a transaction of its own where the migration has none.
     let history = databases.history.clone().ledger(Ledger::None);
@@ -60,6 +65,9 @@ fn interrupted_upgrade(subject: &Subject, databases: &VersionedDatabases) -> Res
 /// `failure_leaves_the_previous_version` reports it, and one accident is reported once.
 pub(crate) fn survives_power_loss(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
     let Some(cut_power) = subject.power_cuts else { return Ok(Some(String::from("this build has no power cuts"))) };
+    if let Some(reason) = unreachable_connections(databases) {
+        return Ok(Some(reason));
+    }
     let mut found = Findings::default();
     for step in subject.upgrade_run(databases)?.steps.iter().filter(|step| step.after.is_some()) {
         if let Some(finding) = power_loss(cut_power, databases, step)? {

@@ -181,8 +181,10 @@ fn a_runner_on_a_path() {
     assert_eq!([1, 3].map(|version| tables(&APP.at(version))), [1, 3]);
     let report = Suite::new(&APP).report();
     assert_eq!(report.failures().count(), 0, "{report}");
-    let half = Suite::new(&APP).try_test("failure_leaves_the_previous_version").unwrap();
-    assert_eq!(half.as_deref(), Some("the app's runner opens its own connections, which cannot be made to fail"));
+    for test in ["failure_leaves_the_previous_version", "survives_power_loss"] {
+        let reason = Suite::new(&APP).try_test(test).unwrap();
+        assert_eq!(reason.as_deref(), Some("the app's runner opens its own connections, which cannot be made to fail"));
+    }
     static LOSES: Template = Template::migrate_path_to(2, |path, to| {
         let mut db = Connection::open(path)?;
         migrate(&mut db, 1)?;
