@@ -60,6 +60,9 @@ pub(super) struct Options<'a> {
 /// The number of schedules that are run at most for each class that may be counted. Few are run twice.
 const RUNS_OF_A_CLASS: u64 = 4;
 
+/// The number of times that a schedule of tasks with several threads is tried.
+const TRIES: u32 = 3;
+
 pub(super) struct Explorer<'a, 'r> {
     serial_runs: &'a mut SerialRuns<'r>,
     tasks: &'a [Task],
@@ -228,7 +231,13 @@ impl<'a, 'r> Explorer<'a, 'r> {
             let Some(chooser) = reduction.next() else { break };
             // Up to the last choice, it repeats the run before.
             let repeated = chooser.steps().saturating_sub(1);
-            let run = self.serial_runs.run(chooser)?;
+            let mut run = self.serial_runs.run(chooser.clone())?;
+            for _ in 1..TRIES {
+                if run.schedule.fits || run.schedule.stuck.is_some() || !run.schedule.has_threads {
+                    break;
+                }
+                run = self.serial_runs.run(chooser.clone())?;
+            }
             let steps = steps(&run);
             // A task that is stuck makes no further steps, and ends the exploration.
             if run.schedule.stuck.is_none() && !(run.schedule.fits && reduction.ran(&steps)) {
@@ -321,7 +330,13 @@ pub(super) fn require_same_again(
 ) -> Result<()> {
     for order in orders {
         serial_runs.serial(order)?;
-        let again = serial_runs.fresh_serial(order)?;
+        let mut again = serial_runs.fresh_serial(order)?;
+        for _ in 1..TRIES {
+            if again.agrees(serial_runs.serial(order)?) || !again.schedule.has_threads {
+                break;
+            }
+            again = serial_runs.fresh_serial(order)?;
+        }
         let first = serial_runs.serial(order)?;
         if !again.agrees(first) {
             let changes = changes_between(&first.database.look()?, &again.database.look()?)?;

@@ -109,6 +109,8 @@ pub(super) struct ScheduleRecord {
     pub(super) kept_open: Option<usize>,
     /// True if a task has used a second connection or file.
     pub(super) has_second_connection: bool,
+    /// True if a task has run statements on several threads, which a busy machine may run in another order.
+    pub(super) has_threads: bool,
     /// True if the scheduler kept the write lock for a task.
     pub(super) kept_lock: bool,
 }

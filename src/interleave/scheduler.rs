@@ -5,7 +5,7 @@
 //! busy timeout of five seconds is over at once.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub(super) struct Scheduler {
     pub(super) over: Condvar,
     /// Counts what happens: operations, statements and turns. It stops growing when a task is stuck.
     pub(super) pulse: AtomicU64,
+    /// The number of threads that wait for the state. To the system, they wait like those that have nothing to do.
+    entering: AtomicUsize,
     clock: Clock,
     pub(super) options: RunOptions,
 }
@@ -75,6 +77,7 @@ impl Scheduler {
             turns: (0..tasks).map(|_| Condvar::new()).collect(),
             over: Condvar::new(),
             pulse: AtomicU64::new(0),
+            entering: AtomicUsize::new(0),
             clock,
             options,
         })
@@ -146,7 +149,10 @@ impl Scheduler {
     }
 
     pub(super) fn lock(&self) -> LockedState<'_> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entering.fetch_add(1, Ordering::SeqCst);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.entering.fetch_sub(1, Ordering::SeqCst);
+        state
     }
 
     /// Lets a task that has waited outside of SQLite take part again, and waits for its turn. To be called before it does
@@ -212,10 +218,21 @@ impl Scheduler {
             return (state, Some(true));
         }
         let pulse = self.pulse.load(Ordering::Relaxed);
+        // A thread that runs a statement may wait for a mutex of SQLite's, and one between statements for the allocator's.
+        let checks = if state.tasks[task].running > 0 { 20 } else { 3 };
         // A thread must not seem to wait because this one has the lock.
         drop(state);
         let all_wait = || threads.iter().try_fold(true, |all, thread| Some(all && thread.waits()?));
-        let waits = all_wait().and_then(|first| Some(first && all_wait()?));
+        let is_still = || self.entering.load(Ordering::SeqCst) == 0 && pulse == self.pulse.load(Ordering::Relaxed);
+        let mut waits = all_wait();
+        for _ in 1..checks {
+            if waits != Some(true) || !is_still() {
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(100));
+            waits = all_wait();
+        }
+        let waits = waits.map(|waits| waits && is_still());
         let state = self.lock();
         let is_same = pulse == self.pulse.load(Ordering::Relaxed);
         (state, waits.map(|waits| waits && is_same))
@@ -470,6 +487,7 @@ impl SchedulerState {
             complete: choices.are_complete(),
             steps: choices.steps,
             stuck: self.stuck,
+            has_threads: self.tasks.iter().any(TaskState::has_threads),
             ..std::mem::take(&mut self.record)
         };
         (ended, schedule)

@@ -80,6 +80,11 @@ impl TaskState {
         })
     }
 
+    /// Returns true if more than one thread has run something for it.
+    pub(super) fn has_threads(&self) -> bool {
+        self.threads.len() > 1
+    }
+
     /// Notes that this thread uses a connection.
     pub(super) fn uses(&mut self, connection: usize) {
         let thread = self.this_thread();
