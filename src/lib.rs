@@ -82,8 +82,8 @@
 //!
 //! # What tests should know
 //!
-//! - The app's own code opens the same database by [`TestDb::path`] or [`TestDb::uri`], through any driver that is linked
-//!   to the same SQLite.
+//! - The app's own code opens the same database by [`TestDb::path`], [`TestDb::uri`] or, with sqlx, [`TestDb::url`], through
+//!   any driver that is linked to the same SQLite. An async app names its runtime: [`Template::block_on`].
 //! - `datetime('now')` and busy timeouts follow [`TestDb::clock`].
 //! - A test that panics leaves its database as a file in the target folder and prints where. `SQLITMUS_KEEP=always` or
 //!   `never` changes that; `SQLITMUS_DIR` names another folder.
