@@ -223,14 +223,19 @@ impl<'a, S> Explore<'a, S> {
     /// use sqlitmus::{Profile, Template, interleave};
     ///
     /// let db = Template::empty().profile(Profile::PRODUCTION).in_memory();
-    /// let schema = "CREATE TABLE items(id INTEGER PRIMARY KEY, by TEXT)";
-    /// db.execute_batch(schema).unwrap();
+    /// db.execute_batch(
+    ///     "CREATE TABLE jobs(id INTEGER PRIMARY KEY, by TEXT);
+    ///      INSERT INTO jobs(id) VALUES (1), (2), (3), (4);",
+    /// )
+    /// .unwrap();
     ///
-    /// let add = |by| vec![format!("INSERT INTO items(by) VALUES ('{by}')"); 2];
+    /// let next = "(SELECT min(id) FROM jobs WHERE by IS NULL)";
+    /// let take =
+    ///     |by| vec![format!("UPDATE jobs SET by = '{by}' WHERE id = {next}"); 2];
     /// let explore =
-    ///     || interleave::explore(&db).steps("a", add("a")).steps("b", add("b"));
+    ///     || interleave::explore(&db).steps("a", take("a")).steps("b", take("b"));
     ///
-    /// // The ids of the rows depend on the order of the INSERTs.
+    /// // One after another, each takes two jobs in a row.
     /// assert!(explore().try_run().is_err());
     /// explore().each_transaction().run();
     /// ```
