@@ -17,7 +17,7 @@ use crate::trace::{Capture, TracedDatabase};
 /// The app's code.
 pub(super) struct SweptAction<'a> {
     pub(super) run: Action<'a, String>,
-    /// What drops its future, if it is one.
+    /// Drops its future, if it is one.
     pub(super) cancellation: Option<Arc<Cancellation>>,
 }
 
@@ -46,15 +46,16 @@ impl Attempt {
         let found = Session::of(&connection);
         let injector = FaultInjector::new(fault, &copy.disk().files(), capture.clone());
         copy.disk().gate().set(Some(Arc::clone(&injector) as Arc<dyn Watch>));
-        injector.arm(&mut connection);
-        let traced = TracedDatabase::new(&connection);
-        let _listening = action.cancellation.as_ref().map(|cancellation| {
+        let is_traced = capture.is_some() || action.cancellation.is_some();
+        let traced = is_traced.then(|| TracedDatabase::new(&connection));
+        let _listening = action.cancellation.as_ref().zip(traced.as_ref()).map(|(cancellation, traced)| {
             cancellation.set(fault.filter(|fault| fault.kind == Kind::Cancel).map(|fault| fault.at));
             traced.listen(Arc::clone(cancellation) as Arc<_>)
         });
+        injector.arm(&mut connection);
         let mut run = |connection: &mut Connection| outcome_of(|| (action.run)(connection));
-        let outcome = match capture {
-            Some(capture) => traced.recording(capture, &mut connection, run),
+        let outcome = match capture.zip(traced.as_ref()) {
+            Some((capture, traced)) => traced.recording(capture, &mut connection, run),
             None => run(&mut connection),
         };
         injector.disarm(&mut connection);

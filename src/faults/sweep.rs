@@ -262,14 +262,14 @@ impl Sweeper<'_> {
 
     fn look(&mut self, fault: Fault, tried: &mut Tried) -> Result<(), Box<Failure>> {
         let (run, problem) = self.run(fault, None)?;
+        // A time in seconds differs only later.
+        if problem.is_some() && self.baseline.hide_what_differs(&self.base, &mut self.action)? {
+            return self.look(fault, tried);
+        }
         tried.runs += 1;
         tried.errors += u64::from(!matches!(run.outcome, Outcome::Returned(_)));
         tried.missed += u64::from(run.injected.is_none());
         let Some(problem) = problem else { return Ok(()) };
-        // A time in seconds differs only later.
-        if self.baseline.hide_what_differs(&self.base, &mut self.action)? {
-            return self.look(fault, tried);
-        }
         // Once more, with a recording of its statements.
         let (run, problem) = match self.run(fault, Some(Arc::default()))? {
             (recorded, Some(problem)) => (recorded, problem),
