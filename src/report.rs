@@ -3,6 +3,7 @@
 //! The order is fixed: one line that says what went wrong, the SQL, the evidence, the help, and how to repeat it. It is
 //! plain text, because it ends up in a test's captured output, in CI logs and in issue trackers.
 
+use std::any::Any;
 use std::fmt::{self, Write};
 
 /// A text with names, SQL or values that may hold characters which a terminal obeys. [`printable!`] makes it a `Display`, in
@@ -86,6 +87,17 @@ pub(crate) struct Report {
 pub(crate) fn count<N: fmt::Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
     let s = if number == N::from(1) { "" } else { "s" };
     format!("{number} {one}{s}")
+}
+
+/// Returns the line of a report for columns whose new values were not compared. `None` if there are none.
+pub(crate) fn not_compared(columns: &[String]) -> Option<String> {
+    (!columns.is_empty())
+        .then(|| format!("not compared: new values of {}, because they differ from run to run", columns.join(", ")))
+}
+
+/// Returns the message of a panic.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> Option<&str> {
+    panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied())
 }
 
 /// Returns the known name that was probably meant. At most a third of its letters differ.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::recording::{CommitPoints, Loss, Promise};
-use crate::report::count;
+use crate::report::{count, not_compared};
 
 /// The result of a [`CrashTest`](super::CrashTest): what it has looked at, and what a power cut may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,12 +97,8 @@ impl fmt::Display for Report {
             let times = count(self.early as u64, "time");
             write!(f, "\n  acknowledged {times} before the first change: this says nothing about later changes")?;
         }
-        if !self.masked.is_empty() {
-            write!(
-                f,
-                "\n  not compared: new values of {}, because they differ from run to run",
-                self.masked.join(", ")
-            )?;
+        if let Some(masked) = not_compared(&self.masked) {
+            write!(f, "\n  {masked}")?;
         }
         if !self.deterministic {
             f.write_str("\n  the action made other disk operations when it was run again")?;

@@ -13,6 +13,7 @@ use crate::db::{TestDb, again_with};
 use crate::draw::{self, Draw};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::panic_message;
 use crate::sim::{Disk, Op, Refused, Watch};
 
 /// The app's code, to be run any number of times. Its error is kept as text.
@@ -43,10 +44,7 @@ pub(crate) fn outcome_of<T>(code: impl FnOnce() -> Result<T, String>) -> Outcome
     match catch_unwind(AssertUnwindSafe(code)) {
         Ok(Ok(value)) => Outcome::Returned(value),
         Ok(Err(error)) => Outcome::Failed(error),
-        Err(payload) => {
-            let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
-            Outcome::Panicked(text.unwrap_or("a panic without a message").to_owned())
-        }
+        Err(payload) => Outcome::Panicked(panic_message(&*payload).unwrap_or("a panic without a message").to_owned()),
     }
 }
 

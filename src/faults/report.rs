@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::fault::Kind;
-use crate::report::count;
+use crate::report::{count, not_compared};
 
 /// The faults that a [`Sweep`](super::Sweep) has tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,12 +72,8 @@ impl fmt::Display for Report {
         if self.ignores_value {
             f.write_str("\n  not compared: what the action returns, because it differs from run to run")?;
         }
-        if !self.masked.is_empty() {
-            write!(
-                f,
-                "\n  not compared: new values of {}, because they differ from run to run",
-                self.masked.join(", ")
-            )?;
+        if let Some(masked) = not_compared(&self.masked) {
+            write!(f, "\n  {masked}")?;
         }
         Ok(())
     }

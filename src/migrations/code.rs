@@ -1,6 +1,5 @@
 //! A history that is code: the app's own runner, which brings a database from the version that it has to another one.
 
-use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use rusqlite::Connection;
 
 use super::migration::{Migration, Script};
 use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::report::panic_message;
 use crate::sql::Name;
 
 /// Brings the database of a connection to a version.
@@ -85,7 +85,7 @@ impl Code {
                 Err(cause) => error("fails").migration(name).because_app(cause),
             }),
             Err(panic) => {
-                let said = said(&*panic);
+                let said = panic_message(&*panic).unwrap_or("it has no message").to_owned();
                 let needs_runtime = said.contains("runtime") || said.contains("reactor");
                 let help = "give it a runtime of its own: tokio::runtime::Runtime::new()?.block_on(async { .. })\n\
                             within an async test, use Template::migrate_path_to, which runs on a thread of its own";
@@ -94,12 +94,6 @@ impl Code {
             }
         }
     }
-}
-
-/// Returns the message of a panic.
-fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("it has no message").to_owned()
 }
 
 impl fmt::Debug for Code {
