@@ -199,9 +199,13 @@ impl Error {
 
     /// Returns SQLite's extended result code, if the error came from SQLite.
     pub fn sqlite_code(&self) -> Option<i32> {
+        self.refusal().map(|refusal| refusal.code)
+    }
+
+    /// Returns SQLite's own error, if it is the cause.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
         let mut causes = std::iter::successors(self.source(), |&error| error.source());
-        let sqlite = causes.find_map(|error| error.downcast_ref::<rusqlite::Error>())?;
-        Refusal::of(sqlite).map(|refusal| refusal.code)
+        Refusal::of(causes.find_map(|error| error.downcast_ref::<rusqlite::Error>())?)
     }
 }
 

@@ -88,14 +88,18 @@ impl AppRunner {
             Versions::List { latest, versions } => {
                 let last = versions.last().map_or(String::from("empty"), |last| format!("up to {last}"));
                 let headline = format!("the latest version is {latest}, and the list of versions is {last}");
-                return Err(Error::new(ErrorKind::History, headline));
+                return Err(
+                    Error::new(ErrorKind::History, headline).help("the last version of the list is the latest one")
+                );
             }
             Versions::UpTo(latest) => latest,
             Versions::UpToResult(latest) => latest(),
         };
         if latest < 1 {
             let headline = format!("the latest version of the app's runner is {latest}: versions are numbers from 1");
-            return Err(Error::new(ErrorKind::History, headline));
+            return Err(
+                Error::new(ErrorKind::History, headline).help("pass the app's own constant for its latest version")
+            );
         }
         if latest > MOST_COUNTED {
             let headline = format!("the latest version is {latest}, and versions are counted from 1 by one");

@@ -61,7 +61,7 @@ impl DbCopy {
     }
 }
 
-/// What code of the app returns to an explorer: a `Result`, or a future of one. `Kind` tells the two apart.
+/// A result of the app's code for an explorer: a `Result`, or a future of one. `Kind` tells the two apart.
 pub trait Finish<Kind> {
     /// The value of an `Ok`.
     type Value: Debug;
@@ -142,7 +142,9 @@ pub(crate) fn action_on_copies<'a, K, R: Finish<K>>(
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
         });
-        disk.map_or(Ok(()), |disk| await_closed(&disk)).and(result)
+        let closed = disk.map_or(Ok(()), |disk| await_closed(&disk));
+        // The app's own error comes first: it may be why a connection is still open.
+        result.and_then(|value| closed.map(|()| value))
     })
 }
 
@@ -155,7 +157,5 @@ fn await_closed(disk: &Disk) -> Result<(), String> {
         std::thread::sleep(Duration::from_millis(1));
     }
     let open = crate::report::count(disk.openers(MAIN) - 1, "connection");
-    Err(format!(
-        "{open} of the app still open a second after it has returned: close its pool first (pool.close().await)"
-    ))
+    Err(format!("the app has {open} open a second after it has returned: close its pool first (pool.close().await)"))
 }

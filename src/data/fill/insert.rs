@@ -193,7 +193,8 @@ impl Inserter<'_> {
                         Some(made) => row = made,
                         None => {
                             let filled = &mut self.tables.filled[at];
-                            filled.no_room = Some(format!("every further row was refused (code {code})"));
+                            let says = error.refusal().map_or_else(String::new, |refusal| refusal.message_or_code());
+                            filled.no_room = Some(format!("every further row was refused: {says}"));
                             filled.failure = Some(error);
                         }
                     }
