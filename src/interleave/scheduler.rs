@@ -1,8 +1,8 @@
 //! The scheduler: one thread runs at a time, and the turn is passed from task to task.
 //!
-//! A task passes its turn on before a statement and where SQLite would wait for a lock. It then waits until another task releases that lock, and no time passes meanwhile. Only
-//! when all tasks wait for each other, the disk's clock moves to the moment at which the first of them would try again: a
-//! busy timeout of five seconds is over at once.
+//! A task passes its turn on before a statement and where SQLite would wait for a lock. It then waits until another task
+//! releases that lock, and no time passes meanwhile. Only when all tasks wait for each other, the disk's clock moves to the
+//! moment at which the first of them would try again: a busy timeout of five seconds is over at once.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -232,10 +232,8 @@ impl Scheduler {
             std::thread::sleep(Duration::from_micros(100));
             waits = all_wait();
         }
-        let waits = waits.map(|waits| waits && is_still());
         let state = self.lock();
-        let is_same = pulse == self.pulse.load(Ordering::Relaxed);
-        (state, waits.map(|waits| waits && is_same))
+        (state, waits.map(|waits| waits && is_still()))
     }
 
     /// Waits until the connections that a task has opened itself are closed, as a pool does in threads of its own.
