@@ -10,6 +10,8 @@ use sqlitmus::record::StatementLedger;
 use sqlitmus::rusqlite::{Connection, OpenFlags};
 use sqlitmus::{Profile, Template, check, plan, schema};
 
+use crate::random::Random;
+
 const SCHEMA: &str =
     "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT COLLATE NOCASE UNIQUE, age INT CHECK(age > 0));
      CREATE TABLE orders(id INTEGER PRIMARY KEY, user_id REFERENCES users(id), total REAL, body TEXT);
@@ -239,26 +241,7 @@ const STATEMENTS: [&str; 10] = [
     "SELECT json_extract ( body , '$.a' ) , CASE WHEN total > 0 THEN 'x' ELSE NULL END FROM open",
 ];
 
-/// SplitMix64, which returns the same numbers for the same seed on every machine.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() >> 33).unwrap() % end
-    }
-
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-
     fn word(&mut self) -> &'static str {
         WORDS[self.below(WORDS.len())]
     }

@@ -12,6 +12,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, ffi};
 use sqlitmus::{Profile, Template, TestDb};
 
+use crate::random::Random;
+
 static EMPTY: Template = Template::empty().profile(Profile::SQLITE_DEFAULTS);
 
 const CONNECTIONS: usize = 3;
@@ -413,25 +415,4 @@ fn answer(connection: &Connection, sql: &str) -> String {
 fn code_of(error: &rusqlite::Error) -> String {
     let code = std::error::Error::source(error).and_then(|source| source.downcast_ref::<ffi::Error>());
     code.map_or_else(|| format!("{error:?}"), |code| format!("code {}", code.extended_code))
-}
-
-/// SplitMix64, which returns the same numbers for the same seed on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() >> 33).unwrap() % end
-    }
-
-    fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.below(choices.len())]
-    }
 }

@@ -24,6 +24,7 @@ mod plan;
 mod plan_statistics;
 mod production;
 mod profile;
+mod random;
 mod record;
 mod schema;
 mod state;

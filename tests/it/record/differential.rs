@@ -8,6 +8,8 @@ use sqlitmus::rusqlite::types::Value;
 use sqlitmus::rusqlite::{Connection, Statement, StatementStatus, ffi, functions::FunctionFlags};
 use sqlitmus::{Template, TestDb};
 
+use crate::random::Random;
+
 static DB: Template = Template::embedded(&[(
     "1.sql",
     "CREATE TABLE a(id INTEGER PRIMARY KEY, n INTEGER UNIQUE, t TEXT);
@@ -148,17 +150,4 @@ fn total_changes(connection: &Connection) -> i32 {
 fn error_code(connection: &Connection) -> i32 {
     // SAFETY: as above.
     unsafe { ffi::sqlite3_extended_errcode(connection.handle()) }
-}
-
-/// SplitMix64, a random number generator that gives the same numbers on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((x ^ (x >> 31)) % u64::try_from(end).unwrap()).unwrap()
-    }
 }
