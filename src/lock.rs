@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use crate::real_file;
 
 /// Waits until nobody else holds the lock of this file, and holds it until the result is dropped. Creates the file and
-/// its folder if they are missing. Whoever holds it too long is named by an error, because nobody waits for ever. The file is never deleted: a process that waits for a deleted file would not wait
-/// for later ones.
+/// its folder if they are missing. If it is held too long, the error names the process that holds it.
+///
+/// The file is never deleted: a process that waits for a deleted file would not wait for later ones.
 pub(crate) fn exclusive(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder)?;

@@ -64,7 +64,8 @@
 //! | MEMORY, OFF | any | the database |
 //!
 //! The test's own database does not change. The action runs twice, to find out whether it makes the same disk operations
-//! again. Columns in which the two runs differ, such as times that the app makes, are not compared, and the report names them. The clock of its copies stands still, and `random()` returns the same values. It gets its own connection. Other
+//! again. Columns in which the two runs differ, such as times that the app makes, are not compared, and the report names
+//! them. The clock of its copies stands still, and `random()` returns the same values. It gets its own connection. Other
 //! databases on the same disk (`ATTACH`) are compared too. Files beside the database are not on that disk:
 //! [`faults`](crate::faults) stops the action where the power would.
 //!

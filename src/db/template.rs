@@ -204,7 +204,8 @@ impl Template {
     }
 
     /// Makes the files in a folder, relative to the package, a part of the [`key`](Template::key): for a runner of the app that
-    /// reads its migrations there. A migration that is added or edited is then applied, without a new key.
+    /// reads its migrations there. A migration that is added or edited is then applied, without a new key. Code without a key
+    /// runs in each process anyway.
     #[must_use]
     pub const fn watches(mut self, folder: &'static str) -> Template {
         self.watches = Some(folder);

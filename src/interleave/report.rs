@@ -30,7 +30,7 @@ pub struct Report {
     pub(super) shard: Shard,
     pub(super) outcomes: Vec<(String, u64)>,
     pub(super) notes: Vec<(String, u64)>,
-    /// What differed from run to run, and was not compared.
+    /// The columns and values that differed from run to run, and were not compared.
     pub(super) hidden: Vec<String>,
 }
 

@@ -62,7 +62,8 @@ pub(super) struct TriedRemedy {
 /// The outcome of a task that took part, and its connection.
 pub(super) type EndedTask = Option<(TaskOutcome, Connection)>;
 
-/// What differs when the tasks run again, one after another, such as times that the app makes. It is not compared.
+/// Columns and values that differ when the tasks run again, one after another, such as times that the app makes. They are not
+/// compared.
 #[derive(Debug, Default)]
 pub(super) struct Hidden {
     pub(super) mask: Mask,

@@ -43,7 +43,7 @@ pub(crate) struct TracedDatabase {
     listed: ListedDatabase,
     /// True for a real file, which is also opened through SQLite's own VFS.
     is_real: bool,
-    /// How often the automatic extensions had been reset when it was opened.
+    /// The number of times that the automatic extensions had been reset when it was opened.
     resets: usize,
 }
 

@@ -156,7 +156,7 @@ pub(crate) struct FilledTable {
     pub(crate) attempts: HashMap<u64, Vec<u32>>,
     /// The values of columns that cannot be made again, row by row.
     pub(crate) kept: Vec<ValueBuf>,
-    /// What leaves no room for more rows of these parents.
+    /// The reason why there is no room for more rows of these parents.
     pub(crate) no_room: Option<String>,
     /// The error of the first row that was refused again and again.
     pub(crate) failure: Option<Error>,

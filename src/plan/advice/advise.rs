@@ -52,7 +52,7 @@ pub(in crate::plan) struct Remedies {
     retypes: Vec<Retype>,
     /// The number of scans in the plan.
     scans: usize,
-    /// What would reach the goal and makes another statement dearer, with that statement.
+    /// Indexes that would reach the goal and make another statement dearer, with that statement.
     refused: Vec<(Advice, String)>,
     /// True if the search ended before all candidates were tried.
     is_cut_short: bool,

@@ -30,7 +30,7 @@ pub(super) struct Handle {
     pub(super) delete_on_close: bool,
     pub(super) persist_wal: c_int,
     pub(super) powersafe: c_int,
-    /// What SQLite may rely on. It stays as it was when the file was opened, as on unix.
+    /// The properties of the device on which SQLite may rely. It stays as it was when the file was opened, as on unix.
     pub(super) characteristics: c_int,
     /// The file grows and shrinks by multiples of this many bytes. 0 if SQLite did not ask for it.
     pub(super) chunk: usize,

@@ -1,4 +1,4 @@
-//! What the files answer, compared with SQLite's own VFS `unix`: each test asks the simulated disk, the pass-through and
+//! Compares the answers of the files with those of SQLite's own VFS `unix`: each test asks the simulated disk, the pass-through and
 //! `unix` the same, and the answers must be equal.
 
 use std::ffi::CStr;

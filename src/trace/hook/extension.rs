@@ -15,7 +15,7 @@ pub(super) type Entry =
     unsafe extern "C" fn(*mut ffi::sqlite3, *mut *mut c_char, *const ffi::sqlite3_api_routines) -> c_int;
 
 static WAS_ADDED: AtomicBool = AtomicBool::new(false);
-/// How often the list was found without our extension.
+/// The number of times that the list was found without our extension.
 static RESETS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
@@ -49,7 +49,7 @@ pub(super) fn is_gone() -> bool {
     probe.is_ok() && LAST.get() == 0
 }
 
-/// Returns how often the list was found without our extension so far.
+/// Returns the number of times that the list was found without our extension so far.
 pub(super) fn resets() -> usize {
     RESETS.load(Ordering::Relaxed)
 }
