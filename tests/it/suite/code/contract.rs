@@ -179,7 +179,7 @@ fn a_runner_on_a_path() {
     static APP: Template =
         Template::migrate_path_to(3, |path, to| migrate(&mut Connection::open(path)?, to)).profile(Profile::MINIMAL);
     assert_eq!([1, 3].map(|version| tables(&APP.at(version))), [1, 3]);
-    let report = Suite::new(&APP).report();
+    let report = super::suite(&APP).report();
     assert_eq!(report.failures().count(), 0, "{report}");
     for test in ["failure_leaves_the_previous_version", "survives_power_loss"] {
         let reason = Suite::new(&APP).try_test(test).unwrap();
