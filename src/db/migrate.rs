@@ -81,7 +81,8 @@ impl Template {
     /// # fn main() {
     /// assert!(APP.at(1).prepare("SELECT name FROM users").is_err());
     /// assert!(APP.in_memory().prepare("SELECT name FROM users").is_ok());
-    /// # sqlitmus::suite::Suite::new(&APP).run();
+    /// # let suite = sqlitmus::suite::Suite::new(&APP);
+    /// # suite.skip("shipped_migrations_are_frozen", "an example").run();
     /// # }
     /// ```
     pub const fn migrate_to(latest: i64, migrate: fn(&mut Connection, i64) -> Result<(), BoxError>) -> Template {
