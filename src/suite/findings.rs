@@ -1,6 +1,6 @@
 //! Diagnoses as findings: what is wrong, why, and how to avoid it. Nothing here runs anything.
 
-use crate::check::Finding;
+use crate::check::{Finding, Level};
 use crate::migrations::{Format, Migration};
 use crate::sql::{plain_name, quote_text};
 use crate::suite::diagnosis::{
@@ -333,6 +333,49 @@ pub(crate) fn interrupted_finding(interrupted: &Interrupted, to: i64) -> Finding
         Ok(end) => finding.evidence("from a whole upgrade to this one", changes(whole, end)),
         Err(error) => finding.evidence("the next upgrade", error.to_string()),
     }
+}
+
+/// What the app's runner returns for a database of a newer version.
+pub(crate) enum NewerOpened {
+    Accepted,
+    Refused(String),
+    Panicked(String),
+}
+
+/// A database of a newer version is written, or not opened in order. `record` says that it is newer.
+pub(crate) fn newer_database_finding(
+    record: &str,
+    opened: &NewerOpened,
+    changed: Option<&(Summary, Summary)>,
+) -> Finding {
+    let does = match (opened, changed) {
+        (NewerOpened::Panicked(_), None) => "panics on",
+        _ => "writes into",
+    };
+    let mut finding = Finding::new("newer-database", NEWER, format!("the app's runner {does} {NEWER}"))
+        .cost(
+            "after a downgrade, or with a file that two devices share, the app breaks what its newer release has made",
+        )
+        .evidence("the database is newer", record);
+    if let Some((before, after)) = changed {
+        let changes = changes(before, after);
+        let changes = if changes.is_empty() { "a table of the runner" } else { &changes };
+        finding = finding.evidence("what is changed", changes);
+    }
+    match opened {
+        NewerOpened::Accepted => finding,
+        NewerOpened::Refused(error) => finding.evidence("the error after that", error.as_str()),
+        NewerOpened::Panicked(panic) => finding.evidence("the panic", panic.as_str()),
+    }
+    .fix("before anything is written, return an error if the database has a version above the app's latest one")
+}
+
+const NEWER: &str = "a database of a newer version";
+
+/// A database of a newer version is opened without an error, and left alone.
+pub(crate) fn newer_accepted(record: &str) -> Finding {
+    let what = format!("the app's runner opens {NEWER}, and returns no error: {}", record.replace('\n', ", "));
+    Finding::new("newer-database", NEWER, what).level_of(Level::Review)
 }
 
 /// Returns the differences in words.

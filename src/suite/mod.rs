@@ -28,6 +28,7 @@
 //! | `down_undoes_up` | a down script fails, does not restore the schema, or loses what its up has kept |
 //! | `failure_leaves_the_previous_version` | a migration that fails or is interrupted leaves some of its changes |
 //! | `survives_power_loss` | a power cut during a migration leaves a state between two versions |
+//! | `newer_database_is_refused` | the app's own runner writes into a database of a newer version, or panics; that it returns no error is for review |
 //! | `integrity_holds` | a migration leaves a broken reference, index, CHECK or full-text index |
 //! | `schema_is_as_reviewed` | the schema differs from its snapshot (needs the feature `snapshots` and the macro) |
 //! | `lints_clean` | a migration has silent side effects or leaves something broken, see [`MIGRATION_CODES`] |

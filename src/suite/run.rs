@@ -106,7 +106,7 @@ impl Suite {
                 skipped("the template's migrations run on a path, where they cannot run twice")
             }
             (Check::Template(check) | Check::Runner(check), _) => check(&self.subject).map(|()| None),
-            (Check::Lints(check), _) => check(&self.subject, review).map(|()| None),
+            (Check::Reviewed(check), _) => check(&self.subject, review),
             (Check::Snapshot, _) => skipped("only migration_suite! compares the snapshot, which is beside its test"),
         }
     }

@@ -6,6 +6,7 @@ use super::applying::{
 use super::files::{history_is_linear, shipped_migrations_are_frozen};
 use super::integrity::integrity_holds;
 use super::lints::lints_clean;
+use super::newer::newer_database_is_refused;
 use super::reverting::{down_undoes_up, failure_leaves_the_previous_version, survives_power_loss};
 use super::rows::{every_row_survives, every_version_upgrades_with_data};
 use crate::check::Findings;
@@ -36,8 +37,8 @@ pub(crate) enum Check {
     Runner(fn(&Subject) -> Result<()>),
     /// A template, in whatever way it is migrated.
     Template(fn(&Subject) -> Result<()>),
-    /// The same, with what it finds for review.
-    Lints(fn(&Subject, &mut Findings) -> Result<()>),
+    /// The same, with what it finds for review. Returns the reason if there is nothing to check.
+    Reviewed(fn(&Subject, &mut Findings) -> Result<Option<String>>),
     /// The file of the test that calls the macro.
     Snapshot,
 }
@@ -50,7 +51,7 @@ pub(crate) const APPLIES: &str = "applies_to_an_empty_database";
 
 /// All cases, in the order in which their failures explain one another. `migration_suite!` has the same names, because
 /// `#[test]` needs them as words.
-pub(crate) const ALL: [Case; 14] = [
+pub(crate) const ALL: [Case; 15] = [
     Case { name: FIRST, check: Check::Files(history_is_linear) },
     Case { name: APPLIES, check: Check::Template(applies_to_an_empty_database) },
     Case { name: "stepwise_equals_at_once", check: Check::History(stepwise_equals_at_once) },
@@ -62,9 +63,10 @@ pub(crate) const ALL: [Case; 14] = [
     Case { name: "down_undoes_up", check: Check::History(down_undoes_up) },
     Case { name: "failure_leaves_the_previous_version", check: Check::History(failure_leaves_the_previous_version) },
     Case { name: "survives_power_loss", check: Check::History(survives_power_loss) },
+    Case { name: "newer_database_is_refused", check: Check::Reviewed(newer_database_is_refused) },
     Case { name: "integrity_holds", check: Check::Template(integrity_holds) },
     Case { name: "schema_is_as_reviewed", check: Check::Snapshot },
-    Case { name: "lints_clean", check: Check::Lints(lints_clean) },
+    Case { name: "lints_clean", check: Check::Reviewed(lints_clean) },
 ];
 
 /// The names of the tests.

@@ -5,5 +5,6 @@ mod applying;
 mod files;
 mod integrity;
 pub(crate) mod lints;
+mod newer;
 mod reverting;
 mod rows;

@@ -7,6 +7,7 @@
 //! refusal would hide what is lost. All cases share the images of the run.
 
 mod databases;
+mod newer;
 mod runner;
 mod salvage;
 mod state;
@@ -14,6 +15,7 @@ mod stop;
 mod upgrade_run;
 
 pub(crate) use databases::{FilledVersions, Recorded, Summary, VersionedDatabases};
+pub(crate) use newer::{NewerDatabase, VersionRecord};
 pub(crate) use runner::with_recorded_steps;
 pub(crate) use state::{SchemaText, VersionState};
 pub(crate) use stop::refused_object;

@@ -9,7 +9,7 @@ use crate::suite::subject::Subject;
 use crate::suite::builder::Suite;
 
 /// Checks that migrations have no silent side effects and leave nothing broken.
-pub(crate) fn lints_clean(subject: &Subject, review: &mut Findings) -> Result<()> {
+pub(crate) fn lints_clean(subject: &Subject, review: &mut Findings) -> Result<Option<String>> {
     let mut found: Vec<Finding> = Vec::new();
     let schema = match subject.databases()? {
         Some(databases) => {
@@ -42,7 +42,7 @@ pub(crate) fn lints_clean(subject: &Subject, review: &mut Findings) -> Result<()
         findings = findings.allow(code, object, reason);
     }
     review.extend(findings.iter().filter(|finding| finding.level() == Level::Review).cloned());
-    findings.try_assert_ok()
+    findings.try_assert_ok().map(|()| None)
 }
 
 /// The findings of [`check::lint`] that `lints_clean` reports: broken objects, not schemas that could be better. A shipped
@@ -86,6 +86,7 @@ const FOUND: [&str; 12] = [
 /// | `nested-transaction` | `applies_to_an_empty_database` | BEGIN or COMMIT in a migration that its runner wraps in a transaction |
 /// | `nested-transaction` | `failure_leaves_the_previous_version` | a COMMIT in the middle, so that a failure leaves the changes before it |
 /// | `half-applied` | `failure_leaves_the_previous_version` | a failure leaves some of the changes |
+/// | `newer-database` | `newer_database_is_refused` | a database of a newer version is written, or the runner panics; for review: it returns no error |
 /// | `leaves-orphans` | `integrity_holds` | rows refer to nothing afterwards, because foreign keys were off |
 /// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | a rebuild loses an index, a trigger, a key, a constraint, a DEFAULT, or the AUTOINCREMENT of a table |
 /// | `fk-dropped` | `lints_clean` | a rebuild loses a foreign key, or its ON DELETE or ON UPDATE action |
@@ -114,6 +115,7 @@ pub const MIGRATION_CODES: &[&str] = &[
     "irreversible-down",
     "nested-transaction",
     "half-applied",
+    "newer-database",
     "leaves-orphans",
     "rebuild-loses-objects",
     "fk-dropped",

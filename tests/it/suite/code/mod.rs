@@ -1,6 +1,7 @@
 //! Histories that are code: the app's own runner.
 
 mod contract;
+mod newer;
 mod population;
 mod shapes;
 mod steps;

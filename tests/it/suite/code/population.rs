@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fs;
 
-use sqlitmus::rusqlite::{Connection, Result};
+use sqlitmus::rusqlite::{Connection, Error, Result};
 use sqlitmus::suite::Suite;
 use sqlitmus::{Profile, Template};
 
@@ -51,6 +51,9 @@ fn steps(case: &Case) -> &'static [Step] {
 
 fn migrate(db: &mut Connection, to: i64) -> Result<()> {
     let from = user_version(db)?;
+    if HISTORY.get().last().is_none_or(|last| last.version < from) {
+        return Err(Error::InvalidQuery);
+    }
     for step in HISTORY.get().iter().filter(|step| step.version > from && step.version <= to) {
         if step.is_wrapped {
             let transaction = db.transaction()?;
