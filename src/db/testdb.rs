@@ -82,7 +82,7 @@ impl TestDb {
 
     fn open(address: Address, path: PathBuf, place: Place, folder: Option<Folder>, fsync: bool) -> Result<TestDb> {
         let connection = address.connect()?;
-        let traced = TracedDatabase::new(&connection);
+        let traced = TracedDatabase::beside_the_app(&connection);
         Ok(TestDb {
             connection: Some(connection),
             traced,

@@ -190,22 +190,25 @@ pub(super) enum Missed {
     Hook(Option<String>),
     /// SQLite's list of automatic extensions was reset, and this statement ran on a connection without a hook.
     Reset(Option<String>),
+    /// The recorder's hook was set in place of one of the app's.
+    Replaced,
 }
 
 pub(super) fn not_complete(missed: &Missed) -> Error {
     let headline = match missed {
         Missed::Hook(_) => "the recording is incomplete: a trace hook of the app has replaced the recorder's",
         Missed::Reset(_) => "the recording is incomplete: sqlite3_reset_auto_extension was called",
+        Missed::Replaced => "the recorder has replaced a trace hook that an automatic extension of the app has set",
     };
     let mut error = Error::new(ErrorKind::Queries, headline);
-    let (Missed::Hook(sql) | Missed::Reset(sql)) = missed;
-    if let Some(sql) = sql {
+    if let Missed::Hook(Some(sql)) | Missed::Reset(Some(sql)) = missed {
         error = error.evidence("a statement that was not reported", one_line(sql));
     }
     error.help(match missed {
         Missed::Hook(_) => {
             "SQLite has one trace hook per connection: do not set the app's own (Connection::trace, trace_v2) in this test"
         }
+        Missed::Replaced => "SQLite has one trace hook per connection: do not register the extension in this process",
         Missed::Reset(_) => {
             "connections that are opened after it have no trace hook: do not call it while a test's database exists"
         }

@@ -54,9 +54,11 @@
 //! hook is also tried when the recording ends, by a `SELECT` without a table, which the app's hook sees.
 //!
 //! Not noticed, where the app has its own hook: statements that take no lock, because they read no table, run in a transaction
-//! that was open before the recording, or under `locking_mode = EXCLUSIVE`. A hook that an automatic extension of the app sets
-//! is replaced by the recorder's if the app registered it before the first test's database was opened; later, it replaces
-//! the recorder's, which is noticed.
+//! that was open before the recording, or under `locking_mode = EXCLUSIVE`.
+//!
+//! If an automatic extension of the app sets a hook on every connection, that hook stays, whether the extension was registered
+//! before the first test's database or after it, and recordings are incomplete. If it sets one on some connections only, the
+//! recorder's may replace it, and the recordings of all databases that are open then are incomplete.
 //!
 //! An assertion on a recording without queries fails, unless [`Queries::allow_none`] says that nothing has to run.
 //!

@@ -121,7 +121,10 @@ impl<'a> Recorder<'a> {
         if (sql.is_some() || self.recorded.is_real()) && self.recorded.is_reset() {
             return Some(Missed::Reset(sql));
         }
-        if sql.is_none() && self.recorded.hears(connection) { None } else { Some(Missed::Hook(sql)) }
+        if sql.is_some() || !self.recorded.hears(connection) {
+            return Some(Missed::Hook(sql));
+        }
+        self.recorded.has_replaced().then_some(Missed::Replaced)
     }
 }
 

@@ -11,6 +11,7 @@
 #![allow(unsafe_code, reason = "the hooks that rusqlite offers see only rusqlite's own connections, one at a time")]
 
 mod extension;
+mod modules;
 
 use std::ffi::{CStr, c_void};
 use std::os::raw::{c_char, c_int, c_uint};
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
 
+use self::modules::is_text_of_a_module;
 use super::capture::{Capture, STILL_HERE};
 use super::gather::GatheredStatements;
 use super::query::{Counters, Finished, Started};
@@ -45,13 +47,37 @@ pub(crate) struct TracedDatabase {
     is_real: bool,
     /// The number of times that the automatic extensions had been reset when it was opened.
     resets: usize,
+    /// The number of the app's hooks that ours had replaced by then.
+    replaced: usize,
 }
 
 impl TracedDatabase {
     /// Sets the hook on the first connection of a database, and on all connections to the same file that are opened while
     /// this lives.
     pub(crate) fn new(first: &Connection) -> TracedDatabase {
+        let traced = TracedDatabase::without_first(first);
+        traced.report(first, STARTS);
+        traced
+    }
+
+    /// Like [`new`](TracedDatabase::new), but leaves the hook that an automatic extension of the app sets on every connection.
+    pub(crate) fn beside_the_app(first: &Connection) -> TracedDatabase {
+        let traced = TracedDatabase::without_first(first);
+        // SAFETY: the connection was just opened, and is borrowed.
+        if unsafe { extension::is_free(first.handle()) } {
+            traced.report(first, STARTS);
+        }
+        traced
+    }
+
+    /// Returns true if an automatic extension of the app sets a trace hook on every connection.
+    pub(crate) fn app_has_hook() -> bool {
+        extension::app_has_hook()
+    }
+
+    fn without_first(first: &Connection) -> TracedDatabase {
         extension::add(opened, first);
+        let replaced = extension::replaced();
         on_connect(connecting);
         let has_ledger = env::settings().is_ok_and(|settings| settings.ledger.is_some());
         // SAFETY: the connection is open, and borrowed for longer than the name is looked at.
@@ -60,9 +86,8 @@ impl TracedDatabase {
             let file = file_of(handle).to_bytes().to_vec();
             let is_real = !std::str::from_utf8(&file).is_ok_and(Disk::is_simulated);
             let listed = ListedDatabase::new(file, has_ledger);
-            trace(handle, listed.number, STARTS);
             watch(handle, main_file(handle), listed.number, begins);
-            TracedDatabase { listed, is_real, resets: extension::resets() }
+            TracedDatabase { listed, is_real, resets: extension::resets(), replaced }
         }
     }
 
@@ -79,7 +104,7 @@ impl TracedDatabase {
         f: impl FnOnce(&mut Connection) -> R,
     ) -> R {
         let _listed = ListedCapture::new(self.listed.number, capture);
-        self.report_ends(first);
+        self.report(first, ALL);
         f(first)
     }
 
@@ -91,7 +116,7 @@ impl TracedDatabase {
 
     /// Makes the first connection report the ends of statements too, as all others do.
     pub(crate) fn with_ends(self, first: &Connection) -> TracedDatabase {
-        self.report_ends(first);
+        self.report(first, ALL);
         self
     }
 
@@ -100,16 +125,15 @@ impl TracedDatabase {
         ListenerGuard::new(self.listed.number, listener)
     }
 
-    fn report_ends(&self, first: &Connection) {
-        // SAFETY: the connection is open and borrowed, so that no other thread has it.
-        unsafe { trace(first.handle(), self.listed.number, ALL) };
+    fn report(&self, first: &Connection, mask: c_uint) {
+        // SAFETY: the connection is open and borrowed, and a reference to it cannot leave the thread that has it.
+        unsafe { trace(first.handle(), self.listed.number, mask) };
     }
 
     /// Records into `capture` until the guard is dropped.
-    pub(crate) fn start<'a>(&self, first: &'a Connection, capture: Arc<Capture>) -> RecordingGuard<'a> {
-        let number = self.listed.number;
-        let listed = ListedCapture::new(number, capture);
-        let guard = RecordingGuard { number, first, listed, is_real: self.is_real, resets: self.resets };
+    pub(crate) fn start<'a>(&'a self, first: &'a Connection, capture: Arc<Capture>) -> RecordingGuard<'a> {
+        let listed = ListedCapture::new(self.listed.number, capture);
+        let guard = RecordingGuard { first, listed, traced: self };
         guard.report(ALL);
         guard
     }
@@ -117,12 +141,10 @@ impl TracedDatabase {
 
 /// Ends a recording when it is dropped.
 pub(crate) struct RecordingGuard<'a> {
-    number: usize,
     /// The first connection of the database.
     first: &'a Connection,
     listed: ListedCapture,
-    is_real: bool,
-    resets: usize,
+    traced: &'a TracedDatabase,
 }
 
 impl RecordingGuard<'_> {
@@ -136,27 +158,31 @@ impl RecordingGuard<'_> {
     /// Returns true if connections were opened without the hook, because the app has reset SQLite's list of automatic
     /// extensions since the database was opened.
     pub(crate) fn is_reset(&self) -> bool {
-        extension::is_gone() || extension::resets() != self.resets
+        extension::is_gone() || extension::resets() != self.traced.resets
+    }
+
+    /// Returns true if, since the database was opened, our hook was set in place of one of an automatic extension of the app.
+    pub(crate) fn has_replaced(&self) -> bool {
+        extension::replaced() != self.traced.replaced
     }
 
     /// Returns true if connections through SQLite's own VFS can reach the database. Without the hook, nothing tells of them.
     pub(crate) fn is_real(&self) -> bool {
-        self.is_real
+        self.traced.is_real
     }
 
     /// Sets which events the first connection reports, unless the app has replaced the hook there.
     fn report(&self, mask: c_uint) {
         if self.hears(self.first) {
-            // SAFETY: the connection is open and borrowed, and it is no other thread's: a reference to it cannot leave the
-            // thread that has it.
-            unsafe { trace(self.first.handle(), self.number, mask) };
+            self.traced.report(self.first, mask);
         }
     }
 }
 
 impl Drop for RecordingGuard<'_> {
     fn drop(&mut self) {
-        let is_last = registry::captures().iter().filter(|(number, _)| *number == self.number).count() == 1;
+        let mine = self.traced.listed.number;
+        let is_last = registry::captures().iter().filter(|(number, _)| *number == mine).count() == 1;
         if is_last {
             self.report(STARTS);
         }
@@ -248,7 +274,9 @@ unsafe extern "C" fn opened(
         match registry::number_of(file) {
             // SAFETY: as above.
             Some(number) => unsafe {
-                trace(db, number, ALL);
+                if extension::is_free(db) {
+                    trace(db, number, ALL);
+                }
                 watch(db, main_file(db), number, begins);
                 registry::count_connection(number, db.addr());
             },
@@ -467,28 +495,4 @@ unsafe fn finished<'a>(captures: impl Iterator<Item = &'a Capture>, statement: *
 unsafe fn counters(statement: *mut ffi::sqlite3_stmt) -> Counters {
     // SAFETY: the caller's.
     Counters::read(|number| unsafe { ffi::sqlite3_stmt_status(statement, number, 0) }.cast_unsigned())
-}
-
-/// The beginnings and ends of statements that the modules of virtual tables run when a connection first uses a table of theirs.
-/// They run while the app's statement is prepared and nothing is running yet, so that SQLite reports them like statements of
-/// the app. Whether they run depends on what the connection has used before: they are no queries of the app.
-///
-/// They are, in all versions of SQLite: FTS5's settings, the size of an R-tree's
-/// nodes and rows, the size of a page (FTS4, R-tree), and whether another connection has written (FTS5). Only modules
-/// write the name of a database in single quotes.
-const OF_MODULES: [(&str, &str); 5] = [
-    ("SELECT k, v FROM '", "_config'"),
-    ("SELECT length(data) FROM '", "_node' WHERE nodeno = 1"),
-    ("SELECT stat FROM '", "_rowid'"),
-    ("PRAGMA '", "'.page_size"),
-    ("PRAGMA '", "'.data_version"),
-];
-
-/// Returns true if a module runs this statement for itself.
-fn is_text_of_a_module(sql: &[u8]) -> bool {
-    // The last bytes of those below: nearly all statements end differently, or begin differently.
-    if !matches!(sql, [b'S' | b'P', .., b'\'' | b'1' | b'e' | b'n']) {
-        return false;
-    }
-    OF_MODULES.iter().any(|(begin, end)| sql.starts_with(begin.as_bytes()) && sql.ends_with(end.as_bytes()))
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -12,9 +12,9 @@ use xxhash_rust::xxh64::{Xxh64, xxh64};
 
 use super::statements::{LedgerPlan, LedgerStatement, StatementLedger, has_paragraph, parse};
 use crate::db::TestDb;
-use crate::error::{Error, Refusal, Result};
+use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::sql::quote_identifier;
-use crate::trace::{StatementText, TextsByForm};
+use crate::trace::{StatementText, TextsByForm, TracedDatabase};
 use crate::{env, lock, own, plan, real_file};
 
 /// The plans that this process has put into the file, so that a test which runs the same statements as others costs next
@@ -23,9 +23,18 @@ static WRITTEN: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
 
 /// Adds what was run on this database to the ledger, if one is written.
 pub(crate) fn write_ledger(db: &TestDb) -> Result<()> {
-    let Some(texts) = db.traced().gathered().map(|gathered| gathered.take()).filter(|texts| !texts.is_empty()) else {
+    let Some(gathered) = db.traced().gathered() else { return Ok(()) };
+    if TracedDatabase::app_has_hook() {
+        let headline =
+            "the ledger is incomplete: an automatic extension of the app sets a trace hook on every connection";
+        return Err(Error::new(ErrorKind::Queries, headline).help(
+            "SQLite has one trace hook per connection: do not register the extension where SQLITMUS_LEDGER is set",
+        ));
+    }
+    let texts = gathered.take();
+    if texts.is_empty() {
         return Ok(());
-    };
+    }
     let Some(path) = &env::settings()?.ledger else { return Ok(()) };
     let _own = own::statements();
     let mut explainer = Explainer { db, environment: hash_of_environment(db), another: None, explained: Vec::new() };
@@ -75,7 +84,7 @@ fn read_if_there(path: &Path) -> Result<StatementLedger> {
     match real_file::read_to_string(path) {
         Ok(text) if text.is_empty() => Ok(StatementLedger::default()),
         Ok(text) => parse(&text, &path.display().to_string()).map_err(|error| error.path(path)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(StatementLedger::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(StatementLedger::default()),
         Err(error) => Err(Error::io("read the ledger", path, error)),
     }
 }

@@ -15,6 +15,10 @@ pub(super) type Entry =
     unsafe extern "C" fn(*mut ffi::sqlite3, *mut *mut c_char, *const ffi::sqlite3_api_routines) -> c_int;
 
 static WAS_ADDED: AtomicBool = AtomicBool::new(false);
+/// True if an extension of the app sets a trace hook on every connection.
+static APP_HAS_HOOK: AtomicBool = AtomicBool::new(false);
+/// The number of hooks that extensions of the app had set and ours has replaced.
+static REPLACED: AtomicUsize = AtomicUsize::new(0);
 /// The number of times that the list was found without our extension.
 static RESETS: AtomicUsize = AtomicUsize::new(0);
 
@@ -28,13 +32,65 @@ thread_local! {
 pub(super) fn add(entry: Entry, newest: &Connection) {
     // SAFETY: the handle is only compared.
     let newest = unsafe { newest.handle() }.addr();
-    if WAS_ADDED.load(Ordering::Relaxed) && LAST.get() != newest && is_gone() {
+    let was_added = WAS_ADDED.load(Ordering::Relaxed);
+    let was_reset = was_added && LAST.get() != newest && is_gone();
+    if was_reset {
         RESETS.fetch_add(1, Ordering::Relaxed);
     }
     // SAFETY: the entry point stays valid for the life of the process.
     let added = unsafe { ffi::sqlite3_auto_extension(Some(entry)) };
     debug_assert_eq!(added, ffi::SQLITE_OK, "SQLite takes an automatic extension");
+    // The app may also have taken its extension out of the list again.
+    if !was_added || was_reset || app_has_hook() {
+        // SAFETY: the connection is this function's own.
+        let has_hook = Connection::open_in_memory().is_ok_and(|tried| unsafe { remove_hook(tried.handle()) });
+        APP_HAS_HOOK.store(has_hook, Ordering::Relaxed);
+    }
     WAS_ADDED.store(true, Ordering::Relaxed);
+}
+
+/// Returns true if an extension of the app sets a trace hook on every connection.
+pub(super) fn app_has_hook() -> bool {
+    APP_HAS_HOOK.load(Ordering::Relaxed)
+}
+
+/// Returns true if our hook may be set on a connection that was just opened: if the app sets none there.
+///
+/// # Safety
+/// `db` is an open connection that no other thread uses.
+pub(super) unsafe fn is_free(db: *mut ffi::sqlite3) -> bool {
+    if app_has_hook() {
+        return false;
+    }
+    // SAFETY: the caller's.
+    if unsafe { remove_hook(db) } {
+        REPLACED.fetch_add(1, Ordering::Relaxed);
+        // Tried when the next database is opened.
+        APP_HAS_HOOK.store(true, Ordering::Relaxed);
+    }
+    true
+}
+
+/// Returns the number of hooks of the app that ours has replaced so far.
+pub(super) fn replaced() -> usize {
+    REPLACED.load(Ordering::Relaxed)
+}
+
+/// Removes the trace hook of a connection. Returns true if there was one.
+///
+/// No function of SQLite tells. But if there is none, removing it changes nothing in the object of the connection.
+///
+/// # Safety
+/// `db` is an open connection that no other thread uses.
+unsafe fn remove_hook(db: *mut ffi::sqlite3) -> bool {
+    // The hook is in the first 300 bytes of the 784 or more that the object has, in all versions of SQLite since 3.34.
+    const SIZE: usize = 512;
+    // SAFETY: the caller's. SQLite fills the object with zeros when it allocates it, and it is only read here.
+    let object = || unsafe { db.cast::<[u8; SIZE]>().read() };
+    let before = object();
+    // SAFETY: the caller's. Without events and a callback, nothing is called.
+    unsafe { ffi::sqlite3_trace_v2(db, 0, None, ptr::null_mut()) };
+    before != object()
 }
 
 /// Notes that our extension is called for a connection.
