@@ -115,8 +115,10 @@ impl<'a> Elsewhere<'a> {
     /// Searches the rows of any table that a value of the rows links to them.
     fn has_linked(&self, wanted: &Wanted<'_, 'a>, is_telling: bool) -> bool {
         self.places().iter().any(|place| {
+            let has_news = !place.new_columns.is_empty() || !place.new_rows().is_empty();
             (0..place.table.columns.len()).any(|link| {
-                let mut links = wanted.links().filter(|(cell_of, _)| !wanted.is_itself((place.table, link), *cell_of));
+                let links = wanted.links().filter(|(_, is_new)| has_news || *is_new);
+                let mut links = links.filter(|(cell_of, _)| !wanted.is_itself((place.table, link), *cell_of));
                 links.any(|(cell_of, is_new)| self.has_at(wanted, (place, link), cell_of, (is_new, is_telling)))
             })
         })

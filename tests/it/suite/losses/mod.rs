@@ -2,6 +2,7 @@
 //!
 //! Each rule has histories that must be found, with their cause, and histories that must pass.
 
+mod advice_followed;
 mod constraints;
 mod elsewhere;
 mod remedies;
