@@ -2,8 +2,9 @@
 //!
 //! One SELECT for each constraint tells whether a row in a table without constraints breaks it. A row that breaks one
 //! constraint alone is best; columns that depend on the changed ones change with them. If there is no such row, the
-//! violation is one that SQLite refuses for another constraint, and `implied` says so: 4 of 1,418 constraints of 22 real
-//! schemas. A row that is accepted is rolled back by a savepoint, or, for keys that are checked at COMMIT, tried on a fork.
+//! violation is one that SQLite refuses for another constraint, and `implied` says so: 31 of 5,124 constraints of 37 schemas.
+//! The rows that are changed are of several kinds, with NULLs and without. A row that is accepted is rolled back by a
+//! savepoint, or, for keys that are checked at COMMIT, tried on a fork.
 
 mod constraint;
 mod keys;

@@ -11,7 +11,7 @@ use crate::data::values::choose;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, named};
 use crate::schema::Table;
-use crate::sql::same_name;
+use crate::sql::{quote_identifier, same_name};
 
 /// The number of rows that are tried for one constraint.
 pub(super) const ATTEMPTS: usize = 3_000;
@@ -123,32 +123,82 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
     pub(super) fn row(mut self) -> Option<BreakingRow> {
         let (input, constraint) = (self.input, self.constraint);
         let columns = input.places(&constraint.columns);
-        match &constraint.kind {
-            ConstraintKind::Key { partial, .. } => self.keys(&columns, partial.as_deref()),
-            ConstraintKind::NotNull => self.nulls(&columns),
-            ConstraintKind::Type => {
-                let pools = columns.iter().map(|column| strangers(&input.base[0][*column])).collect();
-                self.values(&input, &columns, pools);
+        if let ConstraintKind::Key { partial, .. } = &constraint.kind {
+            self.keys(&columns, partial.as_deref());
+        } else {
+            // A row may be of a kind for which the constraint asks nothing. One of the others is of another kind.
+            for base in input.base {
+                if !self.is_alone() {
+                    self.change_one(&SearchInput { base: std::slice::from_ref(base), ..input }, &columns);
+                }
             }
-            ConstraintKind::Check(text) => self.check(columns.clone(), text),
-            ConstraintKind::Foreign { .. } => {
-                let checks = input.constraints.iter().filter_map(|other| match &other.kind {
-                    ConstraintKind::Check(text)
-                        if other.columns.iter().any(|name| constraint.columns.contains(name)) =>
-                    {
-                        Some(&text[..])
-                    }
-                    _ => None,
-                });
-                let pool = candidates(&checks.collect::<Vec<_>>(), named(0, &constraint.shown));
-                let pools = columns.iter().map(|column| with_near(&input.base[0][*column], &pool)).collect();
-                self.values(&input, &columns, pools);
+            if !self.is_alone() {
+                self.tried = 0;
+                self.change_several(&columns);
             }
         }
         if !matches!(constraint.kind, ConstraintKind::Check(_) | ConstraintKind::Type) {
             self.mend(&columns);
         }
         self.found.or(self.implied)
+    }
+
+    /// Returns true if a row was found that breaks nothing else.
+    fn is_alone(&self) -> bool {
+        self.found.as_ref().is_some_and(|found| found.also.is_empty())
+    }
+
+    /// Tries other values in one of the columns.
+    fn change_one(&mut self, input: &SearchInput<'_>, columns: &[usize]) {
+        let pools = match &self.constraint.kind {
+            ConstraintKind::NotNull => vec![vec![ValueBuf::default()]; columns.len()],
+            ConstraintKind::Type => columns.iter().map(|column| strangers(&input.base[0][*column])).collect(),
+            _ => self.pools(input, columns),
+        };
+        self.single_values(input, columns, &pools);
+    }
+
+    /// Tries other values in several columns.
+    fn change_several(&mut self, columns: &[usize]) {
+        let input = self.input;
+        match &self.constraint.kind {
+            ConstraintKind::NotNull => self.generated_null(columns),
+            ConstraintKind::Check(text) => self.check(columns, text),
+            _ => {
+                let is_null = self.constraint.columns.iter().map(|name| format!("{} IS NULL", quote_identifier(name)));
+                let text = self.with_other_checks(is_null.collect::<Vec<_>>().join(" OR "));
+                let is_foreign = matches!(self.constraint.kind, ConstraintKind::Foreign { .. });
+                if !(is_foreign && input.base.iter().any(|base| self.understood(&text, base))) {
+                    self.several_values(&input, columns, &self.pools(&input, columns));
+                }
+            }
+        }
+    }
+
+    /// Returns values for each of the columns: NULL, those that a CHECK on it names, those of other rows.
+    fn pools(&self, input: &SearchInput<'_>, columns: &[usize]) -> Vec<Vec<ValueBuf>> {
+        let base = &input.base[0];
+        let own = match &self.constraint.kind {
+            ConstraintKind::Check(text) => Some(&**text),
+            _ => None,
+        };
+        let of_others = input.constraints.iter().enumerate().filter_map(|(at, other)| match &other.kind {
+            ConstraintKind::Check(text) if at != self.at => Some((text, input.places(&other.columns))),
+            _ => None,
+        });
+        let of_others: Vec<(&String, Vec<usize>)> = of_others.collect();
+        let of_column = |column: &usize| {
+            // Some conditions compare columns: the values of the others come first.
+            let others = columns.iter().filter(|other| *other != column && own.is_some() && columns.len() < MANY);
+            let mut found: Vec<ValueBuf> = others.map(|other| base[*other].clone()).collect();
+            let related = of_others.iter().filter(|(_, places)| places.contains(column)).map(|(text, _)| &***text);
+            let texts: Vec<&str> = own.into_iter().chain(related).collect();
+            found.push(ValueBuf::default());
+            found.extend(with_near(&base[*column], &candidates(&texts, named(0, &self.constraint.shown))));
+            found.extend(input.base[1..].iter().map(|row| row[*column].clone()));
+            found
+        };
+        columns.iter().map(of_column).collect()
     }
 
     /// Tries a row. Returns true if no better one is needed.
@@ -181,14 +231,9 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         is_alone
     }
 
-    /// Tries NULL.
-    fn nulls(&mut self, columns: &[usize]) {
+    /// Makes a generated column NULL. It may be NULL although its sources are not: a document lacks the key.
+    fn generated_null(&mut self, columns: &[usize]) {
         let input = self.input;
-        let null = ValueBuf::default();
-        if columns.iter().any(|column| self.offer(&input.with(&[(*column, &null)]))) {
-            return;
-        }
-        // A generated column may be NULL although its sources are not: a document lacks the key.
         let (_, name) = self.constraint.object.rsplit_once('.').unwrap_or_default();
         if let Some(generated) = input.table.column(name).and_then(|column| column.generated.as_ref()) {
             let pool = candidates(&[&generated.expression], named(0, &self.constraint.shown));
@@ -196,46 +241,52 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         }
     }
 
-    /// Tries values that the expression of a CHECK names, and others.
-    fn check(&mut self, columns: Vec<usize>, text: &str) {
+    /// Tries values that make a CHECK false, in several of its columns and in those of other CHECKs.
+    fn check(&mut self, columns: &[usize], text: &str) {
         let input = self.input;
-        let pool = candidates(&[text], named(0, text));
-        let base = &input.base[0];
-        let pools = |columns: &[usize]| {
-            let of_column = |column: &usize| {
-                // Some conditions compare columns: the values of the others come first.
-                let others = columns.iter().filter(|other| *other != column && columns.len() < MANY);
-                let mut found: Vec<ValueBuf> = others.map(|other| base[*other].clone()).collect();
-                found.extend(with_near(&base[*column], &pool));
-                found
-            };
-            columns.iter().map(of_column).collect::<Vec<_>>()
-        };
-        let of_columns = pools(&columns);
-        if !self.single_values(&input, &columns, &of_columns) && !self.understood(text) {
-            self.several_values(&input, &columns, &of_columns);
+        let with_others = self.with_other_checks(format!("({text}\n)"));
+        if [&*with_others, text].iter().any(|text| input.base.iter().any(|base| self.understood(text, base))) {
+            return;
         }
+        self.several_values(&input, columns, &self.pools(&input, columns));
         // Another CHECK on the same columns may require other values in further ones.
         let others = self.found.as_ref().or(self.implied.as_ref()).map(|found| found.also.clone());
-        let mut more = columns.clone();
+        let mut more = columns.to_vec();
         for other in others.unwrap_or_default() {
             more.extend(input.places(&input.constraints[other].columns));
         }
         more.sort_unstable();
         more.dedup();
-        if more.len() > columns.len() && self.found.as_ref().is_none_or(|found| !found.also.is_empty()) {
+        if more.len() > columns.len() && !self.is_alone() {
             self.tried = 0;
-            self.values(&input, &more, pools(&more));
+            self.values(&input, &more, self.pools(&input, &more));
         }
     }
 
-    /// Tries values by which a CHECK is understood to be false. Returns true if they break nothing else.
-    fn understood(&mut self, text: &str) -> bool {
+    /// Returns the condition OR that a CHECK on the same columns, or on further columns of such a one, is false: what makes all
+    /// of it false breaks nothing but the condition.
+    fn with_other_checks(&self, mut condition: String) -> String {
+        let checks = self.input.constraints.iter().enumerate().filter_map(|(at, other)| match &other.kind {
+            ConstraintKind::Check(text) if at != self.at => Some((text, &other.columns)),
+            _ => None,
+        });
+        let mut left: Vec<(&String, &Vec<String>)> = checks.collect();
+        let mut columns = self.constraint.columns.clone();
+        while let Some(at) = left.iter().position(|(_, of)| of.iter().any(|name| columns.contains(name))) {
+            let (text, of) = left.remove(at);
+            condition.push_str(&format!(" OR NOT ({text}\n)"));
+            columns.extend(of.iter().cloned());
+        }
+        condition
+    }
+
+    /// Tries values by which a condition is understood to be false. Returns true if they break nothing else.
+    fn understood(&mut self, text: &str, base: &[ValueBuf]) -> bool {
         let input = self.input;
         let mut draw = Draw::new(named(3, text));
         for branch in conditions::ways_to_break(text, input.table, &input.target.columns) {
             for _ in 0..SAMPLES {
-                let mut row = input.base[0].clone();
+                let mut row = base.to_vec();
                 for (at, domain) in &branch.domains {
                     let column = input.table.column(&input.target.columns[*at]);
                     let source = column.and_then(|column| choose::source(column, input.table.strict, domain));

@@ -19,8 +19,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Name, Schema, Table};
 use crate::sql::{plain_name, plain_names};
 
-/// The number of rows that are made for the trials of a table. The first two are changed, the others may be repeated.
-const BASES: u64 = 12;
+/// The number of rows that are made for the trials of a table: without NULLs, and as many with some. Which columns are NULL
+/// often decides of which kind a row is.
+const BASES: u64 = 8;
 
 /// The number of parents of each key that are tried.
 const PARENTS: usize = 12;
@@ -61,10 +62,12 @@ impl TableTrial<'_> {
         if let Some(missing) = missing_parent(db, schema, table) {
             return Err(without_parent(table, missing));
         }
-        let rows = |db: &TestDb, seed: u64, rows: u64| {
-            draft(db, schema, table, Fill::seed(seed).reuse().rows(&table.name, rows))
+        let with_nulls = |db: &TestDb, seed: u64, rows: u64, percent: u64| {
+            draft(db, schema, table, Fill::seed(seed).reuse().null_rate(percent).rows(&table.name, rows))
         };
-        if let Ok((target, base)) = rows(db, 1, BASES).or_else(|_| rows(db, 1, 1)) {
+        let rows = |db: &TestDb, seed: u64, rows: u64| with_nulls(db, seed, rows, 0);
+        if let Ok((target, mut base)) = rows(db, 1, BASES).or_else(|_| rows(db, 1, 1)) {
+            base.extend(with_nulls(db, 2, BASES, 50).into_iter().flat_map(|(_, further)| further));
             return self.constraints(db, &target, &base);
         }
         // The table is full. In a separate database, where it has room for two rows, the first one is inserted. A single
@@ -144,7 +147,7 @@ fn fill(db: &Connection, schema: &Schema) -> Result<()> {
 
 /// Makes rows of a table and inserts the parents that they need. Returns the rows.
 fn draft(db: &Connection, schema: &Schema, table: &Table, fill: Fill) -> Result<(Target, Vec<Vec<ValueBuf>>)> {
-    let (_, script) = fill.null_rate(0).drafted(db, schema)?;
+    let (_, script) = fill.drafted(db, schema)?;
     let (target, ours, parents) = split(script, &table.name)
         .filter(|(_, ours, _)| !ours.is_empty())
         .ok_or_else(|| Error::new(ErrorKind::Data, format!("no row of {} could be made", table.name)))?;

@@ -48,7 +48,7 @@ impl Violations {
     /// - `passes-null`: SQLite accepted a row because of a NULL. A CHECK of NULL is neither true nor false, and UNIQUE treats
     ///   every NULL as a different value.
     /// - `never-broken`: no row was found that breaks the constraint. It is always true.
-    /// - `implied`: every row that breaks the constraint is refused by another one, which requires the same or more.
+    /// - `implied`: every row found to break the constraint is refused by another one, which may require the same or more.
     /// - `not-tried`: no row could be made for the table.
     pub fn findings(&self) -> Findings {
         self.findings.iter().cloned().collect::<Findings>().with_codes(CODES)
@@ -162,9 +162,9 @@ impl Violation {
                 Finding::new(
                     "implied",
                     &self.object,
-                    format!("{table}: {shown} is never the constraint that refuses a row"),
+                    format!("{table}: every row found to break {shown} is refused by another constraint"),
                 )
-                .cost("every row that was found to break it also breaks a constraint that SQLite checks earlier")
+                .cost("it may ask nothing that the others do not ask too, or SQLite always checks one of them first")
                 .evidence("this row breaks it", rows())
                 .evidence("SQLite says", format!("{message} (code {code})")),
             ),
