@@ -284,6 +284,13 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_claims_512_gb_is_refused_at_once() {
+        let mut contents = vec![0; 8 + (1 << 27)];
+        contents[..8].copy_from_slice(&(512_u64 << 30).to_le_bytes());
+        assert!(super::unpack(&contents).is_none());
+    }
+
+    #[test]
     fn the_folder_is_bounded_and_what_was_used_stays() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache { folder: folder.path().to_owned() };
@@ -312,6 +319,10 @@ mod tests {
         drop(held);
         cache.prune(3, 1500);
         assert_eq!([0, 3, 4].map(kept), [true, false, false]);
+        // One that is larger than all may be takes none with it.
+        cache.write(&Key(5), &image(&[7; 9000])).unwrap();
+        cache.prune(3, 1500);
+        assert_eq!([0, 5].map(kept), [true, false]);
     }
 
     /// A build that needs another template holds two locks. With one that two entries share, it would wait for itself.

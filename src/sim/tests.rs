@@ -358,6 +358,23 @@ fn a_short_read_is_zero_filled_and_says_so() {
 }
 
 #[test]
+fn a_file_has_a_largest_size() {
+    let disk = Disk::in_memory();
+    let mut raw = Raw::open(&disk, "x", ffi::SQLITE_OPEN_CREATE).unwrap();
+    let file = raw.file();
+    let control = |operation, mut argument: i64| {
+        // SAFETY: see `write`; both operations take a number.
+        unsafe { (*(*file).pMethods).xFileControl.unwrap()(file, operation, (&raw mut argument).cast()) }
+    };
+    assert_eq!(control(ffi::SQLITE_FCNTL_CHUNK_SIZE, 4096), ffi::SQLITE_OK);
+    assert_eq!(control(ffi::SQLITE_FCNTL_SIZE_HINT, 1 << 40), ffi::SQLITE_FULL);
+    // SAFETY: see `write`.
+    assert_eq!(unsafe { (*(*file).pMethods).xTruncate.unwrap()(file, 1 << 40) }, ffi::SQLITE_FULL);
+    assert_eq!(raw.write(b"abc", 1 << 40), ffi::SQLITE_FULL);
+    assert_eq!(raw.write(b"abc", 1 << 20), ffi::SQLITE_OK);
+}
+
+#[test]
 fn files_are_opened_created_and_deleted_as_asked() {
     let disk = Disk::in_memory();
     let (create, exclusive) = (ffi::SQLITE_OPEN_CREATE, ffi::SQLITE_OPEN_CREATE | ffi::SQLITE_OPEN_EXCLUSIVE);
