@@ -1,6 +1,6 @@
 //! Values that new columns of the same rows hold in another form: each in one of several columns, as a code, in another unit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
@@ -59,7 +59,7 @@ fn is_scaled(wanted: &Wanted<'_, '_>, place: usize) -> bool {
 
 /// Returns true if a column has another value for each value.
 fn is_coded(wanted: &Wanted<'_, '_>, place: usize) -> bool {
-    let mut meanings: HashMap<String, String> = HashMap::new();
+    let mut meanings: BTreeMap<String, String> = BTreeMap::new();
     wanted.holders().all(|subject| {
         let value = as_key(wanted.value(subject));
         // A NULL is what a mapping leaves that forgets a value.

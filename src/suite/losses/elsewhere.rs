@@ -5,7 +5,7 @@
 //! changed, and it has to hold the values of all rows.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 use rusqlite::types::ToSqlOutput;
@@ -50,7 +50,7 @@ pub(crate) struct Place<'a> {
     /// The table of this name before the migration.
     before: Option<&'a TableRows>,
     /// The rows that hold each value, by column.
-    rows: Vec<OnceCell<HashMap<String, Vec<usize>>>>,
+    rows: Vec<OnceCell<BTreeMap<String, Vec<usize>>>>,
     /// Columns that the table did not have.
     new_columns: BTreeSet<usize>,
     /// Rows that the table did not have.
@@ -228,7 +228,7 @@ impl<'a> Place<'a> {
     /// Returns the rows that have this value in a column.
     pub(crate) fn rows_with(&self, column: usize, value: &str) -> Option<&Vec<usize>> {
         let by_value = || {
-            let mut rows: HashMap<String, Vec<usize>> = HashMap::new();
+            let mut rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
             for (at, row) in self.table.rows.iter().enumerate() {
                 rows.entry(as_key(&row.cells[column])).or_default().push(at);
             }

@@ -1,8 +1,7 @@
 //! Rows before a migration that are there after it too: in their table, in another one, or with equivalent values, which may
 //! be stored as other types.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
@@ -61,13 +60,13 @@ impl Matching {
     }
 
     /// Matches rows by any keys.
-    pub(crate) fn by<K: Eq + Hash>(
+    pub(crate) fn by<K: Ord>(
         before: &TableRows,
         after: &TableRows,
         key_before: impl Fn(usize) -> K,
         key_after: impl Fn(usize) -> K,
     ) -> Matching {
-        let mut places: HashMap<K, Vec<usize>> = HashMap::new();
+        let mut places: BTreeMap<K, Vec<usize>> = BTreeMap::new();
         for at in (0..after.rows.len()).rev() {
             places.entry(key_after(at)).or_default().push(at);
         }
@@ -87,7 +86,7 @@ impl Matching {
 /// Returns the rows that differ from all others in the columns by which rows are matched.
 pub(crate) fn distinct_rows(table: &TableRows, places: &Places) -> BTreeSet<usize> {
     let columns = identifying(table, places);
-    let mut alike: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
+    let mut alike: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
     for (place, row) in table.rows.iter().enumerate() {
         alike.entry(columns.iter().map(|&(at, _)| as_key(&row.cells[at])).collect()).or_default().push(place);
     }

@@ -1,7 +1,7 @@
 //! Rows that are gone from their table and found again as rows of another one, perhaps under other names.
 
 use std::cell::Cell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::elsewhere::{Elsewhere, Place};
 use super::matching::as_key;
@@ -24,7 +24,7 @@ pub(crate) struct GoneRows<'s, 'a> {
 }
 
 /// New rows of another table, by their places, each with the places of the rows that it holds.
-type FoundRows = HashMap<usize, Vec<usize>>;
+type FoundRows = BTreeMap<usize, Vec<usize>>;
 
 /// For each column of a row, the columns of another table that hold its value.
 type Held = Vec<Option<BTreeSet<usize>>>;

@@ -1,7 +1,7 @@
 //! References between rows, across a migration that gives rows other keys: a reference that follows its row is kept.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::matching::as_key;
 use super::migrated::Migrated;
@@ -25,9 +25,9 @@ pub(crate) struct References<'a> {
 struct Parent<'a> {
     rows: PairedRows<'a>,
     /// The place of each row after the migration.
-    row_after: HashMap<usize, usize>,
+    row_after: BTreeMap<usize, usize>,
     /// For each column before, the first row that has a value.
-    row_of: Vec<OnceCell<HashMap<String, usize>>>,
+    row_of: Vec<OnceCell<BTreeMap<String, usize>>>,
     /// The values of each column after.
     values_after: Vec<OnceCell<HashSet<String>>>,
 }

@@ -4,7 +4,7 @@
 //! that keeps its keys have their keys as digests.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::matching::{Matching, as_key, kept};
@@ -150,7 +150,7 @@ impl<'a> TableDigests<'a> {
     /// Returns the digests of the rows before (0) or after (1) the migration, with those of the rows that they refer to.
     fn digests(&self, side: usize, tables: &[TableDigests<'a>]) -> Vec<u64> {
         let place = |&(at, place): &(usize, usize)| [at, place][side];
-        let parents: Vec<HashMap<String, u64>> = self
+        let parents: Vec<BTreeMap<String, u64>> = self
             .links
             .iter()
             .map(|link| {

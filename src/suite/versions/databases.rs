@@ -16,7 +16,7 @@ use crate::db::{Image, Scratch, Workshop, recorded};
 use crate::error::{Error, Result};
 use crate::migrations::{Ledger, Migration, Migrations};
 use crate::schema::Schema;
-use crate::sql::tokens;
+use crate::sql::{Name, tokens};
 use crate::suite::rows::{Contents, Dangling, JsonColumn, Refill, RowPlan, dangling, take_away};
 use crate::suite::statements::{Effect, StatementEffect, statement_effects};
 use crate::trace::Query;
@@ -32,6 +32,8 @@ pub(crate) struct VersionedDatabases {
     known: KnownStates,
     evaluator: OnceCell<Mutex<Scratch>>,
     recorded: OnceCell<Recorded>,
+    /// The settings of a new connection that a migration may change and set back.
+    settings: OnceCell<[i64; 2]>,
 }
 
 /// A history that records which migrations are applied, and a database to which it has applied all that apply, at once.
@@ -71,6 +73,7 @@ impl VersionedDatabases {
             known: KnownStates::default(),
             evaluator: OnceCell::new(),
             recorded: OnceCell::new(),
+            settings: OnceCell::new(),
         }
     }
 
@@ -177,14 +180,34 @@ impl VersionedDatabases {
 
     /// Returns true if a connection is as good as a new one after a migration: nothing in it outlives a transaction, as a PRAGMA
     /// or a temporary table would.
-    pub(crate) fn keeps_connection(&self, step: usize) -> bool {
-        const KINDS: [&str; 10] =
-            ["ALTER", "BEGIN", "COMMIT", "CREATE", "DELETE", "DROP", "INSERT", "REPLACE", "UPDATE", "WITH"];
+    pub(crate) fn keeps_connection(&self, step: usize, connection: &Connection) -> Result<bool> {
+        const KINDS: [&str; 11] =
+            ["ALTER", "BEGIN", "COMMIT", "CREATE", "DELETE", "DROP", "INSERT", "PRAGMA", "REPLACE", "UPDATE", "WITH"];
+        // They change no connection, or one of the settings.
+        const PRAGMAS: [&str; 5] =
+            ["defer_foreign_keys", "foreign_key_check", "foreign_keys", "legacy_alter_table", "user_version"];
         let is_temporary = |text: &str| tokens(text).iter().any(|token| token.is("TEMP") || token.is("TEMPORARY"));
-        self.migration(step).statements().iter().all(|statement| {
+        let is_harmless = self.migration(step).statements().iter().all(|statement| {
             KINDS.iter().any(|kind| statement.starts_with(kind))
                 && !(statement.starts_with("CREATE") && is_temporary(statement.text))
-        })
+        });
+        let pragmas = self.effects(step).iter().filter_map(|effect| match &effect.effect {
+            Effect::Pragma { name, .. } => Some(name),
+            _ => None,
+        });
+        let pragmas: Vec<&Name> = pragmas.collect();
+        if !is_harmless || !pragmas.iter().all(|name| PRAGMAS.iter().any(|known| **name == *known)) {
+            return Ok(false);
+        }
+        let settings = |connection: &Connection| -> Result<[i64; 2]> {
+            let number = |pragma| connection.query_row(pragma, [], |row| row.get(0));
+            let read = || -> rusqlite::Result<[i64; 2]> {
+                Ok([number("PRAGMA foreign_keys")?, number("PRAGMA legacy_alter_table")?])
+            };
+            read().map_err(|error| Error::sqlite("read the PRAGMAs", error))
+        };
+        let of_new = || settings(&*self.workshop.empty()?);
+        Ok(pragmas.is_empty() || settings(connection)? == *self.settings.get_or_try_init(of_new)?)
     }
 
     /// Returns true if foreign keys may be off while a migration runs, though the app enforces them otherwise.
@@ -319,7 +342,7 @@ impl VersionedDatabases {
             let mut database = ready.take().map_or_else(|| self.open(&states[step].image), Ok)?;
             self.migrate(&mut database, step)?;
             states.push(self.state(&database)?);
-            ready = self.keeps_connection(step).then_some(database);
+            ready = self.keeps_connection(step, &database)?.then_some(database);
         }
         Ok(())
     }

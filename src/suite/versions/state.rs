@@ -52,11 +52,31 @@ pub(crate) struct SchemaText(Arc<str>);
 
 impl SchemaText {
     pub(crate) fn read(connection: &Connection) -> Result<SchemaText> {
-        // Quoted, so that no text runs into the next one.
-        let sql = "SELECT ifnull(group_concat(quote(type) || quote(name) || quote(tbl_name) || quote(sql)), '')
-                   FROM main.sqlite_schema";
-        let text = connection.query_row(sql, [], |row| row.get::<_, String>(0));
-        text.map(|text| SchemaText(text.into())).map_err(|error| Error::sqlite("read the schema", error))
+        SchemaText::with_roots(connection).map(|(text, _)| text)
+    }
+
+    /// Returns the tables that have pages too. They are read by the same query.
+    fn with_roots(connection: &Connection) -> Result<(SchemaText, Arc<[TableRoot]>)> {
+        let read = || -> rusqlite::Result<(String, Vec<TableRoot>)> {
+            let (mut text, mut roots) = (String::new(), Vec::new());
+            let sql = "SELECT type, name, tbl_name, ifnull(sql, ''), rootpage FROM main.sqlite_schema";
+            let mut query = connection.prepare(sql)?;
+            let mut objects = query.query([])?;
+            while let Some(object) = objects.next()? {
+                for at in 0..4 {
+                    // No text of a schema has a NUL.
+                    text.push_str(object.get_ref(at)?.as_str()?);
+                    text.push('\0');
+                }
+                let page = object.get::<_, Option<u32>>(4)?.unwrap_or(0);
+                if page > 0 && object.get_ref(0)?.as_str()? == "table" {
+                    roots.push(TableRoot { name: object.get(1)?, page, sql: object.get(3)? });
+                }
+            }
+            Ok((text, roots))
+        };
+        let (text, roots) = read().map_err(|error| Error::sqlite("read the schema", error))?;
+        Ok((SchemaText(text.into()), roots.into()))
     }
 }
 
@@ -80,9 +100,8 @@ struct KnownRows {
 impl KnownStates {
     /// Returns the state of a database.
     pub(super) fn state(&self, database: &Scratch) -> Result<VersionState> {
-        let schema_text = SchemaText::read(database)?;
+        let (schema_text, roots) = SchemaText::with_roots(database)?;
         let schema = self.schema(&schema_text, database)?;
-        let roots = roots(database).map_err(|error| Error::sqlite("read the schema", error))?;
         Ok(VersionState { image: database.current_image()?, schema, schema_text, roots, rows: OnceCell::new() })
     }
 
@@ -159,11 +178,4 @@ impl KnownStates {
 
 fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn roots(connection: &Connection) -> rusqlite::Result<Arc<[TableRoot]>> {
-    let mut query = connection
-        .prepare("SELECT name, rootpage, sql FROM main.sqlite_schema WHERE type = 'table' AND rootpage > 0")?;
-    let root = |row: &rusqlite::Row<'_>| Ok(TableRoot { name: row.get(0)?, page: row.get(1)?, sql: row.get(2)? });
-    query.query_map([], root)?.collect()
 }

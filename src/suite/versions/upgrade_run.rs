@@ -116,7 +116,7 @@ impl UpgradeRun {
                 if let Some((state, database)) = after {
                     (upgraded, ready) = match databases.without_orphans(index, &state, &database)? {
                         Some(sound) => (Some(sound), None),
-                        None => (Some(state), databases.keeps_connection(index).then_some(database)),
+                        None => (Some(state), databases.keeps_connection(index, &database)?.then_some(database)),
                     };
                 }
             }
