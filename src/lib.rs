@@ -131,7 +131,6 @@ mod macros;
 pub mod migrations;
 mod own;
 pub mod plan;
-mod power_cuts;
 mod progress;
 mod real_file;
 pub mod record;
@@ -143,6 +142,7 @@ pub mod suite;
 mod teardown;
 mod temp_folder;
 mod trace;
+mod what_if;
 pub mod workload;
 
 pub use db::{Profile, Template, TestDb};

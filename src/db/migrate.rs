@@ -53,26 +53,30 @@ impl Template {
     /// stops where it is asked to.
     ///
     /// ```
-    /// use sqlitmus::{Template, rusqlite::{self, Connection}};
+    /// use sqlitmus::rusqlite::{Connection, TransactionBehavior};
+    /// use sqlitmus::{BoxError, Template};
     ///
     /// const LATEST: i64 = 2;
     ///
-    /// fn migrate_to(db: &mut Connection, to: i64) -> rusqlite::Result<()> {
-    ///     let from: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    /// fn migrate_to(db: &mut Connection, to: i64) -> Result<(), BoxError> {
+    ///     // Another process of the app waits here until the last step is done.
+    ///     let all = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    ///     let from: i64 =
+    ///         all.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    ///     if from > LATEST {
+    ///         return Err("a newer release has migrated the database".into());
+    ///     }
     ///     for version in from + 1..=to {
-    ///         let step = db.transaction()?;
-    ///         step.execute_batch(match version {
+    ///         all.execute_batch(match version {
     ///             1 => "CREATE TABLE users(id INTEGER PRIMARY KEY)",
     ///             _ => "ALTER TABLE users ADD COLUMN name TEXT",
     ///         })?;
-    ///         step.pragma_update(None, "user_version", version)?;
-    ///         step.commit()?;
+    ///         all.pragma_update(None, "user_version", version)?;
     ///     }
-    ///     Ok(())
+    ///     Ok(all.commit()?)
     /// }
     ///
-    /// static APP: Template =
-    ///     Template::migrate_to(LATEST, |db, to| Ok(migrate_to(db, to)?));
+    /// static APP: Template = Template::migrate_to(LATEST, migrate_to);
     ///
     /// # mod tests {
     /// # use super::APP;

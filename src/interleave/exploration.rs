@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::diagnosis::Diagnosis;
 use super::explorer::{Explorer, Options, require_same_again};
-use super::problem::{Blocked, Invariant, Problem};
+use super::problem::{Blocked, Invariant, MayFail, Problem};
 use super::report::Report;
 use super::run::{self, Hidden, Remedy, Setup, Shared, Task, TaskAction, TriedRemedy};
 use super::serial_runs::SerialRuns;
@@ -26,7 +26,7 @@ pub fn explore(db: &TestDb) -> Explore<'_> {
         tasks: Vec::new(),
         setup: None,
         shared: PhantomData,
-        may_fail: false,
+        may_fail: MayFail::Never,
         each_transaction: false,
         invariant: None,
         limit: 1000,
@@ -41,7 +41,7 @@ pub struct Explore<'a, S = ()> {
     tasks: Vec<Task>,
     setup: Option<Setup>,
     shared: PhantomData<fn() -> S>,
-    may_fail: bool,
+    may_fail: MayFail,
     each_transaction: bool,
     invariant: Option<Invariant<'a>>,
     limit: u64,
@@ -210,7 +210,13 @@ impl<'a, S> Explore<'a, S> {
     /// Allows tasks to return an error because of the others (a lock, an outdated version) if they leave nothing behind: for
     /// code whose callers handle these errors.
     pub fn may_fail(mut self) -> Self {
-        self.may_fail = true;
+        self.may_fail = MayFail::Always;
+        self
+    }
+
+    /// Allows tasks to return an error because of a lock if they leave nothing behind.
+    pub(crate) fn may_be_locked_out(mut self) -> Self {
+        self.may_fail = MayFail::Locks;
         self
     }
 
@@ -297,8 +303,17 @@ impl<'a, S> Explore<'a, S> {
         self.explored(Problem::stops_exploration).map_err(|failed| failed.error)
     }
 
+    /// Returns the report, or the error of the worst problem. Fails if the tasks cannot be explored.
+    pub(crate) fn examined(self) -> Result<std::result::Result<Report, Error>> {
+        Ok(self.report_or_worst(|_| true)?.map_err(|failure| failure.error))
+    }
+
     /// Returns the report, or the worst of the problems that fail the exploration.
     fn explored(self, fails: impl Fn(&Problem) -> bool) -> Result<Report, Box<Failure>> {
+        self.report_or_worst(fails)?
+    }
+
+    fn report_or_worst(self, fails: impl Fn(&Problem) -> bool) -> Result<Result<Report, Box<Failure>>> {
         let settings = env::settings()?;
         self.require_distinct_tasks()?;
         let replay = explore::replay(choices::WORD, choices::parse, "schedule:a2b3a1")?;
@@ -330,7 +345,7 @@ impl<'a, S> Explore<'a, S> {
             }
         }
         let failing = found.into_iter().filter(|found| fails(&found.problem));
-        let Some(worst) = failing.min_by(|one, other| one.problem.cmp(&other.problem)) else { return Ok(report) };
+        let Some(worst) = failing.min_by(|one, other| one.problem.cmp(&other.problem)) else { return Ok(Ok(report)) };
         if worst.problem == Problem::NoSerialOrder {
             let orders = serial_runs.orders();
             require_same_again(&mut serial_runs, &self.tasks, &orders)?;
@@ -338,7 +353,7 @@ impl<'a, S> Explore<'a, S> {
         let tried = self.remedy(&base, options, (&worst.problem, &serial_runs.hidden))?;
         let diagnosis = Diagnosis::of(&mut serial_runs, &worst, tried)?;
         let left = worst.run.schedule.stuck.is_none().then(|| Arc::clone(worst.run.database.disk()));
-        Err(Box::new(Failure { error: failure::render(&self.tasks, &diagnosis, &report), left }))
+        Ok(Err(Box::new(Failure { error: failure::render(&self.tasks, &diagnosis, &report), left })))
     }
 
     /// Returns the first remedy for this problem with which all schedules are fine.

@@ -33,7 +33,7 @@ use std::ops::ControlFlow;
 use super::choices::{Chooser, bits, orders};
 use super::effect::{Caution, Step};
 use super::footprint::Footprints;
-use super::problem::{Classification, FoundProblem, Invariant, classify, problem_by_itself};
+use super::problem::{Classification, FoundProblem, Invariant, MayFail, classify, problem_by_itself};
 use super::reduction::{Classes, Reduction};
 use super::report::{self, Report, Selection};
 use super::run::{Hidden, Run, Task, TaskOutcome};
@@ -51,7 +51,7 @@ pub(super) struct Options<'a> {
     pub(super) seed: u64,
     pub(super) shard: Shard,
     pub(super) replay: Option<Vec<u8>>,
-    pub(super) may_fail: bool,
+    pub(super) may_fail: MayFail,
     pub(super) invariant: Option<&'a Invariant<'a>>,
     /// Returns an error if a task has used the database of which it is given copies.
     pub(super) works_on_copies: &'a dyn Fn() -> Result<()>,

@@ -98,11 +98,21 @@ pub(super) enum Classification {
     Problem(Problem),
 }
 
-/// Classifies a run. Tasks that `may_fail` may return any error that leaves nothing behind.
+/// The errors that a task may return if it leaves nothing behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MayFail {
+    /// Those of a serial order.
+    Never,
+    /// Those because of a lock.
+    Locks,
+    Always,
+}
+
+/// Classifies a run.
 pub(super) fn classify(
     serial_runs: &mut SerialRuns<'_>,
     run: &Run,
-    may_fail: bool,
+    may_fail: MayFail,
     invariant: Option<&Invariant<'_>>,
 ) -> Result<Classification> {
     if let Some(problem) = problem_by_itself(run) {
@@ -117,12 +127,16 @@ pub(super) fn classify(
     {
         return Ok(Classification::Problem(Problem::Invariant(why)));
     }
-    if !may_fail {
-        if let Some((task, blocked)) = blocked(run) {
+    if may_fail != MayFail::Always {
+        if may_fail == MayFail::Never
+            && let Some((task, blocked)) = blocked(run)
+        {
             return Ok(Classification::Problem(Problem::Busy(task, blocked)));
         }
         let Some(order) = &order else { return Ok(Classification::OrderOfTransactions) };
-        for (task, outcome) in run.outcomes.iter().enumerate().filter(|(task, _)| !order.contains(task)) {
+        let is_locked = |task: usize| may_fail == MayFail::Locks && run.schedule.refusals[task].is_some();
+        let left_out = |task: usize| !order.contains(&task) && !is_locked(task);
+        for (task, outcome) in run.outcomes.iter().enumerate().filter(|(task, _)| left_out(*task)) {
             if let Some(TaskOutcome::Failed(says)) = outcome
                 && !serial_runs.fails_like(task, says)?
             {

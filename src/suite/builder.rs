@@ -7,7 +7,7 @@ use rusqlite::ToSql;
 
 use super::released::Released;
 use super::rows::GivenValue;
-use super::subject::{Allowance, PowerCuts, Subject};
+use super::subject::{Allowance, Subject, WhatIf};
 use crate::data::owned;
 use crate::db::Template;
 use crate::sql::Name;
@@ -37,9 +37,9 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// Returns the suite over a template. `Suite::new` brings the power cuts.
-    pub(crate) fn with_power_cuts(template: &'static Template, power_cuts: Option<PowerCuts>) -> Suite {
-        Suite { subject: Subject::new(template, power_cuts) }
+    /// Returns the suite over a template. `Suite::new` brings the explorers.
+    pub(crate) fn with_what_if(template: &'static Template, what_if: Option<WhatIf>) -> Suite {
+        Suite { subject: Subject::new(template, what_if) }
     }
 
     /// Runs only this test, and those of further calls.

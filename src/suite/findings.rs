@@ -1,6 +1,7 @@
 //! Diagnoses as findings: what is wrong, why, and how to avoid it. Nothing here runs anything.
 
 use crate::check::{Finding, Level};
+use crate::error::Error;
 use crate::migrations::{Format, Migration};
 use crate::sql::{plain_name, quote_text};
 use crate::suite::diagnosis::{
@@ -36,18 +37,17 @@ pub(crate) fn loss_finding(diagnosis: &LossDiagnosis<'_>) -> Finding {
     finding.fix(if fix.is_empty() { allow } else { format!("{fix}\n{allow}") })
 }
 
-/// The losses of a down script.
-pub(crate) fn down_loss_finding(losses: &[Loss], migration: &Migration, version_before: i64) -> Finding {
-    let version = migration.version();
+/// The losses of a down script, or of code that undoes a migration, and the version that it leads to.
+pub(crate) fn down_loss_finding(losses: &[Loss], migration: &Migration, (down, to): (&str, i64)) -> Finding {
     let first = losses.first().map(|loss| does(loss, false)).unwrap_or_default();
-    let what = format!("the down script of migration {version} {first}");
+    let what = format!("the {down} {first}");
     let lines = losses.iter().flat_map(|loss| {
         let examples = loss.examples.iter().map(|example| format!("  {example}"));
         std::iter::once(format!("it {}", does(loss, false))).chain(examples).collect::<Vec<_>>()
     });
     Finding::new("irreversible-down", migration.name(), what)
         .cost("a rollback loses what the upgrade has kept: copy it back before the table or column that holds it is dropped")
-        .evidence(format!("from version {version_before} up and down again"), lines.collect::<Vec<_>>().join("\n"))
+        .evidence(format!("from version {to} up and down again"), lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// Returns the predicate of the headline.
@@ -333,6 +333,17 @@ pub(crate) fn interrupted_finding(interrupted: &Interrupted, to: i64) -> Finding
         Ok(end) => finding.evidence("from a whole upgrade to this one", changes(whole, end)),
         Err(error) => finding.evidence("the next upgrade", error.to_string()),
     }
+}
+
+/// Two upgrades at the same time do harm, or one of them fails for another reason than a lock.
+pub(crate) fn concurrent_finding(what: &str, to: i64, problem: &Error) -> Finding {
+    Finding::new("concurrent-upgrade", format!("version {to}"), format!("{what}: {}", problem.headline()))
+        .cost("two processes of the app that start after an update do this, and so do two windows that open the same file")
+        .evidence("the orders of their statements", problem.to_string())
+        .fix(
+            "read the version in the transaction of its step, and begin it with BEGIN IMMEDIATE\n\
+             if the app never runs twice, say so: .skip(\"concurrent_upgrades\", \"why\")",
+        )
 }
 
 /// What the app's runner returns for a database of a newer version.

@@ -42,6 +42,7 @@ macro_rules! migration_suite {
             down_undoes_up
             failure_leaves_the_previous_version
             survives_power_loss
+            concurrent_upgrades
             newer_database_is_refused
             integrity_holds
             lints_clean

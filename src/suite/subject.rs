@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
 use rusqlite::Connection;
@@ -26,12 +27,36 @@ use crate::suite::versions::{
 /// transaction has committed.
 pub(crate) type PowerCuts = fn(&TestDb, &dyn Fn(&mut Connection) -> Result<()>) -> Result<()>;
 
+/// An upgrade by the app's own runner. Its error is the text of the app's.
+pub(crate) type Upgrade = Arc<dyn Fn(&mut Connection) -> Result<(), String> + Send + Sync>;
+
+/// The explorers, which this folder does not know.
+#[derive(Clone, Copy)]
+pub(crate) struct WhatIf {
+    pub(crate) cut_power: PowerCuts,
+    /// Runs an upgrade twice at the same time, in this many orders of the statements at most. Fails if that cannot be explored.
+    pub(crate) run_together: fn(&TestDb, &Upgrade, u64) -> Result<Together>,
+}
+
+/// The outcome of two upgrades at the same time.
+pub(crate) enum Together {
+    /// Both end well, or one fails because of a lock and changes nothing.
+    Fine {
+        /// The number of orders that were run, and of those in which one fails.
+        orders: u64,
+        failures: u64,
+        /// True if there is no other order that makes a difference.
+        is_exhaustive: bool,
+    },
+    Wrong(Error),
+}
+
 /// A template and its history. The databases are built at first use, once for all cases.
 pub(crate) struct Subject {
     pub(crate) template: &'static Template,
     pub(crate) options: Options,
-    /// None if the build has no power cuts.
-    pub(crate) power_cuts: Option<PowerCuts>,
+    /// None if the build has no explorers.
+    pub(crate) what_if: Option<WhatIf>,
     databases: OnceCell<VersionedDatabases>,
     upgrade_run: OnceCell<UpgradeRun>,
     /// For each step of the upgrade run the same step with further rows.
@@ -40,10 +65,10 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    pub(crate) fn new(template: &'static Template, power_cuts: Option<PowerCuts>) -> Subject {
+    pub(crate) fn new(template: &'static Template, what_if: Option<WhatIf>) -> Subject {
         Subject {
             template,
-            power_cuts,
+            what_if,
             options: Options::default(),
             databases: OnceCell::new(),
             upgrade_run: OnceCell::new(),

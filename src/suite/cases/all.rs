@@ -3,6 +3,7 @@
 use super::applying::{
     applies_to_an_empty_database, rerun_changes_nothing, stepwise_equals_at_once, upgraded_equals_fresh,
 };
+use super::concurrent::concurrent_upgrades;
 use super::files::{history_is_linear, shipped_migrations_are_frozen};
 use super::integrity::integrity_holds;
 use super::lints::lints_clean;
@@ -51,7 +52,7 @@ pub(crate) const APPLIES: &str = "applies_to_an_empty_database";
 
 /// All cases, in the order in which their failures explain one another. `migration_suite!` has the same names, because
 /// `#[test]` needs them as words.
-pub(crate) const ALL: [Case; 15] = [
+pub(crate) const ALL: [Case; 16] = [
     Case { name: FIRST, check: Check::Files(history_is_linear) },
     Case { name: APPLIES, check: Check::Template(applies_to_an_empty_database) },
     Case { name: "stepwise_equals_at_once", check: Check::History(stepwise_equals_at_once) },
@@ -61,8 +62,9 @@ pub(crate) const ALL: [Case; 15] = [
     Case { name: "upgraded_equals_fresh", check: Check::History(upgraded_equals_fresh) },
     Case { name: "shipped_migrations_are_frozen", check: Check::Files(shipped_migrations_are_frozen) },
     Case { name: "down_undoes_up", check: Check::History(down_undoes_up) },
-    Case { name: "failure_leaves_the_previous_version", check: Check::History(failure_leaves_the_previous_version) },
+    Case { name: "failure_leaves_the_previous_version", check: Check::Losses(failure_leaves_the_previous_version) },
     Case { name: "survives_power_loss", check: Check::History(survives_power_loss) },
+    Case { name: "concurrent_upgrades", check: Check::Losses(concurrent_upgrades) },
     Case { name: "newer_database_is_refused", check: Check::Reviewed(newer_database_is_refused) },
     Case { name: "integrity_holds", check: Check::Template(integrity_holds) },
     Case { name: "schema_is_as_reviewed", check: Check::Snapshot },

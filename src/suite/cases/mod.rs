@@ -2,6 +2,7 @@
 
 pub(crate) mod all;
 mod applying;
+mod concurrent;
 mod files;
 mod integrity;
 pub(crate) mod lints;

@@ -1,17 +1,17 @@
 //! Cases that end at the version before a migration: it fails halfway, the power is cut, its down script runs.
 
-use crate::check::{Finding, Findings};
+use crate::check::{Finding, Findings, Level};
 use crate::error::Result;
 use crate::migrations::{Ledger, Migration};
 use crate::schema::Schema;
 use crate::sql::plain_name;
-use crate::suite::diagnosis::{half_applied, interrupted, losses_of_down};
+use crate::suite::diagnosis::{StopPoints, half_applied, interrupted, losses_of_down};
 use crate::suite::findings::{
     down_loss_finding, half_applied_finding, interrupted_finding, without_transaction_finding,
 };
 use crate::suite::losses::Loss;
 use crate::suite::rows::dangling;
-use crate::suite::subject::{PowerCuts, Subject, UsedAllowances};
+use crate::suite::subject::{PowerCuts, Subject, UsedAllowances, WhatIf};
 use crate::suite::targeted::rows_for_down;
 use crate::suite::versions::{SchemaText, UpgradeStep, VersionState, VersionedDatabases};
 
@@ -25,6 +25,7 @@ fn unreachable_connections(databases: &VersionedDatabases) -> Option<String> {
 pub(crate) fn failure_leaves_the_previous_version(
     subject: &Subject,
     databases: &VersionedDatabases,
+    review: &mut Findings,
 ) -> Result<Option<String>> {
     if let Some(reason) = unreachable_connections(databases) {
         return Ok(Some(reason));
@@ -43,19 +44,32 @@ pub(crate) fn failure_leaves_the_previous_version(
         }
     }
     if found.is_empty() && databases.history.code().is_some() {
-        found.extend(interrupted_upgrade(subject, databases)?);
+        found.extend(interrupted_upgrade(subject, databases, review)?);
     }
     found.try_assert_ok().map(|()| None)
 }
 
 /// Stops upgrades of the app's own runner to the last version: of an empty database, and of the first one with rows.
-fn interrupted_upgrade(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<Finding>> {
+fn interrupted_upgrade(
+    subject: &Subject,
+    databases: &VersionedDatabases,
+    review: &mut Findings,
+) -> Result<Option<Finding>> {
     let to = databases.version(databases.applicable());
     let filled = subject.upgrade_run(databases)?.steps.iter().find(|step| step.index > 0);
     let filled = filled.map(|step| (step.index, step.before.clone()));
     for (from, before) in std::iter::once((0, databases.empty_state(0)?)).chain(filled) {
-        if let Some(interrupted) = interrupted(databases, from, &before)? {
+        let (found, points) = interrupted(databases, from, &before)?;
+        if let Some(interrupted) = found {
             return Ok(Some(interrupted_finding(&interrupted, to)));
+        }
+        if points.tried < points.of {
+            let StopPoints { tried, of } = points;
+            let from = databases.version(from);
+            let what = format!(
+                "an upgrade from {from} to {to} is stopped after {tried} of the {of} transactions before its last"
+            );
+            review.push(Finding::new("not-tried", format!("version {to}"), what).level_of(Level::Review));
         }
     }
     Ok(None)
@@ -64,7 +78,9 @@ fn interrupted_upgrade(subject: &Subject, databases: &VersionedDatabases) -> Res
 /// Cuts the power in each migration. A state between two transactions of a migration is accepted here:
 /// `failure_leaves_the_previous_version` reports it, and one accident is reported once.
 pub(crate) fn survives_power_loss(subject: &Subject, databases: &VersionedDatabases) -> Result<Option<String>> {
-    let Some(cut_power) = subject.power_cuts else { return Ok(Some(String::from("this build has no power cuts"))) };
+    let Some(WhatIf { cut_power, .. }) = subject.what_if else {
+        return Ok(Some(String::from("this build has no power cuts")));
+    };
     if let Some(reason) = unreachable_connections(databases) {
         return Ok(Some(reason));
     }
@@ -115,15 +131,17 @@ pub(crate) fn down_undoes_up(subject: &Subject, databases: &VersionedDatabases) 
     found.try_assert_ok()?;
     allowances.require_all_used(".irreversible")?;
     let has_downs = databases.history.iter().any(|migration| migration.has_down());
-    Ok((!has_downs).then(|| String::from("there are no down scripts")))
+    let what = if databases.history.code().is_some() { "is no Template::migrate_down" } else { "are no down scripts" };
+    Ok((!has_downs).then(|| format!("there {what}")))
 }
 
 fn down_failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &VersionState) -> Result<Option<Finding>> {
     let migration = databases.migration(step.index);
     let (version, before) = (migration.version(), databases.version(step.index));
+    let down = format!("{} of migration {version}", down_of(databases));
     let mut database = databases.open(&after.image)?;
     if let Err(error) = databases.history.down_from(&mut database, version, before) {
-        let what = format!("the down script of migration {version} fails");
+        let what = format!("the {down} fails");
         return Ok(Some(
             irreversible(migration, what).cost("a release cannot be rolled back").evidence("error", error.to_string()),
         ));
@@ -141,7 +159,7 @@ fn down_failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &Vers
     }
     if !left.is_empty() {
         return Ok(Some(
-            irreversible(migration, format!("the down script of migration {version} does not undo it"))
+            irreversible(migration, format!("the {down} does not undo it"))
                 .cost("the previous version of the app meets a schema that it does not know")
                 .evidence(format!("from version {before} to what is left"), left.join("\n")),
         ));
@@ -150,7 +168,7 @@ fn down_failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &Vers
     if !references.is_empty() {
         let known = dangling(&*databases.open(&after.image)?, &after.schema);
         if let Some(((table, ..), _)) = references.iter().find(|(reference, _)| !known.contains_key(*reference)) {
-            let what = format!("the down script of migration {version} leaves references of {table} that lead nowhere");
+            let what = format!("the {down} leaves references of {table} that lead nowhere");
             return Ok(Some(irreversible(migration, what)));
         }
     }
@@ -159,12 +177,17 @@ fn down_failure(databases: &VersionedDatabases, step: &UpgradeStep, after: &Vers
         losses = losses_of_its_rows(databases, step)?;
     }
     if !losses.is_empty() {
-        return Ok(Some(down_loss_finding(&losses, migration, before)));
+        return Ok(Some(down_loss_finding(&losses, migration, (&down, before))));
     }
     Ok(databases.migrate(&mut database, step.index).err().map(|error| {
-        let what = format!("migration {version} cannot be applied again after its down script");
+        let what = format!("migration {version} cannot be applied again after its {}", down_of(databases));
         irreversible(migration, what).evidence("error", error.to_string())
     }))
+}
+
+/// Returns the word for what undoes a migration.
+fn down_of(databases: &VersionedDatabases) -> &'static str {
+    if databases.history.code().is_some() { "down code" } else { "down script" }
 }
 
 /// Returns what a down script loses of rows that are made for its statements.

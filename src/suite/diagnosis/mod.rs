@@ -14,7 +14,7 @@ mod shrink;
 pub(crate) use adversarial_rows::{RefusedRows, accepted_rows, referring_rows, refused_rows};
 pub(crate) use fault::FaultKind;
 pub(crate) use half_applied::{HalfApplied, NestedTransaction, half_applied, nested_transaction};
-pub(crate) use interrupted::{Interrupted, interrupted};
+pub(crate) use interrupted::{Interrupted, StopPoints, interrupted};
 pub(crate) use loss::{LossDiagnosis, Mechanism, losses, losses_of_down};
 pub(crate) use merge::DeletedParents;
 pub(crate) use orphans::{Orphans, is_orphan, orphans};

@@ -148,6 +148,7 @@ impl Case {
     fn suite(&self, suite: Suite) -> Suite {
         let mut suite =
             suite.skip("survives_power_loss", "takes long").skip("shipped_migrations_are_frozen", "not shipped");
+        suite = suite.skip("concurrent_upgrades", "takes long");
         for (version, object) in &self.refusals {
             suite = suite.allow_refusal(*version, object, "no such rows");
         }
@@ -164,7 +165,9 @@ impl Case {
     pub(super) fn wrong(&self, suite: &dyn Fn() -> Suite) -> Vec<String> {
         let report = self.suite(suite()).report();
         let reports: Vec<(&str, String)> = report.failures().map(|(test, error)| (test, error.to_string())).collect();
-        let review = report.iter().flat_map(|result| &result.review).map(|finding| Found {
+        let review = report.iter().flat_map(|result| &result.review);
+        // How many of the transactions of a long upgrade are tried says nothing about the case.
+        let review = review.filter(|finding| !finding.what().starts_with("an upgrade from ")).map(|finding| Found {
             test: String::from("review"),
             code: finding.code().to_owned(),
             version: version(finding.what()),

@@ -79,13 +79,15 @@ const FOUND: [&str; 12] = [
 /// | `fails-on-data` | `every_version_upgrades_with_data` | the migration fails on rows that the version before it accepts |
 /// | `rebuild-fires-fk-actions` | `every_row_survives` | DROP TABLE of a parent deletes the rows that refer to it, or sets their references to NULL |
 /// | `not-tried` | `every_row_survives` | for review: no row could be made for a condition or a LIMIT of a migration |
+/// | `not-tried` | `failure_leaves_the_previous_version`, `concurrent_upgrades` | for review: of many transactions or orders, some were tried |
 /// | `undeclared-loss` | `every_row_survives` | rows or values are lost or changed |
 /// | `values-moved` | `every_row_survives` | values of one column are in another |
 /// | `destructive` | `every_row_survives` | a table, a column or all rows are dropped |
-/// | `irreversible-down` | `down_undoes_up` | a down script fails, or does not restore the schema and the rows |
+/// | `irreversible-down` | `down_undoes_up` | a down script (or `migrate_down`) fails, or does not restore the schema and the rows |
 /// | `nested-transaction` | `applies_to_an_empty_database` | BEGIN or COMMIT in a migration that its runner wraps in a transaction |
 /// | `nested-transaction` | `failure_leaves_the_previous_version` | a COMMIT in the middle, so that a failure leaves the changes before it |
 /// | `half-applied` | `failure_leaves_the_previous_version` | a failure leaves some of the changes |
+/// | `concurrent-upgrade` | `concurrent_upgrades` | two upgrades at the same time do harm, or one fails for another reason than a lock; for review: one fails because of a lock |
 /// | `newer-database` | `newer_database_is_refused` | a database of a newer version is written, or the runner panics; for review: it returns no error |
 /// | `leaves-orphans` | `integrity_holds` | rows refer to nothing afterwards, because foreign keys were off |
 /// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | a rebuild loses an index, a trigger, a key, a constraint, a DEFAULT, or the AUTOINCREMENT of a table |
@@ -115,6 +117,7 @@ pub const MIGRATION_CODES: &[&str] = &[
     "irreversible-down",
     "nested-transaction",
     "half-applied",
+    "concurrent-upgrade",
     "newer-database",
     "leaves-orphans",
     "rebuild-loses-objects",

@@ -210,5 +210,5 @@ fn a_runner_that_goes_down() {
     static FORGETS: Template =
         Template::migrate_to(3, migrate).migrate_down(|db, to| Ok(db.pragma_update(None, "user_version", to)?));
     let error = Suite::new(&FORGETS).try_test("down_undoes_up").unwrap_err();
-    assert!(error.headline().contains("the down script of migration 1 does not undo it"), "{error}");
+    assert!(error.headline().contains("the down code of migration 1 does not undo it"), "{error}");
 }

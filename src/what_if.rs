@@ -1,0 +1,43 @@
+//! Power cuts and schedules for the migration suite, which knows neither `crash` nor `interleave`.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::db::{Template, TestDb};
+use crate::error::Result;
+use crate::suite::{Suite, Together, Upgrade, WhatIf};
+use crate::{crash, interleave};
+
+impl Suite {
+    /// Returns a suite of all tests over the history of this template.
+    pub fn new(template: &'static Template) -> Suite {
+        Suite::with_what_if(template, Some(WhatIf { cut_power, run_together }))
+    }
+}
+
+/// Cuts the power wherever a migration writes. Each of its transactions may be the last one.
+fn cut_power(db: &TestDb, migrate: &dyn Fn(&mut Connection) -> Result<()>) -> Result<()> {
+    crash::test(db, migrate).independent_transactions().may_change_nothing().every_moment().try_run().map(drop)
+}
+
+/// Runs an upgrade on two connections at the same time, in this many orders of their statements at most.
+fn run_together(db: &TestDb, upgrade: &Upgrade, limit: u64) -> Result<Together> {
+    let task = || {
+        let upgrade = Arc::clone(upgrade);
+        move |connection: &mut Connection| upgrade(connection)
+    };
+    let explored = interleave::explore(db).task("first", task()).task("second", task()).limit(limit);
+    Ok(match explored.may_be_locked_out().examined()? {
+        Ok(report) => Together::Fine {
+            orders: report.schedules(),
+            is_exhaustive: report.is_exhaustive(),
+            failures: report
+                .outcomes()
+                .filter(|(outcome, _)| outcome.contains(" fails: "))
+                .map(|(_, orders)| orders)
+                .sum(),
+        },
+        Err(problem) => Together::Wrong(problem),
+    })
+}
