@@ -12,13 +12,20 @@ thread_local! {
     static CAPTURE: RefCell<Option<Arc<Capture>>> = const { RefCell::new(None) };
 }
 
+/// What some code ran.
+pub(crate) struct RunStatements {
+    pub(crate) queries: Vec<Query>,
+    /// One that ran without being reported, because the app has set a trace hook of its own.
+    pub(crate) missed: Option<String>,
+}
+
 /// Runs code, and returns the statements that it ran on the database of this connection.
-pub(crate) fn recorded<R>(connection: &mut Connection, run: impl FnOnce(&mut Connection) -> R) -> (R, Vec<Query>) {
+pub(crate) fn recorded<R>(connection: &mut Connection, run: impl FnOnce(&mut Connection) -> R) -> (R, RunStatements) {
     let capture = Arc::new(Capture::default());
     CAPTURE.set(Some(Arc::clone(&capture)));
     let result = TracedDatabase::new(connection).recording(Arc::clone(&capture), connection, run);
     CAPTURE.set(None);
-    (result, capture.take())
+    (result, RunStatements { queries: capture.take(), missed: capture.missed().map(str::to_owned) })
 }
 
 /// Runs code on the file of this connection, which is closed first. What it runs belongs to the recording on this thread.

@@ -108,7 +108,7 @@ impl VersionedDatabases {
             return Ok((Cow::Borrowed(migration), Cow::Borrowed(self.effects(step))));
         }
         let mut database = self.open(rows)?;
-        let (_, ran) = recorded_on(&self.history, migration, &mut database, self.version(step));
+        let (_, ran) = recorded_on(&self.history, migration, &mut database, self.version(step))?;
         let effects = statement_effects(&ran.statements());
         Ok((Cow::Owned(ran), Cow::Owned(effects)))
     }
@@ -138,12 +138,12 @@ impl VersionedDatabases {
     /// Applies one migration. Returns the number of transactions that it committed.
     pub(crate) fn migrate(&self, database: &mut Connection, step: usize) -> Result<usize> {
         let Some(code) = self.history.code() else { return self.migrate_unrecorded(database, step) };
-        let (applied, queries) = recorded(database, |database| self.migrate_unrecorded(database, step));
+        let (applied, ran) = recorded(database, |database| self.migrate_unrecorded(database, step));
         match applied {
             // The commit hook is not on a connection of the runner's own.
-            Ok(_) if code.is_on_a_path => Ok(queries.iter().filter(|query| query.keyword() == "COMMIT").count()),
+            Ok(_) if code.is_on_a_path => Ok(ran.queries.iter().filter(|query| query.keyword() == "COMMIT").count()),
             Ok(commits) => Ok(commits),
-            Err(error) => Err(self.at_statement(error, step, queries)),
+            Err(error) => Err(self.at_statement(error, step, ran.queries)),
         }
     }
 

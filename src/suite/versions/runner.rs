@@ -33,14 +33,25 @@ pub(crate) fn with_recorded_steps(history: Migrations, workshop: Workshop, plan:
 }
 
 /// Runs a step of the app's runner on a database. Returns its migration, with the statements that it ran.
+///
+/// # Errors
+/// If a trace hook of the app hides statements.
 pub(crate) fn recorded_on(
     history: &Migrations,
     migration: &Migration,
     database: &mut Connection,
     from: i64,
-) -> (Result<()>, Migration) {
-    let (ran, queries) = recorded(database, |database| history.up_from(database, from, migration.version()));
-    (ran.map(drop), migration.recorded(step_of(queries)))
+) -> Result<(Result<()>, Migration)> {
+    let (result, ran) = recorded(database, |database| history.up_from(database, from, migration.version()));
+    match ran.missed {
+        None => Ok((result.map(drop), migration.recorded(step_of(ran.queries)))),
+        Some(sql) => Err(Error::new(ErrorKind::History, "a trace hook of the app hides what the app's runner runs")
+            .migration(migration.name())
+            .evidence("a statement that was not reported", sql)
+            .help(
+                "SQLite has one trace hook per connection: set none (Connection::trace, trace_v2) where tests migrate",
+            )),
+    }
 }
 
 pub(super) fn step_of(queries: Vec<Query>) -> RecordedStep {
@@ -106,7 +117,7 @@ impl RecordedRun<'_> {
         let before = &self.versions[index];
         let mut database = workshop.over(before.image.clone())?;
         let keys = foreign_keys(&database)?;
-        let (ran, recorded) = recorded_on(self.history, migration, &mut database, self.version(index));
+        let (ran, recorded) = recorded_on(self.history, migration, &mut database, self.version(index))?;
         if ran.is_err() {
             return Ok(false);
         }
@@ -123,9 +134,9 @@ impl RecordedRun<'_> {
     fn ledgers(&self, workshop: Workshop) -> Result<Vec<Name>> {
         let Some((last, migration)) = self.versions.last().zip(self.steps.last()) else { return Ok(Vec::new()) };
         let mut database = workshop.over(last.image.clone())?;
-        let (_, queries) = recorded(&mut database, |database| self.history.up_to(database, migration.version()));
+        let (_, ran) = recorded(&mut database, |database| self.history.up_to(database, migration.version()));
         let mut ledgers: Vec<Name> = Vec::new();
-        for query in queries.iter().filter(|query| query.keyword() == "SELECT") {
+        for query in ran.queries.iter().filter(|query| query.keyword() == "SELECT") {
             for name in tokens(query.sql()).iter().filter_map(Token::name).map(Name::from) {
                 let has_rows = || last.digest.table(&name).is_some_and(|table| table.rows > 0);
                 let is_it = last.schema.table(&name).is_some() && (is_ledger(&name) || has_rows());
@@ -170,7 +181,7 @@ impl RecordedRun<'_> {
         }
         let mut database = workshop.over(before.image.clone())?;
         plan.fill(&database, &before.schema, None, |_| true);
-        let (ran, with_rows) = recorded_on(self.history, recorded, &mut database, self.version(index));
+        let (ran, with_rows) = recorded_on(self.history, recorded, &mut database, self.version(index))?;
         Ok(if ran.is_ok() { with_rows.without_repeats(recorded) } else { recorded.clone() })
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlitmus::rusqlite::Connection;
+use sqlitmus::rusqlite::{Connection, ffi};
 use sqlitmus::suite::Suite;
 use sqlitmus::{BoxError, Profile, Template};
 
@@ -150,6 +150,24 @@ fn a_runner_that_opens_its_own_connection() {
     assert_eq!(failures(template), [("history_is_linear", headline.to_owned())]);
     let error = template.try_in_memory().map(drop).unwrap_err().to_string();
     assert!(error.contains("Template::migrate_path_to"), "{error}");
+}
+
+#[expect(unsafe_code, reason = "the call has another name and type in each version of rusqlite")]
+fn set_trace(db: &Connection) {
+    // SAFETY: the connection is open and borrowed; without events and a callback, nothing is called.
+    unsafe { ffi::sqlite3_trace_v2(db.handle(), 0, None, std::ptr::null_mut()) };
+}
+
+#[test]
+fn a_runner_with_a_trace_hook_of_its_own() {
+    fn traced(db: &mut Connection, to: i64) -> Result<(), BoxError> {
+        set_trace(db);
+        migrate(db, to)
+    }
+    let headline = "a trace hook of the app hides what the app's runner runs";
+    assert_eq!(failures(app(3, traced))[0].1, headline);
+    static ON_A_PATH: Template = Template::migrate_path_to(3, |path, to| traced(&mut Connection::open(path)?, to));
+    assert_eq!(failures(&ON_A_PATH)[0].1, headline);
 }
 
 #[test]
