@@ -206,6 +206,30 @@ impl Suite {
         self
     }
 
+    /// Names the [ledger](crate::record#a-ledger-of-a-whole-run) of the statements of the last release, a file relative to the
+    /// package. `lints_clean` then finds the statements that a migration breaks, and those that lose their index by it: the old
+    /// version of the app runs them while the new one is rolled out.
+    ///
+    /// ```
+    /// use sqlitmus::Template;
+    /// use sqlitmus::suite::Suite;
+    ///
+    /// static APP: Template = Template::embedded(&[
+    ///     ("1_notes.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT)"),
+    ///     ("2_text.sql", "ALTER TABLE notes RENAME COLUMN body TO text"),
+    /// ]);
+    ///
+    /// // It has `SELECT body FROM notes WHERE id = ?`.
+    /// let suite = Suite::new(&APP).released_statements("fixtures/notes_ledger.txt");
+    /// let error = suite.try_test("lints_clean").unwrap_err();
+    /// assert!(error.headline().starts_with("breaks-old-statement: migration 2"));
+    /// ```
+    #[must_use]
+    pub fn released_statements(mut self, ledger: impl Into<PathBuf>) -> Suite {
+        self.subject.options.released_statements = Some(ledger.into());
+        self
+    }
+
     /// Adds a folder of databases of past releases, `.sql`, `.db` or `.sqlite`, relative to the package. Each is upgraded and
     /// checked like the generated ones. A database file is read with the `-wal` beside it.
     #[must_use]

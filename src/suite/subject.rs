@@ -246,6 +246,8 @@ pub(crate) struct Options {
     pub(crate) lints: Vec<(String, String, String)>,
     pub(crate) lowest_sqlite: Option<String>,
     pub(crate) old_code_runs: bool,
+    /// The ledger of the last release's statements.
+    pub(crate) released_statements: Option<PathBuf>,
     pub(crate) release_databases: Option<PathBuf>,
     pub(crate) lock_file: Option<PathBuf>,
 }

@@ -11,6 +11,7 @@ mod population;
 mod random;
 mod release_databases;
 mod released;
+mod released_statements;
 mod runners;
 mod salvage;
 mod targeted;

@@ -1,6 +1,6 @@
 //! The case `lints_clean`, and the codes of the suite's findings.
 
-use super::{statement_lints, step_lints};
+use super::{old_statements, statement_lints, step_lints};
 use crate::check::{self, Finding, Findings, Level, try_lint};
 use crate::error::Result;
 use crate::suite::subject::Subject;
@@ -23,6 +23,9 @@ pub(crate) fn lints_clean(subject: &Subject, review: &mut Findings) -> Result<Op
                 found.extend(statement_lints::of_time_zone(databases, step));
                 found.extend(statement_lints::of_syntax(&subject.options, databases, step)?);
                 found.extend(step_lints::findings(databases, step)?);
+            }
+            if let Some(ledger) = &subject.options.released_statements {
+                found.extend(old_statements::findings(databases, ledger)?);
             }
             try_lint(&*databases.empty(databases.applicable())?)?
         }
@@ -51,13 +54,15 @@ const BROKEN: [&str; 5] =
     ["fk-parent-missing", "fk-parent-not-unique", "dangling-view", "dangling-trigger", "double-quoted-string"];
 
 /// Everything that `lints_clean` finds.
-const FOUND: [&str; 12] = [
+const FOUND: [&str; 14] = [
     "rebuild-loses-objects",
     "fk-dropped",
     "pragma-noop-in-transaction",
     "depends-on-time-zone",
     "rename-breaks-old-code",
     "backfill-with-ddl",
+    "breaks-old-statement",
+    "slows-old-statement",
     "needs-sqlite",
     BROKEN[0],
     BROKEN[1],
@@ -79,6 +84,7 @@ const FOUND: [&str; 12] = [
 /// | `fails-on-data` | `every_version_upgrades_with_data` | the migration fails on rows that the version before it accepts |
 /// | `rebuild-fires-fk-actions` | `every_row_survives` | DROP TABLE of a parent deletes the rows that refer to it, or sets their references to NULL |
 /// | `not-tried` | `every_row_survives` | for review: no row could be made for a condition or a LIMIT of a migration |
+/// | `not-tried` | `lints_clean`, with [`Suite::released_statements`] | for review: a statement of the last release fails at all versions |
 /// | `not-tried` | `failure_leaves_the_previous_version`, `concurrent_upgrades` | for review: of many transactions or orders, some were tried |
 /// | `undeclared-loss` | `every_row_survives` | rows or values are lost or changed |
 /// | `values-moved` | `every_row_survives` | values of one column are in another |
@@ -97,6 +103,8 @@ const FOUND: [&str; 12] = [
 /// | `dangling-view` | `lints_clean` | a view names a table or column that is gone |
 /// | `rename-breaks-old-code` | `lints_clean`, with [`Suite::old_code_runs`] | a table or column is renamed under the running app |
 /// | `backfill-with-ddl` | `lints_clean`, with [`Suite::old_code_runs`] | all rows are written in the transaction that changes the schema |
+/// | `breaks-old-statement` | `lints_clean`, with [`Suite::released_statements`] | a statement of the last release fails on the new schema |
+/// | `slows-old-statement` | `lints_clean`, with [`Suite::released_statements`] | a statement of the last release reads a whole table on the new schema, and did not before |
 /// | `needs-sqlite` | `lints_clean`, with [`Suite::lowest_sqlite`] | the SQL needs a newer SQLite |
 ///
 /// Of the findings of [`check::lint`], `lints_clean` reports those of broken objects: `fk-parent-missing`,
@@ -127,5 +135,7 @@ pub const MIGRATION_CODES: &[&str] = &[
     "dangling-view",
     "rename-breaks-old-code",
     "backfill-with-ddl",
+    "breaks-old-statement",
+    "slows-old-statement",
     "needs-sqlite",
 ];

@@ -2,6 +2,7 @@
 
 mod lints_clean;
 mod lost_constraints;
+mod old_statements;
 mod statement_lints;
 mod step_lints;
 
