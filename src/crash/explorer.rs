@@ -9,7 +9,8 @@
 //!   recovery, and no image is ever hashed.
 //! - **Files are compared.** SQLite folds WAL and journals into the database when it reads the header and closes, and no
 //!   schema is parsed. Shared blocks are equal by address. Only an image that matches no known content byte for byte (free
-//!   pages keep their old bytes) is compared row by row and checked. The cost of a large database is one read per commit.
+//!   pages keep their old bytes) is compared row by row and checked. A large database costs one read for each of the first
+//!   commits, and later the pages that a commit has appended to the WAL (`committed.rs`).
 //! - **A commit is the release of a write lock**, in every journal mode. With journal_mode OFF, what SQLite would recover
 //!   tells nothing. Where locks are kept (locking_mode EXCLUSIVE), what SQLite recovers after each operation shows it.
 //! - **Names are synced with the folder**: by a delete that asks for it and by the first sync of a new file, as in SQLite's
@@ -26,7 +27,7 @@ use super::disk_model::{DiskModel, MAX_SINGLE_OPERATIONS};
 use super::failure::{self, Diagnosis, Image, Problem};
 use super::options::{MostWork, Options};
 use super::power_cut::{self, PowerCut, Variant};
-use super::recording::{CommitPoints, Loss, Recording, SecondRun, record, run_again};
+use super::recording::{CommitPoint, CommitPoints, Loss, Recording, SecondRun, record, run_again};
 use super::report::Report;
 use crate::db::{Address, TestDb};
 use crate::draw;
@@ -292,14 +293,14 @@ impl Explorer<'_, '_> {
             Loss::SinceCheckpoint | Loss::Anything => 0,
         };
         let most = committed + 1;
-        let (mut best, mut is_too_old) = (None, false);
-        for (index, _) in self.commits.all.iter().enumerate().filter(|(_, commit)| commit.content == content) {
-            is_too_old |= index < least;
-            let may_stop = self.options.each_transaction || index == 0 || index == self.commits.commits();
-            if index >= least && index <= most && may_stop {
-                best = Some(index);
-            }
-        }
+        let is_too_old = self.commits.all.iter().take(least).any(|commit| commit.content == content);
+        let allowed = self.commits.all.iter().enumerate().take(most + 1).skip(least);
+        let is_end = |index: usize| index == 0 || index == self.commits.commits();
+        let allowed: Vec<(usize, &CommitPoint)> =
+            allowed.filter(|(index, _)| self.options.each_transaction || is_end(*index)).collect();
+        let last = |same: &dyn Fn(usize) -> bool| allowed.iter().rev().find(|(_, commit)| same(commit.content));
+        let best = last(&|other| other == content).or_else(|| last(&|other| self.contents.are_same(other, content)));
+        let best = best.map(|(index, _)| *index);
         let Some(index) = best else {
             let acknowledged = told > committed || (told == there && told > 0);
             return Ok(Some(match is_too_old {

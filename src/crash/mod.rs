@@ -75,6 +75,7 @@
 //! `SQLITMUS_SHARD=2/4` looks at every fourth moment, `SQLITMUS_SEED` chooses other images where there are too many, and
 //! `SQLITMUS_REPLAY` repeats the one image that a failure has printed.
 
+mod committed;
 mod crash_test;
 mod disk_model;
 mod explorer;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::committed::Committed;
 use super::disk_model::DiskModel;
 use crate::db::{Address, MAIN};
 use crate::error::{Error, ErrorKind, Result};
@@ -278,7 +279,8 @@ impl CommitPoints {
         };
         let log = &recording.log;
         let mut model = DiskModel::new(&recording.files);
-        let content = contents.learn(&recording.files).map_err(unreadable)?;
+        let mut committed = Committed::of(&recording.files).map_err(unreadable)?;
+        let content = contents.learn_folded(committed.files().clone()).map_err(unreadable)?;
         let mut all = vec![CommitPoint { at: 0, content }];
         let mut acknowledged = Vec::new();
         // With locking_mode=EXCLUSIVE no lock shows a commit. If there is a journal, what SQLite recovers at each moment does.
@@ -290,7 +292,13 @@ impl CommitPoints {
             }
             let is_last = at + 1 == log.len();
             if entry.event == Event::Released || each || is_last {
-                let content = contents.learn(&model.live()).map_err(unreadable)?;
+                let live = model.live();
+                committed = match is_last {
+                    true => Committed::of(&live),
+                    false => committed.after(&live),
+                }
+                .map_err(unreadable)?;
+                let content = contents.learn_folded(committed.files().clone()).map_err(unreadable)?;
                 if all.last().is_some_and(|last| last.content != content) {
                     let at = if each { end_of_statement(log, at) } else { at };
                     all.push(CommitPoint { at, content });

@@ -39,6 +39,9 @@ pub struct Report {
     loss: Loss,
 }
 
+/// The number of lines about how many commits survived, from which on they become one.
+const MOST_LINES: usize = 20;
+
 impl Report {
     pub(super) fn new(promise: &Promise, commits: &CommitPoints, deterministic: bool) -> Report {
         Report {
@@ -82,9 +85,22 @@ impl fmt::Display for Report {
         writeln!(f)?;
         writeln!(f, "  {}", self.promise())?;
         write!(f, "  {} promises: {}", self.mode, self.loss)?;
-        let of = self.commits;
-        for (commits, images) in self.outcomes.iter().enumerate().filter(|(_, images)| **images > 0) {
-            write!(f, "\n  {} of {} survived: {}", commits, count(of as u64, "commit"), count(*images, "image"))?;
+        let of = count(self.commits as u64, "commit");
+        let survived: Vec<(usize, u64)> =
+            self.outcomes.iter().copied().enumerate().filter(|(_, images)| *images > 0).collect();
+        match survived.as_slice() {
+            [first, between @ .., last] if between.len() > MOST_LINES => {
+                let (from, to) = (between[0].0, between[between.len() - 1].0);
+                let images: u64 = between.iter().map(|(_, images)| images).sum();
+                write!(f, "\n  {} of {of} survived: {}", first.0, count(first.1, "image"))?;
+                write!(f, "\n  {from} to {to} of {of} survived: {}", count(images, "image"))?;
+                write!(f, "\n  {} of {of} survived: {}", last.0, count(last.1, "image"))?;
+            }
+            few => {
+                for (commits, images) in few {
+                    write!(f, "\n  {commits} of {of} survived: {}", count(*images, "image"))?;
+                }
+            }
         }
         if self.resumed > 0 {
             let times = count(self.resumed as u64, "state");

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::committed::Committed;
 use super::disk_model::DiskModel;
 use super::explorer;
 use super::options::{MostWork, Options, Recovery};
@@ -11,7 +12,7 @@ use super::power_cut::Variant;
 use super::recording::{CommitPoints, record};
 use crate::check;
 use crate::explore::{self, ContentMatch, Files, KnownContents};
-use crate::sim::Event;
+use crate::sim::{Blocks, Event};
 use crate::{Profile, Template};
 
 fn write(files: &Files, folder: &Path) {
@@ -203,4 +204,47 @@ fn images_are_left_out_by_their_work() {
     let text = some.to_string();
     assert!(text.contains(&format!("; {} more left out, all with .exhaustive()\n", some.left_out)), "{text}");
     assert_eq!(explore(100_000), some);
+}
+
+/// After each commit the files are those that SQLite folds: where a transaction is rolled back whose pages are in the WAL, where
+/// the WAL begins anew, where the database grows and shrinks.
+#[test]
+fn the_files_after_each_commit_are_those_of_sqlite() {
+    let profile = Profile::PRODUCTION.pragma("auto_vacuum", "FULL").pragma("page_size", "512").pragma("cache_size", "5");
+    let db = Template::empty().profile(profile).in_memory();
+    db.execute_batch("CREATE TABLE t(id INTEGER PRIMARY KEY, x)").unwrap();
+    let mut action = explore::action(|db: &mut Connection| -> rusqlite::Result<()> {
+        const FILL: &str = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 40)
+            INSERT INTO t SELECT NULL, hex(randomblob(400)) FROM c";
+        for round in 0..6 {
+            db.execute_batch(FILL)?;
+            let transaction = db.transaction()?;
+            transaction.execute("UPDATE t SET x = x || 'lost'", [])?;
+            transaction.execute_batch(FILL)?;
+            transaction.rollback()?;
+            db.execute("UPDATE t SET x = ?1 WHERE id % 3 = 0", [round])?;
+            db.execute("DELETE FROM t WHERE id % 2 = 0", [])?;
+            if round % 3 == 1 {
+                db.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
+            }
+        }
+        db.execute_batch("VACUUM")
+    });
+    let recording = record(&db.memory_copy().unwrap(), &mut action).unwrap();
+    let mut model = DiskModel::new(&recording.files);
+    let mut committed = Committed::of(&recording.files).unwrap();
+    let mut commits = 0;
+    for (at, entry) in recording.log.iter().enumerate() {
+        model.replay_to(&recording.log, at + 1);
+        if entry.event != Event::Released {
+            continue;
+        }
+        let live = model.live();
+        let of_sqlite = explore::fold(&live).unwrap();
+        committed = committed.after(&live).unwrap();
+        let is_same = |(one, other): (&(String, Blocks), &(String, Blocks))| one.0 == other.0 && one.1.same(&other.1);
+        assert!(committed.files().iter().zip(&of_sqlite).all(is_same), "after operation {at}");
+        commits += 1;
+    }
+    assert!(commits > 18, "{commits}");
 }

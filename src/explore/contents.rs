@@ -23,6 +23,8 @@ pub(crate) struct KnownContents {
     others: Vec<(Files, usize)>,
     /// The columns that differ in each run, by database.
     masks: BTreeMap<String, Mask>,
+    /// The size of the contents that were compared row by row when they were learned, in KB.
+    compared: u64,
 }
 
 /// A content. It is opened where it is looked at, and never kept open: an action may commit thousands of times.
@@ -44,6 +46,10 @@ type Digests = Vec<(String, u64)>;
 /// The number of other forms that are kept. Any further one is compared again each time.
 const MAX_OTHERS: usize = 64;
 
+/// The size of contents, in KB, after which other bytes count as another content until [`KnownContents::are_same`] compares
+/// them. Hardly any commit leaves the same rows in other bytes, and to read all rows after each of many commits takes long.
+const MOST_COMPARED: u64 = 400_000;
+
 /// The content of some files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ContentMatch {
@@ -57,17 +63,26 @@ pub(crate) enum ContentMatch {
 
 impl KnownContents {
     pub(crate) fn new(functions: Option<Functions>) -> KnownContents {
-        KnownContents { functions, known: Vec::new(), others: Vec::new(), masks: BTreeMap::new() }
+        KnownContents { functions, known: Vec::new(), others: Vec::new(), masks: BTreeMap::new(), compared: 0 }
     }
 
     /// Returns the number of what these files hold, a new one if it is not known yet, or what SQLite says of files that
     /// it cannot read.
     pub(crate) fn learn(&mut self, files: &Files) -> Result<usize, String> {
-        let folded = fold(files)?;
+        self.learn_folded(fold(files)?)
+    }
+
+    /// Like `learn`, for the databases alone.
+    pub(crate) fn learn_folded(&mut self, folded: Files) -> Result<usize, String> {
         if let Some(number) = self.in_these_bytes(&folded) {
             return Ok(number);
         }
         let opened = OpenedFiles::of(&folded, self.functions)?;
+        self.compared += folded.iter().map(|(_, bytes)| bytes.len() as u64 / 1024).sum::<u64>();
+        if self.compared > MOST_COMPARED {
+            self.known.push(Known { files: folded, summary: OnceCell::new() });
+            return Ok(self.known.len() - 1);
+        }
         // No integrity check: whatever the app has committed is the content.
         let digests = opened.digests(&self.masks);
         if let Some(number) = digests.as_ref().and_then(|digests| self.among_known(|known| known.digests == *digests)) {
@@ -124,8 +139,7 @@ impl KnownContents {
             }
         }
         self.known.iter_mut().for_each(|known| known.summary = OnceCell::new());
-        let digests = |number: usize| self.summary(number).map(|summary| &summary.digests);
-        let are_one = digests(first).is_some() && digests(first) == digests(again);
+        let are_one = self.are_same(first, again);
         match are_one {
             true => self.known.truncate(again),
             false => {
@@ -134,6 +148,12 @@ impl KnownContents {
             }
         }
         are_one
+    }
+
+    /// Returns true if two contents are equal, row by row.
+    pub(crate) fn are_same(&self, one: usize, other: usize) -> bool {
+        let digests = |number: usize| self.summary(number).map(|summary| &summary.digests);
+        one == other || (digests(one).is_some() && digests(one) == digests(other))
     }
 
     /// Returns the columns that are not compared, because they differ in each run.
@@ -208,7 +228,7 @@ fn is_database(name: &str) -> bool {
 }
 
 /// Returns the databases of a disk, each recovered by SQLite and folded into one file, or what SQLite says.
-fn fold(files: &Files) -> Result<Files, String> {
+pub(crate) fn fold(files: &Files) -> Result<Files, String> {
     fold_disk(&Disk::with_files(files.iter().cloned()))
 }
 

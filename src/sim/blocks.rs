@@ -92,6 +92,16 @@ impl Blocks {
         self.block_of(offset, len).map(|(block, within)| &block[within..within + len])
     }
 
+    /// Copies the `len` bytes at `offset`. `None` if there are fewer.
+    pub(crate) fn copy(&self, offset: usize, len: usize) -> Option<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            let at = offset + bytes.len();
+            bytes.extend_from_slice(self.piece(at, (BLOCK - at % BLOCK).min(len - bytes.len()))?);
+        }
+        Some(bytes)
+    }
+
     /// Returns the `len` bytes at `offset`, as they are now. `None` if they are not in one block.
     pub(crate) fn shared_piece(&self, offset: usize, len: usize) -> Option<Piece> {
         self.block_of(offset, len).map(|(block, start)| Piece { block: Arc::clone(block), start, len })
