@@ -210,7 +210,8 @@ fn images_are_left_out_by_their_work() {
 /// the WAL begins anew, where the database grows and shrinks.
 #[test]
 fn the_files_after_each_commit_are_those_of_sqlite() {
-    let profile = Profile::PRODUCTION.pragma("auto_vacuum", "FULL").pragma("page_size", "512").pragma("cache_size", "5");
+    let profile =
+        Profile::PRODUCTION.pragma("auto_vacuum", "FULL").pragma("page_size", "512").pragma("cache_size", "5");
     let db = Template::empty().profile(profile).in_memory();
     db.execute_batch("CREATE TABLE t(id INTEGER PRIMARY KEY, x)").unwrap();
     let mut action = explore::action(|db: &mut Connection| -> rusqlite::Result<()> {

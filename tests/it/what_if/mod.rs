@@ -5,6 +5,7 @@ mod app;
 mod apps;
 mod money;
 mod more;
+mod programs;
 mod work;
 
 use std::sync::Arc;
