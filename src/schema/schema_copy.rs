@@ -188,10 +188,11 @@ pub(crate) fn declared(source: &Connection) -> Result<Vec<SchemaEntry>> {
 /// Returns true for `SCAN child`, or `SCAN TABLE child` up to SQLite 3.35, either with ` USING …` behind it.
 fn is_scan_of(line: &str, table: &str) -> bool {
     let Some(rest) = line.strip_prefix("SCAN ") else { return false };
-    [Some(rest), rest.strip_prefix("TABLE ")].into_iter().flatten().any(|rest| {
+    let is_it = |rest: &str| {
         let (Some(name), Some(tail)) = (rest.get(..table.len()), rest.get(table.len()..)) else { return false };
-        same_name(name, table) && (tail.is_empty() || tail.starts_with(" USING "))
-    })
+        (tail.is_empty() || tail.starts_with(" USING ")) && same_name(name, table)
+    };
+    is_it(rest) || rest.strip_prefix("TABLE ").is_some_and(is_it)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::finding::{LintFinding, LintInput, new_name, object, rebuild_as};
 use crate::check::finding::Level;
 use crate::schema::declaration::{Declaration, with_text};
+use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{Column, Trigger, View};
 use crate::sql::{Name, plain_name};
 
@@ -51,6 +52,9 @@ fn lint_view(input: &LintInput, view: &View, found: &mut Vec<LintFinding>) -> bo
         }
         return false;
     }
+    if has_only_names(copy, &[select.as_str()]) {
+        return true;
+    }
     let strictly = |sql: &str| {
         let replaced = format!("DROP VIEW {}; {sql}", plain_name(&view.name));
         strictly(input, &replaced, &[select.as_str()])
@@ -81,6 +85,8 @@ fn lint_trigger(input: &LintInput, trigger: &Trigger, of: &str, columns: &[&str]
         format!("DELETE FROM {table}"),
     ];
     let refused = statements.iter().find_map(|sql| copy.prepare(sql).err().filter(|message| is_gone(input, message)));
+    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+    let has_only_names = refused.is_none() && has_only_names(copy, &statements);
     let drop = format!("DROP TRIGGER {}", plain_name(&trigger.name));
     let _ = copy.run(&drop);
     if let Some(message) = refused {
@@ -93,7 +99,9 @@ fn lint_trigger(input: &LintInput, trigger: &Trigger, of: &str, columns: &[&str]
         );
         return;
     }
-    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+    if has_only_names {
+        return;
+    }
     if let Some((message, text)) = quoted(&trigger.sql, &|sql| strictly(input, sql, &statements)) {
         let mut finding = string_finding("trigger", &trigger.name, &trigger.name, message);
         if let Some(sql) = text {
@@ -154,6 +162,16 @@ fn string_finding(kind: &str, name: &str, object: &str, message: String) -> Lint
     let what = format!("the {kind} {name} has a text in double quotes, which are for names");
     let cost = "SQLite takes it for a text only because no column has that name: add such a column and the meaning changes; a build with SQLITE_DQS=0 refuses it";
     LintFinding::new("double-quoted-string", object, what, cost).evidence("as a name", message)
+}
+
+/// Returns true if statements can be prepared with double quotes for names only, with the views and triggers that they lead to.
+/// To declare those again and to undo it takes longer: SQLite then reads the whole schema.
+fn has_only_names(copy: &SchemaCopy, statements: &[&str]) -> bool {
+    copy.quoted_strings(false, false);
+    let is_text = |sql: &&str| copy.prepare(sql).is_err_and(|message| message.contains("no such column: "));
+    let has_text = statements.iter().any(is_text);
+    copy.quoted_strings(true, true);
+    !has_text
 }
 
 /// Runs `sql` and prepares `statements` with double quotes for names only, and undoes everything.
