@@ -27,17 +27,15 @@ fn run_together(db: &TestDb, upgrade: &Upgrade, limit: u64) -> Result<Together> 
         let upgrade = Arc::clone(upgrade);
         move |connection: &mut Connection| upgrade(connection)
     };
-    let explored = interleave::explore(db).task("first", task()).task("second", task()).limit(limit);
-    Ok(match explored.may_be_locked_out().examined()? {
-        Ok(report) => Together::Fine {
-            orders: report.schedules(),
-            is_exhaustive: report.is_exhaustive(),
-            failures: report
-                .outcomes()
-                .filter(|(outcome, _)| outcome.contains(" fails: "))
-                .map(|(_, orders)| orders)
-                .sum(),
-        },
-        Err(problem) => Together::Wrong(problem),
-    })
+    let explore = || interleave::explore(db).task("first", task()).task("second", task()).limit(limit);
+    let report = match explore().may_be_locked_out().examined()? {
+        Ok(report) => report,
+        Err(problem) => {
+            let only_fails = explore().may_fail().examined()?.is_ok();
+            return Ok(if only_fails { Together::Fails(problem) } else { Together::Wrong(problem) });
+        }
+    };
+    let failures =
+        report.outcomes().filter(|(outcome, _)| outcome.contains(" fails: ")).map(|(_, orders)| orders).sum();
+    Ok(Together::Fine { orders: report.schedules(), failures, is_exhaustive: report.is_exhaustive() })
 }

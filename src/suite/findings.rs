@@ -335,7 +335,7 @@ pub(crate) fn interrupted_finding(interrupted: &Interrupted, to: i64) -> Finding
     }
 }
 
-/// Two upgrades at the same time do harm, or one of them fails for another reason than a lock.
+/// Two upgrades at the same time do harm, or one of them fails with an error that is no lock's.
 pub(crate) fn concurrent_finding(what: &str, to: i64, problem: &Error) -> Finding {
     Finding::new("concurrent-upgrade", format!("version {to}"), format!("{what}: {}", problem.headline()))
         .cost("two processes of the app that start after an update do this, and so do two windows that open the same file")

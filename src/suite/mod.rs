@@ -28,7 +28,7 @@
 //! | `down_undoes_up` | a down script, or [`migrate_down`](crate::Template::migrate_down), fails, does not restore the schema, or loses what its up has kept |
 //! | `failure_leaves_the_previous_version` | a migration that fails or is interrupted leaves some of its changes |
 //! | `survives_power_loss` | a power cut during a migration leaves a state between two versions |
-//! | `concurrent_upgrades` | two upgrades by the app's own runner at the same time (the first step, and the last one on rows) do harm, or one fails for another reason than a lock |
+//! | `concurrent_upgrades` | two upgrades by the app's own runner at the same time (the first step, and the last one on rows) do harm; one that only fails is for review |
 //! | `newer_database_is_refused` | the app's own runner writes into a database of a newer version, or panics; that it returns no error is for review |
 //! | `integrity_holds` | a migration leaves a broken reference, index, CHECK or full-text index |
 //! | `schema_is_as_reviewed` | the schema differs from its snapshot (needs the feature `snapshots` and the macro) |

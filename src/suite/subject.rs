@@ -48,6 +48,8 @@ pub(crate) enum Together {
         /// True if there is no other order that makes a difference.
         is_exhaustive: bool,
     },
+    /// One fails because of the other with an error that is no lock's, and changes nothing.
+    Fails(Error),
     Wrong(Error),
 }
 
