@@ -212,7 +212,8 @@ impl<'s> Reading<'_, 's, '_> {
     fn collisions(&self, scope: usize, maker: &mut RowMaker<'_>) {
         let it = &self.scopes[scope];
         let Some(target) = it.target.as_ref().filter(|_| it.has_conflict_clause) else { return };
-        let Some(table) = self.known.table(&target.table) else { return };
+        let known = self.known.table(&target.table);
+        let Some(table) = known.or_else(|| self.known.made(&target.table)) else { return };
         let stored = table.columns.iter().filter(|column| column.generated.is_none());
         let columns_of_target: Vec<Name> = match target.columns.is_empty() {
             true => stored.map(|column| column.name.clone()).collect(),
@@ -223,7 +224,7 @@ impl<'s> Reading<'_, 's, '_> {
             let names = column_names(key);
             let places = names.iter().map(|name| columns_of_target.iter().position(|column| column == name));
             let Some(places) = places.collect::<Option<Vec<usize>>>() else { continue };
-            for row in &it.rows {
+            for row in it.rows.iter().filter(|_| known.is_some()) {
                 let text = |tokens: &Tokens<'_>| tokens.iter().map(|token| token.text).collect::<Vec<_>>().join(" ");
                 let values = places.iter().map(|place| row.get(*place).map(text));
                 let Some(values) = values.collect::<Option<Vec<String>>>() else { continue };
@@ -236,7 +237,12 @@ impl<'s> Reading<'_, 's, '_> {
             let copied = places.iter().map(|place| results.get(*place).cloned().flatten());
             let Some(copied) = copied.collect::<Option<Vec<SourceColumn<'s>>>>() else { continue };
             if let Some(first) = copied.first().filter(|first| copied.iter().all(|it| it.source == first.source)) {
-                let names_before = copied.iter().map(|column| column.column.clone()).collect();
+                let names_before: Vec<Name> = copied.iter().map(|column| column.column.clone()).collect();
+                if known.is_none() {
+                    // A table that is made in this step has no rows yet: only those that are copied can collide.
+                    duplicates(first.table, &names_before, &self.matching(first.source), 2, maker);
+                    continue;
+                }
                 let one = self.end(first, names_before, first.source);
                 let columns = names.iter().map(|name| Name::from(*name)).collect();
                 let other = End { table, columns, rows: RowRequest::of(&[]) };
@@ -367,7 +373,7 @@ impl<'s> Reading<'_, 's, '_> {
         }
     }
 
-    /// Makes one row more than a LIMIT takes.
+    /// Makes one row more than a LIMIT takes, also of those that the query around it selects: else all of these may be within.
     fn beyond_limit(&self, scope: usize, maker: &mut RowMaker<'_>) {
         let Some(limit) = self.scopes[scope].limit else { return };
         let table = self.scopes[scope].sources.first().and_then(|_| self.known.table_of(self.scopes, (scope, 0)));
@@ -375,6 +381,12 @@ impl<'s> Reading<'_, 's, '_> {
         let is_met = limit <= MOST_OF_LIMIT && maker.ensure(table, &self.matching((scope, 0)), limit + 1);
         if !is_met && limit > 1 {
             maker.unmet.push(format!("{} beyond LIMIT {limit}", table.name));
+        }
+        for (around, it) in self.scopes.iter().enumerate().filter(|_| is_met) {
+            let left = it.contained.iter().filter(|(_, query)| *query == scope).filter_map(|(left, _)| left.first());
+            for column in left.filter_map(|left| self.known.column(self.scopes, around, left)) {
+                maker.ensure(column.table, &self.matching(column.source), limit + 1);
+            }
         }
     }
 }

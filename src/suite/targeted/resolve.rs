@@ -198,6 +198,11 @@ impl<'s> KnownTables<'s> {
         self.tables.iter().find(|known| known.name == *name).map(|known| known.table)
     }
 
+    /// Returns a table that there is after the migration.
+    pub(super) fn made(&self, name: &Name) -> Option<&'s Table> {
+        self.after.table(name)
+    }
+
     /// Returns the table of a source.
     pub(super) fn table_of(&self, scopes: &[Scope<'_>], (scope, source): SourceId) -> Option<&'s Table> {
         match &scopes[scope].sources[source].from {

@@ -38,8 +38,19 @@ pub(super) fn changed_by(
     let pair = equal.find(|(one, other)| make(&one.value, maker) && make(&other.value, maker));
     // Those of the pair may be in each other's way.
     let in_pair = |it: &Candidate| pair.is_some_and(|(one, other)| it.value == one.value || it.value == other.value);
-    let mut changed = found.iter().filter(|candidate| candidate.is_changed && !in_pair(candidate));
-    let _ = changed.find(|candidate| make(&candidate.value, maker));
+    for is_null in [false, true] {
+        let mut changed =
+            found.iter().filter(|it| it.is_changed && !in_pair(it) && (it.result == Value::Null) == is_null);
+        let is_made = changed.any(|candidate| make(&candidate.value, maker));
+        if is_made && !is_required(expression, stored) {
+            break;
+        }
+    }
+}
+
+/// Returns true if a column is NOT NULL. A value of which the expression makes NULL is refused, and shows no change.
+fn is_required(expression: &LocalExpression<'_>, stored: &Name) -> bool {
+    expression.table.column(stored).is_some_and(|column| column.not_null)
 }
 
 /// Returns true if the expression changes a value that is there.
@@ -51,7 +62,8 @@ fn changes_any(expression: &LocalExpression<'_>, stored: &Name, rows: &RowReques
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (before, after) = (Cell::of(row.get_ref(0)?), Cell::of(row.get_ref(1)?));
-            if !is_equivalent(&before, &after, maker.connection) {
+            let is_refused = after == Cell::Null && is_required(expression, stored);
+            if !is_refused && !is_equivalent(&before, &after, maker.connection) {
                 return Ok(true);
             }
         }
