@@ -83,6 +83,7 @@ mod catalog;
 mod explain;
 mod failure;
 mod flow;
+mod json_value;
 mod loops;
 mod offset;
 mod opened;

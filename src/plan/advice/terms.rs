@@ -3,6 +3,7 @@
 //! There is no parser: a word that is misread costs a trial, and the plan decides.
 
 use super::candidate::Term;
+use crate::plan::json_value::is_same_value;
 use crate::plan::query_plan::Plan;
 use crate::plan::tree::distinct;
 use crate::schema::{Affinity, Column, IndexedColumn, IndexedExpr, Schema, Table, TableKind};
@@ -75,7 +76,9 @@ impl Statement<'_> {
                 singles.push(term);
             }
         }
-        let orders = distinct(self.texts.iter().flat_map(|text| reader.orders(text)));
+        let mut orders = distinct(self.texts.iter().flat_map(|text| reader.orders(text)));
+        orders
+            .retain(|order| order.first().is_none_or(|first| first.column.is_some() || !starts_an_index(table, first)));
         let extremes = self.texts.iter().flat_map(|text| reader.extremes(text)).collect();
         TableTerms { table: table.name.clone(), singles, orders, extremes }
     }
@@ -106,9 +109,14 @@ impl Statement<'_> {
     }
 }
 
-/// Returns true if an index or a key starts with the term already, so that another would be of no more use.
+/// Returns true if an index or a key starts with the term already, so that another would be of no more use: the statement can
+/// be written as the index is.
 pub(super) fn starts_an_index(table: &Table, term: &Term) -> bool {
-    let Some(column) = term.column.as_deref().and_then(|name| table.column(name)) else { return false };
+    let Some(column) = term.column.as_deref().and_then(|name| table.column(name)) else {
+        let is_same = |first: &IndexedColumn| matches!(&first.what, IndexedExpr::Expression(sql) if is_same_value(sql, &term.sql));
+        let indexes = table.indexes.iter().filter(|index| index.partial.is_none() && term.column.is_none());
+        return indexes.into_iter().any(|index| index.terms.first().is_some_and(is_same));
+    };
     let is_it = |first: &IndexedColumn| {
         let same = match same_name(&first.collation, &column.collation) {
             true => Term::column(column),

@@ -6,6 +6,7 @@ use super::question::{Change, Question, Removal, columns_of};
 use super::reason::{Obstacle, PatternProblem};
 use super::statement::{Comparison, Occurrence, Reference, Role, is_one_of};
 use super::trial::{IndexShape, expression};
+use crate::plan::json_value::is_same_value;
 use crate::schema::{Affinity, Column, IndexedColumn, IndexedExpr, Table};
 use crate::sql::{Cursor, Token, TokenKind, end_of, plain_name, same_name, tokens};
 
@@ -52,8 +53,14 @@ impl Question<'_> {
             if is_same_expression(indexed, self.statement.text(&operand)) {
                 return None;
             }
-            let obstacle = Obstacle::Expression { indexed: indexed.clone(), expression: self.text(&operand) };
-            let removal = self.replace(obstacle, &occurrence.operand, indexed.clone());
+            let (indexed, expression) = (indexed.clone(), self.text(&operand));
+            let new = self.qualified(&indexed, &occurrence.column);
+            if is_same_value(&indexed, &expression) {
+                let obstacle = Obstacle::Expression { indexed, expression, is_same_value: true };
+                return Some(self.rewrite(obstacle, &operand, new));
+            }
+            let obstacle = Obstacle::Expression { indexed, expression, is_same_value: false };
+            let removal = self.replace(obstacle, &occurrence.operand, new);
             return Some(Removal { alternative: self.with_expression(term, &operand), ..removal });
         }
         if operand == occurrence.column
@@ -65,9 +72,24 @@ impl Question<'_> {
             let obstacle = Obstacle::UnaryPlus { column: expression(term) };
             return Some(self.rewrite(obstacle, &occurrence.operand, column));
         }
-        let obstacle = Obstacle::Expression { indexed: expression(term), expression: self.text(&operand) };
+        let (indexed, expression) = (expression(term), self.text(&operand));
+        let obstacle = Obstacle::Expression { indexed, expression, is_same_value: false };
         let removal = self.replace(obstacle, &occurrence.operand, column);
         Some(Removal { alternative: self.with_expression(term, &operand), ..removal })
+    }
+
+    /// Returns an expression of an index with the table in front of its columns, if the statement has it in front of a column.
+    fn qualified(&self, indexed: &str, column: &Range<usize>) -> String {
+        let name = column.end.saturating_sub(1);
+        let qualifier = self.text(&(column.start..name));
+        let mut sql = indexed.to_owned();
+        for token in tokens(indexed).iter().rev().filter(|_| !qualifier.is_empty()) {
+            let is_word = matches!(token.kind, TokenKind::Word | TokenKind::Quoted);
+            if is_word && token.name().is_some_and(|name| self.table.column(&name).is_some()) {
+                sql.insert_str(token.start, &qualifier);
+            }
+        }
+        sql
     }
 
     /// Returns the index with an expression of the statement in place of a term.

@@ -65,6 +65,8 @@ pub enum Obstacle {
         indexed: String,
         /// The words of the statement.
         expression: String,
+        /// True if both are the same value of a JSON document, written as `json_extract(x, '$.a')` and as `x ->> 'a'`.
+        is_same_value: bool,
     },
     /// A `+` in front of the column hides it from the index.
     UnaryPlus {

@@ -67,8 +67,13 @@ impl Raw for Obstacle {
                 write!(f, "LIKE ignores case, the index on {column} does not")
             }
             Obstacle::Case { column, .. } => write!(f, "the pattern respects case, the index on {column} does not"),
-            Obstacle::Expression { indexed, expression } => {
-                write!(f, "the statement has {}, the index has {}", on_one_line(expression), on_one_line(indexed))
+            Obstacle::Expression { indexed, expression, is_same_value } => {
+                let (expression, indexed) = (on_one_line(expression), on_one_line(indexed));
+                write!(f, "the statement has {expression}, the index has {indexed}")?;
+                match is_same_value {
+                    true => f.write_str(": written differently, and SQLite needs the same expression"),
+                    false => Ok(()),
+                }
             }
             Obstacle::UnaryPlus { column } => write!(f, "the + in front of {column} hides it from indexes"),
             Obstacle::Operator { operator, column } => {

@@ -204,6 +204,55 @@ fn what_is_offered_helps() {
     assert!(written > 10 && created > 10, "{written} written, {created} created");
 }
 
+/// A value of a JSON document has two ways to be written, and SQLite knows that of the index alone.
+#[test]
+fn a_json_value_is_written_as_the_index_has_it() {
+    let db = db("
+        CREATE TABLE e(id INTEGER PRIMARY KEY, data TEXT, \"a b\" TEXT);
+        CREATE INDEX e_kind ON e(json_extract(data, '$.kind'));
+        CREATE INDEX e_at ON e(data ->> '$.at');
+        CREATE INDEX e_deep ON e(data ->> '$.a.b');
+        CREATE INDEX e_quoted ON e(\"a b\" ->> 'k');");
+    for (sql, index, expected) in [
+        (
+            "SELECT id FROM e WHERE data ->> 'kind' = ?1",
+            "e_kind",
+            "e_kind is not used: the statement has data ->> 'kind', the index has json_extract(data, '$.kind'): written \
+             differently, and SQLite needs the same expression; tried: json_extract(data, '$.kind') in place of data ->> 'kind'",
+        ),
+        ("SELECT id FROM e WHERE json_extract(data, '$.at') = ?1", "e_at", "tried: data ->> '$.at' in place of"),
+        (
+            "SELECT x.id FROM e x WHERE json_extract(x.data, '$.at') > ?1",
+            "e_at",
+            "tried: x.data ->> '$.at' in place of",
+        ),
+        ("SELECT id FROM e WHERE ?1 = data ->> 'at'", "e_at", "tried: data ->> '$.at' in place of data ->> 'at'"),
+        ("SELECT id FROM e WHERE data -> 'a' ->> 'b' = 1", "e_deep", "in place of data -> 'a' ->> 'b'"),
+        ("SELECT id FROM e WHERE JSON_EXTRACT(\"a b\", '$.k') = 1", "e_quoted", "tried: \"a b\" ->> 'k' in place of"),
+        ("DELETE FROM e WHERE json_extract(data, '$.at') < ?1", "e_at", "needs the same expression"),
+    ] {
+        let plan = explain(&db, sql);
+        let why = plan.why_not(index).to_string();
+        assert!(why.contains(expected), "{sql}\n{why}");
+        assert!(plan.advice().is_empty(), "{sql}: {:?}", plan.advice());
+        let report = plan.try_assert_no_scan().map(drop).unwrap_err().to_string();
+        assert!(report.contains(expected) && !report.contains("CREATE INDEX"), "{report}");
+    }
+    for (sql, index) in [
+        ("SELECT id FROM e WHERE data -> 'kind' = ?1", "e_kind"),
+        ("SELECT id FROM e WHERE json_extract(data, '$.kind', '$.x') = ?1", "e_kind"),
+        ("SELECT id FROM e WHERE data ->> 'other' = ?1", "e_kind"),
+        ("SELECT id FROM e WHERE lower(data ->> 'kind') = ?1", "e_kind"),
+        ("SELECT id FROM e WHERE \"a b\" ->> 'kind' = ?1", "e_kind"),
+        ("SELECT id FROM e WHERE data ->> '$.a[0]' = ?1", "e_deep"),
+    ] {
+        let plan = explain(&db, sql);
+        let why = plan.why_not(index).to_string();
+        assert!(!why.contains("needs the same expression"), "{sql}\n{why}");
+        assert_eq!(plan.advice().len(), 1, "{sql}");
+    }
+}
+
 #[test]
 fn statistics_speak_against_an_index() {
     let db = db("CREATE TABLE t(id INTEGER PRIMARY KEY, a INT, b INT); CREATE INDEX t_a ON t(a);
