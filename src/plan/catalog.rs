@@ -1,6 +1,7 @@
 //! The objects of a connection's databases with their root pages, its statistics, and the settings that change plans.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use rusqlite::Connection;
 
@@ -18,7 +19,7 @@ const FEW_ROWS: u64 = 100;
 /// The objects, statistics and settings of a connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalog {
-    pub(super) objects: Vec<Object>,
+    pub(super) objects: Vec<Arc<Object>>,
     pub(super) statistics: StatisticsRows,
     /// The PRAGMAs that set what else changes plans.
     settings: String,
@@ -37,6 +38,8 @@ pub(super) struct Object {
     pub(super) sql: Option<String>,
     /// True for an index with a WHERE.
     pub(super) partial: bool,
+    /// The names in `sql`, which are read when they are first needed.
+    names: OnceLock<Vec<Name>>,
 }
 
 impl Catalog {
@@ -63,7 +66,7 @@ impl Catalog {
         );
         let mut statement = connection.prepare(&sql)?;
         let rows = statement.query_map([database], |row| {
-            Ok(Object {
+            Ok(Arc::new(Object {
                 database: number,
                 kind: row.get(0)?,
                 name: row.get::<_, String>(1)?.into(),
@@ -71,9 +74,10 @@ impl Catalog {
                 root: row.get::<_, Option<i64>>(3)?.unwrap_or(0),
                 sql: row.get(4)?,
                 partial: row.get::<_, Option<bool>>(5)?.unwrap_or(false),
-            })
+                names: OnceLock::new(),
+            }))
         })?;
-        self.objects.extend(rows.collect::<rusqlite::Result<Vec<Object>>>()?);
+        self.objects.extend(rows.collect::<rusqlite::Result<Vec<Arc<Object>>>>()?);
         Ok(())
     }
 
@@ -86,17 +90,10 @@ impl Catalog {
     ) -> rusqlite::Result<Catalog> {
         let sql = "SELECT tbl_name, rootpage, sql FROM main.sqlite_master WHERE type = 'index' AND name = ?1";
         let index = connection.query_row(sql, [name], |row| {
-            Ok(Object {
-                database: 0,
-                kind: "index".to_owned(),
-                name: name.into(),
-                table: row.get::<_, String>(0)?.into(),
-                root: row.get(1)?,
-                sql: row.get(2)?,
-                partial,
-            })
+            let table = row.get::<_, String>(0)?;
+            Ok(Object { root: row.get(1)?, partial, ..Object::index(name, &table, row.get(2)?) })
         })?;
-        self.objects.push(index);
+        self.objects.push(Arc::new(index));
         Ok(self)
     }
 
@@ -104,38 +101,30 @@ impl Catalog {
     /// foreign keys lead to, and the parents of these tables. Of the tables that refer to one of them, only those are returned
     /// that `reads_child` accepts. A copy of the others would cost more than all plans on it.
     pub(super) fn around(&self, sql: &str, reads_child: impl Fn(&Name) -> bool) -> Catalog {
-        let names = |sql: &str| tokens(sql).iter().filter_map(Token::name).map(Name::from).collect::<Vec<Name>>();
         let is_writing = ["delete", "update", "replace", "insert"];
         let is_writing = tokens(sql).iter().any(|token| is_writing.iter().any(|word| token.is(word)));
         let relations = self.objects.iter().filter(|object| object.kind == "table" || object.kind == "view");
         let known: BTreeSet<&Name> = relations.clone().map(|object| &object.name).collect();
-        // The tables and views that each of them names.
-        let named = |object: &Object| {
-            let mut named = names(object.sql.as_deref().unwrap_or_default());
-            named.retain(|name| known.contains(name));
-            named
-        };
-        let relations: Vec<(&Object, Vec<Name>)> = relations.map(|object| (object, named(object))).collect();
-        let children = relations.iter().filter(|(child, _)| child.kind == "table" && reads_child(&child.name));
-        let children: Vec<&(&Object, Vec<Name>)> = children.collect();
+        let relations: Vec<&Arc<Object>> = relations.collect();
+        let children = relations.iter().filter(|child| child.kind == "table" && reads_child(&child.name));
+        let children: Vec<&&Arc<Object>> = children.collect();
         let (mut kept, mut left): (BTreeSet<Name>, Vec<Name>) = (BTreeSet::new(), names(sql));
         let mut parents: BTreeSet<Name> = BTreeSet::new();
         while let Some(name) = left.pop() {
-            let Some((object, declared)) = relations.iter().find(|(object, _)| object.name == name) else { continue };
+            let Some(object) = relations.iter().find(|object| object.name == name) else { continue };
             if !kept.insert(name) {
                 continue;
             }
-            if object.kind == "view" {
-                left.extend(declared.iter().cloned());
-            } else {
-                parents.extend(declared.iter().cloned());
+            let declared = object.names().iter().filter(|name| known.contains(name)).cloned();
+            match object.kind.as_str() {
+                "view" => left.extend(declared),
+                _ => parents.extend(declared),
             }
             if is_writing {
-                let is_trigger = |other: &&Object| other.kind == "trigger" && other.table == object.name;
-                let triggers = self.objects.iter().filter(is_trigger).filter_map(|trigger| trigger.sql.as_deref());
-                left.extend(triggers.flat_map(names));
-                let children = children.iter().filter(|(_, named)| named.contains(&object.name));
-                left.extend(children.map(|(child, _)| child.name.clone()).filter(|child| !kept.contains(child)));
+                let is_trigger = |other: &&Arc<Object>| other.kind == "trigger" && other.table == object.name;
+                left.extend(self.objects.iter().filter(is_trigger).flat_map(|trigger| trigger.names().iter().cloned()));
+                let children = children.iter().filter(|child| child.names().contains(&object.name));
+                left.extend(children.map(|child| child.name.clone()).filter(|child| !kept.contains(child)));
             }
         }
         // The shadow tables of a virtual table are made by its module.
@@ -171,7 +160,7 @@ impl Catalog {
     }
 
     fn copy_without_statistics(&self) -> Result<SchemaCopy> {
-        let declared: Vec<SchemaEntry> = self.objects.iter().filter_map(Object::declared).collect();
+        let declared: Vec<SchemaEntry> = self.objects.iter().filter_map(|object| object.declared()).collect();
         let copy = SchemaCopy::of(&declared, Triggers::Copied)?;
         let set = copy.connection.execute_batch(&format!("{}; BEGIN", self.settings));
         set.map_err(|error| Error::sqlite("set up an empty copy of the schema", error))?;
@@ -180,11 +169,12 @@ impl Catalog {
 
     /// Returns the table or index whose b-tree starts at a page.
     pub(super) fn at_root(&self, database: i64, root: i64) -> Option<&Object> {
-        self.objects.iter().find(|object| object.database == database && object.root == root && root > 0)
+        let is_there = |object: &&Arc<Object>| object.database == database && object.root == root && root > 0;
+        self.objects.iter().find(is_there).map(Arc::as_ref)
     }
 
     pub(super) fn index(&self, name: &str) -> Option<&Object> {
-        self.objects.iter().find(|object| object.kind == "index" && object.name == name)
+        self.objects.iter().find(|object| object.kind == "index" && object.name == name).map(Arc::as_ref)
     }
 
     /// Returns a table by its name, or by the name that a plan prints: `main.orders`. A temporary table hides one of the
@@ -192,7 +182,7 @@ impl Catalog {
     pub(super) fn table(&self, name: &str) -> Option<&Object> {
         let named = |name: &str| {
             let tables = self.objects.iter().filter(|object| object.kind == "table");
-            let found: Vec<&Object> = tables.filter(|object| object.name == name).collect();
+            let found: Vec<&Object> = tables.filter(|object| object.name == name).map(Arc::as_ref).collect();
             found.iter().find(|object| object.database == 1).or_else(|| found.first()).copied()
         };
         named(name).or_else(|| named(name.split_once('.')?.1))
@@ -203,7 +193,7 @@ impl Catalog {
     }
 
     pub(super) fn virtual_tables(&self) -> impl Iterator<Item = &Object> {
-        self.objects.iter().filter(|object| object.module().is_some())
+        self.objects.iter().map(Arc::as_ref).filter(|object| object.module().is_some())
     }
 
     /// Returns the number of rows that the statistics give for `table`, if it is so low that they are those of a fixture.
@@ -230,7 +220,27 @@ fn settings(connection: &Connection) -> rusqlite::Result<String> {
     Ok(format!("{others}; PRAGMA case_sensitive_like = {}", !like))
 }
 
+/// Returns the names in some SQL.
+fn names(sql: &str) -> Vec<Name> {
+    tokens(sql).iter().filter_map(Token::name).map(Name::from).collect()
+}
+
 impl Object {
+    /// Returns an index of the main database.
+    pub(super) fn index(name: &str, table: &str, sql: Option<String>) -> Object {
+        let (kind, names) = ("index".to_owned(), OnceLock::new());
+        Object { database: 0, kind, name: name.into(), table: table.into(), root: 0, sql, partial: false, names }
+    }
+
+    /// Returns this object with another declaration.
+    pub(super) fn declared_as(&self, sql: String) -> Object {
+        Object { sql: Some(sql), names: OnceLock::new(), ..self.clone() }
+    }
+
+    fn names(&self) -> &[Name] {
+        self.names.get_or_init(|| names(self.sql.as_deref().unwrap_or_default()))
+    }
+
     /// Returns the declaration for an empty copy. Objects that SQLite creates by itself have none.
     fn declared(&self) -> Option<SchemaEntry> {
         (self.database == 0 && !is_internal(&self.name)).then(|| SchemaEntry {

@@ -1,6 +1,7 @@
 //! Makes the plan of a statement, and reports statements that have none.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Rows, Statement};
@@ -99,27 +100,45 @@ fn values<P: Params>(connection: &Connection, sql: &str, params: P) -> rusqlite:
 
 /// Plans the statement of a plan again, with the same values.
 pub(super) fn explain_again(connection: &Connection, known: &Plan) -> Result<Plan> {
-    match known.values.as_slice() {
-        [] => try_explain(connection, &known.sql),
-        values => {
-            let mut again =
-                plan(connection, &known.sql, &|statement| statement.query(rusqlite::params_from_iter(values)))?;
-            again.values.clone_from(&known.values);
-            plan_by_literals(connection, &mut again);
-            Ok(again)
-        }
-    }
+    Planner::on(connection)?.explain_again(known)
 }
 
-/// Like [`explain_again`], on a connection whose catalog is known, and on which bytecode is understood.
-pub(super) fn explain_in(connection: &Connection, known: &Plan, catalog: Catalog) -> Result<Plan> {
-    let _own = crate::own::statements();
-    match known.values.as_slice() {
-        [] => plan_in(connection, &known.sql, &|statement| Ok(statement.raw_query()), catalog, true),
-        values => {
-            let query: &Query<'_> = &|statement| statement.query(rusqlite::params_from_iter(values));
-            plan_in(connection, &known.sql, query, catalog, true)
+/// A connection whose schema was read once, for the plans of several statements.
+pub(crate) struct Planner<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) catalog: Arc<Catalog>,
+    /// True if the bytecode is understood.
+    pub(super) is_understood: bool,
+}
+
+impl<'c> Planner<'c> {
+    pub(crate) fn on(connection: &'c Connection) -> Result<Planner<'c>> {
+        let _own = crate::own::statements();
+        let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("read the schema", error))?;
+        let is_understood = bytecode::is_understood(connection);
+        Ok(Planner { connection, catalog: Arc::new(catalog), is_understood })
+    }
+
+    /// Like [`try_explain`].
+    pub(crate) fn explain(&self, sql: &str) -> Result<Plan> {
+        self.plan(only_statement(sql)?, &|statement| Ok(statement.raw_query()))
+    }
+
+    /// Like [`explain_again`].
+    pub(super) fn explain_again(&self, known: &Plan) -> Result<Plan> {
+        let values = known.values.as_slice();
+        if values.is_empty() {
+            return self.explain(&known.sql);
         }
+        let mut again = self.plan(&known.sql, &|statement| statement.query(rusqlite::params_from_iter(values)))?;
+        again.values.clone_from(&known.values);
+        plan_by_literals(self.connection, &mut again);
+        Ok(again)
+    }
+
+    fn plan(&self, sql: &str, query: &Query<'_>) -> Result<Plan> {
+        let _own = crate::own::statements();
+        plan_in(self.connection, sql, query, Arc::clone(&self.catalog), self.is_understood)
     }
 }
 
@@ -128,9 +147,7 @@ type Query<'q> = dyn for<'a> Fn(&'a mut Statement<'_>) -> rusqlite::Result<Rows<
 
 fn plan(connection: &Connection, sql: &str, query: &Query<'_>) -> Result<Plan> {
     let sql = only_statement(sql)?;
-    let _own = crate::own::statements();
-    let catalog = Catalog::read(connection).map_err(|error| Error::sqlite("read the schema", error).sql(sql))?;
-    plan_in(connection, sql, query, catalog, bytecode::is_understood(connection))
+    Planner::on(connection).map_err(|error| error.sql(sql))?.plan(sql, query)
 }
 
 /// Makes the plan. The scans of a partial index come from the same plan with aggregates that are given every row: FILTER leaves
@@ -139,13 +156,13 @@ fn plan_in(
     connection: &Connection,
     sql: &str,
     query: &Query<'_>,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     is_understood: bool,
 ) -> Result<Plan> {
     let mut known = plan_as_written(connection, sql, query, catalog, is_understood)?;
     if known.all().any(is_filtered)
         && let Some(every_row) = with_every_row(sql)
-        && let Ok(again) = plan_as_written(connection, &every_row, query, known.catalog.clone(), is_understood)
+        && let Ok(again) = plan_as_written(connection, &every_row, query, Arc::clone(&known.catalog), is_understood)
         && again.to_string() == known.to_string()
     {
         (known.nodes, known.effects) = (again.nodes, again.effects);
@@ -181,7 +198,7 @@ fn plan_as_written(
     connection: &Connection,
     sql: &str,
     query: &Query<'_>,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     is_understood: bool,
 ) -> Result<Plan> {
     let refuse = |prefix: &str, error| refused_by_sqlite(sql, prefix.len(), error);

@@ -54,7 +54,7 @@
 //! An index that is offered makes the statement take fewer steps on a thousand made rows. It begins with a column that tells
 //! rows apart: for `hidden = 0 AND sender = ?` it is `ON msgs(sender) WHERE hidden = 0`. There is none for `hidden = 0` alone,
 //! because half of a table is read faster without. If SQLite would then search by the new index where it has a better one, the
-//! report says so.
+//! report says so. That is known of lookups by foreign keys and by existing indexes, and in a recording of its other queries.
 //!
 //! [`advise_all`](crate::workload::advise_all) returns the fewest indexes for a whole recording, and
 //! [`unused_indexes`](crate::workload::unused_indexes) those that can go.
@@ -102,10 +102,9 @@ pub use advice::{LeftOver, SharedAdvice, SharedIndex};
 pub(crate) use advice::{is_worse, together};
 pub(crate) use bytecode::{SingleStepRows, TableRows, count_table_rows};
 pub(crate) use catalog::empty_copy_of;
-pub(crate) use explain::only_statement;
+pub(crate) use explain::{Planner, only_statement};
 pub use explain::{explain, explain_with, try_explain, try_explain_with};
 pub(crate) use opened::{OpenedTables, opened_tables};
-pub(crate) use query_plan::KnownStatement;
 pub use query_plan::{Plan, PlanSource, Statistics};
 pub use stable::{assert_plan_stable, try_assert_plan_stable};
 pub use statistics_file::{write_statistics, write_statistics_with_samples};

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use rusqlite::types::Value;
 
@@ -22,22 +23,15 @@ pub struct Plan {
     /// The values of its parameters, by their numbers; empty if it was planned without values.
     pub(super) values: Vec<Value>,
     /// Other statements of the app, which an index for this one is not to make dearer.
-    pub(super) others: Vec<KnownStatement>,
+    pub(super) others: Vec<Plan>,
     pub(super) nodes: Vec<Node>,
     pub(super) effects: Vec<Effect>,
     pub(super) source: PlanSource,
-    pub(super) catalog: Catalog,
+    pub(super) catalog: Arc<Catalog>,
     /// The tables that the next assertion lets the plan scan.
     pub(super) allowed: RefCell<Vec<String>>,
     /// The plan without statistics, if the plan was made with those of few rows and the statement can be planned without.
     pub(super) without_statistics: Option<Box<Plan>>,
-}
-
-/// A statement as it was planned, and as the app has written it: with parameters where the other has values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KnownStatement {
-    pub(crate) planned: String,
-    pub(crate) written: String,
 }
 
 /// The source of what a plan says about its loops.
@@ -76,7 +70,7 @@ impl Plan {
     }
 
     /// Notes other statements of the app, on the same database.
-    pub(crate) fn among(mut self, others: Vec<KnownStatement>) -> Plan {
+    pub(crate) fn among(mut self, others: Vec<Plan>) -> Plan {
         self.others = others;
         self
     }

@@ -111,13 +111,23 @@ pub(super) fn scans(scans: &[ScanningQuery<'_>], advice: &SharedAdvice) -> Error
         let mended = count_of(index.statements.len(), "query", "queries");
         error = error.help(format!("{}   tried: {mended} {} it", index.sql, uses(index.statements.len())));
     }
-    let left = advice.left.iter().filter(|left| !left.scans.is_empty()).count() + advice.unplanned.len();
+    let searched = advice.left.iter().filter(|left| !left.scans.is_empty()).count() + advice.unplanned.len();
+    let left = searched + advice.unsearched.len();
     if left > 0 && !advice.indexes.is_empty() {
         error = error.note(format!(
             "{} still {}",
             count_of(left, "query", "queries"),
             if left == 1 { "scans" } else { "scan" }
         ));
+    }
+    if !advice.unsearched.is_empty() {
+        let unsearched = count_of(advice.unsearched.len(), "query", "queries");
+        error = error.note(format!(
+            "no index was searched for {unsearched}, because the others took as many plans as the search may make"
+        ));
+    }
+    if advice.is_cut_short {
+        error = error.note("fewer indexes may do: the search for the fewest ended early");
     }
     let allowed: String = names.iter().map(|table| format!(".allow_scan({table:?})")).collect();
     error = error.help(format!("if the scans are meant, say so before: {allowed}.assert_no_scan()"));

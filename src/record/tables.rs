@@ -11,7 +11,7 @@ use super::failure::{self, Access};
 use super::group::{Group, ScanningQuery};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Refusal, Result};
-use crate::plan::{self, KnownStatement};
+use crate::plan::{self, Plan, Planner};
 use crate::sql::{self, same_name, tokens};
 use crate::trace::Query;
 
@@ -125,27 +125,28 @@ fn works_on_rows(connection: &Connection, group: &Group<'_>) -> bool {
 
 /// Fails if a query scans a table that is not allowed, or if an allowance is not needed.
 pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[String]) -> Result<()> {
-    let mut connection = None;
+    let planned: Vec<&Group<'_>> = groups.iter().filter(|group| sql::has_a_plan(&group.queries[0].keyword())).collect();
+    if planned.is_empty() && allowed.is_empty() {
+        return Ok(());
+    }
+    let connection = address.connect()?;
+    let planner = Planner::on(&connection)?;
     let mut unneeded: Vec<&str> = allowed.iter().map(String::as_str).collect();
     let mut scans: Vec<ScanningQuery<'_>> = Vec::new();
-    let mut others: Vec<KnownStatement> = Vec::new();
-    for group in groups.iter().filter(|group| sql::has_a_plan(&group.queries[0].keyword())) {
-        let connection = match &mut connection {
-            Some(connection) => connection,
-            none => none.insert(address.connect()?),
-        };
+    let mut others: Vec<Plan> = Vec::new();
+    for group in planned {
         let mut first = None;
         for (query, text) in group.texts() {
-            let plan = plan::try_explain(connection, text).map_err(|error| {
+            let plan = planner.explain(text).map_err(|error| {
                 let says = error.headline().to_owned();
                 failure::unknown(group, "a query cannot be explained", &says).because(error)
             })?;
             unneeded.retain(|table| !plan.scans(table));
-            let tables = plan.scanned_tables(allowed);
+            let (tables, plan) = (plan.scanned_tables(allowed), plan.written_as(query.sql()));
             if tables.is_empty() {
-                others.push(known(text, query));
+                others.push(plan);
             } else if first.is_none() {
-                first = Some(ScanningQuery { group, query, plan: plan.written_as(query.sql()), tables });
+                first = Some(ScanningQuery { group, query, plan, tables });
             }
         }
         scans.extend(first);
@@ -164,14 +165,9 @@ pub(super) fn check_scans(groups: &[Group<'_>], address: &Address, allowed: &[St
             plan.try_assert_no_scan().map_err(|error| failure::scan(error, scan)).map(drop)
         }
         (scans, _) => {
-            let scanning: Vec<_> = scans.iter().map(|scan| known(scan.plan.sql(), scan.query)).collect();
-            let mut advice = plan::together(&address.connect()?, &scanning, &others)?;
+            let mut advice = plan::together(scans.iter().map(|scan| scan.plan.clone()).collect(), others)?;
             advice.indexes.retain(|shared| !allowed.iter().any(|table| same_name(table, &shared.index.table)));
             Err(failure::scans(scans, &advice))
         }
     }
-}
-
-fn known(planned: &str, query: &Query) -> KnownStatement {
-    KnownStatement { planned: planned.to_owned(), written: query.sql().to_owned() }
 }

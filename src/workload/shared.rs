@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use crate::error::Result;
-use crate::plan::{KnownStatement, SharedAdvice, together};
+use crate::plan::{Planner, SharedAdvice, together};
 use crate::record::{Queries, StatementLedger};
 
 /// Returns the smallest set of indexes that leaves no scan and no sort which an index can remove, and that makes none of the
@@ -32,8 +32,7 @@ use crate::record::{Queries, StatementLedger};
 /// # Errors
 /// If the recording is not complete, or if SQLite refuses a connection.
 pub fn advise_all<R>(queries: &Queries<R>) -> Result<SharedAdvice> {
-    let known = |(planned, written)| KnownStatement { planned, written };
-    together(&queries.connect()?, &queries.planned_and_written()?.into_iter().map(known).collect::<Vec<_>>(), &[])
+    advise(&queries.connect()?, queries.planned_and_written()?)
 }
 
 /// Like [`advise_all`], for the statements of a ledger on the schema of `connection`. A ledger has `?` for every value, so no
@@ -42,6 +41,18 @@ pub fn advise_all<R>(queries: &Queries<R>) -> Result<SharedAdvice> {
 /// # Errors
 /// If SQLite refuses to read the schema.
 pub fn advise_ledger(connection: &Connection, ledger: &StatementLedger) -> Result<SharedAdvice> {
-    let known = |sql: &str| KnownStatement { planned: sql.to_owned(), written: sql.to_owned() };
-    together(connection, &ledger.iter().map(|statement| known(statement.sql())).collect::<Vec<_>>(), &[])
+    advise(connection, ledger.iter().map(|statement| (statement.sql().to_owned(), statement.sql().to_owned())))
+}
+
+/// Returns the indexes for statements, each with its values and as it was written.
+fn advise(connection: &Connection, statements: impl IntoIterator<Item = (String, String)>) -> Result<SharedAdvice> {
+    let planner = Planner::on(connection)?;
+    let (mut plans, mut unplanned) = (Vec::new(), Vec::new());
+    for (sql, written) in statements {
+        match planner.explain(&sql) {
+            Ok(plan) => plans.push(plan.written_as(&written)),
+            Err(_) => unplanned.push(written),
+        }
+    }
+    Ok(SharedAdvice { unplanned, ..together(plans, Vec::new())? })
 }

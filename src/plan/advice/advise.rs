@@ -1,5 +1,7 @@
 //! Finds indexes that improve a plan, and renders them in a report.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 use super::candidate::{self, Advice, Removed};
@@ -27,6 +29,10 @@ use crate::sql::{Name, listed, on_one_line, plain_name};
 /// let expected = "CREATE INDEX orders_status_at ON orders(status, at);";
 /// assert_eq!(advice[0].sql, expected);
 /// ```
+///
+/// An index is held against the lookups that the schema was made for, by its foreign keys, keys and indexes, and
+/// [`Advice::dearer`] has those that would take more steps. Other statements of the app are not known here:
+/// [`advise_all`](crate::workload::advise_all) and the assertions of a recording hold it against all that were recorded.
 ///
 /// Returns none if none helps: for `count(*)`, for `LIKE '%x'`, for a table that has few rows in the statistics, and for
 /// temporary or attached tables. The database is not changed.
@@ -75,7 +81,7 @@ fn indexes(plan: &Plan, goal: &Goal) -> Remedies {
     if let Some(lookups) = &lookups {
         for (set, scans) in lookups.found.iter().filter(|(set, _)| goal.is_about(&set[0].table)) {
             let removes = vec![Removed::Scan(set[0].table.to_string()); *scans];
-            found.push((set.clone(), candidate::advice(set, removes, &lookups.schema, &mut names)));
+            found.push((set.clone(), candidate::advice(set, removes, &lookups.copy.schema, &mut names)));
         }
     }
     let rest = lookups.as_ref().map_or(Some(plan), |lookups| lookups.rest.as_ref());
@@ -84,7 +90,7 @@ fn indexes(plan: &Plan, goal: &Goal) -> Remedies {
         let mut search = Search::new(trials);
         for (set, left) in search.run(goal) {
             let removes = removed(&search.trials.base.steps, &left);
-            let advice = candidate::advice(&set, removes, &search.trials.schema, &mut names);
+            let advice = candidate::advice(&set, removes, &search.trials.copy.schema, &mut names);
             let dearer = search.measure().map_or_else(Vec::new, |rows| rows.dearer_lookups(&set));
             let adds_sort = left.sorts.len() > search.trials.base.steps.sorts.len();
             found.push((set, Advice { dearer, adds_sort, ..advice }));
@@ -234,19 +240,13 @@ fn ends_the_scan(plan: &Plan, pair: &Pair<'_>) -> Option<bool> {
         pair.columns.iter().try_fold(Declaration::parse(&pair.child.sql)?, |sql, (column, parent_column)| {
             sql.retype(&column.name, &parent_column.declared_type)
         })?;
-    let is_child = |object: &&mut Object| object.database == 0 && object.kind == "table" && object.name == *child;
-    catalog.objects.iter_mut().find(is_child)?.sql = Some(retyped.named(child));
+    let is_child = |object: &&mut Arc<Object>| object.database == 0 && object.kind == "table" && object.name == *child;
+    let object = catalog.objects.iter_mut().find(is_child)?;
+    *object = Arc::new(object.declared_as(retyped.named(child)));
     let columns: Vec<String> = pair.columns.iter().map(|(column, _)| plain_name(&column.name)).collect();
     let name = "sqlitmus_trial";
-    catalog.objects.push(Object {
-        database: 0,
-        kind: "index".to_owned(),
-        name: name.into(),
-        table: child.clone(),
-        root: 0,
-        sql: Some(format!("CREATE INDEX {name} ON {}({})", plain_name(child), columns.join(", "))),
-        partial: false,
-    });
+    let create = format!("CREATE INDEX {name} ON {}({})", plain_name(child), columns.join(", "));
+    catalog.objects.push(Arc::new(Object::index(name, child, Some(create))));
     let copy = catalog.empty_copy().ok()?;
     copy.prepare(&plan.sql).ok()?;
     let again = explain_again(&copy.connection, plan).ok()?;

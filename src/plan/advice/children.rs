@@ -5,23 +5,25 @@
 //! the statement is then planned without these tables: a table more makes each plan dearer.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::candidate::{Candidate, Term};
 use super::search::Set;
 use super::terms::starts_an_index;
-use super::trial::{ExpensiveSteps, Goal, Trials};
+use super::trial::{ExpensiveSteps, Goal, TrialCopy, Trials};
 use crate::plan::catalog::Catalog;
 use crate::plan::explain::explain_again;
 use crate::plan::query_plan::Plan;
 use crate::plan::tree::{Node, Origin};
-use crate::schema::{Schema, Table};
+use crate::schema::Table;
 use crate::sql::Name;
 
 /// The indexes for the lookups of children, and the statement without these children.
 pub(super) struct Lookups {
     /// The indexes of each child, with the number of scans that they end: together, if several lookups are one line of the plan.
     pub(super) found: Vec<(Set, usize)>,
-    pub(super) schema: Schema,
+    /// The copy on which they were tried.
+    pub(super) copy: Rc<TrialCopy>,
     /// The statement on the other tables. `None` if nothing is left to improve there.
     pub(super) rest: Option<Plan>,
 }
@@ -37,7 +39,7 @@ impl Lookups {
         let others = plan.surroundings_without(&apart);
         apart.retain(|child| !others.objects.iter().any(|object| object.name == *child));
         let mut trials = Trials::of(plan)?;
-        let tables = trials.schema.tables.iter().filter(|table| apart.contains(&table.name));
+        let tables = trials.copy.schema.tables.iter().filter(|table| apart.contains(&table.name));
         let candidates: Set = tables.flat_map(by_keys).collect();
         let outcome = trials.with(&candidates)?;
         let used = (0..candidates.len()).filter(|&at| outcome.uses(at).next().is_some());
@@ -60,12 +62,12 @@ impl Lookups {
             0 => None,
             _ => Some(replanned(plan, &plan.surroundings_without(&apart))?),
         };
-        Some(Lookups { found: found.into_iter().flat_map(separated).collect(), schema: trials.schema, rest })
+        Some(Lookups { found: found.into_iter().flat_map(separated).collect(), copy: Rc::clone(&trials.copy), rest })
     }
 }
 
 /// Returns the children that are scanned for a foreign key, and that the plan reads for nothing else.
-fn children_apart(plan: &Plan) -> BTreeSet<Name> {
+pub(super) fn children_apart(plan: &Plan) -> BTreeSet<Name> {
     let lines = plan.lines().map(|node| (node, node.checks_foreign_key));
     let effects = plan.effects().iter().map(|effect| (&effect.node, effect.origin == Origin::ForeignKeyAction));
     let (lookups, others): (Vec<_>, Vec<_>) = lines.chain(effects).partition(|(_, is_lookup)| *is_lookup);

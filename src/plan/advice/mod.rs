@@ -27,6 +27,7 @@ mod measure;
 mod refine;
 mod search;
 mod shared;
+mod statements;
 mod terms;
 mod together;
 mod trial;
@@ -36,5 +37,7 @@ pub(super) use advise::{Remedies, offer, remedies};
 pub use candidate::{Advice, AdvisedIndex, Removed};
 pub use shared::{LeftOver, SharedAdvice, SharedIndex};
 pub(crate) use together::together;
+#[cfg(test)]
+pub(super) use together::within;
 pub(super) use trial::Goal;
 pub(crate) use trial::is_worse;

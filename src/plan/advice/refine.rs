@@ -25,7 +25,7 @@ impl Search<'_> {
             let mut arranged = set.clone();
             arranged[at].terms[..equal].sort_by_key(place);
             let mut alternatives = vec![arranged.clone()];
-            if let Some(table) = self.trials.schema.table(&set[at].table) {
+            if let Some(table) = self.trials.copy.schema.table(&set[at].table) {
                 for index in &table.indexes {
                     let mut terms = arranged[at].terms[..equal].to_vec();
                     let in_index = |term: &Term| {
@@ -78,7 +78,7 @@ impl Search<'_> {
 
     fn in_own_collation(&self, candidate: &Candidate) -> Candidate {
         let mut plain = candidate.clone();
-        let Some(table) = self.trials.schema.table(&candidate.table) else { return plain };
+        let Some(table) = self.trials.copy.schema.table(&candidate.table) else { return plain };
         for term in &mut plain.terms {
             if let Some(column) = term.column.as_deref().and_then(|name| table.column(name)) {
                 *term = Term { descending: term.descending, ..Term::column(column) };

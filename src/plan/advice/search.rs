@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::candidate::{Candidate, Term};
-use super::measure::Measure;
+use super::measure::{Measure, SampledRows};
 use super::terms::{self, TableTerms, is_rowid};
 use super::trial::{Distance, ExpensiveSteps, Goal, Outcome, Trials, comparisons};
 use crate::plan::sample::{self, Comparisons, Reach, Spread};
@@ -17,40 +17,55 @@ pub(super) struct Search<'a> {
     pub(super) trials: Trials<'a>,
     pub(super) tables: Vec<TableTerms>,
     pub(super) comparisons: Comparisons,
+    /// The rows of several statements, and the number of this one.
+    shared: Option<(Rc<SampledRows>, usize)>,
     measure: Option<Option<Measure>>,
 }
 
 impl<'a> Search<'a> {
     pub(super) fn new(trials: Trials<'a>) -> Search<'a> {
         // Constants that the app has bound to parameters say nothing about the next run.
-        let reach = Reach::of(&trials.schema, trials.plan.written());
+        let copy = Rc::clone(&trials.copy);
+        let reach = Reach::of(&copy.schema, trials.plan.written());
         let mut comparisons = Comparisons::default();
         reach.texts.iter().for_each(|text| comparisons.extend(Comparisons::of(text)));
-        let mut tables = terms::of_plan(trials.plan, &trials.schema, &reach.texts);
+        let mut tables = terms::of_plan(trials.plan, &copy.schema, &reach.texts);
         for one in &mut tables {
             let is_accepted = |term: &Term| {
-                let is_of_the_app = tokens(&term.sql).iter().any(|token| trials.is_app_function(token.text));
+                let is_of_the_app = tokens(&term.sql).iter().any(|token| copy.is_app_function(token.text));
                 let alone = Candidate::new(&one.table, vec![term.clone()]);
-                term.column.is_some() || (!is_of_the_app && trials.accepts(&alone))
+                term.column.is_some() || (!is_of_the_app && copy.accepts(&alone))
             };
             one.singles.retain(is_accepted);
             one.orders.retain(|order| order.iter().all(is_accepted));
             // A column that tells rows apart comes before one that has few values.
-            let spread = |term: &Term| spread_of(&trials.schema, &comparisons, &one.table, term);
+            let spread = |term: &Term| spread_of(&copy.schema, &comparisons, &one.table, term);
             one.singles.sort_by_key(spread);
         }
-        Search { trials, tables, comparisons, measure: None }
+        Search { trials, tables, comparisons, shared: None, measure: None }
+    }
+
+    /// Measures the statement on rows that are there.
+    pub(super) fn measured_on(mut self, rows: &Rc<SampledRows>, at: usize) -> Search<'a> {
+        self.shared = Some((Rc::clone(rows), at));
+        self
     }
 
     /// Returns the sampled rows, which are made when they are first needed.
     pub(super) fn measure(&mut self) -> Option<&Measure> {
-        let trials = &self.trials;
-        let measure = self.measure.get_or_insert_with(|| Measure::of(&trials.catalog, trials.plan, &trials.schema));
+        let (trials, shared) = (&self.trials, &self.shared);
+        let measure = self.measure.get_or_insert_with(|| {
+            let (rows, at) = match shared {
+                Some(shared) => shared.clone(),
+                None => (Rc::new(SampledRows::of(&trials.copy.catalog, &[trials.plan]).ok()?), 0),
+            };
+            Some(Measure::of(rows, at, !trials.plan.effects.is_empty()))
+        });
         measure.as_ref()
     }
 
     pub(super) fn spread_of(&self, candidate: &Candidate, term: &Term) -> Spread {
-        spread_of(&self.trials.schema, &self.comparisons, &candidate.table, term)
+        spread_of(&self.trials.copy.schema, &self.comparisons, &candidate.table, term)
     }
 
     /// Returns the sets of indexes to advise, each with the steps that are left in the plan with it. The indexes of a statement
@@ -74,7 +89,9 @@ impl<'a> Search<'a> {
         found.retain(|(set, _)| {
             // How few rows have the value of a flag is not known.
             let has_flags = set.iter().any(|one| self.is_of_flags(one));
-            has_flags && self.stops_early(set, goal) || self.measure().is_none_or(|rows| rows.is_cheaper(set))
+            has_flags && self.stops_early(set, goal)
+                || self.finds_few_rows(set)
+                || self.measure().is_none_or(|rows| rows.is_cheaper(set))
         });
         found
     }
@@ -105,7 +122,8 @@ impl<'a> Search<'a> {
     /// the other side has one too.
     fn first_of(&mut self, goal: &Goal, most: Spread) -> Set {
         let candidates = self.tables.iter().flat_map(|one| {
-            let may_lead = |term: &&Term| spread_of(&self.trials.schema, &self.comparisons, &one.table, term) <= most;
+            let may_lead =
+                |term: &&Term| spread_of(&self.trials.copy.schema, &self.comparisons, &one.table, term) <= most;
             let singles = one.singles.iter().filter(may_lead).map(|term| vec![term.clone()]);
             let orders = one.orders.iter().filter(|order| !order.is_empty()).cloned();
             singles.chain(orders).map(|terms| Candidate::new(&one.table, terms))
@@ -244,7 +262,7 @@ impl<'a> Search<'a> {
                 return one.terms.iter().take(equal).cloned().collect();
             }
         }
-        let Some(table) = self.trials.schema.table(table) else { return Vec::new() };
+        let Some(table) = self.trials.copy.schema.table(table) else { return Vec::new() };
         let searches = outcome.plan.all().filter(|node| node.is_of(&table.name));
         let constraints = searches.filter_map(Node::constraint);
         let equal = constraints.flat_map(comparisons).filter_map(|part| table.column(part.strip_suffix("=?")?));
@@ -327,6 +345,29 @@ impl<'a> Search<'a> {
 }
 
 impl Search<'_> {
+    /// Returns true if a statement without a LIMIT searches by one column that tells rows apart where it read a whole table, and
+    /// sorts no more. That takes fewer steps on any rows, so there is nothing to measure.
+    fn finds_few_rows(&mut self, set: &[Candidate]) -> bool {
+        let [only] = set else { return false };
+        let base = Rc::clone(&self.trials.base);
+        let is_limited = || tokens(self.trials.plan.written()).iter().any(|token| token.is("limit"));
+        let tells_apart = |term: &Term| term.column.is_some() && self.spread_of(only, term) == Spread::Wide;
+        if only.partial.is_some() || is_limited() || !only.terms.first().is_some_and(tells_apart) {
+            return false;
+        }
+        let Some(outcome) = self.trials.with(set) else { return false };
+        let scans = |outcome: &Outcome| outcome.steps.scans.iter().filter(|table| **table == only.table).count();
+        let mut uses = outcome.uses(0);
+        let is_one_search = uses.next().is_some_and(|parts| parts.first().is_some_and(|part| part.ends_with("=?")));
+        is_one_search
+            && uses.next().is_none()
+            && scans(&base) == 1
+            && outcome.steps.scans.len() + 1 == base.steps.scans.len()
+            && outcome.steps.sorts == base.steps.sorts
+            && outcome.steps.automatic == base.steps.automatic
+            && outcome.plan.effects.len() == base.plan.effects.len()
+    }
+
     /// Returns true if the statement takes less than half of its steps with these indexes, although it sorts what they find.
     fn sorts_few_rows(&mut self, set: &[Candidate]) -> bool {
         let Some(measure) = self.measure() else { return false };

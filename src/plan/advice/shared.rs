@@ -42,6 +42,10 @@ pub struct SharedAdvice {
     pub left: Vec<LeftOver>,
     /// The statements that could not be planned.
     pub unplanned: Vec<String>,
+    /// The statements that no index was searched for, because the search had made as many plans as it may.
+    pub unsearched: Vec<String>,
+    /// True if the search ended before it had tried to do with fewer indexes.
+    pub is_cut_short: bool,
     /// The number of indexes that were tried.
     pub tried: usize,
     /// A lower bound: so many of the statements need an index, and none of the tried ones serves two of these.
@@ -62,6 +66,10 @@ impl fmt::Display for SharedAdvice {
             lines.push(format!("{chosen} {indexes}, of {} that were tried: {bound}", self.tried));
         }
         lines.extend(self.left.iter().map(LeftOver::line));
+        if self.is_cut_short {
+            lines.push("fewer indexes may do: the search for the fewest ended early".to_owned());
+        }
+        lines.extend(self.unsearched.iter().map(|sql| format!("no index was searched for: {}", on_one_line(sql))));
         lines.extend(self.unplanned.iter().map(|sql| format!("not planned: {}", on_one_line(sql))));
         f.write_str(&lines.join("\n"))
     }

@@ -1,219 +1,162 @@
 //! The smallest set of indexes for several statements.
 //!
 //! ```text
-//! each statement -> what is advised for it alone -> all of it together, on one copy with rows
+//! each statement -> what is advised for it alone, tried on the copies of all of them
 //!   -> merge two that share columns, leave out what no statement misses, take back what makes a statement dearer
 //!   -> a bound: statements of which no two can be served by one index
 //! ```
-
-use std::collections::HashMap;
-
-use rusqlite::Connection;
 
 use super::candidate::{self, Candidate};
 use super::children::Lookups;
 use super::search::{Search, Set};
 use super::shared::{LeftOver, SharedAdvice, SharedIndex};
-use super::trial::{ExpensiveSteps, Goal, Trials, trial_name};
-use crate::error::{Error, Result};
-use crate::plan::catalog::Catalog;
-use crate::plan::explain::try_explain;
-use crate::plan::query_plan::{KnownStatement, Plan};
-use crate::plan::sample::{self, MeasuredStatement, Reach, Work};
+use super::statements::{Statements, is_reading};
+use super::trial::{ExpensiveSteps, Goal, Trials};
+use crate::error::Result;
+use crate::plan::query_plan::Plan;
 use crate::plan::tree::distinct;
-use crate::schema::schema_copy::SchemaCopy;
-use crate::schema::{Schema, Table};
-use crate::sql::{Name, tokens};
+use crate::sql::Name;
+
+/// The number of plans that the indexes for several statements may cost; as many again to find the fewest of them. Fourteen
+/// statements need about 200.
+const MAX_PLANS: usize = 1_500;
 
 /// Returns the smallest set of indexes that removes what indexes can remove from the plans of these statements, and that makes
 /// neither them nor the others dearer.
-pub(crate) fn together(
-    connection: &Connection,
-    statements: &[KnownStatement],
-    others: &[KnownStatement],
-) -> Result<SharedAdvice> {
+pub(crate) fn together(plans: Vec<Plan>, others: Vec<Plan>) -> Result<SharedAdvice> {
+    within(plans, others, MAX_PLANS)
+}
+
+/// Like [`together`], for so many plans. Once they are made, no index is searched for the statements that are left.
+pub(in crate::plan) fn within(plans: Vec<Plan>, others: Vec<Plan>, budget: usize) -> Result<SharedAdvice> {
     let mut advice = SharedAdvice::default();
-    let mut plans = Vec::new();
-    for known in statements {
-        match try_explain(connection, &known.planned) {
-            Ok(plan) => plans.push(plan.written_as(&known.written)),
-            Err(_) => advice.unplanned.push(known.written.clone()),
-        }
-    }
-    let mut pool = Vec::new();
-    for plan in plans.iter().filter(|plan| Goal::All.left(&ExpensiveSteps::of(plan)) > 0) {
-        pool.extend(sets_of(plan).into_iter().flatten());
-    }
     let Some(first) = plans.first() else { return Ok(advice) };
     let taken = first.catalog.objects.iter().map(|object| object.name.to_string()).collect();
     let served = plans.len();
-    plans.extend(planned(connection, others));
-    let mut workload = Workload::new(plans, served, distinct(pool))?;
-    let chosen = workload.choose();
-    workload.report(&chosen, taken, &mut advice);
+    let tables: Vec<Name> = distinct(plans.iter().flat_map(tables_read));
+    let near = others.into_iter().filter(|other| reaches(other, &tables));
+    let statements = Statements::new(plans.into_iter().chain(near).collect(), budget)?;
+    let mut choice = Choice { statements, served, origins: Vec::new(), unsearched: Vec::new() };
+    for at in 0..served {
+        if Goal::All.left(&ExpensiveSteps::of(&choice.statements.plans[at])) == 0 {
+            continue;
+        }
+        match choice.statements.is_cut_short() {
+            true => choice.unsearched.push(at),
+            false => choice.search(at),
+        }
+    }
+    choice.statements.renew(budget);
+    let chosen = choice.choose();
+    choice.report(&chosen, taken, &mut advice);
     Ok(advice)
+}
+
+fn tables_read(plan: &Plan) -> Vec<Name> {
+    plan.all().filter_map(|node| node.table.as_deref().map(Name::from)).collect()
+}
+
+/// Returns true if a statement may read or write one of these tables.
+fn reaches(plan: &Plan, tables: &[Name]) -> bool {
+    let is_read =
+        || plan.all().filter_map(|node| node.table.as_deref()).any(|table| tables.iter().any(|one| one == table));
+    // What is only written has no line in a plan.
+    let is_named =
+        || plan.catalog.around(&plan.sql, |_| true).objects.iter().any(|object| tables.contains(&object.name));
+    is_read() || !is_reading(plan) && is_named()
 }
 
 /// Returns for each set of indexes the statement among the others of a plan that it makes dearer, if there is one.
 pub(super) fn made_dearer(plan: &Plan, sets: &[Set]) -> Result<Vec<Option<String>>> {
     let pool = distinct(sets.iter().flatten().cloned());
-    let texts: Vec<&str> = plan.others.iter().map(|other| other.planned.as_str()).collect();
-    let copy = plan.catalog.around(&texts.join(";\n"), |_| true).empty_copy()?;
-    texts.iter().for_each(|sql| drop(copy.prepare(sql)));
-    let schema = Schema::read(&copy.connection)?;
-    let mut plans = planned(&copy.connection, &plan.others);
-    let is_near = |table: &&Table| pool.iter().any(|one| one.table == table.name);
-    plans.retain(|other| Reach::of(&schema, &other.sql).tables.iter().any(is_near));
-    if plans.is_empty() {
+    let tables: Vec<Name> = distinct(pool.iter().map(|one| one.table.clone()));
+    let near: Vec<Plan> = plan.others.iter().filter(|other| reaches(other, &tables)).cloned().collect();
+    if near.is_empty() {
         return Ok(vec![None; sets.len()]);
     }
-    let number = |one: &Candidate| pool.iter().position(|known| known == one);
-    let sets: Vec<Vec<usize>> = sets.iter().map(|set| set.iter().filter_map(number).collect()).collect();
-    let mut workload = Workload::new(plans, 0, pool)?;
-    let dearer = |set: Vec<usize>| {
-        let runs = workload.runs(&set)?;
-        let at = (0..runs.len()).find(|&at| workload.is_dearer(at, &runs))?;
-        Some(workload.plans[at].written().to_owned())
+    let mut statements = Statements::new(near, MAX_PLANS)?;
+    statements.pool = pool;
+    let dearer = |set: &Set| {
+        let numbers = set.iter().filter_map(|one| statements.pool.iter().position(|known| known == one));
+        let numbers: Vec<usize> = numbers.collect();
+        let at = (0..statements.plans.len()).find(|&at| statements.is_dearer(at, &numbers))?;
+        Some(statements.plans[at].written().to_owned())
     };
-    Ok(sets.into_iter().map(dearer).collect())
+    Ok(sets.iter().map(dearer).collect())
 }
 
-/// Returns the sets of indexes that are advised for a plan.
-fn sets_of(plan: &Plan) -> Vec<Set> {
-    let lookups = Lookups::of(plan);
-    let rest = lookups.as_ref().map_or(Some(plan), |lookups| lookups.rest.as_ref());
-    let sets = rest.and_then(Trials::of).map(|trials| Search::new(trials).run(&Goal::All)).unwrap_or_default();
-    let children = lookups.iter().flat_map(|lookups| &lookups.found).map(|(set, _)| set.clone());
-    children.chain(sets.into_iter().map(|(set, _)| set)).collect()
-}
-
-fn planned(connection: &Connection, statements: &[KnownStatement]) -> Vec<Plan> {
-    let plan = |known: &KnownStatement| Some(try_explain(connection, &known.planned).ok()?.written_as(&known.written));
-    statements.iter().filter_map(plan).collect()
-}
-
-/// The plan of a statement with some indexes, and its work.
-#[derive(Clone, Debug)]
-struct Run {
-    /// The numbers of the candidates that it uses.
-    uses: Vec<usize>,
-    expensive: ExpensiveSteps,
-    work: Option<Work>,
-    /// The number of new indexes on the tables that the statement reads or writes.
-    new_indexes: usize,
-}
-
-impl Run {
-    fn left(&self) -> usize {
-        Goal::All.left(&self.expensive)
-    }
-}
-
-/// The statements on one copy with rows, and the indexes that may be created there.
-struct Workload {
-    plans: Vec<Plan>,
-    /// The number of the first plans, which the indexes are for. The others are only not to become dearer.
+/// A choice among the indexes that are advised for each statement.
+struct Choice {
+    statements: Statements,
+    /// The number of the first statements, which the indexes are for. The others are only not to become dearer.
     served: usize,
-    /// The tables that each statement reads or writes.
-    tables: Vec<Vec<Name>>,
-    copy: SchemaCopy,
-    schema: Schema,
-    measured: Vec<MeasuredStatement>,
-    pool: Vec<Candidate>,
-    /// The candidates that exist on the copy.
-    created: Vec<usize>,
-    /// The runs without a new index.
-    base: Vec<Run>,
-    /// The runs by statement and the candidates on its tables.
-    known: HashMap<(usize, Vec<usize>), Run>,
-    /// The runs by statement and plan.
-    by_plan: HashMap<(usize, String), Run>,
+    /// The statement for whose lookups of children each candidate of the pool was found. `None` for a candidate of a search.
+    origins: Vec<Option<usize>>,
+    /// The statements that no index was searched for.
+    unsearched: Vec<usize>,
 }
 
-impl Workload {
-    fn new(plans: Vec<Plan>, served: usize, pool: Vec<Candidate>) -> Result<Workload> {
-        let all: Vec<&str> = plans.iter().map(|plan| plan.sql.as_str()).collect();
-        let catalog =
-            plans.first().map_or_else(Catalog::default, |plan| plan.catalog.around(&all.join(";\n"), |_| true));
-        let mut copy = catalog.empty_copy()?;
-        all.iter().for_each(|sql| drop(copy.prepare(sql)));
-        let schema = Schema::read(&copy.connection)?;
-        let reached = |sql: &&str| Reach::of(&schema, sql).tables.iter().map(|table| table.name.clone()).collect();
-        let tables = all.iter().map(reached).collect();
-        let measured = sample::fill(&mut copy.connection, &schema, plans.iter().map(Plan::measured_sql))
-            .map_err(|error| Error::sqlite("fill a copy of the schema", error))?;
-        let (created, base) = (Vec::new(), Vec::new());
-        let (known, by_plan) = (HashMap::new(), HashMap::new());
-        let mut workload =
-            Workload { plans, served, tables, copy, schema, measured, pool, created, base, known, by_plan };
-        workload.base = workload.runs(&[]).unwrap_or_default();
-        Ok(workload)
-    }
-
-    /// Returns the runs of all statements with these candidates. `None` if SQLite refuses one of them.
-    fn runs(&mut self, set: &[usize]) -> Option<Vec<Run>> {
-        let mut keys: Vec<(usize, Vec<usize>)> = Vec::new();
-        for at in 0..self.plans.len() {
-            let mut near: Vec<usize> = set.iter().copied().filter(|&number| self.is_near(at, number)).collect();
-            near.sort_unstable();
-            keys.push((at, near));
+impl Choice {
+    /// Adds what is advised for a statement to the pool.
+    fn search(&mut self, at: usize) {
+        let plan = &self.statements.plans[at];
+        let lookups = Lookups::of(plan);
+        let search = match &lookups {
+            Some(lookups) => lookups.rest.as_ref().and_then(Trials::of).map(Search::new),
+            None => Trials::on(self.statements.trial.clone(), plan)
+                .map(|trials| Search::new(trials).measured_on(&self.statements.rows, at)),
+        };
+        let (mut sets, mut made) = (Vec::new(), 1);
+        if let Some(mut search) = search {
+            sets = search.run(&Goal::All);
+            made += search.trials.made();
         }
-        // What is stopped while it writes takes the candidates back, so they are created again for the rest.
-        while keys.iter().any(|key| !self.known.contains_key(key)) {
-            let missing: Vec<_> = keys.iter().filter(|key| !self.known.contains_key(*key)).cloned().collect();
-            let (connection, change) = (&self.copy.connection, self.change_to(set));
-            let (plans, measured, by_plan) = (&self.plans, &self.measured, &mut self.by_plan);
-            let runs = sample::changed(connection, &change, || {
-                let mut runs = Vec::new();
-                for key in missing {
-                    runs.push((key.clone(), run(&self.copy, &plans[key.0], &measured[key.0], &key, by_plan)));
-                    if connection.is_autocommit() {
-                        break;
-                    }
-                }
-                Some(runs)
-            });
-            self.known.extend(runs?);
+        self.statements.spend(made);
+        for (set, _) in lookups.into_iter().flat_map(|lookups| lookups.found) {
+            set.into_iter().for_each(|one| self.add(one, Some(at)));
         }
-        keys.iter().map(|key| self.known.get(key).cloned()).collect()
-    }
-
-    /// Returns true if a candidate is of a table that the statement reads or writes.
-    fn is_near(&self, at: usize, number: usize) -> bool {
-        self.tables[at].contains(&self.pool[number].table)
-    }
-
-    /// Returns the statements that create and drop candidates until these exist.
-    fn change_to(&self, set: &[usize]) -> String {
-        let gone = self.created.iter().filter(|number| !set.contains(number));
-        let new = set.iter().filter(|number| !self.created.contains(number));
-        let drop = gone.map(|&number| format!("DROP INDEX {};", trial_name(number)));
-        drop.chain(new.map(|&number| self.pool[number].create(&trial_name(number)))).collect()
-    }
-
-    /// Keeps these candidates on the copy, so that the next sets, which differ little, cost little.
-    fn keep(&mut self, set: &[usize]) {
-        let _own = crate::own::statements();
-        if self.copy.connection.execute_batch(&self.change_to(set)).is_ok() {
-            self.created = set.to_vec();
+        for (set, _) in sets {
+            set.into_iter().for_each(|one| self.add(one, None));
         }
     }
 
-    /// Returns the steps of scans and sorts that are left in all plans, and the number of statements that take more steps than
-    /// without new indexes.
-    fn cost(&self, runs: &[Run]) -> (usize, usize) {
-        let dearer = (0..runs.len()).filter(|&at| self.is_dearer(at, runs)).count();
-        (runs[..self.served].iter().map(Run::left).sum(), dearer)
+    fn add(&mut self, candidate: Candidate, origin: Option<usize>) {
+        match self.statements.pool.iter().position(|known| *known == candidate) {
+            Some(known) => self.origins[known] = self.origins[known].filter(|other| origin == Some(*other)),
+            None => {
+                self.statements.pool.push(candidate);
+                self.origins.push(origin);
+            }
+        }
     }
 
-    fn is_dearer(&self, at: usize, runs: &[Run]) -> bool {
-        let (before, after) = (self.base.get(at).and_then(|run| run.work), &runs[at]);
-        let work = before.zip(after.work);
-        work.is_some_and(|(before, now)| now.is_dearer_than(&before, after.new_indexes))
+    /// Returns the steps that are left in all plans that can be made on the copy. `None` if SQLite refuses one of the candidates.
+    fn left(&mut self, set: &[usize]) -> Option<usize> {
+        let mut left = 0;
+        for at in 0..self.served {
+            if self.statements.planned(at, &[]).is_some() {
+                left += self.statements.planned(at, set)?.left();
+            }
+        }
+        Some(left)
+    }
+
+    /// Returns the number of statements that take more steps than without new indexes.
+    fn dearer(&mut self, set: &[usize]) -> usize {
+        (0..self.statements.plans.len()).filter(|&at| self.statements.is_dearer(at, set)).count()
+    }
+
+    /// Returns true if the plans are as good with a set as with another. Plans decide first, for they cost less than steps.
+    fn is_as_good(&mut self, set: &[usize], other: &[usize]) -> bool {
+        match (self.left(set), self.left(other)) {
+            (Some(left), Some(of_other)) if left == of_other => self.dearer(set) <= self.dearer(other),
+            (Some(left), Some(of_other)) => left < of_other,
+            _ => false,
+        }
     }
 
     fn choose(&mut self) -> Vec<usize> {
-        let mut set: Vec<usize> = (0..self.pool.len()).collect();
+        let mut set: Vec<usize> = (0..self.statements.pool.len()).collect();
         self.leave_out(&mut set);
         self.merge(&mut set);
         self.leave_out(&mut set);
@@ -224,18 +167,24 @@ impl Workload {
     /// Leaves out the indexes without which the plans are as good. Of two that can replace each other the wider one stays, which
     /// finds fewer rows.
     fn leave_out(&mut self, set: &mut Vec<usize>) {
-        self.keep(set);
-        let Some(mut best) = self.runs(set).map(|runs| self.cost(&runs)) else { return };
         let mut order = set.clone();
-        order.sort_by_key(|&number| self.pool[number].terms.len());
+        order.sort_by_key(|&number| self.statements.pool[number].terms.len());
         for number in order {
+            if self.is_alone(number) || self.statements.is_cut_short() {
+                continue;
+            }
             let fewer: Vec<usize> = set.iter().copied().filter(|&other| other != number).collect();
-            let cost = self.runs(&fewer).map(|runs| self.cost(&runs));
-            if let Some(cost) = cost.filter(|cost| *cost <= best) {
-                (best, *set) = (cost, fewer);
-                self.keep(set);
+            if self.is_as_good(&fewer, set) {
+                *set = fewer;
             }
         }
+    }
+
+    /// Returns true for an index for the lookups of children that is the only candidate on its table, so that nothing can
+    /// replace it.
+    fn is_alone(&self, number: usize) -> bool {
+        let pool = &self.statements.pool;
+        self.origins[number].is_some() && pool.iter().filter(|one| one.table == pool[number].table).count() == 1
     }
 
     /// Replaces two indexes of a table by one that begins with the columns of the one and goes on with those of the other.
@@ -243,7 +192,7 @@ impl Workload {
         let mut pairs: Vec<(usize, usize)> = Vec::new();
         for &one in set.iter() {
             let is_partner = |other: &&usize| {
-                let (one, other) = (&self.pool[one], &self.pool[**other]);
+                let (one, other) = (&self.statements.pool[one], &self.statements.pool[**other]);
                 // The statements of the other are searched by the first column too, or it could not stand in front.
                 let has_first = one.terms.first().is_some_and(|first| other.has(first));
                 one.table == other.table && one.partial == other.partial && one != other && has_first
@@ -251,52 +200,59 @@ impl Workload {
             pairs.extend(set.iter().filter(is_partner).map(|&other| (one, other)));
         }
         for (one, other) in pairs {
-            if !(set.contains(&one) && set.contains(&other)) {
+            if !(set.contains(&one) && set.contains(&other)) || self.statements.is_cut_short() {
                 continue;
             }
-            let Some(best) = self.runs(set).map(|runs| self.cost(&runs)) else { return };
-            let mut merged = self.pool[one].clone();
-            let more = self.pool[other].terms.iter().filter(|term| !merged.has(term)).cloned();
+            let mut merged = self.statements.pool[one].clone();
+            let more = self.statements.pool[other].terms.iter().filter(|term| !merged.has(term)).cloned();
             merged.terms.extend(more.collect::<Vec<_>>());
-            let number = self.pool.iter().position(|known| *known == merged).unwrap_or(self.pool.len());
-            if number == self.pool.len() {
-                self.pool.push(merged);
-            }
+            self.add(merged.clone(), None);
+            let number = self.statements.pool.iter().position(|known| *known == merged).unwrap_or(one);
             let mut fewer: Vec<usize> = set.iter().copied().filter(|&old| old != one && old != other).collect();
             fewer.push(number);
-            if self.runs(&fewer).is_some_and(|runs| self.cost(&runs) <= best) {
+            if self.is_as_good(&fewer, set) {
                 *set = fewer;
-                self.keep(set);
             }
         }
     }
 
     /// Takes indexes back until no statement is dearer than without them.
     fn take_back(&mut self, set: &mut Vec<usize>) {
-        while let Some(runs) = self.runs(set) {
-            let dearer = (0..runs.len()).find(|&at| self.is_dearer(at, &runs));
-            let Some(number) = dearer.and_then(|at| runs[at].uses.first().or(set.first()).copied()) else { return };
+        while let Some(at) = (0..self.statements.plans.len()).find(|&at| self.statements.is_dearer(at, set)) {
+            let uses = self.statements.planned(at, set).and_then(|planned| planned.uses.first().copied());
+            let Some(number) = uses.or_else(|| self.statements.near(at, set).first().copied()) else { return };
             set.retain(|other| *other != number);
         }
     }
 
+    /// Returns true if a statement has less left with these candidates than without.
+    fn is_served(&mut self, at: usize, set: &[usize]) -> bool {
+        let (before, after) = (self.statements.planned(at, &[]), self.statements.planned(at, set));
+        before.zip(after).is_some_and(|(before, after)| after.left() < before.left())
+    }
+
     /// Returns the largest number of statements that the search found of which no two are served by the same candidate.
-    fn least(&mut self, runs: &[Run]) -> usize {
-        self.keep(&[]);
-        let mut serving: Vec<Vec<usize>> = vec![Vec::new(); self.served];
-        for number in 0..self.pool.len() {
-            let Some(alone) = self.runs(&[number]) else { continue };
-            for at in (0..self.served).filter(|&at| alone[at].left() < self.base[at].left()) {
-                serving[at].push(number);
+    fn least(&mut self, set: &[usize]) -> usize {
+        let mut serving: Vec<(usize, Vec<usize>)> = Vec::new();
+        for at in (0..self.served).filter(|&at| !self.statements.near(at, set).is_empty()).collect::<Vec<_>>() {
+            if !self.is_served(at, set) {
+                continue;
+            }
+            let everything: Vec<usize> = (0..self.statements.pool.len()).collect();
+            let mut by = self.statements.near(at, &everything);
+            by.retain(|&number| match self.origins[number] {
+                Some(origin) => origin == at,
+                None => self.is_served(at, &[number]),
+            });
+            if !by.is_empty() {
+                serving.push((at, by));
             }
         }
-        let is_served = |at: &usize| runs[*at].left() < self.base[*at].left() && !serving[*at].is_empty();
-        let mut served: Vec<usize> = (0..self.served).filter(is_served).collect();
-        served.sort_by_key(|&at| serving[at].len());
+        serving.sort_by_key(|(_, by)| by.len());
         let (mut taken, mut count): (Vec<usize>, usize) = (Vec::new(), 0);
-        for at in served {
-            if !serving[at].iter().any(|number| taken.contains(number)) {
-                taken.extend(&serving[at]);
+        for (_, by) in serving {
+            if !by.iter().any(|number| taken.contains(number)) {
+                taken.extend(by);
                 count += 1;
             }
         }
@@ -304,63 +260,43 @@ impl Workload {
     }
 
     fn report(&mut self, set: &[usize], mut taken: Vec<String>, advice: &mut SharedAdvice) {
-        let Some(runs) = self.runs(set) else { return };
-        let everything: Vec<usize> = (0..self.pool.len()).collect();
-        let with_all = self.runs(&everything).unwrap_or_else(|| runs.clone());
-        advice.tried = self.pool.len();
-        advice.least = self.least(&runs);
+        advice.tried = self.statements.pool.len();
+        advice.is_cut_short = self.statements.is_cut_short();
+        advice.least = self.least(set);
         for &number in set {
-            let index = candidate::advice(&self.pool[number..=number], Vec::new(), &self.schema, &mut taken);
-            let is_served = |at: &usize| runs[*at].uses.contains(&number) && runs[*at].left() < self.base[*at].left();
-            let served = (0..self.served).filter(is_served);
-            let statements = distinct(served.map(|at| self.plans[at].written().to_owned()));
+            let pool = &self.statements.pool[number..=number];
+            let index = candidate::advice(pool, Vec::new(), &self.statements.trial.schema, &mut taken);
+            let served = self.served;
+            let uses = |at: &usize| {
+                let planned = self.statements.planned(*at, set);
+                planned.is_some_and(|planned| planned.uses.contains(&number)) && self.is_served(*at, set)
+            };
+            let served: Vec<usize> = (0..served).filter(uses).collect();
+            let statements = distinct(served.iter().map(|&at| self.statements.plans[at].written().to_owned()));
             advice.indexes.extend(index.indexes.into_iter().map(|one| SharedIndex {
                 sql: index.sql.clone(),
                 index: one,
                 statements: statements.clone(),
             }));
         }
-        let left = (0..self.served).filter(|&at| runs[at].left() > 0).map(|at| LeftOver {
-            sql: self.plans[at].written().to_owned(),
-            scans: runs[at].expensive.scans.iter().map(String::from).collect(),
-            sorts: !runs[at].expensive.sorts.is_empty(),
-            is_refused: with_all[at].left() < runs[at].left(),
-        });
-        advice.left = distinct(left);
+        for at in 0..self.served {
+            match self.left_over(at, set) {
+                Some(left) if self.unsearched.contains(&at) => advice.unsearched.push(left.sql),
+                Some(left) if !advice.left.contains(&left) => advice.left.push(left),
+                _ => {}
+            }
+        }
     }
-}
 
-/// Runs a statement, or finds the same plan of it among the runs before.
-fn run(
-    copy: &SchemaCopy,
-    plan: &Plan,
-    measured: &MeasuredStatement,
-    (at, set): &(usize, Vec<usize>),
-    by_plan: &mut HashMap<(usize, String), Run>,
-) -> Run {
-    let lines = copy.plan(&plan.sql).unwrap_or_default().join("\n");
-    // What triggers and foreign keys read is not in the text of a plan, and neither are the entries that a write changes.
-    let key = match plan.effects.is_empty() && is_reading(plan) {
-        true => (*at, lines),
-        false => (*at, format!("{lines}\n{set:?}")),
-    };
-    if let Some(run) = by_plan.get(&key) {
-        return run.clone();
+    fn left_over(&mut self, at: usize, set: &[usize]) -> Option<LeftOver> {
+        let planned = self.statements.planned(at, set).filter(|planned| planned.left() > 0)?;
+        let everything: Vec<usize> = (0..self.statements.pool.len()).collect();
+        let with_all = self.statements.planned(at, &everything);
+        Some(LeftOver {
+            sql: self.statements.plans[at].written().to_owned(),
+            scans: planned.expensive.scans.iter().map(String::from).collect(),
+            sorts: !planned.expensive.sorts.is_empty(),
+            is_refused: with_all.is_some_and(|all| all.left() < planned.left()),
+        })
     }
-    let again = try_explain(&copy.connection, &plan.sql);
-    let uses = |number: &usize| again.as_ref().is_ok_and(|plan| plan.uses_index(&trial_name(*number)));
-    let run = Run {
-        uses: set.iter().copied().filter(uses).collect(),
-        expensive: again.as_ref().map(ExpensiveSteps::of).unwrap_or_default(),
-        work: measured.work(&copy.connection),
-        new_indexes: set.len(),
-    };
-    by_plan.insert(key, run.clone());
-    run
-}
-
-/// Returns true for a statement that writes nothing.
-fn is_reading(plan: &Plan) -> bool {
-    let words = ["delete", "update", "replace", "insert"];
-    !tokens(&plan.sql).iter().any(|token| words.iter().any(|word| token.is(word)))
 }

@@ -2,10 +2,12 @@
 //! the schema.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::candidate::Candidate;
+use crate::error::Result;
 use crate::plan::catalog::Catalog;
-use crate::plan::explain::{explain_again, explain_in};
+use crate::plan::explain::Planner;
 use crate::plan::query_plan::{Plan, PlanSource};
 use crate::plan::tree::{Node, Step};
 use crate::schema::Schema;
@@ -177,72 +179,44 @@ pub(super) fn trial_name(number: usize) -> String {
     format!("sqlitmus_trial_{number}")
 }
 
-/// An empty copy of the schema, and the plans that were made on it so far.
-pub(super) struct Trials<'a> {
-    pub(super) plan: &'a Plan,
-    /// The part of the database that the statement needs.
+/// An empty copy of a part of the schema, on which statements are planned with indexes that do not exist.
+pub(super) struct TrialCopy {
+    /// The part of the database that was copied.
     pub(super) catalog: Catalog,
     pub(super) schema: Schema,
-    pub(super) base: Rc<Outcome>,
     copy: SchemaCopy,
     /// The catalog of the copy.
-    copied: Catalog,
-    known: Vec<(Vec<Candidate>, Option<Rc<Outcome>>)>,
-    pub(super) is_cut_short: bool,
+    copied: Arc<Catalog>,
 }
 
-impl<'a> Trials<'a> {
-    /// Returns `None` if the copy does not plan the statement as it was planned, so that trials there would show nothing.
-    pub(super) fn of(plan: &'a Plan) -> Option<Trials<'a>> {
-        let catalog = plan.surroundings();
-        let is_elsewhere = |node: &Node| {
-            let object = node.table.as_deref().and_then(|table| catalog.table(table));
-            object.is_some_and(|object| object.database != 0)
+impl TrialCopy {
+    pub(super) fn of<'s>(catalog: Catalog, statements: impl IntoIterator<Item = &'s str>) -> Result<TrialCopy> {
+        let copy = catalog.empty_copy()?;
+        // Registers stubs for functions and collations of the app.
+        statements.into_iter().for_each(|sql| drop(copy.prepare(sql)));
+        let copied = Planner::on(&copy.connection)?.catalog;
+        let schema = Schema::read(&copy.connection)?;
+        Ok(TrialCopy { catalog, schema, copy, copied })
+    }
+
+    /// Plans a statement again while these indexes exist. `None` if SQLite refuses one of them.
+    pub(super) fn plan<'c>(&self, plan: &Plan, indexes: impl IntoIterator<Item = &'c Candidate>) -> Option<Plan> {
+        let connection = &self.copy.connection;
+        let mut catalog = Arc::clone(&self.copied);
+        let mut count = 0;
+        let mut create = |one: &Candidate| {
+            let name = trial_name(count);
+            connection.execute_batch(&one.create(&name)).ok()?;
+            count += 1;
+            let with = Catalog::clone(&catalog).with_index(connection, &name, one.partial.is_some()).ok()?;
+            catalog = Arc::new(with);
+            Some(())
         };
-        if plan.source != PlanSource::Bytecode || plan.all().any(is_elsewhere) {
-            return None;
-        }
-        let copy = catalog.empty_copy().ok()?;
-        copy.prepare(&plan.sql).ok()?;
-        let again = explain_again(&copy.connection, plan).ok()?;
-        let copied = again.catalog.clone();
-        let base = Rc::new(Outcome::of(again));
-        if base.steps != ExpensiveSteps::of(plan) {
-            return None;
-        }
-        let schema = Schema::read(&copy.connection).ok()?;
-        Some(Trials { plan, catalog, schema, base, copy, copied, known: Vec::new(), is_cut_short: false })
-    }
-
-    /// Returns the plan that SQLite makes when these indexes exist. `None` if SQLite refuses one of them.
-    pub(super) fn with(&mut self, candidates: &[Candidate]) -> Option<Rc<Outcome>> {
-        if let Some((_, outcome)) = self.known.iter().find(|(known, _)| known == candidates) {
-            return outcome.clone();
-        }
-        if self.known.len() >= MAX_PLANS {
-            self.is_cut_short = true;
-            return None;
-        }
-        let connection = &self.copy.connection;
-        let created = candidates
-            .iter()
-            .enumerate()
-            .all(|(number, candidate)| connection.execute_batch(&candidate.create(&trial_name(number))).is_ok());
-        let plan = created.then(|| self.plan_with(candidates)).flatten();
-        let drop = (0..candidates.len()).map(|number| format!("DROP INDEX IF EXISTS {};", trial_name(number)));
-        let dropped = connection.execute_batch(&drop.collect::<String>());
-        let outcome = plan.filter(|_| dropped.is_ok()).map(|plan| Rc::new(Outcome::of(plan)));
-        self.known.push((candidates.to_vec(), outcome.clone()));
-        outcome
-    }
-
-    fn plan_with(&self, candidates: &[Candidate]) -> Option<Plan> {
-        let connection = &self.copy.connection;
-        let mut catalog = self.copied.clone();
-        for (number, one) in candidates.iter().enumerate() {
-            catalog = catalog.with_index(connection, &trial_name(number), one.partial.is_some()).ok()?;
-        }
-        explain_in(connection, self.plan, catalog).ok()
+        let created = indexes.into_iter().try_for_each(|one| create(one));
+        let planner = Planner { connection, catalog, is_understood: plan.source == PlanSource::Bytecode };
+        let again = created.and_then(|()| planner.explain_again(plan).ok());
+        let drop: String = (0..count).map(|number| format!("DROP INDEX {};", trial_name(number))).collect();
+        connection.execute_batch(&drop).ok().and(again)
     }
 
     /// Returns true if SQLite accepts such an index. There are expressions that it does not index.
@@ -257,4 +231,59 @@ impl<'a> Trials<'a> {
     pub(super) fn is_app_function(&self, function: &str) -> bool {
         self.copy.is_stub(function)
     }
+}
+
+/// The plans of a statement that were made so far.
+pub(super) struct Trials<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) copy: Rc<TrialCopy>,
+    pub(super) base: Rc<Outcome>,
+    known: Vec<(Vec<Candidate>, Option<Rc<Outcome>>)>,
+    pub(super) is_cut_short: bool,
+}
+
+impl<'a> Trials<'a> {
+    /// Returns `None` if a copy does not plan the statement as it was planned, so that trials there would show nothing.
+    pub(super) fn of(plan: &'a Plan) -> Option<Trials<'a>> {
+        if !can_be_copied(plan) {
+            return None;
+        }
+        Trials::on(Rc::new(TrialCopy::of(plan.surroundings(), [plan.sql.as_str()]).ok()?), plan)
+    }
+
+    /// Like [`of`](Trials::of), on a copy that is there.
+    pub(super) fn on(copy: Rc<TrialCopy>, plan: &'a Plan) -> Option<Trials<'a>> {
+        let again = if can_be_copied(plan) { copy.plan(plan, [])? } else { return None };
+        let base = Rc::new(Outcome::of(again));
+        let is_same = base.steps == ExpensiveSteps::of(plan);
+        is_same.then(|| Trials { plan, copy, base, known: Vec::new(), is_cut_short: false })
+    }
+
+    /// Returns the plan that SQLite makes when these indexes exist. `None` if SQLite refuses one of them.
+    pub(super) fn with(&mut self, candidates: &[Candidate]) -> Option<Rc<Outcome>> {
+        if let Some((_, outcome)) = self.known.iter().find(|(known, _)| known == candidates) {
+            return outcome.clone();
+        }
+        if self.known.len() >= MAX_PLANS {
+            self.is_cut_short = true;
+            return None;
+        }
+        let outcome = self.copy.plan(self.plan, candidates).map(|plan| Rc::new(Outcome::of(plan)));
+        self.known.push((candidates.to_vec(), outcome.clone()));
+        outcome
+    }
+
+    /// Returns the number of plans that were made.
+    pub(super) fn made(&self) -> usize {
+        self.known.len()
+    }
+}
+
+/// Returns false for a plan of temporary or attached tables, or one whose loops are known from its text alone.
+fn can_be_copied(plan: &Plan) -> bool {
+    let is_elsewhere = |node: &Node| {
+        let object = node.table.as_deref().and_then(|table| plan.catalog.table(table));
+        object.is_some_and(|object| object.database != 0)
+    };
+    plan.source == PlanSource::Bytecode && !plan.all().any(is_elsewhere)
 }

@@ -19,6 +19,7 @@ mod run;
 mod values;
 
 pub(in crate::plan) use comparisons::{Comparisons, Other, Relation};
+pub(in crate::plan) use fill::Sampling;
 pub(crate) use fill::{fill, measured};
 pub(in crate::plan) use reach::Reach;
 pub(in crate::plan) use run::MOST_STEPS;

@@ -1,5 +1,7 @@
 //! The tables that statements read or write.
 
+use std::collections::BTreeSet;
+
 use crate::schema::{ForeignKey, Schema, Table, TableKind};
 use crate::sql::{Name, Token, tokens};
 
@@ -8,12 +10,14 @@ use crate::sql::{Name, Token, tokens};
 pub(in crate::plan) struct Reach<'a> {
     pub(in crate::plan) tables: Vec<&'a Table>,
     pub(in crate::plan) texts: Vec<String>,
+    /// Those of the tables that only foreign keys lead to, from a parent, and that have no trigger.
+    pub(super) children: BTreeSet<Name>,
 }
 
 impl<'a> Reach<'a> {
     /// Names decide, and a name that means something else adds a table that is not needed.
     pub(in crate::plan) fn of(schema: &'a Schema, statement: &str) -> Reach<'a> {
-        let mut reach = Reach { tables: Vec::new(), texts: vec![statement.to_owned()] };
+        let mut reach = Reach { texts: vec![statement.to_owned()], ..Reach::default() };
         let mut at = 0;
         while at < reach.texts.len() {
             let text = reach.texts[at].clone();
@@ -41,6 +45,7 @@ impl<'a> Reach<'a> {
 
     /// Adds a table and, if it is written, its triggers and the tables that its foreign keys lead to.
     fn add_table(&mut self, schema: &'a Schema, table: &'a Table, is_written: bool) {
+        self.children.remove(&table.name);
         if !self.tables.iter().any(|known| known.name == table.name) {
             self.tables.push(table);
         }
@@ -57,6 +62,10 @@ impl<'a> Reach<'a> {
         while let Some(child) = generation.pop() {
             if !related.iter().any(|known| known.name == child.name) {
                 related.push(child);
+                let is_new = self.tables.iter().all(|known| known.name != child.name);
+                if is_new && child.triggers.is_empty() {
+                    self.children.insert(child.name.clone());
+                }
                 child.triggers.iter().for_each(|trigger| self.add_text(&trigger.sql));
                 generation.extend(children(child));
             }

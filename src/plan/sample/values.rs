@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::comparisons::{Comparison, Comparisons, Other, Relation, of_checks};
+use crate::plan::tree::distinct;
 use crate::schema::references::Pair;
 use crate::schema::{Affinity, Column, ForeignKey, Index, IndexedColumn, IndexedExpr, Schema, Table};
 use crate::sql::{Name, quote_text, same_name, tokens};
@@ -12,9 +13,9 @@ pub(super) const ROWS: usize = 1_000;
 /// The rows of a parent to which its children refer, so that each has four children.
 const PARENTS: usize = ROWS / 4;
 /// A prime: multiplied and taken modulo a prime, the numbers of the rows come in another order.
-const MODULUS: usize = 1_009;
+pub(super) const MODULUS: usize = 1_009;
 /// The numbers that the rows are multiplied with, one for each column, so that no two columns are alike.
-const FACTORS: [usize; 13] = [389, 571, 227, 733, 101, 643, 827, 467, 281, 907, 601, 157, 353];
+pub(super) const FACTORS: [usize; 13] = [389, 571, 227, 733, 101, 643, 827, 467, 281, 907, 601, 157, 353];
 
 /// The spread of the rows of a table over the values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,7 +98,7 @@ pub(super) struct Values<'a> {
     pub(super) schema: &'a Schema,
     pub(super) comparisons: &'a Comparisons,
     /// The names in the statements.
-    pub(super) named: BTreeSet<Name>,
+    pub(super) named: &'a BTreeSet<Name>,
 }
 
 /// The longest chain of foreign keys that is followed.
@@ -185,10 +186,11 @@ impl Values<'_> {
         let name = column.name.as_str();
         let grouped = format!("({order}%{PARENTS})");
         let order = if has_reference_name(column) && !is_unique { grouped.as_str() } else { order };
-        let mut paths = self.comparisons.json.iter().filter(|(json, _)| *json == column.name).map(|(_, path)| path);
-        if let Some(path) = paths.next() {
-            let key = path.trim_start_matches("$.");
-            return format!("{}||{order}||'}}'", quote_text(&format!("{{\"{key}\":")));
+        let paths = self.comparisons.json.iter().filter(|(json, _)| *json == column.name).map(|(_, path)| path);
+        let keys = distinct(paths.map(|path| path.trim_start_matches("$.").replace('"', "")));
+        if !keys.is_empty() {
+            let members = keys.iter().map(|key| format!("{}||{order}", quote_text(&format!("\"{key}\":"))));
+            return format!("'{{'||{}||'}}'", members.collect::<Vec<_>>().join("||','||"));
         }
         let bound = self.comparisons.of_column(name).find_map(|one| match (&one.other, one.relation) {
             (Other::Literal(text), Relation::Above | Relation::Below) => Some(text.as_str()),
@@ -288,10 +290,14 @@ fn distinct_constants<'a>(comparisons: impl Iterator<Item = &'a Comparison>) -> 
     found
 }
 
-/// Returns the number of a row in another order, as SQL.
+/// Returns the number of a row in another order, as SQL. Those of the rows themselves are columns beside their numbers.
 fn shuffled(name: &str, row: &str) -> String {
     let sum: usize = Name::from(name).bytes().map(|byte| usize::from(byte.to_ascii_lowercase())).sum();
-    format!("({row}*{}%{MODULUS})", FACTORS[sum % FACTORS.len()])
+    let number = sum % FACTORS.len();
+    match row {
+        "i" => format!("s{number}"),
+        row => format!("({row}*{}%{MODULUS})", FACTORS[number]),
+    }
 }
 
 enum Kind {

@@ -4,8 +4,9 @@ mod parse;
 
 use rusqlite::Connection;
 
+use super::advice::within;
 use super::catalog::{Catalog, Object};
-use super::explain::with_caret;
+use super::explain::{Planner, with_caret};
 use super::loops::annotate_from_text;
 use super::parse::{Hints, Row, nodes, step};
 use super::query_plan::{Numbers, normal};
@@ -97,10 +98,28 @@ fn the_module_of_a_virtual_table_is_read_behind_its_name() {
     let module = |sql: &str| {
         let (kind, name) = ("table".to_owned(), Name::default());
         let sql = Some(sql.to_owned());
-        Object { database: 0, kind, table: name.clone(), name, root: 0, sql, partial: false }.module()
+        let mut table = Object::index(&name, &name, sql);
+        table.kind = kind;
+        table.module()
     };
     assert_eq!(module("CREATE VIRTUAL TABLE f USING fts5(a)").as_deref(), Some("fts5"));
     assert_eq!(module("CREATE VIRTUAL TABLE \"a \"\" using b\"using RTREE(a)").as_deref(), Some("rtree"));
     assert_eq!(module("CREATE VIRTUAL TABLE [x] using y").as_deref(), Some("y"));
     assert_eq!(module("CREATE TABLE t(x)"), None);
+}
+
+/// What was not tried is said.
+#[test]
+fn indexes_for_several_statements_have_a_budget() {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b TEXT, c TEXT, d TEXT)").unwrap();
+    let planner = Planner::on(&connection).unwrap();
+    let plans = || ["a", "b", "c"].map(|name| planner.explain(&format!("SELECT id FROM t WHERE {name} = ?1")).unwrap());
+    let all = within(plans().to_vec(), Vec::new(), 1_000).unwrap();
+    assert_eq!((all.indexes.len(), all.unsearched.len(), all.is_cut_short), (3, 0, false), "{all}");
+    let some = within(plans().to_vec(), Vec::new(), 2).unwrap();
+    assert_eq!(some.unsearched, ["SELECT id FROM t WHERE b = ?1", "SELECT id FROM t WHERE c = ?1"], "{some}");
+    assert_eq!((some.indexes.len(), some.left.len()), (1, 0), "{some}");
+    assert!(some.to_string().contains("no index was searched for: SELECT id FROM t WHERE b = ?1"), "{some}");
+    assert!(within(plans().to_vec(), Vec::new(), 0).unwrap().indexes.is_empty());
 }
