@@ -204,7 +204,7 @@ impl TrialCopy {
         let connection = &self.copy.connection;
         let mut catalog = Arc::clone(&self.copied);
         let mut count = 0;
-        let mut create = |one: &Candidate| {
+        let create = |one: &Candidate| {
             let name = trial_name(count);
             connection.execute_batch(&one.create(&name)).ok()?;
             count += 1;
@@ -212,7 +212,7 @@ impl TrialCopy {
             catalog = Arc::new(with);
             Some(())
         };
-        let created = indexes.into_iter().try_for_each(|one| create(one));
+        let created = indexes.into_iter().try_for_each(create);
         let planner = Planner { connection, catalog, is_understood: plan.source == PlanSource::Bytecode };
         let again = created.and_then(|()| planner.explain_again(plan).ok());
         let drop: String = (0..count).map(|number| format!("DROP INDEX {};", trial_name(number))).collect();
