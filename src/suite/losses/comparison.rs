@@ -1,6 +1,6 @@
 //! The losses of a migration: the rows of each table are compared with those of the table that takes its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rusqlite::types::ToSqlOutput;
@@ -16,7 +16,7 @@ use super::references::References;
 use crate::check::{Cell, shown};
 use crate::schema::{Check, Schema, TableKind, Trigger};
 use crate::sql::{Name, quote_identifier, tokens};
-use crate::suite::rows::{Contents, Row, TableRows, index_triggers, unique_keys};
+use crate::suite::rows::{Contents, Row, TableRows, index_triggers, listed_values, unique_keys};
 use crate::suite::statements::{Renames, StatementEffect};
 
 /// The rows of a database before and after a migration.
@@ -360,7 +360,10 @@ impl<'a> TablePair<'_, 'a> {
                 && !self.is_mended(place, cells.0)
         };
         let changed: Vec<(usize, usize)> = rows.matching.pairs.iter().filter(is_lost).copied().collect();
-        if changed.is_empty() || self.is_elsewhere(at, places, &changed) || self.is_exchanged(column, places, &changed)
+        if changed.is_empty()
+            || self.is_recoded(column)
+            || self.is_elsewhere(at, places, &changed)
+            || self.is_exchanged(column, places, &changed)
         {
             return None;
         }
@@ -379,6 +382,25 @@ impl<'a> TablePair<'_, 'a> {
         };
         let examples = changed.iter().take(EXAMPLES).map(|pair| change_text(rows.cells(column, pair)));
         Some(self.loss(kind, Some(at), examples.collect()))
+    }
+
+    /// Returns true if a CHECK lists the values of a column, and each of them has become a new one or stays.
+    fn is_recoded(&self, column: (usize, usize)) -> bool {
+        let rows = &self.rows;
+        let table = self.comparison.migrated.old.table(&rows.before.name);
+        let is_listed = table.is_some_and(|table| listed_values(table, &rows.before.columns[column.0]).is_some());
+        if !is_listed {
+            return false;
+        }
+        let mut meanings: BTreeMap<String, String> = BTreeMap::new();
+        let is_one_to_one = rows.matching.pairs.iter().all(|pair| {
+            let (was, is) = rows.cells(column, pair);
+            let was = as_key(was);
+            (*is == Cell::Null) == was.is_empty() && *meanings.entry(as_key(is)).or_insert_with(|| was.clone()) == was
+        });
+        // Values that change places say something else now.
+        let changes_places = |(is, was): (&String, &String)| is != was && meanings.values().any(|other| other == is);
+        is_one_to_one && meanings.len() > 1 && !meanings.iter().any(changes_places)
     }
 
     /// Returns true if UPDATEs write the values of a column into another one, whatever that held: `SET a = b, b = a`. With a

@@ -19,11 +19,14 @@ pub(crate) fn is_converted(wanted: &Wanted<'_, '_>, migrated: Migrated<'_>) -> b
     }
     // Of values that no CHECK lists, some may have the same code.
     let table = migrated.old.table(&wanted.table.0.name);
-    let is_listed = table.is_some_and(|table| listed_values(table, wanted.column).is_some());
+    let listed = table.and_then(|table| listed_values(table, wanted.column)).map(|values| values.len());
+    // One of two values that are always there may be NULL now: when a row was deleted, if it was.
+    let has_nulls = wanted.subjects.iter().any(|subject| *wanted.value(subject) == Cell::Null);
+    let is_flag = listed == Some(2) && !has_nulls;
     let is_any = |is_it: &dyn Fn(usize) -> bool| new.iter().any(|&place| is_it(place));
     is_divided(wanted, &new, migrated.connection)
         || is_any(&|place| is_scaled(wanted, place))
-        || (is_listed && is_any(&|place| is_coded(wanted, place)))
+        || (listed.is_some() && is_any(&|place| is_coded(wanted, place, is_flag)))
 }
 
 fn cell_after<'a>(subject: &RowWithLoss<'a>, place: usize) -> &'a Cell {
@@ -58,12 +61,12 @@ fn is_scaled(wanted: &Wanted<'_, '_>, place: usize) -> bool {
 }
 
 /// Returns true if a column has another value for each value.
-fn is_coded(wanted: &Wanted<'_, '_>, place: usize) -> bool {
+fn is_coded(wanted: &Wanted<'_, '_>, place: usize, is_flag: bool) -> bool {
     let mut meanings: BTreeMap<String, String> = BTreeMap::new();
     wanted.holders().all(|subject| {
         let value = as_key(wanted.value(subject));
         // A NULL is what a mapping leaves that forgets a value.
-        *cell_after(subject, place) != Cell::Null
+        (is_flag || *cell_after(subject, place) != Cell::Null)
             && *meanings.entry(as_key(cell_after(subject, place))).or_insert_with(|| value.clone()) == value
     })
 }
