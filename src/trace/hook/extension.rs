@@ -83,10 +83,17 @@ pub(super) fn replaced() -> usize {
 /// # Safety
 /// `db` is an open connection that no other thread uses.
 unsafe fn remove_hook(db: *mut ffi::sqlite3) -> bool {
-    // The hook is in the first 300 bytes of the 784 or more that the object has, in all versions of SQLite since 3.34.
-    const SIZE: usize = 512;
-    // SAFETY: the caller's. SQLite fills the object with zeros when it allocates it, and it is only read here.
-    let object = || unsafe { db.cast::<[u8; SIZE]>().read() };
+    // The hook is in the first 300 bytes of the object, in all versions of SQLite since 3.34.
+    const MOST: usize = 512;
+    let object = || {
+        let mut bytes = [0_u8; MOST];
+        // SAFETY: the caller's. SQLite has allocated the object, filled with zeros, so that it knows its size; it is only read.
+        unsafe {
+            let size = usize::try_from(ffi::sqlite3_msize(db.cast())).unwrap_or(MOST).min(MOST);
+            db.cast::<u8>().copy_to_nonoverlapping(bytes.as_mut_ptr(), size);
+        }
+        bytes
+    };
     let before = object();
     // SAFETY: the caller's. Without events and a callback, nothing is called.
     unsafe { ffi::sqlite3_trace_v2(db, 0, None, ptr::null_mut()) };
