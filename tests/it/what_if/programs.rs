@@ -216,7 +216,7 @@ impl Random {
                 write(format!("UPDATE counters SET n = ?2 WHERE name = '{counter}' AND ?1 <> ''")),
             ],
             3 => vec![
-                read("SELECT max(number) + 1 FROM log".to_owned()),
+                read("SELECT ifnull(max(number), 0) + 1 FROM log".to_owned()),
                 write(format!("INSERT OR REPLACE INTO log VALUES (?2, ?1, {amount})")),
             ],
             4 => vec![
