@@ -153,6 +153,6 @@ mod tests {
             pool.close().await;
             Ok::<_, sqlx::Error>(changed)
         };
-        interleave::explore(&db).task_with("alice", task).task_with("bob", task).limit(50).run();
+        interleave::explore(&db).task_with("alice", task).task_with("bob", task).limit(20).run();
     }
 }
