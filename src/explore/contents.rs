@@ -297,3 +297,32 @@ impl OpenedFiles {
         self.connections.iter().map(read).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Template;
+
+    /// The same rows in other bytes are found to be the same, before the limit when they are learned, beyond it when asked.
+    #[test]
+    fn contents_beyond_the_limit_are_compared_when_asked() {
+        let files = |script: &str| {
+            let db = Template::empty().in_memory();
+            db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES ('a'), ('b')").unwrap();
+            db.execute_batch(script).unwrap();
+            db.memory_copy().unwrap().fork().disk().files()
+        };
+        let scripts = ["", "CREATE TABLE gone(x); DROP TABLE gone", "DELETE FROM t WHERE x = 'a'"];
+        let learned = |compared: u64| {
+            let mut contents = KnownContents::new(None);
+            contents.compared = compared;
+            let numbers = scripts.map(|script| contents.learn(&files(script)).unwrap());
+            (contents, numbers)
+        };
+        let (_, [first, same, other]) = learned(0);
+        assert!(first == same && same != other, "{first} {same} {other}");
+        let (contents, [first, same, other]) = learned(MOST_COMPARED);
+        assert!(first != same && same != other, "{first} {same} {other}");
+        assert!(contents.are_same(first, same) && !contents.are_same(first, other));
+    }
+}
