@@ -78,6 +78,8 @@ struct Tally {
     notes: BTreeMap<String, u64>,
     schedules: u64,
     of_all_shards: u64,
+    /// The schedules without a problem in which a task fails.
+    failures: u64,
 }
 
 impl<'a, 'r> Explorer<'a, 'r> {
@@ -95,6 +97,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             statement_orders: of,
             selection,
             shard: self.options.shard,
+            failures: self.tally.failures,
             outcomes: self.tally.outcomes.into_iter().collect(),
             notes: self.tally.notes.into_iter().collect(),
             hidden: hidden(self.tasks, &self.serial_runs.hidden),
@@ -292,6 +295,9 @@ impl<'a, 'r> Explorer<'a, 'r> {
             *self.tally.notes.entry(report::held_back(self.tasks, reader, writer)).or_default() += 1;
         }
         let classification = classify(self.serial_runs, &run, self.options.may_fail, self.options.invariant)?;
+        if let Classification::SerialOrder(order) = &classification {
+            self.tally.failures += u64::from(order.len() < self.tasks.len());
+        }
         let label = match &classification {
             Classification::SerialOrder(order) => report::as_if(self.tasks, order, &run),
             Classification::OrderOfTransactions => String::from("an order of their transactions"),

@@ -28,6 +28,8 @@ pub struct Report {
     pub(super) statement_orders: Option<u128>,
     pub(super) selection: Selection,
     pub(super) shard: Shard,
+    /// The number of schedules without a problem in which a task fails.
+    pub(super) failures: u64,
     pub(super) outcomes: Vec<(String, u64)>,
     pub(super) notes: Vec<(String, u64)>,
     /// The columns and values that differed from run to run, and were not compared.
@@ -43,6 +45,11 @@ impl Report {
     /// Returns true if every schedule that makes a difference was run.
     pub fn is_exhaustive(&self) -> bool {
         self.selection == Selection::All && self.shard.of == 1
+    }
+
+    /// Returns the number of schedules without a problem in which a task fails.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures
     }
 
     /// Returns the outcomes, each with its number of schedules.
