@@ -1,4 +1,4 @@
-//! What the main database holds after each commit of an action.
+//! Follows the main database from one commit of an action to the next.
 //!
 //! SQLite reads a WAL from its start, so that to let it recover the files after each of many commits takes the square of their
 //! number. All writes are in the log, none is torn: the pages that a commit has appended are put over what was there before.

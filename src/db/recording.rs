@@ -12,7 +12,7 @@ thread_local! {
     static CAPTURE: RefCell<Option<Arc<Capture>>> = const { RefCell::new(None) };
 }
 
-/// What some code ran.
+/// The statements that some code ran.
 pub(crate) struct RunStatements {
     pub(crate) queries: Vec<Query>,
     /// One that ran without being reported, because the app has set a trace hook of its own.

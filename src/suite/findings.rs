@@ -346,7 +346,7 @@ pub(crate) fn concurrent_finding(what: &str, to: i64, problem: &Error) -> Findin
         )
 }
 
-/// What the app's runner returns for a database of a newer version.
+/// The response of the app's runner to a database of a newer version.
 pub(crate) enum NewerOpened {
     Accepted,
     Refused(String),

@@ -164,14 +164,14 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         match &self.constraint.kind {
             ConstraintKind::NotNull => self.generated_null(columns),
             ConstraintKind::Check(text) => self.check(columns, text),
-            _ => {
+            ConstraintKind::Foreign { .. } => {
                 let is_null = self.constraint.columns.iter().map(|name| format!("{} IS NULL", quote_identifier(name)));
                 let text = self.with_other_checks(is_null.collect::<Vec<_>>().join(" OR "));
-                let is_foreign = matches!(self.constraint.kind, ConstraintKind::Foreign { .. });
-                if !(is_foreign && input.base.iter().any(|base| self.understood(&text, base))) {
+                if !input.base.iter().any(|base| self.understood(&text, base)) {
                     self.several_values(&input, columns, &self.pools(&input, columns));
                 }
             }
+            _ => self.several_values(&input, columns, &self.pools(&input, columns)),
         }
     }
 

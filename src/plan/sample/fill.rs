@@ -38,7 +38,7 @@ pub(crate) fn measured(connection: &Connection, schema: &Schema, sql: &str) -> M
 #[derive(Debug)]
 pub(in crate::plan) struct Sampling {
     statements: Vec<Sampled>,
-    /// What all of them, and the expressions of their tables, compare columns with.
+    /// The values with which all of them, and the expressions of their tables, compare columns.
     comparisons: Comparisons,
     /// The names in the statements.
     named: BTreeSet<Name>,

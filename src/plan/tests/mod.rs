@@ -108,7 +108,7 @@ fn the_module_of_a_virtual_table_is_read_behind_its_name() {
     assert_eq!(module("CREATE TABLE t(x)"), None);
 }
 
-/// What was not tried is said.
+/// The report names what was not tried.
 #[test]
 fn indexes_for_several_statements_have_a_budget() {
     let connection = Connection::open_in_memory().unwrap();

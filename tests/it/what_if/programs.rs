@@ -135,8 +135,8 @@ impl Program {
                 steps[0] = Step::Begin("BEGIN");
                 mutants.push(with(steps, Without::Immediate));
             }
-        } else if let Some((sql, _)) = self.steps.iter().find_map(|step| match step {
-            Step::Write(sql, true) => Some((sql, ())),
+        } else if let Some(sql) = self.steps.iter().find_map(|step| match step {
+            Step::Write(sql, true) => Some(sql),
             _ => None,
         }) {
             // The condition after AND is the one that holds for whoever comes first.

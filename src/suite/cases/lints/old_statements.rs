@@ -13,7 +13,7 @@ use crate::record::{LedgerStatement, StatementLedger};
 use crate::sql::{Name, listed, on_one_line};
 use crate::suite::versions::VersionedDatabases;
 
-/// What SQLite makes of a statement.
+/// The response of SQLite to a statement.
 enum Prepared {
     Refused(String),
     Scans(Vec<Name>),
