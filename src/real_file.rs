@@ -3,9 +3,12 @@
 //! Reading a named pipe waits for ever, and renaming a file over a device replaces the device.
 
 use std::ffi::OsString;
-use std::fs::{self, File, FileType};
+use std::fs::{self, File, FileType, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+
+#[cfg(unix)]
+use once_cell::sync::OnceCell;
 
 /// Reads a file, which may be a link to one.
 ///
@@ -25,13 +28,44 @@ pub(crate) fn read_to_string(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)
 }
 
-/// Reads a file that this crate has written, which is never a link.
+/// Reads a file that this user has written, which is never a link.
 ///
 /// # Errors
-/// If it is no ordinary file.
-pub(crate) fn read_own(path: &Path) -> io::Result<Vec<u8>> {
-    require_ordinary(fs::symlink_metadata(path)?.file_type())?;
+/// If it is no ordinary file, belongs to another user, or is longer than `most` bytes.
+pub(crate) fn read_own(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = fs::symlink_metadata(path)?;
+    require_ordinary(file.file_type())?;
+    require_own(&file)?;
+    if file.len() > most {
+        return Err(ErrorKind::FileTooLarge.into());
+    }
     fs::read(path)
+}
+
+/// Opens a file for reading and appending, and creates it if there is none. Nothing is written through a link, even one that
+/// somebody puts there meanwhile.
+///
+/// # Errors
+/// If what is there is no ordinary file.
+pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.append(true).read(true);
+    for _ in 0..100 {
+        let opened =
+            if is_replaceable(path)? { options.open(path) } else { options.clone().create_new(true).open(path) };
+        match opened {
+            Ok(file) => {
+                let (opened, there) = (file.metadata()?, fs::symlink_metadata(path));
+                if there.is_ok_and(|there| is_same(&opened, &there)) {
+                    return Ok(file);
+                }
+            }
+            // Others create and delete it too.
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("it is exchanged again and again"))
 }
 
 /// Writes a file as a whole: another one that is then renamed, so that neither a reader nor a process that dies sees half of it.
@@ -116,6 +150,29 @@ fn special(_: FileType) -> &'static str {
     "it is no ordinary file"
 }
 
+/// Creates the folders that lead from `root` to `path`.
+///
+/// # Errors
+/// If one of them is another user's link.
+pub(crate) fn create_folders(root: &Path, path: &Path) -> io::Result<()> {
+    fs::create_dir_all(root)?;
+    let mut folder = root.to_owned();
+    for part in path.strip_prefix(root).unwrap_or(path) {
+        folder.push(part);
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            Err(_) => {
+                let found = fs::symlink_metadata(&folder)?;
+                if found.is_symlink() {
+                    require_own(&found)?;
+                }
+            }
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
 /// Creates a folder that only the user can enter, or checks that one that is there is such a folder.
 ///
 /// # Errors
@@ -128,19 +185,53 @@ pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
         _ => {}
     }
     let folder = fs::symlink_metadata(path)?;
-    let user = tempfile::tempfile()?.metadata()?.uid();
+    require_own(&folder)?;
     match () {
         () if !folder.is_dir() => Err(io::Error::other("it is no folder")),
-        () if folder.uid() != user => Err(io::Error::other("it belongs to another user")),
         () if folder.mode() & 0o077 != 0 => Err(io::Error::other("other users can enter it: chmod 700")),
         () => Ok(()),
     }
+}
+
+#[cfg(unix)]
+fn require_own(file: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    match file.uid() == user()? {
+        true => Ok(()),
+        false => Err(io::Error::other("it belongs to another user")),
+    }
+}
+
+/// Returns the number of the user whose files this process creates.
+#[cfg(unix)]
+fn user() -> io::Result<u32> {
+    use std::os::unix::fs::MetadataExt;
+    static USER: OnceCell<u32> = OnceCell::new();
+    // Only Linux has the first, and only a folder for temporary files that can be written the second.
+    let look_up = || fs::metadata("/proc/self").or_else(|_| tempfile::tempfile()?.metadata()).map(|file| file.uid());
+    USER.get_or_try_init(look_up).copied()
+}
+
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// The folder for temporary files is the user's own.
 #[cfg(not(unix))]
 pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
+}
+
+#[cfg(not(unix))]
+fn require_own(_: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    true
 }
 
 #[cfg(unix)]
@@ -150,7 +241,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::Path;
 
-    use super::{create_private, private_folder, read, read_own, replace};
+    use super::{create_folders, create_private, open_or_create, private_folder, read, read_own, replace};
 
     fn says<T>(result: std::io::Result<T>) -> String {
         result.map(drop).unwrap_err().to_string()
@@ -177,13 +268,21 @@ mod tests {
         symlink(&target, &link).unwrap();
         assert_eq!(read(&link).unwrap(), b"text");
         let is = "it is a symbolic link";
-        assert_eq!((says(read_own(&link)), says(replace(&link, &[]))), (is.into(), is.into()));
+        assert_eq!(says(open_or_create(&link)), is);
+        assert_eq!((says(read_own(&link, 9)), says(replace(&link, &[]))), (is.into(), is.into()));
         assert_eq!(fs::read_to_string(&target).unwrap(), "text");
         replace(&target, &[b"other ", b"text"]).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "other text");
+        assert_eq!(read_own(&target, 10).unwrap(), b"other text");
+        assert_eq!(says(read_own(&target, 9)), "file too large");
         create_private(&target).unwrap();
         assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        // A link of this user's own leads where it is meant to.
+        fs::create_dir(folder.path().join("elsewhere")).unwrap();
+        symlink("elsewhere", folder.path().join("kept")).unwrap();
+        create_folders(folder.path(), &folder.path().join("kept/binary")).unwrap();
+        assert!(folder.path().join("elsewhere/binary").is_dir());
     }
 
     #[test]

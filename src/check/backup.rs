@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
-use tempfile::TempDir;
 
 use super::finding::Finding;
 use super::findings::Findings;
@@ -13,9 +12,11 @@ use super::integrity::{failure, failure_of, file_of, integrity_with, shown_value
 use super::state::{self, RowChange, Snapshot, TableDiff, TableSet, header_numbers, schema_entries};
 use crate::db::{percent_encoded, with_suffix};
 use crate::error::Result;
+use crate::real_file;
 use crate::report::count;
 use crate::schema::entries::SchemaEntry;
 use crate::sim::Disk;
+use crate::temp_folder::Folder;
 
 /// Checks that the database file at `copy` could take the place of `source`. It must open through SQLite's default VFS, be
 /// whole (as [`integrity`](super::integrity()) says), and have the same schema, the same `user_version` and
@@ -254,7 +255,7 @@ struct Restored {
     path: PathBuf,
     /// True if there is no `-wal`, though the database is in WAL mode or had its first page only in the WAL.
     lacks_wal: bool,
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 impl Restored {
@@ -264,8 +265,8 @@ impl Restored {
             let finding = Finding::new("unreadable", shown.to_string(), what);
             Box::new(finding.evidence("the system says", error.to_string()))
         };
-        let folder = tempfile::Builder::new().prefix("sqlitmus-").tempdir();
-        let folder = folder.map_err(|error| unreadable(format!("there is no place to restore {shown} to"), error))?;
+        let folder =
+            Folder::create().map_err(|error| unreadable(format!("there is no place to restore {shown} to"), error))?;
         let path = folder.path().join("restored.db");
         let mut lacks_wal = false;
         for suffix in ["", "-wal", "-journal"] {
@@ -293,7 +294,7 @@ fn read_file(source: &Connection, path: &Path) -> std::io::Result<Vec<u8>> {
     let file = disk.zip(path.to_str()).and_then(|(disk, path)| disk.read(Disk::name_of(path)));
     match file {
         Some(blocks) => Ok(blocks.chunks().flatten().copied().collect()),
-        None => std::fs::read(path),
+        None => real_file::read(path),
     }
 }
 

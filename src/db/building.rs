@@ -11,8 +11,8 @@ use once_cell::sync::OnceCell;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// A template, by the address of what it builds.
-type Which = usize;
+/// A template by the address of what it builds, and the version if it builds one of several.
+type Which = (usize, Option<i64>);
 
 struct Threads {
     building: Vec<(Which, ThreadId)>,
@@ -48,11 +48,25 @@ pub(super) fn once<T>(cell: &OnceCell<T>, build: impl FnOnce() -> Result<T>) -> 
     if let Some(built) = cell.get() {
         return Ok(built);
     }
-    let turn = Turn::wait_for(cell)?;
+    let turn = Turn::wait_for((std::ptr::from_ref(cell).addr(), None))?;
     cell.get_or_try_init(|| {
         turn.builds();
         build()
     })
+}
+
+/// Builds a version of a template, for which no other thread waits.
+///
+/// # Errors
+/// If `build` fails, or if it needs this version itself.
+pub(super) fn version<T, V>(template: &T, version: i64, build: impl FnOnce() -> Result<V>) -> Result<V> {
+    let (which, thread) = ((std::ptr::from_ref(template).addr(), Some(version)), this_thread());
+    if threads().building.contains(&(which, thread)) {
+        return Err(needs_itself(true));
+    }
+    let turn = Turn { which, thread };
+    turn.builds();
+    build()
 }
 
 /// Lasts while a thread waits for a template or builds it.
@@ -66,21 +80,21 @@ impl Turn {
     ///
     /// # Errors
     /// If that template waits for this thread.
-    fn wait_for<T>(template: &T) -> Result<Turn> {
-        let turn = Turn { which: std::ptr::from_ref(template).addr(), thread: this_thread() };
+    fn wait_for(which: Which) -> Result<Turn> {
+        let thread = this_thread();
         let mut threads = threads();
-        let mut which = turn.which;
-        while let Some((_, builder)) = threads.building.iter().find(|(of, _)| *of == which) {
-            if *builder == turn.thread {
-                return Err(needs_itself(which == turn.which));
+        let mut next = which;
+        while let Some((_, builder)) = threads.building.iter().find(|(of, _)| *of == next) {
+            if *builder == thread {
+                return Err(needs_itself(next == which));
             }
-            match threads.waiting.iter().find(|(thread, _)| thread == builder) {
-                Some((_, next)) => which = *next,
+            match threads.waiting.iter().find(|(waits, _)| waits == builder) {
+                Some((_, for_that)) => next = *for_that,
                 None => break,
             }
         }
-        threads.waiting.push((turn.thread, turn.which));
-        Ok(turn)
+        threads.waiting.push((thread, which));
+        Ok(Turn { which, thread })
     }
 
     /// Called when it is this thread that builds the template.

@@ -3,7 +3,7 @@
 //! An entry is addressed by everything that it is made of, so that it is never out of date, only unused. It is written
 //! to another file that is then renamed, so that nobody reads half of one. A digest reveals a damaged entry, which is
 //! then built again. One process builds while others wait for it. If the folder cannot be written, everything works
-//! without the cache.
+//! without the cache, and the output says so once.
 //!
 //! Each entry has a lock of its own. Code that builds one template may create databases of another and then holds two
 //! locks at once; if two entries shared a lock, it would wait for itself.
@@ -12,6 +12,8 @@ use std::cmp::Reverse;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use once_cell::sync::OnceCell;
@@ -23,6 +25,7 @@ use crate::env;
 use crate::error::{Error, Result};
 use crate::lock;
 use crate::real_file;
+use crate::report::visible;
 use crate::sim::{Blocks, allocator};
 
 /// The first bytes of every entry; another layout gets another number. They are followed by the digest of the rest, the
@@ -37,6 +40,9 @@ const SECTOR: usize = 512;
 /// The limits of the folder. The entries that were not used for longest are deleted first.
 const MOST_ENTRIES: usize = 64;
 const MOST_BYTES: u64 = 256 << 20;
+
+/// The time that a process which builds a template waits for one that builds another.
+const PATIENCE_WITHIN_A_BUILD: Duration = Duration::from_secs(2);
 
 /// The largest database of an entry.
 const MOST_UNPACKED: usize = 4 << 30;
@@ -93,35 +99,61 @@ pub(super) fn get_or_build(key: &Key, build: impl FnOnce() -> Result<Image>) -> 
     if !env::settings()?.cache {
         return build();
     }
-    let Ok(folder) = env::output_dir() else { return build() };
-    let cache = Cache { folder: folder.join("cache") };
+    let cache = match Cache::open() {
+        Ok(cache) => cache,
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            say_once("templates are not cached", format_args!("{}{cause}", error.headline()));
+            return build();
+        }
+    };
     if let Some(image) = cache.read(key) {
         return Ok(image);
     }
     // Held until the entry is there. Without the lock, the worst case is that several processes build the same entry.
-    let _lock = cache.lock(key);
+    let _lock = cache.lock(key).inspect_err(|error| say_once("a template is built without a lock", error)).ok();
     if let Some(image) = cache.read(key) {
         return Ok(image);
     }
     let image = build()?;
-    if cache.write(key, &image).is_ok() {
-        cache.prune(MOST_ENTRIES, MOST_BYTES);
+    match cache.write(key, &image) {
+        Ok(()) => cache.prune(MOST_ENTRIES, MOST_BYTES),
+        Err(error) => {
+            say_once("a template is not cached", format_args!("cannot write {}: {error}", cache.path(key).display()));
+        }
     }
     Ok(image)
+}
+
+/// Prints why there is no cache, once in a process: it works without one, only slower.
+#[expect(clippy::print_stderr, reason = "the line belongs to the output of the test, which the runner captures")]
+fn say_once(what: &str, why: impl std::fmt::Display) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| eprintln!("note: {what}: {}", visible(&why.to_string())));
 }
 
 struct Cache {
     folder: PathBuf,
 }
 
+/// How many locks this process holds.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
 impl Cache {
+    fn open() -> Result<Cache> {
+        let root = env::output_dir()?;
+        let folder = root.join("cache");
+        real_file::create_folders(&root, &folder).map_err(|error| Error::io("use the folder", &folder, error))?;
+        Ok(Cache { folder })
+    }
+
     fn path(&self, key: &Key) -> PathBuf {
         self.folder.join(format!("{:016x}.db", key.0))
     }
 
     fn read(&self, key: &Key) -> Option<Image> {
         let path = self.path(key);
-        let bytes = real_file::read_own(&path).ok()?;
+        let bytes = real_file::read_own(&path, MOST_BYTES).ok()?;
         let (header, contents) = bytes.split_at_checked(HEADER)?;
         let (magic, digest) = header.split_at(MAGIC.len());
         if magic != MAGIC || digest != xxh64(contents, 0).to_le_bytes() {
@@ -138,10 +170,13 @@ impl Cache {
     }
 
     /// Waits until no other process builds the entry of `key`.
-    fn lock(&self, key: &Key) -> Option<BuildLock> {
+    fn lock(&self, key: &Key) -> io::Result<BuildLock> {
         let path = self.folder.join(format!("{:016x}.lock", key.0));
-        let file = lock::exclusive(&path).ok()?;
-        Some(BuildLock { path, _file: file })
+        // Two processes whose templates need each other would wait for each other.
+        let is_building = HELD.load(Ordering::Relaxed) > 0;
+        let file = lock::exclusive(&path, if is_building { PATIENCE_WITHIN_A_BUILD } else { lock::PATIENCE })?;
+        HELD.fetch_add(1, Ordering::Relaxed);
+        Ok(BuildLock { path, _file: file })
     }
 
     /// Deletes what was not used for longest until the rest fits, and what a process that died left half-written.
@@ -181,6 +216,7 @@ impl Drop for BuildLock {
     /// could not be built, two processes may build it at once, which costs only time.
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+        HELD.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

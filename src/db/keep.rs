@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::image::{self, Image, MAIN, with_suffix};
 use crate::env::{self, Keep};
 use crate::error::{Error, Result};
+use crate::real_file;
 use crate::report::visible;
 use crate::sim::Disk;
 
@@ -64,7 +65,7 @@ impl Place {
         let path = self.path(what)?;
         let snapshot = snapshot.map_err(|error| Error::io("read the database", &path, error))?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(|error| {
+        real_file::create_folders(&env::output_dir()?, folder).map_err(|error| {
             Error::io("create the folder", folder, error).help("set SQLITMUS_DIR to a writable folder")
         })?;
         // Files of an earlier test, which may have had a journal.

@@ -300,7 +300,7 @@ impl Template {
         let image = match known {
             Some(image) => image,
             None => {
-                let image = self.migrated(Some(version))?;
+                let image = building::version(&self.versions, version, || self.migrated(Some(version)))?;
                 let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
                 versions.entry(version).or_insert(image).clone()
             }

@@ -228,6 +228,21 @@ fn a_missing_file_and_one_that_is_not_a_database() {
     assert_eq!(found(&check::backup(&copies.db, itself)), [("same-file", itself.to_str().unwrap())]);
 }
 
+/// Reading a named pipe would wait for somebody who writes into it.
+#[cfg(unix)]
+#[test]
+fn a_copy_that_is_no_file() {
+    let copies = Copies::new();
+    let pipe = copies.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (path, is) in [(pipe.as_path(), "it is a named pipe"), (Path::new("/dev/zero"), "it is a device")] {
+        let findings = check::backup(&copies.db, path);
+        assert_eq!(found(&findings), [("unreadable", path.to_str().unwrap())]);
+        let error = findings.try_assert_ok().unwrap_err().to_string();
+        assert!(error.contains(is), "{error}");
+    }
+}
+
 #[test]
 fn a_copy_with_a_hot_journal_is_rolled_back_first() {
     let template = Template::empty().profile(sqlitmus::Profile::SQLITE_DEFAULTS);

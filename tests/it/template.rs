@@ -266,6 +266,40 @@ fn a_template_that_needs_itself_is_an_error() {
         assert!(error.to_string().contains("use another template there"), "{error}");
     }
     assert_eq!(OTHER.try_in_memory().unwrap_err().headline(), "the template needs itself while it is built");
+    static BY_VERSION: Template = Template::migrate_to(2, |_, to| {
+        BY_VERSION.try_at(to)?;
+        Ok(())
+    });
+    for error in [BY_VERSION.try_at(1).unwrap_err(), BY_VERSION.try_in_memory().unwrap_err()] {
+        assert_eq!(error.headline(), "the template needs itself while it is built");
+    }
+}
+
+/// Reading a named pipe would wait for somebody who writes into it, and a device may never end.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_no_migration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned().leak() as &'static str;
+    std::fs::create_dir(path("pipes")).unwrap();
+    std::fs::create_dir(path("devices")).unwrap();
+    for pipe in ["pipe.sql", "pipes/1_t.sql"] {
+        assert!(std::process::Command::new("mkfifo").arg(path(pipe)).status().unwrap().success());
+    }
+    std::os::unix::fs::symlink("/dev/zero", path("devices/1_t.sql")).unwrap();
+    for (given, named, is) in [
+        (path("pipe.sql"), "pipe.sql", "it is a named pipe"),
+        (path("pipes"), "1_t.sql", "it is a named pipe"),
+        (path("devices"), "1_t.sql", "it is a device"),
+    ] {
+        let error = Template::new(given).try_in_memory().unwrap_err().to_string();
+        assert!(error.starts_with("cannot read the migration: ") && error.contains(named), "{error}");
+        assert!(error.contains(is), "{error}");
+    }
+    let error = Template::new("/dev/zero").try_in_memory().unwrap_err();
+    assert_eq!(error.headline(), "neither a folder of migrations nor a .sql file: /dev/zero");
+    let statistics = Template::embedded(FILES).stats(path("pipe.sql")).try_in_memory().unwrap_err().to_string();
+    assert!(statistics.contains("pipe.sql") && statistics.contains("it is a named pipe"), "{statistics}");
 }
 
 #[test]

@@ -68,3 +68,16 @@ fn an_unknown_value_is_an_error() {
         "unknown value of SQLITMUS_ACCEPT: \"everything\""
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_at_the_place_of_the_lock_file_is_not_written_through() {
+    let first = Process::new("frozen");
+    write(&first, "1_people.sql", PEOPLE);
+    let other = first.path("other");
+    fs::write(&other, "").unwrap();
+    std::os::unix::fs::symlink(&other, first.path("migrations.lock")).unwrap();
+    let verdict = verdict(&first, &[("SQLITMUS_ACCEPT", "migrations")]);
+    assert_eq!(verdict, "cannot write the frozen migrations: <dir>/migrations.lock");
+    assert_eq!(fs::read_to_string(&other).unwrap(), "");
+}

@@ -3,6 +3,8 @@
 //! Each test starts this binary again in another environment, to run one of the tests in `child`.
 
 mod child;
+#[cfg(unix)]
+mod ends;
 mod extensions;
 mod frozen;
 mod ledger;
@@ -10,6 +12,8 @@ mod ledger;
 mod out_of_memory;
 mod replay;
 mod schedules;
+#[cfg(unix)]
+mod users;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -69,7 +69,7 @@ fn merge_into(path: &Path, found: &StatementLedger) -> Result<()> {
         |error| Error::io("write the ledger", path, error).help("set SQLITMUS_LEDGER to a file in a writable folder");
     real_file::require_replaceable(path).map_err(failed)?;
     // Not a lock on the file itself, which is another file after each renaming.
-    let _lock = lock::exclusive(&with_suffix(path, ".lock")).map_err(failed)?;
+    let _lock = lock::exclusive(&with_suffix(path, ".lock"), lock::PATIENCE).map_err(failed)?;
     let mut ledger = read_if_there(path)?;
     let before = ledger.clone();
     ledger.merge(found);

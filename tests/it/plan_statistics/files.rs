@@ -68,6 +68,15 @@ there are no statistics to write: sqlite_stat1 has no rows
     assert_eq!(write_statistics(&never_analysed, folder.path("s.sql")).unwrap_err().to_string(), expected);
     let error = write_statistics(&orders(3), folder.path("no/folder.sql")).unwrap_err();
     assert!(error.headline().starts_with("cannot write the statistics: "), "{error}");
+    #[cfg(unix)]
+    {
+        let (target, link) = (folder.path("other.txt"), folder.path("link.sql"));
+        std::fs::write(&target, "of somebody else").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let error = write_statistics(&orders(3), &link).unwrap_err().to_string();
+        assert!(error.contains("it is a symbolic link"), "{error}");
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "of somebody else");
+    }
 }
 
 #[test]

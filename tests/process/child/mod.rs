@@ -1,5 +1,7 @@
 //! The tests that the processes run. Without a folder to work in, they do nothing.
 
+#[cfg(unix)]
+mod ends;
 mod extensions;
 pub(crate) mod ledger;
 #[cfg(feature = "out-of-memory")]
