@@ -230,6 +230,38 @@ impl Suite {
         self
     }
 
+    /// Names queries whose answers a migration has to keep. `lints_clean` runs each of them before and after every migration,
+    /// on all databases that the suite makes, and finds those that return something else: a total in another unit, a number
+    /// that has become a text, a row more because of a join. A query is compared as soon as the schema knows its columns. Its
+    /// parameters get the values of rows.
+    ///
+    /// ```
+    /// use sqlitmus::Template;
+    /// use sqlitmus::suite::Suite;
+    ///
+    /// static APP: Template = Template::embedded(&[
+    ///     ("1_orders.sql", "CREATE TABLE orders(id INTEGER PRIMARY KEY, total INTEGER NOT NULL)"),
+    ///     ("2_cents.sql", "UPDATE orders SET total = total * 100"),
+    /// ]);
+    ///
+    /// let suite = Suite::new(&APP).answers(&["SELECT id, total FROM orders"]);
+    /// let error = suite.try_test("lints_clean").unwrap_err();
+    /// assert!(error.headline().starts_with("changes-answer: migration 2"));
+    /// ```
+    #[must_use]
+    pub fn answers(mut self, queries: &[&str]) -> Suite {
+        self.subject.options.answers.extend(queries.iter().map(|sql| (*sql).to_owned()));
+        self
+    }
+
+    /// Like [`answers`](Suite::answers), with the queries of a [ledger](crate::record#a-ledger-of-a-whole-run), a file relative
+    /// to the package.
+    #[must_use]
+    pub fn answers_of(mut self, ledger: impl Into<PathBuf>) -> Suite {
+        self.subject.options.answers_of = Some(ledger.into());
+        self
+    }
+
     /// Adds a folder of databases of past releases, `.sql`, `.db` or `.sqlite`, relative to the package. Each is upgraded and
     /// checked like the generated ones. A database file is read with the `-wal` beside it.
     #[must_use]

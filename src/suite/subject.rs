@@ -250,6 +250,10 @@ pub(crate) struct Options {
     pub(crate) old_code_runs: bool,
     /// The ledger of the last release's statements.
     pub(crate) released_statements: Option<PathBuf>,
+    /// The queries whose answers a migration has to keep.
+    pub(crate) answers: Vec<String>,
+    /// The ledger with more of them.
+    pub(crate) answers_of: Option<PathBuf>,
     pub(crate) release_databases: Option<PathBuf>,
     pub(crate) lock_file: Option<PathBuf>,
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, StatementStatus, params_from_iter};
 
 use super::comparisons::{Comparison, Comparisons, Other, Relation};
 use super::values::ROWS;
-use crate::schema::{Column, Table};
+use crate::schema::{Column, Schema, Table};
 use crate::sql::{owned, plain_name, tokens};
 
 /// The steps after which a run is stopped. A join without an index takes millions.
@@ -155,6 +155,30 @@ fn existing(connection: &Connection, one: &Comparison, tables: &[&Table], is_one
         let value = value(&place).or_else(|_| value("LIMIT 1")).ok()?;
         Some(if is_new(one, table) { renewed(value) } else { value })
     })
+}
+
+/// Returns values for the parameters of a statement: those of the row at this place in the tables that it compares them with.
+pub(crate) fn values_of_row(connection: &Connection, sql: &str, schema: &Schema, row: usize) -> Vec<Value> {
+    let count = connection.prepare(sql).map_or(0, |statement| statement.parameter_count());
+    let comparisons = if count == 0 { Comparisons::default() } else { Comparisons::of(sql) };
+    let words: Vec<String> = tokens(sql).iter().filter_map(|token| token.name()).collect();
+    let tables: Vec<&Table> = schema.tables.iter().filter(|table| words.iter().any(|it| table.name == *it)).collect();
+    let value = |number: usize| {
+        if comparisons.limits.contains(&number) {
+            return Value::Integer(10);
+        }
+        let of_row = |one: &Comparison| {
+            let names: Vec<String> = tokens(&one.operand).iter().filter_map(|token| token.name()).collect();
+            tables.iter().filter(|table| names.iter().any(|name| table.column(name).is_some())).find_map(|table| {
+                let (from, operand) = (plain_name(&table.name), &one.operand);
+                let sql = format!("SELECT {operand} FROM main.{from} NOT INDEXED LIMIT 1 OFFSET {row}");
+                connection.query_row(&sql, [], |row| row.get_ref(0).map(owned)).ok()
+            })
+        };
+        let mut uses = comparisons.all.iter().filter(|one| one.other == Other::Parameter(number));
+        uses.find_map(of_row).unwrap_or(Value::Null)
+    };
+    (1..=count).map(value).collect()
 }
 
 /// Returns true if the parameter is a new value of a column that has each value once.

@@ -15,7 +15,7 @@ use rusqlite::{Connection, Statement};
 use super::contents::{count, key_of_rows, primary_key_columns, row_at, select_count, self_references, unique_keys};
 use super::full_text::{Refill, insert_texts, is_full_text};
 use crate::data::Fill;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::schema::{IndexedColumn, Schema, Table, TableKind, is_ledger};
 use crate::sql::{Name, Token, TokenKind, quote_identifier, tokens};
 
@@ -64,7 +64,7 @@ impl RowPlan {
         let is_new = |table: &Table| known.is_none_or(|known| known.table(&table.name) != Some(table));
         let filled = schema.tables.iter().filter(|table| self.is_filled(table));
         let new: Vec<&Table> = filled.filter(|table| is_new(table) || is_empty(table)).collect();
-        let plain = || self.with_given(Fill::seed(self.seed).null_rate(30), schema, |_, _| false);
+        let plain = || self.plain(schema);
         let mut failed = Vec::new();
         if known.is_some() || plain().every_table(self.rows).insert_into(connection, schema).is_err() {
             for table in &new {
@@ -99,6 +99,15 @@ impl RowPlan {
             }
         }
         failed
+    }
+
+    /// Inserts ordinary rows into every table of an empty database.
+    pub(crate) fn fill_plainly(&self, connection: &Connection, schema: &Schema) -> Result<()> {
+        self.plain(schema).every_table(self.rows).insert_into(connection, schema).map(drop)
+    }
+
+    fn plain(&self, schema: &Schema) -> Fill {
+        self.with_given(Fill::seed(self.seed).null_rate(30), schema, |_, _| false)
     }
 
     /// Returns true if the user sets this column, or the history reads it as JSON.

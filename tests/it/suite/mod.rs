@@ -1,5 +1,6 @@
 //! The migration suite.
 
+mod answers;
 mod code;
 mod cost;
 mod frozen;

@@ -1,6 +1,6 @@
 //! The case `lints_clean`, and the codes of the suite's findings.
 
-use super::{old_statements, statement_lints, step_lints};
+use super::{answers, old_statements, statement_lints, step_lints};
 use crate::check::{self, Finding, Findings, Level, try_lint};
 use crate::error::Result;
 use crate::suite::subject::Subject;
@@ -26,6 +26,9 @@ pub(crate) fn lints_clean(subject: &Subject, review: &mut Findings) -> Result<Op
             }
             if let Some(ledger) = &subject.options.released_statements {
                 found.extend(old_statements::findings(databases, ledger)?);
+            }
+            if !subject.options.answers.is_empty() || subject.options.answers_of.is_some() {
+                found.extend(answers::findings(subject, databases)?);
             }
             try_lint(&*databases.empty(databases.applicable())?)?
         }
@@ -54,7 +57,7 @@ const BROKEN: [&str; 5] =
     ["fk-parent-missing", "fk-parent-not-unique", "dangling-view", "dangling-trigger", "double-quoted-string"];
 
 /// Everything that `lints_clean` finds.
-const FOUND: [&str; 14] = [
+const FOUND: [&str; 15] = [
     "rebuild-loses-objects",
     "fk-dropped",
     "pragma-noop-in-transaction",
@@ -63,6 +66,7 @@ const FOUND: [&str; 14] = [
     "backfill-with-ddl",
     "breaks-old-statement",
     "slows-old-statement",
+    "changes-answer",
     "needs-sqlite",
     BROKEN[0],
     BROKEN[1],
@@ -85,6 +89,7 @@ const FOUND: [&str; 14] = [
 /// | `rebuild-fires-fk-actions` | `every_row_survives` | DROP TABLE of a parent deletes the rows that refer to it, or sets their references to NULL |
 /// | `not-tried` | `every_row_survives` | for review: no row could be made for a condition or a LIMIT of a migration |
 /// | `not-tried` | `lints_clean`, with [`Suite::released_statements`] | for review: a statement of the last release fails at all versions |
+/// | `not-tried` | `lints_clean`, with [`Suite::answers`] | for review: a query returns no rows before any migration |
 /// | `not-tried` | `failure_leaves_the_previous_version`, `concurrent_upgrades` | for review: of many transactions or orders, some were tried |
 /// | `undeclared-loss` | `every_row_survives` | rows or values are lost or changed |
 /// | `values-moved` | `every_row_survives` | values of one column are in another |
@@ -105,6 +110,7 @@ const FOUND: [&str; 14] = [
 /// | `backfill-with-ddl` | `lints_clean`, with [`Suite::old_code_runs`] | all rows are written in the transaction that changes the schema |
 /// | `breaks-old-statement` | `lints_clean`, with [`Suite::released_statements`] | a statement of the last release fails on the new schema |
 /// | `slows-old-statement` | `lints_clean`, with [`Suite::released_statements`] | a statement of the last release reads a whole table on the new schema, and did not before |
+/// | `changes-answer` | `lints_clean`, with [`Suite::answers`] | a query returns something else from the same rows; for review: in another order |
 /// | `needs-sqlite` | `lints_clean`, with [`Suite::lowest_sqlite`] | the SQL needs a newer SQLite |
 ///
 /// Of the findings of [`check::lint`], `lints_clean` reports those of broken objects: `fk-parent-missing`,
@@ -137,5 +143,6 @@ pub const MIGRATION_CODES: &[&str] = &[
     "backfill-with-ddl",
     "breaks-old-statement",
     "slows-old-statement",
+    "changes-answer",
     "needs-sqlite",
 ];

@@ -1,5 +1,6 @@
 //! Lints of migrations, for silent side effects, and of the resulting schema.
 
+mod answers;
 mod lints_clean;
 mod lost_constraints;
 mod old_statements;
