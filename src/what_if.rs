@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::db::{Template, TestDb};
 use crate::error::Result;
+use crate::explore::DbCopy;
 use crate::suite::{Suite, Together, Upgrade, WhatIf};
 use crate::{crash, interleave};
 
@@ -23,11 +24,21 @@ fn cut_power(db: &TestDb, migrate: &dyn Fn(&mut Connection) -> Result<()>) -> Re
 
 /// Runs an upgrade on two connections at the same time, in this many orders of their statements at most.
 fn run_together(db: &TestDb, upgrade: &Upgrade, limit: u64) -> Result<Together> {
-    let task = || {
-        let upgrade = Arc::clone(upgrade);
-        move |connection: &mut Connection| upgrade(connection)
+    let explore = || {
+        let explore = interleave::explore(db);
+        let both = match upgrade.clone() {
+            Upgrade::Connection(upgrade) => {
+                let again = Arc::clone(&upgrade);
+                explore.task("first", move |db| upgrade(db)).task("second", move |db| again(db))
+            }
+            Upgrade::Path(upgrade) => {
+                let again = Arc::clone(&upgrade);
+                let first = move |copy: DbCopy| upgrade(copy.path());
+                explore.task_with("first", first).task_with("second", move |copy| again(copy.path()))
+            }
+        };
+        both.limit(limit)
     };
-    let explore = || interleave::explore(db).task("first", task()).task("second", task()).limit(limit);
     let report = match explore().may_be_locked_out().examined()? {
         Ok(report) => report,
         Err(problem) => {

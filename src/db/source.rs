@@ -12,7 +12,7 @@ use super::recording;
 use super::scratch::Scratch;
 use crate::env;
 use crate::error::{BoxError, Error, ErrorKind, Result};
-use crate::migrations::{Code, MigrateTo, Migrations};
+use crate::migrations::{Code, MigratePathTo, MigrateTo, Migrations};
 use crate::sim::Disk;
 use crate::temp_folder::Folder;
 
@@ -53,7 +53,7 @@ const MOST_COUNTED: i64 = 9_999;
 #[derive(Clone, Copy)]
 pub(super) enum Up {
     Connection(MigrateConnection),
-    Path(fn(&Path, i64) -> Result<(), BoxError>),
+    Path(MigratePathTo),
 }
 
 impl Source {
@@ -80,7 +80,11 @@ impl AppRunner {
             Up::Path(migrate) => Arc::new(move |connection: &mut Connection, to| on_a_file(connection, to, migrate)),
         };
         let down = self.down.map(|migrate| Arc::new(migrate) as MigrateTo);
-        let code = Code { up, down, is_on_a_path: matches!(self.up, Up::Path(_)), ledgers: Vec::new() };
+        let on_a_path = match self.up {
+            Up::Connection(_) => None,
+            Up::Path(migrate) => Some(migrate),
+        };
+        let code = Code { up, down, on_a_path, ledgers: Vec::new() };
         let latest = match self.versions {
             Versions::List { latest, versions } if versions.last() == Some(&latest) => {
                 return Migrations::of_code(versions, code);

@@ -64,6 +64,8 @@ pub(super) struct TaskLocks {
     refused: Option<WantedLock>,
     /// The last refusal, until SQLite is seen to go on.
     pub(super) pending: Option<LockRefusal>,
+    /// True if that lock is the one with which SQLite closes a database in WAL mode. Another connection goes on, and nothing fails.
+    is_refused_to_close: bool,
     /// True if the operation before granted the write lock.
     just_granted: bool,
     /// The refusal after which no lock was granted, which explains an error of the task.
@@ -142,6 +144,11 @@ impl TaskLocks {
                 connection.writing = false;
                 connection.reading &= level >= ffi::SQLITE_LOCK_SHARED;
             }
+            Op::Close { file } => {
+                if self.is_refused_to_close && self.refused.as_ref().is_some_and(|wanted| wanted.file == file) {
+                    (self.pending, self.refused) = (None, None);
+                }
+            }
             Op::Sleep { .. } | Op::Lock { .. } | Op::ShmLock { .. } => return,
             _ => {}
         }
@@ -181,6 +188,9 @@ impl TaskLocks {
                 };
                 let connection = self.of(by);
                 let upgrade = upgrade && connection.read_before && !connection.writing;
+                let is_writing = connection.writing;
+                self.is_refused_to_close =
+                    matches!(op, Op::Lock { level: ffi::SQLITE_LOCK_EXCLUSIVE, .. }) && !is_writing;
                 self.pending = Some(match (self.slept, upgrade) {
                     (true, _) => LockRefusal::TimedOut,
                     (false, true) => LockRefusal::Upgrade,

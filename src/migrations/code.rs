@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -14,14 +15,17 @@ use crate::sql::Name;
 /// Brings the database of a connection to a version.
 pub(crate) type MigrateTo = Arc<dyn Fn(&mut Connection, i64) -> Result<(), BoxError> + Send + Sync>;
 
+/// Brings the database with this path to a version.
+pub(crate) type MigratePathTo = fn(&Path, i64) -> Result<(), BoxError>;
+
 /// The app's own runner.
 #[derive(Clone)]
 pub(crate) struct Code {
     pub(crate) up: MigrateTo,
     /// None if it does not undo migrations.
     pub(crate) down: Option<MigrateTo>,
-    /// True if it opens connections of its own.
-    pub(crate) is_on_a_path: bool,
+    /// The runner itself, if it opens connections of its own: `up` runs it on a copy of the database.
+    pub(crate) on_a_path: Option<MigratePathTo>,
     /// The tables by which it knows what it has applied.
     pub(crate) ledgers: Vec<Name>,
 }
@@ -98,6 +102,6 @@ impl Code {
 
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Code").field("is_on_a_path", &self.is_on_a_path).finish_non_exhaustive()
+        f.debug_struct("Code").field("is_on_a_path", &self.on_a_path.is_some()).finish_non_exhaustive()
     }
 }

@@ -37,7 +37,7 @@ mod source;
 mod unreadable;
 
 pub use apply::Applied;
-pub(crate) use code::{Code, MigrateTo};
+pub(crate) use code::{Code, MigratePathTo, MigrateTo};
 pub use history::Migrations;
 pub use ledger::Ledger;
 pub(crate) use migration::RecordedStep;

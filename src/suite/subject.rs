@@ -4,7 +4,7 @@
 //! accident would hide behind it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
@@ -28,7 +28,12 @@ use crate::suite::versions::{
 pub(crate) type PowerCuts = fn(&TestDb, &dyn Fn(&mut Connection) -> Result<()>) -> Result<()>;
 
 /// An upgrade by the app's own runner. Its error is the text of the app's.
-pub(crate) type Upgrade = Arc<dyn Fn(&mut Connection) -> Result<(), String> + Send + Sync>;
+#[derive(Clone)]
+pub(crate) enum Upgrade {
+    Connection(Arc<dyn Fn(&mut Connection) -> Result<(), String> + Send + Sync>),
+    /// It opens its own connections.
+    Path(Arc<dyn Fn(&Path) -> Result<(), String> + Send + Sync>),
+}
 
 /// The explorers, which this folder does not know.
 #[derive(Clone, Copy)]

@@ -13,9 +13,10 @@ use crate::suite::versions::{UpgradeStep, VersionedDatabases};
 /// The most orders of the statements of two upgrades. If there are more, this many are drawn.
 const MOST: u64 = 24;
 
-/// Runs two upgrades at the same time: the last step on rows, and the first one on an empty database. Each has to end well, or to
-/// fail with nothing changed, which is shown for review: the app does not start then, but does so at the next try. A runner that takes several steps does so in a loop, and what goes wrong in
-/// one step goes wrong in many, of which there are too many orders.
+/// Runs two upgrades at the same time: the last step on rows, and the first one on an empty database. Each has to end well, or
+/// to fail with nothing changed, which is shown for review: the app does not start then, but does so at the next try. A runner
+/// that takes several steps does so in a loop, and what goes wrong in one step goes wrong in many, of which there are too many
+/// orders.
 pub(crate) fn concurrent_upgrades(
     subject: &Subject,
     databases: &VersionedDatabases,
@@ -26,9 +27,6 @@ pub(crate) fn concurrent_upgrades(
     let Some(code) = databases.history.code() else {
         return skipped("sqlitmus runs the files, and not the app's own runner: Template::migrate_to names it");
     };
-    if code.is_on_a_path {
-        return skipped("the app's runner opens its own connections, each of them on a copy of the database");
-    }
     let mut cannot = None;
     for (step, before) in first_and_last(subject, databases)? {
         let (from, to) = (databases.version(step), databases.version(step + 1));
@@ -73,9 +71,12 @@ fn first_and_last(subject: &Subject, databases: &VersionedDatabases) -> Result<V
 
 /// Returns the app's own runner, with its own errors and panics.
 fn upgrade(databases: &VersionedDatabases, code: &Code, to: i64) -> Upgrade {
+    if let Some(up) = code.on_a_path {
+        return Upgrade::Path(Arc::new(move |path| up(path, to).map_err(|error| error.to_string())));
+    }
     let (runner, up) = (databases.history.runner(), Arc::clone(&code.up));
-    Arc::new(move |connection| {
+    Upgrade::Connection(Arc::new(move |connection| {
         let ran = runner.run(connection, |connection| Ok(up(connection, to)));
         ran.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
-    })
+    }))
 }

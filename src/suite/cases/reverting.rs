@@ -17,7 +17,7 @@ use crate::suite::versions::{SchemaText, UpgradeStep, VersionState, VersionedDat
 
 /// Returns why a runner that takes a path cannot be made to fail: it works on a file, which is no simulated disk.
 fn unreachable_connections(databases: &VersionedDatabases) -> Option<String> {
-    let is_on_a_path = databases.history.code().is_some_and(|code| code.is_on_a_path);
+    let is_on_a_path = databases.history.code().is_some_and(|code| code.on_a_path.is_some());
     is_on_a_path.then(|| String::from("the app's runner opens its own connections, which cannot be made to fail"))
 }
 

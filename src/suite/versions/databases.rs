@@ -141,7 +141,9 @@ impl VersionedDatabases {
         let (applied, ran) = recorded(database, |database| self.migrate_unrecorded(database, step));
         match applied {
             // The commit hook is not on a connection of the runner's own.
-            Ok(_) if code.is_on_a_path => Ok(ran.queries.iter().filter(|query| query.keyword() == "COMMIT").count()),
+            Ok(_) if code.on_a_path.is_some() => {
+                Ok(ran.queries.iter().filter(|query| query.keyword() == "COMMIT").count())
+            }
             Ok(commits) => Ok(commits),
             Err(error) => Err(self.at_statement(error, step, ran.queries)),
         }

@@ -114,3 +114,16 @@ fn a_connection_that_is_kept_open() {
     let error = explore(&wal()).task_with("alice", task).task("bob", sell).try_run().unwrap_err();
     assert_eq!(error.headline(), "alice returns and leaves connections open", "{error}");
 }
+
+#[test]
+fn a_lock_that_only_keeps_a_connection_from_the_last_checkpoint_explains_no_error() {
+    let register = |copy: DbCopy| -> Result<(), BoxError> {
+        let db = Connection::open(copy.path())?;
+        match count(&db, 9) {
+            Err(_) => Ok(db.execute("INSERT INTO stock VALUES (9, 1)", []).map(drop)?),
+            Ok(_) => Ok(()),
+        }
+    };
+    let error = explore(&wal()).task_with("alice", register).task_with("bob", register).try_run().unwrap_err();
+    assert!(error.headline().starts_with("bob fails only because alice runs at the same time: UNIQUE"), "{error}");
+}

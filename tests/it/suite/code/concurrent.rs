@@ -264,11 +264,30 @@ fn one_is_locked_out() {
 
 #[test]
 fn other_sources() {
-    static ON_A_PATH: Template =
-        Template::migrate_path_to(LATEST, |path, to| Ok(read_inside(&mut Connection::open(path)?, to, IMMEDIATE)?));
+    // It opens no path that is a URI.
+    static ON_A_FILE: Template = Template::migrate_path_to(LATEST, |path, to| {
+        if !path.exists() {
+            return Err("no such file".into());
+        }
+        Ok(read_inside(&mut Connection::open(path)?, to, IMMEDIATE)?)
+    });
     static WITH: Template = Template::migrate_with(|db| Ok(read_inside(db, LATEST, IMMEDIATE)?));
-    for template in [&ON_A_PATH, &WITH, embedded(&[("1.sql", "CREATE TABLE a(x)")])] {
+    for template in [&ON_A_FILE, &WITH, embedded(&[("1.sql", "CREATE TABLE a(x)")])] {
         assert_eq!(found(template), Found::Skipped, "{template:?}");
+    }
+}
+
+#[test]
+fn runners_on_a_path() {
+    static WAITS: Template =
+        Template::migrate_path_to(LATEST, |path, to| Ok(read_inside(&mut Connection::open(path)?, to, IMMEDIATE)?));
+    static FAILS: Template =
+        Template::migrate_path_to(LATEST, |path, to| Ok(read_outside(&mut Connection::open(path)?, to, DEFERRED)?));
+    static HARMS: Template =
+        Template::migrate_path_to(LATEST, |path, to| taken_twice(&mut Connection::open(path)?, to));
+    println!("{}", Suite::new(&FAILS).only(TEST).report());
+    for (template, expected) in [(&WAITS, Found::Both), (&FAILS, Found::Error), (&HARMS, Found::Harm)] {
+        assert_eq!(found(template), expected, "{template:?}");
     }
 }
 
