@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::recording::{CommitPoints, Loss, Promise};
-use crate::report::{count, not_compared};
+use crate::report::{Raw, count, not_compared, printable};
 
 /// The result of a [`CrashTest`](super::CrashTest): what it has looked at, and what a power cut may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,9 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+printable!(Report);
+
+impl Raw for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (points, images) = (count(self.points, "moment"), count(self.images, "image"));
         let of = if self.points < self.moments { format!(" of {}", self.moments) } else { String::new() };

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::fault::Kind;
-use crate::report::{count, not_compared};
+use crate::report::{Raw, count, not_compared, printable};
 
 /// The faults that a [`Sweep`](super::Sweep) has tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,9 @@ impl Tried {
     }
 }
 
-impl fmt::Display for Report {
+printable!(Report);
+
+impl Raw for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} with a fault: all or nothing each time", count(self.runs(), "run"))?;
         for tried in &self.kinds {

@@ -44,6 +44,7 @@ use crate::draw::{self, Draw};
 use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
+use crate::report::visible;
 
 /// The options of an exploration.
 pub(super) struct Options<'a> {
@@ -284,7 +285,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
     }
 
     fn what(&self) -> String {
-        format!("interleaving {}", report::names(self.tasks))
+        visible(&format!("interleaving {}", report::names(self.tasks)))
     }
 
     /// Classifies a run and counts it. Returns `ControlFlow::Break` to stop.

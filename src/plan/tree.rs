@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::report::{Raw, printable};
 use crate::sql::same_name;
 
 /// One line of a plan, with the lines that SQLite prints below it.
@@ -243,7 +244,9 @@ pub enum Origin {
     ForeignKeyAction,
 }
 
-impl fmt::Display for Origin {
+printable!(Origin);
+
+impl Raw for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Statement => f.write_str("the statement itself"),

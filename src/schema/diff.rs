@@ -55,7 +55,9 @@ impl Difference {
     }
 }
 
-impl fmt::Display for Difference {
+printable!(Difference);
+
+impl Raw for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.object, self.what)
     }

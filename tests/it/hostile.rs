@@ -1,5 +1,7 @@
 //! Names, SQL and values that a terminal would obey are visible in every report.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::suite::Suite;
 use sqlitmus::{Template, check, crash, faults, interleave, plan, schema, workload};
@@ -39,15 +41,23 @@ fn plans_and_recordings() {
     is_visible(queries.try_assert_no_repeats().unwrap_err());
     is_visible(queries.try_assert_no_scan().unwrap_err());
     is_visible(plan::try_explain(&db, "SELECT \u{1b} FROM nowhere").unwrap_err());
+    is_visible(workload::advise_all(&queries).unwrap());
     db.execute_batch(&format!("CREATE INDEX \"i\u{1b}\" ON {}(id)", table())).unwrap();
     is_visible(workload::unused_indexes(&queries).unwrap());
+    db.execute_batch(&format!("CREATE TRIGGER \"g\u{1b}\" AFTER DELETE ON {0} BEGIN SELECT * FROM {0}; END", table()))
+        .unwrap();
+    let plan = plan::explain(&db, &format!("DELETE FROM {} WHERE id = 1", table()));
+    plan.effects().iter().for_each(|effect| is_visible(&effect.origin));
+    is_visible(&plan);
 }
 
 #[test]
 fn schemas_rows_and_findings() {
     let (before, after) = (Template::empty().in_memory(), APP.in_memory());
     let read = |db: &Connection| schema::Schema::read(db).unwrap();
-    is_visible(read(&before).diff(&read(&after)));
+    let diff = read(&before).diff(&read(&after));
+    is_visible(&diff);
+    diff.iter().for_each(is_visible);
     let changes = after.row_changes(|db| {
         db.execute(&format!("INSERT INTO {} VALUES (1, '\u{1b}[2J\u{202e}')", table()), []).unwrap();
     });
@@ -77,6 +87,11 @@ fn explorers() {
     };
     let error = interleave::explore(&db).task("one\u{1b}", increment).task("two", increment).try_run().unwrap_err();
     is_visible(error);
+    // Reports of what passes name the columns that were not compared.
+    let ids = AtomicU32::new(7);
+    let numbered = |db: &mut Connection| db.execute(&add(&ids.fetch_add(1, Ordering::Relaxed).to_string()), []);
+    is_visible(crash::test(&db, numbered).run());
+    is_visible(faults::sweep(&db, numbered).run());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::check::finding::{Finding, Level};
 use crate::check::findings::Findings;
 use crate::error::Error;
+use crate::report::{Raw, printable};
 
 /// The names of the points, in their order.
 pub(super) const POINTS: &[&str] = &[
@@ -158,7 +159,9 @@ impl Production {
     }
 }
 
-impl fmt::Display for Production {
+printable!(Production);
+
+impl Raw for Production {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |is: fn(&Status) -> bool| self.points.iter().filter(|point| is(&point.status)).count();
         write!(

@@ -18,7 +18,7 @@ use crate::data::values::value_buf::ValueBuf;
 use crate::draw::Draw;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::progress::Progress;
-use crate::report::count;
+use crate::report::{count, visible};
 use crate::schema::references::column_names;
 use crate::schema::{Schema, Table, TableKind, VirtualTable};
 use crate::sql::{Token, TokenKind, plain_name, quote_text, same_name, tokens};
@@ -170,7 +170,7 @@ impl Inserter<'_> {
         let mut rows = RowInserter::new(self.context, plan, at)?;
         let mut per_parent =
             PerParentRows::of(&plan.references, |plan| self.tables.rows(plan)).map(PerParentRows::of_rows);
-        let mut progress = Progress::of(format!("filling {}", plan.name), Some(plan.count));
+        let mut progress = Progress::of(visible(&format!("filling {}", plan.name)), Some(plan.count));
         let mut row = 0;
         while row < plan.count {
             let Some(parent) = per_parent.as_mut().map_or(Some(0), Iterator::next) else { break };

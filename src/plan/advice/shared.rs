@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::candidate::AdvisedIndex;
-use crate::report::count;
+use crate::report::{Raw, count, printable};
 use crate::sql::on_one_line;
 
 /// An index for several statements.
@@ -52,8 +52,12 @@ pub struct SharedAdvice {
     pub least: usize,
 }
 
-/// A line for each index, with the number of statements that use it; then the bound, and what is left.
-impl fmt::Display for SharedAdvice {
+printable!(
+    /// A line for each index, with the number of statements that use it; then the bound, and what is left.
+    SharedAdvice
+);
+
+impl Raw for SharedAdvice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines: Vec<String> = self.indexes.iter().map(SharedIndex::line).collect();
         if !self.indexes.is_empty() {
