@@ -50,6 +50,7 @@ pub(crate) fn read_own(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.append(true).read(true);
+    let mut last = io::Error::other("it is exchanged again and again");
     for _ in 0..100 {
         let opened =
             if is_replaceable(path)? { options.open(path) } else { options.clone().create_new(true).open(path) };
@@ -61,11 +62,11 @@ pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
                 }
             }
             // Others create and delete it too.
-            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => last = error,
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::other("it is exchanged again and again"))
+    Err(last)
 }
 
 /// Writes a file as a whole: another one that is then renamed, so that neither a reader nor a process that dies sees half of it.
@@ -153,9 +154,12 @@ fn special(_: FileType) -> &'static str {
 /// Creates the folders that lead from `root` to `path`.
 ///
 /// # Errors
-/// If one of them is another user's link.
+/// If one of them is no folder or, below `root`, another user's link.
 pub(crate) fn create_folders(root: &Path, path: &Path) -> io::Result<()> {
-    fs::create_dir_all(root)?;
+    fs::create_dir_all(root).or_else(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Err(io::Error::other(format!("{} is no folder", root.display()))),
+        _ => Err(error),
+    })?;
     let mut folder = root.to_owned();
     for part in path.strip_prefix(root).unwrap_or(path) {
         folder.push(part);
@@ -165,6 +169,9 @@ pub(crate) fn create_folders(root: &Path, path: &Path) -> io::Result<()> {
                 let found = fs::symlink_metadata(&folder)?;
                 if found.is_symlink() {
                     require_own(&found)?;
+                }
+                if !fs::metadata(&folder)?.is_dir() {
+                    return Err(io::Error::other(format!("{} is no folder", folder.display())));
                 }
             }
             Ok(()) => {}

@@ -123,11 +123,22 @@ fn what_is_no_folder_is_named() {
     let pipe = Process::new("passes");
     assert!(Command::new("mkfifo").arg(pipe.path("pipe")).status().unwrap().success());
     for path in [pipe.path("pipe"), "/dev/null".into(), "/dev/stdout".into()] {
-        let note = format!("note: templates are not cached: cannot use the folder: {}", path.display());
+        let path = path.display().to_string();
+        let note =
+            format!("note: templates are not cached: cannot use the folder: {path}/cache: {path} is no folder\n");
         let output = Process::new("uses_a_seeded_template").env("SQLITMUS_DIR", &path).run();
         assert!(output.status.success() && text(&output).contains(&note), "{}", text(&output));
         let output = Process::new("fails_with_three_databases").env("SQLITMUS_DIR", &path).run();
         let kept = text(&output).matches("note: database not kept: cannot create the folder: ").count();
         assert_eq!(kept, 3, "{}", text(&output));
     }
+}
+
+/// Nobody knows for whom a thread works that the app has started; that nothing runs any more can be seen.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_template_that_needs_itself_on_another_thread() {
+    let output = Process::new("ends::needs_itself_on_another_thread").run();
+    let says = "the template was not built while nothing ran for 10 seconds";
+    assert!(output.status.success() && text(&output).contains(says), "{}", text(&output));
 }

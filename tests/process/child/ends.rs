@@ -126,3 +126,15 @@ fn needs_the_first_one() {
 fn is_refused(template: &Template) {
     println!("{}", template.try_in_memory().unwrap_err().headline());
 }
+
+static ON_THREADS: Template = Template::migrate_with(|_| {
+    let other = std::thread::spawn(|| ON_THREADS.try_in_memory().map(drop));
+    Ok(other.join().unwrap()?)
+});
+
+#[test]
+fn needs_itself_on_another_thread() {
+    if folder().is_some() {
+        is_refused(&ON_THREADS);
+    }
+}
