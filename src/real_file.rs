@@ -156,9 +156,9 @@ fn special(_: FileType) -> &'static str {
 /// # Errors
 /// If one of them is no folder or, below `root`, another user's link.
 pub(crate) fn create_folders(root: &Path, path: &Path) -> io::Result<()> {
-    fs::create_dir_all(root).or_else(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Err(io::Error::other(format!("{} is no folder", root.display()))),
-        _ => Err(error),
+    fs::create_dir_all(root).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => io::Error::other(format!("{} is no folder", root.display())),
+        _ => error,
     })?;
     let mut folder = root.to_owned();
     for part in path.strip_prefix(root).unwrap_or(path) {
