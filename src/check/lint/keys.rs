@@ -27,16 +27,19 @@ fn columns_of<'a>(table: &'a Table, terms: &[IndexedColumn]) -> Vec<&'a Column> 
     column_names(terms).into_iter().filter_map(|name| table.column(name)).collect()
 }
 
-fn no_primary_key(input: &LintInput, table: &Table, found: &mut Vec<LintFinding>) {
-    let identifies = |terms: &[IndexedColumn]| {
-        let columns = columns_of(table, terms);
-        columns.len() == terms.len() && columns.iter().all(|column| !checks::accepts_null(input, table, column))
-    };
+/// Returns the columns of each key that tells all rows apart: UNIQUE, and of columns that are never NULL.
+fn identifying_keys<'a>(input: &'a LintInput, table: &'a Table) -> impl Iterator<Item = Vec<&'a Column>> {
     let by_index = table.indexes.iter().filter(|index| index.unique && index.partial.is_none());
-    if table.primary_key.is_some()
-        || table.unique.iter().any(|key| identifies(&key.terms))
-        || by_index.into_iter().any(|index| identifies(&index.terms))
-    {
+    let keys = table.primary_key.iter().chain(&table.unique).map(|key| &key.terms);
+    keys.chain(by_index.map(|index| &index.terms)).filter_map(move |terms| {
+        let columns = columns_of(table, terms);
+        let is_never_null = |column: &&Column| !checks::accepts_null(input, table, column);
+        (columns.len() == terms.len() && columns.iter().all(is_never_null)).then_some(columns)
+    })
+}
+
+fn no_primary_key(input: &LintInput, table: &Table, found: &mut Vec<LintFinding>) {
+    if table.primary_key.is_some() || identifying_keys(input, table).next().is_some() {
         return;
     }
     let what = format!("{} has no PRIMARY KEY, and no other key of columns that are NOT NULL", table.name);
@@ -130,7 +133,9 @@ fn unique_with_nullable(
         .copied()
         .filter(|column| checks::accepts_null(input, table, column) && !is_guarded(input, table, &columns, column))
         .collect();
-    if unguarded.is_empty() {
+    // A shorter key keeps them from repeating.
+    let is_within = |key: Vec<&Column>| key.iter().all(|own| columns.iter().any(|column| column.name == own.name));
+    if unguarded.is_empty() || identifying_keys(input, table).any(is_within) {
         return;
     }
     let list = |columns: &[&Column]| columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");

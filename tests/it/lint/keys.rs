@@ -123,6 +123,21 @@ fn unique_columns_that_are_never_null() {
         "unique-with-nullable",
         &format!("{}, UNIQUE (email, gone_at)) STRICT", ACCOUNTS.replace("gone_at TEXT", "gone_at TEXT NOT NULL")),
     );
+    // A shorter key keeps the rest from repeating.
+    for key in ["email TEXT NOT NULL UNIQUE", "email TEXT NOT NULL", "email TEXT PRIMARY KEY NOT NULL"] {
+        for index in
+            ["CREATE UNIQUE INDEX own ON a(email);", "CREATE UNIQUE INDEX own ON a(email) WHERE gone_at IS NULL;", ""]
+        {
+            let schema = format!(
+                "CREATE TABLE a(rank INTEGER, {key}, gone_at TEXT) STRICT; {index} CREATE UNIQUE INDEX i ON a(email, gone_at)"
+            );
+            if key.contains("UNIQUE") || key.contains("KEY") || !index.is_empty() {
+                silent("unique-with-nullable", &schema);
+            } else {
+                assert_eq!(super::found(&super::database(&schema), "unique-with-nullable").len(), 1, "{schema}");
+            }
+        }
+    }
     // A nullable column alone has to be unique only where it is not NULL.
     silent("unique-with-nullable", &format!("{ACCOUNTS} UNIQUE) STRICT"));
     silent(
