@@ -123,7 +123,7 @@ fn notes(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<String> {
                 notes.push(format!("the scan reads the index {index}, which has all rows of {table}"));
             }
             Some(Scan::FilteredPartialIndex(index)) => notes.push(format!(
-                "the scan reads all of the partial index {index}, and a condition that is not in its WHERE leaves out rows of it"
+                "the scan reads all of the partial index {index}, and a condition that is not in its WHERE, or an OFFSET, leaves out rows of it"
             )),
             Some(Scan::ForAutomaticIndex) => notes
                 .push(format!("SQLite reads all of {table} to build an automatic index, each time the statement runs")),

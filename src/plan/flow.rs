@@ -118,6 +118,11 @@ impl<'a> Flow<'a> {
     /// there is not passed over, whatever is found for it.
     pub(super) fn leaves_out_rows(&self, end: usize, inner: &[usize]) -> bool {
         let Ok(body) = usize::try_from(self.ops[end].p2) else { return false };
+        // An OFFSET behind a join skips the rows of all its tables.
+        let skips_many = |op: &Op| op.code == "IfPos" && op.p3 > 0 && !self.skips_few_rows(op);
+        if !inner.is_empty() && self.ops[body.min(end)..end].iter().any(skips_many) {
+            return true;
+        }
         let mut seen = vec![false; self.ops.len()];
         let mut open = vec![body];
         while let Some(address) = open.pop() {
@@ -146,8 +151,8 @@ impl<'a> Flow<'a> {
             "AggInverse" | "AggStep" | "AggStep1" | "Compare" | "Delete" | "Filter" | "FkCounter" | "Gosub"
             | "IdxDelete" | "IdxInsert" | "Insert" | "MakeRecord" | "Program" | "ResultRow" | "RowSetAdd"
             | "SorterInsert" | "VUpdate" | "Yield" => true,
-            // The counter of an OFFSET.
-            "IfPos" => op.p3 > 0,
+            // The counter of an OFFSET. One that skips many rows reads them for nothing.
+            "IfPos" => op.p3 > 0 && self.skips_few_rows(op),
             // A row that DISTINCT has seen before: among those that it keeps, or in the row before.
             "Found" => next(1).filter(inserts).and_then(|_| next(2)).filter(inserts).is_some_and(|to| to.p1 == op.p1),
             "Eq" => next(1).is_some_and(|copy| copy.code == "Copy" && (copy.p2..=copy.p2 + copy.p3).contains(&op.p3)),

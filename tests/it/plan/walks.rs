@@ -207,6 +207,43 @@ fn rows_that_an_offset_skips_are_read() {
 }
 
 #[test]
+fn an_offset_into_a_partial_index_is_read_like_any_other() {
+    let db = db(DOCS);
+    for sql in [
+        "SELECT id FROM docs WHERE deleted_at IS NULL LIMIT 10",
+        "SELECT id FROM docs WHERE deleted_at IS NULL LIMIT 10 OFFSET 0",
+        "SELECT id FROM docs WHERE deleted_at IS NULL LIMIT 10 OFFSET 100",
+        "SELECT id FROM docs WHERE deleted_at IS NULL ORDER BY at LIMIT 20, 10",
+        "SELECT id FROM docs WHERE state = 'new' ORDER BY at DESC LIMIT ?1 OFFSET 20",
+        "SELECT id FROM docs WHERE state = 'new' AND at > ?1 ORDER BY at LIMIT 10 OFFSET 1000",
+        "SELECT id FROM docs WHERE state = 'new' LIMIT 1000",
+        "SELECT id FROM docs WHERE deleted_at IS NULL LIMIT -1",
+        "SELECT id FROM docs WHERE deleted_at IS NULL",
+        // All rows are sorted, and none is skipped before.
+        "SELECT id FROM docs WHERE state = 'new' ORDER BY title LIMIT 10 OFFSET 1000",
+    ] {
+        let plan = explain(&db, sql);
+        assert!(plan.try_assert_no_scan().is_ok(), "{sql}\n{plan:?}");
+    }
+    for sql in [
+        "SELECT id FROM docs WHERE deleted_at IS NULL LIMIT 10 OFFSET 1000",
+        "SELECT id FROM docs WHERE deleted_at IS NULL LIMIT 10 OFFSET 101",
+        "SELECT id FROM docs WHERE deleted_at IS NULL LIMIT 5000, 10",
+        "SELECT id FROM docs WHERE deleted_at IS NULL LIMIT 10 OFFSET ?1",
+        "SELECT id FROM docs WHERE deleted_at IS NULL ORDER BY at LIMIT ?1 OFFSET ?2",
+        "SELECT id FROM docs WHERE state = 'new' ORDER BY at DESC LIMIT 10 OFFSET 10 * 100",
+        "SELECT title FROM docs WHERE state = 'new' LIMIT 10 OFFSET 500",
+        "SELECT * FROM (SELECT * FROM docs WHERE state = 'new' LIMIT 10 OFFSET 1000) WHERE tenant = 1",
+        "SELECT t.name FROM docs AS d JOIN tenants AS t ON t.id = d.tenant WHERE d.state = 'new' LIMIT 1 OFFSET 700",
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM docs WHERE deleted_at IS NULL LIMIT 1 OFFSET 1000)",
+    ] {
+        let plan = explain(&db, sql);
+        let Err(error) = plan.try_assert_no_scan_of("docs") else { panic!("{sql}\n{plan:?}") };
+        assert!(error.to_string().contains("OFFSET reads all rows that it skips"), "{error}");
+    }
+}
+
+#[test]
 fn a_key_that_is_counted_up_is_no_scan() {
     let db = db("CREATE TABLE m(id INTEGER PRIMARY KEY AUTOINCREMENT, u INT);
                  CREATE TABLE m2(id INTEGER PRIMARY KEY AUTOINCREMENT, u INT);
