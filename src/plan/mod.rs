@@ -98,7 +98,7 @@ mod tree;
 mod why_not;
 
 pub use advice::{Advice, AdvisedIndex, Removed, advise};
-pub use advice::{LeftOver, SharedAdvice, SharedIndex};
+pub use advice::{LeftOver, SharedAdvice, SharedIndex, Upkeep};
 pub(crate) use advice::{is_worse, together};
 pub(crate) use bytecode::{SingleStepRows, TableRows, count_table_rows};
 pub(crate) use catalog::empty_copy_of;

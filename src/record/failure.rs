@@ -111,6 +111,9 @@ pub(super) fn scans(scans: &[ScanningQuery<'_>], advice: &SharedAdvice) -> Error
         let mended = count_of(index.statements.len(), "query", "queries");
         error = error.help(format!("{}   tried: {mended} {} it", index.sql, uses(index.statements.len())));
     }
+    if let Some(upkeep) = &advice.upkeep {
+        error = error.note(upkeep.to_string());
+    }
     let searched = advice.left.iter().filter(|left| !left.scans.is_empty()).count() + advice.unplanned.len();
     let left = searched + advice.unsearched.len();
     if left > 0 && !advice.indexes.is_empty() {

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::candidate::{self, Advice, Removed};
 use super::children::Lookups;
 use super::search::{Search, Set};
-use super::together::made_dearer;
+use super::together::{OthersCost, cost_for_others};
 use super::trial::{ExpensiveSteps, Goal, MAX_PLANS, Trials, surplus};
 use crate::error::{Error, Result};
 use crate::plan::catalog::Object;
@@ -98,16 +98,16 @@ fn indexes(plan: &Plan, goal: &Goal) -> Remedies {
         is_cut_short = search.trials.is_cut_short;
     }
     let sets: Vec<Set> = found.iter().map(|(set, _)| set.clone()).collect();
-    let dearer = match plan.others.is_empty() || sets.is_empty() {
+    let costs = match plan.others.is_empty() || sets.is_empty() {
         true => Vec::new(),
-        false => made_dearer(plan, &sets).unwrap_or_default(),
+        false => cost_for_others(plan, &sets).unwrap_or_default(),
     };
     let (mut advice, mut refused) = (Vec::new(), Vec::new());
-    let dearer = dearer.into_iter().chain(std::iter::repeat(None));
-    for ((_, one), other) in found.into_iter().zip(dearer) {
-        match other {
+    let costs = costs.into_iter().chain(std::iter::repeat_with(OthersCost::default));
+    for ((_, one), cost) in found.into_iter().zip(costs) {
+        match cost.dearer {
             Some(other) => refused.push((one, other)),
-            None => advice.push(one),
+            None => advice.push(Advice { upkeep: cost.upkeep, ..one }),
         }
     }
     Remedies { goal: goal.clone(), advice, retypes: Vec::new(), scans: 0, refused, is_cut_short }
@@ -159,6 +159,9 @@ fn help(advice: &Advice, remedies: &Remedies) -> String {
         if !index.long.is_empty() {
             text.push_str(&format!("\nit stores {} a second time for each row", index.long.join(", ")));
         }
+    }
+    if let Some(upkeep) = &advice.upkeep {
+        text.push_str(&format!("\n{upkeep}"));
     }
     for sql in &advice.dearer {
         text.push_str(&format!("\nbut then this takes more steps: {sql}"));

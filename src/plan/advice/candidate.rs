@@ -1,5 +1,6 @@
 //! An index that could be created, and the advice to create it.
 
+use super::upkeep::Upkeep;
 use crate::schema::{Column, IndexedColumn, IndexedExpr, Schema, Table};
 use crate::sql::{Name, TokenKind, plain_name, same_name, tokens};
 
@@ -18,6 +19,8 @@ pub struct Advice {
     /// Lookups that would take more steps, because SQLite would search by a new index where an existing one is better:
     /// `SELECT * FROM orders WHERE customer_id = ? AND status = ?`.
     pub dearer: Vec<String>,
+    /// What the recorded statements that write pay to keep the indexes. `None` if no others are known.
+    pub upkeep: Option<Upkeep>,
 }
 
 /// An index that does not exist yet.
@@ -123,7 +126,7 @@ impl Term {
 pub(super) fn advice(set: &[Candidate], removes: Vec<Removed>, schema: &Schema, names: &mut Vec<String>) -> Advice {
     let indexes: Vec<AdvisedIndex> = set.iter().map(|one| advised_index(one, schema, names)).collect();
     let sql: Vec<String> = set.iter().zip(&indexes).map(|(one, index)| one.create(&index.name)).collect();
-    Advice { sql: sql.join("\n"), indexes, removes, adds_sort: false, dearer: Vec::new() }
+    Advice { sql: sql.join("\n"), indexes, removes, adds_sort: false, dearer: Vec::new(), upkeep: None }
 }
 
 fn advised_index(one: &Candidate, schema: &Schema, names: &mut Vec<String>) -> AdvisedIndex {

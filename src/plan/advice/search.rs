@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::candidate::{Candidate, Term};
 use super::measure::{Measure, SampledRows};
 use super::terms::{self, TableTerms, is_rowid};
-use super::trial::{Distance, ExpensiveSteps, Goal, Outcome, Trials, comparisons};
+use super::trial::{Distance, ExpensiveSteps, Goal, Outcome, Trials, comparisons, surplus};
 use crate::plan::sample::{self, Comparisons, Reach, Spread};
 use crate::plan::tree::{Node, distinct};
 use crate::schema::Schema;
@@ -94,6 +94,12 @@ impl<'a> Search<'a> {
                 || self.measure().is_none_or(|rows| rows.is_cheaper(set))
         });
         found
+    }
+
+    /// Returns true if all these sets, which [`run`](Search::run) has found, are known to save steps together.
+    pub(super) fn is_cheaper_with_all(&mut self, sets: &[(Set, ExpensiveSteps)]) -> bool {
+        let all: Set = sets.iter().flat_map(|(set, _)| set).cloned().collect();
+        sets.len() == 1 || self.finds_few_rows(&all)
     }
 
     /// Returns the distance of the goal with these indexes. `None` if they make something else worse.
@@ -345,26 +351,30 @@ impl<'a> Search<'a> {
 }
 
 impl Search<'_> {
-    /// Returns true if a statement without a LIMIT searches by one column that tells rows apart where it read a whole table, and
+    /// Returns true if a statement without a LIMIT searches by columns that tell rows apart where it read whole tables, and
     /// sorts no more. That takes fewer steps on any rows, so there is nothing to measure.
     fn finds_few_rows(&mut self, set: &[Candidate]) -> bool {
-        let [only] = set else { return false };
         let base = Rc::clone(&self.trials.base);
         let is_limited = || tokens(self.trials.plan.written()).iter().any(|token| token.is("limit"));
-        let tells_apart = |term: &Term| term.column.is_some() && self.spread_of(only, term) == Spread::Wide;
-        if only.partial.is_some() || is_limited() || !only.terms.first().is_some_and(tells_apart) {
+        let tells_apart = |one: &Candidate| {
+            let first = one.terms.first().filter(|first| first.column.is_some() && one.partial.is_none());
+            first.is_some_and(|first| self.spread_of(one, first) == Spread::Wide)
+        };
+        if set.is_empty() || is_limited() || !set.iter().all(tells_apart) {
             return false;
         }
         let Some(outcome) = self.trials.with(set) else { return false };
-        let scans = |outcome: &Outcome| outcome.steps.scans.iter().filter(|table| **table == only.table).count();
-        let mut uses = outcome.uses(0);
-        let is_one_search = uses.next().is_some_and(|parts| parts.first().is_some_and(|part| part.ends_with("=?")));
-        is_one_search
-            && uses.next().is_none()
-            && scans(&base) == 1
-            && outcome.steps.scans.len() + 1 == base.steps.scans.len()
-            && outcome.steps.sorts == base.steps.sorts
-            && outcome.steps.automatic == base.steps.automatic
+        let is_one_search = |at: usize| {
+            let mut uses = outcome.uses(at);
+            uses.next().is_some_and(|parts| parts.first().is_some_and(|part| part.ends_with("=?")))
+                && uses.next().is_none()
+        };
+        let gone = surplus(&base.steps.scans, &outcome.steps.scans);
+        let is_read_once = |one: &Candidate| base.steps.scans.iter().filter(|table| **table == one.table).count() == 1;
+        set.iter().all(|one| gone.contains(&one.table) && is_read_once(one))
+            && (0..set.len()).all(is_one_search)
+            && outcome.steps.reads_no_more_than(&base.steps)
+            && surplus(&outcome.steps.sorts, &base.steps.sorts).is_empty()
             && outcome.plan.effects.len() == base.plan.effects.len()
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::candidate::AdvisedIndex;
+use super::upkeep::Upkeep;
 use crate::report::{Raw, count, printable};
 use crate::sql::on_one_line;
 
@@ -36,8 +37,11 @@ pub struct LeftOver {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SharedAdvice {
-    /// The indexes. None of them makes any of the statements dearer by more than a tenth, in steps on sampled rows.
+    /// The indexes. None of them makes any of the statements dearer by more than a tenth, in steps on sampled rows, except by
+    /// what it takes to keep the index.
     pub indexes: Vec<SharedIndex>,
+    /// What the statements that write pay to keep the indexes.
+    pub upkeep: Option<Upkeep>,
     /// The statements that still scan or sort.
     pub left: Vec<LeftOver>,
     /// The statements that could not be planned.
@@ -69,6 +73,7 @@ impl Raw for SharedAdvice {
             let indexes = if chosen == 1 { "index".to_owned() } else { "indexes".to_owned() };
             lines.push(format!("{chosen} {indexes}, of {} that were tried: {bound}", self.tried));
         }
+        lines.extend(self.upkeep.iter().map(Upkeep::to_string));
         lines.extend(self.left.iter().map(LeftOver::line));
         if self.is_cut_short {
             lines.push("fewer indexes may do: the search for the fewest ended early".to_owned());

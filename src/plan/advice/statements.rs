@@ -2,13 +2,14 @@
 //!
 //! Plans are made on an empty copy, and decide first. A statement is run on rows only if its plan has changed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::candidate::Candidate;
 use super::children::children_apart;
 use super::measure::SampledRows;
 use super::trial::{ExpensiveSteps, Goal, TrialCopy, trial_name};
+use super::upkeep::Upkeep;
 use crate::error::Result;
 use crate::plan::catalog::Catalog;
 use crate::plan::query_plan::Plan;
@@ -26,6 +27,8 @@ pub(super) struct Statements {
     /// The plans by statement and the candidates on its tables.
     planned: HashMap<(usize, Vec<usize>), Option<Rc<PlannedStatement>>>,
     worked: HashMap<(usize, String), Option<Work>>,
+    /// Statements and plans, by their keys, that a search has found to take fewer steps.
+    cheaper: HashSet<(usize, String)>,
     budget: usize,
 }
 
@@ -58,14 +61,17 @@ impl Statements {
             plans.first().map_or_else(Catalog::default, |plan| plan.catalog.around(&all, is_copied))
         };
         let trial = TrialCopy::of(around(&|child| read.contains(child)), texts.iter().copied())?;
-        let near = around(&|child| read.contains(child) && !apart.contains(child));
+        let near = match apart.is_empty() {
+            true => trial.catalog.clone(),
+            false => around(&|child| read.contains(child) && !apart.contains(child)),
+        };
         let rows = SampledRows::of(&near, &plans.iter().collect::<Vec<_>>())?;
         let reached =
             |sql: &&str| Reach::of(&trial.schema, sql).tables.iter().map(|table| table.name.clone()).collect();
         let tables = texts.iter().map(reached).collect();
         let (trial, rows) = (Rc::new(trial), Rc::new(rows));
-        let (planned, worked) = (HashMap::new(), HashMap::new());
-        Ok(Statements { plans, trial, rows, pool: Vec::new(), tables, planned, worked, budget })
+        let (planned, worked, cheaper) = (HashMap::new(), HashMap::new(), HashSet::new());
+        Ok(Statements { plans, trial, rows, pool: Vec::new(), tables, planned, worked, cheaper, budget })
     }
 
     /// Returns true if the budget is used up.
@@ -111,19 +117,51 @@ impl Statements {
         planned
     }
 
+    /// Notes that a statement takes fewer steps with these candidates, so that it need not be run again to know it.
+    pub(super) fn set_cheaper(&mut self, at: usize, set: &[usize]) {
+        if let Some(key) = self.key(at, &self.near(at, set)) {
+            self.cheaper.insert((at, key));
+        }
+    }
+
     /// Returns true if a statement takes more steps with these candidates than without them. False if that is not known.
     pub(super) fn is_dearer(&mut self, at: usize, set: &[usize]) -> bool {
         let near = self.near(at, set);
-        let (Some(before), Some(after)) = (self.planned(at, &[]), self.planned(at, &near)) else { return false };
-        let is_reading = self.plans[at].effects.is_empty() && is_reading(&self.plans[at]);
-        if near.is_empty() || (is_reading && before.text == after.text) {
-            return false;
+        let work = self.before_and_after(at, &near);
+        work.is_some_and(|(before, now)| now.is_dearer_than(&before, near.len()))
+    }
+
+    /// Returns the work of a statement without and with these candidates, which are near. `None` if both are the same, if a
+    /// search has found that it takes fewer steps, or if it is not known.
+    fn before_and_after(&mut self, at: usize, near: &[usize]) -> Option<(Work, Work)> {
+        let (before, after) = (self.key(at, &[])?, self.key(at, near)?);
+        if near.is_empty() || before == after || self.cheaper.contains(&(at, after.clone())) {
+            return None;
         }
-        // What triggers and foreign keys read is not in the text of a plan, and neither are the entries that a write changes.
-        let key = |text: &str, set: &[usize]| if is_reading { text.to_owned() } else { format!("{text}\n{set:?}") };
-        let before = self.work(at, key(&before.text, &[]), &[]);
-        let now = self.work(at, key(&after.text, &near), &near);
-        before.zip(now).is_some_and(|(before, now)| now.is_dearer_than(&before, near.len()))
+        self.work(at, before, &[]).zip(self.work(at, after, near))
+    }
+
+    /// Returns the text by which the plan of a statement with these candidates is known. What triggers and foreign keys read is
+    /// not in the text of a plan, and neither are the entries that a write changes.
+    fn key(&mut self, at: usize, near: &[usize]) -> Option<String> {
+        let planned = self.planned(at, near)?;
+        let is_reading = self.plans[at].effects.is_empty() && is_reading(&self.plans[at]);
+        Some(if is_reading { planned.text.clone() } else { format!("{}\n{near:?}", planned.text) })
+    }
+
+    /// Returns what the statements that write pay for the entries of these candidates. `None` if none takes more steps for them.
+    pub(super) fn upkeep(&mut self, set: &[usize]) -> Option<Upkeep> {
+        let mut found: Vec<(String, u64, u64)> = Vec::new();
+        for at in 0..self.plans.len() {
+            let near = self.near(at, set);
+            let work = self.before_and_after(at, &near).filter(|(before, _)| before.rows_written > 0);
+            if let Some((before, now)) = work.filter(|(before, now)| now.steps > before.steps) {
+                found.push((self.plans[at].written().to_owned(), before.steps, now.steps));
+            }
+        }
+        let statements = found.len();
+        let (sql, before, after) = found.into_iter().max_by_key(|(_, before, after)| after - before)?;
+        Some(Upkeep { statements, sql, before, after })
     }
 
     fn work(&mut self, at: usize, key: String, set: &[usize]) -> Option<Work> {

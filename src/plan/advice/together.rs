@@ -12,6 +12,7 @@ use super::search::{Search, Set};
 use super::shared::{LeftOver, SharedAdvice, SharedIndex};
 use super::statements::{Statements, is_reading};
 use super::trial::{ExpensiveSteps, Goal, Trials};
+use super::upkeep::Upkeep;
 use crate::error::Result;
 use crate::plan::query_plan::Plan;
 use crate::plan::tree::distinct;
@@ -36,7 +37,7 @@ pub(in crate::plan) fn within(plans: Vec<Plan>, others: Vec<Plan>, budget: usize
     let tables: Vec<Name> = distinct(plans.iter().flat_map(tables_read));
     let near = others.into_iter().filter(|other| reaches(other, &tables));
     let statements = Statements::new(plans.into_iter().chain(near).collect(), budget)?;
-    let mut choice = Choice { statements, served, origins: Vec::new(), unsearched: Vec::new() };
+    let mut choice = Choice { statements, served, found: Vec::new(), unsearched: Vec::new() };
     for at in 0..served {
         if Goal::All.left(&ExpensiveSteps::of(&choice.statements.plans[at])) == 0 {
             continue;
@@ -66,23 +67,33 @@ fn reaches(plan: &Plan, tables: &[Name]) -> bool {
     is_read() || !is_reading(plan) && is_named()
 }
 
-/// Returns for each set of indexes the statement among the others of a plan that it makes dearer, if there is one.
-pub(super) fn made_dearer(plan: &Plan, sets: &[Set]) -> Result<Vec<Option<String>>> {
+/// The cost of new indexes for other statements.
+#[derive(Debug, Default)]
+pub(super) struct OthersCost {
+    /// A statement that they make dearer.
+    pub(super) dearer: Option<String>,
+    pub(super) upkeep: Option<Upkeep>,
+}
+
+/// Returns for each set of indexes what it costs the other statements of a plan.
+pub(super) fn cost_for_others(plan: &Plan, sets: &[Set]) -> Result<Vec<OthersCost>> {
     let pool = distinct(sets.iter().flatten().cloned());
     let tables: Vec<Name> = distinct(pool.iter().map(|one| one.table.clone()));
     let near: Vec<Plan> = plan.others.iter().filter(|other| reaches(other, &tables)).cloned().collect();
     if near.is_empty() {
-        return Ok(vec![None; sets.len()]);
+        return Ok(Vec::new());
     }
     let mut statements = Statements::new(near, MAX_PLANS)?;
     statements.pool = pool;
-    let dearer = |set: &Set| {
+    let cost = |set: &Set| {
         let numbers = set.iter().filter_map(|one| statements.pool.iter().position(|known| known == one));
         let numbers: Vec<usize> = numbers.collect();
-        let at = (0..statements.plans.len()).find(|&at| statements.is_dearer(at, &numbers))?;
-        Some(statements.plans[at].written().to_owned())
+        match (0..statements.plans.len()).find(|&at| statements.is_dearer(at, &numbers)) {
+            Some(at) => OthersCost { dearer: Some(statements.plans[at].written().to_owned()), upkeep: None },
+            None => OthersCost { dearer: None, upkeep: statements.upkeep(&numbers) },
+        }
     };
-    Ok(sets.iter().map(dearer).collect())
+    Ok(sets.iter().map(cost).collect())
 }
 
 /// A choice among the indexes that are advised for each statement.
@@ -90,10 +101,19 @@ struct Choice {
     statements: Statements,
     /// The number of the first statements, which the indexes are for. The others are only not to become dearer.
     served: usize,
-    /// The statement for whose lookups of children each candidate of the pool was found. `None` for a candidate of a search.
-    origins: Vec<Option<usize>>,
+    /// The statements that each candidate of the pool was found for.
+    found: Vec<Origin>,
     /// The statements that no index was searched for.
     unsearched: Vec<usize>,
+}
+
+/// The statements that a candidate was found for.
+#[derive(Debug, Default)]
+struct Origin {
+    /// The statements whose lookups of children it ends the scans of.
+    lookups: Vec<usize>,
+    /// True if a search found it too, so that it may serve other statements.
+    is_searched: bool,
 }
 
 impl Choice {
@@ -106,28 +126,37 @@ impl Choice {
             None => Trials::on(self.statements.trial.clone(), plan)
                 .map(|trials| Search::new(trials).measured_on(&self.statements.rows, at)),
         };
-        let (mut sets, mut made) = (Vec::new(), 1);
+        let (mut sets, mut made, mut is_cheaper) = (Vec::new(), 1, false);
         if let Some(mut search) = search {
             sets = search.run(&Goal::All);
+            is_cheaper = search.is_cheaper_with_all(&sets);
             made += search.trials.made();
         }
         self.statements.spend(made);
-        for (set, _) in lookups.into_iter().flat_map(|lookups| lookups.found) {
-            set.into_iter().for_each(|one| self.add(one, Some(at)));
+        for one in lookups.into_iter().flat_map(|lookups| lookups.found).flat_map(|(set, _)| set) {
+            let number = self.add(one);
+            self.found[number].lookups.push(at);
         }
-        for (set, _) in sets {
-            set.into_iter().for_each(|one| self.add(one, None));
+        let numbers: Vec<usize> = sets.into_iter().flat_map(|(set, _)| set).map(|one| self.add_searched(one)).collect();
+        if is_cheaper {
+            self.statements.set_cheaper(at, &numbers);
         }
     }
 
-    fn add(&mut self, candidate: Candidate, origin: Option<usize>) {
-        match self.statements.pool.iter().position(|known| *known == candidate) {
-            Some(known) => self.origins[known] = self.origins[known].filter(|other| origin == Some(*other)),
-            None => {
-                self.statements.pool.push(candidate);
-                self.origins.push(origin);
-            }
-        }
+    /// Adds a candidate to the pool, unless it is there, and returns its number.
+    fn add(&mut self, candidate: Candidate) -> usize {
+        let pool = &mut self.statements.pool;
+        pool.iter().position(|known| *known == candidate).unwrap_or_else(|| {
+            pool.push(candidate);
+            self.found.push(Origin::default());
+            pool.len() - 1
+        })
+    }
+
+    fn add_searched(&mut self, candidate: Candidate) -> usize {
+        let number = self.add(candidate);
+        self.found[number].is_searched = true;
+        number
     }
 
     /// Returns the steps that are left in all plans that can be made on the copy. `None` if SQLite refuses one of the candidates.
@@ -184,7 +213,7 @@ impl Choice {
     /// replace it.
     fn is_alone(&self, number: usize) -> bool {
         let pool = &self.statements.pool;
-        self.origins[number].is_some() && pool.iter().filter(|one| one.table == pool[number].table).count() == 1
+        !self.found[number].lookups.is_empty() && pool.iter().filter(|one| one.table == pool[number].table).count() == 1
     }
 
     /// Replaces two indexes of a table by one that begins with the columns of the one and goes on with those of the other.
@@ -206,8 +235,7 @@ impl Choice {
             let mut merged = self.statements.pool[one].clone();
             let more = self.statements.pool[other].terms.iter().filter(|term| !merged.has(term)).cloned();
             merged.terms.extend(more.collect::<Vec<_>>());
-            self.add(merged.clone(), None);
-            let number = self.statements.pool.iter().position(|known| *known == merged).unwrap_or(one);
+            let number = self.add_searched(merged);
             let mut fewer: Vec<usize> = set.iter().copied().filter(|&old| old != one && old != other).collect();
             fewer.push(number);
             if self.is_as_good(&fewer, set) {
@@ -240,9 +268,9 @@ impl Choice {
             }
             let everything: Vec<usize> = (0..self.statements.pool.len()).collect();
             let mut by = self.statements.near(at, &everything);
-            by.retain(|&number| match self.origins[number] {
-                Some(origin) => origin == at,
-                None => self.is_served(at, &[number]),
+            by.retain(|&number| {
+                let Origin { lookups, is_searched } = &self.found[number];
+                lookups.contains(&at) || *is_searched && self.is_served(at, &[number])
             });
             if !by.is_empty() {
                 serving.push((at, by));
@@ -263,6 +291,7 @@ impl Choice {
         advice.tried = self.statements.pool.len();
         advice.is_cut_short = self.statements.is_cut_short();
         advice.least = self.least(set);
+        advice.upkeep = self.statements.upkeep(set);
         for &number in set {
             let pool = &self.statements.pool[number..=number];
             let index = candidate::advice(pool, Vec::new(), &self.statements.trial.schema, &mut taken);

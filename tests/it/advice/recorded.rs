@@ -86,6 +86,60 @@ fn writes_are_no_reason_against_an_index() {
     }
 }
 
+/// The price is said in one line: how many writes pay it, and the largest rise in steps.
+#[test]
+fn the_price_of_an_index_for_writes_is_said() {
+    let line = |queries: &[&str]| {
+        let report = report(queries);
+        let found = report.lines().find(|line| line.contains("to keep the new index entries"));
+        found.map(|line| line.trim().to_owned()).unwrap_or_default()
+    };
+    let by_sku = "SELECT id FROM lines WHERE sku = ?1";
+    let many = "DELETE FROM lines WHERE id < 500";
+    let one = line(&[by_sku, many]);
+    let steps = one.strip_prefix("1 write takes more steps to keep the new index entries, from ").unwrap_or(&one);
+    let (before, rest) = steps.split_once(" to ").unwrap_or_default();
+    let (after, sql) = rest.split_once(": ").unwrap_or_default();
+    assert!(sql == many && before.parse::<u64>().unwrap() + 400 < after.parse().unwrap(), "{one}");
+    let two = line(&["INSERT INTO lines(sku, n) VALUES (?1, 1)", by_sku, many]);
+    assert_eq!(two, one.replace("1 write takes", "2 writes take").replace(", from", "; the largest rise is from"));
+    // Beside several scans it is a note on all indexes.
+    let all = line(&[by_sku, "SELECT id FROM users WHERE name = ?1", many]);
+    assert_eq!(all, format!("note: {one}"));
+    for other in [
+        "SELECT n FROM lines WHERE id = ?1",
+        "UPDATE lines SET n = ?1 WHERE id = ?2",
+        "INSERT INTO users(name) VALUES (?1)",
+        "DELETE FROM users WHERE id = ?1",
+        "PRAGMA user_version",
+        "SELECT replace(sku, 'a', 'b') FROM lines WHERE id = ?1",
+    ] {
+        assert_eq!(line(&[by_sku, other]), "", "{other}");
+    }
+}
+
+/// Each statement needs the same index on each child, so nothing has to be tried.
+#[test]
+fn the_children_of_several_statements_are_indexed_once() {
+    let db = Template::empty().in_memory();
+    let children: String =
+        (0..40).map(|n| format!("CREATE TABLE c{n}(id INTEGER PRIMARY KEY, p_id INT REFERENCES p(id));")).collect();
+    db.execute_batch(&format!("CREATE TABLE p(id INTEGER PRIMARY KEY, kind INT, name TEXT); {children}")).unwrap();
+    let queries = db.record(|db| {
+        db.execute("DELETE FROM p WHERE id = ?1", [3])?;
+        db.execute("UPDATE p SET id = 4 WHERE id = ?1", [3])?;
+        db.execute("DELETE FROM p WHERE name = ?1", [3])
+    });
+    let advice = workload::advise_all(&queries).unwrap();
+    assert_eq!((advice.indexes.len(), advice.least, advice.is_cut_short), (41, 1, false), "{advice}");
+    for index in &advice.indexes {
+        let of_children = index.index.table != "p";
+        assert_eq!(index.statements.len(), if of_children { 3 } else { 1 }, "{index:?}");
+        db.execute_batch(&index.sql).unwrap();
+    }
+    db.record(|db| db.execute("DELETE FROM p WHERE name = ?1", [3])).assert_no_scan();
+}
+
 /// A write that is stopped takes back what is not committed: the indexes that are tried.
 #[test]
 fn a_write_that_is_too_long_to_be_measured() {
