@@ -146,7 +146,9 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<String> {
             vec![format!("{promise} may lose committed changes; this keeps them: PRAGMA {}", promise.durable())]
         }
         Problem::Lost { .. } => vec![format!("{promise} keeps every commit: {OTHERWISE}")],
-        Problem::Invariant(_) => Vec::new(),
+        Problem::Invariant(_) => {
+            vec![String::from("put the changes between which it does not hold into one transaction")]
+        }
         Problem::NotResumed { .. } => vec![
             String::from("write what is done in the transaction that does it, and skip that in the next run"),
             String::from("if its transactions are independent of each other, say so: .independent_transactions()"),

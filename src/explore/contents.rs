@@ -30,6 +30,8 @@ pub(crate) struct KnownContents {
 /// A content. It is opened where it is looked at, and never kept open: an action may commit thousands of times.
 struct Known {
     files: Files,
+    /// Another key means other bytes.
+    key: u64,
     /// `None` if SQLite cannot read it.
     summary: OnceCell<Option<Summary>>,
 }
@@ -80,8 +82,7 @@ impl KnownContents {
         let opened = OpenedFiles::of(&folded, self.functions)?;
         self.compared += folded.iter().map(|(_, bytes)| bytes.len() as u64 / 1024).sum::<u64>();
         if self.compared > MOST_COMPARED {
-            self.known.push(Known { files: folded, summary: OnceCell::new() });
-            return Ok(self.known.len() - 1);
+            return Ok(self.add(folded, OnceCell::new()));
         }
         // No integrity check: whatever the app has committed is the content.
         let digests = opened.digests(&self.masks);
@@ -90,8 +91,21 @@ impl KnownContents {
             return Ok(number);
         }
         let summary = digests.map(|digests| Summary { digests, complaints: OnceCell::new() });
-        self.known.push(Known { files: folded, summary: OnceCell::from(summary) });
-        Ok(self.known.len() - 1)
+        Ok(self.add(folded, OnceCell::from(summary)))
+    }
+
+    fn add(&mut self, files: Files, summary: OnceCell<Option<Summary>>) -> usize {
+        let key = self.key(&files);
+        self.known.push(Known { files, key, summary });
+        self.known.len() - 1
+    }
+
+    /// Returns a key of what differs from the first known content.
+    fn key(&self, files: &Files) -> u64 {
+        let first = self.known.first();
+        let base = |name: &str| first.and_then(|known| known.files.iter().find(|(other, _)| other == name));
+        let of = |(name, bytes): &(String, Blocks)| base(name).map_or(0, |(_, base)| bytes.key_beside(base));
+        files.iter().map(of).fold(0, u64::wrapping_add)
     }
 
     /// Returns what these files hold after SQLite has recovered them.
@@ -162,7 +176,12 @@ impl KnownContents {
     }
 
     fn in_these_bytes(&self, folded: &Files) -> Option<usize> {
-        let known = self.known.iter().rposition(|known| same_files(&known.files, folded));
+        let key = self.key(folded);
+        // The first one has no other to be compared with.
+        let may_be = |place: usize, known: &Known| place == 0 || known.key == key;
+        let mut known = (0..self.known.len()).rev().map(|place| (place, &self.known[place]));
+        let known = known.find(|(place, known)| may_be(*place, known) && same_files(&known.files, folded));
+        let known = known.map(|(place, _)| place);
         known.or_else(|| self.others.iter().find(|(files, _)| same_files(files, folded)).map(|(_, number)| *number))
     }
 

@@ -55,15 +55,17 @@ pub(super) struct Diagnosis<'a> {
     pub(super) problem: Problem,
     /// The part of the action that is there, unless SQLite cannot read the files.
     pub(super) part: Option<ActionPart>,
+    /// True if the action may stop between two of its transactions.
+    pub(super) is_resumed: bool,
     /// The changes from a run without a fault to the second try.
     pub(super) again: Option<ContentChanges>,
 }
 
 impl FaultRun {
-    /// Returns true if the fault happened to a statement that begins a transaction or rolls it back.
-    pub(super) fn was_beginning_or_rolling_back(&self) -> bool {
+    /// Returns true if the fault happened to a statement that begins with one of these words.
+    pub(super) fn was_one_of(&self, words: &[&str]) -> bool {
         let statement = self.injected.as_ref().and_then(|injected| injected.statement.as_deref()).unwrap_or_default();
-        ["BEGIN", "SAVEPOINT", "ROLLBACK"].iter().any(|word| begins_with(word, statement))
+        words.iter().any(|word| begins_with(word, statement))
     }
 
     /// Returns the statement that was recorded most often, and how often.
@@ -78,6 +80,15 @@ impl FaultRun {
     /// Returns true if a statement with RETURNING was recorded.
     fn has_returning(&self) -> bool {
         self.statements.iter().any(|sql| sql.to_ascii_uppercase().contains("RETURNING"))
+    }
+
+    /// Returns true if the fault happened within a transaction that the action had begun.
+    fn was_in_transaction(&self) -> bool {
+        let statement = self.injected.as_ref().and_then(|injected| injected.statement.as_deref());
+        let place = self.statements.iter().position(|sql| Some(sql.as_str()) == statement).unwrap_or(0);
+        let is = |words: &[&str], sql: &String| words.iter().any(|word| begins_with(word, sql));
+        let ends = self.statements[..place].iter().rfind(|sql| is(&["BEGIN", "COMMIT", "END", "ROLLBACK"], sql));
+        ends.is_some_and(|sql| is(&["BEGIN"], sql))
     }
 
     /// Returns true if the recorded statements begin savepoints and no transaction.
@@ -199,7 +210,13 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
             if diagnosis.run.spans_files_with_a_wal() {
                 helps.push(FILE_BY_FILE);
             }
-            helps.push("put all of its statements into one transaction and roll it back on an error");
+            helps.push(match diagnosis.run.was_in_transaction() {
+                true => {
+                    "return the error of every statement with `?`: SQLite has rolled the transaction back, and the \
+                     statements after it commit one by one"
+                }
+                false => "put all of its statements into one transaction and roll it back on an error",
+            });
             helps.push("if it goes on where it stopped when it is called again, say so: .each_transaction()");
             helps.push("if its transactions are independent of each other, say so: .independent_transactions()");
         }
@@ -240,6 +257,17 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
         }
         Problem::Session(_) => {
             helps.push("set it back on the way of every error, before the error is returned");
+        }
+        Problem::Panics(_) => helps.push("return the error with `?` in place of unwrap() or expect()"),
+        Problem::NotAgain(_, Some(Outcome::Returned(_))) => helps.push(
+            "undo on the way of every error what the call has left on its connection, before the error is returned",
+        ),
+        Problem::NotAgain(..) | Problem::OtherwiseAgain(_) if diagnosis.is_resumed => {
+            helps.push("write what is done in the transaction that does it, and skip that in the next call");
+            helps.push("if its transactions are independent of each other, say so: .independent_transactions()");
+        }
+        Problem::OtherwiseAgain(_) => {
+            helps.push("change what the action keeps outside of the database only after its commit has returned");
         }
         Problem::Repeats => {
             helps.push("try again a few times, and only after SQLITE_BUSY; then return the error");

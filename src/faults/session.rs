@@ -2,8 +2,10 @@
 
 use rusqlite::Connection;
 
+use crate::check::shown;
+
 /// The settings that belong to the connection, and that some code switches while it works.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 16] = [
     "foreign_keys",
     "defer_foreign_keys",
     "busy_timeout",
@@ -14,6 +16,12 @@ const SETTINGS: [&str; 10] = [
     "ignore_check_constraints",
     "read_uncommitted",
     "writable_schema",
+    "wal_autocheckpoint",
+    "locking_mode",
+    "journal_mode",
+    "legacy_alter_table",
+    "temp_store",
+    "automatic_index",
 ];
 
 /// The state of a connection, in words.
@@ -32,11 +40,14 @@ impl Session {
         }
         for name in SETTINGS {
             // A build of SQLite may lack one.
-            let value = connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-            session.add(&format!("PRAGMA {name}"), &value.map_or_else(|_| String::new(), |value| value.to_string()));
+            let value = connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get_ref(0).map(shown));
+            session.add(&format!("PRAGMA {name}"), &value.unwrap_or_default());
         }
         session.add_names(connection, "an attached database", "SELECT name FROM pragma_database_list WHERE seq > 1");
-        session.add_names(connection, "a temporary table", "SELECT name FROM sqlite_temp_schema WHERE type = 'table'");
+        for kind in ["table", "trigger", "view"] {
+            let sql = format!("SELECT name FROM sqlite_temp_schema WHERE type = '{kind}'");
+            session.add_names(connection, &format!("a temporary {kind}"), &sql);
+        }
         session
     }
 

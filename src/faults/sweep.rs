@@ -189,7 +189,7 @@ const MAX_PLACES: u64 = 1000;
 
 /// The work of a whole sweep, unless all places are to be tried: about ten seconds without optimization. It is counted in steps
 /// of SQLite's virtual machine, so that every machine tries the same places.
-const MAX_WORK: u64 = 12_000_000;
+const MAX_WORK: u64 = 10_000_000;
 
 /// The seed that chooses places where there are too many, unless the environment sets another.
 const SEED: u64 = 0x5eed;
@@ -277,9 +277,10 @@ impl Sweeper<'_> {
         };
         // SQLite may have begun a transaction although its BEGIN was interrupted, and rusqlite ignores that a ROLLBACK was. No
         // app expects that, and few could tell.
-        // Nor that a statement has committed and is interrupted then.
+        // Nor that a statement has committed and is interrupted then, or that one which sets the connection back is.
         let is_of_sqlite = run.injected.as_ref().is_some_and(|injected| injected.is_committed)
-            || (matches!(problem, Problem::LeftOpen) && run.was_beginning_or_rolling_back());
+            || (matches!(problem, Problem::LeftOpen) && run.was_one_of(&["BEGIN", "SAVEPOINT", "ROLLBACK"]))
+            || (matches!(problem, Problem::Session(_)) && run.was_one_of(&["PRAGMA", "ATTACH", "DETACH", "DROP"]));
         if fault.kind == Kind::Interrupt && is_of_sqlite {
             return Ok(());
         }
@@ -296,7 +297,7 @@ impl Sweeper<'_> {
             _ => None,
         };
         let again = again.map(|(after, again)| ContentChanges::between(&after, &again));
-        Diagnosis { run, problem, part, again }
+        Diagnosis { run, problem, part, is_resumed: self.options.resumes, again }
     }
 
     fn run(&mut self, fault: Fault, capture: Option<Arc<Capture>>) -> Result<(FaultRun, Option<Problem>)> {

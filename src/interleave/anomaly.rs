@@ -42,28 +42,52 @@ pub(super) fn anomaly(serial_runs: &mut SerialRuns<'_>, run: &Run, same_state: O
         });
     }
     let alone = Alone::of(serial_runs, run)?;
-    if let Some(order) = same_state {
-        for &task in order {
-            let returns_another = serial_runs.serial(order)?.outcomes[task] != run.outcomes[task];
-            if returns_another && alone.changes[task].is_empty() {
-                return Ok(Anomaly::ReadSkew { reader: task });
+    let mut footprints = Footprints::new(serial_runs.base)?;
+    let steps = effect::steps(&run.schedule, &mut footprints, Caution::Names);
+    let Some(order) = same_state else {
+        for task in 0..serial_runs.tasks {
+            if serial_runs.serial(&[task])?.digest == run.digest {
+                return Ok(Anomaly::LostUpdate { kept: task });
             }
         }
-        let is_believed = |task: usize| alone.outcomes[task] == run.outcomes[task];
-        let lost = alone.lost_row(|one, other| is_believed(one) && is_believed(other));
-        return Ok(lost.unwrap_or(Anomaly::SharedWork));
-    }
-    for task in 0..serial_runs.tasks {
-        if serial_runs.serial(&[task])?.digest == run.digest {
-            return Ok(Anomaly::LostUpdate { kept: task });
+        let lost = alone.lost_row(|_, _| true).map(LostRow::named);
+        return Ok(lost.or_else(|| stale(&steps, &alone)).unwrap_or(Anomaly::Other));
+    };
+    let differs =
+        |task: usize, serial: &mut SerialRuns<'_>| Ok(serial.serial(order)?.outcomes[task] != run.outcomes[task]);
+    for &task in order {
+        if alone.changes[task].is_empty() && differs(task, serial_runs)? {
+            return Ok(Anomaly::ReadSkew { reader: task });
         }
     }
-    if let Some(lost) = alone.lost_row(|_, _| true) {
-        return Ok(lost);
+    let is_believed = |task: usize| alone.outcomes[task] == run.outcomes[task];
+    let lost = alone.lost_row(|one, other| is_believed(one) && is_believed(other));
+    // The task whose change is there has seen the table before the other change.
+    let is_read = |lost: &LostRow| {
+        let sees = |step: &Step| step.effect.only_reads() && step.effect.reads_from(&lost.table);
+        let seen = steps.iter().position(|step| step.task == lost.kept && sees(step));
+        let writes = |seen: usize, step: &Step| {
+            step.task == lost.lost && step.effect.writes_what_is_read_by(&steps[seen].effect)
+        };
+        seen.is_some_and(|seen| steps[seen..].iter().any(|step| writes(seen, step)))
+    };
+    if let Some(named) = lost.filter(is_read).map(LostRow::named).or_else(|| stale(&steps, &alone)) {
+        return Ok(named);
     }
-    let mut footprints = Footprints::new(serial_runs.base)?;
-    let steps = effect::steps(&run.schedule, &mut footprints, Caution::Rows);
-    Ok(stale(&steps, &alone).unwrap_or(Anomaly::Other))
+    let mut others = Vec::new();
+    for &task in order {
+        if differs(task, serial_runs)? {
+            others.push(task);
+        }
+    }
+    // A task that changes nothing here. Of those that share work, all return something else.
+    if let [reader] = others[..] {
+        let rest: Vec<usize> = order.iter().copied().filter(|task| *task != reader).collect();
+        if serial_runs.serial(&rest)?.digest == run.digest {
+            return Ok(Anomaly::ReadSkew { reader });
+        }
+    }
+    Ok(Anomaly::SharedWork)
 }
 
 /// A row by its table and key, and what became of it.
@@ -122,14 +146,13 @@ impl Alone {
         Ok(Alone { changes, outcomes, run, serial, before })
     }
 
-    /// Returns two tasks of which one has changed a row, and the row shows nothing of that because of the other.
-    fn lost_row(&self, may_be: impl Fn(usize, usize) -> bool) -> Option<Anomaly> {
+    /// Returns a row that a task has changed, and that shows nothing of it because of another one.
+    fn lost_row(&self, may_be: impl Fn(usize, usize) -> bool) -> Option<LostRow> {
         for (other, changes) in self.changes.iter().enumerate() {
             for (row, change) in changes {
                 for one in (0..self.changes.len()).filter(|one| *one != other && may_be(*one, other)) {
                     if self.is_lost(row, change.as_ref(), one) {
-                        let table = row.0.clone();
-                        return Some(Anomaly::OverwrittenRow { one: one.min(other), other: one.max(other), table });
+                        return Some(LostRow { kept: one, lost: other, table: row.0.clone() });
                     }
                 }
             }
@@ -174,6 +197,20 @@ impl Alone {
     }
 }
 
+/// A row whose change by one task is gone because of the change by another.
+struct LostRow {
+    kept: usize,
+    lost: usize,
+    table: String,
+}
+
+impl LostRow {
+    fn named(self) -> Anomaly {
+        let LostRow { kept, lost, table } = self;
+        Anomaly::OverwrittenRow { one: kept.min(lost), other: kept.max(lost), table }
+    }
+}
+
 /// Returns write skew or a stale read, if a task has read what another one wrote before it wrote itself.
 fn stale(steps: &[Step], alone: &Alone) -> Option<Anomaly> {
     // The place at which a task has written what another one had read.
@@ -187,7 +224,10 @@ fn stale(steps: &[Step], alone: &Alone) -> Option<Anomaly> {
     let tasks = alone.changes.len();
     let others = |one: usize| (0..tasks).filter(move |other| *other != one);
     let pairs = || (0..tasks).flat_map(|one| others(one).map(move |other| (one, other)));
-    let is_skew = |(one, other)| overtaken(one, other).is_some() && overtaken(other, one).is_some();
+    let writes = |task: usize| !alone.changes[task].is_empty();
+    let is_skew = |(one, other)| {
+        writes(one) && writes(other) && overtaken(one, other).is_some() && overtaken(other, one).is_some()
+    };
     if alone.are_apart() && pairs().any(is_skew) {
         return Some(Anomaly::WriteSkew);
     }

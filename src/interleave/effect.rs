@@ -67,6 +67,10 @@ impl Effect {
         !self.writes.is_empty()
     }
 
+    pub(super) fn reads_from(&self, table: &str) -> bool {
+        self.reads.has_some_of(table)
+    }
+
     pub(super) fn only_reads(&self) -> bool {
         self.writes.is_empty() && !self.reads.is_empty()
     }
@@ -101,6 +105,9 @@ pub(super) struct Step {
 pub(super) enum Caution {
     /// Steps depend on each other by the rows and locks that they touch.
     Rows,
+    /// The same, also where they are known in part, as of a task with several connections: for a name, which leaves out no
+    /// schedule.
+    Names,
     /// All steps that touch a lock depend on each other, as those of a checkpoint do.
     Locks,
     /// All steps depend on each other.
@@ -111,12 +118,14 @@ pub(super) enum Caution {
 pub(super) fn steps(record: &ScheduleRecord, footprints: &mut Footprints, caution: Caution) -> Vec<Step> {
     let text = |event: &Event| event.line.map(|line| record.lines[line].text.as_str());
     let caution = match caution {
+        Caution::Names => Caution::Names,
         // The lock that the scheduler keeps is not in the effects.
         _ if record.kept_lock => Caution::Everything,
         Caution::Rows if record.has_second_connection => Caution::Locks,
         Caution::Rows if record.lines.iter().any(|line| footprints.of(&line.text).changes_meaning) => Caution::Locks,
         other => other,
     };
+    let by_rows = matches!(caution, Caution::Rows | Caution::Names);
     let mut steps: Vec<Step> = Vec::new();
     let mut transactions = vec![Transaction::default(); record.statements.len()];
     let mut blocked = 0;
@@ -131,13 +140,13 @@ pub(super) fn steps(record: &ScheduleRecord, footprints: &mut Footprints, cautio
             shares_memory: caution == Caution::Everything,
             ..Effect::default()
         };
-        if caution != Caution::Rows && effect.lock != LockChange::Local {
+        if !by_rows && effect.lock != LockChange::Local {
             effect.lock = LockChange::Unknown;
         }
         let place = steps.len();
         let blocked = std::mem::take(&mut blocked);
         steps.push(Step { task: event.task, able: event.able, blocked, effect });
-        if caution == Caution::Rows {
+        if by_rows {
             let footprint = text(event).map(|text| footprints.of(text)).unwrap_or_default();
             transactions[event.task].step(&mut steps, place, event, (&footprint.reads, &footprint.writes));
         }

@@ -62,7 +62,10 @@ pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report)
     for help in helps(problem, diagnosis.tried.as_ref()) {
         error = error.help(help);
     }
-    if let Some(Anomaly::SharedWork) = diagnosis.anomaly {
+    let same_state = diagnosis.nearest.as_ref().is_some_and(|nearest| nearest.changes.is_empty());
+    let may_share =
+        matches!(diagnosis.anomaly, Some(Anomaly::SharedWork | Anomaly::StaleRead { .. } | Anomaly::WriteSkew));
+    if same_state && may_share {
         error = error.help(
             "if tasks share the work, as workers do with jobs, let each return a value that does not depend on who did what, \
              such as ()",

@@ -38,6 +38,13 @@ impl Rows {
         }
     }
 
+    pub(super) fn has_some_of(&self, table: &str) -> bool {
+        match self {
+            Rows::All => true,
+            Rows::Some(rows) => rows.iter().any(|(other, _)| other.eq_ignore_ascii_case(table)),
+        }
+    }
+
     pub(super) fn overlap(&self, other: &Rows) -> bool {
         match (self, other) {
             (Rows::All, rows) | (rows, Rows::All) => !rows.is_empty(),
@@ -65,7 +72,8 @@ pub(super) struct Footprints {
     connection: Connection,
     /// Keeps the copy that the connection is open on.
     _copy: Address,
-    tables: HashMap<i64, String>,
+    /// The table of each root page, and true for the page of an index beside it.
+    tables: HashMap<i64, (String, bool)>,
     known: HashMap<String, Rc<Footprint>>,
 }
 
@@ -113,11 +121,11 @@ impl Footprints {
         let copy = base.fork();
         let connection = copy.connect()?;
         // The schema itself is only written by statements that change all.
-        let mut tables = HashMap::from([(1, String::from("sqlite_schema"))]);
-        let roots = (|| -> rusqlite::Result<Vec<(i64, String)>> {
-            let mut roots =
-                connection.prepare("SELECT rootpage, lower(tbl_name) FROM main.sqlite_schema WHERE rootpage")?;
-            roots.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        let mut tables = HashMap::from([(1, (String::from("sqlite_schema"), false))]);
+        let roots = (|| -> rusqlite::Result<Vec<(i64, (String, bool))>> {
+            let sql = "SELECT rootpage, lower(tbl_name), type = 'index' FROM main.sqlite_schema WHERE rootpage";
+            let mut roots = connection.prepare(sql)?;
+            roots.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?.collect()
         })();
         tables.extend(roots.unwrap_or_default());
         Ok(Footprints { connection, _copy: copy, tables, known: HashMap::new() })
@@ -179,8 +187,10 @@ impl Footprints {
                 1 => continue,
                 _ => return None,
             }
-            let table = self.tables.get(root)?;
-            let rows = cursor.and_then(|cursor| rowids(ops, cursor)).unwrap_or_else(|| vec![None]);
+            let (table, is_index) = self.tables.get(root)?;
+            // Without a rowid, the rows of a table are in the index of its key.
+            let rows = cursor.and_then(|cursor| rowids(ops, cursor)).filter(|rows| *is_index || !rows.is_empty());
+            let rows = rows.unwrap_or_else(|| vec![None]);
             let rows = Rows::Some(rows.into_iter().map(|row| (table.clone(), row)).collect());
             footprint.reads.add(&rows);
             let takes_id = |Op(code, [of, ..]): &Op| code == "NewRowid" && Some(*of) == cursor;

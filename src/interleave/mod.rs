@@ -83,7 +83,8 @@
 //! arguments to have them compared.
 //!
 //! Rowids that SQLite chooses depend on the order of the INSERTs and on nothing else. States that differ only in them are the same,
-//! together with the columns that refer to them and the results that name them.
+//! together with the columns that refer to them and the results that name them. Without a foreign key, a column refers to them
+//! if it holds their ids also where SQLite chooses others.
 //!
 //! [`TestDb::connect`]: crate::TestDb::connect
 
@@ -103,6 +104,7 @@ mod report;
 mod run;
 mod scheduler;
 mod serial_runs;
+mod shifted_ids;
 mod stall;
 mod task_state;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! SQLite gives a new row the next rowid, so that the order of two INSERTs decides their ids, and nothing else. Two states are
 //! the same if one of them, with other ids for the rows that are new, is the other. A column that refers to such rows changes
-//! with them: one with a foreign key, or one that holds nothing but new ids of one table.
+//! with them: one with a foreign key, or one that holds nothing but new ids of one table, also where SQLite chooses others.
 //!
 //! The rows are matched by color refinement: a row has the color of its own values, then of the rows that it refers to and of
 //! those that refer to it.
@@ -14,6 +14,7 @@ use rusqlite::types::ValueRef;
 
 use super::footprint::Footprints;
 use super::run::{Run, TaskOutcome};
+use super::shifted_ids;
 use crate::check::{Cell, ChangedRow, changes_between};
 use crate::db::Address;
 use crate::error::Result;
@@ -30,7 +31,12 @@ pub(super) struct NewIds {
     columns: BTreeMap<Name, Name>,
     /// The columns with a foreign key to such a column, and its table.
     references: BTreeMap<(Name, Name), Name>,
+    /// The rows that the tasks change one after another where new rows get other ids, or `None` if that cannot be known.
+    shifted: Option<Option<Vec<NewRow>>>,
 }
+
+/// Runs the tasks one after another on another database.
+pub(super) type RunOn<'a> = &'a dyn Fn(&Address) -> Result<Run>;
 
 impl NewIds {
     pub(super) fn new(base: &Address) -> Result<NewIds> {
@@ -52,18 +58,23 @@ impl NewIds {
                 }
             }
         }
-        Ok(NewIds { footprints: Footprints::new(&base)?, base, columns, references })
+        Ok(NewIds { footprints: Footprints::new(&base)?, base, columns, references, shifted: None })
     }
 
     /// Returns true if two runs have the same state and these tasks the same results, but for the ids of new rows.
-    pub(super) fn are_all_that_differs(&mut self, (one, other): (&Run, &Run), tasks: &[usize]) -> Result<bool> {
+    pub(super) fn are_all_that_differs(
+        &mut self,
+        (one, other): (&Run, &Run),
+        tasks: &[usize],
+        run_on: RunOn<'_>,
+    ) -> Result<bool> {
         let lines = one.schedule.lines.iter().chain(&other.schedule.lines);
         let tables: BTreeSet<Name> =
             lines.flat_map(|line| self.footprints.of(&line.text).new_ids.clone()).map(Name::from).collect();
         if tables.is_empty() {
             return Ok(false);
         }
-        let rows = |run: &Run| self.new_rows(run, &tables);
+        let rows = |run: &Run| self.new_rows((&self.base, run), &tables);
         let (mut one_rows, mut other_rows) = (rows(one)?, rows(other)?);
         for guesses in [false, true] {
             let references = |rows: &[NewRow]| match guesses {
@@ -78,14 +89,38 @@ impl NewIds {
             color(&mut other_rows, &references.0);
             let same_rows = one_rows.iter().map(|row| row.color).eq(other_rows.iter().map(|row| row.color));
             if same_rows && tasks.iter().all(|task| same_result([one, other], [&one_rows, &other_rows], *task)) {
-                return Ok(true);
+                return Ok(!guesses || self.are_references(&references.0, &tables, run_on)?);
             }
         }
         Ok(false)
     }
 
-    fn new_rows(&self, run: &Run, tables: &BTreeSet<Name>) -> Result<Vec<NewRow>> {
-        let changes = changes_between(&self.base.look()?, &run.database.look()?)?;
+    /// Returns true if these columns refer to new rows also where those have other ids.
+    fn are_references(
+        &mut self,
+        guessed: &BTreeMap<(Name, Name), Name>,
+        tables: &BTreeSet<Name>,
+        run_on: RunOn<'_>,
+    ) -> Result<bool> {
+        if self.shifted.is_none() {
+            let base = shifted_ids::shifted(&self.base, tables)?;
+            let run = run_on(&base)?;
+            let is_whole = run.outcomes.iter().all(|outcome| matches!(outcome, Some(TaskOutcome::Returned(_))));
+            self.shifted = Some(if is_whole { Some(self.new_rows((&base, &run), tables)?) } else { None });
+        }
+        let Some(Some(rows)) = &self.shifted else { return Ok(true) };
+        let ids = ids_by_table(rows);
+        let refers = |row: &NewRow, (column, cell): &(Name, Cell)| {
+            let Some(parent) = guessed.get(&(row.table.clone(), column.clone())) else { return true };
+            let id = if let Cell::Integer(id) = cell { Some(id) } else { None };
+            self.references.contains_key(&(row.table.clone(), column.clone()))
+                || ids.get(parent).zip(id).is_some_and(|(ids, id)| ids.contains_key(id))
+        };
+        Ok(rows.iter().all(|row| row.cells.iter().all(|cell| refers(row, cell))))
+    }
+
+    fn new_rows(&self, (base, run): (&Address, &Run), tables: &BTreeSet<Name>) -> Result<Vec<NewRow>> {
+        let changes = changes_between(&base.look()?, &run.database.look()?)?;
         let mut rows = Vec::new();
         for table in changes.iter() {
             let name = Name::from(table.name());

@@ -151,7 +151,10 @@ impl<'a> SerialRuns<'a> {
         for order in SerialRuns::candidates(run) {
             self.serial(&order)?;
             let mut new_ids = self.new_ids.take().map_or_else(|| NewIds::new(self.base), Ok)?;
-            let is_same = new_ids.are_all_that_differs((&self.serial[&order], run), &order)?;
+            let all: Vec<usize> = (0..self.tasks).collect();
+            let options = || self.options(Chooser::Serial(all.clone()));
+            let run_on = |base: &Address| self.threads.run(base, &all, self.remedy, options());
+            let is_same = new_ids.are_all_that_differs((&self.serial[&order], run), &order, &run_on)?;
             self.new_ids = Some(new_ids);
             if is_same {
                 return Ok(Some(order));

@@ -277,7 +277,12 @@ impl Scheduler {
 
     fn locked(&self, task: usize, op: Op<'_>, granted: bool) {
         let mut state = self.lock();
+        let is_idle = state.tasks[task].running == 0;
         let locks = &mut state.tasks[task].locks;
+        // A connection that is closed makes a checkpoint, unless others are open: no statement is refused anything.
+        if !granted && is_idle && !locks.writing() && matches!(op, Op::Lock { level: ffi::SQLITE_LOCK_EXCLUSIVE, .. }) {
+            return;
+        }
         locks.locked(op, granted);
         let (writing, is_refused) = (locks.writing(), !granted && locks.pending.is_some());
         if let Some(event) = state.event(task) {

@@ -9,6 +9,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use once_cell::sync::Lazy;
+use xxhash_rust::xxh64::xxh64;
 
 /// Large enough that a file has few blocks to clone, small enough that the first write to a shared one is a cheap copy.
 pub(super) const BLOCK: usize = 8192;
@@ -85,6 +86,16 @@ impl Blocks {
         // Bytes past the end are zero in every block.
         let same = |(one, two): (&Arc<Block>, &Arc<Block>)| Arc::ptr_eq(one, two) || one == two;
         self.len == other.len && self.blocks.iter().zip(&other.blocks).all(same)
+    }
+
+    /// Returns a number for what differs from `base`: two contents are equal only if it is the same for both. Shared blocks are
+    /// not read.
+    pub(crate) fn key_beside(&self, base: &Blocks) -> u64 {
+        let is_other = |at: usize, block: &Arc<Block>| {
+            base.blocks.get(at).is_none_or(|other| !Arc::ptr_eq(block, other) && block != other)
+        };
+        let others = self.blocks.iter().enumerate().filter(|(at, block)| is_other(*at, block));
+        others.fold(self.len as u64, |key, (at, block)| key.wrapping_add(xxh64(block, at as u64)))
     }
 
     /// Returns the `len` bytes at `offset`. `None` if they are not in one block.

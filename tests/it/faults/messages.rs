@@ -199,7 +199,7 @@ fn many_places_are_sampled_by_default() {
     let shop = db(Profile::PRODUCTION, SHOP);
     let action = |db: &mut Connection| {
         db.execute(
-            "WITH RECURSIVE n(i) AS (VALUES (10) UNION ALL SELECT i + 1 FROM n WHERE i < 190)
+            "WITH RECURSIVE n(i) AS (VALUES (10) UNION ALL SELECT i + 1 FROM n WHERE i < 90)
             INSERT INTO orders(id, customer) SELECT i, 'ada' FROM n",
             [],
         )

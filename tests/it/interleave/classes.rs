@@ -60,6 +60,17 @@ fn the_same_row() {
     }
 }
 
+/// Without a rowid, the key is an index, and the rows are in it.
+#[test]
+fn rows_without_a_rowid() {
+    let db = wal();
+    db.execute_batch("CREATE TABLE settings(name TEXT PRIMARY KEY, value INT) WITHOUT ROWID").unwrap();
+    let replace = "INSERT OR REPLACE INTO settings VALUES ('a', 1)";
+    classes(&db, &[&[replace], &["SELECT value FROM settings"]], 2);
+    classes(&db, &[&[replace], &[replace, "DELETE FROM settings WHERE name = 'b'"]], 3);
+    classes(&db, &[&[replace], &[READ]], 1);
+}
+
 #[test]
 fn transactions() {
     let db = wal();
