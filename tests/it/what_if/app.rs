@@ -49,7 +49,7 @@ pub(super) enum Word {
 pub(super) struct Case {
     pub(super) app: &'static str,
     pub(super) schema: &'static str,
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// `None` if the code is correct.
     pub(super) finds: Option<Finds>,
     pub(super) words: Vec<Word>,
@@ -57,6 +57,11 @@ pub(super) struct Case {
     /// What runs at the same time; the action itself unless another is given.
     pub(super) other: Action,
     pub(super) only_reads: bool,
+    /// Words of the help of the report that the next case follows. Without it, the report has to offer a remedy that can be
+    /// tried without other code.
+    pub(super) fix: Option<&'static str>,
+    /// The name of the case that follows it, unless it is the next one.
+    pub(super) fixed_by: Option<&'static str>,
 }
 
 impl Case {
@@ -72,6 +77,31 @@ impl Case {
     pub(super) fn word(&mut self, word: Word) -> &mut Self {
         self.words.push(word);
         self
+    }
+
+    /// Says that the correct code of this name in the same app is the fix that these words of the report's help ask for.
+    pub(super) fn fixed_by(&mut self, help: &'static str, name: &'static str) -> &mut Self {
+        (self.fix, self.fixed_by) = (Some(help), Some(name));
+        self
+    }
+
+    /// Returns the same code in one transaction, without another word.
+    pub(super) fn in_one_transaction(&self) -> Case {
+        let action = Arc::clone(&self.action);
+        let action: Action = Arc::new(move |db, me| {
+            let run = |db: &mut Connection| {
+                db.execute_batch("BEGIN IMMEDIATE")?;
+                let value = action(db, me)?;
+                db.execute_batch("COMMIT").map(|()| value)
+            };
+            let done = run(db);
+            if done.is_err() && !db.is_autocommit() {
+                db.execute_batch("ROLLBACK")?;
+            }
+            done
+        });
+        let (name, other) = (self.name.clone(), Arc::clone(&self.other));
+        Case { name, action, other, words: Vec::new(), ..*self }
     }
 
     pub(super) fn only_reads(&mut self) {
@@ -109,9 +139,26 @@ impl App {
         self.case(name, None, shown(action))
     }
 
-    fn case(&mut self, name: &'static str, finds: Option<Finds>, action: Action) -> &mut Case {
-        let (app, schema, other) = (self.name, self.schema, Arc::clone(&action));
-        self.cases.push(Case { app, schema, name, finds, words: Vec::new(), action, other, only_reads: false });
+    /// Adds the code of the last bug, changed as these words of its report say. It runs beside the same code and says the same.
+    pub(super) fn fix<T: fmt::Debug + 'static>(
+        &mut self,
+        help: &'static str,
+        action: fn(&mut Connection, &str) -> Result<T>,
+    ) -> &mut Case {
+        let bug = self.cases.iter_mut().rfind(|case| case.finds.is_some()).expect("a fix follows its bug");
+        bug.fix = Some(help);
+        let other = (!Arc::ptr_eq(&bug.other, &bug.action)).then(|| Arc::clone(&bug.other));
+        let (name, words, only_reads) = (format!("{}, fixed", bug.name), bug.words.clone(), bug.only_reads);
+        let case = self.case(&name, None, shown(action));
+        (case.words, case.only_reads) = (words, only_reads);
+        case.other = other.unwrap_or_else(|| Arc::clone(&case.action));
+        case
+    }
+
+    fn case(&mut self, name: &str, finds: Option<Finds>, action: Action) -> &mut Case {
+        let (app, schema, name, other) = (self.name, self.schema, name.to_owned(), Arc::clone(&action));
+        let (words, only_reads) = (Vec::new(), false);
+        self.cases.push(Case { app, schema, name, finds, words, action, other, only_reads, fix: None, fixed_by: None });
         self.cases.last_mut().unwrap()
     }
 }

@@ -46,13 +46,20 @@ pub(super) fn sessions() -> App {
     .against(|db, _| Ok(db.execute("UPDATE sessions SET expires = 800 WHERE token = 't1'", [])? == 1));
     app.fine("ends sessions that have expired", |db, _| db.execute("DELETE FROM sessions WHERE expires < 100", []))
         .against(|db, _| Ok(db.execute("UPDATE sessions SET expires = 800 WHERE token = 't1'", [])? == 1));
-    app.bug("logs out whoever it cannot read", Faults(""), |db, _| {
+    app.bug("logs out whoever it cannot read", Faults("returns Ok"), |db, _| {
         let expires: i64 =
             db.query_row("SELECT expires FROM sessions WHERE token = 't2'", [], |row| row.get(0)).unwrap_or(0);
         if expires < 100 {
             db.execute("DELETE FROM sessions WHERE token = 't2'", [])?;
         } else {
             db.execute("UPDATE sessions SET expires = 900 WHERE token = 't2'", [])?;
+        }
+        Ok(())
+    });
+    app.fix("with `?`", |db, _| {
+        let sql = "UPDATE sessions SET expires = 900 WHERE token = 't2' AND expires >= 100";
+        if db.execute(sql, [])? == 0 {
+            db.execute("DELETE FROM sessions WHERE token = 't2'", [])?;
         }
         Ok(())
     });
@@ -108,6 +115,18 @@ pub(super) fn sync() -> App {
         tx.commit()?;
         db.pragma_update(None, "foreign_keys", true)
     });
+    app.fix("on the way of every error", |db, _| {
+        let insert = |db: &mut Connection| {
+            let tx = db.transaction_with_behavior(Immediate)?;
+            tx.execute("INSERT INTO parts SELECT 9, 'early' WHERE NOT EXISTS (SELECT 1 FROM parts)", [])?;
+            tx.execute("INSERT OR IGNORE INTO items(id, rev, body) VALUES (9, 1, 'nine')", [])?;
+            tx.commit()
+        };
+        db.pragma_update(None, "foreign_keys", false)?;
+        let done = insert(db);
+        db.pragma_update(None, "foreign_keys", true).and(done)
+    })
+    .word(Word::MayFailAfterCommit);
     app.fine("defers foreign keys", |db, me| {
         let id = if me == "a" { 9 } else { 10 };
         let tx = db.transaction_with_behavior(Immediate)?;
@@ -116,12 +135,21 @@ pub(super) fn sync() -> App {
         tx.execute("INSERT INTO items(id, rev, body) VALUES (?1, 1, 'nine')", [id])?;
         tx.commit()
     });
-    app.bug("leaves a temporary table after an error", Faults(""), |db, _| {
+    app.bug("leaves a temporary table after an error", Faults("leaves the connection changed"), |db, _| {
         db.execute_batch("CREATE TEMP TABLE incoming(id INT, body TEXT)")?;
         db.execute("INSERT INTO incoming VALUES (1, 'new')", [])?;
         db.execute("UPDATE items SET body = (SELECT body FROM incoming) WHERE id = 1", [])?;
         db.execute_batch("DROP TABLE incoming")
     });
+    app.fix("on the way of every error", |db, _| {
+        let merge = |db: &Connection| {
+            db.execute_batch("CREATE TEMP TABLE incoming(id INT, body TEXT); INSERT INTO incoming VALUES (1, 'new')")?;
+            db.execute("UPDATE items SET body = (SELECT body FROM incoming) WHERE id = 1", [])
+        };
+        let done = merge(db);
+        db.execute_batch("DROP TABLE IF EXISTS temp.incoming").and(done)
+    })
+    .word(Word::MayFailAfterCommit);
     app.fine("writes what it has merged with a version", |db, _| {
         loop {
             let (rev, body): (i64, String) =
@@ -169,10 +197,16 @@ pub(super) fn cache() -> App {
         db.execute("UPDATE products SET price = 12 WHERE id = 1", [])?;
         db.execute("INSERT OR REPLACE INTO cache VALUES ('p1', 12)", [])
     });
-    app.bug("forgets that it could not clear the cache", Faults(""), |db, _| {
+    app.bug("forgets that it could not clear the cache", Faults("some of its changes"), |db, _| {
         db.execute("UPDATE products SET price = 13 WHERE id = 1", [])?;
         db.execute("INSERT OR REPLACE INTO cache VALUES ('p1', 13)", []).ok();
         Ok(())
+    });
+    app.fix("with `?`", |db, _| {
+        let tx = db.transaction_with_behavior(Immediate)?;
+        tx.execute("UPDATE products SET price = 13 WHERE id = 1", [])?;
+        tx.execute("INSERT OR REPLACE INTO cache VALUES ('p1', 13)", [])?;
+        tx.commit()
     });
     app.fine("returns a price although it cannot cache it", |db, _| {
         let price: i64 = db.query_row("SELECT price FROM products WHERE id = 1", [], |row| row.get(0))?;
@@ -225,7 +259,8 @@ pub(super) fn start() -> App {
         }
         Ok(())
     })
-    .word(Word::Resumes);
+    .word(Word::Resumes)
+    .fixed_by("in the transaction that does it", "commits each step with its mark");
     app.fine("commits each step with its mark", |db, _| {
         for step in 0..2 {
             let tx = db.transaction_with_behavior(Immediate)?;
@@ -240,7 +275,8 @@ pub(super) fn start() -> App {
     .word(Word::Resumes);
     app.bug("leaves the transaction of a script open", Faults("transaction"), |db, _| {
         db.execute_batch("BEGIN; ALTER TABLE users ADD COLUMN born TEXT; UPDATE users SET born = '1990'; COMMIT")
-    });
+    })
+    .fixed_by("ROLLBACK", "rolls a script back");
     app.fine("rolls a script back", |db, me| {
         let sql = format!("CREATE TABLE IF NOT EXISTS of_{me}(n); INSERT INTO of_{me} VALUES (1);");
         let done = db.execute_batch(&format!("BEGIN IMMEDIATE; {sql} COMMIT"));
@@ -279,7 +315,8 @@ pub(super) fn savepoints() -> App {
         }
         db.execute_batch("RELEASE import")?;
         Ok(1)
-    });
+    })
+    .fixed_by("Transaction", "imports lines with a savepoint each");
     app.fine("releases a savepoint after an error", |db, me| {
         let savepoint = db.savepoint()?;
         savepoint.execute("INSERT INTO lines(text) VALUES (?1)", [me])?;
@@ -293,7 +330,13 @@ pub(super) fn savepoints() -> App {
         tx.execute("UPDATE total SET n = n + 1", [])?;
         Ok(())
     });
-    app.bug("skips a line on any error", Faults(""), |db, _| {
+    app.fix("with `?`", |db, _| {
+        let tx = db.transaction_with_behavior(Immediate)?;
+        tx.execute("INSERT INTO lines(text) VALUES ('one')", [])?;
+        tx.execute("UPDATE total SET n = n + 1", [])?;
+        tx.commit()
+    });
+    app.bug("skips a line on any error", Faults("half applied"), |db, _| {
         let mut tx = db.transaction_with_behavior(Immediate)?;
         for text in ["one", "two"] {
             let savepoint = tx.savepoint()?;
@@ -302,7 +345,8 @@ pub(super) fn savepoints() -> App {
             }
         }
         tx.commit()
-    });
+    })
+    .fixed_by("with `?`", "imports lines with a savepoint each");
     app.fine("imports lines with a savepoint each", |db, me| {
         let mut tx = db.transaction_with_behavior(Immediate)?;
         for text in [Some(me), None, Some("end")] {
@@ -315,7 +359,7 @@ pub(super) fn savepoints() -> App {
         }
         tx.commit()
     });
-    app.bug("rolls back only the savepoint and goes on", Faults(""), |db, _| {
+    app.bug("rolls back only the savepoint and goes on", Faults("some of its changes"), |db, _| {
         db.execute_batch("BEGIN IMMEDIATE")?;
         db.execute_batch("SAVEPOINT a")?;
         if db.execute("INSERT INTO lines(text) VALUES ('one')", []).is_err() {
@@ -324,6 +368,14 @@ pub(super) fn savepoints() -> App {
         let done = db.execute("UPDATE total SET n = n + 1", []);
         let _ = db.execute_batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
         done
+    });
+    app.fix("with `?`", |db, _| {
+        let mut tx = db.transaction_with_behavior(Immediate)?;
+        let savepoint = tx.savepoint()?;
+        savepoint.execute("INSERT INTO lines(text) VALUES ('one')", [])?;
+        savepoint.commit()?;
+        tx.execute("UPDATE total SET n = n + 1", [])?;
+        tx.commit()
     });
     app
 }
@@ -354,10 +406,16 @@ pub(super) fn search() -> App {
         tx.execute("INSERT INTO words VALUES (?1, 2)", [me])?;
         tx.commit()
     });
-    app.bug("keeps words if they cannot be deleted", Faults(""), |db, _| {
+    app.bug("keeps words if they cannot be deleted", Faults("some of its changes"), |db, _| {
         db.execute("DELETE FROM notes WHERE id = 2", [])?;
         let _ = db.execute("DELETE FROM words WHERE note = 2", []);
         Ok(())
+    });
+    app.fix("with `?`", |db, _| {
+        let tx = db.transaction_with_behavior(Immediate)?;
+        tx.execute("DELETE FROM notes WHERE id = 2", [])?;
+        tx.execute("DELETE FROM words WHERE note = 2", [])?;
+        tx.commit()
     });
     app.bug("finds nothing if it cannot search", Faults("returns"), |db, _| {
         let find = |db: &Connection| -> Result<Vec<i64>> {
@@ -366,6 +424,10 @@ pub(super) fn search() -> App {
         Ok(find(db).unwrap_or_default())
     })
     .only_reads();
+    app.fix("with `?`", |db, _| {
+        let mut found = db.prepare("SELECT note FROM words WHERE word = 'tea'")?;
+        found.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>>>()
+    });
     app.bug("swaps two notes in two commits", Crash("half done"), |db, _| {
         db.execute("UPDATE notes SET pos = 2 WHERE id = 1", [])?;
         db.execute("UPDATE notes SET pos = 1 WHERE id = 2", [])
@@ -486,11 +548,18 @@ pub(super) fn archive() -> App {
         db.execute_batch("DELETE FROM mails WHERE old")?;
         db.execute_batch("DETACH old")
     });
+    app.fix("on the way of every error", |db, _| {
+        db.execute_batch("ATTACH ':memory:' AS old")?;
+        let done = db.execute_batch("CREATE TABLE old.mails(text); DELETE FROM main.mails WHERE old");
+        db.execute_batch("DETACH old").and(done)
+    })
+    .word(Word::MayFailAfterCommit);
     app.bug("writes by a second connection of a pool", Crash("half done"), |db, _| {
         let other = Connection::open(sim::uri(db).unwrap())?;
         db.execute("INSERT INTO archive SELECT id, text FROM mails WHERE old", [])?;
         other.execute("DELETE FROM mails WHERE old", []).map(drop)
-    });
+    })
+    .fixed_by("one transaction", "moves in one transaction");
     app.fine("reads pages while another writes", |db, _| {
         let mut all = Vec::new();
         let mut last = 0;

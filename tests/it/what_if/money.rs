@@ -98,21 +98,24 @@ pub(super) fn ledger() -> App {
         let _ = add(&tx, 1, -10);
         add(&tx, 2, 10)?;
         tx.commit()
-    });
-    app.bug("ignores that the commit failed", Faults(""), |db, _| {
+    })
+    .fixed_by("with `?`", "moves money in one commit");
+    app.bug("ignores that the commit failed", Faults("changed nothing"), |db, _| {
         let tx = db.transaction()?;
         add(&tx, 1, -10)?;
         add(&tx, 2, 10)?;
         let _ = tx.commit();
         Ok(())
-    });
+    })
+    .fixed_by("with `?`", "moves money in one commit");
     app.bug("pays interest account by account without a mark", Crash("run again"), |db, _| {
         for account in 1..=3 {
             db.execute("UPDATE accounts SET balance = balance * 11 / 10 WHERE id = ?1", [account])?;
         }
         Ok(())
     })
-    .word(Word::Resumes);
+    .word(Word::Resumes)
+    .fixed_by("in the transaction that does it", "pays interest account by account with a mark");
     app.fine("pays interest account by account with a mark", |db, _| {
         for account in 1..=3 {
             let sql =
@@ -188,7 +191,7 @@ pub(super) fn inventory() -> App {
         }
         Ok(())
     });
-    app.bug("takes an item that it cannot read for a new one", Faults(""), |db, _| {
+    app.bug("takes an item that it cannot read for a new one", Faults("returns Ok"), |db, _| {
         let is_known = db.query_row("SELECT 1 FROM stock WHERE item = 'cup'", [], |row| row.get::<_, i64>(0)).is_ok();
         let sql = if is_known {
             "UPDATE stock SET count = count + 1 WHERE item = 'cup'"
@@ -196,7 +199,8 @@ pub(super) fn inventory() -> App {
             "INSERT OR REPLACE INTO stock VALUES ('cup', 1)"
         };
         db.execute(sql, [])
-    });
+    })
+    .fixed_by("with `?`", "asks whether an item is there");
     app.fine("asks whether an item is there", |db, _| {
         let tx = db.transaction_with_behavior(Immediate)?;
         let is_known = tx.prepare("SELECT 1 FROM stock WHERE item = 'cup'")?.exists([])?;
@@ -242,7 +246,8 @@ pub(super) fn webhook() -> App {
         db.execute("INSERT OR IGNORE INTO known VALUES ('e1')", [])?;
         crash::acknowledge();
         db.execute("UPDATE credits SET count = count + 5 WHERE user = 'ada'", [])
-    });
+    })
+    .fixed_by("one transaction", "handles an event once");
     app.bug("handles two deliveries of an event", Interleave("stale read"), |db, _| {
         if db.prepare("SELECT 1 FROM seen WHERE event = 'e1'")?.exists([])? {
             return Ok(());
@@ -261,14 +266,15 @@ pub(super) fn webhook() -> App {
         crash::acknowledge();
         Ok(())
     });
-    app.bug("answers before it has committed", Crash(""), |db, _| {
+    app.bug("answers before it has committed", Crash("acknowledged"), |db, _| {
         let tx = db.transaction_with_behavior(Immediate)?;
         if tx.execute("INSERT OR IGNORE INTO known VALUES ('e1')", [])? == 1 {
             tx.execute("UPDATE credits SET count = count + 5 WHERE user = 'ada'", [])?;
         }
         crash::acknowledge();
         tx.commit()
-    });
+    })
+    .fixed_by("after the commit", "handles an event once");
     app
 }
 
@@ -304,10 +310,11 @@ pub(super) fn counters() -> App {
     app.fine("numbers bills in one statement", |db, me| {
         db.execute("INSERT INTO bills(number, text) SELECT max(number) + 1, ?1 FROM bills", [me])
     });
-    app.bug("begins at nothing if the counter cannot be read", Faults(""), |db, _| {
+    app.bug("begins at nothing if the counter cannot be read", Faults("returns Ok"), |db, _| {
         let n: i64 = db.query_row("SELECT n FROM counters WHERE name = 'views'", [], |row| row.get(0)).unwrap_or(0);
         db.execute("INSERT OR REPLACE INTO counters VALUES ('views', ?1)", [n + 1])
-    });
+    })
+    .fixed_by("with `?`", "begins at nothing if there is no counter");
     app.fine("begins at nothing if there is no counter", |db, _| {
         let tx = db.transaction_with_behavior(Immediate)?;
         let sql = "SELECT n FROM counters WHERE name = 'clicks'";
@@ -324,9 +331,16 @@ pub(super) fn counters() -> App {
         Ok(())
     })
     .word(Word::MayIgnoreErrors);
-    app.bug("returns its number from a statement that has not committed", Faults(""), |db, me| {
+    app.bug("returns its number from a statement that has not committed", Faults("changed nothing"), |db, me| {
         let sql = "INSERT INTO bills(number, text) SELECT max(number) + 1, ?1 FROM bills RETURNING number";
         db.query_row(sql, [me], |row| row.get::<_, i64>(0))
+    });
+    app.fix("run it in a transaction", |db, me| {
+        let tx = db.transaction_with_behavior(Immediate)?;
+        let sql = "INSERT INTO bills(number, text) SELECT max(number) + 1, ?1 FROM bills RETURNING number";
+        let number = tx.query_row(sql, [me], |row| row.get::<_, i64>(0))?;
+        tx.commit()?;
+        Ok(number)
     });
     app
 }
@@ -452,11 +466,15 @@ pub(super) fn codes() -> App {
         db.execute("INSERT INTO hits VALUES ('::1', 5)", [])?;
         Ok(true)
     });
-    app.bug("lets everybody in if it cannot count", Faults(""), |db, _| {
+    app.bug("lets everybody in if it cannot count", Faults("another value"), |db, _| {
         let sql = "SELECT count(*) FROM hits WHERE ip = '::2'";
         let count = db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap_or_default();
         Ok(count < 1)
     })
     .only_reads();
+    app.fix("with `?`", |db, _| {
+        let sql = "SELECT count(*) FROM hits WHERE ip = '::2'";
+        db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|count| count < 1)
+    });
     app
 }

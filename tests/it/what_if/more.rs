@@ -40,20 +40,34 @@ pub(super) fn tickets() -> App {
         tx.commit()?;
         Ok(id)
     });
-    app.bug("sends the ticket before it is paid for", Crash(""), |db, me| {
+    app.bug("sends the ticket before it is paid for", Crash("acknowledged"), |db, me| {
         let tx = db.transaction_with_behavior(Immediate)?;
         tx.execute("INSERT INTO tickets(show, seat, who) VALUES (1, 2, ?1)", [me])?;
         crash::acknowledge();
         tx.execute("UPDATE shows SET sold = sold + 1 WHERE id = 1", [])?;
         tx.commit()
     });
-    app.bug("cancels if the show looks empty", Faults(""), |db, _| {
+    app.fix("after the commit", |db, me| {
+        let tx = db.transaction_with_behavior(Immediate)?;
+        tx.execute("INSERT INTO tickets(show, seat, who) VALUES (1, 2, ?1)", [me])?;
+        tx.execute("UPDATE shows SET sold = sold + 1 WHERE id = 1", [])?;
+        tx.commit()?;
+        crash::acknowledge();
+        Ok(())
+    });
+    app.bug("cancels if the show looks empty", Faults("returns Ok"), |db, _| {
         let sold = db.query_row("SELECT count(*) FROM tickets", [], |row| row.get(0)).unwrap_or(0);
         if sold == 0 {
             db.execute("DELETE FROM shows", [])?;
         }
         Ok(sold)
     });
+    app.fix("with `?`", |db, _| {
+        let sold = db.query_row("SELECT count(*) FROM tickets", [], |row| row.get::<_, i64>(0))?;
+        db.execute("DELETE FROM shows WHERE NOT EXISTS (SELECT 1 FROM tickets)", [])?;
+        Ok(sold)
+    })
+    .only_reads();
     app
 }
 
@@ -98,7 +112,7 @@ pub(super) fn tree() -> App {
         let sql = "UPDATE nodes SET parent = ?2 WHERE id = ?1 AND (SELECT parent FROM nodes WHERE id = ?2) <> ?1";
         Ok(db.execute(sql, [node, into])? == 1)
     });
-    app.bug("deletes a folder that was filled since", Interleave(""), |db, _| {
+    app.bug("deletes a folder that was filled since", Interleave("FOREIGN KEY"), |db, _| {
         let children: i64 = db.query_row("SELECT count(*) FROM nodes WHERE parent = 2", [], |row| row.get(0))?;
         if children > 0 {
             return Ok(false);
@@ -186,10 +200,11 @@ pub(super) fn shop() -> App {
         tx.commit()?;
         Ok("paid")
     });
-    app.bug("takes any error for too little money", Faults(""), |db, me| {
+    app.bug("takes any error for too little money", Faults("changed nothing"), |db, me| {
         let taken = db.execute("UPDATE wallets SET money = money - 10 WHERE who = ?1", [me]);
         Ok(if taken.is_ok() { "paid" } else { "too little" })
-    });
+    })
+    .fixed_by("with `?`", "takes a violated CHECK for too little money");
     app.fine("takes a violated CHECK for too little money", |db, me| {
         match db.execute("UPDATE wallets SET money = money - 10 WHERE who = ?1", [me]) {
             Ok(_) => Ok("paid"),
@@ -207,7 +222,7 @@ pub(super) fn polls() -> App {
          CREATE TABLE votes(poll INT, who TEXT, choice TEXT, at REAL, PRIMARY KEY(poll, who)) WITHOUT ROWID;
          INSERT INTO votes VALUES (1, 'x', 'tea', 1), (1, 'y', 'pot', 1);",
     );
-    app.bug("votes when the poll is closed since", Interleave(""), |db, me| {
+    app.bug("votes when the poll is closed since", Interleave("write skew"), |db, me| {
         if !db.prepare("SELECT 1 FROM polls WHERE id = 1 AND open")?.exists([])? {
             return Ok(false);
         }
@@ -233,13 +248,18 @@ pub(super) fn polls() -> App {
     app.fine("votes at the time of SQLite", |db, me| {
         db.execute("INSERT OR REPLACE INTO votes VALUES (1, ?1, 'tea', julianday('now'))", [me])
     });
-    app.bug("closes a poll that it cannot count", Faults(""), |db, _| {
+    app.bug("closes a poll that it cannot count", Faults("returns Ok"), |db, _| {
         let winner = db
             .query_row("SELECT choice FROM votes GROUP BY choice ORDER BY count(*) DESC, choice LIMIT 1", [], |row| {
                 row.get::<_, String>(0)
             })
             .ok();
         db.execute("UPDATE polls SET open = 0, winner = ?1 WHERE id = 1", [winner])
+    });
+    app.fix("with `?`", |db, _| {
+        let sql = "UPDATE polls SET open = 0, winner =
+                   (SELECT choice FROM votes GROUP BY choice ORDER BY count(*) DESC, choice LIMIT 1) WHERE id = 1";
+        db.execute(sql, [])
     });
     app.bug("closes the poll and then deletes the votes", Crash("half done"), |db, _| {
         db.execute("UPDATE polls SET open = 0, winner = 'tea' WHERE id = 1", [])?;

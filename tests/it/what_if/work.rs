@@ -53,6 +53,13 @@ pub(super) fn queue() -> App {
         }
         Ok(id)
     });
+    app.fix("with `?`", |db, me| {
+        let tx = db.transaction_with_behavior(Immediate)?;
+        let Some(id) = next_job(&tx)? else { return Ok(None) };
+        tx.execute("UPDATE jobs SET state = 'taken', worker = ?2 WHERE id = ?1", params![id, me])?;
+        tx.commit()?;
+        Ok(Some(id))
+    });
     app.bug("finishes a job in two commits", Crash("half done"), |db, me| {
         let id = i64::from(me == "b") + 1;
         db.execute("UPDATE jobs SET state = 'done' WHERE id = ?1", [id])?;
@@ -90,7 +97,8 @@ pub(super) fn queue() -> App {
         }
         Ok(())
     })
-    .word(Word::Resumes);
+    .word(Word::Resumes)
+    .fixed_by("in the transaction that does it", "works until no job is left");
     app
 }
 
@@ -172,7 +180,8 @@ pub(super) fn outbox() -> App {
             crash::acknowledge();
         }
         Ok(())
-    });
+    })
+    .fixed_by("after it was sent", "sends the mails and then marks them");
     app.fine("sends the mails and then marks them", |db, _| {
         let ids: Vec<i64> = db
             .prepare("SELECT id FROM outbox WHERE NOT sent")?
@@ -236,7 +245,8 @@ pub(super) fn batch() -> App {
             db.execute("UPDATE progress SET last = last + 2 WHERE job = 'points'", [])?;
         }
     })
-    .word(Word::Resumes);
+    .word(Word::Resumes)
+    .fixed_by("in the transaction that does it", "gives points page by page and remembers at once");
     app.bug("remembers a page before it gives the points", Crash("run again"), |db, _| {
         for last in [0, 2] {
             let done: i64 = db.query_row("SELECT last FROM progress", [], |row| row.get(0))?;
@@ -248,7 +258,8 @@ pub(super) fn batch() -> App {
         }
         Ok(())
     })
-    .word(Word::Resumes);
+    .word(Word::Resumes)
+    .fixed_by("in the transaction that does it", "gives points page by page and remembers at once");
     app.fine("gives points page by page and remembers at once", |db, _| {
         loop {
             let tx = db.transaction_with_behavior(Immediate)?;
@@ -277,6 +288,7 @@ pub(super) fn batch() -> App {
         let names: Vec<String> = people.query_map([], |row| row.get(0))?.filter_map(Result::ok).collect();
         Ok(names)
     })
+    .fixed_by("with `?`", "exports all rows")
     .only_reads();
     app.fine("exports all rows", |db, _| {
         let mut people = db.prepare("SELECT name FROM people")?;
@@ -299,7 +311,7 @@ pub(super) fn batch() -> App {
     })
     .against(|db, _| db.execute("UPDATE people SET points = 1 WHERE id = 1", []))
     .only_reads();
-    app.bug("imports lines and counts those that went well", Faults(""), |db, _| {
+    app.bug("imports lines and counts those that went well", Faults("returns Ok"), |db, _| {
         let mut count = 0;
         for name in ["Eve", "Flo"] {
             if db.execute("INSERT INTO people(name) VALUES (?1)", [name]).is_ok() {
@@ -307,7 +319,8 @@ pub(super) fn batch() -> App {
             }
         }
         Ok(count)
-    });
+    })
+    .fixed_by("with `?`", "imports all lines or none");
     app.fine("imports all lines or none", |db, _| {
         let tx = db.transaction_with_behavior(Immediate)?;
         for name in ["Eve", "Flo"] {
@@ -333,7 +346,7 @@ pub(super) fn retries() -> App {
         "CREATE TABLE totals(amount INT NOT NULL); INSERT INTO totals VALUES (0);
          CREATE TABLE posts(id INTEGER PRIMARY KEY, amount INT NOT NULL);",
     );
-    app.bug("posts again when the commit is refused", Faults(""), |db, _| {
+    app.bug("posts again when the commit is refused", Faults("half applied"), |db, _| {
         db.execute_batch("BEGIN")?;
         post(db)?;
         if db.execute_batch("COMMIT").is_err() {
@@ -341,8 +354,9 @@ pub(super) fn retries() -> App {
             db.execute_batch("COMMIT")?;
         }
         Ok(())
-    });
-    app.bug("begins again without a rollback", Faults(""), |db, _| {
+    })
+    .fixed_by("with `?`", "catches a refused commit and rolls back");
+    app.bug("begins again without a rollback", Faults("leaves a transaction open"), |db, _| {
         let all = |db: &Connection| {
             db.execute_batch("BEGIN IMMEDIATE")?;
             post(db)?;
@@ -352,7 +366,8 @@ pub(super) fn retries() -> App {
             Err(error) if is_busy(&error) => all(db),
             result => result,
         }
-    });
+    })
+    .fixed_by("ROLLBACK", "catches a refused commit and rolls back");
     app.fine("runs the whole transaction again", |db, _| {
         let mut tries = 0;
         loop {
@@ -368,11 +383,12 @@ pub(super) fn retries() -> App {
             }
         }
     });
-    app.bug("repeats both inserts when the second is refused", Faults(""), |db, _| {
+    app.bug("repeats both inserts when the second is refused", Faults("returns Ok"), |db, _| {
         let both = |db: &Connection| post(db);
         both(db).or_else(|_| both(db))
-    });
-    app.bug("gives up without a word", Faults(""), |db, _| {
+    })
+    .fixed_by("with `?`", "runs the whole transaction again");
+    app.bug("gives up without a word", Faults("changed nothing"), |db, _| {
         for _ in 0..3 {
             let tx = db.transaction_with_behavior(Immediate);
             let Ok(tx) = tx else { continue };
@@ -381,7 +397,8 @@ pub(super) fn retries() -> App {
             }
         }
         Ok(())
-    });
+    })
+    .fixed_by("with `?`", "tells the last error");
     app.fine("tells the last error", |db, _| {
         let mut last = Ok(());
         for _ in 0..3 {
