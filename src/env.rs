@@ -225,6 +225,8 @@ fn own_temporary_folder() -> Result<PathBuf> {
     let user =
         ["USER", "USERNAME", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
     let user: String = user.chars().filter(char::is_ascii_alphanumeric).collect();
+    // In a container nobody may have a name.
+    let user = if user.is_empty() { real_file::user_number() } else { user };
     let folder = std::env::temp_dir().join(format!("sqlitmus-{user}"));
     real_file::private_folder(&folder).map_err(|error| {
         Error::io("use the folder", &folder, error).help("set SQLITMUS_DIR to a folder of your own")

@@ -124,6 +124,7 @@ mod explore;
 pub mod faults;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
+pub mod guide;
 pub mod interleave;
 mod lock;
 #[cfg(feature = "snapshots")]

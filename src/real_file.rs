@@ -219,10 +219,21 @@ fn user() -> io::Result<u32> {
     USER.get_or_try_init(look_up).copied()
 }
 
+/// Returns the number of this user as text, empty where users have none.
+#[cfg(unix)]
+pub(crate) fn user_number() -> String {
+    user().map(|number| number.to_string()).unwrap_or_default()
+}
+
 #[cfg(unix)]
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn user_number() -> String {
+    String::new()
 }
 
 /// The folder for temporary files is the user's own.

@@ -1,9 +1,11 @@
 //! The result of a check.
 
+use std::fmt;
+
 use super::finding::{Finding, Level};
 use super::report;
 use crate::error::{Result, or_panic};
-use crate::report::nearest;
+use crate::report::{Raw, nearest, printable};
 use crate::sql::same_name;
 
 /// The findings of a check.
@@ -17,6 +19,23 @@ pub struct Findings {
     fails_at: Level,
     /// True if a report has one paragraph for each code, false if each finding has its own evidence.
     by_code: bool,
+}
+
+printable!(
+    /// A line for each finding, and the number of them.
+    Findings
+);
+
+impl Raw for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.found {
+            writeln!(f, "{}: {finding}", finding.level())?;
+        }
+        match self.found.len() {
+            1 => write!(f, "1 finding"),
+            count => write!(f, "{count} findings"),
+        }
+    }
 }
 
 impl Default for Findings {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::atlas;
 use super::journal;
 use super::migration::{Format, Migration, Script};
 use super::names::{self, Named, Role};
@@ -241,9 +242,11 @@ impl<'a> Loader<'a> {
     fn has_transaction(&self, index: usize) -> bool {
         let text = self.text(index);
         match self.format {
-            // sqlx looks for it only at the first byte, pop in the name.
+            // sqlx looks for it only at the first byte, pop in the name, Atlas in the lines at the top.
             Format::Plain | Format::Paired => {
-                !text.starts_with("-- no-transaction") && !self.files[index].name.contains(".autocommit.")
+                !text.starts_with("-- no-transaction")
+                    && !self.files[index].name.contains(".autocommit.")
+                    && !atlas::has_no_transaction(text)
             }
             Format::Flyway => !sql::split(text).iter().any(|statement| is_foreign_keys_pragma(statement.text)),
             _ => true,
@@ -337,6 +340,16 @@ impl<'a> Loader<'a> {
     /// Leaves out the files that the runner of a format passes over by their names, and adds those that only it reads.
     fn choose_by_runner(&mut self, scripts: &mut Vec<(usize, Named)>, strays: &[usize]) -> Result<()> {
         if scripts.len() == 1 && self.place.is_none() {
+            return Ok(());
+        }
+        if let Some(listed) = atlas::listed(&self.files)? {
+            let names = scripts.iter().map(|(index, _)| self.files[*index].name.as_str());
+            let unlisted: Vec<(&str, String)> = names
+                .filter(|name| !listed.iter().any(|listed| listed == name))
+                .map(|name| (name, format!("not in {}; run here, and Atlas runs nothing until it is", atlas::SUM)))
+                .collect();
+            let oddity = (!unlisted.is_empty()).then(|| passed_over(Some("Atlas"), &unlisted, self.format));
+            self.oddities.extend(oddity);
             return Ok(());
         }
         let name = |index: usize| self.files[index].name.as_str();

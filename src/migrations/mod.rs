@@ -3,7 +3,8 @@
 //! | format | files | transactions |
 //! | --- | --- | --- |
 //! | plain, sqlx | `001_users.sql` | one for each; `-- no-transaction` as the very first bytes of the file: none |
-//! | sqlx, golang-migrate | `001_users.up.sql`, `001_users.down.sql` | the same |
+//! | Atlas | `20260131120000_users.sql`, `atlas.sum` | one for each; `-- atlas:txmode none` at the top: none |
+//! | sqlx, golang-migrate | `001_users.up.sql`, `001_users.down.sql`; `1/up.sql`, `1/down.sql` | the same |
 //! | diesel | `2026-01-31-120000_users/up.sql`, `down.sql`, `metadata.toml` | one for each; none if `metadata.toml` does not say `run_in_transaction = true` |
 //! | refinery | `V1__users.sql` | one for each |
 //! | rusqlite_migration | `01-users/up.sql`, `down.sql` | one for all that is pending |
@@ -21,6 +22,7 @@
 //! transactions, see [`Migrations::with_foreign_keys_off`] and [`Migrations::without_transaction`].
 
 mod apply;
+mod atlas;
 mod code;
 mod failure;
 mod history;

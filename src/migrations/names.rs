@@ -54,7 +54,7 @@ pub(super) fn role(name: &str) -> Role {
         "java" | "kt" if flyway(stem).is_some() => return Role::JavaProgram,
         "go" if version(stem).is_some() => return Role::GoProgram,
         "toml" if folder.is_some() && stem == "metadata" => return Role::Metadata,
-        "md" | "toml" | "lock" | "go" | "rs" => return Role::Companion,
+        "md" | "toml" | "lock" | "sum" | "go" | "rs" => return Role::Companion,
         _ if ending.eq_ignore_ascii_case("sql") => return Role::Stray(Stray::Ending),
         _ => return Role::Foreign,
     }
@@ -99,7 +99,7 @@ pub(super) fn misspelled_direction(name: &str) -> Option<bool> {
 
 /// Returns true if sqlx reads the direction of a paired file as golang-migrate does.
 pub(super) fn has_exact_direction(name: &str) -> bool {
-    name.ends_with(".up.sql") || name.ends_with(".down.sql")
+    name.ends_with(".up.sql") || name.ends_with(".down.sql") || name.contains('/')
 }
 
 /// Returns the database that a name is for, as in `2_users.postgres.up.sql`: true if it is SQLite.
@@ -115,6 +115,11 @@ pub(super) fn is_dialect(word: &str) -> Option<bool> {
         | "sqlserver" => Some(false),
         _ => None,
     }
+}
+
+/// Returns true for `12/up.sql`, which a runner that is written by hand counts. diesel's folders have dates or names.
+pub(super) fn is_in_number(name: &str) -> bool {
+    parts(name).0.is_some_and(|folder| folder.len() <= 5 && is_number(folder))
 }
 
 /// rusqlite_migration counts from 1 and has a dash after the number.
@@ -261,6 +266,9 @@ pub(super) fn identity(format: Format, name: &str) -> String {
             }
         },
         Format::RusqliteMigration => padded(&version(folder.unwrap_or(file)).unwrap_or_default().0),
+        Format::Paired if matches!(file, "up.sql" | "down.sql") => {
+            padded(&version(folder.unwrap_or(file)).unwrap_or_default().0)
+        }
         _ if is_in_version(name) => {
             let parts = folder.unwrap_or_default().trim_start_matches('v').split('.').map(padded);
             format!("{}/{file}", parts.collect::<Vec<_>>().join("."))

@@ -103,6 +103,9 @@ impl Folder<'_> {
         let has = |format| self.scripts.iter().any(|(_, named)| named.format == format);
         Ok(match family[0] {
             Format::Prisma if self.files.iter().any(|file| file.name.ends_with("/snapshot.json")) => Format::Drizzle,
+            Format::Diesel if self.scripts.iter().all(|(index, _)| names::is_in_number(&self.files[*index].name)) => {
+                Format::Paired
+            }
             Format::Diesel if has(Format::Diesel) => Format::Diesel,
             Format::Diesel => Format::RusqliteMigration,
             Format::Refinery => self.refinery_or_flyway(),

@@ -32,6 +32,7 @@ impl Suite {
     }
 
     /// Runs the tests and reports all of them, those that fail too.
+    #[must_use = "a report does not panic by itself"]
     pub fn report(&self) -> Report {
         let cases = ALL.iter().filter(|case| self.subject.options.is_chosen(case.name));
         cases.map(|case| timed(case.name, || self.outcome(case))).collect()
@@ -172,7 +173,6 @@ pub struct TestResult {
 
 /// The results of all tests. `Display` is a table.
 #[derive(Debug)]
-#[must_use = "a report does not panic by itself"]
 pub struct Report {
     results: Vec<TestResult>,
 }

@@ -14,7 +14,7 @@ mod shared;
 mod unused;
 
 pub use crate::plan::{LeftOver, SharedAdvice, SharedIndex, Upkeep};
-pub use growth::{Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
+pub use growth::{FillResult, Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
 pub use production::{production, try_production};
 pub use shared::{advise_all, advise_ledger};
 pub use unused::{UnusedIndex, UnusedIndexes, unused_indexes};

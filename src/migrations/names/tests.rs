@@ -1,4 +1,4 @@
-use super::{Format, Named, Role, Stray, identity, is_out_of_order, role};
+use super::{Format, Named, Role, Stray, identity, is_in_number, is_out_of_order, role};
 
 #[track_caller]
 fn check(name: &str, format: Format, version: i64) {
@@ -27,6 +27,14 @@ fn a_number_and_a_name_are_plain() {
     check("7 users ? # % ü.sql", Format::Plain, 7);
     check("1__users.sql", Format::Plain, 1);
     check("9223372036854775807_last.sql", Format::Plain, i64::MAX);
+}
+
+#[test]
+fn a_folder_that_is_a_short_number_is_counted() {
+    assert!(is_in_number("1/up.sql") && is_in_number("00012/down.sql"));
+    assert!(!is_in_number("20260131120000/up.sql") && !is_in_number("1_users/up.sql") && !is_in_number("1.sql"));
+    assert_eq!(identity(Format::Paired, "2/up.sql"), identity(Format::Paired, "2/down.sql"));
+    assert!(identity(Format::Paired, "2/up.sql") < identity(Format::Paired, "10/up.sql"));
 }
 
 #[test]

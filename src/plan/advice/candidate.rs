@@ -1,5 +1,7 @@
 //! An index that could be created, and the advice to create it.
 
+use std::fmt;
+
 use super::upkeep::Upkeep;
 use crate::schema::{Column, IndexedColumn, IndexedExpr, Schema, Table};
 use crate::sql::{Name, TokenKind, plain_name, same_name, tokens};
@@ -21,6 +23,13 @@ pub struct Advice {
     pub dearer: Vec<String>,
     /// What the recorded statements that write pay to keep the indexes. `None` if no others are known.
     pub upkeep: Option<Upkeep>,
+}
+
+/// The SQL.
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sql)
+    }
 }
 
 /// An index that does not exist yet.

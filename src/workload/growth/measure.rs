@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::report::GrowthReport;
 use super::sample::{QueryRuns, Sample};
+use crate::data::Filled;
 use crate::db::{Template, TestDb};
 use crate::error::{BoxError, Error, ErrorKind, Refusal, Result, or_panic};
 use crate::plan::{SingleStepRows, TableRows, count_table_rows, only_statement, opened_tables, try_explain};
@@ -34,7 +35,7 @@ use crate::progress::Progress;
 /// static APP: Template = Template::new("fixtures/shop/migrations");
 ///
 /// let fill =
-///     |db: &mut Connection, n| Fill::new().rows("customers", n).try_insert(db);
+///     |db: &mut Connection, n| Fill::new().rows("customers", n).insert(db);
 /// growth(&APP, [10, 100, 1000], fill, "SELECT name FROM customers WHERE id = 7")
 ///     .assert_at_most(Growth::Constant);
 ///
@@ -49,10 +50,10 @@ use crate::progress::Progress;
 /// If the sizes do not tell classes apart, if `fill` fails or makes no more rows for a larger size, if SQLite refuses the
 /// statement, or if the statement has parameters. [`growth_of`] takes code that gives them values.
 #[track_caller]
-pub fn growth<T, E: Into<BoxError>>(
+pub fn growth<R: FillResult>(
     template: &Template,
     sizes: impl AsRef<[u64]>,
-    fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
+    fill: impl FnMut(&mut Connection, u64) -> R,
     sql: &str,
 ) -> GrowthReport {
     or_panic(try_growth(template, sizes, fill, sql))
@@ -62,14 +63,14 @@ pub fn growth<T, E: Into<BoxError>>(
 ///
 /// # Errors
 /// As the panics of [`growth`].
-pub fn try_growth<T, E: Into<BoxError>>(
+pub fn try_growth<R: FillResult>(
     template: &Template,
     sizes: impl AsRef<[u64]>,
-    mut fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
+    mut fill: impl FnMut(&mut Connection, u64) -> R,
     sql: &str,
 ) -> Result<GrowthReport> {
     let sql = only_statement(sql)?;
-    let mut fill = |db: &mut Connection, n| fill(db, n).map(drop).map_err(Into::into);
+    let mut fill = |db: &mut Connection, n| fill(db, n).result();
     let samples = samples(template, sizes.as_ref(), &mut fill, &mut |db, tables| {
         let (sample, returned) = sample(db, tables, |connection| run(connection, sql))?;
         Ok(Sample { returned: returned?, ..sample })
@@ -88,7 +89,7 @@ pub fn try_growth<T, E: Into<BoxError>>(
 /// static APP: Template = Template::new("fixtures/shop/migrations");
 ///
 /// let fill =
-///     |db: &mut Connection, n| Fill::new().rows("customers", n).try_insert(db);
+///     |db: &mut Connection, n| Fill::new().rows("customers", n).insert(db);
 /// let rename = |db: &mut Connection| {
 ///     db.execute("UPDATE customers SET name = 'Eve' WHERE id = ?1", [7])
 /// };
@@ -98,11 +99,11 @@ pub fn try_growth<T, E: Into<BoxError>>(
 /// # Panics
 /// As [`growth`], and if `work` fails.
 #[track_caller]
-pub fn growth_of<T, E: Into<BoxError>, R, F: Into<BoxError>>(
+pub fn growth_of<F: FillResult, R, E: Into<BoxError>>(
     template: &Template,
     sizes: impl AsRef<[u64]>,
-    fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
-    work: impl FnMut(&mut Connection) -> Result<R, F>,
+    fill: impl FnMut(&mut Connection, u64) -> F,
+    work: impl FnMut(&mut Connection) -> Result<R, E>,
 ) -> GrowthReport {
     or_panic(try_growth_of(template, sizes, fill, work))
 }
@@ -111,13 +112,13 @@ pub fn growth_of<T, E: Into<BoxError>, R, F: Into<BoxError>>(
 ///
 /// # Errors
 /// As the panics of [`growth_of`].
-pub fn try_growth_of<T, E: Into<BoxError>, R, F: Into<BoxError>>(
+pub fn try_growth_of<F: FillResult, R, E: Into<BoxError>>(
     template: &Template,
     sizes: impl AsRef<[u64]>,
-    mut fill: impl FnMut(&mut Connection, u64) -> Result<T, E>,
-    mut work: impl FnMut(&mut Connection) -> Result<R, F>,
+    mut fill: impl FnMut(&mut Connection, u64) -> F,
+    mut work: impl FnMut(&mut Connection) -> Result<R, E>,
 ) -> Result<GrowthReport> {
-    let mut fill = |db: &mut Connection, n| fill(db, n).map(drop).map_err(Into::into);
+    let mut fill = |db: &mut Connection, n| fill(db, n).result();
     let samples = samples(template, sizes.as_ref(), &mut fill, &mut |db, tables| {
         let (sample, result) = sample(db, tables, &mut work)?;
         if sample.queries.is_empty() && result.is_ok() {
@@ -128,6 +129,31 @@ pub fn try_growth_of<T, E: Into<BoxError>, R, F: Into<BoxError>>(
         Ok(sample)
     })?;
     Ok(GrowthReport::of(sizes.as_ref(), None, samples))
+}
+
+/// What code that fills a database may return: nothing, what it has filled, or a `Result`.
+pub trait FillResult {
+    /// Returns the error, if it failed.
+    #[doc(hidden)]
+    fn result(self) -> Result<(), BoxError>;
+}
+
+impl FillResult for () {
+    fn result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl FillResult for Filled {
+    fn result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<T, E: Into<BoxError>> FillResult for Result<T, E> {
+    fn result(self) -> Result<(), BoxError> {
+        self.map(drop).map_err(Into::into)
+    }
 }
 
 /// Fills a database for each size and counts the work on it.

@@ -7,5 +7,5 @@ mod standstill;
 #[cfg(test)]
 mod tests;
 
-pub use measure::{growth, growth_of, try_growth, try_growth_of};
+pub use measure::{FillResult, growth, growth_of, try_growth, try_growth_of};
 pub use report::{Growth, GrowthReport};

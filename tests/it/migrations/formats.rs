@@ -234,3 +234,39 @@ fn formats_have_names() {
         ]
     );
 }
+
+#[test]
+fn numbered_folders_are_run_in_the_order_of_their_numbers() {
+    let files = [
+        ("1/up.sql", "CREATE TABLE a(x)"),
+        ("10/up.sql", "ALTER TABLE b ADD COLUMN y"),
+        ("10/down.sql", "ALTER TABLE b DROP COLUMN y"),
+        ("2/up.sql", "CREATE TABLE b(x)"),
+    ];
+    let on_disk = Migrations::load(folder(&files).path()).unwrap();
+    for history in [embedded(&files), on_disk] {
+        assert_eq!(history.iter().map(|migration| migration.version()).collect::<Vec<_>>(), [1, 2, 10]);
+        assert_eq!(history.oddities().len(), 0);
+        history.apply(&mut memory()).unwrap();
+    }
+}
+
+#[test]
+fn atlas() {
+    let files = [
+        ("20260101120000_a.sql", "CREATE TABLE a(x)"),
+        ("20260102120000.sql", "-- atlas:txmode none\n\nPRAGMA foreign_keys = OFF; CREATE TABLE b(x); VACUUM"),
+        ("atlas.sum", "h1:of=\n20260101120000_a.sql h1:one=\n20260102120000.sql h1:two=\n"),
+    ];
+    for history in [embedded(&files), Migrations::load(folder(&files).path()).unwrap()] {
+        assert_eq!(history.len(), 2);
+        assert_eq!(history.oddities().len(), 0);
+        // VACUUM needs to be outside of a transaction.
+        history.apply(&mut memory()).unwrap();
+    }
+    let with_another = [files[0], files[1], files[2], ("20260103120000_c.sql", "CREATE TABLE c(x)")];
+    let history = embedded(&with_another);
+    let oddities: Vec<String> = history.oddities().iter().map(|oddity| format!("{oddity:?}")).collect();
+    assert_eq!(oddities.len(), 1, "{oddities:?}");
+    assert!(oddities[0].contains("Atlas passes over 20260103120000_c.sql"), "{oddities:?}");
+}

@@ -26,6 +26,7 @@ mod tests {
     use diesel::Connection;
     use diesel::sqlite::SqliteConnection;
     use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+    use sqlitmus::suite::Suite;
     use sqlitmus::{BoxError, DbCopy, Template, TestDb, crash, faults, interleave};
 
     const MIGRATIONS: &str = "../../../fixtures/formats/diesel";
@@ -41,6 +42,34 @@ mod tests {
         let migrations = FileBasedMigrations::from_path(Path::new(env!("CARGO_MANIFEST_DIR")).join(MIGRATIONS))?;
         connection.run_pending_migrations(migrations)?;
         Ok(())
+    }
+
+    /// diesel's own runner, one step at a time.
+    static STEPS: Template = Template::migrate_path_to(20_241_121_101_500, |path, to| {
+        let mut connection = SqliteConnection::establish(path.to_str().ok_or("a path of UTF-8")?)?;
+        let migrations = FileBasedMigrations::from_path(Path::new(env!("CARGO_MANIFEST_DIR")).join(MIGRATIONS))?;
+        for migration in connection.pending_migrations(migrations)? {
+            let version: i64 = migration.name().version().to_string().parse()?;
+            if version <= to {
+                connection.run_migration(&*migration)?;
+            }
+        }
+        Ok(())
+    })
+    .versions(&[20_240_110_090_000, 20_240_305_143_000, 20_241_121_101_500]);
+
+    #[test]
+    fn the_suite_finds_by_diesel_what_it_finds_by_the_files() {
+        let tests = |template| {
+            let report = Suite::new(template).skip("down_undoes_up", "by files only").skip("shipped_migrations_are_frozen", "not shipped").report();
+            let tests: Vec<&str> = report.failures().map(|(test, _)| test).collect();
+            (tests, report.to_string())
+        };
+        let (by_files, by_diesel) = (tests(&READ), tests(&STEPS));
+        assert_eq!(by_files.0, by_diesel.0, "{}\n{}", by_files.1, by_diesel.1);
+        let pinned = "SELECT count(*) FROM pragma_table_info('notes') WHERE name = 'pinned'";
+        let has_pinned = |version| STEPS.at(version).query_row(pinned, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!([has_pinned(20_240_110_090_000), has_pinned(20_240_305_143_000)], [0, 1]);
     }
 
     fn open(db: &TestDb) -> SqliteConnection {

@@ -1,5 +1,7 @@
 //! An app on a rusqlite that it pins.
 
+pub mod runners;
+
 use rusqlite::{Connection, Result};
 
 /// Writes a note.

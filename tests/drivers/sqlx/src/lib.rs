@@ -19,9 +19,10 @@ mod tests {
     use std::pin::Pin;
     use std::str::FromStr;
 
+    use sqlitmus::suite::Suite;
     use sqlitmus::{BoxError, DbCopy, Profile, Template, TestDb, crash, faults, interleave};
     use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-    use sqlx::{ConnectOptions, Row, SqliteConnection, SqlitePool};
+    use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
 
     const MIGRATIONS: &str = "../../../fixtures/formats/sqlx";
 
@@ -43,6 +44,32 @@ mod tests {
             sqlx::migrate::Migrator::new(folder).await?.run(&mut connection).await?;
             Ok(())
         })
+    }
+
+    /// sqlx's own runner, which stops at a version.
+    static STEPS: Template = Template::migrate_path_to(20_241_121_101_500, |path, to| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(async {
+            let mut connection = SqliteConnectOptions::new().filename(path).connect().await?;
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(MIGRATIONS);
+            sqlx::migrate::Migrator::new(folder).await?.run_to(to, &mut connection).await?;
+            Ok(connection.close().await?)
+        })
+    })
+    .versions(&[20_240_110_090_000, 20_240_305_143_000, 20_241_121_101_500]);
+
+    #[test]
+    fn the_suite_finds_by_sqlx_what_it_finds_by_the_files() {
+        let tests = |template| {
+            let report = Suite::new(template).skip("down_undoes_up", "by files only").skip("shipped_migrations_are_frozen", "not shipped").report();
+            let tests: Vec<&str> = report.failures().map(|(test, _)| test).collect();
+            (tests, report.to_string())
+        };
+        let (by_files, by_sqlx) = (tests(&READ), tests(&STEPS));
+        assert_eq!(by_files.0, by_sqlx.0, "{}\n{}", by_files.1, by_sqlx.1);
+        let pinned = "SELECT count(*) FROM pragma_table_info('notes') WHERE name = 'pinned'";
+        let has_pinned = |version| STEPS.at(version).query_row(pinned, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!([has_pinned(20_240_110_090_000), has_pinned(20_240_305_143_000)], [0, 1]);
     }
 
     async fn open(db: &TestDb) -> SqliteConnection {
