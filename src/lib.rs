@@ -153,3 +153,7 @@ pub use explore::{DbCopy, Finish, Later, Now};
 #[doc(hidden)]
 pub use macros::__private;
 pub use rusqlite;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -25,6 +25,7 @@ mod plan_statistics;
 mod production;
 mod profile;
 mod random;
+mod readme;
 mod record;
 mod schema;
 mod state;

@@ -19,6 +19,10 @@ pub fn all(connection: &mut SqliteConnection) -> QueryResult<Vec<String>> {
     notes::table.order(notes::id).select(notes::body).load(connection)
 }
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../../src/guide/diesel.md")]
+struct Guide;
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

@@ -16,6 +16,10 @@ pub fn sell_at_once(db: &Connection) -> Result<i64> {
     left.into_iter().next().ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../../src/guide/pools.md")]
+struct Guide;
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Debug;

@@ -13,6 +13,10 @@ pub async fn count(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
     sqlx::query("SELECT count(*) FROM notes").fetch_one(connection).await?.try_get(0)
 }
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../../src/guide/sqlx.md")]
+struct Guide;
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
