@@ -23,13 +23,13 @@ const QUERY: &str = "SELECT number FROM orders WHERE placed_at > ?1 AND status =
 const WIDTH: usize = 104;
 
 // A test includes this file, without its `main`.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "a test includes this file for the picture alone")]
 fn main() {
     print!("{}", picture());
 }
 
 /// Returns the picture of a terminal in which a test fails.
-pub fn picture() -> String {
+pub(crate) fn picture() -> String {
     let error = explain(&SHOP.in_memory(), QUERY).try_assert_no_scan().unwrap_err();
     let report = error.to_string();
     let lines: Vec<(&str, String)> = report.lines().flat_map(|line| broken(line, style(line))).collect();
