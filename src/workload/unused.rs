@@ -157,7 +157,8 @@ fn drop_if_unused(
                 Some((plan, known.measured.steps(connection)))
             });
             let (plan, steps) = measured?;
-            (!is_worse(&plan, &known.plan) && !is_dearer(steps, known.steps)).then_some((at, plan, steps))
+            let is_dearer = steps.zip(known.steps).is_some_and(|(now, before)| sample::is_dearer(now, before));
+            (!is_worse(&plan, &known.plan) && !is_dearer).then_some((at, plan, steps))
         })
         .collect();
     let Some(without) = without else { return Ok(None) };
@@ -171,12 +172,6 @@ fn drop_if_unused(
         1 => "the one recorded query that uses it has an equally good plan without it".to_owned(),
         count => format!("the {count} recorded queries that use it have equally good plans without it"),
     }))
-}
-
-/// Returns true if a statement takes more steps than before by a tenth, and by more than a few rows take.
-fn is_dearer(now: Option<u64>, before: Option<u64>) -> bool {
-    const A_FEW_ROWS: u64 = 50;
-    matches!((now, before), (Some(now), Some(before)) if now > before + before / 10 + A_FEW_ROWS)
 }
 
 /// Returns the names in statements, and in the views and triggers that they lead to.

@@ -17,9 +17,6 @@ use crate::schema::schema_copy::SchemaCopy;
 use crate::schema::{IndexedColumn, IndexedExpr, Schema, Table};
 use crate::sql::{Name, plain_name};
 
-/// The steps that a few rows more take, which nobody would notice.
-const A_FEW_ROWS: u64 = 50;
-
 /// A copy of a part of the schema with sampled rows, on which statements are run with indexes that do not exist. Tables are
 /// filled when a statement that reads them is run first.
 pub(super) struct SampledRows {
@@ -148,7 +145,7 @@ impl Measure {
         });
         let is_dearer = |(sql, lookup, after): (&String, MeasuredStatement, Option<u64>)| {
             let before = lookup.steps(&rows.copy.connection)?;
-            (after? > before + before / 10 + A_FEW_ROWS).then(|| sql.clone())
+            sample::is_dearer(after?, before).then(|| sql.clone())
         };
         changed.unwrap_or_default().into_iter().filter_map(is_dearer).collect()
     }

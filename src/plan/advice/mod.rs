@@ -18,6 +18,7 @@
 //! - A statement has one answer. An assertion shows the part of it that mends what was asserted.
 //! - Lookups by foreign keys and by existing indexes are planned with the new index too. If SQLite then takes the wrong one,
 //!   the report names the lookup.
+//! - For several statements the fewest indexes are chosen with which no plan is worse and no statement takes twice the steps.
 //! - An index that makes another recorded statement dearer is not offered. That writes have an entry more to keep is the price
 //!   of every index: it is no reason against one, and one line says what the writes of a recording pay.
 //! - There is no advice for a table with few rows in the statistics: SQLite scans it with or without an index.

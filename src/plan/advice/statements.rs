@@ -13,7 +13,7 @@ use super::upkeep::Upkeep;
 use crate::error::Result;
 use crate::plan::catalog::Catalog;
 use crate::plan::query_plan::Plan;
-use crate::plan::sample::{Reach, Work};
+use crate::plan::sample::{self, Reach, Work};
 use crate::sql::{Name, tokens};
 
 /// Statements, and the indexes that may be created for them. An index is known by its number in `pool`.
@@ -38,7 +38,7 @@ pub(super) struct PlannedStatement {
     /// The numbers of the candidates that it uses.
     pub(super) uses: Vec<usize>,
     pub(super) expensive: ExpensiveSteps,
-    /// The plan as SQLite prints it, with the candidates by their numbers.
+    /// The plan as SQLite prints it and what it does not print, with the candidates by their numbers.
     text: String,
 }
 
@@ -108,7 +108,7 @@ impl Statements {
         let planned = plan.map(|plan| {
             let is_used = |place: &usize| plan.uses_index(&trial_name(*place));
             let uses = (0..key.1.len()).filter(is_used).map(|place| key.1[place]).collect();
-            let text = (0..key.1.len()).rev().fold(plan.to_string(), |text, place| {
+            let text = (0..key.1.len()).rev().fold(lines(&plan), |text, place| {
                 text.replace(&trial_name(place), &format!("candidate {}", key.1[place]))
             });
             Rc::new(PlannedStatement { uses, expensive: ExpensiveSteps::of(&plan), text })
@@ -119,43 +119,47 @@ impl Statements {
 
     /// Notes that a statement takes fewer steps with these candidates, so that it need not be run again to know it.
     pub(super) fn set_cheaper(&mut self, at: usize, set: &[usize]) {
-        if let Some(key) = self.key(at, &self.near(at, set)) {
-            self.cheaper.insert((at, key));
+        if let Some(planned) = self.planned(at, set) {
+            self.cheaper.insert((at, planned.text.clone()));
         }
     }
 
     /// Returns true if a statement takes more steps with these candidates than without them. False if that is not known.
     pub(super) fn is_dearer(&mut self, at: usize, set: &[usize]) -> bool {
-        let near = self.near(at, set);
-        let work = self.before_and_after(at, &near);
-        work.is_some_and(|(before, now)| now.is_dearer_than(&before, near.len()))
-    }
-
-    /// Returns the work of a statement without and with these candidates, which are near. `None` if both are the same, if a
-    /// search has found that it takes fewer steps, or if it is not known.
-    fn before_and_after(&mut self, at: usize, near: &[usize]) -> Option<(Work, Work)> {
-        let (before, after) = (self.key(at, &[])?, self.key(at, near)?);
-        if near.is_empty() || before == after || self.cheaper.contains(&(at, after.clone())) {
-            return None;
+        let (Some(before), Some(after)) = (self.planned(at, &[]), self.planned(at, set)) else { return false };
+        if before.text == after.text || self.cheaper.contains(&(at, after.text.clone())) {
+            return false;
         }
-        self.work(at, before, &[]).zip(self.work(at, after, near))
+        let work = self.work_of(at, &before).zip(self.work_of(at, &after));
+        work.is_some_and(|(before, now)| now.is_dearer_than(&before, after.uses.len()))
     }
 
-    /// Returns the text by which the plan of a statement with these candidates is known. What triggers and foreign keys read is
-    /// not in the text of a plan, and neither are the entries that a write changes.
-    fn key(&mut self, at: usize, near: &[usize]) -> Option<String> {
-        let planned = self.planned(at, near)?;
-        let is_reading = self.plans[at].effects.is_empty() && is_reading(&self.plans[at]);
-        Some(if is_reading { planned.text.clone() } else { format!("{}\n{near:?}", planned.text) })
+    /// Returns true if a statement takes far fewer steps with some candidates than with others, so that these do not replace
+    /// them. False if that is not known.
+    pub(super) fn is_far_cheaper(&mut self, at: usize, set: &[usize], others: &[usize]) -> bool {
+        let (Some(one), Some(other)) = (self.planned(at, set), self.planned(at, others)) else { return false };
+        if one.text == other.text {
+            return false;
+        }
+        let work = self.work_of(at, &one).zip(self.work_of(at, &other));
+        work.is_some_and(|(one, other)| other.steps > FAR * one.steps && sample::is_dearer(other.steps, one.steps))
+    }
+
+    /// Returns the work of a statement by its plan. Candidates that the plan does not use only add entries to write, and are
+    /// not created.
+    fn work_of(&mut self, at: usize, planned: &PlannedStatement) -> Option<Work> {
+        self.work(at, planned.text.clone(), &planned.uses)
     }
 
     /// Returns what the statements that write pay for the entries of these candidates. `None` if none takes more steps for them.
     pub(super) fn upkeep(&mut self, set: &[usize]) -> Option<Upkeep> {
         let mut found: Vec<(String, u64, u64)> = Vec::new();
-        for at in 0..self.plans.len() {
+        for at in (0..self.plans.len()).filter(|&at| !is_reading(&self.plans[at])).collect::<Vec<_>>() {
             let near = self.near(at, set);
-            let work = self.before_and_after(at, &near).filter(|(before, _)| before.rows_written > 0);
-            if let Some((before, now)) = work.filter(|(before, now)| now.steps > before.steps) {
+            let (Some(before), Some(after)) = (self.planned(at, &[]), self.planned(at, &near)) else { continue };
+            let before = self.work_of(at, &before).filter(|before| before.rows_written > 0 && !near.is_empty());
+            let now = before.and_then(|_| self.work(at, format!("{}\n{near:?}", after.text), &near));
+            if let Some((before, now)) = before.zip(now).filter(|(before, now)| now.steps > before.steps) {
                 found.push((self.plans[at].written().to_owned(), before.steps, now.steps));
             }
         }
@@ -182,6 +186,15 @@ const INDEXES_OF_A_PLAN: usize = 4;
 
 /// The steps that take as long as a plan.
 const STEPS_OF_A_PLAN: usize = 20_000;
+
+/// So many times the steps of another are far more.
+const FAR: u64 = 2;
+
+/// Returns the lines of a plan, and those of its triggers and foreign keys.
+fn lines(plan: &Plan) -> String {
+    let effects = plan.effects.iter().map(|effect| format!("\n{}", effect.node.text));
+    std::iter::once(plan.to_string()).chain(effects).collect()
+}
 
 /// Returns true for a statement that writes nothing.
 pub(super) fn is_reading(plan: &Plan) -> bool {

@@ -190,6 +190,7 @@ impl Choice {
         self.merge(&mut set);
         self.leave_out(&mut set);
         self.take_back(&mut set);
+        self.put_back(&mut set);
         set
     }
 
@@ -203,10 +204,15 @@ impl Choice {
                 continue;
             }
             let fewer: Vec<usize> = set.iter().copied().filter(|&other| other != number).collect();
-            if self.is_as_good(&fewer, set) {
+            if self.can_replace(&fewer, set) {
                 *set = fewer;
             }
         }
+    }
+
+    /// Returns true if the plans are as good with a set as with another, and no statement takes far more steps.
+    fn can_replace(&mut self, set: &[usize], other: &[usize]) -> bool {
+        self.is_as_good(set, other) && !(0..self.served).any(|at| self.statements.is_far_cheaper(at, other, set))
     }
 
     /// Returns true for an index for the lookups of children that is the only candidate on its table, so that nothing can
@@ -238,7 +244,7 @@ impl Choice {
             let number = self.add_searched(merged);
             let mut fewer: Vec<usize> = set.iter().copied().filter(|&old| old != one && old != other).collect();
             fewer.push(number);
-            if self.is_as_good(&fewer, set) {
+            if self.can_replace(&fewer, set) {
                 *set = fewer;
             }
         }
@@ -247,9 +253,23 @@ impl Choice {
     /// Takes indexes back until no statement is dearer than without them.
     fn take_back(&mut self, set: &mut Vec<usize>) {
         while let Some(at) = (0..self.statements.plans.len()).find(|&at| self.statements.is_dearer(at, set)) {
-            let uses = self.statements.planned(at, set).and_then(|planned| planned.uses.first().copied());
-            let Some(number) = uses.or_else(|| self.statements.near(at, set).first().copied()) else { return };
+            let uses = self.statements.planned(at, set).map_or_else(Vec::new, |planned| planned.uses.clone());
+            let without = |number: usize| set.iter().copied().filter(|&other| other != number).collect::<Vec<_>>();
+            let ends_it = |number: &&usize| !self.statements.is_dearer(at, &without(**number));
+            let number = uses.iter().find(ends_it).or(uses.first()).copied();
+            let Some(number) = number.or_else(|| self.statements.near(at, set).first().copied()) else { return };
             set.retain(|other| *other != number);
+        }
+    }
+
+    /// Adds indexes that were left out or taken back, if they help now and make no statement dearer.
+    fn put_back(&mut self, set: &mut Vec<usize>) {
+        for number in (0..self.statements.pool.len()).filter(|number| !set.contains(number)).collect::<Vec<_>>() {
+            let more: Vec<usize> = set.iter().copied().chain([number]).collect();
+            let is_better = self.left(&more).zip(self.left(set)).is_some_and(|(more, left)| more < left);
+            if is_better && self.dearer(&more) == 0 {
+                *set = more;
+            }
         }
     }
 

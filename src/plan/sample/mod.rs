@@ -23,7 +23,7 @@ pub(in crate::plan) use fill::Sampling;
 pub(crate) use fill::{fill, measured};
 pub(in crate::plan) use reach::Reach;
 pub(in crate::plan) use run::MOST_STEPS;
-pub(crate) use run::{MeasuredStatement, Work, changed, values_of_row};
+pub(crate) use run::{MeasuredStatement, Work, changed, is_dearer, values_of_row};
 pub(in crate::plan) use values::{Spread, spread};
 
 #[cfg(test)]

@@ -125,3 +125,76 @@ SELECT gone FROM nowhere
     assert_eq!(advice.unplanned, ["SELECT gone FROM nowhere"]);
     assert_eq!(advice.least, 2);
 }
+
+/// Runs the statements, and returns the indexes that are advised for all of them, sorted, with the text.
+fn for_app(schema: &str, statements: &[&str]) -> (Vec<String>, String) {
+    let db = Template::empty().in_memory();
+    db.execute_batch(schema).unwrap();
+    let queries = db.record(|db| {
+        for sql in statements {
+            let mut statement = db.prepare(sql).unwrap();
+            for number in 1..=statement.parameter_count() {
+                statement.raw_bind_parameter(number, 7).unwrap();
+            }
+            drop(statement.raw_query().next().map(drop));
+        }
+    });
+    let advice = advise_all(&queries).unwrap();
+    let columns = |sql: &str| sql.split(" ON ").nth(1).unwrap().trim_end_matches(';').to_owned();
+    let mut indexes: Vec<String> = advice.indexes.iter().map(|index| columns(&index.sql)).collect();
+    indexes.sort();
+    (indexes, advice.to_string())
+}
+
+const SHOP: &str = "
+    CREATE TABLE products(id INTEGER PRIMARY KEY, sku TEXT NOT NULL UNIQUE, name TEXT NOT NULL, deleted_at TEXT);
+    CREATE TABLE customers(id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT);
+    CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers(id),
+                        status TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'paid', 'sent')),
+                        placed_at TEXT NOT NULL, total INTEGER NOT NULL);
+    CREATE INDEX orders_customer ON orders(customer_id, placed_at);
+    CREATE TABLE items(order_id INTEGER NOT NULL REFERENCES orders(id) ON DELETE CASCADE,
+                       product_id INTEGER NOT NULL REFERENCES products(id), qty INTEGER NOT NULL,
+                       PRIMARY KEY (order_id, product_id)) WITHOUT ROWID;";
+
+/// A lookup of one row that takes a few steps more is no reason against the index that others need.
+#[test]
+fn a_few_steps_are_no_reason_against_an_index() {
+    let (indexes, text) = for_app(
+        SHOP,
+        &[
+            "SELECT id FROM orders WHERE status = 'pending' ORDER BY placed_at LIMIT 10",
+            "SELECT o.id FROM orders o JOIN customers c ON c.id = o.customer_id WHERE c.email = ?1 ORDER BY o.placed_at DESC",
+            "SELECT sum(i.qty) FROM items i WHERE i.product_id = ?1",
+            "SELECT * FROM customers WHERE name LIKE 'ann%'",
+            "UPDATE orders SET status = 'sent' WHERE id = ?1",
+            "SELECT id FROM products WHERE id IN (SELECT product_id FROM items WHERE order_id = ?1)",
+            "SELECT status, sum(total) FROM orders WHERE customer_id = ?1 GROUP BY status",
+            "DELETE FROM products WHERE id = ?1",
+            "DELETE FROM customers WHERE email = ?1",
+        ],
+    );
+    for index in ["items(product_id)", "customers(name COLLATE NOCASE)", "orders(customer_id, status)"] {
+        assert!(indexes.iter().any(|one| one == index), "{index}\n{text}");
+    }
+    assert!(!text.contains("still scans"), "{text}");
+}
+
+/// One index serves both without a scan and without a sort, but finds the rows of a sender among all of a time.
+#[test]
+fn an_index_is_not_replaced_by_one_with_far_more_rows() {
+    let mails =
+        "CREATE TABLE mails(id INTEGER PRIMARY KEY, sender TEXT NOT NULL, received_at INTEGER NOT NULL, size INTEGER)";
+    let of_a_sender = "SELECT id FROM mails WHERE sender = ?1 AND received_at > ?2 ORDER BY received_at DESC LIMIT 20";
+    let of_a_time = "SELECT id FROM mails WHERE received_at > ?1 ORDER BY received_at LIMIT 100";
+    let by_size = "SELECT id FROM mails WHERE sender = ?1 AND size = ?2";
+    for (statements, expected) in [
+        (&[of_a_sender, of_a_time][..], &["mails(received_at)", "mails(sender, received_at)"][..]),
+        (&[of_a_sender, "SELECT id FROM mails WHERE sender = ?1"], &["mails(sender, received_at)"]),
+        (&[by_size, "SELECT id FROM mails WHERE sender = ?1"], &["mails(sender, size)"]),
+        (&[of_a_time, "SELECT max(received_at) FROM mails"], &["mails(received_at)"]),
+    ] {
+        let (indexes, text) = for_app(mails, statements);
+        assert_eq!(indexes, expected, "{text}");
+    }
+}

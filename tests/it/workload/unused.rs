@@ -139,6 +139,23 @@ fn an_index_that_finds_fewer_rows_than_what_is_left_is_needed() {
         ("CREATE INDEX a ON m(at)", "SELECT body FROM m ORDER BY at LIMIT 5", &[]),
         ("CREATE INDEX a ON m(at)", "SELECT max(at) FROM m", &[]),
         ("CREATE INDEX a ON m(at)", "INSERT INTO m(at) VALUES (1)", &["a"]),
+        ("CREATE INDEX a ON m(at)", "UPDATE m SET at = 1 WHERE id = 1", &["a"]),
+        ("CREATE INDEX p ON m(at) WHERE hidden = 1", "SELECT body FROM m WHERE hidden = 0 ORDER BY at", &["p"]),
+        ("CREATE INDEX n ON m(kind COLLATE NOCASE)", "SELECT body FROM m WHERE kind = 'x'", &["n"]),
+        ("CREATE INDEX e ON m(upper(kind))", "SELECT body FROM m WHERE lower(kind) = 'x'", &["e"]),
+        (
+            "CREATE INDEX c ON m(chat, at); CREATE INDEX d ON m(chat)",
+            "SELECT body FROM m WHERE chat = 1 ORDER BY at",
+            &["d"],
+        ),
+        // Each of these finds, sorts or holds what the query needs.
+        ("CREATE INDEX c ON m(chat)", "SELECT body FROM m WHERE chat IN (1, 2)", &[]),
+        ("CREATE INDEX c ON m(chat)", "UPDATE m SET body = 'x' WHERE chat = 1", &[]),
+        ("CREATE INDEX k ON m(kind, at)", "SELECT body FROM m WHERE kind = 'x' ORDER BY at", &[]),
+        ("CREATE INDEX p ON m(at) WHERE hidden = 0", "SELECT body FROM m WHERE hidden = 0 ORDER BY at", &[]),
+        ("CREATE INDEX k ON m(kind)", "SELECT kind, count(*) FROM m GROUP BY kind", &[]),
+        ("CREATE INDEX e ON m(lower(kind))", "SELECT body FROM m WHERE lower(kind) = 'x'", &[]),
+        ("CREATE INDEX c ON m(chat)", "SELECT a.body FROM m AS a JOIN m AS b ON b.chat = a.id WHERE a.id = 1", &[]),
     ] {
         let found = unneeded(indexes, queries);
         if found != expected {
