@@ -167,7 +167,7 @@ impl Fill {
     }
 
     /// Adds edge cases wherever no constraint forbids them: empty and very long texts, the smallest and the
-    /// greatest integers, emoji, NUL, infinities.
+    /// greatest integers, emoji, NUL, infinities. Columns of dates and times get none but dates.
     pub fn edge_cases(mut self) -> Fill {
         self.options.edge_cases = true;
         self

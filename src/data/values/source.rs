@@ -138,6 +138,14 @@ impl Source {
         return false;
     }
 
+    /// Returns true if its values are dates or times as text.
+    pub(crate) fn is_time_as_text(&self) -> bool {
+        #[cfg(feature = "data")]
+        return matches!(self, Source::Realistic(generator) if generator.is_time_as_text());
+        #[cfg(not(feature = "data"))]
+        return false;
+    }
+
     /// Returns a source of the same kind whose values have room for a number.
     pub(crate) fn with_room_for_number(self) -> Source {
         match self {

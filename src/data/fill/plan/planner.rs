@@ -21,6 +21,7 @@ use crate::data::relations::Relation;
 use crate::data::values::choose;
 use crate::data::values::domain::{Domain, Nullability};
 use crate::data::values::source::Source;
+use crate::data::values::stored_type::type_word;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
 use crate::error::{Error, ErrorKind, Refusal, Result};
@@ -285,6 +286,9 @@ impl Planner<'_, '_> {
         let column = |(index, first): (usize, Vec<ValueBuf>)| {
             let name = &shape.columns[index].name;
             let is_constrained = self.conditions.iter().any(|condition| condition.columns.contains(&index));
+            // No app stores an empty text, or `NaN`, as the time at which something happened.
+            let is_time = input.default_sources[index].as_ref().is_some_and(Source::is_time_as_text);
+            let has_edges = options.edge_cases && !is_constrained && (!is_time || is_date(shape.columns[index]));
             Ok(ColumnPlan {
                 name: name.clone(),
                 key: named(shape.seed, &name.to_ascii_lowercase()),
@@ -293,7 +297,7 @@ impl Planner<'_, '_> {
                 place: None,
                 how: self.how(index, input, groups)?,
                 first,
-                edge: (options.edge_cases && !is_constrained).then(|| shape.columns[index].clone()),
+                edge: has_edges.then(|| shape.columns[index].clone()),
                 strict: shape.table.strict,
                 #[cfg(feature = "data")]
                 names: None,
@@ -421,6 +425,12 @@ fn may_overrule(plan: &TablePlan, index: usize) -> bool {
         && reference.place.is_none()
         && !reference.known.is_empty()
         && reference.known.iter().all(is_free)
+}
+
+/// Returns true if the type of a column is that of a date: its edge cases are dates.
+fn is_date(column: &Column) -> bool {
+    let word = type_word(column);
+    word.starts_with("DATE") || word.starts_with("TIME")
 }
 
 /// Returns the source of a column that no constraint restricts.

@@ -59,6 +59,12 @@ impl Generator {
         write::value(&self.spec, draw, unique, out);
     }
 
+    /// Returns true if its values are dates or times as text.
+    pub(crate) fn is_time_as_text(&self) -> bool {
+        use TimeFormat::{Date, DateTime, TimeOfDay};
+        matches!(self.spec.kind, Kind::Moment(DateTime | Date | TimeOfDay, _))
+    }
+
     /// Returns the part of a person that the values are.
     pub(crate) fn person(&self) -> Option<Person> {
         match self.spec.kind {

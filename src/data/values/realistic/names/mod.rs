@@ -44,6 +44,7 @@ fn now(default: &str) -> Option<TimeFormat> {
         "current_timestamp" | "datetime'now'" => Some(TimeFormat::DateTime),
         "current_date" | "date'now'" => Some(TimeFormat::Date),
         "current_time" | "time'now'" => Some(TimeFormat::TimeOfDay),
+        text if text.starts_with("strftime'%y-%m-%d") && text.ends_with(",'now'") => Some(TimeFormat::DateTime),
         _ => None,
     }
 }
