@@ -429,3 +429,34 @@ fn a_constraint_on_rows_of_one_kind_is_broken_alone() {
     let implied: Vec<String> = found(&all).into_iter().filter(|line| line.starts_with("implied")).collect();
     assert!(implied.is_empty(), "{implied:#?}");
 }
+
+#[test]
+fn a_foreign_key_that_a_check_ties_to_a_key_is_broken_alone() {
+    let all = of("
+        CREATE TABLE streams(id INTEGER PRIMARY KEY);
+        CREATE TABLE recordings(
+            composite_id INTEGER PRIMARY KEY,
+            stream_id INTEGER NOT NULL REFERENCES streams(id),
+            CHECK (composite_id >> 32 = stream_id)
+        );");
+    all.assert_refused();
+    assert!(found(&all).is_empty(), "{:#?}", found(&all));
+}
+
+#[test]
+fn a_check_that_only_a_generated_column_gets_ahead_of_is_implied() {
+    let all = of("
+        CREATE TABLE users(
+            id INTEGER PRIMARY KEY,
+            settings TEXT NOT NULL CHECK (json_valid(settings)),
+            theme TEXT AS (json_extract(settings, '$.theme')) STORED
+        );");
+    all.assert_refused();
+    assert_eq!(
+        found(&all),
+        [
+            "implied (users.settings): users: every row found to break CHECK (json_valid(settings)) is refused because of a \
+          generated column that cannot be computed"
+        ]
+    );
+}

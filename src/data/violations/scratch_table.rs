@@ -95,6 +95,14 @@ impl<'c> ScratchTable<'c> {
         self.connection.query_row(&sql, [], |row| row.get(0)).unwrap_or(false)
     }
 
+    /// Returns true if a condition that reads no generated column is false of a row.
+    pub(super) fn is_false(&self, condition: &str, target: &Target, values: &[ValueBuf]) -> bool {
+        let columns: Vec<String> =
+            target.columns.iter().map(|name| format!("? AS {}", quote_identifier(name))).collect();
+        let sql = format!("SELECT ({condition}\n) IS FALSE FROM (SELECT {})", columns.join(", "));
+        self.connection.query_row(&sql, rusqlite::params_from_iter(values), |row| row.get(0)).unwrap_or(false)
+    }
+
     /// Inserts a row into the tried table after some others, and rolls all of them back.
     pub(super) fn insert(&mut self, before: &[Vec<ValueBuf>], values: &[ValueBuf]) -> Outcome {
         attempt(self.connection, &mut self.insert, before, values, false)

@@ -44,11 +44,13 @@ pub(super) struct BreakingRow {
     pub(super) before: Vec<Vec<ValueBuf>>,
     /// Other constraints that it breaks, by their place.
     pub(super) also: Vec<usize>,
+    /// False if SQLite cannot compute its generated columns.
+    pub(super) is_computed: bool,
 }
 
 impl BreakingRow {
     pub(super) fn alone(values: Vec<ValueBuf>) -> BreakingRow {
-        BreakingRow { values, before: Vec::new(), also: Vec::new() }
+        BreakingRow { values, before: Vec::new(), also: Vec::new(), is_computed: true }
     }
 
     /// Returns the statements that insert it and the rows before it.
@@ -143,6 +145,12 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         self.found.or(self.implied)
     }
 
+    /// Returns the first of these rows that the constraint refuses.
+    pub(super) fn first_of(mut self, rows: &[Vec<ValueBuf>]) -> Option<BreakingRow> {
+        rows.iter().any(|row| self.offer(row));
+        self.found
+    }
+
     /// Returns true if a row was found that breaks nothing else.
     fn is_alone(&self) -> bool {
         self.found.as_ref().is_some_and(|found| found.also.is_empty())
@@ -204,7 +212,11 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
     /// Tries a row. Returns true if no better one is needed.
     pub(super) fn offer(&mut self, values: &[ValueBuf]) -> bool {
         self.tried += 1;
-        if !self.scratch.put(values) || !self.scratch.breaks(self.at) {
+        if !self.scratch.put(values) {
+            self.before_generated(values);
+            return false;
+        }
+        if !self.scratch.breaks(self.at) {
             return false;
         }
         let also = self.scratch.breaks_also(self.at);
@@ -229,6 +241,17 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         }
         self.found = Some(row);
         is_alone
+    }
+
+    /// Notes a row that breaks a CHECK, but of which SQLite cannot compute a generated column: malformed JSON.
+    fn before_generated(&mut self, values: &[ValueBuf]) {
+        let ConstraintKind::Check(text) = &self.constraint.kind else { return };
+        if self.implied.is_none()
+            && self.scratch.is_false(text, self.input.target, values)
+            && matches!(self.scratch.insert(&[], values), Outcome::Refused(..))
+        {
+            self.implied = Some(BreakingRow { is_computed: false, ..BreakingRow::alone(values.to_vec()) });
+        }
     }
 
     /// Makes a generated column NULL. It may be NULL although its sources are not: a document lacks the key.

@@ -66,7 +66,8 @@ impl TableTrial<'_> {
             draft(db, schema, table, Fill::seed(seed).reuse().null_rate(percent).rows(&table.name, rows))
         };
         let rows = |db: &TestDb, seed: u64, rows: u64| with_nulls(db, seed, rows, 0);
-        if let Ok((target, mut base)) = rows(db, 1, BASES).or_else(|_| rows(db, 1, 1)) {
+        let some = rows(db, 1, BASES).or_else(|_| rows(db, 1, 1)).or_else(|_| with_nulls(db, 1, BASES, 50));
+        if let Ok((target, mut base)) = some {
             base.extend(with_nulls(db, 2, BASES, 50).into_iter().flat_map(|(_, further)| further));
             return self.constraints(db, &target, &base);
         }
@@ -86,6 +87,21 @@ impl TableTrial<'_> {
         self.constraints(&alone, &target, &base)
     }
 
+    /// Returns rows that are made as if this foreign key was not there.
+    fn dangling(&self, db: &TestDb, constraint: &Constraint) -> Vec<Vec<ValueBuf>> {
+        let mut schema = self.schema.clone();
+        let Some(table) = schema.tables.iter_mut().find(|table| table.name == self.table.name) else {
+            return Vec::new();
+        };
+        table.foreign_keys.retain(|key| !key.columns.iter().eq(&constraint.columns));
+        let table = table.clone();
+        let rows = |percent: u64| {
+            let fill = Fill::seed(3).reuse().null_rate(percent).rows(&table.name, BASES);
+            draft(db, &schema, &table, fill).map(|(_, rows)| rows).unwrap_or_default()
+        };
+        without_foreign_keys(db, || [0, 50].into_iter().flat_map(rows).collect()).unwrap_or_default()
+    }
+
     fn constraints(&mut self, db: &TestDb, target: &Target, base: &[Vec<ValueBuf>]) -> Result<()> {
         let (table, constraints) = (self.table, self.constraints);
         let existing = existing(db, target)?;
@@ -99,6 +115,17 @@ impl TableTrial<'_> {
         for (at, constraint) in constraints.iter().enumerate() {
             let is_key = matches!(constraint.kind, ConstraintKind::Key { .. });
             let mut found = Search::new(input, &mut scratch, at).row();
+            // A CHECK or another key may tie the columns of a foreign key to others.
+            if let ConstraintKind::Foreign { deferred } = constraint.kind {
+                let mut is_tied = |found: &BreakingRow| match scratch.insert(&[], &found.values) {
+                    _ if deferred => !found.also.is_empty(),
+                    outcome => matches!(outcome, Outcome::Refused(..)) && !outcome.is_by(constraint),
+                };
+                if found.as_ref().is_none_or(&mut is_tied) {
+                    let rows = self.dangling(db, constraint);
+                    found = Search::new(input, &mut scratch, at).first_of(&rows).or(found);
+                }
+            }
             if is_key && found.is_none() && existing.is_empty() {
                 // The row that it would repeat is inserted during this trial.
                 found = repeated(&mut scratch, constraint, &base[0]);
@@ -179,15 +206,18 @@ fn taken_out(db: &Connection, schema: &Schema, table: &Table) -> Result<Option<(
     let same: Vec<String> = target.columns.iter().map(|name| format!("{} IS ?", plain_name(name))).collect();
     let sql = format!("DELETE FROM main.{} WHERE {}", plain_name(&table.name), same.join(" AND "));
     // Rows that refer to it may stay, because each trial inserts it again.
-    let delete = || -> rusqlite::Result<usize> {
-        let on: bool = db.query_row("PRAGMA foreign_keys", [], |row| row.get(0))?;
-        db.execute_batch("PRAGMA foreign_keys = OFF")?;
-        let deleted = db.execute(&sql, rusqlite::params_from_iter(&row));
-        db.execute_batch(if on { "PRAGMA foreign_keys = ON" } else { "PRAGMA foreign_keys = OFF" })?;
-        deleted
-    };
-    let deleted = delete().map_err(|error| Error::sqlite("delete a row from its table", error).sql(&sql))?;
+    let deleted = without_foreign_keys(db, || db.execute(&sql, rusqlite::params_from_iter(&row))).and_then(|it| it);
+    let deleted = deleted.map_err(|error| Error::sqlite("delete a row from its table", error).sql(&sql))?;
     Ok((deleted > 0).then_some((target, vec![row])))
+}
+
+/// Runs something while foreign keys are off.
+fn without_foreign_keys<T>(db: &Connection, run: impl FnOnce() -> T) -> rusqlite::Result<T> {
+    let on: bool = db.query_row("PRAGMA foreign_keys", [], |row| row.get(0))?;
+    db.execute_batch("PRAGMA foreign_keys = OFF")?;
+    let done = run();
+    db.execute_batch(if on { "PRAGMA foreign_keys = ON" } else { "PRAGMA foreign_keys = OFF" })?;
+    Ok(done)
 }
 
 /// Returns keys of existing parents, for each foreign key.

@@ -95,6 +95,8 @@ pub struct Violation {
     outcome: Option<Outcome>,
     /// True if this constraint refused the row.
     is_own: bool,
+    /// False if SQLite cannot compute the generated columns of the row.
+    is_computed: bool,
 }
 
 impl Violation {
@@ -108,6 +110,7 @@ impl Violation {
             also: Vec::new(),
             outcome: None,
             is_own: false,
+            is_computed: true,
         }
     }
 
@@ -116,6 +119,7 @@ impl Violation {
         self.rows = found.inserts(input.target);
         self.also = found.also.iter().map(|other| input.constraints[*other].shown.clone()).collect();
         self.is_own = outcome.is_by(&input.constraints[at]);
+        self.is_computed = found.is_computed;
         self.outcome = Some(outcome);
     }
 
@@ -146,10 +150,20 @@ impl Violation {
         self.also.iter().map(String::as_str)
     }
 
-    /// Returns true if SQLite refused the row, with the code of this constraint or of another one that the row breaks.
+    /// Returns true if SQLite refused the row: with the code of this constraint or of another one that the row breaks, or because
+    /// a generated column of it cannot be computed.
     pub fn is_refused(&self) -> bool {
         // An error without a constraint refuses the statement, not the row.
-        self.is_own || matches!(self.outcome, Some(Outcome::Refused(code, _)) if code & 0xff == CONSTRAINT)
+        let refuses = |code: i32| code & 0xff == CONSTRAINT || !self.is_computed;
+        self.is_own || matches!(self.outcome, Some(Outcome::Refused(code, _)) if refuses(code))
+    }
+
+    /// Returns how another rule of the table refuses the row.
+    fn way(&self) -> &'static str {
+        match self.is_computed {
+            true => "is refused by another constraint",
+            false => "is refused because of a generated column that cannot be computed",
+        }
     }
 
     /// Returns the finding about the constraint that the row shows.
@@ -162,7 +176,7 @@ impl Violation {
                 Finding::new(
                     "implied",
                     &self.object,
-                    format!("{table}: every row found to break {shown} is refused by another constraint"),
+                    format!("{table}: every row found to break {shown} {}", self.way()),
                 )
                 .cost("it may ask nothing that the others do not ask too, or SQLite always checks one of them first")
                 .evidence("this row breaks it", rows())
