@@ -55,7 +55,9 @@ fn does(loss: &Loss, is_copied: bool) -> String {
     let object = loss.object();
     match &loss.kind {
         LossKind::Table => format!("drops the table {object}"),
-        LossKind::Column => format!("drops {object}"),
+        LossKind::Column | LossKind::Key => format!("drops {object}"),
+        LossKind::Merged => format!("makes one value of several of {object}"),
+        LossKind::Fractions { .. } => format!("drops the fractions of a second of {object}"),
         kind if kind.is_all_rows() => format!("empties {object}"),
         LossKind::Rows { gone, of } => format!("loses {gone} of {of} rows of {object}"),
         LossKind::Renumbered => format!("renumbers the rows of {}", loss.table),
@@ -96,6 +98,24 @@ fn explanation(diagnosis: &LossDiagnosis<'_>) -> Explanation {
         return foreign_key_actions(diagnosis, rebuild, *is_dropped);
     }
     match (&loss.kind, mechanism) {
+        (LossKind::Key, _) => Explanation::new(
+            "destructive",
+            "no foreign key refers to it, and another key tells the rows apart: what refers to a row from elsewhere finds none",
+            "",
+        ),
+        (LossKind::Merged, _) => Explanation::new(
+            "undeclared-loss",
+            "the statement names the values, but afterwards nobody can tell which of them a row had",
+            "",
+        ),
+        (LossKind::Fractions { are_stored }, _) => Explanation::new(
+            "undeclared-loss",
+            match are_stored {
+                true => "the DEFAULT of the column stores fractions: rows of one second are in no order from now on",
+                false => "rows of one second are in no order from now on, if the app stores fractions",
+            },
+            "",
+        ),
         (LossKind::Table | LossKind::Column, _) => Explanation::new("destructive", "its data is lost for good", ""),
         (kind, Some(Mechanism::Explicit)) if kind.is_all_rows() && loss.is_rebuilt => Explanation::new(
             "destructive",

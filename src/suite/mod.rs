@@ -65,7 +65,8 @@
 //! `old`, one of another kind and one without; for a join or subquery rows without a partner, with one and with two; for
 //! `GROUP BY`, `DISTINCT`, `OR IGNORE` and unique indexes rows that are alike; for `trim(x)`, `round(x, 2)` or `date(x)` a value
 //! that the function changes, and two that it makes equal; for `LIMIT 100` 101 rows, up to a limit of 10,000, and for
-//! `HAVING count(*) > 3` or `row_number()` more rows than that, up to 100; for `max(x)` a row far from the others. What an
+//! `HAVING count(*) > 3` or `row_number()` more rows than that, up to 100; for `HAVING sum(x) = 0` a group of one such row; for
+//! `max(x)` and `a.x < b.x - 10` a row far from the others; for a recursive query a chain of rows that it follows. What an
 //! expression compares with the current time, and what only the app's own functions know, may still be missed:
 //! [`Suite::set`] and [`Suite::release_databases`] bring such rows.
 

@@ -106,7 +106,11 @@ pub(crate) fn every_row_survives(
                 continue;
             }
             if !allowances.allow(databases.version(step.index + 1), &loss.object()) {
-                found.push(with_origin(finding(step, &loss)?, origin));
+                let finding = with_origin(finding(step, &loss)?, origin);
+                match loss.kind.level() {
+                    Level::Review => review.push(finding.level_of(Level::Review)),
+                    _ => found.push(finding),
+                }
             }
             known.push((step.index, loss));
         }

@@ -7,11 +7,12 @@ use rusqlite::Connection;
 use super::merge::DeletedParents;
 use super::refusal::Rebuild;
 use super::shrink::{ShrinkBudget, Shrinkable};
+use crate::check::Level;
 use crate::db::Scratch;
 use crate::error::Result;
 use crate::migrations::Migration;
 use crate::schema::Schema;
-use crate::sql::{Name, quote_identifier, quote_text, split};
+use crate::sql::{Name, Token, quote_identifier, quote_text, split, tokens};
 use crate::suite::losses::{Comparison, Loss, LossKind, Migrated};
 use crate::suite::rows::{Contents, literal};
 use crate::suite::statements::{Effect, Renames, StatementEffect, renamed_before_drop, statement_effects};
@@ -56,6 +57,7 @@ impl<'a> LossDiagnosis<'a> {
             _ => None,
         });
         let has_rows = !matches!(loss.kind, LossKind::Table | LossKind::Column | LossKind::Sequence { .. });
+        let has_rows = has_rows && loss.kind.level() == Level::Error;
         let smallest_data = if has_rows { Some(data(databases, step, loss, budget)?) } else { None };
         Ok(LossDiagnosis {
             loss,
@@ -120,7 +122,7 @@ pub(crate) fn losses_of_down(
     let migrated = Migrated { before: &before, after: &rows, old, new, connection: undone };
     let mut found = Comparison::of(migrated, &effects).losses();
     // A number that was handed out is no data.
-    found.retain(|loss| !matches!(loss.kind, LossKind::Sequence { .. }));
+    found.retain(|loss| loss.kind.level() == Level::Error && !matches!(loss.kind, LossKind::Sequence { .. }));
     let Some(after) = step.after.as_ref().filter(|_| !found.is_empty()) else { return Ok(found) };
     let known = losses(databases, step, after)?;
     found.retain(|loss| !known.iter().any(|known| known.covers(loss)));
@@ -205,7 +207,7 @@ fn blame(
                 _ => false,
             });
         }
-        LossKind::Column => {
+        LossKind::Column | LossKind::Key => {
             let column = loss.column.as_ref()?;
             let is_drop =
                 |effect: &Effect| matches!(effect, Effect::DropColumn { column: dropped, .. } if dropped == column);
@@ -213,7 +215,9 @@ fn blame(
         }
         _ => {}
     }
-    Investigation::new(databases, step, loss, (migration, effects))?.blame()
+    let is_drop = |effect: &Effect| matches!(effect, Effect::DropColumn { column: dropped, .. } if Some(dropped) == loss.column.as_ref());
+    let found = Investigation::new(databases, step, loss, (migration, effects)).and_then(|it| it.blame());
+    found.or_else(|| explicit(effects, is_drop))
 }
 
 /// A migration that is run statement by statement, to see which one changes what was lost.
@@ -245,8 +249,11 @@ impl<'a> Investigation<'a> {
         // A change while the table still has its old rows is not the copy's fault.
         let Some(statement) = self.first_change() else {
             let copy = copy(self.effects, self.loss)?;
-            let after_copy = self.before.as_deref().filter(|_| copy.mechanism == Mechanism::Copy);
-            return Some(after_copy.and_then(|before| self.after_copy(&copy, before)).unwrap_or(copy));
+            let Some(before) = self.before.as_deref().filter(|_| copy.mechanism == Mechanism::Copy) else {
+                return Some(copy);
+            };
+            let found = self.after_copy(&copy, before).or_else(|| self.before_copy(&copy, before));
+            return Some(found.unwrap_or(copy));
         };
         let is_own = |table: &Name| self.name_after(statement).is_some_and(|name| name == *table);
         let mechanism = self.effects_of(statement).find_map(|effect| match effect {
@@ -306,6 +313,29 @@ impl<'a> Investigation<'a> {
         found
     }
 
+    /// Returns the statement that set fewer rows aside than the table had, in a table that the copy reads.
+    fn before_copy(&self, copy: &Blame, before: &str) -> Option<Blame> {
+        let statements = self.migration.statements();
+        let names = |statement: usize, table: &Name| {
+            let is_it = |token: &Token<'_>| token.name().is_some_and(|name| *table == name);
+            statements.get(statement).is_some_and(|statement| tokens(statement.text).iter().any(is_it))
+        };
+        let mut found = None;
+        self.run(|database, statement| {
+            let set_aside = self.effects_of(statement).find_map(|effect| match effect {
+                Effect::Insert(table) if !self.tables.contains(table) && names(copy.statement, table) => Some(table),
+                _ => None,
+            });
+            if let Some(table) = set_aside.filter(|_| statement < copy.statement && names(statement, &self.loss.table))
+                && observed(database, table, self.loss).is_some_and(|now| now != before)
+            {
+                found = Some(Blame { statement, mechanism: Mechanism::Copy });
+            }
+            found.is_some() || statement >= copy.statement
+        });
+        found
+    }
+
     /// Runs the statements one by one as their runner would, until `is_enough`. Their changes are thrown away.
     fn run(&self, mut is_enough: impl FnMut(&Connection, usize) -> bool) {
         let Ok(database) = self.databases.open(&self.step.before.image) else { return };
@@ -336,7 +366,14 @@ impl<'a> Investigation<'a> {
 fn observed(connection: &Connection, table: &str, loss: &Loss) -> Option<String> {
     let name = quote_identifier(table);
     let sql = match (&loss.kind, &loss.column) {
-        (LossKind::Values { .. } | LossKind::Moved { .. } | LossKind::Renumbered, Some(column)) => {
+        (
+            LossKind::Values { .. }
+            | LossKind::Moved { .. }
+            | LossKind::Renumbered
+            | LossKind::Merged
+            | LossKind::Fractions { .. },
+            Some(column),
+        ) => {
             // In quotes alone, the name of a missing column would be a text.
             let value = literal(&format!("{name}.{}", quote_identifier(column)));
             format!("SELECT group_concat(value) FROM (SELECT {value} AS value FROM {name} ORDER BY 1)")

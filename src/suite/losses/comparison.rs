@@ -7,16 +7,18 @@ use rusqlite::types::ToSqlOutput;
 
 use super::converted::is_converted;
 use super::elsewhere::{Elsewhere, RowWithLoss, Wanted};
+use super::for_review::{fractions, is_identified, is_one_to_one, merged, stores_fractions};
+use super::full_text::{is_index_of_words, not_indexed};
 use super::loss::{Loss, LossKind};
 use super::matching::{as_key, kept};
 use super::migrated::Migrated;
 use super::moved::GoneRows;
 use super::pairs::PairedRows;
 use super::references::References;
-use crate::check::{Cell, shown};
-use crate::schema::{Check, Schema, TableKind, Trigger};
-use crate::sql::{Name, quote_identifier, tokens};
-use crate::suite::rows::{Contents, Row, TableRows, index_triggers, listed_values, unique_keys};
+use crate::check::{Cell, Level, shown};
+use crate::schema::{Check, Schema};
+use crate::sql::{Name, quote_identifier};
+use crate::suite::rows::{Row, TableRows, listed_values, unique_keys};
 use crate::suite::statements::{Renames, StatementEffect};
 
 /// The rows of a database before and after a migration.
@@ -60,14 +62,15 @@ impl<'a> Comparison<'a> {
             is_rebuilt,
             examples: Vec::new(),
         };
-        let is_index = self.is_index_of_words(table, self.migrated.before);
+        let is_index = is_index_of_words(table, self.migrated.before, self.migrated);
         let Some((after, is_rebuilt)) = self.counterpart(table) else {
             return if is_index || self.is_moved(table) { Vec::new() } else { vec![loss(LossKind::Table, false)] };
         };
         if is_index {
             let is_emptied = !table.rows.is_empty() && after.rows.is_empty();
-            if is_emptied || self.is_index_of_words(after, self.migrated.after) {
-                let gone = if is_emptied { (0..table.rows.len()).collect() } else { self.not_indexed(table, after) };
+            if is_emptied || is_index_of_words(after, self.migrated.after, self.migrated) {
+                let gone =
+                    if is_emptied { (0..table.rows.len()).collect() } else { not_indexed(table, after, self.migrated) };
                 let kind = LossKind::Rows { gone: gone.len(), of: table.rows.len() };
                 let examples = gone.iter().take(EXAMPLES).map(|&at| row_text(table, &table.rows[at])).collect();
                 let lost = Loss { examples, ..loss(kind, is_rebuilt) };
@@ -109,7 +112,7 @@ impl<'a> Comparison<'a> {
         candidates.find(|after| {
             !table.rows.is_empty()
                 && after.rows.len() >= table.rows.len()
-                && self.pair(table, after, true).losses().is_empty()
+                && self.pair(table, after, true).losses().iter().all(|loss| loss.kind.level() == Level::Review)
         })
     }
 
@@ -158,49 +161,6 @@ impl<'a> Comparison<'a> {
         if is_handed_out { table.key.iter().copied().collect() } else { BTreeSet::new() }
     }
 
-    /// Returns true for a full-text table whose words are those of another table: it can be filled again.
-    fn is_index_of_words(&self, table: &TableRows, contents: &Contents) -> bool {
-        let Migrated { old, new, .. } = self.migrated;
-        let kind = old.table(&table.name).or_else(|| new.table(&table.name)).map(|table| &table.kind);
-        if !matches!(kind, Some(TableKind::Virtual { .. })) {
-            return false;
-        }
-        let values = |table: &TableRows, at: usize| table.rows.iter().map(|row| as_key(&row.cells[at])).collect();
-        let others = || contents.tables.iter().filter(|other| other.name != table.name);
-        // Without a trigger for each change, some words are older than the rows.
-        let has_most = |known: BTreeSet<String>, at: usize| {
-            table.rows.iter().filter(|row| known.contains(&as_key(&row.cells[at]))).count() * 2 > table.rows.len()
-        };
-        (0..table.columns.len())
-            .all(|at| others().any(|other| (0..other.columns.len()).any(|column| has_most(values(other, column), at))))
-    }
-
-    /// Returns the rows of a full-text table that are not found any more, though the row of another table with their words is
-    /// still there. Without a trigger for each change, the index may have been older than those rows.
-    fn not_indexed(&self, table: &TableRows, after: &TableRows) -> Vec<usize> {
-        let is_of_update = |trigger: &Trigger| tokens(&trigger.sql).iter().any(|token| token.is("update"));
-        let mut of_updates = index_triggers(self.migrated.old, &table.name).map(is_of_update).peekable();
-        let columns = table.columns.iter().enumerate().filter(|(_, name)| **name != *"rowid");
-        let columns: Vec<(usize, usize)> = columns.filter_map(|(at, name)| Some((at, after.place_of(name)?))).collect();
-        if columns.is_empty() || (of_updates.peek().is_some() && !of_updates.any(|is_it| is_it)) {
-            return Vec::new();
-        }
-        let words = |cells: &[Cell], at: &dyn Fn(&(usize, usize)) -> usize| -> Vec<String> {
-            columns.iter().map(|column| as_key(&cells[at(column)])).filter(|word| word.len() > 1).collect()
-        };
-        let known: BTreeSet<Vec<String>> = after.rows.iter().map(|row| words(&row.cells, &|column| column.1)).collect();
-        let others = || self.migrated.after.tables.iter().filter(|other| other.name != after.name);
-        let has_source = |words: &[String]| {
-            let has = |row: &Row| words.iter().all(|word| row.cells.iter().any(|cell| as_key(cell) == *word));
-            others().any(|other| other.rows.iter().any(has))
-        };
-        let is_gone = |row: &usize| {
-            let words = words(&table.rows[*row].cells, &|column| column.0);
-            !words.is_empty() && !known.contains(&words) && has_source(&words)
-        };
-        (0..table.rows.len()).filter(is_gone).collect()
-    }
-
     fn pair(&self, before: &'a TableRows, after: &'a TableRows, is_rebuilt: bool) -> TablePair<'_, 'a> {
         TablePair { comparison: self, rows: self.references.pair(&self.renames, (before, after), is_rebuilt) }
     }
@@ -233,10 +193,12 @@ impl<'a> TablePair<'_, 'a> {
         let is_renumbered = rows.renumbered.is_some();
         for (at, place) in places.iter().enumerate() {
             match place {
-                None if self.is_elsewhere(at, &places, &rows.matching.pairs) => {}
-                None => found.push(self.loss(LossKind::Column, Some(at), Vec::new())),
+                None if self.is_elsewhere(at, &places, &rows.matching.pairs) => {
+                    found.extend(self.in_other_columns(at, &places));
+                }
+                None => found.push(self.loss(self.of_column(at), Some(at), Vec::new())),
                 Some(place) if !rows.before.key.contains(&at) || (found.is_empty() && !is_renumbered) => {
-                    found.extend(self.changed((at, *place), &places));
+                    found.extend(self.changed((at, *place), &places).or_else(|| self.less_telling(at, *place)));
                 }
                 Some(_) => {}
             }
@@ -248,6 +210,49 @@ impl<'a> TablePair<'_, 'a> {
     fn loss(&self, kind: LossKind, column: Option<usize>, examples: Vec<String>) -> Loss {
         let column = column.map(|at| self.rows.before.columns[at].clone());
         Loss { kind, table: self.rows.before.name.clone(), column, is_rebuilt: self.rows.is_rebuilt, examples }
+    }
+
+    /// Returns the loss of a column that is gone.
+    fn of_column(&self, at: usize) -> LossKind {
+        let is_key = self.rows.before.key == [at] && self.comparison.not_needed(self.rows.before).contains(&at);
+        match is_key && is_identified(&self.rows, at, self.comparison.migrated) {
+            true => LossKind::Key,
+            false => LossKind::Column,
+        }
+    }
+
+    /// Finds values that a column cannot tell apart any more, where none is lost.
+    fn less_telling(&self, at: usize, place: usize) -> Option<Loss> {
+        let (rows, renames) = (&self.rows, &self.comparison.renames);
+        let is_named = |cell: &Cell| renames.is_named(&rows.after.name, &rows.after.columns[place], cell);
+        let merged = merged(rows, (at, place), is_named).map(|of| self.loss(LossKind::Merged, Some(at), of));
+        merged.or_else(|| self.without_fractions(at, &[place]))
+    }
+
+    /// Finds values of a column that is gone, which new ones cannot tell apart.
+    fn in_other_columns(&self, at: usize, places: &[Option<usize>]) -> Option<Loss> {
+        let rows = &self.rows;
+        let new: Vec<usize> = (0..rows.after.columns.len()).filter(|place| !places.contains(&Some(*place))).collect();
+        let values = rows.matching.pairs.iter().map(|(row, _)| &rows.before.rows[*row].cells[at]);
+        let column = &rows.before.columns[at];
+        let is_mapped =
+            |cell: &Cell| self.comparison.renames.is_mapped(&rows.after.name, column, std::iter::once(cell));
+        let is_told =
+            values.clone().any(|cell| !is_mapped(cell)) || new.iter().any(|place| is_one_to_one(rows, (at, *place)));
+        let merged = new.iter().filter(|_| !is_told).find_map(|place| merged(rows, (at, *place), is_mapped));
+        merged.map(|of| self.loss(LossKind::Merged, Some(at), of)).or_else(|| self.without_fractions(at, &new))
+    }
+
+    fn without_fractions(&self, at: usize, places: &[usize]) -> Option<Loss> {
+        let Comparison { migrated, .. } = *self.comparison;
+        let table = migrated.old.table(&self.rows.before.name);
+        let stored = table?.column(&self.rows.before.columns[at]).and_then(stores_fractions);
+        if stored == Some(false) {
+            return None;
+        }
+        let found = fractions(&self.rows, (at, places), migrated)?;
+        let examples = found.into_iter().take(EXAMPLES).collect();
+        Some(self.loss(LossKind::Fractions { are_stored: stored.is_some() }, Some(at), examples))
     }
 
     /// Finds rows that are there under other keys, unless all references follow them, or the old keys are still there.

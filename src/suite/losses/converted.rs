@@ -46,7 +46,7 @@ fn is_divided(wanted: &Wanted<'_, '_>, new: &[usize], connection: &Connection) -
     !wanted.is_cut && wanted.holders().all(is_in_part)
 }
 
-/// Returns true if a column has the same multiple of each integer: seconds as milliseconds, euros as cents.
+/// Returns true if a column has the same multiple of each integer, or fraction: seconds as milliseconds, cents as euros.
 fn is_scaled(wanted: &Wanted<'_, '_>, place: usize) -> bool {
     let mut factor = None;
     let is_multiple = |subject: &RowWithLoss<'_>| match (wanted.value(subject), cell_after(subject, place)) {
@@ -54,6 +54,15 @@ fn is_scaled(wanted: &Wanted<'_, '_>, place: usize) -> bool {
         (Cell::Integer(was), Cell::Integer(is)) => {
             let quotient = is.checked_div(*was).filter(|factor| *factor > 1 && was.checked_mul(*factor) == Some(*is));
             quotient.is_some_and(|quotient| *factor.get_or_insert(quotient) == quotient)
+        }
+        (Cell::Integer(0), Cell::Real(is)) => *is == 0.0,
+        (Cell::Integer(was), Cell::Real(is)) => {
+            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "checked by the way back")]
+            let is_part = |divisor: f64| (is * divisor).round() as i64 == *was && *was as f64 / divisor == *is;
+            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small, or no divisor")]
+            let divisor = (*was as f64 / is).round() as i64;
+            #[expect(clippy::cast_precision_loss, reason = "small, or no divisor")]
+            (divisor > 1 && *factor.get_or_insert(divisor) == divisor && is_part(divisor as f64))
         }
         _ => false,
     };

@@ -52,7 +52,7 @@ pub(crate) struct Place<'a> {
     /// The rows that hold each value, by column.
     rows: Vec<OnceCell<BTreeMap<String, Vec<usize>>>>,
     /// Columns that the table did not have.
-    new_columns: BTreeSet<usize>,
+    pub(crate) new_columns: BTreeSet<usize>,
     /// Rows that the table did not have.
     new_rows: OnceCell<BTreeSet<usize>>,
 }

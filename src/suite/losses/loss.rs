@@ -1,5 +1,6 @@
 //! Something that a migration lost.
 
+use crate::check::Level;
 use crate::sql::Name;
 
 /// Something that a migration lost.
@@ -32,6 +33,12 @@ pub(crate) enum LossKind {
     Values { changed: usize, of: usize, to_null: bool },
     /// The column has the values of this other column.
     Moved { from: Name },
+    /// Different values that statements name are the same one now.
+    Merged,
+    /// Instants are kept to the second. `are_stored` is true if the column's DEFAULT stores fractions.
+    Fractions { are_stored: bool },
+    /// A key that SQLite handed out is gone. Nothing refers to it, and another key tells the rows apart.
+    Key,
     /// AUTOINCREMENT hands out numbers again that were in use.
     Sequence { was: i64, is: i64 },
 }
@@ -40,6 +47,14 @@ impl LossKind {
     /// Returns true if all rows are gone.
     pub(crate) fn is_all_rows(&self) -> bool {
         matches!(self, LossKind::Rows { gone, of } if gone == of)
+    }
+
+    /// Returns the level of such a loss: most apps mean what is for review, and nobody else can tell.
+    pub(crate) fn level(&self) -> Level {
+        match self {
+            LossKind::Merged | LossKind::Key | LossKind::Fractions { are_stored: false } => Level::Review,
+            _ => Level::Error,
+        }
     }
 }
 

@@ -179,31 +179,49 @@ fn is_number(text: &[u8], number: &Cell) -> bool {
     }
 }
 
-/// Compares instants: texts to the millisecond, a number of seconds or milliseconds with a text. A date as text has a dash in
-/// it: without one, SQLite would read any number as a day.
+/// Compares instants: texts to the millisecond, a number of seconds or milliseconds or a Julian day with a text.
 fn same_instant(before: &Cell, after: &Cell, connection: &Connection) -> bool {
-    let text = |cell: &Cell| match cell {
-        Cell::Text(text) => std::str::from_utf8(text).ok().map(ToOwned::to_owned),
-        _ => None,
-    };
-    let milliseconds = |cell: &Cell| -> Option<i64> {
-        let text = text(cell).filter(|text| text.len() >= 8 && text.as_bytes()[1..].contains(&b'-'))?;
-        let sql = "SELECT CAST(round((julianday(?1) - 2440587.5) * 86400000) AS INTEGER)";
-        connection.query_row(sql, [text], |row| row.get(0)).ok()?
-    };
-    let number = |cell: &Cell| match cell {
-        Cell::Integer(number) => Some(*number),
-        _ => text(cell)?.parse().ok(),
-    };
-    match (milliseconds(before), milliseconds(after)) {
+    match (milliseconds(before, connection), milliseconds(after, connection)) {
         (Some(one), Some(other)) => one == other,
-        (Some(instant), None) => {
-            number(after).is_some_and(|number| [instant, instant.div_euclid(1000)].contains(&number))
-        }
-        (None, Some(instant)) => {
-            number(before).is_some_and(|number| [instant, instant.div_euclid(1000)].contains(&number))
-        }
+        (Some(instant), None) => is_time_of(after, instant),
+        (None, Some(instant)) => is_time_of(before, instant),
         (None, None) => false,
+    }
+}
+
+/// Returns true if a number has the seconds of an instant, and not its fraction.
+pub(crate) fn drops_fraction(before: &Cell, after: &Cell, connection: &Connection) -> bool {
+    let has_fraction = matches!(before, Cell::Text(text) if text.contains(&b'.'));
+    has_fraction
+        && milliseconds(before, connection).is_some_and(|instant| {
+            instant.rem_euclid(1000) != 0 && whole_number(after) == Some(instant.div_euclid(1000))
+        })
+}
+
+/// Returns the milliseconds since 1970 of a date as text. It has a dash in it: without one, SQLite would read any number as a
+/// day.
+fn milliseconds(cell: &Cell, connection: &Connection) -> Option<i64> {
+    let Cell::Text(text) = cell else { return None };
+    let text = std::str::from_utf8(text).ok();
+    let text = text.filter(|text| text.len() >= 8 && text.as_bytes()[1..].contains(&b'-'))?;
+    let sql = "SELECT CAST(round((julianday(?1) - 2440587.5) * 86400000) AS INTEGER)";
+    connection.query_row(sql, [text], |row| row.get(0)).ok()?
+}
+
+fn whole_number(cell: &Cell) -> Option<i64> {
+    match cell {
+        Cell::Integer(number) => Some(*number),
+        Cell::Text(text) => std::str::from_utf8(text).ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+fn is_time_of(number: &Cell, instant: i64) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "compared to the millisecond")]
+    let is_near = |milliseconds: f64| (milliseconds - instant as f64).abs() < 1.0;
+    match number {
+        Cell::Real(number) => is_near(number * 1000.0) || is_near((number - 2_440_587.5) * 86_400_000.0),
+        _ => whole_number(number).is_some_and(|it| [instant, instant.div_euclid(1000)].contains(&it)),
     }
 }
 
@@ -280,6 +298,9 @@ mod tests {
             ("'2026-03-01 12:00:00.250'", "'2026-03-01 12:00:00'", false),
             ("'2026-03-01 12:00:00.250'", "1772366400", true),
             ("'2026-03-01 12:00:00.250'", "1772366401", false),
+            ("'2026-03-01 12:00:00.250'", "1772366400.25", true),
+            ("'2026-03-01 12:00:00.250'", "1772366400.0", false),
+            ("'2026-03-01 12:00:00'", "julianday('2026-03-01 12:00:00')", true),
             ("'{\"a\": 1}'", "'{\"a\":1}'", true),
             ("'{\"a\": 1}'", "'{\"a\":2}'", false),
             ("'{\"a\": 1}'", "'{\"b\":2, \"a\":1}'", true),

@@ -80,9 +80,17 @@ impl<'a> GoneRows<'_, 'a> {
         columns.collect()
     }
 
-    /// Returns true if the values that are found are not there by chance.
-    fn is_telling(&self, row: usize, held: &Held, place: &Place<'a>) -> bool {
+    /// Returns true if the values that are found in a row are not there by chance.
+    fn is_telling(&self, row: usize, (candidate, held): (usize, &Held), place: &Place<'a>) -> bool {
         let cells = &self.table.rows[row].cells;
+        if self.says_nothing(cells, held) {
+            return true;
+        }
+        // A row that was there before, perhaps under another key, has its values from there.
+        let is_new = |places: &BTreeSet<usize>| places.iter().any(|column| place.new_columns.contains(column));
+        if !place.new_rows().contains(&candidate) && !held.iter().flatten().any(is_new) {
+            return false;
+        }
         let found = || (0..cells.len()).filter(|&at| held[at].is_some() && !self.not_needed.contains(&at));
         let is_long = |at: usize| match &cells[at] {
             check::Cell::Text(text) | check::Cell::Blob(text) => text.len() > 3,
@@ -91,6 +99,15 @@ impl<'a> GoneRows<'_, 'a> {
         };
         let has_names = || found().all(|at| place.table.place_of(&self.table.columns[at]).is_some());
         found().any(is_long) || found().count() > 1 || (found().count() == 1 && has_names())
+    }
+
+    /// Returns true if a row has a key, values by which it was chosen, and else only NULLs: `(7, 'phone', NULL)`.
+    fn says_nothing(&self, cells: &[check::Cell], held: &Held) -> bool {
+        let is_null = |at: usize| cells[at] == check::Cell::Null;
+        let is_chosen = |at: usize| held[at].is_none() && !is_null(at) && (self.is_chosen_by)(at, &cells[at]);
+        let mut places = 0..cells.len();
+        let mut others = places.clone().filter(|at| !self.table.key.contains(at));
+        places.any(is_chosen) && others.clone().any(is_null) && others.all(|at| is_null(at) || is_chosen(at))
     }
 }
 
@@ -117,7 +134,8 @@ impl Search<'_, '_> {
     fn group(&self, first: usize, others: &[usize]) -> Option<FoundRows> {
         let mut best: Option<(usize, FoundRows)> = None;
         for candidate in self.candidates(first) {
-            let held = self.held(first, candidate).filter(|held| self.gone.is_telling(first, held, self.place));
+            let held =
+                self.held(first, candidate).filter(|held| self.gone.is_telling(first, (candidate, held), self.place));
             let Some(mut columns) = held else { continue };
             let key = &self.place.table.key;
             let is_in_key = |at: &usize| columns.iter().flatten().any(|places| places.contains(at));

@@ -103,18 +103,36 @@ pub(crate) fn unique_keys(table: &Table) -> impl Iterator<Item = &Vec<IndexedCol
     table.unique.iter().chain(&table.primary_key).map(|key| &key.terms).chain(of_indexes)
 }
 
-/// Returns the values that a CHECK lists for a column, as SQL: `kind IN ('a', 'b')`.
+/// Returns the values that a CHECK lists for a column, as SQL: `kind IN ('a', 'b')`, `n BETWEEN 0 AND 3`.
 pub(crate) fn listed_values(table: &Table, column: &Name) -> Option<Vec<String>> {
     table.checks.iter().find_map(|check| {
         let tokens = tokens(&check.expression);
-        let [name, word, open, list @ .., close] = tokens.as_slice() else { return None };
-        let is_list = word.is("in") && open.is_symbol("(") && close.is_symbol(")");
-        let is_query = list.first().is_none_or(|first| first.is("select"));
+        let is_column = |name: &Token<'_>| name.name().is_some_and(|name| *column == name);
+        // NULL is no value.
+        let tokens = match tokens.as_slice() {
+            [rest @ .., or, name, is, null] if or.is("or") && is_column(name) && is.is("is") && null.is("null") => rest,
+            [name, is, null, or, rest @ ..] if or.is("or") && is_column(name) && is.is("is") && null.is("null") => rest,
+            all => all,
+        };
         let text = |value: &[Token<'_>]| value.iter().map(|token| token.text).collect::<String>();
-        (is_list && !is_query && name.name().is_some_and(|name| *column == name))
-            .then(|| between_commas(list).into_iter().map(text).collect())
+        match tokens {
+            [name, word, open, list @ .., close]
+                if is_column(name) && word.is("in") && open.is_symbol("(") && close.is_symbol(")") =>
+            {
+                let is_query = list.first().is_none_or(|first| first.is("select"));
+                (!is_query).then(|| between_commas(list).into_iter().map(text).collect())
+            }
+            [name, word, first, and, last] if is_column(name) && word.is("between") && and.is("and") => {
+                let (first, last): (i64, i64) = (first.text.parse().ok()?, last.text.parse().ok()?);
+                (last - first < MOST_LISTED).then(|| (first..=last).map(|number| number.to_string()).collect())
+            }
+            _ => None,
+        }
     })
 }
+
+/// A range of more integers is no list.
+const MOST_LISTED: i64 = 8;
 
 /// Returns the columns of the PRIMARY KEY.
 pub(crate) fn primary_key_columns(table: &Table) -> Vec<&str> {

@@ -71,8 +71,10 @@ pub(crate) struct Assignment {
     pub(crate) purpose: Purpose,
     /// The values of the column that the statement names.
     pub(crate) named: NamedValues,
-    /// The names in its value.
+    /// The names in its value; for a value of a list, `FROM (VALUES ..)`, also those that it is looked up by.
     pub(crate) sources: Vec<Name>,
+    /// The column that is its value.
+    pub(crate) copied: Option<Name>,
 }
 
 /// The use that an assignment makes of the values that it replaces.
@@ -212,7 +214,7 @@ impl Reader<'_, '_> {
             self.take("into");
             let Some(table) = self.object_name() else { return };
             self.found.push(Effect::Insert(table.clone()));
-            self.chosen();
+            self.chosen(self.tokens);
             let named = NamedValues::of_cases(self.tokens);
             if !named.is_empty() {
                 self.found.push(Effect::Map { table, named });
@@ -221,7 +223,7 @@ impl Reader<'_, '_> {
             self.take("from");
             let table = self.object_name();
             self.found.extend(table.map(Effect::Delete));
-            self.chosen();
+            self.chosen(self.tokens);
         } else if self.take("update") {
             self.conflict_clause();
             if let Some(table) = self.object_name() {
@@ -252,6 +254,9 @@ impl Reader<'_, '_> {
         for assignment in between_commas(&rest[..end]) {
             let Some(equals) = assignment.iter().position(|token| token.is_symbol("=")) else { continue };
             let (targets, value) = (&assignment[..equals], &assignment[equals + 1..]);
+            if value.iter().any(|token| token.is("select")) {
+                self.chosen(value);
+            }
             for column in targets.iter().filter_map(Token::name).map(Name::from) {
                 let mut assignment = assignment_of((&column, &names), value, around);
                 assignment.all_rows = all_rows;
@@ -268,9 +273,9 @@ impl Reader<'_, '_> {
     }
 
     /// Reads by which values rows are chosen.
-    fn chosen(&mut self) {
-        let Some(start) = self.tokens.iter().position(|token| token.is("where")) else { return };
-        let condition = &self.tokens[start..];
+    fn chosen(&mut self, tokens: &[Token<'_>]) {
+        let Some(start) = tokens.iter().position(|token| token.is("where")) else { return };
+        let condition = &tokens[start..];
         let named = NamedValues::of(condition);
         if !named.is_empty() {
             let columns = condition.iter().filter_map(Token::name).map(Name::from).collect();
@@ -317,8 +322,25 @@ fn assignment_of(
     } else {
         Purpose::None
     };
-    let sources = value.iter().filter_map(Token::name).map(Name::from).collect();
-    Assignment { table: row[0].clone(), column: column.clone(), reads_itself, all_rows: false, purpose, named, sources }
+    let is_of_list = !is_constant(value) && before.iter().chain(after).any(|token| token.is("values"));
+    let looked_up = after.iter().filter(|_| is_of_list);
+    let sources = value.iter().chain(looked_up).filter_map(Token::name).map(Name::from).collect();
+    let copied = match value {
+        [column] | [column, _] if value.len() == 1 || value[1].is_symbol(";") => column.name(),
+        [_, dot, column, ..] if dot.is_symbol(".") && (value.len() == 3 || value[3].is_symbol(";")) => column.name(),
+        _ => None,
+    };
+    let copied = copied.map(Name::from);
+    Assignment {
+        table: row[0].clone(),
+        column: column.clone(),
+        reads_itself,
+        all_rows: false,
+        purpose,
+        named,
+        sources,
+        copied,
+    }
 }
 
 #[cfg(test)]

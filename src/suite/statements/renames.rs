@@ -147,13 +147,17 @@ impl Renames {
 
     /// Returns true if statements replace this value of the column on purpose. The column has its name after the migration.
     pub(crate) fn is_replaced(&self, table: &str, column: &str, value: &Cell) -> bool {
-        let is_named = self.assignments(table, column).any(|assignment| assignment.named.contain(value))
-            || self.tables.iter().any(|tracked| tracked.name == table && tracked.mapped.contain(value));
         let is_meant = || {
             self.assignments(table, column).any(|assignment| assignment.purpose == Purpose::State)
                 && self.assignments(table, column).all(|assignment| assignment.purpose != Purpose::None)
         };
-        is_named || is_meant()
+        self.is_named(table, column, value) || is_meant()
+    }
+
+    /// Returns true if statements that replace values of the column name this one. The column has its name after the migration.
+    pub(crate) fn is_named(&self, table: &str, column: &str, value: &Cell) -> bool {
+        self.assignments(table, column).any(|assignment| assignment.named.contain(value))
+            || self.tables.iter().any(|tracked| tracked.name == table && tracked.mapped.contain(value))
     }
 
     /// Returns true if UPDATEs put other values in place of some of the column's, and none computed from them.
@@ -162,9 +166,9 @@ impl Renames {
         of_column.peek().is_some() && of_column.all(|assignment| !assignment.reads_itself && !assignment.all_rows)
     }
 
-    /// Returns true if UPDATEs compute a column from another one in all rows. Both have their names after the migration.
+    /// Returns true if UPDATEs set a column to another one in all rows. Both have their names after the migration.
     pub(crate) fn is_assigned_from(&self, table: &str, column: &str, source: &Name) -> bool {
-        self.assignments(table, column).any(|it| it.all_rows && it.sources.contains(source))
+        self.assignments(table, column).any(|it| it.all_rows && it.copied.as_ref() == Some(source))
     }
 
     /// Returns what is assigned to a column, by the names after the migration. A table that was dropped counts, too.

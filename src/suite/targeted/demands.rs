@@ -2,25 +2,23 @@
 
 use rusqlite::types::Value;
 
-use super::conditions::{Tokens, group, ways};
+use super::conditions::{Tokens, ways};
 use super::links::{End, children, duplicates, link, nullable};
 use super::pool::is_ruled_out;
 use super::resolve::{KnownTables, LocalExpression, SourceColumn, SourceId, sides, without_alias};
 use super::rows::{Partner, RowMaker, RowRequest};
-use super::scope::{From, Scope};
+use super::scope::{From, Scope, Target};
 use super::values::changed_by;
 use crate::schema::references::column_names;
 use crate::schema::{Affinity, Column, Table};
-use crate::sql::{Cursor, Name, quote_identifier};
+use crate::sql::{Name, quote_identifier};
 use crate::suite::rows::{listed_values, unique_keys};
 
-/// A LIMIT beyond this is not reached.
-const MOST_OF_LIMIT: u64 = 10_000;
-/// The same for rows that a statement counts.
-const MOST_COUNTED: u64 = 100;
+/// Rows that a statement counts beyond this are not made.
+pub(super) const MOST_COUNTED: u64 = 100;
 
 /// The distance of an extreme value from the others.
-const FAR: i64 = 1_000_003;
+pub(super) const FAR: i64 = 1_000_003;
 
 /// The queries of a statement, and the tables that they read.
 pub(super) struct Reading<'r, 's, 'a> {
@@ -43,8 +41,6 @@ impl<'s> Reading<'_, 's, '_> {
             self.collisions(scope, maker);
             self.alike(scope, maker);
             self.values(scope, maker);
-            self.beyond_limit(scope, maker);
-            self.extremes(scope, maker);
             self.unique(scope, maker);
         }
     }
@@ -59,7 +55,7 @@ impl<'s> Reading<'_, 's, '_> {
 
     /// Returns the request for a row of which all conditions about its source are true, and that finds such rows in the
     /// sources with which it is joined.
-    fn matching(&self, source: SourceId) -> RowRequest {
+    pub(super) fn matching(&self, source: SourceId) -> RowRequest {
         self.joined(source, &mut vec![source])
     }
 
@@ -137,6 +133,8 @@ impl<'s> Reading<'_, 's, '_> {
     /// Makes partners for the rows that a query joins or looks up.
     fn links(&self, scope: usize, maker: &mut RowMaker<'_>) {
         let compared = self.compared(scope, true);
+        let limit = self.scopes[scope].limit.filter(|limit| *limit <= MOST_COUNTED);
+        let sharing = self.more_than_counted().max(limit.map_or(0, |limit| limit + 1));
         let mut done: Vec<(SourceId, SourceId)> = Vec::new();
         for (one, other) in &compared {
             let pair = (one.source, other.source);
@@ -149,10 +147,10 @@ impl<'s> Reading<'_, 's, '_> {
             let (left, right): (Vec<Name>, Vec<Name>) =
                 together.map(|(left, right)| (left.column.clone(), right.column.clone())).unzip();
             if one.table.name == other.table.name && left == right {
-                duplicates(one.table, &left, &self.matching(one.source), self.more_than_counted(), maker);
+                duplicates(one.table, &left, &self.matching(one.source), sharing, maker);
             } else {
                 let (one, other) = (self.end(one, left, other.source), self.end(other, right, one.source));
-                link(&one, &other, self.more_than_counted(), maker);
+                link(&one, &other, sharing, maker);
             }
         }
     }
@@ -183,7 +181,7 @@ impl<'s> Reading<'_, 's, '_> {
     }
 
     /// Returns the pairs of columns that are compared, also with the results of queries.
-    fn compared(&self, scope: usize, with_queries: bool) -> Vec<(SourceColumn<'s>, SourceColumn<'s>)> {
+    pub(super) fn compared(&self, scope: usize, with_queries: bool) -> Vec<(SourceColumn<'s>, SourceColumn<'s>)> {
         let it = &self.scopes[scope];
         let column = |tokens: &[_]| self.known.column(self.scopes, scope, tokens);
         let mut found: Vec<(SourceColumn<'s>, SourceColumn<'s>)> = Vec::new();
@@ -196,9 +194,12 @@ impl<'s> Reading<'_, 's, '_> {
             let results = self.known.results(self.scopes, *query);
             found.extend(left.iter().zip(results).filter_map(|(left, right)| column(left).zip(right)));
         }
-        for (right, name) in &it.shared {
+        let natural = (0..it.sources.len()).filter(|at| it.sources[*at].is_natural);
+        let natural = natural.filter_map(|right| Some((right, self.known.table_of(self.scopes, (scope, right))?)));
+        let natural = natural.flat_map(|(right, table)| table.columns.iter().map(move |it| (right, &it.name)));
+        for (right, name) in it.shared.iter().map(|(right, name)| (*right, name)).chain(natural) {
             let of = |at| self.known.in_source(self.scopes, (scope, at), name);
-            found.extend((0..*right).find_map(of).zip(of(*right)));
+            found.extend((0..right).find_map(of).zip(of(right)));
         }
         found
     }
@@ -213,12 +214,8 @@ impl<'s> Reading<'_, 's, '_> {
         let it = &self.scopes[scope];
         let Some(target) = it.target.as_ref().filter(|_| it.has_conflict_clause) else { return };
         let known = self.known.table(&target.table);
-        let Some(table) = known.or_else(|| self.known.made(&target.table)) else { return };
-        let stored = table.columns.iter().filter(|column| column.generated.is_none());
-        let columns_of_target: Vec<Name> = match target.columns.is_empty() {
-            true => stored.map(|column| column.name.clone()).collect(),
-            false => target.columns.clone(),
-        };
+        let Some(table) = known.or_else(|| self.made(scope, target)) else { return };
+        let columns_of_target = columns_written(target, table);
         let results = self.known.results(self.scopes, scope);
         for key in unique_keys(table) {
             let names = column_names(key);
@@ -295,7 +292,7 @@ impl<'s> Reading<'_, 's, '_> {
         self.converted(scope, maker);
         let set = it.assignments.iter().map(|(column, value)| (Some(column), value.as_slice()));
         let copied = it.results.iter().filter(|_| it.target.is_some()).map(|result| (None, without_alias(result)));
-        for (column, value) in set.chain(copied) {
+        for (at, (column, value)) in set.chain(copied).enumerate() {
             let Some(local) = self.known.local(self.scopes, scope, value) else { continue };
             if self.known.column(self.scopes, scope, value).is_some() {
                 continue;
@@ -304,9 +301,50 @@ impl<'s> Reading<'_, 's, '_> {
             if let Some(stored) = stored {
                 let in_key = |key: &Vec<_>| column_names(key).iter().any(|name| stored == name);
                 let is_merged = it.has_conflict_clause || (column.is_some() && unique_keys(local.table).any(in_key));
-                changed_by(&local, stored, &self.matching(local.source), is_merged, maker);
+                let mut rows = self.matching(local.source);
+                if it.has_conflict_clause && column.is_none() {
+                    rows = self.beside_in_key((scope, at), &local, rows, maker);
+                }
+                changed_by(&local, stored, &rows, is_merged, maker);
             }
         }
+    }
+
+    /// Returns the table that a copy fills, as it is after the migration.
+    fn made(&self, scope: usize, target: &Target) -> Option<&'s Table> {
+        let read = self.known.results(self.scopes, scope).into_iter().flatten().next();
+        read.map_or_else(|| self.known.made(&target.table), |read| self.known.written(&target.table, read.table))
+    }
+
+    /// Adds the values of one row in the other columns of a key of the target, so that rows differ in this result only.
+    fn beside_in_key(
+        &self,
+        (scope, result): (usize, usize),
+        local: &LocalExpression<'s>,
+        rows: RowRequest,
+        maker: &mut RowMaker<'_>,
+    ) -> RowRequest {
+        let it = &self.scopes[scope];
+        let Some(target) = &it.target else { return rows };
+        let Some(table) = self.known.table(&target.table).or_else(|| self.made(scope, target)) else { return rows };
+        let columns = columns_written(target, table);
+        let results = self.known.results(self.scopes, scope);
+        for key in unique_keys(table) {
+            let names = column_names(key);
+            let places = names.iter().filter_map(|name| columns.iter().position(|column| column == name));
+            let (own, others): (Vec<usize>, Vec<usize>) = places.partition(|place| *place == result);
+            let others = others.into_iter().map(|place| results.get(place).cloned().flatten());
+            let others: Option<Vec<SourceColumn<'s>>> = others.collect();
+            let Some(others) = others.filter(|others| !own.is_empty() && !others.is_empty()) else { continue };
+            if others.iter().any(|other| other.source != local.source) || !maker.ensure(local.table, &rows, 1) {
+                continue;
+            }
+            let names: Vec<Name> = others.into_iter().map(|other| other.column).collect();
+            if let Some(values) = maker.values(local.table, &rows, &names) {
+                return names.iter().zip(values).fold(rows, |rows, (column, value)| rows.with(column, value));
+            }
+        }
+        rows
     }
 
     /// Makes rows with values that a column of another type stores as others.
@@ -354,40 +392,14 @@ impl<'s> Reading<'_, 's, '_> {
             changed_by(&local, stored, &self.matching(local.source), true, maker);
         }
     }
+}
 
-    /// Makes a row far from all others in a column of which a query takes the largest or smallest value.
-    fn extremes(&self, scope: usize, maker: &mut RowMaker<'_>) {
-        for result in &self.scopes[scope].results {
-            for (at, function) in result.iter().enumerate() {
-                let inside = result.get(at + 1..).map(Cursor::new).and_then(|mut cursor| group(&mut cursor));
-                let column = inside.and_then(|inside| self.known.column(self.scopes, scope, inside));
-                let Some(column) = column.filter(|_| function.is("max") || function.is("min")) else { continue };
-                let (table, name) = (column.table, &column.column);
-                let integers = RowRequest::of(&[format!("typeof({}) = 'integer'", quote_identifier(name))]);
-                let (function, sign) = if function.is("max") { ("max", 1) } else { ("min", -1) };
-                let extreme = maker.extreme(table, &integers, &format!("{function}({})", quote_identifier(name)));
-                if let Some(number) = extreme.and_then(|number| number.checked_add(sign * FAR)) {
-                    maker.make(table, &self.matching(column.source).with(name, Value::Integer(number)), 1);
-                }
-            }
-        }
-    }
-
-    /// Makes one row more than a LIMIT takes, also of those that the query around it selects: else all of these may be within.
-    fn beyond_limit(&self, scope: usize, maker: &mut RowMaker<'_>) {
-        let Some(limit) = self.scopes[scope].limit else { return };
-        let table = self.scopes[scope].sources.first().and_then(|_| self.known.table_of(self.scopes, (scope, 0)));
-        let Some(table) = table else { return };
-        let is_met = limit <= MOST_OF_LIMIT && maker.ensure(table, &self.matching((scope, 0)), limit + 1);
-        if !is_met && limit > 1 {
-            maker.unmet.push(format!("{} beyond LIMIT {limit}", table.name));
-        }
-        for (around, it) in self.scopes.iter().enumerate().filter(|_| is_met) {
-            let left = it.contained.iter().filter(|(_, query)| *query == scope).filter_map(|(left, _)| left.first());
-            for column in left.filter_map(|left| self.known.column(self.scopes, around, left)) {
-                maker.ensure(column.table, &self.matching(column.source), limit + 1);
-            }
-        }
+/// Returns the columns that an INSERT writes.
+fn columns_written(target: &Target, table: &Table) -> Vec<Name> {
+    let stored = table.columns.iter().filter(|column| column.generated.is_none());
+    match target.columns.is_empty() {
+        true => stored.map(|column| column.name.clone()).collect(),
+        false => target.columns.clone(),
     }
 }
 

@@ -50,6 +50,8 @@ pub(super) fn link(one: &End<'_>, other: &End<'_>, sharing: u64, maker: &mut Row
         }
         alone(end, twin, maker);
     }
+    // The row that was made alone in the other one may be its partner.
+    alone(one, other, maker);
 }
 
 /// Makes a row whose partner satisfies its conditions too. Returns the values that they share.

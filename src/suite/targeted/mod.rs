@@ -21,6 +21,7 @@ mod resolve;
 mod rows;
 mod scope;
 mod scopes;
+mod sizes;
 mod step;
 #[cfg(test)]
 mod tests;

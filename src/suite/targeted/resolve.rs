@@ -261,10 +261,9 @@ impl<'s> KnownTables<'s> {
 
     fn in_query(&self, scopes: &[Scope<'_>], query: usize, column: &Name) -> Option<SourceColumn<'s>> {
         let results = self.results(scopes, query);
-        let named = scopes[query]
-            .results
-            .iter()
-            .position(|result| result.last().and_then(Token::name).is_some_and(|name| *column == name));
+        let of_with = scopes[query].names.iter().position(|name| name == column);
+        let is_it = |result: &Tokens<'_>| result.last().and_then(Token::name).is_some_and(|name| *column == name);
+        let named = of_with.or_else(|| scopes[query].results.iter().position(is_it));
         match named {
             Some(at) => self.column(scopes, query, without_alias(&scopes[query].results[at])),
             // Of `*`.

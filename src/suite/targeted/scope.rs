@@ -27,6 +27,10 @@ pub(super) struct Scope<'a> {
     pub(super) alike: Vec<Vec<Tokens<'a>>>,
     /// True if of rows with the same results one is left, by DISTINCT or UNION.
     pub(super) is_distinct: bool,
+    /// The names that WITH gives the results. Empty if it gives none.
+    pub(super) names: Vec<Name>,
+    /// True if a query of WITH RECURSIVE reads itself here.
+    pub(super) is_recursive: bool,
     /// Columns of USING, each with the place of the source on its right.
     pub(super) shared: Vec<(usize, Name)>,
     /// `columns IN (SELECT ..)`, with the query.
@@ -54,6 +58,8 @@ pub(super) struct Source {
     pub(super) names: Vec<Name>,
     /// True if a row without a partner in it is kept, as by a LEFT JOIN.
     pub(super) is_optional: bool,
+    /// True if NATURAL joins it with those before it.
+    pub(super) is_natural: bool,
 }
 
 impl Source {

@@ -30,7 +30,7 @@ pub(super) fn of_trigger<'a>(table: &Name, trigger: &TriggerText<'a>, change: Op
     let mut names = vec![Name::from("NEW"), Name::from("OLD")];
     names.extend(change.and_then(|change| change.sources.first()).into_iter().flat_map(|row| row.names.clone()));
     let assigned = change.map_or(&[][..], |change| &change.assignments);
-    let row = Source { from: From::Table(table.clone()), names, is_optional: false };
+    let row = Source { from: From::Table(table.clone()), names, is_optional: false, is_natural: false };
     let mut reader = Reader { scopes: Vec::new(), queries: Vec::new() };
     let conditions = change.map(|change| change.conditions.clone()).unwrap_or_default();
     let around = reader.push(Scope { sources: vec![row], conditions, ..Scope::default() });
@@ -126,7 +126,8 @@ impl<'a> Reader<'a> {
             term[..end.unwrap_or(term.len())].to_vec()
         };
         let unique = between_commas(terms).into_iter().map(plain).collect();
-        let source = Source { from: From::Table(table.clone()), names: vec![table], is_optional: false };
+        let source =
+            Source { from: From::Table(table.clone()), names: vec![table], is_optional: false, is_natural: false };
         let scope = self.push(Scope { sources: vec![source], unique, ..Scope::default() });
         self.clauses(scope, cursor.rest());
     }
@@ -135,13 +136,28 @@ impl<'a> Reader<'a> {
         if !cursor.take("with") {
             return;
         }
-        cursor.take("recursive");
-        while let Some(name) = cursor.name() {
-            cursor.group();
+        let is_recursive = cursor.take("recursive");
+        while let Some(name) = cursor.name().map(Name::from) {
+            let names = group(cursor).map(|list| between_commas(list).into_iter().filter_map(name_of).collect());
             take_all(cursor, &["as", "not", "materialized"]);
             let Some(query) = group(cursor) else { return };
+            let first = self.scopes.len();
+            if is_recursive && query.first().is_some_and(|token| token.is("select")) {
+                self.queries.push((name.clone(), first));
+            }
             if let Some(query) = self.select(query, outer) {
-                self.queries.push((Name::from(name), query));
+                let reads_itself = |scope: &Scope<'_>| {
+                    scope.sources.iter().any(|source| matches!(source.from, From::Query(read) if read == query))
+                };
+                for scope in &mut self.scopes[first..] {
+                    scope.is_recursive = is_recursive && reads_itself(scope);
+                }
+                if self.scopes[query].is_recursive {
+                    // SQLite refuses it: the first query would be read for ever.
+                    self.scopes[query].sources.clear();
+                }
+                self.scopes[query].names = names.unwrap_or_default();
+                self.queries.push((name, query));
             }
             if !cursor.take_symbol(",") {
                 return;
@@ -266,7 +282,11 @@ impl<'a> Reader<'a> {
                     self.scopes[scope].alike.push(keys);
                 }
                 "limit" => {
-                    self.scopes[scope].limit = clause.first().and_then(|token| token.text.parse().ok());
+                    // `LIMIT -1 OFFSET 100` leaves 100 rows.
+                    let numbers =
+                        clause.iter().enumerate().filter(|(at, _)| *at == 0 || !clause[at - 1].is_symbol("-"));
+                    let numbers = numbers.filter_map(|(_, token)| token.text.parse::<u64>().ok());
+                    self.scopes[scope].limit = numbers.reduce(u64::saturating_add);
                 }
                 "having" => {
                     self.expression(scope, clause);
@@ -282,11 +302,11 @@ impl<'a> Reader<'a> {
     fn from(&mut self, scope: usize, tokens: &[Token<'a>]) {
         const JOINS: [&str; 8] = ["natural", "left", "right", "full", "outer", "inner", "cross", "join"];
         let mut cursor = Cursor::new(tokens);
-        let mut is_optional = false;
+        let (mut is_optional, mut is_natural) = (false, false);
         loop {
             let outer = self.scopes[scope].outer;
             let Some(source) = self.source(&mut cursor, outer) else { return };
-            self.scopes[scope].sources.push(Source { is_optional, ..source });
+            self.scopes[scope].sources.push(Source { is_optional, is_natural, ..source });
             if cursor.take("using")
                 && let Some(columns) = group(&mut cursor)
             {
@@ -301,6 +321,7 @@ impl<'a> Reader<'a> {
             }
             let at = cursor.at();
             cursor.take_symbol(",");
+            is_natural = cursor.sees("natural");
             is_optional = cursor.rest().iter().take(2).any(|token| token.is("left") || token.is("full"));
             take_all(&mut cursor, &JOINS);
             if cursor.at() == at {
@@ -357,7 +378,7 @@ impl<'a> Reader<'a> {
         } else if cursor.take("not") {
             cursor.take("indexed");
         }
-        Some(Source { from, names: alias.or(own_name).into_iter().collect(), is_optional: false })
+        Some(Source { from, names: alias.or(own_name).into_iter().collect(), is_optional: false, is_natural: false })
     }
 
     fn condition(&mut self, scope: usize, tokens: &[Token<'a>]) {

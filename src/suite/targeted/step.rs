@@ -76,7 +76,7 @@ fn rows_for(
         let tokens = tokens(statement.text);
         let scopes = scopes::of_statement(&tokens, &views);
         if at >= first {
-            Reading { known: &known, scopes: &scopes }.make(&mut maker);
+            make(&Reading { known: &known, scopes: &scopes }, &mut maker);
         }
         known.add_copies(&scopes);
         let of_statement = || effects.iter().filter(|effect| effect.statement == at).map(|effect| &effect.effect);
@@ -93,6 +93,11 @@ fn rows_for(
     let is_made = maker.made > 0;
     drop(maker);
     Ok(TargetedRows { database: is_made.then_some(database), unmet })
+}
+
+fn make(reading: &Reading<'_, '_, '_>, maker: &mut RowMaker<'_>) {
+    reading.make(maker);
+    reading.make_for_sizes(maker);
 }
 
 /// Makes rows for the triggers that a change fires. `scopes` are the queries of the statement that makes it.
@@ -117,7 +122,7 @@ fn fired(
             let is_of_table = |scope: &&Scope<'_>| scope.changes.as_ref().is_some_and(|changed| changed == table);
             let scopes = scopes::of_trigger(table, &text, scopes.iter().find(is_of_table));
             let unmet = maker.unmet.len();
-            Reading { known, scopes: &scopes }.make(maker);
+            make(&Reading { known, scopes: &scopes }, maker);
             // A column that no statement sets is the same in NEW and OLD: a condition that compares them is never met.
             if ["new", "old"].iter().all(|row| text.when.iter().any(|token| token.is(row))) {
                 maker.unmet.truncate(unmet);

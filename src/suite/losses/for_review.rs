@@ -1,0 +1,89 @@
+//! Losses that most apps mean: values that a statement names one by one and makes the same, fractions of a second, a key that
+//! nothing refers to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::matching::{as_key, drops_fraction, is_equivalent};
+use super::migrated::Migrated;
+use super::pairs::PairedRows;
+use crate::check::{Cell, shown};
+use crate::schema::Column;
+use crate::schema::references::column_names;
+use crate::suite::rows::unique_keys;
+
+/// Returns the different values of a column that statements name, and that are the same one now, as text.
+pub(crate) fn merged(
+    rows: &PairedRows<'_>,
+    column: (usize, usize),
+    is_named: impl Fn(&Cell) -> bool,
+) -> Option<Vec<String>> {
+    let mut meanings: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    if rows.matching.pairs.iter().all(|pair| !rows.is_changed(column, pair)) {
+        return None;
+    }
+    for pair in &rows.matching.pairs {
+        let (was, is) = rows.cells(column, pair);
+        if *was != Cell::Null && *is != Cell::Null && is_named(was) {
+            meanings.entry(shown(is.value())).or_default().insert(shown(was.value()));
+        }
+    }
+    let merged = meanings.into_iter().filter(|(_, values)| values.len() > 1);
+    let text = |(is, values): (String, BTreeSet<String>)| {
+        format!("{} became {is}", values.into_iter().collect::<Vec<_>>().join(" and "))
+    };
+    let found: Vec<String> = merged.map(text).collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// Returns true if another column tells the values of this one apart.
+pub(crate) fn is_one_to_one(rows: &PairedRows<'_>, column: (usize, usize)) -> bool {
+    let mut meanings: BTreeMap<String, String> = BTreeMap::new();
+    rows.matching.pairs.iter().all(|pair| {
+        let (was, is) = rows.cells(column, pair);
+        *was == Cell::Null || *meanings.entry(as_key(is)).or_insert_with(|| as_key(was)) == as_key(was)
+    })
+}
+
+/// Returns the instants of a column of which its new places keep the seconds only, as text.
+pub(crate) fn fractions(
+    rows: &PairedRows<'_>,
+    (at, places): (usize, &[usize]),
+    migrated: Migrated<'_>,
+) -> Option<Vec<String>> {
+    let dropped = rows.matching.pairs.iter().filter_map(|pair| {
+        let was = &rows.before.rows[pair.0].cells[at];
+        let cells = || places.iter().map(|place| rows.cells((at, *place), pair).1);
+        let seconds = cells().find(|cell| drops_fraction(was, cell, migrated.connection))?;
+        let is_kept = |cell: &Cell| {
+            is_equivalent(was, cell, migrated.connection) && !drops_fraction(was, cell, migrated.connection)
+        };
+        (!cells().any(is_kept)).then(|| format!("{} became {}", shown(was.value()), shown(seconds.value())))
+    });
+    let found: Vec<String> = dropped.collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// Returns true if the DEFAULT of a column stores fractions of a second, false if it stores whole ones.
+pub(crate) fn stores_fractions(column: &Column) -> Option<bool> {
+    let default = column.default.as_ref()?.to_ascii_lowercase();
+    let is_one_of = |words: &[&str]| words.iter().any(|word| default.contains(word));
+    match is_one_of(&["%f", "subsec"]) {
+        true => Some(true),
+        false => is_one_of(&["current_timestamp", "datetime", "unixepoch", "strftime"]).then_some(false),
+    }
+}
+
+/// Returns true if each row is still there, and a key without NULLs tells the rows apart, other than this column.
+pub(crate) fn is_identified(rows: &PairedRows<'_>, at: usize, migrated: Migrated<'_>) -> bool {
+    let Some(table) = migrated.old.table(&rows.before.name) else { return false };
+    let is_kept = |name: &str| {
+        let place = rows.before.columns.iter().position(|column| *column == *name);
+        let is_required = table.column(name).is_some_and(|column| column.not_null);
+        is_required && place.is_some_and(|place| place != at && rows.places[place].is_some())
+    };
+    rows.matching.missing.is_empty()
+        && unique_keys(table).any(|terms| {
+            let names = column_names(terms);
+            names.len() == terms.len() && names.iter().all(|name| is_kept(name))
+        })
+}
