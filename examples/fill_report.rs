@@ -162,7 +162,7 @@ fn report(folder: &Path, name: &str, notes: &mut Vec<String>) -> Result<Line, Er
         Err(_) => {
             for table in ordinary {
                 line.tables += 1;
-                let beside = Fill::new().rows(&table.name, ROWS).reuse().try_insert(&db);
+                let beside = Fill::new().rows(&table.name, ROWS).try_insert(&db);
                 match beside.or_else(|_| template.try_in_memory()?.try_fill(&table.name, ROWS)) {
                     Ok(_) => line.filled += 1,
                     Err(error) if error.headline().contains("it has room for") => line.filled += 1,

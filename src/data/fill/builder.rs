@@ -8,7 +8,7 @@ use rusqlite::{Connection, ToSql};
 
 use crate::data::fill::context::FillContext;
 use crate::data::fill::insert::insert_tables;
-use crate::data::fill::options::{self, FillOptions, Given, Row};
+use crate::data::fill::options::{self, FillOptions, Given, Parents, Row};
 use crate::data::fill::plan::planner::{full, plan_tables};
 use crate::data::fill::plan::table_plan::{Limit, TablePlan};
 use crate::data::fill::request::{FillRequest, RowsForEach, TableRequest, TableRequests, tables};
@@ -154,15 +154,49 @@ impl Fill {
         self
     }
 
-    /// Lets rows refer to existing parents. New ones are made only for tables without rows.
-    pub fn reuse(mut self) -> Fill {
-        self.options.reuse = true;
+    /// Makes new parents for the rows. By default they refer to the rows that are there, and new parents are made where there
+    /// are none, or too few for the constraints.
+    pub fn new_parents(mut self) -> Fill {
+        self.options.parents = Parents::New;
         self
     }
 
-    /// Makes a row with a label, by which [`Filled::id`] finds its key.
+    /// Makes no new parents where there are some.
+    pub(crate) fn existing_parents(mut self) -> Fill {
+        self.options.parents = Parents::Existing;
+        self
+    }
+
+    /// Gives a row of a table a label, by which [`Filled::id`] finds its key: the first label to the first row, and so on. A
+    /// table that is not filled otherwise gets a row for each label.
     pub fn label(mut self, table: &str, name: &str) -> Fill {
         self.request.labels.push((table.to_owned(), name.to_owned()));
+        self
+    }
+
+    /// Sets a column of the row with a label.
+    ///
+    /// ```
+    /// use sqlitmus::{Template, data::Fill};
+    ///
+    /// static APP: Template = Template::embedded(&[(
+    ///     "1.sql",
+    ///     "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE)",
+    /// )]);
+    ///
+    /// let db = APP.in_memory();
+    /// let filled = Fill::seed(7)
+    ///     .rows("users", 3)
+    ///     .label("users", "ada")
+    ///     .set_on("ada", "email", "ada@example.com")
+    ///     .insert(&db);
+    ///
+    /// let sql = "SELECT id FROM users WHERE email = 'ada@example.com'";
+    /// assert_eq!(db.query_row(sql, [], |row| row.get(0)), Ok(filled.id("ada")));
+    /// assert_eq!(filled.rows("users"), 3);
+    /// ```
+    pub fn set_on(mut self, label: &str, column: &str, value: impl ToSql) -> Fill {
+        self.options.on_labels.push((label.to_owned(), column.to_owned(), Given::value(&value)));
         self
     }
 
@@ -200,8 +234,11 @@ impl Fill {
     /// Like [`try_insert`](Fill::try_insert), with a schema that was read before.
     pub(crate) fn insert_into(&self, connection: &Connection, schema: &Schema) -> Result<Filled> {
         let options = self.options()?;
-        let insert = || run(connection, schema, &self.request, &options, false).map(|(filled, _)| filled);
-        within(connection, true, insert).map_err(|error| with_seed(error, options.seed))
+        let insert = |options: &FillOptions| {
+            let insert = || run(connection, schema, &self.request, options, false).map(|(filled, _)| filled);
+            within(connection, true, insert).map_err(|error| with_seed(error, options.seed))
+        };
+        with_enough_parents(options, insert)
     }
 
     /// Returns the rows as a script of INSERTs for another database with the same schema and the same rows as this one.
@@ -212,15 +249,22 @@ impl Fill {
     pub fn to_sql(&self, connection: &Connection) -> Result<String> {
         let options = self.options()?;
         let schema = Schema::read(connection)?;
-        let script = || run(connection, &schema, &self.request, &options, true).map(|(_, script)| script.to_sql());
-        within(connection, false, script).map_err(|error| with_seed(error, options.seed))
+        with_enough_parents(options, |options| {
+            let script = || run(connection, &schema, &self.request, options, true).map(|(_, script)| script.to_sql());
+            within(connection, false, script).map_err(|error| with_seed(error, options.seed))
+        })
     }
 
     /// Returns as many of the rows as the tables can hold. Nothing is inserted here, and `SQLITMUS_SEED` does not apply.
     pub(crate) fn drafted(&self, connection: &Connection, schema: &Schema) -> Result<(Filled, Script)> {
         let request = FillRequest { may_be_fewer: true, ..self.request.clone() };
-        within(connection, false, || run(connection, schema, &request, &self.options, true))
-            .map_err(|error| with_seed(error, self.options.seed))
+        let parents = match self.options.parents {
+            Parents::ExistingFirst => Parents::New,
+            parents => parents,
+        };
+        let options = FillOptions { parents, ..self.options.clone() };
+        within(connection, false, || run(connection, schema, &request, &options, true))
+            .map_err(|error| with_seed(error, options.seed))
     }
 
     fn options(&self) -> Result<FillOptions> {
@@ -229,6 +273,14 @@ impl Fill {
             options.seed = seed;
         }
         Ok(options)
+    }
+}
+
+/// Fills with existing parents, and if that fails with new ones.
+fn with_enough_parents<T>(options: FillOptions, fill: impl Fn(&FillOptions) -> Result<T>) -> Result<T> {
+    match fill(&options) {
+        Err(_) if options.parents == Parents::ExistingFirst => fill(&FillOptions { parents: Parents::New, ..options }),
+        filled => filled,
     }
 }
 

@@ -341,7 +341,7 @@ impl<'a> RowInserter<'a> {
             let key = table.primary_key.as_ref().and_then(|key| self.plan.column(column_names(&key.terms).first()?));
             let rowid = || rusqlite::types::Value::Integer(self.context.connection.last_insert_rowid());
             let id = key.map_or_else(|| ValueBuf::from(&rowid()), |column| draft.values[column].clone());
-            filled.labels.push((label.clone(), id));
+            filled.labels.push((label.name.clone(), id));
         }
     }
 }

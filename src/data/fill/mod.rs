@@ -30,7 +30,7 @@
 //! - **Cycles of foreign keys** are closed with keys of later rows, which are known before they are made, under
 //!   `defer_foreign_keys`: rows of both tables belong together in pairs. A key that is not known so is taken from a third table
 //!   by both rows (the leader of a team). What SQLite would refuse only at the end, because a key is deferred, is looked up.
-//! - **A row with a label is numbered by its label**: it does not depend on the other rows, nor they on it.
+//! - **A label is a name for one of the first rows**: no value depends on it.
 //! - The inner loop is plain matches over small enums, into one buffer for each column, because tests run unoptimized.
 
 mod builder;

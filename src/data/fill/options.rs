@@ -16,12 +16,25 @@ pub(crate) struct FillOptions {
     pub(crate) null_rate: u64,
     /// The exponent of Zipf's law, which gives some parents more children than others.
     pub(crate) skew: Option<f64>,
-    pub(crate) reuse: bool,
+    pub(crate) parents: Parents,
     pub(crate) edge_cases: bool,
     #[cfg(feature = "data")]
     pub(crate) locale: crate::data::values::realistic::Locale,
     /// Tables, columns, and their values.
     pub(crate) given: Vec<(String, String, Given)>,
+    /// Labels, columns, and their values.
+    pub(crate) on_labels: Vec<(String, String, Given)>,
+}
+
+/// The parents of rows whose tables are not filled themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Parents {
+    /// Existing rows; new ones where there are none, or not enough of them.
+    #[default]
+    ExistingFirst,
+    /// Existing rows; new ones only where there are none.
+    Existing,
+    New,
 }
 
 /// The value of a column that a test gives.

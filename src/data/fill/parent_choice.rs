@@ -2,7 +2,7 @@
 
 use crate::data::fill::lookup::Lookup;
 use crate::data::fill::plan::table_plan::{How, Parent, Reference, TablePlan};
-use crate::data::fill::row_values::{Draft, RowNumbers, Tables, draws, shown};
+use crate::data::fill::row_values::{Draft, RowNumbers, Tables, draws};
 use crate::data::values::domain::Nullability;
 use crate::draw::Draw;
 
@@ -80,7 +80,7 @@ impl ParentChoice<'_> {
             return None;
         }
         if let Some(place) = &reference.place {
-            return place.of(shown(self.numbers.number)).map(|index| index.min(count - 1));
+            return place.of(self.numbers.number).map(|index| index.min(count - 1));
         }
         let count = reference.among.map_or(count, |among| among.min(count));
         let count = reference.gathered.map_or(count, |gathered| gathered.min(count));

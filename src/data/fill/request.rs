@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 
 use crate::data::fill::context::{FillContext, first_number};
-use crate::data::fill::options::Given;
+use crate::data::fill::options::{Given, Parents};
 use crate::data::relations::{Relation, is_shared, missing_parent, without_parent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::nearest;
@@ -14,7 +14,7 @@ use crate::sql::{same_name, tokens};
 /// Resolves a request: checks its names and adds the parents that the rows need.
 pub(crate) fn tables(context: &FillContext<'_>, request: &FillRequest) -> Result<TableRequests> {
     let mut tables = named_tables(context, request)?;
-    check_columns(context)?;
+    check_columns(context, request)?;
     let exact =
         tables.iter().zip(&context.schema.tables).filter(|(request, _)| request.as_ref().is_some_and(|of| of.is_exact));
     for (_, table) in exact {
@@ -135,8 +135,10 @@ fn named_tables(context: &FillContext<'_>, request: &FillRequest) -> Result<Tabl
     for (name, label) in &request.labels {
         let table = tables[find(schema, name)?].get_or_insert_default();
         table.labels.push(label.clone());
-        table.rows += 1;
         table.is_exact = true;
+    }
+    for table in tables.iter_mut().flatten() {
+        table.rows = table.rows.max(table.labels.len() as u64);
     }
     Ok(tables)
 }
@@ -166,8 +168,18 @@ fn per_parent(schema: &Schema, relations: &[Vec<Relation>], each: &RowsForEach) 
     Ok((child, PerParent { parent, low, high }))
 }
 
-fn check_columns(context: &FillContext<'_>) -> Result<()> {
-    for (name, column, given) in &context.options.given {
+fn check_columns(context: &FillContext<'_>, request: &FillRequest) -> Result<()> {
+    let table_of = |label: &str| request.labels.iter().find(|(_, known)| known == label).map(|(table, _)| table);
+    let labels = request.labels.iter().map(|(_, label)| label.as_str());
+    let mut given: Vec<(&str, &str, &Given)> = Vec::new();
+    for (label, column, value) in &context.options.on_labels {
+        let known: Vec<&str> = labels.clone().collect();
+        let table =
+            table_of(label).ok_or_else(|| unknown(format!("no row has the label {label}"), label, "labels", &known))?;
+        given.push((table, column, value));
+    }
+    given.extend(context.options.given.iter().map(|(table, column, given)| (table.as_str(), column.as_str(), given)));
+    for (name, column, given) in given {
         let table = context.schema.table(name).ok_or_else(|| no_table(context.schema, name))?;
         let Some(found) = table.column(column) else { return Err(no_column(table, column)) };
         let refused = |why: &str| failure(format!("cannot set {}.{column}{why}", table.name));
@@ -254,7 +266,7 @@ fn add_parents(context: &FillContext<'_>, tables: &mut TableRequests) -> Result<
                 }
                 continue;
             }
-            if context.options.reuse && tables[parent].is_none() && has_rows(parent)? {
+            if context.options.parents != Parents::New && tables[parent].is_none() && has_rows(parent)? {
                 continue;
             }
             let known = tables[parent].get_or_insert_default();

@@ -8,26 +8,15 @@ use crate::data::values::edge_cases::edge_case;
 #[cfg(feature = "data")]
 use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
-use crate::draw::{Draw, key, named};
+use crate::draw::{Draw, key};
 use crate::error::Error;
 
 /// The percentage of edge cases, if they are wanted.
 const EDGES: u64 = 50;
 
-/// Rows with a label are numbered by it, above all others, so that they do not depend on other rows.
-const LABELLED: u64 = 1 << 62;
-
 /// Returns the number from which a row is made.
 pub(crate) fn number_of(plan: &TablePlan, row: u64, skipped: u64) -> u64 {
-    match plan.labels.get(row as usize) {
-        Some(label) => (LABELLED | 1 << 30 | (named(0, label) >> 34)) + skipped,
-        None => plan.start + row - plan.labels.len() as u64 + skipped,
-    }
-}
-
-/// Returns the number as values show it.
-pub(super) fn shown(number: u64) -> u64 {
-    number & (LABELLED - 1)
+    plan.start + row + skipped
 }
 
 /// Returns the draws for a row, which differ for each attempt.
@@ -43,7 +32,6 @@ pub(super) fn draws(key_of: u64, number: u64, attempts: u32) -> Draw {
 pub(super) fn make_value(plan: &TablePlan, index: usize, number: u64, attempts: u32, out: &mut ValueBuf) {
     let column = &plan.columns[index];
     match &column.how {
-        How::Rowid { .. } if number >= LABELLED => out.set_integer(shown(number).cast_signed()),
         How::Rowid { first } => out.set_integer(first.wrapping_add((number - plan.start).cast_signed())),
         How::Fixed(value) => out.clone_from(value),
         How::Source(source) => {
@@ -67,7 +55,7 @@ pub(super) fn make_value(plan: &TablePlan, index: usize, number: u64, attempts: 
                     }
                     draw
                 };
-                let unique = column.place.as_ref().map(|place| place.of(shown(number)));
+                let unique = column.place.as_ref().map(|place| place.of(number));
                 let Some(unique) = unique.map_or(Some(None), |digit| digit.map(Some)) else { return out.set_null() };
                 let names = (drawn(first), (first != last).then(|| drawn(last)));
                 return generator.make_email(names, &mut draw, unique, out);
@@ -75,7 +63,7 @@ pub(super) fn make_value(plan: &TablePlan, index: usize, number: u64, attempts: 
             match (&column.place, &column.edge) {
                 (None, Some(declared)) if draw.percent(EDGES) => edge_case(declared, column.strict, &mut draw, out),
                 (None, _) => source.make(&mut draw, None, out),
-                (Some(place), _) => match place.of(shown(number)) {
+                (Some(place), _) => match place.of(number) {
                     Some(digit) => source.make(&mut draw, Some(digit), out),
                     None => out.set_null(),
                 },

@@ -10,7 +10,7 @@ use crate::data::fill::lookup::Lookup;
 use crate::data::fill::options::{Given, Row};
 use crate::data::fill::parent_choice::ParentChoice;
 use crate::data::fill::plan::table_plan::{How, TablePlan};
-use crate::data::fill::row_values::{Draft, RowNumbers, Tables, draws, make_value, number_of, shown};
+use crate::data::fill::row_values::{Draft, RowNumbers, Tables, draws, make_value, number_of};
 use crate::data::values::domain::Nullability;
 use crate::draw::{Draw, key, named};
 
@@ -21,7 +21,7 @@ fn make_group(plan: &TablePlan, group: &ColumnGroup, number: u64, draft: &mut Dr
     match solution {
         Solution::Listed(rows) => {
             let place = group.columns.iter().find_map(|column| plan.columns[*column].place.as_ref());
-            let at = match place.map(|place| place.of(shown(number))) {
+            let at = match place.map(|place| place.of(number)) {
                 Some(Some(digit)) => digit % rows.len() as u64,
                 _ => draw.below(rows.len() as u64),
             };
@@ -42,7 +42,7 @@ fn make_group(plan: &TablePlan, group: &ColumnGroup, number: u64, draft: &mut Dr
                     out.set_null();
                     continue;
                 }
-                match column.place.as_ref().map(|place| place.of(shown(number))) {
+                match column.place.as_ref().map(|place| place.of(number)) {
                     None => source.make(&mut draw, None, out),
                     Some(Some(digit)) => source.make(&mut draw, Some(digit % source.capacity().max(1)), out),
                     Some(None) => out.set_null(),
@@ -122,6 +122,9 @@ impl<'a> RowMaker<'a> {
             draft.take_joined(plan);
         }
         plan.groups.iter().for_each(|group| follow_parents(plan, group, numbers.number, draft));
+        for (column, value) in plan.labels.get(numbers.row as usize).into_iter().flat_map(|label| &label.values) {
+            draft.values[*column].set(value.into());
+        }
         for index in 0..plan.columns.len() {
             if let How::With(given) = plan.columns[index].how {
                 self.run_closure(index, given, numbers);
@@ -138,7 +141,7 @@ impl<'a> RowMaker<'a> {
         let Given::With(closure) = &self.context.options.given[given].2 else { return };
         let of_row = key(named(self.context.options.seed, &self.plan.name), number);
         let key = key(of_row, self.draft.attempts[index].into());
-        let label = self.plan.labels.get(row as usize).map(String::as_str);
+        let label = self.plan.labels.get(row as usize).map(|label| label.name.as_str());
         match closure(&Row { number: row, key, label, names: &self.names, made: &self.draft.values }) {
             Ok(value) => self.draft.values[index].set((&value).into()),
             Err(error) => self.draft.broken = Some(error),

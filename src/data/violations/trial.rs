@@ -63,7 +63,7 @@ impl TableTrial<'_> {
             return Err(without_parent(table, missing));
         }
         let with_nulls = |db: &TestDb, seed: u64, rows: u64, percent: u64| {
-            draft(db, schema, table, Fill::seed(seed).reuse().null_rate(percent).rows(&table.name, rows))
+            draft(db, schema, table, Fill::seed(seed).existing_parents().null_rate(percent).rows(&table.name, rows))
         };
         let rows = |db: &TestDb, seed: u64, rows: u64| with_nulls(db, seed, rows, 0);
         let some = rows(db, 1, BASES).or_else(|_| rows(db, 1, 1)).or_else(|_| with_nulls(db, 1, BASES, 50));
@@ -96,7 +96,7 @@ impl TableTrial<'_> {
         table.foreign_keys.retain(|key| !key.columns.iter().eq(&constraint.columns));
         let table = table.clone();
         let rows = |percent: u64| {
-            let fill = Fill::seed(3).reuse().null_rate(percent).rows(&table.name, BASES);
+            let fill = Fill::seed(3).existing_parents().null_rate(percent).rows(&table.name, BASES);
             draft(db, &schema, &table, fill).map(|(_, rows)| rows).unwrap_or_default()
         };
         without_foreign_keys(db, || [0, 50].into_iter().flat_map(rows).collect()).unwrap_or_default()
@@ -166,7 +166,7 @@ fn fill(db: &Connection, schema: &Schema) -> Result<()> {
     if constraint::tables(schema).next().is_some() && filled(Fill::new().every_table(3)).is_err() {
         for table in constraint::tables(schema) {
             // A table that cannot be filled is reported when its constraints are tried.
-            let _ = filled(Fill::new().rows(&table.name, 3).reuse());
+            let _ = filled(Fill::new().rows(&table.name, 3).existing_parents());
         }
     }
     Ok(())

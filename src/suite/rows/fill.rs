@@ -69,7 +69,7 @@ impl RowPlan {
         if known.is_some() || plain().every_table(self.rows).insert_into(connection, schema).is_err() {
             for table in &new {
                 // A table that holds fewer rows, or shares its keys with a parent that is full, gets what it takes.
-                let filled = plain().reuse().rows(&table.name, self.rows).insert_into(connection, schema);
+                let filled = plain().existing_parents().rows(&table.name, self.rows).insert_into(connection, schema);
                 let filled = filled.or_else(|_| plain().rows(&table.name, self.rows).insert_into(connection, schema));
                 let filled = filled.or_else(|_| plain().rows(&table.name, 1).insert_into(connection, schema));
                 if let Err(error) = filled
@@ -81,7 +81,8 @@ impl RowPlan {
         }
         for table in &new {
             // Where the constraints leave no room for edge cases, there are none.
-            let edges = self.with_given(Fill::seed(self.seed ^ 1).reuse().edge_cases(), schema, |_, _| false);
+            let edges =
+                self.with_given(Fill::seed(self.seed ^ 1).existing_parents().edge_cases(), schema, |_, _| false);
             let _ = edges.rows(&table.name, EDGES).insert_into(connection, schema);
         }
         gaps(connection, schema, &new);
@@ -107,7 +108,7 @@ impl RowPlan {
     }
 
     fn plain(&self, schema: &Schema) -> Fill {
-        self.with_given(Fill::seed(self.seed).null_rate(30), schema, |_, _| false)
+        self.with_given(Fill::seed(self.seed).null_rate(30).new_parents(), schema, |_, _| false)
     }
 
     /// Returns true if the user sets this column, or the history reads it as JSON.

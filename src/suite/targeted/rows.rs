@@ -186,9 +186,10 @@ impl<'a> RowMaker<'a> {
             request.conditions.iter().any(names) || request.values.iter().any(|(name, _)| name == column)
         };
         let seed = self.plan.seed.wrapping_add(self.attempts << 32);
-        let mut fill = self.plan.with_given(Fill::seed(seed).null_rate(0).reuse(), &self.schema, |other, column| {
-            other.name == table.name && is_named(column)
-        });
+        let mut fill =
+            self.plan.with_given(Fill::seed(seed).null_rate(0).existing_parents(), &self.schema, |other, column| {
+                other.name == table.name && is_named(column)
+            });
         let is_given = |column: &Name| request.values.iter().any(|(name, _)| name == column);
         for (column, value) in request.values.iter().chain(found.iter().filter(|(column, _)| !is_given(column))) {
             fill = fill.set(&table.name, column, value.clone());

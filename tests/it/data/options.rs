@@ -54,7 +54,7 @@ fn a_closure_sees_the_row() {
             _ => None,
         })
         .insert(&connection);
-    assert_eq!(one(&connection, "SELECT count(*) FROM users WHERE bio = 'I am ' || id"), 11);
+    assert_eq!(one(&connection, "SELECT count(*) FROM users WHERE bio = 'I am ' || id"), 10);
     assert_eq!(
         one(&connection, "SELECT count(*) FROM users WHERE email IN ('ada@example.com', 'user1@example.com')"),
         2
@@ -62,42 +62,62 @@ fn a_closure_sees_the_row() {
 }
 
 #[test]
-fn a_row_with_a_label_does_not_depend_on_other_rows() {
-    let ada = |fill: Fill| {
-        let connection = database(SHOP);
-        let filled = fill.insert(&connection);
-        let id = filled.id("ada");
-        let row = connection
-            .query_row("SELECT email, bio FROM users WHERE id = ?1", [&id], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
-            })
-            .unwrap();
-        (id, row)
-    };
-    let alone = ada(Fill::seed(7).label("users", "ada"));
-    assert_eq!(ada(Fill::seed(7).rows("users", 20).label("users", "grace").label("users", "ada")), alone);
-    assert_eq!(ada(Fill::seed(7).label("users", "ada").rows("orders", 20)), alone);
-    assert_ne!(ada(Fill::seed(8).label("users", "ada")).1, alone.1);
-}
-
-#[test]
-fn other_rows_do_not_depend_on_labels() {
+fn a_label_is_a_name_of_a_row() {
     let of = |fill: Fill| {
         let connection = database(SHOP);
-        fill.insert(&connection);
-        rows(&connection, "SELECT * FROM users WHERE id < 1000000 ORDER BY id")
+        let filled = fill.insert(&connection);
+        (rows(&connection, "SELECT * FROM users ORDER BY id"), filled)
     };
-    assert_eq!(of(Fill::seed(7).rows("users", 5).label("users", "ada")), of(Fill::seed(7).rows("users", 5)));
+    let (unnamed, _) = of(Fill::seed(7).rows("users", 3));
+    let (named, filled) = of(Fill::seed(7).rows("users", 3).label("users", "ada").label("users", "grace"));
+    assert_eq!(named, unnamed);
+    assert_eq!([filled.id("ada"), filled.id("grace")], [Value::Integer(1), Value::Integer(2)]);
+    assert_eq!(of(Fill::seed(7).label("users", "ada")).0, unnamed[..1]);
+    assert_eq!(of(Fill::seed(7).rows("users", 1).label("users", "ada").label("users", "eve")).0, unnamed[..2]);
 }
 
 #[test]
-fn existing_parents_are_reused_on_request() {
+fn a_row_with_a_label_has_values_of_its_own() {
+    let connection = database(SHOP);
+    let fill = Fill::seed(7).rows("users", 3).label("users", "ada").label("users", "grace");
+    let filled = fill
+        .set_on("ada", "email", "ada@example.com")
+        .set_on("grace", "id", 77)
+        .set_on("grace", "bio", Value::Null)
+        .each("users", "orders", 2..=2)
+        .insert(&connection);
+    assert_eq!([filled.id("ada"), filled.id("grace")], [Value::Integer(1), Value::Integer(77)]);
+    assert_eq!(one(&connection, "SELECT count(*) FROM users WHERE email = 'ada@example.com' AND id = 1"), 1);
+    assert_eq!(one(&connection, "SELECT count(*) FROM users WHERE bio IS NULL AND id = 77"), 1);
+    // Children find the key that was set.
+    assert_eq!(one(&connection, "SELECT count(*) FROM orders WHERE user_id = 77"), 2);
+    whole(&connection);
+    let headline = |fill: Fill| fill.try_insert(&database(SHOP)).unwrap_err().headline().to_owned();
+    assert_eq!(headline(Fill::seed(7).label("users", "ada").set_on("eve", "id", 1)), "no row has the label eve");
+    assert_eq!(headline(Fill::seed(7).label("users", "ada").set_on("ada", "nam", 1)), "no column to set: users.nam");
+}
+
+#[test]
+fn parents_that_are_there_are_used() {
     let connection = database(SHOP);
     Fill::seed(1).rows("users", 3).insert(&connection);
-    Fill::seed(2).rows("orders", 20).reuse().insert(&connection);
-    assert_eq!((count(&connection, "users"), count(&connection, "orders")), (3, 20));
     Fill::seed(2).rows("orders", 20).insert(&connection);
-    assert!(count(&connection, "users") > 3);
+    assert_eq!((count(&connection, "users"), count(&connection, "orders")), (3, 20));
+    let filled = Fill::seed(2).rows("orders", 20).new_parents().insert(&connection);
+    assert!(count(&connection, "users") > 3 && filled.rows("users") > 0);
+    whole(&connection);
+}
+
+#[test]
+fn more_parents_are_made_where_there_are_too_few() {
+    let connection = database(
+        "CREATE TABLE users(id INTEGER PRIMARY KEY);
+         CREATE TABLE profiles(id INTEGER PRIMARY KEY, user_id INT NOT NULL UNIQUE REFERENCES users(id))",
+    );
+    Fill::seed(1).rows("users", 3).insert(&connection);
+    Fill::seed(2).rows("profiles", 10).insert(&connection);
+    assert_eq!(count(&connection, "profiles"), 10);
+    assert!(count(&connection, "users") >= 10);
     whole(&connection);
 }
 

@@ -265,7 +265,6 @@ fn trees_of_tenants() {
     assert!(one(&connection, "SELECT count(*) FROM t WHERE parent IS NULL") > 1);
     // All rows belong to one tenant.
     Fill::seed(3)
-        .reuse()
         .set("tenants", "id", 7777)
         .rows("tenants", 1)
         .set("t", "tenant", 7777)

@@ -354,7 +354,7 @@ impl Planner<'_, '_> {
             derived: self.derived,
             kept: Vec::new(),
             awaited: Vec::new(),
-            labels: shape.request.labels.clone(),
+            labels: shape.labels(),
             keys: Vec::new(),
         }
     }

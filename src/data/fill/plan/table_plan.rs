@@ -1,5 +1,7 @@
 //! A table as it will be filled: its columns, its keys, and the part of a row's number that each of them takes.
 
+use rusqlite::types::Value;
+
 use crate::data::constraints::condition::Condition;
 use crate::data::constraints::derived::DerivedColumn;
 use crate::data::constraints::expression;
@@ -42,9 +44,16 @@ pub(crate) struct TablePlan {
     /// Columns to which earlier tables refer in a circle. Their values follow from the place of the row alone, whatever is
     /// refused.
     pub(crate) awaited: Vec<usize>,
-    /// Labels, in the order of their rows, which come first.
-    pub(crate) labels: Vec<String>,
+    /// The labels of the first rows.
+    pub(crate) labels: Vec<Label>,
     pub(crate) keys: Vec<UniqueKey>,
+}
+
+/// The label of a row, and the columns that the test sets in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Label {
+    pub(crate) name: String,
+    pub(crate) values: Vec<(usize, Value)>,
 }
 
 /// The most rows that a table can hold beside the existing ones, and the constraint that limits them.
@@ -194,6 +203,7 @@ impl TablePlan {
         matches!(self.columns[column].how, How::Rowid { .. } | How::Source(_) | How::Fixed(_))
             && !self.derived.iter().any(|derived| derived.column == column)
             && !self.references.iter().any(|reference| reference.overrules && reference.columns.contains(&column))
+            && !self.labels.iter().any(|label| label.values.iter().any(|(at, _)| *at == column))
     }
 
     /// Sets the limit if it is lower than the known one.
@@ -430,6 +440,19 @@ impl<'p> TableShape<'p> {
         let of_table =
             self.context.options.given.iter().enumerate().filter(|(_, (table, ..))| *table == self.table.name);
         of_table.filter_map(|(index, (_, column, given))| Some((self.column(column)?, index, given))).collect()
+    }
+
+    /// Returns the labels of the first rows.
+    pub(super) fn labels(&self) -> Vec<Label> {
+        let of_label = |name: &String| {
+            let set = self.context.options.on_labels.iter().filter(|(label, ..)| label == name);
+            let values = set.filter_map(|(_, column, given)| match given {
+                Given::Value(value) => Some((self.column(column)?, value.clone())),
+                Given::Broken(_) | Given::With(_) => None,
+            });
+            Label { name: name.clone(), values: values.collect() }
+        };
+        self.request.labels.iter().map(of_label).collect()
     }
 
     pub(super) fn relations(&self) -> &'p [Relation] {
