@@ -1,10 +1,12 @@
 //! [`CrashTest`]: a test of one action.
 
 use std::fmt::{self, Display};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::disk_model::Drive;
 use super::explorer;
 use super::options::{MostWork, Options};
 use super::report::Report;
@@ -83,9 +85,70 @@ impl<'a> CrashTest<'a> {
         self
     }
 
+    /// Cuts the power of a drive that keeps what it is given in a cache and writes it in any order, unless it is asked for a full
+    /// sync. So it is on macOS: `fsync` reaches the drive, and only `PRAGMA fullfsync` and `PRAGMA checkpoint_fullfsync`, which are
+    /// off in most builds of SQLite, make it write.
+    ///
+    /// ```
+    /// use sqlitmus::{Profile, Template, crash, rusqlite::Connection};
+    ///
+    /// let add = |db: &mut Connection| db.execute("INSERT INTO t VALUES (1)", []);
+    /// let wal = Profile::PRODUCTION;
+    /// for profile in [wal.pragma("checkpoint_fullfsync", "1"), wal.pragma("fullfsync", "1")] {
+    ///     let db = Template::empty().profile(profile).in_memory();
+    ///     db.execute_batch("CREATE TABLE t(x)").unwrap();
+    ///     crash::test(&db, add).drive_with_cache().run();
+    /// }
+    /// ```
+    pub fn drive_with_cache(mut self) -> Self {
+        self.options.drive = Drive::Caches;
+        self
+    }
+
     /// Cuts the power a second time, while SQLite recovers. This takes about ten times as long.
     pub fn twice(mut self) -> Self {
         self.options.twice = true;
+        self
+    }
+
+    /// Adds a file beside the database, or a folder of files, that the app writes and an invariant reads. It is put back before
+    /// each run of the action, and after the test. Invariants find it as it was when the power was cut.
+    ///
+    /// The files are looked at wherever SQLite changes something. What was written by then counts as being on the disk: whether
+    /// an app syncs its own files cannot be seen.
+    ///
+    /// ```
+    /// use sqlitmus::{Template, crash, rusqlite::Connection};
+    /// use std::{fs, path::Path};
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let photo = folder.path().join("1.jpg");
+    /// let db = Template::empty().in_memory();
+    /// db.execute_batch("CREATE TABLE photos(path TEXT)").unwrap();
+    ///
+    /// // The row comes first: a power cut leaves it without its file.
+    /// let add = |db: &mut Connection| -> Result<(), sqlitmus::BoxError> {
+    ///     db.execute("INSERT INTO photos VALUES (?1)", [photo.to_str()])?;
+    ///     Ok(fs::write(&photo, "pixels")?)
+    /// };
+    /// let error = crash::test(&db, add)
+    ///     .file(folder.path())
+    ///     .invariant(|db: &Connection| -> sqlitmus::rusqlite::Result<()> {
+    ///         let mut photos = db.prepare("SELECT path FROM photos")?;
+    ///         let mut rows = photos.query([])?;
+    ///         while let Some(row) = rows.next()? {
+    ///             if !Path::new(&row.get::<_, String>(0)?).exists() {
+    ///                 return Err(sqlitmus::rusqlite::Error::InvalidQuery);
+    ///             }
+    ///         }
+    ///         Ok(())
+    ///     })
+    ///     .try_run()
+    ///     .unwrap_err();
+    /// assert!(error.headline().ends_with("breaks an invariant"), "{error}");
+    /// ```
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.options.beside.add(path.into());
         self
     }
 

@@ -3,6 +3,9 @@
 //! Everything that was synced survives. Of the rest, any combination of writes, changes of length and new or deleted names may have
 //! reached the disk, and of a write also a part. A name is synced with the directory: by a delete that asks for it, and by
 //! the first sync of a file that was created since.
+//!
+//! A file may have its new length and not what was written there. That part is then empty in some images and has old bytes of
+//! something else in others: file systems do either (<https://www.sqlite.org/atomiccommit.html#_hardware_assumptions>).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +17,12 @@ use crate::sim::{Blocks, Entry, Event};
 
 /// The size of what a disk writes completely or not at all.
 const SECTOR: usize = 512;
+
+/// The number of parts into which a write may be torn: sectors, or several of them together.
+const MOST_PARTS: usize = 64;
+
+/// The number of bytes before a write that have other contents where an earlier one was lost.
+const MOST_GARBAGE: usize = 64 << 10;
 
 /// The number of unsynced operations up to which each is taken by itself. Of more, a sample is taken.
 pub(super) const MAX_SINGLE_OPERATIONS: usize = 40;
@@ -32,6 +41,7 @@ pub(super) struct DiskModel {
     settled: u64,
     /// The number of events of the log that were applied.
     applied: usize,
+    drive: Drive,
 }
 
 struct Inode {
@@ -47,6 +57,18 @@ pub(super) struct Pending {
     pub(super) at: usize,
     inode: usize,
     change: Change,
+    /// True if a drive that caches has it: the operating system will not write it again.
+    in_drive: bool,
+}
+
+/// What a drive does with a sync.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Drive {
+    /// Writes everything that it was given.
+    #[default]
+    Writes,
+    /// Keeps it in a cache and writes it in any order, unless SQLite asks for a full sync, as on macOS.
+    Caches,
 }
 
 #[derive(Clone)]
@@ -54,16 +76,16 @@ enum Change {
     Create(Arc<str>),
     Delete(Arc<str>),
     Truncate(usize),
-    // `changed` has a bit for each of the first 64 sectors in which the write changed something.
-    Write { offset: usize, data: Arc<[u8]>, changed: u64 },
+    // `changed` has a bit for each part in which the write changed something. `extends` is true if the file got longer.
+    Write { offset: usize, data: Arc<[u8]>, changed: u64, extends: bool },
 }
 
 impl DiskModel {
-    pub(super) fn new(files: &Files) -> DiskModel {
+    pub(super) fn new(files: &Files, drive: Drive) -> DiskModel {
         let inodes = files.iter().map(|(_, bytes)| Inode { synced: bytes.clone(), live: bytes.clone() }).collect();
         let names: BTreeMap<Arc<str>, usize> =
             files.iter().enumerate().map(|(inode, (name, _))| (Arc::from(name.as_str()), inode)).collect();
-        DiskModel { inodes, synced_names: names.clone(), names, pending: Vec::new(), settled: 0, applied: 0 }
+        DiskModel { inodes, synced_names: names.clone(), names, pending: Vec::new(), settled: 0, applied: 0, drive }
     }
 
     /// Replays the log up to the point at which its first `point` events have happened. Points must not decrease.
@@ -79,28 +101,29 @@ impl DiskModel {
             Event::Write { file, offset, data } => {
                 let inode = self.inode(at, file);
                 let offset = usize::try_from(*offset).unwrap_or(usize::MAX);
-                let changed = changed_sectors(&self.inodes[inode].live, offset, data);
-                self.inodes[inode].live.write(offset, data);
-                self.pending.push(Pending {
-                    at,
-                    inode,
-                    change: Change::Write { offset, data: Arc::clone(data), changed },
-                });
+                let live = &mut self.inodes[inode].live;
+                let (changed, extends) = (changed_parts(live, offset, data), live.len() < offset + data.len());
+                live.write(offset, data);
+                let change = Change::Write { offset, data: Arc::clone(data), changed, extends };
+                self.push(at, inode, change);
             }
             Event::Truncate { file, len } => {
                 let inode = self.inode(at, file);
                 let len = usize::try_from(*len).unwrap_or(usize::MAX);
                 resize(&mut self.inodes[inode].live, len);
-                self.pending.push(Pending { at, inode, change: Change::Truncate(len) });
+                self.push(at, inode, Change::Truncate(len));
             }
-            Event::Sync { file } => {
+            Event::Sync { file, full } => {
                 if let Some(inode) = self.names.get(file).copied() {
                     self.sync(inode);
+                }
+                if *full {
+                    self.flush_drive();
                 }
             }
             Event::Delete { file, sync_dir } => {
                 if let Some(inode) = self.names.remove(file) {
-                    self.pending.push(Pending { at, inode, change: Change::Delete(Arc::clone(file)) });
+                    self.push(at, inode, Change::Delete(Arc::clone(file)));
                 }
                 if *sync_dir {
                     self.sync_names();
@@ -118,16 +141,27 @@ impl DiskModel {
         let inode = self.inodes.len();
         self.inodes.push(Inode { synced: Blocks::default(), live: Blocks::default() });
         self.names.insert(Arc::clone(file), inode);
-        self.pending.push(Pending { at, inode, change: Change::Create(Arc::clone(file)) });
+        self.push(at, inode, Change::Create(Arc::clone(file)));
         inode
     }
 
+    fn push(&mut self, at: usize, inode: usize, change: Change) {
+        self.pending.push(Pending { at, inode, change, in_drive: false });
+    }
+
     fn sync(&mut self, synced: usize) {
-        let is_new =
-            self.pending.iter().any(|pending| pending.inode == synced && matches!(pending.change, Change::Create(_)));
-        let is_data = |pending: &Pending| {
-            pending.inode == synced && matches!(pending.change, Change::Write { .. } | Change::Truncate(_))
+        let is_new = |pending: &Pending| {
+            pending.inode == synced && !pending.in_drive && matches!(pending.change, Change::Create(_))
         };
+        let is_new = self.pending.iter().any(is_new);
+        let is_data = |pending: &Pending| pending.inode == synced && !pending.is_about_names();
+        if self.drive == Drive::Caches {
+            self.pending.iter_mut().filter(|one| is_data(one)).for_each(|one| one.in_drive = true);
+            if is_new {
+                self.sync_names();
+            }
+            return;
+        }
         for pending in self.pending.iter().filter(|pending| is_data(pending)) {
             self.settled = self.settled.wrapping_add(pending.mark(Survival::Kept));
         }
@@ -139,18 +173,39 @@ impl DiskModel {
         }
     }
 
+    /// Settles what the operating system has handed to the drive.
+    fn flush_drive(&mut self) {
+        for pending in self.pending.extract_if(.., |pending| pending.in_drive) {
+            self.settled = self.settled.wrapping_add(pending.mark(Survival::Kept));
+            pending.apply(Survival::Kept, &mut self.inodes[pending.inode].synced, false);
+            pending.change_name(&mut self.synced_names);
+        }
+        self.forget_what_is_gone();
+    }
+
     fn sync_names(&mut self) {
+        if self.drive == Drive::Caches {
+            self.pending.iter_mut().filter(|one| one.is_about_names()).for_each(|one| one.in_drive = true);
+            return;
+        }
         for pending in &self.pending {
             if pending.change_name(&mut self.synced_names) {
                 self.settled = self.settled.wrapping_add(pending.mark(Survival::Kept));
             }
         }
-        let gone: Vec<usize> = (0..self.inodes.len())
-            .filter(|inode| !self.names.values().chain(self.synced_names.values()).any(|named| named == inode))
-            .collect();
-        self.pending.retain(|pending| {
-            matches!(pending.change, Change::Write { .. } | Change::Truncate(_)) && !gone.contains(&pending.inode)
-        });
+        self.pending.retain(|pending| !pending.is_about_names());
+        self.forget_what_is_gone();
+    }
+
+    /// Forgets the writes to files that have no name any more.
+    fn forget_what_is_gone(&mut self) {
+        let is_named = |inode: usize| {
+            let is_about = |pending: &Pending| pending.is_about_names() && pending.inode == inode;
+            self.names.values().chain(self.synced_names.values()).any(|named| *named == inode)
+                || self.pending.iter().any(is_about)
+        };
+        let gone: Vec<usize> = (0..self.inodes.len()).filter(|inode| !is_named(*inode)).collect();
+        self.pending.retain(|pending| !gone.contains(&pending.inode));
     }
 
     /// Returns each operation that is not synced, and what a variant leaves of it.
@@ -168,29 +223,13 @@ impl DiskModel {
     pub(super) fn image(&self, variant: Variant) -> Files {
         let mut names = self.synced_names.clone();
         let mut bytes: Vec<Blocks> = self.inodes.iter().map(|inode| inode.synced.clone()).collect();
+        let has_garbage = self.key(variant) & 1 == 1;
         for (pending, survival) in self.survivals(variant) {
             if survival == Survival::Lost {
                 continue;
             }
-            let file = &mut bytes[pending.inode];
-            match &pending.change {
-                Change::Create(_) | Change::Delete(_) => {
-                    pending.change_name(&mut names);
-                }
-                Change::Truncate(len) => resize(file, *len),
-                Change::Write { offset, data, .. } => match survival {
-                    Survival::Torn(lost) => {
-                        for (sector, (start, piece)) in sectors(*offset, data).enumerate() {
-                            if sector >= 64 || lost & (1 << sector) == 0 {
-                                file.write(start, piece);
-                            }
-                        }
-                        // A lost sector does not make the file shorter.
-                        file.grow(offset + data.len());
-                    }
-                    _ => file.write(*offset, data),
-                },
-            }
+            pending.apply(survival, &mut bytes[pending.inode], has_garbage);
+            pending.change_name(&mut names);
         }
         names.into_iter().map(|(name, inode)| (name.to_string(), bytes[inode].clone())).collect()
     }
@@ -265,6 +304,32 @@ fn sample(count: usize, most: usize, draw: &mut Draw) -> Vec<usize> {
 }
 
 impl Pending {
+    fn is_about_names(&self) -> bool {
+        matches!(self.change, Change::Create(_) | Change::Delete(_))
+    }
+
+    /// Applies what is left of the operation to the bytes of its file.
+    fn apply(&self, survival: Survival, file: &mut Blocks, has_garbage: bool) {
+        let (offset, data) = match &self.change {
+            Change::Write { offset, data, .. } => (*offset, data),
+            Change::Truncate(len) => return resize(file, *len),
+            Change::Create(_) | Change::Delete(_) => return,
+        };
+        let lost = if let Survival::Torn(lost) = survival { lost } else { 0 };
+        // A lost part does not make the file shorter.
+        let end = if lost == 0 { offset } else { offset + data.len() };
+        if has_garbage && file.len() < end {
+            write_garbage(file, end);
+        }
+        if lost == 0 {
+            return file.write(offset, data);
+        }
+        for (_, (start, part)) in parts(offset, data).filter(|(bit, _)| lost & bit == 0) {
+            file.write(start, part);
+        }
+        file.grow(end);
+    }
+
     /// Returns a number for the operation and what is left of it: zero if nothing is.
     fn mark(&self, survival: Survival) -> u64 {
         let own = draw::key(self.at as u64, u64::from(matches!(self.change, Change::Create(_))));
@@ -307,7 +372,10 @@ impl Rule {
 
     fn survival(&mut self, index: usize, pending: &Pending) -> Survival {
         let kept = |kept: bool| if kept { Survival::Kept } else { Survival::Lost };
-        let changed = if let Change::Write { changed, .. } = pending.change { changed } else { 0 };
+        let (changed, extends) = match pending.change {
+            Change::Write { changed, extends, .. } => (changed, extends),
+            _ => (0, false),
+        };
         match self.variant {
             Variant::All => Survival::Kept,
             Variant::Nothing => Survival::Lost,
@@ -326,6 +394,8 @@ impl Rule {
             Variant::Torn(..) => Survival::Kept,
             Variant::Mix(_) => match self.draw.below(16) {
                 0 if changed.count_ones() > 1 => Survival::Torn(changed & self.draw.next()),
+                // Only the length of the file.
+                1 if extends => Survival::Torn(u64::MAX),
                 choice => kept(choice < 8),
             },
         }
@@ -337,25 +407,34 @@ fn resize(bytes: &mut Blocks, len: usize) {
     bytes.grow(len);
 }
 
-/// Returns the pieces of a write, one per sector, with their offsets.
-fn sectors(offset: usize, data: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut done = 0;
-    std::iter::from_fn(move || {
-        let start = offset + done;
-        let len = (SECTOR - start % SECTOR).min(data.len() - done);
-        let piece = data.get(done..done + len).filter(|piece| !piece.is_empty())?;
-        done += len;
-        Some((start, piece))
-    })
+/// Extends a file to a length, with bytes that nobody has written there.
+fn write_garbage(file: &mut Blocks, end: usize) {
+    let start = file.len().max(end.saturating_sub(MOST_GARBAGE));
+    let garbage: Vec<u8> = (start..end).map(|at| draw::key(at as u64 / 8, 0).to_le_bytes()[at % 8]).collect();
+    file.write(start, &garbage);
 }
 
-/// Returns a bit for each of the first 64 sectors that `data` changes.
-fn changed_sectors(before: &Blocks, offset: usize, data: &[u8]) -> u64 {
-    let differs = |(start, piece): (usize, &[u8])| match before.piece(start, piece.len()) {
-        Some(was) => was != piece,
-        // A lost sector past the end reads as zeros.
-        None => start < before.len() || piece.iter().any(|byte| *byte != 0),
+/// Returns the parts of a write that a power cut leaves or loses: a bit, the offset and the bytes of each.
+fn parts(offset: usize, data: &[u8]) -> impl Iterator<Item = (u64, (usize, &[u8]))> {
+    let unit = SECTOR * data.len().div_ceil(SECTOR * MOST_PARTS).max(1);
+    let mut done = 0;
+    let part = move || {
+        let start = offset + done;
+        let len = (unit - start % unit).min(data.len() - done);
+        let part = data.get(done..done + len).filter(|part| !part.is_empty())?;
+        done += len;
+        Some((start, part))
     };
-    let changed = sectors(offset, data).take(64).enumerate();
-    changed.fold(0, |bits, (sector, piece)| if differs(piece) { bits | 1 << sector } else { bits })
+    // One that does not begin with a sector has one more.
+    std::iter::from_fn(part).enumerate().map(|(index, part)| (1 << index.min(MOST_PARTS - 1), part))
+}
+
+/// Returns a bit for each part that `data` changes.
+fn changed_parts(before: &Blocks, offset: usize, data: &[u8]) -> u64 {
+    let differs = |(start, part): (usize, &[u8])| match before.piece(start, part.len()) {
+        Some(was) => was != part,
+        // A lost part past the end reads as zeros.
+        None => start < before.len() || part.iter().any(|byte| *byte != 0),
+    };
+    parts(offset, data).filter(|(_, part)| differs(*part)).fold(0, |bits, (bit, _)| bits | bit)
 }

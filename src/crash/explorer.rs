@@ -21,8 +21,10 @@
 //!   directions. `src/crash/tests.rs` gives images to the default VFS on real files and expects the same results.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::rc::Rc;
 
+use super::beside::{self, PutBackAtEnd};
 use super::disk_model::{DiskModel, MAX_SINGLE_OPERATIONS};
 use super::failure::{self, Diagnosis, Image, Problem};
 use super::options::{MostWork, Options};
@@ -73,11 +75,11 @@ struct Explorer<'a, 'o> {
     report: Report,
     /// The images that were recovered, by their keys.
     recovered: HashMap<u64, Recovered>,
-    /// The results of the invariants, by the number of the content.
-    invariants: HashMap<usize, Result<(), String>>,
+    /// The results of the invariants, by the numbers of the content and of the state of the files beside it.
+    invariants: HashMap<(usize, usize), Result<(), String>>,
     /// The commit points from which the action is run again, and the runs so far.
     resumable: HashSet<usize>,
-    second_runs: HashMap<usize, Rc<SecondRun>>,
+    second_runs: HashMap<(usize, usize), Rc<SecondRun>>,
     /// The calls of `acknowledge` of a run that has nothing left to do, once they are known.
     answers: Option<Option<usize>>,
 }
@@ -105,7 +107,10 @@ pub(super) fn explore<'a>(
     let settings = env::settings()?;
     let replay = explore::replay(power_cut::WORD, PowerCut::parse, "crash:17:torn:3.1")?;
     let base = db.memory_copy()?;
-    let (recording, again) = record_twice(db, &base, action)?;
+    let beside = options.beside.clone();
+    let first = beside.put_back_at_end()?;
+    let (mut recording, again) = record_twice(db, &base, action, &first)?;
+    recording.promise.drive = options.drive;
     let is_deterministic = recording.has_same_operations(&again);
     let mut contents = KnownContents::new(base.functions());
     recording.hide_what_differs(&mut contents, &again);
@@ -147,9 +152,18 @@ pub(super) fn explore<'a>(
 }
 
 /// Runs the action twice. The second run shows whether a failure can be repeated.
-fn record_twice(db: &TestDb, base: &Address, action: &mut Action<'_>) -> Result<(Recording, Recording)> {
+fn record_twice(
+    db: &TestDb,
+    base: &Address,
+    action: &mut Action<'_>,
+    first: &PutBackAtEnd<'_>,
+) -> Result<(Recording, Recording)> {
     let guard = OriginalGuard::new(db);
-    let recorded = record(base, action).and_then(|recording| Ok((recording, record(base, action)?)));
+    let mut run = || {
+        first.put_back()?;
+        record(base, action, first.beside)
+    };
+    let recorded = run().and_then(|recording| Ok((recording, run()?)));
     // Checked first: any other error may follow from it.
     guard.check(ErrorKind::Crash, &["the action"])?;
     recorded
@@ -171,7 +185,7 @@ impl Explorer<'_, '_> {
             true => MAX_SINGLE_OPERATIONS,
             false => (SINGLE_OPERATIONS_IN_ALL / chosen.len().max(1)).clamp(6, MAX_SINGLE_OPERATIONS),
         };
-        let mut model = DiskModel::new(&self.recording.files);
+        let mut model = DiskModel::new(&self.recording.files, self.options.drive);
         let mut progress = Progress::of("cutting the power", Some(chosen.len() as u64));
         let mut work_left = most_work;
         let count = chosen.len() as u64;
@@ -236,7 +250,7 @@ impl Explorer<'_, '_> {
 
     /// Looks at one image again. Returns false if there is no such image.
     fn repeat(&mut self, cut: PowerCut) -> Result<bool, Box<Failure>> {
-        let mut model = DiskModel::new(&self.recording.files);
+        let mut model = DiskModel::new(&self.recording.files, self.options.drive);
         model.replay_to(&self.recording.log, cut.point);
         if cut.point > self.recording.log.len() || !model.has(cut.variant) {
             return Ok(false);
@@ -311,8 +325,10 @@ impl Explorer<'_, '_> {
         self.report.outcomes[index] += 1;
         self.report.most_lost = self.report.most_lost.max(there.saturating_sub(index));
         self.report.may_lose_acknowledged |= index < told;
-        if let Err(says) = self.invariants_in(content) {
-            return Ok(Some(Problem::Invariant(says)));
+        for state in beside::states_at(&self.recording.beside, cut.point) {
+            if let Err(says) = self.invariants_in(content, state)? {
+                return Ok(Some(Problem::Invariant(says)));
+            }
         }
         self.problem_of_second_run(cut.point, index)
     }
@@ -325,12 +341,14 @@ impl Explorer<'_, '_> {
         if !(is_between || is_silent) || !self.resumable.contains(&index) {
             return Ok(None);
         }
-        let again = self.second_run(index)?;
+        let state = beside::states_at(&self.recording.beside, point)[0];
+        let again = self.second_run(index, state)?;
         let end = self.commits.all[last].content;
         let mut found = self.contents.find(&again.files);
         if is_between && found != ContentMatch::Known(end) {
             // A time in seconds differs only later.
-            let now = record(&self.base, self.action)?;
+            self.put_back(0)?;
+            let now = record(&self.base, self.action, &self.options.beside)?;
             self.recording.hide_what_differs(&mut self.contents, &now);
             self.report.masked = self.contents.masked();
             found = self.contents.find(&again.files);
@@ -368,14 +386,15 @@ impl Explorer<'_, '_> {
         Ok(None)
     }
 
-    fn second_run(&mut self, index: usize) -> Result<Rc<SecondRun>> {
-        if let Some(known) = self.second_runs.get(&index) {
+    fn second_run(&mut self, index: usize, state: usize) -> Result<Rc<SecondRun>> {
+        if let Some(known) = self.second_runs.get(&(index, state)) {
             return Ok(Rc::clone(known));
         }
+        self.put_back(state)?;
         let files = self.contents.files(self.commits.all[index].content).unwrap_or_default();
         let run = Rc::new(run_again(&self.base, files, self.action)?);
         self.report.resumed += usize::from(index < self.commits.commits());
-        self.second_runs.insert(index, Rc::clone(&run));
+        self.second_runs.insert((index, state), Rc::clone(&run));
         Ok(run)
     }
 
@@ -400,7 +419,7 @@ impl Explorer<'_, '_> {
     /// that of the first recovery.
     fn cut_again(&mut self, files: &Files, content: usize, only: Option<(usize, Variant)>) -> Option<SecondCut> {
         let log = (self.options.recovery.0)(files)?;
-        let mut model = DiskModel::new(files);
+        let mut model = DiskModel::new(files, self.options.drive);
         let mut looked = HashSet::new();
         for point in 0..=log.len() {
             model.replay_to(&log, point);
@@ -428,10 +447,11 @@ impl Explorer<'_, '_> {
 
     /// Returns an error if an invariant does not hold before or after the action: then it says nothing about power cuts.
     fn require_invariants(&mut self) -> Result<()> {
-        let ends = [(0, "before the action"), (self.commits.commits(), "after the action")];
-        for (index, when) in ends {
+        let last = self.recording.beside.len().saturating_sub(1);
+        let ends = [(0, 0, "before the action"), (self.commits.commits(), last, "after the action")];
+        for (index, state, when) in ends {
             let content = self.commits.all[index].content;
-            self.invariants_in(content).map_err(|says| {
+            self.invariants_in(content, state)?.map_err(|says| {
                 Error::new(ErrorKind::Crash, format!("the invariant does not hold {when}, without any power cut"))
                     .evidence("it says", says)
             })?;
@@ -439,13 +459,26 @@ impl Explorer<'_, '_> {
         Ok(())
     }
 
-    fn invariants_in(&mut self, content: usize) -> Result<(), String> {
+    fn invariants_in(&mut self, content: usize, state: usize) -> Result<Result<(), String>> {
         if self.options.invariants.is_empty() {
-            return Ok(());
+            return Ok(Ok(()));
         }
-        let (invariants, contents) = (&mut self.options.invariants, &self.contents);
-        let check = || contents.opened(content).map_or(Ok(()), |opened| invariants.check(opened.main()));
-        self.invariants.entry(content).or_insert_with(check).clone()
+        if let Some(known) = self.invariants.get(&(content, state)) {
+            return Ok(known.clone());
+        }
+        self.put_back(state)?;
+        let invariants = &mut self.options.invariants;
+        let mut holds = self.contents.opened(content).map_or(Ok(()), |opened| invariants.check(opened.main()));
+        if let (Err(says), [_, _, ..]) = (&mut holds, self.recording.beside.as_slice()) {
+            let _ = write!(says, "\nbeside the database: {}", self.recording.beside[state].1.names());
+        }
+        self.invariants.insert((content, state), holds.clone());
+        Ok(holds)
+    }
+
+    /// Makes the files beside the database what they were in a state of the recording.
+    fn put_back(&self, state: usize) -> Result<()> {
+        self.options.beside.put_back(&self.recording.beside[state].1)
     }
 }
 

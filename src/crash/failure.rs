@@ -205,7 +205,8 @@ fn shown(event: &Event) -> String {
     match event {
         Event::Write { file, offset, data } => format!("write {file} at {offset}, {} bytes", data.len()),
         Event::Truncate { file, len } => format!("resize {file} to {len} bytes"),
-        Event::Sync { file } => format!("sync {file}"),
+        Event::Sync { file, full: false } => format!("sync {file}"),
+        Event::Sync { file, full: true } => format!("sync {file} fully"),
         Event::Delete { file, sync_dir: true } => format!("delete {file} and sync the directory"),
         Event::Delete { file, sync_dir: false } => format!("delete {file}"),
         Event::Released => String::from("the transaction ends"),

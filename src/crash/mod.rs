@@ -66,8 +66,9 @@
 //! The test's own database does not change. The action runs twice, to find out whether it makes the same disk operations
 //! again. Columns in which the two runs differ, such as times that the app makes, are not compared, and the report names
 //! them. The clock of its copies stands still, and `random()` returns the same values. It gets its own connection. Other
-//! databases on the same disk (`ATTACH`) are compared too. Files beside the database are not on that disk:
-//! [`faults`](crate::faults) stops the action where the power would.
+//! databases on the same disk (`ATTACH`) are compared too. Files beside the database that the app writes itself are not on that
+//! disk. [`file`](CrashTest::file) names those that an invariant reads, and [`faults`](crate::faults) stops the action where the
+//! power would.
 //!
 //! Code that does not take a rusqlite connection, such as diesel, sqlx or a pool, opens the copy that [`test_with`] hands to it,
 //! and has to close it before it returns.
@@ -75,6 +76,7 @@
 //! `SQLITMUS_SHARD=2/4` looks at every fourth moment, `SQLITMUS_SEED` chooses other images where there are too many, and
 //! `SQLITMUS_REPLAY` repeats the one image that a failure has printed.
 
+mod beside;
 mod committed;
 mod crash_test;
 mod disk_model;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::beside::FilesBeside;
+use super::disk_model::Drive;
 use crate::explore::{self, Files, Invariants};
 use crate::sim::{Disk, Entry, OpLog, Watch};
 
@@ -19,6 +21,8 @@ pub(super) struct Options<'a> {
     /// True for the moments of `every_operation` with no more images in total than without it.
     pub(super) every_moment: bool,
     pub(super) process_kill: bool,
+    pub(super) drive: Drive,
+    pub(super) beside: FilesBeside,
     pub(super) twice: bool,
     pub(super) may_change_nothing: bool,
     pub(super) recovery: Recovery,

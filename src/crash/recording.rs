@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::beside::{FileHistory, FileWatch, FilesBeside};
 use super::committed::Committed;
-use super::disk_model::DiskModel;
+use super::disk_model::{DiskModel, Drive};
 use crate::db::{Address, MAIN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{self, Action, Files, KnownContents, Outcome, SeededRandom};
@@ -20,6 +21,10 @@ pub(super) struct Promise {
     journal_mode: String,
     synchronous: &'static str,
     locks_are_kept: bool,
+    /// True if each sync is a full one, and if those of checkpoints are. A drive that caches does nothing for others.
+    syncs_fully: bool,
+    checkpoints_fully: bool,
+    pub(super) drive: Drive,
 }
 
 /// The last commits that a power cut may take.
@@ -40,8 +45,9 @@ impl Promise {
     fn read(connection: &Connection) -> rusqlite::Result<Promise> {
         let text =
             |pragma: &str| connection.query_row(&format!("PRAGMA main.{pragma}"), [], |row| row.get::<_, String>(0));
-        let synchronous: i64 = connection.query_row("PRAGMA main.synchronous", [], |row| row.get(0))?;
-        let synchronous = match synchronous {
+        let number =
+            |pragma: &str| connection.query_row(&format!("PRAGMA main.{pragma}"), [], |row| row.get::<_, i64>(0));
+        let synchronous = match number("synchronous")? {
             0 => "OFF",
             1 => "NORMAL",
             2 => "FULL",
@@ -51,10 +57,22 @@ impl Promise {
             journal_mode: text("journal_mode")?.to_ascii_uppercase(),
             synchronous,
             locks_are_kept: text("locking_mode")?.eq_ignore_ascii_case("exclusive"),
+            syncs_fully: number("fullfsync")? != 0,
+            checkpoints_fully: number("checkpoint_fullfsync")? != 0,
+            drive: Drive::default(),
         })
     }
 
+    /// Returns true if what SQLite syncs may stay in the cache of the drive.
+    fn is_cached(&self) -> bool {
+        self.drive == Drive::Caches && !self.syncs_fully
+    }
+
     pub(super) fn loss(&self) -> Loss {
+        if self.is_cached() {
+            let is_wal = self.journal_mode == "WAL" && self.synchronous != "OFF";
+            return if is_wal && self.checkpoints_fully { Loss::SinceCheckpoint } else { Loss::Anything };
+        }
         match (self.journal_mode.as_str(), self.synchronous) {
             ("OFF" | "MEMORY", _) | (_, "OFF") => Loss::Anything,
             ("WAL", "NORMAL") => Loss::SinceCheckpoint,
@@ -76,7 +94,9 @@ impl Promise {
         match (self.journal_mode.as_str(), self.synchronous) {
             ("OFF" | "MEMORY", _) => Some("journal_mode = WAL"),
             ("WAL", "OFF") => Some("synchronous = NORMAL"),
+            ("WAL", _) if self.is_cached() && !self.checkpoints_fully => Some("checkpoint_fullfsync = ON"),
             ("WAL", _) => None,
+            (_, "FULL" | "EXTRA") if self.is_cached() => Some("fullfsync = ON"),
             (_, "OFF" | "NORMAL") => Some("synchronous = FULL"),
             _ => None,
         }
@@ -84,13 +104,22 @@ impl Promise {
 
     /// Returns the setting that keeps every commit.
     pub(super) fn durable(&self) -> &'static str {
+        if self.is_cached() {
+            return "fullfsync = ON";
+        }
         if self.journal_mode == "DELETE" { "synchronous = EXTRA" } else { "synchronous = FULL" }
     }
 }
 
 impl fmt::Display for Promise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} + {}", self.journal_mode, self.synchronous)
+        write!(f, "{} + {}", self.journal_mode, self.synchronous)?;
+        match (self.drive, self.is_cached(), self.checkpoints_fully) {
+            (Drive::Writes, ..) => Ok(()),
+            (Drive::Caches, false, _) => f.write_str(" + fullfsync"),
+            (Drive::Caches, true, true) => f.write_str(" + checkpoint_fullfsync"),
+            (Drive::Caches, true, false) => f.write_str(" without fullfsync"),
+        }
     }
 }
 
@@ -150,10 +179,12 @@ pub(super) struct Recording {
     /// The place in the log at which the action begins. Before it, the connection was opened.
     pub(super) start: usize,
     pub(super) promise: Promise,
+    /// The files beside the database during it.
+    pub(super) beside: FileHistory,
 }
 
 /// Runs the action on a copy of `base`. The log starts before the database is opened and ends after it is closed.
-pub(super) fn record(base: &Address, action: &mut Action<'_>) -> Result<Recording> {
+pub(super) fn record(base: &Address, action: &mut Action<'_>, beside: &FilesBeside) -> Result<Recording> {
     let copy = base.fork();
     let files = copy.disk().files();
     let capture = Arc::new(Capture::default());
@@ -161,7 +192,9 @@ pub(super) fn record(base: &Address, action: &mut Action<'_>) -> Result<Recordin
         let capture = Arc::clone(&capture);
         move || capture.running()
     });
-    copy.disk().gate().set(Some(Arc::clone(&log) as Arc<dyn Watch>));
+    let watch = FileWatch::new(Arc::clone(&log), beside);
+    watch.look(0);
+    copy.disk().gate().set(Some(Arc::clone(&watch) as Arc<dyn Watch>));
     let mut connection = copy.connect()?;
     SeededRandom::on(&connection, 0)?;
     let mut promise = Promise::of(&connection)?;
@@ -171,11 +204,12 @@ pub(super) fn record(base: &Address, action: &mut Action<'_>) -> Result<Recordin
     let outcome = traced.recording(capture, &mut connection, |connection| explore::outcome_of(|| action(connection)));
     RUNNING.set(before);
     explore::require_success(ErrorKind::Crash, &outcome, &connection, "power cut")?;
+    watch.look(log.len());
     // The profile decides what is promised. The action may still change whether locks show its commits.
     promise.locks_are_kept |= Promise::of(&connection)?.locks_are_kept;
     connection.close().map_err(|(_, error)| Error::sqlite("close the database", error))?;
     copy.disk().gate().set(None);
-    Ok(Recording { files, log: log.take(), start, promise })
+    Ok(Recording { files, log: log.take(), start, promise, beside: watch.take() })
 }
 
 /// The action run again on what a power cut left.
@@ -218,7 +252,7 @@ impl Recording {
 
     /// Returns the files after it.
     fn end(&self) -> Files {
-        let mut model = DiskModel::new(&self.files);
+        let mut model = DiskModel::new(&self.files, Drive::Writes);
         model.replay_to(&self.log, self.log.len());
         model.live()
     }
@@ -249,7 +283,7 @@ fn shape(entry: &Entry) -> (u8, String, u64, usize) {
     match &entry.event {
         Event::Write { file, offset, data } => (0, name(file), *offset, data.len()),
         Event::Truncate { file, len } => (1, name(file), *len, 0),
-        Event::Sync { file } => (2, name(file), 0, 0),
+        Event::Sync { file, .. } => (2, name(file), 0, 0),
         Event::Delete { file, .. } => (3, name(file), 0, 0),
         Event::Released => (4, String::new(), 0, 0),
         Event::Acknowledged { .. } => (5, String::new(), 0, 0),
@@ -278,7 +312,7 @@ impl CommitPoints {
                 .evidence("SQLite says", says)
         };
         let log = &recording.log;
-        let mut model = DiskModel::new(&recording.files);
+        let mut model = DiskModel::new(&recording.files, Drive::Writes);
         let mut committed = Committed::of(&recording.files).map_err(unreadable)?;
         let content = contents.learn_folded(committed.files().clone()).map_err(unreadable)?;
         let mut all = vec![CommitPoint { at: 0, content }];

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::beside::FilesBeside;
 use super::committed::Committed;
-use super::disk_model::DiskModel;
+use super::disk_model::{DiskModel, Drive};
 use super::explorer;
 use super::options::{MostWork, Options, Recovery};
 use super::power_cut::Variant;
@@ -54,11 +55,11 @@ fn same_on_real_files(journal_mode: &'static str, synchronous: &'static str) {
         }
         Ok(())
     });
-    let recording = record(&db.memory_copy().unwrap(), &mut action).unwrap();
+    let recording = record(&db.memory_copy().unwrap(), &mut action, &FilesBeside::default()).unwrap();
     let mut contents = KnownContents::new(None);
     let commits = CommitPoints::find(&recording, &mut contents).unwrap();
     assert_eq!(commits.commits(), 3);
-    let mut model = DiskModel::new(&recording.files);
+    let mut model = DiskModel::new(&recording.files, Drive::default());
     let mut counts = [0, 0];
     for at in 0..recording.log.len() {
         model.replay_to(&recording.log, at + 1);
@@ -115,8 +116,8 @@ fn the_name_of_an_image_stands_for_its_files() {
     let mut action = explore::action(|db: &mut Connection| -> rusqlite::Result<()> {
         db.execute_batch("INSERT INTO t VALUES (1)").and_then(|()| db.execute_batch("INSERT INTO t VALUES (2)"))
     });
-    let recording = record(&db.memory_copy().unwrap(), &mut action).unwrap();
-    let mut model = DiskModel::new(&recording.files);
+    let recording = record(&db.memory_copy().unwrap(), &mut action, &FilesBeside::default()).unwrap();
+    let mut model = DiskModel::new(&recording.files, Drive::default());
     let mut seen: std::collections::HashMap<u64, Files> = std::collections::HashMap::new();
     let mut again = 0;
     for at in 0..recording.log.len() {
@@ -231,8 +232,8 @@ fn the_files_after_each_commit_are_those_of_sqlite() {
         }
         db.execute_batch("VACUUM")
     });
-    let recording = record(&db.memory_copy().unwrap(), &mut action).unwrap();
-    let mut model = DiskModel::new(&recording.files);
+    let recording = record(&db.memory_copy().unwrap(), &mut action, &FilesBeside::default()).unwrap();
+    let mut model = DiskModel::new(&recording.files, Drive::default());
     let mut committed = Committed::of(&recording.files).unwrap();
     let mut commits = 0;
     for (at, entry) in recording.log.iter().enumerate() {
@@ -248,4 +249,33 @@ fn the_files_after_each_commit_are_those_of_sqlite() {
         commits += 1;
     }
     assert!(commits > 18, "{commits}");
+}
+
+/// A write that makes a file longer may be lost and its length kept, with zeros or with bytes that nobody has written there.
+#[test]
+fn what_was_lost_in_a_longer_file_is_empty_or_has_other_bytes() {
+    let sizes = |number: u64| 4096 * number;
+    let entry = |event| crate::sim::Entry { event, statement: None };
+    let write = |number: u8| Event::Write {
+        file: "log".into(),
+        offset: sizes(number.into()),
+        data: vec![number + 1; 4096].into(),
+    };
+    let log: Vec<_> = (0..6).map(|number| entry(write(number))).collect();
+    let mut model = DiskModel::new(&vec![(String::from("log"), Blocks::default())], Drive::default());
+    model.replay_to(&log, log.len());
+    // The length without the last write, and what was lost before a write that was not.
+    let (mut ends, mut holes) = ([0, 0], [0, 0]);
+    for variant in (0..400).map(Variant::Mix) {
+        let image = model.image(variant);
+        let Some((_, file)) = image.first().filter(|(_, file)| file.len() as u64 == sizes(6)) else { continue };
+        for (counts, number) in [(&mut ends, 5), (&mut holes, 2)] {
+            match file.copy(4096 * number + 8, 4080).unwrap() {
+                bytes if bytes.iter().all(|byte| *byte == 0) => counts[0] += 1,
+                bytes if bytes.iter().any(|byte| usize::from(*byte) != number + 1) => counts[1] += 1,
+                _ => {}
+            }
+        }
+    }
+    assert!(ends.iter().chain(&holes).all(|count| *count > 3), "{ends:?} {holes:?}");
 }

@@ -383,7 +383,7 @@ fn shown(op: Op<'_>) -> String {
         Op::Read { file, offset, len } => format!("read {} at {offset}, {len} bytes", named(file)),
         Op::Write { file, offset, data } => format!("write {} at {offset}, {} bytes", named(file), data.len()),
         Op::Truncate { file, len } => format!("resize {} to {len} bytes", named(file)),
-        Op::Sync { file } => format!("sync {}", named(file)),
+        Op::Sync { file, .. } => format!("sync {}", named(file)),
         Op::Delete { file, .. } => format!("delete {}", named(file)),
         Op::Exists { file } => format!("check for {}", named(file)),
         Op::ShmMap { file, .. } => format!("map the WAL-index of {}", named(file)),

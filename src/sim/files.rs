@@ -10,7 +10,7 @@ use rusqlite::ffi;
 
 use super::callback::{connects, disk_of, guard, io_methods, path_text, real_vfs};
 use super::disk::{Disk, Medium};
-use super::gate::{Op, Refused};
+use super::gate::{Op, Refused, is_full};
 
 /// The object that SQLite has for an open file. The default VFS's own object follows it in the same allocation.
 #[repr(C, align(8))]
@@ -206,7 +206,7 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     guard(ffi::SQLITE_IOERR_FSYNC, || {
         // SAFETY: see `read`.
         let Handle { disk, name } = unsafe { handle(file) };
-        disk.gate.pass(Op::Sync { file: name })?;
+        disk.gate.pass(Op::Sync { file: name, full: is_full(flags) })?;
         if !waits(disk) {
             return Ok(ffi::SQLITE_OK);
         }

@@ -18,7 +18,8 @@ pub(crate) enum Op<'a> {
     Read { file: &'a str, offset: u64, len: usize },
     Write { file: &'a str, offset: u64, data: &'a [u8] },
     Truncate { file: &'a str, len: u64 },
-    Sync { file: &'a str },
+    // `full` is true with `PRAGMA fullfsync`.
+    Sync { file: &'a str, full: bool },
     // `sync_dir` is true if SQLite asks to sync the directory, so that the file cannot come back.
     Delete { file: &'a str, sync_dir: bool },
     Exists { file: &'a str },
@@ -43,6 +44,11 @@ impl<'a> Op<'a> {
             _ => Op::ShmUnlock { file, by, first, count, exclusive },
         }
     }
+}
+
+/// Returns true if the flags of a call of `xSync` ask the drive to write.
+pub(super) fn is_full(flags: c_int) -> bool {
+    flags & 0x0f == ffi::SQLITE_SYNC_FULL
 }
 
 /// A watch or the disk refused an operation with this extended result code.

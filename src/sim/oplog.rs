@@ -13,7 +13,8 @@ pub(crate) enum Event {
     Write { file: Arc<str>, offset: u64, data: Arc<[u8]> },
     // Shortened to this length, or extended with zeroes.
     Truncate { file: Arc<str>, len: u64 },
-    Sync { file: Arc<str> },
+    // `full` is true if the drive is asked to write it, and not only the operating system.
+    Sync { file: Arc<str>, full: bool },
     Delete { file: Arc<str>, sync_dir: bool },
     // A connection released its write lock: its transaction has ended.
     Released,
@@ -113,7 +114,7 @@ impl Watch for OpLog {
                 Event::Write { file: log.name(file), offset, data: Arc::from(data) }
             }
             Op::Truncate { file, len } if !file.is_empty() => Event::Truncate { file: log.name(file), len },
-            Op::Sync { file } if !file.is_empty() => Event::Sync { file: log.name(file) },
+            Op::Sync { file, full } if !file.is_empty() => Event::Sync { file: log.name(file), full },
             Op::Delete { file, sync_dir } => Event::Delete { file: log.name(file), sync_dir },
             _ if log.locks.follow(op) => Event::Released,
             _ => return Ok(()),

@@ -14,7 +14,7 @@ use rusqlite::ffi;
 use super::handle::{OpenFile, handle, has_room};
 use crate::sim::callback::{connects, guard, io_methods, refuses};
 use crate::sim::disk::hold;
-use crate::sim::gate::{Op, Refused};
+use crate::sim::gate::{Op, Refused, is_full};
 use crate::sim::locks::Level;
 
 const SECTOR: c_int = 4096;
@@ -79,11 +79,11 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, len: i64) -> c_int {
     })
 }
 
-unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
+unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     guard(ffi::SQLITE_IOERR_FSYNC, || {
         // SAFETY: as the module says.
         let handle = unsafe { handle(file) };
-        handle.disk.gate.pass(Op::Sync { file: &handle.file.name })?;
+        handle.disk.gate.pass(Op::Sync { file: &handle.file.name, full: is_full(flags) })?;
         Ok(ffi::SQLITE_OK)
     })
 }

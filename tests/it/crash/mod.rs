@@ -1,5 +1,6 @@
 //! Power cuts: what each journal mode guarantees, bugs of apps, and the texts of failures and reports.
 
+mod beside;
 mod bugs;
 mod messages;
 mod modes;

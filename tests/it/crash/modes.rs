@@ -190,3 +190,55 @@ fn many_moments_are_sampled_by_default() {
     assert!(report.to_string().starts_with(&format!("power cut at 150 moments of {}: ", report.moments)), "{report}");
     assert!(report.most_lost > 150, "{report}");
 }
+
+/// A write of 64 KB is torn in its last sectors too: a row is written at the end of its page, and what leads to it at the beginning.
+#[test]
+fn large_pages() {
+    let test = |profile: Profile| {
+        let db = super::db(
+            profile.pragma("page_size", "65536"),
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, x TEXT); INSERT INTO t VALUES (1, 'a')",
+        );
+        crash::test(&db, |db| db.execute("INSERT INTO t VALUES (2, 'b')", [])).try_run()
+    };
+    let plain = Profile::SQLITE_DEFAULTS.pragma("synchronous", "FULL");
+    test(plain.pragma("journal_mode", "DELETE")).unwrap();
+    test(plain.pragma("journal_mode", "WAL")).unwrap();
+    // One page is written, and its first 32 KB change in one sector.
+    let error = test(plain.pragma("journal_mode", "OFF")).unwrap_err();
+    assert!(error.headline().contains("(torn writes)") || error.headline().contains("corrupt"), "{error}");
+}
+
+/// Where syncs stay in the cache of the drive, as on macOS, WAL needs full ones at checkpoints and a journal needs them always.
+#[test]
+fn drives_with_a_cache() {
+    let test = |journal_mode: &'static str, pragma: &'static str, synchronous: &'static str| {
+        let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", journal_mode).pragma("synchronous", synchronous);
+        let profile = if pragma.is_empty() { profile } else { profile.pragma(pragma, "1") };
+        let db = super::db(profile, SCHEMA);
+        let work = |db: &mut Connection| -> Result<()> {
+            transactions(db)?;
+            db.query_row("PRAGMA wal_checkpoint", [], |_| Ok(()))
+        };
+        crash::test(&db, work).independent_transactions().drive_with_cache().try_run()
+    };
+    for (journal_mode, pragma, synchronous, promise, lost) in [
+        ("WAL", "checkpoint_fullfsync", "NORMAL", "WAL + NORMAL + checkpoint_fullfsync", 20),
+        ("WAL", "checkpoint_fullfsync", "FULL", "WAL + FULL + checkpoint_fullfsync", 20),
+        ("WAL", "fullfsync", "FULL", "WAL + FULL + fullfsync", 0),
+        ("DELETE", "fullfsync", "FULL", "DELETE + FULL + fullfsync", 1),
+        ("TRUNCATE", "fullfsync", "FULL", "TRUNCATE + FULL + fullfsync", 0),
+    ] {
+        let report = test(journal_mode, pragma, synchronous).unwrap();
+        assert!(report.promise().starts_with(&format!("{promise}: ")), "{report}");
+        assert_eq!(report.most_lost, lost, "{report}");
+    }
+    for (journal_mode, pragma, help) in [
+        ("WAL", "", "WAL + FULL without fullfsync does not protect a transaction: PRAGMA checkpoint_fullfsync = ON"),
+        ("DELETE", "", "DELETE + FULL without fullfsync does not protect a transaction: PRAGMA fullfsync = ON"),
+        ("TRUNCATE", "checkpoint_fullfsync", "does not protect a transaction: PRAGMA fullfsync = ON"),
+    ] {
+        let error = test(journal_mode, pragma, "FULL").unwrap_err().to_string();
+        assert!(error.contains(help), "{error}");
+    }
+}
