@@ -36,8 +36,8 @@
 //!
 //! The action runs on a copy of the database, on a disk that logs each write, sync, truncation and delete. For each moment
 //! the test builds the images that a power cut may leave: no unsynced write, all of them, the first few, all but one, one
-//! alone, torn sectors, mixes, and names that are not in their directory yet. SQLite recovers each new image. The database
-//! then has to be
+//! alone, torn sectors, mixes, names that are not in their directory yet, and files that have their new length and zeros or other
+//! bytes in it. SQLite recovers each new image. The database then has to be
 //!
 //! - all or nothing: as before the action or as after it. [`each_transaction`](CrashTest::each_transaction) allows the states
 //!   between its transactions, and runs it again on each of them: it has to end as without a power cut.
@@ -60,6 +60,7 @@
 //! | DELETE | FULL | the last commit |
 //! | TRUNCATE, PERSIST | FULL, EXTRA | nothing that was committed |
 //! | DELETE, TRUNCATE, PERSIST | NORMAL | the last commit, and in rare cases the database |
+//! | any, with [`drive_with_cache`](CrashTest::drive_with_cache) and without fullfsync | any | the database |
 //! | any | OFF | the database |
 //! | MEMORY, OFF | any | the database |
 //!
