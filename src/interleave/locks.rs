@@ -144,10 +144,10 @@ impl TaskLocks {
                 connection.writing = false;
                 connection.reading &= level >= ffi::SQLITE_LOCK_SHARED;
             }
-            Op::Close { file } => {
-                if self.is_refused_to_close && self.refused.as_ref().is_some_and(|wanted| wanted.file == file) {
-                    (self.pending, self.refused) = (None, None);
-                }
+            Op::Close { file }
+                if self.is_refused_to_close && self.refused.as_ref().is_some_and(|wanted| wanted.file == file) =>
+            {
+                (self.pending, self.refused) = (None, None);
             }
             Op::Sleep { .. } | Op::Lock { .. } | Op::ShmLock { .. } => return,
             _ => {}

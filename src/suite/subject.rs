@@ -27,13 +27,17 @@ use crate::suite::versions::{
 /// transaction has committed.
 pub(crate) type PowerCuts = fn(&TestDb, &dyn Fn(&mut Connection) -> Result<()>) -> Result<()>;
 
-/// An upgrade by the app's own runner. Its error is the text of the app's.
+/// An upgrade by the app's own runner.
 #[derive(Clone)]
 pub(crate) enum Upgrade {
-    Connection(Arc<dyn Fn(&mut Connection) -> Result<(), String> + Send + Sync>),
+    Connection(Arc<OnConnection>),
     /// It opens its own connections.
-    Path(Arc<dyn Fn(&Path) -> Result<(), String> + Send + Sync>),
+    Path(Arc<OnPath>),
 }
+
+/// Code of the app, whose error is the text of the app's.
+type OnConnection = dyn Fn(&mut Connection) -> Result<(), String> + Send + Sync;
+type OnPath = dyn Fn(&Path) -> Result<(), String> + Send + Sync;
 
 /// The explorers, which this folder does not know.
 #[derive(Clone, Copy)]

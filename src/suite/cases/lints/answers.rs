@@ -157,7 +157,9 @@ struct Answer {
 impl Answer {
     fn read(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Result<Answer> {
         let mut statement = connection.prepare(sql)?;
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = (0..statement.column_count())
+            .map(|at| statement.column_name(at).map(str::to_owned))
+            .collect::<Result<_, _>>()?;
         let mut answer = Answer { rows: Vec::new(), columns };
         let mut rows = statement.query(params_from_iter(values))?;
         while let Some(row) = rows.next()? {

@@ -285,7 +285,6 @@ fn runners_on_a_path() {
         Template::migrate_path_to(LATEST, |path, to| Ok(read_outside(&mut Connection::open(path)?, to, DEFERRED)?));
     static HARMS: Template =
         Template::migrate_path_to(LATEST, |path, to| taken_twice(&mut Connection::open(path)?, to));
-    println!("{}", Suite::new(&FAILS).only(TEST).report());
     for (template, expected) in [(&WAITS, Found::Both), (&FAILS, Found::Error), (&HARMS, Found::Harm)] {
         assert_eq!(found(template), expected, "{template:?}");
     }
