@@ -79,12 +79,13 @@ impl Attempt {
         Ok(Attempt { copy, connection, random, injector, outcome, found })
     }
 
-    /// Runs the action again without the fault, on the same connection. If that fails, also returns the outcome on a new one.
+    /// Runs the action again without the fault, on the same connection, which is `left` in this state. If that fails, also
+    /// returns the outcome on a new one.
     ///
     /// An action that sets its connection up, and leaves it so, is made for a new one.
-    pub(super) fn again(self, action: &mut SweptAction<'_>) -> SecondTry {
+    pub(super) fn again(self, action: &mut SweptAction<'_>, left: &Session) -> SecondTry {
         let Attempt { copy, mut connection, random, found, .. } = self;
-        let is_as_found = Session::of(&connection) == found;
+        let is_as_found = *left == found;
         random.restart();
         let outcome = is_as_found.then(|| outcome_of(|| (action.run)(&mut connection)));
         drop(connection);

@@ -326,7 +326,7 @@ impl Sweeper<'_> {
         if problem.is_none() && matches!(run.outcome, Outcome::Failed(_)) {
             let starts_anew = self.baseline.contents.find(&run.files) == before;
             if starts_anew || self.options.resumes {
-                let again = attempt.again(&mut self.action);
+                let again = attempt.again(&mut self.action, &run.session);
                 problem = self.problem_again(again, starts_anew);
             }
         }

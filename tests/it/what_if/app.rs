@@ -60,6 +60,8 @@ pub(super) struct Case {
     /// Words of the help of the report that the next case follows. Without it, the report has to offer a remedy that can be
     /// tried without other code.
     pub(super) fix: Option<&'static str>,
+    /// The explorer of the bug that it is a fix of.
+    pub(super) fixes: Option<Finds>,
     /// The name of the case that follows it, unless it is the next one.
     pub(super) fixed_by: Option<&'static str>,
 }
@@ -148,9 +150,10 @@ impl App {
         let bug = self.cases.iter_mut().rfind(|case| case.finds.is_some()).expect("a fix follows its bug");
         bug.fix = Some(help);
         let other = (!Arc::ptr_eq(&bug.other, &bug.action)).then(|| Arc::clone(&bug.other));
+        let fixes = bug.finds;
         let (name, words, only_reads) = (format!("{}, fixed", bug.name), bug.words.clone(), bug.only_reads);
         let case = self.case(&name, None, shown(action));
-        (case.words, case.only_reads) = (words, only_reads);
+        (case.words, case.only_reads, case.fixes) = (words, only_reads, fixes);
         case.other = other.unwrap_or_else(|| Arc::clone(&case.action));
         case
     }
@@ -158,7 +161,19 @@ impl App {
     fn case(&mut self, name: &str, finds: Option<Finds>, action: Action) -> &mut Case {
         let (app, schema, name, other) = (self.name, self.schema, name.to_owned(), Arc::clone(&action));
         let (words, only_reads) = (Vec::new(), false);
-        self.cases.push(Case { app, schema, name, finds, words, action, other, only_reads, fix: None, fixed_by: None });
+        self.cases.push(Case {
+            app,
+            schema,
+            name,
+            finds,
+            words,
+            action,
+            other,
+            only_reads,
+            fix: None,
+            fixes: None,
+            fixed_by: None,
+        });
         self.cases.last_mut().unwrap()
     }
 }

@@ -97,17 +97,25 @@ const KNOWN: &[(&str, Wrong)] = &[];
 /// Returns the report about a case, or that of a failure.
 type Explorer = fn(&Case) -> Result<String, String>;
 
-/// Returns what is wrong with the reports about a case, and the report.
-fn wrong(case: &Case) -> Option<(Wrong, String)> {
-    let Some(finds) = case.finds else {
-        let results = [Case::crash, Case::faults, Case::interleave].into_iter().map(|explore| explore(case));
-        return results.into_iter().find_map(Result::err).map(|text| (Wrong::Accused, text));
-    };
-    let (explore, words): (Explorer, &str) = match finds {
+/// Returns the explorer that is to find a bug, and words of its report.
+fn explorer_of(finds: Finds) -> (Explorer, &'static str) {
+    match finds {
         Finds::Crash(words) => (Case::crash, words),
         Finds::Faults(words) => (Case::faults, words),
         Finds::Interleave(words) => (Case::interleave, words),
+    }
+}
+
+/// Returns what is wrong with the reports about a case, and the report.
+fn wrong(case: &Case) -> Option<(Wrong, String)> {
+    let Some(finds) = case.finds else {
+        // The explorer of its bug is enough for a fix, unless all are asked for.
+        let fixes = case.fixes.filter(|_| std::env::var_os("WHAT_IF_ALL").is_none());
+        let all: Vec<Explorer> = vec![Case::crash, Case::faults, Case::interleave];
+        let explorers = fixes.map_or(all, |fixes| vec![explorer_of(fixes).0]);
+        return explorers.iter().find_map(|explore| explore(case).err()).map(|text| (Wrong::Accused, text));
     };
+    let (explore, words) = explorer_of(finds);
     let text = match explore(case) {
         Ok(report) => return Some((Wrong::Missed, report)),
         Err(text) => text,
