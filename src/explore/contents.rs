@@ -234,7 +234,8 @@ fn first_line(complaint: &str) -> String {
 /// The files of a disk by their names, in order.
 pub(crate) type Files = Vec<(String, Blocks)>;
 
-fn same_files(one: &Files, other: &Files) -> bool {
+/// Returns true if both have the same files with the same bytes.
+pub(crate) fn same_files(one: &Files, other: &Files) -> bool {
     one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.0 == other.0 && one.1.same(&other.1))
 }
 

@@ -13,6 +13,6 @@ pub(crate) use self::action::{
 };
 pub(crate) use self::cancellation::Cancellation;
 pub(crate) use self::changes::{ActionPart, ContentChanges, FILE_BY_FILE};
-pub(crate) use self::contents::{ContentMatch, Files, KnownContents, fold, fold_disk};
+pub(crate) use self::contents::{ContentMatch, Files, KnownContents, fold, fold_disk, same_files};
 pub(crate) use self::own_connections::action_on_copies;
 pub use self::own_connections::{DbCopy, Finish, Later, Now};

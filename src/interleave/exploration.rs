@@ -29,7 +29,7 @@ pub fn explore(db: &TestDb) -> Explore<'_> {
         may_fail: MayFail::Never,
         each_transaction: false,
         invariant: None,
-        limit: 1000,
+        limit: None,
         seed: 0,
     }
 }
@@ -44,7 +44,7 @@ pub struct Explore<'a, S = ()> {
     may_fail: MayFail,
     each_transaction: bool,
     invariant: Option<Invariant<'a>>,
-    limit: u64,
+    limit: Option<u64>,
     seed: u64,
 }
 
@@ -256,9 +256,10 @@ impl<'a, S> Explore<'a, S> {
         self
     }
 
-    /// Sets the largest number of schedules. Default 1000. If there are more, this many are drawn.
+    /// Sets the largest number of schedules. Default 1000, and fewer where the database is larger than 2 MB: about ten seconds'
+    /// worth of them. If there are more, this many are drawn.
     pub fn limit(mut self, schedules: u64) -> Self {
-        self.limit = schedules.max(1);
+        self.limit = Some(schedules.max(1));
         self
     }
 
@@ -323,7 +324,7 @@ impl<'a, S> Explore<'a, S> {
         let works_on_copies = || guard.check(ErrorKind::Schedule, &names);
         let threads = TaskThreads::new(&self.tasks, self.setup.clone())?;
         let options = Options {
-            limit: self.limit,
+            limit: self.limit.unwrap_or_else(|| affordable(&base)),
             seed: settings.seed.unwrap_or(self.seed),
             shard: settings.shard,
             replay,
@@ -398,6 +399,18 @@ impl<'a, S> Explore<'a, S> {
                 .help("a failure names the task of each statement: each needs its own name")),
         }
     }
+}
+
+/// The work of an exploration: about ten seconds without optimization. It is counted in KB, so that every machine runs the same
+/// schedules.
+const MOST_WORK: u64 = 800_000;
+
+/// Returns the largest number of schedules unless another is asked for.
+///
+/// One costs as much as to read 600 KB, and of the database a tenth is read again, since few schedules end in a new state.
+fn affordable(base: &Address) -> u64 {
+    let size: usize = base.disk().files().iter().map(|(_, bytes)| bytes.len()).sum();
+    (MOST_WORK / (600 + size as u64 / 1024 / 10)).min(1000)
 }
 
 /// The remedies to try for a problem, in order.

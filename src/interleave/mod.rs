@@ -73,8 +73,8 @@
 //!
 //! Orders that differ only in statements that may be exchanged are not told apart: those that no other connection can see, that
 //! read and write different tables, or rows of different constant rowids. Readers have a single schedule. This relies on tasks
-//! that share nothing but the database. If there are more than [a thousand](Explore::limit) schedules left, different ones
-//! are drawn with `SQLITMUS_SEED`. The [`Report`] says which were run. `SQLITMUS_SHARD=2/4` runs the second quarter of them, and
+//! that share nothing but the database. If there are more than [a thousand](Explore::limit) schedules left, or fewer where the
+//! database is large, different ones are drawn with `SQLITMUS_SEED`. The [`Report`] says which were run. `SQLITMUS_SHARD=2/4` runs the second quarter of them, and
 //! `SQLITMUS_REPLAY=schedule:a2b3` the one that a failure has printed.
 //!
 //! Tasks have to do the same each time they run. Ids and times that SQLite makes are fine, and so are `random()` and
@@ -91,6 +91,7 @@
 mod anomaly;
 mod choices;
 mod diagnosis;
+mod digests;
 mod effect;
 mod exploration;
 mod explorer;

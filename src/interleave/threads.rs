@@ -1,5 +1,6 @@
 //! The threads of the tasks, the hooks that stop them, and one run on them.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior, ffi};
 
 use super::choices::bits;
+use super::digests::KnownDigests;
 use super::locks;
 use super::run::{Remedy, Run, Setup, Shared, StatementLine, Stuck, Task, TaskAction, TaskOutcome};
 use super::scheduler::{RunOptions, Scheduler, SchedulerState};
@@ -23,6 +25,7 @@ pub(super) struct TaskThreads {
     threads: Vec<Sender<Job>>,
     setup: Option<Setup>,
     own_connections: bool,
+    digests: RefCell<KnownDigests>,
 }
 
 struct Job {
@@ -38,7 +41,8 @@ impl TaskThreads {
     pub(super) fn new(tasks: &[Task], setup: Option<Setup>) -> Result<TaskThreads> {
         let threads = tasks.iter().enumerate().map(|(number, task)| TaskThreads::thread(number, task));
         let own_connections = tasks.iter().any(|task| task.owns_connections);
-        Ok(TaskThreads { threads: threads.collect::<Result<_>>()?, setup, own_connections })
+        let digests = RefCell::default();
+        Ok(TaskThreads { threads: threads.collect::<Result<_>>()?, setup, own_connections, digests })
     }
 
     /// Returns true if a task opens its connections itself.
@@ -103,7 +107,10 @@ impl TaskThreads {
             // A stuck task has to meet the scheduler on every operation until it ends.
             views.iter().for_each(|view| drop(view.disk().gate().set(None)));
         }
-        Run::of(database, ended, schedule, &hidden)
+        let is_stuck = schedule.stuck.is_some();
+        // While the connections are open: closing the last of them would write a checkpoint first.
+        let digest = (!is_stuck).then(|| self.digests.borrow_mut().of(&database, &hidden)).transpose()?;
+        Ok(Run::of(database, ended, schedule, digest, &hidden))
     }
 }
 
