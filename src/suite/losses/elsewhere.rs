@@ -73,7 +73,10 @@ impl<'a> Elsewhere<'a> {
         match values.iter().filter(|value| !value.is_empty()).count() {
             0 => false,
             count => {
-                self.has_in_row(wanted, count > 1) || self.has_in_pieces(wanted) || self.has_linked(wanted, count > 1)
+                self.has_in_row(wanted, count > 1)
+                    || self.has_in_pieces(wanted)
+                    || self.has_linked(wanted, count > 1)
+                    || self.has_as_rows(wanted)
             }
         }
     }
@@ -122,6 +125,28 @@ impl<'a> Elsewhere<'a> {
                 links.any(|(cell_of, is_new)| self.has_at(wanted, (place, link), cell_of, (is_new, is_telling)))
             })
         })
+    }
+
+    /// Searches a table that has a new row for each row with one of two values: a flag that became a table of its own.
+    fn has_as_rows(&self, wanted: &Wanted<'_, 'a>) -> bool {
+        let &[key] = wanted.table.0.key.as_slice() else { return false };
+        let is_split = |place: &Place<'a>, link: usize| {
+            let is_there = |subject: &&RowWithLoss<'a>| {
+                let rows = place.rows_with(link, &as_key(&subject.before.cells[key]));
+                rows.is_some_and(|rows| rows.iter().any(|row| place.new_rows().contains(row)))
+            };
+            let (with, without): (Vec<_>, Vec<_>) = wanted.subjects.iter().partition(is_there);
+            let values = |subjects: Vec<&RowWithLoss<'a>>| -> BTreeSet<String> {
+                subjects.into_iter().map(|subject| as_key(wanted.value(subject))).collect()
+            };
+            let (with, without) = (values(with), values(without));
+            with.len() == 1 && without.len() == 1 && with != without
+        };
+        let is_other = |place: &&Place<'a>| wanted.table.1.is_none_or(|own| own.name != place.table.name);
+        key != wanted.at
+            && self.places().iter().filter(is_other).any(|place| {
+                !place.new_rows().is_empty() && (0..place.table.columns.len()).any(|link| is_split(place, link))
+            })
     }
 
     /// Searches the rows of one table that one column links.

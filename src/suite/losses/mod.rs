@@ -10,7 +10,8 @@
 //!   members, a NULL that is filled;
 //! - a value that a statement names (`WHERE status = 'old'`, `CASE status WHEN 'old'`), or that an UPDATE replaces by a
 //!   constant in rows which other columns choose;
-//! - a value or row that is found elsewhere, see `elsewhere` and `moved`, or in another form, see `converted`;
+//! - a value or row that is found elsewhere, see `elsewhere` and `moved`, or in another form, see `converted`; a flag that is a
+//!   table of the rows that have it;
 //! - a key that all references follow, and a reference that follows its row, see `rekeyed`;
 //! - what an UPDATE of all rows writes into another column by name;
 //! - what a full-text index holds, if it is filled again with all rows that it had.

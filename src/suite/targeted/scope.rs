@@ -27,6 +27,8 @@ pub(super) struct Scope<'a> {
     pub(super) alike: Vec<Vec<Tokens<'a>>>,
     /// True if of rows with the same results one is left, by DISTINCT or UNION.
     pub(super) is_distinct: bool,
+    /// The expressions whose JSON `json_each` and `json_tree` read.
+    pub(super) documents: Vec<Tokens<'a>>,
     /// The names that WITH gives the results. Empty if it gives none.
     pub(super) names: Vec<Name>,
     /// True if a query of WITH RECURSIVE reads itself here.

@@ -305,6 +305,13 @@ impl<'a> Reader<'a> {
         let (mut is_optional, mut is_natural) = (false, false);
         loop {
             let outer = self.scopes[scope].outer;
+            if let [function, open, arguments @ ..] = cursor.rest()
+                && (function.is("json_each") || function.is("json_tree"))
+                && open.is_symbol("(")
+            {
+                let document = &arguments[..end_of(arguments, 0, |token| token.is_symbol(","))];
+                self.scopes[scope].documents.push(document.to_vec());
+            }
             let Some(source) = self.source(&mut cursor, outer) else { return };
             self.scopes[scope].sources.push(Source { is_optional, is_natural, ..source });
             if cursor.take("using")

@@ -1,11 +1,14 @@
 //! Rows for what a statement counts, adds up, compares in size or follows from row to row.
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::Value;
 
 use super::conditions::{Tokens, group};
 use super::demands::{FAR, MOST_COUNTED, Reading};
 use super::resolve::SourceColumn;
 use super::rows::{RowMaker, RowRequest};
+use crate::data::candidate_values;
 use crate::schema::{Affinity, Table};
 use crate::sql::{Cursor, Name, Token, TokenKind, quote_identifier};
 
@@ -23,6 +26,7 @@ impl<'s> Reading<'_, 's, '_> {
             self.far_apart(scope, maker);
             self.added_up(scope, maker);
             self.below_each_other(scope, maker);
+            self.documents(scope, maker);
         }
     }
 
@@ -99,6 +103,28 @@ impl<'s> Reading<'_, 's, '_> {
             let partner: Option<Value> = partners.collect::<Vec<_>>().pop();
             let request = partner.map_or_else(|| alone.clone(), |value| alone.with(&key.column, value));
             maker.make(key.table, &request, 1);
+        }
+    }
+
+    /// Makes documents that have the members which the conditions of `json_each` name, and another one.
+    fn documents(&self, scope: usize, maker: &mut RowMaker<'_>) {
+        let it = &self.scopes[scope];
+        let conditions: Vec<&str> = it.conditions.iter().flatten().map(|token| token.text).collect();
+        let words = candidate_values(&conditions.join(" ")).into_iter().filter_map(|value| match value {
+            Value::Text(text) => Some(text.replace(|letter: char| !letter.is_alphanumeric() && letter != '-', "")),
+            _ => None,
+        });
+        let words: BTreeSet<String> = words.filter(|word| !word.is_empty()).collect();
+        if words.is_empty() {
+            return;
+        }
+        let members: String = words.iter().map(|word| format!("\"{word}\": \"{word}\", ")).collect();
+        let list: String = words.iter().map(|word| format!("\"{word}\", ")).collect();
+        for document in it.documents.iter().filter_map(|document| self.known.column(self.scopes, scope, document)) {
+            for text in [format!("{{{members}\"other\": 1}}"), format!("[{list}\"other\"]")] {
+                let rows = self.matching(document.source).with(&document.column, Value::Text(text));
+                maker.make(document.table, &rows, 1);
+            }
         }
     }
 
