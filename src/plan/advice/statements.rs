@@ -24,8 +24,10 @@ pub(super) struct Statements {
     pub(super) pool: Vec<Candidate>,
     /// The tables that each statement reads or writes.
     tables: Vec<Vec<Name>>,
-    /// The plans by statement and the candidates on its tables.
+    /// The plans by statement and the candidates on its tables. `None` if SQLite refuses one of these.
     planned: HashMap<(usize, Vec<usize>), Option<Rc<PlannedStatement>>>,
+    /// Those of the plans that were made, by statement, with the first 128 candidates as bits: all of them, and those it uses.
+    made: HashMap<usize, Vec<(u128, u128, Rc<PlannedStatement>)>>,
     worked: HashMap<(usize, String), Option<Work>>,
     /// Statements and plans, by their keys, that a search has found to take fewer steps.
     cheaper: HashSet<(usize, String)>,
@@ -70,8 +72,8 @@ impl Statements {
             |sql: &&str| Reach::of(&trial.schema, sql).tables.iter().map(|table| table.name.clone()).collect();
         let tables = texts.iter().map(reached).collect();
         let (trial, rows) = (Rc::new(trial), Rc::new(rows));
-        let (planned, worked, cheaper) = (HashMap::new(), HashMap::new(), HashSet::new());
-        Ok(Statements { plans, trial, rows, pool: Vec::new(), tables, planned, worked, cheaper, budget })
+        let (planned, made, worked, cheaper) = (HashMap::new(), HashMap::new(), HashMap::new(), HashSet::new());
+        Ok(Statements { plans, trial, rows, pool: Vec::new(), tables, planned, made, worked, cheaper, budget })
     }
 
     /// Returns true if the budget is used up.
@@ -97,24 +99,45 @@ impl Statements {
     }
 
     /// Returns the plan of a statement with these candidates. `None` if SQLite refuses one of them.
+    ///
+    /// An index that SQLite does not choose does not change its choice: the plan is that of more candidates if it uses none of
+    /// those that are missing.
     pub(super) fn planned(&mut self, at: usize, set: &[usize]) -> Option<Rc<PlannedStatement>> {
-        let near = self.near(at, set);
-        let key = (at, near);
+        let key = (at, self.near(at, set));
         if let Some(known) = self.planned.get(&key) {
             return known.clone();
         }
-        self.spend(1 + key.1.len() / INDEXES_OF_A_PLAN);
-        let plan = self.trial.plan(&self.plans[at], key.1.iter().map(|&number| &self.pool[number]));
-        let planned = plan.map(|plan| {
-            let is_used = |place: &usize| plan.uses_index(&trial_name(*place));
-            let uses = (0..key.1.len()).filter(is_used).map(|place| key.1[place]).collect();
-            let text = (0..key.1.len()).rev().fold(lines(&plan), |text, place| {
-                text.replace(&trial_name(place), &format!("candidate {}", key.1[place]))
-            });
-            Rc::new(PlannedStatement { uses, expensive: ExpensiveSteps::of(&plan), text })
+        let near = bits(&key.1);
+        let same = self.made.get(&at).zip(near).and_then(|(made, near)| {
+            let is_same = |(all, uses, _): &&(u128, u128, _)| near & !all == 0 && uses & !near == 0;
+            made.iter().find(is_same).map(|(_, _, planned)| Rc::clone(planned))
+        });
+        let planned = same.or_else(|| {
+            let planned = self.plan(at, &key.1)?;
+            if let Some((near, uses)) = near.zip(bits(&planned.uses)) {
+                self.made.entry(at).or_default().push((near, uses, Rc::clone(&planned)));
+            }
+            Some(planned)
         });
         self.planned.insert(key, planned.clone());
         planned
+    }
+
+    fn plan(&mut self, at: usize, near: &[usize]) -> Option<Rc<PlannedStatement>> {
+        self.spend(1 + near.len() / INDEXES_OF_A_PLAN);
+        let plan = self.trial.plan(&self.plans[at], near.iter().map(|&number| &self.pool[number]))?;
+        let is_used = |place: &usize| plan.uses_index(&trial_name(*place));
+        let uses = (0..near.len()).filter(is_used).map(|place| near[place]).collect();
+        let text = (0..near.len())
+            .rev()
+            .fold(lines(&plan), |text, place| text.replace(&trial_name(place), &format!("candidate {}", near[place])));
+        Some(Rc::new(PlannedStatement { uses, expensive: ExpensiveSteps::of(&plan), text }))
+    }
+
+    /// Forgets all plans, so that those of a report are made with its indexes and no others.
+    pub(super) fn forget_plans(&mut self) {
+        self.planned.clear();
+        self.made.clear();
     }
 
     /// Notes that a statement takes fewer steps with these candidates, so that it need not be run again to know it.
@@ -186,6 +209,11 @@ const INDEXES_OF_A_PLAN: usize = 4;
 
 /// The steps that take as long as a plan.
 const STEPS_OF_A_PLAN: usize = 20_000;
+
+/// Returns candidates as bits. `None` if their numbers are too large.
+fn bits(set: &[usize]) -> Option<u128> {
+    set.iter().try_fold(0, |bits, &number| (number < 128).then(|| bits | 1 << number))
+}
 
 /// So many times the steps of another are far more.
 const FAR: u64 = 2;

@@ -189,8 +189,9 @@ impl Choice {
         self.leave_out(&mut set);
         self.merge(&mut set);
         self.leave_out(&mut set);
+        let before = set.clone();
         self.take_back(&mut set);
-        self.put_back(&mut set);
+        self.put_back(&mut set, &before);
         set
     }
 
@@ -262,21 +263,31 @@ impl Choice {
         }
     }
 
-    /// Adds indexes that were left out or taken back, if they help now and make no statement dearer.
-    fn put_back(&mut self, set: &mut Vec<usize>) {
-        for number in (0..self.statements.pool.len()).filter(|number| !set.contains(number)).collect::<Vec<_>>() {
-            let more: Vec<usize> = set.iter().copied().chain([number]).collect();
-            let is_better = self.left(&more).zip(self.left(set)).is_some_and(|(more, left)| more < left);
-            if is_better && self.dearer(&more) == 0 {
-                *set = more;
+    /// Adds indexes for the statements that have lost theirs, if they make no statement dearer.
+    fn put_back(&mut self, set: &mut Vec<usize>, before: &[usize]) {
+        let everything: Vec<usize> = (0..self.statements.pool.len()).collect();
+        for at in 0..self.served {
+            for number in self.statements.near(at, &everything) {
+                if self.statements.is_cut_short() || !self.has_less_left(at, before, set) {
+                    break;
+                }
+                let more: Vec<usize> = set.iter().copied().chain([number]).collect();
+                if !set.contains(&number) && self.has_less_left(at, &more, set) && self.dearer(&more) == 0 {
+                    *set = more;
+                }
             }
         }
     }
 
     /// Returns true if a statement has less left with these candidates than without.
     fn is_served(&mut self, at: usize, set: &[usize]) -> bool {
-        let (before, after) = (self.statements.planned(at, &[]), self.statements.planned(at, set));
-        before.zip(after).is_some_and(|(before, after)| after.left() < before.left())
+        self.has_less_left(at, set, &[])
+    }
+
+    /// Returns true if a statement has less left with some candidates than with others.
+    fn has_less_left(&mut self, at: usize, set: &[usize], others: &[usize]) -> bool {
+        let (with, other) = (self.statements.planned(at, set), self.statements.planned(at, others));
+        with.zip(other).is_some_and(|(with, other)| with.left() < other.left())
     }
 
     /// Returns the largest number of statements that the search found of which no two are served by the same candidate.
@@ -310,6 +321,7 @@ impl Choice {
     fn report(&mut self, set: &[usize], mut taken: Vec<String>, advice: &mut SharedAdvice) {
         advice.tried = self.statements.pool.len();
         advice.is_cut_short = self.statements.is_cut_short();
+        self.statements.forget_plans();
         advice.least = self.least(set);
         advice.upkeep = self.statements.upkeep(set);
         for &number in set {
