@@ -228,7 +228,8 @@ impl Fill {
     /// # Errors
     /// If a table cannot be filled. Then nothing is inserted.
     pub fn try_insert(&self, connection: &Connection) -> Result<Filled> {
-        self.insert_into(connection, &Schema::read(connection)?)
+        let request = FillRequest { needs_all_given: true, ..self.request.clone() };
+        Fill { request, options: self.options.clone() }.insert_into(connection, &Schema::read(connection)?)
     }
 
     /// Like [`try_insert`](Fill::try_insert), with a schema that was read before.

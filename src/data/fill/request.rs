@@ -24,7 +24,20 @@ pub(crate) fn tables(context: &FillContext<'_>, request: &FillRequest) -> Result
     }
     add_parents(context, &mut tables)?;
     pair(context, &mut tables);
+    if request.needs_all_given {
+        check_given(context, &tables)?;
+    }
     Ok(tables)
+}
+
+/// Fails if the test sets a column of a table that gets no rows.
+fn check_given(context: &FillContext<'_>, tables: &TableRequests) -> Result<()> {
+    let is_filled = |name: &str| find(context.schema, name).is_ok_and(|at| tables[at].is_some());
+    match context.options.given.iter().find(|(table, ..)| !is_filled(table)) {
+        None => Ok(()),
+        Some((table, column, _)) => Err(failure(format!("{table}.{column} is set, and {table} gets no rows"))
+            .help(format!("make some: .rows({table:?}, 50)"))),
+    }
 }
 
 /// Gives two tables that must refer to each other the same number of rows.
@@ -55,6 +68,8 @@ pub(crate) struct FillRequest {
     pub(crate) each: Vec<RowsForEach>,
     /// True if fewer rows are fine for a table that has no room for more.
     pub(crate) may_be_fewer: bool,
+    /// True if it is an error to set a column of a table that is not filled.
+    pub(crate) needs_all_given: bool,
     /// Tables and labels of rows.
     pub(crate) labels: Vec<(String, String)>,
 }

@@ -122,6 +122,21 @@ fn more_parents_are_made_where_there_are_too_few() {
 }
 
 #[test]
+fn a_column_of_a_table_that_gets_no_rows() {
+    let connection = database(SHOP);
+    let error = Fill::seed(1).rows("users", 3).set("orders", "status", "open").try_insert(&connection).unwrap_err();
+    assert_eq!(error.headline(), "orders.status is set, and orders gets no rows");
+    assert_eq!(count(&connection, "users"), 0);
+    // A parent that is set is made, though others are there.
+    Fill::seed(1).rows("users", 3).insert(&connection);
+    Fill::seed(2).rows("orders", 4).set("users", "bio", "new").insert(&connection);
+    assert!(
+        one(&connection, "SELECT count(*) FROM orders WHERE user_id IN (SELECT id FROM users WHERE bio = 'new')") > 0
+    );
+    whole(&connection);
+}
+
+#[test]
 fn the_null_rate() {
     for (percent, low, high) in [(0, 0, 0), (50, 400, 600), (100, 1000, 1000)] {
         let connection = database(SHOP);
