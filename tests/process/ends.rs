@@ -69,12 +69,18 @@ fn a_forked_child_leaves_the_database_of_its_parent() {
     assert!(output.status.success() && text(&output).contains("1 passed"), "{}", text(&output));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_process_that_is_stopped_while_it_builds_is_not_waited_for() {
     let mut stopped = Process::new("ends::builds_until_a_file_is_there");
     let running = Running::start(&mut stopped);
     wait_for(&stopped.path("ready"));
     running.signal("-STOP");
+    // One of its threads takes the signal and stops the others, when it is run.
+    let stat = format!("/proc/{}/stat", running.0.id());
+    while !fs::read_to_string(&stat).unwrap().contains(") T ") {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let mut process = Process::beside("ends::builds_until_a_file_is_there", &stopped);
     fs::write(stopped.path("go"), "").unwrap();
     let output = process.run();
