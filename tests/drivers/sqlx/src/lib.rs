@@ -65,7 +65,10 @@ mod tests {
     #[test]
     fn the_suite_finds_by_sqlx_what_it_finds_by_the_files() {
         let tests = |template| {
-            let report = Suite::new(template).skip("down_undoes_up", "by files only").skip("shipped_migrations_are_frozen", "not shipped").report();
+            let report = Suite::new(template)
+                .skip("down_undoes_up", "by files only")
+                .skip("shipped_migrations_are_frozen", "not shipped")
+                .report();
             let tests: Vec<&str> = report.failures().map(|(test, _)| test).collect();
             (tests, report.to_string())
         };
