@@ -61,7 +61,7 @@ pub(super) struct Pending {
     in_drive: bool,
 }
 
-/// What a drive does with a sync.
+/// The effect of a sync on a drive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Drive {
     /// Writes everything that it was given.

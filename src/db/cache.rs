@@ -136,7 +136,7 @@ struct Cache {
     folder: PathBuf,
 }
 
-/// How many locks this process holds.
+/// The number of locks that this process holds.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
 impl Cache {

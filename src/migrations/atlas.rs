@@ -1,4 +1,4 @@
-//! What Atlas writes beside its migrations, and into them: <https://atlasgo.io/concepts/migration-directory-integrity>.
+//! Reads the list that Atlas writes beside its migrations, and its directives in them: <https://atlasgo.io/concepts/migration-directory-integrity>.
 
 use super::source::File;
 use crate::error::Result;

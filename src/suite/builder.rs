@@ -240,7 +240,7 @@ impl Suite {
     /// use sqlitmus::suite::Suite;
     ///
     /// static APP: Template = Template::embedded(&[
-    ///     ("1_orders.sql", "CREATE TABLE orders(id INTEGER PRIMARY KEY, total INTEGER NOT NULL)"),
+    ///     ("1_orders.sql", "CREATE TABLE orders(id INTEGER PRIMARY KEY, total INT)"),
     ///     ("2_cents.sql", "UPDATE orders SET total = total * 100"),
     /// ]);
     ///

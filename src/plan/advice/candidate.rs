@@ -21,7 +21,7 @@ pub struct Advice {
     /// Lookups that would take more steps, because SQLite would search by a new index where an existing one is better:
     /// `SELECT * FROM orders WHERE customer_id = ? AND status = ?`.
     pub dearer: Vec<String>,
-    /// What the recorded statements that write pay to keep the indexes. `None` if no others are known.
+    /// The price of the indexes for the recorded statements that write. `None` if no others are known.
     pub upkeep: Option<Upkeep>,
 }
 

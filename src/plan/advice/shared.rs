@@ -40,7 +40,7 @@ pub struct SharedAdvice {
     /// The indexes. None of them makes any of the statements dearer by more than a tenth, in steps on sampled rows, except by
     /// what it takes to keep the index.
     pub indexes: Vec<SharedIndex>,
-    /// What the statements that write pay to keep the indexes.
+    /// The price of the indexes for the statements that write.
     pub upkeep: Option<Upkeep>,
     /// The statements that still scan or sort.
     pub left: Vec<LeftOver>,

@@ -215,7 +215,7 @@ fn bits(set: &[usize]) -> Option<u128> {
     set.iter().try_fold(0, |bits, &number| (number < 128).then(|| bits | 1 << number))
 }
 
-/// So many times the steps of another are far more.
+/// An index that takes this many times the steps of another takes far more.
 const FAR: u64 = 2;
 
 /// Returns the lines of a plan, and those of its triggers and foreign keys.

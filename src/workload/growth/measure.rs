@@ -131,7 +131,7 @@ pub fn try_growth_of<F: FillResult, R, E: Into<BoxError>>(
     Ok(GrowthReport::of(sizes.as_ref(), None, samples))
 }
 
-/// What code that fills a database may return: nothing, what it has filled, or a `Result`.
+/// A result of code that fills a database: nothing, what it has filled, or a `Result`.
 pub trait FillResult {
     /// Returns the error, if it failed.
     #[doc(hidden)]
