@@ -126,7 +126,10 @@ impl<'a> RowMaker<'a> {
             draft.values[*column].set(value.into());
         }
         for index in 0..plan.columns.len() {
-            if let How::With(given) = plan.columns[index].how {
+            let is_set = || plan.labels.get(numbers.row as usize).is_some_and(|label| label.sets(index));
+            if let How::With(given) = plan.columns[index].how
+                && !is_set()
+            {
                 self.run_closure(index, given, numbers);
             }
         }

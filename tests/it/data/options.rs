@@ -82,6 +82,8 @@ fn a_row_with_a_label_has_values_of_its_own() {
     let fill = Fill::seed(7).rows("users", 3).label("users", "ada").label("users", "grace");
     let filled = fill
         .set_on("ada", "email", "ada@example.com")
+        // Of a closure for all rows, that of the label is the exception.
+        .set_with("users", "email", |row| format!("user{}@example.com", row.number()))
         .set_on("grace", "id", 77)
         .set_on("grace", "bio", Value::Null)
         .each("users", "orders", 2..=2)

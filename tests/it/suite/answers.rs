@@ -50,6 +50,7 @@ fn answers_that_change() {
                 "SELECT total FROM orders",
             ),
             ("UPDATE users SET age = -age WHERE age > 0", "SELECT id, age FROM users ORDER BY age"),
+            ("UPDATE orders SET total = -9223372036854775808", "SELECT abs(total) FROM orders"),
             ("DELETE FROM orders WHERE note IS NULL", "SELECT count(*) FROM orders"),
             ("INSERT INTO users(name) VALUES ('admin')", "SELECT name FROM users"),
             (

@@ -56,6 +56,13 @@ pub(crate) struct Label {
     pub(crate) values: Vec<(usize, Value)>,
 }
 
+impl Label {
+    /// Returns true if the test sets a column of this row, whatever it gives the others.
+    pub(crate) fn sets(&self, column: usize) -> bool {
+        self.values.iter().any(|(at, _)| *at == column)
+    }
+}
+
 /// The most rows that a table can hold beside the existing ones, and the constraint that limits them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
@@ -203,7 +210,7 @@ impl TablePlan {
         matches!(self.columns[column].how, How::Rowid { .. } | How::Source(_) | How::Fixed(_))
             && !self.derived.iter().any(|derived| derived.column == column)
             && !self.references.iter().any(|reference| reference.overrules && reference.columns.contains(&column))
-            && !self.labels.iter().any(|label| label.values.iter().any(|(at, _)| *at == column))
+            && !self.labels.iter().any(|label| label.sets(column))
     }
 
     /// Sets the limit if it is lower than the known one.
