@@ -343,6 +343,9 @@ impl Explorer<'_, '_> {
         }
         let state = beside::states_at(&self.recording.beside, point)[0];
         let again = self.second_run(index, state)?;
+        if let Some(repeats) = again.repeats.clone() {
+            return Ok(Some(Problem::Endless { commits: index, of: last, repeats }));
+        }
         let end = self.commits.all[last].content;
         let mut found = self.contents.find(&again.files);
         if is_between && found != ContentMatch::Known(end) {
@@ -374,14 +377,14 @@ impl Explorer<'_, '_> {
         let mut content = self.commits.all[self.commits.commits()].content;
         for _ in 0..MAX_RUNS_OF_A_JOB {
             let Ok(next) = self.contents.learn(&run.files) else { return Ok(None) };
-            if run.outcome != Outcome::Returned(()) {
+            if run.outcome != Outcome::Returned(()) || run.repeats.is_some() {
                 return Ok(None);
             }
             if next == content {
                 return Ok(Some(run.acknowledged));
             }
             content = next;
-            run = Rc::new(run_again(&self.base, run.files.clone(), self.action)?);
+            run = Rc::new(run_again(&self.base, run.files.clone(), &self.recording, self.action)?);
         }
         Ok(None)
     }
@@ -392,7 +395,7 @@ impl Explorer<'_, '_> {
         }
         self.put_back(state)?;
         let files = self.contents.files(self.commits.all[index].content).unwrap_or_default();
-        let run = Rc::new(run_again(&self.base, files, self.action)?);
+        let run = Rc::new(run_again(&self.base, files, &self.recording, self.action)?);
         self.report.resumed += usize::from(index < self.commits.commits());
         self.second_runs.insert((index, state), Rc::clone(&run));
         Ok(run)

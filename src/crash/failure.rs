@@ -27,6 +27,12 @@ pub(super) enum Problem {
         // From the end without a power cut to the end of the second run.
         changes: ContentChanges,
     },
+    // Run again after so many of the commits, the action does not end, with what it repeats.
+    Endless {
+        commits: usize,
+        of: usize,
+        repeats: String,
+    },
     // Run again, the action finds everything done, and nobody is ever told.
     NeverAcknowledged,
     // A second power cut, while SQLite recovered the image, left something else.
@@ -64,6 +70,7 @@ pub(super) fn render(diagnosis: &Diagnosis<'_>) -> Error {
             error = error.evidence("the second run ended with", said(outcome));
             error = error.evidence("changes from the end without a power cut to this one", changes.to_string());
         }
+        (Problem::Endless { repeats, .. }, _) => error = error.evidence("the second run has run", repeats),
         (Problem::NeverAcknowledged, _) => error = error.evidence("the second run ended with", "Ok"),
         (_, Some(ActionPart { done, missing })) => {
             error = error.evidence("changes that survived", done.to_string());
@@ -98,13 +105,14 @@ fn headline(diagnosis: &Diagnosis<'_>) -> String {
         Problem::Lost { acknowledged: true, .. } => format!("{at} loses acknowledged changes"),
         Problem::Lost { .. } => format!("{at} loses committed changes{}", tables(ActionPart::tables_missing)),
         Problem::Invariant(_) => format!("{at} breaks an invariant"),
-        Problem::NotResumed { commits, of, outcome, .. } => {
-            let cut = format!("{what} after {commits} of {}", count(*of as u64, "commit"));
-            match outcome {
-                Outcome::Returned(()) => format!("the action ends with other data when it is run again: {cut}"),
-                Outcome::Failed(_) => format!("the action fails when it is run again: {cut}"),
-                Outcome::Panicked(_) => format!("the action panics when it is run again: {cut}"),
-            }
+        Problem::NotResumed { commits, of, .. } | Problem::Endless { commits, of, .. } => {
+            let does = match &diagnosis.problem {
+                Problem::NotResumed { outcome: Outcome::Returned(()), .. } => "ends with other data",
+                Problem::NotResumed { outcome: Outcome::Failed(_), .. } => "fails",
+                Problem::NotResumed { outcome: Outcome::Panicked(_), .. } => "panics",
+                _ => "does not end",
+            };
+            format!("the action {does} when it is run again: {what} after {commits} of {}", count(*of as u64, "commit"))
         }
         Problem::NeverAcknowledged => {
             format!("{at} is never made up for: nothing is acknowledged when it is run again")
@@ -153,6 +161,9 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<String> {
             String::from("write what is done in the transaction that does it, and skip that in the next run"),
             String::from("if its transactions are independent of each other, say so: .independent_transactions()"),
         ],
+        Problem::Endless { .. } => vec![String::from(
+            "what it waits for was left by the run before: give it an owner or a time after which it counts no more",
+        )],
         Problem::NeverAcknowledged => vec![String::from(
             "mark as done after it was sent, not before: whoever must not get it twice can be given a key",
         )],

@@ -45,6 +45,7 @@
 //! - durable: it has every commit that had returned to the app, as far as journal mode and synchronous promise. WAL with
 //!   NORMAL, the setting of most apps, may lose commits after a power cut, but none when the process is killed;
 //! - intact: SQLite's own integrity check passes;
+//! - left so that the next run ends: one that waits for what the first one has left is named with what it repeats;
 //! - made up for: if all is done and the action was cut off before it called [`acknowledge`], it has to call it when it is run
 //!   again, or to return an error. An action that marks a mail as sent and then sends it does neither. A job is run until it
 //!   has nothing left to do.

@@ -11,7 +11,7 @@ use super::committed::Committed;
 use super::disk_model::{DiskModel, Drive};
 use crate::db::{Address, MAIN};
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{self, Action, Files, KnownContents, Outcome, SeededRandom};
+use crate::explore::{self, Action, Files, KnownContents, Outcome, SeededRandom, StatementLimit};
 use crate::sim::{Entry, Event, OpLog, Watch};
 use crate::trace::{Capture, TracedDatabase};
 
@@ -181,6 +181,8 @@ pub(super) struct Recording {
     pub(super) promise: Promise,
     /// The files beside the database during it.
     pub(super) beside: FileHistory,
+    /// The number of statements.
+    statements: u64,
 }
 
 /// Runs the action on a copy of `base`. The log starts before the database is opened and ends after it is closed.
@@ -199,6 +201,8 @@ pub(super) fn record(base: &Address, action: &mut Action<'_>, beside: &FilesBesi
     SeededRandom::on(&connection, 0)?;
     let mut promise = Promise::of(&connection)?;
     let traced = TracedDatabase::new(&connection);
+    let limit = Arc::new(StatementLimit::none());
+    let _listening = traced.listen(Arc::clone(&limit) as Arc<_>);
     let start = log.len();
     let before = RUNNING.replace(Some(Arc::clone(&log)));
     let outcome = traced.recording(capture, &mut connection, |connection| explore::outcome_of(|| action(connection)));
@@ -209,7 +213,8 @@ pub(super) fn record(base: &Address, action: &mut Action<'_>, beside: &FilesBesi
     promise.locks_are_kept |= Promise::of(&connection)?.locks_are_kept;
     connection.close().map_err(|(_, error)| Error::sqlite("close the database", error))?;
     copy.disk().gate().set(None);
-    Ok(Recording { files, log: log.take(), start, promise, beside: watch.take() })
+    let (beside, statements) = (watch.take(), limit.statements());
+    Ok(Recording { files, log: log.take(), start, promise, beside, statements })
 }
 
 /// The action run again on what a power cut left.
@@ -219,19 +224,34 @@ pub(super) struct SecondRun {
     pub(super) files: Files,
     /// The number of calls of `acknowledge`.
     pub(super) acknowledged: usize,
+    /// What it repeats, if it does not end.
+    pub(super) repeats: Option<String>,
 }
 
-/// Runs the action on a copy of `base` that holds these files.
-pub(super) fn run_again(base: &Address, files: Files, action: &mut Action<'_>) -> Result<SecondRun> {
+/// Runs the action of a recording again, on a copy of `base` that holds these files.
+pub(super) fn run_again(
+    base: &Address,
+    files: Files,
+    recording: &Recording,
+    action: &mut Action<'_>,
+) -> Result<SecondRun> {
     let copy = base.holding(files);
     let mut connection = copy.connect()?;
     SeededRandom::on(&connection, 0)?;
+    let traced = TracedDatabase::new(&connection);
+    let limit = Arc::new(StatementLimit::new(StatementLimit::after(recording.statements), || {
+        let says = "the action does not end when it is run again after a power cut, and ignores every error: \
+                    the process is aborted";
+        Error::new(ErrorKind::Crash, says)
+    }));
+    let _listening = traced.listen(Arc::clone(&limit) as Arc<_>);
     let calls = OpLog::new(|| None);
     let before = RUNNING.replace(Some(Arc::clone(&calls)));
     let outcome = explore::outcome_of(|| action(&mut connection));
     RUNNING.set(before);
     drop(connection);
-    Ok(SecondRun { outcome, files: copy.disk().files(), acknowledged: calls.take().len() })
+    let (files, acknowledged) = (copy.disk().files(), calls.take().len());
+    Ok(SecondRun { outcome, files, acknowledged, repeats: limit.exceeded() })
 }
 
 impl Recording {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::trace::Listener;
+use crate::trace::{Listener, Start};
 
 /// Drops a future while one of its statements runs: what it waits for happens, and it never gets to know.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Cancellation {
 }
 
 impl Listener for Cancellation {
-    fn starts(&self, _connection: usize, text: &dyn Fn() -> String, _in_transaction: bool) {
+    fn starts(&self, _connection: usize, text: &dyn Fn() -> String, _in_transaction: bool) -> Start {
         let mut state = self.lock();
         state.statements += 1;
         if state.at == Some(state.statements) {
@@ -74,7 +74,6 @@ impl Listener for Cancellation {
             drop(state);
             waker.into_iter().for_each(Waker::wake);
         }
+        Start::Runs
     }
-
-    fn ends(&self) {}
 }

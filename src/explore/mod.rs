@@ -6,6 +6,7 @@ mod cancellation;
 mod changes;
 mod contents;
 mod own_connections;
+mod statement_limit;
 
 pub(crate) use self::action::{
     Action, Failure, Invariants, OriginalGuard, Outcome, SeededRandom, action, action_with_value, or_keep_and_panic,
@@ -16,3 +17,4 @@ pub(crate) use self::changes::{ActionPart, ContentChanges, FILE_BY_FILE};
 pub(crate) use self::contents::{ContentMatch, Files, KnownContents, fold, fold_disk, same_files};
 pub(crate) use self::own_connections::action_on_copies;
 pub use self::own_connections::{DbCopy, Finish, Later, Now};
+pub(crate) use self::statement_limit::StatementLimit;

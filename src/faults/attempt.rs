@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::fault::{Fault, FaultInjector, Kind};
+use super::fault::{self, Bounds, Fault, FaultInjector, Kind};
 use super::session::Session;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
@@ -19,6 +19,22 @@ pub(super) struct SweptAction<'a> {
     pub(super) run: Action<'a, String>,
     /// Drops its future, if it is one.
     pub(super) cancellation: Option<Arc<Cancellation>>,
+    pub(super) bounds: Bounds,
+}
+
+impl<'a> SweptAction<'a> {
+    pub(super) fn new(run: Action<'a, String>, cancellation: Option<Arc<Cancellation>>) -> SweptAction<'a> {
+        SweptAction { run, cancellation, bounds: Bounds::NONE }
+    }
+
+    /// Runs it again, without a fault. Also returns what it repeats, if it does not end.
+    fn again(&mut self, connection: &mut Connection, after: Option<Fault>) -> (Outcome<String>, Option<String>) {
+        let traced = TracedDatabase::new(connection);
+        let limit = Arc::new(fault::limit(after, self.bounds.statements));
+        let _listening = traced.listen(Arc::clone(&limit) as Arc<_>);
+        let outcome = outcome_of(|| (self.run)(connection));
+        (outcome, limit.exceeded())
+    }
 }
 
 pub(super) struct Attempt {
@@ -44,23 +60,23 @@ impl Attempt {
         let copy = base.fork();
         let (mut connection, random) = connect(&copy, of_memory)?;
         let found = Session::of(&connection);
-        let injector = FaultInjector::new(fault, &copy.disk().files(), capture.clone());
+        let (bounds, cancellation) = (action.bounds, action.cancellation.clone());
+        let injector = FaultInjector::new(fault, bounds, &copy.disk().files(), capture.clone(), cancellation);
         copy.disk().gate().set(Some(Arc::clone(&injector) as Arc<dyn Watch>));
-        let is_traced = capture.is_some() || action.cancellation.is_some();
-        let traced = is_traced.then(|| TracedDatabase::new(&connection));
-        let _listening = action.cancellation.as_ref().zip(traced.as_ref()).map(|(cancellation, traced)| {
+        let traced = TracedDatabase::new(&connection);
+        if let Some(cancellation) = &action.cancellation {
             cancellation.set(fault.filter(|fault| fault.kind == Kind::Cancel).map(|fault| fault.at));
-            traced.listen(Arc::clone(cancellation) as Arc<_>)
-        });
+        }
+        let _listening = traced.listen(Arc::clone(&injector) as Arc<_>);
         injector.arm(&mut connection);
         let mut run = |connection: &mut Connection| outcome_of(|| (action.run)(connection));
-        let outcome = match capture.zip(traced.as_ref()) {
-            Some((capture, traced)) => traced.recording(capture, &mut connection, run),
+        let outcome = match capture {
+            Some(capture) => traced.recording(capture, &mut connection, run),
             None => run(&mut connection),
         };
         injector.disarm(&mut connection);
+        injector.note_cancellation();
         if let Some(cancellation) = &action.cancellation {
-            injector.note_cancellation(cancellation);
             cancellation.set(None);
         }
         Ok(Attempt { copy, connection, random, injector, outcome, found })
@@ -83,14 +99,20 @@ impl Attempt {
     /// returns the outcome on a new one.
     ///
     /// An action that sets its connection up, and leaves it so, is made for a new one.
-    pub(super) fn again(self, action: &mut SweptAction<'_>, left: &Session) -> SecondTry {
+    pub(super) fn again(self, action: &mut SweptAction<'_>, fault: Fault, left: &Session) -> SecondTry {
         let Attempt { copy, mut connection, random, found, .. } = self;
         let is_as_found = *left == found;
         random.restart();
-        let outcome = is_as_found.then(|| outcome_of(|| (action.run)(&mut connection)));
+        let mut repeats = None;
+        let mut run = |connection: &mut Connection| {
+            let (outcome, repeated) = action.again(connection, Some(fault));
+            repeats = repeats.take().or(repeated);
+            outcome
+        };
+        let outcome = is_as_found.then(|| run(&mut connection));
         drop(connection);
         let mut on_a_new_one = || match connect(&copy, false) {
-            Ok((mut fresh, _)) => outcome_of(|| (action.run)(&mut fresh)),
+            Ok((mut fresh, _)) => run(&mut fresh),
             Err(error) => Outcome::Failed(error.to_string()),
         };
         let (outcome, reconnected) = match outcome {
@@ -98,7 +120,7 @@ impl Attempt {
             Some(Outcome::Failed(says)) => (Outcome::Failed(says), Some(on_a_new_one())),
             Some(outcome) => (outcome, None),
         };
-        SecondTry { outcome, reconnected, files: copy.disk().fork().files() }
+        SecondTry { outcome, reconnected, repeats, files: copy.disk().fork().files() }
     }
 }
 
@@ -107,6 +129,8 @@ pub(super) struct SecondTry {
     pub(super) outcome: Outcome<String>,
     /// The outcome on a new connection, where it failed on the old one.
     pub(super) reconnected: Option<Outcome<String>>,
+    /// What it repeats, if it does not end.
+    pub(super) repeats: Option<String>,
     pub(super) files: Files,
 }
 
@@ -143,14 +167,15 @@ impl Baseline {
             |says: String| Error::new(ErrorKind::Fault, "the database cannot be read").evidence("SQLite says", says);
         let mut contents = KnownContents::new(base.functions());
         let before = contents.learn(&base.disk().files()).map_err(unreadable)?;
-        let mut once = |contents: &mut KnownContents| -> Result<(usize, Attempt)> {
+        let once = |contents: &mut KnownContents, action: &mut SweptAction<'_>| -> Result<(usize, Attempt)> {
             let attempt = Attempt::run(base, action, None, of_memory, None)?;
             explore::require_success(ErrorKind::Fault, &attempt.outcome, &attempt.connection, "fault")?;
             let content = contents.learn(&attempt.files()).map_err(unreadable)?;
             Ok((content, attempt))
         };
-        let (after, first) = once(&mut contents)?;
-        let (again, second) = once(&mut contents)?;
+        let (after, first) = once(&mut contents, action)?;
+        let (again, second) = once(&mut contents, action)?;
+        action.bounds = Bounds::after(first.injector.limit.statements(), first.injector.places(Kind::Io));
         if after != again && !contents.unify(before, after, again) {
             return Err(not_repeatable(&contents, after, again));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fault::{Fault, InjectedFault};
+use super::fault::{Fault, InjectedFault, REPEATS};
 use super::session::Session;
 use crate::db::MAIN;
 use crate::error::{Error, ErrorKind};
@@ -14,6 +14,8 @@ pub(super) struct FaultRun {
     pub(super) fault: Fault,
     pub(super) outcome: Outcome<String>,
     pub(super) injected: Option<InjectedFault>,
+    /// What it repeats, if it does not end.
+    pub(super) repeats: Option<String>,
     pub(super) left_open: bool,
     /// The state in which the action left the connection.
     pub(super) session: Session,
@@ -40,6 +42,10 @@ pub(super) enum Problem {
     Session(Vec<String>),
     /// It ran a statement again and again until the fault was over.
     Repeats,
+    /// It does not end, with what it repeats.
+    Endless(String),
+    /// Tried again, it does not end, with what it repeats.
+    EndlessAgain(String),
     /// It cannot be done any more on the same connection, with the outcome there and on a new one.
     NotAgain(Outcome<String>, Option<Outcome<String>>),
     /// Tried again, it damaged the database, with what SQLite says.
@@ -138,6 +144,7 @@ pub(super) fn render(diagnosis: &Diagnosis<'_>) -> Error {
             Some((sql, times)) => error.evidence("it has run", format!("{} {sql}", count(times as u64, "time"))),
             None => error,
         },
+        Problem::Endless(repeats) | Problem::EndlessAgain(repeats) => error.evidence("it has run", repeats),
         Problem::NotAgain(Outcome::Failed(says) | Outcome::Panicked(says), reconnected) => {
             error = error.evidence("the second run ended with", says);
             match reconnected {
@@ -189,6 +196,8 @@ fn headline(diagnosis: &Diagnosis<'_>) -> String {
         Problem::OtherValue(_) => format!("the action returns Ok with another value after {kind}"),
         Problem::Session(_) => format!("the action leaves the connection changed after {kind}"),
         Problem::Repeats => format!("the action does not end while there is {kind}"),
+        Problem::Endless(_) => format!("the action does not end after {kind}"),
+        Problem::EndlessAgain(_) => format!("the action does not end when it is run again after {kind}"),
         Problem::NotAgain(Outcome::Panicked(_), _) => format!("the action panics when it is run again after {kind}"),
         Problem::NotAgain(_, Some(Outcome::Returned(_))) => {
             format!("the action still fails on the same connection when {kind} is over")
@@ -269,9 +278,11 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
         Problem::OtherwiseAgain(_) => {
             helps.push("change what the action keeps outside of the database only after its commit has returned");
         }
-        Problem::Repeats => {
-            helps.push("try again a few times, and only after SQLITE_BUSY; then return the error");
+        Problem::Endless(_) => {
+            helps.push(REPEATS);
+            helps.push("a transaction that an error has left open needs its ROLLBACK before the next BEGIN");
         }
+        Problem::Repeats | Problem::EndlessAgain(_) => helps.push(REPEATS),
         _ => {}
     }
     helps

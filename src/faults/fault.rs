@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ffi};
 
-use crate::explore::Cancellation;
+use crate::error::{Error, ErrorKind};
+use crate::explore::{Cancellation, StatementLimit, replay_note};
 use crate::sim::{Blocks, Op, Refused, Watch, WriteLocks, allocator};
-use crate::trace::Capture;
+use crate::trace::{Capture, Listener, Start};
 
 /// The word with which the token of a fault begins.
 pub(super) const WORD: &str = "fault";
@@ -131,17 +132,38 @@ pub(super) struct InjectedFault {
 /// The number of tries after which a database that stays busy is free. Code may wait for a lock for as long as it likes.
 const BUSY_TRIES: u64 = 10;
 
-/// The number of operations that fail before a disk works again, so that code which repeats them without an end returns.
-const FAILED_OPERATIONS: u64 = 2000;
+/// The bounds of a run with a fault, so that code which repeats something without an end returns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// The largest number of statements.
+    pub(super) statements: u64,
+    /// The number of operations that fail before a disk works again.
+    pub(super) failed_operations: u64,
+}
 
-/// The same for allocations.
+impl Bounds {
+    /// The bounds of a run without a fault.
+    pub(super) const NONE: Bounds = Bounds { statements: u64::MAX, failed_operations: u64::MAX };
+
+    /// Returns the bounds for code that makes so many statements and operations without a fault: each of them may fail a few
+    /// times.
+    pub(super) fn after(statements: u64, operations: u64) -> Bounds {
+        let failed_operations = 4 * (statements + operations) + 300;
+        Bounds { statements: StatementLimit::after(statements) + failed_operations, failed_operations }
+    }
+}
+
+/// The number of allocations that fail before there is memory again.
 const FAILED_ALLOCATIONS: u64 = 100_000;
 
 /// Makes one fault happen. Without a fault, it counts the places at which each kind could happen.
-#[derive(Default)]
 pub(super) struct FaultInjector {
     fault: Option<Fault>,
     armed: AtomicBool,
+    has_happened: AtomicBool,
+    pub(super) limit: StatementLimit,
+    failed_operations: u64,
+    cancellation: Option<Arc<Cancellation>>,
     capture: Option<Arc<Capture>>,
     /// The number of calls of the progress handler. Not in `state`, because it is called at every step.
     steps: AtomicU64,
@@ -169,12 +191,24 @@ struct InjectorState {
 impl FaultInjector {
     pub(super) fn new(
         fault: Option<Fault>,
+        bounds: Bounds,
         files: &[(String, Blocks)],
         capture: Option<Arc<Capture>>,
+        cancellation: Option<Arc<Cancellation>>,
     ) -> Arc<FaultInjector> {
         let lengths = files.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
-        let state = Mutex::new(InjectorState { lengths, ..InjectorState::default() });
-        Arc::new(FaultInjector { fault, capture, state, ..FaultInjector::default() })
+        Arc::new(FaultInjector {
+            fault,
+            armed: AtomicBool::new(false),
+            has_happened: AtomicBool::new(false),
+            limit: limit(fault, bounds.statements),
+            failed_operations: bounds.failed_operations,
+            cancellation,
+            capture,
+            steps: AtomicU64::new(0),
+            allocations: AtomicU64::new(0),
+            state: Mutex::new(InjectorState { lengths, ..InjectorState::default() }),
+        })
     }
 
     /// Lets the fault happen from here on. `connection` is the one to interrupt.
@@ -233,7 +267,8 @@ impl FaultInjector {
     }
 
     /// Notes where the future was dropped, or how many statements it has run.
-    pub(super) fn note_cancellation(&self, cancellation: &Cancellation) {
+    pub(super) fn note_cancellation(&self) {
+        let Some(cancellation) = &self.cancellation else { return };
         self.lock().counts.insert(Kind::Cancel, cancellation.statements());
         if let Some(statement) = cancellation.cancelled_at() {
             self.note_injected(format!("the future is dropped while a statement runs: {statement}"));
@@ -241,6 +276,7 @@ impl FaultInjector {
     }
 
     fn note_injected(&self, what: String) {
+        self.has_happened.store(true, Ordering::Relaxed);
         let (number, statement) = self.running().unzip();
         let mut state = self.lock();
         let while_writing = state.locks.are_held();
@@ -290,7 +326,7 @@ impl Watch for FaultInjector {
             *count += 1;
             let count = *count;
             if let Some(fault) = self.fault
-                && state.refuses(fault, count)
+                && state.refuses(fault, count, self.failed_operations)
             {
                 drop(state);
                 self.note_injected(format!("{kind} at {} (code {code})", shown(op)));
@@ -302,9 +338,41 @@ impl Watch for FaultInjector {
     }
 }
 
+impl Listener for FaultInjector {
+    fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) -> Start {
+        if let Some(cancellation) = &self.cancellation {
+            cancellation.starts(connection, text, in_transaction);
+        }
+        let start = self.limit.starts(connection, text, in_transaction && self.has_happened.load(Ordering::Relaxed));
+        if self.armed.load(Ordering::Relaxed) && self.limit.is_exceeded() {
+            self.armed.store(false, Ordering::Relaxed);
+            if self.fault.is_some_and(|fault| fault.kind.goes_on()) {
+                self.note_outlasted();
+            }
+        }
+        start
+    }
+}
+
+/// Returns the limit of a run with a fault, or of one that is run again.
+pub(super) fn limit(fault: Option<Fault>, most: u64) -> StatementLimit {
+    StatementLimit::new(most, move || {
+        let after = fault.map_or_else(String::new, |fault| format!(" after {}", fault.kind));
+        let says = format!("the action does not end{after} and ignores every error: the process is aborted");
+        let error = Error::new(ErrorKind::Fault, says).help(REPEATS);
+        match fault {
+            Some(fault) => error.note(replay_note(fault)),
+            None => error,
+        }
+    })
+}
+
+/// The help for code that does not end.
+pub(super) const REPEATS: &str = "try again a few times, and only after SQLITE_BUSY; then return the error";
+
 impl InjectorState {
     /// Returns true if the fault makes the operation fail that is number `count` of those that it could.
-    fn refuses(&mut self, fault: Fault, count: u64) -> bool {
+    fn refuses(&mut self, fault: Fault, count: u64, failed_operations: u64) -> bool {
         let waited = std::mem::take(&mut self.waited);
         match fault.kind {
             Kind::BusyTimeout => {
@@ -314,7 +382,7 @@ impl InjectorState {
             kind if kind.goes_on() && count >= fault.at => {
                 let is_busy = kind == Kind::BusyFromThenOn;
                 self.refused += u64::from(!(is_busy && waited));
-                let most = if is_busy { BUSY_TRIES } else { FAILED_OPERATIONS };
+                let most = if is_busy { BUSY_TRIES } else { failed_operations };
                 if self.refused > most
                     && let Some(injected) = &mut self.injected
                 {

@@ -49,11 +49,15 @@
 //! error some of them may be there, and the same call then has to end as without a fault. Transactions that have nothing to do
 //! with each other are [`independent_transactions`](Sweep::independent_transactions).
 //!
+//! Every run ends. A lock is free after ten tries and a disk works after some hundred, and code that still repeats a statement
+//! fails with that statement: a transaction that an error has left open is rolled back for it, and after that nothing succeeds.
+//! Code that ignores every error, and repeats its statements for ever, leaves only one way: the report goes to the standard
+//! error, and the process is aborted. Code that waits without a statement, as for a thread that is gone, is not seen.
+//!
 //! A caller that gets an error assumes that nothing happened, and tries again. Some exceptions are SQLite's own and pass: an
 //! interrupted statement may have committed, an interrupted `BEGIN` may have begun, an interrupted `ROLLBACK` may have left its
-//! transaction open, and with journal_mode TRUNCATE or
-//! PERSIST a commit may fail after it was made. Code that reads after its commit needs
-//! [`may_fail_after_commit`](Sweep::may_fail_after_commit).
+//! transaction open, and with journal_mode TRUNCATE or PERSIST a commit may fail after it was made. Code that reads after its
+//! commit needs [`may_fail_after_commit`](Sweep::may_fail_after_commit).
 //!
 //! One failure is easily missed: `query_row("INSERT … RETURNING id")` returns `Ok` when the commit fails. A statement outside
 //! of a transaction commits when it ends, and `query_row` stops at the first row. In a transaction, the commit returns the

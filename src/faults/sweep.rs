@@ -35,7 +35,7 @@ pub fn sweep<'a, T: Debug, E: Display>(
     db: &'a TestDb,
     action: impl FnMut(&mut Connection) -> Result<T, E> + 'a,
 ) -> Sweep<'a> {
-    let action = SweptAction { run: explore::action_with_value(action), cancellation: None };
+    let action = SweptAction::new(explore::action_with_value(action), None);
     Sweep { db, action, options: Options::default() }
 }
 
@@ -46,7 +46,7 @@ pub fn sweep<'a, T: Debug, E: Display>(
 pub fn sweep_with<'a, K, R: Finish<K> + 'a>(db: &'a TestDb, action: impl FnMut(DbCopy) -> R + Send + 'a) -> Sweep<'a> {
     let cancellation = Arc::<Cancellation>::default();
     let run = explore::action_on_copies(db, Arc::clone(&cancellation), action);
-    let action = SweptAction { run, cancellation: R::IS_FUTURE.then_some(cancellation) };
+    let action = SweptAction::new(run, R::IS_FUTURE.then_some(cancellation));
     Sweep { db, action, options: Options::default() }
 }
 
@@ -277,10 +277,12 @@ impl Sweeper<'_> {
         };
         // SQLite may have begun a transaction although its BEGIN was interrupted, and rusqlite ignores that a ROLLBACK was. No
         // app expects that, and few could tell.
-        // Nor that a statement has committed and is interrupted then, or that one which sets the connection back is.
+        // Nor that a statement has committed and is interrupted then, or has changed the connection, or sets it back.
         let is_of_sqlite = run.injected.as_ref().is_some_and(|injected| injected.is_committed)
-            || (matches!(problem, Problem::LeftOpen) && run.was_one_of(&["BEGIN", "SAVEPOINT", "ROLLBACK"]))
-            || (matches!(problem, Problem::Session(_)) && run.was_one_of(&["PRAGMA", "ATTACH", "DETACH", "DROP"]));
+            || (matches!(problem, Problem::LeftOpen | Problem::Endless(_))
+                && run.was_one_of(&["BEGIN", "SAVEPOINT", "ROLLBACK"]))
+            || (matches!(problem, Problem::Session(_))
+                && run.was_one_of(&["PRAGMA", "ATTACH", "DETACH", "CREATE", "DROP"]));
         if fault.kind == Kind::Interrupt && is_of_sqlite {
             return Ok(());
         }
@@ -316,6 +318,7 @@ impl Sweeper<'_> {
             fault,
             outcome,
             injected: attempt.injector.injected(),
+            repeats: attempt.injector.limit.exceeded(),
             left_open: !attempt.connection.is_autocommit(),
             session: Session::of(&attempt.connection),
             files: attempt.files(),
@@ -326,7 +329,7 @@ impl Sweeper<'_> {
         if problem.is_none() && matches!(run.outcome, Outcome::Failed(_)) {
             let starts_anew = self.baseline.contents.find(&run.files) == before;
             if starts_anew || self.options.resumes {
-                let again = attempt.again(&mut self.action, &run.session);
+                let again = attempt.again(&mut self.action, fault, &run.session);
                 problem = self.problem_again(again, starts_anew);
             }
         }
@@ -336,6 +339,10 @@ impl Sweeper<'_> {
     fn problem_of(&mut self, run: &FaultRun) -> Option<Problem> {
         if let Outcome::Panicked(message) = &run.outcome {
             return Some(Problem::Panics(message.clone()));
+        }
+        if let Some(repeats) = &run.repeats {
+            let is_outlasted = run.injected.as_ref().is_some_and(|injected| injected.outlasted);
+            return Some(if is_outlasted { Problem::Repeats } else { Problem::Endless(repeats.clone()) });
         }
         if run.left_open {
             return Some(Problem::LeftOpen);
@@ -382,6 +389,9 @@ impl Sweeper<'_> {
 
     /// Returns what is wrong with the second try after the fault, which has to do everything that is left to do.
     fn problem_again(&mut self, again: SecondTry, starts_anew: bool) -> Option<Problem> {
+        if let Some(repeats) = again.repeats {
+            return Some(Problem::EndlessAgain(repeats));
+        }
         let Outcome::Returned(value) = &again.outcome else {
             return Some(Problem::NotAgain(again.outcome, again.reconnected));
         };

@@ -163,7 +163,13 @@ impl Alone {
     /// Returns true if a change of a row is not there any more, but what `one` makes of it.
     fn is_lost(&self, key: &(String, Vec<Cell>), change: Option<&Row>, one: usize) -> bool {
         let there = self.run.get(key).or(self.before.get(key)).and_then(Option::as_ref);
-        let (Some(change), Some(there)) = (change, there) else { return change.is_some() && there.is_none() };
+        let Some(change) = change else { return false };
+        let Some(there) = there else {
+            // As many new rows as both make, with other values in them: none is gone.
+            let new = |rows| self.new_rows(rows, &key.0);
+            let is_new = self.before.get(key).is_none_or(Option::is_none);
+            return !is_new || new(&self.run) < self.changes.iter().map(new).sum();
+        };
         let Some(Some(own)) = self.changes[one].get(key) else { return false };
         // Two new rows with the same id are two rows, if both are there.
         let was_there = self.before.get(key).and_then(Option::as_ref);

@@ -19,6 +19,8 @@ pub(super) struct TaskState {
     /// The number of statements that it has run, and of those that touched something.
     pub(super) statements: u64,
     pub(super) touches: u64,
+    /// The number of times in a row that it has read the same.
+    pub(super) same_reads: u64,
     /// The number of refusals since another task released a lock that may have blocked it.
     pub(super) refused_attempts: u8,
     pub(super) line: Option<usize>,

@@ -18,7 +18,11 @@ use crate::db::{Address, MAIN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{SeededRandom, outcome_of};
 use crate::sim::{Op, Refused, Watch};
-use crate::trace::{Listener, ListenerGuard, TracedDatabase};
+use crate::sql::keyword;
+use crate::trace::{Listener, ListenerGuard, Start, TracedDatabase};
+
+/// The number of times in a row after which a task that reads the same waits in vain: nothing else runs before it ends.
+const MAX_SAME_READS: u64 = 2000;
 
 /// A thread for each task. The threads end when this is dropped, unless a task is stuck in one.
 pub(super) struct TaskThreads {
@@ -151,7 +155,22 @@ struct TaskEyes {
 }
 
 impl Listener for TaskEyes {
-    fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) {
+    fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) -> Start {
+        self.statement_starts(connection, text, in_transaction);
+        Start::Runs
+    }
+
+    fn ends(&self) {
+        let mut state = self.scheduler.enter(self.task);
+        state.settle(self.task);
+        let task_state = &mut state.tasks[self.task];
+        // A statement whose schema has changed has one start and two ends.
+        task_state.running = task_state.running.saturating_sub(1);
+    }
+}
+
+impl TaskEyes {
+    fn statement_starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) {
         let scheduler = &*self.scheduler;
         scheduler.pulse.fetch_add(1, Ordering::Relaxed);
         let mut state = scheduler.enter(self.task);
@@ -178,30 +197,26 @@ impl Listener for TaskEyes {
         if state.stuck.is_some() {
             return;
         }
+        let last = state.tasks[self.task].line.and_then(|line| state.record.lines.get(line));
+        let is_same_read = last.is_some_and(|last| last.text == text) && keyword(&text) == "SELECT";
         let place = state.record.lines.len();
         let task_state = &mut state.tasks[self.task];
         task_state.running += 1;
         task_state.statements += 1;
+        task_state.same_reads = if is_same_read { task_state.same_reads + 1 } else { 0 };
         task_state.fresh = true;
         task_state.line = Some(place);
         if let Some(event) = state.event(self.task) {
             event.line = Some(place);
         }
         let task_state = &mut state.tasks[self.task];
-        let is_endless = task_state.statements > scheduler.options.max_statements;
+        let is_endless =
+            task_state.statements > scheduler.options.max_statements || task_state.same_reads > MAX_SAME_READS;
         state.record.lines.push(StatementLine { task: self.task, text, in_transaction, waited: false, refusal: None });
         if is_endless {
             scheduler.abort(&mut state, Stuck::Endless(self.task));
             scheduler.drain_after_abort(state, self.task);
         }
-    }
-
-    fn ends(&self) {
-        let mut state = self.scheduler.enter(self.task);
-        state.settle(self.task);
-        let task_state = &mut state.tasks[self.task];
-        // A statement whose schema has changed has one start and two ends.
-        task_state.running = task_state.running.saturating_sub(1);
     }
 }
 

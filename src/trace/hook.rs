@@ -11,6 +11,7 @@
 #![allow(unsafe_code, reason = "the hooks that rusqlite offers see only rusqlite's own connections, one at a time")]
 
 mod extension;
+mod listening;
 mod modules;
 
 use std::ffi::{CStr, c_void};
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
 
+use self::listening::{expanded, tell_listener};
 use self::modules::is_text_of_a_module;
 use super::capture::{Capture, STILL_HERE};
 use super::gather::GatheredStatements;
@@ -28,7 +30,7 @@ use super::query::{Counters, Finished, Started};
 use super::registry::{self, ListedCapture, ListedDatabase, Listener, ListenerGuard, Use};
 use super::returned_rows;
 use crate::sim::begins::{main_file, watch};
-use crate::sim::{Disk, allocator, on_connect};
+use crate::sim::{Disk, on_connect};
 use crate::{env, own};
 
 // Of the C interface and stable. The constants of the bindings change their type from version to version.
@@ -296,6 +298,10 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
         return 0;
     }
     let number = context.addr();
+    // Without memory, SQLite has no text for the statement of a trigger.
+    if kind == TRACE_STMT && more.is_null() {
+        return 0;
+    }
     if kind == TRACE_ROW {
         // Only a capture takes the numbers again, at the end of a statement.
         if Use::Capture.is_wanted() {
@@ -317,9 +323,9 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
             unsafe { capture(number, kind, about, more.cast()) };
         }
         // Last, and with nothing held: a listener may let other threads run first.
-        if Use::Listener.is_wanted() {
+        if Use::Listener.is_wanted() && matches!(kind, TRACE_STMT | TRACE_PROFILE) {
             // SAFETY: as above.
-            unsafe { tell_listener(number, kind, about.cast(), more.cast()) };
+            unsafe { tell_listener(number, kind == TRACE_STMT, about.cast(), more.cast()) };
         }
     }));
     0
@@ -349,28 +355,6 @@ unsafe fn capture(number: usize, kind: c_uint, about: *mut c_void, text: *const 
             mine().for_each(|capture| capture.closed(db.addr(), changed));
         }
         _ => {}
-    }
-}
-
-/// # Safety
-/// The arguments are those of an event: for a start, a statement and its text.
-unsafe fn tell_listener(number: usize, kind: c_uint, statement: *mut ffi::sqlite3_stmt, text: *const c_char) {
-    if !matches!(kind, TRACE_STMT | TRACE_PROFILE) {
-        return;
-    }
-    // SAFETY: the caller's.
-    let db = unsafe { ffi::sqlite3_db_handle(statement) };
-    let Some((listener, connection)) = registry::listener_of(number, db.addr()) else { return };
-    // SAFETY: the caller's. A text that is not the statement's own tells of a trigger.
-    if kind == TRACE_STMT && ptr::eq(unsafe { ffi::sqlite3_sql(statement) }, text) {
-        // SAFETY: the connection of a statement that runs is open.
-        let in_transaction = unsafe { ffi::sqlite3_get_autocommit(db) == 0 };
-        // SAFETY: the caller's; the statement outlives the call.
-        let text =
-            || unsafe { expanded(statement).unwrap_or_else(|| CStr::from_ptr(text).to_string_lossy().into_owned()) };
-        listener.starts(connection, &text, in_transaction);
-    } else if kind == TRACE_PROFILE {
-        listener.ends();
     }
 }
 
@@ -405,27 +389,6 @@ unsafe fn gather(number: usize, statement: *mut ffi::sqlite3_stmt, text: *const 
         // SAFETY: the caller's.
         gathered.note(&sql, || unsafe { expanded(statement) });
     });
-}
-
-/// Returns the statement with its values in place of its parameters. `None` if it has no parameters, and if the text
-/// would be too long.
-///
-/// # Safety
-/// `statement` is the statement of a callback.
-unsafe fn expanded(statement: *mut ffi::sqlite3_stmt) -> Option<String> {
-    // SAFETY: the caller's. SQLite gives a string of its own, or NULL where it would be too long.
-    unsafe {
-        if ffi::sqlite3_bind_parameter_count(statement) == 0 {
-            return None;
-        }
-        let expanded = allocator::uncounted(|| ffi::sqlite3_expanded_sql(statement));
-        if expanded.is_null() {
-            return None;
-        }
-        let text = CStr::from_ptr(expanded).to_string_lossy().into_owned();
-        ffi::sqlite3_free(expanded.cast());
-        Some(text)
-    }
 }
 
 /// # Safety

@@ -152,9 +152,18 @@ impl Drop for ListedCapture {
 pub(crate) trait Listener: Send + Sync {
     /// A statement of the app starts on a connection, within a transaction or outside of one. `text` returns its SQL with the
     /// bound values. Connections are counted as they are opened.
-    fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool);
+    fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) -> Start;
     /// A statement has run to its end, or is about to be reset.
-    fn ends(&self);
+    fn ends(&self) {}
+}
+
+/// What a listener does about a statement that starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    Runs,
+    /// The open transaction is rolled back before the statement runs.
+    RunsAfterRollback,
+    IsInterrupted,
 }
 
 /// A listener, and what it listens to.

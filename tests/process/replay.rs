@@ -60,6 +60,17 @@ fn a_replayed_fault_runs_the_action_only_as_needed() {
     assert_eq!(std::fs::read_to_string(again.path("runs")).unwrap().lines().count(), 5);
 }
 
+/// No thread can be stopped: the process ends, and says why.
+#[test]
+fn a_wait_that_nothing_ends_is_named() {
+    let output = Process::new("a_fault_leaves_a_wait_without_an_end").run();
+    assert!(!output.status.success());
+    let output = text(&output);
+    assert!(output.contains("the action does not end after an I/O error and ignores every error"), "{output}");
+    assert!(output.contains("SELECT count(*) FROM t"), "{output}");
+    assert!(printed(&output).starts_with("fault:io:"), "{output}");
+}
+
 #[test]
 fn the_work_is_split() {
     let number = |test: &str, shard: &str, word: usize| -> u64 {

@@ -2,6 +2,7 @@
 
 mod bugs;
 mod cancelled;
+mod endless;
 mod messages;
 mod results;
 

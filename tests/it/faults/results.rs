@@ -272,7 +272,7 @@ fn trying_any_error_again_without_an_end() {
     .try_run()
     .unwrap_err();
     assert_eq!(error.headline(), "the action does not end while there is a disk that fails from then on");
-    assert!(error.to_string().contains("it has run:\n    2001 times "), "{error}");
+    assert!(error.to_string().contains("it has run:\n"), "{error}");
 }
 
 #[test]
@@ -297,4 +297,22 @@ fn a_backup_to_completion_ends() {
         Backup::new(db, &mut copy)?.run_to_completion(5, Duration::ZERO, None)
     })
     .run();
+}
+
+#[test]
+fn a_database_that_is_restored_is_the_old_one_or_the_new_one() {
+    let restore = |db: &mut Connection| {
+        let mut source = Connection::open_in_memory()?;
+        Backup::new(db, &mut source)?.run_to_completion(5, Duration::ZERO, None)?;
+        source.execute_batch("DELETE FROM items")?;
+        Backup::new(&source, db)?.run_to_completion(1, Duration::ZERO, None)
+    };
+    let db = shop();
+    faults::sweep(&db, restore).run();
+    let error = faults::sweep(&db, |db| {
+        db.execute_batch("DELETE FROM items")?;
+        restore(db)
+    });
+    let says = "the action fails on an I/O error after it has committed: items";
+    assert_eq!(error.try_run().unwrap_err().headline(), says);
 }

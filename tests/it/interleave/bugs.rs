@@ -273,6 +273,17 @@ fn a_retry_without_a_rollback() {
     pair(&wal(), "alice retries without end", bug, fix);
 }
 
+/// One after another, nobody writes what the first task waits for.
+#[test]
+fn a_row_that_is_awaited() {
+    fn bug(db: &mut Connection) -> Result<(), BoxError> {
+        while db.query_row("SELECT count(*) FROM names", [], |row| row.get::<_, i64>(0))? == 0 {}
+        Ok(())
+    }
+    let add = |db: &mut Connection| db.execute("INSERT INTO names(name) VALUES ('tea')", []);
+    found(explore(&wal()).task("reader", bug).task("writer", add), "reader retries without end");
+}
+
 #[test]
 fn a_connection_that_does_not_wait() {
     fn bug(db: &mut Connection) -> Result<(), BoxError> {

@@ -339,6 +339,20 @@ fn operations_fail() {
     sqlitmus::faults::sweep(&PLAIN.in_memory(), two_autocommits).run();
 }
 
+/// The row that it waits for could not be inserted, and no error ends the wait.
+#[test]
+fn a_fault_leaves_a_wait_without_an_end() {
+    if folder().is_none() {
+        return;
+    }
+    let wait = |db: &mut Connection| -> sqlitmus::rusqlite::Result<()> {
+        let _ = db.execute("INSERT INTO t VALUES (2)", []);
+        while db.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap_or(0) < 2 {}
+        Ok(())
+    };
+    sqlitmus::faults::sweep(&PLAIN.in_memory(), wait).run();
+}
+
 #[test]
 fn operations_fail_in_parts() {
     if folder().is_none() {

@@ -1,0 +1,67 @@
+//! Tells listeners of the statements that start and end.
+
+use std::ffi::CStr;
+use std::os::raw::c_char;
+use std::ptr;
+
+use rusqlite::ffi;
+
+use crate::own;
+use crate::sim::allocator;
+use crate::trace::registry::{self, Start};
+
+/// Tells the listener of a database, if it has one, that a statement starts or ends, and does what the listener wants.
+///
+/// # Safety
+/// The arguments are those of an event: for a start, a statement and its text.
+pub(super) unsafe fn tell_listener(
+    number: usize,
+    is_start: bool,
+    statement: *mut ffi::sqlite3_stmt,
+    text: *const c_char,
+) {
+    // SAFETY: the caller's.
+    let db = unsafe { ffi::sqlite3_db_handle(statement) };
+    let Some((listener, connection)) = registry::listener_of(number, db.addr()) else { return };
+    // SAFETY: the caller's. A text that is not the statement's own tells of a trigger.
+    if is_start && ptr::eq(unsafe { ffi::sqlite3_sql(statement) }, text) {
+        // SAFETY: the connection of a statement that runs is open.
+        let in_transaction = unsafe { ffi::sqlite3_get_autocommit(db) == 0 };
+        // SAFETY: the caller's; the statement outlives the call.
+        let text =
+            || unsafe { expanded(statement).unwrap_or_else(|| CStr::from_ptr(text).to_string_lossy().into_owned()) };
+        match listener.starts(connection, &text, in_transaction) {
+            Start::Runs => {}
+            // SAFETY: as above. What runs within a statement on its connection, as in a function of the app, may roll back.
+            Start::RunsAfterRollback => unsafe {
+                let _own = own::statements();
+                ffi::sqlite3_exec(db, c"ROLLBACK".as_ptr(), None, ptr::null_mut(), ptr::null_mut());
+            },
+            // SAFETY: as above.
+            Start::IsInterrupted => unsafe { ffi::sqlite3_interrupt(db) },
+        }
+    } else if !is_start {
+        listener.ends();
+    }
+}
+
+/// Returns the statement with its values in place of its parameters. `None` if it has no parameters, and if the text
+/// would be too long.
+///
+/// # Safety
+/// `statement` is the statement of a callback.
+pub(super) unsafe fn expanded(statement: *mut ffi::sqlite3_stmt) -> Option<String> {
+    // SAFETY: the caller's. SQLite gives a string of its own, or NULL where it would be too long.
+    unsafe {
+        if ffi::sqlite3_bind_parameter_count(statement) == 0 {
+            return None;
+        }
+        let expanded = allocator::uncounted(|| ffi::sqlite3_expanded_sql(statement));
+        if expanded.is_null() {
+            return None;
+        }
+        let text = CStr::from_ptr(expanded).to_string_lossy().into_owned();
+        ffi::sqlite3_free(expanded.cast());
+        Some(text)
+    }
+}
