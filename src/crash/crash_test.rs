@@ -158,12 +158,6 @@ impl<'a> CrashTest<'a> {
         self
     }
 
-    /// Also cuts the power before each write, without more images in total: for many actions in one test.
-    pub(crate) fn every_moment(mut self) -> Self {
-        self.options.every_moment = true;
-        self
-    }
-
     /// Accepts an action that changes nothing, such as a migration that only runs VACUUM.
     pub(crate) fn may_change_nothing(mut self) -> Self {
         self.options.may_change_nothing = true;

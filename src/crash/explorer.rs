@@ -172,7 +172,7 @@ fn record_twice(
 impl Explorer<'_, '_> {
     fn every_point(&mut self, shard: Shard, seed: u64) -> Result<(), Box<Failure>> {
         let points: Vec<usize> = (0..=self.recording.log.len()).filter(|point| self.is_point(*point)).collect();
-        let all = self.options.every_operation || self.options.every_moment;
+        let all = self.options.every_operation;
         let MostWork(most_work) = self.options.most_work;
         let most = match all {
             true => points.len() as u64,
@@ -239,8 +239,7 @@ impl Explorer<'_, '_> {
         let Some(next) = log.get(point) else { return true };
         let told = |entry: &Entry| matches!(entry.event, Event::Released | Event::Acknowledged { .. });
         let after_telling = point > 0 && told(&log[point - 1]);
-        let Options { every_operation, every_moment, process_kill, .. } = *self.options;
-        let each = every_operation || every_moment || process_kill;
+        let each = self.options.every_operation || self.options.process_kill;
         match next.event {
             Event::Sync { .. } | Event::Delete { .. } => true,
             Event::Write { .. } | Event::Truncate { .. } => each || after_telling,

@@ -18,8 +18,6 @@ pub(super) struct Options<'a> {
     /// True if every commit has to survive, whatever the profile promises.
     pub(super) durable: bool,
     pub(super) every_operation: bool,
-    /// True for the moments of `every_operation` with no more images in total than without it.
-    pub(super) every_moment: bool,
     pub(super) process_kill: bool,
     pub(super) drive: Drive,
     pub(super) beside: FilesBeside,

@@ -45,6 +45,9 @@ struct Summary {
 /// The name of each database and a digest of its content.
 type Digests = Vec<(String, u64)>;
 
+/// The largest number of known contents that are compared one by one, without a key.
+const FEW: usize = 8;
+
 /// The number of other forms that are kept. Any further one is compared again each time.
 const MAX_OTHERS: usize = 64;
 
@@ -176,9 +179,10 @@ impl KnownContents {
     }
 
     fn in_these_bytes(&self, folded: &Files) -> Option<usize> {
-        let key = self.key(folded);
+        // A key reads all that differs from the first content, as comparing does with each.
+        let key = (self.known.len() > FEW).then(|| self.key(folded));
         // The first one has no other to be compared with.
-        let may_be = |place: usize, known: &Known| place == 0 || known.key == key;
+        let may_be = |place: usize, known: &Known| place == 0 || key.is_none_or(|key| known.key == key);
         let mut known = (0..self.known.len()).rev().map(|place| (place, &self.known[place]));
         let known = known.find(|(place, known)| may_be(*place, known) && same_files(&known.files, folded));
         let known = known.map(|(place, _)| place);

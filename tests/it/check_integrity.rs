@@ -394,7 +394,7 @@ fn agree(path: &Path, what: &str) -> bool {
 }
 
 #[test]
-fn a_thousand_flipped_bytes() {
+fn four_hundred_flipped_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     filled_shop(&path);
@@ -403,7 +403,7 @@ fn a_thousand_flipped_bytes() {
     let mut file = std::fs::File::options().write(true).open(&path).unwrap();
     let mut objections = 0;
     let mut seed = 0x5eed_u64;
-    for _ in 0..1000 {
+    for _ in 0..400 {
         // Knuth's generator: the same bytes every time.
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let (place, bit) = ((seed >> 20) as usize % good.len(), 1_u8 << ((seed >> 60) & 7));
@@ -420,7 +420,7 @@ fn a_thousand_flipped_bytes() {
         put(good[place]);
     }
     assert!(all_of(&path) == good, "a check writes nothing");
-    assert!(objections > 100, "{objections}");
+    assert!(objections > 40, "{objections}");
 }
 
 #[test]

@@ -115,7 +115,9 @@ fn check(kind: &str) {
             }
             let text = fs::read_to_string(folder().join(kind).join(&class).join(&file)).unwrap();
             let case = Case::read(&text).without_files();
-            let found = case.wrong(&|| Suite::new(template(&case)));
+            // Whether two can upgrade at once depends on the runner, which is the same for all cases.
+            let suite = || Suite::new(template(&case)).skip("concurrent_upgrades", "seen elsewhere");
+            let found = case.wrong(&suite);
             wrong.extend(found.iter().map(|what| format!("{name}: {what}")));
             cases += 1;
         }
