@@ -114,6 +114,7 @@ macro_rules! assert_schema_snapshot {
 ///
 /// # Panics
 /// If the plan differs from the snapshot, or the statement cannot be explained.
+#[cfg(feature = "plan")]
 #[macro_export]
 macro_rules! assert_plan_snapshot {
     ($db:expr, $sql:expr $(, @$snapshot:literal)? $(,)?) => {{
@@ -146,6 +147,7 @@ macro_rules! assert_plan_snapshot {
 ///
 /// # Panics
 /// If the queries differ from the snapshot.
+#[cfg(feature = "plan")]
 #[macro_export]
 macro_rules! assert_queries_snapshot {
     ($queries:expr $(, @$snapshot:literal)? $(,)?) => {
@@ -202,6 +204,7 @@ pub mod __private {
         or_panic(crate::schema::snapshot_text(connection))
     }
 
+    #[cfg(feature = "plan")]
     #[track_caller]
     pub fn plan_text(connection: &Connection, sql: &str) -> String {
         or_panic(crate::plan::try_explain(connection, sql).map(|plan| plan.normalized()))

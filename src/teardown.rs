@@ -9,7 +9,8 @@ use crate::check;
 use crate::db::TestDb;
 use crate::env;
 use crate::error::{Error, Result, or_panic};
-use crate::record;
+#[cfg(feature = "plan")]
+use crate::record::write_ledger;
 
 impl TestDb {
     /// Returns the first connection, which keeps the database alive, for code that wants to own a connection.
@@ -46,7 +47,7 @@ impl TestDb {
     /// # Errors
     /// If the ledger cannot be written.
     pub fn try_into_connection(mut self) -> Result<Connection> {
-        let written = record::write_ledger(&self);
+        let written = write_ledger(&self);
         // Taken even if the ledger was not written, so that dropping `self` does not try again.
         let connection = self.take_connection().expect("only this takes the connection, and consumes the database");
         written.map(|()| connection)
@@ -58,12 +59,23 @@ impl Drop for TestDb {
         if !self.has_connection() {
             return;
         }
-        let unwritten = record::write_ledger(self).err();
+        let unwritten = write_ledger(self).err();
         let failure = find_damage(self);
         self.keep_if_wanted(failure.is_some());
         // Last: the fields are dropped in spite of a panic, and so is what else the test holds.
         if let Some(error) = failure.or(unwritten) {
             print_or_panic(error);
+        }
+    }
+}
+
+/// Fails if a ledger is wanted: this build cannot write one.
+#[cfg(not(feature = "plan"))]
+fn write_ledger(_: &TestDb) -> Result<()> {
+    match env::settings()?.ledger {
+        None => Ok(()),
+        Some(_) => {
+            Err(Error::new(crate::error::ErrorKind::Environment, "SQLITMUS_LEDGER needs sqlitmus's feature `plan`"))
         }
     }
 }

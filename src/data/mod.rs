@@ -61,6 +61,5 @@ pub(crate) use fill::options::owned;
 pub use fill::{Fill, Filled};
 #[cfg(feature = "property")]
 pub use strategies::{Database, Rows, database, row, rows};
-#[cfg(feature = "data")]
 pub use values::realistic::Locale;
 pub use violations::{Violation, Violations, try_violations, violations};

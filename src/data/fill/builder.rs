@@ -122,7 +122,6 @@ impl Fill {
     /// let row = |user: User| vec![("name", user.name.into())];
     /// Fill::seed(7).typed("users", 20, row).insert(&APP.in_memory());
     /// ```
-    #[cfg(feature = "data")]
     pub fn typed<T>(
         mut self,
         table: &str,
@@ -208,7 +207,6 @@ impl Fill {
     }
 
     /// Sets the language of names, places and texts.
-    #[cfg(feature = "data")]
     pub fn locale(mut self, locale: crate::data::values::realistic::Locale) -> Fill {
         self.options.locale = locale;
         self

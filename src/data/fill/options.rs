@@ -18,7 +18,6 @@ pub(crate) struct FillOptions {
     pub(crate) skew: Option<f64>,
     pub(crate) parents: Parents,
     pub(crate) edge_cases: bool,
-    #[cfg(feature = "data")]
     pub(crate) locale: crate::data::values::realistic::Locale,
     /// Tables, columns, and their values.
     pub(crate) given: Vec<(String, String, Given)>,
@@ -85,7 +84,6 @@ impl fmt::Debug for Given {
 pub struct Row<'a> {
     pub(crate) number: u64,
     /// The key of the draws for the row, which changes with each attempt.
-    #[cfg_attr(not(feature = "data"), expect(dead_code, reason = "typed rows are drawn from it"))]
     pub(crate) key: u64,
     pub(crate) label: Option<&'a str>,
     pub(crate) names: &'a [String],
@@ -127,7 +125,6 @@ impl fmt::Debug for Row<'_> {
 }
 
 /// Makes up a value, the same one for the same key.
-#[cfg(feature = "data")]
 pub(crate) fn typed<T: fake::Dummy<fake::Faker>>(key: u64) -> T {
     use fake::rand::SeedableRng as _;
     T::dummy_with_rng(&fake::Faker, &mut fake::rand::rngs::StdRng::seed_from_u64(key))

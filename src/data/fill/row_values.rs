@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use crate::data::fill::plan::table_plan::{How, Limit, Parent, TablePlan};
 use crate::data::values::domain::Nullability;
 use crate::data::values::edge_cases::edge_case;
-#[cfg(feature = "data")]
 use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::{Draw, key};
@@ -45,7 +44,6 @@ pub(super) fn make_value(plan: &TablePlan, index: usize, number: u64, attempts: 
             if column.nulls > 0 && draw.percent(column.nulls) {
                 return out.set_null();
             }
-            #[cfg(feature = "data")]
             if let (Some([first, last]), Source::Realistic(generator)) = (column.names, source) {
                 let drawn = |at: usize| {
                     let name = &plan.columns[at];

@@ -15,7 +15,6 @@ pub(crate) mod choose;
 pub(crate) mod domain;
 pub(crate) mod edge_cases;
 pub(crate) mod pattern;
-#[cfg(feature = "data")]
 pub(crate) mod realistic;
 pub(crate) mod source;
 pub(crate) mod stored_type;

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use crate::data::values::pattern::{self, PatternPart};
-#[cfg(feature = "data")]
 use crate::data::values::realistic::Generator;
 use crate::data::values::texts::{self, LETTERS_AND_DIGITS, Letters, Times};
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
@@ -49,7 +48,6 @@ pub(crate) enum Source {
         min_length: u64,
         max_length: u64,
     },
-    #[cfg(feature = "data")]
     Realistic(Generator),
 }
 
@@ -92,7 +90,6 @@ impl Source {
             }
             Source::Uuid => uuid(draw, number, out),
             Source::Blob { min_length, max_length } => blob(draw, *min_length, *max_length, number, out),
-            #[cfg(feature = "data")]
             Source::Realistic(generator) => generator.make(draw, number, out),
         }
     }
@@ -115,7 +112,6 @@ impl Source {
             Source::Document(document) => document.capacity(),
             Source::Blob { max_length: 8.., .. } => u64::MAX,
             Source::Blob { max_length, .. } => 1 << (8 * max_length),
-            #[cfg(feature = "data")]
             Source::Realistic(generator) => generator.distinct(),
         }
     }
@@ -132,18 +128,12 @@ impl Source {
 
     /// Returns true if its values are realistic: there may be fewer than the column can hold.
     pub(crate) fn is_realistic(&self) -> bool {
-        #[cfg(feature = "data")]
-        return matches!(self, Source::Realistic(_));
-        #[cfg(not(feature = "data"))]
-        return false;
+        matches!(self, Source::Realistic(_))
     }
 
     /// Returns true if its values are dates or times as text.
     pub(crate) fn is_time_as_text(&self) -> bool {
-        #[cfg(feature = "data")]
-        return matches!(self, Source::Realistic(generator) if generator.is_time_as_text());
-        #[cfg(not(feature = "data"))]
-        return false;
+        matches!(self, Source::Realistic(generator) if generator.is_time_as_text())
     }
 
     /// Returns a source of the same kind whose values have room for a number.

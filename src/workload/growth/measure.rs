@@ -4,7 +4,6 @@ use rusqlite::Connection;
 
 use super::report::GrowthReport;
 use super::sample::{QueryRuns, Sample};
-use crate::data::Filled;
 use crate::db::{Template, TestDb};
 use crate::error::{BoxError, Error, ErrorKind, Refusal, Result, or_panic};
 use crate::plan::{SingleStepRows, TableRows, count_table_rows, only_statement, opened_tables, try_explain};
@@ -144,7 +143,8 @@ impl FillResult for () {
     }
 }
 
-impl FillResult for Filled {
+#[cfg(feature = "data")]
+impl FillResult for crate::data::Filled {
     fn result(self) -> Result<(), BoxError> {
         Ok(())
     }

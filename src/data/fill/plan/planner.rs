@@ -159,7 +159,6 @@ fn plan_table(shape: &TableShape<'_>) -> Result<TablePlan> {
     related_values::gather(shape, &mut plan);
     numbering::arrange(shape, &mut plan, UniqueKey::of_table(shape.table, &shape.names))?;
     finish(shape, &mut plan);
-    #[cfg(feature = "data")]
     if shape.context.options.locale == crate::data::values::realistic::Locale::En {
         related_values::name_addresses(&mut plan);
     }
@@ -299,7 +298,6 @@ impl Planner<'_, '_> {
                 first,
                 edge: has_edges.then(|| shape.columns[index].clone()),
                 strict: shape.table.strict,
-                #[cfg(feature = "data")]
                 names: None,
             })
         };
@@ -435,7 +433,6 @@ fn is_date(column: &Column) -> bool {
 
 /// Returns the source of a column that no constraint restricts.
 fn default_source(table: &Table, column: &Column, options: &FillOptions) -> Option<Source> {
-    #[cfg(feature = "data")]
     if let Some(generator) =
         crate::data::values::realistic::Generator::of(&table.name, column, table.strict, options.locale)
     {

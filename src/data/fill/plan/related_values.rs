@@ -1,7 +1,6 @@
 //! Values that belong together: columns that children share, and the name and the address of a person.
 
 use crate::data::fill::plan::references;
-#[cfg(feature = "data")]
 use crate::data::fill::plan::table_plan::ColumnPlan;
 use crate::data::fill::plan::table_plan::{How, TablePlan, TableShape, UniqueKey};
 use crate::data::values::source::Source;
@@ -37,7 +36,6 @@ pub(super) fn gather(shape: &TableShape<'_>, plan: &mut TablePlan) {
 }
 
 /// Makes the e-mail address of a row that of the person whose name is in the same row.
-#[cfg(feature = "data")]
 pub(super) fn name_addresses(plan: &mut TablePlan) {
     use crate::data::values::realistic::Person;
     let person = |column: &ColumnPlan| match &column.how {

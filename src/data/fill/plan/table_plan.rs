@@ -89,7 +89,6 @@ pub(crate) struct ColumnPlan {
     pub(crate) edge: Option<Column>,
     pub(crate) strict: bool,
     /// The columns of the first and the last name of the person whose address this is. They may be one.
-    #[cfg(feature = "data")]
     pub(crate) names: Option<[usize; 2]>,
 }
 
