@@ -152,7 +152,7 @@ macro_rules! assert_plan_snapshot {
 macro_rules! assert_queries_snapshot {
     ($queries:expr $(, @$snapshot:literal)? $(,)?) => {
         $crate::__snapshot!(
-            ::std::string::ToString::to_string(&$queries),
+            $crate::__private::queries_text(&$queries),
             ::std::stringify!($queries)
             $(, @$snapshot)?
         )
@@ -193,6 +193,10 @@ pub mod __private {
         or_panic(
             check::query_rows(connection, sql).and_then(|rows| rows.try_redacted(redact)).map(|rows| rows.to_string()),
         )
+    }
+
+    pub fn queries_text<R>(queries: &crate::record::Queries<R>) -> String {
+        crate::report::visible(&queries.text())
     }
 
     pub fn changes_text<R>(changes: &Changes<R>, redact: &[(&str, &str)]) -> String {

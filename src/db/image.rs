@@ -94,8 +94,11 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 /// Opens the database at `path` of a disk and registers the app's functions.
 pub(super) fn open(disk: &Disk, path: &Path, functions: Option<Functions>) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // It is no connection that the app opens.
+    let own = crate::own::statements();
     let connection = Connection::open_with_flags_and_vfs(path, flags, disk.vfs_name())
         .map_err(|error| Error::sqlite(format_args!("open the database {}", path.display()), error))?;
+    drop(own);
     if let Some(functions) = functions {
         functions(&connection).map_err(|error| {
             Error::new(crate::error::ErrorKind::Template, "the app's functions could not be registered")

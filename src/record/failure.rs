@@ -32,6 +32,23 @@ pub(super) fn count(queries: &[Query], expected: usize, or_fewer: bool) -> Error
     if queries.is_empty() { error } else { error.evidence("queries", list(queries)) }
 }
 
+/// Says how many statements of drivers no assertion counts.
+pub(super) fn not_counted(by_drivers: &[Query]) -> Option<String> {
+    match by_drivers.len() {
+        0 => None,
+        1 => Some("1 statement by which a driver opened or checked a connection is not counted".to_owned()),
+        many => Some(format!("{many} statements by which drivers opened or checked connections are not counted")),
+    }
+}
+
+/// Adds how many statements of drivers were left out, and which.
+pub(super) fn left_out(error: Error, by_drivers: &[Query]) -> Error {
+    match not_counted(by_drivers) {
+        Some(note) => error.evidence(note, list(by_drivers)),
+        None => error,
+    }
+}
+
 pub(super) fn repeats(groups: &[Group<'_>], most: usize) -> Error {
     let worst = &groups[0];
     let times = worst.queries.len();

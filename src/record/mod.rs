@@ -32,12 +32,25 @@
 //! Each run of a statement on a connection whose main file is the database: connections of
 //! [`TestDb::connect`](crate::TestDb::connect), and those that the app opens by path or URI through any driver that is
 //! linked to the same SQLite, on any thread, before or during the recording. Two tests that record side by side see
-//! only their own databases. `BEGIN`, `COMMIT` and the `PRAGMA`s that a driver sends when it opens a connection are
-//! statements too: open a pool before the recording.
+//! only their own databases. `BEGIN` and `COMMIT` are statements too.
 //!
 //! Not seen: a statement that SQLite refuses to prepare, what FTS and R-tree run while one is prepared, what sqlitmus
 //! runs for an assertion, a check or rows, `EXPLAIN`, incremental blob I/O, what runs on an in-memory database of the
 //! app's own, and a database that is attached to a connection to another one.
+//!
+//! # What drivers run
+//!
+//! What a driver runs by itself is no query of the app: it is not counted, and [`Queries::by_drivers`] returns it. A failed
+//! assertion and the `Display` of a recording say how many statements were left out. They are
+//!
+//! - PRAGMAs about settings (`foreign_keys`, `journal_mode`; not `user_version` or `table_info`) before the first other
+//!   statement of a connection that the app opens during the recording;
+//! - a `SELECT` of one literal or parameter outside of a transaction, such as the `SELECT 1` of r2d2 and the `SELECT ?` of
+//!   deadpool, if another statement follows on that connection. A second one in a row is the app's;
+//! - `PRAGMA optimize` right before the connection is closed.
+//!
+//! On the connections of this crate, such as the one that [`TestDb::record`](crate::TestDb::record) passes to the closure, every
+//! statement is the app's.
 //!
 //! # What it costs, and what it changes
 //!
@@ -113,10 +126,12 @@
 //! - A database that is never dropped, in a `static` or after `std::process::exit`, adds nothing. `ledger.txt.lock`
 //!   beside the file is what the processes wait for; delete it when no test runs.
 
+mod driver_statements;
 mod failure;
 mod group;
 mod ledger;
 mod queries;
+mod recorder;
 mod recount;
 mod row_counts;
 mod selective;
@@ -124,5 +139,6 @@ mod tables;
 
 pub(crate) use self::ledger::write_ledger;
 pub use self::ledger::{ChangedStatement, LedgerDiff, LedgerPlan, LedgerStatement, StatementLedger, compare_ledgers};
-pub use self::queries::{Queries, Recorder};
+pub use self::queries::Queries;
+pub use self::recorder::Recorder;
 pub use crate::trace::Query;

@@ -1,148 +1,32 @@
-//! Recordings, their queries, and the assertions about them.
+//! The queries of a recording, and the assertions about them.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::driver_statements;
 use super::failure::{self, Access, Missed, list};
 use super::group::{Group, groups};
 use super::{selective, tables};
-use crate::db::{Address, TestDb};
+use crate::db::Address;
 use crate::error::{Error, Result, or_panic};
 use crate::report::{Raw, printable};
 use crate::sql;
-use crate::trace::{Capture, Query, RecordingGuard, total_changes};
-
-impl TestDb {
-    /// Runs `f` and returns what ran meanwhile on all connections to this database.
-    ///
-    /// `f` gets a connection of its own, set up like those of [`connect`](TestDb::connect) before the recording starts.
-    /// That connection does not see temporary tables or an open transaction of the first connection; use a
-    /// [`recorder`](TestDb::recorder) for those.
-    ///
-    /// ```
-    /// let db = sqlitmus::Template::empty().in_memory();
-    /// let queries = db.record(|db| {
-    ///     db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1), (2)")
-    /// });
-    /// assert!(queries.value.is_ok());
-    /// assert_eq!(queries.iter().nth(1).unwrap().rows_changed(), Some(2));
-    /// ```
-    ///
-    /// # Panics
-    /// If SQLite refuses the connection, or `f` panics.
-    #[track_caller]
-    pub fn record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Queries<R> {
-        or_panic(self.try_record(f))
-    }
-
-    /// Like [`record`](TestDb::record), but returns an error if SQLite refuses the connection.
-    ///
-    /// # Errors
-    /// If SQLite refuses the connection.
-    pub fn try_record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Result<Queries<R>> {
-        let mut connection = self.try_connect()?;
-        let recorder = Recorder::start(self);
-        let value = f(&mut connection);
-        Ok(recorder.end(&connection, value))
-    }
-
-    /// Runs a future and returns what ran meanwhile on all connections to this database, such as those of a pool that was
-    /// opened before.
-    ///
-    /// ```ignore
-    /// let queries = db.record_async(app::dashboard(&pool, 7)).await;
-    /// queries.assert_no_scan().assert_at_most(3);
-    /// ```
-    pub async fn record_async<F: Future>(&self, future: F) -> Queries<F::Output> {
-        let recorder = Recorder::start(self);
-        let value = future.await;
-        recorder.end(self, value)
-    }
-
-    /// Starts a recording that ends with [`Recorder::stop`], for code that is no closure.
-    pub fn recorder(&self) -> Recorder<'_> {
-        Recorder::start(self)
-    }
-}
-
-/// A recording in progress.
-///
-/// ```
-/// let db = sqlitmus::Template::empty().in_memory();
-/// let recorder = db.recorder();
-/// db.execute_batch("CREATE TABLE t(x)").unwrap();
-/// recorder.stop().assert_count(1);
-/// ```
-#[must_use = "a recording ends when its recorder is dropped, and only `stop` tells what ran"]
-pub struct Recorder<'a> {
-    db: &'a TestDb,
-    address: Address,
-    capture: Arc<Capture>,
-    recorded: RecordingGuard<'a>,
-}
-
-impl<'a> Recorder<'a> {
-    /// Starts a recording of all connections to `db`.
-    pub fn start(db: &'a TestDb) -> Recorder<'a> {
-        let capture = Arc::new(Capture::default());
-        let recorded = db.traced().start(db, Arc::clone(&capture));
-        Recorder { db, address: db.address(), capture, recorded }
-    }
-
-    /// Makes each query from here on note where it is run, for [`Query::call_site`](crate::record::Query::call_site).
-    /// This costs four microseconds for each query.
-    pub fn with_call_sites(self) -> Recorder<'a> {
-        self.capture.note_call_sites();
-        self
-    }
-
-    /// Ends the recording. Queries that are still running are included as far as they have run.
-    pub fn stop(self) -> Queries<()> {
-        let db = self.db;
-        self.end(db, ())
-    }
-
-    fn end<R>(self, connection: &Connection, value: R) -> Queries<R> {
-        self.capture.settle(total_changes(connection));
-        self.capture.settle(total_changes(self.db));
-        let missed = self.missed(connection);
-        let uri = self.db.uri();
-        drop(self.recorded);
-        let (queries, none_allowed, allowed) = (self.capture.take(), Cell::default(), RefCell::default());
-        Queries { value, queries, missed, address: self.address, uri, none_allowed, allowed }
-    }
-
-    fn missed(&self, connection: &Connection) -> Option<Missed> {
-        let sql = self.capture.missed().map(str::to_owned);
-        if (sql.is_some() || self.recorded.is_real()) && self.recorded.is_reset() {
-            return Some(Missed::Reset(sql));
-        }
-        if sql.is_some() || !self.recorded.hears(connection) {
-            return Some(Missed::Hook(sql));
-        }
-        self.recorded.has_replaced().then_some(Missed::Replaced)
-    }
-}
-
-impl fmt::Debug for Recorder<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").field("db", &self.db).finish_non_exhaustive()
-    }
-}
+use crate::trace::Query;
 
 /// The queries that some code ran, and its return value.
 ///
-/// `Display` lists each query once in its normal form, in the order of their first runs, with how many times it ran.
+/// `Display` lists each query once in its normal form, in the order of their first runs, with how many times it ran. Its last
+/// line says how many statements were left out because they are [by drivers](Queries::by_drivers).
 ///
 /// All assertions fail on a recording that is not [complete](Queries::is_complete).
 pub struct Queries<R = ()> {
     /// The return value of the code.
     pub value: R,
     queries: Vec<Query>,
+    by_drivers: Vec<Query>,
     missed: Option<Missed>,
     address: Address,
     uri: String,
@@ -150,13 +34,37 @@ pub struct Queries<R = ()> {
     allowed: RefCell<Vec<String>>,
 }
 
+/// What a recorder has seen.
+pub(super) struct Recorded {
+    pub(super) queries: Vec<Query>,
+    /// The numbers of the connections that no driver opened or checks.
+    pub(super) ours: [Option<usize>; 2],
+    pub(super) missed: Option<Missed>,
+    pub(super) address: Address,
+    pub(super) uri: String,
+}
+
 impl<R> Queries<R> {
-    /// Returns the queries in the order in which they started.
+    pub(super) fn new(value: R, recorded: Recorded) -> Queries<R> {
+        let Recorded { queries, ours, missed, address, uri } = recorded;
+        let (queries, by_drivers) = driver_statements::split(queries, ours);
+        let (none_allowed, allowed) = (Cell::default(), RefCell::default());
+        Queries { value, queries, by_drivers, missed, address, uri, none_allowed, allowed }
+    }
+
+    /// Returns the queries of the app in the order in which they started.
     pub fn iter(&self) -> std::slice::Iter<'_, Query> {
         self.queries.iter()
     }
 
-    /// Returns the number of queries. Each run of a prepared statement counts, and so do `BEGIN`, `COMMIT` and PRAGMAs.
+    /// Returns the statements by which drivers opened or checked connections, in the order in which they started. They are not
+    /// in [`iter`](Queries::iter), and no assertion counts them. See [which ones they are](crate::record#what-drivers-run).
+    pub fn by_drivers(&self) -> std::slice::Iter<'_, Query> {
+        self.by_drivers.iter()
+    }
+
+    /// Returns the number of queries. Each run of a prepared statement counts, and so do `BEGIN`, `COMMIT` and PRAGMAs, except
+    /// for those [by drivers](Queries::by_drivers).
     pub fn len(&self) -> usize {
         self.queries.len()
     }
@@ -221,7 +129,8 @@ impl<R> Queries<R> {
 
     fn wrong_count(&self, expected: usize, or_fewer: bool) -> Error {
         let error = failure::count(&self.queries, expected, or_fewer);
-        if self.is_empty() { failure::why_empty(error, &self.uri) } else { error }
+        let error = if self.is_empty() { failure::why_empty(error, &self.uri) } else { error };
+        failure::left_out(error, &self.by_drivers)
     }
 
     /// Asserts that no query ran more than once with the same normal form.
@@ -439,7 +348,15 @@ impl<R> Queries<R> {
             return Err(failure::still_running(running));
         }
         let steps = self.iter().map(Query::steps).sum();
-        if steps <= most { Ok(self) } else { Err(failure::steps(&self.queries, steps, most)) }
+        if steps <= most {
+            return Ok(self);
+        }
+        Err(failure::left_out(failure::steps(&self.queries, steps, most), &self.by_drivers))
+    }
+
+    /// Returns the text that is compared with a snapshot: how many connections a pool opens differs from run to run.
+    pub(crate) fn text(&self) -> String {
+        list(&self.queries)
     }
 
     /// Opens a connection to the database as it is.
@@ -471,7 +388,10 @@ impl<R> Queries<R> {
     /// Fails if the recording is incomplete, or if it is empty and that was not allowed.
     fn check(&self) -> Result<()> {
         self.check_complete()?;
-        if self.is_empty() && !self.none_allowed.get() { Err(failure::empty(&self.uri)) } else { Ok(()) }
+        if !self.is_empty() || self.none_allowed.get() {
+            return Ok(());
+        }
+        Err(failure::left_out(failure::empty(&self.uri), &self.by_drivers))
     }
 }
 
@@ -488,7 +408,11 @@ printable!(Queries<R>);
 
 impl<R> Raw for Queries<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&list(&self.queries))
+        f.write_str(&self.text())?;
+        match failure::not_counted(&self.by_drivers) {
+            Some(left_out) => write!(f, "\n-- {left_out}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! start of the statement within which it runs.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -36,6 +36,8 @@ pub(crate) struct Capture {
 struct CaptureState {
     queries: Vec<Query>,
     connections: Vec<Seen>,
+    /// The connections that were opened meanwhile and have not run anything, by address.
+    opened: HashSet<usize>,
     /// The number of connections so far, including those that were closed and are no longer in the list.
     numbered: usize,
     backtraces: Backtraces,
@@ -69,6 +71,8 @@ impl Backtraces {
 struct Seen {
     address: usize,
     number: usize,
+    /// True if it was opened during the recording.
+    is_new: bool,
     /// The number of the connection's changes that are already assigned to queries.
     changed: u32,
     running: Vec<Running>,
@@ -116,7 +120,7 @@ impl Capture {
             state.queries[outer].nested.push("FOREIGN KEY".to_owned());
             return;
         }
-        let (number, owner) = (seen.number, seen.owner_of_changes());
+        let (connection, owner) = ((seen.number, seen.is_new), seen.owner_of_changes());
         let changes = seen.count_to(event.changed);
         seen.uncounted = None;
         seen.running.push(Running {
@@ -128,7 +132,7 @@ impl Capture {
         if let Some(owner) = owner {
             state.queries[owner].add_changes(changes);
         }
-        state.queries.push(Query::started(event, number, site));
+        state.queries.push(Query::started(event, connection, site));
     }
 
     /// Notes a trigger, or a statement within a statement. SQLite reports both as a comment.
@@ -168,9 +172,21 @@ impl Capture {
         state.queries[query].finished(event, since.elapsed(), counted, changes);
     }
 
+    /// Notes a connection that the app opens.
+    pub(super) fn opened(&self, connection: usize) {
+        let mut state = self.lock();
+        // One that was closed without a word may have had the same address.
+        state.connections.retain(|seen| seen.address != connection || !seen.running.is_empty());
+        state.opened.insert(connection);
+    }
+
     pub(super) fn closed(&self, connection: usize, changed: u32) {
         let mut state = self.lock();
         state.settle(connection, changed);
+        state.opened.remove(&connection);
+        let number = state.connections.iter().find(|seen| seen.address == connection).map(|seen| seen.number);
+        let last = state.queries.iter_mut().rev().find(|query| Some(query.connection()) == number);
+        last.into_iter().for_each(|query| query.is_before_close = true);
         // The next connection may get the same address. One that still has statements running lives on as a zombie.
         state.connections.retain(|seen| seen.address != connection || !seen.running.is_empty());
     }
@@ -212,6 +228,11 @@ impl Capture {
         run() && self.heard.load(Ordering::Relaxed)
     }
 
+    /// Returns the number of a connection that has run something.
+    pub(crate) fn number_of(&self, connection: usize) -> Option<usize> {
+        self.lock().connections.iter().find(|seen| seen.address == connection).map(|seen| seen.number)
+    }
+
     /// Ends the recording and returns all queries in the order in which they started.
     pub(crate) fn take(&self) -> Vec<Query> {
         let mut state = self.lock();
@@ -241,7 +262,9 @@ impl CaptureState {
             return &mut self.connections[place];
         }
         self.numbered += 1;
-        let seen = Seen { address, number: self.numbered, changed, running: Vec::new(), ended: None, uncounted: None };
+        let is_new = self.opened.remove(&address);
+        let number = self.numbered;
+        let seen = Seen { address, number, is_new, changed, running: Vec::new(), ended: None, uncounted: None };
         self.connections.push(seen);
         self.connections.last_mut().expect("one was pushed")
     }

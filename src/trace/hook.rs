@@ -13,6 +13,7 @@
 mod extension;
 mod listening;
 mod modules;
+mod statements;
 
 use std::ffi::{CStr, c_void};
 use std::os::raw::{c_char, c_int, c_uint};
@@ -24,9 +25,9 @@ use rusqlite::{Connection, ffi};
 
 use self::listening::{expanded, tell_listener};
 use self::modules::is_text_of_a_module;
+use self::statements::{counters, finished, is_of_a_module, started};
 use super::capture::{Capture, STILL_HERE};
 use super::gather::GatheredStatements;
-use super::query::{Counters, Finished, Started};
 use super::registry::{self, ListedCapture, ListedDatabase, Listener, ListenerGuard, Use};
 use super::returned_rows;
 use crate::sim::begins::{main_file, watch};
@@ -280,7 +281,7 @@ unsafe extern "C" fn opened(
                     trace(db, number, ALL);
                 }
                 watch(db, main_file(db), number, begins);
-                registry::count_connection(number, db.addr());
+                registry::opened(number, db.addr());
             },
             // SAFETY: as above.
             None => unsafe { extension::note_other(db, file) },
@@ -310,11 +311,12 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
         return 0;
     }
     let _ = catch_unwind(AssertUnwindSafe(|| {
+        let is_start = kind == TRACE_STMT;
         // SAFETY: for these two events SQLite hands over the statement, and for the first its text.
-        if matches!(kind, TRACE_STMT | TRACE_PROFILE) && unsafe { is_of_a_module(kind, about.cast(), more.cast()) } {
+        if (is_start || kind == TRACE_PROFILE) && unsafe { is_of_a_module(is_start, about.cast(), more.cast()) } {
             return;
         }
-        if kind == TRACE_STMT && Use::Ledger.is_wanted() {
+        if is_start && Use::Ledger.is_wanted() {
             // SAFETY: for this event SQLite hands over the statement and its text.
             unsafe { gather(number, about.cast(), more.cast()) };
         }
@@ -358,21 +360,6 @@ unsafe fn capture(number: usize, kind: c_uint, about: *mut c_void, text: *const 
     }
 }
 
-/// Returns true if the module of a virtual table runs this for itself. Statements that a module runs within a statement
-/// of the app are reported as comments.
-///
-/// # Safety
-/// `statement` is the statement of a callback, and `text`, for a start, a string that ends in NUL.
-unsafe fn is_of_a_module(kind: c_uint, statement: *mut ffi::sqlite3_stmt, text: *const c_char) -> bool {
-    // SAFETY: the caller's.
-    let own = unsafe { ffi::sqlite3_sql(statement) };
-    if own.is_null() || (kind == TRACE_STMT && !ptr::eq(own, text)) {
-        return false;
-    }
-    // SAFETY: the text of a statement ends in NUL and lives as long as the statement.
-    is_text_of_a_module(unsafe { CStr::from_ptr(own) }.to_bytes())
-}
-
 /// Notes for the ledger what the app or its test starts.
 ///
 /// # Safety
@@ -389,73 +376,4 @@ unsafe fn gather(number: usize, statement: *mut ffi::sqlite3_stmt, text: *const 
         // SAFETY: the caller's.
         gathered.note(&sql, || unsafe { expanded(statement) });
     });
-}
-
-/// # Safety
-/// `statement` is the statement of a callback and `text` a string that ends in NUL.
-unsafe fn started<'a>(
-    captures: impl Iterator<Item = &'a Capture>,
-    statement: *mut ffi::sqlite3_stmt,
-    text: *const c_char,
-) {
-    // SAFETY: the caller's. None of these calls runs the statement or changes what the app can ask of its connection.
-    let (db, own_text) = unsafe { (ffi::sqlite3_db_handle(statement), ffi::sqlite3_sql(statement)) };
-    // SAFETY: the caller's.
-    let sql = unsafe { CStr::from_ptr(text) }.to_string_lossy();
-    if own::are_running() && sql != STILL_HERE {
-        return;
-    }
-    if !ptr::eq(own_text, text) {
-        // Not the statement's own text: a comment that announces a trigger, or a statement that runs within another.
-        captures.for_each(|capture| capture.nested(db.addr(), &sql));
-        return;
-    }
-    // Rows that are left of a statement whose end was not reported.
-    returned_rows::take(statement.addr());
-    // SAFETY: the caller's.
-    let (has_parameters, reads_only) =
-        unsafe { (ffi::sqlite3_bind_parameter_count(statement) > 0, ffi::sqlite3_stmt_readonly(statement) != 0) };
-    let started = Started {
-        connection: db.addr(),
-        statement: statement.addr(),
-        sql: &sql,
-        // SAFETY: the caller's.
-        expanded: unsafe { expanded(statement) },
-        has_parameters,
-        reads_only,
-        // SAFETY: the caller's.
-        counters: unsafe { counters(statement) },
-        // SAFETY: the connection of a statement that runs is open.
-        changed: unsafe { ffi::sqlite3_total_changes(db) }.cast_unsigned(),
-    };
-    captures.for_each(|capture| capture.started(&started));
-}
-
-/// # Safety
-/// `statement` is the statement of a callback.
-unsafe fn finished<'a>(captures: impl Iterator<Item = &'a Capture>, statement: *mut ffi::sqlite3_stmt, returned: u64) {
-    // SAFETY: the caller's.
-    let finished = unsafe {
-        let db = ffi::sqlite3_db_handle(statement);
-        Finished {
-            connection: db.addr(),
-            statement: statement.addr(),
-            counters: counters(statement),
-            returned,
-            changed: ffi::sqlite3_total_changes(db).cast_unsigned(),
-            reads_only: ffi::sqlite3_stmt_readonly(statement) != 0,
-            is_halted: ffi::sqlite3_stmt_busy(statement) == 0,
-        }
-    };
-    captures.for_each(|capture| capture.finished(&finished));
-}
-
-/// Returns what SQLite has counted on the statement since it was prepared. Nothing is reset: the counters belong to the
-/// app.
-///
-/// # Safety
-/// `statement` is the statement of a callback.
-unsafe fn counters(statement: *mut ffi::sqlite3_stmt) -> Counters {
-    // SAFETY: the caller's.
-    Counters::read(|number| unsafe { ffi::sqlite3_stmt_status(statement, number, 0) }.cast_unsigned())
 }

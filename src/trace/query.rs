@@ -14,6 +14,12 @@ pub struct Query {
     has_parameters: bool,
     reads_only: bool,
     connection: usize,
+    /// True if its connection was opened during the recording, by the app.
+    is_on_new_connection: bool,
+    /// In a transaction when it started, and when it ended.
+    in_transaction: (bool, bool),
+    /// True if nothing ran on the connection between this and its close.
+    pub(super) is_before_close: bool,
     pub(super) nested: Vec<String>,
     site: Backtrace,
     duration: Duration,
@@ -32,13 +38,16 @@ enum QueryState {
 }
 
 impl Query {
-    pub(super) fn started(event: &Started<'_>, connection: usize, site: Backtrace) -> Query {
+    pub(super) fn started(event: &Started<'_>, (connection, is_new): (usize, bool), site: Backtrace) -> Query {
         Query {
             sql: bare(event.sql).to_owned(),
             expanded: event.expanded.as_deref().map(|text| bare(text).to_owned()),
             has_parameters: event.has_parameters,
             reads_only: event.reads_only,
             connection,
+            is_on_new_connection: is_new,
+            in_transaction: (event.in_transaction, event.in_transaction),
+            is_before_close: false,
             nested: Vec::new(),
             site,
             duration: Duration::ZERO,
@@ -53,6 +62,7 @@ impl Query {
         self.duration = duration;
         self.counters = counters;
         self.returned += event.returned;
+        self.in_transaction.1 = event.in_transaction;
         self.changes += u64::from(changes);
         self.state = if event.is_halted || self.reads_only { QueryState::Done } else { QueryState::Uncounted };
     }
@@ -205,6 +215,20 @@ impl Query {
         }
     }
 
+    pub(crate) fn is_on_new_connection(&self) -> bool {
+        self.is_on_new_connection
+    }
+
+    /// Returns true if its connection was in a transaction when it started.
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        self.in_transaction.0
+    }
+
+    /// Returns true if its connection was closed after it, and ran nothing in between.
+    pub(crate) fn is_before_close(&self) -> bool {
+        self.is_before_close
+    }
+
     /// Returns the first word in upper case.
     pub(crate) fn keyword(&self) -> String {
         sql::keyword(&self.sql)
@@ -297,6 +321,7 @@ pub(super) struct Started<'a> {
     pub(super) expanded: Option<String>,
     pub(super) has_parameters: bool,
     pub(super) reads_only: bool,
+    pub(super) in_transaction: bool,
     pub(super) counters: Counters,
     /// `sqlite3_total_changes` of the connection.
     pub(super) changed: u32,
@@ -313,6 +338,7 @@ pub(super) struct Finished {
     pub(super) reads_only: bool,
     /// True if SQLite is done with the statement. If not, its changes are counted after this event.
     pub(super) is_halted: bool,
+    pub(super) in_transaction: bool,
 }
 
 /// Crates whose frames lie between SQLite and the app.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::capture::Capture;
 use super::gather::GatheredStatements;
+use crate::own;
 
 /// The databases of tests, by the name that SQLite has for their file.
 static DATABASES: RwLock<BTreeMap<Vec<u8>, usize>> = RwLock::new(BTreeMap::new());
@@ -196,8 +197,13 @@ impl Drop for ListenerGuard {
     }
 }
 
-/// Notes a connection that was opened to a database with a listener.
-pub(super) fn count_connection(number: usize, connection: usize) {
+/// Notes a connection that was opened to a database.
+pub(super) fn opened(number: usize, connection: usize) {
+    if Use::Capture.is_wanted() && !own::are_running() {
+        let captures = captures();
+        let mine = captures.iter().filter(|(of, _)| *of == number);
+        mine.for_each(|(_, capture)| capture.opened(connection));
+    }
     if Use::Listener.is_wanted() {
         let mut listeners = LISTENERS.write().unwrap_or_else(PoisonError::into_inner);
         let listening = listeners.iter_mut().find(|listening| listening.number == number);

@@ -3,6 +3,7 @@
 mod assertions;
 mod costs;
 mod differential;
+mod drivers;
 mod ledger;
 mod missed;
 mod repeats;
