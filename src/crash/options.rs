@@ -34,7 +34,7 @@ pub(super) struct MostWork(pub(super) u64);
 impl Default for MostWork {
     /// About ten seconds without optimization.
     fn default() -> MostWork {
-        MostWork(20_000_000)
+        MostWork(16_000_000)
     }
 }
 

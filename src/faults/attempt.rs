@@ -211,6 +211,14 @@ impl Baseline {
         self.counter.places(kind)
     }
 
+    /// Returns the places at which a fault of this kind is tried, or some of them.
+    pub(super) fn places_to_try(&self, kind: Kind, every_point: bool) -> Vec<u64> {
+        match kind {
+            Kind::Interrupt if !every_point => self.counter.steps_to_interrupt(),
+            kind => (1..=self.places(kind)).collect(),
+        }
+    }
+
     /// Returns the work of a run with a fault, and of the run after it, in steps of SQLite's virtual machine.
     ///
     /// The constants were measured on an unoptimized build: a copy and its connection cost as much as 2000 steps, a KB of the

@@ -186,6 +186,8 @@ struct InjectorState {
     refused: u64,
     /// The lengths of the files, which show the writes that make them longer.
     lengths: HashMap<String, u64>,
+    /// The number of steps before each statement.
+    statements: Vec<u64>,
 }
 
 impl FaultInjector {
@@ -255,6 +257,21 @@ impl FaultInjector {
             Kind::OutOfMemory | Kind::OutOfMemoryFromThenOn => self.allocations.load(Ordering::Relaxed),
             _ => self.lock().counts.get(&kind).copied().unwrap_or(0),
         }
+    }
+
+    /// Returns the steps at which statements are interrupted: of each the first step, one in its middle, and the last two,
+    /// before and after its commit. Between them, what it has done is rolled back alike.
+    pub(super) fn steps_to_interrupt(&self) -> Vec<u64> {
+        let all = self.places(Kind::Interrupt);
+        let starts = self.lock().statements.clone();
+        let mut steps: Vec<u64> = Vec::new();
+        for (start, end) in starts.iter().copied().zip(starts.iter().copied().skip(1).chain([all])) {
+            steps.extend([start + 1, start + (end - start).div_ceil(2), end.saturating_sub(1), end]);
+        }
+        steps.retain(|step| (1..=all).contains(step));
+        steps.sort_unstable();
+        steps.dedup();
+        steps
     }
 
     fn step(&self) -> bool {
@@ -342,6 +359,10 @@ impl Listener for FaultInjector {
     fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) -> Start {
         if let Some(cancellation) = &self.cancellation {
             cancellation.starts(connection, text, in_transaction);
+        }
+        if self.fault.is_none() {
+            let steps = self.steps.load(Ordering::Relaxed);
+            self.lock().statements.push(steps);
         }
         let start = self.limit.starts(connection, text, in_transaction && self.has_happened.load(Ordering::Relaxed));
         if self.armed.load(Ordering::Relaxed) && self.limit.is_exceeded() {

@@ -71,7 +71,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Allows the action to stop between two of its transactions, for a job that resumes: the same call after the fault has to
-    /// end as without one.
+    /// end as without one. Which of its transactions are there is left open, since a job may go on with others when one fails.
     ///
     /// ```
     /// use sqlitmus::rusqlite::{Connection, Result};
@@ -103,7 +103,8 @@ impl<'a> Sweep<'a> {
         self
     }
 
-    /// Tries every place of each kind, instead of a sample: at most 1000 of each kind, and fewer if the action takes long.
+    /// Tries every place of each kind, instead of a sample: four steps of each statement for interrupts, at most 1000 places of
+    /// each kind, and fewer if the action takes long.
     pub fn every_point(mut self) -> Self {
         self.options.every_point = true;
         self
@@ -189,7 +190,7 @@ const MAX_PLACES: u64 = 1000;
 
 /// The work of a whole sweep, unless all places are to be tried: about ten seconds without optimization. It is counted in steps
 /// of SQLite's virtual machine, so that every machine tries the same places.
-const MAX_WORK: u64 = 10_000_000;
+const MAX_WORK: u64 = 8_000_000;
 
 /// The seed that chooses places where there are too many, unless the environment sets another.
 const SEED: u64 = 0x5eed;
@@ -234,17 +235,20 @@ fn sweep_all(Sweep { db, mut action, options }: Sweep<'_>) -> Result<Report, Box
     }
     let seed = settings.seed.unwrap_or(SEED);
     let mut done = 0;
-    let places: Vec<u64> = kinds.iter().map(|kind| sweeper.baseline.places(*kind)).collect();
+    let every_point = sweeper.options.every_point;
+    let places: Vec<Vec<u64>> = kinds.iter().map(|kind| sweeper.baseline.places_to_try(*kind, every_point)).collect();
+    let counts: Vec<u64> = places.iter().map(|places| places.len() as u64).collect();
     let runs = (MAX_WORK / sweeper.baseline.work()).max(kinds.len() as u64);
-    let shares = if sweeper.options.every_point { places.clone() } else { draw::shares(&places, runs, MAX_PLACES) };
+    let shares = if every_point { counts.clone() } else { draw::shares(&counts, runs, MAX_PLACES) };
     for ((kind, places), most) in kinds.into_iter().zip(places).zip(shares) {
-        let chosen = draw::spread(places, most, draw::key(seed, kind as u64));
-        let mut tried = Tried::new(kind, places, chosen.len() as u64);
+        let chosen = draw::spread(places.len() as u64, most, draw::key(seed, kind as u64));
+        let mut tried = Tried::new(kind, sweeper.baseline.places(kind), chosen.len() as u64);
         let mut progress = Progress::of(format!("failing with {kind}"), Some(tried.chosen));
         for (index, place) in (0..).zip(chosen) {
             done += 1;
             if settings.shard.has(done - 1) {
-                sweeper.look(Fault { kind, at: place + 1 }, &mut tried)?;
+                let at = places[usize::try_from(place).unwrap_or(0)];
+                sweeper.look(Fault { kind, at }, &mut tried)?;
                 progress.at(index);
             }
         }

@@ -256,8 +256,8 @@ impl<'a, S> Explore<'a, S> {
         self
     }
 
-    /// Sets the largest number of schedules. Default 1000, and fewer where the database is larger than 2 MB: about ten seconds'
-    /// worth of them. If there are more, this many are drawn.
+    /// Sets the largest number of schedules. Default 1000, and fewer where the tasks run more than about ten statements or the
+    /// database is larger than 2 MB: about ten seconds' worth of them. If there are more, this many are drawn.
     pub fn limit(mut self, schedules: u64) -> Self {
         self.limit = Some(schedules.max(1));
         self
@@ -324,7 +324,8 @@ impl<'a, S> Explore<'a, S> {
         let works_on_copies = || guard.check(ErrorKind::Schedule, &names);
         let threads = TaskThreads::new(&self.tasks, self.setup.clone())?;
         let options = Options {
-            limit: self.limit.unwrap_or_else(|| affordable(&base)),
+            limit: self.limit,
+            most: u64::MAX,
             seed: settings.seed.unwrap_or(self.seed),
             shard: settings.shard,
             replay,
@@ -335,7 +336,9 @@ impl<'a, S> Explore<'a, S> {
         let mut serial_runs = SerialRuns::new(&threads, &base, self.tasks.len(), Remedy::None);
         serial_runs.each_transaction = self.each_transaction;
         let (mut report, mut found) = Explorer::new(&mut serial_runs, &self.tasks, &options).run()?;
-        if found.iter().any(|found| found.problem == Problem::NoSerialOrder) {
+        // The thread of a task that is stuck runs nothing any more.
+        let is_stuck = found.iter().any(|found| found.run.schedule.stuck.is_some());
+        if !is_stuck && found.iter().any(|found| found.problem == Problem::NoSerialOrder) {
             // A time in seconds differs only later, and another task may overwrite it.
             let mut hides_more = false;
             for order in serial_runs.orders() {
@@ -365,7 +368,7 @@ impl<'a, S> Explore<'a, S> {
         (problem, hidden): (&Problem, &Arc<Hidden>),
     ) -> Result<Option<TriedRemedy>> {
         // All schedules, not only the one that was repeated or those of a shard; few enough to keep a failure fast.
-        let options = Options { replay: None, shard: Shard::ALL, limit: options.limit.min(300), ..options };
+        let options = Options { replay: None, shard: Shard::ALL, most: 300, ..options };
         let fits =
             |remedy: &&Remedy| !remedy.needs_given_connection() || self.tasks.iter().all(|task| !task.owns_connections);
         for remedy in remedies(problem).iter().filter(fits) {
@@ -399,18 +402,6 @@ impl<'a, S> Explore<'a, S> {
                 .help("a failure names the task of each statement: each needs its own name")),
         }
     }
-}
-
-/// The work of an exploration: about ten seconds without optimization. It is counted in KB, so that every machine runs the same
-/// schedules.
-const MOST_WORK: u64 = 800_000;
-
-/// Returns the largest number of schedules unless another is asked for.
-///
-/// One costs as much as to read 600 KB, and of the database a tenth is read again, since few schedules end in a new state.
-fn affordable(base: &Address) -> u64 {
-    let size: usize = base.disk().files().iter().map(|(_, bytes)| bytes.len()).sum();
-    (MOST_WORK / (600 + size as u64 / 1024 / 10)).min(1000)
 }
 
 /// The remedies to try for a problem, in order.

@@ -48,7 +48,10 @@ use crate::report::visible;
 
 /// The options of an exploration.
 pub(super) struct Options<'a> {
-    pub(super) limit: u64,
+    /// The largest number of schedules, if the user has set one.
+    pub(super) limit: Option<u64>,
+    /// The largest number in any case, for a remedy.
+    pub(super) most: u64,
     pub(super) seed: u64,
     pub(super) shard: Shard,
     pub(super) replay: Option<Vec<u8>>,
@@ -58,8 +61,14 @@ pub(super) struct Options<'a> {
     pub(super) works_on_copies: &'a dyn Fn() -> Result<()>,
 }
 
-/// The number of schedules that are run at most for each class that may be counted. Few are run twice.
-const RUNS_OF_A_CLASS: u64 = 4;
+/// The number of schedules that are run at most for each class that may be counted: of those that are searched few are run
+/// twice, of those that are drawn some.
+const RUNS_OF_A_CLASS: u64 = 2;
+const DRAWS_OF_A_CLASS: u64 = 4;
+
+/// The work of an exploration: about ten seconds without optimization, if as many schedules are run in vain before others are
+/// drawn. It is counted in KB that are read, so that every machine runs the same schedules.
+const MOST_WORK: u64 = 560_000;
 
 /// The number of times that a schedule of tasks with several threads is tried.
 const TRIES: u32 = 3;
@@ -69,6 +78,8 @@ pub(super) struct Explorer<'a, 'r> {
     tasks: &'a [Task],
     options: &'a Options<'a>,
     tally: Tally,
+    /// The largest number of schedules.
+    limit: u64,
 }
 
 /// The results of the schedules so far.
@@ -85,7 +96,7 @@ struct Tally {
 
 impl<'a, 'r> Explorer<'a, 'r> {
     pub(super) fn new(serial_runs: &'a mut SerialRuns<'r>, tasks: &'a [Task], options: &'a Options<'a>) -> Self {
-        Explorer { serial_runs, tasks, options, tally: Tally::default() }
+        Explorer { serial_runs, tasks, options, tally: Tally::default(), limit: options.most }
     }
 
     /// Runs the serial orders and then the schedules. Returns a report, and the worst schedule of each problem.
@@ -164,7 +175,18 @@ impl<'a, 'r> Explorer<'a, 'r> {
         self.serial_runs.checkpoints = checkpoints;
         let statements = self.sizes();
         self.serial_runs.max_statements = statements.iter().max().map_or(0, |most| most * 20 + 200);
+        let limit = self.options.limit.unwrap_or_else(|| self.affordable(statements.iter().sum()));
+        self.limit = limit.min(self.options.most);
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Returns the number of schedules of so many statements that ten seconds allow.
+    ///
+    /// A statement costs as much as to read 32 KB, and of the database a tenth is read again, since few schedules end in a new
+    /// state.
+    fn affordable(&self, statements: u64) -> u64 {
+        let size: usize = self.serial_runs.base.disk().files().iter().map(|(_, bytes)| bytes.len()).sum();
+        (MOST_WORK / (100 + 32 * statements + size as u64 / 1024 / 10)).clamp(1, 1000)
     }
 
     /// Returns an error if a task does nothing or always fails: a test that passes on nothing is no test.
@@ -230,7 +252,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
         let mut classes = Classes::default();
         let mut last = Vec::new();
         let mut progress = Progress::of(self.what(), None);
-        let most = self.options.limit.saturating_mul(RUNS_OF_A_CLASS);
+        let most = self.limit.saturating_mul(RUNS_OF_A_CLASS);
         for ran in 0.. {
             let Some(chooser) = reduction.next() else { break };
             // Up to the last choice, it repeats the run before.
@@ -250,7 +272,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             last.clone_from(&run.schedule.lines);
             let class = classes.add(&steps);
             self.tally.of_all_shards = classes.len();
-            if classes.len() > self.options.limit || ran > most {
+            if classes.len() > self.limit || ran > most {
                 return Ok(false);
             }
             if class.is_some_and(|class| self.options.shard.has(class)) && self.count(run)?.is_break() {
@@ -264,10 +286,10 @@ impl<'a, 'r> Explorer<'a, 'r> {
     /// Draws schedules of different classes.
     fn sample(&mut self, steps: &mut dyn FnMut(&Run) -> Vec<Step>) -> Result<()> {
         self.tally = Tally::default();
-        let mut progress = Progress::of(self.what(), Some(self.options.limit));
+        let mut progress = Progress::of(self.what(), Some(self.limit));
         let mut classes = Classes::default();
-        for index in 0..self.options.limit.saturating_mul(RUNS_OF_A_CLASS) {
-            if classes.len() >= self.options.limit {
+        for index in 0..self.limit.saturating_mul(DRAWS_OF_A_CLASS) {
+            if classes.len() >= self.limit {
                 break;
             }
             let draw = Draw::new(draw::key(draw::named(self.options.seed, "interleave"), index));

@@ -30,7 +30,7 @@ fn found(bug: App, says: &str) {
 #[track_caller]
 fn passes(fix: App) {
     for profile in PROFILES {
-        let report = faults::sweep(&db(profile, SHOP), fix).run();
+        let report = faults::sweep(&db(profile, SHOP), fix).every_point().run();
         // Every kind of fault happened, and most of them led to an error.
         assert!(report.kinds.iter().all(|tried| tried.runs == tried.places && tried.missed == 0), "{report}");
         assert!(report.kinds.iter().filter(|tried| tried.errors > 0).count() >= 6, "{profile:?}: {report}");

@@ -206,8 +206,8 @@ fn many_places_are_sampled_by_default() {
     };
     let report = faults::sweep(&shop, action).run();
     let interrupts = report.of(Kind::Interrupt).unwrap();
-    assert!(interrupts.places > 1000 && interrupts.runs == 1000 && interrupts.missed == 0, "{report}");
-    assert!(report.to_string().contains(&format!("1000 runs of {} places", interrupts.places)), "{report}");
+    assert!(interrupts.places > 1000 && interrupts.runs == 4 && interrupts.missed == 0, "{report}");
+    assert!(report.to_string().contains(&format!("4 runs of {} places", interrupts.places)), "{report}");
 }
 
 /// Memory fails only if both the sweep and the feature ask for it.

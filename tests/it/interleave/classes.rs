@@ -86,3 +86,19 @@ fn transactions() {
     // A write of one statement comes before the transaction or after it: between the two it would wait.
     classes(&db, &[&IMMEDIATE, &[INSERT]], 2);
 }
+
+/// Beyond the limit different ones are drawn, and the report says of how many.
+#[test]
+fn drawn_schedules_are_different() {
+    let db = wal();
+    let of = |limit| explore(&db).steps("a", [WRITE; 4]).steps("b", [WRITE; 4]).limit(limit).survey();
+    // Eight writes have 70 orders.
+    let report = of(30);
+    assert!(!report.is_exhaustive());
+    assert_eq!(report.schedules(), 30, "{report}");
+    assert!(
+        report.to_string().contains("30 schedules of a, b: a sample, drawn with seed 0x0, of 70 orders"),
+        "{report}"
+    );
+    assert_eq!(of(70).schedules(), 70);
+}

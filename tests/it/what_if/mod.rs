@@ -142,8 +142,12 @@ fn wrong(case: &Case) -> Option<(Wrong, String)> {
 
 fn check(apps: &[fn() -> App]) {
     let mut unexpected = Vec::new();
+    let only = std::env::var("WHAT_IF_CASE").ok();
     for case in apps.iter().flat_map(|app| app().cases) {
         let name = format!("{}: {}", case.app, case.name);
+        if only.as_ref().is_some_and(|only| *only != name) {
+            continue;
+        }
         let known = KNOWN.iter().find(|(known, _)| *known == name).map(|(_, wrong)| *wrong);
         let found = wrong(&case);
         if known != found.as_ref().map(|(wrong, _)| *wrong) {

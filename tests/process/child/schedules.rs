@@ -88,6 +88,32 @@ fn drawn_schedules() {
     }
 }
 
+#[test]
+fn a_task_waits_for_nobody() {
+    if folder().is_some() {
+        let parks = |db: &mut Connection| -> Result<()> {
+            count(db)?;
+            std::thread::park();
+            count(db)
+        };
+        explore(&COUNTER.in_memory()).task("alice", count).task("bob", parks).run();
+    }
+}
+
+/// In a snapshot that is out of date, it tries to write for ever.
+#[test]
+fn a_task_tries_for_ever() {
+    if folder().is_some() {
+        let tries = |db: &mut Connection| -> Result<()> {
+            let transaction = db.transaction()?;
+            let x: i64 = transaction.query_row("SELECT x FROM t", [], |row| row.get(0))?;
+            while transaction.execute("UPDATE t SET x = ?1", [x + 1]).is_err() {}
+            transaction.commit()
+        };
+        explore(&COUNTER.in_memory()).task("alice", count).task("bob", tries).run();
+    }
+}
+
 /// The thread of a stuck task still exists when the process ends.
 #[test]
 fn a_task_is_stuck_for_good() {
