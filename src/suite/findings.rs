@@ -57,6 +57,7 @@ fn does(loss: &Loss, is_copied: bool) -> String {
         LossKind::Table => format!("drops the table {object}"),
         LossKind::Column | LossKind::Key => format!("drops {object}"),
         LossKind::Merged => format!("makes one value of several of {object}"),
+        LossKind::Recomputed => format!("recomputes the values of {object}"),
         LossKind::Fractions { .. } => format!("drops the fractions of a second of {object}"),
         kind if kind.is_all_rows() => format!("empties {object}"),
         LossKind::Rows { gone, of } => format!("loses {gone} of {of} rows of {object}"),
@@ -106,6 +107,11 @@ fn explanation(diagnosis: &LossDiagnosis<'_>) -> Explanation {
         (LossKind::Merged, _) => Explanation::new(
             "undeclared-loss",
             "the statement names the values, but afterwards nobody can tell which of them a row had",
+            "",
+        ),
+        (LossKind::Recomputed, _) => Explanation::new(
+            "undeclared-loss",
+            "the old values follow from the new ones, but the app has to read them as they are now",
             "",
         ),
         (LossKind::Fractions { are_stored }, _) => Explanation::new(

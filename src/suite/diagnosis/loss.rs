@@ -371,6 +371,7 @@ fn observed(connection: &Connection, table: &str, loss: &Loss) -> Option<String>
             | LossKind::Moved { .. }
             | LossKind::Renumbered
             | LossKind::Merged
+            | LossKind::Recomputed
             | LossKind::Fractions { .. },
             Some(column),
         ) => {

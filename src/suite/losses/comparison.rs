@@ -7,7 +7,7 @@ use rusqlite::types::ToSqlOutput;
 
 use super::converted::is_converted;
 use super::elsewhere::{Elsewhere, RowWithLoss, Wanted};
-use super::for_review::{fractions, is_identified, is_one_to_one, merged, stores_fractions};
+use super::for_review::{formula, fractions, is_identified, is_one_to_one, merged, stores_fractions};
 use super::full_text::{is_index_of_words, not_indexed};
 use super::loss::{Loss, LossKind};
 use super::matching::{as_key, kept};
@@ -380,6 +380,9 @@ impl<'a> TablePair<'_, 'a> {
                 before == after
             })
         });
+        if let Some(formula) = formula(rows, column) {
+            return Some(self.loss(LossKind::Recomputed, Some(at), vec![format!("each value is {formula}")]));
+        }
         let to_null = changed.iter().all(|pair| *rows.cells(column, pair).1 == Cell::Null);
         let kind = match source {
             Some(other) if !to_null => LossKind::Moved { from: rows.before.columns[other].clone() },

@@ -1,5 +1,5 @@
-//! Losses that most apps mean: values that a statement names one by one and makes the same, fractions of a second, a key that
-//! nothing refers to.
+//! Losses that most apps mean: values that a statement names one by one and makes the same, numbers in another unit, fractions
+//! of a second, a key that nothing refers to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +33,29 @@ pub(crate) fn merged(
     };
     let found: Vec<String> = merged.map(text).collect();
     (!found.is_empty()).then_some(found)
+}
+
+/// Returns how the numbers of a column follow from the old ones, if the same multiple and the same sum make all of them.
+pub(crate) fn formula(rows: &PairedRows<'_>, column: (usize, usize)) -> Option<String> {
+    let mut numbers: BTreeSet<(i128, i128)> = BTreeSet::new();
+    for pair in &rows.matching.pairs {
+        match rows.cells(column, pair) {
+            (Cell::Null, Cell::Null) => {}
+            (Cell::Integer(was), Cell::Integer(is)) => drop(numbers.insert((i128::from(*was), i128::from(*is)))),
+            _ => return None,
+        }
+    }
+    let (first, last) = (numbers.first()?, numbers.last()?);
+    let factor = (last.1 - first.1).checked_div(last.0 - first.0).filter(|factor| *factor != 0)?;
+    let sum = first.1 - factor * first.0;
+    // Any two numbers are a multiple and a sum of any two others.
+    let is_chance = numbers.len() < if sum == 0 { 2 } else { 3 };
+    let text = match (factor, sum) {
+        (1, sum) => format!("the old value + {sum}"),
+        (factor, 0) => format!("{factor} * the old value"),
+        (factor, sum) => format!("{factor} * the old value + {sum}"),
+    };
+    (!is_chance && numbers.iter().all(|(was, is)| factor * was + sum == *is)).then_some(text)
 }
 
 /// Returns true if another column tells the values of this one apart.

@@ -138,7 +138,9 @@ impl<'a> TableDigests<'a> {
             false => {
                 let is_key = has_new_keys && (before.key.contains(&at) || after.key.contains(&place));
                 // A NULL may have been filled in.
-                let is_filled = before.rows.iter().all(|row| row.cells[at] != Cell::Null);
+                let nulls =
+                    |rows: &TableRows, at: usize| rows.rows.iter().filter(|row| row.cells[at] == Cell::Null).count();
+                let is_filled = [0, nulls(after, place)].contains(&nulls(before, at));
                 !is_key && is_filled && !is_link(at, 0) && !is_link(place, 1)
             }
         };

@@ -89,19 +89,32 @@ fn split<'a>(tokens: &[Token<'a>], word: &str, mut part: impl FnMut(&[Token<'a>]
     }
 }
 
-/// Returns the single ways in which a condition is true: the sides of OR, the values of IN.
+/// Returns the conditions that decide between the cases of one: the sides of OR, the values of IN, equality where `<` or `>=`
+/// compares.
 pub(super) fn ways<'a>(condition: &Tokens<'a>) -> Vec<Tokens<'a>> {
     let alternatives = alternatives(condition);
+    if !alternatives.is_empty() {
+        return alternatives;
+    }
+    let equals = Token { kind: TokenKind::Symbol, text: "=", start: 0 };
     let list = outside(condition).find(|(at, token)| {
         token.is("in")
             && condition.get(at + 1).is_some_and(|open| open.is_symbol("("))
             && condition.last().is_some_and(|end| end.is_symbol(")"))
     });
-    let Some((at, _)) = list.filter(|(at, _)| alternatives.is_empty() && !condition[at.saturating_sub(1)].is("not"))
-    else {
-        return alternatives;
-    };
-    let equals = Token { kind: TokenKind::Symbol, text: "=", start: 0 };
-    let values = between_commas(&condition[at + 2..condition.len() - 1]).into_iter();
-    values.take(8).map(|value| [&condition[..at], &[equals], value].concat()).collect()
+    if let Some((at, _)) = list.filter(|(at, _)| !condition[at.saturating_sub(1)].is("not")) {
+        let values = between_commas(&condition[at + 2..condition.len() - 1]).into_iter();
+        return values.take(8).map(|value| [&condition[..at], &[equals], value].concat()).collect();
+    }
+    // `<` in one statement and `<=` in another lose the rows that are equal.
+    let comparisons = ["<", "<=", ">", ">="];
+    let is_comparison = |token: &Token<'_>| comparisons.iter().any(|comparison| token.is_symbol(comparison));
+    let is_word = |token: &Token<'_>| ["case", "between", "not"].iter().any(|word| token.is(word));
+    let mut found = outside(condition).filter(|(_, token)| is_comparison(token) || is_word(token));
+    match (found.next(), found.next()) {
+        (Some((at, token)), None) if is_comparison(token) => {
+            vec![[&condition[..at], &[equals], &condition[at + 1..]].concat()]
+        }
+        _ => Vec::new(),
+    }
 }

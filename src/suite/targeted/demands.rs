@@ -92,6 +92,14 @@ impl<'s> Reading<'_, 's, '_> {
             let all: Vec<&str> = conditions.iter().map(|(local, _)| local.sql.as_str()).collect();
             maker.unmet.push(format!("{} where {}", table.name, all.join(" AND ")));
         }
+        // What one statement copies, another may delete by other conditions.
+        for copied in maker.copied.clone().iter().filter(|(of, copied)| *of == table.name && *copied != texts) {
+            let is_copied = copied.1.join(" AND ");
+            maker.ensure(table, &RowRequest::of(&texts).and(format!("({is_copied}) IS NOT TRUE")), 1);
+        }
+        if self.scopes[source.0].target.is_some() {
+            maker.copied.push((table.name.clone(), texts.clone()));
+        }
         for (at, (local, tokens)) in conditions.iter().enumerate() {
             let mut others = texts.clone();
             others.remove(at);

@@ -23,6 +23,8 @@ pub(super) struct RowMaker<'a> {
     pub(super) made: u64,
     /// Conditions that no row was found for.
     pub(super) unmet: Vec<String>,
+    /// The conditions by which earlier statements copy rows, with their tables.
+    pub(super) copied: Vec<(Name, Vec<String>)>,
 }
 
 /// A row to make: conditions that are true of it, and values that it has.
@@ -86,7 +88,8 @@ impl Partner {
 
 impl<'a> RowMaker<'a> {
     pub(super) fn new(connection: &'a Connection, schema: &Schema, plan: &'a RowPlan) -> RowMaker<'a> {
-        RowMaker { connection, schema: schema.clone(), plan, attempts: 0, made: 0, unmet: Vec::new() }
+        let schema = schema.clone();
+        RowMaker { connection, schema, plan, attempts: 0, made: 0, unmet: Vec::new(), copied: Vec::new() }
     }
 
     /// Makes rows until there are `rows` of them. Returns true if there are.

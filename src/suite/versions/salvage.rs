@@ -13,8 +13,9 @@ use crate::suite::rows::{Dangling, RowRange, count, dangling, take_away};
 const ATTEMPTS: usize = 80;
 /// The most reasons to refuse rows that are looked for in one step.
 const REASONS: usize = 8;
-/// A table of which so many rows are refused one by one, and none is taken, is given up.
-const GIVEN_UP: usize = 6;
+/// Of a table of which so many rows are refused one by one, and none is taken, the others are tried together: the rows that a
+/// table begins with may all have a number that another table has too.
+const GIVEN_UP: usize = 12;
 
 /// Rows before a migration, and what it makes of them.
 pub(super) struct Trial {
@@ -110,7 +111,7 @@ impl<'a> Salvage<'a> {
             let Some(first) = group.first() else { continue };
             let given_up = away.iter().filter(|rows| rows.table == first.table).count();
             let is_hopeless = group.len() == 1 && given_up >= GIVEN_UP && !is_back[first.table];
-            if self.attempts == 0 || is_hopeless {
+            if self.attempts == 0 {
                 away.extend(group);
                 continue;
             }
@@ -122,7 +123,7 @@ impl<'a> Salvage<'a> {
                     group.iter().for_each(|rows| is_back[rows.table] = true);
                     best = Some(trial);
                 }
-                None if group.len() == 1 && first.len() == 1 => away.extend(group),
+                None if is_hopeless || (group.len() == 1 && first.len() == 1) => away.extend(group),
                 None => waiting.extend(halves(&group)),
             }
         }
