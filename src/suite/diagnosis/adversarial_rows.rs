@@ -6,7 +6,7 @@ use crate::data::{StoredType, declared_digits, declared_length, type_word};
 use crate::db::Image;
 use crate::error::{Error, Result};
 use crate::schema::references::column_names;
-use crate::schema::{Column, Schema, Table, TableKind};
+use crate::schema::{Affinity, Column, Schema, Table, TableKind};
 use crate::sql::{Token, quote_identifier, quote_text, same_name, tokens};
 use crate::suite::rows::{row_at, unique_keys};
 use crate::suite::statements::Renames;
@@ -176,8 +176,17 @@ impl<'a> ChangedTable<'a> {
             if is.not_null && !was.not_null {
                 changes.push(self.set(&was.name, "NULL"));
             }
-            if (self.after.strict && !self.before.strict) || was.declared_type != is.declared_type {
-                changes.extend(["'text'", "x'00ff'", "0.5"].map(|value| self.set(&was.name, value)));
+            let becomes_strict = self.after.strict && !self.before.strict;
+            if becomes_strict || was.declared_type != is.declared_type {
+                // Where SQLite itself refuses no type, only those count that the old column is for.
+                let is_refused = self.after.strict || self.after.is_rowid(&is.name);
+                let values = [
+                    ("'text'", &[Affinity::Text, Affinity::Blob][..]),
+                    ("x'00ff'", &[Affinity::Blob]),
+                    ("0.5", &[Affinity::Real, Affinity::Numeric, Affinity::Blob]),
+                ];
+                let values = values.into_iter().filter(|(_, kept)| is_refused || kept.contains(&was.affinity));
+                changes.extend(values.map(|(value, _)| self.set(&was.name, value)));
             }
         }
         changes
@@ -254,7 +263,14 @@ impl<'a> ChangedTable<'a> {
         let free = self.columns().filter(|(column, _)| !refers(&column.name) && !is_given(&column.name));
         free.flat_map(|(was, is)| {
             let values = changed_silently((was, self.before.strict), (is, self.after.strict));
-            values.into_iter().map(|value| self.set(&was.name, &value)).collect::<Vec<_>>()
+            let set = |value: String| {
+                let mut change = self.set(&was.name, &value);
+                // A column of dates holds nothing else.
+                let is_no_date = format!(" AND ({} GLOB '????-??-??*') IS NOT TRUE", quote_identifier(&was.name));
+                change.sql.iter_mut().for_each(|sql| sql.push_str(&is_no_date));
+                change
+            };
+            values.into_iter().map(set).collect::<Vec<_>>()
         })
         .collect()
     }

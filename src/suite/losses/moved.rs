@@ -98,7 +98,11 @@ impl<'a> GoneRows<'_, 'a> {
             _ => false,
         };
         let has_names = || found().all(|at| place.table.place_of(&self.table.columns[at]).is_some());
-        found().any(is_long) || found().count() > 1 || (found().count() == 1 && has_names())
+        // A row that has kept its number is the same one, where any other value is found too.
+        let key = &place.table.key;
+        let is_key = |places: &BTreeSet<usize>| !key.is_empty() && key.iter().all(|key| places.contains(key));
+        let has_number = || self.not_needed.iter().any(|&at| held[at].as_ref().is_some_and(is_key));
+        found().any(is_long) || found().count() > 1 || (found().count() == 1 && (has_names() || has_number()))
     }
 
     /// Returns true if a row has a key, values by which it was chosen, and else only NULLs: `(7, 'phone', NULL)`.

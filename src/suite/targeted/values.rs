@@ -6,7 +6,7 @@ use super::pool::pool;
 use super::resolve::LocalExpression;
 use super::rows::{RowMaker, RowRequest};
 use crate::check::Cell;
-use crate::sql::{Name, owned, quote_identifier};
+use crate::sql::{Name, owned, quote_identifier, tokens};
 use crate::suite::losses::is_equivalent;
 
 /// A value, and what the expression makes of it.
@@ -72,6 +72,11 @@ fn changes_any(expression: &LocalExpression<'_>, stored: &Name, rows: &RowReques
     found().unwrap_or(false)
 }
 
+fn has_time_function(expression: &str) -> bool {
+    let functions = ["date", "time", "datetime", "julianday", "unixepoch", "strftime"];
+    tokens(expression).iter().any(|token| functions.iter().any(|function| token.is(function)))
+}
+
 /// Evaluates an expression for values of a column that an app could have stored there.
 fn candidates(
     expression: &LocalExpression<'_>,
@@ -92,8 +97,13 @@ fn candidates(
         rows.all_conditions()
     );
     let Ok(mut statement) = maker.connection.prepare(&sql) else { return Vec::new() };
+    let is_of_time = has_time_function(&expression.sql);
     let mut evaluated = |value: Value| {
         let result: Value = statement.query_row([&value], |row| row.get_ref(0).map(owned)).ok()?;
+        // A number that is no time is not where the app keeps times.
+        if is_of_time && result == Value::Null && matches!(value, Value::Integer(_) | Value::Real(_)) {
+            return None;
+        }
         let (before, after) = (Cell::of((&value).into()), Cell::of((&result).into()));
         let is_changed = !is_equivalent(&before, &after, maker.connection);
         Some(Candidate { value, result, is_changed })
