@@ -148,7 +148,11 @@ pub(super) fn steps(record: &ScheduleRecord, footprints: &mut Footprints, cautio
         steps.push(Step { task: event.task, able: event.able, blocked, effect });
         if by_rows {
             let footprint = text(event).map(|text| footprints.of(text)).unwrap_or_default();
-            transactions[event.task].step(&mut steps, place, event, (&footprint.reads, &footprint.writes));
+            let mut reads = footprint.reads.clone();
+            if event.reads_schema {
+                reads.add(&Rows::schema());
+            }
+            transactions[event.task].step(&mut steps, place, event, (&reads, &footprint.writes));
         }
     }
     steps

@@ -8,9 +8,10 @@ use std::rc::Rc;
 
 use rusqlite::Connection;
 
+use crate::check::shown;
 use crate::db::Address;
 use crate::error::Result;
-use crate::sql::keyword;
+use crate::sql::{Setting, keyword, setting};
 
 /// Rows of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,11 @@ impl Default for Rows {
 }
 
 impl Rows {
+    /// Returns those that tell what is in the database.
+    pub(super) fn schema() -> Rows {
+        Rows::Some(BTreeSet::from([(SCHEMA.to_owned(), None)]))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         *self == Rows::default()
     }
@@ -77,6 +83,8 @@ pub(super) struct Footprints {
     known: HashMap<String, Rc<Footprint>>,
 }
 
+const SCHEMA: &str = "sqlite_schema";
+
 /// An instruction: its code and its first three operands.
 struct Op(String, [i64; 3]);
 
@@ -94,6 +102,21 @@ const EXPLAINED: [&str; 12] = [
     "END",
     "ROLLBACK",
     "SAVEPOINT",
+];
+
+/// The settings that decide how a connection works, and not what its statements do.
+const WITHOUT_MEANING: [&str; 11] = [
+    "busy_timeout",
+    "cache_size",
+    "cache_spill",
+    "checkpoint_fullfsync",
+    "fullfsync",
+    "journal_size_limit",
+    "mmap_size",
+    "synchronous",
+    "temp_store",
+    "threads",
+    "wal_autocheckpoint",
 ];
 
 /// The instructions that read or write something other than the rows of a table, besides those of virtual tables.
@@ -121,7 +144,7 @@ impl Footprints {
         let copy = base.fork();
         let connection = copy.connect()?;
         // The schema itself is only written by statements that change all.
-        let mut tables = HashMap::from([(1, (String::from("sqlite_schema"), false))]);
+        let mut tables = HashMap::from([(1, (SCHEMA.to_owned(), false))]);
         let roots = (|| -> rusqlite::Result<Vec<(i64, (String, bool))>> {
             let sql = "SELECT rootpage, lower(tbl_name), type = 'index' FROM main.sqlite_schema WHERE rootpage";
             let mut roots = connection.prepare(sql)?;
@@ -151,11 +174,30 @@ impl Footprints {
         if word == "RELEASE" {
             return Footprint::default();
         }
+        if let Some(setting) = setting(sql).filter(|setting| setting.name != "locking_mode") {
+            // What other connections see of it are its locks.
+            return if self.changes_meaning(&setting) { all(true) } else { Footprint::default() };
+        }
         if !EXPLAINED.contains(&word.as_str()) {
-            let only_asks = word == "PRAGMA" && !sql.contains(['=', '(']) || sql.contains("busy_timeout");
+            let only_asks = word == "PRAGMA" && !sql.contains(['=', '(']);
             return all(!only_asks);
         }
         self.explained(sql).ok().and_then(|ops| self.understood(&ops)).unwrap_or_else(|| all(false))
+    }
+
+    /// Returns true if statements may do something else after this setting.
+    fn changes_meaning(&self, setting: &Setting) -> bool {
+        let Setting { name, value, is_of_connection } = setting;
+        let Some(value) = value.as_ref().filter(|_| !WITHOUT_MEANING.contains(name)) else { return false };
+        let now = || self.connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get_ref(0).map(shown));
+        let Ok(before) = now() else { return true };
+        if !is_of_connection {
+            return !before.trim_matches('\'').eq_ignore_ascii_case(value);
+        }
+        let set = |value: &str| self.connection.execute_batch(&format!("PRAGMA {name} = {value}"));
+        let is_set = set(value).is_ok();
+        let after = now();
+        !(is_set && set(&before).is_ok() && after == Ok(before))
     }
 
     fn explained(&self, sql: &str) -> rusqlite::Result<Vec<Op>> {

@@ -135,6 +135,8 @@ pub(super) struct Event {
     /// True if it did something outside of a statement that SQLite has announced, or was refused another lock than the
     /// writer's.
     pub(super) is_hidden: bool,
+    /// True if it read the schema, for a connection that had just been opened.
+    pub(super) reads_schema: bool,
     /// True if it ended because SQLite waits for a lock.
     pub(super) waits: bool,
 }
@@ -152,6 +154,7 @@ impl Event {
             took_write_lock: false,
             is_refused: false,
             is_hidden: false,
+            reads_schema: false,
             waits: false,
         }
     }

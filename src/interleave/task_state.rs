@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rusqlite::ffi;
+
 use super::locks::TaskLocks;
 use super::run::EndedTask;
 use super::stall::TaskThread;
@@ -28,6 +30,7 @@ pub(super) struct TaskState {
     pub(super) transactions: u64,
     /// The connection whose locks are known.
     pub(super) connection: Option<usize>,
+    schema: SchemaRead,
     /// The number of connections that it has opened itself and not closed.
     pub(super) open: usize,
     /// The number of its operations after the run was aborted.
@@ -54,6 +57,18 @@ struct Parked {
     until: Option<Duration>,
     /// True as long as it may still pass its turn on itself.
     is_arriving: bool,
+}
+
+/// The schema, as far as the first connection that a task has opened itself knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum SchemaRead {
+    /// The explorer has opened the connection.
+    #[default]
+    Done,
+    Pending,
+    /// The last operation began to read it.
+    Begun,
+    Reading,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,10 +157,41 @@ impl TaskState {
         }
     }
 
+    /// Notes an operation on locks. Returns true if it is one by which a connection, the first that the task has opened itself,
+    /// reads the schema: whatever the connection is to do, SQLite does that first.
+    pub(super) fn reads_schema(&mut self) -> bool {
+        self.schema = match self.schema {
+            _ if self.running > 0 => SchemaRead::Done,
+            SchemaRead::Pending => SchemaRead::Begun,
+            // The operation before it has released the lock.
+            SchemaRead::Begun | SchemaRead::Reading if !self.locks.reading() => SchemaRead::Done,
+            SchemaRead::Begun => SchemaRead::Reading,
+            read => read,
+        };
+        matches!(self.schema, SchemaRead::Begun | SchemaRead::Reading)
+    }
+
+    /// Returns true if it goes on reading the schema, which is one step.
+    pub(super) fn goes_on_reading_schema(&self) -> bool {
+        self.schema == SchemaRead::Reading
+    }
+
+    /// Returns true for the locks of the file with which a connection is closed. Another one is open, which is the explorer's,
+    /// so that nothing happens.
+    pub(super) fn is_closed_by(&self, op: Op<'_>) -> bool {
+        let locks = matches!(op, Op::Lock { level: ffi::SQLITE_LOCK_EXCLUSIVE, .. } | Op::Unlock { .. });
+        locks && self.open > 0 && self.running == 0 && !self.locks.reading() && !self.locks.writing()
+    }
+
     /// Counts a connection that it opens or closes itself.
     pub(super) fn counts_connection(&mut self, op: Op<'_>) {
         match op {
-            Op::Open { .. } => self.open += 1,
+            Op::Open { .. } => {
+                self.open += 1;
+                if self.connection.is_none() {
+                    self.schema = SchemaRead::Pending;
+                }
+            }
             _ => self.open = self.open.saturating_sub(1),
         }
     }

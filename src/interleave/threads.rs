@@ -254,6 +254,8 @@ impl Scheduler {
             state = self.sleep(state, task, Duration::from_millis(1));
         }
         let mut hidden = false;
+        let is_closing = state.tasks[task].is_closed_by(op);
+        let reads_schema = touches(op).is_some() && state.tasks[task].reads_schema();
         state.note_connection(task, op);
         if state.lock_keeper.is_some_and(|keeper| keeper != task) && locks::asks_to_write(op) {
             state = self.wait_for_lock(state, task);
@@ -265,8 +267,9 @@ impl Scheduler {
         if let Some(acquires) = touches(op).filter(|_| self.options.checkpoints || !locks::is_end_of_read(op)) {
             let task_state = &mut state.tasks[task];
             // A lock outside of an announced statement: SQLite reads the schema, or the app has its own trace hook.
-            let unannounced = acquires && task_state.running == 0;
-            hidden = unannounced;
+            let goes_on = is_closing || task_state.goes_on_reading_schema();
+            let unannounced = acquires && task_state.running == 0 && !goes_on;
+            hidden = unannounced && !reads_schema;
             let first = std::mem::take(&mut task_state.fresh);
             task_state.touches += u64::from(first || unannounced);
             if unannounced {
@@ -277,11 +280,15 @@ impl Scheduler {
             }
         }
         if touches(op).is_some()
+            && !is_closing
             && let Some(event) = state.event(task)
         {
             event.touches = true;
             event.locks_file |= matches!(op, Op::Lock { .. } | Op::Unlock { .. });
+            // With a WAL, a connection locks the file until it is closed, and shuts nobody out.
+            event.locks_file &= !(reads_schema && matches!(op, Op::ShmLock { .. }));
             event.is_hidden |= hidden;
+            event.reads_schema |= reads_schema;
         }
         let wrote = state.tasks[task].locks.writing();
         state.tasks[task].locks.before(op);

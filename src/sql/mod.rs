@@ -17,7 +17,7 @@ pub use name::Name;
 pub(crate) use name::{listed, same_name};
 pub(crate) use normal::{Names, insert_parameters, insert_values, normal, plain_name, plain_names};
 pub(crate) use owned::owned;
-pub(crate) use setting::setting;
+pub(crate) use setting::{Setting, setting};
 pub(crate) use split::{Statement, has_a_plan, is_blank, keyword, split};
 pub(crate) use tokens::{Token, TokenKind, quote_identifier, quote_text, tokens, unquoted};
 pub(crate) use values::{bound_values, normalized};

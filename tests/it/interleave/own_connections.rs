@@ -127,3 +127,34 @@ fn a_lock_that_only_keeps_a_connection_from_the_last_checkpoint_explains_no_erro
     let error = explore(&wal()).task_with("alice", register).task_with("bob", register).try_run().unwrap_err();
     assert!(error.headline().starts_with("bob fails only because alice runs at the same time: UNIQUE"), "{error}");
 }
+
+/// What a driver does to open a connection is no statement that others see: there are as many schedules as without it.
+#[test]
+fn opening_a_connection_adds_no_schedules() {
+    let schedules = |setup: &'static str, [alice, bob]: [&'static [&'static str]; 2]| {
+        let task = |statements: &'static [&'static str]| {
+            move |copy: DbCopy| -> Result<()> {
+                let db = Connection::open(copy.path())?;
+                db.execute_batch(setup)?;
+                statements.iter().try_for_each(|sql| db.execute_batch(sql))
+            }
+        };
+        let report = explore(&wal()).task_with("alice", task(alice)).task_with("bob", task(bob)).run();
+        assert!(report.is_exhaustive(), "{report}");
+        report.schedules()
+    };
+    const ONE: &str = "UPDATE stock SET count = count - 1 WHERE item = 1";
+    const TWO: &str = "UPDATE stock SET count = count - 1 WHERE item = 2";
+    let of_sqlx = "PRAGMA foreign_keys = ON;";
+    let of_a_server =
+        "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = 1;";
+    for setup in ["", of_sqlx, of_a_server] {
+        assert_eq!(schedules(setup, [&[ONE, ONE], &[ONE, ONE]]), 6, "{setup}");
+        assert_eq!(schedules(setup, [&[ONE, ONE], &[TWO, TWO]]), 1, "{setup}");
+        assert_eq!(schedules(setup, [&[ONE; 4], &[ONE; 4]]), 70, "{setup}");
+    }
+    // Another value than the profile's: what the statements do is not known.
+    assert!(schedules("PRAGMA foreign_keys = OFF", [&[ONE], &[TWO]]) > 1);
+    // A new connection reads the schema, which the other task changes.
+    assert!(schedules("", [&["CREATE TABLE more(x)"], &[TWO]]) > 1);
+}
