@@ -145,6 +145,7 @@ mod lock;
 #[cfg(feature = "snapshots")]
 mod macros;
 pub mod migrations;
+mod order;
 mod own;
 #[cfg(feature = "plan")]
 pub mod plan;

@@ -13,6 +13,7 @@ use std::sync::{Arc, LazyLock};
 use super::power_cut::{Survival, Variant};
 use crate::draw::{self, Draw};
 use crate::explore::Files;
+use crate::order::Order as _;
 use crate::sim::{Blocks, Entry, Event};
 
 /// The size of what a disk writes completely or not at all.
@@ -297,7 +298,7 @@ fn sample(count: usize, most: usize, draw: &mut Draw) -> Vec<usize> {
     let last = most.div_ceil(4);
     let early = count - last;
     let mut some: Vec<usize> = (0..most - last).map(|_| draw.below(early as u64) as usize).collect();
-    some.sort_unstable();
+    some.order();
     some.dedup();
     some.extend(early..count);
     some

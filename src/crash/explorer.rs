@@ -38,6 +38,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{
     self, Action, ActionPart, ContentChanges, ContentMatch, Failure, Files, KnownContents, OriginalGuard, Outcome,
 };
+use crate::order::Order as _;
 use crate::progress::Progress;
 use crate::sim::{Blocks, Disk, Entry, Event};
 
@@ -203,7 +204,7 @@ impl Explorer<'_, '_> {
             let (work, most_here) = (work_of(&model.live()), work_left / (count - index));
             if variants.len() as u64 * work > most_here && variants.len() > 2 {
                 // Of those after the first two, any may be left out.
-                variants[2..].sort_by_key(|variant| draw::key(seed, model.key(*variant)));
+                variants[2..].order_by_key(|variant| draw::key(seed, model.key(*variant)));
             }
             let mut done = 0;
             for (number, variant) in variants.into_iter().enumerate() {

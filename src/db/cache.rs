@@ -24,6 +24,7 @@ use super::image::Image;
 use crate::env;
 use crate::error::{Error, Result};
 use crate::lock;
+use crate::order::Order as _;
 use crate::real_file;
 use crate::report::visible;
 use crate::sim::{Blocks, allocator};
@@ -193,7 +194,7 @@ impl Cache {
                 _ => {}
             }
         }
-        entries.sort_by_key(|(used, ..)| Reverse(*used));
+        entries.order_by_key(|(used, ..)| Reverse(*used));
         let mut bytes = 0;
         for (index, (_, len, path)) in entries.iter().enumerate() {
             // One that is too large by itself does not take the others with it.

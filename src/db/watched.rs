@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::cache::KeyBuilder;
 use crate::env;
 use crate::error::{Error, Result};
+use crate::order::Order as _;
 use crate::real_file;
 
 /// Adds the names and contents of all files in a folder and those below it to a key. The path is relative to the package.
@@ -14,7 +15,7 @@ pub(super) fn add_files(key: &mut KeyBuilder, folder: &str) -> Result<()> {
     list(&folder, &mut files).map_err(|error| {
         Error::io("read what the template watches", &folder, error).help("it is relative to the package")
     })?;
-    files.sort();
+    files.order();
     for file in files {
         let bytes =
             real_file::read(&file).map_err(|error| Error::io("read what the template watches", &file, error))?;

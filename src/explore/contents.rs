@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use crate::check::{self, Mask};
 use crate::db::{Functions, MAIN, open_as_it_is};
 use crate::error::Refusal;
+use crate::order::Order as _;
 use crate::sim::{Blocks, Disk};
 
 /// The known contents, each with a number.
@@ -295,7 +296,7 @@ impl OpenedFiles {
             connections.push((name.clone(), connection));
         }
         // The test's own database always exists. The others are identified by their names.
-        connections.sort_by_key(|(name, _)| name != MAIN);
+        connections.order_by_key(|(name, _)| name != MAIN);
         Ok(OpenedFiles { connections, _disk: disk })
     }
 

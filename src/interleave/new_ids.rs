@@ -18,6 +18,7 @@ use super::shifted_ids;
 use crate::check::{Cell, ChangedRow, changes_between};
 use crate::db::Address;
 use crate::error::Result;
+use crate::order::Order as _;
 use crate::schema::references::parent_columns;
 use crate::schema::{Name, Schema, Table};
 
@@ -161,7 +162,7 @@ impl NewIds {
             let mut parents: Vec<_> = ids.iter().filter(|(_, ids)| holds(ids)).map(|(table, _)| *table).collect();
             let is_named =
                 |table: &Name| column.1.to_ascii_lowercase().contains(table.to_ascii_lowercase().trim_end_matches('s'));
-            parents.sort_by_key(|table| !is_named(table));
+            parents.order_by_key(|table| !is_named(table));
             if let Some(parent) = parents.first() {
                 references.entry(column).or_insert_with(|| (*parent).clone());
             }
@@ -233,12 +234,12 @@ fn color(rows: &mut [NewRow], references: &BTreeMap<(Name, Name), Name>) {
             seen[*to].push((*at, false, colors[*from]));
         }
         for (color, seen) in colors.iter_mut().zip(&mut seen) {
-            seen.sort_unstable();
+            seen.order();
             *color = hash(&|hasher| (*color, &*seen).hash(hasher));
         }
     }
     rows.iter_mut().zip(colors).for_each(|(row, color)| row.color = color);
-    rows.sort_by_key(|row| (row.color, row.id));
+    rows.order_by_key(|row| (row.color, row.id));
 }
 
 /// Returns true if a task has the same result in both runs, with the ids of the rows that match.

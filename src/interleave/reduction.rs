@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use super::choices::{Chooser, bit};
 use super::effect::{Effect, Step};
 use crate::draw;
+use crate::order::Order as _;
 
 /// For each task, the number of its steps that come before a step or are it, in any order that is allowed.
 type Clock = [u16; 4];
@@ -212,7 +213,7 @@ impl Classes {
     pub(super) fn add(&mut self, steps: &[Step]) -> Option<u64> {
         let clocks = clocks(steps);
         let mut places: Vec<usize> = (0..steps.len()).collect();
-        places.sort_by_key(|place| steps[*place].task);
+        places.order_by_key(|place| steps[*place].task);
         let class: Vec<Clock> = places.into_iter().map(|place| clocks[place]).collect();
         let number = class.iter().flatten().fold(0, |key, count| draw::key(key, u64::from(*count)));
         self.0.insert(class).then_some(number)

@@ -12,6 +12,7 @@ use super::transactions;
 use crate::check::Mask;
 use crate::db::Address;
 use crate::error::Result;
+use crate::order::Order as _;
 
 /// Runs the tasks, and keeps the runs in which they ran one after another.
 pub(super) struct SerialRuns<'a> {
@@ -87,7 +88,7 @@ impl<'a> SerialRuns<'a> {
     /// Runs these tasks one after another, whether or not that was done before.
     pub(super) fn fresh_serial(&self, order: &[usize]) -> Result<Run> {
         let mut participants = order.to_vec();
-        participants.sort_unstable();
+        participants.order();
         self.run_some(&participants, Chooser::Serial(order.to_vec()))
     }
 
@@ -210,7 +211,7 @@ pub(super) fn participant_sets(outcomes: &[Option<TaskOutcome>]) -> Vec<Vec<usiz
     let succeeded = mask(|outcome| matches!(outcome, TaskOutcome::Returned(_)));
     let failed = mask(|outcome| matches!(outcome, TaskOutcome::Failed(_)));
     let mut masks: Vec<u8> = (0..=failed).filter(|some| some & !failed == 0).map(|some| succeeded | some).collect();
-    masks.sort_by_key(|mask| std::cmp::Reverse(mask.count_ones()));
+    masks.order_by_key(|mask| std::cmp::Reverse(mask.count_ones()));
     masks.into_iter().map(|mask| bits(mask).collect()).collect()
 }
 

@@ -7,6 +7,7 @@ use rusqlite::ffi;
 use super::locks::TaskLocks;
 use super::run::EndedTask;
 use super::stall::TaskThread;
+use crate::order::Order as _;
 use crate::sim::Op;
 
 /// The state of one task.
@@ -112,7 +113,7 @@ impl TaskState {
     pub(super) fn park(&mut self, thread: usize, until: Option<Duration>) {
         self.parked.push(Parked { thread, until, is_arriving: true });
         // By connection, not by arrival: two that arrive together have one order in each run.
-        self.parked.sort_by_key(|parked| (self.connections[parked.thread], parked.thread));
+        self.parked.order_by_key(|parked| (self.connections[parked.thread], parked.thread));
         self.see_parked();
     }
 

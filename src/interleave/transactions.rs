@@ -4,6 +4,7 @@
 //! that was refused the write lock has done nothing.
 
 use super::run::{Event, ScheduleRecord};
+use crate::order::Order as _;
 
 #[derive(Clone, Copy)]
 struct Transaction {
@@ -32,7 +33,7 @@ pub(super) fn in_order(record: &ScheduleRecord) -> Vec<u8> {
         }
     }
     found.retain(|transaction| transaction.writes || !transaction.is_refused);
-    found.sort_by_key(|transaction| transaction.place);
+    found.order_by_key(|transaction| transaction.place);
     found.iter().map(|transaction| transaction.task as u8).collect()
 }
 

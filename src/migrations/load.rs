@@ -13,6 +13,7 @@ use super::sections::{self, Marker, Problem, Section, Sections};
 use super::source::{self, Content, File};
 use super::unreadable::{self, Unreadable, of_folder};
 use crate::error::{Error, ErrorKind, Result};
+use crate::order::Order as _;
 use crate::sql;
 
 /// The format of a history; its migrations in order, each version once, never empty; its oddities.
@@ -63,7 +64,7 @@ fn single(path: &Path) -> Result<Loaded> {
 
 fn build(mut files: Vec<File<'_>>, place: Option<&Path>) -> Result<Loaded> {
     // A folder lists its files in any order, which must not decide what is reported first.
-    files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    files.order_by(|a, b| a.name.cmp(&b.name));
     let recognized = recognize::recognize(&files, place)?;
     Loader::new(place, files, recognized.format).history(recognized)
 }

@@ -9,6 +9,7 @@ use super::oddity::{Oddity, OddityKind};
 use super::source::File;
 use super::unreadable;
 use crate::error::Result;
+use crate::order::Order as _;
 
 /// The format of a folder by the names of its files, and the files that are migrations.
 pub(super) struct Recognized {
@@ -88,7 +89,7 @@ impl Folder<'_> {
             self.scripts.iter().filter(|(_, named)| named.down != has_ups && family.contains(&named.format)).count()
         };
         let mut counts = FAMILIES.map(|family| (ups(family), family));
-        counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        counts.order_by_key(|(count, _)| std::cmp::Reverse(*count));
         let family = counts[0].1;
         if counts[0].0 == counts[1].0 {
             return Err(self.mixed());
@@ -240,7 +241,7 @@ impl Folder<'_> {
     fn report_unread(&mut self, format: Format, strays: &[usize]) {
         let versions: BTreeSet<Option<i64>> = self.scripts.iter().map(|(_, named)| named.version).collect();
         let mut unread: Vec<usize> = strays.iter().chain(&self.left_out).copied().collect();
-        unread.sort_unstable();
+        unread.order();
         // drizzle's journal decides on the files beside it.
         let mut files = Vec::new();
         for index in unread.into_iter().filter(|_| format != Format::Drizzle) {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::order::Order as _;
 use crate::real_file;
 use crate::report::nearest;
 
@@ -114,7 +115,7 @@ fn beside(path: &Path) -> Option<String> {
     let alike = |entry: &Path| if is_sql(path) { is_sql(entry) && entry.is_file() } else { entry.is_dir() };
     let entries = fs::read_dir(parent).ok()?.filter_map(Result::ok).filter(|entry| alike(&entry.path()));
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort();
+    names.order();
     nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
 }
 

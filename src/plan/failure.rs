@@ -5,6 +5,7 @@ use super::query_plan::{Plan, PlanSource};
 use super::tree::{self, Effect, Node, Origin, Scan, Step};
 use super::why_not::{self, WhyNot};
 use crate::error::{Error, ErrorKind};
+use crate::order::Order as _;
 use crate::report::count;
 
 /// The reasons that indexes are not used: for lines of the plan, and for those that triggers run.
@@ -99,7 +100,7 @@ pub(super) fn unknown(plan: &Plan, kind: &str, name: &str) -> Error {
     let error = Error::new(ErrorKind::Plan, format!("there is no {kind} {name}")).sql(&plan.sql);
     let mut names = plan.catalog.names(kind);
     names.retain(|name| !name.starts_with("sqlite_stat"));
-    names.sort_unstable();
+    names.order();
     match names.as_slice() {
         [] => error,
         names => error.evidence(if kind == "index" { "indexes" } else { "tables" }, names.join("\n")),

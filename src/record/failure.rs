@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use super::group::{Group, ScanningQuery, groups};
 use super::row_counts::{RowCounts, UnselectiveQuery};
 use crate::error::{Error, ErrorKind};
+use crate::order::Order as _;
 use crate::plan::{self, SharedAdvice};
 use crate::report::count as counted;
 use crate::sql::Name;
@@ -165,7 +166,7 @@ fn uses(queries: usize) -> &'static str {
 
 pub(super) fn steps(queries: &[Query], steps: u64, most: u64) -> Error {
     let mut costliest: Vec<&Query> = queries.iter().collect();
-    costliest.sort_by_key(|query| std::cmp::Reverse(query.steps()));
+    costliest.order_by_key(|query| std::cmp::Reverse(query.steps()));
     let lines: Vec<String> =
         costliest.iter().map(|query| format!("{} steps: {}", query.steps(), query.normalized())).collect();
     Error::new(ErrorKind::Queries, format!("the queries took {steps} steps, but at most {most} are allowed"))

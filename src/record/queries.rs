@@ -12,6 +12,7 @@ use super::group::{Group, groups};
 use super::{selective, tables};
 use crate::db::Address;
 use crate::error::{Error, Result, or_panic};
+use crate::order::Order as _;
 use crate::report::{Raw, printable};
 use crate::sql;
 use crate::trace::Query;
@@ -83,7 +84,7 @@ impl<R> Queries<R> {
     /// Returns the queries that took longer than `limit`, the slowest first.
     pub fn slower_than(&self, limit: Duration) -> Vec<&Query> {
         let mut slow: Vec<&Query> = self.iter().filter(|query| query.duration() > limit).collect();
-        slow.sort_by_key(|query| std::cmp::Reverse(query.duration()));
+        slow.order_by_key(|query| std::cmp::Reverse(query.duration()));
         slow
     }
 

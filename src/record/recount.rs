@@ -11,6 +11,7 @@ use super::group::Group;
 use super::row_counts::RowCounts;
 use crate::db::Address;
 use crate::error::{Error, Result};
+use crate::order::Order as _;
 use crate::sql::{Name, Token, end_of, owned, tokens};
 use crate::trace::{Capture, TracedDatabase};
 
@@ -105,7 +106,7 @@ fn with_counting_calls(sql: &str, aggregates: &[Name]) -> Option<String> {
     if edits.is_empty() {
         return None;
     }
-    edits.sort_by_key(|(range, _)| range.start);
+    edits.order_by_key(|(range, _)| range.start);
     let mut text = String::new();
     let mut at = 0;
     for (range, new) in edits {

@@ -9,6 +9,7 @@ use super::recount::Recount;
 use super::row_counts::{RowCounts, TriedIndex, UnselectiveQuery};
 use crate::db::Address;
 use crate::error::{Refusal, Result};
+use crate::order::Order as _;
 use crate::plan::try_explain;
 use crate::schema::{Schema, Table};
 use crate::sql::{self, Name, Token, plain_name, plain_names, tokens};
@@ -41,7 +42,7 @@ pub(super) fn check(groups: Vec<Group<'_>>, address: &Address, most: f64) -> Res
             found.push(UnselectiveQuery { group, counts, index });
         }
     }
-    found.sort_by(|one, other| other.counts.ratio().total_cmp(&one.counts.ratio()));
+    found.order_by(|one, other| other.counts.ratio().total_cmp(&one.counts.ratio()));
     if found.is_empty() { Ok(()) } else { Err(failure::unselective(&found, &address.connect()?, most)) }
 }
 
@@ -96,7 +97,7 @@ fn candidates(recount: &Recount, schema: &Schema, sql: &str) -> Vec<(Name, Vec<N
         }
     }
     // The shorter an index, the less it costs.
-    found.sort_by_key(|(_, columns)| columns.len());
+    found.order_by_key(|(_, columns)| columns.len());
     found
 }
 

@@ -11,6 +11,7 @@ use super::failure::{self, Access};
 use super::group::{Group, ScanningQuery};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Refusal, Result};
+use crate::order::Order as _;
 use crate::plan::{self, Plan, Planner};
 use crate::sql::{self, same_name, tokens};
 use crate::trace::Query;
@@ -98,7 +99,7 @@ pub(super) fn check_repeats(mut groups: Vec<Group<'_>>, address: &Address, most:
     }
     let connection = address.connect()?;
     groups.retain(|group| works_on_rows(&connection, group));
-    groups.sort_by_key(|group| std::cmp::Reverse(group.queries.len()));
+    groups.order_by_key(|group| std::cmp::Reverse(group.queries.len()));
     if groups.is_empty() { Ok(()) } else { Err(failure::repeats(&groups, most)) }
 }
 

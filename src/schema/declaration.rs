@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::order::Order as _;
 use crate::sql::{Cursor, Token, TokenKind, between_commas, plain_name, quote_text, same_name, tokens};
 
 /// A CREATE TABLE with changes to make.
@@ -180,7 +181,7 @@ impl<'a> Declaration<'a> {
     pub(crate) fn named(mut self, name: &str) -> String {
         let old = self.tokens[self.name];
         self.changes.push((old.start..old.end(), plain_name(name)));
-        self.changes.sort_by_key(|(range, _)| (range.start, range.end));
+        self.changes.order_by_key(|(range, _)| (range.start, range.end));
         let (mut text, mut at) = (String::new(), 0);
         for (range, new) in &self.changes {
             if range.start >= at {

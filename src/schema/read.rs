@@ -10,6 +10,7 @@ use super::facts::{
     TableKind, Trigger, View,
 };
 use crate::error::{Error, Refusal, Result};
+use crate::order::Order as _;
 use crate::sql::{Name, same_name};
 
 /// Reads a schema. Tables that are declared as in `known` are copied from there.
@@ -99,8 +100,8 @@ impl<'c> Reader<'c> {
                 _ => {}
             }
         }
-        schema.tables.sort_by(|one, other| one.name.cmp(&other.name));
-        schema.views.sort_by(|one, other| one.name.cmp(&other.name));
+        schema.tables.order_by(|one, other| one.name.cmp(&other.name));
+        schema.views.order_by(|one, other| one.name.cmp(&other.name));
         name_owners(&mut schema.tables);
         Ok(schema)
     }
@@ -145,7 +146,7 @@ impl<'c> Reader<'c> {
         });
         // The module of a virtual table may not be there.
         let columns = if is_virtual { unless_unresolved(columns)?.unwrap_or_default() } else { columns? };
-        key_columns.sort();
+        key_columns.order();
 
         let mut listings = all(&mut self.indexes, &entry.name, |row| {
             Ok(Listing {
@@ -408,7 +409,7 @@ fn indexes(listings: &[Listing], entries: &[SchemaEntry]) -> Vec<Index> {
             sql,
         });
     }
-    indexes.sort_by(|one, other| one.name.cmp(&other.name));
+    indexes.order_by(|one, other| one.name.cmp(&other.name));
     indexes
 }
 
@@ -419,7 +420,7 @@ fn triggers(of: &SchemaEntry, entries: &[SchemaEntry]) -> Vec<Trigger> {
         .filter(its)
         .map(|entry| Trigger { name: entry.name.clone().into(), sql: entry.sql.clone().unwrap_or_default() })
         .collect();
-    triggers.sort_by(|one, other| one.name.cmp(&other.name));
+    triggers.order_by(|one, other| one.name.cmp(&other.name));
     triggers
 }
 

@@ -10,6 +10,7 @@ use super::facts::{
     Column, ForeignKey, ForeignKeyAction, Index, IndexedColumn, IndexedExpr, Key, Schema, Table, TableKind, Trigger,
     View,
 };
+use crate::order::Order as _;
 use crate::sql::{
     Name, Names, Token, TokenKind, normal, on_one_line, plain_name, quote_identifier, quote_text, same_name, tokens,
     unquoted,
@@ -135,7 +136,7 @@ fn table_shape(table: &Table, schema: &Schema, known: &BTreeSet<String>) -> Tabl
         let expression = normal(&tokens(&check.expression), in_table);
         add(3, format!("{name}CHECK"), format!("{name}CHECK ({expression})"));
     }
-    shape.constraints.sort();
+    shape.constraints.order();
     shape
 }
 
@@ -310,7 +311,7 @@ fn trigger_shape(trigger: &Trigger, columns: &[String], known: &BTreeSet<String>
             column.clone_from(declared);
         }
     }
-    of.sort();
+    of.order();
     let of: Vec<String> = of.iter().map(|column| plain_name(column)).collect();
     let of = if of.is_empty() { String::new() } else { format!(" OF {}", of.join(", ")) };
     TriggerShape {

@@ -5,6 +5,7 @@ use std::fmt;
 use rusqlite::{Connection, params};
 
 use super::entries::is_ledger;
+use crate::order::Order as _;
 use crate::sql::{Cursor, Token, TokenKind, between_commas, quote_text, split, tokens, unquoted};
 
 /// The rows of sqlite_stat1 and sqlite_stat4.
@@ -153,10 +154,10 @@ impl StatisticsRows {
 
     /// Sorts by table and index. SQLite searches the samples of an index by bisection, so they must be in its order.
     fn sort(&mut self) {
-        self.counts.sort_by(|a, b| (&a.table, &a.index).cmp(&(&b.table, &b.index)));
+        self.counts.order_by(|a, b| (&a.table, &a.index).cmp(&(&b.table, &b.index)));
         // The number of rows before the sample.
         let order = |sample: &Sample| sample.less.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok());
-        self.samples.sort_by(|a, b| (&a.table, &a.index, order(a)).cmp(&(&b.table, &b.index, order(b))));
+        self.samples.order_by(|a, b| (&a.table, &a.index, order(a)).cmp(&(&b.table, &b.index, order(b))));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -202,7 +203,7 @@ impl StatisticsRows {
                 stale.push((line, what));
             }
         }
-        stale.sort_by_key(|(line, _)| *line);
+        stale.order_by_key(|(line, _)| *line);
         Ok(stale.into_iter().map(|(line, what)| format!("line {line}: {what}")).collect())
     }
 }

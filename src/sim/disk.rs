@@ -19,6 +19,7 @@ use super::gate::Gate;
 use super::locks::Locks;
 use super::real::RealVfs;
 use super::shm::Shm;
+use crate::order::Order as _;
 use crate::temp_folder::Folder;
 
 /// Every path of a simulated disk starts with this. No real database lies there.
@@ -142,7 +143,7 @@ impl Disk {
         let read =
             |file: &Arc<File>| (file.name.clone(), file.bytes.read().unwrap_or_else(PoisonError::into_inner).clone());
         let mut contents: Vec<_> = files.iter().map(read).collect();
-        contents.sort_by(|one, other| one.0.cmp(&other.0));
+        contents.order_by(|one, other| one.0.cmp(&other.0));
         contents
     }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use rusqlite::Connection;
 
 use crate::error::{Error, Result};
+use crate::order::Order as _;
 use crate::plan::sample::{self, MeasuredStatement};
 use crate::plan::{Plan, empty_copy_of, is_worse, try_explain};
 use crate::record::Queries;
@@ -109,7 +110,7 @@ fn find(connection: &Connection, statements: &[(String, String)]) -> Result<Unus
             found.indexes.push(UnusedIndex { name, table, sql, reason });
         }
     }
-    found.indexes.sort_by(|one, two| (&one.table, &one.name).cmp(&(&two.table, &two.name)));
+    found.indexes.order_by(|one, two| (&one.table, &one.name).cmp(&(&two.table, &two.name)));
     Ok(found)
 }
 
@@ -137,7 +138,7 @@ fn candidates<'a>(schema: &'a Schema, unsure: &[Name]) -> Vec<(&'a Table, &'a In
         }
     }
     // Of two that can replace each other, the wider one costs more.
-    found.sort_by_key(|(_, index)| Reverse(index.terms.len()));
+    found.order_by_key(|(_, index)| Reverse(index.terms.len()));
     found
 }
 

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use super::finding::{LintFinding, LintInput};
 use super::{checks, columns, indexes, keys, objects, references, undeclared};
 use crate::error::Result;
+use crate::order::Order as _;
 use crate::schema::Schema;
 use crate::schema::schema_copy::{SchemaCopy, Triggers};
 
@@ -39,6 +40,6 @@ pub(super) fn detect(connection: &Connection) -> Result<Linted> {
     checks::lint(&input, &mut found);
     columns::lint(&input, &mut found);
     indexes::lint(&input, &mut found);
-    found.sort_by_key(|one| LINT_CODES.iter().position(|code| *code == one.finding.code()));
+    found.order_by_key(|one| LINT_CODES.iter().position(|code| *code == one.finding.code()));
     Ok(Linted { schema: input.schema, found })
 }

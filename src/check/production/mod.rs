@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::health::try_health;
 use crate::error::{Result, or_panic};
+use crate::order::Order as _;
 
 pub use point::{Point, Production, Status};
 
@@ -70,6 +71,6 @@ pub fn try_production(connection: &Connection) -> Result<Production> {
     let health = try_health(connection)?;
     let mut points = connection::points(connection, &health)?;
     points.extend(database::points(connection, &health)?);
-    points.sort_by_key(|point| point::POINTS.iter().position(|name| *name == point.name));
+    points.order_by_key(|point| point::POINTS.iter().position(|name| *name == point.name));
     Ok(Production::new(points))
 }

@@ -14,6 +14,7 @@ use super::cell::{self, Cell};
 use super::diff::{Layout, RowChange, Side, TableDiff};
 use super::tables::{Snapshot, Table, TableSet, tables};
 use crate::error::{Error, Result};
+use crate::order::Order as _;
 use crate::sql::{Name, same_name};
 
 /// The number of rows that are sorted in memory. SQLite sorts more than that, and can use files.
@@ -189,8 +190,8 @@ impl<'a> TablePair<'a> {
             let orders = places.iter().map(|&at| cell::order(one[at].value(), other[at].value()));
             orders.fold(Ordering::Equal, Ordering::then)
         };
-        before.sort_by(by_key);
-        after.sort_by(by_key);
+        before.order_by(by_key);
+        after.order_by(by_key);
         let (mut before, mut after) = (before.into_iter().peekable(), after.into_iter().peekable());
         while let Some(first) =
             [before.peek(), after.peek()].into_iter().flatten().min_by(|one, other| by_key(one, other))
@@ -289,8 +290,8 @@ impl<'a> Group<'a> {
         if self.before.is_empty() && self.after.is_empty() {
             return;
         }
-        self.before.sort();
-        self.after.sort();
+        self.before.order();
+        self.after.order();
         let (mut deleted, mut inserted) = (Vec::new(), Vec::new());
         let (mut before, mut after) = (self.before.drain(..).peekable(), self.after.drain(..).peekable());
         // Rows that differ only in values that SQLite treats as equal may have arrived in any order.

@@ -10,6 +10,7 @@ use super::cell::{Cell, put, put_bytes};
 use super::mask::Mask;
 use super::tables::{Snapshot, Table, TableSet, sequence, tables};
 use crate::error::{Result, or_panic};
+use crate::order::Order as _;
 use crate::schema::entries::{SchemaEntry, entries};
 use crate::sql::same_name;
 
@@ -138,7 +139,7 @@ impl fmt::Display for Digest {
 fn digest_of(snapshot: &Snapshot<'_>, table: &Table, mask: &Mask) -> Result<TableDigest> {
     let refused = |error| table.refused(snapshot, error);
     let mut columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
-    columns.sort_by_key(|name| name.to_ascii_lowercase());
+    columns.order_by_key(|name| name.to_ascii_lowercase());
     let masked: Vec<_> = columns.iter().map(|column| mask.of(&table.name, column)).collect();
     let select = table.select(snapshot, &columns, &[]);
     let mut statement = snapshot.connection.prepare(&select).map_err(refused)?;

@@ -9,6 +9,7 @@ use super::cell::{Cell, shown_name};
 use super::changes::{TableChanges, changes_between};
 use super::tables::{Snapshot, TableSet, tables};
 use crate::error::Result;
+use crate::order::Order as _;
 
 /// The columns that are masked. A value that was there before the code ran is compared; all others count as the same value.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +80,7 @@ fn differs(table: &TableChanges, column: &str) -> bool {
         first.push(digest(updated.before.get(column)));
         again.push(digest(updated.after.get(column)));
     }
-    first.sort_unstable();
-    again.sort_unstable();
+    first.order();
+    again.order();
     first != again
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::order::Order as _;
 use crate::own::{self, Own};
 use crate::schema::references::column_names;
 use crate::schema::{self, IndexedColumn, TableKind, VirtualTable, is_ledger};
@@ -282,7 +283,7 @@ impl Declared {
             });
         }
         let mut key: Vec<usize> = (0..columns.len()).filter(|&at| self.columns[at].place_in_key > 0).collect();
-        key.sort_by_key(|&at| self.columns[at].place_in_key);
+        key.order_by_key(|&at| self.columns[at].place_in_key);
         let is_rowid = |at: &usize| self.columns[*at].declared_type.eq_ignore_ascii_case("INTEGER");
         let scans_in_order = !self.without_rowid && key.len() == 1 && key.iter().all(is_rowid);
         let key_may_be_null =

@@ -3,6 +3,7 @@
 use crate::data::constraints::derived::DerivedColumn;
 use crate::data::constraints::expression::{Comparison, Expression};
 use crate::data::values::domain::{Domain, Nullability};
+use crate::order::Order as _;
 use crate::sql::{Token, TokenKind, same_name, tokens};
 
 #[derive(Clone, Debug)]
@@ -61,7 +62,7 @@ impl Condition {
             let name = token.name().unwrap_or_default();
             columns.extend(names.iter().position(|column| same_name(column, &name)));
         }
-        columns.sort_unstable();
+        columns.order();
         columns.dedup();
         let reads_tables = kind == ConditionKind::Trigger && all.iter().any(|token| token.is("SELECT"));
         Condition {
@@ -82,7 +83,7 @@ impl Condition {
     /// Adds what is understood of the condition.
     pub(super) fn understood(mut self, expression: Expression, branches: Vec<Branch>) -> Condition {
         expression.columns(&mut self.columns);
-        self.columns.sort_unstable();
+        self.columns.order();
         self.expression = expression;
         self.branches = branches;
         self
@@ -191,7 +192,7 @@ pub(super) fn product(ones: &[Branch], others: &[Branch]) -> Vec<Branch> {
 
 /// Cuts a list of branches. Those that are understood come first.
 pub(super) fn best(mut branches: Vec<Branch>) -> Vec<Branch> {
-    branches.sort_by_key(|branch| branch.is_opaque);
+    branches.order_by_key(|branch| branch.is_opaque);
     branches.truncate(MAX_BRANCHES);
     branches
 }

@@ -3,6 +3,7 @@
 use crate::data::constraints::condition::Branch;
 use crate::data::constraints::expression::{Comparison, Expression};
 use crate::data::values::domain::{Domain, Nullability};
+use crate::order::Order as _;
 
 /// Returns the branches of an expression without the rows for which it is NULL.
 pub(super) fn excluded(branches: Vec<Branch>, expression: &Expression) -> Vec<Branch> {
@@ -14,7 +15,7 @@ pub(super) fn excluded(branches: Vec<Branch>, expression: &Expression) -> Vec<Br
         let is_strict = |comparison| !matches!(comparison, Comparison::Is | Comparison::IsNot);
         let strict = branch.relations.iter().filter(|relation| is_strict(relation.comparison));
         columns.extend(strict.flat_map(|relation| [relation.left, relation.right]));
-        columns.sort_unstable();
+        columns.order();
         columns.dedup();
         let is_open = |column: &usize| {
             let domain = branch.domains.iter().find(|(other, _)| other == column);

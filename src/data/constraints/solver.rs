@@ -10,6 +10,7 @@ use crate::data::values::domain::{Domain, Member, Nullability, Shape};
 use crate::data::values::source::{Document, Source};
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::named;
+use crate::order::Order as _;
 use crate::schema::{Affinity, Column};
 
 /// A condition for which no values were found.
@@ -37,9 +38,9 @@ pub(crate) fn solve(
             }
             !shares
         });
-        columns.sort_unstable();
+        columns.order();
         columns.dedup();
-        members.sort_unstable();
+        members.order();
         groups.push((columns, members));
     }
     groups
@@ -120,7 +121,7 @@ impl GroupSolver<'_> {
         let mut branches = self.own();
         // Conditions with few branches come first, so that a cut leaves out little.
         let mut by_size = self.members.clone();
-        by_size.sort_by_key(|index| self.conditions[*index].branches.len());
+        by_size.order_by_key(|index| self.conditions[*index].branches.len());
         for index in by_size {
             let both = product(&branches, &self.conditions[index].branches);
             // If nothing is left, a condition is not understood well enough, and SQLite decides.

@@ -17,6 +17,7 @@ use crate::data::script::{Item, Script};
 use crate::data::values::value_buf::ValueBuf;
 use crate::draw::Draw;
 use crate::error::{Error, ErrorKind, Refusal, Result};
+use crate::order::Order as _;
 use crate::progress::Progress;
 use crate::report::{count, visible};
 use crate::schema::references::column_names;
@@ -426,7 +427,7 @@ fn of_checks(plan: &TablePlan, subject: &str) -> Option<Vec<usize>> {
         let group = plan.groups.iter().find(|group| group.columns.iter().any(is_of_check));
         columns.extend(group.map_or(&check.columns, |group| &group.columns));
     }
-    columns.sort_unstable();
+    columns.order();
     columns.dedup();
     if columns.is_empty() { None } else { Some(columns) }
 }

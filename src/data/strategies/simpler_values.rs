@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 
 use super::template_database::Replacements;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
+use crate::order::Order as _;
 
 /// The simplicity of a value. Each step leads to a simpler value, so that shrinking ends.
 type Weight = (u8, u128, Vec<u32>);
@@ -13,7 +14,7 @@ pub(super) fn simpler_values(value: &ValueBuf, replacements: &Replacements, rows
     let mut found: Vec<ValueBuf> = replacements.nullable.then(ValueBuf::default).into_iter().collect();
     found.extend(replacements.default.clone());
     let mut named = replacements.named.clone();
-    named.sort_by_key(|made| weight(made, replacements));
+    named.order_by_key(|made| weight(made, replacements));
     let made_up: Vec<Value> = match value.kind() {
         ValueKind::Null => Vec::new(),
         ValueKind::Integer(number) => integers(number, rows).into_iter().map(Value::Integer).collect(),

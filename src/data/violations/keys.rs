@@ -8,6 +8,7 @@ use super::search::{ATTEMPTS, BreakingRow, Search, SearchInput, likely};
 use crate::data::constraints::candidates::candidates;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, named};
+use crate::order::Order as _;
 use crate::sql::quote_identifier;
 
 impl Search<'_, '_, '_> {
@@ -76,7 +77,7 @@ impl Search<'_, '_, '_> {
             pool.splice(0..0, parents.rows.iter().flatten().cloned());
         }
         of_partial.extend(related);
-        of_partial.sort_unstable();
+        of_partial.order();
         of_partial.dedup();
         let single = (pool.len() * of_partial.len()).max(1);
         let attempts = if of_partial.len() < 2 { single } else { single.max(ATTEMPTS / 2) };

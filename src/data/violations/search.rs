@@ -10,6 +10,7 @@ use crate::data::script::Target;
 use crate::data::values::choose;
 use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::draw::{Draw, named};
+use crate::order::Order as _;
 use crate::schema::Table;
 use crate::sql::{quote_identifier, same_name};
 
@@ -278,7 +279,7 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         for other in others.unwrap_or_default() {
             more.extend(input.places(&input.constraints[other].columns));
         }
-        more.sort_unstable();
+        more.order();
         more.dedup();
         if more.len() > columns.len() && !self.is_alone() {
             self.tried = 0;
@@ -376,7 +377,7 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         }
         let mut free: Vec<usize> =
             also.iter().flat_map(|other| input.places(&input.constraints[*other].columns)).collect();
-        free.sort_unstable();
+        free.order();
         free.dedup();
         free.retain(|column| !columns.contains(column));
         let pools = free.iter().map(|column| self.pool(&row, columns, *column)).collect();

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::candidate::{Candidate, Term, replaced_index};
 use super::search::{Search, Set, searched_by};
 use super::trial::{Distance, Goal, Outcome};
+use crate::order::Order as _;
 use crate::plan::sample::{Other, Relation, Spread};
 use crate::schema::IndexedColumn;
 use crate::sql::{Token, end_of, plain_name, tokens};
@@ -23,7 +24,7 @@ impl Search<'_> {
             let singles = self.singles_of(&set[at].table);
             let place = |term: &Term| singles.iter().position(|single| single.is(term)).unwrap_or(0);
             let mut arranged = set.clone();
-            arranged[at].terms[..equal].sort_by_key(place);
+            arranged[at].terms[..equal].order_by_key(place);
             let mut alternatives = vec![arranged.clone()];
             if let Some(table) = self.trials.copy.schema.table(&set[at].table) {
                 for index in &table.indexes {
@@ -34,7 +35,7 @@ impl Search<'_> {
                         };
                         index.terms.iter().position(is).unwrap_or(usize::MAX)
                     };
-                    terms.sort_by_key(in_index);
+                    terms.order_by_key(in_index);
                     let mut reordered = arranged.clone();
                     reordered[at].terms[..equal].clone_from_slice(&terms);
                     if replaced_index(table, &reordered[at]).is_some() {

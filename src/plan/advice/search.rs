@@ -6,6 +6,7 @@ use super::candidate::{Candidate, Term};
 use super::measure::{Measure, SampledRows};
 use super::terms::{self, TableTerms, is_rowid};
 use super::trial::{Distance, ExpensiveSteps, Goal, Outcome, Trials, comparisons, surplus};
+use crate::order::Order as _;
 use crate::plan::sample::{self, Comparisons, Reach, Spread};
 use crate::plan::tree::{Node, distinct};
 use crate::schema::Schema;
@@ -40,7 +41,7 @@ impl<'a> Search<'a> {
             one.orders.retain(|order| order.iter().all(is_accepted));
             // A column that tells rows apart comes before one that has few values.
             let spread = |term: &Term| spread_of(&copy.schema, &comparisons, &one.table, term);
-            one.singles.sort_by_key(spread);
+            one.singles.order_by_key(spread);
         }
         Search { trials, tables, comparisons, shared: None, measure: None }
     }

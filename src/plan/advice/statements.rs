@@ -11,6 +11,7 @@ use super::measure::SampledRows;
 use super::trial::{ExpensiveSteps, Goal, TrialCopy, trial_name};
 use super::upkeep::Upkeep;
 use crate::error::Result;
+use crate::order::Order as _;
 use crate::plan::catalog::Catalog;
 use crate::plan::query_plan::Plan;
 use crate::plan::sample::{self, Reach, Work};
@@ -94,7 +95,7 @@ impl Statements {
     pub(super) fn near(&self, at: usize, set: &[usize]) -> Vec<usize> {
         let is_near = |number: &usize| self.tables[at].contains(&self.pool[*number].table);
         let mut near: Vec<usize> = set.iter().copied().filter(is_near).collect();
-        near.sort_unstable();
+        near.order();
         near
     }
 

@@ -14,6 +14,7 @@ use super::statements::{Statements, is_reading};
 use super::trial::{ExpensiveSteps, Goal, Trials};
 use super::upkeep::Upkeep;
 use crate::error::Result;
+use crate::order::Order as _;
 use crate::plan::query_plan::Plan;
 use crate::plan::tree::distinct;
 use crate::sql::Name;
@@ -199,7 +200,7 @@ impl Choice {
     /// finds fewer rows.
     fn leave_out(&mut self, set: &mut Vec<usize>) {
         let mut order = set.clone();
-        order.sort_by_key(|&number| self.statements.pool[number].terms.len());
+        order.order_by_key(|&number| self.statements.pool[number].terms.len());
         for number in order {
             if self.is_alone(number) || self.statements.is_cut_short() {
                 continue;
@@ -307,7 +308,7 @@ impl Choice {
                 serving.push((at, by));
             }
         }
-        serving.sort_by_key(|(_, by)| by.len());
+        serving.order_by_key(|(_, by)| by.len());
         let (mut taken, mut count): (Vec<usize>, usize) = (Vec::new(), 0);
         for (_, by) in serving {
             if !by.iter().any(|number| taken.contains(number)) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::candidate::Candidate;
 use crate::error::Result;
+use crate::order::Order as _;
 use crate::plan::catalog::Catalog;
 use crate::plan::explain::Planner;
 use crate::plan::query_plan::{Plan, PlanSource};
@@ -32,14 +33,14 @@ impl ExpensiveSteps {
         let table = |node: &Node| Name::from(node.table.as_deref().unwrap_or(&node.text));
         let tables = |is: fn(&Node) -> bool| {
             let mut tables: Vec<Name> = plan.all().filter(|node| is(node)).map(table).collect();
-            tables.sort_unstable();
+            tables.order();
             tables
         };
         let mut sorts: Vec<String> = plan.all().filter_map(Node::sort_purpose).map(str::to_owned).collect();
-        sorts.sort_unstable();
+        sorts.order();
         let mut repeated = Vec::new();
         visit_repeated_scans(plan.nodes(), false, &mut |node| repeated.push(table(node)));
-        repeated.sort_unstable();
+        repeated.order();
         let automatic = tables(Node::uses_automatic_index);
         ExpensiveSteps { scans: tables(Node::is_scan), sorts, automatic, repeated }
     }

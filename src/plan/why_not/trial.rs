@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rusqlite::types::Value;
 
+use crate::order::Order as _;
 use crate::plan::parse::{self, Hints, Row};
 use crate::plan::query_plan::Plan;
 use crate::plan::tree::{Access, AccessPath, Node};
@@ -22,7 +23,7 @@ pub(super) struct Edit {
 /// Returns the text with all changes made. `None` if they overlap.
 pub(super) fn edited(sql: &str, edits: &[Edit]) -> Option<String> {
     let mut edits: Vec<&Edit> = edits.iter().collect();
-    edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
+    edits.order_by_key(|edit| (edit.at.start, edit.at.end));
     let mut text = String::new();
     let mut copied = 0;
     for edit in edits {

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::statements::{LedgerPlan, LedgerStatement, SCAN, StatementLedger, escaped};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result, or_panic};
+use crate::order::Order as _;
 use crate::record::failure::first;
 use crate::report::{Raw, printable};
 
@@ -52,8 +53,8 @@ impl StatementLedger {
         }
         diff.gone = self.iter().filter(|statement| later.get(statement.sql()).is_none()).cloned().collect();
         // The sort is stable.
-        diff.new.sort_by_key(|statement| !statement.scans());
-        diff.changed.sort_by_key(|changed| !changed.gains_scan());
+        diff.new.order_by_key(|statement| !statement.scans());
+        diff.changed.order_by_key(|changed| !changed.gains_scan());
         diff
     }
 }

@@ -13,6 +13,7 @@ use rusqlite::types::ToSqlOutput;
 use super::matching::{as_key, is_equivalent};
 use super::migrated::Migrated;
 use crate::check::Cell;
+use crate::order::Order as _;
 use crate::schema::{IndexedColumn, Schema};
 use crate::sql::Name;
 use crate::suite::rows::{Contents, Row, TableRows, unique_keys};
@@ -352,7 +353,7 @@ fn pieces_of(value: &Cell, pieces: &[&Cell]) -> Option<usize> {
     };
     let mut texts: Vec<String> = pieces.iter().map(|piece| text(&piece)).filter(|text| !text.is_empty()).collect();
     // A longer one may contain a shorter one.
-    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    texts.order_by_key(|text| std::cmp::Reverse(text.len()));
     let mut count = 0;
     for text in texts {
         if let Some(at) = left.find(&text) {

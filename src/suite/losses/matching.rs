@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use crate::check::Cell;
+use crate::order::Order as _;
 use crate::suite::rows::TableRows;
 
 /// The place of each column after the migration.
@@ -78,7 +79,7 @@ impl Matching {
             }
         }
         matching.extra = places.into_values().flatten().collect();
-        matching.extra.sort_unstable();
+        matching.extra.order();
         matching
     }
 }

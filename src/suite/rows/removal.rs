@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::contents::key_of_rows;
+use crate::order::Order as _;
 use crate::schema::references::parent_columns;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::sql::{plain_name, quote_identifier};
@@ -67,7 +68,7 @@ pub(crate) fn take_away(connection: &Connection, schema: &Schema, rows: &[RowRan
 fn delete(connection: &Connection, schema: &Schema, rows: &[RowRange], known: &Dangling) -> rusqlite::Result<bool> {
     let mut rows: Vec<&RowRange> = rows.iter().collect();
     // The last ones first, so that the others keep their places.
-    rows.sort_by_key(|range| std::cmp::Reverse(range.start));
+    rows.order_by_key(|range| std::cmp::Reverse(range.start));
     for range in rows {
         let table = &schema.tables[range.table];
         let (name, key) = (quote_identifier(&table.name), key_of_rows(table));

@@ -2,6 +2,7 @@
 
 use super::databases::VersionedDatabases;
 use crate::error::{Error, Refusal};
+use crate::order::Order as _;
 use crate::schema::Schema;
 use crate::sql::{Cursor, Statement, Token, tokens};
 use crate::suite::statements::{Effect, StatementEffect, renamed_before_drop};
@@ -48,7 +49,7 @@ impl Stop {
         let text = statements.get(self.statement).map_or("", |statement| statement.text);
         let mut of_statement: Vec<usize> =
             tokens(text).iter().filter_map(Token::name).filter_map(|name| place(&name)).collect();
-        of_statement.sort_unstable();
+        of_statement.order();
         of_statement.dedup();
         let all = (0..schema.tables.len()).collect();
         let mut suspects: Vec<Vec<usize>> = vec![of_object, of_statement, all];

@@ -10,6 +10,7 @@ use super::state::VersionState;
 use crate::db::Scratch;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
+use crate::order::Order as _;
 use crate::progress::Progress;
 use crate::real_file;
 use crate::schema::{Schema, Table};
@@ -261,7 +262,7 @@ pub(crate) fn read_release_databases(databases: &VersionedDatabases, folder: &Pa
     for entry in std::fs::read_dir(&folder).map_err(cannot)? {
         files.push(entry.map_err(cannot)?.path());
     }
-    files.sort();
+    files.order();
     files.retain(|file| file.extension().is_some_and(|kind| kind == "sql" || kind == "db" || kind == "sqlite"));
     if files.is_empty() {
         return Err(Error::new(ErrorKind::Suite, format!("no .sql or .db in {}", folder.display())).path(&folder));

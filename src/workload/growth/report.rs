@@ -6,6 +6,7 @@ use std::fmt;
 use super::sample::{QueryRuns, Sample};
 use super::standstill::Standstill;
 use crate::error::{Error, ErrorKind, Result, or_panic};
+use crate::order::Order as _;
 use crate::plan::{Node, Plan, Step};
 use crate::report::{Raw, printable};
 
@@ -133,7 +134,7 @@ impl GrowthReport {
             last.queries.iter().map(|query| QueryGrowth::of(sizes, &query.normalized, &samples)).collect()
         });
         // Stable, so equally expensive queries keep the order in which they ran.
-        queries.sort_by_key(|query| Reverse(query.steps.last().copied()));
+        queries.order_by_key(|query| Reverse(query.steps.last().copied()));
         GrowthReport {
             sizes: sizes.to_vec(),
             growth: Growth::of(sizes, &steps),

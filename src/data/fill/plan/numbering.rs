@@ -10,11 +10,12 @@ use crate::data::values::domain::Domain;
 use crate::data::values::source::Source;
 use crate::data::values::value_buf::ValueBuf;
 use crate::error::Result;
+use crate::order::Order as _;
 use crate::report::count;
 
 /// Arranges the keys of a table, and limits its rows to the combinations of their values.
 pub(super) fn arrange(shape: &TableShape<'_>, plan: &mut TablePlan, mut keys: Vec<UniqueKey>) -> Result<()> {
-    keys.sort_by_key(|key| (key.partial, key.columns.len()));
+    keys.order_by_key(|key| (key.partial, key.columns.len()));
     let mut numbering = Numbering { shape, plan };
     for key in keys.iter().filter(|key| !key.columns.is_empty()) {
         numbering.arrange(key)?;

@@ -11,6 +11,7 @@ use crate::data::fill::plan::table_plan::{How, Limit, Parent, Reference, TablePl
 use crate::data::relations::{Relation, is_shared};
 use crate::draw::{Draw, key, named};
 use crate::error::Result;
+use crate::order::Order as _;
 use crate::schema::Name;
 
 pub(super) fn references(shape: &TableShape<'_>) -> Result<Vec<Reference>> {
@@ -42,7 +43,7 @@ fn in_order<'p>(shape: &TableShape<'p>) -> Vec<&'p Relation> {
     let of_trees: Vec<&Name> = nullable.map(|(name, _)| name).collect();
     let mut keys: Vec<&Relation> = shape.relations().iter().collect();
     let filled = |key: &Relation| shape.plans.iter().position(|plan| Some(plan.table) == key.parent);
-    keys.sort_by_key(|key| {
+    keys.order_by_key(|key| {
         let is_within = key.columns.iter().any(|name| of_trees.contains(&name));
         let is_pair = filled(key).is_some_and(|plan| shape.plans[plan].pairs_with(shape.at) > 0);
         // A parent that is filled later may have taken what both have in common from the other one.

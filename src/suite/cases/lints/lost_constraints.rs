@@ -4,6 +4,7 @@
 //! changes. Losing NOT NULL is never a finding: that is what most rebuilds are for.
 
 use crate::check::Level;
+use crate::order::Order as _;
 use crate::schema::{Column, Difference, ForeignKey, ForeignKeyAction, IndexedColumn, IndexedExpr, SchemaDiff, Table};
 use crate::sql::{Token, listed, plain_name, tokens, unquoted};
 
@@ -235,7 +236,7 @@ fn has_same_columns(one: &ForeignKey, other: &ForeignKey) -> bool {
         let parents = key.parent_columns.iter().flatten().map(Some).chain(std::iter::repeat(None));
         let mut pairs: Vec<_> =
             key.columns.iter().zip(parents).map(|(column, parent)| (column.clone(), parent.cloned())).collect();
-        pairs.sort();
+        pairs.order();
         pairs
     };
     one.parent == other.parent && pairs(one) == pairs(other)
