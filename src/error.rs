@@ -268,6 +268,8 @@ impl fmt::Display for Refusal {
         let text = ffi::code_to_str(self.code);
         match self.message.as_str() {
             "" => write!(f, "{text} (code {})", self.code),
+            // "SQL logic error", for whatever SQLite does not understand.
+            message if self.code == ffi::SQLITE_ERROR => write!(f, "{message} (code {})", self.code),
             message => write!(f, "{message} (code {}: {text})", self.code),
         }
     }

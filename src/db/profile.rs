@@ -311,7 +311,11 @@ impl Pragma {
                 "SQLite ignores a PRAGMA that it does not know: look at its spelling, and at this SQLite's version",
             );
         };
-        let error = error.evidence(format!("SQLite {version} answers"), answer);
+        let error = error.evidence(format!("SQLite {version} answers"), self.in_words(answer));
+        let words = self.keywords();
+        if !words.is_empty() && !words.contains(&self.value.to_ascii_lowercase().as_str()) {
+            return error.help(format!("it takes {}", words.join(", ").to_ascii_uppercase()));
+        }
         match (self.name.to_ascii_lowercase().as_str(), answer) {
             ("journal_mode", "memory") => error.help(
                 "a \":memory:\" database cannot be in WAL mode; a database of Template::in_memory() is, and is as fast",

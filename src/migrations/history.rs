@@ -308,7 +308,7 @@ impl Migrations {
         if let Some(index) = self.index_of(version) {
             return Ok(index + 1);
         }
-        if version == 0 || version == -1 {
+        if version == self.base() {
             return Ok(0);
         }
         let above = self.migrations.iter().take_while(|migration| migration.version < version).count();

@@ -11,6 +11,7 @@ use super::query_plan::{Plan, PlanSource};
 use super::tree::{Node, Scan};
 use super::{bytecode, loops, parse};
 use crate::error::{Error, ErrorKind, Refusal, Result, or_panic};
+use crate::order::Order as _;
 use crate::sql::{Cursor, split, tokens};
 
 /// Returns the plan of a statement. Nothing is run, and parameters need no values.
@@ -201,7 +202,7 @@ fn plan_as_written(
     catalog: Arc<Catalog>,
     is_understood: bool,
 ) -> Result<Plan> {
-    let refuse = |prefix: &str, error| refused_by_sqlite(sql, prefix.len(), error);
+    let refuse = |prefix: &str, error| refused_by_sqlite(&catalog, sql, prefix.len(), error);
     let prefix = "EXPLAIN QUERY PLAN ";
     let rows = lines(connection, &format!("{prefix}{sql}"), query).map_err(|error| refuse(prefix, error))?;
     let indexes = catalog.names("index");
@@ -284,7 +285,7 @@ pub(crate) fn only_statement(sql: &str) -> Result<&str> {
 }
 
 /// Reports SQLite's refusal of `sql`, which had `prefix` bytes in front of it.
-fn refused_by_sqlite(sql: &str, prefix: usize, error: rusqlite::Error) -> Error {
+fn refused_by_sqlite(catalog: &Catalog, sql: &str, prefix: usize, error: rusqlite::Error) -> Error {
     let Some(refusal) = Refusal::of(&error) else {
         return Error::new(ErrorKind::Plan, format!("the statement could not be explained: {error}"))
             .sql(sql)
@@ -297,7 +298,14 @@ fn refused_by_sqlite(sql: &str, prefix: usize, error: rusqlite::Error) -> Error 
     if let Some(advice) = advice(&refusal.message) {
         report = report.help(advice);
     }
-    report.because_sqlite(error)
+    let report = report.because_sqlite(error);
+    let mut tables = catalog.names("table");
+    tables.retain(|name| !name.starts_with("sqlite_"));
+    tables.order();
+    match refusal.message.starts_with("no such table: ") && !tables.is_empty() {
+        true => report.evidence("tables", tables.join("\n")),
+        false => report,
+    }
 }
 
 /// Returns the statement with a caret below the character at `offset`.

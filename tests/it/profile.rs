@@ -187,9 +187,11 @@ fn a_pragma_that_sqlite_does_not_know_is_an_error() {
 
 #[test]
 fn a_value_that_sqlite_does_not_take_is_an_error() {
-    for (name, value, answer) in
-        [("synchronous", "SOMETIMES", "1"), ("page_size", "1000", "4096"), ("mmap_size", "9999999999", "2147418112")]
-    {
+    for (name, value, answer) in [
+        ("synchronous", "SOMETIMES", "NORMAL\n\n  help: it takes OFF, NORMAL, FULL, EXTRA"),
+        ("page_size", "1000", "4096"),
+        ("mmap_size", "9999999999", "2147418112"),
+    ] {
         let profile = Profile::SQLITE_DEFAULTS.pragma("synchronous", "NORMAL").pragma(name, value);
         let error = Template::empty().profile(profile).try_in_memory().unwrap_err().to_string();
         assert!(error.starts_with(&format!("PRAGMA {name} did not take\n")), "{error}");

@@ -1,5 +1,6 @@
 //! The changes that a piece of code made to a database, row by row.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -14,8 +15,9 @@ use super::redact::{Redact, Redacting};
 use super::tables::{Snapshot, TableSet};
 use crate::db::TestDb;
 use crate::error::{Error, ErrorKind, Result, or_panic};
+use crate::own;
 use crate::report::{Raw, printable};
-use crate::sql::same_name;
+use crate::sql::{Name, same_name};
 
 /// The number of rows of a table that `Display` shows.
 const SHOWN_ROWS: usize = 200;
@@ -54,6 +56,8 @@ pub struct Changes<R = ()> {
     tables: Vec<TableChanges>,
     /// The changes of a transaction that was left open, which are lost.
     open: Option<Vec<TableChanges>>,
+    /// The tables that there were, before or after.
+    known: BTreeSet<Name>,
     redact: Redact,
 }
 
@@ -113,7 +117,8 @@ impl TestDb {
             let after = self.committed()?;
             (tables(&before, &after)?, Some(tables(&after, &connection)?))
         };
-        Ok(Changes { value, tables, open, redact: Redact::new() })
+        let known = names_of_tables(&before, &connection)?;
+        Ok(Changes { value, tables, open, known, redact: Redact::new() })
     }
 }
 
@@ -122,7 +127,18 @@ impl TestDb {
 /// # Errors
 /// If SQLite refuses to read.
 pub fn changes_between(before: &Connection, after: &Connection) -> Result<Changes> {
-    Ok(Changes { value: (), tables: tables(before, after)?, open: None, redact: Redact::new() })
+    let tables = tables(before, after)?;
+    Ok(Changes { value: (), tables, open: None, known: names_of_tables(before, after)?, redact: Redact::new() })
+}
+
+fn names_of_tables(before: &Connection, after: &Connection) -> Result<BTreeSet<Name>> {
+    let _own = own::statements();
+    let names = |connection: &Connection| -> rusqlite::Result<Vec<Name>> {
+        let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")?;
+        statement.query_map([], |row| row.get::<_, String>(0).map(Name::from))?.collect()
+    };
+    let read = |connection| names(connection).map_err(|error| Error::sqlite("read the names of tables", error));
+    Ok(read(before)?.into_iter().chain(read(after)?).collect())
 }
 
 fn tables(before: &Connection, after: &Connection) -> Result<Vec<TableChanges>> {
@@ -172,6 +188,10 @@ impl<R> Changes<R> {
         let more = if others.len() > 1 { format!("; and {} more", others.len() - 1) } else { String::new() };
         let headline = format!("changed{beyond}: {}: {}{more}", first.diff.shown_name(), first.summary());
         let mut error = Error::new(ErrorKind::Check, headline);
+        if let Some(name) = tables.iter().find(|name| !self.known.contains(&Name::from(**name))) {
+            let known: Vec<&str> = self.known.iter().map(Name::as_str).collect();
+            error = error.help(format!("there is no table {name}; the tables are {}", known.join(", ")));
+        }
         let mut redacting = Redacting::new(&self.redact);
         for table in others {
             let mut lines = table.lines(&self.redact, &mut redacting);

@@ -235,7 +235,7 @@ impl Fill {
         let options = self.options()?;
         let insert = |options: &FillOptions| {
             let insert = || run(connection, schema, &self.request, options, false).map(|(filled, _)| filled);
-            within(connection, true, insert).map_err(|error| with_seed(error, options.seed))
+            within(connection, true, insert)
         };
         with_enough_parents(options, insert)
     }
@@ -250,7 +250,7 @@ impl Fill {
         let schema = Schema::read(connection)?;
         with_enough_parents(options, |options| {
             let script = || run(connection, &schema, &self.request, options, true).map(|(_, script)| script.to_sql());
-            within(connection, false, script).map_err(|error| with_seed(error, options.seed))
+            within(connection, false, script)
         })
     }
 
@@ -263,7 +263,6 @@ impl Fill {
         };
         let options = FillOptions { parents, ..self.options.clone() };
         within(connection, false, || run(connection, schema, &request, &options, true))
-            .map_err(|error| with_seed(error, options.seed))
     }
 
     fn options(&self) -> Result<FillOptions> {
@@ -275,10 +274,12 @@ impl Fill {
     }
 }
 
-/// Fills with existing parents, and if that fails with new ones.
+/// Fills with existing parents, and if that fails with new ones: there may be too few, or none that agree.
 fn with_enough_parents<T>(options: FillOptions, fill: impl Fn(&FillOptions) -> Result<T>) -> Result<T> {
     match fill(&options) {
-        Err(_) if options.parents == Parents::ExistingFirst => fill(&FillOptions { parents: Parents::New, ..options }),
+        Err(_) if options.parents == Parents::ExistingFirst && options.took_existing.get() => {
+            fill(&FillOptions { parents: Parents::New, ..options })
+        }
         filled => filled,
     }
 }
@@ -318,7 +319,8 @@ fn run(
             Err(_) if !growing.is_empty() && round < GROWTHS => {
                 growing.into_iter().for_each(|table| requests[table].iter_mut().for_each(|request| request.rows *= 4));
             }
-            filled => return filled,
+            // What the request itself has wrong is wrong with every seed.
+            filled => return filled.map_err(|error| with_seed(error, options.seed)),
         }
         round += 1;
     }

@@ -1,5 +1,6 @@
 //! The options of a fill: the seed, the rates, and the values that a test gives.
 
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
@@ -17,6 +18,8 @@ pub(crate) struct FillOptions {
     /// The exponent of Zipf's law, which gives some parents more children than others.
     pub(crate) skew: Option<f64>,
     pub(crate) parents: Parents,
+    /// True if a table was not filled because it has rows that can be parents.
+    pub(crate) took_existing: Cell<bool>,
     pub(crate) edge_cases: bool,
     pub(crate) locale: crate::data::values::realistic::Locale,
     /// Tables, columns, and their values.

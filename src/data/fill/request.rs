@@ -282,6 +282,7 @@ fn add_parents(context: &FillContext<'_>, tables: &mut TableRequests) -> Result<
                 continue;
             }
             if context.options.parents != Parents::New && tables[parent].is_none() && has_rows(parent)? {
+                context.options.took_existing.set(true);
                 continue;
             }
             let known = tables[parent].get_or_insert_default();

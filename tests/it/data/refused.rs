@@ -12,10 +12,17 @@ fn again() -> String {
     format!("note: SQLITMUS_SEED=0x7 cargo test{name}")
 }
 
+/// Checks what is said of a fill that may be refused for what is drawn: how to repeat it, too.
 #[track_caller]
 fn says(sql: &str, fill: &Fill, text: &str) {
     let said = refused(&database(sql), fill);
     assert_eq!(said, format!("{text}\n{}", again()));
+}
+
+/// Checks what is said of a request that is wrong whatever is drawn.
+#[track_caller]
+fn says_at_once(sql: &str, fill: &Fill, text: &str) {
+    assert_eq!(refused(&database(sql), fill), text);
 }
 
 const USERS: &str = "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT);
@@ -24,19 +31,23 @@ const USERS: &str = "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT N
 
 #[test]
 fn names_that_do_not_exist() {
-    says(USERS, &Fill::seed(7).rows("user", 5), "no table to fill: user\n\n  help: did you mean users?");
-    says(USERS, &Fill::seed(7).rows("invoices", 5), "no table to fill: invoices\n\n  tables:\n    orders, users");
-    says(
+    says_at_once(USERS, &Fill::seed(7).rows("user", 5), "no table to fill: user\n\n  help: did you mean users?");
+    says_at_once(
+        USERS,
+        &Fill::seed(7).rows("invoices", 5),
+        "no table to fill: invoices\n\n  tables:\n    orders, users",
+    );
+    says_at_once(
         USERS,
         &Fill::seed(7).rows("users", 5).set("users", "emal", "x"),
         "no column to set: users.emal\n\n  help: did you mean email?",
     );
-    says(
+    says_at_once(
         USERS,
         &Fill::seed(7).rows("users", 5).set("users", "address", "x"),
         "no column to set: users.address\n\n  columns:\n    id, email, name",
     );
-    says(
+    says_at_once(
         USERS,
         &Fill::seed(7).rows("names", 5),
         "cannot fill names: it is a view\n\n  help: fill the tables that it reads",
@@ -45,41 +56,41 @@ fn names_that_do_not_exist() {
 
 #[test]
 fn nothing_to_do() {
-    says(
+    says_at_once(
         USERS,
         &Fill::seed(7),
         "nothing to fill: no table is named\n\n  help: name one: .rows(\"users\", 50), or .every_table(20)",
     );
-    says(
+    says_at_once(
         USERS,
         &Fill::seed(7).rows("users", 0),
         "cannot fill users with 0 rows\n\n  help: leave it out, or ask for 1 or more",
     );
-    says("", &Fill::seed(7).every_table(5), "nothing to fill: the database has no tables");
+    says_at_once("", &Fill::seed(7).every_table(5), "nothing to fill: the database has no tables");
 }
 
 #[test]
 fn tables_that_are_not_parent_and_child() {
-    says(
+    says_at_once(
         USERS,
         &Fill::seed(7).rows("orders", 5).each("orders", "users", 1..=2),
         "no foreign key of users refers to orders\n\n  \
          help: each(\"orders\", \"users\", ..) makes rows of the second for each row of the first",
     );
-    says(
+    says_at_once(
         USERS,
         &Fill::seed(7).each("users", "orders", 1..=2),
         "cannot fill orders for each row of users: it has no rows\n\n  \
          help: make some: .rows(\"users\", 50)",
     );
-    says(
+    says_at_once(
         USERS,
         &Fill::seed(7).rows("users", 5).each("users", "orders", 1..=2).each("users", "orders", 1..=2),
         "cannot fill orders: each(.., \"orders\", ..) is called twice\n\n  help: rows are made for each row of one parent; other parents are drawn",
     );
     #[expect(clippy::reversed_empty_ranges, reason = "it is what is refused")]
     let empty = 5..=2;
-    says(
+    says_at_once(
         USERS,
         &Fill::seed(7).rows("users", 5).each("users", "orders", empty),
         "each(.., \"orders\", 5..=2) is an empty range\n\n  help: the smaller number comes first: 2..=5",
@@ -109,12 +120,23 @@ fn more_rows_than_there_is_room_for() {
         &Fill::seed(7).rows("u", 5).rows("t", 6),
         "cannot fill t with 6 rows: it has room for 5 rows\n\n  because:\n    UNIQUE (u): u has 5 parents",
     );
-    says(
+    says_at_once(
         "CREATE TABLE t(id INTEGER PRIMARY KEY, x INTEGER NOT NULL REFERENCES gone)",
         &Fill::seed(7).rows("t", 5),
         "cannot fill t: it refers to a table that does not exist: gone\n\n  \
          help: create that table, or remove the foreign key",
     );
+}
+
+#[test]
+fn a_key_that_is_set_to_one_value() {
+    says(
+        USERS,
+        &Fill::seed(7).rows("users", 2).set("users", "email", "ada@example.com"),
+        "cannot fill users with 2 rows: it has room for 1 row\n\n  because:\n    UNIQUE (email): email has 1 value\n\n  \
+         help: email is set to one value for all rows; give each its own: .set_with(\"users\", \"email\", |row| ..)",
+    );
+    Fill::seed(7).rows("users", 1).set("users", "email", "ada@example.com").insert(&database(USERS));
 }
 
 #[test]
@@ -215,12 +237,12 @@ fn values_that_a_column_cannot_take() {
         &Fill::seed(7).rows("t", 5).set_with("t", "x", |_| None::<i64>),
     );
     assert!(said.contains("NOT NULL constraint failed: t.x"), "{said}");
-    says(
+    says_at_once(
         USERS,
         &Fill::seed(7).rows("users", 5).set("users", "email", None::<&str>),
         "cannot set users.email to NULL: it is NOT NULL",
     );
-    says(
+    says_at_once(
         "CREATE TABLE t(x INTEGER, y INTEGER AS (x + 1))",
         &Fill::seed(7).rows("t", 5).set("t", "y", 3),
         "cannot set t.y: SQLite generates it",

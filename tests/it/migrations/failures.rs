@@ -369,8 +369,8 @@ fn a_version_that_is_not_there() {
     }
     let above = history.up_to(&mut conn, 10).unwrap_err().to_string();
     assert_eq!(above, "no migration has version 10\n\n  nearest:\n    9  9_c.sql");
-    let below = history.up_to(&mut conn, -2).unwrap_err().to_string();
-    assert_eq!(below, "no migration has version -2\n\n  nearest:\n    1  1_a.sql");
+    let below = history.up_to(&mut conn, -1).unwrap_err().to_string();
+    assert_eq!(below, "no migration has version -1\n\n  nearest:\n    1  1_a.sql");
 }
 
 /// Interrupts at every step of SQLite's virtual machine, including BEGIN, COMMIT and the ledger; and again at the

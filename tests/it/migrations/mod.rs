@@ -40,8 +40,8 @@ fn stable(error: &Error, folder: &Path) -> String {
     let mut parts = report.split(" (code ");
     let mut stable = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let (code, rest) = part.split_once(": ").unwrap();
-        let (_, rest) = rest.split_once(')').unwrap();
+        let (code, rest) = part.split_once(')').unwrap();
+        let code = code.split(": ").next().unwrap();
         stable.push_str(&format!(" (code {code}){rest}"));
     }
     stable

@@ -29,7 +29,7 @@ the statement could not be explained: near \"users\": syntax error
      WHERE id = 1;
 
   SQLite says:
-    near \"users\": syntax error (code 1: SQL logic error)";
+    near \"users\": syntax error (code 1)";
     check("-- who\nSELECT name\n  FORM users\n WHERE id = 1;\n", ErrorKind::Sqlite, expected);
 }
 
@@ -42,7 +42,10 @@ the statement could not be explained: no such table: user
     SELECT name FROM user
 
   SQLite says:
-    no such table: user (code 1: SQL logic error)";
+    no such table: user (code 1)
+
+  tables:
+    users";
     check("SELECT name FROM user", ErrorKind::Sqlite, expected);
 }
 
@@ -56,7 +59,7 @@ the statement could not be explained: no such function: app_rank
            ^
 
   SQLite says:
-    no such function: app_rank (code 1: SQL logic error)
+    no such function: app_rank (code 1)
 
   help: if the app registers app_rank, register it with Template::functions";
     check("SELECT app_rank(name) FROM users", ErrorKind::Sqlite, expected);

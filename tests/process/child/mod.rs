@@ -295,7 +295,10 @@ fn fills_with_seed_7() {
     if folder().is_none() {
         return;
     }
-    static NAMES: Template = Template::embedded(&[("1.sql", "CREATE TABLE t(name TEXT NOT NULL)")]);
+    static NAMES: Template = Template::embedded(&[(
+        "1.sql",
+        "CREATE TABLE t(name TEXT NOT NULL); CREATE TABLE never(x NOT NULL CHECK (x <> x))",
+    )]);
     let of = |seed| {
         let db = NAMES.in_memory();
         sqlitmus::data::Fill::seed(seed).rows("t", 3).insert(&db);
@@ -303,7 +306,7 @@ fn fills_with_seed_7() {
     };
     let mut file = std::fs::File::create(folder().unwrap().join("names")).unwrap();
     writeln!(file, "{}\n{}", of(7), of(8)).unwrap();
-    NAMES.in_memory().fill("no_table", 1);
+    NAMES.in_memory().fill("never", 1);
 }
 
 /// Runs two statements that belong together in separate transactions.

@@ -73,7 +73,8 @@ impl Round<'_> {
             let Some(request) = &requests[table] else { continue };
             let shape = TableShape::new(context, table, request, &round.plans, &ordered[index + 1..])?;
             let mut plan = plan_table(&shape)?;
-            round.note_more(&plan, request)?;
+            let constant = plan.limit.as_ref().and_then(|_| constant_key(&shape));
+            round.note_more(&plan, request).map_err(|error| error.given(constant, Error::help))?;
             let relations = ordered.iter().flat_map(|table| &context.relations[*table]);
             keep_keys(&mut plan, relations.filter(|key| key.parent == Some(table)));
             round.plans.push(plan);
@@ -99,6 +100,18 @@ impl Round<'_> {
         self.more.extend(growing.into_iter().map(|parent| (parent, rows(parent))));
         Ok(())
     }
+}
+
+/// Returns what to do about a key all of whose columns the test sets to one value, if there is one.
+fn constant_key(shape: &TableShape<'_>) -> Option<String> {
+    let is_constant = |column: &usize| matches!(shape.fixed[*column], Some(How::Fixed(_)));
+    let keys = UniqueKey::of_table(shape.table, &shape.names);
+    let key = keys.iter().find(|key| key.is_plain() && key.columns.iter().all(is_constant))?;
+    let (table, column) = (&shape.table.name, &shape.names[key.columns[0]]);
+    Some(format!(
+        "{column} is set to one value for all rows; give each its own: .set_with({:?}, {column:?}, |row| ..)",
+        table.as_str()
+    ))
 }
 
 /// Returns the error for a request of more rows than a table can hold.
