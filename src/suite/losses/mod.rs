@@ -9,7 +9,7 @@
 //! - an equivalent value of another type (number, flag, instant, JSON, bytes and their hex digits), a JSON object with more
 //!   members, a NULL that is filled;
 //! - a value that a statement names (`WHERE status = 'old'`, `CASE status WHEN 'old'`), or that an UPDATE replaces by a
-//!   constant in rows which other columns choose;
+//!   constant, not by NULL or a blank, in rows which other columns choose;
 //! - a value or row that is found elsewhere, see `elsewhere` and `moved`, or in another form, see `converted`; a flag that is a
 //!   table of the rows that have it;
 //! - a key that all references follow, and a reference that follows its row, see `rekeyed`;

@@ -80,7 +80,7 @@ pub(crate) struct Assignment {
 /// The use that an assignment makes of the values that it replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Sets a constant, not NULL, in rows that other columns choose: a new state.
+    /// Sets a constant, not NULL and not blank, in rows that other columns choose: a new state.
     State,
     /// Replaces the values that it names.
     Mapping,
@@ -313,11 +313,11 @@ fn assignment_of(
     let mut named = NamedValues::of(value);
     named.add(&NamedValues::of(before));
     named.add(&NamedValues::of(after));
-    let is_null = matches!(value, [only] if only.is("null"));
+    let is_blank = matches!(value, [only] if only.is("null") || ["''", "'{}'", "'[]'"].contains(&only.text));
     let is_chosen_by_others = || after.split_first().is_some_and(|(_, condition)| !is_constant(condition));
     let purpose = if mentions(after, column, row) {
         if reads_itself || named.is_empty() { Purpose::None } else { Purpose::Mapping }
-    } else if is_constant(value) && !is_null && is_chosen_by_others() {
+    } else if is_constant(value) && !is_blank && is_chosen_by_others() {
         Purpose::State
     } else {
         Purpose::None
