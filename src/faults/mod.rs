@@ -31,7 +31,7 @@
 //!     transaction.commit()
 //! })
 //! .run();
-//! assert!(report.runs() > 50);
+//! assert!(report.runs() > 30);
 //! ```
 //!
 //! # What fails

@@ -29,7 +29,7 @@ fn an_order_is_all_or_nothing() {
     let report = crash::test(&db, place_order).every_operation().run();
     assert_eq!((report.commits, report.most_lost), (1, 1), "{report}");
     let report = faults::sweep(&db, place_order).run();
-    assert!(report.runs() > 300, "{report}");
+    assert!(report.runs() > 100, "{report}");
 }
 
 /// The action reads `INSERT … RETURNING` with `query_row`.
