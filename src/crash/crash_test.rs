@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::disk_model::Drive;
-use super::explorer;
+use super::exploration;
 use super::options::{MostWork, Options};
 use super::report::Report;
 use crate::db::TestDb;
@@ -105,6 +105,26 @@ impl<'a> CrashTest<'a> {
         self
     }
 
+    /// Also lets a sync fail before the power is cut: each once, and at most ten of them. What was written before it may then be
+    /// lost although later syncs succeed, as on Linux. The action may return the error, but what it has committed must survive.
+    ///
+    /// In WAL mode with synchronous=NORMAL, a database does not survive that: a commit is synced only before a checkpoint, and
+    /// where the sync fails, the next one writes nothing.
+    ///
+    /// ```
+    /// use sqlitmus::{Profile, Template, crash, rusqlite::Connection};
+    ///
+    /// let db = Template::empty().profile(Profile::DURABLE).in_memory();
+    /// db.execute_batch("CREATE TABLE t(x)").unwrap();
+    /// let add = |db: &mut Connection| db.execute("INSERT INTO t VALUES (1)", []);
+    /// let report = crash::test(&db, add).failed_sync().run();
+    /// assert!(report.failed_syncs > 0);
+    /// ```
+    pub fn failed_sync(mut self) -> Self {
+        self.options.failed_sync = true;
+        self
+    }
+
     /// Cuts the power a second time, while SQLite recovers. This takes about ten times as long.
     pub fn twice(mut self) -> Self {
         self.options.twice = true;
@@ -183,7 +203,7 @@ impl<'a> CrashTest<'a> {
     }
 
     fn explore(mut self) -> Result<Report, Box<Failure>> {
-        explorer::explore(self.db, &mut self.action, &mut self.options)
+        exploration::explore(self.db, &mut self.action, &mut self.options)
     }
 }
 

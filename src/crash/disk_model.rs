@@ -58,8 +58,17 @@ pub(super) struct Pending {
     pub(super) at: usize,
     inode: usize,
     change: Change,
-    /// True if a drive that caches has it: the operating system will not write it again.
-    in_drive: bool,
+    written: Written,
+}
+
+/// What the operating system has done with an operation that a power cut may take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    NotYet,
+    /// A drive that caches has it, or its sync has failed: it will not be written again.
+    Once,
+    /// It is on the disk, but one before it may not be.
+    Kept,
 }
 
 /// The effect of a sync on a drive.
@@ -118,7 +127,7 @@ impl DiskModel {
                 if let Some(inode) = self.names.get(file).copied() {
                     self.sync(inode);
                 }
-                if *full {
+                if *full && self.drive == Drive::Caches {
                     self.flush_drive();
                 }
             }
@@ -130,6 +139,7 @@ impl DiskModel {
                     self.sync_names();
                 }
             }
+            Event::FailedSync { file } => self.fail_sync(file),
             Event::Released | Event::Acknowledged { .. } => {}
         }
     }
@@ -147,36 +157,51 @@ impl DiskModel {
     }
 
     fn push(&mut self, at: usize, inode: usize, change: Change) {
-        self.pending.push(Pending { at, inode, change, in_drive: false });
+        self.pending.push(Pending { at, inode, change, written: Written::NotYet });
     }
 
     fn sync(&mut self, synced: usize) {
         let is_new = |pending: &Pending| {
-            pending.inode == synced && !pending.in_drive && matches!(pending.change, Change::Create(_))
+            pending.inode == synced && pending.written == Written::NotYet && matches!(pending.change, Change::Create(_))
         };
         let is_new = self.pending.iter().any(is_new);
         let is_data = |pending: &Pending| pending.inode == synced && !pending.is_about_names();
         if self.drive == Drive::Caches {
-            self.pending.iter_mut().filter(|one| is_data(one)).for_each(|one| one.in_drive = true);
+            self.pending.iter_mut().filter(|one| is_data(one)).for_each(|one| one.written = Written::Once);
             if is_new {
                 self.sync_names();
             }
             return;
         }
-        for pending in self.pending.iter().filter(|pending| is_data(pending)) {
-            self.settled = self.settled.wrapping_add(pending.mark(Survival::Kept));
+        if self.pending.iter().any(|pending| is_data(pending) && pending.written == Written::Once) {
+            // What is written now covers what may be lost, and not the other way round: all stay in their order.
+            let now = self.pending.iter_mut().filter(|one| is_data(one) && one.written == Written::NotYet);
+            now.for_each(|one| one.written = Written::Kept);
+        } else {
+            for pending in self.pending.iter().filter(|pending| is_data(pending)) {
+                self.settled = self.settled.wrapping_add(pending.mark(Survival::Kept));
+            }
+            let inode = &mut self.inodes[synced];
+            inode.synced = inode.live.clone();
+            self.pending.retain(|pending| !is_data(pending));
         }
-        let inode = &mut self.inodes[synced];
-        inode.synced = inode.live.clone();
-        self.pending.retain(|pending| !is_data(pending));
         if is_new {
             self.sync_names();
         }
     }
 
+    /// Notes that what was written to a file may be lost although a later sync succeeds, see
+    /// <https://wiki.postgresql.org/wiki/Fsync_Errors>.
+    fn fail_sync(&mut self, file: &str) {
+        let Some(inode) = self.names.get(file).copied() else { return };
+        let is_data = |pending: &&mut Pending| pending.inode == inode && !pending.is_about_names();
+        let lost = self.pending.iter_mut().filter(is_data).filter(|one| one.written == Written::NotYet);
+        lost.for_each(|one| one.written = Written::Once);
+    }
+
     /// Settles what the operating system has handed to the drive.
     fn flush_drive(&mut self) {
-        for pending in self.pending.extract_if(.., |pending| pending.in_drive) {
+        for pending in self.pending.extract_if(.., |pending| pending.written == Written::Once) {
             self.settled = self.settled.wrapping_add(pending.mark(Survival::Kept));
             pending.apply(Survival::Kept, &mut self.inodes[pending.inode].synced, false);
             pending.change_name(&mut self.synced_names);
@@ -186,7 +211,7 @@ impl DiskModel {
 
     fn sync_names(&mut self) {
         if self.drive == Drive::Caches {
-            self.pending.iter_mut().filter(|one| one.is_about_names()).for_each(|one| one.in_drive = true);
+            self.pending.iter_mut().filter(|one| one.is_about_names()).for_each(|one| one.written = Written::Once);
             return;
         }
         for pending in &self.pending {
@@ -372,6 +397,9 @@ impl Rule {
     }
 
     fn survival(&mut self, index: usize, pending: &Pending) -> Survival {
+        if pending.written == Written::Kept {
+            return Survival::Kept;
+        }
         let kept = |kept: bool| if kept { Survival::Kept } else { Survival::Lost };
         let (changed, extends) = match pending.change {
             Change::Write { changed, extends, .. } => (changed, extends),

@@ -24,20 +24,18 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-use super::beside::{self, PutBackAtEnd};
+use super::beside;
 use super::disk_model::{DiskModel, MAX_SINGLE_OPERATIONS};
 use super::failure::{self, Diagnosis, Image, Problem};
 use super::options::{MostWork, Options};
-use super::power_cut::{self, PowerCut, Variant};
+use super::power_cut::{PowerCut, Variant};
 use super::recording::{CommitPoint, CommitPoints, Loss, Recording, SecondRun, record, run_again};
 use super::report::Report;
-use crate::db::{Address, TestDb};
+use crate::db::Address;
 use crate::draw;
-use crate::env::{self, Shard};
+use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::{
-    self, Action, ActionPart, ContentChanges, ContentMatch, Failure, Files, KnownContents, OriginalGuard, Outcome,
-};
+use crate::explore::{Action, ActionPart, ContentChanges, ContentMatch, Failure, Files, KnownContents, Outcome};
 use crate::order::Order as _;
 use crate::progress::Progress;
 use crate::sim::{Blocks, Disk, Entry, Event};
@@ -49,7 +47,7 @@ const MAX_MOMENTS: u64 = 150;
 const SINGLE_OPERATIONS_IN_ALL: usize = 1000;
 
 /// The largest number of states from which the action is run again.
-const MAX_SECOND_RUNS: u64 = 50;
+pub(super) const MAX_SECOND_RUNS: u64 = 50;
 
 /// The largest number of runs after which a job is expected to have nothing left to do.
 const MAX_RUNS_OF_A_JOB: usize = 5;
@@ -64,29 +62,31 @@ const WORK_OF_LOGS: u64 = 5;
 const LEAST_MOMENTS: u64 = 8;
 
 /// The seed that chooses variants where there are too many, unless the environment sets another.
-const SEED: u64 = 0x5eed;
+pub(super) const SEED: u64 = 0x5eed;
 
-struct Explorer<'a, 'o> {
-    base: Address,
-    action: &'o mut Action<'a>,
-    recording: Recording,
-    commits: CommitPoints,
-    contents: KnownContents,
-    options: &'o mut Options<'a>,
-    report: Report,
+pub(super) struct Explorer<'a, 'o> {
+    pub(super) base: Address,
+    pub(super) action: &'o mut Action<'a>,
+    pub(super) recording: Recording,
+    pub(super) commits: CommitPoints,
+    pub(super) contents: KnownContents,
+    pub(super) options: &'o mut Options<'a>,
+    pub(super) report: Report,
     /// The images that were recovered, by their keys.
-    recovered: HashMap<u64, Recovered>,
+    pub(super) recovered: HashMap<u64, Recovered>,
     /// The results of the invariants, by the numbers of the content and of the state of the files beside it.
-    invariants: HashMap<(usize, usize), Result<(), String>>,
+    pub(super) invariants: HashMap<(usize, usize), Result<(), String>>,
     /// The commit points from which the action is run again, and the runs so far.
-    resumable: HashSet<usize>,
-    second_runs: HashMap<(usize, usize), Rc<SecondRun>>,
+    pub(super) resumable: HashSet<usize>,
+    pub(super) second_runs: HashMap<(usize, usize), Rc<SecondRun>>,
     /// The calls of `acknowledge` of a run that has nothing left to do, once they are known.
-    answers: Option<Option<usize>>,
+    pub(super) answers: Option<Option<usize>>,
+    /// The number of the sync that has failed in the recording.
+    pub(super) failed_sync: Option<usize>,
 }
 
 #[derive(Clone)]
-struct Recovered {
+pub(super) struct Recovered {
     found: ContentMatch,
     second: Option<SecondCut>,
 }
@@ -99,79 +99,9 @@ struct SecondCut {
     files: Files,
 }
 
-/// Runs the action on a copy of the database and looks at everything that a power cut may leave of it.
-pub(super) fn explore<'a>(
-    db: &TestDb,
-    action: &mut Action<'a>,
-    options: &mut Options<'a>,
-) -> Result<Report, Box<Failure>> {
-    let settings = env::settings()?;
-    let replay = explore::replay(power_cut::WORD, PowerCut::parse, "crash:17:torn:3.1")?;
-    let base = db.memory_copy()?;
-    let beside = options.beside.clone();
-    let first = beside.put_back_at_end()?;
-    let (mut recording, again) = record_twice(db, &base, action, &first)?;
-    recording.promise.drive = options.drive;
-    let is_deterministic = recording.has_same_operations(&again);
-    let mut contents = KnownContents::new(base.functions());
-    recording.hide_what_differs(&mut contents, &again);
-    let commits = CommitPoints::find(&recording, &mut contents)?;
-    let mut report = Report::new(&recording.promise, &commits, is_deterministic);
-    report.masked = contents.masked();
-    if commits.commits() == 0 {
-        if options.may_change_nothing {
-            return Ok(report);
-        }
-        return Err(Error::new(ErrorKind::Crash, "the action changes nothing, so there is nothing to lose")
-            .help("prepare the database so that it has something to do")
-            .into());
-    }
-    let resumable = draw::spread(commits.commits() as u64 - 1, MAX_SECOND_RUNS, SEED);
-    let resumable = resumable.into_iter().filter_map(|index| usize::try_from(index + 1).ok());
-    let mut explorer = Explorer {
-        base,
-        action,
-        resumable: resumable.chain([commits.commits()]).collect(),
-        recording,
-        commits,
-        contents,
-        options,
-        report,
-        recovered: HashMap::new(),
-        invariants: HashMap::new(),
-        second_runs: HashMap::new(),
-        answers: None,
-    };
-    explorer.require_invariants()?;
-    let is_repeated = replay.map(|cut| explorer.repeat(cut)).transpose()?;
-    if is_repeated != Some(true) {
-        explorer.every_point(settings.shard, settings.seed.unwrap_or(SEED))?;
-    }
-    let mut report = explorer.report;
-    report.distinct = explorer.recovered.len() as u64;
-    Ok(report)
-}
-
-/// Runs the action twice. The second run shows whether a failure can be repeated.
-fn record_twice(
-    db: &TestDb,
-    base: &Address,
-    action: &mut Action<'_>,
-    first: &PutBackAtEnd<'_>,
-) -> Result<(Recording, Recording)> {
-    let guard = OriginalGuard::new(db);
-    let mut run = || {
-        first.put_back()?;
-        record(base, action, first.beside)
-    };
-    let recorded = run().and_then(|recording| Ok((recording, run()?)));
-    // Checked first: any other error may follow from it.
-    guard.check(ErrorKind::Crash, &["the action"])?;
-    recorded
-}
-
 impl Explorer<'_, '_> {
-    fn every_point(&mut self, shard: Shard, seed: u64) -> Result<(), Box<Failure>> {
+    /// Cuts the power at every moment of the recording, or at some of them.
+    pub(super) fn every_point(&mut self, shard: Shard, seed: u64) -> Result<(), Box<Failure>> {
         let points: Vec<usize> = (0..=self.recording.log.len()).filter(|point| self.is_point(*point)).collect();
         let all = self.options.every_operation;
         let MostWork(most_work) = self.options.most_work;
@@ -181,7 +111,8 @@ impl Explorer<'_, '_> {
             false => (most_work / (2 * self.work_at_end())).clamp(LEAST_MOMENTS, MAX_MOMENTS),
         };
         let chosen = draw::spread(points.len() as u64, most, draw::key(seed, 0));
-        (self.report.moments, self.report.points) = (points.len() as u64, chosen.len() as u64);
+        self.report.moments += points.len() as u64;
+        self.report.points += chosen.len() as u64;
         let each = match self.options.every_operation {
             true => MAX_SINGLE_OPERATIONS,
             false => (SINGLE_OPERATIONS_IN_ALL / chosen.len().max(1)).clamp(6, MAX_SINGLE_OPERATIONS),
@@ -214,7 +145,7 @@ impl Explorer<'_, '_> {
                     continue;
                 }
                 done += if is_new { work } else { 0 };
-                self.look(&model, PowerCut { point, variant, again: None })?;
+                self.look(&model, PowerCut { point, variant, again: None, failed_sync: self.failed_sync })?;
             }
             work_left = work_left.saturating_sub(done);
             progress.at(index);
@@ -242,14 +173,14 @@ impl Explorer<'_, '_> {
         let after_telling = point > 0 && told(&log[point - 1]);
         let each = self.options.every_operation || self.options.process_kill;
         match next.event {
-            Event::Sync { .. } | Event::Delete { .. } => true,
+            Event::Sync { .. } | Event::FailedSync { .. } | Event::Delete { .. } => true,
             Event::Write { .. } | Event::Truncate { .. } => each || after_telling,
             Event::Released | Event::Acknowledged { .. } => after_telling,
         }
     }
 
     /// Looks at one image again. Returns false if there is no such image.
-    fn repeat(&mut self, cut: PowerCut) -> Result<bool, Box<Failure>> {
+    pub(super) fn repeat(&mut self, cut: PowerCut) -> Result<bool, Box<Failure>> {
         let mut model = DiskModel::new(&self.recording.files, self.options.drive);
         model.replay_to(&self.recording.log, cut.point);
         if cut.point > self.recording.log.len() || !model.has(cut.variant) {
@@ -306,10 +237,12 @@ impl Explorer<'_, '_> {
             Loss::Last => there.saturating_sub(1),
             Loss::SinceCheckpoint | Loss::Anything => 0,
         };
-        let most = committed + 1;
+        let most = self.commits.next_after(committed);
         let is_too_old = self.commits.all.iter().take(least).any(|commit| commit.content == content);
         let allowed = self.commits.all.iter().enumerate().take(most + 1).skip(least);
-        let is_end = |index: usize| index == 0 || index == self.commits.commits();
+        // One whose sync has failed may be there, too.
+        let is_end =
+            |index: usize| index == 0 || index == self.commits.commits() || self.commits.all[index].at == usize::MAX;
         let allowed: Vec<(usize, &CommitPoint)> =
             allowed.filter(|(index, _)| self.options.each_transaction || is_end(*index)).collect();
         let last = |same: &dyn Fn(usize) -> bool| allowed.iter().rev().find(|(_, commit)| same(commit.content));
@@ -351,7 +284,7 @@ impl Explorer<'_, '_> {
         if is_between && found != ContentMatch::Known(end) {
             // A time in seconds differs only later.
             self.put_back(0)?;
-            let now = record(&self.base, self.action, &self.options.beside)?;
+            let now = record(&self.base, self.action, &self.options.beside, None)?;
             self.recording.hide_what_differs(&mut self.contents, &now);
             self.report.masked = self.contents.masked();
             found = self.contents.find(&again.files);
@@ -449,7 +382,7 @@ impl Explorer<'_, '_> {
     }
 
     /// Returns an error if an invariant does not hold before or after the action: then it says nothing about power cuts.
-    fn require_invariants(&mut self) -> Result<()> {
+    pub(super) fn require_invariants(&mut self) -> Result<()> {
         let last = self.recording.beside.len().saturating_sub(1);
         let ends = [(0, 0, "before the action"), (self.commits.commits(), last, "after the action")];
         for (index, state, when) in ends {
@@ -480,7 +413,7 @@ impl Explorer<'_, '_> {
     }
 
     /// Makes the files beside the database what they were in a state of the recording.
-    fn put_back(&self, state: usize) -> Result<()> {
+    pub(super) fn put_back(&self, state: usize) -> Result<()> {
         self.options.beside.put_back(&self.recording.beside[state].1)
     }
 }

@@ -129,6 +129,14 @@ const OTHERWISE: &str = "look for a PRAGMA journal_mode or synchronous in the ac
 fn help(diagnosis: &Diagnosis<'_>) -> Vec<String> {
     let promise = &diagnosis.recording.promise;
     match diagnosis.problem {
+        Problem::Corrupt(_) | Problem::HalfApplied | Problem::Lost { .. }
+            if diagnosis.image.cut.failed_sync.is_some() && promise.is_synced_by_checkpoints() =>
+        {
+            vec![format!(
+                "{promise} syncs commits only before a checkpoint, whose error no commit returns; this syncs each: \
+                 PRAGMA synchronous = FULL"
+            )]
+        }
         Problem::Corrupt(_) | Problem::HalfApplied | Problem::SecondCut(_) => match promise.remedy() {
             Some(remedy) => {
                 let mut help = vec![format!("{promise} does not protect a transaction: PRAGMA {remedy}")];
@@ -220,6 +228,7 @@ fn shown(event: &Event) -> String {
         Event::Sync { file, full: true } => format!("sync {file} fully"),
         Event::Delete { file, sync_dir: true } => format!("delete {file} and sync the directory"),
         Event::Delete { file, sync_dir: false } => format!("delete {file}"),
+        Event::FailedSync { file } => format!("sync {file}, which fails"),
         Event::Released => String::from("the transaction ends"),
         Event::Acknowledged { .. } => String::from("acknowledged"),
     }

@@ -22,6 +22,8 @@ pub(super) struct Options<'a> {
     pub(super) drive: Drive,
     pub(super) beside: FilesBeside,
     pub(super) twice: bool,
+    /// True if syncs may fail before the power cut.
+    pub(super) failed_sync: bool,
     pub(super) may_change_nothing: bool,
     pub(super) recovery: Recovery,
     pub(super) invariants: Invariants<'a>,

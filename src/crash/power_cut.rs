@@ -14,6 +14,8 @@ pub(super) struct PowerCut {
     pub(super) point: usize,
     pub(super) variant: Variant,
     pub(super) again: Option<(usize, Variant)>,
+    /// The number of the sync that had failed, from 0.
+    pub(super) failed_sync: Option<usize>,
 }
 
 impl PowerCut {
@@ -23,21 +25,26 @@ impl PowerCut {
             let (point, variant) = text.split_once(':')?;
             Some((point.parse().ok()?, Variant::parse(variant)?))
         };
-        let Some((first, again)) = text.split_once('+') else {
-            return one(text).map(|(point, variant)| PowerCut { point, variant, again: None });
+        let (text, failed_sync) = match text.split_once("!sync:") {
+            Some((text, nth)) => (text, Some(nth.parse().ok()?)),
+            None => (text, None),
+        };
+        let (first, again) = match text.split_once('+') {
+            Some((first, again)) => (first, Some(one(again)?)),
+            None => (text, None),
         };
         let (point, variant) = one(first)?;
-        Some(PowerCut { point, variant, again: Some(one(again)?) })
+        Some(PowerCut { point, variant, again, failed_sync })
     }
 }
 
 impl fmt::Display for PowerCut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{WORD}:{}:{}", self.point, self.variant)?;
-        match self.again {
-            Some((point, variant)) => write!(f, "+{point}:{variant}"),
-            None => Ok(()),
+        if let Some((point, variant)) = self.again {
+            write!(f, "+{point}:{variant}")?;
         }
+        self.failed_sync.map_or(Ok(()), |nth| write!(f, "!sync:{nth}"))
     }
 }
 

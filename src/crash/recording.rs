@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use super::beside::{FileHistory, FileWatch, FilesBeside};
 use super::committed::Committed;
 use super::disk_model::{DiskModel, Drive};
+use super::failing_sync::FailingSync;
 use crate::db::{Address, MAIN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{self, Action, Files, KnownContents, Outcome, SeededRandom, StatementLimit};
@@ -87,6 +88,11 @@ impl Promise {
     /// Returns true if a journal protects the database when the process is killed.
     pub(super) fn has_journal(&self) -> bool {
         !matches!(self.journal_mode.as_str(), "OFF" | "MEMORY")
+    }
+
+    /// Returns true if commits are synced by checkpoints only.
+    pub(super) fn is_synced_by_checkpoints(&self) -> bool {
+        self.journal_mode == "WAL" && self.synchronous == "NORMAL"
     }
 
     /// Returns the setting to change where transactions are not protected.
@@ -185,8 +191,14 @@ pub(super) struct Recording {
     statements: u64,
 }
 
-/// Runs the action on a copy of `base`. The log starts before the database is opened and ends after it is closed.
-pub(super) fn record(base: &Address, action: &mut Action<'_>, beside: &FilesBeside) -> Result<Recording> {
+/// Runs the action on a copy of `base`. The log starts before the database is opened and ends after it is closed. If a sync
+/// fails, by its number in the log, the action may fail too.
+pub(super) fn record(
+    base: &Address,
+    action: &mut Action<'_>,
+    beside: &FilesBeside,
+    failed_sync: Option<usize>,
+) -> Result<Recording> {
     let copy = base.fork();
     let files = copy.disk().files();
     let capture = Arc::new(Capture::default());
@@ -196,7 +208,10 @@ pub(super) fn record(base: &Address, action: &mut Action<'_>, beside: &FilesBesi
     });
     let watch = FileWatch::new(Arc::clone(&log), beside);
     watch.look(0);
-    copy.disk().gate().set(Some(Arc::clone(&watch) as Arc<dyn Watch>));
+    copy.disk().gate().set(Some(match failed_sync {
+        Some(nth) => FailingSync::new(Arc::clone(&log), Arc::clone(&watch), nth) as Arc<dyn Watch>,
+        None => Arc::clone(&watch) as Arc<dyn Watch>,
+    }));
     let mut connection = copy.connect()?;
     SeededRandom::on(&connection, 0)?;
     let mut promise = Promise::of(&connection)?;
@@ -207,7 +222,9 @@ pub(super) fn record(base: &Address, action: &mut Action<'_>, beside: &FilesBesi
     let before = RUNNING.replace(Some(Arc::clone(&log)));
     let outcome = traced.recording(capture, &mut connection, |connection| explore::outcome_of(|| action(connection)));
     RUNNING.set(before);
-    explore::require_success(ErrorKind::Crash, &outcome, &connection, "power cut")?;
+    if failed_sync.is_none() {
+        explore::require_success(ErrorKind::Crash, &outcome, &connection, "power cut")?;
+    }
     watch.look(log.len());
     // The profile decides what is promised. The action may still change whether locks show its commits.
     promise.locks_are_kept |= Promise::of(&connection)?.locks_are_kept;
@@ -307,12 +324,14 @@ fn shape(entry: &Entry) -> (u8, String, u64, usize) {
         Event::Delete { file, .. } => (3, name(file), 0, 0),
         Event::Released => (4, String::new(), 0, 0),
         Event::Acknowledged { .. } => (5, String::new(), 0, 0),
+        Event::FailedSync { file } => (6, name(file), 0, 0),
     }
 }
 
 /// The end of a transaction that changed something. The first one is the state before the action.
 pub(super) struct CommitPoint {
-    /// The place in the log after which the app knows of the commit.
+    /// The place in the log after which the app knows of the commit. No place if its sync has failed, so that the app got an error:
+    /// in a WAL it may be there or not.
     pub(super) at: usize,
     /// The number of the content.
     pub(super) content: usize,
@@ -339,8 +358,10 @@ impl CommitPoints {
         let mut acknowledged = Vec::new();
         // With locking_mode=EXCLUSIVE no lock shows a commit. If there is a journal, what SQLite recovers at each moment does.
         let each = recording.promise.locks_are_kept && recording.promise.has_journal();
+        let mut has_failed = false;
         for (at, entry) in log.iter().enumerate() {
             model.replay_to(log, at + 1);
+            has_failed |= matches!(entry.event, Event::FailedSync { .. });
             if let Event::Acknowledged { unfinished } = entry.event {
                 acknowledged.push((at, all.len() - 1 + usize::from(unfinished)));
             }
@@ -353,10 +374,19 @@ impl CommitPoints {
                 }
                 .map_err(unreadable)?;
                 let content = contents.learn_folded(committed.files().clone()).map_err(unreadable)?;
-                if all.last().is_some_and(|last| last.content != content) {
-                    let at = if each { end_of_statement(log, at) } else { at };
-                    all.push(CommitPoint { at, content });
+                let at = if each { end_of_statement(log, at) } else { at };
+                let before = all.len().checked_sub(2).map(|index| all[index].content);
+                match all.last_mut() {
+                    // What a recovery would find is overwritten, as the app was told.
+                    Some(last) if last.at == usize::MAX && before == Some(content) => {}
+                    Some(last) if last.content != content => {
+                        all.push(CommitPoint { at: if has_failed { usize::MAX } else { at }, content });
+                    }
+                    // Tried again.
+                    Some(last) if last.at == usize::MAX && !has_failed && !is_last => last.at = at,
+                    _ => {}
                 }
+                has_failed = false;
             }
         }
         Ok(CommitPoints { all, acknowledged })
@@ -369,7 +399,13 @@ impl CommitPoints {
 
     /// Returns the last commit point whose transaction had returned to the app when the first `point` events had happened.
     pub(super) fn committed(&self, point: usize) -> usize {
-        self.all.iter().skip(1).take_while(|commit| commit.at < point).count()
+        (1..self.all.len()).rev().find(|index| self.all[*index].at < point).unwrap_or(0)
+    }
+
+    /// Returns the commit point after that one, and after those whose sync has failed.
+    pub(super) fn next_after(&self, committed: usize) -> usize {
+        let has_returned = |index: &usize| self.all.get(*index).is_none_or(|commit| commit.at < usize::MAX);
+        (committed + 1..).find(has_returned).unwrap_or(committed + 1)
     }
 
     /// Returns the number of calls of `acknowledge` that had happened by then.

@@ -25,6 +25,8 @@ pub struct Report {
     pub most_lost: usize,
     /// The number of images that were left out because of the time that they would take.
     pub left_out: u64,
+    /// The number of syncs that have failed before power cuts.
+    pub failed_syncs: usize,
     /// The number of states between two transactions from which the action was run again.
     pub resumed: usize,
     /// True if a change that the app had acknowledged may be lost, as the profile allows.
@@ -53,6 +55,7 @@ impl Report {
             outcomes: vec![0; commits.all.len()],
             most_lost: 0,
             left_out: 0,
+            failed_syncs: 0,
             resumed: 0,
             may_lose_acknowledged: false,
             deterministic,
@@ -103,6 +106,9 @@ impl Raw for Report {
                     write!(f, "\n  {commits} of {of} survived: {}", count(*images, "image"))?;
                 }
             }
+        }
+        if self.failed_syncs > 0 {
+            write!(f, "\n  after {}: the same", count(self.failed_syncs as u64, "failed sync"))?;
         }
         if self.resumed > 0 {
             let times = count(self.resumed as u64, "state");

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::beside::FilesBeside;
 use super::committed::Committed;
 use super::disk_model::{DiskModel, Drive};
-use super::explorer;
+use super::exploration;
 use super::options::{MostWork, Options, Recovery};
 use super::power_cut::Variant;
 use super::recording::{CommitPoints, record};
@@ -55,7 +55,7 @@ fn same_on_real_files(journal_mode: &'static str, synchronous: &'static str) {
         }
         Ok(())
     });
-    let recording = record(&db.memory_copy().unwrap(), &mut action, &FilesBeside::default()).unwrap();
+    let recording = record(&db.memory_copy().unwrap(), &mut action, &FilesBeside::default(), None).unwrap();
     let mut contents = KnownContents::new(None);
     let commits = CommitPoints::find(&recording, &mut contents).unwrap();
     assert_eq!(commits.commits(), 3);
@@ -116,7 +116,7 @@ fn the_name_of_an_image_stands_for_its_files() {
     let mut action = explore::action(|db: &mut Connection| -> rusqlite::Result<()> {
         db.execute_batch("INSERT INTO t VALUES (1)").and_then(|()| db.execute_batch("INSERT INTO t VALUES (2)"))
     });
-    let recording = record(&db.memory_copy().unwrap(), &mut action, &FilesBeside::default()).unwrap();
+    let recording = record(&db.memory_copy().unwrap(), &mut action, &FilesBeside::default(), None).unwrap();
     let mut model = DiskModel::new(&recording.files, Drive::default());
     let mut seen: std::collections::HashMap<u64, Files> = std::collections::HashMap::new();
     let mut again = 0;
@@ -154,7 +154,7 @@ fn a_second_cut_is_found_where_recovery_is_not_synced() {
         let mut action = explore::action(|db: &mut Connection| {
             db.execute_batch("BEGIN; UPDATE t SET x = 2; UPDATE u SET x = 2; COMMIT")
         });
-        explorer::explore(&db, &mut action, options)
+        exploration::explore(&db, &mut action, options)
     };
     let twice = |recovery| Options { twice: true, recovery, ..Options::default() };
     assert!(explore(&mut Options { recovery: Recovery(lying), ..Options::default() }).is_ok());
@@ -196,7 +196,7 @@ fn images_are_left_out_by_their_work() {
             )
         });
         let mut options = Options { most_work: MostWork(most_work), ..Options::default() };
-        explorer::explore(&db, &mut action, &mut options).map_err(|failed| failed.error).unwrap()
+        exploration::explore(&db, &mut action, &mut options).map_err(|failed| failed.error).unwrap()
     };
     let (all, some) = (explore(u64::MAX), explore(100_000));
     assert_eq!(all.left_out, 0, "{all}");
@@ -232,7 +232,7 @@ fn the_files_after_each_commit_are_those_of_sqlite() {
         }
         db.execute_batch("VACUUM")
     });
-    let recording = record(&db.memory_copy().unwrap(), &mut action, &FilesBeside::default()).unwrap();
+    let recording = record(&db.memory_copy().unwrap(), &mut action, &FilesBeside::default(), None).unwrap();
     let mut model = DiskModel::new(&recording.files, Drive::default());
     let mut committed = Committed::of(&recording.files).unwrap();
     let mut commits = 0;

@@ -15,6 +15,8 @@ pub(crate) enum Event {
     Truncate { file: Arc<str>, len: u64 },
     // `full` is true if the drive is asked to write it, and not only the operating system.
     Sync { file: Arc<str>, full: bool },
+    // A sync that failed. The operating system takes what it could not write for written.
+    FailedSync { file: Arc<str> },
     Delete { file: Arc<str>, sync_dir: bool },
     // A connection released its write lock: its transaction has ended.
     Released,
@@ -90,6 +92,14 @@ impl OpLog {
         let mut log = self.lock();
         let unfinished = log.locks.are_held();
         log.entries.push(Entry { event: Event::Acknowledged { unfinished }, statement: None });
+    }
+
+    /// Records that a sync fails.
+    pub(crate) fn fail_sync(&self, file: &str) {
+        let statement = (self.running)();
+        let mut log = self.lock();
+        let file = log.name(file);
+        log.entries.push(Entry { event: Event::FailedSync { file }, statement });
     }
 
     /// The number of events.

@@ -2,6 +2,7 @@
 
 mod beside;
 mod bugs;
+mod failed_sync;
 mod messages;
 mod modes;
 mod resume;
