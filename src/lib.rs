@@ -117,6 +117,8 @@
 //! - `bundled`: compiles the SQLite that comes with rusqlite. Off by default, so that tests run on the SQLite that the app
 //!   ships.
 
+// docs.rs shows the feature that each item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // The floors below serve all of these; what nobody uses is found when all are there.
 #![cfg_attr(
     not(all(feature = "plan", feature = "data", feature = "suite", feature = "whatif")),
