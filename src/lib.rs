@@ -102,7 +102,7 @@
 //!
 //! # Features
 //!
-//! All but the last two are on by default. A feature that is off leaves its code out: databases and checks alone take a fifth
+//! All but the last two are on by default. A feature that is off leaves its code out: databases and checks alone take a quarter
 //! of the time to compile.
 //!
 //! - `plan`: [`plan`], [`record`] and [`workload`].
