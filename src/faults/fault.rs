@@ -10,6 +10,7 @@ use rusqlite::{Connection, ffi};
 
 use crate::error::{Error, ErrorKind};
 use crate::explore::{Cancellation, StatementLimit, replay_note};
+use crate::order::Order as _;
 use crate::sim::{Blocks, Op, Refused, Watch, WriteLocks, allocator};
 use crate::trace::{Capture, Listener, Start};
 
@@ -269,7 +270,7 @@ impl FaultInjector {
             steps.extend([start + 1, start + (end - start).div_ceil(2), end.saturating_sub(1), end]);
         }
         steps.retain(|step| (1..=all).contains(step));
-        steps.sort_unstable();
+        steps.order();
         steps.dedup();
         steps
     }
