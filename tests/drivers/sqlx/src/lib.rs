@@ -113,6 +113,26 @@ mod tests {
         }
     }
 
+    /// How many connections a pool opens is a matter of time. The app's own PRAGMAs and `SELECT 1` count.
+    #[tokio::test]
+    async fn what_sqlx_does_to_open_connections_is_not_counted() {
+        let db = READ.in_memory();
+        let run = async {
+            let pool = pool(&db.url()).await.unwrap();
+            let mut both = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+            for connection in &mut both {
+                super::count(connection).await.unwrap();
+            }
+            for sql in ["PRAGMA foreign_keys", "SELECT 1"] {
+                sqlx::query(sql).execute(&mut *both[0]).await.unwrap();
+            }
+        };
+        let queries = db.record_async(run).await;
+        assert!(queries.by_drivers().all(|query| query.sql() == "PRAGMA foreign_keys = ON"), "{queries:?}");
+        assert_eq!(queries.by_drivers().len(), 2);
+        queries.assert_count(4);
+    }
+
     /// Runs within a runtime, where blocking is not allowed.
     #[tokio::test]
     async fn a_template_can_be_migrated_by_sqlx() {
