@@ -168,7 +168,7 @@ fn pooling<R>(queries: &Queries<R>) -> Option<Point> {
     for query in queries.iter() {
         first.entry(query.connection()).or_insert(query);
     }
-    let opened = first.values().filter(|query| query.keyword() == "PRAGMA").count();
+    let opened = first.values().filter(|query| query.is_on_new_connection()).count();
     let seen = format!(
         "{} on {}, {opened} of them opened meanwhile",
         count(queries.len(), "statement"),
