@@ -195,6 +195,7 @@ pub mod __private {
         )
     }
 
+    #[cfg(feature = "plan")]
     pub fn queries_text<R>(queries: &crate::record::Queries<R>) -> String {
         crate::report::visible(&queries.text())
     }

@@ -8,6 +8,7 @@ mod image;
 mod keep;
 mod migrate;
 mod profile;
+mod read_profile;
 mod recording;
 mod runtime;
 mod scratch;

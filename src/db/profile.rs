@@ -356,7 +356,7 @@ fn word_or(quote: fn(&str) -> String) -> impl Fn(&str) -> String {
 }
 
 /// Returns the first column of the first row as text.
-fn ask(connection: &Connection, sql: &str) -> rusqlite::Result<Option<String>> {
+pub(super) fn ask(connection: &Connection, sql: &str) -> rusqlite::Result<Option<String>> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let Some(row) = rows.next()? else { return Ok(None) };

@@ -219,3 +219,49 @@ fn a_hostile_name_or_value_stays_inside_its_pragma() {
         assert_eq!(ask(&connection, "SELECT count(*) FROM t"), "0");
     }
 }
+
+#[test]
+fn a_profile_is_read_from_a_connection_of_the_app() {
+    let known = [
+        Profile::SQLITE_DEFAULTS,
+        Profile::MINIMAL,
+        Profile::PRODUCTION,
+        Profile::WEB,
+        Profile::DURABLE,
+        Profile::LITESTREAM,
+    ];
+    for profile in known {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = Connection::open(folder.path().join("app.db")).unwrap();
+        profile.apply(&mut connection).unwrap();
+        let read = Profile::of(&connection).unwrap();
+        let always = ["journal_mode", "synchronous", "foreign_keys", "busy_timeout"];
+        let set = profile.pragmas().map(|(name, _)| name).filter(|name| !always.contains(name));
+        let mut names: Vec<&str> = always.into_iter().chain(set).collect();
+        let mut found: Vec<&str> = read.pragmas().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, names, "{profile:?}");
+        let template = Template::empty().profile(read);
+        for db in [template.in_memory(), template.on_disk()] {
+            sqlitmus::check::profile(&db, &profile).assert_ok();
+        }
+    }
+    let own = Profile::SQLITE_DEFAULTS.pragma("secure_delete", "FAST").pragma("encoding", "UTF-16le");
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = Connection::open(folder.path().join("app.db")).unwrap();
+    own.apply(&mut connection).unwrap();
+    let read = Profile::of(&connection).unwrap();
+    let settings: Vec<_> = read.pragmas().collect();
+    for set in [("encoding", "UTF-16le"), ("secure_delete", "2"), ("journal_mode", "delete"), ("busy_timeout", "5000")]
+    {
+        assert!(settings.contains(&set), "{settings:?}");
+    }
+    assert_eq!(settings.len(), 6, "{settings:?}");
+}
+
+#[test]
+fn a_connection_without_a_file_has_no_profile() {
+    let error = Profile::of(&Connection::open_in_memory().unwrap()).unwrap_err();
+    assert_eq!(error.headline(), "a connection without a file has no profile of an app");
+}
