@@ -380,7 +380,8 @@ impl<'a> TablePair<'_, 'a> {
                 before == after
             })
         });
-        if let Some(formula) = formula(rows, column) {
+        // Of two columns that count up, one is a sum of the other too.
+        if let Some(formula) = formula(rows, column).filter(|_| source.is_none()) {
             return Some(self.loss(LossKind::Recomputed, Some(at), vec![format!("each value is {formula}")]));
         }
         let to_null = changed.iter().all(|pair| *rows.cells(column, pair).1 == Cell::Null);

@@ -50,10 +50,11 @@ pub(crate) fn formula(rows: &PairedRows<'_>, column: (usize, usize)) -> Option<S
     let sum = first.1 - factor * first.0;
     // Any two numbers are a multiple and a sum of any two others.
     let is_chance = numbers.len() < if sum == 0 { 2 } else { 3 };
-    let text = match (factor, sum) {
-        (1, sum) => format!("the old value + {sum}"),
-        (factor, 0) => format!("{factor} * the old value"),
-        (factor, sum) => format!("{factor} * the old value + {sum}"),
+    let multiple = if factor == 1 { String::from("the old value") } else { format!("{factor} * the old value") };
+    let text = match sum {
+        0 => multiple,
+        1.. => format!("{multiple} + {sum}"),
+        _ => format!("{multiple} - {}", -sum),
     };
     (!is_chance && numbers.iter().all(|(was, is)| factor * was + sum == *is)).then_some(text)
 }

@@ -93,9 +93,10 @@ impl<'s> Reading<'_, 's, '_> {
             maker.unmet.push(format!("{} where {}", table.name, all.join(" AND ")));
         }
         // What one statement copies, another may delete by other conditions.
-        for copied in maker.copied.clone().iter().filter(|(of, copied)| *of == table.name && *copied != texts) {
-            let is_copied = copied.1.join(" AND ");
-            maker.ensure(table, &RowRequest::of(&texts).and(format!("({is_copied}) IS NOT TRUE")), 1);
+        let others = maker.copied.iter().filter(|(of, copied)| *of == table.name && *copied != texts);
+        let not_copied: Vec<String> = others.map(|(_, it)| format!("({}) IS NOT TRUE", it.join(" AND "))).collect();
+        for condition in not_copied {
+            maker.ensure(table, &RowRequest::of(&texts).and(condition), 1);
         }
         if self.scopes[source.0].target.is_some() {
             maker.copied.push((table.name.clone(), texts.clone()));

@@ -6,7 +6,7 @@ use super::pool::pool;
 use super::resolve::LocalExpression;
 use super::rows::{RowMaker, RowRequest};
 use crate::check::Cell;
-use crate::sql::{Name, owned, quote_identifier, tokens};
+use crate::sql::{Name, Token, owned, quote_identifier, tokens};
 use crate::suite::losses::is_equivalent;
 
 /// A value, and what the expression makes of it.
@@ -74,7 +74,9 @@ fn changes_any(expression: &LocalExpression<'_>, stored: &Name, rows: &RowReques
 
 fn has_time_function(expression: &str) -> bool {
     let functions = ["date", "time", "datetime", "julianday", "unixepoch", "strftime"];
-    tokens(expression).iter().any(|token| functions.iter().any(|function| token.is(function)))
+    // A column may have the name of one.
+    let is_call = |pair: &[Token<'_>]| pair[1].is_symbol("(") && functions.iter().any(|function| pair[0].is(function));
+    tokens(expression).windows(2).any(is_call)
 }
 
 /// Evaluates an expression for values of a column that an app could have stored there.
