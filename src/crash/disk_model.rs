@@ -61,7 +61,7 @@ pub(super) struct Pending {
     written: Written,
 }
 
-/// What the operating system has done with an operation that a power cut may take.
+/// The way that an operation which a power cut may take has gone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Written {
     NotYet,

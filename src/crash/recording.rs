@@ -241,7 +241,7 @@ pub(super) struct SecondRun {
     pub(super) files: Files,
     /// The number of calls of `acknowledge`.
     pub(super) acknowledged: usize,
-    /// What it repeats, if it does not end.
+    /// The statement that it repeats, if it does not end.
     pub(super) repeats: Option<String>,
 }
 

@@ -129,7 +129,7 @@ pub(super) struct SecondTry {
     pub(super) outcome: Outcome<String>,
     /// The outcome on a new connection, where it failed on the old one.
     pub(super) reconnected: Option<Outcome<String>>,
-    /// What it repeats, if it does not end.
+    /// The statement that it repeats, if it does not end.
     pub(super) repeats: Option<String>,
     pub(super) files: Files,
 }

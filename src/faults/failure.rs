@@ -14,7 +14,7 @@ pub(super) struct FaultRun {
     pub(super) fault: Fault,
     pub(super) outcome: Outcome<String>,
     pub(super) injected: Option<InjectedFault>,
-    /// What it repeats, if it does not end.
+    /// The statement that it repeats, if it does not end.
     pub(super) repeats: Option<String>,
     pub(super) left_open: bool,
     /// The state in which the action left the connection.

@@ -43,7 +43,7 @@ pub(super) fn split(queries: Vec<Query>, ours: [Option<usize>; 2]) -> (Vec<Query
     (of_app, of_drivers)
 }
 
-/// What a connection was used for last.
+/// The last use of a connection.
 enum ConnectionUse {
     /// It was opened, and has run nothing but PRAGMAs.
     Opening,

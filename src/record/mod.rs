@@ -40,7 +40,7 @@
 //!
 //! # What drivers run
 //!
-//! What a driver runs by itself is no query of the app: it is not counted, and [`Queries::by_drivers`] returns it. A failed
+//! A statement that a driver runs by itself is no query of the app: it is not counted, and [`Queries::by_drivers`] returns it. A failed
 //! assertion and the `Display` of a recording say how many statements were left out. They are
 //!
 //! - PRAGMAs about settings (`foreign_keys`, `journal_mode`; not `user_version` or `table_info`) before the first other

@@ -35,7 +35,7 @@ pub struct Queries<R = ()> {
     allowed: RefCell<Vec<String>>,
 }
 
-/// What a recorder has seen.
+/// The statements of a recording, and where they ran.
 pub(super) struct Recorded {
     pub(super) queries: Vec<Query>,
     /// The numbers of the connections that no driver opened or checks.

@@ -16,8 +16,8 @@ pub struct Query {
     connection: usize,
     /// True if its connection was opened during the recording, by the app.
     is_on_new_connection: bool,
-    /// In a transaction when it started, and when it ended.
-    in_transaction: (bool, bool),
+    /// True if its connection was in a transaction when it started.
+    in_transaction: bool,
     /// True if nothing ran on the connection between this and its close.
     pub(super) is_before_close: bool,
     pub(super) nested: Vec<String>,
@@ -46,7 +46,7 @@ impl Query {
             reads_only: event.reads_only,
             connection,
             is_on_new_connection: is_new,
-            in_transaction: (event.in_transaction, event.in_transaction),
+            in_transaction: event.in_transaction,
             is_before_close: false,
             nested: Vec::new(),
             site,
@@ -62,7 +62,6 @@ impl Query {
         self.duration = duration;
         self.counters = counters;
         self.returned += event.returned;
-        self.in_transaction.1 = event.in_transaction;
         self.changes += u64::from(changes);
         self.state = if event.is_halted || self.reads_only { QueryState::Done } else { QueryState::Uncounted };
     }
@@ -221,7 +220,7 @@ impl Query {
 
     /// Returns true if its connection was in a transaction when it started.
     pub(crate) fn is_in_transaction(&self) -> bool {
-        self.in_transaction.0
+        self.in_transaction
     }
 
     /// Returns true if its connection was closed after it, and ran nothing in between.
@@ -338,7 +337,6 @@ pub(super) struct Finished {
     pub(super) reads_only: bool,
     /// True if SQLite is done with the statement. If not, its changes are counted after this event.
     pub(super) is_halted: bool,
-    pub(super) in_transaction: bool,
 }
 
 /// Crates whose frames lie between SQLite and the app.
