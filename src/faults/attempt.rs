@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::fault::{self, Bounds, Fault, FaultInjector, Kind};
+use super::fault::{Fault, Kind};
+use super::injector::{self, Bounds, FaultInjector};
 use super::session::Session;
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Result};
@@ -30,7 +31,7 @@ impl<'a> SweptAction<'a> {
     /// Runs it again, without a fault. Also returns what it repeats, if it does not end.
     fn again(&mut self, connection: &mut Connection, after: Option<Fault>) -> (Outcome<String>, Option<String>) {
         let traced = TracedDatabase::new(connection);
-        let limit = Arc::new(fault::limit(after, self.bounds.statements));
+        let limit = Arc::new(injector::limit(after, self.bounds.statements));
         let _listening = traced.listen(Arc::clone(&limit) as Arc<_>);
         let outcome = outcome_of(|| (self.run)(connection));
         (outcome, limit.exceeded())
@@ -61,7 +62,7 @@ impl Attempt {
         let (mut connection, random) = connect(&copy, of_memory)?;
         let found = Session::of(&connection);
         let (bounds, cancellation) = (action.bounds, action.cancellation.clone());
-        let injector = FaultInjector::new(fault, bounds, &copy.disk().files(), capture.clone(), cancellation);
+        let injector = FaultInjector::new(fault, bounds, copy.disk(), capture.clone(), cancellation);
         copy.disk().gate().set(Some(Arc::clone(&injector) as Arc<dyn Watch>));
         let traced = TracedDatabase::new(&connection);
         if let Some(cancellation) = &action.cancellation {

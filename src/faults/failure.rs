@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::fault::{Fault, InjectedFault, REPEATS};
+use super::fault::Fault;
+use super::injector::{InjectedFault, REPEATS};
 use super::session::Session;
 use crate::db::MAIN;
 use crate::error::{Error, ErrorKind};
@@ -34,6 +35,8 @@ pub(super) enum Problem {
     Part,
     /// It returned an error after it had done everything.
     ErrorAndDone,
+    /// The same, and a statement after the one that failed has done it.
+    GoesOn,
     /// It returned `Ok` and had done nothing, or something else.
     OkAndNot,
     /// It did everything and returned something else, with what it returns without a fault.
@@ -181,6 +184,12 @@ fn headline(diagnosis: &Diagnosis<'_>) -> String {
         Problem::ErrorAndDone => {
             format!("the action fails on {kind} after it has committed{}", part.tables_done())
         }
+        Problem::GoesOn => {
+            format!(
+                "the action goes on after {kind}, and returns an error when it has done everything{}",
+                part.tables_done()
+            )
+        }
         Problem::OkAndNot if part.has_done_nothing() => {
             format!("the action returns Ok after {kind} but has changed nothing")
         }
@@ -212,6 +221,9 @@ fn headline(diagnosis: &Diagnosis<'_>) -> String {
     }
 }
 
+const ALL_ERRORS: &str = "return the error of every statement with `?`: SQLite has rolled the transaction back, and the statements \
+                          after it commit one by one";
+
 fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
     let mut helps = Vec::new();
     match diagnosis.problem {
@@ -220,10 +232,7 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
                 helps.push(FILE_BY_FILE);
             }
             helps.push(match diagnosis.run.was_in_transaction() {
-                true => {
-                    "return the error of every statement with `?`: SQLite has rolled the transaction back, and the \
-                     statements after it commit one by one"
-                }
+                true => ALL_ERRORS,
                 false => "put all of its statements into one transaction and roll it back on an error",
             });
             helps.push("if it goes on where it stopped when it is called again, say so: .each_transaction()");
@@ -239,6 +248,10 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
             helps.push(
                 "rusqlite's Transaction rolls back when it is dropped; with BEGIN, every error needs its ROLLBACK",
             );
+        }
+        Problem::GoesOn => {
+            helps.push(ALL_ERRORS);
+            helps.push("if an error after the commit is meant, say so: .may_fail_after_commit()");
         }
         Problem::ErrorAndDone => {
             helps.push(

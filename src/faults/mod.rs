@@ -55,7 +55,7 @@
 //! error, and the process is aborted. Code that waits without a statement, as for a thread that is gone, is not seen.
 //!
 //! A caller that gets an error assumes that nothing happened, and tries again. Some exceptions are SQLite's own and pass: an
-//! interrupted statement may have committed, an interrupted `BEGIN` may have begun, an interrupted `ROLLBACK` may have left its
+//! interrupted statement may have committed (it, and not one that the action goes on to run), an interrupted `BEGIN` may have begun, an interrupted `ROLLBACK` may have left its
 //! transaction open, and with journal_mode TRUNCATE or PERSIST a commit may fail after it was made. Code that reads after its
 //! commit needs [`may_fail_after_commit`](Sweep::may_fail_after_commit).
 //!
@@ -88,6 +88,7 @@ mod attempt;
 mod commits;
 mod failure;
 mod fault;
+mod injector;
 mod report;
 mod session;
 mod sweep;

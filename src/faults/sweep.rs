@@ -357,6 +357,9 @@ impl Sweeper<'_> {
             return Some(Problem::Corrupt(says));
         }
         let (is_before, is_after) = (found == ContentMatch::Known(*before), found == ContentMatch::Known(*after));
+        // Done by the statement that failed or by one before it, and not by what the action went on to do.
+        let files_then = run.injected.as_ref().and_then(|injected| injected.files_then.as_ref()).filter(|_| is_after);
+        let was_done = is_after && files_then.is_none_or(|files| contents.find(files) == found);
         let while_writing = run.injected.as_ref().is_some_and(|injected| injected.while_writing);
         let problem = match &run.outcome {
             _ if self.options.may_ignore_errors && matches!(run.outcome, Outcome::Returned(_)) => None,
@@ -367,9 +370,10 @@ impl Sweeper<'_> {
             _ if self.baseline.is_after_a_transaction(&found) && !is_after => None,
             // SQLite itself may return an error for a statement that has committed: one that is interrupted at its end, or one
             // whose journal was truncated and then could not be synced. Nobody hears of what a dropped future has done.
-            _ if is_after && (matches!(run.fault.kind, Kind::Interrupt | Kind::Cancel) || while_writing) => None,
+            _ if was_done && (matches!(run.fault.kind, Kind::Interrupt | Kind::Cancel) || while_writing) => None,
             _ if is_after && self.options.may_fail_after_commit => None,
-            _ if is_after => Some(Problem::ErrorAndDone),
+            _ if was_done => Some(Problem::ErrorAndDone),
+            _ if is_after => Some(Problem::GoesOn),
             _ => Some(Problem::Part),
         };
         problem

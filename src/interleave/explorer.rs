@@ -61,10 +61,8 @@ pub(super) struct Options<'a> {
     pub(super) works_on_copies: &'a dyn Fn() -> Result<()>,
 }
 
-/// The number of schedules that are run at most for each class that may be counted: of those that are searched few are run
-/// twice, of those that are drawn some.
+/// The number of schedules that are searched or drawn at most for each class that may be counted.
 const RUNS_OF_A_CLASS: u64 = 2;
-const DRAWS_OF_A_CLASS: u64 = 4;
 
 /// The work of an exploration: about ten seconds without optimization, if as many schedules are run in vain before others are
 /// drawn. It is counted in KB that are read, so that every machine runs the same schedules.
@@ -138,9 +136,16 @@ impl<'a, 'r> Explorer<'a, 'r> {
         let mut footprints = Footprints::new(self.serial_runs.base)?;
         let mut steps = |run: &Run| effect::steps(&run.schedule, &mut footprints, caution);
         let mut selection = Selection::All;
-        if !self.every(&mut steps)? {
+        if !self.every(&mut Classes::default(), &mut steps)? {
             selection = Selection::Sampled(self.options.seed);
-            self.sample(&mut steps)?;
+            self.tally = Tally::default();
+            let mut classes = Classes::default();
+            let goes_on = self.sample(&mut classes, &mut steps)?;
+            if goes_on.is_continue() {
+                // Little more than the limit: what was not drawn is searched.
+                self.every(&mut classes, &mut steps)?;
+                self.tally.of_all_shards = classes.len().min(self.limit);
+            }
         }
         if self.tally.found.is_empty() {
             // What the schedules have left in memory may show only now.
@@ -246,10 +251,10 @@ impl<'a, 'r> Explorer<'a, 'r> {
 
     /// Runs one schedule of each class. Returns false if there are more classes than the limit.
     ///
-    /// Each shard runs all of them, since only runs tell which others there are, and counts its own.
-    fn every(&mut self, steps: &mut dyn FnMut(&Run) -> Vec<Step>) -> Result<bool> {
+    /// Each shard runs all of them, since only runs tell which others there are, and counts its own. Those in `classes` were
+    /// counted before.
+    fn every(&mut self, classes: &mut Classes, steps: &mut dyn FnMut(&Run) -> Vec<Step>) -> Result<bool> {
         let mut reduction = Reduction::default();
-        let mut classes = Classes::default();
         let mut last = Vec::new();
         let mut progress = Progress::of(self.what(), None);
         let most = self.limit.saturating_mul(RUNS_OF_A_CLASS);
@@ -283,14 +288,12 @@ impl<'a, 'r> Explorer<'a, 'r> {
         Ok(true)
     }
 
-    /// Draws schedules of different classes.
-    fn sample(&mut self, steps: &mut dyn FnMut(&Run) -> Vec<Step>) -> Result<()> {
-        self.tally = Tally::default();
+    /// Draws schedules of different classes. Returns `ControlFlow::Continue` if there are too few.
+    fn sample(&mut self, classes: &mut Classes, steps: &mut dyn FnMut(&Run) -> Vec<Step>) -> Result<ControlFlow<()>> {
         let mut progress = Progress::of(self.what(), Some(self.limit));
-        let mut classes = Classes::default();
-        for index in 0..self.limit.saturating_mul(DRAWS_OF_A_CLASS) {
+        for index in 0..self.limit.saturating_mul(RUNS_OF_A_CLASS) {
             if classes.len() >= self.limit {
-                break;
+                return Ok(ControlFlow::Break(()));
             }
             let draw = Draw::new(draw::key(draw::named(self.options.seed, "interleave"), index));
             // Few switches find what needs a long run without interruption. Many find the rest.
@@ -299,11 +302,11 @@ impl<'a, 'r> Explorer<'a, 'r> {
             let class = classes.add(&steps(&run));
             self.tally.of_all_shards = classes.len();
             if class.is_some_and(|class| self.options.shard.has(class)) && self.count(run)?.is_break() {
-                break;
+                return Ok(ControlFlow::Break(()));
             }
             progress.at(classes.len());
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn what(&self) -> String {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::path::Path;
 
-use sqlitmus::rusqlite::{Connection, Error, ErrorCode, Result, ffi};
+use sqlitmus::rusqlite::{Connection, Error, ErrorCode, Result, TransactionBehavior, ffi};
 use sqlitmus::{Profile, faults};
 
 use super::{SHOP, db};
@@ -263,6 +263,36 @@ fn an_answer_that_is_read_after_the_commit() {
     assert_eq!(error.headline(), "the action fails on an I/O error after it has committed: items, orders");
     faults::sweep(&shop, bug).may_fail_after_commit().run();
     faults::sweep(&shop, fix).run();
+}
+
+/// An interrupted statement rolls its transaction back at times, and what follows commits. The second copy is refused unless that
+/// has happened, so that everything is done in any case, but the action says that it has failed.
+#[test]
+fn an_ignored_error_of_a_statement_that_runs_again() {
+    const JOBS: &str = "CREATE TABLE jobs(id INTEGER PRIMARY KEY); CREATE TABLE done(id INTEGER PRIMARY KEY);
+        CREATE TABLE runs(count INT); INSERT INTO jobs VALUES (1), (2); INSERT INTO runs VALUES (0);";
+    fn archive(db: &mut Connection, ignores_errors: bool) -> Result<()> {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for _ in 0..2 {
+            transaction.execute("INSERT INTO done SELECT id FROM jobs", [])?;
+            let deleted = transaction.execute("DELETE FROM jobs WHERE id < 9", []);
+            if !ignores_errors {
+                deleted?;
+            }
+            transaction.execute("UPDATE runs SET count = count + 1", [])?;
+        }
+        transaction.commit()
+    }
+    let db = db(Profile::PRODUCTION, JOBS);
+    let error = faults::sweep(&db, |db| archive(db, true)).try_run().unwrap_err();
+    let says =
+        "the action goes on after an interrupt, and returns an error when it has done everything: done, jobs, runs";
+    assert_eq!(error.headline(), says);
+    faults::sweep(&db, |db| archive(db, false)).run();
+    // What was done before the interrupt is no reason to complain.
+    faults::sweep(&db, |db| archive(db, false).and_then(|()| db.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))))
+        .only(faults::Kind::Interrupt)
+        .run();
 }
 
 /// `query_row` stops at the first row and ignores an error at the end, where a statement by itself commits.

@@ -101,4 +101,8 @@ fn drawn_schedules_are_different() {
         "{report}"
     );
     assert_eq!(of(70).schedules(), 70);
+    // Draws alone would not find so many of them.
+    let report = of(69);
+    assert!(!report.is_exhaustive());
+    assert_eq!(report.schedules(), 69, "{report}");
 }

@@ -13,6 +13,7 @@ mod more;
 mod notes;
 mod programs;
 mod records;
+mod replays;
 mod sessions;
 mod starts;
 mod work;
@@ -28,6 +29,10 @@ impl Case {
         let db = Template::empty().profile(Profile::PRODUCTION).in_memory();
         db.execute_batch(self.schema).unwrap();
         db
+    }
+
+    fn full_name(&self) -> String {
+        format!("{}: {}", self.app, self.name)
     }
 
     fn has(&self, word: Word) -> bool {
@@ -144,7 +149,7 @@ fn check(apps: &[fn() -> App]) {
     let mut unexpected = Vec::new();
     let only = std::env::var("WHAT_IF_CASE").ok();
     for case in apps.iter().flat_map(|app| app().cases) {
-        let name = format!("{}: {}", case.app, case.name);
+        let name = case.full_name();
         if only.as_ref().is_some_and(|only| *only != name) {
             continue;
         }
@@ -181,6 +186,11 @@ const ACCOUNTS: &[fn() -> App] =
     &[accounts::subscriptions, accounts::coupons, accounts::refunds, accounts::quotas, accounts::holds];
 
 const RECORDS: &[fn() -> App] = &[records::measurements, records::documents, records::chats, records::boards];
+
+fn all_apps() -> Vec<App> {
+    let apps = [WORK, MONEY, SESSIONS, NOTES, JOBS, CONTENT, PROCESS, MORE, ACCOUNTS, RECORDS].concat();
+    apps.iter().map(|app| app()).collect()
+}
 
 #[test]
 fn work_that_is_handed_out() {
@@ -235,18 +245,14 @@ fn what_is_written_and_read_at_once() {
 /// The table in ARCHITECTURE.md counts the population as it is.
 #[test]
 fn the_population_is_counted() {
-    let apps: Vec<App> = [WORK, MONEY, SESSIONS, NOTES, JOBS, CONTENT, PROCESS, MORE, ACCOUNTS, RECORDS]
-        .concat()
-        .iter()
-        .map(|app| app())
-        .collect();
+    let apps = all_apps();
     let cases: Vec<&Case> = apps.iter().flat_map(|app| &app.cases).collect();
     let mut lines = vec![format!("`tests/it/what_if` holds {} small apps", apps.len())];
     let mut line = |name: &str, is: &dyn Fn(Finds) -> bool| {
         let bugs: Vec<&&Case> = cases.iter().filter(|case| case.finds.is_some_and(is)).collect();
         let without = |these: &[Wrong]| {
             let is_wrong = |case: &&&Case| {
-                let name = format!("{}: {}", case.app, case.name);
+                let name = case.full_name();
                 KNOWN.iter().any(|(known, wrong)| *known == name && these.contains(wrong))
             };
             bugs.len() - bugs.iter().filter(|case| is_wrong(case)).count()

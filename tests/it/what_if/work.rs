@@ -346,7 +346,7 @@ pub(super) fn retries() -> App {
         "CREATE TABLE totals(amount INT NOT NULL); INSERT INTO totals VALUES (0);
          CREATE TABLE posts(id INTEGER PRIMARY KEY, amount INT NOT NULL);",
     );
-    app.bug("posts again when the commit is refused", Faults("half applied"), |db, _| {
+    app.bug("posts again when the commit is refused", Faults("goes on after"), |db, _| {
         db.execute_batch("BEGIN")?;
         post(db)?;
         if db.execute_batch("COMMIT").is_err() {
