@@ -67,6 +67,8 @@ struct Inner {
     sql: Option<String>,
     path: Option<PathBuf>,
     migration: Option<String>,
+    /// True if the failure does not depend on what was drawn.
+    with_any_seed: bool,
     source: Option<BoxError>,
 }
 
@@ -88,6 +90,7 @@ impl Error {
                 sql: None,
                 path: None,
                 migration: None,
+                with_any_seed: false,
                 source: None,
             }),
         }
@@ -147,6 +150,16 @@ impl Error {
         self
     }
 
+    /// Says that the failure does not depend on what was drawn, so that no seed repeats it.
+    pub(crate) fn with_any_seed(mut self) -> Self {
+        self.inner.with_any_seed = true;
+        self
+    }
+
+    pub(crate) fn is_with_any_seed(&self) -> bool {
+        self.inner.with_any_seed
+    }
+
     /// Adds SQLite's message and extended code, as evidence and as the source.
     pub(crate) fn because_sqlite(self, error: rusqlite::Error) -> Self {
         self.evidence("SQLite says", Refusal::text(&error)).because(error)
@@ -154,13 +167,11 @@ impl Error {
 
     /// Adds an error of the app's own code and its causes, as evidence and as the source.
     pub(crate) fn because_app(self, error: BoxError) -> Self {
-        let mut says = error.to_string();
-        for cause in std::iter::successors(error.source(), |&cause| cause.source()) {
-            let text = cause.to_string();
-            if !says.contains(&text) {
-                says.push_str(&format!("\ncaused by: {text}"));
-            }
-        }
+        let says = match error.downcast_ref::<rusqlite::Error>().and_then(Refusal::of) {
+            // Its causes are the code in other words.
+            Some(refusal) => refusal.to_string(),
+            None => with_causes(&*error),
+        };
         self.evidence("it says", says).because(error)
     }
 
@@ -246,6 +257,18 @@ impl Refusal {
             message => format!("{message} (code {})", self.code),
         }
     }
+}
+
+/// Returns an error's text, and those of its causes that say more.
+fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let mut says = error.to_string();
+    for cause in std::iter::successors(error.source(), |&cause| cause.source()) {
+        let text = cause.to_string();
+        if !says.contains(&text) {
+            says.push_str(&format!("\ncaused by: {text}"));
+        }
+    }
+    says
 }
 
 /// Undoes the quoting of `Debug`.

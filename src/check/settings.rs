@@ -165,6 +165,10 @@ pub fn compile_option(connection: &Connection, option: &str) -> Findings {
         Ok(false) => {
             Finding::new("compile-option-missing", option, format!("SQLite {version} was built without {option}"))
                 .cost("what the option enables is missing or behaves differently with this SQLite")
+                .fix(format!(
+                    "if it comes with rusqlite (feature bundled): LIBSQLITE3_FLAGS=-DSQLITE_{} cargo test",
+                    option.trim().trim_start_matches("SQLITE_")
+                ))
         }
         Err(error) => {
             let what = format!("SQLite {version} does not tell whether it was built with {option}");

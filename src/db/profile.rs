@@ -320,6 +320,9 @@ impl Pragma {
             ("journal_mode", "memory") => error.help(
                 "a \":memory:\" database cannot be in WAL mode; a database of Template::in_memory() is, and is as fast",
             ),
+            ("page_size", _) if !self.value.parse::<u32>().is_ok_and(|size| size.is_power_of_two()) => {
+                error.help("it takes a power of two from 512 to 65536")
+            }
             ("page_size", _) => error
                 .help("the size of pages is fixed by the first table; afterwards it takes VACUUM, outside of WAL mode"),
             ("mmap_size", _) => error.help("this SQLite was built with a lower SQLITE_MAX_MMAP_SIZE"),

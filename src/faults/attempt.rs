@@ -245,7 +245,7 @@ impl Baseline {
         let error = Error::new(ErrorKind::Fault, format!("no such fault can happen to the action: {names}"));
         Err(match kinds.contains(&Kind::Interrupt) {
             true => error.help("only statements on the connection that the action is given are interrupted"),
-            false => error,
+            false => error.help("leave .only(..) out, and all kinds of faults are tried that can happen"),
         })
     }
 }

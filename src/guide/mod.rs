@@ -15,6 +15,7 @@
 //! | [`sqlx`], [`diesel`], [`pools`] | How does it work with my driver? |
 //! | [`ci`] | What do CI, nextest and many machines need? |
 //! | [`failures`] | How do I read a failure? |
+//! | [`every_failure`] | What does each of them say? |
 //! | [`complete_example`] | What does it find in an app from a textbook? |
 //! | [`limits`] | What cannot be tested this way? |
 
@@ -28,6 +29,8 @@ pub mod complete_example {}
 pub mod data {}
 #[doc = include_str!("diesel.md")]
 pub mod diesel {}
+#[doc = include_str!("every_failure.md")]
+pub mod every_failure {}
 #[doc = include_str!("failures.md")]
 pub mod failures {}
 #[doc = include_str!("first_minutes.md")]

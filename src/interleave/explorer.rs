@@ -215,7 +215,8 @@ impl<'a, 'r> Explorer<'a, 'r> {
                     ErrorKind::Schedule,
                     format!("{} fails in every serial order of the tasks", task.name),
                 )
-                .evidence("it says", error));
+                .evidence("it says", error)
+                .help("prepare the database so that it succeeds, then explore"));
             }
         }
         Ok(())
@@ -231,7 +232,8 @@ impl<'a, 'r> Explorer<'a, 'r> {
                     ErrorKind::Schedule,
                     format!("the invariant does not hold after {names}, without any interleaving"),
                 )
-                .evidence("it says", why));
+                .evidence("it says", why)
+                .help("mend a task or the invariant: it has to hold when the tasks run one after another"));
             }
         }
         Ok(())

@@ -150,7 +150,8 @@ impl Plan {
             true => format!("query plan does not search the table {table}"),
             false => format!("query plan does not read the table {table}"),
         };
-        Err(self.failure(headline, is_of_table))
+        let error = self.failure(headline, is_of_table);
+        Err(advice::offer(error, &advice::remedies(self, &Goal::Scans(vec![table.into()]))))
     }
 
     /// Asserts that an index has everything that the query needs of `table`, so the table itself is not read.
@@ -242,7 +243,9 @@ impl Plan {
             1 => "query plan has a correlated subquery".to_owned(),
             count => format!("query plan has {count} correlated subqueries"),
         };
-        Err(self.failure(headline, Node::is_correlated_subquery))
+        Err(self.failure(headline, Node::is_correlated_subquery).note(
+            "it runs for each row of the query around it; a JOIN, or a subquery in FROM with GROUP BY, is run once",
+        ))
     }
 
     /// Fails if a line is flagged, or if only statistics of few rows keep one from being there.

@@ -6,7 +6,7 @@ use super::tree::{self, Effect, Node, Origin, Scan, Step};
 use super::why_not::{self, WhyNot};
 use crate::error::{Error, ErrorKind};
 use crate::order::Order as _;
-use crate::report::count;
+use crate::report::{count, nearest};
 
 /// The reasons that indexes are not used: for lines of the plan, and for those that triggers run.
 #[derive(Default)]
@@ -101,9 +101,10 @@ pub(super) fn unknown(plan: &Plan, kind: &str, name: &str) -> Error {
     let mut names = plan.catalog.names(kind);
     names.retain(|name| !name.starts_with("sqlite_stat"));
     names.order();
-    match names.as_slice() {
-        [] => error,
-        names => error.evidence(if kind == "index" { "indexes" } else { "tables" }, names.join("\n")),
+    match (nearest(name, names.iter().copied()), names.as_slice()) {
+        (Some(near), _) => error.help(format!("did you mean {near}?")),
+        (None, []) => error,
+        (None, names) => error.evidence(if kind == "index" { "indexes" } else { "tables" }, names.join("\n")),
     }
 }
 

@@ -92,11 +92,14 @@ fn often(most: usize) -> String {
 
 /// Adds to the report of a plan what a recording knows of its query.
 pub(super) fn scan(error: Error, scan: &ScanningQuery<'_>) -> Error {
-    ran_at(error.note(format!("it {}", stepped_over(scan.query))), &scan.group.queries)
+    let error = error.given(stepped_over(scan.query), |error, stepped| error.note(format!("it {stepped}")));
+    ran_at(error, &scan.group.queries)
 }
 
-fn stepped_over(query: &Query) -> String {
-    format!("stepped over {} of a full scan", counted(query.fullscan_steps(), "row"))
+/// Returns what a full scan read behind its first row, if it did.
+fn stepped_over(query: &Query) -> Option<String> {
+    let steps = query.fullscan_steps();
+    (steps > 0).then(|| format!("stepped over {} of a full scan", counted(steps, "row")))
 }
 
 /// The number of plans that a report shows.
@@ -119,7 +122,8 @@ pub(super) fn scans(scans: &[ScanningQuery<'_>], advice: &SharedAdvice) -> Error
     for scan in scans.iter().take(PLANS_SHOWN) {
         let plan: Vec<String> =
             scan.plan.marked_lines().iter().map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned()).collect();
-        let label = format!("{}, which {}", one_line(scan.plan.sql()), stepped_over(scan.query));
+        let stepped = stepped_over(scan.query).map_or_else(String::new, |stepped| format!(", which {stepped}"));
+        let label = format!("{}{stepped}", one_line(scan.plan.sql()));
         error = error.evidence(label, plan.join("\n"));
     }
     if scans.len() > PLANS_SHOWN {
@@ -276,9 +280,11 @@ pub(super) fn table(group: &Group<'_>, access: Access, table: &str, allowed: &[&
         Access::Reads => ("reads", "read"),
         Access::Writes => ("writes", "written"),
     };
-    let allowed = if allowed.is_empty() { "no table".to_owned() } else { format!("only {}", allowed.join(", ")) };
-    let error = Error::new(ErrorKind::Queries, format!("a query {verb} {table}, but {allowed} may be {participle}"))
-        .sql(group.queries[0].sql());
+    let only = if allowed.is_empty() { "no table".to_owned() } else { format!("only {}", allowed.join(", ")) };
+    let named: Vec<&str> = allowed.iter().copied().chain([table]).collect();
+    let error = Error::new(ErrorKind::Queries, format!("a query {verb} {table}, but {only} may be {participle}"))
+        .sql(group.queries[0].sql())
+        .help(format!("if it is meant, name the table too: .assert_only_{verb}(&{named:?})"));
     ran_at(error, &group.queries)
 }
 

@@ -47,7 +47,14 @@ impl Released {
 pub(crate) fn count_at(history: &Migrations, version: i64, option: &str) -> Result<usize> {
     match history.iter().position(|migration| migration.version() == version) {
         Some(index) => Ok(index + 1),
-        None => Err(Error::new(ErrorKind::Suite, format!("no migration has version {version}: {option}({version})"))),
+        None => {
+            let error =
+                Error::new(ErrorKind::Suite, format!("no migration has version {version}: {option}({version})"));
+            let (first, last) = (history.iter().next(), history.iter().last());
+            Err(error.given(first.zip(last), |error, (first, last)| {
+                error.help(format!("the versions are from {} to {}", first.version(), last.version()))
+            }))
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod data;
 mod data_property;
 mod data_violations;
 mod differential;
+mod every_failure;
 mod faults;
 #[cfg(feature = "fixtures")]
 mod fixtures;

@@ -16,7 +16,7 @@ use super::tables::{Snapshot, TableSet};
 use crate::db::TestDb;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::own;
-use crate::report::{Raw, printable};
+use crate::report::{Raw, nearest, printable};
 use crate::sql::{Name, same_name};
 
 /// The number of rows of a table that `Display` shows.
@@ -184,13 +184,23 @@ impl<R> Changes<R> {
         let meant = |table: &&TableChanges| tables.iter().any(|name| same_name(name, table.name()));
         let others: Vec<&TableChanges> = self.tables.iter().filter(|table| !meant(table)).collect();
         let Some(first) = others.first() else { return Ok(self) };
-        let beyond = if tables.is_empty() { String::new() } else { format!(" beyond {}", tables.join(", ")) };
+        let unknown = tables.iter().find(|name| !self.known.contains(&Name::from(**name)));
+        let beyond = match unknown {
+            Some(name) => format!("there is no table {name};"),
+            None if tables.is_empty() => "changed:".to_owned(),
+            None => format!("changed beyond {}:", tables.join(", ")),
+        };
         let more = if others.len() > 1 { format!("; and {} more", others.len() - 1) } else { String::new() };
-        let headline = format!("changed{beyond}: {}: {}{more}", first.diff.shown_name(), first.summary());
+        let headline = format!("{beyond} {}: {}{more}", first.diff.shown_name(), first.summary());
         let mut error = Error::new(ErrorKind::Check, headline);
-        if let Some(name) = tables.iter().find(|name| !self.known.contains(&Name::from(**name))) {
-            let known: Vec<&str> = self.known.iter().map(Name::as_str).collect();
-            error = error.help(format!("there is no table {name}; the tables are {}", known.join(", ")));
+        if let Some(name) = unknown {
+            error = error.help(match nearest(name, self.known.iter().map(Name::as_str)) {
+                Some(near) => format!("did you mean {near}?"),
+                None => {
+                    let known: Vec<&str> = self.known.iter().map(Name::as_str).collect();
+                    format!("the tables are {}", known.join(", "))
+                }
+            });
         }
         let mut redacting = Redacting::new(&self.redact);
         for table in others {

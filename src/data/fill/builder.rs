@@ -341,7 +341,10 @@ fn growable(requests: &TableRequests, limit: &Limit) -> Vec<usize> {
 }
 
 fn with_seed(error: Error, seed: u64) -> Error {
-    error.note(again_with("SQLITMUS_SEED", format_args!("{seed:#x}")))
+    match error.is_with_any_seed() {
+        true => error,
+        false => error.note(again_with("SQLITMUS_SEED", format_args!("{seed:#x}"))),
+    }
 }
 
 impl TestDb {

@@ -186,7 +186,8 @@ fn samples(
         {
             return Err(failed(format!(
                 "the fill makes no more rows for n = {size} than for n = {smaller}: {rows} in all tables, {fewer} before"
-            )));
+            ))
+            .help("it is given n: insert about n rows in one of the tables that the query reads"));
         }
         before = Some((size, rows));
         samples.push(count(&db, &tables).map_err(|error| error.note(format!("this was at n = {size}")))?);

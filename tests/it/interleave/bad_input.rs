@@ -62,7 +62,9 @@ fn a_task_that_always_fails() {
         "bob fails in every serial order of the tasks
 
   it says:
-    the shop is closed",
+    the shop is closed
+
+  help: prepare the database so that it succeeds, then explore",
     );
 }
 
@@ -153,6 +155,8 @@ fn an_invariant_that_never_holds() {
         "the invariant does not hold after alice, then bob, without any interleaving
 
   it says:
-    Ok(8) of item 1",
+    Ok(8) of item 1
+
+  help: mend a task or the invariant: it has to hold when the tasks run one after another",
     );
 }

@@ -249,7 +249,7 @@ fn no_scan_of_one_table() {
     let error = plan(sql).try_assert_no_scan_of("log").map(|_| ()).unwrap_err();
     assert_eq!(error.headline(), "query plan scans a whole table: log");
     let expected = "\
-there is no table customer
+there is no table invoices
 
   sql:
     SELECT what FROM log LIMIT 1
@@ -265,6 +265,9 @@ there is no table customer
     texts_data
     texts_docsize
     texts_idx";
+    fires("SELECT what FROM log LIMIT 1", |plan| plan.try_assert_no_scan_of("invoices"), expected);
+    let expected =
+        "there is no table customer\n\n  sql:\n    SELECT what FROM log LIMIT 1\n\n  help: did you mean customers?";
     fires("SELECT what FROM log LIMIT 1", |plan| plan.try_assert_no_scan_of("customer"), expected);
 }
 
@@ -285,6 +288,10 @@ query plan does not use the index orders_open
     fires(sql, |plan| plan.try_assert_uses_index("orders_open"), expected);
     let error = plan(sql).try_assert_uses_index("orders_opened").map(|_| ()).unwrap_err();
     let expected = "there is no index orders_opened\n\n  sql:\n    SELECT total FROM orders AS o WHERE customer_id = ?1\n\n  \
+                    help: did you mean orders_open?";
+    assert_eq!(error.to_string(), expected);
+    let error = plan(sql).try_assert_uses_index("by_date").map(|_| ()).unwrap_err();
+    let expected = "there is no index by_date\n\n  sql:\n    SELECT total FROM orders AS o WHERE customer_id = ?1\n\n  \
                     indexes:\n    customers_email\n    orders_customer\n    orders_open";
     assert!(error.to_string().starts_with(expected), "{error}");
 }
@@ -299,7 +306,9 @@ query plan does not search the table items
     SELECT * FROM items WHERE order_id = ?1
 
   plan (SQLite VERSION):
-  > SCAN items";
+  > SCAN items
+
+  help: CREATE INDEX items_order_id ON items(order_id);   tried: the scan is gone";
     fires("SELECT * FROM items WHERE order_id = ?1", |plan| plan.try_assert_searches("items"), expected);
     let expected = "\
 query plan does not read the table items
@@ -379,7 +388,8 @@ query plan has a correlated subquery
   plan (SQLite VERSION):
     SCAN c
   > CORRELATED SCALAR SUBQUERY 1
-      SEARCH orders USING COVERING INDEX orders_customer (customer_id=?)";
+      SEARCH orders USING COVERING INDEX orders_customer (customer_id=?)
+note: it runs for each row of the query around it; a JOIN, or a subquery in FROM with GROUP BY, is run once";
     let sql = "SELECT name, (SELECT count(*) FROM orders WHERE customer_id = c.id) FROM customers AS c";
     fires(sql, Plan::try_assert_no_correlated_subquery, expected);
 }

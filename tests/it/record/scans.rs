@@ -44,13 +44,13 @@ fn all_queries_that_scan_are_listed_with_what_mends_them_together() {
     orders: SELECT at FROM orders WHERE user_id = ? AND status = ?
     users: SELECT id FROM users WHERE city = ?
 
-  SELECT at FROM orders WHERE user_id = 1, which stepped over 0 rows of a full scan:
+  SELECT at FROM orders WHERE user_id = 1:
   > SCAN orders
 
-  SELECT at FROM orders WHERE user_id = 2 AND status = 'new', which stepped over 0 rows of a full scan:
+  SELECT at FROM orders WHERE user_id = 2 AND status = 'new':
   > SCAN orders
 
-  SELECT id FROM users WHERE city = 'x', which stepped over 0 rows of a full scan:
+  SELECT id FROM users WHERE city = 'x':
   > SCAN users
 ";
     assert!(text.starts_with(start), "{text}");

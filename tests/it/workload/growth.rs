@@ -263,11 +263,11 @@ fn fills_that_do_not_fill() {
     let sql = "SELECT 1";
     refused(
         try_growth(&APP, SIZES, |_, _| Ok::<_, BoxError>(()), sql),
-        "the fill makes no more rows for n = 100 than for n = 10: 0 in all tables, 0 before",
+        "the fill makes no more rows for n = 100 than for n = 10: 0 in all tables, 0 before\n\n  help: it is given n: insert about n rows in one of the tables that the query reads",
     );
     refused(
         try_growth(&APP, SIZES, |db, _| fill(db, 20), sql),
-        "the fill makes no more rows for n = 100 than for n = 10: 40 in all tables, 40 before",
+        "the fill makes no more rows for n = 100 than for n = 10: 40 in all tables, 40 before\n\n  help: it is given n: insert about n rows in one of the tables that the query reads",
     );
     refused(
         try_growth(&APP, SIZES, |db, _| db.execute_batch("BEGIN; INSERT INTO orders VALUES (1, 1, 1)"), sql),

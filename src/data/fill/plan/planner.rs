@@ -125,8 +125,10 @@ pub(crate) fn full(table: &str, rows: u64, limit: &Limit) -> Error {
         .evidence("because", &limit.because)
         .help(format!("supply them: .set_with(\"{table}\", column, |row| ..)"));
     }
-    Error::new(ErrorKind::Data, format!("cannot fill {table} with {rows}: it has room for {most}"))
-        .evidence("because", &limit.because)
+    let error = Error::new(ErrorKind::Data, format!("cannot fill {table} with {rows}: it has room for {most}"))
+        .evidence("because", &limit.because);
+    // How many rows the parents have may be drawn.
+    if limit.parents.is_empty() { error.with_any_seed() } else { error }
 }
 
 /// Marks the columns to which children refer and that cannot be made again.
@@ -461,14 +463,18 @@ fn unsatisfied(table: &Table, condition: &Condition, names: &[String], tried: &[
     let name = condition.name.as_ref().map_or(String::new(), |name| format!(" {name}"));
     let (kind, table) = (condition.kind.as_str(), &table.name);
     let label = if kind == "trigger" { "it refuses" } else { kind };
-    let what = if is_given { "the given value does not satisfy" } else { "no value satisfies" };
+    let what = match tried {
+        [given] if is_given => format!("{given} does not satisfy"),
+        _ if is_given => "the given value does not satisfy".to_owned(),
+        _ => "no value satisfies".to_owned(),
+    };
     let mut error = Error::new(ErrorKind::Data, format!("cannot fill {table}: {what} {kind}{name}"))
         .evidence(label, &condition.shown);
     if !tried.is_empty() {
         error = error.evidence("tried", tried.join("\n"));
     }
     if is_given {
-        return error;
+        return error.with_any_seed();
     }
     error.help(format!(
         "give it a value: .set(\"{table}\", \"{column}\", ..) or .set_with(\"{table}\", \"{column}\", |row| ..)"

@@ -98,6 +98,7 @@ const FOUND: [&str; 15] = [
 /// | `nested-transaction` | `applies_to_an_empty_database` | BEGIN or COMMIT in a migration that its runner wraps in a transaction |
 /// | `nested-transaction` | `failure_leaves_the_previous_version` | a COMMIT in the middle, so that a failure leaves the changes before it |
 /// | `half-applied` | `failure_leaves_the_previous_version` | a failure leaves some of the changes |
+/// | `power-loss` | `survives_power_loss` | a power cut leaves a state between two versions |
 /// | `concurrent-upgrade` | `concurrent_upgrades` | two upgrades at the same time do harm, or one fails for another reason than a lock; for review: one fails because of a lock |
 /// | `newer-database` | `newer_database_is_refused` | a database of a newer version is written, or the runner panics; for review: it returns no error |
 /// | `leaves-orphans` | `integrity_holds` | rows refer to nothing afterwards, because foreign keys were off |
@@ -131,6 +132,7 @@ pub const MIGRATION_CODES: &[&str] = &[
     "irreversible-down",
     "nested-transaction",
     "half-applied",
+    "power-loss",
     "concurrent-upgrade",
     "newer-database",
     "leaves-orphans",

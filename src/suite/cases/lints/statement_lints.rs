@@ -80,7 +80,11 @@ pub(crate) fn of_time_zone(databases: &VersionedDatabases, step: &UpgradeStep) -
                 format!("migration {version} converts times by the time zone of the machine that runs it: {file}");
             let finding = Finding::new("depends-on-time-zone", file, what)
                 .cost("the same database becomes another one in another country, or in summer")
-                .fix("state the shift, as in datetime(at, '+02:00'), or store UTC and convert when the app shows it");
+                .fix(or_allow(
+                    "state the shift, as in datetime(at, '+02:00'), or store UTC and convert when the app shows it",
+                    "depends-on-time-zone",
+                    file,
+                ));
             found.push(at_statement(finding, migration, index));
         }
     }
@@ -111,7 +115,8 @@ pub(crate) fn of_syntax(options: &Options, databases: &VersionedDatabases, step:
         for (feature, since) in newer_than(&tokens(statement.text), lowest)? {
             let what = format!("migration {} needs SQLite {since}: {feature}", migration.version());
             let finding = Finding::new("needs-sqlite", migration.name(), what)
-                .cost(format!("the app has to run on {lowest}, which refuses it"));
+                .cost(format!("the app has to run on {lowest}, which refuses it"))
+                .fix(or_allow("write it without", "needs-sqlite", migration.name()));
             found.push(at_statement(finding, migration, index));
         }
     }
@@ -133,7 +138,11 @@ fn renamed(migration: &Migration, from: &str, to: &str) -> Finding {
     let (version, file) = (migration.version(), migration.name());
     Finding::new("rename-breaks-old-code", from, format!("migration {version} renames {from} to {to}: {file}"))
         .cost("the running app uses the old name until it is replaced")
-        .fix("add the new name beside the old one, let the app write both, and drop the old one in a later release")
+        .fix(or_allow(
+            "add the new name beside the old one, let the app write both, and drop the old one in a later release",
+            "rename-breaks-old-code",
+            from,
+        ))
 }
 
 fn backfill(migration: &Migration, assignment: &Assignment) -> Finding {
@@ -141,9 +150,13 @@ fn backfill(migration: &Migration, assignment: &Assignment) -> Finding {
     let object = format!("{}.{}", assignment.table, assignment.column);
     let what =
         format!("migration {version} writes {object} of every row in the transaction that changes the schema: {file}");
-    Finding::new("backfill-with-ddl", object, what)
-        .cost("the running app waits for the write lock that long")
-        .fix("change the schema in one migration and fill the column in the next, in batches")
+    let fix = "change the schema in one migration and fill the column in the next, in batches";
+    let fix = or_allow(fix, "backfill-with-ddl", &object);
+    Finding::new("backfill-with-ddl", object, what).cost("the running app waits for the write lock that long").fix(fix)
+}
+
+fn or_allow(fix: &str, code: &str, object: &str) -> String {
+    format!("{fix}\nif it is meant, say so: .allow({code:?}, {object:?}, \"why\")")
 }
 
 fn changes_schema(effects: &[StatementEffect]) -> bool {
