@@ -138,7 +138,7 @@ pub(super) fn code(kind: Kind, op: Op<'_>, grows: bool) -> Option<c_int> {
 pub(super) fn shown(op: Op<'_>) -> String {
     let named = |file: &str| if file.is_empty() { String::from("a temporary file") } else { file.to_owned() };
     match op {
-        Op::Open { file } => format!("open {}", named(file)),
+        Op::Open { file, .. } => format!("open {}", named(file)),
         Op::Read { file, offset, len } => format!("read {} at {offset}, {len} bytes", named(file)),
         Op::Write { file, offset, data } => format!("write {} at {offset}, {} bytes", named(file), data.len()),
         Op::Truncate { file, len } => format!("resize {} to {len} bytes", named(file)),
@@ -147,7 +147,9 @@ pub(super) fn shown(op: Op<'_>) -> String {
         Op::Exists { file } => format!("check for {}", named(file)),
         Op::ShmMap { file, .. } => format!("map the WAL-index of {}", named(file)),
         Op::Lock { file, .. } | Op::ShmLock { file, .. } => format!("lock {}", named(file)),
-        Op::Close { file } | Op::Unlock { file, .. } | Op::ShmUnlock { file, .. } => format!("close {}", named(file)),
+        Op::Close { file, .. } | Op::Unlock { file, .. } | Op::ShmUnlock { file, .. } => {
+            format!("close {}", named(file))
+        }
         Op::Sleep { .. } => String::from("sleep"),
     }
 }

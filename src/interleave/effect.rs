@@ -4,6 +4,8 @@
 //! the snapshot, and what they write for the step that releases the write lock. Steps between the two that touch no lock are
 //! no other connection's business. Whatever is not understood depends on everything that touches a lock.
 
+use std::collections::BTreeMap;
+
 use super::footprint::{Footprints, Rows};
 use super::run::{Event, ScheduleRecord};
 
@@ -105,8 +107,8 @@ pub(super) struct Step {
 pub(super) enum Caution {
     /// Steps depend on each other by the rows and locks that they touch.
     Rows,
-    /// The same, also where they are known in part, as of a task with several connections: for a name, which leaves out no
-    /// schedule.
+    /// The same, also where they are known in part, as of a task that works on several connections at once: for a name, which
+    /// leaves out no schedule.
     Names,
     /// All steps that touch a lock depend on each other, as those of a checkpoint do.
     Locks,
@@ -121,13 +123,13 @@ pub(super) fn steps(record: &ScheduleRecord, footprints: &mut Footprints, cautio
         Caution::Names => Caution::Names,
         // The lock that the scheduler keeps is not in the effects.
         _ if record.kept_lock => Caution::Everything,
-        Caution::Rows if record.has_second_connection => Caution::Locks,
+        Caution::Rows if record.runs_at_once => Caution::Locks,
         Caution::Rows if record.lines.iter().any(|line| footprints.of(&line.text).changes_meaning) => Caution::Locks,
         other => other,
     };
     let by_rows = matches!(caution, Caution::Rows | Caution::Names);
     let mut steps: Vec<Step> = Vec::new();
-    let mut transactions = vec![Transaction::default(); record.statements.len()];
+    let mut transactions: BTreeMap<(usize, Option<usize>), Transaction> = BTreeMap::new();
     let mut blocked = 0;
     for event in &record.events {
         if event.waits_for_nothing_done() {
@@ -148,11 +150,8 @@ pub(super) fn steps(record: &ScheduleRecord, footprints: &mut Footprints, cautio
         steps.push(Step { task: event.task, able: event.able, blocked, effect });
         if by_rows {
             let footprint = text(event).map(|text| footprints.of(text)).unwrap_or_default();
-            let mut reads = footprint.reads.clone();
-            if event.reads_schema {
-                reads.add(&Rows::schema());
-            }
-            transactions[event.task].step(&mut steps, place, event, (&reads, &footprint.writes));
+            let transaction = transactions.entry((event.task, event.connection)).or_default();
+            transaction.step(&mut steps, place, event, (&footprint.reads, &footprint.writes));
         }
     }
     steps
@@ -175,7 +174,7 @@ fn lock_change(event: &Event) -> LockChange {
     }
 }
 
-/// The transaction of a task, up to a step.
+/// The transaction of a connection, up to a step.
 #[derive(Clone, Default)]
 struct Transaction {
     /// The step that took the snapshot.

@@ -125,7 +125,7 @@ fn no_serial_order(tasks: &[Task], anomaly: &Anomaly) -> String {
 fn schedule(tasks: &[Task], lines: &[StatementLine], problem: &Problem) -> String {
     let width = tasks.iter().map(|task| task.name.chars().count()).max().unwrap_or(0);
     let mut shown: Vec<(String, usize)> = Vec::new();
-    for line in lines {
+    for line in of_the_app(lines) {
         let mut text = format!("{:width$}  {}", tasks[line.task].name, short(&line.text));
         if line.waited {
             text.push_str("   waits");
@@ -242,7 +242,7 @@ pub(super) fn not_deterministic(tasks: &[Task], changes: &Changes, first: &Run, 
     }
     let only_statements = changes.is_empty() && first.outcomes == again.outcomes;
     if only_statements {
-        error = other_statement(error, tasks, &first.schedule.lines, &again.schedule.lines);
+        error = other_statement(error, tasks, &of_the_app(&first.schedule.lines), &of_the_app(&again.schedule.lines));
     }
     error = error.help("schedules can only be compared if nothing but the order matters: pass ids and times as arguments, or take them from SQLite");
     if only_statements { error.help(SHARED) } else { error }
@@ -255,6 +255,7 @@ pub(super) fn not_repeatable(
     repeated: usize,
 ) -> Error {
     let headline = format!("{} behave differently when a schedule is repeated", names(tasks));
+    let (first, again) = (of_the_app(first), of_the_app(again));
     let (first, again) = (&first[..first.len().min(repeated)], &again[..again.len().min(repeated)]);
     other_statement(Error::new(ErrorKind::Schedule, headline), tasks, first, again)
         .help("a task may depend on its arguments and on the database, and not on what an earlier run has left")
@@ -263,9 +264,14 @@ pub(super) fn not_repeatable(
 
 const SHARED: &str = "what tasks share in memory is made anew for each schedule by .setup(|| ..)";
 
+/// Returns the statements without those that set up a further connection, which are no steps.
+fn of_the_app(lines: &[StatementLine]) -> Vec<&StatementLine> {
+    lines.iter().filter(|line| !line.sets_up).collect()
+}
+
 /// Shows the first statement that is another one in the second run.
-fn other_statement(error: Error, tasks: &[Task], first: &[StatementLine], again: &[StatementLine]) -> Error {
-    let line = |lines: &[StatementLine], at: usize| match lines.get(at) {
+fn other_statement(error: Error, tasks: &[Task], first: &[&StatementLine], again: &[&StatementLine]) -> Error {
+    let line = |lines: &[&StatementLine], at: usize| match lines.get(at) {
         Some(line) => format!("{}  {}", tasks[line.task].name, short(&line.text)),
         None => String::from("no statement"),
     };

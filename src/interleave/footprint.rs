@@ -28,11 +28,6 @@ impl Default for Rows {
 }
 
 impl Rows {
-    /// Returns those that tell what is in the database.
-    pub(super) fn schema() -> Rows {
-        Rows::Some(BTreeSet::from([(SCHEMA.to_owned(), None)]))
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         *self == Rows::default()
     }

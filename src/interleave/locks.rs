@@ -35,7 +35,7 @@ struct WantedLock {
     mask: u16,
 }
 
-/// The locks that a task holds.
+/// The locks that a connection holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct HeldLocks {
     pub(super) reading: bool,
@@ -83,6 +83,17 @@ impl TaskLocks {
     /// Returns true if a connection of the task may write.
     pub(super) fn writing(&self) -> bool {
         self.connections.iter().any(|connection| connection.writing)
+    }
+
+    /// Returns the locks that a connection holds.
+    pub(super) fn held_by(&self, by: Option<usize>) -> HeldLocks {
+        let connection = self.connections.iter().find(|connection| Some(connection.by) == by);
+        connection.map_or_else(HeldLocks::default, |of| HeldLocks { reading: of.reading, writing: of.writing })
+    }
+
+    /// Notes that a connection is closed. Another one may have its file at the same address.
+    pub(super) fn closes(&mut self, by: usize) {
+        self.connections.retain(|connection| connection.by != by);
     }
 
     /// Returns the locks of a connection.
@@ -144,7 +155,7 @@ impl TaskLocks {
                 connection.writing = false;
                 connection.reading &= level >= ffi::SQLITE_LOCK_SHARED;
             }
-            Op::Close { file }
+            Op::Close { file, .. }
                 if self.is_refused_to_close && self.refused.as_ref().is_some_and(|wanted| wanted.file == file) =>
             {
                 (self.pending, self.refused) = (None, None);
@@ -206,8 +217,9 @@ impl TaskLocks {
         self.unsettled = None;
     }
 
-    pub(super) fn held(&self) -> HeldLocks {
-        HeldLocks { reading: self.reading(), writing: self.writing() }
+    /// Returns true if a connection of the task holds a lock.
+    pub(super) fn are_held(&self) -> bool {
+        self.reading() || self.writing()
     }
 
     /// Returns true if an operation of another task releases the lock that this one waits for.
@@ -216,7 +228,7 @@ impl TaskLocks {
         match op {
             Op::Unlock { file, .. } => wanted.mask & FILE != 0 && wanted.file == file,
             Op::ShmUnlock { file, first, count, .. } => wanted.mask & mask(first, count) != 0 && wanted.file == file,
-            Op::Close { file } => wanted.file == file,
+            Op::Close { file, .. } => wanted.file == file,
             _ => false,
         }
     }

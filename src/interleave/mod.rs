@@ -67,7 +67,8 @@
 //! Code that opens its connections itself is a task by [`task_with`](Explore::task_with): it opens the copy that it is given,
 //! by a path that is the task's own. So its statements are scheduled on whatever thread they run: those of sqlx's workers, a
 //! pool, `spawn_blocking`. Two connections of one task that work at the same time take turns, the one that was opened first
-//! goes first; this order is not explored. What a task opens has to be closed when it returns, because a connection that it
+//! goes first; this order is not explored. What a pool does to open a connection is no step: the schema that SQLite reads, PRAGMAs
+//! that set it up. What a task opens has to be closed when it returns, because a connection that it
 //! keeps would be one of the next schedule's too. Each task has its own pool: statements of a pool that tasks share belong to
 //! the task by whose path it was opened.
 //!
@@ -90,6 +91,7 @@
 
 mod anomaly;
 mod choices;
+mod connections;
 mod diagnosis;
 mod digests;
 mod effect;
@@ -104,6 +106,7 @@ mod reduction;
 mod report;
 mod run;
 mod scheduler;
+mod scheduler_state;
 mod serial_runs;
 mod shifted_ids;
 mod stall;

@@ -108,8 +108,8 @@ pub(super) struct ScheduleRecord {
     pub(super) outlives: Option<usize>,
     /// A task that kept connections of its own open when it returned.
     pub(super) kept_open: Option<usize>,
-    /// True if a task has used a second connection or file.
-    pub(super) has_second_connection: bool,
+    /// True if a task has run statements on two connections at once.
+    pub(super) runs_at_once: bool,
     /// True if a task has run statements on several threads, which a busy machine may run in another order.
     pub(super) has_threads: bool,
     /// True if the scheduler kept the write lock for a task.
@@ -124,45 +124,48 @@ pub(super) struct Event {
     pub(super) able: u8,
     /// The statement that ran, by its place in [`ScheduleRecord::lines`].
     pub(super) line: Option<usize>,
+    /// The connection that it has used, if it has taken a lock since it was opened, and the locks of that connection before and
+    /// after.
+    pub(super) connection: Option<usize>,
     pub(super) from: HeldLocks,
     pub(super) to: HeldLocks,
+    /// True if the task held a lock before or after, on any connection.
+    pub(super) holds_locks: bool,
     /// True if it did something that others may see.
     pub(super) touches: bool,
     /// True if it locked the file itself, as without a WAL.
     pub(super) locks_file: bool,
     pub(super) took_write_lock: bool,
     pub(super) is_refused: bool,
-    /// True if it did something outside of a statement that SQLite has announced, or was refused another lock than the
-    /// writer's.
+    /// True if it did something outside of a statement that SQLite has announced, or on several connections, or was refused
+    /// another lock than the writer's.
     pub(super) is_hidden: bool,
-    /// True if it read the schema, for a connection that had just been opened.
-    pub(super) reads_schema: bool,
     /// True if it ended because SQLite waits for a lock.
     pub(super) waits: bool,
 }
 
 impl Event {
-    pub(super) fn new(task: usize, able: u8, line: Option<usize>, from: HeldLocks) -> Event {
+    pub(super) fn new(task: usize, able: u8, line: Option<usize>, holds_locks: bool) -> Event {
         Event {
             task,
             able,
             line,
-            from,
-            to: from,
+            connection: None,
+            from: HeldLocks::default(),
+            to: HeldLocks::default(),
+            holds_locks,
             touches: false,
             locks_file: false,
             took_write_lock: false,
             is_refused: false,
             is_hidden: false,
-            reads_schema: false,
             waits: false,
         }
     }
 
     /// Returns true if it waits for a lock, holds none, and has done nothing.
     pub(super) fn waits_for_nothing_done(&self) -> bool {
-        let none = HeldLocks::default();
-        self.waits && self.able != 0 && (self.from, self.to) == (none, none)
+        self.waits && self.able != 0 && !self.holds_locks
     }
 }
 
@@ -173,6 +176,8 @@ pub(super) struct StatementLine {
     pub(super) text: String,
     /// True if the task was in a transaction when it started.
     pub(super) in_transaction: bool,
+    /// True if it is a PRAGMA that sets up a connection, and no step.
+    pub(super) sets_up: bool,
     pub(super) waited: bool,
     pub(super) refusal: Option<LockRefusal>,
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::choices::{Choices, Chooser, bit, bits};
-use super::locks::LockRefusal;
-use super::run::{EndedTask, Event, Hidden, Remedy, ScheduleRecord, Stuck, TaskOutcome, begins_deferred};
+use super::choices::{Chooser, bit, bits};
+use super::run::{EndedTask, Hidden, Remedy, ScheduleRecord, Stuck, TaskOutcome, begins_deferred};
+use super::scheduler_state::SchedulerState;
 use super::stall::StallDetector;
 use super::task_state::{Phase, TaskState};
 use crate::sim::Clock;
@@ -241,7 +241,7 @@ impl Scheduler {
         let mut stall = StallDetector::default();
         let here = state.tasks[task].this_thread();
         state.tasks[task].is_closing = true;
-        while self.options.owns_connections && state.tasks[task].open > 0 && state.stuck.is_none() {
+        while self.options.owns_connections && state.tasks[task].connections.open() > 0 && state.stuck.is_none() {
             let waits;
             (state, waits) = self.is_quiet(state, task, Some(here));
             if stall.is_stalled(self.pulse.load(Ordering::Relaxed), waits) {
@@ -268,10 +268,7 @@ impl Scheduler {
         }
         self.pulse.fetch_add(1, Ordering::Relaxed);
         if let Some(task) = current {
-            let held = state.tasks[task].locks.held();
-            if let Some(event) = state.event(task) {
-                event.to = held;
-            }
+            state.ends_event(task);
         }
         state.turn = self.choose(state, current);
         match state.turn {
@@ -385,109 +382,5 @@ impl Scheduler {
                 std::thread::park();
             }
         }
-    }
-}
-
-pub(super) struct SchedulerState {
-    pub(super) tasks: Vec<TaskState>,
-    pub(super) turn: Option<usize>,
-    pub(super) choices: Choices,
-    /// The time that has passed on the disk's clock.
-    pub(super) time: Duration,
-    /// The number of times that the clock was moved because all tasks waited for each other.
-    clock_jumps: u32,
-    /// The record of the schedule up to now.
-    pub(super) record: ScheduleRecord,
-    pub(super) stuck: Option<Stuck>,
-    /// The task for which the write lock is kept.
-    pub(super) lock_keeper: Option<usize>,
-}
-
-impl SchedulerState {
-    pub(super) fn new(tasks: usize, participants: &[usize], chooser: Chooser) -> SchedulerState {
-        let mut states: Vec<TaskState> = (0..tasks).map(|_| TaskState::default()).collect();
-        for task in participants {
-            states[*task].phase = Phase::Waiting;
-        }
-        SchedulerState {
-            tasks: states,
-            turn: None,
-            choices: Choices::new(chooser),
-            time: Duration::ZERO,
-            clock_jumps: 0,
-            record: ScheduleRecord::default(),
-            stuck: None,
-            lock_keeper: None,
-        }
-    }
-
-    pub(super) fn mask(&self, is: impl Fn(&TaskState) -> bool) -> u8 {
-        let tasks = self.tasks.iter().enumerate().filter(|(_, task_state)| is(task_state));
-        tasks.fold(0, |mask, (task, _)| mask | bit(task))
-    }
-
-    /// Gives up the write lock that was kept for a task. Those that wait for it try again.
-    pub(super) fn give_up_lock(&mut self, task: usize) {
-        if self.lock_keeper == Some(task) {
-            self.lock_keeper = None;
-            self.tasks.iter_mut().for_each(|task_state| task_state.wake(None));
-        }
-    }
-
-    fn push_event(&mut self, task: usize, able: u8) {
-        let task_state = &self.tasks[task];
-        // A task that goes on within a statement has waited in it.
-        let line = task_state.line.filter(|_| task_state.running > 0);
-        self.record.events.push(Event::new(task, able, line, task_state.locks.held()));
-    }
-
-    /// Returns what this task is doing, if it had a turn.
-    pub(super) fn event(&mut self, task: usize) -> Option<&mut Event> {
-        self.record.events.last_mut().filter(|event| event.task == task)
-    }
-
-    /// Returns true if another task can go on.
-    fn has_others(&self, task: usize) -> bool {
-        let goes_on = |phase| matches!(phase, Phase::Ready | Phase::Waiting);
-        self.mask(|task_state| goes_on(task_state.phase)) & !bit(task) != 0
-    }
-
-    fn is_over(&self) -> bool {
-        self.tasks.iter().all(|task_state| matches!(task_state.phase, Phase::Done | Phase::Absent))
-    }
-
-    /// Notes how the last statement of a task ended.
-    pub(super) fn settle(&mut self, task: usize) {
-        let refusal = self.tasks[task].locks.settle();
-        self.note(task, refusal);
-    }
-
-    pub(super) fn note(&mut self, task: usize, refusal: Option<LockRefusal>) {
-        if refusal.is_none() {
-            return;
-        }
-        let task_state = &mut self.tasks[task];
-        task_state.refused_attempts = task_state.refused_attempts.saturating_add(1);
-        // None is left when the record of an aborted run was taken.
-        if let Some(line) = task_state.line.and_then(|line| self.record.lines.get_mut(line)) {
-            line.refusal = refusal;
-        }
-    }
-
-    pub(super) fn take(&mut self) -> (Vec<EndedTask>, ScheduleRecord) {
-        let ended = self.tasks.iter_mut().map(|task_state| task_state.ended.take()).collect();
-        let choices = std::mem::replace(&mut self.choices, Choices::new(Chooser::Serial(Vec::new())));
-        let schedule = ScheduleRecord {
-            refusals: self.tasks.iter().map(|task_state| task_state.locks.unsettled).collect(),
-            statements: self.tasks.iter().map(|task_state| task_state.statements).collect(),
-            touches: self.tasks.iter().map(|task_state| task_state.touches).collect(),
-            fits: choices.fits,
-            complete: choices.are_complete(),
-            steps: choices.steps,
-            stuck: self.stuck,
-            has_threads: self.tasks.iter().any(TaskState::has_threads),
-            ..std::mem::take(&mut self.record)
-        };
-        (ended, schedule)
     }
 }

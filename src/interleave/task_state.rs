@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::ffi;
 
+use super::connections::TaskConnections;
 use super::locks::TaskLocks;
 use super::run::EndedTask;
 use super::stall::TaskThread;
@@ -29,17 +30,13 @@ pub(super) struct TaskState {
     pub(super) line: Option<usize>,
     /// The number of transactions that it has begun.
     pub(super) transactions: u64,
-    /// The connection whose locks are known.
-    pub(super) connection: Option<usize>,
-    schema: SchemaRead,
-    /// The number of connections that it has opened itself and not closed.
-    pub(super) open: usize,
+    pub(super) connections: TaskConnections,
     /// The number of its operations after the run was aborted.
     pub(super) operations_after_abort: u32,
     /// The threads that have run something for it, the task's own first.
     threads: Vec<TaskThread>,
     /// The connection that each of them used last, counted as they were opened.
-    connections: Vec<usize>,
+    used: Vec<usize>,
     parked: Vec<Parked>,
     /// The thread that has the turn, if it is the task's.
     released: Option<usize>,
@@ -58,18 +55,6 @@ struct Parked {
     until: Option<Duration>,
     /// True as long as it may still pass its turn on itself.
     is_arriving: bool,
-}
-
-/// The schema, as far as the first connection that a task has opened itself knows it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum SchemaRead {
-    /// The explorer has opened the connection.
-    #[default]
-    Done,
-    Pending,
-    /// The last operation began to read it.
-    Begun,
-    Reading,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +78,7 @@ impl TaskState {
         let here = TaskThread::here();
         self.threads.iter().position(|thread| thread.is(&here)).unwrap_or_else(|| {
             self.threads.push(here);
-            self.connections.push(0);
+            self.used.push(0);
             self.threads.len() - 1
         })
     }
@@ -106,14 +91,14 @@ impl TaskState {
     /// Notes that this thread uses a connection.
     pub(super) fn uses(&mut self, connection: usize) {
         let thread = self.this_thread();
-        self.connections[thread] = connection;
+        self.used[thread] = connection;
     }
 
     /// Makes a thread wait for a turn, until SQLite would try again.
     pub(super) fn park(&mut self, thread: usize, until: Option<Duration>) {
         self.parked.push(Parked { thread, until, is_arriving: true });
         // By connection, not by arrival: two that arrive together have one order in each run.
-        self.parked.order_by_key(|parked| (self.connections[parked.thread], parked.thread));
+        self.parked.order_by_key(|parked| (self.used[parked.thread], parked.thread));
         self.see_parked();
     }
 
@@ -158,42 +143,22 @@ impl TaskState {
         }
     }
 
-    /// Notes an operation on locks. Returns true if it is one by which a connection, the first that the task has opened itself,
-    /// reads the schema: whatever the connection is to do, SQLite does that first.
-    pub(super) fn reads_schema(&mut self) -> bool {
-        self.schema = match self.schema {
-            _ if self.running > 0 => SchemaRead::Done,
-            SchemaRead::Pending => SchemaRead::Begun,
-            // The operation before it has released the lock.
-            SchemaRead::Begun | SchemaRead::Reading if !self.locks.reading() => SchemaRead::Done,
-            SchemaRead::Begun => SchemaRead::Reading,
-            read => read,
-        };
-        matches!(self.schema, SchemaRead::Begun | SchemaRead::Reading)
-    }
-
-    /// Returns true if it goes on reading the schema, which is one step.
-    pub(super) fn goes_on_reading_schema(&self) -> bool {
-        self.schema == SchemaRead::Reading
-    }
-
     /// Returns true for the locks of the file with which a connection is closed. Another one is open, which is the explorer's,
     /// so that nothing happens.
     pub(super) fn is_closed_by(&self, op: Op<'_>) -> bool {
         let locks = matches!(op, Op::Lock { level: ffi::SQLITE_LOCK_EXCLUSIVE, .. } | Op::Unlock { .. });
-        locks && self.open > 0 && self.running == 0 && !self.locks.reading() && !self.locks.writing()
+        locks && self.connections.open() > 0 && self.running == 0 && !self.locks.reading() && !self.locks.writing()
     }
 
     /// Counts a connection that it opens or closes itself.
     pub(super) fn counts_connection(&mut self, op: Op<'_>) {
         match op {
-            Op::Open { .. } => {
-                self.open += 1;
-                if self.connection.is_none() {
-                    self.schema = SchemaRead::Pending;
-                }
+            Op::Open { by, .. } => self.connections.opens(by),
+            Op::Close { by, .. } => {
+                self.connections.closes(by);
+                self.locks.closes(by);
             }
-            _ => self.open = self.open.saturating_sub(1),
+            _ => {}
         }
     }
 

@@ -12,13 +12,14 @@ use super::choices::bits;
 use super::digests::KnownDigests;
 use super::locks;
 use super::run::{Remedy, Run, Setup, Shared, StatementLine, Stuck, Task, TaskAction, TaskOutcome};
-use super::scheduler::{RunOptions, Scheduler, SchedulerState};
+use super::scheduler::{RunOptions, Scheduler};
+use super::scheduler_state::SchedulerState;
 use super::task_state::{Phase, TaskState};
 use crate::db::{Address, MAIN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{SeededRandom, outcome_of};
 use crate::sim::{Op, Refused, Watch};
-use crate::sql::keyword;
+use crate::sql::{Setting, keyword, setting};
 use crate::trace::{Listener, ListenerGuard, Start, TracedDatabase};
 
 /// The number of times in a row after which a task that reads the same waits in vain: nothing else runs before it ends.
@@ -162,6 +163,11 @@ impl Listener for TaskEyes {
 
     fn ends(&self) {
         let mut state = self.scheduler.enter(self.task);
+        let task_state = &mut state.tasks[self.task];
+        let thread = task_state.this_thread();
+        if task_state.connections.is_set_up(thread) {
+            return;
+        }
         state.settle(self.task);
         let task_state = &mut state.tasks[self.task];
         // A statement whose schema has changed has one start and two ends.
@@ -181,13 +187,17 @@ impl TaskEyes {
         if state.outlives(self.task) {
             return;
         }
+        let text = text();
+        let setting = setting(&text).filter(|setting| setting.value.is_some() && !in_transaction);
+        if setting.as_ref().is_some_and(|setting| state.sets_up_connection(self.task, (connection, &text), setting)) {
+            return;
+        }
         let refusal = state.tasks[self.task].locks.statement_starts();
         state.note(self.task, refusal);
         if !(in_transaction && scheduler.options.transactions.is_some()) {
             state = scheduler.step(state, self.task);
             state.tasks[self.task].transactions += 1;
         }
-        let text = text();
         if !in_transaction && state.stuck.is_none() {
             if scheduler.options.remedy == Remedy::Immediate {
                 state.give_up_lock(self.task);
@@ -201,18 +211,25 @@ impl TaskEyes {
         let is_same_read = last.is_some_and(|last| last.text == text) && keyword(&text) == "SELECT";
         let place = state.record.lines.len();
         let task_state = &mut state.tasks[self.task];
+        let thread = task_state.this_thread();
+        let at_once = task_state.connections.starts(connection, thread, setting.is_some(), task_state.running);
         task_state.running += 1;
         task_state.statements += 1;
         task_state.same_reads = if is_same_read { task_state.same_reads + 1 } else { 0 };
         task_state.fresh = true;
         task_state.line = Some(place);
+        let file = task_state.connections.file_of_running();
+        state.record.runs_at_once |= at_once;
+        state.uses_connection(self.task, file);
         if let Some(event) = state.event(self.task) {
             event.line = Some(place);
         }
         let task_state = &mut state.tasks[self.task];
         let is_endless =
             task_state.statements > scheduler.options.max_statements || task_state.same_reads > MAX_SAME_READS;
-        state.record.lines.push(StatementLine { task: self.task, text, in_transaction, waited: false, refusal: None });
+        let line =
+            StatementLine { task: self.task, text, in_transaction, sets_up: false, waited: false, refusal: None };
+        state.record.lines.push(line);
         if is_endless {
             scheduler.abort(&mut state, Stuck::Endless(self.task));
             scheduler.drain_after_abort(state, self.task);
@@ -238,7 +255,7 @@ impl Scheduler {
             self.drain_after_abort(state, task);
             return Err(Refused(ffi::SQLITE_IOERR));
         }
-        if matches!(op, Op::Open { file: MAIN } | Op::Close { file: MAIN }) {
+        if matches!(op, Op::Open { file: MAIN, .. } | Op::Close { file: MAIN, .. }) {
             state.tasks[task].counts_connection(op);
             self.over.notify_all();
         }
@@ -255,8 +272,7 @@ impl Scheduler {
         }
         let mut hidden = false;
         let is_closing = state.tasks[task].is_closed_by(op);
-        let reads_schema = touches(op).is_some() && state.tasks[task].reads_schema();
-        state.note_connection(task, op);
+        let is_opening = state.opens_connection(task, op);
         if state.lock_keeper.is_some_and(|keeper| keeper != task) && locks::asks_to_write(op) {
             state = self.wait_for_lock(state, task);
         }
@@ -264,31 +280,34 @@ impl Scheduler {
             return Err(Refused(ffi::SQLITE_BUSY));
         }
         state.record.checkpointed |= locks::is_checkpoint(op);
-        if let Some(acquires) = touches(op).filter(|_| self.options.checkpoints || !locks::is_end_of_read(op)) {
+        if let Some(acquires) =
+            touches(op).filter(|_| !is_opening && (self.options.checkpoints || !locks::is_end_of_read(op)))
+        {
             let task_state = &mut state.tasks[task];
-            // A lock outside of an announced statement: SQLite reads the schema, or the app has its own trace hook.
-            let goes_on = is_closing || task_state.goes_on_reading_schema();
-            let unannounced = acquires && task_state.running == 0 && !goes_on;
-            hidden = unannounced && !reads_schema;
+            // A lock outside of an announced statement: SQLite reads the schema again, or the app has its own trace hook.
+            hidden = acquires && task_state.running == 0 && !is_closing;
             let first = std::mem::take(&mut task_state.fresh);
-            task_state.touches += u64::from(first || unannounced);
-            if unannounced {
+            task_state.touches += u64::from(first || hidden);
+            if hidden {
                 state = self.step(state, task);
                 if state.stuck.is_some() {
                     return Err(Refused(ffi::SQLITE_IOERR));
                 }
             }
         }
+        if touches(op).is_some() && !is_closing && !is_opening {
+            state.uses_connection(task, op.connection());
+        }
         if touches(op).is_some()
             && !is_closing
+            && !is_opening
             && let Some(event) = state.event(task)
         {
             event.touches = true;
             event.locks_file |= matches!(op, Op::Lock { .. } | Op::Unlock { .. });
             // With a WAL, a connection locks the file until it is closed, and shuts nobody out.
-            event.locks_file &= !(reads_schema && matches!(op, Op::ShmLock { .. }));
+            event.locks_file &= !matches!(op, Op::ShmLock { .. });
             event.is_hidden |= hidden;
-            event.reads_schema |= reads_schema;
         }
         let wrote = state.tasks[task].locks.writing();
         state.tasks[task].locks.before(op);
@@ -306,6 +325,7 @@ impl Scheduler {
 
     fn locked(&self, task: usize, op: Op<'_>, granted: bool) {
         let mut state = self.lock();
+        let is_opening = state.opens_connection(task, op);
         let is_idle = state.tasks[task].running == 0;
         let locks = &mut state.tasks[task].locks;
         // A connection that is closed makes a checkpoint, unless others are open: no statement is refused anything.
@@ -313,8 +333,9 @@ impl Scheduler {
             return;
         }
         locks.locked(op, granted);
-        let (writing, is_refused) = (locks.writing(), !granted && locks.pending.is_some());
-        if let Some(event) = state.event(task) {
+        let writing = locks.held_by(op.connection()).writing;
+        let is_refused = !granted && locks.pending.is_some();
+        if !is_opening && let Some(event) = state.event(task) {
             event.took_write_lock |= writing && !event.from.writing;
             event.is_refused |= is_refused;
             event.is_hidden |= is_refused && !locks::is_of_writer(op);
@@ -342,11 +363,30 @@ impl SchedulerState {
         is_over
     }
 
-    fn note_connection(&mut self, task: usize, op: Op<'_>) {
-        if let Op::Lock { by, .. } | Op::Unlock { by, .. } | Op::ShmLock { by, .. } | Op::ShmUnlock { by, .. } = op {
-            let first = *self.tasks[task].connection.get_or_insert(by);
-            self.record.has_second_connection |= first != by;
+    /// Returns true for a PRAGMA by which a task that has the turn sets up a connection.
+    fn sets_up_connection(&mut self, task: usize, (connection, text): (usize, &str), setting: &Setting) -> bool {
+        let task_state = &mut self.tasks[task];
+        let thread = task_state.this_thread();
+        let sets_up = self.turn == Some(task) && task_state.connections.sets_up(connection, thread, setting);
+        if sets_up {
+            let text = text.to_owned();
+            let line = StatementLine { task, text, in_transaction: false, sets_up, waited: false, refusal: None };
+            self.record.lines.push(line);
         }
+        sets_up
+    }
+
+    /// Returns true for an operation by which a task that has the turn opens a connection. Notes the connection of
+    /// another operation on locks.
+    fn opens_connection(&mut self, task: usize, op: Op<'_>) -> bool {
+        let task_state = &mut self.tasks[task];
+        let thread = task_state.this_thread();
+        let is_running = task_state.running > 0;
+        let is_opening = task_state.connections.opens_by(op.connection(), thread, is_running);
+        if let Some(file) = op.connection().filter(|_| is_running && !is_opening) {
+            task_state.connections.locks(file, thread);
+        }
+        is_opening && self.turn == Some(task)
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) unsafe extern "C" fn open(
     guard(ffi::SQLITE_CANTOPEN, || {
         // SAFETY: SQLite's own arguments.
         let (disk, name) = unsafe { place(vfs, path, ffi::SQLITE_CANTOPEN)? };
-        disk.gate.pass(Op::Open { file: name })?;
+        disk.gate.pass(Op::Open { file: name, by: file.addr() })?;
         // SAFETY: SQLite calls with the object that it was registered with.
         let real = unsafe { real_vfs(vfs) };
         // SAFETY: the object for the real file has the size that the real VFS asks for. `path` is passed
@@ -169,7 +169,7 @@ unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
             (*file).pMethods = ptr::null();
             open
         };
-        handle.disk.gate.pass(Op::Close { file: &handle.name })?;
+        handle.disk.gate.pass(Op::Close { file: &handle.name, by: file.addr() })?;
         Ok(code)
     })
 }

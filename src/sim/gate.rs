@@ -13,8 +13,9 @@ use rusqlite::ffi;
 /// An operation that SQLite asks of a disk. `file` is the name that it was opened by; it is empty for temporary files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op<'a> {
-    Open { file: &'a str },
-    Close { file: &'a str },
+    // `by` identifies the connection that has the file open, if it is a database.
+    Open { file: &'a str, by: usize },
+    Close { file: &'a str, by: usize },
     Read { file: &'a str, offset: u64, len: usize },
     Write { file: &'a str, offset: u64, data: &'a [u8] },
     Truncate { file: &'a str, len: u64 },
@@ -23,7 +24,6 @@ pub(crate) enum Op<'a> {
     // `sync_dir` is true if SQLite asks to sync the directory, so that the file cannot come back.
     Delete { file: &'a str, sync_dir: bool },
     Exists { file: &'a str },
-    // `by` identifies the connection that has the file open.
     Lock { file: &'a str, by: usize, level: c_int },
     Unlock { file: &'a str, by: usize, level: c_int },
     ShmMap { file: &'a str, region: usize },
@@ -35,6 +35,14 @@ pub(crate) enum Op<'a> {
 }
 
 impl<'a> Op<'a> {
+    /// Returns the connection of an operation on locks.
+    pub(crate) fn connection(self) -> Option<usize> {
+        match self {
+            Op::Lock { by, .. } | Op::Unlock { by, .. } | Op::ShmLock { by, .. } | Op::ShmUnlock { by, .. } => Some(by),
+            _ => None,
+        }
+    }
+
     /// The operation that a call of `xShmLock` asks for.
     pub(super) fn shm_lock(file: &'a str, by: usize, first: c_int, count: c_int, flags: c_int) -> Self {
         let (first, count) = (first as usize, count as usize);

@@ -30,7 +30,7 @@ unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
             (*file).pMethods = ptr::null();
             open
         };
-        let refusal = handle.disk.gate.pass(Op::Close { file: &handle.file.name });
+        let refusal = handle.disk.gate.pass(Op::Close { file: &handle.file.name, by: file.addr() });
         if let Some(held) = handle.shm.take() {
             hold(&handle.file.shm).detach(held);
         }

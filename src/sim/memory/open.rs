@@ -28,7 +28,7 @@ pub(crate) unsafe extern "C" fn open(
         // SAFETY: SQLite's own arguments.
         let (disk, path) = unsafe { place(vfs, c_path, ffi::SQLITE_CANTOPEN)? };
         let name = Disk::name_of(path);
-        disk.gate.pass(Op::Open { file: name })?;
+        disk.gate.pass(Op::Open { file: name, by: file.addr() })?;
         let opened =
             if path.is_empty() { File::new("", Blocks::default(), Shm::default()) } else { find(&disk, path, flags)? };
         let by_uri = flags & ffi::SQLITE_OPEN_URI != 0;

@@ -13,6 +13,9 @@ pub async fn count(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
     sqlx::query("SELECT count(*) FROM notes").fetch_one(connection).await?.try_get(0)
 }
 
+#[cfg(test)]
+mod anomalies;
+
 #[cfg(doctest)]
 #[doc = include_str!("../../../../src/guide/sqlx.md")]
 struct Guide;
