@@ -1,4 +1,4 @@
-//! rstest fixtures for tests that need no configuration.
+//! Databases for tests that need no configuration: functions for plain tests, and fixtures of rstest.
 //!
 //! ```
 //! use rstest::rstest;
@@ -12,6 +12,13 @@
 //!
 //! #[rstest]
 //! fn migrations_can_lie_elsewhere(#[with("db/migrations")] file_db: TestDb) {}
+//!
+//! # /*
+//! #[test]
+//! # */
+//! fn a_user_can_be_removed() {
+//!     let db = db();
+//! }
 //! # fn main() {}
 //! ```
 //!
@@ -21,32 +28,63 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use rstest::fixture;
-
 use crate::db::{Template, TestDb};
 use crate::env;
 use crate::error::Result;
 
-/// Makes a database on the simulated disk, with the migrations of a folder of the package under test applied.
-///
-/// # Panics
-/// If the migrations cannot be read or applied.
-#[fixture]
-pub fn db(#[default(DEFAULT)] migrations: &'static str) -> TestDb {
-    checked_folder(migrations, template(migrations).try_in_memory())
+/// What rstest's `#[fixture]` generates, without a dependency on any version of it: it calls `db::default()` for `db: TestDb`, and
+/// `db::partial_1(..)` for `#[with(..)] db: TestDb`.
+macro_rules! fixture {
+    ($(#[$doc:meta])* $name:ident: $make:ident) => {
+        $(#[$doc])*
+        #[track_caller]
+        pub fn $name() -> TestDb {
+            $name::default()
+        }
+
+        #[doc(hidden)]
+        #[expect(non_camel_case_types, reason = "it has the name of the function")]
+        #[derive(Debug)]
+        pub struct $name {}
+
+        #[expect(clippy::should_implement_trait, reason = "rstest calls it")]
+        impl $name {
+            #[doc(hidden)]
+            #[track_caller]
+            pub fn default() -> TestDb {
+                $name::partial_1(DEFAULT)
+            }
+
+            #[doc(hidden)]
+            #[track_caller]
+            pub fn partial_1(migrations: &'static str) -> TestDb {
+                checked_folder(migrations, template(migrations).$make())
+            }
+        }
+    };
 }
 
-/// Makes a database in a temporary folder, with the migrations of a folder of the package under test applied.
-///
-/// # Panics
-/// If the migrations cannot be read or applied, or the database cannot be written.
-#[fixture]
-pub fn file_db(#[default(DEFAULT)] migrations: &'static str) -> TestDb {
-    checked_folder(migrations, template(migrations).try_on_disk())
+fixture! {
+    /// Makes a database on the simulated disk, with the migrations in `migrations/` of the package under test applied, or those in
+    /// the folder that rstest's `#[with(..)]` names.
+    ///
+    /// # Panics
+    /// If the migrations cannot be read or applied.
+    db: try_in_memory
+}
+
+fixture! {
+    /// Makes a database in a temporary folder, with the migrations in `migrations/` of the package under test applied, or those in
+    /// the folder that rstest's `#[with(..)]` names.
+    ///
+    /// # Panics
+    /// If the migrations cannot be read or applied, or the database cannot be written.
+    file_db: try_on_disk
 }
 
 const DEFAULT: &str = "migrations";
 
+#[track_caller]
 fn checked_folder(migrations: &str, db: Result<TestDb>) -> TestDb {
     match db {
         Ok(db) => db,

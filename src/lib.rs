@@ -109,7 +109,6 @@
 //! - `data`: [`data`], on fake.
 //! - `suite`: [`suite`]. It turns on `plan` and `data`.
 //! - `whatif`: [`crash`], [`faults`] and [`interleave`], also for the migrations of the suite.
-//! - `fixtures`: [`fixtures`], for rstest. Your package lists rstest too.
 //! - `snapshots`: the `assert_*_snapshot!` macros, on insta.
 //! - `property`: strategies for proptest. It turns on `data`.
 //! - `out-of-memory`: [`faults::Sweep::out_of_memory`] makes each of SQLite's allocations fail. Off by default, because it
@@ -138,7 +137,6 @@ mod error;
 mod explore;
 #[cfg(feature = "whatif")]
 pub mod faults;
-#[cfg(feature = "fixtures")]
 pub mod fixtures;
 pub mod guide;
 #[cfg(feature = "whatif")]

@@ -115,21 +115,6 @@ impl Findings {
         or_panic(self.try_assert_ok());
     }
 
-    /// Like [`assert_ok`](Findings::assert_ok), without the panic.
-    ///
-    /// # Errors
-    /// If there are such findings.
-    pub fn try_assert_ok(&self) -> Result<()> {
-        let (failing, passing): (Vec<&Finding>, Vec<&Finding>) =
-            self.found.iter().partition(|finding| finding.level() >= self.fails_at);
-        if failing.is_empty() {
-            return Ok(());
-        }
-        let groups =
-            if self.by_code { report::alike(&failing) } else { failing.iter().map(|one| vec![*one]).collect() };
-        Err(report::failure(&groups, &passing, self.codes))
-    }
-
     /// Makes [`allow`](Findings::allow) refuse all codes but these.
     pub(crate) fn with_codes(mut self, codes: &'static [&'static str]) -> Findings {
         self.codes = codes;
@@ -144,6 +129,24 @@ impl Findings {
 
     pub(crate) fn push(&mut self, finding: Finding) {
         self.found.push(finding);
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl Findings {
+    /// Like [`assert_ok`](Findings::assert_ok), without the panic.
+    ///
+    /// # Errors
+    /// If there are such findings.
+    pub fn try_assert_ok(&self) -> Result<()> {
+        let (failing, passing): (Vec<&Finding>, Vec<&Finding>) =
+            self.found.iter().partition(|finding| finding.level() >= self.fails_at);
+        if failing.is_empty() {
+            return Ok(());
+        }
+        let groups =
+            if self.by_code { report::alike(&failing) } else { failing.iter().map(|one| vec![*one]).collect() };
+        Err(report::failure(&groups, &passing, self.codes))
     }
 }
 

@@ -194,16 +194,19 @@ impl<'a> CrashTest<'a> {
         or_keep_and_panic(self.explore(), db, "-after-the-cut")
     }
 
+    fn explore(mut self) -> Result<Report, Box<Failure>> {
+        exploration::explore(self.db, &mut self.action, &mut self.options)
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl<'a> CrashTest<'a> {
     /// Like [`run`](CrashTest::run), without the panic. Keeps no database.
     ///
     /// # Errors
     /// If an image breaks a promise; if the action fails, changes nothing, or uses the test's own database.
     pub fn try_run(self) -> Result<Report> {
         self.explore().map_err(|failed| failed.error)
-    }
-
-    fn explore(mut self) -> Result<Report, Box<Failure>> {
-        exploration::explore(self.db, &mut self.action, &mut self.options)
     }
 }
 

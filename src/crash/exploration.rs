@@ -62,8 +62,12 @@ pub(super) fn explore<'a>(
         failed_sync: None,
     };
     explorer.require_invariants()?;
+    let is_replay = replay.is_some();
     if explorer.has_repeated(replay)? {
         return Ok(explorer.report());
+    }
+    if is_replay {
+        explore::does_not_fit();
     }
     let (shard, seed) = (settings.shard, settings.seed.unwrap_or(SEED));
     explorer.every_point(shard, seed)?;

@@ -115,7 +115,21 @@ impl Template {
         self
     }
 
-    /// Sets the rows that every test starts with. `seed` runs once, after the last migration.
+    /// Sets the rows that every test starts with. `seed` runs once, after the last migration. A function of the app, whatever its
+    /// error is, is called in a closure: `Ok(..?)` takes errors of any type.
+    ///
+    /// ```
+    /// use sqlitmus::{Template, rusqlite::{self, Connection}};
+    ///
+    /// fn add_roles(db: &Connection) -> rusqlite::Result<usize> {
+    ///     db.execute("INSERT INTO roles VALUES ('admin')", [])
+    /// }
+    ///
+    /// static APP: Template =
+    ///     Template::embedded(&[("1_roles.sql", "CREATE TABLE roles(name TEXT)")])
+    ///         .seed(|db| Ok(add_roles(db).map(drop)?));
+    /// # APP.in_memory();
+    /// ```
     #[must_use]
     pub const fn seed(mut self, seed: fn(&mut Connection) -> Result<(), BoxError>) -> Template {
         self.seed = Some(seed);
@@ -249,17 +263,6 @@ impl Template {
         or_panic(self.try_in_memory())
     }
 
-    /// Like [`in_memory`](Template::in_memory), but returns an error.
-    ///
-    /// # Errors
-    /// If the template cannot be built or a PRAGMA of its profile does not take.
-    #[track_caller]
-    pub fn try_in_memory(&self) -> Result<TestDb> {
-        Ok(TestDb::in_memory(self.image()?, self.profile, self.functions)?
-            .checked(self.checked)
-            .running_on(self.block_on))
-    }
-
     /// Makes a database in a temporary folder, for code that needs real files. The folder is deleted with the database.
     ///
     /// # Panics
@@ -267,17 +270,6 @@ impl Template {
     #[track_caller]
     pub fn on_disk(&self) -> TestDb {
         or_panic(self.try_on_disk())
-    }
-
-    /// Like [`on_disk`](Template::on_disk), but returns an error.
-    ///
-    /// # Errors
-    /// If the template cannot be built, a PRAGMA of its profile does not take, or a file cannot be written.
-    #[track_caller]
-    pub fn try_on_disk(&self) -> Result<TestDb> {
-        Ok(TestDb::on_disk(self.image()?, self.profile, self.functions, self.fsync)?
-            .checked(self.checked)
-            .running_on(self.block_on))
     }
 
     /// Makes a database in memory as it was after the migration `version`; 0 is before the first one. The seed is not
@@ -288,24 +280,6 @@ impl Template {
     #[track_caller]
     pub fn at(&self, version: i64) -> TestDb {
         or_panic(self.try_at(version))
-    }
-
-    /// Like [`at`](Template::at), but returns an error.
-    ///
-    /// # Errors
-    /// If there is no such version, and as [`try_in_memory`](Template::try_in_memory).
-    #[track_caller]
-    pub fn try_at(&self, version: i64) -> Result<TestDb> {
-        let known = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&version).cloned();
-        let image = match known {
-            Some(image) => image,
-            None => {
-                let image = building::version(&self.versions, version, || self.migrated(Some(version)))?;
-                let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-                versions.entry(version).or_insert(image).clone()
-            }
-        };
-        Ok(TestDb::in_memory(&image, self.profile, self.functions)?.checked(self.checked).running_on(self.block_on))
     }
 
     fn image(&self) -> Result<&Image> {
@@ -448,6 +422,49 @@ impl Template {
         super::image::checkpoint(&connection)?;
         drop(connection);
         Image::read(&file.path)
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl Template {
+    /// Like [`in_memory`](Template::in_memory), but returns an error.
+    ///
+    /// # Errors
+    /// If the template cannot be built or a PRAGMA of its profile does not take.
+    #[track_caller]
+    pub fn try_in_memory(&self) -> Result<TestDb> {
+        Ok(TestDb::in_memory(self.image()?, self.profile, self.functions)?
+            .checked(self.checked)
+            .running_on(self.block_on))
+    }
+
+    /// Like [`on_disk`](Template::on_disk), but returns an error.
+    ///
+    /// # Errors
+    /// If the template cannot be built, a PRAGMA of its profile does not take, or a file cannot be written.
+    #[track_caller]
+    pub fn try_on_disk(&self) -> Result<TestDb> {
+        Ok(TestDb::on_disk(self.image()?, self.profile, self.functions, self.fsync)?
+            .checked(self.checked)
+            .running_on(self.block_on))
+    }
+
+    /// Like [`at`](Template::at), but returns an error.
+    ///
+    /// # Errors
+    /// If there is no such version, and as [`try_in_memory`](Template::try_in_memory).
+    #[track_caller]
+    pub fn try_at(&self, version: i64) -> Result<TestDb> {
+        let known = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&version).cloned();
+        let image = match known {
+            Some(image) => image,
+            None => {
+                let image = building::version(&self.versions, version, || self.migrated(Some(version)))?;
+                let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+                versions.entry(version).or_insert(image).clone()
+            }
+        };
+        Ok(TestDb::in_memory(&image, self.profile, self.functions)?.checked(self.checked).running_on(self.block_on))
     }
 }
 

@@ -105,14 +105,6 @@ impl TestDb {
         or_panic(self.try_connect())
     }
 
-    /// Like [`connect`](TestDb::connect), but returns an error.
-    ///
-    /// # Errors
-    /// If SQLite refuses.
-    pub fn try_connect(&self) -> Result<Connection> {
-        self.address.connect()
-    }
-
     /// Copies this database as it is now. Writes to one do not show in the other. A transaction that is open on the original
     /// is not in the copy.
     ///
@@ -132,24 +124,6 @@ impl TestDb {
     #[track_caller]
     pub fn fork(&self) -> TestDb {
         or_panic(self.try_fork())
-    }
-
-    /// Like [`fork`](TestDb::fork), but returns an error.
-    ///
-    /// # Errors
-    /// If SQLite refuses, or a file cannot be written.
-    #[track_caller]
-    pub fn try_fork(&self) -> Result<TestDb> {
-        let caller = Location::caller();
-        if self.folder.is_none() {
-            return Ok(TestDb::over_memory(self.address.fork(), caller)?
-                .checked(self.checked)
-                .running_on(self.block_on));
-        }
-        let (profile, functions) = (*self.profile(), self.functions());
-        let fork = TestDb::over_files(profile, functions, self.fsync, caller, |path| self.back_up(path))?;
-        fork.clock().show(self.clock());
-        Ok(fork.checked(self.checked).running_on(self.block_on))
     }
 
     /// Copies the database as it is committed now, for reading. The copy is not a [`TestDb`], so that it is not kept beside
@@ -347,6 +321,35 @@ impl TestDb {
             }
         }
         Ok(Disk::with_files(files))
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl TestDb {
+    /// Like [`connect`](TestDb::connect), but returns an error.
+    ///
+    /// # Errors
+    /// If SQLite refuses.
+    pub fn try_connect(&self) -> Result<Connection> {
+        self.address.connect()
+    }
+
+    /// Like [`fork`](TestDb::fork), but returns an error.
+    ///
+    /// # Errors
+    /// If SQLite refuses, or a file cannot be written.
+    #[track_caller]
+    pub fn try_fork(&self) -> Result<TestDb> {
+        let caller = Location::caller();
+        if self.folder.is_none() {
+            return Ok(TestDb::over_memory(self.address.fork(), caller)?
+                .checked(self.checked)
+                .running_on(self.block_on));
+        }
+        let (profile, functions) = (*self.profile(), self.functions());
+        let fork = TestDb::over_files(profile, functions, self.fsync, caller, |path| self.back_up(path))?;
+        fork.clock().show(self.clock());
+        Ok(fork.checked(self.checked).running_on(self.block_on))
     }
 }
 

@@ -2,6 +2,7 @@
 //! is kept, and how `SQLITMUS_REPLAY` repeats one step.
 
 use std::fmt::{Debug, Display};
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,7 @@ use crate::db::{TestDb, again_with};
 use crate::draw::{self, Draw};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::panic_message;
+use crate::report::{panic_message, visible};
 use crate::sim::{Disk, Op, Refused, Watch};
 
 /// The app's code, to be run any number of times. Its error is kept as text.
@@ -249,7 +250,8 @@ pub(crate) fn replay_note(token: impl Display) -> String {
 
 /// Returns the step that `SQLITMUS_REPLAY` repeats, if the token begins with this word.
 ///
-/// A token of another explorer is ignored: a test may run several explorers, and the others explore everything.
+/// A token of another explorer is ignored: a test may run several explorers, and the others explore everything. So does one that
+/// the token does not fit: it may be that of a second exploration.
 pub(crate) fn replay<T>(word: &str, parse: impl Fn(&str) -> Option<T>, known: &str) -> Result<Option<T>> {
     let Some(token) = env::settings()?.replay.as_deref() else { return Ok(None) };
     let Some(rest) = token.strip_prefix(word).and_then(|rest| rest.strip_prefix(':')) else { return Ok(None) };
@@ -257,4 +259,14 @@ pub(crate) fn replay<T>(word: &str, parse: impl Fn(&str) -> Option<T>, known: &s
         Error::new(ErrorKind::Environment, format!("unknown value of SQLITMUS_REPLAY: {token:?}"))
             .help(format!("it takes a token that a failure has printed, such as {known}"))
     })
+}
+
+/// Says on the terminal that the token of `SQLITMUS_REPLAY` repeats nothing here. The output of a test that passes is not shown, and
+/// whoever repeats a failure has to know that this is not what has passed.
+pub(crate) fn does_not_fit() {
+    if let Ok(Some(token)) = env::settings().map(|settings| settings.replay.as_deref()) {
+        let token = visible(token);
+        // Not `eprintln!`, which tests capture. An error would mean that nobody reads it.
+        let _ = writeln!(std::io::stderr(), "note: nothing here fits SQLITMUS_REPLAY={token}, so everything is tried");
+    }
 }

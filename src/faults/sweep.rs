@@ -139,7 +139,10 @@ impl<'a> Sweep<'a> {
         let db = self.db;
         or_keep_and_panic(sweep_all(self), db, "-after-the-fault")
     }
+}
 
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl<'a> Sweep<'a> {
     /// Like [`run`](Sweep::run), without the panic. Keeps no database.
     ///
     /// # Errors
@@ -227,7 +230,11 @@ fn sweep_all(Sweep { db, mut action, options }: Sweep<'_>) -> Result<Report, Box
     let mut sweeper = Sweeper { action, options, base, baseline };
     sweeper.require_invariants()?;
     let mut report = Report::default();
-    if let Some(fault) = replay.filter(|fault| fault.at <= sweeper.baseline.places(fault.kind)) {
+    if let Some(fault) = replay
+        && fault.at > sweeper.baseline.places(fault.kind)
+    {
+        explore::does_not_fit();
+    } else if let Some(fault) = replay {
         let mut tried = Tried::new(fault.kind, 0, 0);
         sweeper.look(fault, &mut tried)?;
         report.kinds.push(tried);

@@ -279,14 +279,6 @@ impl<'a, S> Explore<'a, S> {
         or_keep_and_panic(self.explored(|_| true), db, "-after-the-schedule")
     }
 
-    /// Like [`run`](Explore::run), without the panic. Does not keep the state that the schedule left.
-    ///
-    /// # Errors
-    /// If a schedule has a result that no serial order has, or fails in another way that the [module](super) lists.
-    pub fn try_run(self) -> Result<Report> {
-        self.explored(|_| true).map_err(|failed| failed.error)
-    }
-
     /// Runs the schedules and counts their outcomes, including failures, for a table or for your own assertions.
     ///
     /// # Panics
@@ -294,14 +286,6 @@ impl<'a, S> Explore<'a, S> {
     #[track_caller]
     pub fn survey(self) -> Report {
         or_panic(self.try_survey())
-    }
-
-    /// Like [`survey`](Explore::survey), without the panic.
-    ///
-    /// # Errors
-    /// If a task panics, gets stuck or cannot be explored.
-    pub fn try_survey(self) -> Result<Report> {
-        self.explored(Problem::stops_exploration).map_err(|failed| failed.error)
     }
 
     /// Returns the report, or the error of the worst problem. Fails if the tasks cannot be explored.
@@ -401,6 +385,25 @@ impl<'a, S> Explore<'a, S> {
             Some((_, task)) => Err(Error::new(ErrorKind::Schedule, format!("two tasks are called {}", task.name))
                 .help("a failure names the task of each statement: each needs its own name")),
         }
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl<'a, S> Explore<'a, S> {
+    /// Like [`run`](Explore::run), without the panic. Does not keep the state that the schedule left.
+    ///
+    /// # Errors
+    /// If a schedule has a result that no serial order has, or fails in another way that the [module](super) lists.
+    pub fn try_run(self) -> Result<Report> {
+        self.explored(|_| true).map_err(|failed| failed.error)
+    }
+
+    /// Like [`survey`](Explore::survey), without the panic.
+    ///
+    /// # Errors
+    /// If a task panics, gets stuck or cannot be explored.
+    pub fn try_survey(self) -> Result<Report> {
+        self.explored(Problem::stops_exploration).map_err(|failed| failed.error)
     }
 }
 

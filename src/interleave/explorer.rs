@@ -127,6 +127,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
                 let _ = self.count(run)?;
                 return Ok((Selection::Replayed, Some(all)));
             }
+            crate::explore::does_not_fit();
         }
         let caution = match self.serial_runs.checkpoints {
             _ if self.serial_runs.threads.share_memory() => Caution::Everything,

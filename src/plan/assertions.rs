@@ -19,21 +19,6 @@ impl Plan {
         or_panic(self.try_assert_no_scan())
     }
 
-    /// Like [`assert_no_scan`](Plan::assert_no_scan), without the panic.
-    ///
-    /// # Errors
-    /// If a table is read as a whole, or if an allowance is not needed.
-    pub fn try_assert_no_scan(&self) -> Result<&Self> {
-        let allowed = self.allowed.borrow();
-        self.check_scans(|node: &Node| node.is_scan() && !allowed.iter().any(|table| node.is_of(table)))?;
-        match allowed.iter().find(|table| !self.scans(table)) {
-            Some(table) => Err(self
-                .failure(format!("query plan does not scan a table that it is allowed to scan: {table}"), |_| false)
-                .help(format!("remove .allow_scan({table:?})"))),
-            None => Ok(self),
-        }
-    }
-
     /// Lets the [`assert_no_scan`](Plan::assert_no_scan) that follows accept scans of `table`. An allowance that is not
     /// needed makes it fail, so none outlives its reason.
     ///
@@ -57,16 +42,6 @@ impl Plan {
         or_panic(self.try_assert_no_scan_of(table))
     }
 
-    /// Like [`assert_no_scan_of`](Plan::assert_no_scan_of), without the panic.
-    ///
-    /// # Errors
-    /// If the table is read as a whole, or if there is no such table.
-    pub fn try_assert_no_scan_of(&self, table: &str) -> Result<&Self> {
-        self.check_table_exists(table)?;
-        self.check_scans(|node: &Node| node.is_scan() && node.is_of(table))?;
-        Ok(self)
-    }
-
     /// Asserts that the index is used.
     ///
     /// # Panics
@@ -74,20 +49,6 @@ impl Plan {
     #[track_caller]
     pub fn assert_uses_index(&self, name: &str) -> &Self {
         or_panic(self.try_assert_uses_index(name))
-    }
-
-    /// Like [`assert_uses_index`](Plan::assert_uses_index), without the panic.
-    ///
-    /// # Errors
-    /// If the index is not used, or if there is no such index.
-    pub fn try_assert_uses_index(&self, name: &str) -> Result<&Self> {
-        let Some(index) = self.catalog.index(name) else {
-            return Err(failure::unknown(self, "index", name));
-        };
-        if self.uses_index(name) {
-            return Ok(self);
-        }
-        Err(failure::not_used(self, why_not::why_not(self, &index.name, &index.table)))
     }
 
     /// Returns why SQLite does not use an index for the statement: each reason is what the statement, planned without it, would
@@ -115,6 +76,111 @@ impl Plan {
         or_panic(self.try_why_not(index))
     }
 
+    /// Asserts that rows of `table` are found by an index or a key at least once. An automatic index does not count, and
+    /// neither does the `SEARCH` that SQLite prints for a `min(x)` that reads all rows.
+    ///
+    /// # Panics
+    /// If no rows are, or if there is no such table.
+    #[track_caller]
+    pub fn assert_searches(&self, table: &str) -> &Self {
+        or_panic(self.try_assert_searches(table))
+    }
+
+    /// Asserts that an index has everything that the query needs of `table`, so the table itself is not read.
+    ///
+    /// # Panics
+    /// If the table itself is read, if the query does not read it at all, or if there is no such table.
+    #[track_caller]
+    pub fn assert_covering(&self, table: &str) -> &Self {
+        or_panic(self.try_assert_covering(table))
+    }
+
+    /// Asserts that nothing is sorted, grouped or made distinct in a temporary b-tree.
+    ///
+    /// # Panics
+    /// If something is.
+    #[track_caller]
+    pub fn assert_no_temp_btree(&self) -> &Self {
+        or_panic(self.try_assert_no_temp_btree())
+    }
+
+    /// Asserts that SQLite builds no index for this one run of the statement, neither of a table nor of a subquery.
+    ///
+    /// # Panics
+    /// If it does.
+    #[track_caller]
+    pub fn assert_no_automatic_index(&self) -> &Self {
+        or_panic(self.try_assert_no_automatic_index())
+    }
+
+    /// Asserts that no subquery runs again for each row of the query around it.
+    ///
+    /// # Panics
+    /// If one does.
+    #[track_caller]
+    pub fn assert_no_correlated_subquery(&self) -> &Self {
+        or_panic(self.try_assert_no_correlated_subquery())
+    }
+
+    /// Fails if a line is flagged, or if only statistics of few rows keep one from being there.
+    fn check_scans(&self, is_flagged: impl Fn(&Node) -> bool) -> Result<()> {
+        let scans = |plan: &Plan| plan.all().any(&is_flagged);
+        match self.without_statistics.as_deref() {
+            _ if scans(self) => Err(scan_failure(self, is_flagged)),
+            Some(without) if scans(without) => {
+                Err(failure::avoided_by_few_rows(scan_failure(without, is_flagged), self))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_table_exists(&self, name: &str) -> Result<()> {
+        let exists = self.catalog.table(name).is_some() || self.all().any(|node| node.is_of(name));
+        if exists { Ok(()) } else { Err(failure::unknown(self, "table", name)) }
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl Plan {
+    /// Like [`assert_no_scan`](Plan::assert_no_scan), without the panic.
+    ///
+    /// # Errors
+    /// If a table is read as a whole, or if an allowance is not needed.
+    pub fn try_assert_no_scan(&self) -> Result<&Self> {
+        let allowed = self.allowed.borrow();
+        self.check_scans(|node: &Node| node.is_scan() && !allowed.iter().any(|table| node.is_of(table)))?;
+        match allowed.iter().find(|table| !self.scans(table)) {
+            Some(table) => Err(self
+                .failure(format!("query plan does not scan a table that it is allowed to scan: {table}"), |_| false)
+                .help(format!("remove .allow_scan({table:?})"))),
+            None => Ok(self),
+        }
+    }
+
+    /// Like [`assert_no_scan_of`](Plan::assert_no_scan_of), without the panic.
+    ///
+    /// # Errors
+    /// If the table is read as a whole, or if there is no such table.
+    pub fn try_assert_no_scan_of(&self, table: &str) -> Result<&Self> {
+        self.check_table_exists(table)?;
+        self.check_scans(|node: &Node| node.is_scan() && node.is_of(table))?;
+        Ok(self)
+    }
+
+    /// Like [`assert_uses_index`](Plan::assert_uses_index), without the panic.
+    ///
+    /// # Errors
+    /// If the index is not used, or if there is no such index.
+    pub fn try_assert_uses_index(&self, name: &str) -> Result<&Self> {
+        let Some(index) = self.catalog.index(name) else {
+            return Err(failure::unknown(self, "index", name));
+        };
+        if self.uses_index(name) {
+            return Ok(self);
+        }
+        Err(failure::not_used(self, why_not::why_not(self, &index.name, &index.table)))
+    }
+
     /// Like [`why_not`](Plan::why_not), without the panic.
     ///
     /// # Errors
@@ -124,16 +190,6 @@ impl Plan {
             Some(object) => Ok(why_not::why_not(self, &object.name, &object.table)),
             None => Err(failure::unknown(self, "index", index)),
         }
-    }
-
-    /// Asserts that rows of `table` are found by an index or a key at least once. An automatic index does not count, and
-    /// neither does the `SEARCH` that SQLite prints for a `min(x)` that reads all rows.
-    ///
-    /// # Panics
-    /// If no rows are, or if there is no such table.
-    #[track_caller]
-    pub fn assert_searches(&self, table: &str) -> &Self {
-        or_panic(self.try_assert_searches(table))
     }
 
     /// Like [`assert_searches`](Plan::assert_searches), without the panic.
@@ -154,15 +210,6 @@ impl Plan {
         Err(advice::offer(error, &advice::remedies(self, &Goal::Scans(vec![table.into()]))))
     }
 
-    /// Asserts that an index has everything that the query needs of `table`, so the table itself is not read.
-    ///
-    /// # Panics
-    /// If the table itself is read, if the query does not read it at all, or if there is no such table.
-    #[track_caller]
-    pub fn assert_covering(&self, table: &str) -> &Self {
-        or_panic(self.try_assert_covering(table))
-    }
-
     /// Like [`assert_covering`](Plan::assert_covering), without the panic.
     ///
     /// # Errors
@@ -180,15 +227,6 @@ impl Plan {
         Err(self.failure(format!("query plan reads the table {table}, not only an index"), is_flagged))
     }
 
-    /// Asserts that nothing is sorted, grouped or made distinct in a temporary b-tree.
-    ///
-    /// # Panics
-    /// If something is.
-    #[track_caller]
-    pub fn assert_no_temp_btree(&self) -> &Self {
-        or_panic(self.try_assert_no_temp_btree())
-    }
-
     /// Like [`assert_no_temp_btree`](Plan::assert_no_temp_btree), without the panic.
     ///
     /// # Errors
@@ -203,15 +241,6 @@ impl Plan {
         Err(failure::sorts(self, &purposes, &advice::remedies(self, &Goal::Sorts)))
     }
 
-    /// Asserts that SQLite builds no index for this one run of the statement, neither of a table nor of a subquery.
-    ///
-    /// # Panics
-    /// If it does.
-    #[track_caller]
-    pub fn assert_no_automatic_index(&self) -> &Self {
-        or_panic(self.try_assert_no_automatic_index())
-    }
-
     /// Like [`assert_no_automatic_index`](Plan::assert_no_automatic_index), without the panic.
     ///
     /// # Errors
@@ -222,15 +251,6 @@ impl Plan {
         let name = first.table.as_deref().or(printed).unwrap_or_default();
         let error = self.failure(format!("query plan builds an automatic index: {name}"), Node::uses_automatic_index);
         Err(advice::offer(error, &advice::remedies(self, &Goal::AutomaticIndexes)))
-    }
-
-    /// Asserts that no subquery runs again for each row of the query around it.
-    ///
-    /// # Panics
-    /// If one does.
-    #[track_caller]
-    pub fn assert_no_correlated_subquery(&self) -> &Self {
-        or_panic(self.try_assert_no_correlated_subquery())
     }
 
     /// Like [`assert_no_correlated_subquery`](Plan::assert_no_correlated_subquery), without the panic.
@@ -246,23 +266,6 @@ impl Plan {
         Err(self.failure(headline, Node::is_correlated_subquery).note(
             "it runs for each row of the query around it; a JOIN, or a subquery in FROM with GROUP BY, is run once",
         ))
-    }
-
-    /// Fails if a line is flagged, or if only statistics of few rows keep one from being there.
-    fn check_scans(&self, is_flagged: impl Fn(&Node) -> bool) -> Result<()> {
-        let scans = |plan: &Plan| plan.all().any(&is_flagged);
-        match self.without_statistics.as_deref() {
-            _ if scans(self) => Err(scan_failure(self, is_flagged)),
-            Some(without) if scans(without) => {
-                Err(failure::avoided_by_few_rows(scan_failure(without, is_flagged), self))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_table_exists(&self, name: &str) -> Result<()> {
-        let exists = self.catalog.table(name).is_some() || self.all().any(|node| node.is_of(name));
-        if exists { Ok(()) } else { Err(failure::unknown(self, "table", name)) }
     }
 }
 

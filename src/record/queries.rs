@@ -97,15 +97,6 @@ impl<R> Queries<R> {
         or_panic(self.try_assert_count(count))
     }
 
-    /// Like [`assert_count`](Queries::assert_count), but returns an error.
-    ///
-    /// # Errors
-    /// If more or fewer queries ran.
-    pub fn try_assert_count(&self, count: usize) -> Result<&Self> {
-        self.check_complete()?;
-        if self.len() == count { Ok(self) } else { Err(self.wrong_count(count, false)) }
-    }
-
     /// Asserts that at most `most` queries ran.
     ///
     /// # Panics
@@ -113,19 +104,6 @@ impl<R> Queries<R> {
     #[track_caller]
     pub fn assert_at_most(&self, most: usize) -> &Self {
         or_panic(self.try_assert_at_most(most))
-    }
-
-    /// Like [`assert_at_most`](Queries::assert_at_most), but returns an error.
-    ///
-    /// # Errors
-    /// If more than `most` queries ran.
-    pub fn try_assert_at_most(&self, most: usize) -> Result<&Self> {
-        if most == 0 {
-            self.check_complete()?;
-        } else {
-            self.check()?;
-        }
-        if self.len() <= most { Ok(self) } else { Err(self.wrong_count(most, true)) }
     }
 
     fn wrong_count(&self, expected: usize, or_fewer: bool) -> Error {
@@ -150,14 +128,6 @@ impl<R> Queries<R> {
         or_panic(self.try_assert_no_repeats())
     }
 
-    /// Like [`assert_no_repeats`](Queries::assert_no_repeats), but returns an error.
-    ///
-    /// # Errors
-    /// If a query repeats.
-    pub fn try_assert_no_repeats(&self) -> Result<&Self> {
-        self.try_assert_repeats_at_most(1)
-    }
-
     /// Like [`assert_no_repeats`](Queries::assert_no_repeats), but allows up to `most` runs of each query.
     ///
     /// # Panics
@@ -165,16 +135,6 @@ impl<R> Queries<R> {
     #[track_caller]
     pub fn assert_repeats_at_most(&self, most: usize) -> &Self {
         or_panic(self.try_assert_repeats_at_most(most))
-    }
-
-    /// Like [`assert_repeats_at_most`](Queries::assert_repeats_at_most), but returns an error.
-    ///
-    /// # Errors
-    /// If a query ran more than `most` times.
-    pub fn try_assert_repeats_at_most(&self, most: usize) -> Result<&Self> {
-        self.check()?;
-        tables::check_repeats(groups(&self.queries), &self.address, most)?;
-        Ok(self)
     }
 
     /// Allows the recording to be empty, for the assertions that follow. Without it they fail then, for they would hold
@@ -223,16 +183,6 @@ impl<R> Queries<R> {
         or_panic(self.try_assert_no_scan())
     }
 
-    /// Like [`assert_no_scan`](Queries::assert_no_scan), but returns an error.
-    ///
-    /// # Errors
-    /// If a query scans a table or cannot be explained.
-    pub fn try_assert_no_scan(&self) -> Result<&Self> {
-        self.check()?;
-        tables::check_scans(&groups(&self.queries), &self.address, &self.allowed.borrow())?;
-        Ok(self)
-    }
-
     /// Asserts that no other tables than `tables` were read. Writes do not count.
     ///
     /// Views count as the tables behind them, and the reads of triggers and foreign keys count as well. SQLite determines
@@ -246,16 +196,6 @@ impl<R> Queries<R> {
         or_panic(self.try_assert_only_reads(tables))
     }
 
-    /// Like [`assert_only_reads`](Queries::assert_only_reads), but returns an error.
-    ///
-    /// # Errors
-    /// If another table was read, or a query cannot be prepared.
-    pub fn try_assert_only_reads(&self, tables: &[&str]) -> Result<&Self> {
-        self.check()?;
-        tables::check_access(&groups(&self.queries), &self.address, Access::Reads, tables)?;
-        Ok(self)
-    }
-
     /// Asserts that no other tables than `tables` were written. Reads do not count. `&[]` stands for code that only reads;
     /// changes of the schema are writes to `sqlite_schema`.
     ///
@@ -264,16 +204,6 @@ impl<R> Queries<R> {
     #[track_caller]
     pub fn assert_only_writes(&self, tables: &[&str]) -> &Self {
         or_panic(self.try_assert_only_writes(tables))
-    }
-
-    /// Like [`assert_only_writes`](Queries::assert_only_writes), but returns an error.
-    ///
-    /// # Errors
-    /// If another table was written, or a query cannot be prepared.
-    pub fn try_assert_only_writes(&self, tables: &[&str]) -> Result<&Self> {
-        self.check()?;
-        tables::check_access(&groups(&self.queries), &self.address, Access::Writes, tables)?;
-        Ok(self)
     }
 
     /// Asserts that no query goes through more than `most` rows for each one that it uses, summed over its runs.
@@ -319,16 +249,6 @@ impl<R> Queries<R> {
         or_panic(self.try_assert_selective(most))
     }
 
-    /// Like [`assert_selective`](Queries::assert_selective), but returns an error.
-    ///
-    /// # Errors
-    /// If a query examines more rows, or if one with an aggregate cannot be run again.
-    pub fn try_assert_selective(&self, most: f64) -> Result<&Self> {
-        self.check()?;
-        selective::check(groups(&self.queries), &self.address, most)?;
-        Ok(self)
-    }
-
     /// Asserts that all queries together took at most `most` instructions of SQLite's virtual machine, a budget that is the
     /// same on every machine.
     ///
@@ -337,22 +257,6 @@ impl<R> Queries<R> {
     #[track_caller]
     pub fn assert_steps_at_most(&self, most: u64) -> &Self {
         or_panic(self.try_assert_steps_at_most(most))
-    }
-
-    /// Like [`assert_steps_at_most`](Queries::assert_steps_at_most), but returns an error.
-    ///
-    /// # Errors
-    /// If they took more, or one was still running.
-    pub fn try_assert_steps_at_most(&self, most: u64) -> Result<&Self> {
-        self.check()?;
-        if let Some(running) = self.iter().find(|query| !query.is_finished()) {
-            return Err(failure::still_running(running));
-        }
-        let steps = self.iter().map(Query::steps).sum();
-        if steps <= most {
-            return Ok(self);
-        }
-        Err(failure::left_out(failure::steps(&self.queries, steps, most), &self.by_drivers))
     }
 
     /// Returns the text that is compared with a snapshot: how many connections a pool opens differs from run to run.
@@ -393,6 +297,105 @@ impl<R> Queries<R> {
             return Ok(());
         }
         Err(failure::left_out(failure::empty(&self.uri), &self.by_drivers))
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl<R> Queries<R> {
+    /// Like [`assert_count`](Queries::assert_count), but returns an error.
+    ///
+    /// # Errors
+    /// If more or fewer queries ran.
+    pub fn try_assert_count(&self, count: usize) -> Result<&Self> {
+        self.check_complete()?;
+        if self.len() == count { Ok(self) } else { Err(self.wrong_count(count, false)) }
+    }
+
+    /// Like [`assert_at_most`](Queries::assert_at_most), but returns an error.
+    ///
+    /// # Errors
+    /// If more than `most` queries ran.
+    pub fn try_assert_at_most(&self, most: usize) -> Result<&Self> {
+        if most == 0 {
+            self.check_complete()?;
+        } else {
+            self.check()?;
+        }
+        if self.len() <= most { Ok(self) } else { Err(self.wrong_count(most, true)) }
+    }
+
+    /// Like [`assert_no_repeats`](Queries::assert_no_repeats), but returns an error.
+    ///
+    /// # Errors
+    /// If a query repeats.
+    pub fn try_assert_no_repeats(&self) -> Result<&Self> {
+        self.try_assert_repeats_at_most(1)
+    }
+
+    /// Like [`assert_repeats_at_most`](Queries::assert_repeats_at_most), but returns an error.
+    ///
+    /// # Errors
+    /// If a query ran more than `most` times.
+    pub fn try_assert_repeats_at_most(&self, most: usize) -> Result<&Self> {
+        self.check()?;
+        tables::check_repeats(groups(&self.queries), &self.address, most)?;
+        Ok(self)
+    }
+
+    /// Like [`assert_no_scan`](Queries::assert_no_scan), but returns an error.
+    ///
+    /// # Errors
+    /// If a query scans a table or cannot be explained.
+    pub fn try_assert_no_scan(&self) -> Result<&Self> {
+        self.check()?;
+        tables::check_scans(&groups(&self.queries), &self.address, &self.allowed.borrow())?;
+        Ok(self)
+    }
+
+    /// Like [`assert_only_reads`](Queries::assert_only_reads), but returns an error.
+    ///
+    /// # Errors
+    /// If another table was read, or a query cannot be prepared.
+    pub fn try_assert_only_reads(&self, tables: &[&str]) -> Result<&Self> {
+        self.check()?;
+        tables::check_access(&groups(&self.queries), &self.address, Access::Reads, tables)?;
+        Ok(self)
+    }
+
+    /// Like [`assert_only_writes`](Queries::assert_only_writes), but returns an error.
+    ///
+    /// # Errors
+    /// If another table was written, or a query cannot be prepared.
+    pub fn try_assert_only_writes(&self, tables: &[&str]) -> Result<&Self> {
+        self.check()?;
+        tables::check_access(&groups(&self.queries), &self.address, Access::Writes, tables)?;
+        Ok(self)
+    }
+
+    /// Like [`assert_selective`](Queries::assert_selective), but returns an error.
+    ///
+    /// # Errors
+    /// If a query examines more rows, or if one with an aggregate cannot be run again.
+    pub fn try_assert_selective(&self, most: f64) -> Result<&Self> {
+        self.check()?;
+        selective::check(groups(&self.queries), &self.address, most)?;
+        Ok(self)
+    }
+
+    /// Like [`assert_steps_at_most`](Queries::assert_steps_at_most), but returns an error.
+    ///
+    /// # Errors
+    /// If they took more, or one was still running.
+    pub fn try_assert_steps_at_most(&self, most: u64) -> Result<&Self> {
+        self.check()?;
+        if let Some(running) = self.iter().find(|query| !query.is_finished()) {
+            return Err(failure::still_running(running));
+        }
+        let steps = self.iter().map(Query::steps).sum();
+        if steps <= most {
+            return Ok(self);
+        }
+        Err(failure::left_out(failure::steps(&self.queries, steps, most), &self.by_drivers))
     }
 }
 

@@ -34,17 +34,6 @@ impl TestDb {
         or_panic(self.try_record(f))
     }
 
-    /// Like [`record`](TestDb::record), but returns an error if SQLite refuses the connection.
-    ///
-    /// # Errors
-    /// If SQLite refuses the connection.
-    pub fn try_record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Result<Queries<R>> {
-        let mut connection = self.try_connect()?;
-        let recorder = Recorder::start(self);
-        let value = f(&mut connection);
-        Ok(recorder.end(&connection, value))
-    }
-
     /// Runs a future and returns what ran meanwhile on all connections to this database, such as those of a pool that was
     /// opened before.
     ///
@@ -61,6 +50,20 @@ impl TestDb {
     /// Starts a recording that ends with [`Recorder::stop`], for code that is no closure.
     pub fn recorder(&self) -> Recorder<'_> {
         Recorder::start(self)
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl TestDb {
+    /// Like [`record`](TestDb::record), but returns an error if SQLite refuses the connection.
+    ///
+    /// # Errors
+    /// If SQLite refuses the connection.
+    pub fn try_record<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> Result<Queries<R>> {
+        let mut connection = self.try_connect()?;
+        let recorder = Recorder::start(self);
+        let value = f(&mut connection);
+        Ok(recorder.end(&connection, value))
     }
 }
 

@@ -59,16 +59,6 @@ impl Clock {
         or_panic(self.try_set(time));
     }
 
-    /// Like [`set`](Clock::set), but returns the error.
-    ///
-    /// # Errors
-    /// If `time` is not a time.
-    pub fn try_set(&self, time: &str) -> Result<()> {
-        let julian_ms = parse(time)?;
-        *self.lock() = Time::Stopped { julian_us: i128::from(julian_ms) * 1000 };
-        Ok(())
-    }
-
     /// Stops the clock at this time after 1970.
     pub(crate) fn stop_at(&self, unix: Duration) {
         let since = i128::try_from(unix.as_micros()).unwrap_or(i128::MAX / 2);
@@ -125,6 +115,19 @@ impl Clock {
 
     fn lock(&self) -> MutexGuard<'_, Time> {
         self.time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl Clock {
+    /// Like [`set`](Clock::set), but returns the error.
+    ///
+    /// # Errors
+    /// If `time` is not a time.
+    pub fn try_set(&self, time: &str) -> Result<()> {
+        let julian_ms = parse(time)?;
+        *self.lock() = Time::Stopped { julian_us: i128::from(julian_ms) * 1000 };
+        Ok(())
     }
 }
 

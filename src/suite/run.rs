@@ -23,27 +23,11 @@ impl Suite {
         or_panic(self.try_run())
     }
 
-    /// Like [`run`](Suite::run), without the panic.
-    ///
-    /// # Errors
-    /// When a test fails.
-    pub fn try_run(&self) -> Result<Report> {
-        self.report().into_result()
-    }
-
     /// Runs the tests and reports all of them, those that fail too.
     #[must_use = "a report does not panic by itself"]
     pub fn report(&self) -> Report {
         let cases = ALL.iter().filter(|case| self.subject.options.is_chosen(case.name));
         cases.map(|case| timed(case.name, || self.outcome(case))).collect()
-    }
-
-    /// Runs one test, as [`migration_suite!`](crate::migration_suite) does. Returns the reason if it was skipped.
-    ///
-    /// # Errors
-    /// When the test fails, and when there is no test of this name.
-    pub fn try_test(&self, name: &str) -> Result<Option<String>> {
-        self.try_test_and_review(name).map(|(skipped, _)| skipped)
     }
 
     /// Like [`try_test`](Suite::try_test), with what the test found for review.
@@ -129,6 +113,25 @@ impl Suite {
             return Ok(None);
         }
         crate::schema::snapshot_text(&*self.subject.template.scratch()?).map(Some)
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl Suite {
+    /// Like [`run`](Suite::run), without the panic.
+    ///
+    /// # Errors
+    /// When a test fails.
+    pub fn try_run(&self) -> Result<Report> {
+        self.report().into_result()
+    }
+
+    /// Runs one test, as [`migration_suite!`](crate::migration_suite) does. Returns the reason if it was skipped.
+    ///
+    /// # Errors
+    /// When the test fails, and when there is no test of this name.
+    pub fn try_test(&self, name: &str) -> Result<Option<String>> {
+        self.try_test_and_review(name).map(|(skipped, _)| skipped)
     }
 }
 

@@ -17,4 +17,4 @@ pub use crate::plan::{LeftOver, SharedAdvice, SharedIndex, Upkeep};
 pub use growth::{FillResult, Growth, GrowthReport, growth, growth_of, try_growth, try_growth_of};
 pub use production::{production, try_production};
 pub use shared::{advise_all, advise_ledger};
-pub use unused::{UnusedIndex, UnusedIndexes, unused_indexes};
+pub use unused::{UnusedIndex, UnusedIndexes, try_unused_indexes, unused_indexes};

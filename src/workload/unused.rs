@@ -8,7 +8,7 @@ use std::fmt;
 
 use rusqlite::Connection;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 use crate::order::Order as _;
 use crate::plan::sample::{self, MeasuredStatement};
 use crate::plan::{Plan, empty_copy_of, is_worse, try_explain};
@@ -63,7 +63,7 @@ impl Raw for UnusedIndexes {
 /// let queries = db.record(|db| {
 ///     db.execute("DELETE FROM users WHERE name = 'ada'", [])
 /// });
-/// let unused = sqlitmus::workload::unused_indexes(&queries).unwrap();
+/// let unused = sqlitmus::workload::unused_indexes(&queries);
 /// let expected = "DROP INDEX users_city;   no recorded query uses it";
 /// assert_eq!(unused.to_string(), expected);
 /// ```
@@ -72,9 +72,18 @@ impl Raw for UnusedIndexes {
 /// with the index; if a query takes more steps without it, on about a thousand rows of each table, made for the purpose; or if a foreign key would look for its children in all rows. Unique indexes enforce a rule, and are never
 /// listed.
 ///
+/// # Panics
+/// If the recording is not complete, or if SQLite refuses a connection.
+#[track_caller]
+pub fn unused_indexes<R>(queries: &Queries<R>) -> UnusedIndexes {
+    or_panic(try_unused_indexes(queries))
+}
+
+/// Like [`unused_indexes`], without the panic.
+///
 /// # Errors
 /// If the recording is not complete, or if SQLite refuses a connection.
-pub fn unused_indexes<R>(queries: &Queries<R>) -> Result<UnusedIndexes> {
+pub fn try_unused_indexes<R>(queries: &Queries<R>) -> Result<UnusedIndexes> {
     find(&queries.connect()?, &queries.planned_and_written()?)
 }
 

@@ -17,6 +17,16 @@ fn a_fixture_on_disk_takes_one_too(#[with("fixtures/shop/migrations")] file_db: 
     assert!(file_db.path().is_file());
 }
 
+#[test]
+fn a_plain_test_calls_the_same_functions() {
+    // This package has no folder `migrations`, and the error is that of rstest's fixture.
+    for make in [db, file_db] {
+        let panic = std::panic::catch_unwind(make).unwrap_err();
+        let text = panic.downcast_ref::<String>().unwrap();
+        assert!(text.starts_with("no such folder of migrations: "), "{text}");
+    }
+}
+
 #[rstest]
 #[should_panic(expected = "name the folder at the argument")]
 fn without_a_folder_the_default_is_migrations(db: TestDb) {

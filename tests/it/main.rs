@@ -15,7 +15,6 @@ mod data_violations;
 mod differential;
 mod every_failure;
 mod faults;
-#[cfg(feature = "fixtures")]
 mod fixtures;
 mod hostile;
 mod interleave;

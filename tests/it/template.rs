@@ -200,6 +200,23 @@ fn a_ledger_shows_the_apps_runner_the_applied_migrations() {
     assert_eq!(version(&SMALL.in_memory()), 0);
 }
 
+/// A `const` is another template wherever it is named: its databases live as long as those of any other.
+#[test]
+#[expect(
+    clippy::declare_interior_mutable_const,
+    clippy::borrow_interior_mutable_const,
+    reason = "it is what is tested"
+)]
+fn a_const_template_works() {
+    const EACH: Template = Template::embedded(FILES).seed(|db| Ok(add_three(db).map(drop)?));
+    fn add_three(db: &Connection) -> sqlitmus::rusqlite::Result<usize> {
+        db.execute("INSERT INTO users(name) VALUES (?1), (?1), (?1)", ["Ada"])
+    }
+    let (first, second) = (EACH.in_memory(), EACH.in_memory());
+    first.execute("DELETE FROM users", []).unwrap();
+    assert_eq!((count(&first, "users"), count(&second, "users"), count(&first.connect(), "users")), (0, 3, 0));
+}
+
 #[test]
 fn code_of_the_app_that_fails_is_named() {
     let error = Template::embedded(FILES).seed(|_| Err("no such luck".into())).try_in_memory().unwrap_err();

@@ -36,6 +36,8 @@ fn a_power_cut_is_repeated_and_its_database_is_kept() {
     for other in ["crash:999:all", "crash:1:torn:99.1"] {
         let output = text(&Process::new("power_is_cut").env("SQLITMUS_REPLAY", other).run());
         assert_eq!(printed(&output), token, "{other}");
+        let says = format!("note: nothing here fits SQLITMUS_REPLAY={other}, so everything is tried");
+        assert!(output.contains(&says) && !repeated.contains("nothing here fits"), "{output}");
     }
     let mut wrong = Process::new("power_is_cut").env("SQLITMUS_REPLAY", "crash:17:some");
     let wrong = text(&wrong.run());
@@ -55,6 +57,7 @@ fn a_replayed_fault_runs_the_action_only_as_needed() {
     assert_eq!(headline(&repeated, "the action"), headline(&output, "the action"));
     let other = text(&Process::new("operations_fail").env("SQLITMUS_REPLAY", "fault:io:999").run());
     assert_eq!(printed(&other), token);
+    assert!(other.contains("nothing here fits") && !repeated.contains("nothing here fits"), "{other}");
     // The action runs twice without a fault, once with it, once more without, because a time in seconds differs only later, and
     // once more to record the statement.
     assert_eq!(std::fs::read_to_string(again.path("runs")).unwrap().lines().count(), 5);

@@ -176,45 +176,6 @@ impl<R> Changes<R> {
         or_panic(self.try_assert_only(tables))
     }
 
-    /// Like [`assert_only`](Changes::assert_only), without the panic.
-    ///
-    /// # Errors
-    /// If another table changed.
-    pub fn try_assert_only(&self, tables: &[&str]) -> Result<&Self> {
-        let meant = |table: &&TableChanges| tables.iter().any(|name| same_name(name, table.name()));
-        let others: Vec<&TableChanges> = self.tables.iter().filter(|table| !meant(table)).collect();
-        let Some(first) = others.first() else { return Ok(self) };
-        let unknown = tables.iter().find(|name| !self.known.contains(&Name::from(**name)));
-        let beyond = match unknown {
-            Some(name) => format!("there is no table {name};"),
-            None if tables.is_empty() => "changed:".to_owned(),
-            None => format!("changed beyond {}:", tables.join(", ")),
-        };
-        let more = if others.len() > 1 { format!("; and {} more", others.len() - 1) } else { String::new() };
-        let headline = format!("{beyond} {}: {}{more}", first.diff.shown_name(), first.summary());
-        let mut error = Error::new(ErrorKind::Check, headline);
-        if let Some(name) = unknown {
-            error = error.help(match nearest(name, self.known.iter().map(Name::as_str)) {
-                Some(near) => format!("did you mean {near}?"),
-                None => {
-                    let known: Vec<&str> = self.known.iter().map(Name::as_str).collect();
-                    format!("the tables are {}", known.join(", "))
-                }
-            });
-        }
-        let mut redacting = Redacting::new(&self.redact);
-        for table in others {
-            let mut lines = table.lines(&self.redact, &mut redacting);
-            if lines.len() > 11 {
-                let more = lines.len() - 10;
-                lines.truncate(10);
-                lines.push(format!("... and {more} more"));
-            }
-            error = error.evidence(table.diff.shown_name(), lines.join("\n"));
-        }
-        Err(error)
-    }
-
     /// Shows `text` for the values of a column, see [`Redact::column`].
     pub fn redact(mut self, column: &str, text: &str) -> Changes<R> {
         self.redact = self.redact.column(column, text);
@@ -253,6 +214,48 @@ impl<R> Changes<R> {
             write_tables(&mut text, open, redact, &mut redacting);
         }
         text
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl<R> Changes<R> {
+    /// Like [`assert_only`](Changes::assert_only), without the panic.
+    ///
+    /// # Errors
+    /// If another table changed.
+    pub fn try_assert_only(&self, tables: &[&str]) -> Result<&Self> {
+        let meant = |table: &&TableChanges| tables.iter().any(|name| same_name(name, table.name()));
+        let others: Vec<&TableChanges> = self.tables.iter().filter(|table| !meant(table)).collect();
+        let Some(first) = others.first() else { return Ok(self) };
+        let unknown = tables.iter().find(|name| !self.known.contains(&Name::from(**name)));
+        let beyond = match unknown {
+            Some(name) => format!("there is no table {name};"),
+            None if tables.is_empty() => "changed:".to_owned(),
+            None => format!("changed beyond {}:", tables.join(", ")),
+        };
+        let more = if others.len() > 1 { format!("; and {} more", others.len() - 1) } else { String::new() };
+        let headline = format!("{beyond} {}: {}{more}", first.diff.shown_name(), first.summary());
+        let mut error = Error::new(ErrorKind::Check, headline);
+        if let Some(name) = unknown {
+            error = error.help(match nearest(name, self.known.iter().map(Name::as_str)) {
+                Some(near) => format!("did you mean {near}?"),
+                None => {
+                    let known: Vec<&str> = self.known.iter().map(Name::as_str).collect();
+                    format!("the tables are {}", known.join(", "))
+                }
+            });
+        }
+        let mut redacting = Redacting::new(&self.redact);
+        for table in others {
+            let mut lines = table.lines(&self.redact, &mut redacting);
+            if lines.len() > 11 {
+                let more = lines.len() - 10;
+                lines.truncate(10);
+                lines.push(format!("... and {more} more"));
+            }
+            error = error.evidence(table.diff.shown_name(), lines.join("\n"));
+        }
+        Err(error)
     }
 }
 

@@ -99,15 +99,6 @@ impl QueryRows {
         or_panic(self.try_redact(column, text))
     }
 
-    /// Like [`redact`](QueryRows::redact), without the panic.
-    ///
-    /// # Errors
-    /// If there is no such column.
-    pub fn try_redact(mut self, column: &str, text: &str) -> Result<QueryRows> {
-        self.redact = self.redact.column(column, text);
-        self.with_known_columns()
-    }
-
     /// Shows `[time]` for dates with a time of day, see [`Redact::times`].
     pub fn redact_times(mut self) -> QueryRows {
         self.redact = self.redact.times();
@@ -121,15 +112,6 @@ impl QueryRows {
     #[track_caller]
     pub fn redacted(self, redact: Redact) -> QueryRows {
         or_panic(self.try_redacted(redact))
-    }
-
-    /// Like [`redacted`](QueryRows::redacted), without the panic.
-    ///
-    /// # Errors
-    /// If one of them is for a column that does not exist.
-    pub fn try_redacted(mut self, redact: Redact) -> Result<QueryRows> {
-        self.redact = redact;
-        self.with_known_columns()
     }
 
     fn with_known_columns(self) -> Result<QueryRows> {
@@ -152,6 +134,27 @@ impl QueryRows {
             });
         }
         rows
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl QueryRows {
+    /// Like [`redact`](QueryRows::redact), without the panic.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn try_redact(mut self, column: &str, text: &str) -> Result<QueryRows> {
+        self.redact = self.redact.column(column, text);
+        self.with_known_columns()
+    }
+
+    /// Like [`redacted`](QueryRows::redacted), without the panic.
+    ///
+    /// # Errors
+    /// If one of them is for a column that does not exist.
+    pub fn try_redacted(mut self, redact: Redact) -> Result<QueryRows> {
+        self.redact = redact;
+        self.with_known_columns()
     }
 }
 

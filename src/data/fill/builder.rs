@@ -221,15 +221,6 @@ impl Fill {
         or_panic(self.try_insert(connection))
     }
 
-    /// Like [`insert`](Fill::insert), without the panic.
-    ///
-    /// # Errors
-    /// If a table cannot be filled. Then nothing is inserted.
-    pub fn try_insert(&self, connection: &Connection) -> Result<Filled> {
-        let request = FillRequest { needs_all_given: true, ..self.request.clone() };
-        Fill { request, options: self.options.clone() }.insert_into(connection, &Schema::read(connection)?)
-    }
-
     /// Like [`try_insert`](Fill::try_insert), with a schema that was read before.
     pub(crate) fn insert_into(&self, connection: &Connection, schema: &Schema) -> Result<Filled> {
         let options = self.options()?;
@@ -271,6 +262,18 @@ impl Fill {
             options.seed = seed;
         }
         Ok(options)
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl Fill {
+    /// Like [`insert`](Fill::insert), without the panic.
+    ///
+    /// # Errors
+    /// If a table cannot be filled. Then nothing is inserted.
+    pub fn try_insert(&self, connection: &Connection) -> Result<Filled> {
+        let request = FillRequest { needs_all_given: true, ..self.request.clone() };
+        Fill { request, options: self.options.clone() }.insert_into(connection, &Schema::read(connection)?)
     }
 }
 

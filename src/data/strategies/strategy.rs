@@ -109,17 +109,20 @@ impl Rows {
         or_panic(self.try_insert(connection));
     }
 
+    /// Returns the statements that insert them.
+    pub fn to_sql(&self) -> String {
+        self.script.to_sql()
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl Rows {
     /// Like [`insert`](Rows::insert), without the panic.
     ///
     /// # Errors
     /// When SQLite refuses one. Then none is inserted.
     pub fn try_insert(&self, connection: &Connection) -> Result<()> {
         within(connection, true, || self.script.run(connection))
-    }
-
-    /// Returns the statements that insert them.
-    pub fn to_sql(&self) -> String {
-        self.script.to_sql()
     }
 }
 
@@ -152,17 +155,6 @@ impl Database<'_> {
         or_panic(self.try_in_memory())
     }
 
-    /// Like [`in_memory`](Database::in_memory), without the panic.
-    ///
-    /// # Errors
-    /// When the template cannot be built, or SQLite refuses a row.
-    #[track_caller]
-    pub fn try_in_memory(&self) -> Result<TestDb> {
-        let db = self.template.try_in_memory()?;
-        within(&db, true, || self.script.run(&db))?;
-        Ok(db)
-    }
-
     /// Returns the number of inserted rows of a table; 0 for one that gets none.
     pub fn rows(&self, table: &str) -> usize {
         let name = |place: usize| &self.script.tables[place].name;
@@ -172,6 +164,20 @@ impl Database<'_> {
     /// Returns the statements that insert them.
     pub fn to_sql(&self) -> String {
         self.script.to_sql()
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl Database<'_> {
+    /// Like [`in_memory`](Database::in_memory), without the panic.
+    ///
+    /// # Errors
+    /// When the template cannot be built, or SQLite refuses a row.
+    #[track_caller]
+    pub fn try_in_memory(&self) -> Result<TestDb> {
+        let db = self.template.try_in_memory()?;
+        within(&db, true, || self.script.run(&db))?;
+        Ok(db)
     }
 }
 

@@ -63,7 +63,10 @@ impl Violations {
     pub fn assert_refused(&self) -> &Violations {
         or_panic(self.try_assert_refused())
     }
+}
 
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl Violations {
     /// Like [`assert_refused`](Violations::assert_refused), without the panic.
     ///
     /// # Errors

@@ -124,14 +124,6 @@ impl LedgerDiff {
         or_panic(self.try_assert_same());
     }
 
-    /// Like [`assert_same`](LedgerDiff::assert_same), but returns an error.
-    ///
-    /// # Errors
-    /// If a statement is new, gone, or has different plans.
-    pub fn try_assert_same(&self) -> Result<()> {
-        if self.is_empty() { Ok(()) } else { Err(self.report()) }
-    }
-
     fn report(&self) -> Error {
         let mut error = Error::new(ErrorKind::Queries, self.headline());
         let changed = self.changed.iter().map(changed_lines);
@@ -167,6 +159,17 @@ impl LedgerDiff {
             headline.push_str(&format!(", {scans} of them with {scan}"));
         }
         headline
+    }
+}
+
+/// The same without panics: each returns its failure as an [`Error`](crate::Error).
+impl LedgerDiff {
+    /// Like [`assert_same`](LedgerDiff::assert_same), but returns an error.
+    ///
+    /// # Errors
+    /// If a statement is new, gone, or has different plans.
+    pub fn try_assert_same(&self) -> Result<()> {
+        if self.is_empty() { Ok(()) } else { Err(self.report()) }
     }
 }
 

@@ -17,6 +17,7 @@ fn report_of(bug: &Case) -> String {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
 #[ignore = "a process of its own for each bug: the tests of replays start it"]
 fn the_bug_of_a_child() {
     let name = std::env::var(BUG).unwrap();
