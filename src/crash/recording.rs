@@ -223,7 +223,7 @@ pub(super) fn record(
     let outcome = traced.recording(capture, &mut connection, |connection| explore::outcome_of(|| action(connection)));
     RUNNING.set(before);
     if failed_sync.is_none() {
-        explore::require_success(ErrorKind::Crash, &outcome, &connection, "power cut")?;
+        explore::require_success(ErrorKind::Crash, &outcome, &connection, &limit, "power cut")?;
     }
     watch.look(log.len());
     // The profile decides what is promised. The action may still change whether locks show its commits.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
+use super::statement_limit::StatementLimit;
 use crate::db::{TestDb, again_with};
 use crate::draw::{self, Draw};
 use crate::env;
@@ -73,13 +74,18 @@ impl<'a> Invariants<'a> {
     }
 }
 
-/// Returns an error unless the app's code has succeeded without any `fault`.
+/// Returns an error unless the app's code has succeeded without any `fault`. `limit` has listened to its connections.
 pub(crate) fn require_success<T>(
     kind: ErrorKind,
     outcome: &Outcome<T>,
     connection: &Connection,
+    limit: &StatementLimit,
     fault: &str,
 ) -> Result<()> {
+    let left_open = || {
+        Error::new(kind, "the action leaves a transaction open: what it wrote is rolled back")
+            .help("commit it: transaction.commit()?")
+    };
     match outcome {
         Outcome::Failed(error) => Err(Error::new(kind, format!("the action fails without any {fault}"))
             .evidence("it says", error)
@@ -87,9 +93,10 @@ pub(crate) fn require_success<T>(
         Outcome::Panicked(message) => {
             Err(Error::new(kind, format!("the action panics without any {fault}")).evidence("it says", message))
         }
-        Outcome::Returned(_) if !connection.is_autocommit() => {
-            Err(Error::new(kind, "the action leaves a transaction open: what it wrote is rolled back")
-                .help("commit it: transaction.commit()?"))
+        Outcome::Returned(_) if !connection.is_autocommit() => Err(left_open()),
+        Outcome::Returned(_) if limit.has_left_open() => {
+            Err(left_open()
+                .help("a connection that goes back to its pool within a transaction hands it to the next user"))
         }
         Outcome::Returned(_) => Ok(()),
     }

@@ -35,6 +35,7 @@ struct State {
     /// The last statements, with the number of times that each was run.
     last: BTreeMap<String, u64>,
     is_exceeded: bool,
+    left_open: bool,
 }
 
 impl StatementLimit {
@@ -56,6 +57,11 @@ impl StatementLimit {
     /// Returns the number of statements so far.
     pub(crate) fn statements(&self) -> u64 {
         self.lock().statements
+    }
+
+    /// Returns true if the run has closed a connection of its own within a transaction.
+    pub(crate) fn has_left_open(&self) -> bool {
+        self.lock().left_open
     }
 
     pub(crate) fn is_exceeded(&self) -> bool {
@@ -105,5 +111,9 @@ impl Listener for StatementLimit {
             true if over > FURTHER => Start::IsInterrupted,
             _ => Start::Runs,
         }
+    }
+
+    fn leaves_open(&self) {
+        self.lock().left_open = true;
     }
 }

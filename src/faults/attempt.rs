@@ -170,7 +170,8 @@ impl Baseline {
         let before = contents.learn(&base.disk().files()).map_err(unreadable)?;
         let once = |contents: &mut KnownContents, action: &mut SweptAction<'_>| -> Result<(usize, Attempt)> {
             let attempt = Attempt::run(base, action, None, of_memory, None)?;
-            explore::require_success(ErrorKind::Fault, &attempt.outcome, &attempt.connection, "fault")?;
+            let limit = &attempt.injector.limit;
+            explore::require_success(ErrorKind::Fault, &attempt.outcome, &attempt.connection, limit, "fault")?;
             let content = contents.learn(&attempt.files()).map_err(unreadable)?;
             Ok((content, attempt))
         };

@@ -296,6 +296,10 @@ impl Listener for FaultInjector {
         }
         start
     }
+
+    fn leaves_open(&self) {
+        self.limit.leaves_open();
+    }
 }
 
 /// Returns the limit of a run with a fault, or of one that is run again.

@@ -108,6 +108,8 @@ pub(super) struct ScheduleRecord {
     pub(super) outlives: Option<usize>,
     /// A task that kept connections of its own open when it returned.
     pub(super) kept_open: Option<usize>,
+    /// The tasks that have closed connections of their own within a transaction, a bit each.
+    pub(super) left_open: u8,
     /// True if a task has run statements on two connections at once.
     pub(super) runs_at_once: bool,
     /// True if a task has run statements on several threads, which a busy machine may run in another order.
@@ -201,7 +203,10 @@ impl Run {
     ) -> Run {
         let mut left_open = 0;
         for (task, ended) in ended.iter().enumerate() {
-            if ended.as_ref().is_some_and(|(_, connection)| !connection.is_autocommit()) {
+            let Some((outcome, connection)) = ended else { continue };
+            // A task that fails may leave it to the end of its connection to roll back.
+            let of_its_own = matches!(outcome, Outcome::Returned(_)) && schedule.left_open & bit(task) != 0;
+            if !connection.is_autocommit() || of_its_own {
                 left_open |= bit(task);
             }
         }

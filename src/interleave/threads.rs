@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior, ffi};
 
-use super::choices::bits;
+use super::choices::{bit, bits};
 use super::digests::KnownDigests;
 use super::locks;
 use super::run::{Remedy, Run, Setup, Shared, StatementLine, Stuck, Task, TaskAction, TaskOutcome};
@@ -172,6 +172,10 @@ impl Listener for TaskEyes {
         let task_state = &mut state.tasks[self.task];
         // A statement whose schema has changed has one start and two ends.
         task_state.running = task_state.running.saturating_sub(1);
+    }
+
+    fn leaves_open(&self) {
+        self.scheduler.lock().record.left_open |= bit(self.task);
     }
 }
 

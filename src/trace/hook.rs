@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
 
-use self::listening::{expanded, tell_listener};
+use self::listening::{expanded, tell_listener, tell_of_close};
 use self::modules::is_text_of_a_module;
 use self::statements::{counters, finished, is_of_a_module, started};
 use super::capture::{Capture, STILL_HERE};
@@ -325,9 +325,14 @@ unsafe extern "C" fn event(kind: c_uint, context: *mut c_void, about: *mut c_voi
             unsafe { capture(number, kind, about, more.cast()) };
         }
         // Last, and with nothing held: a listener may let other threads run first.
-        if Use::Listener.is_wanted() && matches!(kind, TRACE_STMT | TRACE_PROFILE) {
+        if Use::Listener.is_wanted() {
             // SAFETY: as above.
-            unsafe { tell_listener(number, kind == TRACE_STMT, about.cast(), more.cast()) };
+            unsafe {
+                match kind {
+                    TRACE_CLOSE => tell_of_close(number, about.cast()),
+                    _ => tell_listener(number, kind == TRACE_STMT, about.cast(), more.cast()),
+                }
+            }
         }
     }));
     0

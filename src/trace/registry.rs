@@ -156,6 +156,8 @@ pub(crate) trait Listener: Send + Sync {
     fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) -> Start;
     /// A statement has run to its end, or is about to be reset.
     fn ends(&self) {}
+    /// A connection that was opened since is closed within a transaction, which is rolled back.
+    fn leaves_open(&self) {}
 }
 
 /// What a listener does about a statement that starts.

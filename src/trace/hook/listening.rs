@@ -45,6 +45,20 @@ pub(super) unsafe fn tell_listener(
     }
 }
 
+/// Tells the listener of a database, if it has one, that a connection which was opened since is closed within a transaction.
+///
+/// # Safety
+/// `db` is the connection of the event, which is still open.
+pub(super) unsafe fn tell_of_close(number: usize, db: *mut ffi::sqlite3) {
+    // SAFETY: the caller's.
+    if unsafe { ffi::sqlite3_get_autocommit(db) } != 0 {
+        return;
+    }
+    if let Some((listener, 1..)) = registry::listener_of(number, db.addr()) {
+        listener.leaves_open();
+    }
+}
+
 /// Returns the statement with its values in place of its parameters. `None` if it has no parameters, and if the text
 /// would be too long.
 ///

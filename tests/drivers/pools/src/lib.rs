@@ -115,4 +115,65 @@ mod tests {
         drop(db);
         assert_eq!(super::sell_at_once(&pool.get().unwrap()).unwrap(), 4);
     }
+
+    /// A sale in a transaction that is begun by hand. Its connection goes back to the pool before or after COMMIT.
+    fn sold_by_hand(copy: &DbCopy, is_committed: bool) -> Result<(), BoxError> {
+        let pool = r2d2::Pool::builder().max_size(2).build(SqliteConnectionManager::file(copy.path()))?;
+        let db = pool.get()?;
+        db.execute_batch("BEGIN IMMEDIATE")?;
+        super::sell(&db)?;
+        if is_committed {
+            db.execute_batch("COMMIT")?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_transaction_on_a_connection_that_goes_back_to_the_pool() {
+        let db = STOCK.in_memory();
+        let open = |copy: DbCopy| sold_by_hand(&copy, false);
+        let says = "the action leaves a transaction open: what it wrote is rolled back";
+        assert_eq!(crash::test_with(&db, open).try_run().unwrap_err().headline(), says);
+        assert_eq!(faults::sweep_with(&db, open).try_run().unwrap_err().headline(), says);
+        let sale = |copy| by_r2d2(copy, super::sell_at_once);
+        let error = interleave::explore(&db).task_with("alice", open).task_with("bob", sale).try_run().unwrap_err();
+        assert_eq!(error.headline(), "alice leaves its transaction open", "{error}");
+
+        let committed = |copy: DbCopy| sold_by_hand(&copy, true);
+        crash::test_with(&db, committed).run();
+        faults::sweep_with(&db, committed).only(faults::Kind::Full).run();
+        interleave::explore(&db).task_with("alice", committed).task_with("bob", sale).run();
+    }
+
+    /// Two halves of a sale in two calls, and in one.
+    async fn moved(copy: DbCopy, in_one_call: bool) -> Result<(), BoxError> {
+        const HALVES: [&str; 2] =
+            ["UPDATE stock SET count = count - 1 WHERE item = 1", "INSERT INTO stock VALUES (2, 1)"];
+        let db = tokio_rusqlite::Connection::open(copy.path()).await?;
+        if in_one_call {
+            let both = |db: &mut Connection| {
+                let transaction = db.transaction()?;
+                HALVES.iter().try_for_each(|half| transaction.execute(half, []).map(drop))?;
+                transaction.commit()
+            };
+            db.call(both).await?;
+        } else {
+            for half in HALVES {
+                db.call(move |db| db.execute(half, [])).await?;
+            }
+        }
+        Ok(db.close().await?)
+    }
+
+    /// The thread of tokio-rusqlite ends the call that runs, and gets no other one.
+    #[test]
+    fn a_future_that_is_dropped_between_two_calls() {
+        let db = STOCK.in_memory();
+        let cancelled = |in_one_call| {
+            faults::sweep_with(&db, move |copy| moved(copy, in_one_call)).only(faults::Kind::Cancel).try_run()
+        };
+        let error = cancelled(false).unwrap_err();
+        assert_eq!(error.headline(), "the action fails on a cancelled future and is half applied: stock", "{error}");
+        cancelled(true).unwrap();
+    }
 }
