@@ -24,6 +24,7 @@ mod plan;
 mod plan_statistics;
 mod production;
 mod profile;
+mod public_api;
 mod random;
 mod readme;
 mod record;
