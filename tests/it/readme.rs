@@ -22,6 +22,44 @@ fn the_picture_is_that_of_a_real_failure() {
     );
 }
 
+/// Returns the version of a package in a lock file, without the last number.
+fn locked(lock: &str, package: &str) -> String {
+    let (_, rest) = lock.split_once(&format!("name = \"{package}\"\nversion = \"")).expect(package);
+    rest.split('"').next().unwrap().rsplit_once('.').unwrap().0.to_owned()
+}
+
+/// Returns the range of a dependency in words: `0.32 to 0.43`.
+fn range(manifest: &str, package: &str) -> String {
+    let (_, rest) = manifest.split_once(&format!("\n{package} = {{ version = \">=")).expect(package);
+    let (from, to) = rest.split('"').next().unwrap().split_once(", <").unwrap();
+    let (major, minor) = to.split_once('.').unwrap();
+    format!("{from} to {major}.{}", minor.parse::<u32>().unwrap() - 1)
+}
+
+#[test]
+fn the_versions_are_those_that_are_tested() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+    let (readme, manifest) = (read("README.md"), read("Cargo.toml"));
+    let rust = manifest.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();
+    let ranges =
+        format!("\nrusqlite {}, rstest {}, Rust {rust}. ", range(&manifest, "rusqlite"), range(&manifest, "rstest"));
+    assert!(readme.contains(&ranges), "{ranges}");
+    assert!(readme.contains(&format!("\n| rusqlite | {} | ", range(&manifest, "rusqlite"))));
+    // Cargo has chosen the newest that fits.
+    for (folder, drivers, text) in [
+        ("pools", &["tokio-rusqlite", "r2d2_sqlite", "deadpool-sqlite"][..], ""),
+        ("sqlx", &["sqlx"], "up to "),
+        ("diesel", &["diesel"], "up to "),
+    ] {
+        let lock = read(&format!("tests/drivers/{folder}/Cargo.lock"));
+        let names: Vec<String> = drivers.iter().map(|driver| format!("{driver} {}", locked(&lock, driver))).collect();
+        let (names, fits) = (names.join(", "), format!(" | {text}{} | ", locked(&lock, "rusqlite")));
+        let row = readme.lines().find(|line| line.starts_with(&format!("| {names}"))).expect(&names);
+        assert!(row.contains(&fits), "{row}: {fits}");
+    }
+}
+
 #[test]
 fn it_fits_a_reader() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
