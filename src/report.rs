@@ -100,6 +100,11 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> Option<&str> {
     panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied())
 }
 
+/// Returns true if a panic says that there is no async runtime.
+pub(crate) fn needs_runtime(panic: &str) -> bool {
+    ["runtime", "reactor", "Tokio context"].iter().any(|words| panic.contains(words))
+}
+
 /// Returns the known name that was probably meant. At most a third of its letters differ.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let measured = known.into_iter().map(|other| (distance(name, other), other));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::source::{AppRunner, Source, Up, Versions};
+use super::source::{AppRunner, Source, Steps, Versions};
 use super::template::Template;
 use crate::error::{BoxError, Result};
 
@@ -92,7 +92,7 @@ impl Template {
     pub const fn migrate_to(latest: i64, migrate: fn(&mut Connection, i64) -> Result<(), BoxError>) -> Template {
         Template::of(Source::To(AppRunner {
             versions: Versions::UpTo(latest),
-            up: Up::Connection(migrate),
+            up: Steps::Connection(migrate),
             down: None,
         }))
     }
@@ -112,7 +112,7 @@ impl Template {
     /// # assert!(APP.in_memory().prepare("SELECT name FROM users").is_ok());
     /// ```
     pub const fn migrate_path_to(latest: i64, migrate: fn(&Path, i64) -> Result<(), BoxError>) -> Template {
-        Template::of(Source::To(AppRunner { versions: Versions::UpTo(latest), up: Up::Path(migrate), down: None }))
+        Template::of(Source::To(AppRunner { versions: Versions::UpTo(latest), up: Steps::Path(migrate), down: None }))
     }
 
     /// Takes the latest version from a function, where it is known only at run time. It replaces the one of
@@ -196,12 +196,38 @@ impl Template {
     /// # Panics
     /// If the template has no such code; for a `static`, when it is compiled.
     #[must_use]
-    pub const fn migrate_down(mut self, migrate: fn(&mut Connection, i64) -> Result<(), BoxError>) -> Template {
+    pub const fn migrate_down(self, migrate: fn(&mut Connection, i64) -> Result<(), BoxError>) -> Template {
+        self.down(Steps::Connection(migrate))
+    }
+
+    /// Like [`migrate_down`](Template::migrate_down), for code that takes the path of a database file.
+    ///
+    /// ```
+    /// use sqlitmus::{Template, rusqlite::Connection};
+    ///
+    /// static APP: Template = Template::migrate_path_to(1, |path, _| {
+    ///     let sql = "CREATE TABLE IF NOT EXISTS users(name TEXT)";
+    ///     Ok(Connection::open(path)?.execute_batch(sql)?)
+    /// })
+    /// .migrate_path_down(|path, _| {
+    ///     Ok(Connection::open(path)?.execute_batch("DROP TABLE users")?)
+    /// });
+    /// # assert_eq!(sqlitmus::suite::Suite::new(&APP).try_test("down_undoes_up").unwrap(), None);
+    /// ```
+    ///
+    /// # Panics
+    /// If the template has no such code; for a `static`, when it is compiled.
+    #[must_use]
+    pub const fn migrate_path_down(self, migrate: fn(&Path, i64) -> Result<(), BoxError>) -> Template {
+        self.down(Steps::Path(migrate))
+    }
+
+    const fn down(mut self, steps: Steps) -> Template {
         if let Source::To(mut runner) = self.source {
-            runner.down = Some(migrate);
+            runner.down = Some(steps);
             self.source = Source::To(runner);
             return self;
         }
-        panic!("`migrate_down` belongs to `migrate_to` and `migrate_path_to`")
+        panic!("`migrate_down` and `migrate_path_down` belong to `migrate_to` and `migrate_path_to`")
     }
 }

@@ -34,8 +34,9 @@ type MigrateConnection = fn(&mut Connection, i64) -> Result<(), BoxError>;
 #[derive(Clone, Copy)]
 pub(super) struct AppRunner {
     pub(super) versions: Versions,
-    pub(super) up: Up,
-    pub(super) down: Option<MigrateConnection>,
+    pub(super) up: Steps,
+    /// None if it does not undo migrations.
+    pub(super) down: Option<Steps>,
 }
 
 /// The versions of the app's own runner.
@@ -49,11 +50,20 @@ pub(super) enum Versions {
 /// A latest version above this is a date, and not a number of versions.
 const MOST_COUNTED: i64 = 9_999;
 
-/// The way in which the app's own runner takes a database.
+/// The app's code that brings a database to a version, which takes a connection or a path.
 #[derive(Clone, Copy)]
-pub(super) enum Up {
+pub(super) enum Steps {
     Connection(MigrateConnection),
     Path(MigratePathTo),
+}
+
+impl Steps {
+    fn on_a_connection(self) -> MigrateTo {
+        match self {
+            Steps::Connection(migrate) => Arc::new(migrate),
+            Steps::Path(migrate) => Arc::new(move |connection: &mut Connection, to| on_a_file(connection, to, migrate)),
+        }
+    }
 }
 
 impl Source {
@@ -75,15 +85,11 @@ impl Source {
 
 impl AppRunner {
     fn history(self) -> Result<Migrations> {
-        let up: MigrateTo = match self.up {
-            Up::Connection(migrate) => Arc::new(migrate),
-            Up::Path(migrate) => Arc::new(move |connection: &mut Connection, to| on_a_file(connection, to, migrate)),
-        };
-        let down = self.down.map(|migrate| Arc::new(migrate) as MigrateTo);
         let on_a_path = match self.up {
-            Up::Connection(_) => None,
-            Up::Path(migrate) => Some(migrate),
+            Steps::Connection(_) => None,
+            Steps::Path(migrate) => Some(migrate),
         };
+        let (up, down) = (self.up.on_a_connection(), self.down.map(Steps::on_a_connection));
         let code = Code { up, down, on_a_path, ledgers: Vec::new() };
         let latest = match self.versions {
             Versions::List { latest, versions } if versions.last() == Some(&latest) => {

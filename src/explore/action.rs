@@ -15,7 +15,7 @@ use crate::db::{TestDb, again_with};
 use crate::draw::{self, Draw};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::{panic_message, visible};
+use crate::report::{needs_runtime, panic_message, visible};
 use crate::sim::{Disk, Op, Refused, Watch};
 
 /// The app's code, to be run any number of times. Its error is kept as text.
@@ -91,7 +91,8 @@ pub(crate) fn require_success<T>(
             .evidence("it says", error)
             .help("prepare the database so that it succeeds, then explore")),
         Outcome::Panicked(message) => {
-            Err(Error::new(kind, format!("the action panics without any {fault}")).evidence("it says", message))
+            let error = Error::new(kind, format!("the action panics without any {fault}")).evidence("it says", message);
+            Err(error.given(runtime_help(message), Error::help))
         }
         Outcome::Returned(_) if !connection.is_autocommit() => Err(left_open()),
         Outcome::Returned(_) if limit.has_left_open() => {
@@ -100,6 +101,11 @@ pub(crate) fn require_success<T>(
         }
         Outcome::Returned(_) => Ok(()),
     }
+}
+
+/// Returns the help for a panic of async code.
+pub(crate) fn runtime_help(message: &str) -> Option<&'static str> {
+    needs_runtime(message).then_some("name the app's runtime: Template::block_on")
 }
 
 /// The values of `random()` and `randomblob()` on a connection. SQLite's own differ in each run.

@@ -10,7 +10,7 @@ mod statement_limit;
 
 pub(crate) use self::action::{
     Action, Failure, Invariants, OriginalGuard, Outcome, SeededRandom, action, action_with_value, does_not_fit,
-    or_keep_and_panic, outcome_of, replay, replay_note, require_success,
+    or_keep_and_panic, outcome_of, replay, replay_note, require_success, runtime_help,
 };
 pub(crate) use self::cancellation::Cancellation;
 pub(crate) use self::changes::{ActionPart, ContentChanges, FILE_BY_FILE};

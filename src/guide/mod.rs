@@ -12,7 +12,7 @@
 //! | [`data`] | How do I get rows, and the rows that a test is about? |
 //! | [`properties`] | How do proptest and constraints come in? |
 //! | [`what_if`] | What happens when the power fails, an operation fails, somebody else writes? |
-//! | [`sqlx`], [`diesel`], [`pools`] | How does it work with my driver? |
+//! | [`sqlx`], [`sea_orm`], [`diesel`], [`pools`] | How does it work with my driver? |
 //! | [`ci`] | What do CI, nextest and many machines need? |
 //! | [`failures`] | How do I read a failure? |
 //! | [`every_failure`] | What does each of them say? |
@@ -50,6 +50,8 @@ pub mod production_settings {}
 #[cfg(feature = "property")]
 #[doc = include_str!("properties.md")]
 pub mod properties {}
+#[doc = include_str!("sea_orm.md")]
+pub mod sea_orm {}
 #[doc = include_str!("sqlx.md")]
 pub mod sqlx {}
 #[doc = include_str!("what_if.md")]

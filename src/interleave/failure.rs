@@ -9,7 +9,7 @@ use super::report::{Report, headline, in_order, names, short};
 use super::run::{Remedy, Run, StatementLine, Task, TaskOutcome, TriedRemedy};
 use crate::check::Changes;
 use crate::error::{Error, ErrorKind};
-use crate::explore::replay_note;
+use crate::explore::{replay_note, runtime_help};
 use crate::report::count;
 use crate::sql::plain_name;
 
@@ -61,6 +61,11 @@ pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report)
     }
     for help in helps(problem, diagnosis.tried.as_ref()) {
         error = error.help(help);
+    }
+    if let Problem::Panics(task) = problem
+        && let Some(TaskOutcome::Panicked(message)) = &run.outcomes[*task]
+    {
+        error = error.given(runtime_help(message), Error::help);
     }
     let same_state = diagnosis.nearest.as_ref().is_some_and(|nearest| nearest.changes.is_empty());
     let may_share =

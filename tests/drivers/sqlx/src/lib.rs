@@ -1,5 +1,7 @@
 //! An app on sqlx.
 
+pub mod sea_orm_app;
+
 use sqlx::{Row, SqliteConnection};
 
 /// Writes a note.
@@ -19,6 +21,10 @@ mod anomalies;
 #[cfg(doctest)]
 #[doc = include_str!("../../../../src/guide/sqlx.md")]
 struct Guide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../../src/guide/sea_orm.md")]
+struct SeaOrmGuide;
 
 #[cfg(test)]
 mod tests {
