@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Display};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -12,7 +11,7 @@ use super::options::{MostWork, Options};
 use super::report::Report;
 use crate::db::TestDb;
 use crate::error::Result;
-use crate::explore::{self, Action, DbCopy, Failure, Finish, or_keep_and_panic};
+use crate::explore::{self, Action, Cancellation, DbCopy, Failure, Finish, or_keep_and_panic};
 
 /// A test of one action under power cuts; see [`test()`].
 #[must_use = "nothing happens before `run`"]
@@ -38,7 +37,7 @@ pub fn test_with<'a, K, R: Finish<K> + 'a>(
     db: &'a TestDb,
     action: impl FnMut(DbCopy) -> R + Send + 'a,
 ) -> CrashTest<'a> {
-    let mut action = explore::action_on_copies(db, Arc::default(), action);
+    let mut action = explore::action_on_copies(db, Cancellation::new(R::IS_FUTURE), action);
     CrashTest { db, action: Box::new(move |copy| action(copy).map(drop)), options: Options::default() }
 }
 

@@ -8,8 +8,10 @@ use std::task::{Context, Poll, Waker};
 use crate::trace::{Listener, Start};
 
 /// Drops a future while one of its statements runs: what it waits for happens, and it never gets to know.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cancellation {
+    /// False for code that is no future, and cannot be dropped.
+    is_of_a_future: bool,
     state: Mutex<State>,
 }
 
@@ -19,10 +21,40 @@ struct State {
     at: Option<u64>,
     statements: u64,
     cancelled_at: Option<String>,
+    /// True if it has waited for so long that it is given up.
+    is_given_up: bool,
     waker: Option<Waker>,
 }
 
 impl Cancellation {
+    pub(crate) fn new(is_of_a_future: bool) -> Arc<Cancellation> {
+        Arc::new(Cancellation { is_of_a_future, state: Mutex::default() })
+    }
+
+    /// Returns true for code that is a future.
+    pub(crate) fn is_of_a_future(&self) -> bool {
+        self.is_of_a_future
+    }
+
+    /// Notes that the code is run.
+    pub(super) fn begin(&self) {
+        self.lock().is_given_up = false;
+    }
+
+    /// Gives up code that waits in vain: a future is dropped, and other code is waited for.
+    pub(super) fn give_up(&self) {
+        let mut state = self.lock();
+        state.is_given_up = true;
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Returns true if the code was given up.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.lock().is_given_up
+    }
+
     /// Starts again, and drops the next future at this statement, or at none.
     pub(crate) fn set(&self, at: Option<u64>) {
         *self.lock() = State { at, ..State::default() };
@@ -47,7 +79,7 @@ impl Cancellation {
     fn poll<F: Future>(&self, future: &mut Option<Pin<Box<F>>>, context: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let mut state = self.lock();
         state.waker = Some(context.waker().clone());
-        let is_cancelled = state.cancelled_at.is_some();
+        let is_cancelled = state.cancelled_at.is_some() || state.is_given_up;
         drop(state);
         match future {
             Some(running) if !is_cancelled => running.as_mut().poll(context).map(Some),

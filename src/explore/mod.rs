@@ -2,6 +2,7 @@
 //! database and compare what is in them afterwards.
 
 mod action;
+mod app_thread;
 mod cancellation;
 mod changes;
 mod contents;
@@ -12,6 +13,7 @@ pub(crate) use self::action::{
     Action, Failure, Invariants, OriginalGuard, Outcome, SeededRandom, action, action_with_value, does_not_fit,
     or_keep_and_panic, outcome_of, replay, replay_note, require_success, runtime_help,
 };
+pub(crate) use self::app_thread::AppThread;
 pub(crate) use self::cancellation::Cancellation;
 pub(crate) use self::changes::{ActionPart, ContentChanges, FILE_BY_FILE};
 pub(crate) use self::contents::{ContentMatch, Files, KnownContents, fold, fold_disk, same_files};

@@ -5,16 +5,19 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use super::action::Action;
+use super::app_thread::AppThread;
 use super::cancellation::Cancellation;
 use crate::db::{BlockOn, MAIN, TestDb, url_of};
 use crate::sim::{self, Disk};
+use crate::trace::{self, Activity};
 
 /// A copy of a test's database, for code that opens its connections itself. What it opens has to be closed when it returns.
 ///
@@ -75,6 +78,9 @@ pub trait Finish<Kind> {
     fn finish(self, block_on: Option<BlockOn>, cancellation: Arc<Cancellation>) -> Result<Self::Value, String>;
 }
 
+/// The error of a future that was dropped.
+const CANCELLED: &str = "cancelled";
+
 /// Marks a `Result`.
 #[derive(Debug)]
 pub enum Now {}
@@ -106,7 +112,7 @@ impl<F: Future<Output = Result<T, E>>, T: Debug, E: Display> Finish<Later> for F
             None => poll_here(done),
         }
         let result = result.ok_or("the template's `block_on` returned before the future was done")?;
-        result.ok_or("cancelled")?.map_err(|error| error.to_string())
+        result.ok_or(CANCELLED)?.map_err(|error| error.to_string())
     }
 }
 
@@ -135,17 +141,55 @@ pub(crate) fn action_on_copies<'a, K, R: Finish<K>>(
     let block_on = db.block_on();
     Box::new(move |connection| {
         let copy = DbCopy::of(connection);
+        let activity = trace::activity_on(connection.path().unwrap_or_default());
         let disk = Disk::of(connection.path().unwrap_or_default());
-        let cancellation = Arc::clone(&cancellation);
-        let run = || code(copy).finish(block_on, cancellation).map(|value| format!("{value:?}"));
-        let result = std::thread::scope(|scope| match scope.spawn(run).join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
+        cancellation.begin();
+        let (sender, thread) = channel();
+        let run = || {
+            // The sender is dropped at the end, also of a panic.
+            let _sender = sender.send(AppThread::here()).map(|()| sender);
+            code(copy).finish(block_on, Arc::clone(&cancellation)).map(|value| format!("{value:?}"))
+        };
+        let result = std::thread::scope(|scope| {
+            let running = scope.spawn(run);
+            if let Ok(here) = thread.recv() {
+                give_up_in_vain(&thread, &here, activity.as_deref(), &cancellation);
+            }
+            running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
+        let result = result.map_err(|error| if cancellation.is_given_up() { in_vain(&error) } else { error });
         let closed = disk.map_or(Ok(()), |disk| await_closed(&disk));
         // The app's own error comes first: it may be why a connection is still open.
         result.and_then(|value| closed.map(|()| value))
     })
+}
+
+/// The time without a statement after which code that waits is given up.
+const IN_VAIN: Duration = Duration::from_secs(5);
+
+/// Waits until the code has ended, and gives it up if it waits without running a statement.
+fn give_up_in_vain(
+    ended: &Receiver<AppThread>,
+    thread: &AppThread,
+    activity: Option<&Activity>,
+    cancellation: &Cancellation,
+) {
+    let mut since = Instant::now();
+    let mut last = None;
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(Duration::from_millis(50)) {
+        let at_rest = activity.and_then(Activity::at_rest);
+        if at_rest.is_none() || at_rest != last || thread.waits() == Some(false) {
+            (since, last) = (Instant::now(), at_rest);
+        } else if since.elapsed() > IN_VAIN {
+            return cancellation.give_up();
+        }
+    }
+}
+
+fn in_vain(error: &str) -> String {
+    let says = "it has waited for more than five seconds, and no statement ran: a pool that has no connection left or cannot open \
+                one lets its users wait; code that holds a connection and wants another one waits for ever where the pool has no more";
+    if error == CANCELLED { says.to_owned() } else { format!("{error}\n{says}") }
 }
 
 /// Waits until only the explorer's own connection is open. A pool closes its connections in threads of its own.

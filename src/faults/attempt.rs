@@ -45,6 +45,8 @@ pub(super) struct Attempt {
     pub(super) injector: Arc<FaultInjector>,
     /// The outcome of the action; its value is text, as `Debug` shows it.
     pub(super) outcome: Outcome<String>,
+    /// True if the action waited for so long that it was given up.
+    pub(super) is_given_up: bool,
     /// The state in which the action found the connection.
     found: Session,
 }
@@ -77,10 +79,11 @@ impl Attempt {
         };
         injector.disarm(&mut connection);
         injector.note_cancellation();
+        let is_given_up = action.cancellation.as_ref().is_some_and(|cancellation| cancellation.is_given_up());
         if let Some(cancellation) = &action.cancellation {
             cancellation.set(None);
         }
-        Ok(Attempt { copy, connection, random, injector, outcome, found })
+        Ok(Attempt { copy, connection, random, injector, outcome, is_given_up, found })
     }
 
     /// Returns the files as they are committed now.
@@ -90,10 +93,10 @@ impl Attempt {
 
     /// Replaces the connection by a new one.
     pub(super) fn reconnect(self) -> Result<Attempt> {
-        let Attempt { copy, connection, injector, outcome, found, .. } = self;
+        let Attempt { copy, connection, injector, outcome, is_given_up, found, .. } = self;
         drop(connection);
         let (connection, random) = connect(&copy, true)?;
-        Ok(Attempt { copy, connection, random, injector, outcome, found })
+        Ok(Attempt { copy, connection, random, injector, outcome, is_given_up, found })
     }
 
     /// Runs the action again without the fault, on the same connection, which is `left` in this state. If that fails, also

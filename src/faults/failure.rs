@@ -18,6 +18,8 @@ pub(super) struct FaultRun {
     /// The statement that it repeats, if it does not end.
     pub(super) repeats: Option<String>,
     pub(super) left_open: bool,
+    /// True if it waited for so long that it was given up.
+    pub(super) is_given_up: bool,
     /// The state in which the action left the connection.
     pub(super) session: Session,
     /// The files as they are committed afterwards.
@@ -29,6 +31,8 @@ pub(super) struct FaultRun {
 /// A problem of a run.
 pub(super) enum Problem {
     Panics(String),
+    /// It waited without running a statement.
+    WaitsInVain,
     LeftOpen,
     Corrupt(String),
     /// Part of the action is there.
@@ -176,6 +180,7 @@ fn headline(diagnosis: &Diagnosis<'_>) -> String {
     let part = diagnosis.part.as_ref().unwrap_or(&nothing);
     match &diagnosis.problem {
         Problem::Panics(_) => format!("the action panics on {kind}"),
+        Problem::WaitsInVain => format!("the action waits in vain after {kind}"),
         Problem::LeftOpen => format!("the action leaves a transaction open after {kind}"),
         Problem::Corrupt(says) => {
             format!("{kind} leaves the database corrupt: {}", says.lines().next().unwrap_or_default())
@@ -238,6 +243,9 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
             helps.push("if it goes on where it stopped when it is called again, say so: .each_transaction()");
             helps.push("if its transactions are independent of each other, say so: .independent_transactions()");
         }
+        Problem::WaitsInVain => helps.push(
+            "let the pool of the test wait for less: connection_timeout of r2d2, acquire_timeout of sqlx, timeouts of deadpool",
+        ),
         Problem::LeftOpen => {
             if diagnosis.run.has_only_savepoints() {
                 helps.push(

@@ -187,7 +187,7 @@ impl FaultInjector {
 
     /// Notes where the future was dropped, or how many statements it has run.
     pub(super) fn note_cancellation(&self) {
-        let Some(cancellation) = &self.cancellation else { return };
+        let Some(cancellation) = self.cancellation.as_ref().filter(|of| of.is_of_a_future()) else { return };
         self.lock().counts.insert(Kind::Cancel, cancellation.statements());
         if let Some(statement) = cancellation.cancelled_at() {
             self.note_injected(format!("the future is dropped while a statement runs: {statement}"));

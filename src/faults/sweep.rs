@@ -44,9 +44,9 @@ pub fn sweep<'a, T: Debug, E: Display>(
 ///
 /// [`Template::block_on`]: crate::Template::block_on
 pub fn sweep_with<'a, K, R: Finish<K> + 'a>(db: &'a TestDb, action: impl FnMut(DbCopy) -> R + Send + 'a) -> Sweep<'a> {
-    let cancellation = Arc::<Cancellation>::default();
+    let cancellation = Cancellation::new(R::IS_FUTURE);
     let run = explore::action_on_copies(db, Arc::clone(&cancellation), action);
-    let action = SweptAction::new(run, R::IS_FUTURE.then_some(cancellation));
+    let action = SweptAction::new(run, Some(cancellation));
     Sweep { db, action, options: Options::default() }
 }
 
@@ -211,7 +211,8 @@ fn sweep_all(Sweep { db, mut action, options }: Sweep<'_>) -> Result<Report, Box
     let replay = explore::replay(fault::WORD, Fault::parse, "fault:full:12")?;
     let base = db.memory_copy()?;
     let mut kinds = options.kinds();
-    kinds.retain(|kind| *kind != Kind::Cancel || action.cancellation.is_some());
+    let is_future = action.cancellation.as_ref().is_some_and(|cancellation| cancellation.is_of_a_future());
+    kinds.retain(|kind| *kind != Kind::Cancel || is_future);
     let of_memory = kinds.iter().chain(replay.as_ref().map(|fault| &fault.kind)).any(|kind| kind.is_of_memory());
     if of_memory {
         require_failing_memory()?;
@@ -274,17 +275,17 @@ impl Sweeper<'_> {
     fn look(&mut self, fault: Fault, tried: &mut Tried) -> Result<(), Box<Failure>> {
         let (run, problem) = self.run(fault, None)?;
         // A time in seconds differs only later.
-        if problem.is_some() && self.baseline.hide_what_differs(&self.base, &mut self.action)? {
+        let may_differ = problem.as_ref().is_some_and(|problem| !matches!(problem, Problem::WaitsInVain));
+        if may_differ && self.baseline.hide_what_differs(&self.base, &mut self.action)? {
             return self.look(fault, tried);
         }
         tried.runs += 1;
         tried.errors += u64::from(!matches!(run.outcome, Outcome::Returned(_)));
         tried.missed += u64::from(run.injected.is_none());
         let Some(problem) = problem else { return Ok(()) };
-        // Once more, with a recording of its statements.
-        let (run, problem) = match self.run(fault, Some(Arc::default()))? {
-            (recorded, Some(problem)) => (recorded, problem),
-            _ => (run, problem),
+        let (run, problem) = match problem {
+            Problem::WaitsInVain => (run, problem),
+            problem => self.recorded(fault, run, problem)?,
         };
         // SQLite may have begun a transaction although its BEGIN was interrupted, and rusqlite ignores that a ROLLBACK was. No
         // app expects that, and few could tell.
@@ -299,6 +300,14 @@ impl Sweeper<'_> {
         }
         let error = failure::render(&self.diagnose(&run, problem));
         Err(Box::new(Failure { error, left: Some(Disk::with_files(run.files)) }))
+    }
+
+    /// Runs the same fault again, with a recording of the statements.
+    fn recorded(&mut self, fault: Fault, run: FaultRun, problem: Problem) -> Result<(FaultRun, Problem)> {
+        Ok(match self.run(fault, Some(Arc::default()))? {
+            (recorded, Some(problem)) => (recorded, problem),
+            _ => (run, problem),
+        })
     }
 
     fn diagnose<'r>(&self, run: &'r FaultRun, problem: Problem) -> Diagnosis<'r> {
@@ -331,6 +340,7 @@ impl Sweeper<'_> {
             injected: attempt.injector.injected(),
             repeats: attempt.injector.limit.exceeded(),
             left_open: !attempt.connection.is_autocommit(),
+            is_given_up: attempt.is_given_up,
             session: Session::of(&attempt.connection),
             files: attempt.files(),
             statements: recorded.iter().map(|query| query.sql().to_owned()).collect(),
@@ -350,6 +360,9 @@ impl Sweeper<'_> {
     fn problem_of(&mut self, run: &FaultRun) -> Option<Problem> {
         if let Outcome::Panicked(message) = &run.outcome {
             return Some(Problem::Panics(message.clone()));
+        }
+        if run.is_given_up && !matches!(run.outcome, Outcome::Returned(_)) {
+            return Some(Problem::WaitsInVain);
         }
         if let Some(repeats) = &run.repeats {
             let is_outlasted = run.injected.as_ref().is_some_and(|injected| injected.outlasted);

@@ -17,7 +17,7 @@ use super::{choices, failure, scheduler};
 use crate::db::{Address, BlockOn, TestDb};
 use crate::env::{self, Shard};
 use crate::error::{Error, ErrorKind, Result, or_panic};
-use crate::explore::{self, DbCopy, Failure, Finish, OriginalGuard, or_keep_and_panic};
+use crate::explore::{self, Cancellation, DbCopy, Failure, Finish, OriginalGuard, or_keep_and_panic};
 
 /// Explores the schedules of tasks that begin with the state of `db`; see the [module](super).
 pub fn explore(db: &TestDb) -> Explore<'_> {
@@ -425,7 +425,7 @@ fn in_text<T: Debug, E: Display>(result: Result<T, E>) -> Result<String, String>
 
 /// Returns what a task that may be a future returns, as text.
 fn finished<K, R: Finish<K>>(result: R, block_on: Option<BlockOn>) -> Result<String, String> {
-    result.finish(block_on, Arc::default()).map(|value| format!("{value:?}"))
+    result.finish(block_on, Cancellation::new(R::IS_FUTURE)).map(|value| format!("{value:?}"))
 }
 
 impl<S> Debug for Explore<'_, S> {

@@ -215,7 +215,7 @@ fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
             "no other task can go on and end its wait: look for a channel, a barrier, or a mutex that is held over a statement that \
              waits for a lock"
                 .into(),
-            "or for a pool: code that holds one connection (a transaction) and wants another waits for ever where the pool has no more".into(),
+            "or for a pool: code that holds a connection and wants another one waits for ever where the pool has no more".into(),
         ]),
         Problem::Outlives(_) => helps.push(
             "wait for what the task has started before it returns: join its threads, await its futures, close its pool".into(),

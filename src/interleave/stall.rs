@@ -1,48 +1,6 @@
-//! Tells a thread of a task that runs from one that sleeps or waits for another one, as Linux says.
+//! Tells a task that is stuck from a slow machine.
 
-use std::path::PathBuf;
-use std::thread::ThreadId;
 use std::time::Duration;
-
-/// A thread that runs something for a task.
-#[derive(Clone, Debug)]
-pub(super) struct TaskThread {
-    id: ThreadId,
-    /// The file in which Linux describes it.
-    stat: Option<PathBuf>,
-}
-
-thread_local! {
-    static HERE: TaskThread = TaskThread::look();
-}
-
-impl TaskThread {
-    /// Returns this thread.
-    pub(super) fn here() -> TaskThread {
-        HERE.try_with(Clone::clone).unwrap_or_else(|_| TaskThread::look())
-    }
-
-    fn look() -> TaskThread {
-        let link = std::fs::read_link("/proc/thread-self").ok();
-        let stat = link.map(|link| PathBuf::from("/proc").join(link).join("stat"));
-        TaskThread { id: std::thread::current().id(), stat }
-    }
-
-    pub(super) fn is(&self, other: &TaskThread) -> bool {
-        self.id == other.id
-    }
-
-    /// Returns true if the thread waits, but not for a time to pass, or is over. `None` if the system does not say.
-    pub(super) fn waits(&self) -> Option<bool> {
-        let stat = self.stat.as_ref()?;
-        let Ok(text) = std::fs::read_to_string(stat) else { return Some(true) };
-        // The name of the thread is in parentheses, and may contain some.
-        let (_, rest) = text.rsplit_once(')')?;
-        let call = std::fs::read_to_string(stat.with_file_name("syscall")).unwrap_or_default();
-        let number = call.split_whitespace().next().and_then(|number| number.parse().ok());
-        Some(rest.trim_start().starts_with('S') && !number.is_some_and(is_sleep))
-    }
-}
 
 /// Tells a task that is stuck from a slow machine.
 #[derive(Default)]
@@ -90,14 +48,4 @@ fn crowd() -> f64 {
     };
     let processors = std::thread::available_parallelism().map_or(1.0, |number| number.get() as f64);
     (running().unwrap_or(1.0) / processors).max(1.0)
-}
-
-/// Returns true for the system calls of `std::thread::sleep`.
-fn is_sleep(call: u32) -> bool {
-    let calls: &[u32] = match std::env::consts::ARCH {
-        "x86_64" => &[35, 230],
-        "aarch64" | "riscv64" => &[101, 115],
-        _ => &[],
-    };
-    calls.contains(&call)
 }

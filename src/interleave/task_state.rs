@@ -7,7 +7,7 @@ use rusqlite::ffi;
 use super::connections::TaskConnections;
 use super::locks::TaskLocks;
 use super::run::EndedTask;
-use super::stall::TaskThread;
+use crate::explore::AppThread;
 use crate::order::Order as _;
 use crate::sim::Op;
 
@@ -34,7 +34,7 @@ pub(super) struct TaskState {
     /// The number of its operations after the run was aborted.
     pub(super) operations_after_abort: u32,
     /// The threads that have run something for it, the task's own first.
-    threads: Vec<TaskThread>,
+    threads: Vec<AppThread>,
     /// The connection that each of them used last, counted as they were opened.
     used: Vec<usize>,
     parked: Vec<Parked>,
@@ -75,7 +75,7 @@ pub(super) enum Phase {
 impl TaskState {
     /// Returns the place of this thread among those of the task.
     pub(super) fn this_thread(&mut self) -> usize {
-        let here = TaskThread::here();
+        let here = AppThread::here();
         self.threads.iter().position(|thread| thread.is(&here)).unwrap_or_else(|| {
             self.threads.push(here);
             self.used.push(0);
@@ -168,8 +168,8 @@ impl TaskState {
     }
 
     /// Returns the threads, other than `except`, that may be about to do something. `None` if one surely is.
-    pub(super) fn running_threads(&self, except: Option<usize>) -> Option<Vec<TaskThread>> {
-        let is_running = |(place, _): &(usize, &TaskThread)| Some(*place) != except && !self.is_parked(*place);
+    pub(super) fn running_threads(&self, except: Option<usize>) -> Option<Vec<AppThread>> {
+        let is_running = |(place, _): &(usize, &AppThread)| Some(*place) != except && !self.is_parked(*place);
         let running = || self.threads.iter().enumerate().filter(is_running).map(|(_, thread)| thread.clone());
         (!self.is_waking).then(|| running().collect())
     }

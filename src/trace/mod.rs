@@ -22,4 +22,4 @@ pub(crate) use self::capture::{Capture, SITES_SHOWN};
 pub(crate) use self::gather::{StatementText, TextsByForm};
 pub(crate) use self::hook::{RecordingGuard, TracedDatabase, total_changes};
 pub use self::query::Query;
-pub(crate) use self::registry::{Listener, ListenerGuard, Start, other_databases};
+pub(crate) use self::registry::{Activity, Listener, ListenerGuard, Start, activity_on, other_databases};

@@ -5,7 +5,7 @@
 //! early, or not at all; a number can be looked up at any time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::capture::Capture;
@@ -169,9 +169,34 @@ pub(crate) enum Start {
     IsInterrupted,
 }
 
+/// The statements of the app on a database, counted while there is a listener.
+#[derive(Debug, Default)]
+pub(crate) struct Activity {
+    started: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl Activity {
+    pub(super) fn starts(&self) {
+        self.started.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn ends(&self) {
+        self.ended.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Returns the number of statements that have started. `None` if one is running.
+    pub(crate) fn at_rest(&self) -> Option<u64> {
+        let started = self.started.load(Ordering::SeqCst);
+        // A statement whose schema has changed has one start and two ends.
+        (self.ended.load(Ordering::SeqCst) >= started).then_some(started)
+    }
+}
+
 /// A listener, and what it listens to.
 struct Listening {
     number: usize,
+    activity: Arc<Activity>,
     listener: Arc<dyn Listener>,
     /// The connections that were opened since, by their address, which may be that of one that is closed.
     connections: Vec<usize>,
@@ -187,7 +212,7 @@ pub(crate) struct ListenerGuard {
 
 impl ListenerGuard {
     pub(super) fn new(number: usize, listener: Arc<dyn Listener>) -> ListenerGuard {
-        let listening = Listening { number, listener, connections: Vec::new() };
+        let listening = Listening { number, activity: Arc::default(), listener, connections: Vec::new() };
         LISTENERS.write().unwrap_or_else(PoisonError::into_inner).push(listening);
         ListenerGuard { number, _wanted: Wanted::new(Use::Listener) }
     }
@@ -213,10 +238,29 @@ pub(super) fn opened(number: usize, connection: usize) {
     }
 }
 
-/// Returns the listener of a database, and the place of a connection among those that were opened.
-pub(super) fn listener_of(number: usize, connection: usize) -> Option<(Arc<dyn Listener>, usize)> {
+/// A listener of a database that is to be called.
+pub(super) struct Called {
+    pub(super) listener: Arc<dyn Listener>,
+    pub(super) activity: Arc<Activity>,
+    /// The connection by its place among those that were opened, from 1, or 0.
+    pub(super) connection: usize,
+}
+
+/// Returns the listener of a database for an event of a connection.
+pub(super) fn listener_of(number: usize, connection: usize) -> Option<Called> {
     let listeners = LISTENERS.read().unwrap_or_else(PoisonError::into_inner);
     let listening = listeners.iter().find(|listening| listening.number == number)?;
     let place = listening.connections.iter().rposition(|opened| *opened == connection);
-    Some((Arc::clone(&listening.listener), place.map_or(0, |place| place + 1)))
+    Some(Called {
+        listener: Arc::clone(&listening.listener),
+        activity: Arc::clone(&listening.activity),
+        connection: place.map_or(0, |place| place + 1),
+    })
+}
+
+/// Returns what is counted of the statements on the database in a file, if it has a listener.
+pub(crate) fn activity_on(file: &str) -> Option<Arc<Activity>> {
+    let number = number_of(file.as_bytes())?;
+    let listeners = LISTENERS.read().unwrap_or_else(PoisonError::into_inner);
+    listeners.iter().find(|listening| listening.number == number).map(|listening| Arc::clone(&listening.activity))
 }

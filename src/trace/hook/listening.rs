@@ -22,7 +22,7 @@ pub(super) unsafe fn tell_listener(
 ) {
     // SAFETY: the caller's.
     let db = unsafe { ffi::sqlite3_db_handle(statement) };
-    let Some((listener, connection)) = registry::listener_of(number, db.addr()) else { return };
+    let Some(called) = registry::listener_of(number, db.addr()) else { return };
     // SAFETY: the caller's. A text that is not the statement's own tells of a trigger.
     if is_start && ptr::eq(unsafe { ffi::sqlite3_sql(statement) }, text) {
         // SAFETY: the connection of a statement that runs is open.
@@ -30,7 +30,8 @@ pub(super) unsafe fn tell_listener(
         // SAFETY: the caller's; the statement outlives the call.
         let text =
             || unsafe { expanded(statement).unwrap_or_else(|| CStr::from_ptr(text).to_string_lossy().into_owned()) };
-        match listener.starts(connection, &text, in_transaction) {
+        called.activity.starts();
+        match called.listener.starts(called.connection, &text, in_transaction) {
             Start::Runs => {}
             // SAFETY: as above. What runs within a statement on its connection, as in a function of the app, may roll back.
             Start::RunsAfterRollback => unsafe {
@@ -41,7 +42,8 @@ pub(super) unsafe fn tell_listener(
             Start::IsInterrupted => unsafe { ffi::sqlite3_interrupt(db) },
         }
     } else if !is_start {
-        listener.ends();
+        called.activity.ends();
+        called.listener.ends();
     }
 }
 
@@ -54,8 +56,8 @@ pub(super) unsafe fn tell_of_close(number: usize, db: *mut ffi::sqlite3) {
     if unsafe { ffi::sqlite3_get_autocommit(db) } != 0 {
         return;
     }
-    if let Some((listener, 1..)) = registry::listener_of(number, db.addr()) {
-        listener.leaves_open();
+    if let Some(called) = registry::listener_of(number, db.addr()).filter(|called| called.connection > 0) {
+        called.listener.leaves_open();
     }
 }
 

@@ -24,6 +24,7 @@ struct Guide;
 mod tests {
     use std::fmt::Debug;
     use std::pin::Pin;
+    use std::time::Duration;
 
     use deadpool_sqlite::{Config, Runtime};
     use r2d2_sqlite::SqliteConnectionManager;
@@ -105,7 +106,7 @@ mod tests {
             for _ in 0..5 {
                 scope.spawn(|| {
                     let connection = pool.get().unwrap();
-                    connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+                    connection.busy_timeout(Duration::from_secs(5)).unwrap();
                     super::sell_at_once(&connection).unwrap()
                 });
             }
@@ -175,5 +176,60 @@ mod tests {
         let error = cancelled(false).unwrap_err();
         assert_eq!(error.headline(), "the action fails on a cancelled future and is half applied: stock", "{error}");
         cancelled(true).unwrap();
+    }
+
+    /// A sale that holds a connection of the pool and wants another one.
+    async fn sold_on_two(copy: DbCopy, connections: usize) -> Result<(), BoxError> {
+        let mut config = Config::new(copy.path());
+        config.pool = Some(deadpool_sqlite::PoolConfig::new(connections));
+        let pool = config.create_pool(Runtime::Tokio1)?;
+        let first = pool.get().await?;
+        first.interact(|db| db.execute_batch("BEGIN IMMEDIATE")).await.map_err(|error| error.to_string())??;
+        let second = pool.get().await?;
+        let read = "SELECT count FROM stock WHERE item = 1";
+        let read = move |db: &mut Connection| db.query_row(read, [], |row| row.get(0));
+        let left: i64 = second.interact(read).await.map_err(|error| error.to_string())??;
+        let write = move |db: &mut Connection| {
+            db.execute("UPDATE stock SET count = ?1 WHERE item = 1", [left - 1])?;
+            db.execute_batch("COMMIT")
+        };
+        first.interact(write).await.map_err(|error| error.to_string())??;
+        pool.close();
+        Ok(())
+    }
+
+    #[test]
+    fn a_pool_that_is_too_small() {
+        let db = STOCK.in_memory();
+        let too_small = |copy| sold_on_two(copy, 1);
+        let cause = "code that holds a connection and wants another one waits for ever where the pool has no more";
+        let error = crash::test_with(&db, too_small).try_run().unwrap_err();
+        assert!(error.to_string().contains(cause), "{error}");
+        let explore = interleave::explore(&db).task_with("alice", too_small).task_with("bob", too_small);
+        let error = explore.try_run().unwrap_err();
+        assert_eq!(error.headline(), "alice waits for something outside of SQLite");
+        assert!(error.to_string().contains(cause), "{error}");
+        let enough = |copy| sold_on_two(copy, 2);
+        crash::test_with(&db, enough).run();
+        faults::sweep_with(&db, enough).only(faults::Kind::Cancel).run();
+        interleave::explore(&db).task_with("alice", enough).task_with("bob", enough).run();
+    }
+
+    /// r2d2 tries to open a connection for 30 seconds, unless it is told otherwise.
+    #[test]
+    fn a_pool_that_cannot_open_its_connections() {
+        let db = STOCK.in_memory();
+        let sweep = |timeout| {
+            let sold = move |copy: DbCopy| -> Result<i64, BoxError> {
+                let pool = r2d2::Pool::builder().max_size(1).connection_timeout(timeout);
+                let pool = pool.build(SqliteConnectionManager::file(copy.path()))?;
+                Ok(super::sell_at_once(&*pool.get()?)?)
+            };
+            faults::sweep_with(&db, sold).only(faults::Kind::IoFromThenOn).try_run()
+        };
+        let error = sweep(Duration::from_secs(7)).unwrap_err();
+        assert_eq!(error.headline(), "the action waits in vain after a disk that fails from then on", "{error}");
+        assert!(error.to_string().contains("connection_timeout"), "{error}");
+        sweep(Duration::from_millis(50)).unwrap();
     }
 }
