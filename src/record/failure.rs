@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::group::{Group, ScanningQuery, groups};
+use super::leftovers::{Leftover, LeftoverKind};
 use super::row_counts::{RowCounts, UnselectiveQuery};
 use crate::error::{Error, ErrorKind};
 use crate::order::Order as _;
@@ -47,6 +48,36 @@ pub(super) fn left_out(error: Error, by_drivers: &[Query]) -> Error {
     match not_counted(by_drivers) {
         Some(note) => error.evidence(note, list(by_drivers)),
         None => error,
+    }
+}
+
+/// Returns the report of what is left on connections.
+pub(super) fn left_behind(left: &[Leftover<'_>]) -> Error {
+    let sql = |left: &Leftover<'_>| one_line(left.query.sql());
+    let how = |kind| match kind {
+        LeftoverKind::Transaction => "within a transaction",
+        LeftoverKind::Setting => "with another setting",
+        LeftoverKind::AttachedDatabase => "with an attached database",
+        LeftoverKind::TemporaryObject => "with a temporary table",
+    };
+    let headline = match left {
+        [one] => format!("a connection is left {}: {}", how(one.kind), sql(one)),
+        [first, ..] => format!("{} things are left on connections, the first {}", left.len(), how(first.kind)),
+        [] => String::new(),
+    };
+    let lines: Vec<String> = left
+        .iter()
+        .map(|left| format!("connection {} {}: {}", left.query.connection(), how(left.kind), sql(left)))
+        .collect();
+    let error = Error::new(ErrorKind::Queries, headline).evidence("left behind", shortened(&lines));
+    let error = match left.iter().any(|left| left.kind == LeftoverKind::Transaction) {
+        true => error.help("COMMIT or ROLLBACK on every path, or use the driver's own transaction, which rolls back when it is dropped"),
+        false => error,
+    };
+    match left.iter().any(|left| left.kind != LeftoverKind::Transaction) {
+        true => error
+            .help("set it back, DETACH or DROP on every path: a pool hands the connection to the next user as it is"),
+        false => error,
     }
 }
 

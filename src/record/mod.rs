@@ -130,6 +130,7 @@ mod driver_statements;
 mod failure;
 mod group;
 mod ledger;
+mod leftovers;
 mod queries;
 mod recorder;
 mod recount;

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::driver_statements;
 use super::failure::{self, Access, Missed, list};
 use super::group::{Group, groups};
-use super::{selective, tables};
+use super::{leftovers, selective, tables};
 use crate::db::Address;
 use crate::error::{Error, Result, or_panic};
 use crate::order::Order as _;
@@ -259,6 +259,20 @@ impl<R> Queries<R> {
         or_panic(self.try_assert_steps_at_most(most))
     }
 
+    /// Asserts that no connection is left otherwise than its next user expects, who gets it from a pool: within a transaction, with
+    /// another setting than it was set up with, with an attached database, a temporary table or trigger.
+    ///
+    /// A transaction also counts if its connection was closed, because what it wrote is lost. A setting is one of the connection,
+    /// such as `foreign_keys`; its value is compared with the one of the driver, if it opened the connection during the recording
+    /// and set it, or else of the profile.
+    ///
+    /// # Panics
+    /// If something is left on a connection.
+    #[track_caller]
+    pub fn assert_connections_left_clean(&self) -> &Self {
+        or_panic(self.try_assert_connections_left_clean())
+    }
+
     /// Returns the text that is compared with a snapshot: how many connections a pool opens differs from run to run.
     pub(crate) fn text(&self) -> String {
         list(&self.queries)
@@ -396,6 +410,16 @@ impl<R> Queries<R> {
             return Ok(self);
         }
         Err(failure::left_out(failure::steps(&self.queries, steps, most), &self.by_drivers))
+    }
+
+    /// Like [`assert_connections_left_clean`](Queries::assert_connections_left_clean), but returns an error.
+    ///
+    /// # Errors
+    /// If something is left on a connection.
+    pub fn try_assert_connections_left_clean(&self) -> Result<&Self> {
+        self.check()?;
+        let left = leftovers::find(&self.queries, &self.by_drivers, &self.address)?;
+        if left.is_empty() { Ok(self) } else { Err(failure::left_behind(&left)) }
     }
 }
 

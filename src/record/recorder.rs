@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -105,6 +106,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn end<R>(self, connection: &Connection, value: R) -> Queries<R> {
+        self.await_rollbacks([total_changes(connection).0, total_changes(self.db).0]);
         let ours = [total_changes(connection), total_changes(self.db)];
         ours.into_iter().for_each(|counted| self.capture.settle(counted));
         let ours = ours.map(|(address, _)| self.capture.number_of(address));
@@ -113,6 +115,16 @@ impl<'a> Recorder<'a> {
         drop(self.recorded);
         let queries = self.capture.take();
         Queries::new(value, Recorded { queries, ours, missed, address: self.address, uri })
+    }
+
+    /// Waits for the ROLLBACK of a transaction that was dropped, which an async driver runs when it likes: soon.
+    fn await_rollbacks(&self, ours: [usize; 2]) {
+        for _ in 0..20 {
+            if !self.capture.has_open_transaction(ours) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn missed(&self, connection: &Connection) -> Option<Missed> {

@@ -80,6 +80,8 @@ struct Seen {
     ended: Option<Running>,
     /// A query that ended before SQLite counted its changes.
     uncounted: Option<usize>,
+    /// True if a transaction is open that was begun during the recording.
+    left_open: bool,
 }
 
 struct Running {
@@ -147,6 +149,7 @@ impl Capture {
 
     pub(super) fn finished(&self, event: &Finished) {
         let mut state = self.lock();
+        let state = &mut *state;
         let Some(seen) = state.connections.iter_mut().find(|seen| seen.address == event.connection) else { return };
         let running = match seen.running.iter().rposition(|running| running.statement == event.statement) {
             Some(place) => seen.running.remove(place),
@@ -169,6 +172,7 @@ impl Capture {
         if let Some(earlier) = uncounted.filter(|earlier| *earlier != query) {
             state.queries[earlier].add_changes(std::mem::take(&mut changes));
         }
+        seen.left_open = event.in_transaction && (seen.left_open || !state.queries[query].is_in_transaction());
         state.queries[query].finished(event, since.elapsed(), counted, changes);
     }
 
@@ -233,6 +237,11 @@ impl Capture {
         self.lock().connections.iter().find(|seen| seen.address == connection).map(|seen| seen.number)
     }
 
+    /// Returns true if a connection other than `ours` is in a transaction that was begun during the recording.
+    pub(crate) fn has_open_transaction(&self, ours: [usize; 2]) -> bool {
+        self.lock().connections.iter().any(|seen| seen.left_open && !ours.contains(&seen.address))
+    }
+
     /// Ends the recording and returns all queries in the order in which they started.
     pub(crate) fn take(&self) -> Vec<Query> {
         let mut state = self.lock();
@@ -264,7 +273,16 @@ impl CaptureState {
         self.numbered += 1;
         let is_new = self.opened.remove(&address);
         let number = self.numbered;
-        let seen = Seen { address, number, is_new, changed, running: Vec::new(), ended: None, uncounted: None };
+        let seen = Seen {
+            address,
+            number,
+            is_new,
+            changed,
+            running: Vec::new(),
+            ended: None,
+            uncounted: None,
+            left_open: false,
+        };
         self.connections.push(seen);
         self.connections.last_mut().expect("one was pushed")
     }

@@ -18,6 +18,8 @@ pub struct Query {
     is_on_new_connection: bool,
     /// True if its connection was in a transaction when it started.
     in_transaction: bool,
+    /// True if its connection was in a transaction when it ended.
+    leaves_transaction: bool,
     /// True if nothing ran on the connection between this and its close.
     pub(super) is_before_close: bool,
     pub(super) nested: Vec<String>,
@@ -47,6 +49,7 @@ impl Query {
             connection,
             is_on_new_connection: is_new,
             in_transaction: event.in_transaction,
+            leaves_transaction: event.in_transaction,
             is_before_close: false,
             nested: Vec::new(),
             site,
@@ -60,6 +63,7 @@ impl Query {
 
     pub(super) fn finished(&mut self, event: &Finished, duration: Duration, counters: Counters, changes: u32) {
         self.duration = duration;
+        self.leaves_transaction = event.in_transaction;
         self.counters = counters;
         self.returned += event.returned;
         self.changes += u64::from(changes);
@@ -223,7 +227,12 @@ impl Query {
         self.in_transaction
     }
 
-    /// Returns true if its connection was closed after it, and ran nothing in between.
+    /// Returns true if its connection was in a transaction when it ended.
+    pub(crate) fn leaves_transaction(&self) -> bool {
+        self.leaves_transaction
+    }
+
+    /// Returns true if nothing ran on the connection between this and its close.
     pub(crate) fn is_before_close(&self) -> bool {
         self.is_before_close
     }
@@ -337,6 +346,8 @@ pub(super) struct Finished {
     pub(super) reads_only: bool,
     /// True if SQLite is done with the statement. If not, its changes are counted after this event.
     pub(super) is_halted: bool,
+    /// True if the connection is in a transaction.
+    pub(super) in_transaction: bool,
 }
 
 /// Crates whose frames lie between SQLite and the app.

@@ -88,6 +88,7 @@ pub(super) unsafe fn finished<'a>(
             changed: ffi::sqlite3_total_changes(db).cast_unsigned(),
             reads_only: ffi::sqlite3_stmt_readonly(statement) != 0,
             is_halted: ffi::sqlite3_stmt_busy(statement) == 0,
+            in_transaction: ffi::sqlite3_get_autocommit(db) == 0,
         }
     };
     captures.for_each(|capture| capture.finished(&finished));

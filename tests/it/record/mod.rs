@@ -5,6 +5,7 @@ mod costs;
 mod differential;
 mod drivers;
 mod ledger;
+mod leftovers;
 mod missed;
 mod repeats;
 mod scans;

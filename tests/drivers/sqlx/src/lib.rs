@@ -175,6 +175,38 @@ mod tests {
         faults::sweep_with(&db, add_one).run();
     }
 
+    /// A connection goes back to the pool as the app has left it, but for sqlx's own transactions, which are rolled back.
+    #[tokio::test]
+    async fn what_is_left_on_a_pooled_connection_is_found() {
+        let db = READ.in_memory();
+        let pool = SqlitePoolOptions::new().max_connections(1).connect(&db.url()).await.unwrap();
+        for (statements, says) in [
+            (["BEGIN", "INSERT INTO notes(body) VALUES ('lost')"], Some("within a transaction: BEGIN")),
+            (["ROLLBACK", "SELECT 2"], None),
+            (
+                ["PRAGMA foreign_keys = OFF", "DELETE FROM notes"],
+                Some("with another setting: PRAGMA foreign_keys = OFF"),
+            ),
+            (["PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys = ON"], None),
+        ] {
+            let run = async {
+                let mut connection = pool.acquire().await.unwrap();
+                for sql in statements {
+                    sqlx::query(sql).execute(&mut *connection).await.unwrap();
+                }
+            };
+            let left = db.record_async(run).await;
+            let error = left.try_assert_connections_left_clean().err();
+            let headline = error.as_ref().map(|error| error.headline());
+            assert_eq!(headline, says.map(|says| format!("a connection is left {says}")).as_deref());
+        }
+        let dropped = async {
+            let mut transaction = pool.begin().await.unwrap();
+            super::add(&mut transaction, "from sqlx").await.unwrap();
+        };
+        db.record_async(dropped).await.assert_connections_left_clean();
+    }
+
     async fn edit(pool: &SqlitePool, what: &str) -> sqlx::Result<()> {
         let body: String = sqlx::query("SELECT body FROM notes WHERE id = 1").fetch_one(pool).await?.try_get(0)?;
         let sql = "UPDATE notes SET body = ?1 WHERE id = 1";
