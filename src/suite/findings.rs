@@ -101,7 +101,7 @@ fn explanation(diagnosis: &LossDiagnosis<'_>) -> Explanation {
     match (&loss.kind, mechanism) {
         (LossKind::Key, _) => Explanation::new(
             "destructive",
-            "no foreign key refers to it, and another key tells the rows apart: what refers to a row from elsewhere finds none",
+            "no foreign key refers to it any more, and another key tells the rows apart: what refers to a row from elsewhere finds none",
             "",
         ),
         (LossKind::Merged, _) => Explanation::new(

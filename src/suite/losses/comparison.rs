@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::types::ToSqlOutput;
 
-use super::converted::is_converted;
+use super::converted::{is_converted, is_wrapped};
+use super::duplicates::{is_key_handed_out, leave_out_duplicates};
 use super::elsewhere::{Elsewhere, RowWithLoss, Wanted};
 use super::for_review::{formula, fractions, is_identified, is_one_to_one, merged, stores_fractions};
 use super::full_text::{is_index_of_words, not_indexed};
@@ -156,9 +157,8 @@ impl<'a> Comparison<'a> {
 
     /// Returns the key that SQLite hands out, if nothing refers to it.
     fn not_needed(&self, table: &TableRows) -> BTreeSet<usize> {
-        let old = self.migrated.old.table(&table.name).and_then(|table| table.primary_key.as_ref());
-        let is_handed_out = old.is_some_and(|key| key.is_rowid) && !self.references.is_referred_to(&table.name);
-        if is_handed_out { table.key.iter().copied().collect() } else { BTreeSet::new() }
+        let is_it = is_key_handed_out(table, self.migrated.old) && !self.references.is_referred_to(&table.name);
+        if is_it { table.key.iter().copied().collect() } else { BTreeSet::new() }
     }
 
     fn pair(&self, before: &'a TableRows, after: &'a TableRows, is_rebuilt: bool) -> TablePair<'_, 'a> {
@@ -183,7 +183,8 @@ impl<'a> TablePair<'_, 'a> {
         let mut places = rows.places.clone();
         self.find_renamed(&mut places);
         let mut missing = self.comparison.not_found(rows.matching.missing.clone(), rows.before, &rows.after.name);
-        self.leave_out_duplicates(&mut missing);
+        let Comparison { migrated, renames, references, .. } = self.comparison;
+        leave_out_duplicates(&mut missing, rows, *migrated, (references, renames));
         if !missing.is_empty() {
             let kind = LossKind::Rows { gone: missing.len(), of: rows.before.rows.len() };
             let missing = missing.iter().take(EXAMPLES);
@@ -193,7 +194,8 @@ impl<'a> TablePair<'_, 'a> {
         let is_renumbered = rows.renumbered.is_some();
         for (at, place) in places.iter().enumerate() {
             match place {
-                None if self.is_elsewhere(at, &places, &rows.matching.pairs) => {
+                // A column that holds the same by chance may be a new reference.
+                None if [&places, &rows.places].iter().any(|it| self.is_elsewhere(at, it, &rows.matching.pairs)) => {
                     found.extend(self.in_other_columns(at, &places));
                 }
                 None => found.push(self.loss(self.of_column(at), Some(at), Vec::new())),
@@ -214,8 +216,11 @@ impl<'a> TablePair<'_, 'a> {
 
     /// Returns the loss of a column that is gone.
     fn of_column(&self, at: usize) -> LossKind {
-        let is_key = self.rows.before.key == [at] && self.comparison.not_needed(self.rows.before).contains(&at);
-        match is_key && is_identified(&self.rows, at, self.comparison.migrated) {
+        let Comparison { renames, references, migrated, .. } = self.comparison;
+        let before = self.rows.before;
+        let is_key = before.key == [at] && is_key_handed_out(before, migrated.old);
+        let is_needed = || references.is_referred_to(&before.name) && !references.all_follow(renames, before);
+        match is_key && is_identified(&self.rows, at, *migrated) && !is_needed() {
             true => LossKind::Key,
             false => LossKind::Column,
         }
@@ -279,25 +284,6 @@ impl<'a> TablePair<'_, 'a> {
             || references.all_follow(renames, rows.before);
         let examples = changed.iter().take(EXAMPLES).map(|pair| change_text(rows.cells(column, pair))).collect();
         (!is_kept).then(|| self.loss(LossKind::Renumbered, Some(column.0), examples))
-    }
-
-    /// Leaves out rows that are the same as one that is kept, where a new UNIQUE allows no second one.
-    fn leave_out_duplicates(&self, missing: &mut Vec<usize>) {
-        let (rows, Migrated { old, new, .. }) = (&self.rows, self.comparison.migrated);
-        let keys = |schema: &Schema, name: &Name| schema.table(name).map_or(0, |table| unique_keys(table).count());
-        if missing.is_empty() || keys(new, &rows.after.name) <= keys(old, &rows.before.name) {
-            return;
-        }
-        let not_needed = self.comparison.not_needed(rows.before);
-        if not_needed.is_empty() && !rows.before.key.is_empty() {
-            return;
-        }
-        let values = |row: usize| -> Vec<String> {
-            let cells = rows.before.rows[row].cells.iter().enumerate();
-            cells.filter(|(at, _)| !not_needed.contains(at)).map(|(_, cell)| as_key(cell)).collect()
-        };
-        let kept: BTreeSet<Vec<String>> = rows.matching.pairs.iter().map(|(row, _)| values(*row)).collect();
-        missing.retain(|&row| !kept.contains(&values(row)));
     }
 
     /// Returns true if the values of a column are somewhere else after the migration, for all of these pairs of rows.
@@ -369,6 +355,10 @@ impl<'a> TablePair<'_, 'a> {
             || self.is_recoded(column)
             || self.is_elsewhere(at, places, &changed)
             || self.is_exchanged(column, places, &changed)
+            || is_wrapped(
+                &changed.iter().map(|pair| rows.cells(column, pair)).collect::<Vec<_>>(),
+                self.comparison.migrated,
+            )
         {
             return None;
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
+use rusqlite::types::ToSqlOutput;
 
 use super::elsewhere::{RowWithLoss, Wanted};
 use super::matching::{as_key, is_equivalent};
@@ -78,4 +79,52 @@ fn is_coded(wanted: &Wanted<'_, '_>, place: usize, is_flag: bool) -> bool {
         (is_flag || *cell_after(subject, place) != Cell::Null)
             && *meanings.entry(as_key(cell_after(subject, place))).or_insert_with(|| value.clone()) == value
     })
+}
+
+/// Returns true if each of these values, before and after, is the old one within the same text, or at the same place of a JSON
+/// value: `'https://' || host`, `json_object('v', value)`.
+pub(crate) fn is_wrapped(cells: &[(&Cell, &Cell)], migrated: Migrated<'_>) -> bool {
+    let longest = cells.iter().max_by_key(|(was, _)| as_key(was).len());
+    // A short one may be there by chance.
+    let Some((was, is)) = longest.filter(|(was, _)| as_key(was).len() > 4) else { return false };
+    let around: BTreeSet<(String, String)> = wrappings(was, is).into_iter().collect();
+    let members = |(was, is): &(&Cell, &Cell)| members_that_are(was, is, migrated.connection);
+    let mut common = members(&(was, is));
+    cells.iter().for_each(|pair| {
+        if !common.is_empty() {
+            let of_pair = members(pair);
+            common.retain(|member| of_pair.contains(member));
+        }
+    });
+    let is_text_around = |(before, after): &(String, String)| {
+        cells.iter().all(|(was, is)| match (was, is) {
+            (Cell::Text(was), Cell::Text(is)) => **is == [before.as_bytes(), was, after.as_bytes()].concat(),
+            _ => false,
+        })
+    };
+    !common.is_empty() || around.iter().any(is_text_around)
+}
+
+/// Returns what may be before and after a text within another one.
+fn wrappings(was: &Cell, is: &Cell) -> Vec<(String, String)> {
+    let (Cell::Text(was), Cell::Text(is)) = (was, is) else { return Vec::new() };
+    let (Ok(was), Ok(is)) = (std::str::from_utf8(was), std::str::from_utf8(is)) else { return Vec::new() };
+    let around = |(at, _): (usize, &str)| (is[..at].to_owned(), is[at + was.len()..].to_owned());
+    is.match_indices(was).map(around).collect()
+}
+
+/// Returns the paths at which a JSON value has this value.
+fn members_that_are(value: &Cell, json: &Cell, connection: &Connection) -> Vec<String> {
+    if !matches!(json, Cell::Text(text) if matches!(text.first(), Some(b'{' | b'['))) || matches!(value, Cell::Blob(_))
+    {
+        return Vec::new();
+    }
+    let values = [json.value(), value.value()].map(ToSqlOutput::Borrowed);
+    let sql = "SELECT fullkey FROM json_tree(?1) WHERE atom IS ?2 OR (atom IS NULL AND value = ?2)";
+    let found = connection.prepare(sql).and_then(|mut paths| {
+        let rows = paths.query_map(values, |row| row.get(0))?;
+        rows.collect::<rusqlite::Result<Vec<String>>>()
+    });
+    // Text that is no JSON has no members.
+    found.unwrap_or_default()
 }

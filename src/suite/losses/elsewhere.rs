@@ -78,6 +78,7 @@ impl<'a> Elsewhere<'a> {
                     || self.has_in_pieces(wanted)
                     || self.has_linked(wanted, count > 1)
                     || self.has_as_rows(wanted)
+                    || self.has_as_named_row(wanted)
             }
         }
     }
@@ -150,6 +151,18 @@ impl<'a> Elsewhere<'a> {
             })
     }
 
+    /// Searches the new rows of any table for one that has the name of the column beside its value, where the table had but
+    /// one row: settings that became pairs of a key and a value.
+    fn has_as_named_row(&self, wanted: &Wanted<'_, 'a>) -> bool {
+        let [subject] = wanted.subjects else { return false };
+        let (value, connection) = (wanted.value(subject), self.migrated.connection);
+        let is_it = |cell: &Cell| is_equivalent(value, cell, connection) || has_member(cell, value, connection);
+        self.places().iter().any(|place| {
+            let mut new = place.new_rows().iter().map(|row| &place.table.rows[*row]);
+            new.any(|row| wanted.is_named_in(row) && row.cells.iter().any(is_it))
+        })
+    }
+
     /// Searches the rows of one table that one column links.
     fn has_at(
         &self,
@@ -173,12 +186,14 @@ impl<'a> Elsewhere<'a> {
         if !is_new && !self.has_room((place.table, link), wanted, cell_of) {
             return false;
         }
+        // Pairs of a name and a value: the values of other names are others.
+        let has_names = !is_new && place.new_rows().iter().any(|row| wanted.is_named_in(&place.table.rows[*row]));
         (0..place.table.columns.len()).filter(|&column| column != link).any(|column| {
-            if !is_telling && place.table.columns[column] != *wanted.column {
-                return false;
-            }
-            let is_fresh =
-                |row: usize| is_new || place.new_columns.contains(&column) || place.new_rows().contains(&row);
+            let is_known = (is_telling && !has_names) || place.table.columns[column] == *wanted.column;
+            let is_fresh = |row: usize| {
+                (is_new || place.new_columns.contains(&column) || place.new_rows().contains(&row))
+                    && (is_known || wanted.is_named_in(&place.table.rows[row]))
+            };
             let mut most = 0;
             let all = linked.iter().all(|(subject, rows)| {
                 let value = wanted.value(subject);
@@ -281,6 +296,13 @@ impl<'s, 'a> Wanted<'s, 'a> {
         &subject.before.cells[self.at]
     }
 
+    /// Returns true if a row has the name of the column as a value.
+    fn is_named_in(&self, row: &Row) -> bool {
+        let is_name =
+            |cell: &Cell| matches!(cell, Cell::Text(text) if self.column.as_bytes().eq_ignore_ascii_case(text));
+        row.cells.iter().any(is_name)
+    }
+
     /// Returns the rows that have a value.
     pub(crate) fn holders(&self) -> impl Iterator<Item = &'s RowWithLoss<'a>> {
         self.subjects.iter().filter(|subject| *self.value(subject) != Cell::Null)
@@ -347,6 +369,10 @@ fn has_part(cell: &Cell, value: &Cell) -> bool {
 fn pieces_of(value: &Cell, pieces: &[&Cell]) -> Option<usize> {
     let Cell::Text(value) = value else { return None };
     let mut left = String::from_utf8_lossy(value).into_owned();
+    if is_instant(value) {
+        // They join a date and a time, and say nothing.
+        left = left.replace(['T', 'Z'], " ");
+    }
     let text = |piece: &&'_ &Cell| match piece {
         Cell::Text(text) => String::from_utf8_lossy(text).trim().to_owned(),
         _ => String::new(),
@@ -362,4 +388,14 @@ fn pieces_of(value: &Cell, pieces: &[&Cell]) -> Option<usize> {
         }
     }
     (!left.chars().any(char::is_alphanumeric)).then_some(count)
+}
+
+/// Returns true if a text begins with a date and a time, as in `2024-05-01T10:30`.
+fn is_instant(text: &[u8]) -> bool {
+    let form = b"0000-00-00T00:00";
+    text.len() >= form.len()
+        && form.iter().zip(text).all(|(of_form, byte)| match of_form {
+            b'0' => byte.is_ascii_digit(),
+            _ => byte == of_form,
+        })
 }

@@ -110,6 +110,45 @@ impl<'a> References<'a> {
         followed > 0
     }
 
+    /// Returns true if all values that refer to a row which is gone refer to one of these rows after the migration.
+    pub(crate) fn go_to(
+        &self,
+        renames: &Renames,
+        (table, row): (&TableRows, usize),
+        (after, twins): (&TableRows, &[usize]),
+    ) -> bool {
+        let goes_there = |child: &'a TableRows, at: usize, referred: &Name| {
+            let key = table.place_of(referred).zip(after.place_of(renames.column_after(&table.name, referred)));
+            let Some((key, key_after)) = key else { return true };
+            let refers =
+                |row: &usize, of: usize| as_key(&child.rows[*row].cells[at]) == as_key(&table.rows[of].cells[key]);
+            if !(0..child.rows.len()).any(|child| refers(&child, row)) {
+                return true;
+            }
+            let Some((child_after, is_rebuilt)) = self.twin(renames, child) else { return true };
+            let rows = self.pair(renames, (child, child_after), is_rebuilt);
+            let Some(place) = rows.places[at] else { return false };
+            let is_twin =
+                |cell: &Cell| twins.iter().any(|it| as_key(&after.rows[*it].cells[key_after]) == as_key(cell));
+            let goes = |(_, later): &(usize, usize)| is_twin(&child_after.rows[*later].cells[place]);
+            let mut gone = rows.matching.missing.iter().filter(|child| refers(child, row));
+            rows.matching.pairs.iter().filter(|(child, _)| refers(child, row)).all(goes)
+                && gone.all(|row| self.has_become_one(renames, child, *row))
+        };
+        self.migrated.before.tables.iter().all(|child| {
+            (0..child.columns.len()).all(|at| {
+                let parents = self.parents_of(child, at);
+                parents.iter().filter(|(parent, _)| *parent == table.name).all(|(_, key)| goes_there(child, at, key))
+            })
+        })
+    }
+
+    /// Returns true if a row that has a reference in its key is there under another key, because the row to which it refers has
+    /// become one with another.
+    pub(crate) fn has_become_one(&self, renames: &Renames, table: &TableRows, row: usize) -> bool {
+        self.rekeyed.has_become_one(renames, table, row)
+    }
+
     /// Matches the rows of a table with those of the table that takes its place.
     pub(crate) fn pair(
         &self,

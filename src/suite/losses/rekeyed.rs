@@ -67,6 +67,23 @@ impl<'a> Rekeyed<'a> {
         referred.is_some_and(|at| digests[1][at] == digests[0][row])
     }
 
+    /// Returns true if a row that has a reference in its key is there under another key, because the row to which it refers has
+    /// become one with another.
+    pub(crate) fn has_become_one(&self, renames: &Renames, table: &TableRows, row: usize) -> bool {
+        let Some(of) = self.table(renames, &table.name) else { return false };
+        let tables = self.tables.get_or_init(Vec::new);
+        let is_merged = |link: &Link| tables[link.parent].has_new_keys && table.key.contains(&link.columns[0]);
+        let is_link = |at: usize| of.links.iter().any(|link| link.columns[0] == at);
+        let others: Vec<(usize, usize)> =
+            (0..table.columns.len()).filter(|at| !is_link(*at)).filter_map(|at| Some((at, of.place_of(at)?))).collect();
+        let is_it = |(later, digest): (&Row, &u64)| {
+            let cells =
+                |&(at, place): &(usize, usize)| as_key(&table.rows[row].cells[at]) == as_key(&later.cells[place]);
+            *digest == of.digests[0][row] && others.iter().all(cells)
+        };
+        of.links.iter().any(is_merged) && of.rows[1].rows.iter().zip(&of.digests[1]).any(is_it)
+    }
+
     fn table(&self, renames: &Renames, name: &Name) -> Option<&TableDigests<'a>> {
         let tables = self.tables.get_or_init(|| self.digested(renames));
         tables.iter().find(|table| table.rows[0].name == *name)
@@ -147,6 +164,11 @@ impl<'a> TableDigests<'a> {
         let own = kept(&places).filter(is_own).collect();
         let digests = rows.map(|rows| vec![0; rows.rows.len()]);
         TableDigests { rows: *rows, has_new_keys, own, links: if is_by_key { Vec::new() } else { links }, digests }
+    }
+
+    /// Returns where a column is afterwards, by its name.
+    fn place_of(&self, at: usize) -> Option<usize> {
+        self.rows[1].place_of(&self.rows[0].columns[at])
     }
 
     /// Returns the digests of the rows before (0) or after (1) the migration, with those of the rows that they refer to.

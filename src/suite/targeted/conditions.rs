@@ -118,3 +118,16 @@ pub(super) fn ways<'a>(condition: &Tokens<'a>) -> Vec<Tokens<'a>> {
         _ => Vec::new(),
     }
 }
+
+/// Returns the calls of functions within an expression that is more than one call.
+pub(super) fn calls_within<'t, 'a>(expression: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
+    let is_word = |token: &Token<'_>| token.kind == TokenKind::Word;
+    let starts = (0..expression.len().saturating_sub(1))
+        .filter(|&at| is_word(&expression[at]) && expression[at + 1].is_symbol("("));
+    let call = |at: usize| {
+        let mut cursor = Cursor::new(&expression[at + 1..]);
+        let inside = cursor.group()?;
+        Some(&expression[at..=at + 1 + inside.end])
+    };
+    starts.filter_map(call).filter(|call| call.len() < expression.len()).collect()
+}

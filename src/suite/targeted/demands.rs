@@ -2,7 +2,7 @@
 
 use rusqlite::types::Value;
 
-use super::conditions::{Tokens, ways};
+use super::conditions::{Tokens, calls_within, ways};
 use super::links::{End, children, duplicates, link, nullable};
 use super::pool::is_ruled_out;
 use super::resolve::{KnownTables, LocalExpression, SourceColumn, SourceId, sides, without_alias};
@@ -11,7 +11,7 @@ use super::scope::{From, Scope, Target};
 use super::values::changed_by;
 use crate::schema::references::column_names;
 use crate::schema::{Affinity, Column, Table};
-use crate::sql::{Name, quote_identifier};
+use crate::sql::{Name, Token, quote_identifier};
 use crate::suite::rows::{listed_values, unique_keys};
 
 /// Rows that a statement counts beyond this are not made.
@@ -302,6 +302,7 @@ impl<'s> Reading<'_, 's, '_> {
         let set = it.assignments.iter().map(|(column, value)| (Some(column), value.as_slice()));
         let copied = it.results.iter().filter(|_| it.target.is_some()).map(|result| (None, without_alias(result)));
         for (at, (column, value)) in set.chain(copied).enumerate() {
+            self.calls_within(scope, value, maker);
             let Some(local) = self.known.local(self.scopes, scope, value) else { continue };
             if self.known.column(self.scopes, scope, value).is_some() {
                 continue;
@@ -315,6 +316,17 @@ impl<'s> Reading<'_, 's, '_> {
                     rows = self.beside_in_key((scope, at), &local, rows, maker);
                 }
                 changed_by(&local, stored, &rows, is_merged, maker);
+            }
+        }
+    }
+
+    /// Makes values that a function changes whose result is but a part of the value: `'https://' || lower(host)`.
+    fn calls_within(&self, scope: usize, value: &[Token<'_>], maker: &mut RowMaker<'_>) {
+        for call in calls_within(value) {
+            if let Some(local) = self.known.local(self.scopes, scope, call)
+                && let [stored] = local.columns.as_slice()
+            {
+                changed_by(&local, stored, &self.matching(local.source), false, maker);
             }
         }
     }
