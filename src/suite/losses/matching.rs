@@ -222,7 +222,13 @@ fn is_time_of(number: &Cell, instant: i64) -> bool {
     let is_near = |milliseconds: f64| (milliseconds - instant as f64).abs() < 1.0;
     match number {
         Cell::Real(number) => is_near(number * 1000.0) || is_near((number - 2_440_587.5) * 86_400_000.0),
-        _ => whole_number(number).is_some_and(|it| [instant, instant.div_euclid(1000)].contains(&it)),
+        // Seconds, milliseconds, microseconds, nanoseconds and days.
+        _ => whole_number(number).map(i128::from).is_some_and(|it| {
+            let instant = i128::from(instant);
+            [1, 1000, 1_000_000].iter().any(|unit| instant * unit == it)
+                || instant.div_euclid(1000) == it
+                || it * 86_400_000 == instant
+        }),
     }
 }
 
@@ -291,6 +297,10 @@ mod tests {
             ("'2026-03-01 12:00:00'", "1772366400", true),
             ("'2026-03-01 12:00:00'", "'1772366400'", true),
             ("'2026-03-01 12:00:00'", "1772366400000", true),
+            ("'2026-03-01 12:00:00'", "1772366400000000000", true),
+            ("'2026-03-01 12:00:00'", "17723664000", false),
+            ("'2026-03-01'", "20513", true),
+            ("'2026-03-01 12:00:00'", "20513", false),
             ("'2026-03-01 12:00:00'", "'2026-03-01T12:00:00Z'", true),
             ("'2026-03-01 12:00:00'", "'2026-03-01 13:00:00'", false),
             ("'2026-03-01T12:00:00+05:30'", "'2026-03-01 06:30:00'", true),

@@ -6,7 +6,7 @@
 use crate::check::Level;
 use crate::order::Order as _;
 use crate::schema::{Column, Difference, ForeignKey, ForeignKeyAction, IndexedColumn, IndexedExpr, SchemaDiff, Table};
-use crate::sql::{Token, listed, plain_name, tokens, unquoted};
+use crate::sql::{Name, Token, listed, plain_name, tokens, unquoted};
 
 /// Constraints as [`SchemaDiff`] calls them.
 const CONSTRAINTS: [&str; 8] =
@@ -225,9 +225,19 @@ fn is_of_strict(expression: &str, table: &Table) -> bool {
 fn references_are_kept(before: &Table, after: &Table) -> bool {
     let is_same = |one: &ForeignKey, other: &ForeignKey| {
         (one.on_delete, one.on_update, one.deferred) == (other.on_delete, other.on_update, other.deferred)
-            && has_same_columns(one, other)
+            && (has_same_columns(one, other) || is_within(one, other, after))
     };
     before.foreign_keys.iter().all(|key| after.foreign_keys.iter().any(|other| is_same(key, other)))
+}
+
+/// Returns true if a key of more columns, none of which may be NULL, has the columns of this one: `(tenant, project)`.
+fn is_within(one: &ForeignKey, other: &ForeignKey, table: &Table) -> bool {
+    let has = |pair| other.columns.iter().zip(other.parent_columns.iter().flatten()).any(|it| it == pair);
+    let is_required = |column: &Name| table.column(column).is_some_and(|column| column.not_null);
+    one.parent == other.parent
+        && one.parent_columns.is_some()
+        && one.columns.iter().zip(one.parent_columns.iter().flatten()).all(has)
+        && other.columns.iter().filter(|column| !one.columns.contains(column)).all(is_required)
 }
 
 /// Returns true if the same columns refer to the same ones, in any order.
