@@ -12,6 +12,8 @@ use crate::sql::{TokenKind, tokens};
 
 /// The length of the longest text or blob that is tried.
 const MAX_LENGTH: usize = 4096;
+/// A number beyond this is no length of a text.
+const LONGEST: usize = 100_000;
 
 /// Returns sources of typical values, and of texts that contain the literals of the expressions.
 pub(super) fn sources(texts: &[&str]) -> Vec<Source> {
@@ -151,12 +153,28 @@ pub(crate) fn add_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 }
 
 /// Returns the same values for the suite, which has statements in place of constraints. Longer than any literal of them is a
-/// text with it inside.
+/// text with it inside, and a text is longer than any number says.
 pub(crate) fn candidate_values(text: &str) -> Vec<Value> {
-    let mut values: Vec<Value> = candidates(&[text], 0).iter().map(ValueBuf::to_value).collect();
-    for literal in literals(&[text]) {
-        if let Value::Text(literal) = literal {
-            values.push(Value::Text(format!("x{literal}y")));
+    let literals = literals(&[text]);
+    // A document with all members that the statement names.
+    let paths = literals.iter().filter_map(|literal| match literal {
+        Value::Text(text) => text.strip_prefix("$.").filter(|name| name.chars().all(char::is_alphanumeric)),
+        _ => None,
+    });
+    let members: Vec<String> = paths.map(|name| format!("\"{name}\": \"the {name}\"")).collect();
+    let mut values: Vec<Value> = Vec::new();
+    if members.len() > 1 {
+        values.push(Value::Text(format!("{{{}}}", members.join(", "))));
+    }
+    values.extend(candidates(&[text], 0).iter().map(ValueBuf::to_value));
+    for literal in literals {
+        match literal {
+            Value::Text(literal) => values.push(Value::Text(format!("x{literal}y"))),
+            Value::Integer(length) => {
+                let length = usize::try_from(length).ok().filter(|length| (MAX_LENGTH + 1..=LONGEST).contains(length));
+                values.extend(length.map(|length| Value::Text("x".repeat(length + 1))));
+            }
+            _ => {}
         }
     }
     values

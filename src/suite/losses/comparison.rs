@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::types::ToSqlOutput;
 
-use super::converted::{is_converted, is_wrapped};
+use super::converted::{has_members_renamed, is_converted, is_wrapped};
 use super::duplicates::{is_key_handed_out, leave_out_duplicates};
 use super::elsewhere::{Elsewhere, RowWithLoss, Wanted};
 use super::for_review::{formula, fractions, is_identified, is_one_to_one, merged, stores_fractions};
@@ -355,10 +355,7 @@ impl<'a> TablePair<'_, 'a> {
             || self.is_recoded(column)
             || self.is_elsewhere(at, places, &changed)
             || self.is_exchanged(column, places, &changed)
-            || is_wrapped(
-                &changed.iter().map(|pair| rows.cells(column, pair)).collect::<Vec<_>>(),
-                self.comparison.migrated,
-            )
+            || self.is_in_another_form(column, &changed)
         {
             return None;
         }
@@ -400,6 +397,13 @@ impl<'a> TablePair<'_, 'a> {
         // Values that change places say something else now.
         let changes_places = |(is, was): (&String, &String)| is != was && meanings.values().any(|other| other == is);
         is_one_to_one && meanings.len() > 1 && !meanings.iter().any(changes_places)
+    }
+
+    /// Returns true if the new values of a column have the old ones in them.
+    fn is_in_another_form(&self, column: (usize, usize), pairs: &[(usize, usize)]) -> bool {
+        let connection = self.comparison.migrated.connection;
+        let cells: Vec<(&Cell, &Cell)> = pairs.iter().map(|pair| self.rows.cells(column, pair)).collect();
+        is_wrapped(&cells, connection) || has_members_renamed(&cells, connection)
     }
 
     /// Returns true if UPDATEs write the values of a column into another one, whatever that held: `SET a = b, b = a`. With a

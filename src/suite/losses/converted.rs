@@ -81,14 +81,20 @@ fn is_coded(wanted: &Wanted<'_, '_>, place: usize, is_flag: bool) -> bool {
     })
 }
 
+/// Returns true if the new value is the old one, in whatever form.
+pub(crate) fn is_kept(was: &Cell, is: &Cell, connection: &Connection) -> bool {
+    let cells = [(was, is)];
+    is_equivalent(was, is, connection) || is_wrapped(&cells, connection) || has_members_renamed(&cells, connection)
+}
+
 /// Returns true if each of these values, before and after, is the old one within the same text, or at the same place of a JSON
 /// value: `'https://' || host`, `json_object('v', value)`.
-pub(crate) fn is_wrapped(cells: &[(&Cell, &Cell)], migrated: Migrated<'_>) -> bool {
+pub(crate) fn is_wrapped(cells: &[(&Cell, &Cell)], connection: &Connection) -> bool {
     let longest = cells.iter().max_by_key(|(was, _)| as_key(was).len());
     // A short one may be there by chance.
     let Some((was, is)) = longest.filter(|(was, _)| as_key(was).len() > 4) else { return false };
     let around: BTreeSet<(String, String)> = wrappings(was, is).into_iter().collect();
-    let members = |(was, is): &(&Cell, &Cell)| members_that_are(was, is, migrated.connection);
+    let members = |(was, is): &(&Cell, &Cell)| members_that_are(was, is, connection);
     let mut common = members(&(was, is));
     cells.iter().for_each(|pair| {
         if !common.is_empty() {
@@ -127,4 +133,43 @@ fn members_that_are(value: &Cell, json: &Cell, connection: &Connection) -> Vec<S
     });
     // Text that is no JSON has no members.
     found.unwrap_or_default()
+}
+
+/// Returns true if each of these JSON values, before and after, has what is gone under another name, which is the same for all
+/// and was free: `{"colour": 1}` became `{"color": 1}`.
+pub(crate) fn has_members_renamed(cells: &[(&Cell, &Cell)], connection: &Connection) -> bool {
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut values: BTreeSet<String> = BTreeSet::new();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for (was, is) in cells {
+        let (Some(was), Some(is)) = (members(was, connection), members(is, connection)) else { return false };
+        let is_new = |(path, value): &(&String, &String)| was.get(*path) != Some(*value);
+        for (path, value) in was.iter().filter(|(path, value)| is.get(*path) != Some(*value)) {
+            let same = is.iter().filter(is_new).filter(|(_, other)| *other == value);
+            let same: BTreeSet<String> = same.map(|(path, _)| path.clone()).collect();
+            values.insert(value.clone());
+            match names.get_mut(path) {
+                Some(known) => known.retain(|name| same.contains(name)),
+                None => drop(names.insert(path.clone(), same)),
+            }
+        }
+        taken.extend(was.into_keys());
+    }
+    // One number may be there by chance.
+    let is_telling = values.len() > 1 || values.iter().any(|value| value.starts_with("text"));
+    let mut new: BTreeSet<String> = BTreeSet::new();
+    is_telling
+        && names.into_values().all(|names| names.into_iter().any(|name| !taken.contains(&name) && new.insert(name)))
+}
+
+/// Returns the members of a JSON object, each with its path, and its type and value. None if it is none.
+fn members(json: &Cell, connection: &Connection) -> Option<BTreeMap<String, String>> {
+    if !matches!(json, Cell::Text(text) if text.first() == Some(&b'{')) {
+        return None;
+    }
+    let sql = "SELECT fullkey, type || ' ' || coalesce(CASE type WHEN 'array' THEN value ELSE atom END, '') FROM json_tree(?1)
+        WHERE fullkey <> '$'";
+    let mut query = connection.prepare(sql).ok()?;
+    let rows = query.query_map([ToSqlOutput::Borrowed(json.value())], |row| Ok((row.get(0)?, row.get(1)?))).ok()?;
+    rows.collect::<rusqlite::Result<_>>().ok()
 }

@@ -37,6 +37,6 @@ mod references;
 mod rekeyed;
 
 pub(crate) use comparison::Comparison;
+pub(crate) use converted::is_kept;
 pub(crate) use loss::{Loss, LossKind};
-pub(crate) use matching::is_equivalent;
 pub(crate) use migrated::Migrated;

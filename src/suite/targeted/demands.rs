@@ -38,6 +38,7 @@ impl<'s> Reading<'_, 's, '_> {
         for scope in 0..self.scopes.len() {
             self.arms(scope, maker);
             self.links(scope, maker);
+            self.computed_links(scope, maker);
             self.collisions(scope, maker);
             self.alike(scope, maker);
             self.values(scope, maker);
@@ -147,12 +148,13 @@ impl<'s> Reading<'_, 's, '_> {
         let mut done: Vec<(SourceId, SourceId)> = Vec::new();
         for (one, other) in &compared {
             let pair = (one.source, other.source);
-            if one.source == other.source || done.contains(&pair) {
+            if one.source == other.source || done.contains(&pair) || done.contains(&(pair.1, pair.0)) {
                 continue;
             }
             done.push(pair);
             // A row has one partner in all columns by which they are compared.
-            let together = compared.iter().filter(|(left, right)| (left.source, right.source) == pair);
+            let both = compared.iter().flat_map(|(left, right)| [(left, right), (right, left)]);
+            let together = both.filter(|(left, right)| (left.source, right.source) == pair);
             let (left, right): (Vec<Name>, Vec<Name>) =
                 together.map(|(left, right)| (left.column.clone(), right.column.clone())).unzip();
             if one.table.name == other.table.name && left == right {
@@ -160,6 +162,30 @@ impl<'s> Reading<'_, 's, '_> {
             } else {
                 let (one, other) = (self.end(one, left, other.source), self.end(other, right, one.source));
                 link(&one, &other, sharing, maker);
+            }
+        }
+    }
+
+    /// Makes partners for rows that are found by an expression: `files.path LIKE folders.path || '/%'`.
+    fn computed_links(&self, scope: usize, maker: &mut RowMaker<'_>) {
+        for condition in &self.scopes[scope].conditions {
+            let like = condition.iter().position(|token| token.is("like"));
+            let both = like.map(|at| (&condition[..at], &condition[at + 1..])).or_else(|| sides(condition));
+            let Some((left, right)) = both else { continue };
+            for (column, of) in [(left, right), (right, left)] {
+                let column = self.known.column(self.scopes, scope, column);
+                let is_column = self.known.column(self.scopes, scope, of).is_some();
+                let Some((column, of)) = column.zip(self.known.local(self.scopes, scope, of)) else { continue };
+                if column.source == of.source || is_column {
+                    continue;
+                }
+                let value = maker.value(of.table, &self.matching(of.source), &of.sql).map(|value| match value {
+                    Value::Text(text) if like.is_some() => Value::Text(text.replace(['%', '_'], "x")),
+                    other => other,
+                });
+                if let Some(value) = value {
+                    maker.ensure(column.table, &self.matching(column.source).with(&column.column, value), 1);
+                }
             }
         }
     }

@@ -398,8 +398,10 @@ fn is_aggregate(name: &Token<'_>, inside: &[Token<'_>]) -> bool {
     AGGREGATES.iter().any(|word| name.is(word)) || ((name.is("min") || name.is("max")) && has_one_argument())
 }
 
-/// Returns the two sides of `a = b`.
+/// Returns the two sides of `a = b`, `a <= b` or `a >= b`.
 pub(super) fn sides<'t, 'a>(condition: &'t Tokens<'a>) -> Option<(&'t [Token<'a>], &'t [Token<'a>])> {
-    let equals = condition.iter().position(|token| token.is_symbol("=") || token.is_symbol("==") || token.is("is"))?;
+    let is_true_of_equals =
+        |token: &Token<'_>| ["=", "==", "<=", ">="].iter().any(|it| token.is_symbol(it)) || token.is("is");
+    let equals = condition.iter().position(is_true_of_equals)?;
     Some((&condition[..equals], &condition[equals + 1..]))
 }

@@ -37,6 +37,8 @@ pub(super) struct Scope<'a> {
     pub(super) shared: Vec<(usize, Name)>,
     /// `columns IN (SELECT ..)`, with the query.
     pub(super) contained: Vec<(Vec<Tokens<'a>>, usize)>,
+    /// An expression that is compared with the result of a query.
+    pub(super) compared: Vec<(Vec<Tokens<'a>>, usize)>,
     pub(super) limit: Option<u64>,
     /// The table that an INSERT or CREATE TABLE .. AS writes to.
     pub(super) target: Option<Target>,

@@ -416,10 +416,15 @@ impl<'a> Reader<'a> {
                         let mut query = Cursor::new(inner);
                         self.with(&mut query, Some(scope));
                         let query = self.select(query.rest(), Some(scope));
-                        let is_list = at > 0 && tokens[at - 1].is("in");
-                        if let Some(query) = query.filter(|_| is_list) {
-                            let left = contained(&tokens[..at - 1]);
-                            self.scopes[scope].contained.push((left, query));
+                        let before = at.checked_sub(1).map(|before| (&tokens[before], contained(&tokens[..before])));
+                        match query.zip(before) {
+                            Some((query, (word, left))) if word.is("in") => {
+                                self.scopes[scope].contained.push((left, query));
+                            }
+                            Some((query, (sign, left))) if sign.text.starts_with(['<', '>']) => {
+                                self.scopes[scope].compared.push((left, query));
+                            }
+                            _ => {}
                         }
                     } else {
                         self.expression(scope, inner);

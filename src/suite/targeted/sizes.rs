@@ -6,9 +6,9 @@ use rusqlite::types::Value;
 
 use super::conditions::{Tokens, group};
 use super::demands::{FAR, MOST_COUNTED, Reading};
-use super::resolve::SourceColumn;
-use super::rows::{RowMaker, RowRequest};
-use crate::data::candidate_values;
+use super::resolve::{SourceColumn, SourceId};
+use super::rows::{Partner, RowMaker, RowRequest};
+use crate::data::{candidate_values, type_word};
 use crate::schema::{Affinity, Table};
 use crate::sql::{Cursor, Name, Token, TokenKind, quote_identifier};
 
@@ -48,7 +48,7 @@ impl<'s> Reading<'_, 's, '_> {
         }
     }
 
-    /// Makes a row far beyond the others in each number that a condition compares with one of another row.
+    /// Makes a row far beyond the others in each column that a condition compares with one of another row.
     fn far_apart(&self, scope: usize, maker: &mut RowMaker<'_>) {
         for condition in &self.scopes[scope].conditions {
             let is_size = |token: &Token<'_>| token.kind == TokenKind::Symbol && token.text.starts_with(['<', '>']);
@@ -56,19 +56,32 @@ impl<'s> Reading<'_, 's, '_> {
                 continue;
             }
             let columns: Vec<SourceColumn<'s>> = self.columns_in(scope, condition);
-            if columns.iter().all(|column| column.source == columns[0].source) {
-                continue;
-            }
-            for SourceColumn { source, table, column } in &columns {
-                let refers = table.foreign_keys.iter().any(|key| key.columns.contains(column));
-                let is_number = table.column(column).is_some_and(|column| column.affinity == Affinity::Integer);
-                let largest = format!("max({})", quote_identifier(column));
-                let far = maker.extreme(table, &RowRequest::default(), &largest).and_then(|it| it.checked_add(FAR));
-                if let Some(far) = far.filter(|_| is_number && !refers) {
-                    maker.make(table, &self.matching(*source).with(column, Value::Integer(far)), 1);
-                }
+            if columns.iter().any(|column| column.source != columns[0].source) {
+                columns.iter().for_each(|column| far_beyond(column, &self.matching(column.source), maker));
             }
         }
+        for (left, query) in &self.scopes[scope].compared {
+            let [left] = left.as_slice() else { continue };
+            let Some(column) = self.known.column(self.scopes, scope, left) else { continue };
+            let results = self.scopes[*query].results.iter().flat_map(|result| self.columns_in(*query, result));
+            for other in results.filter(|other| other.source != column.source) {
+                far_beyond(&other, &self.matching(other.source), maker);
+            }
+            far_beyond(&column, &self.matching_in(*query, column.source), maker);
+        }
+    }
+
+    /// Returns the request for a row that finds a partner in a query which reads its columns.
+    fn matching_in(&self, query: usize, source: SourceId) -> RowRequest {
+        let mut rows = self.matching(source);
+        let compared = self.compared(query, false);
+        for (one, other) in compared.iter().flat_map(|(left, right)| [(left, right), (right, left)]) {
+            if one.source == source && other.source != source {
+                let (columns, of) = (vec![one.column.clone()], vec![other.column.clone()]);
+                rows.partners.push(Partner { columns, table: other.table.name.clone(), of, rows: RowRequest::of(&[]) });
+            }
+        }
+        rows
     }
 
     /// Returns the columns that an expression names.
@@ -202,4 +215,28 @@ fn of_one_row<'a>(condition: &[Token<'a>]) -> Tokens<'a> {
         }
     }
     found
+}
+
+/// Makes a row whose value in a column is beyond all others, and one whose value is below them.
+fn far_beyond(SourceColumn { table, column, .. }: &SourceColumn<'_>, rows: &RowRequest, maker: &mut RowMaker<'_>) {
+    let Some(declared) = table.column(column) else { return };
+    if table.foreign_keys.iter().any(|key| key.columns.contains(column)) {
+        return;
+    }
+    let (word, name) = (type_word(declared), quote_identifier(column));
+    let text = |text: &str| Some(Value::Text(text.to_owned()));
+    let number = |function: &str, distance: i64, maker: &RowMaker<'_>| {
+        let number = maker.extreme(table, &RowRequest::default(), &format!("CAST({function}({name}) AS INTEGER)"));
+        number.and_then(|it| it.checked_add(distance)).map(Value::Integer)
+    };
+    let ends = match declared.affinity {
+        _ if word.starts_with("DATE") || word.starts_with("TIME") => [text("9999-12-31"), text("0001-01-01")],
+        Affinity::Integer | Affinity::Real => [number("max", FAR, maker), number("min", -FAR, maker)],
+        // No letter or digit is greater.
+        Affinity::Text => [text("~"), text("")],
+        _ => return,
+    };
+    for far in ends.into_iter().flatten() {
+        maker.make(table, &rows.with(column, far), 1);
+    }
 }

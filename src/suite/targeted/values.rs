@@ -7,7 +7,7 @@ use super::resolve::LocalExpression;
 use super::rows::{RowMaker, RowRequest};
 use crate::check::Cell;
 use crate::sql::{Name, Token, owned, quote_identifier, tokens};
-use crate::suite::losses::is_equivalent;
+use crate::suite::losses::is_kept;
 
 /// A value, and what the expression makes of it.
 struct Candidate {
@@ -63,7 +63,7 @@ fn changes_any(expression: &LocalExpression<'_>, stored: &Name, rows: &RowReques
         while let Some(row) = rows.next()? {
             let (before, after) = (Cell::of(row.get_ref(0)?), Cell::of(row.get_ref(1)?));
             let is_refused = after == Cell::Null && is_required(expression, stored);
-            if !is_refused && !is_equivalent(&before, &after, maker.connection) {
+            if !is_refused && !is_kept(&before, &after, maker.connection) {
                 return Ok(true);
             }
         }
@@ -107,7 +107,7 @@ fn candidates(
             return None;
         }
         let (before, after) = (Cell::of((&value).into()), Cell::of((&result).into()));
-        let is_changed = !is_equivalent(&before, &after, maker.connection);
+        let is_changed = !is_kept(&before, &after, maker.connection);
         Some(Candidate { value, result, is_changed })
     };
     let pool = pool(column, table.strict, &expression.sql);
