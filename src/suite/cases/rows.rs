@@ -97,6 +97,7 @@ pub(crate) fn every_row_survives(
         LossDiagnosis::of(databases, step, loss, &budget).map(|diagnosis| loss_finding(&diagnosis))
     };
     let mut known: Vec<(usize, Loss)> = Vec::new();
+    let mut for_review: Vec<(usize, Loss, Finding)> = Vec::new();
     for (step, origin) in subject.steps(databases)? {
         let Some(after) = &step.after else { continue };
         for loss in losses(databases, step, after)? {
@@ -108,13 +109,19 @@ pub(crate) fn every_row_survives(
             if !allowances.allow(databases.version(step.index + 1), &loss.object()) {
                 let finding = with_origin(finding(step, &loss)?, origin);
                 match loss.kind.level() {
-                    Level::Review => review.push(finding.level_of(Level::Review)),
+                    Level::Review => for_review.push((step.index, loss.clone(), finding.level_of(Level::Review))),
                     _ => found.push(finding),
                 }
             }
             known.push((step.index, loss));
         }
     }
+    // Other rows may show that more is lost of the same values.
+    let is_lost = |(index, loss): &(usize, Loss), step: usize, of: &Loss| {
+        *index == step && loss.kind.level() == Level::Error && (&loss.table, &loss.column) == (&of.table, &of.column)
+    };
+    for_review.retain(|(step, loss, _)| !known.iter().any(|known| is_lost(known, *step, loss)));
+    for_review.into_iter().for_each(|(_, _, finding)| review.push(finding));
     found.try_assert_ok()?;
     if databases.applicable() < databases.len() {
         // After a migration that does not apply, nobody knows which allowances are needed.

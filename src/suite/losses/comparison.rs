@@ -355,7 +355,6 @@ impl<'a> TablePair<'_, 'a> {
             || self.is_recoded(column)
             || self.is_elsewhere(at, places, &changed)
             || self.is_exchanged(column, places, &changed)
-            || self.is_in_another_form(column, &changed)
         {
             return None;
         }
@@ -370,6 +369,10 @@ impl<'a> TablePair<'_, 'a> {
         // Of two columns that count up, one is a sum of the other too.
         if let Some(formula) = formula(rows, column).filter(|_| source.is_none()) {
             return Some(self.loss(LossKind::Recomputed, Some(at), vec![format!("each value is {formula}")]));
+        }
+        if self.is_in_another_form(column, &changed) {
+            let examples = changed.iter().take(EXAMPLES).map(|pair| change_text(rows.cells(column, pair)));
+            return Some(self.loss(LossKind::Recomputed, Some(at), examples.collect()));
         }
         let to_null = changed.iter().all(|pair| *rows.cells(column, pair).1 == Cell::Null);
         let kind = match source {

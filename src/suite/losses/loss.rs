@@ -31,7 +31,7 @@ pub(crate) enum LossKind {
     Multiplied,
     /// `changed` of the `of` values have changed.
     Values { changed: usize, of: usize, to_null: bool },
-    /// Each number is the same multiple of the old one, and the same sum.
+    /// Each number is the same multiple of the old one, and the same sum; or each value is within the same text or object.
     Recomputed,
     /// The column has the values of this other column.
     Moved { from: Name },

@@ -10,8 +10,8 @@
 //!   members, a NULL that is filled;
 //! - a value that a statement names (`WHERE status = 'old'`, `CASE status WHEN 'old'`), or that an UPDATE replaces by a
 //!   constant, not by NULL or a blank, in rows which other columns choose;
-//! - a value or row that is found elsewhere, see `elsewhere` and `moved`, or in another form, or within a text or object that
-//!   is the same for all, see `converted`; a flag that is a table of the rows that have it;
+//! - a value or row that is found elsewhere, see `elsewhere` and `moved`, or in another form, see `converted`; a flag that is a
+//!   table of the rows that have it;
 //! - a key that all references follow, and a reference that follows its row, see `rekeyed`;
 //! - a row that is the same as another one, where a new UNIQUE allows no second and all references go there, see `duplicates`;
 //! - what an UPDATE of all rows writes into another column by name;

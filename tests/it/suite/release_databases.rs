@@ -11,7 +11,7 @@ use super::{embedded, failures, says};
 const FILES: [(&str, &str); 3] = [
     ("1_people.sql", "CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT"),
     ("2_phone.sql", "ALTER TABLE people ADD COLUMN phone TEXT"),
-    ("3_admin.sql", "UPDATE people SET name = 'Admin' || name WHERE id * 7919 % 100003 = 5290"),
+    ("3_admin.sql", "UPDATE people SET name = upper(name) WHERE id * 7919 % 100003 = 5290"),
 ];
 
 const DUMP: &str = "\
@@ -48,10 +48,10 @@ undeclared-loss: migration 3 changes 1 of 2 values of people.name: 3_admin.sql
     the old values cannot be recovered
 
   at 3_admin.sql:1:
-  > UPDATE people SET name = 'Admin' || name WHERE id * 7919 % 100003 = 5290
+  > UPDATE people SET name = upper(name) WHERE id * 7919 % 100003 = 5290
 
   values:
-    'Grace' became 'AdminGrace'
+    'Grace' became 'GRACE'
 
   smallest data that shows it, at version 2:
     INSERT INTO people(id, name) VALUES (4711, 'Grace');

@@ -51,7 +51,7 @@ const HISTORIES: [History; 11] = [
         "a constant changed again",
         &[
             "ALTER TABLE notes ADD COLUMN state TEXT NOT NULL DEFAULT 'new'",
-            "UPDATE notes SET state = state || '!'",
+            "UPDATE notes SET state = substr(state, 1, 2)",
         ],
         &[],
     ),
