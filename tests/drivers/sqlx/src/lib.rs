@@ -1,5 +1,6 @@
 //! An app on sqlx.
 
+pub mod axum_app;
 pub mod sea_orm_app;
 
 use sqlx::{Row, SqliteConnection};
