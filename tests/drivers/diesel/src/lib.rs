@@ -2,6 +2,9 @@
 
 use diesel::prelude::*;
 
+pub mod pool;
+pub mod with_async;
+
 diesel::table! {
     notes (id) {
         id -> Integer,

@@ -1,6 +1,7 @@
 //! An app on a rusqlite that it pins.
 
 pub mod runners;
+pub mod vectors;
 
 use rusqlite::{Connection, Result};
 
