@@ -49,7 +49,7 @@ fn the_versions_are_those_that_are_tested() {
     // Cargo has chosen the newest that fits.
     for (folder, drivers, text) in [
         ("pools", &["tokio-rusqlite", "r2d2_sqlite", "deadpool-sqlite"][..], ""),
-        ("sqlx", &["sqlx"], "up to "),
+        ("sqlx", &["sqlx", "sea-orm"], "up to "),
         ("diesel", &["diesel"], "up to "),
     ] {
         let lock = read(&format!("tests/drivers/{folder}/Cargo.lock"));
@@ -58,6 +58,10 @@ fn the_versions_are_those_that_are_tested() {
         let row = readme.lines().find(|line| line.starts_with(&format!("| {names}"))).expect(&names);
         assert!(row.contains(&fits), "{row}: {fits}");
     }
+    let lock = read("tests/drivers/older/Cargo.lock");
+    let older = ["sqlx", "sea-orm", "diesel"].map(|driver| format!("{driver} {}", locked(&lock, driver))).join(", ");
+    let older = format!("{older} (all with rusqlite {})", locked(&lock, "rusqlite"));
+    assert!(readme.contains(&older), "{older}");
 }
 
 #[test]
