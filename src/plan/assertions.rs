@@ -123,7 +123,7 @@ impl Plan {
     }
 
     /// Fails if a line is flagged, or if only statistics of few rows keep one from being there.
-    fn check_scans(&self, is_flagged: impl Fn(&Node) -> bool) -> Result<()> {
+    fn check_scans(&self, is_flagged: &dyn Fn(&Node) -> bool) -> Result<()> {
         let scans = |plan: &Plan| plan.all().any(&is_flagged);
         match self.without_statistics.as_deref() {
             _ if scans(self) => Err(scan_failure(self, is_flagged)),
@@ -148,10 +148,10 @@ impl Plan {
     /// If a table is read as a whole, or if an allowance is not needed.
     pub fn try_assert_no_scan(&self) -> Result<&Self> {
         let allowed = self.allowed.borrow();
-        self.check_scans(|node: &Node| node.is_scan() && !allowed.iter().any(|table| node.is_of(table)))?;
+        self.check_scans(&|node: &Node| node.is_scan() && !allowed.iter().any(|table| node.is_of(table)))?;
         match allowed.iter().find(|table| !self.scans(table)) {
             Some(table) => Err(self
-                .failure(format!("query plan does not scan a table that it is allowed to scan: {table}"), |_| false)
+                .failure(format!("query plan does not scan a table that it is allowed to scan: {table}"), &|_| false)
                 .help(format!("remove .allow_scan({table:?})"))),
             None => Ok(self),
         }
@@ -163,7 +163,7 @@ impl Plan {
     /// If the table is read as a whole, or if there is no such table.
     pub fn try_assert_no_scan_of(&self, table: &str) -> Result<&Self> {
         self.check_table_exists(table)?;
-        self.check_scans(|node: &Node| node.is_scan() && node.is_of(table))?;
+        self.check_scans(&|node: &Node| node.is_scan() && node.is_of(table))?;
         Ok(self)
     }
 
@@ -206,7 +206,7 @@ impl Plan {
             true => format!("query plan does not search the table {table}"),
             false => format!("query plan does not read the table {table}"),
         };
-        let error = self.failure(headline, is_of_table);
+        let error = self.failure(headline, &is_of_table);
         Err(advice::offer(error, &advice::remedies(self, &Goal::Scans(vec![table.into()]))))
     }
 
@@ -218,13 +218,13 @@ impl Plan {
         self.check_table_exists(table)?;
         let is_of_table = |node: &&Node| node.is_of(table);
         if !self.lines().any(|node| is_of_table(&node)) {
-            return Err(self.failure(format!("query plan does not read the table {table}"), |_| false));
+            return Err(self.failure(format!("query plan does not read the table {table}"), &|_| false));
         }
         if self.lines().filter(is_of_table).all(Node::is_covered) {
             return Ok(self);
         }
         let is_flagged = |node: &Node| node.is_of(table) && !node.is_covered();
-        Err(self.failure(format!("query plan reads the table {table}, not only an index"), is_flagged))
+        Err(self.failure(format!("query plan reads the table {table}, not only an index"), &is_flagged))
     }
 
     /// Like [`assert_no_temp_btree`](Plan::assert_no_temp_btree), without the panic.
@@ -249,7 +249,7 @@ impl Plan {
         let Some(first) = self.all().find(|node| node.uses_automatic_index()) else { return Ok(self) };
         let printed = first.access().map(|access| access.name.as_str());
         let name = first.table.as_deref().or(printed).unwrap_or_default();
-        let error = self.failure(format!("query plan builds an automatic index: {name}"), Node::uses_automatic_index);
+        let error = self.failure(format!("query plan builds an automatic index: {name}"), &Node::uses_automatic_index);
         Err(advice::offer(error, &advice::remedies(self, &Goal::AutomaticIndexes)))
     }
 
@@ -263,13 +263,13 @@ impl Plan {
             1 => "query plan has a correlated subquery".to_owned(),
             count => format!("query plan has {count} correlated subqueries"),
         };
-        Err(self.failure(headline, Node::is_correlated_subquery).note(
+        Err(self.failure(headline, &Node::is_correlated_subquery).note(
             "it runs for each row of the query around it; a JOIN, or a subquery in FROM with GROUP BY, is run once",
         ))
     }
 }
 
-fn scan_failure(plan: &Plan, is_flagged: impl Fn(&Node) -> bool) -> Error {
+fn scan_failure(plan: &Plan, is_flagged: &dyn Fn(&Node) -> bool) -> Error {
     let flagged = plan.all().filter(|node| is_flagged(node));
     let tables = distinct(flagged.map(|node| node.table.as_deref().unwrap_or(&node.text)));
     let goal = Goal::Scans(tables.iter().map(|&table| table.into()).collect());

@@ -17,14 +17,14 @@ struct Reasons {
 
 impl Plan {
     /// Returns a report with this plan, in which the flagged lines are marked and explained.
-    pub(crate) fn failure(&self, headline: impl Into<String>, is_flagged: impl Fn(&Node) -> bool) -> Error {
+    pub(crate) fn failure(&self, headline: impl Into<String>, is_flagged: &dyn Fn(&Node) -> bool) -> Error {
         let of_lines = why_not::of_flagged(self, &is_flagged);
         let reasons = Reasons { of_lines, of_triggers: why_not::of_triggers(self, &is_flagged) };
         self.report(headline.into(), reasons, is_flagged)
     }
 
     /// Writes each reason that an index is not used below the first flagged line of its table, or of a sort.
-    fn report(&self, headline: String, mut reasons: Reasons, is_flagged: impl Fn(&Node) -> bool) -> Error {
+    fn report(&self, headline: String, mut reasons: Reasons, is_flagged: &dyn Fn(&Node) -> bool) -> Error {
         let mark = |node: &Node| if is_flagged(node) { "> " } else { "" };
         let mut lines: Vec<String> = Vec::new();
         for (depth, node) in tree::walk(&self.nodes) {
@@ -58,7 +58,7 @@ impl Plan {
 }
 
 /// Returns the report of flagged scans of whole tables.
-pub(super) fn scans(plan: &Plan, tables: &[&str], remedies: &Remedies, is_flagged: impl Fn(&Node) -> bool) -> Error {
+pub(super) fn scans(plan: &Plan, tables: &[&str], remedies: &Remedies, is_flagged: &dyn Fn(&Node) -> bool) -> Error {
     let headline = match tables {
         [table] => format!("query plan scans a whole table: {table}"),
         tables => format!("query plan scans whole tables: {}", tables.join(", ")),
@@ -74,7 +74,7 @@ pub(super) fn not_used(plan: &Plan, why: WhyNot) -> Error {
     let (headline, table) = (format!("query plan does not use the index {}", why.index), why.table.clone());
     let mut reasons = Reasons::default();
     reasons.of_lines.extend(Some(why).filter(|why| !why.reasons.is_empty()));
-    plan.report(headline, reasons, |node| node.is_of(&table))
+    plan.report(headline, reasons, &|node| node.is_of(&table))
 }
 
 /// Adds to the report of a plan without statistics that it has one under those of few rows.
@@ -92,7 +92,7 @@ pub(super) fn sorts(plan: &Plan, purposes: &[&str], remedies: &Remedies) -> Erro
         [] => "query plan uses a temporary b-tree".to_owned(),
         purposes => format!("query plan uses a temporary b-tree: {}", purposes.join(", ")),
     };
-    advice::offer(plan.failure(headline, |node| node.sort_purpose().is_some()), remedies)
+    advice::offer(plan.failure(headline, &|node| node.sort_purpose().is_some()), remedies)
 }
 
 /// Returns the report of a name that nothing has: a plan without it would pass forever.
@@ -108,7 +108,7 @@ pub(super) fn unknown(plan: &Plan, kind: &str, name: &str) -> Error {
     }
 }
 
-fn notes(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<String> {
+fn notes(plan: &Plan, is_flagged: &dyn Fn(&Node) -> bool) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     for node in plan.all() {
         let table = node.table.as_deref().unwrap_or_default();
@@ -151,7 +151,7 @@ fn notes(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<String> {
 }
 
 /// Explains a flagged line by statistics of few rows, unless a line on the same table is flagged without them too.
-fn note_on_few_rows(plan: &Plan, node: &Node, is_flagged: impl Fn(&Node) -> bool) -> Option<String> {
+fn note_on_few_rows(plan: &Plan, node: &Node, is_flagged: &dyn Fn(&Node) -> bool) -> Option<String> {
     let table = node.table.as_deref()?;
     let gathered = format!("statistics were gathered on {} of {table}", count(plan.catalog.few_rows(table)?, "row"));
     let Some(without) = &plan.without_statistics else {

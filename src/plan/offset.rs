@@ -6,7 +6,7 @@ use super::tree::Node;
 use crate::sql::{Token, between_commas, end_of, tokens};
 
 /// Returns true if no line is flagged any more when the statement has no OFFSET. Tried on an empty copy.
-pub(super) fn causes(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> bool {
+pub(super) fn causes(plan: &Plan, is_flagged: &dyn Fn(&Node) -> bool) -> bool {
     let is_gone = || {
         let sql = without_offset(&plan.sql)?;
         let copy = plan.catalog.around(&sql, |_| true).empty_copy_for(&sql).ok()?;

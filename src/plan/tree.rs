@@ -276,11 +276,15 @@ pub(super) fn line(depth: usize, text: &str) -> String {
 
 /// Returns the elements in their order, without those that are there already.
 pub(super) fn distinct<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut found: Vec<T> = Vec::new();
-    for one in all {
-        if !found.contains(&one) {
-            found.push(one);
+    // Compiled once for each type, and not for each iterator.
+    fn gathered<T: PartialEq>(all: &mut dyn Iterator<Item = T>) -> Vec<T> {
+        let mut found: Vec<T> = Vec::new();
+        for one in all {
+            if !found.contains(&one) {
+                found.push(one);
+            }
         }
+        found
     }
-    found
+    gathered(&mut all.into_iter())
 }

@@ -220,7 +220,7 @@ pub(super) fn unselective(found: &[UnselectiveQuery<'_>], connection: &Connectio
     };
     let (_, text) = worst.texts()[0];
     let error = match plan::try_explain(connection, text) {
-        Ok(plan) => plan.failure(headline, |_| false),
+        Ok(plan) => plan.failure(headline, &|_| false),
         Err(_) => Error::new(ErrorKind::Queries, headline).sql(text),
     };
     let lines: Vec<String> = found

@@ -48,13 +48,13 @@ pub(in crate::plan) fn why_not(plan: &Plan, index: &str, table: &str) -> WhyNot 
 }
 
 /// Returns why flagged scans in triggers use none of the indexes that are about the statements there.
-pub(in crate::plan) fn of_triggers(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<WhyNot> {
+pub(in crate::plan) fn of_triggers(plan: &Plan, is_flagged: &dyn Fn(&Node) -> bool) -> Vec<WhyNot> {
     let found = texts::of_triggers(plan, is_flagged);
     distinct(found.iter().flat_map(|statement| of_flagged(statement, is_flagged)))
 }
 
 /// Returns why flagged scans and sorts use none of the indexes that are about the statement, for a report.
-pub(in crate::plan) fn of_flagged(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<WhyNot> {
+pub(in crate::plan) fn of_flagged(plan: &Plan, is_flagged: &dyn Fn(&Node) -> bool) -> Vec<WhyNot> {
     let is_sort = plan.lines().any(|node| node.sort_purpose().is_some() && is_flagged(node));
     // The statement says nothing about the children that its foreign keys look for.
     let lines = plan.lines().filter(|node| !node.checks_foreign_key);

@@ -46,7 +46,7 @@ fn as_table(sql: &str) -> Option<String> {
 
 /// Returns the plans of the statements in triggers that have a flagged line, with parameters for the columns of the new and
 /// the old row.
-pub(super) fn of_triggers(plan: &Plan, is_flagged: &impl Fn(&Node) -> bool) -> Vec<Plan> {
+pub(super) fn of_triggers(plan: &Plan, is_flagged: &dyn Fn(&Node) -> bool) -> Vec<Plan> {
     let flagged = plan.effects.iter().filter(|effect| is_flagged(&effect.node));
     let names = distinct(flagged.filter_map(|effect| match &effect.origin {
         Origin::Trigger(name) => Some(name.as_str()),

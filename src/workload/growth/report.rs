@@ -259,7 +259,7 @@ fn too_fast(report: &GrowthReport, most: Growth) -> Error {
     };
     let headline = format!("{subject} {} with the database, {allowed}", in_words(report.growth()));
     let mut error = match (&report.plan, report.sql.as_deref()) {
-        (Some(plan), _) => plan.failure(headline, grows),
+        (Some(plan), _) => plan.failure(headline, &grows),
         (None, Some(sql)) => Error::new(ErrorKind::Plan, headline).sql(sql),
         (None, None) => Error::new(ErrorKind::Plan, headline),
     };
