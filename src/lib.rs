@@ -146,6 +146,7 @@ mod lock;
 mod macros;
 pub mod migrations;
 mod order;
+mod ordered;
 mod own;
 #[cfg(feature = "plan")]
 pub mod plan;

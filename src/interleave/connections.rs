@@ -7,8 +7,7 @@
 //! many a pool opens is a matter of time. SQLite reads the schema then, and checks it again before each statement. Only where
 //! the first connection sets something of the database, such as its journal mode, others may see it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use crate::ordered::{OrderedMap, OrderedSet};
 use crate::sql::Setting;
 
 #[derive(Default)]
@@ -16,12 +15,12 @@ pub(super) struct TaskConnections {
     /// Those that the task has opened itself and not closed.
     open: Vec<Opened>,
     /// The files of those that have taken a lock for a statement, by their numbers.
-    files: BTreeMap<usize, usize>,
+    files: OrderedMap<usize, usize>,
     /// The numbers of those that have run a statement other than a setting.
-    used: BTreeSet<usize>,
+    used: OrderedSet<usize>,
     running: Option<Running>,
     /// The threads that run a PRAGMA which is no step.
-    setting_up: BTreeSet<usize>,
+    setting_up: OrderedSet<usize>,
 }
 
 struct Opened {

@@ -27,7 +27,6 @@
 //!   than half of a schedule's time goes into its connections and the digest of its state. Lists are split once, not in
 //!   each schedule.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::choices::{Chooser, bits, orders};
@@ -43,6 +42,7 @@ use crate::check::changes_between;
 use crate::draw::{self, Draw};
 use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ordered::OrderedMap;
 use crate::progress::Progress;
 use crate::report::visible;
 
@@ -84,8 +84,8 @@ pub(super) struct Explorer<'a, 'r> {
 #[derive(Default)]
 struct Tally {
     found: Vec<FoundProblem>,
-    outcomes: BTreeMap<String, u64>,
-    notes: BTreeMap<String, u64>,
+    outcomes: OrderedMap<String, u64>,
+    notes: OrderedMap<String, u64>,
     schedules: u64,
     of_all_shards: u64,
     /// The schedules without a problem in which a task fails.
