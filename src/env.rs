@@ -197,6 +197,11 @@ pub(crate) fn package_dir() -> PathBuf {
     }
 }
 
+/// Returns the name of the package under test, which cargo and nextest set at run time.
+pub(crate) fn package_name() -> Option<String> {
+    std::env::var("CARGO_PKG_NAME").ok().filter(|name| !name.is_empty())
+}
+
 /// Returns the name of this process's test if nextest runs it, which uses a process for each test.
 pub(crate) fn nextest_test() -> Option<String> {
     std::env::var("NEXTEST_TEST_NAME").ok().filter(|name| !name.is_empty())

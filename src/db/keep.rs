@@ -88,7 +88,8 @@ impl Place {
     }
 
     fn path(&self, what: &str) -> Result<PathBuf> {
-        let mut path = env::output_dir()?.join("kept").join(binary());
+        let mut path = env::output_dir()?.join("kept");
+        path.extend(test_binary());
         let test = test_name().unwrap_or_else(|| format!("{} line {}", self.caller.file(), self.caller.line()));
         path.extend(test.split("::").map(file_name));
         let number = if self.number == 0 { String::new() } else { format!("-{}", self.number + 1) };
@@ -132,15 +133,19 @@ fn folded(snapshot: &Arc<Disk>) -> Result<Image> {
     Image::of(connection, &disk)
 }
 
-/// Returns the name of the test binary, without the hash that cargo appends.
-fn binary() -> String {
+/// Returns the name of the package, in front of that of the test binary: the packages of a workspace share a target folder, and
+/// each may have a `tests/it`. The unit tests of a package have its name already.
+fn test_binary() -> Vec<String> {
     let executable = std::env::current_exe().ok();
     let name = executable.as_deref().and_then(Path::file_stem).map(|name| name.to_string_lossy().into_owned());
     let name = name.unwrap_or_else(|| String::from("tests"));
-    match name.rsplit_once('-') {
+    // cargo appends a hash.
+    let name = match name.rsplit_once('-') {
         Some((name, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => file_name(name),
         _ => file_name(&name),
-    }
+    };
+    let package = env::package_name().map(|package| file_name(&package));
+    package.filter(|package| package.replace('-', "_") != name).into_iter().chain([name]).collect()
 }
 
 /// Returns a part of a test's name as a file name that every file system takes.

@@ -101,10 +101,10 @@ fn a_test_that_panics_leaves_its_databases_and_says_where() {
     let output = process.run();
     assert!(!output.status.success());
     let kept = ["fails_with_three_databases-2.db", "fails_with_three_databases-3.db", "fails_with_three_databases.db"];
-    let files = process.files("out/kept/process/child");
+    let files = process.files("out/kept/sqlitmus/process/child");
     assert_eq!(files, kept, "{}", text(&output));
     for (file, expected) in [(kept[2], vec![1]), (kept[0], vec![1, 2]), (kept[1], vec![1, 3])] {
-        let path = process.path("out/kept/process/child").join(file);
+        let path = process.path("out/kept/sqlitmus/process/child").join(file);
         assert_eq!(rows(&path), expected, "{file}");
         let line = format!("note: database kept at {}\n", path.display());
         assert_eq!(text(&output).matches(&line).count(), 1, "{}", text(&output));
@@ -125,7 +125,7 @@ fn a_test_that_passes_leaves_nothing() {
 fn keeping_can_be_forced_and_forbidden() {
     let mut always = Process::new("passes").env("SQLITMUS_KEEP", "always");
     assert!(always.run().status.success());
-    assert_eq!(always.files("out/kept/process/child"), ["passes-2.db", "passes-3.db", "passes.db"]);
+    assert_eq!(always.files("out/kept/sqlitmus/process/child"), ["passes-2.db", "passes-3.db", "passes.db"]);
 
     let mut never = Process::new("fails_with_three_databases").env("SQLITMUS_KEEP", "never");
     let output = never.run();
@@ -138,8 +138,8 @@ fn keeping_can_be_forced_and_forbidden() {
 fn the_last_of_many_failing_databases_is_kept() {
     let mut process = Process::new("fails_again_and_again");
     assert!(process.run().status.success());
-    assert_eq!(process.files("out/kept"), ["process/child/fails_again_and_again.db"]);
-    assert_eq!(rows(&process.path("out/kept/process/child/fails_again_and_again.db")), [9]);
+    assert_eq!(process.files("out/kept"), ["sqlitmus/process/child/fails_again_and_again.db"]);
+    assert_eq!(rows(&process.path("out/kept/sqlitmus/process/child/fails_again_and_again.db")), [9]);
 }
 
 #[test]
@@ -148,8 +148,12 @@ fn nextest_names_the_test() {
     process.run();
     assert_eq!(
         process.files("out/kept"),
-        ["process/orders/it_s _1_-2.db", "process/orders/it_s _1_-3.db", "process/orders/it_s _1_.db"]
-            .map(|name| name.replace(' ', "_"))
+        [
+            "sqlitmus/process/orders/it_s _1_-2.db",
+            "sqlitmus/process/orders/it_s _1_-3.db",
+            "sqlitmus/process/orders/it_s _1_.db"
+        ]
+        .map(|name| name.replace(' ', "_"))
     );
 }
 
@@ -157,9 +161,9 @@ fn nextest_names_the_test() {
 fn a_broken_database_is_kept_unchanged() {
     let mut process = Process::new("fails_with_a_broken_database");
     let output = process.run();
-    let files = process.files("out/kept/process/child");
+    let files = process.files("out/kept/sqlitmus/process/child");
     assert_eq!(files, ["fails_with_a_broken_database.db"], "{}", text(&output));
-    let bytes = std::fs::read(process.path("out/kept/process/child/fails_with_a_broken_database.db")).unwrap();
+    let bytes = std::fs::read(process.path("out/kept/sqlitmus/process/child/fails_with_a_broken_database.db")).unwrap();
     assert!(bytes.starts_with(b"this is no database"));
 }
 
@@ -282,7 +286,7 @@ fn folders_may_have_any_name() {
             Process::env(process, "TMPDIR", &folder).env("SQLITMUS_DIR", &folder).env("SQLITMUS_KEEP", "always");
         let output = process.run();
         assert!(output.status.success(), "{name}: {}", text(&output));
-        let kept = format!("{name}/kept/process/child/uses_the_disk.db");
+        let kept = format!("{name}/kept/sqlitmus/process/child/uses_the_disk.db");
         assert_eq!(rows(&process.path(&kept)), [1, 2], "{name}: {}", text(&output));
     }
 }
@@ -303,7 +307,7 @@ fn a_test_that_leaves_a_broken_database_fails_with_the_report() {
     assert!(text(&output).contains(behind), "{}", text(&output));
     // The panic keeps the other database of the test too, because both may be needed to find the cause.
     let kept = ["leaves_a_broken_reference-2.db", "leaves_a_broken_reference.db"];
-    assert_eq!(process.files("out/kept/process/child"), kept);
+    assert_eq!(process.files("out/kept/sqlitmus/process/child"), kept);
     assert_eq!(text(&output).matches("panicked at").count(), 1, "{}", text(&output));
 }
 
@@ -325,7 +329,7 @@ fn a_check_at_the_end_adds_nothing_to_a_panic() {
         assert_eq!(output.status.code(), Some(101), "{}", text(&output));
         assert_eq!(text(&output).matches("panicked at").count(), 1, "{}", text(&output));
         assert!(text(&output).contains(panics), "{}", text(&output));
-        assert_eq!(process.files("out/kept/process/child").len(), 2);
+        assert_eq!(process.files("out/kept/sqlitmus/process/child").len(), 2);
         assert_eq!(process.files("tmp"), Vec::<String>::new());
     }
 }
@@ -353,7 +357,7 @@ fn a_whole_run_can_be_checked() {
         let output = process.run();
         assert!(!output.status.success(), "{value}");
         assert!(text(&output).contains("checked when its test ended (SQLITMUS_CHECK)"), "{}", text(&output));
-        assert_eq!(process.files("out/kept/process/child").len(), 1);
+        assert_eq!(process.files("out/kept/sqlitmus/process/child").len(), 1);
     }
     let mut never = Process::new(test).env("SQLITMUS_CHECK", "1").env("SQLITMUS_KEEP", "never");
     assert!(!never.run().status.success());

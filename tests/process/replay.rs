@@ -20,9 +20,9 @@ fn a_power_cut_is_repeated_and_its_database_is_kept() {
     let token = printed(&output);
     assert!(token.starts_with("crash:"), "{output}");
     assert!(output.contains(&format!("note: SQLITMUS_REPLAY={token} cargo test child::power_is_cut\n")), "{output}");
-    let kept = process.path("out/kept/process/child/power_is_cut-after-the-cut.db");
+    let kept = process.path("out/kept/sqlitmus/process/child/power_is_cut-after-the-cut.db");
     assert_eq!(rows(&kept), [1, 2]);
-    assert_eq!(rows(&process.path("out/kept/process/child/power_is_cut.db")), [1]);
+    assert_eq!(rows(&process.path("out/kept/sqlitmus/process/child/power_is_cut.db")), [1]);
 
     let mut again = Process::new("power_is_cut").env("SQLITMUS_REPLAY", &token);
     let repeated = text(&again.run());
@@ -50,7 +50,7 @@ fn a_replayed_fault_runs_the_action_only_as_needed() {
     let output = text(&process.run());
     let token = printed(&output);
     assert!(token.starts_with("fault:io:"), "{output}");
-    assert_eq!(rows(&process.path("out/kept/process/child/operations_fail-after-the-fault.db")), [1, 2]);
+    assert_eq!(rows(&process.path("out/kept/sqlitmus/process/child/operations_fail-after-the-fault.db")), [1, 2]);
 
     let mut again = Process::new("operations_fail").env("SQLITMUS_REPLAY", &token);
     let repeated = text(&again.run());

@@ -15,7 +15,7 @@ fn a_schedule_is_repeated_and_its_state_is_kept() {
     let line = "note: SQLITMUS_REPLAY=schedule:b1a2b1 cargo test child::schedules::an_update_is_lost\n";
     assert!(output.contains(line), "{output}");
     assert!(output.contains("(shortest of 2 that fail like this, 4 were run):"), "{output}");
-    let kept = "out/kept/process/child/schedules";
+    let kept = "out/kept/sqlitmus/process/child/schedules";
     assert_eq!(process.files(kept), ["an_update_is_lost-after-the-schedule.db", "an_update_is_lost.db"]);
     assert_eq!(rows(&process.path(&format!("{kept}/an_update_is_lost.db"))), [1]);
     assert_eq!(rows(&process.path(&format!("{kept}/an_update_is_lost-after-the-schedule.db"))), [2]);

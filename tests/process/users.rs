@@ -28,7 +28,10 @@ impl Machine {
             return None;
         }
         let binary = folder.path().join("tests");
-        fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
+        // By a process of its own: a child that another thread starts meanwhile would inherit the file open for writing, and
+        // nobody can execute it then.
+        let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&binary).status().unwrap();
+        assert!(copied.success());
         for (path, mode) in [(folder.path(), 0o755), (&binary, 0o755)] {
             fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
         }
