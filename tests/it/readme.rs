@@ -68,6 +68,13 @@ fn the_versions_are_those_that_are_tested() {
 fn it_fits_a_reader() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     assert!(readme.lines().count() <= 200);
+    // Code that is longer is cut at the right where it is rendered. What is printed is as it is.
+    for block in
+        readme.split("```rust").skip(1).chain(readme.split("```sh").skip(1)).chain(readme.split("```toml").skip(1))
+    {
+        let code = block.split("```").next().unwrap_or_default();
+        assert_eq!(code.lines().find(|line| line.chars().count() > 96), None);
+    }
     // Files that it links to are in the package, or on the page of the documentation.
     for link in readme.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
         let is_there = || Path::new(env!("CARGO_MANIFEST_DIR")).join(link).exists();
