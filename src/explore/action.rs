@@ -89,7 +89,7 @@ pub(crate) fn require_success<T>(
     match outcome {
         Outcome::Failed(error) => Err(Error::new(kind, format!("the action fails without any {fault}"))
             .evidence("it says", error)
-            .help("prepare the database so that it succeeds, then explore")),
+            .help(help_for(error))),
         Outcome::Panicked(message) => {
             let error = Error::new(kind, format!("the action panics without any {fault}")).evidence("it says", message);
             Err(error.given(runtime_help(message), Error::help))
@@ -106,6 +106,18 @@ pub(crate) fn require_success<T>(
 /// Returns the help for a panic of async code.
 pub(crate) fn runtime_help(message: &str) -> Option<&'static str> {
     needs_runtime(message).then_some("name the app's runtime: Template::block_on")
+}
+
+/// Returns what helps code that fails with this error without any fault and without other tasks.
+pub(crate) fn help_for(error: &str) -> &'static str {
+    let migrates = ["table ", "index ", "view ", "trigger "].iter().any(|what| error.contains(what));
+    match migrates && error.contains(" already exists") {
+        true => {
+            "an app that migrates when it starts finds a database that the template has migrated: let its own start make the \
+             template (Template::migrate_path), or name the ledger in which its runner looks (.ledger(..))"
+        }
+        false => "prepare the database so that it succeeds, then explore",
+    }
 }
 
 /// The values of `random()` and `randomblob()` on a connection. SQLite's own differ in each run.

@@ -42,6 +42,7 @@ use crate::check::changes_between;
 use crate::draw::{self, Draw};
 use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
+use crate::explore::help_for;
 use crate::ordered::OrderedMap;
 use crate::progress::Progress;
 use crate::report::visible;
@@ -207,17 +208,17 @@ impl<'a, 'r> Explorer<'a, 'r> {
                     _ => failed = Some(None),
                 }
             }
-            if idle {
-                return Err(Error::new(ErrorKind::Schedule, format!("{} runs no statement", task.name))
-                    .help("it has to use the connection that is given as an argument: nothing else is explored"));
-            }
             if let Some(Some(error)) = failed {
                 return Err(Error::new(
                     ErrorKind::Schedule,
                     format!("{} fails in every serial order of the tasks", task.name),
                 )
-                .evidence("it says", error)
-                .help("prepare the database so that it succeeds, then explore"));
+                .evidence("it says", &error)
+                .help(help_for(&error)));
+            }
+            if idle {
+                return Err(Error::new(ErrorKind::Schedule, format!("{} runs no statement", task.name))
+                    .help("it has to use the connection that is given as an argument: nothing else is explored"));
             }
         }
         Ok(())

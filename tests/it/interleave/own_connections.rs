@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlitmus::interleave::explore;
 use sqlitmus::rusqlite::{Connection, Result, TransactionBehavior};
-use sqlitmus::{BoxError, DbCopy, sim};
+use sqlitmus::{BoxError, DbCopy, crash, sim};
 
 use super::scheduler::sell;
 use super::{count, wal};
@@ -157,4 +157,24 @@ fn opening_a_connection_adds_no_schedules() {
     assert!(schedules("PRAGMA foreign_keys = OFF", [&[ONE], &[TWO]]) > 1);
     // A new connection reads the schema, which the other task changes.
     assert!(schedules("", [&["CREATE TABLE more(x)"], &[TWO]]) > 1);
+}
+
+/// An app that migrates when it starts, on a database that the template has migrated.
+#[test]
+fn an_app_that_migrates_what_is_migrated() {
+    fn start(copy: DbCopy) -> Result<()> {
+        Connection::open(copy.path())?.execute_batch("CREATE TABLE stock(item INTEGER PRIMARY KEY)")
+    }
+    fn fails(copy: DbCopy) -> Result<()> {
+        Connection::open(copy.path())?.execute_batch("INSERT INTO stock VALUES (1, 1, 1, 1)")
+    }
+    let help = "an app that migrates when it starts finds a database that the template has migrated";
+    let db = wal();
+    for (error, has_help) in [
+        (explore(&db).task_with("alice", start).task("bob", sell).try_run().unwrap_err(), true),
+        (crash::test_with(&db, start).try_run().unwrap_err(), true),
+        (crash::test_with(&db, fails).try_run().unwrap_err(), false),
+    ] {
+        assert_eq!(error.to_string().contains(help), has_help, "{error}");
+    }
 }
